@@ -1,0 +1,236 @@
+/** Every environment variable: what it takes, its default, its check. All faults are reported together. */
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+
+export interface Config {
+  readonly isProduction: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly jwt: JwtConfig;
+  /** Null: the embedded engine. */
+  readonly redis: { readonly urls: readonly string[]; readonly isCluster: boolean; readonly prefix: string } | null;
+  readonly dataDir: string;
+  readonly maxConnections: number;
+  readonly heartbeatIntervalMs: number;
+  readonly clientTimeoutMs: number;
+  readonly logLevel: string;
+  readonly allowedOrigins: readonly string[];
+  readonly maxQueryDepth: number;
+  readonly maxMessageBytes: number;
+  readonly maxBodyBytes: number;
+  readonly maxQueuedBytes: number;
+  readonly gatewaySecrets: readonly string[];
+  readonly drainWindowMs: number;
+  readonly presenceGraceMs: number;
+  /** Messages kept per conversation; null: all. */
+  readonly messageRetention: number | null;
+}
+
+export interface JwtConfig {
+  /** Empty in development until a secret was made, or when only JWKS is used. */
+  readonly secrets: readonly string[];
+  readonly jwksUrl: string | null;
+  readonly issuer: string | null;
+  readonly audience: string | null;
+  readonly tenantClaim: string;
+}
+
+/** Thrown with every fault found, one a line. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`The configuration is not valid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+interface Variable<Value> {
+  /** What it takes, in words; part of the fault's message and of the README. */
+  readonly takes: string;
+  /** What it means, for the README. */
+  readonly meaning: string;
+  /** The value when it is unset, as text; null: unset stays unset. */
+  readonly default: string | null;
+  /** Undefined when the text is not valid. */
+  parse(text: string): Value | undefined;
+}
+
+const variable = <Value>(
+  meaning: string,
+  takes: string,
+  fallback: string | null,
+  parse: (text: string) => Value | undefined,
+): Variable<Value> => ({ meaning, takes, default: fallback, parse });
+
+const text = (value: string): string | undefined => (value.trim() === '' ? undefined : value);
+
+const list = (value: string): string[] | undefined => {
+  const items = value.split(',').map((item) => item.trim());
+  return items.every((item) => item !== '') ? items : undefined;
+};
+
+const whole =
+  (least: number, most: number) =>
+  (value: string): number | undefined => {
+    const number = Number(value);
+    return /^\d+$/.test(value) && number >= least && number <= most ? number : undefined;
+  };
+
+const flag = (value: string): boolean | undefined => ({ true: true, false: false })[value];
+
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+const duration = (value: string): number | undefined => {
+  const [, amount, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(value) ?? [];
+  const factor = DURATION_UNITS[unit ?? ''];
+  return factor === undefined ? undefined : Number(amount) * factor;
+};
+
+const BYTE_UNITS: Record<string, number> = { B: 1, KiB: 1_024, MiB: 1_048_576 };
+
+const bytes = (value: string): number | undefined => {
+  const [, amount, unit] = /^([1-9]\d{0,8})(B|KiB|MiB)?$/.exec(value) ?? [];
+  return amount === undefined ? undefined : Number(amount) * (BYTE_UNITS[unit ?? 'B'] ?? 1);
+};
+
+const url =
+  (...protocols: string[]) =>
+  (value: string): string | undefined =>
+    URL.canParse(value) && protocols.includes(new URL(value).protocol) ? value : undefined;
+
+const all =
+  <Item>(parse: (item: string) => Item | undefined) =>
+  (value: string): Item[] | undefined => {
+    const items = list(value)?.map(parse);
+    return items?.every((item) => item !== undefined) ? (items as Item[]) : undefined;
+  };
+
+const origin = (value: string): string | undefined =>
+  value === '*' || (URL.canParse(value) && new URL(value).origin === value) ? value : undefined;
+
+const longSecret = (value: string): string | undefined => (Buffer.byteLength(value) >= 32 ? value : undefined);
+
+const DURATION = 'a duration such as `500ms`, `30s`, `5m`, `2h`';
+const BYTES = 'a size such as `65536`, `64KiB`, `1MiB`';
+
+/** The variables the service reads, in the order of the README's table. */
+export const VARIABLES = {
+  NODE_ENV: variable('`production` refuses what only development may do', 'any text', 'development', text),
+  HOST: variable('bind address', 'an address or host name', '0.0.0.0', text),
+  PORT: variable('port', 'a number from 0 to 65535', '8081', whole(0, 65_535)),
+  JWT_SECRET: variable(
+    'HS256 keys; several while rotating',
+    'keys of 32 bytes or more, comma-separated',
+    null,
+    all(longSecret),
+  ),
+  JWT_JWKS_URL: variable('where the asymmetric keys are', 'an http(s) URL', null, url('https:', 'http:')),
+  JWT_ISSUER: variable('expected `iss`', 'any text', null, text),
+  JWT_AUDIENCE: variable('expected `aud`', 'any text', null, text),
+  JWT_TENANT_CLAIM: variable('claim that names the tenant', 'any text', 'tenant_id', text),
+  REDIS_URL: variable(
+    'the Redis engine; unset: the embedded one',
+    'redis:// or rediss:// URLs, comma-separated',
+    null,
+    all(url('redis:', 'rediss:')),
+  ),
+  REDIS_CLUSTER: variable('treat one `REDIS_URL` as a cluster', '`true` or `false`', 'false', flag),
+  REDIS_PREFIX: variable('begins every key and channel', '1 to 32 of `A-Z a-z 0-9 . _ : -`', 'rt', (value) =>
+    /^[\w.:-]{1,32}$/.test(value) ? value : undefined,
+  ),
+  DATA_DIR: variable('folder of the embedded engine', 'a folder, or `:memory:`', './data', text),
+  MAX_CONNECTIONS: variable('sockets this process accepts', 'a number from 1', '10000', whole(1, 1_000_000)),
+  HEARTBEAT_INTERVAL: variable('server ping on every socket', DURATION, '30s', duration),
+  CLIENT_TIMEOUT: variable('silence after which a socket is closed', DURATION, '60s', duration),
+  LOG_LEVEL: variable('what is logged', LOG_LEVELS.map((level) => `\`${level}\``).join(', '), 'info', (value) =>
+    LOG_LEVELS.find((level) => level === value),
+  ),
+  ALLOWED_ORIGINS: variable(
+    'browser origins; unset: localhost in development, none in production',
+    'origins, comma-separated; `*` only outside production',
+    null,
+    all(origin),
+  ),
+  MAX_QUERY_DEPTH: variable('levels of one operation', 'a number from 1', '10', whole(1, 100)),
+  MAX_MESSAGE_BYTES: variable('one frame', BYTES, '64KiB', bytes),
+  MAX_BODY_BYTES: variable('one HTTP body', BYTES, '1MiB', bytes),
+  GATEWAY_SECRET: variable(
+    'what `_entities` and `_service` then ask for in `Router-Authorization`',
+    'secrets of 16 characters or more, comma-separated',
+    null,
+    all((value) => (value.length >= 16 ? value : undefined)),
+  ),
+  MAX_QUEUED_BYTES: variable('unsent bytes a slow socket may hold', BYTES, '1MiB', bytes),
+  DRAIN_WINDOW: variable('closing sockets at shutdown is spread over this', DURATION, '10s', duration),
+  PRESENCE_GRACE: variable('a vanished socket counts as present this long', DURATION, '5s', duration),
+  MESSAGE_RETENTION: variable('messages kept per conversation', '`all` or a number from 1', 'all', (value) =>
+    value === 'all' ? null : whole(1, 1_000_000_000)(value),
+  ),
+} as const;
+
+type Variables = typeof VARIABLES;
+type Value<Name extends keyof Variables> = Variables[Name] extends Variable<infer Type> ? Type : never;
+
+/**
+ * The configuration of an environment.
+ *
+ * @throws {ConfigError} with every fault there is.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const faults: string[] = [];
+  function read<Name extends keyof Variables>(name: Name): Value<Name> | null {
+    const { parse, takes, default: fallback } = VARIABLES[name] as Variable<Value<Name>>;
+    const given = environment[name] || fallback;
+    if (given === null) return null;
+    const value = parse(given);
+    if (value === undefined) faults.push(`${name}: takes ${takes}.`);
+    return value ?? null;
+  }
+  /** A variable that has a default and so is never null unless it is at fault. */
+  const required = <Name extends keyof Variables>(name: Name): NonNullable<Value<Name>> =>
+    read(name) as NonNullable<Value<Name>>;
+
+  const isProduction = read('NODE_ENV') === 'production';
+  const jwt: JwtConfig = {
+    secrets: read('JWT_SECRET') ?? [],
+    jwksUrl: read('JWT_JWKS_URL'),
+    issuer: read('JWT_ISSUER'),
+    audience: read('JWT_AUDIENCE'),
+    tenantClaim: required('JWT_TENANT_CLAIM'),
+  };
+  if (isProduction && !environment['JWT_SECRET'] && !environment['JWT_JWKS_URL']) {
+    faults.push(`JWT_SECRET: takes ${VARIABLES.JWT_SECRET.takes}; production needs it, or JWT_JWKS_URL.`);
+  }
+  const origins = read('ALLOWED_ORIGINS');
+  if (isProduction && origins?.includes('*')) {
+    faults.push(`ALLOWED_ORIGINS: takes ${VARIABLES.ALLOWED_ORIGINS.takes}.`);
+  }
+  const redisUrls = read('REDIS_URL');
+  const isCluster = required('REDIS_CLUSTER') || (redisUrls?.length ?? 0) > 1;
+  const prefix = required('REDIS_PREFIX');
+  const config: Config = {
+    isProduction,
+    host: required('HOST'),
+    port: required('PORT'),
+    jwt,
+    redis: redisUrls ? { urls: redisUrls, isCluster, prefix } : null,
+    dataDir: required('DATA_DIR'),
+    maxConnections: required('MAX_CONNECTIONS'),
+    heartbeatIntervalMs: required('HEARTBEAT_INTERVAL'),
+    clientTimeoutMs: required('CLIENT_TIMEOUT'),
+    logLevel: required('LOG_LEVEL'),
+    allowedOrigins: origins ?? [],
+    maxQueryDepth: required('MAX_QUERY_DEPTH'),
+    maxMessageBytes: required('MAX_MESSAGE_BYTES'),
+    maxBodyBytes: required('MAX_BODY_BYTES'),
+    maxQueuedBytes: required('MAX_QUEUED_BYTES'),
+    gatewaySecrets: read('GATEWAY_SECRET') ?? [],
+    drainWindowMs: required('DRAIN_WINDOW'),
+    presenceGraceMs: required('PRESENCE_GRACE'),
+    messageRetention: read('MESSAGE_RETENTION'),
+  };
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config;
+}

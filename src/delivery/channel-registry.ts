@@ -1,0 +1,61 @@
+/** Channels of this node, each shared by all who listen to it and closed behind the last. */
+
+export interface OpenedChannel {
+  /** False: there is nothing to listen to. */
+  open(): Promise<boolean>;
+  close(): void;
+}
+
+interface Entry<Channel> {
+  readonly channel: Channel;
+  readonly opening: Promise<boolean>;
+  users: number;
+}
+
+export class ChannelRegistry<Channel extends OpenedChannel> {
+  readonly #entries = new Map<string, Entry<Channel>>();
+
+  /** An open channel, to be released once; null when there is nothing to listen to. */
+  async acquire(key: string, create: () => Channel): Promise<Channel | null> {
+    const entry = this.#entries.get(key) ?? this.#begin(key, create());
+    entry.users += 1;
+    try {
+      if (await entry.opening) return entry.channel;
+    } catch (error) {
+      this.#leave(key, entry);
+      throw error;
+    }
+    this.#leave(key, entry);
+    return null;
+  }
+
+  release(key: string, channel: Channel): void {
+    const entry = this.#entries.get(key);
+    if (entry?.channel === channel) this.#leave(key, entry);
+  }
+
+  /** Forgets a channel that ended, so that the next to ask opens another. */
+  discard(key: string, channel: Channel): void {
+    const entry = this.#entries.get(key);
+    if (entry?.channel !== channel) return;
+    this.#entries.delete(key);
+    channel.close();
+  }
+
+  all(): Channel[] {
+    return [...this.#entries.values()].map(({ channel }) => channel);
+  }
+
+  #begin(key: string, channel: Channel): Entry<Channel> {
+    const entry = { channel, opening: channel.open(), users: 0 };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #leave(key: string, entry: Entry<Channel>): void {
+    entry.users -= 1;
+    if (entry.users > 0) return;
+    if (this.#entries.get(key) === entry) this.#entries.delete(key);
+    entry.channel.close();
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * A conversation that someone on this node listens to.
+ *
+ * Owns the position. Message announcements are passed on only in the order of
+ * the log: one that is not the next, an interruption of the bus, or a silence
+ * makes the channel read the hole from the log first (G05, G07). What else
+ * changes (name, members, read positions, typing) is state: an older version
+ * never replaces a newer one, and after an interruption it is read again.
+ */
+import type { Clock } from '../clock.ts';
+import type { Announcement, Engine, Listening } from '../engine/port.ts';
+import { positionExpired, ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type {
+  ConversationId,
+  ConversationRecord,
+  MessageChange,
+  MessageRecord,
+  Position,
+  TenantId,
+  TypingRecord,
+  UserId,
+} from '../model.ts';
+import { TypingBoard } from './typing-board.ts';
+
+const RETRY_MS = 250;
+
+/** What happens to those who listen. Calls are synchronous and must not throw. */
+export interface ChannelListener {
+  onMessage(change: MessageChange, message: MessageRecord): void;
+  onConversation(conversation: ConversationRecord): void;
+  onTyping(typing: TypingRecord): void;
+  /** These users are no longer members. */
+  onLeft(userIds: readonly UserId[]): void;
+  /** Announcements may have been missed: membership must be asked again. */
+  onInterrupted(): void;
+  /** The channel cannot go on for this reason; nothing follows. */
+  onLost(error: ServiceError): void;
+}
+
+export class ConversationChannel {
+  readonly tenant: TenantId;
+  readonly id: ConversationId;
+  readonly typing: TypingBoard;
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #listeners = new Set<ChannelListener>();
+  #listening: Listening | null = null;
+  #position: Position = { epoch: '', place: 0 };
+  #version = -1;
+  #isClosed = false;
+  /** While the hole is read from the log, announcements are dropped: the log has them. */
+  #isCatchingUp = true;
+  #isBehind = false;
+  #lastHeardAt = 0;
+
+  constructor(engine: Engine, clock: Clock, log: Log, tenant: TenantId, id: ConversationId) {
+    this.tenant = tenant;
+    this.id = id;
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#log = log;
+    this.typing = new TypingBoard(clock, id, (typing) => this.#each((listener) => listener.onTyping(typing)));
+  }
+
+  /** The last place of the log that was passed on. */
+  get position(): Position {
+    return this.#position;
+  }
+
+  get lastHeardAt(): number {
+    return this.#lastHeardAt;
+  }
+
+  /** Joins the bus, then notes the head; false when there is no such conversation. */
+  async open(): Promise<boolean> {
+    const { tenant, id } = this;
+    this.#listening = await this.#engine.listen(
+      { kind: 'conversation', tenant, id },
+      {
+        onAnnouncement: (announcement) => this.#receive(announcement),
+        onInterrupted: () => this.#recover(),
+      },
+    );
+    const [[conversation], [typing]] = await Promise.all([
+      this.#engine.readConversations(tenant, [id]),
+      this.#engine.readTyping(tenant, [id]),
+    ]);
+    if (!conversation) return false;
+    this.#position = conversation.position;
+    this.#version = Math.max(this.#version, conversation.version);
+    this.#lastHeardAt = this.#clock.now();
+    this.typing.replace(typing ?? []);
+    this.#isCatchingUp = false;
+    if (this.#isBehind) await this.#catchUp();
+    return true;
+  }
+
+  add(listener: ChannelListener): void {
+    this.#listeners.add(listener);
+  }
+
+  remove(listener: ChannelListener): void {
+    this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.typing.clear();
+    this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
+  }
+
+  /** Compares the position with the log's head: the last message before a silence has no successor. */
+  check(): void {
+    if (!this.#isClosed) void this.#catchUp();
+  }
+
+  #each(tell: (listener: ChannelListener) => void): void {
+    for (const listener of [...this.#listeners]) tell(listener);
+  }
+
+  #receive(announcement: Announcement): void {
+    if (this.#isClosed) return;
+    switch (announcement.type) {
+      case 'message':
+        return this.#receiveMessage(announcement.change, announcement.message);
+      case 'conversation':
+        if (announcement.left.length > 0) this.#each((listener) => listener.onLeft(announcement.left));
+        for (const userId of announcement.left) this.typing.stop(userId);
+        return this.#receiveConversation(announcement.conversation);
+      case 'typing':
+        return this.typing.set(announcement.typing);
+      default:
+        return;
+    }
+  }
+
+  #receiveMessage(change: MessageChange, message: MessageRecord): void {
+    if (this.#isCatchingUp) {
+      this.#isBehind = true;
+      return;
+    }
+    const { epoch, place } = message.position;
+    if (epoch === this.#position.epoch && place <= this.#position.place) return;
+    if (epoch !== this.#position.epoch || place !== this.#position.place + 1) return void this.#catchUp();
+    this.#pass(change, message);
+  }
+
+  #pass(change: MessageChange, message: MessageRecord): void {
+    if (this.#isClosed) return;
+    this.#position = message.position;
+    this.#lastHeardAt = this.#clock.now();
+    for (const listener of [...this.#listeners]) listener.onMessage(change, message);
+  }
+
+  #receiveConversation(conversation: ConversationRecord): void {
+    if (conversation.version <= this.#version) return;
+    this.#version = conversation.version;
+    this.#each((listener) => listener.onConversation(conversation));
+  }
+
+  #recover(): void {
+    if (this.#isClosed) return;
+    this.#each((listener) => listener.onInterrupted());
+    void this.#readState();
+    void this.#catchUp();
+  }
+
+  /** Reads what is state rather than log, until the engine answers. */
+  async #readState(): Promise<void> {
+    try {
+      const [[conversation], [typing]] = await Promise.all([
+        this.#engine.readConversations(this.tenant, [this.id]),
+        this.#engine.readTyping(this.tenant, [this.id]),
+      ]);
+      if (this.#isClosed) return;
+      if (conversation) this.#receiveConversation(conversation);
+      this.typing.replace(typing ?? []);
+    } catch (error) {
+      this.#retry(error, () => void this.#readState());
+    }
+  }
+
+  /** Passes on everything between the position and the log's head, in order. */
+  async #catchUp(): Promise<void> {
+    this.#isBehind = true;
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    try {
+      while (this.#isBehind && !this.#isClosed) {
+        this.#isBehind = false;
+        if (!(await this.#readPage())) this.#isBehind = true;
+      }
+    } catch (error) {
+      this.#retry(error, () => void this.#catchUp());
+    } finally {
+      this.#isCatchingUp = false;
+    }
+  }
+
+  /** True when the page reached the head. */
+  async #readPage(): Promise<boolean> {
+    const page = await this.#engine.readLog(this.tenant, this.id, this.#position, LIMITS.logPage);
+    if (this.#isClosed) return true;
+    if (page.outcome !== 'read') {
+      this.#lose(positionExpired(page.outcome === 'expired' ? page.reason : 'EPOCH'));
+      return true;
+    }
+    for (const { change, message } of page.entries) {
+      if (message) this.#pass(change, message);
+      else this.#lose(positionExpired('RETENTION'));
+    }
+    this.#lastHeardAt = this.#clock.now();
+    return page.entries.length < LIMITS.logPage;
+  }
+
+  #lose(error: ServiceError): void {
+    this.#log.warn({ reason: error.reason }, 'conversation channel lost its position');
+    this.#isClosed = true;
+    this.#each((listener) => listener.onLost(error));
+    this.#listeners.clear();
+  }
+
+  #retry(error: unknown, again: () => void): void {
+    if (this.#isClosed) return;
+    const isExpected = error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
+    if (!isExpected) this.#log.error({ err: error }, 'conversation channel failed');
+    this.#clock.after(RETRY_MS, again);
+  }
+}

@@ -1,0 +1,267 @@
+/** A stream over conversations: those named, or all of the viewer's. */
+import type { Clock } from '../clock.ts';
+import type { Engine, Listening } from '../engine/port.ts';
+import { notFound, ServiceError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type {
+  ConversationId,
+  ConversationRecord,
+  MessageChange,
+  MessageRecord,
+  Position,
+  TypingRecord,
+  Viewer,
+} from '../model.ts';
+import type { ChannelRegistry } from './channel-registry.ts';
+import { type ChannelListener, ConversationChannel } from './conversation-channel.ts';
+import { EventQueue } from './event-queue.ts';
+import { asServiceError, Replay } from './replay.ts';
+
+/** What a stream takes of what happens in a conversation; what is left out is not listened to. */
+export interface Selection<Event extends object> {
+  message?(change: MessageChange, message: MessageRecord): Event | null;
+  conversation?(conversation: ConversationRecord): Event | null;
+  typing?(typing: TypingRecord): Event | null;
+}
+
+export interface ConversationStreamOptions<Event extends object> {
+  readonly viewer: Viewer;
+  /** Null: all of the viewer's, those joined later included. */
+  readonly conversationIds: readonly ConversationId[] | null;
+  readonly after: ReadonlyMap<ConversationId, Position>;
+  readonly selection: Selection<Event>;
+}
+
+export interface ConversationStreamContext {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly channels: ChannelRegistry<ConversationChannel>;
+}
+
+interface Following {
+  readonly channel: ConversationChannel;
+  readonly listener: ChannelListener;
+  /** Null while the log is replayed; then the last position passed on. */
+  live: Position | null;
+  hasLeft: boolean;
+}
+
+const RETRY_MS = 250;
+
+export class ConversationStream<Event extends object> {
+  readonly #context: ConversationStreamContext;
+  readonly #options: ConversationStreamOptions<Event>;
+  readonly #following = new Map<ConversationId, Following>();
+  readonly #names = new Set<string>();
+  readonly #queue: EventQueue<Event>;
+  #memberships: Listening | null = null;
+  #isOpen = true;
+  #reconciling: Promise<void> = Promise.resolve();
+
+  private constructor(context: ConversationStreamContext, options: ConversationStreamOptions<Event>) {
+    this.#context = context;
+    this.#options = options;
+    this.#queue = new EventQueue(this.#names, () => this.#close());
+  }
+
+  /**
+   * Opens a stream; resolved, it is accepted: nothing published from now on is missed.
+   *
+   * @throws {ServiceError} NOT_FOUND for a conversation the viewer may not see,
+   *   POSITION_EXPIRED for a position that cannot be resumed; nothing was delivered then.
+   */
+  static async open<Event extends object>(
+    context: ConversationStreamContext,
+    options: ConversationStreamOptions<Event>,
+  ): Promise<EventQueue<Event>> {
+    const stream = new ConversationStream(context, options);
+    try {
+      await stream.#start();
+    } catch (error) {
+      stream.#queue.end(null);
+      throw error;
+    }
+    return stream.#queue;
+  }
+
+  async #start(): Promise<void> {
+    const { viewer, conversationIds, after } = this.#options;
+    if (conversationIds) {
+      await this.#follow(conversationIds, (id) => after.get(id) ?? null);
+      if (this.#following.size < conversationIds.length) throw notFound('conversation');
+      return;
+    }
+    this.#memberships = await this.#context.engine.listen(
+      { kind: 'memberships', tenant: viewer.tenant, id: viewer.userId },
+      { onAnnouncement: () => this.#reconcile(), onInterrupted: () => this.#reconcile() },
+    );
+    const ids = await this.#context.engine.listConversationIds(viewer.tenant, viewer.userId);
+    const known = new Set(ids);
+    if ([...after.keys()].some((id) => !known.has(id))) throw notFound('conversation');
+    await this.#follow(ids, (id) => after.get(id) ?? null);
+  }
+
+  /** Follows conversations the viewer may see, each from a position or from now on. */
+  async #follow(
+    ids: readonly ConversationId[],
+    after: (id: ConversationId, joined: Position | null) => Position | null,
+  ): Promise<void> {
+    const { engine } = this.#context;
+    const { tenant, userId, scopes } = this.#options.viewer;
+    const joined = (await Promise.all(ids.map((id) => this.#join(id)))).filter((one) => one !== null);
+    // Asked only after the channels have joined: a removal before is in the answer, one after is announced.
+    const memberships = await engine.readMemberships(
+      tenant,
+      joined.map(({ channel }) => ({ conversationId: channel.id, userId })),
+    );
+    const isAdmin = scopes.has('realtime:admin');
+    const replays: { readonly following: Following; readonly replay: Replay }[] = [];
+    for (const [index, following] of joined.entries()) {
+      const membership = memberships[index] ?? null;
+      if (following.hasLeft || (membership === null && !isAdmin)) {
+        this.#unfollow(following);
+        continue;
+      }
+      const from = after(following.channel.id, membership?.joinedPosition ?? null);
+      if (from === null) following.live = following.channel.position;
+      else replays.push({ following, replay: this.#replay(following, from) });
+    }
+    await Promise.all(replays.map(({ replay }) => replay.prepare()));
+    for (const { following, replay } of replays) void this.#run(following, replay);
+  }
+
+  async #join(id: ConversationId): Promise<Following | null> {
+    const { engine, clock, log, channels } = this.#context;
+    const { tenant } = this.#options.viewer;
+    const key = this.#key(id);
+    const channel = await channels.acquire(key, () => new ConversationChannel(engine, clock, log, tenant, id));
+    if (!channel) return null;
+    if (!this.#isOpen || this.#following.has(id)) {
+      channels.release(key, channel);
+      return null;
+    }
+    const following: Following = { channel, live: null, hasLeft: false, listener: this.#listener(channel) };
+    this.#following.set(id, following);
+    this.#names.add(key);
+    channel.add(following.listener);
+    for (const typing of channel.typing.current()) following.listener.onTyping(typing);
+    return following;
+  }
+
+  #listener(channel: ConversationChannel): ChannelListener {
+    const { selection, viewer } = this.#options;
+    const push = (event: Event | null | undefined): void => {
+      if (event) this.#queue.push(event);
+    };
+    const mine = (): Following | undefined => this.#following.get(channel.id);
+    return {
+      onMessage: (change, message) => {
+        const following = mine();
+        if (!following?.live || message.position.place <= following.live.place) return;
+        following.live = message.position;
+        push(selection.message?.(change, message));
+      },
+      onConversation: (conversation) => push(selection.conversation?.(conversation)),
+      onTyping: (typing) => push(selection.typing?.(typing)),
+      onLeft: (userIds) => {
+        if (userIds.includes(viewer.userId) && !viewer.scopes.has('realtime:admin')) this.#lose(channel.id);
+      },
+      onInterrupted: () => void this.#verify(channel.id),
+      onLost: (error) => {
+        this.#context.channels.discard(this.#key(channel.id), channel);
+        this.#queue.end(error);
+      },
+    };
+  }
+
+  #replay({ channel }: Following, from: Position): Replay {
+    const { selection } = this.#options;
+    return new Replay(this.#context.engine, channel, from, {
+      onMessage: (change, message) => {
+        if (!this.#following.has(channel.id)) return;
+        const event = selection.message?.(change, message);
+        if (event) this.#queue.push(event);
+      },
+      drained: () => this.#queue.drained(),
+      isOpen: () => this.#isOpen && this.#following.has(channel.id),
+    });
+  }
+
+  async #run(following: Following, replay: Replay): Promise<void> {
+    try {
+      await replay.run((cursor) => {
+        following.live = cursor;
+      });
+    } catch (error) {
+      this.#queue.end(asServiceError(error));
+    }
+  }
+
+  /** Follows what the viewer joined since; one at a time, since each reads the list anew. */
+  #reconcile(): void {
+    this.#reconciling = this.#reconciling.then(async () => {
+      if (!this.#isOpen) return;
+      const { tenant, userId } = this.#options.viewer;
+      try {
+        const ids = await this.#context.engine.listConversationIds(tenant, userId);
+        const fresh = ids.filter((id) => !this.#following.has(id));
+        await this.#follow(fresh, (_, joined) => joined);
+        for (const id of fresh) await this.#showJoined(id);
+      } catch (error) {
+        if (asServiceError(error).code === 'SERVICE_UNAVAILABLE') {
+          this.#context.clock.after(RETRY_MS, () => this.#reconcile());
+        } else this.#queue.end(asServiceError(error));
+      }
+    });
+  }
+
+  /** A conversation joined just now has changed for the viewer. */
+  async #showJoined(id: ConversationId): Promise<void> {
+    const { selection, viewer } = this.#options;
+    if (!selection.conversation || !this.#following.has(id)) return;
+    const [conversation] = await this.#context.engine.readConversations(viewer.tenant, [id]);
+    const event = conversation && selection.conversation(conversation);
+    if (event) this.#queue.push(event);
+  }
+
+  /** Asks again whether the viewer is a member, after announcements may have been missed (G08). */
+  async #verify(conversationId: ConversationId): Promise<void> {
+    const { tenant, userId, scopes } = this.#options.viewer;
+    if (scopes.has('realtime:admin') || !this.#following.has(conversationId)) return;
+    try {
+      const [membership] = await this.#context.engine.readMemberships(tenant, [{ conversationId, userId }]);
+      if (!membership) this.#lose(conversationId);
+    } catch {
+      this.#context.clock.after(RETRY_MS, () => void this.#verify(conversationId));
+    }
+  }
+
+  /** The viewer is no longer a member: nothing of this conversation follows. */
+  #lose(id: ConversationId): void {
+    const following = this.#following.get(id);
+    if (!following) return;
+    following.hasLeft = true;
+    this.#unfollow(following);
+    if (this.#options.conversationIds && this.#following.size === 0) {
+      this.#queue.end(new ServiceError('FORBIDDEN', 'The caller has no access to what was listened to any more.'));
+    }
+  }
+
+  #unfollow({ channel, listener }: Following): void {
+    channel.remove(listener);
+    this.#following.delete(channel.id);
+    this.#names.delete(this.#key(channel.id));
+    this.#context.channels.release(this.#key(channel.id), channel);
+  }
+
+  #close(): void {
+    this.#isOpen = false;
+    for (const following of [...this.#following.values()]) this.#unfollow(following);
+    this.#memberships?.close().catch((error: unknown) => this.#context.log.warn({ err: error }, 'stream not closed'));
+  }
+
+  #key(id: ConversationId): string {
+    return JSON.stringify([this.#options.viewer.tenant, id]);
+  }
+}

@@ -1,0 +1,105 @@
+/** Live delivery: the streams behind the subscriptions. */
+import type { Clock } from '../clock.ts';
+import type { Engine } from '../engine/port.ts';
+import { TIMES } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type {
+  ConversationId,
+  ConversationRecord,
+  MessageRecord,
+  Position,
+  PresenceRecord,
+  TypingRecord,
+  UserId,
+  Viewer,
+} from '../model.ts';
+import { ChannelRegistry } from './channel-registry.ts';
+import type { ConversationChannel } from './conversation-channel.ts';
+import { ConversationStream, type Selection } from './conversation-stream.ts';
+import { EventQueue } from './event-queue.ts';
+import { PresenceChannel } from './presence-channel.ts';
+import type { LiveStream } from './stream.ts';
+
+/** Which conversations: those named, or null for all of the viewer's. */
+export type ConversationIds = readonly ConversationId[] | null;
+export type ResumePoints = ReadonlyMap<ConversationId, Position>;
+
+export interface Delivery {
+  messageReceived(viewer: Viewer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<MessageRecord>>;
+  messageUpdated(viewer: Viewer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<MessageRecord>>;
+  conversationUpdated(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<ConversationRecord>>;
+  typingIndicator(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<TypingRecord>>;
+  presenceUpdated(viewer: Viewer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
+  close(): void;
+}
+
+const NOWHERE: ResumePoints = new Map();
+
+export function createDelivery(engine: Engine, clock: Clock, log: Log): Delivery {
+  const conversations = new ChannelRegistry<ConversationChannel>();
+  const presences = new ChannelRegistry<PresenceChannel>();
+  const context = { engine, clock, log, channels: conversations };
+  const stopChecking = clock.every(TIMES.headCheckMs, () => {
+    const before = clock.now() - TIMES.headCheckMs;
+    for (const channel of conversations.all()) if (channel.lastHeardAt <= before) channel.check();
+  });
+
+  function open<Event extends object>(
+    viewer: Viewer,
+    conversationIds: ConversationIds,
+    after: ResumePoints,
+    selection: Selection<Event>,
+  ): Promise<LiveStream<Event>> {
+    return ConversationStream.open(context, { viewer, conversationIds, after, selection });
+  }
+
+  return {
+    messageReceived: (viewer, ids, after) =>
+      open(viewer, ids, after, { message: (change, message) => (change === 'SENT' ? message : null) }),
+
+    messageUpdated: (viewer, ids, after) =>
+      open(viewer, ids, after, { message: (change, message) => (change === 'SENT' ? null : message) }),
+
+    conversationUpdated: (viewer, ids) =>
+      open(viewer, ids, NOWHERE, { conversation: (conversation) => conversation }),
+
+    typingIndicator: (viewer, ids) =>
+      open(viewer, ids, NOWHERE, { typing: (typing) => (typing.userId === viewer.userId ? null : typing) }),
+
+    async presenceUpdated({ tenant }, userIds) {
+      const names = new Set(userIds.map((userId) => JSON.stringify([tenant, userId])));
+      const joined = new Map<string, PresenceChannel>();
+      const listener = (presence: PresenceRecord): void => queue.push(presence);
+      let isOpen = true;
+      const queue = new EventQueue<PresenceRecord>(names, () => {
+        isOpen = false;
+        for (const [key, channel] of joined) {
+          channel.remove(listener);
+          presences.release(key, channel);
+        }
+        joined.clear();
+      });
+      try {
+        await Promise.all(
+          [...new Set(userIds)].map(async (userId) => {
+            const key = JSON.stringify([tenant, userId]);
+            const create = (): PresenceChannel => new PresenceChannel(engine, clock, log, tenant, userId);
+            const channel = await presences.acquire(key, create);
+            if (channel && isOpen) joined.set(key, channel);
+            else if (channel) presences.release(key, channel);
+          }),
+        );
+      } catch (error) {
+        queue.end(null);
+        throw error;
+      }
+      for (const channel of joined.values()) channel.add(listener);
+      return queue;
+    },
+
+    close() {
+      stopChecking();
+      for (const channel of [...conversations.all(), ...presences.all()]) channel.close();
+    },
+  };
+}

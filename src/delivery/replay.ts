@@ -1,0 +1,81 @@
+/**
+ * One stream's place in one conversation.
+ *
+ * Either live, and then passed on by the channel, or replaying: reading the log
+ * page by page up to where the channel is. The step from one to the other has
+ * no `await` between the last comparison and going live, so nothing falls
+ * between them and nothing comes twice (G06).
+ */
+import type { Engine, LogEntry } from '../engine/port.ts';
+import { notFound, positionExpired, ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { MessageChange, MessageRecord, Position } from '../model.ts';
+import type { ConversationChannel } from './conversation-channel.ts';
+
+export interface ReplayTarget {
+  /** Takes a message of the log, in order. */
+  onMessage(change: MessageChange, message: MessageRecord): void;
+  drained(): Promise<void>;
+  isOpen(): boolean;
+}
+
+export class Replay {
+  readonly #engine: Engine;
+  readonly #channel: ConversationChannel;
+  readonly #target: ReplayTarget;
+  #cursor: Position;
+  #first: readonly LogEntry[] | null = null;
+
+  constructor(engine: Engine, channel: ConversationChannel, after: Position, target: ReplayTarget) {
+    this.#engine = engine;
+    this.#channel = channel;
+    this.#cursor = after;
+    this.#target = target;
+  }
+
+  /**
+   * Reads the first page, so that a position that cannot be resumed is refused
+   * before anything is delivered.
+   *
+   * @throws {ServiceError} POSITION_EXPIRED.
+   */
+  async prepare(): Promise<void> {
+    this.#first = await this.#read();
+  }
+
+  /** Delivers up to the channel's position and calls `goLive` in the same moment. */
+  async run(goLive: (cursor: Position) => void): Promise<void> {
+    while (this.#target.isOpen()) {
+      const entries = this.#first ?? (await this.#read());
+      this.#first = null;
+      for (const { change, message } of entries) {
+        if (!message) throw positionExpired('RETENTION');
+        this.#cursor = message.position;
+        this.#target.onMessage(change, message);
+      }
+      if (entries.length < LIMITS.logPage && this.#cursor.place >= this.#channel.position.place) {
+        return goLive(this.#cursor);
+      }
+      await this.#target.drained();
+    }
+  }
+
+  async #read(): Promise<readonly LogEntry[]> {
+    const page = await this.#engine.readLog(
+      this.#channel.tenant,
+      this.#channel.id,
+      this.#cursor,
+      LIMITS.logPage,
+    );
+    if (page.outcome === 'not-found') throw notFound('conversation');
+    if (page.outcome === 'expired') throw positionExpired(page.reason);
+    return page.entries;
+  }
+}
+
+/** The error a stream ends with when its replay failed. */
+export function asServiceError(error: unknown): ServiceError {
+  return error instanceof ServiceError
+    ? error
+    : new ServiceError('INTERNAL_SERVER_ERROR', 'The stream failed.', { cause: error });
+}

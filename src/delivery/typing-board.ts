@@ -1,0 +1,57 @@
+/** Who types in one conversation, as far as this node was told, and the end of it. */
+import type { Clock } from '../clock.ts';
+import { TIMES } from '../limits.ts';
+import type { ConversationId, TypingRecord, UserId } from '../model.ts';
+
+/**
+ * Ends typing on the side that shows it: the node that announced a start may
+ * die, and its stop with it. Durations count from receipt, so that clocks that
+ * disagree change nothing.
+ */
+export class TypingBoard {
+  readonly #clock: Clock;
+  readonly #conversationId: ConversationId;
+  readonly #dispatch: (typing: TypingRecord) => void;
+  readonly #typing = new Map<UserId, { readonly record: TypingRecord; readonly cancel: () => void }>();
+
+  constructor(clock: Clock, conversationId: ConversationId, dispatch: (typing: TypingRecord) => void) {
+    this.#clock = clock;
+    this.#conversationId = conversationId;
+    this.#dispatch = dispatch;
+  }
+
+  /** Who types now. */
+  current(): TypingRecord[] {
+    return [...this.#typing.values()].map(({ record }) => record);
+  }
+
+  set(record: TypingRecord, durationMs: number = TIMES.typingMs): void {
+    const { userId } = record;
+    this.#typing.get(userId)?.cancel();
+    this.#typing.delete(userId);
+    if (record.isTyping) {
+      const cancel = this.#clock.after(Math.min(Math.max(durationMs, 0), TIMES.typingMs), () => this.stop(userId));
+      this.#typing.set(userId, { record, cancel });
+    }
+    this.#dispatch(record);
+  }
+
+  stop(userId: UserId): void {
+    if (!this.#typing.has(userId)) return;
+    this.set({ conversationId: this.#conversationId, userId, isTyping: false, expiresAt: null });
+  }
+
+  /** Takes over what the engine says, after announcements may have been missed. */
+  replace(records: readonly TypingRecord[]): void {
+    const present = new Set(records.map(({ userId }) => userId));
+    for (const userId of this.#typing.keys()) if (!present.has(userId)) this.stop(userId);
+    for (const record of records) {
+      if (!this.#typing.has(record.userId)) this.set(record, (record.expiresAt ?? 0) - this.#clock.now());
+    }
+  }
+
+  clear(): void {
+    for (const { cancel } of this.#typing.values()) cancel();
+    this.#typing.clear();
+  }
+}

@@ -1,0 +1,279 @@
+/** The rules of conversations: who makes, sees, names, joins and leaves them. */
+import { createHash, randomUUID } from 'node:crypto';
+import type { Engine, MembershipChange } from '../engine/port.ts';
+import { badInput, notFound, ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type {
+  ConversationId,
+  ConversationKind,
+  ConversationRecord,
+  MemberRecord,
+  MemberRole,
+  Membership,
+  ReadReceiptRecord,
+  TenantId,
+  UserId,
+  Viewer,
+} from '../model.ts';
+import { outranks, requireRole, requireSeen, requireSelf, see } from './access.ts';
+import { decodeCursor } from './cursor.ts';
+import { identifier, identifiers, natural, optional, pageSize, text } from './input.ts';
+
+/** Ids that begin so are derived from two users, and nobody else may take them. */
+const DIRECT_PREFIX = 'direct:';
+
+export interface ConversationInput {
+  readonly id?: string | null | undefined;
+  readonly name?: string | null | undefined;
+  readonly kind?: ConversationKind | undefined;
+  readonly memberIds?: readonly string[] | null | undefined;
+}
+
+export interface UserConversationsPage {
+  readonly first?: number | null | undefined;
+  readonly after?: string | null | undefined;
+  readonly kind?: ConversationKind | null | undefined;
+}
+
+export interface MemberPage {
+  readonly members: readonly MemberRecord[];
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+}
+
+export interface Conversations {
+  /** In the order asked; null for absent and forbidden alike. */
+  findMany(viewer: Viewer, ids: readonly string[]): Promise<(ConversationRecord | null)[]>;
+  /** Without asking who sees them: for what belongs to something already seen. */
+  readMany(tenant: TenantId, ids: readonly ConversationId[]): Promise<(ConversationRecord | null)[]>;
+  /** The viewer's own memberships, in the order asked. */
+  membershipsOf(viewer: Viewer, ids: readonly ConversationId[]): Promise<(Membership | null)[]>;
+  ofUser(viewer: Viewer, userId: UserId, page: UserConversationsPage): Promise<ConversationRecord[]>;
+  unreadOfUser(viewer: Viewer, userId: UserId): Promise<number>;
+  members(tenant: TenantId, id: ConversationId, first: number, after: string | null): Promise<MemberPage>;
+  readReceipts(tenant: TenantId, id: ConversationId): Promise<ReadReceiptRecord[]>;
+  create(viewer: Viewer, input: ConversationInput): Promise<ConversationRecord>;
+  openDirect(viewer: Viewer, userId: string): Promise<ConversationRecord>;
+  rename(viewer: Viewer, id: string, name: string | null): Promise<ConversationRecord>;
+  join(viewer: Viewer, id: string): Promise<ConversationRecord>;
+  leave(viewer: Viewer, id: string): Promise<ConversationRecord>;
+  addMembers(viewer: Viewer, id: string, userIds: readonly string[]): Promise<ConversationRecord>;
+  removeMember(viewer: Viewer, id: string, userId: string): Promise<ConversationRecord>;
+  setMemberRole(viewer: Viewer, id: string, userId: string, role: MemberRole): Promise<ConversationRecord>;
+  markRead(viewer: Viewer, id: string, sequence: number): Promise<ConversationRecord>;
+}
+
+/** The id of the one direct conversation of two users, whoever asks. */
+function directId(one: UserId, other: UserId): ConversationId {
+  const pair = JSON.stringify([one, other].sort());
+  return `${DIRECT_PREFIX}${createHash('sha256').update(pair).digest('base64url')}` as ConversationId;
+}
+
+/** A group's name; null for none. */
+function conversationName(name: string | null | undefined): string | null {
+  return optional(name, (value) => text(value, 'name', 1, LIMITS.nameCharacters));
+}
+
+function settle(change: MembershipChange): ConversationRecord {
+  switch (change.outcome) {
+    case 'not-found':
+      throw notFound('member');
+    case 'full':
+      throw new ServiceError('CONFLICT', `A conversation has at most ${LIMITS.membersPerConversation} members.`);
+    case 'last-owner':
+      throw new ServiceError('CONFLICT', 'A conversation needs an owner.');
+    default:
+      return change.conversation;
+  }
+}
+
+function refuseDirect({ kind }: ConversationRecord): void {
+  if (kind === 'DIRECT') {
+    throw new ServiceError('FORBIDDEN', 'A direct conversation has its two members and no name, for good.');
+  }
+}
+
+const byActivity = (a: ConversationRecord, b: ConversationRecord): number =>
+  (b.lastActivityAt ?? b.createdAt) - (a.lastActivityAt ?? a.createdAt) || (a.id < b.id ? -1 : 1);
+
+export function createConversations(engine: Engine): Conversations {
+  /** A user's memberships with their conversations, in no order. */
+  async function allOf({ tenant }: Viewer, userId: UserId): Promise<[ConversationRecord, Membership][]> {
+    const ids = await engine.listConversationIds(tenant, userId);
+    const [conversations, memberships] = await Promise.all([
+      engine.readConversations(tenant, ids),
+      engine.readMemberships(
+        tenant,
+        ids.map((conversationId) => ({ conversationId, userId })),
+      ),
+    ]);
+    return conversations.flatMap((conversation, index): [ConversationRecord, Membership][] => {
+      const membership = memberships[index];
+      return conversation && membership ? [[conversation, membership]] : [];
+    });
+  }
+
+  async function refuseFull({ tenant }: Viewer, userIds: readonly UserId[]): Promise<void> {
+    const lists = await Promise.all(userIds.map((userId) => engine.listConversationIds(tenant, userId)));
+    if (lists.some((list) => list.length >= LIMITS.conversationsPerUser)) {
+      throw new ServiceError('CONFLICT', `A user is in at most ${LIMITS.conversationsPerUser} conversations.`);
+    }
+  }
+
+  async function openDirect(viewer: Viewer, other: string): Promise<ConversationRecord> {
+    const userId = identifier<UserId>(other, 'userId');
+    if (userId === viewer.userId) throw badInput('userId: a direct conversation needs another user.');
+    const id = directId(viewer.userId, userId);
+    const [existing] = await engine.readConversations(viewer.tenant, [id]);
+    if (existing) return existing;
+    await refuseFull(viewer, [viewer.userId, userId]);
+    const { conversation } = await engine.createConversation(viewer.tenant, {
+      id,
+      name: null,
+      kind: 'DIRECT',
+      createdBy: viewer.userId,
+      members: [
+        { userId: viewer.userId, role: 'MEMBER' },
+        { userId, role: 'MEMBER' },
+      ],
+    });
+    return conversation;
+  }
+
+  return {
+    async findMany(viewer, ids) {
+      const valid = ids.map((id) => identifier<ConversationId>(id, 'id'));
+      return (await see(engine, viewer, valid)).map((seen) => seen?.conversation ?? null);
+    },
+
+    readMany: (tenant, ids) => engine.readConversations(tenant, ids),
+
+    membershipsOf: ({ tenant, userId }, ids) =>
+      engine.readMemberships(
+        tenant,
+        ids.map((conversationId) => ({ conversationId, userId })),
+      ),
+
+    async ofUser(viewer, userId, { first, after, kind }) {
+      requireSelf(viewer, userId);
+      const most = pageSize(first ?? LIMITS.defaultPageSize, 'first');
+      const all = (await allOf(viewer, userId)).map(([conversation]) => conversation).sort(byActivity);
+      const behind = optional(after, (id) => identifier<ConversationId>(id, 'after'));
+      const start = behind === null ? 0 : all.findIndex(({ id }) => id === behind) + 1;
+      if (behind !== null && start === 0) throw badInput('after: not one of the user’s conversations.');
+      return all
+        .slice(start)
+        .filter((conversation) => !kind || conversation.kind === kind)
+        .slice(0, most);
+    },
+
+    async unreadOfUser(viewer, userId) {
+      requireSelf(viewer, userId);
+      const all = await allOf(viewer, userId);
+      return all.reduce((sum, [{ lastSequence }, { readSequence }]) => sum + lastSequence - readSequence, 0);
+    },
+
+    async members(tenant, id, first, after) {
+      const most = pageSize(first, 'first');
+      const start = after === null ? 0 : decodeCursor('member', after, 'after');
+      const members = await engine.listMembers(tenant, id, start, most + 1);
+      return { members: members.slice(0, most), hasNextPage: members.length > most, hasPreviousPage: start > 0 };
+    },
+
+    readReceipts: (tenant, id) => engine.listReadReceipts(tenant, id),
+
+    async create(viewer, { id, name, kind = 'GROUP', memberIds }) {
+      const others = identifiers<UserId>(memberIds ?? [], 'memberIds', LIMITS.usersPerCall).filter(
+        (userId) => userId !== viewer.userId,
+      );
+      if (kind === 'DIRECT') {
+        const [other, ...more] = others;
+        if ((id ?? name ?? null) !== null || other === undefined || more.length > 0) {
+          throw badInput('kind: a DIRECT conversation takes one other member, and no id or name.');
+        }
+        return openDirect(viewer, other);
+      }
+      const conversationId =
+        optional(id, (value) => identifier<ConversationId>(value, 'id')) ?? (randomUUID() as string as ConversationId);
+      if (conversationId.startsWith(DIRECT_PREFIX)) throw badInput(`id: ids that begin with ${DIRECT_PREFIX} are kept.`);
+      const cleanName = conversationName(name);
+      await refuseFull(viewer, [viewer.userId, ...others]);
+      const { outcome, conversation } = await engine.createConversation(viewer.tenant, {
+        id: conversationId,
+        name: cleanName,
+        kind,
+        createdBy: viewer.userId,
+        members: [
+          { userId: viewer.userId, role: 'OWNER' },
+          ...others.map((userId) => ({ userId, role: 'MEMBER' as const })),
+        ],
+      });
+      if (outcome === 'exists' && conversation.createdBy !== viewer.userId) {
+        throw new ServiceError('CONFLICT', 'id: taken.');
+      }
+      return conversation;
+    },
+
+    openDirect,
+
+    async rename(viewer, id, name) {
+      const cleanName = conversationName(name);
+      const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
+      refuseDirect(conversation);
+      return settle(await engine.renameConversation(viewer.tenant, conversation.id, cleanName));
+    },
+
+    async join(viewer, id) {
+      const conversationId = identifier<ConversationId>(id, 'id');
+      const [conversation] = await engine.readConversations(viewer.tenant, [conversationId]);
+      if (conversation?.kind !== 'ROOM') return (await requireSeen(engine, viewer, conversationId)).conversation;
+      await refuseFull(viewer, [viewer.userId]);
+      return settle(await engine.addMembers(viewer.tenant, conversationId, [viewer.userId], 'MEMBER'));
+    },
+
+    async leave(viewer, id) {
+      const { conversation, membership } = await requireSeen(engine, viewer, identifier(id, 'id'));
+      if (!membership) throw notFound('member');
+      refuseDirect(conversation);
+      return settle(await engine.removeMember(viewer.tenant, conversation.id, viewer.userId));
+    },
+
+    async addMembers(viewer, id, userIds) {
+      const users = identifiers<UserId>(userIds, 'userIds', LIMITS.usersPerCall);
+      if (users.length === 0) throw badInput('userIds: at least one.');
+      const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
+      refuseDirect(conversation);
+      await refuseFull(viewer, users);
+      return settle(await engine.addMembers(viewer.tenant, conversation.id, users, 'MEMBER'));
+    },
+
+    async removeMember(viewer, id, userId) {
+      const target = identifier<UserId>(userId, 'userId');
+      const seen = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
+      refuseDirect(seen.conversation);
+      const conversationId = seen.conversation.id;
+      const [membership] = await engine.readMemberships(viewer.tenant, [{ conversationId, userId: target }]);
+      if (!membership) throw notFound('member');
+      if (!outranks(seen, viewer, membership.role)) {
+        throw new ServiceError('FORBIDDEN', 'Only a member above the other may remove them.');
+      }
+      return settle(await engine.removeMember(viewer.tenant, conversationId, target));
+    },
+
+    async setMemberRole(viewer, id, userId, role) {
+      const target = identifier<UserId>(userId, 'userId');
+      const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'OWNER');
+      refuseDirect(conversation);
+      return settle(await engine.setMemberRole(viewer.tenant, conversation.id, target, role));
+    },
+
+    async markRead(viewer, id, sequence) {
+      const conversationId = identifier<ConversationId>(id, 'conversationId');
+      natural(sequence, 'sequence');
+      const change = await engine.markRead(viewer.tenant, conversationId, viewer.userId, sequence);
+      if (change.outcome === 'not-member') throw notFound('conversation');
+      if (change.outcome === 'past-head') throw badInput('sequence: past the last message.');
+      return change.conversation;
+    },
+  };
+}

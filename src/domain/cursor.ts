@@ -1,0 +1,71 @@
+/** Opaque cursors of Relay connections, and opaque positions of the log. */
+import { badInput } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { type ConversationId, type ConversationPosition, isIdentifier, type Position } from '../model.ts';
+import { identifiers } from './input.ts';
+
+const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+function decode(value: string): unknown {
+  if (value.length > 1_024 || !/^[\w-]+$/.test(value)) return null;
+  try {
+    return JSON.parse(Buffer.from(value, 'base64url').toString());
+  } catch {
+    return null;
+  }
+}
+
+const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
+export type CursorKind = 'message' | 'member';
+
+export function encodeCursor(kind: CursorKind, place: number): string {
+  return encode([kind, place]);
+}
+
+/** The place a cursor of this kind stands at; BAD_USER_INPUT for any other text. */
+export function decodeCursor(kind: CursorKind, cursor: string, name: string): number {
+  const value = decode(cursor);
+  if (Array.isArray(value) && value.length === 2 && value[0] === kind && isNatural(value[1])) return value[1];
+  throw badInput(`${name}: not a cursor of this list.`);
+}
+
+export function encodePosition(conversationId: ConversationId, { epoch, place }: Position): string {
+  return encode([conversationId, epoch, place]);
+}
+
+function decodePosition(value: string): ConversationPosition {
+  const parts = decode(value);
+  if (Array.isArray(parts) && parts.length === 3) {
+    const [conversationId, epoch, place] = parts as unknown[];
+    if (typeof conversationId === 'string' && isIdentifier(conversationId) && typeof epoch === 'string' && isNatural(place)) {
+      return { conversationId: conversationId as ConversationId, epoch, place };
+    }
+  }
+  throw badInput('after: not a position.');
+}
+
+/** What a stream over conversations is asked: which ones, and from where in each. */
+export interface StreamRequest {
+  readonly conversationIds: readonly ConversationId[] | null;
+  readonly after: ReadonlyMap<ConversationId, Position>;
+}
+
+/** Checks the arguments of a stream over conversations. */
+export function streamRequest(
+  conversationIds: readonly string[] | null | undefined,
+  after: readonly string[] | null | undefined,
+): StreamRequest {
+  const most = LIMITS.conversationsPerSubscription;
+  const ids = conversationIds ? identifiers<ConversationId>(conversationIds, 'conversationIds', most) : null;
+  if (ids?.length === 0) throw badInput('conversationIds: at least one, or leave it out.');
+  if ((after?.length ?? 0) > LIMITS.conversationsPerUser) throw badInput('after: too many positions.');
+  const points = new Map<ConversationId, Position>();
+  for (const text of after ?? []) {
+    const { conversationId, epoch, place } = decodePosition(text);
+    if (points.has(conversationId)) throw badInput('after: at most one position a conversation.');
+    if (ids && !ids.includes(conversationId)) throw badInput('after: a position of a conversation not listened to.');
+    points.set(conversationId, { epoch, place });
+  }
+  return { conversationIds: ids, after: points };
+}

@@ -1,0 +1,79 @@
+/** Checks of what callers send. Each answers the clean value or throws BAD_USER_INPUT. */
+import { badInput } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { isIdentifier } from '../model.ts';
+
+// Control characters other than newline and tab; Unicode category Cc.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
+
+/** What an argument that may be left out comes to; null when it was. */
+export function optional<Given, Clean>(value: Given | null | undefined, check: (given: Given) => Clean): Clean | null {
+  return value === null || value === undefined ? null : check(value);
+}
+
+/** An id of 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. */
+export function identifier<Id extends string>(value: string, name: string): Id {
+  if (!isIdentifier(value)) {
+    throw badInput(`${name}: an id is 1 to ${LIMITS.idCharacters} of A-Z a-z 0-9 . _ : @ -`);
+  }
+  return value as Id;
+}
+
+/** Distinct ids in the order given; `most` counts repeats. */
+export function identifiers<Id extends string>(values: readonly string[], name: string, most: number): Id[] {
+  if (values.length > most) throw badInput(`${name}: at most ${most}.`);
+  return [...new Set(values.map((value) => identifier<Id>(value, name)))];
+}
+
+/** Text of `least` to `most` code points, NFC-normalised, without control characters but newline and tab. */
+export function text(value: string, name: string, least: number, most: number): string {
+  // A code point takes at most two units, and NFC at most triples them: refuse giants before the work.
+  if (value.length > most * 6) throw badInput(`${name}: at most ${most} characters.`);
+  if (!value.isWellFormed()) throw badInput(`${name}: not well-formed Unicode.`);
+  const normal = value.normalize('NFC');
+  if (CONTROL.test(normal)) throw badInput(`${name}: control characters other than newline and tab are refused.`);
+  const characters = [...normal].length;
+  if (characters < least || characters > most) throw badInput(`${name}: ${least} to ${most} characters.`);
+  return normal;
+}
+
+/** How deep a JSON value nests: 0 for a scalar. Stops looking past `most`. */
+function depthOf(value: unknown, most: number): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (most === 0) return 1;
+  let deepest = 0;
+  for (const child of Object.values(value)) deepest = Math.max(deepest, depthOf(child, most - 1));
+  return deepest + 1;
+}
+
+function hasPrototypeKey(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.hasOwn(value, '__proto__') || Object.values(value).some(hasPrototypeKey);
+}
+
+/** Any JSON value within the caps of bytes and depth; null for none. */
+export function payload(value: unknown, name: string): unknown {
+  if (value === undefined || value === null) return null;
+  if (depthOf(value, LIMITS.payloadDepth) > LIMITS.payloadDepth) {
+    throw badInput(`${name}: at most ${LIMITS.payloadDepth} levels.`);
+  }
+  if (hasPrototypeKey(value)) throw badInput(`${name}: the key __proto__ is refused.`);
+  const json = JSON.stringify(value);
+  if (json === undefined || Buffer.byteLength(json) > LIMITS.payloadBytes) {
+    throw badInput(`${name}: at most ${LIMITS.payloadBytes} bytes of JSON.`);
+  }
+  return value;
+}
+
+/** A whole number from 0. */
+export function natural(value: number, name: string): number {
+  if (!Number.isSafeInteger(value) || value < 0) throw badInput(`${name}: a whole number from 0.`);
+  return value;
+}
+
+/** How many items of a page, 0 to the cap. */
+export function pageSize(value: number, name: string): number {
+  if (natural(value, name) > LIMITS.pageSize) throw badInput(`${name}: at most ${LIMITS.pageSize}.`);
+  return value;
+}

@@ -1,0 +1,189 @@
+/** The rules of messages: who sends, sees, changes and reacts. */
+import type { Engine, MessageEdit } from '../engine/port.ts';
+import { badInput, notFound, ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { ConversationId, ConversationRecord, MessageId, MessageRecord, TenantId, Viewer } from '../model.ts';
+import { requireRole, requireSeen, see } from './access.ts';
+import { decodeCursor } from './cursor.ts';
+import { identifier, optional, pageSize, payload, text } from './input.ts';
+
+export interface MessageInput {
+  readonly conversationId: string;
+  readonly content?: string | null | undefined;
+  readonly payload?: unknown;
+  readonly replyToId?: string | null | undefined;
+  readonly clientMessageId?: string | null | undefined;
+}
+
+/** Arguments of a Relay connection. */
+export interface PageRequest {
+  readonly first?: number | null | undefined;
+  readonly after?: string | null | undefined;
+  readonly last?: number | null | undefined;
+  readonly before?: string | null | undefined;
+}
+
+export interface MessagePage {
+  readonly messages: readonly MessageRecord[];
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+}
+
+export interface Messages {
+  /** In the order asked; null for absent and forbidden alike. */
+  findMany(viewer: Viewer, ids: readonly string[]): Promise<(MessageRecord | null)[]>;
+  /** Without asking who sees them: for what belongs to something already seen. */
+  readMany(tenant: TenantId, ids: readonly MessageId[]): Promise<(MessageRecord | null)[]>;
+  page(tenant: TenantId, conversation: ConversationRecord, request: PageRequest): Promise<MessagePage>;
+  last(tenant: TenantId, conversation: ConversationRecord): Promise<MessageRecord | null>;
+  send(viewer: Viewer, input: MessageInput): Promise<MessageRecord>;
+  edit(viewer: Viewer, id: string, content: string, payload: unknown): Promise<MessageRecord>;
+  delete(viewer: Viewer, id: string): Promise<MessageRecord>;
+  addReaction(viewer: Viewer, id: string, emoji: string): Promise<MessageRecord>;
+  removeReaction(viewer: Viewer, id: string, emoji: string): Promise<MessageRecord>;
+}
+
+/** Content and payload, of which at least one says something. */
+function body(content: string | null | undefined, data: unknown): { content: string; payload: unknown } {
+  const cleanPayload = payload(data, 'payload');
+  const cleanContent = text(content ?? '', 'content', 0, LIMITS.contentCharacters);
+  if (cleanPayload === null && cleanContent.trim() === '') {
+    throw badInput(`content: 1 to ${LIMITS.contentCharacters} characters; empty only with a payload.`);
+  }
+  return { content: cleanContent, payload: cleanPayload };
+}
+
+function emojiOf(value: string): string {
+  const emoji = text(value, 'emoji', 1, LIMITS.emojiCharacters);
+  if (/\s/u.test(emoji)) throw badInput('emoji: no spaces.');
+  return emoji;
+}
+
+function settle(edit: MessageEdit): MessageRecord {
+  switch (edit.outcome) {
+    case 'not-found':
+      throw notFound('message');
+    case 'deleted':
+      throw new ServiceError('CONFLICT', 'The message is deleted.');
+    case 'full':
+      throw new ServiceError(
+        'CONFLICT',
+        `A message has at most ${LIMITS.emojisPerMessage} emojis and ${LIMITS.reactionsPerMessage} reactions.`,
+      );
+    default:
+      return edit.message;
+  }
+}
+
+/** The range of sequences a request asks for, both ends included. */
+function rangeOf(lastSequence: number, request: PageRequest): { from: number; to: number } {
+  const { first, last, after, before } = request;
+  if (typeof first === 'number' && typeof last === 'number') throw badInput('first, last: one of them.');
+  const lowest = typeof after === 'string' ? decodeCursor('message', after, 'after') + 1 : 1;
+  const end = typeof before === 'string' ? decodeCursor('message', before, 'before') - 1 : lastSequence;
+  const highest = Math.min(end, lastSequence);
+  if (typeof first === 'number') {
+    return { from: lowest, to: Math.min(highest, lowest + pageSize(first, 'first') - 1) };
+  }
+  const size = pageSize(last ?? LIMITS.defaultPageSize, 'last');
+  return { from: Math.max(lowest, highest - size + 1), to: highest };
+}
+
+export function createMessages(engine: Engine): Messages {
+  async function findMany(viewer: Viewer, ids: readonly string[]): Promise<(MessageRecord | null)[]> {
+    const valid = ids.map((id) => identifier<MessageId>(id, 'id'));
+    const messages = await engine.readMessages(viewer.tenant, valid);
+    const conversationIds = [...new Set(messages.flatMap((message) => (message ? [message.conversationId] : [])))];
+    const seen = await see(engine, viewer, conversationIds);
+    const visible = new Set(seen.flatMap((each) => (each ? [each.conversation.id] : [])));
+    return messages.map((message) => (message && visible.has(message.conversationId) ? message : null));
+  }
+
+  async function require(viewer: Viewer, id: string): Promise<MessageRecord> {
+    const [message] = await findMany(viewer, [id]);
+    if (!message) throw notFound('message');
+    return message;
+  }
+
+  /** The message, for a member of its conversation. */
+  async function requireAsMember(viewer: Viewer, id: string): Promise<MessageRecord> {
+    const message = await require(viewer, id);
+    const { membership } = await requireSeen(engine, viewer, message.conversationId);
+    if (!membership) throw new ServiceError('FORBIDDEN', 'Only members may do this.');
+    return message;
+  }
+
+  async function requireReplyTarget(viewer: Viewer, conversationId: ConversationId, id: MessageId): Promise<MessageId> {
+    const [[target]] = await Promise.all([
+      engine.readMessages(viewer.tenant, [id]),
+      requireSeen(engine, viewer, conversationId),
+    ]);
+    if (target?.conversationId !== conversationId) throw badInput('replyToId: no message of this conversation.');
+    return target.id;
+  }
+
+  return {
+    findMany,
+
+    readMany: (tenant, ids) => engine.readMessages(tenant, ids),
+
+    async page(tenant, conversation, request) {
+      const { from, to } = rangeOf(conversation.lastSequence, request);
+      const messages = to < from ? [] : await engine.listMessages(tenant, conversation.id, from, to);
+      return { messages, hasNextPage: to < conversation.lastSequence, hasPreviousPage: from > 1 };
+    },
+
+    async last(tenant, { id, lastSequence }) {
+      const [message] = lastSequence > 0 ? await engine.listMessages(tenant, id, lastSequence, lastSequence) : [];
+      return message ?? null;
+    },
+
+    async send(viewer, input) {
+      const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
+      const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
+      const message = body(input.content, input.payload);
+      const replyTo = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
+      const append = await engine.appendMessage(viewer.tenant, {
+        ...message,
+        conversationId,
+        senderId: viewer.userId,
+        clientMessageId,
+        replyToId: replyTo && (await requireReplyTarget(viewer, conversationId, replyTo)),
+      });
+      if (append.outcome === 'no-longer-kept') {
+        throw new ServiceError('CONFLICT', 'This message was sent before and is no longer kept.');
+      }
+      if (append.outcome !== 'not-member') return append.message;
+      await requireSeen(engine, viewer, conversationId);
+      throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
+    },
+
+    async edit(viewer, id, content, data) {
+      const next = body(content, data);
+      const message = await requireAsMember(viewer, id);
+      if (message.senderId !== viewer.userId) {
+        throw new ServiceError('FORBIDDEN', 'Only its sender may edit a message.');
+      }
+      return settle(await engine.editMessage(viewer.tenant, message.id, next.content, next.payload));
+    },
+
+    async delete(viewer, id) {
+      const message = await require(viewer, id);
+      const isOwn = message.senderId === viewer.userId;
+      await requireRole(engine, viewer, message.conversationId, isOwn ? 'MEMBER' : 'MODERATOR');
+      return settle(await engine.deleteMessage(viewer.tenant, message.id));
+    },
+
+    async addReaction(viewer, id, emoji) {
+      const clean = emojiOf(emoji);
+      const message = await requireAsMember(viewer, id);
+      return settle(await engine.addReaction(viewer.tenant, message.id, viewer.userId, clean));
+    },
+
+    async removeReaction(viewer, id, emoji) {
+      const clean = emojiOf(emoji);
+      const message = await requireAsMember(viewer, id);
+      return settle(await engine.removeReaction(viewer.tenant, message.id, viewer.userId, clean));
+    },
+  };
+}

@@ -1,0 +1,84 @@
+/** The rules of presence: who is there, on which devices, and how long after they vanished. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Engine, NewConnection } from '../engine/port.ts';
+import { badInput } from '../errors.ts';
+import { LIMITS, TIMES } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { ConnectionId, PresenceRecord, PresenceStatus, TenantId, UserId, Viewer } from '../model.ts';
+import { identifier, optional, text } from './input.ts';
+
+export interface Presence {
+  /** In the order asked, repeats included. */
+  read(tenant: TenantId, userIds: readonly UserId[]): Promise<PresenceRecord[]>;
+  set(viewer: Viewer, status: PresenceStatus, statusText: string | null | undefined): Promise<PresenceRecord>;
+  /** A connection of the viewer opened. */
+  arrive(viewer: Viewer, connection: NewConnection): Promise<void>;
+  /** It closed: it counts for the grace, in which the client may come back unnoticed. */
+  depart(viewer: Viewer, connectionId: ConnectionId): void;
+}
+
+/** The users of a presence query or subscription. */
+export function presenceUserIds(userIds: readonly string[]): UserId[] {
+  if (userIds.length === 0 || userIds.length > LIMITS.usersPerPresence) {
+    throw badInput(`userIds: 1 to ${LIMITS.usersPerPresence}.`);
+  }
+  return userIds.map((userId) => identifier<UserId>(userId, 'userIds'));
+}
+
+const keyOf = ({ tenant, userId }: Viewer): string => JSON.stringify([tenant, userId]);
+
+export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: number): Presence {
+  /** Callers without a connection who set their status lately, each with the end of that visit. */
+  const visits = new Map<string, () => void>();
+
+  function disconnect(viewer: Viewer, connectionId: ConnectionId): void {
+    engine.disconnect(viewer.tenant, viewer.userId, connectionId).catch((error: unknown) => {
+      log.warn({ err: error }, 'departure not recorded; tried again');
+      clock.after(TIMES.nodeRenewMs, () => disconnect(viewer, connectionId));
+    });
+  }
+
+  /** Makes a caller without a connection present for a while. */
+  async function visit(viewer: Viewer): Promise<void> {
+    const key = keyOf(viewer);
+    const earlier = visits.get(key);
+    const connectionId = `visit-${randomUUID()}` as ConnectionId;
+    await engine.connect(viewer.tenant, viewer.userId, { connectionId, deviceId: null, connectionType: 'GRAPHQL_WS' });
+    const cancel = clock.after(TIMES.visitMs, () => end());
+    const end = (): void => {
+      cancel();
+      if (visits.get(key) === end) visits.delete(key);
+      disconnect(viewer, connectionId);
+    };
+    visits.set(key, end);
+    earlier?.();
+  }
+
+  return {
+    async read(tenant, userIds) {
+      const distinct = [...new Set(userIds)];
+      const records = await engine.readPresence(tenant, distinct);
+      const byUser = new Map(records.map((record) => [record.userId, record]));
+      return userIds.flatMap((userId) => byUser.get(userId) ?? []);
+    },
+
+    async set(viewer, status, statusText) {
+      const words = optional(statusText, (value) => text(value, 'statusText', 0, LIMITS.statusTextCharacters)) || null;
+      const presence = await engine.setStatus(viewer.tenant, viewer.userId, status, words);
+      if (presence.isConnected) return presence;
+      await visit(viewer);
+      const [visiting] = await engine.readPresence(viewer.tenant, [viewer.userId]);
+      return visiting ?? presence;
+    },
+
+    async arrive(viewer, connection) {
+      await engine.connect(viewer.tenant, viewer.userId, connection);
+      visits.get(keyOf(viewer))?.();
+    },
+
+    depart(viewer, connectionId) {
+      clock.after(graceMs, () => disconnect(viewer, connectionId));
+    },
+  };
+}

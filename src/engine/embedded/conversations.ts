@@ -1,0 +1,283 @@
+/** Conversations, members and read positions in SQLite. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import { LIMITS } from '../../limits.ts';
+import type {
+  ConversationId,
+  ConversationKind,
+  ConversationRecord,
+  MemberRecord,
+  MemberRole,
+  Membership,
+  TenantId,
+  UserId,
+} from '../../model.ts';
+import { conversationKey } from '../message-id.ts';
+import type { ConversationStore, MembershipChange } from '../port.ts';
+import type { Announce, Database } from './database.ts';
+
+/** A row of `conversations`. */
+export interface ConversationRow {
+  readonly key: number;
+  readonly id: string;
+  readonly kind: string;
+  readonly name: string | null;
+  readonly created_at: number;
+  readonly created_by: string;
+  readonly last_activity_at: number | null;
+  readonly last_sequence: number;
+  readonly member_count: number;
+  readonly next_ordinal: number;
+  readonly version: number;
+  readonly place: number;
+  readonly floor: number;
+  readonly epoch: string;
+  readonly fence: string;
+  readonly lineage: string;
+}
+
+interface MemberRow {
+  readonly user_id: string;
+  readonly role: string;
+  readonly joined_at: number;
+  readonly ordinal: number;
+  readonly read_sequence: number;
+  readonly read_at: number;
+  readonly joined_epoch: string;
+  readonly joined_place: number;
+}
+
+export function toConversation(row: ConversationRow): ConversationRecord {
+  return {
+    id: row.id as ConversationId,
+    name: row.name,
+    kind: row.kind as ConversationKind,
+    createdAt: row.created_at,
+    createdBy: row.created_by as UserId,
+    lastActivityAt: row.last_activity_at,
+    lastSequence: row.last_sequence,
+    memberCount: row.member_count,
+    version: row.version,
+    position: { epoch: row.epoch, place: row.place },
+  };
+}
+
+function toMember(row: MemberRow): MemberRecord {
+  return {
+    userId: row.user_id as UserId,
+    role: row.role as MemberRole,
+    joinedAt: row.joined_at,
+    ordinal: row.ordinal,
+  };
+}
+
+function toMembership(conversationId: ConversationId, row: MemberRow): Membership {
+  return {
+    ...toMember(row),
+    conversationId,
+    readSequence: row.read_sequence,
+    joinedPosition: { epoch: row.joined_epoch, place: row.joined_place },
+  };
+}
+
+export function createConversations(
+  database: Database,
+  clock: Clock,
+  forgetTyping: (tenant: TenantId, id: ConversationId, userId: UserId) => void,
+): ConversationStore {
+  const select = database.prepare('SELECT * FROM conversations WHERE tenant = ? AND id = ?');
+  const insert = database.prepare(
+    `INSERT INTO conversations (tenant, id, hash, kind, name, created_at, created_by, epoch, fence, lineage)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const bump = database.prepare(
+    'UPDATE conversations SET version = version + 1, name = ?, member_count = ?, next_ordinal = ? WHERE key = ?',
+  );
+  const selectMember = database.prepare('SELECT * FROM members WHERE conversation = ? AND user_id = ?');
+  const insertMember = database.prepare('INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const deleteMember = database.prepare('DELETE FROM members WHERE conversation = ? AND user_id = ?');
+  const updateRole = database.prepare('UPDATE members SET role = ? WHERE conversation = ? AND user_id = ?');
+  const selectEldest = database.prepare('SELECT * FROM members WHERE conversation = ? ORDER BY ordinal LIMIT 1');
+  const countOwners = database.prepare(
+    "SELECT count(*) AS owners FROM members WHERE conversation = ? AND role = 'OWNER'",
+  );
+  const selectMembers = database.prepare(
+    'SELECT * FROM members WHERE conversation = ? AND ordinal > ? ORDER BY ordinal LIMIT ?',
+  );
+  const selectIds = database.prepare(
+    `SELECT conversations.id FROM members JOIN conversations ON conversations.key = members.conversation
+     WHERE members.tenant = ? AND members.user_id = ?`,
+  );
+  const updateRead = database.prepare(
+    'UPDATE members SET read_sequence = ?, read_at = ? WHERE conversation = ? AND user_id = ?',
+  );
+  const selectReceipts = database.prepare(
+    'SELECT * FROM members WHERE conversation = ? AND read_sequence > 0 ORDER BY read_sequence DESC, user_id',
+  );
+
+  const find = (tenant: TenantId, id: ConversationId): ConversationRow | undefined =>
+    select.get(tenant, id) as unknown as ConversationRow | undefined;
+  const findMember = (row: ConversationRow, userId: UserId): MemberRow | undefined =>
+    selectMember.get(row.key, userId) as unknown as MemberRow | undefined;
+  const ownerCount = (row: ConversationRow): number =>
+    (countOwners.get(row.key) as { owners: number } | undefined)?.owners ?? 0;
+
+  /** Writes a new version of the conversation and announces it with who came and went. */
+  function change(
+    tenant: TenantId,
+    row: ConversationRow,
+    next: { name?: string | null; joined?: readonly UserId[]; left?: readonly UserId[] },
+    announce: Announce,
+  ): ConversationRecord {
+    const { name = row.name, joined = [], left = [] } = next;
+    bump.run(name, row.member_count + joined.length - left.length, row.next_ordinal + joined.length, row.key);
+    const id = row.id as ConversationId;
+    const conversation = toConversation(find(tenant, id) ?? row);
+    announce({ kind: 'conversation', tenant, id }, { type: 'conversation', conversation, joined, left });
+    const tell = (userId: UserId, isMember: boolean): void =>
+      announce(
+        { kind: 'memberships', tenant, id: userId },
+        { type: 'membership', conversationId: id, isMember },
+      );
+    for (const userId of joined) tell(userId, true);
+    for (const userId of left) tell(userId, false);
+    return conversation;
+  }
+
+  function join(tenant: TenantId, row: ConversationRow, members: readonly { userId: UserId; role: MemberRole }[]): void {
+    const now = clock.now();
+    for (const [index, { userId, role }] of members.entries()) {
+      const ordinal = row.next_ordinal + index;
+      insertMember.run(row.key, userId, tenant, role, now, ordinal, row.last_sequence, now, row.epoch, row.place);
+    }
+  }
+
+  /** Runs a change on a conversation that exists. */
+  function onExisting(
+    tenant: TenantId,
+    id: ConversationId,
+    work: (row: ConversationRow, announce: Announce) => MembershipChange,
+  ): MembershipChange {
+    return database.write((announce) => {
+      const row = find(tenant, id);
+      return row ? work(row, announce) : { outcome: 'not-found' };
+    });
+  }
+
+  return {
+    async createConversation(tenant, { id, name, kind, createdBy, members }) {
+      return database.write((announce) => {
+        const existing = find(tenant, id);
+        if (existing) return { outcome: 'exists', conversation: toConversation(existing) };
+        const epoch = randomUUID();
+        const lineage = JSON.stringify([[epoch, 1]]);
+        const hash = conversationKey(id);
+        insert.run(tenant, id, hash, kind, name, clock.now(), createdBy, epoch, database.fence, lineage);
+        const row = find(tenant, id);
+        if (!row) throw new Error('A conversation just written cannot be read.');
+        join(tenant, row, members);
+        const joined = members.map(({ userId }) => userId);
+        return { outcome: 'created', conversation: change(tenant, row, { joined }, announce) };
+      });
+    },
+
+    async readConversations(tenant, ids) {
+      return database.read(() =>
+        ids.map((id) => {
+          const row = find(tenant, id);
+          return row ? toConversation(row) : null;
+        }),
+      );
+    },
+
+    async readMemberships(tenant, keys) {
+      return database.read(() =>
+        keys.map(({ conversationId, userId }) => {
+          const row = find(tenant, conversationId);
+          const member = row && findMember(row, userId);
+          return member ? toMembership(conversationId, member) : null;
+        }),
+      );
+    },
+
+    async listConversationIds(tenant, userId) {
+      return database.read(() =>
+        selectIds.all(tenant, userId).map((row) => (row as { id: string }).id as ConversationId),
+      );
+    },
+
+    async renameConversation(tenant, id, name) {
+      return onExisting(tenant, id, (row, announce) => {
+        if (row.name === name) return { outcome: 'unchanged', conversation: toConversation(row) };
+        return { outcome: 'changed', conversation: change(tenant, row, { name }, announce) };
+      });
+    },
+
+    async addMembers(tenant, id, userIds, role) {
+      return onExisting(tenant, id, (row, announce) => {
+        const joined = [...new Set(userIds)].filter((userId) => !findMember(row, userId));
+        if (joined.length === 0) return { outcome: 'unchanged', conversation: toConversation(row) };
+        if (row.member_count + joined.length > LIMITS.membersPerConversation) return { outcome: 'full' };
+        join(
+          tenant,
+          row,
+          joined.map((userId, index) => ({ userId, role: index + row.member_count === 0 ? 'OWNER' : role })),
+        );
+        return { outcome: 'changed', conversation: change(tenant, row, { joined }, announce) };
+      });
+    },
+
+    async removeMember(tenant, id, userId) {
+      return onExisting(tenant, id, (row, announce) => {
+        const removed = deleteMember.run(row.key, userId).changes;
+        if (removed === 0) return { outcome: 'unchanged', conversation: toConversation(row) };
+        const eldest = selectEldest.get(row.key) as unknown as MemberRow | undefined;
+        if (eldest && ownerCount(row) === 0) updateRole.run('OWNER', row.key, eldest.user_id);
+        forgetTyping(tenant, id, userId);
+        return { outcome: 'changed', conversation: change(tenant, row, { left: [userId] }, announce) };
+      });
+    },
+
+    async setMemberRole(tenant, id, userId, role) {
+      return onExisting(tenant, id, (row, announce) => {
+        const member = findMember(row, userId);
+        if (!member) return { outcome: 'not-found' };
+        if (member.role === role) return { outcome: 'unchanged', conversation: toConversation(row) };
+        if (member.role === 'OWNER' && ownerCount(row) === 1) return { outcome: 'last-owner' };
+        updateRole.run(role, row.key, userId);
+        return { outcome: 'changed', conversation: change(tenant, row, {}, announce) };
+      });
+    },
+
+    async listMembers(tenant, id, after, limit) {
+      return database.read(() => {
+        const row = find(tenant, id);
+        return row ? selectMembers.all(row.key, after, limit).map((each) => toMember(each as unknown as MemberRow)) : [];
+      });
+    },
+
+    async markRead(tenant, id, userId, sequence) {
+      return database.write((announce) => {
+        const row = find(tenant, id);
+        const member = row && findMember(row, userId);
+        if (!member) return { outcome: 'not-member' };
+        if (sequence > row.last_sequence) return { outcome: 'past-head' };
+        if (sequence <= member.read_sequence) return { outcome: 'unchanged', conversation: toConversation(row) };
+        updateRead.run(sequence, clock.now(), row.key, userId);
+        return { outcome: 'changed', conversation: change(tenant, row, {}, announce) };
+      });
+    },
+
+    async listReadReceipts(tenant, id) {
+      return database.read(() => {
+        const row = find(tenant, id);
+        const rows = row ? (selectReceipts.all(row.key) as unknown as MemberRow[]) : [];
+        return rows.map((each) => ({
+          userId: each.user_id as UserId,
+          sequence: each.read_sequence,
+          readAt: each.read_at,
+        }));
+      });
+    },
+  };
+}

@@ -1,0 +1,87 @@
+/** The SQLite file: opened once, by one process, with every write in a transaction. */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { ServiceError, unavailable } from '../../errors.ts';
+import type { Announcement, Channel } from '../port.ts';
+import type { EmbeddedBus } from './bus.ts';
+import { MIGRATIONS } from './migrations.ts';
+
+export type Announce = (channel: Channel, announcement: Announcement) => void;
+
+export interface Database {
+  /**
+   * Names this opening of the file. A copy put back from a backup is never
+   * taken for the log it was copied from: the next append sees another fence.
+   */
+  readonly fence: string;
+  prepare(sql: string): StatementSync;
+  read<Result>(work: () => Result): Result;
+  /** Runs `work` in one transaction; what it announces goes out once that is stored. */
+  write<Result>(work: (announce: Announce) => Result): Result;
+  close(): void;
+}
+
+/** Opens `DATA_DIR/realtime.db`, or a database in memory. Fails when another process has it open. */
+export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
+  const isMemory = dataDir === ':memory:';
+  if (!isMemory) mkdirSync(dataDir, { recursive: true });
+  const sqlite = new DatabaseSync(isMemory ? ':memory:' : join(dataDir, 'realtime.db'));
+  let isOpen = true;
+  try {
+    prepareFile(sqlite);
+  } catch (error) {
+    sqlite.close();
+    throw new Error(`The data folder ${dataDir} cannot be used; is another process running on it?`, { cause: error });
+  }
+
+  function guard<Result>(work: () => Result): Result {
+    if (!isOpen) throw unavailable();
+    try {
+      return work();
+    } catch (error) {
+      throw error instanceof ServiceError ? error : unavailable(error);
+    }
+  }
+
+  return {
+    fence: randomUUID(),
+    prepare: (sql) => sqlite.prepare(sql),
+    read: guard,
+    write(work) {
+      const announcements: [Channel, Announcement][] = [];
+      const result = guard(() => {
+        sqlite.exec('BEGIN IMMEDIATE');
+        try {
+          const answer = work((channel, announcement) => announcements.push([channel, announcement]));
+          sqlite.exec('COMMIT');
+          return answer;
+        } catch (error) {
+          if (sqlite.isTransaction) sqlite.exec('ROLLBACK');
+          throw error;
+        }
+      });
+      for (const [channel, announcement] of announcements) bus.announce(channel, announcement);
+      return result;
+    },
+    close() {
+      if (!isOpen) return;
+      isOpen = false;
+      sqlite.close();
+    },
+  };
+}
+
+/** WAL with NORMAL: a committed transaction survives the death of the process, not of the machine. */
+function prepareFile(sqlite: DatabaseSync): void {
+  sqlite.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+  sqlite.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;');
+  const row = sqlite.prepare('PRAGMA user_version').get() as { user_version: number };
+  const pending = MIGRATIONS.slice(row.user_version);
+  if (row.user_version > MIGRATIONS.length) throw new Error('The database was written by a newer version.');
+  sqlite.exec('BEGIN EXCLUSIVE');
+  for (const step of pending) sqlite.exec(step);
+  sqlite.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  sqlite.exec('COMMIT');
+}

@@ -1,0 +1,46 @@
+/** The embedded engine: everything in this process and one SQLite file. */
+import type { Clock } from '../../clock.ts';
+import type { Engine } from '../port.ts';
+import { createEmbeddedBus } from './bus.ts';
+import { createConversations } from './conversations.ts';
+import { openDatabase } from './database.ts';
+import { createMessages } from './messages.ts';
+import { createPresence } from './presence.ts';
+import { createTyping } from './typing.ts';
+
+export interface EmbeddedOptions {
+  /** A folder, or `:memory:`. */
+  readonly dataDir: string;
+  /** Messages kept per conversation; null: all. */
+  readonly retention: number | null;
+  readonly clock: Clock;
+}
+
+export function openEmbeddedEngine({ dataDir, retention, clock }: EmbeddedOptions): Engine {
+  const bus = createEmbeddedBus();
+  const database = openDatabase(dataDir, bus);
+  const typing = createTyping(clock, bus, () => conversations);
+  const conversations = createConversations(database, clock, typing.forget);
+  const probe = database.prepare('SELECT 1');
+  return {
+    kind: 'embedded',
+    ...conversations,
+    ...createMessages(database, clock, retention),
+    ...createPresence(database, clock),
+    setTyping: typing.setTyping,
+    readTyping: typing.readTyping,
+    listen: bus.listen,
+    async checkHealth() {
+      const start = performance.now();
+      try {
+        database.read(() => probe.get());
+        return { status: 'up', latencyMs: performance.now() - start, reason: null };
+      } catch {
+        return { status: 'down', latencyMs: performance.now() - start, reason: 'The database does not answer.' };
+      }
+    },
+    async close() {
+      database.close();
+    },
+  };
+}

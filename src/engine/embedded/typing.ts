@@ -1,0 +1,60 @@
+/** Who types, in memory: it is gone in seconds anyway. */
+import type { Clock } from '../../clock.ts';
+import { TIMES } from '../../limits.ts';
+import type { ConversationId, TenantId, TypingRecord, UserId } from '../../model.ts';
+import type { ConversationStore, TypingStore } from '../port.ts';
+import type { EmbeddedBus } from './bus.ts';
+
+export interface EmbeddedTyping extends TypingStore {
+  forget(tenant: TenantId, id: ConversationId, userId: UserId): void;
+}
+
+export function createTyping(
+  clock: Clock,
+  bus: EmbeddedBus,
+  conversations: () => Pick<ConversationStore, 'readMemberships'>,
+): EmbeddedTyping {
+  /** By conversation, then by user in order of expiry, since each call moves its entry to the end. */
+  const typing = new Map<string, Map<UserId, number>>();
+  const keyOf = (tenant: TenantId, id: ConversationId): string => JSON.stringify([tenant, id]);
+
+  function current(key: string): Map<UserId, number> {
+    const entries = typing.get(key) ?? new Map<UserId, number>();
+    for (const [userId, expiresAt] of entries) {
+      if (expiresAt > clock.now()) break;
+      entries.delete(userId);
+    }
+    if (entries.size === 0) typing.delete(key);
+    return entries;
+  }
+
+  return {
+    forget: (tenant, id, userId) => void current(keyOf(tenant, id)).delete(userId),
+
+    async setTyping(tenant, id, userId, isTyping) {
+      const [member] = await conversations().readMemberships(tenant, [{ conversationId: id, userId }]);
+      if (!member) return null;
+      const key = keyOf(tenant, id);
+      const entries = current(key);
+      const wasTyping = entries.delete(userId);
+      const expiresAt = isTyping ? clock.now() + TIMES.typingMs : null;
+      if (expiresAt !== null) typing.set(key, entries.set(userId, expiresAt));
+      const record: TypingRecord = { conversationId: id, userId, isTyping, expiresAt };
+      if (isTyping || wasTyping) {
+        bus.announce({ kind: 'conversation', tenant, id }, { type: 'typing', typing: record });
+      }
+      return record;
+    },
+
+    async readTyping(tenant, ids) {
+      return ids.map((conversationId) =>
+        [...current(keyOf(tenant, conversationId))].map(([userId, expiresAt]) => ({
+          conversationId,
+          userId,
+          isTyping: true,
+          expiresAt,
+        })),
+      );
+    },
+  };
+}

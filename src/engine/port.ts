@@ -1,0 +1,241 @@
+/**
+ * The contract of storage and bus. An engine keeps these promises and adds none.
+ *
+ * G01  What an operation has answered is stored: it survives the death of this
+ *      process. Redis adds its own fsync policy, SQLite `synchronous=NORMAL`
+ *      (a power cut may lose the last moments, a killed process nothing).
+ * G02  An append repeated under the same idempotency key within 24 h answers the
+ *      first message and announces nothing. An operation that rejects with
+ *      SERVICE_UNAVAILABLE has an unknown outcome: done once, or not at all.
+ * G03  Messages of a conversation are numbered 1, 2, 3 … without a hole, in the
+ *      order of the log, whoever appends and however many at once.
+ * G04  One (epoch, place) names one event for ever. When the log may have lost
+ *      its end, the next append begins a new epoch.
+ * G05  Announcements of a channel reach a listener in the order in which they
+ *      were written, from the moment `listen` resolves, until `close` of the
+ *      listening or a call of `onInterrupted`, which says that some may be missing.
+ * G06  `readLog` gives everything past a position, in order, or says why it can't.
+ * G08  Membership is decided inside the operation that needs it, and a change of
+ *      members is announced on the conversation's channel in order with messages.
+ * G09  Every operation touches one tenant: ids of another do not exist.
+ * G11  A connection counts as present until `disconnect`, or until the node that
+ *      recorded it has been dead for its lease.
+ *
+ * Operations are atomic unless they say otherwise and take batches where a
+ * request may need many: a batch costs a constant number of round trips.
+ * "Nothing happened" is a value with a reason; only faults are thrown, and those
+ * as ServiceError SERVICE_UNAVAILABLE. After `close` every operation rejects so.
+ */
+import type { ExpiryReason } from '../errors.ts';
+import type {
+  ConnectionId,
+  ConnectionType,
+  ConversationId,
+  ConversationKind,
+  ConversationRecord,
+  DeviceId,
+  MemberRecord,
+  MemberRole,
+  Membership,
+  MessageChange,
+  MessageId,
+  MessageRecord,
+  Position,
+  PresenceRecord,
+  PresenceStatus,
+  ReadReceiptRecord,
+  TenantId,
+  TypingRecord,
+  UserId,
+} from '../model.ts';
+
+/** Why nothing happened: one case for each reason, so that checking some leaves the others. */
+type Refusal<Reason extends string> = Reason extends string ? { readonly outcome: Reason } : never;
+
+export interface NewConversation {
+  readonly id: ConversationId;
+  readonly name: string | null;
+  readonly kind: ConversationKind;
+  readonly createdBy: UserId;
+  /** The first members with their roles, in order; without repeats. */
+  readonly members: readonly { readonly userId: UserId; readonly role: MemberRole }[];
+}
+
+export type MembershipChange =
+  | { readonly outcome: 'changed' | 'unchanged'; readonly conversation: ConversationRecord }
+  | Refusal<'not-found' | 'full' | 'last-owner'>;
+
+export type ReadChange =
+  | { readonly outcome: 'changed' | 'unchanged'; readonly conversation: ConversationRecord }
+  | Refusal<'not-member' | 'past-head'>;
+
+export interface ConversationStore {
+  /** Creates the conversation unless its id is taken; `exists` answers the one that is there. */
+  createConversation(
+    tenant: TenantId,
+    conversation: NewConversation,
+  ): Promise<{ readonly outcome: 'created' | 'exists'; readonly conversation: ConversationRecord }>;
+  /** In the order asked; null for what is not there. */
+  readConversations(tenant: TenantId, ids: readonly ConversationId[]): Promise<(ConversationRecord | null)[]>;
+  /** In the order asked; null where the user is not a member. */
+  readMemberships(
+    tenant: TenantId,
+    keys: readonly { readonly conversationId: ConversationId; readonly userId: UserId }[],
+  ): Promise<(Membership | null)[]>;
+  /** All of a user's conversations, in no order. */
+  listConversationIds(tenant: TenantId, userId: UserId): Promise<ConversationId[]>;
+  renameConversation(tenant: TenantId, id: ConversationId, name: string | null): Promise<MembershipChange>;
+  /** Adds who is not a member yet, all or none; `full` past the cap of members. */
+  addMembers(
+    tenant: TenantId,
+    id: ConversationId,
+    userIds: readonly UserId[],
+    role: MemberRole,
+  ): Promise<MembershipChange>;
+  /** Removes a member; the longest-standing member follows the last owner. */
+  removeMember(tenant: TenantId, id: ConversationId, userId: UserId): Promise<MembershipChange>;
+  /** Sets a member's role; `last-owner` when none would be left. */
+  setMemberRole(tenant: TenantId, id: ConversationId, userId: UserId, role: MemberRole): Promise<MembershipChange>;
+  /** Members with an ordinal above `after`, by ordinal. */
+  listMembers(tenant: TenantId, id: ConversationId, after: number, limit: number): Promise<MemberRecord[]>;
+  /** Moves the read position forward, never back. */
+  markRead(tenant: TenantId, id: ConversationId, userId: UserId, sequence: number): Promise<ReadChange>;
+  /** Members who have read anything, furthest first. */
+  listReadReceipts(tenant: TenantId, id: ConversationId): Promise<ReadReceiptRecord[]>;
+}
+
+export interface NewMessage {
+  readonly conversationId: ConversationId;
+  readonly senderId: UserId;
+  readonly content: string;
+  readonly payload: unknown;
+  readonly replyToId: MessageId | null;
+  readonly clientMessageId: string | null;
+}
+
+export type Append =
+  | { readonly outcome: 'appended' | 'duplicate'; readonly message: MessageRecord }
+  /** `no-longer-kept`: sent before, and since trimmed by retention. */
+  | Refusal<'not-member' | 'no-longer-kept'>;
+
+export type MessageEdit =
+  | { readonly outcome: 'changed' | 'unchanged'; readonly message: MessageRecord }
+  | Refusal<'not-found' | 'deleted' | 'full'>;
+
+export interface LogEntry {
+  readonly place: number;
+  readonly epoch: string;
+  readonly change: MessageChange;
+  /** The message as it is now, at this entry's position; null when it is no longer kept. */
+  readonly message: MessageRecord | null;
+}
+
+export type LogPage =
+  | {
+      readonly outcome: 'read';
+      readonly entries: readonly LogEntry[];
+      readonly head: Position;
+    }
+  | { readonly outcome: 'expired'; readonly reason: ExpiryReason }
+  | { readonly outcome: 'not-found' };
+
+export interface MessageStore {
+  /**
+   * Appends a message: idempotency, sequence, log and announcement in one.
+   *
+   * The sender's read position moves to the message. Membership is checked
+   * here so that sending costs one round trip.
+   */
+  appendMessage(tenant: TenantId, message: NewMessage): Promise<Append>;
+  editMessage(tenant: TenantId, id: MessageId, content: string, payload: unknown): Promise<MessageEdit>;
+  /** Empties the message and drops its reactions; its place stays. */
+  deleteMessage(tenant: TenantId, id: MessageId): Promise<MessageEdit>;
+  /** `full` past the caps of emojis and reactions. */
+  addReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
+  removeReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
+  /** In the order asked; null for what is not there. */
+  readMessages(tenant: TenantId, ids: readonly MessageId[]): Promise<(MessageRecord | null)[]>;
+  /** Messages with `from <= sequence <= to` that are still kept, by sequence. */
+  listMessages(tenant: TenantId, id: ConversationId, from: number, to: number): Promise<MessageRecord[]>;
+  /** Up to `limit` log entries past a position. */
+  readLog(tenant: TenantId, id: ConversationId, after: Position, limit: number): Promise<LogPage>;
+}
+
+export interface NewConnection {
+  readonly connectionId: ConnectionId;
+  /** Null: present, but not as a device (a `setPresence` without a socket). */
+  readonly deviceId: DeviceId | null;
+  readonly connectionType: ConnectionType;
+}
+
+export interface PresenceStore {
+  /** Records a connection under this node. The same id again changes nothing. */
+  connect(tenant: TenantId, userId: UserId, connection: NewConnection): Promise<void>;
+  disconnect(tenant: TenantId, userId: UserId, connectionId: ConnectionId): Promise<void>;
+  setStatus(
+    tenant: TenantId,
+    userId: UserId,
+    status: PresenceStatus,
+    statusText: string | null,
+  ): Promise<PresenceRecord>;
+  /** In the order asked; OFFLINE for users never seen. */
+  readPresence(tenant: TenantId, userIds: readonly UserId[]): Promise<PresenceRecord[]>;
+}
+
+export interface TypingStore {
+  /** Starts, renews or stops typing; null when the user is not a member. */
+  setTyping(
+    tenant: TenantId,
+    id: ConversationId,
+    userId: UserId,
+    isTyping: boolean,
+  ): Promise<TypingRecord | null>;
+  /** Who types now, per conversation, in the order asked. */
+  readTyping(tenant: TenantId, ids: readonly ConversationId[]): Promise<TypingRecord[][]>;
+}
+
+/** What is announced. `conversation` announcements carry versions, `message` ones positions. */
+export type Announcement =
+  | { readonly type: 'message'; readonly change: MessageChange; readonly message: MessageRecord }
+  | {
+      readonly type: 'conversation';
+      readonly conversation: ConversationRecord;
+      readonly joined: readonly UserId[];
+      readonly left: readonly UserId[];
+    }
+  | { readonly type: 'typing'; readonly typing: TypingRecord }
+  | { readonly type: 'presence'; readonly presence: PresenceRecord }
+  | { readonly type: 'membership'; readonly conversationId: ConversationId; readonly isMember: boolean };
+
+/** Where things are announced. */
+export type Channel =
+  | { readonly kind: 'conversation'; readonly tenant: TenantId; readonly id: ConversationId }
+  | { readonly kind: 'presence'; readonly tenant: TenantId; readonly id: UserId }
+  | { readonly kind: 'memberships'; readonly tenant: TenantId; readonly id: UserId };
+
+export interface Listener {
+  onAnnouncement(announcement: Announcement): void;
+  /** Announcements may be missing up to now: read the state again. */
+  onInterrupted(): void;
+}
+
+export interface Listening {
+  close(): Promise<void>;
+}
+
+export interface Bus {
+  /** Resolves once everything announced from now on will arrive. */
+  listen(channel: Channel, listener: Listener): Promise<Listening>;
+}
+
+export interface EngineHealth {
+  readonly status: 'up' | 'down';
+  readonly latencyMs: number;
+  readonly reason: string | null;
+}
+
+export interface Engine extends ConversationStore, MessageStore, PresenceStore, TypingStore, Bus {
+  readonly kind: 'embedded' | 'redis';
+  checkHealth(): Promise<EngineHealth>;
+  close(): Promise<void>;
+}

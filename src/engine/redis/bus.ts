@@ -1,0 +1,57 @@
+/** Announcements over sharded pub/sub, reference-counted by graphql-redis-subscriptions. */
+import { RedisPubSub } from 'graphql-redis-subscriptions';
+import type { Redis } from 'ioredis';
+import { unavailable } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Bus, Listener } from '../port.ts';
+import { decodeAnnouncement } from './codec.ts';
+import type { Keys } from './keys.ts';
+import type { Subscriber } from './subscriber.ts';
+
+const ACKNOWLEDGEMENT_MS = 3_000;
+
+export function createRedisBus(subscriber: Subscriber, keys: Keys, log: Log): Bus {
+  const client = subscriber as unknown as Redis;
+  const pubsub = new RedisPubSub({
+    // Publishing happens inside the scripts that write; the library's own publisher is never used.
+    publisher: client,
+    subscriber: client,
+    messageEventName: 'smessage',
+  });
+  const listeners = new Set<Listener>();
+  subscriber.on('interrupted', () => {
+    for (const listener of [...listeners]) listener.onInterrupted();
+  });
+
+  return {
+    async listen(channel, listener) {
+      const pending = pubsub.subscribe(keys.channel(channel), (text: unknown) => {
+        if (!listeners.has(listener)) return;
+        const announcement = decodeAnnouncement(text);
+        if (announcement) return listener.onAnnouncement(announcement);
+        log.error({ channel: channel.kind }, 'announcement dropped: not one of ours');
+        listener.onInterrupted();
+      });
+      listeners.add(listener);
+      let isClosed = false;
+      const close = async (): Promise<void> => {
+        if (isClosed) return;
+        isClosed = true;
+        listeners.delete(listener);
+        // The library must not be told before it has its acknowledgement: it would keep a reference to nothing.
+        void pending.then((id) => pubsub.unsubscribe(id));
+      };
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<'late'>((resolve) => {
+        timer = setTimeout(() => resolve('late'), ACKNOWLEDGEMENT_MS);
+      });
+      const first = await Promise.race([pending, late]);
+      clearTimeout(timer);
+      if (first === 'late') {
+        await close();
+        throw unavailable();
+      }
+      return { close };
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * Connections to Redis, one for commands and one for announcements.
+ *
+ * Commands are neither queued while the server is away nor sent again after a
+ * reconnect: a write whose answer was lost must not run twice. A timeout means
+ * that the outcome is unknown.
+ */
+import { Cluster, type ClusterNode, Redis, type RedisOptions } from 'ioredis';
+import type { Log } from '../../log.ts';
+
+export type RedisClient = Redis | Cluster;
+
+export interface RedisAddress {
+  /** `redis://` or `rediss://` URLs; several are the seeds of a cluster. */
+  readonly urls: readonly string[];
+  readonly isCluster: boolean;
+}
+
+const COMMANDS = {
+  lazyConnect: true,
+  connectTimeout: 2_000,
+  commandTimeout: 2_000,
+  socketTimeout: 5_000,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  enableAutoPipelining: true,
+  retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2),
+} as const satisfies RedisOptions;
+
+const ANNOUNCEMENTS = {
+  ...COMMANDS,
+  enableAutoPipelining: false,
+  autoResubscribe: false,
+} as const satisfies RedisOptions;
+
+type Options = typeof COMMANDS | typeof ANNOUNCEMENTS;
+
+function openClient({ urls, isCluster }: RedisAddress, options: Options, log: Log, role: string): RedisClient {
+  const [first] = urls;
+  if (first === undefined) throw new Error('REDIS_URL names no server.');
+  const client = isCluster ? openCluster(urls, options) : new Redis(first, options);
+  client.on('error', (err: Error) => log.warn({ err: { name: err.name, message: err.message }, role }, 'redis error'));
+  return client;
+}
+
+function openCluster(urls: readonly string[], options: Options): Cluster {
+  const nodes: ClusterNode[] = urls.map((url) => {
+    const { hostname, port } = new URL(url);
+    return { host: hostname, port: Number(port || 6379) };
+  });
+  const { username, password, protocol } = new URL(urls[0] ?? '');
+  const { lazyConnect: _lazy, enableOfflineQueue: _queue, retryStrategy: _retry, ...redisOptions } = options;
+  return new Cluster(nodes, {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    shardedSubscribers: true,
+    enableAutoPipelining: options.enableAutoPipelining,
+    slotsRefreshTimeout: 2_000,
+    redisOptions: {
+      ...redisOptions,
+      ...(username ? { username: decodeURIComponent(username) } : {}),
+      ...(password ? { password: decodeURIComponent(password) } : {}),
+      ...(protocol === 'rediss:' ? { tls: {} } : {}),
+    },
+  });
+}
+
+export function openCommandClient(address: RedisAddress, log: Log): RedisClient {
+  return openClient(address, COMMANDS, log, 'commands');
+}
+
+export function openSubscriberClient(address: RedisAddress, log: Log): RedisClient {
+  return openClient(address, ANNOUNCEMENTS, log, 'announcements');
+}
+
+/** Connects, and keeps trying for a while: a server that is loading its data or starting beside us is waited for. */
+export async function connectWithin(client: RedisClient, deadlineMs: number): Promise<void> {
+  const ready = new Promise<void>((resolve) => client.once('ready', () => resolve()));
+  // A first attempt that fails is followed by others; only the deadline ends them.
+  client.connect().catch(() => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('Redis does not answer at REDIS_URL.')), deadlineMs);
+  });
+  try {
+    await Promise.race([ready, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,168 @@
+/** Conversations, members and read positions in Redis. */
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import { unavailable } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import type { ConversationStore, MembershipChange } from '../port.ts';
+import type { RedisClient } from './client.ts';
+import { decodeConversation, decodeMember, encodeHead, toReadReceipt } from './codec.ts';
+import type { Keys } from './keys.ts';
+import type { RunScript } from './scripts.ts';
+
+/** Names a new epoch, should the script need one, and a new message. 96 random bits. */
+export const nonce = (): string => randomBytes(12).toString('base64url');
+
+/** Runs plain commands with the scripts' answer to faults. */
+export async function attempt<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw unavailable(error);
+  }
+}
+
+function toChange(answer: unknown): MembershipChange {
+  const [outcome, conversation] = answer as [string, string];
+  if (outcome === 'changed' || outcome === 'unchanged') {
+    return { outcome, conversation: decodeConversation(conversation) };
+  }
+  return { outcome: outcome as 'not-found' | 'full' | 'last-owner' };
+}
+
+export function createConversations(client: RedisClient, run: RunScript, keys: Keys, clock: Clock): ConversationStore {
+  /**
+   * Puts a conversation into its future members' indexes before they join.
+   *
+   * An index lives in another slot than its conversation and cannot change with
+   * it at once. It may hold too much, never too little: reading it asks each
+   * conversation whether the user really is a member.
+   */
+  async function indexMembers(tenant: TenantId, id: ConversationId, userIds: readonly UserId[]): Promise<void> {
+    await attempt(() => Promise.all(userIds.map((userId) => client.sadd(keys.user(tenant, userId).conversations, id))));
+  }
+
+  async function tellMembers(
+    tenant: TenantId,
+    conversationId: ConversationId,
+    userIds: readonly UserId[],
+    isMember: boolean,
+  ): Promise<void> {
+    const text = JSON.stringify({ type: 'membership', conversationId, isMember });
+    await attempt(() =>
+      Promise.all(userIds.map((userId) => client.spublish(keys.user(tenant, userId).memberships, text))),
+    );
+  }
+
+  return {
+    async createConversation(tenant, conversation) {
+      const { id, name, members } = conversation;
+      const { meta, members: memberKey, joins, channel } = keys.conversation(tenant, id);
+      const userIds = members.map(({ userId }) => userId);
+      await indexMembers(tenant, id, userIds);
+      const [outcome, json] = (await run(
+        'create-conversation',
+        [meta, memberKey, joins, channel],
+        [
+          clock.offset(),
+          encodeHead(conversation),
+          JSON.stringify(name),
+          nonce(),
+          ...members.flatMap(({ userId, role }) => [userId, role]),
+        ],
+      )) as ['created' | 'exists', string];
+      if (outcome === 'created') await tellMembers(tenant, id, userIds, true);
+      return { outcome, conversation: decodeConversation(json) };
+    },
+
+    async readConversations(tenant, ids) {
+      const answers = await Promise.all(
+        ids.map((id) => run('read-conversation', [keys.conversation(tenant, id).meta], [])),
+      );
+      return answers.map((answer) => (answer ? decodeConversation(answer) : null));
+    },
+
+    async readMemberships(tenant, pairs) {
+      const values = await attempt(() =>
+        Promise.all(
+          pairs.map(({ conversationId, userId }) =>
+            client.hget(keys.conversation(tenant, conversationId).members, userId),
+          ),
+        ),
+      );
+      return pairs.map(({ conversationId, userId }, index) => {
+        const value = values[index];
+        return value ? { ...decodeMember(userId, value), conversationId } : null;
+      });
+    },
+
+    async listConversationIds(tenant, userId) {
+      const ids = (await attempt(() =>
+        client.smembers(keys.user(tenant, userId).conversations),
+      )) as ConversationId[];
+      const isMember = await attempt(() =>
+        Promise.all(ids.map((id) => client.hexists(keys.conversation(tenant, id).members, userId))),
+      );
+      return ids.filter((_, index) => isMember[index] === 1);
+    },
+
+    async renameConversation(tenant, id, name) {
+      const { meta, channel } = keys.conversation(tenant, id);
+      return toChange(await run('rename-conversation', [meta, channel], [JSON.stringify(name)]));
+    },
+
+    async addMembers(tenant, id, userIds, role) {
+      const { meta, members, joins, channel } = keys.conversation(tenant, id);
+      await indexMembers(tenant, id, userIds);
+      const answer = await run(
+        'add-members',
+        [meta, members, joins, channel],
+        [clock.offset(), LIMITS.membersPerConversation, role, ...userIds],
+      );
+      const [, , joined] = answer as [string, string, string?];
+      if (joined) await tellMembers(tenant, id, JSON.parse(joined) as UserId[], true);
+      return toChange(answer);
+    },
+
+    async removeMember(tenant, id, userId) {
+      const { meta, members, joins, typing, channel } = keys.conversation(tenant, id);
+      const change = toChange(await run('remove-member', [meta, members, joins, typing, channel], [userId]));
+      if (change.outcome !== 'changed') return change;
+      await attempt(() => client.srem(keys.user(tenant, userId).conversations, id));
+      await tellMembers(tenant, id, [userId], false);
+      return change;
+    },
+
+    async setMemberRole(tenant, id, userId, role) {
+      const { meta, members, channel } = keys.conversation(tenant, id);
+      return toChange(await run('set-role', [meta, members, channel], [userId, role]));
+    },
+
+    async listMembers(tenant, id, after, limit) {
+      const { joins, members } = keys.conversation(tenant, id);
+      return attempt(async () => {
+        const userIds = await client.zrange(joins, `(${after}`, '+inf', 'BYSCORE', 'LIMIT', 0, limit);
+        if (userIds.length === 0) return [];
+        const values = await client.hmget(members, ...userIds);
+        return userIds.flatMap((userId, index) => (values[index] ? [decodeMember(userId, values[index])] : []));
+      });
+    },
+
+    async markRead(tenant, id, userId, sequence) {
+      const { meta, members, channel } = keys.conversation(tenant, id);
+      const answer = await run('mark-read', [meta, members, channel], [clock.offset(), userId, sequence]);
+      const [outcome, conversation] = answer as [string, string];
+      if (outcome === 'not-member' || outcome === 'past-head') return { outcome };
+      return { outcome: outcome as 'changed' | 'unchanged', conversation: decodeConversation(conversation) };
+    },
+
+    async listReadReceipts(tenant, id) {
+      const all = await attempt(() => client.hgetall(keys.conversation(tenant, id).members));
+      return Object.entries(all)
+        .map(([userId, value]) => decodeMember(userId, value))
+        .filter(({ readSequence }) => readSequence > 0)
+        .sort((a, b) => b.readSequence - a.readSequence || (a.userId < b.userId ? -1 : 1))
+        .map(toReadReceipt);
+    },
+  };
+}

@@ -1,0 +1,77 @@
+/** The Redis engine: one connection for commands, one for announcements, one lease. */
+import type { Clock } from '../../clock.ts';
+import { unavailable } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Engine } from '../port.ts';
+import { createRedisBus } from './bus.ts';
+import { connectWithin, openCommandClient, openSubscriberClient, type RedisAddress } from './client.ts';
+import { createConversations } from './conversations.ts';
+import { createKeys } from './keys.ts';
+import { createMessages } from './messages.ts';
+import { createPresence } from './presence.ts';
+import { defineScripts } from './scripts.ts';
+import { Subscriber } from './subscriber.ts';
+import { createTyping } from './typing.ts';
+
+export interface RedisOptions extends RedisAddress {
+  /** Begins every key and channel. */
+  readonly prefix: string;
+  /** Messages kept per conversation; null: all. */
+  readonly retention: number | null;
+  /** How long connections left at `close` count as present. */
+  readonly presenceGraceMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const CONNECT_DEADLINE_MS = 15_000;
+
+export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
+  const { clock, log, retention } = options;
+  const keys = createKeys(options.prefix);
+  const client = openCommandClient(options, log);
+  const subscriber = new Subscriber(openSubscriberClient(options, log), clock, log);
+  const run = defineScripts(client);
+  const presence = createPresence(client, run, keys, clock, log);
+  const bus = createRedisBus(subscriber, keys, log);
+  let isClosed = false;
+
+  async function close(): Promise<void> {
+    if (isClosed) return;
+    isClosed = true;
+    await presence.stop(options.presenceGraceMs).catch(() => undefined);
+    subscriber.close();
+    client.disconnect();
+  }
+
+  try {
+    await Promise.all([connectWithin(client, CONNECT_DEADLINE_MS), subscriber.connect(CONNECT_DEADLINE_MS)]);
+    await presence.start();
+  } catch (error) {
+    subscriber.close();
+    client.disconnect();
+    throw error;
+  }
+
+  return {
+    kind: 'redis',
+    ...createConversations(client, run, keys, clock),
+    ...createMessages(client, run, keys, clock, retention),
+    ...createTyping(run, keys, clock),
+    connect: presence.connect,
+    disconnect: presence.disconnect,
+    setStatus: presence.setStatus,
+    readPresence: presence.readPresence,
+    listen: (channel, listener) => (isClosed ? Promise.reject(unavailable()) : bus.listen(channel, listener)),
+    async checkHealth() {
+      const start = performance.now();
+      try {
+        await client.ping();
+        return { status: 'up', latencyMs: performance.now() - start, reason: null };
+      } catch (error) {
+        return { status: 'down', latencyMs: performance.now() - start, reason: (error as Error).message };
+      }
+    },
+    close,
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * Every key and channel of the Redis engine.
+ *
+ * `{…}` is the hash tag: all keys of a conversation share one slot, and so does
+ * its channel, because one script writes and announces. Ids are encoded, so that
+ * no id can end a tag, join two parts, or reach another tenant.
+ */
+import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import { conversationKey } from '../message-id.ts';
+import type { Channel } from '../port.ts';
+
+const encode = (text: string): string => Buffer.from(text).toString('base64url');
+
+export interface ConversationKeys {
+  readonly meta: string;
+  readonly members: string;
+  readonly joins: string;
+  readonly messages: string;
+  readonly log: string;
+  readonly typing: string;
+  readonly channel: string;
+}
+
+export interface UserKeys {
+  readonly conversations: string;
+  readonly memberships: string;
+  readonly presence: string;
+  readonly presenceChannel: string;
+}
+
+export interface Keys {
+  readonly leases: string;
+  readonly dead: string;
+  conversation(tenant: TenantId, id: ConversationId): ConversationKeys;
+  /** By the first part of a message's id. */
+  conversationByKey(tenant: TenantId, key: string): ConversationKeys;
+  idempotency(tenant: TenantId, id: ConversationId, senderId: UserId, clientMessageId: string): string;
+  user(tenant: TenantId, id: UserId): UserKeys;
+  nodeConnections(nodeId: string): string;
+  channel(channel: Channel): string;
+}
+
+export function createKeys(prefix: string): Keys {
+  const conversationTag = (tenant: TenantId, key: string): string => `${prefix}:{c.${encode(tenant)}.${key}}`;
+
+  function conversationByKey(tenant: TenantId, key: string): ConversationKeys {
+    const tag = conversationTag(tenant, key);
+    return {
+      meta: `${tag}:meta`,
+      members: `${tag}:members`,
+      joins: `${tag}:joins`,
+      messages: `${tag}:messages`,
+      log: `${tag}:log`,
+      typing: `${tag}:typing`,
+      channel: `${tag}:channel`,
+    };
+  }
+
+  function user(tenant: TenantId, id: UserId): UserKeys {
+    const tag = `${prefix}:{u.${encode(tenant)}.${encode(id)}}`;
+    return {
+      conversations: `${tag}:conversations`,
+      memberships: `${tag}:memberships`,
+      presence: `${tag}:presence`,
+      presenceChannel: `${tag}:presence-channel`,
+    };
+  }
+
+  return {
+    leases: `${prefix}:{nodes}:leases`,
+    dead: `${prefix}:{nodes}:dead`,
+    conversation: (tenant, id) => conversationByKey(tenant, conversationKey(id)),
+    conversationByKey,
+    idempotency: (tenant, id, senderId, clientMessageId) =>
+      `${conversationTag(tenant, conversationKey(id))}:sent:${encode(senderId)}.${encode(clientMessageId)}`,
+    user,
+    nodeConnections: (nodeId) => `${prefix}:{node.${nodeId}}:connections`,
+    channel(channel) {
+      switch (channel.kind) {
+        case 'conversation':
+          return conversationByKey(channel.tenant, conversationKey(channel.id)).channel;
+        case 'presence':
+          return user(channel.tenant, channel.id).presenceChannel;
+        case 'memberships':
+          return user(channel.tenant, channel.id).memberships;
+      }
+    },
+  };
+}

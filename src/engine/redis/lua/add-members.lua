@@ -1,0 +1,26 @@
+-- Adds who is not a member yet, all or none. The first member of an empty conversation owns it.
+-- KEYS  meta members joins channel
+-- ARGV  offset cap role, then userIds
+-- Answers {"changed", conversation, joined as JSON} | {"unchanged", conversation} | {"full"} | {"not-found"}
+local meta, members, joins, channel = unpack(KEYS)
+local state = redis.call('HMGET', meta, 'members', 'ordinal', 'sequence', 'place', 'epoch')
+if not state[1] then return { 'not-found' } end
+local joined, seen = {}, {}
+for index = 4, #ARGV do
+  local user = ARGV[index]
+  if not seen[user] and redis.call('HEXISTS', members, user) == 0 then joined[#joined + 1] = user end
+  seen[user] = true
+end
+if #joined == 0 then return { 'unchanged', conversationJson(meta) } end
+local count, ordinal = tonumber(state[1]), tonumber(state[2])
+if count + #joined > tonumber(ARGV[2]) then return { 'full' } end
+local time = digits(now(ARGV[1]))
+for index, user in ipairs(joined) do
+  local role = ARGV[3]
+  if count == 0 and index == 1 then role = 'OWNER' end
+  if role == 'OWNER' then redis.call('HINCRBY', meta, 'owners', 1) end
+  redis.call('HSET', members, user, newMember(role, time, digits(ordinal + index - 1), state[3], state[4], state[5]))
+  redis.call('ZADD', joins, ordinal + index - 1, user)
+end
+redis.call('HSET', meta, 'members', count + #joined, 'ordinal', digits(ordinal + #joined))
+return { 'changed', announceConversation(meta, channel, joined, {}), listJson(joined) }

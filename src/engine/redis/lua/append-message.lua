@@ -1,0 +1,35 @@
+-- Appends a message: membership, idempotency, sequence, log and announcement in one.
+-- KEYS  meta members messages log idempotency channel
+-- ARGV  offset retention senderId conversationKey nonce head content idempotencyMs ("" without a clientMessageId)
+-- Answers {"appended" | "duplicate", message} | {"not-member"} | {"no-longer-kept"}
+local meta, members, messages, log, idempotency, channel = unpack(KEYS)
+local offset, retention, sender, conversation, nonce, head, content, keepMs = unpack(ARGV)
+local member = redis.call('HGET', members, sender)
+if not member then return { 'not-member' } end
+local time = now(offset)
+if keepMs ~= '' then
+  local earlier = redis.call('GET', idempotency)
+  local sequence, expiresAt = string.match(earlier or '', '^(%d+):(%d+)$')
+  if sequence and tonumber(expiresAt) > time then
+    local value = redis.call('HGET', messages, sequence)
+    if value then return { 'duplicate', value } end
+    return { 'no-longer-kept' }
+  end
+end
+local sequence = redis.call('HINCRBY', meta, 'sequence', 1)
+local position, place, epoch = advance(meta, nonce)
+local lines = {
+  '"id":"' .. conversation .. '.' .. sequence .. '.' .. string.sub(nonce, 1, 8) .. '","sequence":' .. sequence
+    .. ',"timestamp":' .. digits(time) .. ',' .. head,
+  content, '[]', position, digits(place),
+}
+local value = table.concat(lines, '\n')
+redis.call('HSET', messages, sequence, value)
+redis.call('HSET', meta, 'activity', digits(time))
+redis.call('HSET', members, sender, withRead(member, sequence, digits(time)))
+if keepMs ~= '' then
+  redis.call('SET', idempotency, sequence .. ':' .. digits(time + keepMs), 'PX', keepMs)
+end
+logChange(log, channel, 'SENT', sequence, lines, place, epoch)
+trim(meta, messages, log, tonumber(retention), sequence, place)
+return { 'appended', value }

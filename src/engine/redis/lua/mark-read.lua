@@ -1,0 +1,12 @@
+-- Moves a member's read position forward, never back.
+-- KEYS  meta members channel
+-- ARGV  offset userId sequence
+-- Answers {"changed" | "unchanged", conversation} | {"not-member"} | {"past-head"}
+local meta, members, channel = unpack(KEYS)
+local offset, user, sequence = unpack(ARGV)
+local value = redis.call('HGET', members, user)
+if not value then return { 'not-member' } end
+if tonumber(sequence) > tonumber(redis.call('HGET', meta, 'sequence')) then return { 'past-head' } end
+if tonumber(sequence) <= memberReadSequence(value) then return { 'unchanged', conversationJson(meta) } end
+redis.call('HSET', members, user, withRead(value, sequence, digits(now(offset))))
+return { 'changed', announceConversation(meta, channel, {}, {}) }

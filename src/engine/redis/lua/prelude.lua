@@ -1,0 +1,145 @@
+-- Functions every script of this folder may use; put before each when it is loaded.
+--
+-- A message is one field of the `messages` hash, named by its sequence, with five
+-- lines of JSON (JSON text never holds a raw newline):
+--   1 what never changes   "id":"…","conversationId":"…","sequence":1,…
+--   2 what an edit changes "content":"…","payload":…,"editedAt":…,"deletedAt":…
+--   3 its reactions        [{"emoji":"…","userIds":["…"]}]
+--   4 where it last changed  {"epoch":"…","place":7}
+--   5 the place at which it was sent
+-- A member is one field of the `members` hash, named by the user:
+--   role:joinedAt:ordinal:readSequence:readAt:joinedPlace:joinedEpoch
+
+-- Milliseconds since the epoch by the server's clock, so that no node's clock matters.
+local function now(offset)
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(offset)
+end
+
+-- A whole number as decimal digits.
+local function digits(number)
+  return string.format('%.0f', number)
+end
+
+-- Which life of the server this is. It differs after a failover and after a restart:
+-- the two cases in which the end of the log may be gone.
+local function runId()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+end
+
+local function splitMessage(value)
+  local lines = {}
+  for line in string.gmatch(value, '[^\n]+') do lines[#lines + 1] = line end
+  return lines
+end
+
+local function messageJson(lines)
+  return '{' .. lines[1] .. ',' .. lines[2] .. ',"reactions":' .. lines[3] .. ',"position":' .. lines[4] .. '}'
+end
+
+-- The next place of the log as JSON, and as its two parts. Begins a new epoch when the server's life changed.
+local function advance(meta, nonce)
+  local state = redis.call('HMGET', meta, 'place', 'epoch', 'fence', 'lineage')
+  local place = tonumber(state[1]) + 1
+  local epoch, fence = state[2], runId()
+  if fence ~= state[3] then
+    epoch = nonce
+    local lineage = cjson.decode(state[4])
+    lineage[#lineage + 1] = { epoch, place }
+    while #lineage > 32 do table.remove(lineage, 1) end
+    redis.call('HSET', meta, 'epoch', epoch, 'fence', fence, 'lineage', cjson.encode(lineage))
+  end
+  redis.call('HSET', meta, 'place', digits(place))
+  return '{"epoch":"' .. epoch .. '","place":' .. digits(place) .. '}', place, epoch
+end
+
+local function conversationJson(meta)
+  local f = redis.call('HMGET', meta, 'head', 'name', 'sequence', 'place', 'epoch', 'version', 'activity', 'members')
+  return '{' .. f[1] .. ',"name":' .. f[2] .. ',"lastSequence":' .. f[3] .. ',"position":{"epoch":"' .. f[5]
+    .. '","place":' .. f[4] .. '},"version":' .. f[6] .. ',"lastActivityAt":' .. f[7] .. ',"memberCount":' .. f[8] .. '}'
+end
+
+local function listJson(list)
+  if #list == 0 then return '[]' end
+  return cjson.encode(list)
+end
+
+-- Writes a new version of the conversation and announces it with who came and went.
+local function announceConversation(meta, channel, joined, left)
+  redis.call('HINCRBY', meta, 'version', 1)
+  local json = conversationJson(meta)
+  redis.call('SPUBLISH', channel, '{"type":"conversation","conversation":' .. json .. ',"joined":' .. listJson(joined)
+    .. ',"left":' .. listJson(left) .. '}')
+  return json
+end
+
+-- The value of a member who joins now.
+local function newMember(role, time, ordinal, sequence, place, epoch)
+  return table.concat({ role, time, ordinal, sequence, time, place, epoch }, ':')
+end
+
+local function memberRole(value)
+  return string.match(value, '^%a+')
+end
+
+local function memberReadSequence(value)
+  return tonumber(string.match(value, '^%a+:%d+:%d+:(%d+)'))
+end
+
+local function withRole(value, role)
+  return role .. string.match(value, '^%a+(.*)$')
+end
+
+local function withRead(value, sequence, time)
+  local before, after = string.match(value, '^(%a+:%d+:%d+):%d+:%d+(.*)$')
+  return before .. ':' .. sequence .. ':' .. time .. after
+end
+
+-- Puts a change of a message into the log and announces it.
+local function logChange(log, channel, change, sequence, lines, place, epoch)
+  redis.call('XADD', log, digits(place) .. '-0', 'c', change, 's', sequence, 'e', epoch)
+  redis.call('SPUBLISH', channel, '{"type":"message","change":"' .. change .. '","message":' .. messageJson(lines) .. '}')
+end
+
+-- Drops what retention no longer keeps: messages, and the log up to where they were sent.
+local function trim(meta, messages, log, retention, sequence, place)
+  if retention == 0 then return end
+  local state = redis.call('HMGET', meta, 'first', 'floor')
+  local first, floor = tonumber(state[1]), tonumber(state[2])
+  local before = floor
+  -- At most 100 at a time, for when retention was lowered: no call may hold the server for long.
+  for _ = 1, 100 do
+    if first > sequence - retention then break end
+    local value = redis.call('HGET', messages, digits(first))
+    if value then floor = math.max(floor, tonumber(splitMessage(value)[5])) end
+    redis.call('HDEL', messages, digits(first))
+    first = first + 1
+  end
+  floor = math.max(floor, place - 4 * retention)
+  if floor == before then return end
+  redis.call('XTRIM', log, 'MINID', digits(floor + 1) .. '-0')
+  redis.call('HSET', meta, 'first', digits(first), 'floor', digits(floor))
+end
+
+-- A user's presence as it is stored; the reader composes it.
+local function presenceJson(presence, userId)
+  local fields = redis.call('HGETALL', presence)
+  local stored, connections = {}, {}
+  for index = 1, #fields, 2 do
+    if string.sub(fields[index], 1, 2) == 'c:' then
+      connections[#connections + 1] = fields[index + 1]
+    else
+      stored[fields[index]] = fields[index + 1]
+    end
+  end
+  return '{"userId":' .. cjson.encode(userId) .. ',"version":' .. (stored['version'] or '0') .. ',"status":"' .. (stored['status'] or 'ONLINE') .. '","statusText":'
+    .. (stored['text'] or 'null') .. ',"lastSeenAt":' .. (stored['seen'] or 'null') .. ',"connections":['
+    .. table.concat(connections, ',') .. ']}'
+end
+
+local function announcePresence(presence, channel, userId)
+  redis.call('HINCRBY', presence, 'version', 1)
+  local json = presenceJson(presence, userId)
+  redis.call('SPUBLISH', channel, '{"type":"presence","presence":' .. json .. '}')
+  return json
+end

@@ -1,0 +1,21 @@
+-- Removes a member; the longest-standing member follows the last owner.
+-- KEYS  meta members joins typing channel
+-- ARGV  userId
+-- Answers {"changed" | "unchanged", conversation} | {"not-found"}
+local meta, members, joins, typing, channel = unpack(KEYS)
+local user = ARGV[1]
+if redis.call('EXISTS', meta) == 0 then return { 'not-found' } end
+local value = redis.call('HGET', members, user)
+if not value then return { 'unchanged', conversationJson(meta) } end
+redis.call('HDEL', members, user)
+redis.call('ZREM', joins, user)
+redis.call('ZREM', typing, user)
+redis.call('HINCRBY', meta, 'members', -1)
+if memberRole(value) == 'OWNER' and redis.call('HINCRBY', meta, 'owners', -1) == 0 then
+  local eldest = redis.call('ZRANGE', joins, 0, 0)[1]
+  if eldest then
+    redis.call('HSET', members, eldest, withRole(redis.call('HGET', members, eldest), 'OWNER'))
+    redis.call('HSET', meta, 'owners', 1)
+  end
+end
+return { 'changed', announceConversation(meta, channel, {}, { user }) }

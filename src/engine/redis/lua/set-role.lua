@@ -1,0 +1,17 @@
+-- Sets a member's role.
+-- KEYS  meta members channel
+-- ARGV  userId role
+-- Answers {"changed" | "unchanged", conversation} | {"not-found"} | {"last-owner"}
+local meta, members, channel = unpack(KEYS)
+local user, role = unpack(ARGV)
+local value = redis.call('HGET', members, user)
+if not value then return { 'not-found' } end
+local before = memberRole(value)
+if before == role then return { 'unchanged', conversationJson(meta) } end
+if before == 'OWNER' then
+  if redis.call('HGET', meta, 'owners') == '1' then return { 'last-owner' } end
+  redis.call('HINCRBY', meta, 'owners', -1)
+end
+if role == 'OWNER' then redis.call('HINCRBY', meta, 'owners', 1) end
+redis.call('HSET', members, user, withRole(value, role))
+return { 'changed', announceConversation(meta, channel, {}, {}) }

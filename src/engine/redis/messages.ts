@@ -1,0 +1,137 @@
+/** Messages and the log of their changes in Redis. */
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { ConversationId, MessageChange, MessageId, TenantId } from '../../model.ts';
+import { judgePosition, type Lineage } from '../lineage.ts';
+import { conversationKey, parseMessageId } from '../message-id.ts';
+import type { LogEntry, MessageEdit, MessageStore } from '../port.ts';
+import type { RedisClient } from './client.ts';
+import { decodeMessage, encodeContent, encodeMessage } from './codec.ts';
+import { attempt, nonce } from './conversations.ts';
+import type { ConversationKeys, Keys } from './keys.ts';
+import type { RunScript } from './scripts.ts';
+
+interface Located extends ConversationKeys {
+  readonly sequence: number;
+}
+
+function toEdit(answer: unknown): MessageEdit {
+  const [outcome, value] = answer as [string, string];
+  if (outcome === 'changed' || outcome === 'unchanged') return { outcome, message: decodeMessage(value) };
+  return { outcome: outcome as 'not-found' | 'deleted' | 'full' };
+}
+
+export function createMessages(
+  client: RedisClient,
+  run: RunScript,
+  keys: Keys,
+  clock: Clock,
+  retention: number | null,
+): MessageStore {
+  const kept = retention ?? 0;
+
+  function locate(tenant: TenantId, id: MessageId): Located | null {
+    const parts = parseMessageId(id);
+    if (!parts) return null;
+    return { ...keys.conversationByKey(tenant, parts.conversationKey), sequence: parts.sequence };
+  }
+
+  async function change(
+    tenant: TenantId,
+    id: MessageId,
+    kind: Extract<MessageChange, 'EDITED' | 'DELETED'>,
+    content: string,
+  ): Promise<MessageEdit> {
+    const at = locate(tenant, id);
+    if (!at) return { outcome: 'not-found' };
+    const args = [clock.offset(), kept, at.sequence, id, nonce(), kind, content];
+    return toEdit(await run('change-message', [at.meta, at.messages, at.log, at.channel], args));
+  }
+
+  async function react(
+    tenant: TenantId,
+    id: MessageId,
+    verb: 'add' | 'remove',
+    userId: string,
+    emoji: string,
+  ): Promise<MessageEdit> {
+    const at = locate(tenant, id);
+    if (!at) return { outcome: 'not-found' };
+    const caps = [LIMITS.emojisPerMessage, LIMITS.reactionsPerMessage];
+    const args = [kept, at.sequence, id, nonce(), verb, userId, emoji, ...caps];
+    return toEdit(await run('react', [at.meta, at.messages, at.log, at.channel], args));
+  }
+
+  return {
+    async appendMessage(tenant, message) {
+      const { conversationId, senderId, clientMessageId } = message;
+      const { meta, members, messages, log, channel } = keys.conversation(tenant, conversationId);
+      const { head, content } = encodeMessage(message);
+      const isRepeatable = clientMessageId !== null;
+      const idempotency = keys.idempotency(tenant, conversationId, senderId, clientMessageId ?? '');
+      const [outcome, value] = (await run(
+        'append-message',
+        [meta, members, messages, log, idempotency, channel],
+        [
+          clock.offset(),
+          kept,
+          senderId,
+          conversationKey(conversationId),
+          nonce(),
+          head,
+          content,
+          isRepeatable ? TIMES.idempotencyMs : '',
+        ],
+      )) as [string, string];
+      if (outcome === 'not-member' || outcome === 'no-longer-kept') return { outcome };
+      return { outcome: outcome as 'appended' | 'duplicate', message: decodeMessage(value) };
+    },
+
+    editMessage: (tenant, id, content, payload) => change(tenant, id, 'EDITED', encodeContent(content, payload)),
+    deleteMessage: (tenant, id) => change(tenant, id, 'DELETED', ''),
+    addReaction: (tenant, id, userId, emoji) => react(tenant, id, 'add', userId, emoji),
+    removeReaction: (tenant, id, userId, emoji) => react(tenant, id, 'remove', userId, emoji),
+
+    async readMessages(tenant, ids) {
+      const values = await attempt(() =>
+        Promise.all(
+          ids.map((id) => {
+            const at = locate(tenant, id);
+            return at ? client.hget(at.messages, String(at.sequence)) : null;
+          }),
+        ),
+      );
+      return values.map((value, index) => {
+        const message = value ? decodeMessage(value) : null;
+        return message?.id === ids[index] ? message : null;
+      });
+    },
+
+    async listMessages(tenant, id, from, to) {
+      if (to < from) return [];
+      const sequences = Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
+      const values = await attempt(() => client.hmget(keys.conversation(tenant, id).messages, ...sequences));
+      return values.flatMap((value) => (value ? [decodeMessage(value)] : []));
+    },
+
+    async readLog(tenant, id: ConversationId, after, limit) {
+      const { meta, messages, log } = keys.conversation(tenant, id);
+      const answer = await run('read-log', [meta, messages, log], [after.place, limit]);
+      const [lineage, head, epoch, floor, ...rows] = answer as [string?, string?, string?, string?, ...unknown[]];
+      if (lineage === undefined || epoch === undefined) return { outcome: 'not-found' };
+      const place = Number(head);
+      const reason = judgePosition(after, {
+        lineage: JSON.parse(lineage) as Lineage,
+        head: place,
+        floor: Number(floor),
+      });
+      if (reason) return { outcome: 'expired', reason };
+      const entries = (rows as [string, string, string, string | null][]).map((row): LogEntry => {
+        const position = { place: Number(row[0]), epoch: row[2] };
+        const message = row[3] === null ? null : { ...decodeMessage(row[3]), position };
+        return { ...position, change: row[1] as MessageChange, message };
+      });
+      return { outcome: 'read', entries, head: { epoch, place } };
+    },
+  };
+}

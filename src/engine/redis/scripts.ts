@@ -1,0 +1,55 @@
+/** The Lua scripts of this folder as functions, one per file. */
+import { readFileSync } from 'node:fs';
+import { unavailable } from '../../errors.ts';
+import type { RedisClient } from './client.ts';
+
+const NAMES = [
+  'add-members',
+  'append-message',
+  'change-message',
+  'claim-dead',
+  'connect',
+  'create-conversation',
+  'disconnect',
+  'mark-read',
+  'react',
+  'read-conversation',
+  'read-log',
+  'read-presence',
+  'read-typing',
+  'remove-member',
+  'rename-conversation',
+  'renew-lease',
+  'set-role',
+  'set-status',
+  'set-typing',
+] as const;
+
+export type ScriptName = (typeof NAMES)[number];
+type Argument = string | number;
+type Command = (keyCount: number, ...rest: Argument[]) => Promise<unknown>;
+
+/** Runs a script; rejects with SERVICE_UNAVAILABLE, the outcome then being unknown. */
+export type RunScript = (name: ScriptName, keys: readonly string[], args: readonly Argument[]) => Promise<unknown>;
+
+const source = (name: string): string => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
+
+export function defineScripts(client: RedisClient): RunScript {
+  const prelude = source('prelude');
+  const commands = new Map<ScriptName, Command>();
+  for (const name of NAMES) {
+    const command = `realtime:${name}`;
+    client.defineCommand(command, { lua: `${prelude}\n${source(name)}` });
+    const run = (client as unknown as Record<string, Command>)[command];
+    if (run) commands.set(name, run.bind(client));
+  }
+  return async (name, keys, args) => {
+    const command = commands.get(name);
+    if (!command) throw new Error(`There is no script ${name}.`);
+    try {
+      return await command(keys.length, ...keys, ...args);
+    } catch (error) {
+      throw unavailable(error);
+    }
+  };
+}

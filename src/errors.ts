@@ -1,0 +1,91 @@
+/** The closed list of errors: what each code means, and whether trying again can help. */
+
+export const ERROR_CODES = {
+  UNAUTHENTICATED: { meaning: 'No token, or one that is not valid.', retry: 'with a valid token', status: 401 },
+  FORBIDDEN: { meaning: 'The caller is known and may not do this.', retry: 'no', status: 200 },
+  NOT_FOUND: { meaning: 'There is no such thing, or the caller may not see it.', retry: 'no', status: 200 },
+  BAD_USER_INPUT: { meaning: 'An argument breaks a rule; the message names it.', retry: 'no', status: 200 },
+  CONFLICT: { meaning: 'The state of things does not allow it.', retry: 'after reading again', status: 200 },
+  RATE_LIMITED: { meaning: 'Too often.', retry: 'after `retryAfterMs`', status: 429 },
+  POSITION_EXPIRED: { meaning: 'A position cannot be resumed; `reason` says why.', retry: 'without it', status: 200 },
+  PAYLOAD_TOO_LARGE: { meaning: 'The request body is over its cap.', retry: 'no', status: 413 },
+  QUERY_TOO_DEEP: { meaning: 'The operation nests deeper than `MAX_QUERY_DEPTH`.', retry: 'no', status: 400 },
+  QUERY_TOO_COSTLY: { meaning: 'The operation asks for more than its budget.', retry: 'no', status: 400 },
+  SERVICE_UNAVAILABLE: {
+    meaning: 'The engine is away or full; the outcome of a write is unknown.',
+    retry: 'after `retryAfterMs`, a write with the same `clientMessageId`',
+    status: 503,
+  },
+  INTERNAL_SERVER_ERROR: { meaning: 'A fault of ours, told to the log only.', retry: 'perhaps', status: 500 },
+} as const satisfies Record<string, { meaning: string; retry: string; status: number }>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Why a position cannot be resumed: trimmed away, another life of the log, or lost in a failover. */
+export type ExpiryReason = 'RETENTION' | 'EPOCH' | 'DIVERGED';
+
+export interface ErrorDetails {
+  readonly retryAfterMs?: number;
+  readonly reason?: ExpiryReason;
+  readonly cause?: unknown;
+  /** The reader of a stream did not keep up. */
+  readonly isSlowReader?: boolean;
+}
+
+/** An error the caller is told of. Anything else that is thrown is masked. */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError';
+  readonly code: ErrorCode;
+  readonly retryAfterMs: number | undefined;
+  readonly reason: ExpiryReason | undefined;
+  readonly isSlowReader: boolean;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.retryAfterMs = details.retryAfterMs;
+    this.reason = details.reason;
+    this.isSlowReader = details.isSlowReader ?? false;
+  }
+}
+
+/** The answer for what is not there, and for what the caller may not see: the two must not differ. */
+export function notFound(noun: string): ServiceError {
+  return new ServiceError('NOT_FOUND', `There is no such ${noun}.`);
+}
+
+export function badInput(message: string): ServiceError {
+  return new ServiceError('BAD_USER_INPUT', message);
+}
+
+export function positionExpired(reason: ExpiryReason): ServiceError {
+  const message = {
+    RETENTION: 'The position is older than what is kept.',
+    EPOCH: 'The position belongs to another life of the log.',
+    DIVERGED: 'The position lies past what the log still holds.',
+  }[reason];
+  return new ServiceError('POSITION_EXPIRED', message, { reason });
+}
+
+export function unavailable(cause?: unknown, retryAfterMs = 1_000): ServiceError {
+  return new ServiceError('SERVICE_UNAVAILABLE', 'The service cannot do this right now.', { cause, retryAfterMs });
+}
+
+/** Ends the stream of a reader that fell too far behind: it resumes by position. */
+export function slowReader(): ServiceError {
+  return new ServiceError('SERVICE_UNAVAILABLE', 'The reader is too slow.', { isSlowReader: true, retryAfterMs: 1_000 });
+}
+
+/** Close codes of our sockets: RFC 6455 section 7.4, graphql-transport-ws, and section 7 of the contract. */
+export const CLOSE_CODES = {
+  UNSUPPORTED_DATA: 1003,
+  TOO_BIG: 1009,
+  SERVICE_RESTART: 1012,
+  TRY_AGAIN_LATER: 1013,
+  BAD_REQUEST: 4400,
+  UNAUTHORIZED: 4401,
+  TOKEN_EXPIRED: 4403,
+  TIMEOUT: 4408,
+  SUBSCRIBER_ALREADY_EXISTS: 4409,
+  TOO_MANY: 4429,
+} as const;

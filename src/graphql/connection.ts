@@ -1,0 +1,24 @@
+/** Pages in the shape of the Relay cursor specification. */
+
+export interface PageEnds {
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+}
+
+export function toConnection<Node>(
+  nodes: readonly Node[],
+  { hasNextPage, hasPreviousPage }: PageEnds,
+  cursorOf: (node: Node) => string,
+) {
+  const edges = nodes.map((node) => ({ node, cursor: cursorOf(node) }));
+  return {
+    edges,
+    nodes: [...nodes],
+    pageInfo: {
+      hasNextPage,
+      hasPreviousPage,
+      startCursor: edges[0]?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+  };
+}

@@ -1,0 +1,70 @@
+/** What every resolver is given. */
+import type { Delivery } from '../delivery/delivery.ts';
+import type { Domain } from '../domain/domain.ts';
+import { ServiceError } from '../errors.ts';
+import type { TenantId, Viewer } from '../model.ts';
+import { createLoaders, type Loaders } from './loaders.ts';
+
+export interface Services {
+  readonly domain: Domain;
+  readonly delivery: Delivery;
+}
+
+export interface Context extends Services {
+  readonly tenant: TenantId;
+  /** The caller; reading it makes a result the caller's own. UNAUTHENTICATED when there is none. */
+  readonly viewer: Viewer;
+  readonly loaders: Loaders;
+  /** Whether the caller is a gateway that proved itself with `GATEWAY_SECRET`, or none is asked for. */
+  readonly isTrustedGateway: boolean;
+  readonly isAuthenticated: boolean;
+  /** The same caller with empty loaders, for the next event of a stream. */
+  next(): Context;
+}
+
+/** Who calls, as a transport found out. */
+export interface Caller {
+  /** Null: without a token. */
+  readonly viewer: Viewer | null;
+  readonly isTrustedGateway: boolean;
+}
+
+class RequestContext implements Context {
+  readonly domain: Domain;
+  readonly delivery: Delivery;
+  readonly loaders: Loaders;
+  readonly isTrustedGateway: boolean;
+  readonly #services: Services;
+  readonly #viewer: Viewer | null;
+
+  constructor(services: Services, { viewer, isTrustedGateway }: Caller) {
+    this.domain = services.domain;
+    this.delivery = services.delivery;
+    this.isTrustedGateway = isTrustedGateway;
+    this.#services = services;
+    this.#viewer = viewer;
+    this.loaders = createLoaders(this);
+  }
+
+  get isAuthenticated(): boolean {
+    return this.#viewer !== null;
+  }
+
+  get viewer(): Viewer {
+    if (!this.#viewer) throw new ServiceError('UNAUTHENTICATED', 'A token is needed.');
+    return this.#viewer;
+  }
+
+  get tenant(): TenantId {
+    return this.viewer.tenant;
+  }
+
+  next(): Context {
+    return new RequestContext(this.#services, { viewer: this.#viewer, isTrustedGateway: this.isTrustedGateway });
+  }
+}
+
+/** A context for one operation, or for one event of a subscription: its loaders remember what they read. */
+export function createContext(services: Services, caller: Caller): Context {
+  return new RequestContext(services, caller);
+}

@@ -1,0 +1,53 @@
+/** Errors as callers see them: the closed list, and nothing of what went wrong inside. */
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { ERROR_CODES, ServiceError } from '../errors.ts';
+import type { Log } from '../log.ts';
+
+export type FormatError = (error: unknown) => GraphQLFormattedError;
+
+/** The error under the wrappers that graphql-js puts around what a resolver throws. */
+function originOf(error: unknown): unknown {
+  let origin = error;
+  while (origin instanceof GraphQLError && origin.originalError) origin = origin.originalError;
+  return origin;
+}
+
+function extensionsOf(error: ServiceError): Record<string, unknown> {
+  return {
+    code: error.code,
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    ...(error.reason === undefined ? {} : { reason: error.reason }),
+  };
+}
+
+export function createErrorFormatter(log: Log, count: (code: string) => void): FormatError {
+  return (error) => {
+    const origin = originOf(error);
+    const where = error instanceof GraphQLError ? error.toJSON() : {};
+    const { message: _message, extensions: _extensions, ...place } = where as Partial<GraphQLFormattedError>;
+    if (origin instanceof ServiceError) {
+      if (origin.cause) log.warn({ err: origin.cause, code: origin.code }, 'operation failed');
+      count(origin.code);
+      return { message: origin.message, ...place, extensions: extensionsOf(origin) };
+    }
+    if (origin instanceof GraphQLError) {
+      const code = String(origin.extensions['code'] ?? 'BAD_USER_INPUT');
+      if (code !== 'INTERNAL_SERVER_ERROR') {
+        count(code);
+        return { message: origin.message, ...place, extensions: { code } };
+      }
+    }
+    log.error({ err: origin }, 'unexpected fault');
+    count('INTERNAL_SERVER_ERROR');
+    const message = 'Something went wrong on our side.';
+    return { message, ...place, extensions: { code: 'INTERNAL_SERVER_ERROR' } };
+  };
+}
+
+/** A service error as graphql-js and Apollo Server take it, with its HTTP status. */
+export function toGraphQLError(error: ServiceError): GraphQLError {
+  return new GraphQLError(error.message, {
+    originalError: error,
+    extensions: { ...extensionsOf(error), http: { status: ERROR_CODES[error.code].status } },
+  });
+}

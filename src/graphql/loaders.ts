@@ -1,0 +1,54 @@
+/** Batches the reads of one execution: many objects of one type cost one read of the engine. */
+import DataLoader from 'dataloader';
+import { ServiceError } from '../errors.ts';
+import type {
+  ConversationId,
+  ConversationRecord,
+  Membership,
+  MessageId,
+  MessageRecord,
+  PresenceRecord,
+  UserId,
+} from '../model.ts';
+import type { Context } from './context.ts';
+
+export interface Loaders {
+  /** Conversations the viewer may see; null for absent and forbidden alike. */
+  readonly visibleConversation: DataLoader<string, ConversationRecord | null>;
+  /** Messages the viewer may see; null for absent and forbidden alike. */
+  readonly visibleMessage: DataLoader<string, MessageRecord | null>;
+  /** A conversation that something already seen belongs to: whoever sees a part may see it. */
+  readonly conversation: DataLoader<ConversationId, ConversationRecord | null>;
+  /** A message that a message already seen answers. */
+  readonly message: DataLoader<MessageId, MessageRecord | null>;
+  /** The viewer's own membership. */
+  readonly membership: DataLoader<ConversationId, Membership | null>;
+  readonly presence: DataLoader<UserId, PresenceRecord>;
+}
+
+/** Runs a batch in which a bad key fails alone. */
+async function each<Key, Value>(
+  keys: readonly Key[],
+  load: (keys: readonly Key[]) => Promise<readonly Value[]>,
+): Promise<(Value | Error)[]> {
+  try {
+    return [...(await load(keys))];
+  } catch (error) {
+    if (!(error instanceof ServiceError) || error.code !== 'BAD_USER_INPUT' || keys.length === 1) throw error;
+    return Promise.all(keys.map((key) => load([key]).then(([value]) => value as Value, (fault: Error) => fault)));
+  }
+}
+
+export function createLoaders(context: Context): Loaders {
+  const { domain } = context;
+  return {
+    visibleConversation: new DataLoader((ids) =>
+      each(ids, (some) => domain.conversations.findMany(context.viewer, some)),
+    ),
+    visibleMessage: new DataLoader((ids) => each(ids, (some) => domain.messages.findMany(context.viewer, some))),
+    conversation: new DataLoader((ids) => domain.conversations.readMany(context.tenant, ids)),
+    message: new DataLoader((ids) => domain.messages.readMany(context.tenant, ids)),
+    membership: new DataLoader((ids) => domain.conversations.membershipsOf(context.viewer, ids)),
+    presence: new DataLoader((userIds) => domain.presence.read(context.tenant, userIds)),
+  };
+}

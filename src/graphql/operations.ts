@@ -1,0 +1,118 @@
+/** What an operation must be before it runs: parsed, valid, within limits, and allowed. */
+import {
+  type DocumentNode,
+  GraphQLError,
+  getOperationAST,
+  Kind,
+  NoSchemaIntrospectionCustomRule,
+  type OperationDefinitionNode,
+  parse,
+  type GraphQLSchema,
+  specifiedRules,
+  type ValidationContext,
+  type ValidationRule,
+  validate,
+} from 'graphql';
+import depthLimit from 'graphql-depth-limit';
+import { ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Context } from './context.ts';
+import { toGraphQLError } from './errors.ts';
+
+export interface OperationRules {
+  readonly maxDepth: number;
+  readonly isProduction: boolean;
+}
+
+/** graphql-depth-limit with our code on its errors. */
+function depthRule(maxDepth: number): ValidationRule {
+  const rule = depthLimit(maxDepth);
+  return (context: ValidationContext) => {
+    const reportError = (error: GraphQLError): void =>
+      context.reportError(
+        new GraphQLError(error.message, {
+          ...(error.nodes ? { nodes: error.nodes } : {}),
+          extensions: { code: 'QUERY_TOO_DEEP' },
+        }),
+      );
+    return rule(Object.create(context, { reportError: { value: reportError } }) as ValidationContext);
+  };
+}
+
+/** The rules beyond the specification's. */
+export function validationRules({ maxDepth, isProduction }: OperationRules): ValidationRule[] {
+  return [depthRule(maxDepth), ...(isProduction ? [NoSchemaIntrospectionCustomRule] : [])];
+}
+
+const OPEN_FIELDS = new Set(['_service', '__typename']);
+const OPEN_IN_DEVELOPMENT = new Set(['__schema', '__type']);
+
+/** Whether an operation may run without a token: the SDL, and introspection in development. */
+export function isOpenOperation(operation: OperationDefinitionNode, isProduction: boolean): boolean {
+  return (
+    operation.operation === 'query' &&
+    operation.selectionSet.selections.every(
+      (selection) =>
+        selection.kind === Kind.FIELD &&
+        (OPEN_FIELDS.has(selection.name.value) ||
+          (!isProduction && OPEN_IN_DEVELOPMENT.has(selection.name.value))),
+    )
+  );
+}
+
+/** @throws {GraphQLError} UNAUTHENTICATED for an operation that needs a token, without one. */
+export function requireToken(operation: OperationDefinitionNode, context: Context, isProduction: boolean): void {
+  if (context.isAuthenticated || isOpenOperation(operation, isProduction)) return;
+  throw toGraphQLError(new ServiceError('UNAUTHENTICATED', 'A token is needed.'));
+}
+
+export type Prepare = (query: string) => DocumentNode | readonly GraphQLError[];
+
+/** Parses and validates documents, remembering the outcome of the latest. */
+export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Prepare {
+  const all = [...specifiedRules, ...validationRules(rules)];
+  const known = new Map<string, DocumentNode | readonly GraphQLError[]>();
+
+  function prepare(query: string): DocumentNode | readonly GraphQLError[] {
+    let document: DocumentNode;
+    try {
+      document = parse(query, { maxTokens: LIMITS.documentTokens });
+    } catch (error) {
+      const message = error instanceof GraphQLError ? error.message : 'The document cannot be parsed.';
+      return [new GraphQLError(message, { extensions: { code: 'GRAPHQL_PARSE_FAILED' } })];
+    }
+    const errors = validate(schema, document, all, { maxErrors: LIMITS.validationErrors });
+    if (errors.length === 0) return document;
+    return errors.map((error) =>
+      error.extensions['code']
+        ? error
+        : new GraphQLError(error.message, {
+            ...(error.nodes ? { nodes: error.nodes } : {}),
+            extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
+          }),
+    );
+  }
+
+  return (query) => {
+    const earlier = known.get(query);
+    if (earlier) {
+      known.delete(query);
+      known.set(query, earlier);
+      return earlier;
+    }
+    const result = prepare(query);
+    known.set(query, result);
+    const oldest = known.size > LIMITS.cachedDocuments ? known.keys().next().value : undefined;
+    if (oldest !== undefined) known.delete(oldest);
+    return result;
+  };
+}
+
+/** The operation a request means; an error when it names none, or leaves a choice. */
+export function chooseOperation(document: DocumentNode, name: string | null | undefined): OperationDefinitionNode {
+  const operation = getOperationAST(document, name);
+  if (operation) return operation;
+  throw new GraphQLError('The document does not say which operation to run.', {
+    extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
+  });
+}

@@ -1,0 +1,74 @@
+/** Conversations, their members and read positions. */
+import type {
+  ConversationResolvers,
+  MemberResolvers,
+  MutationResolvers,
+  QueryResolvers,
+  ReadReceiptResolvers,
+  SubscriptionResolvers,
+} from '../../__generated__/resolvers.ts';
+import { encodeCursor, encodePosition, streamRequest } from '../../domain/cursor.ts';
+import { LIMITS } from '../../limits.ts';
+import type { ConversationRecord } from '../../model.ts';
+import { toConnection } from '../connection.ts';
+import { referenceId } from '../entities.ts';
+
+export const Query: QueryResolvers = {
+  conversation: (_, { id }, { loaders }) => loaders.visibleConversation.load(id),
+};
+
+export const Mutation: MutationResolvers = {
+  createConversation: (_, { input }, { domain, viewer }) => domain.conversations.create(viewer, input),
+  openDirectConversation: (_, { userId }, { domain, viewer }) => domain.conversations.openDirect(viewer, userId),
+  updateConversation: (_, { id, name }, { domain, viewer }) => domain.conversations.rename(viewer, id, name ?? null),
+  joinConversation: (_, { id }, { domain, viewer }) => domain.conversations.join(viewer, id),
+  leaveConversation: (_, { id }, { domain, viewer }) => domain.conversations.leave(viewer, id),
+  addMembers: (_, { id, userIds }, { domain, viewer }) => domain.conversations.addMembers(viewer, id, userIds),
+  removeMember: (_, { id, userId }, { domain, viewer }) => domain.conversations.removeMember(viewer, id, userId),
+  setMemberRole: (_, { id, userId, role }, { domain, viewer }) =>
+    domain.conversations.setMemberRole(viewer, id, userId, role),
+  markRead: (_, { conversationId, sequence }, { domain, viewer }) =>
+    domain.conversations.markRead(viewer, conversationId, sequence),
+};
+
+export const Subscription: SubscriptionResolvers = {
+  conversationUpdated: {
+    subscribe: (_, { conversationIds }, { delivery, viewer }) =>
+      delivery.conversationUpdated(viewer, streamRequest(conversationIds, null).conversationIds),
+    resolve: (conversation: ConversationRecord) => conversation,
+  },
+};
+
+export const Conversation: ConversationResolvers = {
+  __resolveReference: (reference, { loaders }) => loaders.visibleConversation.load(referenceId(reference)),
+  createdBy: ({ createdBy }) => ({ id: createdBy }),
+  position: ({ id, position }) => encodePosition(id, position),
+  lastMessage: (conversation, _, { domain, tenant }) => domain.messages.last(tenant, conversation),
+  async unreadMessageCount({ id, lastSequence }, _, { loaders }) {
+    const membership = await loaders.membership.load(id);
+    return membership ? Math.max(lastSequence - membership.readSequence, 0) : 0;
+  },
+  viewerRole: async ({ id }, _, { loaders }) => (await loaders.membership.load(id))?.role ?? null,
+  async members({ id, memberCount }, { first, after }, { domain, tenant }) {
+    const page = await domain.conversations.members(tenant, id, first ?? LIMITS.defaultPageSize, after ?? null);
+    const connection = toConnection(page.members, page, ({ ordinal }) => encodeCursor('member', ordinal));
+    return { ...connection, totalCount: memberCount };
+  },
+  async messages(conversation, request, { domain, tenant }) {
+    const page = await domain.messages.page(tenant, conversation, request);
+    return toConnection(page.messages, page, ({ sequence }) => encodeCursor('message', sequence));
+  },
+  readReceipts: ({ id }, _, { domain, tenant }) => domain.conversations.readReceipts(tenant, id),
+  async typingUsers({ id }, _, { domain, viewer }) {
+    const userIds = await domain.typing.users(viewer.tenant, id);
+    return userIds.filter((userId) => userId !== viewer.userId).map((userId) => ({ id: userId }));
+  },
+};
+
+export const Member: MemberResolvers = {
+  user: ({ userId }) => ({ id: userId }),
+};
+
+export const ReadReceipt: ReadReceiptResolvers = {
+  user: ({ userId }) => ({ id: userId }),
+};

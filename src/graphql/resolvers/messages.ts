@@ -1,0 +1,61 @@
+/** Messages and their reactions. */
+import type {
+  MessageResolvers,
+  MutationResolvers,
+  QueryResolvers,
+  ReactionResolvers,
+  SubscriptionResolvers,
+} from '../../__generated__/resolvers.ts';
+import { encodePosition, streamRequest } from '../../domain/cursor.ts';
+import { notFound } from '../../errors.ts';
+import type { MessageRecord } from '../../model.ts';
+import { referenceId } from '../entities.ts';
+
+export const Query: QueryResolvers = {
+  message: (_, { id }, { loaders }) => loaders.visibleMessage.load(id),
+};
+
+export const Mutation: MutationResolvers = {
+  sendMessage: (_, { input }, { domain, viewer }) => domain.messages.send(viewer, input),
+  editMessage: (_, { id, content, payload }, { domain, viewer }) =>
+    domain.messages.edit(viewer, id, content ?? '', payload),
+  deleteMessage: (_, { id }, { domain, viewer }) => domain.messages.delete(viewer, id),
+  addReaction: (_, { messageId, emoji }, { domain, viewer }) => domain.messages.addReaction(viewer, messageId, emoji),
+  removeReaction: (_, { messageId, emoji }, { domain, viewer }) =>
+    domain.messages.removeReaction(viewer, messageId, emoji),
+};
+
+export const Subscription: SubscriptionResolvers = {
+  messageReceived: {
+    subscribe(_, { conversationIds, after }, { delivery, viewer }) {
+      const request = streamRequest(conversationIds, after);
+      return delivery.messageReceived(viewer, request.conversationIds, request.after);
+    },
+    resolve: (message: MessageRecord) => message,
+  },
+  messageUpdated: {
+    subscribe(_, { conversationIds, after }, { delivery, viewer }) {
+      const request = streamRequest(conversationIds, after);
+      return delivery.messageUpdated(viewer, request.conversationIds, request.after);
+    },
+    resolve: (message: MessageRecord) => message,
+  },
+};
+
+export const Message: MessageResolvers = {
+  __resolveReference: (reference, { loaders }) => loaders.visibleMessage.load(referenceId(reference)),
+  async conversation({ conversationId }, _, { loaders }) {
+    const conversation = await loaders.conversation.load(conversationId);
+    if (!conversation) throw notFound('conversation');
+    return conversation;
+  },
+  user: ({ senderId }) => ({ id: senderId }),
+  replyTo: ({ replyToId }, _, { loaders }) => (replyToId ? loaders.message.load(replyToId) : null),
+  position: ({ conversationId, position }) => encodePosition(conversationId, position),
+};
+
+export const Reaction: ReactionResolvers = {
+  count: ({ userIds }) => userIds.length,
+  users: ({ userIds }) => userIds.map((id) => ({ id })),
+  viewerReacted: ({ userIds }, _, { viewer }) => userIds.includes(viewer.userId),
+};

@@ -1,0 +1,17 @@
+/** Users: what this subgraph adds to an entity of the main API. */
+import type { QueryResolvers, UserResolvers } from '../../__generated__/resolvers.ts';
+import type { UserId } from '../../model.ts';
+import { referenceId } from '../entities.ts';
+
+export const Query: QueryResolvers = {
+  viewer: (_, __, { viewer }) => ({ id: viewer.userId }),
+};
+
+export const User: UserResolvers = {
+  __resolveReference: (reference) => ({ id: referenceId<UserId>(reference) }),
+  status: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).status,
+  lastSeenAt: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).lastSeenAt,
+  presence: ({ id }, _, { loaders }) => loaders.presence.load(id),
+  conversations: ({ id }, page, { domain, viewer }) => domain.conversations.ofUser(viewer, id, page),
+  unreadMessageCount: ({ id }, _, { domain, viewer }) => domain.conversations.unreadOfUser(viewer, id),
+};

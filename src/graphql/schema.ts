@@ -1,0 +1,59 @@
+/** The executable subgraph: `schema/*.graphql` with the resolvers. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { defaultFieldResolver, type GraphQLFieldResolver, type GraphQLSchema, parse } from 'graphql';
+import { DateTimeISOResolver, JSONResolver } from 'graphql-scalars';
+import type { Context } from './context.ts';
+
+import { checkRepresentations, requireGateway } from './entities.ts';
+import * as conversations from './resolvers/conversations.ts';
+import * as messages from './resolvers/messages.ts';
+import * as presence from './resolvers/presence.ts';
+import * as typing from './resolvers/typing.ts';
+import * as users from './resolvers/users.ts';
+
+const FOLDER = new URL('../../schema/', import.meta.url);
+
+/** The SDL as it stands in the repository. */
+export function readTypeDefs(): string {
+  const files = readdirSync(FOLDER).filter((name) => name.endsWith('.graphql'));
+  return files
+    .sort()
+    .map((name) => readFileSync(new URL(name, FOLDER), 'utf8'))
+    .join('\n');
+}
+
+type Resolvers = Record<string, Record<string, GraphQLFieldResolver<unknown, Context>>>;
+
+export function createSchema(): GraphQLSchema {
+  const parts = [conversations, messages, presence, typing, users] as const;
+  const resolvers: Resolvers = Object.assign(
+    { DateTime: DateTimeISOResolver, JSON: JSONResolver },
+    ...parts,
+    mergeRoots('Query', parts),
+    mergeRoots('Mutation', parts),
+    mergeRoots('Subscription', parts),
+  );
+  const schema = buildSubgraphSchema([{ typeDefs: parse(readTypeDefs()), resolvers }]);
+  guardFederation(schema);
+  return schema;
+}
+
+function mergeRoots(root: string, parts: readonly object[]): object {
+  return { [root]: Object.assign({}, ...parts.map((part) => (part as Record<string, object>)[root] ?? {})) };
+}
+
+/** `_entities` and `_service` are a second front door: the same rules as at the first. */
+function guardFederation(schema: GraphQLSchema): void {
+  const fields = schema.getQueryType()?.getFields() ?? {};
+  for (const name of ['_entities', '_service']) {
+    const field = fields[name];
+    if (!field) throw new Error(`The schema has no ${name}.`);
+    const resolve = field.resolve ?? defaultFieldResolver;
+    field.resolve = (source, args, context: Context, info) => {
+      requireGateway(context);
+      checkRepresentations(args);
+      return resolve(source, args, context, info);
+    };
+  }
+}

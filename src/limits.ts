@@ -1,0 +1,71 @@
+/** Every cap of the service, named, each with its reason. */
+export const LIMITS = {
+  /** Characters of a message; longer texts belong in a file. */
+  contentCharacters: 8_000,
+  /** Bytes of a payload as JSON: it is held in memory once per event and node. */
+  payloadBytes: 32 * 1024,
+  /** Levels of a payload: keeps every recursive reader far from its stack's end. */
+  payloadDepth: 20,
+  /** Characters of a conversation's name. */
+  nameCharacters: 200,
+  /** Characters of an id: ids become parts of keys. */
+  idCharacters: 128,
+  /** Characters of the words beside a presence status. */
+  statusTextCharacters: 200,
+  /** Characters of an emoji or its short code. */
+  emojiCharacters: 64,
+  /** Conversations named in one subscription. */
+  conversationsPerSubscription: 100,
+  /** Users whose presence one query or subscription may ask. */
+  usersPerPresence: 200,
+  /** Subscriptions open on one socket. */
+  subscriptionsPerSocket: 100,
+  /** Memberships of one user: a stream of all of a user's conversations follows each. */
+  conversationsPerUser: 1_000,
+  /** Members of one conversation: a change of members is announced to every node. */
+  membersPerConversation: 10_000,
+  /** Users named in one call. */
+  usersPerCall: 1_000,
+  /** Items in one page of a connection. */
+  pageSize: 1_000,
+  /** Items in a page when the caller does not say. */
+  defaultPageSize: 50,
+  /** Different emojis on one message. */
+  emojisPerMessage: 50,
+  /** Reactions on one message: they travel with every change of it. */
+  reactionsPerMessage: 1_000,
+  /** Representations one `_entities` call may name. */
+  representations: 1_000,
+  /** Tokens of a GraphQL document: bounds the parser's memory. */
+  documentTokens: 5_000,
+  /** Errors validation collects before it stops. */
+  validationErrors: 5,
+  /** Documents whose parse and validation are remembered. */
+  cachedDocuments: 1_000,
+  /** Log entries read at once while catching up. */
+  logPage: 500,
+  /** Events a stream holds for a reader that does not keep up. */
+  queuedEvents: 2_000,
+  /** Frames a socket may send ahead of their handling. */
+  queuedFrames: 1_000,
+  /** Bytes of a JWT: a larger one is refused before it is verified. */
+  tokenBytes: 8 * 1024,
+  /** Earlier lives of a log that are remembered so that their positions still resume. */
+  rememberedEpochs: 32,
+} as const;
+
+/** Times that are part of the contract, in milliseconds. */
+export const TIMES = {
+  typingMs: 6_000,
+  idempotencyMs: 24 * 60 * 60 * 1_000,
+  connectionInitMs: 3_000,
+  clockToleranceMs: 30_000,
+  /** A killed node's users are gone after this and a sweep. */
+  nodeLeaseMs: 15_000,
+  /** How often a node renews its lease and sweeps what others left. */
+  nodeRenewMs: 4_000,
+  /** How long `setPresence` holds for a caller with no connection. */
+  visitMs: 60_000,
+  /** How often idle channels compare their position with the log's head. */
+  headCheckMs: 25_000,
+} as const;

@@ -1,0 +1,23 @@
+/** Structured logging. Secrets are redacted here and nowhere else. */
+import { type Logger, pino } from 'pino';
+
+export type Log = Logger;
+
+const SECRETS = ['token', 'authorization', 'Authorization', 'password', 'secret', 'connectionParams', 'refreshToken'];
+
+/** The parts of an error that may be logged: ioredis puts a command's arguments on its errors. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { code?: unknown };
+  return { name: error.name, message: error.message, ...(code === undefined ? {} : { code }), stack: error.stack };
+}
+
+export function createLog(level: string, destination?: { write(line: string): void }): Log {
+  const options = {
+    level,
+    base: null,
+    serializers: { err: describeError },
+    redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
+  };
+  return destination ? pino(options, destination) : pino(options);
+}

@@ -1,0 +1,59 @@
+/** The process: environment in, start, signals, exit code. */
+import { signToken } from './auth/tokens.ts';
+import { ConfigError, readConfig } from './config.ts';
+import { createLog } from './log.ts';
+import { type Service, startService } from './service.ts';
+
+const TOKEN_LIFE_S = 24 * 60 * 60;
+
+/** What a newcomer needs to go on: where, who, and one thing to try. */
+async function greet({ port, secrets, engine }: Service, jwt: { tenantClaim: string }): Promise<void> {
+  const [secret] = secrets;
+  if (!secret) return;
+  const expiresAt = Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S;
+  const token = await signToken({ secret, userId: 'demo', tenantClaim: jwt.tenantClaim, expiresAt });
+  const url = `http://localhost:${port}`;
+  process.stdout.write(`
+Real-time subgraph, ${engine.kind} engine
+  GraphQL        ${url}/graphql   ws://localhost:${port}/graphql
+  Token (demo)   ${token}
+
+Try it:
+  curl ${url}/graphql -H 'content-type: application/json' -H 'authorization: Bearer ${token}' \\
+    -d '{"query": "mutation { createConversation(input: {id: \\"hello\\", name: \\"Hello\\"}) { id name } }"}'
+
+`);
+}
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = createLog(config.logLevel);
+  const service = await startService(config, log);
+  log.info({ port: service.port, engine: service.engine.kind }, 'service started');
+  if (!config.isProduction) await greet(service, config.jwt);
+
+  let isStopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    log.info({ signal }, 'service stopping');
+    service.close().then(
+      () => {
+        log.info('service stopped');
+        process.exit(0);
+      },
+      (error: unknown) => {
+        log.error({ err: error }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+  const message = error instanceof ConfigError ? error.message : `The service cannot start: ${(error as Error).message}`;
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+});

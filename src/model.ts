@@ -1,0 +1,143 @@
+/** The nouns of the service as types. Instants are milliseconds since the Unix epoch. */
+
+declare const brand: unique symbol;
+type Branded<Name extends string> = string & { readonly [brand]: Name };
+
+export type TenantId = Branded<'TenantId'>;
+export type UserId = Branded<'UserId'>;
+export type ConversationId = Branded<'ConversationId'>;
+export type MessageId = Branded<'MessageId'>;
+export type ConnectionId = Branded<'ConnectionId'>;
+export type DeviceId = Branded<'DeviceId'>;
+
+const IDENTIFIER = /^[A-Za-z0-9._:@-]{1,128}$/;
+
+/** Whether a text has the form of an id: 1 to 128 of `A-Z a-z 0-9 . _ : @ -`. */
+export function isIdentifier(text: string): boolean {
+  return IDENTIFIER.test(text);
+}
+
+export type ConversationKind = 'DIRECT' | 'GROUP' | 'ROOM';
+export type MemberRole = 'OWNER' | 'MODERATOR' | 'MEMBER';
+export type PresenceStatus = 'ONLINE' | 'AWAY' | 'BUSY' | 'OFFLINE';
+export type ConnectionType = 'GRAPHQL_WS' | 'SSE' | 'MULTIPART' | 'CALLBACK' | 'WEBSOCKET';
+
+/** What a token's bearer may do beyond their own affairs. */
+export type Scope = 'realtime:admin' | 'realtime:service';
+
+/** The caller, as proved by a verified token. */
+export interface Viewer {
+  readonly tenant: TenantId;
+  readonly userId: UserId;
+  readonly scopes: ReadonlySet<string>;
+  readonly sessionId: string | null;
+  /** When the token ends; sockets close with 4403 then. */
+  readonly expiresAt: number;
+}
+
+/**
+ * One place in one life of a conversation's log.
+ *
+ * `place` alone would name two events once a promoted replica or a restored
+ * backup hands out numbers again, so it counts only together with `epoch`.
+ */
+export interface Position {
+  readonly epoch: string;
+  readonly place: number;
+}
+
+/** A position that also says whose log it is in; opaque to clients. */
+export interface ConversationPosition extends Position {
+  readonly conversationId: ConversationId;
+}
+
+export interface ConversationRecord {
+  readonly id: ConversationId;
+  readonly name: string | null;
+  readonly kind: ConversationKind;
+  readonly createdAt: number;
+  readonly createdBy: UserId;
+  readonly lastActivityAt: number | null;
+  readonly lastSequence: number;
+  readonly memberCount: number;
+  /** Counts changes of name, members and read positions. */
+  readonly version: number;
+  /** The head of the log. */
+  readonly position: Position;
+}
+
+export interface MemberRecord {
+  readonly userId: UserId;
+  readonly role: MemberRole;
+  readonly joinedAt: number;
+  /** Order of joining, unique in the conversation and never reused. */
+  readonly ordinal: number;
+}
+
+export interface Membership extends MemberRecord {
+  readonly conversationId: ConversationId;
+  readonly readSequence: number;
+  /** The head of the log when the user joined: what they may have missed begins here. */
+  readonly joinedPosition: Position;
+}
+
+export interface ReadReceiptRecord {
+  readonly userId: UserId;
+  readonly sequence: number;
+  readonly readAt: number;
+}
+
+export interface ReactionRecord {
+  readonly emoji: string;
+  readonly userIds: readonly UserId[];
+}
+
+export interface MessageRecord {
+  readonly id: MessageId;
+  readonly conversationId: ConversationId;
+  readonly sequence: number;
+  readonly senderId: UserId;
+  readonly content: string;
+  readonly payload: unknown;
+  readonly timestamp: number;
+  readonly clientMessageId: string | null;
+  readonly replyToId: MessageId | null;
+  readonly reactions: readonly ReactionRecord[];
+  readonly editedAt: number | null;
+  readonly deletedAt: number | null;
+  /** Where it last changed; in an event, that event's place. */
+  readonly position: Position;
+}
+
+export interface DeviceRecord {
+  readonly deviceId: DeviceId;
+  readonly connectionType: ConnectionType;
+  readonly connectedAt: number;
+}
+
+export interface PresenceRecord {
+  readonly userId: UserId;
+  readonly status: PresenceStatus;
+  readonly statusText: string | null;
+  readonly lastSeenAt: number | null;
+  readonly devices: readonly DeviceRecord[];
+  /** Whether a device is connected, shown or hidden. */
+  readonly isConnected: boolean;
+  /** Counts changes, so that an older state never replaces a newer one. */
+  readonly version: number;
+}
+
+export interface TypingRecord {
+  readonly conversationId: ConversationId;
+  readonly userId: UserId;
+  readonly isTyping: boolean;
+  readonly expiresAt: number | null;
+}
+
+/** A reference to an entity of the main API. */
+export interface UserReference {
+  readonly id: UserId;
+}
+
+/** What happened to a message. */
+export type MessageChange = 'SENT' | 'EDITED' | 'DELETED' | 'REACTED';

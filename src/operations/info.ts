@@ -1,0 +1,36 @@
+/** What this process is. Holds no secret. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Config } from '../config.ts';
+import type { Engine } from '../engine/port.ts';
+import { LIMITS } from '../limits.ts';
+
+const PACKAGE = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  name: string;
+  version: string;
+};
+
+export interface Info {
+  readonly name: string;
+  readonly version: string;
+  readonly nodeId: string;
+  readonly uptimeSeconds: number;
+  readonly engine: Engine['kind'];
+  readonly protocols: readonly string[];
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+export function createInfo(config: Config, engine: Engine): () => Info {
+  const nodeId = randomUUID();
+  const { maxConnections, maxQueryDepth, maxMessageBytes, maxBodyBytes, maxQueuedBytes } = config;
+  const limits = { maxConnections, maxQueryDepth, maxMessageBytes, maxBodyBytes, maxQueuedBytes, ...LIMITS };
+  return () => ({
+    name: PACKAGE.name,
+    version: PACKAGE.version,
+    nodeId,
+    uptimeSeconds: Math.floor(process.uptime()),
+    engine: engine.kind,
+    protocols: ['graphql-over-http', 'graphql-transport-ws'],
+    limits,
+  });
+}

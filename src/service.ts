@@ -1,0 +1,128 @@
+/** The composition root: a configuration becomes a running service. The one place that wires layers. */
+import type { AddressInfo } from 'node:net';
+import { developmentSecret } from './auth/development-secret.ts';
+import { createGatewayCheck } from './auth/gateway.ts';
+import { createOriginCheck } from './auth/origins.ts';
+import { createTokenVerifier } from './auth/tokens.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import { createDelivery } from './delivery/delivery.ts';
+import { createDomain, type Domain } from './domain/domain.ts';
+import { openEngine } from './engine/open.ts';
+import type { Engine } from './engine/port.ts';
+import { createContext } from './graphql/context.ts';
+import { createErrorFormatter } from './graphql/errors.ts';
+import { createExecution } from './graphql/execution.ts';
+import { createPrepare, validationRules } from './graphql/operations.ts';
+import { createSchema } from './graphql/schema.ts';
+import type { Log } from './log.ts';
+import { createHealth } from './operations/health.ts';
+import { createInfo } from './operations/info.ts';
+import { createMetrics, type Metrics } from './operations/metrics.ts';
+import { addGraphqlHttp } from './transport/graphql-http.ts';
+import { createGraphqlWs } from './transport/graphql-ws.ts';
+import { createHttp } from './transport/http.ts';
+import { Supervisor } from './transport/supervisor.ts';
+import { handleUpgrades } from './transport/upgrade.ts';
+
+export interface Service {
+  readonly port: number;
+  readonly engine: Engine;
+  /** The HS256 keys in use; in development the first was made for it. */
+  readonly secrets: readonly string[];
+  /** Drains and closes: readiness first, then sockets over the window, then the rest. */
+  close(): Promise<void>;
+}
+
+/** In development a missing secret is made; production was refused without one before. */
+function withSecrets(config: Config): Config {
+  const { jwt } = config;
+  if (jwt.secrets.length > 0 || jwt.jwksUrl || config.isProduction) return config;
+  return { ...config, jwt: { ...jwt, secrets: [developmentSecret(config.dataDir)] } };
+}
+
+/** Counts what this node accepted. */
+function countMessages(domain: Domain, metrics: Metrics): Domain {
+  const { messages } = domain;
+  return {
+    ...domain,
+    messages: {
+      ...messages,
+      async send(viewer, input) {
+        const message = await messages.send(viewer, input);
+        metrics.messages.inc();
+        return message;
+      },
+    },
+  };
+}
+
+export async function startService(given: Config, log: Log, clock: Clock = systemClock): Promise<Service> {
+  const config = withSecrets(given);
+  const engine = await openEngine(config, clock, log);
+  const metrics = createMetrics();
+  const health = createHealth(engine);
+  const delivery = createDelivery(engine, clock, log);
+  const domain = countMessages(createDomain(engine, clock, log, config.presenceGraceMs), metrics);
+  const services = { domain, delivery };
+  const schema = createSchema();
+  const rules = { maxDepth: config.maxQueryDepth, isProduction: config.isProduction };
+  const formatError = createErrorFormatter(log, (code) => metrics.errors.inc({ code }));
+  const verifyToken = createTokenVerifier(config.jwt, clock);
+  const isGateway = createGatewayCheck(config.gatewaySecrets);
+  const isOriginAllowed = createOriginCheck(config.allowedOrigins, config.isProduction);
+  const supervisor = new Supervisor(clock, config);
+  const info = createInfo(config, engine);
+  const { app, server } = createHttp({ maxBodyBytes: config.maxBodyBytes, health, metrics, info, formatError });
+
+  const stopApollo = await addGraphqlHttp(app, {
+    schema,
+    validationRules: validationRules(rules),
+    formatError,
+    createContext: (caller) => createContext(services, caller),
+    verifyToken,
+    isGateway,
+    isProduction: config.isProduction,
+    log,
+  });
+  const graphqlWs = createGraphqlWs({
+    schema,
+    execution: createExecution(schema, createPrepare(schema, rules), config.isProduction),
+    formatError,
+    createContext: (viewer, isTrustedGateway) => createContext(services, { viewer, isTrustedGateway }),
+    verifyToken,
+    isGateway,
+    arrive: (viewer, { id: connectionId }, deviceId) =>
+      domain.presence.arrive(viewer, { connectionId, deviceId, connectionType: 'GRAPHQL_WS' }),
+    depart: (viewer, { id }) => domain.presence.depart(viewer, id),
+    supervisor,
+    metrics,
+    clock,
+    log,
+    maxQueuedBytes: config.maxQueuedBytes,
+  });
+  handleUpgrades(server, [graphqlWs], { maxMessageBytes: config.maxMessageBytes, isOriginAllowed, supervisor });
+
+  let closing: Promise<void> | null = null;
+  async function close(): Promise<void> {
+    health.drain();
+    await supervisor.drain();
+    await app.close();
+    await stopApollo();
+    delivery.close();
+    await engine.close();
+  }
+
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    engine,
+    secrets: config.jwt.secrets,
+    close: () => (closing ??= close()),
+  };
+}

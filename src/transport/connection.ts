@@ -1,0 +1,129 @@
+/**
+ * One socket as an actor: an identity, a bounded mailbox handled in order, an end.
+ *
+ * A frame is handled when the one before it has been accepted, so that a
+ * `sendMessage` after a `subscribe` is always seen by it, and an id is never in
+ * flight twice. Whatever goes wrong in one connection is that one's end.
+ */
+import { randomUUID } from 'node:crypto';
+import type { WebSocket } from 'ws';
+import type { Clock } from '../clock.ts';
+import { CLOSE_CODES } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { ConnectionId, Viewer } from '../model.ts';
+
+export interface ConnectionLimits {
+  readonly maxQueuedBytes: number;
+}
+
+/** Handles one frame; resolves when the next may follow. */
+export type HandleFrame = (text: string) => Promise<void>;
+
+/** A close reason is at most 123 bytes (RFC 6455 section 5.5). */
+const REASON_BYTES = 123;
+/** How long a peer may take to answer our close. */
+const TERMINATE_MS = 3_000;
+
+export class Connection {
+  readonly id = randomUUID() as string as ConnectionId;
+  /** Null until the connection has authenticated. */
+  viewer: Viewer | null = null;
+  lastHeardAt: number;
+  lastPingAt: number;
+  readonly #socket: WebSocket;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #limits: ConnectionLimits;
+  readonly #frames: string[] = [];
+  #handle: HandleFrame | null = null;
+  #isBusy = false;
+
+  constructor(socket: WebSocket, clock: Clock, log: Log, limits: ConnectionLimits) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#log = log;
+    this.#limits = limits;
+    this.lastHeardAt = clock.now();
+    this.lastPingAt = clock.now();
+    const heard = (): void => {
+      this.lastHeardAt = clock.now();
+    };
+    socket.on('ping', heard).on('pong', heard);
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      heard();
+      if (isBinary) return this.close(CLOSE_CODES.BAD_REQUEST, 'Text frames only');
+      this.#receive(data.toString());
+    });
+    // Frames the protocol forbids: ws closes with the right code by itself.
+    socket.on('error', (error) => log.debug({ err: error, connection: this.id }, 'socket error'));
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  /** Takes frames from now on. */
+  onFrame(handle: HandleFrame): void {
+    this.#handle = handle;
+  }
+
+  onClose(closed: (code: number, reason: string) => void): void {
+    this.#socket.once('close', (code: number, reason: Buffer) => closed(code, reason.toString()));
+  }
+
+  /**
+   * Sends a text frame. Resolves at once, or when a slow reader caught up.
+   * A reader over `MAX_QUEUED_BYTES` is closed: it resumes by position (G10).
+   */
+  async send(text: string): Promise<void> {
+    if (!this.isOpen) return;
+    const { maxQueuedBytes } = this.#limits;
+    if (this.#socket.bufferedAmount <= maxQueuedBytes / 2) {
+      this.#socket.send(text);
+    } else {
+      await new Promise<void>((resolve) => this.#socket.send(text, () => resolve()));
+    }
+    if (this.#socket.bufferedAmount > maxQueuedBytes) this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+  }
+
+  ping(): void {
+    this.lastPingAt = this.#clock.now();
+    if (this.isOpen) this.#socket.ping();
+  }
+
+  /** Closes once; a peer that does not answer is cut off. */
+  close(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    let text = reason;
+    while (Buffer.byteLength(text) > REASON_BYTES) text = text.slice(0, -1);
+    this.#socket.close(code, text);
+    this.#frames.length = 0;
+    const cancel = this.#clock.after(TERMINATE_MS, () => this.#socket.terminate());
+    this.#socket.once('close', cancel);
+  }
+
+  #receive(text: string): void {
+    if (this.#frames.length >= LIMITS.queuedFrames) {
+      return this.close(CLOSE_CODES.TOO_MANY, 'Too many frames at once');
+    }
+    this.#frames.push(text);
+    if (!this.#isBusy) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#isBusy = true;
+    try {
+      while (this.isOpen) {
+        const text = this.#frames.shift();
+        if (text === undefined) break;
+        await this.#handle?.(text);
+      }
+    } catch (error) {
+      this.#log.error({ err: error, connection: this.id }, 'connection failed');
+      this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Something went wrong');
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/** The HTTP server: GraphQL, health, metrics, info. */
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { type FastifyInstance, fastify } from 'fastify';
+import { ERROR_CODES, type ErrorCode, ServiceError } from '../errors.ts';
+import type { FormatError } from '../graphql/errors.ts';
+import type { Health } from '../operations/health.ts';
+import type { Info } from '../operations/info.ts';
+import type { Metrics } from '../operations/metrics.ts';
+
+export interface HttpOptions {
+  readonly maxBodyBytes: number;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly info: () => Info;
+  readonly formatError: FormatError;
+}
+
+/** Slow senders are cut off: a header within 10 s, a request within 30 s. */
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
+
+export function createHttp(options: HttpOptions): { readonly app: FastifyInstance; readonly server: Server } {
+  const { health, metrics, info } = options;
+  let server: Server | undefined;
+  const app = fastify({
+    bodyLimit: options.maxBodyBytes,
+    logger: false,
+    forceCloseConnections: 'idle',
+    serverFactory(handler) {
+      server = createServer(TIMEOUTS, handler as (request: IncomingMessage) => void);
+      return server;
+    },
+  });
+  if (!server) throw new Error('The HTTP server was not made.');
+
+  // Any other content type than JSON's is read as text, so that the handler can say what it wants.
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, JSON.parse(body.toString()));
+    } catch {
+      done(null, null);
+    }
+  });
+
+  app.setErrorHandler((error, _request, reply) => {
+    const known = asServiceError(error);
+    const formatted = options.formatError(known ?? error);
+    const code = formatted.extensions?.['code'] as ErrorCode;
+    const status = known?.code === 'BAD_USER_INPUT' ? 400 : ERROR_CODES[code].status;
+    return reply.code(status).send({ errors: [formatted] });
+  });
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ errors: [{ message: 'There is nothing here.' }] }));
+
+  app.get('/health', async () => ({ status: 'ok' }));
+  app.get('/health/ready', async (_request, reply) => {
+    const isReady = await health.isReady();
+    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'unavailable' });
+  });
+  app.get('/health/detailed', async (_request, reply) => {
+    const detailed = await health.detailed();
+    return reply.code(detailed.status === 'down' ? 503 : 200).send(detailed);
+  });
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+  app.get('/info', async () => info());
+  return { app, server };
+}
+
+/** What Fastify says of a request it could not read, in our codes. */
+function asServiceError(error: unknown): ServiceError | null {
+  if (error instanceof ServiceError) return error;
+  const { statusCode } = error as { statusCode?: unknown };
+  if (statusCode === 413) return new ServiceError('PAYLOAD_TOO_LARGE', 'The body is over MAX_BODY_BYTES.');
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
+    return new ServiceError('BAD_USER_INPUT', 'The request cannot be read.');
+  }
+  return null;
+}

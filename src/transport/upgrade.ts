@@ -1,0 +1,55 @@
+/** The door for sockets: path, origin and room are decided before the handshake is answered. */
+import type { IncomingMessage, Server } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { IsOriginAllowed } from '../auth/origins.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export interface SocketEndpoint {
+  readonly path: string;
+  /** Chooses among the subprotocols the client offers; false: none. */
+  handleProtocols(offered: Set<string>): string | false;
+  accept(socket: WebSocket, request: IncomingMessage): void;
+}
+
+export interface UpgradeOptions {
+  readonly maxMessageBytes: number;
+  readonly isOriginAllowed: IsOriginAllowed;
+  readonly supervisor: Supervisor;
+}
+
+function refuse(socket: Duplex, status: number): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+/** Takes over the upgrades of an HTTP server. */
+export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoint[], options: UpgradeOptions): void {
+  const doors = new Map(
+    endpoints.map((endpoint) => {
+      const webSockets = new WebSocketServer({
+        noServer: true,
+        clientTracking: false,
+        // Compression costs 250 KB a socket and leaks lengths of secrets.
+        perMessageDeflate: false,
+        maxPayload: options.maxMessageBytes,
+        // A JSON protocol needs few fragments; many small ones pin memory (CVE-2026-62389).
+        maxFragments: 64,
+        maxBufferedChunks: 1_024,
+        handleProtocols: (offered) => endpoint.handleProtocols(offered),
+      });
+      return [endpoint.path, { endpoint, webSockets }] as const;
+    }),
+  );
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const door = doors.get(path);
+    if (!door) return refuse(socket, 404);
+    // Node checks this for plain requests only.
+    if (!request.headers.host) return refuse(socket, 400);
+    if (!options.isOriginAllowed(request.headers.origin)) return refuse(socket, 403);
+    if (!options.supervisor.hasRoom) return refuse(socket, 503);
+    door.webSockets.handleUpgrade(request, socket, head, (webSocket) => door.endpoint.accept(webSocket, request));
+  });
+}
