@@ -29,30 +29,31 @@ export interface Caller {
   readonly isTrustedGateway: boolean;
 }
 
+// Apollo Server copies contexts by their own properties, so nothing here is a #private field or an own getter.
 class RequestContext implements Context {
   readonly domain: Domain;
   readonly delivery: Delivery;
   readonly loaders: Loaders;
   readonly isTrustedGateway: boolean;
-  readonly #services: Services;
-  readonly #viewer: Viewer | null;
+  private readonly services: Services;
+  private readonly caller: Viewer | null;
 
   constructor(services: Services, { viewer, isTrustedGateway }: Caller) {
     this.domain = services.domain;
     this.delivery = services.delivery;
     this.isTrustedGateway = isTrustedGateway;
-    this.#services = services;
-    this.#viewer = viewer;
+    this.services = services;
+    this.caller = viewer;
     this.loaders = createLoaders(this);
   }
 
   get isAuthenticated(): boolean {
-    return this.#viewer !== null;
+    return this.caller !== null;
   }
 
   get viewer(): Viewer {
-    if (!this.#viewer) throw new ServiceError('UNAUTHENTICATED', 'A token is needed.');
-    return this.#viewer;
+    if (!this.caller) throw new ServiceError('UNAUTHENTICATED', 'A token is needed.');
+    return this.caller;
   }
 
   get tenant(): TenantId {
@@ -60,7 +61,7 @@ class RequestContext implements Context {
   }
 
   next(): Context {
-    return new RequestContext(this.#services, { viewer: this.#viewer, isTrustedGateway: this.isTrustedGateway });
+    return new RequestContext(this.services, { viewer: this.caller, isTrustedGateway: this.isTrustedGateway });
   }
 }
 

@@ -123,7 +123,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       const context = options.createContext(viewer, extra.isGateway);
       return execution.prepare(payload, context);
     },
-    execute: (args) => execution.execute(args as ExecutionArgs) as Promise<OperationResult>,
+    execute: async (args) => (await execution.execute(args as ExecutionArgs)) as Awaited<OperationResult>,
     subscribe: async (args) => {
       const transport = 'graphql_ws';
       const onEnd = (): void => metrics.subscriptions.dec({ transport });

@@ -1,0 +1,63 @@
+import { eventually } from '../support/eventually.ts';
+import { alice, createGroup, type OpenWorld, record, tenant, text, type World } from '../support/world.ts';
+
+export function describeBus(open: OpenWorld): void {
+  describe('bus', () => {
+    let world: World;
+    beforeAll(async () => {
+      world = await open();
+    });
+    afterAll(() => world.close());
+
+    it('G05: hears everything written after `listen` resolved, in order, fifty listens in a row', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice);
+      for (let round = 0; round < 50; round += 1) {
+        const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
+        const first = await engine.appendMessage(tenant, text(id, alice, 'a'));
+        const second = await engine.appendMessage(tenant, text(id, alice, 'b'));
+        await eventually(() => expect(heard.length).toBeGreaterThanOrEqual(2));
+        const sent = [first, second].map((append) => ('message' in append ? append.message.sequence : 0));
+        expect(heard.map((each) => (each.type === 'message' ? each.message.sequence : 0))).toEqual(sent);
+        await listening.close();
+      }
+    });
+
+    it('a closed listening hears no more; the others do', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      const one = await record(engine, { kind: 'conversation', tenant, id });
+      const two = await record(engine, { kind: 'conversation', tenant, id });
+      await one.listening.close();
+      await one.listening.close();
+      await engine.appendMessage(tenant, text(id, alice, 'x'));
+      await eventually(() => expect(two.heard).toHaveLength(1));
+      expect(one.heard).toHaveLength(0);
+      await two.listening.close();
+    });
+
+    it('opens and closes the same channel at once without losing the last', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      const channel = { kind: 'conversation', tenant, id } as const;
+      const closed = Array.from({ length: 20 }, async () => {
+        const { listening } = await record(engine, channel);
+        await listening.close();
+      });
+      const last = await record(engine, channel);
+      await Promise.all(closed);
+      await engine.appendMessage(tenant, text(id, alice, 'x'));
+      await eventually(() => expect(last.heard).toHaveLength(1));
+      await last.listening.close();
+    });
+
+    it('after `close` every operation is refused as unavailable', async () => {
+      const closing = await open();
+      const id = await createGroup(closing.engine, alice);
+      await closing.close();
+      const refused = expect.objectContaining({ code: 'SERVICE_UNAVAILABLE' });
+      await expect(closing.engine.readConversations(tenant, [id])).rejects.toEqual(refused);
+      await expect(closing.engine.appendMessage(tenant, text(id, alice, 'x'))).rejects.toEqual(refused);
+    });
+  });
+}

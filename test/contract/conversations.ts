@@ -1,0 +1,224 @@
+import { LIMITS } from '../../src/limits.ts';
+import type { ConversationId, TenantId } from '../../src/model.ts';
+import { eventually } from '../support/eventually.ts';
+import {
+  alice,
+  bob,
+  carol,
+  createGroup,
+  newConversationId,
+  type OpenWorld,
+  record,
+  tenant,
+  text,
+  userId,
+  type World,
+} from '../support/world.ts';
+
+export function describeConversations(open: OpenWorld): void {
+  describe('conversations', () => {
+    let world: World;
+    beforeAll(async () => {
+      world = await open();
+    });
+    afterAll(() => world.close());
+
+    it('creates one, once per id', async () => {
+      const { engine, other } = world;
+      const id = newConversationId();
+      const make = (name: string) =>
+        engine.createConversation(tenant, {
+          id,
+          name,
+          kind: 'GROUP',
+          createdBy: alice,
+          members: [
+            { userId: alice, role: 'OWNER' },
+            { userId: bob, role: 'MEMBER' },
+          ],
+        });
+      const created = await make('One');
+      expect(created).toMatchObject({
+        outcome: 'created',
+        conversation: { id, name: 'One', kind: 'GROUP', createdBy: alice, lastSequence: 0, memberCount: 2 },
+      });
+      expect(created.conversation.lastActivityAt).toBeNull();
+      expect(created.conversation.position).toEqual({ epoch: expect.any(String), place: 0 });
+      expect(await make('Two')).toEqual({ outcome: 'exists', conversation: created.conversation });
+      expect(await other.readConversations(tenant, [id])).toEqual([created.conversation]);
+    });
+
+    it('makes one of fifty that race', async () => {
+      const id = newConversationId();
+      const results = await Promise.all(
+        Array.from({ length: 50 }, (_, index) =>
+          (index % 2 ? world.engine : world.other).createConversation(tenant, {
+            id,
+            name: `${index}`,
+            kind: 'ROOM',
+            createdBy: alice,
+            members: [{ userId: alice, role: 'OWNER' }],
+          }),
+        ),
+      );
+      expect(results.filter(({ outcome }) => outcome === 'created')).toHaveLength(1);
+      expect(new Set(results.map(({ conversation }) => conversation.name)).size).toBe(1);
+    });
+
+    it('reads a batch in the order asked, null for what is not there', async () => {
+      const { engine } = world;
+      const [one, two] = [await createGroup(engine, alice), await createGroup(engine, alice)];
+      const read = await engine.readConversations(tenant, [two, newConversationId(), one]);
+      expect(read.map((each) => each?.id ?? null)).toEqual([two, null, one]);
+    });
+
+    it('G09: ids of one tenant do not exist in another', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      const elsewhere = 'acme2' as TenantId;
+      expect(await engine.readConversations(elsewhere, [id])).toEqual([null]);
+      expect(await engine.readMemberships(elsewhere, [{ conversationId: id, userId: alice }])).toEqual([null]);
+      expect(await engine.listConversationIds(elsewhere, alice)).not.toContain(id);
+      expect(await engine.appendMessage(elsewhere, text(id, alice, 'x'))).toEqual({ outcome: 'not-member' });
+    });
+
+    it('keys that join to the same text stay apart', async () => {
+      const { engine } = world;
+      const here = 'a' as TenantId;
+      const there = 'a.b' as TenantId;
+      const make = (where: TenantId, id: string) =>
+        engine.createConversation(where, {
+          id: id as ConversationId,
+          name: `${where}/${id}`,
+          kind: 'GROUP',
+          createdBy: alice,
+          members: [{ userId: alice, role: 'OWNER' }],
+        });
+      await make(here, 'b.c');
+      await make(there, 'c');
+      expect((await engine.readConversations(here, ['b.c' as ConversationId]))[0]?.name).toBe('a/b.c');
+      expect((await engine.readConversations(there, ['c' as ConversationId]))[0]?.name).toBe('a.b/c');
+    });
+
+    it('renames, and announces it with a higher version', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice);
+      const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
+      expect(await engine.renameConversation(tenant, id, 'A "new" name\n✓')).toMatchObject({
+        outcome: 'changed',
+        conversation: { name: 'A "new" name\n✓' },
+      });
+      expect(await engine.renameConversation(tenant, id, 'A "new" name\n✓')).toMatchObject({ outcome: 'unchanged' });
+      expect(await engine.renameConversation(tenant, id, null)).toMatchObject({ conversation: { name: null } });
+      await eventually(() => expect(heard).toHaveLength(2));
+      const versions = heard.map((each) => (each.type === 'conversation' ? each.conversation.version : -1));
+      expect(versions[1]).toBeGreaterThan(versions[0] ?? 0);
+      expect(await engine.renameConversation(tenant, newConversationId(), 'x')).toEqual({ outcome: 'not-found' });
+      await listening.close();
+    });
+
+    it('adds members all or none, and tells them', async () => {
+      const { engine, other } = world;
+      const dave = userId(`dave-${newConversationId()}`);
+      const id = await createGroup(engine, alice);
+      const told = await record(other, { kind: 'memberships', tenant, id: dave });
+      expect(await engine.addMembers(tenant, id, [dave, alice, dave], 'MEMBER')).toMatchObject({
+        outcome: 'changed',
+        conversation: { memberCount: 2 },
+      });
+      expect(await engine.addMembers(tenant, id, [dave], 'MEMBER')).toMatchObject({ outcome: 'unchanged' });
+      await eventually(() =>
+        expect(told.heard).toEqual([expect.objectContaining({ type: 'membership', conversationId: id, isMember: true })]),
+      );
+      expect(await engine.listConversationIds(tenant, dave)).toEqual([id]);
+      await told.listening.close();
+    });
+
+    it('refuses members past the cap', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      for (let start = 0; start < LIMITS.membersPerConversation - 1; start += 1_000) {
+        const count = Math.min(1_000, LIMITS.membersPerConversation - 1 - start);
+        const users = Array.from({ length: count }, (_, index) => userId(`u${start + index}`));
+        expect(await engine.addMembers(tenant, id, users, 'MEMBER')).toMatchObject({ outcome: 'changed' });
+      }
+      expect(await engine.addMembers(tenant, id, [bob, carol], 'MEMBER')).toEqual({ outcome: 'full' });
+      expect(await engine.readMemberships(tenant, [{ conversationId: id, userId: bob }])).toEqual([null]);
+    }, 60_000);
+
+    it('G08: removes a member, and says so on the channel', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice, bob);
+      const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
+      expect(await engine.removeMember(tenant, id, bob)).toMatchObject({
+        outcome: 'changed',
+        conversation: { memberCount: 1 },
+      });
+      expect(await engine.removeMember(tenant, id, bob)).toMatchObject({ outcome: 'unchanged' });
+      await eventually(() => expect(heard).toEqual([expect.objectContaining({ left: [bob], joined: [] })]));
+      expect(await engine.appendMessage(tenant, text(id, bob, 'still here?'))).toEqual({ outcome: 'not-member' });
+      expect(await engine.listConversationIds(tenant, bob)).not.toContain(id);
+      await listening.close();
+    });
+
+    it('always has an owner: the longest-standing member follows the last one', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice, bob, carol);
+      expect(await engine.setMemberRole(tenant, id, alice, 'MEMBER')).toEqual({ outcome: 'last-owner' });
+      await engine.removeMember(tenant, id, alice);
+      const roles = (await engine.listMembers(tenant, id, 0, 10)).map(({ userId: who, role }) => [who, role]);
+      expect(roles).toEqual([
+        [bob, 'OWNER'],
+        [carol, 'MEMBER'],
+      ]);
+      await engine.setMemberRole(tenant, id, carol, 'OWNER');
+      expect(await engine.setMemberRole(tenant, id, bob, 'MODERATOR')).toMatchObject({ outcome: 'changed' });
+      expect(await engine.setMemberRole(tenant, id, userId('nobody'), 'OWNER')).toEqual({ outcome: 'not-found' });
+    });
+
+    it('owns an emptied room whoever joins first', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      await engine.removeMember(tenant, id, alice);
+      await engine.addMembers(tenant, id, [bob, carol], 'MEMBER');
+      const roles = (await engine.listMembers(tenant, id, 0, 10)).map(({ role }) => role);
+      expect(roles).toEqual(['OWNER', 'MEMBER']);
+      expect(await engine.setMemberRole(tenant, id, bob, 'MEMBER')).toEqual({ outcome: 'last-owner' });
+    });
+
+    it('lists members in the order they joined, page by page', async () => {
+      const { engine } = world;
+      const users = Array.from({ length: 25 }, (_, index) => userId(`m${24 - index}`));
+      const id = await createGroup(engine, ...users);
+      const first = await engine.listMembers(tenant, id, 0, 10);
+      const second = await engine.listMembers(tenant, id, first.at(-1)?.ordinal ?? 0, 100);
+      expect([...first, ...second].map((member) => member.userId)).toEqual(users);
+    });
+
+    it('moves read positions forward only', async () => {
+      const { engine, clock } = world;
+      const id = await createGroup(engine, alice, bob);
+      for (const content of ['1', '2', '3']) await engine.appendMessage(tenant, text(id, alice, content));
+      expect(await engine.markRead(tenant, id, bob, 2)).toMatchObject({ outcome: 'changed' });
+      expect(await engine.markRead(tenant, id, bob, 1)).toMatchObject({ outcome: 'unchanged' });
+      expect(await engine.markRead(tenant, id, bob, 4)).toEqual({ outcome: 'past-head' });
+      expect(await engine.markRead(tenant, id, carol, 1)).toEqual({ outcome: 'not-member' });
+      const receipts = await engine.listReadReceipts(tenant, id);
+      expect(receipts.map(({ userId: who, sequence }) => [who, sequence])).toEqual([
+        [alice, 3],
+        [bob, 2],
+      ]);
+      for (const { readAt } of receipts) expect(Math.abs(readAt - clock.now())).toBeLessThan(10_000);
+    });
+
+    it('a later member begins with everything read, at the head of the log', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      await engine.appendMessage(tenant, text(id, alice, '1'));
+      await engine.addMembers(tenant, id, [bob], 'MEMBER');
+      const [conversation] = await engine.readConversations(tenant, [id]);
+      const [membership] = await engine.readMemberships(tenant, [{ conversationId: id, userId: bob }]);
+      expect(membership).toMatchObject({ readSequence: 1, joinedPosition: conversation?.position, role: 'MEMBER' });
+    });
+  });
+}

@@ -1,0 +1,15 @@
+/** What every engine must do. Names no engine. */
+import type { OpenWorld } from '../support/world.ts';
+import { describeBus } from './bus.ts';
+import { describeConversations } from './conversations.ts';
+import { describeMessages } from './messages.ts';
+import { describePresence } from './presence.ts';
+import { describeTyping } from './typing.ts';
+
+export function describeEngine(open: OpenWorld): void {
+  describeConversations(open);
+  describeMessages(open);
+  describePresence(open);
+  describeTyping(open);
+  describeBus(open);
+}

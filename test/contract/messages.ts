@@ -1,0 +1,299 @@
+import { LIMITS, TIMES } from '../../src/limits.ts';
+import type { MessageId, MessageRecord, TenantId } from '../../src/model.ts';
+import { eventually } from '../support/eventually.ts';
+import {
+  alice,
+  bob,
+  createGroup,
+  newConversationId,
+  type OpenWorld,
+  record,
+  tenant,
+  text,
+  userId,
+  type World,
+} from '../support/world.ts';
+
+export function describeMessages(open: OpenWorld): void {
+  describe('messages', () => {
+    let world: World;
+    beforeAll(async () => {
+      world = await open();
+    });
+    afterAll(() => world.close());
+
+    async function send(...args: Parameters<typeof text>): Promise<MessageRecord> {
+      const append = await world.engine.appendMessage(tenant, text(...args));
+      if (!('message' in append)) throw new Error(append.outcome);
+      return append.message;
+    }
+
+    it('appends: number, place, time and announcement are one', async () => {
+      const { engine, other, clock } = world;
+      const id = await createGroup(engine, alice, bob);
+      const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
+      const first = await send(id, alice, 'Hello "you"\n\t🎉');
+      const { message: second } = (await engine.appendMessage(tenant, {
+        ...text(id, bob, ''),
+        payload: { a: [1, { b: null }], c: '\n', empty: [], none: {} },
+        replyToId: first.id,
+      })) as { message: MessageRecord };
+      expect(first).toMatchObject({
+        conversationId: id,
+        sequence: 1,
+        content: 'Hello "you"\n\t🎉',
+        payload: null,
+        senderId: alice,
+        reactions: [],
+        editedAt: null,
+        deletedAt: null,
+        clientMessageId: null,
+        replyToId: null,
+        position: { place: 1 },
+      });
+      expect(second).toMatchObject({
+        sequence: 2,
+        payload: { a: [1, { b: null }], c: '\n', empty: [], none: {} },
+        replyToId: first.id,
+        position: { place: 2, epoch: first.position.epoch },
+      });
+      expect(Math.abs(first.timestamp - clock.now())).toBeLessThan(10_000);
+      await eventually(() =>
+        expect(heard).toEqual([
+          { type: 'message', change: 'SENT', message: first },
+          { type: 'message', change: 'SENT', message: second },
+        ]),
+      );
+      expect(await other.readMessages(tenant, [second.id, 'x.1.y' as MessageId, first.id])).toEqual([
+        second,
+        null,
+        first,
+      ]);
+      const [conversation] = await other.readConversations(tenant, [id]);
+      expect(conversation).toMatchObject({ lastSequence: 2, lastActivityAt: second.timestamp, position: second.position });
+      await listening.close();
+    });
+
+    it('refuses who is not a member, and numbers nothing', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      expect(await engine.appendMessage(tenant, text(id, bob, 'x'))).toEqual({ outcome: 'not-member' });
+      expect(await engine.appendMessage(tenant, text(newConversationId(), bob, 'x'))).toEqual({ outcome: 'not-member' });
+      expect((await send(id, alice, 'first')).sequence).toBe(1);
+    });
+
+    it('G03: fifty parallel writers on two nodes leave no hole, and everyone hears one order', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice);
+      const here = await record(engine, { kind: 'conversation', tenant, id });
+      const there = await record(other, { kind: 'conversation', tenant, id });
+      const writers = Array.from({ length: 50 }, async (_, writer) => {
+        const node = writer % 2 ? engine : other;
+        for (let n = 0; n < 10; n += 1) await node.appendMessage(tenant, text(id, alice, `${writer}/${n}`));
+      });
+      await Promise.all(writers);
+      await eventually(() => expect([here.heard.length, there.heard.length]).toEqual([500, 500]));
+      const sequences = here.heard.map((each) => (each.type === 'message' ? each.message.sequence : 0));
+      expect(sequences).toEqual(Array.from({ length: 500 }, (_, index) => index + 1));
+      expect(there.heard).toEqual(here.heard);
+      const kept = await engine.listMessages(tenant, id, 1, 500);
+      expect(kept.map(({ content }) => content)).toEqual(
+        here.heard.map((each) => (each.type === 'message' ? each.message.content : '')),
+      );
+      await here.listening.close();
+      await there.listening.close();
+    });
+
+    it('G02: the same clientMessageId gives one message, however many race', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice, bob);
+      const { heard, listening } = await record(engine, { kind: 'conversation', tenant, id });
+      const results = await Promise.all(
+        Array.from({ length: 50 }, (_, index) =>
+          (index % 2 ? engine : other).appendMessage(tenant, text(id, alice, `try ${index}`, 'key-1')),
+        ),
+      );
+      expect(results.filter(({ outcome }) => outcome === 'appended')).toHaveLength(1);
+      expect(new Set(results.map((each) => ('message' in each ? each.message.id : null))).size).toBe(1);
+      expect((await engine.appendMessage(tenant, text(id, bob, 'mine', 'key-1'))).outcome).toBe('appended');
+      await eventually(() => expect(heard).toHaveLength(2));
+      await listening.close();
+    });
+
+    it('G02: the key is forgotten after 24 h, not before', async () => {
+      const { engine, clock } = world;
+      const id = await createGroup(engine, alice);
+      const { id: first } = await send(id, alice, 'a', 'daily');
+      clock.advance(TIMES.idempotencyMs - 60_000);
+      expect((await send(id, alice, 'b', 'daily')).id).toBe(first);
+      clock.advance(120_000);
+      expect((await send(id, alice, 'c', 'daily')).id).not.toBe(first);
+    });
+
+    it('edits, reacts and deletes at new places, keeping the sequence', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice, bob);
+      const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
+      const { id: messageId } = await send(id, alice, 'draft');
+      const edited = await engine.editMessage(tenant, messageId, 'final', { v: 2 });
+      expect(edited).toMatchObject({
+        outcome: 'changed',
+        message: { content: 'final', payload: { v: 2 }, sequence: 1, position: { place: 2 } },
+      });
+      expect(await engine.addReaction(tenant, messageId, bob, '🎉')).toMatchObject({
+        outcome: 'changed',
+        message: { reactions: [{ emoji: '🎉', userIds: [bob] }], content: 'final' },
+      });
+      expect(await engine.addReaction(tenant, messageId, bob, '🎉')).toMatchObject({ outcome: 'unchanged' });
+      await engine.addReaction(tenant, messageId, alice, '🎉');
+      await engine.addReaction(tenant, messageId, alice, ':+1:');
+      expect(await engine.removeReaction(tenant, messageId, bob, '🎉')).toMatchObject({
+        message: {
+          reactions: [
+            { emoji: '🎉', userIds: [alice] },
+            { emoji: ':+1:', userIds: [alice] },
+          ],
+        },
+      });
+      await engine.removeReaction(tenant, messageId, alice, '🎉');
+      expect(await engine.removeReaction(tenant, messageId, alice, ':+1:')).toMatchObject({ message: { reactions: [] } });
+      expect(await engine.removeReaction(tenant, messageId, alice, ':+1:')).toMatchObject({ outcome: 'unchanged' });
+      await engine.addReaction(tenant, messageId, alice, ':+1:');
+      const deleted = await engine.deleteMessage(tenant, messageId);
+      expect(deleted).toMatchObject({
+        outcome: 'changed',
+        message: { content: '', payload: null, reactions: [], sequence: 1, deletedAt: expect.any(Number) },
+      });
+      expect('message' in deleted && deleted.message.editedAt).toEqual(expect.any(Number));
+      expect(await engine.deleteMessage(tenant, messageId)).toMatchObject({ outcome: 'unchanged' });
+      expect(await engine.editMessage(tenant, messageId, 'again', null)).toEqual({ outcome: 'deleted' });
+      expect(await engine.addReaction(tenant, messageId, bob, '🎉')).toEqual({ outcome: 'deleted' });
+      await eventually(() => expect(heard).toHaveLength(10));
+      expect(heard.map((each) => (each.type === 'message' ? [each.change, each.message.position.place] : null))).toEqual([
+        ['SENT', 1],
+        ['EDITED', 2],
+        ...[3, 4, 5, 6, 7, 8, 9].map((place) => ['REACTED', place]),
+        ['DELETED', 10],
+      ]);
+      const [conversation] = await engine.readConversations(tenant, [id]);
+      expect(conversation).toMatchObject({ lastSequence: 1, position: { place: 10 } });
+      await listening.close();
+    });
+
+    it('answers not-found for ids that are not ours, and for those of another tenant', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      const sent = await send(id, alice, 'x');
+      const wrongNonce = sent.id.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')) as MessageId;
+      const elsewhere = 'other' as TenantId;
+      for (const [where, what] of [
+        [tenant, wrongNonce],
+        [tenant, 'x' as MessageId],
+        [tenant, '../1' as MessageId],
+        [elsewhere, sent.id],
+      ] as const) {
+        expect(await engine.readMessages(where, [what])).toEqual([null]);
+        expect(await engine.editMessage(where, what, 'y', null)).toEqual({ outcome: 'not-found' });
+        expect(await engine.deleteMessage(where, what)).toEqual({ outcome: 'not-found' });
+        expect(await engine.addReaction(where, what, alice, 'y')).toEqual({ outcome: 'not-found' });
+      }
+      expect(await engine.readMessages(tenant, [sent.id])).toEqual([sent]);
+    });
+
+    it('fifty who react at once are all counted', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice);
+      const { id: messageId } = await send(id, alice, 'popular');
+      await Promise.all(
+        Array.from({ length: 50 }, (_, index) =>
+          (index % 2 ? engine : other).addReaction(tenant, messageId, userId(`fan${index}`), '❤️'),
+        ),
+      );
+      const [message] = await engine.readMessages(tenant, [messageId]);
+      expect(new Set(message?.reactions[0]?.userIds).size).toBe(50);
+      expect(message?.position.place).toBe(51);
+    });
+
+    it('caps emojis of a message', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      const { id: messageId } = await send(id, alice, 'x');
+      for (let n = 0; n < LIMITS.emojisPerMessage; n += 1) await engine.addReaction(tenant, messageId, alice, `e${n}`);
+      expect(await engine.addReaction(tenant, messageId, alice, 'one-more')).toEqual({ outcome: 'full' });
+      expect(await engine.addReaction(tenant, messageId, bob, 'e0')).toMatchObject({ outcome: 'changed' });
+    });
+
+    it('G06: reads the log past a position, page by page, as things are now', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice);
+      const [start] = await engine.readConversations(tenant, [id]);
+      const sent = [await send(id, alice, '1'), await send(id, alice, '2'), await send(id, alice, '3')];
+      await engine.editMessage(tenant, sent[0]?.id as MessageId, '1b', null);
+      const position = start?.position ?? { epoch: '', place: 0 };
+      const page = await other.readLog(tenant, id, position, 3);
+      if (page.outcome !== 'read') throw new Error(page.outcome);
+      expect(page.head.place).toBe(4);
+      expect(page.entries.map(({ place, change, message }) => [place, change, message?.content])).toEqual([
+        [1, 'SENT', '1b'],
+        [2, 'SENT', '2'],
+        [3, 'SENT', '3'],
+      ]);
+      for (const { place, epoch, message } of page.entries) expect(message?.position).toEqual({ place, epoch });
+      const rest = await other.readLog(tenant, id, { ...position, place: 3 }, 10);
+      expect(rest).toMatchObject({ entries: [{ change: 'EDITED', place: 4 }] });
+      expect(await other.readLog(tenant, id, { ...position, place: 4 }, 10)).toMatchObject({ entries: [] });
+    });
+
+    it('G06: refuses positions of another life, past the head, and of nothing', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      const { position } = await send(id, alice, '1');
+      const read = (epoch: string, place: number) => engine.readLog(tenant, id, { epoch, place }, 10);
+      expect(await read('elsewhere', 1)).toEqual({ outcome: 'expired', reason: 'EPOCH' });
+      expect(await read(position.epoch, 2)).toEqual({ outcome: 'expired', reason: 'DIVERGED' });
+      expect(await engine.readLog(tenant, newConversationId(), position, 1)).toEqual({ outcome: 'not-found' });
+    });
+  });
+
+  describe('messages with retention', () => {
+    let world: World;
+    beforeAll(async () => {
+      world = await open({ retention: 10 });
+    });
+    afterAll(() => world.close());
+
+    it('keeps the last and refuses positions before them', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      const sent: MessageRecord[] = [];
+      for (let n = 1; n <= 25; n += 1) {
+        const append = await engine.appendMessage(tenant, text(id, alice, `${n}`, `key-${n}`));
+        if ('message' in append) sent.push(append.message);
+      }
+      const kept = await engine.listMessages(tenant, id, 1, 25);
+      expect(kept.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 10 }, (_, index) => index + 16));
+      const read = (index: number) =>
+        engine.readLog(tenant, id, sent[index]?.position ?? { epoch: '', place: 0 }, 100);
+      expect(await read(13)).toEqual({ outcome: 'expired', reason: 'RETENTION' });
+      const page = await read(14);
+      expect(page.outcome === 'read' && page.entries.map(({ message }) => message?.sequence)).toEqual(
+        Array.from({ length: 10 }, (_, index) => index + 16),
+      );
+      expect(await engine.appendMessage(tenant, text(id, alice, 'again', 'key-1'))).toEqual({
+        outcome: 'no-longer-kept',
+      });
+    });
+
+    it('caps the log of a message that changes for ever', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      const append = await engine.appendMessage(tenant, text(id, alice, 'x'));
+      if (!('message' in append)) throw new Error(append.outcome);
+      const { id: messageId, position } = append.message;
+      for (let n = 0; n < 60; n += 1) await engine.editMessage(tenant, messageId, `${n}`, null);
+      expect(await engine.readLog(tenant, id, position, 100)).toEqual({ outcome: 'expired', reason: 'RETENTION' });
+      const page = await engine.readLog(tenant, id, { ...position, place: 21 }, 100);
+      expect(page.outcome === 'read' && page.entries.length).toBe(40);
+    });
+  });
+}

@@ -1,0 +1,48 @@
+import { TIMES } from '../../src/limits.ts';
+import { eventually } from '../support/eventually.ts';
+import { alice, bob, carol, createGroup, type OpenWorld, record, tenant, type World } from '../support/world.ts';
+
+export function describeTyping(open: OpenWorld): void {
+  describe('typing', () => {
+    let world: World;
+    beforeAll(async () => {
+      world = await open();
+    });
+    afterAll(() => world.close());
+
+    it('starts, renews and stops for members, on every node', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice, bob);
+      const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
+      expect(await engine.setTyping(tenant, id, carol, true)).toBeNull();
+      expect(await engine.setTyping(tenant, id, alice, false)).toMatchObject({ isTyping: false });
+      expect(await engine.setTyping(tenant, id, alice, true)).toMatchObject({ isTyping: true, userId: alice });
+      expect((await other.readTyping(tenant, [id]))[0]).toMatchObject([{ userId: alice, isTyping: true }]);
+      await engine.setTyping(tenant, id, alice, false);
+      expect(await other.readTyping(tenant, [id])).toEqual([[]]);
+      await eventually(() => expect(heard).toHaveLength(2));
+      expect(heard.map((each) => each.type === 'typing' && each.typing.isTyping)).toEqual([true, false]);
+      await listening.close();
+    });
+
+    it('G12: ends by itself, counted from the last call', async () => {
+      const { engine, clock } = world;
+      const id = await createGroup(engine, alice, bob);
+      await engine.setTyping(tenant, id, alice, true);
+      clock.advance(TIMES.typingMs - 1_000);
+      await engine.setTyping(tenant, id, alice, true);
+      clock.advance(TIMES.typingMs - 1_000);
+      expect((await engine.readTyping(tenant, [id]))[0]).toHaveLength(1);
+      clock.advance(2_000);
+      expect(await engine.readTyping(tenant, [id])).toEqual([[]]);
+    });
+
+    it('stops with membership', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice, bob);
+      await engine.setTyping(tenant, id, bob, true);
+      await engine.removeMember(tenant, id, bob);
+      expect(await engine.readTyping(tenant, [id])).toEqual([[]]);
+    });
+  });
+}

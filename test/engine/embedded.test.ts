@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
+import type { Engine } from '../../src/engine/port.ts';
+import { describeEngine } from '../contract/engine.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { alice, createGroup, type OpenWorld, tenant, text } from '../support/world.ts';
+
+const open: OpenWorld = async (options = {}) => {
+  const clock = new TestClock();
+  const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: options.retention ?? null, clock });
+  return { engine, other: engine, clock, close: () => engine.close() };
+};
+
+describe('embedded engine', () => {
+  describeEngine(open);
+
+  describe('in a file', () => {
+    let dir: string;
+    beforeEach(() => {
+      dir = mkdtempSync(join(tmpdir(), 'realtime-'));
+    });
+    afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+    const openIn = (folder: string): Engine =>
+      openEmbeddedEngine({ dataDir: folder, retention: null, clock: new TestClock() });
+
+    it('keeps everything over a restart, and its positions still resume', async () => {
+      const before = openIn(dir);
+      const id = await createGroup(before, alice);
+      const first = await before.appendMessage(tenant, text(id, alice, 'one', 'k'));
+      await before.close();
+      const after = openIn(dir);
+      expect(await after.appendMessage(tenant, text(id, alice, 'again', 'k'))).toEqual({ ...first, outcome: 'duplicate' });
+      const second = await after.appendMessage(tenant, text(id, alice, 'two'));
+      if (!('message' in first) || !('message' in second)) throw new Error('not appended');
+      const page = await after.readLog(tenant, id, first.message.position, 10);
+      expect(page).toMatchObject({ outcome: 'read', entries: [{ message: second.message }] });
+      await after.close();
+    });
+
+    it('G04: a backup put back never gives a position to another event', async () => {
+      const copy = join(dir, 'copy');
+      const original = openIn(join(dir, 'data'));
+      const id = await createGroup(original, alice);
+      await original.appendMessage(tenant, text(id, alice, 'one'));
+      await original.close();
+      cpSync(join(dir, 'data'), copy, { recursive: true });
+      const lost = openIn(join(dir, 'data'));
+      const gone = await lost.appendMessage(tenant, text(id, alice, 'lost with the disk'));
+      await lost.close();
+      const restored = openIn(copy);
+      const other = await restored.appendMessage(tenant, text(id, alice, 'another'));
+      if (!('message' in gone) || !('message' in other)) throw new Error('not appended');
+      expect(other.message.sequence).toBe(gone.message.sequence);
+      expect(other.message.position).not.toEqual(gone.message.position);
+      expect(other.message.id).not.toBe(gone.message.id);
+      expect((await restored.readLog(tenant, id, gone.message.position, 10)).outcome).toBe('expired');
+      await restored.close();
+    });
+
+    it('is one process’s: a second is refused', async () => {
+      const first = openIn(dir);
+      expect(() => openIn(dir)).toThrow('is another process running on it?');
+      await first.close();
+    });
+
+    it('G01: what was acknowledged survives kill -9', async () => {
+      const writer = new URL('../support/writer.ts', import.meta.url).pathname;
+      const child: ChildProcess = spawn(process.execPath, [writer, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
+      let acknowledged = '';
+      child.stdout?.on('data', (chunk: Buffer) => {
+        acknowledged += chunk.toString();
+        if (acknowledged.split('\n').length > 200) child.kill('SIGKILL');
+      });
+      await once(child, 'exit');
+      const ids = acknowledged.split('\n').slice(0, -1);
+      const engine = openIn(dir);
+      const [conversation, ...messages] = ids;
+      const kept = await engine.listMessages(tenant, conversation as never, 1, 100_000);
+      expect(messages.length).toBeGreaterThan(100);
+      expect(kept.slice(0, messages.length).map((message) => message.id)).toEqual(messages);
+      await engine.close();
+    });
+  });
+});

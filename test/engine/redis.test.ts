@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import type { Engine } from '../../src/engine/port.ts';
+import { openRedisEngine } from '../../src/engine/redis/engine.ts';
+import { TIMES } from '../../src/limits.ts';
+import { describeEngine } from '../contract/engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { TestClock } from '../support/test-clock.ts';
+import {
+  alice,
+  connectionId,
+  createGroup,
+  deviceId,
+  type OpenWorld,
+  record,
+  silentLog,
+  tenant,
+  text,
+  userId,
+} from '../support/world.ts';
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedisServer();
+});
+afterAll(() => server.stop());
+
+const openNode = (prefix: string, clock: TestClock, retention: number | null = null): Promise<Engine> =>
+  openRedisEngine({
+    urls: [server.url],
+    isCluster: false,
+    prefix,
+    retention,
+    presenceGraceMs: 5_000,
+    clock,
+    log: silentLog,
+  });
+
+const open: OpenWorld = async (options = {}) => {
+  const clock = new TestClock();
+  const prefix = `test-${randomUUID().slice(0, 8)}`;
+  const engine = await openNode(prefix, clock, options.retention ?? null);
+  const other = await openNode(prefix, clock, options.retention ?? null);
+  return {
+    engine,
+    other,
+    clock,
+    async close() {
+      await engine.close();
+      await other.close();
+    },
+  };
+};
+
+describe('Redis engine', () => {
+  describeEngine(open);
+
+  it('G05: says when announcements may be missing, after everything wanted is heard again', async () => {
+    const world = await open();
+    const admin = new Redis(server.url);
+    const id = await createGroup(world.engine, alice);
+    const { heard, interruptions, listening } = await record(world.engine, { kind: 'conversation', tenant, id });
+    const before = interruptions();
+    await admin.client('KILL', 'TYPE', 'PUBSUB');
+    await eventually(() => expect(interruptions()).toBeGreaterThan(before));
+    await world.other.appendMessage(tenant, text(id, alice, 'after the break'));
+    await eventually(() => expect(heard).toHaveLength(1));
+    await listening.close();
+    admin.disconnect();
+    await world.close();
+  });
+
+  it('scripts are loaded again after SCRIPT FLUSH', async () => {
+    const world = await open();
+    const admin = new Redis(server.url);
+    const id = await createGroup(world.engine, alice);
+    await admin.script('FLUSH');
+    expect(await world.engine.appendMessage(tenant, text(id, alice, 'x'))).toMatchObject({ outcome: 'appended' });
+    admin.disconnect();
+    await world.close();
+  });
+
+  it('what is not ours on a channel is dropped, and makes the listener look again', async () => {
+    const world = await open();
+    const admin = new Redis(server.url);
+    const id = await createGroup(world.engine, alice);
+    const { heard, interruptions, listening } = await record(world.engine, { kind: 'conversation', tenant, id });
+    const [channel] = (await admin.call('PUBSUB', 'SHARDCHANNELS')) as string[];
+    const before = interruptions();
+    for (const poison of ['garbage', '{', '{"type":"message"}', 'null', '[]']) await admin.spublish(channel ?? '', poison);
+    await eventually(() => expect(interruptions() - before).toBe(5));
+    expect(heard).toEqual([]);
+    await listening.close();
+    admin.disconnect();
+    await world.close();
+  });
+
+  it('leaves no subscription behind', async () => {
+    const world = await open();
+    const admin = new Redis(server.url);
+    const id = await createGroup(world.engine, alice);
+    const { listening } = await record(world.engine, { kind: 'conversation', tenant, id });
+    expect(await admin.call('PUBSUB', 'SHARDCHANNELS')).toHaveLength(1);
+    await listening.close();
+    await eventually(async () => expect(await admin.call('PUBSUB', 'SHARDCHANNELS')).toHaveLength(0));
+    admin.disconnect();
+    await world.close();
+  });
+
+  it('G11: a dead node’s users are gone after its lease and a sweep; a node declared dead by mistake comes back', async () => {
+    const prefix = `test-${randomUUID().slice(0, 8)}`;
+    const [aliveClock, stoppedClock] = [new TestClock(), new TestClock()];
+    const alive = await openNode(prefix, aliveClock);
+    const stopped = await openNode(prefix, stoppedClock);
+    const who = userId('zombie');
+    await stopped.connect(tenant, who, {
+      connectionId: connectionId('c1'),
+      deviceId: deviceId('phone'),
+      connectionType: 'GRAPHQL_WS',
+    });
+    const status = async () => (await alive.readPresence(tenant, [who]))[0]?.status;
+    aliveClock.advance(TIMES.nodeLeaseMs - 2_000);
+    expect(await status()).toBe('ONLINE');
+    aliveClock.advance(TIMES.nodeRenewMs);
+    await eventually(async () => expect(await status()).toBe('OFFLINE'));
+    stoppedClock.advance(TIMES.nodeRenewMs);
+    await eventually(async () => expect(await status()).toBe('ONLINE'));
+    await stopped.close();
+    await alive.close();
+  });
+
+  it('G04: a restart of the server begins a new epoch, and what was kept still resumes', async () => {
+    const world = await open();
+    const id = await createGroup(world.engine, alice);
+    const append = await world.engine.appendMessage(tenant, text(id, alice, 'one'));
+    if (!('message' in append)) throw new Error(append.outcome);
+    const admin = new Redis(server.url);
+    const keys = await admin.keys('*meta');
+    const meta = keys.find((key) => key.includes(Buffer.from(tenant).toString('base64url'))) ?? '';
+    for (const key of keys) await admin.hset(key, 'fence', 'another-life');
+    expect(meta).not.toBe('');
+    const next = await world.engine.appendMessage(tenant, text(id, alice, 'two'));
+    if (!('message' in next)) throw new Error(next.outcome);
+    expect(next.message.position.epoch).not.toBe(append.message.position.epoch);
+    const page = await world.engine.readLog(tenant, id, append.message.position, 10);
+    expect(page).toMatchObject({ outcome: 'read', entries: [{ message: next.message }] });
+    const lost = { ...append.message.position, place: 2 };
+    expect(await world.engine.readLog(tenant, id, lost, 10)).toEqual({ outcome: 'expired', reason: 'DIVERGED' });
+    admin.disconnect();
+    await world.close();
+  });
+});

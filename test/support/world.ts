@@ -1,0 +1,70 @@
+/** What the contract suite is given: an engine of its own, and a way to open a second on the same storage. */
+import { randomUUID } from 'node:crypto';
+import type { Announcement, Channel, Engine, Listening } from '../../src/engine/port.ts';
+import { createLog } from '../../src/log.ts';
+import type { ConnectionId, ConversationId, DeviceId, TenantId, UserId } from '../../src/model.ts';
+import type { TestClock } from './test-clock.ts';
+
+export interface World {
+  readonly engine: Engine;
+  readonly clock: TestClock;
+  /** Another node on the same storage; the engine itself where there can be only one. */
+  readonly other: Engine;
+  close(): Promise<void>;
+}
+
+export interface WorldOptions {
+  readonly retention?: number;
+}
+
+export type OpenWorld = (options?: WorldOptions) => Promise<World>;
+
+export const silentLog = createLog('silent');
+
+export const tenant = 'acme' as TenantId;
+export const alice = 'alice' as UserId;
+export const bob = 'bob' as UserId;
+export const carol = 'carol' as UserId;
+
+export const userId = (id: string): UserId => id as UserId;
+export const connectionId = (id: string): ConnectionId => id as ConnectionId;
+export const deviceId = (id: string): DeviceId => id as DeviceId;
+export const newConversationId = (): ConversationId => randomUUID() as string as ConversationId;
+
+/** A group of these users, the first its owner. */
+export async function createGroup(engine: Engine, ...users: UserId[]): Promise<ConversationId> {
+  const id = newConversationId();
+  await engine.createConversation(tenant, {
+    id,
+    name: 'Group',
+    kind: 'GROUP',
+    createdBy: users[0] ?? alice,
+    members: users.map((user, index) => ({ userId: user, role: index === 0 ? 'OWNER' : 'MEMBER' })),
+  });
+  return id;
+}
+
+export const text = (conversationId: ConversationId, senderId: UserId, content: string, clientMessageId?: string) => ({
+  conversationId,
+  senderId,
+  content,
+  payload: null,
+  replyToId: null,
+  clientMessageId: clientMessageId ?? null,
+});
+
+/** Listens and keeps what is announced. */
+export async function record(
+  engine: Engine,
+  channel: Channel,
+): Promise<{ readonly heard: Announcement[]; readonly interruptions: () => number; readonly listening: Listening }> {
+  const heard: Announcement[] = [];
+  let interruptions = 0;
+  const listening = await engine.listen(channel, {
+    onAnnouncement: (announcement) => heard.push(announcement),
+    onInterrupted: () => {
+      interruptions += 1;
+    },
+  });
+  return { heard, interruptions: () => interruptions, listening };
+}
