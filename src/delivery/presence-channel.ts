@@ -8,9 +8,10 @@ const RETRY_MS = 250;
 
 export type PresenceListener = (presence: PresenceRecord) => void;
 
-/** What a watcher sees; a second connection of the same device changes nothing of it. */
+/** What a watcher sees; a second connection of the same device changes nothing of it, nor does a reconnect. */
 function visible({ status, statusText, devices }: PresenceRecord): string {
-  return JSON.stringify([status, statusText, devices.map(({ deviceId, connectionType }) => [deviceId, connectionType])]);
+  const shown = devices.map(({ deviceId, connectionType }) => `${connectionType} ${deviceId}`);
+  return JSON.stringify([status, statusText, shown.sort()]);
 }
 
 export class PresenceChannel {

@@ -94,7 +94,7 @@ async function handleFrame(
     return connection.close(CLOSE_CODES.TOO_BIG, 'Authenticate first');
   }
   const accepted = new Promise<void>((resolve) => {
-    extra.settle = () => setImmediate(resolve);
+    extra.settle = () => void setImmediate(resolve);
   });
   const handled = handle(text).catch((error: unknown) => {
     // The library throws for what a client may not send.
@@ -131,7 +131,9 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       if (Symbol.asyncIterator in result) metrics.subscriptions.inc({ transport });
       return result as Awaited<OperationResult>;
     },
-    onOperation: ({ extra }) => extra.settle(),
+    onOperation({ extra }) {
+      extra.settle();
+    },
     onNext: (_ctx, _id, _payload, _args, given) => {
       const result = given as ExecutionResult;
       const event = execution.eventOf(result);

@@ -19,7 +19,7 @@ export interface WorldOptions {
 
 export type OpenWorld = (options?: WorldOptions) => Promise<World>;
 
-export const silentLog = createLog('silent');
+export const silentLog = createLog(process.env['TEST_LOG'] ?? 'silent');
 
 export const tenant = 'acme' as TenantId;
 export const alice = 'alice' as UserId;

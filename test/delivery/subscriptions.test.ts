@@ -1,0 +1,251 @@
+/** The subscriptions as a front end uses them, in every setting. */
+import { TIMES } from '../../src/limits.ts';
+import type { TestClient } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { type Data, newId } from '../support/service.ts';
+
+const RECEIVED = `subscription ($ids: [ID!], $after: [ID!]) {
+  messageReceived(conversationIds: $ids, after: $after) { id content senderId timestamp sequence position user { id } }
+}`;
+const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id sequence position } }`;
+
+describe.each(SETTINGS)('subscriptions: %s', (setting) => {
+  let nodes: Nodes;
+  let alice: TestClient;
+  let bob: TestClient;
+
+  beforeAll(async () => {
+    nodes = await startNodes(setting, { PRESENCE_GRACE: '5s' });
+    alice = await nodes.here.connect('alice');
+    bob = await nodes.there.connect('bob');
+  });
+  afterAll(async () => {
+    await alice.close();
+    await bob.close();
+    await nodes.close();
+  });
+
+  const ok = async (result: Promise<Data>): Promise<Data> => {
+    const { data, errors } = await result;
+    if (errors) throw new Error(JSON.stringify(errors));
+    return data;
+  };
+  async function group(...memberIds: string[]): Promise<string> {
+    const id = newId();
+    const create = `mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id } }`;
+    await ok(alice.query(create, { input: { id, name: 'Team', memberIds } }));
+    return id;
+  }
+  const send = async (client: TestClient, conversationId: string, content: string): Promise<Data> =>
+    (await ok(client.query(SEND, { input: { conversationId, content } }))).sendMessage;
+
+  it('messageReceived: everyone hears each message once, in order, the sender too', async () => {
+    const id = await group('bob');
+    const mine = await alice.subscribe(RECEIVED, { ids: [id] });
+    const theirs = await bob.subscribe(RECEIVED, { ids: [id] });
+    const sent = [await send(alice, id, 'one'), await send(bob, id, 'two'), await send(alice, id, 'three')];
+    const heard = (await theirs.count(3)).map((event) => event.messageReceived);
+    expect(heard.map(({ content }) => content)).toEqual(['one', 'two', 'three']);
+    expect(heard[0]).toMatchObject({
+      id: sent[0].id,
+      senderId: 'alice',
+      user: { id: 'alice' },
+      sequence: 1,
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      position: sent[0].position,
+    });
+    expect(await mine.count(3)).toEqual(theirs.events);
+  });
+
+  it('G06: resumes at a position: everything past it, then live, while messages pour in', async () => {
+    const id = await group('bob');
+    const first = await send(alice, id, '0');
+    let isPouring = true;
+    let last = 0;
+    const pour = (async () => {
+      while (isPouring) await send(alice, id, String((last += 1)));
+    })();
+    const resumed = [];
+    for (let n = 0; n < 10; n += 1) {
+      resumed.push(await bob.subscribe(RECEIVED, { ids: [id], after: [first.position] }));
+    }
+    await eventually(() => expect(last).toBeGreaterThan(60));
+    isPouring = false;
+    await pour;
+    const expected = Array.from({ length: last }, (_, index) => String(index + 1));
+    for (const subscription of resumed) {
+      const events = await subscription.count(last);
+      expect(events.map((event) => event.messageReceived.content)).toEqual(expected);
+      subscription.stop();
+    }
+  });
+
+  it('refuses a position whole, saying why', async () => {
+    const [one, two] = [await group('bob'), await group('bob')];
+    const { position } = await send(alice, one, 'x');
+    const other = await send(alice, two, 'y');
+    const [, , place] = JSON.parse(Buffer.from(position, 'base64url').toString()) as [string, string, number];
+    const forged = (epoch: string, at: number): string =>
+      Buffer.from(JSON.stringify([one, epoch, at])).toString('base64url');
+    const refused = await bob.subscribe(RECEIVED, { ids: [one, two], after: [forged('elsewhere', place), other.position] });
+    await eventually(() => expect(refused.isOver).toBe(true));
+    expect(refused.errors).toMatchObject([{ extensions: { code: 'POSITION_EXPIRED', reason: 'EPOCH' } }]);
+    expect(refused.events).toEqual([]);
+    const garbage = await bob.subscribe(RECEIVED, { ids: [one], after: ['garbage'] });
+    expect(garbage.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+  });
+
+  it('without conversationIds: all of the caller’s, those joined later included, from the moment of joining', async () => {
+    const name = `carol-${newId()}`;
+    const carol = await nodes.there.connect(name);
+    const before = await group(name);
+    const all = await carol.subscribe(RECEIVED);
+    await send(alice, before, 'known');
+    expect((await all.next()).messageReceived.content).toBe('known');
+    const after = await group(name);
+    await send(alice, after, 'first');
+    await send(alice, after, 'second');
+    await all.count(3);
+    expect(all.events.map((event) => event.messageReceived.content)).toEqual(['known', 'first', 'second']);
+    await carol.close();
+  });
+
+  it('G08: who is removed hears nothing more, and the stream says so', async () => {
+    const id = await group('bob');
+    const theirs = await bob.subscribe(RECEIVED, { ids: [id] });
+    const all = await bob.subscribe(RECEIVED);
+    await send(alice, id, 'before');
+    await theirs.count(1);
+    await ok(alice.query(`mutation { removeMember(id: "${id}", userId: "bob") { id } }`));
+    await send(alice, id, 'after');
+    await eventually(() => expect(theirs.isOver).toBe(true));
+    expect(theirs.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
+    expect(theirs.events).toHaveLength(1);
+    const marker = await group('bob');
+    await send(alice, marker, 'marker');
+    await eventually(() => expect(all.events.at(-1)?.messageReceived.content).toBe('marker'));
+    expect(all.events.map((event) => event.messageReceived.content)).not.toContain('after');
+    all.stop();
+  });
+
+  it('messageUpdated: edits, reactions and deletions, live and resumed', async () => {
+    const id = await group('bob');
+    const UPDATED = `subscription ($ids: [ID!], $after: [ID!]) {
+      messageUpdated(conversationIds: $ids, after: $after) {
+        id content position editedAt deletedAt reactions { emoji count viewerReacted users { id } }
+      }
+    }`;
+    const { id: messageId, position } = await send(alice, id, 'draft');
+    const live = await bob.subscribe(UPDATED, { ids: [id] });
+    await ok(alice.query(`mutation { editMessage(id: "${messageId}", content: "final") { id } }`));
+    expect((await live.next()).messageUpdated).toMatchObject({ content: 'final', editedAt: expect.any(String) });
+    await ok(bob.query(`mutation { addReaction(messageId: "${messageId}", emoji: "🎉") { id } }`));
+    expect((await live.next()).messageUpdated.reactions).toEqual([
+      { emoji: '🎉', count: 1, viewerReacted: true, users: [{ id: 'bob' }] },
+    ]);
+    await ok(alice.query(`mutation { deleteMessage(id: "${messageId}") { id } }`));
+    expect((await live.next()).messageUpdated).toMatchObject({ content: '', deletedAt: expect.any(String) });
+    const resumed = await bob.subscribe(UPDATED, { ids: [id], after: [position] });
+    const events = await resumed.count(3);
+    expect(events.map((event) => event.messageUpdated.position)).toEqual(
+      live.events.map((event) => event.messageUpdated.position),
+    );
+  });
+
+  it('conversationUpdated: name, members, read positions', async () => {
+    const id = await group('bob');
+    const updates = await bob.subscribe(
+      `subscription ($ids: [ID!]) { conversationUpdated(conversationIds: $ids) {
+        name memberCount readReceipts { user { id } sequence } } }`,
+      { ids: [id] },
+    );
+    await ok(alice.query(`mutation { updateConversation(id: "${id}", name: "New") { id } }`));
+    expect((await updates.next()).conversationUpdated).toMatchObject({ name: 'New', memberCount: 2 });
+    await ok(alice.query(`mutation { addMembers(id: "${id}", userIds: ["carol"]) { id } }`));
+    expect((await updates.next()).conversationUpdated).toMatchObject({ memberCount: 3 });
+    await send(alice, id, 'x');
+    await ok(bob.query(`mutation { markRead(conversationId: "${id}", sequence: 1) { id } }`));
+    expect((await updates.next()).conversationUpdated.readReceipts).toContainEqual({ user: { id: 'bob' }, sequence: 1 });
+  });
+
+  it('typingIndicator: starts, stops, ends by itself, without the caller’s own', async () => {
+    const id = await group('bob');
+    const typing = await bob.subscribe(
+      `subscription ($ids: [ID!]) { typingIndicator(conversationIds: $ids) { conversationId userId isTyping expiresAt } }`,
+      { ids: [id] },
+    );
+    const set = (client: TestClient, isTyping: boolean): Promise<Data> =>
+      ok(client.query(`mutation { setTyping(conversationId: "${id}", isTyping: ${isTyping}) }`));
+    await set(bob, true);
+    expect(await set(alice, true)).toEqual({ setTyping: true });
+    expect((await typing.next()).typingIndicator).toMatchObject({
+      conversationId: id,
+      userId: 'alice',
+      isTyping: true,
+      expiresAt: expect.any(String),
+    });
+    await set(alice, false);
+    expect((await typing.next()).typingIndicator).toMatchObject({ isTyping: false, expiresAt: null });
+    await set(alice, true);
+    await typing.next();
+    nodes.clock.advance(TIMES.typingMs);
+    expect((await typing.next()).typingIndicator).toMatchObject({ userId: 'alice', isTyping: false });
+  });
+
+  it('presenceUpdated: the present state at once, then each change, over devices and nodes', async () => {
+    const name = `dora-${newId()}`;
+    const WATCH = `subscription ($ids: [ID!]!) { presenceUpdated(userIds: $ids) {
+      userId status statusText lastSeenAt devices { deviceId connectionType } } }`;
+    const watch = await bob.subscribe(WATCH, { ids: [name] });
+    expect((await watch.next()).presenceUpdated).toEqual({
+      userId: name,
+      status: 'OFFLINE',
+      statusText: null,
+      lastSeenAt: null,
+      devices: [],
+    });
+    const phone = await nodes.here.connect(name, { deviceId: 'phone' });
+    expect((await watch.next()).presenceUpdated).toMatchObject({
+      status: 'ONLINE',
+      devices: [{ deviceId: 'phone', connectionType: 'GRAPHQL_WS' }],
+    });
+    const laptop = await nodes.there.connect(name, { deviceId: 'laptop' });
+    expect((await watch.next()).presenceUpdated.devices).toHaveLength(2);
+    await ok(phone.query(`mutation { setPresence(status: BUSY, statusText: "Lunch") { status } }`));
+    expect((await watch.next()).presenceUpdated).toMatchObject({ status: 'BUSY', statusText: 'Lunch' });
+    await laptop.close();
+    await phone.close();
+    // The grace: a client that comes back within it is never shown as gone.
+    const again = await nodes.here.connect(name, { deviceId: 'phone' });
+    await eventually(() => {
+      nodes.clock.advance(1_000);
+      expect(watch.events.at(-1)?.presenceUpdated).toMatchObject({ status: 'BUSY', devices: [{ deviceId: 'phone' }] });
+      expect(watch.events.at(-1)?.presenceUpdated.devices).toHaveLength(1);
+    });
+    await again.close();
+    await eventually(() => {
+      nodes.clock.advance(1_000);
+      expect(watch.events.at(-1)?.presenceUpdated).toMatchObject({ status: 'OFFLINE', devices: [] });
+    });
+    expect(watch.events.filter((event) => event.presenceUpdated.status === 'OFFLINE')).toHaveLength(2);
+  });
+
+  it('refuses 101 conversations, 201 users, and what the caller may not see', async () => {
+    const many = Array.from({ length: 101 }, (_, index) => `c${index}`);
+    const code = async (query: string, variables: Record<string, unknown>): Promise<string> => {
+      const subscription = await bob.subscribe(query, variables);
+      await eventually(() => expect(subscription.isOver).toBe(true));
+      return subscription.errors[0]?.extensions.code ?? 'none';
+    };
+    expect(await code(RECEIVED, { ids: many })).toBe('BAD_USER_INPUT');
+    expect(await code(RECEIVED, { ids: [] })).toBe('BAD_USER_INPUT');
+    expect(await code(RECEIVED, { ids: ['no such'] })).toBe('BAD_USER_INPUT');
+    expect(await code(RECEIVED, { ids: ['unknown'] })).toBe('NOT_FOUND');
+    expect(await code(RECEIVED, { ids: [await group()] })).toBe('NOT_FOUND');
+    const users = Array.from({ length: 201 }, (_, index) => `u${index}`);
+    const presence = `subscription ($ids: [ID!]!) { presenceUpdated(userIds: $ids) { status } }`;
+    expect(await code(presence, { ids: users })).toBe('BAD_USER_INPUT');
+    expect(await code(presence, { ids: [] })).toBe('BAD_USER_INPUT');
+  });
+});

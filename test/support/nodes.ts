@@ -1,0 +1,40 @@
+/** The three ways the service runs: embedded, on Redis, and as two nodes on one Redis. */
+import { randomUUID } from 'node:crypto';
+import { type RedisServer, startRedisServer } from './redis-server.ts';
+import { startTestService, type TestService } from './service.ts';
+import { TestClock } from './test-clock.ts';
+
+export interface Nodes {
+  /** Where the acting user is connected. */
+  readonly here: TestService;
+  /** Where the watching user is connected; the same as `here` on one node. */
+  readonly there: TestService;
+  readonly clock: TestClock;
+  close(): Promise<void>;
+}
+
+export type Setting = 'embedded' | 'redis' | 'two nodes on one Redis';
+
+export const SETTINGS: readonly Setting[] = ['embedded', 'redis', 'two nodes on one Redis'];
+
+export async function startNodes(setting: Setting, env: Record<string, string> = {}): Promise<Nodes> {
+  const clock = new TestClock();
+  if (setting === 'embedded') {
+    const only = await startTestService({ env, clock });
+    return { here: only, there: only, clock, close: () => only.close() };
+  }
+  const redis: RedisServer = await startRedisServer();
+  const shared = { ...env, REDIS_URL: redis.url, REDIS_PREFIX: `test-${randomUUID().slice(0, 8)}` };
+  const here = await startTestService({ env: shared, clock });
+  const there = setting === 'redis' ? here : await startTestService({ env: shared, clock });
+  return {
+    here,
+    there,
+    clock,
+    async close() {
+      await here.close();
+      await there.close();
+      await redis.stop();
+    },
+  };
+}
