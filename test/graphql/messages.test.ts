@@ -1,0 +1,187 @@
+import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
+
+describe('messages over GraphQL', () => {
+  let service: TestService;
+  let group: string;
+  beforeAll(async () => {
+    service = await startTestService();
+    group = await createGroup('alice', 'bob');
+  });
+  afterAll(() => service.close());
+
+  async function createGroup(user: string, ...memberIds: string[]): Promise<string> {
+    const create = `mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id } }`;
+    return (await service.query(user, create, { input: { memberIds } })).data.createConversation.id;
+  }
+  const FIELDS = `id conversationId sequence content payload senderId timestamp clientMessageId
+    conversation { id } user { id } replyTo { id content } reactions { emoji } editedAt deletedAt position`;
+  const send = (user: string, input: object) =>
+    service.query(user, `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ${FIELDS} } }`, {
+      input: { conversationId: group, ...input },
+    });
+
+  it('sends with everything a message has', async () => {
+    const first = (await send('alice', { content: 'café\u0301' })).data.sendMessage;
+    expect(first).toMatchObject({ content: 'caf\u00e9\u0301', senderId: 'alice', conversation: { id: group }, payload: null });
+    const { data } = await send('bob', {
+      payload: { kind: 'poll', options: [1, 'two', null] },
+      replyToId: first.id,
+      clientMessageId: 'c-1',
+    });
+    expect(data.sendMessage).toMatchObject({
+      content: '',
+      payload: { kind: 'poll', options: [1, 'two', null] },
+      replyTo: { id: first.id },
+      clientMessageId: 'c-1',
+      user: { id: 'bob' },
+      sequence: first.sequence + 1,
+      reactions: [],
+      editedAt: null,
+      deletedAt: null,
+    });
+    const again = await send('bob', { content: 'ignored', clientMessageId: 'c-1' });
+    expect(again.data).toEqual(data);
+  });
+
+  it('fifty times the same clientMessageId at once is one message', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => send('alice', { content: `${index}`, clientMessageId: 'race' })),
+    );
+    expect(new Set(all.map(({ data }) => data.sendMessage.id)).size).toBe(1);
+  });
+
+  it('only the sender edits; the sender and moderators delete; deleted stays deleted', async () => {
+    const { id } = (await send('bob', { content: 'draft' })).data.sendMessage;
+    const edit = (user: string, content: string) =>
+      service.query(user, `mutation ($c: String) { editMessage(id: "${id}", content: $c) { ${FIELDS} } }`, { c: content });
+    const remove = (user: string) => service.query(user, `mutation { deleteMessage(id: "${id}") { ${FIELDS} } }`);
+    expect((await edit('alice', 'x')).code).toBe('FORBIDDEN');
+    expect((await edit('bob', '')).code).toBe('BAD_USER_INPUT');
+    expect((await edit('bob', 'final')).data.editMessage).toMatchObject({ content: 'final', editedAt: expect.any(String) });
+    const deleted = (await remove('alice')).data.deleteMessage;
+    expect(deleted).toMatchObject({ content: '', payload: null, deletedAt: expect.any(String) });
+    expect((await remove('bob')).data.deleteMessage).toEqual(deleted);
+    expect((await edit('bob', 'x')).code).toBe('CONFLICT');
+    const { id: owners } = (await send('alice', { content: 'mine' })).data.sendMessage;
+    expect((await service.query('bob', `mutation { deleteMessage(id: "${owners}") { id } }`)).code).toBe('FORBIDDEN');
+    const react = await service.query('bob', `mutation { addReaction(messageId: "${id}", emoji: "x") { id } }`);
+    expect(react.code).toBe('CONFLICT');
+  });
+
+  it('counts reactions per emoji and user', async () => {
+    const { id } = (await send('alice', { content: 'react' })).data.sendMessage;
+    const react = (user: string, verb: string, emoji: string) =>
+      service.query(
+        user,
+        `mutation ($e: String!) { ${verb}Reaction(messageId: "${id}", emoji: $e) { reactions { emoji count viewerReacted users { id } } } }`,
+        { e: emoji },
+      );
+    await react('alice', 'add', '👍');
+    await react('bob', 'add', '👍');
+    const { data } = await react('bob', 'add', '👍');
+    expect(data.addReaction.reactions).toEqual([
+      { emoji: '👍', count: 2, viewerReacted: true, users: [{ id: 'alice' }, { id: 'bob' }] },
+    ]);
+    expect((await react('alice', 'remove', '👍')).data.removeReaction.reactions).toEqual([
+      { emoji: '👍', count: 1, viewerReacted: false, users: [{ id: 'bob' }] },
+    ]);
+    for (const emoji of ['', ' ', 'a b', 'x'.repeat(65)]) {
+      expect((await react('alice', 'add', emoji)).code).toBe('BAD_USER_INPUT');
+    }
+  });
+
+  it('pages through messages both ways by cursor (Relay)', async () => {
+    const id = await createGroup('pager');
+    for (let n = 1; n <= 7; n += 1) await send('pager', { conversationId: id, content: `${n}` });
+    const page = async (args: string): Promise<Data> => {
+      const query = `{ conversation(id: "${id}") { messages${args} {
+        edges { cursor node { content } } nodes { sequence }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`;
+      const answer = await service.query('pager', query);
+      return answer.data?.conversation?.messages ?? answer.code;
+    };
+    const contents = ({ edges }: Data): string => edges.map(({ node }: Data) => node.content).join('');
+    const first = await page('(first: 3)');
+    expect(contents(first)).toBe('123');
+    expect(first.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false });
+    const second = await page(`(first: 3, after: "${first.pageInfo.endCursor}")`);
+    expect(contents(second)).toBe('456');
+    expect(contents(await page(`(first: 3, after: "${second.pageInfo.endCursor}")`))).toBe('7');
+    const last = await page('(last: 3)');
+    expect(contents(last)).toBe('567');
+    expect(last.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true });
+    expect(contents(await page(`(last: 3, before: "${last.pageInfo.startCursor}")`))).toBe('234');
+    expect(contents(await page(`(first: 2, after: "${first.edges[0].cursor}", before: "${last.edges[0].cursor}")`))).toBe('23');
+    expect(contents(await page(''))).toBe('1234567');
+    expect(await page('(first: 0)')).toMatchObject({ edges: [], pageInfo: { startCursor: null, endCursor: null } });
+    for (const args of ['(first: -1)', '(last: -1)', '(first: 1001)', '(first: 1, last: 1)', '(after: "x")', '(before: "")']) {
+      expect([args, await page(args)]).toEqual([args, 'BAD_USER_INPUT']);
+    }
+    const members = `{ conversation(id: "${id}") { members { pageInfo { endCursor } } } }`;
+    const foreign = (await service.query('pager', members)).data.conversation.members.pageInfo.endCursor;
+    expect(await page(`(first: 1, after: "${foreign}")`)).toBe('BAD_USER_INPUT');
+  });
+
+  const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
+
+  it.each([
+    ['nothing', {}],
+    ['empty content', { content: '' }],
+    ['only spaces', { content: ' \n ' }],
+    ['8001 characters', { content: 'x'.repeat(8_001) }],
+    ['a control character', { content: 'a\u0007' }],
+    ['a lone surrogate', { content: '\ud800' }],
+    ['a payload of 33 KiB', { payload: 'x'.repeat(33 * 1_024) }],
+    ['a payload of 21 levels', { payload: nested(21) }],
+    ['an empty clientMessageId', { content: 'x', clientMessageId: '' }],
+    ['a clientMessageId of 129', { content: 'x', clientMessageId: 'x'.repeat(129) }],
+    ['a reply to nothing', { content: 'x', replyToId: 'unknown' }],
+    ['a conversation id that is none', { content: 'x', conversationId: '{}' }],
+  ])('refuses %s, and stores nothing', async (_, input) => {
+    const before = await service.query('alice', `{ conversation(id: "${group}") { lastSequence position } }`);
+    expect((await send('alice', input)).code).toBe('BAD_USER_INPUT');
+    expect((await service.query('alice', `{ conversation(id: "${group}") { lastSequence position } }`)).data).toEqual(
+      before.data,
+    );
+  });
+
+  it('takes what is just within the limits', async () => {
+    for (const input of [
+      { content: '🎉'.repeat(8_000) },
+      { payload: nested(20) },
+      { payload: 'x'.repeat(32 * 1_024 - 2) },
+      { content: 'a\n\tb', clientMessageId: 'A-z0.9_:@-' },
+    ]) {
+      expect((await send('alice', input)).errors).toBeUndefined();
+    }
+  });
+
+  it('a reply to a message of another conversation is refused', async () => {
+    const other = await createGroup('alice');
+    const { id } = (await send('alice', { conversationId: other, content: 'there' })).data.sendMessage;
+    expect((await send('alice', { content: 'here', replyToId: id })).code).toBe('BAD_USER_INPUT');
+  });
+
+  it('typing and presence answer the new state', async () => {
+    const typing = await service.query('alice', `mutation { setTyping(conversationId: "${group}", isTyping: true) }`);
+    expect(typing.data).toEqual({ setTyping: true });
+    const { data } = await service.query('bob', `{ conversation(id: "${group}") { typingUsers { id } } }`);
+    expect(data.conversation.typingUsers).toEqual([{ id: 'alice' }]);
+    const user = `shy-${newId()}`;
+    const set = await service.query(user, 'mutation { setPresence(status: AWAY, statusText: "brb") { status statusText devices { deviceId } } }');
+    expect(set.data.setPresence).toEqual({ status: 'AWAY', statusText: 'brb', devices: [] });
+    const read = await service.query('bob', `{ presence(userIds: ["${user}", "never", "${user}"]) { userId status } }`);
+    expect(read.data.presence).toEqual([
+      { userId: user, status: 'AWAY' },
+      { userId: 'never', status: 'OFFLINE' },
+      { userId: user, status: 'AWAY' },
+    ]);
+    service.clock.advance(61_000);
+    expect((await service.query('bob', `{ presence(userIds: ["${user}"]) { status } }`)).data.presence).toEqual([
+      { status: 'OFFLINE' },
+    ]);
+    const tooLong = { s: 'x'.repeat(201) };
+    const refused = await service.query(user, 'mutation ($s: String) { setPresence(status: AWAY, statusText: $s) { status } }', tooLong);
+    expect(refused.code).toBe('BAD_USER_INPUT');
+  });
+});
