@@ -28,6 +28,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   #sink: Sink<Event> | null = null;
   #isEnded = false;
   #error: ServiceError | null = null;
+  #ended: ((error: ServiceError | null) => void) | null = null;
 
   constructor(channels: ReadonlySet<string>, close: () => void) {
     this.channels = channels;
@@ -47,6 +48,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#close();
+    this.#ended?.(error);
     for (const drained of this.#drained.splice(0)) drained();
     if (this.#sink) return this.#sink.end(error);
     this.#error = error;
@@ -64,6 +66,11 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     for (const event of this.#events.splice(0)) sink.push(event);
     if (this.#isEnded) return sink.end(this.#error);
     this.#sink = sink;
+  }
+
+  onEnd(ended: (error: ServiceError | null) => void): void {
+    if (this.#isEnded) ended(this.#error);
+    else this.#ended = ended;
   }
 
   next(): Promise<Result<Event>> {

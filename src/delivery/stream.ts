@@ -23,6 +23,11 @@ export interface LiveStream<Event extends object> extends AsyncIterableIterator<
   readonly channels: ReadonlySet<string>;
   /** Hands everything not yet iterated, and all that follows, to `sink`. */
   pipe(sink: Sink<Event>): void;
+  /**
+   * Calls `ended` once, at the moment the stream is over, whoever ended it. An
+   * iterator that waits for its reader would learn it too late.
+   */
+  onEnd(ended: (error: ServiceError | null) => void): void;
   return(): Promise<IteratorResult<Event, undefined>>;
   throw(): Promise<IteratorResult<Event, undefined>>;
 }

@@ -5,11 +5,21 @@ import type { Log } from '../log.ts';
 
 export type FormatError = (error: unknown) => GraphQLFormattedError;
 
-/** The error under the wrappers that graphql-js puts around what a resolver throws. */
+/** The error under the wrappers that graphql-js and Apollo Server put around it. */
 function originOf(error: unknown): unknown {
   let origin = error;
   while (origin instanceof GraphQLError && origin.originalError) origin = origin.originalError;
   return origin;
+}
+
+/** What to tell of an error that the request itself is the cause of; null for faults of ours. */
+function requestFault(error: unknown, origin: unknown): { readonly code: string; readonly message: string } | null {
+  const code = error instanceof GraphQLError ? error.extensions['code'] : undefined;
+  if (origin instanceof GraphQLError && code !== 'INTERNAL_SERVER_ERROR') {
+    return { code: String(origin.extensions['code'] ?? code ?? 'BAD_USER_INPUT'), message: origin.message };
+  }
+  // A document that exhausts the parser's stack.
+  return code === 'GRAPHQL_PARSE_FAILED' ? { code, message: 'The document cannot be parsed.' } : null;
 }
 
 function extensionsOf(error: ServiceError): Record<string, unknown> {
@@ -30,12 +40,10 @@ export function createErrorFormatter(log: Log, count: (code: string) => void): F
       count(origin.code);
       return { message: origin.message, ...place, extensions: extensionsOf(origin) };
     }
-    if (origin instanceof GraphQLError) {
-      const code = String(origin.extensions['code'] ?? 'BAD_USER_INPUT');
-      if (code !== 'INTERNAL_SERVER_ERROR') {
-        count(code);
-        return { message: origin.message, ...place, extensions: { code } };
-      }
+    const fault = requestFault(error, origin);
+    if (fault) {
+      count(fault.code);
+      return { message: fault.message, ...place, extensions: { code: fault.code } };
     }
     log.error({ err: origin }, 'unexpected fault');
     count('INTERNAL_SERVER_ERROR');
@@ -45,9 +53,9 @@ export function createErrorFormatter(log: Log, count: (code: string) => void): F
 }
 
 /** A service error as graphql-js and Apollo Server take it, with its HTTP status. */
-export function toGraphQLError(error: ServiceError): GraphQLError {
+export function toGraphQLError(error: ServiceError, status: number = ERROR_CODES[error.code].status): GraphQLError {
   return new GraphQLError(error.message, {
     originalError: error,
-    extensions: { ...extensionsOf(error), http: { status: ERROR_CODES[error.code].status } },
+    extensions: { ...extensionsOf(error), http: { status } },
   });
 }

@@ -8,6 +8,7 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import type { LiveStream } from '../delivery/stream.ts';
+import type { ServiceError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { chooseOperation, type Prepare, requireToken } from './operations.ts';
 
@@ -19,15 +20,18 @@ export interface OperationRequest {
 
 export type ResultStream = AsyncIterableIterator<ExecutionResult, undefined>;
 
+/** Told once when an accepted subscription is over, and of the error that ended it, if one did. */
+export type OnEnd = (error: ServiceError | null) => void;
+
 export interface Execution {
   /** What to run, or the errors for which it cannot be run. Never throws. */
   prepare(request: OperationRequest, context: Context): ExecutionArgs | readonly GraphQLError[];
   execute(args: ExecutionArgs): Promise<ExecutionResult>;
   /**
    * Resolves when the subscription is accepted: nothing published from then on
-   * is missed. Calls `onEnd` once when an accepted one is over, whoever ended it.
+   * is missed.
    */
-  subscribe(args: ExecutionArgs, onEnd: () => void): Promise<ResultStream | ExecutionResult>;
+  subscribe(args: ExecutionArgs, onEnd: OnEnd): Promise<ResultStream | ExecutionResult>;
   /** The event a result of `subscribe` was made from. */
   eventOf(result: ExecutionResult): object | undefined;
 }
@@ -39,32 +43,15 @@ function asGraphQLError(error: unknown): GraphQLError {
 }
 
 /** Events as results. Not a generator: `return` must end the stream at once, also while an event is awaited. */
-function renderEvents(
-  events: LiveStream<object>,
-  render: (event: object) => Promise<ExecutionResult>,
-  onEnd: () => void,
-): ResultStream {
-  let isOpen = true;
-  const end = (): void => {
-    if (isOpen) onEnd();
-    isOpen = false;
-  };
+function renderEvents(events: LiveStream<object>, render: (event: object) => Promise<ExecutionResult>): ResultStream {
   const finish = async (): Promise<IteratorResult<ExecutionResult, undefined>> => {
-    end();
     await events.return();
     return { done: true, value: undefined };
   };
   return {
     async next() {
-      try {
-        const event = await events.next();
-        if (!event.done) return { done: false, value: await render(event.value) };
-      } catch (error) {
-        end();
-        throw error;
-      }
-      end();
-      return { done: true, value: undefined };
+      const event = await events.next();
+      return event.done ? { done: true, value: undefined } : { done: false, value: await render(event.value) };
     },
     return: finish,
     throw: finish,
@@ -110,7 +97,9 @@ export function createExecution(schema: GraphQLSchema, prepare: Prepare, isProdu
           eventsOfResults.set(result, event);
           return result;
         };
-        return renderEvents(events as LiveStream<object>, render, onEnd);
+        const stream = events as LiveStream<object>;
+        stream.onEnd(onEnd);
+        return renderEvents(stream, render);
       } catch (error) {
         return { errors: [asGraphQLError(error)] };
       }

@@ -38,6 +38,8 @@ export class Connection {
   readonly #frames: string[] = [];
   #handle: HandleFrame | null = null;
   #isBusy = false;
+  /** The code we closed with, which a peer that never answers does not echo. */
+  #closedWith: number | null = null;
 
   constructor(socket: WebSocket, clock: Clock, log: Log, limits: ConnectionLimits) {
     this.#socket = socket;
@@ -69,7 +71,7 @@ export class Connection {
   }
 
   onClose(closed: (code: number, reason: string) => void): void {
-    this.#socket.once('close', (code: number, reason: Buffer) => closed(code, reason.toString()));
+    this.#socket.once('close', (code: number, reason: Buffer) => closed(this.#closedWith ?? code, reason.toString()));
   }
 
   /**
@@ -97,6 +99,7 @@ export class Connection {
     if (!this.isOpen) return;
     let text = reason;
     while (Buffer.byteLength(text) > REASON_BYTES) text = text.slice(0, -1);
+    this.#closedWith = code;
     this.#socket.close(code, text);
     this.#frames.length = 0;
     const cancel = this.#clock.after(TERMINATE_MS, () => this.#socket.terminate());

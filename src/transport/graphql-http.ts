@@ -70,7 +70,7 @@ function guardOperations(isProduction: boolean): ApolloServerPlugin<ApolloContex
           if (!operation) return;
           requireToken(operation, contextValue, isProduction);
           if (operation.operation === 'subscription') {
-            throw toGraphQLError(new ServiceError('BAD_USER_INPUT', 'Subscriptions are carried by WS /graphql.'));
+            throw toGraphQLError(new ServiceError('BAD_USER_INPUT', 'Subscriptions are carried by WS /graphql.'), 400);
           }
         },
       };

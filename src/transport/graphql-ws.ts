@@ -7,7 +7,7 @@ import type { IsGateway } from '../auth/gateway.ts';
 import { textOfConnectionInit, tokenOfConnectionInit, tokenOfHeader } from '../auth/token-location.ts';
 import type { VerifyToken } from '../auth/tokens.ts';
 import type { Clock } from '../clock.ts';
-import { CLOSE_CODES, ServiceError } from '../errors.ts';
+import { CLOSE_CODES } from '../errors.ts';
 import type { Context } from '../graphql/context.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import type { Execution } from '../graphql/execution.ts';
@@ -120,17 +120,11 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       }
       const { viewer } = extra.connection;
       if (!viewer) return [new GraphQLError('Not authenticated.', { extensions: { code: 'UNAUTHENTICATED' } })];
-      const context = options.createContext(viewer, extra.isGateway);
-      return execution.prepare(payload, context);
+      const args = execution.prepare(payload, options.createContext(viewer, extra.isGateway));
+      return 'document' in args ? Object.assign(args, { connection: extra.connection }) : args;
     },
     execute: async (args) => (await execution.execute(args as ExecutionArgs)) as Awaited<OperationResult>,
-    subscribe: async (args) => {
-      const transport = 'graphql_ws';
-      const onEnd = (): void => metrics.subscriptions.dec({ transport });
-      const result = await execution.subscribe(args as ExecutionArgs, onEnd);
-      if (Symbol.asyncIterator in result) metrics.subscriptions.inc({ transport });
-      return result as Awaited<OperationResult>;
-    },
+    subscribe: (args) => subscribe(args as ExecutionArgs & { readonly connection: Connection }, options),
     onOperation({ extra }) {
       extra.settle();
     },
@@ -147,14 +141,22 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       if (!result.errors) return undefined;
       return { ...result, errors: result.errors.map(formatError) };
     },
-    onError: ({ extra }, _id, _payload, errors) => {
-      const isSlow = errors.some(
-        ({ originalError }) => originalError instanceof ServiceError && originalError.isSlowReader,
-      );
-      if (isSlow) extra.connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
-      return errors.map(formatError);
-    },
+    onError: (_ctx, _id, _payload, errors) => errors.map(formatError),
   });
+}
+
+/** Opens a subscription; a reader too slow for it is closed, and resumes by position. */
+async function subscribe(
+  args: ExecutionArgs & { readonly connection: Connection },
+  { execution, metrics }: GraphqlWsOptions,
+): Promise<Awaited<OperationResult>> {
+  const transport = 'graphql_ws';
+  const result = await execution.subscribe(args, (error) => {
+    metrics.subscriptions.dec({ transport });
+    if (error?.isSlowReader) args.connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+  });
+  if (Symbol.asyncIterator in result) metrics.subscriptions.inc({ transport });
+  return result as Awaited<OperationResult>;
 }
 
 /** Answers the acknowledgement's payload, or closes the socket with the contract's code. */

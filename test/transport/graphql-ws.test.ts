@@ -1,0 +1,315 @@
+/** The socket, by the phases of a connection. Close codes are the contract's. */
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { CLOSE_CODES } from '../../src/errors.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
+import { connectClient } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
+import { newId, startTestService, type TestService } from '../support/service.ts';
+
+const PROTOCOL = 'graphql-transport-ws';
+
+describe('WS /graphql', () => {
+  let service: TestService;
+  const env = { MAX_CONNECTIONS: '50', MAX_QUEUED_BYTES: '64KiB', ALLOWED_ORIGINS: 'https://app.example.com' };
+  beforeEach(async () => {
+    service = await startTestService({ env });
+  });
+  afterEach(() => service.close());
+
+  interface Raw {
+    readonly socket: WebSocket;
+    readonly frames: { type: string; id?: string; payload?: never }[];
+    readonly closed: Promise<number>;
+    send(frame: unknown): void;
+    frame(index: number): Promise<{ type: string; id?: string; payload?: never }>;
+  }
+  async function open(protocols: string[] = [PROTOCOL], headers: Record<string, string> = {}): Promise<Raw> {
+    const socket = new WebSocket(service.wsUrl, protocols, { headers });
+    const frames: Raw['frames'] = [];
+    socket.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString())));
+    socket.on('error', () => undefined);
+    const closed = once(socket, 'close').then(([code]) => code as number);
+    await once(socket, 'open');
+    return {
+      socket,
+      frames,
+      closed,
+      send: (frame) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),
+      frame: (index) =>
+        eventually(() => {
+          const frame = frames[index];
+          if (!frame) throw new Error(`No frame ${index} yet.`);
+          return frame;
+        }),
+    };
+  }
+  async function ready(user = 'alice'): Promise<Raw> {
+    const raw = await open();
+    raw.send({ type: 'connection_init', payload: { token: await service.token(user) } });
+    expect(await raw.frame(0)).toMatchObject({ type: 'connection_ack' });
+    return raw;
+  }
+
+  describe('before the handshake', () => {
+    const refusal = (path: string, headers: Record<string, string>): Promise<number> =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(service.wsUrl.replace('/graphql', path), [PROTOCOL], { headers });
+        socket.on('unexpected-response', (_, response) => resolve(response.statusCode ?? 0));
+        socket.on('open', () => resolve(101));
+        socket.on('error', () => undefined);
+      });
+
+    it.each([
+      ['https://app.example.com', 101],
+      ['https://app.example.com.evil.tld', 403],
+      ['https://evilapp.example.com', 403],
+      ['https://app.example.com:444', 403],
+      ['http://app.example.com', 403],
+      ['null', 403],
+    ])('answers origin %s with %i', async (origin, status) => {
+      expect(await refusal('/graphql', { origin })).toBe(status);
+    });
+
+    it('answers other paths with 404, and 503 without room', async () => {
+      expect(await refusal('/elsewhere', {})).toBe(404);
+      const sockets = await Promise.all(Array.from({ length: 50 }, () => open()));
+      expect(await refusal('/graphql', {})).toBe(503);
+      for (const { socket } of sockets) socket.terminate();
+      await eventually(async () => expect(await refusal('/graphql', {})).toBe(101));
+    });
+
+    it('closes 4406 without the subprotocol', async () => {
+      expect(await (await open([])).closed).toBe(4406);
+    });
+  });
+
+  describe('connection_init', () => {
+    it.each([
+      ['token', (token: string) => ({ token })],
+      ['token with its scheme', (token: string) => ({ token: `Bearer ${token}` })],
+      ['authorization', (token: string) => ({ authorization: `Bearer ${token}` })],
+      ['Authorization', (token: string) => ({ Authorization: `bearer ${token}` })],
+      ['headers.authorization', (token: string) => ({ headers: { authorization: token } })],
+      ['connectionParams.token, as Apollo Router does', (token: string) => ({ connectionParams: { token: `Bearer ${token}` } })],
+    ])('finds the token in %s', async (_, payload) => {
+      const raw = await open();
+      raw.send({ type: 'connection_init', payload: payload(await service.token('alice')) });
+      expect(await raw.frame(0)).toMatchObject({ type: 'connection_ack' });
+    });
+
+    it('finds the token in the upgrade request', async () => {
+      const raw = await open([PROTOCOL], { authorization: `Bearer ${await service.token('alice')}` });
+      raw.send({ type: 'connection_init' });
+      expect(await raw.frame(0)).toMatchObject({ type: 'connection_ack' });
+    });
+
+    it('closes 4401 without a token or with a bad one, 4403 with an expired one', async () => {
+      const close = async (payload: unknown): Promise<number> => {
+        const raw = await open();
+        raw.send({ type: 'connection_init', payload });
+        return raw.closed;
+      };
+      expect(await close(undefined)).toBe(CLOSE_CODES.UNAUTHORIZED);
+      expect(await close({ token: 'x' })).toBe(CLOSE_CODES.UNAUTHORIZED);
+      expect(await close({ token: 1 })).toBe(CLOSE_CODES.UNAUTHORIZED);
+      const expired = await service.token('alice', { expiresAt: Math.floor(Date.now() / 1_000) - 60 });
+      expect(await close({ token: expired })).toBe(CLOSE_CODES.TOKEN_EXPIRED);
+      expect(await close({ token: await service.token('alice'), deviceId: 'a b' })).toBe(CLOSE_CODES.BAD_REQUEST);
+    });
+
+    it('closes 4429 at a second one, 4401 at a subscribe before it, 4408 when it does not come', async () => {
+      const twice = await ready();
+      twice.send({ type: 'connection_init' });
+      expect(await twice.closed).toBe(CLOSE_CODES.TOO_MANY);
+      const early = await open();
+      early.send({ type: 'subscribe', id: '1', payload: { query: '{ viewer { id } }' } });
+      expect(await early.closed).toBe(CLOSE_CODES.UNAUTHORIZED);
+      expect(await (await open()).closed).toBe(CLOSE_CODES.TIMEOUT);
+    });
+
+    it('takes no large frame before it', async () => {
+      const raw = await open();
+      raw.send({ type: 'ping', payload: { x: 'x'.repeat(20_000) } });
+      expect(await raw.closed).toBe(CLOSE_CODES.TOO_BIG);
+    });
+  });
+
+  describe('operations', () => {
+    it('runs queries and mutations in order, and answers ping', async () => {
+      const raw = await ready();
+      raw.send({ type: 'subscribe', id: 'q', payload: { query: '{ viewer { id } }' } });
+      raw.send({ type: 'ping', payload: { n: 1 } });
+      expect([await raw.frame(1), await raw.frame(2), await raw.frame(3)]).toEqual([
+        { type: 'next', id: 'q', payload: { data: { viewer: { id: 'alice' } } } },
+        { type: 'complete', id: 'q' },
+        { type: 'pong', payload: { n: 1 } },
+      ]);
+    });
+
+    it.each([
+      ['a syntax error', { query: '{' }, 'GRAPHQL_PARSE_FAILED'],
+      ['an invalid document', { query: '{ nonsense }' }, 'GRAPHQL_VALIDATION_FAILED'],
+      ['two operations and no name', { query: 'query A { __typename } query B { __typename }' }, 'OPERATION_RESOLUTION_FAILURE'],
+      ['two root fields', { query: 'subscription { messageReceived { id } messageUpdated { id } }' }, 'GRAPHQL_VALIDATION_FAILED'],
+      ['20,000 braces', { query: '{ x '.repeat(8_000) }, 'GRAPHQL_PARSE_FAILED'],
+    ])('answers %s with an error; the socket goes on', async (_, payload, code) => {
+      const raw = await ready();
+      raw.send({ type: 'subscribe', id: 'bad', payload });
+      expect(await raw.frame(1)).toMatchObject({ type: 'error', id: 'bad', payload: [{ extensions: { code } }] });
+      raw.send({ type: 'subscribe', id: 'good', payload: { query: '{ viewer { id } }' } });
+      expect(await raw.frame(2)).toMatchObject({ type: 'next', id: 'good' });
+    });
+
+    it.each([
+      ['a variable of a wrong type', { variables: { i: 1.5 } }],
+      ['a missing variable', {}],
+      ['an argument that breaks a rule', { variables: { i: ['a b'] } }],
+    ])('answers %s with a result of errors, and completes', async (_, rest) => {
+      const raw = await ready();
+      const query = 'subscription ($i: [ID!]!) { presenceUpdated(userIds: $i) { status } }';
+      raw.send({ type: 'subscribe', id: 'bad', payload: { query, ...rest } });
+      const errors = [{ extensions: { code: 'BAD_USER_INPUT' } }];
+      expect(await raw.frame(1)).toMatchObject({ type: 'next', id: 'bad', payload: { errors } });
+      expect(await raw.frame(2)).toEqual({ type: 'complete', id: 'bad' });
+    });
+
+    it('carries 100 subscriptions and no more', async () => {
+      const client = await service.connect('alice');
+      for (let n = 0; n < LIMITS.subscriptionsPerSocket; n += 1) {
+        client.client.subscribe({ query: 'subscription { messageReceived { id } }' }, { next() {}, error() {}, complete() {} });
+      }
+      const over = await client.subscribe('subscription { messageReceived { id } }');
+      expect(over.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+      expect(await metric('realtime_subscriptions{transport="graphql_ws"}')).toBe(LIMITS.subscriptionsPerSocket);
+      await client.close();
+      await eventually(async () => expect(await metric('realtime_subscriptions{transport="graphql_ws"}')).toBe(0));
+    });
+
+    it('an id may be used again after complete, at once and again and again; nothing stays behind', async () => {
+      const raw = await ready();
+      const query = 'subscription { messageReceived { id } }';
+      for (let n = 0; n < 200; n += 1) {
+        raw.send({ type: 'subscribe', id: 'again', payload: { query } });
+        raw.send({ type: 'complete', id: 'again' });
+      }
+      for (const id of ['__proto__', 'constructor', 'toString']) {
+        raw.send({ type: 'subscribe', id, payload: { query: '{ __typename }' } });
+      }
+      await eventually(() => expect(raw.frames.filter(({ type }) => type === 'complete')).toHaveLength(3));
+      expect(await metric('realtime_subscriptions{transport="graphql_ws"}')).toBe(0);
+      raw.send({ type: 'subscribe', id: 'twice', payload: { query } });
+      raw.send({ type: 'subscribe', id: 'twice', payload: { query } });
+      expect(await raw.closed).toBe(CLOSE_CODES.SUBSCRIBER_ALREADY_EXISTS);
+    });
+  });
+
+  describe('what is not the protocol', () => {
+    it.each([
+      ['no JSON', '{'],
+      ['a list', []],
+      ['null', 'null'],
+      ['no type', {}],
+      ['a type that is a number', { type: 1 }],
+      ['a frame only servers send', { type: 'next', id: '1', payload: {} }],
+      ['an acknowledgement', { type: 'connection_ack' }],
+      ['a subscribe without payload', { type: 'subscribe', id: '1' }],
+    ])('closes 4400 at %s; others go on', async (_, frame) => {
+      const other = await ready('bob');
+      const raw = await ready();
+      raw.send(frame);
+      expect(await raw.closed).toBe(CLOSE_CODES.BAD_REQUEST);
+      other.send({ type: 'ping' });
+      expect(await other.frame(1)).toEqual({ type: 'pong' });
+    });
+
+    it('closes 4400 at binary frames and 1009 at frames over the cap', async () => {
+      const binary = await ready();
+      binary.socket.send(Buffer.from([0xff]));
+      expect(await binary.closed).toBe(CLOSE_CODES.BAD_REQUEST);
+      const large = await ready();
+      large.send('x'.repeat(65_537));
+      expect(await large.closed).toBe(CLOSE_CODES.TOO_BIG);
+    });
+
+    it('G10: closes who sends more frames than it lets us handle', async () => {
+      const raw = await ready();
+      const { socket } = raw;
+      (socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket.cork();
+      for (let n = 0; n < 20_000; n += 1) raw.send({ type: 'ping' });
+      (socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket.uncork();
+      expect(await raw.closed).toBe(CLOSE_CODES.TOO_MANY);
+    });
+  });
+
+  describe('the end', () => {
+    it('closes 4403 when the token expires', async () => {
+      const client = await service.connect('alice', { expiresAt: Math.floor(Date.now() / 1_000) + 10 });
+      service.clock.advance(10_000 + TIMES.clockToleranceMs);
+      await eventually(() => {
+        service.clock.advance(1_000);
+        expect(client.closes).toMatchObject([{ code: CLOSE_CODES.TOKEN_EXPIRED }]);
+      });
+    });
+
+    it('pings, and closes 4408 who stays silent', async () => {
+      const raw = await ready();
+      let pings = 0;
+      raw.socket.on('ping', () => {
+        pings += 1;
+      });
+      service.clock.advance(31_000);
+      await eventually(() => expect(pings).toBeGreaterThan(0));
+      raw.socket.pause();
+      const { closed } = raw;
+      service.clock.advance(61_000);
+      raw.socket.resume();
+      expect(await closed).toBe(CLOSE_CODES.TIMEOUT);
+    });
+
+    it('G10: closes 1013 who does not read; the others hear everything', async () => {
+      const group = newId();
+      const writer = await service.connect('alice');
+      await writer.query(`mutation { createConversation(input: { id: "${group}", memberIds: ["bob", "slow"] }) { id } }`);
+      const RECEIVED = `subscription { messageReceived(conversationIds: ["${group}"]) { sequence content } }`;
+      const good = await service.connect('bob');
+      const heard = await good.subscribe(RECEIVED);
+      const slow = await ready('slow');
+      slow.send({ type: 'subscribe', id: 's', payload: { query: RECEIVED } });
+      slow.send({ type: 'ping' });
+      await slow.frame(1);
+      slow.socket.pause();
+      const content = 'x'.repeat(8_000);
+      const send = `mutation { sendMessage(input: { conversationId: "${group}", content: "${content}" }) { id } }`;
+      let sent = 0;
+      const CLOSED = `realtime_socket_closes_total{code="${CLOSE_CODES.TRY_AGAIN_LATER}"}`;
+      while (sent < 4_000) {
+        await Promise.all(Array.from({ length: 50 }, () => writer.query(send)));
+        sent += 50;
+      }
+      await eventually(async () => expect(await metric(CLOSED)).toBe(1));
+      expect((await heard.count(sent)).map((event) => event.messageReceived.sequence)).toEqual(
+        Array.from({ length: sent }, (_, index) => index + 1),
+      );
+      slow.socket.resume();
+      slow.socket.terminate();
+    }, 60_000);
+
+    it('G15: drains with 1012, after which nothing is missing for who comes back', async () => {
+      const own = await startTestService({ env: { DRAIN_WINDOW: '300ms' } });
+      const clients = await Promise.all(
+        Array.from({ length: 20 }, async () => connectClient(own.wsUrl, await own.token('alice'))),
+      );
+      await own.close();
+      for (const { closes } of clients) await eventually(() => expect(closes).toMatchObject([{ code: CLOSE_CODES.SERVICE_RESTART }]));
+      await expect(fetch(`${own.url}/health`)).rejects.toThrow();
+    });
+  });
+
+  async function metric(name: string): Promise<number> {
+    const text = await (await fetch(`${service.url}/metrics`)).text();
+    const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+    if (!line) throw new Error(`No metric ${name}.`);
+    return Number(line.slice(name.length + 1));
+  }
+});

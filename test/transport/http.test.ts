@@ -1,0 +1,145 @@
+import { connect } from 'node:net';
+import { LIMITS } from '../../src/limits.ts';
+import { SECRET, startTestService, type TestService } from '../support/service.ts';
+import { signToken } from '../../src/auth/tokens.ts';
+
+describe('HTTP', () => {
+  let service: TestService;
+  let secret: TestService;
+  beforeAll(async () => {
+    service = await startTestService();
+    secret = await startTestService({ env: { GATEWAY_SECRET: 'a-secret-of-the-gateway', NODE_ENV: 'production' } });
+  });
+  afterAll(async () => {
+    await service.close();
+    await secret.close();
+  });
+
+  async function post(body: string | Buffer, headers: Record<string, string> = {}, to = service) {
+    const response = await fetch(`${to.url}/graphql`, { method: 'POST', body, headers });
+    const text = await response.text();
+    const json = JSON.parse(text) as { data?: Record<string, unknown>; errors?: { extensions: { code: string } }[] };
+    return { status: response.status, code: json.errors?.[0]?.extensions.code, data: json.data, text };
+  }
+  const JSON_TYPE = { 'content-type': 'application/json' };
+  const bearer = (token: string) => ({ ...JSON_TYPE, authorization: `Bearer ${token}` });
+
+  it('answers the SDL to curl -d, with no token and no content type', async () => {
+    const { status, data } = await post('{"query": "{ _service { sdl } }"}', {
+      'content-type': 'application/x-www-form-urlencoded',
+    });
+    expect(status).toBe(200);
+    expect((data as { _service: { sdl: string } })._service.sdl).toContain('type Message');
+  });
+
+  it('asks for a token for everything else, and for a content type', async () => {
+    expect(await post('{"query": "{ viewer { id } }"}', JSON_TYPE)).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' });
+    expect(await post('{"query": "{ _service { sdl } viewer { id } }"}', JSON_TYPE)).toMatchObject({ status: 401 });
+    expect(await post('{"query": "{ ...x } fragment x on Query { viewer { id } }"}', JSON_TYPE)).toMatchObject({ status: 401 });
+    expect(await post('{"query": "{ __schema { queryType { name } } }"}', JSON_TYPE)).toMatchObject({ status: 200 });
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    expect(await post('{"query": "{ viewer { id } }"}', form)).toMatchObject({ status: 400, code: 'BAD_USER_INPUT' });
+    expect(await post('{"query": "mutation { _service { sdl } }"}', form)).toMatchObject({ status: 400 });
+  });
+
+  it('refuses tokens that are not valid', async () => {
+    const now = Math.floor(Date.now() / 1_000);
+    const sign = (request: object) => signToken({ secret: SECRET, userId: 'alice', expiresAt: now + 60, ...request });
+    const [header = '', payload = ''] = (await sign({})).split('.');
+    const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload}.`;
+    for (const token of [
+      'x',
+      'a.b.c',
+      none,
+      `${header}.${payload}.`,
+      await sign({ secret: 'another-secret-that-is-also-long-enough' }),
+      await sign({ expiresAt: now - 60 }),
+      await sign({ userId: 'a b' }),
+      await sign({ tenant: '{x}' }),
+      'x'.repeat(LIMITS.tokenBytes + 1),
+    ]) {
+      expect(await post('{"query": "{ viewer { id } }"}', bearer(token))).toMatchObject({
+        status: 401,
+        code: 'UNAUTHENTICATED',
+      });
+    }
+    expect(await post('{"query": "{ viewer { id } }"}', bearer(await sign({ expiresAt: now - 10 })))).toMatchObject({
+      status: 200,
+      data: { viewer: { id: 'alice' } },
+    });
+  });
+
+  it.each([
+    ['no JSON', '{', 400, 'BAD_USER_INPUT'],
+    ['an empty body', '', 400, undefined],
+    ['a number', '1', 400, undefined],
+    ['null', 'null', 400, undefined],
+    ['a batch', '[{"query":"{ viewer { id } }"}]', 400, undefined],
+    ['no query', '{"operationName":"x"}', 400, undefined],
+    ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff, 0xfe]), 400, 'BAD_USER_INPUT'],
+    ['a prototype key', '{"query":"{ viewer { id } }","__proto__":{"x":1}}', 400, 'BAD_USER_INPUT'],
+    ['a syntax error', '{"query":"{ viewer { id }"}', 400, 'GRAPHQL_PARSE_FAILED'],
+    ['a field there is not', '{"query":"{ nonsense }"}', 400, 'GRAPHQL_VALIDATION_FAILED'],
+    ['too deep', JSON.stringify({ query: `{ viewer { ${'presence { user { '.repeat(6)} id ${'} }'.repeat(6)} } }` }), 400, 'QUERY_TOO_DEEP'],
+    ['20,000 braces', JSON.stringify({ query: '{ viewer '.repeat(20_000) }), 400, 'GRAPHQL_PARSE_FAILED'],
+    ['a subscription', '{"query":"subscription { messageReceived { id } }"}', 400, 'BAD_USER_INPUT'],
+    ['10 MB', JSON.stringify({ query: 'x'.repeat(10_000_000) }), 413, 'PAYLOAD_TOO_LARGE'],
+    ['a number out of range', '{"query":"query ($n: Int!) { viewer { conversations(first: $n) { id } } }","variables":{"n":3000000000}}', 400, 'BAD_USER_INPUT'],
+  ])('refuses %s', async (_, body, status, code) => {
+    const answer = await post(body, bearer(await service.token('alice')));
+    expect(answer.status).toBe(status);
+    if (code) expect(answer.code).toBe(code);
+    expect(answer.text).not.toMatch(/\bat .*\.ts|node_modules|stack/);
+  });
+
+  it('takes queries by GET with a preflight header, and never mutations', async () => {
+    const get = (query: string, headers: Record<string, string>) =>
+      fetch(`${service.url}/graphql?query=${encodeURIComponent(query)}`, { headers });
+    const authorization = `Bearer ${await service.token('alice')}`;
+    expect((await get('{ viewer { id } }', { authorization })).status).toBe(400);
+    const preflight = { authorization, 'apollo-require-preflight': '1' };
+    expect(await (await get('{ viewer { id } }', preflight)).json()).toEqual({ data: { viewer: { id: 'alice' } } });
+    expect((await get('mutation { setPresence(status: AWAY) { status } }', preflight)).status).toBe(405);
+  });
+
+  it('GATEWAY_SECRET closes _service and _entities to everyone else; production has no introspection', async () => {
+    const ask = async (query: string, headers: Record<string, string> = {}) =>
+      post(JSON.stringify({ query }), { ...bearer(await secret.token('alice')), ...headers }, secret);
+    expect((await ask('{ _service { sdl } }')).code).toBe('FORBIDDEN');
+    expect((await ask('{ _service { sdl } }', { 'router-authorization': 'a-secret-of-the-gatewax' })).code).toBe('FORBIDDEN');
+    expect((await ask('{ _service { sdl } }', { 'router-authorization': 'a-secret-of-the-gateway' })).code).toBeUndefined();
+    expect((await ask('{ _entities(representations: []) { __typename } }')).code).toBe('FORBIDDEN');
+    expect((await ask('{ __schema { queryType { name } } }')).code).toBe('GRAPHQL_VALIDATION_FAILED');
+    expect((await ask('{ viewer { id } }')).data).toEqual({ viewer: { id: 'alice' } });
+  });
+
+  it('says how it is: health, ready, detailed, metrics, info', async () => {
+    const get = async (path: string) => {
+      const response = await fetch(service.url + path);
+      return { status: response.status, text: await response.text() };
+    };
+    expect(await get('/health')).toEqual({ status: 200, text: '{"status":"ok"}' });
+    expect((await get('/health/ready')).status).toBe(200);
+    expect(JSON.parse((await get('/health/detailed')).text)).toMatchObject({
+      status: 'ok',
+      components: { engine: { status: 'up', kind: 'embedded', latencyMs: expect.any(Number), reason: null } },
+    });
+    const { text } = await get('/metrics');
+    expect(text).toMatch(/^realtime_errors_total\{code="UNAUTHENTICATED"\} \d+$/m);
+    expect(text).toContain('process_resident_memory_bytes');
+    const info = JSON.parse((await get('/info')).text);
+    expect(info).toMatchObject({ name: 'realtime-communication', engine: 'embedded', protocols: expect.any(Array) });
+    expect(JSON.stringify(info)).not.toContain(SECRET);
+    expect((await get('/nowhere')).status).toBe(404);
+  });
+
+  it('survives bytes that are not HTTP', async () => {
+    for (const bytes of ['\x16\x03\x01\x02\x00', 'GET / HTTP/1.1\n\n', 'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n']) {
+      const socket = connect(service.service.port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      socket.end(bytes);
+      await new Promise((resolve) => socket.once('close', resolve).resume());
+    }
+    expect((await fetch(`${service.url}/health`)).status).toBe(200);
+  });
+});
