@@ -73,7 +73,10 @@ export function unavailable(cause?: unknown, retryAfterMs = 1_000): ServiceError
 
 /** Ends the stream of a reader that fell too far behind: it resumes by position. */
 export function slowReader(): ServiceError {
-  return new ServiceError('SERVICE_UNAVAILABLE', 'The reader is too slow.', { isSlowReader: true, retryAfterMs: 1_000 });
+  return new ServiceError('SERVICE_UNAVAILABLE', 'The reader is too slow.', {
+    isSlowReader: true,
+    retryAfterMs: 1_000,
+  });
 }
 
 /** Close codes of our sockets: RFC 6455 section 7.4, graphql-transport-ws, and section 7 of the contract. */

@@ -53,7 +53,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const message = error instanceof ConfigError ? error.message : `The service cannot start: ${(error as Error).message}`;
+  const message =
+    error instanceof ConfigError ? error.message : `The service cannot start: ${(error as Error).message}`;
   process.stderr.write(`${message}\n`);
   process.exit(1);
 });

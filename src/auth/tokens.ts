@@ -96,7 +96,10 @@ export interface TokenRequest {
 export function signToken(request: TokenRequest): Promise<string> {
   const { secret, userId, tenant, tenantClaim = 'tenant_id', scope, issuer, audience, expiresAt } = request;
   const claims = { ...(tenant ? { [tenantClaim]: tenant } : {}), ...(scope ? { scope } : {}) };
-  const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setSubject(userId).setExpirationTime(expiresAt);
+  const token = new SignJWT(claims)
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(userId)
+    .setExpirationTime(expiresAt);
   if (issuer) token.setIssuer(issuer);
   if (audience) token.setAudience(audience);
   return token.setIssuedAt().sign(createSecretKey(Buffer.from(secret)));

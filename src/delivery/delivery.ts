@@ -60,8 +60,7 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log): Delivery
     messageUpdated: (viewer, ids, after) =>
       open(viewer, ids, after, { message: (change, message) => (change === 'SENT' ? null : message) }),
 
-    conversationUpdated: (viewer, ids) =>
-      open(viewer, ids, NOWHERE, { conversation: (conversation) => conversation }),
+    conversationUpdated: (viewer, ids) => open(viewer, ids, NOWHERE, { conversation: (conversation) => conversation }),
 
     typingIndicator: (viewer, ids) =>
       open(viewer, ids, NOWHERE, { typing: (typing) => (typing.userId === viewer.userId ? null : typing) }),

@@ -61,12 +61,7 @@ export class Replay {
   }
 
   async #read(): Promise<readonly LogEntry[]> {
-    const page = await this.#engine.readLog(
-      this.#channel.tenant,
-      this.#channel.id,
-      this.#cursor,
-      LIMITS.logPage,
-    );
+    const page = await this.#engine.readLog(this.#channel.tenant, this.#channel.id, this.#cursor, LIMITS.logPage);
     if (page.outcome === 'not-found') throw notFound('conversation');
     if (page.outcome === 'expired') throw positionExpired(page.reason);
     return page.entries;

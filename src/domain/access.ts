@@ -21,11 +21,7 @@ export interface Seen {
 }
 
 /** What the viewer may see of these conversations, in the order asked; null for absent and forbidden alike. */
-export async function see(
-  engine: Engine,
-  viewer: Viewer,
-  ids: readonly ConversationId[],
-): Promise<(Seen | null)[]> {
+export async function see(engine: Engine, viewer: Viewer, ids: readonly ConversationId[]): Promise<(Seen | null)[]> {
   const [conversations, memberships] = await Promise.all([
     engine.readConversations(viewer.tenant, ids),
     engine.readMemberships(
@@ -55,12 +51,7 @@ export function rankOf({ membership }: Seen, viewer: Viewer): number {
 }
 
 /** @throws {ServiceError} NOT_FOUND when not seen, FORBIDDEN below the role. */
-export async function requireRole(
-  engine: Engine,
-  viewer: Viewer,
-  id: ConversationId,
-  role: MemberRole,
-): Promise<Seen> {
+export async function requireRole(engine: Engine, viewer: Viewer, id: ConversationId, role: MemberRole): Promise<Seen> {
   const seen = await requireSeen(engine, viewer, id);
   if (rankOf(seen, viewer) < RANKS[role]) {
     throw new ServiceError('FORBIDDEN', `Only a member who is ${role} or above may do this.`);

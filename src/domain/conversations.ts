@@ -195,7 +195,8 @@ export function createConversations(engine: Engine): Conversations {
       }
       const conversationId =
         optional(id, (value) => identifier<ConversationId>(value, 'id')) ?? (randomUUID() as string as ConversationId);
-      if (conversationId.startsWith(DIRECT_PREFIX)) throw badInput(`id: ids that begin with ${DIRECT_PREFIX} are kept.`);
+      if (conversationId.startsWith(DIRECT_PREFIX))
+        throw badInput(`id: ids that begin with ${DIRECT_PREFIX} are kept.`);
       const cleanName = conversationName(name);
       await refuseFull(viewer, [viewer.userId, ...others]);
       const { outcome, conversation } = await engine.createConversation(viewer.tenant, {

@@ -38,7 +38,12 @@ function decodePosition(value: string): ConversationPosition {
   const parts = decode(value);
   if (Array.isArray(parts) && parts.length === 3) {
     const [conversationId, epoch, place] = parts as unknown[];
-    if (typeof conversationId === 'string' && isIdentifier(conversationId) && typeof epoch === 'string' && isNatural(place)) {
+    if (
+      typeof conversationId === 'string' &&
+      isIdentifier(conversationId) &&
+      typeof epoch === 'string' &&
+      isNatural(place)
+    ) {
       return { conversationId: conversationId as ConversationId, epoch, place };
     }
   }

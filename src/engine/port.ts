@@ -184,12 +184,7 @@ export interface PresenceStore {
 
 export interface TypingStore {
   /** Starts, renews or stops typing; null when the user is not a member. */
-  setTyping(
-    tenant: TenantId,
-    id: ConversationId,
-    userId: UserId,
-    isTyping: boolean,
-  ): Promise<TypingRecord | null>;
+  setTyping(tenant: TenantId, id: ConversationId, userId: UserId, isTyping: boolean): Promise<TypingRecord | null>;
   /** Who types now, per conversation, in the order asked. */
   readTyping(tenant: TenantId, ids: readonly ConversationId[]): Promise<TypingRecord[][]>;
 }

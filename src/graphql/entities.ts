@@ -10,10 +10,17 @@ export function referenceId<Id extends string>(reference: { readonly id: unknown
   return identifier<Id>(reference.id as string, 'representations: id');
 }
 
-/** @throws {ServiceError} BAD_USER_INPUT over the cap. */
+const ENTITIES = new Set(['Conversation', 'Message', 'User']);
+
+/** @throws {ServiceError} BAD_USER_INPUT over the cap, or for a type that is no entity of ours. */
 export function checkRepresentations({ representations }: { readonly representations?: unknown }): void {
-  if (Array.isArray(representations) && representations.length > LIMITS.representations) {
+  if (!Array.isArray(representations)) return;
+  if (representations.length > LIMITS.representations) {
     throw badInput(`representations: at most ${LIMITS.representations}.`);
+  }
+  for (const representation of representations as { readonly __typename?: unknown }[]) {
+    if (!ENTITIES.has(String(representation?.__typename)))
+      throw badInput('representations: no entity of this subgraph.');
   }
 }
 

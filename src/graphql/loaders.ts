@@ -1,5 +1,6 @@
 /** Batches the reads of one execution: many objects of one type cost one read of the engine. */
 import DataLoader from 'dataloader';
+import type { Domain } from '../domain/domain.ts';
 import { ServiceError } from '../errors.ts';
 import type {
   ConversationId,
@@ -8,9 +9,17 @@ import type {
   MessageId,
   MessageRecord,
   PresenceRecord,
+  TenantId,
   UserId,
+  Viewer,
 } from '../model.ts';
-import type { Context } from './context.ts';
+
+/** Whose reads are batched. */
+export interface LoadersOwner {
+  readonly domain: Domain;
+  readonly tenant: TenantId;
+  readonly viewer: Viewer;
+}
 
 export interface Loaders {
   /** Conversations the viewer may see; null for absent and forbidden alike. */
@@ -35,11 +44,18 @@ async function each<Key, Value>(
     return [...(await load(keys))];
   } catch (error) {
     if (!(error instanceof ServiceError) || error.code !== 'BAD_USER_INPUT' || keys.length === 1) throw error;
-    return Promise.all(keys.map((key) => load([key]).then(([value]) => value as Value, (fault: Error) => fault)));
+    return Promise.all(
+      keys.map((key) =>
+        load([key]).then(
+          ([value]) => value as Value,
+          (fault: Error) => fault,
+        ),
+      ),
+    );
   }
 }
 
-export function createLoaders(context: Context): Loaders {
+export function createLoaders(context: LoadersOwner): Loaders {
   const { domain } = context;
   return {
     visibleConversation: new DataLoader((ids) =>

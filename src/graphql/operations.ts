@@ -2,12 +2,12 @@
 import {
   type DocumentNode,
   GraphQLError,
+  type GraphQLSchema,
   getOperationAST,
   Kind,
   NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
   parse,
-  type GraphQLSchema,
   specifiedRules,
   type ValidationContext,
   type ValidationRule,
@@ -54,8 +54,7 @@ export function isOpenOperation(operation: OperationDefinitionNode, isProduction
     operation.selectionSet.selections.every(
       (selection) =>
         selection.kind === Kind.FIELD &&
-        (OPEN_FIELDS.has(selection.name.value) ||
-          (!isProduction && OPEN_IN_DEVELOPMENT.has(selection.name.value))),
+        (OPEN_FIELDS.has(selection.name.value) || (!isProduction && OPEN_IN_DEVELOPMENT.has(selection.name.value))),
     )
   );
 }

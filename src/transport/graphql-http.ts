@@ -53,7 +53,8 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   app.post('/graphql', async (request, reply) => {
     if (isJson(request)) return answer(request, reply);
     // The one request that needs no content type: `curl -d '{"query": "{ _service { sdl } }"}'`.
-    if (!isSdlRequest(request.body)) throw new ServiceError('BAD_USER_INPUT', 'The content type must be application/json.');
+    if (!isSdlRequest(request.body))
+      throw new ServiceError('BAD_USER_INPUT', 'The content type must be application/json.');
     request.headers['content-type'] = 'application/json';
     return answer(request, reply);
   });
@@ -112,4 +113,3 @@ function isSdlRequest(body: unknown): boolean {
     return false;
   }
 }
-

@@ -208,4 +208,3 @@ async function within<Value>(clock: Clock, work: Promise<Value>): Promise<Value 
     cancel();
   }
 }
-

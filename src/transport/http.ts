@@ -48,7 +48,9 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     const status = known?.code === 'BAD_USER_INPUT' ? 400 : ERROR_CODES[code].status;
     return reply.code(status).send({ errors: [formatted] });
   });
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ errors: [{ message: 'There is nothing here.' }] }));
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ errors: [{ message: 'There is nothing here.' }] }),
+  );
 
   app.get('/health', async () => ({ status: 'ok' }));
   app.get('/health/ready', async (_request, reply) => {

@@ -128,7 +128,9 @@ export function describeConversations(open: OpenWorld): void {
       });
       expect(await engine.addMembers(tenant, id, [dave], 'MEMBER')).toMatchObject({ outcome: 'unchanged' });
       await eventually(() =>
-        expect(told.heard).toEqual([expect.objectContaining({ type: 'membership', conversationId: id, isMember: true })]),
+        expect(told.heard).toEqual([
+          expect.objectContaining({ type: 'membership', conversationId: id, isMember: true }),
+        ]),
       );
       expect(await engine.listConversationIds(tenant, dave)).toEqual([id]);
       await told.listening.close();

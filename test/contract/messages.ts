@@ -70,7 +70,11 @@ export function describeMessages(open: OpenWorld): void {
         first,
       ]);
       const [conversation] = await other.readConversations(tenant, [id]);
-      expect(conversation).toMatchObject({ lastSequence: 2, lastActivityAt: second.timestamp, position: second.position });
+      expect(conversation).toMatchObject({
+        lastSequence: 2,
+        lastActivityAt: second.timestamp,
+        position: second.position,
+      });
       await listening.close();
     });
 
@@ -78,7 +82,9 @@ export function describeMessages(open: OpenWorld): void {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       expect(await engine.appendMessage(tenant, text(id, bob, 'x'))).toEqual({ outcome: 'not-member' });
-      expect(await engine.appendMessage(tenant, text(newConversationId(), bob, 'x'))).toEqual({ outcome: 'not-member' });
+      expect(await engine.appendMessage(tenant, text(newConversationId(), bob, 'x'))).toEqual({
+        outcome: 'not-member',
+      });
       expect((await send(id, alice, 'first')).sequence).toBe(1);
     });
 
@@ -156,7 +162,9 @@ export function describeMessages(open: OpenWorld): void {
         },
       });
       await engine.removeReaction(tenant, messageId, alice, '🎉');
-      expect(await engine.removeReaction(tenant, messageId, alice, ':+1:')).toMatchObject({ message: { reactions: [] } });
+      expect(await engine.removeReaction(tenant, messageId, alice, ':+1:')).toMatchObject({
+        message: { reactions: [] },
+      });
       expect(await engine.removeReaction(tenant, messageId, alice, ':+1:')).toMatchObject({ outcome: 'unchanged' });
       await engine.addReaction(tenant, messageId, alice, ':+1:');
       const deleted = await engine.deleteMessage(tenant, messageId);
@@ -169,7 +177,9 @@ export function describeMessages(open: OpenWorld): void {
       expect(await engine.editMessage(tenant, messageId, 'again', null)).toEqual({ outcome: 'deleted' });
       expect(await engine.addReaction(tenant, messageId, bob, '🎉')).toEqual({ outcome: 'deleted' });
       await eventually(() => expect(heard).toHaveLength(10));
-      expect(heard.map((each) => (each.type === 'message' ? [each.change, each.message.position.place] : null))).toEqual([
+      expect(
+        heard.map((each) => (each.type === 'message' ? [each.change, each.message.position.place] : null)),
+      ).toEqual([
         ['SENT', 1],
         ['EDITED', 2],
         ...[3, 4, 5, 6, 7, 8, 9].map((place) => ['REACTED', place]),
@@ -272,8 +282,7 @@ export function describeMessages(open: OpenWorld): void {
       }
       const kept = await engine.listMessages(tenant, id, 1, 25);
       expect(kept.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 10 }, (_, index) => index + 16));
-      const read = (index: number) =>
-        engine.readLog(tenant, id, sent[index]?.position ?? { epoch: '', place: 0 }, 100);
+      const read = (index: number) => engine.readLog(tenant, id, sent[index]?.position ?? { epoch: '', place: 0 }, 100);
       expect(await read(13)).toEqual({ outcome: 'expired', reason: 'RETENTION' });
       const page = await read(14);
       expect(page.outcome === 'read' && page.entries.map(({ message }) => message?.sequence)).toEqual(

@@ -11,7 +11,10 @@ export function describePresence(open: OpenWorld): void {
     });
     afterAll(() => world.close());
 
-    const someone = () => userId(`user-${(count += 1)}`);
+    const someone = () => {
+      count += 1;
+      return userId(`user-${count}`);
+    };
     const connect = (engine: Engine, who: ReturnType<typeof someone>, connection: string, device: string | null) =>
       engine.connect(tenant, who, {
         connectionId: connectionId(`${who}-${connection}`),

@@ -64,7 +64,10 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
     let isPouring = true;
     let last = 0;
     const pour = (async () => {
-      while (isPouring) await send(alice, id, String((last += 1)));
+      while (isPouring) {
+        last += 1;
+        await send(alice, id, String(last));
+      }
     })();
     const resumed = [];
     for (let n = 0; n < 10; n += 1) {
@@ -88,7 +91,10 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
     const [, , place] = JSON.parse(Buffer.from(position, 'base64url').toString()) as [string, string, number];
     const forged = (epoch: string, at: number): string =>
       Buffer.from(JSON.stringify([one, epoch, at])).toString('base64url');
-    const refused = await bob.subscribe(RECEIVED, { ids: [one, two], after: [forged('elsewhere', place), other.position] });
+    const refused = await bob.subscribe(RECEIVED, {
+      ids: [one, two],
+      after: [forged('elsewhere', place), other.position],
+    });
     await eventually(() => expect(refused.isOver).toBe(true));
     expect(refused.errors).toMatchObject([{ extensions: { code: 'POSITION_EXPIRED', reason: 'EPOCH' } }]);
     expect(refused.events).toEqual([]);
@@ -166,7 +172,10 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
     expect((await updates.next()).conversationUpdated).toMatchObject({ memberCount: 3 });
     await send(alice, id, 'x');
     await ok(bob.query(`mutation { markRead(conversationId: "${id}", sequence: 1) { id } }`));
-    expect((await updates.next()).conversationUpdated.readReceipts).toContainEqual({ user: { id: 'bob' }, sequence: 1 });
+    expect((await updates.next()).conversationUpdated.readReceipts).toContainEqual({
+      user: { id: 'bob' },
+      sequence: 1,
+    });
   });
 
   it('typingIndicator: starts, stops, ends by itself, without the caller’s own', async () => {

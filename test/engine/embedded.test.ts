@@ -34,7 +34,10 @@ describe('embedded engine', () => {
       const first = await before.appendMessage(tenant, text(id, alice, 'one', 'k'));
       await before.close();
       const after = openIn(dir);
-      expect(await after.appendMessage(tenant, text(id, alice, 'again', 'k'))).toEqual({ ...first, outcome: 'duplicate' });
+      expect(await after.appendMessage(tenant, text(id, alice, 'again', 'k'))).toEqual({
+        ...first,
+        outcome: 'duplicate',
+      });
       const second = await after.appendMessage(tenant, text(id, alice, 'two'));
       if (!('message' in first) || !('message' in second)) throw new Error('not appended');
       const page = await after.readLog(tenant, id, first.message.position, 10);

@@ -88,7 +88,8 @@ describe('Redis engine', () => {
     const { heard, interruptions, listening } = await record(world.engine, { kind: 'conversation', tenant, id });
     const [channel] = (await admin.call('PUBSUB', 'SHARDCHANNELS')) as string[];
     const before = interruptions();
-    for (const poison of ['garbage', '{', '{"type":"message"}', 'null', '[]']) await admin.spublish(channel ?? '', poison);
+    for (const poison of ['garbage', '{', '{"type":"message"}', 'null', '[]'])
+      await admin.spublish(channel ?? '', poison);
     await eventually(() => expect(interruptions() - before).toBe(5));
     expect(heard).toEqual([]);
     await listening.close();

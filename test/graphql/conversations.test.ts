@@ -1,4 +1,4 @@
-import { startTestService, type TestService, newId, type Data } from '../support/service.ts';
+import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 
 describe('conversations over GraphQL', () => {
   let service: TestService;
@@ -67,7 +67,9 @@ describe('conversations over GraphQL', () => {
     const { id } = all[0]?.data.openDirectConversation ?? {};
     expect((await create('mallory', { id })).code).toBe('BAD_USER_INPUT');
     expect((await service.query('x1', `mutation { leaveConversation(id: "${id}") { id } }`)).code).toBe('FORBIDDEN');
-    expect((await service.query('x1', `mutation { addMembers(id: "${id}", userIds: ["x3"]) { id } }`)).code).toBe('FORBIDDEN');
+    expect((await service.query('x1', `mutation { addMembers(id: "${id}", userIds: ["x3"]) { id } }`)).code).toBe(
+      'FORBIDDEN',
+    );
     const again = await create('x1', { kind: 'DIRECT', memberIds: ['x2'] });
     expect(again.data.createConversation.id).toBe(id);
   });
@@ -76,7 +78,12 @@ describe('conversations over GraphQL', () => {
     const id = await group('alice');
     const { id: messageId } = await send('alice', id, 'secret');
     const look = (user: string, claims = {}) =>
-      service.query(user, `query { conversation(id: "${id}") { id } message(id: "${messageId}") { content } }`, {}, claims);
+      service.query(
+        user,
+        `query { conversation(id: "${id}") { id } message(id: "${messageId}") { content } }`,
+        {},
+        claims,
+      );
     expect((await look('alice')).data).toMatchObject({ conversation: { id }, message: { content: 'secret' } });
     for (const answer of [await look('mallory'), await look('alice', { tenant: 'other' })]) {
       expect(answer).toMatchObject({ data: { conversation: null, message: null } });
@@ -103,7 +110,10 @@ describe('conversations over GraphQL', () => {
       const code = (await service.query('mallory', `mutation { ${mutation} }`)).code;
       const unknown = mutation.replaceAll(id, 'unknown').replaceAll(messageId, 'unknown');
       expect([mutation, code]).toEqual([mutation, 'NOT_FOUND']);
-      expect([unknown, (await service.query('mallory', `mutation { ${unknown} }`)).code]).toEqual([unknown, 'NOT_FOUND']);
+      expect([unknown, (await service.query('mallory', `mutation { ${unknown} }`)).code]).toEqual([
+        unknown,
+        'NOT_FOUND',
+      ]);
     }
   });
 
@@ -144,10 +154,14 @@ describe('conversations over GraphQL', () => {
     await send('alice', id, '1');
     await send('alice', id, '2');
     const unread = async (user: string) =>
-      (await service.query(user, `{ conversation(id: "${id}") { unreadMessageCount } }`)).data.conversation.unreadMessageCount;
+      (await service.query(user, `{ conversation(id: "${id}") { unreadMessageCount } }`)).data.conversation
+        .unreadMessageCount;
     expect([await unread('alice'), await unread('bob')]).toEqual([0, 2]);
     const mark = (sequence: number) =>
-      service.query('bob', `mutation { markRead(conversationId: "${id}", sequence: ${sequence}) { unreadMessageCount } }`);
+      service.query(
+        'bob',
+        `mutation { markRead(conversationId: "${id}", sequence: ${sequence}) { unreadMessageCount } }`,
+      );
     expect((await mark(1)).data.markRead.unreadMessageCount).toBe(1);
     expect((await mark(0)).data.markRead.unreadMessageCount).toBe(1);
     expect((await mark(3)).code).toBe('BAD_USER_INPUT');
@@ -183,9 +197,17 @@ describe('conversations over GraphQL', () => {
     const mixed = await service.query(
       'mallory',
       `query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { id conversations { id } } } }`,
-      { r: [{ __typename: 'User', id: 'lister' }, { __typename: 'User', id: 'mallory' }] },
+      {
+        r: [
+          { __typename: 'User', id: 'lister' },
+          { __typename: 'User', id: 'mallory' },
+        ],
+      },
     );
-    expect(mixed).toMatchObject({ code: 'FORBIDDEN', data: { _entities: [null, { id: 'mallory', conversations: [] }] } });
+    expect(mixed).toMatchObject({
+      code: 'FORBIDDEN',
+      data: { _entities: [null, { id: 'mallory', conversations: [] }] },
+    });
   });
 
   it('pages members by cursor and refuses cursors of other lists', async () => {

@@ -22,7 +22,12 @@ describe('messages over GraphQL', () => {
 
   it('sends with everything a message has', async () => {
     const first = (await send('alice', { content: 'café\u0301' })).data.sendMessage;
-    expect(first).toMatchObject({ content: 'caf\u00e9\u0301', senderId: 'alice', conversation: { id: group }, payload: null });
+    expect(first).toMatchObject({
+      content: 'caf\u00e9\u0301',
+      senderId: 'alice',
+      conversation: { id: group },
+      payload: null,
+    });
     const { data } = await send('bob', {
       payload: { kind: 'poll', options: [1, 'two', null] },
       replyToId: first.id,
@@ -53,11 +58,16 @@ describe('messages over GraphQL', () => {
   it('only the sender edits; the sender and moderators delete; deleted stays deleted', async () => {
     const { id } = (await send('bob', { content: 'draft' })).data.sendMessage;
     const edit = (user: string, content: string) =>
-      service.query(user, `mutation ($c: String) { editMessage(id: "${id}", content: $c) { ${FIELDS} } }`, { c: content });
+      service.query(user, `mutation ($c: String) { editMessage(id: "${id}", content: $c) { ${FIELDS} } }`, {
+        c: content,
+      });
     const remove = (user: string) => service.query(user, `mutation { deleteMessage(id: "${id}") { ${FIELDS} } }`);
     expect((await edit('alice', 'x')).code).toBe('FORBIDDEN');
     expect((await edit('bob', '')).code).toBe('BAD_USER_INPUT');
-    expect((await edit('bob', 'final')).data.editMessage).toMatchObject({ content: 'final', editedAt: expect.any(String) });
+    expect((await edit('bob', 'final')).data.editMessage).toMatchObject({
+      content: 'final',
+      editedAt: expect.any(String),
+    });
     const deleted = (await remove('alice')).data.deleteMessage;
     expect(deleted).toMatchObject({ content: '', payload: null, deletedAt: expect.any(String) });
     expect((await remove('bob')).data.deleteMessage).toEqual(deleted);
@@ -111,10 +121,19 @@ describe('messages over GraphQL', () => {
     expect(contents(last)).toBe('567');
     expect(last.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true });
     expect(contents(await page(`(last: 3, before: "${last.pageInfo.startCursor}")`))).toBe('234');
-    expect(contents(await page(`(first: 2, after: "${first.edges[0].cursor}", before: "${last.edges[0].cursor}")`))).toBe('23');
+    expect(
+      contents(await page(`(first: 2, after: "${first.edges[0].cursor}", before: "${last.edges[0].cursor}")`)),
+    ).toBe('23');
     expect(contents(await page(''))).toBe('1234567');
     expect(await page('(first: 0)')).toMatchObject({ edges: [], pageInfo: { startCursor: null, endCursor: null } });
-    for (const args of ['(first: -1)', '(last: -1)', '(first: 1001)', '(first: 1, last: 1)', '(after: "x")', '(before: "")']) {
+    for (const args of [
+      '(first: -1)',
+      '(last: -1)',
+      '(first: 1001)',
+      '(first: 1, last: 1)',
+      '(after: "x")',
+      '(before: "")',
+    ]) {
       expect([args, await page(args)]).toEqual([args, 'BAD_USER_INPUT']);
     }
     const members = `{ conversation(id: "${id}") { members { pageInfo { endCursor } } } }`;
@@ -168,7 +187,10 @@ describe('messages over GraphQL', () => {
     const { data } = await service.query('bob', `{ conversation(id: "${group}") { typingUsers { id } } }`);
     expect(data.conversation.typingUsers).toEqual([{ id: 'alice' }]);
     const user = `shy-${newId()}`;
-    const set = await service.query(user, 'mutation { setPresence(status: AWAY, statusText: "brb") { status statusText devices { deviceId } } }');
+    const set = await service.query(
+      user,
+      'mutation { setPresence(status: AWAY, statusText: "brb") { status statusText devices { deviceId } } }',
+    );
     expect(set.data.setPresence).toEqual({ status: 'AWAY', statusText: 'brb', devices: [] });
     const read = await service.query('bob', `{ presence(userIds: ["${user}", "never", "${user}"]) { userId status } }`);
     expect(read.data.presence).toEqual([
@@ -181,7 +203,11 @@ describe('messages over GraphQL', () => {
       { status: 'OFFLINE' },
     ]);
     const tooLong = { s: 'x'.repeat(201) };
-    const refused = await service.query(user, 'mutation ($s: String) { setPresence(status: AWAY, statusText: $s) { status } }', tooLong);
+    const refused = await service.query(
+      user,
+      'mutation ($s: String) { setPresence(status: AWAY, statusText: $s) { status } }',
+      tooLong,
+    );
     expect(refused.code).toBe('BAD_USER_INPUT');
   });
 });

@@ -105,7 +105,8 @@ function listen(client: Client, request: SubscribePayload): TestSubscription {
   });
   const count = (total: number): Promise<Data[]> =>
     eventually(() => {
-      if (events.length < total) throw new Error(`${events.length} of ${total} events, errors ${JSON.stringify(errors)}`);
+      if (events.length < total)
+        throw new Error(`${events.length} of ${total} events, errors ${JSON.stringify(errors)}`);
       return events;
     });
   return {

@@ -1,6 +1,7 @@
 /** A port nobody listens on now. */
-import { createServer } from 'node:net';
+
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 
 export async function freePort(): Promise<number> {
   const server = createServer();

@@ -10,6 +10,8 @@ export interface Nodes {
   /** Where the watching user is connected; the same as `here` on one node. */
   readonly there: TestService;
   readonly clock: TestClock;
+  /** Empty without Redis. */
+  readonly redisUrl: string;
   close(): Promise<void>;
 }
 
@@ -21,7 +23,7 @@ export async function startNodes(setting: Setting, env: Record<string, string> =
   const clock = new TestClock();
   if (setting === 'embedded') {
     const only = await startTestService({ env, clock });
-    return { here: only, there: only, clock, close: () => only.close() };
+    return { here: only, there: only, clock, redisUrl: '', close: () => only.close() };
   }
   const redis: RedisServer = await startRedisServer();
   const shared = { ...env, REDIS_URL: redis.url, REDIS_PREFIX: `test-${randomUUID().slice(0, 8)}` };
@@ -31,6 +33,7 @@ export async function startNodes(setting: Setting, env: Record<string, string> =
     here,
     there,
     clock,
+    redisUrl: redis.url,
     async close() {
       await here.close();
       await there.close();

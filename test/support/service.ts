@@ -47,7 +47,10 @@ export interface TestServiceOptions {
 const HOUR_S = 3_600;
 
 /** Nodes with the same `REDIS_URL` and `REDIS_PREFIX` are one service. */
-export async function startTestService({ env = {}, clock = new TestClock() }: TestServiceOptions = {}): Promise<TestService> {
+export async function startTestService({
+  env = {},
+  clock = new TestClock(),
+}: TestServiceOptions = {}): Promise<TestService> {
   const config = readConfig({
     HOST: '127.0.0.1',
     PORT: '0',
@@ -60,7 +63,13 @@ export async function startTestService({ env = {}, clock = new TestClock() }: Te
   const url = `http://127.0.0.1:${service.port}`;
   const wsUrl = `ws://127.0.0.1:${service.port}/graphql`;
   const token = (userId: string, { tenant, scope, expiresAt }: TokenClaims = {}): Promise<string> =>
-    signToken({ secret: SECRET, userId, tenant, scope, expiresAt: expiresAt ?? Math.floor(clock.now() / 1_000) + HOUR_S });
+    signToken({
+      secret: SECRET,
+      userId,
+      tenant,
+      scope,
+      expiresAt: expiresAt ?? Math.floor(clock.now() / 1_000) + HOUR_S,
+    });
   return {
     service,
     clock,

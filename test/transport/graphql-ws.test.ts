@@ -91,7 +91,10 @@ describe('WS /graphql', () => {
       ['authorization', (token: string) => ({ authorization: `Bearer ${token}` })],
       ['Authorization', (token: string) => ({ Authorization: `bearer ${token}` })],
       ['headers.authorization', (token: string) => ({ headers: { authorization: token } })],
-      ['connectionParams.token, as Apollo Router does', (token: string) => ({ connectionParams: { token: `Bearer ${token}` } })],
+      [
+        'connectionParams.token, as Apollo Router does',
+        (token: string) => ({ connectionParams: { token: `Bearer ${token}` } }),
+      ],
     ])('finds the token in %s', async (_, payload) => {
       const raw = await open();
       raw.send({ type: 'connection_init', payload: payload(await service.token('alice')) });
@@ -150,8 +153,16 @@ describe('WS /graphql', () => {
     it.each([
       ['a syntax error', { query: '{' }, 'GRAPHQL_PARSE_FAILED'],
       ['an invalid document', { query: '{ nonsense }' }, 'GRAPHQL_VALIDATION_FAILED'],
-      ['two operations and no name', { query: 'query A { __typename } query B { __typename }' }, 'OPERATION_RESOLUTION_FAILURE'],
-      ['two root fields', { query: 'subscription { messageReceived { id } messageUpdated { id } }' }, 'GRAPHQL_VALIDATION_FAILED'],
+      [
+        'two operations and no name',
+        { query: 'query A { __typename } query B { __typename }' },
+        'OPERATION_RESOLUTION_FAILURE',
+      ],
+      [
+        'two root fields',
+        { query: 'subscription { messageReceived { id } messageUpdated { id } }' },
+        'GRAPHQL_VALIDATION_FAILED',
+      ],
       ['20,000 braces', { query: '{ x '.repeat(8_000) }, 'GRAPHQL_PARSE_FAILED'],
     ])('answers %s with an error; the socket goes on', async (_, payload, code) => {
       const raw = await ready();
@@ -177,7 +188,10 @@ describe('WS /graphql', () => {
     it('carries 100 subscriptions and no more', async () => {
       const client = await service.connect('alice');
       for (let n = 0; n < LIMITS.subscriptionsPerSocket; n += 1) {
-        client.client.subscribe({ query: 'subscription { messageReceived { id } }' }, { next() {}, error() {}, complete() {} });
+        client.client.subscribe(
+          { query: 'subscription { messageReceived { id } }' },
+          { next() {}, error() {}, complete() {} },
+        );
       }
       const over = await client.subscribe('subscription { messageReceived { id } }');
       expect(over.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
@@ -270,7 +284,9 @@ describe('WS /graphql', () => {
     it('G10: closes 1013 who does not read; the others hear everything', async () => {
       const group = newId();
       const writer = await service.connect('alice');
-      await writer.query(`mutation { createConversation(input: { id: "${group}", memberIds: ["bob", "slow"] }) { id } }`);
+      await writer.query(
+        `mutation { createConversation(input: { id: "${group}", memberIds: ["bob", "slow"] }) { id } }`,
+      );
       const RECEIVED = `subscription { messageReceived(conversationIds: ["${group}"]) { sequence content } }`;
       const good = await service.connect('bob');
       const heard = await good.subscribe(RECEIVED);
@@ -301,7 +317,8 @@ describe('WS /graphql', () => {
         Array.from({ length: 20 }, async () => connectClient(own.wsUrl, await own.token('alice'))),
       );
       await own.close();
-      for (const { closes } of clients) await eventually(() => expect(closes).toMatchObject([{ code: CLOSE_CODES.SERVICE_RESTART }]));
+      for (const { closes } of clients)
+        await eventually(() => expect(closes).toMatchObject([{ code: CLOSE_CODES.SERVICE_RESTART }]));
       await expect(fetch(`${own.url}/health`)).rejects.toThrow();
     });
   });

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
+import { signToken } from '../../src/auth/tokens.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
-import { signToken } from '../../src/auth/tokens.ts';
 
 describe('HTTP', () => {
   let service: TestService;
@@ -33,9 +33,14 @@ describe('HTTP', () => {
   });
 
   it('asks for a token for everything else, and for a content type', async () => {
-    expect(await post('{"query": "{ viewer { id } }"}', JSON_TYPE)).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' });
+    expect(await post('{"query": "{ viewer { id } }"}', JSON_TYPE)).toMatchObject({
+      status: 401,
+      code: 'UNAUTHENTICATED',
+    });
     expect(await post('{"query": "{ _service { sdl } viewer { id } }"}', JSON_TYPE)).toMatchObject({ status: 401 });
-    expect(await post('{"query": "{ ...x } fragment x on Query { viewer { id } }"}', JSON_TYPE)).toMatchObject({ status: 401 });
+    expect(await post('{"query": "{ ...x } fragment x on Query { viewer { id } }"}', JSON_TYPE)).toMatchObject({
+      status: 401,
+    });
     expect(await post('{"query": "{ __schema { queryType { name } } }"}', JSON_TYPE)).toMatchObject({ status: 200 });
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     expect(await post('{"query": "{ viewer { id } }"}', form)).toMatchObject({ status: 400, code: 'BAD_USER_INPUT' });
@@ -80,11 +85,21 @@ describe('HTTP', () => {
     ['a prototype key', '{"query":"{ viewer { id } }","__proto__":{"x":1}}', 400, 'BAD_USER_INPUT'],
     ['a syntax error', '{"query":"{ viewer { id }"}', 400, 'GRAPHQL_PARSE_FAILED'],
     ['a field there is not', '{"query":"{ nonsense }"}', 400, 'GRAPHQL_VALIDATION_FAILED'],
-    ['too deep', JSON.stringify({ query: `{ viewer { ${'presence { user { '.repeat(6)} id ${'} }'.repeat(6)} } }` }), 400, 'QUERY_TOO_DEEP'],
+    [
+      'too deep',
+      JSON.stringify({ query: `{ viewer { ${'presence { user { '.repeat(6)} id ${'} }'.repeat(6)} } }` }),
+      400,
+      'QUERY_TOO_DEEP',
+    ],
     ['20,000 braces', JSON.stringify({ query: '{ viewer '.repeat(20_000) }), 400, 'GRAPHQL_PARSE_FAILED'],
     ['a subscription', '{"query":"subscription { messageReceived { id } }"}', 400, 'BAD_USER_INPUT'],
     ['10 MB', JSON.stringify({ query: 'x'.repeat(10_000_000) }), 413, 'PAYLOAD_TOO_LARGE'],
-    ['a number out of range', '{"query":"query ($n: Int!) { viewer { conversations(first: $n) { id } } }","variables":{"n":3000000000}}', 400, 'BAD_USER_INPUT'],
+    [
+      'a number out of range',
+      '{"query":"query ($n: Int!) { viewer { conversations(first: $n) { id } } }","variables":{"n":3000000000}}',
+      400,
+      'BAD_USER_INPUT',
+    ],
   ])('refuses %s', async (_, body, status, code) => {
     const answer = await post(body, bearer(await service.token('alice')));
     expect(answer.status).toBe(status);
@@ -106,8 +121,12 @@ describe('HTTP', () => {
     const ask = async (query: string, headers: Record<string, string> = {}) =>
       post(JSON.stringify({ query }), { ...bearer(await secret.token('alice')), ...headers }, secret);
     expect((await ask('{ _service { sdl } }')).code).toBe('FORBIDDEN');
-    expect((await ask('{ _service { sdl } }', { 'router-authorization': 'a-secret-of-the-gatewax' })).code).toBe('FORBIDDEN');
-    expect((await ask('{ _service { sdl } }', { 'router-authorization': 'a-secret-of-the-gateway' })).code).toBeUndefined();
+    expect((await ask('{ _service { sdl } }', { 'router-authorization': 'a-secret-of-the-gatewax' })).code).toBe(
+      'FORBIDDEN',
+    );
+    expect(
+      (await ask('{ _service { sdl } }', { 'router-authorization': 'a-secret-of-the-gateway' })).code,
+    ).toBeUndefined();
     expect((await ask('{ _entities(representations: []) { __typename } }')).code).toBe('FORBIDDEN');
     expect((await ask('{ __schema { queryType { name } } }')).code).toBe('GRAPHQL_VALIDATION_FAILED');
     expect((await ask('{ viewer { id } }')).data).toEqual({ viewer: { id: 'alice' } });
@@ -134,7 +153,11 @@ describe('HTTP', () => {
   });
 
   it('survives bytes that are not HTTP', async () => {
-    for (const bytes of ['\x16\x03\x01\x02\x00', 'GET / HTTP/1.1\n\n', 'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n']) {
+    for (const bytes of [
+      '\x16\x03\x01\x02\x00',
+      'GET / HTTP/1.1\n\n',
+      'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n',
+    ]) {
       const socket = connect(service.service.port, '127.0.0.1');
       socket.on('error', () => undefined);
       socket.end(bytes);

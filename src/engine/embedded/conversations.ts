@@ -135,16 +135,17 @@ export function createConversations(
     const conversation = toConversation(find(tenant, id) ?? row);
     announce({ kind: 'conversation', tenant, id }, { type: 'conversation', conversation, joined, left });
     const tell = (userId: UserId, isMember: boolean): void =>
-      announce(
-        { kind: 'memberships', tenant, id: userId },
-        { type: 'membership', conversationId: id, isMember },
-      );
+      announce({ kind: 'memberships', tenant, id: userId }, { type: 'membership', conversationId: id, isMember });
     for (const userId of joined) tell(userId, true);
     for (const userId of left) tell(userId, false);
     return conversation;
   }
 
-  function join(tenant: TenantId, row: ConversationRow, members: readonly { userId: UserId; role: MemberRole }[]): void {
+  function join(
+    tenant: TenantId,
+    row: ConversationRow,
+    members: readonly { userId: UserId; role: MemberRole }[],
+  ): void {
     const now = clock.now();
     for (const [index, { userId, role }] of members.entries()) {
       const ordinal = row.next_ordinal + index;
@@ -252,7 +253,9 @@ export function createConversations(
     async listMembers(tenant, id, after, limit) {
       return database.read(() => {
         const row = find(tenant, id);
-        return row ? selectMembers.all(row.key, after, limit).map((each) => toMember(each as unknown as MemberRow)) : [];
+        return row
+          ? selectMembers.all(row.key, after, limit).map((each) => toMember(each as unknown as MemberRow))
+          : [];
       });
     },
 

@@ -78,8 +78,12 @@ export function createMessages(database: Database, clock: Clock, retention: numb
      WHERE conversation = ? AND sequence = ?`,
   );
   const insertEntry = database.prepare('INSERT INTO log VALUES (?, ?, ?, ?, ?)');
-  const selectEntries = database.prepare('SELECT * FROM log WHERE conversation = ? AND place > ? ORDER BY place LIMIT ?');
-  const moveHead = database.prepare('UPDATE conversations SET place = ?, epoch = ?, fence = ?, lineage = ? WHERE key = ?');
+  const selectEntries = database.prepare(
+    'SELECT * FROM log WHERE conversation = ? AND place > ? ORDER BY place LIMIT ?',
+  );
+  const moveHead = database.prepare(
+    'UPDATE conversations SET place = ?, epoch = ?, fence = ?, lineage = ? WHERE key = ?',
+  );
   const countMessage = database.prepare(
     'UPDATE conversations SET last_sequence = ?, last_activity_at = ? WHERE key = ?',
   );
@@ -118,7 +122,9 @@ export function createMessages(database: Database, clock: Clock, retention: numb
     const lineage = JSON.parse(row.lineage) as [string, number][];
     const isSameLife = row.fence === database.fence;
     const epoch = isSameLife ? row.epoch : randomUUID();
-    const lives = isSameLife ? row.lineage : JSON.stringify([...lineage, [epoch, place]].slice(-LIMITS.rememberedEpochs));
+    const lives = isSameLife
+      ? row.lineage
+      : JSON.stringify([...lineage, [epoch, place]].slice(-LIMITS.rememberedEpochs));
     moveHead.run(place, epoch, database.fence, lives, row.key);
     return { epoch, place };
   }
@@ -197,7 +203,17 @@ export function createMessages(database: Database, clock: Clock, retention: numb
         const { content, replyToId } = message;
         const payload = asJson(message.payload);
         insertMessage.run(
-          row.key, sequence, id, senderId, content, payload, now, clientMessageId, replyToId, epoch, place,
+          row.key,
+          sequence,
+          id,
+          senderId,
+          content,
+          payload,
+          now,
+          clientMessageId,
+          replyToId,
+          epoch,
+          place,
         );
         countMessage.run(sequence, now, row.key);
         moveRead.run(sequence, now, row.key, senderId);

@@ -97,9 +97,7 @@ export function createConversations(client: RedisClient, run: RunScript, keys: K
     },
 
     async listConversationIds(tenant, userId) {
-      const ids = (await attempt(() =>
-        client.smembers(keys.user(tenant, userId).conversations),
-      )) as ConversationId[];
+      const ids = (await attempt(() => client.smembers(keys.user(tenant, userId).conversations))) as ConversationId[];
       const isMember = await attempt(() =>
         Promise.all(ids.map((id) => client.hexists(keys.conversation(tenant, id).members, userId))),
       );

@@ -7,8 +7,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import type { Log } from '../../log.ts';
 import { TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
 import type { ConnectionId, TenantId, UserId } from '../../model.ts';
 import type { NewConnection, PresenceStore } from '../port.ts';
 import type { RedisClient } from './client.ts';
@@ -27,13 +27,7 @@ export interface RedisPresence extends PresenceStore {
   stop(graceMs: number): Promise<void>;
 }
 
-export function createPresence(
-  client: RedisClient,
-  run: RunScript,
-  keys: Keys,
-  clock: Clock,
-  log: Log,
-): RedisPresence {
+export function createPresence(client: RedisClient, run: RunScript, keys: Keys, clock: Clock, log: Log): RedisPresence {
   let node: string = randomUUID();
   const held = new Map<ConnectionId, { readonly at: Held; readonly connection: NewConnection }>();
   let stopTimer = (): void => undefined;

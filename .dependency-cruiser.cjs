@@ -1,0 +1,67 @@
+/** The direction of the house: what each room may import. See docs/architecture.md. */
+const shared = '^src/(model|errors|limits|clock|log)\\.ts$';
+/** A room may import itself, what all share, and the rooms named. */
+const room = (name, ...others) => ({
+  name: `${name}-imports`,
+  severity: 'error',
+  from: { path: `^src/${name}/` },
+  to: { path: '^src/', pathNot: [`^src/${name}/`, shared, ...others] },
+});
+/** A library lives in these rooms only. */
+const home = (library, ...rooms) => ({
+  name: `${library}-home`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: rooms },
+  to: { path: `(^|node_modules/)${library}(/|$)` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'shared-imports-nothing',
+      severity: 'error',
+      from: { path: shared },
+      to: { path: '^src/', pathNot: shared },
+    },
+    room('auth', '^src/config\\.ts$'),
+    room('domain', '^src/engine/port\\.ts$'),
+    room('delivery', '^src/engine/port\\.ts$'),
+    room('graphql', '^src/__generated__/', '^src/domain/', '^src/delivery/'),
+    room('__generated__', '^src/graphql/context\\.ts$'),
+    room('operations', '^src/config\\.ts$', '^src/engine/port\\.ts$'),
+    room('transport', '^src/auth/', '^src/graphql/', '^src/operations/'),
+    room('engine', '^src/config\\.ts$'),
+    {
+      name: 'engines-apart',
+      severity: 'error',
+      from: { path: '^src/engine/(embedded|redis)/' },
+      to: { path: '^src/(config\\.ts|engine/(embedded|redis|open))', pathNot: '^src/engine/$1/' },
+    },
+    {
+      name: 'domain-and-delivery-have-no-libraries',
+      severity: 'error',
+      from: { path: '^src/(domain|delivery)/' },
+      to: { path: 'node_modules' },
+    },
+    home('ioredis', '^src/engine/redis/'),
+    home('graphql-redis-subscriptions', '^src/engine/redis/'),
+    home('node:sqlite', '^src/engine/embedded/'),
+    home('sqlite', '^src/engine/embedded/'),
+    home('jose', '^src/auth/'),
+    home('ws', '^src/transport/'),
+    home('graphql-ws', '^src/transport/'),
+    home('fastify', '^src/transport/'),
+    home('@apollo/server', '^src/transport/'),
+    home('@apollo/subgraph', '^src/graphql/'),
+    home('graphql', '^src/graphql/', '^src/transport/', '^src/__generated__/'),
+    home('prom-client', '^src/operations/'),
+    home('pino', '^src/log\\.ts$'),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    // The parser that reads TypeScript whatever version of its compiler is installed.
+    parser: 'swc',
+    enhancedResolveOptions: { extensions: ['.ts', '.js'] },
+  },
+};

@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { composeServices } from '@theguild/federation-composition';
+import { parse } from 'graphql';
+import { Redis } from 'ioredis';
+import { LIMITS } from '../../src/limits.ts';
+import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
+
+const USERS = `
+  extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])
+  type User @key(fields: "id") { id: ID! name: String! email: String! }
+  type Query { user(id: ID!): User }
+`;
+
+describe('federation', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startTestService();
+  });
+  afterAll(() => service.close());
+
+  it('_service { sdl } composes with a users subgraph, without an error', async () => {
+    const { data } = await service.query(null, '{ _service { sdl } }');
+    const result = composeServices([
+      { name: 'realtime', typeDefs: parse(data._service.sdl), url: 'http://realtime/graphql' },
+      { name: 'users', typeDefs: parse(USERS), url: 'http://users/graphql' },
+    ]);
+    expect(result.errors ?? []).toEqual([]);
+    expect(result.supergraphSdl).toContain('messageReceived');
+    expect(result.publicSdl).toMatch(/type User {[^}]*email: String!/);
+    expect(result.publicSdl).toMatch(/type User {[^}]*conversations\(/);
+  });
+
+  it('describes every type, field, argument and value', () => {
+    const { definitions } = parse(
+      ['schema', 'users', 'presence', 'typing', 'conversations', 'messages']
+        .map((name) => readFileSync(new URL(`../../schema/${name}.graphql`, import.meta.url), 'utf8'))
+        .join('\n'),
+    );
+    const missing: string[] = [];
+    const check = (node: Data, path: string): void => {
+      const name = `${path}${node.name?.value ?? ''}`;
+      if (!node.kind.includes('Extension') && !node.description) missing.push(name);
+      for (const child of [...(node.fields ?? []), ...(node.values ?? []), ...(node.arguments ?? [])])
+        check(child, `${name}.`);
+    };
+    for (const definition of definitions) check(definition, '');
+    expect(missing).toEqual([]);
+  });
+
+  it.each([
+    ['a type there is not', { __typename: 'Nothing', id: 'x' }],
+    ['a type that is no entity', { __typename: 'Reaction', emoji: 'x' }],
+    ['no type', { id: 'x' }],
+    ['a missing key', { __typename: 'Conversation' }],
+    ['a key that is an object', { __typename: 'Conversation', id: { $gt: '' } }],
+    ['a key that is no id', { __typename: 'User', id: 'a b' }],
+  ])('_entities refuses %s', async (_, representation) => {
+    const query = `query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }`;
+    const { code } = await service.query('alice', query, { r: [representation] });
+    expect(code).toBe('BAD_USER_INPUT');
+  });
+
+  it('_entities takes 1,000 representations and no more', async () => {
+    const query = `query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }`;
+    const r = Array.from({ length: LIMITS.representations + 1 }, (_, index) => ({
+      __typename: 'User',
+      id: `u${index}`,
+    }));
+    expect((await service.query('alice', query, { r })).code).toBe('BAD_USER_INPUT');
+    expect((await service.query('alice', query, { r: r.slice(1) })).data._entities).toHaveLength(1_000);
+  });
+});
+
+describe.each(SETTINGS)('_entities: %s', (setting) => {
+  let nodes: Nodes;
+  beforeAll(async () => {
+    nodes = await startNodes(setting);
+  });
+  afterAll(() => nodes.close());
+
+  it('resolves a mixed list in the order asked, null for absent and forbidden', async () => {
+    const { here, there } = nodes;
+    const id = newId();
+    await here.query('alice', `mutation { createConversation(input: { id: "${id}", name: "N" }) { id } }`);
+    const sent = await here.query(
+      'alice',
+      `mutation { sendMessage(input: { conversationId: "${id}", content: "hi" }) { id } }`,
+    );
+    const messageId = sent.data.sendMessage.id;
+    const ask = (user: string) =>
+      there.query(
+        user,
+        `query ($r: [_Any!]!) { _entities(representations: $r) { __typename
+          ... on Message { content conversation { name } } ... on Conversation { name lastMessage { content } } ... on User { id status } } }`,
+        {
+          r: [
+            { __typename: 'Message', id: messageId },
+            { __typename: 'User', id: 'zoe' },
+            { __typename: 'Conversation', id },
+            { __typename: 'Conversation', id: 'unknown' },
+            { __typename: 'Message', id: 'unknown' },
+          ],
+        },
+      );
+    expect((await ask('alice')).data._entities).toEqual([
+      { __typename: 'Message', content: 'hi', conversation: { name: 'N' } },
+      { __typename: 'User', id: 'zoe', status: 'OFFLINE' },
+      { __typename: 'Conversation', name: 'N', lastMessage: { content: 'hi' } },
+      null,
+      null,
+    ]);
+    expect((await ask('mallory')).data._entities).toEqual([
+      null,
+      { __typename: 'User', id: 'zoe', status: 'OFFLINE' },
+      null,
+      null,
+      null,
+    ]);
+  });
+
+  if (setting === 'redis') {
+    it('1,000 representations cost as many round trips as 10', async () => {
+      const { here } = nodes;
+      const ids = Array.from({ length: 1_000 }, (_, index) => `many-${index}`);
+      for (let start = 0; start < 1_000; start += 100) {
+        await Promise.all(
+          ids
+            .slice(start, start + 100)
+            .map((id) => here.query('alice', `mutation { createConversation(input: { id: "${id}" }) { id } }`)),
+        );
+      }
+      const admin = new Redis(nodes.redisUrl);
+      /** Reads the server made from its clients' sockets: what a pipeline sends at once arrives in few of them. */
+      const reads = async (): Promise<number> =>
+        Number(/total_reads_processed:(\d+)/.exec(await admin.info('stats'))?.[1]);
+      const cost = async (count: number): Promise<number> => {
+        const before = await reads();
+        const { data } = await here.query(
+          'alice',
+          'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Conversation { id viewerRole unreadMessageCount } } }',
+          { r: ids.slice(0, count).map((id) => ({ __typename: 'Conversation', id })) },
+        );
+        expect(data._entities.filter(Boolean)).toHaveLength(count);
+        return (await reads()) - before;
+      };
+      await cost(10);
+      const few = await cost(10);
+      const many = await cost(1_000);
+      admin.disconnect();
+      // A request of 1,000 keys is some 200 KB and is read in pieces of 16 KB; one by one it would be 3,000 reads.
+      expect(few).toBeLessThan(10);
+      expect(many).toBeLessThan(60);
+    });
+  }
+});

@@ -1,0 +1,80 @@
+import { ConfigError, readConfig } from '../../src/config.ts';
+
+const faultsOf = (environment: Record<string, string>): readonly string[] => {
+  try {
+    readConfig(environment);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults.map((fault) => fault.split(':')[0] ?? '');
+    throw error;
+  }
+};
+
+describe('configuration', () => {
+  it('needs nothing in development', () => {
+    expect(readConfig({})).toMatchObject({
+      isProduction: false,
+      port: 8_081,
+      redis: null,
+      heartbeatIntervalMs: 30_000,
+      maxMessageBytes: 65_536,
+      messageRetention: null,
+    });
+  });
+
+  it('reads durations, sizes and lists', () => {
+    expect(
+      readConfig({
+        HEARTBEAT_INTERVAL: '500ms',
+        CLIENT_TIMEOUT: '2h',
+        MAX_BODY_BYTES: '2MiB',
+        REDIS_URL: 'redis://a:1,redis://b:2',
+        MESSAGE_RETENTION: '100',
+        ALLOWED_ORIGINS: 'https://a.example,http://b.example:8080',
+        GATEWAY_SECRET: '',
+      }),
+    ).toMatchObject({
+      heartbeatIntervalMs: 500,
+      clientTimeoutMs: 7_200_000,
+      maxBodyBytes: 2_097_152,
+      redis: { urls: ['redis://a:1', 'redis://b:2'], isCluster: true, prefix: 'rt' },
+      messageRetention: 100,
+      allowedOrigins: ['https://a.example', 'http://b.example:8080'],
+      gatewaySecrets: [],
+    });
+  });
+
+  it('reports every fault at once, by name', () => {
+    expect(
+      faultsOf({
+        PORT: '70000',
+        HEARTBEAT_INTERVAL: '30',
+        MAX_BODY_BYTES: '1MB',
+        REDIS_URL: 'http://x',
+        REDIS_CLUSTER: 'yes',
+        LOG_LEVEL: 'loud',
+        JWT_SECRET: 'short',
+        MESSAGE_RETENTION: '0',
+        ALLOWED_ORIGINS: 'example.com',
+        MAX_QUERY_DEPTH: '-1',
+      }).toSorted(),
+    ).toEqual([
+      'ALLOWED_ORIGINS',
+      'HEARTBEAT_INTERVAL',
+      'JWT_SECRET',
+      'LOG_LEVEL',
+      'MAX_BODY_BYTES',
+      'MAX_QUERY_DEPTH',
+      'MESSAGE_RETENTION',
+      'PORT',
+      'REDIS_CLUSTER',
+      'REDIS_URL',
+    ]);
+  });
+
+  it('production needs a key, and no wildcard origin', () => {
+    expect(faultsOf({ NODE_ENV: 'production', ALLOWED_ORIGINS: '*' })).toEqual(['JWT_SECRET', 'ALLOWED_ORIGINS']);
+    expect(faultsOf({ NODE_ENV: 'production', JWT_JWKS_URL: 'https://x/jwks' })).toEqual([]);
+    expect(faultsOf({ NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) })).toEqual([]);
+  });
+});
