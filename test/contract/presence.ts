@@ -38,7 +38,7 @@ export function describePresence(open: OpenWorld): void {
       await connect(other, who, '3', 'laptop');
       const [presence] = await engine.readPresence(tenant, [who]);
       expect(presence).toMatchObject({ status: 'ONLINE', lastSeenAt: expect.any(Number) });
-      expect(presence?.devices.map((device) => device.deviceId)).toEqual(['phone', 'laptop']);
+      expect(presence?.devices.map((device) => device.deviceId).sort()).toEqual(['laptop', 'phone']);
       await engine.disconnect(tenant, who, connectionId(`${who}-1`));
       expect((await other.readPresence(tenant, [who]))[0]?.devices).toHaveLength(2);
       await other.disconnect(tenant, who, connectionId(`${who}-2`));

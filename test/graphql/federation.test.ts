@@ -119,6 +119,30 @@ describe.each(SETTINGS)('_entities: %s', (setting) => {
     ]);
   });
 
+  it('shows a user’s status and conversations through _entities', async () => {
+    const { here, there } = nodes;
+    const [id, user] = [newId(), newId()];
+    await here.query(
+      user,
+      `mutation { createConversation(input: { id: "${id}", name: "N", memberIds: ["alice"] }) { id } }`,
+    );
+    await here.query('alice', `mutation { sendMessage(input: { conversationId: "${id}", content: "hi" }) { id } }`);
+    const client = await here.connect(user);
+    const { data } = await there.query(
+      user,
+      `query ($r: [_Any!]!) { _entities(representations: $r) { ... on User {
+        status conversations { id name lastActivityAt unreadMessageCount } } } }`,
+      { r: [{ __typename: 'User', id: user }] },
+    );
+    expect(data._entities).toEqual([
+      {
+        status: 'ONLINE',
+        conversations: [{ id, name: 'N', lastActivityAt: expect.any(String), unreadMessageCount: 1 }],
+      },
+    ]);
+    await client.close();
+  });
+
   if (setting === 'redis') {
     it('1,000 representations cost as many round trips as 10', async () => {
       const { here } = nodes;
