@@ -68,6 +68,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const schema = createSchema();
   const rules = { maxDepth: config.maxQueryDepth, isProduction: config.isProduction };
   const formatError = createErrorFormatter(log, (code) => metrics.errors.inc({ code }));
+  const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
   const verifyToken = createTokenVerifier(config.jwt, clock);
   const isGateway = createGatewayCheck(config.gatewaySecrets);
   const isOriginAllowed = createOriginCheck(config.allowedOrigins, config.isProduction);
@@ -87,7 +88,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   });
   const graphqlWs = createGraphqlWs({
     schema,
-    execution: createExecution(schema, createPrepare(schema, rules), config.isProduction),
+    execution: createExecution(schema, createPrepare(schema, rules), { formatError, countRender }, config.isProduction),
     formatError,
     createContext: (viewer, isTrustedGateway) => createContext(services, { viewer, isTrustedGateway }),
     verifyToken,

@@ -183,6 +183,7 @@ export class ConversationStream<Event extends object> {
         const event = selection.message?.(change, message);
         if (event) this.#queue.push(event);
       },
+      isCongested: () => this.#queue.isCongested(),
       drained: () => this.#queue.drained(),
       isOpen: () => this.#isOpen && this.#following.has(channel.id),
     });

@@ -28,7 +28,6 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   #sink: Sink<Event> | null = null;
   #isEnded = false;
   #error: ServiceError | null = null;
-  #ended: ((error: ServiceError | null) => void) | null = null;
 
   constructor(channels: ReadonlySet<string>, close: () => void) {
     this.channels = channels;
@@ -48,12 +47,15 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#close();
-    this.#ended?.(error);
     for (const drained of this.#drained.splice(0)) drained();
     if (this.#sink) return this.#sink.end(error);
     this.#error = error;
     // Whoever waits has nothing queued before them, so the error is theirs; it is told once.
     for (const next of this.#waiting.splice(0)) this.#finish(next);
+  }
+
+  isCongested(): boolean {
+    return this.#sink ? this.#sink.isCongested() : this.#events.length >= LOW_WATER;
   }
 
   drained(): Promise<void> {
@@ -66,11 +68,6 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     for (const event of this.#events.splice(0)) sink.push(event);
     if (this.#isEnded) return sink.end(this.#error);
     this.#sink = sink;
-  }
-
-  onEnd(ended: (error: ServiceError | null) => void): void {
-    if (this.#isEnded) ended(this.#error);
-    else this.#ended = ended;
   }
 
   next(): Promise<Result<Event>> {

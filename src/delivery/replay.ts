@@ -15,6 +15,7 @@ import type { ConversationChannel } from './conversation-channel.ts';
 export interface ReplayTarget {
   /** Takes a message of the log, in order. */
   onMessage(change: MessageChange, message: MessageRecord): void;
+  isCongested(): boolean;
   drained(): Promise<void>;
   isOpen(): boolean;
 }
@@ -52,11 +53,12 @@ export class Replay {
         if (!message) throw positionExpired('RETENTION');
         this.#cursor = message.position;
         this.#target.onMessage(change, message);
+        if (this.#target.isCongested()) await this.#target.drained();
+        if (!this.#target.isOpen()) return;
       }
       if (entries.length < LIMITS.logPage && this.#cursor.place >= this.#channel.position.place) {
         return goLive(this.#cursor);
       }
-      await this.#target.drained();
     }
   }
 

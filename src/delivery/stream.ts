@@ -6,7 +6,9 @@ export interface Sink<Event> {
   push(event: Event): void;
   /** Nothing follows. With an error when the stream could not go on. */
   end(error: ServiceError | null): void;
-  /** Resolves when the sink can take a further page of a replay. */
+  /** Whether a replay should wait for `drained` before it goes on; what is live never waits. */
+  isCongested(): boolean;
+  /** Resolves when a replay may go on. */
   drained(): Promise<void>;
 }
 
@@ -23,11 +25,6 @@ export interface LiveStream<Event extends object> extends AsyncIterableIterator<
   readonly channels: ReadonlySet<string>;
   /** Hands everything not yet iterated, and all that follows, to `sink`. */
   pipe(sink: Sink<Event>): void;
-  /**
-   * Calls `ended` once, at the moment the stream is over, whoever ended it. An
-   * iterator that waits for its reader would learn it too late.
-   */
-  onEnd(ended: (error: ServiceError | null) => void): void;
   return(): Promise<IteratorResult<Event, undefined>>;
   throw(): Promise<IteratorResult<Event, undefined>>;
 }

@@ -20,6 +20,13 @@ export interface Context extends Services {
   readonly isAuthenticated: boolean;
   /** The same caller with empty loaders, for the next event of a stream. */
   next(): Context;
+  /** A context of the same tenant and no caller, for what many callers share. */
+  share(): SharedContext;
+}
+
+/** A context in which reading anything of the caller is a tripwire. */
+export interface SharedContext extends Context {
+  readonly wasTouched: boolean;
 }
 
 /** Who calls, as a transport found out. */
@@ -62,6 +69,51 @@ class RequestContext implements Context {
 
   next(): Context {
     return new RequestContext(this.services, { viewer: this.caller, isTrustedGateway: this.isTrustedGateway });
+  }
+
+  share(): SharedContext {
+    return new ViewerlessContext(this.services, this.tenant);
+  }
+}
+
+class ViewerlessContext implements SharedContext {
+  readonly domain: Domain;
+  readonly delivery: Delivery;
+  readonly loaders: Loaders;
+  readonly tenant: TenantId;
+  wasTouched = false;
+
+  constructor({ domain, delivery }: Services, tenant: TenantId) {
+    this.domain = domain;
+    this.delivery = delivery;
+    this.tenant = tenant;
+    this.loaders = createLoaders(this);
+  }
+
+  get viewer(): Viewer {
+    return this.#touch();
+  }
+
+  get isAuthenticated(): boolean {
+    return this.#touch();
+  }
+
+  get isTrustedGateway(): boolean {
+    return this.#touch();
+  }
+
+  next(): Context {
+    return this.#touch();
+  }
+
+  share(): SharedContext {
+    return this.#touch();
+  }
+
+  /** Notes it first: a resolver that catches what is thrown does not undo it. */
+  #touch(): never {
+    this.wasTouched = true;
+    throw new ServiceError('INTERNAL_SERVER_ERROR', 'A shared result has no viewer.');
   }
 }
 

@@ -8,9 +8,11 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import type { LiveStream } from '../delivery/stream.ts';
-import type { ServiceError } from '../errors.ts';
+import { type ServiceError, slowReader } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
 import { chooseOperation, type Prepare, requireToken } from './operations.ts';
+import { createShapes, type Payload, type Shape, type ShapeOptions } from './shape.ts';
 
 export interface OperationRequest {
   readonly query: string;
@@ -18,23 +20,31 @@ export interface OperationRequest {
   readonly variables?: Record<string, unknown> | null | undefined;
 }
 
-export type ResultStream = AsyncIterableIterator<ExecutionResult, undefined>;
+/** Where the responses of a subscription go. Called in the order of the events. */
+export interface Outlet {
+  deliver(payload: Payload, event: object): void;
+  /** Nothing follows. With an error when the subscription could not go on. */
+  end(error: ServiceError | null): void;
+  /** Whether a replay should wait before it delivers more. */
+  isCongested(): boolean;
+  drained(): Promise<void>;
+}
 
-/** Told once when an accepted subscription is over, and of the error that ended it, if one did. */
-export type OnEnd = (error: ServiceError | null) => void;
+export interface Subscription {
+  /** Begins to deliver, what waited meanwhile first. */
+  pipe(outlet: Outlet): void;
+  close(): void;
+}
 
 export interface Execution {
   /** What to run, or the errors for which it cannot be run. Never throws. */
   prepare(request: OperationRequest, context: Context): ExecutionArgs | readonly GraphQLError[];
   execute(args: ExecutionArgs): Promise<ExecutionResult>;
-  /**
-   * Resolves when the subscription is accepted: nothing published from then on
-   * is missed.
-   */
-  subscribe(args: ExecutionArgs, onEnd: OnEnd): Promise<ResultStream | ExecutionResult>;
-  /** The event a result of `subscribe` was made from. */
-  eventOf(result: ExecutionResult): object | undefined;
+  /** Resolves when the subscription is accepted: nothing published from then on is missed. */
+  subscribe(args: ExecutionArgs): Promise<Subscription | ExecutionResult>;
 }
+
+export const isSubscription = (result: Subscription | ExecutionResult): result is Subscription => 'pipe' in result;
 
 function asGraphQLError(error: unknown): GraphQLError {
   if (error instanceof GraphQLError) return error;
@@ -42,30 +52,86 @@ function asGraphQLError(error: unknown): GraphQLError {
   return new GraphQLError(originalError.message, { originalError });
 }
 
-/** Events as results. Not a generator: `return` must end the stream at once, also while an event is awaited. */
-function renderEvents(events: LiveStream<object>, render: (event: object) => Promise<ExecutionResult>): ResultStream {
-  const finish = async (): Promise<IteratorResult<ExecutionResult, undefined>> => {
-    await events.return();
-    return { done: true, value: undefined };
-  };
-  return {
-    async next() {
-      const event = await events.next();
-      return event.done ? { done: true, value: undefined } : { done: false, value: await render(event.value) };
-    },
-    return: finish,
-    throw: finish,
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+/** Renders events one after the other, each by its shape, and delivers them in order. */
+class ShapedSubscription implements Subscription {
+  readonly #events: LiveStream<object>;
+  readonly #shape: Shape;
+  readonly #context: Context;
+  readonly #release: () => void;
+  /** Events whose rendering is waited for; while there are some, all that follow queue behind them. */
+  #pending = 0;
+  #tail: Promise<void> = Promise.resolve();
+  #isOpen = true;
+
+  constructor(events: LiveStream<object>, shape: Shape, context: Context, release: () => void) {
+    this.#events = events;
+    this.#shape = shape;
+    this.#context = context;
+    this.#release = release;
+  }
+
+  pipe(outlet: Outlet): void {
+    this.#events.pipe({
+      push: (event) => this.#push(event, outlet),
+      end: (error) => {
+        this.#release();
+        this.#inOrder(() => {
+          if (this.#isOpen) outlet.end(error);
+        });
+      },
+      isCongested: () => this.#pending > LIMITS.logPage || outlet.isCongested(),
+      drained: () => this.#tail.then(() => outlet.drained()),
+    });
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    void this.#events.return();
+  }
+
+  #push(event: object, outlet: Outlet): void {
+    if (!this.#isOpen) return;
+    const rendered = this.#shape.render(event, this.#context);
+    if (Buffer.isBuffer(rendered)) {
+      return this.#inOrder(() => {
+        if (this.#isOpen) outlet.deliver(rendered, event);
+      });
+    }
+    if (this.#pending >= LIMITS.queuedEvents) return this.#giveUp(outlet);
+    this.#pending += 1;
+    this.#tail = this.#tail
+      .then(() => rendered)
+      .then((payload) => {
+        if (this.#isOpen) outlet.deliver(payload, event);
+      })
+      .finally(() => {
+        this.#pending -= 1;
+      });
+  }
+
+  #inOrder(act: () => void): void {
+    if (this.#pending === 0) return act();
+    this.#pending += 1;
+    this.#tail = this.#tail.then(act).finally(() => {
+      this.#pending -= 1;
+    });
+  }
+
+  /** Results are not rendered as fast as events come: the reader resumes by position. */
+  #giveUp(outlet: Outlet): void {
+    this.close();
+    outlet.end(slowReader());
+  }
 }
 
-export function createExecution(schema: GraphQLSchema, prepare: Prepare, isProduction: boolean): Execution {
-  const eventsOfResults = new WeakMap<ExecutionResult, object>();
+export function createExecution(
+  schema: GraphQLSchema,
+  prepare: Prepare,
+  shapeOptions: ShapeOptions,
+  isProduction: boolean,
+): Execution {
+  const shapes = createShapes(shapeOptions);
   return {
-    eventOf: (result) => eventsOfResults.get(result),
-
     prepare({ query, operationName, variables }, context) {
       const document = prepare(query);
       if (!('kind' in document)) return document;
@@ -87,19 +153,13 @@ export function createExecution(schema: GraphQLSchema, prepare: Prepare, isProdu
       return execute(args);
     },
 
-    async subscribe(args, onEnd) {
+    async subscribe(args) {
       try {
         const events = await createSourceEventStream(args);
         if (!(Symbol.asyncIterator in events)) return events as ExecutionResult;
         const context = args.contextValue as Context;
-        const render = async (event: object): Promise<ExecutionResult> => {
-          const result = await execute({ ...args, rootValue: event, contextValue: context.next() });
-          eventsOfResults.set(result, event);
-          return result;
-        };
-        const stream = events as LiveStream<object>;
-        stream.onEnd(onEnd);
-        return renderEvents(stream, render);
+        const shape = shapes.acquire(args, context);
+        return new ShapedSubscription(events as LiveStream<object>, shape, context, () => shapes.release(shape));
       } catch (error) {
         return { errors: [asGraphQLError(error)] };
       }

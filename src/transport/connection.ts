@@ -6,15 +6,19 @@
  * flight twice. Whatever goes wrong in one connection is that one's end.
  */
 import { randomUUID } from 'node:crypto';
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { ConnectionId, Viewer } from '../model.ts';
+import { Outbox } from './outbox.ts';
 
-export interface ConnectionLimits {
-  readonly maxQueuedBytes: number;
+/** A web socket, and the socket under it, which the upgrade handed over. */
+export interface Sockets {
+  readonly webSocket: WebSocket;
+  readonly raw: Duplex;
 }
 
 /** Handles one frame; resolves when the next may follow. */
@@ -34,18 +38,19 @@ export class Connection {
   readonly #socket: WebSocket;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #limits: ConnectionLimits;
+  readonly outbox: Outbox;
   readonly #frames: string[] = [];
   #handle: HandleFrame | null = null;
   #isBusy = false;
   /** The code we closed with, which a peer that never answers does not echo. */
   #closedWith: number | null = null;
 
-  constructor(socket: WebSocket, clock: Clock, log: Log, limits: ConnectionLimits) {
+  constructor({ webSocket: socket, raw }: Sockets, clock: Clock, log: Log, maxQueuedBytes: number) {
     this.#socket = socket;
     this.#clock = clock;
     this.#log = log;
-    this.#limits = limits;
+    const onOverflow = (): void => this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+    this.outbox = new Outbox(raw, { maxQueuedBytes, onOverflow });
     this.lastHeardAt = clock.now();
     this.lastPingAt = clock.now();
     const heard = (): void => {
@@ -74,19 +79,11 @@ export class Connection {
     this.#socket.once('close', (code: number, reason: Buffer) => closed(this.#closedWith ?? code, reason.toString()));
   }
 
-  /**
-   * Sends a text frame. Resolves at once, or when a slow reader caught up.
-   * A reader over `MAX_QUEUED_BYTES` is closed: it resumes by position (G10).
-   */
-  async send(text: string): Promise<void> {
+  /** Sends a text frame of the protocol's own, in order with those of the outbox. */
+  send(text: string): void {
     if (!this.isOpen) return;
-    const { maxQueuedBytes } = this.#limits;
-    if (this.#socket.bufferedAmount <= maxQueuedBytes / 2) {
-      this.#socket.send(text);
-    } else {
-      await new Promise<void>((resolve) => this.#socket.send(text, () => resolve()));
-    }
-    if (this.#socket.bufferedAmount > maxQueuedBytes) this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+    this.outbox.cork();
+    this.#socket.send(text);
   }
 
   ping(): void {

@@ -2,7 +2,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type Server } from 'graphql-ws';
-import type { WebSocket } from 'ws';
 import type { IsGateway } from '../auth/gateway.ts';
 import { textOfConnectionInit, tokenOfConnectionInit, tokenOfHeader } from '../auth/token-location.ts';
 import type { VerifyToken } from '../auth/tokens.ts';
@@ -10,12 +9,13 @@ import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import type { Context } from '../graphql/context.ts';
 import type { FormatError } from '../graphql/errors.ts';
-import type { Execution } from '../graphql/execution.ts';
+import { type Execution, isSubscription } from '../graphql/execution.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { type DeviceId, isIdentifier, type Viewer } from '../model.ts';
 import type { Metrics } from '../operations/metrics.ts';
-import { Connection } from './connection.ts';
+import { Connection, type Sockets } from './connection.ts';
+import { Ending } from './ending.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { SocketEndpoint } from './upgrade.ts';
 
@@ -55,20 +55,20 @@ export function createGraphqlWs(options: GraphqlWsOptions): SocketEndpoint {
   return {
     path: '/graphql',
     handleProtocols,
-    accept: (socket, request) => accept(server, options, socket, request),
+    accept: (sockets, request) => accept(server, options, sockets, request),
   };
 }
 
-function accept(server: WsServer, options: GraphqlWsOptions, socket: WebSocket, request: IncomingMessage): void {
+function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, request: IncomingMessage): void {
   const { clock, log, maxQueuedBytes, metrics, supervisor } = options;
-  const connection = new Connection(socket, clock, log, { maxQueuedBytes });
+  const connection = new Connection(sockets, clock, log, maxQueuedBytes);
   const extra: Extra = { connection, request, isGateway: false, settle: () => undefined };
   supervisor.add(connection);
   metrics.connections.inc({ transport: 'graphql_ws' });
   const closed = server.opened(
     {
-      protocol: socket.protocol,
-      send: (text) => connection.send(text),
+      protocol: sockets.webSocket.protocol,
+      send: async (text) => connection.send(text),
       close: (code, reason) => connection.close(code ?? CLOSE_CODES.BAD_REQUEST, reason ?? ''),
       onMessage: (handle) => connection.onFrame((text) => handleFrame(extra, text, handle, options)),
     },
@@ -105,7 +105,7 @@ async function handleFrame(
 }
 
 function makeProtocol(options: GraphqlWsOptions): WsServer {
-  const { execution, formatError, metrics } = options;
+  const { execution, formatError } = options;
   return makeServer<Record<string, unknown>, Extra>({
     schema: options.schema,
     connectionInitWaitTimeout: TIMES.connectionInitMs,
@@ -121,23 +121,15 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       const { viewer } = extra.connection;
       if (!viewer) return [new GraphQLError('Not authenticated.', { extensions: { code: 'UNAUTHENTICATED' } })];
       const args = execution.prepare(payload, options.createContext(viewer, extra.isGateway));
-      return 'document' in args ? Object.assign(args, { connection: extra.connection }) : args;
+      return 'document' in args ? Object.assign(args, { target: { connection: extra.connection, id } }) : args;
     },
     execute: async (args) => (await execution.execute(args as ExecutionArgs)) as Awaited<OperationResult>,
-    subscribe: (args) => subscribe(args as ExecutionArgs & { readonly connection: Connection }, options),
+    subscribe: (args) => subscribe(args as TargetedArgs, options),
     onOperation({ extra }) {
       extra.settle();
     },
     onNext: (_ctx, _id, _payload, _args, given) => {
       const result = given as ExecutionResult;
-      const event = execution.eventOf(result);
-      if (event) {
-        metrics.deliveries.inc({ transport: 'graphql_ws' });
-        const sentAt = (event as { timestamp?: unknown }).timestamp;
-        if (typeof sentAt === 'number') {
-          metrics.deliveryLatency.observe(Math.max(options.clock.now() - sentAt, 0) / 1_000);
-        }
-      }
       if (!result.errors) return undefined;
       return { ...result, errors: result.errors.map(formatError) };
     },
@@ -145,18 +137,37 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
   });
 }
 
-/** Opens a subscription; a reader too slow for it is closed, and resumes by position. */
-async function subscribe(
-  args: ExecutionArgs & { readonly connection: Connection },
-  { execution, metrics }: GraphqlWsOptions,
-): Promise<Awaited<OperationResult>> {
-  const transport = 'graphql_ws';
-  const result = await execution.subscribe(args, (error) => {
-    metrics.subscriptions.dec({ transport });
-    if (error?.isSlowReader) args.connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+/** An operation, and where on this node its responses go. */
+type TargetedArgs = ExecutionArgs & { readonly target: { readonly connection: Connection; readonly id: string } };
+
+/**
+ * Opens a subscription. Its responses go from the shared rendering straight into
+ * the socket's outbox; the library is given an iterator that only ends, and
+ * keeps the protocol.
+ */
+async function subscribe(args: TargetedArgs, options: GraphqlWsOptions): Promise<Awaited<OperationResult>> {
+  const { execution, metrics, clock } = options;
+  const { connection, id } = args.target;
+  const result = await execution.subscribe(args);
+  if (!isSubscription(result)) return result as Awaited<OperationResult>;
+  const prefix = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
+  const ending = new Ending(result);
+  metrics.subscriptions.inc({ transport: 'graphql_ws' });
+  ending.onEnd(() => metrics.subscriptions.dec({ transport: 'graphql_ws' }));
+  result.pipe({
+    deliver(payload, event) {
+      if (!connection.isOpen) return;
+      connection.outbox.write(prefix, payload);
+      metrics.delivered(event, clock.now());
+    },
+    end(error) {
+      if (error?.isSlowReader) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+      ending.end(error);
+    },
+    isCongested: () => connection.outbox.isCongested,
+    drained: () => connection.outbox.drained(),
   });
-  if (Symbol.asyncIterator in result) metrics.subscriptions.inc({ transport });
-  return result as Awaited<OperationResult>;
+  return ending as unknown as Awaited<OperationResult>;
 }
 
 /** Answers the acknowledgement's payload, or closes the socket with the contract's code. */

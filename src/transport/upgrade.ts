@@ -2,15 +2,16 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import type { IsOriginAllowed } from '../auth/origins.ts';
+import type { Sockets } from './connection.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface SocketEndpoint {
   readonly path: string;
   /** Chooses among the subprotocols the client offers; false: none. */
   handleProtocols(offered: Set<string>): string | false;
-  accept(socket: WebSocket, request: IncomingMessage): void;
+  accept(sockets: Sockets, request: IncomingMessage): void;
 }
 
 export interface UpgradeOptions {
@@ -50,6 +51,8 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     if (!request.headers.host) return refuse(socket, 400);
     if (!options.isOriginAllowed(request.headers.origin)) return refuse(socket, 403);
     if (!options.supervisor.hasRoom) return refuse(socket, 503);
-    door.webSockets.handleUpgrade(request, socket, head, (webSocket) => door.endpoint.accept(webSocket, request));
+    door.webSockets.handleUpgrade(request, socket, head, (webSocket) =>
+      door.endpoint.accept({ webSocket, raw: socket }, request),
+    );
   });
 }

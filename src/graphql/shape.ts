@@ -1,0 +1,135 @@
+/**
+ * What subscribers share who ask the same of an event: one execution, one serialisation.
+ *
+ * A shape is a tenant, a document, an operation and the variables that reach
+ * beyond the root field's arguments: those only choose which events arrive. An
+ * event is rendered once, in a context where reading the viewer is a tripwire.
+ * Touched, the result is thrown away, the shape becomes per-viewer for good, and
+ * everyone's is rendered for them alone. Nothing must be annotated for that.
+ */
+import { type ExecutionArgs, type ExecutionResult, execute, type OperationDefinitionNode, visit } from 'graphql';
+import type { Context, SharedContext } from './context.ts';
+import type { FormatError } from './errors.ts';
+import { chooseOperation } from './operations.ts';
+
+/** A response as JSON, ready to be put into a frame. */
+export type Payload = Buffer;
+type Rendered = Payload | Promise<Payload>;
+
+const isPromise = <Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> =>
+  typeof (value as { then?: unknown })?.then === 'function';
+
+/** Counts an execution, for all who share it or for one viewer. */
+export type CountRender = (audience: 'shared' | 'viewer') => void;
+
+export interface ShapeOptions {
+  readonly formatError: FormatError;
+  readonly countRender: CountRender;
+}
+
+export class Shape {
+  readonly key: string;
+  users = 0;
+  readonly #args: ExecutionArgs;
+  readonly #formatError: FormatError;
+  readonly #share: () => SharedContext;
+  readonly #count: CountRender;
+  /** By event: events are shared objects, and a result lives as long as its event. Null: the viewer was read. */
+  readonly #shared = new WeakMap<object, Payload | null | Promise<Payload | null>>();
+  #isPerViewer = false;
+
+  constructor(key: string, args: ExecutionArgs, options: ShapeOptions, share: () => SharedContext) {
+    this.key = key;
+    this.#args = args;
+    this.#formatError = options.formatError;
+    this.#count = options.countRender;
+    this.#share = share;
+  }
+
+  /** The response to an event, for one viewer. */
+  render(event: object, viewer: Context): Rendered {
+    if (this.#isPerViewer) return this.#renderFor(event, viewer);
+    let shared = this.#shared.get(event);
+    if (shared === undefined) {
+      shared = this.#renderShared(event);
+      this.#shared.set(event, shared);
+    }
+    if (!isPromise(shared)) return shared ?? this.#renderFor(event, viewer);
+    return shared.then((payload) => payload ?? this.#renderFor(event, viewer));
+  }
+
+  #renderShared(event: object): Payload | null | Promise<Payload | null> {
+    const context = this.#share();
+    this.#count('shared');
+    const settle = (result: ExecutionResult): Payload | null => {
+      if (!context.wasTouched) return this.#serialise(result);
+      this.#isPerViewer = true;
+      return null;
+    };
+    const result = execute({ ...this.#args, rootValue: event, contextValue: context });
+    return isPromise(result) ? result.then(settle) : settle(result);
+  }
+
+  #renderFor(event: object, viewer: Context): Rendered {
+    this.#count('viewer');
+    const result = execute({ ...this.#args, rootValue: event, contextValue: viewer.next() });
+    return isPromise(result) ? result.then((done) => this.#serialise(done)) : this.#serialise(result);
+  }
+
+  #serialise({ data, errors }: ExecutionResult): Payload {
+    return Buffer.from(JSON.stringify(errors ? { errors: errors.map(this.#formatError), data } : { data }));
+  }
+}
+
+/** The variables an operation uses anywhere but in the arguments of its root field, by name. */
+function innerVariables(args: ExecutionArgs, operation: OperationDefinitionNode): string[] {
+  const roots = new Set(operation.selectionSet.selections);
+  const names = new Set<string>();
+  visit(args.document, {
+    VariableDefinition: () => false,
+    Field: (node) => (roots.has(node) ? { ...node, arguments: [] } : undefined),
+    Variable: (node) => void names.add(node.name.value),
+  });
+  return [...names].sort();
+}
+
+export interface Shapes {
+  /** The shape of an operation, to be released once. */
+  acquire(args: ExecutionArgs, context: Context): Shape;
+  release(shape: Shape): void;
+}
+
+export function createShapes(options: ShapeOptions): Shapes {
+  const shapes = new Map<string, Shape>();
+  const documents = new WeakMap<object, { readonly id: number; readonly names: Map<string, string[]> }>();
+  let count = 0;
+
+  function keyOf(args: ExecutionArgs, context: Context): string {
+    let known = documents.get(args.document);
+    if (!known) {
+      count += 1;
+      known = { id: count, names: new Map() };
+      documents.set(args.document, known);
+    }
+    const operation = chooseOperation(args.document, args.operationName);
+    const name = operation.name?.value ?? '';
+    const names = known.names.get(name) ?? innerVariables(args, operation);
+    known.names.set(name, names);
+    const values = names.map((each) => args.variableValues?.[each] ?? null);
+    return JSON.stringify([context.tenant, known.id, name, values]);
+  }
+
+  return {
+    acquire(args, context) {
+      const key = keyOf(args, context);
+      const shape = shapes.get(key) ?? new Shape(key, args, options, () => context.share());
+      shapes.set(key, shape);
+      shape.users += 1;
+      return shape;
+    },
+    release(shape) {
+      shape.users -= 1;
+      if (shape.users === 0 && shapes.get(shape.key) === shape) shapes.delete(shape.key);
+    },
+  };
+}
