@@ -50,13 +50,18 @@ function openCluster(urls: readonly string[], options: Options): Cluster {
     return { host: hostname, port: Number(port || 6379) };
   });
   const { username, password, protocol } = new URL(urls[0] ?? '');
-  const { lazyConnect: _lazy, enableOfflineQueue: _queue, retryStrategy: _retry, ...redisOptions } = options;
-  return new Cluster(nodes, {
+  const { lazyConnect: _lazy, enableOfflineQueue: _queue, retryStrategy, ...redisOptions } = options;
+  const cluster = new Cluster(nodes, {
     lazyConnect: true,
     enableOfflineQueue: false,
     shardedSubscribers: true,
     enableAutoPipelining: options.enableAutoPipelining,
+    clusterRetryStrategy: retryStrategy,
+    // A command cut off by a closed connection may have run: it is not sent again.
+    retryDelayOnFailover: 0,
     slotsRefreshTimeout: 2_000,
+    // Commands find out by themselves that a slot moved; a connection that only listens does not always.
+    slotsRefreshInterval: 5_000,
     redisOptions: {
       ...redisOptions,
       ...(username ? { username: decodeURIComponent(username) } : {}),
@@ -64,6 +69,16 @@ function openCluster(urls: readonly string[], options: Options): Cluster {
       ...(protocol === 'rediss:' ? { tls: {} } : {}),
     },
   });
+  // A node is connected to by its first command, and others are refused meanwhile: make that command ours,
+  // but not before the client has used one of the connections to look whether the cluster is well.
+  cluster.on('ready', () => void greetAll(cluster));
+  cluster.on('+node', () => setImmediate(() => cluster.status === 'ready' && void greetAll(cluster)));
+  return cluster;
+}
+
+/** Connects to the nodes of a cluster. One that is down is connected to when a command is sent to it again. */
+async function greetAll(cluster: Cluster): Promise<void> {
+  await Promise.all(cluster.nodes().map((node) => node.ping().catch(() => undefined)));
 }
 
 export function openCommandClient(address: RedisAddress, log: Log): RedisClient {
@@ -85,6 +100,7 @@ export async function connectWithin(client: RedisClient, deadlineMs: number): Pr
   });
   try {
     await Promise.race([ready, deadline]);
+    if (client instanceof Cluster) await greetAll(client);
   } finally {
     clearTimeout(timer);
   }

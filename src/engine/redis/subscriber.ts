@@ -1,5 +1,5 @@
 /**
- * The connection that announcements arrive on.
+ * The connections that announcements arrive on: one, or one per node of a cluster.
  *
  * Stands between graphql-redis-subscriptions, which speaks `subscribe`, and
  * sharded pub/sub. It knows which channels are wanted, subscribes to them again
@@ -8,25 +8,34 @@
  * would turn either into an unhandled rejection.
  */
 import { EventEmitter } from 'node:events';
-import { Cluster } from 'ioredis';
+import { Cluster, Command } from 'ioredis';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import { connectWithin, type RedisClient } from './client.ts';
 
 type Subscribed = (error: null) => void;
 
+interface Wanted {
+  /** Who waits for the first acknowledgement. */
+  subscribed: Subscribed | null;
+  /** Counts SSUBSCRIBEs sent: only the last one's acknowledgement means anything. */
+  attempt: number;
+  /** Acknowledged, and no break since. */
+  isHeard: boolean;
+}
+
 const PING_MS = 5_000;
 const RETRY_MS = 250;
-/** Channels in one SSUBSCRIBE. */
-const BATCH = 256;
+/** Channels subscribed to at once. */
+const BATCH = 1_024;
 
 export class Subscriber extends EventEmitter {
   readonly #client: RedisClient;
   readonly #log: Log;
   readonly #clock: Clock;
-  /** Wanted channels, each with those who wait for its acknowledgement; null once it is acknowledged. */
-  readonly #wanted = new Map<string, Subscribed[] | null>();
+  readonly #wanted = new Map<string, Wanted>();
   readonly #stopPinging: () => void;
+  #isRestoring = false;
   #isClosed = false;
 
   constructor(client: RedisClient, clock: Clock, log: Log) {
@@ -34,12 +43,14 @@ export class Subscriber extends EventEmitter {
     this.#client = client;
     this.#clock = clock;
     this.#log = log;
-    client.on('smessage', (channel: string, message: string) => this.emit('smessage', channel, message));
-    client.on('ready', () => void this.#resubscribe());
-    if (client instanceof Cluster) {
-      client.on('+node', () => void this.#resubscribe());
-      client.on('-node', () => void this.#resubscribe());
-    }
+    client.on('smessage', (channel: string, message: string) => {
+      if (this.#wanted.has(channel)) this.emit('smessage', channel, message);
+      // Its `unsubscribe` came while the link was down, and the cluster client subscribed again by itself.
+      else void this.#release(channel);
+    });
+    client.on('ready', () => this.#renew());
+    // A cluster client replaces the connection to a node, or moves channels to another, without ceasing to be ready.
+    client.on('subscribersReady', () => this.#renew());
     this.#stopPinging = clock.every(PING_MS, () => void this.#ping());
   }
 
@@ -49,13 +60,16 @@ export class Subscriber extends EventEmitter {
 
   /** Called by graphql-redis-subscriptions once per channel, with a callback for the acknowledgement. */
   subscribe(channel: string, subscribed: Subscribed): void {
-    this.#wanted.set(channel, [subscribed]);
-    void this.#subscribe([channel]);
+    const wanted: Wanted = { subscribed, attempt: 0, isHeard: false };
+    this.#wanted.set(channel, wanted);
+    void this.#attempt(channel, wanted).then((isHeard) => {
+      if (!isHeard) this.#retry();
+    });
   }
 
   unsubscribe(channel: string): void {
     this.#wanted.delete(channel);
-    this.#client.sunsubscribe(channel).catch(() => undefined);
+    void this.#release(channel);
   }
 
   /** Patterns are never used; the library calls this beside every `unsubscribe`. */
@@ -67,50 +81,93 @@ export class Subscriber extends EventEmitter {
     this.#client.disconnect();
   }
 
-  async #subscribe(channels: readonly string[]): Promise<void> {
-    const wanted = channels.filter((channel) => this.#wanted.has(channel));
-    if (wanted.length === 0 || this.#isClosed) return;
-    try {
-      await this.#client.ssubscribe(...wanted);
-    } catch (error) {
-      // While the connection is down, `ready` subscribes again; a refusal on a live one is tried again here.
-      this.#log.warn({ err: { message: (error as Error).message } }, 'subscribing failed');
-      if (this.#client.status === 'ready') this.#clock.after(RETRY_MS, () => void this.#subscribe(wanted));
-      return;
-    }
-    for (const channel of wanted) this.#acknowledge(channel);
-  }
-
-  #acknowledge(channel: string): void {
-    const waiting = this.#wanted.get(channel);
-    if (!waiting) return;
-    this.#wanted.set(channel, null);
-    for (const subscribed of waiting) subscribed(null);
+  /** After a break: nothing is sure to be heard. */
+  #renew(): void {
+    for (const wanted of this.#wanted.values()) wanted.isHeard = false;
+    void this.#restore();
   }
 
   /**
-   * After a break: every wanted channel again, then a PING as a barrier, since
-   * its answer follows all acknowledgements; only then is the gap announced, so
-   * that whoever reads the log now finds everything that was missed.
+   * Subscribes to all that is not heard. The gap is announced only after the
+   * acknowledgements, so that whoever reads the log then finds everything that
+   * was missed. What fails is tried again, and announced again.
    */
-  async #resubscribe(): Promise<void> {
-    if (this.#isClosed) return;
-    const channels = [...this.#wanted.keys()];
-    const size = this.#client instanceof Cluster ? 1 : BATCH;
-    for (let start = 0; start < channels.length; start += size) {
-      await this.#subscribe(channels.slice(start, start + size));
+  async #restore(): Promise<void> {
+    if (this.#isRestoring || this.#isClosed) return;
+    this.#isRestoring = true;
+    const missing = [...this.#wanted].filter(([, { isHeard }]) => !isHeard);
+    let isRegained = false;
+    for (let start = 0; start < missing.length; start += BATCH) {
+      const attempts = missing.slice(start, start + BATCH).map(async ([channel, wanted]) => {
+        const wasHeard = wanted.subscribed === null;
+        if ((await this.#attempt(channel, wanted)) && wasHeard) isRegained = true;
+      });
+      await Promise.all(attempts);
     }
-    await this.#ping();
-    this.emit('interrupted');
+    this.#isRestoring = false;
+    if (isRegained) this.emit('interrupted');
+    if (missing.length > 0) this.#retry();
+  }
+
+  /** While the link is down there is nothing to try: `ready` will. */
+  #retry(): void {
+    if (this.#isClosed || this.#client.status !== 'ready') return;
+    if ([...this.#wanted.values()].every(({ isHeard }) => isHeard)) return;
+    this.#clock.after(RETRY_MS, () => void this.#restore());
+  }
+
+  /** Answers whether the channel is heard now. */
+  async #attempt(channel: string, wanted: Wanted): Promise<boolean> {
+    if (this.#wanted.get(channel) !== wanted) return false;
+    wanted.attempt += 1;
+    const { attempt } = wanted;
+    // A cluster client adds every SSUBSCRIBE to a list of its own: taken off first, a channel is there once.
+    if (attempt > 1) void this.#release(channel);
+    try {
+      await this.#client.ssubscribe(channel);
+    } catch (error) {
+      this.#log.warn({ err: { message: (error as Error).message } }, 'subscribing failed');
+      return false;
+    }
+    if (attempt !== wanted.attempt) return wanted.isHeard;
+    wanted.isHeard = true;
+    const { subscribed } = wanted;
+    wanted.subscribed = null;
+    subscribed?.(null);
+    return true;
+  }
+
+  async #release(channel: string): Promise<void> {
+    try {
+      await this.#client.sunsubscribe(channel);
+    } catch {
+      // Gone with its connection, or released when it is heard again.
+    }
   }
 
   /** Arms the socket's timeout: a dead link is noticed only while something is asked of it. */
   async #ping(): Promise<void> {
     if (this.#isClosed || this.#client.status !== 'ready') return;
+    if (this.#client instanceof Cluster) {
+      // PING would go over another connection; leaving a channel never joined is answered by the right one.
+      for (const channel of this.#onePerNode(this.#client)) void this.#release(`${channel}:ping`);
+      return;
+    }
     try {
       await this.#client.ping();
     } catch {
       if (!this.#isClosed && this.#client.status === 'ready') this.#client.disconnect(true);
     }
+  }
+
+  /** A wanted channel of each node that has any. */
+  #onePerNode(cluster: Cluster): Iterable<string> {
+    const found = new Map<string | undefined, string>();
+    const count = cluster.nodes('master').length;
+    for (const channel of this.#wanted.keys()) {
+      if (found.size === count) break;
+      found.set(cluster.slots[new Command('ssubscribe', [channel]).getSlot()]?.[0], channel);
+    }
+    return found.values();
   }
 }

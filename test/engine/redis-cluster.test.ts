@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import { openRedisEngine } from '../../src/engine/redis/engine.ts';
+import { describeEngine } from '../contract/engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { alice, createGroup, type OpenWorld, record, silentLog, tenant, text } from '../support/world.ts';
+
+let cluster: RedisCluster;
+beforeAll(async () => {
+  cluster = await startRedisCluster();
+});
+afterAll(() => cluster.stop());
+
+const open: OpenWorld = async (options = {}) => {
+  const clock = new TestClock();
+  const prefix = `test-${randomUUID().slice(0, 8)}`;
+  const openNode = () =>
+    openRedisEngine({
+      urls: cluster.urls,
+      isCluster: true,
+      prefix,
+      retention: options.retention ?? null,
+      presenceGraceMs: 5_000,
+      clock,
+      log: silentLog,
+    });
+  const [engine, other] = [await openNode(), await openNode()];
+  return {
+    engine,
+    other,
+    clock,
+    async close() {
+      await engine.close();
+      await other.close();
+    },
+  };
+};
+
+const countChannels = async (): Promise<number> =>
+  (await cluster.ask('PUBSUB', 'SHARDCHANNELS')).reduce<number>((sum, names) => sum + (names as string[]).length, 0);
+
+describe('Redis engine on a cluster', () => {
+  describeEngine(open);
+
+  it('G05: what is announced while connections are cut is heard, or followed by `onInterrupted`', async () => {
+    const world = await open();
+    // Enough conversations that every node has some.
+    const recordings = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const id = await createGroup(world.engine, alice);
+        return { id, ...(await record(world.engine, { kind: 'conversation', tenant, id })) };
+      }),
+    );
+    for (let cut = 1; cut <= 3; cut += 1) {
+      const before = recordings.map(({ interruptions }) => interruptions());
+      await cluster.ask('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
+      await Promise.all(
+        recordings.map(async ({ id, heard, interruptions }, index) => {
+          const hears = (content: string): boolean =>
+            heard.some((each) => each.type === 'message' && each.message.content === content);
+          const sent: { readonly content: string; readonly told: number }[] = [];
+          await eventually(async () => {
+            const content = `${cut}.${sent.length}`;
+            await world.other.appendMessage(tenant, text(id, alice, content));
+            sent.push({ content, told: interruptions() });
+            await eventually(() => expect(hears(content)).toBe(true), 50);
+          });
+          await eventually(() => {
+            expect(interruptions()).toBeGreaterThan(before[index] ?? 0);
+            for (const { content, told } of sent) expect(hears(content) || interruptions() > told).toBe(true);
+          });
+        }),
+      );
+    }
+    expect(await countChannels()).toBe(20);
+    for (const { listening } of recordings) await listening.close();
+    await eventually(async () => expect(await countChannels()).toBe(0));
+    await world.close();
+  });
+});
