@@ -152,7 +152,8 @@ export class ConversationChannel {
     if (this.#isClosed) return;
     this.#position = message.position;
     this.#lastHeardAt = this.#clock.now();
-    for (const listener of [...this.#listeners]) listener.onMessage(change, message);
+    // Not copied: one that leaves meanwhile is not told, and one cannot join within a synchronous call.
+    for (const listener of this.#listeners) listener.onMessage(change, message);
   }
 
   #receiveConversation(conversation: ConversationRecord): void {

@@ -8,7 +8,7 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import type { LiveStream } from '../delivery/stream.ts';
-import { type ServiceError, slowReader } from '../errors.ts';
+import { ServiceError, slowReader } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
 import { chooseOperation, type Prepare, requireToken } from './operations.ts';
@@ -91,19 +91,21 @@ class ShapedSubscription implements Subscription {
 
   #push(event: object, outlet: Outlet): void {
     if (!this.#isOpen) return;
-    const rendered = this.#shape.render(event, this.#context);
-    if (Buffer.isBuffer(rendered)) {
-      return this.#inOrder(() => {
-        if (this.#isOpen) outlet.deliver(rendered, event);
-      });
+    let rendered: Payload | Promise<Payload>;
+    try {
+      rendered = this.#shape.render(event, this.#context);
+    } catch (error) {
+      return this.#fail(outlet, error);
     }
-    if (this.#pending >= LIMITS.queuedEvents) return this.#giveUp(outlet);
+    if (this.#pending === 0 && Buffer.isBuffer(rendered)) return outlet.deliver(rendered, event);
+    if (this.#pending >= LIMITS.queuedEvents) return this.#fail(outlet, slowReader());
     this.#pending += 1;
     this.#tail = this.#tail
       .then(() => rendered)
       .then((payload) => {
         if (this.#isOpen) outlet.deliver(payload, event);
       })
+      .catch((error: unknown) => this.#fail(outlet, error))
       .finally(() => {
         this.#pending -= 1;
       });
@@ -117,10 +119,12 @@ class ShapedSubscription implements Subscription {
     });
   }
 
-  /** Results are not rendered as fast as events come: the reader resumes by position. */
-  #giveUp(outlet: Outlet): void {
+  /** Ends this subscription and no other: what a channel calls must not throw. */
+  #fail(outlet: Outlet, error: unknown): void {
+    if (!this.#isOpen) return;
     this.close();
-    outlet.end(slowReader());
+    const isKnown = error instanceof ServiceError;
+    outlet.end(isKnown ? error : new ServiceError('INTERNAL_SERVER_ERROR', 'The stream failed.', { cause: error }));
   }
 }
 

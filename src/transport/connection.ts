@@ -82,7 +82,7 @@ export class Connection {
   /** Sends a text frame of the protocol's own, in order with those of the outbox. */
   send(text: string): void {
     if (!this.isOpen) return;
-    this.outbox.cork();
+    this.outbox.flush();
     this.#socket.send(text);
   }
 
@@ -93,6 +93,9 @@ export class Connection {
 
   /** Closes once; a peer that does not answer is cut off. */
   close(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    this.outbox.flush();
+    // The flush may have found the peer too slow, and closed already.
     if (!this.isOpen) return;
     let text = reason;
     while (Buffer.byteLength(text) > REASON_BYTES) text = text.slice(0, -1);
