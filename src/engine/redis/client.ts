@@ -50,12 +50,19 @@ function openCluster(urls: readonly string[], options: Options): Cluster {
     return { host: hostname, port: Number(port || 6379) };
   });
   const { username, password, protocol } = new URL(urls[0] ?? '');
-  const { lazyConnect: _lazy, enableOfflineQueue: _queue, retryStrategy, ...redisOptions } = options;
+  const {
+    lazyConnect: _lazy,
+    enableOfflineQueue: _queue,
+    enableAutoPipelining: _pipelining,
+    retryStrategy,
+    ...redisOptions
+  } = options;
   const cluster = new Cluster(nodes, {
     lazyConnect: true,
     enableOfflineQueue: false,
     shardedSubscribers: true,
-    enableAutoPipelining: options.enableAutoPipelining,
+    // Of commands that share a pipeline, one whose slot moved fails instead of being sent where it went.
+    enableAutoPipelining: false,
     clusterRetryStrategy: retryStrategy,
     // A command cut off by a closed connection may have run: it is not sent again.
     retryDelayOnFailover: 0,

@@ -36,6 +36,9 @@ export class Subscriber extends EventEmitter {
   readonly #wanted = new Map<string, Wanted>();
   readonly #stopPinging: () => void;
   #isRestoring = false;
+  #isToRetry = false;
+  /** Why subscribing failed last. */
+  #fault: string | undefined;
   #isClosed = false;
 
   constructor(client: RedisClient, clock: Clock, log: Log) {
@@ -111,9 +114,15 @@ export class Subscriber extends EventEmitter {
 
   /** While the link is down there is nothing to try: `ready` will. */
   #retry(): void {
-    if (this.#isClosed || this.#client.status !== 'ready') return;
-    if ([...this.#wanted.values()].every(({ isHeard }) => isHeard)) return;
-    this.#clock.after(RETRY_MS, () => void this.#restore());
+    if (this.#isClosed || this.#isToRetry || this.#client.status !== 'ready') return;
+    const missing = [...this.#wanted.values()].filter(({ isHeard }) => !isHeard).length;
+    if (missing === 0) return;
+    this.#isToRetry = true;
+    this.#log.warn({ channels: missing, err: { message: this.#fault } }, 'subscribing again');
+    this.#clock.after(RETRY_MS, () => {
+      this.#isToRetry = false;
+      void this.#restore();
+    });
   }
 
   /** Answers whether the channel is heard now. */
@@ -126,7 +135,7 @@ export class Subscriber extends EventEmitter {
     try {
       await this.#client.ssubscribe(channel);
     } catch (error) {
-      this.#log.warn({ err: { message: (error as Error).message } }, 'subscribing failed');
+      this.#fault = (error as Error).message;
       return false;
     }
     if (attempt !== wanted.attempt) return wanted.isHeard;
