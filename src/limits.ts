@@ -48,6 +48,8 @@ export const LIMITS = {
   queuedEvents: 2_000,
   /** Frames a socket may send ahead of their handling. */
   queuedFrames: 1_000,
+  /** Bytes of those frames: a peer that sends and does not read is held to this much. */
+  queuedFrameBytes: 4 * 1024 * 1024,
   /** Bytes of a JWT: a larger one is refused before it is verified. */
   tokenBytes: 8 * 1024,
   /** Earlier lives of a log that are remembered so that their positions still resume. */

@@ -107,16 +107,32 @@ export class ConversationStream<Event extends object> {
     ids: readonly ConversationId[],
     after: (id: ConversationId, joined: Position | null) => Position | null,
   ): Promise<void> {
-    const { engine } = this.#context;
+    const joins = await Promise.allSettled(ids.map((id) => this.#join(id)));
+    const joined = joins.flatMap((join) => (join.status === 'fulfilled' && join.value ? [join.value] : []));
+    try {
+      const failed = joins.find((join) => join.status === 'rejected');
+      if (failed) throw failed.reason;
+      await this.#begin(joined, after);
+    } catch (error) {
+      // Half followed would be a silent hole: left, they are followed anew when it is tried again.
+      for (const following of joined) this.#unfollow(following);
+      throw error;
+    }
+  }
+
+  /** Lets what was joined go live, or replay first; what the viewer may not see is left again. */
+  async #begin(
+    joined: readonly Following[],
+    after: (id: ConversationId, joined: Position | null) => Position | null,
+  ): Promise<void> {
     const { tenant, userId, scopes } = this.#options.viewer;
-    const joined = (await Promise.all(ids.map((id) => this.#join(id)))).filter((one) => one !== null);
     // Asked only after the channels have joined: a removal before is in the answer, one after is announced.
-    const memberships = await engine.readMemberships(
+    const memberships = await this.#context.engine.readMemberships(
       tenant,
       joined.map(({ channel }) => ({ conversationId: channel.id, userId })),
     );
     const isAdmin = scopes.has('realtime:admin');
-    const replays: { readonly following: Following; readonly replay: Replay }[] = [];
+    const starts: { readonly following: Following; readonly replay: Replay | null }[] = [];
     for (const [index, following] of joined.entries()) {
       const membership = memberships[index] ?? null;
       if (following.hasLeft || (membership === null && !isAdmin)) {
@@ -124,11 +140,13 @@ export class ConversationStream<Event extends object> {
         continue;
       }
       const from = after(following.channel.id, membership?.joinedPosition ?? null);
-      if (from === null) following.live = following.channel.position;
-      else replays.push({ following, replay: this.#replay(following, from) });
+      starts.push({ following, replay: from && this.#replay(following, from) });
     }
-    await Promise.all(replays.map(({ replay }) => replay.prepare()));
-    for (const { following, replay } of replays) void this.#run(following, replay);
+    await Promise.all(starts.map(({ replay }) => replay?.prepare()));
+    for (const { following, replay } of starts) {
+      if (replay) void this.#run(following, replay);
+      else following.live = following.channel.position;
+    }
   }
 
   async #join(id: ConversationId): Promise<Following | null> {
@@ -249,7 +267,10 @@ export class ConversationStream<Event extends object> {
     }
   }
 
-  #unfollow({ channel, listener }: Following): void {
+  #unfollow(following: Following): void {
+    const { channel, listener } = following;
+    // Once: a channel released twice would be closed under those who still listen.
+    if (this.#following.get(channel.id) !== following) return;
     channel.remove(listener);
     this.#following.delete(channel.id);
     this.#names.delete(this.#key(channel.id));

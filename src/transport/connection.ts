@@ -40,6 +40,7 @@ export class Connection {
   readonly #log: Log;
   readonly outbox: Outbox;
   readonly #frames: string[] = [];
+  #frameBytes = 0;
   #handle: HandleFrame | null = null;
   #isBusy = false;
   /** The code we closed with, which a peer that never answers does not echo. */
@@ -79,11 +80,16 @@ export class Connection {
     this.#socket.once('close', (code: number, reason: Buffer) => closed(this.#closedWith ?? code, reason.toString()));
   }
 
-  /** Sends a text frame of the protocol's own, in order with those of the outbox. */
-  send(text: string): void {
+  /**
+   * Sends a text frame of the protocol's own, in order with those of the outbox.
+   * Resolves when the peer has read enough: until then the mailbox stands still,
+   * so that who sends and never reads makes us hold one answer, not all (G10).
+   */
+  async send(text: string): Promise<void> {
     if (!this.isOpen) return;
     this.outbox.flush();
     this.#socket.send(text);
+    await this.outbox.drained();
   }
 
   ping(): void {
@@ -102,12 +108,14 @@ export class Connection {
     this.#closedWith = code;
     this.#socket.close(code, text);
     this.#frames.length = 0;
+    this.#frameBytes = 0;
     const cancel = this.#clock.after(TERMINATE_MS, () => this.#socket.terminate());
     this.#socket.once('close', cancel);
   }
 
   #receive(text: string): void {
-    if (this.#frames.length >= LIMITS.queuedFrames) {
+    this.#frameBytes += text.length;
+    if (this.#frames.length >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes) {
       return this.close(CLOSE_CODES.TOO_MANY, 'Too many frames at once');
     }
     this.#frames.push(text);
@@ -120,6 +128,7 @@ export class Connection {
       while (this.isOpen) {
         const text = this.#frames.shift();
         if (text === undefined) break;
+        this.#frameBytes -= text.length;
         await this.#handle?.(text);
       }
     } catch (error) {

@@ -68,7 +68,7 @@ function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, r
   const closed = server.opened(
     {
       protocol: sockets.webSocket.protocol,
-      send: async (text) => connection.send(text),
+      send: (text) => connection.send(text),
       close: (code, reason) => connection.close(code ?? CLOSE_CODES.BAD_REQUEST, reason ?? ''),
       onMessage: (handle) => connection.onFrame((text) => handleFrame(extra, text, handle, options)),
     },

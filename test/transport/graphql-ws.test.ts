@@ -311,6 +311,16 @@ describe('WS /graphql', () => {
       slow.socket.terminate();
     }, 60_000);
 
+    it('G10: closes who sends and never reads, before it costs us what it asked for', async () => {
+      const raw = await ready();
+      raw.socket.pause();
+      const ping = JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(60_000) } });
+      for (let n = 0; n < 600; n += 1) raw.send(ping);
+      const closed = `realtime_socket_closes_total{code="${CLOSE_CODES.TOO_MANY}"}`;
+      await eventually(async () => expect(await metric(closed)).toBe(1));
+      raw.socket.terminate();
+    });
+
     it('G15: drains with 1012, after which nothing is missing for who comes back', async () => {
       const own = await startTestService({ env: { DRAIN_WINDOW: '300ms' } });
       const clients = await Promise.all(
