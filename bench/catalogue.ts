@@ -1,0 +1,57 @@
+/** The servers that are compared. */
+import { spawnSync } from 'node:child_process';
+import type { DialectName } from './protocol.ts';
+
+export type PeerId = 'service-redis' | 'service-embedded' | 'stock' | 'mercurius' | 'socket-io' | 'bare' | 'nats';
+
+export interface PeerSpec {
+  readonly id: PeerId;
+  readonly name: string;
+  /** Its module in `peers/`. */
+  readonly module: string;
+  readonly dialect: DialectName;
+  readonly needsRedis: boolean;
+  /** Only this service asks who a subscriber is. */
+  readonly needsTokens: boolean;
+}
+
+const service = { module: 'service', dialect: 'graphql', needsTokens: true } as const;
+const other = { needsTokens: false } as const;
+
+export const PEERS: readonly PeerSpec[] = [
+  { id: 'service-redis', name: 'this service, Redis', needsRedis: true, ...service },
+  { id: 'service-embedded', name: 'this service, embedded', needsRedis: false, ...service },
+  {
+    id: 'stock',
+    name: 'graphql-ws + graphql-redis-subscriptions',
+    module: 'stock',
+    dialect: 'graphql',
+    needsRedis: true,
+    ...other,
+  },
+  {
+    id: 'mercurius',
+    name: 'Mercurius + mqemitter-redis',
+    module: 'mercurius',
+    dialect: 'graphql',
+    needsRedis: true,
+    ...other,
+  },
+  {
+    id: 'socket-io',
+    name: 'Socket.IO + Redis adapter',
+    module: 'socket-io',
+    dialect: 'socket-io',
+    needsRedis: true,
+    ...other,
+  },
+  { id: 'bare', name: 'bare ws.send', module: 'bare', dialect: 'graphql', needsRedis: false, ...other },
+  { id: 'nats', name: 'nats-server over WebSocket', module: 'nats', dialect: 'nats', needsRedis: false, ...other },
+];
+
+/** Why a peer cannot run here; null when it can. */
+export function missing(peer: PeerSpec): string | null {
+  if (peer.id !== 'nats') return null;
+  if (process.platform !== 'linux') return 'its processor time is read from /proc';
+  return spawnSync('nats-server', ['--version']).status === 0 ? null : 'nats-server is not installed';
+}

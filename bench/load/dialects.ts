@@ -1,0 +1,81 @@
+/** What a client of each protocol says until it is subscribed, and to stay so. */
+import { conversationName } from '../payload.ts';
+import type { DialectName, Subscriber } from '../protocol.ts';
+
+export const TEXT = 1;
+export const BINARY = 2;
+
+/** What a frame that carries no message asks for. */
+export interface Answer {
+  readonly reply?: string;
+  /** With this reply everything needed has been said. */
+  readonly isSubscribed?: boolean;
+  readonly fault?: string;
+}
+
+export interface Dialect {
+  readonly path: string;
+  readonly subprotocol: string | null;
+  readonly opcode: typeof TEXT | typeof BINARY;
+  /** A frame may hold several messages. */
+  readonly isBatched: boolean;
+  greet(subscriber: Subscriber): string | null;
+  answer(text: string, subscriber: Subscriber): Answer;
+}
+
+const SUBSCRIPTION = `subscription ($ids: [ID!]) {
+  messageReceived(conversationIds: $ids) { id sequence content }
+}`;
+
+const names = ({ conversations }: Subscriber): string[] => conversations.map(conversationName);
+
+const graphql: Dialect = {
+  path: '/graphql',
+  subprotocol: 'graphql-transport-ws',
+  opcode: TEXT,
+  isBatched: false,
+  greet: ({ token }) => JSON.stringify({ type: 'connection_init', payload: token ? { token } : {} }),
+  answer(text, subscriber) {
+    if (text.includes('"connection_ack"')) {
+      const payload = { query: SUBSCRIPTION, variables: { ids: names(subscriber) } };
+      return { reply: JSON.stringify({ id: 's', type: 'subscribe', payload }), isSubscribed: true };
+    }
+    if (text.includes('"ping"')) return { reply: '{"type":"pong"}' };
+    return { fault: text };
+  },
+};
+
+/** Socket.IO protocol 5 over Engine.IO protocol 4. */
+const socketIo: Dialect = {
+  path: '/socket.io/?EIO=4&transport=websocket',
+  subprotocol: null,
+  opcode: TEXT,
+  isBatched: false,
+  greet: () => null,
+  answer(text, subscriber) {
+    if (text.startsWith('0')) return { reply: '40' };
+    if (text === '2') return { reply: '3' };
+    if (text.startsWith('40')) {
+      return { reply: `42${JSON.stringify(['subscribe', names(subscriber)])}`, isSubscribed: true };
+    }
+    return { fault: text };
+  },
+};
+
+const nats: Dialect = {
+  path: '/',
+  subprotocol: null,
+  opcode: BINARY,
+  isBatched: true,
+  greet: () => 'CONNECT {"verbose":false,"pedantic":false}\r\nPING\r\n',
+  answer(text, subscriber) {
+    if (text.startsWith('PONG')) {
+      const subjects = names(subscriber).map((name, index) => `SUB ${name} ${index + 1}\r\n`);
+      return { reply: subjects.join(''), isSubscribed: true };
+    }
+    if (text.startsWith('PING')) return { reply: 'PONG\r\n' };
+    return text.startsWith('-ERR') ? { fault: text } : {};
+  },
+};
+
+export const DIALECTS: Readonly<Record<DialectName, Dialect>> = { graphql, 'socket-io': socketIo, nats };

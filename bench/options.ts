@@ -1,0 +1,40 @@
+/** What the command line asks for: `npm run bench -- --only a,b --peers service-redis,bare --quick`. */
+import { parseArgs } from 'node:util';
+import { PEERS, type PeerSpec } from './catalogue.ts';
+import { fanOut } from './workloads/fan-out.ts';
+import { latency } from './workloads/latency.ts';
+import { sockets } from './workloads/sockets.ts';
+import type { Scale, Workload } from './workloads/workload.ts';
+
+export interface Options {
+  readonly workloads: readonly Workload[];
+  readonly peers: readonly PeerSpec[];
+  /** Everything, at full size: only then the results are written. */
+  readonly isComplete: boolean;
+}
+
+const FULL: Scale = { sockets: 1, time: 1 };
+const QUICK: Scale = { sockets: 10, time: 5 };
+
+function choose<Item extends { readonly id: string }>(items: readonly Item[], wanted: string | undefined): Item[] {
+  if (wanted === undefined) return [...items];
+  const ids = wanted.split(',');
+  const unknown = ids.filter((id) => !items.some((item) => item.id === id));
+  if (unknown.length > 0) {
+    throw new Error(`There is no ${unknown.join(', ')}; there are ${items.map(({ id }) => id).join(', ')}.`);
+  }
+  return items.filter(({ id }) => ids.includes(id));
+}
+
+export function readOptions(): Options {
+  const { values } = parseArgs({
+    options: { only: { type: 'string' }, peers: { type: 'string' }, quick: { type: 'boolean', default: false } },
+  });
+  const scale = values.quick ? QUICK : FULL;
+  const workloads = [...fanOut(scale), ...sockets(scale), ...latency(scale)];
+  return {
+    workloads: choose(workloads, values.only),
+    peers: choose(PEERS, values.peers),
+    isComplete: !values.quick && values.only === undefined && values.peers === undefined,
+  };
+}

@@ -1,0 +1,52 @@
+/** Publishes at a rate, and measures what it cost. */
+import { setTimeout as wait } from 'node:timers/promises';
+import { nowMicros } from './payload.ts';
+import type { Latency } from './protocol.ts';
+import type { Session } from './session.ts';
+
+export interface Pace {
+  readonly perSecond: number;
+  readonly seconds: number;
+  /** What is due is published together, this often. */
+  readonly tickMs: number;
+  /** The conversation of the next message. */
+  readonly next: () => number;
+}
+
+/** Processor time in microseconds. */
+export interface Burst extends Latency {
+  readonly user: number;
+  readonly system: number;
+  readonly deliveries: number;
+  readonly deliveriesPerSecond: number;
+}
+
+/** Keeps to the clock: a late tick publishes what became due meanwhile. */
+async function publish(session: Session, { perSecond, seconds, tickMs, next }: Pace): Promise<void> {
+  const start = performance.now();
+  const total = perSecond * seconds;
+  for (let sent = 0, tick = 1; sent < total; tick += 1) {
+    const due = Math.min(total, Math.ceil(((performance.now() - start + tickMs) / 1_000) * perSecond));
+    session.publish(Array.from({ length: due - sent }, next));
+    sent = due;
+    await wait(Math.max(0, start + tick * tickMs - performance.now()));
+  }
+}
+
+export async function burst(session: Session, pace: Pace): Promise<Burst> {
+  await session.sample();
+  const { received } = await session.progress();
+  const before = await session.usage();
+  const startedAt = nowMicros();
+  await publish(session, pace);
+  const progress = await session.arrived();
+  const after = await session.usage();
+  const deliveries = progress.received - received;
+  return {
+    ...(await session.sample()),
+    user: after.user - before.user,
+    system: after.system - before.system,
+    deliveries,
+    deliveriesPerSecond: (deliveries * 1e6) / (progress.lastAt - startedAt),
+  };
+}

@@ -1,0 +1,31 @@
+/** graphql-ws with graphql-redis-subscriptions, as their documentation shows. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buildSchema } from 'graphql';
+import { RedisPubSub } from 'graphql-redis-subscriptions';
+import { useServer } from 'graphql-ws/use/ws';
+import { WebSocketServer } from 'ws';
+import { MESSAGE_ID } from '../payload.ts';
+import { connectRedis } from './redis.ts';
+import { report } from './report.ts';
+import { TYPE_DEFINITIONS } from './schema.ts';
+
+const pubsub = new RedisPubSub({ publisher: await connectRedis(), subscriber: await connectRedis() });
+const schema = buildSchema(TYPE_DEFINITIONS);
+const field = schema.getSubscriptionType()?.getFields()['messageReceived'];
+if (field) {
+  field.subscribe = (_root, { conversationIds }: { conversationIds: string[] }) =>
+    pubsub.asyncIterableIterator(conversationIds);
+}
+const http = createServer();
+useServer({ schema }, new WebSocketServer({ server: http, path: '/graphql' }));
+http.listen(0, '127.0.0.1');
+await once(http, 'listening');
+
+report({
+  port: (http.address() as AddressInfo).port,
+  publish({ conversation, sequence, content }) {
+    void pubsub.publish(conversation, { messageReceived: { id: MESSAGE_ID, sequence, content } });
+  },
+});

@@ -1,0 +1,68 @@
+/** What the benchmark says to its processes over IPC, and what they answer. */
+
+export interface Message {
+  readonly conversation: string;
+  readonly sequence: number;
+  readonly content: string;
+}
+
+/** Microseconds of processor time so far, and bytes of memory now. */
+export interface Usage {
+  readonly user: number;
+  readonly system: number;
+  readonly rss: number;
+}
+
+export type PeerCommand =
+  /** The members of each conversation, before anybody connects. */
+  | { readonly kind: 'setup'; readonly members: readonly (readonly string[])[] }
+  | { readonly kind: 'publish'; readonly messages: readonly Message[] }
+  /** `collect`: after a garbage collection. */
+  | { readonly kind: 'usage'; readonly collect: boolean };
+
+export type PeerReport =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'ready' }
+  | ({ readonly kind: 'usage' } & Usage);
+
+export type DialectName = 'graphql' | 'socket-io' | 'nats';
+
+export interface Subscriber {
+  readonly token: string;
+  readonly conversations: readonly number[];
+}
+
+export type LoadCommand =
+  | {
+      readonly kind: 'prepare';
+      readonly port: number;
+      readonly dialect: DialectName;
+      readonly subscribers: number;
+      readonly conversations: number;
+    }
+  | { readonly kind: 'connect'; readonly subscribers: readonly Subscriber[] }
+  | { readonly kind: 'progress' }
+  /** Latencies since the last sample. */
+  | { readonly kind: 'sample' };
+
+export interface Progress {
+  /** Pairs of a subscriber and a conversation that have heard a probe. */
+  readonly ready: number;
+  readonly received: number;
+  /** When the last message came, in microseconds of the machine's steady clock. */
+  readonly lastAt: number;
+  readonly faults: number;
+  readonly firstFault: string | null;
+}
+
+/** Milliseconds from publishing to the subscriber. */
+export interface Latency {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export type LoadReport =
+  | { readonly kind: 'prepared' }
+  | { readonly kind: 'connected' }
+  | ({ readonly kind: 'progress' } & Progress)
+  | ({ readonly kind: 'sample' } & Latency);

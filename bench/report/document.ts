@@ -1,0 +1,50 @@
+/** RESULTS.md. */
+import { machine, versions } from './machine.ts';
+import { type Result, tableOf } from './table.ts';
+import { targetTable } from './targets.ts';
+
+const METHOD = [
+  'Each server is a process of its own and is told over IPC what to publish. The load generator is another process that',
+  'holds the subscribers: raw sockets that find a sequence number in each frame without decoding it, and check that every',
+  'message arrived, once and in order; a server that fails this has the reason in place of figures. The same content of',
+  '200 characters is published everywhere. CPU is the user and system time of the server’s process, without that of Redis;',
+  'for nats-server, which is handed messages over TCP, it is read from /proc. Latency is from publishing to the subscriber.',
+  'Servers, load generator and Redis share the machine, so ratios within a run mean more than the figures themselves.',
+];
+
+const sectionOf = (result: Result): string[] => {
+  const { id, title, about, main } = result.workload;
+  return [
+    '',
+    `## ${id}. ${title}`,
+    '',
+    `${about} The last columns divide ${main.unit} by that of another server.`,
+    '',
+    ...tableOf(result),
+  ];
+};
+
+export function documentOf(results: readonly Result[]): string {
+  const lines = [
+    '# Results',
+    '',
+    `${new Date().toISOString().slice(0, 10)}, ${machine()}. Written by \`npm run bench\`.`,
+    '',
+    ...METHOD,
+    '',
+    '![The main figure of each workload](results.svg)',
+    '',
+    '## Targets',
+    '',
+    'Ratios: ✓ reached, ✗ not reached, ? the bursts of this run disagree.',
+    '',
+    ...targetTable(results),
+    ...results.flatMap(sectionOf),
+    '',
+    '## Versions',
+    '',
+    versions().join(', '),
+    '',
+  ];
+  return lines.join('\n');
+}

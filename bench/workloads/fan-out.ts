@@ -1,0 +1,90 @@
+/** Workloads a, b and c: what delivering a message costs. */
+import { type Audience, oneConversation, ownLists, random } from '../audience.ts';
+import type { PeerId, PeerSpec } from '../catalogue.ts';
+import { burst, type Pace } from '../pace.ts';
+import { Session } from '../session.ts';
+import { type Column, type Figures, grouped, type Scale, type Workload } from './workload.ts';
+
+const ALL: readonly PeerId[] = ['service-redis', 'service-embedded', 'stock', 'mercurius', 'socket-io', 'bare', 'nats'];
+const COLUMNS: readonly Column[] = [
+  { figure: 'user', heading: 'user µs', digits: 2 },
+  { figure: 'system', heading: 'system µs', digits: 2 },
+  { figure: 'total', heading: 'total µs', digits: 2 },
+  { figure: 'perSecond', heading: 'deliveries/s', digits: 0 },
+  { figure: 'p50', heading: 'p50 ms', digits: 1 },
+  { figure: 'p99', heading: 'p99 ms', digits: 1 },
+];
+const MAIN = { figure: 'total', unit: 'µs of server CPU per delivery' };
+const TICK_MS = 20;
+const LIST = 10;
+
+/** The same burst twice: the first warms up and is not counted. */
+async function measure(peer: PeerSpec, audience: Audience, pace: Pace): Promise<Figures> {
+  const session = await Session.open(peer, audience);
+  try {
+    await session.connect(audience.lists.length);
+    await session.prove();
+    await session.idle();
+    await burst(session, pace);
+    const { user, system, deliveries, deliveriesPerSecond, p50, p99 } = await burst(session, pace);
+    const total = (user + system) / deliveries;
+    return { user: user / deliveries, system: system / deliveries, total, perSecond: deliveriesPerSecond, p50, p99 };
+  } finally {
+    await session.close();
+  }
+}
+
+const toOne = { tickMs: TICK_MS, next: () => 0 };
+
+export function fanOut({ sockets, time }: Scale): Workload[] {
+  const large = 1_000 / sockets;
+  const small = 200 / sockets;
+  return [
+    {
+      id: 'a',
+      title: `${grouped(large)} subscribers of one conversation, 20 messages/s for ${5 / time} s`,
+      about: 'A busy room: each message costs one write to each of many sockets.',
+      peers: ALL,
+      columns: COLUMNS,
+      main: MAIN,
+      against: ['bare', 'stock'],
+      measure: (peer) => measure(peer, oneConversation(large), { perSecond: 20, seconds: 5 / time, ...toOne }),
+    },
+    {
+      id: 'b',
+      title: `${small} subscribers of one conversation, 1,000 messages/s for ${3 / time} s`,
+      about: `More than some servers can do: there the latency is that of their queue. Messages are published every ${TICK_MS} ms, those due together, which favours servers that join writes.`,
+      peers: ALL,
+      columns: COLUMNS,
+      main: MAIN,
+      against: ['bare', 'stock', 'nats'],
+      measure: (peer) => measure(peer, oneConversation(small), { perSecond: 1_000, seconds: 3 / time, ...toOne }),
+    },
+    {
+      id: 'b-even',
+      title: 'The same as b, with one message every millisecond',
+      about: 'Less to join: what remains of b when messages do not come in bursts.',
+      peers: ['service-redis', 'service-embedded', 'socket-io', 'bare', 'nats'],
+      columns: COLUMNS,
+      main: MAIN,
+      against: ['bare', 'nats'],
+      measure: (peer) =>
+        measure(peer, oneConversation(small), { perSecond: 1_000, seconds: 3 / time, ...toOne, tickMs: 1 }),
+    },
+    {
+      id: 'c',
+      title: `${grouped(large)} subscribers, each with its own ${LIST} of ${grouped(large)} conversations, 1,500 messages/s for ${3 / time} s`,
+      about: 'Many small rooms, no two subscribers alike: the cost of publishing is shared by few.',
+      peers: ALL,
+      columns: COLUMNS,
+      main: MAIN,
+      against: ['bare', 'stock'],
+      measure(peer) {
+        const pick = random(2);
+        const next = (): number => pick(large);
+        const audience = ownLists(large, large, LIST);
+        return measure(peer, audience, { perSecond: 1_500, seconds: 3 / time, tickMs: TICK_MS, next });
+      },
+    },
+  ];
+}
