@@ -20,6 +20,12 @@ export interface Config {
   readonly maxBodyBytes: number;
   readonly maxQueuedBytes: number;
   readonly gatewaySecrets: readonly string[];
+  /** Where this subgraph announces itself; null: nowhere. */
+  readonly registrationUrl: string | null;
+  readonly registrationToken: string | null;
+  /** Without a slash at its end. Null: `http://localhost` and the port. */
+  readonly publicUrl: string | null;
+  readonly callbackAllowedUrls: readonly string[];
   readonly drainWindowMs: number;
   readonly presenceGraceMs: number;
   /** Messages kept per conversation; null: all. */
@@ -162,6 +168,25 @@ export const VARIABLES = {
     null,
     all((value) => (value.length >= 16 ? value : undefined)),
   ),
+  GATEWAY_REGISTRATION_URL: variable(
+    'where a gateway takes announcements of subgraphs; unset: none is made',
+    'an http(s) URL',
+    null,
+    url('https:', 'http:'),
+  ),
+  GATEWAY_REGISTRATION_TOKEN: variable('the bearer token of announcements', 'any text', null, text),
+  PUBLIC_URL: variable(
+    'where gateways reach this service; unset: `http://localhost` and the port',
+    'an http(s) URL',
+    null,
+    url('https:', 'http:'),
+  ),
+  CALLBACK_ALLOWED_URLS: variable(
+    'URL prefixes the HTTP callback protocol may call',
+    'http(s) URLs, comma-separated',
+    null,
+    all(url('https:', 'http:')),
+  ),
   MAX_QUEUED_BYTES: variable('unsent bytes a slow socket may hold', BYTES, '1MiB', bytes),
   DRAIN_WINDOW: variable('closing sockets at shutdown is spread over this', DURATION, '10s', duration),
   PRESENCE_GRACE: variable('a vanished socket counts as present this long', DURATION, '5s', duration),
@@ -227,6 +252,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxBodyBytes: required('MAX_BODY_BYTES'),
     maxQueuedBytes: required('MAX_QUEUED_BYTES'),
     gatewaySecrets: read('GATEWAY_SECRET') ?? [],
+    registrationUrl: read('GATEWAY_REGISTRATION_URL'),
+    registrationToken: read('GATEWAY_REGISTRATION_TOKEN'),
+    publicUrl: read('PUBLIC_URL')?.replace(/\/+$/, '') ?? null,
+    callbackAllowedUrls: read('CALLBACK_ALLOWED_URLS') ?? [],
     drainWindowMs: required('DRAIN_WINDOW'),
     presenceGraceMs: required('PRESENCE_GRACE'),
     messageRetention: read('MESSAGE_RETENTION'),

@@ -44,6 +44,8 @@ export const LIMITS = {
   cachedDocuments: 1_000,
   /** Log entries read at once while catching up. */
   logPage: 500,
+  /** Log entries held for others who ask for the same stretch at about the same time. */
+  sharedLogEntries: 20_000,
   /** Events a stream holds for a reader that does not keep up. */
   queuedEvents: 2_000,
   /** Frames a socket may send ahead of their handling. */
@@ -52,6 +54,8 @@ export const LIMITS = {
   queuedFrameBytes: 4 * 1024 * 1024,
   /** Bytes of a JWT: a larger one is refused before it is verified. */
   tokenBytes: 8 * 1024,
+  /** Tokens whose verification is remembered: a herd that comes back is not verified twice. */
+  verifiedTokens: 10_000,
   /** Earlier lives of a log that are remembered so that their positions still resume. */
   rememberedEpochs: 32,
 } as const;
@@ -62,12 +66,22 @@ export const TIMES = {
   idempotencyMs: 24 * 60 * 60 * 1_000,
   connectionInitMs: 3_000,
   clockToleranceMs: 30_000,
+  /** A token's verification is trusted this long before its key is asked for again. */
+  verifiedTokenMs: 60_000,
   /** A killed node's users are gone after this and a sweep. */
   nodeLeaseMs: 15_000,
   /** How often a node renews its lease and sweeps what others left. */
   nodeRenewMs: 4_000,
   /** How long `setPresence` holds for a caller with no connection. */
   visitMs: 60_000,
+  /** How long a stretch of a log is shared by those who resume. */
+  sharedLogMs: 5_000,
+  /** How long a peer may take to answer our close, or to read the last of a stream. */
+  terminateMs: 3_000,
+  /** How long a router may take to answer a callback. */
+  callbackMs: 5_000,
+  /** How long a message is sent again to a router whose callback endpoint fails. */
+  callbackRetryMs: 30_000,
   /** How often idle channels compare their position with the log's head. */
   headCheckMs: 25_000,
 } as const;

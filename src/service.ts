@@ -10,18 +10,22 @@ import { createDelivery } from './delivery/delivery.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
 import { openEngine } from './engine/open.ts';
 import type { Engine } from './engine/port.ts';
-import { createContext } from './graphql/context.ts';
+import { type Caller, type Context, createContext } from './graphql/context.ts';
 import { createErrorFormatter } from './graphql/errors.ts';
 import { createExecution } from './graphql/execution.ts';
 import { createPrepare, validationRules } from './graphql/operations.ts';
-import { createSchema } from './graphql/schema.ts';
+import { createSchema, readSubgraphSdl } from './graphql/schema.ts';
 import type { Log } from './log.ts';
 import { createHealth } from './operations/health.ts';
 import { createInfo } from './operations/info.ts';
 import { createMetrics, type Metrics } from './operations/metrics.ts';
+import { createRegistration } from './operations/registration.ts';
+import { createCallbackCheck } from './transport/callback-url.ts';
 import { addGraphqlHttp } from './transport/graphql-http.ts';
+import { createGraphqlStream } from './transport/graphql-stream.ts';
 import { createGraphqlWs } from './transport/graphql-ws.ts';
 import { createHttp } from './transport/http.ts';
+import { Streams } from './transport/streams.ts';
 import { Supervisor } from './transport/supervisor.ts';
 import { handleUpgrades } from './transport/upgrade.ts';
 
@@ -39,6 +43,15 @@ function withSecrets(config: Config): Config {
   const { jwt } = config;
   if (jwt.secrets.length > 0 || jwt.jwksUrl || config.isProduction) return config;
   return { ...config, jwt: { ...jwt, secrets: [developmentSecret(config.dataDir)] } };
+}
+
+/** What gateways and registries call this subgraph. */
+const SUBGRAPH_NAME = 'realtime';
+
+/** Where GraphQL is under a public URL. */
+function endpointsOf(publicUrl: string): { readonly url: string; readonly subscriptionUrl: string } {
+  const url = `${publicUrl}/graphql`;
+  return { url, subscriptionUrl: url.replace(/^http/, 'ws') };
 }
 
 /** Counts what this node accepted. */
@@ -60,8 +73,10 @@ function countMessages(domain: Domain, metrics: Metrics): Domain {
 export async function startService(given: Config, log: Log, clock: Clock = systemClock): Promise<Service> {
   const config = withSecrets(given);
   const engine = await openEngine(config, clock, log);
-  const metrics = createMetrics();
-  const health = createHealth(engine);
+  const metrics = createMetrics(clock);
+  const { registrationUrl, registrationToken } = config;
+  const registration = createRegistration({ url: registrationUrl, token: registrationToken, clock, log });
+  const health = createHealth(engine, registration);
   const delivery = createDelivery(engine, clock, log);
   const domain = countMessages(createDomain(engine, clock, log, config.presenceGraceMs), metrics);
   const services = { domain, delivery };
@@ -72,15 +87,43 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const verifyToken = createTokenVerifier(config.jwt, clock);
   const isGateway = createGatewayCheck(config.gatewaySecrets);
   const isOriginAllowed = createOriginCheck(config.allowedOrigins, config.isProduction);
-  const supervisor = new Supervisor(clock, config);
+  const supervisor = new Supervisor(clock, {
+    ...config,
+    sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs),
+  });
   const info = createInfo(config, engine);
   const { app, server } = createHttp({ maxBodyBytes: config.maxBodyBytes, health, metrics, info, formatError });
 
+  const execution = createExecution(
+    schema,
+    createPrepare(schema, rules),
+    { formatError, countRender },
+    config.isProduction,
+  );
+  const createCallerContext = (caller: Caller): Context => createContext(services, caller);
+  const streams = new Streams({
+    supervisor,
+    metrics,
+    formatError,
+    clock,
+    maxQueuedBytes: config.maxQueuedBytes,
+    arrive: domain.presence.arrive,
+    depart: domain.presence.depart,
+  });
   const stopApollo = await addGraphqlHttp(app, {
     schema,
+    stream: createGraphqlStream({
+      execution,
+      formatError,
+      createContext: createCallerContext,
+      verifyToken,
+      isGateway,
+      streams,
+      isCallbackAllowed: createCallbackCheck(config.callbackAllowedUrls),
+    }),
     validationRules: validationRules(rules),
     formatError,
-    createContext: (caller) => createContext(services, caller),
+    createContext: createCallerContext,
     verifyToken,
     isGateway,
     isProduction: config.isProduction,
@@ -88,9 +131,9 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   });
   const graphqlWs = createGraphqlWs({
     schema,
-    execution: createExecution(schema, createPrepare(schema, rules), { formatError, countRender }, config.isProduction),
+    execution,
     formatError,
-    createContext: (viewer, isTrustedGateway) => createContext(services, { viewer, isTrustedGateway }),
+    createContext: createCallerContext,
     verifyToken,
     isGateway,
     arrive: (viewer, { id: connectionId }, deviceId) =>
@@ -100,13 +143,14 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     metrics,
     clock,
     log,
-    maxQueuedBytes: config.maxQueuedBytes,
+    connections: config,
   });
   handleUpgrades(server, [graphqlWs], { maxMessageBytes: config.maxMessageBytes, isOriginAllowed, supervisor });
 
   let closing: Promise<void> | null = null;
   async function close(): Promise<void> {
     health.drain();
+    registration.close();
     await supervisor.drain();
     await app.close();
     await stopApollo();
@@ -120,8 +164,15 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     await close();
     throw error;
   }
+  const { port } = server.address() as AddressInfo;
+  registration.start({
+    name: SUBGRAPH_NAME,
+    ...endpointsOf(config.publicUrl ?? `http://localhost:${port}`),
+    sdl: readSubgraphSdl(schema),
+    version: info().version,
+  });
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     engine,
     secrets: config.jwt.secrets,
     close: () => (closing ??= close()),

@@ -1,6 +1,7 @@
 /** JSON Web Tokens (RFC 7519) to viewers, and back. The only file that knows jose. */
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import { createHash, createSecretKey, subtle, type webcrypto } from 'node:crypto';
 import {
+  createLocalJWKSet,
   createRemoteJWKSet,
   errors,
   type JWTPayload,
@@ -9,6 +10,7 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { JwtConfig } from '../config.ts';
 import { LIMITS, TIMES } from '../limits.ts';
@@ -19,6 +21,12 @@ export type Verification =
   | { readonly outcome: 'expired' }
   | { readonly outcome: 'invalid' };
 
+interface Verified {
+  readonly verification: Verification;
+  /** Milliseconds since the Unix epoch. */
+  readonly until: number;
+}
+
 /** Never throws; what is wrong with a token is told to nobody. */
 export type VerifyToken = (token: string) => Promise<Verification>;
 
@@ -28,8 +36,11 @@ const DEFAULT_TENANT = 'default';
 const INVALID: Verification = { outcome: 'invalid' };
 
 export function createTokenVerifier(config: JwtConfig, clock: Clock): VerifyToken {
-  const secrets = config.secrets.map((secret) => createSecretKey(Buffer.from(secret)));
-  const remote = config.jwksUrl ? createRemoteJWKSet(new URL(config.jwksUrl)) : null;
+  // Imported once: jose would import a secret anew for each token.
+  const secrets = Promise.all(config.secrets.map(importSecret));
+  /** By digest, so that no token is kept. Trusted for a while only: a key may be withdrawn. */
+  const verified = new LRUCache<string, Verified>({ max: LIMITS.verifiedTokens });
+  const remote = config.jwksUrl ? createRemoteKeys(new URL(config.jwksUrl)) : null;
   const options = (algorithms: string[]): JWTVerifyOptions => ({
     algorithms,
     requiredClaims: ['sub', 'exp'],
@@ -39,7 +50,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock): VerifyToke
     ...(config.audience ? { audience: config.audience } : {}),
   });
 
-  async function verifyWith(token: string, key: KeyObject | JWTVerifyGetKey): Promise<Verification> {
+  async function verifyWith(token: string, key: webcrypto.CryptoKey | JWTVerifyGetKey): Promise<Verification> {
     try {
       const { payload } =
         typeof key === 'function'
@@ -51,15 +62,46 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock): VerifyToke
     }
   }
 
-  return async (token) => {
-    if (Buffer.byteLength(token) > LIMITS.tokenBytes) return INVALID;
+  async function verify(token: string): Promise<Verification> {
     let verification = INVALID;
-    for (const key of remote ? [...secrets, remote] : secrets) {
+    for (const key of [...(await secrets), ...(remote ? [remote] : [])]) {
       verification = await verifyWith(token, key);
       if (verification.outcome !== 'invalid') return verification;
     }
     return verification;
+  }
+
+  return async (token) => {
+    if (Buffer.byteLength(token) > LIMITS.tokenBytes) return INVALID;
+    const digest = createHash('sha256').update(token).digest('base64');
+    const earlier = verified.get(digest);
+    if (earlier && clock.now() < earlier.until) return earlier.verification;
+    const verification = await verify(token);
+    if (verification.outcome === 'valid') {
+      const expiry = verification.viewer.expiresAt + TIMES.clockToleranceMs;
+      verified.set(digest, { verification, until: Math.min(expiry, clock.now() + TIMES.verifiedTokenMs) });
+    }
+    return verification;
   };
+}
+
+/** Keys of a JWKS endpoint, asked for again when they are old or one is unknown, at most every 30 s. */
+function createRemoteKeys(url: URL): JWTVerifyGetKey {
+  const remote = createRemoteJWKSet(url);
+  return async (header, token) => {
+    try {
+      return await remote(header, token);
+    } catch (error) {
+      const known = remote.jwks();
+      // The endpoint is away: what it said last is better than letting nobody in.
+      if (error instanceof errors.JWKSNoMatchingKey || !known) throw error;
+      return createLocalJWKSet(known)(header, token);
+    }
+  };
+}
+
+function importSecret(secret: string): Promise<webcrypto.CryptoKey> {
+  return subtle.importKey('raw', Buffer.from(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
 }
 
 function toViewer(payload: JWTPayload, tenantClaim: string): Verification {

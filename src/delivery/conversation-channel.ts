@@ -29,6 +29,8 @@ const RETRY_MS = 250;
 /** What happens to those who listen. Calls are synchronous and must not throw. */
 export interface ChannelListener {
   onMessage(change: MessageChange, message: MessageRecord): void;
+  /** The log's head, read just now: whoever is past it may hold what the log has lost. */
+  onHead(position: Position): void;
   onConversation(conversation: ConversationRecord): void;
   onTyping(typing: TypingRecord): void;
   /** These users are no longer members. */
@@ -51,6 +53,7 @@ export class ConversationChannel {
   #position: Position = { epoch: '', place: 0 };
   #version = -1;
   #isClosed = false;
+  #isLost = false;
   /** While the hole is read from the log, announcements are dropped: the log has them. */
   #isCatchingUp = true;
   #isBehind = false;
@@ -68,6 +71,11 @@ export class ConversationChannel {
   /** The last place of the log that was passed on. */
   get position(): Position {
     return this.#position;
+  }
+
+  /** It cannot go on: the next to listen needs another. */
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
   get lastHeardAt(): number {
@@ -214,12 +222,15 @@ export class ConversationChannel {
       else this.#lose(positionExpired('RETENTION'));
     }
     this.#lastHeardAt = this.#clock.now();
-    return page.entries.length < LIMITS.logPage;
+    if (page.entries.length === LIMITS.logPage) return false;
+    this.#each((listener) => listener.onHead(this.#position));
+    return true;
   }
 
   #lose(error: ServiceError): void {
     this.#log.warn({ reason: error.reason }, 'conversation channel lost its position');
     this.#isClosed = true;
+    this.#isLost = true;
     this.#each((listener) => listener.onLost(error));
     this.#listeners.clear();
   }

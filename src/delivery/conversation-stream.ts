@@ -1,28 +1,15 @@
 /** A stream over conversations: those named, or all of the viewer's. */
 import type { Clock } from '../clock.ts';
 import type { Engine, Listening } from '../engine/port.ts';
-import { notFound, ServiceError } from '../errors.ts';
+import { notFound, positionExpired, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type {
-  ConversationId,
-  ConversationRecord,
-  MessageChange,
-  MessageRecord,
-  Position,
-  TypingRecord,
-  Viewer,
-} from '../model.ts';
+import type { ConversationId, Position, UserId, Viewer } from '../model.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
-import { type ChannelListener, ConversationChannel } from './conversation-channel.ts';
+import { ConversationChannel } from './conversation-channel.ts';
 import { EventQueue } from './event-queue.ts';
+import { type Follower, Following, type Selection } from './following.ts';
 import { asServiceError, Replay } from './replay.ts';
-
-/** What a stream takes of what happens in a conversation; what is left out is not listened to. */
-export interface Selection<Event extends object> {
-  message?(change: MessageChange, message: MessageRecord): Event | null;
-  conversation?(conversation: ConversationRecord): Event | null;
-  typing?(typing: TypingRecord): Event | null;
-}
+import type { SharedLog } from './shared-log.ts';
 
 export interface ConversationStreamOptions<Event extends object> {
   readonly viewer: Viewer;
@@ -37,22 +24,15 @@ export interface ConversationStreamContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly channels: ChannelRegistry<ConversationChannel>;
-}
-
-interface Following {
-  readonly channel: ConversationChannel;
-  readonly listener: ChannelListener;
-  /** Null while the log is replayed; then the last position passed on. */
-  live: Position | null;
-  hasLeft: boolean;
+  readonly sharedLog: SharedLog;
 }
 
 const RETRY_MS = 250;
 
-export class ConversationStream<Event extends object> {
+export class ConversationStream<Event extends object> implements Follower {
   readonly #context: ConversationStreamContext;
   readonly #options: ConversationStreamOptions<Event>;
-  readonly #following = new Map<ConversationId, Following>();
+  readonly #following = new Map<ConversationId, Following<Event>>();
   readonly #names = new Set<string>();
   readonly #queue: EventQueue<Event>;
   #memberships: Listening | null = null;
@@ -122,7 +102,7 @@ export class ConversationStream<Event extends object> {
 
   /** Lets what was joined go live, or replay first; what the viewer may not see is left again. */
   async #begin(
-    joined: readonly Following[],
+    joined: readonly Following<Event>[],
     after: (id: ConversationId, joined: Position | null) => Position | null,
   ): Promise<void> {
     const { tenant, userId, scopes } = this.#options.viewer;
@@ -132,7 +112,7 @@ export class ConversationStream<Event extends object> {
       joined.map(({ channel }) => ({ conversationId: channel.id, userId })),
     );
     const isAdmin = scopes.has('realtime:admin');
-    const starts: { readonly following: Following; readonly replay: Replay | null }[] = [];
+    const starts: { readonly following: Following<Event>; readonly replay: Replay | null }[] = [];
     for (const [index, following] of joined.entries()) {
       const membership = memberships[index] ?? null;
       if (following.hasLeft || (membership === null && !isAdmin)) {
@@ -145,11 +125,11 @@ export class ConversationStream<Event extends object> {
     await Promise.all(starts.map(({ replay }) => replay?.prepare()));
     for (const { following, replay } of starts) {
       if (replay) void this.#run(following, replay);
-      else following.live = following.channel.position;
+      else following.goLive(following.channel.position);
     }
   }
 
-  async #join(id: ConversationId): Promise<Following | null> {
+  async #join(id: ConversationId): Promise<Following<Event> | null> {
     const { engine, clock, log, channels } = this.#context;
     const { tenant } = this.#options.viewer;
     const key = this.#key(id);
@@ -159,47 +139,50 @@ export class ConversationStream<Event extends object> {
       channels.release(key, channel);
       return null;
     }
-    const following: Following = { channel, live: null, hasLeft: false, listener: this.#listener(channel) };
+    const following = new Following(channel, this, this.#options.selection, this.#queue);
     this.#following.set(id, following);
     this.#names.add(key);
-    channel.add(following.listener);
-    for (const typing of channel.typing.current()) following.listener.onTyping(typing);
+    channel.add(following);
+    for (const typing of channel.typing.current()) following.onTyping(typing);
     return following;
   }
 
-  #listener(channel: ConversationChannel): ChannelListener {
-    const { selection, viewer } = this.#options;
-    const push = (event: Event | null | undefined): void => {
-      if (event) this.#queue.push(event);
-    };
-    const mine = (): Following | undefined => this.#following.get(channel.id);
-    return {
-      onMessage: (change, message) => {
-        const following = mine();
-        if (!following?.live || message.position.place <= following.live.place) return;
-        following.live = message.position;
-        push(selection.message?.(change, message));
-      },
-      onConversation: (conversation) => push(selection.conversation?.(conversation)),
-      onTyping: (typing) => push(selection.typing?.(typing)),
-      onLeft: (userIds) => {
-        if (userIds.includes(viewer.userId) && !viewer.scopes.has('realtime:admin')) this.#lose(channel.id);
-      },
-      onInterrupted: () => void this.#verify(channel.id),
-      onLost: (error) => {
-        this.#context.channels.discard(this.#key(channel.id), channel);
-        this.#queue.end(error);
-      },
-    };
+  onLeft({ channel }: Following<object>, userIds: readonly UserId[]): void {
+    const { viewer } = this.#options;
+    if (userIds.includes(viewer.userId) && !viewer.scopes.has('realtime:admin')) this.#lose(channel.id);
   }
 
-  #replay({ channel }: Following, from: Position): Replay {
-    const { selection } = this.#options;
-    return new Replay(this.#context.engine, channel, from, {
+  onInterrupted({ channel }: Following<object>): void {
+    void this.#verify(channel.id);
+  }
+
+  onAhead(following: Following<object>): void {
+    void this.#confirm(following);
+  }
+
+  onLost({ channel }: Following<object>, error: ServiceError): void {
+    if (channel.isLost) this.#context.channels.discard(this.#key(channel.id), channel);
+    this.#queue.end(error);
+  }
+
+  /** Asks the log whether it still knows the position passed on last (G04). */
+  async #confirm(following: Following<object>): Promise<void> {
+    const { channel, position } = following;
+    try {
+      const page = await this.#context.engine.readLog(channel.tenant, channel.id, position, 1);
+      if (page.outcome === 'expired') this.#queue.end(positionExpired(page.reason));
+    } catch {
+      this.#context.clock.after(RETRY_MS, () => {
+        if (this.#isOpen) void this.#confirm(following);
+      });
+    }
+  }
+
+  #replay(following: Following<Event>, from: Position): Replay {
+    const { channel } = following;
+    return new Replay(this.#context.sharedLog, channel, from, {
       onMessage: (change, message) => {
-        if (!this.#following.has(channel.id)) return;
-        const event = selection.message?.(change, message);
-        if (event) this.#queue.push(event);
+        if (this.#following.has(channel.id)) following.take(change, message);
       },
       isCongested: () => this.#queue.isCongested(),
       drained: () => this.#queue.drained(),
@@ -207,11 +190,9 @@ export class ConversationStream<Event extends object> {
     });
   }
 
-  async #run(following: Following, replay: Replay): Promise<void> {
+  async #run(following: Following<Event>, replay: Replay): Promise<void> {
     try {
-      await replay.run((cursor) => {
-        following.live = cursor;
-      });
+      await replay.run((cursor) => following.goLive(cursor));
     } catch (error) {
       this.#queue.end(asServiceError(error));
     }
@@ -267,11 +248,11 @@ export class ConversationStream<Event extends object> {
     }
   }
 
-  #unfollow(following: Following): void {
-    const { channel, listener } = following;
+  #unfollow(following: Following<Event>): void {
+    const { channel } = following;
     // Once: a channel released twice would be closed under those who still listen.
     if (this.#following.get(channel.id) !== following) return;
-    channel.remove(listener);
+    channel.remove(following);
     this.#following.delete(channel.id);
     this.#names.delete(this.#key(channel.id));
     this.#context.channels.release(this.#key(channel.id), channel);

@@ -15,9 +15,11 @@ import type {
 } from '../model.ts';
 import { ChannelRegistry } from './channel-registry.ts';
 import type { ConversationChannel } from './conversation-channel.ts';
-import { ConversationStream, type Selection } from './conversation-stream.ts';
+import { ConversationStream } from './conversation-stream.ts';
 import { EventQueue } from './event-queue.ts';
+import type { Selection } from './following.ts';
 import { PresenceChannel } from './presence-channel.ts';
+import { SharedLog } from './shared-log.ts';
 import type { LiveStream } from './stream.ts';
 
 /** Which conversations: those named, or null for all of the viewer's. */
@@ -35,10 +37,15 @@ export interface Delivery {
 
 const NOWHERE: ResumePoints = new Map();
 
+// One object each for all streams: what every event of every subscriber goes through stays in the processor's cache.
+const SENT: Selection<MessageRecord> = { message: (change, message) => (change === 'SENT' ? message : null) };
+const UPDATED: Selection<MessageRecord> = { message: (change, message) => (change === 'SENT' ? null : message) };
+const CONVERSATION: Selection<ConversationRecord> = { conversation: (conversation) => conversation };
+
 export function createDelivery(engine: Engine, clock: Clock, log: Log): Delivery {
   const conversations = new ChannelRegistry<ConversationChannel>();
   const presences = new ChannelRegistry<PresenceChannel>();
-  const context = { engine, clock, log, channels: conversations };
+  const context = { engine, clock, log, channels: conversations, sharedLog: new SharedLog(engine) };
   const stopChecking = clock.every(TIMES.headCheckMs, () => {
     const before = clock.now() - TIMES.headCheckMs;
     for (const channel of conversations.all()) if (channel.lastHeardAt <= before) channel.check();
@@ -54,13 +61,11 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log): Delivery
   }
 
   return {
-    messageReceived: (viewer, ids, after) =>
-      open(viewer, ids, after, { message: (change, message) => (change === 'SENT' ? message : null) }),
+    messageReceived: (viewer, ids, after) => open(viewer, ids, after, SENT),
 
-    messageUpdated: (viewer, ids, after) =>
-      open(viewer, ids, after, { message: (change, message) => (change === 'SENT' ? null : message) }),
+    messageUpdated: (viewer, ids, after) => open(viewer, ids, after, UPDATED),
 
-    conversationUpdated: (viewer, ids) => open(viewer, ids, NOWHERE, { conversation: (conversation) => conversation }),
+    conversationUpdated: (viewer, ids) => open(viewer, ids, NOWHERE, CONVERSATION),
 
     typingIndicator: (viewer, ids) =>
       open(viewer, ids, NOWHERE, { typing: (typing) => (typing.userId === viewer.userId ? null : typing) }),

@@ -26,6 +26,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   #waiting: Waiting<Event>[] = [];
   #drained: (() => void)[] = [];
   #sink: Sink<Event> | null = null;
+  #isRead = false;
   #isEnded = false;
   #error: ServiceError | null = null;
 
@@ -55,12 +56,14 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   }
 
   isCongested(): boolean {
-    return this.#sink ? this.#sink.isCongested() : this.#events.length >= LOW_WATER;
+    if (this.#sink) return this.#sink.isCongested();
+    // Before anyone reads, one event shows that there is something; the rest can wait in the log.
+    return this.#events.length >= (this.#isRead ? LOW_WATER : 1);
   }
 
   drained(): Promise<void> {
     if (this.#sink) return this.#sink.drained();
-    if (this.#isEnded || this.#events.length < LOW_WATER) return Promise.resolve();
+    if (this.#isEnded || !this.isCongested()) return Promise.resolve();
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
@@ -68,9 +71,12 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     for (const event of this.#events.splice(0)) sink.push(event);
     if (this.#isEnded) return sink.end(this.#error);
     this.#sink = sink;
+    // Who waited for room in this queue waits for room behind it now.
+    for (const drained of this.#drained.splice(0)) void sink.drained().then(drained);
   }
 
   next(): Promise<Result<Event>> {
+    this.#isRead = true;
     const event = this.#events.shift();
     if (this.#events.length < LOW_WATER) for (const drained of this.#drained.splice(0)) drained();
     if (event) return Promise.resolve({ done: false, value: event });

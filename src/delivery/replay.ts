@@ -6,11 +6,12 @@
  * no `await` between the last comparison and going live, so nothing falls
  * between them and nothing comes twice (G06).
  */
-import type { Engine, LogEntry } from '../engine/port.ts';
+import type { LogEntry } from '../engine/port.ts';
 import { notFound, positionExpired, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { MessageChange, MessageRecord, Position } from '../model.ts';
 import type { ConversationChannel } from './conversation-channel.ts';
+import type { SharedLog } from './shared-log.ts';
 
 export interface ReplayTarget {
   /** Takes a message of the log, in order. */
@@ -21,14 +22,14 @@ export interface ReplayTarget {
 }
 
 export class Replay {
-  readonly #engine: Engine;
+  readonly #log: SharedLog;
   readonly #channel: ConversationChannel;
   readonly #target: ReplayTarget;
   #cursor: Position;
   #first: readonly LogEntry[] | null = null;
 
-  constructor(engine: Engine, channel: ConversationChannel, after: Position, target: ReplayTarget) {
-    this.#engine = engine;
+  constructor(log: SharedLog, channel: ConversationChannel, after: Position, target: ReplayTarget) {
+    this.#log = log;
     this.#channel = channel;
     this.#cursor = after;
     this.#target = target;
@@ -51,10 +52,11 @@ export class Replay {
       this.#first = null;
       for (const { change, message } of entries) {
         if (!message) throw positionExpired('RETENTION');
+        // Asked again after each wait: many replays of one stream wait for the same room.
+        while (this.#target.isOpen() && this.#target.isCongested()) await this.#target.drained();
+        if (!this.#target.isOpen()) return;
         this.#cursor = message.position;
         this.#target.onMessage(change, message);
-        if (this.#target.isCongested()) await this.#target.drained();
-        if (!this.#target.isOpen()) return;
       }
       if (entries.length < LIMITS.logPage && this.#cursor.place >= this.#channel.position.place) {
         return goLive(this.#cursor);
@@ -63,7 +65,8 @@ export class Replay {
   }
 
   async #read(): Promise<readonly LogEntry[]> {
-    const page = await this.#engine.readLog(this.#channel.tenant, this.#channel.id, this.#cursor, LIMITS.logPage);
+    const { tenant, id, position } = this.#channel;
+    const page = await this.#log.read({ tenant, id, after: this.#cursor, channel: position });
     if (page.outcome === 'not-found') throw notFound('conversation');
     if (page.outcome === 'expired') throw positionExpired(page.reason);
     return page.entries;

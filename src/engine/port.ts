@@ -15,11 +15,15 @@
  *      were written, from the moment `listen` resolves, until `close` of the
  *      listening or a call of `onInterrupted`, which says that some may be missing.
  * G06  `readLog` gives everything past a position, in order, or says why it can't.
+ * G07  A break in hearing is noticed and told by `onInterrupted` within 15 s of its
+ *      end, also when nothing tells the engine of it; by then everything is heard again.
  * G08  Membership is decided inside the operation that needs it, and a change of
  *      members is announced on the conversation's channel in order with messages.
  * G09  Every operation touches one tenant: ids of another do not exist.
  * G11  A connection counts as present until `disconnect`, or until the node that
  *      recorded it has been dead for its lease.
+ * G14  While its server is away an operation fails within 2 s; the engine connects
+ *      again by itself, and nothing has to be opened anew.
  *
  * Operations are atomic unless they say otherwise and take batches where a
  * request may need many: a batch costs a constant number of round trips.

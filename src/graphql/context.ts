@@ -40,10 +40,10 @@ export interface Caller {
 class RequestContext implements Context {
   readonly domain: Domain;
   readonly delivery: Delivery;
-  readonly loaders: Loaders;
   readonly isTrustedGateway: boolean;
   private readonly services: Services;
   private readonly caller: Viewer | null;
+  private made: Loaders | null = null;
 
   constructor(services: Services, { viewer, isTrustedGateway }: Caller) {
     this.domain = services.domain;
@@ -51,7 +51,12 @@ class RequestContext implements Context {
     this.isTrustedGateway = isTrustedGateway;
     this.services = services;
     this.caller = viewer;
-    this.loaders = createLoaders(this);
+  }
+
+  // Made when first asked for: a context lives as long as its subscription, of which few read more than the event.
+  get loaders(): Loaders {
+    this.made ??= createLoaders(this);
+    return this.made;
   }
 
   get isAuthenticated(): boolean {
@@ -79,15 +84,19 @@ class RequestContext implements Context {
 class ViewerlessContext implements SharedContext {
   readonly domain: Domain;
   readonly delivery: Delivery;
-  readonly loaders: Loaders;
   readonly tenant: TenantId;
   wasTouched = false;
+  #loaders: Loaders | null = null;
 
   constructor({ domain, delivery }: Services, tenant: TenantId) {
     this.domain = domain;
     this.delivery = delivery;
     this.tenant = tenant;
-    this.loaders = createLoaders(this);
+  }
+
+  get loaders(): Loaders {
+    this.#loaders ??= createLoaders(this);
+    return this.#loaders;
   }
 
   get viewer(): Viewer {

@@ -6,8 +6,10 @@ import {
   execute,
   GraphQLError,
   type GraphQLSchema,
+  getOperationAST,
+  type OperationTypeNode,
 } from 'graphql';
-import type { LiveStream } from '../delivery/stream.ts';
+import type { LiveStream, Sink } from '../delivery/stream.ts';
 import { ServiceError, slowReader } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
@@ -37,6 +39,8 @@ export interface Subscription {
 }
 
 export interface Execution {
+  /** What a request asks to run; null when that cannot be told. */
+  kindOf(request: OperationRequest): OperationTypeNode | null;
   /** What to run, or the errors for which it cannot be run. Never throws. */
   prepare(request: OperationRequest, context: Context): ExecutionArgs | readonly GraphQLError[];
   execute(args: ExecutionArgs): Promise<ExecutionResult>;
@@ -53,14 +57,15 @@ function asGraphQLError(error: unknown): GraphQLError {
 }
 
 /** Renders events one after the other, each by its shape, and delivers them in order. */
-class ShapedSubscription implements Subscription {
+class ShapedSubscription implements Subscription, Sink<object> {
   readonly #events: LiveStream<object>;
   readonly #shape: Shape;
   readonly #context: Context;
   readonly #release: () => void;
+  #outlet: Outlet | null = null;
   /** Events whose rendering is waited for; while there are some, all that follow queue behind them. */
   #pending = 0;
-  #tail: Promise<void> = Promise.resolve();
+  #tail: Promise<void> | null = null;
   #isOpen = true;
 
   constructor(events: LiveStream<object>, shape: Shape, context: Context, release: () => void) {
@@ -71,17 +76,8 @@ class ShapedSubscription implements Subscription {
   }
 
   pipe(outlet: Outlet): void {
-    this.#events.pipe({
-      push: (event) => this.#push(event, outlet),
-      end: (error) => {
-        this.#release();
-        this.#inOrder(() => {
-          if (this.#isOpen) outlet.end(error);
-        });
-      },
-      isCongested: () => this.#pending > LIMITS.logPage || outlet.isCongested(),
-      drained: () => this.#tail.then(() => outlet.drained()),
-    });
+    this.#outlet = outlet;
+    this.#events.pipe(this);
   }
 
   close(): void {
@@ -89,42 +85,58 @@ class ShapedSubscription implements Subscription {
     void this.#events.return();
   }
 
-  #push(event: object, outlet: Outlet): void {
+  push(event: object): void {
     if (!this.#isOpen) return;
     let rendered: Payload | Promise<Payload>;
     try {
       rendered = this.#shape.render(event, this.#context);
     } catch (error) {
-      return this.#fail(outlet, error);
+      return this.#fail(error);
     }
-    if (this.#pending === 0 && Buffer.isBuffer(rendered)) return outlet.deliver(rendered, event);
-    if (this.#pending >= LIMITS.queuedEvents) return this.#fail(outlet, slowReader());
+    if (this.#pending === 0 && Buffer.isBuffer(rendered)) return this.#outlet?.deliver(rendered, event);
+    if (this.#pending >= LIMITS.queuedEvents) return this.#fail(slowReader());
+    this.#inOrder(async () => {
+      const payload = await rendered;
+      if (this.#isOpen) this.#outlet?.deliver(payload, event);
+    });
+  }
+
+  end(error: ServiceError | null): void {
+    this.#release();
+    const end = (): void => {
+      if (this.#isOpen) this.#outlet?.end(error);
+    };
+    if (this.#pending === 0) end();
+    else this.#inOrder(async () => end());
+  }
+
+  isCongested(): boolean {
+    return this.#pending > LIMITS.logPage || this.#outlet?.isCongested() === true;
+  }
+
+  async drained(): Promise<void> {
+    await this.#tail;
+    await this.#outlet?.drained();
+  }
+
+  #inOrder(act: () => Promise<void>): void {
     this.#pending += 1;
-    this.#tail = this.#tail
-      .then(() => rendered)
-      .then((payload) => {
-        if (this.#isOpen) outlet.deliver(payload, event);
-      })
-      .catch((error: unknown) => this.#fail(outlet, error))
+    this.#tail = (this.#tail ?? Promise.resolve())
+      .then(act)
+      .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#pending -= 1;
       });
   }
 
-  #inOrder(act: () => void): void {
-    if (this.#pending === 0) return act();
-    this.#pending += 1;
-    this.#tail = this.#tail.then(act).finally(() => {
-      this.#pending -= 1;
-    });
-  }
-
   /** Ends this subscription and no other: what a channel calls must not throw. */
-  #fail(outlet: Outlet, error: unknown): void {
+  #fail(error: unknown): void {
     if (!this.#isOpen) return;
     this.close();
     const isKnown = error instanceof ServiceError;
-    outlet.end(isKnown ? error : new ServiceError('INTERNAL_SERVER_ERROR', 'The stream failed.', { cause: error }));
+    this.#outlet?.end(
+      isKnown ? error : new ServiceError('INTERNAL_SERVER_ERROR', 'The stream failed.', { cause: error }),
+    );
   }
 }
 
@@ -136,6 +148,11 @@ export function createExecution(
 ): Execution {
   const shapes = createShapes(shapeOptions);
   return {
+    kindOf({ query, operationName }) {
+      const document = prepare(query);
+      return 'kind' in document ? (getOperationAST(document, operationName)?.operation ?? null) : null;
+    },
+
     prepare({ query, operationName, variables }, context) {
       const document = prepare(query);
       if (!('kind' in document)) return document;

@@ -14,6 +14,7 @@ import {
   validate,
 } from 'graphql';
 import depthLimit from 'graphql-depth-limit';
+import { LRUCache } from 'lru-cache';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
@@ -70,7 +71,7 @@ export type Prepare = (query: string) => DocumentNode | readonly GraphQLError[];
 /** Parses and validates documents, remembering the outcome of the latest. */
 export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Prepare {
   const all = [...specifiedRules, ...validationRules(rules)];
-  const known = new Map<string, DocumentNode | readonly GraphQLError[]>();
+  const known = new LRUCache<string, DocumentNode | readonly GraphQLError[]>({ max: LIMITS.cachedDocuments });
 
   function prepare(query: string): DocumentNode | readonly GraphQLError[] {
     let document: DocumentNode;
@@ -94,15 +95,9 @@ export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Pre
 
   return (query) => {
     const earlier = known.get(query);
-    if (earlier) {
-      known.delete(query);
-      known.set(query, earlier);
-      return earlier;
-    }
+    if (earlier) return earlier;
     const result = prepare(query);
     known.set(query, result);
-    const oldest = known.size > LIMITS.cachedDocuments ? known.keys().next().value : undefined;
-    if (oldest !== undefined) known.delete(oldest);
     return result;
   };
 }

@@ -1,7 +1,7 @@
 /** The executable subgraph: `schema/*.graphql` with the resolvers. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { defaultFieldResolver, type GraphQLFieldResolver, type GraphQLSchema, parse } from 'graphql';
+import { defaultFieldResolver, type GraphQLFieldResolver, type GraphQLSchema, graphqlSync, parse } from 'graphql';
 import { DateTimeISOResolver, JSONResolver } from 'graphql-scalars';
 import type { Context } from './context.ts';
 
@@ -37,6 +37,14 @@ export function createSchema(): GraphQLSchema {
   const schema = buildSubgraphSchema([{ typeDefs: parse(readTypeDefs()), resolvers }]);
   guardFederation(schema);
   return schema;
+}
+
+/** The SDL that gateways and registries compose: what `_service { sdl }` answers. */
+export function readSubgraphSdl(schema: GraphQLSchema): string {
+  const contextValue = { isTrustedGateway: true } satisfies Partial<Context>;
+  const { data, errors } = graphqlSync({ schema, source: '{ _service { sdl } }', contextValue });
+  if (errors?.[0]) throw errors[0];
+  return (data as unknown as { _service: { sdl: string } })._service.sdl;
 }
 
 function mergeRoots(root: string, parts: readonly object[]): object {

@@ -1,5 +1,6 @@
 /** Whether the service works, for probes and for people. */
 import type { Engine, EngineHealth } from '../engine/port.ts';
+import type { Registration, RegistrationHealth } from './registration.ts';
 
 export interface Health {
   isReady(): Promise<boolean>;
@@ -10,10 +11,14 @@ export interface Health {
 
 export interface DetailedHealth {
   readonly status: 'ok' | 'draining' | 'down';
-  readonly components: { readonly engine: EngineHealth & { readonly kind: Engine['kind'] } };
+  readonly components: {
+    readonly engine: EngineHealth & { readonly kind: Engine['kind'] };
+    /** Clients of this service need no gateway: what it says of us leaves us ready. */
+    readonly registration: RegistrationHealth;
+  };
 }
 
-export function createHealth(engine: Engine): Health {
+export function createHealth(engine: Engine, registration: Registration): Health {
   let isDraining = false;
   return {
     async isReady() {
@@ -22,7 +27,8 @@ export function createHealth(engine: Engine): Health {
     async detailed() {
       const health = await engine.checkHealth();
       const status = health.status === 'down' ? 'down' : isDraining ? 'draining' : 'ok';
-      return { status, components: { engine: { kind: engine.kind, ...health } } };
+      const components = { engine: { kind: engine.kind, ...health }, registration: registration.health };
+      return { status, components };
     },
     drain() {
       isDraining = true;

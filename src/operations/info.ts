@@ -30,7 +30,13 @@ export function createInfo(config: Config, engine: Engine): () => Info {
     nodeId,
     uptimeSeconds: Math.floor(process.uptime()),
     engine: engine.kind,
-    protocols: ['graphql-over-http', 'graphql-transport-ws'],
+    protocols: [
+      'graphql-over-http',
+      'graphql-transport-ws',
+      'graphql-sse-distinct',
+      'multipart-subscription-1.0',
+      'http-callback-1.0',
+    ],
     limits,
   });
 }

@@ -1,17 +1,18 @@
 /** Figures for Prometheus. Names and labels are listed in docs/operations.md. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Clock } from '../clock.ts';
 
-export type Transport = 'graphql_ws' | 'http';
+export type Transport = 'graphql_ws' | 'sse' | 'multipart' | 'callback';
 
 export interface Metrics {
   readonly connections: Gauge<'transport'>;
   readonly subscriptions: Gauge<'transport'>;
   readonly messages: Counter;
   /**
-   * Notes that an event was handed to a socket. Cheap, since it is called for each
-   * socket: counts are added up when scraped, and latency is taken once an event.
+   * Notes that an event was handed to a client. Cheap, since it is called for each
+   * client: counts are added up when scraped, and latency is taken once an event.
    */
-  delivered(event: object, now: number): void;
+  delivered(event: object, transport: Transport): void;
   readonly renders: Counter<'audience'>;
   readonly errors: Counter<'code'>;
   readonly closes: Counter<'code'>;
@@ -20,20 +21,22 @@ export interface Metrics {
   render(): Promise<string>;
 }
 
-export function createMetrics(): Metrics {
+export function createMetrics(clock: Clock): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  let delivered = 0;
+  const delivered: Record<Transport, number> = { graphql_ws: 0, sse: 0, multipart: 0, callback: 0 };
   let latest: object | null = null;
   new Counter({
     name: 'realtime_deliveries_total',
-    help: 'Events handed to sockets.',
+    help: 'Events handed to clients.',
     labelNames: ['transport'],
     registers,
     collect() {
-      this.inc({ transport: 'graphql_ws' }, delivered);
-      delivered = 0;
+      for (const transport of Object.keys(delivered) as Transport[]) {
+        this.inc({ transport }, delivered[transport]);
+        delivered[transport] = 0;
+      }
     },
   });
   const latency = new Histogram({
@@ -45,7 +48,7 @@ export function createMetrics(): Metrics {
   return {
     connections: new Gauge({
       name: 'realtime_connections',
-      help: 'Sockets open now.',
+      help: 'Sockets and streams over HTTP open now.',
       labelNames: ['transport'],
       registers,
     }),
@@ -56,12 +59,12 @@ export function createMetrics(): Metrics {
       registers,
     }),
     messages: new Counter({ name: 'realtime_messages_total', help: 'Messages accepted by this node.', registers }),
-    delivered(event, now) {
-      delivered += 1;
+    delivered(event, transport) {
+      delivered[transport] += 1;
       if (event === latest) return;
       latest = event;
       const { timestamp } = event as { readonly timestamp?: unknown };
-      if (typeof timestamp === 'number') latency.observe(Math.max(now - timestamp, 0) / 1_000);
+      if (typeof timestamp === 'number') latency.observe(Math.max(clock.now() - timestamp, 0) / 1_000);
     },
     renders: new Counter({
       name: 'realtime_renders_total',

@@ -10,10 +10,11 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { ConnectionId, Viewer } from '../model.ts';
 import { Outbox } from './outbox.ts';
+import type { Peer } from './supervisor.ts';
 
 /** A web socket, and the socket under it, which the upgrade handed over. */
 export interface Sockets {
@@ -21,23 +22,28 @@ export interface Sockets {
   readonly raw: Duplex;
 }
 
+export interface ConnectionOptions {
+  readonly maxQueuedBytes: number;
+  readonly heartbeatIntervalMs: number;
+  readonly clientTimeoutMs: number;
+}
+
 /** Handles one frame; resolves when the next may follow. */
 export type HandleFrame = (text: string) => Promise<void>;
 
 /** A close reason is at most 123 bytes (RFC 6455 section 5.5). */
 const REASON_BYTES = 123;
-/** How long a peer may take to answer our close. */
-const TERMINATE_MS = 3_000;
 
-export class Connection {
+export class Connection implements Peer {
   readonly id = randomUUID() as string as ConnectionId;
   /** Null until the connection has authenticated. */
   viewer: Viewer | null = null;
-  lastHeardAt: number;
-  lastPingAt: number;
   readonly #socket: WebSocket;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #options: ConnectionOptions;
+  #lastHeardAt: number;
+  #lastPingAt: number;
   readonly outbox: Outbox;
   readonly #frames: string[] = [];
   #frameBytes = 0;
@@ -46,16 +52,18 @@ export class Connection {
   /** The code we closed with, which a peer that never answers does not echo. */
   #closedWith: number | null = null;
 
-  constructor({ webSocket: socket, raw }: Sockets, clock: Clock, log: Log, maxQueuedBytes: number) {
+  constructor({ webSocket: socket, raw }: Sockets, clock: Clock, log: Log, options: ConnectionOptions) {
     this.#socket = socket;
     this.#clock = clock;
     this.#log = log;
+    this.#options = options;
+    const { maxQueuedBytes } = options;
     const onOverflow = (): void => this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
-    this.outbox = new Outbox(raw, { maxQueuedBytes, onOverflow });
-    this.lastHeardAt = clock.now();
-    this.lastPingAt = clock.now();
+    this.outbox = new Outbox(raw, { maxQueuedBytes, isOpen: () => this.isOpen, onOverflow });
+    this.#lastHeardAt = clock.now();
+    this.#lastPingAt = clock.now();
     const heard = (): void => {
-      this.lastHeardAt = clock.now();
+      this.#lastHeardAt = clock.now();
     };
     socket.on('ping', heard).on('pong', heard);
     socket.on('message', (data: Buffer, isBinary: boolean) => {
@@ -92,8 +100,12 @@ export class Connection {
     await this.outbox.drained();
   }
 
-  ping(): void {
-    this.lastPingAt = this.#clock.now();
+  tick(now: number): void {
+    if (now - this.#lastHeardAt >= this.#options.clientTimeoutMs) {
+      return this.close(CLOSE_CODES.TIMEOUT, 'Silent for too long');
+    }
+    if (now - this.#lastPingAt < this.#options.heartbeatIntervalMs) return;
+    this.#lastPingAt = now;
     if (this.isOpen) this.#socket.ping();
   }
 
@@ -109,7 +121,7 @@ export class Connection {
     this.#socket.close(code, text);
     this.#frames.length = 0;
     this.#frameBytes = 0;
-    const cancel = this.#clock.after(TERMINATE_MS, () => this.#socket.terminate());
+    const cancel = this.#clock.after(TIMES.terminateMs, () => this.#socket.terminate());
     this.#socket.once('close', cancel);
   }
 

@@ -4,23 +4,22 @@ import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/dis
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type GraphQLSchema, Kind, parse, type ValidationRule } from 'graphql';
-import type { IsGateway } from '../auth/gateway.ts';
-import { tokenOfHeader } from '../auth/token-location.ts';
-import type { VerifyToken } from '../auth/tokens.ts';
 import { ServiceError } from '../errors.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { requireToken } from '../graphql/operations.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
+import { type CallerOptions, identify } from './caller.ts';
+import { GRAPHIQL } from './graphiql.ts';
+import type { AnswerByStream } from './graphql-stream.ts';
 
-export interface GraphqlHttpOptions {
+export interface GraphqlHttpOptions extends CallerOptions {
   readonly schema: GraphQLSchema;
   readonly validationRules: readonly ValidationRule[];
   readonly formatError: FormatError;
   readonly createContext: (caller: Caller) => Context;
-  readonly verifyToken: VerifyToken;
-  readonly isGateway: IsGateway;
+  readonly stream: AnswerByStream;
   readonly isProduction: boolean;
   readonly log: Log;
 }
@@ -41,16 +40,19 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     stopOnTerminationSignals: false,
     logger: options.log,
     formatError: (_, error) => options.formatError(error),
-    plugins: [guardOperations(options.isProduction), ApolloServerPluginLandingPageDisabled()],
+    plugins: [guardOperations(options.isProduction), answerLegacyClients(), ApolloServerPluginLandingPageDisabled()],
   });
   await apollo.start();
   const handle = fastifyApolloHandler(apollo, {
     context: async (request) => options.createContext(await identify(request, options)) as ApolloContext,
   });
-  const answer = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> =>
-    (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> =>
+    (await options.stream(request, reply))
+      ? reply
+      : (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
 
   app.post('/graphql', async (request, reply) => {
+    requireUtf8(request);
     if (isJson(request)) return answer(request, reply);
     // The one request that needs no content type: `curl -d '{"query": "{ _service { sdl } }"}'`.
     if (!isSdlRequest(request.body))
@@ -58,38 +60,66 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     request.headers['content-type'] = 'application/json';
     return answer(request, reply);
   });
-  app.get('/graphql', answer);
+  app.get('/graphql', async (request, reply) =>
+    !options.isProduction && isBrowser(request)
+      ? reply.type('text/html; charset=utf-8').send(GRAPHIQL)
+      : answer(request, reply),
+  );
   return () => apollo.stop();
 }
 
-/** Only what a token allows, and only what HTTP carries. */
+/** Only what a token allows. */
 function guardOperations(isProduction: boolean): ApolloServerPlugin<ApolloContext> {
   return {
     async requestDidStart() {
       return {
         async didResolveOperation({ operation, contextValue }) {
-          if (!operation) return;
-          requireToken(operation, contextValue, isProduction);
-          if (operation.operation === 'subscription') {
-            throw toGraphQLError(new ServiceError('BAD_USER_INPUT', 'Subscriptions are carried by WS /graphql.'), 400);
-          }
+          if (operation) requireToken(operation, contextValue, isProduction);
         },
       };
     },
   };
 }
 
-/** @throws {GraphQLError} UNAUTHENTICATED for a token that is not valid. */
-async function identify(request: FastifyRequest, { verifyToken, isGateway }: GraphqlHttpOptions): Promise<Caller> {
-  const secret = request.headers['router-authorization'];
-  const isTrustedGateway = isGateway(typeof secret === 'string' ? secret : null);
-  const { authorization } = request.headers;
-  if (authorization === undefined) return { viewer: null, isTrustedGateway };
-  const token = tokenOfHeader(authorization);
-  const verification = token ? await verifyToken(token) : null;
-  if (verification?.outcome === 'valid') return { viewer: verification.viewer, isTrustedGateway };
-  const message = verification?.outcome === 'expired' ? 'The token has expired.' : 'The token is not valid.';
-  throw toGraphQLError(new ServiceError('UNAUTHENTICATED', message));
+/** What is wrong with the operation itself, rather than with the request that carries it. */
+const OPERATION_FAULTS = new Set<unknown>([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'BAD_USER_INPUT',
+  'QUERY_TOO_DEEP',
+]);
+
+/**
+ * GraphQL over HTTP, section 6.4.1: a client that reads `application/json` cannot
+ * tell our status from a proxy's, so a well-formed request is answered with 200.
+ */
+function answerLegacyClients(): ApolloServerPlugin<ApolloContext> {
+  return {
+    async requestDidStart({ request }) {
+      const accept = request.http?.headers.get('accept') ?? '';
+      const isLegacy = accept.includes('application/json') && !accept.includes('application/graphql-response+json');
+      return {
+        async willSendResponse({ response, errors }) {
+          if (!isLegacy || request.http?.method !== 'POST' || response.http.status !== 400) return;
+          const codes = errors?.map((error) => error.extensions['code']) ?? [];
+          if (codes.length > 0 && codes.every((code) => OPERATION_FAULTS.has(code))) response.http.status = 200;
+        },
+      };
+    },
+  };
+}
+
+/** @throws {GraphQLError} with status 415 for a body in another charset, or packed: neither is unpacked here. */
+function requireUtf8({ headers }: FastifyRequest): void {
+  const charset = /;\s*charset="?([^";]+)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  if (/^(utf-?8|us-ascii)$/i.test(charset) && (headers['content-encoding'] ?? 'identity') === 'identity') return;
+  throw toGraphQLError(new ServiceError('BAD_USER_INPUT', 'The body must be plain UTF-8.'), 415);
+}
+
+/** Someone who typed the address, rather than a client that asks something. */
+function isBrowser({ headers, query }: FastifyRequest): boolean {
+  return headers.accept?.includes('text/html') === true && !(query as { query?: unknown }).query;
 }
 
 function isJson(request: FastifyRequest): boolean {

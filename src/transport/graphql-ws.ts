@@ -1,21 +1,24 @@
 /** GraphQL over WebSocket, subprotocol `graphql-transport-ws`. graphql-ws keeps the protocol. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type Server } from 'graphql-ws';
 import type { IsGateway } from '../auth/gateway.ts';
 import { textOfConnectionInit, tokenOfConnectionInit, tokenOfHeader } from '../auth/token-location.ts';
 import type { VerifyToken } from '../auth/tokens.ts';
 import type { Clock } from '../clock.ts';
-import { CLOSE_CODES } from '../errors.ts';
-import type { Context } from '../graphql/context.ts';
+import { CLOSE_CODES, type ServiceError } from '../errors.ts';
+import type { Caller, Context } from '../graphql/context.ts';
 import type { FormatError } from '../graphql/errors.ts';
-import { type Execution, isSubscription } from '../graphql/execution.ts';
+import { type Execution, isSubscription, type Outlet } from '../graphql/execution.ts';
+import type { Payload } from '../graphql/shape.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { type DeviceId, isIdentifier, type Viewer } from '../model.ts';
 import type { Metrics } from '../operations/metrics.ts';
-import { Connection, type Sockets } from './connection.ts';
+import { Connection, type ConnectionOptions, type Sockets } from './connection.ts';
 import { Ending } from './ending.ts';
+import { type Envelope, TextFrame } from './envelope.ts';
+import type { Outbox } from './outbox.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { SocketEndpoint } from './upgrade.ts';
 
@@ -23,7 +26,7 @@ export interface GraphqlWsOptions {
   readonly schema: GraphQLSchema;
   readonly execution: Execution;
   readonly formatError: FormatError;
-  readonly createContext: (viewer: Viewer, isTrustedGateway: boolean) => Context;
+  readonly createContext: (caller: Caller) => Context;
   readonly verifyToken: VerifyToken;
   readonly isGateway: IsGateway;
   readonly arrive: (viewer: Viewer, connection: Connection, deviceId: DeviceId) => Promise<void>;
@@ -32,13 +35,14 @@ export interface GraphqlWsOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
-  readonly maxQueuedBytes: number;
+  readonly connections: ConnectionOptions;
 }
 
 /** What belongs to one socket of this protocol. */
 interface Extra {
   readonly connection: Connection;
-  readonly request: IncomingMessage;
+  /** Headers of the upgrade that a gateway may prove itself with; dropped with the token once it is known who calls. */
+  headers: Partial<Pick<IncomingHttpHeaders, 'authorization' | 'router-authorization'>>;
   isGateway: boolean;
   /** Ends the step of the frame being handled: the next may follow. */
   settle: () => void;
@@ -60,9 +64,11 @@ export function createGraphqlWs(options: GraphqlWsOptions): SocketEndpoint {
 }
 
 function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, request: IncomingMessage): void {
-  const { clock, log, maxQueuedBytes, metrics, supervisor } = options;
-  const connection = new Connection(sockets, clock, log, maxQueuedBytes);
-  const extra: Extra = { connection, request, isGateway: false, settle: () => undefined };
+  const { clock, log, metrics, supervisor } = options;
+  const connection = new Connection(sockets, clock, log, options.connections);
+  const { authorization, 'router-authorization': routerAuthorization } = request.headers;
+  const headers: Extra['headers'] = { authorization, 'router-authorization': routerAuthorization };
+  const extra: Extra = { connection, headers, isGateway: false, settle: () => undefined };
   supervisor.add(connection);
   metrics.connections.inc({ transport: 'graphql_ws' });
   const closed = server.opened(
@@ -109,7 +115,11 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
   return makeServer<Record<string, unknown>, Extra>({
     schema: options.schema,
     connectionInitWaitTimeout: TIMES.connectionInitMs,
-    onConnect: (ctx) => authenticate(ctx.connectionParams, ctx.extra, options),
+    onConnect: (ctx) => {
+      const params = ctx.connectionParams;
+      Object.assign(ctx, { connectionParams: undefined });
+      return authenticate(params, ctx.extra, options);
+    },
     onSubscribe: ({ extra, subscriptions }, id, payload) => {
       if (id.length > LIMITS.idCharacters) {
         return [new GraphQLError('The id is too long.', { extensions: { code: 'BAD_USER_INPUT' } })];
@@ -120,7 +130,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       }
       const { viewer } = extra.connection;
       if (!viewer) return [new GraphQLError('Not authenticated.', { extensions: { code: 'UNAUTHENTICATED' } })];
-      const args = execution.prepare(payload, options.createContext(viewer, extra.isGateway));
+      const args = execution.prepare(payload, options.createContext({ viewer, isTrustedGateway: extra.isGateway }));
       return 'document' in args ? Object.assign(args, { target: { connection: extra.connection, id } }) : args;
     },
     execute: async (args) => (await execution.execute(args as ExecutionArgs)) as Awaited<OperationResult>,
@@ -146,28 +156,50 @@ type TargetedArgs = ExecutionArgs & { readonly target: { readonly connection: Co
  * keeps the protocol.
  */
 async function subscribe(args: TargetedArgs, options: GraphqlWsOptions): Promise<Awaited<OperationResult>> {
-  const { execution, metrics, clock } = options;
+  const { execution, metrics } = options;
   const { connection, id } = args.target;
   const result = await execution.subscribe(args);
   if (!isSubscription(result)) return result as Awaited<OperationResult>;
-  const prefix = Buffer.from(`{"id":${JSON.stringify(id)},"type":"next","payload":`);
   const ending = new Ending(result);
   metrics.subscriptions.inc({ transport: 'graphql_ws' });
   ending.onEnd(() => metrics.subscriptions.dec({ transport: 'graphql_ws' }));
-  result.pipe({
-    deliver(payload, event) {
-      if (!connection.isOpen) return;
-      connection.outbox.write(prefix, payload);
-      metrics.delivered(event, clock.now());
-    },
-    end(error) {
-      if (error?.isSlowReader) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
-      ending.end(error);
-    },
-    isCongested: () => connection.outbox.isCongested,
-    drained: () => connection.outbox.drained(),
-  });
+  result.pipe(new SocketOutlet(connection, id, ending, metrics));
   return ending as unknown as Awaited<OperationResult>;
+}
+
+/** Where the responses of one subscription go: `next` messages in the socket's outbox. */
+class SocketOutlet implements Outlet {
+  readonly #connection: Connection;
+  readonly #outbox: Outbox;
+  readonly #envelope: Envelope;
+  readonly #ending: Ending;
+  readonly #metrics: Metrics;
+
+  constructor(connection: Connection, id: string, ending: Ending, metrics: Metrics) {
+    this.#connection = connection;
+    this.#outbox = connection.outbox;
+    this.#envelope = new TextFrame(`{"id":${JSON.stringify(id)},"type":"next","payload":`, '}');
+    this.#ending = ending;
+    this.#metrics = metrics;
+  }
+
+  deliver(payload: Payload, event: object): void {
+    this.#outbox.write(this.#envelope, payload);
+    this.#metrics.delivered(event, 'graphql_ws');
+  }
+
+  end(error: ServiceError | null): void {
+    if (error?.isSlowReader) this.#connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+    this.#ending.end(error);
+  }
+
+  isCongested(): boolean {
+    return this.#outbox.isCongested;
+  }
+
+  drained(): Promise<void> {
+    return this.#outbox.drained();
+  }
 }
 
 /** Answers the acknowledgement's payload, or closes the socket with the contract's code. */
@@ -176,12 +208,13 @@ async function authenticate(
   extra: Extra,
   options: GraphqlWsOptions,
 ): Promise<boolean | Record<string, unknown>> {
-  const { connection, request } = extra;
+  const { connection, headers } = extra;
+  extra.headers = {};
   const refuse = (code: number, reason: string): false => {
     connection.close(code, reason);
     return false;
   };
-  const token = tokenOfConnectionInit(params) ?? tokenOfHeader(request.headers.authorization);
+  const token = tokenOfConnectionInit(params) ?? tokenOfHeader(headers.authorization);
   if (!token) return refuse(CLOSE_CODES.UNAUTHORIZED, 'A token is needed');
   const verification = await within(options.clock, options.verifyToken(token));
   if (!verification) return refuse(CLOSE_CODES.TIMEOUT, 'Authentication took too long');
@@ -191,8 +224,7 @@ async function authenticate(
   const deviceId = textOfConnectionInit(params, 'deviceId') ?? viewer.sessionId ?? connection.id;
   if (!isIdentifier(deviceId)) return refuse(CLOSE_CODES.BAD_REQUEST, 'deviceId is not an id');
   const secret =
-    textOfConnectionInit(params, 'Router-Authorization', 'router-authorization') ??
-    request.headers['router-authorization'];
+    textOfConnectionInit(params, 'Router-Authorization', 'router-authorization') ?? headers['router-authorization'];
   extra.isGateway = options.isGateway(typeof secret === 'string' ? secret : null);
   try {
     await options.arrive(viewer, connection, deviceId as DeviceId);

@@ -1,6 +1,7 @@
 /** The HTTP server: GraphQL, health, metrics, info. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type FastifyInstance, fastify } from 'fastify';
+import { GraphQLError } from 'graphql';
 import { ERROR_CODES, type ErrorCode, ServiceError } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import type { Health } from '../operations/health.ts';
@@ -46,7 +47,7 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     const formatted = options.formatError(known ?? error);
     const code = formatted.extensions?.['code'] as ErrorCode;
     const status = known?.code === 'BAD_USER_INPUT' ? 400 : ERROR_CODES[code].status;
-    return reply.code(status).send({ errors: [formatted] });
+    return reply.code(statusOf(error) ?? status).send({ errors: [formatted] });
   });
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ errors: [{ message: 'There is nothing here.' }] }),
@@ -64,6 +65,13 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
   app.get('/info', async () => info());
   return { app, server };
+}
+
+/** The status that whoever threw a GraphQL error chose for it. */
+function statusOf(error: unknown): number | null {
+  const http =
+    error instanceof GraphQLError ? (error.extensions['http'] as { status?: number } | undefined) : undefined;
+  return http?.status ?? null;
 }
 
 /** What Fastify says of a request it could not read, in our codes. */

@@ -1,96 +1,133 @@
 /**
- * Text frames written straight to a socket, between ws's own.
+ * Payloads in their envelopes, written straight to a connection.
  *
- * The frames of one turn of the event loop are put together and written at its
- * end, for all sockets by one list: a burst of events costs one system call a
- * socket. They are joined by copying, which for small frames is cheaper than the
- * stream's cork and writev. A peer that does not read is noticed after the
- * write, when the kernel has taken what it would (G10).
+ * What one turn of the event loop brings is joined and written at its end, for
+ * all connections by one list: a burst of events costs one system call a
+ * connection. Connections that are sent the same in the same turn share the
+ * joined bytes. They are joined by copying, which for small payloads is cheaper
+ * than the stream's cork and writev. A peer that does not read is noticed after
+ * the write, when the kernel has taken what it would (G10).
  */
-import type { Duplex } from 'node:stream';
+import type { Writable } from 'node:stream';
+import type { Envelope } from './envelope.ts';
 
 export interface OutboxOptions {
   readonly maxQueuedBytes: number;
+  /** False once its protocol has said goodbye: nothing may follow that. */
+  readonly isOpen: () => boolean;
   /** The peer holds more than the cap unread. */
   readonly onOverflow: () => void;
 }
 
-const FINAL_TEXT = 0x81;
-const CLOSING_BRACE = 0x7d;
+/** Payloads in a row. The same row, begun in the same turn, is the same object. */
+class Run {
+  readonly bytes: number;
+  readonly #previous: Run | null;
+  readonly #envelope: Envelope;
+  readonly #payload: Buffer;
+  /** The one last continued with: a channel tells its listeners the same, one after the other. */
+  #next: Run | null = null;
+  #joined: Buffer | null = null;
 
-/** A server's text frame (RFC 6455 section 5.2) around `prefix`, `payload` and `}`. */
-export function frame(prefix: Buffer, payload: Buffer): Buffer {
-  const length = prefix.length + payload.length + 1;
-  const header = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const buffer = Buffer.allocUnsafe(header + length);
-  buffer[0] = FINAL_TEXT;
-  if (header === 2) buffer[1] = length;
-  else if (header === 4) {
-    buffer[1] = 126;
-    buffer.writeUInt16BE(length, 2);
-  } else {
-    buffer[1] = 127;
-    buffer.writeBigUInt64BE(BigInt(length), 2);
+  constructor(previous: Run | null, envelope: Envelope, payload: Buffer) {
+    this.#previous = previous;
+    this.#envelope = envelope;
+    this.#payload = payload;
+    this.bytes = (previous?.bytes ?? 0) + envelope.size(payload.length);
   }
-  prefix.copy(buffer, header);
-  payload.copy(buffer, header + prefix.length);
-  buffer[buffer.length - 1] = CLOSING_BRACE;
-  return buffer;
+
+  is(envelope: Envelope, payload: Buffer): boolean {
+    return this.#payload === payload && this.#envelope.key === envelope.key;
+  }
+
+  with(envelope: Envelope, payload: Buffer): Run {
+    if (!this.#next?.is(envelope, payload)) this.#next = new Run(this, envelope, payload);
+    return this.#next;
+  }
+
+  join(): Buffer {
+    if (this.#joined) return this.#joined;
+    const runs: Run[] = [];
+    for (let run: Run | null = this; run; run = run.#previous) runs.push(run);
+    const joined = Buffer.allocUnsafe(this.bytes);
+    let offset = 0;
+    for (let run = runs.pop(); run; run = runs.pop()) offset = run.#envelope.write(joined, offset, run.#payload);
+    this.#joined = joined;
+    return joined;
+  }
 }
 
+const NOTHING = Buffer.alloc(0);
+
+/** What was begun with last in this turn. */
+let first: Run | null = null;
 let dirty: Outbox[] = [];
+
+function begin(envelope: Envelope, payload: Buffer): Run {
+  if (!first?.is(envelope, payload)) first = new Run(null, envelope, payload);
+  return first;
+}
 
 function flushAll(): void {
   const outboxes = dirty;
   dirty = [];
+  first = null;
   for (const outbox of outboxes) outbox.flush();
 }
 
 export class Outbox {
-  readonly #socket: Duplex;
+  readonly #target: Writable;
   readonly #options: OutboxOptions;
-  #frames: Buffer[] = [];
-  #frameBytes = 0;
-  #waiting: (() => void)[] = [];
+  #run: Run | null = null;
+  #waiting: (() => void)[] | null = null;
+  /** Called when a write has left this process: `drain` comes only to those over the stream's own mark. */
+  readonly #written = (): void => {
+    if (this.#waiting && !this.isCongested) this.#release();
+  };
 
-  constructor(socket: Duplex, options: OutboxOptions) {
-    this.#socket = socket;
+  constructor(target: Writable, options: OutboxOptions) {
+    this.#target = target;
     this.#options = options;
-    socket.on('drain', () => this.#release());
-    socket.on('close', () => this.#release());
+    target.on('close', () => this.#release());
   }
 
   get isCongested(): boolean {
-    return this.#socket.writableLength + this.#frameBytes > this.#options.maxQueuedBytes / 2;
+    return this.#target.writableLength + (this.#run?.bytes ?? 0) > this.#options.maxQueuedBytes / 2;
   }
 
-  /** Writes `{prefix}{payload}}` as one frame, at the end of this turn. */
-  write(prefix: Buffer, payload: Buffer): void {
-    const buffer = frame(prefix, payload);
-    this.#frameBytes += buffer.length;
-    if (this.#frames.push(buffer) === 1 && dirty.push(this) === 1) setImmediate(flushAll);
+  /** Writes `payload` in its envelope, at the end of this turn. */
+  write(envelope: Envelope, payload: Buffer): void {
+    if (this.#run) this.#run = this.#run.with(envelope, payload);
+    else {
+      this.#run = begin(envelope, payload);
+      if (dirty.push(this) === 1) setImmediate(flushAll);
+    }
   }
 
-  /** Writes what waits now; whatever is written to the socket after it follows it. */
+  /** Writes what waits now; whatever is written to the target after it follows it. */
   flush(): void {
-    const frames = this.#frames;
-    const [first] = frames;
-    if (first === undefined) return;
-    this.#frames = [];
-    this.#frameBytes = 0;
-    if (!this.#socket.writable) return;
-    this.#socket.write(frames.length === 1 ? first : Buffer.concat(frames));
-    if (this.#socket.writableLength > this.#options.maxQueuedBytes) this.#options.onOverflow();
-    else if (this.#waiting.length > 0 && !this.isCongested) this.#release();
+    const run = this.#run;
+    if (!run) return;
+    this.#run = null;
+    if (!this.#options.isOpen()) return;
+    this.#target.write(run.join(), this.#written);
+    if (this.#target.writableLength > this.#options.maxQueuedBytes) this.#options.onOverflow();
   }
 
   /** Resolves when the peer has read enough for a replay to go on. */
   drained(): Promise<void> {
-    if (!this.isCongested || this.#socket.destroyed) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    if (!this.isCongested || this.#target.destroyed || !this.#options.isOpen()) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting ??= [];
+      this.#waiting.push(resolve);
+      // What others have written tells us nothing; what is written behind it does.
+      if (!this.#run) this.#target.write(NOTHING, this.#written);
+    });
   }
 
   #release(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    for (const resolve of waiting ?? []) resolve();
   }
 }

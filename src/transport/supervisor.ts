@@ -1,14 +1,26 @@
-/** All sockets of this process: capacity, heartbeats, expiry, drain. One timer for all of them. */
+/** All peers of this process: capacity, heartbeats, expiry, drain. One timer for all of them. */
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import { TIMES } from '../limits.ts';
-import type { Connection } from './connection.ts';
+import type { Viewer } from '../model.ts';
+
+/** Whoever is connected for long: a socket, or a stream over HTTP. */
+export interface Peer {
+  /** Null until it has authenticated. */
+  readonly viewer: Viewer | null;
+  readonly isOpen: boolean;
+  /** Sends a heartbeat when one is due; closes when the peer has been silent for too long. */
+  tick(now: number): void;
+  /** Ends it for a reason of `CLOSE_CODES`, in the words of its protocol. */
+  close(code: number, reason: string): void;
+  onClose(closed: () => void): void;
+}
 
 export interface SupervisorLimits {
   readonly maxConnections: number;
-  readonly heartbeatIntervalMs: number;
-  readonly clientTimeoutMs: number;
   readonly drainWindowMs: number;
+  /** The shortest time that a peer's `tick` measures. */
+  readonly sweepMs: number;
 }
 
 const SWEEP_MS = 1_000;
@@ -16,55 +28,49 @@ const SWEEP_MS = 1_000;
 export class Supervisor {
   readonly #clock: Clock;
   readonly #limits: SupervisorLimits;
-  readonly #connections = new Set<Connection>();
+  readonly #peers = new Set<Peer>();
   readonly #stopSweeping: () => void;
   #isDraining = false;
 
   constructor(clock: Clock, limits: SupervisorLimits) {
     this.#clock = clock;
     this.#limits = limits;
-    const period = Math.min(SWEEP_MS, limits.heartbeatIntervalMs, limits.clientTimeoutMs);
-    this.#stopSweeping = clock.every(Math.max(period, 10), () => this.#sweep());
+    this.#stopSweeping = clock.every(Math.max(Math.min(SWEEP_MS, limits.sweepMs), 10), () => this.#sweep());
   }
 
   get hasRoom(): boolean {
-    return !this.#isDraining && this.#connections.size < this.#limits.maxConnections;
+    return !this.#isDraining && this.#peers.size < this.#limits.maxConnections;
   }
 
-  add(connection: Connection): void {
-    this.#connections.add(connection);
-    connection.onClose(() => this.#connections.delete(connection));
+  add(peer: Peer): void {
+    this.#peers.add(peer);
+    peer.onClose(() => this.#peers.delete(peer));
   }
 
   #sweep(): void {
     const now = this.#clock.now();
-    for (const connection of this.#connections) {
-      const { viewer } = connection;
+    for (const peer of this.#peers) {
+      const { viewer } = peer;
       if (viewer && viewer.expiresAt + TIMES.clockToleranceMs <= now) {
-        connection.close(CLOSE_CODES.TOKEN_EXPIRED, 'Token expired');
-      } else if (now - connection.lastHeardAt >= this.#limits.clientTimeoutMs) {
-        connection.close(CLOSE_CODES.TIMEOUT, 'Silent for too long');
-      } else if (now - connection.lastPingAt >= this.#limits.heartbeatIntervalMs) {
-        connection.ping();
-      }
+        peer.close(CLOSE_CODES.TOKEN_EXPIRED, 'Token expired');
+      } else peer.tick(now);
     }
   }
 
   /**
-   * Closes every socket with 1012, in random order and spread over the window,
+   * Closes every peer with 1012, in random order and spread over the window,
    * since clients come back as they are sent away (G15). Resolves when all are gone.
    */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    const open = [...this.#connections];
     await Promise.all(
-      open.map(
-        (connection) =>
+      [...this.#peers].map(
+        (peer) =>
           new Promise<void>((resolve) => {
-            connection.onClose(() => resolve());
-            if (!connection.isOpen) resolve();
+            peer.onClose(() => resolve());
+            if (!peer.isOpen) resolve();
             this.#clock.after(Math.random() * this.#limits.drainWindowMs, () =>
-              connection.close(CLOSE_CODES.SERVICE_RESTART, 'Service restart'),
+              peer.close(CLOSE_CODES.SERVICE_RESTART, 'Service restart'),
             );
           }),
       ),

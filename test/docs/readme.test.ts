@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { configurationRows, environmentExample, errorRows } from '../../scripts/tables.ts';
+import { systemClock } from '../../src/clock.ts';
 import { createMetrics } from '../../src/operations/metrics.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -41,7 +42,7 @@ describe('README', () => {
 
   it('docs/operations.md lists the metrics there are', async () => {
     const documented = [...read('docs/operations.md').matchAll(/^\| `(realtime_\w+)`/gm)].map(([, name]) => name);
-    const text = await createMetrics().render();
+    const text = await createMetrics(systemClock).render();
     const exposed = [...text.matchAll(/^# HELP (realtime_\w+)/gm)].map(([, name]) => name);
     expect([...documented].sort()).toEqual([...exposed].sort());
   });

@@ -4,13 +4,8 @@ import { parse } from 'graphql';
 import { Redis } from 'ioredis';
 import { LIMITS } from '../../src/limits.ts';
 import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { startProgram } from '../support/process.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
-
-const USERS = `
-  extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])
-  type User @key(fields: "id") { id: ID! name: String! email: String! }
-  type Query { user(id: ID!): User }
-`;
 
 describe('federation', () => {
   let service: TestService;
@@ -19,11 +14,20 @@ describe('federation', () => {
   });
   afterAll(() => service.close());
 
-  it('_service { sdl } composes with a users subgraph, without an error', async () => {
-    const { data } = await service.query(null, '{ _service { sdl } }');
+  it('_service { sdl } composes with the example users subgraph, without an error', async () => {
+    const query = '{ _service { sdl } }';
+    const { data } = await service.query(null, query);
+    const users = await startProgram('examples/users-subgraph.ts', { PORT: '0' }, /Users subgraph at/);
+    const response = await fetch(/at (http\S+)/.exec(users.output)?.[1] ?? '', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
+    });
+    const answer = (await response.json()) as Data;
+    await users.stop();
     const result = composeServices([
       { name: 'realtime', typeDefs: parse(data._service.sdl), url: 'http://realtime/graphql' },
-      { name: 'users', typeDefs: parse(USERS), url: 'http://users/graphql' },
+      { name: 'users', typeDefs: parse(answer.data._service.sdl), url: 'http://users/graphql' },
     ]);
     expect(result.errors ?? []).toEqual([]);
     expect(result.supergraphSdl).toContain('messageReceived');

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { signToken } from '../../src/auth/tokens.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
@@ -92,7 +93,6 @@ describe('HTTP', () => {
       'QUERY_TOO_DEEP',
     ],
     ['20,000 braces', JSON.stringify({ query: '{ viewer '.repeat(20_000) }), 400, 'GRAPHQL_PARSE_FAILED'],
-    ['a subscription', '{"query":"subscription { messageReceived { id } }"}', 400, 'BAD_USER_INPUT'],
     ['10 MB', JSON.stringify({ query: 'x'.repeat(10_000_000) }), 413, 'PAYLOAD_TOO_LARGE'],
     [
       'a number out of range',
@@ -107,6 +107,23 @@ describe('HTTP', () => {
     expect(answer.text).not.toMatch(/\bat .*\.ts|node_modules|stack/);
   });
 
+  it('takes plain UTF-8 only: no other charset, nothing packed', async () => {
+    const authorized = bearer(await service.token('alice'));
+    const body = '{"query":"{ viewer { id } }"}';
+    const type = async (headers: Record<string, string>, sent: string | Buffer = body) => {
+      const { status, code } = await post(sent, { ...authorized, ...headers });
+      return [status, code];
+    };
+    expect((await type({ 'content-type': 'application/json; charset=utf-8' }))[0]).toBe(200);
+    const utf16 = Buffer.from(body, 'utf16le');
+    expect(await type({ 'content-type': 'application/json; charset=utf-16' })).toEqual([415, 'BAD_USER_INPUT']);
+    expect((await type({ 'content-type': 'application/json; charset=utf-16' }, utf16))[0]).toBeGreaterThanOrEqual(400);
+    // 1 KB that would be 1 MB.
+    const bomb = gzipSync(Buffer.alloc(1_000_000, ' '));
+    expect((await type({ 'content-encoding': 'gzip' }, bomb))[0]).toBeGreaterThanOrEqual(400);
+    expect(await type({ 'content-encoding': 'gzip' })).toEqual([415, 'BAD_USER_INPUT']);
+  });
+
   it('takes queries by GET with a preflight header, and never mutations', async () => {
     const get = (query: string, headers: Record<string, string>) =>
       fetch(`${service.url}/graphql?query=${encodeURIComponent(query)}`, { headers });
@@ -115,6 +132,15 @@ describe('HTTP', () => {
     const preflight = { authorization, 'apollo-require-preflight': '1' };
     expect(await (await get('{ viewer { id } }', preflight)).json()).toEqual({ data: { viewer: { id: 'alice' } } });
     expect((await get('mutation { setPresence(status: AWAY) { status } }', preflight)).status).toBe(405);
+  });
+
+  it('shows GraphiQL to a browser outside production', async () => {
+    const browse = async (to: TestService) => {
+      const response = await fetch(`${to.url}/graphql`, { headers: { accept: 'text/html,application/xhtml+xml' } });
+      return [response.status, response.headers.get('content-type'), (await response.text()).includes('graphiql')];
+    };
+    expect(await browse(service)).toEqual([200, 'text/html; charset=utf-8', true]);
+    expect((await browse(secret))[0]).toBe(400);
   });
 
   it('GATEWAY_SECRET closes _service and _entities to everyone else; production has no introspection', async () => {

@@ -1,4 +1,4 @@
-import { frame } from '../../src/transport/outbox.ts';
+import { TextFrame } from '../../src/transport/envelope.ts';
 
 describe('frames', () => {
   const open = (buffer: Buffer): { head: number[]; text: string } => {
@@ -13,8 +13,11 @@ describe('frames', () => {
     [65_534, [0x81, 126, 0xff, 0xff]],
     [65_535, [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]],
   ])('of %i bytes and a brace carry their length as RFC 6455 section 5.2 wants', (length, head) => {
-    const prefix = Buffer.from('{"p":');
+    const prefix = '{"p":';
     const payload = Buffer.alloc(length - prefix.length, 'x');
-    expect(open(frame(prefix, payload))).toEqual({ head, text: `{"p":${payload.toString()}}` });
+    const frame = new TextFrame(prefix, '}');
+    const buffer = Buffer.alloc(frame.size(payload.length));
+    expect(frame.write(buffer, 0, payload)).toBe(buffer.length);
+    expect(open(buffer)).toEqual({ head, text: `{"p":${payload.toString()}}` });
   });
 });

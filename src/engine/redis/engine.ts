@@ -30,7 +30,8 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const { clock, log, retention } = options;
   const keys = createKeys(options.prefix);
   const client = openCommandClient(options, log);
-  const subscriber = new Subscriber(openSubscriberClient(options, log), clock, log);
+  const publish = (channel: string, text: string): Promise<unknown> => client.spublish(channel, text);
+  const subscriber = new Subscriber(openSubscriberClient(options, log), publish, clock, log);
   const run = defineScripts(client);
   const presence = createPresence(client, run, keys, clock, log);
   const bus = createRedisBus(subscriber, keys, log);

@@ -12,6 +12,7 @@ import { Cluster, Command } from 'ioredis';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import { connectWithin, type RedisClient } from './client.ts';
+import { Probe, type Publish } from './probe.ts';
 
 type Subscribed = (error: null) => void;
 
@@ -24,7 +25,8 @@ interface Wanted {
   isHeard: boolean;
 }
 
-const PING_MS = 5_000;
+/** A break that nothing tells of is noticed within two of these, and healed within G07's 15 s. */
+const CHECK_MS = 4_000;
 const RETRY_MS = 250;
 /** Channels subscribed to at once. */
 const BATCH = 1_024;
@@ -34,19 +36,22 @@ export class Subscriber extends EventEmitter {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #wanted = new Map<string, Wanted>();
-  readonly #stopPinging: () => void;
+  readonly #probe: Probe;
+  readonly #stopChecking: () => void;
   #isRestoring = false;
   #isToRetry = false;
   /** Why subscribing failed last. */
   #fault: string | undefined;
   #isClosed = false;
 
-  constructor(client: RedisClient, clock: Clock, log: Log) {
+  constructor(client: RedisClient, publish: Publish, clock: Clock, log: Log) {
     super();
+    this.#probe = new Probe(publish);
     this.#client = client;
     this.#clock = clock;
     this.#log = log;
     client.on('smessage', (channel: string, message: string) => {
+      if (this.#probe.takes(channel, message)) return;
       if (this.#wanted.has(channel)) this.emit('smessage', channel, message);
       // Its `unsubscribe` came while the link was down, and the cluster client subscribed again by itself.
       else void this.#release(channel);
@@ -54,7 +59,7 @@ export class Subscriber extends EventEmitter {
     client.on('ready', () => this.#renew());
     // A cluster client replaces the connection to a node, or moves channels to another, without ceasing to be ready.
     client.on('subscribersReady', () => this.#renew());
-    this.#stopPinging = clock.every(PING_MS, () => void this.#ping());
+    this.#stopChecking = clock.every(CHECK_MS, () => this.#check());
   }
 
   connect(deadlineMs: number): Promise<void> {
@@ -72,6 +77,7 @@ export class Subscriber extends EventEmitter {
 
   unsubscribe(channel: string): void {
     this.#wanted.delete(channel);
+    this.#probe.forget(channel);
     void this.#release(channel);
   }
 
@@ -80,12 +86,13 @@ export class Subscriber extends EventEmitter {
 
   close(): void {
     this.#isClosed = true;
-    this.#stopPinging();
+    this.#stopChecking();
     this.#client.disconnect();
   }
 
   /** After a break: nothing is sure to be heard. */
   #renew(): void {
+    this.#probe.forget();
     for (const wanted of this.#wanted.values()) wanted.isHeard = false;
     void this.#restore();
   }
@@ -154,12 +161,22 @@ export class Subscriber extends EventEmitter {
     }
   }
 
+  #check(): void {
+    if (this.#isClosed || this.#client.status !== 'ready') return;
+    if (this.#probe.isDeaf) {
+      this.#log.warn('redis connection hears nothing: connecting again');
+      this.#probe.forget();
+      return this.#client.disconnect(true);
+    }
+    this.#probe.send(this.#heardPerNode());
+    void this.#ping();
+  }
+
   /** Arms the socket's timeout: a dead link is noticed only while something is asked of it. */
   async #ping(): Promise<void> {
-    if (this.#isClosed || this.#client.status !== 'ready') return;
     if (this.#client instanceof Cluster) {
       // PING would go over another connection; leaving a channel never joined is answered by the right one.
-      for (const channel of this.#onePerNode(this.#client)) void this.#release(`${channel}:ping`);
+      for (const channel of this.#heardPerNode()) void this.#release(`${channel}:ping`);
       return;
     }
     try {
@@ -169,14 +186,17 @@ export class Subscriber extends EventEmitter {
     }
   }
 
-  /** A wanted channel of each node that has any. */
-  #onePerNode(cluster: Cluster): Iterable<string> {
+  /** A channel that is heard, of each node that has any. */
+  #heardPerNode(): string[] {
+    const client = this.#client;
     const found = new Map<string | undefined, string>();
-    const count = cluster.nodes('master').length;
-    for (const channel of this.#wanted.keys()) {
+    const count = client instanceof Cluster ? client.nodes('master').length : 1;
+    for (const [channel, { isHeard }] of this.#wanted) {
       if (found.size === count) break;
-      found.set(cluster.slots[new Command('ssubscribe', [channel]).getSlot()]?.[0], channel);
+      if (!isHeard) continue;
+      const node = client instanceof Cluster ? client.slots[new Command('ssubscribe', [channel]).getSlot()]?.[0] : '';
+      found.set(node, channel);
     }
-    return found.values();
+    return [...found.values()];
   }
 }

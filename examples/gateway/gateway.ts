@@ -1,0 +1,86 @@
+/**
+ * Hive Gateway in front of the real-time subgraph and others.
+ *
+ * `node examples/gateway/gateway.ts`; `settings.ts` says what it reads from the environment.
+ */
+import { createServer } from 'node:http';
+import {
+  createGatewayRuntime,
+  type GatewayPlugin,
+  type GatewayRuntime,
+  type TransportEntryAdditions,
+} from '@graphql-hive/gateway-runtime';
+import { MemPubSub } from '@graphql-hive/pubsub';
+import { healthOf } from './health.ts';
+import { register } from './registration.ts';
+import { readSettings } from './settings.ts';
+import { serveSockets } from './sockets.ts';
+import { type Outcome, Supergraph } from './supergraph.ts';
+import { transportEntry } from './transports.ts';
+import { watch } from './watch.ts';
+import { wholeCharacters } from './whole-characters.ts';
+
+const settings = readSettings(process.env);
+const supergraph = new Supergraph();
+/** Read by the gateway each time it takes a new supergraph. */
+const transportEntries: TransportEntryAdditions = {};
+let runtime: GatewayRuntime | null = null;
+
+function follow(name: string, outcome: Outcome): void {
+  if (outcome.outcome === 'refused')
+    return console.error(`${name} does not compose; the supergraph stays.`, outcome.errors);
+  if (outcome.outcome === 'unchanged') return;
+  for (const subgraph of supergraph.subgraphs) transportEntries[subgraph.name] = transportEntry(settings, subgraph);
+  console.log(`Composed: ${supergraph.subgraphs.map((subgraph) => subgraph.name).join(', ')}`);
+  runtime?.invalidateUnifiedGraph();
+}
+
+/** What this gateway answers beside GraphQL. */
+const endpoints: GatewayPlugin = {
+  async onRequest({ request, url, endResponse, fetchAPI }) {
+    const answer = (status: number, body: object): void => endResponse(fetchAPI.Response.json(body, { status }));
+    if (url.pathname === '/health/detailed' && request.method === 'GET') {
+      const health = await healthOf(supergraph, settings);
+      return answer(health.status === 'ok' ? 200 : 503, health);
+    }
+    if (url.pathname === '/register' && request.method === 'POST') {
+      const { status, body } = await register(request, supergraph, settings.registrationToken, follow);
+      return answer(status, body);
+    }
+  },
+};
+
+const stopping = new AbortController();
+await watch(supergraph, settings, follow, stopping.signal);
+const gateway = createGatewayRuntime({
+  supergraph: () => supergraph.sdl,
+  transportEntries,
+  // Queries and mutations under way end on the supergraph they began with.
+  gracefulSchemaReload: { drainTimeout: 10_000 },
+  propagateHeaders: {
+    fromClientToSubgraphs: ({ request }) => ({
+      authorization: request.headers.get('authorization'),
+      'router-authorization': settings.secret,
+    }),
+  },
+  pubsub: new MemPubSub(),
+  webhooks: settings.mode === 'callback',
+  plugins: () => [endpoints, wholeCharacters],
+  landingPage: false,
+  logging: 'warn',
+});
+runtime = gateway;
+
+const server = createServer(gateway);
+const closeSockets = serveSockets(server, gateway);
+server.listen(settings.port, () => console.log(`Gateway at ${settings.publicUrl}/graphql, ${settings.mode} mode`));
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, async () => {
+    stopping.abort();
+    server.close();
+    await closeSockets();
+    await gateway.dispose();
+    process.exit(0);
+  });
+}

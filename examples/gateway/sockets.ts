@@ -1,0 +1,33 @@
+/** GraphQL over WebSocket for the gateway's own clients. */
+import type { IncomingMessage, Server } from 'node:http';
+import { type GatewayRuntime, getGraphQLWSOptions } from '@graphql-hive/gateway-runtime';
+import { useServer } from 'graphql-ws/use/ws';
+import { WebSocketServer } from 'ws';
+
+/** The token of a `connection_init`, wherever clients put it. */
+function authorizationOf(params: Readonly<Record<string, unknown>> | undefined): string | null {
+  const headers = params?.['headers'] as Readonly<Record<string, unknown>> | undefined;
+  for (const given of [params?.['authorization'], params?.['Authorization'], headers?.['authorization']])
+    if (typeof given === 'string') return given;
+  const token = params?.['token'];
+  return typeof token === 'string' ? `Bearer ${token}` : null;
+}
+
+/** The upgrade as a request that carries the token as one over HTTP would, so that it is forwarded in the same way. */
+function asRequest(upgrade: IncomingMessage, params: Readonly<Record<string, unknown>> | undefined): Request {
+  const authorization = authorizationOf(params) ?? upgrade.headers.authorization;
+  return new Request(`http://localhost${upgrade.url}`, { headers: authorization ? { authorization } : {} });
+}
+
+/** The answer closes them. */
+export function serveSockets(server: Server, gateway: GatewayRuntime): () => Promise<void> {
+  const sockets = new WebSocketServer({ server, path: gateway.graphqlEndpoint });
+  const disposable = useServer(
+    getGraphQLWSOptions(gateway, ({ connectionParams, extra }) => {
+      const { request } = extra as { request: IncomingMessage };
+      return { request: asRequest(request, connectionParams) };
+    }),
+    sockets,
+  );
+  return async () => disposable.dispose();
+}

@@ -1,0 +1,42 @@
+/** Asks the subgraphs for their SDL again and again, so that none need register, be there first, or be told of. */
+import type { Settings } from './settings.ts';
+import type { Outcome, Supergraph } from './supergraph.ts';
+
+const INTERVAL_MS = 5_000;
+const PATIENCE_MS = 3_000;
+
+const QUESTION = JSON.stringify({ query: '{ _service { sdl } }' });
+
+async function fetchSdl(url: string, secret: string | null): Promise<string> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(secret ? { 'router-authorization': secret } : {}) },
+    body: QUESTION,
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+  const { data } = (await response.json()) as { data?: { _service?: { sdl?: string } } };
+  if (!data?._service?.sdl) throw new Error(`${url} does not tell its SDL.`);
+  return data._service.sdl;
+}
+
+/** Resolves once each has been asked for the first time; they are asked until `signal`. */
+export async function watch(
+  supergraph: Supergraph,
+  { subgraphs, secret }: Settings,
+  onOutcome: (name: string, outcome: Outcome) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  async function ask(name: string, url: string): Promise<void> {
+    const sdl = await fetchSdl(url, secret).catch(() => null);
+    if (sdl === null || signal.aborted) return;
+    // Known once it has registered, perhaps under another URL.
+    const known = supergraph.get(name) ?? { name, url, subscriptionUrl: null, version: null };
+    onOutcome(name, supergraph.offer({ ...known, sdl }));
+  }
+  async function askAll(): Promise<void> {
+    const registered = supergraph.subgraphs.map(({ name, url }) => [name, url] as const);
+    await Promise.all([...new Map([...subgraphs, ...registered])].map(([name, url]) => ask(name, url)));
+    if (!signal.aborted) setTimeout(askAll, INTERVAL_MS).unref();
+  }
+  await askAll();
+}

@@ -1,0 +1,17 @@
+/**
+ * Takes the schema of the sources as the one that is relied on.
+ *
+ * `npm run generate` takes what adds to it, and stops at what would break somebody:
+ * `npm run schema:accept` takes that as well.
+ */
+import { breakingChanges, currentSdl, readSnapshot, writeSnapshot } from './schema-snapshot.ts';
+
+const isAdditionsOnly = process.argv.includes('--additions');
+const sdl = currentSdl();
+const breaking = await breakingChanges(readSnapshot(), sdl);
+for (const change of breaking) console.error(`breaking: ${change}`);
+if (isAdditionsOnly && breaking.length > 0) {
+  console.error('The schema would break those who rely on it. `npm run schema:accept` takes it all the same.');
+  process.exit(1);
+}
+writeSnapshot(sdl);

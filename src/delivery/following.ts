@@ -1,0 +1,98 @@
+/** One stream's part in one channel: what it takes, and how far it is. */
+import { positionExpired, type ServiceError } from '../errors.ts';
+import type { ConversationRecord, MessageChange, MessageRecord, Position, TypingRecord, UserId } from '../model.ts';
+import type { ChannelListener, ConversationChannel } from './conversation-channel.ts';
+import type { EventQueue } from './event-queue.ts';
+
+/** What a stream takes of what happens in a conversation; what is left out is not listened to. */
+export interface Selection<Event extends object> {
+  message?(change: MessageChange, message: MessageRecord): Event | null;
+  conversation?(conversation: ConversationRecord): Event | null;
+  typing?(typing: TypingRecord): Event | null;
+}
+
+/** What becomes of a stream when access or a channel is lost. */
+export interface Follower {
+  onLeft(following: Following<object>, userIds: readonly UserId[]): void;
+  onInterrupted(following: Following<object>): void;
+  /** It may hold what the log has lost. */
+  onAhead(following: Following<object>): void;
+  onLost(following: Following<object>, error: ServiceError): void;
+}
+
+/** One stream's part in one channel. */
+export class Following<Event extends object> implements ChannelListener {
+  readonly channel: ConversationChannel;
+  hasLeft = false;
+  readonly #follower: Follower;
+  readonly #selection: Selection<Event>;
+  readonly #queue: EventQueue<Event>;
+  /** The position passed on last; while the log is replayed, nothing is passed on live. */
+  #epoch = '';
+  #place = Number.POSITIVE_INFINITY;
+
+  constructor(channel: ConversationChannel, follower: Follower, selection: Selection<Event>, queue: EventQueue<Event>) {
+    this.channel = channel;
+    this.#follower = follower;
+    this.#selection = selection;
+    this.#queue = queue;
+  }
+
+  /** Passes on what the channel tells past this place. */
+  goLive({ epoch, place }: Position): void {
+    this.#epoch = epoch;
+    this.#place = place;
+  }
+
+  get isLive(): boolean {
+    return this.#place !== Number.POSITIVE_INFINITY;
+  }
+
+  get position(): Position {
+    return { epoch: this.#epoch, place: this.#place };
+  }
+
+  onMessage(change: MessageChange, message: MessageRecord): void {
+    const { epoch, place } = message.position;
+    // A replay may have read past what the channel had heard, and known a life of the log that lost its end since.
+    if (place <= this.#place) {
+      if (place === this.#place && epoch !== this.#epoch) this.onLost(positionExpired('DIVERGED'));
+      return;
+    }
+    this.#epoch = epoch;
+    this.#place = place;
+    this.take(change, message);
+  }
+
+  onHead({ place }: Position): void {
+    if (this.isLive && this.#place > place) this.#follower.onAhead(this);
+  }
+
+  /** Passes on a message, live or replayed. */
+  take(change: MessageChange, message: MessageRecord): void {
+    const event = this.#selection.message?.(change, message);
+    if (event) this.#queue.push(event);
+  }
+
+  onConversation(conversation: ConversationRecord): void {
+    const event = this.#selection.conversation?.(conversation);
+    if (event) this.#queue.push(event);
+  }
+
+  onTyping(typing: TypingRecord): void {
+    const event = this.#selection.typing?.(typing);
+    if (event) this.#queue.push(event);
+  }
+
+  onLeft(userIds: readonly UserId[]): void {
+    this.#follower.onLeft(this, userIds);
+  }
+
+  onInterrupted(): void {
+    this.#follower.onInterrupted(this);
+  }
+
+  onLost(error: ServiceError): void {
+    this.#follower.onLost(this, error);
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Pages of logs, read once for all who ask for the same at about the same time.
+ *
+ * After a restart thousands come back with the position they all had: the same
+ * page, as the same objects, is read and rendered once for them (G06). A page is
+ * of no use once its channel has moved on, so what it says of a message is never
+ * older than what the channel has passed on.
+ */
+import { LRUCache } from 'lru-cache';
+import type { Engine, LogPage } from '../engine/port.ts';
+import { LIMITS, TIMES } from '../limits.ts';
+import type { ConversationId, Position, TenantId } from '../model.ts';
+
+interface Stretch {
+  readonly tenant: TenantId;
+  readonly id: ConversationId;
+  readonly after: Position;
+  /** Where the conversation's channel is. */
+  readonly channel: Position;
+}
+
+export class SharedLog {
+  readonly #pages: LRUCache<string, LogPage, Stretch>;
+
+  constructor(engine: Engine) {
+    this.#pages = new LRUCache<string, LogPage, Stretch>({
+      maxSize: LIMITS.sharedLogEntries,
+      sizeCalculation: (page) => 1 + (page.outcome === 'read' ? page.entries.length : 0),
+      ttl: TIMES.sharedLogMs,
+      // Frees what nobody asks for again.
+      ttlAutopurge: true,
+      // Whoever waits is answered, even when there is no room to keep the page.
+      ignoreFetchAbort: true,
+      fetchMethod: (_key, _stale, { context: { tenant, id, after } }) =>
+        engine.readLog(tenant, id, after, LIMITS.logPage),
+    });
+  }
+
+  /** At most `LIMITS.logPage` entries past a position. Rejects as the engine does. */
+  async read(stretch: Stretch): Promise<LogPage> {
+    const { tenant, id, after, channel } = stretch;
+    const key = JSON.stringify([tenant, id, after.epoch, after.place, channel.epoch, channel.place]);
+    return this.#pages.forceFetch(key, { context: stretch });
+  }
+}

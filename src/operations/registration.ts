@@ -1,0 +1,113 @@
+/**
+ * Announces this subgraph to a gateway that composes while it runs, and says how that went.
+ *
+ * It is announced again and again, accepted or not: a gateway that lost its memory
+ * learns of it, and one that refused it may take it once another subgraph is mended.
+ * A gateway that knows it has nothing to do, so no second question is needed.
+ */
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+
+export interface Announcement {
+  readonly name: string;
+  readonly url: string;
+  readonly subscriptionUrl: string;
+  readonly sdl: string;
+  readonly version: string;
+}
+
+export interface RegistrationHealth {
+  /** `off`: no gateway is named. `waiting`: none has answered yet. */
+  readonly status: 'off' | 'waiting' | 'accepted' | 'refused' | 'unreachable';
+  /** Of the last announcement that was answered. */
+  readonly latencyMs: number | null;
+  readonly reason: string | null;
+}
+
+export interface Registration {
+  readonly health: RegistrationHealth;
+  start(announcement: Announcement): void;
+  /** Announces no more, and abandons what is under way. */
+  close(): void;
+}
+
+export interface RegistrationOptions {
+  /** Null: there is nobody to tell. */
+  readonly url: string | null;
+  readonly token: string | null;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const AGAIN_MS = 30_000;
+const FIRST_RETRY_MS = 1_000;
+const PATIENCE_MS = 5_000;
+const REASON_CHARACTERS = 2_000;
+
+/** Answers that speak of the moment and not of the subgraph. */
+const isPassing = (status: number): boolean => status >= 500 || status === 408 || status === 429;
+
+export function createRegistration({ url, token, clock, log }: RegistrationOptions): Registration {
+  const closing = new AbortController();
+  let health: RegistrationHealth = { status: url ? 'waiting' : 'off', latencyMs: null, reason: null };
+  let failures = 0;
+  let cancel = (): void => undefined;
+
+  async function post(to: string, announcement: Announcement): Promise<RegistrationHealth> {
+    const start = performance.now();
+    try {
+      const response = await fetch(to, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+        body: JSON.stringify(announcement),
+        // The token is for this address alone.
+        redirect: 'error',
+        signal: AbortSignal.any([closing.signal, AbortSignal.timeout(PATIENCE_MS)]),
+      });
+      const text = await response.text();
+      const latencyMs = Math.round(performance.now() - start);
+      if (response.ok) return { status: 'accepted', latencyMs, reason: null };
+      const reason = `${response.status} ${text}`.slice(0, REASON_CHARACTERS).trim();
+      return { status: isPassing(response.status) ? 'unreachable' : 'refused', latencyMs, reason };
+    } catch (error) {
+      // What `fetch` throws says why in its cause.
+      const { message, cause } = error as { message: string; cause?: { message?: string } };
+      return { status: 'unreachable', latencyMs: null, reason: cause?.message || message };
+    }
+  }
+
+  function note(next: RegistrationHealth): void {
+    const isNews = next.status !== health.status || next.reason !== health.reason;
+    health = next;
+    failures = next.status === 'unreachable' ? failures + 1 : 0;
+    if (!isNews) return;
+    if (next.status === 'accepted') log.info('the gateway has accepted this subgraph');
+    else log.warn({ status: next.status, reason: next.reason }, 'the gateway has not accepted this subgraph');
+  }
+
+  /** Doubled at each failure, and at random between half of it and all, so that a fleet does not come back as one. */
+  function delay(): number {
+    if (failures === 0) return AGAIN_MS;
+    return Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), AGAIN_MS) * (0.5 + Math.random() / 2);
+  }
+
+  async function announce(to: string, announcement: Announcement): Promise<void> {
+    const answer = await post(to, announcement);
+    if (closing.signal.aborted) return;
+    note(answer);
+    cancel = clock.after(delay(), () => void announce(to, announcement));
+  }
+
+  return {
+    get health() {
+      return health;
+    },
+    start(announcement) {
+      if (url && !closing.signal.aborted) void announce(url, announcement);
+    },
+    close() {
+      closing.abort();
+      cancel();
+    },
+  };
+}

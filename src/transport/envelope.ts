@@ -1,0 +1,57 @@
+/** What a transport puts around a payload so that its peer knows where it begins and ends. */
+export interface Envelope {
+  /** Envelopes of equal keys put the same bytes around a payload. */
+  readonly key: string;
+  /** Bytes of a payload of this many bytes in its envelope. */
+  size(payloadBytes: number): number;
+  /** Writes `payload` in its envelope at `offset`; answers the offset behind it. */
+  write(target: Buffer, offset: number, payload: Buffer): number;
+}
+
+/** Text before and behind the payload. */
+export class Wrapping implements Envelope {
+  readonly key: string;
+  readonly #prefix: Buffer;
+  readonly #suffix: Buffer;
+
+  constructor(prefix: string, suffix: string) {
+    this.key = prefix;
+    this.#prefix = Buffer.from(prefix);
+    this.#suffix = Buffer.from(suffix);
+  }
+
+  size(payloadBytes: number): number {
+    return this.#prefix.length + payloadBytes + this.#suffix.length;
+  }
+
+  write(target: Buffer, offset: number, payload: Buffer): number {
+    const start = offset + this.#prefix.copy(target, offset);
+    const end = start + payload.copy(target, start);
+    return end + this.#suffix.copy(target, end);
+  }
+}
+
+const FINAL_TEXT = 0x81;
+
+/** A server's text frame (RFC 6455 section 5.2) of `prefix`, the payload and `suffix`. */
+export class TextFrame extends Wrapping {
+  override size(payloadBytes: number): number {
+    const length = super.size(payloadBytes);
+    return length + (length < 126 ? 2 : length < 65_536 ? 4 : 10);
+  }
+
+  override write(target: Buffer, offset: number, payload: Buffer): number {
+    const length = super.size(payload.length);
+    target[offset] = FINAL_TEXT;
+    let at = offset + 2;
+    if (length < 126) target[offset + 1] = length;
+    else if (length < 65_536) {
+      target[offset + 1] = 126;
+      at = target.writeUInt16BE(length, at);
+    } else {
+      target[offset + 1] = 127;
+      at = target.writeBigUInt64BE(BigInt(length), at);
+    }
+    return super.write(target, at, payload);
+  }
+}

@@ -1,0 +1,163 @@
+/** Subscriptions over HTTP: which requests they are, and the way each is answered. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { GraphQLError } from 'graphql';
+import * as z from 'zod';
+import { badInput, ServiceError, unavailable } from '../errors.ts';
+import type { Caller, Context } from '../graphql/context.ts';
+import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
+import { type Execution, isSubscription, type OperationRequest, type Subscription } from '../graphql/execution.ts';
+import type { ConnectionType, Viewer } from '../model.ts';
+import { CallbackStream, CallbackTarget } from './callback.ts';
+import type { IsCallbackAllowed } from './callback-url.ts';
+import { type CallerOptions, identify } from './caller.ts';
+import { HttpStream } from './http-stream.ts';
+import { MULTIPART } from './multipart.ts';
+import { SSE } from './sse.ts';
+import { type Acceptable, accepted, type StreamFormat, takesAnything } from './stream-format.ts';
+import type { Streams } from './streams.ts';
+
+export interface GraphqlStreamOptions extends CallerOptions {
+  readonly execution: Execution;
+  readonly formatError: FormatError;
+  readonly createContext: (caller: Caller) => Context;
+  readonly streams: Streams;
+  readonly isCallbackAllowed: IsCallbackAllowed;
+}
+
+/** Answers a request that is to be answered by a stream; false when it is not one. */
+export type AnswerByStream = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean>;
+
+const Body = z.object({
+  query: z.string(),
+  operationName: z.string().nullish(),
+  variables: z.record(z.string(), z.unknown()).nullish(),
+  extensions: z.record(z.string(), z.unknown()).nullish(),
+});
+type Body = z.infer<typeof Body>;
+
+const FORMATS = { sse: SSE, multipart: MULTIPART } as const;
+
+/** What a request asks; null when it is no GraphQL request, which is said elsewhere. */
+function bodyOf(request: FastifyRequest): Body | null {
+  if (request.method === 'POST') return Body.safeParse(request.body).data ?? null;
+  const { query, operationName, variables, extensions } = request.query as Record<string, unknown>;
+  const parsed = (text: unknown): unknown => {
+    try {
+      return typeof text === 'string' ? JSON.parse(text) : undefined;
+    } catch {
+      return text;
+    }
+  };
+  const body = { query, operationName, variables: parsed(variables), extensions: parsed(extensions) };
+  return Body.safeParse(body).data ?? null;
+}
+
+export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStream {
+  const { execution, streams } = options;
+  return async (request, reply) => {
+    const body = bodyOf(request);
+    if (!body) return false;
+    const { accept } = request.headers;
+    const kind = execution.kindOf(body);
+    const ways = accepted(accept);
+    if (kind !== 'subscription') {
+      // A graphql-sse client takes nothing else, for whatever it asks.
+      if (ways.length === 0 || ways.some((way) => way !== 'sse')) return false;
+      if (kind === 'mutation' && request.method === 'GET') return false;
+    }
+    const way = ways.find((each): each is Exclude<Acceptable, 'json'> => each !== 'json');
+    if (!way && !takesAnything(accept)) throw notAcceptable();
+    const caller = await identify(request, options);
+    if (!caller.viewer) throw new ServiceError('UNAUTHENTICATED', 'A token is needed.');
+    if (!streams.hasRoom) {
+      reply.header('retry-after', '1');
+      throw unavailable();
+    }
+    const context = options.createContext(caller);
+    if (way === 'callback') await answerByCallback(body, caller.viewer, context, reply, options);
+    else await answerInFormat(FORMATS[way ?? 'sse'], body, caller.viewer, context, reply, options);
+    return true;
+  };
+}
+
+function notAcceptable(): GraphQLError {
+  const ways = 'text/event-stream, multipart/mixed;subscriptionSpec=1.0, application/json;callbackSpec=1.0';
+  return toGraphQLError(badInput(`A subscription over HTTP is answered by ${ways}.`), 406);
+}
+
+/** The subscription, or the errors for which there is none, or the response to what is no subscription. */
+async function run(
+  body: OperationRequest,
+  context: Context,
+  { execution }: GraphqlStreamOptions,
+): Promise<Subscription | { readonly errors?: readonly GraphQLError[] }> {
+  const args = execution.prepare(body, context);
+  if (!('document' in args)) return { errors: args };
+  return execution.kindOf(body) === 'subscription' ? execution.subscribe(args) : execution.execute(args);
+}
+
+async function answerInFormat(
+  format: StreamFormat,
+  body: Body,
+  viewer: Viewer,
+  context: Context,
+  reply: FastifyReply,
+  options: GraphqlStreamOptions,
+): Promise<void> {
+  const { streams, formatError } = options;
+  const response = reply.raw;
+  const stream = new HttpStream(response, { ...streams.outletOptions(viewer, format.transport), format });
+  await streams.add(stream, format.transport, format.connectionType);
+  const result = await run(body, context, options);
+  if (isSubscription(result)) return begin(result, stream);
+  reply.hijack();
+  stream.open();
+  const { errors, ...rest } = result;
+  const formatted = errors?.map(formatError);
+  if ('data' in rest)
+    stream.deliver(Buffer.from(JSON.stringify(formatted ? { ...rest, errors: formatted } : rest)), {});
+  stream.finish('data' in rest ? null : (formatted ?? null));
+
+  function begin(subscription: Subscription, outlet: HttpStream): void {
+    outlet.onClose(() => subscription.close());
+    if (!outlet.isOpen) return subscription.close();
+    reply.hijack();
+    outlet.open();
+    streams.opened(outlet, format.transport);
+    subscription.pipe(outlet);
+  }
+}
+
+async function answerByCallback(
+  body: Body,
+  viewer: Viewer,
+  context: Context,
+  reply: FastifyReply,
+  options: GraphqlStreamOptions,
+): Promise<void> {
+  const { streams, formatError } = options;
+  const target = CallbackTarget.safeParse(body.extensions?.['subscription']);
+  if (!target.success) throw badInput('extensions.subscription: callbackUrl, subscriptionId, verifier.');
+  if (!options.isCallbackAllowed(target.data.callbackUrl)) {
+    throw toGraphQLError(new ServiceError('FORBIDDEN', 'CALLBACK_ALLOWED_URLS does not name the callbackUrl.'), 403);
+  }
+  const stream = new CallbackStream(target.data, streams.outletOptions(viewer, 'callback'));
+  try {
+    if (!(await stream.check())) throw badInput('The callbackUrl does not confirm the subscription.');
+    await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType);
+    const result = await run(body, context, options);
+    if (!isSubscription(result)) {
+      stream.abandon();
+      await reply.code(200).send({ data: null, errors: result.errors?.map(formatError) });
+      return;
+    }
+    stream.onClose(() => result.close());
+    streams.opened(stream, 'callback');
+    // Events follow the answer, by which the router learns that there is a subscription.
+    reply.raw.once('close', () => (stream.isOpen ? result.pipe(stream) : result.close()));
+    await reply.code(200).send({ data: null });
+  } catch (error) {
+    stream.abandon();
+    throw error;
+  }
+}

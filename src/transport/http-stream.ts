@@ -1,0 +1,128 @@
+/** One subscription carried by one HTTP response. */
+import type { ServerResponse } from 'node:http';
+import type { GraphQLFormattedError } from 'graphql';
+import type { Clock } from '../clock.ts';
+import { CLOSE_CODES, ServiceError, unavailable } from '../errors.ts';
+import type { FormatError } from '../graphql/errors.ts';
+import type { Outlet } from '../graphql/execution.ts';
+import type { Payload } from '../graphql/shape.ts';
+import { TIMES } from '../limits.ts';
+import type { Viewer } from '../model.ts';
+import { Outbox } from './outbox.ts';
+import type { StreamFormat } from './stream-format.ts';
+import type { Peer } from './supervisor.ts';
+
+export interface HttpStreamOptions {
+  readonly viewer: Viewer;
+  readonly format: StreamFormat;
+  readonly formatError: FormatError;
+  readonly clock: Clock;
+  readonly maxQueuedBytes: number;
+  /** Called for each event handed over. */
+  readonly delivered: (event: object) => void;
+}
+
+const HEADERS = {
+  'cache-control': 'no-cache, no-transform',
+  // nginx holds back what it is given otherwise.
+  'x-accel-buffering': 'no',
+};
+
+/** The error a stream is ended with that its client did not ask to end. */
+export function closingError(code: number, reason: string): ServiceError {
+  const isIdentity = code === CLOSE_CODES.TOKEN_EXPIRED || code === CLOSE_CODES.UNAUTHORIZED;
+  return isIdentity ? new ServiceError('UNAUTHENTICATED', `${reason}.`) : unavailable();
+}
+
+export class HttpStream implements Outlet, Peer {
+  readonly viewer: Viewer;
+  readonly #response: ServerResponse;
+  readonly #options: HttpStreamOptions;
+  readonly #outbox: Outbox;
+  #lastHeartbeatAt: number | null = null;
+
+  constructor(response: ServerResponse, options: HttpStreamOptions) {
+    this.viewer = options.viewer;
+    this.#response = response;
+    this.#options = options;
+    this.#outbox = new Outbox(response, {
+      maxQueuedBytes: options.maxQueuedBytes,
+      isOpen: () => this.isOpen,
+      onOverflow: () => response.destroy(),
+    });
+  }
+
+  get isOpen(): boolean {
+    return !this.#response.writableEnded && !this.#response.destroyed;
+  }
+
+  /** Answers the request: from now on it is a stream. */
+  open(): void {
+    const { contentType, opening } = this.#options.format;
+    this.#response.writeHead(200, { ...HEADERS, 'content-type': contentType });
+    this.#response.write(opening);
+  }
+
+  tick(now: number): void {
+    const { heartbeat, heartbeatMs } = this.#options.format;
+    this.#lastHeartbeatAt ??= now;
+    if (now - this.#lastHeartbeatAt < heartbeatMs || !this.isOpen || !this.#response.headersSent) return;
+    this.#lastHeartbeatAt = now;
+    this.#outbox.flush();
+    this.#response.write(heartbeat);
+  }
+
+  deliver(payload: Payload, event: object): void {
+    this.#outbox.write(this.#options.format.envelope, payload);
+    this.#options.delivered(event);
+  }
+
+  end(error: ServiceError | null): void {
+    // It has no room for a word, and comes back where it was.
+    if (error?.isSlowReader) return void this.#response.destroy();
+    this.finish(error && [this.#options.formatError(error)]);
+  }
+
+  /** The last of the stream, with the errors for which it is over. */
+  finish(errors: readonly GraphQLFormattedError[] | null): void {
+    this.#write(this.#options.format.ending(errors));
+  }
+
+  close(code: number, reason: string): void {
+    const { format, formatError } = this.#options;
+    const error = closingError(code, reason);
+    const errors = [formatError(error)];
+    if (error.code === 'UNAUTHENTICATED') return this.finish(errors);
+    const last = format.interruption(errors);
+    if (last !== null) return this.#write(last);
+    this.#outbox.flush();
+    // Cut once what was written is on its way, and without the chunk that would end it well.
+    this.#response.write('', () => this.#response.destroy());
+    this.#terminate();
+  }
+
+  onClose(closed: () => void): void {
+    this.#response.once('close', closed);
+  }
+
+  isCongested(): boolean {
+    return this.#outbox.isCongested;
+  }
+
+  drained(): Promise<void> {
+    return this.#outbox.drained();
+  }
+
+  #write(last: string): void {
+    if (!this.isOpen) return;
+    this.#outbox.flush();
+    if (this.isOpen) this.#response.end(last);
+    this.#terminate();
+  }
+
+  /** Who does not read its last words is not waited for. */
+  #terminate(): void {
+    const cancel = this.#options.clock.after(TIMES.terminateMs, () => this.#response.destroy());
+    this.#response.once('close', cancel);
+  }
+}

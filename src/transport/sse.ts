@@ -1,0 +1,21 @@
+/** GraphQL over Server-Sent Events, distinct connections mode (PROTOCOL.md of graphql-sse). */
+import { Wrapping } from './envelope.ts';
+import type { StreamFormat } from './stream-format.ts';
+
+const next = (json: string): string => `event: next\ndata: ${json}\n\n`;
+/** Without a data line an EventSource does not fire the event. */
+const COMPLETE = 'event: complete\ndata:\n\n';
+/** A comment: any event with no data would be taken for the end by Cosmo. */
+const COMMENT = ':\n\n';
+
+export const SSE: StreamFormat = {
+  transport: 'sse',
+  connectionType: 'SSE',
+  contentType: 'text/event-stream; charset=utf-8',
+  opening: COMMENT,
+  heartbeat: COMMENT,
+  heartbeatMs: 12_000,
+  envelope: new Wrapping('event: next\ndata: ', '\n\n'),
+  ending: (errors) => `${errors ? next(JSON.stringify({ errors })) : ''}${COMPLETE}`,
+  interruption: () => null,
+};

@@ -1,0 +1,66 @@
+/** What every stream over HTTP has in common with a socket: room, presence, metrics, an end. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { FormatError } from '../graphql/errors.ts';
+import type { ConnectionId, ConnectionType, DeviceId, Viewer } from '../model.ts';
+import type { Metrics, Transport } from '../operations/metrics.ts';
+import type { Peer, Supervisor } from './supervisor.ts';
+
+export interface StreamsOptions {
+  readonly supervisor: Supervisor;
+  readonly metrics: Metrics;
+  readonly formatError: FormatError;
+  readonly clock: Clock;
+  readonly maxQueuedBytes: number;
+  readonly arrive: (viewer: Viewer, connection: StreamConnection) => Promise<void>;
+  readonly depart: (viewer: Viewer, connectionId: ConnectionId) => void;
+}
+
+export interface StreamConnection {
+  readonly connectionId: ConnectionId;
+  readonly deviceId: DeviceId;
+  readonly connectionType: ConnectionType;
+}
+
+export class Streams {
+  readonly #options: StreamsOptions;
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+  }
+
+  get hasRoom(): boolean {
+    return this.#options.supervisor.hasRoom;
+  }
+
+  outletOptions(viewer: Viewer, transport: Transport) {
+    const { formatError, clock, maxQueuedBytes, metrics } = this.#options;
+    const delivered = (event: object): void => metrics.delivered(event, transport);
+    return { viewer, formatError, clock, maxQueuedBytes, delivered };
+  }
+
+  /** Counts a stream, and its viewer as present while it lasts. */
+  async add(
+    peer: Peer & { readonly viewer: Viewer },
+    transport: Transport,
+    connectionType: ConnectionType,
+  ): Promise<void> {
+    const { supervisor, metrics, arrive, depart } = this.#options;
+    const { viewer } = peer;
+    const connectionId = randomUUID() as string as ConnectionId;
+    const deviceId = (viewer.sessionId ?? connectionId) as string as DeviceId;
+    supervisor.add(peer);
+    metrics.connections.inc({ transport });
+    peer.onClose(() => metrics.connections.dec({ transport }));
+    await arrive(viewer, { connectionId, deviceId, connectionType });
+    if (peer.isOpen) peer.onClose(() => depart(viewer, connectionId));
+    else depart(viewer, connectionId);
+  }
+
+  /** Counts the subscription a stream carries. */
+  opened(peer: Peer, transport: Transport): void {
+    const { subscriptions } = this.#options.metrics;
+    subscriptions.inc({ transport });
+    peer.onClose(() => subscriptions.dec({ transport }));
+  }
+}

@@ -1,0 +1,76 @@
+/** Many who come back at once: the same stretch is read and rendered once for all of them. */
+
+import { LIMITS } from '../../src/limits.ts';
+import type { TestClient, TestSubscription } from '../support/client.ts';
+import { type Nodes, startNodes } from '../support/nodes.ts';
+import { newId } from '../support/service.ts';
+
+const RESUME = `subscription ($ids: [ID!], $after: [ID!]) {
+  messageReceived(conversationIds: $ids, after: $after) { id content sequence }
+}`;
+const EVENTS = 50;
+const CLIENTS = 40;
+
+describe.each(['embedded', 'redis'] as const)('resumes: %s', (setting) => {
+  let nodes: Nodes;
+  beforeAll(async () => {
+    nodes = await startNodes(setting);
+  });
+  afterAll(() => nodes.close());
+
+  const rendersOf = async (): Promise<number> => {
+    const text = await (await fetch(`${nodes.here.url}/metrics`)).text();
+    return Number(/^realtime_renders_total\{audience="shared"\} (\d+)$/m.exec(text)?.[1] ?? 0);
+  };
+  async function send(alice: TestClient, id: string, content: string): Promise<string> {
+    const text = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { position } }';
+    const { data } = await alice.query(text, { input: { conversationId: id, content } });
+    return data.sendMessage.position;
+  }
+
+  it('G06: forty who resume at one position cost the renders of one, and see what was edited since', async () => {
+    const alice = await nodes.here.connect('alice');
+    const id = newId();
+    await alice.query('mutation ($id: ID!) { createConversation(input: { id: $id, name: "Herd" }) { id } }', { id });
+    const position = await send(alice, id, 'before');
+    for (let n = 1; n <= EVENTS; n += 1) await send(alice, id, `event ${n}`);
+
+    const before = await rendersOf();
+    const clients: TestClient[] = [];
+    const resumed: TestSubscription[] = [];
+    const variables = { ids: [id], after: [position] };
+    for (let n = 0; n < CLIENTS; n += 1) clients.push(await nodes.here.connect('alice'));
+    for (const client of clients) resumed.push(await client.subscribe(RESUME, variables));
+    for (const subscription of resumed) {
+      const heard = await subscription.count(EVENTS);
+      expect(heard.map(({ messageReceived }) => messageReceived.content)).toEqual(
+        Array.from({ length: EVENTS }, (_, n) => `event ${n + 1}`),
+      );
+    }
+    expect((await rendersOf()) - before).toBe(EVENTS);
+
+    const { messageReceived: last } = resumed[0]?.events.at(-1) ?? {};
+    await alice.query('mutation ($id: ID!) { deleteMessage(id: $id) { id } }', { id: last.id });
+    const late = await alice.subscribe(RESUME, variables);
+    expect((await late.count(EVENTS)).at(-1).messageReceived).toMatchObject({ id: last.id, content: '' });
+    for (const client of [alice, ...clients]) await client.close();
+  });
+
+  it('G06: a stretch longer than every queue arrives whole', async () => {
+    const alice = await nodes.here.connect('alice');
+    const id = newId();
+    await alice.query('mutation ($id: ID!) { createConversation(input: { id: $id, name: "Long" }) { id } }', { id });
+    const position = await send(alice, id, 'before');
+    const total = 2 * LIMITS.queuedEvents + 1;
+    for (let n = 1; n <= total; n += 100) {
+      const batch = Array.from({ length: Math.min(100, total - n + 1) }, () => send(alice, id, 'x'));
+      await Promise.all(batch);
+    }
+    const resumed = await alice.subscribe(RESUME, { ids: [id], after: [position] });
+    const heard = await resumed.count(total);
+    expect(heard.map(({ messageReceived }) => messageReceived.sequence)).toEqual(
+      Array.from({ length: total }, (_, n) => n + 2),
+    );
+    await alice.close();
+  });
+});

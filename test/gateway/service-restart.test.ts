@@ -1,0 +1,88 @@
+/** The service is killed, or stopped, and started again behind Hive Gateway: every subscription ends or goes on, none hangs. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { signToken } from '../../src/auth/tokens.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Gateway, MODES, placeForGateway, startGateway } from '../support/gateway.ts';
+import { openStream, type RawStream } from '../support/http-stream.ts';
+import { type Program, startProgram } from '../support/process.ts';
+import { SECRET } from '../support/service.ts';
+
+const SUBSCRIPTIONS = 100;
+const SEND = 'mutation ($text: String!) { sendMessage(input: { conversationId: "kept", content: $text }) { id } }';
+const QUERY = 'subscription { messageReceived(conversationIds: ["kept"]) { content } }';
+
+/** How Hive Gateway takes the loss of a subgraph, by the way it subscribes and the signal that ended the service. */
+const RULES = {
+  // The stream breaks, and the client is told that it is over.
+  sse: { SIGKILL: ['ended'], SIGTERM: ['ended'] },
+  // A lost connection is an error to its WebSocket client. After 1012 it comes back once, and finds the service or not.
+  ws: { SIGKILL: ['ended'], SIGTERM: ['ended', 'resumed'] },
+  // No heartbeat comes, and it gives up; a service that stops says so.
+  callback: { SIGKILL: ['ended'], SIGTERM: ['ended'] },
+} as const;
+
+describe.each(MODES)('a service that goes and comes back, under Hive Gateway subscribing by %s', (mode) => {
+  let dir: string;
+  let env: Record<string, string>;
+  let realtimeUrl: string;
+  let service: Program;
+  let gateway: Gateway;
+  let token: string;
+  const start = () => startProgram('src/main.ts', env, /service started/);
+
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'realtime-gateway-'));
+    const place = await placeForGateway();
+    const port = await freePort();
+    realtimeUrl = `http://127.0.0.1:${port}`;
+    env = {
+      PORT: String(port),
+      DATA_DIR: dir,
+      JWT_SECRET: SECRET,
+      CALLBACK_ALLOWED_URLS: `${place.url}/callback`,
+      DRAIN_WINDOW: '0ms',
+    };
+    service = await start();
+    gateway = await startGateway(place, realtimeUrl, { SUBSCRIPTION_MODE: mode });
+    token = await signToken({ secret: SECRET, userId: 'alice', expiresAt: Math.floor(Date.now() / 1_000) + 3_600 });
+    await gateway.query(token, 'mutation { createConversation(input: { id: "kept" }) { id } }');
+  }, 60_000);
+  afterAll(async () => {
+    await gateway.close();
+    await service.stop('SIGKILL');
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  it.each(['SIGKILL', 'SIGTERM'] as const)(
+    `%s: of ${SUBSCRIPTIONS} subscriptions none hangs`,
+    async (signal) => {
+      const opening = Array.from({ length: SUBSCRIPTIONS }, () => openStream(gateway, token, { query: QUERY }));
+      const streams: RawStream[] = await Promise.all(opening);
+      await eventually(async () => {
+        const metrics = await (await fetch(`${realtimeUrl}/metrics`)).text();
+        expect(metrics).toMatch(new RegExp(`^realtime_subscriptions\\{.*\\} ${SUBSCRIPTIONS}$`, 'm'));
+      });
+      await gateway.query(token, SEND, { text: 'before' });
+      await eventually(() => {
+        for (const stream of streams) expect(stream.text).toContain('before');
+      });
+
+      await service.stop(signal);
+      service = await start();
+      const outcomeOf = ({ end, text }: RawStream): string =>
+        end === null ? (text.includes('after') ? 'resumed' : 'hangs') : 'ended';
+      await eventually(async () => {
+        await gateway.query(token, SEND, { text: 'after' });
+        const others = streams
+          .map(outcomeOf)
+          .filter((outcome) => !RULES[mode][signal].some((rule) => rule === outcome));
+        expect(others).toEqual([]);
+      }, 40_000);
+      for (const stream of streams) stream.stop();
+    },
+    90_000,
+  );
+});

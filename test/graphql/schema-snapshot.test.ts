@@ -1,0 +1,45 @@
+/** What others rely on: the schema as it was last accepted. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { breakingChanges, currentSdl, readSnapshot } from '../../scripts/schema-snapshot.ts';
+import { startTestService } from '../support/service.ts';
+
+const run = promisify(execFile);
+
+describe('the accepted schema', () => {
+  it('is not broken; `npm run schema:accept` takes what breaks it', async () => {
+    expect(await breakingChanges(readSnapshot(), currentSdl())).toEqual([]);
+  });
+
+  it('is the present one; `npm run generate` takes what was added', () => {
+    expect(readSnapshot()).toBe(currentSdl());
+  });
+
+  it('is what the service answers and what npm run schema:print writes, without starting anything', async () => {
+    const service = await startTestService();
+    const { data } = await service.query(null, '{ _service { sdl } }');
+    await service.close();
+    // A port that cannot be had and no place for data: nothing listens, nothing is opened.
+    const env = { ...process.env, PORT: '1', DATA_DIR: '/nowhere/at/all' };
+    const { stdout } = await run('npm', ['run', '--silent', 'schema:print'], { env });
+    expect(stdout).toBe(`${data._service.sdl.trim()}\n`);
+  });
+
+  it.each([
+    ['a field taken away', 'viewer: User!', 'caller: User!', /'viewer' was removed/],
+    ['a type made nullable', 'viewer: User!', 'viewer: User', /viewer.*changed type/],
+    ['an argument that must be given', 'viewer: User!', 'viewer(at: ID!): User!', /'at: ID!' added/],
+    ['an enum value taken away', '  BUSY\n', '  OCCUPIED\n', /'BUSY' was removed/],
+  ])('names %s', async (_, from, to, sentence) => {
+    const sdl = currentSdl();
+    expect(sdl).toContain(from);
+    expect(await breakingChanges(sdl, sdl.replace(from, to))).toEqual(
+      expect.arrayContaining([expect.stringMatching(sentence)]),
+    );
+  });
+
+  it('lets additions pass', async () => {
+    const sdl = currentSdl();
+    expect(await breakingChanges(sdl, sdl.replace('viewer: User!', 'viewer: User!\n  other: User'))).toEqual([]);
+  });
+});

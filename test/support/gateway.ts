@@ -1,0 +1,63 @@
+/** The example gateway, real, with the example users subgraph beside it. */
+import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
+import { startProgram } from './process.ts';
+import type { Data } from './service.ts';
+
+export const MODES = ['sse', 'ws', 'callback'] as const;
+
+export interface Gateway {
+  readonly url: string;
+  query(token: string, query: string, variables?: object): Promise<Data>;
+  health(): Promise<Data>;
+  register(announcement: object, token?: string): Promise<{ readonly status: number; readonly body: Data }>;
+  close(): Promise<void>;
+}
+
+/** Where it will listen; known before, since the service must allow its callbacks. */
+export async function placeForGateway(): Promise<{ readonly url: string; readonly port: number }> {
+  const port = await freePort();
+  return { url: `http://127.0.0.1:${port}`, port };
+}
+
+const post = (url: string, token: string | undefined, body: object): Promise<Response> =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+    body: JSON.stringify(body),
+  });
+
+/** Ready once both subgraphs are part of its supergraph. */
+export async function startGateway(
+  { url, port }: { readonly url: string; readonly port: number },
+  realtimeUrl: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Gateway> {
+  const users = await startProgram('examples/users-subgraph.ts', { PORT: '0' }, /Users subgraph at/);
+  const usersUrl = /at (http\S+)/.exec(users.output)?.[1];
+  const gateway = await startProgram(
+    'examples/gateway/gateway.ts',
+    {
+      PORT: String(port),
+      PUBLIC_URL: url,
+      SUBGRAPHS: `users=${usersUrl},realtime=${realtimeUrl}/graphql`,
+      ...env,
+    },
+    /Gateway at/,
+  );
+  const health = async (): Promise<Data> => (await fetch(`${url}/health/detailed`)).json();
+  await eventually(async () => expect((await health()).status).toBe('ok'), 20_000);
+  return {
+    url,
+    health,
+    query: async (token, query, variables = {}) => (await post(`${url}/graphql`, token, { query, variables })).json(),
+    async register(announcement, token) {
+      const response = await post(`${url}/register`, token, announcement);
+      return { status: response.status, body: await response.json() };
+    },
+    async close() {
+      await gateway.stop();
+      await users.stop();
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/** A program of this repository in a process of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { eventually } from './eventually.ts';
+
+export interface Program {
+  readonly process: ChildProcess;
+  /** What it has written. */
+  readonly output: string;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+const ROOT = new URL('../../', import.meta.url);
+const START_MS = 20_000;
+
+/** Starts a file of the repository and waits until it has written `sign`. */
+export async function startProgram(
+  file: string,
+  env: Readonly<Record<string, string>>,
+  sign: RegExp,
+): Promise<Program> {
+  const child = spawn(process.execPath, ['--no-warnings', fileURLToPath(new URL(file, ROOT))], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  const program: Program = {
+    process: child,
+    get output() {
+      return output;
+    },
+    async stop(signal = 'SIGTERM') {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill(signal);
+      await once(child, 'exit');
+    },
+  };
+  try {
+    await eventually(() => expect(output).toMatch(sign), START_MS);
+  } catch (error) {
+    await program.stop('SIGKILL');
+    throw error;
+  }
+  return program;
+}

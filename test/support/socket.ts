@@ -1,0 +1,39 @@
+/** A web socket as frames, for those who speak a protocol by hand. */
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { eventually } from './eventually.ts';
+import type { Data } from './service.ts';
+
+export interface RawSocket {
+  readonly socket: WebSocket;
+  readonly frames: Data[];
+  /** The code it was closed with. */
+  readonly closed: Promise<number>;
+  send(frame: unknown): void;
+  /** The frame at an index, once it is there. */
+  frame(index: number): Promise<Data>;
+}
+
+export async function openSocket(
+  url: string,
+  protocols: readonly string[],
+  headers: Record<string, string> = {},
+): Promise<RawSocket> {
+  const socket = new WebSocket(url, [...protocols], { headers });
+  const frames: Data[] = [];
+  socket.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString())));
+  socket.on('error', () => undefined);
+  const closed = once(socket, 'close').then(([code]) => code as number);
+  await once(socket, 'open');
+  return {
+    socket,
+    frames,
+    closed,
+    send: (frame) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),
+    frame: (index) =>
+      eventually(() => {
+        if (!frames[index]) throw new Error(`No frame ${index} yet.`);
+        return frames[index];
+      }),
+  };
+}

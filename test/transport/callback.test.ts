@@ -1,0 +1,162 @@
+/** The HTTP callback protocol 1.0, with a router's endpoint that does well and one that does not. */
+import { TIMES } from '../../src/limits.ts';
+import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
+
+const RECEIVED = `subscription ($ids: [ID!]) { messageReceived(conversationIds: $ids) { content } }`;
+const ACCEPT = 'application/json;callbackSpec=1.0';
+
+describe('HTTP callback', () => {
+  let router: CallbackRouter;
+  let service: TestService;
+  let id: string;
+  beforeEach(async () => {
+    router = await startCallbackRouter();
+    const env = { CALLBACK_ALLOWED_URLS: `${router.url}/callback`, MAX_QUEUED_BYTES: '64KiB' };
+    service = await startTestService({ env });
+    id = newId();
+    const create = 'mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id } }';
+    await service.query('alice', create, { input: { id, name: 'Callbacks', memberIds: ['bob'] } });
+  });
+  afterEach(async () => {
+    await service.close();
+    await router.close();
+  });
+
+  const send = async (content: string): Promise<void> => {
+    const text = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id } }';
+    const { errors } = await service.query('alice', text, { input: { conversationId: id, content } });
+    if (errors) throw new Error(JSON.stringify(errors));
+  };
+  async function subscribe(subscription: object = {}, request: object = {}, accept = ACCEPT) {
+    const subscriptionId = newId();
+    const callbackUrl = `${router.url}/callback/${subscriptionId}`;
+    const extensions = {
+      subscription: { callbackUrl, subscriptionId, verifier: 'v', heartbeatIntervalMs: 0, ...subscription },
+    };
+    const response = await fetch(`${service.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept, authorization: `Bearer ${await service.token('bob')}` },
+      body: JSON.stringify({ query: RECEIVED, variables: { ids: [id] }, extensions, ...request }),
+    });
+    const body = (await response.json()) as Data;
+    return { id: subscriptionId, status: response.status, body, code: body.errors?.[0]?.extensions.code };
+  }
+  const contents = (of: string): string[] =>
+    router.of('next', of).map(({ payload }) => payload.data.messageReceived.content);
+  async function open(): Promise<number> {
+    const text = await (await fetch(`${service.url}/metrics`)).text();
+    return Number(/^realtime_connections\{transport="callback"\} (\d+)$/m.exec(text)?.[1] ?? 0);
+  }
+
+  it('checks before it answers, then sends each event in order, and the protocol with every message', async () => {
+    const subscription = await subscribe();
+    expect(subscription).toMatchObject({ status: 200, body: { data: null } });
+    expect(router.of('check')).toEqual([{ kind: 'subscription', action: 'check', id: subscription.id, verifier: 'v' }]);
+    for (let n = 1; n <= 20; n += 1) await send(String(n));
+    await eventually(() =>
+      expect(contents(subscription.id)).toEqual(Array.from({ length: 20 }, (_, n) => String(n + 1))),
+    );
+    expect(router.of('next')[0]).toMatchObject({ kind: 'subscription', id: subscription.id, verifier: 'v' });
+    for (const { headers, path } of router.messages) {
+      expect(headers['subscription-protocol']).toBe('callback/1.0');
+      expect(headers['content-type']).toBe('application/json');
+      expect(path).toBe(`/callback/${subscription.id}`);
+    }
+  });
+
+  it('takes the Accept headers of routers: appended, and with a charset', async () => {
+    expect((await subscribe({}, {}, `application/json, ${ACCEPT}`)).body).toEqual({ data: null });
+    expect((await subscribe({}, {}, `${ACCEPT}; charset=utf-8`)).body).toEqual({ data: null });
+  });
+
+  it('beats at half the interval, and ends when the router has forgotten it', async () => {
+    const { id: subscriptionId } = await subscribe({ heartbeatIntervalMs: 5_000 });
+    for (let beat = 1; beat <= 3; beat += 1) {
+      service.clock.advance(2_500);
+      await eventually(() => expect(router.of('check', subscriptionId)).toHaveLength(1 + beat));
+    }
+    router.answer = () => 404;
+    service.clock.advance(2_500);
+    await eventually(async () => expect(await open()).toBe(0));
+  });
+
+  it('G05: a blip of the endpoint is no hole', async () => {
+    const subscription = await subscribe();
+    let failures = 0;
+    router.answer = ({ body }) => {
+      if (body.payload?.data.messageReceived.content !== '2' || failures === 3) return 200;
+      failures += 1;
+      return 503;
+    };
+    for (const content of ['1', '2', '3']) await send(content);
+    await eventually(() => expect(contents(subscription.id)).toEqual(['1', '2', '2', '2', '2', '3']));
+  });
+
+  it('completes with the reason when access is withdrawn, when the token ends, and when it drains', async () => {
+    const removed = await subscribe();
+    await service.query('alice', 'mutation ($id: ID!) { removeMember(id: $id, userId: "bob") { id } }', { id });
+    const reason = async (of: string): Promise<string> =>
+      eventually(() => {
+        const [complete] = router.of('complete', of);
+        return complete.errors[0].extensions.code;
+      });
+    expect(await reason(removed.id)).toBe('FORBIDDEN');
+    await service.query('alice', 'mutation ($id: ID!) { addMembers(id: $id, userIds: ["bob"]) { id } }', { id });
+    const expired = await subscribe();
+    service.clock.advance(3_600_000 + TIMES.clockToleranceMs);
+    expect(await reason(expired.id)).toBe('UNAUTHENTICATED');
+    const drained = await subscribe();
+    await service.close();
+    expect(await reason(drained.id)).toBe('SERVICE_UNAVAILABLE');
+  });
+
+  it.each([
+    ['outside the list', (to: string) => `${to}/other`, 403, 'FORBIDDEN'],
+    ['that only begins alike', (to: string) => `${to}/callbacks/1`, 403, 'FORBIDDEN'],
+    ['that climbs out', (to: string) => `${to}/callback/../other`, 403, 'FORBIDDEN'],
+    ['of another port', () => 'http://127.0.0.1:1/callback/1', 403, 'FORBIDDEN'],
+    ['of a private address', () => 'http://10.0.0.1/callback/1', 403, 'FORBIDDEN'],
+    ['of the metadata service', () => 'http://169.254.169.254/callback/1', 403, 'FORBIDDEN'],
+    ['with a name in it', (to: string) => `${to.replace('//', '//a:b@')}/callback/1`, 403, 'FORBIDDEN'],
+    ['of a file', () => 'file:///callback/1', 403, 'FORBIDDEN'],
+    ['that is none', () => 'callback', 400, 'BAD_USER_INPUT'],
+  ])('refuses a URL %s, and calls nothing', async (_, url, status, code) => {
+    expect(await subscribe({ callbackUrl: url(router.url) })).toMatchObject({ status, code });
+    expect(router.messages).toEqual([]);
+    expect(await open()).toBe(0);
+  });
+
+  it.each([
+    ['refuses the verifier', 401],
+    ['does not know it', 404],
+    ['fails', 500],
+    ['sends elsewhere', 302],
+  ])('a router that %s at the check: no subscription', async (_, status) => {
+    router.answer = () => status;
+    expect(await subscribe()).toMatchObject({ status: 400, code: 'BAD_USER_INPUT' });
+    expect(router.messages).toHaveLength(1);
+    expect(await open()).toBe(0);
+  });
+
+  it('says what is wrong with the operation instead of beginning', async () => {
+    expect((await subscribe({}, { variables: { ids: ['elsewhere'] } })).code).toBe('NOT_FOUND');
+    expect((await subscribe({}, { query: 'subscription { nonsense }' })).code).toBe('GRAPHQL_VALIDATION_FAILED');
+    expect((await subscribe({}, { extensions: {} })).code).toBe('BAD_USER_INPUT');
+    await eventually(async () => expect(await open()).toBe(0));
+  });
+
+  it('G10: a hundred at an endpoint that went silent hold no more than their cap, and end by themselves', async () => {
+    const subscriptions = await Promise.all(
+      Array.from({ length: 100 }, () => subscribe({ heartbeatIntervalMs: 5_000 })),
+    );
+    expect(subscriptions.map(({ status }) => status)).toEqual(Array(100).fill(200));
+    router.answer = ({ body }) => (body.action === 'complete' ? 202 : 'silence');
+    for (let n = 0; n < 12; n += 1) await send('x'.repeat(7_900));
+    await eventually(async () => {
+      service.clock.advance(1_000);
+      expect(await open()).toBe(0);
+    }, 25_000);
+  });
+});

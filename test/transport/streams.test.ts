@@ -1,0 +1,278 @@
+/** Subscriptions over HTTP with the clients that front ends use, and as the bytes they are. */
+import { connect, type Socket } from 'node:net';
+import { ApolloClient, type ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
+import { fetchExchange, Client as UrqlClient } from '@urql/core';
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient as createWsClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { TIMES } from '../../src/limits.ts';
+import { eventually } from '../support/eventually.ts';
+import { openStream } from '../support/http-stream.ts';
+import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
+
+const RECEIVED = `subscription ($ids: [ID!], $after: [ID!]) {
+  messageReceived(conversationIds: $ids, after: $after) { content position }
+}`;
+const MULTIPART = { accept: 'multipart/mixed;subscriptionSpec="1.0", application/json' };
+const SSE = { accept: 'text/event-stream' };
+
+describe('subscriptions over HTTP', () => {
+  let service: TestService;
+  let id: string;
+  const env = { MAX_CONNECTIONS: '40', MAX_QUEUED_BYTES: '64KiB', PRESENCE_GRACE: '0ms' };
+  beforeEach(async () => {
+    service = await startTestService({ env });
+    id = newId();
+    const create = 'mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id } }';
+    await service.query('alice', create, { input: { id, name: 'Streams', memberIds: ['bob'] } });
+  });
+  afterEach(() => service.close());
+
+  async function send(content: string): Promise<string> {
+    const text = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { position } }';
+    const { data } = await service.query('alice', text, { input: { conversationId: id, content } });
+    return data.sendMessage.position;
+  }
+  const open = async (headers: Record<string, string> = {}, variables: object = { ids: [id] }, user = 'bob') =>
+    openStream(service, await service.token(user), { query: RECEIVED, variables }, headers);
+  const contentsOf = (events: readonly Data[]): string[] =>
+    events.map(({ messageReceived }) => messageReceived.content);
+
+  describe('clients', () => {
+    const headers = async () => ({ authorization: `Bearer ${await service.token('bob')}` });
+
+    it.each(['POST', 'GET'] as const)('graphql-sse, by %s', async (method) => {
+      const client = createSseClient({
+        url: `${service.url}/graphql`,
+        headers: await headers(),
+        ...(method === 'GET' ? { method } : {}),
+      } as Parameters<typeof createSseClient>[0]);
+      const position = await send('before');
+      await send('missed');
+      const events: Data[] = [];
+      client.subscribe(
+        { query: RECEIVED, variables: { ids: [id], after: [position] } },
+        { next: ({ data }) => void events.push(data), error: (error) => events.push(error), complete: () => undefined },
+      );
+      await eventually(() => expect(events).toHaveLength(1));
+      await send('live');
+      await eventually(() => expect(contentsOf(events)).toEqual(['missed', 'live']));
+      client.dispose();
+    });
+
+    async function throughApollo(link: ApolloLink): Promise<void> {
+      const client = new ApolloClient({ link, cache: new InMemoryCache() });
+      const events: Data[] = [];
+      const subscription = client
+        .subscribe<Data>({ query: gql(RECEIVED), variables: { ids: [id] } })
+        .subscribe({ next: ({ data, error }) => void events.push(data ?? error) });
+      await eventually(async () => {
+        expect(await subscriptions()).toBe(1);
+      });
+      for (const content of ['one', 'two']) await send(content);
+      await eventually(() => expect(contentsOf(events)).toEqual(['one', 'two']));
+      subscription.unsubscribe();
+      await eventually(async () => expect(await subscriptions()).toBe(0));
+      client.stop();
+    }
+
+    it('Apollo Client, its own multipart reader', async () => {
+      await throughApollo(new HttpLink({ uri: `${service.url}/graphql`, headers: await headers() }));
+    });
+
+    it('Apollo Client, its GraphQLWsLink', async () => {
+      const url = service.wsUrl;
+      const connectionParams = await headers();
+      const client = createWsClient({ url, webSocketImpl: WebSocket, connectionParams });
+      await throughApollo(new GraphQLWsLink(client));
+      await client.dispose();
+    });
+
+    it('urql, with fetchSubscriptions', async () => {
+      const fetchOptions = { headers: await headers() };
+      const client = new UrqlClient({
+        url: `${service.url}/graphql`,
+        exchanges: [fetchExchange],
+        fetchSubscriptions: true,
+        fetchOptions,
+        preferGetMethod: false,
+      });
+      const events: Data[] = [];
+      const { unsubscribe } = client
+        .subscription(RECEIVED, { ids: [id] })
+        .subscribe(({ data }) => void events.push(data));
+      await eventually(async () => expect(await subscriptions()).toBe(1));
+      for (const content of ['one', 'two']) await send(content);
+      await eventually(() => expect(contentsOf(events)).toEqual(['one', 'two']));
+      unsubscribe();
+    });
+  });
+
+  /** Subscriptions this node carries, whatever carries them. */
+  async function subscriptions(): Promise<number> {
+    const text = await (await fetch(`${service.url}/metrics`)).text();
+    const lines = text.matchAll(/^realtime_subscriptions\{transport="\w+"\} (\d+)$/gm);
+    return [...lines].reduce((sum, [, value]) => sum + Number(value), 0);
+  }
+
+  it('any type, as curl says: SSE, a comment first, and no buffering on the way', async () => {
+    const stream = await open({ accept: '*/*' });
+    expect(stream.status).toBe(200);
+    expect(stream.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    expect(stream.headers.get('x-accel-buffering')).toBe('no');
+    const position = await send('hello');
+    const event = JSON.stringify({ data: { messageReceived: { content: 'hello', position } } });
+    await eventually(() => expect(stream.text).toBe(`:\n\nevent: next\ndata: ${event}\n\n`));
+    stream.stop();
+  });
+
+  it('multipart: a heartbeat at once, each boundary right behind its part', async () => {
+    const stream = await open(MULTIPART);
+    expect(stream.headers.get('content-type')).toBe('multipart/mixed;boundary="graphql";subscriptionSpec=1.0');
+    const head = '\r\ncontent-type: application/json\r\n\r\n';
+    const position = await send('hello');
+    const payload = JSON.stringify({ payload: { data: { messageReceived: { content: 'hello', position } } } });
+    const expected = `\r\n--graphql${head}{}\r\n--graphql${head}${payload}\r\n--graphql`;
+    await eventually(() => expect(stream.text).toBe(expected));
+    stream.stop();
+  });
+
+  it('keeps a quiet stream alive: comments for SSE, empty parts for multipart', async () => {
+    const [sse, multipart] = [await open(SSE), await open(MULTIPART)];
+    for (let seconds = 0; seconds < 14; seconds += 1) service.clock.advance(1_000);
+    await eventually(() => expect(sse.text).toBe(':\n\n:\n\n'));
+    await eventually(() => expect(multipart.text.split('{}').length - 1).toBe(3));
+    for (const stream of [sse, multipart]) stream.stop();
+  });
+
+  it('Accept: the best of what is named; a subscription never as JSON', async () => {
+    const type = async (accept: string) => {
+      const stream = await open({ accept });
+      stream.stop();
+      return [stream.status, stream.headers.get('content-type')?.split(';')[0]];
+    };
+    expect(await type('multipart/mixed;subscriptionSpec="1.0", text/event-stream')).toEqual([200, 'multipart/mixed']);
+    expect(await type('multipart/mixed;subscriptionSpec=1.0;q=0.1, text/event-stream')).toEqual([
+      200,
+      'text/event-stream',
+    ]);
+    expect(await type('application/json, text/event-stream')).toEqual([200, 'text/event-stream']);
+    expect(await type('application/json')).toEqual([406, 'application/json']);
+    expect(await type('multipart/mixed;deferSpec=20220824, application/json')).toEqual([406, 'application/json']);
+    expect(await type('text/event-stream;q=0')).toEqual([406, 'application/json']);
+  });
+
+  it.each([
+    ['a syntax error', { query: 'subscription { messageReceived' }, 'GRAPHQL_PARSE_FAILED'],
+    ['a field there is not', { query: 'subscription { nonsense }' }, 'GRAPHQL_VALIDATION_FAILED'],
+    ['an operation there is not', { query: RECEIVED, operationName: 'Other' }, 'OPERATION_RESOLUTION_FAILURE'],
+    ['what one may not see', { query: RECEIVED, variables: { ids: ['elsewhere'] } }, 'NOT_FOUND'],
+    ['a position that is none', { query: RECEIVED, variables: { after: ['x'] } }, 'BAD_USER_INPUT'],
+  ])('SSE tells of %s as an event, and ends', async (_, body, code) => {
+    const stream = await openStream(service, await service.token('bob'), body, SSE);
+    await eventually(() => expect(stream.end).toBe('whole'));
+    const [, json = '{}', end] =
+      /^:\n\nevent: next\ndata: (.*)\n\n(event: complete\ndata:\n\n)$/.exec(stream.text) ?? [];
+    expect(JSON.parse(json)).toMatchObject({ errors: [{ extensions: { code } }] });
+    expect(end).toBeDefined();
+  });
+
+  it('asks for a token before anything else, and takes no mutation by GET', async () => {
+    const anonymous = await openStream(service, null, { query: RECEIVED }, SSE);
+    expect(anonymous.status).toBe(401);
+    const query = encodeURIComponent('mutation { setPresence(status: AWAY) { status } }');
+    const authorization = `Bearer ${await service.token('bob')}`;
+    const headers = { ...SSE, authorization, 'apollo-require-preflight': '1' };
+    const { status } = await fetch(`${service.url}/graphql?query=${query}`, { headers });
+    expect([405, 406]).toContain(status);
+  });
+
+  it('G08: who is removed hears nothing more, and is told', async () => {
+    const [sse, multipart] = [await open(SSE), await open(MULTIPART)];
+    await service.query('alice', 'mutation ($id: ID!) { removeMember(id: $id, userId: "bob") { id } }', { id });
+    await send('not for bob');
+    for (const stream of [sse, multipart]) {
+      await eventually(() => expect(stream.end).toBe('whole'));
+      expect(stream.text).toContain('FORBIDDEN');
+      expect(stream.text).not.toContain('not for bob');
+    }
+    expect(sse.text).toMatch(/event: complete\ndata:\n\n$/);
+    expect(multipart.text).toMatch(/\r\n--graphql--\r\n$/);
+  });
+
+  it('ends with UNAUTHENTICATED when the token does', async () => {
+    const streams = [await open(SSE), await open(MULTIPART)];
+    service.clock.advance(3_600_000 + TIMES.clockToleranceMs);
+    for (const stream of streams) {
+      await eventually(() => expect(stream.end).toBe('whole'));
+      expect(stream.text).toContain('UNAUTHENTICATED');
+    }
+  });
+
+  it('G15: a drain breaks SSE off and tells multipart to try again; neither says complete', async () => {
+    const [sse, multipart] = [await open(SSE), await open(MULTIPART)];
+    await service.close();
+    await eventually(() => expect(sse.end).toBe('broken'));
+    expect(sse.text).not.toContain('complete');
+    await eventually(() => expect(multipart.end).toBe('whole'));
+    expect(multipart.text).toContain('{"payload":null,"errors":[{"message":"The service cannot do this right now."');
+  });
+
+  it('counts as a connection: presence with its type, room with the sockets', async () => {
+    const ask = '{ presence(userIds: ["bob"]) { status devices { connectionType } } }';
+    const types = async (): Promise<Data> => (await service.query('alice', ask)).data.presence[0];
+    const streams = [await open(SSE), await open(MULTIPART)];
+    expect((await types()).devices.map((device: Data) => device.connectionType).sort()).toEqual(['MULTIPART', 'SSE']);
+    while (streams.length < 40) streams.push(await open(SSE));
+    const refused = await open(SSE);
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    await eventually(() => expect(refused.text).toContain('SERVICE_UNAVAILABLE'));
+    for (const stream of streams) stream.stop();
+    await eventually(async () => expect((await types()).status).toBe('OFFLINE'));
+  });
+
+  /** A client that reads the head of its stream and nothing more. */
+  async function stuck(accept: string): Promise<Socket> {
+    const token = await service.token('bob');
+    const socket = connect(service.service.port, '127.0.0.1');
+    const body = JSON.stringify({ query: RECEIVED, variables: { ids: [id] } });
+    socket.on('error', () => undefined);
+    socket.write(
+      `POST /graphql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\naccept: ${accept}\r\n` +
+        `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    const first = await new Promise<Buffer>((resolve) => socket.once('data', resolve));
+    expect(first.toString()).toContain('200 OK');
+    socket.pause();
+    return socket;
+  }
+
+  it.each([SSE, MULTIPART])('G15: a reader that does not read holds no drain up: $accept', async ({ accept }) => {
+    await service.close();
+    service = await startTestService({ env: { MAX_QUEUED_BYTES: '64MiB' } });
+    await service.query('bob', 'mutation ($id: ID!) { createConversation(input: { id: $id }) { id } }', { id });
+    const socket = await stuck(accept);
+    const text = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id } }';
+    const input = { conversationId: id, content: 'x'.repeat(8_000) };
+    // More than the kernel takes.
+    for (let n = 0; n < 1_200; n += 1) await service.query('bob', text, { input });
+    expect(await subscriptions()).toBe(1);
+    await service.close();
+    socket.destroy();
+  });
+
+  it('G10: a reader that does not read is cut off within its cap, and resumes whole', async () => {
+    const socket = await stuck(SSE.accept);
+    const start = await send('start');
+    let sent = 0;
+    await eventually(async () => {
+      for (let n = 0; n < 100; n += 1, sent += 1) await send('x'.repeat(7_900));
+      expect(await subscriptions()).toBe(0);
+    }, 25_000);
+    socket.destroy();
+    const resumed = await open(SSE, { ids: [id], after: [start] });
+    await eventually(() => expect(resumed.text.split('event: next').length - 1).toBe(sent), 20_000);
+    resumed.stop();
+  });
+});
