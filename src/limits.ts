@@ -38,6 +38,8 @@ export const LIMITS = {
   representations: 1_000,
   /** Tokens of a GraphQL document: bounds the parser's memory. */
   documentTokens: 5_000,
+  /** Fields of a document once its fragments are in place: what walks it walks all of them. */
+  expandedFields: 10_000,
   /** Errors validation collects before it stops. */
   validationErrors: 5,
   /** Documents whose parse and validation are remembered. */

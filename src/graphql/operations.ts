@@ -19,16 +19,25 @@ import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
 import { toGraphQLError } from './errors.ts';
+import { countExpandedFields } from './expansion.ts';
 
 export interface OperationRules {
   readonly maxDepth: number;
   readonly isProduction: boolean;
 }
 
-/** graphql-depth-limit with our code on its errors. */
+/** graphql-depth-limit with our code on its errors, given only what it can walk to the end. */
 function depthRule(maxDepth: number): ValidationRule {
   const rule = depthLimit(maxDepth);
   return (context: ValidationContext) => {
+    const fields = countExpandedFields(context.getDocument());
+    // A fragment that contains itself is the specification's to refuse.
+    if (fields === Number.POSITIVE_INFINITY) return {};
+    if (fields > LIMITS.expandedFields) {
+      const message = `The operation has more than ${LIMITS.expandedFields} fields with its fragments in place.`;
+      context.reportError(new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COSTLY' } }));
+      return {};
+    }
     const reportError = (error: GraphQLError): void =>
       context.reportError(
         new GraphQLError(error.message, {

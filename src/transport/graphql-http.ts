@@ -88,6 +88,7 @@ const OPERATION_FAULTS = new Set<unknown>([
   'OPERATION_RESOLUTION_FAILURE',
   'BAD_USER_INPUT',
   'QUERY_TOO_DEEP',
+  'QUERY_TOO_COSTLY',
 ]);
 
 /**

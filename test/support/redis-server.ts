@@ -12,6 +12,8 @@ export interface RedisServer {
   readonly url: string;
   readonly port: number;
   readonly process: ChildProcess;
+  /** Kills it, and starts it on what it had stored. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -31,24 +33,35 @@ export async function startRedisServer(...settings: string[]): Promise<RedisServ
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), 'realtime-redis-'));
   const command = process.env['REDIS_SERVER'] ?? 'redis-server';
-  const child = spawn(
-    command,
-    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', dir, '--appendonly', 'no', ...settings],
-    { stdio: 'ignore' },
-  );
-  const failed = once(child, 'error').then(([error]) => {
-    throw error as Error;
-  });
-  await Promise.race([eventually(() => answers(port)), failed]);
+  const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir];
+  let child: ChildProcess;
+
+  async function start(): Promise<void> {
+    child = spawn(command, [...place, '--save', '', '--appendonly', 'no', ...settings], { stdio: 'ignore' });
+    const failed = once(child, 'error').then(([error]) => {
+      throw error as Error;
+    });
+    await Promise.race([eventually(() => answers(port)), failed]);
+  }
+  async function kill(): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  await start();
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
-    process: child,
+    get process() {
+      return child;
+    },
+    async restart() {
+      await kill();
+      await start();
+    },
     async stop() {
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-      }
+      await kill();
       rmSync(dir, { recursive: true, force: true });
     },
   };

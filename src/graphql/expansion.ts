@@ -1,0 +1,40 @@
+/** How large a document is once its fragments are put where they are spread. */
+import { type DocumentNode, Kind, type SelectionSetNode } from 'graphql';
+
+/**
+ * Counts the fields of all operations with every spread expanded; infinite when a
+ * fragment contains itself. Takes time in the size of the document, however much
+ * its fragments multiply: 30 of them that each spread the next one twice are a
+ * thousand million fields to whoever walks them one by one.
+ */
+export function countExpandedFields(document: DocumentNode): number {
+  const fragments = new Map<string, SelectionSetNode>();
+  for (const definition of document.definitions)
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition.selectionSet);
+  const known = new Map<string, number>();
+
+  function ofFragment(name: string): number {
+    const earlier = known.get(name);
+    if (earlier !== undefined) return earlier;
+    const selections = fragments.get(name);
+    // Until it is counted, whoever comes by here came from inside it.
+    known.set(name, Number.POSITIVE_INFINITY);
+    const count = selections ? of(selections) : 0;
+    known.set(name, count);
+    return count;
+  }
+
+  function of({ selections }: SelectionSetNode): number {
+    return selections.reduce((sum, selection) => {
+      if (selection.kind === Kind.FRAGMENT_SPREAD) return sum + ofFragment(selection.name.value);
+      const inner = selection.selectionSet ? of(selection.selectionSet) : 0;
+      return sum + inner + (selection.kind === Kind.FIELD ? 1 : 0);
+    }, 0);
+  }
+
+  return document.definitions.reduce(
+    (sum, definition) =>
+      sum + ('selectionSet' in definition && definition.selectionSet ? of(definition.selectionSet) : 0),
+    0,
+  );
+}

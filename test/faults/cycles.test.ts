@@ -1,0 +1,55 @@
+/** Subscriptions that come and go leave nothing behind. */
+import { Redis } from 'ioredis';
+import type { TestClient } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
+import { SIZE, TEST_MS } from './settings.ts';
+import { type FaultWorld, startWorld } from './world.ts';
+
+const MIB = 1024 * 1024;
+const CROWD = 50;
+
+describe('subscribe and complete', () => {
+  let world: FaultWorld;
+  let alice: TestClient;
+  let redis: Redis;
+  beforeAll(async () => {
+    world = await startWorld();
+    redis = new Redis(world.redis.url);
+    alice = (await world.nodes[0]?.connect('alice')) as TestClient;
+    await alice.query('mutation { createConversation(input: {id: "busy"}) { id } }');
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await alice.close();
+    await world.close();
+  });
+
+  const cycle = async (): Promise<void> => {
+    const some = Array.from({ length: CROWD }, () =>
+      alice.client.subscribe(
+        { query: 'subscription { messageReceived(conversationIds: ["busy"]) { id } }' },
+        { next: () => undefined, error: () => undefined, complete: () => undefined },
+      ),
+    );
+    await alice.query('{ __typename }');
+    for (const stop of some) stop();
+  };
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const channels = async (): Promise<number> =>
+    ((await redis.pubsub('SHARDCHANNELS')) as string[]).length + ((await redis.pubsub('CHANNELS')) as string[]).length;
+
+  it(
+    `G10: ${SIZE.cycles} of them leave heap, timers and Redis subscriptions where they were`,
+    async () => {
+      for (let n = 0; n < 10; n += 1) await cycle();
+      await alice.query('{ __typename }');
+      const before = { heap: process.memoryUsage().heapUsed, timers: timers(), channels: await eventually(channels) };
+      for (let n = 0; n < SIZE.cycles; n += CROWD) await cycle();
+      await alice.query('{ __typename }');
+      await eventually(async () => expect(await channels()).toBeLessThanOrEqual(before.channels));
+      await eventually(() => expect(timers()).toBeLessThanOrEqual(before.timers + 10));
+      expect(process.memoryUsage().heapUsed - before.heap).toBeLessThan(100 * MIB);
+    },
+    TEST_MS,
+  );
+});

@@ -1,0 +1,28 @@
+/** What happened in a run, as its clients saw it. */
+
+/** A message as a response or an event shows it. */
+export interface Seen {
+  readonly id: string;
+  readonly conversationId: string;
+  readonly sequence: number;
+  readonly position: string;
+  readonly clientMessageId: string;
+}
+
+/** One subscriber of one conversation, from its first message on. */
+export interface Heard {
+  readonly conversationId: string;
+  readonly events: Seen[];
+  /** Codes of errors that ended or troubled its stream. */
+  readonly errors: string[];
+  /** Codes its sockets were closed with. */
+  readonly closes: number[];
+}
+
+export interface History {
+  /** What was acknowledged to its sender. */
+  readonly acknowledged: Seen[];
+  /** Answers no writer may get. */
+  readonly refusals: string[];
+  readonly heard: Heard[];
+}

@@ -1,0 +1,140 @@
+/** Writers and subscribers on several nodes, and what each of them saw. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { signToken } from '../../src/auth/tokens.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Data, SECRET } from '../support/service.ts';
+import { judge } from './checker.ts';
+import type { History, Seen } from './history.ts';
+import { pick, type Random } from './random.ts';
+import { HEAL_MS, SIZE } from './settings.ts';
+import { type Subscriber, subscribe } from './subscriber.ts';
+
+export interface Endpoint {
+  readonly url: string;
+  readonly wsUrl: string;
+}
+
+interface Place {
+  readonly id: string;
+  readonly position: string;
+}
+
+const SEND = `mutation ($input: SendMessageInput!) {
+  sendMessage(input: $input) { id conversationId sequence position clientMessageId }
+}`;
+const CREATE = `mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id position } }`;
+const READERS = Array.from({ length: 20 }, (_, index) => `reader-${index}`);
+/** Between two messages of one writer. */
+const PACE_MS = 100;
+const ANSWER_MS = 5_000;
+
+export const tokenOf = (userId: string): Promise<string> =>
+  signToken({ secret: SECRET, userId, expiresAt: Math.floor(Date.now() / 1_000) + 3_600 });
+
+export async function post(url: string, token: string, query: string, variables: object): Promise<Data> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify({ query, variables }),
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
+  return response.json();
+}
+
+export class Load {
+  readonly history: History = { acknowledged: [], refusals: [], heard: [] };
+  /** Where clients go; a node that is gone is taken out. */
+  readonly endpoints: Endpoint[];
+  readonly places: Place[] = [];
+  readonly #random: Random;
+  readonly #subscribers: Subscriber[] = [];
+  #token = '';
+  #isWriting = true;
+  #writers: Promise<void>[] = [];
+
+  private constructor(endpoints: readonly Endpoint[], random: Random) {
+    this.endpoints = [...endpoints];
+    this.#random = random;
+  }
+
+  static async start(endpoints: readonly Endpoint[], random: Random): Promise<Load> {
+    const load = new Load(endpoints, random);
+    load.#token = await tokenOf('writer');
+    for (let n = 0; n < SIZE.conversations; n += 1) load.places.push(await load.#createPlace());
+    for (let n = 0; n < SIZE.subscribers; n += 1) await load.subscribe(n);
+    load.#writers = Array.from({ length: SIZE.writers }, (_, n) => load.#write(load.#placeOf(n)));
+    await load.goesOn();
+    return load;
+  }
+
+  /** Waits until everyone hears what is written now. */
+  async goesOn(): Promise<void> {
+    const counts = this.#subscribers.map(({ heard }) => heard.events.length);
+    await eventually(() => {
+      const stuck = this.#subscribers.filter(({ heard }, index) => heard.events.length <= (counts[index] ?? 0));
+      if (stuck.length > 0) throw new Error(`${stuck.length} hear nothing`);
+    }, HEAL_MS);
+  }
+
+  /** Ends the writing; who hears must be at the head within `HEAL_MS`, with nothing more sent. Answers every breach. */
+  async verdict(): Promise<string[]> {
+    this.#isWriting = false;
+    await Promise.all(this.#writers);
+    return eventually(() => {
+      const breaches = judge(this.history);
+      if (breaches.some((breach) => breach.startsWith('nothing after')))
+        throw new Error(breaches.slice(0, 5).join('\n'));
+      return breaches;
+    }, HEAL_MS);
+  }
+
+  async close(): Promise<void> {
+    this.#isWriting = false;
+    await Promise.all(this.#writers);
+    await Promise.all(this.#subscribers.map(({ client }) => client.dispose()));
+  }
+
+  async subscribe(n: number): Promise<void> {
+    const place = this.#placeOf(n);
+    const subscriber = subscribe({
+      url: () => pick(this.#random, this.endpoints).wsUrl,
+      token: await tokenOf(READERS[n % READERS.length] ?? ''),
+      conversationId: place.id,
+      position: place.position,
+    });
+    this.#subscribers.push(subscriber);
+    this.history.heard.push(subscriber.heard);
+  }
+
+  #placeOf(n: number): Place {
+    return this.places[n % this.places.length] as Place;
+  }
+
+  async #createPlace(): Promise<Place> {
+    const input = { id: randomUUID(), memberIds: READERS };
+    const { data } = await post(pick(this.#random, this.endpoints).url, this.#token, CREATE, { input });
+    return data.createConversation;
+  }
+
+  async #write({ id: conversationId }: Place): Promise<void> {
+    while (this.#isWriting) {
+      await this.#send(conversationId);
+      await wait(PACE_MS * (0.5 + this.#random()));
+    }
+  }
+
+  /** Tries under one key until the message is acknowledged. */
+  async #send(conversationId: string): Promise<void> {
+    const input = { conversationId, content: 'x', clientMessageId: randomUUID() };
+    for (;;) {
+      const { data, errors } = await post(pick(this.#random, this.endpoints).url, this.#token, SEND, { input }).catch(
+        () => ({ data: null, errors: [] }),
+      );
+      if (data?.sendMessage) return void this.history.acknowledged.push(data.sendMessage as Seen);
+      const code = errors?.[0]?.extensions.code ?? 'SERVICE_UNAVAILABLE';
+      if (code !== 'SERVICE_UNAVAILABLE') return void this.history.refusals.push(code);
+      await wait(PACE_MS * this.#random());
+    }
+  }
+}

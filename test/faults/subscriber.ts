@@ -1,0 +1,51 @@
+/** A subscriber as a front end has one: graphql-ws connects again, and the position says where to go on. */
+import { type Client, createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import type { Heard, Seen } from './history.ts';
+
+const QUERY = `subscription ($ids: [ID!], $after: [ID!]) {
+  messageReceived(conversationIds: $ids, after: $after) { id conversationId sequence position clientMessageId }
+}`;
+
+export interface SubscriberOptions {
+  /** Asked at each connection. */
+  readonly url: () => string;
+  readonly token: string;
+  readonly conversationId: string;
+  /** Where to begin. */
+  readonly position: string;
+}
+
+export interface Subscriber {
+  readonly heard: Heard;
+  readonly client: Client;
+}
+
+export function subscribe({ url, token, conversationId, position }: SubscriberOptions): Subscriber {
+  const heard: Heard = { conversationId, events: [], errors: [], closes: [] };
+  const client = createClient({
+    url,
+    webSocketImpl: WebSocket,
+    connectionParams: { token },
+    retryAttempts: Number.POSITIVE_INFINITY,
+    shouldRetry: () => true,
+    retryWait: () => new Promise((resolve) => setTimeout(resolve, 50)),
+  });
+  client.on('closed', (event) => heard.closes.push((event as { code: number }).code));
+  // Sent again at each connection, with the position reached by then.
+  const variables = { ids: [conversationId], after: [position] };
+  client.subscribe<{ messageReceived: Seen }>(
+    { query: QUERY, variables },
+    {
+      next({ data, errors }) {
+        for (const { extensions } of errors ?? []) heard.errors.push(String(extensions?.['code']));
+        if (!data) return;
+        heard.events.push(data.messageReceived);
+        variables.after = [data.messageReceived.position];
+      },
+      error: (error) => heard.errors.push(JSON.stringify(error)),
+      complete: () => undefined,
+    },
+  );
+  return { heard, client };
+}
