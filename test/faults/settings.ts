@@ -5,8 +5,26 @@ const RUNS = Number(process.env['FAULT_RUNS'] ?? 1);
 
 export const SEEDS = Array.from({ length: RUNS }, (_, index) => FIRST_SEED + index);
 export const SIZE = IS_FULL
-  ? { conversations: 10, writers: 20, subscribers: 200, faultMs: 10_000, stopMs: 8_000, joins: 10_000, cycles: 100_000 }
-  : { conversations: 4, writers: 8, subscribers: 24, faultMs: 1_500, stopMs: 3_000, joins: 300, cycles: 1_000 };
+  ? {
+      conversations: 10,
+      writers: 20,
+      subscribers: 200,
+      slow: 20,
+      faultMs: 10_000,
+      stopMs: 8_000,
+      joins: 10_000,
+      cycles: 100_000,
+    }
+  : {
+      conversations: 4,
+      writers: 8,
+      subscribers: 24,
+      slow: 4,
+      faultMs: 1_500,
+      stopMs: 3_000,
+      joins: 300,
+      cycles: 1_000,
+    };
 /** G07: everyone is at the head this long after a fault at the latest. */
 export const HEAL_MS = 15_000;
 /** Of one test: its fault, the healing, and room for a slow machine. */

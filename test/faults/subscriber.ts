@@ -14,6 +14,8 @@ export interface SubscriberOptions {
   readonly conversationId: string;
   /** Where to begin. */
   readonly position: string;
+  readonly query?: string;
+  readonly webSocketImpl?: unknown;
 }
 
 export interface Subscriber {
@@ -21,11 +23,12 @@ export interface Subscriber {
   readonly client: Client;
 }
 
-export function subscribe({ url, token, conversationId, position }: SubscriberOptions): Subscriber {
+export function subscribe(options: SubscriberOptions): Subscriber {
+  const { url, token, conversationId, position, query = QUERY, webSocketImpl = WebSocket } = options;
   const heard: Heard = { conversationId, events: [], errors: [], closes: [] };
   const client = createClient({
     url,
-    webSocketImpl: WebSocket,
+    webSocketImpl,
     connectionParams: { token },
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => true,
@@ -35,7 +38,7 @@ export function subscribe({ url, token, conversationId, position }: SubscriberOp
   // Sent again at each connection, with the position reached by then.
   const variables = { ids: [conversationId], after: [position] };
   client.subscribe<{ messageReceived: Seen }>(
-    { query: QUERY, variables },
+    { query, variables },
     {
       next({ data, errors }) {
         for (const { extensions } of errors ?? []) heard.errors.push(String(extensions?.['code']));

@@ -1,0 +1,81 @@
+/** Some stop reading: they are cut off within their cap and resume whole; the others do not notice. */
+import { randomUUID } from 'node:crypto';
+import { WebSocket } from 'ws';
+import { eventually } from '../support/eventually.ts';
+import { judge } from './checker.ts';
+import type { History, Seen } from './history.ts';
+import { Load, post, tokenOf } from './load.ts';
+import { createRandom } from './random.ts';
+import { SEEDS, SIZE, TEST_MS } from './settings.ts';
+import { type Subscriber, subscribe } from './subscriber.ts';
+import { type FaultWorld, startWorld } from './world.ts';
+
+/** More than the kernel holds for a reader who does not read, and the cap of the outbox. */
+const BURST = 1_500;
+const CONTENT = 'x'.repeat(7_900);
+const SENDERS = 10;
+const SEND = `mutation ($input: SendMessageInput!) {
+  sendMessage(input: $input) { id conversationId sequence position clientMessageId }
+}`;
+const QUERY_ALL = `subscription ($ids: [ID!], $after: [ID!]) {
+  messageReceived(conversationIds: $ids, after: $after) { id conversationId sequence position clientMessageId content }
+}`;
+
+describe.each(SEEDS)('slow readers, seed %i', (seed) => {
+  let world: FaultWorld;
+  let load: Load;
+  beforeEach(async () => {
+    world = await startWorld();
+    load = await Load.start(world.nodes, createRandom(seed));
+  });
+  afterEach(async () => {
+    await load.close();
+    await world.close();
+  });
+
+  it(
+    `G10: ${SIZE.slow} who stop reading are closed with 1013 and resume whole; the others hear everything`,
+    async () => {
+      const { url = '', wsUrl = '' } = world.nodes[0] ?? {};
+      const token = await tokenOf('writer');
+      const id = randomUUID();
+      const create = `mutation ($input: CreateConversationInput!) { createConversation(input: $input) { position } }`;
+      const { data } = await post(url, token, create, { input: { id } });
+      const sockets: WebSocket[] = [];
+      class StallingSocket extends WebSocket {
+        constructor(...args: ConstructorParameters<typeof WebSocket>) {
+          super(...args);
+          sockets.push(this);
+        }
+      }
+      const slow: Subscriber[] = Array.from({ length: SIZE.slow }, () =>
+        subscribe({
+          url: () => wsUrl,
+          token,
+          conversationId: id,
+          position: data.createConversation.position,
+          query: QUERY_ALL,
+          webSocketImpl: StallingSocket,
+        }),
+      );
+      const history: History = { acknowledged: [], refusals: [], heard: slow.map(({ heard }) => heard) };
+      const send = async (): Promise<void> => {
+        const input = { conversationId: id, content: CONTENT, clientMessageId: randomUUID() };
+        history.acknowledged.push((await post(url, token, SEND, { input })).data.sendMessage as Seen);
+      };
+      await send();
+      await eventually(() => expect(history.heard.every(({ events }) => events.length === 1)).toBe(true));
+      for (const socket of sockets) socket.pause();
+      for (let n = 1; n < BURST; n += SENDERS) await Promise.all(Array.from({ length: SENDERS }, send));
+      await load.goesOn();
+      expect(await load.verdict()).toEqual([]);
+      expect(load.history.heard.flatMap(({ closes }) => closes)).toEqual([]);
+      for (const socket of sockets) socket.resume();
+      await eventually(() => expect(judge(history)).toEqual([]), TEST_MS);
+      expect(new Set(history.heard.flatMap(({ closes }) => closes))).toEqual(new Set([1013]));
+      expect(history.heard.filter(({ closes }) => closes.length === 0)).toEqual([]);
+      await Promise.all(slow.map(({ client }) => client.dispose()));
+    },
+    TEST_MS,
+  );
+});

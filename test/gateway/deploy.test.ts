@@ -1,0 +1,79 @@
+/** The configurations in deploy/gateways, and docs/federation.md, speak of what there is. */
+import { execFile } from 'node:child_process';
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { parse } from 'yaml';
+import { configurationRows } from '../../scripts/tables.ts';
+import { createCallbackCheck } from '../../src/transport/callback-url.ts';
+
+const ROOT = new URL('../../', import.meta.url).pathname;
+const GATEWAYS = join(ROOT, 'deploy/gateways');
+const read = (path: string): string => readFileSync(path, 'utf8');
+const files = globSync('**/*.{yaml,ts,md}', { cwd: GATEWAYS });
+const run = promisify(execFile);
+
+/** Every URL in a text. */
+const urls = (text: string): URL[] =>
+  [...text.matchAll(/\b(?:https?|wss?):\/\/[\w.:/-]+/g)].map(([url]) => new URL(url));
+
+describe('deploy/gateways', () => {
+  it.each(files)('%s names subgraphs, paths, headers and variables that exist', (file) => {
+    const text = read(join(GATEWAYS, file));
+    if (file.endsWith('.yaml')) expect(parse(text)).toBeInstanceOf(Object);
+    for (const { hostname, port, pathname } of urls(text)) {
+      if (hostname === 'realtime') expect(`${port}${pathname}`).toBe('8081/graphql');
+      else if (hostname === 'users') expect(`${port}${pathname}`).toBe('4001/graphql');
+      else expect(`${port}${pathname}`).toBe('4000/callback');
+    }
+    for (const [name] of text.matchAll(/\b(?:GATEWAY|CALLBACK)_[A-Z_]+/g))
+      expect(configurationRows().join()).toContain(`\`${name}\``);
+    for (const [name] of text.matchAll(/router-auth\w*/gi)) expect(name.toLowerCase()).toBe('router-authorization');
+  });
+
+  it.each(['apollo-router/callback.yaml', 'hive-router/callback.yaml'])('%s: the service may call it', (file) => {
+    const text = read(join(GATEWAYS, file));
+    const [, allowed = ''] = /CALLBACK_ALLOWED_URLS=(\S+)/.exec(text) ?? [];
+    const { subscription, subscriptions } = parse(text);
+    const { public_url: publicUrl, path } = subscription?.mode.callback ?? subscriptions.callback;
+    expect(createCallbackCheck([allowed])(`${publicUrl}/5e0b`)).toBe(true);
+    expect(new URL(publicUrl).pathname).toBe(path);
+  });
+
+  it.each(['sse', 'ws', 'callback'])(
+    'Hive Gateway, %s: the transport is the one the example gateway runs',
+    async (mode) => {
+      // Where its imports are found.
+      const dir = mkdtempSync(join(ROOT, 'examples/gateway/deploy-'));
+      try {
+        cpSync(join(GATEWAYS, 'hive-gateway/gateway.config.ts'), join(dir, 'gateway.config.ts'));
+        // In a process of its own, for the types of the gateway's folder are not those of this one.
+        const script = `
+        const { gatewayConfig } = await import('${dir}/gateway.config.ts');
+        const { readSettings } = await import('${dir}/../settings.ts');
+        const { transportEntry } = await import('${dir}/../transports.ts');
+        const settings = readSettings({ ...process.env, PUBLIC_URL: 'http://gateway:4000' });
+        const runs = transportEntry(settings, { subscriptionUrl: 'ws://realtime:8081/graphql' });
+        console.log(JSON.stringify({ runs, deployed: gatewayConfig.transportEntries.realtime }));`;
+        const env = { ...process.env, SUBSCRIPTION_MODE: mode };
+        const { stdout } = await run(process.execPath, ['--no-warnings', '--input-type=module', '-e', script], { env });
+        const { runs, deployed } = JSON.parse(stdout);
+        expect(deployed).toEqual(runs);
+      } finally {
+        rmSync(dir, { recursive: true });
+      }
+    },
+  );
+});
+
+describe('docs/federation.md', () => {
+  const text = read(join(ROOT, 'docs/federation.md'));
+
+  it('names scripts and variables that exist', () => {
+    const { scripts } = JSON.parse(read(join(ROOT, 'package.json')));
+    for (const [, name = ''] of text.matchAll(/npm run (?:--silent )?([\w:]+)/g))
+      expect(scripts).toHaveProperty([name]);
+    for (const [, name = ''] of text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g))
+      if (name !== 'SUBSCRIPTION_MODE') expect(configurationRows().join()).toContain(`\`${name}\``);
+  });
+});
