@@ -1,5 +1,7 @@
 /** Every environment variable: what it takes, its default, its check. All faults are reported together. */
 
+import type { Rates } from './auth/rate-limits.ts';
+
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 
 export interface Config {
@@ -13,6 +15,8 @@ export interface Config {
   readonly maxConnections: number;
   readonly heartbeatIntervalMs: number;
   readonly clientTimeoutMs: number;
+  /** Null: nothing is limited. */
+  readonly rates: Rates | null;
   readonly logLevel: string;
   readonly allowedOrigins: readonly string[];
   readonly maxQueryDepth: number;
@@ -118,6 +122,8 @@ const origin = (value: string): string | undefined =>
 
 const longSecret = (value: string): string | undefined => (Buffer.byteLength(value) >= 32 ? value : undefined);
 
+const rate = whole(1, 1_000_000);
+const RATE = 'a number from 1';
 const DURATION = 'a duration such as `500ms`, `30s`, `5m`, `2h`';
 const BYTES = 'a size such as `65536`, `64KiB`, `1MiB`';
 
@@ -150,6 +156,14 @@ export const VARIABLES = {
   MAX_CONNECTIONS: variable('sockets this process accepts', 'a number from 1', '10000', whole(1, 1_000_000)),
   HEARTBEAT_INTERVAL: variable('server ping on every socket', DURATION, '30s', duration),
   CLIENT_TIMEOUT: variable('silence after which a socket is closed', DURATION, '60s', duration),
+  RATE_LIMIT_ENABLED: variable('the limits that follow', '`true` or `false`', 'true', flag),
+  RATE_LIMIT_CONNECTIONS: variable('sockets a user opens in a minute', RATE, '30', rate),
+  RATE_LIMIT_MESSAGES: variable('messages a second by one socket', RATE, '20', rate),
+  RATE_LIMIT_USER_MESSAGES: variable('messages a second by one user, on each node', RATE, '50', rate),
+  RATE_LIMIT_TENANT_MESSAGES: variable('messages a second of one tenant, on each node', RATE, '5000', rate),
+  RATE_LIMIT_NODE_MESSAGES: variable('messages a second in all, on each node', RATE, '20000', rate),
+  RATE_LIMIT_SUBSCRIPTIONS: variable('subscriptions a second by one socket, past its first 100', RATE, '10', rate),
+  RATE_LIMIT_SIGNALS: variable('changes of typing and presence a second by one socket', RATE, '5', rate),
   LOG_LEVEL: variable('what is logged', LOG_LEVELS.map((level) => `\`${level}\``).join(', '), 'info', (value) =>
     LOG_LEVELS.find((level) => level === value),
   ),
@@ -245,6 +259,17 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxConnections: required('MAX_CONNECTIONS'),
     heartbeatIntervalMs: required('HEARTBEAT_INTERVAL'),
     clientTimeoutMs: required('CLIENT_TIMEOUT'),
+    rates: required('RATE_LIMIT_ENABLED')
+      ? {
+          connectionsPerUserAndMinute: required('RATE_LIMIT_CONNECTIONS'),
+          messagesPerConnection: required('RATE_LIMIT_MESSAGES'),
+          messagesPerUser: required('RATE_LIMIT_USER_MESSAGES'),
+          messagesPerTenant: required('RATE_LIMIT_TENANT_MESSAGES'),
+          messagesPerNode: required('RATE_LIMIT_NODE_MESSAGES'),
+          subscriptionsPerConnection: required('RATE_LIMIT_SUBSCRIPTIONS'),
+          signalsPerConnection: required('RATE_LIMIT_SIGNALS'),
+        }
+      : null,
     logLevel: required('LOG_LEVEL'),
     allowedOrigins: origins ?? [],
     maxQueryDepth: required('MAX_QUERY_DEPTH'),

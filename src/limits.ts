@@ -58,6 +58,11 @@ export const LIMITS = {
   tokenBytes: 8 * 1024,
   /** Tokens whose verification is remembered: a herd that comes back is not verified twice. */
   verifiedTokens: 10_000,
+  /** Users and tenants whose use is counted on this node: those seen last. */
+  meteredUsers: 50_000,
+  meteredTenants: 1_000,
+  /** Refusals by the rate limits, and one a second more, until a socket is closed. */
+  refusalsPerConnection: 100,
   /** Earlier lives of a log that are remembered so that their positions still resume. */
   rememberedEpochs: 32,
 } as const;

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { developmentSecret } from './auth/development-secret.ts';
 import { createGatewayCheck } from './auth/gateway.ts';
 import { createOriginCheck } from './auth/origins.ts';
+import { RateLimits } from './auth/rate-limits.ts';
 import { createTokenVerifier } from './auth/tokens.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -86,6 +87,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
   const verifyToken = createTokenVerifier(config.jwt, clock);
   const isGateway = createGatewayCheck(config.gatewaySecrets);
+  const rateLimits = new RateLimits(config.rates, clock);
   const isOriginAllowed = createOriginCheck(config.allowedOrigins, config.isProduction);
   const supervisor = new Supervisor(clock, {
     ...config,
@@ -118,6 +120,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
       createContext: createCallerContext,
       verifyToken,
       isGateway,
+      rateLimits,
       streams,
       isCallbackAllowed: createCallbackCheck(config.callbackAllowedUrls),
     }),
@@ -126,6 +129,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     createContext: createCallerContext,
     verifyToken,
     isGateway,
+    rateLimits,
     isProduction: config.isProduction,
     log,
   });
@@ -136,6 +140,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     createContext: createCallerContext,
     verifyToken,
     isGateway,
+    rateLimits,
     arrive: (viewer, { id: connectionId }, deviceId) =>
       domain.presence.arrive(viewer, { connectionId, deviceId, connectionType: 'GRAPHQL_WS' }),
     depart: (viewer, { id }) => domain.presence.depart(viewer, id),

@@ -1,4 +1,5 @@
 /** What every resolver is given. */
+import type { Meter } from '../auth/rate-limits.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { Domain } from '../domain/domain.ts';
 import { ServiceError } from '../errors.ts';
@@ -18,6 +19,8 @@ export interface Context extends Services {
   /** Whether the caller is a gateway that proved itself with `GATEWAY_SECRET`, or none is asked for. */
   readonly isTrustedGateway: boolean;
   readonly isAuthenticated: boolean;
+  /** Counts what the caller does against their rates. */
+  readonly meter: Meter;
   /** The same caller with empty loaders, for the next event of a stream. */
   next(): Context;
   /** A context of the same tenant and no caller, for what many callers share. */
@@ -34,6 +37,7 @@ export interface Caller {
   /** Null: without a token. */
   readonly viewer: Viewer | null;
   readonly isTrustedGateway: boolean;
+  readonly meter: Meter;
 }
 
 // Apollo Server copies contexts by their own properties, so nothing here is a #private field or an own getter.
@@ -41,14 +45,16 @@ class RequestContext implements Context {
   readonly domain: Domain;
   readonly delivery: Delivery;
   readonly isTrustedGateway: boolean;
+  readonly meter: Meter;
   private readonly services: Services;
   private readonly caller: Viewer | null;
   private made: Loaders | null = null;
 
-  constructor(services: Services, { viewer, isTrustedGateway }: Caller) {
+  constructor(services: Services, { viewer, isTrustedGateway, meter }: Caller) {
     this.domain = services.domain;
     this.delivery = services.delivery;
     this.isTrustedGateway = isTrustedGateway;
+    this.meter = meter;
     this.services = services;
     this.caller = viewer;
   }
@@ -73,7 +79,8 @@ class RequestContext implements Context {
   }
 
   next(): Context {
-    return new RequestContext(this.services, { viewer: this.caller, isTrustedGateway: this.isTrustedGateway });
+    const { services, caller: viewer, isTrustedGateway, meter } = this;
+    return new RequestContext(services, { viewer, isTrustedGateway, meter });
   }
 
   share(): SharedContext {
@@ -104,6 +111,10 @@ class ViewerlessContext implements SharedContext {
   }
 
   get isAuthenticated(): boolean {
+    return this.#touch();
+  }
+
+  get meter(): Meter {
     return this.#touch();
   }
 

@@ -1,6 +1,7 @@
 /** Who makes an HTTP request. */
 import type { FastifyRequest } from 'fastify';
 import type { IsGateway } from '../auth/gateway.ts';
+import type { RateLimits } from '../auth/rate-limits.ts';
 import { tokenOfHeader } from '../auth/token-location.ts';
 import type { VerifyToken } from '../auth/tokens.ts';
 import { ServiceError } from '../errors.ts';
@@ -10,17 +11,25 @@ import { toGraphQLError } from '../graphql/errors.ts';
 export interface CallerOptions {
   readonly verifyToken: VerifyToken;
   readonly isGateway: IsGateway;
+  readonly rateLimits: RateLimits;
 }
 
+/** Whoever has no token does nothing that is counted. */
+const UNMETERED = (): void => undefined;
+
 /** @throws {GraphQLError} UNAUTHENTICATED for a token that is not valid. */
-export async function identify(request: FastifyRequest, { verifyToken, isGateway }: CallerOptions): Promise<Caller> {
+export async function identify(request: FastifyRequest, options: CallerOptions): Promise<Caller> {
+  const { verifyToken, isGateway, rateLimits } = options;
   const secret = request.headers['router-authorization'];
   const isTrustedGateway = isGateway(typeof secret === 'string' ? secret : null);
   const { authorization } = request.headers;
-  if (authorization === undefined) return { viewer: null, isTrustedGateway };
+  if (authorization === undefined) return { viewer: null, isTrustedGateway, meter: UNMETERED };
   const token = tokenOfHeader(authorization);
   const verification = token ? await verifyToken(token) : null;
-  if (verification?.outcome === 'valid') return { viewer: verification.viewer, isTrustedGateway };
+  if (verification?.outcome === 'valid') {
+    const { viewer } = verification;
+    return { viewer, isTrustedGateway, meter: rateLimits.ofRequest(viewer) };
+  }
   const message = verification?.outcome === 'expired' ? 'The token has expired.' : 'The token is not valid.';
   throw toGraphQLError(new ServiceError('UNAUTHENTICATED', message));
 }

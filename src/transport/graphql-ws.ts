@@ -3,12 +3,13 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type Server } from 'graphql-ws';
 import type { IsGateway } from '../auth/gateway.ts';
+import type { Meter, RateLimits } from '../auth/rate-limits.ts';
 import { textOfConnectionInit, tokenOfConnectionInit, tokenOfHeader } from '../auth/token-location.ts';
 import type { VerifyToken } from '../auth/tokens.ts';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES, type ServiceError } from '../errors.ts';
 import type { Caller, Context } from '../graphql/context.ts';
-import type { FormatError } from '../graphql/errors.ts';
+import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { type Execution, isSubscription, type Outlet } from '../graphql/execution.ts';
 import type { Payload } from '../graphql/shape.ts';
 import { LIMITS, TIMES } from '../limits.ts';
@@ -29,6 +30,7 @@ export interface GraphqlWsOptions {
   readonly createContext: (caller: Caller) => Context;
   readonly verifyToken: VerifyToken;
   readonly isGateway: IsGateway;
+  readonly rateLimits: RateLimits;
   readonly arrive: (viewer: Viewer, connection: Connection, deviceId: DeviceId) => Promise<void>;
   readonly depart: (viewer: Viewer, connection: Connection) => void;
   readonly supervisor: Supervisor;
@@ -44,6 +46,8 @@ interface Extra {
   /** Headers of the upgrade that a gateway may prove itself with; dropped with the token once it is known who calls. */
   headers: Partial<Pick<IncomingHttpHeaders, 'authorization' | 'router-authorization'>>;
   isGateway: boolean;
+  /** Of the viewer; nobody is counted before they are known. */
+  meter: Meter;
   /** Ends the step of the frame being handled: the next may follow. */
   settle: () => void;
 }
@@ -68,7 +72,7 @@ function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, r
   const connection = new Connection(sockets, clock, log, options.connections);
   const { authorization, 'router-authorization': routerAuthorization } = request.headers;
   const headers: Extra['headers'] = { authorization, 'router-authorization': routerAuthorization };
-  const extra: Extra = { connection, headers, isGateway: false, settle: () => undefined };
+  const extra: Extra = { connection, headers, isGateway: false, meter: () => undefined, settle: () => undefined };
   supervisor.add(connection);
   metrics.connections.inc({ transport: 'graphql_ws' });
   const closed = server.opened(
@@ -130,7 +134,13 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       }
       const { viewer } = extra.connection;
       if (!viewer) return [new GraphQLError('Not authenticated.', { extensions: { code: 'UNAUTHENTICATED' } })];
-      const args = execution.prepare(payload, options.createContext({ viewer, isTrustedGateway: extra.isGateway }));
+      const { meter, isGateway: isTrustedGateway } = extra;
+      try {
+        if (execution.kindOf(payload) === 'subscription') meter('subscription');
+      } catch (error) {
+        return [toGraphQLError(error as ServiceError)];
+      }
+      const args = execution.prepare(payload, options.createContext({ viewer, isTrustedGateway, meter }));
       return 'document' in args ? Object.assign(args, { target: { connection: extra.connection, id } }) : args;
     },
     execute: async (args) => (await execution.execute(args as ExecutionArgs)) as Awaited<OperationResult>,
@@ -221,6 +231,12 @@ async function authenticate(
   if (verification.outcome === 'expired') return refuse(CLOSE_CODES.TOKEN_EXPIRED, 'Token expired');
   if (verification.outcome !== 'valid') return refuse(CLOSE_CODES.UNAUTHORIZED, 'The token is not valid');
   const { viewer } = verification;
+  try {
+    options.rateLimits.connect(viewer);
+  } catch {
+    return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
+  }
+  extra.meter = options.rateLimits.ofConnection(viewer, () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often'));
   const deviceId = textOfConnectionInit(params, 'deviceId') ?? viewer.sessionId ?? connection.id;
   if (!isIdentifier(deviceId)) return refuse(CLOSE_CODES.BAD_REQUEST, 'deviceId is not an id');
   const secret =

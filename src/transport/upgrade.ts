@@ -1,9 +1,11 @@
-/** The door for sockets: path, origin and room are decided before the handshake is answered. */
+/** The door for sockets: path and origin are decided before the handshake is answered, room at once after it. */
 import type { IncomingMessage, Server } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { IsOriginAllowed } from '../auth/origins.ts';
+import { CLOSE_CODES } from '../errors.ts';
+import { TIMES } from '../limits.ts';
 import type { Sockets } from './connection.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -23,6 +25,13 @@ export interface UpgradeOptions {
 function refuse(socket: Duplex, status: number): void {
   socket.on('error', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+/** Over capacity: a browser is not told the status of a refused upgrade, but the code of a close. */
+function turnAway(webSocket: WebSocket): void {
+  webSocket.on('error', () => undefined);
+  webSocket.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity');
+  setTimeout(() => webSocket.terminate(), TIMES.terminateMs).unref();
 }
 
 /** Takes over the upgrades of an HTTP server. */
@@ -50,9 +59,9 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     // Node checks this for plain requests only.
     if (!request.headers.host) return refuse(socket, 400);
     if (!options.isOriginAllowed(request.headers.origin)) return refuse(socket, 403);
-    if (!options.supervisor.hasRoom) return refuse(socket, 503);
-    door.webSockets.handleUpgrade(request, socket, head, (webSocket) =>
-      door.endpoint.accept({ webSocket, raw: socket }, request),
-    );
+    door.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      if (options.supervisor.hasRoom) door.endpoint.accept({ webSocket, raw: socket }, request);
+      else turnAway(webSocket);
+    });
   });
 }

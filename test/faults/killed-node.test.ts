@@ -25,6 +25,7 @@ describe.each(SEEDS)('a killed node, seed %i', (seed) => {
         REDIS_URL: redis.url,
         REDIS_PREFIX: `test-${randomUUID().slice(0, 8)}`,
         JWT_SECRET: SECRET,
+        RATE_LIMIT_ENABLED: 'false',
       };
       const endpoints: Endpoint[] = [];
       for (let n = 0; n < 2; n += 1) {

@@ -42,6 +42,7 @@ describe.each(MODES)('a service that goes and comes back, under Hive Gateway sub
       PORT: String(port),
       DATA_DIR: dir,
       JWT_SECRET: SECRET,
+      RATE_LIMIT_ENABLED: 'false',
       CALLBACK_ALLOWED_URLS: `${place.url}/callback`,
       DRAIN_WINDOW: '0ms',
     };

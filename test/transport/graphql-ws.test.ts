@@ -71,10 +71,10 @@ describe('WS /graphql', () => {
       expect(await refusal('/graphql', { origin })).toBe(status);
     });
 
-    it('answers other paths with 404, and 503 without room', async () => {
+    it('answers other paths with 404, and closes 1013 without room', async () => {
       expect(await refusal('/elsewhere', {})).toBe(404);
       const sockets = await Promise.all(Array.from({ length: 50 }, () => open()));
-      expect(await refusal('/graphql', {})).toBe(503);
+      expect(await (await open()).closed).toBe(1013);
       for (const { socket } of sockets) socket.terminate();
       await eventually(async () => expect(await refusal('/graphql', {})).toBe(101));
     });

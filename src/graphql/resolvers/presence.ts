@@ -14,7 +14,10 @@ export const Query: QueryResolvers = {
 };
 
 export const Mutation: MutationResolvers = {
-  setPresence: (_, { status, statusText }, { domain, viewer }) => domain.presence.set(viewer, status, statusText),
+  setPresence(_, { status, statusText }, { domain, viewer, meter }) {
+    meter('signal');
+    return domain.presence.set(viewer, status, statusText);
+  },
 };
 
 export const Subscription: SubscriptionResolvers = {

@@ -1,0 +1,89 @@
+/** How often is too often: over sockets and over HTTP, by connection, user and tenant. */
+import { eventually } from '../support/eventually.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+
+const SEND = 'mutation { sendMessage(input: {conversationId: "c", content: "x"}) { id } }';
+const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
+
+describe('rate limits', () => {
+  let service: TestService;
+  beforeEach(async () => {
+    service = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_USER_MESSAGES: '30' } });
+    await service.query('alice', CREATE);
+  });
+  afterEach(() => service.close());
+
+  const times = <Result>(count: number, work: () => Promise<Result>): Promise<Result[]> =>
+    Promise.all(Array.from({ length: count }, work));
+  const code = (result: { errors?: readonly { extensions: { code: string } }[] }): string =>
+    result.errors?.[0]?.extensions.code ?? 'OK';
+
+  it('a connection sends its burst, is told when to go on, and may then', async () => {
+    const alice = await service.connect('alice');
+    const answers = await times(25, () => alice.query(SEND));
+    const refused = answers.filter((answer) => code(answer) === 'RATE_LIMITED');
+    expect(answers.filter((answer) => code(answer) === 'OK').length).toBeGreaterThanOrEqual(20);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused[0]?.errors[0].extensions.retryAfterMs).toBeGreaterThan(0);
+    service.clock.advance(1_000);
+    expect(code(await alice.query(SEND))).toBe('OK');
+    await alice.close();
+  });
+
+  it('a user’s connections share a rate with their requests; another user has their own', async () => {
+    const [one, two] = [await service.connect('alice'), await service.connect('alice')];
+    const answers = [...(await times(20, () => one.query(SEND))), ...(await times(20, () => two.query(SEND)))];
+    expect(answers.map(code)).toContain('RATE_LIMITED');
+    const request = await times(20, () => service.query('alice', SEND));
+    expect(request.map(code)).toContain('RATE_LIMITED');
+    await service.query('bob', 'mutation { createConversation(input: {id: "b"}) { id } }');
+    expect(code(await service.query('bob', SEND.replace('"c"', '"b"')))).toBe('OK');
+    await one.close();
+    await two.close();
+  });
+
+  it('typing and presence have a rate; a stop of typing is never dropped', async () => {
+    const alice = await service.connect('alice');
+    const typing = (on: boolean): string => `mutation { setTyping(conversationId: "c", isTyping: ${on}) }`;
+    const answers = await times(8, () => alice.query(typing(true)));
+    expect(answers.map(code)).toContain('RATE_LIMITED');
+    expect(code(await alice.query('mutation { setPresence(status: AWAY) { status } }'))).toBe('RATE_LIMITED');
+    expect(code(await alice.query(typing(false)))).toBe('OK');
+    await alice.close();
+  });
+
+  it('a hundred subscriptions may be opened at once, as who comes back does; then ten a second', async () => {
+    const alice = await service.connect('alice');
+    const open = () => alice.subscribe('subscription { messageReceived { id } }');
+    const first = await times(100, open);
+    expect(first.flatMap(({ errors }) => errors)).toEqual([]);
+    for (const { stop } of first) stop();
+    const more = await times(30, open);
+    expect(more.flatMap(({ errors }) => errors).map(({ extensions }) => extensions.code)).toContain('RATE_LIMITED');
+    await alice.close();
+  });
+
+  it('who goes on and on is closed with 4429', async () => {
+    const alice = await service.connect('alice');
+    void times(300, () => alice.query(SEND).catch(() => null));
+    await eventually(() => expect(alice.closes[0]?.code).toBe(4429));
+  });
+
+  it('a user opens thirty sockets in a minute; the next is sent away to try again', async () => {
+    const all = await times(31, () => service.connect('carol'));
+    expect(all.flatMap(({ closes }) => closes.map((close) => close.code))).toEqual([1013]);
+    service.clock.advance(2_000);
+    const next = await service.connect('carol');
+    expect(next.closes).toEqual([]);
+    for (const client of [...all, next]) await client.close();
+  });
+
+  it('RATE_LIMIT_ENABLED=false limits nothing', async () => {
+    const free = await startTestService({ env: { RATE_LIMIT_ENABLED: 'false' } });
+    await free.query('alice', CREATE);
+    const alice = await free.connect('alice');
+    expect(new Set((await times(200, () => alice.query(SEND))).map(code))).toEqual(new Set(['OK']));
+    await alice.close();
+    await free.close();
+  });
+});
