@@ -1,5 +1,6 @@
 /** Every environment variable: what it takes, its default, its check. All faults are reported together. */
 
+import { existsSync } from 'node:fs';
 import type { Rates } from './auth/rate-limits.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
@@ -20,6 +21,10 @@ export interface Config {
   readonly logLevel: string;
   readonly allowedOrigins: readonly string[];
   readonly maxQueryDepth: number;
+  readonly maxQueryCost: number;
+  /** Files of a certificate and its key; null: served in the clear. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  readonly trustProxy: boolean;
   readonly maxMessageBytes: number;
   readonly maxBodyBytes: number;
   readonly maxQueuedBytes: number;
@@ -122,6 +127,8 @@ const origin = (value: string): string | undefined =>
 
 const longSecret = (value: string): string | undefined => (Buffer.byteLength(value) >= 32 ? value : undefined);
 
+const file = (value: string): string | undefined => (existsSync(value) ? value : undefined);
+
 const rate = whole(1, 1_000_000);
 const RATE = 'a number from 1';
 const DURATION = 'a duration such as `500ms`, `30s`, `5m`, `2h`';
@@ -174,6 +181,15 @@ export const VARIABLES = {
     all(origin),
   ),
   MAX_QUERY_DEPTH: variable('levels of one operation', 'a number from 1', '10', whole(1, 100)),
+  MAX_QUERY_COST: variable('units of one operation, each good for ten items', 'a number from 1', '1000', rate),
+  TLS_CERT_FILE: variable('serve https and wss with this certificate', 'a file', null, file),
+  TLS_KEY_FILE: variable('the key of that certificate', 'a file', null, file),
+  TRUST_PROXY: variable(
+    'believe `X-Forwarded-*` of the proxy that ends TLS; production then takes no socket that came in the clear',
+    '`true` or `false`',
+    'false',
+    flag,
+  ),
   MAX_MESSAGE_BYTES: variable('one frame', BYTES, '64KiB', bytes),
   MAX_BODY_BYTES: variable('one HTTP body', BYTES, '1MiB', bytes),
   GATEWAY_SECRET: variable(
@@ -246,6 +262,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (isProduction && origins?.includes('*')) {
     faults.push(`ALLOWED_ORIGINS: takes ${VARIABLES.ALLOWED_ORIGINS.takes}.`);
   }
+  const certFile = read('TLS_CERT_FILE');
+  const keyFile = read('TLS_KEY_FILE');
+  if (!environment['TLS_CERT_FILE'] !== !environment['TLS_KEY_FILE']) {
+    faults.push('TLS_CERT_FILE: takes a file, together with TLS_KEY_FILE.');
+  }
   const redisUrls = read('REDIS_URL');
   const isCluster = required('REDIS_CLUSTER') || (redisUrls?.length ?? 0) > 1;
   const prefix = required('REDIS_PREFIX');
@@ -273,6 +294,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     logLevel: required('LOG_LEVEL'),
     allowedOrigins: origins ?? [],
     maxQueryDepth: required('MAX_QUERY_DEPTH'),
+    maxQueryCost: required('MAX_QUERY_COST'),
+    tls: certFile && keyFile ? { certFile, keyFile } : null,
+    trustProxy: required('TRUST_PROXY'),
     maxMessageBytes: required('MAX_MESSAGE_BYTES'),
     maxBodyBytes: required('MAX_BODY_BYTES'),
     maxQueuedBytes: required('MAX_QUEUED_BYTES'),

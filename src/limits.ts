@@ -40,6 +40,10 @@ export const LIMITS = {
   documentTokens: 5_000,
   /** Fields of a document once its fragments are in place: what walks it walks all of them. */
   expandedFields: 10_000,
+  /** Root fields of one operation: each is a request of its own. */
+  rootFields: 100,
+  /** Items a list is taken to have when nothing says how long it is. */
+  assumedListSize: 5,
   /** Errors validation collects before it stops. */
   validationErrors: 5,
   /** Documents whose parse and validation are remembered. */

@@ -141,3 +141,9 @@ export interface UserReference {
 
 /** What happened to a message. */
 export type MessageChange = 'SENT' | 'EDITED' | 'DELETED' | 'REACTED';
+
+/** What is counted against a caller's rates. A signal is a change of typing or presence. */
+export type Metered = 'message' | 'subscription' | 'signal';
+
+/** Counts one of these. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
+export type Meter = (what: Metered) => void;

@@ -14,7 +14,7 @@ import type { Engine } from './engine/port.ts';
 import { type Caller, type Context, createContext } from './graphql/context.ts';
 import { createErrorFormatter } from './graphql/errors.ts';
 import { createExecution } from './graphql/execution.ts';
-import { createPrepare, validationRules } from './graphql/operations.ts';
+import { createPrepare } from './graphql/operations.ts';
 import { createSchema, readSubgraphSdl } from './graphql/schema.ts';
 import type { Log } from './log.ts';
 import { createHealth } from './operations/health.ts';
@@ -82,7 +82,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const domain = countMessages(createDomain(engine, clock, log, config.presenceGraceMs), metrics);
   const services = { domain, delivery };
   const schema = createSchema();
-  const rules = { maxDepth: config.maxQueryDepth, isProduction: config.isProduction };
+  const rules = { maxDepth: config.maxQueryDepth, maxCost: config.maxQueryCost, isProduction: config.isProduction };
   const formatError = createErrorFormatter(log, (code) => metrics.errors.inc({ code }));
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
   const verifyToken = createTokenVerifier(config.jwt, clock);
@@ -94,14 +94,9 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs),
   });
   const info = createInfo(config, engine);
-  const { app, server } = createHttp({ maxBodyBytes: config.maxBodyBytes, health, metrics, info, formatError });
+  const { app, server } = createHttp({ ...config, isOriginAllowed, health, metrics, info, formatError });
 
-  const execution = createExecution(
-    schema,
-    createPrepare(schema, rules),
-    { formatError, countRender },
-    config.isProduction,
-  );
+  const execution = createExecution(schema, createPrepare(schema, rules), { formatError, countRender }, rules);
   const createCallerContext = (caller: Caller): Context => createContext(services, caller);
   const streams = new Streams({
     supervisor,
@@ -124,13 +119,12 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
       streams,
       isCallbackAllowed: createCallbackCheck(config.callbackAllowedUrls),
     }),
-    validationRules: validationRules(rules),
+    rules,
     formatError,
     createContext: createCallerContext,
     verifyToken,
     isGateway,
     rateLimits,
-    isProduction: config.isProduction,
     log,
   });
   const graphqlWs = createGraphqlWs({
@@ -150,7 +144,12 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     log,
     connections: config,
   });
-  handleUpgrades(server, [graphqlWs], { maxMessageBytes: config.maxMessageBytes, isOriginAllowed, supervisor });
+  handleUpgrades(server, [graphqlWs], {
+    maxMessageBytes: config.maxMessageBytes,
+    isOriginAllowed,
+    refusesClear: config.isProduction && config.trustProxy,
+    supervisor,
+  });
 
   let closing: Promise<void> | null = null;
   async function close(): Promise<void> {
@@ -172,7 +171,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const { port } = server.address() as AddressInfo;
   registration.start({
     name: SUBGRAPH_NAME,
-    ...endpointsOf(config.publicUrl ?? `http://localhost:${port}`),
+    ...endpointsOf(config.publicUrl ?? `${config.tls ? 'https' : 'http'}://localhost:${port}`),
     sdl: readSubgraphSdl(schema),
     version: info().version,
   });

@@ -10,10 +10,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { Viewer } from '../model.ts';
-
-/** What is counted. A signal is a change of typing or presence. */
-export type Metered = 'message' | 'subscription' | 'signal';
+import type { Meter, Metered, Viewer } from '../model.ts';
 
 /** Per second, except connections. */
 export interface Rates {
@@ -25,9 +22,6 @@ export interface Rates {
   readonly subscriptionsPerConnection: number;
   readonly signalsPerConnection: number;
 }
-
-/** @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
-export type Meter = (what: Metered) => void;
 
 export class TokenBucket {
   readonly #capacity: number;

@@ -1,9 +1,8 @@
 /** What every resolver is given. */
-import type { Meter } from '../auth/rate-limits.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { Domain } from '../domain/domain.ts';
 import { ServiceError } from '../errors.ts';
-import type { TenantId, Viewer } from '../model.ts';
+import type { Meter, TenantId, Viewer } from '../model.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
 
 export interface Services {

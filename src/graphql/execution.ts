@@ -13,7 +13,7 @@ import type { LiveStream, Sink } from '../delivery/stream.ts';
 import { ServiceError, slowReader } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
-import { chooseOperation, type Prepare, requireToken } from './operations.ts';
+import { chooseOperation, type OperationRules, type Prepare, requireAffordable, requireToken } from './operations.ts';
 import { createShapes, type Payload, type Shape, type ShapeOptions } from './shape.ts';
 
 export interface OperationRequest {
@@ -144,7 +144,7 @@ export function createExecution(
   schema: GraphQLSchema,
   prepare: Prepare,
   shapeOptions: ShapeOptions,
-  isProduction: boolean,
+  rules: OperationRules,
 ): Execution {
   const shapes = createShapes(shapeOptions);
   return {
@@ -157,7 +157,9 @@ export function createExecution(
       const document = prepare(query);
       if (!('kind' in document)) return document;
       try {
-        requireToken(chooseOperation(document, operationName), context, isProduction);
+        const operation = chooseOperation(document, operationName);
+        requireToken(operation, context, rules.isProduction);
+        requireAffordable({ schema, document, operation, variables: variables ?? {} }, rules);
       } catch (error) {
         return [asGraphQLError(error)];
       }

@@ -18,11 +18,13 @@ import { LRUCache } from 'lru-cache';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
+import { type CostRequest, costOf } from './cost.ts';
 import { toGraphQLError } from './errors.ts';
 import { countExpandedFields } from './expansion.ts';
 
 export interface OperationRules {
   readonly maxDepth: number;
+  readonly maxCost: number;
   readonly isProduction: boolean;
 }
 
@@ -50,7 +52,10 @@ function depthRule(maxDepth: number): ValidationRule {
 }
 
 /** The rules beyond the specification's. */
-export function validationRules({ maxDepth, isProduction }: OperationRules): ValidationRule[] {
+export function validationRules({
+  maxDepth,
+  isProduction,
+}: Pick<OperationRules, 'maxDepth' | 'isProduction'>): ValidationRule[] {
   return [depthRule(maxDepth), ...(isProduction ? [NoSchemaIntrospectionCustomRule] : [])];
 }
 
@@ -75,6 +80,20 @@ export function requireToken(operation: OperationDefinitionNode, context: Contex
   throw toGraphQLError(new ServiceError('UNAUTHENTICATED', 'A token is needed.'));
 }
 
+/** @throws {GraphQLError} QUERY_TOO_COSTLY for an operation over its budget, or with too many root fields. */
+export function requireAffordable(request: CostRequest, { maxCost }: OperationRules): void {
+  const roots = request.operation.selectionSet.selections.length;
+  const refuse = (message: string): never => {
+    throw toGraphQLError(new ServiceError('QUERY_TOO_COSTLY', message));
+  };
+  if (roots > LIMITS.rootFields) refuse(`An operation has at most ${LIMITS.rootFields} root fields.`);
+  const cost = costOf(request);
+  if (cost > maxCost) refuse(`The operation costs ${cost}, over its budget of ${maxCost}.`);
+}
+
+/** Names of the schema that a message offers to whoever guesses. */
+const SUGGESTION = / ?Did you mean .+\?$/;
+
 export type Prepare = (query: string) => DocumentNode | readonly GraphQLError[];
 
 /** Parses and validates documents, remembering the outcome of the latest. */
@@ -95,7 +114,7 @@ export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Pre
     return errors.map((error) =>
       error.extensions['code']
         ? error
-        : new GraphQLError(error.message, {
+        : new GraphQLError(rules.isProduction ? error.message.replace(SUGGESTION, '') : error.message, {
             ...(error.nodes ? { nodes: error.nodes } : {}),
             extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
           }),

@@ -22,8 +22,16 @@ export interface Info {
 
 export function createInfo(config: Config, engine: Engine): () => Info {
   const nodeId = randomUUID();
-  const { maxConnections, maxQueryDepth, maxMessageBytes, maxBodyBytes, maxQueuedBytes } = config;
-  const limits = { maxConnections, maxQueryDepth, maxMessageBytes, maxBodyBytes, maxQueuedBytes, ...LIMITS };
+  const { maxConnections, maxQueryDepth, maxQueryCost, maxMessageBytes, maxBodyBytes, maxQueuedBytes } = config;
+  const limits = {
+    maxConnections,
+    maxQueryDepth,
+    maxQueryCost,
+    maxMessageBytes,
+    maxBodyBytes,
+    maxQueuedBytes,
+    ...LIMITS,
+  };
   return () => ({
     name: PACKAGE.name,
     version: PACKAGE.version,

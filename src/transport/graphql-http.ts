@@ -3,11 +3,11 @@ import { ApolloServer, type ApolloServerPlugin, type BaseContext } from '@apollo
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type GraphQLSchema, Kind, parse, type ValidationRule } from 'graphql';
+import { type GraphQLSchema, Kind, parse } from 'graphql';
 import { ServiceError } from '../errors.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
-import { requireToken } from '../graphql/operations.ts';
+import { type OperationRules, requireAffordable, requireToken, validationRules } from '../graphql/operations.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { type CallerOptions, identify } from './caller.ts';
@@ -16,11 +16,10 @@ import type { AnswerByStream } from './graphql-stream.ts';
 
 export interface GraphqlHttpOptions extends CallerOptions {
   readonly schema: GraphQLSchema;
-  readonly validationRules: readonly ValidationRule[];
+  readonly rules: OperationRules;
   readonly formatError: FormatError;
   readonly createContext: (caller: Caller) => Context;
   readonly stream: AnswerByStream;
-  readonly isProduction: boolean;
   readonly log: Log;
 }
 
@@ -28,11 +27,13 @@ type ApolloContext = Context & BaseContext;
 
 /** Registers `/graphql`; the answer stops the server behind it. */
 export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpOptions): Promise<() => Promise<void>> {
+  const { isProduction } = options.rules;
   const apollo = new ApolloServer<ApolloContext>({
     schema: options.schema,
-    validationRules: [...options.validationRules],
+    validationRules: validationRules(options.rules),
     parseOptions: { maxTokens: LIMITS.documentTokens },
-    introspection: !options.isProduction,
+    introspection: !isProduction,
+    hideSchemaDetailsFromClientErrors: isProduction,
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
     persistedQueries: false,
@@ -40,7 +41,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     stopOnTerminationSignals: false,
     logger: options.log,
     formatError: (_, error) => options.formatError(error),
-    plugins: [guardOperations(options.isProduction), answerLegacyClients(), ApolloServerPluginLandingPageDisabled()],
+    plugins: [guardOperations(options.rules), answerLegacyClients(), ApolloServerPluginLandingPageDisabled()],
   });
   await apollo.start();
   const handle = fastifyApolloHandler(apollo, {
@@ -61,7 +62,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     return answer(request, reply);
   });
   app.get('/graphql', async (request, reply) =>
-    !options.isProduction && isBrowser(request)
+    !isProduction && isBrowser(request)
       ? reply.type('text/html; charset=utf-8').send(GRAPHIQL)
       : answer(request, reply),
   );
@@ -69,12 +70,14 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
 }
 
 /** Only what a token allows. */
-function guardOperations(isProduction: boolean): ApolloServerPlugin<ApolloContext> {
+function guardOperations(rules: OperationRules): ApolloServerPlugin<ApolloContext> {
   return {
     async requestDidStart() {
       return {
-        async didResolveOperation({ operation, contextValue }) {
-          if (operation) requireToken(operation, contextValue, isProduction);
+        async didResolveOperation({ request, schema, document, operation, contextValue }) {
+          if (!operation) return;
+          requireToken(operation, contextValue, rules.isProduction);
+          requireAffordable({ schema, document, operation, variables: request.variables ?? {} }, rules);
         },
       };
     },

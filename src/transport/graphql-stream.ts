@@ -7,6 +7,7 @@ import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { type Execution, isSubscription, type OperationRequest, type Subscription } from '../graphql/execution.ts';
 import type { ConnectionType, Viewer } from '../model.ts';
+import { passHeaders } from './browser.ts';
 import { CallbackStream, CallbackTarget } from './callback.ts';
 import type { IsCallbackAllowed } from './callback-url.ts';
 import { type CallerOptions, identify } from './caller.ts';
@@ -110,6 +111,7 @@ async function answerInFormat(
   await streams.add(stream, format.transport, format.connectionType);
   const result = await run(body, context, options);
   if (isSubscription(result)) return begin(result, stream);
+  passHeaders(reply);
   reply.hijack();
   stream.open();
   const { errors, ...rest } = result;
@@ -121,6 +123,7 @@ async function answerInFormat(
   function begin(subscription: Subscription, outlet: HttpStream): void {
     outlet.onClose(() => subscription.close());
     if (!outlet.isOpen) return subscription.close();
+    passHeaders(reply);
     reply.hijack();
     outlet.open();
     streams.opened(outlet, format.transport);

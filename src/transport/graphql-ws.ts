@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type Server } from 'graphql-ws';
 import type { IsGateway } from '../auth/gateway.ts';
-import type { Meter, RateLimits } from '../auth/rate-limits.ts';
+import type { RateLimits } from '../auth/rate-limits.ts';
 import { textOfConnectionInit, tokenOfConnectionInit, tokenOfHeader } from '../auth/token-location.ts';
 import type { VerifyToken } from '../auth/tokens.ts';
 import type { Clock } from '../clock.ts';
@@ -14,7 +14,7 @@ import { type Execution, isSubscription, type Outlet } from '../graphql/executio
 import type { Payload } from '../graphql/shape.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
-import { type DeviceId, isIdentifier, type Viewer } from '../model.ts';
+import { type DeviceId, isIdentifier, type Meter, type Viewer } from '../model.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import { Connection, type ConnectionOptions, type Sockets } from './connection.ts';
 import { Ending } from './ending.ts';

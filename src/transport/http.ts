@@ -1,14 +1,22 @@
 /** The HTTP server: GraphQL, health, metrics, info. */
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type FastifyInstance, fastify } from 'fastify';
 import { GraphQLError } from 'graphql';
+import type { IsOriginAllowed } from '../auth/origins.ts';
 import { ERROR_CODES, type ErrorCode, ServiceError } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import type { Health } from '../operations/health.ts';
 import type { Info } from '../operations/info.ts';
 import type { Metrics } from '../operations/metrics.ts';
+import { protectBrowsers } from './browser.ts';
 
 export interface HttpOptions {
+  /** Null: served in the clear. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  readonly trustProxy: boolean;
+  readonly isOriginAllowed: IsOriginAllowed;
   readonly maxBodyBytes: number;
   readonly health: Health;
   readonly metrics: Metrics;
@@ -25,14 +33,20 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
   const app = fastify({
     bodyLimit: options.maxBodyBytes,
     logger: false,
+    trustProxy: options.trustProxy,
     forceCloseConnections: 'idle',
     serverFactory(handler) {
-      server = createServer(TIMEOUTS, handler as (request: IncomingMessage) => void);
+      const handle = handler as (request: IncomingMessage) => void;
+      const { tls } = options;
+      server = tls
+        ? createTlsServer({ ...TIMEOUTS, cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }, handle)
+        : createServer(TIMEOUTS, handle);
       return server;
     },
   });
   if (!server) throw new Error('The HTTP server was not made.');
 
+  protectBrowsers(app, options.isOriginAllowed);
   // Any other content type than JSON's is read as text, so that the handler can say what it wants.
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
     try {

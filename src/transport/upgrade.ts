@@ -19,12 +19,20 @@ export interface SocketEndpoint {
 export interface UpgradeOptions {
   readonly maxMessageBytes: number;
   readonly isOriginAllowed: IsOriginAllowed;
+  /** Refuses what a trusted proxy says came to it in the clear. */
+  readonly refusesClear: boolean;
   readonly supervisor: Supervisor;
 }
 
 function refuse(socket: Duplex, status: number): void {
   socket.on('error', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+/** By the first proxy's word. */
+function cameInTheClear({ headers }: IncomingMessage): boolean {
+  const forwarded = [headers['x-forwarded-proto']].flat()[0]?.split(',')[0]?.trim();
+  return forwarded !== undefined && forwarded !== 'https' && forwarded !== 'wss';
 }
 
 /** Over capacity: a browser is not told the status of a refused upgrade, but the code of a close. */
@@ -58,6 +66,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     if (!door) return refuse(socket, 404);
     // Node checks this for plain requests only.
     if (!request.headers.host) return refuse(socket, 400);
+    if (options.refusesClear && cameInTheClear(request)) return refuse(socket, 403);
     if (!options.isOriginAllowed(request.headers.origin)) return refuse(socket, 403);
     door.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       if (options.supervisor.hasRoom) door.endpoint.accept({ webSocket, raw: socket }, request);

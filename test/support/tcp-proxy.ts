@@ -4,12 +4,15 @@ import { type AddressInfo, createConnection, createServer, type Socket } from 'n
 
 export interface TcpProxy {
   readonly port: number;
+  /** Cuts every connection; those to come lead to this port. */
+  redirect(port: number): void;
   /** Connections open now stay open and carry nothing more; new ones work. Answers how many. */
   silence(): number;
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(port: number): Promise<TcpProxy> {
+export async function startTcpProxy(target: number): Promise<TcpProxy> {
+  let port = target;
   const pairs = new Set<readonly [Socket, Socket]>();
   const server = createServer((client) => {
     const upstream = createConnection({ host: '127.0.0.1', port });
@@ -29,6 +32,10 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    redirect(to) {
+      port = to;
+      for (const pair of pairs) for (const socket of pair) socket.destroy();
+    },
     silence() {
       for (const pair of pairs) for (const socket of pair) socket.unpipe().resume();
       return pairs.size;

@@ -1,0 +1,66 @@
+/** What an operation may cost, over HTTP and over a socket. */
+import { startTestService, type TestService } from '../support/service.ts';
+
+describe('the cost of an operation', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startTestService();
+    await service.query('alice', 'mutation { createConversation(input: {id: "c"}) { id } }');
+  });
+  afterAll(() => service.close());
+
+  const PAGES = `query ($n: Int, $m: Int) { viewer { conversations(first: $n) { messages(first: $m) { nodes { id user { id } } } } } }`;
+  const page = 'fragment P on Conversation { messages(first: 1000) { nodes { id } } }';
+  const costly: [string, string, object][] = [
+    ['a thousand in each of a thousand', PAGES, { n: 1_000, m: 1_000 }],
+    ['the same by fragments', `${page} { viewer { conversations(first: 1000) { ...P } } }`, {}],
+    [
+      'aliases of a page',
+      `{ viewer { ${Array.from({ length: 20 }, (_, n) => `a${n}: conversations(first: 1000) { members(first: 1000) { nodes { role } } }`).join(' ')} } }`,
+      {},
+    ],
+    ['many root fields', `{ ${Array.from({ length: 101 }, (_, n) => `a${n}: viewer { id }`).join(' ')} }`, {}],
+  ];
+
+  it.each(costly)('refuses %s', async (_name, query, variables) => {
+    const { status, code } = await service.query('alice', query, variables);
+    expect([status, code]).toEqual([400, 'QUERY_TOO_COSTLY']);
+    const alice = await service.connect('alice');
+    const subscription = await alice.subscribe(query, { ...variables });
+    expect(subscription.errors[0]?.extensions.code).toBe('QUERY_TOO_COSTLY');
+    await alice.close();
+  });
+
+  it.each<[string, string, object]>([
+    [
+      'a page of a thousand',
+      '{ conversation(id: "c") { messages(first: 1000) { nodes { id user { id } reactions { emoji } } } } }',
+      {},
+    ],
+    [
+      'pages of the default size in each of the default',
+      '{ viewer { conversations { id members { nodes { user { id } } } messages { nodes { id } } } } }',
+      {},
+    ],
+    ['what the variables make small', PAGES, { n: 10, m: 10 }],
+    [
+      'two hundred presences',
+      'query ($ids: [ID!]!) { presence(userIds: $ids) { status devices { deviceId } } }',
+      { ids: Array.from({ length: 200 }, (_, n) => `u${n}`) },
+    ],
+  ])('allows %s', async (_name, query, variables) => {
+    expect((await service.query('alice', query, variables)).errors).toBeUndefined();
+  });
+
+  it('production offers no names to who guesses', async () => {
+    const production = await startTestService({ env: { NODE_ENV: 'production' } });
+    const { errors } = await production.query('alice', '{ viewr { id } }');
+    expect(errors?.[0]?.message).toMatch(/Cannot query field "viewr"/);
+    expect(errors?.[0]?.message).not.toMatch(/Did you mean/);
+    const alice = await production.connect('alice');
+    const subscription = await alice.subscribe('{ viewr { id } }');
+    expect(subscription.errors[0]?.message).not.toMatch(/Did you mean/);
+    await alice.close();
+    await production.close();
+  });
+});

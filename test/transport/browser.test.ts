@@ -1,0 +1,112 @@
+/** What a browser meets: origins, headers, TLS, a proxy that ends TLS. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { get } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { WebSocket } from 'ws';
+import { startTestService, type TestService } from '../support/service.ts';
+
+const SHOP = 'https://shop.example';
+const SUBSCRIPTION = 'subscription { presenceUpdated(userIds: ["alice"]) { status } }';
+
+describe('browsers', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startTestService({ env: { ALLOWED_ORIGINS: SHOP } });
+  });
+  afterAll(() => service.close());
+
+  const preflight = (origin: string): Promise<Response> =>
+    fetch(`${service.url}/graphql`, {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type',
+      },
+    });
+
+  it('a page of an allowed origin may ask; another may not', async () => {
+    const { headers } = await preflight(SHOP);
+    expect(headers.get('access-control-allow-origin')).toBe(SHOP);
+    expect(headers.get('access-control-allow-headers')).toContain('authorization');
+    for (const origin of [
+      'https://shop.example.evil.tld',
+      'https://evilshop.example',
+      'https://shop.example:444',
+      'null',
+    ])
+      expect((await preflight(origin)).headers.get('access-control-allow-origin')).toBeNull();
+  });
+
+  it('streams carry the same headers as answers', async () => {
+    for (const query of ['{ viewer { id } }', SUBSCRIPTION]) {
+      const stop = new AbortController();
+      const response = await fetch(`${service.url}/graphql`, {
+        method: 'POST',
+        headers: {
+          origin: SHOP,
+          authorization: `Bearer ${await service.token('alice')}`,
+          'content-type': 'application/json',
+          accept: '*/*',
+        },
+        body: JSON.stringify({ query }),
+        signal: stop.signal,
+      });
+      expect(response.headers.get('access-control-allow-origin')).toBe(SHOP);
+      expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+      expect(response.headers.get('x-powered-by')).toBeNull();
+      stop.abort();
+    }
+  });
+});
+
+describe('TLS', () => {
+  it('served directly: https and wss', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'realtime-tls-'));
+    const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
+    const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
+    await promisify(execFile)('openssl', [...request, '-subj', '/CN=localhost', '-keyout', key, '-out', cert]);
+    const service = await startTestService({ env: { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } });
+    const { port } = service.service;
+    const status = await new Promise((resolve, reject) => {
+      get({ port, path: '/health', rejectUnauthorized: false }, (response) => resolve(response.resume().statusCode)).on(
+        'error',
+        reject,
+      );
+    });
+    expect(status).toBe(200);
+    const socket = new WebSocket(`wss://127.0.0.1:${port}/graphql`, 'graphql-transport-ws', {
+      rejectUnauthorized: false,
+    });
+    const acknowledged = new Promise((resolve) =>
+      socket.on('message', (data: Buffer) => resolve(JSON.parse(data.toString()).type)),
+    );
+    const token = await service.token('alice');
+    socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { token } })));
+    expect(await acknowledged).toBe('connection_ack');
+    socket.terminate();
+    await service.close();
+    rmSync(dir, { recursive: true });
+  });
+
+  it('ended by a trusted proxy: production takes no socket that came to it in the clear', async () => {
+    const service = await startTestService({ env: { NODE_ENV: 'production', TRUST_PROXY: 'true' } });
+    const outcome = (proto: string): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(service.wsUrl, 'graphql-transport-ws', {
+          headers: { 'x-forwarded-proto': proto },
+        });
+        socket.on('open', () => {
+          socket.terminate();
+          resolve('open');
+        });
+        socket.on('error', (error) => resolve(error.message));
+      });
+    expect(await outcome('http')).toMatch(/403/);
+    expect(await outcome('https')).toBe('open');
+    await service.close();
+  });
+});
