@@ -14,6 +14,7 @@ export interface Config {
   readonly redis: { readonly urls: readonly string[]; readonly isCluster: boolean; readonly prefix: string } | null;
   readonly dataDir: string;
   readonly maxConnections: number;
+  readonly maxConnectionsPerUser: number;
   readonly heartbeatIntervalMs: number;
   readonly clientTimeoutMs: number;
   /** Null: nothing is limited. */
@@ -161,6 +162,7 @@ export const VARIABLES = {
   ),
   DATA_DIR: variable('folder of the embedded engine', 'a folder, or `:memory:`', './data', text),
   MAX_CONNECTIONS: variable('sockets this process accepts', 'a number from 1', '10000', whole(1, 1_000_000)),
+  MAX_CONNECTIONS_PER_USER: variable('sockets of one user on this process', 'a number from 1', '50', rate),
   HEARTBEAT_INTERVAL: variable('server ping on every socket', DURATION, '30s', duration),
   CLIENT_TIMEOUT: variable('silence after which a socket is closed', DURATION, '60s', duration),
   RATE_LIMIT_ENABLED: variable('the limits that follow', '`true` or `false`', 'true', flag),
@@ -278,6 +280,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     redis: redisUrls ? { urls: redisUrls, isCluster, prefix } : null,
     dataDir: required('DATA_DIR'),
     maxConnections: required('MAX_CONNECTIONS'),
+    maxConnectionsPerUser: required('MAX_CONNECTIONS_PER_USER'),
     heartbeatIntervalMs: required('HEARTBEAT_INTERVAL'),
     clientTimeoutMs: required('CLIENT_TIMEOUT'),
     rates: required('RATE_LIMIT_ENABLED')

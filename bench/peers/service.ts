@@ -19,6 +19,7 @@ const config = readConfig({
   JWT_SECRET: SECRET,
   MAX_CONNECTIONS: '20000',
   RATE_LIMIT_ENABLED: 'false',
+  MAX_CONNECTIONS_PER_USER: '1000000',
 });
 const { engine, port } = await startService(config, createLog('warn'));
 const tenant = 'default' as TenantId;

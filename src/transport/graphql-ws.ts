@@ -236,6 +236,7 @@ async function authenticate(
   } catch {
     return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
   }
+  if (!options.supervisor.claim(connection, viewer)) return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
   extra.meter = options.rateLimits.ofConnection(viewer, () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often'));
   const deviceId = textOfConnectionInit(params, 'deviceId') ?? viewer.sessionId ?? connection.id;
   if (!isIdentifier(deviceId)) return refuse(CLOSE_CODES.BAD_REQUEST, 'deviceId is not an id');

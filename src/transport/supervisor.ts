@@ -18,6 +18,7 @@ export interface Peer {
 
 export interface SupervisorLimits {
   readonly maxConnections: number;
+  readonly maxConnectionsPerUser: number;
   readonly drainWindowMs: number;
   /** The shortest time that a peer's `tick` measures. */
   readonly sweepMs: number;
@@ -29,6 +30,8 @@ export class Supervisor {
   readonly #clock: Clock;
   readonly #limits: SupervisorLimits;
   readonly #peers = new Set<Peer>();
+  /** How many sockets each user has here. */
+  readonly #sockets = new Map<string, number>();
   readonly #stopSweeping: () => void;
   #isDraining = false;
 
@@ -45,6 +48,20 @@ export class Supervisor {
   add(peer: Peer): void {
     this.#peers.add(peer);
     peer.onClose(() => this.#peers.delete(peer));
+  }
+
+  /** Counts a socket as this user's; false: they have as many as they may. */
+  claim(peer: Peer, { tenant, userId }: Viewer): boolean {
+    const key = JSON.stringify([tenant, userId]);
+    const count = this.#sockets.get(key) ?? 0;
+    if (count >= this.#limits.maxConnectionsPerUser) return false;
+    this.#sockets.set(key, count + 1);
+    peer.onClose(() => {
+      const left = (this.#sockets.get(key) ?? 1) - 1;
+      if (left > 0) this.#sockets.set(key, left);
+      else this.#sockets.delete(key);
+    });
+    return true;
   }
 
   #sweep(): void {

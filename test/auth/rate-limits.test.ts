@@ -78,6 +78,22 @@ describe('rate limits', () => {
     for (const client of [...all, next]) await client.close();
   });
 
+  it('a user has so many sockets here and no more, until one of them is closed', async () => {
+    const capped = await startTestService({ env: { MAX_CONNECTIONS_PER_USER: '3' } });
+    const open = await times(3, () => capped.connect('alice'));
+    expect((await capped.connect('alice')).closes[0]?.code).toBe(1013);
+    const bob = await capped.connect('bob');
+    expect(bob.closes).toEqual([]);
+    await open[0]?.close();
+    const next = await eventually(async () => {
+      const client = await capped.connect('alice');
+      expect(client.closes).toEqual([]);
+      return client;
+    });
+    for (const client of [...open, bob, next]) await client.close();
+    await capped.close();
+  });
+
   it('RATE_LIMIT_ENABLED=false limits nothing', async () => {
     const free = await startTestService({ env: { RATE_LIMIT_ENABLED: 'false' } });
     await free.query('alice', CREATE);

@@ -43,6 +43,7 @@ describe.each(MODES)('a service that goes and comes back, under Hive Gateway sub
       DATA_DIR: dir,
       JWT_SECRET: SECRET,
       RATE_LIMIT_ENABLED: 'false',
+      MAX_CONNECTIONS_PER_USER: '1000',
       CALLBACK_ALLOWED_URLS: `${place.url}/callback`,
       DRAIN_WINDOW: '0ms',
     };

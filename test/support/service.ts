@@ -59,6 +59,7 @@ export async function startTestService({
     DRAIN_WINDOW: '0ms',
     // Tests go faster than people; those of the limits set it.
     RATE_LIMIT_ENABLED: 'false',
+    MAX_CONNECTIONS_PER_USER: '10000',
     ...env,
   });
   const service = await startService(config, silentLog, clock);
