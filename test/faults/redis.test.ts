@@ -91,6 +91,9 @@ describe.each(SEEDS)('faults of Redis, seed %i', (seed) => {
     'G07: a network that goes silent without closing is noticed, and everyone is at the head again',
     async () => {
       await begin();
+      // What is written now goes past the silent network: only noticing it tells the first node of the last of it.
+      load.endpoints.shift();
+      await load.goesOn();
       expect(world.network.silence()).toBeGreaterThan(1);
       expect(await load.verdict()).toEqual([]);
       expect(closes()).toEqual([]);

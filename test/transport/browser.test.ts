@@ -78,13 +78,13 @@ describe('TLS', () => {
       );
     });
     expect(status).toBe(200);
+    const token = await service.token('alice');
     const socket = new WebSocket(`wss://127.0.0.1:${port}/graphql`, 'graphql-transport-ws', {
       rejectUnauthorized: false,
     });
     const acknowledged = new Promise((resolve) =>
       socket.on('message', (data: Buffer) => resolve(JSON.parse(data.toString()).type)),
     );
-    const token = await service.token('alice');
     socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { token } })));
     expect(await acknowledged).toBe('connection_ack');
     socket.terminate();
