@@ -67,6 +67,12 @@ export const LIMITS = {
   meteredTenants: 1_000,
   /** Refusals by the rate limits, and one a second more, until a socket is closed. */
   refusalsPerConnection: 100,
+  /** Sessions of one user that have not ended. */
+  sessionsPerUser: 50,
+  /** Refresh tokens of one session that are known to have been used. */
+  usedRefreshTokens: 100,
+  /** Characters of a user agent that are kept. */
+  userAgentCharacters: 500,
   /** Earlier lives of a log that are remembered so that their positions still resume. */
   rememberedEpochs: 32,
 } as const;
@@ -79,6 +85,13 @@ export const TIMES = {
   clockToleranceMs: 30_000,
   /** A token's verification is trusted this long before its key is asked for again. */
   verifiedTokenMs: 60_000,
+  accessTokenMs: 15 * 60 * 1_000,
+  /** A session ends when its tokens were not refreshed for this long. */
+  sessionMs: 30 * 24 * 60 * 60 * 1_000,
+  /** How long a refresh token that was just used repeats its answer. */
+  refreshLeewayMs: 10_000,
+  /** How old a session's `lastSeenAt` grows before it is written. */
+  lastSeenMs: 60_000,
   /** A killed node's users are gone after this and a sweep. */
   nodeLeaseMs: 15_000,
   /** How often a node renews its lease and sweeps what others left. */

@@ -9,6 +9,7 @@ export type ConversationId = Branded<'ConversationId'>;
 export type MessageId = Branded<'MessageId'>;
 export type ConnectionId = Branded<'ConnectionId'>;
 export type DeviceId = Branded<'DeviceId'>;
+export type SessionId = Branded<'SessionId'>;
 
 const IDENTIFIER = /^[A-Za-z0-9._:@-]{1,128}$/;
 
@@ -141,6 +142,39 @@ export interface UserReference {
 
 /** What happened to a message. */
 export type MessageChange = 'SENT' | 'EDITED' | 'DELETED' | 'REACTED';
+
+export interface SessionRecord {
+  readonly id: SessionId;
+  readonly userId: UserId;
+  readonly deviceId: DeviceId;
+  readonly deviceName: string | null;
+  readonly userAgent: string | null;
+  /** Of its access tokens, space-separated. */
+  readonly scope: string;
+  readonly createdAt: number;
+  readonly lastSeenAt: number;
+  readonly expiresAt: number;
+  readonly revokedAt: number | null;
+  /** SHA-256 of the refresh token's secret, base64url. */
+  readonly currentHash: string;
+  /** Of the one before it; empty at first. */
+  readonly previousHash: string;
+  /** What made the current secret out of the one before it. */
+  readonly nonce: string;
+  readonly rotatedAt: number;
+  /** Of those before the previous one, latest last. */
+  readonly usedHashes: readonly string[];
+  /** Counts writes, from 1. */
+  readonly version: number;
+}
+
+export interface SessionTokens {
+  readonly session: SessionRecord;
+  readonly accessToken: string;
+  readonly accessTokenExpiresAt: number;
+  readonly refreshToken: string;
+  readonly refreshTokenExpiresAt: number;
+}
 
 /** What is counted against a caller's rates. A signal is a change of typing or presence. */
 export type Metered = 'message' | 'subscription' | 'signal';

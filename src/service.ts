@@ -4,7 +4,7 @@ import { developmentSecret } from './auth/development-secret.ts';
 import { createGatewayCheck } from './auth/gateway.ts';
 import { createOriginCheck } from './auth/origins.ts';
 import { RateLimits } from './auth/rate-limits.ts';
-import { createTokenVerifier } from './auth/tokens.ts';
+import { createTokenIssuer, createTokenVerifier, refuseRevoked } from './auth/tokens.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { createDelivery } from './delivery/delivery.ts';
@@ -79,13 +79,16 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const registration = createRegistration({ url: registrationUrl, token: registrationToken, clock, log });
   const health = createHealth(engine, registration);
   const delivery = createDelivery(engine, clock, log);
-  const domain = countMessages(createDomain(engine, clock, log, config.presenceGraceMs), metrics);
+  const domain = countMessages(
+    createDomain(engine, clock, log, { ...config, issueToken: createTokenIssuer(config.jwt) }),
+    metrics,
+  );
   const services = { domain, delivery };
   const schema = createSchema();
   const rules = { maxDepth: config.maxQueryDepth, maxCost: config.maxQueryCost, isProduction: config.isProduction };
   const formatError = createErrorFormatter(log, (code) => metrics.errors.inc({ code }));
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
-  const verifyToken = createTokenVerifier(config.jwt, clock);
+  const verifyToken = refuseRevoked(createTokenVerifier(config.jwt, clock), domain.sessions.isRevoked);
   const isGateway = createGatewayCheck(config.gatewaySecrets);
   const rateLimits = new RateLimits(config.rates, clock);
   const isOriginAllowed = createOriginCheck(config.allowedOrigins, config.isProduction);
@@ -104,6 +107,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     formatError,
     clock,
     maxQueuedBytes: config.maxQueuedBytes,
+    watchSession: delivery.watchSession,
     arrive: domain.presence.arrive,
     depart: domain.presence.depart,
   });
@@ -135,6 +139,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     verifyToken,
     isGateway,
     rateLimits,
+    watchSession: delivery.watchSession,
     arrive: (viewer, { id: connectionId }, deviceId) =>
       domain.presence.arrive(viewer, { connectionId, deviceId, connectionType: 'GRAPHQL_WS' }),
     depart: (viewer, { id }) => domain.presence.depart(viewer, id),

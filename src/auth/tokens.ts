@@ -128,6 +128,9 @@ export interface TokenRequest {
   readonly tenant?: string | undefined;
   readonly tenantClaim?: string | undefined;
   readonly scope?: string | undefined;
+  readonly sessionId?: string | undefined;
+  /** Seconds since the Unix epoch; now when left out. */
+  readonly issuedAt?: number | undefined;
   readonly issuer?: string | null | undefined;
   readonly audience?: string | null | undefined;
   /** Seconds since the Unix epoch. */
@@ -136,13 +139,49 @@ export interface TokenRequest {
 
 /** Signs a token with HS256, for development and tests; the platform's own issuer signs the real ones. */
 export function signToken(request: TokenRequest): Promise<string> {
-  const { secret, userId, tenant, tenantClaim = 'tenant_id', scope, issuer, audience, expiresAt } = request;
-  const claims = { ...(tenant ? { [tenantClaim]: tenant } : {}), ...(scope ? { scope } : {}) };
+  const { secret, userId, tenant, tenantClaim = 'tenant_id', scope, sessionId, issuer, audience, expiresAt } = request;
+  const claims = {
+    ...(tenant ? { [tenantClaim]: tenant } : {}),
+    ...(scope ? { scope } : {}),
+    ...(sessionId ? { sid: sessionId } : {}),
+  };
   const token = new SignJWT(claims)
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(userId)
     .setExpirationTime(expiresAt);
   if (issuer) token.setIssuer(issuer);
   if (audience) token.setAudience(audience);
-  return token.setIssuedAt().sign(createSecretKey(Buffer.from(secret)));
+  return token.setIssuedAt(request.issuedAt).sign(createSecretKey(Buffer.from(secret)));
+}
+
+/** Signs what `createTokenVerifier` of the same configuration takes; null without a key to sign with. */
+export function createTokenIssuer({ secrets: [secret], tenantClaim, issuer, audience }: JwtConfig) {
+  if (secret === undefined) return null;
+  return (claims: {
+    readonly tenant: string;
+    readonly userId: string;
+    readonly sessionId: string;
+    readonly scope: string;
+    /** Milliseconds since the Unix epoch, as is `expiresAt`. */
+    readonly issuedAt: number;
+    readonly expiresAt: number;
+  }): Promise<string> =>
+    signToken({
+      ...claims,
+      secret,
+      tenantClaim,
+      issuer,
+      audience,
+      issuedAt: Math.floor(claims.issuedAt / 1_000),
+      expiresAt: Math.floor(claims.expiresAt / 1_000),
+    });
+}
+
+/** Refuses tokens whose session has been ended, whatever their signature says. */
+export function refuseRevoked(verify: VerifyToken, isRevoked: (viewer: Viewer) => Promise<boolean>): VerifyToken {
+  return async (token) => {
+    const verification = await verify(token);
+    if (verification.outcome !== 'valid') return verification;
+    return (await isRevoked(verification.viewer)) ? INVALID : verification;
+  };
 }

@@ -19,6 +19,7 @@ import { ConversationStream } from './conversation-stream.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Selection } from './following.ts';
 import { PresenceChannel } from './presence-channel.ts';
+import { SessionChannel } from './session-channel.ts';
 import { SharedLog } from './shared-log.ts';
 import type { LiveStream } from './stream.ts';
 
@@ -32,6 +33,8 @@ export interface Delivery {
   conversationUpdated(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<ConversationRecord>>;
   typingIndicator(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<TypingRecord>>;
   presenceUpdated(viewer: Viewer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
+  /** Calls back once the session of the viewer's token has ended, or had when asked; the answer stops that. */
+  watchSession(viewer: Viewer, onEnd: () => void): Promise<() => void>;
   close(): void;
 }
 
@@ -44,6 +47,7 @@ const CONVERSATION: Selection<ConversationRecord> = { conversation: (conversatio
 
 export function createDelivery(engine: Engine, clock: Clock, log: Log): Delivery {
   const conversations = new ChannelRegistry<ConversationChannel>();
+  const sessions = new ChannelRegistry<SessionChannel>();
   const presences = new ChannelRegistry<PresenceChannel>();
   const context = { engine, clock, log, channels: conversations, sharedLog: new SharedLog(engine) };
   const stopChecking = clock.every(TIMES.headCheckMs, () => {
@@ -69,6 +73,19 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log): Delivery
 
     typingIndicator: (viewer, ids) =>
       open(viewer, ids, NOWHERE, { typing: (typing) => (typing.userId === viewer.userId ? null : typing) }),
+
+    async watchSession({ tenant, userId, sessionId }, onEnd) {
+      const key = JSON.stringify([tenant, userId]);
+      const channel = await sessions.acquire(key, () => new SessionChannel(engine, clock, log, tenant, userId));
+      if (!channel || sessionId === null) return () => undefined;
+      const stop = channel.watch(sessionId, onEnd);
+      // It may have ended between the look at its token and the joining of the bus.
+      await channel.read();
+      return () => {
+        stop();
+        sessions.release(key, channel);
+      };
+    },
 
     async presenceUpdated({ tenant }, userIds) {
       const names = new Set(userIds.map((userId) => JSON.stringify([tenant, userId])));
@@ -103,7 +120,7 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log): Delivery
 
     close() {
       stopChecking();
-      for (const channel of [...conversations.all(), ...presences.all()]) channel.close();
+      for (const channel of [...conversations.all(), ...presences.all(), ...sessions.all()]) channel.close();
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import { type Conversations, createConversations } from './conversations.ts';
 import { createMessages, type Messages } from './messages.ts';
 import { createPresence, type Presence } from './presence.ts';
+import { createSessions, type IssueToken, type Sessions } from './sessions.ts';
 import { createTyping, type Typing } from './typing.ts';
 
 export interface Domain {
@@ -12,13 +13,22 @@ export interface Domain {
   readonly messages: Messages;
   readonly presence: Presence;
   readonly typing: Typing;
+  readonly sessions: Sessions;
 }
 
-export function createDomain(engine: Engine, clock: Clock, log: Log, presenceGraceMs: number): Domain {
+export interface DomainOptions {
+  readonly presenceGraceMs: number;
+  /** Null: there is no key to sign with. */
+  readonly issueToken: IssueToken | null;
+}
+
+export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
+  const { presenceGraceMs, issueToken } = options;
   return {
     conversations: createConversations(engine),
     messages: createMessages(engine),
     presence: createPresence(engine, clock, log, presenceGraceMs),
     typing: createTyping(engine),
+    sessions: createSessions(engine, clock, issueToken),
   };
 }

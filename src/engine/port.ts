@@ -48,6 +48,8 @@ import type {
   PresenceRecord,
   PresenceStatus,
   ReadReceiptRecord,
+  SessionId,
+  SessionRecord,
   TenantId,
   TypingRecord,
   UserId,
@@ -193,6 +195,16 @@ export interface TypingStore {
   readTyping(tenant: TenantId, ids: readonly ConversationId[]): Promise<TypingRecord[][]>;
 }
 
+export interface SessionStore {
+  /** A user's sessions in no order, or the one of an id; what has expired may still be there. */
+  readSessions(tenant: TenantId, userId: UserId, id: SessionId | null): Promise<SessionRecord[]>;
+  /**
+   * Stores a session whose version is one above the stored one (1: there is none),
+   * and forgets others of its user; false when another write came first.
+   */
+  writeSession(tenant: TenantId, session: SessionRecord, forgotten: readonly SessionId[]): Promise<boolean>;
+}
+
 /** What is announced. `conversation` announcements carry versions, `message` ones positions. */
 export type Announcement =
   | { readonly type: 'message'; readonly change: MessageChange; readonly message: MessageRecord }
@@ -204,13 +216,15 @@ export type Announcement =
     }
   | { readonly type: 'typing'; readonly typing: TypingRecord }
   | { readonly type: 'presence'; readonly presence: PresenceRecord }
+  | { readonly type: 'session'; readonly id: SessionId; readonly isRevoked: boolean }
   | { readonly type: 'membership'; readonly conversationId: ConversationId; readonly isMember: boolean };
 
 /** Where things are announced. */
 export type Channel =
   | { readonly kind: 'conversation'; readonly tenant: TenantId; readonly id: ConversationId }
   | { readonly kind: 'presence'; readonly tenant: TenantId; readonly id: UserId }
-  | { readonly kind: 'memberships'; readonly tenant: TenantId; readonly id: UserId };
+  | { readonly kind: 'memberships'; readonly tenant: TenantId; readonly id: UserId }
+  | { readonly kind: 'sessions'; readonly tenant: TenantId; readonly id: UserId };
 
 export interface Listener {
   onAnnouncement(announcement: Announcement): void;
@@ -233,7 +247,7 @@ export interface EngineHealth {
   readonly reason: string | null;
 }
 
-export interface Engine extends ConversationStore, MessageStore, PresenceStore, TypingStore, Bus {
+export interface Engine extends ConversationStore, MessageStore, PresenceStore, TypingStore, SessionStore, Bus {
   readonly kind: 'embedded' | 'redis';
   checkHealth(): Promise<EngineHealth>;
   close(): Promise<void>;

@@ -20,6 +20,10 @@ export interface Context extends Services {
   readonly isAuthenticated: boolean;
   /** Counts what the caller does against their rates. */
   readonly meter: Meter;
+  /** Of the request, or of the upgrade of the socket. */
+  readonly userAgent: string | null;
+  /** Lets the connection go on for as long as a new token does. */
+  readonly renew: Renew;
   /** The same caller with empty loaders, for the next event of a stream. */
   next(): Context;
   /** A context of the same tenant and no caller, for what many callers share. */
@@ -37,7 +41,12 @@ export interface Caller {
   readonly viewer: Viewer | null;
   readonly isTrustedGateway: boolean;
   readonly meter: Meter;
+  readonly userAgent: string | null;
+  readonly renew: Renew;
 }
+
+/** Takes a viewer of a new token; nothing happens when it is another user's, or nothing is connected. */
+export type Renew = (viewer: Viewer) => void;
 
 // Apollo Server copies contexts by their own properties, so nothing here is a #private field or an own getter.
 class RequestContext implements Context {
@@ -45,15 +54,19 @@ class RequestContext implements Context {
   readonly delivery: Delivery;
   readonly isTrustedGateway: boolean;
   readonly meter: Meter;
+  readonly userAgent: string | null;
+  readonly renew: Renew;
   private readonly services: Services;
   private readonly caller: Viewer | null;
   private made: Loaders | null = null;
 
-  constructor(services: Services, { viewer, isTrustedGateway, meter }: Caller) {
+  constructor(services: Services, { viewer, isTrustedGateway, meter, userAgent, renew }: Caller) {
     this.domain = services.domain;
     this.delivery = services.delivery;
     this.isTrustedGateway = isTrustedGateway;
     this.meter = meter;
+    this.userAgent = userAgent;
+    this.renew = renew;
     this.services = services;
     this.caller = viewer;
   }
@@ -78,8 +91,8 @@ class RequestContext implements Context {
   }
 
   next(): Context {
-    const { services, caller: viewer, isTrustedGateway, meter } = this;
-    return new RequestContext(services, { viewer, isTrustedGateway, meter });
+    const { services, caller: viewer, isTrustedGateway, meter, userAgent, renew } = this;
+    return new RequestContext(services, { viewer, isTrustedGateway, meter, userAgent, renew });
   }
 
   share(): SharedContext {
@@ -110,6 +123,14 @@ class ViewerlessContext implements SharedContext {
   }
 
   get isAuthenticated(): boolean {
+    return this.#touch();
+  }
+
+  get userAgent(): string | null {
+    return this.#touch();
+  }
+
+  get renew(): Renew {
     return this.#touch();
   }
 

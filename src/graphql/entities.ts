@@ -10,7 +10,7 @@ export function referenceId<Id extends string>(reference: { readonly id: unknown
   return identifier<Id>(reference.id as string, 'representations: id');
 }
 
-const ENTITIES = new Set(['Conversation', 'Message', 'User']);
+const ENTITIES = new Set(['Conversation', 'Message', 'Session', 'User']);
 
 /** @throws {ServiceError} BAD_USER_INPUT over the cap, or for a type that is no entity of ours. */
 export function checkRepresentations({ representations }: { readonly representations?: unknown }): void {

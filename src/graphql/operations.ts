@@ -62,8 +62,16 @@ export function validationRules({
 const OPEN_FIELDS = new Set(['_service', '__typename']);
 const OPEN_IN_DEVELOPMENT = new Set(['__schema', '__type']);
 
-/** Whether an operation may run without a token: the SDL, and introspection in development. */
+/** A refresh token is what its bearer proves themselves with. */
+function isRefresh({ selectionSet }: OperationDefinitionNode): boolean {
+  return selectionSet.selections.every(
+    (selection) => selection.kind === Kind.FIELD && ['refreshSession', '__typename'].includes(selection.name.value),
+  );
+}
+
+/** Whether an operation may run without a token: the SDL, a refresh, and introspection in development. */
 export function isOpenOperation(operation: OperationDefinitionNode, isProduction: boolean): boolean {
+  if (operation.operation === 'mutation') return isRefresh(operation);
   return (
     operation.operation === 'query' &&
     operation.selectionSet.selections.every(

@@ -14,22 +14,27 @@ export interface CallerOptions {
   readonly rateLimits: RateLimits;
 }
 
-/** Whoever has no token does nothing that is counted. */
-const UNMETERED = (): void => undefined;
+/** Whoever has no token does nothing that is counted, and a request is over before its token is. */
+const NOTHING = (): void => undefined;
 
 /** @throws {GraphQLError} UNAUTHENTICATED for a token that is not valid. */
 export async function identify(request: FastifyRequest, options: CallerOptions): Promise<Caller> {
   const { verifyToken, isGateway, rateLimits } = options;
   const secret = request.headers['router-authorization'];
   const isTrustedGateway = isGateway(typeof secret === 'string' ? secret : null);
-  const { authorization } = request.headers;
-  if (authorization === undefined) return { viewer: null, isTrustedGateway, meter: UNMETERED };
+  const { authorization, 'user-agent': userAgent = null } = request.headers;
+  if (authorization === undefined) return { viewer: null, isTrustedGateway, meter: NOTHING, userAgent, renew: NOTHING };
   const token = tokenOfHeader(authorization);
-  const verification = token ? await verifyToken(token) : null;
+  const verification = token ? await verifyToken(token).catch(asGraphQLError) : null;
   if (verification?.outcome === 'valid') {
     const { viewer } = verification;
-    return { viewer, isTrustedGateway, meter: rateLimits.ofRequest(viewer) };
+    return { viewer, isTrustedGateway, meter: rateLimits.ofRequest(viewer), userAgent, renew: NOTHING };
   }
   const message = verification?.outcome === 'expired' ? 'The token has expired.' : 'The token is not valid.';
   throw toGraphQLError(new ServiceError('UNAUTHENTICATED', message));
+}
+
+/** The engine is asked whether a token's session goes on, and may be away. */
+function asGraphQLError(error: unknown): never {
+  throw error instanceof ServiceError ? toGraphQLError(error) : error;
 }

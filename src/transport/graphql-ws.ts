@@ -20,6 +20,7 @@ import { Connection, type ConnectionOptions, type Sockets } from './connection.t
 import { Ending } from './ending.ts';
 import { type Envelope, TextFrame } from './envelope.ts';
 import type { Outbox } from './outbox.ts';
+import type { WatchSession } from './streams.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { SocketEndpoint } from './upgrade.ts';
 
@@ -31,6 +32,7 @@ export interface GraphqlWsOptions {
   readonly verifyToken: VerifyToken;
   readonly isGateway: IsGateway;
   readonly rateLimits: RateLimits;
+  readonly watchSession: WatchSession;
   readonly arrive: (viewer: Viewer, connection: Connection, deviceId: DeviceId) => Promise<void>;
   readonly depart: (viewer: Viewer, connection: Connection) => void;
   readonly supervisor: Supervisor;
@@ -45,6 +47,7 @@ interface Extra {
   readonly connection: Connection;
   /** Headers of the upgrade that a gateway may prove itself with; dropped with the token once it is known who calls. */
   headers: Partial<Pick<IncomingHttpHeaders, 'authorization' | 'router-authorization'>>;
+  readonly userAgent: string | null;
   isGateway: boolean;
   /** Of the viewer; nobody is counted before they are known. */
   meter: Meter;
@@ -70,9 +73,20 @@ export function createGraphqlWs(options: GraphqlWsOptions): SocketEndpoint {
 function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, request: IncomingMessage): void {
   const { clock, log, metrics, supervisor } = options;
   const connection = new Connection(sockets, clock, log, options.connections);
-  const { authorization, 'router-authorization': routerAuthorization } = request.headers;
+  const {
+    authorization,
+    'router-authorization': routerAuthorization,
+    'user-agent': userAgent = null,
+  } = request.headers;
   const headers: Extra['headers'] = { authorization, 'router-authorization': routerAuthorization };
-  const extra: Extra = { connection, headers, isGateway: false, meter: () => undefined, settle: () => undefined };
+  const extra: Extra = {
+    connection,
+    headers,
+    userAgent,
+    isGateway: false,
+    meter: () => undefined,
+    settle: () => undefined,
+  };
   supervisor.add(connection);
   metrics.connections.inc({ transport: 'graphql_ws' });
   const closed = server.opened(
@@ -140,7 +154,16 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       } catch (error) {
         return [toGraphQLError(error as ServiceError)];
       }
-      const args = execution.prepare(payload, options.createContext({ viewer, isTrustedGateway, meter }));
+      const args = execution.prepare(
+        payload,
+        options.createContext({
+          viewer,
+          isTrustedGateway,
+          meter,
+          userAgent: extra.userAgent,
+          renew: (next) => renew(extra.connection, next),
+        }),
+      );
       return 'document' in args ? Object.assign(args, { target: { connection: extra.connection, id } }) : args;
     },
     execute: async (args) => (await execution.execute(args as ExecutionArgs)) as Awaited<OperationResult>,
@@ -212,6 +235,12 @@ class SocketOutlet implements Outlet {
   }
 }
 
+/** Another user's token is a token of nothing here. */
+function renew(connection: Connection, next: Viewer): void {
+  const { viewer } = connection;
+  if (viewer?.tenant === next.tenant && viewer.userId === next.userId) connection.viewer = next;
+}
+
 /** Answers the acknowledgement's payload, or closes the socket with the contract's code. */
 async function authenticate(
   params: Readonly<Record<string, unknown>> | undefined,
@@ -226,7 +255,10 @@ async function authenticate(
   };
   const token = tokenOfConnectionInit(params) ?? tokenOfHeader(headers.authorization);
   if (!token) return refuse(CLOSE_CODES.UNAUTHORIZED, 'A token is needed');
-  const verification = await within(options.clock, options.verifyToken(token));
+  const verification = await within(
+    options.clock,
+    options.verifyToken(token).catch(() => null),
+  );
   if (!verification) return refuse(CLOSE_CODES.TIMEOUT, 'Authentication took too long');
   if (verification.outcome === 'expired') return refuse(CLOSE_CODES.TOKEN_EXPIRED, 'Token expired');
   if (verification.outcome !== 'valid') return refuse(CLOSE_CODES.UNAUTHORIZED, 'The token is not valid');
@@ -240,6 +272,10 @@ async function authenticate(
   extra.meter = options.rateLimits.ofConnection(viewer, () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often'));
   const deviceId = textOfConnectionInit(params, 'deviceId') ?? viewer.sessionId ?? connection.id;
   if (!isIdentifier(deviceId)) return refuse(CLOSE_CODES.BAD_REQUEST, 'deviceId is not an id');
+  if (viewer.sessionId !== null) {
+    const stop = await options.watchSession(viewer, () => connection.close(CLOSE_CODES.UNAUTHORIZED, 'Session ended'));
+    connection.onClose(stop);
+  }
   const secret =
     textOfConnectionInit(params, 'Router-Authorization', 'router-authorization') ?? headers['router-authorization'];
   extra.isGateway = options.isGateway(typeof secret === 'string' ? secret : null);

@@ -1,12 +1,17 @@
 /** What every stream over HTTP has in common with a socket: room, presence, metrics, an end. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
+import { CLOSE_CODES } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import type { ConnectionId, ConnectionType, DeviceId, Viewer } from '../model.ts';
 import type { Metrics, Transport } from '../operations/metrics.ts';
 import type { Peer, Supervisor } from './supervisor.ts';
 
+/** Calls back once the session of the viewer's token has ended; the answer stops that. */
+export type WatchSession = (viewer: Viewer, onEnd: () => void) => Promise<() => void>;
+
 export interface StreamsOptions {
+  readonly watchSession: WatchSession;
   readonly supervisor: Supervisor;
   readonly metrics: Metrics;
   readonly formatError: FormatError;
@@ -45,13 +50,16 @@ export class Streams {
     transport: Transport,
     connectionType: ConnectionType,
   ): Promise<void> {
-    const { supervisor, metrics, arrive, depart } = this.#options;
+    const { supervisor, metrics, arrive, depart, watchSession } = this.#options;
     const { viewer } = peer;
     const connectionId = randomUUID() as string as ConnectionId;
     const deviceId = (viewer.sessionId ?? connectionId) as string as DeviceId;
     supervisor.add(peer);
     metrics.connections.inc({ transport });
     peer.onClose(() => metrics.connections.dec({ transport }));
+    if (viewer.sessionId !== null) {
+      peer.onClose(await watchSession(viewer, () => peer.close(CLOSE_CODES.UNAUTHORIZED, 'Session ended')));
+    }
     await arrive(viewer, { connectionId, deviceId, connectionType });
     if (peer.isOpen) peer.onClose(() => depart(viewer, connectionId));
     else depart(viewer, connectionId);

@@ -4,6 +4,7 @@ import { describeBus } from './bus.ts';
 import { describeConversations } from './conversations.ts';
 import { describeMessages } from './messages.ts';
 import { describePresence } from './presence.ts';
+import { describeSessions } from './sessions.ts';
 import { describeTyping } from './typing.ts';
 
 export function describeEngine(open: OpenWorld): void {
@@ -11,5 +12,6 @@ export function describeEngine(open: OpenWorld): void {
   describeMessages(open);
   describePresence(open);
   describeTyping(open);
+  describeSessions(open);
   describeBus(open);
 }

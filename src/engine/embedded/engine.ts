@@ -6,6 +6,7 @@ import { createConversations } from './conversations.ts';
 import { openDatabase } from './database.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
+import { createSessions } from './sessions.ts';
 import { createTyping } from './typing.ts';
 
 export interface EmbeddedOptions {
@@ -27,6 +28,7 @@ export function openEmbeddedEngine({ dataDir, retention, clock }: EmbeddedOption
     ...conversations,
     ...createMessages(database, clock, retention),
     ...createPresence(database, clock),
+    ...createSessions(database),
     setTyping: typing.setTyping,
     readTyping: typing.readTyping,
     listen: bus.listen,

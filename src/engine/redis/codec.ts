@@ -86,6 +86,8 @@ export function decodeAnnouncement(parsed: unknown): Announcement | null {
       return announcement.conversation?.position ? announcement : null;
     case 'typing':
       return announcement.typing ? announcement : null;
+    case 'session':
+      return announcement.id ? announcement : null;
     case 'membership':
       return announcement.conversationId ? announcement : null;
     case 'presence': {

@@ -10,6 +10,7 @@ import { createKeys } from './keys.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
 import { defineScripts } from './scripts.ts';
+import { createSessions } from './sessions.ts';
 import { Subscriber } from './subscriber.ts';
 import { createTyping } from './typing.ts';
 
@@ -59,6 +60,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createConversations(client, run, keys, clock),
     ...createMessages(client, run, keys, clock, retention),
     ...createTyping(run, keys, clock),
+    ...createSessions(run, keys),
     connect: presence.connect,
     disconnect: presence.disconnect,
     setStatus: presence.setStatus,

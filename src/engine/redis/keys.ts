@@ -26,6 +26,8 @@ export interface UserKeys {
   readonly memberships: string;
   readonly presence: string;
   readonly presenceChannel: string;
+  readonly sessions: string;
+  readonly sessionsChannel: string;
 }
 
 export interface Keys {
@@ -63,6 +65,8 @@ export function createKeys(prefix: string): Keys {
       memberships: `${tag}:memberships`,
       presence: `${tag}:presence`,
       presenceChannel: `${tag}:presence-channel`,
+      sessions: `${tag}:sessions`,
+      sessionsChannel: `${tag}:sessions-channel`,
     };
   }
 
@@ -83,6 +87,8 @@ export function createKeys(prefix: string): Keys {
           return user(channel.tenant, channel.id).presenceChannel;
         case 'memberships':
           return user(channel.tenant, channel.id).memberships;
+        case 'sessions':
+          return user(channel.tenant, channel.id).sessionsChannel;
       }
     },
   };

@@ -16,6 +16,7 @@ const NAMES = [
   'read-conversation',
   'read-log',
   'read-presence',
+  'read-sessions',
   'read-typing',
   'remove-member',
   'rename-conversation',
@@ -23,6 +24,7 @@ const NAMES = [
   'set-role',
   'set-status',
   'set-typing',
+  'write-session',
 ] as const;
 
 export type ScriptName = (typeof NAMES)[number];

@@ -13,5 +13,6 @@ export const User: UserResolvers = {
   lastSeenAt: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).lastSeenAt,
   presence: ({ id }, _, { loaders }) => loaders.presence.load(id),
   conversations: ({ id }, page, { domain, viewer }) => domain.conversations.ofUser(viewer, id, page),
+  sessions: ({ id }, _, { domain, viewer }) => domain.sessions.ofUser(viewer, id),
   unreadMessageCount: ({ id }, _, { domain, viewer }) => domain.conversations.unreadOfUser(viewer, id),
 };

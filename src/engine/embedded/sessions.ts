@@ -1,0 +1,31 @@
+/** Sessions in SQLite. */
+import type { SessionRecord } from '../../model.ts';
+import type { SessionStore } from '../port.ts';
+import { announceSession } from '../session.ts';
+import type { Database } from './database.ts';
+
+export function createSessions(database: Database): SessionStore {
+  const all = database.prepare('SELECT record FROM sessions WHERE tenant = ? AND user_id = ?');
+  const one = database.prepare('SELECT record FROM sessions WHERE tenant = ? AND user_id = ? AND id = ?');
+  const forget = database.prepare('DELETE FROM sessions WHERE tenant = ? AND user_id = ? AND id = ?');
+  const put = database.prepare('INSERT OR REPLACE INTO sessions (tenant, user_id, id, record) VALUES (?, ?, ?, ?)');
+  const decode = (row: unknown): SessionRecord => JSON.parse((row as { record: string }).record) as SessionRecord;
+
+  return {
+    async readSessions(tenant, userId, id) {
+      return database.read(() => (id === null ? all.all(tenant, userId) : one.all(tenant, userId, id)).map(decode));
+    },
+
+    async writeSession(tenant, session, forgotten) {
+      const { userId, id } = session;
+      return database.write((announce) => {
+        const row = one.get(tenant, userId, id);
+        if ((row ? decode(row).version : 0) !== session.version - 1) return false;
+        for (const old of forgotten) forget.run(tenant, userId, old);
+        put.run(tenant, userId, id, JSON.stringify(session));
+        announce({ kind: 'sessions', tenant, id: userId }, announceSession(session));
+        return true;
+      });
+    },
+  };
+}

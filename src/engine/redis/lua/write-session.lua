@@ -1,0 +1,14 @@
+-- Stores a session unless another write came first.
+-- KEYS  sessions channel
+-- ARGV  id version session-as-JSON announcement-as-JSON milliseconds-to-live id-to-forget …
+-- Answers 1, or 0 when another write came first
+local sessions, channel = unpack(KEYS)
+local id, version, json, announcement, life = unpack(ARGV)
+local known = redis.call('HGET', sessions, id)
+local before = known and cjson.decode(known).version or 0
+if before ~= tonumber(version) - 1 then return 0 end
+for index = 6, #ARGV do redis.call('HDEL', sessions, ARGV[index]) end
+redis.call('HSET', sessions, id, json)
+redis.call('PEXPIRE', sessions, life)
+redis.call('SPUBLISH', channel, announcement)
+return 1

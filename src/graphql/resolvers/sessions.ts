@@ -1,0 +1,28 @@
+/** Sessions. */
+import type { MutationResolvers, QueryResolvers, SessionResolvers } from '../../__generated__/resolvers.ts';
+import { referenceId } from '../entities.ts';
+
+export const Query: QueryResolvers = {
+  session: (_, { id }, { domain, viewer }) => domain.sessions.find(viewer, id),
+};
+
+export const Mutation: MutationResolvers = {
+  createSession: (_, { input }, { domain, viewer, userAgent }) => domain.sessions.create(viewer, input, userAgent),
+  async refreshSession(_, { refreshToken }, { domain, renew }) {
+    const { viewer, ...tokens } = await domain.sessions.refresh(refreshToken);
+    renew(viewer);
+    return tokens;
+  },
+  revokeSession: (_, { id }, { domain, viewer }) => domain.sessions.revoke(viewer, id),
+  revokeOtherSessions: (_, __, { domain, viewer }) => domain.sessions.revokeOthers(viewer),
+};
+
+export const Session: SessionResolvers = {
+  __resolveReference: (reference, { domain, viewer }) => domain.sessions.find(viewer, referenceId(reference)),
+  user: ({ userId }) => ({ id: userId }),
+  async connections({ id, userId, deviceId }, _, { loaders }) {
+    const { devices } = await loaders.presence.load(userId);
+    return devices.filter((device) => device.deviceId === deviceId || (device.deviceId as string) === id).length;
+  },
+  current: ({ id }, _, context) => context.isAuthenticated && context.viewer.sessionId === id,
+};

@@ -1,0 +1,29 @@
+/** While the engine is away nobody can say whether a session goes on. */
+import { eventually } from '../support/eventually.ts';
+import { startRedisServer } from '../support/redis-server.ts';
+import { startTestService } from '../support/service.ts';
+
+it('G14: a token of a session is answered SERVICE_UNAVAILABLE while Redis is away, and taken again after', async () => {
+  const redis = await startRedisServer();
+  const service = await startTestService({ env: { REDIS_URL: redis.url } });
+  const { data } = await service.query(
+    'alice',
+    'mutation { createSession(input: {deviceId: "phone"}) { accessToken } }',
+  );
+  const ask = async (): Promise<[number, string]> => {
+    const response = await fetch(`${service.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${data.createSession.accessToken}` },
+      body: JSON.stringify({ query: '{ viewer { id } }' }),
+    });
+    const { errors } = (await response.json()) as { errors?: { extensions: { code: string } }[] };
+    return [response.status, errors?.[0]?.extensions.code ?? 'OK'];
+  };
+  expect(await ask()).toEqual([200, 'OK']);
+  redis.process.kill('SIGSTOP');
+  expect(await ask()).toEqual([503, 'SERVICE_UNAVAILABLE']);
+  redis.process.kill('SIGCONT');
+  await eventually(async () => expect(await ask()).toEqual([200, 'OK']));
+  await service.close();
+  await redis.stop();
+});

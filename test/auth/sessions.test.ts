@@ -1,0 +1,148 @@
+/** Sessions: begun, refreshed, ended, on one node and from another. */
+import { connectClient, type TestClient } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
+import { openStream } from '../support/http-stream.ts';
+import { type Nodes, startNodes } from '../support/nodes.ts';
+import type { Data, TestService } from '../support/service.ts';
+
+const TOKENS = 'session { id deviceId deviceName current revokedAt } accessToken accessTokenExpiresAt refreshToken';
+const CREATE = `mutation ($deviceId: ID!) { createSession(input: {deviceId: $deviceId, deviceName: "Phone"}) { ${TOKENS} } }`;
+const REFRESH = `mutation ($token: String!) { refreshSession(refreshToken: $token) { ${TOKENS} } }`;
+const REVOKE = 'mutation ($id: ID!) { revokeSession(id: $id) { id revokedAt } }';
+const LIST = '{ viewer { sessions { id deviceName userAgent current revokedAt connections lastSeenAt } } }';
+
+describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (setting) => {
+  let nodes: Nodes;
+  beforeAll(async () => {
+    nodes = await startNodes(setting, { CLIENT_TIMEOUT: '2h', HEARTBEAT_INTERVAL: '1h' });
+  });
+  afterAll(() => nodes.close());
+
+  async function ask(service: TestService, token: string | null, query: string, variables: object = {}): Promise<Data> {
+    const headers = {
+      'content-type': 'application/json',
+      'user-agent': 'Test/1',
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+    };
+    const response = await fetch(`${service.url}/graphql`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ query, variables }),
+    });
+    const { data, errors } = (await response.json()) as Data;
+    return { data, code: errors?.[0]?.extensions.code, message: errors?.[0]?.message };
+  }
+  const begin = async (userId: string, deviceId = 'phone'): Promise<Data> =>
+    (await ask(nodes.here, await nodes.here.token(userId, { scope: 'realtime:service' }), CREATE, { deviceId })).data
+      .createSession;
+  const refresh = (token: string, service = nodes.there): Promise<Data> => ask(service, null, REFRESH, { token });
+
+  it('begins one whose token works everywhere and says who and what', async () => {
+    const { accessToken, session } = await begin('ann');
+    expect(session).toMatchObject({ deviceId: 'phone', deviceName: 'Phone', current: false, revokedAt: null });
+    const { data } = await ask(nodes.there, accessToken, LIST);
+    expect(data.viewer.sessions).toEqual([
+      expect.objectContaining({ id: session.id, userAgent: 'Test/1', current: true, connections: 0 }),
+    ]);
+    expect(
+      (await ask(nodes.there, accessToken, `{ session(id: "${session.id}") { current user { id } } }`)).data.session,
+    ).toEqual({ current: true, user: { id: 'ann' } });
+    const stranger = await nodes.here.token('bob');
+    expect((await ask(nodes.here, stranger, `{ session(id: "${session.id}") { id } }`)).data.session).toBeNull();
+    expect((await ask(nodes.here, stranger, REVOKE, { id: session.id })).code).toBe('NOT_FOUND');
+    expect((await ask(nodes.here, stranger, CREATE, { deviceId: 'a b' })).code).toBe('BAD_USER_INPUT');
+  });
+
+  it('a refresh token is used once; its answer repeats for ten seconds, with the same tokens to all', async () => {
+    const first = await begin('cid');
+    const all = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => refresh(first.refreshToken, n % 2 ? nodes.here : nodes.there)),
+    );
+    const tokens = all.map(({ data }) => data.refreshSession);
+    expect(new Set(tokens.map(({ refreshToken }) => refreshToken)).size).toBe(1);
+    expect(new Set(tokens.map(({ accessToken }) => accessToken)).size).toBe(1);
+    expect(tokens[0].refreshToken).not.toBe(first.refreshToken);
+    nodes.clock.advance(10_500);
+    expect((await refresh(first.refreshToken)).code).toBe('UNAUTHENTICATED');
+    // Two held it: neither does any more.
+    expect((await refresh(tokens[0].refreshToken)).code).toBe('UNAUTHENTICATED');
+    expect((await ask(nodes.here, tokens[0].accessToken, LIST)).code).toBe('UNAUTHENTICATED');
+  });
+
+  it('one older than the last ends its session at once', async () => {
+    const first = await begin('dan');
+    const second = (await refresh(first.refreshToken)).data.refreshSession;
+    const third = (await refresh(second.refreshToken)).data.refreshSession;
+    expect((await refresh(first.refreshToken)).code).toBe('UNAUTHENTICATED');
+    expect((await refresh(third.refreshToken)).code).toBe('UNAUTHENTICATED');
+  });
+
+  it('what is not a refresh token ends nothing', async () => {
+    const { refreshToken, accessToken } = await begin('eve');
+    const [prefix, place, secret = ''] = refreshToken.split('.');
+    const wrong = [
+      accessToken,
+      '',
+      'rt1',
+      `${prefix}.${place}`,
+      `${prefix}.${place}.${secret.slice(1)}`,
+      `${prefix}.${place}.${'A'.repeat(43)}`,
+      `${prefix}.e30.${secret}`,
+      'x'.repeat(100_000),
+    ];
+    for (const token of wrong) expect((await refresh(token)).code).toBe('UNAUTHENTICATED');
+    expect((await ask(nodes.here, refreshToken, LIST)).code).toBe('UNAUTHENTICATED');
+    expect((await refresh(refreshToken)).data.refreshSession.session.revokedAt).toBeNull();
+  });
+
+  it('G08: ended on one node, it carries nothing on any: sockets and streams close, its token is refused', async () => {
+    const { accessToken, session } = await begin('fay');
+    const socket: TestClient = await connectClient(nodes.there.wsUrl, accessToken);
+    const live = await socket.subscribe('subscription { presenceUpdated(userIds: ["fay"]) { status } }');
+    await live.count(1);
+    const stream = await openStream(
+      nodes.there,
+      accessToken,
+      { query: 'subscription { messageReceived { id } }' },
+      { accept: '*/*' },
+    );
+    const other = await nodes.here.connect('fay');
+    const { data } = await ask(nodes.here, await nodes.here.token('fay'), REVOKE, { id: session.id });
+    expect(data.revokeSession.revokedAt).not.toBeNull();
+    await eventually(() => expect(socket.closes[0]?.code).toBe(4401), 1_000);
+    await eventually(() => expect(stream.end).not.toBeNull(), 1_000);
+    expect((await ask(nodes.there, accessToken, LIST)).code).toBe('UNAUTHENTICATED');
+    expect((await connectClient(nodes.there.wsUrl, accessToken)).closes[0]?.code).toBe(4401);
+    expect(other.closes).toEqual([]);
+    await other.close();
+  });
+
+  it('all others can be ended; the one begun first makes room for the fifty-first', async () => {
+    const [one, two, three] = [await begin('gil'), await begin('gil'), await begin('gil')];
+    expect((await ask(nodes.here, two.accessToken, 'mutation { revokeOtherSessions }')).data.revokeOtherSessions).toBe(
+      2,
+    );
+    for (const { accessToken } of [one, three])
+      expect((await ask(nodes.there, accessToken, LIST)).code).toBe('UNAUTHENTICATED');
+    expect((await ask(nodes.there, two.accessToken, LIST)).code).toBeUndefined();
+    nodes.clock.advance(1);
+    for (let n = 0; n < 50; n += 1) await begin('gil');
+    expect((await ask(nodes.there, two.accessToken, LIST)).code).toBe('UNAUTHENTICATED');
+  });
+
+  it('a refresh over a socket lets it go on past the end of its first token', async () => {
+    const { accessToken, refreshToken } = await begin('hal');
+    const kept = await connectClient(nodes.here.wsUrl, accessToken);
+    const left = await connectClient(nodes.here.wsUrl, accessToken);
+    nodes.clock.advance(14 * 60_000);
+    const { data } = await kept.query(REFRESH, { token: refreshToken });
+    expect(data.refreshSession.session.current).toBe(true);
+    nodes.clock.advance(2 * 60_000);
+    await eventually(() => expect(left.closes[0]?.code).toBe(4403));
+    expect((await kept.query('{ viewer { id } }')).data.viewer.id).toBe('hal');
+    const someone = await begin('ida');
+    await kept.query(REFRESH, { token: someone.refreshToken });
+    expect((await kept.query('{ viewer { id } }')).data.viewer.id).toBe('hal');
+    await kept.close();
+  });
+});

@@ -1,0 +1,73 @@
+import type { SessionId, SessionRecord, TenantId } from '../../src/model.ts';
+import { eventually } from '../support/eventually.ts';
+import { alice, bob, deviceId, type OpenWorld, record, tenant, type World } from '../support/world.ts';
+
+const sessionId = (id: string): SessionId => id as SessionId;
+
+function session(id: string, version: number, change: Partial<SessionRecord> = {}): SessionRecord {
+  return {
+    id: sessionId(id),
+    userId: alice,
+    deviceId: deviceId('phone'),
+    deviceName: null,
+    userAgent: null,
+    scope: '',
+    createdAt: 1,
+    lastSeenAt: 1,
+    expiresAt: Number.MAX_SAFE_INTEGER,
+    revokedAt: null,
+    currentHash: 'hash',
+    previousHash: '',
+    nonce: '',
+    rotatedAt: 1,
+    usedHashes: [],
+    version,
+    ...change,
+  };
+}
+
+export function describeSessions(open: OpenWorld): void {
+  describe('sessions', () => {
+    let world: World;
+    beforeAll(async () => {
+      world = await open();
+    });
+    afterAll(() => world.close());
+
+    it('of several writes of one version one is stored, whichever node they come from', async () => {
+      const { engine, other } = world;
+      expect(await engine.writeSession(tenant, session('one', 2), [])).toBe(false);
+      const writes = [engine, other, engine, other].map((each) => each.writeSession(tenant, session('one', 1), []));
+      expect((await Promise.all(writes)).filter(Boolean)).toHaveLength(1);
+      expect(await other.writeSession(tenant, session('one', 2, { deviceName: 'Phone' }), [])).toBe(true);
+      expect(await engine.readSessions(tenant, alice, sessionId('one'))).toEqual([
+        session('one', 2, { deviceName: 'Phone' }),
+      ]);
+    });
+
+    it('are read one or all, and forgotten with a write', async () => {
+      const { engine } = world;
+      await engine.writeSession(tenant, session('two', 1), []);
+      expect((await engine.readSessions(tenant, alice, null)).map(({ id }) => id).sort()).toEqual(['one', 'two']);
+      expect(await engine.readSessions(tenant, alice, sessionId('none'))).toEqual([]);
+      await engine.writeSession(tenant, session('three', 1), [sessionId('one'), sessionId('two')]);
+      expect((await engine.readSessions(tenant, alice, null)).map(({ id }) => id)).toEqual(['three']);
+    });
+
+    it('G09: are their user’s and their tenant’s own', async () => {
+      const { engine } = world;
+      expect(await engine.readSessions(tenant, bob, sessionId('three'))).toEqual([]);
+      expect(await engine.readSessions('other' as TenantId, alice, null)).toEqual([]);
+    });
+
+    it('G08: an end is announced, and nothing by which a session could be used', async () => {
+      const { engine, other } = world;
+      const { heard, listening } = await record(other, { kind: 'sessions', tenant, id: alice });
+      await engine.writeSession(tenant, session('four', 1), []);
+      await engine.writeSession(tenant, session('four', 2, { revokedAt: 5 }), []);
+      await eventually(() => expect(heard).toHaveLength(2));
+      expect(heard).toEqual([false, true].map((isRevoked) => ({ type: 'session', id: 'four', isRevoked })));
+      await listening.close();
+    });
+  });
+}
