@@ -1,6 +1,6 @@
 /** The README is true: its commands run, and its tables say what the code says. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -38,6 +38,12 @@ describe('README', () => {
     const { stdout } = await run('grep', ['-rhoE', "^ *((it|describe)[^'`]*)?['`]G[0-9]{2}:", 'test'], { cwd: ROOT });
     const shown = new Set([...stdout.matchAll(/G\d\d/g)].map(([id]) => id));
     expect(promised.filter((id) => !shown.has(id))).toEqual([]);
+  });
+
+  it('docs/security.md names tests that exist', () => {
+    const files = [...read('docs/security.md').matchAll(/`(test\/[\w/.-]+)`/g)].map(([, file]) => file ?? '');
+    expect(files.length).toBeGreaterThan(10);
+    expect(files.filter((file) => !existsSync(new URL(file, ROOT)))).toEqual([]);
   });
 
   it('docs/operations.md lists the metrics there are', async () => {
