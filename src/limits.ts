@@ -16,6 +16,12 @@ export const LIMITS = {
   emojiCharacters: 64,
   /** Conversations named in one subscription. */
   conversationsPerSubscription: 100,
+  /** Characters of a topic. */
+  topicCharacters: 200,
+  /** Topics in one subscription. */
+  topicsPerSubscription: 100,
+  /** Publications kept of a topic: those who listen close holes from them. */
+  publicationsPerTopic: 100,
   /** Users whose presence one query or subscription may ask. */
   usersPerPresence: 200,
   /** Subscriptions open on one socket. */
@@ -106,6 +112,8 @@ export const TIMES = {
   callbackMs: 5_000,
   /** How long a message is sent again to a router whose callback endpoint fails. */
   callbackRetryMs: 30_000,
+  /** How long a topic's publications are kept after the last. */
+  publicationMs: 24 * 60 * 60 * 1_000,
   /** How often idle channels compare their position with the log's head. */
   headCheckMs: 25_000,
 } as const;

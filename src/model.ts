@@ -10,12 +10,21 @@ export type MessageId = Branded<'MessageId'>;
 export type ConnectionId = Branded<'ConnectionId'>;
 export type DeviceId = Branded<'DeviceId'>;
 export type SessionId = Branded<'SessionId'>;
+export type Topic = Branded<'Topic'>;
+export type PublicationId = Branded<'PublicationId'>;
 
 const IDENTIFIER = /^[A-Za-z0-9._:@-]{1,128}$/;
 
 /** Whether a text has the form of an id: 1 to 128 of `A-Z a-z 0-9 . _ : @ -`. */
 export function isIdentifier(text: string): boolean {
   return IDENTIFIER.test(text);
+}
+
+const TOPIC = /^[A-Za-z0-9._:@/-]{1,200}$/;
+
+/** Whether a text has the form of a topic: 1 to 200 of `A-Z a-z 0-9 . _ : @ - /`. */
+export function isTopic(text: string): boolean {
+  return TOPIC.test(text);
 }
 
 export type ConversationKind = 'DIRECT' | 'GROUP' | 'ROOM';
@@ -26,12 +35,19 @@ export type ConnectionType = 'GRAPHQL_WS' | 'SSE' | 'MULTIPART' | 'CALLBACK' | '
 /** What a token's bearer may do beyond their own affairs. */
 export type Scope = 'realtime:admin' | 'realtime:service';
 
+/** Patterns of topics a token names; null where it names none, and the default holds. */
+export interface TopicClaims {
+  readonly publish: readonly string[] | null;
+  readonly subscribe: readonly string[] | null;
+}
+
 /** The caller, as proved by a verified token. */
 export interface Viewer {
   readonly tenant: TenantId;
   readonly userId: UserId;
   readonly scopes: ReadonlySet<string>;
   readonly sessionId: string | null;
+  readonly topics: TopicClaims;
   /** When the token ends; sockets close with 4403 then. */
   readonly expiresAt: number;
 }
@@ -135,6 +151,16 @@ export interface TypingRecord {
   readonly expiresAt: number | null;
 }
 
+export interface PublicationRecord {
+  readonly id: PublicationId;
+  readonly topic: Topic;
+  readonly payload: unknown;
+  readonly senderId: UserId;
+  readonly timestamp: number;
+  /** Its place among the publications of its topic, 1, 2, 3 … in one life of the topic's history. */
+  readonly position: Position;
+}
+
 /** A reference to an entity of the main API. */
 export interface UserReference {
   readonly id: UserId;
@@ -151,6 +177,8 @@ export interface SessionRecord {
   readonly userAgent: string | null;
   /** Of its access tokens, space-separated. */
   readonly scope: string;
+  /** Of its access tokens. */
+  readonly topics: TopicClaims;
   readonly createdAt: number;
   readonly lastSeenAt: number;
   readonly expiresAt: number;

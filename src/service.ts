@@ -56,17 +56,23 @@ function endpointsOf(publicUrl: string): { readonly url: string; readonly subscr
 }
 
 /** Counts what this node accepted. */
-function countMessages(domain: Domain, metrics: Metrics): Domain {
-  const { messages } = domain;
+function countAccepted(domain: Domain, metrics: Metrics): Domain {
+  const { messages, topics } = domain;
+  const counted = async <Result>(work: Promise<Result>, counter: { inc(): void }): Promise<Result> => {
+    const result = await work;
+    counter.inc();
+    return result;
+  };
   return {
     ...domain,
     messages: {
       ...messages,
-      async send(viewer, input) {
-        const message = await messages.send(viewer, input);
-        metrics.messages.inc();
-        return message;
-      },
+      send: (viewer, input) => counted(messages.send(viewer, input), metrics.messages),
+      sendDirect: (viewer, userId, input) => counted(messages.sendDirect(viewer, userId, input), metrics.messages),
+    },
+    topics: {
+      ...topics,
+      publish: (viewer, topic, payload) => counted(topics.publish(viewer, topic, payload), metrics.publications),
     },
   };
 }
@@ -79,7 +85,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const registration = createRegistration({ url: registrationUrl, token: registrationToken, clock, log });
   const health = createHealth(engine, registration);
   const delivery = createDelivery(engine, clock, log);
-  const domain = countMessages(
+  const domain = countAccepted(
     createDomain(engine, clock, log, { ...config, issueToken: createTokenIssuer(config.jwt) }),
     metrics,
   );

@@ -14,7 +14,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { JwtConfig } from '../config.ts';
 import { LIMITS, TIMES } from '../limits.ts';
-import { isIdentifier, type TenantId, type UserId, type Viewer } from '../model.ts';
+import { isIdentifier, type TenantId, type TopicClaims, type UserId, type Viewer } from '../model.ts';
 
 export type Verification =
   | { readonly outcome: 'valid'; readonly viewer: Viewer }
@@ -117,9 +117,17 @@ function toViewer(payload: JWTPayload, tenantClaim: string): Verification {
       userId: sub as UserId,
       scopes: new Set(typeof scope === 'string' ? scope.split(' ').filter(Boolean) : []),
       sessionId: typeof sid === 'string' && isIdentifier(sid) ? sid : null,
+      topics: { publish: patternsOf(payload['topics_publish']), subscribe: patternsOf(payload['topics_subscribe']) },
       expiresAt: exp * 1_000,
     },
   };
+}
+
+/** A list of texts, or one text with spaces. Anything else names nothing: a claim that is not understood opens nothing. */
+function patternsOf(claim: unknown): readonly string[] | null {
+  if (claim === undefined) return null;
+  if (typeof claim === 'string') return claim.split(' ').filter(Boolean);
+  return Array.isArray(claim) ? claim.filter((pattern) => typeof pattern === 'string') : [];
 }
 
 export interface TokenRequest {
@@ -129,6 +137,7 @@ export interface TokenRequest {
   readonly tenantClaim?: string | undefined;
   readonly scope?: string | undefined;
   readonly sessionId?: string | undefined;
+  readonly topics?: TopicClaims | undefined;
   /** Seconds since the Unix epoch; now when left out. */
   readonly issuedAt?: number | undefined;
   readonly issuer?: string | null | undefined;
@@ -140,10 +149,13 @@ export interface TokenRequest {
 /** Signs a token with HS256, for development and tests; the platform's own issuer signs the real ones. */
 export function signToken(request: TokenRequest): Promise<string> {
   const { secret, userId, tenant, tenantClaim = 'tenant_id', scope, sessionId, issuer, audience, expiresAt } = request;
+  const { publish, subscribe } = request.topics ?? { publish: null, subscribe: null };
   const claims = {
     ...(tenant ? { [tenantClaim]: tenant } : {}),
     ...(scope ? { scope } : {}),
     ...(sessionId ? { sid: sessionId } : {}),
+    ...(publish ? { topics_publish: publish } : {}),
+    ...(subscribe ? { topics_subscribe: subscribe } : {}),
   };
   const token = new SignJWT(claims)
     .setProtectedHeader({ alg: 'HS256' })
@@ -162,6 +174,7 @@ export function createTokenIssuer({ secrets: [secret], tenantClaim, issuer, audi
     readonly userId: string;
     readonly sessionId: string;
     readonly scope: string;
+    readonly topics: TopicClaims;
     /** Milliseconds since the Unix epoch, as is `expiresAt`. */
     readonly issuedAt: number;
     readonly expiresAt: number;

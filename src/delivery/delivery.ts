@@ -9,19 +9,22 @@ import type {
   MessageRecord,
   Position,
   PresenceRecord,
+  PublicationRecord,
+  Topic,
   TypingRecord,
   UserId,
   Viewer,
 } from '../model.ts';
-import { ChannelRegistry } from './channel-registry.ts';
+import { ChannelRegistry, type OpenedChannel } from './channel-registry.ts';
 import type { ConversationChannel } from './conversation-channel.ts';
 import { ConversationStream } from './conversation-stream.ts';
-import { EventQueue } from './event-queue.ts';
 import type { Selection } from './following.ts';
+import { openJointStream } from './joint-stream.ts';
 import { PresenceChannel } from './presence-channel.ts';
 import { SessionChannel } from './session-channel.ts';
 import { SharedLog } from './shared-log.ts';
 import type { LiveStream } from './stream.ts';
+import { TopicChannel } from './topic-channel.ts';
 
 /** Which conversations: those named, or null for all of the viewer's. */
 export type ConversationIds = readonly ConversationId[] | null;
@@ -33,6 +36,7 @@ export interface Delivery {
   conversationUpdated(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<ConversationRecord>>;
   typingIndicator(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<TypingRecord>>;
   presenceUpdated(viewer: Viewer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
+  topicPublished(viewer: Viewer, topics: readonly Topic[]): Promise<LiveStream<PublicationRecord>>;
   /** Calls back once the session of the viewer's token has ended, or had when asked; the answer stops that. */
   watchSession(viewer: Viewer, onEnd: () => void): Promise<() => void>;
   close(): void;
@@ -49,6 +53,7 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log): Delivery
   const conversations = new ChannelRegistry<ConversationChannel>();
   const sessions = new ChannelRegistry<SessionChannel>();
   const presences = new ChannelRegistry<PresenceChannel>();
+  const topics = new ChannelRegistry<TopicChannel>();
   const context = { engine, clock, log, channels: conversations, sharedLog: new SharedLog(engine) };
   const stopChecking = clock.every(TIMES.headCheckMs, () => {
     const before = clock.now() - TIMES.headCheckMs;
@@ -87,40 +92,30 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log): Delivery
       };
     },
 
-    async presenceUpdated({ tenant }, userIds) {
-      const names = new Set(userIds.map((userId) => JSON.stringify([tenant, userId])));
-      const joined = new Map<string, PresenceChannel>();
-      const listener = (presence: PresenceRecord): void => queue.push(presence);
-      let isOpen = true;
-      const queue = new EventQueue<PresenceRecord>(names, () => {
-        isOpen = false;
-        for (const [key, channel] of joined) {
-          channel.remove(listener);
-          presences.release(key, channel);
-        }
-        joined.clear();
-      });
-      try {
-        await Promise.all(
-          [...new Set(userIds)].map(async (userId) => {
-            const key = JSON.stringify([tenant, userId]);
-            const create = (): PresenceChannel => new PresenceChannel(engine, clock, log, tenant, userId);
-            const channel = await presences.acquire(key, create);
-            if (channel && isOpen) joined.set(key, channel);
-            else if (channel) presences.release(key, channel);
-          }),
-        );
-      } catch (error) {
-        queue.end(null);
-        throw error;
-      }
-      for (const channel of joined.values()) channel.add(listener);
-      return queue;
-    },
+    presenceUpdated: ({ tenant }, userIds) =>
+      openJointStream(
+        presences,
+        userIds.map((userId) => ({
+          key: JSON.stringify([tenant, userId]),
+          create: () => new PresenceChannel(engine, clock, log, tenant, userId),
+        })),
+      ),
+
+    topicPublished: ({ tenant }, names) =>
+      openJointStream(
+        topics,
+        names.map((topic) => ({
+          key: JSON.stringify([tenant, topic]),
+          create: () => new TopicChannel(engine, clock, log, tenant, topic),
+        })),
+      ),
 
     close() {
       stopChecking();
-      for (const channel of [...conversations.all(), ...presences.all(), ...sessions.all()]) channel.close();
+      for (const channel of [conversations, presences, sessions, topics].flatMap(
+        (each) => each.all() as OpenedChannel[],
+      ))
+        channel.close();
     },
   };
 }

@@ -3,10 +3,9 @@ import type { Clock } from '../clock.ts';
 import type { Engine, Listening } from '../engine/port.ts';
 import type { Log } from '../log.ts';
 import type { PresenceRecord, TenantId, UserId } from '../model.ts';
+import type { Listener } from './joint-stream.ts';
 
 const RETRY_MS = 250;
-
-export type PresenceListener = (presence: PresenceRecord) => void;
 
 /** What a watcher sees; a second connection of the same device changes nothing of it, nor does a reconnect. */
 function visible({ status, statusText, devices }: PresenceRecord): string {
@@ -20,7 +19,7 @@ export class PresenceChannel {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #tenant: TenantId;
-  readonly #listeners = new Set<PresenceListener>();
+  readonly #listeners = new Set<Listener<PresenceRecord>>();
   #listening: Listening | null = null;
   #current: PresenceRecord | null = null;
   #isClosed = false;
@@ -49,12 +48,12 @@ export class PresenceChannel {
   }
 
   /** Tells the present state, then each change. */
-  add(listener: PresenceListener): void {
+  add(listener: Listener<PresenceRecord>): void {
     this.#listeners.add(listener);
-    if (this.#current) listener(this.#current);
+    if (this.#current) listener.push(this.#current);
   }
 
-  remove(listener: PresenceListener): void {
+  remove(listener: Listener<PresenceRecord>): void {
     this.#listeners.delete(listener);
   }
 
@@ -68,7 +67,7 @@ export class PresenceChannel {
     if (this.#isClosed || (before && presence.version <= before.version)) return;
     this.#current = presence;
     if (before && visible(before) === visible(presence)) return;
-    for (const listener of [...this.#listeners]) listener(presence);
+    for (const listener of [...this.#listeners]) listener.push(presence);
   }
 
   /** After an interruption: what the engine says now replaces what was known, whatever its version. */

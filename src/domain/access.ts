@@ -7,6 +7,11 @@ export function isAdmin(viewer: Viewer): boolean {
   return viewer.scopes.has('realtime:admin');
 }
 
+/** A backend of the platform, which publishes to any user of its tenant. */
+export function isService(viewer: Viewer): boolean {
+  return viewer.scopes.has('realtime:service');
+}
+
 /** The affairs of a user are theirs and the tenant admins'. */
 export function requireSelf(viewer: Viewer, userId: UserId): void {
   if (viewer.userId !== userId && !isAdmin(viewer)) {

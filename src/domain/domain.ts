@@ -6,6 +6,7 @@ import { type Conversations, createConversations } from './conversations.ts';
 import { createMessages, type Messages } from './messages.ts';
 import { createPresence, type Presence } from './presence.ts';
 import { createSessions, type IssueToken, type Sessions } from './sessions.ts';
+import { createTopics, type Topics } from './topics.ts';
 import { createTyping, type Typing } from './typing.ts';
 
 export interface Domain {
@@ -14,6 +15,7 @@ export interface Domain {
   readonly presence: Presence;
   readonly typing: Typing;
   readonly sessions: Sessions;
+  readonly topics: Topics;
 }
 
 export interface DomainOptions {
@@ -24,11 +26,13 @@ export interface DomainOptions {
 
 export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
   const { presenceGraceMs, issueToken } = options;
+  const conversations = createConversations(engine);
   return {
-    conversations: createConversations(engine),
-    messages: createMessages(engine),
+    conversations,
+    messages: createMessages(engine, conversations.openDirect),
     presence: createPresence(engine, clock, log, presenceGraceMs),
     typing: createTyping(engine),
     sessions: createSessions(engine, clock, issueToken),
+    topics: createTopics(engine),
   };
 }

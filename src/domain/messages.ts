@@ -29,6 +29,11 @@ export interface MessagePage {
   readonly hasPreviousPage: boolean;
 }
 
+export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'clientMessageId'>;
+
+/** The one direct conversation of two users. */
+export type OpenDirect = (viewer: Viewer, userId: string) => Promise<ConversationRecord>;
+
 export interface Messages {
   /** In the order asked; null for absent and forbidden alike. */
   findMany(viewer: Viewer, ids: readonly string[]): Promise<(MessageRecord | null)[]>;
@@ -37,6 +42,8 @@ export interface Messages {
   page(tenant: TenantId, conversation: ConversationRecord, request: PageRequest): Promise<MessagePage>;
   last(tenant: TenantId, conversation: ConversationRecord): Promise<MessageRecord | null>;
   send(viewer: Viewer, input: MessageInput): Promise<MessageRecord>;
+  /** Sends in the direct conversation with a user. */
+  sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<MessageRecord>;
   edit(viewer: Viewer, id: string, content: string, payload: unknown): Promise<MessageRecord>;
   delete(viewer: Viewer, id: string): Promise<MessageRecord>;
   addReaction(viewer: Viewer, id: string, emoji: string): Promise<MessageRecord>;
@@ -89,7 +96,7 @@ function rangeOf(lastSequence: number, request: PageRequest): { from: number; to
   return { from: Math.max(lowest, highest - size + 1), to: highest };
 }
 
-export function createMessages(engine: Engine): Messages {
+export function createMessages(engine: Engine, openDirect: OpenDirect): Messages {
   async function findMany(viewer: Viewer, ids: readonly string[]): Promise<(MessageRecord | null)[]> {
     const valid = ids.map((id) => identifier<MessageId>(id, 'id'));
     const messages = await engine.readMessages(viewer.tenant, valid);
@@ -122,6 +129,26 @@ export function createMessages(engine: Engine): Messages {
     return target.id;
   }
 
+  async function send(viewer: Viewer, input: MessageInput): Promise<MessageRecord> {
+    const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
+    const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
+    const message = body(input.content, input.payload);
+    const replyTo = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
+    const append = await engine.appendMessage(viewer.tenant, {
+      ...message,
+      conversationId,
+      senderId: viewer.userId,
+      clientMessageId,
+      replyToId: replyTo && (await requireReplyTarget(viewer, conversationId, replyTo)),
+    });
+    if (append.outcome === 'no-longer-kept') {
+      throw new ServiceError('CONFLICT', 'This message was sent before and is no longer kept.');
+    }
+    if (append.outcome !== 'not-member') return append.message;
+    await requireSeen(engine, viewer, conversationId);
+    throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
+  }
+
   return {
     findMany,
 
@@ -138,24 +165,14 @@ export function createMessages(engine: Engine): Messages {
       return message ?? null;
     },
 
-    async send(viewer, input) {
-      const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
-      const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
-      const message = body(input.content, input.payload);
-      const replyTo = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
-      const append = await engine.appendMessage(viewer.tenant, {
-        ...message,
-        conversationId,
-        senderId: viewer.userId,
-        clientMessageId,
-        replyToId: replyTo && (await requireReplyTarget(viewer, conversationId, replyTo)),
-      });
-      if (append.outcome === 'no-longer-kept') {
-        throw new ServiceError('CONFLICT', 'This message was sent before and is no longer kept.');
-      }
-      if (append.outcome !== 'not-member') return append.message;
-      await requireSeen(engine, viewer, conversationId);
-      throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
+    send,
+
+    async sendDirect(viewer, userId, input) {
+      // Refused before a conversation is made for it.
+      body(input.content, input.payload);
+      optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
+      const { id } = await openDirect(viewer, userId);
+      return send(viewer, { ...input, conversationId: id });
     },
 
     async edit(viewer, id, content, data) {

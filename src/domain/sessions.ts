@@ -12,7 +12,16 @@ import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
-import type { DeviceId, SessionId, SessionRecord, SessionTokens, TenantId, UserId, Viewer } from '../model.ts';
+import type {
+  DeviceId,
+  SessionId,
+  SessionRecord,
+  SessionTokens,
+  TenantId,
+  TopicClaims,
+  UserId,
+  Viewer,
+} from '../model.ts';
 import { isIdentifier } from '../model.ts';
 import { requireSelf } from './access.ts';
 import { identifier, optional, text } from './input.ts';
@@ -23,6 +32,7 @@ export interface TokenClaims {
   readonly userId: UserId;
   readonly sessionId: SessionId;
   readonly scope: string;
+  readonly topics: TopicClaims;
   readonly issuedAt: number;
   readonly expiresAt: number;
 }
@@ -119,9 +129,9 @@ export function createSessions(engine: Engine, clock: Clock, issueToken: IssueTo
 
   async function tokensOf(tenant: TenantId, session: SessionRecord, secret: string): Promise<SessionTokens> {
     if (!issueToken) throw new ServiceError('FORBIDDEN', 'This service issues no tokens: it has no JWT_SECRET.');
-    const { id, userId, scope, rotatedAt, expiresAt } = session;
+    const { id, userId, scope, topics, rotatedAt, expiresAt } = session;
     const seconds = Math.floor(Math.min(rotatedAt + TIMES.accessTokenMs, expiresAt) / 1_000);
-    const claims = { tenant, userId, sessionId: id, scope, issuedAt: rotatedAt, expiresAt: seconds * 1_000 };
+    const claims = { tenant, userId, sessionId: id, scope, topics, issuedAt: rotatedAt, expiresAt: seconds * 1_000 };
     return {
       session,
       accessToken: await issueToken(claims),
@@ -173,6 +183,7 @@ export function createSessions(engine: Engine, clock: Clock, issueToken: IssueTo
         deviceName,
         userAgent: userAgent?.slice(0, LIMITS.userAgentCharacters) ?? null,
         scope: [...viewer.scopes].join(' '),
+        topics: viewer.topics,
         createdAt: now,
         lastSeenAt: now,
         expiresAt: now + TIMES.sessionMs,
@@ -203,7 +214,8 @@ export function createSessions(engine: Engine, clock: Clock, issueToken: IssueTo
       if (!isSame(hash(next), session.currentHash)) throw notGood();
       const tokens = await tokensOf(tenant, session, next);
       const scopes = new Set(session.scope.split(' ').filter(Boolean));
-      const viewer = { tenant, userId, scopes, sessionId: id, expiresAt: tokens.accessTokenExpiresAt };
+      const { topics } = session;
+      const viewer = { tenant, userId, scopes, topics, sessionId: id, expiresAt: tokens.accessTokenExpiresAt };
       return { ...tokens, viewer };
     },
 

@@ -47,10 +47,13 @@ import type {
   Position,
   PresenceRecord,
   PresenceStatus,
+  PublicationId,
+  PublicationRecord,
   ReadReceiptRecord,
   SessionId,
   SessionRecord,
   TenantId,
+  Topic,
   TypingRecord,
   UserId,
 } from '../model.ts';
@@ -205,6 +208,27 @@ export interface SessionStore {
   writeSession(tenant: TenantId, session: SessionRecord, forgotten: readonly SessionId[]): Promise<boolean>;
 }
 
+export interface NewPublication {
+  readonly id: PublicationId;
+  readonly topic: Topic;
+  readonly payload: unknown;
+  readonly senderId: UserId;
+}
+
+export interface TopicHistory {
+  /** Where the latest publication is; null: nothing is kept. */
+  readonly head: Position | null;
+  /** Oldest first. */
+  readonly publications: readonly PublicationRecord[];
+}
+
+export interface TopicStore {
+  /** Keeps a publication among the latest of its topic, and announces it. */
+  publish(tenant: TenantId, publication: NewPublication): Promise<PublicationRecord>;
+  /** At most `LIMITS.publicationsPerTopic`, for `TIMES.publicationMs` after the last. */
+  readTopic(tenant: TenantId, topic: Topic): Promise<TopicHistory>;
+}
+
 /** What is announced. `conversation` announcements carry versions, `message` ones positions. */
 export type Announcement =
   | { readonly type: 'message'; readonly change: MessageChange; readonly message: MessageRecord }
@@ -216,6 +240,7 @@ export type Announcement =
     }
   | { readonly type: 'typing'; readonly typing: TypingRecord }
   | { readonly type: 'presence'; readonly presence: PresenceRecord }
+  | { readonly type: 'publication'; readonly publication: PublicationRecord }
   | { readonly type: 'session'; readonly id: SessionId; readonly isRevoked: boolean }
   | { readonly type: 'membership'; readonly conversationId: ConversationId; readonly isMember: boolean };
 
@@ -224,7 +249,8 @@ export type Channel =
   | { readonly kind: 'conversation'; readonly tenant: TenantId; readonly id: ConversationId }
   | { readonly kind: 'presence'; readonly tenant: TenantId; readonly id: UserId }
   | { readonly kind: 'memberships'; readonly tenant: TenantId; readonly id: UserId }
-  | { readonly kind: 'sessions'; readonly tenant: TenantId; readonly id: UserId };
+  | { readonly kind: 'sessions'; readonly tenant: TenantId; readonly id: UserId }
+  | { readonly kind: 'topic'; readonly tenant: TenantId; readonly id: Topic };
 
 export interface Listener {
   onAnnouncement(announcement: Announcement): void;
@@ -247,7 +273,14 @@ export interface EngineHealth {
   readonly reason: string | null;
 }
 
-export interface Engine extends ConversationStore, MessageStore, PresenceStore, TypingStore, SessionStore, Bus {
+export interface Engine
+  extends ConversationStore,
+    MessageStore,
+    PresenceStore,
+    TypingStore,
+    SessionStore,
+    TopicStore,
+    Bus {
   readonly kind: 'embedded' | 'redis';
   checkHealth(): Promise<EngineHealth>;
   close(): Promise<void>;

@@ -10,6 +10,7 @@ import * as conversations from './resolvers/conversations.ts';
 import * as messages from './resolvers/messages.ts';
 import * as presence from './resolvers/presence.ts';
 import * as sessions from './resolvers/sessions.ts';
+import * as topics from './resolvers/topics.ts';
 import * as typing from './resolvers/typing.ts';
 import * as users from './resolvers/users.ts';
 
@@ -27,7 +28,7 @@ export function readTypeDefs(): string {
 type Resolvers = Record<string, Record<string, GraphQLFieldResolver<unknown, Context>>>;
 
 export function createSchema(): GraphQLSchema {
-  const parts = [conversations, messages, presence, sessions, typing, users] as const;
+  const parts = [conversations, messages, presence, sessions, topics, typing, users] as const;
   const resolvers: Resolvers = Object.assign(
     { DateTime: DateTimeISOResolver, JSON: JSONResolver },
     ...parts,

@@ -8,6 +8,7 @@ export interface Metrics {
   readonly connections: Gauge<'transport'>;
   readonly subscriptions: Gauge<'transport'>;
   readonly messages: Counter;
+  readonly publications: Counter;
   /**
    * Notes that an event was handed to a client. Cheap, since it is called for each
    * client: counts are added up when scraped, and latency is taken once an event.
@@ -59,6 +60,11 @@ export function createMetrics(clock: Clock): Metrics {
       registers,
     }),
     messages: new Counter({ name: 'realtime_messages_total', help: 'Messages accepted by this node.', registers }),
+    publications: new Counter({
+      name: 'realtime_publications_total',
+      help: 'Publications to topics accepted by this node.',
+      registers,
+    }),
     delivered(event, transport) {
       delivered[transport] += 1;
       if (event === latest) return;

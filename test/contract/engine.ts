@@ -5,12 +5,14 @@ import { describeConversations } from './conversations.ts';
 import { describeMessages } from './messages.ts';
 import { describePresence } from './presence.ts';
 import { describeSessions } from './sessions.ts';
+import { describeTopics } from './topics.ts';
 import { describeTyping } from './typing.ts';
 
 export function describeEngine(open: OpenWorld): void {
   describeConversations(open);
   describeMessages(open);
   describePresence(open);
+  describeTopics(open);
   describeTyping(open);
   describeSessions(open);
   describeBus(open);

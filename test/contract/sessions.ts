@@ -12,6 +12,7 @@ function session(id: string, version: number, change: Partial<SessionRecord> = {
     deviceName: null,
     userAgent: null,
     scope: '',
+    topics: { publish: null, subscribe: null },
     createdAt: 1,
     lastSeenAt: 1,
     expiresAt: Number.MAX_SAFE_INTEGER,

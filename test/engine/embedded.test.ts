@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
+import { TIMES } from '../../src/limits.ts';
+import type { PublicationId, Topic } from '../../src/model.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice, createGroup, type OpenWorld, tenant, text } from '../support/world.ts';
@@ -17,6 +19,18 @@ const open: OpenWorld = async (options = {}) => {
 
 describe('embedded engine', () => {
   describeEngine(open);
+
+  it('a topic is forgotten a day after its last publication', async () => {
+    const { engine, clock, close } = await open();
+    const topic = 'news' as Topic;
+    const publication = { topic, payload: 1, senderId: alice };
+    await engine.publish(tenant, { ...publication, id: 'one' as PublicationId });
+    clock.advance(TIMES.publicationMs);
+    expect((await engine.readTopic(tenant, topic)).head).toBeNull();
+    const again = await engine.publish(tenant, { ...publication, id: 'two' as PublicationId });
+    expect(again.position.place).toBe(1);
+    await close();
+  });
 
   describe('in a file', () => {
     let dir: string;

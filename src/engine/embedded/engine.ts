@@ -7,6 +7,7 @@ import { openDatabase } from './database.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
 import { createSessions } from './sessions.ts';
+import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
 
 export interface EmbeddedOptions {
@@ -29,6 +30,7 @@ export function openEmbeddedEngine({ dataDir, retention, clock }: EmbeddedOption
     ...createMessages(database, clock, retention),
     ...createPresence(database, clock),
     ...createSessions(database),
+    ...createTopics(database, clock),
     setTyping: typing.setTyping,
     readTyping: typing.readTyping,
     listen: bus.listen,

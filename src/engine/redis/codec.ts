@@ -13,7 +13,7 @@ import type { Announcement, NewConversation, NewMessage } from '../port.ts';
 import { composePresence, type StoredConnection, type StoredStatus } from '../presence.ts';
 
 /** JSON of an object without its braces, to be completed by a script. */
-const fragment = (object: Record<string, unknown>): string => JSON.stringify(object).slice(1, -1);
+export const fragment = (object: Record<string, unknown>): string => JSON.stringify(object).slice(1, -1);
 
 export function encodeHead({ id, kind, createdBy }: NewConversation): string {
   return fragment({ id, kind, createdBy });
@@ -86,6 +86,8 @@ export function decodeAnnouncement(parsed: unknown): Announcement | null {
       return announcement.conversation?.position ? announcement : null;
     case 'typing':
       return announcement.typing ? announcement : null;
+    case 'publication':
+      return announcement.publication?.position ? announcement : null;
     case 'session':
       return announcement.id ? announcement : null;
     case 'membership':

@@ -12,6 +12,7 @@ import { createPresence } from './presence.ts';
 import { defineScripts } from './scripts.ts';
 import { createSessions } from './sessions.ts';
 import { Subscriber } from './subscriber.ts';
+import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
 
 export interface RedisOptions extends RedisAddress {
@@ -61,6 +62,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createMessages(client, run, keys, clock, retention),
     ...createTyping(run, keys, clock),
     ...createSessions(run, keys),
+    ...createTopics(run, keys, clock),
     connect: presence.connect,
     disconnect: presence.disconnect,
     setStatus: presence.setStatus,

@@ -5,7 +5,7 @@
  * its channel, because one script writes and announces. Ids are encoded, so that
  * no id can end a tag, join two parts, or reach another tenant.
  */
-import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import type { ConversationId, TenantId, Topic, UserId } from '../../model.ts';
 import { conversationKey } from '../message-id.ts';
 import type { Channel } from '../port.ts';
 
@@ -30,6 +30,12 @@ export interface UserKeys {
   readonly sessionsChannel: string;
 }
 
+export interface TopicKeys {
+  readonly meta: string;
+  readonly history: string;
+  readonly channel: string;
+}
+
 export interface Keys {
   readonly leases: string;
   readonly dead: string;
@@ -38,6 +44,7 @@ export interface Keys {
   conversationByKey(tenant: TenantId, key: string): ConversationKeys;
   idempotency(tenant: TenantId, id: ConversationId, senderId: UserId, clientMessageId: string): string;
   user(tenant: TenantId, id: UserId): UserKeys;
+  topic(tenant: TenantId, id: Topic): TopicKeys;
   nodeConnections(nodeId: string): string;
   channel(channel: Channel): string;
 }
@@ -70,6 +77,11 @@ export function createKeys(prefix: string): Keys {
     };
   }
 
+  function topic(tenant: TenantId, id: Topic): TopicKeys {
+    const tag = `${prefix}:{t.${encode(tenant)}.${encode(id)}}`;
+    return { meta: `${tag}:meta`, history: `${tag}:history`, channel: `${tag}:channel` };
+  }
+
   return {
     leases: `${prefix}:{nodes}:leases`,
     dead: `${prefix}:{nodes}:dead`,
@@ -78,6 +90,7 @@ export function createKeys(prefix: string): Keys {
     idempotency: (tenant, id, senderId, clientMessageId) =>
       `${conversationTag(tenant, conversationKey(id))}:sent:${encode(senderId)}.${encode(clientMessageId)}`,
     user,
+    topic,
     nodeConnections: (nodeId) => `${prefix}:{node.${nodeId}}:connections`,
     channel(channel) {
       switch (channel.kind) {
@@ -89,6 +102,8 @@ export function createKeys(prefix: string): Keys {
           return user(channel.tenant, channel.id).memberships;
         case 'sessions':
           return user(channel.tenant, channel.id).sessionsChannel;
+        case 'topic':
+          return topic(channel.tenant, channel.id).channel;
       }
     },
   };

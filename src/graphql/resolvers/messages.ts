@@ -20,6 +20,10 @@ export const Mutation: MutationResolvers = {
     meter('message');
     return domain.messages.send(viewer, input);
   },
+  sendDirectMessage(_, { userId, ...input }, { domain, viewer, meter }) {
+    meter('message');
+    return domain.messages.sendDirect(viewer, userId, input);
+  },
   editMessage(_, { id, content, payload }, { domain, viewer, meter }) {
     meter('message');
     return domain.messages.edit(viewer, id, content ?? '', payload);

@@ -1,0 +1,49 @@
+/** A stream over several channels, whose listeners are told everything their channel is. */
+import type { ChannelRegistry, OpenedChannel } from './channel-registry.ts';
+import { EventQueue } from './event-queue.ts';
+import type { LiveStream, Sink } from './stream.ts';
+
+/** Whom a channel tells. Calls are synchronous and must not throw. */
+export type Listener<Event> = Pick<Sink<Event>, 'push' | 'end'>;
+
+export interface TellingChannel<Event> extends OpenedChannel {
+  add(listener: Listener<Event>): void;
+  remove(listener: Listener<Event>): void;
+}
+
+export interface Joining<Channel> {
+  readonly key: string;
+  readonly create: () => Channel;
+}
+
+/** Resolves when all have been joined: nothing they tell from then on is missed. Repeats count once. */
+export async function openJointStream<Event extends object, Channel extends TellingChannel<Event>>(
+  registry: ChannelRegistry<Channel>,
+  joinings: readonly Joining<Channel>[],
+): Promise<LiveStream<Event>> {
+  const distinct = new Map(joinings.map((joining) => [joining.key, joining.create]));
+  const joined = new Map<string, Channel>();
+  let isOpen = true;
+  const queue = new EventQueue<Event>(new Set(distinct.keys()), () => {
+    isOpen = false;
+    for (const [key, channel] of joined) {
+      channel.remove(queue);
+      registry.release(key, channel);
+    }
+    joined.clear();
+  });
+  try {
+    await Promise.all(
+      [...distinct].map(async ([key, create]) => {
+        const channel = await registry.acquire(key, create);
+        if (channel && isOpen) joined.set(key, channel);
+        else if (channel) registry.release(key, channel);
+      }),
+    );
+  } catch (error) {
+    queue.end(null);
+    throw error;
+  }
+  for (const channel of joined.values()) channel.add(queue);
+  return queue;
+}

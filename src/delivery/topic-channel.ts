@@ -1,0 +1,130 @@
+/**
+ * A topic that someone on this node listens to.
+ *
+ * Publications are passed on in the order of the topic's history. One that is not
+ * the next, or an interruption of the bus, makes the channel read the hole from
+ * what is kept; when that no longer reaches back to it, those who listen are told
+ * so (G05).
+ */
+import type { Clock } from '../clock.ts';
+import type { Engine, Listening, TopicHistory } from '../engine/port.ts';
+import { positionExpired, ServiceError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Position, PublicationRecord, TenantId, Topic } from '../model.ts';
+import type { Listener } from './joint-stream.ts';
+
+const RETRY_MS = 250;
+
+/** What was published past a position; null when some of it is no longer kept. */
+function pastOf({ head, publications }: TopicHistory, position: Position | null): readonly PublicationRecord[] | null {
+  const at = (epoch: string, place: number): number =>
+    publications.findIndex((each) => each.position.epoch === epoch && each.position.place === place);
+  // Whatever was forgotten had been kept for a day.
+  if (!head) return [];
+  if (head.epoch === position?.epoch && head.place === position.place) return [];
+  const known = position ? at(position.epoch, position.place) : -1;
+  const next = position ? at(position.epoch, position.place + 1) : -1;
+  if (known >= 0) return publications.slice(known + 1);
+  if (next >= 0) return publications.slice(next);
+  // Another life of the history: all of it is past the last.
+  const first = head.epoch === position?.epoch ? -1 : at(head.epoch, 1);
+  return first >= 0 ? publications.slice(first) : null;
+}
+
+export class TopicChannel {
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #tenant: TenantId;
+  readonly #topic: Topic;
+  readonly #listeners = new Set<Listener<PublicationRecord>>();
+  #listening: Listening | null = null;
+  #position: Position | null = null;
+  /** While what is kept is read, announcements are dropped: it has them. */
+  #isCatchingUp = true;
+  #isBehind = false;
+  #isClosed = false;
+
+  constructor(engine: Engine, clock: Clock, log: Log, tenant: TenantId, topic: Topic) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#log = log;
+    this.#tenant = tenant;
+    this.#topic = topic;
+  }
+
+  async open(): Promise<boolean> {
+    this.#listening = await this.#engine.listen(
+      { kind: 'topic', tenant: this.#tenant, id: this.#topic },
+      {
+        onAnnouncement: (announcement) => {
+          if (announcement.type === 'publication') this.#receive(announcement.publication);
+        },
+        onInterrupted: () => void this.#catchUp(),
+      },
+    );
+    this.#position = (await this.#engine.readTopic(this.#tenant, this.#topic)).head;
+    this.#isCatchingUp = false;
+    if (this.#isBehind) await this.#catchUp();
+    return true;
+  }
+
+  add(listener: Listener<PublicationRecord>): void {
+    this.#listeners.add(listener);
+  }
+
+  remove(listener: Listener<PublicationRecord>): void {
+    this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
+  }
+
+  #receive(publication: PublicationRecord): void {
+    if (this.#isCatchingUp) {
+      this.#isBehind = true;
+      return;
+    }
+    const { epoch, place } = publication.position;
+    const last = this.#position;
+    if (epoch === last?.epoch && place <= last.place) return;
+    if (epoch === last?.epoch ? place !== last.place + 1 : place !== 1 || last) return void this.#catchUp();
+    this.#pass(publication);
+  }
+
+  #pass(publication: PublicationRecord): void {
+    if (this.#isClosed) return;
+    this.#position = publication.position;
+    for (const listener of this.#listeners) listener.push(publication);
+  }
+
+  async #catchUp(): Promise<void> {
+    this.#isBehind = true;
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    try {
+      while (this.#isBehind && !this.#isClosed) {
+        this.#isBehind = false;
+        const history = await this.#engine.readTopic(this.#tenant, this.#topic);
+        const past = pastOf(history, this.#position);
+        if (past) for (const publication of past) this.#pass(publication);
+        else this.#lose();
+        this.#position = history.head;
+      }
+    } catch (error) {
+      const isExpected = error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
+      if (!isExpected) this.#log.error({ err: error }, 'topic channel failed');
+      if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.#catchUp());
+    } finally {
+      this.#isCatchingUp = false;
+    }
+  }
+
+  /** Those who listen are told; whoever comes now begins at the head. */
+  #lose(): void {
+    this.#log.warn('topic channel lost its position');
+    for (const listener of [...this.#listeners]) listener.end(positionExpired('RETENTION'));
+  }
+}

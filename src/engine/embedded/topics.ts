@@ -1,0 +1,69 @@
+/** Topics in SQLite: the latest publications of each. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { PublicationRecord } from '../../model.ts';
+import type { TopicStore } from '../port.ts';
+import type { Database } from './database.ts';
+
+interface TopicRow {
+  readonly key: number;
+  readonly epoch: string;
+  readonly place: number;
+}
+
+/** Topics forgotten in one call: none holds the others up for long. */
+const FORGOTTEN = 10;
+
+export function createTopics(database: Database, clock: Clock): TopicStore {
+  const find = database.prepare('SELECT key, epoch, place FROM topics WHERE tenant = ? AND topic = ?');
+  const findLive = database.prepare(
+    'SELECT key, epoch, place FROM topics WHERE tenant = ? AND topic = ? AND expires_at > ?',
+  );
+  const begin = database.prepare(
+    'INSERT INTO topics (tenant, topic, epoch, place, expires_at) VALUES (?, ?, ?, 0, 0) RETURNING key, epoch, place',
+  );
+  const move = database.prepare('UPDATE topics SET place = ?, expires_at = ? WHERE key = ?');
+  const put = database.prepare('INSERT INTO publications (topic, place, record) VALUES (?, ?, ?)');
+  const trim = database.prepare('DELETE FROM publications WHERE topic = ? AND place <= ?');
+  const list = database.prepare('SELECT record FROM publications WHERE topic = ? ORDER BY place');
+  const expired = database.prepare('SELECT key FROM topics WHERE expires_at <= ? ORDER BY expires_at LIMIT ?');
+  const forget = database.prepare('DELETE FROM topics WHERE key = ?');
+
+  function forgetExpired(now: number): void {
+    for (const { key } of expired.all(now, FORGOTTEN) as unknown as TopicRow[]) {
+      trim.run(key, Number.MAX_SAFE_INTEGER);
+      forget.run(key);
+    }
+  }
+
+  return {
+    async publish(tenant, publication) {
+      const { topic } = publication;
+      return database.write((announce) => {
+        const now = clock.now();
+        forgetExpired(now);
+        const row = (find.get(tenant, topic) ?? begin.get(tenant, topic, randomUUID())) as unknown as TopicRow;
+        const position = { epoch: row.epoch, place: row.place + 1 };
+        const record: PublicationRecord = { ...publication, timestamp: now, position };
+        move.run(position.place, now + TIMES.publicationMs, row.key);
+        put.run(row.key, position.place, JSON.stringify(record));
+        trim.run(row.key, position.place - LIMITS.publicationsPerTopic);
+        announce({ kind: 'topic', tenant, id: topic }, { type: 'publication', publication: record });
+        return record;
+      });
+    },
+
+    async readTopic(tenant, topic) {
+      return database.read(() => {
+        const row = findLive.get(tenant, topic, clock.now()) as unknown as TopicRow | undefined;
+        if (!row) return { head: null, publications: [] };
+        const records = list.all(row.key) as unknown as { readonly record: string }[];
+        return {
+          head: { epoch: row.epoch, place: row.place },
+          publications: records.map(({ record }) => JSON.parse(record) as PublicationRecord),
+        };
+      });
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** Topics in Redis: the latest publications of each, in one slot with its channel. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { PublicationRecord } from '../../model.ts';
+import type { TopicStore } from '../port.ts';
+import { fragment } from './codec.ts';
+import type { Keys } from './keys.ts';
+import type { RunScript } from './scripts.ts';
+
+type Kept = [epoch: string | null, place: string | null, publications: string[]];
+
+export function createTopics(run: RunScript, keys: Keys, clock: Clock): TopicStore {
+  return {
+    async publish(tenant, { id, topic, payload, senderId }) {
+      const { meta, history, channel } = keys.topic(tenant, topic);
+      const body = fragment({ id, topic, payload, senderId });
+      const args = [clock.offset(), randomUUID(), body, LIMITS.publicationsPerTopic, TIMES.publicationMs];
+      return JSON.parse(String(await run('publish', [meta, history, channel], args))) as PublicationRecord;
+    },
+
+    async readTopic(tenant, topic) {
+      const { meta, history } = keys.topic(tenant, topic);
+      const [epoch, place, publications] = (await run('read-topic', [meta, history], [])) as Kept;
+      return {
+        head: epoch === null ? null : { epoch, place: Number(place) },
+        publications: publications.map((json) => JSON.parse(json) as PublicationRecord),
+      };
+    },
+  };
+}
