@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { signToken } from '../../src/auth/tokens.ts';
 import { readConfig } from '../../src/config.ts';
+import type { TopicClaims } from '../../src/model.ts';
 import { type Service, startService } from '../../src/service.ts';
 import { connectClient, type TestClient } from './client.ts';
 import { TestClock } from './test-clock.ts';
@@ -27,6 +28,8 @@ export interface TokenClaims {
   readonly scope?: string;
   readonly expiresAt?: number;
   readonly deviceId?: string;
+  readonly sessionId?: string;
+  readonly topics?: TopicClaims;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what a query answers is what the test asked for.
@@ -65,12 +68,14 @@ export async function startTestService({
   const service = await startService(config, silentLog, clock);
   const url = `http://127.0.0.1:${service.port}`;
   const wsUrl = `ws://127.0.0.1:${service.port}/graphql`;
-  const token = (userId: string, { tenant, scope, expiresAt }: TokenClaims = {}): Promise<string> =>
+  const token = (userId: string, { tenant, scope, expiresAt, sessionId, topics }: TokenClaims = {}): Promise<string> =>
     signToken({
       secret: SECRET,
       userId,
       tenant,
       scope,
+      sessionId,
+      topics,
       expiresAt: expiresAt ?? Math.floor(clock.now() / 1_000) + HOUR_S,
     });
   return {
