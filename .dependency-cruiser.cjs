@@ -30,7 +30,7 @@ module.exports = {
     room('graphql', '^src/__generated__/', '^src/domain/', '^src/delivery/'),
     room('__generated__', '^src/graphql/context\\.ts$'),
     room('operations', '^src/config\\.ts$', '^src/engine/port\\.ts$'),
-    room('transport', '^src/auth/', '^src/graphql/', '^src/operations/'),
+    room('transport', '^src/auth/', '^src/domain/', '^src/delivery/', '^src/graphql/', '^src/operations/'),
     room('engine', '^src/config\\.ts$'),
     {
       name: 'engines-apart',

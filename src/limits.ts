@@ -18,6 +18,14 @@ export const LIMITS = {
   conversationsPerSubscription: 100,
   /** Characters of a topic. */
   topicCharacters: 200,
+  /** Topics heard on one socket of the raw protocol. */
+  topicsPerSocket: 1_000,
+  /** Sessions of one user whose place in what they were sent is kept. */
+  inboxesPerUser: 50,
+  /** Messages a socket sent itself and has not heard back. */
+  ownMessages: 1_000,
+  /** Direct conversations whose two members are remembered. */
+  rememberedPairs: 10_000,
   /** Topics in one subscription. */
   topicsPerSubscription: 100,
   /** Publications kept of a topic: those who listen close holes from them. */
@@ -106,6 +114,8 @@ export const TIMES = {
   visitMs: 60_000,
   /** How long a stretch of a log is shared by those who resume. */
   sharedLogMs: 5_000,
+  /** How long a frame may take to be handled, its reader's slowness included. */
+  handlerMs: 30_000,
   /** How long a peer may take to answer our close, or to read the last of a stream. */
   terminateMs: 3_000,
   /** How long a router may take to answer a callback. */

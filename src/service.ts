@@ -21,6 +21,7 @@ import { createHealth } from './operations/health.ts';
 import { createInfo } from './operations/info.ts';
 import { createMetrics, type Metrics } from './operations/metrics.ts';
 import { createRegistration } from './operations/registration.ts';
+import { Admission } from './transport/admission.ts';
 import { createCallbackCheck } from './transport/callback-url.ts';
 import { addGraphqlHttp } from './transport/graphql-http.ts';
 import { createGraphqlStream } from './transport/graphql-stream.ts';
@@ -137,19 +138,24 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     rateLimits,
     log,
   });
+  const admission = new Admission({
+    verifyToken,
+    rateLimits,
+    watchSession: delivery.watchSession,
+    arrive: domain.presence.arrive,
+    depart: domain.presence.depart,
+    supervisor,
+    metrics,
+    clock,
+    log,
+  });
   const graphqlWs = createGraphqlWs({
     schema,
     execution,
     formatError,
     createContext: createCallerContext,
-    verifyToken,
     isGateway,
-    rateLimits,
-    watchSession: delivery.watchSession,
-    arrive: (viewer, { id: connectionId }, deviceId) =>
-      domain.presence.arrive(viewer, { connectionId, deviceId, connectionType: 'GRAPHQL_WS' }),
-    depart: (viewer, { id }) => domain.presence.depart(viewer, id),
-    supervisor,
+    admission,
     metrics,
     clock,
     log,

@@ -8,12 +8,11 @@
  * everyone's is rendered for them alone. Nothing must be annotated for that.
  */
 import { type ExecutionArgs, type ExecutionResult, execute, type OperationDefinitionNode, visit } from 'graphql';
+import type { Payload } from '../delivery/rendered-stream.ts';
 import type { Context, SharedContext } from './context.ts';
 import type { FormatError } from './errors.ts';
 import { chooseOperation } from './operations.ts';
 
-/** A response as JSON, ready to be put into a frame. */
-export type Payload = Buffer;
 type Rendered = Payload | Promise<Payload>;
 
 const isPromise = <Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> =>

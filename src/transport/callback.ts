@@ -1,11 +1,11 @@
 /** One subscription carried by requests to its router: Apollo's HTTP callback protocol 1.0. */
+
 import type { GraphQLFormattedError } from 'graphql';
 import * as z from 'zod';
 import type { Clock } from '../clock.ts';
+import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
 import { type ServiceError, slowReader } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
-import type { Outlet } from '../graphql/execution.ts';
-import type { Payload } from '../graphql/shape.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
 import { closingError } from './http-stream.ts';

@@ -31,6 +31,9 @@ export interface ConnectionOptions {
 /** Handles one frame; resolves when the next may follow. */
 export type HandleFrame = (text: string) => Promise<void>;
 
+/** Of a connection that ended without a close frame (RFC 6455 section 7.1.5). */
+const ABNORMAL = 1006;
+
 /** A close reason is at most 123 bytes (RFC 6455 section 5.5). */
 const REASON_BYTES = 123;
 
@@ -48,9 +51,15 @@ export class Connection implements Peer {
   readonly #frames: string[] = [];
   #frameBytes = 0;
   #handle: HandleFrame | null = null;
-  #isBusy = false;
+  #onBinary = (): void => this.close(CLOSE_CODES.BAD_REQUEST, 'Text frames only');
+  #onTick = (): void => undefined;
+  /** When the frame being handled was begun with; null: none is. */
+  #busySince: number | null = null;
+  #asked: { readonly token: string; readonly acknowledged: () => void } | null = null;
+  #askedCount = 0;
   /** The code we closed with, which a peer that never answers does not echo. */
   #closedWith: number | null = null;
+  #wasClean = false;
 
   constructor({ webSocket: socket, raw }: Sockets, clock: Clock, log: Log, options: ConnectionOptions) {
     this.#socket = socket;
@@ -65,18 +74,49 @@ export class Connection implements Peer {
     const heard = (): void => {
       this.#lastHeardAt = clock.now();
     };
-    socket.on('ping', heard).on('pong', heard);
+    socket.on('ping', heard).on('pong', (data: Buffer) => {
+      heard();
+      if (data.toString() === this.#asked?.token) this.#acknowledge();
+    });
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       heard();
-      if (isBinary) return this.close(CLOSE_CODES.BAD_REQUEST, 'Text frames only');
+      if (isBinary) return this.#onBinary();
       this.#receive(data.toString());
     });
     // Frames the protocol forbids: ws closes with the right code by itself.
+    socket.once('close', (code: number) => {
+      this.#wasClean = code !== ABNORMAL;
+    });
     socket.on('error', (error) => log.debug({ err: error, connection: this.id }, 'socket error'));
   }
 
   get isOpen(): boolean {
     return this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  /** Whether it is over and its peer had said so: all that was sent before had been read. */
+  get wasClean(): boolean {
+    return this.#wasClean;
+  }
+
+  /** What to do with a binary frame; without it the connection is closed. */
+  onBinary(handle: () => void): void {
+    this.#onBinary = handle;
+  }
+
+  /** Called about every second. */
+  onTick(tick: () => void): void {
+    this.#onTick = tick;
+  }
+
+  /** Calls back once the peer has read all that was sent so far; false: it is being asked already. */
+  ask(acknowledged: () => void): boolean {
+    if (this.#asked || !this.isOpen) return false;
+    this.#askedCount += 1;
+    this.#asked = { token: String(this.#askedCount), acknowledged };
+    this.outbox.flush();
+    this.#socket.ping(this.#asked.token);
+    return true;
   }
 
   /** Takes frames from now on. */
@@ -104,6 +144,11 @@ export class Connection implements Peer {
     if (now - this.#lastHeardAt >= this.#options.clientTimeoutMs) {
       return this.close(CLOSE_CODES.TIMEOUT, 'Silent for too long');
     }
+    if (this.#busySince !== null && now - this.#busySince >= TIMES.handlerMs) {
+      this.#log.error({ connection: this.id }, 'handler hangs');
+      return this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Something took too long');
+    }
+    this.#onTick();
     if (now - this.#lastPingAt < this.#options.heartbeatIntervalMs) return;
     this.#lastPingAt = now;
     if (this.isOpen) this.#socket.ping();
@@ -125,29 +170,35 @@ export class Connection implements Peer {
     this.#socket.once('close', cancel);
   }
 
+  #acknowledge(): void {
+    const asked = this.#asked;
+    this.#asked = null;
+    asked?.acknowledged();
+  }
+
   #receive(text: string): void {
     this.#frameBytes += text.length;
     if (this.#frames.length >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes) {
       return this.close(CLOSE_CODES.TOO_MANY, 'Too many frames at once');
     }
     this.#frames.push(text);
-    if (!this.#isBusy) void this.#work();
+    if (this.#busySince === null) void this.#work();
   }
 
   async #work(): Promise<void> {
-    this.#isBusy = true;
     try {
       while (this.isOpen) {
         const text = this.#frames.shift();
         if (text === undefined) break;
         this.#frameBytes -= text.length;
+        this.#busySince = this.#clock.now();
         await this.#handle?.(text);
       }
     } catch (error) {
       this.#log.error({ err: error, connection: this.id }, 'connection failed');
       this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Something went wrong');
     } finally {
-      this.#isBusy = false;
+      this.#busySince = null;
     }
   }
 }

@@ -1,6 +1,6 @@
 /** An iterator that yields nothing and only ends: with an error, at the client's word, or when there is no more. */
+import type { Subscription } from '../delivery/rendered-stream.ts';
 import type { ServiceError } from '../errors.ts';
-import type { Subscription } from '../graphql/execution.ts';
 
 type Done = IteratorResult<never, undefined>;
 const DONE: Done = { done: true, value: undefined };

@@ -1,11 +1,13 @@
 /** Subscriptions over HTTP: which requests they are, and the way each is answered. */
+
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLError } from 'graphql';
 import * as z from 'zod';
+import type { Subscription } from '../delivery/rendered-stream.ts';
 import { badInput, ServiceError, unavailable } from '../errors.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
-import { type Execution, isSubscription, type OperationRequest, type Subscription } from '../graphql/execution.ts';
+import { type Execution, isSubscription, type OperationRequest } from '../graphql/execution.ts';
 import type { ConnectionType, Viewer } from '../model.ts';
 import { passHeaders } from './browser.ts';
 import { CallbackStream, CallbackTarget } from './callback.ts';

@@ -1,27 +1,25 @@
 /** GraphQL over WebSocket, subprotocol `graphql-transport-ws`. graphql-ws keeps the protocol. */
+
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type Server } from 'graphql-ws';
 import type { IsGateway } from '../auth/gateway.ts';
-import type { RateLimits } from '../auth/rate-limits.ts';
 import { textOfConnectionInit, tokenOfConnectionInit, tokenOfHeader } from '../auth/token-location.ts';
-import type { VerifyToken } from '../auth/tokens.ts';
 import type { Clock } from '../clock.ts';
+import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
 import { CLOSE_CODES, type ServiceError } from '../errors.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
-import { type Execution, isSubscription, type Outlet } from '../graphql/execution.ts';
-import type { Payload } from '../graphql/shape.ts';
+import { type Execution, isSubscription } from '../graphql/execution.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
-import { type DeviceId, isIdentifier, type Meter, type Viewer } from '../model.ts';
+import type { Meter, Viewer } from '../model.ts';
 import type { Metrics } from '../operations/metrics.ts';
+import type { Admission } from './admission.ts';
 import { Connection, type ConnectionOptions, type Sockets } from './connection.ts';
 import { Ending } from './ending.ts';
 import { type Envelope, TextFrame } from './envelope.ts';
 import type { Outbox } from './outbox.ts';
-import type { WatchSession } from './streams.ts';
-import type { Supervisor } from './supervisor.ts';
 import type { SocketEndpoint } from './upgrade.ts';
 
 export interface GraphqlWsOptions {
@@ -29,13 +27,8 @@ export interface GraphqlWsOptions {
   readonly execution: Execution;
   readonly formatError: FormatError;
   readonly createContext: (caller: Caller) => Context;
-  readonly verifyToken: VerifyToken;
   readonly isGateway: IsGateway;
-  readonly rateLimits: RateLimits;
-  readonly watchSession: WatchSession;
-  readonly arrive: (viewer: Viewer, connection: Connection, deviceId: DeviceId) => Promise<void>;
-  readonly depart: (viewer: Viewer, connection: Connection) => void;
-  readonly supervisor: Supervisor;
+  readonly admission: Admission;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -59,7 +52,6 @@ type WsServer = Server<Extra>;
 
 /** Frames before the acknowledgement: a token and little else. */
 const INIT_BYTES = 16 * 1024;
-const AUTHENTICATION_MS = 5_000;
 
 export function createGraphqlWs(options: GraphqlWsOptions): SocketEndpoint {
   const server = makeProtocol(options);
@@ -71,7 +63,7 @@ export function createGraphqlWs(options: GraphqlWsOptions): SocketEndpoint {
 }
 
 function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, request: IncomingMessage): void {
-  const { clock, log, metrics, supervisor } = options;
+  const { admission, clock, log } = options;
   const connection = new Connection(sockets, clock, log, options.connections);
   const {
     authorization,
@@ -87,8 +79,7 @@ function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, r
     meter: () => undefined,
     settle: () => undefined,
   };
-  supervisor.add(connection);
-  metrics.connections.inc({ transport: 'graphql_ws' });
+  admission.open(connection, 'graphql_ws');
   const closed = server.opened(
     {
       protocol: sockets.webSocket.protocol,
@@ -99,10 +90,7 @@ function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, r
     extra,
   );
   connection.onClose((code, reason) => {
-    metrics.connections.dec({ transport: 'graphql_ws' });
-    metrics.closes.inc({ code: String(code) });
     closed(code, reason).catch((error: unknown) => log.error({ err: error }, 'closing failed'));
-    if (connection.viewer) options.depart(connection.viewer, connection);
   });
 }
 
@@ -249,58 +237,13 @@ async function authenticate(
 ): Promise<boolean | Record<string, unknown>> {
   const { connection, headers } = extra;
   extra.headers = {};
-  const refuse = (code: number, reason: string): false => {
-    connection.close(code, reason);
-    return false;
-  };
   const token = tokenOfConnectionInit(params) ?? tokenOfHeader(headers.authorization);
-  if (!token) return refuse(CLOSE_CODES.UNAUTHORIZED, 'A token is needed');
-  const verification = await within(
-    options.clock,
-    options.verifyToken(token).catch(() => null),
-  );
-  if (!verification) return refuse(CLOSE_CODES.TIMEOUT, 'Authentication took too long');
-  if (verification.outcome === 'expired') return refuse(CLOSE_CODES.TOKEN_EXPIRED, 'Token expired');
-  if (verification.outcome !== 'valid') return refuse(CLOSE_CODES.UNAUTHORIZED, 'The token is not valid');
-  const { viewer } = verification;
-  try {
-    options.rateLimits.connect(viewer);
-  } catch {
-    return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
-  }
-  if (!options.supervisor.claim(connection, viewer)) return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
-  extra.meter = options.rateLimits.ofConnection(viewer, () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often'));
-  const deviceId = textOfConnectionInit(params, 'deviceId') ?? viewer.sessionId ?? connection.id;
-  if (!isIdentifier(deviceId)) return refuse(CLOSE_CODES.BAD_REQUEST, 'deviceId is not an id');
-  if (viewer.sessionId !== null) {
-    const stop = await options.watchSession(viewer, () => connection.close(CLOSE_CODES.UNAUTHORIZED, 'Session ended'));
-    connection.onClose(stop);
-  }
+  const deviceId = textOfConnectionInit(params, 'deviceId');
+  const admitted = await options.admission.admit(connection, { token, deviceId, connectionType: 'GRAPHQL_WS' });
+  if (!admitted) return false;
+  extra.meter = admitted.meter;
   const secret =
     textOfConnectionInit(params, 'Router-Authorization', 'router-authorization') ?? headers['router-authorization'];
   extra.isGateway = options.isGateway(typeof secret === 'string' ? secret : null);
-  try {
-    await options.arrive(viewer, connection, deviceId as DeviceId);
-  } catch (error) {
-    options.log.warn({ err: error }, 'arrival not recorded');
-    return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');
-  }
-  if (!connection.isOpen) {
-    options.depart(viewer, connection);
-    return false;
-  }
-  connection.viewer = viewer;
   return { connectionId: connection.id };
-}
-
-async function within<Value>(clock: Clock, work: Promise<Value>): Promise<Value | null> {
-  let cancel = (): void => undefined;
-  const deadline = new Promise<null>((resolve) => {
-    cancel = clock.after(AUTHENTICATION_MS, () => resolve(null));
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    cancel();
-  }
 }

@@ -1,11 +1,11 @@
 /** One subscription carried by one HTTP response. */
+
 import type { ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import type { Clock } from '../clock.ts';
+import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
 import { CLOSE_CODES, ServiceError, unavailable } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
-import type { Outlet } from '../graphql/execution.ts';
-import type { Payload } from '../graphql/shape.ts';
 import { TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
 import { Outbox } from './outbox.ts';

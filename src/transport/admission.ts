@@ -1,0 +1,140 @@
+/** How sockets of either kind are let in: counted, identified, present, and watched for the end of their session. */
+import type { RateLimits } from '../auth/rate-limits.ts';
+import type { VerifyToken } from '../auth/tokens.ts';
+import type { Clock } from '../clock.ts';
+import { CLOSE_CODES } from '../errors.ts';
+import type { Log } from '../log.ts';
+import {
+  type ConnectionId,
+  type ConnectionType,
+  type DeviceId,
+  isIdentifier,
+  type Meter,
+  type Viewer,
+} from '../model.ts';
+import type { Metrics, Transport } from '../operations/metrics.ts';
+import type { Connection } from './connection.ts';
+import type { StreamConnection, WatchSession } from './streams.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export interface AdmissionOptions {
+  readonly verifyToken: VerifyToken;
+  readonly rateLimits: RateLimits;
+  readonly watchSession: WatchSession;
+  readonly arrive: (viewer: Viewer, connection: StreamConnection) => Promise<void>;
+  readonly depart: (viewer: Viewer, connectionId: ConnectionId) => void;
+  readonly supervisor: Supervisor;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What a connection brings to be let in. */
+export interface Credentials {
+  readonly token: string | null;
+  /** Null: the session, or else the connection, counts as the device. */
+  readonly deviceId: string | null;
+  readonly connectionType: ConnectionType;
+}
+
+export interface Admitted {
+  readonly viewer: Viewer;
+  readonly meter: Meter;
+}
+
+const AUTHENTICATION_MS = 5_000;
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Counts a connection, whoever it may be. */
+  open(connection: Connection, transport: Transport): void {
+    const { supervisor, metrics, depart } = this.#options;
+    supervisor.add(connection);
+    metrics.connections.inc({ transport });
+    connection.onClose((code) => {
+      metrics.connections.dec({ transport });
+      metrics.closes.inc({ code: String(code) });
+      if (connection.viewer) depart(connection.viewer, connection.id);
+    });
+  }
+
+  /** Identifies a connection; null: it was closed with the contract's code. */
+  async admit(connection: Connection, credentials: Credentials): Promise<Admitted | null> {
+    const { rateLimits, supervisor, log, depart } = this.#options;
+    const refuse = (code: number, reason: string): null => {
+      connection.close(code, reason);
+      return null;
+    };
+    const viewer = await this.#identify(connection, credentials.token);
+    if (!viewer) return null;
+    try {
+      rateLimits.connect(viewer);
+    } catch {
+      return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
+    }
+    if (!supervisor.claim(connection, viewer)) return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
+    const deviceId = credentials.deviceId ?? viewer.sessionId ?? connection.id;
+    if (!isIdentifier(deviceId)) return refuse(CLOSE_CODES.BAD_REQUEST, 'deviceId is not an id');
+    try {
+      await this.watch(connection, viewer);
+      const { connectionType } = credentials;
+      const device = { connectionId: connection.id, deviceId: deviceId as DeviceId, connectionType };
+      await this.#options.arrive(viewer, device);
+    } catch (error) {
+      log.warn({ err: error }, 'arrival not recorded');
+      return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');
+    }
+    if (!connection.isOpen) {
+      depart(viewer, connection.id);
+      return null;
+    }
+    connection.viewer = viewer;
+    return {
+      viewer,
+      meter: rateLimits.ofConnection(viewer, () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often')),
+    };
+  }
+
+  /** Closes a connection when the session of a token it goes by has ended. */
+  async watch(connection: Connection, viewer: Viewer): Promise<void> {
+    if (viewer.sessionId === null) return;
+    const end = (): void => connection.close(CLOSE_CODES.UNAUTHORIZED, 'Session ended');
+    const stop = await this.#options.watchSession(viewer, end);
+    if (connection.isOpen) connection.onClose(stop);
+    else stop();
+  }
+
+  async #identify(connection: Connection, token: string | null): Promise<Viewer | null> {
+    const { clock, verifyToken } = this.#options;
+    const refuse = (code: number, reason: string): null => {
+      connection.close(code, reason);
+      return null;
+    };
+    if (!token) return refuse(CLOSE_CODES.UNAUTHORIZED, 'A token is needed');
+    const verification = await within(
+      clock,
+      verifyToken(token).catch(() => null),
+    );
+    if (!verification) return refuse(CLOSE_CODES.TIMEOUT, 'Authentication took too long');
+    if (verification.outcome === 'expired') return refuse(CLOSE_CODES.TOKEN_EXPIRED, 'Token expired');
+    if (verification.outcome !== 'valid') return refuse(CLOSE_CODES.UNAUTHORIZED, 'The token is not valid');
+    return verification.viewer;
+  }
+}
+
+async function within<Value>(clock: Clock, work: Promise<Value>): Promise<Value | null> {
+  let cancel = (): void => undefined;
+  const deadline = new Promise<null>((resolve) => {
+    cancel = clock.after(AUTHENTICATION_MS, () => resolve(null));
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    cancel();
+  }
+}
