@@ -30,6 +30,8 @@ export interface ErrorDetails {
   readonly cause?: unknown;
   /** The reader of a stream did not keep up. */
   readonly isSlowReader?: boolean;
+  /** The id of what it is about, for those inside who go on without it. */
+  readonly about?: string;
 }
 
 /** An error the caller is told of. Anything else that is thrown is masked. */
@@ -39,12 +41,14 @@ export class ServiceError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly reason: ExpiryReason | undefined;
   readonly isSlowReader: boolean;
+  readonly about: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.retryAfterMs = details.retryAfterMs;
     this.reason = details.reason;
+    this.about = details.about;
     this.isSlowReader = details.isSlowReader ?? false;
   }
 }
@@ -58,13 +62,13 @@ export function badInput(message: string): ServiceError {
   return new ServiceError('BAD_USER_INPUT', message);
 }
 
-export function positionExpired(reason: ExpiryReason): ServiceError {
+export function positionExpired(reason: ExpiryReason, about?: string): ServiceError {
   const message = {
     RETENTION: 'The position is older than what is kept.',
     EPOCH: 'The position belongs to another life of the log.',
     DIVERGED: 'The position lies past what the log still holds.',
   }[reason];
-  return new ServiceError('POSITION_EXPIRED', message, { reason });
+  return new ServiceError('POSITION_EXPIRED', message, { reason, ...(about === undefined ? {} : { about }) });
 }
 
 export function unavailable(cause?: unknown, retryAfterMs = 1_000): ServiceError {

@@ -161,6 +161,13 @@ export interface PublicationRecord {
   readonly position: Position;
 }
 
+/** How far a session has been given what its user was sent. */
+export interface InboxRecord {
+  /** When that was written last. */
+  readonly writtenAt: number;
+  readonly positions: ReadonlyMap<ConversationId, Position>;
+}
+
 /** A reference to an entity of the main API. */
 export interface UserReference {
   readonly id: UserId;

@@ -11,12 +11,16 @@ import { type Follower, Following, type Selection } from './following.ts';
 import { asServiceError, Replay } from './replay.ts';
 import type { SharedLog } from './shared-log.ts';
 
+/** Told of each conversation that is followed, with the position past which its events come. */
+export type OnBegin = (id: ConversationId, position: Position) => void;
+
 export interface ConversationStreamOptions<Event extends object> {
   readonly viewer: Viewer;
   /** Null: all of the viewer's, those joined later included. */
   readonly conversationIds: readonly ConversationId[] | null;
   readonly after: ReadonlyMap<ConversationId, Position>;
   readonly selection: Selection<Event>;
+  readonly onBegin?: OnBegin;
 }
 
 export interface ConversationStreamContext {
@@ -112,7 +116,11 @@ export class ConversationStream<Event extends object> implements Follower {
       joined.map(({ channel }) => ({ conversationId: channel.id, userId })),
     );
     const isAdmin = scopes.has('realtime:admin');
-    const starts: { readonly following: Following<Event>; readonly replay: Replay | null }[] = [];
+    const starts: {
+      readonly following: Following<Event>;
+      readonly from: Position | null;
+      readonly replay: Replay | null;
+    }[] = [];
     for (const [index, following] of joined.entries()) {
       const membership = memberships[index] ?? null;
       if (following.hasLeft || (membership === null && !isAdmin)) {
@@ -120,10 +128,11 @@ export class ConversationStream<Event extends object> implements Follower {
         continue;
       }
       const from = after(following.channel.id, membership?.joinedPosition ?? null);
-      starts.push({ following, replay: from && this.#replay(following, from) });
+      starts.push({ following, from, replay: from && this.#replay(following, from) });
     }
     await Promise.all(starts.map(({ replay }) => replay?.prepare()));
-    for (const { following, replay } of starts) {
+    for (const { following, from, replay } of starts) {
+      this.#options.onBegin?.(following.channel.id, from ?? following.channel.position);
       if (replay) void this.#run(following, replay);
       else following.goLive(following.channel.position);
     }

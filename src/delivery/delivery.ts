@@ -17,7 +17,7 @@ import type {
 } from '../model.ts';
 import { ChannelRegistry, type OpenedChannel } from './channel-registry.ts';
 import type { ConversationChannel } from './conversation-channel.ts';
-import { ConversationStream } from './conversation-stream.ts';
+import { ConversationStream, type OnBegin } from './conversation-stream.ts';
 import type { Selection } from './following.ts';
 import { openJointStream } from './joint-stream.ts';
 import { PresenceChannel } from './presence-channel.ts';
@@ -35,6 +35,8 @@ export interface Delivery {
   messageUpdated(viewer: Viewer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<MessageRecord>>;
   conversationUpdated(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<ConversationRecord>>;
   typingIndicator(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<TypingRecord>>;
+  /** New messages and others' typing, in all of the viewer's conversations. */
+  inbox(viewer: Viewer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<MessageRecord | TypingRecord>>;
   presenceUpdated(viewer: Viewer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
   topicPublished(viewer: Viewer, topics: readonly Topic[]): Promise<LiveStream<PublicationRecord>>;
   /** Calls back once the session of the viewer's token has ended, or had when asked; the answer stops that. */
@@ -78,6 +80,15 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log): Delivery
 
     typingIndicator: (viewer, ids) =>
       open(viewer, ids, NOWHERE, { typing: (typing) => (typing.userId === viewer.userId ? null : typing) }),
+
+    inbox: (viewer, after, onBegin) =>
+      ConversationStream.open<MessageRecord | TypingRecord>(context, {
+        viewer,
+        conversationIds: null,
+        after,
+        selection: { ...SENT, typing: (typing) => (typing.userId === viewer.userId ? null : typing) },
+        onBegin,
+      }),
 
     async watchSession({ tenant, userId, sessionId }, onEnd) {
       const key = JSON.stringify([tenant, userId]);

@@ -68,7 +68,7 @@ export class Replay {
     const { tenant, id, position } = this.#channel;
     const page = await this.#log.read({ tenant, id, after: this.#cursor, channel: position });
     if (page.outcome === 'not-found') throw notFound('conversation');
-    if (page.outcome === 'expired') throw positionExpired(page.reason);
+    if (page.outcome === 'expired') throw positionExpired(page.reason, id);
     return page.entries;
   }
 }

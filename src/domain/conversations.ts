@@ -63,6 +63,11 @@ export interface Conversations {
   markRead(viewer: Viewer, id: string, sequence: number): Promise<ConversationRecord>;
 }
 
+/** Whether an id is that of a direct conversation. */
+export function isDirect(id: ConversationId): boolean {
+  return id.startsWith(DIRECT_PREFIX);
+}
+
 /** The id of the one direct conversation of two users, whoever asks. */
 function directId(one: UserId, other: UserId): ConversationId {
   const pair = JSON.stringify([one, other].sort());

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Log } from '../log.ts';
 import { type Conversations, createConversations } from './conversations.ts';
+import { createInboxes, type Inboxes } from './inbox.ts';
 import { createMessages, type Messages } from './messages.ts';
 import { createPresence, type Presence } from './presence.ts';
 import { createSessions, type IssueToken, type Sessions } from './sessions.ts';
@@ -16,6 +17,7 @@ export interface Domain {
   readonly typing: Typing;
   readonly sessions: Sessions;
   readonly topics: Topics;
+  readonly inboxes: Inboxes;
 }
 
 export interface DomainOptions {
@@ -34,5 +36,6 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
     typing: createTyping(engine),
     sessions: createSessions(engine, clock, issueToken),
     topics: createTopics(engine),
+    inboxes: createInboxes(engine),
   };
 }

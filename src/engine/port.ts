@@ -38,6 +38,7 @@ import type {
   ConversationKind,
   ConversationRecord,
   DeviceId,
+  InboxRecord,
   MemberRecord,
   MemberRole,
   Membership,
@@ -208,6 +209,18 @@ export interface SessionStore {
   writeSession(tenant: TenantId, session: SessionRecord, forgotten: readonly SessionId[]): Promise<boolean>;
 }
 
+export interface InboxStore {
+  /** Null: nothing was written for this session, or it was forgotten. */
+  readInbox(tenant: TenantId, userId: UserId, session: string): Promise<InboxRecord | null>;
+  /** Moves positions forward, never back. Kept for the user's sessions written last, for `TIMES.sessionMs`. */
+  writeInbox(
+    tenant: TenantId,
+    userId: UserId,
+    session: string,
+    positions: ReadonlyMap<ConversationId, Position>,
+  ): Promise<void>;
+}
+
 export interface NewPublication {
   readonly id: PublicationId;
   readonly topic: Topic;
@@ -280,6 +293,7 @@ export interface Engine
     TypingStore,
     SessionStore,
     TopicStore,
+    InboxStore,
     Bus {
   readonly kind: 'embedded' | 'redis';
   checkHealth(): Promise<EngineHealth>;

@@ -44,6 +44,7 @@ export function createInfo(config: Config, engine: Engine): () => Info {
       'graphql-sse-distinct',
       'multipart-subscription-1.0',
       'http-callback-1.0',
+      'raw-websocket',
     ],
     limits,
   });

@@ -2,7 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 
-export type Transport = 'graphql_ws' | 'sse' | 'multipart' | 'callback';
+export type Transport = 'graphql_ws' | 'sse' | 'multipart' | 'callback' | 'websocket';
 
 export interface Metrics {
   readonly connections: Gauge<'transport'>;
@@ -26,7 +26,7 @@ export function createMetrics(clock: Clock): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const delivered: Record<Transport, number> = { graphql_ws: 0, sse: 0, multipart: 0, callback: 0 };
+  const delivered: Record<Transport, number> = { graphql_ws: 0, sse: 0, multipart: 0, callback: 0, websocket: 0 };
   let latest: object | null = null;
   new Counter({
     name: 'realtime_deliveries_total',

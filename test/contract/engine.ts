@@ -2,6 +2,7 @@
 import type { OpenWorld } from '../support/world.ts';
 import { describeBus } from './bus.ts';
 import { describeConversations } from './conversations.ts';
+import { describeInboxes } from './inbox.ts';
 import { describeMessages } from './messages.ts';
 import { describePresence } from './presence.ts';
 import { describeSessions } from './sessions.ts';
@@ -15,5 +16,6 @@ export function describeEngine(open: OpenWorld): void {
   describeTopics(open);
   describeTyping(open);
   describeSessions(open);
+  describeInboxes(open);
   describeBus(open);
 }

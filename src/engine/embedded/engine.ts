@@ -4,6 +4,7 @@ import type { Engine } from '../port.ts';
 import { createEmbeddedBus } from './bus.ts';
 import { createConversations } from './conversations.ts';
 import { openDatabase } from './database.ts';
+import { createInboxes } from './inbox.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
 import { createSessions } from './sessions.ts';
@@ -31,6 +32,7 @@ export function openEmbeddedEngine({ dataDir, retention, clock }: EmbeddedOption
     ...createPresence(database, clock),
     ...createSessions(database),
     ...createTopics(database, clock),
+    ...createInboxes(database, clock),
     setTyping: typing.setTyping,
     readTyping: typing.readTyping,
     listen: bus.listen,

@@ -6,6 +6,7 @@ import type { Engine } from '../port.ts';
 import { createRedisBus } from './bus.ts';
 import { connectWithin, openCommandClient, openSubscriberClient, type RedisAddress } from './client.ts';
 import { createConversations } from './conversations.ts';
+import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
@@ -63,6 +64,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createTyping(run, keys, clock),
     ...createSessions(run, keys),
     ...createTopics(run, keys, clock),
+    ...createInboxes(client, run, keys, clock),
     connect: presence.connect,
     disconnect: presence.disconnect,
     setStatus: presence.setStatus,

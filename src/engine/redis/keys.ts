@@ -27,6 +27,7 @@ export interface UserKeys {
   readonly presence: string;
   readonly presenceChannel: string;
   readonly sessions: string;
+  readonly inboxes: string;
   readonly sessionsChannel: string;
 }
 
@@ -73,6 +74,7 @@ export function createKeys(prefix: string): Keys {
       presence: `${tag}:presence`,
       presenceChannel: `${tag}:presence-channel`,
       sessions: `${tag}:sessions`,
+      inboxes: `${tag}:inboxes`,
       sessionsChannel: `${tag}:sessions-channel`,
     };
   }

@@ -26,6 +26,7 @@ const NAMES = [
   'set-role',
   'set-status',
   'set-typing',
+  'write-inbox',
   'write-session',
 ] as const;
 

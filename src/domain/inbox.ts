@@ -1,0 +1,66 @@
+/** Where a session of the raw protocol goes on in what its user is sent. */
+import type { Engine } from '../engine/port.ts';
+import type { ConversationId, ConversationRecord, InboxRecord, Membership, Position, Viewer } from '../model.ts';
+
+export interface InboxStart {
+  /** Whether the session was here before. */
+  readonly isResumed: boolean;
+  /** Conversations to resume, each from its position; all others begin live. */
+  readonly after: Map<ConversationId, Position>;
+  /** In these, messages up to a sequence were read elsewhere. */
+  readonly read: ReadonlyMap<ConversationId, number>;
+}
+
+export interface Inboxes {
+  open(viewer: Viewer, session: string): Promise<InboxStart>;
+  /** Notes what a session has been given. */
+  save(viewer: Viewer, session: string, positions: ReadonlyMap<ConversationId, Position>): Promise<void>;
+}
+
+/** Where a conversation is resumed that the session has no position in; null: it begins live. */
+function startOf(inbox: InboxRecord | null, conversation: ConversationRecord, membership: Membership): Position | null {
+  const { joinedPosition, joinedAt, readSequence } = membership;
+  // Joined while the session was away.
+  if (inbox) return joinedAt >= inbox.writtenAt ? joinedPosition : null;
+  // A session's first time here: what somebody sent to the user and they have not read.
+  if (conversation.kind !== 'DIRECT' || conversation.lastSequence <= readSequence) return null;
+  const { epoch, place } = joinedPosition;
+  // Each message has a place of its own, so that no unread one lies before this.
+  return epoch === conversation.position.epoch ? { epoch, place: Math.max(place, readSequence) } : joinedPosition;
+}
+
+export function createInboxes(engine: Engine): Inboxes {
+  return {
+    async open({ tenant, userId }, session) {
+      const [inbox, ids] = await Promise.all([
+        engine.readInbox(tenant, userId, session),
+        engine.listConversationIds(tenant, userId),
+      ]);
+      const after = new Map<ConversationId, Position>();
+      const read = new Map<ConversationId, number>();
+      for (const id of ids) {
+        const position = inbox?.positions.get(id);
+        if (position) after.set(id, position);
+      }
+      const others = ids.filter((id) => !after.has(id));
+      const [conversations, memberships] = await Promise.all([
+        engine.readConversations(tenant, others),
+        engine.readMemberships(
+          tenant,
+          others.map((conversationId) => ({ conversationId, userId })),
+        ),
+      ]);
+      for (const [index, id] of others.entries()) {
+        const conversation = conversations[index];
+        const membership = memberships[index];
+        const start = conversation && membership ? startOf(inbox, conversation, membership) : null;
+        if (!start || !membership) continue;
+        after.set(id, start);
+        if (!inbox) read.set(id, membership.readSequence);
+      }
+      return { isResumed: inbox !== null, after, read };
+    },
+
+    save: ({ tenant, userId }, session, positions) => engine.writeInbox(tenant, userId, session, positions),
+  };
+}

@@ -1,0 +1,42 @@
+/** Inboxes in SQLite. */
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { InboxRecord } from '../../model.ts';
+import { decodeInbox, encodeInbox } from '../inbox.ts';
+import type { InboxStore } from '../port.ts';
+import type { Database } from './database.ts';
+
+export function createInboxes(database: Database, clock: Clock): InboxStore {
+  const find = database.prepare(
+    'SELECT written_at, positions FROM inboxes WHERE tenant = ? AND user_id = ? AND session = ? AND written_at > ?',
+  );
+  const put = database.prepare(
+    'INSERT OR REPLACE INTO inboxes (tenant, user_id, session, written_at, positions) VALUES (?, ?, ?, ?, ?)',
+  );
+  const trim = database.prepare(
+    `DELETE FROM inboxes WHERE tenant = ?1 AND user_id = ?2 AND session NOT IN
+     (SELECT session FROM inboxes WHERE tenant = ?1 AND user_id = ?2 ORDER BY written_at DESC, session LIMIT ?3)`,
+  );
+
+  function read(...key: [tenant: string, userId: string, session: string]): InboxRecord | null {
+    const row = find.get(...key, clock.now() - TIMES.sessionMs);
+    if (!row) return null;
+    return { writtenAt: Number(row['written_at']), positions: decodeInbox(JSON.parse(String(row['positions']))) };
+  }
+
+  return {
+    readInbox: async (tenant, userId, session) => database.read(() => read(tenant, userId, session)),
+
+    async writeInbox(tenant, userId, session, positions) {
+      database.write(() => {
+        const moved = new Map(read(tenant, userId, session)?.positions);
+        for (const [id, position] of positions) {
+          const before = moved.get(id);
+          if (before?.epoch !== position.epoch || before.place < position.place) moved.set(id, position);
+        }
+        put.run(tenant, userId, session, clock.now(), encodeInbox(moved));
+        trim.run(tenant, userId, LIMITS.inboxesPerUser);
+      });
+    },
+  };
+}

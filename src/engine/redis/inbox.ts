@@ -1,0 +1,25 @@
+/** Inboxes in Redis: one hash for each user, a field for each session. */
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import { decodeInbox, encodeInbox, type StoredPositions } from '../inbox.ts';
+import type { InboxStore } from '../port.ts';
+import type { RedisClient } from './client.ts';
+import { attempt } from './conversations.ts';
+import type { Keys } from './keys.ts';
+import type { RunScript } from './scripts.ts';
+
+export function createInboxes(client: RedisClient, run: RunScript, keys: Keys, clock: Clock): InboxStore {
+  return {
+    async readInbox(tenant, userId, session) {
+      const json = await attempt(() => client.hget(keys.user(tenant, userId).inboxes, session));
+      if (json === null) return null;
+      const { at, positions } = JSON.parse(json) as { at: number; positions: StoredPositions };
+      return { writtenAt: at, positions: decodeInbox(positions) };
+    },
+
+    async writeInbox(tenant, userId, session, positions) {
+      const args = [clock.offset(), session, encodeInbox(positions), LIMITS.inboxesPerUser, TIMES.sessionMs];
+      await run('write-inbox', [keys.user(tenant, userId).inboxes], args);
+    },
+  };
+}

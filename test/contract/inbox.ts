@@ -1,0 +1,46 @@
+import { LIMITS } from '../../src/limits.ts';
+import type { ConversationId, Position, TenantId } from '../../src/model.ts';
+import { alice, bob, type OpenWorld, tenant, type World } from '../support/world.ts';
+
+const at = (...positions: [id: string, epoch: string, place: number][]): Map<ConversationId, Position> =>
+  new Map(positions.map(([id, epoch, place]) => [id as ConversationId, { epoch, place }]));
+
+export function describeInboxes(open: OpenWorld): void {
+  describe('inboxes', () => {
+    let world: World;
+    beforeAll(async () => {
+      world = await open();
+    });
+    afterAll(() => world.close());
+
+    it('move forward, never back, on every node', async () => {
+      const { engine, other, clock } = world;
+      expect(await engine.readInbox(tenant, alice, 'phone')).toBeNull();
+      await engine.writeInbox(tenant, alice, 'phone', at());
+      expect((await other.readInbox(tenant, alice, 'phone'))?.positions).toEqual(at());
+      await engine.writeInbox(tenant, alice, 'phone', at(['a', 'e', 5], ['b', 'e', 1]));
+      await other.writeInbox(tenant, alice, 'phone', at(['a', 'e', 4], ['b', 'f', 0], ['c', 'e', 7]));
+      const inbox = await engine.readInbox(tenant, alice, 'phone');
+      expect(inbox?.positions).toEqual(at(['a', 'e', 5], ['b', 'f', 0], ['c', 'e', 7]));
+      expect(Math.abs((inbox?.writtenAt ?? 0) - clock.now())).toBeLessThan(60_000);
+    });
+
+    it('G09: are their session’s, their user’s and their tenant’s own', async () => {
+      const { engine } = world;
+      await engine.writeInbox(tenant, alice, 'own', at(['a', 'e', 1]));
+      expect(await engine.readInbox(tenant, alice, 'another')).toBeNull();
+      expect(await engine.readInbox(tenant, bob, 'own')).toBeNull();
+      expect(await engine.readInbox('other' as TenantId, alice, 'own')).toBeNull();
+    });
+
+    it(`are kept for the ${LIMITS.inboxesPerUser} sessions written last`, async () => {
+      const { engine, clock } = world;
+      for (let n = 0; n <= LIMITS.inboxesPerUser; n += 1) {
+        await engine.writeInbox(tenant, bob, `session-${n}`, at(['a', 'e', n]));
+        clock.advance(1);
+      }
+      expect(await engine.readInbox(tenant, bob, 'session-0')).toBeNull();
+      expect(await engine.readInbox(tenant, bob, 'session-1')).not.toBeNull();
+    });
+  });
+}
