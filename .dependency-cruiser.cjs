@@ -56,6 +56,7 @@ module.exports = {
     home('@apollo/server', '^src/transport/'),
     home('@apollo/subgraph', '^src/graphql/'),
     home('graphql', '^src/graphql/', '^src/transport/', '^src/__generated__/'),
+    home('zod', '^src/config\\.ts$', '^src/transport/'),
     home('prom-client', '^src/operations/'),
     home('pino', '^src/log\\.ts$'),
   ],

@@ -27,6 +27,7 @@ import { addGraphqlHttp } from './transport/graphql-http.ts';
 import { createGraphqlStream } from './transport/graphql-stream.ts';
 import { createGraphqlWs } from './transport/graphql-ws.ts';
 import { createHttp } from './transport/http.ts';
+import { createRawEndpoint } from './transport/raw/endpoint.ts';
 import { Streams } from './transport/streams.ts';
 import { Supervisor } from './transport/supervisor.ts';
 import { handleUpgrades } from './transport/upgrade.ts';
@@ -161,7 +162,18 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     log,
     connections: config,
   });
-  handleUpgrades(server, [graphqlWs], {
+  const raw = createRawEndpoint({
+    domain,
+    delivery,
+    admission,
+    verifyToken,
+    formatError,
+    metrics,
+    clock,
+    log,
+    connections: config,
+  });
+  handleUpgrades(server, [graphqlWs, raw], {
     maxMessageBytes: config.maxMessageBytes,
     isOriginAllowed,
     refusesClear: config.isProduction && config.trustProxy,

@@ -1,0 +1,151 @@
+/** One client of the raw protocol: who it is, and what it listens to. */
+import { RenderedStream } from '../../delivery/rendered-stream.ts';
+import type { Domain } from '../../domain/domain.ts';
+import { badInput, CLOSE_CODES, ServiceError } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Meter, Topic, UserId, Viewer } from '../../model.ts';
+import type { Connection } from '../connection.ts';
+import type { Inbox } from './inbox.ts';
+import { RawOutlet } from './outlet.ts';
+import type { RawParts } from './parts.ts';
+
+function notTheirs(): ServiceError {
+  return new ServiceError('UNAUTHENTICATED', 'The token is not a valid one of this user.');
+}
+
+export interface RawClientIdentity {
+  readonly connection: Connection;
+  readonly meter: Meter;
+  readonly inbox: Inbox;
+  /** Tells of an error that is no answer to a frame. */
+  readonly tell: (error: ServiceError, about?: object) => void;
+}
+
+export class RawClient {
+  readonly domain: Domain;
+  readonly meter: Meter;
+  readonly inbox: Inbox;
+  readonly topics: TopicSubscriptions;
+  readonly #connection: Connection;
+  readonly #options: RawParts;
+  readonly #identity: RawClientIdentity;
+  #watching: RenderedStream | null = null;
+
+  constructor(identity: RawClientIdentity, options: RawParts) {
+    this.domain = options.domain;
+    this.meter = identity.meter;
+    this.inbox = identity.inbox;
+    this.#connection = identity.connection;
+    this.#identity = identity;
+    this.#options = options;
+    this.topics = new TopicSubscriptions(identity, options);
+    identity.connection.onClose(() => {
+      this.#watching?.close();
+      this.topics.close();
+    });
+  }
+
+  get viewer(): Viewer {
+    const { viewer } = this.#connection;
+    if (!viewer) throw notTheirs();
+    return viewer;
+  }
+
+  /** Watches these users instead of those watched before; begins when the answer is called. */
+  async watch(userIds: readonly UserId[]): Promise<() => void> {
+    const { delivery, rendering } = this.#options;
+    const events = await delivery.presenceUpdated(this.viewer, userIds);
+    this.#watching?.close();
+    const stream = counted(this.#options, (release) => new RenderedStream(events, rendering.presence, release));
+    this.#watching = stream;
+    if (!this.#connection.isOpen) stream.close();
+    return () => stream.pipe(outletOf(this.#identity, this.#options, {}));
+  }
+
+  /** Takes a new token of the same user, before the old one ends. @throws {ServiceError} UNAUTHENTICATED. */
+  async authenticate(token: string): Promise<Viewer> {
+    const { verifyToken, admission } = this.#options;
+    const verification = await verifyToken(token);
+    if (verification.outcome !== 'valid') throw notTheirs();
+    const { viewer: next } = verification;
+    const { tenant, userId, sessionId } = this.viewer;
+    if (next.tenant !== tenant || next.userId !== userId) throw notTheirs();
+    if (next.sessionId !== sessionId) await admission.watch(this.#connection, next);
+    this.#connection.viewer = next;
+    return next;
+  }
+}
+
+/** The topics one client hears, each a subscription of its own. */
+class TopicSubscriptions {
+  readonly #identity: RawClientIdentity;
+  readonly #options: RawParts;
+  readonly #streams = new Map<Topic, RenderedStream>();
+
+  constructor(identity: RawClientIdentity, options: RawParts) {
+    this.#identity = identity;
+    this.#options = options;
+  }
+
+  /** Subscribes to all or none; begins when the answer is called. Topics heard already go on. */
+  async add(topics: readonly Topic[]): Promise<() => void> {
+    const fresh = topics.filter((topic) => !this.#streams.has(topic));
+    if (this.#streams.size + fresh.length > LIMITS.topicsPerSocket) {
+      throw badInput(`data.topics: a socket hears at most ${LIMITS.topicsPerSocket} topics.`);
+    }
+    const opened = await Promise.allSettled(fresh.map((topic) => this.#open(topic)));
+    const streams = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    const failed = opened.find((each) => each.status === 'rejected');
+    if (failed || !this.#identity.connection.isOpen) for (const { stream } of streams) stream.close();
+    if (failed) throw failed.reason;
+    for (const { topic, stream } of streams) this.#streams.set(topic, stream);
+    return () => {
+      for (const { topic, stream } of streams) {
+        const forget = (): boolean => this.#streams.delete(topic);
+        stream.pipe(outletOf(this.#identity, this.#options, { topics: [topic] }, forget));
+      }
+    };
+  }
+
+  remove(topics: readonly string[]): void {
+    for (const topic of topics as Topic[]) {
+      this.#streams.get(topic)?.close();
+      this.#streams.delete(topic);
+    }
+  }
+
+  close(): void {
+    this.remove([...this.#streams.keys()]);
+  }
+
+  async #open(topic: Topic): Promise<{ readonly topic: Topic; readonly stream: RenderedStream }> {
+    const { delivery, rendering } = this.#options;
+    const { viewer } = this.#identity.connection;
+    if (!viewer) throw notTheirs();
+    const events = await delivery.topicPublished(viewer, [topic]);
+    const stream = counted(this.#options, (release) => new RenderedStream(events, rendering.publication, release));
+    return { topic, stream };
+  }
+}
+
+function counted({ metrics }: RawParts, make: (release: () => void) => RenderedStream): RenderedStream {
+  metrics.subscriptions.inc({ transport: 'websocket' });
+  return make(() => metrics.subscriptions.dec({ transport: 'websocket' }));
+}
+
+/** Frames to the client; of an end that it did not ask for, it is told. */
+function outletOf(
+  { connection, tell }: RawClientIdentity,
+  { metrics }: RawParts,
+  about: object,
+  ended: () => void = () => undefined,
+): RawOutlet {
+  return new RawOutlet(connection, {
+    delivered: (event) => metrics.delivered(event, 'websocket'),
+    ended: (error) => {
+      ended();
+      if (error?.isSlowReader) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+      else if (error) tell(error, about);
+    },
+  });
+}

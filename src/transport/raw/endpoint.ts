@@ -1,0 +1,123 @@
+/** `/ws`: the protocol of older clients, as thin as it can be; see docs/websocket-protocol.md. */
+import type { IncomingMessage } from 'node:http';
+import { tokenOfHeader } from '../../auth/token-location.ts';
+import { badInput, CLOSE_CODES, ServiceError } from '../../errors.ts';
+import { Connection, type Sockets } from '../connection.ts';
+import type { SocketEndpoint } from '../upgrade.ts';
+import { RawClient } from './client.ts';
+import { type Frame, FrameError, parseFrame } from './frames.ts';
+import { HANDLERS } from './handlers.ts';
+import { Inbox } from './inbox.ts';
+import type { RawParts, RawServices } from './parts.ts';
+import { createRendering } from './rendering.ts';
+
+/** A subprotocol that carries a token, since browsers can set no header. */
+const TOKEN_PROTOCOL = 'access_token.';
+
+const tokenProtocols = (offered: Iterable<string>): string[] =>
+  [...offered].filter((protocol) => protocol.startsWith(TOKEN_PROTOCOL));
+
+/** The one token a request brings; null for none, or for several. */
+function tokenOf({ url = '', headers }: IncomingMessage): string | null {
+  const query = new URLSearchParams(url.split('?')[1] ?? '').getAll('token');
+  const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
+  const ofProtocols = tokenProtocols(offered).map((protocol) => protocol.slice(TOKEN_PROTOCOL.length));
+  const ofHeader = tokenOfHeader(headers.authorization);
+  const [token, ...others] = new Set([...query, ...ofProtocols, ...(ofHeader ? [ofHeader] : [])]);
+  return token && others.length === 0 ? token : null;
+}
+
+export function createRawEndpoint(given: RawServices): SocketEndpoint {
+  const options: RawParts = { ...given, rendering: createRendering(given.domain) };
+  return {
+    path: '/ws',
+    handleProtocols: (offered) => tokenProtocols(offered)[0] ?? false,
+    accept(sockets, request) {
+      new RawSocket(sockets, request, options);
+    },
+  };
+}
+
+class RawSocket {
+  readonly #connection: Connection;
+  readonly #options: RawParts;
+  readonly #client: Promise<RawClient | null>;
+
+  constructor(sockets: Sockets, request: IncomingMessage, options: RawParts) {
+    const connection = new Connection(sockets, options.clock, options.log, options.connections);
+    this.#connection = connection;
+    this.#options = options;
+    options.admission.open(connection, 'websocket');
+    connection.onBinary(() => void this.#refuse(badInput('Text frames only.')));
+    this.#client = this.#begin(request).catch((error: unknown) => {
+      options.log.warn({ err: error, connection: connection.id }, 'raw connection not begun');
+      connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');
+      return null;
+    });
+    connection.onFrame((text) => this.#handle(text));
+  }
+
+  /** Null: it was closed with the contract's code. */
+  async #begin(request: IncomingMessage): Promise<RawClient | null> {
+    const connection = this.#connection;
+    const { admission, clock, connections } = this.#options;
+    const deviceId = new URLSearchParams((request.url ?? '').split('?')[1] ?? '').get('device_id');
+    const credentials = { token: tokenOf(request), deviceId, connectionType: 'WEBSOCKET' } as const;
+    const admitted = await admission.admit(connection, credentials);
+    if (!admitted) return null;
+    const { viewer, meter } = admitted;
+    const session = viewer.sessionId ?? deviceId ?? viewer.userId;
+    const tell = (error: ServiceError, about: object = {}): void => void this.#refuse(error, null, about);
+    const inbox = new Inbox({ connection, session, tell }, this.#options);
+    const client = new RawClient({ connection, meter, inbox, tell }, this.#options);
+    const isResumed = await inbox.open();
+    await this.#send('Status', {
+      status: 'connected',
+      connection_id: connection.id,
+      user_id: viewer.userId,
+      session_id: session,
+      server_time: new Date(clock.now()).toISOString(),
+      heartbeat_interval_ms: connections.heartbeatIntervalMs,
+      resumed: isResumed,
+    });
+    inbox.begin();
+    return client;
+  }
+
+  async #handle(text: string): Promise<void> {
+    const client = await this.#client;
+    if (!client) return;
+    let id: string | null = null;
+    try {
+      const parsed = parseFrame(text);
+      id = parsed.id;
+      await dispatch(parsed.frame, client, (type, data) => this.#send(type, data, id));
+    } catch (error) {
+      await this.#refuse(error, error instanceof FrameError ? error.frameId : id);
+    }
+  }
+
+  async #refuse(error: unknown, id: string | null = null, about: object = {}): Promise<void> {
+    const { message, extensions } = this.#options.formatError(error);
+    const { code, retryAfterMs, reason } = extensions ?? {};
+    const conversation = error instanceof ServiceError ? error.about : undefined;
+    const data = {
+      code,
+      message,
+      ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(conversation === undefined ? {} : { conversation_id: conversation }),
+      ...about,
+    };
+    await this.#send('Error', data, id);
+  }
+
+  #send(type: string, data: object, id: string | null = null): Promise<void> {
+    return this.#connection.send(JSON.stringify({ type, data, ...(id === null ? {} : { id }) }));
+  }
+}
+
+function dispatch(frame: Frame, client: RawClient, answer: Parameters<(typeof HANDLERS)['Ping']>[2]): Promise<void> {
+  const handle = HANDLERS[frame.type] as (data: unknown, ...rest: unknown[]) => Promise<void>;
+  return handle(frame.data, client, answer);
+}

@@ -1,0 +1,82 @@
+/** Frames of the raw protocol as clients send them; see docs/websocket-protocol.md. */
+import { z } from 'zod';
+import { badInput, ServiceError } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+
+const texts = z.array(z.string());
+
+/** What each type carries. Ids, topics and payloads are checked by the domain, which knows their limits. */
+const DATA = {
+  Subscribe: z.object({ topics: texts }),
+  Unsubscribe: z.object({ topics: texts }),
+  Broadcast: z.object({ topic: z.string(), payload: z.unknown() }),
+  DirectMessage: z.object({
+    target_user: z.string(),
+    payload: z.unknown(),
+    client_message_id: z.string().nullish(),
+  }),
+  CreateRoom: z.object({ room: z.string(), name: z.string().nullish() }),
+  JoinRoom: z.object({ room: z.string() }),
+  LeaveRoom: z.object({ room: z.string() }),
+  RoomMessage: z.object({ room: z.string(), payload: z.unknown(), client_message_id: z.string().nullish() }),
+  Typing: z.object({ conversation_id: z.string(), is_typing: z.boolean() }),
+  Presence: z.union([z.object({ status: z.string() }), z.object({ watch: texts })]),
+  Resume: z.object({ positions: texts }),
+  Authenticate: z.object({ token: z.string() }),
+  Ping: z.unknown(),
+} as const;
+
+export type FrameType = keyof typeof DATA;
+export type FrameData<Type extends FrameType> = z.infer<(typeof DATA)[Type]>;
+export type Frame = {
+  readonly [Type in FrameType]: { readonly type: Type; readonly data: FrameData<Type> };
+}[FrameType];
+
+const isType = (type: unknown): type is FrameType => typeof type === 'string' && Object.hasOwn(DATA, type);
+
+/** The client's own id of a frame, which comes back on the answer; null for none. */
+function idOf(frame: object): string | null {
+  const { id } = frame as { readonly id?: unknown };
+  if (id === undefined) return null;
+  if (typeof id === 'string' && id.length <= LIMITS.idCharacters) return id;
+  throw badInput(`id: a text of at most ${LIMITS.idCharacters} characters.`);
+}
+
+function dataOf(type: FrameType, given: unknown): unknown {
+  const { success, data, error } = DATA[type].safeParse(given);
+  if (success) return data;
+  const [issue] = error.issues;
+  throw badInput(`${['data', ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'not what it should be'}.`);
+}
+
+/** A frame that could not be understood, with the id it came with. */
+export class FrameError extends ServiceError {
+  readonly frameId: string | null;
+
+  constructor({ code, message }: ServiceError, frameId: string | null) {
+    super(code, message);
+    this.frameId = frameId;
+  }
+}
+
+/** @throws {FrameError} BAD_USER_INPUT for what is not a frame. */
+export function parseFrame(text: string): { readonly id: string | null; readonly frame: Frame } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new FrameError(badInput('A frame is a JSON object.'), null);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new FrameError(badInput('A frame is a JSON object.'), null);
+  }
+  let id: string | null = null;
+  try {
+    id = idOf(value);
+    const { type, data } = value as { readonly type?: unknown; readonly data?: unknown };
+    if (!isType(type)) throw badInput(`type: one of ${Object.keys(DATA).join(', ')}.`);
+    return { id, frame: { type, data: dataOf(type, data) } as Frame };
+  } catch (error) {
+    throw error instanceof ServiceError ? new FrameError(error, id) : error;
+  }
+}

@@ -1,0 +1,139 @@
+/** What each frame of the raw protocol does: the same operations as GraphQL's, answered in its words. */
+
+import { isDirect } from '../../domain/conversations.ts';
+import { streamRequest } from '../../domain/cursor.ts';
+import { text } from '../../domain/input.ts';
+import { presenceUserIds } from '../../domain/presence.ts';
+import { badInput, notFound } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { ConversationId, ConversationRecord, MessageRecord, PresenceStatus } from '../../model.ts';
+import type { RawClient } from './client.ts';
+import type { FrameData, FrameType } from './frames.ts';
+import { presenceData } from './rendering.ts';
+
+/** Answers the frame being handled. */
+export type Answer = (type: string, data: object) => Promise<void>;
+type Handler<Type extends FrameType> = (data: FrameData<Type>, client: RawClient, answer: Answer) => Promise<void>;
+
+/** A payload as a message holds it: one that is a text is what other clients show, too. */
+function bodyOf(payload: unknown): { readonly content: string; readonly payload: unknown } {
+  if (payload === undefined || payload === null) throw badInput('data.payload: something.');
+  if (typeof payload !== 'string') return { content: '', payload };
+  try {
+    return { content: text(payload, 'payload', 1, LIMITS.contentCharacters), payload };
+  } catch {
+    return { content: '', payload };
+  }
+}
+
+const STATUSES: readonly PresenceStatus[] = ['ONLINE', 'AWAY', 'BUSY', 'OFFLINE'];
+
+function statusOf(given: string): PresenceStatus {
+  const status = STATUSES.find((each) => each === given.toUpperCase());
+  if (!status) throw badInput(`data.status: one of ${STATUSES.join(', ')}.`);
+  return status;
+}
+
+function sent({ id, conversationId, sequence }: MessageRecord): object {
+  return { status: 'sent', message_id: id, conversation_id: conversationId, sequence };
+}
+
+async function room(status: string, { id }: ConversationRecord, client: RawClient): Promise<object> {
+  const { domain, viewer } = client;
+  const { members } = await domain.conversations.members(viewer.tenant, id, LIMITS.pageSize, null);
+  return { status, room: id, members: members.map(({ userId }) => userId) };
+}
+
+export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
+  async Subscribe({ topics }, client, answer) {
+    client.meter('subscription');
+    const names = client.domain.topics.toHear(client.viewer, topics);
+    const begin = await client.topics.add(names);
+    await answer('Status', { status: 'subscribed', topics: names });
+    begin();
+  },
+
+  async Unsubscribe({ topics }, client, answer) {
+    if (topics.length > LIMITS.topicsPerSocket) throw badInput(`data.topics: at most ${LIMITS.topicsPerSocket}.`);
+    client.topics.remove(topics);
+    await answer('Status', { status: 'unsubscribed', topics });
+  },
+
+  async Broadcast({ topic, payload }, { domain, viewer, meter }, answer) {
+    meter('message');
+    const { id } = await domain.topics.publish(viewer, topic, payload);
+    await answer('Status', { status: 'published', message_id: id });
+  },
+
+  async DirectMessage({ target_user, payload, client_message_id: clientMessageId }, client, answer) {
+    const { domain, viewer, meter, inbox } = client;
+    meter('message');
+    const input = { ...bodyOf(payload), clientMessageId };
+    const message = await inbox.sending(() => domain.messages.sendDirect(viewer, target_user, input));
+    await answer('Status', sent(message));
+  },
+
+  async CreateRoom({ room: id, name }, client, answer) {
+    const { domain, viewer } = client;
+    const conversation = await domain.conversations.create(viewer, { id, name, kind: 'ROOM' });
+    await answer('Status', await room('joined', conversation, client));
+  },
+
+  async JoinRoom({ room: id }, client, answer) {
+    const { domain, viewer } = client;
+    const conversation = await domain.conversations.join(viewer, id);
+    await answer('Status', await room('joined', conversation, client));
+  },
+
+  async LeaveRoom({ room: id }, client, answer) {
+    const { domain, viewer } = client;
+    const conversation = await domain.conversations.leave(viewer, id);
+    await answer('Status', await room('left', conversation, client));
+  },
+
+  async RoomMessage({ room: conversationId, payload, client_message_id: clientMessageId }, client, answer) {
+    const { domain, viewer, meter } = client;
+    meter('message');
+    if (isDirect(conversationId as ConversationId)) throw notFound('room');
+    const message = await domain.messages.send(viewer, { ...bodyOf(payload), conversationId, clientMessageId });
+    await answer('Status', sent(message));
+  },
+
+  async Typing({ conversation_id, is_typing }, { domain, viewer, meter }, answer) {
+    // A stop is never dropped (G12).
+    if (is_typing) meter('signal');
+    await domain.typing.set(viewer, conversation_id, is_typing);
+    await answer('Status', { status: 'typing', conversation_id, is_typing });
+  },
+
+  async Presence(data, client, answer) {
+    const { domain, viewer, meter } = client;
+    if ('status' in data) {
+      meter('signal');
+      const presence = await domain.presence.set(viewer, statusOf(data.status), null);
+      return answer('Presence', presenceData(presence));
+    }
+    meter('subscription');
+    const userIds = presenceUserIds(data.watch);
+    const begin = await client.watch(userIds);
+    await answer('Status', { status: 'watching', user_ids: userIds });
+    begin();
+  },
+
+  async Resume({ positions }, { inbox, meter }, answer) {
+    meter('subscription');
+    const { after } = streamRequest(null, positions);
+    await inbox.resume(after);
+    await answer('Status', { status: 'resumed' });
+    inbox.begin();
+  },
+
+  async Authenticate({ token }, client, answer) {
+    const next = await client.authenticate(token);
+    await answer('Status', { status: 'authenticated', expires_at: new Date(next.expiresAt).toISOString() });
+  },
+
+  async Ping(_data, _client, answer) {
+    await answer('Pong', {});
+  },
+};

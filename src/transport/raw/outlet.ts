@@ -1,0 +1,40 @@
+/** Where the events of one raw subscription go: frames in the socket's outbox. */
+import type { Outlet, Payload } from '../../delivery/rendered-stream.ts';
+import type { ServiceError } from '../../errors.ts';
+import type { Connection } from '../connection.ts';
+import { type Envelope, TextFrame } from '../envelope.ts';
+
+/** The same for all sockets, so that those who are sent the same share the joined bytes. */
+const FRAME: Envelope = new TextFrame('', '');
+
+export interface RawOutletOptions {
+  readonly delivered: (event: object) => void;
+  readonly ended: (error: ServiceError | null) => void;
+}
+
+export class RawOutlet implements Outlet {
+  readonly #connection: Connection;
+  readonly #options: RawOutletOptions;
+
+  constructor(connection: Connection, options: RawOutletOptions) {
+    this.#connection = connection;
+    this.#options = options;
+  }
+
+  deliver(payload: Payload, event: object): void {
+    this.#connection.outbox.write(FRAME, payload);
+    this.#options.delivered(event);
+  }
+
+  end(error: ServiceError | null): void {
+    this.#options.ended(error);
+  }
+
+  isCongested(): boolean {
+    return this.#connection.outbox.isCongested;
+  }
+
+  drained(): Promise<void> {
+    return this.#connection.outbox.drained();
+  }
+}

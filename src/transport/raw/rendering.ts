@@ -1,0 +1,113 @@
+/** Events as frames of the raw protocol. Each is rendered once for all who are given it. */
+import { LRUCache } from 'lru-cache';
+import type { Payload, Render } from '../../delivery/rendered-stream.ts';
+import { isDirect } from '../../domain/conversations.ts';
+import { encodePosition } from '../../domain/cursor.ts';
+import type { Domain } from '../../domain/domain.ts';
+import { LIMITS } from '../../limits.ts';
+import type {
+  ConversationId,
+  MessageRecord,
+  PresenceRecord,
+  PublicationRecord,
+  TenantId,
+  TypingRecord,
+  UserId,
+} from '../../model.ts';
+
+const iso = (instant: number): string => new Date(instant).toISOString();
+
+export function presenceData({ userId, status, statusText, lastSeenAt, devices }: PresenceRecord): object {
+  return {
+    user_id: userId,
+    status,
+    status_text: statusText,
+    last_seen_at: lastSeenAt === null ? null : iso(lastSeenAt),
+    devices: devices.map(({ deviceId, connectionType, connectedAt }) => ({
+      device_id: deviceId,
+      connection_type: connectionType,
+      connected_at: iso(connectedAt),
+    })),
+  };
+}
+
+const encode = (type: string, data: object): Payload => Buffer.from(JSON.stringify({ type, data }));
+
+function publicationFrame({ topic, payload, senderId, id, timestamp }: PublicationRecord): Payload {
+  return encode('Broadcast', { topic, payload, sender_id: senderId, message_id: id, timestamp: iso(timestamp) });
+}
+
+function typingFrame({ conversationId, userId, isTyping, expiresAt }: TypingRecord): Payload {
+  const expires_at = expiresAt === null ? null : iso(expiresAt);
+  return encode('Typing', { conversation_id: conversationId, user_id: userId, is_typing: isTyping, expires_at });
+}
+
+/** A text without a payload is what a client of this protocol takes for the payload. */
+function messageData(message: MessageRecord): object {
+  const { id, conversationId, senderId, sequence, content, payload, position, timestamp } = message;
+  return {
+    sender_id: senderId,
+    payload: payload ?? content,
+    content,
+    message_id: id,
+    conversation_id: conversationId,
+    sequence,
+    position: encodePosition(conversationId, position),
+    timestamp: iso(timestamp),
+  };
+}
+
+type Members = readonly UserId[];
+
+export interface Rendering {
+  readonly publication: Render;
+  readonly presence: Render;
+  /** Messages and typing of a tenant's conversations. */
+  ofTenant(tenant: TenantId): Render;
+}
+
+export function createRendering(domain: Domain): Rendering {
+  /** By event: events are shared objects, and a frame lives as long as its event. */
+  const rendered = new WeakMap<object, Payload | Promise<Payload>>();
+  /** The two of a direct conversation, who never change. */
+  const pairs = new LRUCache<string, Members>({ max: LIMITS.rememberedPairs });
+
+  async function readPair(tenant: TenantId, id: ConversationId): Promise<Members> {
+    const { members } = await domain.conversations.members(tenant, id, 2, null);
+    const pair = members.map(({ userId }) => userId);
+    pairs.set(JSON.stringify([tenant, id]), pair);
+    return pair;
+  }
+
+  function directFrame(message: MessageRecord, pair: Members): Payload {
+    const target = pair.find((userId) => userId !== message.senderId) ?? message.senderId;
+    return encode('DirectMessage', { target_user: target, ...messageData(message) });
+  }
+
+  function messageFrame(tenant: TenantId, message: MessageRecord): Payload | Promise<Payload> {
+    const { conversationId } = message;
+    if (!isDirect(conversationId)) return encode('RoomMessage', { room: conversationId, ...messageData(message) });
+    const pair = pairs.get(JSON.stringify([tenant, conversationId]));
+    if (pair) return directFrame(message, pair);
+    return readPair(tenant, conversationId).then((members) => directFrame(message, members));
+  }
+
+  const once =
+    <Event extends object>(render: (event: Event) => Payload | Promise<Payload>): Render =>
+    (event) => {
+      const known = rendered.get(event);
+      if (known) return known;
+      const payload = render(event as Event);
+      rendered.set(event, payload);
+      return payload;
+    };
+
+  return {
+    publication: once(publicationFrame),
+    presence: once((presence: PresenceRecord) => encode('Presence', presenceData(presence))),
+    ofTenant: (tenant) =>
+      once((event: MessageRecord | TypingRecord) =>
+        'isTyping' in event ? typingFrame(event) : messageFrame(tenant, event),
+      ),
+  };
+}

@@ -1,0 +1,248 @@
+/** Who is let in to `/ws`, for how long, and what bad frames come to. */
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { eventually } from '../../support/eventually.ts';
+import { connectRaw } from '../../support/raw-client.ts';
+import { type Data, newId, startTestService, type TestService } from '../../support/service.ts';
+import { openSocket } from '../../support/socket.ts';
+
+describe('raw connections', () => {
+  let service: TestService;
+  let url: string;
+  beforeAll(async () => {
+    service = await startTestService({ env: { CLIENT_TIMEOUT: '2h', HEARTBEAT_INTERVAL: '1h' } });
+    url = `${service.url.replace('http', 'ws')}/ws`;
+  });
+  afterAll(() => service.close());
+
+  describe('the token', () => {
+    it('comes by the query, the subprotocol, which is echoed, or the header', async () => {
+      const token = await service.token('alice');
+      const byQuery = await openSocket(`${url}?token=${token}`, []);
+      const byProtocol = await openSocket(url, [`access_token.${token}`]);
+      const byHeader = await openSocket(url, [], { authorization: `Bearer ${token}` });
+      for (const socket of [byQuery, byProtocol, byHeader]) {
+        expect((await socket.frame(0)).data).toMatchObject({ status: 'connected', user_id: 'alice' });
+        socket.socket.close();
+      }
+      expect(byProtocol.socket.protocol).toBe(`access_token.${token}`);
+    });
+
+    it.each([
+      ['none', async () => openSocket(url, []), 4401],
+      ['a bad one', async () => openSocket(`${url}?token=nonsense`, []), 4401],
+      [
+        'two',
+        async () =>
+          openSocket(url, [
+            `access_token.${await service.token('alice')}`,
+            `access_token.${await service.token('bob')}`,
+          ]),
+        4401,
+      ],
+      [
+        'one that expired',
+        async () => openSocket(`${url}?token=${await service.token('alice', { expiresAt: 1_000 })}`, []),
+        4403,
+      ],
+    ])('%s: closed with its code, having been told nothing', async (_name, open, code) => {
+      const socket = await open();
+      socket.send({ type: 'Ping', data: {} });
+      expect(await socket.closed).toBe(code);
+      expect(socket.frames).toEqual([]);
+    });
+
+    it('of another origin is refused before the upgrade', async () => {
+      const socket = new WebSocket(`${url}?token=${await service.token('alice')}`, { origin: 'https://evil.example' });
+      const [, response] = await once(socket, 'unexpected-response').catch(() => [null, { statusCode: 0 }]);
+      expect(response.statusCode).toBe(403);
+      socket.on('error', () => undefined).terminate();
+    });
+
+    it('is swapped in place by Authenticate for another of the same user, and of nobody else', async () => {
+      const soon = Math.floor(service.clock.now() / 1_000) + 60;
+      const client = await connectRaw(service, 'alice', { expiresAt: soon });
+      const other = await connectRaw(service, 'alice', { expiresAt: soon });
+      const bob = await service.token('bob');
+      expect((await client.ask('Authenticate', { token: bob })).data.code).toBe('UNAUTHENTICATED');
+      expect((await client.ask('Authenticate', { token: 'nonsense' })).data.code).toBe('UNAUTHENTICATED');
+      const foreign = await service.token('alice', { tenant: 'other' });
+      expect((await client.ask('Authenticate', { token: foreign })).data.code).toBe('UNAUTHENTICATED');
+      const answer = await client.ask('Authenticate', { token: await service.token('alice') });
+      expect(answer.data).toMatchObject({ status: 'authenticated', expires_at: expect.any(String) });
+      service.clock.advance(91_000);
+      expect(await other.closed).toBe(4403);
+      expect((await client.ask('Ping')).type).toBe('Pong');
+      await client.close();
+    });
+
+    it('G08: of a session that ends closes the socket with 4401', async () => {
+      const create = 'mutation { createSession(input: { deviceId: "phone" }) { accessToken session { id } } }';
+      const { data } = await service.query('alice', create);
+      const { accessToken, session } = data.createSession;
+      const socket = await openSocket(`${url}?token=${accessToken}`, []);
+      expect((await socket.frame(0)).data.session_id).toBe(session.id);
+      await service.query('alice', `mutation { revokeSession(id: "${session.id}") { id } }`);
+      expect(await socket.closed).toBe(4401);
+    });
+  });
+
+  describe('bad frames are answered, change nothing, and leave the socket open', () => {
+    const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
+    const bad: readonly [name: string, frame: unknown, code: string][] = [
+      ['no JSON', '{', 'BAD_USER_INPUT'],
+      ['an array', [], 'BAD_USER_INPUT'],
+      ['null', 'null', 'BAD_USER_INPUT'],
+      ['a number', '1', 'BAD_USER_INPUT'],
+      ['no type', {}, 'BAD_USER_INPUT'],
+      ['a type that is no text', { type: 1 }, 'BAD_USER_INPUT'],
+      ['an unknown type', { type: 'Nonsense', data: {} }, 'BAD_USER_INPUT'],
+      ['a type of the prototype', { type: 'constructor', data: {} }, 'BAD_USER_INPUT'],
+      ['a type the server sends', { type: 'Status', data: { status: 'connected' } }, 'BAD_USER_INPUT'],
+      ['an id that is an object', { type: 'Ping', id: { $gt: '' } }, 'BAD_USER_INPUT'],
+      ['an id of 129', { type: 'Ping', id: 'x'.repeat(129) }, 'BAD_USER_INPUT'],
+      ['no data', { type: 'Subscribe' }, 'BAD_USER_INPUT'],
+      ['an array for data', { type: 'Broadcast', data: [] }, 'BAD_USER_INPUT'],
+      ['no topics', { type: 'Subscribe', data: { topics: [] } }, 'BAD_USER_INPUT'],
+      ['a text for topics', { type: 'Subscribe', data: { topics: 'news' } }, 'BAD_USER_INPUT'],
+      ['1,000 topics at once', { type: 'Subscribe', data: { topics: Array(1_000).fill('t') } }, 'BAD_USER_INPUT'],
+      ['a topic of 201', { type: 'Subscribe', data: { topics: ['x'.repeat(201)] } }, 'BAD_USER_INPUT'],
+      ['a topic with a line break', { type: 'Broadcast', data: { topic: 'a\r\nb', payload: 1 } }, 'BAD_USER_INPUT'],
+      ['a topic of nobody', { type: 'Broadcast', data: { topic: '$sys', payload: 1 } }, 'FORBIDDEN'],
+      ['another’s topic', { type: 'Subscribe', data: { topics: ['user.bob.x'] } }, 'FORBIDDEN'],
+      ['no payload', { type: 'Broadcast', data: { topic: 'news' } }, 'BAD_USER_INPUT'],
+      ['a deep payload', `{"type":"Broadcast","data":{"topic":"news","payload":${deep}}}`, 'BAD_USER_INPUT'],
+      [
+        'a large payload',
+        { type: 'Broadcast', data: { topic: 'news', payload: 'x'.repeat(33_000) } },
+        'BAD_USER_INPUT',
+      ],
+      ['a prototype key', '{"type":"Broadcast","data":{"topic":"news","payload":{"__proto__":1}}}', 'BAD_USER_INPUT'],
+      ['a message to oneself', { type: 'DirectMessage', data: { target_user: 'alice', payload: 1 } }, 'BAD_USER_INPUT'],
+      ['a message to an object', { type: 'DirectMessage', data: { target_user: {}, payload: 1 } }, 'BAD_USER_INPUT'],
+      ['a message to no id', { type: 'DirectMessage', data: { target_user: 'a b', payload: 1 } }, 'BAD_USER_INPUT'],
+      ['a message of nothing', { type: 'DirectMessage', data: { target_user: 'bob' } }, 'BAD_USER_INPUT'],
+      ['an empty message', { type: 'DirectMessage', data: { target_user: 'bob', payload: null } }, 'BAD_USER_INPUT'],
+      ['a room that is not there', { type: 'JoinRoom', data: { room: 'none' } }, 'NOT_FOUND'],
+      ['a group one is not in', { type: 'JoinRoom', data: { room: 'group-of-bob' } }, 'NOT_FOUND'],
+      ['speaking in it', { type: 'RoomMessage', data: { room: 'group-of-bob', payload: 1 } }, 'NOT_FOUND'],
+      ['typing in it', { type: 'Typing', data: { conversation_id: 'group-of-bob', is_typing: true } }, 'NOT_FOUND'],
+      ['leaving it', { type: 'LeaveRoom', data: { room: 'group-of-bob' } }, 'NOT_FOUND'],
+      ['a room kept for two', { type: 'CreateRoom', data: { room: 'direct:x' } }, 'BAD_USER_INPUT'],
+      ['a room of another', { type: 'CreateRoom', data: { room: 'group-of-bob' } }, 'CONFLICT'],
+      ['typing that is a text', { type: 'Typing', data: { conversation_id: 'x', is_typing: 'yes' } }, 'BAD_USER_INPUT'],
+      ['an unknown status', { type: 'Presence', data: { status: 'GONE' } }, 'BAD_USER_INPUT'],
+      ['neither status nor watch', { type: 'Presence', data: {} }, 'BAD_USER_INPUT'],
+      ['201 users', { type: 'Presence', data: { watch: Array(201).fill('bob') } }, 'BAD_USER_INPUT'],
+      ['no position', { type: 'Resume', data: { positions: ['x'] } }, 'BAD_USER_INPUT'],
+      ['positions that are numbers', { type: 'Resume', data: { positions: [1] } }, 'BAD_USER_INPUT'],
+      ['a token that is none', { type: 'Authenticate', data: { token: '' } }, 'UNAUTHENTICATED'],
+    ];
+
+    it('each of them', async () => {
+      await service.query('bob', 'mutation { createConversation(input: { id: "group-of-bob" }) { id } }');
+      const client = await connectRaw(service, 'alice');
+      const codes: [string, Data][] = [];
+      for (const [name, frame] of bad) {
+        const before = client.frames.length;
+        client.send(frame);
+        const { type, data } = await client.frame(before);
+        codes.push([name, type === 'Error' ? data.code : type]);
+        if (type === 'Error') expect(data.message.length).toBeGreaterThan(3);
+      }
+      expect(codes).toEqual(bad.map(([name, , code]) => [name, code]));
+      client.socket.send(Buffer.from([255, 0, 1]));
+      const last = await client.frame(client.frames.length);
+      expect(last).toMatchObject({ type: 'Error', data: { code: 'BAD_USER_INPUT' } });
+      expect((await client.ask('Ping')).type).toBe('Pong');
+      const { data } = await service.query('alice', '{ viewer { conversations { id } } }');
+      expect(data.viewer.conversations).toEqual([]);
+      expect((await service.query('bob', '{ topicHistory(topic: "news") { id } }')).data.topicHistory).toEqual([]);
+      await client.close();
+    });
+
+    it('an answer brings back the client’s id, also of a frame that is wrong', async () => {
+      const client = await connectRaw(service, 'alice');
+      expect(await client.ask('Subscribe', { topics: 1 })).toMatchObject({ type: 'Error' });
+      expect(await client.ask('Nonsense', {})).toMatchObject({ type: 'Error' });
+      await client.close();
+    });
+
+    it('a frame over MAX_MESSAGE_BYTES: 1009', async () => {
+      const client = await connectRaw(service, 'alice');
+      client.send({ type: 'Broadcast', data: { topic: 'news', payload: 'x'.repeat(1_048_576) } });
+      expect(await client.closed).toBe(1009);
+    });
+
+    it('at most 1,000 topics a socket', async () => {
+      const client = await connectRaw(service, 'alice');
+      for (let n = 0; n < 10; n += 1) {
+        const topics = Array.from({ length: 100 }, (_, index) => `t${n}.${index}`);
+        expect((await client.ask('Subscribe', { topics })).type).toBe('Status');
+      }
+      expect((await client.ask('Subscribe', { topics: ['one', 'more'] })).data.code).toBe('BAD_USER_INPUT');
+      await client.ask('Unsubscribe', { topics: ['t0.0'] });
+      expect((await client.ask('Subscribe', { topics: ['one'] })).type).toBe('Status');
+      await client.close();
+    });
+  });
+
+  it('G09: tenants with the same users, rooms and topics hear nothing of each other', async () => {
+    const [acme, other] = [await connectRaw(service, 'alice'), await connectRaw(service, 'alice', { tenant: 'other' })];
+    const target = await connectRaw(service, 'bob', { tenant: 'other' });
+    const room = newId();
+    for (const client of [acme, other]) {
+      await client.ask('Subscribe', { topics: ['news'] });
+      expect((await client.ask('CreateRoom', { room })).data.members).toEqual(['alice']);
+    }
+    await acme.ask('Broadcast', { topic: 'news', payload: 'acme' });
+    await acme.ask('DirectMessage', { target_user: 'bob', payload: 'acme' });
+    await acme.ask('RoomMessage', { room, payload: 'acme' });
+    await other.ask('Broadcast', { topic: 'news', payload: 'other' });
+    await other.ask('RoomMessage', { room, payload: 'other' });
+    expect((await other.received('Broadcast', 1)).map(({ payload }) => payload)).toEqual(['other']);
+    expect((await other.received('RoomMessage', 1)).map(({ payload }) => payload)).toEqual(['other']);
+    await target.ask('Ping');
+    expect(target.of('DirectMessage')).toEqual([]);
+    await Promise.all([acme.close(), other.close(), target.close()]);
+  });
+
+  it('over the rate is told RATE_LIMITED with a time to wait, and a flood closes with 4429', async () => {
+    const limited = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true' } });
+    const client = await connectRaw(limited, 'alice');
+    for (let n = 0; n < 25; n += 1) client.send({ type: 'Broadcast', data: { topic: 'news', payload: n }, id: `${n}` });
+    const [error] = await client.received('Error', 1);
+    expect(error).toMatchObject({ code: 'RATE_LIMITED', retry_after_ms: expect.any(Number) });
+    for (let n = 0; n < 300; n += 1) client.send({ type: 'Broadcast', data: { topic: 'news', payload: n } });
+    expect(await client.closed).toBe(4429);
+    await limited.close();
+  });
+
+  it('a drain closes with 1012', async () => {
+    const draining = await startTestService();
+    const client = await connectRaw(draining, 'alice');
+    await draining.close();
+    expect(await client.closed).toBe(1012);
+  });
+
+  it('who never reads is held to MAX_QUEUED_BYTES and closed with 1013, and the others are not', async () => {
+    const small = await startTestService({ env: { MAX_QUEUED_BYTES: '64KiB' } });
+    const [slow, good] = [await connectRaw(small, 'alice'), await connectRaw(small, 'bob')];
+    for (const client of [slow, good]) await client.ask('Subscribe', { topics: ['news'] });
+    slow.socket.pause();
+    const payload = 'x'.repeat(30_000);
+    const metrics = async (): Promise<string> => (await fetch(`${small.url}/metrics`)).text();
+    let count = 0;
+    await eventually(async () => {
+      for (let n = 0; n < 50; n += 1, count += 1)
+        await small.query('carol', `mutation ($payload: JSON!) { publish(topic: "news", payload: $payload) { id } }`, {
+          payload,
+        });
+      expect(await metrics()).toContain('realtime_socket_closes_total{code="1013"} 1\n');
+    }, 15_000);
+    expect(await good.received('Broadcast', count)).toHaveLength(count);
+    slow.socket.terminate();
+    await good.close();
+    await small.close();
+  }, 20_000);
+});

@@ -1,0 +1,126 @@
+/** What a raw client is given that was away: everything, in order, once. */
+import { eventually } from '../../support/eventually.ts';
+import { type Nodes, SETTINGS, startNodes } from '../../support/nodes.ts';
+import { connectRaw } from '../../support/raw-client.ts';
+import { type Data, newId } from '../../support/service.ts';
+
+describe.each(SETTINGS)('raw inbox, %s', (setting) => {
+  let nodes: Nodes;
+  beforeAll(async () => {
+    nodes = await startNodes(setting);
+  });
+  afterAll(() => nodes.close());
+
+  const send = async (from: string, to: string, content: string): Promise<Data> => {
+    const mutation = `mutation ($to: ID!, $content: String!) {
+      sendDirectMessage(userId: $to, content: $content) { id position conversation { id } }
+    }`;
+    return (await nodes.here.query(from, mutation, { to, content })).data.sendDirectMessage;
+  };
+  const payloads = (messages: Data[]): Data[] => messages.map(({ payload }) => payload);
+
+  it('G06: what was sent to a user who was never here is delivered when they come, unless they read it elsewhere', async () => {
+    const [ann, ben, cid] = [newId(), newId(), newId()];
+    for (const content of ['1', '2', '3']) await send(ann, ben, content);
+    const read = await send(cid, ben, 'read');
+    await nodes.there.query(
+      ben,
+      `mutation { markRead(conversationId: "${read.conversation.id}", sequence: 1) { id } }`,
+    );
+    await send(cid, ben, 'unread');
+    const client = await connectRaw(nodes.there, ben);
+    expect(payloads(await client.received('DirectMessage', 4)).sort()).toEqual(['1', '2', '3', 'unread']);
+    expect(payloads(client.of('DirectMessage').filter((each) => each.sender_id === ann))).toEqual(['1', '2', '3']);
+    await client.ask('Ping');
+    expect(client.of('DirectMessage')).toHaveLength(4);
+    await client.close();
+  });
+
+  it('G06: what arrives while a session is away is delivered at its next connection, in order, once', async () => {
+    const [ann, ben, cid] = [newId(), newId(), newId()];
+    const expected: string[] = [];
+    for (let visit = 0; visit < 4; visit += 1) {
+      const client = await connectRaw(visit % 2 ? nodes.here : nodes.there, ben);
+      expect(client.frames[0].data.resumed).toBe(visit > 0);
+      expect(payloads(await client.received('DirectMessage', expected.length))).toEqual(expected);
+      await send(ann, ben, `live ${visit}`);
+      expect(payloads(await client.received('DirectMessage', expected.length + 1)).at(-1)).toBe(`live ${visit}`);
+      await client.close();
+      expected.length = 0;
+      for (let n = 0; n < 3; n += 1) {
+        await send(ann, ben, `${visit}.${n}`);
+        expected.push(`${visit}.${n}`);
+      }
+      // A conversation that began while they were away.
+      if (visit === 3) await send(cid, ben, 'new');
+    }
+    const last = await connectRaw(nodes.there, ben);
+    expect(payloads(await last.received('DirectMessage', 4)).sort()).toEqual([...expected, 'new'].sort());
+    const another = await connectRaw(nodes.there, ben, {}, '&device_id=tablet');
+    expect(another.frames[0].data).toMatchObject({ session_id: 'tablet', resumed: false });
+    await last.close();
+    await another.close();
+  });
+
+  it('of a client that vanished, what it confirmed is not sent again, and the rest is', async () => {
+    const [ann, ben] = [newId(), newId()];
+    const first = await connectRaw(nodes.there, ben);
+    await send(ann, ben, 'confirmed');
+    await first.received('DirectMessage', 1);
+    await send(ann, ben, 'confirmed too');
+    await first.received('DirectMessage', 2);
+    // Stored behind its pong: the next to come is not given it again.
+    await eventually(async () => {
+      const probe = await connectRaw(nodes.there, ben);
+      await probe.ask('Ping');
+      probe.socket.terminate();
+      expect(probe.of('DirectMessage')).toEqual([]);
+    });
+    first.socket.pause();
+    await send(ann, ben, 'unread');
+    first.socket.terminate();
+    const next = await connectRaw(nodes.there, ben);
+    expect(payloads(await next.received('DirectMessage', 1))).toEqual(['unread']);
+    await next.close();
+  });
+
+  it('G06: Resume gives exact control; a position that cannot be resumed changes nothing', async () => {
+    const [ann, ben] = [newId(), newId()];
+    const client = await connectRaw(nodes.there, ben);
+    const sent: Data[] = [];
+    for (let n = 0; n < 5; n += 1) sent.push(await send(ann, ben, `${n}`));
+    await client.received('DirectMessage', 5);
+    const answer = await client.ask('Resume', { positions: [sent[1].position] });
+    expect(answer.data).toEqual({ status: 'resumed' });
+    expect(payloads(await client.received('DirectMessage', 8)).slice(5)).toEqual(['2', '3', '4']);
+    const [id, epoch] = JSON.parse(Buffer.from(sent[0].position, 'base64url').toString());
+    const position = (...parts: unknown[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
+    const past = await client.ask('Resume', { positions: [position(id, epoch, 1_000)] });
+    expect(past).toMatchObject({ type: 'Error', data: { code: 'POSITION_EXPIRED', reason: 'DIVERGED' } });
+    const other = await client.ask('Resume', { positions: [position(id, 'another-life', 1)] });
+    expect(other.data).toMatchObject({ code: 'POSITION_EXPIRED', reason: 'EPOCH' });
+    expect((await client.ask('Resume', { positions: ['nonsense'] })).data.code).toBe('BAD_USER_INPUT');
+    await send(ann, ben, 'live');
+    expect(payloads(await client.received('DirectMessage', 9)).at(-1)).toBe('live');
+    await client.ask('Ping');
+    expect(client.of('DirectMessage')).toHaveLength(9);
+    await client.close();
+  });
+
+  it('G05: everything arrives once and in order while ten write at once', async () => {
+    const ben = newId();
+    const writers = Array.from({ length: 10 }, () => newId());
+    const client = await connectRaw(nodes.there, ben);
+    await Promise.all(
+      writers.map(async (writer) => {
+        for (let n = 1; n <= 20; n += 1) await send(writer, ben, `${n}`);
+      }),
+    );
+    const messages = await client.received('DirectMessage', 200);
+    for (const writer of writers) {
+      const own = messages.filter((each) => each.sender_id === writer);
+      expect(own.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+    }
+    await client.close();
+  });
+});
