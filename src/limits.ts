@@ -30,6 +30,25 @@ export const LIMITS = {
   topicsPerSubscription: 100,
   /** Publications kept of a topic: those who listen close holes from them. */
   publicationsPerTopic: 100,
+  /** Routing rules of one tenant: each is looked at for every message. */
+  rulesPerTenant: 100,
+  /** Targets of one rule. */
+  targetsPerRule: 20,
+  /** Characters of an expression of a rule. */
+  expressionCharacters: 2_000,
+  /** Steps and nesting of one evaluation. */
+  expressionSteps: 10_000,
+  expressionDepth: 100,
+  /** Memory of the thread that evaluates expressions, in MiB. */
+  expressionMemoryMb: 64,
+  /** Evaluations that wait for that thread. */
+  queuedExpressions: 1_000,
+  /** How often a message that a rule forwarded is routed again. */
+  routingHops: 3,
+  /** Deliveries that rules make of one message. */
+  routedDeliveries: 100,
+  /** Tenants whose rules are remembered, those used last. */
+  routedTenants: 1_000,
   /** Users whose presence one query or subscription may ask. */
   usersPerPresence: 200,
   /** Subscriptions open on one socket. */
@@ -124,6 +143,10 @@ export const TIMES = {
   callbackRetryMs: 30_000,
   /** How long a topic's publications are kept after the last. */
   publicationMs: 24 * 60 * 60 * 1_000,
+  /** How long an expression of a rule may take, its waiting for a thread included. */
+  expressionMs: 1_000,
+  /** How long a rule is left alone that took longer. */
+  ruleRestMs: 60_000,
   /** How often idle channels compare their position with the log's head. */
   headCheckMs: 25_000,
 } as const;

@@ -11,6 +11,7 @@ export type ConnectionId = Branded<'ConnectionId'>;
 export type DeviceId = Branded<'DeviceId'>;
 export type SessionId = Branded<'SessionId'>;
 export type Topic = Branded<'Topic'>;
+export type RoutingRuleId = Branded<'RoutingRuleId'>;
 export type PublicationId = Branded<'PublicationId'>;
 
 const IDENTIFIER = /^[A-Za-z0-9._:@-]{1,128}$/;
@@ -159,6 +160,52 @@ export interface PublicationRecord {
   readonly timestamp: number;
   /** Its place among the publications of its topic, 1, 2, 3 … in one life of the topic's history. */
   readonly position: Position;
+}
+
+/** What a routing rule may look at. */
+export type RoutedKind = 'TOPIC' | 'DIRECT' | 'ROOM';
+
+export interface RuleMatch {
+  readonly on: readonly RoutedKind[];
+  /** A pattern of topics; of direct and room messages, of their conversation's id. */
+  readonly topic: string | null;
+  readonly sender: UserId | null;
+  /** A JSONata expression. */
+  readonly where: string | null;
+}
+
+/** Topics or users, one of the two. */
+export interface RuleTargets {
+  readonly topics: readonly Topic[];
+  readonly users: readonly UserId[];
+}
+
+export type RuleAction =
+  | { readonly drop: true }
+  | { readonly transform: string }
+  | { readonly forward: RuleTargets }
+  | { readonly copy: RuleTargets };
+
+export interface RoutingRuleRecord {
+  readonly id: RoutingRuleId;
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly priority: number;
+  readonly match: RuleMatch;
+  readonly action: RuleAction;
+  readonly updatedAt: number;
+  readonly updatedBy: UserId;
+}
+
+/** What a rule makes of a message. */
+export type RuleOutcome = 'PASS' | 'DROP' | 'TRANSFORM' | 'FORWARD' | 'COPY' | 'FAULT';
+
+export interface RuleVerdict {
+  readonly outcome: RuleOutcome;
+  readonly payload: unknown;
+  readonly targets: RuleTargets;
+  /** Why it failed. */
+  readonly fault: string | null;
 }
 
 /** How far a session has been given what its user was sent. */

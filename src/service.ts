@@ -21,6 +21,7 @@ import { createHealth } from './operations/health.ts';
 import { createInfo } from './operations/info.ts';
 import { createMetrics, type Metrics } from './operations/metrics.ts';
 import { createRegistration } from './operations/registration.ts';
+import { createExpressions } from './routing/expressions.ts';
 import { Admission } from './transport/admission.ts';
 import { createCallbackCheck } from './transport/callback-url.ts';
 import { addGraphqlHttp } from './transport/graphql-http.ts';
@@ -87,8 +88,14 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const registration = createRegistration({ url: registrationUrl, token: registrationToken, clock, log });
   const health = createHealth(engine, registration);
   const delivery = createDelivery(engine, clock, log);
+  const expressions = createExpressions();
   const domain = countAccepted(
-    createDomain(engine, clock, log, { ...config, issueToken: createTokenIssuer(config.jwt) }),
+    createDomain(engine, clock, log, {
+      ...config,
+      issueToken: createTokenIssuer(config.jwt),
+      expressions,
+      countRule: (outcome) => metrics.routedMessages.inc({ outcome: outcome.toLowerCase() }),
+    }),
     metrics,
   );
   const services = { domain, delivery };
@@ -188,6 +195,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     await app.close();
     await stopApollo();
     delivery.close();
+    await expressions.close();
     await engine.close();
   }
 

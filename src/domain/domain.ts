@@ -6,6 +6,9 @@ import { type Conversations, createConversations } from './conversations.ts';
 import { createInboxes, type Inboxes } from './inbox.ts';
 import { createMessages, type Messages } from './messages.ts';
 import { createPresence, type Presence } from './presence.ts';
+import { createRouted } from './routed.ts';
+import { type CountRule, createRouting, type Expressions } from './routing.ts';
+import { createRoutingRules, type RoutingRules } from './routing-rules.ts';
 import { createSessions, type IssueToken, type Sessions } from './sessions.ts';
 import { createTopics, type Topics } from './topics.ts';
 import { createTyping, type Typing } from './typing.ts';
@@ -18,24 +21,30 @@ export interface Domain {
   readonly sessions: Sessions;
   readonly topics: Topics;
   readonly inboxes: Inboxes;
+  readonly routingRules: RoutingRules;
 }
 
 export interface DomainOptions {
   readonly presenceGraceMs: number;
   /** Null: there is no key to sign with. */
   readonly issueToken: IssueToken | null;
+  readonly expressions: Expressions;
+  readonly countRule: CountRule;
 }
 
 export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
-  const { presenceGraceMs, issueToken } = options;
+  const { presenceGraceMs, issueToken, expressions, countRule } = options;
   const conversations = createConversations(engine);
+  const routing = createRouting(engine, clock, log, expressions, countRule);
+  const routed = createRouted(engine, clock, log, routing, conversations.openDirect);
   return {
     conversations,
-    messages: createMessages(engine, conversations.openDirect),
+    messages: createMessages(engine, routed, conversations.openDirect),
     presence: createPresence(engine, clock, log, presenceGraceMs),
     typing: createTyping(engine),
     sessions: createSessions(engine, clock, issueToken),
-    topics: createTopics(engine),
+    topics: createTopics(engine, routed),
     inboxes: createInboxes(engine),
+    routingRules: createRoutingRules(engine, clock, expressions, routing),
   };
 }

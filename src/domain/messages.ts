@@ -6,6 +6,7 @@ import type { ConversationId, ConversationRecord, MessageId, MessageRecord, Tena
 import { requireRole, requireSeen, see } from './access.ts';
 import { decodeCursor } from './cursor.ts';
 import { identifier, optional, pageSize, payload, text } from './input.ts';
+import type { Routed } from './routed.ts';
 
 export interface MessageInput {
   readonly conversationId: string;
@@ -96,7 +97,7 @@ function rangeOf(lastSequence: number, request: PageRequest): { from: number; to
   return { from: Math.max(lowest, highest - size + 1), to: highest };
 }
 
-export function createMessages(engine: Engine, openDirect: OpenDirect): Messages {
+export function createMessages(engine: Engine, routed: Routed, openDirect: OpenDirect): Messages {
   async function findMany(viewer: Viewer, ids: readonly string[]): Promise<(MessageRecord | null)[]> {
     const valid = ids.map((id) => identifier<MessageId>(id, 'id'));
     const messages = await engine.readMessages(viewer.tenant, valid);
@@ -134,7 +135,7 @@ export function createMessages(engine: Engine, openDirect: OpenDirect): Messages
     const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
     const message = body(input.content, input.payload);
     const replyTo = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
-    const append = await engine.appendMessage(viewer.tenant, {
+    const append = await routed.append(viewer, {
       ...message,
       conversationId,
       senderId: viewer.userId,

@@ -1,11 +1,11 @@
 /** The rules of topics: who may publish to which, and hear them. */
-import { randomUUID } from 'node:crypto';
 import type { Engine } from '../engine/port.ts';
 import { badInput, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { isTopic, type PublicationId, type PublicationRecord, type Topic, type Viewer } from '../model.ts';
+import { isTopic, type PublicationRecord, type Topic, type Viewer } from '../model.ts';
 import { isService } from './access.ts';
 import { payload } from './input.ts';
+import type { Routed } from './routed.ts';
 import { matchesTopic } from './topic-pattern.ts';
 
 export interface Topics {
@@ -55,14 +55,13 @@ export function publicationPayload(value: unknown): unknown {
   return given;
 }
 
-export function createTopics(engine: Engine): Topics {
+export function createTopics(engine: Engine, routed: Routed): Topics {
   return {
     async publish(viewer, name, value) {
       const topic = clean(name, 'topic');
       const given = publicationPayload(value);
       requirePublish(viewer, topic);
-      const id = randomUUID() as string as PublicationId;
-      return engine.publish(viewer.tenant, { id, topic, payload: given, senderId: viewer.userId });
+      return routed.publish(viewer, topic, given);
     },
 
     async history(viewer, name, last) {

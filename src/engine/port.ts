@@ -51,6 +51,8 @@ import type {
   PublicationId,
   PublicationRecord,
   ReadReceiptRecord,
+  RoutingRuleId,
+  RoutingRuleRecord,
   SessionId,
   SessionRecord,
   TenantId,
@@ -209,6 +211,15 @@ export interface SessionStore {
   writeSession(tenant: TenantId, session: SessionRecord, forgotten: readonly SessionId[]): Promise<boolean>;
 }
 
+export interface RoutingRuleStore {
+  /** A tenant's rules in no order. */
+  readRoutingRules(tenant: TenantId): Promise<RoutingRuleRecord[]>;
+  /** Stores a rule in place of that of the same id, and announces it; false past `LIMITS.rulesPerTenant`. */
+  saveRoutingRule(tenant: TenantId, rule: RoutingRuleRecord): Promise<boolean>;
+  /** Null: there was none. */
+  deleteRoutingRule(tenant: TenantId, id: RoutingRuleId): Promise<RoutingRuleRecord | null>;
+}
+
 export interface InboxStore {
   /** Null: nothing was written for this session, or it was forgotten. */
   readInbox(tenant: TenantId, userId: UserId, session: string): Promise<InboxRecord | null>;
@@ -254,6 +265,7 @@ export type Announcement =
   | { readonly type: 'typing'; readonly typing: TypingRecord }
   | { readonly type: 'presence'; readonly presence: PresenceRecord }
   | { readonly type: 'publication'; readonly publication: PublicationRecord }
+  | { readonly type: 'routing-rules' }
   | { readonly type: 'session'; readonly id: SessionId; readonly isRevoked: boolean }
   | { readonly type: 'membership'; readonly conversationId: ConversationId; readonly isMember: boolean };
 
@@ -263,7 +275,8 @@ export type Channel =
   | { readonly kind: 'presence'; readonly tenant: TenantId; readonly id: UserId }
   | { readonly kind: 'memberships'; readonly tenant: TenantId; readonly id: UserId }
   | { readonly kind: 'sessions'; readonly tenant: TenantId; readonly id: UserId }
-  | { readonly kind: 'topic'; readonly tenant: TenantId; readonly id: Topic };
+  | { readonly kind: 'topic'; readonly tenant: TenantId; readonly id: Topic }
+  | { readonly kind: 'routing-rules'; readonly tenant: TenantId; readonly id: TenantId };
 
 export interface Listener {
   onAnnouncement(announcement: Announcement): void;
@@ -294,6 +307,7 @@ export interface Engine
     SessionStore,
     TopicStore,
     InboxStore,
+    RoutingRuleStore,
     Bus {
   readonly kind: 'embedded' | 'redis';
   checkHealth(): Promise<EngineHealth>;

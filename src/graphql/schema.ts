@@ -9,6 +9,7 @@ import { checkRepresentations, requireGateway } from './entities.ts';
 import * as conversations from './resolvers/conversations.ts';
 import * as messages from './resolvers/messages.ts';
 import * as presence from './resolvers/presence.ts';
+import * as routingRules from './resolvers/routing-rules.ts';
 import * as sessions from './resolvers/sessions.ts';
 import * as topics from './resolvers/topics.ts';
 import * as typing from './resolvers/typing.ts';
@@ -28,7 +29,7 @@ export function readTypeDefs(): string {
 type Resolvers = Record<string, Record<string, GraphQLFieldResolver<unknown, Context>>>;
 
 export function createSchema(): GraphQLSchema {
-  const parts = [conversations, messages, presence, sessions, topics, typing, users] as const;
+  const parts = [conversations, messages, presence, routingRules, sessions, topics, typing, users] as const;
   const resolvers: Resolvers = Object.assign(
     { DateTime: DateTimeISOResolver, JSON: JSONResolver },
     ...parts,

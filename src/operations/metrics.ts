@@ -14,6 +14,7 @@ export interface Metrics {
    * client: counts are added up when scraped, and latency is taken once an event.
    */
   delivered(event: object, transport: Transport): void;
+  readonly routedMessages: Counter<'outcome'>;
   readonly renders: Counter<'audience'>;
   readonly errors: Counter<'code'>;
   readonly closes: Counter<'code'>;
@@ -72,6 +73,12 @@ export function createMetrics(clock: Clock): Metrics {
       const { timestamp } = event as { readonly timestamp?: unknown };
       if (typeof timestamp === 'number') latency.observe(Math.max(clock.now() - timestamp, 0) / 1_000);
     },
+    routedMessages: new Counter({
+      name: 'realtime_routing_rules_total',
+      help: 'What routing rules did with messages.',
+      labelNames: ['outcome'],
+      registers,
+    }),
     renders: new Counter({
       name: 'realtime_renders_total',
       help: 'Events rendered, for all who share a shape or for one viewer.',

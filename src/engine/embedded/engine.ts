@@ -7,6 +7,7 @@ import { openDatabase } from './database.ts';
 import { createInboxes } from './inbox.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
+import { createRoutingRules } from './routing-rules.ts';
 import { createSessions } from './sessions.ts';
 import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
@@ -33,6 +34,7 @@ export function openEmbeddedEngine({ dataDir, retention, clock }: EmbeddedOption
     ...createSessions(database),
     ...createTopics(database, clock),
     ...createInboxes(database, clock),
+    ...createRoutingRules(database),
     setTyping: typing.setTyping,
     readTyping: typing.readTyping,
     listen: bus.listen,

@@ -125,4 +125,12 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (tenant, user_id, session)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE routing_rules (
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

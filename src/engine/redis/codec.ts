@@ -88,6 +88,8 @@ export function decodeAnnouncement(parsed: unknown): Announcement | null {
       return announcement.typing ? announcement : null;
     case 'publication':
       return announcement.publication?.position ? announcement : null;
+    case 'routing-rules':
+      return announcement;
     case 'session':
       return announcement.id ? announcement : null;
     case 'membership':

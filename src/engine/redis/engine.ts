@@ -10,6 +10,7 @@ import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
+import { createRoutingRules } from './routing-rules.ts';
 import { defineScripts } from './scripts.ts';
 import { createSessions } from './sessions.ts';
 import { Subscriber } from './subscriber.ts';
@@ -65,6 +66,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createSessions(run, keys),
     ...createTopics(run, keys, clock),
     ...createInboxes(client, run, keys, clock),
+    ...createRoutingRules(client, run, keys),
     connect: presence.connect,
     disconnect: presence.disconnect,
     setStatus: presence.setStatus,

@@ -37,6 +37,11 @@ export interface TopicKeys {
   readonly channel: string;
 }
 
+export interface RoutingRuleKeys {
+  readonly rules: string;
+  readonly channel: string;
+}
+
 export interface Keys {
   readonly leases: string;
   readonly dead: string;
@@ -46,6 +51,7 @@ export interface Keys {
   idempotency(tenant: TenantId, id: ConversationId, senderId: UserId, clientMessageId: string): string;
   user(tenant: TenantId, id: UserId): UserKeys;
   topic(tenant: TenantId, id: Topic): TopicKeys;
+  routingRules(tenant: TenantId): RoutingRuleKeys;
   nodeConnections(nodeId: string): string;
   channel(channel: Channel): string;
 }
@@ -84,6 +90,11 @@ export function createKeys(prefix: string): Keys {
     return { meta: `${tag}:meta`, history: `${tag}:history`, channel: `${tag}:channel` };
   }
 
+  function routingRules(tenant: TenantId): RoutingRuleKeys {
+    const tag = `${prefix}:{r.${encode(tenant)}}`;
+    return { rules: `${tag}:rules`, channel: `${tag}:channel` };
+  }
+
   return {
     leases: `${prefix}:{nodes}:leases`,
     dead: `${prefix}:{nodes}:dead`,
@@ -93,6 +104,7 @@ export function createKeys(prefix: string): Keys {
       `${conversationTag(tenant, conversationKey(id))}:sent:${encode(senderId)}.${encode(clientMessageId)}`,
     user,
     topic,
+    routingRules,
     nodeConnections: (nodeId) => `${prefix}:{node.${nodeId}}:connections`,
     channel(channel) {
       switch (channel.kind) {
@@ -104,6 +116,8 @@ export function createKeys(prefix: string): Keys {
           return user(channel.tenant, channel.id).memberships;
         case 'sessions':
           return user(channel.tenant, channel.id).sessionsChannel;
+        case 'routing-rules':
+          return routingRules(channel.tenant).channel;
         case 'topic':
           return topic(channel.tenant, channel.id).channel;
       }

@@ -1,0 +1,298 @@
+/** Routing rules: who may write them, what they do, and what a hostile one cannot. */
+import { eventually } from '../support/eventually.ts';
+import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import { type Answer, type Data, newId } from '../support/service.ts';
+
+const FIELDS = 'id name enabled priority match action updatedBy { id }';
+const SAVE = `mutation ($input: RoutingRuleInput!) { saveRoutingRule(input: $input) { ${FIELDS} } }`;
+const DELETE = 'mutation ($id: ID!) { deleteRoutingRule(id: $id) { id } }';
+const LIST = `{ routingRules { ${FIELDS} } }`;
+const TEST = `query ($input: RoutingRuleInput!, $sample: JSON!) {
+  testRoutingRule(input: $input, sample: $sample) { outcome payload topics users { id } fault }
+}`;
+const PUBLISH =
+  'mutation ($topic: String!, $payload: JSON!) { publish(topic: $topic, payload: $payload) { id payload } }';
+const DIRECT = `mutation ($userId: ID!, $content: String!, $payload: JSON, $key: ID) {
+  sendDirectMessage(userId: $userId, content: $content, payload: $payload, clientMessageId: $key) {
+    id content payload conversationId
+  }
+}`;
+const ALL = { on: ['TOPIC', 'DIRECT', 'ROOM'] };
+
+describe.each(SETTINGS)('routing rules, %s', (setting) => {
+  let nodes: Nodes;
+  /** Each test is a tenant of its own. */
+  let tenant: string;
+  beforeAll(async () => {
+    nodes = await startNodes(setting);
+  });
+  beforeEach(() => {
+    tenant = newId();
+  });
+  afterAll(() => nodes.close());
+
+  const admin = (query: string, variables: object): Promise<Answer> =>
+    nodes.here.query('root', query, variables, { tenant, scope: 'realtime:admin' });
+  const save = async (input: object): Promise<Data> => {
+    const { data, errors } = await admin(SAVE, { input: { name: 'Rule', ...input } });
+    expect(errors).toBeUndefined();
+    return data.saveRoutingRule;
+  };
+  const publish = (topic: string, payload: unknown): Promise<Answer> =>
+    nodes.there.query('alice', PUBLISH, { topic, payload }, { tenant });
+  const direct = (content: string, payload: unknown = null, key?: string): Promise<Answer> =>
+    nodes.there.query('alice', DIRECT, { userId: 'bob', content, payload, key }, { tenant });
+  const history = async (topic: string): Promise<Data[]> => {
+    const { data } = await nodes.here.query('alice', `{ topicHistory(topic: "${topic}") { payload } }`, {}, { tenant });
+    return data.topicHistory.map(({ payload }: Data) => payload);
+  };
+  const inboxOf = async (userId: string): Promise<Data[]> => {
+    const client = await connectRaw(nodes.here, userId, { tenant }, `&device_id=${newId()}`);
+    await client.ask('Ping');
+    const messages = client.of('DirectMessage');
+    await client.close();
+    return messages.map(({ sender_id, payload }) => [sender_id, payload]);
+  };
+  /** Rules written on one node hold on the other within a second. */
+  const held = (check: () => Promise<void>): Promise<void> => eventually(check, 1_000);
+
+  it('are the admins’, kept in order of priority, replaced and deleted by id', async () => {
+    const drop = { match: { on: ['TOPIC'] }, action: { drop: true } };
+    for (const query of [SAVE, DELETE, LIST, TEST]) {
+      const variables = { id: 'one', input: { name: 'Rule', ...drop }, sample: {} };
+      expect((await nodes.here.query('alice', query, variables, { tenant })).code).toBe('FORBIDDEN');
+    }
+    const one = await save({ id: 'one', ...drop, enabled: false, name: 'One' });
+    expect(one).toEqual({
+      id: 'one',
+      name: 'One',
+      enabled: false,
+      priority: 0,
+      match: { on: ['TOPIC'], topic: null, sender: null, where: null },
+      action: { drop: true },
+      updatedBy: { id: 'root' },
+    });
+    await save({ id: 'two', ...drop, priority: 5, enabled: false });
+    await save({ id: 'one', ...drop, name: 'Again', enabled: false });
+    const { data } = await admin(LIST, {});
+    expect(data.routingRules.map(({ id, name }: Data) => [id, name])).toEqual([
+      ['two', 'Rule'],
+      ['one', 'Again'],
+    ]);
+    expect((await admin(DELETE, { id: 'two' })).data.deleteRoutingRule).toEqual({ id: 'two' });
+    expect((await admin(DELETE, { id: 'two' })).code).toBe('NOT_FOUND');
+    const other = await nodes.here.query('root', LIST, {}, { tenant: newId(), scope: 'realtime:admin' });
+    expect(other.data.routingRules).toEqual([]);
+  });
+
+  it('drop, transform, copy and forward publications', async () => {
+    await publish('before', 1);
+    await save({ id: 'a', priority: 4, match: { on: ['TOPIC'], topic: 'spam.#' }, action: { drop: true } });
+    await save({
+      id: 'b',
+      priority: 3,
+      match: { on: ['TOPIC'], where: 'payload.n > 1 and sender = "alice"' },
+      action: { transform: '{ "n": payload.n * 10, "kind": kind, "topic": topic }' },
+    });
+    await save({
+      id: 'c',
+      priority: 2,
+      match: { on: ['TOPIC'], topic: 'orders.*' },
+      action: { copy: { topics: ['audit'] } },
+    });
+    await save({
+      id: 'd',
+      priority: 1,
+      match: { on: ['TOPIC'], topic: 'moved' },
+      action: { forward: { users: ['carol', 'alice'] } },
+    });
+    await held(async () => {
+      const before = (await history('spam.x')).length;
+      expect((await publish('spam.x', 1)).data.publish.id).toEqual(expect.any(String));
+      expect(await history('spam.x')).toHaveLength(before);
+    });
+    const spam = await history('spam.x');
+    await publish('orders.1', { n: 1 });
+    expect((await publish('orders.1', { n: 2 })).data.publish.payload).toEqual({
+      n: 20,
+      kind: 'TOPIC',
+      topic: 'orders.1',
+    });
+    await publish('moved', { n: 0 });
+    const two = { n: 20, kind: 'TOPIC', topic: 'orders.1' };
+    expect(await history('orders.1')).toEqual([{ n: 1 }, two]);
+    // The copy is routed again: it has another topic, and n is above one.
+    expect(await history('audit')).toEqual([{ n: 1 }, { n: 200, kind: 'TOPIC', topic: 'audit' }]);
+    expect(await history('moved')).toEqual([]);
+    expect(await inboxOf('carol')).toEqual([['alice', { n: 0 }]]);
+    expect(await history('spam.x')).toEqual(spam);
+  });
+
+  it('drop, transform, copy and forward direct messages; a repeated one is copied once', async () => {
+    await save({
+      id: 'a',
+      priority: 3,
+      match: { on: ['DIRECT'], where: '$contains(content, "secret")' },
+      action: { drop: true },
+    });
+    await save({
+      id: 'b',
+      priority: 2,
+      match: { on: ['DIRECT'], where: 'payload.go' },
+      action: { forward: { users: ['carol'] } },
+    });
+    await save({ id: 'c', priority: 1, match: { on: ['DIRECT'] }, action: { transform: '{ "was": payload }' } });
+    await save({ id: 'd', match: { on: ['DIRECT'], sender: 'alice' }, action: { copy: { topics: ['copies'] } } });
+    await held(async () => expect((await direct('a secret')).code).toBe('FORBIDDEN'));
+    const first = await direct('hello', { a: 1 }, 'key');
+    expect(first.data.sendDirectMessage).toMatchObject({ content: 'hello', payload: { was: { a: 1 } } });
+    expect((await direct('hello', { a: 1 }, 'key')).data).toEqual(first.data);
+    expect(await history('copies')).toEqual([{ was: { a: 1 } }]);
+    const moved = await direct('', { go: true });
+    expect(moved.data.sendDirectMessage.conversationId).not.toBe(first.data.sendDirectMessage.conversationId);
+    expect(await inboxOf('bob')).toEqual([['alice', { was: { a: 1 } }]]);
+    // Forwarded, it is a direct message, and is forwarded thrice at most.
+    expect((await inboxOf('carol')).at(-1)).toEqual(['alice', expect.anything()]);
+  });
+
+  it('look at rooms and not at groups', async () => {
+    for (const [id, kind] of [
+      ['room', 'ROOM'],
+      ['group', 'GROUP'],
+    ])
+      await nodes.there.query(
+        'alice',
+        `mutation { createConversation(input: {id: "${id}", kind: ${kind}}) { id } }`,
+        {},
+        { tenant },
+      );
+    await save({ match: { on: ['ROOM'] }, action: { drop: true } });
+    const send = (id: string): Promise<Answer> =>
+      nodes.there.query(
+        'alice',
+        `mutation { sendMessage(input: {conversationId: "${id}", content: "x"}) { sequence } }`,
+        {},
+        { tenant },
+      );
+    await held(async () => expect((await send('room')).code).toBe('FORBIDDEN'));
+    expect((await send('group')).data.sendMessage.sequence).toBe(1);
+    const stranger = await nodes.there.query(
+      'eve',
+      `mutation { sendMessage(input: {conversationId: "room", content: "x"}) { id } }`,
+      {},
+      { tenant },
+    );
+    expect(stranger.code).toBe('NOT_FOUND');
+  });
+
+  it('that forward in a circle end after three hops', async () => {
+    await save({ match: { on: ['TOPIC'], topic: 'loop' }, action: { copy: { topics: ['loop', 'loop2'] } } });
+    await held(async () => {
+      await publish('loop', 'x');
+      expect((await history('loop')).length).toBeGreaterThan(1);
+    });
+    await save({ id: 'x', match: { on: ['TOPIC'], topic: 'ring' }, action: { forward: { topics: ['ring'] } } });
+    await held(async () => {
+      const before = (await history('ring')).length;
+      await publish('ring', 'y');
+      await publish('ring', 'y');
+      expect(await history('ring')).toHaveLength(before + 2);
+    });
+  });
+
+  it.each([
+    ['a condition that loops', { where: '($f := function($n) { $f($n + 1) }; $f(0))' }, null],
+    ['a condition that nests', { where: '($f := function($n) { 1 + $f($n + 1) }; $f(0))' }, null],
+    ['a condition that backtracks', { where: '$match(payload.text, /^(a+)+$/)' }, null],
+    ['a condition that fails', { where: '$error("no")' }, null],
+    ['a transform that eats memory', {}, { transform: '$map([1..10000000], function($v) { $pad("", 1000) })' }],
+    ['a transform to nothing', {}, { transform: 'payload.none' }],
+    ['a transform over the cap', {}, { transform: '$pad("", 40000, "x")' }],
+    ['a transform that nests deep', {}, { transform: '$reduce([1..50], function($a, $b) { {"a": $a} })' }],
+  ])(
+    '%s: skipped and counted, and the message goes on',
+    async (_name, match, action) => {
+      await save({ priority: 1, match: { ...ALL, ...match }, action: action ?? { drop: true } });
+      await save({ match: { on: ['TOPIC'] }, action: { copy: { topics: ['copied'] } } });
+      const payload = { text: `${'a'.repeat(40)}!` };
+      // Behind a first one the other node has heard of the rules.
+      await held(async () => {
+        await publish('first', payload);
+        expect(await history('copied')).not.toEqual([]);
+      });
+      await publish('news', payload);
+      expect(await history('news')).toEqual([payload]);
+      const metrics = await (await fetch(`${nodes.there.url}/metrics`)).text();
+      expect(metrics).toMatch(/realtime_routing_rules_total\{outcome="fault"\} [1-9]/);
+    },
+    15_000,
+  );
+
+  it('one that hangs blocks nobody, and is left alone for a minute', async () => {
+    await save({
+      match: { on: ['TOPIC'], topic: 'slow', where: '$match(payload, /^(a+)+$/)' },
+      action: { drop: true },
+    });
+    await nodes.there.query('alice', LIST, {}, { tenant, scope: 'realtime:admin' });
+    let isOver = false;
+    const slow = held(() => publish('slow', `${'a'.repeat(40)}!`).then(() => undefined)).then(() => {
+      isOver = true;
+    });
+    for (let n = 0; n < 20; n += 1) await publish('fast', n);
+    expect(isOver).toBe(false);
+    await slow;
+    const faults = async (): Promise<string | undefined> =>
+      /rules_total\{outcome="fault"\} (\d+)/.exec(await (await fetch(`${nodes.there.url}/metrics`)).text())?.[1];
+    const before = await faults();
+    for (let n = 0; n < 5; n += 1) await publish('slow', `${'a'.repeat(40)}!`);
+    expect(await faults()).toBe(before);
+    expect((await history('slow')).length).toBeGreaterThan(5);
+  }, 15_000);
+
+  it('a dry run shows what a rule would do, and does nothing', async () => {
+    const dry = async (match: object, action: object, sample: object): Promise<Data> =>
+      (await admin(TEST, { input: { name: 'Rule', match, action }, sample })).data.testRoutingRule;
+    const sample = { kind: 'TOPIC', topic: 'a.b', payload: { n: 2 } };
+    const nothing = { payload: { n: 2 }, topics: [], users: [], fault: null };
+    expect(await dry({ on: ['TOPIC'], topic: 'a.*' }, { drop: true }, sample)).toEqual({ outcome: 'DROP', ...nothing });
+    expect(await dry({ on: ['DIRECT'] }, { drop: true }, sample)).toEqual({ outcome: 'PASS', ...nothing });
+    expect(await dry({ on: ['TOPIC'] }, { transform: 'payload.n + 1' }, sample)).toEqual({
+      outcome: 'TRANSFORM',
+      ...nothing,
+      payload: 3,
+    });
+    expect(await dry({ on: ['TOPIC'] }, { copy: { users: ['bob'] } }, sample)).toEqual({
+      outcome: 'COPY',
+      ...nothing,
+      users: [{ id: 'bob' }],
+    });
+    expect(await dry({ on: ['TOPIC'], where: '$error("no")' }, { drop: true }, sample)).toMatchObject({
+      outcome: 'FAULT',
+      fault: expect.any(String),
+    });
+    expect((await admin(LIST, {})).data.routingRules).toEqual([]);
+  });
+
+  it.each([
+    ['no kinds', { match: { on: [] }, action: { drop: true } }],
+    ['an unknown kind', { match: { on: ['GROUP'] }, action: { drop: true } }],
+    ['an unknown key', { match: { on: ['TOPIC'], nonsense: 1 }, action: { drop: true } }],
+    ['a list for a match', { match: [], action: { drop: true } }],
+    ['no pattern', { match: { on: ['TOPIC'], topic: '#.a' }, action: { drop: true } }],
+    ['no expression', { match: { on: ['TOPIC'], where: '((' }, action: { drop: true } }],
+    ['a long expression', { match: { on: ['TOPIC'], where: '1'.repeat(2_001) }, action: { drop: true } }],
+    ['no action', { match: ALL, action: {} }],
+    ['two actions', { match: ALL, action: { drop: true, transform: '1' } }],
+    ['no drop', { match: ALL, action: { drop: 'yes' } }],
+    ['no targets', { match: ALL, action: { forward: { topics: [] } } }],
+    ['both kinds of targets', { match: ALL, action: { copy: { topics: ['a'], users: ['b'] } } }],
+    ['a pattern for a target', { match: ALL, action: { copy: { topics: ['a.*'] } } }],
+    ['too many targets', { match: ALL, action: { copy: { users: Array.from({ length: 21 }, (_, n) => `u${n}`) } } }],
+    ['no name', { name: '', match: ALL, action: { drop: true } }],
+    ['a key of the prototype', { match: ALL, action: { constructor: true } }],
+  ])('%s: BAD_USER_INPUT, and nothing is saved', async (_name, input) => {
+    expect((await admin(SAVE, { input: { name: 'Rule', ...input } })).code).toBe('BAD_USER_INPUT');
+    expect((await admin(LIST, {})).data.routingRules).toEqual([]);
+  });
+});
