@@ -1,0 +1,102 @@
+/** docs/asyncapi.yaml is a valid document, and says what `/ws` takes and sends. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Ajv } from 'ajv';
+import addFormats from 'ajv-formats';
+import { parse } from 'yaml';
+import { ERROR_CODES } from '../../src/errors.ts';
+import { connectRaw, type RawClient } from '../support/raw-client.ts';
+import { type Data, newId, startTestService } from '../support/service.ts';
+
+const read = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+const document = parse(read('asyncapi.yaml')) as Data;
+const require = createRequire(import.meta.url);
+
+function createAjv(): Ajv {
+  const ajv = new Ajv({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  return ajv;
+}
+
+const messages = document.components.messages as Record<string, { name: string; payload: object }>;
+const validators = Object.entries(messages).map(([key, { name, payload }]) => ({
+  key,
+  name,
+  side: key.startsWith('client') ? 'client' : 'server',
+  validate: createAjv().compile(payload),
+}));
+
+/** What is wrong with frames, and the messages that were seen. */
+function judge(side: 'client' | 'server', frames: readonly Data[]): { faults: string[]; seen: string[] } {
+  const faults: string[] = [];
+  const seen: string[] = [];
+  for (const frame of frames) {
+    const message = validators.find((each) => each.side === side && each.name === frame.type);
+    if (!message?.validate(frame)) faults.push(`${JSON.stringify(frame)} ${JSON.stringify(message?.validate.errors)}`);
+    if (message) seen.push(message.name);
+  }
+  return { faults, seen };
+}
+
+describe('docs/asyncapi.yaml', () => {
+  it('is an AsyncAPI 3 document', () => {
+    const validate = createAjv().compile(require('@asyncapi/specs/schemas/3.0.0-without-$id.json'));
+    expect(validate(document) ? [] : validate.errors).toEqual([]);
+  });
+
+  it('lists the errors there are', () => {
+    const { payload } = messages['serverError'] as Data;
+    expect(payload.properties.data.properties.code.enum).toEqual(Object.keys(ERROR_CODES));
+  });
+
+  it('and docs/websocket-protocol.md name the same frames', () => {
+    const rows = [...read('websocket-protocol.md').matchAll(/^\| `([A-Z]\w+)` \|/gm)].map(([, name]) => name);
+    const names = validators.filter(({ side }) => side === 'client').map(({ name }) => name);
+    expect(new Set(rows)).toEqual(new Set(names));
+  });
+
+  it('says what a client may send and what the service answers, of every message', async () => {
+    const service = await startTestService();
+    const [alice, bob] = [await connectRaw(service, 'alice'), await connectRaw(service, 'bob')];
+    const sent: Data[] = [];
+    const ask = (client: RawClient, type: string, data: object = {}): Promise<Data> => {
+      sent.push({ type, data, id: 'x' });
+      return client.ask(type, data);
+    };
+    const room = newId();
+    await ask(bob, 'Subscribe', { topics: ['news'] });
+    await ask(alice, 'Broadcast', { topic: 'news', payload: [1, 'two', null] });
+    await bob.received('Broadcast', 1);
+    await ask(bob, 'Unsubscribe', { topics: ['news'] });
+    const { data } = await ask(alice, 'DirectMessage', { target_user: 'bob', payload: 1, client_message_id: 'one' });
+    const [message] = await bob.received('DirectMessage', 1);
+    await ask(alice, 'CreateRoom', { room, name: 'Room' });
+    await ask(bob, 'JoinRoom', { room });
+    await ask(bob, 'RoomMessage', { room, payload: { a: 1 } });
+    await alice.received('RoomMessage', 1);
+    await ask(bob, 'LeaveRoom', { room });
+    await ask(bob, 'Presence', { watch: ['alice', 'nobody'] });
+    await ask(alice, 'Presence', { status: 'AWAY' });
+    await bob.received('Presence', 3);
+    await ask(alice, 'Typing', { conversation_id: data.conversation_id, is_typing: true });
+    await ask(alice, 'Typing', { conversation_id: data.conversation_id, is_typing: false });
+    await bob.received('Typing', 2);
+    await ask(bob, 'Resume', { positions: [message.position] });
+    await ask(bob, 'Authenticate', { token: await service.token('bob') });
+    await ask(bob, 'Ping');
+    await bob.ask('Resume', {
+      positions: [Buffer.from(JSON.stringify([data.conversation_id, 'e', 1])).toString('base64url')],
+    });
+    await bob.ask('Nonsense');
+    const client = judge('client', sent);
+    const server = judge('server', [...alice.frames, ...bob.frames]);
+    expect([...client.faults, ...server.faults]).toEqual([]);
+    const names = (side: string): Set<string> =>
+      new Set(validators.filter((each) => each.side === side).map(({ name }) => name));
+    expect(new Set(client.seen)).toEqual(names('client'));
+    expect(new Set(server.seen)).toEqual(names('server'));
+    await alice.close();
+    await bob.close();
+    await service.close();
+  });
+});
