@@ -7,6 +7,7 @@ import { type Data, SECRET } from '../support/service.ts';
 import { judge } from './checker.ts';
 import type { History, Seen } from './history.ts';
 import { pick, type Random } from './random.ts';
+import { subscribeRaw } from './raw-subscriber.ts';
 import { HEAL_MS, SIZE } from './settings.ts';
 import { type Subscriber, subscribe } from './subscriber.ts';
 
@@ -97,7 +98,8 @@ export class Load {
 
   async subscribe(n: number): Promise<void> {
     const place = this.#placeOf(n);
-    const subscriber = subscribe({
+    // One of four speaks the raw protocol.
+    const subscriber = (n % 4 === 3 ? subscribeRaw : subscribe)({
       url: () => pick(this.#random, this.endpoints).wsUrl,
       token: await tokenOf(READERS[n % READERS.length] ?? ''),
       conversationId: place.id,

@@ -20,7 +20,7 @@ export interface SubscriberOptions {
 
 export interface Subscriber {
   readonly heard: Heard;
-  readonly client: Client;
+  readonly client: Pick<Client, 'dispose'>;
 }
 
 export function subscribe(options: SubscriberOptions): Subscriber {

@@ -1,0 +1,57 @@
+/** A subscriber of the raw protocol: it connects again by itself, and `Resume` says where to go on. */
+import { WebSocket } from 'ws';
+import type { Data } from '../support/service.ts';
+import type { Heard } from './history.ts';
+import type { Subscriber, SubscriberOptions } from './subscriber.ts';
+
+const RETRY_MS = 50;
+
+export function subscribeRaw(options: SubscriberOptions): Subscriber {
+  const { url, token, conversationId } = options;
+  const heard: Heard = { conversationId, events: [], errors: [], closes: [] };
+  let { position } = options;
+  let socket: WebSocket | null = null;
+  let isStopped = false;
+
+  /** What comes before the answer is the session's own going on, which this client does without. */
+  function receive(frame: Data, hasResumed: boolean): void {
+    if (frame.type === 'Error') return void heard.errors.push(frame.data.code);
+    if (frame.type !== 'RoomMessage' || frame.data.room !== conversationId || !hasResumed) return;
+    const { message_id: id, sequence, position: next, client_message_id: clientMessageId = null } = frame.data;
+    position = next;
+    heard.events.push({ id, conversationId, sequence, position: next, clientMessageId });
+  }
+
+  function connect(): void {
+    let hasResumed = false;
+    const current = new WebSocket(`${url().replace('/graphql', '/ws')}?token=${token}`);
+    socket = current;
+    current.on('message', (data: Buffer) => {
+      const frame = JSON.parse(data.toString()) as Data;
+      if (frame.type === 'Status' && frame.data.status === 'connected') {
+        current.send(JSON.stringify({ type: 'Resume', id: 'resume', data: { positions: [position] } }));
+      } else if (frame.id === 'resume') {
+        hasResumed = frame.type === 'Status';
+        // The engine is away: asked again.
+        if (!hasResumed && frame.data.code === 'SERVICE_UNAVAILABLE') return current.close();
+        if (!hasResumed) receive(frame, false);
+      } else receive(frame, hasResumed);
+    });
+    current.on('error', () => undefined);
+    current.on('close', (code: number) => {
+      heard.closes.push(code);
+      if (!isStopped) setTimeout(connect, RETRY_MS);
+    });
+  }
+
+  connect();
+  return {
+    heard,
+    client: {
+      dispose() {
+        isStopped = true;
+        socket?.terminate();
+      },
+    },
+  };
+}
