@@ -2,7 +2,16 @@
 import { spawnSync } from 'node:child_process';
 import type { DialectName } from './protocol.ts';
 
-export type PeerId = 'service-redis' | 'service-embedded' | 'stock' | 'mercurius' | 'socket-io' | 'bare' | 'nats';
+export type PeerId =
+  | 'service-redis'
+  | 'service-embedded'
+  | 'raw-redis'
+  | 'raw-embedded'
+  | 'stock'
+  | 'mercurius'
+  | 'socket-io'
+  | 'bare'
+  | 'nats';
 
 export interface PeerSpec {
   readonly id: PeerId;
@@ -16,11 +25,14 @@ export interface PeerSpec {
 }
 
 const service = { module: 'service', dialect: 'graphql', needsTokens: true } as const;
+const raw = { module: 'service-raw', dialect: 'raw', needsTokens: true } as const;
 const other = { needsTokens: false } as const;
 
 export const PEERS: readonly PeerSpec[] = [
   { id: 'service-redis', name: 'this service, Redis', needsRedis: true, ...service },
   { id: 'service-embedded', name: 'this service, embedded', needsRedis: false, ...service },
+  { id: 'raw-redis', name: 'this service over /ws, Redis', needsRedis: true, ...raw },
+  { id: 'raw-embedded', name: 'this service over /ws, embedded', needsRedis: false, ...raw },
   {
     id: 'stock',
     name: 'graphql-ws + graphql-redis-subscriptions',

@@ -12,8 +12,8 @@ const SEQUENCE_DIGITS = 8;
 const TIME_DIGITS = 16;
 const MARKED = CONVERSATION_DIGITS + SEQUENCE_DIGITS + TIME_DIGITS + 1;
 const PADDING = 'x'.repeat(CONTENT_LENGTH - MARKED);
-/** How far a mark may be from the end of its frame: quotes, braces, the operation's id. */
-const TRAILER = 64;
+/** How far a mark may be from the end of its frame: quotes, braces, the operation's id, a message's. */
+const TRAILER = 192;
 const ZERO = 0x30;
 
 /** The id a message carries beside its content, as long as those of the service. */

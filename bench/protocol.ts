@@ -25,7 +25,7 @@ export type PeerReport =
   | { readonly kind: 'ready' }
   | ({ readonly kind: 'usage' } & Usage);
 
-export type DialectName = 'graphql' | 'socket-io' | 'nats';
+export type DialectName = 'graphql' | 'raw' | 'socket-io' | 'nats';
 
 export interface Subscriber {
   readonly token: string;

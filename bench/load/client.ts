@@ -19,7 +19,7 @@ const END_OF_HEADERS = '\r\n\r\n';
 /** Any 16 bytes will do: the answer to it is not checked. */
 const KEY = 'MDEyMzQ1Njc4OWFiY2RlZg==';
 
-const upgrade = ({ path, subprotocol }: Dialect): string =>
+const upgrade = ({ path, subprotocol, headers }: Dialect, subscriber: Subscriber): string =>
   [
     `GET ${path} HTTP/1.1`,
     'Host: 127.0.0.1',
@@ -28,6 +28,7 @@ const upgrade = ({ path, subprotocol }: Dialect): string =>
     'Sec-WebSocket-Version: 13',
     `Sec-WebSocket-Key: ${KEY}`,
     ...(subprotocol ? [`Sec-WebSocket-Protocol: ${subprotocol}`] : []),
+    ...(headers?.(subscriber) ?? []),
   ].join('\r\n') + END_OF_HEADERS;
 
 export class Client {
@@ -53,7 +54,7 @@ export class Client {
     this.#tally = tally;
     const callback = (bytes: number): boolean => this.#onRead(bytes);
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: SHARED, callback } });
-    this.#socket.write(upgrade(dialect));
+    this.#socket.write(upgrade(dialect, subscriber));
     this.#socket.on('error', ({ message }) => tally.fault(message));
     this.#socket.on('close', () => {
       tally.fault('the server closed a connection');

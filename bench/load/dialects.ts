@@ -19,6 +19,8 @@ export interface Dialect {
   readonly opcode: typeof TEXT | typeof BINARY;
   /** A frame may hold several messages. */
   readonly isBatched: boolean;
+  /** Of the upgrade. */
+  headers?(subscriber: Subscriber): readonly string[];
   greet(subscriber: Subscriber): string | null;
   answer(text: string, subscriber: Subscriber): Answer;
 }
@@ -43,6 +45,16 @@ const graphql: Dialect = {
     if (text.includes('"ping"')) return { reply: '{"type":"pong"}' };
     return { fault: text };
   },
+};
+
+const raw: Dialect = {
+  path: '/ws',
+  subprotocol: null,
+  opcode: TEXT,
+  isBatched: false,
+  headers: ({ token }) => [`Authorization: Bearer ${token}`],
+  greet: (subscriber) => JSON.stringify({ type: 'Subscribe', data: { topics: names(subscriber) } }),
+  answer: (text) => (text.includes('"Status"') ? { isSubscribed: text.includes('"subscribed"') } : { fault: text }),
 };
 
 /** Socket.IO protocol 5 over Engine.IO protocol 4. */
@@ -78,4 +90,4 @@ const nats: Dialect = {
   },
 };
 
-export const DIALECTS: Readonly<Record<DialectName, Dialect>> = { graphql, 'socket-io': socketIo, nats };
+export const DIALECTS: Readonly<Record<DialectName, Dialect>> = { graphql, raw, 'socket-io': socketIo, nats };

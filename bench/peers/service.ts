@@ -1,29 +1,8 @@
-/** This service as it ships, on the engine that the environment names. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { readConfig } from '../../src/config.ts';
-import { createLog } from '../../src/log.ts';
-import type { ConversationId, TenantId, UserId } from '../../src/model.ts';
-import { startService } from '../../src/service.ts';
+/** This service, heard over GraphQL: a message goes to the subscribers of its conversation. */
+import type { ConversationId, UserId } from '../../src/model.ts';
 import { conversationName } from '../payload.ts';
 import { report } from './report.ts';
-import { SECRET } from './secret.ts';
-
-const dataDir = mkdtempSync(join(tmpdir(), 'realtime-bench-'));
-const config = readConfig({
-  REDIS_URL: process.env['REDIS_URL'],
-  HOST: '127.0.0.1',
-  PORT: '0',
-  DATA_DIR: dataDir,
-  JWT_SECRET: SECRET,
-  MAX_CONNECTIONS: '20000',
-  RATE_LIMIT_ENABLED: 'false',
-  MAX_CONNECTIONS_PER_USER: '1000000',
-});
-const { engine, port } = await startService(config, createLog('warn'));
-const tenant = 'default' as TenantId;
-const publisher = 'publisher' as UserId;
+import { engine, port, publisher, stop, tenant } from './running-service.ts';
 
 async function createConversation(index: number, members: readonly string[]): Promise<void> {
   const userIds = members as readonly UserId[];
@@ -51,5 +30,5 @@ report({
       clientMessageId: null,
     });
   },
-  stop: () => rmSync(dataDir, { recursive: true, force: true }),
+  stop,
 });

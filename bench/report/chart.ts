@@ -29,7 +29,7 @@ function bars(result: Result, top: number): string[] {
     const label = value === null ? 'none' : Number(value.toPrecision(3)).toLocaleString('en');
     lines.push(
       `<text x="${LABEL - 8}" y="${y + 12}" text-anchor="end">${escapeXml(nameOf(peer))}</text>`,
-      `<rect x="${LABEL}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" fill="${peer.startsWith('service') ? OURS : THEIRS}"/>`,
+      `<rect x="${LABEL}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" fill="${/^(service|raw)/.test(peer) ? OURS : THEIRS}"/>`,
       `<text x="${(LABEL + width + 6).toFixed(1)}" y="${y + 12}">${label}</text>`,
     );
   }

@@ -86,5 +86,15 @@ export function fanOut({ sockets, time }: Scale): Workload[] {
         return measure(peer, audience, { perSecond: 1_500, seconds: 3 / time, tickMs: TICK_MS, next });
       },
     },
+    {
+      id: 'g',
+      title: `${grouped(large)} raw subscribers of one topic, 20 messages/s for ${5 / time} s`,
+      about: 'The same as a, over `/ws`: frames of the older protocol.',
+      peers: ['raw-redis', 'raw-embedded', 'socket-io', 'bare'],
+      columns: COLUMNS,
+      main: MAIN,
+      against: ['bare', 'socket-io'],
+      measure: (peer) => measure(peer, oneConversation(large), { perSecond: 20, seconds: 5 / time, ...toOne }),
+    },
   ];
 }

@@ -1,0 +1,26 @@
+/** This service as it ships, on the engine that the environment names. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readConfig } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+import type { TenantId, UserId } from '../../src/model.ts';
+import { startService } from '../../src/service.ts';
+import { SECRET } from './secret.ts';
+
+const dataDir = mkdtempSync(join(tmpdir(), 'realtime-bench-'));
+const config = readConfig({
+  REDIS_URL: process.env['REDIS_URL'],
+  HOST: '127.0.0.1',
+  PORT: '0',
+  DATA_DIR: dataDir,
+  JWT_SECRET: SECRET,
+  MAX_CONNECTIONS: '20000',
+  RATE_LIMIT_ENABLED: 'false',
+  MAX_CONNECTIONS_PER_USER: '1000000',
+});
+export const { engine, port } = await startService(config, createLog('warn'));
+export const tenant = 'default' as TenantId;
+export const publisher = 'publisher' as UserId;
+
+export const stop = (): void => rmSync(dataDir, { recursive: true, force: true });
