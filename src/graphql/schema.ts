@@ -2,10 +2,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { defaultFieldResolver, type GraphQLFieldResolver, type GraphQLSchema, graphqlSync, parse } from 'graphql';
-import { DateTimeISOResolver, JSONResolver } from 'graphql-scalars';
+import { DateTimeISOResolver } from 'graphql-scalars';
 import type { Context } from './context.ts';
 
 import { checkRepresentations, requireGateway } from './entities.ts';
+import { JSONScalar } from './json.ts';
 import * as conversations from './resolvers/conversations.ts';
 import * as messages from './resolvers/messages.ts';
 import * as presence from './resolvers/presence.ts';
@@ -31,7 +32,7 @@ type Resolvers = Record<string, Record<string, GraphQLFieldResolver<unknown, Con
 export function createSchema(): GraphQLSchema {
   const parts = [conversations, messages, presence, routingRules, sessions, topics, typing, users] as const;
   const resolvers: Resolvers = Object.assign(
-    { DateTime: DateTimeISOResolver, JSON: JSONResolver },
+    { DateTime: DateTimeISOResolver, JSON: JSONScalar },
     ...parts,
     mergeRoots('Query', parts),
     mergeRoots('Mutation', parts),

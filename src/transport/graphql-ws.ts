@@ -8,6 +8,7 @@ import { textOfConnectionInit, tokenOfConnectionInit, tokenOfHeader } from '../a
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
 import { CLOSE_CODES, type ServiceError } from '../errors.ts';
+import { isExactJson } from '../exact-json.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { type Execution, isSubscription } from '../graphql/execution.ts';
@@ -105,6 +106,8 @@ async function handleFrame(
   if (!connection.viewer && Buffer.byteLength(text) > INIT_BYTES) {
     return connection.close(CLOSE_CODES.TOO_BIG, 'Authenticate first');
   }
+  const { viewer } = connection;
+  if (viewer && !isExactJson(text)) return refuseInexact(connection, text);
   const accepted = new Promise<void>((resolve) => {
     extra.settle = () => void setImmediate(resolve);
   });
@@ -114,6 +117,16 @@ async function handleFrame(
     connection.close(CLOSE_CODES.BAD_REQUEST, 'Invalid message received');
   });
   await Promise.race([handled, accepted]);
+}
+
+/** Input is refused rather than changed: the operation is over before it began. */
+async function refuseInexact(connection: Connection, text: string): Promise<void> {
+  const { id, type } = JSON.parse(text) as { readonly id?: unknown; readonly type?: unknown };
+  if (type !== 'subscribe' || typeof id !== 'string') {
+    return connection.close(CLOSE_CODES.BAD_REQUEST, 'A number is more than a double can hold');
+  }
+  const error = { message: 'A number is more than a double can hold.', extensions: { code: 'BAD_USER_INPUT' } };
+  await connection.send(JSON.stringify({ id, type: 'error', payload: [error] }));
 }
 
 function makeProtocol(options: GraphqlWsOptions): WsServer {

@@ -5,7 +5,8 @@ import { createServer as createTlsServer } from 'node:https';
 import { type FastifyInstance, fastify } from 'fastify';
 import { GraphQLError } from 'graphql';
 import type { IsOriginAllowed } from '../auth/origins.ts';
-import { ERROR_CODES, type ErrorCode, ServiceError } from '../errors.ts';
+import { badInput, ERROR_CODES, type ErrorCode, ServiceError } from '../errors.ts';
+import { isExactJson } from '../exact-json.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import type { Health } from '../operations/health.ts';
 import type { Info } from '../operations/info.ts';
@@ -23,6 +24,9 @@ export interface HttpOptions {
   readonly info: () => Info;
   readonly formatError: FormatError;
 }
+
+/** Input is refused rather than changed. */
+const INEXACT = badInput('A number is more than a double can hold.');
 
 /** Slow senders are cut off: a header within 10 s, a request within 30 s. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
@@ -47,10 +51,22 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
   if (!server) throw new Error('The HTTP server was not made.');
 
   protectBrowsers(app, options.isOriginAllowed);
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    const text = body.toString();
+    if (!isExactJson(text)) return done(INEXACT);
+    parseJson(request, text, done);
+  });
+  app.addHook('preValidation', async ({ query }) => {
+    const { variables } = query as { readonly variables?: unknown };
+    if (typeof variables === 'string' && !isExactJson(variables)) throw INEXACT;
+  });
   // Any other content type than JSON's is read as text, so that the handler can say what it wants.
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
+    const text = body.toString();
+    if (!isExactJson(text)) return done(INEXACT);
     try {
-      done(null, JSON.parse(body.toString()));
+      done(null, JSON.parse(text));
     } catch {
       done(null, null);
     }

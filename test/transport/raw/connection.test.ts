@@ -113,6 +113,12 @@ describe('raw connections', () => {
       ['no payload', { type: 'Broadcast', data: { topic: 'news' } }, 'BAD_USER_INPUT'],
       ['a deep payload', `{"type":"Broadcast","data":{"topic":"news","payload":${deep}}}`, 'BAD_USER_INPUT'],
       [
+        'a number no double holds',
+        '{"type":"Broadcast","data":{"topic":"news","payload":12345678901234567890}}',
+        'BAD_USER_INPUT',
+      ],
+      ['a number beyond all', '{"type":"Broadcast","data":{"topic":"news","payload":[1e400]}}', 'BAD_USER_INPUT'],
+      [
         'a large payload',
         { type: 'Broadcast', data: { topic: 'news', payload: 'x'.repeat(33_000) } },
         'BAD_USER_INPUT',

@@ -1,0 +1,91 @@
+/** Numbers that a double cannot hold are refused, over every way in; all others arrive as they were sent. */
+import fc from 'fast-check';
+import { isExactJson, isExactNumber } from '../../src/exact-json.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+
+describe('numbers', () => {
+  it('exact are those that come out as they went in', () => {
+    for (const text of [
+      '0',
+      '-0',
+      '1',
+      '0.1',
+      '1.50',
+      '100000000000000000000',
+      '1e21',
+      '1.5E+3',
+      '9007199254740991',
+      '0.30000000000000004',
+    ])
+      expect([text, isExactNumber(text)]).toEqual([text, true]);
+    for (const text of [
+      '9007199254740993',
+      '12345678901234567890',
+      '1e400',
+      '-1e400',
+      '1e-400',
+      '0.12345678901234567891',
+      '1.0000000000000000001',
+    ])
+      expect([text, isExactNumber(text)]).toEqual([text, false]);
+  });
+
+  it('whatever JavaScript writes is exact', () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => isExactNumber(JSON.stringify(value))),
+    );
+    fc.assert(fc.property(fc.json(), (text) => isExactJson(text)));
+  });
+
+  it('whole numbers past 2^53 are exact when a double is that number, and else not', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 2n ** 53n, max: 2n ** 90n }), (value) => {
+        const shown = String(Number(value));
+        const isSame = !shown.includes('e') && shown === String(value);
+        return !isSame || isExactNumber(String(value));
+      }),
+    );
+  });
+
+  describe('in requests', () => {
+    let service: TestService;
+    beforeAll(async () => {
+      service = await startTestService();
+    });
+    afterAll(() => service.close());
+
+    const PUBLISH = 'mutation ($payload: JSON!) { publish(topic: "news", payload: $payload) { payload } }';
+    const body = (number: string): string =>
+      `{"query": ${JSON.stringify(PUBLISH)}, "variables": {"payload": {"n": ${number}}}}`;
+
+    it.each(['12345678901234567890', '1e400', '0.12345678901234567891'])('%s is BAD_USER_INPUT', async (number) => {
+      const authorization = `Bearer ${await service.token('alice')}`;
+      const send = async (text: string): Promise<string> => {
+        const headers = { authorization, 'content-type': 'application/json' };
+        const response = await fetch(`${service.url}/graphql`, { method: 'POST', headers, body: text });
+        const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
+        return `${response.status} ${errors?.[0]?.extensions.code}`;
+      };
+      expect(await send(body(number))).toBe('400 BAD_USER_INPUT');
+      const literal = `mutation { publish(topic: "news", payload: {n: [${number}]}) { id } }`;
+      expect(await send(JSON.stringify({ query: literal }))).toMatch(/ (BAD_USER_INPUT|GRAPHQL_VALIDATION_FAILED)$/);
+      const client = await service.connect('alice');
+      const refused = new Promise((resolve) => {
+        client.client.subscribe(
+          { query: literal },
+          { next: resolve, error: resolve, complete: () => resolve('complete') },
+        );
+      });
+      expect(JSON.stringify(await refused)).toContain('more than a double can hold');
+      await client.close();
+      const { data } = await service.query('alice', '{ topicHistory(topic: "news") { id } }');
+      expect(data.topicHistory).toEqual([]);
+    });
+
+    it('others arrive as they are', async () => {
+      const payload = { n: [0.1, 9_007_199_254_740_991, -1.5e-7, 1e21] };
+      const { data } = await service.query('alice', PUBLISH, { payload });
+      expect(data.publish.payload).toEqual(payload);
+    });
+  });
+});
