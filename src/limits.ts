@@ -147,6 +147,10 @@ export const TIMES = {
   expressionMs: 1_000,
   /** How long a rule is left alone that took longer. */
   ruleRestMs: 60_000,
+  /** How often nodes tell each other what users used of their rates. */
+  shareUseMs: 1_000,
+  /** How long a sum of use is kept that nobody adds to. */
+  sharedUseMs: 60_000,
   /** How often idle channels compare their position with the log's head. */
   headCheckMs: 25_000,
 } as const;

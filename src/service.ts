@@ -16,6 +16,7 @@ import { createErrorFormatter } from './graphql/errors.ts';
 import { createExecution } from './graphql/execution.ts';
 import { createPrepare } from './graphql/operations.ts';
 import { createSchema, readSubgraphSdl } from './graphql/schema.ts';
+import { TIMES } from './limits.ts';
 import type { Log } from './log.ts';
 import { createHealth } from './operations/health.ts';
 import { createInfo } from './operations/info.ts';
@@ -105,7 +106,10 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
   const verifyToken = refuseRevoked(createTokenVerifier(config.jwt, clock), domain.sessions.isRevoked);
   const isGateway = createGatewayCheck(config.gatewaySecrets);
-  const rateLimits = new RateLimits(config.rates, clock);
+  const rateLimits = new RateLimits(config.rates, clock, engine.shareUse);
+  const stopSharing = clock.every(TIMES.shareUseMs, () => {
+    rateLimits.reconcile().catch((error: unknown) => log.debug({ err: error }, 'use of rates not shared'));
+  });
   const isOriginAllowed = createOriginCheck(config.allowedOrigins, config.isProduction);
   const supervisor = new Supervisor(clock, {
     ...config,
@@ -194,6 +198,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     await supervisor.drain();
     await app.close();
     await stopApollo();
+    stopSharing();
     delivery.close();
     await expressions.close();
     await engine.close();

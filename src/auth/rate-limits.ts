@@ -3,14 +3,17 @@
  * without a timer, a promise or a round trip.
  *
  * A bucket fills by the time that has passed, so that one nobody uses costs
- * nothing. Nodes do not ask each other: a user connected to several of them has
- * a user's rate on each.
+ * nothing. Every second the nodes tell each other what users used who used much,
+ * and each takes from its buckets what was used elsewhere: a user is held to one
+ * rate in all, and can be over it by what the other nodes let through in a second
+ * (and by a tenth of the rate on each, which is not told). While the engine is
+ * away each node goes by itself.
  */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { Meter, Metered, Viewer } from '../model.ts';
+import type { Meter, Metered, TenantId, UserId, Viewer } from '../model.ts';
 
 /** Per second, except connections. */
 export interface Rates {
@@ -23,7 +26,12 @@ export interface Rates {
   readonly signalsPerConnection: number;
 }
 
+/** Of its capacity: as many nodes may have let a user through at once. */
+const MOST_OWED = 10;
+
 export class TokenBucket {
+  /** Tokens taken here since that was last told. */
+  used = 0;
   readonly #capacity: number;
   readonly #perMs: number;
   #tokens: number;
@@ -47,6 +55,13 @@ export class TokenBucket {
   /** Takes the token that `wait` found. */
   take(): void {
     this.#tokens -= 1;
+    this.used += 1;
+  }
+
+  /** Takes what was used elsewhere. What a bucket owes is capped: nobody waits for ever. */
+  takeElsewhere(count: number, now: number): void {
+    this.wait(now);
+    this.#tokens = Math.max(this.#tokens - count, -this.#capacity * MOST_OWED);
   }
 }
 
@@ -59,6 +74,20 @@ function takeAll(buckets: readonly TokenBucket[], now: number): void {
 
 const MINUTE_S = 60;
 
+/** What a user used on this node. */
+export interface Use {
+  readonly kind: 'message' | 'connection';
+  readonly tenant: TenantId;
+  readonly userId: UserId;
+  readonly count: number;
+}
+
+/** Tells other nodes; answers for each how much they told of since. */
+export type ShareUse = (uses: readonly Use[]) => Promise<readonly number[]>;
+
+/** Of a rate a second; less is not worth telling. */
+const TOLD_PART = 0.1;
+
 export class RateLimits {
   readonly #rates: Rates | null;
   readonly #clock: Clock;
@@ -68,8 +97,11 @@ export class RateLimits {
   readonly #tenants = new LRUCache<string, TokenBucket>({ max: LIMITS.meteredTenants });
   readonly #node: TokenBucket | null;
 
+  readonly #share: ShareUse;
+
   /** Null: nothing is limited. */
-  constructor(rates: Rates | null, clock: Clock) {
+  constructor(rates: Rates | null, clock: Clock, share: ShareUse) {
+    this.#share = share;
     this.#rates = rates;
     this.#clock = clock;
     this.#node = rates ? new TokenBucket(rates.messagesPerNode, rates.messagesPerNode, clock.now()) : null;
@@ -80,6 +112,29 @@ export class RateLimits {
     if (!this.#rates) return;
     const { connectionsPerUserAndMinute: rate } = this.#rates;
     takeAll([this.#bucket(this.#connections, userKey(viewer), rate, rate / MINUTE_S)], this.#clock.now());
+  }
+
+  /** Tells other nodes what was used here, and takes what was used there. */
+  async reconcile(): Promise<void> {
+    if (!this.#rates) return;
+    const least = this.#rates.messagesPerUser * TOLD_PART;
+    const told = [
+      ...[...this.#users].flatMap(([key, bucket]) =>
+        bucket.used >= least ? [{ kind: 'message', key, bucket } as const] : [],
+      ),
+      ...[...this.#connections].flatMap(([key, bucket]) =>
+        bucket.used > 0 ? [{ kind: 'connection', key, bucket } as const] : [],
+      ),
+    ];
+    if (told.length === 0) return;
+    const uses = told.map(({ kind, key, bucket }): Use => {
+      const [tenant, userId] = JSON.parse(key) as [TenantId, UserId];
+      const { used: count } = bucket;
+      bucket.used = 0;
+      return { kind, tenant, userId, count };
+    });
+    const elsewhere = await this.#share(uses);
+    for (const [index, { bucket }] of told.entries()) bucket.takeElsewhere(elsewhere[index] ?? 0, this.#clock.now());
   }
 
   /** For requests, which have no connection to be counted by. */

@@ -13,6 +13,8 @@ export interface InboxStart {
 
 export interface Inboxes {
   open(viewer: Viewer, session: string): Promise<InboxStart>;
+  /** Those of the positions that are in conversations the viewer is in. */
+  still(viewer: Viewer, positions: InboxRecord['positions']): Promise<Map<ConversationId, Position>>;
   /** Notes what a session has been given. */
   save(viewer: Viewer, session: string, positions: ReadonlyMap<ConversationId, Position>): Promise<void>;
 }
@@ -59,6 +61,11 @@ export function createInboxes(engine: Engine): Inboxes {
         if (!inbox) read.set(id, membership.readSequence);
       }
       return { isResumed: inbox !== null, after, read };
+    },
+
+    async still({ tenant, userId }, positions) {
+      const ids = new Set(await engine.listConversationIds(tenant, userId));
+      return new Map([...positions].filter(([id]) => ids.has(id)));
     },
 
     save: ({ tenant, userId }, session, positions) => engine.writeInbox(tenant, userId, session, positions),

@@ -211,6 +211,22 @@ export interface SessionStore {
   writeSession(tenant: TenantId, session: SessionRecord, forgotten: readonly SessionId[]): Promise<boolean>;
 }
 
+/** What a user used of a rate on this node. */
+export interface Use {
+  readonly kind: 'message' | 'connection';
+  readonly tenant: TenantId;
+  readonly userId: UserId;
+  readonly count: number;
+}
+
+export interface RateStore {
+  /**
+   * Tells of use on this node, and answers for each how much other nodes told of
+   * since this one last did. What is not told of for a minute is forgotten.
+   */
+  shareUse(uses: readonly Use[]): Promise<number[]>;
+}
+
 export interface RoutingRuleStore {
   /** A tenant's rules in no order. */
   readRoutingRules(tenant: TenantId): Promise<RoutingRuleRecord[]>;
@@ -308,6 +324,7 @@ export interface Engine
     TopicStore,
     InboxStore,
     RoutingRuleStore,
+    RateStore,
     Bus {
   readonly kind: 'embedded' | 'redis';
   checkHealth(): Promise<EngineHealth>;

@@ -59,11 +59,15 @@ export class Load {
     this.#random = random;
   }
 
-  static async start(endpoints: readonly Endpoint[], random: Random): Promise<Load> {
+  static async start(
+    endpoints: readonly Endpoint[],
+    random: Random,
+    subscribers: number = SIZE.subscribers,
+  ): Promise<Load> {
     const load = new Load(endpoints, random);
     load.#token = await tokenOf('writer');
     for (let n = 0; n < SIZE.conversations; n += 1) load.places.push(await load.#createPlace());
-    for (let n = 0; n < SIZE.subscribers; n += 1) await load.subscribe(n);
+    for (let n = 0; n < subscribers; n += 1) await load.subscribe(n);
     load.#writers = Array.from({ length: SIZE.writers }, (_, n) => load.#write(load.#placeOf(n)));
     await load.goesOn();
     return load;

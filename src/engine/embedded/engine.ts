@@ -37,6 +37,8 @@ export function openEmbeddedEngine({ dataDir, retention, clock }: EmbeddedOption
     ...createRoutingRules(database),
     setTyping: typing.setTyping,
     readTyping: typing.readTyping,
+    // There is no other node.
+    shareUse: async (uses) => uses.map(() => 0),
     listen: bus.listen,
     async checkHealth() {
       const start = performance.now();

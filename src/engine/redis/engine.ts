@@ -10,6 +10,7 @@ import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
+import { createRates } from './rates.ts';
 import { createRoutingRules } from './routing-rules.ts';
 import { defineScripts } from './scripts.ts';
 import { createSessions } from './sessions.ts';
@@ -66,6 +67,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createSessions(run, keys),
     ...createTopics(run, keys, clock),
     ...createInboxes(client, run, keys, clock),
+    ...createRates(run, keys),
     ...createRoutingRules(client, run, keys),
     connect: presence.connect,
     disconnect: presence.disconnect,

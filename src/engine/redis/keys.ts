@@ -28,6 +28,8 @@ export interface UserKeys {
   readonly presenceChannel: string;
   readonly sessions: string;
   readonly inboxes: string;
+  readonly messageUse: string;
+  readonly connectionUse: string;
   readonly sessionsChannel: string;
 }
 
@@ -81,6 +83,8 @@ export function createKeys(prefix: string): Keys {
       presenceChannel: `${tag}:presence-channel`,
       sessions: `${tag}:sessions`,
       inboxes: `${tag}:inboxes`,
+      messageUse: `${tag}:use:message`,
+      connectionUse: `${tag}:use:connection`,
       sessionsChannel: `${tag}:sessions-channel`,
     };
   }

@@ -5,6 +5,7 @@ import type { RedisClient } from './client.ts';
 
 const NAMES = [
   'add-members',
+  'add-use',
   'append-message',
   'change-message',
   'claim-dead',

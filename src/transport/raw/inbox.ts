@@ -68,13 +68,15 @@ export class Inbox implements Outlet {
 
   /** Goes on from other positions. @throws {ServiceError} POSITION_EXPIRED; it goes on as before then. */
   async resume(positions: ReadonlyMap<ConversationId, Position>): Promise<void> {
+    const { connection } = this.#identity;
+    if (!connection.viewer) return;
     this.#stream?.close();
     this.#read = new Map();
-    const before = new Map(this.#positions);
+    const before = await this.#options.domain.inboxes.still(connection.viewer, this.#positions);
     try {
       await this.#follow(new Map([...before, ...positions]), false);
     } catch (error) {
-      await this.#follow(before);
+      await this.#follow(before).catch(() => connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Come back'));
       this.begin();
       throw error;
     }

@@ -107,6 +107,21 @@ describe.each(SETTINGS)('raw inbox, %s', (setting) => {
     await client.close();
   });
 
+  it('Resume after a room was left goes on in the others', async () => {
+    const [ann, ben, room] = [newId(), newId(), newId()];
+    const client = await connectRaw(nodes.there, ben);
+    await client.ask('CreateRoom', { room });
+    await client.ask('RoomMessage', { room, payload: 1 });
+    const { position } = await send(ann, ben, '1');
+    await client.received('DirectMessage', 1);
+    await client.ask('LeaveRoom', { room });
+    await send(ann, ben, '2');
+    await client.received('DirectMessage', 2);
+    expect((await client.ask('Resume', { positions: [position] })).data).toEqual({ status: 'resumed' });
+    expect(payloads(await client.received('DirectMessage', 3)).at(-1)).toBe('2');
+    await client.close();
+  });
+
   it('G05: everything arrives once and in order while ten write at once', async () => {
     const ben = newId();
     const writers = Array.from({ length: 10 }, () => newId());

@@ -1,0 +1,99 @@
+/** A user's rate is one rate, whichever nodes they use. */
+import { RateLimits, type Rates } from '../../src/auth/rate-limits.ts';
+import { LIMITS } from '../../src/limits.ts';
+import type { Viewer } from '../../src/model.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { alice, bob, tenant } from '../support/world.ts';
+
+const RATE = 20;
+const NODES = 3;
+const RATES: Rates = {
+  connectionsPerUserAndMinute: 30,
+  messagesPerConnection: 1_000,
+  messagesPerUser: RATE,
+  messagesPerTenant: 100_000,
+  messagesPerNode: 100_000,
+  subscriptionsPerConnection: 10,
+  signalsPerConnection: 5,
+};
+
+const viewer: Viewer = {
+  tenant,
+  userId: alice,
+  scopes: new Set(),
+  sessionId: null,
+  topics: { publish: null, subscribe: null },
+  expiresAt: Number.MAX_SAFE_INTEGER,
+};
+
+describe('rates across nodes', () => {
+  let redis: RedisServer;
+  const services: TestService[] = [];
+  beforeAll(async () => {
+    redis = await startRedisServer();
+    const env = { REDIS_URL: redis.url, REDIS_PREFIX: 'rates' };
+    for (let n = 0; n < NODES; n += 1) services.push(await startTestService({ env }));
+  });
+  afterAll(async () => {
+    for (const service of services) await service.close();
+    await redis.stop();
+  });
+
+  /** How often something was allowed. */
+  const allowed = (attempt: () => void): number => {
+    try {
+      attempt();
+      return 1;
+    } catch {
+      return 0;
+    }
+  };
+
+  it('messages: over a minute hardly more than one node would allow, and nobody else has less', async () => {
+    let now = 0;
+    const clock = { ...services[0]?.clock, now: () => now } as TestService['clock'];
+    const nodes = services.map(({ service }) => new RateLimits(RATES, clock, service.engine.shareUse));
+    let count = 0;
+    let others = 0;
+    for (let second = 0; second < 60; second += 1) {
+      for (let tenth = 0; tenth < 10; tenth += 1) {
+        now += 100;
+        for (const node of nodes) {
+          const meter = node.ofRequest(viewer);
+          for (let n = 0; n < 5; n += 1) count += allowed(() => meter('message'));
+        }
+        others += allowed(() => nodes[0]?.ofRequest({ ...viewer, userId: bob })('message'));
+      }
+      await Promise.all(nodes.map((node) => node.reconcile()));
+    }
+    // What a node let through in the second before it heard of the others.
+    expect(count).toBeLessThanOrEqual(RATE * 60 + 2 * RATE * NODES);
+    expect(count).toBeGreaterThan(RATE * 40);
+    expect(others).toBe(600);
+  });
+
+  it('connections: thirty a minute in all', async () => {
+    const { clock } = services[0] as TestService;
+    const nodes = services.map(({ service }) => new RateLimits(RATES, clock, service.engine.shareUse));
+    const connect = (node: RateLimits | undefined): number => allowed(() => node?.connect({ ...viewer, userId: bob }));
+    await Promise.all(nodes.map((node) => connect(node) && node.reconcile()));
+    let first = 0;
+    for (let n = 0; n < LIMITS.subscriptionsPerSocket; n += 1) first += connect(nodes[0]);
+    await nodes[0]?.reconcile();
+    expect(first).toBeLessThan(30);
+    connect(nodes[1]);
+    await nodes[1]?.reconcile();
+    expect(connect(nodes[1])).toBe(0);
+  });
+
+  it('a node whose engine is away goes by itself', async () => {
+    const { clock } = services[0] as TestService;
+    const away = new RateLimits(RATES, clock, () => Promise.reject(new Error('away')));
+    const meter = away.ofRequest(viewer);
+    let count = 0;
+    for (let n = 0; n < 100; n += 1) count += allowed(() => meter('message'));
+    await expect(away.reconcile()).rejects.toThrow('away');
+    expect(count).toBe(RATE);
+  });
+});
