@@ -32,6 +32,9 @@ async function main(): Promise<void> {
   log.info({ port: service.port, engine: service.engine.kind }, 'service started');
   if (!config.isProduction) await greet(service, config.jwt);
 
+  // A promise of one connection that nobody waits for is not the end of all others (G13).
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
+
   let isStopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (isStopping) process.exit(1);

@@ -1,0 +1,127 @@
+/** Connections broken on purpose: what goes wrong in one is that one's end. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { TIMES } from '../../src/limits.ts';
+import { Connection, type HandleFrame } from '../../src/transport/connection.ts';
+import { Supervisor } from '../../src/transport/supervisor.ts';
+import { handleUpgrades } from '../../src/transport/upgrade.ts';
+import { eventually } from '../support/eventually.ts';
+import { openSocket, type RawSocket } from '../support/socket.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { silentLog } from '../support/world.ts';
+
+const TIMEOUTS = { maxQueuedBytes: 1_048_576, heartbeatIntervalMs: 3_600_000, clientTimeoutMs: 7_200_000 };
+
+describe('connection actors', () => {
+  let server: Server;
+  let clock: TestClock;
+  let url: string;
+  const handled: string[] = [];
+  const unhandled: unknown[] = [];
+  const onUnhandled = (error: unknown): void => void unhandled.push(error);
+
+  const act = async (connection: Connection, text: string): Promise<void> => {
+    handled.push(text);
+    if (text === 'throw') throw new Error('on purpose');
+    if (text === 'reject') await Promise.reject(new Error('on purpose'));
+    if (text === 'hang') await new Promise(() => undefined);
+    if (text.startsWith('slow')) await new Promise((resolve) => setTimeout(resolve, 20));
+    await connection.send(JSON.stringify(text));
+  };
+
+  beforeAll(async () => {
+    process.on('unhandledRejection', onUnhandled);
+    clock = new TestClock();
+    server = createServer();
+    const limits = { maxConnections: 100, maxConnectionsPerUser: 100, drainWindowMs: 0, sweepMs: 60_000 };
+    const supervisor = new Supervisor(clock, limits);
+    const accept = (connection: Connection): void => {
+      const handle: HandleFrame = (text) => act(connection, text);
+      connection.onFrame(handle);
+      supervisor.add(connection);
+    };
+    const endpoint = {
+      path: '/',
+      handleProtocols: () => false as const,
+      accept: (sockets: ConstructorParameters<typeof Connection>[0]) =>
+        accept(new Connection(sockets, clock, silentLog, TIMEOUTS)),
+    };
+    const door = { maxMessageBytes: 65_536, isOriginAllowed: () => true, refusesClear: false, supervisor };
+    handleUpgrades(server, [endpoint], door);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  });
+  beforeEach(() => handled.splice(0));
+  afterAll(() => {
+    process.off('unhandledRejection', onUnhandled);
+    server.close();
+    server.closeAllConnections();
+  });
+
+  const pair = async (): Promise<{ bad: RawSocket; good: RawSocket; check: () => Promise<void> }> => {
+    const [bad, good] = [await openSocket(url, []), await openSocket(url, [])];
+    return {
+      bad,
+      good,
+      async check() {
+        good.send('hello');
+        expect(await good.frame(good.frames.length)).toBe('hello');
+        expect(unhandled).toEqual([]);
+        good.socket.close();
+      },
+    };
+  };
+
+  it.each(['throw', 'reject'])('G10: a handler that does %s ends its own connection with 1013', async (frame) => {
+    const { bad, check } = await pair();
+    bad.send(frame);
+    bad.send('after');
+    expect(await bad.closed).toBe(1013);
+    expect(handled).not.toContain('after');
+    await check();
+  });
+
+  it('G10: a handler that hangs past its deadline ends its own connection with 1013', async () => {
+    const { bad, check } = await pair();
+    bad.send('hang');
+    await eventually(() => expect(handled).toContain('hang'));
+    clock.advance(TIMES.handlerMs);
+    expect(await bad.closed).toBe(1013);
+    await check();
+  });
+
+  it('a frame that breaks its handler does so at each reconnect, and nobody else notices', async () => {
+    const { bad, check } = await pair();
+    bad.socket.close();
+    for (let n = 0; n < 10; n += 1) {
+      const again = await openSocket(url, []);
+      again.send('throw');
+      expect(await again.closed).toBe(1013);
+    }
+    await check();
+  });
+
+  it('frames are handled one at a time, in order', async () => {
+    const { bad, check } = await pair();
+    for (const frame of ['slow 1', '2', 'slow 3', '4']) bad.send(frame);
+    await eventually(() => expect(bad.frames).toEqual(['slow 1', '2', 'slow 3', '4']));
+    bad.socket.close();
+    await check();
+  });
+
+  it('G10: a mailbox holds so many frames and no more: 4429', async () => {
+    const { bad, check } = await pair();
+    bad.send('hang');
+    for (let n = 0; n < 1_100; n += 1) bad.send(`${n}`);
+    expect(await bad.closed).toBe(4429);
+    await check();
+  });
+
+  it('G10: and so many bytes', async () => {
+    const { bad, check } = await pair();
+    bad.send('hang');
+    for (let n = 0; n < 80; n += 1) bad.send('x'.repeat(60_000));
+    expect(await bad.closed).toBe(4429);
+    await check();
+  });
+});
