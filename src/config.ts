@@ -11,10 +11,16 @@ export interface Config {
   readonly port: number;
   readonly jwt: JwtConfig;
   /** Null: the embedded engine. */
-  readonly redis: { readonly urls: readonly string[]; readonly isCluster: boolean; readonly prefix: string } | null;
+  readonly redis: {
+    readonly urls: readonly string[];
+    readonly isCluster: boolean;
+    readonly prefix: string;
+    readonly isChecked: boolean;
+  } | null;
   readonly dataDir: string;
   readonly maxConnections: number;
   readonly maxConnectionsPerUser: number;
+  readonly maxConnectionsPerAddress: number;
   readonly heartbeatIntervalMs: number;
   readonly clientTimeoutMs: number;
   /** Null: nothing is limited. */
@@ -160,12 +166,30 @@ export const VARIABLES = {
   REDIS_PREFIX: variable('begins every key and channel', '1 to 32 of `A-Z a-z 0-9 . _ : -`', 'rt', (value) =>
     /^[\w.:-]{1,32}$/.test(value) ? value : undefined,
   ),
+  REDIS_CHECKS: variable(
+    'what a setting of Redis that breaks a guarantee does at start',
+    '`enforce`: refuses to start, or `warn`',
+    'enforce',
+    (value) => ({ enforce: true, warn: false })[value],
+  ),
   DATA_DIR: variable('folder of the embedded engine', 'a folder, or `:memory:`', './data', text),
   MAX_CONNECTIONS: variable('sockets this process accepts', 'a number from 1', '10000', whole(1, 1_000_000)),
   MAX_CONNECTIONS_PER_USER: variable('sockets of one user on this process', 'a number from 1', '50', rate),
+  MAX_CONNECTIONS_PER_ADDRESS: variable(
+    'sockets and streams of one public address on this process; private networks, trusted proxies and gateways are not counted',
+    'a number from 1',
+    '1000',
+    rate,
+  ),
   HEARTBEAT_INTERVAL: variable('server ping on every socket', DURATION, '30s', duration),
   CLIENT_TIMEOUT: variable('silence after which a socket is closed', DURATION, '60s', duration),
   RATE_LIMIT_ENABLED: variable('the limits that follow', '`true` or `false`', 'true', flag),
+  RATE_LIMIT_ADMISSIONS: variable(
+    'sockets and streams a second let in by this process, past a first 5000',
+    RATE,
+    '1000',
+    rate,
+  ),
   RATE_LIMIT_CONNECTIONS: variable('sockets a user opens in a minute', RATE, '30', rate),
   RATE_LIMIT_MESSAGES: variable('messages a second by one socket', RATE, '20', rate),
   RATE_LIMIT_USER_MESSAGES: variable('messages a second by one user, in all nodes together', RATE, '50', rate),
@@ -277,14 +301,16 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     host: required('HOST'),
     port: required('PORT'),
     jwt,
-    redis: redisUrls ? { urls: redisUrls, isCluster, prefix } : null,
+    redis: redisUrls ? { urls: redisUrls, isCluster, prefix, isChecked: required('REDIS_CHECKS') } : null,
     dataDir: required('DATA_DIR'),
     maxConnections: required('MAX_CONNECTIONS'),
     maxConnectionsPerUser: required('MAX_CONNECTIONS_PER_USER'),
+    maxConnectionsPerAddress: required('MAX_CONNECTIONS_PER_ADDRESS'),
     heartbeatIntervalMs: required('HEARTBEAT_INTERVAL'),
     clientTimeoutMs: required('CLIENT_TIMEOUT'),
     rates: required('RATE_LIMIT_ENABLED')
       ? {
+          admissionsPerNode: required('RATE_LIMIT_ADMISSIONS'),
           connectionsPerUserAndMinute: required('RATE_LIMIT_CONNECTIONS'),
           messagesPerConnection: required('RATE_LIMIT_MESSAGES'),
           messagesPerUser: required('RATE_LIMIT_USER_MESSAGES'),

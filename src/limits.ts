@@ -100,6 +100,8 @@ export const LIMITS = {
   meteredTenants: 1_000,
   /** Refusals by the rate limits, and one a second more, until a socket is closed. */
   refusalsPerConnection: 100,
+  /** Sockets and streams let in at once, before `RATE_LIMIT_ADMISSIONS` paces a herd that comes back. */
+  admissionBurst: 5_000,
   /** Sessions of one user that have not ended. */
   sessionsPerUser: 50,
   /** Refresh tokens of one session that are known to have been used. */
@@ -147,6 +149,10 @@ export const TIMES = {
   expressionMs: 1_000,
   /** How long a rule is left alone that took longer. */
   ruleRestMs: 60_000,
+  /** How long after the circuit of the engine opened, or a probe failed, the next probe is made. */
+  circuitProbeMs: 500,
+  /** How long past the drain window what is in flight may take. */
+  drainGraceMs: 5_000,
   /** How often nodes tell each other what users used of their rates. */
   shareUseMs: 1_000,
   /** How long a sum of use is kept that nobody adds to. */

@@ -1,9 +1,9 @@
 /** The composition root: a configuration becomes a running service. The one place that wires layers. */
 import type { AddressInfo } from 'node:net';
 import { developmentSecret } from './auth/development-secret.ts';
-import { createGatewayCheck } from './auth/gateway.ts';
+import { createGatewayCheck, type IsGateway } from './auth/gateway.ts';
 import { createOriginCheck } from './auth/origins.ts';
-import { RateLimits } from './auth/rate-limits.ts';
+import { RateLimits, TokenBucket } from './auth/rate-limits.ts';
 import { createTokenIssuer, createTokenVerifier, refuseRevoked } from './auth/tokens.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -16,13 +16,14 @@ import { createErrorFormatter } from './graphql/errors.ts';
 import { createExecution } from './graphql/execution.ts';
 import { createPrepare } from './graphql/operations.ts';
 import { createSchema, readSubgraphSdl } from './graphql/schema.ts';
-import { TIMES } from './limits.ts';
+import { LIMITS, TIMES } from './limits.ts';
 import type { Log } from './log.ts';
 import { createHealth } from './operations/health.ts';
 import { createInfo } from './operations/info.ts';
 import { createMetrics, type Metrics } from './operations/metrics.ts';
 import { createRegistration } from './operations/registration.ts';
 import { createExpressions } from './routing/expressions.ts';
+import { createAddressOf } from './transport/address.ts';
 import { Admission } from './transport/admission.ts';
 import { createCallbackCheck } from './transport/callback-url.ts';
 import { addGraphqlHttp } from './transport/graphql-http.ts';
@@ -83,12 +84,18 @@ function countAccepted(domain: Domain, metrics: Metrics): Domain {
 
 export async function startService(given: Config, log: Log, clock: Clock = systemClock): Promise<Service> {
   const config = withSecrets(given);
-  const engine = await openEngine(config, clock, log);
   const metrics = createMetrics(clock);
+  const engine = await openEngine(config, clock, log, {
+    ...metrics.engine,
+    turned(circuit) {
+      metrics.engine.turned(circuit);
+      log.warn({ circuit }, 'circuit around the engine');
+    },
+  });
   const { registrationUrl, registrationToken } = config;
   const registration = createRegistration({ url: registrationUrl, token: registrationToken, clock, log });
   const health = createHealth(engine, registration);
-  const delivery = createDelivery(engine, clock, log);
+  const delivery = createDelivery(engine, clock, log, (outcome) => metrics.holes.inc({ outcome }));
   const expressions = createExpressions();
   const domain = countAccepted(
     createDomain(engine, clock, log, {
@@ -114,7 +121,13 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const supervisor = new Supervisor(clock, {
     ...config,
     sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs),
+    admissions: config.rates && new TokenBucket(LIMITS.admissionBurst, config.rates.admissionsPerNode, clock.now()),
+    countTurnedAway: (reason) => metrics.turnedAway.inc({ reason }),
   });
+  metrics.queuedBytes = () => supervisor.queuedBytes;
+  // While no secret is set everyone counts as the gateway, and nobody has proven to be it.
+  const provesGateway: IsGateway = (given) => config.gatewaySecrets.length > 0 && isGateway(given);
+  const addressOf = createAddressOf(config.trustProxy, provesGateway);
   const info = createInfo(config, engine);
   const { app, server } = createHttp({ ...config, isOriginAllowed, health, metrics, info, formatError });
 
@@ -122,6 +135,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const createCallerContext = (caller: Caller): Context => createContext(services, caller);
   const streams = new Streams({
     supervisor,
+    addressOf,
     metrics,
     formatError,
     clock,
@@ -167,6 +181,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     formatError,
     createContext: createCallerContext,
     isGateway,
+    provesGateway,
     admission,
     metrics,
     clock,
@@ -188,6 +203,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     maxMessageBytes: config.maxMessageBytes,
     isOriginAllowed,
     refusesClear: config.isProduction && config.trustProxy,
+    addressOf,
     supervisor,
   });
 
@@ -196,7 +212,9 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     health.drain();
     registration.close();
     await supervisor.drain();
+    const cut = clock.after(TIMES.drainGraceMs, () => server.closeAllConnections());
     await app.close();
+    cut();
     await stopApollo();
     stopSharing();
     delivery.close();

@@ -15,8 +15,9 @@ import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Meter, Metered, TenantId, UserId, Viewer } from '../model.ts';
 
-/** Per second, except connections. */
+/** Per second, except connections; admissions are the process's, of sockets and streams whoever opens them. */
 export interface Rates {
+  readonly admissionsPerNode: number;
   readonly connectionsPerUserAndMinute: number;
   readonly messagesPerConnection: number;
   readonly messagesPerUser: number;

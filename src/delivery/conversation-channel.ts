@@ -41,6 +41,16 @@ export interface ChannelListener {
   onLost(error: ServiceError): void;
 }
 
+/** Counts a hole in what was announced: closed from the log, or lost, which those who listen are told. */
+export type CountHole = (outcome: 'closed' | 'lost') => void;
+
+export interface ConversationChannelOptions {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly countHole: CountHole;
+}
+
 export class ConversationChannel {
   readonly tenant: TenantId;
   readonly id: ConversationId;
@@ -48,6 +58,7 @@ export class ConversationChannel {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #countHole: CountHole;
   readonly #listeners = new Set<ChannelListener>();
   #listening: Listening | null = null;
   #position: Position = { epoch: '', place: 0 };
@@ -59,12 +70,13 @@ export class ConversationChannel {
   #isBehind = false;
   #lastHeardAt = 0;
 
-  constructor(engine: Engine, clock: Clock, log: Log, tenant: TenantId, id: ConversationId) {
+  constructor({ engine, clock, log, countHole }: ConversationChannelOptions, tenant: TenantId, id: ConversationId) {
     this.tenant = tenant;
     this.id = id;
     this.#engine = engine;
     this.#clock = clock;
     this.#log = log;
+    this.#countHole = countHole;
     this.typing = new TypingBoard(clock, id, (typing) => this.#each((listener) => listener.onTyping(typing)));
   }
 
@@ -223,12 +235,14 @@ export class ConversationChannel {
     }
     this.#lastHeardAt = this.#clock.now();
     if (page.entries.length === LIMITS.logPage) return false;
+    if (page.entries.length > 0) this.#countHole('closed');
     this.#each((listener) => listener.onHead(this.#position));
     return true;
   }
 
   #lose(error: ServiceError): void {
     this.#log.warn({ reason: error.reason }, 'conversation channel lost its position');
+    this.#countHole('lost');
     this.#isClosed = true;
     this.#isLost = true;
     this.#each((listener) => listener.onLost(error));

@@ -5,7 +5,7 @@ import { notFound, positionExpired, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ConversationId, Position, UserId, Viewer } from '../model.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
-import { ConversationChannel } from './conversation-channel.ts';
+import { ConversationChannel, type CountHole } from './conversation-channel.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Follower, Following, type Selection } from './following.ts';
 import { asServiceError, Replay } from './replay.ts';
@@ -27,6 +27,7 @@ export interface ConversationStreamContext {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly log: Log;
+  readonly countHole: CountHole;
   readonly channels: ChannelRegistry<ConversationChannel>;
   readonly sharedLog: SharedLog;
 }
@@ -139,10 +140,13 @@ export class ConversationStream<Event extends object> implements Follower {
   }
 
   async #join(id: ConversationId): Promise<Following<Event> | null> {
-    const { engine, clock, log, channels } = this.#context;
+    const { engine, clock, log, countHole, channels } = this.#context;
     const { tenant } = this.#options.viewer;
     const key = this.#key(id);
-    const channel = await channels.acquire(key, () => new ConversationChannel(engine, clock, log, tenant, id));
+    const channel = await channels.acquire(
+      key,
+      () => new ConversationChannel({ engine, clock, log, countHole }, tenant, id),
+    );
     if (!channel) return null;
     if (!this.#isOpen || this.#following.has(id)) {
       channels.release(key, channel);

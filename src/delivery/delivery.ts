@@ -16,7 +16,7 @@ import type {
   Viewer,
 } from '../model.ts';
 import { ChannelRegistry, type OpenedChannel } from './channel-registry.ts';
-import type { ConversationChannel } from './conversation-channel.ts';
+import type { ConversationChannel, CountHole } from './conversation-channel.ts';
 import { ConversationStream, type OnBegin } from './conversation-stream.ts';
 import type { Selection } from './following.ts';
 import { openJointStream } from './joint-stream.ts';
@@ -51,12 +51,12 @@ const SENT: Selection<MessageRecord> = { message: (change, message) => (change =
 const UPDATED: Selection<MessageRecord> = { message: (change, message) => (change === 'SENT' ? null : message) };
 const CONVERSATION: Selection<ConversationRecord> = { conversation: (conversation) => conversation };
 
-export function createDelivery(engine: Engine, clock: Clock, log: Log): Delivery {
+export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole: CountHole): Delivery {
   const conversations = new ChannelRegistry<ConversationChannel>();
   const sessions = new ChannelRegistry<SessionChannel>();
   const presences = new ChannelRegistry<PresenceChannel>();
   const topics = new ChannelRegistry<TopicChannel>();
-  const context = { engine, clock, log, channels: conversations, sharedLog: new SharedLog(engine) };
+  const context = { engine, clock, log, countHole, channels: conversations, sharedLog: new SharedLog(engine) };
   const stopChecking = clock.every(TIMES.headCheckMs, () => {
     const before = clock.now() - TIMES.headCheckMs;
     for (const channel of conversations.all()) if (channel.lastHeardAt <= before) channel.check();

@@ -2,12 +2,19 @@
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
+import { type EngineObserver, withCircuit } from './circuit.ts';
 import { openEmbeddedEngine } from './embedded/engine.ts';
+import * as embedded from './embedded/outage.ts';
 import type { Engine } from './port.ts';
 import { openRedisEngine } from './redis/engine.ts';
+import * as redisServer from './redis/outage.ts';
 
-export async function openEngine(config: Config, clock: Clock, log: Log): Promise<Engine> {
+export async function openEngine(config: Config, clock: Clock, log: Log, observe: EngineObserver): Promise<Engine> {
   const { redis, dataDir, messageRetention: retention, presenceGraceMs } = config;
-  if (!redis) return openEmbeddedEngine({ dataDir, retention, clock });
-  return openRedisEngine({ ...redis, retention, presenceGraceMs, clock, log });
+  if (!redis) {
+    const engine = openEmbeddedEngine({ dataDir, retention, clock });
+    return withCircuit(engine, { clock, observe, isOutage: embedded.isOutage });
+  }
+  const engine = await openRedisEngine({ ...redis, retention, presenceGraceMs, clock, log });
+  return withCircuit(engine, { clock, observe, isOutage: redisServer.isOutage });
 }

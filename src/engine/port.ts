@@ -22,8 +22,8 @@
  * G09  Every operation touches one tenant: ids of another do not exist.
  * G11  A connection counts as present until `disconnect`, or until the node that
  *      recorded it has been dead for its lease.
- * G14  While its server is away an operation fails within 2 s; the engine connects
- *      again by itself, and nothing has to be opened anew.
+ * G14  While its server is away an operation fails within 2 s, and at once after a few
+ *      have; the engine connects again by itself, and nothing has to be opened anew.
  *
  * Operations are atomic unless they say otherwise and take batches where a
  * request may need many: a batch costs a constant number of round trips.
@@ -309,10 +309,14 @@ export interface Bus {
   listen(channel: Channel, listener: Listener): Promise<Listening>;
 }
 
+/** Of the circuit breaker: `open` refuses operations at once, `half-open` while it probes. */
+export type Circuit = 'closed' | 'open' | 'half-open';
+
 export interface EngineHealth {
   readonly status: 'up' | 'down';
   readonly latencyMs: number;
   readonly reason: string | null;
+  readonly circuit: Circuit;
 }
 
 export interface Engine

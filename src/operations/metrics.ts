@@ -18,6 +18,17 @@ export interface Metrics {
   readonly renders: Counter<'audience'>;
   readonly errors: Counter<'code'>;
   readonly closes: Counter<'code'>;
+  /** Holes in what was announced of a conversation: `closed` from the log, or `lost`, which its listeners are told. */
+  readonly holes: Counter<'outcome'>;
+  readonly turnedAway: Counter<'reason'>;
+  /** Told by the engine's circuit of what passes it. */
+  readonly engine: {
+    operated(milliseconds: number, isFailure: boolean): void;
+    refused(): void;
+    turned(circuit: string): void;
+  };
+  /** What to ask when scraped how many bytes wait for clients to read. */
+  queuedBytes: () => number;
   readonly contentType: string;
   /** Prometheus text exposition format. */
   render(): Promise<string>;
@@ -41,13 +52,35 @@ export function createMetrics(clock: Clock): Metrics {
       }
     },
   });
+  const operations = new Histogram({
+    name: 'realtime_engine_operation_seconds',
+    help: 'How long the engine took for an operation.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers,
+  });
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+  const failures = counter('realtime_engine_failures_total', 'Operations of the engine that failed.');
+  const refusals = counter('realtime_engine_refusals_total', 'Operations refused at once because the circuit is open.');
+  const circuit = new Gauge({
+    name: 'realtime_engine_circuit_open',
+    help: '1 while the circuit around the engine is open or probing, else 0.',
+    registers,
+  });
+  new Gauge({
+    name: 'realtime_queued_bytes',
+    help: 'Bytes that wait in this process for clients to read.',
+    registers,
+    collect() {
+      this.set(metrics.queuedBytes());
+    },
+  });
   const latency = new Histogram({
     name: 'realtime_delivery_latency_seconds',
     help: 'From the acceptance of a message to its hand-over to the first socket here.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
-  return {
+  const metrics: Metrics = {
     connections: new Gauge({
       name: 'realtime_connections',
       help: 'Sockets and streams over HTTP open now.',
@@ -97,7 +130,29 @@ export function createMetrics(clock: Clock): Metrics {
       labelNames: ['code'],
       registers,
     }),
+    holes: new Counter({
+      name: 'realtime_holes_total',
+      help: 'Holes in what was announced of a conversation: closed from the log, or lost and told.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    turnedAway: new Counter({
+      name: 'realtime_turned_away_total',
+      help: 'Sockets and streams not let in.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    engine: {
+      operated(milliseconds, isFailure) {
+        operations.observe(milliseconds / 1_000);
+        if (isFailure) failures.inc();
+      },
+      refused: () => refusals.inc(),
+      turned: (state) => circuit.set(state === 'closed' ? 0 : 1),
+    },
+    queuedBytes: () => 0,
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };
+  return metrics;
 }

@@ -52,9 +52,9 @@ export class Admission {
   }
 
   /** Counts a connection, whoever it may be. */
-  open(connection: Connection, transport: Transport): void {
+  open(connection: Connection, transport: Transport, address: string | null): void {
     const { supervisor, metrics, depart } = this.#options;
-    supervisor.add(connection);
+    supervisor.add(connection, address);
     metrics.connections.inc({ transport });
     connection.onClose((code) => {
       metrics.connections.dec({ transport });
@@ -98,6 +98,11 @@ export class Admission {
       viewer,
       meter: rateLimits.ofConnection(viewer, () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often')),
     };
+  }
+
+  /** The connection has proven to be a gateway's, which speaks for many. */
+  vouch(connection: Connection): void {
+    this.#options.supervisor.vouch(connection);
   }
 
   /** Closes a connection when the session of a token it goes by has ended. */

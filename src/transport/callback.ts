@@ -67,6 +67,10 @@ export class CallbackStream implements Outlet, Peer {
     this.#stopHeartbeat = interval === 0 ? () => undefined : options.clock.every(period, () => void this.#beat());
   }
 
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
   get isOpen(): boolean {
     return this.#isOpen;
   }

@@ -20,6 +20,8 @@ import type { Peer } from './supervisor.ts';
 export interface Sockets {
   readonly webSocket: WebSocket;
   readonly raw: Duplex;
+  /** What the peer is counted by; null: it is not. */
+  readonly address: string | null;
 }
 
 export interface ConnectionOptions {
@@ -60,6 +62,8 @@ export class Connection implements Peer {
   /** The code we closed with, which a peer that never answers does not echo. */
   #closedWith: number | null = null;
   #wasClean = false;
+  /** Set when the frame being handled is the last. */
+  #onIdle: (() => void) | null = null;
 
   constructor({ webSocket: socket, raw }: Sockets, clock: Clock, log: Log, options: ConnectionOptions) {
     this.#socket = socket;
@@ -88,6 +92,10 @@ export class Connection implements Peer {
       this.#wasClean = code !== ABNORMAL;
     });
     socket.on('error', (error) => log.debug({ err: error, connection: this.id }, 'socket error'));
+  }
+
+  get queuedBytes(): number {
+    return this.outbox.queuedBytes;
   }
 
   get isOpen(): boolean {
@@ -154,9 +162,16 @@ export class Connection implements Peer {
     if (this.isOpen) this.#socket.ping();
   }
 
-  /** Closes once; a peer that does not answer is cut off. */
+  /**
+   * Closes once; a peer that does not answer is cut off. At a restart of the service
+   * the frame that is being handled is answered first.
+   */
   close(code: number, reason: string): void {
     if (!this.isOpen) return;
+    if (code === CLOSE_CODES.SERVICE_RESTART && this.#busySince !== null) {
+      this.#onIdle = () => this.close(code, reason);
+      return;
+    }
     this.outbox.flush();
     // The flush may have found the peer too slow, and closed already.
     if (!this.isOpen) return;
@@ -187,7 +202,7 @@ export class Connection implements Peer {
 
   async #work(): Promise<void> {
     try {
-      while (this.isOpen) {
+      while (this.isOpen && !this.#onIdle) {
         const text = this.#frames.shift();
         if (text === undefined) break;
         this.#frameBytes -= text.length;
@@ -199,6 +214,7 @@ export class Connection implements Peer {
       this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Something went wrong');
     } finally {
       this.#busySince = null;
+      this.#onIdle?.();
     }
   }
 }

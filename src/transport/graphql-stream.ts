@@ -72,13 +72,14 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     if (!way && !takesAnything(accept)) throw notAcceptable();
     const caller = await identify(request, options);
     if (!caller.viewer) throw new ServiceError('UNAUTHENTICATED', 'A token is needed.');
-    if (!streams.hasRoom) {
+    const address = streams.admit(request.raw);
+    if (address === undefined) {
       reply.header('retry-after', '1');
       throw unavailable();
     }
-    const context = options.createContext(caller);
-    if (way === 'callback') await answerByCallback(body, caller.viewer, context, reply, options);
-    else await answerInFormat(FORMATS[way ?? 'sse'], body, caller.viewer, context, reply, options);
+    const asked = { body, viewer: caller.viewer, context: options.createContext(caller), address };
+    if (way === 'callback') await answerByCallback(asked, reply, options);
+    else await answerInFormat(FORMATS[way ?? 'sse'], asked, reply, options);
     return true;
   };
 }
@@ -99,18 +100,24 @@ async function run(
   return execution.kindOf(body) === 'subscription' ? execution.subscribe(args) : execution.execute(args);
 }
 
+/** A request for a stream, by whom, and the address it is counted by. */
+interface Asked {
+  readonly body: Body;
+  readonly viewer: Viewer;
+  readonly context: Context;
+  readonly address: string | null;
+}
+
 async function answerInFormat(
   format: StreamFormat,
-  body: Body,
-  viewer: Viewer,
-  context: Context,
+  { body, viewer, context, address }: Asked,
   reply: FastifyReply,
   options: GraphqlStreamOptions,
 ): Promise<void> {
   const { streams, formatError } = options;
   const response = reply.raw;
   const stream = new HttpStream(response, { ...streams.outletOptions(viewer, format.transport), format });
-  await streams.add(stream, format.transport, format.connectionType);
+  await streams.add(stream, format.transport, format.connectionType, address);
   const result = await run(body, context, options);
   if (isSubscription(result)) return begin(result, stream);
   passHeaders(reply);
@@ -134,9 +141,7 @@ async function answerInFormat(
 }
 
 async function answerByCallback(
-  body: Body,
-  viewer: Viewer,
-  context: Context,
+  { body, viewer, context, address }: Asked,
   reply: FastifyReply,
   options: GraphqlStreamOptions,
 ): Promise<void> {
@@ -149,7 +154,7 @@ async function answerByCallback(
   const stream = new CallbackStream(target.data, streams.outletOptions(viewer, 'callback'));
   try {
     if (!(await stream.check())) throw badInput('The callbackUrl does not confirm the subscription.');
-    await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType);
+    await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType, address);
     const result = await run(body, context, options);
     if (!isSubscription(result)) {
       stream.abandon();

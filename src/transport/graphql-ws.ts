@@ -29,6 +29,8 @@ export interface GraphqlWsOptions {
   readonly formatError: FormatError;
   readonly createContext: (caller: Caller) => Context;
   readonly isGateway: IsGateway;
+  /** False for everyone while no secret is set. */
+  readonly provesGateway: IsGateway;
   readonly admission: Admission;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -80,7 +82,7 @@ function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, r
     meter: () => undefined,
     settle: () => undefined,
   };
-  admission.open(connection, 'graphql_ws');
+  admission.open(connection, 'graphql_ws', sockets.address);
   const closed = server.opened(
     {
       protocol: sockets.webSocket.protocol,
@@ -258,5 +260,6 @@ async function authenticate(
   const secret =
     textOfConnectionInit(params, 'Router-Authorization', 'router-authorization') ?? headers['router-authorization'];
   extra.isGateway = options.isGateway(typeof secret === 'string' ? secret : null);
+  if (typeof secret === 'string' && options.provesGateway(secret)) options.admission.vouch(connection);
   return { connectionId: connection.id };
 }

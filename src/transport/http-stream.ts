@@ -52,6 +52,10 @@ export class HttpStream implements Outlet, Peer {
     });
   }
 
+  get queuedBytes(): number {
+    return this.#outbox.queuedBytes;
+  }
+
   get isOpen(): boolean {
     return !this.#response.writableEnded && !this.#response.destroyed;
   }

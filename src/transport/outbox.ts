@@ -91,8 +91,12 @@ export class Outbox {
     target.on('close', () => this.#release());
   }
 
+  get queuedBytes(): number {
+    return this.#target.writableLength + (this.#run?.bytes ?? 0);
+  }
+
   get isCongested(): boolean {
-    return this.#target.writableLength + (this.#run?.bytes ?? 0) > this.#options.maxQueuedBytes / 2;
+    return this.queuedBytes > this.#options.maxQueuedBytes / 2;
   }
 
   /** Writes `payload` in its envelope, at the end of this turn. */

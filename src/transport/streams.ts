@@ -1,10 +1,12 @@
 /** What every stream over HTTP has in common with a socket: room, presence, metrics, an end. */
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import type { ConnectionId, ConnectionType, DeviceId, Viewer } from '../model.ts';
 import type { Metrics, Transport } from '../operations/metrics.ts';
+import type { AddressOf } from './address.ts';
 import type { Peer, Supervisor } from './supervisor.ts';
 
 /** Calls back once the session of the viewer's token has ended; the answer stops that. */
@@ -13,6 +15,7 @@ export type WatchSession = (viewer: Viewer, onEnd: () => void) => Promise<() => 
 export interface StreamsOptions {
   readonly watchSession: WatchSession;
   readonly supervisor: Supervisor;
+  readonly addressOf: AddressOf;
   readonly metrics: Metrics;
   readonly formatError: FormatError;
   readonly clock: Clock;
@@ -34,8 +37,11 @@ export class Streams {
     this.#options = options;
   }
 
-  get hasRoom(): boolean {
-    return this.#options.supervisor.hasRoom;
+  /** The address to count one more stream by; undefined: there is no room for it. */
+  admit(request: IncomingMessage): string | null | undefined {
+    const { addressOf, supervisor } = this.#options;
+    const address = addressOf(request);
+    return supervisor.admits(address) ? address : undefined;
   }
 
   outletOptions(viewer: Viewer, transport: Transport) {
@@ -49,12 +55,13 @@ export class Streams {
     peer: Peer & { readonly viewer: Viewer },
     transport: Transport,
     connectionType: ConnectionType,
+    address: string | null,
   ): Promise<void> {
     const { supervisor, metrics, arrive, depart, watchSession } = this.#options;
     const { viewer } = peer;
     const connectionId = randomUUID() as string as ConnectionId;
     const deviceId = (viewer.sessionId ?? connectionId) as string as DeviceId;
-    supervisor.add(peer);
+    supervisor.add(peer, address);
     metrics.connections.inc({ transport });
     peer.onClose(() => metrics.connections.dec({ transport }));
     if (viewer.sessionId !== null) {

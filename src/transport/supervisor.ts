@@ -1,14 +1,19 @@
 /** All peers of this process: capacity, heartbeats, expiry, drain. One timer for all of them. */
+
+import type { TokenBucket } from '../auth/rate-limits.ts';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import { TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
+import { Quota } from './quota.ts';
 
 /** Whoever is connected for long: a socket, or a stream over HTTP. */
 export interface Peer {
   /** Null until it has authenticated. */
   readonly viewer: Viewer | null;
   readonly isOpen: boolean;
+  /** Bytes that wait in this process for it to read. */
+  readonly queuedBytes: number;
   /** Sends a heartbeat when one is due; closes when the peer has been silent for too long. */
   tick(now: number): void;
   /** Ends it for a reason of `CLOSE_CODES`, in the words of its protocol. */
@@ -16,51 +21,86 @@ export interface Peer {
   onClose(closed: () => void): void;
 }
 
+/** Why somebody is not let in. */
+export type TurnedAway = 'draining' | 'capacity' | 'address' | 'pace';
+
 export interface SupervisorLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerUser: number;
+  readonly maxConnectionsPerAddress: number;
+  /** Paces a herd that comes back; null: it is let in as it comes. */
+  readonly admissions: TokenBucket | null;
+  readonly countTurnedAway: (reason: TurnedAway) => void;
   readonly drainWindowMs: number;
   /** The shortest time that a peer's `tick` measures. */
   readonly sweepMs: number;
 }
 
 const SWEEP_MS = 1_000;
+/** Between two steps of a drain: a window of seconds looks even. */
+const DRAIN_STEP_MS = 20;
 
 export class Supervisor {
   readonly #clock: Clock;
   readonly #limits: SupervisorLimits;
   readonly #peers = new Set<Peer>();
-  /** How many sockets each user has here. */
-  readonly #sockets = new Map<string, number>();
+  readonly #users: Quota;
+  readonly #addresses: Quota;
+  /** Of peers counted by their address: gives that back. */
+  readonly #releases = new Map<Peer, () => void>();
   readonly #stopSweeping: () => void;
   #isDraining = false;
 
   constructor(clock: Clock, limits: SupervisorLimits) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#users = new Quota(limits.maxConnectionsPerUser);
+    this.#addresses = new Quota(limits.maxConnectionsPerAddress);
     this.#stopSweeping = clock.every(Math.max(Math.min(SWEEP_MS, limits.sweepMs), 10), () => this.#sweep());
   }
 
-  get hasRoom(): boolean {
-    return !this.#isDraining && this.#peers.size < this.#limits.maxConnections;
+  /** Lets one more in from this address, or not; null: it is not counted by its address. */
+  admits(address: string | null): boolean {
+    const reason = this.#refusal(address);
+    if (reason === null) this.#limits.admissions?.take();
+    else this.#limits.countTurnedAway(reason);
+    return reason === null;
   }
 
-  add(peer: Peer): void {
+  #refusal(address: string | null): TurnedAway | null {
+    if (this.#isDraining) return 'draining';
+    if (this.#peers.size >= this.#limits.maxConnections) return 'capacity';
+    if (address !== null && !this.#addresses.hasRoom(address)) return 'address';
+    return this.#limits.admissions && this.#limits.admissions.wait(this.#clock.now()) > 0 ? 'pace' : null;
+  }
+
+  /** Bytes that wait in this process for peers to read, for the metrics. */
+  get queuedBytes(): number {
+    let sum = 0;
+    for (const peer of this.#peers) sum += peer.queuedBytes;
+    return sum;
+  }
+
+  add(peer: Peer, address: string | null): void {
     this.#peers.add(peer);
-    peer.onClose(() => this.#peers.delete(peer));
+    if (address !== null) this.#releases.set(peer, this.#addresses.take(address));
+    peer.onClose(() => {
+      this.#peers.delete(peer);
+      this.vouch(peer);
+    });
+  }
+
+  /** Counts a peer by its address no longer: it has proven to speak for many. */
+  vouch(peer: Peer): void {
+    this.#releases.get(peer)?.();
+    this.#releases.delete(peer);
   }
 
   /** Counts a socket as this user's; false: they have as many as they may. */
   claim(peer: Peer, { tenant, userId }: Viewer): boolean {
     const key = JSON.stringify([tenant, userId]);
-    const count = this.#sockets.get(key) ?? 0;
-    if (count >= this.#limits.maxConnectionsPerUser) return false;
-    this.#sockets.set(key, count + 1);
-    peer.onClose(() => {
-      const left = (this.#sockets.get(key) ?? 1) - 1;
-      if (left > 0) this.#sockets.set(key, left);
-      else this.#sockets.delete(key);
-    });
+    if (!this.#users.hasRoom(key)) return false;
+    peer.onClose(this.#users.take(key));
     return true;
   }
 
@@ -75,23 +115,41 @@ export class Supervisor {
   }
 
   /**
-   * Closes every peer with 1012, in random order and spread over the window,
-   * since clients come back as they are sent away (G15). Resolves when all are gone.
+   * Closes every peer with 1012, in random order and evenly over the window, since
+   * clients come back as they are sent away (G15). Resolves when all are gone, or
+   * have had `TIMES.drainGraceMs` more.
    */
   async drain(): Promise<void> {
     this.#isDraining = true;
-    await Promise.all(
-      [...this.#peers].map(
-        (peer) =>
-          new Promise<void>((resolve) => {
-            peer.onClose(() => resolve());
-            if (!peer.isOpen) resolve();
-            this.#clock.after(Math.random() * this.#limits.drainWindowMs, () =>
-              peer.close(CLOSE_CODES.SERVICE_RESTART, 'Service restart'),
-            );
-          }),
-      ),
-    );
+    const { drainWindowMs } = this.#limits;
+    const peers = shuffled(this.#peers);
+    const startedAt = this.#clock.now();
+    let asked = 0;
+    const step = (): void => {
+      const part = drainWindowMs === 0 ? 1 : (this.#clock.now() - startedAt) / drainWindowMs;
+      const due = Math.min(Math.ceil(part * peers.length), peers.length);
+      for (; asked < due; asked += 1) peers[asked]?.close(CLOSE_CODES.SERVICE_RESTART, 'Service restart');
+    };
+    let giveUp = (): void => undefined;
+    const deadline = new Promise<void>((resolve) => {
+      giveUp = this.#clock.after(drainWindowMs + TIMES.drainGraceMs, resolve);
+    });
+    const gone = Promise.all(peers.map((peer) => new Promise<void>((resolve) => peer.onClose(resolve))));
+    step();
+    const stopStepping = this.#clock.every(DRAIN_STEP_MS, step);
+    await Promise.race([gone, deadline]);
+    giveUp();
+    stopStepping();
     this.#stopSweeping();
   }
+}
+
+/** In random order (Fisher and Yates). */
+function shuffled<Item>(items: Iterable<Item>): Item[] {
+  const order = [...items];
+  for (let index = order.length - 1; index > 0; index -= 1) {
+    const other = Math.floor(Math.random() * (index + 1));
+    [order[index], order[other]] = [order[other] as Item, order[index] as Item];
+  }
+  return order;
 }

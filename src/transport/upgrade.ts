@@ -6,6 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { IsOriginAllowed } from '../auth/origins.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import { TIMES } from '../limits.ts';
+import type { AddressOf } from './address.ts';
 import type { Sockets } from './connection.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -21,6 +22,7 @@ export interface UpgradeOptions {
   readonly isOriginAllowed: IsOriginAllowed;
   /** Refuses what a trusted proxy says came to it in the clear. */
   readonly refusesClear: boolean;
+  readonly addressOf: AddressOf;
   readonly supervisor: Supervisor;
 }
 
@@ -69,7 +71,8 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     if (options.refusesClear && cameInTheClear(request)) return refuse(socket, 403);
     if (!options.isOriginAllowed(request.headers.origin)) return refuse(socket, 403);
     door.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      if (options.supervisor.hasRoom) door.endpoint.accept({ webSocket, raw: socket }, request);
+      const address = options.addressOf(request);
+      if (options.supervisor.admits(address)) door.endpoint.accept({ webSocket, raw: socket, address }, request);
       else turnAway(webSocket);
     });
   });

@@ -9,6 +9,7 @@ import { alice, bob, tenant } from '../support/world.ts';
 const RATE = 20;
 const NODES = 3;
 const RATES: Rates = {
+  admissionsPerNode: 1_000,
   connectionsPerUserAndMinute: 30,
   messagesPerConnection: 1_000,
   messagesPerUser: RATE,

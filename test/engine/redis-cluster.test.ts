@@ -20,6 +20,7 @@ const open: OpenWorld = async (options = {}) => {
       urls: cluster.urls,
       isCluster: true,
       prefix,
+      isChecked: true,
       retention: options.retention ?? null,
       presenceGraceMs: 5_000,
       clock,

@@ -31,6 +31,7 @@ const openNode = (prefix: string, clock: TestClock, retention: number | null = n
     urls: [server.url],
     isCluster: false,
     prefix,
+    isChecked: true,
     retention,
     presenceGraceMs: 5_000,
     clock,

@@ -12,11 +12,23 @@ import { silentLog } from '../support/world.ts';
 
 const TIMEOUTS = { maxQueuedBytes: 1_048_576, heartbeatIntervalMs: 3_600_000, clientTimeoutMs: 7_200_000 };
 
+const limits = {
+  maxConnections: 100,
+  maxConnectionsPerUser: 100,
+  maxConnectionsPerAddress: 100,
+  admissions: null,
+  countTurnedAway: () => undefined,
+  drainWindowMs: 0,
+  sweepMs: 60_000,
+};
+
 describe('connection actors', () => {
   let server: Server;
   let clock: TestClock;
   let url: string;
   const handled: string[] = [];
+  let supervisor: Supervisor;
+  const connections: Connection[] = [];
   const unhandled: unknown[] = [];
   const onUnhandled = (error: unknown): void => void unhandled.push(error);
 
@@ -33,12 +45,12 @@ describe('connection actors', () => {
     process.on('unhandledRejection', onUnhandled);
     clock = new TestClock();
     server = createServer();
-    const limits = { maxConnections: 100, maxConnectionsPerUser: 100, drainWindowMs: 0, sweepMs: 60_000 };
-    const supervisor = new Supervisor(clock, limits);
+    supervisor = new Supervisor(clock, limits);
     const accept = (connection: Connection): void => {
       const handle: HandleFrame = (text) => act(connection, text);
       connection.onFrame(handle);
-      supervisor.add(connection);
+      connections.push(connection);
+      supervisor.add(connection, null);
     };
     const endpoint = {
       path: '/',
@@ -46,7 +58,13 @@ describe('connection actors', () => {
       accept: (sockets: ConstructorParameters<typeof Connection>[0]) =>
         accept(new Connection(sockets, clock, silentLog, TIMEOUTS)),
     };
-    const door = { maxMessageBytes: 65_536, isOriginAllowed: () => true, refusesClear: false, supervisor };
+    const door = {
+      maxMessageBytes: 65_536,
+      isOriginAllowed: () => true,
+      refusesClear: false,
+      addressOf: () => null,
+      supervisor,
+    };
     handleUpgrades(server, [endpoint], door);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
@@ -79,6 +97,19 @@ describe('connection actors', () => {
     expect(await bad.closed).toBe(1013);
     expect(handled).not.toContain('after');
     await check();
+  });
+
+  it('G15: a drain lets the frame being handled be answered, and takes no more', async () => {
+    const { bad } = await pair();
+    bad.send('slow last');
+    bad.send('one too many');
+    await eventually(() => expect(handled).toContain('slow last'));
+    const drained = new Supervisor(clock, limits);
+    for (const connection of connections.splice(0)) drained.add(connection, null);
+    await drained.drain();
+    expect(await bad.closed).toBe(1012);
+    expect(bad.frames).toEqual(['slow last']);
+    expect(handled).not.toContain('one too many');
   });
 
   it('G10: a handler that hangs past its deadline ends its own connection with 1013', async () => {

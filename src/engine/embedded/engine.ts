@@ -44,9 +44,10 @@ export function openEmbeddedEngine({ dataDir, retention, clock }: EmbeddedOption
       const start = performance.now();
       try {
         database.read(() => probe.get());
-        return { status: 'up', latencyMs: performance.now() - start, reason: null };
+        return { status: 'up', latencyMs: performance.now() - start, reason: null, circuit: 'closed' };
       } catch {
-        return { status: 'down', latencyMs: performance.now() - start, reason: 'The database does not answer.' };
+        const reason = 'The database does not answer.';
+        return { status: 'down', latencyMs: performance.now() - start, reason, circuit: 'closed' };
       }
     },
     async close() {

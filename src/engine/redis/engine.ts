@@ -11,6 +11,7 @@ import { createKeys } from './keys.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
 import { createRates } from './rates.ts';
+import { checkRequirements } from './requirements.ts';
 import { createRoutingRules } from './routing-rules.ts';
 import { defineScripts } from './scripts.ts';
 import { createSessions } from './sessions.ts';
@@ -21,6 +22,8 @@ import { createTyping } from './typing.ts';
 export interface RedisOptions extends RedisAddress {
   /** Begins every key and channel. */
   readonly prefix: string;
+  /** Whether settings that break a guarantee keep the service from starting. */
+  readonly isChecked: boolean;
   /** Messages kept per conversation; null: all. */
   readonly retention: number | null;
   /** How long connections left at `close` count as present. */
@@ -52,6 +55,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
 
   try {
     await Promise.all([connectWithin(client, CONNECT_DEADLINE_MS), subscriber.connect(CONNECT_DEADLINE_MS)]);
+    await checkRequirements(client, options.isChecked, log);
     await presence.start();
   } catch (error) {
     subscriber.close();
@@ -78,9 +82,10 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
       const start = performance.now();
       try {
         await client.ping();
-        return { status: 'up', latencyMs: performance.now() - start, reason: null };
+        return { status: 'up', latencyMs: performance.now() - start, reason: null, circuit: 'closed' };
       } catch (error) {
-        return { status: 'down', latencyMs: performance.now() - start, reason: (error as Error).message };
+        const reason = (error as Error).message;
+        return { status: 'down', latencyMs: performance.now() - start, reason, circuit: 'closed' };
       }
     },
     close,

@@ -47,7 +47,7 @@ class RawSocket {
     const connection = new Connection(sockets, options.clock, options.log, options.connections);
     this.#connection = connection;
     this.#options = options;
-    options.admission.open(connection, 'websocket');
+    options.admission.open(connection, 'websocket', sockets.address);
     connection.onBinary(() => void this.#refuse(badInput('Text frames only.')));
     this.#client = this.#begin(request).catch((error: unknown) => {
       options.log.warn({ err: error, connection: connection.id }, 'raw connection not begun');

@@ -1,0 +1,137 @@
+/**
+ * The circuit breaker around an engine: while its server is away, operations fail
+ * at once instead of each waiting for its own timeout (G14).
+ *
+ * It opens at `FAILURES` outages in a row, timeouts among them. A probe of its own
+ * closes it again, one at a time, so that no caller is made to wait for the proof.
+ * What the server answers, if only with a refusal, is no outage.
+ */
+import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
+import type { Clock } from '../clock.ts';
+import { ServiceError, unavailable } from '../errors.ts';
+import { TIMES } from '../limits.ts';
+import type { Circuit, Engine } from './port.ts';
+
+const FAILURES = 5;
+
+/** Everything an engine is asked to do for a caller. */
+const OPERATIONS = [
+  'createConversation',
+  'readConversations',
+  'readMemberships',
+  'listConversationIds',
+  'renameConversation',
+  'addMembers',
+  'removeMember',
+  'setMemberRole',
+  'listMembers',
+  'markRead',
+  'listReadReceipts',
+  'appendMessage',
+  'editMessage',
+  'deleteMessage',
+  'addReaction',
+  'removeReaction',
+  'readMessages',
+  'listMessages',
+  'readLog',
+  'connect',
+  'disconnect',
+  'setStatus',
+  'readPresence',
+  'setTyping',
+  'readTyping',
+  'readSessions',
+  'writeSession',
+  'readRoutingRules',
+  'saveRoutingRule',
+  'deleteRoutingRule',
+  'readInbox',
+  'writeInbox',
+  'publish',
+  'readTopic',
+  'shareUse',
+  'listen',
+] as const satisfies readonly (keyof Engine)[];
+
+/** An operation of the port that is missing above is missing in what `withCircuit` answers, which then does not compile. */
+type Guarded = Pick<Engine, (typeof OPERATIONS)[number]>;
+
+export interface CircuitOptions {
+  readonly clock: Clock;
+  /** Whether the cause of a failure says that the server is away, rather than what it answered. */
+  readonly isOutage: (cause: unknown) => boolean;
+  readonly observe: EngineObserver;
+}
+
+/** Told of everything that passes the circuit; called on the hot path. */
+export interface EngineObserver {
+  /** An operation ended, well or not. */
+  operated(milliseconds: number, isFailure: boolean): void;
+  /** One was refused because the circuit is open. */
+  refused(): void;
+  turned(circuit: Circuit): void;
+}
+
+const NAMES: Record<CircuitState, Circuit> = {
+  [CircuitState.Closed]: 'closed',
+  [CircuitState.Open]: 'open',
+  [CircuitState.HalfOpen]: 'half-open',
+  [CircuitState.Isolated]: 'open',
+};
+
+export function withCircuit(engine: Engine, { clock, isOutage, observe }: CircuitOptions): Engine {
+  const policy = circuitBreaker(
+    handleWhen((error) => error instanceof ServiceError && error.cause !== undefined && isOutage(error.cause)),
+    // When it may close again is the probe's to say.
+    { breaker: new ConsecutiveBreaker(FAILURES), halfOpenAfter: 0 },
+  );
+  policy.onStateChange((state) => observe.turned(NAMES[state]));
+  let stopProbing = (): void => undefined;
+  let isClosed = false;
+
+  async function probe(): Promise<void> {
+    const check = async (): Promise<void> => {
+      const { status, reason } = await engine.checkHealth();
+      if (status === 'down') throw unavailable(new Error(reason ?? 'down'));
+    };
+    // A failure opens it again, which brings the next probe.
+    await policy.execute(check).catch(() => undefined);
+  }
+  policy.onBreak(() => {
+    if (!isClosed) stopProbing = clock.after(TIMES.circuitProbeMs, () => void probe());
+  });
+
+  type Operation = (...args: never[]) => Promise<unknown>;
+  const guard =
+    (operation: Operation): Operation =>
+    async (...args) => {
+      if (policy.state !== CircuitState.Closed) {
+        observe.refused();
+        throw unavailable();
+      }
+      const start = performance.now();
+      try {
+        const result = await policy.execute(() => operation(...args));
+        observe.operated(performance.now() - start, false);
+        return result;
+      } catch (error) {
+        observe.operated(performance.now() - start, true);
+        throw error;
+      }
+    };
+  const guarded = Object.fromEntries(
+    OPERATIONS.map((name) => [name, guard(engine[name] as Operation)]),
+  ) as unknown as Guarded;
+
+  return {
+    ...guarded,
+    kind: engine.kind,
+    checkHealth: async () => ({ ...(await engine.checkHealth()), circuit: NAMES[policy.state] }),
+    close() {
+      isClosed = true;
+      stopProbing();
+      return engine.close();
+    },
+  };
+}

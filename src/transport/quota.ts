@@ -1,0 +1,26 @@
+/** How many of something each holder has, and may have. */
+export class Quota {
+  readonly #most: number;
+  readonly #counts = new Map<string, number>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  hasRoom(holder: string): boolean {
+    return (this.#counts.get(holder) ?? 0) < this.#most;
+  }
+
+  /** Counts one more; the answer gives it back, once. */
+  take(holder: string): () => void {
+    this.#counts.set(holder, (this.#counts.get(holder) ?? 0) + 1);
+    let isTaken = true;
+    return () => {
+      if (!isTaken) return;
+      isTaken = false;
+      const left = (this.#counts.get(holder) ?? 1) - 1;
+      if (left > 0) this.#counts.set(holder, left);
+      else this.#counts.delete(holder);
+    };
+  }
+}

@@ -1,0 +1,164 @@
+/** A Redis that is away or set up wrong, as the service sees it. */
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { readConfig } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+import { startService } from '../../src/service.ts';
+import { eventually } from '../support/eventually.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { SECRET, startTestService, type TestService } from '../support/service.ts';
+import { TestClock } from '../support/test-clock.ts';
+
+const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
+const SEND = 'mutation { sendMessage(input: {conversationId: "c", content: "x"}) { sequence } }';
+
+describe('the circuit around Redis', () => {
+  let redis: RedisServer;
+  let service: TestService;
+  beforeEach(async () => {
+    redis = await startRedisServer('--appendonly', 'yes', '--appendfsync', 'always');
+    service = await startTestService({ env: { REDIS_URL: redis.url } });
+    await service.query('alice', CREATE);
+    // What is read once and remembered is remembered.
+    await service.query('alice', SEND);
+  });
+  afterEach(async () => {
+    redis.process.kill('SIGCONT');
+    await service.close();
+    await redis.stop();
+  });
+  const detailed = async () => (await (await fetch(`${service.url}/health/detailed`)).json()) as never;
+  const circuit = async (): Promise<string> =>
+    (await detailed()) &&
+    ((await detailed()) as { components: { engine: { circuit: string } } }).components.engine.circuit;
+  const metric = async (name: string): Promise<number> => {
+    const text = await (await fetch(`${service.url}/metrics`)).text();
+    return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1]);
+  };
+
+  it('G14: opens while Redis hangs, refuses at once, keeps sockets, and closes by itself', async () => {
+    const alice = await service.connect('alice');
+    const heard = await alice.subscribe('subscription { messageReceived { sequence } }');
+    expect(await circuit()).toBe('closed');
+    redis.process.kill('SIGSTOP');
+    await Promise.all(Array.from({ length: 8 }, () => service.query('alice', SEND)));
+    expect(await metric('realtime_engine_circuit_open')).toBe(1);
+    expect(await metric('realtime_engine_failures_total')).toBeGreaterThanOrEqual(5);
+    // Thirty that each waited for its own timeout would take a minute; the circuit makes them none.
+    const timeout = new Promise<null>((resolve) => setTimeout(resolve, 1_500, null));
+    const all = (async () => {
+      const codes = [];
+      for (let n = 0; n < 30; n += 1) codes.push((await service.query('alice', SEND)).errors?.[0]?.extensions);
+      return codes;
+    })();
+    expect(await Promise.race([all, timeout])).toEqual(
+      Array(30).fill({ code: 'SERVICE_UNAVAILABLE', retryAfterMs: 1_000 }),
+    );
+    expect(await metric('realtime_engine_refusals_total')).toBeGreaterThanOrEqual(30);
+    redis.process.kill('SIGCONT');
+    await eventually(async () => expect(await circuit()).toBe('closed'), 10_000);
+    await eventually(async () => expect((await service.query('alice', SEND)).errors).toBeUndefined());
+    await eventually(() => expect(heard.events.length).toBeGreaterThan(0));
+    expect(alice.closes).toEqual([]);
+    await alice.close();
+  });
+
+  it('F15, F21: what Redis answers is no outage: full memory or one broken key leaves the rest alone', async () => {
+    const client = new Redis(redis.url);
+    await client.config('SET', 'maxmemory', '1mb');
+    for (let n = 0; n < 10; n += 1) expect((await service.query('alice', SEND)).code).toBe('SERVICE_UNAVAILABLE');
+    expect((await service.query('alice', '{ conversation(id: "c") { id } }')).data).toEqual({
+      conversation: { id: 'c' },
+    });
+    expect(await circuit()).toBe('closed');
+    await client.config('SET', 'maxmemory', '0');
+    expect((await service.query('alice', SEND)).errors).toBeUndefined();
+    const [key = ''] = (await client.keys('*')).filter((each) => each.endsWith(':log'));
+    expect(key).not.toBe('');
+    await client.set(key, 'broken');
+    for (let n = 0; n < 10; n += 1) expect((await service.query('alice', SEND)).code).toBe('SERVICE_UNAVAILABLE');
+    await service.query('alice', CREATE.replace('"c"', '"d"'));
+    expect((await service.query('alice', SEND.replace('"c"', '"d"'))).errors).toBeUndefined();
+    expect(await circuit()).toBe('closed');
+    client.disconnect();
+  });
+
+  it('F23: a flush of its scripts goes unnoticed', async () => {
+    const client = new Redis(redis.url);
+    await client.script('FLUSH');
+    expect((await service.query('alice', SEND)).data).toEqual({ sendMessage: { sequence: 2 } });
+    client.disconnect();
+  });
+
+  it('F24: a script that never ends opens it; killed, everything goes on', async () => {
+    const client = new Redis(redis.url);
+    await client.config('SET', 'busy-reply-threshold', '100');
+    const other = new Redis(redis.url);
+    await other.ping();
+    const endless = client.eval('while true do end', 0).catch(() => null);
+    const answers = await Promise.all(Array.from({ length: 6 }, () => service.query('alice', SEND)));
+    expect(answers.map(({ code }) => code)).toEqual(Array(6).fill('SERVICE_UNAVAILABLE'));
+    expect(await metric('realtime_engine_circuit_open')).toBe(1);
+    await other.script('KILL');
+    await endless;
+    await eventually(async () => expect((await service.query('alice', SEND)).errors).toBeUndefined(), 10_000);
+    client.disconnect();
+    other.disconnect();
+  });
+});
+
+describe('what is asked of Redis at the start', () => {
+  const servers: RedisServer[] = [];
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.stop();
+  });
+
+  /** Starts a service on such a Redis; answers what it logged, or rejects with why it did not start. */
+  async function start(settings: readonly string[], env: Record<string, string> = {}): Promise<string> {
+    const redis = await startRedisServer(...settings);
+    servers.push(redis);
+    return startOn(redis.url, env);
+  }
+
+  async function startOn(url: string, env: Record<string, string> = {}): Promise<string> {
+    let logged = '';
+    const log = createLog('warn', {
+      write(line) {
+        logged += line;
+      },
+    });
+    const config = readConfig({
+      HOST: '127.0.0.1',
+      PORT: '0',
+      JWT_SECRET: SECRET,
+      REDIS_URL: url,
+      REDIS_PREFIX: randomUUID().slice(0, 8),
+      DRAIN_WINDOW: '0ms',
+      ...env,
+    });
+    await (await startService(config, log, new TestClock())).close();
+    return logged;
+  }
+
+  it('F16: eviction is refused by name, or warned of when told so', async () => {
+    const settings = ['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'];
+    await expect(start(settings)).rejects.toThrow(/maxmemory-policy is allkeys-lru; wanted: noeviction.*G01/s);
+    expect(await start(settings, { REDIS_CHECKS: 'warn' })).toContain('allkeys-lru');
+  });
+
+  it('what only weakens a guarantee is warned of; what is right is not spoken of', async () => {
+    const weak = await start(['--timeout', '300', '--client-output-buffer-limit', 'pubsub 1mb 1mb 60']);
+    for (const setting of ['save', 'client-output-buffer-limit', 'timeout']) expect(weak).toContain(`"${setting}"`);
+    expect(await start(['--save', '60 1'])).toContain('"appendonly"');
+    expect(await start(['--appendonly', 'yes'])).toBe('');
+  });
+
+  it('a server that shows no settings is taken, with a warning', async () => {
+    const redis = await startRedisServer();
+    servers.push(redis);
+    const client = new Redis(redis.url);
+    await client.call('ACL', 'SETUSER', 'app', 'on', '>pass', '~*', '&*', '+@all', '-config');
+    client.disconnect();
+    expect(await startOn(redis.url.replace('//', '//app:pass@'))).toContain('cannot be read');
+  });
+});

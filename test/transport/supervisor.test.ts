@@ -1,0 +1,94 @@
+/** Who is let in, and how everyone is sent away. */
+import { TokenBucket } from '../../src/auth/rate-limits.ts';
+import { type Peer, Supervisor, type SupervisorLimits } from '../../src/transport/supervisor.ts';
+import { eventually } from '../support/eventually.ts';
+import { TestClock } from '../support/test-clock.ts';
+
+/** A peer that goes at once when it is asked to. */
+class Guest implements Peer {
+  readonly viewer = null;
+  readonly queuedBytes = 1;
+  isOpen = true;
+  closedWith: number | null = null;
+  readonly #closed: (() => void)[] = [];
+  tick(): void {}
+  close(code: number): void {
+    this.isOpen = false;
+    this.closedWith = code;
+    for (const closed of this.#closed) closed();
+  }
+  onClose(closed: () => void): void {
+    this.#closed.push(closed);
+  }
+}
+
+describe('Supervisor', () => {
+  const turnedAway: string[] = [];
+  const clock = new TestClock();
+  const start = (limits: Partial<SupervisorLimits> = {}): Supervisor =>
+    new Supervisor(clock, {
+      maxConnections: 1_000,
+      maxConnectionsPerUser: 1_000,
+      maxConnectionsPerAddress: 1_000,
+      admissions: null,
+      countTurnedAway: (reason) => turnedAway.push(reason),
+      drainWindowMs: 10_000,
+      sweepMs: 60_000,
+      ...limits,
+    });
+  beforeEach(() => turnedAway.splice(0));
+
+  it('paces a herd that comes back, and says why it turned somebody away', () => {
+    const supervisor = start({ admissions: new TokenBucket(5, 10, clock.now()), maxConnections: 8 });
+    const come = (): boolean => {
+      const isIn = supervisor.admits(null);
+      if (isIn) supervisor.add(new Guest(), null);
+      return isIn;
+    };
+    expect(Array.from({ length: 7 }, come).filter(Boolean)).toHaveLength(5);
+    clock.advance(200);
+    expect(Array.from({ length: 7 }, come).filter(Boolean)).toHaveLength(2);
+    clock.advance(10_000);
+    expect([come(), come()]).toEqual([true, false]);
+    expect(turnedAway).toEqual([...Array(7).fill('pace'), 'capacity']);
+    expect(supervisor.queuedBytes).toBe(8);
+  });
+
+  it('G15: sends everyone away in random order, evenly over the window', async () => {
+    const supervisor = start();
+    const guests = Array.from({ length: 500 }, () => new Guest());
+    for (const guest of guests) supervisor.add(guest, null);
+    const drained = supervisor.drain();
+    const counts: number[] = [];
+    for (let tenth = 1; tenth <= 10; tenth += 1) {
+      clock.advance(1_000);
+      const gone = guests.filter(({ closedWith }) => closedWith === 1012).length;
+      counts.push(gone - counts.reduce((sum, count) => sum + count, 0));
+      if (tenth === 5) {
+        const half = guests.slice(0, 250).filter(({ isOpen }) => !isOpen).length;
+        expect(half).toBeGreaterThan(80);
+        expect(half).toBeLessThan(170);
+      }
+    }
+    // The system's clock goes on beside ours: a few milliseconds are a few guests.
+    for (const count of counts.slice(0, 9)) expect(Math.abs(count - 50)).toBeLessThan(25);
+    await drained;
+    expect(supervisor.admits(null)).toBe(false);
+    expect(turnedAway).toEqual(['draining']);
+  });
+
+  it('waits for who does not go, but not for ever', async () => {
+    const supervisor = start({ drainWindowMs: 0 });
+    const stubborn = new Guest();
+    stubborn.close = () => undefined;
+    supervisor.add(stubborn, null);
+    let isDone = false;
+    void supervisor.drain().then(() => {
+      isDone = true;
+    });
+    await eventually(() => {
+      clock.advance(1_000);
+      expect(isDone).toBe(true);
+    });
+  });
+});
