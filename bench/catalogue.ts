@@ -5,6 +5,8 @@ import type { DialectName } from './protocol.ts';
 export type PeerId =
   | 'service-redis'
   | 'service-embedded'
+  | 'limited-redis'
+  | 'limited-embedded'
   | 'raw-redis'
   | 'raw-embedded'
   | 'stock'
@@ -20,6 +22,8 @@ export interface PeerSpec {
   readonly module: string;
   readonly dialect: DialectName;
   readonly needsRedis: boolean;
+  /** Whether it runs with its rate limits. */
+  readonly isLimited?: boolean;
   /** Only this service asks who a subscriber is. */
   readonly needsTokens: boolean;
 }
@@ -31,6 +35,8 @@ const other = { needsTokens: false } as const;
 export const PEERS: readonly PeerSpec[] = [
   { id: 'service-redis', name: 'this service, Redis', needsRedis: true, ...service },
   { id: 'service-embedded', name: 'this service, embedded', needsRedis: false, ...service },
+  { id: 'limited-redis', name: 'with rate limits, Redis', needsRedis: true, isLimited: true, ...service },
+  { id: 'limited-embedded', name: 'with rate limits, embedded', needsRedis: false, isLimited: true, ...service },
   { id: 'raw-redis', name: 'this service over /ws, Redis', needsRedis: true, ...raw },
   { id: 'raw-embedded', name: 'this service over /ws, embedded', needsRedis: false, ...raw },
   {

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { PEERS, type PeerSpec } from './catalogue.ts';
 import { fanOut } from './workloads/fan-out.ts';
 import { latency } from './workloads/latency.ts';
+import { sending } from './workloads/sending.ts';
 import { sockets } from './workloads/sockets.ts';
 import type { Scale, Workload } from './workloads/workload.ts';
 
@@ -31,7 +32,7 @@ export function readOptions(): Options {
     options: { only: { type: 'string' }, peers: { type: 'string' }, quick: { type: 'boolean', default: false } },
   });
   const scale = values.quick ? QUICK : FULL;
-  const workloads = [...fanOut(scale), ...sockets(scale), ...latency(scale)];
+  const workloads = [...fanOut(scale), ...sockets(scale), ...latency(scale), ...sending(scale)];
   return {
     workloads: choose(workloads, values.only),
     peers: choose(PEERS, values.peers),

@@ -34,6 +34,7 @@ export class Session {
   readonly #audience: Audience;
   readonly #sizes: readonly number[];
   readonly #sequences: number[];
+  #port = 0;
   #connected = 0;
   #expected = 0;
 
@@ -44,7 +45,10 @@ export class Session {
     this.#sizes = sizes(audience);
     this.#sequences = new Array<number>(audience.conversations).fill(0);
     const module = new URL(`./peers/${spec.module}.ts`, import.meta.url);
-    this.#peer = new Child(module, { REDIS_URL: redis?.url ?? '' });
+    this.#peer = new Child(module, {
+      REDIS_URL: redis?.url ?? '',
+      RATE_LIMIT_ENABLED: String(spec.isLimited ?? false),
+    });
   }
 
   /** Both processes started, and nobody connected. */
@@ -60,8 +64,14 @@ export class Session {
     }
   }
 
+  /** Where the peer listens. */
+  get port(): number {
+    return this.#port;
+  }
+
   async #start(): Promise<void> {
     const { port } = await this.#peer.hear('listening');
+    this.#port = port;
     await this.#peer.ask({ kind: 'setup', members: members(this.#audience) }, 'ready');
     const { conversations, lists } = this.#audience;
     const { dialect } = this.#spec;

@@ -29,6 +29,7 @@ export interface Metrics {
   };
   /** What to ask when scraped how many bytes wait for clients to read. */
   queuedBytes: () => number;
+  readonly register: Registry;
   readonly contentType: string;
   /** Prometheus text exposition format. */
   render(): Promise<string>;
@@ -151,6 +152,7 @@ export function createMetrics(clock: Clock): Metrics {
       turned: (state) => circuit.set(state === 'closed' ? 0 : 1),
     },
     queuedBytes: () => 0,
+    register: registry,
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };

@@ -1,0 +1,83 @@
+/** The image and the composition, as far as they can be judged without an engine that builds them. */
+import { existsSync, readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { VARIABLES } from '../../src/config.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+const read = (name: string): string => readFileSync(new URL(name, ROOT), 'utf8');
+
+/** Instructions in order, their lines joined. */
+function instructions(file: string): { readonly name: string; readonly value: string }[] {
+  return read(file)
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [, name = '', value = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
+      return { name, value };
+    });
+}
+
+describe('Dockerfile', () => {
+  const all = instructions('Dockerfile');
+  const last = all.slice(all.findLastIndex(({ name }) => name === 'FROM'));
+  const of = (name: string): string[] => last.filter((each) => each.name === name).map(({ value }) => value);
+
+  it('every line is an instruction, every image has a version, every stage that is copied from exists', () => {
+    const known = 'FROM WORKDIR COPY RUN ENV USER VOLUME EXPOSE HEALTHCHECK CMD'.split(' ');
+    expect(all.filter(({ name }) => !known.includes(name))).toEqual([]);
+    const images = all.filter(({ name }) => name === 'FROM').map(({ value }) => value);
+    for (const image of images) expect(image).toMatch(/^node:\d+-[\w-]+( AS \w+)?$/);
+    const stages = images.flatMap((image) => / AS (\w+)$/.exec(image)?.[1] ?? []);
+    for (const { value } of all.filter(({ name }) => name === 'COPY')) {
+      const from = /--from=(\w+)/.exec(value)?.[1];
+      if (from) expect(stages).toContain(from);
+    }
+  });
+
+  it('copies only what there is and what .dockerignore lets through', () => {
+    const allowed = read('.dockerignore').split('\n');
+    const sources = all
+      .filter(({ name, value }) => name === 'COPY' && !value.includes('--from'))
+      .flatMap(({ value }) => value.split(/\s+/).slice(0, -1));
+    expect(sources.length).toBeGreaterThan(5);
+    for (const source of sources) {
+      expect(existsSync(new URL(source, ROOT))).toBe(true);
+      expect(allowed).toContain(`!${source}`);
+    }
+  });
+
+  it('the last stage has production dependencies, no user with rights, a health check without a shell', () => {
+    expect(of('COPY').join('\n')).toMatch(/--from=dependencies .*node_modules/);
+    expect(all.filter(({ value }) => value.startsWith('npm ci')).at(-1)?.value).toContain('--omit=dev');
+    expect(of('USER')).toEqual(['node']);
+    // In exec form: node is process 1 and gets the signals.
+    expect(of('CMD')).toEqual(['["node", "dist/main.js"]']);
+    expect(of('HEALTHCHECK')[0]).toContain('CMD ["node", "-e"');
+    expect(of('RUN').join()).not.toMatch(/curl|wget|apt/);
+  });
+});
+
+describe('docker-compose.yml', () => {
+  const { services, volumes } = parse(read('docker-compose.yml'));
+
+  it('has the service, a Redis that keeps what it is given, and the gateway', () => {
+    expect(Object.keys(services)).toEqual(['realtime-communication', 'redis', 'users', 'gateway']);
+    expect(services.redis.command).toEqual(expect.arrayContaining(['--appendonly', 'yes', 'noeviction']));
+    for (const { depends_on: needs = {}, volumes: mounts = [] } of Object.values<never>(services) as never[] as {
+      depends_on?: object;
+      volumes?: string[];
+    }[]) {
+      for (const name of Object.keys(needs)) expect(services).toHaveProperty(name);
+      for (const mount of mounts) expect(volumes).toHaveProperty(String(mount).split(':')[0] ?? '');
+    }
+  });
+
+  it('sets variables that there are, and may write nowhere but where it should', () => {
+    const { environment, ...service } = services['realtime-communication'];
+    for (const name of Object.keys(environment)) expect(VARIABLES).toHaveProperty(name);
+    expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'] });
+    for (const { build } of Object.values<never>(services) as never[] as { build?: string | { dockerfile: string } }[])
+      if (typeof build === 'object') expect(existsSync(new URL(build.dockerfile, ROOT))).toBe(true);
+  });
+});

@@ -1,0 +1,98 @@
+/** The manifests are valid, hang together, and say what the service does. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import { readConfig, VARIABLES } from '../../src/config.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
+
+const FOLDER = new URL('../../deploy/kubernetes/', import.meta.url);
+const OVERLAYS = readdirSync(new URL('overlays/', FOLDER));
+
+// biome-ignore lint/suspicious/noExplicitAny: manifests of any kind.
+type Manifest = any;
+type Model = new (manifest: Manifest) => { validate(): void };
+
+const rendered = (overlay: string): string => readFileSync(new URL(`rendered/${overlay}.yaml`, FOLDER), 'utf8');
+const manifests = (overlay: string): Manifest[] =>
+  parseAllDocuments(rendered(overlay)).map((document) => document.toJS());
+
+async function modelOf({ apiVersion, kind }: Manifest): Promise<Model> {
+  const library = String(apiVersion).startsWith('monitoring.coreos.com/')
+    ? '@kubernetes-models/prometheus-operator'
+    : 'kubernetes-models';
+  const models = (await import(`${library}/${apiVersion}`)) as Record<string, Model>;
+  const model = models[kind];
+  if (!model) throw new Error(`There is no ${apiVersion} ${kind}.`);
+  return model;
+}
+
+describe.each(OVERLAYS)('overlay %s', (overlay) => {
+  const all = manifests(overlay);
+  const of = (kind: string): Manifest => all.find((manifest) => manifest.kind === kind);
+  const pod = of('Deployment').spec.template.spec;
+  const [container] = pod.containers;
+  const env = Object.fromEntries(container.env.map(({ name, value }: Manifest) => [name, value]));
+  const config = readConfig({ JWT_SECRET: 'x'.repeat(32), ...env });
+
+  it('every manifest is what its kind’s schema asks', async () => {
+    expect(all.length).toBeGreaterThan(3);
+    for (const manifest of all) {
+      const Model = await modelOf(manifest);
+      expect(() => new Model(manifest).validate()).not.toThrow();
+    }
+    const broken = structuredClone(of('Deployment'));
+    broken.spec.template.spec.containers[0].ports[0].containerPort = 'http';
+    const Deployment = await modelOf(broken);
+    expect(() => new Deployment(broken).validate()).toThrow();
+  });
+
+  it('what is rendered is what the sources say, where kubectl is there to tell', () => {
+    const path = fileURLToPath(new URL(`overlays/${overlay}`, FOLDER));
+    const { status, stdout } = spawnSync('kubectl', ['kustomize', path], { encoding: 'utf8' });
+    if (status === 0) expect(rendered(overlay)).toBe(stdout);
+  });
+
+  it('selectors find the pods, and every port by name exists', () => {
+    const { labels } = of('Deployment').spec.template.metadata;
+    const name = { 'app.kubernetes.io/name': 'realtime-communication' };
+    expect(labels).toEqual(name);
+    expect(of('Deployment').spec.selector.matchLabels).toEqual(name);
+    expect(of('Service').spec.selector).toEqual(name);
+    for (const { spec } of all.filter(({ kind }) => kind === 'NetworkPolicy'))
+      expect(spec.podSelector.matchLabels).toEqual(name);
+    const ports = container.ports.map((port: Manifest) => port.name);
+    expect(ports).toContain(of('Service').spec.ports[0].targetPort);
+    expect(container.ports[0].containerPort).toBe(config.port);
+    for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'])
+      expect(ports).toContain(container[probe].httpGet.port);
+    expect(container.livenessProbe.httpGet.path).toBe('/health');
+  });
+
+  it('G15: the pod is given longer than its sockets’ closing takes', () => {
+    const preStopMs = Number(container.lifecycle.preStop.exec.command[1]) * 1_000;
+    const needed = preStopMs + config.drainWindowMs + 2 * TIMES.drainGraceMs;
+    expect(pod.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(needed);
+  });
+
+  it('the environment names variables that there are; the container may do and write little', () => {
+    for (const name of Object.keys(env)) expect(VARIABLES).toHaveProperty(name);
+    expect(env['NODE_ENV']).toBe('production');
+    expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } });
+    expect(container.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+      readOnlyRootFilesystem: true,
+    });
+  });
+
+  it('pods are added before the cap of sockets is reached', () => {
+    const autoscaler = of('HorizontalPodAutoscaler');
+    if (!autoscaler) return expect(of('Deployment').spec.replicas).toBe(1);
+    const [{ pods }] = autoscaler.spec.metrics;
+    expect(Number(pods.target.averageValue)).toBeLessThan(config.maxConnections * 0.8);
+    // A pod that is lost sends its clients to the others at once.
+    expect(Number(pods.target.averageValue) / (autoscaler.spec.minReplicas - 1)).toBeLessThan(LIMITS.admissionBurst);
+    return undefined;
+  });
+});
