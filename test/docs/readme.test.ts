@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { configurationRows, environmentExample, errorRows } from '../../scripts/tables.ts';
 import { systemClock } from '../../src/clock.ts';
 import { createMetrics } from '../../src/operations/metrics.ts';
+import { FAULTS } from '../faults/catalogue.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 
@@ -38,6 +39,17 @@ describe('README', () => {
     const { stdout } = await run('grep', ['-rhoE', "^ *((it|describe)[^'`]*)?['`]G[0-9]{2}:", 'test'], { cwd: ROOT });
     const shown = new Set([...stdout.matchAll(/G\d\d/g)].map(([id]) => id));
     expect(promised.filter((id) => !shown.has(id))).toEqual([]);
+  });
+
+  it('each fault of the catalogue is named by a test, or says why not', async () => {
+    const tried = FAULTS.filter(({ untried }) => untried === undefined).map(({ id }) => id);
+    const { stdout } = await run('grep', ['-rhoE', "['`, ]F[0-9]{1,2}\\b[^|]*", 'test', '--include=*.test.ts'], {
+      cwd: ROOT,
+    });
+    const shown = new Set([...stdout.matchAll(/\bF\d+\b/g)].map(([id]) => id));
+    expect(tried.filter((id) => !shown.has(id))).toEqual([]);
+    expect(FAULTS.map(({ id }) => id)).toEqual(Array.from({ length: 42 }, (_, index) => `F${index + 1}`));
+    for (const id of FAULTS.map((fault) => fault.id)) expect(read('docs/faults.md')).toContain(`| ${id} |`);
   });
 
   it('docs/security.md names tests that exist', () => {

@@ -59,7 +59,7 @@ describe('embedded engine', () => {
       await after.close();
     });
 
-    it('G04: a backup put back never gives a position to another event', async () => {
+    it('G04, F35: a backup put back never gives a position to another event', async () => {
       const copy = join(dir, 'copy');
       const original = openIn(join(dir, 'data'));
       const id = await createGroup(original, alice);
@@ -79,13 +79,13 @@ describe('embedded engine', () => {
       await restored.close();
     });
 
-    it('is one process’s: a second is refused', async () => {
+    it('F33: is one process’s: a second is refused', async () => {
       const first = openIn(dir);
       expect(() => openIn(dir)).toThrow('is another process running on it?');
       await first.close();
     });
 
-    it('G01: what was acknowledged survives kill -9', async () => {
+    it('G01, F34: what was acknowledged survives kill -9', async () => {
       const writer = new URL('../support/writer.ts', import.meta.url).pathname;
       const child: ChildProcess = spawn(process.execPath, [writer, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
       let acknowledged = '';

@@ -5,7 +5,7 @@ import { signToken } from '../../src/auth/tokens.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Data, SECRET } from '../support/service.ts';
 import { judge } from './checker.ts';
-import type { History, Seen } from './history.ts';
+import type { Heard, History, Seen } from './history.ts';
 import { pick, type Random } from './random.ts';
 import { subscribeRaw } from './raw-subscriber.ts';
 import { HEAL_MS, SIZE } from './settings.ts';
@@ -29,6 +29,9 @@ const READERS = Array.from({ length: 20 }, (_, index) => `reader-${index}`);
 /** Between two messages of one writer. */
 const PACE_MS = 100;
 const ANSWER_MS = 5_000;
+/** Of the one writer a crowd listens to: each message goes to all of it. */
+const CROWD_PACE_MS = 1_000;
+const CROWD_MS = 60_000;
 
 export const tokenOf = (userId: string): Promise<string> =>
   signToken({ secret: SECRET, userId, expiresAt: Math.floor(Date.now() / 1_000) + 3_600 });
@@ -113,6 +116,30 @@ export class Load {
     this.history.heard.push(subscriber.heard);
   }
 
+  /** So many more subscribers of one quiet conversation, all on one node; resolves when each has heard something. */
+  async crowd(count: number, at: Endpoint | undefined): Promise<Heard[]> {
+    const place = await this.#createPlace();
+    const token = await tokenOf(READERS[0] ?? '');
+    const heard = Array.from({ length: count }, () => {
+      let isFirst = true;
+      const url = (): string => {
+        const endpoint = isFirst && at ? at : pick(this.#random, this.endpoints);
+        isFirst = false;
+        return endpoint.wsUrl;
+      };
+      const subscriber = subscribe({ url, token, conversationId: place.id, position: place.position });
+      this.#subscribers.push(subscriber);
+      return subscriber.heard;
+    });
+    this.history.heard.push(...heard);
+    this.#writers.push(this.#write(place, CROWD_PACE_MS));
+    await eventually(() => {
+      const silent = heard.filter(({ events }) => events.length === 0).length;
+      if (silent > 0) throw new Error(`${silent} of ${count} hear nothing`);
+    }, CROWD_MS);
+    return heard;
+  }
+
   #placeOf(n: number): Place {
     return this.places[n % this.places.length] as Place;
   }
@@ -123,10 +150,10 @@ export class Load {
     return data.createConversation;
   }
 
-  async #write({ id: conversationId }: Place): Promise<void> {
+  async #write({ id: conversationId }: Place, paceMs = PACE_MS): Promise<void> {
     while (this.#isWriting) {
       await this.#send(conversationId);
-      await wait(PACE_MS * (0.5 + this.#random()));
+      await wait(paceMs * (0.5 + this.#random()));
     }
   }
 

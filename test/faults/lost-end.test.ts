@@ -75,14 +75,14 @@ describe('a log that lost its end', () => {
     expect((await resumed.next()).messageReceived).toMatchObject({ content: 'after', position: after.position });
   }
 
-  it('G04: Redis restarted from an older snapshot: no position names two events, and who holds the lost is told', async () => {
+  it('G04, F6: Redis restarted from an older snapshot: no position names two events, and who holds the lost is told', async () => {
     await loses(
       () => command(redis.port, 'SAVE'),
       () => redis.restart(),
     );
   }, 60_000);
 
-  it('G04: a lagging replica promoted: no position names two events, and who holds the lost is told', async () => {
+  it('G04, F7: a lagging replica promoted: no position names two events, and who holds the lost is told', async () => {
     const link = await startTcpProxy(redis.port);
     const replica = await startRedisServer('--replicaof', '127.0.0.1', String(link.port));
     try {

@@ -1,6 +1,6 @@
 /** How hard the faults are: small in `npm test`, whole in `npm run test:faults`. */
-const IS_FULL = process.env['FAULTS'] === 'full';
-const FIRST_SEED = Number(process.env['FAULT_SEED'] ?? 1);
+export const IS_FULL = process.env['FAULTS'] === 'full';
+export const FIRST_SEED = Number(process.env['FAULT_SEED'] ?? 1);
 const RUNS = Number(process.env['FAULT_RUNS'] ?? 1);
 
 export const SEEDS = Array.from({ length: RUNS }, (_, index) => FIRST_SEED + index);
@@ -14,7 +14,9 @@ export const SIZE = IS_FULL
       stormPerSecond: 2_000,
       good: 500,
       faultMs: 10_000,
-      stopMs: 8_000,
+      stopMs: 30_000,
+      drainMs: 10_000,
+      crowd: 5_000,
       joins: 10_000,
       cycles: 100_000,
     }
@@ -28,6 +30,8 @@ export const SIZE = IS_FULL
       good: 24,
       faultMs: 1_500,
       stopMs: 3_000,
+      drainMs: 1_000,
+      crowd: 60,
       joins: 300,
       cycles: 1_000,
     };

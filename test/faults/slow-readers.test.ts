@@ -34,7 +34,7 @@ describe.each(SEEDS)('slow readers, seed %i', (seed) => {
   });
 
   it(
-    `G10: ${SIZE.slow} who stop reading are closed with 1013 and resume whole; the others hear everything`,
+    `G10, F36: ${SIZE.slow} who stop reading are closed with 1013 and resume whole; the others hear everything`,
     async () => {
       const { url = '', wsUrl = '' } = world.nodes[0] ?? {};
       const token = await tokenOf('writer');

@@ -39,7 +39,7 @@ describe.each(SEEDS)('a storm, seed %i', (seed) => {
   });
 
   it(
-    `G10: ${SIZE.storm} sockets with bad tokens, ${SIZE.stormPerSecond} a second, beside ${SIZE.good} good ones`,
+    `F38: G10: ${SIZE.storm} sockets with bad tokens, ${SIZE.stormPerSecond} a second, beside ${SIZE.good} good ones`,
     async () => {
       const codes: Promise<number>[] = [];
       const batch = (SIZE.stormPerSecond * BATCH_MS) / 1_000;

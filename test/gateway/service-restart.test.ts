@@ -59,7 +59,7 @@ describe.each(MODES)('a service that goes and comes back, under Hive Gateway sub
   });
 
   it.each(['SIGKILL', 'SIGTERM'] as const)(
-    `%s: of ${SUBSCRIPTIONS} subscriptions none hangs`,
+    `F41: %s: of ${SUBSCRIPTIONS} subscriptions none hangs`,
     async (signal) => {
       const opening = Array.from({ length: SUBSCRIPTIONS }, () => openStream(gateway, token, { query: QUERY }));
       const streams: RawStream[] = await Promise.all(opening);

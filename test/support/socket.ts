@@ -23,7 +23,7 @@ export async function openSocket(
   const frames: Data[] = [];
   socket.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString())));
   socket.on('error', () => undefined);
-  const closed = once(socket, 'close').then(([code]) => code as number);
+  const closed = new Promise<number>((resolve) => socket.once('close', resolve));
   await once(socket, 'open');
   return {
     socket,

@@ -1,4 +1,4 @@
-/** A network between a node and its server that can go silent without closing anything. */
+/** A network between a node and its server that can go silent, slow, one-way or break in the middle of an answer. */
 import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 
@@ -8,40 +8,91 @@ export interface TcpProxy {
   redirect(port: number): void;
   /** Connections open now stay open and carry nothing more; new ones work. Answers how many. */
   silence(): number;
+  /** Connections open now carry what is asked and none of what is answered; new ones work. Answers how many. */
+  swallowAnswers(): number;
+  /** From now on everything takes so much longer. */
+  delay(ms: number): void;
+  /** Resets each connection open now in the middle of its next answer. Answers how many. */
+  resetAnswers(): number;
   close(): Promise<void>;
+}
+
+class Link {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  asks = true;
+  answers: 'whole' | 'none' | 'broken' = 'whole';
+
+  constructor(client: Socket, upstream: Socket, delayMs: () => number) {
+    this.client = client;
+    this.upstream = upstream;
+    const carry = (to: Socket, chunk: Buffer): void => {
+      const ms = delayMs();
+      if (ms === 0) to.write(chunk);
+      else setTimeout(() => to.destroyed || to.write(chunk), ms);
+    };
+    client.on('data', (chunk: Buffer) => {
+      if (this.asks) carry(upstream, chunk);
+    });
+    upstream.on('data', (chunk: Buffer) => {
+      if (this.answers === 'whole') return carry(client, chunk);
+      if (this.answers === 'none') return;
+      client.write(chunk.subarray(0, Math.ceil(chunk.length / 2)), () => client.resetAndDestroy());
+    });
+  }
+
+  destroy(): void {
+    this.client.destroy();
+    this.upstream.destroy();
+  }
 }
 
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   let port = target;
-  const pairs = new Set<readonly [Socket, Socket]>();
+  let delayMs = 0;
+  const links = new Set<Link>();
   const server = createServer((client) => {
-    const upstream = createConnection({ host: '127.0.0.1', port });
-    const pair = [client, upstream] as const;
-    pairs.add(pair);
-    for (const socket of pair) {
+    const link = new Link(client, createConnection({ host: '127.0.0.1', port }), () => delayMs);
+    links.add(link);
+    for (const socket of [link.client, link.upstream]) {
       socket
         .on('error', () => undefined)
         .on('close', () => {
-          pairs.delete(pair);
-          for (const each of pair) each.destroy();
+          links.delete(link);
+          link.destroy();
         });
     }
-    client.pipe(upstream).pipe(client);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const change = (alter: (link: Link) => void): number => {
+    for (const link of links) alter(link);
+    return links.size;
+  };
   return {
     port: (server.address() as AddressInfo).port,
     redirect(to) {
       port = to;
-      for (const pair of pairs) for (const socket of pair) socket.destroy();
+      change((link) => link.destroy());
     },
-    silence() {
-      for (const pair of pairs) for (const socket of pair) socket.unpipe().resume();
-      return pairs.size;
+    silence: () =>
+      change((link) => {
+        link.asks = false;
+        link.answers = 'none';
+      }),
+    swallowAnswers: () =>
+      change((link) => {
+        link.answers = 'none';
+      }),
+    resetAnswers: () =>
+      change((link) => {
+        link.answers = 'broken';
+      }),
+    delay(ms) {
+      delayMs = ms;
     },
     async close() {
-      for (const pair of pairs) for (const socket of pair) socket.destroy();
+      change((link) => link.destroy());
       await new Promise((resolve) => server.close(resolve));
     },
   };

@@ -266,7 +266,7 @@ describe('WS /graphql', () => {
       });
     });
 
-    it('pings, and closes 4408 who stays silent', async () => {
+    it('F37: pings, and closes 4408 who stays silent', async () => {
       const raw = await ready();
       let pings = 0;
       raw.socket.on('ping', () => {

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# npm run soak -- --minutes N: load, churn and faults at random; writes its table to docs/faults.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+minutes=20
+while [ "$#" -gt 0 ]; do
+  case "$1" in
+    --minutes) minutes=$2; shift 2 ;;
+    *) echo "usage: npm run soak -- --minutes N" >&2; exit 2 ;;
+  esac
+done
+scripts/provide-redis.sh
+SOAK_MINUTES=$minutes exec node --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js test/faults/soak

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs the faults at full size and writes docs/faults.md from what came of them. Arguments go to Jest.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+scripts/provide-redis.sh || exit 1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+: >"$work/notes"
+FAULTS=full FAULTS_NOTES=$work/notes node --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js \
+  --runInBand --json --outputFile="$work/results.json" \
+  test/faults test/engine test/cluster test/gateway/service-restart test/transport/graphql-ws "$@" >/dev/null
+code=$?
+[ "$#" -gt 0 ] || node --no-warnings scripts/write-faults.ts "$work/results.json" "$work/notes"
+exit "$code"

@@ -1,0 +1,51 @@
+/** Writes docs/faults.md from the catalogue, the results of Jest (`--json`) and the figures the tests noted. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { FAULTS, type Fault } from '../test/faults/catalogue.ts';
+
+interface Assertion {
+  readonly fullName: string;
+  readonly status: string;
+  readonly duration: number | null;
+}
+interface Results {
+  readonly testResults: readonly { readonly assertionResults: readonly Assertion[] }[];
+}
+
+const [, , resultsPath = '', notesPath = ''] = process.argv;
+const results = JSON.parse(readFileSync(resultsPath, 'utf8')) as Results;
+const tests = results.testResults.flatMap(({ assertionResults }) => assertionResults);
+const notes = readFileSync(notesPath, 'utf8')
+  .split('\n')
+  .filter(Boolean)
+  .map((line) => JSON.parse(line) as { readonly id: string; readonly figures: string });
+
+const OUTCOMES: Record<string, string> = { passed: 'held', failed: '**did not hold**' };
+
+function outcomeOf({ id, untried }: Fault): string {
+  if (untried !== undefined) return `not tried: ${untried}`;
+  const own = tests.filter(({ fullName }) => new RegExp(`\\b${id}\\b`).test(fullName));
+  const worst = own.find(({ status }) => status === 'failed') ?? own.find(({ status }) => status === 'passed');
+  const figures = notes.filter((note) => note.id === id).map((note) => note.figures);
+  return [OUTCOMES[worst?.status ?? ''] ?? 'not run', ...figures].join('; ');
+}
+
+const rows = FAULTS.map((fault) => {
+  const { id, fault: what, injection, holds } = fault;
+  return `| ${id} | ${what} | ${injection} | ${holds} | ${outcomeOf(fault)} |`;
+});
+const path = new URL('../docs/faults.md', import.meta.url);
+const soak = /## Soak\n[\s\S]*$/.exec(readFileSync(path, 'utf8'))?.[0] ?? '';
+const failed = tests.filter(({ status }) => status === 'failed').length;
+writeFileSync(
+  path,
+  `# Faults
+
+What was done to a running service, what had to hold, and what came of it. Written by \`npm run test:faults\` on
+${new Date().toISOString().slice(0, 10)}: ${tests.length - failed} of ${tests.length} tests passed. \`npm test\` runs the same at a smaller size.
+
+| | fault | brought about by | has to hold | result |
+| --- | --- | --- | --- | --- |
+${rows.join('\n')}
+
+${soak}`,
+);
