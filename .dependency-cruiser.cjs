@@ -58,6 +58,8 @@ module.exports = {
     home('@apollo/subgraph', '^src/graphql/'),
     home('graphql', '^src/graphql/', '^src/transport/', '^src/__generated__/'),
     home('jsonata', '^src/routing/'),
+    home('@opentelemetry', '^src/operations/'),
+    home('cockatiel', '^src/engine/'),
     home('piscina', '^src/routing/'),
     home('zod', '^src/config\\.ts$', '^src/transport/'),
     home('prom-client', '^src/operations/'),

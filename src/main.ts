@@ -2,6 +2,7 @@
 import { signToken } from './auth/tokens.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { createLog } from './log.ts';
+import { startTracing } from './operations/tracing.ts';
 import { type Service, startService } from './service.ts';
 
 const TOKEN_LIFE_S = 24 * 60 * 60;
@@ -28,7 +29,7 @@ Try it:
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
-  const service = await startService(config, log);
+  const service = await startService(config, log, { tracing: await startTracing(process.env) });
   log.info({ port: service.port, engine: service.engine.kind }, 'service started');
   if (!config.isProduction) await greet(service, config.jwt);
 

@@ -22,6 +22,7 @@ import { createHealth } from './operations/health.ts';
 import { createInfo } from './operations/info.ts';
 import { createMetrics, type Metrics } from './operations/metrics.ts';
 import { createRegistration } from './operations/registration.ts';
+import type { Tracing } from './operations/tracing.ts';
 import { createExpressions } from './routing/expressions.ts';
 import { createAddressOf } from './transport/address.ts';
 import { Admission } from './transport/admission.ts';
@@ -33,6 +34,7 @@ import { createHttp } from './transport/http.ts';
 import { createRawEndpoint } from './transport/raw/endpoint.ts';
 import { Streams } from './transport/streams.ts';
 import { Supervisor } from './transport/supervisor.ts';
+import { traceRequests } from './transport/tracing.ts';
 import { handleUpgrades } from './transport/upgrade.ts';
 
 export interface Service {
@@ -82,22 +84,39 @@ function countAccepted(domain: Domain, metrics: Metrics): Domain {
   };
 }
 
-export async function startService(given: Config, log: Log, clock: Clock = systemClock): Promise<Service> {
+/** The rules, group by group, as spans. */
+function traceDomain(domain: Domain, tracing: Tracing): Domain {
+  const groups = Object.entries(domain).map(([name, group]) => [name, tracing.wrap(name, group as object, true)]);
+  return Object.fromEntries(groups) as Domain;
+}
+
+export interface ServiceParts {
+  readonly clock?: Clock;
+  /** Null: nothing is traced. */
+  readonly tracing?: Tracing | null;
+}
+
+export async function startService(
+  given: Config,
+  log: Log,
+  { clock = systemClock, tracing = null }: ServiceParts = {},
+): Promise<Service> {
   const config = withSecrets(given);
   const metrics = createMetrics(clock);
-  const engine = await openEngine(config, clock, log, {
+  const opened = await openEngine(config, clock, log, {
     ...metrics.engine,
     turned(circuit) {
       metrics.engine.turned(circuit);
       log.warn({ circuit }, 'circuit around the engine');
     },
   });
+  const engine = tracing?.wrap('engine', opened, false) ?? opened;
   const { registrationUrl, registrationToken } = config;
   const registration = createRegistration({ url: registrationUrl, token: registrationToken, clock, log });
   const health = createHealth(engine, registration);
   const delivery = createDelivery(engine, clock, log, (outcome) => metrics.holes.inc({ outcome }));
   const expressions = createExpressions();
-  const domain = countAccepted(
+  const counted = countAccepted(
     createDomain(engine, clock, log, {
       ...config,
       issueToken: createTokenIssuer(config.jwt),
@@ -106,6 +125,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     }),
     metrics,
   );
+  const domain = tracing ? traceDomain(counted, tracing) : counted;
   const services = { domain, delivery };
   const schema = createSchema();
   const rules = { maxDepth: config.maxQueryDepth, maxCost: config.maxQueryCost, isProduction: config.isProduction };
@@ -131,6 +151,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
   const info = createInfo(config, engine);
   const { app, server } = createHttp({ ...config, isOriginAllowed, health, metrics, info, formatError });
 
+  if (tracing) traceRequests(app, tracing);
   const execution = createExecution(schema, createPrepare(schema, rules), { formatError, countRender }, rules);
   const createCallerContext = (caller: Caller): Context => createContext(services, caller);
   const streams = new Streams({
@@ -220,6 +241,7 @@ export async function startService(given: Config, log: Log, clock: Clock = syste
     delivery.close();
     await expressions.close();
     await engine.close();
+    await tracing?.close();
   }
 
   try {

@@ -136,7 +136,7 @@ describe('what is asked of Redis at the start', () => {
       DRAIN_WINDOW: '0ms',
       ...env,
     });
-    await (await startService(config, log, new TestClock())).close();
+    await (await startService(config, log, { clock: new TestClock() })).close();
     return logged;
   }
 

@@ -4,6 +4,7 @@ import { type Program, startProgram } from '../support/process.ts';
 import { SECRET } from '../support/service.ts';
 import { openSocket } from '../support/socket.ts';
 import { post, tokenOf } from './load.ts';
+import { IS_FULL, TEST_MS } from './settings.ts';
 
 const deep = (open: string, close: string, levels: number): string => open.repeat(levels) + close.repeat(levels);
 const query = (text: string, variables: unknown = {}): string => JSON.stringify({ query: text, variables });
@@ -82,20 +83,30 @@ const FRAMES = [
   JSON.stringify({ type: 'ping', payload: { a: 'x'.repeat(10_000) } }),
 ];
 
+const ROUNDS = IS_FULL ? 20 : 4;
+const HEAP_MIB = 96;
+
 describe('G13: no input ends the process or leaves an unhandled rejection', () => {
   let program: Program;
   let token: string;
   let url: string;
   beforeAll(async () => {
     const port = await freePort();
-    const env = { HOST: '127.0.0.1', PORT: String(port), DATA_DIR: ':memory:', JWT_SECRET: SECRET };
+    const env = {
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      DATA_DIR: ':memory:',
+      JWT_SECRET: SECRET,
+      RATE_LIMIT_CONNECTIONS: '100000',
+      NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}`,
+    };
     program = await startProgram('src/main.ts', env, /service started/);
     url = `http://127.0.0.1:${port}`;
     token = await tokenOf('mallory');
   });
   afterAll(() => program.stop('SIGKILL'));
 
-  it('over HTTP, by each way to answer', async () => {
+  async function overHttp(): Promise<void> {
     const statuses = new Set<number>();
     for (const accept of [
       'application/json',
@@ -111,9 +122,9 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
       }
     }
     expect([...statuses].filter((status) => status >= 500)).toEqual([]);
-  });
+  }
 
-  it('over web sockets', async () => {
+  async function overWebSockets(): Promise<void> {
     for (const frame of FRAMES) {
       const socket = await openSocket(`${url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
       socket.send({ type: 'connection_init', payload: { token } });
@@ -126,7 +137,24 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
       expect(['answered', 1009, 4400, 4409, 4429]).toContain(await Promise.race([socket.closed, answered]));
       socket.socket.terminate();
     }
-  });
+  }
+
+  it('over HTTP, by each way to answer', overHttp);
+
+  it('over web sockets', overWebSockets);
+
+  // What each round left behind would be in the way of the next: the heap has room for little more than the service.
+  it(
+    `and ${ROUNDS} times over, in ${HEAP_MIB} MiB`,
+    async () => {
+      for (let round = 0; round < ROUNDS; round += 1) {
+        await overHttp();
+        await overWebSockets();
+      }
+      expect(program.process.exitCode).toBeNull();
+    },
+    TEST_MS,
+  );
 
   it('and an honest client is served by the same process, which has nothing to tell of', async () => {
     const { data } = await post(url, token, '{ viewer { id status } }', {});

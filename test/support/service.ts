@@ -65,7 +65,7 @@ export async function startTestService({
     MAX_CONNECTIONS_PER_USER: '10000',
     ...env,
   });
-  const service = await startService(config, silentLog, clock);
+  const service = await startService(config, silentLog, { clock });
   const url = `http://127.0.0.1:${service.port}`;
   const wsUrl = `ws://127.0.0.1:${service.port}/graphql`;
   const token = (userId: string, { tenant, scope, expiresAt, sessionId, topics }: TokenClaims = {}): Promise<string> =>
