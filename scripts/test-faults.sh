@@ -7,7 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/notes"
 FAULTS=full FAULTS_NOTES=$work/notes node --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js \
-  --runInBand --json --outputFile="$work/results.json" \
+  --runInBand --forceExit --json --outputFile="$work/results.json" \
   test/faults test/engine test/cluster test/gateway/service-restart test/transport/graphql-ws "$@" >/dev/null
 code=$?
 [ "$#" -gt 0 ] || node --no-warnings scripts/write-faults.ts "$work/results.json" "$work/notes"

@@ -36,7 +36,9 @@ describe('README', () => {
 
   it('each guarantee it promises is named by a test', async () => {
     const promised = [...readme.matchAll(/^\| (G\d\d) \|/gm)].map(([, id]) => id ?? '');
-    const { stdout } = await run('grep', ['-rhoE', "^ *((it|describe)[^'`]*)?['`]G[0-9]{2}[:,]", 'test'], { cwd: ROOT });
+    const { stdout } = await run('grep', ['-rhoE', "^ *((it|describe)[^'`]*)?['`]G[0-9]{2}[:,]", 'test'], {
+      cwd: ROOT,
+    });
     const shown = new Set([...stdout.matchAll(/G\d\d/g)].map(([id]) => id));
     expect(promised.filter((id) => !shown.has(id))).toEqual([]);
   });

@@ -7,6 +7,8 @@ import { type Cluster, startCluster } from './processes.ts';
 import { createRandom } from './random.ts';
 import { IS_FULL, SEEDS, SIZE, TEST_MS } from './settings.ts';
 
+/** Subscribers of busy conversations, beside the crowd. */
+const BESIDE = 40;
 const TENTHS = 10;
 /** Of the mean: how far a tenth of the window may be off, beside the noise of a machine that runs all of it. */
 const UNEVEN = 0.5;
@@ -19,7 +21,7 @@ describe.each(SEEDS)('a drained node, seed %i', (seed) => {
     'G15, F28: SIGTERM loses nothing, closes evenly over the window, and exits 0 in time',
     async () => {
       cluster = await startCluster(2, { DRAIN_WINDOW: `${SIZE.drainMs}ms` });
-      const load = await Load.start(cluster.endpoints, createRandom(seed));
+      const load = await Load.start(cluster.endpoints, createRandom(seed), BESIDE);
       try {
         const crowd = await load.crowd(SIZE.crowd, cluster.endpoints[0]);
         load.endpoints.shift();

@@ -31,7 +31,10 @@ const PACE_MS = 100;
 const ANSWER_MS = 5_000;
 /** Of the one writer a crowd listens to: each message goes to all of it. */
 const CROWD_PACE_MS = 1_000;
-const CROWD_MS = 60_000;
+const CROWD_MS = 30_000;
+/** They come in groups: the herd is what happens when they are sent away. */
+const CROWD_AT_ONCE = 250;
+const SOCKETS_PER_USER = 10;
 
 export const tokenOf = (userId: string): Promise<string> =>
   signToken({ secret: SECRET, userId, expiresAt: Math.floor(Date.now() / 1_000) + 3_600 });
@@ -118,25 +121,32 @@ export class Load {
 
   /** So many more subscribers of one quiet conversation, all on one node; resolves when each has heard something. */
   async crowd(count: number, at: Endpoint | undefined): Promise<Heard[]> {
-    const place = await this.#createPlace();
-    const token = await tokenOf(READERS[0] ?? '');
-    const heard = Array.from({ length: count }, () => {
+    const users = Array.from({ length: Math.ceil(count / SOCKETS_PER_USER) }, (_, n) => `crowd-${n}`);
+    const place = await this.#createPlace(users);
+    const tokens = await Promise.all(users.map(tokenOf));
+    const heard: Heard[] = [];
+    this.#writers.push(this.#write(place, CROWD_PACE_MS));
+    const join = (): void => {
       let isFirst = true;
       const url = (): string => {
         const endpoint = isFirst && at ? at : pick(this.#random, this.endpoints);
         isFirst = false;
         return endpoint.wsUrl;
       };
+      const token = tokens[heard.length % tokens.length] ?? '';
       const subscriber = subscribe({ url, token, conversationId: place.id, position: place.position });
       this.#subscribers.push(subscriber);
-      return subscriber.heard;
-    });
-    this.history.heard.push(...heard);
-    this.#writers.push(this.#write(place, CROWD_PACE_MS));
-    await eventually(() => {
-      const silent = heard.filter(({ events }) => events.length === 0).length;
-      if (silent > 0) throw new Error(`${silent} of ${count} hear nothing`);
-    }, CROWD_MS);
+      this.history.heard.push(subscriber.heard);
+      heard.push(subscriber.heard);
+    };
+    while (heard.length < count) {
+      for (let n = 0; n < CROWD_AT_ONCE && heard.length < count; n += 1) join();
+      await eventually(() => {
+        const silent = heard.filter(({ events }) => events.length === 0);
+        const codes = [...new Set(silent.flatMap(({ closes, errors }) => [...closes, ...errors]))];
+        if (silent.length > 0) throw new Error(`${silent.length} of ${heard.length} hear nothing: ${codes.join(', ')}`);
+      }, CROWD_MS);
+    }
     return heard;
   }
 
@@ -144,8 +154,8 @@ export class Load {
     return this.places[n % this.places.length] as Place;
   }
 
-  async #createPlace(): Promise<Place> {
-    const input = { id: randomUUID(), memberIds: READERS };
+  async #createPlace(memberIds: readonly string[] = READERS): Promise<Place> {
+    const input = { id: randomUUID(), memberIds };
     const { data } = await post(pick(this.#random, this.endpoints).url, this.#token, CREATE, { input });
     return data.createConversation;
   }
