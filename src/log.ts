@@ -1,4 +1,5 @@
 /** Structured logging. Secrets are redacted here and nowhere else. */
+import { types } from 'node:util';
 import { type Logger, pino } from 'pino';
 
 export type Log = Logger;
@@ -7,7 +8,7 @@ const SECRETS = ['token', 'authorization', 'Authorization', 'password', 'secret'
 
 /** The parts of an error that may be logged: ioredis puts a command's arguments on its errors. */
 function describeError(error: unknown): unknown {
-  if (!(error instanceof Error)) return String(error);
+  if (!types.isNativeError(error)) return String(error);
   const { code } = error as { code?: unknown };
   return { name: error.name, message: error.message, ...(code === undefined ? {} : { code }), stack: error.stack };
 }

@@ -5,6 +5,7 @@ import { readConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { startService } from '../../src/service.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -152,6 +153,20 @@ describe('what is asked of Redis at the start', () => {
     expect(await start(['--save', '60 1'])).toContain('"appendonly"');
     expect(await start(['--appendonly', 'yes'])).toBe('');
   });
+
+  it('the log says what is wrong with Redis, and nothing of what it was asked', async () => {
+    let logged = '';
+    const log = createLog('warn', {
+      write(line) {
+        logged += line;
+      },
+    });
+    const config = readConfig({ PORT: '0', JWT_SECRET: SECRET, REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
+    await expect(startService(config, log)).rejects.toThrow('Redis does not answer');
+    const lines = logged.split('\n').filter(Boolean);
+    for (const line of lines) expect(JSON.parse(line).err).toMatchObject({ code: 'ECONNREFUSED' });
+    expect(lines.length).toBeGreaterThan(2);
+  }, 30_000);
 
   it('a server that shows no settings is taken, with a warning', async () => {
     const redis = await startRedisServer();

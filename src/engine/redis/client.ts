@@ -40,7 +40,7 @@ function openClient({ urls, isCluster }: RedisAddress, options: Options, log: Lo
   const [first] = urls;
   if (first === undefined) throw new Error('REDIS_URL names no server.');
   const client = isCluster ? openCluster(urls, options) : new Redis(first, options);
-  client.on('error', (err: Error) => log.warn({ err: { name: err.name, message: err.message }, role }, 'redis error'));
+  client.on('error', (err: Error) => log.warn({ err, role }, 'redis error'));
   return client;
 }
 

@@ -125,7 +125,7 @@ export class Subscriber extends EventEmitter {
     const missing = [...this.#wanted.values()].filter(({ isHeard }) => !isHeard).length;
     if (missing === 0) return;
     this.#isToRetry = true;
-    this.#log.warn({ channels: missing, err: { message: this.#fault } }, 'subscribing again');
+    this.#log.warn({ channels: missing, reason: this.#fault }, 'subscribing again');
     this.#clock.after(RETRY_MS, () => {
       this.#isToRetry = false;
       void this.#restore();
