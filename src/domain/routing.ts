@@ -177,7 +177,7 @@ export function createRouting(
         if (verdict.outcome !== 'PASS') count(verdict.outcome);
         switch (verdict.outcome) {
           case 'FAULT':
-            log.warn({ tenant, rule: rule.id, err: { message: verdict.fault } }, 'routing rule failed');
+            log.warn({ tenant, rule: rule.id, reason: verdict.fault }, 'routing rule failed');
             if (clock.now() - begun >= TIMES.expressionMs) resting.set(key, clock.now() + TIMES.ruleRestMs);
             break;
           case 'TRANSFORM':
