@@ -35,14 +35,15 @@ const rows = FAULTS.map((fault) => {
 });
 const path = new URL('../docs/faults.md', import.meta.url);
 const soak = /## Soak\n[\s\S]*$/.exec(readFileSync(path, 'utf8'))?.[0] ?? '';
-const failed = tests.filter(({ status }) => status === 'failed').length;
+const failed = tests.filter(({ status }) => status === 'failed');
+const named = failed.map(({ fullName }) => `- failed: ${fullName}\n`).join('');
 writeFileSync(
   path,
   `# Faults
 
 What was done to a running service, what had to hold, and what came of it. Written by \`npm run test:faults\` on
-${new Date().toISOString().slice(0, 10)}: ${tests.length - failed} of ${tests.length} tests passed. \`npm test\` runs the same at a smaller size.
-
+${new Date().toISOString().slice(0, 10)}: ${tests.length - failed.length} of ${tests.length} tests passed. \`npm test\` runs the same at a smaller size.
+${named && `\n${named}`}
 | | fault | brought about by | has to hold | result |
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
