@@ -105,9 +105,10 @@ export async function startService(
   const metrics = createMetrics(clock);
   const opened = await openEngine(config, clock, log, {
     ...metrics.engine,
-    turned(circuit) {
-      metrics.engine.turned(circuit);
-      log.warn({ circuit }, 'circuit around the engine');
+    turned(isOpen) {
+      metrics.engine.turned(isOpen);
+      if (isOpen) log.error('the engine is away: operations are refused');
+      else log.info('the engine is back');
     },
   });
   const engine = tracing?.wrap('engine', opened, false) ?? opened;

@@ -70,7 +70,8 @@ export interface EngineObserver {
   operated(milliseconds: number, isFailure: boolean): void;
   /** One was refused because the circuit is open. */
   refused(): void;
-  turned(circuit: Circuit): void;
+  /** It opened, or closed after it was open; what its probes find in between is not told. */
+  turned(isOpen: boolean): void;
 }
 
 const NAMES: Record<CircuitState, Circuit> = {
@@ -86,7 +87,12 @@ export function withCircuit(engine: Engine, { clock, isOutage, observe }: Circui
     // When it may close again is the probe's to say.
     { breaker: new ConsecutiveBreaker(FAILURES), halfOpenAfter: 0 },
   );
-  policy.onStateChange((state) => observe.turned(NAMES[state]));
+  let isOpen = false;
+  policy.onStateChange((state) => {
+    if (isOpen === (state !== CircuitState.Closed)) return;
+    isOpen = !isOpen;
+    observe.turned(isOpen);
+  });
   let stopProbing = (): void => undefined;
   let isClosed = false;
 

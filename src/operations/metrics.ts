@@ -25,7 +25,7 @@ export interface Metrics {
   readonly engine: {
     operated(milliseconds: number, isFailure: boolean): void;
     refused(): void;
-    turned(circuit: string): void;
+    turned(isOpen: boolean): void;
   };
   /** What to ask when scraped how many bytes wait for clients to read. */
   queuedBytes: () => number;
@@ -149,7 +149,7 @@ export function createMetrics(clock: Clock): Metrics {
         if (isFailure) failures.inc();
       },
       refused: () => refusals.inc(),
-      turned: (state) => circuit.set(state === 'closed' ? 0 : 1),
+      turned: (isOpen) => circuit.set(isOpen ? 1 : 0),
     },
     queuedBytes: () => 0,
     register: registry,

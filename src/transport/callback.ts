@@ -108,6 +108,10 @@ export class CallbackStream implements Outlet, Peer {
     this.end(error);
   }
 
+  retire(code: number, reason: string): void {
+    this.close(code, reason);
+  }
+
   onClose(closed: () => void): void {
     if (this.#isOpen) this.#closed.push(closed);
     else closed();

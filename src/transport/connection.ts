@@ -162,16 +162,15 @@ export class Connection implements Peer {
     if (this.isOpen) this.#socket.ping();
   }
 
-  /**
-   * Closes once; a peer that does not answer is cut off. At a restart of the service
-   * the frame that is being handled is answered first.
-   */
+  /** Closes once the frame that is being handled is answered; no other is begun with. */
+  retire(code: number, reason: string): void {
+    if (this.#busySince === null) return this.close(code, reason);
+    this.#onIdle = () => this.close(code, reason);
+  }
+
+  /** Closes once; a peer that does not answer is cut off. */
   close(code: number, reason: string): void {
     if (!this.isOpen) return;
-    if (code === CLOSE_CODES.SERVICE_RESTART && this.#busySince !== null) {
-      this.#onIdle = () => this.close(code, reason);
-      return;
-    }
     this.outbox.flush();
     // The flush may have found the peer too slow, and closed already.
     if (!this.isOpen) return;

@@ -72,12 +72,13 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     if (!way && !takesAnything(accept)) throw notAcceptable();
     const caller = await identify(request, options);
     if (!caller.viewer) throw new ServiceError('UNAUTHENTICATED', 'A token is needed.');
-    const address = streams.admit(request.raw);
-    if (address === undefined) {
+    const enter = (): string | null => {
+      const address = streams.admit(request.raw);
+      if (address !== undefined) return address;
       reply.header('retry-after', '1');
       throw unavailable();
-    }
-    const asked = { body, viewer: caller.viewer, context: options.createContext(caller), address };
+    };
+    const asked = { body, viewer: caller.viewer, context: options.createContext(caller), enter };
     if (way === 'callback') await answerByCallback(asked, reply, options);
     else await answerInFormat(FORMATS[way ?? 'sse'], asked, reply, options);
     return true;
@@ -100,24 +101,30 @@ async function run(
   return execution.kindOf(body) === 'subscription' ? execution.subscribe(args) : execution.execute(args);
 }
 
-/** A request for a stream, by whom, and the address it is counted by. */
+/** A request for a stream, and by whom. */
 interface Asked {
   readonly body: Body;
   readonly viewer: Viewer;
   readonly context: Context;
-  readonly address: string | null;
+  /**
+   * Lets it in, right before it is added: between the two nobody else comes in.
+   * The answer is the address it is counted by.
+   *
+   * @throws {ServiceError} SERVICE_UNAVAILABLE when there is no room.
+   */
+  readonly enter: () => string | null;
 }
 
 async function answerInFormat(
   format: StreamFormat,
-  { body, viewer, context, address }: Asked,
+  { body, viewer, context, enter }: Asked,
   reply: FastifyReply,
   options: GraphqlStreamOptions,
 ): Promise<void> {
   const { streams, formatError } = options;
   const response = reply.raw;
   const stream = new HttpStream(response, { ...streams.outletOptions(viewer, format.transport), format });
-  await streams.add(stream, format.transport, format.connectionType, address);
+  await streams.add(stream, format.transport, format.connectionType, enter());
   const result = await run(body, context, options);
   if (isSubscription(result)) return begin(result, stream);
   passHeaders(reply);
@@ -141,7 +148,7 @@ async function answerInFormat(
 }
 
 async function answerByCallback(
-  { body, viewer, context, address }: Asked,
+  { body, viewer, context, enter }: Asked,
   reply: FastifyReply,
   options: GraphqlStreamOptions,
 ): Promise<void> {
@@ -154,7 +161,7 @@ async function answerByCallback(
   const stream = new CallbackStream(target.data, streams.outletOptions(viewer, 'callback'));
   try {
     if (!(await stream.check())) throw badInput('The callbackUrl does not confirm the subscription.');
-    await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType, address);
+    await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType, enter());
     const result = await run(body, context, options);
     if (!isSubscription(result)) {
       stream.abandon();

@@ -105,6 +105,10 @@ export class HttpStream implements Outlet, Peer {
     this.#terminate();
   }
 
+  retire(code: number, reason: string): void {
+    this.close(code, reason);
+  }
+
   onClose(closed: () => void): void {
     this.#response.once('close', closed);
   }

@@ -18,6 +18,8 @@ export interface Peer {
   tick(now: number): void;
   /** Ends it for a reason of `CLOSE_CODES`, in the words of its protocol. */
   close(code: number, reason: string): void;
+  /** Ends it once what it is in the middle of is done. */
+  retire(code: number, reason: string): void;
   onClose(closed: () => void): void;
 }
 
@@ -39,6 +41,7 @@ export interface SupervisorLimits {
 const SWEEP_MS = 1_000;
 /** Between two steps of a drain: a window of seconds looks even. */
 const DRAIN_STEP_MS = 20;
+const RESTART = [CLOSE_CODES.SERVICE_RESTART, 'Service restart'] as const;
 
 export class Supervisor {
   readonly #clock: Clock;
@@ -116,8 +119,8 @@ export class Supervisor {
 
   /**
    * Closes every peer with 1012, in random order and evenly over the window, since
-   * clients come back as they are sent away (G15). Resolves when all are gone, or
-   * have had `TIMES.drainGraceMs` more.
+   * clients come back as they are sent away (G15). What a peer is in the middle of
+   * is finished, for which it has `TIMES.drainGraceMs` past the window.
    */
   async drain(): Promise<void> {
     this.#isDraining = true;
@@ -128,16 +131,15 @@ export class Supervisor {
     const step = (): void => {
       const part = drainWindowMs === 0 ? 1 : (this.#clock.now() - startedAt) / drainWindowMs;
       const due = Math.min(Math.ceil(part * peers.length), peers.length);
-      for (; asked < due; asked += 1) peers[asked]?.close(CLOSE_CODES.SERVICE_RESTART, 'Service restart');
+      for (; asked < due; asked += 1) peers[asked]?.retire(...RESTART);
     };
-    let giveUp = (): void => undefined;
-    const deadline = new Promise<void>((resolve) => {
-      giveUp = this.#clock.after(drainWindowMs + TIMES.drainGraceMs, resolve);
-    });
     const gone = Promise.all(peers.map((peer) => new Promise<void>((resolve) => peer.onClose(resolve))));
     step();
     const stopStepping = this.#clock.every(DRAIN_STEP_MS, step);
-    await Promise.race([gone, deadline]);
+    const giveUp = this.#clock.after(drainWindowMs + TIMES.drainGraceMs, () => {
+      for (const peer of this.#peers) peer.close(...RESTART);
+    });
+    await gone;
     giveUp();
     stopStepping();
     this.#stopSweeping();

@@ -1,10 +1,10 @@
 /** Tokens that are not good, by each way in; and none of them in the log. */
 import { createHmac } from 'node:crypto';
 import { readConfig } from '../../src/config.ts';
-import { createLog } from '../../src/log.ts';
 import { type Service, startService } from '../../src/service.ts';
+import { captureLog } from '../support/log.ts';
 import { SECRET } from '../support/service.ts';
-import { openSocket } from '../support/socket.ts';
+import { openSocket, type RawSocket } from '../support/socket.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 const HOUR_S = 3_600;
@@ -66,15 +66,10 @@ const BAD: readonly [string, () => string][] = [
 
 describe('bad tokens', () => {
   let service: Service;
-  let logged = '';
+  const { log, lines } = captureLog('trace');
   let url: string;
   const used: string[] = [];
   beforeAll(async () => {
-    const log = createLog('trace', {
-      write(line) {
-        logged += line;
-      },
-    });
     const config = readConfig({
       HOST: '127.0.0.1',
       PORT: '0',
@@ -93,31 +88,23 @@ describe('bad tokens', () => {
     await response.text();
     return response.status;
   };
+  /** The code it is closed with, or that it is let in. */
+  const outcomeOf = async (socket: RawSocket): Promise<number | 'in'> => {
+    const first = socket.frame(0).then(
+      () => 'in' as const,
+      () => Number.NaN,
+    );
+    const outcome = await Promise.race([socket.closed, first]);
+    socket.socket.terminate();
+    return outcome;
+  };
   const overGraphqlWs = async (token: string): Promise<number | 'in'> => {
     const socket = await openSocket(`${url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
     socket.send({ type: 'connection_init', payload: { token } });
-    const outcome = await Promise.race([
-      socket.closed,
-      socket.frame(0).then(
-        () => 'in' as const,
-        () => 'in' as const,
-      ),
-    ]);
-    socket.socket.terminate();
-    return outcome;
+    return outcomeOf(socket);
   };
-  const overRaw = async (token: string): Promise<number | 'in'> => {
-    const socket = await openSocket(`${url.replace('http', 'ws')}/ws?token=${encodeURIComponent(token)}`, []);
-    const outcome = await Promise.race([
-      socket.closed,
-      socket.frame(0).then(
-        () => 'in' as const,
-        () => 'in' as const,
-      ),
-    ]);
-    socket.socket.terminate();
-    return outcome;
-  };
+  const overRaw = async (token: string): Promise<number | 'in'> =>
+    outcomeOf(await openSocket(`${url.replace('http', 'ws')}/ws?token=${encodeURIComponent(token)}`, []));
 
   it('a good one is let in by each way', async () => {
     used.push(good());
@@ -160,9 +147,9 @@ describe('bad tokens', () => {
   });
 
   it('L121: every line of the log is one line of JSON, and none shows a token or the secret', () => {
-    const lines = logged.split('\n').filter(Boolean);
-    expect(lines.every((line) => typeof JSON.parse(line).level === 'number')).toBe(true);
-    for (const secret of [SECRET, ...used.filter((token) => token.length > 20)]) expect(logged).not.toContain(secret);
-    expect(lines.filter((line) => JSON.parse(line).level >= 50)).toEqual([]);
+    expect(lines().every((line) => typeof JSON.parse(line).level === 'number')).toBe(true);
+    for (const secret of [SECRET, ...used.filter((token) => token.length > 20)])
+      expect(lines().join('\n')).not.toContain(secret);
+    expect(lines().filter((line) => JSON.parse(line).level >= 50)).toEqual([]);
   });
 });

@@ -71,7 +71,7 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
 
   it('G15: the pod is given longer than its sockets’ closing takes', () => {
     const preStopMs = Number(container.lifecycle.preStop.exec.command[1]) * 1_000;
-    const needed = preStopMs + config.drainWindowMs + 2 * TIMES.drainGraceMs;
+    const needed = preStopMs + config.drainWindowMs + 2 * TIMES.drainGraceMs + TIMES.terminateMs;
     expect(pod.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(needed);
   });
 

@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { readConfig } from '../../src/config.ts';
-import { createLog } from '../../src/log.ts';
 import { startService } from '../../src/service.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { captureLog } from '../support/log.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -122,12 +122,7 @@ describe('what is asked of Redis at the start', () => {
   }
 
   async function startOn(url: string, env: Record<string, string> = {}): Promise<string> {
-    let logged = '';
-    const log = createLog('warn', {
-      write(line) {
-        logged += line;
-      },
-    });
+    const { log, lines } = captureLog('warn');
     const config = readConfig({
       HOST: '127.0.0.1',
       PORT: '0',
@@ -138,7 +133,7 @@ describe('what is asked of Redis at the start', () => {
       ...env,
     });
     await (await startService(config, log, { clock: new TestClock() })).close();
-    return logged;
+    return lines().join('\n');
   }
 
   it('F16: eviction is refused by name, or warned of when told so', async () => {
@@ -155,17 +150,11 @@ describe('what is asked of Redis at the start', () => {
   });
 
   it('the log says what is wrong with Redis, and nothing of what it was asked', async () => {
-    let logged = '';
-    const log = createLog('warn', {
-      write(line) {
-        logged += line;
-      },
-    });
+    const { log, lines } = captureLog('warn');
     const config = readConfig({ PORT: '0', JWT_SECRET: SECRET, REDIS_URL: `redis://127.0.0.1:${await freePort()}` });
     await expect(startService(config, log)).rejects.toThrow('Redis does not answer');
-    const lines = logged.split('\n').filter(Boolean);
-    for (const line of lines) expect(JSON.parse(line).err).toMatchObject({ code: 'ECONNREFUSED' });
-    expect(lines.length).toBeGreaterThan(2);
+    for (const line of lines()) expect(JSON.parse(line).err).toMatchObject({ code: 'ECONNREFUSED' });
+    expect(lines().length).toBeGreaterThan(2);
   }, 30_000);
 
   it('a server that shows no settings is taken, with a warning', async () => {

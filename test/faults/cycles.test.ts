@@ -45,7 +45,7 @@ describe('subscribe and complete', () => {
     collectGarbage();
     return process.memoryUsage().heapUsed;
   };
-  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const timers = (): number => world.nodes[0]?.clock.pending ?? Number.NaN;
   const channels = async (): Promise<number> =>
     ((await redis.pubsub('SHARDCHANNELS')) as string[]).length + ((await redis.pubsub('CHANNELS')) as string[]).length;
 

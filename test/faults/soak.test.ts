@@ -21,7 +21,6 @@ const HEAP_MIB = 96;
 interface Figures {
   readonly 'heap MiB': number;
   readonly 'open files': number;
-  readonly timers: number;
   readonly connections: number;
   readonly subscriptions: number;
 }
@@ -36,7 +35,6 @@ async function figuresOf(url: string): Promise<Figures> {
   return {
     'heap MiB': Math.round(sum('nodejs_heap_size_used_bytes') / 1_048_576),
     'open files': sum('process_open_fds'),
-    timers: sum('nodejs_active_resources\\{type="Timeout"\\}'),
     connections: sum('realtime_connections'),
     subscriptions: sum('realtime_subscriptions'),
   };
@@ -130,7 +128,6 @@ describe('soak', () => {
       for (const [index, figures] of after.entries()) {
         expect(figures.subscriptions).toBe(0);
         expect(figures['open files']).toBeLessThanOrEqual((before[index]?.['open files'] ?? 0) + 10);
-        expect(figures.timers).toBeLessThanOrEqual((before[index]?.timers ?? 0) + 10);
       }
       await eventually(async () => expect(await channels()).toBeLessThanOrEqual(channelsBefore));
       redis.disconnect();

@@ -19,6 +19,11 @@ export class TestClock implements Clock {
     return this.#offset;
   }
 
+  /** Timers that have not run yet. */
+  get pending(): number {
+    return this.#tasks.size;
+  }
+
   after(delayMs: number, task: () => void): () => void {
     const entry: Task = {
       dueAt: this.now() + delayMs,

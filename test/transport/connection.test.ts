@@ -69,7 +69,10 @@ describe('connection actors', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   });
-  beforeEach(() => handled.splice(0));
+  beforeEach(() => {
+    handled.splice(0);
+    connections.splice(0);
+  });
   afterAll(() => {
     process.off('unhandledRejection', onUnhandled);
     server.close();
@@ -110,6 +113,18 @@ describe('connection actors', () => {
     expect(await bad.closed).toBe(1012);
     expect(bad.frames).toEqual(['slow last']);
     expect(handled).not.toContain('one too many');
+  });
+
+  it('G15: a drain does not wait for ever for a handler that hangs', async () => {
+    const { bad } = await pair();
+    bad.send('hang');
+    await eventually(() => expect(handled).toContain('hang'));
+    const draining = new Supervisor(clock, limits);
+    for (const connection of connections.splice(0)) draining.add(connection, null);
+    const drained = draining.drain();
+    clock.advance(TIMES.drainGraceMs);
+    expect(await bad.closed).toBe(1012);
+    await drained;
   });
 
   it('G10: a handler that hangs past its deadline ends its own connection with 1013', async () => {

@@ -17,6 +17,9 @@ class Guest implements Peer {
     this.closedWith = code;
     for (const closed of this.#closed) closed();
   }
+  retire(code: number): void {
+    this.close(code);
+  }
   onClose(closed: () => void): void {
     this.#closed.push(closed);
   }
@@ -77,10 +80,10 @@ describe('Supervisor', () => {
     expect(turnedAway).toEqual(['draining']);
   });
 
-  it('waits for who does not go, but not for ever', async () => {
+  it('waits for who is in the middle of something, but not for ever', async () => {
     const supervisor = start({ drainWindowMs: 0 });
     const stubborn = new Guest();
-    stubborn.close = () => undefined;
+    stubborn.retire = () => undefined;
     supervisor.add(stubborn, null);
     let isDone = false;
     void supervisor.drain().then(() => {
@@ -90,5 +93,6 @@ describe('Supervisor', () => {
       clock.advance(1_000);
       expect(isDone).toBe(true);
     });
+    expect(stubborn.closedWith).toBe(1012);
   });
 });
