@@ -66,6 +66,16 @@ describe('HTTP callback', () => {
     }
   });
 
+  it('G10: many at once get no more room than there is, however long their routers take to answer', async () => {
+    await service.close();
+    const env = { CALLBACK_ALLOWED_URLS: `${router.url}/callback`, MAX_CONNECTIONS: '2' };
+    service = await startTestService({ env });
+    await service.query('bob', `mutation { createConversation(input: {id: "${id}"}) { id } }`);
+    const answers = await Promise.all(Array.from({ length: 6 }, () => subscribe()));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 503, 503, 503, 503]);
+    expect(await open()).toBe(2);
+  });
+
   it('takes the Accept headers of routers: appended, and with a charset', async () => {
     expect((await subscribe({}, {}, `application/json, ${ACCEPT}`)).body).toEqual({ data: null });
     expect((await subscribe({}, {}, `${ACCEPT}; charset=utf-8`)).body).toEqual({ data: null });
