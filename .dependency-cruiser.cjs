@@ -48,6 +48,7 @@ module.exports = {
     },
     home('ioredis', '^src/engine/redis/'),
     home('graphql-redis-subscriptions', '^src/engine/redis/'),
+    home('rate-limiter-flexible', '^src/engine/redis/'),
     home('node:sqlite', '^src/engine/embedded/'),
     home('sqlite', '^src/engine/embedded/'),
     home('jose', '^src/auth/'),

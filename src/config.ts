@@ -193,7 +193,7 @@ export const VARIABLES = {
   RATE_LIMIT_CONNECTIONS: variable('sockets a user opens in a minute', RATE, '30', rate),
   RATE_LIMIT_MESSAGES: variable('messages a second by one socket', RATE, '20', rate),
   RATE_LIMIT_USER_MESSAGES: variable('messages a second by one user, in all nodes together', RATE, '50', rate),
-  RATE_LIMIT_TENANT_MESSAGES: variable('messages a second of one tenant, on each node', RATE, '5000', rate),
+  RATE_LIMIT_TENANT_MESSAGES: variable('messages a second of one tenant, in all nodes together', RATE, '5000', rate),
   RATE_LIMIT_NODE_MESSAGES: variable('messages a second in all, on each node', RATE, '20000', rate),
   RATE_LIMIT_SUBSCRIPTIONS: variable('subscriptions a second by one socket, past its first 100', RATE, '10', rate),
   RATE_LIMIT_SIGNALS: variable('changes of typing and presence a second by one socket', RATE, '5', rate),

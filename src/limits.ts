@@ -155,7 +155,7 @@ export const TIMES = {
   drainGraceMs: 5_000,
   /** How often nodes tell each other what users used of their rates. */
   shareUseMs: 1_000,
-  /** How long a sum of use is kept that nobody adds to. */
+  /** How long a sum of use is added to before it is begun anew. */
   sharedUseMs: 60_000,
   /** How often idle channels compare their position with the log's head. */
   headCheckMs: 25_000,

@@ -258,6 +258,18 @@ export interface SessionTokens {
   readonly refreshTokenExpiresAt: number;
 }
 
+/** A rate to which all nodes together hold a user or a tenant. */
+export type RateName = 'user-connections' | 'user-messages' | 'tenant-messages';
+
+/** What was used of a rate on one node. */
+export interface RateUse {
+  readonly rate: RateName;
+  readonly tenant: TenantId;
+  /** Null: of a rate of the tenant. */
+  readonly userId: UserId | null;
+  readonly count: number;
+}
+
 /** What is counted against a caller's rates. A signal is a change of typing or presence. */
 export type Metered = 'message' | 'subscription' | 'signal';
 

@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { developmentSecret } from './auth/development-secret.ts';
 import { createGatewayCheck, type IsGateway } from './auth/gateway.ts';
 import { createOriginCheck } from './auth/origins.ts';
-import { RateLimits, TokenBucket } from './auth/rate-limits.ts';
+import { RateLimits } from './auth/rate-limits.ts';
+import { TokenBucket } from './auth/token-bucket.ts';
 import { createTokenIssuer, createTokenVerifier, refuseRevoked } from './auth/tokens.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -86,7 +87,7 @@ function countAccepted(domain: Domain, metrics: Metrics): Domain {
 
 /** The rules, group by group, as spans. */
 function traceDomain(domain: Domain, tracing: Tracing): Domain {
-  const groups = Object.entries(domain).map(([name, group]) => [name, tracing.wrap(name, group as object, true)]);
+  const groups = Object.entries(domain).map(([name, group]) => [name, tracing.wrapRules(name, group as object)]);
   return Object.fromEntries(groups) as Domain;
 }
 
@@ -103,15 +104,17 @@ export async function startService(
 ): Promise<Service> {
   const config = withSecrets(given);
   const metrics = createMetrics(clock);
-  const opened = await openEngine(config, clock, log, {
+  const observe = {
     ...metrics.engine,
-    turned(isOpen) {
+    turned(isOpen: boolean) {
       metrics.engine.turned(isOpen);
       if (isOpen) log.error('the engine is away: operations are refused');
       else log.info('the engine is back');
     },
-  });
-  const engine = tracing?.wrap('engine', opened, false) ?? opened;
+  };
+  const currentTrace = tracing?.current ?? (() => '');
+  const opened = await openEngine(config, { clock, log, observe, currentTrace });
+  const engine = tracing?.wrapEngine(opened) ?? opened;
   const { registrationUrl, registrationToken } = config;
   const registration = createRegistration({ url: registrationUrl, token: registrationToken, clock, log });
   const health = createHealth(engine, registration);

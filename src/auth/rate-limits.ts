@@ -2,18 +2,20 @@
  * How often a caller may do what costs: token buckets, decided on this node
  * without a timer, a promise or a round trip.
  *
- * A bucket fills by the time that has passed, so that one nobody uses costs
- * nothing. Every second the nodes tell each other what users used who used much,
- * and each takes from its buckets what was used elsewhere: a user is held to one
- * rate in all, and can be over it by what the other nodes let through in a second
- * (and by a tenth of the rate on each, which is not told). While the engine is
- * away each node goes by itself.
+ * What users and tenants use is shared: every second the nodes tell each other of
+ * it, and each takes from its own buckets what was used elsewhere. Who uses many
+ * nodes is held to one rate in all, and can be over it by what the nodes let
+ * through in the second before they heard of each other, and by a tenth of the
+ * rate on each node, which is not told. While the engine is away each node goes by
+ * what it counts itself. (rate-limiter-flexible keeps the sums in Redis. It does not
+ * decide: it counts in windows, and costs a promise and a timer each time.)
  */
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { Meter, Metered, TenantId, UserId, Viewer } from '../model.ts';
+import type { Meter, Metered, RateUse, Viewer } from '../model.ts';
+import { SharedRate } from './shared-rate.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 /** Per second, except connections; admissions are the process's, of sockets and streams whoever opens them. */
 export interface Rates {
@@ -27,44 +29,8 @@ export interface Rates {
   readonly signalsPerConnection: number;
 }
 
-/** Of its capacity: as many nodes may have let a user through at once. */
-const MOST_OWED = 10;
-
-export class TokenBucket {
-  /** Tokens taken here since that was last told. */
-  used = 0;
-  readonly #capacity: number;
-  readonly #perMs: number;
-  #tokens: number;
-  #filledAt: number;
-
-  constructor(capacity: number, perSecond: number, now: number) {
-    this.#capacity = capacity;
-    this.#perMs = perSecond / 1_000;
-    this.#tokens = capacity;
-    this.#filledAt = now;
-  }
-
-  /** Milliseconds until there is a token; 0: there is one. */
-  wait(now: number): number {
-    const since = Math.max(now - this.#filledAt, 0);
-    this.#tokens = Math.min(this.#capacity, this.#tokens + since * this.#perMs);
-    this.#filledAt = now;
-    return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) / this.#perMs);
-  }
-
-  /** Takes the token that `wait` found. */
-  take(): void {
-    this.#tokens -= 1;
-    this.used += 1;
-  }
-
-  /** Takes what was used elsewhere. What a bucket owes is capped: nobody waits for ever. */
-  takeElsewhere(count: number, now: number): void {
-    this.wait(now);
-    this.#tokens = Math.max(this.#tokens - count, -this.#capacity * MOST_OWED);
-  }
-}
+/** Tells other nodes; answers for each how much they told of since. */
+export type ShareUse = (uses: readonly RateUse[]) => Promise<readonly number[]>;
 
 /** Takes one from each, or from none. */
 function takeAll(buckets: readonly TokenBucket[], now: number): void {
@@ -75,87 +41,88 @@ function takeAll(buckets: readonly TokenBucket[], now: number): void {
 
 const MINUTE_S = 60;
 
-/** What a user used on this node. */
-export interface Use {
-  readonly kind: 'message' | 'connection';
-  readonly tenant: TenantId;
-  readonly userId: UserId;
-  readonly count: number;
-}
-
-/** Tells other nodes; answers for each how much they told of since. */
-export type ShareUse = (uses: readonly Use[]) => Promise<readonly number[]>;
-
 /** Of a rate a second; less is not worth telling. */
 const TOLD_PART = 0.1;
 
-export class RateLimits {
-  readonly #rates: Rates | null;
-  readonly #clock: Clock;
-  /** Forgetting a bucket fills it: who was not seen for so long has a full one anyway. */
-  readonly #connections = new LRUCache<string, TokenBucket>({ max: LIMITS.meteredUsers });
-  readonly #users = new LRUCache<string, TokenBucket>({ max: LIMITS.meteredUsers });
-  readonly #tenants = new LRUCache<string, TokenBucket>({ max: LIMITS.meteredTenants });
-  readonly #node: TokenBucket | null;
+/** The buckets that outlive a connection. */
+interface Buckets {
+  readonly rates: Rates;
+  readonly connections: SharedRate;
+  readonly users: SharedRate;
+  readonly tenants: SharedRate;
+  /** What this process can carry: more nodes carry more, so it is not shared. */
+  readonly node: TokenBucket;
+}
 
+function createBuckets(rates: Rates, clock: Clock): Buckets {
+  const { connectionsPerUserAndMinute: connections, messagesPerNode } = rates;
+  const messages = (name: 'user-messages' | 'tenant-messages', rate: number, most: number): SharedRate =>
+    new SharedRate({ name, capacity: rate, perSecond: rate, leastTold: rate * TOLD_PART, most }, clock);
+  return {
+    rates,
+    connections: new SharedRate(
+      {
+        name: 'user-connections',
+        capacity: connections,
+        perSecond: connections / MINUTE_S,
+        leastTold: 1,
+        most: LIMITS.meteredUsers,
+      },
+      clock,
+    ),
+    users: messages('user-messages', rates.messagesPerUser, LIMITS.meteredUsers),
+    tenants: messages('tenant-messages', rates.messagesPerTenant, LIMITS.meteredTenants),
+    node: new TokenBucket(messagesPerNode, messagesPerNode, clock.now()),
+  };
+}
+
+export class RateLimits {
+  readonly #buckets: Buckets | null;
+  readonly #clock: Clock;
   readonly #share: ShareUse;
 
   /** Null: nothing is limited. */
   constructor(rates: Rates | null, clock: Clock, share: ShareUse) {
-    this.#share = share;
-    this.#rates = rates;
+    this.#buckets = rates && createBuckets(rates, clock);
     this.#clock = clock;
-    this.#node = rates ? new TokenBucket(rates.messagesPerNode, rates.messagesPerNode, clock.now()) : null;
+    this.#share = share;
   }
 
   /** Counts a connection of this user. @throws {ServiceError} RATE_LIMITED. */
-  connect(viewer: Viewer): void {
-    if (!this.#rates) return;
-    const { connectionsPerUserAndMinute: rate } = this.#rates;
-    takeAll([this.#bucket(this.#connections, userKey(viewer), rate, rate / MINUTE_S)], this.#clock.now());
+  connect({ tenant, userId }: Viewer): void {
+    if (!this.#buckets) return;
+    takeAll([this.#buckets.connections.bucketOf(tenant, userId)], this.#clock.now());
   }
 
   /** Tells other nodes what was used here, and takes what was used there. */
   async reconcile(): Promise<void> {
-    if (!this.#rates) return;
-    const least = this.#rates.messagesPerUser * TOLD_PART;
-    const told = [
-      ...[...this.#users].flatMap(([key, bucket]) =>
-        bucket.used >= least ? [{ kind: 'message', key, bucket } as const] : [],
-      ),
-      ...[...this.#connections].flatMap(([key, bucket]) =>
-        bucket.used > 0 ? [{ kind: 'connection', key, bucket } as const] : [],
-      ),
-    ];
-    if (told.length === 0) return;
-    const uses = told.map(({ kind, key, bucket }): Use => {
-      const [tenant, userId] = JSON.parse(key) as [TenantId, UserId];
-      const { used: count } = bucket;
-      bucket.used = 0;
-      return { kind, tenant, userId, count };
-    });
-    const elsewhere = await this.#share(uses);
-    for (const [index, { bucket }] of told.entries()) bucket.takeElsewhere(elsewhere[index] ?? 0, this.#clock.now());
+    if (!this.#buckets) return;
+    const { connections, users, tenants } = this.#buckets;
+    const untold = [connections, users, tenants].flatMap((rate) => rate.untold());
+    if (untold.length === 0) return;
+    const elsewhere = await this.#share(untold.map(({ use }) => use));
+    for (const [index, { bucket }] of untold.entries()) bucket.takeElsewhere(elsewhere[index] ?? 0, this.#clock.now());
   }
 
   /** For requests, which have no connection to be counted by. */
   ofRequest(viewer: Viewer): Meter {
+    const buckets = this.#buckets;
     return (what) => {
-      if (what === 'message' && this.#rates) takeAll(this.#shared(viewer, this.#rates), this.#clock.now());
+      if (what === 'message' && buckets) takeAll(beyondConnection(buckets, viewer), this.#clock.now());
     };
   }
 
   /** For one connection; `onFlood` is called when it goes on and on over its limits. */
   ofConnection(viewer: Viewer, onFlood: () => void): Meter {
-    const rates = this.#rates;
-    if (!rates) return () => undefined;
+    const buckets = this.#buckets;
+    if (!buckets) return () => undefined;
     const own: Partial<Record<Metered | 'refusal', TokenBucket>> = {};
     return (what) => {
       const now = this.#clock.now();
-      own[what] ??= connectionBucket(what, rates, now);
-      const buckets = what === 'message' ? [own[what], ...this.#shared(viewer, rates)] : [own[what]];
+      own[what] ??= connectionBucket(what, buckets.rates, now);
+      const counted = what === 'message' ? [own[what], ...beyondConnection(buckets, viewer)] : [own[what]];
       try {
-        takeAll(buckets, now);
+        takeAll(counted, now);
       } catch (error) {
         own.refusal ??= new TokenBucket(LIMITS.refusalsPerConnection, 1, now);
         if (own.refusal.wait(now) > 0) onFlood();
@@ -164,21 +131,11 @@ export class RateLimits {
       }
     };
   }
+}
 
-  #shared(viewer: Viewer, rates: Rates): TokenBucket[] {
-    const { messagesPerUser, messagesPerTenant } = rates;
-    return [
-      this.#bucket(this.#users, userKey(viewer), messagesPerUser, messagesPerUser),
-      this.#bucket(this.#tenants, viewer.tenant, messagesPerTenant, messagesPerTenant),
-      ...(this.#node ? [this.#node] : []),
-    ];
-  }
-
-  #bucket(known: LRUCache<string, TokenBucket>, key: string, capacity: number, perSecond: number): TokenBucket {
-    const bucket = known.get(key) ?? new TokenBucket(capacity, perSecond, this.#clock.now());
-    known.set(key, bucket);
-    return bucket;
-  }
+/** What a message counts against, whichever connection it came by. */
+function beyondConnection({ users, tenants, node }: Buckets, { tenant, userId }: Viewer): TokenBucket[] {
+  return [users.bucketOf(tenant, userId), tenants.bucketOf(tenant, null), node];
 }
 
 function connectionBucket(what: Metered, rates: Rates, now: number): TokenBucket {
@@ -195,8 +152,4 @@ function connectionBucket(what: Metered, rates: Rates, now: number): TokenBucket
     case 'signal':
       return new TokenBucket(rates.signalsPerConnection, rates.signalsPerConnection, now);
   }
-}
-
-function userKey({ tenant, userId }: Viewer): string {
-  return JSON.stringify([tenant, userId]);
 }

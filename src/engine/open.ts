@@ -5,16 +5,24 @@ import type { Log } from '../log.ts';
 import { type EngineObserver, withCircuit } from './circuit.ts';
 import { openEmbeddedEngine } from './embedded/engine.ts';
 import * as embedded from './embedded/outage.ts';
-import type { Engine } from './port.ts';
+import type { CurrentTrace, Engine } from './port.ts';
 import { openRedisEngine } from './redis/engine.ts';
 import * as redisServer from './redis/outage.ts';
 
-export async function openEngine(config: Config, clock: Clock, log: Log, observe: EngineObserver): Promise<Engine> {
+export interface OpenEngineOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly observe: EngineObserver;
+  readonly currentTrace: CurrentTrace;
+}
+
+export async function openEngine(config: Config, options: OpenEngineOptions): Promise<Engine> {
   const { redis, dataDir, messageRetention: retention, presenceGraceMs } = config;
+  const { clock, log, observe, currentTrace } = options;
   if (!redis) {
-    const engine = openEmbeddedEngine({ dataDir, retention, clock });
+    const engine = openEmbeddedEngine({ dataDir, retention, clock, currentTrace });
     return withCircuit(engine, { clock, observe, isOutage: embedded.isOutage });
   }
-  const engine = await openRedisEngine({ ...redis, retention, presenceGraceMs, clock, log });
+  const engine = await openRedisEngine({ ...redis, retention, presenceGraceMs, clock, log, currentTrace });
   return withCircuit(engine, { clock, observe, isOutage: redisServer.isOutage });
 }

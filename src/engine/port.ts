@@ -50,6 +50,7 @@ import type {
   PresenceStatus,
   PublicationId,
   PublicationRecord,
+  RateUse,
   ReadReceiptRecord,
   RoutingRuleId,
   RoutingRuleRecord,
@@ -211,20 +212,12 @@ export interface SessionStore {
   writeSession(tenant: TenantId, session: SessionRecord, forgotten: readonly SessionId[]): Promise<boolean>;
 }
 
-/** What a user used of a rate on this node. */
-export interface Use {
-  readonly kind: 'message' | 'connection';
-  readonly tenant: TenantId;
-  readonly userId: UserId;
-  readonly count: number;
-}
-
 export interface RateStore {
   /**
    * Tells of use on this node, and answers for each how much other nodes told of
-   * since this one last did. What is not told of for a minute is forgotten.
+   * since this one last did. A sum is begun anew every minute.
    */
-  shareUse(uses: readonly Use[]): Promise<number[]>;
+  shareUse(uses: readonly RateUse[]): Promise<number[]>;
 }
 
 export interface RoutingRuleStore {
@@ -269,8 +262,16 @@ export interface TopicStore {
   readTopic(tenant: TenantId, topic: Topic): Promise<TopicHistory>;
 }
 
+/** The W3C `traceparent` of what is going on now; empty when that is not traced. */
+export type CurrentTrace = () => string;
+
 /** What is announced. `conversation` announcements carry versions, `message` ones positions. */
-export type Announcement =
+export type Announcement = AnnouncedState & {
+  /** The `traceparent` of what brought it about: of messages and publications that were traced. */
+  readonly trace?: string;
+};
+
+type AnnouncedState =
   | { readonly type: 'message'; readonly change: MessageChange; readonly message: MessageRecord }
   | {
       readonly type: 'conversation';

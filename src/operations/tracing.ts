@@ -4,18 +4,22 @@
  *
  * A request or an operation on a socket is a span; the rules it meets are its
  * children (`messages.send`), and what the engine is asked theirs (`engine.appendMessage`).
+ * Announcements carry where they came from, so that each node's delivery is linked to it.
  */
 import {
   type Context,
   context,
+  isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   SpanKind,
   SpanStatusCode,
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import type { CurrentTrace, Engine, Listener } from '../engine/port.ts';
 
 const NAME = 'realtime-communication';
 
@@ -27,8 +31,11 @@ export interface RequestSpan {
 }
 
 export interface Tracing {
-  /** Functions of `target` as spans. `isRoot`: also where nothing is traced yet. */
-  wrap<Target extends object>(prefix: string, target: Target, isRoot: boolean): Target;
+  /** A group of the domain's rules as spans, which are roots where nothing is traced yet. */
+  wrapRules<Group extends object>(name: string, group: Group): Group;
+  /** What the engine is asked as spans below others, and what it announces as deliveries linked to where it came from. */
+  wrapEngine(engine: Engine): Engine;
+  readonly current: CurrentTrace;
   /** Goes on with the trace that the headers name (W3C Trace Context). */
   request(method: string, path: string, headers: Readonly<Record<string, unknown>>): RequestSpan;
   close(): Promise<void>;
@@ -50,7 +57,12 @@ export async function startTracing(environment: Environment): Promise<Tracing | 
   sdk.start();
   const tracer = trace.getTracer(NAME);
   return {
-    wrap: (prefix, target, isRoot) => wrap(tracer, prefix, target, isRoot),
+    wrapRules: (name, group) => wrap(tracer, name, group, true),
+    wrapEngine(engine) {
+      const wrapped = wrap(tracer, 'engine', engine, false);
+      return { ...wrapped, listen: (channel, listener) => wrapped.listen(channel, linked(tracer, listener)) };
+    },
+    current: () => toTraceparent(trace.getActiveSpan()?.spanContext()),
     request: (method, path, headers) => openRequest(tracer, method, path, headers),
     close: () => sdk.shutdown().catch(() => undefined),
   };
@@ -94,6 +106,42 @@ function fail(span: Span, error: unknown): never {
   span.setStatus({ code: SpanStatusCode.ERROR, message: String((error as { code?: unknown }).code ?? 'fault') });
   span.end();
   throw error;
+}
+
+/** W3C Trace Context, level 1, section 3.2. */
+const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+
+function toTraceparent(context: SpanContext | undefined): string {
+  if (!context || !isSpanContextValid(context)) return '';
+  return `00-${context.traceId}-${context.spanId}-${context.traceFlags.toString(16).padStart(2, '0')}`;
+}
+
+function fromTraceparent(text: string): SpanContext | null {
+  const [, traceId, spanId, flags] = TRACEPARENT.exec(text) ?? [];
+  if (!traceId || !spanId || !flags) return null;
+  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
+}
+
+/**
+ * A listener whose work is a span linked to what brought the announcement about:
+ * one for all who hear it on this node, since the work of each is too small to tell.
+ */
+function linked(tracer: Tracer, listener: Listener): Listener {
+  return {
+    onAnnouncement(announcement) {
+      const source = announcement.trace === undefined ? null : fromTraceparent(announcement.trace);
+      if (!source) return listener.onAnnouncement(announcement);
+      const options = { kind: SpanKind.CONSUMER, links: [{ context: source }], root: true };
+      tracer.startActiveSpan(`deliver ${announcement.type}`, options, (span) => {
+        try {
+          listener.onAnnouncement(announcement);
+        } finally {
+          span.end();
+        }
+      });
+    },
+    onInterrupted: () => listener.onInterrupted(),
+  };
 }
 
 function openRequest(

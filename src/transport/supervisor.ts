@@ -1,6 +1,6 @@
 /** All peers of this process: capacity, heartbeats, expiry, drain. One timer for all of them. */
 
-import type { TokenBucket } from '../auth/rate-limits.ts';
+import type { TokenBucket } from '../auth/token-bucket.ts';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import { TIMES } from '../limits.ts';

@@ -1,7 +1,8 @@
-/** A user's rate is one rate, whichever nodes they use. */
+/** A user's rate, and a tenant's, is one rate, whichever nodes they use. */
+import { Redis } from 'ioredis';
 import { RateLimits, type Rates } from '../../src/auth/rate-limits.ts';
 import { LIMITS } from '../../src/limits.ts';
-import type { Viewer } from '../../src/model.ts';
+import type { RateUse, TenantId, UserId, Viewer } from '../../src/model.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { alice, bob, tenant } from '../support/world.ts';
@@ -72,6 +73,39 @@ describe('rates across nodes', () => {
     expect(count).toBeLessThanOrEqual(RATE * 60 + 2 * RATE * NODES);
     expect(count).toBeGreaterThan(RATE * 40);
     expect(others).toBe(600);
+  });
+
+  it('a tenant’s users are held to one rate in all nodes, and another tenant has its own', async () => {
+    let now = 0;
+    const clock = { ...services[0]?.clock, now: () => now } as TestService['clock'];
+    const rates = { ...RATES, messagesPerUser: 1_000, messagesPerTenant: RATE };
+    const nodes = services.map(({ service }) => new RateLimits(rates, clock, service.engine.shareUse));
+    let count = 0;
+    for (let second = 0; second < 30; second += 1) {
+      now += 1_000;
+      for (const [index, node] of nodes.entries()) {
+        const meter = node.ofRequest({ ...viewer, userId: `user-${index}` as UserId });
+        for (let n = 0; n < RATE; n += 1) count += allowed(() => meter('message'));
+      }
+      await Promise.all(nodes.map((node) => node.reconcile()));
+    }
+    expect(count).toBeLessThanOrEqual(RATE * 30 + 2 * RATE * NODES);
+    expect(count).toBeGreaterThan(RATE * 20);
+    const other = { ...viewer, tenant: 'another' as TenantId };
+    expect(allowed(() => nodes[0]?.ofRequest(other)('message'))).toBe(1);
+  });
+
+  it('a sum that was begun anew counts from its beginning', async () => {
+    const [one, other] = services.map(({ service }) => service.engine.shareUse);
+    const use = (count: number): RateUse => ({ rate: 'user-messages', tenant, userId: 'carol' as UserId, count });
+    expect(await one?.([use(5)])).toEqual([0]);
+    expect(await other?.([use(7)])).toEqual([0]);
+    expect(await one?.([use(1)])).toEqual([7]);
+    const client = new Redis(redis.url);
+    await client.flushall();
+    client.disconnect();
+    expect(await other?.([use(3)])).toEqual([0]);
+    expect(await one?.([use(1)])).toEqual([3]);
   });
 
   it('connections: thirty a minute in all', async () => {

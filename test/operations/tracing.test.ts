@@ -1,4 +1,5 @@
 /** Traces, as a collector receives them. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,6 +9,7 @@ import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Program, startProgram } from '../support/process.ts';
+import { startRedisServer } from '../support/redis-server.ts';
 import { SECRET } from '../support/service.ts';
 
 interface Span {
@@ -15,6 +17,7 @@ interface Span {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId?: string;
+  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
   readonly status?: { readonly code?: number; readonly message?: string };
 }
 
@@ -40,22 +43,7 @@ describe('tracing', () => {
     collector.listen(0, '127.0.0.1');
     await once(collector, 'listening');
     port = await freePort();
-    program = await startProgram(
-      'src/main.ts',
-      {
-        HOST: '127.0.0.1',
-        PORT: String(port),
-        DATA_DIR: ':memory:',
-        JWT_SECRET: SECRET,
-        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
-        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-        OTEL_METRICS_EXPORTER: 'none',
-        OTEL_LOGS_EXPORTER: 'none',
-        OTEL_BSP_SCHEDULE_DELAY: '50',
-        DRAIN_WINDOW: '0ms',
-      },
-      /service started/,
-    );
+    program = await startTraced(port, { DATA_DIR: ':memory:' });
   });
   afterAll(async () => {
     await program.stop();
@@ -63,6 +51,23 @@ describe('tracing', () => {
     collector.closeAllConnections();
   });
 
+  const startTraced = (onPort: number, settings: Readonly<Record<string, string>>): Promise<Program> =>
+    startProgram(
+      'src/main.ts',
+      {
+        HOST: '127.0.0.1',
+        PORT: String(onPort),
+        JWT_SECRET: SECRET,
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+        OTEL_METRICS_EXPORTER: 'none',
+        OTEL_LOGS_EXPORTER: 'none',
+        OTEL_BSP_SCHEDULE_DELAY: '50',
+        DRAIN_WINDOW: '0ms',
+        ...settings,
+      },
+      /service started/,
+    );
   const find = (name: string, traceId?: string): Span => {
     const span = spans.find((each) => each.name === name && (traceId === undefined || each.traceId === traceId));
     if (!span) throw new Error(`No span ${name} among ${spans.map((each) => each.name).join(', ')}.`);
@@ -103,6 +108,59 @@ describe('tracing', () => {
     // What nobody asked for is not traced.
     expect(spans.map(({ name }) => name)).not.toContain('engine.shareUse');
   });
+
+  /** What is heard at one node of what is asked at another; the delivery is linked to the engine's span of that. */
+  async function expectLinked(askAt: number, hearAt: number): Promise<void> {
+    const client = await connectClient(`ws://127.0.0.1:${hearAt}/graphql`, await tokenOf('alice'));
+    const publisher = await connectClient(`ws://127.0.0.1:${askAt}/graphql`, await tokenOf('alice'));
+    await publisher.query('mutation { createConversation(input: {id: "linked"}) { id } }');
+    const messages = await client.subscribe('subscription { messageReceived(conversationIds: ["linked"]) { id } }');
+    const changes = await client.subscribe('subscription { messageUpdated(conversationIds: ["linked"]) { id } }');
+    const publications = await client.subscribe('subscription { topicPublished(topics: ["news"]) { id } }');
+    const from = spans.length;
+    const sent = await publisher.query(
+      'mutation { sendMessage(input: {conversationId: "linked", content: "x"}) { id } }',
+    );
+    const { id } = sent.data.sendMessage;
+    await publisher.query(`mutation { editMessage(id: "${id}", content: "y") { id } }`);
+    await publisher.query(`mutation { addReaction(messageId: "${id}", emoji: "+1") { id } }`);
+    await publisher.query('mutation { publish(topic: "news", payload: 1) { id } }');
+    await eventually(() => {
+      expect([messages, changes, publications].map(({ events }) => events.length)).toEqual([1, 2, 1]);
+      const added = spans.slice(from);
+      const sources = added.filter(({ name }) => /^engine\.(append|edit|add|publish)/.test(name));
+      const deliveries = added.filter(({ name }) => name.startsWith('deliver '));
+      expect(sources.map(({ name }) => name).sort()).toEqual([
+        'engine.addReaction',
+        'engine.appendMessage',
+        'engine.editMessage',
+        'engine.publish',
+      ]);
+      expect(deliveries.map(({ name }) => name).sort()).toEqual([
+        ...Array(3).fill('deliver message'),
+        'deliver publication',
+      ]);
+      const place = ({ traceId, spanId }: { traceId: string; spanId: string }): string => `${traceId} ${spanId}`;
+      expect(deliveries.flatMap(({ links = [] }) => links.map(place)).sort()).toEqual(sources.map(place).sort());
+      // Of traces of their own: a conversation of thousands would make one of everything.
+      const traces = new Set(sources.map(({ traceId }) => traceId));
+      expect(deliveries.filter(({ traceId }) => traces.has(traceId))).toEqual([]);
+    });
+    await client.close();
+    await publisher.close();
+  }
+
+  it('a delivery is linked to what was delivered', () => expectLinked(port, port));
+
+  it('a delivery is linked to what was delivered by another node', async () => {
+    const redis = await startRedisServer();
+    const settings = { REDIS_URL: redis.url, REDIS_PREFIX: `test-${randomUUID().slice(0, 8)}` };
+    const ports = [await freePort(), await freePort()] as const;
+    const nodes = await Promise.all(ports.map((each) => startTraced(each, settings)));
+    await expectLinked(...ports);
+    for (const node of nodes) await node.stop();
+    await redis.stop();
+  }, 30_000);
 
   it('is not there unless it is asked for', async () => {
     expect(await startTracing({})).toBeNull();

@@ -1,5 +1,5 @@
 /** Announcements inside one process: nothing is ever lost, so nothing is ever interrupted. */
-import type { Announcement, Bus, Channel, Listener } from '../port.ts';
+import type { Announcement, Bus, Channel, CurrentTrace, Listener } from '../port.ts';
 
 export interface EmbeddedBus extends Bus {
   announce(channel: Channel, announcement: Announcement): void;
@@ -9,11 +9,13 @@ function channelKey(channel: Channel): string {
   return JSON.stringify([channel.kind, channel.tenant, channel.id]);
 }
 
-export function createEmbeddedBus(): EmbeddedBus {
+export function createEmbeddedBus(currentTrace: CurrentTrace): EmbeddedBus {
   const listeners = new Map<string, Set<Listener>>();
   return {
     announce(channel, announcement) {
-      for (const listener of listeners.get(channelKey(channel)) ?? []) listener.onAnnouncement(announcement);
+      const trace = currentTrace();
+      const told = trace === '' ? announcement : { ...announcement, trace };
+      for (const listener of listeners.get(channelKey(channel)) ?? []) listener.onAnnouncement(told);
     },
     async listen(channel, listener) {
       const key = channelKey(channel);

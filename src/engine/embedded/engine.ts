@@ -1,6 +1,6 @@
 /** The embedded engine: everything in this process and one SQLite file. */
 import type { Clock } from '../../clock.ts';
-import type { Engine } from '../port.ts';
+import type { CurrentTrace, Engine } from '../port.ts';
 import { createEmbeddedBus } from './bus.ts';
 import { createConversations } from './conversations.ts';
 import { openDatabase } from './database.ts';
@@ -18,10 +18,12 @@ export interface EmbeddedOptions {
   /** Messages kept per conversation; null: all. */
   readonly retention: number | null;
   readonly clock: Clock;
+  readonly currentTrace?: CurrentTrace;
 }
 
-export function openEmbeddedEngine({ dataDir, retention, clock }: EmbeddedOptions): Engine {
-  const bus = createEmbeddedBus();
+export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
+  const { dataDir, retention, clock, currentTrace = () => '' } = options;
+  const bus = createEmbeddedBus(currentTrace);
   const database = openDatabase(dataDir, bus);
   const typing = createTyping(clock, bus, () => conversations);
   const conversations = createConversations(database, clock, typing.forget);

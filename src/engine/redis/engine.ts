@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import { unavailable } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { Engine } from '../port.ts';
+import type { CurrentTrace, Engine } from '../port.ts';
 import { createRedisBus } from './bus.ts';
 import { connectWithin, openCommandClient, openSubscriberClient, type RedisAddress } from './client.ts';
 import { createConversations } from './conversations.ts';
@@ -30,12 +30,13 @@ export interface RedisOptions extends RedisAddress {
   readonly presenceGraceMs: number;
   readonly clock: Clock;
   readonly log: Log;
+  readonly currentTrace?: CurrentTrace;
 }
 
 const CONNECT_DEADLINE_MS = 15_000;
 
 export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
-  const { clock, log, retention } = options;
+  const { clock, log, retention, currentTrace = () => '' } = options;
   const keys = createKeys(options.prefix);
   const client = openCommandClient(options, log);
   const publish = (channel: string, text: string): Promise<unknown> => client.spublish(channel, text);
@@ -66,12 +67,12 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   return {
     kind: 'redis',
     ...createConversations(client, run, keys, clock),
-    ...createMessages(client, run, keys, clock, retention),
+    ...createMessages(client, run, keys, { clock, retention, currentTrace }),
     ...createTyping(run, keys, clock),
     ...createSessions(run, keys),
-    ...createTopics(run, keys, clock),
+    ...createTopics(run, keys, clock, currentTrace),
     ...createInboxes(client, run, keys, clock),
-    ...createRates(run, keys),
+    ...createRates(client, keys),
     ...createRoutingRules(client, run, keys),
     connect: presence.connect,
     disconnect: presence.disconnect,

@@ -5,7 +5,7 @@
  * its channel, because one script writes and announces. Ids are encoded, so that
  * no id can end a tag, join two parts, or reach another tenant.
  */
-import type { ConversationId, TenantId, Topic, UserId } from '../../model.ts';
+import type { ConversationId, RateUse, TenantId, Topic, UserId } from '../../model.ts';
 import { conversationKey } from '../message-id.ts';
 import type { Channel } from '../port.ts';
 
@@ -28,8 +28,6 @@ export interface UserKeys {
   readonly presenceChannel: string;
   readonly sessions: string;
   readonly inboxes: string;
-  readonly messageUse: string;
-  readonly connectionUse: string;
   readonly sessionsChannel: string;
 }
 
@@ -54,6 +52,7 @@ export interface Keys {
   user(tenant: TenantId, id: UserId): UserKeys;
   topic(tenant: TenantId, id: Topic): TopicKeys;
   routingRules(tenant: TenantId): RoutingRuleKeys;
+  rate(id: Omit<RateUse, 'count'>): string;
   nodeConnections(nodeId: string): string;
   channel(channel: Channel): string;
 }
@@ -83,8 +82,6 @@ export function createKeys(prefix: string): Keys {
       presenceChannel: `${tag}:presence-channel`,
       sessions: `${tag}:sessions`,
       inboxes: `${tag}:inboxes`,
-      messageUse: `${tag}:use:message`,
-      connectionUse: `${tag}:use:connection`,
       sessionsChannel: `${tag}:sessions-channel`,
     };
   }
@@ -109,6 +106,7 @@ export function createKeys(prefix: string): Keys {
     user,
     topic,
     routingRules,
+    rate: ({ rate, tenant, userId }) => `${prefix}:{rate.${encode(tenant)}.${encode(userId ?? '')}}:${rate}`,
     nodeConnections: (nodeId) => `${prefix}:{node.${nodeId}}:connections`,
     channel(channel) {
       switch (channel.kind) {

@@ -4,7 +4,7 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, MessageChange, MessageId, TenantId } from '../../model.ts';
 import { judgePosition, type Lineage } from '../lineage.ts';
 import { conversationKey, parseMessageId } from '../message-id.ts';
-import type { LogEntry, MessageEdit, MessageStore } from '../port.ts';
+import type { CurrentTrace, LogEntry, MessageEdit, MessageStore } from '../port.ts';
 import type { RedisClient } from './client.ts';
 import { decodeMessage, encodeContent, encodeMessage } from './codec.ts';
 import { attempt, nonce } from './conversations.ts';
@@ -21,12 +21,18 @@ function toEdit(answer: unknown): MessageEdit {
   return { outcome: outcome as 'not-found' | 'deleted' | 'full' };
 }
 
+export interface MessageOptions {
+  readonly clock: Clock;
+  /** Messages kept per conversation; null: all. */
+  readonly retention: number | null;
+  readonly currentTrace: CurrentTrace;
+}
+
 export function createMessages(
   client: RedisClient,
   run: RunScript,
   keys: Keys,
-  clock: Clock,
-  retention: number | null,
+  { clock, retention, currentTrace }: MessageOptions,
 ): MessageStore {
   const kept = retention ?? 0;
 
@@ -44,7 +50,7 @@ export function createMessages(
   ): Promise<MessageEdit> {
     const at = locate(tenant, id);
     if (!at) return { outcome: 'not-found' };
-    const args = [clock.offset(), kept, at.sequence, id, nonce(), kind, content];
+    const args = [clock.offset(), kept, at.sequence, id, nonce(), kind, content, currentTrace()];
     return toEdit(await run('change-message', [at.meta, at.messages, at.log, at.channel], args));
   }
 
@@ -58,7 +64,7 @@ export function createMessages(
     const at = locate(tenant, id);
     if (!at) return { outcome: 'not-found' };
     const caps = [LIMITS.emojisPerMessage, LIMITS.reactionsPerMessage];
-    const args = [kept, at.sequence, id, nonce(), verb, userId, emoji, ...caps];
+    const args = [kept, at.sequence, id, nonce(), verb, userId, emoji, ...caps, currentTrace()];
     return toEdit(await run('react', [at.meta, at.messages, at.log, at.channel], args));
   }
 
@@ -81,6 +87,7 @@ export function createMessages(
           head,
           content,
           isRepeatable ? TIMES.idempotencyMs : '',
+          currentTrace(),
         ],
       )) as [string, string];
       if (outcome === 'not-member' || outcome === 'no-longer-kept') return { outcome };

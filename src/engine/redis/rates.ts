@@ -1,22 +1,33 @@
-/** Use of rates in Redis: one sum for each user, added to by all nodes. */
+/** Use of rates in Redis: one sum for each user and tenant, added to by all nodes. */
 import { LRUCache } from 'lru-cache';
+import { RateLimiterRedis } from 'rate-limiter-flexible';
+import { unavailable } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { RateStore, Use } from '../port.ts';
+import type { RateUse } from '../../model.ts';
+import type { RateStore } from '../port.ts';
+import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
-import type { RunScript } from './scripts.ts';
 
-export function createRates(run: RunScript, keys: Keys): RateStore {
-  /** The sums as this node last saw them. */
+export function createRates(client: RedisClient, keys: Keys): RateStore {
+  /** Only counts: nobody is refused by it, whatever its points. */
+  const sums = new RateLimiterRedis({
+    storeClient: client,
+    keyPrefix: '',
+    points: Number.MAX_SAFE_INTEGER,
+    duration: TIMES.sharedUseMs / 1_000,
+  });
+  /** As this node last saw them. */
   const seen = new LRUCache<string, number>({ max: LIMITS.meteredUsers });
 
-  async function share({ kind, tenant, userId, count }: Use): Promise<number> {
-    const { messageUse, connectionUse } = keys.user(tenant, userId);
-    const key = kind === 'message' ? messageUse : connectionUse;
-    const sum = Number(await run('add-use', [key], [count, TIMES.sharedUseMs]));
+  async function share({ count, ...id }: RateUse): Promise<number> {
+    const key = keys.rate(id);
+    const { consumedPoints: sum } = await sums.penalty(key, count).catch((error: unknown) => {
+      throw unavailable(error);
+    });
     const before = seen.get(key) ?? sum - count;
     seen.set(key, sum);
-    // Less than before: it was forgotten meanwhile.
-    return Math.max(sum - count - before, 0);
+    // A sum that is smaller was begun anew meanwhile: all of it is news.
+    return sum - count - (sum - count < before ? 0 : before);
   }
 
   return { shareUse: (uses) => Promise.all(uses.map(share)) };

@@ -5,7 +5,6 @@ import type { RedisClient } from './client.ts';
 
 const NAMES = [
   'add-members',
-  'add-use',
   'append-message',
   'change-message',
   'claim-dead',

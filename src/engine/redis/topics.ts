@@ -3,19 +3,20 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { PublicationRecord } from '../../model.ts';
-import type { TopicStore } from '../port.ts';
+import type { CurrentTrace, TopicStore } from '../port.ts';
 import { fragment } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
 type Kept = [epoch: string | null, place: string | null, publications: string[]];
 
-export function createTopics(run: RunScript, keys: Keys, clock: Clock): TopicStore {
+export function createTopics(run: RunScript, keys: Keys, clock: Clock, currentTrace: CurrentTrace): TopicStore {
   return {
     async publish(tenant, { id, topic, payload, senderId }) {
       const { meta, history, channel } = keys.topic(tenant, topic);
       const body = fragment({ id, topic, payload, senderId });
-      const args = [clock.offset(), randomUUID(), body, LIMITS.publicationsPerTopic, TIMES.publicationMs];
+      const { publicationsPerTopic: most } = LIMITS;
+      const args = [clock.offset(), randomUUID(), body, most, TIMES.publicationMs, currentTrace()];
       return JSON.parse(String(await run('publish', [meta, history, channel], args))) as PublicationRecord;
     },
 

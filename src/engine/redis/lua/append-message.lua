@@ -1,9 +1,10 @@
 -- Appends a message: membership, idempotency, sequence, log and announcement in one.
 -- KEYS  meta members messages log idempotency channel
 -- ARGV  offset retention senderId conversationKey nonce head content idempotencyMs ("" without a clientMessageId)
+--       traceparent ("" when it is not traced)
 -- Answers {"appended" | "duplicate", message} | {"not-member"} | {"no-longer-kept"}
 local meta, members, messages, log, idempotency, channel = unpack(KEYS)
-local offset, retention, sender, conversation, nonce, head, content, keepMs = unpack(ARGV)
+local offset, retention, sender, conversation, nonce, head, content, keepMs, trace = unpack(ARGV)
 local member = redis.call('HGET', members, sender)
 if not member then return { 'not-member' } end
 local time = now(offset)
@@ -30,6 +31,6 @@ redis.call('HSET', members, sender, withRead(member, sequence, digits(time)))
 if keepMs ~= '' then
   redis.call('SET', idempotency, sequence .. ':' .. digits(time + keepMs), 'PX', keepMs)
 end
-logChange(log, channel, 'SENT', sequence, lines, place, epoch)
+logChange(log, channel, 'SENT', sequence, lines, place, epoch, trace)
 trim(meta, messages, log, tonumber(retention), sequence, place)
 return { 'appended', value }

@@ -1,9 +1,9 @@
 -- Edits or deletes a message.
 -- KEYS  meta messages log channel
--- ARGV  offset retention sequence messageId nonce "EDITED" | "DELETED" content-without-times
+-- ARGV  offset retention sequence messageId nonce "EDITED" | "DELETED" content-without-times traceparent
 -- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"}
 local meta, messages, log, channel = unpack(KEYS)
-local offset, retention, sequence, id, nonce, change, content = unpack(ARGV)
+local offset, retention, sequence, id, nonce, change, content, trace = unpack(ARGV)
 local value = redis.call('HGET', messages, sequence)
 if not value or string.sub(value, 1, #id + 7) ~= '"id":"' .. id .. '"' then return { 'not-found' } end
 local lines = splitMessage(value)
@@ -23,6 +23,6 @@ local position, place, epoch = advance(meta, nonce)
 lines[4] = position
 value = table.concat(lines, '\n')
 redis.call('HSET', messages, sequence, value)
-logChange(log, channel, change, sequence, lines, place, epoch)
+logChange(log, channel, change, sequence, lines, place, epoch, trace)
 trim(meta, messages, log, tonumber(retention), tonumber(redis.call('HGET', meta, 'sequence')), place)
 return { 'changed', value }

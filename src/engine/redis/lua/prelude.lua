@@ -95,10 +95,17 @@ local function withRead(value, sequence, time)
   return before .. ':' .. sequence .. ':' .. time .. after
 end
 
+-- Of an announcement: the trace that brought it about, "" when there is none.
+local function traced(trace)
+  if trace == '' then return '' end
+  return ',"trace":"' .. trace .. '"'
+end
+
 -- Puts a change of a message into the log and announces it.
-local function logChange(log, channel, change, sequence, lines, place, epoch)
+local function logChange(log, channel, change, sequence, lines, place, epoch, trace)
   redis.call('XADD', log, digits(place) .. '-0', 'c', change, 's', sequence, 'e', epoch)
-  redis.call('SPUBLISH', channel, '{"type":"message","change":"' .. change .. '","message":' .. messageJson(lines) .. '}')
+  redis.call('SPUBLISH', channel, '{"type":"message","change":"' .. change .. '"' .. traced(trace) .. ',"message":'
+    .. messageJson(lines) .. '}')
 end
 
 -- Drops what retention no longer keeps: messages, and the log up to where they were sent.

@@ -1,9 +1,9 @@
 -- Keeps a publication among the latest of its topic and announces it.
 -- KEYS  meta history channel
--- ARGV  offset nonce publication-as-a-fragment most milliseconds-to-live
+-- ARGV  offset nonce publication-as-a-fragment most milliseconds-to-live traceparent
 -- Answers it as JSON
 local meta, history, channel = unpack(KEYS)
-local offset, nonce, fragment, most, life = unpack(ARGV)
+local offset, nonce, fragment, most, life, trace = unpack(ARGV)
 local state = redis.call('HMGET', meta, 'place', 'epoch', 'fence')
 local place, epoch, fence = tonumber(state[1] or 0), state[2], runId()
 -- What followed the last publication may be gone with the server's earlier life.
@@ -16,5 +16,5 @@ redis.call('RPUSH', history, json)
 redis.call('LTRIM', history, -tonumber(most), -1)
 redis.call('PEXPIRE', meta, life)
 redis.call('PEXPIRE', history, life)
-redis.call('SPUBLISH', channel, '{"type":"publication","publication":' .. json .. '}')
+redis.call('SPUBLISH', channel, '{"type":"publication"' .. traced(trace) .. ',"publication":' .. json .. '}')
 return json

@@ -1,9 +1,9 @@
 -- Adds a user's reaction to a message, or takes it back.
 -- KEYS  meta messages log channel
--- ARGV  retention sequence messageId nonce "add" | "remove" userId emoji maxEmojis maxReactions
+-- ARGV  retention sequence messageId nonce "add" | "remove" userId emoji maxEmojis maxReactions traceparent
 -- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"} | {"full"}
 local meta, messages, log, channel = unpack(KEYS)
-local retention, sequence, id, nonce, verb, user, emoji, maxEmojis, maxReactions = unpack(ARGV)
+local retention, sequence, id, nonce, verb, user, emoji, maxEmojis, maxReactions, trace = unpack(ARGV)
 local value = redis.call('HGET', messages, sequence)
 if not value or string.sub(value, 1, #id + 7) ~= '"id":"' .. id .. '"' then return { 'not-found' } end
 local lines = splitMessage(value)
@@ -36,6 +36,6 @@ local position, place, epoch = advance(meta, nonce)
 lines[3], lines[4] = listJson(reactions), position
 value = table.concat(lines, '\n')
 redis.call('HSET', messages, sequence, value)
-logChange(log, channel, 'REACTED', sequence, lines, place, epoch)
+logChange(log, channel, 'REACTED', sequence, lines, place, epoch, trace)
 trim(meta, messages, log, tonumber(retention), tonumber(redis.call('HGET', meta, 'sequence')), place)
 return { 'changed', value }

@@ -1,0 +1,37 @@
+/** A token bucket: it fills by the time that has passed, so that one nobody uses costs nothing. */
+
+/** Of its capacity: as many nodes may have let a user through at once. */
+const MOST_OWED = 10;
+
+export class TokenBucket {
+  readonly #capacity: number;
+  readonly #perMs: number;
+  #tokens: number;
+  #filledAt: number;
+
+  constructor(capacity: number, perSecond: number, now: number) {
+    this.#capacity = capacity;
+    this.#perMs = perSecond / 1_000;
+    this.#tokens = capacity;
+    this.#filledAt = now;
+  }
+
+  /** Milliseconds until there is a token; 0: there is one. */
+  wait(now: number): number {
+    const since = Math.max(now - this.#filledAt, 0);
+    this.#tokens = Math.min(this.#capacity, this.#tokens + since * this.#perMs);
+    this.#filledAt = now;
+    return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) / this.#perMs);
+  }
+
+  /** Takes the token that `wait` found. */
+  take(): void {
+    this.#tokens -= 1;
+  }
+
+  /** Takes what was used elsewhere. What a bucket owes is capped: nobody waits for ever. */
+  takeElsewhere(count: number, now: number): void {
+    this.wait(now);
+    this.#tokens = Math.max(this.#tokens - count, -this.#capacity * MOST_OWED);
+  }
+}
