@@ -71,6 +71,12 @@ export const LIMITS = {
   representations: 1_000,
   /** Tokens of a GraphQL document: bounds the parser's memory. */
   documentTokens: 5_000,
+  /** Characters of a GraphQL document: what is not a token (blanks, comments) is held and looked up too. */
+  documentCharacters: 64 * 1024,
+  /** Aliases of a document: each asks for a field once more. */
+  aliases: 200,
+  /** Directives of a document: each is looked at for every field it stands at. */
+  directives: 200,
   /** Fields of a document once its fragments are in place: what walks it walks all of them. */
   expandedFields: 10_000,
   /** Root fields of one operation: each is a request of its own. */
@@ -81,6 +87,10 @@ export const LIMITS = {
   validationErrors: 5,
   /** Documents whose parse and validation are remembered. */
   cachedDocuments: 1_000,
+  /** Characters of those documents: a syntax tree takes up to 250 bytes for each. */
+  cachedDocumentCharacters: 128 * 1024,
+  /** Characters of the different documents that the subscriptions of one socket are of. */
+  subscribedCharactersPerSocket: 32 * 1024,
   /** Log entries read at once while catching up. */
   logPage: 500,
   /** Log entries held for others who ask for the same stretch at about the same time. */

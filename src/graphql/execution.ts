@@ -7,6 +7,7 @@ import {
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
+  type OperationDefinitionNode,
   type OperationTypeNode,
 } from 'graphql';
 import { RenderedStream, type Subscription } from '../delivery/rendered-stream.ts';
@@ -39,6 +40,18 @@ function asGraphQLError(error: unknown): GraphQLError {
   return new GraphQLError(originalError.message, { originalError });
 }
 
+/** The variables an operation declares: a subscription holds them for as long as it is open. */
+function declaredOf(
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  given: OperationRequest['variables'],
+): Record<string, unknown> | null {
+  if (!given) return null;
+  const names = variableDefinitions
+    .map(({ variable }) => variable.name.value)
+    .filter((name) => Object.hasOwn(given, name));
+  return Object.fromEntries(names.map((name) => [name, given[name]]));
+}
+
 export function createExecution(
   schema: GraphQLSchema,
   prepare: Prepare,
@@ -55,8 +68,9 @@ export function createExecution(
     prepare({ query, operationName, variables }, context) {
       const document = prepare(query);
       if (!('kind' in document)) return document;
+      let operation: OperationDefinitionNode;
       try {
-        const operation = chooseOperation(document, operationName);
+        operation = chooseOperation(document, operationName);
         requireToken(operation, context, rules.isProduction);
         requireAffordable({ schema, document, operation, variables: variables ?? {} }, rules);
       } catch (error) {
@@ -66,7 +80,7 @@ export function createExecution(
         schema,
         document,
         operationName: operationName ?? null,
-        variableValues: variables ?? null,
+        variableValues: declaredOf(operation, variables),
         contextValue: context,
       };
     },

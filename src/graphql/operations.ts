@@ -1,5 +1,6 @@
 /** What an operation must be before it runs: parsed, valid, within limits, and allowed. */
 import {
+  type ASTVisitor,
   type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
@@ -14,11 +15,11 @@ import {
   validate,
 } from 'graphql';
 import depthLimit from 'graphql-depth-limit';
-import { LRUCache } from 'lru-cache';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Context } from './context.ts';
 import { type CostRequest, costOf } from './cost.ts';
+import { createDocumentCache } from './document-cache.ts';
 import { toGraphQLError } from './errors.ts';
 import { countExpandedFields } from './expansion.ts';
 
@@ -51,12 +52,31 @@ function depthRule(maxDepth: number): ValidationRule {
   };
 }
 
+/** Refuses a document of very many aliases or directives. */
+function countRule(context: ValidationContext): ASTVisitor {
+  let aliases = 0;
+  let directives = 0;
+  const refuse = (what: string): void =>
+    context.reportError(new GraphQLError(what, { extensions: { code: 'QUERY_TOO_COSTLY' } }));
+  return {
+    Field({ alias }) {
+      if (!alias) return;
+      aliases += 1;
+      if (aliases === LIMITS.aliases + 1) refuse(`A document has at most ${LIMITS.aliases} aliases.`);
+    },
+    Directive() {
+      directives += 1;
+      if (directives === LIMITS.directives + 1) refuse(`A document has at most ${LIMITS.directives} directives.`);
+    },
+  };
+}
+
 /** The rules beyond the specification's. */
 export function validationRules({
   maxDepth,
   isProduction,
 }: Pick<OperationRules, 'maxDepth' | 'isProduction'>): ValidationRule[] {
-  return [depthRule(maxDepth), ...(isProduction ? [NoSchemaIntrospectionCustomRule] : [])];
+  return [countRule, depthRule(maxDepth), ...(isProduction ? [NoSchemaIntrospectionCustomRule] : [])];
 }
 
 const OPEN_FIELDS = new Set(['_service', '__typename']);
@@ -102,12 +122,17 @@ export function requireAffordable(request: CostRequest, { maxCost }: OperationRu
 /** Names of the schema that a message offers to whoever guesses. */
 const SUGGESTION = / ?Did you mean .+\?$/;
 
+export const isTooLong = (query: string): boolean => query.length > LIMITS.documentCharacters;
+
+export const tooLong = (): ServiceError =>
+  new ServiceError('PAYLOAD_TOO_LARGE', `A document has at most ${LIMITS.documentCharacters} characters.`);
+
 export type Prepare = (query: string) => DocumentNode | readonly GraphQLError[];
 
 /** Parses and validates documents, remembering the outcome of the latest. */
 export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Prepare {
   const all = [...specifiedRules, ...validationRules(rules)];
-  const known = new LRUCache<string, DocumentNode | readonly GraphQLError[]>({ max: LIMITS.cachedDocuments });
+  const known = createDocumentCache<DocumentNode | readonly GraphQLError[]>();
 
   function prepare(query: string): DocumentNode | readonly GraphQLError[] {
     let document: DocumentNode;
@@ -130,10 +155,11 @@ export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Pre
   }
 
   return (query) => {
+    if (isTooLong(query)) return [toGraphQLError(tooLong())];
     const earlier = known.get(query);
     if (earlier) return earlier;
     const result = prepare(query);
-    known.set(query, result);
+    known.set(query, result, { size: Math.max(query.length, 1) });
     return result;
   };
 }

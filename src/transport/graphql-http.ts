@@ -1,13 +1,21 @@
 /** GraphQL over HTTP by Apollo Server, on Fastify. */
-import { ApolloServer, type ApolloServerPlugin, type BaseContext } from '@apollo/server';
+import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin, type BaseContext } from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type GraphQLSchema, Kind, parse } from 'graphql';
+import { type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql';
 import { ServiceError } from '../errors.ts';
 import type { Caller, Context } from '../graphql/context.ts';
+import { createDocumentCache } from '../graphql/document-cache.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
-import { type OperationRules, requireAffordable, requireToken, validationRules } from '../graphql/operations.ts';
+import {
+  isTooLong,
+  type OperationRules,
+  requireAffordable,
+  requireToken,
+  tooLong,
+  validationRules,
+} from '../graphql/operations.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { type CallerOptions, identify } from './caller.ts';
@@ -37,6 +45,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
     persistedQueries: false,
+    documentStore: createDocumentStore(),
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     logger: options.log,
@@ -54,6 +63,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
 
   app.post('/graphql', async (request, reply) => {
     requireUtf8(request);
+    requireShort(request.body);
     if (isJson(request)) return answer(request, reply);
     // The one request that needs no content type: `curl -d '{"query": "{ _service { sdl } }"}'`.
     if (!isSdlRequest(request.body))
@@ -67,6 +77,16 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
       : answer(request, reply),
   );
   return () => apollo.stop();
+}
+
+/** Apollo Server's own is bounded by the documents written as JSON, which is a multiple of what ours takes. */
+function createDocumentStore(): NonNullable<ApolloServerOptions<BaseContext>['documentStore']> {
+  const known = createDocumentCache<DocumentNode>();
+  return {
+    get: async (key) => known.get(key),
+    set: async (key, document) => void known.set(key, document, { size: document.loc?.source.body.length || 1 }),
+    delete: async (key) => known.delete(key),
+  };
 }
 
 /** Only what a token allows. */
@@ -119,6 +139,12 @@ function requireUtf8({ headers }: FastifyRequest): void {
   const charset = /;\s*charset="?([^";]+)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
   if (/^(utf-?8|us-ascii)$/i.test(charset) && (headers['content-encoding'] ?? 'identity') === 'identity') return;
   throw toGraphQLError(new ServiceError('BAD_USER_INPUT', 'The body must be plain UTF-8.'), 415);
+}
+
+/** @throws {GraphQLError} PAYLOAD_TOO_LARGE, with status 413. */
+function requireShort(body: unknown): void {
+  const query = (body as { query?: unknown } | null)?.query;
+  if (typeof query === 'string' && isTooLong(query)) throw toGraphQLError(tooLong(), 413);
 }
 
 /** Someone who typed the address, rather than a client that asks something. */

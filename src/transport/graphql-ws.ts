@@ -7,7 +7,7 @@ import type { IsGateway } from '../auth/gateway.ts';
 import { textOfConnectionInit, tokenOfConnectionInit, tokenOfHeader } from '../auth/token-location.ts';
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
-import { CLOSE_CODES, type ServiceError } from '../errors.ts';
+import { badInput, CLOSE_CODES, type ServiceError } from '../errors.ts';
 import { isExactJson } from '../exact-json.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
@@ -20,6 +20,7 @@ import type { Admission } from './admission.ts';
 import { Connection, type ConnectionOptions, type Sockets } from './connection.ts';
 import { Ending } from './ending.ts';
 import { type Envelope, TextFrame } from './envelope.ts';
+import { OpenDocuments } from './open-documents.ts';
 import type { Outbox } from './outbox.ts';
 import type { SocketEndpoint } from './upgrade.ts';
 
@@ -44,6 +45,7 @@ interface Extra {
   /** Headers of the upgrade that a gateway may prove itself with; dropped with the token once it is known who calls. */
   headers: Partial<Pick<IncomingHttpHeaders, 'authorization' | 'router-authorization'>>;
   readonly userAgent: string | null;
+  readonly documents: OpenDocuments;
   isGateway: boolean;
   /** Of the viewer; nobody is counted before they are known. */
   meter: Meter;
@@ -78,6 +80,7 @@ function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, r
     connection,
     headers,
     userAgent,
+    documents: new OpenDocuments(),
     isGateway: false,
     meter: () => undefined,
     settle: () => undefined,
@@ -167,7 +170,8 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
           renew: (next) => renew(extra.connection, next),
         }),
       );
-      return 'document' in args ? Object.assign(args, { target: { connection: extra.connection, id } }) : args;
+      const { connection, documents } = extra;
+      return 'document' in args ? Object.assign(args, { target: { connection, documents, id } }) : args;
     },
     execute: async (args) => (await execution.execute(args as ExecutionArgs)) as Awaited<OperationResult>,
     subscribe: (args) => subscribe(args as TargetedArgs, options),
@@ -184,7 +188,9 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
 }
 
 /** An operation, and where on this node its responses go. */
-type TargetedArgs = ExecutionArgs & { readonly target: { readonly connection: Connection; readonly id: string } };
+type TargetedArgs = ExecutionArgs & {
+  readonly target: Pick<Extra, 'connection' | 'documents'> & { readonly id: string };
+};
 
 /**
  * Opens a subscription. Its responses go from the shared rendering straight into
@@ -193,14 +199,27 @@ type TargetedArgs = ExecutionArgs & { readonly target: { readonly connection: Co
  */
 async function subscribe(args: TargetedArgs, options: GraphqlWsOptions): Promise<Awaited<OperationResult>> {
   const { execution, metrics } = options;
-  const { connection, id } = args.target;
+  const { connection, documents, id } = args.target;
+  const { document } = args;
+  if (!documents.open(document)) return { errors: [toGraphQLError(tooManyDocuments())] };
   const result = await execution.subscribe(args);
-  if (!isSubscription(result)) return result as Awaited<OperationResult>;
+  if (!isSubscription(result)) {
+    documents.close(document);
+    return result as Awaited<OperationResult>;
+  }
   const ending = new Ending(result);
   metrics.subscriptions.inc({ transport: 'graphql_ws' });
-  ending.onEnd(() => metrics.subscriptions.dec({ transport: 'graphql_ws' }));
+  ending.onEnd(() => {
+    documents.close(document);
+    metrics.subscriptions.dec({ transport: 'graphql_ws' });
+  });
   result.pipe(new SocketOutlet(connection, id, ending, metrics));
   return ending as unknown as Awaited<OperationResult>;
+}
+
+function tooManyDocuments(): ServiceError {
+  const most = LIMITS.subscribedCharactersPerSocket;
+  return badInput(`The subscriptions of a socket are of at most ${most} characters of different documents.`);
 }
 
 /** Where the responses of one subscription go: `next` messages in the socket's outbox. */

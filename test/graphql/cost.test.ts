@@ -19,6 +19,12 @@ describe('the cost of an operation', () => {
       `{ viewer { ${Array.from({ length: 20 }, (_, n) => `a${n}: conversations(first: 1000) { members(first: 1000) { nodes { role } } }`).join(' ')} } }`,
       {},
     ],
+    ['many aliases', `{ viewer { ${Array.from({ length: 201 }, (_, n) => `a${n}: id`).join(' ')} } }`, {}],
+    [
+      'many directives',
+      `{ viewer { ${Array.from({ length: 21 }, (_, n) => `...F${n}`).join(' ')} } } ${Array.from({ length: 21 }, (_, n) => `fragment F${n} on User { ${'id @include(if: true) '.repeat(10)} }`).join(' ')}`,
+      {},
+    ],
     ['many root fields', `{ ${Array.from({ length: 101 }, (_, n) => `a${n}: viewer { id }`).join(' ')} }`, {}],
   ];
 
@@ -50,6 +56,16 @@ describe('the cost of an operation', () => {
     ],
   ])('allows %s', async (_name, query, variables) => {
     expect((await service.query('alice', query, variables)).errors).toBeUndefined();
+  });
+
+  it.each(['#', ' '])('a document is not too long, whatever it is long of (%j)', async (filling) => {
+    const query = `{ viewer { id } }${filling.repeat(70_000)}`;
+    expect(await service.query('alice', query)).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' });
+    const roomy = await startTestService({ env: { MAX_MESSAGE_BYTES: '1MiB' } });
+    const alice = await roomy.connect('alice');
+    expect((await alice.subscribe(query)).errors[0]?.extensions.code).toBe('PAYLOAD_TOO_LARGE');
+    await alice.close();
+    await roomy.close();
   });
 
   it('production offers no names to who guesses', async () => {

@@ -1,0 +1,53 @@
+/** What the subscriptions of one socket may hold in memory by their documents. */
+import { LIMITS } from '../../src/limits.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+
+describe('the documents of a socket’s subscriptions', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startTestService();
+  });
+  afterAll(() => service.close());
+
+  const LENGTH = 4_000;
+  const ROOM = Math.floor(LIMITS.subscribedCharactersPerSocket / LENGTH);
+  const document = (n: number): string => `subscription { messageReceived { id } } #${n} `.padEnd(LENGTH, '#');
+
+  it('G10: those that differ have a cap, and one that ends makes room', async () => {
+    const alice = await service.connect('alice');
+    const open = [];
+    for (let n = 0; n < ROOM; n += 1) open.push(await alice.subscribe(document(n)));
+    expect(open.flatMap(({ errors }) => errors)).toEqual([]);
+    const over = await alice.subscribe(document(ROOM));
+    expect(over.errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
+    open[0]?.stop();
+    const next = await alice.subscribe(document(ROOM));
+    expect(next.errors).toEqual([]);
+    await alice.close();
+  });
+
+  it('one that is subscribed to often counts once, until the last of them ends', async () => {
+    const alice = await service.connect('alice');
+    const same = [];
+    for (let n = 0; n < ROOM * 3; n += 1) same.push(await alice.subscribe(document(0)));
+    expect(same.flatMap(({ errors }) => errors)).toEqual([]);
+    const others = [];
+    for (let n = 1; n < ROOM; n += 1) others.push(await alice.subscribe(document(n)));
+    for (const { stop } of same.slice(1)) stop();
+    expect((await alice.subscribe(document(ROOM))).errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
+    same[0]?.stop();
+    others.push(await alice.subscribe(document(ROOM)));
+    expect(others.flatMap(({ errors }) => errors)).toEqual([]);
+    await alice.close();
+  });
+
+  it('one that fails to be opened holds nothing', async () => {
+    const alice = await service.connect('alice');
+    const absent = (n: number): string =>
+      `subscription { messageReceived(conversationIds: ["none"]) { id } } #${n} `.padEnd(LENGTH, '#');
+    for (let n = 0; n < ROOM * 2; n += 1)
+      expect((await alice.subscribe(absent(n))).errors[0]?.extensions.code).toBe('NOT_FOUND');
+    expect((await alice.subscribe(document(0))).errors).toEqual([]);
+    await alice.close();
+  });
+});
