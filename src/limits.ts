@@ -81,8 +81,6 @@ export const LIMITS = {
   expandedFields: 10_000,
   /** Root fields of one operation: each is a request of its own. */
   rootFields: 100,
-  /** Items a list is taken to have when nothing says how long it is. */
-  assumedListSize: 5,
   /** Errors validation collects before it stops. */
   validationErrors: 5,
   /** Documents whose parse and validation are remembered. */

@@ -1,4 +1,6 @@
 /** What an operation may cost, over HTTP and over a socket. */
+import { getDirectiveValues, getNamedType, getNullableType, isListType, isObjectType } from 'graphql';
+import { createSchema } from '../../src/graphql/schema.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 describe('the cost of an operation', () => {
@@ -66,6 +68,26 @@ describe('the cost of an operation', () => {
     expect((await alice.subscribe(query)).errors[0]?.extensions.code).toBe('PAYLOAD_TOO_LARGE');
     await alice.close();
     await roomy.close();
+  });
+
+  it('the SDL says of each list how long it is', () => {
+    const schema = createSchema();
+    const sized = new Set<string>();
+    const lists: string[] = [];
+    for (const type of Object.values(schema.getTypeMap()).filter(isObjectType)) {
+      if (type.name.startsWith('_')) continue;
+      for (const field of Object.values(type.getFields())) {
+        const directive = schema.getDirective('listSize');
+        const declared = directive && field.astNode && getDirectiveValues(directive, field.astNode);
+        const isList = isListType(getNullableType(field.type));
+        if (isList && field.name !== '_entities') lists.push(`${type.name}.${field.name}`);
+        if (isList && declared) sized.add(`${type.name}.${field.name}`);
+        const pages = (declared?.['sizedFields'] ?? []) as string[];
+        for (const name of pages) sized.add(`${getNamedType(field.type)}.${name}`);
+      }
+    }
+    expect(lists.length).toBeGreaterThan(10);
+    expect(lists.filter((list) => !sized.has(list))).toEqual([]);
   });
 
   it('production offers no names to who guesses', async () => {

@@ -33,20 +33,31 @@ export async function startGateway(
   realtimeUrl: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Gateway> {
-  const users = await startProgram('examples/users-subgraph.ts', { PORT: '0' }, /Users subgraph at/);
-  const usersUrl = /at (http\S+)/.exec(users.output)?.[1];
-  const gateway = await startProgram(
-    'examples/gateway/gateway.ts',
-    {
-      PORT: String(port),
-      PUBLIC_URL: url,
-      SUBGRAPHS: `users=${usersUrl},realtime=${realtimeUrl}/graphql`,
-      ...env,
-    },
-    /Gateway at/,
-  );
+  const programs = [await startProgram('examples/users-subgraph.ts', { PORT: '0' }, /Users subgraph at/)];
+  const close = async (): Promise<void> => {
+    for (const program of programs.toReversed()) await program.stop();
+  };
+  const usersUrl = /at (http\S+)/.exec(programs[0]?.output ?? '')?.[1];
   const health = async (): Promise<Data> => (await fetch(`${url}/health/detailed`)).json();
-  await eventually(async () => expect((await health()).status).toBe('ok'), 20_000);
+  try {
+    programs.push(
+      await startProgram(
+        'examples/gateway/gateway.ts',
+        {
+          PORT: String(port),
+          PUBLIC_URL: url,
+          SUBGRAPHS: `users=${usersUrl},realtime=${realtimeUrl}/graphql`,
+          ...env,
+        },
+        /Gateway at/,
+      ),
+    );
+    await eventually(async () => expect((await health()).status).toBe('ok'), 20_000);
+  } catch (error) {
+    // A child that is left keeps the test run from ending.
+    await close();
+    throw error;
+  }
   return {
     url,
     health,
@@ -55,9 +66,6 @@ export async function startGateway(
       const response = await post(`${url}/register`, token, announcement);
       return { status: response.status, body: await response.json() };
     },
-    async close() {
-      await gateway.stop();
-      await users.stop();
-    },
+    close,
   };
 }
