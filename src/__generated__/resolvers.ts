@@ -249,7 +249,7 @@ export type Mutation = {
   removeReaction: Message;
   /** Ends all of the caller's sessions but the one of the caller's token. Answers how many. */
   revokeOtherSessions: Scalars['Int']['output'];
-  /** Ends one of the caller's sessions, and closes what is connected by it. */
+  /** Ends one of the caller's sessions, or for tenant admins anyone's, and closes what is connected by it. */
   revokeSession: Session;
   /** Saves a rule, which holds on every node within a second. Tenant admins. */
   saveRoutingRule: RoutingRule;
@@ -484,7 +484,7 @@ export type Query = {
   presence: Array<Presence>;
   /** The tenant's rules in the order in which they run. Tenant admins. */
   routingRules: Array<RoutingRule>;
-  /** One of the caller's sessions; null when there is none. */
+  /** One of the caller's sessions, or for tenant admins anyone's; null when there is none. */
   session: Maybe<Session>;
   /** What a rule would do with a message, `{kind, topic, payload, content, sender}`; nothing is stored or sent. Tenant admins. */
   testRoutingRule: RoutingTest;
@@ -633,7 +633,7 @@ export type SendMessageInput = {
   replyToId?: InputMaybe<Scalars['ID']['input']>;
 };
 
-/** A device that is signed in. Seen by its user, and in a user's list by tenant admins. */
+/** A device that is signed in. Seen by its user and by tenant admins. */
 export type Session = {
   /** Ways in which its device is connected now. */
   connections: Scalars['Int']['output'];

@@ -23,7 +23,7 @@ import type {
   Viewer,
 } from '../model.ts';
 import { isIdentifier } from '../model.ts';
-import { requireSelf } from './access.ts';
+import { isAdmin, requireSelf } from './access.ts';
 import { identifier, optional, text } from './input.ts';
 
 /** What an access token says. Instants in milliseconds. */
@@ -49,10 +49,11 @@ export interface Sessions {
   create(viewer: Viewer, request: NewSession, userAgent: string | null): Promise<SessionTokens>;
   /** @throws {ServiceError} UNAUTHENTICATED for a token that is not good, or no longer. */
   refresh(refreshToken: string): Promise<SessionTokens & { readonly viewer: Viewer }>;
+  /** One of the viewer's own, or, for a tenant admin, anyone's. */
   revoke(viewer: Viewer, id: string): Promise<SessionRecord>;
   /** How many were ended. */
   revokeOthers(viewer: Viewer): Promise<number>;
-  /** The viewer's own; null when there is none. */
+  /** One of the viewer's own, or, for a tenant admin, anyone's; null when there is none. */
   find(viewer: Viewer, id: string): Promise<SessionRecord | null>;
   /** Latest first. */
   ofUser(viewer: Viewer, userId: UserId): Promise<SessionRecord[]>;
@@ -101,6 +102,14 @@ export function createSessions(engine: Engine, clock: Clock, issueToken: IssueTo
     if (!isIdentifier(id)) return null;
     const [session] = await engine.readSessions(tenant, userId, id as SessionId);
     return session && session.expiresAt > clock.now() ? session : null;
+  }
+
+  async function find(viewer: Viewer, id: string): Promise<SessionRecord | null> {
+    const { tenant, userId } = viewer;
+    const own = await readOne(tenant, userId, id);
+    if (own || !isAdmin(viewer) || !isIdentifier(id)) return own;
+    const owner = await engine.findSessionUser(tenant, id as SessionId);
+    return owner && readOne(tenant, owner, id);
   }
 
   async function readAll(tenant: TenantId, userId: UserId): Promise<SessionRecord[]> {
@@ -219,10 +228,11 @@ export function createSessions(engine: Engine, clock: Clock, issueToken: IssueTo
       return { ...tokens, viewer };
     },
 
-    async revoke({ tenant, userId }, id) {
-      const session = isIdentifier(id) ? await end(tenant, userId, id as SessionId) : null;
-      if (!session) throw notFound('session');
-      return session;
+    async revoke(viewer, id) {
+      const session = await find(viewer, id);
+      const ended = session && (await end(viewer.tenant, session.userId, session.id));
+      if (!ended) throw notFound('session');
+      return ended;
     },
 
     async revokeOthers({ tenant, userId, sessionId }) {
@@ -234,7 +244,7 @@ export function createSessions(engine: Engine, clock: Clock, issueToken: IssueTo
       return others.length;
     },
 
-    find: ({ tenant, userId }, id) => readOne(tenant, userId, id),
+    find,
 
     async ofUser(viewer, userId) {
       requireSelf(viewer, userId);

@@ -42,6 +42,7 @@ const OPERATIONS = [
   'setTyping',
   'readTyping',
   'readSessions',
+  'findSessionUser',
   'writeSession',
   'readRoutingRules',
   'saveRoutingRule',

@@ -205,6 +205,8 @@ export interface TypingStore {
 export interface SessionStore {
   /** A user's sessions in no order, or the one of an id; what has expired may still be there. */
   readSessions(tenant: TenantId, userId: UserId, id: SessionId | null): Promise<SessionRecord[]>;
+  /** Whose a session is, or was: it may be gone. Null: nobody's. */
+  findSessionUser(tenant: TenantId, id: SessionId): Promise<UserId | null>;
   /**
    * Stores a session whose version is one above the stored one (1: there is none),
    * and forgets others of its user; false when another write came first.

@@ -53,6 +53,25 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (
     expect((await ask(nodes.here, stranger, CREATE, { deviceId: 'a b' })).code).toBe('BAD_USER_INPUT');
   });
 
+  it('an admin of the tenant sees and ends anyone’s; one of another tenant finds none', async () => {
+    const { accessToken, session } = await begin('eve');
+    const admin = await nodes.there.token('root', { scope: 'realtime:admin' });
+    const other = await nodes.there.token('root', { scope: 'realtime:admin', tenant: 'other' });
+    const READ = `{ session(id: "${session.id}") { id user { id } current } }`;
+    expect((await ask(nodes.there, other, READ)).data.session).toBeNull();
+    expect((await ask(nodes.there, other, REVOKE, { id: session.id })).code).toBe('NOT_FOUND');
+    expect((await ask(nodes.there, admin, READ)).data.session).toEqual({
+      id: session.id,
+      user: { id: 'eve' },
+      current: false,
+    });
+    const socket = await connectClient(nodes.here.wsUrl, accessToken);
+    expect((await ask(nodes.there, admin, REVOKE, { id: session.id })).data.revokeSession.revokedAt).not.toBeNull();
+    await eventually(() => expect(socket.closes[0]?.code).toBe(4401), 1_000);
+    expect((await ask(nodes.there, accessToken, LIST)).code).toBe('UNAUTHENTICATED');
+    await socket.close();
+  });
+
   it('a refresh token is used once; its answer repeats for ten seconds, with the same tokens to all', async () => {
     const first = await begin('cid');
     const all = await Promise.all(

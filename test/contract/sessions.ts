@@ -51,6 +51,8 @@ export function describeSessions(open: OpenWorld): void {
       await engine.writeSession(tenant, session('two', 1), []);
       expect((await engine.readSessions(tenant, alice, null)).map(({ id }) => id).sort()).toEqual(['one', 'two']);
       expect(await engine.readSessions(tenant, alice, sessionId('none'))).toEqual([]);
+      expect(await engine.findSessionUser(tenant, sessionId('two'))).toBe(alice);
+      expect(await engine.findSessionUser(tenant, sessionId('none'))).toBeNull();
       await engine.writeSession(tenant, session('three', 1), [sessionId('one'), sessionId('two')]);
       expect((await engine.readSessions(tenant, alice, null)).map(({ id }) => id)).toEqual(['three']);
     });
@@ -59,6 +61,7 @@ export function describeSessions(open: OpenWorld): void {
       const { engine } = world;
       expect(await engine.readSessions(tenant, bob, sessionId('three'))).toEqual([]);
       expect(await engine.readSessions('other' as TenantId, alice, null)).toEqual([]);
+      expect(await engine.findSessionUser('other' as TenantId, sessionId('three'))).toBeNull();
     });
 
     it('G08: an end is announced, and nothing by which a session could be used', async () => {

@@ -133,4 +133,5 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (tenant, id)
   ) STRICT, WITHOUT ROWID;
   `,
+  'CREATE INDEX sessions_by_id ON sessions (tenant, id);',
 ];

@@ -1,5 +1,5 @@
 /** Sessions in SQLite. */
-import type { SessionRecord } from '../../model.ts';
+import type { SessionRecord, UserId } from '../../model.ts';
 import type { SessionStore } from '../port.ts';
 import { announceSession } from '../session.ts';
 import type { Database } from './database.ts';
@@ -7,6 +7,7 @@ import type { Database } from './database.ts';
 export function createSessions(database: Database): SessionStore {
   const all = database.prepare('SELECT record FROM sessions WHERE tenant = ? AND user_id = ?');
   const one = database.prepare('SELECT record FROM sessions WHERE tenant = ? AND user_id = ? AND id = ?');
+  const find = database.prepare('SELECT user_id FROM sessions WHERE tenant = ? AND id = ?');
   const forget = database.prepare('DELETE FROM sessions WHERE tenant = ? AND user_id = ? AND id = ?');
   const put = database.prepare('INSERT OR REPLACE INTO sessions (tenant, user_id, id, record) VALUES (?, ?, ?, ?)');
   const decode = (row: unknown): SessionRecord => JSON.parse((row as { record: string }).record) as SessionRecord;
@@ -14,6 +15,11 @@ export function createSessions(database: Database): SessionStore {
   return {
     async readSessions(tenant, userId, id) {
       return database.read(() => (id === null ? all.all(tenant, userId) : one.all(tenant, userId, id)).map(decode));
+    },
+
+    async findSessionUser(tenant, id) {
+      const row = database.read(() => find.get(tenant, id)) as { readonly user_id: string } | undefined;
+      return (row?.user_id ?? null) as UserId | null;
     },
 
     async writeSession(tenant, session, forgotten) {

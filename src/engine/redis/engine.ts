@@ -69,7 +69,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createConversations(client, run, keys, clock),
     ...createMessages(client, run, keys, { clock, retention, currentTrace }),
     ...createTyping(run, keys, clock),
-    ...createSessions(run, keys),
+    ...createSessions(client, run, keys),
     ...createTopics(run, keys, clock, currentTrace),
     ...createInboxes(client, run, keys, clock),
     ...createRates(client, keys),

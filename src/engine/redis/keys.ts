@@ -5,7 +5,7 @@
  * its channel, because one script writes and announces. Ids are encoded, so that
  * no id can end a tag, join two parts, or reach another tenant.
  */
-import type { ConversationId, RateUse, TenantId, Topic, UserId } from '../../model.ts';
+import type { ConversationId, RateUse, SessionId, TenantId, Topic, UserId } from '../../model.ts';
 import { conversationKey } from '../message-id.ts';
 import type { Channel } from '../port.ts';
 
@@ -52,6 +52,7 @@ export interface Keys {
   user(tenant: TenantId, id: UserId): UserKeys;
   topic(tenant: TenantId, id: Topic): TopicKeys;
   routingRules(tenant: TenantId): RoutingRuleKeys;
+  sessionUser(tenant: TenantId, id: SessionId): string;
   rate(id: Omit<RateUse, 'count'>): string;
   nodeConnections(nodeId: string): string;
   channel(channel: Channel): string;
@@ -106,6 +107,7 @@ export function createKeys(prefix: string): Keys {
     user,
     topic,
     routingRules,
+    sessionUser: (tenant, id) => `${prefix}:{s.${encode(tenant)}.${encode(id)}}:user`,
     rate: ({ rate, tenant, userId }) => `${prefix}:{rate.${encode(tenant)}.${encode(userId ?? '')}}:${rate}`,
     nodeConnections: (nodeId) => `${prefix}:{node.${nodeId}}:connections`,
     channel(channel) {

@@ -1,12 +1,14 @@
-/** Sessions in Redis: one hash for each user, in the slot of the user's channels. */
+/** Sessions in Redis: one hash for each user, in the slot of the user's channels, and of each whose it is. */
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { SessionRecord } from '../../model.ts';
+import type { SessionRecord, UserId } from '../../model.ts';
 import type { SessionStore } from '../port.ts';
 import { announceSession } from '../session.ts';
+import type { RedisClient } from './client.ts';
+import { attempt } from './conversations.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
-export function createSessions(run: RunScript, keys: Keys): SessionStore {
+export function createSessions(client: RedisClient, run: RunScript, keys: Keys): SessionStore {
   return {
     async readSessions(tenant, userId, id) {
       const answer = await run('read-sessions', [keys.user(tenant, userId).sessions], [id ?? '']);
@@ -15,7 +17,14 @@ export function createSessions(run: RunScript, keys: Keys): SessionStore {
         .map((json) => JSON.parse(json) as SessionRecord);
     },
 
+    async findSessionUser(tenant, id) {
+      return (await attempt(() => client.get(keys.sessionUser(tenant, id)))) as UserId | null;
+    },
+
     async writeSession(tenant, session, forgotten) {
+      // In another slot, so before: it may name a session that is not there, never miss one that is.
+      const { sessionUser } = keys;
+      await attempt(() => client.set(sessionUser(tenant, session.id), session.userId, 'PX', TIMES.sessionMs));
       const { sessions, sessionsChannel } = keys.user(tenant, session.userId);
       const args = [session.id, session.version, JSON.stringify(session), JSON.stringify(announceSession(session))];
       const old = forgotten.slice(0, LIMITS.sessionsPerUser);
