@@ -230,6 +230,7 @@ export async function startService(
     refusesClear: config.isProduction && config.trustProxy,
     addressOf,
     supervisor,
+    clock,
   });
 
   let closing: Promise<void> | null = null;

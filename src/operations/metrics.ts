@@ -75,6 +75,14 @@ export function createMetrics(clock: Clock): Metrics {
       this.set(metrics.queuedBytes());
     },
   });
+  new Gauge({
+    name: 'realtime_timers',
+    help: 'Timers of this process that have not run yet.',
+    registers,
+    collect() {
+      this.set(clock.pending);
+    },
+  });
   const latency = new Histogram({
     name: 'realtime_delivery_latency_seconds',
     help: 'From the acceptance of a message to its hand-over to the first socket here.',

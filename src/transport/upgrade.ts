@@ -4,6 +4,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { IsOriginAllowed } from '../auth/origins.ts';
+import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import { TIMES } from '../limits.ts';
 import type { AddressOf } from './address.ts';
@@ -24,6 +25,7 @@ export interface UpgradeOptions {
   readonly refusesClear: boolean;
   readonly addressOf: AddressOf;
   readonly supervisor: Supervisor;
+  readonly clock: Clock;
 }
 
 function refuse(socket: Duplex, status: number): void {
@@ -38,10 +40,13 @@ function cameInTheClear({ headers }: IncomingMessage): boolean {
 }
 
 /** Over capacity: a browser is not told the status of a refused upgrade, but the code of a close. */
-function turnAway(webSocket: WebSocket): void {
+function turnAway(webSocket: WebSocket, clock: Clock): void {
   webSocket.on('error', () => undefined);
   webSocket.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity');
-  setTimeout(() => webSocket.terminate(), TIMES.terminateMs).unref();
+  webSocket.once(
+    'close',
+    clock.after(TIMES.terminateMs, () => webSocket.terminate()),
+  );
 }
 
 /** Takes over the upgrades of an HTTP server. */
@@ -73,7 +78,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     door.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const address = options.addressOf(request);
       if (options.supervisor.admits(address)) door.endpoint.accept({ webSocket, raw: socket, address }, request);
-      else turnAway(webSocket);
+      else turnAway(webSocket, options.clock);
     });
   });
 }

@@ -64,6 +64,7 @@ describe('connection actors', () => {
       refusesClear: false,
       addressOf: () => null,
       supervisor,
+      clock,
     };
     handleUpgrades(server, [endpoint], door);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
