@@ -20,6 +20,7 @@ export interface Config {
   readonly dataDir: string;
   readonly maxConnections: number;
   readonly maxConnectionsPerUser: number;
+  readonly maxStreamsPerUser: number;
   readonly maxConnectionsPerAddress: number;
   readonly heartbeatIntervalMs: number;
   readonly clientTimeoutMs: number;
@@ -175,6 +176,12 @@ export const VARIABLES = {
   DATA_DIR: variable('folder of the embedded engine', 'a folder, or `:memory:`', './data', text),
   MAX_CONNECTIONS: variable('sockets this process accepts', 'a number from 1', '10000', whole(1, 1_000_000)),
   MAX_CONNECTIONS_PER_USER: variable('sockets of one user on this process', 'a number from 1', '50', rate),
+  MAX_STREAMS_PER_USER: variable(
+    'subscriptions over HTTP of one user on this process, each of which is a stream of its own',
+    'a number from 1',
+    '200',
+    rate,
+  ),
   MAX_CONNECTIONS_PER_ADDRESS: variable(
     'sockets and streams of one public address on this process; private networks, trusted proxies and gateways are not counted',
     'a number from 1',
@@ -305,6 +312,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     dataDir: required('DATA_DIR'),
     maxConnections: required('MAX_CONNECTIONS'),
     maxConnectionsPerUser: required('MAX_CONNECTIONS_PER_USER'),
+    maxStreamsPerUser: required('MAX_STREAMS_PER_USER'),
     maxConnectionsPerAddress: required('MAX_CONNECTIONS_PER_ADDRESS'),
     heartbeatIntervalMs: required('HEARTBEAT_INTERVAL'),
     clientTimeoutMs: required('CLIENT_TIMEOUT'),

@@ -10,6 +10,7 @@
  * what it counts itself. (rate-limiter-flexible keeps the sums in Redis. It does not
  * decide: it counts in windows, and costs a promise and a timer each time.)
  */
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -50,6 +51,8 @@ interface Buckets {
   readonly connections: SharedRate;
   readonly users: SharedRate;
   readonly tenants: SharedRate;
+  /** By user; of this node alone, as those of sockets are of one socket alone. */
+  readonly streams: LRUCache<string, TokenBucket>;
   /** What this process can carry: more nodes carry more, so it is not shared. */
   readonly node: TokenBucket;
 }
@@ -72,6 +75,7 @@ function createBuckets(rates: Rates, clock: Clock): Buckets {
     ),
     users: messages('user-messages', rates.messagesPerUser, LIMITS.meteredUsers),
     tenants: messages('tenant-messages', rates.messagesPerTenant, LIMITS.meteredTenants),
+    streams: new LRUCache({ max: LIMITS.meteredUsers }),
     node: new TokenBucket(messagesPerNode, messagesPerNode, clock.now()),
   };
 }
@@ -92,6 +96,17 @@ export class RateLimits {
   connect({ tenant, userId }: Viewer): void {
     if (!this.#buckets) return;
     takeAll([this.#buckets.connections.bucketOf(tenant, userId)], this.#clock.now());
+  }
+
+  /** Counts a stream over HTTP: a user opens them as fast as subscriptions on a socket. @throws {ServiceError} RATE_LIMITED. */
+  openStream({ tenant, userId }: Viewer): void {
+    if (!this.#buckets) return;
+    const { rates, streams } = this.#buckets;
+    const key = JSON.stringify([tenant, userId]);
+    const now = this.#clock.now();
+    const bucket = streams.get(key) ?? connectionBucket('subscription', rates, now);
+    streams.set(key, bucket);
+    takeAll([bucket], now);
   }
 
   /** Tells other nodes what was used here, and takes what was used there. */

@@ -17,7 +17,7 @@ import { HttpStream } from './http-stream.ts';
 import { MULTIPART } from './multipart.ts';
 import { SSE } from './sse.ts';
 import { type Acceptable, accepted, type StreamFormat, takesAnything } from './stream-format.ts';
-import type { Streams } from './streams.ts';
+import type { StreamPeer, Streams } from './streams.ts';
 
 export interface GraphqlStreamOptions extends CallerOptions {
   readonly execution: Execution;
@@ -72,9 +72,9 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     if (!way && !takesAnything(accept)) throw notAcceptable();
     const caller = await identify(request, options);
     if (!caller.viewer) throw new ServiceError('UNAUTHENTICATED', 'A token is needed.');
-    const enter = (): string | null => {
-      const address = streams.admit(request.raw);
-      if (address !== undefined) return address;
+    if (kind === 'subscription') options.rateLimits.openStream(caller.viewer);
+    const enter: Enter = (peer) => {
+      if (streams.enter(peer, request.raw)) return;
       reply.header('retry-after', '1');
       throw unavailable();
     };
@@ -106,14 +106,11 @@ interface Asked {
   readonly body: Body;
   readonly viewer: Viewer;
   readonly context: Context;
-  /**
-   * Lets it in, right before it is added: between the two nobody else comes in.
-   * The answer is the address it is counted by.
-   *
-   * @throws {ServiceError} SERVICE_UNAVAILABLE when there is no room.
-   */
-  readonly enter: () => string | null;
+  readonly enter: Enter;
 }
+
+/** Lets a stream in and counts it. @throws {ServiceError} SERVICE_UNAVAILABLE when there is no room. */
+type Enter = (peer: StreamPeer) => void;
 
 async function answerInFormat(
   format: StreamFormat,
@@ -124,7 +121,8 @@ async function answerInFormat(
   const { streams, formatError } = options;
   const response = reply.raw;
   const stream = new HttpStream(response, { ...streams.outletOptions(viewer, format.transport), format });
-  await streams.add(stream, format.transport, format.connectionType, enter());
+  enter(stream);
+  await streams.add(stream, format.transport, format.connectionType);
   const result = await run(body, context, options);
   if (isSubscription(result)) return begin(result, stream);
   passHeaders(reply);
@@ -161,7 +159,8 @@ async function answerByCallback(
   const stream = new CallbackStream(target.data, streams.outletOptions(viewer, 'callback'));
   try {
     if (!(await stream.check())) throw badInput('The callbackUrl does not confirm the subscription.');
-    await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType, enter());
+    enter(stream);
+    await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType);
     const result = await run(body, context, options);
     if (!isSubscription(result)) {
       stream.abandon();

@@ -30,6 +30,8 @@ export interface StreamConnection {
   readonly connectionType: ConnectionType;
 }
 
+export type StreamPeer = Peer & { readonly viewer: Viewer };
+
 export class Streams {
   readonly #options: StreamsOptions;
 
@@ -37,11 +39,13 @@ export class Streams {
     this.#options = options;
   }
 
-  /** The address to count one more stream by; undefined: there is no room for it. */
-  admit(request: IncomingMessage): string | null | undefined {
+  /** Lets a stream in and counts it, in one moment; false: there is no room. */
+  enter(peer: StreamPeer, request: IncomingMessage): boolean {
     const { addressOf, supervisor } = this.#options;
     const address = addressOf(request);
-    return supervisor.admits(address) ? address : undefined;
+    if (!supervisor.admitsStream(address, peer.viewer)) return false;
+    supervisor.addStream(peer, address, peer.viewer);
+    return true;
   }
 
   outletOptions(viewer: Viewer, transport: Transport) {
@@ -50,18 +54,12 @@ export class Streams {
     return { viewer, formatError, clock, maxQueuedBytes, delivered };
   }
 
-  /** Counts a stream, and its viewer as present while it lasts. */
-  async add(
-    peer: Peer & { readonly viewer: Viewer },
-    transport: Transport,
-    connectionType: ConnectionType,
-    address: string | null,
-  ): Promise<void> {
-    const { supervisor, metrics, arrive, depart, watchSession } = this.#options;
+  /** Counts the viewer of a stream that was let in as present while it lasts. */
+  async add(peer: StreamPeer, transport: Transport, connectionType: ConnectionType): Promise<void> {
+    const { metrics, arrive, depart, watchSession } = this.#options;
     const { viewer } = peer;
     const connectionId = randomUUID() as string as ConnectionId;
     const deviceId = (viewer.sessionId ?? connectionId) as string as DeviceId;
-    supervisor.add(peer, address);
     metrics.connections.inc({ transport });
     peer.onClose(() => metrics.connections.dec({ transport }));
     if (viewer.sessionId !== null) {

@@ -24,11 +24,12 @@ export interface Peer {
 }
 
 /** Why somebody is not let in. */
-export type TurnedAway = 'draining' | 'capacity' | 'address' | 'pace';
+export type TurnedAway = 'draining' | 'capacity' | 'address' | 'pace' | 'user';
 
 export interface SupervisorLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerUser: number;
+  readonly maxStreamsPerUser: number;
   readonly maxConnectionsPerAddress: number;
   /** Paces a herd that comes back; null: it is let in as it comes. */
   readonly admissions: TokenBucket | null;
@@ -48,6 +49,7 @@ export class Supervisor {
   readonly #limits: SupervisorLimits;
   readonly #peers = new Set<Peer>();
   readonly #users: Quota;
+  readonly #streams: Quota;
   readonly #addresses: Quota;
   /** Of peers counted by their address: gives that back. */
   readonly #releases = new Map<Peer, () => void>();
@@ -58,13 +60,22 @@ export class Supervisor {
     this.#clock = clock;
     this.#limits = limits;
     this.#users = new Quota(limits.maxConnectionsPerUser);
+    this.#streams = new Quota(limits.maxStreamsPerUser);
     this.#addresses = new Quota(limits.maxConnectionsPerAddress);
     this.#stopSweeping = clock.every(Math.max(Math.min(SWEEP_MS, limits.sweepMs), 10), () => this.#sweep());
   }
 
   /** Lets one more in from this address, or not; null: it is not counted by its address. */
   admits(address: string | null): boolean {
-    const reason = this.#refusal(address);
+    return this.#admit(this.#refusal(address));
+  }
+
+  /** The same of a stream over HTTP, whose user is known by then. */
+  admitsStream(address: string | null, viewer: Viewer): boolean {
+    return this.#admit(this.#streams.hasRoom(userKey(viewer)) ? this.#refusal(address) : 'user');
+  }
+
+  #admit(reason: TurnedAway | null): boolean {
     if (reason === null) this.#limits.admissions?.take();
     else this.#limits.countTurnedAway(reason);
     return reason === null;
@@ -93,6 +104,12 @@ export class Supervisor {
     });
   }
 
+  /** Adds a stream that was admitted a moment ago. */
+  addStream(peer: Peer, address: string | null, viewer: Viewer): void {
+    this.add(peer, address);
+    peer.onClose(this.#streams.take(userKey(viewer)));
+  }
+
   /** Counts a peer by its address no longer: it has proven to speak for many. */
   vouch(peer: Peer): void {
     this.#releases.get(peer)?.();
@@ -100,9 +117,12 @@ export class Supervisor {
   }
 
   /** Counts a socket as this user's; false: they have as many as they may. */
-  claim(peer: Peer, { tenant, userId }: Viewer): boolean {
-    const key = JSON.stringify([tenant, userId]);
-    if (!this.#users.hasRoom(key)) return false;
+  claim(peer: Peer, viewer: Viewer): boolean {
+    const key = userKey(viewer);
+    if (!this.#users.hasRoom(key)) {
+      this.#limits.countTurnedAway('user');
+      return false;
+    }
     peer.onClose(this.#users.take(key));
     return true;
   }
@@ -144,6 +164,10 @@ export class Supervisor {
     stopStepping();
     this.#stopSweeping();
   }
+}
+
+function userKey({ tenant, userId }: Viewer): string {
+  return JSON.stringify([tenant, userId]);
 }
 
 /** In random order (Fisher and Yates). */

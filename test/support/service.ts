@@ -63,6 +63,7 @@ export async function startTestService({
     // Tests go faster than people; those of the limits set it.
     RATE_LIMIT_ENABLED: 'false',
     MAX_CONNECTIONS_PER_USER: '10000',
+    MAX_STREAMS_PER_USER: '10000',
     ...env,
   });
   const service = await startService(config, silentLog, { clock });

@@ -14,6 +14,7 @@ const TIMEOUTS = { maxQueuedBytes: 1_048_576, heartbeatIntervalMs: 3_600_000, cl
 
 const limits = {
   maxConnections: 100,
+  maxStreamsPerUser: 1_000,
   maxConnectionsPerUser: 100,
   maxConnectionsPerAddress: 100,
   admissions: null,

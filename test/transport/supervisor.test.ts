@@ -32,6 +32,7 @@ describe('Supervisor', () => {
     new Supervisor(clock, {
       maxConnections: 1_000,
       maxConnectionsPerUser: 1_000,
+      maxStreamsPerUser: 1_000,
       maxConnectionsPerAddress: 1_000,
       admissions: null,
       countTurnedAway: (reason) => turnedAway.push(reason),

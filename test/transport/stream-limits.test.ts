@@ -1,0 +1,62 @@
+/** How many subscriptions over HTTP one user may hold, and how fast they open them. */
+import { LIMITS } from '../../src/limits.ts';
+import { eventually } from '../support/eventually.ts';
+import { openStream, type RawStream } from '../support/http-stream.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+
+const QUERY = { query: 'subscription { messageReceived { id } }' };
+const BURST = LIMITS.subscriptionsPerSocket;
+
+describe.each(['text/event-stream', 'multipart/mixed;subscriptionSpec=1.0'])('a user’s streams: %s', (accept) => {
+  let service: TestService;
+  let token: string;
+  afterEach(() => service.close());
+
+  const start = async (env: Record<string, string>): Promise<void> => {
+    service = await startTestService({ env });
+    token = await service.token('alice');
+  };
+  const refused = async (): Promise<{ status: number; code: string; retryAfter: string | null }> => {
+    const response = await fetch(`${service.url}/graphql`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', accept },
+      body: JSON.stringify(QUERY),
+      signal: AbortSignal.timeout(5_000),
+    });
+    const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
+    return {
+      status: response.status,
+      code: errors[0]?.extensions.code ?? '',
+      retryAfter: response.headers.get('retry-after'),
+    };
+  };
+  const open = (count: number): Promise<RawStream[]> =>
+    Promise.all(Array.from({ length: count }, () => openStream(service, token, QUERY, { accept })));
+
+  it('G10: have a cap, and room once one of them ends', async () => {
+    await start({ MAX_STREAMS_PER_USER: '20' });
+    const streams = await open(20);
+    expect(await refused()).toEqual({ status: 503, code: 'SERVICE_UNAVAILABLE', retryAfter: '1' });
+    const other = await openStream(service, await service.token('bob'), QUERY, { accept });
+    streams[0]?.stop();
+    await eventually(async () => {
+      const [stream] = await open(1);
+      if (stream) streams.push(stream);
+      expect(stream?.status).toBe(200);
+    });
+    const text = await (await fetch(`${service.url}/metrics`)).text();
+    expect(text).toMatch(/realtime_turned_away_total\{reason="user"\} [1-9]/);
+    for (const stream of [...streams, other]) stream.stop();
+  });
+
+  it('open as fast as the subscriptions of one socket', async () => {
+    await start({ RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_SUBSCRIPTIONS: '1' });
+    const streams = await open(BURST + 50);
+    const statuses = streams.map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(BURST);
+    service.clock.advance(60_000);
+    expect((await open(50)).map(({ status }) => status)).toEqual(Array(50).fill(200));
+    for (const stream of streams) stream.stop();
+  });
+});
