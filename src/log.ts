@@ -1,6 +1,7 @@
 /** Structured logging. Secrets are redacted here and nowhere else. */
 import { types } from 'node:util';
 import { type Logger, pino } from 'pino';
+import type { Viewer } from './model.ts';
 
 export type Log = Logger;
 
@@ -11,6 +12,11 @@ function describeError(error: unknown): unknown {
   if (!types.isNativeError(error)) return String(error);
   const { code } = error as { code?: unknown };
   return { name: error.name, message: error.message, ...(code === undefined ? {} : { code }), stack: error.stack };
+}
+
+/** Whose doing a line is about. */
+export function who({ tenant, userId, sessionId }: Viewer): object {
+  return { tenant, user: userId, ...(sessionId === null ? {} : { session: sessionId }) };
 }
 
 export function createLog(level: string, destination?: { write(line: string): void }): Log {

@@ -164,6 +164,7 @@ export async function startService(
     metrics,
     formatError,
     clock,
+    log,
     maxQueuedBytes: config.maxQueuedBytes,
     watchSession: delivery.watchSession,
     arrive: domain.presence.arrive,

@@ -241,7 +241,10 @@ export class ConversationChannel {
   }
 
   #lose(error: ServiceError): void {
-    this.#log.warn({ reason: error.reason }, 'conversation channel lost its position');
+    this.#log.warn(
+      { tenant: this.tenant, conversation: this.id, reason: error.reason },
+      'conversation channel lost its position',
+    );
     this.#countHole('lost');
     this.#isClosed = true;
     this.#isLost = true;
@@ -252,7 +255,8 @@ export class ConversationChannel {
   #retry(error: unknown, again: () => void): void {
     if (this.#isClosed) return;
     const isExpected = error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
-    if (!isExpected) this.#log.error({ err: error }, 'conversation channel failed');
+    if (!isExpected)
+      this.#log.error({ tenant: this.tenant, conversation: this.id, err: error }, 'conversation channel failed');
     this.#clock.after(RETRY_MS, again);
   }
 }

@@ -115,7 +115,8 @@ export class TopicChannel {
       }
     } catch (error) {
       const isExpected = error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
-      if (!isExpected) this.#log.error({ err: error }, 'topic channel failed');
+      if (!isExpected)
+        this.#log.error({ tenant: this.#tenant, topic: this.#topic, err: error }, 'topic channel failed');
       if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.#catchUp());
     } finally {
       this.#isCatchingUp = false;
@@ -124,7 +125,7 @@ export class TopicChannel {
 
   /** Those who listen are told; whoever comes now begins at the head. */
   #lose(): void {
-    this.#log.warn('topic channel lost its position');
+    this.#log.warn({ tenant: this.#tenant, topic: this.#topic }, 'topic channel lost its position');
     for (const listener of [...this.#listeners]) listener.end(positionExpired('RETENTION'));
   }
 }

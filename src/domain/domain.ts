@@ -42,7 +42,7 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
     messages: createMessages(engine, routed, conversations.openDirect),
     presence: createPresence(engine, clock, log, presenceGraceMs),
     typing: createTyping(engine),
-    sessions: createSessions(engine, clock, issueToken),
+    sessions: createSessions(engine, clock, log, issueToken),
     topics: createTopics(engine, routed),
     inboxes: createInboxes(engine),
     routingRules: createRoutingRules(engine, clock, expressions, routing),

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Engine, NewConnection } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
-import type { Log } from '../log.ts';
+import { type Log, who } from '../log.ts';
 import type { ConnectionId, PresenceRecord, PresenceStatus, TenantId, UserId, Viewer } from '../model.ts';
 import { identifier, optional, text } from './input.ts';
 
@@ -34,7 +34,8 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
 
   function disconnect(viewer: Viewer, connectionId: ConnectionId): void {
     engine.disconnect(viewer.tenant, viewer.userId, connectionId).catch((error: unknown) => {
-      log.warn({ err: error }, 'departure not recorded; tried again');
+      // While the engine is away this is so for everyone who goes, every time.
+      log.debug({ err: error, ...who(viewer) }, 'departure not recorded; tried again');
       clock.after(TIMES.nodeRenewMs, () => disconnect(viewer, connectionId));
     });
   }

@@ -125,7 +125,7 @@ export function createRouting(
     try {
       await read(tenant, known);
     } catch (error) {
-      log.warn({ err: error }, 'routing rules not read');
+      log.warn({ tenant, err: error }, 'routing rules not read');
       clock.after(TIMES.nodeRenewMs, () => void again(tenant));
     }
   }

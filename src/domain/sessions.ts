@@ -12,6 +12,7 @@ import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
+import type { Log } from '../log.ts';
 import type {
   DeviceId,
   SessionId,
@@ -97,7 +98,13 @@ function decode(refreshToken: string): RefreshToken {
   }
 }
 
-export function createSessions(engine: Engine, clock: Clock, issueToken: IssueToken | null): Sessions {
+/** Whether a secret is one that was exchanged for another before. */
+function isUsed({ usedHashes, previousHash }: SessionRecord, secret: string): boolean {
+  const presented = hash(secret);
+  return [...usedHashes, previousHash].some((used) => isSame(used, presented));
+}
+
+export function createSessions(engine: Engine, clock: Clock, log: Log, issueToken: IssueToken | null): Sessions {
   async function readOne(tenant: TenantId, userId: UserId, id: string): Promise<SessionRecord | null> {
     if (!isIdentifier(id)) return null;
     const [session] = await engine.readSessions(tenant, userId, id as SessionId);
@@ -133,8 +140,12 @@ export function createSessions(engine: Engine, clock: Clock, issueToken: IssueTo
     }
   }
 
-  const end = (tenant: TenantId, userId: UserId, id: SessionId): Promise<SessionRecord | null> =>
-    change(tenant, userId, id, ({ revokedAt }) => (revokedAt === null ? { revokedAt: clock.now() } : null));
+  async function end(tenant: TenantId, userId: UserId, id: SessionId): Promise<SessionRecord | null> {
+    const now = clock.now();
+    const ended = await change(tenant, userId, id, ({ revokedAt }) => (revokedAt === null ? { revokedAt: now } : null));
+    if (ended?.revokedAt === now) log.info({ tenant, user: userId, session: id }, 'session ended');
+    return ended;
+  }
 
   async function tokensOf(tenant: TenantId, session: SessionRecord, secret: string): Promise<SessionTokens> {
     if (!issueToken) throw new ServiceError('FORBIDDEN', 'This service issues no tokens: it has no JWT_SECRET.');
@@ -167,8 +178,7 @@ export function createSessions(engine: Engine, clock: Clock, issueToken: IssueTo
       };
     }
     if (isSame(presented, session.previousHash) && now - session.rotatedAt <= TIMES.refreshLeewayMs) return null;
-    const wasUsed = [...session.usedHashes, session.previousHash].some((used) => isSame(used, presented));
-    return wasUsed ? { revokedAt: now } : null;
+    return isUsed(session, secret) ? { revokedAt: now } : null;
   }
 
   return {
@@ -210,6 +220,7 @@ export function createSessions(engine: Engine, clock: Clock, issueToken: IssueTo
         session,
         gone.map(({ id }) => id),
       );
+      log.info({ tenant, user: userId, session: session.id }, 'session begun');
       return tokens;
     },
 
@@ -217,6 +228,9 @@ export function createSessions(engine: Engine, clock: Clock, issueToken: IssueTo
       const { tenant, userId, id, secret } = decode(refreshToken);
       const nonce = random();
       const session = await change(tenant, userId, id, (known) => rotate(known, secret, nonce));
+      if (session && session.revokedAt !== null && isUsed(session, secret)) {
+        log.warn({ tenant, user: userId, session: id }, 'refresh token used twice: its session has ended');
+      }
       if (!session || session.revokedAt !== null) throw notGood();
       const next = successor(secret, session.nonce);
       // Another's rotation came in between, or the secret was never this session's.

@@ -3,7 +3,7 @@ import type { RateLimits } from '../auth/rate-limits.ts';
 import type { VerifyToken } from '../auth/tokens.ts';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
-import type { Log } from '../log.ts';
+import { type Log, who } from '../log.ts';
 import {
   type ConnectionId,
   type ConnectionType,
@@ -53,13 +53,19 @@ export class Admission {
 
   /** Counts a connection, whoever it may be. */
   open(connection: Connection, transport: Transport, address: string | null): void {
-    const { supervisor, metrics, depart } = this.#options;
+    const { supervisor, metrics, depart, clock, log } = this.#options;
     supervisor.add(connection, address);
     metrics.connections.inc({ transport });
+    const openedAt = clock.now();
     connection.onClose((code) => {
       metrics.connections.dec({ transport });
       metrics.closes.inc({ code: String(code) });
-      if (connection.viewer) depart(connection.viewer, connection.id);
+      const { id, viewer } = connection;
+      const line = { connection: id, transport, code, durationMs: clock.now() - openedAt };
+      // Whoever was not let in is counted, and not given a line each to fill the log with.
+      if (!viewer) return log.debug(line, 'socket closed before it was let in');
+      log.info({ ...line, ...who(viewer) }, 'socket closed');
+      depart(viewer, id);
     });
   }
 
@@ -86,7 +92,7 @@ export class Admission {
       const device = { connectionId: connection.id, deviceId: deviceId as DeviceId, connectionType };
       await this.#options.arrive(viewer, device);
     } catch (error) {
-      log.warn({ err: error }, 'arrival not recorded');
+      log.warn({ err: error, ...who(viewer) }, 'arrival not recorded');
       return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');
     }
     if (!connection.isOpen) {
@@ -94,6 +100,7 @@ export class Admission {
       return null;
     }
     connection.viewer = viewer;
+    log.info({ connection: connection.id, type: credentials.connectionType, ...who(viewer) }, 'socket let in');
     return {
       viewer,
       meter: rateLimits.ofConnection(viewer, () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often')),

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
+import { type Log, who } from '../log.ts';
 import type { ConnectionId, ConnectionType, DeviceId, Viewer } from '../model.ts';
 import type { Metrics, Transport } from '../operations/metrics.ts';
 import type { AddressOf } from './address.ts';
@@ -19,6 +20,7 @@ export interface StreamsOptions {
   readonly metrics: Metrics;
   readonly formatError: FormatError;
   readonly clock: Clock;
+  readonly log: Log;
   readonly maxQueuedBytes: number;
   readonly arrive: (viewer: Viewer, connection: StreamConnection) => Promise<void>;
   readonly depart: (viewer: Viewer, connectionId: ConnectionId) => void;
@@ -56,12 +58,18 @@ export class Streams {
 
   /** Counts the viewer of a stream that was let in as present while it lasts. */
   async add(peer: StreamPeer, transport: Transport, connectionType: ConnectionType): Promise<void> {
-    const { metrics, arrive, depart, watchSession } = this.#options;
+    const { metrics, arrive, depart, watchSession, clock, log } = this.#options;
     const { viewer } = peer;
     const connectionId = randomUUID() as string as ConnectionId;
     const deviceId = (viewer.sessionId ?? connectionId) as string as DeviceId;
     metrics.connections.inc({ transport });
-    peer.onClose(() => metrics.connections.dec({ transport }));
+    const openedAt = clock.now();
+    log.info({ connection: connectionId, type: connectionType, ...who(viewer) }, 'stream let in');
+    peer.onClose(() => {
+      metrics.connections.dec({ transport });
+      const durationMs = clock.now() - openedAt;
+      log.info({ connection: connectionId, transport, durationMs, ...who(viewer) }, 'stream closed');
+    });
     if (viewer.sessionId !== null) {
       peer.onClose(await watchSession(viewer, () => peer.close(CLOSE_CODES.UNAUTHORIZED, 'Session ended')));
     }

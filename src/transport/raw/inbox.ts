@@ -160,7 +160,7 @@ export class Inbox implements Outlet {
     const { domain, log } = this.#options;
     if (!connection.viewer || positions.size === 0) return;
     domain.inboxes.save(connection.viewer, session, positions).catch((error: unknown) => {
-      log.warn({ err: error }, 'inbox not saved');
+      log.warn({ err: error, tenant: connection.viewer?.tenant }, 'inbox not saved');
       for (const [id, position] of positions) if (!this.#unsaved.has(id)) this.#unsaved.set(id, position);
     });
   }

@@ -1,0 +1,110 @@
+/** What an operator reads: a line for each turn in the life of a socket, a stream and a session, and whose it is. */
+import { readConfig } from '../../src/config.ts';
+import { type Service, startService } from '../../src/service.ts';
+import { tokenOf } from '../faults/load.ts';
+import { connectClient } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
+import { openStream } from '../support/http-stream.ts';
+import { captureLog } from '../support/log.ts';
+import { type Data, SECRET } from '../support/service.ts';
+import { openSocket } from '../support/socket.ts';
+import { TestClock } from '../support/test-clock.ts';
+
+describe('the log', () => {
+  const { log, lines } = captureLog('info');
+  const clock = new TestClock();
+  let service: Service;
+  let url: string;
+  let wsUrl: string;
+  beforeAll(async () => {
+    const config = readConfig({
+      HOST: '127.0.0.1',
+      PORT: '0',
+      DATA_DIR: ':memory:',
+      JWT_SECRET: SECRET,
+      DRAIN_WINDOW: '0ms',
+    });
+    service = await startService(config, log, { clock });
+    url = `http://127.0.0.1:${service.port}`;
+    wsUrl = `${url.replace('http', 'ws')}/graphql`;
+  });
+  afterAll(() => service.close());
+
+  const said = (msg: string): Data[] =>
+    lines()
+      .map((line) => JSON.parse(line))
+      .filter((line) => line.msg === msg);
+  async function ask(token: string | null, query: string): Promise<Data> {
+    const response = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+      body: JSON.stringify({ query }),
+    });
+    return ((await response.json()) as Data).data;
+  }
+
+  it.each([
+    ['graphql-ws', 'graphql_ws', 'GRAPHQL_WS'],
+    ['/ws', 'websocket', 'WEBSOCKET'],
+  ])('a socket is let in and closed: %s', async (_, transport, type) => {
+    const from = [said('socket let in').length, said('socket closed').length] as const;
+    const token = await tokenOf('ann');
+    if (type === 'GRAPHQL_WS') await (await connectClient(wsUrl, token)).close();
+    else {
+      const socket = await openSocket(`${url.replace('http', 'ws')}/ws?token=${token}`, []);
+      await socket.frame(0);
+      socket.socket.close();
+    }
+    await eventually(() => expect(said('socket closed').slice(from[1])).toHaveLength(1));
+    const [opened] = said('socket let in').slice(from[0]);
+    const [closed] = said('socket closed').slice(from[1]);
+    expect(opened).toMatchObject({ type, tenant: 'default', user: 'ann' });
+    expect(closed).toMatchObject({ connection: opened.connection, transport, tenant: 'default', user: 'ann' });
+    expect(closed.durationMs).toBeGreaterThanOrEqual(0);
+    expect(closed.code).toEqual(expect.any(Number));
+  });
+
+  it('a stream is let in and closed', async () => {
+    const stream = await openStream(
+      { url },
+      await tokenOf('ben'),
+      { query: 'subscription { messageReceived { id } }' },
+      { accept: 'text/event-stream' },
+    );
+    stream.stop();
+    await eventually(() => expect(said('stream closed')).toHaveLength(1));
+    const [opened] = said('stream let in');
+    expect(opened).toMatchObject({ type: 'SSE', tenant: 'default', user: 'ben' });
+    expect(said('stream closed')[0]).toMatchObject({ connection: opened.connection, user: 'ben' });
+  });
+
+  it('a session is begun and ended, and a stolen token is warned of', async () => {
+    const fields = 'session { id } accessToken refreshToken';
+    const create = `mutation { createSession(input: {deviceId: "d"}) { ${fields} } }`;
+    const { createSession: first } = await ask(await tokenOf('cid'), create);
+    const refresh = `mutation { refreshSession(refreshToken: "${first.refreshToken}") { ${fields} } }`;
+    await ask(null, refresh);
+    clock.advance(60_000);
+    await ask(null, refresh);
+    const { createSession: second } = await ask(await tokenOf('cid'), create);
+    await ask(await tokenOf('cid'), `mutation { revokeSession(id: "${second.session.id}") { id } }`);
+    const of = { tenant: 'default', user: 'cid' };
+    expect(said('session begun')).toMatchObject([first, second].map(({ session }) => ({ ...of, session: session.id })));
+    expect(said('refresh token used twice: its session has ended')).toMatchObject([
+      { ...of, session: first.session.id, level: 40 },
+    ]);
+    expect(said('session ended')).toMatchObject([{ ...of, session: second.session.id }]);
+    for (const secret of [first, second].flatMap(({ accessToken, refreshToken }) => [accessToken, refreshToken]))
+      expect(lines().join('\n')).not.toContain(secret);
+  });
+
+  it('who is not let in fills no log', async () => {
+    const before = lines().length;
+    for (let n = 0; n < 20; n += 1) {
+      const socket = await openSocket(wsUrl, ['graphql-transport-ws']);
+      socket.send({ type: 'connection_init', payload: { token: 'nonsense' } });
+      expect(await socket.closed).toBe(4401);
+    }
+    expect(lines().slice(before)).toEqual([]);
+  });
+});
