@@ -1,4 +1,4 @@
-/** Nodes in processes of their own, on one Redis. */
+/** Nodes in processes of their own. */
 import { randomUUID } from 'node:crypto';
 import { freePort } from '../support/free-port.ts';
 import { type Program, startProgram } from '../support/process.ts';
@@ -6,8 +6,9 @@ import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { SECRET } from '../support/service.ts';
 import type { Endpoint } from './load.ts';
 
-export interface Cluster {
-  readonly redis: RedisServer;
+type Settings = Readonly<Record<string, string>>;
+
+export interface Fleet {
   readonly programs: Program[];
   readonly endpoints: readonly Endpoint[];
   /** Starts the node of an endpoint again. */
@@ -15,17 +16,16 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
-export async function startCluster(
+/** Nodes of one service; `settingsOf` says what is a node's own. */
+export async function startFleet(
   count: number,
-  settings: Readonly<Record<string, string>> = {},
-  ...redisSettings: string[]
-): Promise<Cluster> {
-  const redis = await startRedisServer(...redisSettings);
+  settings: Settings,
+  settingsOf: (index: number) => Settings = () => ({}),
+): Promise<Fleet> {
   const ports: number[] = [];
   const programs: Program[] = [];
   const env = {
     HOST: '127.0.0.1',
-    REDIS_URL: redis.url,
     REDIS_PREFIX: `test-${randomUUID().slice(0, 8)}`,
     JWT_SECRET: SECRET,
     RATE_LIMIT_ENABLED: 'false',
@@ -33,20 +33,40 @@ export async function startCluster(
     ...settings,
   };
   const start = async (index: number): Promise<void> => {
-    const port = String(ports[index]);
-    programs[index] = await startProgram('src/main.ts', { ...env, PORT: port }, /service started/);
+    const own = { ...env, ...settingsOf(index), PORT: String(ports[index]) };
+    programs[index] = await startProgram('src/main.ts', own, /service started/);
   };
   for (let index = 0; index < count; index += 1) {
     ports.push(await freePort());
     await start(index);
   }
   return {
-    redis,
     programs,
     endpoints: ports.map((port) => ({ url: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port}/graphql` })),
     restart: start,
     async close() {
       for (const program of programs) await program.stop('SIGKILL');
+    },
+  };
+}
+
+export interface Cluster extends Fleet {
+  readonly redis: RedisServer;
+}
+
+/** Nodes on one Redis. */
+export async function startCluster(
+  count: number,
+  settings: Settings = {},
+  ...redisSettings: string[]
+): Promise<Cluster> {
+  const redis = await startRedisServer(...redisSettings);
+  const fleet = await startFleet(count, { REDIS_URL: redis.url, ...settings });
+  return {
+    ...fleet,
+    redis,
+    async close() {
+      await fleet.close();
       await redis.stop();
     },
   };

@@ -4,6 +4,8 @@ import { type AddressInfo, createConnection, createServer, type Socket } from 'n
 
 export interface TcpProxy {
   readonly port: number;
+  /** Connections made so far. */
+  readonly accepted: number;
   /** Cuts every connection; those to come lead to this port. */
   redirect(port: number): void;
   /** Connections open now stay open and carry nothing more; new ones work. Answers how many. */
@@ -50,8 +52,10 @@ class Link {
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   let port = target;
   let delayMs = 0;
+  let accepted = 0;
   const links = new Set<Link>();
   const server = createServer((client) => {
+    accepted += 1;
     const link = new Link(client, createConnection({ host: '127.0.0.1', port }), () => delayMs);
     links.add(link);
     for (const socket of [link.client, link.upstream]) {
@@ -71,6 +75,9 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   };
   return {
     port: (server.address() as AddressInfo).port,
+    get accepted() {
+      return accepted;
+    },
     redirect(to) {
       port = to;
       change((link) => link.destroy());
