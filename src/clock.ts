@@ -3,6 +3,12 @@ export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
   /**
+   * Milliseconds since some moment: durations are measured with it, dates are not.
+   *
+   * It never jumps; `now` does when somebody sets the machine's clock.
+   */
+  elapsed(): number;
+  /**
    * How far this clock is ahead of the system's, in milliseconds.
    *
    * An engine with a clock of its own (Redis `TIME`) adds it, so that one
@@ -31,6 +37,7 @@ function count(): () => void {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   offset: () => 0,
   // Node does not list timers that keep no process alive.
   get pending() {

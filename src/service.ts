@@ -145,7 +145,7 @@ export async function startService(
   const supervisor = new Supervisor(clock, {
     ...config,
     sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs),
-    admissions: config.rates && new TokenBucket(LIMITS.admissionBurst, config.rates.admissionsPerNode, clock.now()),
+    admissions: config.rates && new TokenBucket(LIMITS.admissionBurst, config.rates.admissionsPerNode, clock.elapsed()),
     countTurnedAway: (reason) => metrics.turnedAway.inc({ reason }),
   });
   metrics.queuedBytes = () => supervisor.queuedBytes;

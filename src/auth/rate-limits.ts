@@ -76,7 +76,7 @@ function createBuckets(rates: Rates, clock: Clock): Buckets {
     users: messages('user-messages', rates.messagesPerUser, LIMITS.meteredUsers),
     tenants: messages('tenant-messages', rates.messagesPerTenant, LIMITS.meteredTenants),
     streams: new LRUCache({ max: LIMITS.meteredUsers }),
-    node: new TokenBucket(messagesPerNode, messagesPerNode, clock.now()),
+    node: new TokenBucket(messagesPerNode, messagesPerNode, clock.elapsed()),
   };
 }
 
@@ -95,7 +95,7 @@ export class RateLimits {
   /** Counts a connection of this user. @throws {ServiceError} RATE_LIMITED. */
   connect({ tenant, userId }: Viewer): void {
     if (!this.#buckets) return;
-    takeAll([this.#buckets.connections.bucketOf(tenant, userId)], this.#clock.now());
+    takeAll([this.#buckets.connections.bucketOf(tenant, userId)], this.#clock.elapsed());
   }
 
   /** Counts a stream over HTTP: a user opens them as fast as subscriptions on a socket. @throws {ServiceError} RATE_LIMITED. */
@@ -103,7 +103,7 @@ export class RateLimits {
     if (!this.#buckets) return;
     const { rates, streams } = this.#buckets;
     const key = JSON.stringify([tenant, userId]);
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     const bucket = streams.get(key) ?? connectionBucket('subscription', rates, now);
     streams.set(key, bucket);
     takeAll([bucket], now);
@@ -116,14 +116,14 @@ export class RateLimits {
     const untold = [connections, users, tenants].flatMap((rate) => rate.untold());
     if (untold.length === 0) return;
     const elsewhere = await this.#share(untold.map(({ use }) => use));
-    for (const [index, { bucket }] of untold.entries()) bucket.takeElsewhere(elsewhere[index] ?? 0, this.#clock.now());
+    for (const [index, { bucket }] of untold.entries()) bucket.takeElsewhere(elsewhere[index] ?? 0, this.#clock.elapsed());
   }
 
   /** For requests, which have no connection to be counted by. */
   ofRequest(viewer: Viewer): Meter {
     const buckets = this.#buckets;
     return (what) => {
-      if (what === 'message' && buckets) takeAll(beyondConnection(buckets, viewer), this.#clock.now());
+      if (what === 'message' && buckets) takeAll(beyondConnection(buckets, viewer), this.#clock.elapsed());
     };
   }
 
@@ -133,7 +133,7 @@ export class RateLimits {
     if (!buckets) return () => undefined;
     const own: Partial<Record<Metered | 'refusal', TokenBucket>> = {};
     return (what) => {
-      const now = this.#clock.now();
+      const now = this.#clock.elapsed();
       own[what] ??= connectionBucket(what, buckets.rates, now);
       const counted = what === 'message' ? [own[what], ...beyondConnection(buckets, viewer)] : [own[what]];
       try {

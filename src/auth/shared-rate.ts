@@ -50,7 +50,7 @@ export class SharedRate {
     const key = JSON.stringify([tenant, userId]);
     let bucket = this.#buckets.get(key);
     if (!bucket) {
-      bucket = new SharedBucket(tenant, userId, this.#options, this.#clock.now());
+      bucket = new SharedBucket(tenant, userId, this.#options, this.#clock.elapsed());
       this.#buckets.set(key, bucket);
     }
     this.#asked.add(bucket);

@@ -23,7 +23,9 @@ export type Verification =
 
 interface Verified {
   readonly verification: Verification;
-  /** Milliseconds since the Unix epoch. */
+  /** Of the token, in milliseconds since the Unix epoch. */
+  readonly expiry: number;
+  /** By `Clock.elapsed`: its key is asked for again then. */
   readonly until: number;
 }
 
@@ -75,11 +77,11 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock): VerifyToke
     if (Buffer.byteLength(token) > LIMITS.tokenBytes) return INVALID;
     const digest = createHash('sha256').update(token).digest('base64');
     const earlier = verified.get(digest);
-    if (earlier && clock.now() < earlier.until) return earlier.verification;
+    if (earlier && clock.now() < earlier.expiry && clock.elapsed() < earlier.until) return earlier.verification;
     const verification = await verify(token);
     if (verification.outcome === 'valid') {
       const expiry = verification.viewer.expiresAt + TIMES.clockToleranceMs;
-      verified.set(digest, { verification, until: Math.min(expiry, clock.now() + TIMES.verifiedTokenMs) });
+      verified.set(digest, { verification, expiry, until: clock.elapsed() + TIMES.verifiedTokenMs });
     }
     return verification;
   };

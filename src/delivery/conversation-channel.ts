@@ -111,7 +111,7 @@ export class ConversationChannel {
     if (!conversation) return false;
     this.#position = conversation.position;
     this.#version = Math.max(this.#version, conversation.version);
-    this.#lastHeardAt = this.#clock.now();
+    this.#lastHeardAt = this.#clock.elapsed();
     this.typing.replace(typing ?? []);
     this.#isCatchingUp = false;
     if (this.#isBehind) await this.#catchUp();
@@ -171,7 +171,7 @@ export class ConversationChannel {
   #pass(change: MessageChange, message: MessageRecord): void {
     if (this.#isClosed) return;
     this.#position = message.position;
-    this.#lastHeardAt = this.#clock.now();
+    this.#lastHeardAt = this.#clock.elapsed();
     // Not copied: one that leaves meanwhile is not told, and one cannot join within a synchronous call.
     for (const listener of this.#listeners) listener.onMessage(change, message);
   }
@@ -233,7 +233,7 @@ export class ConversationChannel {
       if (message) this.#pass(change, message);
       else this.#lose(positionExpired('RETENTION'));
     }
-    this.#lastHeardAt = this.#clock.now();
+    this.#lastHeardAt = this.#clock.elapsed();
     if (page.entries.length === LIMITS.logPage) return false;
     if (page.entries.length > 0) this.#countHole('closed');
     this.#each((listener) => listener.onHead(this.#position));

@@ -58,7 +58,7 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
   const topics = new ChannelRegistry<TopicChannel>();
   const context = { engine, clock, log, countHole, channels: conversations, sharedLog: new SharedLog(engine) };
   const stopChecking = clock.every(TIMES.headCheckMs, () => {
-    const before = clock.now() - TIMES.headCheckMs;
+    const before = clock.elapsed() - TIMES.headCheckMs;
     for (const channel of conversations.all()) if (channel.lastHeardAt <= before) channel.check();
   });
 

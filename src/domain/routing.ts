@@ -171,14 +171,14 @@ export function createRouting(
       const copies: RuleTargets[] = [];
       for (const rule of await rulesOf(tenant)) {
         const key = JSON.stringify([tenant, rule.id, rule.updatedAt]);
-        if ((resting.get(key) ?? 0) > clock.now()) continue;
-        const begun = clock.now();
+        if ((resting.get(key) ?? 0) > clock.elapsed()) continue;
+        const begun = clock.elapsed();
         const verdict = await run(rule, { ...message, payload });
         if (verdict.outcome !== 'PASS') count(verdict.outcome);
         switch (verdict.outcome) {
           case 'FAULT':
             log.warn({ tenant, rule: rule.id, reason: verdict.fault }, 'routing rule failed');
-            if (clock.now() - begun >= TIMES.expressionMs) resting.set(key, clock.now() + TIMES.ruleRestMs);
+            if (clock.elapsed() - begun >= TIMES.expressionMs) resting.set(key, clock.elapsed() + TIMES.ruleRestMs);
             break;
           case 'TRANSFORM':
             ({ payload } = verdict);

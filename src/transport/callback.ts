@@ -104,7 +104,7 @@ export class CallbackStream implements Outlet, Peer {
   close(code: number, reason: string): void {
     const error = closingError(code, reason);
     if (error.code === 'UNAUTHENTICATED') this.#forget();
-    this.#giveUpAt = this.#options.clock.now() + TIMES.callbackMs;
+    this.#giveUpAt = this.#options.clock.elapsed() + TIMES.callbackMs;
     this.end(error);
   }
 
@@ -148,11 +148,11 @@ export class CallbackStream implements Outlet, Peer {
   /** Sends a message until the router takes it, so that a blip of its endpoint is no hole. */
   async #deliver(action: string, rest: string): Promise<void> {
     const { clock } = this.#options;
-    const until = Math.min(clock.now() + TIMES.callbackRetryMs, this.#giveUpAt);
+    const until = Math.min(clock.elapsed() + TIMES.callbackRetryMs, this.#giveUpAt);
     for (let wait = FIRST_RETRY_MS; this.#isOpen; wait = Math.min(wait * 2, LAST_RETRY_MS)) {
       const answer = await this.#post(action, rest);
       if (answer === 'taken') return;
-      if (answer === 'gone' || clock.now() + wait > until) return this.#over();
+      if (answer === 'gone' || clock.elapsed() + wait > until) return this.#over();
       await new Promise<void>((resolve) => clock.after(wait, resolve));
     }
   }

@@ -73,10 +73,10 @@ export class Connection implements Peer {
     const { maxQueuedBytes } = options;
     const onOverflow = (): void => this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
     this.outbox = new Outbox(raw, { maxQueuedBytes, isOpen: () => this.isOpen, onOverflow });
-    this.#lastHeardAt = clock.now();
-    this.#lastPingAt = clock.now();
+    this.#lastHeardAt = clock.elapsed();
+    this.#lastPingAt = clock.elapsed();
     const heard = (): void => {
-      this.#lastHeardAt = clock.now();
+      this.#lastHeardAt = clock.elapsed();
     };
     socket.on('ping', heard).on('pong', (data: Buffer) => {
       heard();
@@ -205,7 +205,7 @@ export class Connection implements Peer {
         const text = this.#frames.shift();
         if (text === undefined) break;
         this.#frameBytes -= text.length;
-        this.#busySince = this.#clock.now();
+        this.#busySince = this.#clock.elapsed();
         await this.#handle?.(text);
       }
     } catch (error) {

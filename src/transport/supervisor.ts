@@ -14,7 +14,7 @@ export interface Peer {
   readonly isOpen: boolean;
   /** Bytes that wait in this process for it to read. */
   readonly queuedBytes: number;
-  /** Sends a heartbeat when one is due; closes when the peer has been silent for too long. */
+  /** Sends a heartbeat when one is due; closes when the peer has been silent for too long. `now` is a `Clock.elapsed`. */
   tick(now: number): void;
   /** Ends it for a reason of `CLOSE_CODES`, in the words of its protocol. */
   close(code: number, reason: string): void;
@@ -85,7 +85,7 @@ export class Supervisor {
     if (this.#isDraining) return 'draining';
     if (this.#peers.size >= this.#limits.maxConnections) return 'capacity';
     if (address !== null && !this.#addresses.hasRoom(address)) return 'address';
-    return this.#limits.admissions && this.#limits.admissions.wait(this.#clock.now()) > 0 ? 'pace' : null;
+    return this.#limits.admissions && this.#limits.admissions.wait(this.#clock.elapsed()) > 0 ? 'pace' : null;
   }
 
   /** Bytes that wait in this process for peers to read, for the metrics. */
@@ -128,12 +128,12 @@ export class Supervisor {
   }
 
   #sweep(): void {
-    const now = this.#clock.now();
+    const [date, elapsed] = [this.#clock.now(), this.#clock.elapsed()];
     for (const peer of this.#peers) {
       const { viewer } = peer;
-      if (viewer && viewer.expiresAt + TIMES.clockToleranceMs <= now) {
+      if (viewer && viewer.expiresAt + TIMES.clockToleranceMs <= date) {
         peer.close(CLOSE_CODES.TOKEN_EXPIRED, 'Token expired');
-      } else peer.tick(now);
+      } else peer.tick(elapsed);
     }
   }
 
@@ -146,10 +146,10 @@ export class Supervisor {
     this.#isDraining = true;
     const { drainWindowMs } = this.#limits;
     const peers = shuffled(this.#peers);
-    const startedAt = this.#clock.now();
+    const startedAt = this.#clock.elapsed();
     let asked = 0;
     const step = (): void => {
-      const part = drainWindowMs === 0 ? 1 : (this.#clock.now() - startedAt) / drainWindowMs;
+      const part = drainWindowMs === 0 ? 1 : (this.#clock.elapsed() - startedAt) / drainWindowMs;
       const due = Math.min(Math.ceil(part * peers.length), peers.length);
       for (; asked < due; asked += 1) peers[asked]?.retire(...RESTART);
     };

@@ -4,6 +4,7 @@ import { startTestService, type TestService } from '../support/service.ts';
 
 const SEND = 'mutation { sendMessage(input: {conversationId: "c", content: "x"}) { id } }';
 const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
+const HOUR_MS = 3_600_000;
 
 describe('rate limits', () => {
   let service: TestService;
@@ -25,6 +26,17 @@ describe('rate limits', () => {
     expect(answers.filter((answer) => code(answer) === 'OK').length).toBeGreaterThanOrEqual(20);
     expect(refused.length).toBeGreaterThan(0);
     expect(refused[0]?.errors[0].extensions.retryAfterMs).toBeGreaterThan(0);
+    service.clock.advance(1_000);
+    expect(code(await alice.query(SEND))).toBe('OK');
+    await alice.close();
+  });
+
+  it.each([HOUR_MS, -HOUR_MS])('F25: the clock set by %i ms makes nobody wait longer or shorter', async (ms) => {
+    const alice = await service.connect('alice');
+    await times(25, () => alice.query(SEND));
+    service.clock.jump(ms);
+    const more = await times(25, () => alice.query(SEND));
+    expect(more.filter((answer) => code(answer) === 'OK').length).toBeLessThan(10);
     service.clock.advance(1_000);
     expect(code(await alice.query(SEND))).toBe('OK');
     await alice.close();

@@ -54,7 +54,7 @@ describe('rates across nodes', () => {
 
   it('messages: over a minute hardly more than one node would allow, and nobody else has less', async () => {
     let now = 0;
-    const clock = { ...services[0]?.clock, now: () => now } as TestService['clock'];
+    const clock = { ...services[0]?.clock, elapsed: () => now } as TestService['clock'];
     const nodes = services.map(({ service }) => new RateLimits(RATES, clock, service.engine.shareUse));
     let count = 0;
     let others = 0;

@@ -1,4 +1,4 @@
-/** The system's clock, which a test may move forward. */
+/** The system's clock, which a test may move forward, or set. */
 import type { Clock } from '../../src/clock.ts';
 
 interface Task {
@@ -9,10 +9,15 @@ interface Task {
 
 export class TestClock implements Clock {
   #offset = 0;
+  #jumped = 0;
   readonly #tasks = new Set<Task>();
 
   now(): number {
-    return Date.now() + this.#offset;
+    return Date.now() + this.#offset + this.#jumped;
+  }
+
+  elapsed(): number {
+    return performance.now() + this.#offset;
   }
 
   offset(): number {
@@ -26,7 +31,7 @@ export class TestClock implements Clock {
 
   after(delayMs: number, task: () => void): () => void {
     const entry: Task = {
-      dueAt: this.now() + delayMs,
+      dueAt: this.elapsed() + delayMs,
       run: () => {
         cancel();
         task();
@@ -54,10 +59,15 @@ export class TestClock implements Clock {
     return () => cancel();
   }
 
+  /** Sets this clock forward or back: dates change, no time passes. */
+  jump(ms: number): void {
+    this.#jumped += ms;
+  }
+
   /** Moves time forward and runs, in order, what became due. */
   advance(ms: number): void {
     this.#offset += ms;
-    const due = [...this.#tasks].filter(({ dueAt }) => dueAt <= this.now()).sort((a, b) => a.dueAt - b.dueAt);
+    const due = [...this.#tasks].filter(({ dueAt }) => dueAt <= this.elapsed()).sort((a, b) => a.dueAt - b.dueAt);
     for (const task of due) if (this.#tasks.has(task)) task.run();
   }
 }

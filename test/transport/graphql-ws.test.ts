@@ -8,6 +8,8 @@ import { eventually } from '../support/eventually.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
 
 const PROTOCOL = 'graphql-transport-ws';
+/** Less than a token lives. */
+const JUMP_MS = 1_800_000;
 
 describe('WS /graphql', () => {
   let service: TestService;
@@ -266,20 +268,25 @@ describe('WS /graphql', () => {
       });
     });
 
-    it('F37: pings, and closes 4408 who stays silent', async () => {
-      const raw = await ready();
-      let pings = 0;
-      raw.socket.on('ping', () => {
-        pings += 1;
-      });
-      service.clock.advance(31_000);
-      await eventually(() => expect(pings).toBeGreaterThan(0));
-      raw.socket.pause();
-      const { closed } = raw;
-      service.clock.advance(61_000);
-      raw.socket.resume();
-      expect(await closed).toBe(CLOSE_CODES.TIMEOUT);
-    });
+    it.each([0, JUMP_MS, -JUMP_MS])(
+      'F25, F37: the clock set by %i ms: pings, and closes 4408 who stays silent',
+      async (ms) => {
+        const raw = await ready();
+        service.clock.jump(ms);
+        let pings = 0;
+        raw.socket.on('ping', () => {
+          pings += 1;
+        });
+        service.clock.advance(31_000);
+        await eventually(() => expect(pings).toBeGreaterThan(0));
+        raw.socket.pause();
+        const { closed } = raw;
+        service.clock.advance(61_000);
+        raw.socket.resume();
+        expect(await closed).toBe(CLOSE_CODES.TIMEOUT);
+        service.clock.jump(-ms);
+      },
+    );
 
     it('G10: closes 1013 who does not read; the others hear everything', async () => {
       const group = newId();

@@ -43,7 +43,7 @@ describe('Supervisor', () => {
   beforeEach(() => turnedAway.splice(0));
 
   it('paces a herd that comes back, and says why it turned somebody away', () => {
-    const supervisor = start({ admissions: new TokenBucket(5, 10, clock.now()), maxConnections: 8 });
+    const supervisor = start({ admissions: new TokenBucket(5, 10, clock.elapsed()), maxConnections: 8 });
     const come = (): boolean => {
       const isIn = supervisor.admits(null);
       if (isIn) supervisor.add(new Guest(), null);
