@@ -96,9 +96,8 @@ export const FAULTS: readonly Fault[] = [
   fault(
     'F25',
     'a node’s clock jumps',
-    'an injected clock, an hour ahead',
-    'leases use the time of Redis',
-    'the injected clock moves that time too; read in the scripts',
+    'an hour ahead or behind in a running process, and back',
+    'nobody is closed, no presence ends, nothing is lost; tokens are judged by that clock until it is right',
   ),
   fault(
     'F26',

@@ -19,7 +19,7 @@ describe.each(SEEDS)('a Redis Cluster, seed %i', (seed) => {
 
   const begin = async (hasReplicas: boolean): Promise<void> => {
     cluster = await startRedisCluster({ hasReplicas, settings: SETTINGS });
-    fleet = await startFleet(2, { REDIS_URL: cluster.urls.join(',') });
+    fleet = await startFleet(2, () => ({ REDIS_URL: cluster.urls.join(',') }));
     load = await Load.start(fleet.endpoints, createRandom(seed));
   };
   afterEach(async () => {

@@ -7,6 +7,8 @@ import { SECRET } from '../support/service.ts';
 import type { Endpoint } from './load.ts';
 
 type Settings = Readonly<Record<string, string>>;
+/** By the index of the node. */
+type SettingsOf = (index: number) => Settings;
 
 export interface Fleet {
   readonly programs: Program[];
@@ -16,12 +18,8 @@ export interface Fleet {
   close(): Promise<void>;
 }
 
-/** Nodes of one service; `settingsOf` says what is a node's own. */
-export async function startFleet(
-  count: number,
-  settings: Settings,
-  settingsOf: (index: number) => Settings = () => ({}),
-): Promise<Fleet> {
+/** Nodes of one service. */
+export async function startFleet(count: number, settingsOf: SettingsOf): Promise<Fleet> {
   const ports: number[] = [];
   const programs: Program[] = [];
   const env = {
@@ -30,7 +28,6 @@ export async function startFleet(
     JWT_SECRET: SECRET,
     RATE_LIMIT_ENABLED: 'false',
     MAX_CONNECTIONS_PER_USER: '100000',
-    ...settings,
   };
   const start = async (index: number): Promise<void> => {
     const own = { ...env, ...settingsOf(index), PORT: String(ports[index]) };
@@ -54,14 +51,17 @@ export interface Cluster extends Fleet {
   readonly redis: RedisServer;
 }
 
-/** Nodes on one Redis. */
+/** Nodes on one Redis; `settings` are of all of them, or those of each. */
 export async function startCluster(
   count: number,
-  settings: Settings = {},
+  settings: Settings | SettingsOf = {},
   ...redisSettings: string[]
 ): Promise<Cluster> {
   const redis = await startRedisServer(...redisSettings);
-  const fleet = await startFleet(count, { REDIS_URL: redis.url, ...settings });
+  const fleet = await startFleet(count, (index) => ({
+    REDIS_URL: redis.url,
+    ...(typeof settings === 'function' ? settings(index) : settings),
+  }));
   return {
     ...fleet,
     redis,

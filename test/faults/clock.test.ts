@@ -1,0 +1,123 @@
+/** The clock of one node jumps by an hour, and back. */
+import { Redis } from 'ioredis';
+import { signToken } from '../../src/auth/tokens.ts';
+import { CLOSE_CODES } from '../../src/errors.ts';
+import { connectClient, type TestClient, type TestSubscription } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
+import { SECRET } from '../support/service.ts';
+import { Load, post, tokenOf } from './load.ts';
+import { measured } from './measured.ts';
+import { type Cluster, startCluster } from './processes.ts';
+import { createRandom } from './random.ts';
+import { SEEDS, TEST_MS } from './settings.ts';
+
+const HOUR_MS = 3_600_000;
+const PRELOAD = `--import ${new URL('./off-clock.ts', import.meta.url)}`;
+
+describe.each(SEEDS)('a node’s clock, seed %i', (seed) => {
+  let cluster: Cluster;
+  afterEach(() => cluster.close());
+
+  /** Two nodes; the clock of the first jumps by so much at each call of `jump`, there and back. */
+  async function begin(jumpMs: number): Promise<() => Promise<void>> {
+    const preload = { NODE_OPTIONS: PRELOAD, CLOCK_JUMP_MS: String(jumpMs) };
+    cluster = await startCluster(2, (index) => (index === 0 ? preload : {}));
+    let offset = 0;
+    return async () => {
+      offset = offset === 0 ? jumpMs : 0;
+      cluster.programs[0]?.process.kill('SIGUSR2');
+      await eventually(() => expect(cluster.programs[0]?.output).toMatch(new RegExp(`clock off by ${offset} ms\\n$`)));
+    };
+  }
+
+  /** When the leases of the nodes end. */
+  async function leases(redis: Redis): Promise<Map<string, number>> {
+    const [key = ''] = await redis.keys('*:leases');
+    const flat = await redis.zrange(key, '0', '-1', 'WITHSCORES');
+    return new Map(flat.flatMap((node, index) => (index % 2 ? [] : [[node, Number(flat[index + 1])] as const])));
+  }
+
+  /** Each node has renewed its lease, and looked for those of the dead: none was taken from it. */
+  async function areRenewed(redis: Redis): Promise<void> {
+    const before = await leases(redis);
+    expect(before.size).toBe(2);
+    await eventually(async () => {
+      const after = await leases(redis);
+      expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+      for (const [node, endsAt] of after) expect(endsAt).toBeGreaterThan(before.get(node) ?? 0);
+    });
+  }
+
+  it.each([
+    ['ahead', HOUR_MS],
+    ['behind', -HOUR_MS],
+  ])(
+    'G11, F25: an hour %s and back: nobody is closed, nobody’s presence ends, nothing is lost',
+    async (_, jumpMs) => {
+      const jump = await begin(jumpMs);
+      const redis = new Redis(cluster.redis.url);
+      const load = await Load.start(cluster.endpoints, createRandom(seed));
+      const clients: TestClient[] = [];
+      try {
+        const watches: TestSubscription[] = [];
+        for (const [index, { wsUrl }] of cluster.endpoints.entries()) {
+          clients.push(await connectClient(wsUrl, await tokenOf(`user-${index}`)));
+          const other = await connectClient(cluster.endpoints[1 - index]?.wsUrl ?? '', await tokenOf('watcher'));
+          clients.push(other);
+          const query = `subscription { presenceUpdated(userIds: ["user-${index}"]) { status } }`;
+          watches.push(await other.subscribe(query));
+        }
+        const statuses = (): string[][] =>
+          watches.map(({ events }) => events.map(({ presenceUpdated }) => presenceUpdated.status));
+        await eventually(() => expect(statuses()).toEqual([['ONLINE'], ['ONLINE']]));
+        await jump();
+        await areRenewed(redis);
+        await load.goesOn();
+        await jump();
+        await load.goesOn();
+        expect(await load.verdict()).toEqual([]);
+        expect(load.history.heard.flatMap(({ closes }) => closes)).toEqual([]);
+        expect(clients.flatMap(({ closes }) => closes)).toEqual([]);
+        expect(statuses()).toEqual([['ONLINE'], ['ONLINE']]);
+        expect(cluster.programs.map(({ output }) => output).join('')).not.toContain('dead node swept');
+      } finally {
+        redis.disconnect();
+        for (const client of clients) await client.close();
+        await load.close();
+      }
+    },
+    TEST_MS,
+  );
+
+  it(
+    'F25: tokens end and live by the clock of the node that looks at them, until it is right again',
+    async () => {
+      const jump = await begin(HOUR_MS);
+      const [off, right] = cluster.endpoints as [{ url: string; wsUrl: string }, { url: string }];
+      const token = await signToken({
+        secret: SECRET,
+        userId: 'alice',
+        expiresAt: Math.floor(Date.now() / 1_000) + 1_800,
+      });
+      const codeOf = async (url: string): Promise<string | undefined> =>
+        (await post(url, token, '{ viewer { id } }', {})).errors?.[0]?.extensions.code;
+      const alice = await connectClient(off.wsUrl, token);
+      await jump();
+      const startedAt = performance.now();
+      await eventually(() => expect(alice.closes[0]?.code).toBe(CLOSE_CODES.TOKEN_EXPIRED));
+      const closedMs = Math.round(performance.now() - startedAt);
+      expect(await codeOf(off.url)).toBe('UNAUTHENTICATED');
+      expect(await codeOf(right.url)).toBeUndefined();
+      await jump();
+      expect(await codeOf(off.url)).toBeUndefined();
+      const again = await connectClient(off.wsUrl, token);
+      expect(again.closes).toEqual([]);
+      await again.close();
+      measured(
+        'F25',
+        `an hour ahead, a token of half an hour was closed ${closedMs} ms after the jump and refused until the clock was right; nobody else was closed, no presence ended, no lease was lost`,
+      );
+    },
+    TEST_MS,
+  );
+});
