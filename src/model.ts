@@ -152,6 +152,11 @@ export interface TypingRecord {
   readonly expiresAt: number | null;
 }
 
+export interface OngoingTyping extends TypingRecord {
+  /** By the engine's clock: `expiresAt` says nothing to a node whose own is off. */
+  readonly remainingMs: number;
+}
+
 export interface PublicationRecord {
   readonly id: PublicationId;
   readonly topic: Topic;

@@ -1,7 +1,7 @@
 /** Who types in one conversation, as far as this node was told, and the end of it. */
 import type { Clock } from '../clock.ts';
 import { TIMES } from '../limits.ts';
-import type { ConversationId, TypingRecord, UserId } from '../model.ts';
+import type { ConversationId, OngoingTyping, TypingRecord, UserId } from '../model.ts';
 
 /**
  * Ends typing on the side that shows it: the node that announced a start may
@@ -42,11 +42,11 @@ export class TypingBoard {
   }
 
   /** Takes over what the engine says, after announcements may have been missed. */
-  replace(records: readonly TypingRecord[]): void {
+  replace(records: readonly OngoingTyping[]): void {
     const present = new Set(records.map(({ userId }) => userId));
     for (const userId of this.#typing.keys()) if (!present.has(userId)) this.stop(userId);
     for (const record of records) {
-      if (!this.#typing.has(record.userId)) this.set(record, (record.expiresAt ?? 0) - this.#clock.now());
+      if (!this.#typing.has(record.userId)) this.set(record, record.remainingMs);
     }
   }
 

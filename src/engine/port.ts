@@ -45,6 +45,7 @@ import type {
   MessageChange,
   MessageId,
   MessageRecord,
+  OngoingTyping,
   Position,
   PresenceRecord,
   PresenceStatus,
@@ -199,7 +200,7 @@ export interface TypingStore {
   /** Starts, renews or stops typing; null when the user is not a member. */
   setTyping(tenant: TenantId, id: ConversationId, userId: UserId, isTyping: boolean): Promise<TypingRecord | null>;
   /** Who types now, per conversation, in the order asked. */
-  readTyping(tenant: TenantId, ids: readonly ConversationId[]): Promise<TypingRecord[][]>;
+  readTyping(tenant: TenantId, ids: readonly ConversationId[]): Promise<OngoingTyping[][]>;
 }
 
 export interface SessionStore {

@@ -37,6 +37,20 @@ export function describeTyping(open: OpenWorld): void {
       expect(await engine.readTyping(tenant, [id])).toEqual([[]]);
     });
 
+    it.each([3_600_000, -3_600_000])('F25, G12: how long it lasts is not read off a clock set by %i ms', async (ms) => {
+      const { engine, clock } = world;
+      const id = await createGroup(engine, alice, bob);
+      await engine.setTyping(tenant, id, alice, true);
+      clock.jump(ms);
+      const remaining = async (): Promise<number[]> =>
+        ((await engine.readTyping(tenant, [id]))[0] ?? []).map(({ remainingMs }) => remainingMs);
+      expect(await remaining()).toEqual([expect.any(Number)]);
+      for (const each of await remaining()) expect(Math.abs(each - TIMES.typingMs)).toBeLessThan(2_000);
+      clock.advance(TIMES.typingMs);
+      expect(await remaining()).toEqual([]);
+      clock.jump(-ms);
+    });
+
     it('stops with membership', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice, bob);

@@ -14,14 +14,14 @@ export function createTyping(
   bus: EmbeddedBus,
   conversations: () => Pick<ConversationStore, 'readMemberships'>,
 ): EmbeddedTyping {
-  /** By conversation, then by user in order of expiry, since each call moves its entry to the end. */
+  /** By conversation, then by user until when by `Clock.elapsed`, in that order: each call moves its entry to the end. */
   const typing = new Map<string, Map<UserId, number>>();
   const keyOf = (tenant: TenantId, id: ConversationId): string => JSON.stringify([tenant, id]);
 
   function current(key: string): Map<UserId, number> {
     const entries = typing.get(key) ?? new Map<UserId, number>();
-    for (const [userId, expiresAt] of entries) {
-      if (expiresAt > clock.now()) break;
+    for (const [userId, until] of entries) {
+      if (until > clock.elapsed()) break;
       entries.delete(userId);
     }
     if (entries.size === 0) typing.delete(key);
@@ -38,7 +38,7 @@ export function createTyping(
       const entries = current(key);
       const wasTyping = entries.delete(userId);
       const expiresAt = isTyping ? clock.now() + TIMES.typingMs : null;
-      if (expiresAt !== null) typing.set(key, entries.set(userId, expiresAt));
+      if (isTyping) typing.set(key, entries.set(userId, clock.elapsed() + TIMES.typingMs));
       const record: TypingRecord = { conversationId: id, userId, isTyping, expiresAt };
       if (isTyping || wasTyping) {
         bus.announce({ kind: 'conversation', tenant, id }, { type: 'typing', typing: record });
@@ -48,12 +48,16 @@ export function createTyping(
 
     async readTyping(tenant, ids) {
       return ids.map((conversationId) =>
-        [...current(keyOf(tenant, conversationId))].map(([userId, expiresAt]) => ({
-          conversationId,
-          userId,
-          isTyping: true,
-          expiresAt,
-        })),
+        [...current(keyOf(tenant, conversationId))].map(([userId, until]) => {
+          const remainingMs = until - clock.elapsed();
+          return {
+            conversationId,
+            userId,
+            isTyping: true,
+            expiresAt: Math.round(clock.now() + remainingMs),
+            remainingMs,
+          };
+        }),
       );
     },
   };

@@ -23,15 +23,14 @@ export function createTyping(run: RunScript, keys: Keys, clock: Clock): TypingSt
         ids.map((id) => run('read-typing', [keys.conversation(tenant, id).typing], [clock.offset()])),
       );
       return answers.map((answer, index) => {
-        const flat = answer as string[];
+        const [now, flat] = answer as [string, string[]];
         const conversationId = ids[index];
         if (conversationId === undefined) return [];
-        return Array.from({ length: flat.length / 2 }, (_, pair) => ({
-          conversationId,
-          userId: flat[2 * pair] as UserId,
-          isTyping: true,
-          expiresAt: Number(flat[2 * pair + 1]),
-        }));
+        return Array.from({ length: flat.length / 2 }, (_, pair) => {
+          const expiresAt = Number(flat[2 * pair + 1]);
+          const userId = flat[2 * pair] as UserId;
+          return { conversationId, userId, isTyping: true, expiresAt, remainingMs: expiresAt - Number(now) };
+        });
       });
     },
   };

@@ -1,5 +1,6 @@
--- Reads who types now, with the times at which it ends.
+-- Reads the time now, and who types with the times at which it ends.
 -- KEYS  typing
 -- ARGV  offset
--- Answers userId expiresAt userId expiresAt …
-return redis.call('ZRANGE', KEYS[1], '(' .. digits(now(ARGV[1])), '+inf', 'BYSCORE', 'WITHSCORES')
+-- Answers {now, {userId, expiresAt, userId, expiresAt …}}
+local time = digits(now(ARGV[1]))
+return { time, redis.call('ZRANGE', KEYS[1], '(' .. time, '+inf', 'BYSCORE', 'WITHSCORES') }
