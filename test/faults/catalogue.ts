@@ -120,9 +120,8 @@ export const FAULTS: readonly Fault[] = [
   fault(
     'F29',
     'the event loop blocked',
-    'a busy loop',
-    'pings are missed, nobody is closed',
-    'the service has no way to be made busy',
+    'a busy loop in a running process, for longer than its lease too',
+    'pings are missed, nobody is closed, nothing is lost; the lag is shown; the lease is held again',
   ),
   fault(
     'F30',
