@@ -81,7 +81,7 @@ describe('embedded engine', () => {
 
     it('F33: is one process’s: a second is refused', async () => {
       const first = openIn(dir);
-      expect(() => openIn(dir)).toThrow('is another process running on it?');
+      expect(() => openIn(dir)).toThrow(/cannot be used \(database is locked\); is another process running on it/);
       await first.close();
     });
 

@@ -33,7 +33,10 @@ export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
     prepareFile(sqlite);
   } catch (error) {
     sqlite.close();
-    throw new Error(`The data folder ${dataDir} cannot be used; is another process running on it?`, { cause: error });
+    const { message: reason } = error as Error;
+    throw new Error(`The data folder ${dataDir} cannot be used (${reason}); is another process running on it?`, {
+      cause: error,
+    });
   }
 
   function guard<Result>(work: () => Result): Result {
