@@ -138,9 +138,8 @@ export const FAULTS: readonly Fault[] = [
   fault(
     'F32',
     'disk full, embedded',
-    'a small file system',
-    'the append fails and is rolled back',
-    'needs a file system of its own',
+    'a small file system, filled under load; `prlimit --fsize`',
+    'writes fail and leave nothing behind, reads go on; with room again the next sequence is written',
   ),
   fault('F33', 'the SQLite file is in use', 'a second process', 'refused at start'),
   fault('F34', 'embedded process killed while it writes', 'SIGKILL', 'nothing acknowledged is lost'),
