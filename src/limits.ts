@@ -167,4 +167,8 @@ export const TIMES = {
   sharedUseMs: 60_000,
   /** How often idle channels compare their position with the log's head. */
   headCheckMs: 25_000,
+  /** How long before its end a TLS certificate is warned of: those of 90 days are renewed 30 days before. */
+  certificateEndsSoonMs: 14 * 24 * 60 * 60 * 1_000,
+  /** How often the certificate that is served is looked at. */
+  certificateCheckMs: 24 * 60 * 60 * 1_000,
 } as const;

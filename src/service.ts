@@ -28,6 +28,7 @@ import { createExpressions } from './routing/expressions.ts';
 import { createAddressOf } from './transport/address.ts';
 import { Admission } from './transport/admission.ts';
 import { createCallbackCheck } from './transport/callback-url.ts';
+import { watchCertificate } from './transport/certificate.ts';
 import { addGraphqlHttp } from './transport/graphql-http.ts';
 import { createGraphqlStream } from './transport/graphql-stream.ts';
 import { createGraphqlWs } from './transport/graphql-ws.ts';
@@ -154,6 +155,7 @@ export async function startService(
   const addressOf = createAddressOf(config.trustProxy, provesGateway);
   const info = createInfo(config, engine);
   const { app, server } = createHttp({ ...config, isOriginAllowed, health, metrics, info, formatError });
+  const stopWatching = config.tls ? watchCertificate(config.tls.certFile, clock, log) : () => undefined;
 
   if (tracing) traceRequests(app, tracing);
   const execution = createExecution(schema, createPrepare(schema, rules), { formatError, countRender }, rules);
@@ -244,6 +246,7 @@ export async function startService(
     cut();
     await stopApollo();
     stopSharing();
+    stopWatching();
     delivery.close();
     await expressions.close();
     await engine.close();

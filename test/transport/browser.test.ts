@@ -1,11 +1,7 @@
 /** What a browser meets: origins, headers, TLS, a proxy that ends TLS. */
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { get } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { WebSocket } from 'ws';
+import { makeCertificate } from '../support/certificate.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 const SHOP = 'https://shop.example';
@@ -65,11 +61,9 @@ describe('browsers', () => {
 
 describe('TLS', () => {
   it('served directly: https and wss', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'realtime-tls-'));
-    const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
-    const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
-    await promisify(execFile)('openssl', [...request, '-subj', '/CN=localhost', '-keyout', key, '-out', cert]);
-    const service = await startTestService({ env: { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } });
+    const certificate = makeCertificate(30);
+    const { certFile, keyFile } = certificate;
+    const service = await startTestService({ env: { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } });
     const { port } = service.service;
     const status = await new Promise((resolve, reject) => {
       get({ port, path: '/health', rejectUnauthorized: false }, (response) => resolve(response.resume().statusCode)).on(
@@ -89,7 +83,7 @@ describe('TLS', () => {
     expect(await acknowledged).toBe('connection_ack');
     socket.terminate();
     await service.close();
-    rmSync(dir, { recursive: true });
+    certificate.remove();
   });
 
   it('ended by a trusted proxy: production takes no socket that came to it in the clear', async () => {

@@ -1,0 +1,58 @@
+/** A certificate that ends is spoken of before it does. */
+import { watchCertificate } from '../../src/transport/certificate.ts';
+import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
+import { captureLog } from '../support/log.ts';
+import { TestClock } from '../support/test-clock.ts';
+
+const DAY_MS = 86_400_000;
+
+describe('watchCertificate', () => {
+  let certificate: TestCertificate;
+  afterEach(() => certificate.remove());
+
+  function watch(days: number) {
+    certificate = makeCertificate(days);
+    const clock = new TestClock();
+    const { log, lines } = captureLog('warn');
+    const stop = watchCertificate(certificate.certFile, clock, log);
+    let seen = 0;
+    return {
+      stop,
+      /** What is logged while so many days pass, and since it was asked last. */
+      toldIn(passing: number): string[] {
+        for (let day = 0; day < passing; day += 1) clock.advance(DAY_MS);
+        const told = lines().slice(seen);
+        seen += told.length;
+        return told;
+      },
+    };
+  }
+
+  it('says nothing of one that is good for long; then warns each day, then says that it has ended', () => {
+    const { toldIn, stop } = watch(30);
+    expect(toldIn(15)).toEqual([]);
+    const soon = toldIn(14).map((line) => JSON.parse(line));
+    expect(soon.length).toBeGreaterThanOrEqual(13);
+    expect(soon[0]).toMatchObject({ level: 40, subject: 'CN=localhost', msg: 'the TLS certificate ends soon' });
+    expect(toldIn(2).at(-1)).toContain('the TLS certificate has ended');
+    stop();
+    expect(toldIn(5)).toEqual([]);
+  });
+
+  it('F42: says so at once of one that has ended', () => {
+    const { toldIn, stop } = watch(-1);
+    stop();
+    expect(toldIn(0).map((line) => JSON.parse(line))).toMatchObject([
+      { level: 50, subject: 'CN=localhost', validTo: expect.any(String), msg: expect.stringContaining('has ended') },
+    ]);
+  });
+
+  it('and of one that is not valid yet', () => {
+    certificate = makeCertificate(30);
+    const clock = new TestClock();
+    clock.jump(-DAY_MS);
+    const { log, lines } = captureLog('warn');
+    watchCertificate(certificate.certFile, clock, log)();
+    expect(lines()).toEqual([expect.stringContaining('the TLS certificate is not valid yet')]);
+  });
+});
