@@ -155,5 +155,10 @@ export const FAULTS: readonly Fault[] = [
     'a clear error at start, no crash',
   ),
   fault('F41', 'this service restarts behind a gateway', 'restart', 'subscriptions through the gateway go on'),
-  fault('F42', 'an expired certificate', '', '', 'TLS is served by Node as it is; clients say what they see'),
+  fault(
+    'F42',
+    'an expired certificate',
+    'TLS with a certificate that has ended',
+    'named in the log; clients that check refuse it; no loop, no crash',
+  ),
 ];
