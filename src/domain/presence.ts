@@ -40,12 +40,22 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
     });
   }
 
+  async function connect(viewer: Viewer, connection: NewConnection): Promise<void> {
+    try {
+      await engine.connect(viewer.tenant, viewer.userId, connection);
+    } catch (error) {
+      // Whether it was recorded is unknown, and it will not depart.
+      disconnect(viewer, connection.connectionId);
+      throw error;
+    }
+  }
+
   /** Makes a caller without a connection present for a while. */
   async function visit(viewer: Viewer): Promise<void> {
     const key = keyOf(viewer);
     const earlier = visits.get(key);
     const connectionId = `visit-${randomUUID()}` as ConnectionId;
-    await engine.connect(viewer.tenant, viewer.userId, { connectionId, deviceId: null, connectionType: 'GRAPHQL_WS' });
+    await connect(viewer, { connectionId, deviceId: null, connectionType: 'GRAPHQL_WS' });
     const cancel = clock.after(TIMES.visitMs, () => end());
     const end = (): void => {
       cancel();
@@ -74,7 +84,7 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
     },
 
     async arrive(viewer, connection) {
-      await engine.connect(viewer.tenant, viewer.userId, connection);
+      await connect(viewer, connection);
       visits.get(keyOf(viewer))?.();
     },
 

@@ -147,7 +147,12 @@ export const FAULTS: readonly Fault[] = [
   fault('F36', 'slow readers', 'sockets that are not read', 'they are closed within their cap; nobody else notices'),
   fault('F37', 'clients that vanish', 'sockets that answer no ping', 'closed after CLIENT_TIMEOUT'),
   fault('F38', 'a storm of connections', '2,000 sockets a second with bad tokens', 'the good ones lose nothing'),
-  fault('F39', 'two nodes of one name', '', '', 'nodes name themselves at random'),
+  fault(
+    'F39',
+    'two nodes of one name',
+    'names are random: a node goes on under one that another declared dead',
+    'nobody who is there is swept away, nobody stays who left',
+  ),
   fault(
     'F40',
     'the name of the Redis host is not found',

@@ -20,6 +20,13 @@ import type { RunScript } from './scripts.ts';
 /** A connection as its node lists it. */
 type Held = readonly [tenant: TenantId, userId: UserId, connectionId: ConnectionId];
 
+interface Entry {
+  readonly at: Held;
+  readonly connection: NewConnection;
+  /** The name under which it is recorded; null: not yet. */
+  recordedUnder: string | null;
+}
+
 export interface RedisPresence extends PresenceStore {
   /** Takes a lease, sweeps what dead nodes left, and goes on doing both. */
   start(): Promise<void>;
@@ -28,19 +35,28 @@ export interface RedisPresence extends PresenceStore {
 }
 
 export function createPresence(client: RedisClient, run: RunScript, keys: Keys, clock: Clock, log: Log): RedisPresence {
+  /** This life's name; a node that was declared dead goes on under another. */
   let node: string = randomUUID();
-  const held = new Map<ConnectionId, { readonly at: Held; readonly connection: NewConnection }>();
+  /** Names of earlier lives: after the sweep that ended them more may have been recorded under them. */
+  const former = new Set<string>();
+  const held = new Map<ConnectionId, Entry>();
   let stopTimer = (): void => undefined;
 
   const asMember = (at: Held): string => JSON.stringify(at);
 
-  async function record(at: Held, { connectionId, deviceId, connectionType }: NewConnection): Promise<void> {
-    const [tenant, userId] = at;
+  async function record(entry: Entry): Promise<void> {
+    const { connectionId, deviceId, connectionType } = entry.connection;
+    const [tenant, userId] = entry.at;
     const { presence, presenceChannel } = keys.user(tenant, userId);
-    const json = JSON.stringify({ node, deviceId, connectionType }).slice(1, -1);
+    const own = node;
+    const json = JSON.stringify({ node: own, deviceId, connectionType }).slice(1, -1);
     // The node's list first: it may name too much, never too little.
-    await attempt(() => client.sadd(keys.nodeConnections(node), asMember(at)));
+    await attempt(() => client.sadd(keys.nodeConnections(own), asMember(entry.at)));
+    // It went meanwhile. Past this line commands are sent, and so run, in the order of what happened here.
+    if (held.get(connectionId) !== entry) return;
+    if (own !== node) return record(entry);
     await run('connect', [presence, presenceChannel], [clock.offset(), userId, connectionId, json]);
+    entry.recordedUnder = own;
   }
 
   async function remove(at: Held, ofNode: string): Promise<void> {
@@ -50,11 +66,25 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
     await attempt(() => client.srem(keys.nodeConnections(ofNode), asMember(at)));
   }
 
-  /** Begins a new life after this node was declared dead: its connections are still here. */
+  /** Begins a life under this name. */
   async function begin(): Promise<void> {
-    node = randomUUID();
     await run('renew-lease', [keys.leases], [clock.offset(), node, TIMES.nodeLeaseMs, 'begin']);
-    for (const { at, connection } of held.values()) await record(at, connection);
+  }
+
+  /** Goes on after this node was declared dead: its connections are still here. */
+  async function goOn(): Promise<void> {
+    former.add(node);
+    node = randomUUID();
+    await begin();
+  }
+
+  /** Takes over what is recorded under earlier names, and then leaves them to be swept. */
+  async function takeOver(): Promise<void> {
+    for (const entry of held.values()) if (entry.recordedUnder !== node) await record(entry);
+    if (former.size === 0) return;
+    const names = [...former];
+    await attempt(() => client.sadd(keys.dead, ...names));
+    for (const name of names) former.delete(name);
   }
 
   async function sweep(): Promise<void> {
@@ -70,7 +100,8 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
   async function renew(): Promise<void> {
     try {
       const args = [clock.offset(), node, TIMES.nodeLeaseMs, 'renew'];
-      if ((await run('renew-lease', [keys.leases], args)) === 0) await begin();
+      if ((await run('renew-lease', [keys.leases], args)) === 0) await goOn();
+      await takeOver();
       await sweep();
     } catch (error) {
       log.warn({ err: error }, 'lease not renewed');
@@ -93,15 +124,22 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
     async connect(tenant, userId, connection) {
       if (held.has(connection.connectionId)) return;
       const at: Held = [tenant, userId, connection.connectionId];
-      held.set(connection.connectionId, { at, connection });
-      await record(at, connection);
+      const entry: Entry = { at, connection, recordedUnder: null };
+      held.set(connection.connectionId, entry);
+      await record(entry);
     },
 
     async disconnect(_tenant, _userId, connectionId) {
       const entry = held.get(connectionId);
       if (!entry) return;
-      await remove(entry.at, node);
+      // First of all, so that it is not recorded again meanwhile.
       held.delete(connectionId);
+      try {
+        await remove(entry.at, node);
+      } catch (error) {
+        held.set(connectionId, entry);
+        throw error;
+      }
     },
 
     async setStatus(tenant, userId, status, statusText) {

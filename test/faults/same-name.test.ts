@@ -1,0 +1,137 @@
+/**
+ * Nodes and their names. No setting gives a node its name, so two cannot be started under one; what there is, is a node
+ * that lives on under a name declared dead: its users are another's to take away, and then its own again.
+ */
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import type { Engine } from '../../src/engine/port.ts';
+import { openRedisEngine } from '../../src/engine/redis/engine.ts';
+import { TIMES } from '../../src/limits.ts';
+import type { UserId } from '../../src/model.ts';
+import { eventually } from '../support/eventually.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { openSocket } from '../support/socket.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { connectionId, silentLog, tenant, userId } from '../support/world.ts';
+import { measured } from './measured.ts';
+import { IS_FULL, TEST_MS } from './settings.ts';
+import { startWorld } from './world.ts';
+
+const USERS = IS_FULL ? 1_000 : 200;
+/** On the way of the node that sweeps: it is in the middle when the other comes back. */
+const DELAY_MS = 5;
+/** Past a lease, and a renewal. */
+const LAPSE_MS = TIMES.nodeLeaseMs + TIMES.nodeRenewMs;
+
+describe('a node that was declared dead by mistake', () => {
+  let redis: RedisServer;
+  let network: TcpProxy;
+  let zombie: Engine;
+  let sweeper: Engine;
+  let clocks: readonly [zombie: TestClock, sweeper: TestClock];
+  let prefix: string;
+
+  beforeEach(async () => {
+    redis = await startRedisServer();
+    network = await startTcpProxy(redis.port);
+    clocks = [new TestClock(), new TestClock()];
+    prefix = `test-${randomUUID().slice(0, 8)}`;
+    const open = (port: number, clock: TestClock): Promise<Engine> =>
+      openRedisEngine({
+        urls: [`redis://127.0.0.1:${port}`],
+        isCluster: false,
+        prefix,
+        isChecked: true,
+        retention: null,
+        presenceGraceMs: 0,
+        clock,
+        log: silentLog,
+      });
+    zombie = await open(redis.port, clocks[0]);
+    sweeper = await open(network.port, clocks[1]);
+  });
+  afterEach(async () => {
+    await zombie.close();
+    await sweeper.close();
+    await network.close();
+    await redis.stop();
+  });
+
+  const connect = (who: UserId): Promise<void> =>
+    zombie.connect(tenant, who, {
+      connectionId: connectionId(`of-${who}`),
+      deviceId: null,
+      connectionType: 'GRAPHQL_WS',
+    });
+  const statuses = async (...who: UserId[]): Promise<string[]> =>
+    (await zombie.readPresence(tenant, who)).map(({ status }) => status);
+  const offline = async (...who: UserId[]): Promise<number> =>
+    (await statuses(...who)).filter((status) => status === 'OFFLINE').length;
+
+  it('G11, F39: who came while it did not know stays, and leaves when they leave', async () => {
+    const [early, late] = [userId('early'), userId('late')];
+    await connect(early);
+    clocks[1].advance(LAPSE_MS);
+    await eventually(async () => expect(await statuses(early)).toEqual(['OFFLINE']));
+    await connect(late);
+    clocks[0].advance(LAPSE_MS);
+    await eventually(async () => expect(await statuses(early, late)).toEqual(['ONLINE', 'ONLINE']));
+    for (const who of [early, late]) await zombie.disconnect(tenant, who, connectionId(`of-${who}`));
+    await eventually(async () => expect(await statuses(early, late)).toEqual(['OFFLINE', 'OFFLINE']));
+    const client = new Redis(redis.url);
+    await eventually(async () => expect(await client.keys(`${prefix}:{node.*`)).toEqual([]));
+    client.disconnect();
+  });
+
+  it(
+    'G11, F39: it comes back in the middle of the sweep: everyone who is there stays',
+    async () => {
+      const users = Array.from({ length: USERS }, (_, n) => userId(`user-${n}`));
+      for (const who of users) await connect(who);
+      network.delay(DELAY_MS);
+      clocks[1].advance(LAPSE_MS);
+      await eventually(async () => expect(await offline(...users)).toBeGreaterThan(USERS / 10));
+      const gone = await offline(...users);
+      expect(gone).toBeLessThan(USERS / 2);
+      clocks[0].advance(LAPSE_MS);
+      const client = new Redis(redis.url);
+      // The sweep is over.
+      await eventually(async () => expect(await client.keys('*:dead')).toEqual([]), TEST_MS / 2);
+      client.disconnect();
+      expect(await offline(...users)).toBe(0);
+      measured(
+        'F39',
+        `a node of ${USERS} users that came back when ${gone} of them had been swept: all of them present when the sweep was over`,
+      );
+    },
+    TEST_MS,
+  );
+});
+
+it(
+  'G11, F11, F39: who was turned away because nobody knows whether they were recorded is nobody’s ghost',
+  async () => {
+    const world = await startWorld();
+    const [node, other] = world.nodes as [(typeof world.nodes)[0], (typeof world.nodes)[0]];
+    const status = async (): Promise<string> =>
+      (await other.query('alice', '{ presence(userIds: ["ghost"]) { status } }')).data.presence[0].status;
+    world.network.swallowAnswers();
+    const socket = await openSocket(node.wsUrl, ['graphql-transport-ws']);
+    socket.send({ type: 'connection_init', payload: { token: await node.token('ghost') } });
+    expect(await socket.closed).toBe(1013);
+    // The node is declared dead, and comes back with all that it holds.
+    other.clock.advance(LAPSE_MS);
+    await eventually(async () => expect((await node.query('ghost', '{ viewer { status } }')).errors).toBeUndefined());
+    node.clock.advance(LAPSE_MS);
+    await node.connect('witness').then((witness) => witness.close());
+    await eventually(async () =>
+      expect(
+        (await other.query('alice', '{ presence(userIds: ["witness"]) { lastSeenAt } }')).data.presence[0].lastSeenAt,
+      ).not.toBeNull(),
+    );
+    await eventually(async () => expect(await status()).toBe('OFFLINE'));
+    await world.close();
+  },
+  TEST_MS,
+);
