@@ -6,7 +6,7 @@ scripts/provide-redis.sh || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/notes"
-FAULTS=full FAULTS_NOTES=$work/notes node --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js \
+FAULTS=full TEST_CLUSTER=1 FAULTS_NOTES=$work/notes node --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js \
   --runInBand --forceExit --json --outputFile="$work/results.json" \
   test/faults test/engine test/cluster test/gateway/service-restart test/transport/graphql-ws "$@" >/dev/null
 code=$?

@@ -21,8 +21,7 @@ const notes = readFileSync(notesPath, 'utf8')
 
 const OUTCOMES: Record<string, string> = { passed: 'held', failed: '**did not hold**' };
 
-function outcomeOf({ id, untried }: Fault): string {
-  if (untried !== undefined) return `not tried: ${untried}`;
+function outcomeOf({ id }: Fault): string {
   const own = tests.filter(({ fullName }) => new RegExp(`\\b${id}\\b`).test(fullName));
   const worst = own.find(({ status }) => status === 'failed') ?? own.find(({ status }) => status === 'passed');
   const figures = notes.filter((note) => note.id === id).map((note) => note.figures);

@@ -43,15 +43,15 @@ describe('README', () => {
     expect(promised.filter((id) => !shown.has(id))).toEqual([]);
   });
 
-  it('each fault of the catalogue is named by a test, or says why not', async () => {
-    const tried = FAULTS.filter(({ untried }) => untried === undefined).map(({ id }) => id);
+  it('each fault of the catalogue is named by a test', async () => {
+    const ids = FAULTS.map(({ id }) => id);
     const { stdout } = await run('grep', ['-rhoE', "['`, ]F[0-9]{1,2}\\b[^|]*", 'test', '--include=*.test.ts'], {
       cwd: ROOT,
     });
     const shown = new Set([...stdout.matchAll(/\bF\d+\b/g)].map(([id]) => id));
-    expect(tried.filter((id) => !shown.has(id))).toEqual([]);
-    expect(FAULTS.map(({ id }) => id)).toEqual(Array.from({ length: 42 }, (_, index) => `F${index + 1}`));
-    for (const id of FAULTS.map((fault) => fault.id)) expect(read('docs/faults.md')).toContain(`| ${id} |`);
+    expect(ids.filter((id) => !shown.has(id))).toEqual([]);
+    expect(ids).toEqual(Array.from({ length: 42 }, (_, index) => `F${index + 1}`));
+    for (const id of ids) expect(read('docs/faults.md')).toContain(`| ${id} |`);
   });
 
   it('docs/security.md names tests that exist', () => {

@@ -1,4 +1,7 @@
-/** The faults this service is tried with: what is done, and what has to hold. `docs/faults.md` is written from it. */
+/**
+ * The faults this service is tried with: what is done, and what has to hold. Each is named by the titles of the tests
+ * that cause it. `docs/faults.md` is written from it.
+ */
 
 export interface Fault {
   readonly id: string;
@@ -6,16 +9,13 @@ export interface Fault {
   /** How it is brought about. */
   readonly injection: string;
   readonly holds: string;
-  /** Why no test here causes it; the rest are named by the titles of tests. */
-  readonly untried?: string;
 }
 
-const fault = (id: string, what: string, injection: string, holds: string, untried?: string): Fault => ({
+const fault = (id: string, what: string, injection: string, holds: string): Fault => ({
   id,
   fault: what,
   injection,
   holds,
-  ...(untried === undefined ? {} : { untried }),
 });
 
 export const FAULTS: readonly Fault[] = [
