@@ -116,7 +116,8 @@ export class RateLimits {
     const untold = [connections, users, tenants].flatMap((rate) => rate.untold());
     if (untold.length === 0) return;
     const elsewhere = await this.#share(untold.map(({ use }) => use));
-    for (const [index, { bucket }] of untold.entries()) bucket.takeElsewhere(elsewhere[index] ?? 0, this.#clock.elapsed());
+    for (const [index, { bucket }] of untold.entries())
+      bucket.takeElsewhere(elsewhere[index] ?? 0, this.#clock.elapsed());
   }
 
   /** For requests, which have no connection to be counted by. */

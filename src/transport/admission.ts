@@ -56,12 +56,12 @@ export class Admission {
     const { supervisor, metrics, depart, clock, log } = this.#options;
     supervisor.add(connection, address);
     metrics.connections.inc({ transport });
-    const openedAt = clock.now();
+    const openedAt = clock.elapsed();
     connection.onClose((code) => {
       metrics.connections.dec({ transport });
       metrics.closes.inc({ code: String(code) });
       const { id, viewer } = connection;
-      const line = { connection: id, transport, code, durationMs: clock.now() - openedAt };
+      const line = { connection: id, transport, code, durationMs: Math.round(clock.elapsed() - openedAt) };
       // Whoever was not let in is counted, and not given a line each to fill the log with.
       if (!viewer) return log.debug(line, 'socket closed before it was let in');
       log.info({ ...line, ...who(viewer) }, 'socket closed');

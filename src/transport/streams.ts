@@ -63,11 +63,11 @@ export class Streams {
     const connectionId = randomUUID() as string as ConnectionId;
     const deviceId = (viewer.sessionId ?? connectionId) as string as DeviceId;
     metrics.connections.inc({ transport });
-    const openedAt = clock.now();
+    const openedAt = clock.elapsed();
     log.info({ connection: connectionId, type: connectionType, ...who(viewer) }, 'stream let in');
     peer.onClose(() => {
       metrics.connections.dec({ transport });
-      const durationMs = clock.now() - openedAt;
+      const durationMs = Math.round(clock.elapsed() - openedAt);
       log.info({ connection: connectionId, transport, durationMs, ...who(viewer) }, 'stream closed');
     });
     if (viewer.sessionId !== null) {

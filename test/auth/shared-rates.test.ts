@@ -77,7 +77,7 @@ describe('rates across nodes', () => {
 
   it('a tenant’s users are held to one rate in all nodes, and another tenant has its own', async () => {
     let now = 0;
-    const clock = { ...services[0]?.clock, now: () => now } as TestService['clock'];
+    const clock = { ...services[0]?.clock, elapsed: () => now } as TestService['clock'];
     const rates = { ...RATES, messagesPerUser: 1_000, messagesPerTenant: RATE };
     const nodes = services.map(({ service }) => new RateLimits(rates, clock, service.engine.shareUse));
     let count = 0;
