@@ -4,6 +4,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
+import { INSPECTED, inspectHeap } from '../support/heap.ts';
+import type { Program } from '../support/process.ts';
 import { Load, tokenOf } from './load.ts';
 import { type Cluster, startCluster } from './processes.ts';
 import { createRandom, pick } from './random.ts';
@@ -19,13 +21,23 @@ const HEAP_MIB = 96;
 
 /** What grows when something is not let go of. */
 interface Figures {
+  /** Garbage collected. */
   readonly 'heap MiB': number;
   readonly 'open files': number;
+  readonly timers: number;
   readonly connections: number;
   readonly subscriptions: number;
 }
 
-async function figuresOf(url: string): Promise<Figures> {
+const MIB = 1_048_576;
+/** What the code itself and its caches take more of once they were used; a leak of one event each would be more. */
+const HEAP_GROWTH_MIB = 12;
+
+async function figuresOf(url: string, program: Program | undefined): Promise<Figures> {
+  if (!program) throw new Error('There is no such node.');
+  const heap = await inspectHeap(program);
+  const used = await heap.used();
+  heap.close();
   const text = await (await fetch(`${url}/metrics`)).text();
   const sum = (name: string): number =>
     [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)$`, 'gm'))].reduce(
@@ -33,8 +45,9 @@ async function figuresOf(url: string): Promise<Figures> {
       0,
     );
   return {
-    'heap MiB': Math.round(sum('nodejs_heap_size_used_bytes') / 1_048_576),
+    'heap MiB': Math.round(used / MIB),
     'open files': sum('process_open_fds'),
+    timers: sum('realtime_timers'),
     connections: sum('realtime_connections'),
     subscriptions: sum('realtime_subscriptions'),
   };
@@ -50,7 +63,7 @@ describe('soak', () => {
       const random = createRandom(FIRST_SEED);
       cluster = await startCluster(
         2,
-        { DRAIN_WINDOW: '2s', PRESENCE_GRACE: '1s', NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` },
+        { DRAIN_WINDOW: '2s', PRESENCE_GRACE: '1s', NODE_OPTIONS: `${INSPECTED} --max-old-space-size=${HEAP_MIB}` },
         '--appendonly',
         'yes',
         '--appendfsync',
@@ -59,17 +72,32 @@ describe('soak', () => {
       const redis = new Redis(cluster.redis.url, { maxRetriesPerRequest: null });
       redis.on('error', () => undefined);
       const channels = async (): Promise<number> => ((await redis.call('PUBSUB', 'SHARDCHANNELS')) as string[]).length;
+      /** Keys of users and nodes. Those of conversations are what was said, inboxes what a session was given of it. */
+      const keys = async (): Promise<string[]> => {
+        const all = new Set<string>();
+        for await (const found of redis.scanStream({ count: 1_000 })) for (const key of found as string[]) all.add(key);
+        return [...all].filter((key) => !key.includes(':{c.') && !key.endsWith(':inboxes')).sort();
+      };
+      const figuresOfAll = (): Promise<Figures[]> =>
+        Promise.all(cluster.endpoints.map(({ url }, index) => figuresOf(url, cluster.programs[index])));
+      /** Of a node that nobody has come to yet. */
+      const timersAtRest = Math.max(...(await figuresOfAll()).map(({ timers }) => timers));
       const warm = await Load.start(cluster.endpoints, createRandom(FIRST_SEED));
       expect(await warm.verdict()).toEqual([]);
+      await churn(warm);
       await warm.close();
       const settled = async (): Promise<Figures[]> =>
         eventually(async () => {
-          const figures = await Promise.all(cluster.endpoints.map(({ url }) => figuresOf(url)));
-          for (const { connections } of figures) expect(connections).toBe(0);
+          const figures = await figuresOfAll();
+          for (const { connections, timers } of figures) {
+            expect(connections).toBe(0);
+            expect(timers).toBeLessThanOrEqual(timersAtRest);
+          }
           return figures;
         }, SETTLE_MS);
       const before = await settled();
       const channelsBefore = await channels();
+      const keysBefore = await keys();
 
       const load = await Load.start(cluster.endpoints, random);
       const counts = new Map<string, number>();
@@ -94,10 +122,10 @@ describe('soak', () => {
         if (endpoint) load.endpoints.splice(index, 0, endpoint);
       }
       /** Clients that come, ask and go. */
-      async function churn(): Promise<void> {
+      async function churn({ endpoints }: Load): Promise<void> {
         const token = await tokenOf('passer-by');
         const visits = Array.from({ length: CHURN }, async () => {
-          const client = await connectClient(pick(random, load.endpoints).wsUrl, token);
+          const client = await connectClient(pick(random, endpoints).wsUrl, token);
           void client.subscribe('subscription { messageReceived { id } }');
           void client.subscribe('subscription { presenceUpdated(userIds: ["writer"]) { status } }');
           await client.query('{ viewer { id } }').catch(() => null);
@@ -109,7 +137,7 @@ describe('soak', () => {
       const endAt = performance.now() + SOAK_MS;
       let nextFaultAt = performance.now();
       while (performance.now() < endAt) {
-        await churn();
+        await churn(load);
         if (performance.now() >= nextFaultAt) {
           const name = pick(random, Object.keys(faults));
           await faults[name]?.();
@@ -126,12 +154,21 @@ describe('soak', () => {
       expect(verdict).toEqual([]);
       const after = await settled();
       for (const [index, figures] of after.entries()) {
+        const base = before[index] as Figures;
         expect(figures.subscriptions).toBe(0);
-        expect(figures['open files']).toBeLessThanOrEqual((before[index]?.['open files'] ?? 0) + 10);
+        expect(figures['heap MiB']).toBeLessThanOrEqual(base['heap MiB'] + HEAP_GROWTH_MIB);
+        expect(figures['open files']).toBeLessThanOrEqual(base['open files'] + 10);
       }
-      await eventually(async () => expect(await channels()).toBeLessThanOrEqual(channelsBefore));
+      const redisAfter = await eventually(async () => {
+        const found = { keys: await keys(), channels: await channels() };
+        expect(found.channels).toBeLessThanOrEqual(channelsBefore);
+        expect(found.keys.filter((key) => !keysBefore.includes(key))).toEqual([]);
+        return found;
+      }, SETTLE_MS);
       redis.disconnect();
-      if (process.env['SOAK_MINUTES']) write({ sent: sent(), deliveries, counts, before, after });
+      const redisBefore = { keys: keysBefore, channels: channelsBefore };
+      if (process.env['SOAK_MINUTES'])
+        write({ sent: sent(), deliveries, counts, before, after, redisBefore, redisAfter });
     },
     SOAK_MS + SETTLE_MS + 240_000,
   );
@@ -143,10 +180,17 @@ interface Report {
   readonly counts: ReadonlyMap<string, number>;
   readonly before: readonly Figures[];
   readonly after: readonly Figures[];
+  readonly redisBefore: RedisFigures;
+  readonly redisAfter: RedisFigures;
+}
+
+interface RedisFigures {
+  readonly keys: readonly string[];
+  readonly channels: number;
 }
 
 /** The last section of docs/faults.md. */
-function write({ sent, deliveries, counts, before, after }: Report): void {
+function write({ sent, deliveries, counts, before, after, redisBefore, redisAfter }: Report): void {
   const path = new URL('../../docs/faults.md', import.meta.url);
   const rest = readFileSync(path, 'utf8').replace(/## Soak\n[\s\S]*$/, '');
   const names = Object.keys(before[0] ?? {}) as (keyof Figures)[];
@@ -159,11 +203,13 @@ ${MINUTES} minutes on ${new Date().toISOString().slice(0, 10)} (\`npm run soak -
 come and go at a time. Faults: ${faults}. ${sent.toLocaleString('en')} messages acknowledged,
 ${deliveries.toLocaleString('en')} deliveries: none lost, none twice, all in order.
 
-Heap counts what waits to be collected.
+Before: after a first load, when everyone had gone. After: the same, after all this.
 
 | on each node | before | after |
 | --- | ---: | ---: |
 ${names.map((name) => `| ${name} | ${cell(before, name)} | ${cell(after, name)} |`).join('\n')}
+| Redis: keys beside those of conversations and inboxes | ${redisBefore.keys.length} | ${redisAfter.keys.length} |
+| Redis: channels subscribed to | ${redisBefore.channels} | ${redisAfter.channels} |
 `;
   writeFileSync(path, `${rest.trimEnd()}\n\n${section}`);
 }

@@ -1,0 +1,37 @@
+/** The heap of another process, looked at through Node's inspector: started with `INSPECTED`. */
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import type { Program } from './process.ts';
+
+export const INSPECTED = '--inspect=127.0.0.1:0';
+
+export interface Heap {
+  /** Bytes in use once garbage is collected. */
+  used(): Promise<number>;
+  close(): void;
+}
+
+export async function inspectHeap(program: Program): Promise<Heap> {
+  const [url = ''] = /ws:\/\/127\.0\.0\.1:\d+\/[\w-]+/.exec(program.output) ?? [];
+  const socket = new WebSocket(url);
+  await once(socket, 'open');
+  let calls = 0;
+  async function call(method: string): Promise<{ readonly usedSize?: number }> {
+    calls += 1;
+    const id = calls;
+    socket.send(JSON.stringify({ id, method }));
+    for (;;) {
+      const [data] = (await once(socket, 'message')) as [Buffer];
+      const answer = JSON.parse(data.toString());
+      if (answer.id === id) return answer.result;
+    }
+  }
+  return {
+    async used() {
+      // What a first collection finalises, a second takes.
+      for (let n = 0; n < 2; n += 1) await call('HeapProfiler.collectGarbage');
+      return (await call('Runtime.getHeapUsage')).usedSize ?? Number.NaN;
+    },
+    close: () => socket.terminate(),
+  };
+}
