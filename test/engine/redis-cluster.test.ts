@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
+import { type ClusterServer, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { alice, createGroup, type OpenWorld, record, silentLog, tenant, text } from '../support/world.ts';
+import { alice, createGroup, type OpenWorld, record, silentLog, tenant, text, userId } from '../support/world.ts';
 
 let cluster: RedisCluster;
 beforeAll(async () => {
@@ -75,6 +75,32 @@ describe('Redis engine on a cluster', () => {
     expect(await countChannels()).toBe(20);
     for (const { listening } of recordings) await listening.close();
     await eventually(async () => expect(await countChannels()).toBe(0));
+    await world.close();
+  });
+
+  it('G07, F9: a channel whose slot went and came back unseen is heard again, and the gap is announced', async () => {
+    const world = await open();
+    // So many that the one whose slot goes is not alone on its master.
+    const recordings = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const who = userId(randomUUID());
+        return { who, ...(await record(world.engine, { kind: 'presence', tenant, id: who })) };
+      }),
+    );
+    const { who, heard, interruptions } = recordings.at(-1) as (typeof recordings)[0];
+    const names = (await cluster.ask('PUBSUB', 'SHARDCHANNELS')) as string[][];
+    const isIts = (name: string): boolean => name.includes(`.${Buffer.from(who).toString('base64url')}}`);
+    const index = names.findIndex((each) => each.some(isIts));
+    const [owner, other] = [cluster.servers[index], cluster.servers[(index + 1) % 3]] as [ClusterServer, ClusterServer];
+    const slot = Number(await owner.admin.cluster('KEYSLOT', names.flat().find(isIts) ?? ''));
+    // The slot is empty, so its master may give it away and take it back in one go: the map of slots stays as it was.
+    const ids = [await other.admin.cluster('MYID'), await owner.admin.cluster('MYID')];
+    const before = interruptions();
+    for (const id of ids) void owner.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', String(id));
+    await eventually(() => expect(interruptions()).toBeGreaterThan(before), 15_000);
+    await world.other.setStatus(tenant, who, 'BUSY', null);
+    await eventually(() => expect(heard).toHaveLength(1));
+    for (const { listening } of recordings) await listening.close();
     await world.close();
   });
 

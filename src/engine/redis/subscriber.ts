@@ -23,6 +23,13 @@ interface Wanted {
   attempt: number;
   /** Acknowledged, and no break since. */
   isHeard: boolean;
+  /** Of a cluster. */
+  readonly slot: number;
+}
+
+interface NodeChannels {
+  readonly channel: string;
+  readonly heard: number;
 }
 
 /** A break that nothing tells of is noticed within two of these, and healed within G07's 15 s. */
@@ -68,7 +75,8 @@ export class Subscriber extends EventEmitter {
 
   /** Called by graphql-redis-subscriptions once per channel, with a callback for the acknowledgement. */
   subscribe(channel: string, subscribed: Subscribed): void {
-    const wanted: Wanted = { subscribed, attempt: 0, isHeard: false };
+    const slot = new Command('ssubscribe', [channel]).getSlot();
+    const wanted: Wanted = { subscribed, attempt: 0, isHeard: false, slot };
     this.#wanted.set(channel, wanted);
     void this.#attempt(channel, wanted).then((isHeard) => {
       if (!isHeard) this.#retry();
@@ -168,17 +176,14 @@ export class Subscriber extends EventEmitter {
       this.#probe.forget();
       return this.#client.disconnect(true);
     }
-    this.#probe.send(this.#heardPerNode());
-    void this.#ping();
+    const nodes = this.#heardPerNode();
+    this.#probe.send(nodes.map(({ channel }) => channel));
+    if (this.#client instanceof Cluster) for (const node of nodes) void this.#count(node);
+    else void this.#ping();
   }
 
   /** Arms the socket's timeout: a dead link is noticed only while something is asked of it. */
   async #ping(): Promise<void> {
-    if (this.#client instanceof Cluster) {
-      // PING would go over another connection; leaving a channel never joined is answered by the right one.
-      for (const channel of this.#heardPerNode()) void this.#release(`${channel}:ping`);
-      return;
-    }
     try {
       await this.#client.ping();
     } catch {
@@ -186,16 +191,30 @@ export class Subscriber extends EventEmitter {
     }
   }
 
-  /** A channel that is heard, of each node that has any. */
-  #heardPerNode(): string[] {
+  /**
+   * In place of a ping, which would go over another connection: leaving a channel never joined is answered by the
+   * right one, with how many it is still on. A node drops channels when it gives their slot away; when the slot is back
+   * before the cluster client has looked, that goes unnoticed.
+   */
+  async #count({ channel, heard }: NodeChannels): Promise<void> {
+    try {
+      const left = Number(await this.#client.sunsubscribe(`${channel}:ping`));
+      if (left >= heard || this.#isClosed) return;
+      this.#log.warn({ heard, left }, 'redis has dropped channels: subscribing again');
+      this.#renew();
+    } catch {
+      // Gone with its connection.
+    }
+  }
+
+  /** Of each node that has channels that are heard: one of them, and how many. */
+  #heardPerNode(): NodeChannels[] {
     const client = this.#client;
-    const found = new Map<string | undefined, string>();
-    const count = client instanceof Cluster ? client.nodes('master').length : 1;
-    for (const [channel, { isHeard }] of this.#wanted) {
-      if (found.size === count) break;
+    const found = new Map<string | undefined, NodeChannels>();
+    for (const [channel, { isHeard, slot }] of this.#wanted) {
       if (!isHeard) continue;
-      const node = client instanceof Cluster ? client.slots[new Command('ssubscribe', [channel]).getSlot()]?.[0] : '';
-      found.set(node, channel);
+      const node = client instanceof Cluster ? client.slots[slot]?.[0] : '';
+      found.set(node, { channel, heard: (found.get(node)?.heard ?? 0) + 1 });
     }
     return [...found.values()];
   }
