@@ -1,7 +1,7 @@
 /** Every environment variable: what it takes, its default, its check. All faults are reported together. */
 
-import { existsSync } from 'node:fs';
 import type { Rates } from './auth/rate-limits.ts';
+import { all, bytes, duration, file, flag, longSecret, origin, text, url, whole } from './config-values.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 
@@ -86,56 +86,6 @@ const variable = <Value>(
   fallback: string | null,
   parse: (text: string) => Value | undefined,
 ): Variable<Value> => ({ meaning, takes, default: fallback, parse });
-
-const text = (value: string): string | undefined => (value.trim() === '' ? undefined : value);
-
-const list = (value: string): string[] | undefined => {
-  const items = value.split(',').map((item) => item.trim());
-  return items.every((item) => item !== '') ? items : undefined;
-};
-
-const whole =
-  (least: number, most: number) =>
-  (value: string): number | undefined => {
-    const number = Number(value);
-    return /^\d+$/.test(value) && number >= least && number <= most ? number : undefined;
-  };
-
-const flag = (value: string): boolean | undefined => ({ true: true, false: false })[value];
-
-const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
-const duration = (value: string): number | undefined => {
-  const [, amount, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(value) ?? [];
-  const factor = DURATION_UNITS[unit ?? ''];
-  return factor === undefined ? undefined : Number(amount) * factor;
-};
-
-const BYTE_UNITS: Record<string, number> = { B: 1, KiB: 1_024, MiB: 1_048_576 };
-
-const bytes = (value: string): number | undefined => {
-  const [, amount, unit] = /^([1-9]\d{0,8})(B|KiB|MiB)?$/.exec(value) ?? [];
-  return amount === undefined ? undefined : Number(amount) * (BYTE_UNITS[unit ?? 'B'] ?? 1);
-};
-
-const url =
-  (...protocols: string[]) =>
-  (value: string): string | undefined =>
-    URL.canParse(value) && protocols.includes(new URL(value).protocol) ? value : undefined;
-
-const all =
-  <Item>(parse: (item: string) => Item | undefined) =>
-  (value: string): Item[] | undefined => {
-    const items = list(value)?.map(parse);
-    return items?.every((item) => item !== undefined) ? (items as Item[]) : undefined;
-  };
-
-const origin = (value: string): string | undefined =>
-  value === '*' || (URL.canParse(value) && new URL(value).origin === value) ? value : undefined;
-
-const longSecret = (value: string): string | undefined => (Buffer.byteLength(value) >= 32 ? value : undefined);
-
-const file = (value: string): string | undefined => (existsSync(value) ? value : undefined);
 
 const rate = whole(1, 1_000_000);
 const RATE = 'a number from 1';

@@ -1,0 +1,52 @@
+/** What the values of environment variables may be: each function answers undefined for a text that is none. */
+import { existsSync } from 'node:fs';
+
+export const text = (value: string): string | undefined => (value.trim() === '' ? undefined : value);
+
+const list = (value: string): string[] | undefined => {
+  const items = value.split(',').map((item) => item.trim());
+  return items.every((item) => item !== '') ? items : undefined;
+};
+
+export const whole =
+  (least: number, most: number) =>
+  (value: string): number | undefined => {
+    const number = Number(value);
+    return /^\d+$/.test(value) && number >= least && number <= most ? number : undefined;
+  };
+
+export const flag = (value: string): boolean | undefined => ({ true: true, false: false })[value];
+
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+export const duration = (value: string): number | undefined => {
+  const [, amount, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(value) ?? [];
+  const factor = DURATION_UNITS[unit ?? ''];
+  return factor === undefined ? undefined : Number(amount) * factor;
+};
+
+const BYTE_UNITS: Record<string, number> = { B: 1, KiB: 1_024, MiB: 1_048_576 };
+
+export const bytes = (value: string): number | undefined => {
+  const [, amount, unit] = /^([1-9]\d{0,8})(B|KiB|MiB)?$/.exec(value) ?? [];
+  return amount === undefined ? undefined : Number(amount) * (BYTE_UNITS[unit ?? 'B'] ?? 1);
+};
+
+export const url =
+  (...protocols: string[]) =>
+  (value: string): string | undefined =>
+    URL.canParse(value) && protocols.includes(new URL(value).protocol) ? value : undefined;
+
+export const all =
+  <Item>(parse: (item: string) => Item | undefined) =>
+  (value: string): Item[] | undefined => {
+    const items = list(value)?.map(parse);
+    return items?.every((item) => item !== undefined) ? (items as Item[]) : undefined;
+  };
+
+export const origin = (value: string): string | undefined =>
+  value === '*' || (URL.canParse(value) && new URL(value).origin === value) ? value : undefined;
+
+export const longSecret = (value: string): string | undefined => (Buffer.byteLength(value) >= 32 ? value : undefined);
+
+export const file = (value: string): string | undefined => (existsSync(value) ? value : undefined);
