@@ -72,7 +72,7 @@ export const LIMITS = {
   /** Tokens of a GraphQL document: bounds the parser's memory. */
   documentTokens: 5_000,
   /** Characters of a GraphQL document: what is not a token (blanks, comments) is held and looked up too. */
-  documentCharacters: 64 * 1024,
+  documentCharacters: 256 * 1024,
   /** Aliases of a document: each asks for a field once more. */
   aliases: 200,
   /** Directives of a document: each is looked at for every field it stands at. */
