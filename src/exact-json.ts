@@ -9,11 +9,18 @@
 const SUSPECT = /[\d.]{16,}|\d[eE]/;
 const NUMBER = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
+/** A pattern that looks for zeros at the end tries each zero for a beginning: hours for a number of a million digits. */
+function withoutLastZeros(digits: string): string {
+  let end = digits.length;
+  while (digits[end - 1] === '0') end -= 1;
+  return digits.slice(0, end);
+}
+
 /** Digits without zeros at either end, and where the point is; the same for all ways to write a number. */
 function canonical(text: string): string {
   const [, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? [];
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
-  const significant = digits.replace(/0+$/, '');
+  const significant = withoutLastZeros(digits);
   if (significant === '') return '0';
   const power = Number(exponent) - fraction.length + (digits.length - significant.length);
   return `${significant}e${power}`;

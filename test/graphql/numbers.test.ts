@@ -30,6 +30,13 @@ describe('numbers', () => {
       expect([text, isExactNumber(text)]).toEqual([text, false]);
   });
 
+  it('a number of a million digits is judged at once', () => {
+    const started = performance.now();
+    expect(isExactNumber(`0.1${'0'.repeat(1_000_000)}1`)).toBe(false);
+    expect(isExactNumber(`0.1${'0'.repeat(1_000_000)}`)).toBe(true);
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
   it('whatever JavaScript writes is exact', () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => isExactNumber(JSON.stringify(value))),
