@@ -22,6 +22,7 @@ import { type CostRequest, costOf } from './cost.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { toGraphQLError } from './errors.ts';
 import { countExpandedFields } from './expansion.ts';
+import { unconditionalRootRule } from './unconditional-root.ts';
 
 export interface OperationRules {
   readonly maxDepth: number;
@@ -76,7 +77,8 @@ export function validationRules({
   maxDepth,
   isProduction,
 }: Pick<OperationRules, 'maxDepth' | 'isProduction'>): ValidationRule[] {
-  return [countRule, depthRule(maxDepth), ...(isProduction ? [NoSchemaIntrospectionCustomRule] : [])];
+  const introspection = isProduction ? [NoSchemaIntrospectionCustomRule] : [];
+  return [unconditionalRootRule, countRule, depthRule(maxDepth), ...introspection];
 }
 
 const OPEN_FIELDS = new Set(['_service', '__typename']);

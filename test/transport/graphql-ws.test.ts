@@ -166,6 +166,16 @@ describe('WS /graphql', () => {
         'GRAPHQL_VALIDATION_FAILED',
       ],
       ['20,000 braces', { query: '{ x '.repeat(8_000) }, 'GRAPHQL_PARSE_FAILED'],
+      [
+        'G55: a root left to a condition',
+        { query: 'subscription ($x: Boolean!) { messageReceived @skip(if: $x) { id } }', variables: { x: true } },
+        'GRAPHQL_VALIDATION_FAILED',
+      ],
+      [
+        'G55: a root that is never there',
+        { query: 'subscription { messageReceived @skip(if: true) { id } }' },
+        'GRAPHQL_VALIDATION_FAILED',
+      ],
     ])('answers %s with an error; the socket goes on', async (_, payload, code) => {
       const raw = await ready();
       raw.send({ type: 'subscribe', id: 'bad', payload });

@@ -1,0 +1,54 @@
+/** What a subscription hears is not left to a condition. */
+import {
+  type ASTVisitor,
+  type DocumentNode,
+  type FragmentSpreadNode,
+  GraphQLError,
+  type InlineFragmentNode,
+  Kind,
+  type SelectionNode,
+  type SelectionSetNode,
+  type ValidationContext,
+} from 'graphql';
+
+const NO_SELECTIONS: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: [] };
+
+/** The first selection at the root of a subscription that @skip or @include leaves to a condition. */
+function findConditionalRoot({ definitions }: DocumentNode): SelectionNode | null {
+  const seen = new Set<string>();
+  function find({ selections }: SelectionSetNode): SelectionNode | null {
+    for (const selection of selections) {
+      if (selection.directives?.some(({ name }) => name.value === 'skip' || name.value === 'include')) return selection;
+      const found = selection.kind === Kind.FIELD ? null : find(contentOf(selection));
+      if (found) return found;
+    }
+    return null;
+  }
+  function contentOf(part: FragmentSpreadNode | InlineFragmentNode): SelectionSetNode {
+    if (part.kind === Kind.INLINE_FRAGMENT) return part.selectionSet;
+    const { value } = part.name;
+    const fragment = definitions.find((each) => each.kind === Kind.FRAGMENT_DEFINITION && each.name.value === value);
+    if (fragment?.kind !== Kind.FRAGMENT_DEFINITION || seen.has(value)) return NO_SELECTIONS;
+    seen.add(value);
+    return fragment.selectionSet;
+  }
+  for (const definition of definitions) {
+    const isOne = definition.kind === Kind.OPERATION_DEFINITION && definition.operation === 'subscription';
+    const found = isOne ? find(definition.selectionSet) : null;
+    if (found) return found;
+  }
+  return null;
+}
+
+/**
+ * GraphQL of September 2025, section 5.2.4.1. graphql-js 16 has no such rule and
+ * throws, in its rule of the single root or when it subscribes to nothing: the
+ * document is looked at no further.
+ */
+export function unconditionalRootRule(context: ValidationContext): ASTVisitor {
+  const conditional = findConditionalRoot(context.getDocument());
+  if (!conditional) return {};
+  const message = 'The root field of a subscription takes no @skip and no @include.';
+  context.reportError(new GraphQLError(message, { nodes: conditional }));
+  return { Document: () => null };
+}
