@@ -51,11 +51,14 @@ export interface Messages {
   removeReaction(viewer: Viewer, id: string, emoji: string): Promise<MessageRecord>;
 }
 
+/** Something besides white space and what is never shown. */
+const VISIBLE = /[^\s\p{Default_Ignorable_Code_Point}]/u;
+
 /** Content and payload, of which at least one says something. */
 function body(content: string | null | undefined, data: unknown): { content: string; payload: unknown } {
   const cleanPayload = payload(data, 'payload');
   const cleanContent = text(content ?? '', 'content', 0, LIMITS.contentCharacters);
-  if (cleanPayload === null && cleanContent.trim() === '') {
+  if (cleanPayload === null && !VISIBLE.test(cleanContent)) {
     throw badInput(`content: 1 to ${LIMITS.contentCharacters} characters; empty only with a payload.`);
   }
   return { content: cleanContent, payload: cleanPayload };

@@ -147,6 +147,7 @@ describe('messages over GraphQL', () => {
     ['nothing', {}],
     ['empty content', { content: '' }],
     ['only spaces', { content: ' \n ' }],
+    ['only what is never shown', { content: '\u200b\u2060 \u3164' }],
     ['8001 characters', { content: 'x'.repeat(8_001) }],
     ['a control character', { content: 'a\u0007' }],
     ['a lone surrogate', { content: '\ud800' }],
