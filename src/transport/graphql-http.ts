@@ -61,8 +61,9 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
       ? reply
       : (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
 
-  app.post('/graphql', async (request, reply) => {
-    requireUtf8(request);
+  // Before the body is read: bytes in another charset, or packed, are no JSON to whoever parses them.
+  const onRequest = async (request: FastifyRequest): Promise<void> => requireUtf8(request);
+  app.post('/graphql', { onRequest }, async (request, reply) => {
     requireShort(request.body);
     if (isJson(request)) return answer(request, reply);
     // The one request that needs no content type: `curl -d '{"query": "{ _service { sdl } }"}'`.

@@ -28,6 +28,8 @@ export interface HttpOptions {
 /** Input is refused rather than changed. */
 const INEXACT = badInput('A number is more than a double can hold.');
 
+const METHODS = ['GET', 'POST'] as const;
+
 /** Slow senders are cut off: a header within 10 s, a request within 30 s. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
 
@@ -79,9 +81,16 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     const status = known?.code === 'BAD_USER_INPUT' ? 400 : ERROR_CODES[code].status;
     return reply.code(statusOf(error) ?? status).send({ errors: [formatted] });
   });
-  app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ errors: [{ message: 'There is nothing here.' }] }),
-  );
+  app.setNotFoundHandler(({ url: target }, reply) => {
+    const [url = ''] = target.split('?');
+    const allowed = METHODS.filter((method) => app.hasRoute({ method, url }));
+    if (allowed.length === 0) return reply.code(404).send({ errors: [{ message: 'There is nothing here.' }] });
+    const methods = allowed.join(', ');
+    return reply
+      .code(405)
+      .header('allow', methods)
+      .send({ errors: [{ message: `Only ${methods}.` }] });
+  });
 
   app.get('/health', async () => ({ status: 'ok' }));
   app.get('/health/ready', async (_request, reply) => {

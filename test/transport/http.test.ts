@@ -117,10 +117,10 @@ describe('HTTP', () => {
     expect((await type({ 'content-type': 'application/json; charset=utf-8' }))[0]).toBe(200);
     const utf16 = Buffer.from(body, 'utf16le');
     expect(await type({ 'content-type': 'application/json; charset=utf-16' })).toEqual([415, 'BAD_USER_INPUT']);
-    expect((await type({ 'content-type': 'application/json; charset=utf-16' }, utf16))[0]).toBeGreaterThanOrEqual(400);
+    expect(await type({ 'content-type': 'application/json; charset=utf-16' }, utf16)).toEqual([415, 'BAD_USER_INPUT']);
     // 1 KB that would be 1 MB.
     const bomb = gzipSync(Buffer.alloc(1_000_000, ' '));
-    expect((await type({ 'content-encoding': 'gzip' }, bomb))[0]).toBeGreaterThanOrEqual(400);
+    expect(await type({ 'content-encoding': 'gzip' }, bomb)).toEqual([415, 'BAD_USER_INPUT']);
     expect(await type({ 'content-encoding': 'gzip' })).toEqual([415, 'BAD_USER_INPUT']);
   });
 
@@ -176,6 +176,8 @@ describe('HTTP', () => {
     expect(info).toMatchObject({ name: 'realtime-communication', engine: 'embedded', protocols: expect.any(Array) });
     expect(JSON.stringify(info)).not.toContain(SECRET);
     expect((await get('/nowhere')).status).toBe(404);
+    const wrong = await fetch(`${service.url}/graphql`, { method: 'PUT' });
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, POST']);
   });
 
   it('survives bytes that are not HTTP', async () => {
