@@ -17,13 +17,11 @@ export function tokenOfHeader(authorization: string | undefined): string | null 
 
 const PLACES = ['token', 'authorization', 'Authorization'] as const;
 
-function tokenOf(payload: Record<string, unknown>): string | null {
-  for (const place of PLACES) {
-    const token = bare(payload[place]);
-    if (token) return token;
-  }
+function tokensOf(payload: Record<string, unknown>): string[] {
   const { headers } = payload;
-  return isRecord(headers) ? bare(headers['authorization'] ?? headers['Authorization']) : null;
+  const values = PLACES.map((place) => payload[place]);
+  if (isRecord(headers)) values.push(headers['authorization'] ?? headers['Authorization']);
+  return values.flatMap((value) => bare(value) ?? []);
 }
 
 /** The payload itself, and `connectionParams` inside it, where Apollo Router puts everything. */
@@ -33,13 +31,13 @@ function layersOf(payload: unknown): Record<string, unknown>[] {
   return isRecord(connectionParams) ? [payload, connectionParams] : [payload];
 }
 
-/** From a `connection_init` payload. */
-export function tokenOfConnectionInit(payload: unknown): string | null {
-  for (const layer of layersOf(payload)) {
-    const token = tokenOf(layer);
-    if (token) return token;
-  }
-  return null;
+/**
+ * From a `connection_init` payload, or else the header of the upgrade. Null for
+ * several: who is meant is not for us to choose.
+ */
+export function tokenOfConnectionInit(payload: unknown, authorization: string | undefined): string | null {
+  const [token, ...others] = new Set(layersOf(payload).flatMap(tokensOf));
+  return others.length === 0 ? (token ?? tokenOfHeader(authorization)) : null;
 }
 
 /** A text under one of these keys of a `connection_init` payload. */

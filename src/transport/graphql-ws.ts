@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type Server } from 'graphql-ws';
 import type { IsGateway } from '../auth/gateway.ts';
-import { textOfConnectionInit, tokenOfConnectionInit, tokenOfHeader } from '../auth/token-location.ts';
+import { textOfConnectionInit, tokenOfConnectionInit } from '../auth/token-location.ts';
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
 import { badInput, CLOSE_CODES, type ServiceError } from '../errors.ts';
@@ -271,7 +271,7 @@ async function authenticate(
 ): Promise<boolean | Record<string, unknown>> {
   const { connection, headers } = extra;
   extra.headers = {};
-  const token = tokenOfConnectionInit(params) ?? tokenOfHeader(headers.authorization);
+  const token = tokenOfConnectionInit(params, headers.authorization);
   const deviceId = textOfConnectionInit(params, 'deviceId');
   const admitted = await options.admission.admit(connection, { token, deviceId, connectionType: 'GRAPHQL_WS' });
   if (!admitted) return false;

@@ -103,6 +103,18 @@ describe('WS /graphql', () => {
       expect(await raw.frame(0)).toMatchObject({ type: 'connection_ack' });
     });
 
+    it('W83: closes 4401 at two that differ, wherever they are; the same twice is one', async () => {
+      const [alice, bob] = [await service.token('alice'), await service.token('bob')];
+      const outcome = async (payload: unknown): Promise<unknown> => {
+        const raw = await open([PROTOCOL], { authorization: `Bearer ${alice}` });
+        raw.send({ type: 'connection_init', payload });
+        return Promise.race([raw.closed, raw.frame(0).then(({ type }) => type)]);
+      };
+      expect(await outcome({ token: alice, connectionParams: { token: `Bearer ${bob}` } })).toBe(4401);
+      expect(await outcome({ token: alice, headers: { authorization: `Bearer ${bob}` } })).toBe(4401);
+      expect(await outcome({ token: alice, connectionParams: { token: `Bearer ${alice}` } })).toBe('connection_ack');
+    });
+
     it('finds the token in the upgrade request', async () => {
       const raw = await open([PROTOCOL], { authorization: `Bearer ${await service.token('alice')}` });
       raw.send({ type: 'connection_init' });
