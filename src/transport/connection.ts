@@ -62,6 +62,7 @@ export class Connection implements Peer {
   /** The code we closed with, which a peer that never answers does not echo. */
   #closedWith: number | null = null;
   #wasClean = false;
+  #ignored = 0;
   /** Set when the frame being handled is the last. */
   #onIdle: (() => void) | null = null;
 
@@ -83,6 +84,7 @@ export class Connection implements Peer {
       if (data.toString() === this.#asked?.token) this.#acknowledge();
     });
     socket.on('message', (data: Buffer, isBinary: boolean) => {
+      if (!this.isOpen) return this.#ignore();
       heard();
       if (isBinary) return this.#onBinary();
       this.#receive(data.toString());
@@ -182,6 +184,12 @@ export class Connection implements Peer {
     this.#frameBytes = 0;
     const cancel = this.#clock.after(TIMES.terminateMs, () => this.#socket.terminate());
     this.#socket.once('close', cancel);
+  }
+
+  /** Frames behind our goodbye. Who has a thousand of them is not read any more, and cut off when its time is up. */
+  #ignore(): void {
+    this.#ignored += 1;
+    if (this.#ignored === LIMITS.queuedFrames) this.#socket.pause();
   }
 
   #acknowledge(): void {

@@ -1,7 +1,7 @@
 /** Connections broken on purpose: what goes wrong in one is that one's end. */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { TIMES } from '../../src/limits.ts';
+import type { AddressInfo, Socket } from 'node:net';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { Connection, type HandleFrame } from '../../src/transport/connection.ts';
 import { Supervisor } from '../../src/transport/supervisor.ts';
 import { handleUpgrades } from '../../src/transport/upgrade.ts';
@@ -30,6 +30,7 @@ describe('connection actors', () => {
   const handled: string[] = [];
   let supervisor: Supervisor;
   const connections: Connection[] = [];
+  const sockets: Socket[] = [];
   const unhandled: unknown[] = [];
   const onUnhandled = (error: unknown): void => void unhandled.push(error);
 
@@ -45,7 +46,7 @@ describe('connection actors', () => {
   beforeAll(async () => {
     process.on('unhandledRejection', onUnhandled);
     clock = new TestClock();
-    server = createServer();
+    server = createServer().on('connection', (socket) => sockets.push(socket));
     supervisor = new Supervisor(clock, limits);
     const accept = (connection: Connection): void => {
       const handle: HandleFrame = (text) => act(connection, text);
@@ -161,6 +162,27 @@ describe('connection actors', () => {
     const { bad, check } = await pair();
     bad.send('hang');
     for (let n = 0; n < 1_100; n += 1) bad.send(`${n}`);
+    expect(await bad.closed).toBe(4429);
+    await check();
+  });
+
+  it('G10, R90: who goes on and on behind our goodbye is not read any more', async () => {
+    const { bad, good, check } = await pair();
+    const [under] = sockets.slice(-2);
+    bad.socket.pause();
+    bad.send('hang');
+    const frame = 'x'.repeat(30_000);
+    for (let n = 0; n < 2_500; n += 1) bad.send(frame);
+    const most = LIMITS.queuedFrameBytes + LIMITS.queuedFrames * frame.length;
+    await eventually(() => expect(under?.bytesRead).toBeGreaterThan(most));
+    // Of who is read each turn of the event loop reads more.
+    for (let n = 0; n < 100; n += 1) {
+      good.send(`${n}`);
+      await eventually(() => expect(good.frames.at(-1)).toBe(`${n}`));
+    }
+    expect(under?.bytesRead).toBeLessThan(most + 1_000_000);
+    bad.socket.resume();
+    clock.advance(TIMES.terminateMs);
     expect(await bad.closed).toBe(4429);
     await check();
   });
