@@ -100,7 +100,7 @@ describe('JWKS', () => {
     }
   });
 
-  it('asks once for many tokens, and a storm of unknown keys makes no storm of requests', async () => {
+  it('J108: asks once for many tokens, and a storm of unknown keys makes no storm of requests', async () => {
     const key = await makeKey('ES256', 'one');
     published.push(key.jwk);
     const verify = verifier();

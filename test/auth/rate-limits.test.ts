@@ -64,7 +64,7 @@ describe('rate limits', () => {
     await alice.close();
   });
 
-  it('a hundred subscriptions may be opened at once, as who comes back does; then ten a second', async () => {
+  it('W76: a hundred subscriptions may be opened at once, as who comes back does; then ten a second', async () => {
     const alice = await service.connect('alice');
     const open = () => alice.subscribe('subscription { messageReceived { id } }');
     const first = await times(100, open);

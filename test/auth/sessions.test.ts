@@ -1,4 +1,5 @@
 /** Sessions: begun, refreshed, ended, on one node and from another. */
+import { TIMES } from '../../src/limits.ts';
 import { connectClient, type TestClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
@@ -72,7 +73,7 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (
     await socket.close();
   });
 
-  it('a refresh token is used once; its answer repeats for ten seconds, with the same tokens to all', async () => {
+  it('J120: a refresh token is used once; its answer repeats for ten seconds, with the same tokens to all', async () => {
     const first = await begin('cid');
     const all = await Promise.all(
       Array.from({ length: 20 }, (_, n) => refresh(first.refreshToken, n % 2 ? nodes.here : nodes.there)),
@@ -88,7 +89,7 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (
     expect((await ask(nodes.here, tokens[0].accessToken, LIST)).code).toBe('UNAUTHENTICATED');
   });
 
-  it('one older than the last ends its session at once', async () => {
+  it('J120: one older than the last ends its session at once', async () => {
     const first = await begin('dan');
     const second = (await refresh(first.refreshToken)).data.refreshSession;
     const third = (await refresh(second.refreshToken)).data.refreshSession;
@@ -96,9 +97,19 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (
     expect((await refresh(third.refreshToken)).code).toBe('UNAUTHENTICATED');
   });
 
-  it('what is not a refresh token ends nothing', async () => {
+  it('J120: what is not a refresh token, or another tenant’s, user’s or session’s, ends nothing', async () => {
     const { refreshToken, accessToken } = await begin('eve');
     const [prefix, place, secret = ''] = refreshToken.split('.');
+    const [tenant, userId, id] = JSON.parse(Buffer.from(place, 'base64url').toString());
+    const encode = (ids: unknown): string => Buffer.from(JSON.stringify(ids)).toString('base64url');
+    const { session: another } = await begin('eve', 'tablet');
+    const elsewhere = [
+      ['other', userId, id],
+      [tenant, 'fay', id],
+      [tenant, userId, another.id],
+      [tenant, userId, id, id],
+      [tenant, userId, { $gt: '' }],
+    ];
     const wrong = [
       accessToken,
       '',
@@ -107,6 +118,7 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (
       `${prefix}.${place}.${secret.slice(1)}`,
       `${prefix}.${place}.${'A'.repeat(43)}`,
       `${prefix}.e30.${secret}`,
+      ...elsewhere.map((ids) => `${prefix}.${encode(ids)}.${secret}`),
       'x'.repeat(100_000),
     ];
     for (const token of wrong) expect((await refresh(token)).code).toBe('UNAUTHENTICATED');
@@ -114,7 +126,7 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (
     expect((await refresh(refreshToken)).data.refreshSession.session.revokedAt).toBeNull();
   });
 
-  it('G08: ended on one node, it carries nothing on any: sockets and streams close, its token is refused', async () => {
+  it('G08, W81: ended on one node, it carries nothing on any: sockets and streams close, its token is refused', async () => {
     const { accessToken, session } = await begin('fay');
     const socket: TestClient = await connectClient(nodes.there.wsUrl, accessToken);
     const live = await socket.subscribe('subscription { presenceUpdated(userIds: ["fay"]) { status } }');
@@ -136,7 +148,7 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (
     await other.close();
   });
 
-  it('all others can be ended; the one begun first makes room for the fifty-first', async () => {
+  it('J117: tokens of before all other sessions were ended are refused; the one begun first makes room for the fifty-first', async () => {
     const [one, two, three] = [await begin('gil'), await begin('gil'), await begin('gil')];
     expect((await ask(nodes.here, two.accessToken, 'mutation { revokeOtherSessions }')).data.revokeOtherSessions).toBe(
       2,
@@ -147,6 +159,14 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (
     nodes.clock.advance(1);
     for (let n = 0; n < 50; n += 1) await begin('gil');
     expect((await ask(nodes.there, two.accessToken, LIST)).code).toBe('UNAUTHENTICATED');
+  });
+
+  it('J120: one whose session was not refreshed for thirty days is refused', async () => {
+    const { refreshToken } = await begin('jon');
+    nodes.clock.advance(TIMES.sessionMs - 1_000);
+    const { refreshToken: next } = (await refresh(refreshToken)).data.refreshSession;
+    nodes.clock.advance(TIMES.sessionMs);
+    expect((await refresh(next)).code).toBe('UNAUTHENTICATED');
   });
 
   it('a refresh over a socket lets it go on past the end of its first token', async () => {

@@ -117,7 +117,7 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
     await carol.close();
   });
 
-  it('G08: who is removed hears nothing more, and the stream says so', async () => {
+  it('G08, W82: who is removed hears nothing more, and the stream says so', async () => {
     const id = await group('bob');
     const theirs = await bob.subscribe(RECEIVED, { ids: [id] });
     const all = await bob.subscribe(RECEIVED);

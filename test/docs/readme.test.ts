@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { configurationRows, environmentExample, errorRows } from '../../scripts/tables.ts';
 import { systemClock } from '../../src/clock.ts';
 import { createMetrics } from '../../src/operations/metrics.ts';
+import { BAD_INPUTS } from '../faults/bad-inputs.ts';
 import { FAULTS } from '../faults/catalogue.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -52,6 +53,26 @@ describe('README', () => {
     expect(ids.filter((id) => !shown.has(id))).toEqual([]);
     expect(ids).toEqual(Array.from({ length: 42 }, (_, index) => `F${index + 1}`));
     for (const id of ids) expect(read('docs/faults.md')).toContain(`| ${id} |`);
+  });
+
+  it('each bad input of the catalogue is named by a test', async () => {
+    // At the beginning of a title, alone or with others; those of tables are in faults/inputs and auth/forged-tokens.ts.
+    const { stdout } = await run('grep', ['-rhoE', "['`]([FGHJLRW][0-9]+, )*[FGHJLRW][0-9]+(:|, )", 'test'], {
+      cwd: ROOT,
+    });
+    const shown = new Set([...stdout.matchAll(/[GHJLRW]\d+/g)].map(([id]) => id));
+    const ids = BAD_INPUTS.map(({ id }) => id);
+    expect(ids.filter((id) => !shown.has(id))).toEqual([]);
+    const group = (letter: string, from: number, to: number): string[] =>
+      Array.from({ length: to - from + 1 }, (_, index) => `${letter}${from + index}`);
+    expect(ids).toEqual([
+      ...group('H', 1, 35),
+      ...group('G', 36, 60),
+      ...group('W', 61, 86),
+      ...group('R', 87, 100),
+      ...group('J', 101, 120),
+      'L121',
+    ]);
   });
 
   it('docs/security.md names tests that exist', () => {

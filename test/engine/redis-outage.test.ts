@@ -6,6 +6,7 @@ import { startService } from '../../src/service.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { captureLog } from '../support/log.ts';
+import { connectRaw } from '../support/raw-client.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -64,7 +65,7 @@ describe('the circuit around Redis', () => {
     await alice.close();
   });
 
-  it('F15, F21: what Redis answers is no outage: full memory or one broken key leaves the rest alone', async () => {
+  it('F15, F21, W78: what Redis answers is no outage, and told to nobody: full memory or one broken key leaves the rest alone', async () => {
     const client = new Redis(redis.url);
     await client.config('SET', 'maxmemory', '1mb');
     for (let n = 0; n < 10; n += 1) expect((await service.query('alice', SEND)).code).toBe('SERVICE_UNAVAILABLE');
@@ -78,6 +79,15 @@ describe('the circuit around Redis', () => {
     expect(key).not.toBe('');
     await client.set(key, 'broken');
     for (let n = 0; n < 10; n += 1) expect((await service.query('alice', SEND)).code).toBe('SERVICE_UNAVAILABLE');
+    const told = [JSON.stringify(await service.query('alice', SEND))];
+    const [socket, raw] = [await service.connect('alice'), await connectRaw(service, 'alice')];
+    told.push(JSON.stringify(await socket.query(SEND)));
+    told.push(JSON.stringify(await raw.ask('RoomMessage', { room: 'c', payload: 'x' })));
+    for (const answer of told) {
+      expect(answer).toContain('"message":"The service cannot do this right now."');
+      expect(answer).not.toMatch(/WRONGTYPE|redis|lua|:log|broken/i);
+    }
+    await Promise.all([socket.close(), raw.close()]);
     await service.query('alice', CREATE.replace('"c"', '"d"'));
     expect((await service.query('alice', SEND.replace('"c"', '"d"'))).errors).toBeUndefined();
     expect(await circuit()).toBe('closed');

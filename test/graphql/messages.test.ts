@@ -48,7 +48,7 @@ describe('messages over GraphQL', () => {
     expect(again.data).toEqual(data);
   });
 
-  it('fifty times the same clientMessageId at once is one message', async () => {
+  it('G59: fifty times the same clientMessageId at once is one message', async () => {
     const all = await Promise.all(
       Array.from({ length: 50 }, (_, index) => send('alice', { content: `${index}`, clientMessageId: 'race' })),
     );

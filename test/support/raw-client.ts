@@ -16,7 +16,7 @@ let asked = 0;
 
 /** Connected, once resolved; the first frame says so. */
 export async function connectRaw(
-  service: TestService,
+  service: Pick<TestService, 'url' | 'token'>,
   userId: string,
   claims: TokenClaims = {},
   query = '',

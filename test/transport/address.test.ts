@@ -51,7 +51,7 @@ describe('caps per address', () => {
     expect(metrics).toMatch(/realtime_turned_away_total\{reason="address"\} [2-9]/);
   });
 
-  it('what a client made up before the proxy’s word does not help it', async () => {
+  it('H29: what a client made up before the proxy’s word does not help it', async () => {
     const forged = ['1.1.1.1', '10.0.0.1, nonsense', '"><script>'].map((made) => `${made}, ${PAGE}, 10.1.2.3`);
     const answers = [];
     for (const each of forged) answers.push(await isLetIn(each));

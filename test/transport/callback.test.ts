@@ -104,7 +104,7 @@ describe('HTTP callback', () => {
     await eventually(() => expect(contents(subscription.id)).toEqual(['1', '2', '2', '2', '2', '3']));
   });
 
-  it('completes with the reason when access is withdrawn, when the token ends, and when it drains', async () => {
+  it('W80, W82: completes with the reason when access is withdrawn, when the token ends, and when it drains', async () => {
     const removed = await subscribe();
     await service.query('alice', 'mutation ($id: ID!) { removeMember(id: $id, userId: "bob") { id } }', { id });
     const reason = async (of: string): Promise<string> =>

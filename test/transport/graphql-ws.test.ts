@@ -135,7 +135,7 @@ describe('WS /graphql', () => {
       expect(await close({ token: await service.token('alice'), deviceId: 'a b' })).toBe(CLOSE_CODES.BAD_REQUEST);
     });
 
-    it('closes 4429 at a second one, 4401 at a subscribe before it, 4408 when it does not come', async () => {
+    it('W62, W63, W64: closes 4429 at a second one, 4401 at a subscribe before it, 4408 when it does not come', async () => {
       const twice = await ready();
       twice.send({ type: 'connection_init' });
       expect(await twice.closed).toBe(CLOSE_CODES.TOO_MANY);
@@ -209,7 +209,7 @@ describe('WS /graphql', () => {
       expect(await raw.frame(2)).toEqual({ type: 'complete', id: 'bad' });
     });
 
-    it('carries 100 subscriptions and no more', async () => {
+    it('W75: carries 100 subscriptions and no more', async () => {
       const client = await service.connect('alice');
       for (let n = 0; n < LIMITS.subscriptionsPerSocket; n += 1) {
         client.client.subscribe(
@@ -224,7 +224,7 @@ describe('WS /graphql', () => {
       await eventually(async () => expect(await metric('realtime_subscriptions{transport="graphql_ws"}')).toBe(0));
     });
 
-    it('an id may be used again after complete, at once and again and again; nothing stays behind', async () => {
+    it('W70, W71: an id may be used again after complete, at once and again and again; nothing stays behind', async () => {
       const raw = await ready();
       const query = 'subscription { messageReceived { id } }';
       for (let n = 0; n < 200; n += 1) {
@@ -270,7 +270,7 @@ describe('WS /graphql', () => {
       expect(await large.closed).toBe(CLOSE_CODES.TOO_BIG);
     });
 
-    it('G10: closes who sends more frames than it lets us handle', async () => {
+    it('G10, W74: closes who sends more frames than it lets us handle', async () => {
       const raw = await ready();
       const { socket } = raw;
       (socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket.cork();
@@ -281,7 +281,7 @@ describe('WS /graphql', () => {
   });
 
   describe('the end', () => {
-    it('closes 4403 when the token expires', async () => {
+    it('W80: closes 4403 when the token expires', async () => {
       const client = await service.connect('alice', { expiresAt: Math.floor(Date.now() / 1_000) + 10 });
       service.clock.advance(10_000 + TIMES.clockToleranceMs);
       await eventually(() => {

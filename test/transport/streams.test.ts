@@ -188,7 +188,7 @@ describe('subscriptions over HTTP', () => {
     expect([405, 406]).toContain(status);
   });
 
-  it('G08: who is removed hears nothing more, and is told', async () => {
+  it('G08, W82: who is removed hears nothing more, and is told', async () => {
     const [sse, multipart] = [await open(SSE), await open(MULTIPART)];
     await service.query('alice', 'mutation ($id: ID!) { removeMember(id: $id, userId: "bob") { id } }', { id });
     await send('not for bob');
@@ -201,7 +201,7 @@ describe('subscriptions over HTTP', () => {
     expect(multipart.text).toMatch(/\r\n--graphql--\r\n$/);
   });
 
-  it('ends with UNAUTHENTICATED when the token does', async () => {
+  it('W80: ends with UNAUTHENTICATED when the token does', async () => {
     const streams = [await open(SSE), await open(MULTIPART)];
     service.clock.advance(3_600_000 + TIMES.clockToleranceMs);
     for (const stream of streams) {

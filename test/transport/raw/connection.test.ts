@@ -5,6 +5,7 @@ import { eventually } from '../../support/eventually.ts';
 import { connectRaw } from '../../support/raw-client.ts';
 import { type Data, newId, startTestService, type TestService } from '../../support/service.ts';
 import { openSocket } from '../../support/socket.ts';
+import { BAD_FRAMES } from './bad-frames.ts';
 
 describe('raw connections', () => {
   let service: TestService;
@@ -59,7 +60,7 @@ describe('raw connections', () => {
       socket.on('error', () => undefined).terminate();
     });
 
-    it('is swapped in place by Authenticate for another of the same user, and of nobody else', async () => {
+    it('W80: is swapped in place by Authenticate for another of the same user, and of nobody else', async () => {
       const soon = Math.floor(service.clock.now() / 1_000) + 60;
       const client = await connectRaw(service, 'alice', { expiresAt: soon });
       const other = await connectRaw(service, 'alice', { expiresAt: soon });
@@ -76,7 +77,7 @@ describe('raw connections', () => {
       await client.close();
     });
 
-    it('G08: of a session that ends closes the socket with 4401', async () => {
+    it('G08, W81: of a session that ends closes the socket with 4401', async () => {
       const create = 'mutation { createSession(input: { deviceId: "phone" }) { accessToken session { id } } }';
       const { data } = await service.query('alice', create);
       const { accessToken, session } = data.createSession;
@@ -88,75 +89,18 @@ describe('raw connections', () => {
   });
 
   describe('bad frames are answered, change nothing, and leave the socket open', () => {
-    const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
-    const bad: readonly [name: string, frame: unknown, code: string][] = [
-      ['no JSON', '{', 'BAD_USER_INPUT'],
-      ['an array', [], 'BAD_USER_INPUT'],
-      ['null', 'null', 'BAD_USER_INPUT'],
-      ['a number', '1', 'BAD_USER_INPUT'],
-      ['no type', {}, 'BAD_USER_INPUT'],
-      ['a type that is no text', { type: 1 }, 'BAD_USER_INPUT'],
-      ['an unknown type', { type: 'Nonsense', data: {} }, 'BAD_USER_INPUT'],
-      ['a type of the prototype', { type: 'constructor', data: {} }, 'BAD_USER_INPUT'],
-      ['a type the server sends', { type: 'Status', data: { status: 'connected' } }, 'BAD_USER_INPUT'],
-      ['an id that is an object', { type: 'Ping', id: { $gt: '' } }, 'BAD_USER_INPUT'],
-      ['an id of 129', { type: 'Ping', id: 'x'.repeat(129) }, 'BAD_USER_INPUT'],
-      ['no data', { type: 'Subscribe' }, 'BAD_USER_INPUT'],
-      ['an array for data', { type: 'Broadcast', data: [] }, 'BAD_USER_INPUT'],
-      ['no topics', { type: 'Subscribe', data: { topics: [] } }, 'BAD_USER_INPUT'],
-      ['a text for topics', { type: 'Subscribe', data: { topics: 'news' } }, 'BAD_USER_INPUT'],
-      ['1,000 topics at once', { type: 'Subscribe', data: { topics: Array(1_000).fill('t') } }, 'BAD_USER_INPUT'],
-      ['a topic of 201', { type: 'Subscribe', data: { topics: ['x'.repeat(201)] } }, 'BAD_USER_INPUT'],
-      ['a topic with a line break', { type: 'Broadcast', data: { topic: 'a\r\nb', payload: 1 } }, 'BAD_USER_INPUT'],
-      ['a topic of nobody', { type: 'Broadcast', data: { topic: '$sys', payload: 1 } }, 'FORBIDDEN'],
-      ['another’s topic', { type: 'Subscribe', data: { topics: ['user.bob.x'] } }, 'FORBIDDEN'],
-      ['no payload', { type: 'Broadcast', data: { topic: 'news' } }, 'BAD_USER_INPUT'],
-      ['a deep payload', `{"type":"Broadcast","data":{"topic":"news","payload":${deep}}}`, 'BAD_USER_INPUT'],
-      [
-        'a number no double holds',
-        '{"type":"Broadcast","data":{"topic":"news","payload":12345678901234567890}}',
-        'BAD_USER_INPUT',
-      ],
-      ['a number beyond all', '{"type":"Broadcast","data":{"topic":"news","payload":[1e400]}}', 'BAD_USER_INPUT'],
-      [
-        'a large payload',
-        { type: 'Broadcast', data: { topic: 'news', payload: 'x'.repeat(33_000) } },
-        'BAD_USER_INPUT',
-      ],
-      ['a prototype key', '{"type":"Broadcast","data":{"topic":"news","payload":{"__proto__":1}}}', 'BAD_USER_INPUT'],
-      ['a message to oneself', { type: 'DirectMessage', data: { target_user: 'alice', payload: 1 } }, 'BAD_USER_INPUT'],
-      ['a message to an object', { type: 'DirectMessage', data: { target_user: {}, payload: 1 } }, 'BAD_USER_INPUT'],
-      ['a message to no id', { type: 'DirectMessage', data: { target_user: 'a b', payload: 1 } }, 'BAD_USER_INPUT'],
-      ['a message of nothing', { type: 'DirectMessage', data: { target_user: 'bob' } }, 'BAD_USER_INPUT'],
-      ['an empty message', { type: 'DirectMessage', data: { target_user: 'bob', payload: null } }, 'BAD_USER_INPUT'],
-      ['a room that is not there', { type: 'JoinRoom', data: { room: 'none' } }, 'NOT_FOUND'],
-      ['a group one is not in', { type: 'JoinRoom', data: { room: 'group-of-bob' } }, 'NOT_FOUND'],
-      ['speaking in it', { type: 'RoomMessage', data: { room: 'group-of-bob', payload: 1 } }, 'NOT_FOUND'],
-      ['typing in it', { type: 'Typing', data: { conversation_id: 'group-of-bob', is_typing: true } }, 'NOT_FOUND'],
-      ['leaving it', { type: 'LeaveRoom', data: { room: 'group-of-bob' } }, 'NOT_FOUND'],
-      ['a room kept for two', { type: 'CreateRoom', data: { room: 'direct:x' } }, 'BAD_USER_INPUT'],
-      ['a room of another', { type: 'CreateRoom', data: { room: 'group-of-bob' } }, 'CONFLICT'],
-      ['typing that is a text', { type: 'Typing', data: { conversation_id: 'x', is_typing: 'yes' } }, 'BAD_USER_INPUT'],
-      ['an unknown status', { type: 'Presence', data: { status: 'GONE' } }, 'BAD_USER_INPUT'],
-      ['neither status nor watch', { type: 'Presence', data: {} }, 'BAD_USER_INPUT'],
-      ['201 users', { type: 'Presence', data: { watch: Array(201).fill('bob') } }, 'BAD_USER_INPUT'],
-      ['no position', { type: 'Resume', data: { positions: ['x'] } }, 'BAD_USER_INPUT'],
-      ['positions that are numbers', { type: 'Resume', data: { positions: [1] } }, 'BAD_USER_INPUT'],
-      ['a token that is none', { type: 'Authenticate', data: { token: '' } }, 'UNAUTHENTICATED'],
-    ];
-
     it('each of them', async () => {
       await service.query('bob', 'mutation { createConversation(input: { id: "group-of-bob" }) { id } }');
       const client = await connectRaw(service, 'alice');
       const codes: [string, Data][] = [];
-      for (const [name, frame] of bad) {
+      for (const [name, frame] of BAD_FRAMES) {
         const before = client.frames.length;
         client.send(frame);
         const { type, data } = await client.frame(before);
         codes.push([name, type === 'Error' ? data.code : type]);
         if (type === 'Error') expect(data.message.length).toBeGreaterThan(3);
       }
-      expect(codes).toEqual(bad.map(([name, , code]) => [name, code]));
+      expect(codes).toEqual(BAD_FRAMES.map(([name, , code]) => [name, code]));
       client.socket.send(Buffer.from([255, 0, 1]));
       const last = await client.frame(client.frames.length);
       expect(last).toMatchObject({ type: 'Error', data: { code: 'BAD_USER_INPUT' } });
@@ -193,7 +137,7 @@ describe('raw connections', () => {
     });
   });
 
-  it('G09: tenants with the same users, rooms and topics hear nothing of each other', async () => {
+  it('G09, R91: tenants with the same users, rooms and topics hear nothing of each other', async () => {
     const [acme, other] = [await connectRaw(service, 'alice'), await connectRaw(service, 'alice', { tenant: 'other' })];
     const target = await connectRaw(service, 'bob', { tenant: 'other' });
     const room = newId();
@@ -213,7 +157,7 @@ describe('raw connections', () => {
     await Promise.all([acme.close(), other.close(), target.close()]);
   });
 
-  it('over the rate is told RATE_LIMITED with a time to wait, and a flood closes with 4429', async () => {
+  it('R90: over the rate is told RATE_LIMITED with a time to wait, and a flood closes with 4429', async () => {
     const limited = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true' } });
     const client = await connectRaw(limited, 'alice');
     for (let n = 0; n < 25; n += 1) client.send({ type: 'Broadcast', data: { topic: 'news', payload: n }, id: `${n}` });

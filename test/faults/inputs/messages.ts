@@ -1,0 +1,152 @@
+/** Texts, keys of retries and positions, by each way that they come in (G57 to G60). */
+import { connectRaw } from '../../support/raw-client.ts';
+import { type Data, newId } from '../../support/service.ts';
+import { post } from '../load.ts';
+import { type BadInput, input, type Target } from './input.ts';
+import { answerBy, type Codes, codesBy, everywhere, WAYS, type Way } from './ways.ts';
+
+const BAD = 'BAD_USER_INPUT';
+const SEND = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id content position } }';
+const CREATE = 'mutation ($id: ID!) { createConversation(input: {id: $id, kind: ROOM}) { position } }';
+const RESUME = 'subscription ($after: [ID!]) { messageReceived(after: $after) { id } }';
+
+export interface Place {
+  readonly userId: string;
+  readonly id: string;
+  /** Where the log of the conversation begins. */
+  readonly position: string;
+}
+
+/** A room of a user who did not exist before. */
+export async function makePlace(target: Target): Promise<Place> {
+  const [userId, id] = [newId(), newId()];
+  const { data } = await post(target.url, await target.token(userId), CREATE, { id });
+  return { userId, id, position: data.createConversation.position };
+}
+
+export async function lastSequence(target: Target, { userId, id }: Place): Promise<number> {
+  const query = `{ conversation(id: "${id}") { lastSequence } }`;
+  return (await post(target.url, await target.token(userId), query, {})).data.conversation.lastSequence;
+}
+
+/** The codes of a content by each way, and how many messages came of it. */
+async function sendEverywhere(target: Target, content: string): Promise<unknown> {
+  const place = await makePlace(target);
+  const request = { query: SEND, variables: { input: { conversationId: place.id, content } } };
+  const codes = await codesBy(target, request, { userId: place.userId });
+  return { codes, messages: await lastSequence(target, place) };
+}
+
+const CONTENTS: readonly (readonly [title: string, content: string, code: string, exceptions?: Codes])[] = [
+  ['G57: a lone surrogate', '\ud800', BAD],
+  ['G57: U+0000', 'a\0b', BAD],
+  ['G57: 8,001 characters of four bytes', '🎉'.repeat(8_001), BAD],
+  ['G57: 1 MB of combining marks', `a${'\u0301'.repeat(500_000)}`, BAD, { 'graphql-ws': '1009' }],
+  ['G57: a right-to-left override', 'a\u202eb', 'OK'],
+  ['G57: 8,000 characters of four bytes', '🎉'.repeat(8_000), 'OK'],
+  ['G58: white space', ' \n\t\u00a0\u2003', BAD],
+  ['G58: characters of no width', '\u200b\u200d\u2060\ufeff', BAD],
+];
+
+const position = (...parts: readonly unknown[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
+const partsOf = (given: string): string[] => JSON.parse(Buffer.from(given, 'base64url').toString());
+
+type Forge = (place: Place, target: Target) => string | Promise<string>;
+const withPlace =
+  (place: unknown): Forge =>
+  ({ position: given }) =>
+    position(...partsOf(given).slice(0, 2), place);
+const withEpoch =
+  (epoch: unknown): Forge =>
+  ({ id }) =>
+    position(id, epoch, 0);
+
+const POSITIONS: readonly (readonly [title: string, forge: Forge, code: string])[] = [
+  ['G60: a place of -1', withPlace(-1), BAD],
+  ['G60: a place of 2^53', withPlace(2 ** 53), BAD],
+  ['G60: a place that is a text', withPlace('1e3'), BAD],
+  ['G60: a place of 1.5', withPlace(1.5), BAD],
+  ['G60: no position at all', () => '__proto__', BAD],
+  ['G60: an epoch of 10 KB', withEpoch('x'.repeat(10_000)), BAD],
+  ['G60: an epoch that is an object', withEpoch({}), BAD],
+  ['G60, R96: a place that is still to come', withPlace(1_000), 'POSITION_EXPIRED'],
+  ['G60: another life of the log', withEpoch('another'), 'POSITION_EXPIRED'],
+  ['R97: the position of a room of another user', async (_, target) => (await makePlace(target)).position, 'NOT_FOUND'],
+];
+
+/** By each way that carries a subscription, and by `Resume`. */
+async function resumeEverywhere(target: Target, forge: Forge): Promise<unknown> {
+  const place = await makePlace(target);
+  const after = [await forge(place, target)];
+  const ways = WAYS.filter((way) => way !== 'JSON');
+  const codes = await codesBy(target, { query: RESUME, variables: { after } }, { userId: place.userId }, ways);
+  const client = await connectRaw(target, place.userId);
+  const { type, data } = await client.ask('Resume', { positions: after });
+  await client.close();
+  return { ...codes, '/ws': type === 'Error' ? data.code : type };
+}
+
+const anywhere = (code: string): object => {
+  const { JSON: _never, ...codes } = everywhere(code);
+  return { ...codes, '/ws': code };
+};
+
+async function sendAgain(target: Target): Promise<unknown> {
+  const place = await makePlace(target);
+  const { userId, id: conversationId } = place;
+  const body = (content: string) => ({
+    query: SEND,
+    variables: { input: { conversationId, content, clientMessageId: 'again' } },
+  });
+  const by = async (way: Way): Promise<string | undefined> =>
+    /"sendMessage":(\{.*?\})/.exec(await answerBy(way, target, body(way), { userId }))?.[1];
+  const answers = await Promise.all([...WAYS, ...Array<Way>(45).fill('JSON')].map(by));
+  const client = await connectRaw(target, userId);
+  const raw = { room: conversationId, payload: 'by /ws', client_message_id: 'again' };
+  const { data } = await client.ask('RoomMessage', raw);
+  await client.close();
+  const ids = answers.map((answer) => JSON.parse(answer ?? '{}').id as Data);
+  return { ids: new Set([...ids, data.message_id]).size, messages: await lastSequence(target, place) };
+}
+
+const ENTITY = `query ($id: ID!, $r: [_Any!]!) { conversation(id: $id) { id } _entities(representations: $r) { ... on Conversation { id } } }`;
+
+/** What is said of a room of another tenant, of one of nobody's, and of one that there is not: the same. */
+async function lookElsewhere(target: Target): Promise<unknown> {
+  const [foreign, strangers] = [newId(), await makePlace(target)];
+  const other = await target.token('alice', { tenant: 'other' });
+  await post(target.url, other, CREATE, { id: foreign });
+  const group = `mutation { createConversation(input: {id: "${strangers.id}-g"}) { id } }`;
+  await post(target.url, await target.token(strangers.userId), group, {});
+  const answers = new Set<string>();
+  for (const id of [foreign, `${strangers.id}-g`, newId()])
+    for (const way of WAYS) {
+      const variables = { id, r: [{ __typename: 'Conversation', id }] };
+      const answer = await answerBy(way, target, { query: ENTITY, variables }, { userId: 'alice' });
+      answers.add(/\{"conversation".*?\]\}/.exec(answer)?.[0] ?? answer);
+    }
+  return [...answers];
+}
+
+export const MESSAGES: readonly BadInput[] = [
+  input(
+    'G53: rooms of another tenant, of others, and none: answered alike, by each way',
+    ['{"conversation":null,"_entities":[null]}'],
+    lookElsewhere,
+  ),
+  ...CONTENTS.map(([title, content, code, exceptions]) =>
+    input(
+      `${title}: ${code}`,
+      { codes: everywhere(code, exceptions), messages: code === 'OK' ? WAYS.length : 0 },
+      (target) => sendEverywhere(target, content),
+    ),
+  ),
+  input(
+    'G59: one clientMessageId with other contents, fifty at once: the first message, once',
+    { ids: 1, messages: 1 },
+    sendAgain,
+  ),
+  ...POSITIONS.map(([title, forge, code]) =>
+    input(`${title}: ${code}`, anywhere(code), (target) => resumeEverywhere(target, forge)),
+  ),
+];

@@ -1,0 +1,169 @@
+/** Documents and variables, by each way that operations come in (G36 to G56). */
+import { type BadInput, input, type Target } from './input.ts';
+import { type Codes, codesBy, everywhere, type Request } from './ways.ts';
+
+const times = (count: number, part: (n: number) => string): string =>
+  Array.from({ length: count }, (_, n) => part(n)).join(' ');
+const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
+
+const SYNTAX = 'GRAPHQL_PARSE_FAILED';
+const INVALID = 'GRAPHQL_VALIDATION_FAILED';
+const BAD = 'BAD_USER_INPUT';
+const COSTLY = 'QUERY_TOO_COSTLY';
+/** Over the cap of a frame, which is less than that of a body. */
+const FRAME: Codes = { 'graphql-ws': '1009' };
+/** What Apollo Server and the protocol of sockets say of a request that is none. */
+const NO_REQUEST: Codes = { 'graphql-ws': '4400' };
+
+const CONVERSATION = 'query ($id: ID!) { conversation(id: $id) { id } }';
+const MEMBERS = 'query ($n: Int) { conversation(id: "c") { members(first: $n) { totalCount } } }';
+const PUBLISH = 'mutation ($p: JSON!) { publish(topic: "t", payload: $p) { id } }';
+const PRESENCE = 'query ($ids: [ID!]!) { presence(userIds: $ids) { status } }';
+const ENTITIES = 'query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }';
+const SUBSCRIBE = 'subscription ($ids: [ID!]!) { presenceUpdated(userIds: $ids) { status } }';
+/** Twice as many fields with each: 2^30. */
+const DOUBLING = `${times(30, (n) => `fragment F${n} on Query { ...F${n + 1} ...F${n + 1} }`)}
+  fragment F30 on Query { __typename } { ...F0 }`;
+const ALIASED_LOGIN = (count: number): string =>
+  `mutation { ${times(count, (n) => `a${n}: refreshSession(refreshToken: "x") { accessToken }`)} }`;
+
+type Row = readonly [title: string, request: Request, code: string, exceptions?: Codes];
+
+const ROWS: readonly Row[] = [
+  ['G36: 20,000 braces', { query: '{a'.repeat(20_000) }, SYNTAX],
+  ['G36: 20,000 braces in 60 KB', { query: '{'.repeat(20_000) }, SYNTAX],
+  ['G37: 15,001 tokens', { query: `{${'a '.repeat(15_000)}}` }, SYNTAX],
+  ['G37: a comment of 1 MB', { query: `#${'x'.repeat(1_000_000)}\n{` }, SYNTAX, FRAME],
+  ['G37: white space of 1 MB', { query: `${' '.repeat(1_000_000)}{` }, SYNTAX, FRAME],
+  ['G38: 1,000 aliases of one field', { query: `{ ${times(1_000, (n) => `a${n}: __typename`)} }` }, COSTLY],
+  ['G39: 1,000 tries of a refresh token', { query: ALIASED_LOGIN(1_000) }, SYNTAX],
+  ['G39: 200 tries of a refresh token', { query: ALIASED_LOGIN(200) }, COSTLY],
+  [
+    'G40: fragments in a circle',
+    { query: 'fragment A on Query { ...B } fragment B on Query { ...A } { ...A }' },
+    INVALID,
+  ],
+  ['G41: fragments that double 30 times', { query: DOUBLING }, COSTLY],
+  [
+    'G41: one fragment spread 500 times in each of 500',
+    {
+      query: `{ ${times(500, () => '...A')} } fragment A on Query { ${times(500, () => '...B')} } fragment B on Query { __typename }`,
+    },
+    COSTLY,
+  ],
+  ['G42: 10,000 directives', { query: `{ __typename ${'@a'.repeat(10_000)} }` }, SYNTAX],
+  ['G42: 2,000 directives', { query: `{ __typename ${'@a'.repeat(2_000)} }` }, INVALID],
+  [
+    'G43: an operation there is not',
+    { query: 'query A { __typename }', operationName: 'B' },
+    'OPERATION_RESOLUTION_FAILURE',
+  ],
+  ['G43: two operations and no name', { query: '{ __typename } { __typename }' }, INVALID],
+  ['G43: a document of a comment', { query: '# nothing' }, SYNTAX],
+  ['G43: an empty document', { query: '' }, 'BAD_REQUEST', { SSE: SYNTAX, 'graphql-ws': SYNTAX }],
+  ['G44: a list for variables', { query: CONVERSATION, variables: ['x'] }, 'BAD_REQUEST', NO_REQUEST],
+  ['G44: a text for variables', { query: CONVERSATION, variables: 'x' }, 'BAD_REQUEST', NO_REQUEST],
+  ['G44: a variable left out', { query: CONVERSATION }, BAD],
+  ['G44: 2^31 for an Int', { query: MEMBERS, variables: { n: 2 ** 31 } }, BAD],
+  ['G44: 1e400', `{"query":${JSON.stringify(MEMBERS)},"variables":{"n":1e400}}`, BAD],
+  ['G44: NaN as a text', { query: MEMBERS, variables: { n: 'NaN' } }, BAD],
+  ['G45: 1.5 for an Int', { query: MEMBERS, variables: { n: 1.5 } }, BAD],
+  ['G45: 1.0 for an Int in a document', { query: '{ viewer { conversations(first: 1.0) { id } } }' }, INVALID],
+  ['G45: an object for an id', { query: CONVERSATION, variables: { id: { $gt: '' } } }, BAD],
+  ['G45: an empty id', { query: PRESENCE, variables: { ids: [''] } }, BAD],
+  ['G45: an id of 10 KB', { query: PRESENCE, variables: { ids: ['x'.repeat(10_000)] } }, BAD],
+  ['G46: an enum in small letters', { query: 'mutation { setPresence(status: away) { status } }' }, INVALID],
+  [
+    'G46: an enum in small letters, as a variable',
+    { query: 'mutation ($s: PresenceStatus!) { setPresence(status: $s) { status } }', variables: { s: 'away' } },
+    BAD,
+  ],
+  [
+    'G46: a field of an input there is not',
+    { query: 'mutation { sendMessage(input: {conversationId: "c", content: "x", senderId: "bob"}) { id } }' },
+    INVALID,
+  ],
+  ['G46: __proto__ in a payload', `{"query":${JSON.stringify(PUBLISH)},"variables":{"p":{"a":{"__proto__":1}}}}`, BAD],
+  ['G46: __proto__ in a document', { query: 'mutation { publish(topic: "t", payload: {__proto__: 1}) { id } }' }, BAD],
+  ['G47: 100,000 items', { query: PRESENCE, variables: { ids: Array(100_000).fill('a') } }, COSTLY, FRAME],
+  ['G47: a list of 1,000 levels', `{"query":${JSON.stringify(PUBLISH)},"variables":{"p":${nested(1_000)}}}`, BAD],
+  [
+    'G47: a list of 1,000 levels in a document',
+    { query: `mutation { publish(topic: "t", payload: ${nested(1_000)}) { id } }` },
+    BAD,
+  ],
+  ['G48: first: -1', { query: '{ viewer { conversations(first: -1) { id } } }' }, BAD],
+  ['G48: first: 2147483647', { query: '{ viewer { conversations(first: 2147483647) { id } } }' }, BAD],
+  [
+    'G49: an introspection that goes round',
+    { query: '{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }' },
+    INVALID,
+  ],
+  ['G51: 10,001 representations', { query: ENTITIES, variables: { r: Array(10_001).fill(0) } }, COSTLY],
+  ['G52: a type there is not', { query: ENTITIES, variables: { r: [{ __typename: 'Nothing', id: 'x' }] } }, BAD],
+  [
+    'G52: a representation without its key',
+    { query: ENTITIES, variables: { r: [{ __typename: 'Conversation' }] } },
+    BAD,
+  ],
+  [
+    'G52: a key that is an object',
+    { query: ENTITIES, variables: { r: [{ __typename: 'Conversation', id: { $gt: '' } }] } },
+    BAD,
+  ],
+  [
+    'G55: a subscription of two root fields',
+    { query: 'subscription { messageReceived { id } messageUpdated { id } }' },
+    INVALID,
+  ],
+  [
+    'G55: a subscription whose root is skipped',
+    { query: 'subscription { messageReceived @skip(if: true) { id } }' },
+    INVALID,
+  ],
+  [
+    'G55: a subscription whose root is skipped by a variable',
+    { query: 'subscription ($x: Boolean!) { messageReceived @skip(if: $x) { id } }', variables: { x: true } },
+    INVALID,
+  ],
+  [
+    'G55: a subscription whose root is left out in a fragment',
+    {
+      query: 'subscription { ...F } fragment F on Subscription { ... @include(if: false) { messageReceived { id } } }',
+    },
+    INVALID,
+  ],
+  ['G55: a subscription of ids that are none', { query: SUBSCRIBE, variables: { ids: ['a b'] } }, BAD],
+  ['G56: 300 of @defer', { query: `{ ${times(300, () => '... @defer { __typename }')} }` }, INVALID],
+  [
+    'G56: @include of a variable that may be null',
+    { query: 'query ($x: Boolean) { __typename @include(if: $x) }' },
+    INVALID,
+  ],
+  [
+    'G56: @include of null',
+    { query: 'query ($x: Boolean = true) { __typename @include(if: $x) }', variables: { x: null } },
+    BAD,
+  ],
+];
+
+/** Documents that nobody sends twice are not kept, or nobody could fill the memory with them. */
+async function manyDocuments(target: Target): Promise<number[]> {
+  const statuses = new Set<number>();
+  for (let n = 0; n < 60; n += 1) {
+    const query =
+      n % 2 ? `{ ${times(4_800, (each) => `a${n}b${each}`)} }` : `{ viewer { id } } # ${n} ${'x'.repeat(1_000_000)}`;
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${target.url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
+    await response.text();
+    statuses.add(response.status);
+  }
+  return [...statuses].sort();
+}
+
+export const OPERATIONS: readonly BadInput[] = [
+  ...ROWS.map(([title, request, code, exceptions]) =>
+    input(`${title}: ${code}`, everywhere(code, exceptions), (target) => codesBy(target, request)),
+  ),
+  input('G37: 60 large documents of nobody, none like another: refused, and not kept', [400, 401], manyDocuments),
+];
