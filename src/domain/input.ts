@@ -52,6 +52,13 @@ function hasPrototypeKey(value: unknown): boolean {
   return Object.hasOwn(value, '__proto__') || Object.values(value).some(hasPrototypeKey);
 }
 
+/** Whether every text in it is one: readers in other languages, a router among them, take no lone surrogate for JSON. */
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([key, child]) => key.isWellFormed() && isWellFormed(child));
+}
+
 /** Any JSON value within the caps of bytes and depth; null for none. */
 export function payload(value: unknown, name: string): unknown {
   if (value === undefined || value === null) return null;
@@ -59,6 +66,7 @@ export function payload(value: unknown, name: string): unknown {
     throw badInput(`${name}: at most ${LIMITS.payloadDepth} levels.`);
   }
   if (hasPrototypeKey(value)) throw badInput(`${name}: the key __proto__ is refused.`);
+  if (!isWellFormed(value)) throw badInput(`${name}: not well-formed Unicode.`);
   const json = JSON.stringify(value);
   if (json === undefined || Buffer.byteLength(json) > LIMITS.payloadBytes) {
     throw badInput(`${name}: at most ${LIMITS.payloadBytes} bytes of JSON.`);

@@ -153,6 +153,8 @@ describe('messages over GraphQL', () => {
     ['a lone surrogate', { content: '\ud800' }],
     ['a payload of 33 KiB', { payload: 'x'.repeat(33 * 1_024) }],
     ['a payload of 21 levels', { payload: nested(21) }],
+    ['a payload with a lone surrogate', { payload: { list: ['a\udc00'] } }],
+    ['a payload with a lone surrogate in a key', { payload: { 'a\ud800': 1 } }],
     ['an empty clientMessageId', { content: 'x', clientMessageId: '' }],
     ['a clientMessageId of 129', { content: 'x', clientMessageId: 'x'.repeat(129) }],
     ['a reply to nothing', { content: 'x', replyToId: 'unknown' }],
