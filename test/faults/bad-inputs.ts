@@ -66,7 +66,7 @@ export const BAD_INPUTS: readonly BadInputEntry[] = [
   entry(
     'G37',
     '15,001 tokens, 1 MB of comment or white space, many large documents',
-    'GRAPHQL_PARSE_FAILED; not kept',
+    'GRAPHQL_PARSE_FAILED, PAYLOAD_TOO_LARGE; not kept',
     OPERATIONS,
   ),
   entry('G38', '1,000 aliases', 'QUERY_TOO_COSTLY', OPERATIONS),
