@@ -1,11 +1,11 @@
 /** The socket, by the phases of a connection. Close codes are the contract's. */
-import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { CLOSE_CODES } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
+import { openSocket, type RawSocket } from '../support/socket.ts';
 
 const PROTOCOL = 'graphql-transport-ws';
 /** Less than a token lives. */
@@ -19,34 +19,9 @@ describe('WS /graphql', () => {
   });
   afterEach(() => service.close());
 
-  interface Raw {
-    readonly socket: WebSocket;
-    readonly frames: { type: string; id?: string; payload?: never }[];
-    readonly closed: Promise<number>;
-    send(frame: unknown): void;
-    frame(index: number): Promise<{ type: string; id?: string; payload?: never }>;
-  }
-  async function open(protocols: string[] = [PROTOCOL], headers: Record<string, string> = {}): Promise<Raw> {
-    const socket = new WebSocket(service.wsUrl, protocols, { headers });
-    const frames: Raw['frames'] = [];
-    socket.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString())));
-    socket.on('error', () => undefined);
-    const closed = once(socket, 'close').then(([code]) => code as number);
-    await once(socket, 'open');
-    return {
-      socket,
-      frames,
-      closed,
-      send: (frame) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),
-      frame: (index) =>
-        eventually(() => {
-          const frame = frames[index];
-          if (!frame) throw new Error(`No frame ${index} yet.`);
-          return frame;
-        }),
-    };
-  }
-  async function ready(user = 'alice'): Promise<Raw> {
+  const open = (protocols: string[] = [PROTOCOL], headers: Record<string, string> = {}): Promise<RawSocket> =>
+    openSocket(service.wsUrl, protocols, headers);
+  async function ready(user = 'alice'): Promise<RawSocket> {
     const raw = await open();
     raw.send({ type: 'connection_init', payload: { token: await service.token(user) } });
     expect(await raw.frame(0)).toMatchObject({ type: 'connection_ack' });
