@@ -1,6 +1,7 @@
 /** Figures for Prometheus. Names and labels are listed in docs/operations.md. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
+import { CLOSE_CODES, ERROR_CODES } from '../errors.ts';
 
 export type Transport = 'graphql_ws' | 'sse' | 'multipart' | 'callback' | 'websocket';
 
@@ -164,5 +165,26 @@ export function createMetrics(clock: Clock): Metrics {
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };
+  beginAtZero(metrics);
   return metrics;
+}
+
+const VALUES = {
+  transport: ['graphql_ws', 'sse', 'multipart', 'callback', 'websocket'],
+  routing: ['drop', 'transform', 'forward', 'copy', 'fault'],
+  turnedAway: ['draining', 'capacity', 'address', 'pace', 'user'],
+} as const;
+
+/** Every series is there from the first scrape on: to Prometheus one that begins with 1 has not increased. */
+function beginAtZero(metrics: Metrics): void {
+  for (const transport of VALUES.transport) {
+    metrics.connections.inc({ transport }, 0);
+    metrics.subscriptions.inc({ transport }, 0);
+  }
+  for (const code of Object.keys(ERROR_CODES)) metrics.errors.inc({ code }, 0);
+  for (const code of Object.values(CLOSE_CODES)) metrics.closes.inc({ code: String(code) }, 0);
+  for (const outcome of ['closed', 'lost']) metrics.holes.inc({ outcome }, 0);
+  for (const audience of ['shared', 'viewer']) metrics.renders.inc({ audience }, 0);
+  for (const outcome of VALUES.routing) metrics.routedMessages.inc({ outcome }, 0);
+  for (const reason of VALUES.turnedAway) metrics.turnedAway.inc({ reason }, 0);
 }

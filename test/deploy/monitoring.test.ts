@@ -65,6 +65,15 @@ describe('monitoring', () => {
     for (const { expr } of targets) await expectTrue(expr);
   });
 
+  it('every series of ours is there before anything happened: an increase from nothing is none to Prometheus', async () => {
+    const text = await createMetrics(systemClock).render();
+    const names = [...(await exposed()).keys()].filter((name) => name.startsWith('realtime_'));
+    expect(names.filter((name) => !new RegExp(`^${name}(_count)?(\\{[^}]*\\})? 0$`, 'm').test(text))).toEqual([
+      // Timers of this process, which runs the test.
+      ...names.filter((name) => name === 'realtime_timers' && !text.includes('realtime_timers 0')),
+    ]);
+  });
+
   it('every metric of ours is on the dashboard or in an alert', async () => {
     const shown = [...dashboard.panels.flatMap(({ targets }) => targets), ...rules].map(({ expr }) => expr).join(' ');
     const ours = [...(await exposed()).keys()].filter((name) => name.startsWith('realtime_'));
