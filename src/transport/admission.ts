@@ -46,6 +46,8 @@ const AUTHENTICATION_MS = 5_000;
 
 export class Admission {
   readonly #options: AdmissionOptions;
+  /** Sessions whose end closes a connection: tokens of two may take turns, as often as its client likes. */
+  readonly #watched = new WeakMap<Connection, Set<string>>();
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -114,9 +116,15 @@ export class Admission {
 
   /** Closes a connection when the session of a token it goes by has ended. */
   async watch(connection: Connection, viewer: Viewer): Promise<void> {
-    if (viewer.sessionId === null) return;
+    const { sessionId } = viewer;
+    const watched = this.#watched.get(connection) ?? new Set<string>();
+    if (sessionId === null || watched.has(sessionId)) return;
+    this.#watched.set(connection, watched.add(sessionId));
     const end = (): void => connection.close(CLOSE_CODES.UNAUTHORIZED, 'Session ended');
-    const stop = await this.#options.watchSession(viewer, end);
+    const stop = await this.#options.watchSession(viewer, end).catch((error: unknown) => {
+      watched.delete(sessionId);
+      throw error;
+    });
     if (connection.isOpen) connection.onClose(stop);
     else stop();
   }

@@ -167,7 +167,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
           isTrustedGateway,
           meter,
           userAgent: extra.userAgent,
-          renew: (next) => renew(extra.connection, next),
+          renew: (next) => renew(extra.connection, next, options.admission),
         }),
       );
       const { connection, documents } = extra;
@@ -257,10 +257,12 @@ class SocketOutlet implements Outlet {
   }
 }
 
-/** Another user's token is a token of nothing here. */
-function renew(connection: Connection, next: Viewer): void {
+/** Another user's token is a token of nothing here. It may be of another session, whose end counts from now on. */
+function renew(connection: Connection, next: Viewer, admission: Admission): void {
   const { viewer } = connection;
-  if (viewer?.tenant === next.tenant && viewer.userId === next.userId) connection.viewer = next;
+  if (viewer?.tenant !== next.tenant || viewer.userId !== next.userId) return;
+  connection.viewer = next;
+  admission.watch(connection, next).catch(() => connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later'));
 }
 
 /** Answers the acknowledgement's payload, or closes the socket with the contract's code. */

@@ -54,6 +54,16 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (
     expect((await ask(nodes.here, stranger, CREATE, { deviceId: 'a b' })).code).toBe('BAD_USER_INPUT');
   });
 
+  it('a socket that goes on by a session it was not opened with is closed by that session’s end', async () => {
+    const { refreshToken, session } = await begin('fay');
+    const socket = await connectClient(nodes.here.wsUrl, await nodes.here.token('fay'));
+    await socket.query(REFRESH, { token: refreshToken });
+    const token = await nodes.there.token('fay');
+    expect((await ask(nodes.there, token, REVOKE, { id: session.id })).data.revokeSession.revokedAt).not.toBeNull();
+    await eventually(() => expect(socket.closes[0]?.code).toBe(4401), 1_000);
+    await socket.close();
+  });
+
   it('an admin of the tenant sees and ends anyone’s; one of another tenant finds none', async () => {
     const { accessToken, session } = await begin('eve');
     const admin = await nodes.there.token('root', { scope: 'realtime:admin' });

@@ -68,9 +68,9 @@ export class RawClient {
     const verification = await verifyToken(token);
     if (verification.outcome !== 'valid') throw notTheirs();
     const { viewer: next } = verification;
-    const { tenant, userId, sessionId } = this.viewer;
+    const { tenant, userId } = this.viewer;
     if (next.tenant !== tenant || next.userId !== userId) throw notTheirs();
-    if (next.sessionId !== sessionId) await admission.watch(this.#connection, next);
+    await admission.watch(this.#connection, next);
     this.#connection.viewer = next;
     return next;
   }
