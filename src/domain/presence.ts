@@ -44,8 +44,8 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
     try {
       await engine.connect(viewer.tenant, viewer.userId, connection);
     } catch (error) {
-      // Whether it was recorded is unknown, and it will not depart.
-      disconnect(viewer, connection.connectionId);
+      // Tried, whether it was recorded is unknown, and it will not depart. Refused at once (nothing caused that), it was not.
+      if ((error as Error).cause !== undefined) disconnect(viewer, connection.connectionId);
       throw error;
     }
   }

@@ -57,6 +57,10 @@ describe('the circuit around Redis', () => {
       Array(30).fill({ code: 'SERVICE_UNAVAILABLE', retryAfterMs: 1_000 }),
     );
     expect(await metric('realtime_engine_refusals_total')).toBeGreaterThanOrEqual(30);
+    // G10: who comes meanwhile is sent away, and nothing of them waits to be taken back.
+    const { pending } = service.clock;
+    for (let n = 0; n < 20; n += 1) expect((await service.connect('bob')).closes[0]?.code).toBe(1013);
+    expect(service.clock.pending).toBeLessThan(pending + 20);
     redis.process.kill('SIGCONT');
     await eventually(async () => expect(await circuit()).toBe('closed'), 10_000);
     await eventually(async () => expect((await service.query('alice', SEND)).errors).toBeUndefined());
