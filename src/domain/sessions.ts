@@ -98,12 +98,6 @@ function decode(refreshToken: string): RefreshToken {
   }
 }
 
-/** Whether a secret is one that was exchanged for another before. */
-function isUsed({ usedHashes, previousHash }: SessionRecord, secret: string): boolean {
-  const presented = hash(secret);
-  return [...usedHashes, previousHash].some((used) => isSame(used, presented));
-}
-
 export function createSessions(engine: Engine, clock: Clock, log: Log, issueToken: IssueToken | null): Sessions {
   async function readOne(tenant: TenantId, userId: UserId, id: string): Promise<SessionRecord | null> {
     if (!isIdentifier(id)) return null;
@@ -178,7 +172,8 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
       };
     }
     if (isSame(presented, session.previousHash) && now - session.rotatedAt <= TIMES.refreshLeewayMs) return null;
-    return isUsed(session, secret) ? { revokedAt: now } : null;
+    const wasUsed = [...session.usedHashes, session.previousHash].some((used) => isSame(used, presented));
+    return wasUsed ? { revokedAt: now } : null;
   }
 
   return {
@@ -227,10 +222,14 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
     async refresh(refreshToken) {
       const { tenant, userId, id, secret } = decode(refreshToken);
       const nonce = random();
-      const session = await change(tenant, userId, id, (known) => rotate(known, secret, nonce));
-      if (session && session.revokedAt !== null && isUsed(session, secret)) {
-        log.warn({ tenant, user: userId, session: id }, 'refresh token used twice: its session has ended');
-      }
+      let isEnded = false;
+      const session = await change(tenant, userId, id, (known) => {
+        const changes = rotate(known, secret, nonce);
+        isEnded = changes?.revokedAt !== undefined;
+        return changes;
+      });
+      // Said once: whoever has the token may try it again and again.
+      if (isEnded) log.warn({ tenant, user: userId, session: id }, 'refresh token used twice: its session has ended');
       if (!session || session.revokedAt !== null) throw notGood();
       const next = successor(secret, session.nonce);
       // Another's rotation came in between, or the secret was never this session's.
