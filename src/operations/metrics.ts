@@ -3,7 +3,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES, ERROR_CODES } from '../errors.ts';
 
-export type Transport = 'graphql_ws' | 'sse' | 'multipart' | 'callback' | 'websocket';
+const TRANSPORTS = ['graphql_ws', 'sse', 'multipart', 'callback', 'websocket'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
 
 export interface Metrics {
   readonly connections: Gauge<'transport'>;
@@ -48,7 +49,7 @@ export function createMetrics(clock: Clock): Metrics {
     labelNames: ['transport'],
     registers,
     collect() {
-      for (const transport of Object.keys(delivered) as Transport[]) {
+      for (const transport of TRANSPORTS) {
         this.inc({ transport }, delivered[transport]);
         delivered[transport] = 0;
       }
@@ -170,14 +171,13 @@ export function createMetrics(clock: Clock): Metrics {
 }
 
 const VALUES = {
-  transport: ['graphql_ws', 'sse', 'multipart', 'callback', 'websocket'],
   routing: ['drop', 'transform', 'forward', 'copy', 'fault'],
   turnedAway: ['draining', 'capacity', 'address', 'pace', 'user'],
 } as const;
 
 /** Every series is there from the first scrape on: to Prometheus one that begins with 1 has not increased. */
 function beginAtZero(metrics: Metrics): void {
-  for (const transport of VALUES.transport) {
+  for (const transport of TRANSPORTS) {
     metrics.connections.inc({ transport }, 0);
     metrics.subscriptions.inc({ transport }, 0);
   }
