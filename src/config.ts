@@ -1,7 +1,7 @@
 /** Every environment variable: what it takes, its default, its check. All faults are reported together. */
 
-import type { Rates } from './auth/rate-limits.ts';
 import { all, bytes, duration, file, flag, longSecret, origin, text, url, whole } from './config-values.ts';
+import type { Rates } from './rates/rate-limits.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 

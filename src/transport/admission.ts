@@ -1,5 +1,5 @@
 /** How sockets of either kind are let in: counted, identified, present, and watched for the end of their session. */
-import type { RateLimits } from '../auth/rate-limits.ts';
+
 import type { VerifyToken } from '../auth/tokens.ts';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
@@ -13,6 +13,7 @@ import {
   type Viewer,
 } from '../model.ts';
 import type { Metrics, Transport } from '../operations/metrics.ts';
+import type { RateLimits } from '../rates/rate-limits.ts';
 import type { Connection } from './connection.ts';
 import type { StreamConnection, WatchSession } from './streams.ts';
 import type { Supervisor } from './supervisor.ts';

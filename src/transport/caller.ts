@@ -1,12 +1,12 @@
 /** Who makes an HTTP request. */
 import type { FastifyRequest } from 'fastify';
 import type { IsGateway } from '../auth/gateway.ts';
-import type { RateLimits } from '../auth/rate-limits.ts';
 import { tokenOfHeader } from '../auth/token-location.ts';
 import type { VerifyToken } from '../auth/tokens.ts';
 import { ServiceError } from '../errors.ts';
 import type { Caller } from '../graphql/context.ts';
 import { toGraphQLError } from '../graphql/errors.ts';
+import type { RateLimits } from '../rates/rate-limits.ts';
 
 export interface CallerOptions {
   readonly verifyToken: VerifyToken;

@@ -1,10 +1,10 @@
 /** All peers of this process: capacity, heartbeats, expiry, drain. One timer for all of them. */
 
-import type { TokenBucket } from '../auth/token-bucket.ts';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import { TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
+import type { TokenBucket } from '../rates/token-bucket.ts';
 import { Quota } from './quota.ts';
 
 /** Whoever is connected for long: a socket, or a stream over HTTP. */

@@ -1,5 +1,5 @@
 /** Who is let in, and how everyone is sent away. */
-import { TokenBucket } from '../../src/auth/token-bucket.ts';
+import { TokenBucket } from '../../src/rates/token-bucket.ts';
 import { type Peer, Supervisor, type SupervisorLimits } from '../../src/transport/supervisor.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestClock } from '../support/test-clock.ts';

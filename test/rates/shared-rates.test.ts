@@ -1,8 +1,8 @@
 /** A user's rate, and a tenant's, is one rate, whichever nodes they use. */
 import { Redis } from 'ioredis';
-import { RateLimits, type Rates } from '../../src/auth/rate-limits.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { RateUse, TenantId, UserId, Viewer } from '../../src/model.ts';
+import { RateLimits, type Rates } from '../../src/rates/rate-limits.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { alice, bob, tenant } from '../support/world.ts';
