@@ -220,33 +220,33 @@ export type Mutation = {
   /** Adds members. For owners and moderators. */
   addMembers: Conversation;
   /** Adds the caller's reaction. Reacting twice with the same emoji changes nothing. */
-  addReaction: Message;
+  addReaction: Maybe<Message>;
   /** Creates a conversation with the caller as owner. The same id again by its creator gives the same conversation; by anyone else CONFLICT. */
   createConversation: Conversation;
   /** Begins a session of the caller, with the scopes of the caller's token. Past 50 the first begun is ended. */
   createSession: SessionTokens;
   /** Deletes the caller's own message, or anyone's for owners and moderators. Deleting twice changes nothing. */
-  deleteMessage: Message;
+  deleteMessage: Maybe<Message>;
   /** Deletes a rule. Tenant admins. */
   deleteRoutingRule: RoutingRule;
   /** Replaces the content and payload of the caller's own message. CONFLICT once it is deleted. */
-  editMessage: Message;
+  editMessage: Maybe<Message>;
   /** Joins a room. Joining twice changes nothing. */
   joinConversation: Conversation;
   /** Leaves a conversation and answers it as it was left. The longest-standing member follows the last owner. */
   leaveConversation: Conversation;
   /** Moves the caller's read position forward to a message, never backwards. */
-  markRead: Conversation;
+  markRead: Maybe<Conversation>;
   /** The one direct conversation of the caller and another user, made at the first call of either. */
   openDirectConversation: Conversation;
   /** Publishes to a topic. `user.<id>.…` and `user/<id>/…` take publications of services only; a token's `topics_publish` claim narrows the rest. */
-  publish: Publication;
+  publish: Maybe<Publication>;
   /** New tokens for a refresh token, which is spent: used again it ends its session, but for 10 s repeats its answer. Needs no other token. On a web socket of its user it extends the socket. */
   refreshSession: SessionTokens;
   /** Removes a member. Owners remove anyone, moderators remove members. */
   removeMember: Conversation;
   /** Takes the caller's reaction back. A reaction that is not there changes nothing. */
-  removeReaction: Message;
+  removeReaction: Maybe<Message>;
   /** Ends all of the caller's sessions but the one of the caller's token. Answers how many. */
   revokeOtherSessions: Scalars['Int']['output'];
   /** Ends one of the caller's sessions, or for tenant admins anyone's, and closes what is connected by it. */
@@ -254,9 +254,9 @@ export type Mutation = {
   /** Saves a rule, which holds on every node within a second. Tenant admins. */
   saveRoutingRule: RoutingRule;
   /** Sends a message to a user, in the direct conversation of the two, which is made when there is none. */
-  sendDirectMessage: Message;
+  sendDirectMessage: Maybe<Message>;
   /** Sends a message. Sending counts as reading. */
-  sendMessage: Message;
+  sendMessage: Maybe<Message>;
   /** Sets a member's role. For owners; CONFLICT when no owner would be left. */
   setMemberRole: Conversation;
   /** Sets the caller's status and the words beside it. A caller with no open connection holds the status for 60 s. */
@@ -1032,25 +1032,25 @@ export type MessageEdgeResolvers<ContextType = Context, ParentType extends Resol
 
 export type MutationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
   addMembers?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationAddMembersArgs, 'id' | 'userIds'>>;
-  addReaction?: Resolver<ResolversTypes['Message'], ParentType, ContextType, RequireFields<MutationAddReactionArgs, 'emoji' | 'messageId'>>;
+  addReaction?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationAddReactionArgs, 'emoji' | 'messageId'>>;
   createConversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationCreateConversationArgs, 'input'>>;
   createSession?: Resolver<ResolversTypes['SessionTokens'], ParentType, ContextType, RequireFields<MutationCreateSessionArgs, 'input'>>;
-  deleteMessage?: Resolver<ResolversTypes['Message'], ParentType, ContextType, RequireFields<MutationDeleteMessageArgs, 'id'>>;
+  deleteMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationDeleteMessageArgs, 'id'>>;
   deleteRoutingRule?: Resolver<ResolversTypes['RoutingRule'], ParentType, ContextType, RequireFields<MutationDeleteRoutingRuleArgs, 'id'>>;
-  editMessage?: Resolver<ResolversTypes['Message'], ParentType, ContextType, RequireFields<MutationEditMessageArgs, 'id'>>;
+  editMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationEditMessageArgs, 'id'>>;
   joinConversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationJoinConversationArgs, 'id'>>;
   leaveConversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationLeaveConversationArgs, 'id'>>;
-  markRead?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationMarkReadArgs, 'conversationId' | 'sequence'>>;
+  markRead?: Resolver<Maybe<ResolversTypes['Conversation']>, ParentType, ContextType, RequireFields<MutationMarkReadArgs, 'conversationId' | 'sequence'>>;
   openDirectConversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationOpenDirectConversationArgs, 'userId'>>;
-  publish?: Resolver<ResolversTypes['Publication'], ParentType, ContextType, RequireFields<MutationPublishArgs, 'payload' | 'topic'>>;
+  publish?: Resolver<Maybe<ResolversTypes['Publication']>, ParentType, ContextType, RequireFields<MutationPublishArgs, 'payload' | 'topic'>>;
   refreshSession?: Resolver<ResolversTypes['SessionTokens'], ParentType, ContextType, RequireFields<MutationRefreshSessionArgs, 'refreshToken'>>;
   removeMember?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationRemoveMemberArgs, 'id' | 'userId'>>;
-  removeReaction?: Resolver<ResolversTypes['Message'], ParentType, ContextType, RequireFields<MutationRemoveReactionArgs, 'emoji' | 'messageId'>>;
+  removeReaction?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationRemoveReactionArgs, 'emoji' | 'messageId'>>;
   revokeOtherSessions?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   revokeSession?: Resolver<ResolversTypes['Session'], ParentType, ContextType, RequireFields<MutationRevokeSessionArgs, 'id'>>;
   saveRoutingRule?: Resolver<ResolversTypes['RoutingRule'], ParentType, ContextType, RequireFields<MutationSaveRoutingRuleArgs, 'input'>>;
-  sendDirectMessage?: Resolver<ResolversTypes['Message'], ParentType, ContextType, RequireFields<MutationSendDirectMessageArgs, 'content' | 'userId'>>;
-  sendMessage?: Resolver<ResolversTypes['Message'], ParentType, ContextType, RequireFields<MutationSendMessageArgs, 'input'>>;
+  sendDirectMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationSendDirectMessageArgs, 'content' | 'userId'>>;
+  sendMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationSendMessageArgs, 'input'>>;
   setMemberRole?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationSetMemberRoleArgs, 'id' | 'role' | 'userId'>>;
   setPresence?: Resolver<ResolversTypes['Presence'], ParentType, ContextType, RequireFields<MutationSetPresenceArgs, 'status'>>;
   setTyping?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<MutationSetTypingArgs, 'conversationId' | 'isTyping'>>;

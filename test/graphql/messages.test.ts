@@ -55,6 +55,29 @@ describe('messages over GraphQL', () => {
     expect(new Set(all.map(({ data }) => data.sendMessage.id)).size).toBe(1);
   });
 
+  it('a refused change takes no other’s result away', async () => {
+    const { id, sequence } = (await send('alice', { content: 'first' })).data.sendMessage;
+    const none = `${id}x`;
+    const { data, errors } = await service.query(
+      'alice',
+      `mutation {
+        sendMessage(input: { conversationId: "none", content: "x" }) { id }
+        sendDirectMessage(userId: "bob", content: "") { id }
+        editMessage(id: "${none}", content: "x") { id }
+        deleteMessage(id: "${none}") { id }
+        addReaction(messageId: "${none}", emoji: "👍") { id }
+        removeReaction(messageId: "${none}", emoji: "👍") { id }
+        markRead(conversationId: "none", sequence: 1) { id }
+        publish(topic: "$none", payload: 1) { id }
+        read: markRead(conversationId: "${group}", sequence: ${sequence}) { id }
+      }`,
+    );
+    const { read, ...refused } = data;
+    expect(read).toEqual({ id: group });
+    expect(Object.values(refused)).toEqual(Array.from({ length: 8 }, () => null));
+    expect(errors).toHaveLength(8);
+  });
+
   it('only the sender edits; the sender and moderators delete; deleted stays deleted', async () => {
     const { id } = (await send('bob', { content: 'draft' })).data.sendMessage;
     const edit = (user: string, content: string) =>
