@@ -108,6 +108,10 @@ export const LIMITS = {
   meteredTenants: 1_000,
   /** Refusals by the rate limits, and one a second more, until a socket is closed. */
   refusalsPerConnection: 100,
+  /** Hops of `X-Forwarded-For` that are looked at, the last ones: no chain of proxies is longer. */
+  forwardedHops: 20,
+  /** Characters of one hop: the longest address, in quotes, with a zone and a port. */
+  addressCharacters: 100,
   /** Sockets and streams let in at once, before `RATE_LIMIT_ADMISSIONS` paces a herd that comes back. */
   admissionBurst: 5_000,
   /** Sessions of one user that have not ended. */

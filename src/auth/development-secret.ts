@@ -1,20 +1,22 @@
 /** The signing secret of development: made once, kept in the data folder. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { closeFile, FILE_MODE, openDataFolder } from '../data-folder.ts';
 
 const NAME = 'development-secret';
 
 /** The secret of this data folder; a new one each time for `:memory:`. */
 export function developmentSecret(dataDir: string): string {
   if (dataDir === ':memory:') return randomBytes(32).toString('base64url');
-  mkdirSync(dataDir, { recursive: true });
+  openDataFolder(dataDir);
   const file = join(dataDir, NAME);
   try {
     // Fails when it is there already, so that two starts at once agree on one.
-    writeFileSync(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 });
+    writeFileSync(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: FILE_MODE });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
+  closeFile(file);
   return readFileSync(file, 'utf8').trim();
 }

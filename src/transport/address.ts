@@ -2,9 +2,10 @@
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import type { IsGateway } from '../auth/gateway.ts';
+import { LIMITS } from '../limits.ts';
 
 /** Null: it comes from where gateways and proxies are, who speak for many. */
-export type AddressOf = (request: IncomingMessage) => string | null;
+export type AddressOf = (request: Pick<IncomingMessage, 'headers' | 'socket'>) => string | null;
 
 /** Private networks by RFC 1918, 3927, 4193, 4291 and 6598. */
 const INSIDE = new Set(['private', 'loopback', 'linkLocal', 'uniqueLocal', 'carrierGradeNat', 'unspecified']);
@@ -12,27 +13,58 @@ const INSIDE = new Set(['private', 'loopback', 'linkLocal', 'uniqueLocal', 'carr
 /** Bits of an IPv6 address that name a customer; the rest are theirs to choose. */
 const IPV6_GROUPS = 4;
 
-/** What an address is counted as; null for one inside, or what is none. */
-function countedAs(text: string | undefined): string | null {
-  if (text === undefined || !ipaddr.isValid(text)) return null;
-  const address = ipaddr.process(text);
-  if (INSIDE.has(address.range())) return null;
-  if (address instanceof ipaddr.IPv6) return address.parts.slice(0, IPV6_GROUPS).join(':');
-  return address.toString();
+/** `INSIDE`: a proxy's or a gateway's. `UNREADABLE`: not an address, such as `unknown` or a name a proxy made up. */
+type Counted = { readonly key: string } | 'INSIDE' | 'UNREADABLE';
+
+/** What stands between quotes and before a port: proxies write `8.8.8.8:4711` and `"[2001:db8::1]:443"`. */
+function hostOf(hop: string): string {
+  const bare = /^"([^"]*)"$/.exec(hop)?.[1] ?? hop;
+  return /^\[([^\]]*)\](?::\d+)?$/.exec(bare)?.[1] ?? /^([\d.]+):\d+$/.exec(bare)?.[1] ?? bare;
+}
+
+/** IPv4 in clothes of IPv6: mapped, or translated on the way (RFC 6052). */
+function undressed(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
+  if (!(address instanceof ipaddr.IPv6)) return address;
+  if (address.isIPv4MappedAddress()) return address.toIPv4Address();
+  return address.range() === 'rfc6052' ? new ipaddr.IPv4(address.toByteArray().slice(12)) : address;
+}
+
+function counted(hop: string): Counted {
+  if (hop.length > LIMITS.addressCharacters) return 'UNREADABLE';
+  const host = hostOf(hop.trim());
+  // `127.1` and `0x7f000001` are addresses to a C library and to no proxy.
+  if (!ipaddr.IPv4.isValidFourPartDecimal(host) && !ipaddr.IPv6.isValid(host)) return 'UNREADABLE';
+  const address = undressed(ipaddr.parse(host));
+  if (INSIDE.has(address.range())) return 'INSIDE';
+  if (address instanceof ipaddr.IPv6) return { key: address.parts.slice(0, IPV6_GROUPS).join(':') };
+  return { key: address.toString() };
+}
+
+/** Who forwards: a proxy inside is not counted, anyone else by their own address. */
+function ofPeer(peer: string): string | null {
+  const address = counted(peer);
+  return typeof address === 'string' ? null : address.key;
 }
 
 /**
  * `provesGateway`: whether a `Router-Authorization` is one of ours.
  *
- * Of `X-Forwarded-For` the last public address counts: what stands before it was
- * told by whoever has that address, and may be made up.
+ * Of `X-Forwarded-For` the last address that is not inside counts: what stands
+ * before it was told by whoever has that address, and may be made up. Without
+ * the header the peer's own address counts. Where the last hop cannot be read, all
+ * that its peer forwards counts as the peer's, which is inside as a rule: a header
+ * that names nobody must not be a way around the cap.
  */
 export function createAddressOf(trustProxy: boolean, provesGateway: IsGateway): AddressOf {
   return ({ headers, socket }) => {
     const secret = headers['router-authorization'];
     if (typeof secret === 'string' && provesGateway(secret)) return null;
-    if (!trustProxy) return countedAs(socket.remoteAddress);
-    const hops = [headers['x-forwarded-for'] ?? ''].flat().join(',').split(',');
-    return hops.map((hop) => countedAs(hop.trim())).findLast((address) => address !== null) ?? null;
+    const peer = socket.remoteAddress ?? '';
+    const forwarded = trustProxy ? [headers['x-forwarded-for'] ?? ''].flat().join(',') : '';
+    if (forwarded.trim() === '') return ofPeer(peer);
+    const hops = forwarded.split(',').slice(-LIMITS.forwardedHops);
+    const client = hops.map(counted).findLast((address) => address !== 'INSIDE');
+    if (client === undefined) return null;
+    return client === 'UNREADABLE' ? (ofPeer(peer) ?? `unreadable by ${peer}`) : client.key;
   };
 }

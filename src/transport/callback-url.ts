@@ -2,20 +2,47 @@
 
 export type IsCallbackAllowed = (url: string) => boolean;
 
+/** Scheme, authority and path as they are written; nothing that a parser would quietly repair. */
+const WRITTEN = /^https?:\/\/[^/?#\\@\s]+([^?#]*)/i;
+
 /**
- * A URL is allowed when one of `prefixes` has its origin and begins its path, at
- * a slash. Only what is named is called, so a private address is called only
- * where an operator has named it, or a host name that leads to it.
+ * A segment that every reader reads the same: it has no escape that a proxy or a
+ * router might decode once more (`..%2f`), no parameter that one might cut off
+ * (`..;a`), and it does not lead up. Ids of subscriptions need no more.
+ */
+const PLAIN = /^(?!\.{1,2}$)[\w.~:@!$&'()*+,=-]*$/;
+
+const segmentsOf = (path: string): readonly string[] => path.split('/').slice(1);
+
+interface Prefix {
+  readonly origin: string;
+  readonly segments: readonly string[];
+}
+
+function prefixOf(text: string): Prefix {
+  const { origin, pathname } = new URL(text);
+  return { origin, segments: segmentsOf(pathname.replace(/\/$/, '')) };
+}
+
+/**
+ * A URL is allowed when one of `prefixes` has its scheme, host and port, and the
+ * first segments of its path; what follows them is plain. Only what is named is
+ * called, so a private address is called only where an operator has named it,
+ * or a host name that leads to it.
  */
 export function createCallbackCheck(prefixes: readonly string[]): IsCallbackAllowed {
-  const allowed = prefixes.map((prefix) => new URL(prefix));
+  const allowed = prefixes.map(prefixOf);
   return (text) => {
-    if (!URL.canParse(text)) return false;
-    const url = new URL(text);
-    if (url.username !== '' || url.password !== '') return false;
-    return allowed.some(({ origin, pathname }) => {
-      const path = pathname.replace(/\/$/, '');
-      return origin === url.origin && (url.pathname === path || url.pathname.startsWith(`${path}/`));
-    });
+    const path = WRITTEN.exec(text)?.[1];
+    if (path === undefined || !URL.canParse(text)) return false;
+    const { origin, pathname } = new URL(text);
+    if (pathname !== path && pathname !== `${path}/`) return false;
+    const segments = segmentsOf(pathname);
+    return allowed.some(
+      (prefix) =>
+        prefix.origin === origin &&
+        prefix.segments.every((segment, index) => segment === segments[index]) &&
+        segments.slice(prefix.segments.length).every((segment) => PLAIN.test(segment)),
+    );
   };
 }

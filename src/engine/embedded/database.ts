@@ -1,8 +1,7 @@
 /** The SQLite file: opened once, by one process, with every write in a transaction. */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { privateDatabase } from '../../data-folder.ts';
 import { ServiceError, unavailable } from '../../errors.ts';
 import type { Announcement, Channel } from '../port.ts';
 import type { EmbeddedBus } from './bus.ts';
@@ -26,8 +25,7 @@ export interface Database {
 /** Opens `DATA_DIR/realtime.db`, or a database in memory. Fails when another process has it open. */
 export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
   const isMemory = dataDir === ':memory:';
-  if (!isMemory) mkdirSync(dataDir, { recursive: true });
-  const sqlite = new DatabaseSync(isMemory ? ':memory:' : join(dataDir, 'realtime.db'));
+  const sqlite = new DatabaseSync(isMemory ? ':memory:' : privateDatabase(dataDir, 'realtime.db'));
   let isOpen = true;
   try {
     prepareFile(sqlite);
