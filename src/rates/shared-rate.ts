@@ -26,9 +26,9 @@ export class SharedBucket extends TokenBucket {
     this.userId = userId;
   }
 
-  override take(): void {
-    super.take();
-    this.untold += 1;
+  override take(count = 1): void {
+    super.take(count);
+    this.untold += count;
   }
 }
 

@@ -16,17 +16,22 @@ export class TokenBucket {
     this.#filledAt = now;
   }
 
-  /** Milliseconds until there is a token; 0: there is one. */
-  wait(now: number): number {
+  /**
+   * Milliseconds until so many tokens are there; 0: they are.
+   *
+   * More than a full bucket holds is had from a full one, which then owes the rest.
+   */
+  wait(now: number, count = 1): number {
     const since = Math.max(now - this.#filledAt, 0);
     this.#tokens = Math.min(this.#capacity, this.#tokens + since * this.#perMs);
     this.#filledAt = now;
-    return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) / this.#perMs);
+    const missing = Math.min(count, this.#capacity) - this.#tokens;
+    return missing <= 0 ? 0 : Math.ceil(missing / this.#perMs);
   }
 
-  /** Takes the token that `wait` found. */
-  take(): void {
-    this.#tokens -= 1;
+  /** Takes the tokens that `wait` found. */
+  take(count = 1): void {
+    this.#tokens -= count;
   }
 
   /** Takes what was used elsewhere. What a bucket owes is capped: nobody waits for ever. */
