@@ -1,13 +1,19 @@
 /**
- * Numbers that a double cannot hold as they were written (RFC 8259 section 6).
+ * Numbers that a double does not hold (RFC 8259 section 6).
  *
  * `12345678901234567890` would come out as another number: such input is refused
- * rather than changed. `0.1` and `1.50` are what they say.
+ * rather than changed. Another spelling of the same double is no change: Java
+ * writes `4.9E-324` and Python `0.10000000000000001`.
  */
 
 /** So few digits are always held; a longer run, or an exponent, is looked at. */
 const SUSPECT = /[\d.]{16,}|\d[eE]/;
 const NUMBER = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
+
+/** Any double is told from all others by so many significant digits. */
+const DIGITS_OF_DOUBLE = 17;
+/** `toPrecision` writes no more. */
+const DIGITS_COMPARED = 100;
 
 /** A pattern that looks for zeros at the end tries each zero for a beginning: hours for a number of a million digits. */
 function withoutLastZeros(digits: string): string {
@@ -16,34 +22,94 @@ function withoutLastZeros(digits: string): string {
   return digits.slice(0, end);
 }
 
-/** Digits without zeros at either end, and where the point is; the same for all ways to write a number. */
-function canonical(text: string): string {
-  const [, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? [];
+interface Decimal {
+  /** Significant digits, without zeros at either end; empty for zero. */
+  readonly digits: string;
+  /** Of ten, that the digits are multiplied by. */
+  readonly power: number;
+  readonly hasExponent: boolean;
+}
+
+/** The same digits and power for all spellings of a number. */
+function decimalOf(text: string): Decimal {
+  const [, whole = '', fraction = '', exponent] = NUMBER.exec(text) ?? [];
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
   const significant = withoutLastZeros(digits);
-  if (significant === '') return '0';
-  const power = Number(exponent) - fraction.length + (digits.length - significant.length);
-  return `${significant}e${power}`;
+  const power = Number(exponent ?? 0) - fraction.length + (digits.length - significant.length);
+  return { digits: significant, power, hasExponent: exponent !== undefined };
 }
+
+const isSame = (one: Decimal, other: Decimal): boolean => one.digits === other.digits && one.power === other.power;
 
 /** Whether a number as it was written is the number that JavaScript makes of it. */
 export function isExactNumber(source: string): boolean {
   if (!SUSPECT.test(source)) return true;
   const value = Number(source);
-  return Number.isFinite(value) && canonical(source) === canonical(String(value));
+  if (!Number.isFinite(value)) return false;
+  const written = decimalOf(source);
+  if (written.digits === '') return true;
+  // Too small for a double: it would become zero.
+  if (value === 0) return false;
+  if (isSame(written, decimalOf(String(value)))) return true;
+  const isWhole = written.power >= 0 && !written.hasExponent;
+  if (isWhole) return isSame(written, decimalOf(BigInt(value).toString()));
+  const { length } = written.digits;
+  if (length <= DIGITS_OF_DOUBLE) return true;
+  return length <= DIGITS_COMPARED && isSame(written, decimalOf(value.toPrecision(length)));
 }
 
-/** Whether all numbers of a JSON text are; true for what is no JSON. */
-export function isExactJson(text: string): boolean {
-  if (!SUSPECT.test(text)) return true;
-  let isExact = true;
-  try {
-    JSON.parse(text, (_key: string, value: unknown, context?: { readonly source?: string }) => {
-      if (typeof value === 'number' && context?.source !== undefined) isExact &&= isExactNumber(context.source);
-      return value;
-    });
-  } catch {
-    return true;
+/** Stands for a number in a JSON value until its place is known. */
+class Inexact {
+  readonly source: string;
+
+  constructor(source: string) {
+    this.source = source;
   }
-  return isExact;
+}
+
+interface Place {
+  readonly path: readonly string[];
+  readonly source: string;
+}
+
+function findInexact(value: unknown, path: readonly string[]): Place | null {
+  if (value instanceof Inexact) return { path, source: value.source };
+  if (typeof value !== 'object' || value === null) return null;
+  for (const [key, child] of Object.entries(value)) {
+    const found = findInexact(child, [...path, key]);
+    if (found) return found;
+  }
+  return null;
+}
+
+/** Of a path and of a number, in a message. */
+const SHOWN_CHARACTERS = 100;
+const SHOWN_DIGITS = 40;
+
+const shortened = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}…` : text);
+
+/** What is wrong with a number that is not held. */
+export function inexactMessage(source: string, field = ''): string {
+  const place = field === '' ? '' : `${shortened(field, SHOWN_CHARACTERS)}: `;
+  return `${place}${shortened(source, SHOWN_DIGITS)} is more than a double can hold. Send it as a string.`;
+}
+
+/** What is wrong with the numbers of a JSON text: the first that is not held; null for none, and for what is no JSON. */
+export function faultOfNumbers(text: string): string | null {
+  if (!SUSPECT.test(text)) return null;
+  let isExact = true;
+  const mark = (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
+    if (typeof value !== 'number' || context?.source === undefined || isExactNumber(context.source)) return value;
+    isExact = false;
+    return new Inexact(context.source);
+  };
+  try {
+    const marked: unknown = JSON.parse(text, mark);
+    if (isExact) return null;
+    const found = findInexact(marked, []);
+    // A key that stands twice keeps its last value only.
+    return found ? inexactMessage(found.source, found.path.join('.')) : null;
+  } catch {
+    return null;
+  }
 }

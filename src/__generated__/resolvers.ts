@@ -15,7 +15,10 @@ export type Scalars = {
   Float: { input: number; output: number; }
   /** An instant as ISO 8601 in UTC with milliseconds, such as `2026-11-23T08:30:00.000Z`. */
   DateTime: { input: string; output: number; }
-  /** Any JSON value: object, list, string, number, boolean or null. */
+  /**
+   * Any JSON value: object, list, string, number, boolean or null. A number that a double does not hold, such as a whole
+   * number past 2^53, is refused: send it as a string.
+   */
   JSON: { input: unknown; output: unknown; }
   _FieldSet: { input: unknown; output: unknown; }
 };

@@ -1,20 +1,22 @@
-/** The JSON scalar, whose numbers in documents are taken as they are written or not at all. */
+/** The JSON scalar. What a literal says is taken as it is written, or refused. */
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 import { JSONResolver } from 'graphql-scalars';
-import { isExactNumber } from '../exact-json.ts';
+import { inexactMessage, isExactNumber } from '../exact-json.ts';
 
-function requireExact(node: ValueNode): void {
-  if (node.kind === Kind.LIST) for (const value of node.values) requireExact(value);
-  else if (node.kind === Kind.OBJECT) for (const { value } of node.fields) requireExact(value);
-  else if ((node.kind === Kind.INT || node.kind === Kind.FLOAT) && !isExactNumber(node.value)) {
-    throw new GraphQLError(`${node.value} is more than a double can hold.`, { nodes: node });
+function requireJson(node: ValueNode): void {
+  if (node.kind === Kind.LIST) for (const value of node.values) requireJson(value);
+  else if (node.kind === Kind.OBJECT) for (const { value } of node.fields) requireJson(value);
+  else if (node.kind === Kind.ENUM) {
+    throw new GraphQLError(`JSON has no enum values: write ${node.value} as a string.`, { nodes: node });
+  } else if ((node.kind === Kind.INT || node.kind === Kind.FLOAT) && !isExactNumber(node.value)) {
+    throw new GraphQLError(inexactMessage(node.value), { nodes: node });
   }
 }
 
 export const JSONScalar = new GraphQLScalarType({
   ...JSONResolver.toConfig(),
   parseLiteral(node, variables) {
-    requireExact(node);
+    requireJson(node);
     return JSONResolver.parseLiteral(node, variables);
   },
 });

@@ -1,7 +1,14 @@
 /** The executable subgraph: `schema/*.graphql` with the resolvers. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { defaultFieldResolver, type GraphQLFieldResolver, type GraphQLSchema, graphqlSync, parse } from 'graphql';
+import {
+  defaultFieldResolver,
+  type GraphQLFieldResolver,
+  type GraphQLScalarType,
+  type GraphQLSchema,
+  graphqlSync,
+  parse,
+} from 'graphql';
 import { DateTimeISOResolver } from 'graphql-scalars';
 import type { Context } from './context.ts';
 
@@ -32,7 +39,7 @@ type Resolvers = Record<string, Record<string, GraphQLFieldResolver<unknown, Con
 export function createSchema(): GraphQLSchema {
   const parts = [conversations, messages, presence, routingRules, sessions, topics, typing, users] as const;
   const resolvers: Resolvers = Object.assign(
-    { DateTime: DateTimeISOResolver, JSON: JSONScalar },
+    { DateTime: behaviourOf(DateTimeISOResolver), JSON: behaviourOf(JSONScalar) },
     ...parts,
     mergeRoots('Query', parts),
     mergeRoots('Mutation', parts),
@@ -41,6 +48,11 @@ export function createSchema(): GraphQLSchema {
   const schema = buildSubgraphSchema([{ typeDefs: parse(readTypeDefs()), resolvers }]);
   guardFederation(schema);
   return schema;
+}
+
+/** What a scalar does. Its name and its words are those of the SDL. */
+function behaviourOf({ serialize, parseValue, parseLiteral }: GraphQLScalarType): object {
+  return { serialize, parseValue, parseLiteral };
 }
 
 /** The SDL that gateways and registries compose: what `_service { sdl }` answers. */

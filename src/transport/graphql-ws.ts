@@ -8,7 +8,7 @@ import { textOfConnectionInit, tokenOfConnectionInit } from '../auth/token-locat
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
 import { badInput, CLOSE_CODES, type ServiceError } from '../errors.ts';
-import { isExactJson } from '../exact-json.ts';
+import { faultOfNumbers } from '../exact-json.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { type Execution, isSubscription } from '../graphql/execution.ts';
@@ -112,7 +112,8 @@ async function handleFrame(
     return connection.close(CLOSE_CODES.TOO_BIG, 'Authenticate first');
   }
   const { viewer } = connection;
-  if (viewer && !isExactJson(text)) return refuseInexact(connection, text);
+  const fault = viewer ? faultOfNumbers(text) : null;
+  if (fault !== null) return refuseInexact(connection, text, fault);
   const accepted = new Promise<void>((resolve) => {
     extra.settle = () => void setImmediate(resolve);
   });
@@ -125,12 +126,12 @@ async function handleFrame(
 }
 
 /** Input is refused rather than changed: the operation is over before it began. */
-async function refuseInexact(connection: Connection, text: string): Promise<void> {
+async function refuseInexact(connection: Connection, text: string, message: string): Promise<void> {
   const { id, type } = JSON.parse(text) as { readonly id?: unknown; readonly type?: unknown };
   if (type !== 'subscribe' || typeof id !== 'string') {
     return connection.close(CLOSE_CODES.BAD_REQUEST, 'A number is more than a double can hold');
   }
-  const error = { message: 'A number is more than a double can hold.', extensions: { code: 'BAD_USER_INPUT' } };
+  const error = { message, extensions: { code: 'BAD_USER_INPUT' } };
   await connection.send(JSON.stringify({ id, type: 'error', payload: [error] }));
 }
 

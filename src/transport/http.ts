@@ -6,7 +6,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { GraphQLError } from 'graphql';
 import type { IsOriginAllowed } from '../auth/origins.ts';
 import { badInput, ERROR_CODES, type ErrorCode, ServiceError } from '../errors.ts';
-import { isExactJson } from '../exact-json.ts';
+import { faultOfNumbers } from '../exact-json.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import type { Health } from '../operations/health.ts';
 import type { Info } from '../operations/info.ts';
@@ -26,7 +26,10 @@ export interface HttpOptions {
 }
 
 /** Input is refused rather than changed. */
-const INEXACT = badInput('A number is more than a double can hold.');
+function refuseInexact(json: string): ServiceError | null {
+  const fault = faultOfNumbers(json);
+  return fault === null ? null : badInput(fault);
+}
 
 const METHODS = ['GET', 'POST'] as const;
 
@@ -56,17 +59,20 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     const text = body.toString();
-    if (!isExactJson(text)) return done(INEXACT);
+    const refusal = refuseInexact(text);
+    if (refusal) return done(refusal);
     parseJson(request, text, done);
   });
   app.addHook('preValidation', async ({ query }) => {
     const { variables } = query as { readonly variables?: unknown };
-    if (typeof variables === 'string' && !isExactJson(variables)) throw INEXACT;
+    const refusal = typeof variables === 'string' ? refuseInexact(variables) : null;
+    if (refusal) throw refusal;
   });
   // Any other content type than JSON's is read as text, so that the handler can say what it wants.
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
     const text = body.toString();
-    if (!isExactJson(text)) return done(INEXACT);
+    const refusal = refuseInexact(text);
+    if (refusal) return done(refusal);
     try {
       done(null, JSON.parse(text));
     } catch {

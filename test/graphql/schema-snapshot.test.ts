@@ -1,6 +1,16 @@
 /** What others rely on: the schema as it was last accepted. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import {
+  buildASTSchema,
+  buildClientSchema,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getIntrospectionQuery,
+  isSpecifiedScalarType,
+  parse,
+  printType,
+} from 'graphql';
 import { breakingChanges, currentSdl, readSnapshot } from '../../scripts/schema-snapshot.ts';
 import { startTestService } from '../support/service.ts';
 
@@ -23,6 +33,28 @@ describe('the accepted schema', () => {
     const env = { ...process.env, PORT: '1', DATA_DIR: '/nowhere/at/all' };
     const { stdout } = await run('npm', ['run', '--silent', 'schema:print'], { env });
     expect(stdout).toBe(`${data._service.sdl.trim()}\n`);
+  });
+
+  it('is what introspection says, name by name and word by word', async () => {
+    const service = await startTestService();
+    const { data } = await service.query(null, getIntrospectionQuery({ specifiedByUrl: true }));
+    await service.close();
+    const introspected = buildClientSchema(data);
+    const written = buildASTSchema(parse(currentSdl()), { assumeValidSDL: true });
+    const isOurs = (type: GraphQLNamedType): boolean => !type.name.startsWith('_') && !isSpecifiedScalarType(type);
+    // Federation's own names are no types of ours, and nobody generates code from them.
+    const namesOf = (schema: GraphQLSchema): string[] =>
+      Object.values(schema.getTypeMap())
+        .filter((type) => isOurs(type) && !/^(federation__|link__)/.test(type.name))
+        .map(({ name }) => name)
+        .sort();
+    expect(namesOf(introspected)).toEqual(namesOf(written));
+    for (const name of namesOf(written)) {
+      const [seen, said] = [introspected, written].map((schema) => printType(schema.getType(name) as GraphQLNamedType));
+      expect(seen?.replace(/^ {2}_(entities|service)\b.*\n/gm, '')).toBe(
+        said?.replace(/^ {2}_(entities|service)\b.*\n/gm, ''),
+      );
+    }
   });
 
   it.each([

@@ -1,7 +1,7 @@
 /** Frames of the raw protocol as clients send them; see docs/websocket-protocol.md. */
 import { z } from 'zod';
 import { badInput, ServiceError } from '../../errors.ts';
-import { isExactJson } from '../../exact-json.ts';
+import { faultOfNumbers } from '../../exact-json.ts';
 import { LIMITS } from '../../limits.ts';
 
 const texts = z.array(z.string());
@@ -75,7 +75,8 @@ export function parseFrame(text: string): { readonly id: string | null; readonly
   try {
     id = idOf(value);
     const { type, data } = value as { readonly type?: unknown; readonly data?: unknown };
-    if (!isExactJson(text)) throw badInput('A number is more than a double can hold.');
+    const fault = faultOfNumbers(text);
+    if (fault !== null) throw badInput(fault);
     if (!isType(type)) throw badInput(`type: one of ${Object.keys(DATA).join(', ')}.`);
     return { id, frame: { type, data: dataOf(type, data) } as Frame };
   } catch (error) {
