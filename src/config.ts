@@ -35,6 +35,7 @@ export interface Config {
   readonly trustProxy: boolean;
   readonly maxMessageBytes: number;
   readonly maxBodyBytes: number;
+  readonly keepAliveMs: number;
   readonly maxQueuedBytes: number;
   readonly gatewaySecrets: readonly string[];
   /** Where this subgraph announces itself; null: nowhere. */
@@ -175,6 +176,12 @@ export const VARIABLES = {
   ),
   MAX_MESSAGE_BYTES: variable('one frame', BYTES, '64KiB', bytes),
   MAX_BODY_BYTES: variable('one HTTP body', BYTES, '1MiB', bytes),
+  KEEP_ALIVE: variable(
+    'an idle HTTP connection stays open this long: longer than any load balancer keeps it',
+    DURATION,
+    '75s',
+    duration,
+  ),
   GATEWAY_SECRET: variable(
     'what `_entities` and `_service` then ask for in `Router-Authorization`',
     'secrets of 16 characters or more, comma-separated',
@@ -286,6 +293,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     trustProxy: required('TRUST_PROXY'),
     maxMessageBytes: required('MAX_MESSAGE_BYTES'),
     maxBodyBytes: required('MAX_BODY_BYTES'),
+    keepAliveMs: required('KEEP_ALIVE'),
     maxQueuedBytes: required('MAX_QUEUED_BYTES'),
     gatewaySecrets: read('GATEWAY_SECRET') ?? [],
     registrationUrl: read('GATEWAY_REGISTRATION_URL'),

@@ -72,7 +72,8 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     request.headers['content-type'] = 'application/json';
     return answer(request, reply);
   });
-  app.get('/graphql', async (request, reply) =>
+  // HEAD would run what GET runs, and a subscription has no end.
+  app.get('/graphql', { exposeHeadRoute: false }, async (request, reply) =>
     !isProduction && isBrowser(request)
       ? reply.type('text/html; charset=utf-8').send(GRAPHIQL)
       : answer(request, reply),

@@ -12,6 +12,7 @@ import type { Health } from '../operations/health.ts';
 import type { Info } from '../operations/info.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import { protectBrowsers } from './browser.ts';
+import { isHandshake } from './upgrade.ts';
 
 export interface HttpOptions {
   /** Null: served in the clear. */
@@ -19,6 +20,7 @@ export interface HttpOptions {
   readonly trustProxy: boolean;
   readonly isOriginAllowed: IsOriginAllowed;
   readonly maxBodyBytes: number;
+  readonly keepAliveMs: number;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly info: () => Info;
@@ -44,12 +46,14 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     logger: false,
     trustProxy: options.trustProxy,
     forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: true },
     serverFactory(handler) {
       const handle = handler as (request: IncomingMessage) => void;
-      const { tls } = options;
+      const { tls, keepAliveMs } = options;
+      const settings = { ...TIMEOUTS, keepAliveTimeout: keepAliveMs, shouldUpgradeCallback: isHandshake };
       server = tls
-        ? createTlsServer({ ...TIMEOUTS, cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }, handle)
-        : createServer(TIMEOUTS, handle);
+        ? createTlsServer({ ...settings, cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }, handle)
+        : createServer(settings, handle);
       return server;
     },
   });

@@ -28,6 +28,18 @@ export interface UpgradeOptions {
   readonly clock: Clock;
 }
 
+/**
+ * Whether a request is a handshake of RFC 6455, section 4.1.
+ *
+ * Any other offer of a protocol may be passed over (RFC 9110, section 7.8): Java's
+ * HttpClient offers h2c with every request, and proxies forward offers made to them.
+ */
+export function isHandshake({ method, headers }: IncomingMessage): boolean {
+  return (
+    method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket' && headers['sec-websocket-key'] !== undefined
+  );
+}
+
 function refuse(socket: Duplex, status: number): void {
   socket.on('error', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
@@ -68,8 +80,10 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     }),
   );
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Node before 22.21 and 24.9 brings every offer here.
+    if (!isHandshake(request)) return refuse(socket, 400);
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
-    const door = doors.get(path);
+    const door = doors.get(path.replace(/(?<=.)\/$/, ''));
     if (!door) return refuse(socket, 404);
     // Node checks this for plain requests only.
     if (!request.headers.host) return refuse(socket, 400);

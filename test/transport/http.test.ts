@@ -134,6 +134,41 @@ describe('HTTP', () => {
     expect((await get('mutation { setPresence(status: AWAY) { status } }', preflight)).status).toBe(405);
   });
 
+  it('refuses HEAD at /graphql before it looks at what is asked, and answers it elsewhere', async () => {
+    const { authorization } = bearer(await service.token('alice'));
+    for (const accept of ['*/*', 'text/event-stream'])
+      for (const query of [
+        '{ viewer { id } }',
+        'mutation { leaveConversation(id: "x") { id } }',
+        'subscription { messageReceived { id } }',
+      ]) {
+        const url = `${service.url}/graphql?query=${encodeURIComponent(query)}`;
+        const { status, headers } = await fetch(url, { method: 'HEAD', headers: { accept, authorization } });
+        expect([accept, query, status, headers.get('allow')]).toEqual([accept, query, 405, 'GET, POST']);
+      }
+    expect((await fetch(`${service.url}/health`, { method: 'HEAD' })).status).toBe(200);
+  });
+
+  it('takes a slash at the end of a path', async () => {
+    const { authorization } = bearer(await service.token('alice'));
+    const body = '{"query": "{ viewer { id } }"}';
+    const response = await fetch(`${service.url}/graphql/`, {
+      method: 'POST',
+      body,
+      headers: { ...JSON_TYPE, authorization },
+    });
+    expect([response.status, await response.json()]).toEqual([200, { data: { viewer: { id: 'alice' } } }]);
+    expect((await fetch(`${service.url}/health/`)).status).toBe(200);
+  });
+
+  it('keeps idle connections open for KEEP_ALIVE: longer than any load balancer does', async () => {
+    const { headers } = await fetch(`${service.url}/health`);
+    expect(headers.get('keep-alive')).toBe('timeout=75');
+    const short = await startTestService({ env: { KEEP_ALIVE: '5s' } });
+    expect((await fetch(`${short.url}/health`)).headers.get('keep-alive')).toBe('timeout=5');
+    await short.close();
+  });
+
   it('shows GraphiQL to a browser outside production', async () => {
     const browse = async (to: TestService) => {
       const response = await fetch(`${to.url}/graphql`, { headers: { accept: 'text/html,application/xhtml+xml' } });

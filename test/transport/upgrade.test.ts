@@ -1,0 +1,98 @@
+/** Offers of another protocol, of which the service takes one: web sockets at its two paths. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { eventually } from '../support/eventually.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+
+describe('an offer of another protocol', () => {
+  let service: TestService;
+  let authorization: string;
+  beforeAll(async () => {
+    service = await startTestService();
+    authorization = `Bearer ${await service.token('alice')}`;
+  });
+  afterAll(() => service.close());
+
+  /** The bytes of an answer to these bytes, on a connection that the client closes when it has `enough`. */
+  async function exchange(request: string, enough: RegExp): Promise<string> {
+    const socket = connect(service.service.port, '127.0.0.1');
+    await once(socket, 'connect');
+    let answer = '';
+    socket.write(request);
+    for await (const chunk of socket) {
+      answer += String(chunk);
+      if (enough.test(answer)) break;
+    }
+    return answer;
+  }
+
+  const BODY = '{"query":"{ viewer { id } }"}';
+  const post = (offer: string, path = '/graphql'): string =>
+    [
+      `POST ${path} HTTP/1.1`,
+      'Host: localhost',
+      `Authorization: ${authorization}`,
+      'Content-Type: application/json',
+      `Content-Length: ${BODY.length}`,
+      offer,
+      '',
+      BODY,
+    ].join('\r\n');
+
+  it.each([
+    [
+      'h2c, as Java’s HttpClient and curl --http2 offer it',
+      'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk',
+    ],
+    ['WebSocket, as a proxy forwards it', 'Connection: upgrade\r\nUpgrade: websocket'],
+    ['TLS', 'Connection: Upgrade\r\nUpgrade: TLS/1.2, HTTP/1.1'],
+  ])('%s, is passed over by a query', async (_, offer) => {
+    const answer = await exchange(post(offer), /"id":"alice"/);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toContain('"id":"alice"');
+  });
+
+  it('a body that comes after its head is read whole', async () => {
+    const socket = connect(service.service.port, '127.0.0.1');
+    const request = post('Connection: Upgrade\r\nUpgrade: h2c');
+    const at = request.length - 10;
+    socket.write(request.slice(0, at));
+    await once(socket, 'ready');
+    socket.write(request.slice(at));
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    expect(chunk.toString()).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('the connection stays and takes the next request', async () => {
+    const socket = connect(service.service.port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString();
+    });
+    socket.write(post('Connection: Upgrade\r\nUpgrade: h2c'));
+    await eventually(() => expect(answer).toContain('"id":"alice"'));
+    socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    await eventually(() => expect(answer).toContain('"status":"ok"'));
+    socket.destroy();
+  });
+
+  it('a handshake is taken with a slash at the end of its path too, and nowhere else', async () => {
+    const handshake = (path: string): string =>
+      [
+        `GET ${path} HTTP/1.1`,
+        'Host: localhost',
+        'Connection: Upgrade',
+        'Upgrade: WebSocket',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+        'Sec-WebSocket-Protocol: graphql-transport-ws',
+        '',
+        '',
+      ].join('\r\n');
+    for (const path of ['/graphql', '/graphql/', '/graphql?x=1', '/graphql/?x=1'])
+      expect([path, await exchange(handshake(path), /\r\n\r\n/)]).toEqual([path, expect.stringMatching(/ 101 /)]);
+    for (const path of ['/', '/graphql/x', '/ws/x', '/health'])
+      expect([path, await exchange(handshake(path), /\r\n\r\n/)]).toEqual([path, expect.stringMatching(/ 404 /)]);
+  });
+});
