@@ -145,6 +145,8 @@ export const TIMES = {
   nodeRenewMs: 4_000,
   /** How long `setPresence` holds for a caller with no connection. */
   visitMs: 60_000,
+  /** How long an event is rendered again that the engine's absence cut short; then its stream ends. */
+  renderMs: 10_000,
   /** How long a stretch of a log is shared by those who resume. */
   sharedLogMs: 5_000,
   /** How long a frame may take to be handled, its reader's slowness included. */

@@ -158,7 +158,7 @@ export async function startService(
   const stopWatching = config.tls ? watchCertificate(config.tls.certFile, clock, log) : () => undefined;
 
   if (tracing) traceRequests(app, tracing);
-  const execution = createExecution(schema, createPrepare(schema, rules), { formatError, countRender }, rules);
+  const execution = createExecution(schema, createPrepare(schema, rules), { formatError, countRender, clock }, rules);
   const createCallerContext = (caller: Caller): Context => createContext(services, caller);
   const streams = new Streams({
     supervisor,

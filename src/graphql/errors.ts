@@ -6,7 +6,7 @@ import type { Log } from '../log.ts';
 export type FormatError = (error: unknown) => GraphQLFormattedError;
 
 /** The error under the wrappers that graphql-js and Apollo Server put around it. */
-function originOf(error: unknown): unknown {
+export function originOf(error: unknown): unknown {
   let origin = error;
   while (origin instanceof GraphQLError && origin.originalError) origin = origin.originalError;
   return origin;

@@ -8,9 +8,12 @@
  * everyone's is rendered for them alone. Nothing must be annotated for that.
  */
 import { type ExecutionArgs, type ExecutionResult, execute, type OperationDefinitionNode, visit } from 'graphql';
+import type { Clock } from '../clock.ts';
 import type { Payload } from '../delivery/rendered-stream.ts';
+import { ServiceError, unavailable } from '../errors.ts';
+import { TIMES } from '../limits.ts';
 import type { Context, SharedContext } from './context.ts';
-import type { FormatError } from './errors.ts';
+import { type FormatError, originOf } from './errors.ts';
 import { chooseOperation } from './operations.ts';
 
 type Rendered = Payload | Promise<Payload>;
@@ -21,7 +24,18 @@ const isPromise = <Value>(value: Value | PromiseLike<Value>): value is PromiseLi
 /** Counts an execution, for all who share it or for one viewer. */
 export type CountRender = (audience: 'shared' | 'viewer') => void;
 
+const RETRY_MS = 250;
+
+/** Whether a part of the result is missing only because the engine is away. */
+function isCutShort({ errors = [] }: ExecutionResult): boolean {
+  return errors.some((error) => {
+    const origin = originOf(error);
+    return origin instanceof ServiceError && origin.code === 'SERVICE_UNAVAILABLE';
+  });
+}
+
 export interface ShapeOptions {
+  readonly clock: Clock;
   readonly formatError: FormatError;
   readonly countRender: CountRender;
 }
@@ -30,9 +44,8 @@ export class Shape {
   readonly key: string;
   users = 0;
   readonly #args: ExecutionArgs;
-  readonly #formatError: FormatError;
+  readonly #options: ShapeOptions;
   readonly #share: () => SharedContext;
-  readonly #count: CountRender;
   /** By event: events are shared objects, and a result lives as long as its event. Null: the viewer was read. */
   readonly #shared = new WeakMap<object, Payload | null | Promise<Payload | null>>();
   #isPerViewer = false;
@@ -40,12 +53,14 @@ export class Shape {
   constructor(key: string, args: ExecutionArgs, options: ShapeOptions, share: () => SharedContext) {
     this.key = key;
     this.#args = args;
-    this.#formatError = options.formatError;
-    this.#count = options.countRender;
+    this.#options = options;
     this.#share = share;
   }
 
-  /** The response to an event, for one viewer. */
+  /**
+   * The response to an event, for one viewer. Rejects with SERVICE_UNAVAILABLE when the
+   * engine stays away: an event that was told of in part would be lost without a trace.
+   */
   render(event: object, viewer: Context): Rendered {
     if (this.#isPerViewer) return this.#renderFor(event, viewer);
     let shared = this.#shared.get(event);
@@ -58,25 +73,61 @@ export class Shape {
   }
 
   #renderShared(event: object): Payload | null | Promise<Payload | null> {
-    const context = this.#share();
-    this.#count('shared');
-    const settle = (result: ExecutionResult): Payload | null => {
-      if (!context.wasTouched) return this.#serialise(result);
-      this.#isPerViewer = true;
-      return null;
-    };
+    const rendered = this.#untilWhole(() => {
+      const context = this.#share();
+      const settle = (result: ExecutionResult): Payload | null | undefined => {
+        if (!context.wasTouched) return this.#serialise(result);
+        this.#isPerViewer = true;
+        return null;
+      };
+      return this.#execute(event, context, 'shared', settle);
+    });
+    if (!isPromise(rendered)) return rendered;
+    return rendered.catch((error: unknown) => {
+      // Whoever comes back for this event has it rendered anew.
+      this.#shared.delete(event);
+      throw error;
+    });
+  }
+
+  #renderFor(event: object, viewer: Context): Rendered {
+    return this.#untilWhole(() => this.#execute(event, viewer.next(), 'viewer', (result) => this.#serialise(result)));
+  }
+
+  #execute<Outcome>(
+    event: object,
+    context: Context | SharedContext,
+    audience: 'shared' | 'viewer',
+    settle: (result: ExecutionResult) => Outcome,
+  ): Outcome | Promise<Outcome> {
+    this.#options.countRender(audience);
     const result = execute({ ...this.#args, rootValue: event, contextValue: context });
     return isPromise(result) ? result.then(settle) : settle(result);
   }
 
-  #renderFor(event: object, viewer: Context): Rendered {
-    this.#count('viewer');
-    const result = execute({ ...this.#args, rootValue: event, contextValue: viewer.next() });
-    return isPromise(result) ? result.then((done) => this.#serialise(done)) : this.#serialise(result);
+  /** Renders again for as long as an outage of the engine may take; undefined is what it cut short. */
+  #untilWhole<Outcome>(render: () => Outcome | undefined | Promise<Outcome | undefined>): Outcome | Promise<Outcome> {
+    const first = render();
+    const settle = (outcome: Outcome | undefined): Outcome | Promise<Outcome> =>
+      outcome === undefined ? this.#again(render) : outcome;
+    return isPromise(first) ? first.then(settle) : settle(first);
   }
 
-  #serialise({ data, errors }: ExecutionResult): Payload {
-    return Buffer.from(JSON.stringify(errors ? { errors: errors.map(this.#formatError), data } : { data }));
+  async #again<Outcome>(render: () => Outcome | undefined | Promise<Outcome | undefined>): Promise<Outcome> {
+    const { clock } = this.#options;
+    const end = clock.elapsed() + TIMES.renderMs;
+    while (clock.elapsed() < end) {
+      await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
+      const outcome = await render();
+      if (outcome !== undefined) return outcome;
+    }
+    throw unavailable();
+  }
+
+  #serialise(result: ExecutionResult): Payload | undefined {
+    if (isCutShort(result)) return undefined;
+    const { data, errors } = result;
+    return Buffer.from(JSON.stringify(errors ? { errors: errors.map(this.#options.formatError), data } : { data }));
   }
 }
 

@@ -99,6 +99,8 @@ export function createRendering(domain: Domain): Rendering {
       if (known) return known;
       const payload = render(event as Event);
       rendered.set(event, payload);
+      // Whoever comes back for this event has it rendered anew.
+      if (!Buffer.isBuffer(payload)) payload.catch(() => rendered.delete(event));
       return payload;
     };
 

@@ -1,0 +1,96 @@
+/** An event that cannot be rendered while the engine is away is neither lost nor passed over (G05). */
+import { Redis } from 'ioredis';
+import { eventually } from '../support/eventually.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { newId, startTestService, type TestService } from '../support/service.ts';
+import { TestClock } from '../support/test-clock.ts';
+
+const SHARED = `subscription ($ids: [ID!], $after: [ID!]) {
+  messageReceived(conversationIds: $ids, after: $after) { sequence position conversation { lastSequence } }
+}`;
+const PER_VIEWER = SHARED.replace('lastSequence', 'lastSequence unreadMessageCount');
+
+describe('rendering while the engine refuses', () => {
+  let redis: RedisServer;
+  let admin: Redis;
+  let here: TestService;
+  let there: TestService;
+  const clock = new TestClock();
+  beforeAll(async () => {
+    redis = await startRedisServer();
+    admin = new Redis(redis.url);
+    await admin.call('ACL', 'SETUSER', 'there', 'on', '>pass', '~*', '&*', '+@all');
+    here = await startTestService({ env: { REDIS_URL: redis.url } });
+    there = await startTestService({ env: { REDIS_URL: redis.url.replace('//', '//there:pass@') }, clock });
+  });
+  afterEach(() => admin.call('ACL', 'SETUSER', 'there', '+@all'));
+  afterAll(async () => {
+    await Promise.all([here.close(), there.close()]);
+    admin.disconnect();
+    await redis.stop();
+  });
+
+  /** What the node `there` asks is refused from now on; what is announced still reaches it. */
+  const refuse = () => admin.call('ACL', 'SETUSER', 'there', '-evalsha', '-eval', '-hget');
+  const failures = async (): Promise<number> => {
+    const text = await (await fetch(`${there.url}/metrics`)).text();
+    return Number(/^realtime_engine_failures_total (\d+)/m.exec(text)?.[1] ?? 0);
+  };
+  async function group(): Promise<string> {
+    const id = newId();
+    const create = 'mutation ($id: ID!) { createConversation(input: { id: $id, memberIds: ["bob"] }) { id } }';
+    await here.query('alice', create, { id });
+    return id;
+  }
+  async function send(conversationId: string): Promise<void> {
+    const query = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id } }';
+    const { errors } = await here.query('alice', query, { input: { conversationId, content: 'x' } });
+    expect(errors).toBeUndefined();
+  }
+
+  it.each([
+    ['for all', SHARED],
+    ['for one viewer', PER_VIEWER],
+  ])('rendered %s, it is rendered when the engine answers again, in its place', async (_audience, query) => {
+    const [id, bob] = [await group(), await there.connect('bob')];
+    const heard = await bob.subscribe(query, { ids: [id] });
+    await send(id);
+    await heard.count(1);
+    await refuse();
+    const before = await failures();
+    await send(id);
+    await send(id);
+    await eventually(async () => expect(await failures()).toBeGreaterThan(before));
+    await admin.call('ACL', 'SETUSER', 'there', '+@all');
+    const events = await heard.count(3);
+    expect(events.map(({ messageReceived }) => messageReceived.sequence)).toEqual([1, 2, 3]);
+    expect(heard.errors).toEqual([]);
+    await bob.close();
+  });
+
+  it.each([
+    ['for all', SHARED],
+    ['for one viewer', PER_VIEWER],
+  ])(
+    'rendered %s, it ends the stream when the engine stays away; the client resumes in front of it',
+    async (_audience, query) => {
+      const [id, bob] = [await group(), await there.connect('bob')];
+      const heard = await bob.subscribe(query, { ids: [id] });
+      await send(id);
+      const [first] = await heard.count(1);
+      await refuse();
+      const before = await failures();
+      await send(id);
+      await eventually(async () => expect(await failures()).toBeGreaterThan(before));
+      await eventually(() => {
+        clock.advance(1_000);
+        expect(heard.isOver).toBe(true);
+      });
+      expect(heard.errors).toMatchObject([{ extensions: { code: 'SERVICE_UNAVAILABLE' } }]);
+      await admin.call('ACL', 'SETUSER', 'there', '+@all');
+      const again = await bob.subscribe(query, { ids: [id], after: [first.messageReceived.position] });
+      expect((await again.next()).messageReceived).toMatchObject({ sequence: 2 });
+      await bob.close();
+    },
+  );
+});
