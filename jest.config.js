@@ -1,7 +1,38 @@
-/** Jest runs the TypeScript sources as ES modules: types are stripped, nothing is bundled. */
-export default {
+/**
+ * Jest runs the TypeScript sources as ES modules: types are stripped, nothing is bundled.
+ *
+ * Two projects. `quick` is what `npm test` runs. `full` is the rest: the files of `FULL_ONLY`, and once more, at full
+ * size, those that read their size from `test/faults/settings.ts`. Every test file is in one of them or in both.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Too long for every change: each has a reason that no size makes shorter. */
+const FULL_ONLY = [
+  'test/cluster/load.test.ts',
+  'test/faults/cluster.test.ts',
+  'test/faults/documents.test.ts',
+  'test/faults/lost-end.test.ts',
+  'test/faults/redis-state.test.ts',
+  'test/faults/soak.test.ts',
+  'test/gateway/apollo-router.test.ts',
+  'test/gateway/cosmo-router.test.ts',
+  'test/gateway/hive-router.test.ts',
+  'test/gateway/service-restart.test.ts',
+];
+// A cluster of three takes its time to agree: `npm run test:cluster` runs the contract on one.
+const APART = process.env.TEST_CLUSTER ? [] : ['test/engine/redis-cluster.test.ts'];
+
+const root = new URL('./', import.meta.url);
+const files = readdirSync(new URL('test', root), { recursive: true })
+  .map((file) => `test/${file}`)
+  .filter((file) => file.endsWith('.test.ts') && !APART.includes(file));
+const isSized = (file) => /\/settings\.ts'/.test(readFileSync(new URL(file, root), 'utf8'));
+
+const project = (name, chosen) => ({
+  displayName: name,
+  globals: { TEST_PROJECT: name },
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testMatch: chosen.map((file) => `<rootDir>/${file}`),
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
@@ -9,7 +40,24 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'es6' } },
     ],
   },
-  // A cluster of three takes its time to agree: `npm run test:cluster` runs the contract on one.
-  testPathIgnorePatterns: process.env.TEST_CLUSTER ? [] : ['redis-cluster'],
+});
+
+export default {
+  maxWorkers: 2,
   testTimeout: 30_000,
+  // Jest keeps modules of files that have run: a worker is replaced before it holds more. Without this it also runs a
+  // single file in its own process, and then does not exit while that file has left something open.
+  workerIdleMemoryLimit: '300MB',
+  globalSetup: '<rootDir>/test/jest/start-redis.ts',
+  globalTeardown: '<rootDir>/test/jest/stop-redis.ts',
+  projects: [
+    project(
+      'quick',
+      files.filter((file) => !FULL_ONLY.includes(file)),
+    ),
+    project(
+      'full',
+      files.filter((file) => FULL_ONLY.includes(file) || isSized(file)),
+    ),
+  ],
 };

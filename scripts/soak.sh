@@ -10,4 +10,4 @@ while [ "$#" -gt 0 ]; do
   esac
 done
 scripts/provide-redis.sh
-SOAK_MINUTES=$minutes exec node --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js --forceExit test/faults/soak
+SOAK_MINUTES=$minutes exec scripts/jest.sh full test/faults/soak

@@ -6,8 +6,8 @@ scripts/provide-redis.sh || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/notes"
-FAULTS=full TEST_CLUSTER=1 FAULTS_NOTES=$work/notes node --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js \
-  --runInBand --forceExit --json --outputFile="$work/results.json" \
+TEST_CLUSTER=1 FAULTS_NOTES=$work/notes scripts/jest.sh all \
+  --maxWorkers 1 --json --outputFile="$work/results.json" \
   test/faults test/engine test/cluster test/gateway/service-restart test/transport/graphql-ws "$@" >/dev/null
 code=$?
 [ "$#" -gt 0 ] || node --no-warnings scripts/write-faults.ts "$work/results.json" "$work/notes"

@@ -12,8 +12,9 @@ import { type Program, startProgram } from '../support/process.ts';
 import { type Data, SECRET } from '../support/service.ts';
 import { openSocket } from '../support/socket.ts';
 import { post, tokenOf } from './load.ts';
+import { IS_FULL } from './settings.ts';
 
-const FUZZ_MS = Number(process.env['FUZZ_MS'] ?? 20_000);
+const FUZZ_MS = Number(process.env['FUZZ_MS'] ?? (IS_FULL ? 20_000 : 4_000));
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const APOLLO_CODES = [
   'GRAPHQL_PARSE_FAILED',

@@ -1,5 +1,7 @@
-/** How hard the faults are: small in `npm test`, whole in `npm run test:faults`. */
-export const IS_FULL = process.env['FAULTS'] === 'full';
+/** How much of a test is run: a short form of it in the project `quick`, all of it in `full`. */
+declare const TEST_PROJECT: 'quick' | 'full';
+
+export const IS_FULL = TEST_PROJECT === 'full';
 export const FIRST_SEED = Number(process.env['FAULT_SEED'] ?? 1);
 const RUNS = Number(process.env['FAULT_RUNS'] ?? 1);
 

@@ -1,7 +1,6 @@
 /** The three ways the service runs: embedded, on Redis, and as two nodes on one Redis. */
-import { randomUUID } from 'node:crypto';
-import { type RedisServer, startRedisServer } from './redis-server.ts';
 import { startTestService, type TestService } from './service.ts';
+import { onSharedRedis } from './shared-redis.ts';
 import { TestClock } from './test-clock.ts';
 
 export interface Nodes {
@@ -25,19 +24,17 @@ export async function startNodes(setting: Setting, env: Record<string, string> =
     const only = await startTestService({ env, clock });
     return { here: only, there: only, clock, redisUrl: '', close: () => only.close() };
   }
-  const redis: RedisServer = await startRedisServer();
-  const shared = { ...env, REDIS_URL: redis.url, REDIS_PREFIX: `test-${randomUUID().slice(0, 8)}` };
+  const shared = { ...env, ...onSharedRedis() };
   const here = await startTestService({ env: shared, clock });
   const there = setting === 'redis' ? here : await startTestService({ env: shared, clock });
   return {
     here,
     there,
     clock,
-    redisUrl: redis.url,
+    redisUrl: shared.REDIS_URL,
     async close() {
       await here.close();
       await there.close();
-      await redis.stop();
     },
   };
 }

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# scripts/jest.sh quick|full|all [arguments of Jest]: runs the tests of that project, or of both.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+project=$1
+shift
+# Workers and the programs that tests start run on the Node of this repository, also without npm.
+export PATH="$PWD/node_modules/.bin:$PATH"
+# The names of projects come last: Jest takes all that follows for more of them.
+[ "$project" = all ] || set -- "$@" --selectProjects "$project"
+exec node --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js "$@"
