@@ -31,10 +31,10 @@ env -i PATH=/nonexistent NODE_ENV=production DATA_DIR="$data" PORT="$port" DRAIN
   JWT_SECRET=a-secret-only-for-this-check-of-the-container "$node" dist/main.js >"$work/log" 2>&1 &
 pid=$!
 # The HEALTHCHECK of the Dockerfile, as it stands there.
-check=$(sed -n 's/^  CMD \["node", "-e", "\(.*\)"\]$/\1/p' "$root/Dockerfile")
+check=$(sed -n 's/^  CMD \["node", "\(.*\)"\]$/\1/p' "$root/Dockerfile")
 [ -n "$check" ] || { echo "The Dockerfile has no HEALTHCHECK this script knows." >&2; exit 1; }
 for attempt in $(seq 50); do
-  if PORT="$port" "$node" -e "$check"; then break; fi
+  if PORT="$port" "$node" "$check"; then break; fi
   [ "$attempt" -lt 50 ] || { cat "$work/log" >&2; exit 1; }
   sleep 0.2
 done

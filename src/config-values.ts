@@ -25,6 +25,12 @@ export const duration = (value: string): number | undefined => {
   return factor === undefined ? undefined : Number(amount) * factor;
 };
 
+/** Not zero. */
+export const positive =
+  (parse: (value: string) => number | undefined) =>
+  (value: string): number | undefined =>
+    parse(value) || undefined;
+
 const BYTE_UNITS: Record<string, number> = { B: 1, KiB: 1_024, MiB: 1_048_576 };
 
 export const bytes = (value: string): number | undefined => {

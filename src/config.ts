@@ -1,6 +1,7 @@
 /** Every environment variable: what it takes, its default, its check. All faults are reported together. */
 
-import { all, bytes, duration, file, flag, longSecret, origin, text, url, whole } from './config-values.ts';
+import { all, bytes, duration, file, flag, longSecret, origin, positive, text, url, whole } from './config-values.ts';
+import { lookAlike } from './look-alike.ts';
 import type { Rates } from './rates/rate-limits.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
@@ -48,6 +49,8 @@ export interface Config {
   readonly presenceGraceMs: number;
   /** Messages kept per conversation; null: all. */
   readonly messageRetention: number | null;
+  /** What looks like a mistake and is none for sure, one sentence each. */
+  readonly warnings: readonly string[];
 }
 
 export interface JwtConfig {
@@ -139,8 +142,13 @@ export const VARIABLES = {
     '1000',
     rate,
   ),
-  HEARTBEAT_INTERVAL: variable('server ping on every socket', DURATION, '30s', duration),
-  CLIENT_TIMEOUT: variable('silence after which a socket is closed', DURATION, '60s', duration),
+  HEARTBEAT_INTERVAL: variable('server ping on every socket', DURATION, '30s', positive(duration)),
+  CLIENT_TIMEOUT: variable(
+    'silence after which a socket is closed; more than `HEARTBEAT_INTERVAL`',
+    DURATION,
+    '60s',
+    positive(duration),
+  ),
   RATE_LIMIT_ENABLED: variable('the limits that follow', '`true` or `false`', 'true', flag),
   RATE_LIMIT_ADMISSIONS: variable(
     'sockets and streams a second let in by this process, past a first 5000',
@@ -180,7 +188,7 @@ export const VARIABLES = {
     'an idle HTTP connection stays open this long: longer than any load balancer keeps it',
     DURATION,
     '75s',
-    duration,
+    positive(duration),
   ),
   GATEWAY_SECRET: variable(
     'what `_entities` and `_service` then ask for in `Router-Authorization`',
@@ -217,6 +225,15 @@ export const VARIABLES = {
 
 type Variables = typeof VARIABLES;
 type Value<Name extends keyof Variables> = Variables[Name] extends Variable<infer Type> ? Type : never;
+
+/** Variables that nobody reads, and whose names are almost ours. */
+function misspelt(names: readonly string[]): string[] {
+  const known = Object.keys(VARIABLES);
+  return names.flatMap((name) => {
+    const meant = known.includes(name) ? null : lookAlike(name, known);
+    return meant === null ? [] : [`${name} is not read. Is ${meant} meant?`];
+  });
+}
 
 /**
  * The configuration of an environment.
@@ -303,7 +320,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     drainWindowMs: required('DRAIN_WINDOW'),
     presenceGraceMs: required('PRESENCE_GRACE'),
     messageRetention: read('MESSAGE_RETENTION'),
+    warnings: misspelt(Object.keys(environment)),
   };
+  if (config.clientTimeoutMs <= config.heartbeatIntervalMs) {
+    faults.push('CLIENT_TIMEOUT: takes more than HEARTBEAT_INTERVAL: a healthy socket is silent between two pings.');
+  }
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
 }

@@ -16,6 +16,8 @@ export const LIMITS = {
   emojiCharacters: 64,
   /** Conversations named in one subscription. */
   conversationsPerSubscription: 100,
+  /** Open files kept for all that is no client's socket: health, requests, Redis, the database. */
+  otherFiles: 200,
   /** Characters of a topic. */
   topicCharacters: 200,
   /** Topics heard on one socket of the raw protocol. */

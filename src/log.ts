@@ -19,12 +19,13 @@ export function who({ tenant, userId, sessionId }: Viewer): object {
   return { tenant, user: userId, ...(sessionId === null ? {} : { session: sessionId }) };
 }
 
-export function createLog(level: string, destination?: { write(line: string): void }): Log {
+/** Lines go to stdout through Node's own stream: pino's waits for ever for a pipe that nobody reads any more. */
+export function createLog(level: string, destination: { write(line: string): void } = process.stdout): Log {
   const options = {
     level,
     base: null,
     serializers: { err: describeError },
     redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
   };
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination);
 }

@@ -27,8 +27,11 @@ Try it:
 }
 
 async function main(): Promise<void> {
+  // Whoever read the output may be gone. The service goes on, and has nobody to tell.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
+  for (const warning of config.warnings) log.warn(warning);
   const service = await startService(config, log, { tracing: await startTracing(process.env) });
   log.info({ port: service.port, engine: service.engine.kind }, 'service started');
   if (!config.isProduction) await greet(service, config.jwt);

@@ -17,6 +17,7 @@ import { createPrepare } from './graphql/operations.ts';
 import { createSchema, readSubgraphSdl } from './graphql/schema.ts';
 import { LIMITS, TIMES } from './limits.ts';
 import type { Log } from './log.ts';
+import { openFilesLimit } from './open-files.ts';
 import { createHealth } from './operations/health.ts';
 import { createInfo } from './operations/info.ts';
 import { createMetrics, type Metrics } from './operations/metrics.ts';
@@ -62,6 +63,17 @@ const SUBGRAPH_NAME = 'realtime';
 function endpointsOf(publicUrl: string): { readonly url: string; readonly subscriptionUrl: string } {
   const url = `${publicUrl}/graphql`;
   return { url, subscriptionUrl: url.replace(/^http/, 'ws') };
+}
+
+/** As many sockets as are asked for, and as the process may have open beside what else it needs. */
+function socketsWithin(maxConnections: number, openFiles: number | null, log: Log): number {
+  const most = openFiles === null ? maxConnections : Math.max(openFiles - LIMITS.otherFiles, 1);
+  if (most >= maxConnections) return maxConnections;
+  log.warn(
+    { maxConnections, openFiles, accepted: most },
+    'MAX_CONNECTIONS is more than the limit of open files allows',
+  );
+  return most;
 }
 
 /** Counts what this node accepted. */
@@ -145,6 +157,7 @@ export async function startService(
   const isOriginAllowed = createOriginCheck(config.allowedOrigins, config.isProduction);
   const supervisor = new Supervisor(clock, {
     ...config,
+    maxConnections: socketsWithin(config.maxConnections, openFilesLimit(), log),
     sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs),
     admissions: config.rates && new TokenBucket(LIMITS.admissionBurst, config.rates.admissionsPerNode, clock.elapsed()),
     countTurnedAway: (reason) => metrics.turnedAway.inc({ reason }),

@@ -53,7 +53,7 @@ describe('Dockerfile', () => {
     expect(of('USER')).toEqual(['node']);
     // In exec form: node is process 1 and gets the signals.
     expect(of('CMD')).toEqual(['["node", "dist/main.js"]']);
-    expect(of('HEALTHCHECK')[0]).toContain('CMD ["node", "-e"');
+    expect(of('HEALTHCHECK')[0]).toContain('CMD ["node", "dist/health-check.js"]');
     expect(of('RUN').join()).not.toMatch(/curl|wget|apt/);
   });
 });

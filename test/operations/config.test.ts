@@ -1,4 +1,4 @@
-import { ConfigError, readConfig } from '../../src/config.ts';
+import { ConfigError, readConfig, VARIABLES } from '../../src/config.ts';
 
 const faultsOf = (environment: Record<string, string>): readonly string[] => {
   try {
@@ -70,6 +70,29 @@ describe('configuration', () => {
       'REDIS_CLUSTER',
       'REDIS_URL',
     ]);
+  });
+
+  it('refuses values that close every healthy socket, or admit nobody', () => {
+    expect(faultsOf({ HEARTBEAT_INTERVAL: '5s', CLIENT_TIMEOUT: '3s' })).toEqual(['CLIENT_TIMEOUT']);
+    expect(faultsOf({ HEARTBEAT_INTERVAL: '5s', CLIENT_TIMEOUT: '5s' })).toEqual(['CLIENT_TIMEOUT']);
+    expect(faultsOf({ CLIENT_TIMEOUT: '0s' })).toContain('CLIENT_TIMEOUT');
+    expect(faultsOf({ HEARTBEAT_INTERVAL: '0ms' })).toContain('HEARTBEAT_INTERVAL');
+    expect(faultsOf({ KEEP_ALIVE: '0s' })).toEqual(['KEEP_ALIVE']);
+  });
+
+  it('speaks of variables that are almost ours, and of no others', () => {
+    const known = Object.keys(VARIABLES);
+    const warningsOf = (name: string) => readConfig({ [name]: '5' }).warnings;
+    expect(warningsOf('MAX_CONECTIONS')).toEqual(['MAX_CONECTIONS is not read. Is MAX_CONNECTIONS meant?']);
+    for (const name of known.filter(({ length }) => length >= 5)) {
+      const slip = `${name.slice(0, 2)}${name.slice(3)}`;
+      if (!known.includes(slip))
+        expect([slip, warningsOf(slip)]).toEqual([slip, [expect.stringContaining(' is not read. ')]]);
+    }
+    // Kubernetes names services so, and every shell has these.
+    for (const name of ['PATH', 'HOME', 'HOSTNAME', 'REDIS_PORT', 'REDIS_SERVICE_HOST', 'SHELL', 'LANG', 'TERM', 'PWD'])
+      expect(warningsOf(name)).toEqual([]);
+    expect(readConfig({}).warnings).toEqual([]);
   });
 
   it('production needs a key, and no wildcard origin', () => {

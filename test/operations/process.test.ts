@@ -1,0 +1,102 @@
+/** The process: what it says at its start, and how it ends. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeCertificate } from '../support/certificate.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Program, startProgram } from '../support/process.ts';
+import { SECRET } from '../support/service.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+const inRoot = (file: string): string => fileURLToPath(new URL(file, ROOT));
+
+describe('the process', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'realtime-process-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const environment = (more: Record<string, string> = {}): Record<string, string> => ({
+    HOST: '127.0.0.1',
+    PORT: '0',
+    DATA_DIR: folder,
+    JWT_SECRET: SECRET,
+    DRAIN_WINDOW: '0ms',
+    ...more,
+  });
+
+  it('F50: ends at SIGTERM when nobody reads its output any more', async () => {
+    const child = spawn(process.execPath, ['--no-warnings', inRoot('src/main.ts')], {
+      env: { ...process.env, ...environment() },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    await eventually(() => expect(output).toContain('GraphQL'), 30_000);
+    // As `… | head -3` does once it has its lines.
+    child.stdout.destroy();
+    child.stderr.destroy();
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(0);
+  });
+
+  it('speaks of variables that it does not read and that look like its own', async () => {
+    const program = await startProgram('src/main.ts', environment({ MAX_CONECTIONS: '5' }), /service started/);
+    expect(program.output).toContain('MAX_CONECTIONS is not read. Is MAX_CONNECTIONS meant?');
+    await program.stop();
+  });
+
+  it('F50: says that the limit of open files is below MAX_CONNECTIONS', async () => {
+    const command = `ulimit -n 1000 && exec "${process.execPath}" --no-warnings "${inRoot('src/main.ts')}"`;
+    const child = spawn('sh', ['-c', command], {
+      env: { ...process.env, ...environment() },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    await eventually(() => expect(output).toContain('service started'), 30_000);
+    expect(output).toMatch(/"maxConnections":10000,"openFiles":1000,"accepted":800,.*MAX_CONNECTIONS is more than/);
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  });
+
+  describe('health-check', () => {
+    async function check(more: Record<string, string>): Promise<number> {
+      const child = spawn(process.execPath, ['--no-warnings', inRoot('src/health-check.ts')], {
+        env: { ...process.env, ...environment(more) },
+        stdio: 'ignore',
+      });
+      const [code] = await once(child, 'exit');
+      return code as number;
+    }
+    let program: Program;
+    afterEach(() => program.stop());
+
+    it('answers 0 while the service is healthy and 1 when it is gone', async () => {
+      const PORT = String(await freePort());
+      program = await startProgram('src/main.ts', environment({ PORT }), /service started/);
+      expect(await check({ PORT })).toBe(0);
+      await program.stop();
+      expect(await check({ PORT })).toBe(1);
+    });
+
+    it('asks over TLS where the service serves TLS', async () => {
+      const certificate = makeCertificate(30);
+      const tls = { TLS_CERT_FILE: certificate.certFile, TLS_KEY_FILE: certificate.keyFile };
+      const PORT = String(await freePort());
+      program = await startProgram('src/main.ts', environment({ PORT, ...tls }), /service started/);
+      expect(await check({ PORT, ...tls })).toBe(0);
+      certificate.remove();
+    });
+  });
+});
