@@ -55,8 +55,10 @@ export const LIMITS = {
   usersPerPresence: 200,
   /** Subscriptions open on one socket. */
   subscriptionsPerSocket: 100,
-  /** Memberships of one user: a stream of all of a user's conversations follows each. */
+  /** Conversations one user began or joined: a stream of all of a user's conversations follows each. */
   conversationsPerUser: 1_000,
+  /** Positions a stream resumes at: a user may be in more conversations than they began or joined. */
+  positionsPerStream: 10_000,
   /** Members of one conversation: a change of members is announced to every node. */
   membersPerConversation: 10_000,
   /** Users named in one call. */
@@ -167,6 +169,8 @@ export const TIMES = {
   ruleRestMs: 60_000,
   /** How long after the circuit of the engine opened, or a probe failed, the next probe is made. */
   circuitProbeMs: 500,
+  /** How old a user's place in a conversation is when it may be compared with the membership: nothing that joins takes so long. */
+  placeLeaseMs: 60_000,
   /** How long past the drain window what is in flight may take. */
   drainGraceMs: 5_000,
   /** How often nodes tell each other what users used of their rates. */

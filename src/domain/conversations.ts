@@ -1,6 +1,6 @@
 /** The rules of conversations: who makes, sees, names, joins and leaves them. */
 import { createHash, randomUUID } from 'node:crypto';
-import type { Engine, MembershipChange } from '../engine/port.ts';
+import type { Engine, MembershipChange, NoPlace } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type {
@@ -79,8 +79,14 @@ function conversationName(name: string | null | undefined): string | null {
   return optional(name, (value) => text(value, 'name', 1, LIMITS.nameCharacters));
 }
 
-function settle(change: MembershipChange): ConversationRecord {
+function noPlace(): ServiceError {
+  return new ServiceError('CONFLICT', `A user begins or joins at most ${LIMITS.conversationsPerUser} conversations.`);
+}
+
+function settle(change: MembershipChange | NoPlace): ConversationRecord {
   switch (change.outcome) {
+    case 'no-place':
+      throw noPlace();
     case 'not-found':
       throw notFound('member');
     case 'full':
@@ -118,21 +124,13 @@ export function createConversations(engine: Engine): Conversations {
     });
   }
 
-  async function refuseFull({ tenant }: Viewer, userIds: readonly UserId[]): Promise<void> {
-    const lists = await Promise.all(userIds.map((userId) => engine.listConversationIds(tenant, userId)));
-    if (lists.some((list) => list.length >= LIMITS.conversationsPerUser)) {
-      throw new ServiceError('CONFLICT', `A user is in at most ${LIMITS.conversationsPerUser} conversations.`);
-    }
-  }
-
   async function openDirect(viewer: Viewer, other: string): Promise<ConversationRecord> {
     const userId = identifier<UserId>(other, 'userId');
     if (userId === viewer.userId) throw badInput('userId: a direct conversation needs another user.');
     const id = directId(viewer.userId, userId);
     const [existing] = await engine.readConversations(viewer.tenant, [id]);
     if (existing) return existing;
-    await refuseFull(viewer, [viewer.userId, userId]);
-    const { conversation } = await engine.createConversation(viewer.tenant, {
+    const creation = await engine.createConversation(viewer.tenant, {
       id,
       name: null,
       kind: 'DIRECT',
@@ -142,7 +140,8 @@ export function createConversations(engine: Engine): Conversations {
         { userId, role: 'MEMBER' },
       ],
     });
-    return conversation;
+    if (creation.outcome === 'no-place') throw noPlace();
+    return creation.conversation;
   }
 
   return {
@@ -203,8 +202,7 @@ export function createConversations(engine: Engine): Conversations {
       if (conversationId.startsWith(DIRECT_PREFIX))
         throw badInput(`id: ids that begin with ${DIRECT_PREFIX} are kept.`);
       const cleanName = conversationName(name);
-      await refuseFull(viewer, [viewer.userId, ...others]);
-      const { outcome, conversation } = await engine.createConversation(viewer.tenant, {
+      const creation = await engine.createConversation(viewer.tenant, {
         id: conversationId,
         name: cleanName,
         kind,
@@ -214,6 +212,8 @@ export function createConversations(engine: Engine): Conversations {
           ...others.map((userId) => ({ userId, role: 'MEMBER' as const })),
         ],
       });
+      if (creation.outcome === 'no-place') throw noPlace();
+      const { outcome, conversation } = creation;
       if (outcome === 'exists' && conversation.createdBy !== viewer.userId) {
         throw new ServiceError('CONFLICT', 'id: taken.');
       }
@@ -233,8 +233,7 @@ export function createConversations(engine: Engine): Conversations {
       const conversationId = identifier<ConversationId>(id, 'id');
       const [conversation] = await engine.readConversations(viewer.tenant, [conversationId]);
       if (conversation?.kind !== 'ROOM') return (await requireSeen(engine, viewer, conversationId)).conversation;
-      await refuseFull(viewer, [viewer.userId]);
-      return settle(await engine.addMembers(viewer.tenant, conversationId, [viewer.userId], 'MEMBER'));
+      return settle(await engine.joinConversation(viewer.tenant, conversationId, viewer.userId));
     },
 
     async leave(viewer, id) {
@@ -249,7 +248,6 @@ export function createConversations(engine: Engine): Conversations {
       if (users.length === 0) throw badInput('userIds: at least one.');
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
       refuseDirect(conversation);
-      await refuseFull(viewer, users);
       return settle(await engine.addMembers(viewer.tenant, conversation.id, users, 'MEMBER'));
     },
 

@@ -64,7 +64,7 @@ export function streamRequest(
   const most = LIMITS.conversationsPerSubscription;
   const ids = conversationIds ? identifiers<ConversationId>(conversationIds, 'conversationIds', most) : null;
   if (ids?.length === 0) throw badInput('conversationIds: at least one, or leave it out.');
-  if ((after?.length ?? 0) > LIMITS.conversationsPerUser) throw badInput('after: too many positions.');
+  if ((after?.length ?? 0) > LIMITS.positionsPerStream) throw badInput('after: too many positions.');
   const points = new Map<ConversationId, Position>();
   for (const text of after ?? []) {
     const { conversationId, epoch, place } = decodePosition(text);

@@ -22,6 +22,7 @@ const OPERATIONS = [
   'listConversationIds',
   'renameConversation',
   'addMembers',
+  'joinConversation',
   'removeMember',
   'setMemberRole',
   'listMembers',

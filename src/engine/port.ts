@@ -22,6 +22,7 @@
  * G09  Every operation touches one tenant: ids of another do not exist.
  * G11  A connection counts as present until `disconnect`, or until the node that
  *      recorded it has been dead for its lease.
+ * G18  What a user may have is used up by what that user does, never by another.
  * G14  While its server is away an operation fails within 2 s, and at once after a few
  *      have; the engine connects again by itself, and nothing has to be opened anew.
  *
@@ -79,16 +80,22 @@ export type MembershipChange =
   | { readonly outcome: 'changed' | 'unchanged'; readonly conversation: ConversationRecord }
   | Refusal<'not-found' | 'full' | 'last-owner'>;
 
+/** The user began or joined as many conversations as one may. */
+export type NoPlace = Refusal<'no-place'>;
+
+export type Creation = { readonly outcome: 'created' | 'exists'; readonly conversation: ConversationRecord } | NoPlace;
+
 export type ReadChange =
   | { readonly outcome: 'changed' | 'unchanged'; readonly conversation: ConversationRecord }
   | Refusal<'not-member' | 'past-head'>;
 
 export interface ConversationStore {
-  /** Creates the conversation unless its id is taken; `exists` answers the one that is there. */
-  createConversation(
-    tenant: TenantId,
-    conversation: NewConversation,
-  ): Promise<{ readonly outcome: 'created' | 'exists'; readonly conversation: ConversationRecord }>;
+  /**
+   * Creates the conversation unless its id is taken; `exists` answers the one that is there.
+   *
+   * It counts as begun by `createdBy`, and as nothing of the other members (G18).
+   */
+  createConversation(tenant: TenantId, conversation: NewConversation): Promise<Creation>;
   /** In the order asked; null for what is not there. */
   readConversations(tenant: TenantId, ids: readonly ConversationId[]): Promise<(ConversationRecord | null)[]>;
   /** In the order asked; null where the user is not a member. */
@@ -106,6 +113,8 @@ export interface ConversationStore {
     userIds: readonly UserId[],
     role: MemberRole,
   ): Promise<MembershipChange>;
+  /** Adds a user by their own wish, as a MEMBER; counts as joined by them. */
+  joinConversation(tenant: TenantId, id: ConversationId, userId: UserId): Promise<MembershipChange | NoPlace>;
   /** Removes a member; the longest-standing member follows the last owner. */
   removeMember(tenant: TenantId, id: ConversationId, userId: UserId): Promise<MembershipChange>;
   /** Sets a member's role; `last-owner` when none would be left. */

@@ -4,6 +4,7 @@ import { describeBus } from './bus.ts';
 import { describeConversations } from './conversations.ts';
 import { describeInboxes } from './inbox.ts';
 import { describeMessages } from './messages.ts';
+import { describePlaces } from './places.ts';
 import { describePresence } from './presence.ts';
 import { describeSessions } from './sessions.ts';
 import { describeTopics } from './topics.ts';
@@ -11,6 +12,7 @@ import { describeTyping } from './typing.ts';
 
 export function describeEngine(open: OpenWorld): void {
   describeConversations(open);
+  describePlaces(open);
   describeMessages(open);
   describePresence(open);
   describeTopics(open);

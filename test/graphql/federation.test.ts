@@ -155,7 +155,7 @@ describe.each(SETTINGS)('_entities: %s', (setting) => {
         await Promise.all(
           ids
             .slice(start, start + 100)
-            .map((id) => here.query('alice', `mutation { createConversation(input: { id: "${id}" }) { id } }`)),
+            .map((id) => here.query('olga', `mutation { createConversation(input: { id: "${id}" }) { id } }`)),
         );
       }
       const admin = new Redis(nodes.redisUrl);
@@ -165,7 +165,7 @@ describe.each(SETTINGS)('_entities: %s', (setting) => {
       const cost = async (count: number): Promise<number> => {
         const before = await reads();
         const { data } = await here.query(
-          'alice',
+          'olga',
           'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Conversation { id viewerRole unreadMessageCount } } }',
           { r: ids.slice(0, count).map((id) => ({ __typename: 'Conversation', id })) },
         );

@@ -13,8 +13,9 @@ import type {
   UserId,
 } from '../../model.ts';
 import { conversationKey } from '../message-id.ts';
-import type { ConversationStore, MembershipChange } from '../port.ts';
+import type { ConversationStore, MembershipChange, NoPlace } from '../port.ts';
 import type { Announce, Database } from './database.ts';
+import { createPlaces } from './places.ts';
 
 /** A row of `conversations`. */
 export interface ConversationRow {
@@ -115,6 +116,8 @@ export function createConversations(
     'SELECT * FROM members WHERE conversation = ? AND read_sequence > 0 ORDER BY read_sequence DESC, user_id',
   );
 
+  const places = createPlaces(database);
+
   const find = (tenant: TenantId, id: ConversationId): ConversationRow | undefined =>
     select.get(tenant, id) as unknown as ConversationRow | undefined;
   const findMember = (row: ConversationRow, userId: UserId): MemberRow | undefined =>
@@ -153,12 +156,30 @@ export function createConversations(
     }
   }
 
+  function add(
+    tenant: TenantId,
+    row: ConversationRow,
+    userIds: readonly UserId[],
+    role: MemberRole,
+    announce: Announce,
+  ): MembershipChange {
+    const joined = [...new Set(userIds)].filter((userId) => !findMember(row, userId));
+    if (joined.length === 0) return { outcome: 'unchanged', conversation: toConversation(row) };
+    if (row.member_count + joined.length > LIMITS.membersPerConversation) return { outcome: 'full' };
+    join(
+      tenant,
+      row,
+      joined.map((userId, index) => ({ userId, role: index + row.member_count === 0 ? 'OWNER' : role })),
+    );
+    return { outcome: 'changed', conversation: change(tenant, row, { joined }, announce) };
+  }
+
   /** Runs a change on a conversation that exists. */
-  function onExisting(
+  function onExisting<Change extends MembershipChange | NoPlace>(
     tenant: TenantId,
     id: ConversationId,
-    work: (row: ConversationRow, announce: Announce) => MembershipChange,
-  ): MembershipChange {
+    work: (row: ConversationRow, announce: Announce) => Change,
+  ): Change | MembershipChange {
     return database.write((announce) => {
       const row = find(tenant, id);
       return row ? work(row, announce) : { outcome: 'not-found' };
@@ -170,6 +191,7 @@ export function createConversations(
       return database.write((announce) => {
         const existing = find(tenant, id);
         if (existing) return { outcome: 'exists', conversation: toConversation(existing) };
+        if (!places.hasRoom(tenant, createdBy)) return { outcome: 'no-place' };
         const epoch = randomUUID();
         const lineage = JSON.stringify([[epoch, 1]]);
         const hash = conversationKey(id);
@@ -177,6 +199,7 @@ export function createConversations(
         const row = find(tenant, id);
         if (!row) throw new Error('A conversation just written cannot be read.');
         join(tenant, row, members);
+        places.take(tenant, createdBy, row.key);
         const joined = members.map(({ userId }) => userId);
         return { outcome: 'created', conversation: change(tenant, row, { joined }, announce) };
       });
@@ -215,16 +238,15 @@ export function createConversations(
     },
 
     async addMembers(tenant, id, userIds, role) {
+      return onExisting(tenant, id, (row, announce) => add(tenant, row, userIds, role, announce));
+    },
+
+    async joinConversation(tenant, id, userId) {
       return onExisting(tenant, id, (row, announce) => {
-        const joined = [...new Set(userIds)].filter((userId) => !findMember(row, userId));
-        if (joined.length === 0) return { outcome: 'unchanged', conversation: toConversation(row) };
-        if (row.member_count + joined.length > LIMITS.membersPerConversation) return { outcome: 'full' };
-        join(
-          tenant,
-          row,
-          joined.map((userId, index) => ({ userId, role: index + row.member_count === 0 ? 'OWNER' : role })),
-        );
-        return { outcome: 'changed', conversation: change(tenant, row, { joined }, announce) };
+        if (!findMember(row, userId) && !places.hasRoom(tenant, userId)) return { outcome: 'no-place' };
+        const joining = add(tenant, row, [userId], 'MEMBER', announce);
+        if (joining.outcome === 'changed') places.take(tenant, userId, row.key);
+        return joining;
       });
     },
 
@@ -235,6 +257,7 @@ export function createConversations(
         const eldest = selectEldest.get(row.key) as unknown as MemberRow | undefined;
         if (eldest && ownerCount(row) === 0) updateRole.run('OWNER', row.key, eldest.user_id);
         forgetTyping(tenant, id, userId);
+        places.giveBack(tenant, userId, row.key);
         return { outcome: 'changed', conversation: change(tenant, row, { left: [userId] }, announce) };
       });
     },

@@ -134,4 +134,18 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   'CREATE INDEX sessions_by_id ON sessions (tenant, id);',
+  `
+  CREATE TABLE places (
+    conversation INTEGER NOT NULL,
+    user_id TEXT NOT NULL,
+    PRIMARY KEY (conversation, user_id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE place_counts (
+    tenant TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (tenant, user_id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import type { ConversationId, ConversationRecord, MemberRole, TenantId, UserId } from '../../model.ts';
 import type { ConversationStore, MembershipChange } from '../port.ts';
 import type { RedisClient } from './client.ts';
 import { decodeConversation, decodeMember, encodeHead, toReadReceipt } from './codec.ts';
 import type { Keys } from './keys.ts';
+import { createPlaces } from './places.ts';
 import type { RunScript } from './scripts.ts';
 
 /** Names a new epoch, should the script need one, and a new message. 62 random bits. */
@@ -31,6 +32,8 @@ function toChange(answer: unknown): MembershipChange {
 }
 
 export function createConversations(client: RedisClient, run: RunScript, keys: Keys, clock: Clock): ConversationStore {
+  const places = createPlaces(client, run, keys, clock, attempt);
+
   /**
    * Puts a conversation into its future members' indexes before they join.
    *
@@ -54,9 +57,37 @@ export function createConversations(client: RedisClient, run: RunScript, keys: K
     );
   }
 
+  async function read(tenant: TenantId, id: ConversationId): Promise<ConversationRecord | null> {
+    const answer = await run('read-conversation', [keys.conversation(tenant, id).meta], []);
+    return answer ? decodeConversation(answer) : null;
+  }
+
+  async function addMembers(
+    tenant: TenantId,
+    id: ConversationId,
+    userIds: readonly UserId[],
+    role: MemberRole,
+  ): Promise<MembershipChange> {
+    const { meta, members, joins, channel } = keys.conversation(tenant, id);
+    await indexMembers(tenant, id, userIds);
+    const answer = await run(
+      'add-members',
+      [meta, members, joins, channel],
+      [clock.offset(), LIMITS.membersPerConversation, role, ...userIds],
+    );
+    const [, , joined] = answer as [string, string, string?];
+    if (joined) await tellMembers(tenant, id, JSON.parse(joined) as UserId[], true);
+    return toChange(answer);
+  }
+
   return {
     async createConversation(tenant, conversation) {
-      const { id, name, members } = conversation;
+      const { id, name, members, createdBy } = conversation;
+      const place = await places.take(tenant, createdBy, id);
+      if (!place) {
+        const existing = await read(tenant, id);
+        return existing ? { outcome: 'exists', conversation: existing } : { outcome: 'no-place' };
+      }
       const { meta, members: memberKey, joins, channel } = keys.conversation(tenant, id);
       const userIds = members.map(({ userId }) => userId);
       await indexMembers(tenant, id, userIds);
@@ -72,14 +103,12 @@ export function createConversations(client: RedisClient, run: RunScript, keys: K
         ],
       )) as ['created' | 'exists', string];
       if (outcome === 'created') await tellMembers(tenant, id, userIds, true);
+      else if (!place.isHeld) await places.giveBack(tenant, createdBy, place);
       return { outcome, conversation: decodeConversation(json) };
     },
 
     async readConversations(tenant, ids) {
-      const answers = await Promise.all(
-        ids.map((id) => run('read-conversation', [keys.conversation(tenant, id).meta], [])),
-      );
-      return answers.map((answer) => (answer ? decodeConversation(answer) : null));
+      return Promise.all(ids.map((id) => read(tenant, id)));
     },
 
     async readMemberships(tenant, pairs) {
@@ -109,24 +138,28 @@ export function createConversations(client: RedisClient, run: RunScript, keys: K
       return toChange(await run('rename-conversation', [meta, channel], [JSON.stringify(name)]));
     },
 
-    async addMembers(tenant, id, userIds, role) {
-      const { meta, members, joins, channel } = keys.conversation(tenant, id);
-      await indexMembers(tenant, id, userIds);
-      const answer = await run(
-        'add-members',
-        [meta, members, joins, channel],
-        [clock.offset(), LIMITS.membersPerConversation, role, ...userIds],
-      );
-      const [, , joined] = answer as [string, string, string?];
-      if (joined) await tellMembers(tenant, id, JSON.parse(joined) as UserId[], true);
-      return toChange(answer);
+    addMembers,
+
+    async joinConversation(tenant, id, userId) {
+      const place = await places.take(tenant, userId, id);
+      if (!place) {
+        const isMember = await attempt(() => client.hexists(keys.conversation(tenant, id).members, userId));
+        return isMember ? addMembers(tenant, id, [userId], 'MEMBER') : { outcome: 'no-place' };
+      }
+      const change = await addMembers(tenant, id, [userId], 'MEMBER');
+      // Who left in the same moment may have given back what was taken here.
+      if (change.outcome === 'changed') await places.keep(tenant, userId, place);
+      else if (!place.isHeld) await places.giveBack(tenant, userId, place);
+      return change;
     },
 
     async removeMember(tenant, id, userId) {
       const { meta, members, joins, typing, channel } = keys.conversation(tenant, id);
+      const place = await places.find(tenant, userId, id);
       const change = toChange(await run('remove-member', [meta, members, joins, typing, channel], [userId]));
       if (change.outcome !== 'changed') return change;
       await attempt(() => client.srem(keys.user(tenant, userId).conversations, id));
+      if (place) await places.giveBack(tenant, userId, place);
       await tellMembers(tenant, id, [userId], false);
       return change;
     },

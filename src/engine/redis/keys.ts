@@ -23,6 +23,7 @@ export interface ConversationKeys {
 
 export interface UserKeys {
   readonly conversations: string;
+  readonly places: string;
   readonly memberships: string;
   readonly presence: string;
   readonly presenceChannel: string;
@@ -78,6 +79,7 @@ export function createKeys(prefix: string): Keys {
     const tag = `${prefix}:{u.${encode(tenant)}.${encode(id)}}`;
     return {
       conversations: `${tag}:conversations`,
+      places: `${tag}:places`,
       memberships: `${tag}:memberships`,
       presence: `${tag}:presence`,
       presenceChannel: `${tag}:presence-channel`,

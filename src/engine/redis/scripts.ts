@@ -24,10 +24,12 @@ const NAMES = [
   'remove-member',
   'rename-conversation',
   'renew-lease',
+  'reserve-place',
   'save-routing-rule',
   'set-role',
   'set-status',
   'set-typing',
+  'settle-place',
   'write-inbox',
   'write-session',
 ] as const;

@@ -16,6 +16,12 @@ local function now(offset)
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(offset)
 end
 
+-- The same in microseconds: no two scripts begin in one.
+local function micros(offset)
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2]) + tonumber(offset) * 1000
+end
+
 -- A whole number as decimal digits.
 local function digits(number)
   return string.format('%.0f', number)

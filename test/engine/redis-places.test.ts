@@ -1,0 +1,120 @@
+/** Places in Redis, where a place and its membership cannot change at once. */
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import type { Engine } from '../../src/engine/port.ts';
+import type { RedisClient } from '../../src/engine/redis/client.ts';
+import { openRedisEngine } from '../../src/engine/redis/engine.ts';
+import { createKeys } from '../../src/engine/redis/keys.ts';
+import { createPlaces, type Place } from '../../src/engine/redis/places.ts';
+import { defineScripts } from '../../src/engine/redis/scripts.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
+import type { ConversationId, UserId } from '../../src/model.ts';
+import { begin } from '../contract/places.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { newConversationId, silentLog, tenant, userId } from '../support/world.ts';
+
+const MOST = LIMITS.conversationsPerUser;
+const PREFIX = 'places';
+const STALE = 40;
+
+describe('places in Redis', () => {
+  const clock = new TestClock();
+  let server: RedisServer;
+  let redis: Redis;
+  let nodes: readonly [Engine, Engine];
+  beforeAll(async () => {
+    server = await startRedisServer();
+    redis = new Redis(server.url);
+    const open = (): Promise<Engine> =>
+      openRedisEngine({
+        urls: [server.url],
+        isCluster: false,
+        prefix: PREFIX,
+        isChecked: true,
+        retention: null,
+        presenceGraceMs: 5_000,
+        clock,
+        log: silentLog,
+      });
+    nodes = [await open(), await open()];
+  });
+  afterAll(async () => {
+    for (const node of nodes) await node.close();
+    redis.disconnect();
+    await server.stop();
+  });
+
+  const keyOf = (user: UserId): string => {
+    const [encodedTenant, encodedUser] = [tenant, user].map((part) => Buffer.from(part).toString('base64url'));
+    return `${PREFIX}:{u.${encodedTenant}.${encodedUser}}:places`;
+  };
+
+  it('places of processes that died while somebody joined are found, once they are old enough', async () => {
+    const [engine] = nodes;
+    const dave = userId('dave');
+    for (let n = 0; n < STALE; n += 1) await redis.zadd(keyOf(dave), Date.now() * 1_000 + n, `died-${n}`);
+    await Promise.all(Array.from({ length: MOST - STALE }, () => begin(engine, dave)));
+    expect(await begin(engine, dave)).toEqual({ outcome: 'no-place' });
+    clock.advance(TIMES.placeLeaseMs + 1_000);
+    // Some are compared each time, those looked at longest ago first.
+    const made = await Promise.all(Array.from({ length: STALE }, () => begin(engine, dave)));
+    expect(made.some(({ outcome }) => outcome === 'created')).toBe(true);
+    while ((await begin(engine, dave)).outcome === 'created');
+    const conversations = await engine.listConversationIds(tenant, dave);
+    expect(conversations).toHaveLength(MOST);
+    expect(new Set(await redis.zrange(keyOf(dave), '0', '-1'))).toEqual(new Set(conversations));
+  }, 60_000);
+
+  it('G18: whoever leaves and joins in the same moment has a place, whichever of the two began first', async () => {
+    const client = redis as unknown as RedisClient;
+    const attempt = <Result>(work: () => Promise<Result>): Promise<Result> => work();
+    const places = createPlaces(client, defineScripts(client), createKeys(PREFIX), clock, attempt);
+    const frank = userId('frank');
+    const id = newConversationId();
+    const find = (): Promise<Place | null> => places.find(tenant, frank, id);
+    // Leaves as one who joined before, while joining again.
+    const before = await places.take(tenant, frank, id);
+    const again = await places.take(tenant, frank, id);
+    await places.giveBack(tenant, frank, before as Place);
+    expect([before?.isHeld, again?.isHeld, await find()]).toEqual([false, true, again]);
+    // Joins again, and is found leaving before that is done.
+    await places.giveBack(tenant, frank, (await find()) as Place);
+    expect(await find()).toBeNull();
+    await places.keep(tenant, frank, again as Place);
+    expect(await find()).not.toBeNull();
+    // What was kept for longer is left as it is.
+    await places.keep(tenant, frank, again as Place);
+    await places.giveBack(tenant, frank, again as Place);
+    expect(await find()).not.toBeNull();
+  });
+
+  it('G18: whatever a user does at once, they have a place in each room they are in', async () => {
+    const act = fc.record({
+      kind: fc.constantFrom('create', 'join', 'leave'),
+      room: fc.nat(2),
+      node: fc.nat(1),
+    });
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { minLength: 2, maxLength: 12 }), async (acts) => {
+        run += 1;
+        const erin = userId(`erin-${run}`);
+        const rooms = [0, 1, 2].map(() => newConversationId()) as [ConversationId, ConversationId, ConversationId];
+        await begin(nodes[0], userId(`host-${run}`), [], rooms[0]);
+        await Promise.all(
+          acts.map(async ({ kind, room, node }) => {
+            const engine = nodes[node] as Engine;
+            const id = rooms[room] as ConversationId;
+            if (kind === 'create') await begin(engine, erin, [], id);
+            else if (kind === 'join') await engine.joinConversation(tenant, id, erin);
+            else await engine.removeMember(tenant, id, erin);
+          }),
+        );
+        const places = await redis.zrange(keyOf(erin), '0', '-1');
+        for (const id of await nodes[0].listConversationIds(tenant, erin)) expect(places).toContain(id);
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+});

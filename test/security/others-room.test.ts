@@ -1,0 +1,37 @@
+/** What others do uses up nothing of a user's. */
+import { LIMITS } from '../../src/limits.ts';
+import { begin } from '../contract/places.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { tenant, userId } from '../support/world.ts';
+
+describe('a user whom others name', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startTestService();
+  });
+  afterAll(() => service.close());
+
+  it('G18: named in a thousand conversations of another, begins, joins and is written to as before', async () => {
+    const { engine } = service.service;
+    const ask = (user: string, document: string, variables = {}) =>
+      service.query(user, document, variables, { tenant });
+    const [mallory, victim] = [userId('mallory'), userId('victim')];
+    const half = LIMITS.conversationsPerUser / 2;
+    for (let n = 0; n < 2; n += 1)
+      await Promise.all(Array.from({ length: half }, () => begin(engine, mallory, [victim], undefined, 'GROUP')));
+    const create = 'mutation ($id: ID) { createConversation(input: {id: $id, kind: ROOM}) { id } }';
+    expect((await ask('mallory', create)).code).toBe('CONFLICT');
+    const named = 'mutation { createConversation(input: {memberIds: ["victim"]}) { memberCount } }';
+    expect((await ask('friend', named)).data).toEqual({ createConversation: { memberCount: 2 } });
+    const direct = 'mutation { sendDirectMessage(userId: "victim", content: "hello") { sequence } }';
+    expect((await ask('friend', direct)).data).toEqual({ sendDirectMessage: { sequence: 1 } });
+    await ask('host', create, { id: 'hall' });
+    expect((await ask('victim', 'mutation { joinConversation(id: "hall") { id } }')).code).toBeUndefined();
+    expect((await ask('victim', create, { id: 'own' })).code).toBeUndefined();
+    // A create that is repeated at the cap answers what it made.
+    const again = 'mutation { createConversation(input: {id: "hall", kind: ROOM}) { id } }';
+    await Promise.all(Array.from({ length: LIMITS.conversationsPerUser - 1 }, () => begin(engine, userId('host'))));
+    expect((await ask('host', create, { id: 'one-too-many' })).code).toBe('CONFLICT');
+    expect((await ask('host', again)).data).toEqual({ createConversation: { id: 'hall' } });
+  });
+});
