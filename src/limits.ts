@@ -99,6 +99,10 @@ export const LIMITS = {
   sharedLogEntries: 20_000,
   /** Events a stream holds for a reader that does not keep up. */
   queuedEvents: 2_000,
+  /** Places of one raw client that are noted one by one; of more, the last in each conversation is. */
+  placesPerSocket: 1_000,
+  /** Sessions whose positions wait for the engine to take them. */
+  unsavedInboxes: 10_000,
   /** Frames a socket may send ahead of their handling. */
   queuedFrames: 1_000,
   /** Bytes of those frames: a peer that sends and does not read is held to this much. */

@@ -215,8 +215,6 @@ export interface RuleVerdict {
 
 /** How far a session has been given what its user was sent. */
 export interface InboxRecord {
-  /** When that was written last. */
-  readonly writtenAt: number;
   readonly positions: ReadonlyMap<ConversationId, Position>;
 }
 

@@ -44,7 +44,7 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
     typing: createTyping(engine),
     sessions: createSessions(engine, clock, log, issueToken),
     topics: createTopics(engine, routed),
-    inboxes: createInboxes(engine),
+    inboxes: createInboxes(engine, clock, log),
     routingRules: createRoutingRules(engine, clock, expressions, routing),
   };
 }

@@ -1,6 +1,9 @@
 /** Where a session of the raw protocol goes on in what its user is sent. */
+import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
+import type { Log } from '../log.ts';
 import type { ConversationId, ConversationRecord, InboxRecord, Membership, Position, Viewer } from '../model.ts';
+import { InboxSaves } from './inbox-saves.ts';
 
 export interface InboxStart {
   /** Whether the session was here before. */
@@ -15,15 +18,17 @@ export interface Inboxes {
   open(viewer: Viewer, session: string): Promise<InboxStart>;
   /** Those of the positions that are in conversations the viewer is in. */
   still(viewer: Viewer, positions: InboxRecord['positions']): Promise<Map<ConversationId, Position>>;
-  /** Notes what a session has been given. */
-  save(viewer: Viewer, session: string, positions: ReadonlyMap<ConversationId, Position>): Promise<void>;
+  /** Stores that a session has begun, and where. */
+  begin(viewer: Viewer, session: string, positions: InboxRecord['positions']): Promise<void>;
+  /** Stores what a session has read, at once or as soon as the engine takes it. */
+  save(viewer: Viewer, session: string, positions: InboxRecord['positions']): void;
 }
 
 /** Where a conversation is resumed that the session has no position in; null: it begins live. */
 function startOf(inbox: InboxRecord | null, conversation: ConversationRecord, membership: Membership): Position | null {
-  const { joinedPosition, joinedAt, readSequence } = membership;
-  // Joined while the session was away.
-  if (inbox) return joinedAt >= inbox.writtenAt ? joinedPosition : null;
+  const { joinedPosition, readSequence } = membership;
+  // A session begins with a position in each conversation: this one was joined while it was away.
+  if (inbox) return joinedPosition;
   // A session's first time here: what somebody sent to the user and they have not read.
   if (conversation.kind !== 'DIRECT' || conversation.lastSequence <= readSequence) return null;
   const { epoch, place } = joinedPosition;
@@ -31,17 +36,20 @@ function startOf(inbox: InboxRecord | null, conversation: ConversationRecord, me
   return epoch === conversation.position.epoch ? { epoch, place: Math.max(place, readSequence) } : joinedPosition;
 }
 
-export function createInboxes(engine: Engine): Inboxes {
+export function createInboxes(engine: Engine, clock: Clock, log: Log): Inboxes {
+  const saves = new InboxSaves(engine, clock, log);
   return {
-    async open({ tenant, userId }, session) {
+    async open(viewer, session) {
+      const { tenant, userId } = viewer;
       const [inbox, ids] = await Promise.all([
         engine.readInbox(tenant, userId, session),
         engine.listConversationIds(tenant, userId),
       ]);
       const after = new Map<ConversationId, Position>();
       const read = new Map<ConversationId, number>();
+      const unsaved = saves.unsavedOf(viewer, session);
       for (const id of ids) {
-        const position = inbox?.positions.get(id);
+        const position = unsaved?.get(id) ?? inbox?.positions.get(id);
         if (position) after.set(id, position);
       }
       const others = ids.filter((id) => !after.has(id));
@@ -68,6 +76,8 @@ export function createInboxes(engine: Engine): Inboxes {
       return new Map([...positions].filter(([id]) => ids.has(id)));
     },
 
-    save: ({ tenant, userId }, session, positions) => engine.writeInbox(tenant, userId, session, positions),
+    begin: ({ tenant, userId }, session, positions) => engine.writeInbox(tenant, userId, session, positions),
+
+    save: (viewer, session, positions) => saves.save(viewer, session, positions),
   };
 }

@@ -33,8 +33,11 @@ export interface ConnectionOptions {
 /** Handles one frame; resolves when the next may follow. */
 export type HandleFrame = (text: string) => Promise<void>;
 
-/** Of a connection that ended without a close frame (RFC 6455 section 7.1.5). */
-const ABNORMAL = 1006;
+/**
+ * Codes by which a peer says that it has read all (RFC 6455 section 7.4.1): done, going away, and no code at all.
+ * Every other says that something was wrong: a frame that its library refused, for one.
+ */
+const GOODBYES: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 
 /** A close reason is at most 123 bytes (RFC 6455 section 5.5). */
 const REASON_BYTES = 123;
@@ -91,7 +94,8 @@ export class Connection implements Peer {
     });
     // Frames the protocol forbids: ws closes with the right code by itself.
     socket.once('close', (code: number) => {
-      this.#wasClean = code !== ABNORMAL;
+      // A peer that repeats our code has read all that came before it.
+      this.#wasClean = GOODBYES.has(code) || code === this.#closedWith;
     });
     socket.on('error', (error) => log.debug({ err: error, connection: this.id }, 'socket error'));
   }
@@ -119,14 +123,17 @@ export class Connection implements Peer {
     this.#onTick = tick;
   }
 
-  /** Calls back once the peer has read all that was sent so far; false: it is being asked already. */
-  ask(acknowledged: () => void): boolean {
-    if (this.#asked || !this.isOpen) return false;
+  /**
+   * Calls back once the peer has read all that was written so far, and answers what that is in
+   * the outbox's numbers; null: it is being asked already.
+   */
+  ask(acknowledged: () => void): number | null {
+    if (this.#asked || !this.isOpen) return null;
     this.#askedCount += 1;
     this.#asked = { token: String(this.#askedCount), acknowledged };
     this.outbox.flush();
     this.#socket.ping(this.#asked.token);
-    return true;
+    return this.outbox.written;
   }
 
   /** Takes frames from now on. */

@@ -80,8 +80,10 @@ export class Outbox {
   readonly #options: OutboxOptions;
   #run: Run | null = null;
   #waiting: (() => void)[] | null = null;
+  #accepted = 0;
+  #written = 0;
   /** Called when a write has left this process: `drain` comes only to those over the stream's own mark. */
-  readonly #written = (): void => {
+  readonly #onWritten = (): void => {
     if (this.#waiting && !this.isCongested) this.#release();
   };
 
@@ -89,6 +91,11 @@ export class Outbox {
     this.#target = target;
     this.#options = options;
     target.on('close', () => this.#release());
+  }
+
+  /** The number that `write` answered for the last payload written to the socket. What is dropped has a higher one. */
+  get written(): number {
+    return this.#written;
   }
 
   get queuedBytes(): number {
@@ -99,13 +106,15 @@ export class Outbox {
     return this.queuedBytes > this.#options.maxQueuedBytes / 2;
   }
 
-  /** Writes `payload` in its envelope, at the end of this turn. */
-  write(envelope: Envelope, payload: Buffer): void {
+  /** Writes `payload` in its envelope, at the end of this turn; drops it when the peer is at its end. Numbers them. */
+  write(envelope: Envelope, payload: Buffer): number {
+    this.#accepted += 1;
     if (this.#run) this.#run = this.#run.with(envelope, payload);
     else {
       this.#run = begin(envelope, payload);
       if (dirty.push(this) === 1) setImmediate(flushAll);
     }
+    return this.#accepted;
   }
 
   /** Writes what waits now; whatever is written to the target after it follows it. */
@@ -114,7 +123,8 @@ export class Outbox {
     if (!run) return;
     this.#run = null;
     if (!this.#options.isOpen()) return;
-    this.#target.write(run.join(), this.#written);
+    this.#written = this.#accepted;
+    this.#target.write(run.join(), this.#onWritten);
     if (this.#target.writableLength > this.#options.maxQueuedBytes) this.#options.onOverflow();
   }
 
@@ -125,7 +135,7 @@ export class Outbox {
       this.#waiting ??= [];
       this.#waiting.push(resolve);
       // What others have written tells us nothing; what is written behind it does.
-      if (!this.#run) this.#target.write(NOTHING, this.#written);
+      if (!this.#run) this.#target.write(NOTHING, this.#onWritten);
     });
   }
 

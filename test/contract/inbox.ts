@@ -14,7 +14,7 @@ export function describeInboxes(open: OpenWorld): void {
     afterAll(() => world.close());
 
     it('move forward, never back, on every node', async () => {
-      const { engine, other, clock } = world;
+      const { engine, other } = world;
       expect(await engine.readInbox(tenant, alice, 'phone')).toBeNull();
       await engine.writeInbox(tenant, alice, 'phone', at());
       expect((await other.readInbox(tenant, alice, 'phone'))?.positions).toEqual(at());
@@ -22,7 +22,6 @@ export function describeInboxes(open: OpenWorld): void {
       await other.writeInbox(tenant, alice, 'phone', at(['a', 'e', 4], ['b', 'f', 0], ['c', 'e', 7]));
       const inbox = await engine.readInbox(tenant, alice, 'phone');
       expect(inbox?.positions).toEqual(at(['a', 'e', 5], ['b', 'f', 0], ['c', 'e', 7]));
-      expect(Math.abs((inbox?.writtenAt ?? 0) - clock.now())).toBeLessThan(60_000);
     });
 
     it('G09: are their session’s, their user’s and their tenant’s own', async () => {

@@ -8,7 +8,7 @@ import type { Database } from './database.ts';
 
 export function createInboxes(database: Database, clock: Clock): InboxStore {
   const find = database.prepare(
-    'SELECT written_at, positions FROM inboxes WHERE tenant = ? AND user_id = ? AND session = ? AND written_at > ?',
+    'SELECT positions FROM inboxes WHERE tenant = ? AND user_id = ? AND session = ? AND written_at > ?',
   );
   const put = database.prepare(
     'INSERT OR REPLACE INTO inboxes (tenant, user_id, session, written_at, positions) VALUES (?, ?, ?, ?, ?)',
@@ -21,7 +21,7 @@ export function createInboxes(database: Database, clock: Clock): InboxStore {
   function read(...key: [tenant: string, userId: string, session: string]): InboxRecord | null {
     const row = find.get(...key, clock.now() - TIMES.sessionMs);
     if (!row) return null;
-    return { writtenAt: Number(row['written_at']), positions: decodeInbox(JSON.parse(String(row['positions']))) };
+    return { positions: decodeInbox(JSON.parse(String(row['positions']))) };
   }
 
   return {

@@ -13,8 +13,8 @@ export function createInboxes(client: RedisClient, run: RunScript, keys: Keys, c
     async readInbox(tenant, userId, session) {
       const json = await attempt(() => client.hget(keys.user(tenant, userId).inboxes, session));
       if (json === null) return null;
-      const { at, positions } = JSON.parse(json) as { at: number; positions: StoredPositions };
-      return { writtenAt: at, positions: decodeInbox(positions) };
+      const { positions } = JSON.parse(json) as { positions: StoredPositions };
+      return { positions: decodeInbox(positions) };
     },
 
     async writeInbox(tenant, userId, session, positions) {

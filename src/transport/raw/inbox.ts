@@ -2,7 +2,7 @@
  * What a raw client is sent without asking: messages and typing of all its conversations.
  *
  * How far the client has read is asked of the connection itself: a ping goes behind
- * what was delivered, and its pong says that all of it was read. Then the place is
+ * what was written, and its pong says that all of it was read. Then the place is
  * stored for the session, which goes on there when it comes back.
  */
 import { type Outlet, type Payload, RenderedStream } from '../../delivery/rendered-stream.ts';
@@ -13,8 +13,7 @@ import type { ConversationId, MessageId, MessageRecord, Position } from '../../m
 import type { Connection } from '../connection.ts';
 import { RawOutlet } from './outlet.ts';
 import type { RawParts } from './parts.ts';
-
-type Positions = Map<ConversationId, Position>;
+import { Places, type Positions } from './places.ts';
 
 export interface InboxIdentity {
   readonly connection: Connection;
@@ -27,13 +26,11 @@ export interface InboxIdentity {
 export class Inbox implements Outlet {
   readonly #options: RawParts;
   readonly #identity: InboxIdentity;
-  readonly #outlet: Outlet;
-  /** Where the client is in each conversation. */
-  readonly #positions: Positions = new Map();
+  readonly #outlet: RawOutlet;
+  readonly #places: Places;
   #read: ReadonlyMap<ConversationId, number> = new Map();
-  /** What moved and was not stored. */
-  #unsaved: Positions = new Map();
-  #isAsking: Positions | null = null;
+  /** What the client is being asked whether it has read it. */
+  #asked: Positions | null = null;
   /** While a message is being sent, what arrives waits: its echo can be told only by the answer. */
   #held: [Payload, object][] | null = null;
   readonly #own = new Set<MessageId>();
@@ -43,6 +40,7 @@ export class Inbox implements Outlet {
     this.#identity = identity;
     this.#options = options;
     const { connection } = identity;
+    this.#places = new Places(() => connection.outbox.written);
     this.#outlet = new RawOutlet(connection, {
       delivered: (event) => options.metrics.delivered(event, 'websocket'),
       // Silence would look like peace: the client comes back and is told.
@@ -52,13 +50,20 @@ export class Inbox implements Outlet {
     connection.onClose(() => this.#close());
   }
 
-  /** Opens it where the session was left; nothing is delivered before `begin`. Answers whether it was here before. */
+  /**
+   * Opens it where the session was left; nothing is delivered before `begin`. Answers whether
+   * it was here before. A new session is stored before its client is told of it: whoever knows
+   * that it is connected is given all that follows, even if it vanishes in the next moment.
+   */
   async open(): Promise<boolean> {
-    const { viewer } = this.#identity.connection;
+    const { connection, session } = this.#identity;
+    const { viewer } = connection;
     if (!viewer) return false;
-    const { isResumed, after, read } = await this.#options.domain.inboxes.open(viewer, this.#identity.session);
+    const { inboxes } = this.#options.domain;
+    const { isResumed, after, read } = await inboxes.open(viewer, session);
     this.#read = read;
     await this.#follow(after);
+    if (!isResumed) await inboxes.begin(viewer, session, this.#places.current);
     return isResumed;
   }
 
@@ -72,7 +77,7 @@ export class Inbox implements Outlet {
     if (!connection.viewer) return;
     this.#stream?.close();
     this.#read = new Map();
-    const before = await this.#options.domain.inboxes.still(connection.viewer, this.#positions);
+    const before = await this.#options.domain.inboxes.still(connection.viewer, this.#places.current);
     try {
       await this.#follow(new Map([...before, ...positions]), false);
     } catch (error) {
@@ -100,12 +105,12 @@ export class Inbox implements Outlet {
 
   deliver(payload: Payload, event: object): void {
     if (this.#held) return void this.#held.push([payload, event]);
-    if ('isTyping' in event) return this.#outlet.deliver(payload, event);
+    if ('isTyping' in event) return void this.#outlet.deliver(payload, event);
     const { id, conversationId, sequence, position } = event as MessageRecord;
-    this.#positions.set(conversationId, position);
-    this.#unsaved.set(conversationId, position);
-    if (this.#own.delete(id) && isDirect(conversationId)) return;
-    if (sequence > (this.#read.get(conversationId) ?? 0)) this.#outlet.deliver(payload, event);
+    const isOwn = this.#own.delete(id) && isDirect(conversationId);
+    const isRead = sequence <= (this.#read.get(conversationId) ?? 0);
+    const frame = isOwn || isRead ? undefined : this.#outlet.deliver(payload, event);
+    this.#places.give(conversationId, position, frame);
   }
 
   end(error: ServiceError | null): void {
@@ -128,10 +133,8 @@ export class Inbox implements Outlet {
     const { delivery, rendering, metrics } = this.#options;
     for (;;) {
       try {
-        const events = await delivery.inbox(viewer, after, (id, position) => {
-          this.#positions.set(id, position);
-          this.#unsaved.set(id, position);
-        });
+        const begin = (id: ConversationId, position: Position): void => this.#places.give(id, position);
+        const events = await delivery.inbox(viewer, after, begin);
         metrics.subscriptions.inc({ transport: 'websocket' });
         const release = (): void => metrics.subscriptions.dec({ transport: 'websocket' });
         this.#stream = new RenderedStream(events, rendering.ofTenant(viewer.tenant), release);
@@ -147,27 +150,25 @@ export class Inbox implements Outlet {
 
   /** Asks how far the client has read, when it was given something. */
   #ask(): void {
-    if (this.#unsaved.size === 0 || this.#isAsking) return;
-    const given = this.#unsaved;
-    if (!this.#identity.connection.ask(() => this.#save(given))) return;
-    this.#isAsking = given;
-    this.#unsaved = new Map();
+    if (!this.#places.hasGiven || this.#asked) return;
+    const written = this.#identity.connection.ask(() => this.#save());
+    if (written !== null) this.#asked = this.#places.take(written);
   }
 
-  #save(positions: Positions): void {
-    this.#isAsking = null;
+  /** The client has read what it was asked about. */
+  #save(): void {
     const { connection, session } = this.#identity;
-    const { domain, log } = this.#options;
-    if (!connection.viewer || positions.size === 0) return;
-    domain.inboxes.save(connection.viewer, session, positions).catch((error: unknown) => {
-      log.warn({ err: error, tenant: connection.viewer?.tenant }, 'inbox not saved');
-      for (const [id, position] of positions) if (!this.#unsaved.has(id)) this.#unsaved.set(id, position);
-    });
+    const read = this.#asked;
+    this.#asked = null;
+    if (connection.viewer && read && read.size > 0) this.#options.domain.inboxes.save(connection.viewer, session, read);
   }
 
-  /** Who said goodbye had read what came before; of who vanished, only what they confirmed is known. */
+  /** Who said goodbye had read what was written before; of who vanished, only what they confirmed is known. */
   #close(): void {
     this.#stream?.close();
-    if (this.#identity.connection.wasClean) this.#save(new Map([...(this.#isAsking ?? []), ...this.#unsaved]));
+    const { connection } = this.#identity;
+    if (!connection.wasClean) return;
+    this.#asked = new Map([...(this.#asked ?? []), ...this.#places.take(connection.outbox.written)]);
+    this.#save();
   }
 }

@@ -21,9 +21,11 @@ export class RawOutlet implements Outlet {
     this.#options = options;
   }
 
-  deliver(payload: Payload, event: object): void {
-    this.#connection.outbox.write(FRAME, payload);
+  /** Answers the frame's number in the outbox. */
+  deliver(payload: Payload, event: object): number {
+    const frame = this.#connection.outbox.write(FRAME, payload);
     this.#options.delivered(event);
+    return frame;
   }
 
   end(error: ServiceError | null): void {

@@ -1,0 +1,76 @@
+/** Positions of sessions on their way into the engine, tried until it has taken them. */
+import type { Clock } from '../clock.ts';
+import type { Engine } from '../engine/port.ts';
+import { LIMITS } from '../limits.ts';
+import { type Log, who } from '../log.ts';
+import type { ConversationId, InboxRecord, Position, Viewer } from '../model.ts';
+
+const RETRY_MS = 1_000;
+
+interface Unsaved {
+  readonly viewer: Viewer;
+  readonly session: string;
+  readonly positions: Map<ConversationId, Position>;
+  /** Counts what was added, so that what comes during a write is written next. */
+  additions: number;
+}
+
+export class InboxSaves {
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #unsaved = new Map<string, Unsaved>();
+
+  constructor(engine: Engine, clock: Clock, log: Log) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** What a session has read that is not stored yet. */
+  unsavedOf(viewer: Viewer, session: string): InboxRecord['positions'] | undefined {
+    return this.#unsaved.get(keyOf(viewer, session))?.positions;
+  }
+
+  save(viewer: Viewer, session: string, positions: InboxRecord['positions']): void {
+    const key = keyOf(viewer, session);
+    const known = this.#unsaved.get(key);
+    if (known) {
+      for (const [id, position] of positions) known.positions.set(id, position);
+      known.additions += 1;
+      return;
+    }
+    this.#makeRoom();
+    const entry = { viewer, session, positions: new Map(positions), additions: 0 };
+    this.#unsaved.set(key, entry);
+    void this.#write(key, entry);
+  }
+
+  async #write(key: string, entry: Unsaved): Promise<void> {
+    const { viewer, session, positions, additions } = entry;
+    try {
+      await this.#engine.writeInbox(viewer.tenant, viewer.userId, session, positions);
+    } catch (error) {
+      this.#log.debug({ err: error, ...who(viewer) }, 'inbox not saved; tried again');
+      this.#clock.after(RETRY_MS, () => {
+        if (this.#unsaved.get(key) === entry) void this.#write(key, entry);
+      });
+      return;
+    }
+    if (this.#unsaved.get(key) !== entry) return;
+    if (entry.additions === additions) this.#unsaved.delete(key);
+    else void this.#write(key, entry);
+  }
+
+  /** The oldest goes: its messages come again, which is no loss. */
+  #makeRoom(): void {
+    if (this.#unsaved.size < LIMITS.unsavedInboxes) return;
+    const [oldest] = this.#unsaved.keys();
+    if (oldest !== undefined) this.#unsaved.delete(oldest);
+    this.#log.warn('too many inboxes not saved: the oldest is forgotten');
+  }
+}
+
+function keyOf({ tenant, userId }: Viewer, session: string): string {
+  return JSON.stringify([tenant, userId, session]);
+}

@@ -1,0 +1,62 @@
+/** How far one raw client was given its conversations, and how much of that is on its way to it. */
+import { LIMITS } from '../../limits.ts';
+import type { ConversationId, Position } from '../../model.ts';
+
+export type Positions = Map<ConversationId, Position>;
+
+interface Given {
+  /** The number of the last frame up to here in the connection's outbox. */
+  readonly frame: number;
+  readonly id: ConversationId;
+  readonly position: Position;
+}
+
+/**
+ * Positions behind the frames that carry them.
+ *
+ * A frame that was queued may never be written: the outbox drops what follows a
+ * close frame. So a position counts only once its frame's number was written.
+ */
+export class Places {
+  readonly #written: () => number;
+  readonly #current: Positions = new Map();
+  #given: Given[] = [];
+  /** Of those given before, what was written; only when there were many. */
+  #settled: Positions = new Map();
+  #lastFrame = 0;
+
+  constructor(written: () => number) {
+    this.#written = written;
+  }
+
+  /** Where the client is in each conversation, with all it was given. */
+  get current(): ReadonlyMap<ConversationId, Position> {
+    return this.#current;
+  }
+
+  get hasGiven(): boolean {
+    return this.#given.length > 0 || this.#settled.size > 0;
+  }
+
+  /** Notes a place behind a frame; without one, behind the frame before it. */
+  give(id: ConversationId, position: Position, frame = this.#lastFrame): void {
+    this.#lastFrame = frame;
+    this.#current.set(id, position);
+    this.#given.push({ frame, id, position });
+    if (this.#given.length > LIMITS.placesPerSocket) this.#settle(this.#written());
+  }
+
+  /** The places up to a frame, which are not answered again. */
+  take(frame: number): Positions {
+    this.#settle(frame);
+    const settled = this.#settled;
+    this.#settled = new Map();
+    return settled;
+  }
+
+  #settle(frame: number): void {
+    const later = this.#given.findIndex((given) => given.frame > frame);
+    const written = this.#given.splice(0, later < 0 ? this.#given.length : later);
+    for (const { id, position } of written) this.#settled.set(id, position);
+  }
+}
