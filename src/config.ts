@@ -182,7 +182,7 @@ export const VARIABLES = {
     'false',
     flag,
   ),
-  MAX_MESSAGE_BYTES: variable('one frame', BYTES, '64KiB', bytes),
+  MAX_MESSAGE_BYTES: variable('one frame', BYTES, '128KiB', bytes),
   MAX_BODY_BYTES: variable('one HTTP body', BYTES, '1MiB', bytes),
   KEEP_ALIVE: variable(
     'an idle HTTP connection stays open this long: longer than any load balancer keeps it',

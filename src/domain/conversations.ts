@@ -17,7 +17,7 @@ import type {
 } from '../model.ts';
 import { outranks, requireRole, requireSeen, requireSelf, see } from './access.ts';
 import { decodeCursor } from './cursor.ts';
-import { identifier, identifiers, natural, optional, pageSize, text } from './input.ts';
+import { displayName, identifier, identifiers, natural, optional, pageSize } from './input.ts';
 
 /** Ids that begin so are derived from two users, and nobody else may take them. */
 const DIRECT_PREFIX = 'direct:';
@@ -76,7 +76,7 @@ function directId(one: UserId, other: UserId): ConversationId {
 
 /** A group's name; null for none. */
 function conversationName(name: string | null | undefined): string | null {
-  return optional(name, (value) => text(value, 'name', 1, LIMITS.nameCharacters));
+  return optional(name, (value) => displayName(value, 'name'));
 }
 
 function noPlace(): ServiceError {

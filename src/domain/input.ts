@@ -26,12 +26,27 @@ export function identifiers<Id extends string>(values: readonly string[], name: 
   return [...new Set(values.map((value) => identifier<Id>(value, name)))];
 }
 
-/** Text of `least` to `most` code points, NFC-normalised, without control characters but newline and tab. */
+/** Something besides white space and what is never shown; U+2800 is a pattern of no dots. */
+const VISIBLE = /[^\s\u2800\p{Default_Ignorable_Code_Point}]/u;
+
+export const isVisible = (value: string): boolean => VISIBLE.test(value);
+
+/** A name of 1 to 200 code points, of which something can be seen. */
+export function displayName(value: string, argument: string): string {
+  const clean = text(value, argument, 1, LIMITS.nameCharacters);
+  if (!isVisible(clean)) throw badInput(`${argument}: something that can be seen.`);
+  return clean;
+}
+
+/**
+ * Text of `least` to `most` code points, NFC-normalised. CRLF and CR become LF;
+ * other control characters but newline and tab are refused.
+ */
 export function text(value: string, name: string, least: number, most: number): string {
   // A code point takes at most two units, and NFC at most triples them: refuse giants before the work.
   if (value.length > most * 6) throw badInput(`${name}: at most ${most} characters.`);
   if (!value.isWellFormed()) throw badInput(`${name}: not well-formed Unicode.`);
-  const normal = value.normalize('NFC');
+  const normal = value.replace(/\r\n?/g, '\n').normalize('NFC');
   if (CONTROL.test(normal)) throw badInput(`${name}: control characters other than newline and tab are refused.`);
   const characters = [...normal].length;
   if (characters < least || characters > most) throw badInput(`${name}: ${least} to ${most} characters.`);

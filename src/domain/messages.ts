@@ -5,7 +5,8 @@ import { LIMITS } from '../limits.ts';
 import type { ConversationId, ConversationRecord, MessageId, MessageRecord, TenantId, Viewer } from '../model.ts';
 import { requireRole, requireSeen, see } from './access.ts';
 import { decodeCursor } from './cursor.ts';
-import { identifier, optional, pageSize, payload, text } from './input.ts';
+import { emojiOf } from './emoji.ts';
+import { identifier, isVisible, optional, pageSize, payload, text } from './input.ts';
 import type { Routed } from './routed.ts';
 
 export interface MessageInput {
@@ -51,23 +52,14 @@ export interface Messages {
   removeReaction(viewer: Viewer, id: string, emoji: string): Promise<MessageRecord>;
 }
 
-/** Something besides white space and what is never shown. */
-const VISIBLE = /[^\s\p{Default_Ignorable_Code_Point}]/u;
-
 /** Content and payload, of which at least one says something. */
 function body(content: string | null | undefined, data: unknown): { content: string; payload: unknown } {
   const cleanPayload = payload(data, 'payload');
   const cleanContent = text(content ?? '', 'content', 0, LIMITS.contentCharacters);
-  if (cleanPayload === null && !VISIBLE.test(cleanContent)) {
+  if (cleanPayload === null && !isVisible(cleanContent)) {
     throw badInput(`content: 1 to ${LIMITS.contentCharacters} characters; empty only with a payload.`);
   }
   return { content: cleanContent, payload: cleanPayload };
-}
-
-function emojiOf(value: string): string {
-  const emoji = text(value, 'emoji', 1, LIMITS.emojiCharacters);
-  if (/\s/u.test(emoji)) throw badInput('emoji: no spaces.');
-  return emoji;
 }
 
 function settle(edit: MessageEdit): MessageRecord {

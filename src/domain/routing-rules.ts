@@ -18,7 +18,7 @@ import {
   type Viewer,
 } from '../model.ts';
 import { isAdmin } from './access.ts';
-import { identifier, identifiers, optional, text } from './input.ts';
+import { displayName, identifier, identifiers, optional } from './input.ts';
 import { type Expressions, inOrder, type Routable, type Routing } from './routing.ts';
 import { isTopicPattern } from './topic-pattern.ts';
 
@@ -128,7 +128,7 @@ export function createRoutingRules(
     const id = optional(input.id, (given) => identifier<RoutingRuleId>(given, 'id'));
     return {
       id: id ?? (randomUUID() as string as RoutingRuleId),
-      name: text(input.name, 'name', 1, LIMITS.nameCharacters),
+      name: displayName(input.name, 'name'),
       enabled: input.enabled ?? true,
       priority,
       match: matchOf(input.match),

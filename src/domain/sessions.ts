@@ -25,7 +25,7 @@ import type {
 } from '../model.ts';
 import { isIdentifier } from '../model.ts';
 import { isAdmin, requireSelf } from './access.ts';
-import { identifier, optional, text } from './input.ts';
+import { displayName, identifier, optional } from './input.ts';
 
 /** What an access token says. Instants in milliseconds. */
 export interface TokenClaims {
@@ -180,7 +180,7 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
     async create(viewer, request, userAgent) {
       const { tenant, userId } = viewer;
       const deviceId = identifier<DeviceId>(request.deviceId, 'deviceId');
-      const deviceName = optional(request.deviceName, (name) => text(name, 'deviceName', 1, LIMITS.nameCharacters));
+      const deviceName = optional(request.deviceName, (value) => displayName(value, 'deviceName'));
       const now = clock.now();
       const known = await readAll(tenant, userId);
       const gone = known.filter(

@@ -103,8 +103,8 @@ describe('conversations over GraphQL', () => {
       `setMemberRole(id: "${id}", userId: "alice", role: MEMBER) { id }`,
       `editMessage(id: "${messageId}", content: "x") { id }`,
       `deleteMessage(id: "${messageId}") { id }`,
-      `addReaction(messageId: "${messageId}", emoji: "x") { id }`,
-      `removeReaction(messageId: "${messageId}", emoji: "x") { id }`,
+      `addReaction(messageId: "${messageId}", emoji: ":x:") { id }`,
+      `removeReaction(messageId: "${messageId}", emoji: ":x:") { id }`,
     ];
     for (const mutation of mutations) {
       const code = (await service.query('mallory', `mutation { ${mutation} }`)).code;
@@ -236,6 +236,8 @@ describe('conversations over GraphQL', () => {
     ['an empty name', { name: '' }],
     ['a name of 201', { name: 'x'.repeat(201) }],
     ['a control character', { name: 'a\u0000b' }],
+    ['a name of spaces', { name: ' ' }],
+    ['a name of nothing visible', { name: '\u200b\u3164\u202e\u2800' }],
     ['a lone surrogate', { name: 'a\ud800b' }],
     ['a bad member id', { memberIds: ['{x}'] }],
     ['1001 members', { memberIds: Array.from({ length: 1_001 }, (_, index) => `m${index}`) }],

@@ -97,7 +97,7 @@ describe('messages over GraphQL', () => {
     expect((await edit('bob', 'x')).code).toBe('CONFLICT');
     const { id: owners } = (await send('alice', { content: 'mine' })).data.sendMessage;
     expect((await service.query('bob', `mutation { deleteMessage(id: "${owners}") { id } }`)).code).toBe('FORBIDDEN');
-    const react = await service.query('bob', `mutation { addReaction(messageId: "${id}", emoji: "x") { id } }`);
+    const react = await service.query('bob', `mutation { addReaction(messageId: "${id}", emoji: ":x:") { id } }`);
     expect(react.code).toBe('CONFLICT');
   });
 
@@ -188,6 +188,11 @@ describe('messages over GraphQL', () => {
     expect((await service.query('alice', `{ conversation(id: "${group}") { lastSequence position } }`)).data).toEqual(
       before.data,
     );
+  });
+
+  it('CRLF and CR become LF', async () => {
+    const { data } = await send('alice', { content: 'a\r\nb\rc\n\r\nd' });
+    expect(data.sendMessage.content).toBe('a\nb\nc\n\nd');
   });
 
   it('takes what is just within the limits', async () => {

@@ -103,11 +103,11 @@ describe('shared rendering', () => {
     const [hers, his] = [await alice.subscribe(query, { ids: [group] }), await bob.subscribe(query, { ids: [group] })];
     const id = await send(group, 'x');
     for (let n = 0; n < 50; n += 1) await alice.query(`mutation { editMessage(id: "${id}", content: "${n}") { id } }`);
-    await alice.query(`mutation { addReaction(messageId: "${id}", emoji: "!") { id } }`);
+    await alice.query(`mutation { addReaction(messageId: "${id}", emoji: ":+1:") { id } }`);
     const last = async (subscription: TestSubscription): Promise<Data> =>
       (await subscription.count(51))[50].messageUpdated;
-    expect((await last(hers)).reactions).toEqual([{ emoji: '!', viewerReacted: true }]);
-    expect((await last(his)).reactions).toEqual([{ emoji: '!', viewerReacted: false }]);
+    expect((await last(hers)).reactions).toEqual([{ emoji: ':+1:', viewerReacted: true }]);
+    expect((await last(his)).reactions).toEqual([{ emoji: ':+1:', viewerReacted: false }]);
     expect([await renders('shared'), await renders('viewer')]).toEqual([51, 2]);
   });
 

@@ -17,7 +17,7 @@ describe('configuration', () => {
       port: 8_081,
       redis: null,
       heartbeatIntervalMs: 30_000,
-      maxMessageBytes: 65_536,
+      maxMessageBytes: 131_072,
       messageRetention: null,
     });
   });

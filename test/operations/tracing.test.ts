@@ -123,7 +123,7 @@ describe('tracing', () => {
     );
     const { id } = sent.data.sendMessage;
     await publisher.query(`mutation { editMessage(id: "${id}", content: "y") { id } }`);
-    await publisher.query(`mutation { addReaction(messageId: "${id}", emoji: "+1") { id } }`);
+    await publisher.query(`mutation { addReaction(messageId: "${id}", emoji: ":+1:") { id } }`);
     await publisher.query('mutation { publish(topic: "news", payload: 1) { id } }');
     await eventually(() => {
       expect([messages, changes, publications].map(({ events }) => events.length)).toEqual([1, 2, 1]);
