@@ -147,6 +147,8 @@ export const TIMES = {
   refreshLeewayMs: 10_000,
   /** How old a session's `lastSeenAt` grows before it is written. */
   lastSeenMs: 60_000,
+  /** How long a start waits for a Redis that does not answer. */
+  redisStartMs: 15_000,
   /** A killed node's users are gone after this and a sweep. */
   nodeLeaseMs: 15_000,
   /** How often a node renews its lease and sweeps what others left. */

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { signToken } from '../../src/auth/tokens.ts';
 import { readConfig } from '../../src/config.ts';
+import type { Log } from '../../src/log.ts';
 import type { TopicClaims } from '../../src/model.ts';
 import { type Service, startService } from '../../src/service.ts';
 import { connectClient, type TestClient } from './client.ts';
@@ -45,6 +46,7 @@ export interface Answer {
 export interface TestServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: TestClock;
+  readonly log?: Log;
 }
 
 const HOUR_S = 3_600;
@@ -53,6 +55,7 @@ const HOUR_S = 3_600;
 export async function startTestService({
   env = {},
   clock = new TestClock(),
+  log = silentLog,
 }: TestServiceOptions = {}): Promise<TestService> {
   const config = readConfig({
     HOST: '127.0.0.1',
@@ -66,7 +69,7 @@ export async function startTestService({
     MAX_STREAMS_PER_USER: '10000',
     ...env,
   });
-  const service = await startService(config, silentLog, { clock });
+  const service = await startService(config, log, { clock });
   const url = `http://127.0.0.1:${service.port}`;
   const wsUrl = `ws://127.0.0.1:${service.port}/graphql`;
   const token = (userId: string, { tenant, scope, expiresAt, sessionId, topics }: TokenClaims = {}): Promise<string> =>

@@ -6,6 +6,8 @@
  * that the outcome is unknown.
  */
 import { Cluster, type ClusterNode, Redis, type RedisOptions } from 'ioredis';
+import type { Clock } from '../../clock.ts';
+import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 
 export type RedisClient = Redis | Cluster;
@@ -97,18 +99,19 @@ export function openSubscriberClient(address: RedisAddress, log: Log): RedisClie
 }
 
 /** Connects, and keeps trying for a while: a server that is loading its data or starting beside us is waited for. */
-export async function connectWithin(client: RedisClient, deadlineMs: number): Promise<void> {
+export async function connect(client: RedisClient, clock: Clock): Promise<void> {
   const ready = new Promise<void>((resolve) => client.once('ready', () => resolve()));
   // A first attempt that fails is followed by others; only the deadline ends them.
   client.connect().catch(() => undefined);
-  let timer: NodeJS.Timeout | undefined;
+  let cancel = (): void => undefined;
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('Redis does not answer at REDIS_URL.')), deadlineMs);
+    const giveUp = (): void => reject(new Error('Redis does not answer at REDIS_URL.'));
+    cancel = clock.after(TIMES.redisStartMs, giveUp);
   });
   try {
     await Promise.race([ready, deadline]);
     if (client instanceof Cluster) await greetAll(client);
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }

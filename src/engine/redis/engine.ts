@@ -4,7 +4,7 @@ import { unavailable } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
 import { createRedisBus } from './bus.ts';
-import { connectWithin, openCommandClient, openSubscriberClient, type RedisAddress } from './client.ts';
+import { connect, openCommandClient, openSubscriberClient, type RedisAddress } from './client.ts';
 import { createConversations } from './conversations.ts';
 import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
@@ -33,8 +33,6 @@ export interface RedisOptions extends RedisAddress {
   readonly currentTrace?: CurrentTrace;
 }
 
-const CONNECT_DEADLINE_MS = 15_000;
-
 export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const { clock, log, retention, currentTrace = () => '' } = options;
   const keys = createKeys(options.prefix);
@@ -55,7 +53,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   }
 
   try {
-    await Promise.all([connectWithin(client, CONNECT_DEADLINE_MS), subscriber.connect(CONNECT_DEADLINE_MS)]);
+    await Promise.all([connect(client, clock), subscriber.connect()]);
     await checkRequirements(client, options.isChecked, log);
     await presence.start();
   } catch (error) {

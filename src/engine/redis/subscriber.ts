@@ -11,7 +11,7 @@ import { EventEmitter } from 'node:events';
 import { Cluster, Command } from 'ioredis';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
-import { connectWithin, type RedisClient } from './client.ts';
+import { connect, type RedisClient } from './client.ts';
 import { Probe, type Publish } from './probe.ts';
 
 type Subscribed = (error: null) => void;
@@ -69,8 +69,8 @@ export class Subscriber extends EventEmitter {
     this.#stopChecking = clock.every(CHECK_MS, () => this.#check());
   }
 
-  connect(deadlineMs: number): Promise<void> {
-    return connectWithin(this.#client, deadlineMs);
+  connect(): Promise<void> {
+    return connect(this.#client, this.#clock);
   }
 
   /** Called by graphql-redis-subscriptions once per channel, with a callback for the acknowledgement. */
