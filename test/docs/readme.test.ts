@@ -1,11 +1,13 @@
 /** The README is true: its commands run, and its tables say what the code says. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { configurationRows, environmentExample, errorRows } from '../../scripts/tables.ts';
 import { systemClock } from '../../src/clock.ts';
+import { CLOSE_CODES } from '../../src/errors.ts';
 import { createMetrics } from '../../src/operations/metrics.ts';
 import { BAD_INPUTS } from '../faults/bad-inputs.ts';
 import { FAULTS } from '../faults/catalogue.ts';
@@ -33,6 +35,11 @@ describe('README', () => {
     const rows = readme.split('\n').filter((line) => /^\| `[A-Z_]+` \|/.test(line));
     expect(rows).toHaveLength(errorRows().length + configurationRows().length);
     expect(read('.env.example')).toBe(environmentExample());
+  });
+
+  it('its close codes are those of the code', () => {
+    const codes = [...readme.matchAll(/^\| (\d{4}) \|/gm)].map(([, code]) => Number(code));
+    expect(codes.toSorted()).toEqual([...new Set<number>(Object.values(CLOSE_CODES))].toSorted());
   });
 
   it('each guarantee it promises is named by a test', async () => {
@@ -95,9 +102,8 @@ describe('README', () => {
     let printed = '';
     const env = () => ({ ...process.env, DATA_DIR: dir, PORT: String(port), NODE_NO_WARNINGS: '1' });
 
-    beforeAll(async () => {
-      dir = mkdtempSync(join(tmpdir(), 'realtime-readme-'));
-      port = await freePort();
+    async function start(): Promise<void> {
+      printed = '';
       service = spawn('npm', ['start', '--silent'], {
         cwd: ROOT,
         env: env(),
@@ -108,9 +114,23 @@ describe('README', () => {
         printed += chunk.toString();
       });
       await eventually(() => expect(printed).toContain('Try it'), 20_000);
-    }, 30_000);
-    afterAll(() => {
+    }
+    async function stop(): Promise<void> {
       if (service.pid) process.kill(-service.pid, 'SIGKILL');
+      await once(service, 'close');
+    }
+    const tokenOfAlice = async (): Promise<string> => {
+      const words = ['run', '--silent', 'token', '--', '--user', 'alice'];
+      return (await run('npm', words, { cwd: ROOT, env: env() })).stdout.trim();
+    };
+
+    beforeAll(async () => {
+      dir = mkdtempSync(join(tmpdir(), 'realtime-readme-'));
+      port = await freePort();
+      await start();
+    }, 30_000);
+    afterAll(async () => {
+      await stop();
       rmSync(dir, { recursive: true, force: true });
     });
 
@@ -132,18 +152,53 @@ describe('README', () => {
     }, 30_000);
 
     it('the graphql-ws example', async () => {
-      const { stdout: token } = await run('npm', ['run', '--silent', 'token', '--', '--user', 'alice'], {
-        cwd: ROOT,
-        env: env(),
-      });
       const code = (blocks('js')[0] ?? '').replaceAll('8081', String(port));
       const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], {
         cwd: ROOT,
-        env: { ...env(), TOKEN: token.trim() },
+        env: { ...env(), TOKEN: await tokenOfAlice() },
       });
       expect(stdout).toContain("content: 'Hello again'");
       expect(stdout).toContain('sequence: 2');
     }, 30_000);
+
+    it('G06: the example that resumes hears what is sent while it is away, across a restart', async () => {
+      const token = await tokenOfAlice();
+      const send = (content: string): Promise<Response> => {
+        const query = `mutation { sendMessage(input: {conversationId: "team", content: "${content}"}) { id } }`;
+        const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
+        const body = JSON.stringify({ query });
+        return fetch(`http://localhost:${port}/graphql`, { method: 'POST', headers, body });
+      };
+      const code = (blocks('js')[1] ?? '').replaceAll('8081', String(port));
+      const client = spawn(process.execPath, ['--input-type=module', '-e', code], {
+        cwd: ROOT,
+        env: { ...env(), TOKEN: token },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let heard = '';
+      client.stdout.on('data', (chunk: Buffer) => {
+        heard += chunk.toString();
+      });
+      const texts = (): string[] =>
+        heard
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => line.replace(/^\d+ /, ''));
+      // Sent again until it is heard: the example may not listen yet, and begins where it asked.
+      await send('before');
+      await eventually(async () => {
+        if (texts().length === 0) await send('before');
+        expect(texts()).toContain('before');
+      }, 20_000);
+      await stop();
+      await start();
+      await send('away 1');
+      await send('away 2');
+      await eventually(() => expect(texts().slice(-2)).toEqual(['away 1', 'away 2']), 60_000);
+      expect(texts().filter((text) => text.startsWith('away'))).toHaveLength(2);
+      client.kill('SIGKILL');
+      await once(client, 'close');
+    }, 120_000);
 
     it('npm run demo', async () => {
       const { stdout } = await run('npm', ['run', '--silent', 'demo'], { cwd: ROOT, env: env() });
