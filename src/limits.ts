@@ -85,8 +85,16 @@ export const LIMITS = {
   expandedFields: 10_000,
   /** Root fields of one operation: each is a request of its own. */
   rootFields: 100,
-  /** Errors validation collects before it stops. */
+  /** Pairs of fields that a document merges into one, and of fragments beside each other: each is compared. */
+  mergedPairs: 10_000,
+  /** Errors validation collects before it stops, and the coercion of variables. */
   validationErrors: 5,
+  /** Characters of an error's message: it repeats what was sent. */
+  errorCharacters: 500,
+  /** Bytes of a document from someone without a token: what needs none is short. */
+  openDocumentBytes: 8 * 1024,
+  /** Tokens of such a document. */
+  openDocumentTokens: 500,
   /** Documents whose parse and validation are remembered. */
   cachedDocuments: 1_000,
   /** Characters of those documents: a syntax tree takes up to 250 bytes for each. */

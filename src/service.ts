@@ -15,6 +15,7 @@ import { createErrorFormatter } from './graphql/errors.ts';
 import { createExecution } from './graphql/execution.ts';
 import { createPrepare } from './graphql/operations.ts';
 import { createSchema, readSubgraphSdl } from './graphql/schema.ts';
+import { createTell } from './graphql/wording.ts';
 import { LIMITS, TIMES } from './limits.ts';
 import type { Log } from './log.ts';
 import { openFilesLimit } from './open-files.ts';
@@ -146,7 +147,11 @@ export async function startService(
   const services = { domain, delivery };
   const schema = createSchema();
   const rules = { maxDepth: config.maxQueryDepth, maxCost: config.maxQueryCost, isProduction: config.isProduction };
-  const formatError = createErrorFormatter(log, (code) => metrics.errors.inc({ code }));
+  const formatError = createErrorFormatter(
+    log,
+    (code) => metrics.errors.inc({ code }),
+    createTell(config.isProduction),
+  );
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
   const verifyToken = refuseRevoked(createTokenVerifier(config.jwt, clock), domain.sessions.isRevoked);
   const isGateway = createGatewayCheck(config.gatewaySecrets);

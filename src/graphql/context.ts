@@ -35,10 +35,11 @@ export interface SharedContext extends Context {
   readonly wasTouched: boolean;
 }
 
-/** Who calls, as a transport found out. */
-export interface Caller {
-  /** Null: without a token. */
-  readonly viewer: Viewer | null;
+/** Who calls, as a transport found out: somebody, or why nobody, which is thrown where one is needed. */
+export type Caller = CallerDetails &
+  ({ readonly viewer: Viewer; readonly refusal: null } | { readonly viewer: null; readonly refusal: ServiceError });
+
+interface CallerDetails {
   readonly isTrustedGateway: boolean;
   readonly meter: Meter;
   readonly userAgent: string | null;
@@ -57,18 +58,18 @@ class RequestContext implements Context {
   readonly userAgent: string | null;
   readonly renew: Renew;
   private readonly services: Services;
-  private readonly caller: Viewer | null;
+  private readonly caller: Caller;
   private made: Loaders | null = null;
 
-  constructor(services: Services, { viewer, isTrustedGateway, meter, userAgent, renew }: Caller) {
+  constructor(services: Services, caller: Caller) {
     this.domain = services.domain;
     this.delivery = services.delivery;
-    this.isTrustedGateway = isTrustedGateway;
-    this.meter = meter;
-    this.userAgent = userAgent;
-    this.renew = renew;
+    this.isTrustedGateway = caller.isTrustedGateway;
+    this.meter = caller.meter;
+    this.userAgent = caller.userAgent;
+    this.renew = caller.renew;
     this.services = services;
-    this.caller = viewer;
+    this.caller = caller;
   }
 
   // Made when first asked for: a context lives as long as its subscription, of which few read more than the event.
@@ -78,12 +79,13 @@ class RequestContext implements Context {
   }
 
   get isAuthenticated(): boolean {
-    return this.caller !== null;
+    return this.caller.viewer !== null;
   }
 
   get viewer(): Viewer {
-    if (!this.caller) throw new ServiceError('UNAUTHENTICATED', 'A token is needed.');
-    return this.caller;
+    const { viewer, refusal } = this.caller;
+    if (!viewer) throw refusal;
+    return viewer;
   }
 
   get tenant(): TenantId {
@@ -91,8 +93,7 @@ class RequestContext implements Context {
   }
 
   next(): Context {
-    const { services, caller: viewer, isTrustedGateway, meter, userAgent, renew } = this;
-    return new RequestContext(services, { viewer, isTrustedGateway, meter, userAgent, renew });
+    return new RequestContext(this.services, this.caller);
   }
 
   share(): SharedContext {

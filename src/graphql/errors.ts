@@ -2,6 +2,7 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { ERROR_CODES, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Tell } from './wording.ts';
 
 export type FormatError = (error: unknown) => GraphQLFormattedError;
 
@@ -30,7 +31,8 @@ function extensionsOf(error: ServiceError): Record<string, unknown> {
   };
 }
 
-export function createErrorFormatter(log: Log, count: (code: string) => void): FormatError {
+/** Every message of an error that leaves this process goes through `tell`, whoever wrote it. */
+export function createErrorFormatter(log: Log, count: (code: string) => void, tell: Tell): FormatError {
   return (error) => {
     const origin = originOf(error);
     const where = error instanceof GraphQLError ? error.toJSON() : {};
@@ -38,12 +40,12 @@ export function createErrorFormatter(log: Log, count: (code: string) => void): F
     if (origin instanceof ServiceError) {
       if (origin.cause) log.warn({ err: origin.cause, code: origin.code }, 'operation failed');
       count(origin.code);
-      return { message: origin.message, ...place, extensions: extensionsOf(origin) };
+      return { message: tell(origin.message), ...place, extensions: extensionsOf(origin) };
     }
     const fault = requestFault(error, origin);
     if (fault) {
       count(fault.code);
-      return { message: fault.message, ...place, extensions: { code: fault.code } };
+      return { message: tell(fault.message), ...place, extensions: { code: fault.code } };
     }
     log.error({ err: origin }, 'unexpected fault');
     count('INTERNAL_SERVER_ERROR');

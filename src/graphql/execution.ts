@@ -13,7 +13,16 @@ import {
 import { RenderedStream, type Subscription } from '../delivery/rendered-stream.ts';
 import type { LiveStream } from '../delivery/stream.ts';
 import type { Context } from './context.ts';
-import { chooseOperation, type OperationRules, type Prepare, requireAffordable, requireToken } from './operations.ts';
+import {
+  chooseOperation,
+  coerceVariables,
+  EXECUTION_OPTIONS,
+  type OperationRules,
+  type Prepare,
+  type PreparedArgs,
+  requireAffordable,
+  requireToken,
+} from './operations.ts';
 import { createShapes, type ShapeOptions } from './shape.ts';
 
 export interface OperationRequest {
@@ -26,10 +35,10 @@ export interface Execution {
   /** What a request asks to run; null when that cannot be told. */
   kindOf(request: OperationRequest): OperationTypeNode | null;
   /** What to run, or the errors for which it cannot be run. Never throws. */
-  prepare(request: OperationRequest, context: Context): ExecutionArgs | readonly GraphQLError[];
+  prepare(request: OperationRequest, context: Context): PreparedArgs | readonly GraphQLError[];
   execute(args: ExecutionArgs): Promise<ExecutionResult>;
   /** Resolves when the subscription is accepted: nothing published from then on is missed. */
-  subscribe(args: ExecutionArgs): Promise<Subscription | ExecutionResult>;
+  subscribe(args: PreparedArgs): Promise<Subscription | ExecutionResult>;
 }
 
 export const isSubscription = (result: Subscription | ExecutionResult): result is Subscription => 'pipe' in result;
@@ -69,10 +78,12 @@ export function createExecution(
       const document = prepare(query);
       if (!('kind' in document)) return document;
       let operation: OperationDefinitionNode;
+      let coerced: Record<string, unknown> | null;
       try {
         operation = chooseOperation(document, operationName);
         requireToken(operation, context, rules.isProduction);
-        requireAffordable({ schema, document, operation, variables: variables ?? {} }, rules);
+        coerced = coerceVariables(schema, operation, variables);
+        if (coerced) requireAffordable({ schema, document, operation, variables: coerced }, rules);
       } catch (error) {
         return [asGraphQLError(error)];
       }
@@ -82,6 +93,9 @@ export function createExecution(
         operationName: operationName ?? null,
         variableValues: declaredOf(operation, variables),
         contextValue: context,
+        hideSuggestions: rules.isProduction,
+        options: EXECUTION_OPTIONS,
+        coerced: coerced ?? {},
       };
     },
 

@@ -2,9 +2,11 @@
 import {
   type ASTVisitor,
   type DocumentNode,
+  type ExecutionArgs,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
+  getVariableValues,
   Kind,
   NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
@@ -22,6 +24,7 @@ import { type CostRequest, costOf } from './cost.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { toGraphQLError } from './errors.ts';
 import { countExpandedFields } from './expansion.ts';
+import { comparableRule } from './merging.ts';
 import { unconditionalRootRule } from './unconditional-root.ts';
 
 export interface OperationRules {
@@ -30,18 +33,16 @@ export interface OperationRules {
   readonly isProduction: boolean;
 }
 
+/** What graphql-js takes, which coerces variables itself, beside what they are then. */
+export interface PreparedArgs extends ExecutionArgs {
+  readonly coerced: Record<string, unknown>;
+}
+
 /** graphql-depth-limit with our code on its errors, given only what it can walk to the end. */
 function depthRule(maxDepth: number): ValidationRule {
   const rule = depthLimit(maxDepth);
   return (context: ValidationContext) => {
-    const fields = countExpandedFields(context.getDocument());
-    // A fragment that contains itself is the specification's to refuse.
-    if (fields === Number.POSITIVE_INFINITY) return {};
-    if (fields > LIMITS.expandedFields) {
-      const message = `The operation has more than ${LIMITS.expandedFields} fields with its fragments in place.`;
-      context.reportError(new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COSTLY' } }));
-      return {};
-    }
+    if (countExpandedFields(context.getDocument()) > LIMITS.expandedFields) return {};
     const reportError = (error: GraphQLError): void =>
       context.reportError(
         new GraphQLError(error.message, {
@@ -78,7 +79,12 @@ export function validationRules({
   isProduction,
 }: Pick<OperationRules, 'maxDepth' | 'isProduction'>): ValidationRule[] {
   const introspection = isProduction ? [NoSchemaIntrospectionCustomRule] : [];
-  return [unconditionalRootRule, countRule, depthRule(maxDepth), ...introspection];
+  return [comparableRule, unconditionalRootRule, countRule, depthRule(maxDepth), ...introspection];
+}
+
+/** Names that a message would offer are not looked for where they are not told. */
+export function validationOptions({ isProduction }: Pick<OperationRules, 'isProduction'>) {
+  return { maxErrors: LIMITS.validationErrors, hideSuggestions: isProduction };
 }
 
 const OPEN_FIELDS = new Set(['_service', '__typename']);
@@ -110,6 +116,38 @@ export function requireToken(operation: OperationDefinitionNode, context: Contex
   throw toGraphQLError(new ServiceError('UNAUTHENTICATED', 'A token is needed.'));
 }
 
+/**
+ * Whether someone without a token may have a document looked at: one that is short,
+ * and whose root fields need none. What stands below them is not read for that.
+ */
+export function isOpenDocument(query: string, name: string | null | undefined, isProduction: boolean): boolean {
+  if (query.length > LIMITS.openDocumentBytes || Buffer.byteLength(query) > LIMITS.openDocumentBytes) return false;
+  try {
+    const document = parse(query, { maxTokens: LIMITS.openDocumentTokens, noLocation: true });
+    const operation = getOperationAST(document, name);
+    return operation ? isOpenOperation(operation, isProduction) : false;
+  } catch {
+    return false;
+  }
+}
+
+/** Of the variables that are wrong one is told of: each message repeats what was sent. */
+export const EXECUTION_OPTIONS = { maxCoercionErrors: 1 } as const;
+
+/**
+ * The variables of an operation as it will see them, defaults applied: what is
+ * counted, compared or kept of an operation is made from these. Null when they
+ * are wrong, which execution says before it does anything else.
+ */
+export function coerceVariables(
+  schema: GraphQLSchema,
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  given: Record<string, unknown> | null | undefined,
+): Record<string, unknown> | null {
+  const options = { maxErrors: EXECUTION_OPTIONS.maxCoercionErrors, hideSuggestions: true };
+  return getVariableValues(schema, variableDefinitions, given ?? {}, options).coerced ?? null;
+}
+
 /** @throws {GraphQLError} QUERY_TOO_COSTLY for an operation over its budget, or with too many root fields. */
 export function requireAffordable(request: CostRequest, { maxCost }: OperationRules): void {
   const roots = request.operation.selectionSet.selections.length;
@@ -120,9 +158,6 @@ export function requireAffordable(request: CostRequest, { maxCost }: OperationRu
   const cost = costOf(request);
   if (cost > maxCost) refuse(`The operation costs ${cost}, over its budget of ${maxCost}.`);
 }
-
-/** Names of the schema that a message offers to whoever guesses. */
-const SUGGESTION = / ?Did you mean .+\?$/;
 
 export const isTooLong = (query: string): boolean => query.length > LIMITS.documentCharacters;
 
@@ -144,12 +179,12 @@ export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Pre
       const message = error instanceof GraphQLError ? error.message : 'The document cannot be parsed.';
       return [new GraphQLError(message, { extensions: { code: 'GRAPHQL_PARSE_FAILED' } })];
     }
-    const errors = validate(schema, document, all, { maxErrors: LIMITS.validationErrors });
+    const errors = validate(schema, document, all, validationOptions(rules));
     if (errors.length === 0) return document;
     return errors.map((error) =>
       error.extensions['code']
         ? error
-        : new GraphQLError(rules.isProduction ? error.message.replace(SUGGESTION, '') : error.message, {
+        : new GraphQLError(error.message, {
             ...(error.nodes ? { nodes: error.nodes } : {}),
             extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
           }),

@@ -14,7 +14,7 @@ import { ServiceError, unavailable } from '../errors.ts';
 import { TIMES } from '../limits.ts';
 import type { Context, SharedContext } from './context.ts';
 import { type FormatError, originOf } from './errors.ts';
-import { chooseOperation } from './operations.ts';
+import { chooseOperation, type PreparedArgs } from './operations.ts';
 
 type Rendered = Payload | Promise<Payload>;
 
@@ -145,7 +145,7 @@ function innerVariables(args: ExecutionArgs, operation: OperationDefinitionNode)
 
 export interface Shapes {
   /** The shape of an operation, to be released once. */
-  acquire(args: ExecutionArgs, context: Context): Shape;
+  acquire(args: PreparedArgs, context: Context): Shape;
   release(shape: Shape): void;
 }
 
@@ -154,7 +154,7 @@ export function createShapes(options: ShapeOptions): Shapes {
   const documents = new WeakMap<object, { readonly id: number; readonly names: Map<string, string[]> }>();
   let count = 0;
 
-  function keyOf(args: ExecutionArgs, context: Context): string {
+  function keyOf(args: PreparedArgs, context: Context): string {
     let known = documents.get(args.document);
     if (!known) {
       count += 1;
@@ -165,7 +165,8 @@ export function createShapes(options: ShapeOptions): Shapes {
     const name = operation.name?.value ?? '';
     const names = known.names.get(name) ?? innerVariables(args, operation);
     known.names.set(name, names);
-    const values = names.map((each) => args.variableValues?.[each] ?? null);
+    // Absent is not null: a field may have a default for what is absent.
+    const values = names.map((each) => (Object.hasOwn(args.coerced, each) ? [args.coerced[each]] : null));
     return JSON.stringify([context.tenant, known.id, name, values]);
   }
 

@@ -2,6 +2,7 @@
 import {
   type ASTVisitor,
   type DocumentNode,
+  type FragmentDefinitionNode,
   type FragmentSpreadNode,
   GraphQLError,
   type InlineFragmentNode,
@@ -15,7 +16,9 @@ const NO_SELECTIONS: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: 
 
 /** The first selection at the root of a subscription that @skip or @include leaves to a condition. */
 function findConditionalRoot({ definitions }: DocumentNode): SelectionNode | null {
-  const seen = new Set<string>();
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of definitions)
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
   function find({ selections }: SelectionSetNode): SelectionNode | null {
     for (const selection of selections) {
       if (selection.directives?.some(({ name }) => name.value === 'skip' || name.value === 'include')) return selection;
@@ -27,10 +30,10 @@ function findConditionalRoot({ definitions }: DocumentNode): SelectionNode | nul
   function contentOf(part: FragmentSpreadNode | InlineFragmentNode): SelectionSetNode {
     if (part.kind === Kind.INLINE_FRAGMENT) return part.selectionSet;
     const { value } = part.name;
-    const fragment = definitions.find((each) => each.kind === Kind.FRAGMENT_DEFINITION && each.name.value === value);
-    if (fragment?.kind !== Kind.FRAGMENT_DEFINITION || seen.has(value)) return NO_SELECTIONS;
-    seen.add(value);
-    return fragment.selectionSet;
+    const fragment = fragments.get(value);
+    // Looked at once.
+    fragments.delete(value);
+    return fragment?.selectionSet ?? NO_SELECTIONS;
   }
   for (const definition of definitions) {
     const isOne = definition.kind === Kind.OPERATION_DEFINITION && definition.operation === 'subscription';

@@ -17,21 +17,28 @@ export interface CallerOptions {
 /** Whoever has no token does nothing that is counted, and a request is over before its token is. */
 const NOTHING = (): void => undefined;
 
-/** @throws {GraphQLError} UNAUTHENTICATED for a token that is not valid. */
+/** Who calls; with a token that is not valid nobody, and why is told when one is needed. */
 export async function identify(request: FastifyRequest, options: CallerOptions): Promise<Caller> {
   const { verifyToken, isGateway, rateLimits } = options;
   const secret = request.headers['router-authorization'];
   const isTrustedGateway = isGateway(typeof secret === 'string' ? secret : null);
   const { authorization, 'user-agent': userAgent = null } = request.headers;
-  if (authorization === undefined) return { viewer: null, isTrustedGateway, meter: NOTHING, userAgent, renew: NOTHING };
+  const nobody = (message: string): Caller => ({
+    viewer: null,
+    refusal: new ServiceError('UNAUTHENTICATED', message),
+    isTrustedGateway,
+    meter: NOTHING,
+    userAgent,
+    renew: NOTHING,
+  });
+  if (authorization === undefined) return nobody('A token is needed.');
   const token = tokenOfHeader(authorization);
   const verification = token ? await verifyToken(token).catch(asGraphQLError) : null;
   if (verification?.outcome === 'valid') {
     const { viewer } = verification;
-    return { viewer, isTrustedGateway, meter: rateLimits.ofRequest(viewer), userAgent, renew: NOTHING };
+    return { viewer, refusal: null, isTrustedGateway, meter: rateLimits.ofRequest(viewer), userAgent, renew: NOTHING };
   }
-  const message = verification?.outcome === 'expired' ? 'The token has expired.' : 'The token is not valid.';
-  throw toGraphQLError(new ServiceError('UNAUTHENTICATED', message));
+  return nobody(verification?.outcome === 'expired' ? 'The token has expired.' : 'The token is not valid.');
 }
 
 /** The engine is asked whether a token's session goes on, and may be away. */

@@ -9,11 +9,15 @@ import type { Caller, Context } from '../graphql/context.ts';
 import { createDocumentCache } from '../graphql/document-cache.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import {
+  coerceVariables,
+  EXECUTION_OPTIONS,
+  isOpenDocument,
   isTooLong,
   type OperationRules,
   requireAffordable,
   requireToken,
   tooLong,
+  validationOptions,
   validationRules,
 } from '../graphql/operations.ts';
 import { LIMITS } from '../limits.ts';
@@ -41,7 +45,10 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     validationRules: validationRules(options.rules),
     parseOptions: { maxTokens: LIMITS.documentTokens },
     introspection: !isProduction,
-    hideSchemaDetailsFromClientErrors: isProduction,
+    validationOptions: validationOptions(options.rules),
+    executionOptions: EXECUTION_OPTIONS,
+    // Its own search for suggestions takes time in the square of the message: ours are told or not by `formatError`.
+    hideSchemaDetailsFromClientErrors: false,
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
     persistedQueries: false,
@@ -53,13 +60,21 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     plugins: [guardOperations(options.rules), answerLegacyClients(), ApolloServerPluginLandingPageDisabled()],
   });
   await apollo.start();
+  const callers = new WeakMap<FastifyRequest, Caller>();
   const handle = fastifyApolloHandler(apollo, {
-    context: async (request) => options.createContext(await identify(request, options)) as ApolloContext,
+    async context(request) {
+      const caller = callers.get(request) ?? (await identify(request, options));
+      if (!caller.viewer && !isOpen(request, isProduction)) throw toGraphQLError(caller.refusal);
+      return options.createContext(caller) as ApolloContext;
+    },
   });
-  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> =>
-    (await options.stream(request, reply))
-      ? reply
-      : (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
+  // Nothing of a request is looked at before it is known who calls.
+  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const caller = await identify(request, options);
+    if (await options.stream(request, reply, caller)) return reply;
+    callers.set(request, caller);
+    return (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
+  }
 
   // Before the body is read: bytes in another charset, or packed, are no JSON to whoever parses them.
   const onRequest = async (request: FastifyRequest): Promise<void> => requireUtf8(request);
@@ -99,7 +114,8 @@ function guardOperations(rules: OperationRules): ApolloServerPlugin<ApolloContex
         async didResolveOperation({ request, schema, document, operation, contextValue }) {
           if (!operation) return;
           requireToken(operation, contextValue, rules.isProduction);
-          requireAffordable({ schema, document, operation, variables: request.variables ?? {} }, rules);
+          const variables = coerceVariables(schema, operation, request.variables);
+          if (variables) requireAffordable({ schema, document, operation, variables }, rules);
         },
       };
     },
@@ -149,6 +165,15 @@ function requireShort(body: unknown): void {
   if (typeof query === 'string' && isTooLong(query)) throw toGraphQLError(tooLong(), 413);
 }
 
+/** Whether a request may be looked at that nobody with a valid token makes. */
+function isOpen({ method, body, query: inUrl }: FastifyRequest, isProduction: boolean): boolean {
+  const given = (method === 'POST' ? body : inUrl) as { query?: unknown; operationName?: unknown } | null | undefined;
+  const { query, operationName } = given ?? {};
+  // What is no GraphQL request is refused without reading further.
+  if (typeof query !== 'string') return true;
+  return isOpenDocument(query, typeof operationName === 'string' ? operationName : null, isProduction);
+}
+
 /** Someone who typed the address, rather than a client that asks something. */
 function isBrowser({ headers, query }: FastifyRequest): boolean {
   return headers.accept?.includes('text/html') === true && !(query as { query?: unknown }).query;
@@ -162,7 +187,7 @@ function isJson(request: FastifyRequest): boolean {
 /** Whether a body asks for the SDL and nothing else. */
 function isSdlRequest(body: unknown): boolean {
   const query = (body as { query?: unknown } | null)?.query;
-  if (typeof query !== 'string') return false;
+  if (typeof query !== 'string' || query.length > LIMITS.openDocumentBytes) return false;
   try {
     return parse(query, { maxTokens: 50 }).definitions.every(
       (definition) =>

@@ -12,7 +12,7 @@ import type { ConnectionType, Viewer } from '../model.ts';
 import { passHeaders } from './browser.ts';
 import { CallbackStream, CallbackTarget } from './callback.ts';
 import type { IsCallbackAllowed } from './callback-url.ts';
-import { type CallerOptions, identify } from './caller.ts';
+import type { CallerOptions } from './caller.ts';
 import { HttpStream } from './http-stream.ts';
 import { MULTIPART } from './multipart.ts';
 import { SSE } from './sse.ts';
@@ -28,7 +28,7 @@ export interface GraphqlStreamOptions extends CallerOptions {
 }
 
 /** Answers a request that is to be answered by a stream; false when it is not one. */
-export type AnswerByStream = (request: FastifyRequest, reply: FastifyReply) => Promise<boolean>;
+export type AnswerByStream = (request: FastifyRequest, reply: FastifyReply, caller: Caller) => Promise<boolean>;
 
 const Body = z.object({
   query: z.string(),
@@ -57,12 +57,17 @@ function bodyOf(request: FastifyRequest): Body | null {
 
 export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStream {
   const { execution, streams } = options;
-  return async (request, reply) => {
+  return async (request, reply, caller) => {
     const body = bodyOf(request);
     if (!body) return false;
     const { accept } = request.headers;
-    const kind = execution.kindOf(body);
     const ways = accepted(accept);
+    if (!caller.viewer) {
+      // Nobody is known for whom it is worth reading what is asked.
+      if (ways.length > 0 && ways.every((way) => way === 'sse')) throw caller.refusal;
+      return false;
+    }
+    const kind = execution.kindOf(body);
     if (kind !== 'subscription') {
       // A graphql-sse client takes nothing else, for whatever it asks.
       if (ways.length === 0 || ways.some((way) => way !== 'sse')) return false;
@@ -70,8 +75,6 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     }
     const way = ways.find((each): each is Exclude<Acceptable, 'json'> => each !== 'json');
     if (!way && !takesAnything(accept)) throw notAcceptable();
-    const caller = await identify(request, options);
-    if (!caller.viewer) throw new ServiceError('UNAUTHENTICATED', 'A token is needed.');
     if (kind === 'subscription') options.rateLimits.openStream(caller.viewer);
     const enter: Enter = (peer) => {
       if (streams.enter(peer, request.raw)) return;

@@ -1,7 +1,7 @@
 /** GraphQL over WebSocket, subprotocol `graphql-transport-ws`. graphql-ws keeps the protocol. */
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
+import { type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type Server } from 'graphql-ws';
 import type { IsGateway } from '../auth/gateway.ts';
 import { textOfConnectionInit, tokenOfConnectionInit } from '../auth/token-location.ts';
@@ -12,6 +12,7 @@ import { faultOfNumbers } from '../exact-json.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { type Execution, isSubscription } from '../graphql/execution.ts';
+import type { PreparedArgs } from '../graphql/operations.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Meter, Viewer } from '../model.ts';
@@ -165,6 +166,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
         payload,
         options.createContext({
           viewer,
+          refusal: null,
           isTrustedGateway,
           meter,
           userAgent: extra.userAgent,
@@ -174,7 +176,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       const { connection, documents } = extra;
       return 'document' in args ? Object.assign(args, { target: { connection, documents, id } }) : args;
     },
-    execute: async (args) => (await execution.execute(args as ExecutionArgs)) as Awaited<OperationResult>,
+    execute: async (args) => (await execution.execute(args as PreparedArgs)) as Awaited<OperationResult>,
     subscribe: (args) => subscribe(args as TargetedArgs, options),
     onOperation({ extra }) {
       extra.settle();
@@ -189,7 +191,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
 }
 
 /** An operation, and where on this node its responses go. */
-type TargetedArgs = ExecutionArgs & {
+type TargetedArgs = PreparedArgs & {
   readonly target: Pick<Extra, 'connection' | 'documents'> & { readonly id: string };
 };
 

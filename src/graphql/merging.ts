@@ -1,0 +1,96 @@
+/** How much there is to compare in a document: what is asked for twice at one place must be the same. */
+import {
+  type ASTVisitor,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  Kind,
+  type SelectionSetNode,
+  type ValidationContext,
+} from 'graphql';
+import { LIMITS } from '../limits.ts';
+import { countExpandedFields } from './expansion.ts';
+
+const pairsOf = (count: number): number => (count * (count - 1)) / 2;
+
+/** What stands at one place of the response once fragments are put where they are spread. */
+interface Place {
+  readonly fields: Map<string, FieldNode[]>;
+  /** By name: a fragment is put at a place once, however often it is spread there. */
+  readonly fragments: Set<string>;
+}
+
+/**
+ * Counts the pairs of fields with one name at one place of the response, and of
+ * fragments at one place: the specification's rule of overlapping fields compares
+ * each. Takes time in the number of expanded fields, which is capped before.
+ */
+export function countMergedPairs(document: DocumentNode, most: number): number {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions)
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+
+  function collect({ selections }: SelectionSetNode, place: Place): void {
+    for (const selection of selections) {
+      if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet, place);
+      else if (selection.kind === Kind.FRAGMENT_SPREAD) spread(selection.name.value, place);
+      else {
+        const name = (selection.alias ?? selection.name).value;
+        const same = place.fields.get(name);
+        if (same) same.push(selection);
+        else place.fields.set(name, [selection]);
+      }
+    }
+  }
+
+  function spread(name: string, place: Place): void {
+    if (place.fragments.has(name)) return;
+    place.fragments.add(name);
+    const fragment = fragments.get(name);
+    if (fragment) collect(fragment.selectionSet, place);
+  }
+
+  let pairs = 0;
+  function countAt(sets: readonly SelectionSetNode[]): void {
+    const place: Place = { fields: new Map(), fragments: new Set() };
+    for (const set of sets) collect(set, place);
+    pairs += pairsOf(place.fragments.size);
+    for (const same of place.fields.values()) {
+      pairs += pairsOf(same.length);
+      if (pairs > most) return;
+      const inner = same.flatMap(({ selectionSet }) => selectionSet ?? []);
+      if (inner.length > 0) countAt(inner);
+    }
+  }
+
+  for (const definition of document.definitions) {
+    if (pairs > most) break;
+    if ('selectionSet' in definition && definition.selectionSet) countAt([definition.selectionSet]);
+  }
+  return pairs;
+}
+
+function faultOf(document: DocumentNode): GraphQLError | null {
+  const tooCostly = (message: string): GraphQLError =>
+    new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COSTLY' } });
+  const fields = countExpandedFields(document);
+  // The specification's own rule would say which, after the others had followed the circle.
+  if (fields === Number.POSITIVE_INFINITY) return new GraphQLError('A fragment cannot spread itself.');
+  if (fields > LIMITS.expandedFields) {
+    return tooCostly(`The operation has more than ${LIMITS.expandedFields} fields with its fragments in place.`);
+  }
+  if (countMergedPairs(document, LIMITS.mergedPairs) <= LIMITS.mergedPairs) return null;
+  return tooCostly(`The document asks for the same too often: ${LIMITS.mergedPairs} pairs are compared at most.`);
+}
+
+/**
+ * Refuses a document that would keep the other rules busy, before they see it:
+ * the comparison of overlapping fields takes time in the square of what it is given.
+ */
+export function comparableRule(context: ValidationContext): ASTVisitor {
+  const fault = faultOf(context.getDocument());
+  if (!fault) return {};
+  context.reportError(fault);
+  return { Document: () => null };
+}
