@@ -315,7 +315,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     gatewaySecrets: read('GATEWAY_SECRET') ?? [],
     registrationUrl: read('GATEWAY_REGISTRATION_URL'),
     registrationToken: read('GATEWAY_REGISTRATION_TOKEN'),
-    publicUrl: read('PUBLIC_URL')?.replace(/\/+$/, '') ?? null,
+    publicUrl: withoutLastSlashes(read('PUBLIC_URL')),
     callbackAllowedUrls: read('CALLBACK_ALLOWED_URLS') ?? [],
     drainWindowMs: required('DRAIN_WINDOW'),
     presenceGraceMs: required('PRESENCE_GRACE'),
@@ -327,4 +327,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
+}
+
+function withoutLastSlashes(url: string | null): string | null {
+  if (url === null) return null;
+  let end = url.length;
+  while (url[end - 1] === '/') end -= 1;
+  return url.slice(0, end);
 }

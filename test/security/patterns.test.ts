@@ -50,8 +50,8 @@ describe('patterns over what clients send', () => {
     const faults: string[] = [];
     for (const { file, source, flags } of patterns) {
       // It knows no `v`, which every pattern here can do without.
-      const { status, complexity } = await check(source, flags, { timeout: 60_000 });
-      if (status !== 'safe') faults.push(`${file}: /${source}/${flags} is ${status}: ${complexity?.summary}`);
+      const found = await check(source, flags, { timeout: 60_000 });
+      if (found.status !== 'safe') faults.push(`${file}: /${source}/${flags} is ${found.status}`);
     }
     expect(faults).toEqual([]);
   }, 300_000);

@@ -1,0 +1,134 @@
+/** What someone without a valid token can make the service do: next to nothing. */
+import { startTestService, type TestService } from '../support/service.ts';
+
+const STREAMS = {
+  json: 'application/json',
+  any: '*/*',
+  sse: 'text/event-stream',
+  multipart: 'multipart/mixed;subscriptionSpec=1.0, application/json',
+  callback: 'application/json;callbackSpec=1.0',
+};
+const FORMATS = Object.entries(STREAMS);
+
+const SDL = '{ _service { sdl } }';
+const INTROSPECTION = '{ __schema { types { name } } }';
+
+describe('before it is known who calls', () => {
+  let service: TestService;
+  let production: TestService;
+  let expired: string;
+  beforeAll(async () => {
+    service = await startTestService();
+    production = await startTestService({ env: { NODE_ENV: 'production' } });
+    expired = await service.token('alice', { expiresAt: 1_000 });
+  });
+  afterAll(() => Promise.all([service.close(), production.close()]));
+
+  async function ask(query: string, { accept = 'application/json', token = '', at = service } = {}) {
+    const response = await fetch(`${at.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        accept,
+        'content-type': 'application/json',
+        ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ query, extensions: { subscription: {} } }),
+    });
+    const { data, errors } = JSON.parse(await response.text());
+    return { status: response.status, data, code: errors?.[0]?.extensions.code, message: errors?.[0]?.message };
+  }
+
+  const refused = { status: 401, code: 'UNAUTHENTICATED' };
+
+  describe.each(FORMATS)('asked for %s', (_name, accept) => {
+    it.each([
+      ['is not validated', '{ viewer { noSuchField } }'],
+      ['is not validated, a subscription', 'subscription { noSuchField }'],
+      ['is not parsed when over 8 KiB', `{ _service { sdl } ${' '.repeat(8_200)} ) not GraphQL`],
+      ['is not parsed past 500 tokens', `{ ${'_service { sdl } '.repeat(130)} ) not GraphQL`],
+      ['hides nothing behind what is open', '{ __typename viewer { id } }'],
+      ['hides nothing in a fragment', '{ ...F } fragment F on Query { _service { sdl } }'],
+    ])('a document %s', async (_what, query) => {
+      expect(await ask(query, { accept })).toMatchObject(refused);
+      expect(await ask(query, { accept, token: expired })).toMatchObject({
+        ...refused,
+        message: 'The token has expired.',
+      });
+      expect(await ask(query, { accept, token: 'x' })).toMatchObject({
+        ...refused,
+        message: 'The token is not valid.',
+      });
+    });
+  });
+
+  it('a text of 200 KB that asks for suggestions is refused at once', async () => {
+    const query = `{ viewer { conversations(first: ${JSON.stringify('Did you mean '.repeat(16_000))}) { id } } }`;
+    expect(await ask(query, { at: production })).toMatchObject(refused);
+  });
+
+  it.each(['', 'x'])('what needs no token is served whatever token comes with it (%j)', async (token) => {
+    expect((await ask(SDL, { token })).data._service.sdl).toContain('type Conversation');
+    expect((await ask(SDL, { token: expired })).data._service.sdl).toContain('type Conversation');
+    expect((await ask(INTROSPECTION, { token: expired })).data.__schema.types).not.toEqual([]);
+    expect(await ask('mutation { refreshSession(refreshToken: "x") { accessToken } }', { token })).toMatchObject({
+      message: 'The refresh token is not valid.',
+    });
+    expect(await ask(INTROSPECTION, { token, at: production })).toMatchObject(refused);
+  });
+
+  it('a query in the URL is held to the same', async () => {
+    const get = async (query: string) =>
+      fetch(`${service.url}/graphql?query=${encodeURIComponent(query)}`, {
+        headers: { 'apollo-require-preflight': 'yes', accept: 'application/json' },
+      });
+    expect((await get('{ viewer { noSuchField } }')).status).toBe(401);
+    expect((await get(SDL)).status).toBe(200);
+  });
+});
+
+describe('the message of an error', () => {
+  const wrong: [string, string, object][] = [
+    ['a field', '{ viewr { id } }', {}],
+    ['an argument', '{ conversation(ids: "a") { id } }', {}],
+    ['a type', '{ viewer { ... on Usr { id } } }', {}],
+    ['an enum value in the document', '{ viewer { conversations(kind: GROUPS) { id } } }', {}],
+    ['an enum value', 'query ($k: ConversationKind) { viewer { conversations(kind: $k) { id } } }', { k: 'GROUPS' }],
+    [
+      'an input field',
+      'mutation ($i: SendMessageInput!) { sendMessage(input: $i) { id } }',
+      { i: { conversationId: 'a', contents: '' } },
+    ],
+  ];
+
+  it.each(wrong)('offers no name for %s in production, over HTTP and a socket', async (_what, query, variables) => {
+    for (const NODE_ENV of ['production', 'development']) {
+      const service = await startTestService({ env: { NODE_ENV } });
+      const alice = await service.connect('alice');
+      const told = NODE_ENV === 'production' ? expect.not.stringContaining('Did you mean') : /Did you mean/;
+      const { errors } = await service.query('alice', query, variables);
+      const onSocket = await alice.subscribe(query, { ...variables });
+      for (const message of [errors?.[0]?.message, onSocket.errors[0]?.message]) {
+        if (typeof told === 'object' && 'asymmetricMatch' in told) expect(message).toEqual(told);
+        else expect(message).toMatch(told);
+      }
+      await alice.close();
+      await service.close();
+    }
+  });
+
+  it('is short, however much of the request it repeats', async () => {
+    const service = await startTestService();
+    const long = 'x'.repeat(200_000);
+    const queries: [string, object][] = [
+      [`{ viewer { conversations(first: "${long}") { id } } }`, {}],
+      [`{ ${long} }`, {}],
+      [`{ viewer { id } ${'}'.repeat(200)}`, {}],
+      ['query ($n: Int) { viewer { conversations(first: $n) { id } } }', { n: long }],
+    ];
+    for (const [query, variables] of queries) {
+      const { errors } = await service.query('alice', query, variables);
+      expect(errors?.[0]?.message.length).toBeLessThanOrEqual(501);
+    }
+    await service.close();
+  });
+});

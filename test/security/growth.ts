@@ -1,0 +1,35 @@
+/** How work grows with what it is given, on a machine that does other things too. */
+
+/** Less is lost in what the machine does beside. */
+const FLOOR_MS = 3;
+const MOST_ROUNDS = 40;
+
+/** Work on something of this size; made before, so that making it is not counted. */
+export type Work = (size: number) => () => unknown;
+
+function timeOf(run: () => unknown): number {
+  const before = process.cpuUsage();
+  run();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000;
+}
+
+/**
+ * How many times the work at full size is that at half of it. Each size counts
+ * by its quickest round; rounds go on while another could still bring the answer
+ * within `most`, so that a busy machine makes this slower and never wrong.
+ */
+export function growthOf(work: Work, most: number): number {
+  let half = Number.POSITIVE_INFINITY;
+  let whole = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const [small, large] = [work(0.5), work(1)];
+    half = Math.min(half, timeOf(small));
+    whole = Math.min(whole, timeOf(large));
+    if (round > 1 && growth() <= most) break;
+  }
+  function growth(): number {
+    return (whole + FLOOR_MS) / (half + FLOOR_MS);
+  }
+  return growth();
+}
