@@ -50,8 +50,14 @@ export const all =
     return items?.every((item) => item !== undefined) ? (items as Item[]) : undefined;
   };
 
-export const origin = (value: string): string | undefined =>
-  value === '*' || (URL.canParse(value) && new URL(value).origin === value) ? value : undefined;
+/** Of an app's own scheme, such as `capacitor://localhost`, whose origin the URL standard calls opaque. */
+const APP_ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[\w.-]+(:\d+)?$/;
+
+export const origin = (value: string): string | undefined => {
+  if (value === '*') return value;
+  const known = URL.canParse(value) ? new URL(value).origin : undefined;
+  return known === value || (known === 'null' && APP_ORIGIN.test(value)) ? value : undefined;
+};
 
 export const longSecret = (value: string): string | undefined => (Buffer.byteLength(value) >= 32 ? value : undefined);
 

@@ -167,8 +167,8 @@ export const VARIABLES = {
     LOG_LEVELS.find((level) => level === value),
   ),
   ALLOWED_ORIGINS: variable(
-    'browser origins; unset: localhost in development, none in production',
-    'origins, comma-separated; `*` only outside production',
+    'browser origins beside the service’s own address; unset: this machine in development, none in production',
+    'origins, comma-separated, such as `https://app.example.com` or `capacitor://localhost`; `*` only outside production',
     null,
     all(origin),
   ),

@@ -145,6 +145,8 @@ export const TIMES = {
   typingMs: 6_000,
   idempotencyMs: 24 * 60 * 60 * 1_000,
   connectionInitMs: 3_000,
+  /** Refused origins are spoken of this often. */
+  refusedOriginsMs: 60_000,
   clockToleranceMs: 30_000,
   /** A token's verification is trusted this long before its key is asked for again. */
   verifiedTokenMs: 60_000,

@@ -159,7 +159,12 @@ export async function startService(
   const stopSharing = clock.every(TIMES.shareUseMs, () => {
     rateLimits.reconcile().catch((error: unknown) => log.debug({ err: error }, 'use of rates not shared'));
   });
-  const isOriginAllowed = createOriginCheck(config.allowedOrigins, config.isProduction);
+  const isOriginAllowed = createOriginCheck({
+    ...config,
+    clock,
+    log,
+    countRefused: () => metrics.turnedAway.inc({ reason: 'origin' }),
+  });
   const supervisor = new Supervisor(clock, {
     ...config,
     maxConnections: socketsWithin(config.maxConnections, openFilesLimit(), log),

@@ -10,10 +10,13 @@ export function protectBrowsers(app: FastifyInstance, isOriginAllowed: IsOriginA
   // A policy for content would be one for GraphiQL, the one page there is, which production does not serve.
   app.register(helmet, { contentSecurityPolicy: false });
   app.register(cors, {
-    origin: (origin, answer) => answer(null, origin !== undefined && isOriginAllowed(origin)),
-    methods: ['GET', 'POST'],
-    exposedHeaders: ['retry-after'],
-    maxAge: PREFLIGHT_S,
+    delegator: ({ headers: { origin, host } }, answer) =>
+      answer(null, {
+        origin: origin !== undefined && isOriginAllowed(origin, host),
+        methods: ['GET', 'POST'],
+        exposedHeaders: ['retry-after'],
+        maxAge: PREFLIGHT_S,
+      }),
   });
 }
 

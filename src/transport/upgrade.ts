@@ -88,7 +88,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     // Node checks this for plain requests only.
     if (!request.headers.host) return refuse(socket, 400);
     if (options.refusesClear && cameInTheClear(request)) return refuse(socket, 403);
-    if (!options.isOriginAllowed(request.headers.origin)) return refuse(socket, 403);
+    if (!options.isOriginAllowed(request.headers.origin, request.headers.host)) return refuse(socket, 403);
     door.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const address = options.addressOf(request);
       if (options.supervisor.admits(address)) door.endpoint.accept({ webSocket, raw: socket, address }, request);
