@@ -109,6 +109,8 @@ export const LIMITS = {
   queuedEvents: 2_000,
   /** Places of one raw client that are noted one by one; of more, the last in each conversation is. */
   placesPerSocket: 1_000,
+  /** Connections that went lately and are removed again when Redis lost its end. */
+  rememberedDepartures: 10_000,
   /** Sessions whose positions wait for the engine to take them. */
   unsavedInboxes: 10_000,
   /** Frames a socket may send ahead of their handling. */
@@ -163,6 +165,8 @@ export const TIMES = {
   nodeLeaseMs: 15_000,
   /** How often a node renews its lease and sweeps what others left. */
   nodeRenewMs: 4_000,
+  /** How long a connection that went is remembered: a failover loses no more than the last of it. */
+  departureMs: 60_000,
   /** How long `setPresence` holds for a caller with no connection. */
   visitMs: 60_000,
   /** How long an event is rendered again that the engine's absence cut short; then its stream ends. */

@@ -4,8 +4,8 @@
  * Owns the position. Message announcements are passed on only in the order of
  * the log: one that is not the next, an interruption of the bus, or a silence
  * makes the channel read the hole from the log first (G05, G07). What else
- * changes (name, members, read positions, typing) is state: an older version
- * never replaces a newer one, and after an interruption it is read again.
+ * changes (name, members, read positions, typing) is state: the latest is the
+ * whole truth, and after an interruption it is read again.
  */
 import type { Clock } from '../clock.ts';
 import type { Announcement, Engine, Listening } from '../engine/port.ts';
@@ -22,12 +22,15 @@ import type {
   TypingRecord,
   UserId,
 } from '../model.ts';
+import { Latest } from './latest.ts';
 import { TypingBoard } from './typing-board.ts';
 
 const RETRY_MS = 250;
 
 /** What happens to those who listen. Calls are synchronous and must not throw. */
 export interface ChannelListener {
+  /** Whether it is told of the conversation itself: whoever is not costs nothing when that changes. */
+  readonly takesConversation: boolean;
   onMessage(change: MessageChange, message: MessageRecord): void;
   /** The log's head, read just now: whoever is past it may hold what the log has lost. */
   onHead(position: Position): void;
@@ -60,9 +63,11 @@ export class ConversationChannel {
   readonly #log: Log;
   readonly #countHole: CountHole;
   readonly #listeners = new Set<ChannelListener>();
+  /** Those of them who are told of the conversation itself. */
+  readonly #watchers = new Set<ChannelListener>();
   #listening: Listening | null = null;
   #position: Position = { epoch: '', place: 0 };
-  #version = -1;
+  readonly #conversation = new Latest<ConversationRecord>();
   #isClosed = false;
   #isLost = false;
   /** While the hole is read from the log, announcements are dropped: the log has them. */
@@ -104,13 +109,14 @@ export class ConversationChannel {
         onInterrupted: () => this.#recover(),
       },
     );
+    const take = this.#conversation.reading();
     const [[conversation], [typing]] = await Promise.all([
       this.#engine.readConversations(tenant, [id]),
       this.#engine.readTyping(tenant, [id]),
     ]);
     if (!conversation) return false;
     this.#position = conversation.position;
-    this.#version = Math.max(this.#version, conversation.version);
+    take(conversation);
     this.#lastHeardAt = this.#clock.elapsed();
     this.typing.replace(typing ?? []);
     this.#isCatchingUp = false;
@@ -120,10 +126,12 @@ export class ConversationChannel {
 
   add(listener: ChannelListener): void {
     this.#listeners.add(listener);
+    if (listener.takesConversation) this.#watchers.add(listener);
   }
 
   remove(listener: ChannelListener): void {
     this.#listeners.delete(listener);
+    this.#watchers.delete(listener);
   }
 
   close(): void {
@@ -149,7 +157,8 @@ export class ConversationChannel {
       case 'conversation':
         if (announcement.left.length > 0) this.#each((listener) => listener.onLeft(announcement.left));
         for (const userId of announcement.left) this.typing.stop(userId);
-        return this.#receiveConversation(announcement.conversation);
+        if (this.#conversation.take(announcement.conversation)) this.#tellConversation();
+        return;
       case 'typing':
         return this.typing.set(announcement.typing);
       default:
@@ -174,16 +183,26 @@ export class ConversationChannel {
     this.#lastHeardAt = this.#clock.elapsed();
     // Not copied: one that leaves meanwhile is not told, and one cannot join within a synchronous call.
     for (const listener of this.#listeners) listener.onMessage(change, message);
+    if (change === 'SENT') this.#noteSent(message);
   }
 
-  #receiveConversation(conversation: ConversationRecord): void {
-    if (conversation.version <= this.#version) return;
-    this.#version = conversation.version;
-    this.#each((listener) => listener.onConversation(conversation));
+  /** Sending counts as reading: a read position has moved, which nothing else announces. */
+  #noteSent({ sequence, timestamp, position }: MessageRecord): void {
+    const before = this.#conversation.current;
+    if (!before || sequence <= before.lastSequence) return;
+    this.#conversation.amend({ ...before, lastSequence: sequence, lastActivityAt: timestamp, position });
+    this.#tellConversation();
+  }
+
+  #tellConversation(): void {
+    const { current } = this.#conversation;
+    if (this.#isClosed || !current) return;
+    for (const watcher of [...this.#watchers]) watcher.onConversation(current);
   }
 
   #recover(): void {
     if (this.#isClosed) return;
+    this.#conversation.doubt();
     this.#each((listener) => listener.onInterrupted());
     void this.#readState();
     void this.#catchUp();
@@ -191,13 +210,14 @@ export class ConversationChannel {
 
   /** Reads what is state rather than log, until the engine answers. */
   async #readState(): Promise<void> {
+    const take = this.#conversation.reading();
     try {
       const [[conversation], [typing]] = await Promise.all([
         this.#engine.readConversations(this.tenant, [this.id]),
         this.#engine.readTyping(this.tenant, [this.id]),
       ]);
       if (this.#isClosed) return;
-      if (conversation) this.#receiveConversation(conversation);
+      if (conversation && take(conversation)) this.#tellConversation();
       this.typing.replace(typing ?? []);
     } catch (error) {
       this.#retry(error, () => void this.#readState());
@@ -250,6 +270,7 @@ export class ConversationChannel {
     this.#isLost = true;
     this.#each((listener) => listener.onLost(error));
     this.#listeners.clear();
+    this.#watchers.clear();
   }
 
   #retry(error: unknown, again: () => void): void {

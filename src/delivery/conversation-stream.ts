@@ -42,6 +42,7 @@ export class ConversationStream<Event extends object> implements Follower {
   readonly #queue: EventQueue<Event>;
   #memberships: Listening | null = null;
   #isOpen = true;
+  /** What is done about the set of conversations, one after the other, the start first. */
   #reconciling: Promise<void> = Promise.resolve();
 
   private constructor(context: ConversationStreamContext, options: ConversationStreamOptions<Event>) {
@@ -61,8 +62,11 @@ export class ConversationStream<Event extends object> implements Follower {
     options: ConversationStreamOptions<Event>,
   ): Promise<EventQueue<Event>> {
     const stream = new ConversationStream(context, options);
+    const started = stream.#start();
+    // Until each conversation has its place in the stream, none can be taken for one that was joined since.
+    stream.#reconciling = started.catch(() => undefined);
     try {
-      await stream.#start();
+      await started;
     } catch (error) {
       stream.#queue.end(null);
       throw error;
@@ -81,10 +85,17 @@ export class ConversationStream<Event extends object> implements Follower {
       { kind: 'memberships', tenant: viewer.tenant, id: viewer.userId },
       { onAnnouncement: () => this.#reconcile(), onInterrupted: () => this.#reconcile() },
     );
-    const ids = await this.#context.engine.listConversationIds(viewer.tenant, viewer.userId);
-    const known = new Set(ids);
-    if ([...after.keys()].some((id) => !known.has(id))) throw notFound('conversation');
-    await this.#follow(ids, (id) => after.get(id) ?? null);
+    const listed = await this.#context.engine.listConversationIds(viewer.tenant, viewer.userId);
+    // The list may lag behind a change of members that the client has heard of.
+    const ids = new Set([...listed, ...after.keys()]);
+    await this.#follow([...ids], (id) => after.get(id) ?? null);
+    if ([...after.keys()].some((id) => !this.#following.has(id))) throw notFound('conversation');
+  }
+
+  /** An admin may listen to what they are no member of, by its name; what is theirs is what they are a member of. */
+  get #seesAll(): boolean {
+    const { viewer, conversationIds } = this.#options;
+    return conversationIds !== null && viewer.scopes.has('realtime:admin');
   }
 
   /** Follows conversations the viewer may see, each from a position or from now on. */
@@ -110,13 +121,12 @@ export class ConversationStream<Event extends object> implements Follower {
     joined: readonly Following<Event>[],
     after: (id: ConversationId, joined: Position | null) => Position | null,
   ): Promise<void> {
-    const { tenant, userId, scopes } = this.#options.viewer;
+    const { tenant, userId } = this.#options.viewer;
     // Asked only after the channels have joined: a removal before is in the answer, one after is announced.
     const memberships = await this.#context.engine.readMemberships(
       tenant,
       joined.map(({ channel }) => ({ conversationId: channel.id, userId })),
     );
-    const isAdmin = scopes.has('realtime:admin');
     const starts: {
       readonly following: Following<Event>;
       readonly from: Position | null;
@@ -124,7 +134,7 @@ export class ConversationStream<Event extends object> implements Follower {
     }[] = [];
     for (const [index, following] of joined.entries()) {
       const membership = memberships[index] ?? null;
-      if (following.hasLeft || (membership === null && !isAdmin)) {
+      if (following.hasLeft || (membership === null && !this.#seesAll)) {
         this.#unfollow(following);
         continue;
       }
@@ -161,8 +171,7 @@ export class ConversationStream<Event extends object> implements Follower {
   }
 
   onLeft({ channel }: Following<object>, userIds: readonly UserId[]): void {
-    const { viewer } = this.#options;
-    if (userIds.includes(viewer.userId) && !viewer.scopes.has('realtime:admin')) this.#lose(channel.id);
+    if (userIds.includes(this.#options.viewer.userId) && !this.#seesAll) this.#lose(channel.id);
   }
 
   onInterrupted({ channel }: Following<object>): void {
@@ -240,8 +249,8 @@ export class ConversationStream<Event extends object> implements Follower {
 
   /** Asks again whether the viewer is a member, after announcements may have been missed (G08). */
   async #verify(conversationId: ConversationId): Promise<void> {
-    const { tenant, userId, scopes } = this.#options.viewer;
-    if (scopes.has('realtime:admin') || !this.#following.has(conversationId)) return;
+    const { tenant, userId } = this.#options.viewer;
+    if (this.#seesAll || !this.#following.has(conversationId)) return;
     try {
       const [membership] = await this.#context.engine.readMemberships(tenant, [{ conversationId, userId }]);
       if (!membership) this.#lose(conversationId);
@@ -256,7 +265,9 @@ export class ConversationStream<Event extends object> implements Follower {
     if (!following) return;
     following.hasLeft = true;
     this.#unfollow(following);
-    if (this.#options.conversationIds && this.#following.size === 0) {
+    // Added again meanwhile, and told of that before this, on another channel.
+    if (!this.#options.conversationIds) return this.#reconcile();
+    if (this.#following.size === 0) {
       this.#queue.end(new ServiceError('FORBIDDEN', 'The caller has no access to what was listened to any more.'));
     }
   }

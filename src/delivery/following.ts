@@ -23,6 +23,7 @@ export interface Follower {
 /** One stream's part in one channel. */
 export class Following<Event extends object> implements ChannelListener {
   readonly channel: ConversationChannel;
+  readonly takesConversation: boolean;
   hasLeft = false;
   readonly #follower: Follower;
   readonly #selection: Selection<Event>;
@@ -35,6 +36,7 @@ export class Following<Event extends object> implements ChannelListener {
     this.channel = channel;
     this.#follower = follower;
     this.#selection = selection;
+    this.takesConversation = selection.conversation !== undefined;
     this.#queue = queue;
   }
 

@@ -4,6 +4,7 @@ import type { Engine, Listening } from '../engine/port.ts';
 import type { Log } from '../log.ts';
 import type { PresenceRecord, TenantId, UserId } from '../model.ts';
 import type { Listener } from './joint-stream.ts';
+import { Latest } from './latest.ts';
 
 const RETRY_MS = 250;
 
@@ -21,7 +22,7 @@ export class PresenceChannel {
   readonly #tenant: TenantId;
   readonly #listeners = new Set<Listener<PresenceRecord>>();
   #listening: Listening | null = null;
-  #current: PresenceRecord | null = null;
+  readonly #presence = new Latest<PresenceRecord>();
   #isClosed = false;
 
   constructor(engine: Engine, clock: Clock, log: Log, tenant: TenantId, id: UserId) {
@@ -37,20 +38,25 @@ export class PresenceChannel {
       { kind: 'presence', tenant: this.#tenant, id: this.id },
       {
         onAnnouncement: (announcement) => {
-          if (announcement.type === 'presence') this.#receive(announcement.presence);
+          const before = this.#presence.current;
+          if (announcement.type === 'presence' && this.#presence.take(announcement.presence)) this.#tell(before);
         },
-        onInterrupted: () => void this.#read(),
+        onInterrupted: () => {
+          this.#presence.doubt();
+          void this.#read();
+        },
       },
     );
+    const take = this.#presence.reading();
     const [presence] = await this.#engine.readPresence(this.#tenant, [this.id]);
-    if (presence) this.#receive(presence);
+    if (presence) take(presence);
     return true;
   }
 
   /** Tells the present state, then each change. */
   add(listener: Listener<PresenceRecord>): void {
     this.#listeners.add(listener);
-    if (this.#current) listener.push(this.#current);
+    if (this.#presence.current) listener.push(this.#presence.current);
   }
 
   remove(listener: Listener<PresenceRecord>): void {
@@ -62,22 +68,19 @@ export class PresenceChannel {
     this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
   }
 
-  #receive(presence: PresenceRecord): void {
-    const before = this.#current;
-    if (this.#isClosed || (before && presence.version <= before.version)) return;
-    this.#current = presence;
-    if (before && visible(before) === visible(presence)) return;
-    for (const listener of [...this.#listeners]) listener.push(presence);
+  #tell(before: PresenceRecord | null): void {
+    const { current } = this.#presence;
+    if (this.#isClosed || !current || (before && visible(before) === visible(current))) return;
+    for (const listener of [...this.#listeners]) listener.push(current);
   }
 
-  /** After an interruption: what the engine says now replaces what was known, whatever its version. */
+  /** After an interruption, until the engine answers. */
   async #read(): Promise<void> {
+    const take = this.#presence.reading();
     try {
       const [presence] = await this.#engine.readPresence(this.#tenant, [this.id]);
-      if (!presence || this.#isClosed) return;
-      const before = this.#current;
-      if (before && presence.version < before.version) this.#current = { ...before, version: presence.version - 1 };
-      this.#receive(presence);
+      const before = this.#presence.current;
+      if (presence && take(presence)) this.#tell(before);
     } catch {
       if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.#read());
     }

@@ -26,14 +26,18 @@ export class TypingBoard {
   }
 
   set(record: TypingRecord, durationMs: number = TIMES.typingMs): void {
+    this.#keep(record, durationMs);
+    this.#dispatch(record);
+  }
+
+  /** Keeps a start until its end; of a stop nothing is kept. */
+  #keep(record: TypingRecord, durationMs: number): void {
     const { userId } = record;
     this.#typing.get(userId)?.cancel();
     this.#typing.delete(userId);
-    if (record.isTyping) {
-      const cancel = this.#clock.after(Math.min(Math.max(durationMs, 0), TIMES.typingMs), () => this.stop(userId));
-      this.#typing.set(userId, { record, cancel });
-    }
-    this.#dispatch(record);
+    if (!record.isTyping) return;
+    const cancel = this.#clock.after(Math.min(Math.max(durationMs, 0), TIMES.typingMs), () => this.stop(userId));
+    this.#typing.set(userId, { record, cancel });
   }
 
   stop(userId: UserId): void {
@@ -46,7 +50,9 @@ export class TypingBoard {
     const present = new Set(records.map(({ userId }) => userId));
     for (const userId of this.#typing.keys()) if (!present.has(userId)) this.stop(userId);
     for (const record of records) {
-      if (!this.#typing.has(record.userId)) this.set(record, record.remainingMs);
+      // Of those who go on only the end is news: a renewal may have been missed.
+      if (this.#typing.has(record.userId)) this.#keep(record, record.remainingMs);
+      else this.set(record, record.remainingMs);
     }
   }
 

@@ -171,6 +171,8 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
     await ok(alice.query(`mutation { addMembers(id: "${id}", userIds: ["carol"]) { id } }`));
     expect((await updates.next()).conversationUpdated).toMatchObject({ memberCount: 3 });
     await send(alice, id, 'x');
+    // Who sends has read.
+    expect((await updates.next()).conversationUpdated.readReceipts).toEqual([{ user: { id: 'alice' }, sequence: 1 }]);
     await ok(bob.query(`mutation { markRead(conversationId: "${id}", sequence: 1) { id } }`));
     expect((await updates.next()).conversationUpdated.readReceipts).toContainEqual({
       user: { id: 'bob' },

@@ -7,7 +7,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { TIMES } from '../../limits.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConnectionId, TenantId, UserId } from '../../model.ts';
 import type { NewConnection, PresenceStore } from '../port.ts';
@@ -15,7 +15,11 @@ import type { RedisClient } from './client.ts';
 import { decodePresence } from './codec.ts';
 import { attempt } from './conversations.ts';
 import type { Keys } from './keys.ts';
+import { livesOf } from './lives.ts';
 import type { RunScript } from './scripts.ts';
+
+/** Connections recorded again at once. */
+const BATCH = 100;
 
 /** A connection as its node lists it. */
 type Held = readonly [tenant: TenantId, userId: UserId, connectionId: ConnectionId];
@@ -40,12 +44,18 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
   /** Names of earlier lives: after the sweep that ended them more may have been recorded under them. */
   const former = new Set<string>();
   const held = new Map<ConnectionId, Entry>();
+  /** Connections removed lately: a server that lost its end may show them again. */
+  const departed = new Map<ConnectionId, { readonly at: Held; readonly since: number }>();
+  /** The lives of the servers in which all that is held was recorded. */
+  let lives = '';
+  let isRenewing = false;
   let stopTimer = (): void => undefined;
 
   const asMember = (at: Held): string => JSON.stringify(at);
 
   async function record(entry: Entry): Promise<void> {
     const { connectionId, deviceId, connectionType } = entry.connection;
+    if (held.get(connectionId) !== entry) return;
     const [tenant, userId] = entry.at;
     const { presence, presenceChannel } = keys.user(tenant, userId);
     const own = node;
@@ -78,9 +88,37 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
     await begin();
   }
 
+  /** Removes what is recorded under this name and not held: it went before the server lost its end. */
+  async function forgetDeparted(): Promise<void> {
+    const listed = await attempt(() => client.smembers(keys.nodeConnections(node)));
+    const gone = [...listed.map((member) => JSON.parse(member) as Held), ...[...departed.values()].map(({ at }) => at)];
+    for (const at of gone) if (!held.has(at[2])) await remove(at, node);
+  }
+
+  /** Records everything again when a server has begun another life: it may have lost what this node had written. */
+  async function recover(): Promise<void> {
+    const present = await livesOf(client);
+    if (present === lives) return;
+    for (const entry of held.values()) entry.recordedUnder = null;
+    await forgetDeparted();
+    await takeOver();
+    lives = present;
+  }
+
+  function forgetDepartures(): void {
+    const before = clock.elapsed() - TIMES.departureMs;
+    for (const [id, { since }] of departed) {
+      if (since > before && departed.size <= LIMITS.rememberedDepartures) return;
+      departed.delete(id);
+    }
+  }
+
   /** Takes over what is recorded under earlier names, and then leaves them to be swept. */
   async function takeOver(): Promise<void> {
-    for (const entry of held.values()) if (entry.recordedUnder !== node) await record(entry);
+    const missing = [...held.values()].filter(({ recordedUnder }) => recordedUnder !== node);
+    for (let start = 0; start < missing.length; start += BATCH) {
+      await Promise.all(missing.slice(start, start + BATCH).map(record));
+    }
     if (former.size === 0) return;
     const names = [...former];
     await attempt(() => client.sadd(keys.dead, ...names));
@@ -98,19 +136,26 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
   }
 
   async function renew(): Promise<void> {
+    if (isRenewing) return;
+    isRenewing = true;
     try {
       const args = [clock.offset(), node, TIMES.nodeLeaseMs, 'renew'];
       if ((await run('renew-lease', [keys.leases], args)) === 0) await goOn();
+      await recover();
       await takeOver();
       await sweep();
+      forgetDepartures();
     } catch (error) {
       log.warn({ err: error }, 'lease not renewed');
+    } finally {
+      isRenewing = false;
     }
   }
 
   return {
     async start() {
       await begin();
+      lives = await livesOf(client);
       await sweep();
       stopTimer = clock.every(TIMES.nodeRenewMs, () => void renew());
     },
@@ -136,6 +181,8 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
       held.delete(connectionId);
       try {
         await remove(entry.at, node);
+        departed.set(connectionId, { at: entry.at, since: clock.elapsed() });
+        if (departed.size > LIMITS.rememberedDepartures) forgetDepartures();
       } catch (error) {
         held.set(connectionId, entry);
         throw error;

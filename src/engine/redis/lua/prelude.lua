@@ -27,6 +27,11 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
+-- A number above the last one, and above all that an earlier life of the server gave out: it moves on with time.
+local function after(last)
+  return digits(math.max(tonumber(last or '0') + 1, now(0)))
+end
+
 -- Which life of the server this is. It differs after a failover and after a restart:
 -- the two cases in which the end of the log may be gone.
 local function runId()
@@ -72,7 +77,7 @@ end
 
 -- Writes a new version of the conversation and announces it with who came and went.
 local function announceConversation(meta, channel, joined, left)
-  redis.call('HINCRBY', meta, 'version', 1)
+  redis.call('HSET', meta, 'version', after(redis.call('HGET', meta, 'version')))
   local json = conversationJson(meta)
   redis.call('SPUBLISH', channel, '{"type":"conversation","conversation":' .. json .. ',"joined":' .. listJson(joined)
     .. ',"left":' .. listJson(left) .. '}')
@@ -151,7 +156,7 @@ local function presenceJson(presence, userId)
 end
 
 local function announcePresence(presence, channel, userId)
-  redis.call('HINCRBY', presence, 'version', 1)
+  redis.call('HSET', presence, 'version', after(redis.call('HGET', presence, 'version') or nil))
   local json = presenceJson(presence, userId)
   redis.call('SPUBLISH', channel, '{"type":"presence","presence":' .. json .. '}')
   return json

@@ -1,0 +1,16 @@
+/** Which life of its servers a client speaks with. A failover or a restart begins another: some of what was written may be gone. */
+import { Cluster } from 'ioredis';
+import type { RedisClient } from './client.ts';
+import { attempt } from './conversations.ts';
+
+const RUN_ID = /^run_id:(\w+)/m;
+
+/** Names the present lives of all masters; differs as soon as one of them is another. */
+export async function livesOf(client: RedisClient): Promise<string> {
+  const masters = client instanceof Cluster ? client.nodes('master') : [client];
+  const infos = await attempt(() => Promise.all(masters.map((master) => master.info('server'))));
+  return infos
+    .map((info) => RUN_ID.exec(info)?.[1] ?? '')
+    .sort()
+    .join(' ');
+}
