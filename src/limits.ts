@@ -113,6 +113,8 @@ export const LIMITS = {
   rememberedDepartures: 10_000,
   /** Sessions whose positions wait for the engine to take them. */
   unsavedInboxes: 10_000,
+  /** Bytes of rendered events that wait in one stream for the rendering of one before them. */
+  renderedBytes: 4 * 1024 * 1024,
   /** Frames a socket may send ahead of their handling. */
   queuedFrames: 1_000,
   /** Bytes of those frames: a peer that sends and does not read is held to this much. */

@@ -206,8 +206,7 @@ export class ConversationStream<Event extends object> implements Follower {
       onMessage: (change, message) => {
         if (this.#following.has(channel.id)) following.take(change, message);
       },
-      isCongested: () => this.#queue.isCongested(),
-      drained: () => this.#queue.drained(),
+      room: this.#queue,
       isOpen: () => this.#isOpen && this.#following.has(channel.id),
     });
   }

@@ -1,6 +1,7 @@
 /** A bounded queue between a stream's channels and whoever iterates it. */
 import { type ServiceError, slowReader } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { Gate, resumeNow } from './room.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
 type Result<Event> = IteratorResult<Event, undefined>;
@@ -24,7 +25,9 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   readonly #close: () => void;
   #events: Event[] = [];
   #waiting: Waiting<Event>[] = [];
-  #drained: (() => void)[] = [];
+  readonly #gate = new Gate();
+  /** Forgets that room is waited for at the sink. */
+  #forget: (() => void) | null = null;
   #sink: Sink<Event> | null = null;
   #isRead = false;
   #isEnded = false;
@@ -48,7 +51,8 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#close();
-    for (const drained of this.#drained.splice(0)) drained();
+    this.#forget?.();
+    this.#gate.open();
     if (this.#sink) return this.#sink.end(error);
     this.#error = error;
     // Whoever waits has nothing queued before them, so the error is theirs; it is told once.
@@ -56,15 +60,17 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   }
 
   isCongested(): boolean {
+    if (this.#isEnded) return false;
     if (this.#sink) return this.#sink.isCongested();
     // Before anyone reads, one event shows that there is something; the rest can wait in the log.
     return this.#events.length >= (this.#isRead ? LOW_WATER : 1);
   }
 
-  drained(): Promise<void> {
-    if (this.#sink) return this.#sink.drained();
-    if (this.#isEnded || !this.isCongested()) return Promise.resolve();
-    return new Promise((resolve) => this.#drained.push(resolve));
+  onRoom(resume: () => void): () => void {
+    if (!this.isCongested()) return resumeNow(resume);
+    const forget = this.#gate.add(resume);
+    this.#waitAtSink();
+    return forget;
   }
 
   pipe(sink: Sink<Event>): void {
@@ -72,13 +78,13 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (this.#isEnded) return sink.end(this.#error);
     this.#sink = sink;
     // Who waited for room in this queue waits for room behind it now.
-    for (const drained of this.#drained.splice(0)) void sink.drained().then(drained);
+    if (this.#gate.isWaitedFor) this.#waitAtSink();
   }
 
   next(): Promise<Result<Event>> {
     this.#isRead = true;
     const event = this.#events.shift();
-    if (this.#events.length < LOW_WATER) for (const drained of this.#drained.splice(0)) drained();
+    if (this.#events.length < LOW_WATER) this.#gate.open();
     if (event) return Promise.resolve({ done: false, value: event });
     return new Promise((resolve, reject) => {
       const next = { resolve, reject };
@@ -99,6 +105,18 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** All who wait here wait once at the sink, and no longer than this queue lasts. */
+  #waitAtSink(): void {
+    if (this.#forget || !this.#sink) return;
+    let isOver = false;
+    const forget = this.#sink.onRoom(() => {
+      isOver = true;
+      this.#forget = null;
+      this.#gate.open();
+    });
+    if (!isOver) this.#forget = forget;
   }
 
   #finish(next: Waiting<Event>): void {

@@ -1,6 +1,7 @@
 /** A stream whose events are rendered for their readers: once for all who share a rendering. */
 import { ServiceError, slowReader } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { Gate, type Room, resumeNow } from './room.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
 /** An event as JSON, ready to be put into a frame. */
@@ -10,13 +11,10 @@ export type Payload = Buffer;
 export type Render = (event: object) => Payload | Promise<Payload>;
 
 /** Where the responses of a subscription go. Called in the order of the events. */
-export interface Outlet {
+export interface Outlet extends Room {
   deliver(payload: Payload, event: object): void;
   /** Nothing follows. With an error when the subscription could not go on. */
   end(error: ServiceError | null): void;
-  /** Whether a replay should wait before it delivers more. */
-  isCongested(): boolean;
-  drained(): Promise<void>;
 }
 
 export interface Subscription {
@@ -29,11 +27,15 @@ export interface Subscription {
 export class RenderedStream implements Subscription, Sink<object> {
   readonly #events: LiveStream<object>;
   readonly #render: Render;
-  readonly #release: () => void;
+  /** Null: it was called. */
+  #release: (() => void) | null;
   #outlet: Outlet | null = null;
   /** Events whose rendering is waited for; while there are some, all that follow queue behind them. */
   #pending = 0;
+  /** Bytes of those that are rendered and wait for one before them. */
+  #pendingBytes = 0;
   #tail: Promise<void> | null = null;
+  readonly #gate = new Gate();
   #isOpen = true;
 
   constructor(events: LiveStream<object>, render: Render, release: () => void) {
@@ -49,7 +51,9 @@ export class RenderedStream implements Subscription, Sink<object> {
 
   close(): void {
     this.#isOpen = false;
+    this.#gate.open();
     void this.#events.return();
+    this.#over();
   }
 
   push(event: object): void {
@@ -62,14 +66,11 @@ export class RenderedStream implements Subscription, Sink<object> {
     }
     if (this.#pending === 0 && Buffer.isBuffer(rendered)) return this.#outlet?.deliver(rendered, event);
     if (this.#pending >= LIMITS.queuedEvents) return this.#fail(slowReader());
-    this.#inOrder(async () => {
-      const payload = await rendered;
-      if (this.#isOpen) this.#outlet?.deliver(payload, event);
-    });
+    this.#queue(rendered, event);
   }
 
   end(error: ServiceError | null): void {
-    this.#release();
+    this.#over();
     const end = (): void => {
       if (this.#isOpen) this.#outlet?.end(error);
     };
@@ -78,12 +79,38 @@ export class RenderedStream implements Subscription, Sink<object> {
   }
 
   isCongested(): boolean {
-    return this.#pending > LIMITS.logPage || this.#outlet?.isCongested() === true;
+    return this.#isOpen && (this.#isBehind || this.#outlet?.isCongested() === true);
   }
 
-  async drained(): Promise<void> {
-    await this.#tail;
-    await this.#outlet?.drained();
+  onRoom(resume: () => void): () => void {
+    if (!this.#isOpen || !this.#outlet) return resumeNow(resume);
+    return this.#isBehind ? this.#gate.add(resume) : this.#outlet.onRoom(resume);
+  }
+
+  /** Gives back what it was opened with, once, whether it was ever piped or not. */
+  #over(): void {
+    this.#release?.();
+    this.#release = null;
+  }
+
+  get #isBehind(): boolean {
+    return this.#pending > LIMITS.logPage || this.#pendingBytes > LIMITS.renderedBytes / 2;
+  }
+
+  /** Delivers an event behind those whose rendering is waited for. */
+  #queue(rendered: Payload | Promise<Payload>, event: object): void {
+    const counted = Promise.resolve(rendered).then((payload) => {
+      this.#pendingBytes += payload.length;
+      if (this.#pendingBytes > LIMITS.renderedBytes) this.#fail(slowReader());
+      return payload;
+    });
+    // Told of in its turn, which may come later.
+    counted.catch(() => undefined);
+    this.#inOrder(async () => {
+      const payload = await counted;
+      this.#pendingBytes -= payload.length;
+      if (this.#isOpen) this.#outlet?.deliver(payload, event);
+    });
   }
 
   #inOrder(act: () => Promise<void>): void {
@@ -93,6 +120,7 @@ export class RenderedStream implements Subscription, Sink<object> {
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#pending -= 1;
+        if (!this.#isBehind) this.#gate.open();
       });
   }
 

@@ -11,13 +11,14 @@ import { notFound, positionExpired, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { MessageChange, MessageRecord, Position } from '../model.ts';
 import type { ConversationChannel } from './conversation-channel.ts';
+import { mayPass, nextTurn, type Room, roomOrEnd } from './room.ts';
 import type { SharedLog } from './shared-log.ts';
 
 export interface ReplayTarget {
   /** Takes a message of the log, in order. */
   onMessage(change: MessageChange, message: MessageRecord): void;
-  isCongested(): boolean;
-  drained(): Promise<void>;
+  /** Where the messages go. */
+  readonly room: Room;
   isOpen(): boolean;
 }
 
@@ -47,20 +48,22 @@ export class Replay {
 
   /** Delivers up to the channel's position and calls `goLive` in the same moment. */
   async run(goLive: (cursor: Position) => void): Promise<void> {
-    while (this.#target.isOpen()) {
+    const { room } = this.#target;
+    const isOpen = (): boolean => this.#target.isOpen();
+    while (isOpen()) {
       const entries = this.#first ?? (await this.#read());
       this.#first = null;
       for (const { change, message } of entries) {
         if (!message) throw positionExpired('RETENTION');
-        // Asked again after each wait: many replays of one stream wait for the same room.
-        while (this.#target.isOpen() && this.#target.isCongested()) await this.#target.drained();
-        if (!this.#target.isOpen()) return;
+        if (!mayPass(room) && !(await roomOrEnd(room, isOpen))) return;
         this.#cursor = message.position;
         this.#target.onMessage(change, message);
       }
       if (entries.length < LIMITS.logPage && this.#cursor.place >= this.#channel.position.place) {
         return goLive(this.#cursor);
       }
+      // Pages may come without waiting: from memory, or of an engine in this process.
+      await nextTurn();
     }
   }
 

@@ -1,15 +1,12 @@
 /** What a subscription resolver returns: events that can be iterated, or handed to a sink. */
 import type { ServiceError } from '../errors.ts';
+import type { Room } from './room.ts';
 
-/** Where a stream's events go. Called synchronously, in order. */
-export interface Sink<Event> {
+/** Where a stream's events go. Called synchronously, in order. Replays wait for room in it; what is live never does. */
+export interface Sink<Event> extends Room {
   push(event: Event): void;
   /** Nothing follows. With an error when the stream could not go on. */
   end(error: ServiceError | null): void;
-  /** Whether a replay should wait for `drained` before it goes on; what is live never waits. */
-  isCongested(): boolean;
-  /** Resolves when a replay may go on. */
-  drained(): Promise<void>;
 }
 
 /**

@@ -4,11 +4,13 @@ import type { GraphQLFormattedError } from 'graphql';
 import * as z from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
+import { Gate, resumeNow } from '../delivery/room.ts';
 import { type ServiceError, slowReader } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
 import { closingError } from './http-stream.ts';
+import { Lifetime } from './lifetime.ts';
 import type { Peer } from './supervisor.ts';
 
 /** `extensions.subscription` of the request. */
@@ -41,30 +43,31 @@ const LEAST_HEARTBEAT_MS = 100;
 
 export class CallbackStream implements Outlet, Peer {
   readonly viewer: Viewer;
+  readonly lifetime: Lifetime;
   readonly #target: CallbackTarget;
   readonly #options: CallbackStreamOptions;
   #queue: Payload[] = [];
   #queuedBytes = 0;
   #isSending = false;
-  /** Set when nothing follows but `complete`, with these errors. */
-  #last: { readonly errors: readonly GraphQLFormattedError[] | null } | null = null;
-  #isOpen = true;
-  /** When this side ends it, it does not wait long for a router that is away. */
-  #giveUpAt = Number.POSITIVE_INFINITY;
+  /** Changes when what is queued is forgotten: what is being sent then is not tried again. */
+  #issue = 0;
+  /** With what it ends. */
+  #errors: readonly GraphQLFormattedError[] | null = null;
   #failures = 0;
   #isBeating = false;
-  readonly #stopHeartbeat: () => void;
-  #waiting: (() => void)[] = [];
-  #closed: (() => void)[] = [];
+  readonly #gate = new Gate();
 
   constructor(target: CallbackTarget, options: CallbackStreamOptions) {
     this.viewer = options.viewer;
     this.#target = target;
     this.#options = options;
+    this.lifetime = new Lifetime(options.clock, () => this.abandon());
+    this.lifetime.onEnd(() => this.#gate.open());
     const { heartbeatIntervalMs: interval } = target;
+    if (interval === 0) return;
     // At twice the rate asked for: Hive Router allows one second over it and no more.
     const period = Math.max(interval / 2, LEAST_HEARTBEAT_MS);
-    this.#stopHeartbeat = interval === 0 ? () => undefined : options.clock.every(period, () => void this.#beat());
+    this.lifetime.onClose(options.clock.every(period, () => void this.#beat()));
   }
 
   get queuedBytes(): number {
@@ -72,7 +75,7 @@ export class CallbackStream implements Outlet, Peer {
   }
 
   get isOpen(): boolean {
-    return this.#isOpen;
+    return this.lifetime.isOpen;
   }
 
   /** Asks the router whether the subscription is its own. */
@@ -84,7 +87,7 @@ export class CallbackStream implements Outlet, Peer {
   tick(): void {}
 
   deliver(payload: Payload, event: object): void {
-    if (!this.#isOpen || this.#last) return;
+    if (!this.isOpen) return;
     this.#queue.push(payload);
     this.#queuedBytes += payload.length;
     this.#options.delivered(event);
@@ -95,17 +98,15 @@ export class CallbackStream implements Outlet, Peer {
     void this.#work();
   }
 
+  /** By itself it ends once all is sent, for as long as its router takes what it is sent. */
   end(error: ServiceError | null): void {
-    if (!this.#isOpen || this.#last) return;
-    this.#last = { errors: error && [this.#options.formatError(error)] };
-    void this.#work();
+    this.#end(error, Number.POSITIVE_INFINITY);
   }
 
   close(code: number, reason: string): void {
     const error = closingError(code, reason);
     if (error.code === 'UNAUTHENTICATED') this.#forget();
-    this.#giveUpAt = this.#options.clock.elapsed() + TIMES.callbackMs;
-    this.end(error);
+    this.#end(error, TIMES.callbackMs);
   }
 
   retire(code: number, reason: string): void {
@@ -113,48 +114,78 @@ export class CallbackStream implements Outlet, Peer {
   }
 
   onClose(closed: () => void): void {
-    if (this.#isOpen) this.#closed.push(closed);
-    else closed();
+    this.lifetime.onClose(closed);
   }
 
   isCongested(): boolean {
-    return this.#queuedBytes > this.#options.maxQueuedBytes / 2 || this.#queue.length > LIMITS.queuedEvents / 2;
+    return (
+      this.isOpen &&
+      (this.#queuedBytes > this.#options.maxQueuedBytes / 2 || this.#queue.length > LIMITS.queuedEvents / 2)
+    );
   }
 
-  drained(): Promise<void> {
-    if (!this.isCongested() || !this.#isOpen) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  onRoom(resume: () => void): () => void {
+    return this.isCongested() ? this.#gate.add(resume) : resumeNow(resume);
+  }
+
+  /** Ends it without a word: it was refused before it began, or its router is gone. */
+  abandon(): void {
+    this.#forget();
+    this.lifetime.close();
+  }
+
+  #end(error: ServiceError | null, withinMs: number): void {
+    if (this.isOpen) this.#errors = error && [this.#options.formatError(error)];
+    this.lifetime.end(withinMs);
+    void this.#work();
   }
 
   /** Sends what is queued, one after the other: their order is the order of the events. */
   async #work(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;
-    while (this.#isOpen) {
+    while (!this.lifetime.isClosed) {
       const payload = this.#queue.shift();
       if (!payload) break;
-      this.#queuedBytes -= payload.length;
-      if (!this.isCongested()) this.#release();
-      await this.#deliver('"action":"next"', `,"payload":${payload.toString()}`);
+      const issue = this.#issue;
+      await this.#deliver('"action":"next"', `,"payload":${payload.toString()}`, () => issue === this.#issue);
+      // Counted until it was taken: it is held until then. What was forgotten meanwhile is counted no longer.
+      this.#queuedBytes = Math.max(this.#queuedBytes - payload.length, 0);
+      if (!this.isCongested()) this.#gate.open();
     }
-    if (this.#isOpen && this.#last) {
-      const { errors } = this.#last;
+    if (!this.isOpen && !this.lifetime.isClosed) {
+      const errors = this.#errors;
       await this.#deliver('"action":"complete"', errors ? `,"errors":${JSON.stringify(errors)}` : '');
-      this.#over();
+      this.abandon();
     }
     this.#isSending = false;
   }
 
   /** Sends a message until the router takes it, so that a blip of its endpoint is no hole. */
-  async #deliver(action: string, rest: string): Promise<void> {
+  async #deliver(action: string, rest: string, isWanted = (): boolean => true): Promise<void> {
     const { clock } = this.#options;
-    const until = Math.min(clock.elapsed() + TIMES.callbackRetryMs, this.#giveUpAt);
-    for (let wait = FIRST_RETRY_MS; this.#isOpen; wait = Math.min(wait * 2, LAST_RETRY_MS)) {
+    const until = clock.elapsed() + TIMES.callbackRetryMs;
+    for (let wait = FIRST_RETRY_MS; !this.lifetime.isClosed; wait = Math.min(wait * 2, LAST_RETRY_MS)) {
       const answer = await this.#post(action, rest);
       if (answer === 'taken') return;
-      if (answer === 'gone' || clock.elapsed() + wait > until) return this.#over();
-      await new Promise<void>((resolve) => clock.after(wait, resolve));
+      if (answer === 'gone' || clock.elapsed() + wait > until) return this.abandon();
+      await this.#pause(wait);
+      if (!isWanted()) return;
     }
+  }
+
+  /** Resolves after this time, or when it is over. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(ms, () => {
+        forget();
+        resolve();
+      });
+      const forget = this.lifetime.onClose(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   async #beat(): Promise<void> {
@@ -163,7 +194,7 @@ export class CallbackStream implements Outlet, Peer {
     const answer = await this.#post('"action":"check"');
     this.#isBeating = false;
     this.#failures = answer === 'failed' ? this.#failures + 1 : 0;
-    if (answer === 'gone' || this.#failures >= HEARTBEAT_FAILURES) this.#over();
+    if (answer === 'gone' || this.#failures >= HEARTBEAT_FAILURES) this.abandon();
   }
 
   async #post(action: string, rest = ''): Promise<Answer> {
@@ -189,23 +220,6 @@ export class CallbackStream implements Outlet, Peer {
   #forget(): void {
     this.#queue = [];
     this.#queuedBytes = 0;
-  }
-
-  #release(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  #over(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    this.#stopHeartbeat();
-    this.#forget();
-    this.#release();
-    for (const closed of this.#closed.splice(0)) closed();
-  }
-
-  /** Ends it without a word: it was refused before it began. */
-  abandon(): void {
-    this.#over();
+    this.#issue += 1;
   }
 }

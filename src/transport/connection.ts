@@ -7,18 +7,28 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
+import { WebSocket } from 'ws';
 import type { Clock } from '../clock.ts';
+import { ownTurn, roomOrEnd } from '../delivery/room.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { ConnectionId, Viewer } from '../model.ts';
+import { Lifetime } from './lifetime.ts';
 import { Outbox } from './outbox.ts';
 import type { Peer } from './supervisor.ts';
 
+/** Says when it begins to close, whoever begins with it: ws itself says only when it has. */
+export class PeerSocket extends WebSocket {
+  override close(code?: number, data?: string | Buffer): void {
+    super.close(code, data);
+    this.emit('closing');
+  }
+}
+
 /** A web socket, and the socket under it, which the upgrade handed over. */
 export interface Sockets {
-  readonly webSocket: WebSocket;
+  readonly webSocket: PeerSocket;
   readonly raw: Duplex;
   /** What the peer is counted by; null: it is not. */
   readonly address: string | null;
@@ -39,6 +49,9 @@ export type HandleFrame = (text: string) => Promise<void>;
  */
 const GOODBYES: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 
+/** Of a connection that ended without a close frame (RFC 6455 section 7.1.5). */
+const ABNORMAL = 1006;
+
 /** A close reason is at most 123 bytes (RFC 6455 section 5.5). */
 const REASON_BYTES = 123;
 
@@ -46,13 +59,14 @@ export class Connection implements Peer {
   readonly id = randomUUID() as string as ConnectionId;
   /** Null until the connection has authenticated. */
   viewer: Viewer | null = null;
-  readonly #socket: WebSocket;
+  readonly #socket: PeerSocket;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #options: ConnectionOptions;
   #lastHeardAt: number;
   #lastPingAt: number;
   readonly outbox: Outbox;
+  readonly #lifetime: Lifetime;
   readonly #frames: string[] = [];
   #frameBytes = 0;
   #handle: HandleFrame | null = null;
@@ -62,8 +76,8 @@ export class Connection implements Peer {
   #busySince: number | null = null;
   #asked: { readonly token: string; readonly acknowledged: () => void } | null = null;
   #askedCount = 0;
-  /** The code we closed with, which a peer that never answers does not echo. */
-  #closedWith: number | null = null;
+  /** With what it was closed, by us or by the peer. */
+  #goodbye: { readonly code: number; readonly reason: string } | null = null;
   #wasClean = false;
   #ignored = 0;
   /** Set when the frame being handled is the last. */
@@ -76,7 +90,8 @@ export class Connection implements Peer {
     this.#options = options;
     const { maxQueuedBytes } = options;
     const onOverflow = (): void => this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
-    this.outbox = new Outbox(raw, { maxQueuedBytes, isOpen: () => this.isOpen, onOverflow });
+    this.#lifetime = new Lifetime(clock, () => socket.terminate());
+    this.outbox = new Outbox(raw, { maxQueuedBytes, lifetime: this.#lifetime, onOverflow });
     this.#lastHeardAt = clock.elapsed();
     this.#lastPingAt = clock.elapsed();
     const heard = (): void => {
@@ -92,10 +107,17 @@ export class Connection implements Peer {
       if (isBinary) return this.#onBinary();
       this.#receive(data.toString());
     });
-    // Frames the protocol forbids: ws closes with the right code by itself.
-    socket.once('close', (code: number) => {
+    // Whoever says goodbye first, and for frames that the protocol forbids: ws answers each by itself.
+    socket.on('closing', () => this.#end());
+    raw.once('end', () => this.#end());
+    raw.once('close', () => this.#end());
+    socket.once('close', (code: number, reason: Buffer) => {
       // A peer that repeats our code has read all that came before it.
-      this.#wasClean = GOODBYES.has(code) || code === this.#closedWith;
+      this.#wasClean = GOODBYES.has(code) || code === this.#goodbye?.code;
+      this.#end();
+      // The code we closed with, which a peer that never answers does not echo.
+      this.#goodbye ??= { code, reason: reason.toString() };
+      this.#lifetime.close();
     });
     socket.on('error', (error) => log.debug({ err: error, connection: this.id }, 'socket error'));
   }
@@ -105,7 +127,7 @@ export class Connection implements Peer {
   }
 
   get isOpen(): boolean {
-    return this.#socket.readyState === this.#socket.OPEN;
+    return this.#lifetime.isOpen;
   }
 
   /** Whether it is over and its peer had said so: all that was sent before had been read. */
@@ -141,8 +163,13 @@ export class Connection implements Peer {
     this.#handle = handle;
   }
 
+  /** Calls back once nothing more is sent, at once when that is so. The answer forgets it. */
+  onEnd(ended: () => void): () => void {
+    return this.#lifetime.onEnd(ended);
+  }
+
   onClose(closed: (code: number, reason: string) => void): void {
-    this.#socket.once('close', (code: number, reason: Buffer) => closed(this.#closedWith ?? code, reason.toString()));
+    this.#lifetime.onClose(() => closed(this.#goodbye?.code ?? ABNORMAL, this.#goodbye?.reason ?? ''));
   }
 
   /**
@@ -154,7 +181,7 @@ export class Connection implements Peer {
     if (!this.isOpen) return;
     this.outbox.flush();
     this.#socket.send(text);
-    await this.outbox.drained();
+    if (this.outbox.isCongested()) await roomOrEnd(this.outbox, () => this.isOpen);
   }
 
   tick(now: number): void {
@@ -185,12 +212,15 @@ export class Connection implements Peer {
     if (!this.isOpen) return;
     let text = reason;
     while (Buffer.byteLength(text) > REASON_BYTES) text = text.slice(0, -1);
-    this.#closedWith = code;
+    this.#goodbye = { code, reason: text };
     this.#socket.close(code, text);
+  }
+
+  /** Nothing more is read or written but the goodbye. */
+  #end(): void {
     this.#frames.length = 0;
     this.#frameBytes = 0;
-    const cancel = this.#clock.after(TIMES.terminateMs, () => this.#socket.terminate());
-    this.#socket.once('close', cancel);
+    this.#lifetime.end();
   }
 
   /** Frames behind our goodbye. Who has a thousand of them is not read any more, and cut off when its time is up. */
@@ -222,6 +252,7 @@ export class Connection implements Peer {
         this.#frameBytes -= text.length;
         this.#busySince = this.#clock.elapsed();
         await this.#handle?.(text);
+        await ownTurn();
       }
     } catch (error) {
       this.#log.error({ err: error, connection: this.id }, 'connection failed');

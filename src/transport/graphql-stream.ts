@@ -128,6 +128,7 @@ async function answerInFormat(
   await streams.add(stream, format.transport, format.connectionType);
   const result = await run(body, context, options);
   if (isSubscription(result)) return begin(result, stream);
+  if (!stream.isOpen) return;
   passHeaders(reply);
   reply.hijack();
   stream.open();
@@ -138,8 +139,8 @@ async function answerInFormat(
   stream.finish('data' in rest ? null : (formatted ?? null));
 
   function begin(subscription: Subscription, outlet: HttpStream): void {
-    outlet.onClose(() => subscription.close());
-    if (!outlet.isOpen) return subscription.close();
+    outlet.lifetime.onEnd(() => subscription.close());
+    if (!outlet.isOpen) return;
     passHeaders(reply);
     reply.hijack();
     outlet.open();
@@ -170,10 +171,10 @@ async function answerByCallback(
       await reply.code(200).send({ data: null, errors: result.errors?.map(formatError) });
       return;
     }
-    stream.onClose(() => result.close());
+    stream.lifetime.onEnd(() => result.close());
     streams.opened(stream, 'callback');
     // Events follow the answer, by which the router learns that there is a subscription.
-    reply.raw.once('close', () => (stream.isOpen ? result.pipe(stream) : result.close()));
+    reply.raw.once('close', () => stream.isOpen && result.pipe(stream));
     await reply.code(200).send({ data: null });
   } catch (error) {
     stream.abandon();

@@ -212,7 +212,9 @@ async function subscribe(args: TargetedArgs, options: GraphqlWsOptions): Promise
   }
   const ending = new Ending(result);
   metrics.subscriptions.inc({ transport: 'graphql_ws' });
+  const forget = connection.onEnd(() => void ending.return());
   ending.onEnd(() => {
+    forget();
     documents.close(document);
     metrics.subscriptions.dec({ transport: 'graphql_ws' });
   });
@@ -252,11 +254,11 @@ class SocketOutlet implements Outlet {
   }
 
   isCongested(): boolean {
-    return this.#outbox.isCongested;
+    return this.#outbox.isCongested();
   }
 
-  drained(): Promise<void> {
-    return this.#outbox.drained();
+  onRoom(resume: () => void): () => void {
+    return this.#outbox.onRoom(resume);
   }
 }
 

@@ -6,8 +6,8 @@ import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
 import { CLOSE_CODES, ServiceError, unavailable } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
-import { TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
+import { Lifetime } from './lifetime.ts';
 import { Outbox } from './outbox.ts';
 import type { StreamFormat } from './stream-format.ts';
 import type { Peer } from './supervisor.ts';
@@ -36,6 +36,7 @@ export function closingError(code: number, reason: string): ServiceError {
 
 export class HttpStream implements Outlet, Peer {
   readonly viewer: Viewer;
+  readonly lifetime: Lifetime;
   readonly #response: ServerResponse;
   readonly #options: HttpStreamOptions;
   readonly #outbox: Outbox;
@@ -45,11 +46,19 @@ export class HttpStream implements Outlet, Peer {
     this.viewer = options.viewer;
     this.#response = response;
     this.#options = options;
+    const cut = (): void => void response.destroy();
+    this.lifetime = new Lifetime(options.clock, cut);
     this.#outbox = new Outbox(response, {
       maxQueuedBytes: options.maxQueuedBytes,
-      isOpen: () => this.isOpen,
-      onOverflow: () => response.destroy(),
+      lifetime: this.lifetime,
+      onOverflow: cut,
     });
+    response.once('close', () => this.lifetime.close());
+    // Who says that they send nothing more is no client any more to `http`: it writes only what was written.
+    const { socket } = response.req;
+    const ended = (): void => this.lifetime.end();
+    socket.once('end', ended);
+    this.lifetime.onClose(() => socket.off('end', ended));
   }
 
   get queuedBytes(): number {
@@ -57,7 +66,7 @@ export class HttpStream implements Outlet, Peer {
   }
 
   get isOpen(): boolean {
-    return !this.#response.writableEnded && !this.#response.destroyed;
+    return this.lifetime.isOpen;
   }
 
   /** Answers the request: from now on it is a stream. */
@@ -83,7 +92,7 @@ export class HttpStream implements Outlet, Peer {
 
   end(error: ServiceError | null): void {
     // It has no room for a word, and comes back where it was.
-    if (error?.isSlowReader) return void this.#response.destroy();
+    if (error?.isSlowReader) return void this.#cut();
     this.finish(error && [this.#options.formatError(error)]);
   }
 
@@ -99,10 +108,12 @@ export class HttpStream implements Outlet, Peer {
     if (error.code === 'UNAUTHENTICATED') return this.finish(errors);
     const last = format.interruption(errors);
     if (last !== null) return this.#write(last);
+    if (!this.isOpen) return;
+    if (!this.#response.headersSent) return this.#cut();
     this.#outbox.flush();
+    this.lifetime.end();
     // Cut once what was written is on its way, and without the chunk that would end it well.
     this.#response.write('', () => this.#response.destroy());
-    this.#terminate();
   }
 
   retire(code: number, reason: string): void {
@@ -110,27 +121,30 @@ export class HttpStream implements Outlet, Peer {
   }
 
   onClose(closed: () => void): void {
-    this.#response.once('close', closed);
+    this.lifetime.onClose(closed);
   }
 
   isCongested(): boolean {
-    return this.#outbox.isCongested;
+    return this.#outbox.isCongested();
   }
 
-  drained(): Promise<void> {
-    return this.#outbox.drained();
+  onRoom(resume: () => void): () => void {
+    return this.#outbox.onRoom(resume);
   }
 
   #write(last: string): void {
     if (!this.isOpen) return;
+    // Ended before it began: its client is told in the same words.
+    if (!this.#response.headersSent) this.open();
     this.#outbox.flush();
-    if (this.isOpen) this.#response.end(last);
-    this.#terminate();
+    if (!this.isOpen) return;
+    this.lifetime.end();
+    this.#response.end(last);
   }
 
-  /** Who does not read its last words is not waited for. */
-  #terminate(): void {
-    const cancel = this.#options.clock.after(TIMES.terminateMs, () => this.#response.destroy());
-    this.#response.once('close', cancel);
+  /** Without a word, and at once. */
+  #cut(): void {
+    this.lifetime.end();
+    this.#response.destroy();
   }
 }

@@ -9,12 +9,14 @@
  * the write, when the kernel has taken what it would (G10).
  */
 import type { Writable } from 'node:stream';
+import { Gate, type Room, resumeNow } from '../delivery/room.ts';
 import type { Envelope } from './envelope.ts';
+import type { Lifetime } from './lifetime.ts';
 
 export interface OutboxOptions {
   readonly maxQueuedBytes: number;
-  /** False once its protocol has said goodbye: nothing may follow that. */
-  readonly isOpen: () => boolean;
+  /** Of the peer: once it ends, nothing is written and nobody waits. */
+  readonly lifetime: Lifetime;
   /** The peer holds more than the cap unread. */
   readonly onOverflow: () => void;
 }
@@ -75,25 +77,28 @@ function flushAll(): void {
   for (const outbox of outboxes) outbox.flush();
 }
 
-export class Outbox {
+export class Outbox implements Room {
   readonly #target: Writable;
   readonly #options: OutboxOptions;
+  readonly #gate = new Gate();
   #run: Run | null = null;
-  #waiting: (() => void)[] | null = null;
   #accepted = 0;
   #written = 0;
   /** Called when a write has left this process: `drain` comes only to those over the stream's own mark. */
   readonly #onWritten = (): void => {
-    if (this.#waiting && !this.isCongested) this.#release();
+    if (this.#gate.isWaitedFor && !this.isCongested()) this.#gate.open();
   };
 
   constructor(target: Writable, options: OutboxOptions) {
     this.#target = target;
     this.#options = options;
-    target.on('close', () => this.#release());
+    options.lifetime.onEnd(() => {
+      this.#run = null;
+      this.#gate.open();
+    });
   }
 
-  /** The number that `write` answered for the last payload written to the socket. What is dropped has a higher one. */
+  /** The number that `write` answered for the last payload written to the socket. What it dropped has a higher one. */
   get written(): number {
     return this.#written;
   }
@@ -102,13 +107,14 @@ export class Outbox {
     return this.#target.writableLength + (this.#run?.bytes ?? 0);
   }
 
-  get isCongested(): boolean {
-    return this.queuedBytes > this.#options.maxQueuedBytes / 2;
+  isCongested(): boolean {
+    return this.#options.lifetime.isOpen && this.queuedBytes > this.#options.maxQueuedBytes / 2;
   }
 
   /** Writes `payload` in its envelope, at the end of this turn; drops it when the peer is at its end. Numbers them. */
   write(envelope: Envelope, payload: Buffer): number {
     this.#accepted += 1;
+    if (!this.#options.lifetime.isOpen) return this.#accepted;
     if (this.#run) this.#run = this.#run.with(envelope, payload);
     else {
       this.#run = begin(envelope, payload);
@@ -122,26 +128,15 @@ export class Outbox {
     const run = this.#run;
     if (!run) return;
     this.#run = null;
-    if (!this.#options.isOpen()) return;
     this.#written = this.#accepted;
     this.#target.write(run.join(), this.#onWritten);
     if (this.#target.writableLength > this.#options.maxQueuedBytes) this.#options.onOverflow();
   }
 
-  /** Resolves when the peer has read enough for a replay to go on. */
-  drained(): Promise<void> {
-    if (!this.isCongested || this.#target.destroyed || !this.#options.isOpen()) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting ??= [];
-      this.#waiting.push(resolve);
-      // What others have written tells us nothing; what is written behind it does.
-      if (!this.#run) this.#target.write(NOTHING, this.#onWritten);
-    });
-  }
-
-  #release(): void {
-    const waiting = this.#waiting;
-    this.#waiting = null;
-    for (const resolve of waiting ?? []) resolve();
+  onRoom(resume: () => void): () => void {
+    if (!this.isCongested()) return resumeNow(resume);
+    // What others have written tells us nothing; what is written behind it does.
+    if (!this.#gate.isWaitedFor && !this.#run) this.#target.write(NOTHING, this.#onWritten);
+    return this.#gate.add(resume);
   }
 }

@@ -8,6 +8,7 @@ import { type Log, who } from '../log.ts';
 import type { ConnectionId, ConnectionType, DeviceId, Viewer } from '../model.ts';
 import type { Metrics, Transport } from '../operations/metrics.ts';
 import type { AddressOf } from './address.ts';
+import type { Lifetime } from './lifetime.ts';
 import type { Peer, Supervisor } from './supervisor.ts';
 
 /** Calls back once the session of the viewer's token has ended; the answer stops that. */
@@ -32,7 +33,7 @@ export interface StreamConnection {
   readonly connectionType: ConnectionType;
 }
 
-export type StreamPeer = Peer & { readonly viewer: Viewer };
+export type StreamPeer = Peer & { readonly viewer: Viewer; readonly lifetime: Lifetime };
 
 export class Streams {
   readonly #options: StreamsOptions;
@@ -71,7 +72,7 @@ export class Streams {
       log.info({ connection: connectionId, transport, durationMs, ...who(viewer) }, 'stream closed');
     });
     if (viewer.sessionId !== null) {
-      peer.onClose(await watchSession(viewer, () => peer.close(CLOSE_CODES.UNAUTHORIZED, 'Session ended')));
+      peer.lifetime.onEnd(await watchSession(viewer, () => peer.close(CLOSE_CODES.UNAUTHORIZED, 'Session ended')));
     }
     await arrive(viewer, { connectionId, deviceId, connectionType });
     if (peer.isOpen) peer.onClose(() => depart(viewer, connectionId));

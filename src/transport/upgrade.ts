@@ -8,7 +8,7 @@ import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import { TIMES } from '../limits.ts';
 import type { AddressOf } from './address.ts';
-import type { Sockets } from './connection.ts';
+import { PeerSocket, type Sockets } from './connection.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface SocketEndpoint {
@@ -70,6 +70,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
         clientTracking: false,
         // Compression costs 250 KB a socket and leaks lengths of secrets.
         perMessageDeflate: false,
+        WebSocket: PeerSocket,
         maxPayload: options.maxMessageBytes,
         // A JSON protocol needs few fragments; many small ones pin memory (CVE-2026-62389).
         maxFragments: 64,

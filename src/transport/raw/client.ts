@@ -39,7 +39,7 @@ export class RawClient {
     this.#identity = identity;
     this.#options = options;
     this.topics = new TopicSubscriptions(identity, options);
-    identity.connection.onClose(() => {
+    identity.connection.onEnd(() => {
       this.#watching?.close();
       this.topics.close();
     });

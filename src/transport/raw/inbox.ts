@@ -47,6 +47,7 @@ export class Inbox implements Outlet {
       ended: (error) => error && connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Come back'),
     });
     connection.onTick(() => this.#ask());
+    connection.onEnd(() => this.#stream?.close());
     connection.onClose(() => this.#close());
   }
 
@@ -121,8 +122,8 @@ export class Inbox implements Outlet {
     return this.#outlet.isCongested();
   }
 
-  drained(): Promise<void> {
-    return this.#outlet.drained();
+  onRoom(resume: () => void): () => void {
+    return this.#outlet.onRoom(resume);
   }
 
   /** Opens the stream; a position that expired is told of, and its conversation begins live. */
@@ -165,7 +166,6 @@ export class Inbox implements Outlet {
 
   /** Who said goodbye had read what was written before; of who vanished, only what they confirmed is known. */
   #close(): void {
-    this.#stream?.close();
     const { connection } = this.#identity;
     if (!connection.wasClean) return;
     this.#asked = new Map([...(this.#asked ?? []), ...this.#places.take(connection.outbox.written)]);

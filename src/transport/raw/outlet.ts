@@ -33,10 +33,10 @@ export class RawOutlet implements Outlet {
   }
 
   isCongested(): boolean {
-    return this.#connection.outbox.isCongested;
+    return this.#connection.outbox.isCongested();
   }
 
-  drained(): Promise<void> {
-    return this.#connection.outbox.drained();
+  onRoom(resume: () => void): () => void {
+    return this.#connection.outbox.onRoom(resume);
   }
 }

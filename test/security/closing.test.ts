@@ -1,0 +1,68 @@
+/** Whoever ends a peer, and whatever it was in the middle of: its end is its own. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '../support/eventually.ts';
+import { openPeer, type PeerClient, TRANSPORTS } from './closing/peers.ts';
+import { type Node, startNode } from './closing/start-node.ts';
+
+/** More than the kernel holds for a reader who does not read. */
+const MESSAGES = 600;
+const BYTES = 30_000;
+const SLOW = TRANSPORTS.filter((transport) => transport !== 'callback');
+
+/** How a replay that nobody reads is ended. `socket` is its client's. */
+const ENDS: Record<string, (node: Node, peers: PeerClient[], session: string) => Promise<unknown>> = {
+  'TCP reset': async (_node, peers) => peers.map((peer) => peer.reset()),
+  'its client’s half close': async (_node, peers) => peers.map((peer) => peer.halfClose()),
+  'a revoked session': (node, _peers, id) =>
+    node.query('bob', 'mutation ($id: ID!) { revokeSession(id: $id) { id } }', { id }),
+  'an expired token': (node) => node.ask('advance', 500_000),
+  'removal from the conversation': (node) =>
+    node.query('alice', 'mutation { removeMember(id: "long", userId: "bob") { id } }'),
+  drain: async () => undefined,
+};
+
+describe('the end of a peer in the middle of a replay that it does not read', () => {
+  let folder: string;
+  let node: Node;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'closing-'));
+    node = await startNode({ DATA_DIR: folder, CLIENT_TIMEOUT: '20h', HEARTBEAT_INTERVAL: '10h' });
+  });
+  afterEach(async () => {
+    await node.kill();
+    await rm(folder, { recursive: true });
+  });
+
+  it.each(Object.keys(ENDS))(
+    'F43, G10: by %s: the event loop turns, gauges return to 0, SIGTERM ends it',
+    async (by) => {
+      const after = (await node.ask('fill', 'long', ['alice', 'bob'], MESSAGES, BYTES)) as string;
+      const created = await node.query(
+        'bob',
+        'mutation { createSession(input: {deviceId: "phone"}) { session { id } } }',
+      );
+      const sessionId = created.createSession.session.id as string;
+      const token = await node.token('bob', { sessionId, expiresAt: Math.floor(Date.now() / 1_000) + 300 });
+      const peers = await Promise.all(
+        SLOW.map((transport) => openPeer(transport, node, { token, conversationId: 'long', after })),
+      );
+      await eventually(() => expect(peers.map(({ isAccepted }) => isAccepted)).toEqual(peers.map(() => true)));
+      for (const peer of peers) peer.stopReading();
+      await eventually(async () =>
+        expect(await node.gauge('realtime_queued_bytes')).toBeGreaterThan(100_000 * peers.length),
+      );
+      await ENDS[by]?.(node, peers, sessionId);
+      if (by !== 'drain') {
+        await eventually(async () => {
+          await node.ask('advance', 1_000);
+          expect(await node.gauge('realtime_subscriptions')).toBe(by.startsWith('removal') ? 1 : 0);
+          if (!by.startsWith('removal')) expect(await node.gauge('realtime_connections')).toBe(0);
+        }, 20_000);
+      }
+      expect(await node.stop()).toBe(0);
+    },
+    90_000,
+  );
+});

@@ -1,0 +1,73 @@
+/**
+ * A service in a process of its own, with a clock that its parent moves.
+ *
+ * Started by `startNode`: what hangs it, hangs no test. SIGTERM stops it as it stops the service.
+ */
+import { randomUUID } from 'node:crypto';
+import { readConfig } from '../../../src/config.ts';
+import { encodePosition } from '../../../src/domain/cursor.ts';
+import { createLog } from '../../../src/log.ts';
+import type { ConversationId, TenantId, UserId } from '../../../src/model.ts';
+import { startService } from '../../../src/service.ts';
+import { TestClock } from '../../support/test-clock.ts';
+
+const clock = new TestClock();
+const service = await startService(readConfig(process.env), createLog(process.env['TEST_LOG'] ?? 'silent'), { clock });
+
+const tenant = 'default' as TenantId;
+
+/** Long messages of one user, so that a reader who does not read is soon behind; answers the position before them. */
+async function fill(id: string, users: string[], count: number, bytes: number): Promise<string> {
+  const { engine } = service;
+  const conversationId = id as ConversationId;
+  const members = users.map((user, index) => ({
+    userId: user as UserId,
+    role: index === 0 ? ('OWNER' as const) : ('MEMBER' as const),
+  }));
+  const createdBy = users[0] as UserId;
+  const created = await engine.createConversation(tenant, {
+    id: conversationId,
+    name: id,
+    kind: 'GROUP',
+    createdBy,
+    members,
+  });
+  const payload = { text: 'x'.repeat(bytes) };
+  for (let sent = 0; sent < count; sent += 50) {
+    await Promise.all(
+      Array.from({ length: Math.min(50, count - sent) }, () =>
+        engine.appendMessage(tenant, {
+          conversationId,
+          senderId: createdBy,
+          content: randomUUID(),
+          payload,
+          replyToId: null,
+          clientMessageId: null,
+        }),
+      ),
+    );
+  }
+  if (!('conversation' in created)) throw new Error(created.outcome);
+  return encodePosition(conversationId, created.conversation.position);
+}
+
+const COMMANDS = {
+  fill,
+  advance: async (ms: number) => clock.advance(ms),
+  port: async () => service.port,
+  timers: async () => clock.pending,
+} as const;
+
+export type Commands = typeof COMMANDS;
+
+process.on('message', ({ id, name, args }: { id: number; name: keyof Commands; args: never[] }) => {
+  const run = COMMANDS[name] as (...given: never[]) => Promise<unknown>;
+  run(...args).then(
+    (result) => process.send?.({ id, result }),
+    (error: unknown) => process.send?.({ id, error: String(error) }),
+  );
+});
+process.once('SIGTERM', () => void service.close().then(() => process.exit(0)));
+// Whoever started it is gone.
+process.on('disconnect', () => process.exit(1));
+process.send?.('started');

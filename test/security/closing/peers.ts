@@ -1,0 +1,188 @@
+/** Clients of all five transports, written by hand on TCP: they stop reading, and leave as rudely as they like. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { frameOf, OPCODES } from '../../support/tcp-web-socket.ts';
+import type { Node } from './start-node.ts';
+
+export const TRANSPORTS = ['graphql-ws', 'sse', 'multipart', 'callback', 'raw'] as const;
+export type TransportName = (typeof TRANSPORTS)[number];
+
+/** What a peer of any transport may do. */
+export interface PeerClient {
+  /** Whether it was told that its stream is open. */
+  readonly isAccepted: boolean;
+  /** Bytes it has read. */
+  readonly read: number;
+  readonly isGone: boolean;
+  stopReading(): void;
+  resumeReading(): void;
+  /** Says goodbye in the words of its protocol. */
+  leave(): void;
+  /** Says that it sends nothing more, and nothing else. */
+  halfClose(): void;
+  /** Its TCP connection is reset. */
+  reset(): void;
+}
+
+export interface Asked {
+  readonly token: string;
+  readonly conversationId: string;
+  /** Null: live from now on. */
+  readonly after: string | null;
+}
+
+const SUBSCRIPTION = `subscription ($ids: [ID!], $after: [ID!]) {
+  messageReceived(conversationIds: $ids, after: $after) { id position content payload }
+}`;
+
+const variablesOf = ({ conversationId, after }: Asked): object => ({
+  ids: [conversationId],
+  ...(after === null ? {} : { after: [after] }),
+});
+
+export async function openPeer(transport: TransportName, node: Node, asked: Asked): Promise<PeerClient> {
+  if (transport === 'callback') return openCallback(node, asked);
+  const socket = connect(node.port, '127.0.0.1').on('error', () => undefined);
+  await once(socket, 'connect');
+  if (transport === 'sse') return openHttp(socket, asked, 'text/event-stream');
+  if (transport === 'multipart') return openHttp(socket, asked, 'multipart/mixed;subscriptionSpec=1.0');
+  return transport === 'raw' ? openRaw(socket, asked) : openGraphqlWs(socket, asked);
+}
+
+/** What all on a TCP connection of their own have in common. */
+function onSocket(socket: Socket, acceptance: RegExp, leave: () => void): PeerClient {
+  let read = 0;
+  let isAccepted = false;
+  let start = '';
+  socket.on('data', (chunk: Buffer) => {
+    read += chunk.length;
+    if (isAccepted) return;
+    start = (start + chunk.toString('latin1')).slice(-100_000);
+    isAccepted = acceptance.test(start);
+  });
+  return {
+    get isAccepted() {
+      return isAccepted;
+    },
+    get read() {
+      return read;
+    },
+    get isGone() {
+      return socket.destroyed;
+    },
+    stopReading: () => void socket.pause(),
+    resumeReading: () => void socket.resume(),
+    leave,
+    halfClose: () => void socket.end(),
+    reset: () => void socket.resetAndDestroy(),
+  };
+}
+
+function openHttp(socket: Socket, asked: Asked, accept: string): PeerClient {
+  const body = JSON.stringify({ query: SUBSCRIPTION, variables: variablesOf(asked) });
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nHost: x\r\nAccept: ${accept}\r\nContent-Type: application/json\r\n` +
+      `Authorization: Bearer ${asked.token}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  return onSocket(socket, /HTTP\/1.1 \d/, () => void socket.destroy());
+}
+
+/** A text frame; its mask is of zeros. */
+const text = (value: object): Buffer => frameOf({ opcode: OPCODES.text, payload: JSON.stringify(value) });
+const goodbye = (): Buffer => frameOf({ opcode: OPCODES.close, payload: Buffer.from([0x03, 0xe8]) });
+
+function upgrade(socket: Socket, path: string, protocol: string | null): void {
+  socket.write(
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
+      `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n${protocol ? `Sec-WebSocket-Protocol: ${protocol}\r\n` : ''}\r\n`,
+  );
+}
+
+function openGraphqlWs(socket: Socket, asked: Asked): PeerClient {
+  upgrade(socket, '/graphql', 'graphql-transport-ws');
+  const payload = { query: SUBSCRIPTION, variables: variablesOf(asked) };
+  socket.write(text({ type: 'connection_init', payload: { token: asked.token } }));
+  // The answer to the query shows that the subscription before it was accepted.
+  socket.write(text({ id: 'live', type: 'subscribe', payload }));
+  socket.write(text({ id: 'asked', type: 'subscribe', payload: { query: '{ __typename }' } }));
+  return onSocket(socket, /"id":"(asked|live)"/, () => void socket.write(goodbye()));
+}
+
+function openRaw(socket: Socket, asked: Asked): PeerClient {
+  upgrade(socket, `/ws?token=${asked.token}`, null);
+  if (asked.after !== null) socket.write(text({ type: 'Resume', data: { positions: [asked.after] } }));
+  return onSocket(socket, /"status":"connected"/, () => void socket.write(goodbye()));
+}
+
+/** A router that answers one request at a time, and none while it does not read. */
+async function openCallback(node: Node, asked: Asked): Promise<PeerClient> {
+  let read = 0;
+  let isReading = true;
+  let isRefusing = false;
+  const held: (() => void)[] = [];
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    response.writeHead(isRefusing ? 404 : 204, { 'subscription-protocol': 'callback/1.0' }).end();
+    read += Number(request.headers['content-length'] ?? 0);
+  };
+  const server: Server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      if (isReading) answer(request, response);
+      else held.push(() => answer(request, response));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  server.unref();
+  const extensions = {
+    subscription: {
+      callbackUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/callback`,
+      subscriptionId: 'one',
+      verifier: 'secret',
+      heartbeatIntervalMs: 1_000,
+    },
+  };
+  let isAccepted = false;
+  const vanish = (): void => {
+    server.close();
+    server.closeAllConnections();
+  };
+  fetch(`${node.url}/graphql`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json;callbackSpec=1.0',
+      authorization: `Bearer ${asked.token}`,
+    },
+    body: JSON.stringify({ query: SUBSCRIPTION, variables: variablesOf(asked), extensions }),
+  }).then(
+    async (response) => {
+      await response.text();
+      isAccepted = true;
+    },
+    () => undefined,
+  );
+  return {
+    get isAccepted() {
+      return isAccepted;
+    },
+    get read() {
+      return read;
+    },
+    get isGone() {
+      return !server.listening;
+    },
+    stopReading() {
+      isReading = false;
+    },
+    resumeReading() {
+      isReading = true;
+      for (const go of held.splice(0)) go();
+    },
+    leave() {
+      isRefusing = true;
+    },
+    halfClose: vanish,
+    reset: vanish,
+  };
+}

@@ -1,0 +1,114 @@
+/** Starts a service in a process of its own and talks to it. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { signToken } from '../../../src/auth/tokens.ts';
+import { type Data, SECRET, type TokenClaims } from '../../support/service.ts';
+import type { Commands } from './node.ts';
+
+export interface Node {
+  readonly process: ChildProcess;
+  readonly port: number;
+  readonly url: string;
+  token(userId: string, claims?: TokenClaims): Promise<string>;
+  /** Runs a command of `node.ts` there. @throws when it does not answer: its event loop does not turn. */
+  ask<Name extends keyof Commands>(name: Name, ...args: Parameters<Commands[Name]>): Promise<unknown>;
+  /** The sum of a metric over its labels. */
+  gauge(name: string): Promise<number>;
+  /** The data of the answer. @throws when there are errors. */
+  query(userId: string, query: string, variables?: object): Promise<Data>;
+  /** Sends SIGTERM; answers the exit code. @throws when it does not end. */
+  stop(): Promise<number | null>;
+  kill(): Promise<void>;
+}
+
+/** Long: the machine may be busy. A loop that hangs never answers. */
+const ANSWER_MS = 20_000;
+const STOP_MS = 30_000;
+
+export async function startNode(env: Readonly<Record<string, string>>): Promise<Node> {
+  const child = fork(fileURLToPath(new URL('node.ts', import.meta.url)), {
+    execArgv: ['--no-warnings'],
+    env: {
+      ...process.env,
+      HOST: '127.0.0.1',
+      PORT: '0',
+      JWT_SECRET: SECRET,
+      DRAIN_WINDOW: '0ms',
+      RATE_LIMIT_ENABLED: 'false',
+      MAX_CONNECTIONS_PER_USER: '10000',
+      MAX_STREAMS_PER_USER: '10000',
+      ...env,
+    },
+  });
+  const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
+  const started = once(child, 'message', { signal: AbortSignal.timeout(STOP_MS) });
+  await started;
+  child.on('message', ({ id, result, error }: { id: number; result?: unknown; error?: string }) => {
+    const { resolve, reject } = waiting.get(id) ?? {};
+    waiting.delete(id);
+    if (error === undefined) resolve?.(result);
+    else reject?.(new Error(error));
+  });
+  let asked = 0;
+  const ask = (name: string, ...args: unknown[]): Promise<unknown> => {
+    asked += 1;
+    const id = asked;
+    child.send({ id, name, args });
+    const answer = new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
+    return within(ANSWER_MS, answer, `The event loop does not turn: ${name} was not answered.`);
+  };
+  const port = (await ask('port')) as number;
+  const url = `http://127.0.0.1:${port}`;
+  const token = (userId: string, { scope, sessionId, expiresAt }: TokenClaims = {}): Promise<string> =>
+    signToken({
+      secret: SECRET,
+      userId,
+      scope,
+      sessionId,
+      expiresAt: expiresAt ?? Math.floor(Date.now() / 1_000) + 100_000,
+    });
+  return {
+    process: child,
+    port,
+    url,
+    token,
+    ask,
+    async gauge(name) {
+      const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS) });
+      const series = (await response.text()).matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)$`, 'gm'));
+      return [...series].reduce((sum, [, value]) => sum + Number(value), 0);
+    },
+    async query(userId, query, variables = {}) {
+      const response = await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(userId)}` },
+        body: JSON.stringify({ query, variables }),
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
+      const { data, errors } = (await response.json()) as { data?: Data; errors?: unknown };
+      if (errors) throw new Error(JSON.stringify(errors));
+      return data;
+    },
+    async stop() {
+      const exited = once(child, 'exit');
+      child.kill('SIGTERM');
+      const [code] = (await within(STOP_MS, exited, 'SIGTERM does not end the process.')) as [number | null];
+      return code;
+    },
+    async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+async function within<Value>(ms: number, work: Promise<Value>, complaint: string): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(complaint)), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
