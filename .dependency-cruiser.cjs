@@ -30,7 +30,7 @@ module.exports = {
     room('domain', '^src/(access|rates)/', '^src/engine/port\\.ts$'),
     room('delivery', '^src/(access|rates)/', '^src/engine/port\\.ts$'),
     room('graphql', '^src/__generated__/', '^src/(access|rates)/', '^src/domain/', '^src/delivery/'),
-    room('__generated__', '^src/graphql/context\\.ts$'),
+    room('__generated__', '^src/access/', '^src/graphql/context\\.ts$'),
     room('routing', '^src/domain/routing\\.ts$'),
     room('operations', '^src/config\\.ts$', '^src/engine/port\\.ts$'),
     room(

@@ -1,12 +1,11 @@
 /** Live delivery: the streams behind the subscriptions. */
+import { type SeenConversation, type SeenMessage, seenInChannel } from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type {
   ConversationId,
-  ConversationRecord,
-  MessageRecord,
   Position,
   PresenceRecord,
   PublicationRecord,
@@ -31,12 +30,12 @@ export type ConversationIds = readonly ConversationId[] | null;
 export type ResumePoints = ReadonlyMap<ConversationId, Position>;
 
 export interface Delivery {
-  messageReceived(viewer: Viewer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<MessageRecord>>;
-  messageUpdated(viewer: Viewer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<MessageRecord>>;
-  conversationUpdated(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<ConversationRecord>>;
+  messageReceived(viewer: Viewer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<SeenMessage>>;
+  messageUpdated(viewer: Viewer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<SeenMessage>>;
+  conversationUpdated(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<SeenConversation>>;
   typingIndicator(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<TypingRecord>>;
   /** New messages and others' typing, in all of the viewer's conversations. */
-  inbox(viewer: Viewer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<MessageRecord | TypingRecord>>;
+  inbox(viewer: Viewer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<SeenMessage | TypingRecord>>;
   presenceUpdated(viewer: Viewer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
   topicPublished(viewer: Viewer, topics: readonly Topic[]): Promise<LiveStream<PublicationRecord>>;
   /** Calls back once the session of the viewer's token has ended, or had when asked; the answer stops that. */
@@ -47,9 +46,13 @@ export interface Delivery {
 const NOWHERE: ResumePoints = new Map();
 
 // One object each for all streams: what every event of every subscriber goes through stays in the processor's cache.
-const SENT: Selection<MessageRecord> = { message: (change, message) => (change === 'SENT' ? message : null) };
-const UPDATED: Selection<MessageRecord> = { message: (change, message) => (change === 'SENT' ? null : message) };
-const CONVERSATION: Selection<ConversationRecord> = { conversation: (conversation) => conversation };
+const SENT: Selection<SeenMessage> = {
+  message: (change, message) => (change === 'SENT' ? seenInChannel(message) : null),
+};
+const UPDATED: Selection<SeenMessage> = {
+  message: (change, message) => (change === 'SENT' ? null : seenInChannel(message)),
+};
+const CONVERSATION: Selection<SeenConversation> = { conversation: seenInChannel };
 
 export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole: CountHole): Delivery {
   const conversations = new ChannelRegistry<ConversationChannel>();
@@ -82,7 +85,7 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
       open(viewer, ids, NOWHERE, { typing: (typing) => (typing.userId === viewer.userId ? null : typing) }),
 
     inbox: (viewer, after, onBegin) =>
-      ConversationStream.open<MessageRecord | TypingRecord>(context, {
+      ConversationStream.open<SeenMessage | TypingRecord>(context, {
         viewer,
         conversationIds: null,
         after,

@@ -1,6 +1,20 @@
 /** The rules of conversations: who makes, sees, names, joins and leaves them. */
 import { createHash, randomUUID } from 'node:crypto';
-import type { Engine, MembershipChange, NoPlace } from '../engine/port.ts';
+import {
+  afterRemoval,
+  changed,
+  findRoom,
+  outranks,
+  requireRole,
+  requireSeen,
+  type SeenConversation,
+  type SeenMessage,
+  type ShownConversation,
+  see,
+  seeAllOf,
+  seenAsMember,
+} from '../access/seen.ts';
+import type { Engine, MembershipChange, NewConversation, NoPlace } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type {
@@ -15,7 +29,6 @@ import type {
   UserId,
   Viewer,
 } from '../model.ts';
-import { outranks, requireRole, requireSeen, requireSelf, see } from './access.ts';
 import { decodeCursor } from './cursor.ts';
 import { displayName, identifier, identifiers, natural, optional, pageSize } from './input.ts';
 
@@ -43,24 +56,26 @@ export interface MemberPage {
 
 export interface Conversations {
   /** In the order asked; null for absent and forbidden alike. */
-  findMany(viewer: Viewer, ids: readonly string[]): Promise<(ConversationRecord | null)[]>;
+  findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenConversation | null)[]>;
   /** Without asking who sees them: for what belongs to something already seen. */
   readMany(tenant: TenantId, ids: readonly ConversationId[]): Promise<(ConversationRecord | null)[]>;
   /** The viewer's own memberships, in the order asked. */
   membershipsOf(viewer: Viewer, ids: readonly ConversationId[]): Promise<(Membership | null)[]>;
-  ofUser(viewer: Viewer, userId: UserId, page: UserConversationsPage): Promise<ConversationRecord[]>;
+  ofUser(viewer: Viewer, userId: UserId, page: UserConversationsPage): Promise<SeenConversation[]>;
   unreadOfUser(viewer: Viewer, userId: UserId): Promise<number>;
-  members(tenant: TenantId, id: ConversationId, first: number, after: string | null): Promise<MemberPage>;
-  readReceipts(tenant: TenantId, id: ConversationId): Promise<ReadReceiptRecord[]>;
-  create(viewer: Viewer, input: ConversationInput): Promise<ConversationRecord>;
-  openDirect(viewer: Viewer, userId: string): Promise<ConversationRecord>;
-  rename(viewer: Viewer, id: string, name: string | null): Promise<ConversationRecord>;
-  join(viewer: Viewer, id: string): Promise<ConversationRecord>;
-  leave(viewer: Viewer, id: string): Promise<ConversationRecord>;
-  addMembers(viewer: Viewer, id: string, userIds: readonly string[]): Promise<ConversationRecord>;
-  removeMember(viewer: Viewer, id: string, userId: string): Promise<ConversationRecord>;
-  setMemberRole(viewer: Viewer, id: string, userId: string, role: MemberRole): Promise<ConversationRecord>;
-  markRead(viewer: Viewer, id: string, sequence: number): Promise<ConversationRecord>;
+  members(tenant: TenantId, conversation: SeenConversation, first: number, after: string | null): Promise<MemberPage>;
+  /** The two of a direct conversation of which something is seen. */
+  pair(tenant: TenantId, message: SeenMessage): Promise<UserId[]>;
+  readReceipts(tenant: TenantId, conversation: SeenConversation): Promise<ReadReceiptRecord[]>;
+  create(viewer: Viewer, input: ConversationInput): Promise<SeenConversation>;
+  openDirect(viewer: Viewer, userId: string): Promise<SeenConversation>;
+  rename(viewer: Viewer, id: string, name: string | null): Promise<SeenConversation>;
+  join(viewer: Viewer, id: string): Promise<SeenConversation>;
+  leave(viewer: Viewer, id: string): Promise<ShownConversation>;
+  addMembers(viewer: Viewer, id: string, userIds: readonly string[]): Promise<SeenConversation>;
+  removeMember(viewer: Viewer, id: string, userId: string): Promise<ShownConversation>;
+  setMemberRole(viewer: Viewer, id: string, userId: string, role: MemberRole): Promise<SeenConversation>;
+  markRead(viewer: Viewer, id: string, sequence: number): Promise<SeenConversation>;
 }
 
 /** Whether an id is that of a direct conversation. */
@@ -108,29 +123,26 @@ const byActivity = (a: ConversationRecord, b: ConversationRecord): number =>
   (b.lastActivityAt ?? b.createdAt) - (a.lastActivityAt ?? a.createdAt) || (a.id < b.id ? -1 : 1);
 
 export function createConversations(engine: Engine): Conversations {
-  /** A user's memberships with their conversations, in no order. */
-  async function allOf({ tenant }: Viewer, userId: UserId): Promise<[ConversationRecord, Membership][]> {
-    const ids = await engine.listConversationIds(tenant, userId);
-    const [conversations, memberships] = await Promise.all([
-      engine.readConversations(tenant, ids),
-      engine.readMemberships(
-        tenant,
-        ids.map((conversationId) => ({ conversationId, userId })),
-      ),
-    ]);
-    return conversations.flatMap((conversation, index): [ConversationRecord, Membership][] => {
-      const membership = memberships[index];
-      return conversation && membership ? [[conversation, membership]] : [];
-    });
+  /** Creates a conversation of which the viewer is a member; one that is there already must have them as a member. */
+  async function createAsMember(viewer: Viewer, conversation: NewConversation): Promise<SeenConversation> {
+    const creation = await engine.createConversation(viewer.tenant, conversation);
+    if (creation.outcome === 'no-place') throw noPlace();
+    const { outcome, conversation: record } = creation;
+    if (outcome === 'created') return seenAsMember(record);
+    const [existing] = await see(engine, viewer, [conversation.id]);
+    const isTheirs = conversation.kind === 'DIRECT' || record.createdBy === viewer.userId;
+    // Its creator may have left it since: what it holds now is not theirs, and its id stays taken.
+    if (!existing?.membership || !isTheirs) throw new ServiceError('CONFLICT', 'id: taken.');
+    return existing.conversation;
   }
 
-  async function openDirect(viewer: Viewer, other: string): Promise<ConversationRecord> {
+  async function openDirect(viewer: Viewer, other: string): Promise<SeenConversation> {
     const userId = identifier<UserId>(other, 'userId');
     if (userId === viewer.userId) throw badInput('userId: a direct conversation needs another user.');
     const id = directId(viewer.userId, userId);
-    const [existing] = await engine.readConversations(viewer.tenant, [id]);
-    if (existing) return existing;
-    const creation = await engine.createConversation(viewer.tenant, {
+    const [existing] = await see(engine, viewer, [id]);
+    if (existing) return existing.conversation;
+    return createAsMember(viewer, {
       id,
       name: null,
       kind: 'DIRECT',
@@ -140,14 +152,12 @@ export function createConversations(engine: Engine): Conversations {
         { userId, role: 'MEMBER' },
       ],
     });
-    if (creation.outcome === 'no-place') throw noPlace();
-    return creation.conversation;
   }
 
   return {
     async findMany(viewer, ids) {
       const valid = ids.map((id) => identifier<ConversationId>(id, 'id'));
-      return (await see(engine, viewer, valid)).map((seen) => seen?.conversation ?? null);
+      return (await see(engine, viewer, valid)).map((found) => found?.conversation ?? null);
     },
 
     readMany: (tenant, ids) => engine.readConversations(tenant, ids),
@@ -159,9 +169,8 @@ export function createConversations(engine: Engine): Conversations {
       ),
 
     async ofUser(viewer, userId, { first, after, kind }) {
-      requireSelf(viewer, userId);
       const most = pageSize(first ?? LIMITS.defaultPageSize, 'first');
-      const all = (await allOf(viewer, userId)).map(([conversation]) => conversation).sort(byActivity);
+      const all = (await seeAllOf(engine, viewer, userId)).map(([conversation]) => conversation).sort(byActivity);
       const behind = optional(after, (id) => identifier<ConversationId>(id, 'after'));
       const start = behind === null ? 0 : all.findIndex(({ id }) => id === behind) + 1;
       if (behind !== null && start === 0) throw badInput('after: not one of the user’s conversations.');
@@ -172,19 +181,22 @@ export function createConversations(engine: Engine): Conversations {
     },
 
     async unreadOfUser(viewer, userId) {
-      requireSelf(viewer, userId);
-      const all = await allOf(viewer, userId);
+      const all = await seeAllOf(engine, viewer, userId);
       return all.reduce((sum, [{ lastSequence }, { readSequence }]) => sum + lastSequence - readSequence, 0);
     },
 
-    async members(tenant, id, first, after) {
+    async members(tenant, { id }, first, after) {
       const most = pageSize(first, 'first');
       const start = after === null ? 0 : decodeCursor('member', after, 'after');
       const members = await engine.listMembers(tenant, id, start, most + 1);
       return { members: members.slice(0, most), hasNextPage: members.length > most, hasPreviousPage: start > 0 };
     },
 
-    readReceipts: (tenant, id) => engine.listReadReceipts(tenant, id),
+    async pair(tenant, { conversationId }) {
+      return (await engine.listMembers(tenant, conversationId, 0, 2)).map(({ userId }) => userId);
+    },
+
+    readReceipts: (tenant, { id }) => engine.listReadReceipts(tenant, id),
 
     async create(viewer, { id, name, kind = 'GROUP', memberIds }) {
       const others = identifiers<UserId>(memberIds ?? [], 'memberIds', LIMITS.usersPerCall).filter(
@@ -202,7 +214,7 @@ export function createConversations(engine: Engine): Conversations {
       if (conversationId.startsWith(DIRECT_PREFIX))
         throw badInput(`id: ids that begin with ${DIRECT_PREFIX} are kept.`);
       const cleanName = conversationName(name);
-      const creation = await engine.createConversation(viewer.tenant, {
+      return createAsMember(viewer, {
         id: conversationId,
         name: cleanName,
         kind,
@@ -212,12 +224,6 @@ export function createConversations(engine: Engine): Conversations {
           ...others.map((userId) => ({ userId, role: 'MEMBER' as const })),
         ],
       });
-      if (creation.outcome === 'no-place') throw noPlace();
-      const { outcome, conversation } = creation;
-      if (outcome === 'exists' && conversation.createdBy !== viewer.userId) {
-        throw new ServiceError('CONFLICT', 'id: taken.');
-      }
-      return conversation;
     },
 
     openDirect,
@@ -226,21 +232,25 @@ export function createConversations(engine: Engine): Conversations {
       const cleanName = conversationName(name);
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
       refuseDirect(conversation);
-      return settle(await engine.renameConversation(viewer.tenant, conversation.id, cleanName));
+      return changed(conversation, settle(await engine.renameConversation(viewer.tenant, conversation.id, cleanName)));
     },
 
     async join(viewer, id) {
       const conversationId = identifier<ConversationId>(id, 'id');
-      const [conversation] = await engine.readConversations(viewer.tenant, [conversationId]);
-      if (conversation?.kind !== 'ROOM') return (await requireSeen(engine, viewer, conversationId)).conversation;
-      return settle(await engine.joinConversation(viewer.tenant, conversationId, viewer.userId));
+      const room = await findRoom(engine, viewer.tenant, conversationId);
+      if (!room) return (await requireSeen(engine, viewer, conversationId)).conversation;
+      return seenAsMember(settle(await engine.joinConversation(viewer.tenant, room.id, viewer.userId)));
     },
 
     async leave(viewer, id) {
       const { conversation, membership } = await requireSeen(engine, viewer, identifier(id, 'id'));
       if (!membership) throw notFound('member');
       refuseDirect(conversation);
-      return settle(await engine.removeMember(viewer.tenant, conversation.id, viewer.userId));
+      return afterRemoval(
+        viewer,
+        true,
+        settle(await engine.removeMember(viewer.tenant, conversation.id, viewer.userId)),
+      );
     },
 
     async addMembers(viewer, id, userIds) {
@@ -248,27 +258,28 @@ export function createConversations(engine: Engine): Conversations {
       if (users.length === 0) throw badInput('userIds: at least one.');
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
       refuseDirect(conversation);
-      return settle(await engine.addMembers(viewer.tenant, conversation.id, users, 'MEMBER'));
+      return changed(conversation, settle(await engine.addMembers(viewer.tenant, conversation.id, users, 'MEMBER')));
     },
 
     async removeMember(viewer, id, userId) {
       const target = identifier<UserId>(userId, 'userId');
-      const seen = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
-      refuseDirect(seen.conversation);
-      const conversationId = seen.conversation.id;
+      const found = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
+      refuseDirect(found.conversation);
+      const conversationId = found.conversation.id;
       const [membership] = await engine.readMemberships(viewer.tenant, [{ conversationId, userId: target }]);
       if (!membership) throw notFound('member');
-      if (!outranks(seen, viewer, membership.role)) {
+      if (!outranks(found, viewer, membership.role)) {
         throw new ServiceError('FORBIDDEN', 'Only a member above the other may remove them.');
       }
-      return settle(await engine.removeMember(viewer.tenant, conversationId, target));
+      const change = await engine.removeMember(viewer.tenant, conversationId, target);
+      return afterRemoval(viewer, target === viewer.userId, settle(change));
     },
 
     async setMemberRole(viewer, id, userId, role) {
       const target = identifier<UserId>(userId, 'userId');
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'OWNER');
       refuseDirect(conversation);
-      return settle(await engine.setMemberRole(viewer.tenant, conversation.id, target, role));
+      return changed(conversation, settle(await engine.setMemberRole(viewer.tenant, conversation.id, target, role)));
     },
 
     async markRead(viewer, id, sequence) {
@@ -277,7 +288,7 @@ export function createConversations(engine: Engine): Conversations {
       const change = await engine.markRead(viewer.tenant, conversationId, viewer.userId, sequence);
       if (change.outcome === 'not-member') throw notFound('conversation');
       if (change.outcome === 'past-head') throw badInput('sequence: past the last message.');
-      return change.conversation;
+      return seenAsMember(change.conversation);
     },
   };
 }

@@ -1,9 +1,18 @@
 /** The rules of messages: who sends, sees, changes and reacts. */
+import {
+  changed,
+  partOf,
+  requireRole,
+  requireSeen,
+  type SeenConversation,
+  type SeenMessage,
+  seeMessages,
+  seenAsMember,
+} from '../access/seen.ts';
 import type { Engine, MessageEdit } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { ConversationId, ConversationRecord, MessageId, MessageRecord, TenantId, Viewer } from '../model.ts';
-import { requireRole, requireSeen, see } from './access.ts';
+import type { ConversationId, MessageId, MessageRecord, TenantId, Viewer } from '../model.ts';
 import { decodeCursor } from './cursor.ts';
 import { emojiOf } from './emoji.ts';
 import { identifier, isVisible, optional, pageSize, payload, text } from './input.ts';
@@ -26,7 +35,7 @@ export interface PageRequest {
 }
 
 export interface MessagePage {
-  readonly messages: readonly MessageRecord[];
+  readonly messages: readonly SeenMessage[];
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
 }
@@ -34,22 +43,22 @@ export interface MessagePage {
 export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'clientMessageId'>;
 
 /** The one direct conversation of two users. */
-export type OpenDirect = (viewer: Viewer, userId: string) => Promise<ConversationRecord>;
+export type OpenDirect = (viewer: Viewer, userId: string) => Promise<SeenConversation>;
 
 export interface Messages {
   /** In the order asked; null for absent and forbidden alike. */
-  findMany(viewer: Viewer, ids: readonly string[]): Promise<(MessageRecord | null)[]>;
+  findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenMessage | null)[]>;
   /** Without asking who sees them: for what belongs to something already seen. */
   readMany(tenant: TenantId, ids: readonly MessageId[]): Promise<(MessageRecord | null)[]>;
-  page(tenant: TenantId, conversation: ConversationRecord, request: PageRequest): Promise<MessagePage>;
-  last(tenant: TenantId, conversation: ConversationRecord): Promise<MessageRecord | null>;
-  send(viewer: Viewer, input: MessageInput): Promise<MessageRecord>;
+  page(tenant: TenantId, conversation: SeenConversation, request: PageRequest): Promise<MessagePage>;
+  last(tenant: TenantId, conversation: SeenConversation): Promise<SeenMessage | null>;
+  send(viewer: Viewer, input: MessageInput): Promise<SeenMessage>;
   /** Sends in the direct conversation with a user. */
-  sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<MessageRecord>;
-  edit(viewer: Viewer, id: string, content: string, payload: unknown): Promise<MessageRecord>;
-  delete(viewer: Viewer, id: string): Promise<MessageRecord>;
-  addReaction(viewer: Viewer, id: string, emoji: string): Promise<MessageRecord>;
-  removeReaction(viewer: Viewer, id: string, emoji: string): Promise<MessageRecord>;
+  sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<SeenMessage>;
+  edit(viewer: Viewer, id: string, content: string, payload: unknown): Promise<SeenMessage>;
+  delete(viewer: Viewer, id: string): Promise<SeenMessage>;
+  addReaction(viewer: Viewer, id: string, emoji: string): Promise<SeenMessage>;
+  removeReaction(viewer: Viewer, id: string, emoji: string): Promise<SeenMessage>;
 }
 
 /** Content and payload, of which at least one says something. */
@@ -93,23 +102,22 @@ function rangeOf(lastSequence: number, request: PageRequest): { from: number; to
 }
 
 export function createMessages(engine: Engine, routed: Routed, openDirect: OpenDirect): Messages {
-  async function findMany(viewer: Viewer, ids: readonly string[]): Promise<(MessageRecord | null)[]> {
-    const valid = ids.map((id) => identifier<MessageId>(id, 'id'));
-    const messages = await engine.readMessages(viewer.tenant, valid);
-    const conversationIds = [...new Set(messages.flatMap((message) => (message ? [message.conversationId] : [])))];
-    const seen = await see(engine, viewer, conversationIds);
-    const visible = new Set(seen.flatMap((each) => (each ? [each.conversation.id] : [])));
-    return messages.map((message) => (message && visible.has(message.conversationId) ? message : null));
+  async function findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenMessage | null)[]> {
+    return seeMessages(
+      engine,
+      viewer,
+      ids.map((id) => identifier<MessageId>(id, 'id')),
+    );
   }
 
-  async function require(viewer: Viewer, id: string): Promise<MessageRecord> {
+  async function require(viewer: Viewer, id: string): Promise<SeenMessage> {
     const [message] = await findMany(viewer, [id]);
     if (!message) throw notFound('message');
     return message;
   }
 
   /** The message, for a member of its conversation. */
-  async function requireAsMember(viewer: Viewer, id: string): Promise<MessageRecord> {
+  async function requireAsMember(viewer: Viewer, id: string): Promise<SeenMessage> {
     const message = await require(viewer, id);
     const { membership } = await requireSeen(engine, viewer, message.conversationId);
     if (!membership) throw new ServiceError('FORBIDDEN', 'Only members may do this.');
@@ -125,7 +133,7 @@ export function createMessages(engine: Engine, routed: Routed, openDirect: OpenD
     return target.id;
   }
 
-  async function send(viewer: Viewer, input: MessageInput): Promise<MessageRecord> {
+  async function send(viewer: Viewer, input: MessageInput): Promise<SeenMessage> {
     const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
     const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
     const message = body(input.content, input.payload);
@@ -140,7 +148,7 @@ export function createMessages(engine: Engine, routed: Routed, openDirect: OpenD
     if (append.outcome === 'no-longer-kept') {
       throw new ServiceError('CONFLICT', 'This message was sent before and is no longer kept.');
     }
-    if (append.outcome !== 'not-member') return append.message;
+    if (append.outcome !== 'not-member') return seenAsMember(append.message);
     await requireSeen(engine, viewer, conversationId);
     throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
   }
@@ -153,12 +161,14 @@ export function createMessages(engine: Engine, routed: Routed, openDirect: OpenD
     async page(tenant, conversation, request) {
       const { from, to } = rangeOf(conversation.lastSequence, request);
       const messages = to < from ? [] : await engine.listMessages(tenant, conversation.id, from, to);
-      return { messages, hasNextPage: to < conversation.lastSequence, hasPreviousPage: from > 1 };
+      const shown = messages.flatMap((message) => partOf(conversation, message) ?? []);
+      return { messages: shown, hasNextPage: to < conversation.lastSequence, hasPreviousPage: from > 1 };
     },
 
-    async last(tenant, { id, lastSequence }) {
+    async last(tenant, conversation) {
+      const { id, lastSequence } = conversation;
       const [message] = lastSequence > 0 ? await engine.listMessages(tenant, id, lastSequence, lastSequence) : [];
-      return message ?? null;
+      return message ? partOf(conversation, message) : null;
     },
 
     send,
@@ -177,26 +187,26 @@ export function createMessages(engine: Engine, routed: Routed, openDirect: OpenD
       if (message.senderId !== viewer.userId) {
         throw new ServiceError('FORBIDDEN', 'Only its sender may edit a message.');
       }
-      return settle(await engine.editMessage(viewer.tenant, message.id, next.content, next.payload));
+      return changed(message, settle(await engine.editMessage(viewer.tenant, message.id, next.content, next.payload)));
     },
 
     async delete(viewer, id) {
       const message = await require(viewer, id);
       const isOwn = message.senderId === viewer.userId;
       await requireRole(engine, viewer, message.conversationId, isOwn ? 'MEMBER' : 'MODERATOR');
-      return settle(await engine.deleteMessage(viewer.tenant, message.id));
+      return changed(message, settle(await engine.deleteMessage(viewer.tenant, message.id)));
     },
 
     async addReaction(viewer, id, emoji) {
       const clean = emojiOf(emoji);
       const message = await requireAsMember(viewer, id);
-      return settle(await engine.addReaction(viewer.tenant, message.id, viewer.userId, clean));
+      return changed(message, settle(await engine.addReaction(viewer.tenant, message.id, viewer.userId, clean)));
     },
 
     async removeReaction(viewer, id, emoji) {
       const clean = emojiOf(emoji);
       const message = await requireAsMember(viewer, id);
-      return settle(await engine.removeReaction(viewer.tenant, message.id, viewer.userId, clean));
+      return changed(message, settle(await engine.removeReaction(viewer.tenant, message.id, viewer.userId, clean)));
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Routing rules: what a tenant's admins have messages looked at for before they are stored. */
 import { randomUUID } from 'node:crypto';
+import { isAdmin } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
@@ -17,7 +18,6 @@ import {
   type UserId,
   type Viewer,
 } from '../model.ts';
-import { isAdmin } from './access.ts';
 import { displayName, identifier, identifiers, optional } from './input.ts';
 import { type Expressions, inOrder, type Routable, type Routing } from './routing.ts';
 import { isTopicPattern } from './topic-pattern.ts';

@@ -8,6 +8,7 @@
  * token used before that ends the session: two hold it (RFC 9700 section 4.14).
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { isAdmin, requireSelf } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
@@ -24,7 +25,6 @@ import type {
   Viewer,
 } from '../model.ts';
 import { isIdentifier } from '../model.ts';
-import { isAdmin, requireSelf } from './access.ts';
 import { displayName, identifier, optional } from './input.ts';
 
 /** What an access token says. Instants in milliseconds. */

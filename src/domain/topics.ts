@@ -1,9 +1,9 @@
 /** The rules of topics: who may publish to which, and hear them. */
+import { isService } from '../access/rights.ts';
 import type { Engine } from '../engine/port.ts';
 import { badInput, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { isTopic, type PublicationRecord, type Topic, type Viewer } from '../model.ts';
-import { isService } from './access.ts';
 import { payload } from './input.ts';
 import type { Routed } from './routed.ts';
 import { matchesTopic } from './topic-pattern.ts';

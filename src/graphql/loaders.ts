@@ -1,5 +1,6 @@
 /** Batches the reads of one execution: many objects of one type cost one read of the engine. */
 import DataLoader from 'dataloader';
+import type { SeenConversation, SeenMessage } from '../access/seen.ts';
 import type { Domain } from '../domain/domain.ts';
 import { ServiceError } from '../errors.ts';
 import type {
@@ -23,12 +24,12 @@ export interface LoadersOwner {
 
 export interface Loaders {
   /** Conversations the viewer may see; null for absent and forbidden alike. */
-  readonly visibleConversation: DataLoader<string, ConversationRecord | null>;
+  readonly visibleConversation: DataLoader<string, SeenConversation | null>;
   /** Messages the viewer may see; null for absent and forbidden alike. */
-  readonly visibleMessage: DataLoader<string, MessageRecord | null>;
-  /** A conversation that something already seen belongs to: whoever sees a part may see it. */
+  readonly visibleMessage: DataLoader<string, SeenMessage | null>;
+  /** Unchecked: for `conversationOf` a message that is seen. */
   readonly conversation: DataLoader<ConversationId, ConversationRecord | null>;
-  /** A message that a message already seen answers. */
+  /** Unchecked: for `replyTargetOf` a message that is seen. */
   readonly message: DataLoader<MessageId, MessageRecord | null>;
   /** The viewer's own membership. */
   readonly membership: DataLoader<ConversationId, Membership | null>;

@@ -7,9 +7,9 @@ import type {
   ReadReceiptResolvers,
   SubscriptionResolvers,
 } from '../../__generated__/resolvers.ts';
+import { contentsOf, type SeenConversation } from '../../access/seen.ts';
 import { encodeCursor, encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { LIMITS } from '../../limits.ts';
-import type { ConversationRecord } from '../../model.ts';
 import { toConnection } from '../connection.ts';
 import { referenceId } from '../entities.ts';
 
@@ -35,7 +35,7 @@ export const Subscription: SubscriptionResolvers = {
   conversationUpdated: {
     subscribe: (_, { conversationIds }, { delivery, viewer }) =>
       delivery.conversationUpdated(viewer, streamRequest(conversationIds, null).conversationIds),
-    resolve: (conversation: ConversationRecord) => conversation,
+    resolve: (conversation: SeenConversation) => conversation,
   },
 };
 
@@ -43,24 +43,30 @@ export const Conversation: ConversationResolvers = {
   __resolveReference: (reference, { loaders }) => loaders.visibleConversation.load(referenceId(reference)),
   createdBy: ({ createdBy }) => ({ id: createdBy }),
   position: ({ id, position }) => encodePosition(id, position),
-  lastMessage: (conversation, _, { domain, tenant }) => domain.messages.last(tenant, conversation),
+  lastMessage: (conversation, _, { domain, tenant }) => domain.messages.last(tenant, contentsOf(conversation)),
   async unreadMessageCount({ id, lastSequence }, _, { loaders }) {
     const membership = await loaders.membership.load(id);
     return membership ? Math.max(lastSequence - membership.readSequence, 0) : 0;
   },
   viewerRole: async ({ id }, _, { loaders }) => (await loaders.membership.load(id))?.role ?? null,
-  async members({ id, memberCount }, { first, after }, { domain, tenant }) {
-    const page = await domain.conversations.members(tenant, id, first ?? LIMITS.defaultPageSize, after ?? null);
+  async members(conversation, { first, after }, { domain, tenant }) {
+    const page = await domain.conversations.members(
+      tenant,
+      contentsOf(conversation),
+      first ?? LIMITS.defaultPageSize,
+      after ?? null,
+    );
     const connection = toConnection(page.members, page, ({ ordinal }) => encodeCursor('member', ordinal));
-    return { ...connection, totalCount: memberCount };
+    return { ...connection, totalCount: conversation.memberCount };
   },
   async messages(conversation, request, { domain, tenant }) {
-    const page = await domain.messages.page(tenant, conversation, request);
+    const page = await domain.messages.page(tenant, contentsOf(conversation), request);
     return toConnection(page.messages, page, ({ sequence }) => encodeCursor('message', sequence));
   },
-  readReceipts: ({ id }, _, { domain, tenant }) => domain.conversations.readReceipts(tenant, id),
-  async typingUsers({ id }, _, { domain, viewer }) {
-    const userIds = await domain.typing.users(viewer.tenant, id);
+  readReceipts: (conversation, _, { domain, tenant }) =>
+    domain.conversations.readReceipts(tenant, contentsOf(conversation)),
+  async typingUsers(conversation, _, { domain, viewer }) {
+    const userIds = await domain.typing.users(viewer.tenant, contentsOf(conversation));
     return userIds.filter((userId) => userId !== viewer.userId).map((userId) => ({ id: userId }));
   },
 };

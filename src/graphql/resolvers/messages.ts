@@ -6,9 +6,9 @@ import type {
   ReactionResolvers,
   SubscriptionResolvers,
 } from '../../__generated__/resolvers.ts';
+import { conversationOf, replyTargetOf, type SeenMessage } from '../../access/seen.ts';
 import { encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { notFound } from '../../errors.ts';
-import type { MessageRecord } from '../../model.ts';
 import { referenceId } from '../entities.ts';
 
 export const Query: QueryResolvers = {
@@ -40,26 +40,27 @@ export const Subscription: SubscriptionResolvers = {
       const request = streamRequest(conversationIds, after);
       return delivery.messageReceived(viewer, request.conversationIds, request.after);
     },
-    resolve: (message: MessageRecord) => message,
+    resolve: (message: SeenMessage) => message,
   },
   messageUpdated: {
     subscribe(_, { conversationIds, after }, { delivery, viewer }) {
       const request = streamRequest(conversationIds, after);
       return delivery.messageUpdated(viewer, request.conversationIds, request.after);
     },
-    resolve: (message: MessageRecord) => message,
+    resolve: (message: SeenMessage) => message,
   },
 };
 
 export const Message: MessageResolvers = {
   __resolveReference: (reference, { loaders }) => loaders.visibleMessage.load(referenceId(reference)),
-  async conversation({ conversationId }, _, { loaders }) {
-    const conversation = await loaders.conversation.load(conversationId);
+  async conversation(message, _, { loaders }) {
+    const conversation = conversationOf(message, await loaders.conversation.load(message.conversationId));
     if (!conversation) throw notFound('conversation');
     return conversation;
   },
   user: ({ senderId }) => ({ id: senderId }),
-  replyTo: ({ replyToId }, _, { loaders }) => (replyToId ? loaders.message.load(replyToId) : null),
+  replyTo: async (message, _, { loaders }) =>
+    message.replyToId ? replyTargetOf(message, await loaders.message.load(message.replyToId)) : null,
   position: ({ conversationId, position }) => encodePosition(conversationId, position),
 };
 

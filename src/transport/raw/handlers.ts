@@ -1,12 +1,13 @@
 /** What each frame of the raw protocol does: the same operations as GraphQL's, answered in its words. */
 
+import type { SeenConversation } from '../../access/seen.ts';
 import { isDirect } from '../../domain/conversations.ts';
 import { streamRequest } from '../../domain/cursor.ts';
 import { text } from '../../domain/input.ts';
 import { presenceUserIds } from '../../domain/presence.ts';
 import { badInput, notFound } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import type { ConversationId, ConversationRecord, MessageRecord, PresenceStatus } from '../../model.ts';
+import type { ConversationId, MessageRecord, PresenceStatus, UserId } from '../../model.ts';
 import type { RawClient } from './client.ts';
 import type { FrameData, FrameType } from './frames.ts';
 import { presenceData } from './rendering.ts';
@@ -38,10 +39,13 @@ function sent({ id, conversationId, sequence }: MessageRecord): object {
   return { status: 'sent', message_id: id, conversation_id: conversationId, sequence };
 }
 
-async function room(status: string, { id }: ConversationRecord, client: RawClient): Promise<object> {
-  const { domain, viewer } = client;
-  const { members } = await domain.conversations.members(viewer.tenant, id, LIMITS.pageSize, null);
-  return { status, room: id, members: members.map(({ userId }) => userId) };
+async function membersOf(conversation: SeenConversation, { domain, viewer }: RawClient): Promise<UserId[]> {
+  const { members } = await domain.conversations.members(viewer.tenant, conversation, LIMITS.pageSize, null);
+  return members.map(({ userId }) => userId);
+}
+
+async function joined(conversation: SeenConversation, client: RawClient): Promise<object> {
+  return { status: 'joined', room: conversation.id, members: await membersOf(conversation, client) };
 }
 
 export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
@@ -76,19 +80,23 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
   async CreateRoom({ room: id, name }, client, answer) {
     const { domain, viewer } = client;
     const conversation = await domain.conversations.create(viewer, { id, name, kind: 'ROOM' });
-    await answer('Status', await room('joined', conversation, client));
+    await answer('Status', await joined(conversation, client));
   },
 
   async JoinRoom({ room: id }, client, answer) {
     const { domain, viewer } = client;
     const conversation = await domain.conversations.join(viewer, id);
-    await answer('Status', await room('joined', conversation, client));
+    await answer('Status', await joined(conversation, client));
   },
 
   async LeaveRoom({ room: id }, client, answer) {
     const { domain, viewer } = client;
-    const conversation = await domain.conversations.leave(viewer, id);
-    await answer('Status', await room('left', conversation, client));
+    // Who stays is read while the client is one of them: it may not ask afterwards.
+    const [before] = await domain.conversations.findMany(viewer, [id]);
+    const members = before ? await membersOf(before, client) : [];
+    await domain.conversations.leave(viewer, id);
+    const others = members.filter((userId) => userId !== viewer.userId);
+    await answer('Status', { status: 'left', room: id, members: others });
   },
 
   async RoomMessage({ room: conversationId, payload, client_message_id: clientMessageId }, client, answer) {

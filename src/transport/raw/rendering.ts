@@ -1,19 +1,12 @@
 /** Events as frames of the raw protocol. Each is rendered once for all who are given it. */
 import { LRUCache } from 'lru-cache';
+import type { SeenMessage } from '../../access/seen.ts';
 import type { Payload, Render } from '../../delivery/rendered-stream.ts';
 import { isDirect } from '../../domain/conversations.ts';
 import { encodePosition } from '../../domain/cursor.ts';
 import type { Domain } from '../../domain/domain.ts';
 import { LIMITS } from '../../limits.ts';
-import type {
-  ConversationId,
-  MessageRecord,
-  PresenceRecord,
-  PublicationRecord,
-  TenantId,
-  TypingRecord,
-  UserId,
-} from '../../model.ts';
+import type { MessageRecord, PresenceRecord, PublicationRecord, TenantId, TypingRecord, UserId } from '../../model.ts';
 
 const iso = (instant: number): string => new Date(instant).toISOString();
 
@@ -72,10 +65,9 @@ export function createRendering(domain: Domain): Rendering {
   /** The two of a direct conversation, who never change. */
   const pairs = new LRUCache<string, Members>({ max: LIMITS.rememberedPairs });
 
-  async function readPair(tenant: TenantId, id: ConversationId): Promise<Members> {
-    const { members } = await domain.conversations.members(tenant, id, 2, null);
-    const pair = members.map(({ userId }) => userId);
-    pairs.set(JSON.stringify([tenant, id]), pair);
+  async function readPair(tenant: TenantId, message: SeenMessage): Promise<Members> {
+    const pair = await domain.conversations.pair(tenant, message);
+    pairs.set(JSON.stringify([tenant, message.conversationId]), pair);
     return pair;
   }
 
@@ -84,12 +76,12 @@ export function createRendering(domain: Domain): Rendering {
     return encode('DirectMessage', { target_user: target, ...messageData(message) });
   }
 
-  function messageFrame(tenant: TenantId, message: MessageRecord): Payload | Promise<Payload> {
+  function messageFrame(tenant: TenantId, message: SeenMessage): Payload | Promise<Payload> {
     const { conversationId } = message;
     if (!isDirect(conversationId)) return encode('RoomMessage', { room: conversationId, ...messageData(message) });
     const pair = pairs.get(JSON.stringify([tenant, conversationId]));
     if (pair) return directFrame(message, pair);
-    return readPair(tenant, conversationId).then((members) => directFrame(message, members));
+    return readPair(tenant, message).then((members) => directFrame(message, members));
   }
 
   const once =
@@ -108,7 +100,7 @@ export function createRendering(domain: Domain): Rendering {
     publication: once(publicationFrame),
     presence: once((presence: PresenceRecord) => encode('Presence', presenceData(presence))),
     ofTenant: (tenant) =>
-      once((event: MessageRecord | TypingRecord) =>
+      once((event: SeenMessage | TypingRecord) =>
         'isTyping' in event ? typingFrame(event) : messageFrame(tenant, event),
       ),
   };

@@ -1,0 +1,185 @@
+/**
+ * Who may see a conversation: the one place that says so, in types.
+ *
+ * A record of the engine says nothing of who asks. Resolvers and rules that read
+ * contents take `SeenConversation` and `SeenMessage` only, and those are made here
+ * only: by a check, or from what was checked already. A path that forgets to check
+ * does not compile.
+ */
+import type { Engine } from '../engine/port.ts';
+import { notFound, ServiceError } from '../errors.ts';
+import type {
+  ConversationId,
+  ConversationRecord,
+  MemberRole,
+  Membership,
+  MessageId,
+  MessageRecord,
+  TenantId,
+  UserId,
+  Viewer,
+} from '../model.ts';
+import { isAdmin, requireSelf } from './rights.ts';
+
+declare const seen: unique symbol;
+
+/** A conversation whose contents its viewer may see. */
+export type SeenConversation = ConversationRecord & { readonly [seen]: 'conversation' };
+/** A message its viewer may see. */
+export type SeenMessage = MessageRecord & { readonly [seen]: 'message' };
+
+/** A conversation as its viewer left it. What it holds now is theirs no longer. */
+export type LeftConversation = ConversationRecord & { readonly isLeft: true };
+
+/** What may be answered as a conversation. */
+export type ShownConversation = SeenConversation | LeftConversation;
+
+/** What anyone of the tenant may know of a room: enough to join it. */
+export type OpenRoom = Pick<ConversationRecord, 'id' | 'name' | 'memberCount'>;
+
+export interface Seen {
+  readonly conversation: SeenConversation;
+  /** Null for an admin who is not a member. */
+  readonly membership: Membership | null;
+}
+
+/** Whether a conversation is seen by someone who is this to it: members and tenant admins. */
+export function maySee(viewer: Viewer, membership: Membership | null): boolean {
+  return membership !== null || isAdmin(viewer);
+}
+
+/** What the viewer may see of these conversations, in the order asked; null for absent and forbidden alike. */
+export async function see(engine: Engine, viewer: Viewer, ids: readonly ConversationId[]): Promise<(Seen | null)[]> {
+  const [conversations, memberships] = await Promise.all([
+    engine.readConversations(viewer.tenant, ids),
+    engine.readMemberships(
+      viewer.tenant,
+      ids.map((conversationId) => ({ conversationId, userId: viewer.userId })),
+    ),
+  ]);
+  return conversations.map((conversation, index) => {
+    const membership = memberships[index] ?? null;
+    return conversation && maySee(viewer, membership)
+      ? { conversation: conversation as SeenConversation, membership }
+      : null;
+  });
+}
+
+/** Messages of conversations the viewer may see, in the order asked; null for absent and forbidden alike. */
+export async function seeMessages(
+  engine: Engine,
+  viewer: Viewer,
+  ids: readonly MessageId[],
+): Promise<(SeenMessage | null)[]> {
+  const messages = await engine.readMessages(viewer.tenant, ids);
+  const conversationIds = [...new Set(messages.flatMap((message) => (message ? [message.conversationId] : [])))];
+  const visible = new Map((await see(engine, viewer, conversationIds)).map((each) => [each?.conversation.id, each]));
+  return messages.map((message) => {
+    const within = message && visible.get(message.conversationId);
+    return within ? partOf(within.conversation, message) : null;
+  });
+}
+
+/** All of a user's conversations with their part in them, in no order. @throws {ServiceError} FORBIDDEN for others. */
+export async function seeAllOf(
+  engine: Engine,
+  viewer: Viewer,
+  userId: UserId,
+): Promise<(readonly [SeenConversation, Membership])[]> {
+  requireSelf(viewer, userId);
+  const { tenant } = viewer;
+  const ids = await engine.listConversationIds(tenant, userId);
+  const [conversations, memberships] = await Promise.all([
+    engine.readConversations(tenant, ids),
+    engine.readMemberships(
+      tenant,
+      ids.map((conversationId) => ({ conversationId, userId })),
+    ),
+  ]);
+  return conversations.flatMap((conversation, index) => {
+    const membership = memberships[index];
+    return conversation && membership ? [[conversation as SeenConversation, membership] as const] : [];
+  });
+}
+
+/** @throws {ServiceError} NOT_FOUND when the viewer may not see it. */
+export async function requireSeen(engine: Engine, viewer: Viewer, id: ConversationId): Promise<Seen> {
+  const [found] = await see(engine, viewer, [id]);
+  if (!found) throw notFound('conversation');
+  return found;
+}
+
+const RANKS: Record<MemberRole, number> = { MEMBER: 1, MODERATOR: 2, OWNER: 3 };
+
+/** What the viewer counts as here; tenant admins count as owners. */
+function rankOf({ membership }: Seen, viewer: Viewer): number {
+  if (isAdmin(viewer)) return RANKS.OWNER;
+  return membership ? RANKS[membership.role] : 0;
+}
+
+/** @throws {ServiceError} NOT_FOUND when not seen, FORBIDDEN below the role. */
+export async function requireRole(engine: Engine, viewer: Viewer, id: ConversationId, role: MemberRole): Promise<Seen> {
+  const found = await requireSeen(engine, viewer, id);
+  if (rankOf(found, viewer) < RANKS[role]) {
+    throw new ServiceError('FORBIDDEN', `Only a member who is ${role} or above may do this.`);
+  }
+  return found;
+}
+
+export function outranks(found: Seen, viewer: Viewer, other: MemberRole): boolean {
+  const rank = rankOf(found, viewer);
+  return rank === RANKS.OWNER || rank > RANKS[other];
+}
+
+/** A room that anyone of the tenant may join; null for anything else. */
+export async function findRoom(engine: Engine, tenant: TenantId, id: ConversationId): Promise<OpenRoom | null> {
+  const [conversation] = await engine.readConversations(tenant, [id]);
+  return conversation?.kind === 'ROOM' ? conversation : null;
+}
+
+/** @throws {ServiceError} FORBIDDEN for a conversation its viewer left. */
+export function contentsOf(conversation: ShownConversation): SeenConversation {
+  if ('isLeft' in conversation) throw new ServiceError('FORBIDDEN', 'The caller has left this conversation.');
+  return conversation;
+}
+
+/** Of an operation whose first act was to find the viewer a member, or to make them one. */
+export function seenAsMember(record: ConversationRecord): SeenConversation;
+export function seenAsMember(record: MessageRecord): SeenMessage;
+export function seenAsMember(record: ConversationRecord | MessageRecord): SeenConversation | SeenMessage {
+  return record as SeenConversation | SeenMessage;
+}
+
+/** Of a channel, which is followed only while `maySee` holds. An event is shared by all who follow: it is not copied. */
+export const seenInChannel = seenAsMember;
+
+/** Something that was seen, as a change of it by its viewer left it. */
+export function changed(before: SeenConversation, after: ConversationRecord): SeenConversation;
+export function changed(before: SeenMessage, after: MessageRecord): SeenMessage;
+export function changed(
+  before: SeenConversation | SeenMessage,
+  after: ConversationRecord | MessageRecord,
+): SeenConversation | SeenMessage {
+  if (before.id !== after.id) throw new Error('Another was changed than was seen.');
+  return after as SeenConversation | SeenMessage;
+}
+
+/** A conversation after one of its members was removed by the viewer, who may have been that member. */
+export function afterRemoval(viewer: Viewer, wasSelf: boolean, record: ConversationRecord): ShownConversation {
+  return wasSelf && !isAdmin(viewer) ? { ...record, isLeft: true } : (record as SeenConversation);
+}
+
+/** A message of a conversation that is seen; null when it is of another. */
+export function partOf(conversation: SeenConversation, message: MessageRecord): SeenMessage | null {
+  return message.conversationId === conversation.id ? (message as SeenMessage) : null;
+}
+
+/** The conversation of a message that is seen. */
+export function conversationOf(message: SeenMessage, record: ConversationRecord | null): SeenConversation | null {
+  return record?.id === message.conversationId ? (record as SeenConversation) : null;
+}
+
+/** What a message that is seen replies to: it is of the same conversation. */
+export function replyTargetOf(message: SeenMessage, record: MessageRecord | null): SeenMessage | null {
+  return record?.conversationId === message.conversationId ? (record as SeenMessage) : null;
+}
