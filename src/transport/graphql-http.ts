@@ -49,7 +49,8 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     executionOptions: EXECUTION_OPTIONS,
     // Its own search for suggestions takes time in the square of the message: ours are told or not by `formatError`.
     hideSchemaDetailsFromClientErrors: false,
-    csrfPrevention: true,
+    // No page sends these without asking first, `Authorization` among them: urql and others send GET with a token.
+    csrfPrevention: { requestHeaders: ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'] },
     allowBatchedHttpRequests: false,
     persistedQueries: false,
     documentStore: createDocumentStore(),

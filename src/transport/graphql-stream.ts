@@ -1,7 +1,7 @@
 /** Subscriptions over HTTP: which requests they are, and the way each is answered. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { GraphQLError } from 'graphql';
+import type { GraphQLError, OperationTypeNode } from 'graphql';
 import * as z from 'zod';
 import type { Subscription } from '../delivery/rendered-stream.ts';
 import { badInput, ServiceError, unavailable } from '../errors.ts';
@@ -68,11 +68,8 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
       return false;
     }
     const kind = execution.kindOf(body);
-    if (kind !== 'subscription') {
-      // A graphql-sse client takes nothing else, for whatever it asks.
-      if (ways.length === 0 || ways.some((way) => way !== 'sse')) return false;
-      if (kind === 'mutation' && request.method === 'GET') return false;
-    }
+    if (!isForStream(kind, ways)) return false;
+    if (kind === 'mutation' && request.method === 'GET') return false;
     const way = ways.find((each): each is Exclude<Acceptable, 'json'> => each !== 'json');
     if (!way && !takesAnything(accept)) throw notAcceptable();
     if (kind === 'subscription') options.rateLimits.openStream(caller.viewer);
@@ -86,6 +83,18 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     else await answerInFormat(FORMATS[way ?? 'sse'], asked, reply, options);
     return true;
   };
+}
+
+/**
+ * Whether a stream answers a request that accepts these ways.
+ *
+ * Of what is no subscription only a graphql-sse client, which takes nothing else. What
+ * cannot be told, since the document is not valid, is told so in a way that is accepted.
+ */
+function isForStream(kind: OperationTypeNode | null, ways: readonly Acceptable[]): boolean {
+  if (kind === 'subscription') return true;
+  if (ways.length === 0 || ways.includes('json')) return false;
+  return kind === null || ways.every((way) => way === 'sse');
 }
 
 function notAcceptable(): GraphQLError {

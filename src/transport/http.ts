@@ -47,6 +47,7 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     trustProxy: options.trustProxy,
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true },
+    rewriteUrl: ({ url = '/' }) => withoutEmpty(url),
     serverFactory(handler) {
       const handle = handler as (request: IncomingMessage) => void;
       const { tls, keepAliveMs } = options;
@@ -67,7 +68,8 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     if (refusal) return done(refusal);
     parseJson(request, text, done);
   });
-  app.addHook('preValidation', async ({ query }) => {
+  app.addHook('preValidation', async ({ query, body }) => {
+    leaveOutEmpty(body);
     const { variables } = query as { readonly variables?: unknown };
     const refusal = typeof variables === 'string' ? refuseInexact(variables) : null;
     if (refusal) throw refusal;
@@ -82,6 +84,12 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     } catch {
       done(null, null);
     }
+  });
+
+  // RFC 6750, section 3.
+  app.addHook('onSend', async ({ headers }, reply) => {
+    if (reply.statusCode !== 401) return;
+    reply.header('www-authenticate', headers.authorization === undefined ? 'Bearer' : 'Bearer error="invalid_token"');
   });
 
   app.setErrorHandler((error, _request, reply) => {
@@ -114,6 +122,22 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
   app.get('/info', async () => info());
   return { app, server };
+}
+
+/** What clients that have nothing to say send as an empty text: it counts as left out. */
+const OPTIONAL = ['operationName', 'variables', 'extensions'];
+const EMPTY = new RegExp(`&(${OPTIONAL.join('|')})=(?=&|$)`, 'g');
+
+function leaveOutEmpty(body: unknown): void {
+  if (typeof body !== 'object' || body === null) return;
+  const fields = body as Record<string, unknown>;
+  for (const name of OPTIONAL) if (fields[name] === '') delete fields[name];
+}
+
+/** The same of a URL: Apollo Server reads its text. */
+function withoutEmpty(url: string): string {
+  const at = url.indexOf('?');
+  return at < 0 ? url : `${url.slice(0, at)}?${`&${url.slice(at + 1)}`.replace(EMPTY, '').slice(1)}`;
 }
 
 /** The status that whoever threw a GraphQL error chose for it. */

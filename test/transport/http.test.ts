@@ -45,7 +45,7 @@ describe('HTTP', () => {
     expect(await post('{"query": "{ __schema { queryType { name } } }"}', JSON_TYPE)).toMatchObject({ status: 200 });
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     expect(await post('{"query": "{ viewer { id } }"}', form)).toMatchObject({ status: 400, code: 'BAD_USER_INPUT' });
-    expect(await post('{"query": "mutation { _service { sdl } }"}', form)).toMatchObject({ status: 400 });
+    expect(await post('{"query": "mutation { _service { sdl } }"}', form)).toMatchObject({ status: 401 });
   });
 
   it('refuses tokens that are not valid', async () => {
@@ -124,11 +124,40 @@ describe('HTTP', () => {
     expect(await type({ 'content-encoding': 'gzip' })).toEqual([415, 'BAD_USER_INPUT']);
   });
 
-  it('takes queries by GET with a preflight header, and never mutations', async () => {
+  it('takes a query by GET with a token and nothing else, as urql sends it; a page of another site cannot', async () => {
+    const { authorization } = bearer(await service.token('alice'));
+    const url = `${service.url}/graphql?query=${encodeURIComponent('{ viewer { id } }')}&variables=&operationName=`;
+    const response = await fetch(url, { headers: { authorization } });
+    expect([response.status, await response.json()]).toEqual([200, { data: { viewer: { id: 'alice' } } }]);
+    expect((await fetch(url)).status).toBe(400);
+  });
+
+  it('takes an empty operationName for none', async () => {
+    const headers = bearer(await service.token('alice'));
+    expect(
+      await post('{"query": "query Q { viewer { id } }", "operationName": "", "variables": ""}', headers),
+    ).toMatchObject({
+      status: 200,
+    });
+  });
+
+  it('says with 401 how to authenticate', async () => {
+    const ask = async (headers: Record<string, string>): Promise<unknown> => {
+      const response = await fetch(`${service.url}/graphql`, {
+        method: 'POST',
+        body: '{"query": "{ viewer { id } }"}',
+        headers,
+      });
+      return [response.status, response.headers.get('www-authenticate')];
+    };
+    expect(await ask(JSON_TYPE)).toEqual([401, 'Bearer']);
+    expect(await ask(bearer('x'))).toEqual([401, 'Bearer error="invalid_token"']);
+  });
+
+  it('takes queries by GET, and never mutations', async () => {
     const get = (query: string, headers: Record<string, string>) =>
       fetch(`${service.url}/graphql?query=${encodeURIComponent(query)}`, { headers });
     const authorization = `Bearer ${await service.token('alice')}`;
-    expect((await get('{ viewer { id } }', { authorization })).status).toBe(400);
     const preflight = { authorization, 'apollo-require-preflight': '1' };
     expect(await (await get('{ viewer { id } }', preflight)).json()).toEqual({ data: { viewer: { id: 'alice' } } });
     expect((await get('mutation { setPresence(status: AWAY) { status } }', preflight)).status).toBe(405);

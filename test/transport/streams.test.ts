@@ -163,6 +163,30 @@ describe('subscriptions over HTTP', () => {
     expect(await type('text/event-stream;q=0')).toEqual([406, 'application/json']);
   });
 
+  it('what is wrong with a document is told in the format that was asked for', async () => {
+    const multipart = 'multipart/mixed;subscriptionSpec=1.0';
+    for (const query of [
+      'subscription {',
+      'subscription { nothing { id } }',
+      'query A { viewer { id } } query B { viewer { id } }',
+    ])
+      for (const [accept, type] of [
+        [multipart, 'multipart/mixed'],
+        ['text/event-stream', 'text/event-stream'],
+        [`${multipart}, text/event-stream`, 'multipart/mixed'],
+        [`${multipart}, application/json`, 'application/json'],
+      ] as const) {
+        const stream = await openStream(service, await service.token('bob'), { query }, { accept });
+        await eventually(() => expect(stream.end).toBe('whole'));
+        expect([query, accept, stream.headers.get('content-type')]).toEqual([
+          query,
+          accept,
+          expect.stringContaining(type),
+        ]);
+        expect(stream.text).toMatch(/GRAPHQL_PARSE_FAILED|GRAPHQL_VALIDATION_FAILED|OPERATION_RESOLUTION_FAILURE/);
+      }
+  });
+
   it.each([
     ['a syntax error', { query: 'subscription { messageReceived' }, 'GRAPHQL_PARSE_FAILED'],
     ['a field there is not', { query: 'subscription { nonsense }' }, 'GRAPHQL_VALIDATION_FAILED'],

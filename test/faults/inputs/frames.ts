@@ -37,12 +37,12 @@ const FRAMES: readonly (readonly [title: string, closes: number, ...frames: Fram
     { opcode: close, payload: Buffer.concat([code(1000), Buffer.from([0xff])]) },
   ],
   ['a length of 2^53', 1009, { opcode: text, length: 2n ** 53n }],
-  ['a length over MAX_MESSAGE_BYTES', 1009, { opcode: text, length: 65_537n }],
+  ['a length over MAX_MESSAGE_BYTES', 1009, { opcode: text, length: 131_073n }],
   [
     'fragments that come to more than MAX_MESSAGE_BYTES',
     1009,
-    { opcode: text, payload: 'x'.repeat(40_000), isFinal: false },
-    { opcode: continuation, payload: 'x'.repeat(40_000) },
+    { opcode: text, payload: 'x'.repeat(80_000), isFinal: false },
+    { opcode: continuation, payload: 'x'.repeat(80_000) },
   ],
   [
     '17,000 empty fragments',

@@ -58,14 +58,17 @@ const ROWS: readonly Row[] = [
     400,
     () => head('GET /graphql HTTP/1.1', 'Host: x', 'Upgrade: h2c', 'Connection: Upgrade'),
   ],
+  // No handshake, and so a request without a body.
   [
-    'H32: an upgrade by POST',
-    405,
-    ...upgrades('Host: x').map(
-      (bytes): Bytes =>
-        (token) =>
-          String(bytes(token)).replace('GET', 'POST'),
-    ),
+    'H32: an upgrade by POST at /graphql',
+    400,
+    ...upgrades('Host: x')
+      .slice(0, 1)
+      .map(
+        (bytes): Bytes =>
+          (token) =>
+            String(bytes(token)).replace('GET', 'POST'),
+      ),
   ],
   [
     'H32: a version of the protocol there is not',
