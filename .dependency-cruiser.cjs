@@ -70,7 +70,6 @@ module.exports = {
     home('jsonata', '^src/routing/'),
     home('@opentelemetry', '^src/operations/'),
     home('cockatiel', '^src/engine/'),
-    home('piscina', '^src/routing/'),
     home('zod', '^src/config\\.ts$', '^src/transport/'),
     home('prom-client', '^src/operations/'),
     home('pino', '^src/log\\.ts$'),

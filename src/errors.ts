@@ -24,9 +24,12 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 /** Why a position cannot be resumed: trimmed away, another life of the log, or lost in a failover. */
 export type ExpiryReason = 'RETENTION' | 'EPOCH' | 'DIVERGED';
 
+/** Why a routing rule kept something from where it was sent. */
+export type RuleReason = 'DROPPED' | 'RULE_FAILED' | 'ROUTED';
+
 export interface ErrorDetails {
   readonly retryAfterMs?: number;
-  readonly reason?: ExpiryReason;
+  readonly reason?: ExpiryReason | RuleReason;
   readonly cause?: unknown;
   /** The reader of a stream did not keep up. */
   readonly isSlowReader?: boolean;
@@ -39,7 +42,7 @@ export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
-  readonly reason: ExpiryReason | undefined;
+  readonly reason: ExpiryReason | RuleReason | undefined;
   readonly isSlowReader: boolean;
   readonly about: string | undefined;
 

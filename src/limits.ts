@@ -41,10 +41,18 @@ export const LIMITS = {
   /** Steps and nesting of one evaluation. */
   expressionSteps: 10_000,
   expressionDepth: 100,
-  /** Memory of the thread that evaluates expressions, in MiB. */
+  /** Memory of a thread that evaluates expressions, in MiB. */
   expressionMemoryMb: 64,
-  /** Evaluations that wait for that thread. */
-  queuedExpressions: 1_000,
+  /** Threads for expressions, beside the one for tenants whose expressions overran lately. */
+  expressionThreads: 2,
+  /** Running time of a tenant's expressions, of each second; and at once, after quiet. */
+  expressionMsPerSecond: 250,
+  expressionBurstMs: 2_000,
+  /** Expressions that a thread keeps compiled. */
+  compiledExpressions: 1_000,
+  /** Evaluations of one tenant that wait for a thread, and of all: of those the tenant with most gives way. */
+  queuedExpressionsPerTenant: 200,
+  queuedExpressions: 2_000,
   /** How often a message that a rule forwarded is routed again. */
   routingHops: 3,
   /** Deliveries that rules make of one message. */
@@ -185,8 +193,11 @@ export const TIMES = {
   callbackRetryMs: 30_000,
   /** How long a topic's publications are kept after the last. */
   publicationMs: 24 * 60 * 60 * 1_000,
-  /** How long an expression of a rule may take, its waiting for a thread included. */
+  /** How long an expression of a rule may run, and how long before it is stopped between two steps. */
   expressionMs: 1_000,
+  expressionStepsMs: 500,
+  /** How long a tenant whose expression overran shares a thread with others who did. */
+  suspectTenantMs: 10 * 60_000,
   /** How long a rule is left alone that took longer. */
   ruleRestMs: 60_000,
   /** How long after the circuit of the engine opened, or a probe failed, the next probe is made. */

@@ -168,11 +168,11 @@ export interface PublicationRecord {
 }
 
 /** What a routing rule may look at. */
-export type RoutedKind = 'TOPIC' | 'DIRECT' | 'ROOM';
+export type RoutedKind = 'TOPIC' | ConversationKind;
 
 export interface RuleMatch {
   readonly on: readonly RoutedKind[];
-  /** A pattern of topics; of direct and room messages, of their conversation's id. */
+  /** A pattern of topics; of messages, of their conversation's id. */
   readonly topic: string | null;
   readonly sender: UserId | null;
   /** A JSONata expression. */
@@ -185,11 +185,21 @@ export interface RuleTargets {
   readonly users: readonly UserId[];
 }
 
+/** Expressions of the text and the payload a message is to have; what is left out stays. */
+export interface RuleTransform {
+  readonly content?: string;
+  readonly payload?: string;
+}
+
 export type RuleAction =
   | { readonly drop: true }
-  | { readonly transform: string }
+  /** As one expression it gives the payload, and the text stays. */
+  | { readonly transform: string | RuleTransform }
   | { readonly forward: RuleTargets }
   | { readonly copy: RuleTargets };
+
+/** What becomes of a message whose rule failed. */
+export type RuleFaultPolicy = 'PASS' | 'REFUSE';
 
 export interface RoutingRuleRecord {
   readonly id: RoutingRuleId;
@@ -198,6 +208,7 @@ export interface RoutingRuleRecord {
   readonly priority: number;
   readonly match: RuleMatch;
   readonly action: RuleAction;
+  readonly onFault: RuleFaultPolicy;
   readonly updatedAt: number;
   readonly updatedBy: UserId;
 }
@@ -207,6 +218,7 @@ export type RuleOutcome = 'PASS' | 'DROP' | 'TRANSFORM' | 'FORWARD' | 'COPY' | '
 
 export interface RuleVerdict {
   readonly outcome: RuleOutcome;
+  readonly content: string;
   readonly payload: unknown;
   readonly targets: RuleTargets;
   /** Why it failed. */

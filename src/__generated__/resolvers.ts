@@ -490,7 +490,7 @@ export type Query = {
   routingRules: Array<RoutingRule>;
   /** One of the caller's sessions, or for tenant admins anyone's; null when there is none. */
   session: Maybe<Session>;
-  /** What a rule would do with a message, `{kind, topic, payload, content, sender}`; nothing is stored or sent. Tenant admins. */
+  /** What a rule would do with a message, `{kind, topic, payload, content, sender}`; nothing is stored or sent. It takes of the tenant's time for evaluations. Tenant admins. */
   testRoutingRule: RoutingTest;
   /** What was published to a topic lately, oldest first: the last 100 are kept, for a day after the last. */
   topicHistory: Array<Publication>;
@@ -564,16 +564,16 @@ export type RoutingOutcome =
   | 'COPY'
   /** It goes nowhere. */
   | 'DROP'
-  /** The rule failed, and would be skipped. */
+  /** The rule failed: `onFault` says what would become of the message. */
   | 'FAULT'
   /** It goes elsewhere. */
   | 'FORWARD'
   /** It does not look at it. */
   | 'PASS'
-  /** It has another payload. */
+  /** It has another payload or text. */
   | 'TRANSFORM';
 
-/** What is done with publications, direct and room messages before they are stored. Seen and changed by tenant admins. */
+/** What is done with publications, messages and edits before they are stored. Seen and changed by tenant admins. */
 export type RoutingRule = {
   /** What it does: `{drop: true}`, `{transform}`, `{forward: {topics}}` or `{forward: {users}}`, or `{copy: …}`. */
   action: Scalars['JSON']['output'];
@@ -581,10 +581,12 @@ export type RoutingRule = {
   enabled: Scalars['Boolean']['output'];
   /** Unique in the tenant. */
   id: Scalars['ID']['output'];
-  /** What it looks at: `{on: [TOPIC, DIRECT, ROOM], topic?, sender?, where?}`. */
+  /** What it looks at: `{on: [TOPIC, DIRECT, GROUP, ROOM], topic?, sender?, where?}`. */
   match: Scalars['JSON']['output'];
   /** What people call it. */
   name: Scalars['String']['output'];
+  /** What becomes of a message when the rule fails. */
+  onFault: RuleFaultPolicy;
   /** Rules of a higher priority run first. */
   priority: Scalars['Int']['output'];
   /** When it was saved last. */
@@ -595,22 +597,30 @@ export type RoutingRule = {
 
 /** What a rule is to be. */
 export type RoutingRuleInput = {
-  /** One of `{drop: true}`, `{transform: JSONata}`, `{forward: {topics: []}}`, `{forward: {users: []}}`, `{copy: …}`. JSONata sees `{topic, kind, payload, content, sender, timestamp}`. */
+  /**
+   * One of `{drop: true}`, `{transform: JSONata}`, which gives the payload and leaves the text,
+   * `{transform: {content: JSONata, payload: JSONata}}`, which gives either or both, `{forward: {topics: []}}`,
+   * `{forward: {users: []}}`, `{copy: …}`. JSONata sees `{topic, kind, payload, content, sender, timestamp}`.
+   */
   action: Scalars['JSON']['input'];
   /** Whether it runs. */
   enabled?: InputMaybe<Scalars['Boolean']['input']>;
   /** The rule to replace, or an id for a new one; left out: the service chooses. */
   id?: InputMaybe<Scalars['ID']['input']>;
-  /** `{on: [TOPIC, DIRECT, ROOM], topic?: pattern, sender?: id, where?: JSONata}`. In patterns `*` is one segment and `#` the rest; of direct and room messages the topic is the conversation's id. */
+  /** `{on: [TOPIC, DIRECT, GROUP, ROOM], topic?: pattern, sender?: id, where?: JSONata}`. In patterns `*` is one segment and `#` the rest; of messages the topic is the conversation's id. */
   match: Scalars['JSON']['input'];
   /** 1 to 200 characters. */
   name: Scalars['String']['input'];
+  /** What becomes of a message when the rule fails. */
+  onFault?: InputMaybe<RuleFaultPolicy>;
   /** Rules of a higher priority run first; of equals, by id. */
   priority?: InputMaybe<Scalars['Int']['input']>;
 };
 
 /** What a rule would do. */
 export type RoutingTest = {
+  /** The text it has then; empty for a publication. */
+  content: Scalars['String']['output'];
   /** Why the rule failed. */
   fault: Maybe<Scalars['String']['output']>;
   /** What becomes of the message. */
@@ -622,6 +632,13 @@ export type RoutingTest = {
   /** Users it goes to. */
   users: Array<User>;
 };
+
+/** What becomes of a message whose rule failed. */
+export type RuleFaultPolicy =
+  /** The rule is skipped, and the message goes on to the next. */
+  | 'PASS'
+  /** The message is refused: FORBIDDEN with `reason: RULE_FAILED`. */
+  | 'REFUSE';
 
 /** What a new message is to be. */
 export type SendMessageInput = {
@@ -908,6 +925,7 @@ export type ResolversTypes = {
   RoutingRule: ResolverTypeWrapper<RoutingRuleRecord>;
   RoutingRuleInput: RoutingRuleInput;
   RoutingTest: ResolverTypeWrapper<RuleVerdict>;
+  RuleFaultPolicy: RuleFaultPolicy;
   SendMessageInput: SendMessageInput;
   Session: ResolverTypeWrapper<SessionRecord>;
   SessionTokens: ResolverTypeWrapper<Omit<SessionTokens, 'session'> & { session: ResolversTypes['Session'] }>;
@@ -1115,12 +1133,14 @@ export type RoutingRuleResolvers<ContextType = Context, ParentType extends Resol
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   match?: Resolver<ResolversTypes['JSON'], ParentType, ContextType>;
   name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  onFault?: Resolver<ResolversTypes['RuleFaultPolicy'], ParentType, ContextType>;
   priority?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   updatedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   updatedBy?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
 };
 
 export type RoutingTestResolvers<ContextType = Context, ParentType extends ResolversParentTypes['RoutingTest'] = ResolversParentTypes['RoutingTest']> = {
+  content?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   fault?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   outcome?: Resolver<ResolversTypes['RoutingOutcome'], ParentType, ContextType>;
   payload?: Resolver<Maybe<ResolversTypes['JSON']>, ParentType, ContextType>;

@@ -89,6 +89,16 @@ export function payload(value: unknown, name: string): unknown {
   return value;
 }
 
+/** Content and payload, of which at least one says something. */
+export function messageBody(content: string | null | undefined, data: unknown): { content: string; payload: unknown } {
+  const cleanPayload = payload(data, 'payload');
+  const cleanContent = text(content ?? '', 'content', 0, LIMITS.contentCharacters);
+  if (cleanPayload === null && !isVisible(cleanContent)) {
+    throw badInput(`content: 1 to ${LIMITS.contentCharacters} characters; empty only with a payload.`);
+  }
+  return { content: cleanContent, payload: cleanPayload };
+}
+
 /** A whole number from 0. */
 export function natural(value: number, name: string): number {
   if (!Number.isSafeInteger(value) || value < 0) throw badInput(`${name}: a whole number from 0.`);

@@ -15,7 +15,7 @@ import { LIMITS } from '../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, TenantId, Viewer } from '../model.ts';
 import { decodeCursor } from './cursor.ts';
 import { emojiOf } from './emoji.ts';
-import { identifier, isVisible, optional, pageSize, payload, text } from './input.ts';
+import { identifier, messageBody, optional, pageSize } from './input.ts';
 import type { Routed } from './routed.ts';
 
 export interface MessageInput {
@@ -61,22 +61,14 @@ export interface Messages {
   removeReaction(viewer: Viewer, id: string, emoji: string): Promise<SeenMessage>;
 }
 
-/** Content and payload, of which at least one says something. */
-function body(content: string | null | undefined, data: unknown): { content: string; payload: unknown } {
-  const cleanPayload = payload(data, 'payload');
-  const cleanContent = text(content ?? '', 'content', 0, LIMITS.contentCharacters);
-  if (cleanPayload === null && !isVisible(cleanContent)) {
-    throw badInput(`content: 1 to ${LIMITS.contentCharacters} characters; empty only with a payload.`);
-  }
-  return { content: cleanContent, payload: cleanPayload };
-}
+const alreadyDeleted = (): ServiceError => new ServiceError('CONFLICT', 'The message is deleted.');
 
 function settle(edit: MessageEdit): MessageRecord {
   switch (edit.outcome) {
     case 'not-found':
       throw notFound('message');
     case 'deleted':
-      throw new ServiceError('CONFLICT', 'The message is deleted.');
+      throw alreadyDeleted();
     case 'full':
       throw new ServiceError(
         'CONFLICT',
@@ -136,7 +128,7 @@ export function createMessages(engine: Engine, routed: Routed, openDirect: OpenD
   async function send(viewer: Viewer, input: MessageInput): Promise<SeenMessage> {
     const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
     const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
-    const message = body(input.content, input.payload);
+    const message = messageBody(input.content, input.payload);
     const replyTo = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
     const append = await routed.append(viewer, {
       ...message,
@@ -175,19 +167,21 @@ export function createMessages(engine: Engine, routed: Routed, openDirect: OpenD
 
     async sendDirect(viewer, userId, input) {
       // Refused before a conversation is made for it.
-      body(input.content, input.payload);
+      messageBody(input.content, input.payload);
       optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
       const { id } = await openDirect(viewer, userId);
       return send(viewer, { ...input, conversationId: id });
     },
 
     async edit(viewer, id, content, data) {
-      const next = body(content, data);
+      const next = messageBody(content, data);
       const message = await requireAsMember(viewer, id);
       if (message.senderId !== viewer.userId) {
         throw new ServiceError('FORBIDDEN', 'Only its sender may edit a message.');
       }
-      return changed(message, settle(await engine.editMessage(viewer.tenant, message.id, next.content, next.payload)));
+      // The engine would say so too, and rules have no business with it.
+      if (message.deletedAt !== null) throw alreadyDeleted();
+      return changed(message, settle(await routed.edit(viewer, message, next)));
     },
 
     async delete(viewer, id) {

@@ -258,6 +258,8 @@ export interface NewPublication {
   readonly topic: Topic;
   readonly payload: unknown;
   readonly senderId: UserId;
+  /** The same of one sender on one topic within `TIMES.idempotencyMs` is one publication. */
+  readonly idempotencyKey?: string | null;
 }
 
 export interface TopicHistory {
@@ -268,7 +270,10 @@ export interface TopicHistory {
 }
 
 export interface TopicStore {
-  /** Keeps a publication among the latest of its topic, and announces it. */
+  /**
+   * Keeps a publication among the latest of its topic, and announces it. One that is
+   * repeated does neither, and answers the id, time and position of the first.
+   */
   publish(tenant: TenantId, publication: NewPublication): Promise<PublicationRecord>;
   /** At most `LIMITS.publicationsPerTopic`, for `TIMES.publicationMs` after the last. */
   readTopic(tenant: TenantId, topic: Topic): Promise<TopicHistory>;

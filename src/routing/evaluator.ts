@@ -1,32 +1,56 @@
 /** The thread in which expressions of routing rules are evaluated. The only file that knows jsonata, with expressions.ts. */
+import { type MessagePort, workerData } from 'node:worker_threads';
 import jsonata from 'jsonata';
 import { LRUCache } from 'lru-cache';
-import { LIMITS } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
 
 export interface Evaluation {
   readonly source: string;
   readonly input: unknown;
 }
 
-const compiled = new LRUCache<string, jsonata.Expression>({ max: LIMITS.routedTenants });
+/** What came of an evaluation, and how long it ran. `OVERRUN`: it took more than its share of time or memory. */
+export type Outcome =
+  | { readonly outcome: 'VALUE'; readonly value: unknown; readonly ranMs: number }
+  | { readonly outcome: 'FAULT' | 'OVERRUN'; readonly reason: string; readonly ranMs: number };
+
+/** What jsonata calls running out of time. */
+const TIMED_OUT = 'D1012';
+
+const compiled = new LRUCache<string, jsonata.Expression>({ max: LIMITS.compiledExpressions });
 
 function compile(source: string): jsonata.Expression {
-  // Its own time limit is looked at between steps; a single step that hangs is the caller's to end.
-  const limits = { timeout: 250, stack: LIMITS.expressionDepth, sequence: LIMITS.expressionSteps };
+  // Its own time limit is looked at between steps; a single step that hangs is ended with the thread.
+  const limits = { timeout: TIMES.expressionStepsMs, stack: LIMITS.expressionDepth, sequence: LIMITS.expressionSteps };
   const expression = jsonata(source, limits);
   compiled.set(source, expression);
   return expression;
 }
 
 /** @throws {Error} for an expression that fails, or takes too many steps. */
-export default async function evaluate({ source, input }: Evaluation): Promise<unknown> {
+async function resultOf({ source, input }: Evaluation): Promise<unknown> {
   const expression = compiled.get(source) ?? compile(source);
   let steps = 0;
   expression.assign(Symbol.for('jsonata.__evaluate_entry') as unknown as string, () => {
     steps += 1;
     if (steps > LIMITS.expressionSteps) throw new Error(`More than ${LIMITS.expressionSteps} steps.`);
   });
-  const result = await expression.evaluate(input);
   // As JSON: functions and what else cannot leave this thread is nothing.
-  return result === undefined ? undefined : JSON.parse(JSON.stringify(result) ?? 'null');
+  const json = JSON.stringify(await expression.evaluate(input));
+  return json === undefined ? undefined : JSON.parse(json);
 }
+
+async function evaluate(evaluation: Evaluation): Promise<Outcome> {
+  const begunAt = performance.now();
+  const ranMs = (): number => performance.now() - begunAt;
+  try {
+    return { outcome: 'VALUE', value: await resultOf(evaluation), ranMs: ranMs() };
+  } catch (error) {
+    const { code, message } = error as { code?: string; message?: string };
+    return { outcome: code === TIMED_OUT ? 'OVERRUN' : 'FAULT', reason: message ?? 'It failed.', ranMs: ranMs() };
+  }
+}
+
+const port = workerData as MessagePort;
+port.on('message', async (evaluation: Evaluation) => port.postMessage(await evaluate(evaluation)));
+port.postMessage('ready');

@@ -1,10 +1,11 @@
 /** Routing rules in SQLite. */
 import { LIMITS } from '../../limits.ts';
-import type { RoutingRuleRecord, TenantId } from '../../model.ts';
+import type { TenantId } from '../../model.ts';
 import type { RoutingRuleStore } from '../port.ts';
+import { decodeRoutingRule } from '../routing-rule.ts';
 import type { Announce, Database } from './database.ts';
 
-const decode = (row: unknown): RoutingRuleRecord => JSON.parse((row as { record: string }).record) as RoutingRuleRecord;
+const decode = (row: unknown) => decodeRoutingRule((row as { record: string }).record);
 
 export function createRoutingRules(database: Database): RoutingRuleStore {
   const all = database.prepare('SELECT record FROM routing_rules WHERE tenant = ?');

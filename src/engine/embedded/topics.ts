@@ -2,14 +2,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { PublicationRecord } from '../../model.ts';
-import type { TopicStore } from '../port.ts';
+import type { Position, PublicationId, PublicationRecord } from '../../model.ts';
+import type { NewPublication, TopicStore } from '../port.ts';
 import type { Database } from './database.ts';
 
 interface TopicRow {
   readonly key: number;
   readonly epoch: string;
   readonly place: number;
+}
+
+interface KeyRow extends Position {
+  readonly id: PublicationId;
+  readonly timestamp: number;
 }
 
 /** Topics forgotten in one call: none holds the others up for long. */
@@ -30,6 +35,27 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
   const expired = database.prepare('SELECT key FROM topics WHERE expires_at <= ? ORDER BY expires_at LIMIT ?');
   const forget = database.prepare('DELETE FROM topics WHERE key = ?');
 
+  const findKey = database.prepare(
+    'SELECT id, timestamp, epoch, place FROM publication_keys WHERE topic = ? AND sender_id = ? AND key = ? AND expires_at > ?',
+  );
+  const putKey = database.prepare('INSERT OR REPLACE INTO publication_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+  const dropKeys = database.prepare('DELETE FROM publication_keys WHERE expires_at <= ?');
+
+  function earlierOf(topic: number, publication: NewPublication, now: number): PublicationRecord | null {
+    const { idempotencyKey = null, ...said } = publication;
+    if (idempotencyKey === null) return null;
+    const row = findKey.get(topic, said.senderId, idempotencyKey, now) as unknown as KeyRow | undefined;
+    if (!row) return null;
+    const { id, timestamp, epoch, place } = row;
+    return { ...said, id, timestamp, position: { epoch, place } };
+  }
+
+  function remember(topic: number, key: string, { id, senderId, timestamp, position }: PublicationRecord): void {
+    dropKeys.run(timestamp);
+    const { epoch, place } = position;
+    putKey.run(topic, senderId ?? '', key, id, timestamp, epoch, place, timestamp + TIMES.idempotencyMs);
+  }
+
   function forgetExpired(now: number): void {
     for (const { key } of expired.all(now, FORGOTTEN) as unknown as TopicRow[]) {
       trim.run(key, Number.MAX_SAFE_INTEGER);
@@ -44,8 +70,12 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
         const now = clock.now();
         forgetExpired(now);
         const row = (find.get(tenant, topic) ?? begin.get(tenant, topic, randomUUID())) as unknown as TopicRow;
+        const earlier = earlierOf(row.key, publication, now);
+        if (earlier) return earlier;
+        const { idempotencyKey = null, ...said } = publication;
         const position = { epoch: row.epoch, place: row.place + 1 };
-        const record: PublicationRecord = { ...publication, timestamp: now, position };
+        const record: PublicationRecord = { ...said, timestamp: now, position };
+        if (idempotencyKey !== null) remember(row.key, idempotencyKey, record);
         move.run(position.place, now + TIMES.publicationMs, row.key);
         put.run(row.key, position.place, JSON.stringify(record));
         trim.run(row.key, position.place - LIMITS.publicationsPerTopic);

@@ -52,6 +52,7 @@ export interface Keys {
   idempotency(tenant: TenantId, id: ConversationId, senderId: UserId, clientMessageId: string): string;
   user(tenant: TenantId, id: UserId): UserKeys;
   topic(tenant: TenantId, id: Topic): TopicKeys;
+  published(tenant: TenantId, id: Topic, senderId: UserId, idempotencyKey: string): string;
   routingRules(tenant: TenantId): RoutingRuleKeys;
   sessionUser(tenant: TenantId, id: SessionId): string;
   rate(id: Omit<RateUse, 'count'>): string;
@@ -89,8 +90,10 @@ export function createKeys(prefix: string): Keys {
     };
   }
 
+  const topicTag = (tenant: TenantId, id: Topic): string => `${prefix}:{t.${encode(tenant)}.${encode(id)}}`;
+
   function topic(tenant: TenantId, id: Topic): TopicKeys {
-    const tag = `${prefix}:{t.${encode(tenant)}.${encode(id)}}`;
+    const tag = topicTag(tenant, id);
     return { meta: `${tag}:meta`, history: `${tag}:history`, channel: `${tag}:channel` };
   }
 
@@ -108,6 +111,7 @@ export function createKeys(prefix: string): Keys {
       `${conversationTag(tenant, conversationKey(id))}:sent:${encode(senderId)}.${encode(clientMessageId)}`,
     user,
     topic,
+    published: (tenant, id, senderId, key) => `${topicTag(tenant, id)}:sent:${encode(senderId)}.${encode(key)}`,
     routingRules,
     sessionUser: (tenant, id) => `${prefix}:{s.${encode(tenant)}.${encode(id)}}:user`,
     rate: ({ rate, tenant, userId }) => `${prefix}:{rate.${encode(tenant)}.${encode(userId ?? '')}}:${rate}`,

@@ -1,18 +1,16 @@
 /** Routing rules in Redis: one hash for each tenant. */
 import { LIMITS } from '../../limits.ts';
-import type { RoutingRuleRecord } from '../../model.ts';
 import type { RoutingRuleStore } from '../port.ts';
+import { decodeRoutingRule } from '../routing-rule.ts';
 import type { RedisClient } from './client.ts';
 import { attempt } from './conversations.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
-const decode = (json: string): RoutingRuleRecord => JSON.parse(json) as RoutingRuleRecord;
-
 export function createRoutingRules(client: RedisClient, run: RunScript, keys: Keys): RoutingRuleStore {
   return {
     async readRoutingRules(tenant) {
-      return (await attempt(() => client.hvals(keys.routingRules(tenant).rules))).map(decode);
+      return (await attempt(() => client.hvals(keys.routingRules(tenant).rules))).map(decodeRoutingRule);
     },
 
     async saveRoutingRule(tenant, rule) {
@@ -24,7 +22,7 @@ export function createRoutingRules(client: RedisClient, run: RunScript, keys: Ke
     async deleteRoutingRule(tenant, id) {
       const { rules, channel } = keys.routingRules(tenant);
       const json = await run('delete-routing-rule', [rules, channel], [id]);
-      return json === null ? null : decode(String(json));
+      return json === null ? null : decodeRoutingRule(String(json));
     },
   };
 }

@@ -12,12 +12,16 @@ type Kept = [epoch: string | null, place: string | null, publications: string[]]
 
 export function createTopics(run: RunScript, keys: Keys, clock: Clock, currentTrace: CurrentTrace): TopicStore {
   return {
-    async publish(tenant, { id, topic, payload, senderId }) {
+    async publish(tenant, { idempotencyKey = null, ...publication }) {
+      const { id, topic, payload, senderId } = publication;
       const { meta, history, channel } = keys.topic(tenant, topic);
+      const sent = keys.published(tenant, topic, senderId, idempotencyKey ?? '');
       const body = fragment({ id, topic, payload, senderId });
       const { publicationsPerTopic: most } = LIMITS;
-      const args = [clock.offset(), randomUUID(), body, most, TIMES.publicationMs, currentTrace()];
-      return JSON.parse(String(await run('publish', [meta, history, channel], args))) as PublicationRecord;
+      const keepMs = idempotencyKey === null ? '' : TIMES.idempotencyMs;
+      const args = [clock.offset(), randomUUID(), body, most, TIMES.publicationMs, currentTrace(), id, keepMs];
+      const known = JSON.parse(String(await run('publish', [meta, history, channel, sent], args)));
+      return { ...publication, ...known } as PublicationRecord;
     },
 
     async readTopic(tenant, topic) {

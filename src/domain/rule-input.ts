@@ -1,0 +1,150 @@
+/** Routing rules and samples as admins write them, checked. */
+import { randomUUID } from 'node:crypto';
+import { badInput } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import {
+  isTopic,
+  type RoutedKind,
+  type RoutingRuleId,
+  type RoutingRuleRecord,
+  type RuleAction,
+  type RuleFaultPolicy,
+  type RuleMatch,
+  type RuleTargets,
+  type RuleTransform,
+  type Topic,
+  type UserId,
+  type Viewer,
+} from '../model.ts';
+import { displayName, identifier, identifiers, optional } from './input.ts';
+import type { Expressions } from './routing.ts';
+import type { Routable } from './rule-run.ts';
+import { isTopicPattern } from './topic-pattern.ts';
+
+export interface RoutingRuleInput {
+  readonly id?: string | null | undefined;
+  readonly name: string;
+  readonly enabled?: boolean | null | undefined;
+  readonly priority?: number | null | undefined;
+  readonly match: unknown;
+  readonly action: unknown;
+  readonly onFault?: RuleFaultPolicy | null | undefined;
+}
+
+export type ReadRule = (viewer: Viewer, input: RoutingRuleInput, now: number) => RoutingRuleRecord;
+
+const KINDS: readonly RoutedKind[] = ['TOPIC', 'DIRECT', 'GROUP', 'ROOM'];
+
+function record(value: unknown, name: string, keys: readonly string[]): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badInput(`${name}: an object.`);
+  const unknown = Object.keys(value).find((key) => !keys.includes(key));
+  if (unknown !== undefined) throw badInput(`${name}: one of ${keys.join(', ')}, and no other.`);
+  return value as Record<string, unknown>;
+}
+
+function string(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw badInput(`${name}: a text.`);
+  return value;
+}
+
+function strings(value: unknown, name: string): string[] {
+  if (!Array.isArray(value)) throw badInput(`${name}: a list.`);
+  return value.map((each) => string(each, name));
+}
+
+function targetsOf(value: unknown, name: string): RuleTargets {
+  const { topics, users } = record(value, name, ['topics', 'users']);
+  if ((topics === undefined) === (users === undefined)) throw badInput(`${name}: topics or users.`);
+  const names = strings(topics ?? users, name);
+  if (names.length === 0 || names.length > LIMITS.targetsPerRule) {
+    throw badInput(`${name}: 1 to ${LIMITS.targetsPerRule} targets.`);
+  }
+  if (topics === undefined) {
+    return { topics: [], users: identifiers<UserId>(names, `${name}.users`, LIMITS.targetsPerRule) };
+  }
+  if (!names.every(isTopic)) throw badInput(`${name}.topics: topics, without patterns.`);
+  return { topics: [...new Set(names)] as Topic[], users: [] };
+}
+
+/** @throws {ServiceError} BAD_USER_INPUT, of what is read. */
+export function createRuleReader(expressions: Expressions): ReadRule {
+  function expression(value: unknown, name: string): string {
+    const source = string(value, name);
+    if (source.length > LIMITS.expressionCharacters) {
+      throw badInput(`${name}: at most ${LIMITS.expressionCharacters} characters.`);
+    }
+    const fault = expressions.fault(source);
+    if (fault !== null) throw badInput(`${name}: ${fault}`);
+    return source;
+  }
+
+  function matchOf(value: unknown): RuleMatch {
+    const { on, topic, sender, where } = record(value, 'match', ['on', 'topic', 'sender', 'where']);
+    const kinds = [...new Set(strings(on, 'match.on'))] as RoutedKind[];
+    if (kinds.length === 0 || !kinds.every((kind) => KINDS.includes(kind))) {
+      throw badInput(`match.on: of ${KINDS.join(', ')}.`);
+    }
+    const pattern = optional(topic, (given) => string(given, 'match.topic'));
+    if (pattern !== null && !isTopicPattern(pattern)) throw badInput('match.topic: a pattern of topics.');
+    return {
+      on: kinds,
+      topic: pattern,
+      sender: optional(sender, (given) => identifier<UserId>(string(given, 'match.sender'), 'match.sender')),
+      where: optional(where, (given) => expression(given, 'match.where')),
+    };
+  }
+
+  /** One expression, of the payload, or one for each of text and payload. */
+  function transformOf(value: unknown): string | RuleTransform {
+    const name = 'action.transform';
+    if (typeof value === 'string') return expression(value, name);
+    const { content, payload } = record(value, name, ['content', 'payload']);
+    if (content === undefined && payload === undefined) throw badInput(`${name}: content, payload or both.`);
+    return {
+      ...(content === undefined ? {} : { content: expression(content, `${name}.content`) }),
+      ...(payload === undefined ? {} : { payload: expression(payload, `${name}.payload`) }),
+    };
+  }
+
+  function actionOf(value: unknown): RuleAction {
+    const action = record(value, 'action', ['drop', 'transform', 'forward', 'copy']);
+    const [name, ...others] = Object.keys(action);
+    if (name === undefined || others.length > 0) throw badInput('action: one of drop, transform, forward, copy.');
+    if (name === 'drop') {
+      if (action['drop'] !== true) throw badInput('action.drop: true.');
+      return { drop: true };
+    }
+    if (name === 'transform') return { transform: transformOf(action['transform']) };
+    const targets = targetsOf(action[name], `action.${name}`);
+    return name === 'forward' ? { forward: targets } : { copy: targets };
+  }
+
+  return ({ userId }, input, now) => {
+    const priority = input.priority ?? 0;
+    if (!Number.isSafeInteger(priority)) throw badInput('priority: a whole number.');
+    const id = optional(input.id, (given) => identifier<RoutingRuleId>(given, 'id'));
+    return {
+      id: id ?? (randomUUID() as string as RoutingRuleId),
+      name: displayName(input.name, 'name'),
+      enabled: input.enabled ?? true,
+      priority,
+      match: matchOf(input.match),
+      action: actionOf(input.action),
+      onFault: input.onFault ?? 'PASS',
+      updatedAt: now,
+      updatedBy: userId,
+    };
+  };
+}
+
+export function sampleOf(sample: unknown, viewer: Viewer): Routable {
+  const given = record(sample, 'sample', ['kind', 'topic', 'payload', 'content', 'sender']);
+  const kind = KINDS.find((each) => each === given['kind']) ?? 'TOPIC';
+  return {
+    kind,
+    topic: string(given['topic'] ?? '', 'sample.topic'),
+    payload: given['payload'] ?? null,
+    content: string(given['content'] ?? '', 'sample.content'),
+    sender: string(given['sender'] ?? viewer.userId, 'sample.sender') as UserId,
+  };
+}

@@ -1,0 +1,94 @@
+/** One routing rule and one message: whether it looks at it, and what it makes of it. */
+import type { RoutedKind, RoutingRuleRecord, RuleAction, RuleTargets, RuleVerdict, UserId } from '../model.ts';
+import { payload as checkedPayload, messageBody } from './input.ts';
+import { matchesTopic } from './topic-pattern.ts';
+
+/** What a message says, wherever it goes. */
+export interface Said {
+  /** The text of a message; empty for publications. */
+  readonly content: string;
+  readonly payload: unknown;
+}
+
+export interface Routable extends Said {
+  readonly kind: RoutedKind;
+  /** Of messages, their conversation's id. */
+  readonly topic: string;
+  readonly sender: UserId;
+}
+
+const NOWHERE: RuleTargets = { topics: [], users: [] };
+
+export type Evaluate = (source: string, input: unknown) => Promise<unknown>;
+
+/** As JSONata casts to a boolean. */
+function isTrue(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isTrue);
+  return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
+}
+
+/** Whether a rule has anything to do with a message, as far as that is known without its expression. */
+export function looksAt({ match }: RoutingRuleRecord, { kind, topic, sender }: Routable): boolean {
+  if (!match.on.includes(kind) || (match.sender !== null && match.sender !== sender)) return false;
+  return match.topic === null || matchesTopic(match.topic, topic);
+}
+
+function given(value: unknown): unknown {
+  if (value === undefined) throw new Error('The expression gives nothing.');
+  return value;
+}
+
+function stringOf(value: unknown): string {
+  if (typeof value !== 'string') throw new Error('The expression of the content gives no text.');
+  return value;
+}
+
+/** What a message says after a transform, which must be as good as what a client may send. */
+async function transformed(
+  transform: Extract<RuleAction, { transform: unknown }>['transform'],
+  { kind, content, payload }: Routable,
+  evaluate: (source: string) => Promise<unknown>,
+): Promise<Said> {
+  if (typeof transform === 'string') {
+    const next = checkedPayload(await evaluate(transform), 'payload');
+    return { content, payload: given(next ?? undefined) };
+  }
+  const next = {
+    content: transform.content === undefined ? content : stringOf(await evaluate(transform.content)),
+    payload: transform.payload === undefined ? payload : given(await evaluate(transform.payload)),
+  };
+  if (kind !== 'TOPIC') return messageBody(next.content, next.payload);
+  // A publication is its payload: it has no text.
+  return { content: '', payload: given(checkedPayload(next.payload, 'payload') ?? undefined) };
+}
+
+async function act(action: RuleAction, message: Routable, evaluate: (source: string) => Promise<unknown>) {
+  const { content, payload } = message;
+  if ('drop' in action) return { outcome: 'DROP', content, payload, targets: NOWHERE } as const;
+  if ('forward' in action) return { outcome: 'FORWARD', content, payload, targets: action.forward } as const;
+  if ('copy' in action) return { outcome: 'COPY', content, payload, targets: action.copy } as const;
+  const said = await transformed(action.transform, message, evaluate);
+  return { outcome: 'TRANSFORM', ...said, targets: NOWHERE } as const;
+}
+
+/** What a rule that looks at a message makes of it. @throws what the evaluation of its expressions does. */
+export async function apply(
+  rule: RoutingRuleRecord,
+  message: Routable,
+  now: number,
+  evaluate: Evaluate,
+): Promise<RuleVerdict> {
+  const { kind, topic, payload, content, sender } = message;
+  const input = { kind, topic, payload, content, sender, timestamp: new Date(now).toISOString() };
+  const { where } = rule.match;
+  if (where !== null && !isTrue(await evaluate(where, input))) return passed(message);
+  return { ...(await act(rule.action, message, (source) => evaluate(source, input))), fault: null };
+}
+
+export function passed({ content, payload }: Said): RuleVerdict {
+  return { outcome: 'PASS', content, payload, targets: NOWHERE, fault: null };
+}
+
+export function failed({ content, payload }: Said, fault: string): RuleVerdict {
+  return { outcome: 'FAULT', content, payload, targets: NOWHERE, fault };
+}

@@ -1,0 +1,66 @@
+/** Evaluations that wait, by tenant: tenants take turns, whatever each of them has waiting. */
+import type { TenantId } from '../model.ts';
+
+export interface Waiting {
+  readonly tenant: TenantId;
+}
+
+export class FairQueue<Job extends Waiting> {
+  readonly #mostOfTenant: number;
+  readonly #most: number;
+  /** In the order of their turns. */
+  readonly #turns = new Map<TenantId, Job[]>();
+  #size = 0;
+
+  constructor(mostOfTenant: number, most: number) {
+    this.#mostOfTenant = mostOfTenant;
+    this.#most = most;
+  }
+
+  get tenants(): Iterable<TenantId> {
+    return this.#turns.keys();
+  }
+
+  /** Answers what has no room any more: this job of a tenant with enough, or else the last of the tenant with most. */
+  add(job: Job): Job | null {
+    const own = this.#turns.get(job.tenant);
+    if (own && own.length >= this.#mostOfTenant) return job;
+    if (own) own.push(job);
+    else this.#turns.set(job.tenant, [job]);
+    this.#size += 1;
+    return this.#size > this.#most ? this.#dropOfFullest() : null;
+  }
+
+  /** The first job of the tenant whose turn it is, of those who may. */
+  take(may: (tenant: TenantId) => boolean): Job | null {
+    for (const [tenant, jobs] of this.#turns) {
+      if (!may(tenant)) continue;
+      const job = jobs.shift() ?? null;
+      this.#turns.delete(tenant);
+      if (jobs.length > 0) this.#turns.set(tenant, jobs);
+      this.#size -= 1;
+      return job;
+    }
+    return null;
+  }
+
+  /** Takes those of a tenant out that are such. */
+  withdraw(tenant: TenantId, isSuch: (job: Job) => boolean): Job[] {
+    const jobs = this.#turns.get(tenant) ?? [];
+    const out = jobs.filter(isSuch);
+    const left = jobs.filter((job) => !isSuch(job));
+    this.#size -= out.length;
+    if (left.length > 0) this.#turns.set(tenant, left);
+    else this.#turns.delete(tenant);
+    return out;
+  }
+
+  #dropOfFullest(): Job | null {
+    let fullest: Job[] = [];
+    for (const jobs of this.#turns.values()) if (jobs.length > fullest.length) fullest = jobs;
+    const last = fullest.pop() ?? null;
+    if (last && fullest.length === 0) this.#turns.delete(last.tenant);
+    this.#size -= 1;
+    return last;
+  }
+}

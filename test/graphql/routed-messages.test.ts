@@ -1,0 +1,209 @@
+/** Routing rules on messages of every kind, on edits, when they fail, and when a message is sent again. */
+import { eventually } from '../support/eventually.ts';
+import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { Tenant } from '../support/tenant.ts';
+
+const MESSAGES = { on: ['DIRECT', 'GROUP', 'ROOM'] };
+const REDACT = { transform: { content: '"[redacted]"', payload: 'null' } };
+const refused = (reason: string): object => ({ errors: [{ extensions: { code: 'FORBIDDEN', reason } }] });
+
+describe.each(SETTINGS)('routed messages, %s', (setting) => {
+  let nodes: Nodes;
+  let tenant: Tenant;
+  beforeAll(async () => {
+    nodes = await startNodes(setting);
+  });
+  beforeEach(() => {
+    tenant = new Tenant(nodes);
+  });
+  afterAll(() => nodes.close());
+
+  const conversations = async (): Promise<Record<string, string>> => ({
+    DIRECT: await tenant.direct('alice', 'bob'),
+    GROUP: await tenant.group('GROUP', 'alice', 'bob'),
+    ROOM: await tenant.group('ROOM', 'alice', 'bob'),
+  });
+
+  it('rules see every kind of conversation, and only those they name', async () => {
+    const places = await conversations();
+    await tenant.save({ match: { on: ['GROUP'] }, action: { drop: true } });
+    for (const [kind, id] of Object.entries(places)) {
+      const answer = await tenant.send('alice', id, { content: 'x' });
+      if (kind === 'GROUP') expect(answer).toMatchObject({ data: { sendMessage: null }, ...refused('DROPPED') });
+      else expect(answer.data.sendMessage).toMatchObject({ content: 'x', sequence: 1 });
+    }
+    const stranger = await tenant.send('eve', places['GROUP'] ?? '', { content: 'x' });
+    expect(stranger.code).toBe('NOT_FOUND');
+  });
+
+  it('nothing of what was redacted remains, in a message or in an edit of one', async () => {
+    const secret = 'the secret is 4711';
+    const places = await conversations();
+    const before = (await tenant.send('alice', places['DIRECT'] ?? '', { content: 'harmless' })).data.sendMessage;
+    await tenant.save({ match: { ...MESSAGES, where: '$contains(content, "4711")' }, action: REDACT });
+    for (const [kind, id] of Object.entries(places)) {
+      const sent = await tenant.send('alice', id, { content: secret, payload: { secret } });
+      expect(sent.data.sendMessage).toMatchObject({ content: '[redacted]', payload: null });
+      const edited = await tenant.edit('alice', sent.data.sendMessage.id, { content: `again: ${secret}` });
+      expect(edited.data.editMessage).toMatchObject({ content: '[redacted]', payload: null });
+      const read = await tenant.said('bob', id);
+      expect(read).toEqual([...(kind === 'DIRECT' ? [['harmless', null]] : []), ['[redacted]', null]]);
+    }
+    const late = await tenant.edit('alice', before.id, { content: secret, payload: { secret } });
+    expect(late.data.editMessage).toMatchObject({ content: '[redacted]', payload: null });
+  });
+
+  it('a transform of the payload alone leaves the text, and one of the text alone the payload', async () => {
+    const { DIRECT: id = '' } = await conversations();
+    await tenant.save({ match: { on: ['DIRECT'], where: 'content = "a"' }, action: { transform: '{"was": payload}' } });
+    await tenant.save({
+      match: { on: ['DIRECT'], where: 'content = "b"' },
+      action: { transform: { content: '$uppercase(content)' } },
+    });
+    await tenant.send('alice', id, { content: 'a', payload: 1 });
+    await tenant.send('alice', id, { content: 'b', payload: 2 });
+    expect(await tenant.said('bob', id)).toEqual([
+      ['a', { was: 1 }],
+      ['B', 2],
+    ]);
+  });
+
+  it('an edit that is dropped or forwarded leaves the message as it was; one that is copied is copied', async () => {
+    const { GROUP: id = '' } = await conversations();
+    const { data } = await tenant.send('alice', id, { content: 'first' });
+    const message = data.sendMessage.id;
+    await tenant.save({ priority: 3, match: { ...MESSAGES, where: 'content = "drop"' }, action: { drop: true } });
+    await tenant.save({
+      priority: 2,
+      match: { ...MESSAGES, where: 'content = "move"' },
+      action: { forward: { topics: ['moved'] } },
+    });
+    await tenant.save({ priority: 1, match: MESSAGES, action: { copy: { topics: ['audit'] } } });
+    expect(await tenant.edit('alice', message, { content: 'drop' })).toMatchObject({
+      data: { editMessage: null },
+      ...refused('DROPPED'),
+    });
+    expect(await tenant.edit('alice', message, { content: 'move' })).toMatchObject({
+      data: { editMessage: null },
+      ...refused('ROUTED'),
+    });
+    expect(await tenant.said('bob', id)).toEqual([['first', null]]);
+    await tenant.edit('alice', message, { content: 'second' });
+    expect(await tenant.said('bob', id)).toEqual([['second', null]]);
+    expect([await tenant.history('moved'), await tenant.history('audit')]).toEqual([['move'], ['second']]);
+    await tenant.as('alice', `mutation { deleteMessage(id: "${message}") { id } }`);
+    expect((await tenant.edit('alice', message, { content: 'third' })).code).toBe('CONFLICT');
+    expect(await tenant.history('audit')).toEqual(['second']);
+  });
+
+  it('what went elsewhere is not sent again under the same clientMessageId, to users and to topics', async () => {
+    const { ROOM: id = '' } = await conversations();
+    const match = { on: ['ROOM'] };
+    await tenant.save({ id: 'b', priority: 2, match, action: { copy: { topics: ['copied'] } } });
+    await tenant.save({
+      id: 'c',
+      priority: 1,
+      match: { ...match, where: 'payload = 1' },
+      action: { forward: { users: ['carol', 'dan'] } },
+    });
+    await tenant.save({
+      id: 'd',
+      match: { ...match, where: 'payload = 2' },
+      action: { forward: { topics: ['forwarded'] } },
+    });
+    const sendTwice = async (payload: number): Promise<unknown[]> => {
+      const message = { content: 'x', payload, clientMessageId: `key-${payload}` };
+      const answers = [await tenant.send('alice', id, message), await tenant.send('alice', id, message)];
+      return answers.map(({ data, errors }) => data.sendMessage ?? errors?.[0]?.extensions);
+    };
+    const [first, again] = await sendTwice(1);
+    expect(first).toMatchObject({ content: 'x', payload: 1 });
+    expect(again).toEqual(first);
+    const routed = { code: 'FORBIDDEN', reason: 'ROUTED' };
+    expect(await sendTwice(2)).toEqual([routed, routed]);
+    for (const user of ['carol', 'dan']) {
+      expect(await tenant.said(user, await tenant.direct(user, 'alice'))).toEqual([['x', 1]]);
+    }
+    expect(await tenant.history('forwarded')).toEqual([2]);
+    expect(await tenant.history('copied')).toEqual([1, 2]);
+    expect(await tenant.said('bob', id)).toEqual([]);
+    // Another message under another key is another.
+    await tenant.send('alice', id, { content: 'x', payload: 2, clientMessageId: 'key-3' });
+    expect(await tenant.history('forwarded')).toEqual([2, 2]);
+  });
+
+  it('the copies that a rule made of a message are kept when a later one drops or forwards it', async () => {
+    const { GROUP: id = '' } = await conversations();
+    await tenant.save({
+      priority: 2,
+      match: { on: ['GROUP', 'TOPIC'], topic: 'x.#' },
+      action: { copy: { topics: ['audit'] } },
+    });
+    await tenant.save({ priority: 2, match: MESSAGES, action: { copy: { topics: ['audit'] } } });
+    await tenant.save({ priority: 1, match: { ...MESSAGES, where: 'payload = "drop"' }, action: { drop: true } });
+    await tenant.save({ match: MESSAGES, action: { forward: { users: ['carol'] } } });
+    await tenant.save({ match: { on: ['TOPIC'], topic: 'x.#' }, action: { drop: true } });
+    expect(await tenant.send('alice', id, { payload: 'drop' })).toMatchObject(refused('DROPPED'));
+    await tenant.send('alice', id, { payload: 'forward' });
+    expect(await tenant.publish('alice', 'x.1', 'published')).toMatchObject(refused('DROPPED'));
+    expect(await tenant.history('audit')).toEqual(expect.arrayContaining(['drop', 'forward', 'published']));
+  });
+
+  it('a rule that fails lets the message pass, or refuses it when it says so; nothing of it goes elsewhere', async () => {
+    const { GROUP: id = '' } = await conversations();
+    const fails = { match: { on: ['TOPIC', 'GROUP'], where: '$error("no")' }, action: { drop: true } };
+    await tenant.save({ priority: 2, match: { on: ['GROUP'] }, action: { copy: { topics: ['audit'] } } });
+    expect(await tenant.save({ id: 'fails', ...fails })).toEqual({ id: 'fails', onFault: 'PASS' });
+    expect((await tenant.send('alice', id, { content: 'passed' })).data.sendMessage).toMatchObject({ sequence: 1 });
+    await tenant.save({ id: 'fails', ...fails, onFault: 'REFUSE' });
+    expect(await tenant.send('alice', id, { content: 'not' })).toMatchObject({
+      data: { sendMessage: null },
+      ...refused('RULE_FAILED'),
+    });
+    expect(await tenant.publish('alice', 'news', 1)).toMatchObject({
+      data: { publish: null },
+      ...refused('RULE_FAILED'),
+    });
+    expect(await tenant.said('bob', id)).toEqual([['passed', null]]);
+    expect([await tenant.history('news'), await tenant.history('audit')]).toEqual([[], ['passed']]);
+  });
+
+  it('a transform that leaves nothing, or no text for a text, is a fault', async () => {
+    const { GROUP: id = '' } = await conversations();
+    const refuse = async (transform: object): Promise<void> => {
+      await tenant.save({ id: 'one', match: { on: ['GROUP'] }, action: { transform }, onFault: 'REFUSE' });
+      expect(await tenant.send('alice', id, { content: 'x', payload: 1 })).toMatchObject(refused('RULE_FAILED'));
+    };
+    await refuse({ content: '""', payload: 'null' });
+    await refuse({ content: '1' });
+    await refuse({ content: 'payload.none' });
+    await refuse({ payload: 'payload.none' });
+    await refuse({ content: '$pad("", 9000, "x")' });
+  });
+
+  it('a rule that overran rests as it is; mended and saved again it runs', async () => {
+    const { GROUP: id = '' } = await conversations();
+    const hangs = { id: 'one', match: { on: ['GROUP'], where: '$match(content, /^(a+)+$/)' }, action: { drop: true } };
+    await tenant.save({ ...hangs, onFault: 'REFUSE' });
+    const hard = `${'a'.repeat(40)}!`;
+    expect(await tenant.send('alice', id, { content: hard })).toMatchObject(refused('RULE_FAILED'));
+    // It rests, so the same is refused though it would not fail.
+    expect(await tenant.send('alice', id, { content: 'easy' })).toMatchObject(refused('RULE_FAILED'));
+    await tenant.save({ ...hangs, match: { on: ['GROUP'], where: '$match(content, /^a+$/)' } });
+    expect((await tenant.send('alice', id, { content: hard })).data.sendMessage).toMatchObject({ content: hard });
+    expect(await tenant.send('alice', id, { content: 'aaa' })).toMatchObject(refused('DROPPED'));
+  });
+
+  it('a rule that is deleted holds no longer, on any node', async () => {
+    const { GROUP: id = '' } = await conversations();
+    await tenant.save({ id: 'one', match: { on: ['GROUP'] }, action: { drop: true } });
+    expect(await tenant.send('alice', id, { content: 'x' })).toMatchObject(refused('DROPPED'));
+    await tenant.delete('one');
+    const sent = await eventually(async () => {
+      const { data } = await tenant.send('alice', id, { content: 'x' });
+      expect(data.sendMessage).not.toBeNull();
+      return data.sendMessage;
+    });
+    expect(sent).toMatchObject({ sequence: 1 });
+  });
+});

@@ -1,0 +1,144 @@
+/** What one tenant's expressions do to those of another: nothing, however they behave. */
+import type { ExpressionRequest } from '../../src/domain/routing.ts';
+import { LIMITS } from '../../src/limits.ts';
+import type { TenantId } from '../../src/model.ts';
+import { type ClosableExpressions, createExpressions } from '../../src/routing/expressions.ts';
+import { FairQueue } from '../../src/routing/fair-queue.ts';
+import { eventually } from '../support/eventually.ts';
+
+const HANGS = '$match(content, /^(a+)+$/)';
+const HARD = `${'a'.repeat(40)}!`;
+const NEVER_MS = 2_000_000;
+
+describe('expressions of several tenants', () => {
+  const times = { limitMs: NEVER_MS };
+  let expressions: ClosableExpressions;
+  beforeEach(() => {
+    times.limitMs = NEVER_MS;
+    expressions = createExpressions(times);
+  });
+  afterEach(() => expressions.close());
+
+  const request = (tenant: string, source: string, content = '', isDryRun = false): ExpressionRequest => ({
+    tenant: tenant as TenantId,
+    source,
+    input: { content },
+    isDryRun,
+  });
+  const evaluate = (...args: Parameters<typeof request>): Promise<unknown> => expressions.evaluate(request(...args));
+
+  /** An evaluation and whether it is over. */
+  function watched(work: Promise<unknown>): { isOver: boolean; end: Promise<string> } {
+    const state = { isOver: false, end: Promise.resolve('') };
+    state.end = work
+      .then(String, (error: Error) => error.name)
+      .finally(() => {
+        state.isOver = true;
+      });
+    return state;
+  }
+
+  it('while one hangs, and more of its tenant wait, another’s are evaluated', async () => {
+    const hanging = Array.from({ length: 20 }, (_, n) => watched(evaluate('a', n % 2 ? HANGS : `${HANGS} `, HARD)));
+    for (let n = 0; n < 50; n += 1) expect(await evaluate('b', `${n} + 1`)).toBe(n + 1);
+    expect(hanging.map(({ isOver }) => isOver)).toEqual(hanging.map(() => false));
+  });
+
+  it('a tenant whose expression overran hangs with its kind: two more that hang leave room for the others', async () => {
+    expect(await evaluate('b', '1')).toBe(1);
+    times.limitMs = 1;
+    await expect(evaluate('a', HANGS, HARD)).rejects.toThrow('longer than');
+    times.limitMs = NEVER_MS;
+    const suspect = watched(evaluate('a', HANGS, HARD));
+    const fresh = watched(evaluate('c', HANGS, HARD));
+    for (let n = 0; n < 50; n += 1) expect(await evaluate('b', `${n}`)).toBe(n);
+    expect([suspect.isOver, fresh.isOver]).toEqual([false, false]);
+  });
+
+  it('waiting does not count as running', async () => {
+    times.limitMs = 1_000;
+    const first = watched(evaluate('a', HANGS, HARD));
+    const behind = evaluate('a', '1 + 1');
+    expect(await first.end).toBe('OverrunError');
+    // It waited longer than it may run.
+    expect(await behind).toBe(2);
+  });
+
+  it('what waits with the one that overran, of the same expression, overruns with it', async () => {
+    times.limitMs = 500;
+    const all = Array.from({ length: 30 }, () => watched(evaluate('a', HANGS, HARD)));
+    expect(new Set(await Promise.all(all.map(({ end }) => end)))).toEqual(new Set(['OverrunError']));
+  });
+
+  it.each([
+    ['hangs', HANGS, HARD],
+    ['eats memory', '$map([1..10000], function($v) { $pad("", 100000, $string($v)) })', ''],
+  ])(
+    'one that %s ends its thread, and the next runs in another',
+    async (_name, source, content) => {
+      times.limitMs = content === HARD ? 500 : NEVER_MS;
+      await expect(evaluate('a', source, content)).rejects.toThrow();
+      expect(await evaluate('a', '"well"')).toBe('well');
+      expect(await evaluate('b', '"well"')).toBe('well');
+    },
+    20_000,
+  );
+
+  it('a tenant has a share of time; dry runs leave half of it to the rules, and others have theirs', async () => {
+    times.limitMs = LIMITS.expressionBurstMs / 2 + 300;
+    const dry = (): Promise<unknown> => evaluate('a', '1', '', true);
+    expect(await dry()).toBe(1);
+    await expect(evaluate('a', HANGS, HARD)).rejects.toThrow('longer than');
+    await expect(dry()).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) });
+    expect(await evaluate('a', '2')).toBe(2);
+    expect(await evaluate('b', '3', '', true)).toBe(3);
+    await eventually(async () => expect(await dry()).toBe(1));
+  });
+
+  it('of one tenant so many wait and no more, and its excess is not another’s', async () => {
+    const waiting = Array.from({ length: LIMITS.queuedExpressionsPerTenant + 5 }, () =>
+      watched(evaluate('a', HANGS, HARD)),
+    );
+    await eventually(() => expect(waiting.filter(({ isOver }) => isOver)).toHaveLength(4));
+    expect(await evaluate('b', '1')).toBe(1);
+  });
+
+  it('what one leaves behind is not there for the next', async () => {
+    expect(await evaluate('a', '$x := $exists($x) ? $x : content', 'secret')).toBe('secret');
+    expect(await evaluate('b', '$x := $exists($x) ? $x : content', 'other')).toBe('other');
+    expect(await evaluate('b', '$uppercase := 1')).toBe(1);
+    expect(await evaluate('a', '$uppercase(content)', 'x')).toBe('X');
+  });
+
+  it('once closed nothing is evaluated, and nothing is left waiting', async () => {
+    const left = [watched(evaluate('a', HANGS, HARD)), watched(evaluate('a', '1'))];
+    await expect(evaluate('b', '1')).resolves.toBe(1);
+    await expressions.close();
+    expect(await Promise.all(left.map(({ end }) => end))).toEqual(['OverrunError', 'Error']);
+    await expect(evaluate('b', '1')).rejects.toThrow('any more');
+  });
+});
+
+describe('the queue of evaluations', () => {
+  const job = (tenant: string, n = 0) => ({ tenant: tenant as TenantId, n });
+  const anyone = (): boolean => true;
+
+  it('tenants take turns, whatever each has waiting', () => {
+    const queue = new FairQueue<ReturnType<typeof job>>(100, 1_000);
+    for (let n = 0; n < 50; n += 1) queue.add(job('a', n));
+    for (const tenant of ['b', 'c']) queue.add(job(tenant));
+    const order = Array.from({ length: 5 }, () => queue.take(anyone)?.tenant);
+    expect(order).toEqual(['a', 'b', 'c', 'a', 'a']);
+    expect(queue.take((tenant) => tenant !== 'a')).toBeNull();
+    expect(queue.take(anyone)?.n).toBe(3);
+  });
+
+  it('in a full one the last of the tenant with most gives way', () => {
+    const queue = new FairQueue<ReturnType<typeof job>>(100, 10);
+    for (let n = 0; n < 10; n += 1) expect(queue.add(job('a', n))).toBeNull();
+    expect(queue.add(job('b'))).toEqual(job('a', 9));
+    expect(queue.add(job('a', 10))).toEqual(job('a', 10));
+    expect(queue.take(anyone)).toEqual(job('a', 0));
+    expect(queue.take(anyone)).toEqual(job('b'));
+  });
+});
