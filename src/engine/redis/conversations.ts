@@ -8,6 +8,7 @@ import type { ConversationStore, MembershipChange } from '../port.ts';
 import type { RedisClient } from './client.ts';
 import { decodeConversation, decodeMember, encodeHead, toReadReceipt } from './codec.ts';
 import type { Keys } from './keys.ts';
+import type { Memberships, Unsettled } from './memberships.ts';
 import { createPlaces } from './places.ts';
 import type { RunScript } from './scripts.ts';
 
@@ -31,35 +32,29 @@ function toChange(answer: unknown): MembershipChange {
   return { outcome: outcome as 'not-found' | 'full' | 'last-owner' };
 }
 
-export function createConversations(client: RedisClient, run: RunScript, keys: Keys, clock: Clock): ConversationStore {
+export function createConversations(
+  client: RedisClient,
+  run: RunScript,
+  keys: Keys,
+  clock: Clock,
+  memberships: Memberships,
+): ConversationStore {
   const places = createPlaces(client, run, keys, clock, attempt);
 
-  /**
-   * Puts a conversation into its future members' indexes before they join.
-   *
-   * An index lives in another slot than its conversation and cannot change with
-   * it at once. It may hold too much, never too little: reading it asks each
-   * conversation whether the user really is a member.
-   */
-  async function indexMembers(tenant: TenantId, id: ConversationId, userIds: readonly UserId[]): Promise<void> {
-    await attempt(() => Promise.all(userIds.map((userId) => client.sadd(keys.user(tenant, userId).conversations, id))));
-  }
-
-  async function tellMembers(
-    tenant: TenantId,
-    conversationId: ConversationId,
-    userIds: readonly UserId[],
-    isMember: boolean,
-  ): Promise<void> {
-    const text = JSON.stringify({ type: 'membership', conversationId, isMember });
-    await attempt(() =>
-      Promise.all(userIds.map((userId) => client.spublish(keys.user(tenant, userId).memberships, text))),
-    );
-  }
-
   async function read(tenant: TenantId, id: ConversationId): Promise<ConversationRecord | null> {
-    const answer = await run('read-conversation', [keys.conversation(tenant, id).meta], []);
-    return answer ? decodeConversation(answer) : null;
+    const { meta, outbox } = keys.conversation(tenant, id);
+    const answer = await run('read-conversation', [meta, outbox], []);
+    if (!answer) return null;
+    const [conversation, unsettled] = answer as [string, Unsettled];
+    memberships.notice(tenant, id, unsettled);
+    return decodeConversation(conversation);
+  }
+
+  /** What became of a change of members, once its users' indexes have it. */
+  async function settled(tenant: TenantId, id: ConversationId, answer: unknown): Promise<MembershipChange> {
+    const [, , unsettled = []] = answer as [string, string?, Unsettled?];
+    await memberships.settle(tenant, id, unsettled);
+    return toChange(answer);
   }
 
   async function addMembers(
@@ -68,16 +63,13 @@ export function createConversations(client: RedisClient, run: RunScript, keys: K
     userIds: readonly UserId[],
     role: MemberRole,
   ): Promise<MembershipChange> {
-    const { meta, members, joins, channel } = keys.conversation(tenant, id);
-    await indexMembers(tenant, id, userIds);
+    const { meta, members, joins, outbox, channel } = keys.conversation(tenant, id);
     const answer = await run(
       'add-members',
-      [meta, members, joins, channel],
+      [meta, members, joins, outbox, channel],
       [clock.offset(), LIMITS.membersPerConversation, role, ...userIds],
     );
-    const [, , joined] = answer as [string, string, string?];
-    if (joined) await tellMembers(tenant, id, JSON.parse(joined) as UserId[], true);
-    return toChange(answer);
+    return settled(tenant, id, answer);
   }
 
   return {
@@ -88,12 +80,10 @@ export function createConversations(client: RedisClient, run: RunScript, keys: K
         const existing = await read(tenant, id);
         return existing ? { outcome: 'exists', conversation: existing } : { outcome: 'no-place' };
       }
-      const { meta, members: memberKey, joins, channel } = keys.conversation(tenant, id);
-      const userIds = members.map(({ userId }) => userId);
-      await indexMembers(tenant, id, userIds);
-      const [outcome, json] = (await run(
+      const { meta, members: memberKey, joins, outbox, channel } = keys.conversation(tenant, id);
+      const [outcome, json, unsettled] = (await run(
         'create-conversation',
-        [meta, memberKey, joins, channel],
+        [meta, memberKey, joins, outbox, channel],
         [
           clock.offset(),
           encodeHead(conversation),
@@ -101,9 +91,9 @@ export function createConversations(client: RedisClient, run: RunScript, keys: K
           nonce(),
           ...members.flatMap(({ userId, role }) => [userId, role]),
         ],
-      )) as ['created' | 'exists', string];
-      if (outcome === 'created') await tellMembers(tenant, id, userIds, true);
-      else if (!place.isHeld) await places.giveBack(tenant, createdBy, place);
+      )) as ['created' | 'exists', string, Unsettled];
+      await memberships.settle(tenant, id, unsettled);
+      if (outcome === 'exists' && !place.isHeld) await places.giveBack(tenant, createdBy, place);
       return { outcome, conversation: decodeConversation(json) };
     },
 
@@ -154,13 +144,11 @@ export function createConversations(client: RedisClient, run: RunScript, keys: K
     },
 
     async removeMember(tenant, id, userId) {
-      const { meta, members, joins, typing, channel } = keys.conversation(tenant, id);
+      const { meta, members, joins, typing, outbox, channel } = keys.conversation(tenant, id);
       const place = await places.find(tenant, userId, id);
-      const change = toChange(await run('remove-member', [meta, members, joins, typing, channel], [userId]));
-      if (change.outcome !== 'changed') return change;
-      await attempt(() => client.srem(keys.user(tenant, userId).conversations, id));
-      if (place) await places.giveBack(tenant, userId, place);
-      await tellMembers(tenant, id, [userId], false);
+      const answer = await run('remove-member', [meta, members, joins, typing, outbox, channel], [userId]);
+      const change = await settled(tenant, id, answer);
+      if (change.outcome === 'changed' && place) await places.giveBack(tenant, userId, place);
       return change;
     },
 

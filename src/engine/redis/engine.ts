@@ -8,6 +8,7 @@ import { connect, openCommandClient, openSubscriberClient, type RedisAddress } f
 import { createConversations } from './conversations.ts';
 import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
+import { createMemberships } from './memberships.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
 import { createRates } from './rates.ts';
@@ -40,6 +41,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const publish = (channel: string, text: string): Promise<unknown> => client.spublish(channel, text);
   const subscriber = new Subscriber(openSubscriberClient(options, log), publish, clock, log);
   const run = defineScripts(client);
+  const memberships = createMemberships(run, keys, log);
   const presence = createPresence(client, run, keys, clock, log);
   const bus = createRedisBus(subscriber, keys, log);
   let isClosed = false;
@@ -64,8 +66,8 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
 
   return {
     kind: 'redis',
-    ...createConversations(client, run, keys, clock),
-    ...createMessages(client, run, keys, { clock, retention, currentTrace }),
+    ...createConversations(client, run, keys, clock, memberships),
+    ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships }),
     ...createTyping(run, keys, clock),
     ...createSessions(client, run, keys),
     ...createTopics(run, keys, clock, currentTrace),

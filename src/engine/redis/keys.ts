@@ -18,11 +18,15 @@ export interface ConversationKeys {
   readonly messages: string;
   readonly log: string;
   readonly typing: string;
+  /** Users whose index does not have their last change of membership yet. */
+  readonly outbox: string;
   readonly channel: string;
 }
 
 export interface UserKeys {
   readonly conversations: string;
+  readonly joined: string;
+  readonly left: string;
   readonly places: string;
   readonly memberships: string;
   readonly presence: string;
@@ -72,6 +76,7 @@ export function createKeys(prefix: string): Keys {
       messages: `${tag}:messages`,
       log: `${tag}:log`,
       typing: `${tag}:typing`,
+      outbox: `${tag}:outbox`,
       channel: `${tag}:channel`,
     };
   }
@@ -80,6 +85,8 @@ export function createKeys(prefix: string): Keys {
     const tag = `${prefix}:{u.${encode(tenant)}.${encode(id)}}`;
     return {
       conversations: `${tag}:conversations`,
+      joined: `${tag}:joined`,
+      left: `${tag}:left`,
       places: `${tag}:places`,
       memberships: `${tag}:memberships`,
       presence: `${tag}:presence`,

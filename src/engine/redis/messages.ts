@@ -9,11 +9,14 @@ import type { RedisClient } from './client.ts';
 import { decodeMessage, encodeContent, encodeMessage } from './codec.ts';
 import { attempt, nonce } from './conversations.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
+import type { Memberships, Unsettled } from './memberships.ts';
 import type { RunScript } from './scripts.ts';
 
 interface Located extends ConversationKeys {
   readonly sequence: number;
 }
+
+type ReadLog = [unsettled: Unsettled, lineage?: string, head?: string, epoch?: string, floor?: string, ...unknown[]];
 
 function toEdit(answer: unknown): MessageEdit {
   const [outcome, value] = answer as [string, string];
@@ -26,13 +29,14 @@ export interface MessageOptions {
   /** Messages kept per conversation; null: all. */
   readonly retention: number | null;
   readonly currentTrace: CurrentTrace;
+  readonly memberships: Memberships;
 }
 
 export function createMessages(
   client: RedisClient,
   run: RunScript,
   keys: Keys,
-  { clock, retention, currentTrace }: MessageOptions,
+  { clock, retention, currentTrace, memberships }: MessageOptions,
 ): MessageStore {
   const kept = retention ?? 0;
 
@@ -71,13 +75,13 @@ export function createMessages(
   return {
     async appendMessage(tenant, message) {
       const { conversationId, senderId, clientMessageId } = message;
-      const { meta, members, messages, log, channel } = keys.conversation(tenant, conversationId);
+      const { meta, members, messages, log, outbox, channel } = keys.conversation(tenant, conversationId);
       const { head, content } = encodeMessage(message);
       const isRepeatable = clientMessageId !== null;
       const idempotency = keys.idempotency(tenant, conversationId, senderId, clientMessageId ?? '');
-      const [outcome, value] = (await run(
+      const [outcome, value, unsettled = []] = (await run(
         'append-message',
-        [meta, members, messages, log, idempotency, channel],
+        [meta, members, messages, log, idempotency, outbox, channel],
         [
           clock.offset(),
           kept,
@@ -89,7 +93,8 @@ export function createMessages(
           isRepeatable ? TIMES.idempotencyMs : '',
           currentTrace(),
         ],
-      )) as [string, string];
+      )) as [string, string, Unsettled?];
+      memberships.notice(tenant, conversationId, unsettled);
       if (outcome === 'not-member' || outcome === 'no-longer-kept') return { outcome };
       return { outcome: outcome as 'appended' | 'duplicate', message: decodeMessage(value) };
     },
@@ -122,10 +127,11 @@ export function createMessages(
     },
 
     async readLog(tenant, id: ConversationId, after, limit) {
-      const { meta, messages, log } = keys.conversation(tenant, id);
-      const answer = await run('read-log', [meta, messages, log], [after.place, limit]);
-      const [lineage, head, epoch, floor, ...rows] = answer as [string?, string?, string?, string?, ...unknown[]];
+      const { meta, messages, log, outbox } = keys.conversation(tenant, id);
+      const answer = await run('read-log', [meta, messages, log, outbox], [after.place, limit]);
+      const [unsettled, lineage, head, epoch, floor, ...rows] = answer as ReadLog;
       if (lineage === undefined || epoch === undefined) return { outcome: 'not-found' };
+      memberships.notice(tenant, id, unsettled);
       const place = Number(head);
       const reason = judgePosition(after, {
         lineage: JSON.parse(lineage) as Lineage,

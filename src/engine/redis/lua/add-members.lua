@@ -1,8 +1,8 @@
 -- Adds who is not a member yet, all or none. The first member of an empty conversation owns it.
--- KEYS  meta members joins channel
+-- KEYS  meta members joins outbox channel
 -- ARGV  offset cap role, then userIds
--- Answers {"changed", conversation, joined as JSON} | {"unchanged", conversation} | {"full"} | {"not-found"}
-local meta, members, joins, channel = unpack(KEYS)
+-- Answers {"changed" | "unchanged", conversation, unsettled} | {"full"} | {"not-found"}
+local meta, members, joins, outbox, channel = unpack(KEYS)
 local state = redis.call('HMGET', meta, 'members', 'ordinal', 'sequence', 'place', 'epoch')
 if not state[1] then return { 'not-found' } end
 local joined, seen = {}, {}
@@ -11,7 +11,7 @@ for index = 4, #ARGV do
   if not seen[user] and redis.call('HEXISTS', members, user) == 0 then joined[#joined + 1] = user end
   seen[user] = true
 end
-if #joined == 0 then return { 'unchanged', conversationJson(meta) } end
+if #joined == 0 then return { 'unchanged', conversationJson(meta), unsettled(outbox) } end
 local count, ordinal = tonumber(state[1]), tonumber(state[2])
 if count + #joined > tonumber(ARGV[2]) then return { 'full' } end
 local time = digits(now(ARGV[1]))
@@ -23,4 +23,5 @@ for index, user in ipairs(joined) do
   redis.call('ZADD', joins, ordinal + index - 1, user)
 end
 redis.call('HSET', meta, 'members', count + #joined, 'ordinal', digits(ordinal + #joined))
-return { 'changed', announceConversation(meta, channel, joined, {}), listJson(joined) }
+noteMemberships(meta, outbox, joined, 1)
+return { 'changed', announceConversation(meta, channel, joined, {}), unsettled(outbox) }

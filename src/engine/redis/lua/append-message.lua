@@ -1,9 +1,9 @@
 -- Appends a message: membership, idempotency, sequence, log and announcement in one.
--- KEYS  meta members messages log idempotency channel
+-- KEYS  meta members messages log idempotency outbox channel
 -- ARGV  offset retention senderId conversationKey nonce head content idempotencyMs ("" without a clientMessageId)
 --       traceparent ("" when it is not traced)
--- Answers {"appended" | "duplicate", message} | {"not-member"} | {"no-longer-kept"}
-local meta, members, messages, log, idempotency, channel = unpack(KEYS)
+-- Answers {"appended" | "duplicate", message, unsettled} | {"not-member"} | {"no-longer-kept"}
+local meta, members, messages, log, idempotency, outbox, channel = unpack(KEYS)
 local offset, retention, sender, conversation, nonce, head, content, keepMs, trace = unpack(ARGV)
 local member = redis.call('HGET', members, sender)
 if not member then return { 'not-member' } end
@@ -13,7 +13,7 @@ if keepMs ~= '' then
   local sequence, expiresAt = string.match(earlier or '', '^(%d+):(%d+)$')
   if sequence and tonumber(expiresAt) > time then
     local value = redis.call('HGET', messages, sequence)
-    if value then return { 'duplicate', value } end
+    if value then return { 'duplicate', value, unsettled(outbox) } end
     return { 'no-longer-kept' }
   end
 end
@@ -33,4 +33,4 @@ if keepMs ~= '' then
 end
 logChange(log, channel, 'SENT', sequence, lines, place, epoch, trace)
 trim(meta, messages, log, tonumber(retention), sequence, place)
-return { 'appended', value }
+return { 'appended', value, unsettled(outbox) }

@@ -1,10 +1,10 @@
 -- Creates a conversation unless its id is taken.
--- KEYS  meta members joins channel
+-- KEYS  meta members joins outbox channel
 -- ARGV  offset head name nonce, then userId role of each member
--- Answers {"created" | "exists", conversation}
-local meta, members, joins, channel = unpack(KEYS)
+-- Answers {"created" | "exists", conversation, unsettled}
+local meta, members, joins, outbox, channel = unpack(KEYS)
 local offset, head, name, nonce = unpack(ARGV)
-if redis.call('EXISTS', meta) == 1 then return { 'exists', conversationJson(meta) } end
+if redis.call('EXISTS', meta) == 1 then return { 'exists', conversationJson(meta), unsettled(outbox) } end
 local time = digits(now(offset))
 local joined = {}
 for index = 5, #ARGV, 2 do
@@ -15,4 +15,5 @@ end
 redis.call('HSET', meta, 'head', head .. ',"createdAt":' .. time, 'name', name, 'sequence', 0, 'place', 0,
   'floor', 0, 'first', 1, 'version', 0, 'activity', 'null', 'members', #joined, 'ordinal', #joined + 1,
   'owners', 1, 'epoch', nonce, 'fence', runId(), 'lineage', cjson.encode({ { nonce, 1 } }))
-return { 'created', announceConversation(meta, channel, joined, {}) }
+noteMemberships(meta, outbox, joined, 1)
+return { 'created', announceConversation(meta, channel, joined, {}), unsettled(outbox) }

@@ -84,6 +84,18 @@ local function announceConversation(meta, channel, joined, left)
   return json
 end
 
+-- Notes a change of members for the indexes of these users, which live in other slots: "version:1" who came, "version:0" who went.
+local function noteMemberships(meta, outbox, users, isMember)
+  local version = after(redis.call('HGET', meta, 'memberships') or nil)
+  redis.call('HSET', meta, 'memberships', version)
+  for _, user in ipairs(users) do redis.call('HSET', outbox, user, version .. ':' .. isMember) end
+end
+
+-- Some of what was noted and is not in the indexes yet: user, note, user, note, …
+local function unsettled(outbox)
+  return redis.call('HRANDFIELD', outbox, 200, 'WITHVALUES')
+end
+
 -- The value of a member who joins now.
 local function newMember(role, time, ordinal, sequence, place, epoch)
   return table.concat({ role, time, ordinal, sequence, time, place, epoch }, ':')

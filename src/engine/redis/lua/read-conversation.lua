@@ -1,5 +1,5 @@
 -- Reads a conversation in one consistent state.
--- KEYS  meta
--- Answers the conversation as JSON, or nothing when there is none
+-- KEYS  meta outbox
+-- Answers {conversation, unsettled}, or nothing when there is none
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-return conversationJson(KEYS[1])
+return { conversationJson(KEYS[1]), unsettled(KEYS[2]) }

@@ -1,11 +1,11 @@
 -- Reads log entries past a place, with the messages they speak of as they are now.
--- KEYS  meta messages log
+-- KEYS  meta messages log outbox
 -- ARGV  place limit
--- Answers {lineage, head, epoch, floor, {place, change, epoch, message | false}…} | {} when there is no log
-local meta, messages, log = unpack(KEYS)
+-- Answers {unsettled, lineage, head, epoch, floor, {place, change, epoch, message | false}…} | {{}} when there is no log
+local meta, messages, log, outbox = unpack(KEYS)
 local state = redis.call('HMGET', meta, 'lineage', 'place', 'epoch', 'floor')
-if not state[1] then return {} end
-local answer = { state[1], state[2], state[3], state[4] }
+if not state[1] then return { {} } end
+local answer = { unsettled(outbox), state[1], state[2], state[3], state[4] }
 for _, entry in ipairs(redis.call('XRANGE', log, '(' .. ARGV[1] .. '-0', '+', 'COUNT', ARGV[2])) do
   local fields = entry[2]
   answer[#answer + 1] = {

@@ -1,12 +1,12 @@
 -- Removes a member; the longest-standing member follows the last owner.
--- KEYS  meta members joins typing channel
+-- KEYS  meta members joins typing outbox channel
 -- ARGV  userId
--- Answers {"changed" | "unchanged", conversation} | {"not-found"}
-local meta, members, joins, typing, channel = unpack(KEYS)
+-- Answers {"changed" | "unchanged", conversation, unsettled} | {"not-found"}
+local meta, members, joins, typing, outbox, channel = unpack(KEYS)
 local user = ARGV[1]
 if redis.call('EXISTS', meta) == 0 then return { 'not-found' } end
 local value = redis.call('HGET', members, user)
-if not value then return { 'unchanged', conversationJson(meta) } end
+if not value then return { 'unchanged', conversationJson(meta), unsettled(outbox) } end
 redis.call('HDEL', members, user)
 redis.call('ZREM', joins, user)
 redis.call('ZREM', typing, user)
@@ -18,4 +18,5 @@ if memberRole(value) == 'OWNER' and redis.call('HINCRBY', meta, 'owners', -1) ==
     redis.call('HSET', meta, 'owners', 1)
   end
 end
-return { 'changed', announceConversation(meta, channel, {}, { user }) }
+noteMemberships(meta, outbox, { user }, 0)
+return { 'changed', announceConversation(meta, channel, {}, { user }), unsettled(outbox) }

@@ -1,0 +1,63 @@
+/**
+ * What follows from a change of members: the index of each user it concerns, and word of it to them.
+ *
+ * An index lives under its user's hash tag and cannot change with the conversation.
+ * So the script that changes the members notes, in the conversation's slot and in the
+ * same step, which users' indexes do not have it yet, each with a version. Whoever
+ * touches the conversation next is given those notes and carries them out: the node
+ * that made the change, a client that tries again because the answer was lost, or
+ * whoever reads or writes after a node died in between. An index takes only a version
+ * above the one it has, so that it does not matter how often and in which order that is done.
+ */
+import { LIMITS } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import type { Keys } from './keys.ts';
+import type { RunScript } from './scripts.ts';
+
+/** Notes as a script answers them: user, note, user, note, … */
+export type Unsettled = readonly string[];
+
+export interface Memberships {
+  /** Carries out all that is noted. Rejects with SERVICE_UNAVAILABLE; what is left stays noted. */
+  settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled): Promise<void>;
+  /** Does so without being waited for. */
+  notice(tenant: TenantId, id: ConversationId, unsettled: Unsettled): void;
+}
+
+export function createMemberships(run: RunScript, keys: Keys, log: Log): Memberships {
+  /** Conversations whose notes are being carried out unwaited for. */
+  const noticed = new Set<string>();
+
+  async function index(tenant: TenantId, id: ConversationId, userId: UserId, note: string): Promise<void> {
+    const { conversations, joined, left, memberships } = keys.user(tenant, userId);
+    const [version = '', isMember = ''] = note.split(':');
+    const args = [id, version, isMember, LIMITS.leftConversationsPerUser];
+    await run('index-membership', [conversations, joined, left, memberships], args);
+  }
+
+  async function settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled): Promise<void> {
+    const { outbox } = keys.conversation(tenant, id);
+    for (let open = unsettled; open.length > 0; ) {
+      const notes = open.flatMap((userId, at) =>
+        at % 2 === 0 ? [[userId as UserId, open[at + 1] ?? ''] as const] : [],
+      );
+      await Promise.all(notes.map(([userId, note]) => index(tenant, id, userId, note)));
+      open = (await run('settle-memberships', [outbox], [...open])) as string[];
+    }
+  }
+
+  return {
+    settle,
+
+    notice(tenant, id, unsettled) {
+      const key = JSON.stringify([tenant, id]);
+      if (unsettled.length === 0 || noticed.has(key)) return;
+      noticed.add(key);
+      settle(tenant, id, unsettled)
+        // The next to touch the conversation finds the rest.
+        .catch((error: unknown) => log.debug({ err: error, tenant, conversation: id }, 'memberships not settled'))
+        .finally(() => noticed.delete(key));
+    },
+  };
+}

@@ -1,0 +1,168 @@
+/** A change of members is one fact: the conversation, the user's list and what the user is told never part for good. */
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import type { Announcement, Engine } from '../../src/engine/port.ts';
+import { openRedisEngine } from '../../src/engine/redis/engine.ts';
+import { createKeys } from '../../src/engine/redis/keys.ts';
+import type { ConversationId, UserId } from '../../src/model.ts';
+import { eventually } from '../support/eventually.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { alice, createGroup, record, silentLog, tenant, text, userId } from '../support/world.ts';
+
+const prefix = `test-${randomUUID().slice(0, 8)}`;
+const keys = createKeys(prefix);
+const USERS = ['u1', 'u2', 'u3'].map(userId);
+/** What a node needs to change an index, and nothing else does. */
+const INDEXING = ['sadd', 'srem'] as const;
+
+describe('memberships', () => {
+  let redis: RedisServer;
+  let proxy: TcpProxy;
+  let admin: Redis;
+  let one: Engine;
+  let two: Engine;
+  let remote: Engine;
+  const open = (url: string): Promise<Engine> =>
+    openRedisEngine({
+      urls: [url],
+      isCluster: false,
+      prefix,
+      isChecked: true,
+      retention: null,
+      presenceGraceMs: 0,
+      clock: new TestClock(),
+      log: silentLog,
+    });
+  beforeAll(async () => {
+    redis = await startRedisServer();
+    proxy = await startTcpProxy(redis.port);
+    admin = new Redis(redis.url);
+    for (const user of ['one', 'two']) await admin.call('ACL', 'SETUSER', user, 'on', '>pass', '~*', '&*', '+@all');
+    one = await open(redis.url.replace('//', '//one:pass@'));
+    two = await open(redis.url.replace('//', '//two:pass@'));
+    remote = await open(`redis://127.0.0.1:${proxy.port}`);
+  });
+  afterAll(async () => {
+    await Promise.all([one.close(), two.close(), remote.close()]);
+    admin.disconnect();
+    await proxy.close();
+    await redis.stop();
+  });
+
+  const allow = (node: 'one' | 'two', isAllowed: boolean) =>
+    admin.call('ACL', 'SETUSER', node, ...INDEXING.map((command) => `${isAllowed ? '+' : '-'}${command}`));
+  /** The index as it is stored, without the question to each conversation that reading it asks. */
+  const indexed = async (user: UserId, id: ConversationId): Promise<boolean> =>
+    (await admin.sismember(keys.user(tenant, user).conversations, id)) === 1;
+  const isMember = async (user: UserId, id: ConversationId): Promise<boolean> =>
+    (await two.readMemberships(tenant, [{ conversationId: id, userId: user }]))[0] !== null;
+  const lastTold = (heard: readonly Announcement[]): boolean | undefined => {
+    const last = heard.at(-1);
+    return last?.type === 'membership' ? last.isMember : undefined;
+  };
+  /** Loses the answer to what is asked, as the asker sees it; the next connection is whole. */
+  async function loseAnswer(work: () => Promise<unknown>): Promise<void> {
+    proxy.swallowAnswers();
+    await expect(work()).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    proxy.redirect(redis.port);
+    await eventually(() =>
+      remote
+        .readConversations(tenant, [])
+        .then(() => remote.checkHealth())
+        .then(({ status }) => expect(status).toBe('up')),
+    );
+  }
+
+  it('an answer is lost and the client tries again: the user is told', async () => {
+    const [dave, id] = [userId(randomUUID()), await createGroup(one, alice)];
+    const { heard, listening } = await record(two, { kind: 'memberships', tenant, id: dave });
+    await loseAnswer(() => remote.addMembers(tenant, id, [dave], 'MEMBER'));
+    await eventually(async () =>
+      expect(await remote.addMembers(tenant, id, [dave], 'MEMBER')).toMatchObject({ outcome: 'unchanged' }),
+    );
+    await eventually(() => expect(lastTold(heard)).toBe(true));
+    expect(await two.listConversationIds(tenant, dave)).toEqual([id]);
+    await loseAnswer(() => remote.removeMember(tenant, id, dave));
+    await eventually(async () =>
+      expect(await remote.removeMember(tenant, id, dave)).toMatchObject({ outcome: 'unchanged' }),
+    );
+    await eventually(() => expect(lastTold(heard)).toBe(false));
+    expect(await indexed(dave, id)).toBe(false);
+    await listening.close();
+  });
+
+  it.each([
+    ['is written in', (id: ConversationId) => two.appendMessage(tenant, text(id, alice, 'x'))],
+    ['is read', (id: ConversationId) => two.readConversations(tenant, [id])],
+    ['is compared with its head', (id: ConversationId) => two.readLog(tenant, id, { epoch: '', place: 0 }, 1)],
+  ])('an answer is lost and nobody tries again: the user is told when the conversation %s', async (_touched, touch) => {
+    const [dave, id] = [userId(randomUUID()), await createGroup(one, alice)];
+    const { heard, listening } = await record(two, { kind: 'memberships', tenant, id: dave });
+    await loseAnswer(() => remote.addMembers(tenant, id, [dave], 'MEMBER'));
+    await eventually(async () => {
+      await touch(id);
+      expect(lastTold(heard)).toBe(true);
+    });
+    expect(await two.listConversationIds(tenant, dave)).toEqual([id]);
+    await listening.close();
+  });
+
+  it('a conversation that is there already puts nothing into the lists of those it was not made with', async () => {
+    const [id, stranger] = [await createGroup(one, alice), userId(randomUUID())];
+    const again = await one.createConversation(tenant, {
+      id,
+      name: null,
+      kind: 'GROUP',
+      createdBy: alice,
+      members: [
+        { userId: alice, role: 'OWNER' },
+        { userId: stranger, role: 'MEMBER' },
+      ],
+    });
+    expect(again.outcome).toBe('exists');
+    expect(await admin.exists(keys.user(tenant, stranger).conversations)).toBe(0);
+  });
+
+  it('after any history of two nodes that lose steps, both sides and what was told agree', async () => {
+    const user = fc.constantFrom(...USERS);
+    const node = fc.constantFrom('one' as const, 'two' as const);
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ type: fc.constant('add' as const), node, user }) },
+      { weight: 4, arbitrary: fc.record({ type: fc.constant('remove' as const), node, user }) },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant('append' as const), node, user }) },
+      { weight: 2, arbitrary: fc.record({ type: fc.constant('break' as const), node, user }) },
+      { weight: 2, arbitrary: fc.record({ type: fc.constant('mend' as const), node, user }) },
+    );
+    const engines = { one, two };
+    // Steps of one group run at once.
+    const histories = fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(histories, async (history) => {
+        const id = await createGroup(one, alice);
+        const told = await Promise.all(USERS.map((each) => record(two, { kind: 'memberships', tenant, id: each })));
+        const run = ({ type, node: at, user: who }: (typeof history)[number][number]): Promise<unknown> => {
+          if (type === 'add') return engines[at].addMembers(tenant, id, [who], 'MEMBER');
+          if (type === 'remove') return engines[at].removeMember(tenant, id, who);
+          if (type === 'append') return engines[at].appendMessage(tenant, text(id, alice, 'x'));
+          return allow(at, type === 'mend');
+        };
+        for (const group of history) await Promise.allSettled(group.map(run));
+        await Promise.all([allow('one', true), allow('two', true)]);
+        await eventually(async () => {
+          await two.readConversations(tenant, [id]);
+          for (const [index, who] of USERS.entries()) {
+            const isIn = await isMember(who, id);
+            expect(await indexed(who, id)).toBe(isIn);
+            const heard = told[index]?.heard.filter((each) => each.type === 'membership' && each.conversationId === id);
+            expect(lastTold(heard ?? []) ?? false).toBe(isIn);
+          }
+        });
+        await Promise.all(told.map(({ listening }) => listening.close()));
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
