@@ -31,7 +31,7 @@ const isSized = (file) => /\/settings\.ts'/.test(readFileSync(new URL(file, root
 const project = (name, chosen) => ({
   displayName: name,
   globals: { TEST_PROJECT: name },
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/jest/environment.ts',
   testMatch: chosen.map((file) => `<rootDir>/${file}`),
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
@@ -45,9 +45,9 @@ const project = (name, chosen) => ({
 export default {
   maxWorkers: 2,
   testTimeout: 30_000,
-  // Jest keeps modules of files that have run: a worker is replaced before it holds more. Without this it also runs a
-  // single file in its own process, and then does not exit while that file has left something open.
-  workerIdleMemoryLimit: '300MB',
+  // Of its heap. A worker is replaced before what was not yet collected makes it large: `test/jest/memory.ts` has the cap.
+  // Without this Jest also runs a single file in its own process, which does not exit while that file left something open.
+  workerIdleMemoryLimit: '150MB',
   globalSetup: '<rootDir>/test/jest/start-redis.ts',
   globalTeardown: '<rootDir>/test/jest/stop-redis.ts',
   projects: [

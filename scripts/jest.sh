@@ -8,4 +8,5 @@ shift
 export PATH="$PWD/node_modules/.bin:$PATH"
 # The names of projects come last: Jest takes all that follows for more of them.
 [ "$project" = all ] || set -- "$@" --selectProjects "$project"
-exec node --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js "$@"
+# V8 would keep the code of files that have run for the next one, and by it all modules of theirs.
+exec node --no-compilation-cache --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js "$@"

@@ -65,3 +65,44 @@ export const systemClock: Clock = {
     };
   },
 };
+
+/** The clock of somebody who ends: no timer of it runs afterwards, and none is started. */
+export interface EndingClock extends Clock {
+  end(): void;
+}
+
+export function createEndingClock(clock: Clock): EndingClock {
+  const cancels = new Set<() => void>();
+  let isOver = false;
+  const started = (cancel: () => void): (() => void) => {
+    const forget = (): void => {
+      cancels.delete(forget);
+      cancel();
+    };
+    cancels.add(forget);
+    return forget;
+  };
+  return {
+    now: () => clock.now(),
+    elapsed: () => clock.elapsed(),
+    offset: () => clock.offset(),
+    get pending() {
+      return clock.pending;
+    },
+    after(delayMs, task) {
+      if (isOver) return () => undefined;
+      const forget = started(
+        clock.after(delayMs, () => {
+          cancels.delete(forget);
+          task();
+        }),
+      );
+      return forget;
+    },
+    every: (intervalMs, task) => (isOver ? () => undefined : started(clock.every(intervalMs, task))),
+    end() {
+      isOver = true;
+      for (const cancel of [...cancels]) cancel();
+    },
+  };
+}

@@ -4,7 +4,7 @@ import { developmentSecret } from './auth/development-secret.ts';
 import { createGatewayCheck, type IsGateway } from './auth/gateway.ts';
 import { createOriginCheck } from './auth/origins.ts';
 import { createTokenIssuer, createTokenVerifier, refuseRevoked } from './auth/tokens.ts';
-import { type Clock, systemClock } from './clock.ts';
+import { type Clock, createEndingClock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { createDelivery } from './delivery/delivery.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
@@ -114,9 +114,11 @@ export interface ServiceParts {
 export async function startService(
   given: Config,
   log: Log,
-  { clock = systemClock, tracing = null }: ServiceParts = {},
+  { clock: outerClock = systemClock, tracing = null }: ServiceParts = {},
 ): Promise<Service> {
   const config = withSecrets(given);
+  // What a client who left was still granted, and what was to be tried again, ends with the service.
+  const clock = createEndingClock(outerClock);
   const metrics = createMetrics(clock);
   const observe = {
     ...metrics.engine,
@@ -274,6 +276,7 @@ export async function startService(
     await expressions.close();
     await engine.close();
     await tracing?.close();
+    clock.end();
   }
 
   try {

@@ -83,7 +83,7 @@ describe.each(SEEDS)('a full disk, seed %i', (seed) => {
     eventually(async () => {
       const key = randomUUID();
       const { data, errors } = await send(key);
-      if (data) {
+      if (data?.sendMessage) {
         stored += 1;
         throw new Error(`${data.sendMessage.sequence} was stored.`);
       }

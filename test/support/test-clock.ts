@@ -1,16 +1,30 @@
 /** The system's clock, which a test may move forward, or set. */
 import type { Clock } from '../../src/clock.ts';
 
+const SHOWN = 120;
+
 interface Task {
   readonly dueAt: number;
+  /** What it is known by. */
+  readonly named: () => void;
   readonly run: () => void;
   readonly timer: NodeJS.Timeout;
+}
+
+declare global {
+  /** Those of this file, for the look at what it left behind. */
+  var testClocks: TestClock[] | undefined;
 }
 
 export class TestClock implements Clock {
   #offset = 0;
   #jumped = 0;
   readonly #tasks = new Set<Task>();
+
+  constructor() {
+    globalThis.testClocks ??= [];
+    globalThis.testClocks.push(this);
+  }
 
   now(): number {
     return Date.now() + this.#offset + this.#jumped;
@@ -29,12 +43,35 @@ export class TestClock implements Clock {
     return this.#tasks.size;
   }
 
+  /** The source of each of them, cut short. */
+  get waiting(): string[] {
+    return [...this.#tasks].map(({ named }) => named.toString().replace(/\s+/g, ' ').slice(0, SHOWN));
+  }
+
   after(delayMs: number, task: () => void): () => void {
+    return this.#start(delayMs, task, task);
+  }
+
+  every(intervalMs: number, task: () => void): () => void {
+    let cancel = (): void => undefined;
+    const again = (): void => {
+      const run = (): void => {
+        again();
+        task();
+      };
+      cancel = this.#start(intervalMs, run, task);
+    };
+    again();
+    return () => cancel();
+  }
+
+  #start(delayMs: number, run: () => void, named: () => void): () => void {
     const entry: Task = {
       dueAt: this.elapsed() + delayMs,
+      named,
       run: () => {
         cancel();
-        task();
+        run();
       },
       timer: setTimeout(() => entry.run(), delayMs),
     };
@@ -45,18 +82,6 @@ export class TestClock implements Clock {
     entry.timer.unref();
     this.#tasks.add(entry);
     return cancel;
-  }
-
-  every(intervalMs: number, task: () => void): () => void {
-    let cancel = (): void => undefined;
-    const again = (): void => {
-      cancel = this.after(intervalMs, () => {
-        again();
-        task();
-      });
-    };
-    again();
-    return () => cancel();
   }
 
   /** Sets this clock forward or back: dates change, no time passes. */

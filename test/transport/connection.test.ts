@@ -1,6 +1,7 @@
 /** Connections broken on purpose: what goes wrong in one is that one's end. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { createEndingClock, type EndingClock } from '../../src/clock.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { Connection, type HandleFrame } from '../../src/transport/connection.ts';
 import { Supervisor } from '../../src/transport/supervisor.ts';
@@ -26,6 +27,7 @@ const limits = {
 describe('connection actors', () => {
   let server: Server;
   let clock: TestClock;
+  let lifetime: EndingClock;
   let url: string;
   const handled: string[] = [];
   let supervisor: Supervisor;
@@ -47,7 +49,8 @@ describe('connection actors', () => {
     process.on('unhandledRejection', onUnhandled);
     clock = new TestClock();
     server = createServer().on('connection', (socket) => sockets.push(socket));
-    supervisor = new Supervisor(clock, limits);
+    lifetime = createEndingClock(clock);
+    supervisor = new Supervisor(lifetime, limits);
     const accept = (connection: Connection): void => {
       const handle: HandleFrame = (text) => act(connection, text);
       connection.onFrame(handle);
@@ -77,6 +80,7 @@ describe('connection actors', () => {
     connections.splice(0);
   });
   afterAll(() => {
+    lifetime.end();
     process.off('unhandledRejection', onUnhandled);
     server.close();
     server.closeAllConnections();

@@ -1,4 +1,5 @@
 /** Who is let in, and how everyone is sent away. */
+import { createEndingClock } from '../../src/clock.ts';
 import { TokenBucket } from '../../src/rates/token-bucket.ts';
 import { type Peer, Supervisor, type SupervisorLimits } from '../../src/transport/supervisor.ts';
 import { eventually } from '../support/eventually.ts';
@@ -28,8 +29,9 @@ class Guest implements Peer {
 describe('Supervisor', () => {
   const turnedAway: string[] = [];
   const clock = new TestClock();
+  const lifetime = createEndingClock(clock);
   const start = (limits: Partial<SupervisorLimits> = {}): Supervisor =>
-    new Supervisor(clock, {
+    new Supervisor(lifetime, {
       maxConnections: 1_000,
       maxConnectionsPerUser: 1_000,
       maxStreamsPerUser: 1_000,
@@ -41,6 +43,7 @@ describe('Supervisor', () => {
       ...limits,
     });
   beforeEach(() => turnedAway.splice(0));
+  afterAll(() => lifetime.end());
 
   it('paces a herd that comes back, and says why it turned somebody away', () => {
     const supervisor = start({ admissions: new TokenBucket(5, 10, clock.elapsed()), maxConnections: 8 });

@@ -1,0 +1,64 @@
+/** What surrounds a test file: a folder for what it writes, and a look at what it left behind, which fails it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { EnvironmentContext, JestEnvironmentConfig } from '@jest/environment';
+import type { Circus } from '@jest/types';
+import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
+import { handles, type Left, lookAround } from './left-behind.ts';
+import { endObservers, watchObservers } from './observers.ts';
+
+/** What was closed is gone a moment later. */
+const GOING_MS = 5_000;
+const LOOK_AGAIN_MS = 20;
+
+watchObservers();
+
+export default class FileEnvironment extends NodeEnvironment {
+  readonly #dir: string;
+  readonly #tmp: string | undefined;
+  readonly #before: ReadonlySet<object>;
+
+  constructor(config: JestEnvironmentConfig, context: EnvironmentContext) {
+    const tmp = process.env['TMPDIR'];
+    const dir = mkdtempSync(join(tmpdir(), 'realtime-test-'));
+    // The file is given a copy of the environment, and so are the programs it starts: they are known by this folder.
+    process.env['TMPDIR'] = dir;
+    super(config, context);
+    this.#dir = dir;
+    this.#tmp = tmp;
+    this.#before = new Set(handles());
+  }
+
+  async handleTestEvent(event: Circus.AsyncEvent, state: Circus.State): Promise<void> {
+    if (event.name !== 'run_finish') return;
+    for (const message of await this.#leftBehind()) state.unhandledErrors.push(withoutStack(message));
+  }
+
+  override async teardown(): Promise<void> {
+    if (this.#tmp === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = this.#tmp;
+    endObservers();
+    rmSync(this.#dir, { recursive: true, force: true });
+    await super.teardown();
+  }
+
+  async #leftBehind(): Promise<string[]> {
+    const end = performance.now() + GOING_MS;
+    const look = (): Left[] => lookAround({ before: this.#before, dir: this.#dir, clocks: this.global['testClocks'] });
+    let left = look();
+    while (left.length > 0 && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      left = look();
+    }
+    // The next file of this worker, and the end of Jest, do not wait for it.
+    for (const { end: endIt } of left) endIt();
+    return left.map(({ what }) => `This file left behind ${what}.`);
+  }
+}
+
+function withoutStack(message: string): Error {
+  const error = new Error(message);
+  error.stack = message;
+  return error;
+}
