@@ -241,7 +241,7 @@ describe('WS /graphql', () => {
       binary.socket.send(Buffer.from([0xff]));
       expect(await binary.closed).toBe(CLOSE_CODES.BAD_REQUEST);
       const large = await ready();
-      large.send('x'.repeat(65_537));
+      large.send('x'.repeat(131_073));
       expect(await large.closed).toBe(CLOSE_CODES.TOO_BIG);
     });
 
