@@ -183,7 +183,11 @@ async function answerByCallback(
     stream.lifetime.onEnd(() => result.close());
     streams.opened(stream, 'callback');
     // Events follow the answer, by which the router learns that there is a subscription.
-    reply.raw.once('close', () => stream.isOpen && result.pipe(stream));
+    const begin = (): void => {
+      if (stream.isOpen) result.pipe(stream);
+    };
+    if (reply.raw.destroyed) return begin();
+    reply.raw.once('close', begin);
     await reply.code(200).send({ data: null });
   } catch (error) {
     stream.abandon();

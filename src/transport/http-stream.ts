@@ -53,7 +53,9 @@ export class HttpStream implements Outlet, Peer {
       lifetime: this.lifetime,
       onOverflow: cut,
     });
-    response.once('close', () => this.lifetime.close());
+    // Its client may have gone while it was being identified: that is not told again.
+    if (response.destroyed) this.lifetime.close();
+    else response.once('close', () => this.lifetime.close());
     // Who says that they send nothing more is no client any more to `http`: it writes only what was written.
     const { socket } = response.req;
     const ended = (): void => this.lifetime.end();

@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
-import { openPeer, type PeerClient, TRANSPORTS } from './closing/peers.ts';
+import { openPeer, type PeerClient } from './closing/peers.ts';
 import { type Node, startNode } from './closing/start-node.ts';
 
 /** More than the kernel holds for a reader who does not read. */
 const MESSAGES = 600;
 const BYTES = 30_000;
-const SLOW = TRANSPORTS.filter((transport) => transport !== 'callback');
+const SLOW = ['graphql-ws', 'sse', 'multipart', 'raw'] as const;
 
 /** How a replay that nobody reads is ended. `socket` is its client's. */
 const ENDS: Record<string, (node: Node, peers: PeerClient[], session: string) => Promise<unknown>> = {

@@ -51,7 +51,41 @@ async function fill(id: string, users: string[], count: number, bytes: number): 
   return encodePosition(conversationId, created.conversation.position);
 }
 
+/** What this process listens to for its clients, by kind. Rules are listened to for the service itself. */
+const listening = new Map<string, number>();
+
+function countListening(): void {
+  const { engine } = service;
+  const listen = engine.listen.bind(engine);
+  const count = (kind: string, by: number): void => void listening.set(kind, (listening.get(kind) ?? 0) + by);
+  Object.assign(engine, {
+    async listen(...[channel, listener]: Parameters<typeof listen>) {
+      const opened = await listen(channel, listener);
+      count(channel.kind, 1);
+      let isOpen = true;
+      return {
+        close() {
+          if (isOpen) count(channel.kind, -1);
+          isOpen = false;
+          return opened.close();
+        },
+      };
+    },
+  } satisfies Pick<typeof engine, 'listen'>);
+}
+
+/** Messages from this process itself, as from another client. */
+async function publish(id: string, sender: string, count: number, bytes: number): Promise<void> {
+  const message = { payload: { text: 'x'.repeat(bytes) }, replyToId: null, clientMessageId: null };
+  for (let sent = 0; sent < count; sent += 1) {
+    const [conversationId, senderId] = [id as ConversationId, sender as UserId];
+    await service.engine.appendMessage(tenant, { ...message, conversationId, senderId, content: randomUUID() });
+  }
+}
+
 const COMMANDS = {
+  publish,
+  listening: async () => Object.fromEntries(listening),
   fill,
   advance: async (ms: number) => clock.advance(ms),
   port: async () => service.port,
@@ -60,6 +94,7 @@ const COMMANDS = {
 
 export type Commands = typeof COMMANDS;
 
+countListening();
 process.on('message', ({ id, name, args }: { id: number; name: keyof Commands; args: never[] }) => {
   const run = COMMANDS[name] as (...given: never[]) => Promise<unknown>;
   run(...args).then(

@@ -1,7 +1,6 @@
 /** Clients of all five transports, written by hand on TCP: they stop reading, and leave as rudely as they like. */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { frameOf, OPCODES } from '../../support/tcp-web-socket.ts';
 import type { Node } from './start-node.ts';
 
@@ -25,24 +24,47 @@ export interface PeerClient {
   reset(): void;
 }
 
+/** What is listened to. */
+export const SUBJECTS = ['conversation', 'all', 'updates', 'topic', 'presence'] as const;
+export type Subject = (typeof SUBJECTS)[number];
+
 export interface Asked {
   readonly token: string;
   readonly conversationId: string;
   /** Null: live from now on. */
   readonly after: string | null;
+  readonly subject?: Subject;
 }
 
-const SUBSCRIPTION = `subscription ($ids: [ID!], $after: [ID!]) {
-  messageReceived(conversationIds: $ids, after: $after) { id position content payload }
-}`;
+const DOCUMENTS: Record<Subject, string> = {
+  conversation: `subscription ($ids: [ID!], $after: [ID!]) {
+    messageReceived(conversationIds: $ids, after: $after) { id position content payload }
+  }`,
+  // Rendered for each viewer by itself, and with a read: such events queue.
+  all: `subscription ($after: [ID!]) {
+    messageReceived(after: $after) { id position content payload conversation { unreadMessageCount } }
+  }`,
+  updates: `subscription ($ids: [ID!], $after: [ID!]) {
+    messageUpdated(conversationIds: $ids, after: $after) { id position content }
+  }`,
+  topic: 'subscription { topicPublished(topics: ["news", "sports"]) { topic payload } }',
+  presence: 'subscription { presenceUpdated(userIds: ["alice", "bob", "carol"]) { status } }',
+};
 
-const variablesOf = ({ conversationId, after }: Asked): object => ({
-  ids: [conversationId],
-  ...(after === null ? {} : { after: [after] }),
-});
+export function operationOf({ conversationId, after, subject = 'conversation' }: Asked): object {
+  const query = DOCUMENTS[subject];
+  const variables = {
+    ...(query.includes('$ids') ? { ids: [conversationId] } : {}),
+    ...(after !== null && query.includes('$after') ? { after: [after] } : {}),
+  };
+  return { query, variables };
+}
 
-export async function openPeer(transport: TransportName, node: Node, asked: Asked): Promise<PeerClient> {
-  if (transport === 'callback') return openCallback(node, asked);
+export async function openPeer(
+  transport: Exclude<TransportName, 'callback'>,
+  node: Node,
+  asked: Asked,
+): Promise<PeerClient> {
   const socket = connect(node.port, '127.0.0.1').on('error', () => undefined);
   await once(socket, 'connect');
   if (transport === 'sse') return openHttp(socket, asked, 'text/event-stream');
@@ -80,7 +102,7 @@ function onSocket(socket: Socket, acceptance: RegExp, leave: () => void): PeerCl
 }
 
 function openHttp(socket: Socket, asked: Asked, accept: string): PeerClient {
-  const body = JSON.stringify({ query: SUBSCRIPTION, variables: variablesOf(asked) });
+  const body = JSON.stringify(operationOf(asked));
   socket.write(
     `POST /graphql HTTP/1.1\r\nHost: x\r\nAccept: ${accept}\r\nContent-Type: application/json\r\n` +
       `Authorization: Bearer ${asked.token}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
@@ -101,88 +123,17 @@ function upgrade(socket: Socket, path: string, protocol: string | null): void {
 
 function openGraphqlWs(socket: Socket, asked: Asked): PeerClient {
   upgrade(socket, '/graphql', 'graphql-transport-ws');
-  const payload = { query: SUBSCRIPTION, variables: variablesOf(asked) };
   socket.write(text({ type: 'connection_init', payload: { token: asked.token } }));
   // The answer to the query shows that the subscription before it was accepted.
-  socket.write(text({ id: 'live', type: 'subscribe', payload }));
+  socket.write(text({ id: 'live', type: 'subscribe', payload: operationOf(asked) }));
   socket.write(text({ id: 'asked', type: 'subscribe', payload: { query: '{ __typename }' } }));
   return onSocket(socket, /"id":"(asked|live)"/, () => void socket.write(goodbye()));
 }
 
 function openRaw(socket: Socket, asked: Asked): PeerClient {
   upgrade(socket, `/ws?token=${asked.token}`, null);
+  if (asked.subject === 'topic') socket.write(text({ type: 'Subscribe', data: { topics: ['news', 'sports'] } }));
+  if (asked.subject === 'presence') socket.write(text({ type: 'Presence', data: { watch: ['alice', 'bob'] } }));
   if (asked.after !== null) socket.write(text({ type: 'Resume', data: { positions: [asked.after] } }));
   return onSocket(socket, /"status":"connected"/, () => void socket.write(goodbye()));
-}
-
-/** A router that answers one request at a time, and none while it does not read. */
-async function openCallback(node: Node, asked: Asked): Promise<PeerClient> {
-  let read = 0;
-  let isReading = true;
-  let isRefusing = false;
-  const held: (() => void)[] = [];
-  const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    response.writeHead(isRefusing ? 404 : 204, { 'subscription-protocol': 'callback/1.0' }).end();
-    read += Number(request.headers['content-length'] ?? 0);
-  };
-  const server: Server = createServer((request, response) => {
-    request.resume().on('end', () => {
-      if (isReading) answer(request, response);
-      else held.push(() => answer(request, response));
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  server.unref();
-  const extensions = {
-    subscription: {
-      callbackUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/callback`,
-      subscriptionId: 'one',
-      verifier: 'secret',
-      heartbeatIntervalMs: 1_000,
-    },
-  };
-  let isAccepted = false;
-  const vanish = (): void => {
-    server.close();
-    server.closeAllConnections();
-  };
-  fetch(`${node.url}/graphql`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json;callbackSpec=1.0',
-      authorization: `Bearer ${asked.token}`,
-    },
-    body: JSON.stringify({ query: SUBSCRIPTION, variables: variablesOf(asked), extensions }),
-  }).then(
-    async (response) => {
-      await response.text();
-      isAccepted = true;
-    },
-    () => undefined,
-  );
-  return {
-    get isAccepted() {
-      return isAccepted;
-    },
-    get read() {
-      return read;
-    },
-    get isGone() {
-      return !server.listening;
-    },
-    stopReading() {
-      isReading = false;
-    },
-    resumeReading() {
-      isReading = true;
-      for (const go of held.splice(0)) go();
-    },
-    leave() {
-      isRefusing = true;
-    },
-    halfClose: vanish,
-    reset: vanish,
-  };
 }

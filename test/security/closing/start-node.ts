@@ -13,6 +13,8 @@ export interface Node {
   token(userId: string, claims?: TokenClaims): Promise<string>;
   /** Runs a command of `node.ts` there. @throws when it does not answer: its event loop does not turn. */
   ask<Name extends keyof Commands>(name: Name, ...args: Parameters<Commands[Name]>): Promise<unknown>;
+  /** Moves its clock on by a second, without waiting for it. */
+  nudge(): void;
   /** The sum of a metric over its labels. */
   gauge(name: string): Promise<number>;
   /** The data of the answer. @throws when there are errors. */
@@ -74,6 +76,7 @@ export async function startNode(env: Readonly<Record<string, string>>): Promise<
     url,
     token,
     ask,
+    nudge: () => void child.send({ id: 0, name: 'advance', args: [1_000] }, () => undefined),
     async gauge(name) {
       const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS) });
       const series = (await response.text()).matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)$`, 'gm'));

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# scripts/test-attack.sh [--minutes N] [--engine redis|embedded] [--seed N] [arguments of Jest]: runs the properties of test/security.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+while [ "$#" -gt 1 ]; do
+  case "$1" in
+    --minutes) export ATTACK_MINUTES=$2 ;;
+    --engine) export ATTACK_ENGINE=$2 ;;
+    --seed) export ATTACK_SEED=$2 ;;
+    *) break ;;
+  esac
+  shift 2
+done
+scripts/provide-redis.sh
+exec scripts/jest.sh full test/security/attack "$@"

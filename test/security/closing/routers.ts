@@ -1,0 +1,109 @@
+/** Routers of the HTTP callback protocol, all at one address: one for each subscription. */
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Asked, operationOf, type PeerClient } from './peers.ts';
+import type { Node } from './start-node.ts';
+
+/** Answers one request at a time, and none while it does not read. */
+class Router implements PeerClient {
+  isAccepted = false;
+  isGone = false;
+  read = 0;
+  #isReading = true;
+  #status = 204;
+  readonly #held = new Set<ServerResponse>();
+
+  take(response: ServerResponse, bytes: number): void {
+    if (this.isGone) return void response.destroy();
+    this.read += bytes;
+    this.#held.add(response.once('close', () => this.#held.delete(response)));
+    if (this.#isReading) this.#answer();
+  }
+
+  stopReading(): void {
+    this.#isReading = false;
+  }
+
+  resumeReading(): void {
+    this.#isReading = true;
+    this.#answer();
+  }
+
+  /** It does not know the subscription any more. */
+  leave(): void {
+    this.#status = 404;
+  }
+
+  halfClose(): void {
+    this.reset();
+  }
+
+  reset(): void {
+    this.isGone = true;
+    for (const response of this.#held) response.destroy();
+  }
+
+  #answer(): void {
+    for (const response of this.#held)
+      response.writeHead(this.#status, { 'subscription-protocol': 'callback/1.0' }).end();
+    this.#held.clear();
+  }
+}
+
+export interface Routers {
+  /** What `CALLBACK_ALLOWED_URLS` is to name. */
+  readonly url: string;
+  open(node: Node, asked: Asked): PeerClient;
+  close(): void;
+}
+
+export async function startRouters(): Promise<Routers> {
+  const routers: Router[] = [];
+  const server = createServer((request, response) => {
+    const router = routers[Number(request.url?.slice(1))];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    request.on('end', () => router?.take(response, bytes));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    open(node, asked) {
+      const router = new Router();
+      const callbackUrl = `${url}/${routers.push(router) - 1}`;
+      void subscribe(node, asked, callbackUrl).then((isAccepted) => {
+        router.isAccepted = isAccepted;
+      });
+      return router;
+    },
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+async function subscribe(node: Node, asked: Asked, callbackUrl: string): Promise<boolean> {
+  const subscription = { callbackUrl, subscriptionId: 'one', verifier: 'secret', heartbeatIntervalMs: 1_000 };
+  try {
+    const response = await fetch(`${node.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json;callbackSpec=1.0',
+        authorization: `Bearer ${asked.token}`,
+      },
+      body: JSON.stringify({ ...operationOf(asked), extensions: { subscription } }),
+    });
+    await response.text();
+    return response.ok;
+  } catch {
+    // Its process was ended meanwhile.
+    return false;
+  }
+}
