@@ -179,6 +179,8 @@ export const TIMES = {
   nodeRenewMs: 4_000,
   /** How long a connection that went is remembered: a failover loses no more than the last of it. */
   departureMs: 60_000,
+  /** How long an operation of the engine may take, counted from the call. */
+  operationMs: 2_000,
   /** How long `setPresence` holds for a caller with no connection. */
   visitMs: 60_000,
   /** How long an event is rendered again that the engine's absence cut short; then its stream ends. */

@@ -5,6 +5,9 @@
  * It opens at `FAILURES` outages in a row, timeouts among them. A probe of its own
  * closes it again, one at a time, so that no caller is made to wait for the proof.
  * What the server answers, if only with a refusal, is no outage.
+ *
+ * An operation's time is counted here, from the call. The client's own count begins
+ * when a command is sent, and a command may wait behind others that hang.
  */
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import type { Clock } from '../clock.ts';
@@ -56,11 +59,16 @@ const OPERATIONS = [
   'listen',
 ] as const satisfies readonly (keyof Engine)[];
 
+/** What is opened by them must be closed by whoever asked: they keep their own time, and clean up when it is over. */
+const LASTING: ReadonlySet<string> = new Set(['listen'] satisfies (keyof Engine)[]);
+
 /** An operation of the port that is missing above is missing in what `withCircuit` answers, which then does not compile. */
 type Guarded = Pick<Engine, (typeof OPERATIONS)[number]>;
 
 export interface CircuitOptions {
   readonly clock: Clock;
+  /** How long an operation may take; null for an engine that never waits. */
+  readonly deadlineMs: number | null;
   /** Whether the cause of a failure says that the server is away, rather than what it answered. */
   readonly isOutage: (cause: unknown) => boolean;
   readonly observe: EngineObserver;
@@ -83,7 +91,25 @@ const NAMES: Record<CircuitState, Circuit> = {
   [CircuitState.Isolated]: 'open',
 };
 
-export function withCircuit(engine: Engine, { clock, isOutage, observe }: CircuitOptions): Engine {
+/**
+ * Fails when there is no answer in time; the outcome is then unknown.
+ *
+ * By real time: how long a server takes is nothing that an injected clock moves.
+ */
+async function within<Result>(deadlineMs: number | null, work: Promise<Result>): Promise<Result> {
+  if (deadlineMs === null) return work;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(unavailable(new Error('No answer in time.'))), deadlineMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export function withCircuit(engine: Engine, { clock, deadlineMs, isOutage, observe }: CircuitOptions): Engine {
   const policy = circuitBreaker(
     handleWhen((error) => error instanceof ServiceError && error.cause !== undefined && isOutage(error.cause)),
     // When it may close again is the probe's to say.
@@ -112,7 +138,7 @@ export function withCircuit(engine: Engine, { clock, isOutage, observe }: Circui
 
   type Operation = (...args: never[]) => Promise<unknown>;
   const guard =
-    (operation: Operation): Operation =>
+    (operation: Operation, operationMs: number | null): Operation =>
     async (...args) => {
       if (policy.state !== CircuitState.Closed) {
         observe.refused();
@@ -120,7 +146,7 @@ export function withCircuit(engine: Engine, { clock, isOutage, observe }: Circui
       }
       const start = performance.now();
       try {
-        const result = await policy.execute(() => operation(...args));
+        const result = await policy.execute(() => within(operationMs, operation(...args)));
         observe.operated(performance.now() - start, false);
         return result;
       } catch (error) {
@@ -129,7 +155,7 @@ export function withCircuit(engine: Engine, { clock, isOutage, observe }: Circui
       }
     };
   const guarded = Object.fromEntries(
-    OPERATIONS.map((name) => [name, guard(engine[name] as Operation)]),
+    OPERATIONS.map((name) => [name, guard(engine[name] as Operation, LASTING.has(name) ? null : deadlineMs)]),
   ) as unknown as Guarded;
 
   return {

@@ -1,6 +1,7 @@
 /** Opens the engine the configuration asks for: the one place that knows there are two. */
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { type EngineObserver, withCircuit } from './circuit.ts';
 import { openEmbeddedEngine } from './embedded/engine.ts';
@@ -21,8 +22,8 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
   const { clock, log, observe, currentTrace } = options;
   if (!redis) {
     const engine = openEmbeddedEngine({ dataDir, retention, clock, currentTrace });
-    return withCircuit(engine, { clock, observe, isOutage: embedded.isOutage });
+    return withCircuit(engine, { clock, observe, deadlineMs: null, isOutage: embedded.isOutage });
   }
   const engine = await openRedisEngine({ ...redis, retention, presenceGraceMs, clock, log, currentTrace });
-  return withCircuit(engine, { clock, observe, isOutage: redisServer.isOutage });
+  return withCircuit(engine, { clock, observe, deadlineMs: TIMES.operationMs, isOutage: redisServer.isOutage });
 }

@@ -70,6 +70,28 @@ describe('the circuit around Redis', () => {
     await alice.close();
   });
 
+  it('G14: each fails 2 s after it was asked, also behind others that hang', async () => {
+    redis.process.kill('SIGSTOP');
+    const late: number[] = [];
+    // Timers of one loop run in order: where the machine is busy, all of them are late.
+    const ask = async (n: number): Promise<void> => {
+      let isOver = false;
+      const reference = new Promise<void>((resolve) => setTimeout(resolve, 3_000)).then(() => {
+        if (!isOver) late.push(n);
+      });
+      expect((await service.query('alice', SEND)).code).toBe('SERVICE_UNAVAILABLE');
+      isOver = true;
+      await reference;
+    };
+    const asked: Promise<void>[] = [];
+    for (let n = 0; n < 4; n += 1) {
+      asked.push(ask(n));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    await Promise.all(asked);
+    expect(late).toEqual([]);
+  });
+
   it('F15, F21, W78: what Redis answers is no outage, and told to nobody: full memory or one broken key leaves the rest alone', async () => {
     const client = new Redis(redis.url);
     await client.config('SET', 'maxmemory', '1mb');

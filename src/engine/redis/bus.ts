@@ -2,13 +2,12 @@
 import { RedisPubSub } from 'graphql-redis-subscriptions';
 import type { Redis } from 'ioredis';
 import { unavailable } from '../../errors.ts';
+import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { Bus, Listener } from '../port.ts';
 import { decodeAnnouncement } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Subscriber } from './subscriber.ts';
-
-const ACKNOWLEDGEMENT_MS = 3_000;
 
 export function createRedisBus(subscriber: Subscriber, keys: Keys, log: Log): Bus {
   const client = subscriber as unknown as Redis;
@@ -43,7 +42,7 @@ export function createRedisBus(subscriber: Subscriber, keys: Keys, log: Log): Bu
       };
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<'late'>((resolve) => {
-        timer = setTimeout(() => resolve('late'), ACKNOWLEDGEMENT_MS);
+        timer = setTimeout(() => resolve('late'), TIMES.operationMs);
       });
       const first = await Promise.race([pending, late]);
       clearTimeout(timer);

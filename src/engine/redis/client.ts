@@ -21,7 +21,7 @@ export interface RedisAddress {
 const COMMANDS = {
   lazyConnect: true,
   connectTimeout: 2_000,
-  commandTimeout: 2_000,
+  commandTimeout: TIMES.operationMs,
   socketTimeout: 5_000,
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
