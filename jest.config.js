@@ -44,7 +44,8 @@ const project = (name, chosen) => ({
 
 export default {
   maxWorkers: 2,
-  testTimeout: 30_000,
+  // The last resort against a test that hangs. What it waits for has less: `eventually` says what did not come true.
+  testTimeout: 300_000,
   // Of its heap. A worker is replaced before what was not yet collected makes it large: `test/jest/memory.ts` has the cap.
   // Without this Jest also runs a single file in its own process, which does not exit while that file left something open.
   workerIdleMemoryLimit: '150MB',

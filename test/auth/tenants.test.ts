@@ -91,5 +91,5 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('G09: tenants, %s
       }),
       { numRuns: 15, seed: 7 },
     );
-  }, 60_000);
+  });
 });

@@ -82,5 +82,5 @@ describe.each(cases)('%s', (setting) => {
       }
     }
     await Promise.all(clients.map((client) => client.close()));
-  }, 180_000);
+  });
 });

@@ -50,7 +50,7 @@ export function describePlaces(open: OpenWorld): void {
       expect(await begin(engine, victim)).toMatchObject({ outcome: 'created' });
       expect(await engine.joinConversation(tenant, room, victim)).toMatchObject({ outcome: 'changed' });
       expect(await begin(engine, userId('friend'), [victim], undefined, 'GROUP')).toMatchObject({ outcome: 'created' });
-    }, 60_000);
+    });
 
     it('G18: at the cap the next is refused, what is there is answered, and who leaves has room again', async () => {
       const { engine, other } = world;
@@ -74,7 +74,7 @@ export function describePlaces(open: OpenWorld): void {
       const again = await Promise.all(times(5).map((index) => begin(index % 2 ? engine : other, dave)));
       expect([outcomes(again, 'created'), outcomes(again, 'no-place')]).toEqual([1, 4]);
       expect(await engine.joinConversation(tenant, second, dave)).toEqual({ outcome: 'no-place' });
-    }, 60_000);
+    });
 
     it('what came to nothing takes no place', async () => {
       const { engine } = world;
@@ -90,6 +90,6 @@ export function describePlaces(open: OpenWorld): void {
         expect(outcomes(absent, 'not-found')).toBe(MOST / 2);
       }
       expect(await begin(engine, erin)).toMatchObject({ outcome: 'created' });
-    }, 60_000);
+    });
   });
 }

@@ -113,7 +113,7 @@ describe('README', () => {
       service.stdout?.on('data', (chunk: Buffer) => {
         printed += chunk.toString();
       });
-      await eventually(() => expect(printed).toContain('Try it'), 20_000);
+      await eventually(() => expect(printed).toContain('Try it'));
     }
     async function stop(): Promise<void> {
       if (service.pid) process.kill(-service.pid, 'SIGKILL');
@@ -128,7 +128,7 @@ describe('README', () => {
       dir = mkdtempSync(join(tmpdir(), 'realtime-readme-'));
       port = await freePort();
       await start();
-    }, 30_000);
+    });
     afterAll(async () => {
       await stop();
       rmSync(dir, { recursive: true, force: true });
@@ -149,7 +149,7 @@ describe('README', () => {
       expect(stdout).toContain('type Message');
       expect(stdout).toContain('{"data":{"createConversation":{"id":"team","name":"Team","memberCount":2}}}');
       expect(stdout).toContain('{"data":{"sendMessage":{"sequence":1,"content":"Hello","position":');
-    }, 30_000);
+    });
 
     it('the graphql-ws example', async () => {
       const code = (blocks('js')[0] ?? '').replaceAll('8081', String(port));
@@ -159,7 +159,7 @@ describe('README', () => {
       });
       expect(stdout).toContain("content: 'Hello again'");
       expect(stdout).toContain('sequence: 2');
-    }, 30_000);
+    });
 
     it('G06: the example that resumes hears what is sent while it is away, across a restart', async () => {
       const token = await tokenOfAlice();
@@ -204,6 +204,6 @@ describe('README', () => {
       const { stdout } = await run('npm', ['run', '--silent', 'demo'], { cwd: ROOT, env: env() });
       for (const text of ['"statusText":"writing"', '"isTyping":false', 'Hi Bob', 'Hi Alice'])
         expect(stdout).toContain(text);
-    }, 30_000);
+    });
   });
 });

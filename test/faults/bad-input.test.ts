@@ -28,11 +28,9 @@ const ROUNDS = IS_FULL ? 10 : 1;
 const AT_ONCE = 4;
 /** What is remembered of the users of all rounds, each seen once; a megabyte that a round leaves behind would be seen. */
 const GROWTH_MIB = IS_FULL ? 16 : 8;
-/** An honest answer on a machine that does other things too, and the pause until the next question. */
-const PROMPT_MS = 3_000;
+/** What the process may compute between an honest question and its answer: what else the machine does takes time, not this. */
+const PROMPT_CPU_MS = 3_000;
 const PACE_MS = 50;
-/** Past the deadlines of Node's HTTP server, 30 s, and its next look at them. */
-const STALLED_MS = 45_000;
 
 const HOUR_S = 3_600;
 const token: Target['token'] = (userId, { tenant, expiresAt } = {}) =>
@@ -79,7 +77,7 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
       router,
       token,
     };
-  }, TEST_MS);
+  });
   afterAll(async () => {
     heap.close();
     await program.stop('SIGKILL');
@@ -113,7 +111,7 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
       const outcomes = await Promise.all(STALLED.map(({ send }) => send(target)));
       expect(outcomes).toEqual(STALLED.map(({ comes }) => comes));
     },
-    STALLED_MS,
+    TEST_MS,
   );
 
   /** What is open now, by the metrics. */
@@ -132,11 +130,11 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
       let isOver = false;
       const honest = (async () => {
         while (!isOver) {
-          const startedAt = performance.now();
+          const before = await heap.cpuMs();
           const { data } = await post(target.url, await token('honest'), '{ viewer { id } }', {});
           expect(data.viewer.id).toBe('honest');
-          const ms = Math.round(performance.now() - startedAt);
-          if (ms > PROMPT_MS) late.push(`${ms} ms, ${todo.length} before the end`);
+          const ms = Math.round((await heap.cpuMs()) - before);
+          if (ms > PROMPT_CPU_MS) late.push(`${ms} ms, ${todo.length} before the end`);
           await wait(PACE_MS);
         }
       })();
@@ -152,7 +150,7 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
       await eventually(async () => expect(await open()).toBe(0));
       expect((await heap.used()) - before).toBeLessThan(GROWTH_MIB * MIB);
     },
-    TEST_MS * 2,
+    TEST_MS,
   );
 
   it('and an honest client is served by the same process, which has nothing to tell of', async () => {

@@ -34,7 +34,7 @@ describe.each(SEEDS)('a blocked event loop, seed %i', (seed) => {
         load.endpoints.shift();
         cluster.programs[0]?.process.kill('SIGUSR2');
         await eventually(() => expect(cluster.programs[0]?.output).toContain('event loop blocked'));
-        await eventually(() => expect(cluster.programs[0]?.output).toContain('event loop free'), blockMs + 5_000);
+        await eventually(() => expect(cluster.programs[0]?.output).toContain('event loop free'));
         const freedAt = performance.now();
         const text = await (await fetch(`${blocked.url}/metrics`)).text();
         const lag = Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(text)?.[1]) * 1_000;

@@ -8,7 +8,7 @@ import { judge } from './checker.ts';
 import type { Heard, History, Seen } from './history.ts';
 import { pick, type Random } from './random.ts';
 import { subscribeRaw } from './raw-subscriber.ts';
-import { HEAL_MS, SIZE } from './settings.ts';
+import { SIZE } from './settings.ts';
 import { type Subscriber, subscribe } from './subscriber.ts';
 
 export interface Endpoint {
@@ -28,10 +28,10 @@ const CREATE = `mutation ($input: CreateConversationInput!) { createConversation
 const READERS = Array.from({ length: 20 }, (_, index) => `reader-${index}`);
 /** Between two messages of one writer. */
 const PACE_MS = 100;
+/** A writer tries again after this, as clients do: its answer may have been swallowed. */
 const ANSWER_MS = 5_000;
 /** Of the one writer a crowd listens to: each message goes to all of it. */
 const CROWD_PACE_MS = 1_000;
-const CROWD_MS = 30_000;
 /** They come in groups: the herd is what happens when they are sent away. */
 const CROWD_AT_ONCE = 250;
 const SOCKETS_PER_USER = 10;
@@ -41,12 +41,18 @@ const TOKEN_LIFE_S = 4 * 3_600;
 export const tokenOf = (userId: string): Promise<string> =>
   signToken({ secret: SECRET, userId, expiresAt: Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S });
 
-export async function post(url: string, token: string, query: string, variables: object): Promise<Data> {
+export async function post(
+  url: string,
+  token: string,
+  query: string,
+  variables: object,
+  signal: AbortSignal | null = null,
+): Promise<Data> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body: JSON.stringify({ query, variables }),
-    signal: AbortSignal.timeout(ANSWER_MS),
+    signal,
   });
   return response.json();
 }
@@ -58,6 +64,7 @@ export class Load {
   readonly places: Place[] = [];
   readonly #random: Random;
   readonly #subscribers: Subscriber[] = [];
+  readonly #closed = new AbortController();
   #token = '';
   #isWriting = true;
   #writers: Promise<void>[] = [];
@@ -87,10 +94,10 @@ export class Load {
     await eventually(() => {
       const stuck = this.#subscribers.filter(({ heard }, index) => heard.events.length <= (counts[index] ?? 0));
       if (stuck.length > 0) throw new Error(`${stuck.length} hear nothing`);
-    }, HEAL_MS);
+    });
   }
 
-  /** Ends the writing; who hears must be at the head within `HEAL_MS`, with nothing more sent. Answers every breach. */
+  /** Ends the writing; who hears must come to the head with nothing more sent. Answers every breach. */
   async verdict(): Promise<string[]> {
     this.#isWriting = false;
     await Promise.all(this.#writers);
@@ -99,11 +106,13 @@ export class Load {
       if (breaches.some((breach) => breach.startsWith('nothing after')))
         throw new Error(breaches.slice(0, 5).join('\n'));
       return breaches;
-    }, HEAL_MS);
+    });
   }
 
+  /** Also after a failure, while nobody answers: who waits for an answer is told to give up. */
   async close(): Promise<void> {
     this.#isWriting = false;
+    this.#closed.abort();
     await Promise.all(this.#writers);
     await Promise.all(this.#subscribers.map(({ client }) => client.dispose()));
   }
@@ -147,7 +156,7 @@ export class Load {
         const silent = heard.filter(({ events }) => events.length === 0);
         const codes = [...new Set(silent.flatMap(({ closes, errors }) => [...closes, ...errors]))];
         if (silent.length > 0) throw new Error(`${silent.length} of ${heard.length} hear nothing: ${codes.join(', ')}`);
-      }, CROWD_MS);
+      });
     }
     return heard;
   }
@@ -172,10 +181,13 @@ export class Load {
   /** Tries under one key until the message is acknowledged. */
   async #send(conversationId: string): Promise<void> {
     const input = { conversationId, content: 'x', clientMessageId: randomUUID() };
-    for (;;) {
-      const { data, errors } = await post(pick(this.#random, this.endpoints).url, this.#token, SEND, { input }).catch(
-        () => ({ data: null, errors: [] }),
-      );
+    while (!this.#closed.signal.aborted) {
+      const { url } = pick(this.#random, this.endpoints);
+      const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(ANSWER_MS)]);
+      const { data, errors } = await post(url, this.#token, SEND, { input }, signal).catch(() => ({
+        data: null,
+        errors: [],
+      }));
       if (data?.sendMessage) return void this.history.acknowledged.push(data.sendMessage as Seen);
       const code = errors?.[0]?.extensions.code ?? 'SERVICE_UNAVAILABLE';
       if (code !== 'SERVICE_UNAVAILABLE') return void this.history.refusals.push(code);

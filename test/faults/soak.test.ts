@@ -9,13 +9,12 @@ import type { Program } from '../support/process.ts';
 import { Load, tokenOf } from './load.ts';
 import { type Cluster, startCluster } from './processes.ts';
 import { createRandom, pick } from './random.ts';
-import { FIRST_SEED, SIZE } from './settings.ts';
+import { FIRST_SEED, SIZE, TEST_MS } from './settings.ts';
 
 const MINUTES = Number(process.env['SOAK_MINUTES'] ?? 0.2);
 const SOAK_MS = MINUTES * 60_000;
 const BETWEEN_FAULTS_MS = Math.min(20_000, SOAK_MS / 4);
 const CHURN = 10;
-const SETTLE_MS = 60_000;
 /** The nodes live in this much: what they left behind would end them. */
 const HEAP_MIB = 96;
 
@@ -94,7 +93,7 @@ describe('soak', () => {
             expect(timers).toBeLessThanOrEqual(timersAtRest);
           }
           return figures;
-        }, SETTLE_MS);
+        });
       const before = await settled();
       const channelsBefore = await channels();
       const keysBefore = await keys();
@@ -164,13 +163,13 @@ describe('soak', () => {
         expect(found.channels).toBeLessThanOrEqual(channelsBefore);
         expect(found.keys.filter((key) => !keysBefore.includes(key))).toEqual([]);
         return found;
-      }, SETTLE_MS);
+      });
       redis.disconnect();
       const redisBefore = { keys: keysBefore, channels: channelsBefore };
       if (process.env['SOAK_MINUTES'])
         write({ sent: sent(), deliveries, counts, before, after, redisBefore, redisAfter });
     },
-    SOAK_MS + SETTLE_MS + 240_000,
+    SOAK_MS + TEST_MS,
   );
 });
 

@@ -32,7 +32,7 @@ describe.each(SEEDS)('a storm, seed %i', (seed) => {
     program = await startProgram('src/main.ts', { ...env, MAX_CONNECTIONS_PER_USER: '10000' }, /service started/);
     endpoint = { url: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port}/graphql` };
     load = await Load.start([endpoint], createRandom(seed), SIZE.good);
-  }, TEST_MS);
+  });
   afterAll(async () => {
     await load.close();
     await program.stop('SIGKILL');

@@ -30,7 +30,7 @@ describe.each(MODES)('behind Hive Gateway, subscribing by %s', (mode) => {
     gateway = await startGateway(place, network.url, { SUBSCRIPTION_MODE: mode });
     alice = await service.token('alice');
     bob = await service.token('bob');
-  }, 60_000);
+  });
   afterAll(async () => {
     await gateway.close();
     await network.close();

@@ -22,7 +22,7 @@ describe('a subgraph registers at the example gateway', () => {
       env: { GATEWAY_REGISTRATION_URL: `${place.url}/register`, GATEWAY_REGISTRATION_TOKEN: TOKEN },
     });
     gateway = await startGateway(place, service.url, { GATEWAY_REGISTRATION_TOKEN: TOKEN });
-  }, 60_000);
+  });
   afterAll(async () => {
     await gateway.close();
     await service.close();

@@ -39,7 +39,7 @@ describe('the process', () => {
     child.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString();
     });
-    await eventually(() => expect(output).toContain('GraphQL'), 30_000);
+    await eventually(() => expect(output).toContain('GraphQL'));
     // As `… | head -3` does once it has its lines.
     child.stdout.destroy();
     child.stderr.destroy();
@@ -64,7 +64,7 @@ describe('the process', () => {
     child.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString();
     });
-    await eventually(() => expect(output).toContain('service started'), 30_000);
+    await eventually(() => expect(output).toContain('service started'));
     expect(output).toMatch(/"maxConnections":10000,"openFiles":1000,"accepted":800,.*MAX_CONNECTIONS is more than/);
     child.kill('SIGTERM');
     await once(child, 'exit');

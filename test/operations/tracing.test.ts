@@ -160,7 +160,7 @@ describe('tracing', () => {
     await expectLinked(...ports);
     for (const node of nodes) await node.stop();
     await redis.stop();
-  }, 30_000);
+  });
 
   it('is not there unless it is asked for', async () => {
     expect(await startTracing({})).toBeNull();

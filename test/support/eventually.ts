@@ -1,10 +1,11 @@
 /** Waits for a fact, not for time: looks again until `check` does not throw. */
 import { setTimeout as wait } from 'node:timers/promises';
 
-const DEADLINE_MS = 10_000;
+/** The last resort against what never comes true. It bounds nothing that is promised: a busy machine takes its time. */
+export const PATIENCE_MS = 120_000;
 const LOOK_AGAIN_MS = 10;
 
-export async function eventually<Value>(check: () => Value | Promise<Value>, deadlineMs = DEADLINE_MS): Promise<Value> {
+export async function eventually<Value>(check: () => Value | Promise<Value>, deadlineMs = PATIENCE_MS): Promise<Value> {
   const end = performance.now() + deadlineMs;
   for (;;) {
     try {

@@ -52,7 +52,7 @@ export async function startGateway(
         /Gateway at/,
       ),
     );
-    await eventually(async () => expect((await health()).status).toBe('ok'), 20_000);
+    await eventually(async () => expect((await health()).status).toBe('ok'));
   } catch (error) {
     // A child that is left keeps the test run from ending.
     await close();

@@ -1,4 +1,4 @@
-/** The heap of another process, looked at through Node's inspector: started with `INSPECTED`. */
+/** The heap and the work of another process, looked at through Node's inspector: started with `INSPECTED`. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { Program } from './process.ts';
@@ -8,7 +8,15 @@ export const INSPECTED = '--inspect=127.0.0.1:0';
 export interface Heap {
   /** Bytes in use once garbage is collected. */
   used(): Promise<number>;
+  /** What the process has computed so far. */
+  cpuMs(): Promise<number>;
   close(): void;
+}
+
+/** What the methods used here answer. */
+interface Answer {
+  readonly usedSize?: number;
+  readonly result?: { readonly value: number };
 }
 
 export async function inspectHeap(program: Program): Promise<Heap> {
@@ -16,10 +24,10 @@ export async function inspectHeap(program: Program): Promise<Heap> {
   const socket = new WebSocket(url);
   await once(socket, 'open');
   let calls = 0;
-  async function call(method: string): Promise<{ readonly usedSize?: number }> {
+  async function call(method: string, params: object = {}): Promise<Answer> {
     calls += 1;
     const id = calls;
-    socket.send(JSON.stringify({ id, method }));
+    socket.send(JSON.stringify({ id, method, params }));
     for (;;) {
       const [data] = (await once(socket, 'message')) as [Buffer];
       const answer = JSON.parse(data.toString());
@@ -31,6 +39,10 @@ export async function inspectHeap(program: Program): Promise<Heap> {
       // What a first collection finalises, a second takes.
       for (let n = 0; n < 2; n += 1) await call('HeapProfiler.collectGarbage');
       return (await call('Runtime.getHeapUsage')).usedSize ?? Number.NaN;
+    },
+    async cpuMs() {
+      const expression = 'Object.values(process.cpuUsage()).reduce((user, system) => user + system) / 1_000';
+      return (await call('Runtime.evaluate', { expression, returnByValue: true })).result?.value ?? Number.NaN;
     },
     close: () => socket.terminate(),
   };

@@ -33,7 +33,6 @@ const NODES = 3;
 const SLOTS = 16_384;
 /** Slots in a row on one node: few, so that keys that are near to each other live apart. */
 export const STRIPE = 64;
-const FORM_MS = 20_000;
 
 /** The stripes of a node, as the first and last slot of each. */
 function stripesOf(index: number): number[] {
@@ -80,12 +79,12 @@ export async function startRedisCluster({
         if (!info.includes('cluster_state:ok') || !info.includes(`cluster_known_nodes:${all.length}`))
           throw new Error(info);
       }
-    }, FORM_MS);
+    });
   await isWhole(servers);
   for (const [index, { admin }] of replicas.entries()) {
     const id = String(await servers[index]?.admin.cluster('MYID'));
-    await eventually(() => admin.call('CLUSTER', 'REPLICATE', id), FORM_MS);
-    await eventually(async () => expect(await admin.info('replication')).toContain('master_link_status:up'), FORM_MS);
+    await eventually(() => admin.call('CLUSTER', 'REPLICATE', id));
+    await eventually(async () => expect(await admin.info('replication')).toContain('master_link_status:up'));
   }
   await isWhole(all);
   return {

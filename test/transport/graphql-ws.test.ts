@@ -313,7 +313,7 @@ describe('WS /graphql', () => {
       );
       slow.socket.resume();
       slow.socket.terminate();
-    }, 60_000);
+    });
 
     it('G10: closes who sends and never reads, before it costs us what it asked for', async () => {
       const raw = await ready();

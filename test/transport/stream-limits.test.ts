@@ -21,7 +21,6 @@ describe.each(['text/event-stream', 'multipart/mixed;subscriptionSpec=1.0'])('a 
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', accept },
       body: JSON.stringify(QUERY),
-      signal: AbortSignal.timeout(5_000),
     });
     const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
     return {

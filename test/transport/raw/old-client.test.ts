@@ -35,7 +35,7 @@ describe('the older service’s client', () => {
       eventually(() => {
         expect(heard[type]).toHaveLength(count);
         return heard[type] ?? [];
-      }, 10_000);
+      });
     await received('Status', 1);
     client.subscribe(['news']);
     await received('Status', 2);
@@ -64,7 +64,7 @@ describe('the older service’s client', () => {
     await received('Broadcast', 3);
     client.stop();
     await graphql.close();
-  }, 30_000);
+  });
 
   const CHROMIUM = process.env['CHROMIUM'];
   (CHROMIUM ? it : it.skip)(
