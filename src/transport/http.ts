@@ -12,6 +12,7 @@ import type { Health } from '../operations/health.ts';
 import type { Info } from '../operations/info.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import { protectBrowsers } from './browser.ts';
+import { watchUnused } from './unused-connections.ts';
 import { isHandshake } from './upgrade.ts';
 
 export interface HttpOptions {
@@ -59,6 +60,8 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     },
   });
   if (!server) throw new Error('The HTTP server was not made.');
+  const closeUnused = watchUnused(server, options.tls !== null);
+  app.addHook('preClose', async () => closeUnused());
 
   protectBrowsers(app, options.isOriginAllowed);
   const parseJson = app.getDefaultJsonParser('error', 'error');

@@ -22,8 +22,9 @@ import { IS_FULL, TEST_MS } from './settings.ts';
 
 const MIB = 1024 * 1024;
 const HEAP_MIB = 96;
-/** After the first, which is one test for each input. */
+/** After the first, which is one test for each input; of every fourth input at the small size. */
 const ROUNDS = IS_FULL ? 10 : 1;
+const EACH = IS_FULL ? 1 : 4;
 /** Inputs on their way at a time. */
 const AT_ONCE = 4;
 /** What is remembered of the users of all rounds, each seen once; a megabyte that a round leaves behind would be seen. */
@@ -122,10 +123,11 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
   }
 
   it(
-    `and ${ROUNDS} more times, in ${HEAP_MIB} MiB: the heap is where it was, everything is closed, and an honest client is served meanwhile`,
+    `and ${ROUNDS} more times, ${IS_FULL ? 'all' : 'some'} of them, in ${HEAP_MIB} MiB: the heap is where it was, everything is closed, and an honest client is served meanwhile`,
     async () => {
       const before = await heap.used();
-      const todo = Array.from({ length: ROUNDS }, () => all).flat();
+      const some = all.filter((_, index) => index % EACH === 0);
+      const todo = Array.from({ length: ROUNDS }, () => some).flat();
       const late: string[] = [];
       let isOver = false;
       const honest = (async () => {

@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { signToken } from '../../src/auth/tokens.ts';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
+import { TestClock } from '../support/test-clock.ts';
 
 describe('HTTP', () => {
   let service: TestService;
@@ -242,6 +244,23 @@ describe('HTTP', () => {
     expect((await get('/nowhere')).status).toBe(404);
     const wrong = await fetch(`${service.url}/graphql`, { method: 'PUT' });
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, POST']);
+  });
+
+  it('G15: a connection on which nothing was asked holds no drain up', async () => {
+    /** Its grace for what is in flight never ends. */
+    class Patient extends TestClock {
+      override after(delayMs: number, task: () => void): () => void {
+        return delayMs === TIMES.drainGraceMs ? () => undefined : super.after(delayMs, task);
+      }
+    }
+    const closing = await startTestService({ clock: new Patient() });
+    const unused = connect(closing.service.port, '127.0.0.1');
+    const end = once(unused.resume(), 'close');
+    await once(unused, 'connect');
+    // A browser's first request comes by another connection than the one it opens ahead.
+    expect((await fetch(`${closing.url}/health`)).status).toBe(200);
+    await closing.close();
+    await end;
   });
 
   it('survives bytes that are not HTTP', async () => {
