@@ -26,7 +26,7 @@ module.exports = {
     },
     room('auth', '^src/config\\.ts$', '^src/(access|rates)/'),
     room('access', '^src/config\\.ts$', '^src/engine/port\\.ts$'),
-    room('rates', '^src/config\\.ts$'),
+    room('rates', '^src/config\\.ts$', '^src/engine/port\\.ts$'),
     room('domain', '^src/(access|rates)/', '^src/engine/port\\.ts$'),
     room('delivery', '^src/(access|rates)/', '^src/engine/port\\.ts$'),
     room('graphql', '^src/__generated__/', '^src/(access|rates)/', '^src/domain/', '^src/delivery/'),

@@ -103,6 +103,8 @@ export const LIMITS = {
   openDocumentBytes: 8 * 1024,
   /** Tokens of such a document. */
   openDocumentTokens: 500,
+  /** Bytes of the response to an operation, and to an event of a subscription. */
+  responseBytes: 4 * 1024 * 1024,
   /** Documents whose parse and validation are remembered. */
   cachedDocuments: 1_000,
   /** Characters of those documents: a syntax tree takes up to 250 bytes for each. */

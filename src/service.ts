@@ -10,6 +10,7 @@ import { createDelivery } from './delivery/delivery.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
 import { openEngine } from './engine/open.ts';
 import type { Engine } from './engine/port.ts';
+import { createBudgetDomain } from './graphql/budgeted-domain.ts';
 import { type Caller, type Context, createContext } from './graphql/context.ts';
 import { createErrorFormatter } from './graphql/errors.ts';
 import { createExecution } from './graphql/execution.ts';
@@ -24,6 +25,7 @@ import { createInfo } from './operations/info.ts';
 import { createMetrics, type Metrics } from './operations/metrics.ts';
 import { createRegistration } from './operations/registration.ts';
 import type { Tracing } from './operations/tracing.ts';
+import { budgetEngine } from './rates/budgeted-engine.ts';
 import { RateLimits } from './rates/rate-limits.ts';
 import { TokenBucket } from './rates/token-bucket.ts';
 import { createExpressions } from './routing/expressions.ts';
@@ -130,7 +132,7 @@ export async function startService(
   };
   const currentTrace = tracing?.current ?? (() => '');
   const opened = await openEngine(config, { clock, log, observe, currentTrace });
-  const engine = tracing?.wrapEngine(opened) ?? opened;
+  const engine = budgetEngine(tracing?.wrapEngine(opened) ?? opened);
   const { registrationUrl, registrationToken } = config;
   const registration = createRegistration({ url: registrationUrl, token: registrationToken, clock, log });
   const health = createHealth(engine, registration);
@@ -146,7 +148,7 @@ export async function startService(
     metrics,
   );
   const domain = tracing ? traceDomain(counted, tracing) : counted;
-  const services = { domain, delivery };
+  const services = { budgetDomain: createBudgetDomain(domain), delivery, maxCost: config.maxQueryCost };
   const schema = createSchema();
   const rules = { maxDepth: config.maxQueryDepth, maxCost: config.maxQueryCost, isProduction: config.isProduction };
   const formatError = createErrorFormatter(

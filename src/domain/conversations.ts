@@ -48,6 +48,9 @@ export interface UserConversationsPage {
   readonly kind?: ConversationKind | null | undefined;
 }
 
+/** A conversation with the membership of the user whose list it is in. */
+export type OwnConversation = readonly [SeenConversation, Membership];
+
 export interface MemberPage {
   readonly members: readonly MemberRecord[];
   readonly hasNextPage: boolean;
@@ -61,8 +64,8 @@ export interface Conversations {
   readMany(tenant: TenantId, ids: readonly ConversationId[]): Promise<(ConversationRecord | null)[]>;
   /** The viewer's own memberships, in the order asked. */
   membershipsOf(viewer: Viewer, ids: readonly ConversationId[]): Promise<(Membership | null)[]>;
-  ofUser(viewer: Viewer, userId: UserId, page: UserConversationsPage): Promise<SeenConversation[]>;
-  unreadOfUser(viewer: Viewer, userId: UserId): Promise<number>;
+  /** All of a user's, latest activity first: read once for however much is asked of it. */
+  ofUser(viewer: Viewer, userId: UserId): Promise<readonly OwnConversation[]>;
   members(tenant: TenantId, conversation: SeenConversation, first: number, after: string | null): Promise<MemberPage>;
   /** The two of a direct conversation of which something is seen. */
   pair(tenant: TenantId, message: SeenMessage): Promise<UserId[]>;
@@ -81,6 +84,26 @@ export interface Conversations {
 /** Whether an id is that of a direct conversation. */
 export function isDirect(id: ConversationId): boolean {
   return id.startsWith(DIRECT_PREFIX);
+}
+
+export function pageOfUser(
+  all: readonly OwnConversation[],
+  { first, after, kind }: UserConversationsPage,
+): SeenConversation[] {
+  const most = pageSize(first ?? LIMITS.defaultPageSize, 'first');
+  const behind = optional(after, (id) => identifier<ConversationId>(id, 'after'));
+  const start = behind === null ? 0 : all.findIndex(([{ id }]) => id === behind) + 1;
+  if (behind !== null && start === 0) throw badInput('after: not one of the user’s conversations.');
+  const page: SeenConversation[] = [];
+  for (let index = start; index < all.length && page.length < most; index += 1) {
+    const conversation = all[index]?.[0];
+    if (conversation && (!kind || conversation.kind === kind)) page.push(conversation);
+  }
+  return page;
+}
+
+export function unreadOf(all: readonly OwnConversation[]): number {
+  return all.reduce((sum, [{ lastSequence }, { readSequence }]) => sum + lastSequence - readSequence, 0);
 }
 
 /** The id of the one direct conversation of two users, whoever asks. */
@@ -168,21 +191,8 @@ export function createConversations(engine: Engine): Conversations {
         ids.map((conversationId) => ({ conversationId, userId })),
       ),
 
-    async ofUser(viewer, userId, { first, after, kind }) {
-      const most = pageSize(first ?? LIMITS.defaultPageSize, 'first');
-      const all = (await seeAllOf(engine, viewer, userId)).map(([conversation]) => conversation).sort(byActivity);
-      const behind = optional(after, (id) => identifier<ConversationId>(id, 'after'));
-      const start = behind === null ? 0 : all.findIndex(({ id }) => id === behind) + 1;
-      if (behind !== null && start === 0) throw badInput('after: not one of the user’s conversations.');
-      return all
-        .slice(start)
-        .filter((conversation) => !kind || conversation.kind === kind)
-        .slice(0, most);
-    },
-
-    async unreadOfUser(viewer, userId) {
-      const all = await seeAllOf(engine, viewer, userId);
-      return all.reduce((sum, [{ lastSequence }, { readSequence }]) => sum + lastSequence - readSequence, 0);
+    async ofUser(viewer, userId) {
+      return (await seeAllOf(engine, viewer, userId)).sort(([one], [other]) => byActivity(one, other));
     },
 
     async members(tenant, { id }, first, after) {

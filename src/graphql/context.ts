@@ -3,14 +3,23 @@ import type { Delivery } from '../delivery/delivery.ts';
 import type { Domain } from '../domain/domain.ts';
 import { ServiceError } from '../errors.ts';
 import type { Meter, TenantId, Viewer } from '../model.ts';
+import { Budget } from '../rates/budget.ts';
+import type { BudgetDomain } from './budgeted-domain.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
 
 export interface Services {
-  readonly domain: Domain;
+  readonly budgetDomain: BudgetDomain;
   readonly delivery: Delivery;
+  /** Units that an operation, or the response to an event, may cost. */
+  readonly maxCost: number;
 }
 
-export interface Context extends Services {
+export interface Context {
+  /** What it is asked is at the cost of the budget. */
+  readonly domain: Domain;
+  readonly delivery: Delivery;
+  /** What this operation, or this event of a stream, may still cost. */
+  readonly budget: Budget;
   readonly tenant: TenantId;
   /** The caller; reading it makes a result the caller's own. UNAUTHENTICATED when there is none. */
   readonly viewer: Viewer;
@@ -24,6 +33,8 @@ export interface Context extends Services {
   readonly userAgent: string | null;
   /** Lets the connection go on for as long as a new token does. */
   readonly renew: Renew;
+  /** Empties the loaders: what they remember may have been changed. */
+  forget(): void;
   /** The same caller with empty loaders, for the next event of a stream. */
   next(): Context;
   /** A context of the same tenant and no caller, for what many callers share. */
@@ -51,7 +62,6 @@ export type Renew = (viewer: Viewer) => void;
 
 // Apollo Server copies contexts by their own properties, so nothing here is a #private field or an own getter.
 class RequestContext implements Context {
-  readonly domain: Domain;
   readonly delivery: Delivery;
   readonly isTrustedGateway: boolean;
   readonly meter: Meter;
@@ -60,9 +70,10 @@ class RequestContext implements Context {
   private readonly services: Services;
   private readonly caller: Caller;
   private made: Loaders | null = null;
+  private spent: Budget | null = null;
+  private asked: Domain | null = null;
 
   constructor(services: Services, caller: Caller) {
-    this.domain = services.domain;
     this.delivery = services.delivery;
     this.isTrustedGateway = caller.isTrustedGateway;
     this.meter = caller.meter;
@@ -73,9 +84,23 @@ class RequestContext implements Context {
   }
 
   // Made when first asked for: a context lives as long as its subscription, of which few read more than the event.
+  get budget(): Budget {
+    this.spent ??= new Budget(this.services.maxCost);
+    return this.spent;
+  }
+
+  get domain(): Domain {
+    this.asked ??= this.services.budgetDomain(this.budget);
+    return this.asked;
+  }
+
   get loaders(): Loaders {
     this.made ??= createLoaders(this);
     return this.made;
+  }
+
+  forget(): void {
+    this.made = null;
   }
 
   get isAuthenticated(): boolean {
@@ -102,16 +127,24 @@ class RequestContext implements Context {
 }
 
 class ViewerlessContext implements SharedContext {
-  readonly domain: Domain;
   readonly delivery: Delivery;
   readonly tenant: TenantId;
+  readonly budget: Budget;
   wasTouched = false;
+  readonly #budgetDomain: BudgetDomain;
   #loaders: Loaders | null = null;
+  #domain: Domain | null = null;
 
-  constructor({ domain, delivery }: Services, tenant: TenantId) {
-    this.domain = domain;
+  constructor({ budgetDomain, delivery, maxCost }: Services, tenant: TenantId) {
+    this.#budgetDomain = budgetDomain;
     this.delivery = delivery;
     this.tenant = tenant;
+    this.budget = new Budget(maxCost);
+  }
+
+  get domain(): Domain {
+    this.#domain ??= this.#budgetDomain(this.budget);
+    return this.#domain;
   }
 
   get loaders(): Loaders {
@@ -141,6 +174,10 @@ class ViewerlessContext implements SharedContext {
 
   get isTrustedGateway(): boolean {
     return this.#touch();
+  }
+
+  forget(): void {
+    this.#loaders = null;
   }
 
   next(): Context {

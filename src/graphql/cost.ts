@@ -1,12 +1,14 @@
 /**
- * What an operation asks for at most, before anything is read: its items, with the
- * sizes of its lists multiplied.
+ * What an operation asks for, as far as that can be told before anything is read:
+ * its items, with the sizes of its lists multiplied. It refuses early what could
+ * not end well; what an operation does cost is counted by its budget.
  *
  * The SDL says how long a list is and what a field costs beside its items, by the
  * directives of Federation 2.9, which gateways read too
  * (https://specs.apollo.dev/cost/v0.1/, after IBM's cost specification).
  */
 import {
+  type DocumentNode,
   type FieldNode,
   type GraphQLField,
   type GraphQLNamedType,
@@ -20,13 +22,16 @@ import {
   isObjectType,
   Kind,
   type OperationDefinitionNode,
+  SchemaMetaFieldDef,
   type SelectionSetNode,
+  TypeMetaFieldDef,
 } from 'graphql';
 import { LIMITS } from '../limits.ts';
+import { countRoots, fragmentsOf } from './expansion.ts';
 
 export interface CostRequest {
   readonly schema: GraphQLSchema;
-  readonly document: { readonly definitions: readonly { readonly kind: string }[] };
+  readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
   readonly variables: Record<string, unknown>;
 }
@@ -60,10 +65,7 @@ interface Page {
  * it is asked for, or else as is declared. A root field costs a unit beside its items.
  */
 export function costOf({ schema, document, operation, variables }: CostRequest): number {
-  const fragments = new Map<string, { typeCondition: { name: { value: string } }; selectionSet: SelectionSetNode }>();
-  for (const definition of document.definitions as readonly (typeof operation)[])
-    if ((definition.kind as string) === Kind.FRAGMENT_DEFINITION)
-      fragments.set(definition.name?.value ?? '', definition as never);
+  const fragments = fragmentsOf(document);
 
   function itemsOf({ selections }: SelectionSetNode, type: GraphQLNamedType | undefined, page: Page | null): number {
     return selections.reduce((sum, selection) => {
@@ -75,27 +77,59 @@ export function costOf({ schema, document, operation, variables }: CostRequest):
     }, 0);
   }
 
+  // A field of a fragment is met as often as the fragment is spread; its arguments may be long.
+  const sizes = new Map<FieldNode, Sizes>();
+  function sizesOf(field: Field, node: FieldNode): Sizes {
+    let known = sizes.get(node);
+    if (!known) {
+      const given = argumentsOf(field, node, variables);
+      known = { asked: sizeAsked(declaredOf(schema, field), given), longest: longestOf(given) };
+      sizes.set(node, known);
+    }
+    return known;
+  }
+
   function itemsOfField(node: FieldNode, type: GraphQLNamedType | undefined, page: Page | null): number {
-    const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[node.name.value] : undefined;
+    const field = fieldOf(schema, type, node.name.value);
     if (!field) return 0;
     const declared = declaredOf(schema, field);
-    const given = argumentsOf(field, node, variables);
     const inner = (sized: Page | null): number =>
       node.selectionSet ? itemsOf(node.selectionSet, getNamedType(field.type), sized) : 0;
-    const asked = sizeAsked(declared, given);
+    const { asked, longest } = sizesOf(field, node);
     if (!isListType(getNullableType(field.type))) {
       const { sizedFields: fields, assumedSize } = declared;
-      return declared.weight + inner(fields.length > 0 ? { size: asked ?? assumedSize, fields } : null);
+      if (fields.length === 0) return declared.weight + inner(null);
+      // The page is read whatever of it is asked for.
+      const size = asked ?? assumedSize;
+      return declared.weight + size + inner({ size, fields });
     }
-    const ofPage = page?.fields.includes(field.name) ? page.size : null;
-    const size = ofPage ?? asked ?? longestOf(given) ?? declared.assumedSize;
+    if (page?.fields.includes(field.name)) return declared.weight + page.size * inner(null);
+    const size = asked ?? longest ?? declared.assumedSize;
     return declared.weight + size * (1 + inner(null));
   }
 
   const root = schema.getRootType(operation.operation) ?? undefined;
-  const units = operation.selectionSet.selections.length;
-  return units + Math.ceil(itemsOf(operation.selectionSet, root, null) / ITEMS_PER_UNIT);
+  return countRoots(document, operation) + Math.ceil(itemsOf(operation.selectionSet, root, null) / ITEMS_PER_UNIT);
 }
+
+/** How long the lists of a field are by its arguments. */
+interface Sizes {
+  readonly asked: number | null;
+  readonly longest: number | null;
+}
+
+const META_FIELDS: Record<string, Field> = {
+  [SchemaMetaFieldDef.name]: SchemaMetaFieldDef,
+  [TypeMetaFieldDef.name]: TypeMetaFieldDef,
+};
+
+function fieldOf(schema: GraphQLSchema, type: GraphQLNamedType | undefined, name: string): Field | undefined {
+  if (type && type === schema.getQueryType() && META_FIELDS[name]) return META_FIELDS[name];
+  return isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+}
+
+/** Lists of introspection, which has no directives: about as long as ours. */
+const INTROSPECTED: Readonly<Record<string, number>> = { types: 80, fields: 8, args: 2, enumValues: 3, directives: 20 };
 
 /** Of schemas that live as long as the process. */
 const known = new WeakMap<Field, Declared>();
@@ -107,6 +141,12 @@ function declaredOf(schema: GraphQLSchema, field: Field): Declared {
     const directive = schema.getDirective(name);
     return (directive && field.astNode && getDirectiveValues(directive, field.astNode)) ?? {};
   };
+  const introspected = field.astNode ? undefined : INTROSPECTED[field.name];
+  if (introspected !== undefined) {
+    const declared = { weight: 0, assumedSize: introspected, slicingArguments: [], sizedFields: [] };
+    known.set(field, declared);
+    return declared;
+  }
   const { weight = 0 } = valuesOf('cost') as Partial<Declared>;
   const { assumedSize = 1, slicingArguments = [], sizedFields = [] } = valuesOf('listSize') as Partial<Declared>;
   const declared = { weight, assumedSize, slicingArguments, sizedFields };
@@ -117,7 +157,8 @@ function declaredOf(schema: GraphQLSchema, field: Field): Declared {
 /** How long a field's list is by its slicing arguments; null when they do not say. */
 function sizeAsked({ slicingArguments }: Declared, given: Record<string, unknown>): number | null {
   const sizes = slicingArguments.map((name) => given[name]).filter((size) => typeof size === 'number');
-  return sizes.length === 0 ? null : Math.min(Math.max(...sizes, 0), LIMITS.pageSize);
+  // A page of nothing is a read like any other.
+  return sizes.length === 0 ? null : Math.min(Math.max(...sizes, 1), LIMITS.pageSize);
 }
 
 /** Of the lists a field is asked for, the length of the longest; null when there is none. */

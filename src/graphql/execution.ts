@@ -12,7 +12,9 @@ import {
 } from 'graphql';
 import { RenderedStream, type Subscription } from '../delivery/rendered-stream.ts';
 import type { LiveStream } from '../delivery/stream.ts';
+import { refusalOf } from './affordable.ts';
 import type { Context } from './context.ts';
+import { toGraphQLError } from './errors.ts';
 import {
   chooseOperation,
   coerceVariables,
@@ -100,7 +102,9 @@ export function createExecution(
     },
 
     async execute(args) {
-      return execute(args);
+      const result = await execute(args);
+      const refusal = refusalOf(result, (args.contextValue as Context).budget);
+      return refusal ? { errors: [toGraphQLError(refusal)] } : result;
     },
 
     async subscribe(args) {

@@ -1,5 +1,32 @@
 /** How large a document is once its fragments are put where they are spread. */
-import { type DocumentNode, Kind, type SelectionSetNode } from 'graphql';
+import {
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+} from 'graphql';
+
+export function fragmentsOf({ definitions }: DocumentNode): Map<string, FragmentDefinitionNode> {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of definitions)
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  return fragments;
+}
+
+/** The root fields of an operation, by whatever fragments they are asked for. */
+export function countRoots(document: DocumentNode, { selectionSet }: OperationDefinitionNode): number {
+  const fragments = fragmentsOf(document);
+  function of({ selections }: SelectionSetNode): number {
+    return selections.reduce((sum, selection) => {
+      if (selection.kind === Kind.FIELD) return sum + 1;
+      if (selection.kind === Kind.INLINE_FRAGMENT) return sum + of(selection.selectionSet);
+      const fragment = fragments.get(selection.name.value);
+      return sum + (fragment ? of(fragment.selectionSet) : 0);
+    }, 0);
+  }
+  return of(selectionSet);
+}
 
 /**
  * Counts the fields of all operations with every spread expanded; infinite when a
@@ -8,15 +35,13 @@ import { type DocumentNode, Kind, type SelectionSetNode } from 'graphql';
  * thousand million fields to whoever walks them one by one.
  */
 export function countExpandedFields(document: DocumentNode): number {
-  const fragments = new Map<string, SelectionSetNode>();
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition.selectionSet);
+  const fragments = fragmentsOf(document);
   const known = new Map<string, number>();
 
   function ofFragment(name: string): number {
     const earlier = known.get(name);
     if (earlier !== undefined) return earlier;
-    const selections = fragments.get(name);
+    const selections = fragments.get(name)?.selectionSet;
     // Until it is counted, whoever comes by here came from inside it.
     known.set(name, Number.POSITIVE_INFINITY);
     const count = selections ? of(selections) : 0;

@@ -1,6 +1,7 @@
 /** Batches the reads of one execution: many objects of one type cost one read of the engine. */
 import DataLoader from 'dataloader';
 import type { SeenConversation, SeenMessage } from '../access/seen.ts';
+import type { OwnConversation } from '../domain/conversations.ts';
 import type { Domain } from '../domain/domain.ts';
 import { ServiceError } from '../errors.ts';
 import type {
@@ -10,6 +11,7 @@ import type {
   MessageId,
   MessageRecord,
   PresenceRecord,
+  SessionRecord,
   TenantId,
   UserId,
   Viewer,
@@ -34,7 +36,24 @@ export interface Loaders {
   /** The viewer's own membership. */
   readonly membership: DataLoader<ConversationId, Membership | null>;
   readonly presence: DataLoader<UserId, PresenceRecord>;
+  /** All of a user's conversations: pages and sums of them are made from one read. */
+  readonly conversationsOf: DataLoader<UserId, readonly OwnConversation[]>;
+  readonly sessionsOf: DataLoader<UserId, readonly SessionRecord[]>;
+  readonly lastMessage: DataLoader<SeenConversation, SeenMessage | null, ConversationId>;
+  readonly typingUsers: DataLoader<SeenConversation, readonly UserId[], ConversationId>;
 }
+
+/** Of what is read one by one: the same is read once. */
+function once<Key, Value, CacheKey = Key>(
+  load: (key: Key) => Promise<Value>,
+  cacheKeyFn?: (key: Key) => CacheKey,
+): DataLoader<Key, Value, CacheKey> {
+  return new DataLoader((keys) => Promise.all(keys.map((key) => load(key).catch((error: Error) => error))), {
+    ...(cacheKeyFn ? { cacheKeyFn } : {}),
+  });
+}
+
+const idOf = ({ id }: SeenConversation): ConversationId => id;
 
 /** Runs a batch in which a bad key fails alone. */
 async function each<Key, Value>(
@@ -67,5 +86,9 @@ export function createLoaders(context: LoadersOwner): Loaders {
     message: new DataLoader((ids) => domain.messages.readMany(context.tenant, ids)),
     membership: new DataLoader((ids) => domain.conversations.membershipsOf(context.viewer, ids)),
     presence: new DataLoader((userIds) => domain.presence.read(context.tenant, userIds)),
+    conversationsOf: once((userId) => domain.conversations.ofUser(context.viewer, userId)),
+    sessionsOf: once((userId) => domain.sessions.ofUser(context.viewer, userId)),
+    lastMessage: once((conversation) => domain.messages.last(context.tenant, conversation), idOf),
+    typingUsers: once((conversation) => domain.typing.users(context.tenant, conversation), idOf),
   };
 }

@@ -3,14 +3,13 @@ import {
   type ASTVisitor,
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   GraphQLError,
   Kind,
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql';
 import { LIMITS } from '../limits.ts';
-import { countExpandedFields } from './expansion.ts';
+import { countExpandedFields, fragmentsOf } from './expansion.ts';
 
 const pairsOf = (count: number): number => (count * (count - 1)) / 2;
 
@@ -27,9 +26,7 @@ interface Place {
  * each. Takes time in the number of expanded fields, which is capped before.
  */
 export function countMergedPairs(document: DocumentNode, most: number): number {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  const fragments = fragmentsOf(document);
 
   function collect({ selections }: SelectionSetNode, place: Place): void {
     for (const selection of selections) {

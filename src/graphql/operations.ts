@@ -23,7 +23,7 @@ import type { Context } from './context.ts';
 import { type CostRequest, costOf } from './cost.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { toGraphQLError } from './errors.ts';
-import { countExpandedFields } from './expansion.ts';
+import { countExpandedFields, countRoots } from './expansion.ts';
 import { comparableRule } from './merging.ts';
 import { unconditionalRootRule } from './unconditional-root.ts';
 
@@ -150,7 +150,7 @@ export function coerceVariables(
 
 /** @throws {GraphQLError} QUERY_TOO_COSTLY for an operation over its budget, or with too many root fields. */
 export function requireAffordable(request: CostRequest, { maxCost }: OperationRules): void {
-  const roots = request.operation.selectionSet.selections.length;
+  const roots = countRoots(request.document, request.operation);
   const refuse = (message: string): never => {
     throw toGraphQLError(new ServiceError('QUERY_TOO_COSTLY', message));
   };

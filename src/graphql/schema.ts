@@ -10,7 +10,9 @@ import {
   parse,
 } from 'graphql';
 import { DateTimeISOResolver } from 'graphql-scalars';
+import { Budget } from '../rates/budget.ts';
 import type { Context } from './context.ts';
+import { countFields } from './counted-fields.ts';
 
 import { checkRepresentations, requireGateway } from './entities.ts';
 import { JSONScalar } from './json.ts';
@@ -47,6 +49,7 @@ export function createSchema(): GraphQLSchema {
   );
   const schema = buildSubgraphSchema([{ typeDefs: parse(readTypeDefs()), resolvers }]);
   guardFederation(schema);
+  countFields(schema);
   return schema;
 }
 
@@ -57,7 +60,7 @@ function behaviourOf({ serialize, parseValue, parseLiteral }: GraphQLScalarType)
 
 /** The SDL that gateways and registries compose: what `_service { sdl }` answers. */
 export function readSubgraphSdl(schema: GraphQLSchema): string {
-  const contextValue = { isTrustedGateway: true } satisfies Partial<Context>;
+  const contextValue = { isTrustedGateway: true, budget: new Budget(1) } satisfies Partial<Context>;
   const { data, errors } = graphqlSync({ schema, source: '{ _service { sdl } }', contextValue });
   if (errors?.[0]) throw errors[0];
   return (data as unknown as { _service: { sdl: string } })._service.sdl;

@@ -11,7 +11,8 @@ import { type ExecutionArgs, type ExecutionResult, execute, type OperationDefini
 import type { Clock } from '../clock.ts';
 import type { Payload } from '../delivery/rendered-stream.ts';
 import { ServiceError, unavailable } from '../errors.ts';
-import { TIMES } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
+import { type Budget, responseTooLarge } from '../rates/budget.ts';
 import type { Context, SharedContext } from './context.ts';
 import { type FormatError, originOf } from './errors.ts';
 import { chooseOperation, type PreparedArgs } from './operations.ts';
@@ -76,7 +77,7 @@ export class Shape {
     const rendered = this.#untilWhole(() => {
       const context = this.#share();
       const settle = (result: ExecutionResult): Payload | null | undefined => {
-        if (!context.wasTouched) return this.#serialise(result);
+        if (!context.wasTouched) return this.#serialise(result, context.budget);
         this.#isPerViewer = true;
         return null;
       };
@@ -91,7 +92,10 @@ export class Shape {
   }
 
   #renderFor(event: object, viewer: Context): Rendered {
-    return this.#untilWhole(() => this.#execute(event, viewer.next(), 'viewer', (result) => this.#serialise(result)));
+    return this.#untilWhole(() => {
+      const context = viewer.next();
+      return this.#execute(event, context, 'viewer', (result) => this.#serialise(result, context.budget));
+    });
   }
 
   #execute<Outcome>(
@@ -124,10 +128,16 @@ export class Shape {
     throw unavailable();
   }
 
-  #serialise(result: ExecutionResult): Payload | undefined {
+  /** @throws {ServiceError} QUERY_TOO_COSTLY, which ends the streams that asked for it. */
+  #serialise(result: ExecutionResult, budget: Budget): Payload | undefined {
+    if (budget.refusal) throw budget.refusal;
     if (isCutShort(result)) return undefined;
     const { data, errors } = result;
-    return Buffer.from(JSON.stringify(errors ? { errors: errors.map(this.#options.formatError), data } : { data }));
+    const payload = Buffer.from(
+      JSON.stringify(errors ? { errors: errors.map(this.#options.formatError), data } : { data }),
+    );
+    if (payload.length > LIMITS.responseBytes) throw budget.refuse(responseTooLarge());
+    return payload;
   }
 }
 

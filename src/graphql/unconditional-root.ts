@@ -2,7 +2,6 @@
 import {
   type ASTVisitor,
   type DocumentNode,
-  type FragmentDefinitionNode,
   type FragmentSpreadNode,
   GraphQLError,
   type InlineFragmentNode,
@@ -11,14 +10,13 @@ import {
   type SelectionSetNode,
   type ValidationContext,
 } from 'graphql';
+import { fragmentsOf } from './expansion.ts';
 
 const NO_SELECTIONS: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: [] };
 
 /** The first selection at the root of a subscription that @skip or @include leaves to a condition. */
-function findConditionalRoot({ definitions }: DocumentNode): SelectionNode | null {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+function findConditionalRoot(document: DocumentNode): SelectionNode | null {
+  const fragments = fragmentsOf(document);
   function find({ selections }: SelectionSetNode): SelectionNode | null {
     for (const selection of selections) {
       if (selection.directives?.some(({ name }) => name.value === 'skip' || name.value === 'include')) return selection;
@@ -35,7 +33,7 @@ function findConditionalRoot({ definitions }: DocumentNode): SelectionNode | nul
     fragments.delete(value);
     return fragment?.selectionSet ?? NO_SELECTIONS;
   }
-  for (const definition of definitions) {
+  for (const definition of document.definitions) {
     const isOne = definition.kind === Kind.OPERATION_DEFINITION && definition.operation === 'subscription';
     const found = isOne ? find(definition.selectionSet) : null;
     if (found) return found;

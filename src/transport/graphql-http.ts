@@ -1,10 +1,17 @@
 /** GraphQL over HTTP by Apollo Server, on Fastify. */
-import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin, type BaseContext } from '@apollo/server';
+import {
+  ApolloServer,
+  type ApolloServerOptions,
+  type ApolloServerPlugin,
+  type BaseContext,
+  type GraphQLRequest,
+} from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql';
-import { ServiceError } from '../errors.ts';
+import { ERROR_CODES, ServiceError } from '../errors.ts';
+import { refusalOf } from '../graphql/affordable.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { createDocumentCache } from '../graphql/document-cache.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
@@ -58,7 +65,12 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     stopOnTerminationSignals: false,
     logger: options.log,
     formatError: (_, error) => options.formatError(error),
-    plugins: [guardOperations(options.rules), answerLegacyClients(), ApolloServerPluginLandingPageDisabled()],
+    plugins: [
+      guardOperations(options.rules),
+      endCostly(options.formatError),
+      answerLegacyClients(),
+      ApolloServerPluginLandingPageDisabled(),
+    ],
   });
   await apollo.start();
   const callers = new WeakMap<FastifyRequest, Caller>();
@@ -123,6 +135,23 @@ function guardOperations(rules: OperationRules): ApolloServerPlugin<ApolloContex
   };
 }
 
+/** An operation that used up its budget has no result. */
+function endCostly(formatError: FormatError): ApolloServerPlugin<ApolloContext> {
+  return {
+    async requestDidStart({ request }) {
+      return {
+        async willSendResponse({ response, contextValue }) {
+          if (response.body.kind !== 'single') return;
+          const refusal = refusalOf(response.body.singleResult, contextValue.budget);
+          if (!refusal) return;
+          response.body = { kind: 'single', singleResult: { errors: [formatError(refusal)] } };
+          response.http.status = isLegacy(request) ? 200 : ERROR_CODES.QUERY_TOO_COSTLY.status;
+        },
+      };
+    },
+  };
+}
+
 /** What is wrong with the operation itself, rather than with the request that carries it. */
 const OPERATION_FAULTS = new Set<unknown>([
   'GRAPHQL_PARSE_FAILED',
@@ -133,6 +162,12 @@ const OPERATION_FAULTS = new Set<unknown>([
   'QUERY_TOO_COSTLY',
 ]);
 
+function isLegacy({ http }: GraphQLRequest): boolean {
+  const accept = http?.headers.get('accept') ?? '';
+  const isOld = accept.includes('application/json') && !accept.includes('application/graphql-response+json');
+  return isOld && http?.method === 'POST';
+}
+
 /**
  * GraphQL over HTTP, section 6.4.1: a client that reads `application/json` cannot
  * tell our status from a proxy's, so a well-formed request is answered with 200.
@@ -140,11 +175,9 @@ const OPERATION_FAULTS = new Set<unknown>([
 function answerLegacyClients(): ApolloServerPlugin<ApolloContext> {
   return {
     async requestDidStart({ request }) {
-      const accept = request.http?.headers.get('accept') ?? '';
-      const isLegacy = accept.includes('application/json') && !accept.includes('application/graphql-response+json');
       return {
         async willSendResponse({ response, errors }) {
-          if (!isLegacy || request.http?.method !== 'POST' || response.http.status !== 400) return;
+          if (!isLegacy(request) || response.http.status !== 400) return;
           const codes = errors?.map((error) => error.extensions['code']) ?? [];
           if (codes.length > 0 && codes.every((code) => OPERATION_FAULTS.has(code))) response.http.status = 200;
         },

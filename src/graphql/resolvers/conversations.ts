@@ -43,7 +43,7 @@ export const Conversation: ConversationResolvers = {
   __resolveReference: (reference, { loaders }) => loaders.visibleConversation.load(referenceId(reference)),
   createdBy: ({ createdBy }) => ({ id: createdBy }),
   position: ({ id, position }) => encodePosition(id, position),
-  lastMessage: (conversation, _, { domain, tenant }) => domain.messages.last(tenant, contentsOf(conversation)),
+  lastMessage: (conversation, _, { loaders }) => loaders.lastMessage.load(contentsOf(conversation)),
   async unreadMessageCount({ id, lastSequence }, _, { loaders }) {
     const membership = await loaders.membership.load(id);
     return membership ? Math.max(lastSequence - membership.readSequence, 0) : 0;
@@ -65,8 +65,8 @@ export const Conversation: ConversationResolvers = {
   },
   readReceipts: (conversation, _, { domain, tenant }) =>
     domain.conversations.readReceipts(tenant, contentsOf(conversation)),
-  async typingUsers(conversation, _, { domain, viewer }) {
-    const userIds = await domain.typing.users(viewer.tenant, contentsOf(conversation));
+  async typingUsers(conversation, _, { loaders, viewer }) {
+    const userIds = await loaders.typingUsers.load(contentsOf(conversation));
     return userIds.filter((userId) => userId !== viewer.userId).map((userId) => ({ id: userId }));
   },
 };

@@ -1,5 +1,6 @@
 /** Users: what this subgraph adds to an entity of the main API. */
 import type { QueryResolvers, UserResolvers } from '../../__generated__/resolvers.ts';
+import { pageOfUser, unreadOf } from '../../domain/conversations.ts';
 import type { UserId } from '../../model.ts';
 import { referenceId } from '../entities.ts';
 
@@ -12,7 +13,7 @@ export const User: UserResolvers = {
   status: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).status,
   lastSeenAt: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).lastSeenAt,
   presence: ({ id }, _, { loaders }) => loaders.presence.load(id),
-  conversations: ({ id }, page, { domain, viewer }) => domain.conversations.ofUser(viewer, id, page),
-  sessions: ({ id }, _, { domain, viewer }) => domain.sessions.ofUser(viewer, id),
-  unreadMessageCount: ({ id }, _, { domain, viewer }) => domain.conversations.unreadOfUser(viewer, id),
+  conversations: async ({ id }, page, { loaders }) => pageOfUser(await loaders.conversationsOf.load(id), page),
+  sessions: async ({ id }, _, { loaders }) => [...(await loaders.sessionsOf.load(id))],
+  unreadMessageCount: async ({ id }, _, { loaders }) => unreadOf(await loaders.conversationsOf.load(id)),
 };

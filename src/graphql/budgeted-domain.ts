@@ -1,0 +1,60 @@
+/** The domain as an operation sees it: whatever it is asked is at the cost of the operation's budget. */
+import type { Domain } from '../domain/domain.ts';
+import { type Budget, within } from '../rates/budget.ts';
+
+type Rule = (...args: unknown[]) => unknown;
+type Group = Record<string, unknown>;
+
+/** The view of an operation's budget; a small object, made when something is first asked. */
+export type BudgetDomain = (budget: Budget) => Domain;
+
+/** Made once: views share their methods, so that each is only a budget and what was asked of it. */
+export function createBudgetDomain(domain: Domain): BudgetDomain {
+  const View = viewOf(domain);
+  return (budget) => new View(budget) as unknown as Domain;
+}
+
+interface View {
+  readonly budget: Budget;
+  readonly groups: Group;
+}
+
+function viewOf(domain: Domain): new (budget: Budget) => View {
+  class DomainView implements View {
+    readonly budget: Budget;
+    readonly groups: Group = {};
+    constructor(budget: Budget) {
+      this.budget = budget;
+    }
+  }
+  for (const [name, group] of Object.entries(domain)) {
+    const GroupView = groupViewOf(group as Group);
+    Object.defineProperty(DomainView.prototype, name, {
+      get(this: View) {
+        this.groups[name] ??= new GroupView(this.budget);
+        return this.groups[name];
+      },
+    });
+  }
+  return DomainView;
+}
+
+function groupViewOf(group: Group): new (budget: Budget) => object {
+  class GroupView {
+    readonly budget: Budget;
+    constructor(budget: Budget) {
+      this.budget = budget;
+    }
+  }
+  for (const [name, rule] of Object.entries(group)) {
+    Object.defineProperty(GroupView.prototype, name, {
+      value:
+        typeof rule === 'function'
+          ? function (this: GroupView, ...args: unknown[]) {
+              return within(this.budget, rule as Rule, ...args);
+            }
+          : rule,
+    });
+  }
+  return GroupView;
+}

@@ -1,0 +1,101 @@
+/** Every field of the schema is counted as it is completed, by what stands in the response for it. */
+import {
+  defaultFieldResolver,
+  type GraphQLField,
+  type GraphQLFieldResolver,
+  type GraphQLOutputType,
+  type GraphQLResolveInfo,
+  type GraphQLSchema,
+  getNamedType,
+  getNullableType,
+  isIntrospectionType,
+  isLeafType,
+  isListType,
+  isObjectType,
+} from 'graphql';
+import type { Budget } from '../rates/budget.ts';
+import type { Context } from './context.ts';
+
+type Field = GraphQLField<unknown, Context>;
+type Resolve = GraphQLFieldResolver<unknown, Context>;
+type Count = (value: unknown, budget: Budget) => void;
+
+/** Quotes, colon and comma, and a number or a brace. */
+const PUNCTUATION = 8;
+
+const nothing: Count = () => undefined;
+
+function countText(value: unknown, budget: Budget): void {
+  if (typeof value === 'string') budget.text(value.length);
+  else if (value instanceof Date) budget.text(26);
+  else if (typeof value === 'object' && value !== null) budget.text(JSON.stringify(value)?.length ?? 0);
+}
+
+function countItems(value: unknown, budget: Budget): void {
+  if (Array.isArray(value)) budget.items(value.length);
+}
+
+function countOf(type: GraphQLOutputType): Count {
+  if (isListType(getNullableType(type))) return countItems;
+  return isLeafType(getNamedType(type)) ? countText : nothing;
+}
+
+const isPromise = (value: unknown): value is Promise<unknown> =>
+  typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+
+function counted(field: Field): Resolve {
+  const resolve: Resolve = field.resolve ?? defaultFieldResolver;
+  const count = countOf(field.type);
+  return (source, args, context, info) => {
+    const { budget } = context;
+    budget.field(keyOf(info).length + PUNCTUATION);
+    const value: unknown = resolve(source, args, context, info);
+    if (count === nothing) return value;
+    if (!isPromise(value)) {
+      count(value, budget);
+      return value;
+    }
+    return value.then((result) => {
+      count(result, budget);
+      return result;
+    });
+  };
+}
+
+/** Its name in the response: as long as whoever asks wants. */
+const keyOf = ({ path }: GraphQLResolveInfo): string => path.key as string;
+
+/** A change is made whole or not at all: only before it is asked whether there is something left. */
+function changing(resolve: Resolve): Resolve {
+  return (source, args, context, info) => {
+    const { budget } = context;
+    budget.field(0);
+    budget.isChanging = true;
+    const done = (): void => {
+      budget.isChanging = false;
+      context.forget();
+    };
+    try {
+      const value: unknown = resolve(source, args, context, info);
+      if (isPromise(value)) return value.finally(done);
+      done();
+      return value;
+    } catch (error) {
+      done();
+      throw error;
+    }
+  };
+}
+
+export function countFields(schema: GraphQLSchema): void {
+  const mutation = schema.getMutationType();
+  for (const type of Object.values(schema.getTypeMap())) {
+    // Introspection is counted before it runs, and the SDL is always affordable.
+    if (!isObjectType(type) || isIntrospectionType(type) || type.name === '_Service') continue;
+    for (const field of Object.values(type.getFields())) {
+      field.resolve = counted(field);
+      // graphql-js runs these one after the other, each with all that is asked of its result.
+      if (type === mutation) field.resolve = changing(field.resolve);
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What one operation may cost, counted while it runs.
+ *
+ * The declared cost is an estimate, and an estimate can be got around. So each
+ * place where work is done debits the budget: the engine when it is asked and
+ * answers (`budgeted-engine.ts`), the schema when a field or a list is completed
+ * (`graphql/counted-fields.ts`). Neither can be forgotten by a new field or a new
+ * read. When the budget is used up, whoever debits it next throws.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+
+/** Prices are whole points, so that sums stay exact. */
+const POINTS_PER_UNIT = 100;
+
+const POINTS = {
+  /** A unit: the engine is asked once. */
+  call: POINTS_PER_UNIT,
+  /** Fifty to a unit: objects that it answers. */
+  row: 2,
+  /** Ten to a unit, as in the declared cost: items of lists in the response. */
+  item: 10,
+  /** Thirty-three to a unit: fields of the response. */
+  field: 3,
+} as const;
+
+/** Of what is read and of what is answered. */
+const CHARACTERS_PER_POINT = 80;
+
+export class Budget {
+  readonly #units: number;
+  #left: number;
+  #characters = 0;
+  #refusal: ServiceError | null = null;
+  /**
+   * While something is changed nothing is refused: the first step of a change would
+   * be done and the second not. What it costs is counted all the same.
+   */
+  isChanging = false;
+
+  constructor(units: number) {
+    this.#units = units;
+    this.#left = units * POINTS_PER_UNIT;
+  }
+
+  /** Units so far. */
+  get used(): number {
+    return this.#units - this.#left / POINTS_PER_UNIT;
+  }
+
+  /** Why the operation ends; null while it may go on. */
+  get refusal(): ServiceError | null {
+    return this.#refusal;
+  }
+
+  /** About how large the response is: characters, without what escaping adds. */
+  get characters(): number {
+    return this.#characters;
+  }
+
+  /** @throws {ServiceError} QUERY_TOO_COSTLY when nothing is left. */
+  call(): void {
+    this.#debit(POINTS.call);
+  }
+
+  /** Counts what was read; how many points that is. */
+  read(value: unknown): number {
+    const points = weigh(value);
+    this.#debit(points);
+    return points;
+  }
+
+  field(characters: number): void {
+    this.#characters += characters;
+    this.#debit(POINTS.field + characters / CHARACTERS_PER_POINT);
+  }
+
+  items(count: number): void {
+    this.#debit(count * POINTS.item);
+  }
+
+  text(characters: number): void {
+    this.#characters += characters;
+    this.#debit(characters / CHARACTERS_PER_POINT);
+  }
+
+  /** Ends the operation. */
+  refuse(message: string): ServiceError {
+    this.#refusal ??= new ServiceError('QUERY_TOO_COSTLY', message);
+    return this.#refusal;
+  }
+
+  #debit(points: number): void {
+    this.#left -= points;
+    if (this.#left < 0) this.refuse(`The operation used up its budget of ${this.#units}.`);
+    else if (this.#characters > LIMITS.responseBytes) this.refuse(responseTooLarge());
+    if (this.#refusal && !this.isChanging) throw this.#refusal;
+  }
+}
+
+export const responseTooLarge = (): string => `The response is over ${LIMITS.responseBytes} bytes.`;
+
+/** Points for the objects and the characters of what was read. */
+function weigh(value: unknown): number {
+  if (typeof value === 'string') return value.length / CHARACTERS_PER_POINT;
+  if (typeof value !== 'object' || value === null) return 0;
+  let points: number = Array.isArray(value) ? 0 : POINTS.row;
+  for (const key in value) points += weigh((value as Record<string, unknown>)[key]);
+  return points;
+}
+
+const running = new AsyncLocalStorage<Budget>();
+
+/** The budget of the operation that this is part of; undefined: nobody's. */
+export const currentBudget = (): Budget | undefined => running.getStore();
+
+/** Does something at the cost of a budget, whatever of it is done later. */
+export function within<Args extends unknown[], Result>(
+  budget: Budget,
+  work: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  return running.run(budget, work, ...args);
+}

@@ -1,0 +1,36 @@
+/** Lets others have their turn: nobody's reads keep the event loop for long. */
+
+/** Points of work in one turn of the event loop: a few milliseconds. */
+const TURN_POINTS = 2_000;
+
+/**
+ * Counts what is read in the present turn of the event loop. Past the cap whoever
+ * has read waits for a turn of its own, in the order of coming: an engine in this
+ * process answers at once, so that without this all that an operation reads, and
+ * all that is made of it, would be one turn.
+ */
+export class Turns {
+  #points = 0;
+  #isCounting = false;
+  readonly #waiting: (() => void)[] = [];
+
+  /** Null: go on. */
+  after(points: number): Promise<void> | null {
+    this.#points += points;
+    this.#count();
+    if (this.#points <= TURN_POINTS && this.#waiting.length === 0) return null;
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #count(): void {
+    if (this.#isCounting) return;
+    this.#isCounting = true;
+    setImmediate(() => {
+      this.#isCounting = false;
+      this.#points = 0;
+      const next = this.#waiting.shift();
+      if (this.#waiting.length > 0) this.#count();
+      next?.();
+    });
+  }
+}

@@ -1,0 +1,136 @@
+/** G16: an operation costs what it does, and ends when its budget is used up. */
+import { startTestService, type TestService } from '../support/service.ts';
+
+const MEMBERS = 60;
+const MESSAGES = 1_000;
+
+const aliases = (count: number, field: (index: number) => string): string =>
+  Array.from({ length: count }, (_, index) => `a${index}: ${field(index)}`).join(' ');
+
+describe('the budget of an operation', () => {
+  let service: TestService;
+  let asked: string[] = [];
+  beforeAll(async () => {
+    service = await startTestService();
+    const { engine } = service.service;
+    const members = Array.from({ length: MEMBERS }, (_, index) => `member-${index}`);
+    await service.query(
+      'alice',
+      'mutation ($m: [ID!]) { createConversation(input: {id: "c", memberIds: $m}) { id } }',
+      {
+        m: members,
+      },
+    );
+    for (let index = 0; index < MESSAGES; index += 1) {
+      await engine.appendMessage('default' as never, {
+        conversationId: 'c' as never,
+        senderId: 'alice' as never,
+        content: `${index} ${'x'.repeat(index < 100 ? 7_000 : 40)}`,
+        payload: null,
+        replyToId: null,
+        clientMessageId: null,
+      });
+    }
+    for (const name of Object.keys(engine) as (keyof typeof engine)[]) {
+      const ask = engine[name];
+      if (typeof ask !== 'function') continue;
+      Object.assign(engine, {
+        [name]: (...args: never[]) => {
+          asked.push(name);
+          return (ask as (...args: never[]) => unknown)(...args);
+        },
+      });
+    }
+  }, 60_000);
+  beforeEach(() => {
+    asked = [];
+  });
+  afterAll(() => service.close());
+
+  async function refused(query: string, variables: object = {}): Promise<void> {
+    const over = await service.query('alice', query, variables);
+    expect(over).toMatchObject({ code: 'QUERY_TOO_COSTLY' });
+    expect(over.errors).toHaveLength(1);
+    expect(over.data).toBeUndefined();
+    const alice = await service.connect('alice');
+    const onSocket = await alice.subscribe(query, { ...variables });
+    const first = onSocket.errors[0] ?? (await onSocket.next().catch((error: unknown) => error));
+    expect(JSON.stringify(first)).toContain('QUERY_TOO_COSTLY');
+    await alice.close();
+    expect(asked.length).toBeLessThan(2 * 1_100);
+  }
+
+  it('a page is paid for whatever of it is asked for', async () => {
+    await refused(
+      `{ conversation(id: "c") { ${aliases(199, () => 'messages(last: 1000) { pageInfo { endCursor } }')} } }`,
+    );
+    await refused(`{ conversation(id: "c") { ${aliases(199, () => 'members(first: 1000) { totalCount }')} } }`);
+    expect(asked.filter((name) => name !== 'connect' && name !== 'disconnect')).toEqual([]);
+  });
+
+  it('a page of nothing is a read', async () => {
+    const query = `query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { ${aliases(190, () => 'conversations(first: 0) { id }')} } } }`;
+    await refused(query, { r: Array.from({ length: 60 }, () => ({ __typename: 'User', id: 'alice' })) });
+  });
+
+  it('what is asked of one user is read once', async () => {
+    const query = `{ viewer { ${aliases(100, () => 'conversations(first: 1) { id }')} unreadMessageCount } }`;
+    expect((await service.query('alice', query)).errors).toBeUndefined();
+    expect(asked.length).toBeLessThan(10);
+  });
+
+  it('a variable left out counts as its default', async () => {
+    const query = `query ($n: Int = 1000) { viewer { conversations(first: $n) { messages(first: $n) { nodes { id } } } } }`;
+    await refused(query);
+    expect(asked.filter((name) => name !== 'connect' && name !== 'disconnect')).toEqual([]);
+  });
+
+  it('root fields are counted through fragments', async () => {
+    const fields = aliases(150, (index) => `markRead(conversationId: "c", sequence: ${index}) { id }`);
+    await refused(`mutation { ...F } fragment F on Mutation { ${fields} }`);
+    await refused(`mutation { ... { ...F } } fragment F on Mutation { ... on Mutation { ${fields} } }`);
+    expect(asked.filter((name) => name !== 'connect' && name !== 'disconnect')).toEqual([]);
+  });
+
+  it('a response is not over 4 MiB', async () => {
+    const query = `{ conversation(id: "c") { messages(first: 100) { nodes { ${aliases(20, () => 'content')} } } } }`;
+    await refused(query);
+  });
+
+  it('what is read is paid for, though nothing of it is shown', async () => {
+    await refused(`{ conversation(id: "c") { ${aliases(30, () => 'messages(first: 100) { nodes { id } }')} } }`);
+  });
+
+  it('fields are paid for, though each is small', async () => {
+    await refused(`{ conversation(id: "c") { messages(last: 900) { nodes { ${aliases(180, () => 'sequence')} } } } }`);
+  });
+
+  it('nothing more is asked once it is used up', async () => {
+    const page = 'fragment P on Conversation { messages(first: 1) { nodes { conversation { lastMessage { id } } } } }';
+    const query = `${page} { conversation(id: "c") { ${aliases(199, () => 'lastMessage { conversation { ...P } }')} } }`;
+    const { code } = await service.query('alice', query);
+    expect([undefined, 'QUERY_TOO_COSTLY']).toContain(code);
+    expect(asked.length).toBeLessThan(1_050);
+  });
+
+  it('a change is made whole though its answer costs too much', async () => {
+    const costly = aliases(30, () => 'messages(first: 100) { nodes { content } }');
+    const { code } = await service.query(
+      'alice',
+      `mutation { updateConversation(id: "c", name: "new") { ${costly} } }`,
+    );
+    expect(code).toBe('QUERY_TOO_COSTLY');
+    expect((await service.query('alice', '{ conversation(id: "c") { name } }')).data.conversation.name).toBe('new');
+  });
+
+  it('allows what an app asks', async () => {
+    const message =
+      '{ id content timestamp user { id status } reactions { emoji count viewerReacted } replyTo { id content } }';
+    const query = `{ viewer { conversations { id name unreadMessageCount lastMessage ${message} members(first: 5) { nodes { user { id } } } } }
+      conversation(id: "c") { messages(last: 50) { nodes ${message} pageInfo { hasPreviousPage } } } }`;
+    expect((await service.query('alice', query)).errors).toBeUndefined();
+    const large =
+      '{ conversation(id: "c") { messages(last: 900) { nodes { id content sequence timestamp user { id } } } } }';
+    expect((await service.query('alice', large)).errors).toBeUndefined();
+  });
+});
