@@ -129,7 +129,7 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
 
 /** What clients that have nothing to say send as an empty text: it counts as left out. */
 const OPTIONAL = ['operationName', 'variables', 'extensions'];
-const EMPTY = new RegExp(`&(${OPTIONAL.join('|')})=(?=&|$)`, 'g');
+const EMPTY = /&(?:operationName|variables|extensions)=(?=&|$)/g;
 
 function leaveOutEmpty(body: unknown): void {
   if (typeof body !== 'object' || body === null) return;
