@@ -1,5 +1,23 @@
-/** What the values of environment variables may be: each function answers undefined for a text that is none. */
+/** What environment variables may be: each check answers undefined for a text that is none. */
 import { existsSync } from 'node:fs';
+
+export interface Variable<Value> {
+  /** What it takes, in words; part of the fault's message and of the README. */
+  readonly takes: string;
+  /** What it means, for the README. */
+  readonly meaning: string;
+  /** The value when it is unset, as text; null: unset stays unset. */
+  readonly default: string | null;
+  /** Undefined when the text is not valid. */
+  parse(text: string): Value | undefined;
+}
+
+export const variable = <Value>(
+  meaning: string,
+  takes: string,
+  fallback: string | null,
+  parse: (text: string) => Value | undefined,
+): Variable<Value> => ({ meaning, takes, default: fallback, parse });
 
 export const text = (value: string): string | undefined => (value.trim() === '' ? undefined : value);
 

@@ -1,8 +1,23 @@
 /** Every environment variable: what it takes, its default, its check. All faults are reported together. */
 
-import { all, bytes, duration, file, flag, longSecret, origin, positive, text, url, whole } from './config-values.ts';
+import { RATE_VARIABLES, readRates } from './config-rates.ts';
+import {
+  all,
+  bytes,
+  duration,
+  file,
+  flag,
+  longSecret,
+  origin,
+  positive,
+  text,
+  url,
+  type Variable,
+  variable,
+  whole,
+} from './config-values.ts';
 import { lookAlike } from './look-alike.ts';
-import type { Rates } from './rates/rate-limits.ts';
+import type { Rates } from './rates/rates.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 
@@ -73,26 +88,7 @@ export class ConfigError extends Error {
   }
 }
 
-interface Variable<Value> {
-  /** What it takes, in words; part of the fault's message and of the README. */
-  readonly takes: string;
-  /** What it means, for the README. */
-  readonly meaning: string;
-  /** The value when it is unset, as text; null: unset stays unset. */
-  readonly default: string | null;
-  /** Undefined when the text is not valid. */
-  parse(text: string): Value | undefined;
-}
-
-const variable = <Value>(
-  meaning: string,
-  takes: string,
-  fallback: string | null,
-  parse: (text: string) => Value | undefined,
-): Variable<Value> => ({ meaning, takes, default: fallback, parse });
-
 const rate = whole(1, 1_000_000);
-const RATE = 'a number from 1';
 const DURATION = 'a duration such as `500ms`, `30s`, `5m`, `2h`';
 const BYTES = 'a size such as `65536`, `64KiB`, `1MiB`';
 
@@ -150,19 +146,7 @@ export const VARIABLES = {
     positive(duration),
   ),
   RATE_LIMIT_ENABLED: variable('the limits that follow', '`true` or `false`', 'true', flag),
-  RATE_LIMIT_ADMISSIONS: variable(
-    'sockets and streams a second let in by this process, past a first 5000',
-    RATE,
-    '1000',
-    rate,
-  ),
-  RATE_LIMIT_CONNECTIONS: variable('sockets a user opens in a minute', RATE, '30', rate),
-  RATE_LIMIT_MESSAGES: variable('messages a second by one socket', RATE, '20', rate),
-  RATE_LIMIT_USER_MESSAGES: variable('messages a second by one user, in all nodes together', RATE, '50', rate),
-  RATE_LIMIT_TENANT_MESSAGES: variable('messages a second of one tenant, in all nodes together', RATE, '5000', rate),
-  RATE_LIMIT_NODE_MESSAGES: variable('messages a second in all, on each node', RATE, '20000', rate),
-  RATE_LIMIT_SUBSCRIPTIONS: variable('subscriptions a second by one socket, past its first 100', RATE, '10', rate),
-  RATE_LIMIT_SIGNALS: variable('changes of typing and presence a second by one socket', RATE, '5', rate),
+  ...RATE_VARIABLES,
   LOG_LEVEL: variable('what is logged', LOG_LEVELS.map((level) => `\`${level}\``).join(', '), 'info', (value) =>
     LOG_LEVELS.find((level) => level === value),
   ),
@@ -290,18 +274,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxConnectionsPerAddress: required('MAX_CONNECTIONS_PER_ADDRESS'),
     heartbeatIntervalMs: required('HEARTBEAT_INTERVAL'),
     clientTimeoutMs: required('CLIENT_TIMEOUT'),
-    rates: required('RATE_LIMIT_ENABLED')
-      ? {
-          admissionsPerNode: required('RATE_LIMIT_ADMISSIONS'),
-          connectionsPerUserAndMinute: required('RATE_LIMIT_CONNECTIONS'),
-          messagesPerConnection: required('RATE_LIMIT_MESSAGES'),
-          messagesPerUser: required('RATE_LIMIT_USER_MESSAGES'),
-          messagesPerTenant: required('RATE_LIMIT_TENANT_MESSAGES'),
-          messagesPerNode: required('RATE_LIMIT_NODE_MESSAGES'),
-          subscriptionsPerConnection: required('RATE_LIMIT_SUBSCRIPTIONS'),
-          signalsPerConnection: required('RATE_LIMIT_SIGNALS'),
-        }
-      : null,
+    rates: required('RATE_LIMIT_ENABLED') ? readRates(required) : null,
     logLevel: required('LOG_LEVEL'),
     allowedOrigins: origins ?? [],
     maxQueryDepth: required('MAX_QUERY_DEPTH'),

@@ -138,6 +138,8 @@ export const LIMITS = {
   /** Users and tenants whose use is counted on this node: those seen last. */
   meteredUsers: 50_000,
   meteredTenants: 1_000,
+  /** Signals of one user over their rate that are still to be applied: the latest of each kind. */
+  heldSignalsPerUser: 100,
   /** Refusals by the rate limits, and one a second more, until a socket is closed. */
   refusalsPerConnection: 100,
   /** Hops of `X-Forwarded-For` that are looked at, the last ones: no chain of proxies is longer. */
@@ -208,6 +210,8 @@ export const TIMES = {
   ruleRestMs: 60_000,
   /** How long after the circuit of the engine opened, or a probe failed, the next probe is made. */
   circuitProbeMs: 500,
+  /** How long after a late signal could not be applied it is tried again. */
+  heldSignalRetryMs: 1_000,
   /** How old a user's place in a conversation is when it may be compared with the membership: nothing that joins takes so long. */
   placeLeaseMs: 60_000,
   /** How long past the drain window what is in flight may take. */

@@ -273,8 +273,28 @@ export interface SessionTokens {
   readonly refreshTokenExpiresAt: number;
 }
 
+/** What one user changes, by the rate that counts it; `src/rates/classes.ts` says which fields and frames are which. */
+export type Change =
+  | 'message'
+  | 'signal'
+  | 'reaction'
+  | 'creation'
+  | 'membership'
+  | 'list'
+  | 'session-creation'
+  | 'session'
+  | 'admin'
+  | 'rule-test'
+  | 'append';
+
 /** A rate to which all nodes together hold a user or a tenant. */
-export type RateName = 'user-connections' | 'user-messages' | 'tenant-messages';
+export type RateName =
+  | `user-${Exclude<Change, 'message'>}`
+  | 'user-messages'
+  | 'user-named'
+  | 'user-connections'
+  | 'service-changes'
+  | 'tenant-messages';
 
 /** What was used of a rate on one node. */
 export interface RateUse {
@@ -285,8 +305,29 @@ export interface RateUse {
   readonly count: number;
 }
 
-/** What is counted against a caller's rates. A signal is a change of typing or presence. */
-export type Metered = 'message' | 'subscription' | 'signal';
+/**
+ * A change of which only the latest counts: typing, presence, a read position.
+ *
+ * Over its rate it is not refused: it answers as if it had been applied.
+ */
+export interface Signal<Answer> {
+  /** One of the same kind that ranks as high takes the place of one that waits. */
+  readonly kind: string;
+  readonly rank: number;
+  /** What becomes of it over the rate: let go, or applied as soon as the rate allows, before or after others. */
+  readonly late: 'let-go' | 'in-turn' | 'first';
+  apply(): Promise<Answer>;
+  asIfApplied(): Answer | Promise<Answer>;
+}
 
-/** Counts one of these. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
-export type Meter = (what: Metered) => void;
+/** Counts what a caller does against their rates. */
+export interface Meter {
+  /** Counts a change, and the people it names. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
+  count(change: Exclude<Change, 'signal'>, named?: number): void;
+  /** Applies a signal now, or later, or not at all; refuses none. */
+  signal<Answer>(signal: Signal<Answer>): Promise<Answer>;
+  /** Counts a subscription. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
+  subscribe(): void;
+  /** The meter of a user whom the caller has just proven to be. */
+  of(viewer: Viewer): Meter;
+}

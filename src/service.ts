@@ -159,7 +159,7 @@ export async function startService(
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
   const verifyToken = refuseRevoked(createTokenVerifier(config.jwt, clock), domain.sessions.isRevoked);
   const isGateway = createGatewayCheck(config.gatewaySecrets);
-  const rateLimits = new RateLimits(config.rates, clock, engine.shareUse);
+  const rateLimits = new RateLimits(config.rates, clock, log, engine.shareUse);
   const stopSharing = clock.every(TIMES.shareUseMs, () => {
     rateLimits.reconcile().catch((error: unknown) => log.debug({ err: error }, 'use of rates not shared'));
   });
@@ -274,6 +274,7 @@ export async function startService(
     await stopApollo();
     stopSharing();
     stopWatching();
+    await rateLimits.close();
     delivery.close();
     await expressions.close();
     await engine.close();

@@ -239,7 +239,10 @@ export type Mutation = {
   joinConversation: Conversation;
   /** Leaves a conversation and answers it as it was left; what is in it (messages, members, receipts, typing) is FORBIDDEN. The longest-standing member follows the last owner. */
   leaveConversation: Conversation;
-  /** Moves the caller's read position forward to a message, never backwards. */
+  /**
+   * Moves the caller's read position forward to a message, never backwards. Called too often it is not refused: the
+   * latest position in each conversation is applied as soon as the rate allows.
+   */
   markRead: Maybe<Conversation>;
   /** The one direct conversation of the caller and another user, made at the first call of either. */
   openDirectConversation: Conversation;
@@ -263,9 +266,15 @@ export type Mutation = {
   sendMessage: Maybe<Message>;
   /** Sets a member's role. For owners; CONFLICT when no owner would be left. */
   setMemberRole: Conversation;
-  /** Sets the caller's status and the words beside it. A caller with no open connection holds the status for 60 s. */
+  /**
+   * Sets the caller's status and the words beside it. A caller with no open connection holds the status for 60 s.
+   * Called too often it is not refused: the latest is applied as soon as the rate allows.
+   */
   setPresence: Presence;
-  /** Says that the caller types, or stopped. Ends by itself 6 s after the last call. Answers the new state. */
+  /**
+   * Says that the caller types, or stopped. Ends by itself 6 s after the last call. Answers the new state.
+   * Called too often it is not refused: what is over the rate is dropped, a stop never.
+   */
   setTyping: Scalars['Boolean']['output'];
   /** Renames a conversation. For owners and moderators. */
   updateConversation: Conversation;

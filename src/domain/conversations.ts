@@ -24,6 +24,7 @@ import type {
   MemberRecord,
   MemberRole,
   Membership,
+  Meter,
   ReadReceiptRecord,
   TenantId,
   UserId,
@@ -78,7 +79,7 @@ export interface Conversations {
   addMembers(viewer: Viewer, id: string, userIds: readonly string[]): Promise<SeenConversation>;
   removeMember(viewer: Viewer, id: string, userId: string): Promise<ShownConversation>;
   setMemberRole(viewer: Viewer, id: string, userId: string, role: MemberRole): Promise<SeenConversation>;
-  markRead(viewer: Viewer, id: string, sequence: number): Promise<SeenConversation>;
+  markRead(viewer: Viewer, meter: Meter, id: string, sequence: number): Promise<SeenConversation>;
 }
 
 /** Whether an id is that of a direct conversation. */
@@ -119,6 +120,10 @@ function conversationName(name: string | null | undefined): string | null {
 
 function noPlace(): ServiceError {
   return new ServiceError('CONFLICT', `A user begins or joins at most ${LIMITS.conversationsPerUser} conversations.`);
+}
+
+function pastHead(): ServiceError {
+  return badInput('sequence: past the last message.');
 }
 
 function settle(change: MembershipChange | NoPlace): ConversationRecord {
@@ -292,13 +297,27 @@ export function createConversations(engine: Engine): Conversations {
       return changed(conversation, settle(await engine.setMemberRole(viewer.tenant, conversation.id, target, role)));
     },
 
-    async markRead(viewer, id, sequence) {
+    async markRead(viewer, meter, id, sequence) {
       const conversationId = identifier<ConversationId>(id, 'conversationId');
       natural(sequence, 'sequence');
-      const change = await engine.markRead(viewer.tenant, conversationId, viewer.userId, sequence);
-      if (change.outcome === 'not-member') throw notFound('conversation');
-      if (change.outcome === 'past-head') throw badInput('sequence: past the last message.');
-      return seenAsMember(change.conversation);
+      return meter.signal({
+        kind: `read ${conversationId}`,
+        // It moves forward only: an earlier one never takes the place of a later.
+        rank: sequence,
+        late: 'in-turn',
+        async apply() {
+          const change = await engine.markRead(viewer.tenant, conversationId, viewer.userId, sequence);
+          if (change.outcome === 'not-member') throw notFound('conversation');
+          if (change.outcome === 'past-head') throw pastHead();
+          return seenAsMember(change.conversation);
+        },
+        async asIfApplied() {
+          const { conversation, membership } = await requireSeen(engine, viewer, conversationId);
+          if (!membership) throw notFound('conversation');
+          if (sequence > conversation.lastSequence) throw pastHead();
+          return conversation;
+        },
+      });
     },
   };
 }

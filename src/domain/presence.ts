@@ -5,13 +5,18 @@ import type { Engine, NewConnection } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import { type Log, who } from '../log.ts';
-import type { ConnectionId, PresenceRecord, PresenceStatus, TenantId, UserId, Viewer } from '../model.ts';
+import type { ConnectionId, Meter, PresenceRecord, PresenceStatus, TenantId, UserId, Viewer } from '../model.ts';
 import { identifier, optional, text } from './input.ts';
 
 export interface Presence {
   /** In the order asked, repeats included. */
   read(tenant: TenantId, userIds: readonly UserId[]): Promise<PresenceRecord[]>;
-  set(viewer: Viewer, status: PresenceStatus, statusText: string | null | undefined): Promise<PresenceRecord>;
+  set(
+    viewer: Viewer,
+    meter: Meter,
+    status: PresenceStatus,
+    statusText: string | null | undefined,
+  ): Promise<PresenceRecord>;
   /** A connection of the viewer opened. */
   arrive(viewer: Viewer, connection: NewConnection): Promise<void>;
   /** It closed: it counts for the grace, in which the client may come back unnoticed. */
@@ -50,6 +55,21 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
     }
   }
 
+  async function apply(viewer: Viewer, status: PresenceStatus, words: string | null): Promise<PresenceRecord> {
+    const presence = await engine.setStatus(viewer.tenant, viewer.userId, status, words);
+    if (presence.isConnected) return presence;
+    await visit(viewer);
+    const [visiting] = await engine.readPresence(viewer.tenant, [viewer.userId]);
+    return visiting ?? presence;
+  }
+
+  /** What a status that is applied late makes of the presence. */
+  async function asIfApplied(viewer: Viewer, status: PresenceStatus, words: string | null): Promise<PresenceRecord> {
+    const [known] = await engine.readPresence(viewer.tenant, [viewer.userId]);
+    if (!known) throw new Error('Everyone has a presence.');
+    return { ...known, status, statusText: words, devices: status === 'OFFLINE' ? [] : known.devices };
+  }
+
   /** Makes a caller without a connection present for a while. */
   async function visit(viewer: Viewer): Promise<void> {
     const key = keyOf(viewer);
@@ -74,13 +94,15 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
       return userIds.flatMap((userId) => byUser.get(userId) ?? []);
     },
 
-    async set(viewer, status, statusText) {
+    async set(viewer, meter, status, statusText) {
       const words = optional(statusText, (value) => text(value, 'statusText', 0, LIMITS.statusTextCharacters)) || null;
-      const presence = await engine.setStatus(viewer.tenant, viewer.userId, status, words);
-      if (presence.isConnected) return presence;
-      await visit(viewer);
-      const [visiting] = await engine.readPresence(viewer.tenant, [viewer.userId]);
-      return visiting ?? presence;
+      return meter.signal({
+        kind: 'presence',
+        rank: 0,
+        late: 'in-turn',
+        apply: () => apply(viewer, status, words),
+        asIfApplied: () => asIfApplied(viewer, status, words),
+      });
     },
 
     async arrive(viewer, connection) {

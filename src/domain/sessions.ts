@@ -16,6 +16,7 @@ import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type {
   DeviceId,
+  Meter,
   SessionId,
   SessionRecord,
   SessionTokens,
@@ -49,7 +50,7 @@ export interface NewSession {
 export interface Sessions {
   create(viewer: Viewer, request: NewSession, userAgent: string | null): Promise<SessionTokens>;
   /** @throws {ServiceError} UNAUTHENTICATED for a token that is not good, or no longer. */
-  refresh(refreshToken: string): Promise<SessionTokens & { readonly viewer: Viewer }>;
+  refresh(refreshToken: string, meter: Meter): Promise<SessionTokens & { readonly viewer: Viewer }>;
   /** One of the viewer's own, or, for a tenant admin, anyone's. */
   revoke(viewer: Viewer, id: string): Promise<SessionRecord>;
   /** How many were ended. */
@@ -96,6 +97,17 @@ function decode(refreshToken: string): RefreshToken {
   } catch {
     throw notGood();
   }
+}
+
+/** Whether a secret is the session's present one, or the one before it. */
+function isHeldBy({ currentHash, previousHash }: SessionRecord, secret: string): boolean {
+  const presented = hash(secret);
+  return isSame(presented, currentHash) || isSame(presented, previousHash);
+}
+
+function viewerOf(tenant: TenantId, session: SessionRecord, expiresAt: number): Viewer {
+  const { id: sessionId, userId, scope, topics } = session;
+  return { tenant, userId, scopes: new Set(scope.split(' ').filter(Boolean)), topics, sessionId, expiresAt };
 }
 
 export function createSessions(engine: Engine, clock: Clock, log: Log, issueToken: IssueToken | null): Sessions {
@@ -219,11 +231,15 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
       return tokens;
     },
 
-    async refresh(refreshToken) {
+    async refresh(refreshToken, meter) {
       const { tenant, userId, id, secret } = decode(refreshToken);
       const nonce = random();
       let isEnded = false;
+      let isCounted = false;
       const session = await change(tenant, userId, id, (known) => {
+        // Only of who holds the token of the session: nobody else uses up its user's rate.
+        if (!isCounted && isHeldBy(known, secret)) meter.of(viewerOf(tenant, known, known.expiresAt)).count('session');
+        isCounted = true;
         const changes = rotate(known, secret, nonce);
         isEnded = changes?.revokedAt !== undefined;
         return changes;
@@ -235,10 +251,7 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
       // Another's rotation came in between, or the secret was never this session's.
       if (!isSame(hash(next), session.currentHash)) throw notGood();
       const tokens = await tokensOf(tenant, session, next);
-      const scopes = new Set(session.scope.split(' ').filter(Boolean));
-      const { topics } = session;
-      const viewer = { tenant, userId, scopes, topics, sessionId: id, expiresAt: tokens.accessTokenExpiresAt };
-      return { ...tokens, viewer };
+      return { ...tokens, viewer: viewerOf(tenant, session, tokens.accessTokenExpiresAt) };
     },
 
     async revoke(viewer, id) {

@@ -2,24 +2,35 @@
 import { requireSeen, type SeenConversation } from '../access/seen.ts';
 import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
-import type { ConversationId, TenantId, UserId, Viewer } from '../model.ts';
+import type { ConversationId, Meter, TenantId, UserId, Viewer } from '../model.ts';
 import { identifier } from './input.ts';
 
 export interface Typing {
   /** Answers the new state. */
-  set(viewer: Viewer, conversationId: string, isTyping: boolean): Promise<boolean>;
+  set(viewer: Viewer, meter: Meter, conversationId: string, isTyping: boolean): Promise<boolean>;
   /** Who types in a conversation now. */
   users(tenant: TenantId, conversation: SeenConversation): Promise<UserId[]>;
 }
 
 export function createTyping(engine: Engine): Typing {
+  async function apply(viewer: Viewer, id: ConversationId, isTyping: boolean): Promise<boolean> {
+    const record = await engine.setTyping(viewer.tenant, id, viewer.userId, isTyping);
+    if (record) return record.isTyping;
+    await requireSeen(engine, viewer, id);
+    throw new ServiceError('FORBIDDEN', 'Only members may type.');
+  }
+
   return {
-    async set(viewer, conversationId, isTyping) {
+    async set(viewer, meter, conversationId, isTyping) {
       const id = identifier<ConversationId>(conversationId, 'conversationId');
-      const record = await engine.setTyping(viewer.tenant, id, viewer.userId, isTyping);
-      if (record) return record.isTyping;
-      await requireSeen(engine, viewer, id);
-      throw new ServiceError('FORBIDDEN', 'Only members may type.');
+      return meter.signal({
+        kind: `typing ${id}`,
+        rank: 0,
+        // A stop is never dropped, and typing that was not begun ends by itself (G12).
+        late: isTyping ? 'let-go' : 'first',
+        apply: () => apply(viewer, id, isTyping),
+        asIfApplied: () => isTyping,
+      });
     },
 
     async users(tenant, { id }) {

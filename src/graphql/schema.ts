@@ -16,6 +16,7 @@ import { countFields } from './counted-fields.ts';
 
 import { checkRepresentations, requireGateway } from './entities.ts';
 import { JSONScalar } from './json.ts';
+import { meterChanges } from './metering.ts';
 import * as conversations from './resolvers/conversations.ts';
 import * as messages from './resolvers/messages.ts';
 import * as presence from './resolvers/presence.ts';
@@ -50,6 +51,7 @@ export function createSchema(): GraphQLSchema {
   const schema = buildSubgraphSchema([{ typeDefs: parse(readTypeDefs()), resolvers }]);
   guardFederation(schema);
   countFields(schema);
+  meterChanges(schema);
   return schema;
 }
 

@@ -40,3 +40,17 @@ export class TokenBucket {
     this.#tokens = Math.max(this.#tokens - count, -this.#capacity * MOST_OWED);
   }
 }
+
+/** Milliseconds until each of these has a token. */
+export function waitForAll(buckets: readonly TokenBucket[], now: number): number {
+  let wait = 0;
+  for (const bucket of buckets) wait = Math.max(wait, bucket.wait(now));
+  return wait;
+}
+
+/** Takes one from each, or from none; answers how long to wait, 0 when they were taken. */
+export function takeAll(buckets: readonly TokenBucket[], now: number): number {
+  const wait = waitForAll(buckets, now);
+  if (wait === 0) for (const bucket of buckets) bucket.take();
+  return wait;
+}

@@ -106,7 +106,10 @@ export class Admission {
     log.info({ connection: connection.id, type: credentials.connectionType, ...who(viewer) }, 'socket let in');
     return {
       viewer,
-      meter: rateLimits.ofConnection(viewer, () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often')),
+      meter: rateLimits.ofConnection(
+        () => connection.viewer ?? viewer,
+        () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often'),
+      ),
     };
   }
 

@@ -14,7 +14,7 @@ export interface CallerOptions {
   readonly rateLimits: RateLimits;
 }
 
-/** Whoever has no token does nothing that is counted, and a request is over before its token is. */
+/** A request is over before its token is. */
 const NOTHING = (): void => undefined;
 
 /** Who calls; with a token that is not valid nobody, and why is told when one is needed. */
@@ -27,7 +27,7 @@ export async function identify(request: FastifyRequest, options: CallerOptions):
     viewer: null,
     refusal: new ServiceError('UNAUTHENTICATED', message),
     isTrustedGateway,
-    meter: NOTHING,
+    meter: rateLimits.ofRequest(null),
     userAgent,
     renew: NOTHING,
   });

@@ -17,6 +17,7 @@ import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Meter, Viewer } from '../model.ts';
 import type { Metrics } from '../operations/metrics.ts';
+import { UNMETERED } from '../rates/meters.ts';
 import type { Admission } from './admission.ts';
 import { Connection, type ConnectionOptions, type Sockets } from './connection.ts';
 import { Ending } from './ending.ts';
@@ -83,7 +84,7 @@ function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, r
     userAgent,
     documents: new OpenDocuments(),
     isGateway: false,
-    meter: () => undefined,
+    meter: UNMETERED,
     settle: () => undefined,
   };
   admission.open(connection, 'graphql_ws', sockets.address);
@@ -158,7 +159,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       if (!viewer) return [new GraphQLError('Not authenticated.', { extensions: { code: 'UNAUTHENTICATED' } })];
       const { meter, isGateway: isTrustedGateway } = extra;
       try {
-        if (execution.kindOf(payload) === 'subscription') meter('subscription');
+        if (execution.kindOf(payload) === 'subscription') meter.subscribe();
       } catch (error) {
         return [toGraphQLError(error as ServiceError)];
       }

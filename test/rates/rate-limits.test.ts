@@ -54,16 +54,6 @@ describe('rate limits', () => {
     await two.close();
   });
 
-  it('typing and presence have a rate; a stop of typing is never dropped', async () => {
-    const alice = await service.connect('alice');
-    const typing = (on: boolean): string => `mutation { setTyping(conversationId: "c", isTyping: ${on}) }`;
-    const answers = await times(8, () => alice.query(typing(true)));
-    expect(answers.map(code)).toContain('RATE_LIMITED');
-    expect(code(await alice.query('mutation { setPresence(status: AWAY) { status } }'))).toBe('RATE_LIMITED');
-    expect(code(await alice.query(typing(false)))).toBe('OK');
-    await alice.close();
-  });
-
   it('W76: a hundred subscriptions may be opened at once, as who comes back does; then ten a second', async () => {
     const alice = await service.connect('alice');
     const open = () => alice.subscribe('subscription { messageReceived { id } }');

@@ -2,23 +2,19 @@
 import { Redis } from 'ioredis';
 import { LIMITS } from '../../src/limits.ts';
 import type { RateUse, TenantId, UserId, Viewer } from '../../src/model.ts';
-import { RateLimits, type Rates } from '../../src/rates/rate-limits.ts';
+import { RateLimits } from '../../src/rates/rate-limits.ts';
+import { ratesOf } from '../support/rates.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
-import { alice, bob, tenant } from '../support/world.ts';
+import { alice, bob, silentLog, tenant } from '../support/world.ts';
 
 const RATE = 20;
 const NODES = 3;
-const RATES: Rates = {
-  admissionsPerNode: 1_000,
-  connectionsPerUserAndMinute: 30,
-  messagesPerConnection: 1_000,
-  messagesPerUser: RATE,
-  messagesPerTenant: 100_000,
-  messagesPerNode: 100_000,
-  subscriptionsPerConnection: 10,
-  signalsPerConnection: 5,
-};
+const RATES = ratesOf({
+  RATE_LIMIT_MESSAGES: 1_000,
+  RATE_LIMIT_USER_MESSAGES: RATE,
+  RATE_LIMIT_TENANT_MESSAGES: 100_000,
+});
 
 const viewer: Viewer = {
   tenant,
@@ -55,7 +51,7 @@ describe('rates across nodes', () => {
   it('messages: over a minute hardly more than one node would allow, and nobody else has less', async () => {
     let now = 0;
     const clock = { ...services[0]?.clock, elapsed: () => now } as TestService['clock'];
-    const nodes = services.map(({ service }) => new RateLimits(RATES, clock, service.engine.shareUse));
+    const nodes = services.map(({ service }) => new RateLimits(RATES, clock, silentLog, service.engine.shareUse));
     let count = 0;
     let others = 0;
     for (let second = 0; second < 60; second += 1) {
@@ -63,9 +59,9 @@ describe('rates across nodes', () => {
         now += 100;
         for (const node of nodes) {
           const meter = node.ofRequest(viewer);
-          for (let n = 0; n < 5; n += 1) count += allowed(() => meter('message'));
+          for (let n = 0; n < 5; n += 1) count += allowed(() => meter.count('message'));
         }
-        others += allowed(() => nodes[0]?.ofRequest({ ...viewer, userId: bob })('message'));
+        others += allowed(() => nodes[0]?.ofRequest({ ...viewer, userId: bob }).count('message'));
       }
       await Promise.all(nodes.map((node) => node.reconcile()));
     }
@@ -78,21 +74,21 @@ describe('rates across nodes', () => {
   it('a tenant’s users are held to one rate in all nodes, and another tenant has its own', async () => {
     let now = 0;
     const clock = { ...services[0]?.clock, elapsed: () => now } as TestService['clock'];
-    const rates = { ...RATES, messagesPerUser: 1_000, messagesPerTenant: RATE };
-    const nodes = services.map(({ service }) => new RateLimits(rates, clock, service.engine.shareUse));
+    const rates = { ...RATES, changesPerUser: { ...RATES.changesPerUser, message: 1_000 }, messagesPerTenant: RATE };
+    const nodes = services.map(({ service }) => new RateLimits(rates, clock, silentLog, service.engine.shareUse));
     let count = 0;
     for (let second = 0; second < 30; second += 1) {
       now += 1_000;
       for (const [index, node] of nodes.entries()) {
         const meter = node.ofRequest({ ...viewer, userId: `user-${index}` as UserId });
-        for (let n = 0; n < RATE; n += 1) count += allowed(() => meter('message'));
+        for (let n = 0; n < RATE; n += 1) count += allowed(() => meter.count('message'));
       }
       await Promise.all(nodes.map((node) => node.reconcile()));
     }
     expect(count).toBeLessThanOrEqual(RATE * 30 + 2 * RATE * NODES);
     expect(count).toBeGreaterThan(RATE * 20);
     const other = { ...viewer, tenant: 'another' as TenantId };
-    expect(allowed(() => nodes[0]?.ofRequest(other)('message'))).toBe(1);
+    expect(allowed(() => nodes[0]?.ofRequest(other).count('message'))).toBe(1);
   });
 
   it('a sum that was begun anew counts from its beginning', async () => {
@@ -110,7 +106,7 @@ describe('rates across nodes', () => {
 
   it('connections: thirty a minute in all', async () => {
     const { clock } = services[0] as TestService;
-    const nodes = services.map(({ service }) => new RateLimits(RATES, clock, service.engine.shareUse));
+    const nodes = services.map(({ service }) => new RateLimits(RATES, clock, silentLog, service.engine.shareUse));
     const connect = (node: RateLimits | undefined): number => allowed(() => node?.connect({ ...viewer, userId: bob }));
     await Promise.all(nodes.map((node) => connect(node) && node.reconcile()));
     let first = 0;
@@ -124,10 +120,10 @@ describe('rates across nodes', () => {
 
   it('a node whose engine is away goes by itself', async () => {
     const { clock } = services[0] as TestService;
-    const away = new RateLimits(RATES, clock, () => Promise.reject(new Error('away')));
+    const away = new RateLimits(RATES, clock, silentLog, () => Promise.reject(new Error('away')));
     const meter = away.ofRequest(viewer);
     let count = 0;
-    for (let n = 0; n < 100; n += 1) count += allowed(() => meter('message'));
+    for (let n = 0; n < 100; n += 1) count += allowed(() => meter.count('message'));
     await expect(away.reconcile()).rejects.toThrow('away');
     expect(count).toBe(RATE);
   });

@@ -1,14 +1,14 @@
 /** The three ways the service runs: embedded, on Redis, and as two nodes on one Redis. */
 import { startTestService, type TestService } from './service.ts';
 import { onSharedRedis } from './shared-redis.ts';
-import { TestClock } from './test-clock.ts';
+import { type MovableClock, TestClock } from './test-clock.ts';
 
 export interface Nodes {
   /** Where the acting user is connected. */
   readonly here: TestService;
   /** Where the watching user is connected; the same as `here` on one node. */
   readonly there: TestService;
-  readonly clock: TestClock;
+  readonly clock: MovableClock;
   /** Empty without Redis. */
   readonly redisUrl: string;
   close(): Promise<void>;

@@ -6,14 +6,14 @@ import type { Log } from '../../src/log.ts';
 import type { TopicClaims } from '../../src/model.ts';
 import { type Service, startService } from '../../src/service.ts';
 import { connectClient, type TestClient } from './client.ts';
-import { TestClock } from './test-clock.ts';
+import { type MovableClock, TestClock } from './test-clock.ts';
 import { silentLog } from './world.ts';
 
 export const SECRET = 'a-secret-of-the-tests-that-is-long-enough';
 
 export interface TestService {
   readonly service: Service;
-  readonly clock: TestClock;
+  readonly clock: MovableClock;
   readonly url: string;
   readonly wsUrl: string;
   token(userId: string, claims?: TokenClaims): Promise<string>;
@@ -45,7 +45,7 @@ export interface Answer {
 
 export interface TestServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly clock?: TestClock;
+  readonly clock?: MovableClock;
   readonly log?: Log;
 }
 

@@ -3,6 +3,14 @@ import type { Clock } from '../../src/clock.ts';
 
 const SHOWN = 120;
 
+/** A clock that a test moves. */
+export interface MovableClock extends Clock {
+  /** Sets it forward or back: dates change, no time passes. */
+  jump(ms: number): void;
+  /** Moves time forward and runs what became due. */
+  advance(ms: number): void;
+}
+
 interface Task {
   readonly dueAt: number;
   /** What it is known by. */
@@ -16,7 +24,7 @@ declare global {
   var testClocks: TestClock[] | undefined;
 }
 
-export class TestClock implements Clock {
+export class TestClock implements MovableClock {
   #offset = 0;
   #jumped = 0;
   readonly #tasks = new Set<Task>();

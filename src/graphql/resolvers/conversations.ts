@@ -27,8 +27,8 @@ export const Mutation: MutationResolvers = {
   removeMember: (_, { id, userId }, { domain, viewer }) => domain.conversations.removeMember(viewer, id, userId),
   setMemberRole: (_, { id, userId, role }, { domain, viewer }) =>
     domain.conversations.setMemberRole(viewer, id, userId, role),
-  markRead: (_, { conversationId, sequence }, { domain, viewer }) =>
-    domain.conversations.markRead(viewer, conversationId, sequence),
+  markRead: (_, { conversationId, sequence }, { domain, viewer, meter }) =>
+    domain.conversations.markRead(viewer, meter, conversationId, sequence),
 };
 
 export const Subscription: SubscriptionResolvers = {

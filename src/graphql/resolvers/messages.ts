@@ -16,18 +16,10 @@ export const Query: QueryResolvers = {
 };
 
 export const Mutation: MutationResolvers = {
-  sendMessage(_, { input }, { domain, viewer, meter }) {
-    meter('message');
-    return domain.messages.send(viewer, input);
-  },
-  sendDirectMessage(_, { userId, ...input }, { domain, viewer, meter }) {
-    meter('message');
-    return domain.messages.sendDirect(viewer, userId, input);
-  },
-  editMessage(_, { id, content, payload }, { domain, viewer, meter }) {
-    meter('message');
-    return domain.messages.edit(viewer, id, content ?? '', payload);
-  },
+  sendMessage: (_, { input }, { domain, viewer }) => domain.messages.send(viewer, input),
+  sendDirectMessage: (_, { userId, ...input }, { domain, viewer }) => domain.messages.sendDirect(viewer, userId, input),
+  editMessage: (_, { id, content, payload }, { domain, viewer }) =>
+    domain.messages.edit(viewer, id, content ?? '', payload),
   deleteMessage: (_, { id }, { domain, viewer }) => domain.messages.delete(viewer, id),
   addReaction: (_, { messageId, emoji }, { domain, viewer }) => domain.messages.addReaction(viewer, messageId, emoji),
   removeReaction: (_, { messageId, emoji }, { domain, viewer }) =>

@@ -14,10 +14,8 @@ export const Query: QueryResolvers = {
 };
 
 export const Mutation: MutationResolvers = {
-  setPresence(_, { status, statusText }, { domain, viewer, meter }) {
-    meter('signal');
-    return domain.presence.set(viewer, status, statusText);
-  },
+  setPresence: (_, { status, statusText }, { domain, viewer, meter }) =>
+    domain.presence.set(viewer, meter, status, statusText),
 };
 
 export const Subscription: SubscriptionResolvers = {

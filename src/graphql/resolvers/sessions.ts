@@ -8,8 +8,8 @@ export const Query: QueryResolvers = {
 
 export const Mutation: MutationResolvers = {
   createSession: (_, { input }, { domain, viewer, userAgent }) => domain.sessions.create(viewer, input, userAgent),
-  async refreshSession(_, { refreshToken }, { domain, renew }) {
-    const { viewer, ...tokens } = await domain.sessions.refresh(refreshToken);
+  async refreshSession(_, { refreshToken }, { domain, meter, renew }) {
+    const { viewer, ...tokens } = await domain.sessions.refresh(refreshToken, meter);
     renew(viewer);
     return tokens;
   },

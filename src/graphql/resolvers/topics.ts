@@ -10,10 +10,7 @@ export const Query: QueryResolvers = {
 };
 
 export const Mutation: MutationResolvers = {
-  publish(_, { topic, payload }, { domain, viewer, meter }) {
-    meter('message');
-    return domain.topics.publish(viewer, topic, payload);
-  },
+  publish: (_, { topic, payload }, { domain, viewer }) => domain.topics.publish(viewer, topic, payload),
 };
 
 export const Subscription: SubscriptionResolvers = {

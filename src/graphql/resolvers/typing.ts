@@ -8,11 +8,8 @@ import { streamRequest } from '../../domain/cursor.ts';
 import type { TypingRecord } from '../../model.ts';
 
 export const Mutation: MutationResolvers = {
-  setTyping(_, { conversationId, isTyping }, { domain, viewer, meter }) {
-    // A stop is never dropped: who stops must have started.
-    if (isTyping) meter('signal');
-    return domain.typing.set(viewer, conversationId, isTyping);
-  },
+  setTyping: (_, { conversationId, isTyping }, { domain, viewer, meter }) =>
+    domain.typing.set(viewer, meter, conversationId, isTyping),
 };
 
 export const Subscription: SubscriptionResolvers = {

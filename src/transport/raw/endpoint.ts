@@ -8,6 +8,7 @@ import { RawClient } from './client.ts';
 import { type Frame, FrameError, parseFrame } from './frames.ts';
 import { HANDLERS } from './handlers.ts';
 import { Inbox } from './inbox.ts';
+import { meterFrame } from './metering.ts';
 import type { RawParts, RawServices } from './parts.ts';
 import { createRendering } from './rendering.ts';
 
@@ -117,7 +118,12 @@ class RawSocket {
   }
 }
 
-function dispatch(frame: Frame, client: RawClient, answer: Parameters<(typeof HANDLERS)['Ping']>[2]): Promise<void> {
+async function dispatch(
+  frame: Frame,
+  client: RawClient,
+  answer: Parameters<(typeof HANDLERS)['Ping']>[2],
+): Promise<void> {
+  meterFrame(frame, client.meter);
   const handle = HANDLERS[frame.type] as (data: unknown, ...rest: unknown[]) => Promise<void>;
-  return handle(frame.data, client, answer);
+  await handle(frame.data, client, answer);
 }

@@ -50,7 +50,6 @@ async function joined(conversation: SeenConversation, client: RawClient): Promis
 
 export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
   async Subscribe({ topics }, client, answer) {
-    client.meter('subscription');
     const names = client.domain.topics.toHear(client.viewer, topics);
     const begin = await client.topics.add(names);
     await answer('Status', { status: 'subscribed', topics: names });
@@ -63,15 +62,13 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
     await answer('Status', { status: 'unsubscribed', topics });
   },
 
-  async Broadcast({ topic, payload }, { domain, viewer, meter }, answer) {
-    meter('message');
+  async Broadcast({ topic, payload }, { domain, viewer }, answer) {
     const { id } = await domain.topics.publish(viewer, topic, payload);
     await answer('Status', { status: 'published', message_id: id });
   },
 
   async DirectMessage({ target_user, payload, client_message_id: clientMessageId }, client, answer) {
-    const { domain, viewer, meter, inbox } = client;
-    meter('message');
+    const { domain, viewer, inbox } = client;
     const input = { ...bodyOf(payload), clientMessageId };
     const message = await inbox.sending(() => domain.messages.sendDirect(viewer, target_user, input));
     await answer('Status', sent(message));
@@ -100,36 +97,30 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
   },
 
   async RoomMessage({ room: conversationId, payload, client_message_id: clientMessageId }, client, answer) {
-    const { domain, viewer, meter } = client;
-    meter('message');
+    const { domain, viewer } = client;
     if (isDirect(conversationId as ConversationId)) throw notFound('room');
     const message = await domain.messages.send(viewer, { ...bodyOf(payload), conversationId, clientMessageId });
     await answer('Status', sent(message));
   },
 
   async Typing({ conversation_id, is_typing }, { domain, viewer, meter }, answer) {
-    // A stop is never dropped (G12).
-    if (is_typing) meter('signal');
-    await domain.typing.set(viewer, conversation_id, is_typing);
+    await domain.typing.set(viewer, meter, conversation_id, is_typing);
     await answer('Status', { status: 'typing', conversation_id, is_typing });
   },
 
   async Presence(data, client, answer) {
     const { domain, viewer, meter } = client;
     if ('status' in data) {
-      meter('signal');
-      const presence = await domain.presence.set(viewer, statusOf(data.status), null);
+      const presence = await domain.presence.set(viewer, meter, statusOf(data.status), null);
       return answer('Presence', presenceData(presence));
     }
-    meter('subscription');
     const userIds = presenceUserIds(data.watch);
     const begin = await client.watch(userIds);
     await answer('Status', { status: 'watching', user_ids: userIds });
     begin();
   },
 
-  async Resume({ positions }, { inbox, meter }, answer) {
-    meter('subscription');
+  async Resume({ positions }, { inbox }, answer) {
     const { after } = streamRequest(null, positions);
     await inbox.resume(after);
     await answer('Status', { status: 'resumed' });

@@ -1,0 +1,78 @@
+/**
+ * Every field that changes something, by the rate that counts it.
+ *
+ * The meter runs before the field's resolver. What becomes of a signal over its rate
+ * only the operation can say: it is given the meter, without which it does not compile.
+ */
+import { defaultFieldResolver, type GraphQLObjectType, type GraphQLSchema } from 'graphql';
+import type {
+  MutationAddMembersArgs,
+  MutationCreateConversationArgs,
+  MutationResolvers,
+  QueryResolvers,
+} from '../__generated__/resolvers.ts';
+import type { Change } from '../model.ts';
+import type { Context } from './context.ts';
+
+/** A change that names people, each of whom is counted. */
+interface Naming {
+  readonly change: Exclude<Change, 'signal'>;
+  readonly named: (args: never) => number;
+}
+
+type Metered = Change | Naming;
+
+export const MUTATIONS = {
+  sendMessage: 'message',
+  sendDirectMessage: 'message',
+  publish: 'message',
+  editMessage: 'message',
+  deleteMessage: 'message',
+  setTyping: 'signal',
+  setPresence: 'signal',
+  markRead: 'signal',
+  addReaction: 'reaction',
+  removeReaction: 'reaction',
+  createConversation: {
+    change: 'creation',
+    named: ({ input }: MutationCreateConversationArgs) => input.memberIds?.length ?? 0,
+  },
+  openDirectConversation: { change: 'creation', named: () => 1 },
+  addMembers: { change: 'membership', named: ({ userIds }: MutationAddMembersArgs) => userIds.length },
+  updateConversation: 'membership',
+  joinConversation: 'membership',
+  leaveConversation: 'membership',
+  removeMember: 'membership',
+  setMemberRole: 'membership',
+  createSession: 'session-creation',
+  refreshSession: 'session',
+  revokeSession: 'session',
+  revokeOtherSessions: 'session',
+  saveRoutingRule: 'admin',
+  deleteRoutingRule: 'admin',
+} as const satisfies { readonly [Field in keyof MutationResolvers]-?: Metered };
+
+/** What changes nothing and costs as much. */
+export const QUERIES = {
+  testRoutingRule: 'rule-test',
+} as const satisfies { readonly [Field in keyof QueryResolvers]?: Metered };
+
+export function meterChanges(schema: GraphQLSchema): void {
+  meterFields(schema.getMutationType(), MUTATIONS);
+  meterFields(schema.getQueryType(), QUERIES);
+}
+
+function meterFields(type: GraphQLObjectType | null | undefined, metered: { readonly [name: string]: Metered }): void {
+  const fields = type?.getFields() ?? {};
+  for (const [name, by] of Object.entries(metered)) {
+    const field = fields[name];
+    if (!field) throw new Error(`The schema has no ${name}.`);
+    if (by === 'signal') continue;
+    const { change, named } = typeof by === 'string' ? { change: by, named: () => 0 } : by;
+    const resolve = field.resolve ?? defaultFieldResolver;
+    field.resolve = (source, args, context: Context, info) => {
+      context.meter.count(change, named(args as never));
+      return resolve(source, args, context, info);
+    };
+  }
+}

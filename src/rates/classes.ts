@@ -1,0 +1,30 @@
+/** The classes of changes: every field of `Mutation` and every frame that changes something is of one. */
+import type { Change, RateName } from '../model.ts';
+
+export type ChangeClass = 'message' | 'signal' | 'reaction' | 'membership' | 'list' | 'session' | 'admin' | 'append';
+
+export interface ChangeRate {
+  readonly class: ChangeClass;
+  /** The seconds for which its rate is said, and which may be used at once. */
+  readonly seconds: 1 | 60;
+  /** Under which nodes tell each other of its use. */
+  readonly name: RateName;
+}
+
+const SECOND = 1;
+const MINUTE = 60;
+
+export const CHANGES: { readonly [Name in Change]: ChangeRate } = {
+  message: { class: 'message', seconds: SECOND, name: 'user-messages' },
+  signal: { class: 'signal', seconds: SECOND, name: 'user-signal' },
+  reaction: { class: 'reaction', seconds: SECOND, name: 'user-reaction' },
+  /** The people named in one are counted beside it. */
+  creation: { class: 'membership', seconds: MINUTE, name: 'user-creation' },
+  membership: { class: 'membership', seconds: MINUTE, name: 'user-membership' },
+  list: { class: 'list', seconds: MINUTE, name: 'user-list' },
+  'session-creation': { class: 'session', seconds: MINUTE, name: 'user-session-creation' },
+  session: { class: 'session', seconds: MINUTE, name: 'user-session' },
+  admin: { class: 'admin', seconds: MINUTE, name: 'user-admin' },
+  'rule-test': { class: 'admin', seconds: SECOND, name: 'user-rule-test' },
+  append: { class: 'append', seconds: SECOND, name: 'user-append' },
+};

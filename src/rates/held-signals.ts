@@ -1,0 +1,105 @@
+/**
+ * Signals over their rate that are still to be applied: the latest of each kind.
+ *
+ * One timer for each user who has any. While something waits, what comes after it
+ * waits too, so that nothing is overtaken by what was said before it.
+ */
+import type { Clock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
+import { LIMITS, TIMES } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { Signal } from '../model.ts';
+import { type TokenBucket, takeAll, waitForAll } from './token-bucket.ts';
+
+interface Held {
+  readonly signal: Signal<unknown>;
+  readonly buckets: readonly TokenBucket[];
+}
+
+interface Queue {
+  /** By kind, in the order in which they came. */
+  readonly held: Map<string, Held>;
+  /** Stops waiting; null while one is being applied. */
+  cancel: (() => void) | null;
+}
+
+export class HeldSignals {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #queues = new Map<string, Queue>();
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Whether anything of this user waits. */
+  has(user: string): boolean {
+    return this.#queues.has(user);
+  }
+
+  /** Applies a signal when these buckets allow; the answer takes it back. */
+  hold(user: string, signal: Signal<unknown>, buckets: readonly TokenBucket[]): () => void {
+    const queue = this.#queues.get(user) ?? { held: new Map<string, Held>(), cancel: null };
+    const { held } = queue;
+    const waiting = held.get(signal.kind);
+    if (waiting && waiting.signal.rank > signal.rank) return () => undefined;
+    const entry = { signal, buckets };
+    held.delete(signal.kind);
+    const [oldest] = held.keys();
+    if (held.size >= LIMITS.heldSignalsPerUser && oldest !== undefined) held.delete(oldest);
+    held.set(signal.kind, entry);
+    if (!this.#queues.has(user)) {
+      this.#queues.set(user, queue);
+      this.#wait(user, queue, 0);
+    }
+    return () => {
+      if (held.get(signal.kind) === entry) held.delete(signal.kind);
+    };
+  }
+
+  /** Applies what waits, whatever the rates: nobody will come back for it. */
+  async close(): Promise<void> {
+    const all = [...this.#queues.values()];
+    this.#queues.clear();
+    for (const { cancel } of all) cancel?.();
+    await Promise.allSettled(all.flatMap(({ held }) => [...held.values()].map(({ signal }) => signal.apply())));
+  }
+
+  #wait(user: string, queue: Queue, leastMs: number): void {
+    const next = nextOf(queue);
+    if (!next || this.#queues.get(user) !== queue) {
+      this.#queues.delete(user);
+      return;
+    }
+    const waitMs = Math.max(waitForAll(next.buckets, this.#clock.elapsed()), leastMs);
+    queue.cancel = this.#clock.after(waitMs, () => {
+      queue.cancel = null;
+      void this.#applyNext(user, queue).then((restMs) => this.#wait(user, queue, restMs));
+    });
+  }
+
+  /** Answers how long to rest before the next. */
+  async #applyNext(user: string, { held }: Queue): Promise<number> {
+    const next = nextOf({ held });
+    if (!next || waitForAll(next.buckets, this.#clock.elapsed()) > 0) return 0;
+    takeAll(next.buckets, this.#clock.elapsed());
+    const { signal } = next;
+    held.delete(signal.kind);
+    try {
+      await signal.apply();
+    } catch (error) {
+      this.#log.debug({ err: error, kind: signal.kind }, 'a late signal was not applied');
+      if (!(error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE')) return 0;
+      // The engine is away: it is tried again, unless another took its place.
+      if (this.#queues.has(user) && !held.has(signal.kind)) held.set(signal.kind, next);
+      return TIMES.heldSignalRetryMs;
+    }
+    return 0;
+  }
+}
+
+function nextOf({ held }: Pick<Queue, 'held'>): Held | undefined {
+  const all = [...held.values()];
+  return all.find(({ signal }) => signal.late === 'first') ?? all[0];
+}

@@ -1,0 +1,153 @@
+/** What one caller is counted by, whichever way they came. */
+import type { Clock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Change, Meter, Scope, Signal, Viewer } from '../model.ts';
+import type { HeldSignals } from './held-signals.ts';
+import type { Rates } from './rates.ts';
+import type { SharedBuckets } from './shared-buckets.ts';
+import { TokenBucket, takeAll, waitForAll } from './token-bucket.ts';
+
+/** Counts nothing: nothing is limited. */
+export const UNMETERED: Meter = {
+  count: () => undefined,
+  signal: (signal) => signal.apply(),
+  subscribe: () => undefined,
+  of: () => UNMETERED,
+};
+
+/** What all meters of a node have in common. */
+export interface Metering {
+  readonly rates: Rates;
+  readonly buckets: SharedBuckets;
+  readonly held: HeldSignals;
+  readonly clock: Clock;
+}
+
+const SERVICE: Scope = 'realtime:service';
+
+/** Who comes back opens all that it had at once. */
+export function subscriptionBucket({ subscriptionsPerConnection: rate }: Rates, now: number): TokenBucket {
+  return new TokenBucket(Math.max(LIMITS.subscriptionsPerSocket, rate), rate, now);
+}
+
+export function refusal(retryAfterMs: number): ServiceError {
+  return new ServiceError('RATE_LIMITED', 'Too often.', { retryAfterMs });
+}
+
+/** The part of a meter that ends with a connection. */
+export class ConnectionBuckets {
+  readonly message: TokenBucket;
+  readonly signal: TokenBucket;
+  readonly subscription: TokenBucket;
+  readonly #refusals: TokenBucket;
+  readonly #onFlood: () => void;
+
+  /** `onFlood` is called when the connection goes on and on over its limits. */
+  constructor(rates: Rates, now: number, onFlood: () => void) {
+    this.message = new TokenBucket(rates.messagesPerConnection, rates.messagesPerConnection, now);
+    this.signal = new TokenBucket(rates.signalsPerConnection, rates.signalsPerConnection, now);
+    this.subscription = subscriptionBucket(rates, now);
+    this.#refusals = new TokenBucket(LIMITS.refusalsPerConnection, 1, now);
+    this.#onFlood = onFlood;
+  }
+
+  /** A refusal costs us, too. */
+  refused(now: number): void {
+    if (takeAll([this.#refusals], now) > 0) this.#onFlood();
+  }
+}
+
+/** For a caller without a token: nothing is counted before they prove to be somebody. */
+export function meterOfNobody(metering: Metering): Meter {
+  return { ...UNMETERED, of: (viewer) => new CallerMeter(metering, () => viewer, null) };
+}
+
+/** Of a user, or of a service, which is held to one rate in all it changes, apart from its tenant's users. */
+export class CallerMeter implements Meter {
+  readonly #metering: Metering;
+  readonly #viewer: () => Viewer;
+  readonly #connection: ConnectionBuckets | null;
+
+  /** `viewer` answers who it is now: a connection goes on by one token after another. */
+  constructor(metering: Metering, viewer: () => Viewer, connection: ConnectionBuckets | null) {
+    this.#metering = metering;
+    this.#viewer = viewer;
+    this.#connection = connection;
+  }
+
+  count(change: Exclude<Change, 'signal'>, named = 0): void {
+    const viewer = this.#viewer();
+    const now = this.#metering.clock.elapsed();
+    const buckets = this.#bucketsOf(change, viewer);
+    const isNaming = named > 0 && !isService(viewer);
+    const wait = isNaming ? this.#takeNaming(buckets, named, viewer, now) : takeAll(buckets, now);
+    if (wait > 0) this.#refuse(wait, now);
+  }
+
+  async signal<Answer>(signal: Signal<Answer>): Promise<Answer> {
+    const { held, clock } = this.#metering;
+    const viewer = this.#viewer();
+    const user = JSON.stringify([viewer.tenant, viewer.userId]);
+    const buckets = this.#bucketsOf('signal', viewer);
+    if (!held.has(user) && takeAll(buckets, clock.elapsed()) === 0) return signal.apply();
+    const takeBack = signal.late === 'let-go' ? null : held.hold(user, signal, buckets);
+    try {
+      return await signal.asIfApplied();
+    } catch (error) {
+      takeBack?.();
+      throw error;
+    }
+  }
+
+  subscribe(): void {
+    const now = this.#metering.clock.elapsed();
+    const wait = this.#connection ? takeAll([this.#connection.subscription], now) : 0;
+    if (wait > 0) this.#refuse(wait, now);
+  }
+
+  of(viewer: Viewer): Meter {
+    const { tenant, userId } = this.#viewer();
+    // Counted before, as what this caller does.
+    if (viewer.tenant === tenant && viewer.userId === userId) return UNMETERED;
+    return new CallerMeter(this.#metering, () => viewer, null);
+  }
+
+  #refuse(wait: number, now: number): never {
+    // What a service sends is not its own doing alone: it is told to wait, and stays.
+    if (!isService(this.#viewer())) this.#connection?.refused(now);
+    throw refusal(wait);
+  }
+
+  #bucketsOf(change: Change, viewer: Viewer): readonly TokenBucket[] {
+    const { users, services, tenants, node } = this.#metering.buckets;
+    const { tenant, userId } = viewer;
+    const isMessage = change === 'message';
+    if (isService(viewer)) {
+      const service = services.bucketOf(tenant, userId);
+      return isMessage ? [service, node] : [service];
+    }
+    const user = users[change].bucketOf(tenant, userId);
+    const connection = this.#connection;
+    if (isMessage) {
+      const all = tenants.bucketOf(tenant, null);
+      return connection ? [connection.message, user, all, node] : [user, all, node];
+    }
+    return connection && change === 'signal' ? [connection.signal, user] : [user];
+  }
+
+  /** Takes one from each, and one more for each who is named, or nothing; answers how long to wait. */
+  #takeNaming(buckets: readonly TokenBucket[], count: number, { tenant, userId }: Viewer, now: number): number {
+    const named = this.#metering.buckets.named.bucketOf(tenant, userId);
+    const people = Math.min(count, LIMITS.usersPerCall);
+    const wait = Math.max(named.wait(now, people), waitForAll(buckets, now));
+    if (wait > 0) return wait;
+    takeAll(buckets, now);
+    named.take(people);
+    return 0;
+  }
+}
+
+function isService({ scopes }: Viewer): boolean {
+  return scopes.has(SERVICE);
+}

@@ -1,0 +1,71 @@
+/** The buckets that outlive a connection: of users, services and tenants, shared by all nodes, and of this node. */
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.ts';
+import { LIMITS } from '../limits.ts';
+import type { Change, RateName } from '../model.ts';
+import { CHANGES } from './classes.ts';
+import type { Rates } from './rates.ts';
+import { SharedRate } from './shared-rate.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+const MINUTE_S = 60;
+
+/** Of what a bucket holds; less is not worth telling other nodes. */
+const TOLD_PART = 0.1;
+
+/** Uses by one user that are told at once: people type more often than nodes should tell each other of it. */
+const LEAST_TOLD = 5;
+
+export interface SharedBuckets {
+  readonly users: { readonly [Name in Change]: SharedRate };
+  readonly named: SharedRate;
+  readonly connections: SharedRate;
+  readonly services: SharedRate;
+  readonly tenants: SharedRate;
+  /** All of the above. */
+  readonly shared: readonly SharedRate[];
+  /** By user; of this node alone, as those of sockets are of one socket alone. */
+  readonly streams: LRUCache<string, TokenBucket>;
+  /** What this process can carry: more nodes carry more, so it is not shared. */
+  readonly node: TokenBucket;
+}
+
+export function createSharedBuckets(rates: Rates, clock: Clock): SharedBuckets {
+  const share = (name: RateName, perSecond: number, capacity: number, leastTold: number, most: number): SharedRate =>
+    new SharedRate({ name, capacity, perSecond, leastTold, most }, clock);
+
+  const ofUsers = (change: Change): SharedRate => {
+    const { name, seconds } = CHANGES[change];
+    const rate = rates.changesPerUser[change];
+    const leastTold = Math.max(rate * TOLD_PART, seconds === 1 ? Math.min(LEAST_TOLD, rate / 2) : 1);
+    return share(name, rate / seconds, rate, leastTold, LIMITS.meteredUsers);
+  };
+  const users = Object.fromEntries(
+    (Object.keys(CHANGES) as Change[]).map((change) => [change, ofUsers(change)]),
+  ) as SharedBuckets['users'];
+
+  const { namedPerMinute, namedAtOnce, connectionsPerUserAndMinute, changesPerService, messagesPerTenant } = rates;
+  const { meteredUsers, meteredTenants } = LIMITS;
+  const named = share('user-named', namedPerMinute / MINUTE_S, namedAtOnce, namedAtOnce * TOLD_PART, meteredUsers);
+  const connections = share(
+    'user-connections',
+    connectionsPerUserAndMinute / MINUTE_S,
+    connectionsPerUserAndMinute,
+    1,
+    meteredUsers,
+  );
+  const whole = (name: RateName, rate: number, most: number): SharedRate =>
+    share(name, rate, rate, rate * TOLD_PART, most);
+  const services = whole('service-changes', changesPerService, meteredUsers);
+  const tenants = whole('tenant-messages', messagesPerTenant, meteredTenants);
+  return {
+    users,
+    named,
+    connections,
+    services,
+    tenants,
+    shared: [...Object.values(users), named, connections, services, tenants],
+    streams: new LRUCache({ max: LIMITS.meteredUsers }),
+    node: new TokenBucket(rates.messagesPerNode, rates.messagesPerNode, clock.elapsed()),
+  };
+}

@@ -1,0 +1,29 @@
+/** Every frame of the raw protocol, by the rate that counts it; null for what neither changes nor opens anything. */
+import type { Change, Meter } from '../../model.ts';
+import type { Frame, FrameData, FrameType } from './frames.ts';
+
+type Metered = Change | 'subscription' | null;
+
+export const FRAMES: { readonly [Type in FrameType]: Metered | ((data: FrameData<Type>) => Metered) } = {
+  Subscribe: 'subscription',
+  Unsubscribe: null,
+  Broadcast: 'message',
+  DirectMessage: 'message',
+  CreateRoom: 'creation',
+  JoinRoom: 'membership',
+  LeaveRoom: 'membership',
+  RoomMessage: 'message',
+  Typing: 'signal',
+  Presence: (data) => ('status' in data ? 'signal' : 'subscription'),
+  Resume: 'subscription',
+  Authenticate: 'subscription',
+  Ping: null,
+};
+
+/** Counts a frame before it is handled; a signal is counted by its operation. @throws {ServiceError} RATE_LIMITED. */
+export function meterFrame({ type, data }: Frame, meter: Meter): void {
+  const by = FRAMES[type] as Metered | ((data: unknown) => Metered);
+  const metered = typeof by === 'function' ? by(data) : by;
+  if (metered === 'subscription') meter.subscribe();
+  else if (metered !== null && metered !== 'signal') meter.count(metered);
+}

@@ -1,0 +1,177 @@
+/** The table of changes: it is whole, and what it says is what is counted, whichever way a change comes. */
+import {
+  type GraphQLInputType,
+  type GraphQLSchema,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+  isRequiredArgument,
+  isRequiredInputField,
+  isScalarType,
+} from 'graphql';
+import { MUTATIONS, QUERIES } from '../../src/graphql/metering.ts';
+import { createSchema } from '../../src/graphql/schema.ts';
+import type { Change } from '../../src/model.ts';
+import { CHANGES } from '../../src/rates/classes.ts';
+import type { FrameData, FrameType } from '../../src/transport/raw/frames.ts';
+import { HANDLERS } from '../../src/transport/raw/handlers.ts';
+import { FRAMES } from '../../src/transport/raw/metering.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import type { Data } from '../support/service.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+import { StillClock } from '../support/still-clock.ts';
+
+const schema = createSchema();
+
+/** The contract's table. */
+const CLASSES = {
+  message: ['sendMessage', 'sendDirectMessage', 'publish', 'editMessage', 'deleteMessage'],
+  signal: ['setTyping', 'setPresence', 'markRead'],
+  reaction: ['addReaction', 'removeReaction'],
+  membership: [
+    'createConversation',
+    'openDirectConversation',
+    'addMembers',
+    'updateConversation',
+    'joinConversation',
+    'leaveConversation',
+    'removeMember',
+    'setMemberRole',
+  ],
+  session: ['createSession', 'refreshSession', 'revokeSession', 'revokeOtherSessions'],
+  admin: ['saveRoutingRule', 'deleteRoutingRule', 'testRoutingRule'],
+};
+
+type Entry = (typeof MUTATIONS)[keyof typeof MUTATIONS] | (typeof QUERIES)[keyof typeof QUERIES];
+const changeOf = (entry: Entry): Change => (typeof entry === 'string' ? entry : entry.change);
+const METERED: Readonly<Record<string, Entry>> = { ...MUTATIONS, ...QUERIES };
+
+/** A value that a type takes, as it stands in a document. */
+function literal(type: GraphQLInputType): string {
+  if (isNonNullType(type)) return literal(type.ofType);
+  if (isListType(type)) return `[${literal(type.ofType)}]`;
+  if (isEnumType(type)) return type.getValues()[0]?.name ?? '';
+  if (isInputObjectType(type)) {
+    const fields = Object.values(type.getFields()).filter(isRequiredInputField);
+    return `{${fields.map(({ name, type: of }) => `${name}: ${literal(of)}`).join(', ')}}`;
+  }
+  if (isScalarType(type) && type.name === 'Boolean') return 'true';
+  return isScalarType(type) && type.name === 'Int' ? '1' : '"x"';
+}
+
+/** A field with what it has to be given and the least that it answers. */
+function call(of: GraphQLSchema, operation: 'mutation' | 'query', name: string): string {
+  const type = operation === 'mutation' ? of.getMutationType() : of.getQueryType();
+  const field = type?.getFields()[name];
+  if (!field) throw new Error(`There is no ${name}.`);
+  const args = field.args.filter(isRequiredArgument).map((arg) => `${arg.name}: ${literal(arg.type)}`);
+  const selection = /^(Boolean|Int|String|ID)!?$/.test(String(field.type)) ? '' : ' { __typename }';
+  return `${operation} { ${name}${args.length > 0 ? `(${args.join(', ')})` : ''}${selection} }`;
+}
+
+/** One of each frame that is counted. */
+const SAMPLES: { readonly [Type in FrameType]: FrameData<Type> } = {
+  Subscribe: { topics: ['news'] },
+  Unsubscribe: { topics: ['news'] },
+  Broadcast: { topic: 'news', payload: 'x' },
+  DirectMessage: { target_user: 'bob', payload: 'x' },
+  CreateRoom: { room: 'hall' },
+  JoinRoom: { room: 'hall' },
+  LeaveRoom: { room: 'hall' },
+  RoomMessage: { room: 'hall', payload: 'x' },
+  Typing: { conversation_id: 'hall', is_typing: true },
+  Presence: { status: 'AWAY' },
+  Resume: { positions: [] },
+  Authenticate: { token: 'x' },
+  Ping: {},
+};
+
+const SMALL = 2;
+const ONE_OF_EACH = Object.fromEntries(
+  [
+    'USER_MESSAGES',
+    'USER_SIGNALS',
+    'REACTIONS',
+    'CREATIONS',
+    'MEMBERSHIPS',
+    'LISTS',
+    'SESSION_CREATIONS',
+    'SESSIONS',
+    'ADMIN',
+    'RULE_TESTS',
+    'APPENDS',
+  ].map((name) => [`RATE_LIMIT_${name}`, String(SMALL)]),
+);
+
+describe('changes and their rates', () => {
+  it('every field of Mutation has a class, the contract’s, and nothing else has one', () => {
+    expect(Object.keys(MUTATIONS).sort()).toEqual(Object.keys(schema.getMutationType()?.getFields() ?? {}).sort());
+    const classes: Record<string, string[]> = {};
+    for (const [field, entry] of Object.entries(METERED)) {
+      const { class: name } = CHANGES[changeOf(entry)];
+      classes[name] = [...(classes[name] ?? []), field];
+    }
+    for (const [name, fields] of Object.entries(CLASSES)) expect(classes[name]?.sort()).toEqual(fields.sort());
+    expect(Object.keys(classes).sort()).toEqual(Object.keys(CLASSES).sort());
+  });
+
+  it('every frame of /ws has its rate, or changes nothing', () => {
+    expect(Object.keys(FRAMES).sort()).toEqual(Object.keys(HANDLERS).sort());
+    expect(Object.entries(FRAMES).flatMap(([type, by]) => (by === null ? [type] : []))).toEqual([
+      'Unsubscribe',
+      'Ping',
+    ]);
+  });
+
+  describe('what one user does too often', () => {
+    let service: TestService;
+    beforeAll(async () => {
+      const env = { RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_SIGNALS: '1', ...ONE_OF_EACH };
+      service = await startTestService({ env, clock: new StillClock() });
+    });
+    afterAll(() => service.close());
+
+    const codes = (answers: Data[]): string[] =>
+      answers.map(({ errors }) => (errors?.[0]?.extensions.code === 'RATE_LIMITED' ? 'RATE_LIMITED' : 'counted'));
+    const wait = (answers: Data[]): number => answers.at(-1)?.errors?.[0]?.extensions.retryAfterMs;
+
+    it.each(Object.keys(METERED))('%s: has its rate over HTTP and on a socket', async (name) => {
+      const entry = METERED[name] as Entry;
+      const operation = name in MUTATIONS ? 'mutation' : 'query';
+      const document = call(schema, operation, name);
+      const user = `user-${name}`;
+      const claims = { scope: 'realtime:admin' };
+      const answers: Data[] = [];
+      for (let n = 0; n <= SMALL; n += 1) answers.push(await service.query(user, document, {}, claims));
+      const socket = await service.connect(user, claims);
+      answers.push(await socket.query(document));
+      await socket.close();
+      if (changeOf(entry) === 'signal') {
+        expect(codes(answers)).toEqual(['counted', 'counted', 'counted', 'counted']);
+        return;
+      }
+      expect(codes(answers)).toEqual(['counted', 'counted', 'RATE_LIMITED', 'RATE_LIMITED']);
+      expect(wait(answers)).toBeGreaterThan(0);
+      // Of each class and user by themselves.
+      const other = await service.query(`another-${name}`, document, {}, claims);
+      expect(codes([other])).toEqual(['counted']);
+    });
+
+    const asked = Object.entries(FRAMES).filter(([, by]) => by !== null && by !== 'subscription') as [
+      FrameType,
+      Data,
+    ][];
+    it.each(asked)('/ws %s: has its rate', async (type, by) => {
+      const client = await connectRaw(service, `frame-${type}`);
+      const answers: Data[] = [];
+      for (let n = 0; n <= SMALL; n += 1) answers.push(await client.ask(type, SAMPLES[type]));
+      const refused = answers.map(({ data }) => data.code === 'RATE_LIMITED');
+      const isSignal = by === 'signal' || typeof by === 'function';
+      expect(refused).toEqual([false, false, !isSignal]);
+      if (!isSignal) expect(answers.at(-1).data.retry_after_ms).toBeGreaterThan(0);
+      expect(client.socket.readyState).toBe(1);
+      await client.close();
+    });
+  });
+});

@@ -1,0 +1,186 @@
+/** What is taken for what is done, and from whom. */
+import { LIMITS } from '../../src/limits.ts';
+import type { Meter, TenantId, UserId, Viewer } from '../../src/model.ts';
+import { RateLimits } from '../../src/rates/rate-limits.ts';
+import { ratesOf } from '../support/rates.ts';
+import { StillClock } from '../support/still-clock.ts';
+import { silentLog } from '../support/world.ts';
+
+const FLOOD = LIMITS.refusalsPerConnection + 1;
+
+const viewer = (userId: string, tenant = 'acme', ...scopes: string[]): Viewer => ({
+  tenant: tenant as TenantId,
+  userId: userId as UserId,
+  scopes: new Set(scopes),
+  sessionId: null,
+  topics: { publish: null, subscribe: null },
+  expiresAt: Number.MAX_SAFE_INTEGER,
+});
+const service = viewer('crm', 'acme', 'realtime:service');
+
+describe('meters', () => {
+  let clock: StillClock;
+  const limits = (given: Parameters<typeof ratesOf>[0] = {}): RateLimits =>
+    new RateLimits(ratesOf(given), clock, silentLog, async (uses) => uses.map(() => 0));
+  beforeEach(() => {
+    clock = new StillClock();
+  });
+
+  /** How many of so many tries were let through. */
+  const allowed = (tries: number, work: () => void): number => {
+    let count = 0;
+    for (let n = 0; n < tries; n += 1) {
+      try {
+        work();
+        count += 1;
+      } catch {}
+    }
+    return count;
+  };
+  const message = (meter: Meter) => (): void => meter.count('message');
+
+  it('2,000 changes by one user in a second: no more than the rate of their class', () => {
+    const meter = limits().ofRequest(viewer('mallory'));
+    expect(allowed(2_000, () => meter.count('reaction'))).toBe(10);
+    expect(allowed(2_000, () => meter.count('membership'))).toBe(60);
+    expect(allowed(2_000, () => meter.count('creation'))).toBe(30);
+    expect(allowed(2_000, () => meter.count('session-creation'))).toBe(10);
+    expect(allowed(2_000, () => meter.count('session'))).toBe(30);
+    expect(allowed(2_000, () => meter.count('admin'))).toBe(60);
+    expect(allowed(2_000, () => meter.count('rule-test'))).toBe(2);
+    expect(allowed(2_000, () => meter.count('list'))).toBe(60);
+    expect(allowed(2_000, () => meter.count('append'))).toBe(1_000);
+    expect(allowed(2_000, message(meter))).toBe(50);
+    clock.advance(1_000);
+    expect(allowed(2_000, () => meter.count('reaction'))).toBe(10);
+    expect(allowed(2_000, () => meter.count('creation'))).toBe(0);
+    clock.advance(59_000);
+    expect(allowed(2_000, () => meter.count('creation'))).toBe(30);
+  });
+
+  it('people who are named: a thousand at once, then two hundred a minute; who is refused has used nothing', () => {
+    const meter = limits({ RATE_LIMIT_CREATIONS: 3 }).ofRequest(viewer('mallory'));
+    meter.count('membership', 700);
+    expect(() => meter.count('membership', 301)).toThrow('Too often.');
+    meter.count('creation', 299);
+    // Neither did the refusals take of the rate of creations.
+    expect(allowed(5, () => meter.count('creation', 2))).toBe(0);
+    expect(allowed(5, () => meter.count('creation'))).toBe(2);
+    clock.advance(60_000);
+    meter.count('membership', 201);
+    expect(() => meter.count('membership', 1)).toThrow('Too often.');
+    // More than a call may name is refused as such, and is not owed.
+    clock.advance(300_000);
+    meter.count('membership', 1_000_000);
+    clock.advance(60_000);
+    expect(() => meter.count('membership', 200)).not.toThrow();
+  });
+
+  it('who is refused takes nothing from their tenant, their node or their other connections', () => {
+    const few = limits({ RATE_LIMIT_USER_MESSAGES: 5, RATE_LIMIT_TENANT_MESSAGES: 20, RATE_LIMIT_NODE_MESSAGES: 22 });
+    const [alice, bob, carol] = ['alice', 'bob', 'carol'].map((user) => few.ofRequest(viewer(user))) as [
+      Meter,
+      Meter,
+      Meter,
+    ];
+    expect(allowed(100, message(alice))).toBe(5);
+    expect(allowed(100, message(bob))).toBe(5);
+    const socket = few.ofConnection(
+      () => viewer('dave'),
+      () => undefined,
+    );
+    expect(allowed(50, message(socket))).toBe(5);
+    expect(allowed(50, message(carol))).toBe(5);
+    expect(allowed(50, message(few.ofRequest(viewer('erin'))))).toBe(0);
+    // Another tenant's are held by what the node can carry only.
+    expect(allowed(50, message(few.ofRequest(viewer('erin', 'other'))))).toBe(2);
+  });
+
+  it('a socket has a rate of its own within its user’s, and none of it is used by what the user’s refuses', () => {
+    const few = limits({ RATE_LIMIT_MESSAGES: 4, RATE_LIMIT_USER_MESSAGES: 6 });
+    const open = (): Meter =>
+      few.ofConnection(
+        () => viewer('alice'),
+        () => undefined,
+      );
+    const [one, two] = [open(), open()];
+    expect(allowed(10, message(one))).toBe(4);
+    expect(allowed(10, message(two))).toBe(2);
+    clock.advance(500);
+    // Of the user's six a second three are back, and of each socket's four two.
+    expect(allowed(10, message(two))).toBe(3);
+  });
+
+  it('a service has one rate for all it does, apart from its tenant’s, and no flood of it closes a socket', () => {
+    let isFlooding = false;
+    const few = limits({ RATE_LIMIT_SERVICE: 200, RATE_LIMIT_TENANT_MESSAGES: 10 });
+    const socket = few.ofConnection(
+      () => service,
+      () => {
+        isFlooding = true;
+      },
+    );
+    const request = few.ofRequest(service);
+    expect(allowed(100, message(socket))).toBe(100);
+    expect(allowed(50, () => request.count('creation', 900))).toBe(50);
+    expect(allowed(1_000, () => socket.count('reaction'))).toBe(50);
+    expect(isFlooding).toBe(false);
+    expect(allowed(50, message(few.ofRequest(viewer('alice'))))).toBe(10);
+  });
+
+  it('a socket is counted by the token it goes by now', () => {
+    let now = viewer('crm');
+    const socket = limits({ RATE_LIMIT_MESSAGES: 3 }).ofConnection(
+      () => now,
+      () => undefined,
+    );
+    expect(allowed(10, message(socket))).toBe(3);
+    now = service;
+    expect(allowed(10, message(socket))).toBe(10);
+    now = viewer('crm');
+    expect(allowed(10, message(socket))).toBe(0);
+  });
+
+  it('refusals that go on are a flood, whatever was refused; signals never are', async () => {
+    const floods: string[] = [];
+    const few = limits({ RATE_LIMIT_REACTIONS: 1 });
+    const reacting = few.ofConnection(
+      () => viewer('alice'),
+      () => floods.push('reactions'),
+    );
+    const signalling = few.ofConnection(
+      () => viewer('bob'),
+      () => floods.push('signals'),
+    );
+    allowed(FLOOD, () => reacting.count('reaction'));
+    expect(floods).toEqual([]);
+    allowed(1, () => reacting.count('reaction'));
+    expect(floods).toEqual(['reactions']);
+    for (let n = 0; n < 10 * FLOOD; n += 1) {
+      await signalling.signal({ kind: 'x', rank: 0, late: 'let-go', apply: async () => n, asIfApplied: () => n });
+    }
+    expect(floods).toEqual(['reactions']);
+  });
+
+  it('the same user of two tenants is two', () => {
+    const some = limits();
+    expect(allowed(100, message(some.ofRequest(viewer('alice', 'one'))))).toBe(50);
+    expect(allowed(100, message(some.ofRequest(viewer('alice', 'two'))))).toBe(50);
+  });
+
+  it('who proves to be somebody without a token is counted as that one, who proves to be themselves but once', () => {
+    const few = limits({ RATE_LIMIT_SESSIONS: 3 });
+    const nobody = few.ofRequest(null);
+    expect(allowed(100, () => nobody.count('session'))).toBe(100);
+    expect(allowed(100, () => nobody.of(viewer('alice')).count('session'))).toBe(3);
+    const bob = few.ofRequest(viewer('bob'));
+    expect(allowed(100, () => bob.of(viewer('bob')).count('session'))).toBe(100);
+    expect(allowed(100, () => bob.of(viewer('alice')).count('session'))).toBe(0);
+    expect(allowed(100, () => bob.count('session'))).toBe(3);
+  });
+
+  it('RATE_LIMIT_ENABLED=false: nothing is counted', () => {
+    const none = new RateLimits(null, clock, silentLog, async () => []);
+    expect(allowed(5_000, message(none.ofRequest(viewer('alice'))))).toBe(5_000);
+  });
+});

@@ -1,0 +1,93 @@
+/** Typing, presence and read positions at any speed, over every way in: none is refused, and nobody is closed. */
+import { eventually } from '../support/eventually.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import { type Data, startTestService, type TestService } from '../support/service.ts';
+import { StillClock } from '../support/still-clock.ts';
+
+const TYPING = 'mutation ($on: Boolean!) { setTyping(conversationId: "c", isTyping: $on) }';
+const PRESENCE = 'mutation ($words: String) { setPresence(status: BUSY, statusText: $words) { status statusText } }';
+const READ = 'mutation ($n: Int!) { markRead(conversationId: "c", sequence: $n) { id } }';
+const SEEN = `{ conversation(id: "c") { unreadMessageCount typingUsers { id } } presence(userIds: ["alice"]) { statusText } }`;
+const SECONDS = 20;
+
+describe('signals at any speed', () => {
+  const clock = new StillClock();
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true' }, clock });
+    await service.query('alice', 'mutation { createConversation(input: {id: "c", memberIds: ["bob"]}) { id } }');
+    for (let n = 0; n < 40; n += 1)
+      await service.query('bob', 'mutation { sendMessage(input: {conversationId: "c", content: "x"}) { id } }');
+  });
+  afterAll(() => service.close());
+
+  const seen = async (user: string): Promise<Data> => {
+    const { data } = await service.query(user, SEEN);
+    const { unreadMessageCount, typingUsers } = data.conversation;
+    return { unread: unreadMessageCount, typing: typingUsers.length, words: data.presence[0].statusText };
+  };
+
+  it('setTyping twelve times a second: the socket stays, and with it every subscription', async () => {
+    const alice = await service.connect('alice');
+    const stream = await alice.subscribe('subscription { messageReceived(conversationIds: ["c"]) { content } }');
+    for (let n = 0; n < SECONDS * 12; n += 1) {
+      expect(await alice.query(TYPING, { on: true })).toEqual({ data: { setTyping: true } });
+      if (n % 12 === 11) clock.advance(1_000);
+    }
+    expect(alice.closes).toEqual([]);
+    await service.query('bob', 'mutation { sendMessage(input: {conversationId: "c", content: "still here"}) { id } }');
+    expect(await stream.next()).toEqual({ messageReceived: { content: 'still here' } });
+    await alice.close();
+  });
+
+  it('/ws: Typing and Presence at any speed are answered as ever', async () => {
+    const alice = await connectRaw(service, 'alice');
+    for (let n = 0; n < SECONDS * 12; n += 1) {
+      expect((await alice.ask('Typing', { conversation_id: 'c', is_typing: true })).data.status).toBe('typing');
+      expect((await alice.ask('Presence', { status: 'AWAY' })).data.status).toBe('AWAY');
+    }
+    expect(alice.of('Error')).toEqual([]);
+    expect(alice.socket.readyState).toBe(1);
+    await alice.close();
+  });
+
+  it('G12: a stop of typing, the last presence and the last read position come to be, however many came before', async () => {
+    const socket = await service.connect('alice');
+    clock.advance(10_000);
+    await socket.query(TYPING, { on: true });
+    for (let n = 1; n <= 40; n += 1) {
+      expect(await socket.query(READ, { n })).toEqual({ data: { markRead: { id: 'c' } } });
+      const words = `${n}`;
+      expect((await socket.query(PRESENCE, { words })).data.setPresence).toEqual({ status: 'BUSY', statusText: words });
+    }
+    expect(await socket.query(TYPING, { on: false })).toEqual({ data: { setTyping: false } });
+    await eventually(async () => {
+      clock.advance(200);
+      expect(await seen('bob')).toMatchObject({ typing: 0, words: '40' });
+      expect(await seen('alice')).toMatchObject({ unread: 1 });
+    });
+    // What is not valid is not answered as if it were.
+    const asked = [READ, READ, READ, READ, READ, READ, READ, READ].map((read) => socket.query(read, { n: 1_000 }));
+    for (const { errors } of await Promise.all(asked)) expect(errors[0].extensions.code).toBe('BAD_USER_INPUT');
+    await socket.close();
+  });
+
+  it('what was still to be applied when the service stops is applied', async () => {
+    const env = { RATE_LIMIT_ENABLED: 'true' };
+    const stopping = await startTestService({ env, clock: new StillClock() });
+    await stopping.query('alice', 'mutation { createConversation(input: {id: "c"}) { id } }');
+    const { engine } = stopping.service;
+    const statuses: string[] = [];
+    const setStatus = engine.setStatus.bind(engine);
+    Object.assign(engine, {
+      setStatus: (...given: Parameters<typeof setStatus>) => {
+        statuses.push(given[3] ?? '');
+        return setStatus(...given);
+      },
+    });
+    for (let n = 1; n <= 15; n += 1) await stopping.query('alice', PRESENCE, { words: `${n}` });
+    const before = statuses.at(-1);
+    await stopping.close();
+    expect([before, statuses.at(-1)]).toEqual(['10', '15']);
+  });
+});

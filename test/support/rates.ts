@@ -1,0 +1,7 @@
+/** Rates as they are by default, but for those given. */
+import { RATE_VARIABLES, readRates } from '../../src/config-rates.ts';
+import type { Rates } from '../../src/rates/rates.ts';
+
+export function ratesOf(given: { readonly [Name in keyof typeof RATE_VARIABLES]?: number } = {}): Rates {
+  return readRates((name) => given[name] ?? Number(RATE_VARIABLES[name].default));
+}
