@@ -115,6 +115,9 @@ const running = new AsyncLocalStorage<Budget>();
 /** The budget of the operation that this is part of; undefined: nobody's. */
 export const currentBudget = (): Budget | undefined => running.getStore();
 
+/** Does something that was counted before: the operation it came from may be long over. */
+export const atNobodysCost = <Result>(work: () => Result): Result => running.exit(work);
+
 /** Does something at the cost of a budget, whatever of it is done later. */
 export function within<Args extends unknown[], Result>(
   budget: Budget,

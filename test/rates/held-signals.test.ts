@@ -2,6 +2,7 @@
 import { unavailable } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { Meter, Signal, TenantId, UserId, Viewer } from '../../src/model.ts';
+import { Budget, currentBudget, within } from '../../src/rates/budget.ts';
 import { RateLimits } from '../../src/rates/rate-limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { ratesOf } from '../support/rates.ts';
@@ -65,6 +66,22 @@ describe('signals over their rate', () => {
     clock.advance(60_000);
     expect(await meter.signal(signal('presence', 'ONLINE'))).toBe('ONLINE');
     expect(clock.pending).toBe(0);
+  });
+
+  it('what is applied late costs the operation it came from nothing', async () => {
+    const meter = limits.ofRequest(viewer('alice'));
+    await fill(meter);
+    const spent = new Budget(1);
+    let budget: Budget | undefined = spent;
+    const apply = async (): Promise<string> => {
+      budget = currentBudget();
+      return '';
+    };
+    await within(spent, () => meter.signal(signal('presence', 'AWAY', { apply })));
+    await eventually(() => {
+      clock.advance(100);
+      expect(budget).toBeUndefined();
+    });
   });
 
   it('one that ranks lower takes the place of none; a stop is applied before what else waits', async () => {

@@ -1,11 +1,11 @@
--- Makes a place agree with the membership, unless it was taken anew since it was looked at.
+-- Makes a place agree with the membership: keeps it, or gives it back unless it was taken anew since it was seen.
 -- KEYS  places
 -- ARGV  offset conversationId stamp "1" for a member | "0"
 local places, id, seen = KEYS[1], ARGV[2], tonumber(ARGV[3])
-local stamp = tonumber(redis.call('ZSCORE', places, id))
-if ARGV[4] == '0' then
-  if stamp == seen then redis.call('ZREM', places, id) end
-elseif not stamp or stamp == seen then
+if ARGV[4] == '1' then
+  -- With a stamp of its own, so that nobody who took it before gives it back.
   redis.call('ZADD', places, digits(micros(ARGV[1])), id)
+elseif tonumber(redis.call('ZSCORE', places, id)) == seen then
+  redis.call('ZREM', places, id)
 end
 return 'settled'
