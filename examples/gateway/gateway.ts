@@ -17,6 +17,7 @@ import { readSettings } from './settings.ts';
 import { serveSockets } from './sockets.ts';
 import { type Outcome, Supergraph } from './supergraph.ts';
 import { transportEntry } from './transports.ts';
+import { credentialsFor } from './trust.ts';
 import { watch } from './watch.ts';
 import { wholeCharacters } from './whole-characters.ts';
 
@@ -44,7 +45,7 @@ const endpoints: GatewayPlugin = {
       return answer(health.status === 'ok' ? 200 : 503, health);
     }
     if (url.pathname === '/register' && request.method === 'POST') {
-      const { status, body } = await register(request, supergraph, settings.registrationToken, follow);
+      const { status, body } = await register(request, supergraph, settings, follow);
       return answer(status, body);
     }
   },
@@ -58,10 +59,11 @@ const gateway = createGatewayRuntime({
   // Queries and mutations under way end on the supergraph they began with.
   gracefulSchemaReload: { drainTimeout: 10_000 },
   propagateHeaders: {
-    fromClientToSubgraphs: ({ request }) => ({
-      authorization: request.headers.get('authorization'),
-      'router-authorization': settings.secret,
-    }),
+    fromClientToSubgraphs: ({ request, subgraphName }) =>
+      credentialsFor(settings, subgraphName, {
+        authorization: request.headers.get('authorization'),
+        secret: settings.secret,
+      }),
   },
   pubsub: new MemPubSub(),
   webhooks: settings.mode === 'callback',

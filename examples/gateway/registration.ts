@@ -1,5 +1,7 @@
-/** `POST /register`: a subgraph announces itself, or its new version. */
+/** `POST /register`: a subgraph announces itself, or its new version. Needs the registration token. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { parse, visit } from 'graphql';
+import type { Settings } from './settings.ts';
 import type { Outcome, Subgraph, Supergraph } from './supergraph.ts';
 
 export interface Answer {
@@ -24,19 +26,52 @@ function read(body: unknown): Subgraph | string {
   return { name, url, subscriptionUrl, sdl, version };
 }
 
+/** A directive that is composed into the supergraph can say where another subgraph is. It may be imported under another name. */
+function composesDirectives(sdl: string): boolean {
+  let isFound = false;
+  try {
+    visit(parse(sdl), {
+      Directive: ({ name }) => {
+        if (name.value.endsWith('composeDirective')) isFound = true;
+      },
+      StringValue: ({ value }) => {
+        if (value === '@composeDirective') isFound = true;
+      },
+    });
+  } catch {
+    // What cannot be read does not compose, which is said with its reasons.
+  }
+  return isFound;
+}
+
+/** Why a registration may not be what it wants to be; null: it may. */
+function refusal({ name, url, subscriptionUrl, sdl }: Subgraph, { subgraphs }: Settings): string | null {
+  const configured = subgraphs.get(name);
+  if (configured === undefined) return composesDirectives(sdl) ? 'sdl: takes no @composeDirective.' : null;
+  const isThere = new URL(url).href === new URL(configured).href;
+  const isBeside = subscriptionUrl === null || new URL(subscriptionUrl).host === new URL(configured).host;
+  // Callers' tokens go where the gateway was configured to find it, and nowhere else.
+  return isThere && isBeside ? null : `${name} is configured to be at ${configured}; a registration does not move it.`;
+}
+
 export async function register(
   request: Request,
   supergraph: Supergraph,
-  token: string | null,
+  settings: Settings,
   onOutcome: (name: string, outcome: Outcome) => void,
 ): Promise<Answer> {
+  const refuse = (status: number, ...errors: string[]): Answer => ({ status, body: { accepted: false, errors } });
+  const { registrationToken: token } = settings;
+  if (token === null) return refuse(403, 'Nobody registers here: GATEWAY_REGISTRATION_TOKEN is not set.');
   const given = request.headers.get('authorization') ?? '';
-  if (token !== null && !timingSafeEqual(digest(given), digest(`Bearer ${token}`)))
-    return { status: 401, body: { accepted: false, errors: ['The registration token is not valid.'] } };
+  if (!timingSafeEqual(digest(given), digest(`Bearer ${token}`)))
+    return refuse(401, 'The registration token is not valid.');
   const subgraph = read(await request.json().catch(() => null));
-  if (typeof subgraph === 'string') return { status: 400, body: { accepted: false, errors: [subgraph] } };
+  if (typeof subgraph === 'string') return refuse(400, subgraph);
+  const reason = refusal(subgraph, settings);
+  if (reason !== null) return refuse(409, reason);
   const outcome = supergraph.offer(subgraph);
   onOutcome(subgraph.name, outcome);
-  if (outcome.outcome === 'refused') return { status: 422, body: { accepted: false, errors: outcome.errors } };
+  if (outcome.outcome === 'refused') return refuse(422, ...outcome.errors);
   return { status: 200, body: { accepted: true, outcome: outcome.outcome, composedAt: supergraph.composedAt } };
 }

@@ -9,11 +9,11 @@ export interface Settings {
   /** Where subgraphs reach this gateway: callbacks are sent there. */
   readonly publicUrl: string;
   readonly mode: Mode;
-  /** The subgraphs asked from the start, by name; others may register. */
+  /** The subgraphs asked from the start, by name; others may register, and these stay where they are. */
   readonly subgraphs: ReadonlyMap<string, string>;
-  /** What a registration must carry as its bearer token; null: nothing. */
+  /** What a registration must carry as its bearer token; null: there is none, and nobody registers. */
   readonly registrationToken: string | null;
-  /** Proves to subgraphs that it is the gateway that asks: their GATEWAY_SECRET. */
+  /** Proves to the real-time subgraph that it is the gateway that asks: its GATEWAY_SECRET. */
   readonly secret: string | null;
 }
 
@@ -29,6 +29,16 @@ function pairs(text: string): ReadonlyMap<string, string> {
   );
 }
 
+/** Short enough to be guessed is worse than none. */
+const LEAST_TOKEN = 16;
+
+function registrationToken(token: string | undefined): string | null {
+  if (!token) return null;
+  if (token.length < LEAST_TOKEN)
+    throw new Error(`GATEWAY_REGISTRATION_TOKEN: takes ${LEAST_TOKEN} characters or more.`);
+  return token;
+}
+
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   const port = Number(environment['PORT'] || 4_000);
   const mode = MODES.find((each) => each === (environment['SUBSCRIPTION_MODE'] || 'sse'));
@@ -38,7 +48,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     publicUrl: environment['PUBLIC_URL'] || `http://localhost:${port}`,
     mode,
     subgraphs: pairs(environment['SUBGRAPHS'] || DEFAULT_SUBGRAPHS),
-    registrationToken: environment['GATEWAY_REGISTRATION_TOKEN'] || null,
+    registrationToken: registrationToken(environment['GATEWAY_REGISTRATION_TOKEN']),
     secret: environment['GATEWAY_SECRET'] || null,
   };
 }

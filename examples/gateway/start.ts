@@ -4,6 +4,7 @@
  * `npm run demo:gateway`; Ctrl-C stops all of it. SUBSCRIPTION_MODE chooses how the gateway subscribes.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { developmentSecret } from '../../src/auth/development-secret.ts';
@@ -92,12 +93,15 @@ process.on('SIGTERM', () => void stop(0));
 
 execFileSync(here('../../scripts/provide-gateway.sh'), { stdio: 'inherit' });
 start('../users-subgraph.ts', { PORT: USERS_PORT });
+const registration = { GATEWAY_REGISTRATION_TOKEN: randomBytes(32).toString('base64url') };
 start('../../src/main.ts', {
   CALLBACK_ALLOWED_URLS: `${GATEWAY}/callback`,
   GATEWAY_REGISTRATION_URL: `${GATEWAY}/register`,
+  ...registration,
   DRAIN_WINDOW: '500ms',
 });
 start('gateway.ts', {
+  ...registration,
   PORT: new URL(GATEWAY).port,
   SUBGRAPHS: `users=http://localhost:${USERS_PORT}/graphql,realtime=http://localhost:${port}/graphql`,
 });

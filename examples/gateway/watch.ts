@@ -1,6 +1,7 @@
 /** Asks the subgraphs for their SDL again and again, so that none need register, be there first, or be told of. */
 import type { Settings } from './settings.ts';
 import type { Outcome, Supergraph } from './supergraph.ts';
+import { trustIn } from './trust.ts';
 
 const INTERVAL_MS = 5_000;
 const PATIENCE_MS = 3_000;
@@ -12,6 +13,8 @@ async function fetchSdl(url: string, secret: string | null): Promise<string> {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(secret ? { 'router-authorization': secret } : {}) },
     body: QUESTION,
+    // The secret is for this address alone.
+    redirect: 'error',
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
   const { data } = (await response.json()) as { data?: { _service?: { sdl?: string } } };
@@ -22,14 +25,16 @@ async function fetchSdl(url: string, secret: string | null): Promise<string> {
 /** Resolves once each has been asked for the first time; they are asked until `signal`. */
 export async function watch(
   supergraph: Supergraph,
-  { subgraphs, secret }: Settings,
+  settings: Settings,
   onOutcome: (name: string, outcome: Outcome) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const { subgraphs } = settings;
   async function ask(name: string, url: string): Promise<void> {
+    const secret = trustIn(settings, name).knowsSecret ? settings.secret : null;
     const sdl = await fetchSdl(url, secret).catch(() => null);
     if (sdl === null || signal.aborted) return;
-    // Known once it has registered, perhaps under another URL.
+    // Known once it has registered, perhaps with a version and a place for its subscriptions.
     const known = supergraph.get(name) ?? { name, url, subscriptionUrl: null, version: null };
     onOutcome(name, supergraph.offer({ ...known, sdl }));
   }

@@ -1,6 +1,7 @@
 /** The image and the composition, as far as they can be judged without an engine that builds them. */
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { readSettings } from '../../examples/gateway/settings.ts';
 import { VARIABLES } from '../../src/config.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -59,7 +60,8 @@ describe('Dockerfile', () => {
 });
 
 describe('docker-compose.yml', () => {
-  const { services, volumes } = parse(read('docker-compose.yml'));
+  const { services, volumes, networks } = parse(read('docker-compose.yml'));
+  const HARDENED = { security_opt: ['no-new-privileges:true'] };
 
   it('has the service, a Redis that keeps what it is given, and the gateway', () => {
     expect(Object.keys(services)).toEqual(['realtime-communication', 'redis', 'users', 'gateway']);
@@ -71,6 +73,25 @@ describe('docker-compose.yml', () => {
       for (const name of Object.keys(needs)) expect(services).toHaveProperty(name);
       for (const mount of mounts) expect(volumes).toHaveProperty(String(mount).split(':')[0] ?? '');
     }
+  });
+
+  it('publishes the gateway to this machine and nothing else, and keeps Redis to the service', () => {
+    const all = Object.entries<never>(services) as [string, { ports?: string[]; networks: string[] }][];
+    expect(Object.fromEntries(all.flatMap(([name, { ports }]) => (ports ? [[name, ports]] : [])))).toEqual({
+      gateway: ['127.0.0.1:4000:4000'],
+    });
+    const reach = all.filter(([, { networks: mine }]) => mine.includes('store')).map(([name]) => name);
+    expect(reach).toEqual(['realtime-communication', 'redis']);
+    for (const [name, network] of Object.entries<{ internal: boolean } | null>(networks)) {
+      expect([name, network?.internal ?? false]).toEqual([name, name !== 'edge']);
+    }
+    for (const [name, service] of all) expect([name, service]).toEqual([name, expect.objectContaining(HARDENED)]);
+    // Nothing registers, and the secret goes to the subgraph whose it is.
+    const { environment } = services.gateway;
+    expect(Object.keys(environment)).toEqual(['GATEWAY_SECRET', 'SUBGRAPHS', 'PUBLIC_URL']);
+    expect(readSettings({ ...environment, GATEWAY_SECRET: 'x'.repeat(16) })).toMatchObject({
+      registrationToken: null,
+    });
   });
 
   it('sets variables that there are, and may write nowhere but where it should', () => {

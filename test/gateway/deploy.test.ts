@@ -53,7 +53,7 @@ describe('deploy/gateways', () => {
         const { readSettings } = await import('${dir}/../settings.ts');
         const { transportEntry } = await import('${dir}/../transports.ts');
         const settings = readSettings({ ...process.env, PUBLIC_URL: 'http://gateway:4000' });
-        const runs = transportEntry(settings, { subscriptionUrl: 'ws://realtime:8081/graphql' });
+        const runs = transportEntry(settings, { name: 'realtime', subscriptionUrl: 'ws://realtime:8081/graphql' });
         console.log(JSON.stringify({ runs, deployed: gatewayConfig.transportEntries.realtime }));`;
         const env = { ...process.env, SUBSCRIPTION_MODE: mode };
         const { stdout } = await run(process.execPath, ['--no-warnings', '--input-type=module', '-e', script], { env });

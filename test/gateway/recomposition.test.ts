@@ -21,7 +21,9 @@ describe('a subgraph registers at the example gateway', () => {
     service = await startTestService({
       env: { GATEWAY_REGISTRATION_URL: `${place.url}/register`, GATEWAY_REGISTRATION_TOKEN: TOKEN },
     });
-    gateway = await startGateway(place, service.url, { GATEWAY_REGISTRATION_TOKEN: TOKEN });
+    // Where the service says that it is.
+    const url = `http://localhost:${service.service.port}`;
+    gateway = await startGateway(place, url, { GATEWAY_REGISTRATION_TOKEN: TOKEN });
   });
   afterAll(async () => {
     await gateway.close();

@@ -27,12 +27,14 @@ const post = (url: string, token: string | undefined, body: object): Promise<Res
     body: JSON.stringify(body),
   });
 
-/** Ready once both subgraphs are part of its supergraph. */
+/** Ready once all subgraphs are part of its supergraph; `others` by name, with their URLs. */
 export async function startGateway(
   { url, port }: { readonly url: string; readonly port: number },
   realtimeUrl: string,
   env: Readonly<Record<string, string>> = {},
+  others: Readonly<Record<string, string>> = {},
 ): Promise<Gateway> {
+  const more = Object.entries(others).map(([name, otherUrl]) => `,${name}=${otherUrl}`);
   const programs = [await startProgram('examples/users-subgraph.ts', { PORT: '0' }, /Users subgraph at/)];
   const close = async (): Promise<void> => {
     for (const program of programs.toReversed()) await program.stop();
@@ -46,7 +48,7 @@ export async function startGateway(
         {
           PORT: String(port),
           PUBLIC_URL: url,
-          SUBGRAPHS: `users=${usersUrl},realtime=${realtimeUrl}/graphql`,
+          SUBGRAPHS: `users=${usersUrl},realtime=${realtimeUrl}/graphql${more.join('')}`,
           ...env,
         },
         /Gateway at/,

@@ -5,6 +5,8 @@
  */
 import { MemPubSub } from '@graphql-hive/pubsub';
 
+/** The subgraph whose secret `GATEWAY_SECRET` is: no other is sent it. */
+const REALTIME = 'realtime';
 const SECRET = process.env['GATEWAY_SECRET'] ?? null;
 
 /** The caller's token, and the secret by which the gateway proves itself. */
@@ -34,12 +36,18 @@ const MODES = {
 export const gatewayConfig = {
   supergraph: './supergraph.graphql',
   transportEntries: {
-    realtime: { options: MODES[(process.env['SUBSCRIPTION_MODE'] ?? 'sse') as keyof typeof MODES] },
+    [REALTIME]: { options: MODES[(process.env['SUBSCRIPTION_MODE'] ?? 'sse') as keyof typeof MODES] },
   },
   propagateHeaders: {
-    fromClientToSubgraphs: ({ request }: { readonly request: Request }) => ({
+    fromClientToSubgraphs: ({
+      request,
+      subgraphName,
+    }: {
+      readonly request: Request;
+      readonly subgraphName: string;
+    }) => ({
       authorization: request.headers.get('authorization'),
-      'router-authorization': SECRET,
+      'router-authorization': subgraphName === REALTIME ? SECRET : null,
     }),
   },
   // What callbacks arrive by; one process only. Several share @graphql-hive/pubsub's Redis one.
