@@ -48,6 +48,8 @@ interface Extra {
   headers: Partial<Pick<IncomingHttpHeaders, 'authorization' | 'router-authorization'>>;
   readonly userAgent: string | null;
   readonly documents: OpenDocuments;
+  /** Called when `connection_init` has come. */
+  readonly stopWaiting: () => void;
   isGateway: boolean;
   /** Of the viewer; nobody is counted before they are known. */
   meter: Meter;
@@ -78,11 +80,15 @@ function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, r
     'user-agent': userAgent = null,
   } = request.headers;
   const headers: Extra['headers'] = { authorization, 'router-authorization': routerAuthorization };
+  const stopWaiting = clock.after(TIMES.connectionInitMs, () =>
+    connection.close(CLOSE_CODES.TIMEOUT, 'Connection initialisation timeout'),
+  );
   const extra: Extra = {
     connection,
     headers,
     userAgent,
     documents: new OpenDocuments(),
+    stopWaiting,
     isGateway: false,
     meter: UNMETERED,
     settle: () => undefined,
@@ -98,6 +104,7 @@ function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, r
     extra,
   );
   connection.onClose((code, reason) => {
+    stopWaiting();
     closed(code, reason).catch((error: unknown) => log.error({ err: error }, 'closing failed'));
   });
 }
@@ -141,8 +148,10 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
   const { execution, formatError } = options;
   return makeServer<Record<string, unknown>, Extra>({
     schema: options.schema,
-    connectionInitWaitTimeout: TIMES.connectionInitMs,
+    // Its own timer would be none of the clock's.
+    connectionInitWaitTimeout: 0,
     onConnect: (ctx) => {
+      ctx.extra.stopWaiting();
       const params = ctx.connectionParams;
       Object.assign(ctx, { connectionParams: undefined });
       return authenticate(params, ctx.extra, options);

@@ -1,9 +1,10 @@
 /** The proof of delivery: many writers, many conversations, many subscribers, nothing missing and nothing twice. */
+import { SIZE } from '../faults/settings.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Nodes, type Setting, startNodes } from '../support/nodes.ts';
 import { type Data, newId } from '../support/service.ts';
 
-const MESSAGES = 20_000;
+const MESSAGES = SIZE.messages;
 const WRITERS = 20;
 const CONVERSATIONS = 50;
 const SUBSCRIBERS = 50;
@@ -70,10 +71,7 @@ describe.each(cases)('%s', (setting) => {
     expect([...sent.values()].reduce((sum, count) => sum + count, 0)).toBe(MESSAGES);
     const total = (heard: Map<string, number[]>): number =>
       [...heard.values()].reduce((sum, { length }) => sum + length, 0);
-    await eventually(
-      () => expect(received.map(total).reduce((a, b) => a + b, 0)).toBe((MESSAGES * SUBSCRIBERS) / 5),
-      60_000,
-    );
+    await eventually(() => expect(received.map(total).reduce((a, b) => a + b, 0)).toBe((MESSAGES * SUBSCRIBERS) / 5));
     for (const [index, heard] of received.entries()) {
       const own = ids.filter((_, conversation) => (index + conversation) % 5 === 0);
       expect(heard.size).toBe(own.length);

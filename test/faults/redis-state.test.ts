@@ -1,6 +1,5 @@
 /** Redis loses, refuses or is told what it should not be. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { TIMES } from '../../src/limits.ts';
@@ -12,7 +11,7 @@ import { startTestService, type TestService } from '../support/service.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { Load } from './load.ts';
 import { createRandom } from './random.ts';
-import { SEEDS, SIZE, TEST_MS } from './settings.ts';
+import { SEEDS, TEST_MS } from './settings.ts';
 import { type FaultWorld, startWorld } from './world.ts';
 
 const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
@@ -135,18 +134,28 @@ describe.each(SEEDS)('what Redis refuses for a while, seed %i', (seed) => {
   });
 
   it.each([
-    ['F14: it is a replica', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
+    [
+      'F14: it is a replica',
+      ['REPLICAOF', '127.0.0.1', '1'],
+      ['REPLICAOF', 'NO', 'ONE'],
+      async (redis: Redis) => {
+        expect(await redis.info('errorstats')).toContain('errorstat_READONLY');
+      },
+    ],
     [
       'F17: rights on channels are withdrawn',
       ['ACL', 'SETUSER', 'default', 'resetchannels'],
       ['ACL', 'SETUSER', 'default', 'allchannels'],
+      async (redis: Redis) => {
+        expect(await redis.call('ACL', 'LOG')).not.toEqual([]);
+      },
     ],
   ] as const)(
     'G07, %s: everyone is at the head afterwards',
-    async (_, refuse, allow) => {
+    async (_, refuse, allow, isRefused) => {
       const client = new Redis(world.redis.url);
       await client.call(...(refuse as readonly string[] as [string]));
-      await wait(SIZE.faultMs);
+      await eventually(() => isRefused(client));
       await client.call(...(allow as readonly string[] as [string]));
       client.disconnect();
       await load.goesOn();

@@ -15,6 +15,8 @@ export const SIZE = IS_FULL
       storm: 20_000,
       stormPerSecond: 2_000,
       good: 500,
+      messages: 20_000,
+      cuts: 20,
       faultMs: 10_000,
       stopMs: 30_000,
       drainMs: 10_000,
@@ -32,14 +34,16 @@ export const SIZE = IS_FULL
       storm: 600,
       stormPerSecond: 300,
       good: 24,
+      messages: 2_000,
+      cuts: 3,
       faultMs: 1_500,
       stopMs: 3_000,
       drainMs: 1_000,
       loadMs: 3_000,
       slotsAtOnce: 4,
       crowd: 60,
-      joins: 300,
-      cycles: 1_000,
+      joins: 100,
+      cycles: 400,
     };
 /** G07: everyone is at the head this long after a fault at the latest. */
 export const HEAL_MS = 15_000;

@@ -109,10 +109,12 @@ describe('subscriptions over HTTP', () => {
     });
   });
 
+  const metrics = async (): Promise<string> => (await fetch(`${service.url}/metrics`)).text();
+  const queuedBytes = async (): Promise<number> => Number(/^realtime_queued_bytes (\d+)$/m.exec(await metrics())?.[1]);
+
   /** Subscriptions this node carries, whatever carries them. */
   async function subscriptions(): Promise<number> {
-    const text = await (await fetch(`${service.url}/metrics`)).text();
-    const lines = text.matchAll(/^realtime_subscriptions\{transport="\w+"\} (\d+)$/gm);
+    const lines = (await metrics()).matchAll(/^realtime_subscriptions\{transport="\w+"\} (\d+)$/gm);
     return [...lines].reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
@@ -278,11 +280,16 @@ describe('subscriptions over HTTP', () => {
     await service.query('bob', 'mutation ($id: ID!) { createConversation(input: { id: $id }) { id } }', { id });
     const socket = await stuck(accept);
     const text = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id } }';
-    const input = { conversationId: id, content: 'x'.repeat(8_000) };
-    // More than the kernel takes.
-    for (let n = 0; n < 1_200; n += 1) await service.query('bob', text, { input });
+    const input = { conversationId: id, content: '€'.repeat(8_000) };
+    // Until the kernel takes no more.
+    await eventually(async () => {
+      await Promise.all(Array.from({ length: 50 }, () => service.query('bob', text, { input })));
+      expect(await queuedBytes()).toBeGreaterThan(0);
+    });
     expect(await subscriptions()).toBe(1);
-    await service.close();
+    const closing = service.close();
+    service.clock.advance(TIMES.terminateMs);
+    await closing;
     socket.destroy();
   });
 
@@ -291,7 +298,7 @@ describe('subscriptions over HTTP', () => {
     const start = await send('start');
     let sent = 0;
     await eventually(async () => {
-      for (let n = 0; n < 100; n += 1, sent += 1) await send('x'.repeat(7_900));
+      for (let n = 0; n < 100; n += 1, sent += 1) await send('€'.repeat(7_900));
       expect(await subscriptions()).toBe(0);
     });
     socket.destroy();
