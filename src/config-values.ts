@@ -1,5 +1,6 @@
 /** What environment variables may be: each check answers undefined for a text that is none. */
 import { existsSync } from 'node:fs';
+import { getHeapStatistics } from 'node:v8';
 
 export interface Variable<Value> {
   /** What it takes, in words; part of the fault's message and of the README. */
@@ -54,6 +55,14 @@ const BYTE_UNITS: Record<string, number> = { B: 1, KiB: 1_024, MiB: 1_048_576 };
 export const bytes = (value: string): number | undefined => {
   const [, amount, unit] = /^([1-9]\d{0,8})(B|KiB|MiB)?$/.exec(value) ?? [];
   return amount === undefined ? undefined : Number(amount) * (BYTE_UNITS[unit ?? 'B'] ?? 1);
+};
+
+/** A size, or a share of the heap that this process may have. */
+export const bytesOrShare = (value: string): number | undefined => {
+  const [, percent] = /^([1-9]\d?)%$/.exec(value) ?? [];
+  return percent === undefined
+    ? bytes(value)
+    : Math.floor((getHeapStatistics().heap_size_limit * Number(percent)) / 100);
 };
 
 export const url =

@@ -4,6 +4,7 @@ import { RATE_VARIABLES, readRates } from './config-rates.ts';
 import {
   all,
   bytes,
+  bytesOrShare,
   duration,
   file,
   flag,
@@ -53,6 +54,7 @@ export interface Config {
   readonly maxBodyBytes: number;
   readonly keepAliveMs: number;
   readonly maxQueuedBytes: number;
+  readonly maxMemoryQueued: number;
   readonly gatewaySecrets: readonly string[];
   /** Where this subgraph announces itself; null: nowhere. */
   readonly registrationUrl: string | null;
@@ -200,6 +202,12 @@ export const VARIABLES = {
     all(url('https:', 'http:')),
   ),
   MAX_QUEUED_BYTES: variable('unsent bytes a slow socket may hold', BYTES, '1MiB', bytes),
+  MAX_MEMORY_QUEUED: variable(
+    'unsent bytes of all sockets, streams and answers together; the fullest are closed with 1013 first',
+    'a size such as `64MiB`, or a share of the heap limit such as `25%`',
+    '25%',
+    bytesOrShare,
+  ),
   DRAIN_WINDOW: variable('closing sockets at shutdown is spread over this', DURATION, '10s', duration),
   PRESENCE_GRACE: variable('a vanished socket counts as present this long', DURATION, '5s', duration),
   MESSAGE_RETENTION: variable('messages kept per conversation', '`all` or a number from 1', 'all', (value) =>
@@ -285,6 +293,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxBodyBytes: required('MAX_BODY_BYTES'),
     keepAliveMs: required('KEEP_ALIVE'),
     maxQueuedBytes: required('MAX_QUEUED_BYTES'),
+    maxMemoryQueued: required('MAX_MEMORY_QUEUED'),
     gatewaySecrets: read('GATEWAY_SECRET') ?? [],
     registrationUrl: read('GATEWAY_REGISTRATION_URL'),
     registrationToken: read('GATEWAY_REGISTRATION_TOKEN'),

@@ -193,6 +193,8 @@ export const TIMES = {
   sharedLogMs: 5_000,
   /** How long a frame may take to be handled, its reader's slowness included. */
   handlerMs: 30_000,
+  /** How long the answer to a plain request may go unread. */
+  unreadAnswerMs: 60_000,
   /** How long a peer may take to answer our close, or to read the last of a stream. */
   terminateMs: 3_000,
   /** How long a router may take to answer a callback. */

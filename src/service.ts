@@ -41,6 +41,8 @@ import { createRawEndpoint } from './transport/raw/endpoint.ts';
 import { Streams } from './transport/streams.ts';
 import { Supervisor } from './transport/supervisor.ts';
 import { traceRequests } from './transport/tracing.ts';
+import { countUnreadAnswers } from './transport/unread-answers.ts';
+import { Unsent } from './transport/unsent.ts';
 import { handleUpgrades } from './transport/upgrade.ts';
 
 export interface Service {
@@ -176,7 +178,8 @@ export async function startService(
     admissions: config.rates && new TokenBucket(LIMITS.admissionBurst, config.rates.admissionsPerNode, clock.elapsed()),
     countTurnedAway: (reason) => metrics.turnedAway.inc({ reason }),
   });
-  metrics.queuedBytes = () => supervisor.queuedBytes;
+  const unsent = new Unsent(config.maxMemoryQueued);
+  metrics.queuedBytes = () => unsent.bytes;
   // While no secret is set everyone counts as the gateway, and nobody has proven to be it.
   const provesGateway: IsGateway = (given) => config.gatewaySecrets.length > 0 && isGateway(given);
   const addressOf = createAddressOf(config.trustProxy, provesGateway);
@@ -184,6 +187,7 @@ export async function startService(
   const { app, server } = createHttp({ ...config, isOriginAllowed, health, metrics, info, formatError });
   const stopWatching = config.tls ? watchCertificate(config.tls.certFile, clock, log) : () => undefined;
 
+  countUnreadAnswers(app, unsent, clock);
   if (tracing) traceRequests(app, tracing);
   const execution = createExecution(schema, createPrepare(schema, rules), { formatError, countRender, clock }, rules);
   const createCallerContext = (caller: Caller): Context => createContext(services, caller);
@@ -195,6 +199,7 @@ export async function startService(
     clock,
     log,
     maxQueuedBytes: config.maxQueuedBytes,
+    unsent,
     watchSession: delivery.watchSession,
     arrive: domain.presence.arrive,
     depart: domain.presence.depart,
@@ -241,7 +246,7 @@ export async function startService(
     metrics,
     clock,
     log,
-    connections: config,
+    connections: { ...config, unsent },
   });
   const raw = createRawEndpoint({
     domain,
@@ -252,7 +257,7 @@ export async function startService(
     metrics,
     clock,
     log,
-    connections: config,
+    connections: { ...config, unsent },
   });
   handleUpgrades(server, [graphqlWs, raw], {
     maxMessageBytes: config.maxMessageBytes,

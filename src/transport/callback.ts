@@ -12,6 +12,7 @@ import type { Viewer } from '../model.ts';
 import { closingError } from './http-stream.ts';
 import { Lifetime } from './lifetime.ts';
 import type { Peer } from './supervisor.ts';
+import type { Account, Holder, Unsent } from './unsent.ts';
 
 /** `extensions.subscription` of the request. */
 export const CallbackTarget = z.object({
@@ -28,6 +29,7 @@ export interface CallbackStreamOptions {
   readonly formatError: FormatError;
   readonly clock: Clock;
   readonly maxQueuedBytes: number;
+  readonly unsent: Unsent;
   readonly delivered: (event: object) => void;
 }
 
@@ -41,7 +43,7 @@ const LAST_RETRY_MS = 2_000;
 const HEARTBEAT_FAILURES = 5;
 const LEAST_HEARTBEAT_MS = 100;
 
-export class CallbackStream implements Outlet, Peer {
+export class CallbackStream implements Outlet, Peer, Holder {
   readonly viewer: Viewer;
   readonly lifetime: Lifetime;
   readonly #target: CallbackTarget;
@@ -56,6 +58,7 @@ export class CallbackStream implements Outlet, Peer {
   #failures = 0;
   #isBeating = false;
   readonly #gate = new Gate();
+  readonly #account: Account;
 
   constructor(target: CallbackTarget, options: CallbackStreamOptions) {
     this.viewer = options.viewer;
@@ -63,6 +66,7 @@ export class CallbackStream implements Outlet, Peer {
     this.#options = options;
     this.lifetime = new Lifetime(options.clock, () => this.abandon());
     this.lifetime.onEnd(() => this.#gate.open());
+    this.#account = options.unsent.account(this);
     const { heartbeatIntervalMs: interval } = target;
     if (interval === 0) return;
     // At twice the rate asked for: Hive Router allows one second over it and no more.
@@ -89,7 +93,7 @@ export class CallbackStream implements Outlet, Peer {
   deliver(payload: Payload, event: object): void {
     if (!this.isOpen) return;
     this.#queue.push(payload);
-    this.#queuedBytes += payload.length;
+    this.#count(payload.length);
     this.#options.delivered(event);
     if (this.#queuedBytes > this.#options.maxQueuedBytes || this.#queue.length > LIMITS.queuedEvents) {
       this.#forget();
@@ -134,6 +138,10 @@ export class CallbackStream implements Outlet, Peer {
     this.lifetime.close();
   }
 
+  cut(): void {
+    this.abandon();
+  }
+
   #end(error: ServiceError | null, withinMs: number): void {
     if (this.isOpen) this.#errors = error && [this.#options.formatError(error)];
     this.lifetime.end(withinMs);
@@ -150,7 +158,7 @@ export class CallbackStream implements Outlet, Peer {
       const issue = this.#issue;
       await this.#deliver('"action":"next"', `,"payload":${payload.toString()}`, () => issue === this.#issue);
       // Counted until it was taken: it is held until then. What was forgotten meanwhile is counted no longer.
-      this.#queuedBytes = Math.max(this.#queuedBytes - payload.length, 0);
+      this.#count(-payload.length);
       if (!this.isCongested()) this.#gate.open();
     }
     if (!this.isOpen && !this.lifetime.isClosed) {
@@ -219,7 +227,12 @@ export class CallbackStream implements Outlet, Peer {
 
   #forget(): void {
     this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#count(-this.#queuedBytes);
     this.#issue += 1;
+  }
+
+  #count(change: number): void {
+    this.#queuedBytes = Math.max(this.#queuedBytes + change, 0);
+    this.#account.update(this.#queuedBytes);
   }
 }

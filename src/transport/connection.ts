@@ -17,6 +17,7 @@ import type { ConnectionId, Viewer } from '../model.ts';
 import { Lifetime } from './lifetime.ts';
 import { Outbox } from './outbox.ts';
 import type { Peer } from './supervisor.ts';
+import type { Holder, Unsent } from './unsent.ts';
 
 /** Says when it begins to close, whoever begins with it: ws itself says only when it has. */
 export class PeerSocket extends WebSocket {
@@ -35,6 +36,7 @@ export interface Sockets {
 }
 
 export interface ConnectionOptions {
+  readonly unsent: Unsent;
   readonly maxQueuedBytes: number;
   readonly heartbeatIntervalMs: number;
   readonly clientTimeoutMs: number;
@@ -55,7 +57,7 @@ const ABNORMAL = 1006;
 /** A close reason is at most 123 bytes (RFC 6455 section 5.5). */
 const REASON_BYTES = 123;
 
-export class Connection implements Peer {
+export class Connection implements Peer, Holder {
   readonly id = randomUUID() as string as ConnectionId;
   /** Null until the connection has authenticated. */
   viewer: Viewer | null = null;
@@ -80,6 +82,7 @@ export class Connection implements Peer {
   #goodbye: { readonly code: number; readonly reason: string } | null = null;
   #wasClean = false;
   #ignored = 0;
+  readonly #sent = (): void => void this.outbox.count();
   /** Set when the frame being handled is the last. */
   #onIdle: (() => void) | null = null;
 
@@ -90,14 +93,20 @@ export class Connection implements Peer {
     this.#options = options;
     const { maxQueuedBytes } = options;
     const onOverflow = (): void => this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
-    this.#lifetime = new Lifetime(clock, () => socket.terminate());
-    this.outbox = new Outbox(raw, { maxQueuedBytes, lifetime: this.#lifetime, onOverflow });
+    this.#lifetime = new Lifetime(clock, () => this.cut());
+    const account = options.unsent.account(this);
+    this.outbox = new Outbox(raw, { maxQueuedBytes, lifetime: this.#lifetime, account, onOverflow });
     this.#lastHeardAt = clock.elapsed();
     this.#lastPingAt = clock.elapsed();
     const heard = (): void => {
       this.#lastHeardAt = clock.elapsed();
     };
-    socket.on('ping', heard).on('pong', (data: Buffer) => {
+    const pinged = (): void => {
+      heard();
+      // ws has answered: who asks for ever and never reads is held to the same cap.
+      if (this.outbox.count() > maxQueuedBytes) onOverflow();
+    };
+    socket.on('ping', pinged).on('pong', (data: Buffer) => {
       heard();
       if (data.toString() === this.#asked?.token) this.#acknowledge();
     });
@@ -180,7 +189,8 @@ export class Connection implements Peer {
   async send(text: string): Promise<void> {
     if (!this.isOpen) return;
     this.outbox.flush();
-    this.#socket.send(text);
+    this.#socket.send(text, this.#sent);
+    this.outbox.count();
     if (this.outbox.isCongested()) await roomOrEnd(this.outbox, () => this.isOpen);
   }
 
@@ -214,6 +224,11 @@ export class Connection implements Peer {
     while (Buffer.byteLength(text) > REASON_BYTES) text = text.slice(0, -1);
     this.#goodbye = { code, reason: text };
     this.#socket.close(code, text);
+  }
+
+  cut(): void {
+    this.#socket.terminate();
+    this.#end();
   }
 
   /** Nothing more is read or written but the goodbye. */

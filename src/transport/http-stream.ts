@@ -11,6 +11,7 @@ import { Lifetime } from './lifetime.ts';
 import { Outbox } from './outbox.ts';
 import type { StreamFormat } from './stream-format.ts';
 import type { Peer } from './supervisor.ts';
+import type { Holder, Unsent } from './unsent.ts';
 
 export interface HttpStreamOptions {
   readonly viewer: Viewer;
@@ -18,6 +19,7 @@ export interface HttpStreamOptions {
   readonly formatError: FormatError;
   readonly clock: Clock;
   readonly maxQueuedBytes: number;
+  readonly unsent: Unsent;
   /** Called for each event handed over. */
   readonly delivered: (event: object) => void;
 }
@@ -34,7 +36,7 @@ export function closingError(code: number, reason: string): ServiceError {
   return isIdentity ? new ServiceError('UNAUTHENTICATED', `${reason}.`) : unavailable();
 }
 
-export class HttpStream implements Outlet, Peer {
+export class HttpStream implements Outlet, Peer, Holder {
   readonly viewer: Viewer;
   readonly lifetime: Lifetime;
   readonly #response: ServerResponse;
@@ -46,12 +48,12 @@ export class HttpStream implements Outlet, Peer {
     this.viewer = options.viewer;
     this.#response = response;
     this.#options = options;
-    const cut = (): void => void response.destroy();
-    this.lifetime = new Lifetime(options.clock, cut);
+    this.lifetime = new Lifetime(options.clock, () => this.cut());
     this.#outbox = new Outbox(response, {
       maxQueuedBytes: options.maxQueuedBytes,
       lifetime: this.lifetime,
-      onOverflow: cut,
+      account: options.unsent.account(this),
+      onOverflow: () => this.cut(),
     });
     // Its client may have gone while it was being identified: that is not told again.
     if (response.destroyed) this.lifetime.close();
@@ -94,7 +96,7 @@ export class HttpStream implements Outlet, Peer {
 
   end(error: ServiceError | null): void {
     // It has no room for a word, and comes back where it was.
-    if (error?.isSlowReader) return void this.#cut();
+    if (error?.isSlowReader) return this.cut();
     this.finish(error && [this.#options.formatError(error)]);
   }
 
@@ -111,7 +113,7 @@ export class HttpStream implements Outlet, Peer {
     const last = format.interruption(errors);
     if (last !== null) return this.#write(last);
     if (!this.isOpen) return;
-    if (!this.#response.headersSent) return this.#cut();
+    if (!this.#response.headersSent) return this.cut();
     this.#outbox.flush();
     this.lifetime.end();
     // Cut once what was written is on its way, and without the chunk that would end it well.
@@ -145,7 +147,7 @@ export class HttpStream implements Outlet, Peer {
   }
 
   /** Without a word, and at once. */
-  #cut(): void {
+  cut(): void {
     this.lifetime.end();
     this.#response.destroy();
   }

@@ -12,11 +12,14 @@ import type { Writable } from 'node:stream';
 import { Gate, type Room, resumeNow } from '../delivery/room.ts';
 import type { Envelope } from './envelope.ts';
 import type { Lifetime } from './lifetime.ts';
+import type { Account } from './unsent.ts';
 
 export interface OutboxOptions {
   readonly maxQueuedBytes: number;
   /** Of the peer: once it ends, nothing is written and nobody waits. */
   readonly lifetime: Lifetime;
+  /** Where it counts what its peer has not read. */
+  readonly account: Account;
   /** The peer holds more than the cap unread. */
   readonly onOverflow: () => void;
 }
@@ -86,6 +89,7 @@ export class Outbox implements Room {
   #written = 0;
   /** Called when a write has left this process: `drain` comes only to those over the stream's own mark. */
   readonly #onWritten = (): void => {
+    this.count();
     if (this.#gate.isWaitedFor && !this.isCongested()) this.#gate.open();
   };
 
@@ -96,6 +100,7 @@ export class Outbox implements Room {
       this.#run = null;
       this.#gate.open();
     });
+    options.lifetime.onClose(() => options.account.update(0));
   }
 
   /** The number that `write` answered for the last payload written to the socket. What it dropped has a higher one. */
@@ -130,7 +135,15 @@ export class Outbox implements Room {
     this.#run = null;
     this.#written = this.#accepted;
     this.#target.write(run.join(), this.#onWritten);
-    if (this.#target.writableLength > this.#options.maxQueuedBytes) this.#options.onOverflow();
+    if (this.count() > this.#options.maxQueuedBytes) this.#options.onOverflow();
+  }
+
+  /** Counts, and answers, what waits to be sent, whoever wrote it. */
+  count(): number {
+    // Writes that never will be are called back as well, and late.
+    const writableLength = this.#options.lifetime.isClosed ? 0 : this.#target.writableLength;
+    this.#options.account.update(writableLength);
+    return writableLength;
   }
 
   onRoom(resume: () => void): () => void {

@@ -10,6 +10,7 @@ import type { Metrics, Transport } from '../operations/metrics.ts';
 import type { AddressOf } from './address.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Peer, Supervisor } from './supervisor.ts';
+import type { Unsent } from './unsent.ts';
 
 /** Calls back once the session of the viewer's token has ended; the answer stops that. */
 export type WatchSession = (viewer: Viewer, onEnd: () => void) => Promise<() => void>;
@@ -23,6 +24,7 @@ export interface StreamsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly maxQueuedBytes: number;
+  readonly unsent: Unsent;
   readonly arrive: (viewer: Viewer, connection: StreamConnection) => Promise<void>;
   readonly depart: (viewer: Viewer, connectionId: ConnectionId) => void;
 }
@@ -52,9 +54,9 @@ export class Streams {
   }
 
   outletOptions(viewer: Viewer, transport: Transport) {
-    const { formatError, clock, maxQueuedBytes, metrics } = this.#options;
+    const { formatError, clock, maxQueuedBytes, unsent, metrics } = this.#options;
     const delivered = (event: object): void => metrics.delivered(event, transport);
-    return { viewer, formatError, clock, maxQueuedBytes, delivered };
+    return { viewer, formatError, clock, maxQueuedBytes, unsent, delivered };
   }
 
   /** Counts the viewer of a stream that was let in as present while it lasts. */

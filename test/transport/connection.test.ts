@@ -5,6 +5,7 @@ import { createEndingClock, type EndingClock } from '../../src/clock.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { Connection, type HandleFrame } from '../../src/transport/connection.ts';
 import { Supervisor } from '../../src/transport/supervisor.ts';
+import { Unsent } from '../../src/transport/unsent.ts';
 import { handleUpgrades } from '../../src/transport/upgrade.ts';
 import { eventually } from '../support/eventually.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
@@ -61,7 +62,7 @@ describe('connection actors', () => {
       path: '/',
       handleProtocols: () => false as const,
       accept: (sockets: ConstructorParameters<typeof Connection>[0]) =>
-        accept(new Connection(sockets, clock, silentLog, TIMEOUTS)),
+        accept(new Connection(sockets, clock, silentLog, { ...TIMEOUTS, unsent: new Unsent(1e9) })),
     };
     const door = {
       maxMessageBytes: 65_536,

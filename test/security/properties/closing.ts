@@ -12,7 +12,7 @@ import { type Action, type History, history, USERS, type User } from '../closing
 import { openPeer, type PeerClient } from '../closing/peers.ts';
 import { type Routers, startRouters } from '../closing/routers.ts';
 import { type Node, startNode } from '../closing/start-node.ts';
-import type { Property, Run } from './registry.ts';
+import type { Property, PropertyRun } from './property.ts';
 
 /** More than the kernel holds for a reader who does not read. */
 const MESSAGES = 400;
@@ -160,9 +160,9 @@ async function prepare(settings: Settings): Promise<string> {
   return after;
 }
 
-export const property: Property = {
+export const closing: Property = {
   name: 'F43, G10, G15: closed means closed',
-  async run({ engine, seed, untilMs }: Run) {
+  async run({ engine, seed, untilMs }: PropertyRun) {
     const folder = await mkdtemp(join(tmpdir(), 'closing-'));
     const routers = await startRouters();
     const settings: Settings = {
