@@ -75,6 +75,8 @@ export const LIMITS = {
   pageSize: 1_000,
   /** Items in a page when the caller does not say. */
   defaultPageSize: 50,
+  /** Users of a reaction when the caller does not say. */
+  defaultReactionUsers: 20,
   /** Different emojis on one message. */
   emojisPerMessage: 50,
   /** Reactions on one message: they travel with every change of it. */

@@ -100,6 +100,8 @@ export interface Membership extends MemberRecord {
 }
 
 export interface ReadReceiptRecord {
+  /** Of the member, by which receipts are listed: it does not change while they read. */
+  readonly ordinal: number;
   readonly userId: UserId;
   readonly sequence: number;
   readonly readAt: number;

@@ -63,8 +63,8 @@ export type Conversation = {
   name: Maybe<Scalars['String']['output']>;
   /** The head of the conversation's log of changes: resume a subscription here with `after`. */
   position: Scalars['ID']['output'];
-  /** How far each member who has read anything has read. */
-  readReceipts: Array<ReadReceipt>;
+  /** How far each member who has read anything has read, in the order they joined. */
+  readReceipts: ReadReceiptConnection;
   /** Who types now, the caller left out. */
   typingUsers: Array<User>;
   /** Messages past the caller's read position; 0 for an admin who is not a member. */
@@ -87,6 +87,13 @@ export type ConversationMessagesArgs = {
   before?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
   last?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+/** A conversation and its messages. Seen by its members and by tenant admins; for anyone else it does not exist. */
+export type ConversationReadReceiptsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 /** What sort of conversation it is. */
@@ -557,6 +564,12 @@ export type Reaction = {
   viewerReacted: Scalars['Boolean']['output'];
 };
 
+
+/** One emoji on a message and who used it. */
+export type ReactionUsersArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
 /** How far a member has read. */
 export type ReadReceipt = {
   /** When they read it. */
@@ -565,6 +578,24 @@ export type ReadReceipt = {
   sequence: Scalars['Int']['output'];
   /** Who. */
   user: User;
+};
+
+/** A page of read positions (Relay cursor specification). */
+export type ReadReceiptConnection = {
+  /** The read positions with their cursors. */
+  edges: Array<ReadReceiptEdge>;
+  /** The read positions. */
+  nodes: Array<ReadReceipt>;
+  /** Where this page is in the list. */
+  pageInfo: PageInfo;
+};
+
+/** A read position in a page. */
+export type ReadReceiptEdge = {
+  /** The read position's place, for `after`. */
+  cursor: Scalars['String']['output'];
+  /** The read position. */
+  node: ReadReceipt;
 };
 
 /** What a rule makes of a message. */
@@ -689,6 +720,24 @@ export type Session = {
   userAgent: Maybe<Scalars['String']['output']>;
 };
 
+/** A page of sessions (Relay cursor specification). */
+export type SessionConnection = {
+  /** The sessions with their cursors. */
+  edges: Array<SessionEdge>;
+  /** The sessions. */
+  nodes: Array<Session>;
+  /** Where this page is in the list. */
+  pageInfo: PageInfo;
+};
+
+/** A session in a page. */
+export type SessionEdge = {
+  /** The session's place, for `after`. */
+  cursor: Scalars['String']['output'];
+  /** The session. */
+  node: Session;
+};
+
 /** Tokens of a session. A refresh token is used once and gives the next. */
 export type SessionTokens = {
   /** The token to call with. */
@@ -773,20 +822,20 @@ export type TypingIndicator = {
 
 /** A person. The main API owns users; this subgraph adds their presence and their conversations. */
 export type User = {
-  /** The user's conversations, latest activity first. For the user and tenant admins; FORBIDDEN for anyone else. */
-  conversations: Array<Conversation>;
+  /** The user's conversations, latest activity first. For the user and tenant admins; null with FORBIDDEN for anyone else. */
+  conversations: Maybe<Array<Conversation>>;
   /** The user's id, as the main API gives it: the `sub` of their tokens. */
   id: Scalars['ID']['output'];
   /** When the user was last connected; null when never seen. */
   lastSeenAt: Maybe<Scalars['DateTime']['output']>;
   /** The user's whole presence, with devices. */
   presence: Presence;
-  /** The user's sessions, latest first, ended ones for a while. For the user and tenant admins; FORBIDDEN for anyone else. */
-  sessions: Array<Session>;
+  /** The user's sessions, latest first, ended ones for a while. For the user and tenant admins; null with FORBIDDEN for anyone else. */
+  sessions: Maybe<SessionConnection>;
   /** The user's present status. OFFLINE when none of their devices is connected. */
   status: PresenceStatus;
-  /** Unread messages over all of the user's conversations. For the user and tenant admins; FORBIDDEN for anyone else. */
-  unreadMessageCount: Scalars['Int']['output'];
+  /** Unread messages over all of the user's conversations. For the user and tenant admins; null with FORBIDDEN for anyone else. */
+  unreadMessageCount: Maybe<Scalars['Int']['output']>;
 };
 
 
@@ -795,6 +844,13 @@ export type UserConversationsArgs = {
   after?: InputMaybe<Scalars['ID']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
   kind?: InputMaybe<ConversationKind>;
+};
+
+
+/** A person. The main API owns users; this subgraph adds their presence and their conversations. */
+export type UserSessionsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 
@@ -930,6 +986,8 @@ export type ResolversTypes = {
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Reaction: ResolverTypeWrapper<ReactionRecord>;
   ReadReceipt: ResolverTypeWrapper<ReadReceiptRecord>;
+  ReadReceiptConnection: ResolverTypeWrapper<Omit<ReadReceiptConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['ReadReceiptEdge']>, nodes: Array<ResolversTypes['ReadReceipt']> }>;
+  ReadReceiptEdge: ResolverTypeWrapper<Omit<ReadReceiptEdge, 'node'> & { node: ResolversTypes['ReadReceipt'] }>;
   RoutingOutcome: RoutingOutcome;
   RoutingRule: ResolverTypeWrapper<RoutingRuleRecord>;
   RoutingRuleInput: RoutingRuleInput;
@@ -937,6 +995,8 @@ export type ResolversTypes = {
   RuleFaultPolicy: RuleFaultPolicy;
   SendMessageInput: SendMessageInput;
   Session: ResolverTypeWrapper<SessionRecord>;
+  SessionConnection: ResolverTypeWrapper<Omit<SessionConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['SessionEdge']>, nodes: Array<ResolversTypes['Session']> }>;
+  SessionEdge: ResolverTypeWrapper<Omit<SessionEdge, 'node'> & { node: ResolversTypes['Session'] }>;
   SessionTokens: ResolverTypeWrapper<Omit<SessionTokens, 'session'> & { session: ResolversTypes['Session'] }>;
   Subscription: ResolverTypeWrapper<Record<PropertyKey, never>>;
   TypingIndicator: ResolverTypeWrapper<TypingRecord>;
@@ -968,11 +1028,15 @@ export type ResolversParentTypes = {
   Query: Record<PropertyKey, never>;
   Reaction: ReactionRecord;
   ReadReceipt: ReadReceiptRecord;
+  ReadReceiptConnection: Omit<ReadReceiptConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['ReadReceiptEdge']>, nodes: Array<ResolversParentTypes['ReadReceipt']> };
+  ReadReceiptEdge: Omit<ReadReceiptEdge, 'node'> & { node: ResolversParentTypes['ReadReceipt'] };
   RoutingRule: RoutingRuleRecord;
   RoutingRuleInput: RoutingRuleInput;
   RoutingTest: RuleVerdict;
   SendMessageInput: SendMessageInput;
   Session: SessionRecord;
+  SessionConnection: Omit<SessionConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['SessionEdge']>, nodes: Array<ResolversParentTypes['Session']> };
+  SessionEdge: Omit<SessionEdge, 'node'> & { node: ResolversParentTypes['Session'] };
   SessionTokens: Omit<SessionTokens, 'session'> & { session: ResolversParentTypes['Session'] };
   Subscription: Record<PropertyKey, never>;
   TypingIndicator: TypingRecord;
@@ -989,11 +1053,11 @@ export type ConversationResolvers<ContextType = Context, ParentType extends Reso
   lastMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType>;
   lastSequence?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   memberCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
-  members?: Resolver<ResolversTypes['MemberConnection'], ParentType, ContextType, RequireFields<ConversationMembersArgs, 'first'>>;
+  members?: Resolver<ResolversTypes['MemberConnection'], ParentType, ContextType, Partial<ConversationMembersArgs>>;
   messages?: Resolver<ResolversTypes['MessageConnection'], ParentType, ContextType, Partial<ConversationMessagesArgs>>;
   name?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   position?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
-  readReceipts?: Resolver<Array<ResolversTypes['ReadReceipt']>, ParentType, ContextType>;
+  readReceipts?: Resolver<ResolversTypes['ReadReceiptConnection'], ParentType, ContextType, Partial<ConversationReadReceiptsArgs>>;
   typingUsers?: Resolver<Array<ResolversTypes['User']>, ParentType, ContextType>;
   unreadMessageCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   viewerRole?: Resolver<Maybe<ResolversTypes['MemberRole']>, ParentType, ContextType>;
@@ -1119,14 +1183,14 @@ export type QueryResolvers<ContextType = Context, ParentType extends ResolversPa
   routingRules?: Resolver<Array<ResolversTypes['RoutingRule']>, ParentType, ContextType>;
   session?: Resolver<Maybe<ResolversTypes['Session']>, ParentType, ContextType, RequireFields<QuerySessionArgs, 'id'>>;
   testRoutingRule?: Resolver<ResolversTypes['RoutingTest'], ParentType, ContextType, RequireFields<QueryTestRoutingRuleArgs, 'input' | 'sample'>>;
-  topicHistory?: Resolver<Array<ResolversTypes['Publication']>, ParentType, ContextType, RequireFields<QueryTopicHistoryArgs, 'last' | 'topic'>>;
+  topicHistory?: Resolver<Array<ResolversTypes['Publication']>, ParentType, ContextType, RequireFields<QueryTopicHistoryArgs, 'topic'>>;
   viewer?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
 };
 
 export type ReactionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Reaction'] = ResolversParentTypes['Reaction']> = {
   count?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   emoji?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
-  users?: Resolver<Array<ResolversTypes['User']>, ParentType, ContextType>;
+  users?: Resolver<Array<ResolversTypes['User']>, ParentType, ContextType, Partial<ReactionUsersArgs>>;
   viewerReacted?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
 };
 
@@ -1134,6 +1198,17 @@ export type ReadReceiptResolvers<ContextType = Context, ParentType extends Resol
   readAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   sequence?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   user?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+};
+
+export type ReadReceiptConnectionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ReadReceiptConnection'] = ResolversParentTypes['ReadReceiptConnection']> = {
+  edges?: Resolver<Array<ResolversTypes['ReadReceiptEdge']>, ParentType, ContextType>;
+  nodes?: Resolver<Array<ResolversTypes['ReadReceipt']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type ReadReceiptEdgeResolvers<ContextType = Context, ParentType extends ResolversParentTypes['ReadReceiptEdge'] = ResolversParentTypes['ReadReceiptEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['ReadReceipt'], ParentType, ContextType>;
 };
 
 export type RoutingRuleResolvers<ContextType = Context, ParentType extends ResolversParentTypes['RoutingRule'] = ResolversParentTypes['RoutingRule']> = {
@@ -1172,6 +1247,17 @@ export type SessionResolvers<ContextType = Context, ParentType extends Resolvers
   userAgent?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
 };
 
+export type SessionConnectionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['SessionConnection'] = ResolversParentTypes['SessionConnection']> = {
+  edges?: Resolver<Array<ResolversTypes['SessionEdge']>, ParentType, ContextType>;
+  nodes?: Resolver<Array<ResolversTypes['Session']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type SessionEdgeResolvers<ContextType = Context, ParentType extends ResolversParentTypes['SessionEdge'] = ResolversParentTypes['SessionEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['Session'], ParentType, ContextType>;
+};
+
 export type SessionTokensResolvers<ContextType = Context, ParentType extends ResolversParentTypes['SessionTokens'] = ResolversParentTypes['SessionTokens']> = {
   accessToken?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   accessTokenExpiresAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
@@ -1199,13 +1285,13 @@ export type TypingIndicatorResolvers<ContextType = Context, ParentType extends R
 
 export type UserResolvers<ContextType = Context, ParentType extends ResolversParentTypes['User'] = ResolversParentTypes['User'], FederationReferenceType extends FederationReferenceTypes['User'] = FederationReferenceTypes['User']> = {
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['User']> | FederationReferenceType, FederationReferenceType, ContextType>;
-  conversations?: Resolver<Array<ResolversTypes['Conversation']>, ParentType, ContextType, RequireFields<UserConversationsArgs, 'first'>>;
+  conversations?: Resolver<Maybe<Array<ResolversTypes['Conversation']>>, ParentType, ContextType, Partial<UserConversationsArgs>>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   lastSeenAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
   presence?: Resolver<ResolversTypes['Presence'], ParentType, ContextType>;
-  sessions?: Resolver<Array<ResolversTypes['Session']>, ParentType, ContextType>;
+  sessions?: Resolver<Maybe<ResolversTypes['SessionConnection']>, ParentType, ContextType, Partial<UserSessionsArgs>>;
   status?: Resolver<ResolversTypes['PresenceStatus'], ParentType, ContextType>;
-  unreadMessageCount?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  unreadMessageCount?: Resolver<Maybe<ResolversTypes['Int']>, ParentType, ContextType>;
 };
 
 export type Resolvers<ContextType = Context> = {
@@ -1226,9 +1312,13 @@ export type Resolvers<ContextType = Context> = {
   Query?: QueryResolvers<ContextType>;
   Reaction?: ReactionResolvers<ContextType>;
   ReadReceipt?: ReadReceiptResolvers<ContextType>;
+  ReadReceiptConnection?: ReadReceiptConnectionResolvers<ContextType>;
+  ReadReceiptEdge?: ReadReceiptEdgeResolvers<ContextType>;
   RoutingRule?: RoutingRuleResolvers<ContextType>;
   RoutingTest?: RoutingTestResolvers<ContextType>;
   Session?: SessionResolvers<ContextType>;
+  SessionConnection?: SessionConnectionResolvers<ContextType>;
+  SessionEdge?: SessionEdgeResolvers<ContextType>;
   SessionTokens?: SessionTokensResolvers<ContextType>;
   Subscription?: SubscriptionResolvers<ContextType>;
   TypingIndicator?: TypingIndicatorResolvers<ContextType>;

@@ -58,6 +58,12 @@ export interface MemberPage {
   readonly hasPreviousPage: boolean;
 }
 
+export interface ReceiptPage {
+  readonly receipts: readonly ReadReceiptRecord[];
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+}
+
 export interface Conversations {
   /** In the order asked; null for absent and forbidden alike. */
   findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenConversation | null)[]>;
@@ -70,7 +76,12 @@ export interface Conversations {
   members(tenant: TenantId, conversation: SeenConversation, first: number, after: string | null): Promise<MemberPage>;
   /** The two of a direct conversation of which something is seen. */
   pair(tenant: TenantId, message: SeenMessage): Promise<UserId[]>;
-  readReceipts(tenant: TenantId, conversation: SeenConversation): Promise<ReadReceiptRecord[]>;
+  readReceipts(
+    tenant: TenantId,
+    conversation: SeenConversation,
+    first: number,
+    after: string | null,
+  ): Promise<ReceiptPage>;
   create(viewer: Viewer, input: ConversationInput): Promise<SeenConversation>;
   openDirect(viewer: Viewer, userId: string): Promise<SeenConversation>;
   rename(viewer: Viewer, id: string, name: string | null): Promise<SeenConversation>;
@@ -211,7 +222,12 @@ export function createConversations(engine: Engine): Conversations {
       return (await engine.listMembers(tenant, conversationId, 0, 2)).map(({ userId }) => userId);
     },
 
-    readReceipts: (tenant, { id }) => engine.listReadReceipts(tenant, id),
+    async readReceipts(tenant, { id }, first, after) {
+      const most = pageSize(first, 'first');
+      const start = after === null ? 0 : decodeCursor('receipt', after, 'after');
+      const receipts = await engine.listReadReceipts(tenant, id, start, most + 1);
+      return { receipts: receipts.slice(0, most), hasNextPage: receipts.length > most, hasPreviousPage: start > 0 };
+    },
 
     async create(viewer, { id, name, kind = 'GROUP', memberIds }) {
       const others = identifiers<UserId>(memberIds ?? [], 'memberIds', LIMITS.usersPerCall).filter(

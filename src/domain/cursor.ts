@@ -17,7 +17,7 @@ function decode(value: string): unknown {
 
 const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
-export type CursorKind = 'message' | 'member';
+export type CursorKind = 'message' | 'member' | 'receipt';
 
 export function encodeCursor(kind: CursorKind, place: number): string {
   return encode([kind, place]);
@@ -28,6 +28,25 @@ export function decodeCursor(kind: CursorKind, cursor: string, name: string): nu
   const value = decode(cursor);
   if (Array.isArray(value) && value.length === 2 && value[0] === kind && isNatural(value[1])) return value[1];
   throw badInput(`${name}: not a cursor of this list.`);
+}
+
+/** Where a session is among its user's, latest first. */
+export interface SessionPlace {
+  readonly createdAt: number;
+  readonly id: string;
+}
+
+export function encodeSessionCursor({ createdAt, id }: SessionPlace): string {
+  return encode(['session', createdAt, id]);
+}
+
+export function decodeSessionCursor(cursor: string): SessionPlace {
+  const value = decode(cursor);
+  if (Array.isArray(value) && value.length === 3 && value[0] === 'session') {
+    const [, createdAt, id] = value as unknown[];
+    if (isNatural(createdAt) && typeof id === 'string') return { createdAt, id };
+  }
+  throw badInput('after: not a cursor of this list.');
 }
 
 export function encodePosition(conversationId: ConversationId, { epoch, place }: Position): string {

@@ -26,7 +26,8 @@ import type {
   Viewer,
 } from '../model.ts';
 import { isIdentifier } from '../model.ts';
-import { displayName, identifier, optional } from './input.ts';
+import { decodeSessionCursor, type SessionPlace } from './cursor.ts';
+import { displayName, identifier, optional, pageSize } from './input.ts';
 
 /** What an access token says. Instants in milliseconds. */
 export interface TokenClaims {
@@ -45,6 +46,30 @@ export type IssueToken = (claims: TokenClaims) => Promise<string>;
 export interface NewSession {
   readonly deviceId: string;
   readonly deviceName?: string | null | undefined;
+}
+
+export interface SessionPage {
+  readonly sessions: readonly SessionRecord[];
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+}
+
+const latestFirst = (one: SessionPlace, other: SessionPlace): number =>
+  other.createdAt - one.createdAt || (one.id > other.id ? -1 : Number(one.id !== other.id));
+
+/** A page of a user's sessions, which are in that order. */
+export function pageOfSessions(
+  all: readonly SessionRecord[],
+  { first, after }: { readonly first?: number | null | undefined; readonly after?: string | null | undefined },
+): SessionPage {
+  const most = pageSize(first ?? LIMITS.defaultPageSize, 'first');
+  const place = optional(after, decodeSessionCursor);
+  const rest = place ? all.filter((session) => latestFirst(place, session) < 0) : all;
+  return {
+    sessions: rest.slice(0, most),
+    hasNextPage: rest.length > most,
+    hasPreviousPage: rest.length < all.length,
+  };
 }
 
 export interface Sessions {
@@ -127,7 +152,7 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
 
   async function readAll(tenant: TenantId, userId: UserId): Promise<SessionRecord[]> {
     const all = await engine.readSessions(tenant, userId, null);
-    return all.sort((a, b) => b.createdAt - a.createdAt || b.id.localeCompare(a.id));
+    return all.sort(latestFirst);
   }
 
   /** Changes a session as it is then, whoever else changes it meanwhile. */

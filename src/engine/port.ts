@@ -123,8 +123,8 @@ export interface ConversationStore {
   listMembers(tenant: TenantId, id: ConversationId, after: number, limit: number): Promise<MemberRecord[]>;
   /** Moves the read position forward, never back. */
   markRead(tenant: TenantId, id: ConversationId, userId: UserId, sequence: number): Promise<ReadChange>;
-  /** Members who have read anything, furthest first. */
-  listReadReceipts(tenant: TenantId, id: ConversationId): Promise<ReadReceiptRecord[]>;
+  /** Members with an ordinal above `after` who have read anything, by ordinal. */
+  listReadReceipts(tenant: TenantId, id: ConversationId, after: number, limit: number): Promise<ReadReceiptRecord[]>;
 }
 
 export interface NewMessage {

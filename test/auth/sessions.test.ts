@@ -10,7 +10,7 @@ const TOKENS = 'session { id deviceId deviceName current revokedAt } accessToken
 const CREATE = `mutation ($deviceId: ID!) { createSession(input: {deviceId: $deviceId, deviceName: "Phone"}) { ${TOKENS} } }`;
 const REFRESH = `mutation ($token: String!) { refreshSession(refreshToken: $token) { ${TOKENS} } }`;
 const REVOKE = 'mutation ($id: ID!) { revokeSession(id: $id) { id revokedAt } }';
-const LIST = '{ viewer { sessions { id deviceName userAgent current revokedAt connections lastSeenAt } } }';
+const LIST = '{ viewer { sessions { nodes { id deviceName userAgent current revokedAt connections lastSeenAt } } } }';
 
 describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (setting) => {
   let nodes: Nodes;
@@ -42,7 +42,7 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (
     const { accessToken, session } = await begin('ann');
     expect(session).toMatchObject({ deviceId: 'phone', deviceName: 'Phone', current: false, revokedAt: null });
     const { data } = await ask(nodes.there, accessToken, LIST);
-    expect(data.viewer.sessions).toEqual([
+    expect(data.viewer.sessions.nodes).toEqual([
       expect.objectContaining({ id: session.id, userAgent: 'Test/1', current: true, connections: 0 }),
     ]);
     expect(

@@ -23,7 +23,7 @@ const act: fc.Arbitrary<Act> = fc.record({
   kind: fc.constantFrom('create', 'join', 'leave', 'send', 'direct', 'publish', 'presence', 'session', 'read', 'rule'),
 });
 
-const SEEN = `{ viewer { status sessions { deviceId } conversations { id name kind memberCount lastSequence
+const SEEN = `{ viewer { status sessions { nodes { deviceId } } conversations { id name kind memberCount lastSequence
   messages(first: 100) { edges { node { content senderId } } } members { edges { node { user { id status } } } } } }
   one: conversation(id: "one") { name } two: conversation(id: "two") { name }
   topicHistory(topic: "news") { payload senderId } presence(userIds: ["ann", "ben", "cid"]) { statusText status } }`;

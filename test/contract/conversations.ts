@@ -214,12 +214,26 @@ export function describeConversations(open: OpenWorld): void {
       expect(await engine.markRead(tenant, id, bob, 1)).toMatchObject({ outcome: 'unchanged' });
       expect(await engine.markRead(tenant, id, bob, 4)).toEqual({ outcome: 'past-head' });
       expect(await engine.markRead(tenant, id, carol, 1)).toEqual({ outcome: 'not-member' });
-      const receipts = await engine.listReadReceipts(tenant, id);
+      const receipts = await engine.listReadReceipts(tenant, id, 0, 100);
       expect(receipts.map(({ userId: who, sequence }) => [who, sequence])).toEqual([
         [alice, 3],
         [bob, 2],
       ]);
       for (const { readAt } of receipts) expect(Math.abs(readAt - clock.now())).toBeLessThan(10_000);
+    });
+
+    it('read positions come in pages, by the order of joining', async () => {
+      const { engine } = world;
+      const many = Array.from({ length: 450 }, (_, index) => userId(`member-${index}`));
+      const id = await createGroup(engine, alice, ...many);
+      await engine.appendMessage(tenant, text(id, alice, '1'));
+      const readers = [many[0], many[230], many[449]].filter((reader) => reader !== undefined);
+      for (const reader of readers.toReversed()) await engine.markRead(tenant, id, reader, 1);
+      const first = await engine.listReadReceipts(tenant, id, 0, 3);
+      expect(first.map((receipt) => receipt.userId)).toEqual([alice, ...readers.slice(0, 2)]);
+      const rest = await engine.listReadReceipts(tenant, id, first.at(-1)?.ordinal ?? 0, 3);
+      expect(rest.map((receipt) => receipt.userId)).toEqual(readers.slice(2));
+      expect(await engine.listReadReceipts(tenant, id, rest.at(-1)?.ordinal ?? 0, 3)).toEqual([]);
     });
 
     it('a later member begins with everything read, at the head of the log', async () => {

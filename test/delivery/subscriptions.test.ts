@@ -163,7 +163,7 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
     const id = await group('bob');
     const updates = await bob.subscribe(
       `subscription ($ids: [ID!]) { conversationUpdated(conversationIds: $ids) {
-        name memberCount readReceipts { user { id } sequence } } }`,
+        name memberCount readReceipts { nodes { user { id } sequence } } } }`,
       { ids: [id] },
     );
     await ok(alice.query(`mutation { updateConversation(id: "${id}", name: "New") { id } }`));
@@ -172,9 +172,11 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
     expect((await updates.next()).conversationUpdated).toMatchObject({ memberCount: 3 });
     await send(alice, id, 'x');
     // Who sends has read.
-    expect((await updates.next()).conversationUpdated.readReceipts).toEqual([{ user: { id: 'alice' }, sequence: 1 }]);
+    expect((await updates.next()).conversationUpdated.readReceipts.nodes).toEqual([
+      { user: { id: 'alice' }, sequence: 1 },
+    ]);
     await ok(bob.query(`mutation { markRead(conversationId: "${id}", sequence: 1) { id } }`));
-    expect((await updates.next()).conversationUpdated.readReceipts).toContainEqual({
+    expect((await updates.next()).conversationUpdated.readReceipts.nodes).toContainEqual({
       user: { id: 'bob' },
       sequence: 1,
     });

@@ -206,7 +206,12 @@ describe('conversations over GraphQL', () => {
     );
     expect(mixed).toMatchObject({
       code: 'FORBIDDEN',
-      data: { _entities: [null, { id: 'mallory', conversations: [] }] },
+      data: {
+        _entities: [
+          { id: 'lister', conversations: null },
+          { id: 'mallory', conversations: [] },
+        ],
+      },
     });
   });
 

@@ -38,7 +38,11 @@ describe('access', () => {
       lastMessage: null,
     });
     expect(refused).toBe('FORBIDDEN');
-    for (const below of ['messages { nodes { content } }', 'members { totalCount }', 'readReceipts { sequence }']) {
+    for (const below of [
+      'messages { nodes { content } }',
+      'members { totalCount }',
+      'readReceipts { nodes { sequence } }',
+    ]) {
       await service.query('ann', `mutation { addMembers(id: "${id}", userIds: ["bob"]) { id } }`);
       expect(await leave(below)).toMatchObject({ data: null, code: 'FORBIDDEN' });
     }

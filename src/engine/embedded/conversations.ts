@@ -113,7 +113,7 @@ export function createConversations(
     'UPDATE members SET read_sequence = ?, read_at = ? WHERE conversation = ? AND user_id = ?',
   );
   const selectReceipts = database.prepare(
-    'SELECT * FROM members WHERE conversation = ? AND read_sequence > 0 ORDER BY read_sequence DESC, user_id',
+    'SELECT * FROM members WHERE conversation = ? AND ordinal > ? AND read_sequence > 0 ORDER BY ordinal LIMIT ?',
   );
 
   const places = createPlaces(database);
@@ -294,11 +294,12 @@ export function createConversations(
       });
     },
 
-    async listReadReceipts(tenant, id) {
+    async listReadReceipts(tenant, id, after, limit) {
       return database.read(() => {
         const row = find(tenant, id);
-        const rows = row ? (selectReceipts.all(row.key) as unknown as MemberRow[]) : [];
+        const rows = row ? (selectReceipts.all(row.key, after, limit) as unknown as MemberRow[]) : [];
         return rows.map((each) => ({
+          ordinal: each.ordinal,
           userId: each.user_id as UserId,
           sequence: each.read_sequence,
           readAt: each.read_at,

@@ -61,8 +61,8 @@ export function decodeMember(userId: string, value: unknown): StoredMember {
   };
 }
 
-export function toReadReceipt({ userId, readSequence, readAt }: StoredMember): ReadReceiptRecord {
-  return { userId, sequence: readSequence, readAt };
+export function toReadReceipt({ ordinal, userId, readSequence, readAt }: StoredMember): ReadReceiptRecord {
+  return { ordinal, userId, sequence: readSequence, readAt };
 }
 
 type StoredPresence = StoredStatus & { readonly userId: UserId; readonly connections: StoredConnection[] };

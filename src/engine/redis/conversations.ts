@@ -3,10 +3,17 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import type { ConversationId, ConversationRecord, MemberRole, TenantId, UserId } from '../../model.ts';
+import type {
+  ConversationId,
+  ConversationRecord,
+  MemberRole,
+  ReadReceiptRecord,
+  TenantId,
+  UserId,
+} from '../../model.ts';
 import type { ConversationStore, MembershipChange } from '../port.ts';
 import type { RedisClient } from './client.ts';
-import { decodeConversation, decodeMember, encodeHead, toReadReceipt } from './codec.ts';
+import { decodeConversation, decodeMember, encodeHead, type StoredMember, toReadReceipt } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
 import { createPlaces } from './places.ts';
@@ -14,6 +21,9 @@ import type { RunScript } from './scripts.ts';
 
 /** Names a new epoch, should the script need one, and a new message. 62 random bits. */
 export const nonce = (): string => randomUUID().slice(19).replace('-', '');
+
+/** Members read at once where only some of them are wanted. */
+const LEAST_MEMBERS_READ = 200;
 
 /** Runs plain commands with the scripts' answer to faults. */
 export async function attempt<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -70,6 +80,22 @@ export function createConversations(
       [clock.offset(), LIMITS.membersPerConversation, role, ...userIds],
     );
     return settled(tenant, id, answer);
+  }
+
+  /** Members with an ordinal above `after`, by ordinal, and whether there are no more. */
+  async function readMembers(
+    tenant: TenantId,
+    id: ConversationId,
+    after: number,
+    limit: number,
+  ): Promise<{ readonly members: StoredMember[]; readonly isLast: boolean }> {
+    const { joins, members: key } = keys.conversation(tenant, id);
+    return attempt(async () => {
+      const userIds = await client.zrange(joins, `(${after}`, '+inf', 'BYSCORE', 'LIMIT', 0, limit);
+      const values = userIds.length === 0 ? [] : await client.hmget(key, ...userIds);
+      const members = userIds.flatMap((userId, index) => (values[index] ? [decodeMember(userId, values[index])] : []));
+      return { members, isLast: userIds.length < limit || members.length === 0 };
+    });
   }
 
   return {
@@ -157,15 +183,7 @@ export function createConversations(
       return toChange(await run('set-role', [meta, members, channel], [userId, role]));
     },
 
-    async listMembers(tenant, id, after, limit) {
-      const { joins, members } = keys.conversation(tenant, id);
-      return attempt(async () => {
-        const userIds = await client.zrange(joins, `(${after}`, '+inf', 'BYSCORE', 'LIMIT', 0, limit);
-        if (userIds.length === 0) return [];
-        const values = await client.hmget(members, ...userIds);
-        return userIds.flatMap((userId, index) => (values[index] ? [decodeMember(userId, values[index])] : []));
-      });
-    },
+    listMembers: async (tenant, id, after, limit) => (await readMembers(tenant, id, after, limit)).members,
 
     async markRead(tenant, id, userId, sequence) {
       const { meta, members, channel } = keys.conversation(tenant, id);
@@ -175,13 +193,18 @@ export function createConversations(
       return { outcome: outcome as 'changed' | 'unchanged', conversation: decodeConversation(conversation) };
     },
 
-    async listReadReceipts(tenant, id) {
-      const all = await attempt(() => client.hgetall(keys.conversation(tenant, id).members));
-      return Object.entries(all)
-        .map(([userId, value]) => decodeMember(userId, value))
-        .filter(({ readSequence }) => readSequence > 0)
-        .sort((a, b) => b.readSequence - a.readSequence || (a.userId < b.userId ? -1 : 1))
-        .map(toReadReceipt);
+    async listReadReceipts(tenant, id, after, limit) {
+      const receipts: ReadReceiptRecord[] = [];
+      let behind = after;
+      // Of those who have read nothing there may be any number between two who have.
+      while (receipts.length < limit) {
+        const { members, isLast } = await readMembers(tenant, id, behind, Math.max(limit, LEAST_MEMBERS_READ));
+        const read = members.filter(({ readSequence }) => readSequence > 0).map(toReadReceipt);
+        receipts.push(...read.slice(0, limit - receipts.length));
+        behind = members.at(-1)?.ordinal ?? behind;
+        if (isLast) break;
+      }
+      return receipts;
     },
   };
 }

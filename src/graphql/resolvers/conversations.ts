@@ -63,8 +63,15 @@ export const Conversation: ConversationResolvers = {
     const page = await domain.messages.page(tenant, contentsOf(conversation), request);
     return toConnection(page.messages, page, ({ sequence }) => encodeCursor('message', sequence));
   },
-  readReceipts: (conversation, _, { domain, tenant }) =>
-    domain.conversations.readReceipts(tenant, contentsOf(conversation)),
+  async readReceipts(conversation, { first, after }, { domain, tenant }) {
+    const page = await domain.conversations.readReceipts(
+      tenant,
+      contentsOf(conversation),
+      first ?? LIMITS.defaultPageSize,
+      after ?? null,
+    );
+    return toConnection(page.receipts, page, ({ ordinal }) => encodeCursor('receipt', ordinal));
+  },
   async typingUsers(conversation, _, { loaders, viewer }) {
     const userIds = await loaders.typingUsers.load(contentsOf(conversation));
     return userIds.filter((userId) => userId !== viewer.userId).map((userId) => ({ id: userId }));

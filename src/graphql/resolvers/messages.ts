@@ -8,7 +8,9 @@ import type {
 } from '../../__generated__/resolvers.ts';
 import { conversationOf, replyTargetOf, type SeenMessage } from '../../access/seen.ts';
 import { encodePosition, streamRequest } from '../../domain/cursor.ts';
+import { pageSize } from '../../domain/input.ts';
 import { notFound } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
 import { referenceId } from '../entities.ts';
 
 export const Query: QueryResolvers = {
@@ -58,6 +60,7 @@ export const Message: MessageResolvers = {
 
 export const Reaction: ReactionResolvers = {
   count: ({ userIds }) => userIds.length,
-  users: ({ userIds }) => userIds.map((id) => ({ id })),
+  users: ({ userIds }, { first }) =>
+    userIds.slice(0, pageSize(first ?? LIMITS.defaultReactionUsers, 'first')).map((id) => ({ id })),
   viewerReacted: ({ userIds }, _, { viewer }) => userIds.includes(viewer.userId),
 };

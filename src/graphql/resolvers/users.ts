@@ -1,7 +1,10 @@
 /** Users: what this subgraph adds to an entity of the main API. */
 import type { QueryResolvers, UserResolvers } from '../../__generated__/resolvers.ts';
 import { pageOfUser, unreadOf } from '../../domain/conversations.ts';
+import { encodeSessionCursor } from '../../domain/cursor.ts';
+import { pageOfSessions } from '../../domain/sessions.ts';
 import type { UserId } from '../../model.ts';
+import { toConnection } from '../connection.ts';
 import { referenceId } from '../entities.ts';
 
 export const Query: QueryResolvers = {
@@ -14,6 +17,9 @@ export const User: UserResolvers = {
   lastSeenAt: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).lastSeenAt,
   presence: ({ id }, _, { loaders }) => loaders.presence.load(id),
   conversations: async ({ id }, page, { loaders }) => pageOfUser(await loaders.conversationsOf.load(id), page),
-  sessions: async ({ id }, _, { loaders }) => [...(await loaders.sessionsOf.load(id))],
+  async sessions({ id }, request, { loaders }) {
+    const page = pageOfSessions(await loaders.sessionsOf.load(id), request);
+    return toConnection(page.sessions, page, encodeSessionCursor);
+  },
   unreadMessageCount: async ({ id }, _, { loaders }) => unreadOf(await loaders.conversationsOf.load(id)),
 };

@@ -57,7 +57,8 @@ export async function openAsking(options: AskingOptions): Promise<Asking> {
     const before = await history.memberships(tenant, userId);
     const answer = await ask();
     const after = await history.memberships(tenant, userId);
-    if (before.size !== after.size) for (const place of history.places) await history.note(place);
+    // What is asked may make anybody a member, who then hears of it.
+    for (const place of history.places) await history.note(place);
     judgeHeard();
     told.answered(
       asker,
