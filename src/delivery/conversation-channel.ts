@@ -15,6 +15,7 @@ import type { Log } from '../log.ts';
 import type {
   ConversationId,
   ConversationRecord,
+  Membership,
   MessageChange,
   MessageRecord,
   Position,
@@ -29,6 +30,9 @@ const RETRY_MS = 250;
 
 /** What happens to those who listen. Calls are synchronous and must not throw. */
 export interface ChannelListener {
+  /** Whose membership it goes by; null: it goes by none, or not yet. */
+  readonly member: UserId | null;
+  isOf(membership: Membership | null): boolean;
   /** Whether it is told of the conversation itself: whoever is not costs nothing when that changes. */
   readonly takesConversation: boolean;
   onMessage(change: MessageChange, message: MessageRecord): void;
@@ -38,8 +42,6 @@ export interface ChannelListener {
   onTyping(typing: TypingRecord): void;
   /** These users are no longer members. */
   onLeft(userIds: readonly UserId[]): void;
-  /** Announcements may have been missed: membership must be asked again. */
-  onInterrupted(): void;
   /** The channel cannot go on for this reason; nothing follows. */
   onLost(error: ServiceError): void;
 }
@@ -73,6 +75,9 @@ export class ConversationChannel {
   /** While the hole is read from the log, announcements are dropped: the log has them. */
   #isCatchingUp = true;
   #isBehind = false;
+  /** Since an interruption: a removal may have been missed, so that nobody is told anything until members are asked. */
+  #isInDoubt = false;
+  #interruptions = 0;
   #lastHeardAt = 0;
 
   constructor({ engine, clock, log, countHole }: ConversationChannelOptions, tenant: TenantId, id: ConversationId) {
@@ -88,6 +93,11 @@ export class ConversationChannel {
   /** The last place of the log that was passed on. */
   get position(): Position {
     return this.#position;
+  }
+
+  /** The newest state that is known of it. */
+  get conversation(): ConversationRecord | null {
+    return this.#conversation.current;
   }
 
   /** It cannot go on: the next to listen needs another. */
@@ -157,9 +167,11 @@ export class ConversationChannel {
       case 'conversation':
         if (announcement.left.length > 0) this.#each((listener) => listener.onLeft(announcement.left));
         for (const userId of announcement.left) this.typing.stop(userId);
+        if (this.#isInDoubt) return void this.#readState();
         if (this.#conversation.take(announcement.conversation)) this.#tellConversation();
         return;
       case 'typing':
+        if (this.#isInDoubt) return void this.#readState();
         return this.typing.set(announcement.typing);
       default:
         return;
@@ -202,13 +214,14 @@ export class ConversationChannel {
 
   #recover(): void {
     if (this.#isClosed) return;
+    this.#interruptions += 1;
+    this.#isInDoubt = true;
     this.#conversation.doubt();
-    this.#each((listener) => listener.onInterrupted());
     void this.#readState();
     void this.#catchUp();
   }
 
-  /** Reads what is state rather than log, until the engine answers. */
+  /** Reads what is state rather than log, members among it, until the engine answers. */
   async #readState(): Promise<void> {
     const take = this.#conversation.reading();
     try {
@@ -216,6 +229,7 @@ export class ConversationChannel {
         this.#engine.readConversations(this.tenant, [this.id]),
         this.#engine.readTyping(this.tenant, [this.id]),
       ]);
+      await this.#confirmMembers();
       if (this.#isClosed) return;
       if (conversation && take(conversation)) this.#tellConversation();
       this.typing.replace(typing ?? []);
@@ -249,6 +263,7 @@ export class ConversationChannel {
       this.#lose(positionExpired(page.outcome === 'expired' ? page.reason : 'EPOCH'));
       return true;
     }
+    if (page.entries.length > 0 || this.#isInDoubt) await this.#confirmMembers();
     for (const { change, message } of page.entries) {
       if (message) this.#pass(change, message);
       else this.#lose(positionExpired('RETENTION'));
@@ -258,6 +273,24 @@ export class ConversationChannel {
     if (page.entries.length > 0) this.#countHole('closed');
     this.#each((listener) => listener.onHead(this.#position));
     return true;
+  }
+
+  /**
+   * Lets go of those who are members no longer. Announcements come in order with removals; what is
+   * read from the log instead may follow a removal that nobody was told of (G08).
+   */
+  async #confirmMembers(): Promise<void> {
+    const interruptions = this.#interruptions;
+    const listeners = [...this.#listeners].filter(({ member }) => member !== null);
+    const userIds = [...new Set(listeners.flatMap(({ member }) => member ?? []))];
+    const keys = userIds.map((userId) => ({ conversationId: this.id, userId }));
+    const memberships = await this.#engine.readMemberships(this.tenant, keys);
+    const known = new Map(userIds.map((userId, index) => [userId, memberships[index] ?? null]));
+    for (const listener of listeners) {
+      const { member } = listener;
+      if (member !== null && !listener.isOf(known.get(member) ?? null)) listener.onLeft([member]);
+    }
+    if (interruptions === this.#interruptions) this.#isInDoubt = false;
   }
 
   #lose(error: ServiceError): void {

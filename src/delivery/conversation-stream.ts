@@ -138,6 +138,7 @@ export class ConversationStream<Event extends object> implements Follower {
         this.#unfollow(following);
         continue;
       }
+      following.ordinal = membership?.ordinal ?? null;
       const from = after(following.channel.id, membership?.joinedPosition ?? null);
       starts.push({ following, from, replay: from && this.#replay(following, from) });
     }
@@ -174,10 +175,6 @@ export class ConversationStream<Event extends object> implements Follower {
     if (userIds.includes(this.#options.viewer.userId) && !this.#seesAll) this.#lose(channel.id);
   }
 
-  onInterrupted({ channel }: Following<object>): void {
-    void this.#verify(channel.id);
-  }
-
   onAhead(following: Following<object>): void {
     void this.#confirm(following);
   }
@@ -206,6 +203,7 @@ export class ConversationStream<Event extends object> implements Follower {
       onMessage: (change, message) => {
         if (this.#following.has(channel.id)) following.take(change, message);
       },
+      confirm: () => this.#confirmMember(following),
       room: this.#queue,
       isOpen: () => this.#isOpen && this.#following.has(channel.id),
     });
@@ -228,7 +226,7 @@ export class ConversationStream<Event extends object> implements Follower {
         const ids = await this.#context.engine.listConversationIds(tenant, userId);
         const fresh = ids.filter((id) => !this.#following.has(id));
         await this.#follow(fresh, (_, joined) => joined);
-        for (const id of fresh) await this.#showJoined(id);
+        for (const id of fresh) this.#showJoined(id);
       } catch (error) {
         if (asServiceError(error).code === 'SERVICE_UNAVAILABLE') {
           this.#context.clock.after(RETRY_MS, () => this.#reconcile());
@@ -238,24 +236,24 @@ export class ConversationStream<Event extends object> implements Follower {
   }
 
   /** A conversation joined just now has changed for the viewer. */
-  async #showJoined(id: ConversationId): Promise<void> {
-    const { selection, viewer } = this.#options;
-    if (!selection.conversation || !this.#following.has(id)) return;
-    const [conversation] = await this.#context.engine.readConversations(viewer.tenant, [id]);
-    const event = conversation && selection.conversation(conversation);
-    if (event) this.#queue.push(event);
+  #showJoined(id: ConversationId): void {
+    const following = this.#following.get(id);
+    const conversation = following?.channel.conversation;
+    if (conversation) following.onConversation(conversation);
   }
 
-  /** Asks again whether the viewer is a member, after announcements may have been missed (G08). */
-  async #verify(conversationId: ConversationId): Promise<void> {
+  /** Lets go of a conversation that the viewer has left, also if they were added again: that is another membership. */
+  async #confirmMember(following: Following<Event>): Promise<void> {
+    if (this.#seesAll) return;
     const { tenant, userId } = this.#options.viewer;
-    if (this.#seesAll || !this.#following.has(conversationId)) return;
-    try {
-      const [membership] = await this.#context.engine.readMemberships(tenant, [{ conversationId, userId }]);
-      if (!membership) this.#lose(conversationId);
-    } catch {
-      this.#context.clock.after(RETRY_MS, () => void this.#verify(conversationId));
-    }
+    const { id } = following.channel;
+    const [membership] = await this.#context.engine.readMemberships(tenant, [{ conversationId: id, userId }]);
+    if (following.isOf(membership ?? null) || this.#following.get(id) !== following) return;
+    this.#lose(id);
+  }
+
+  get viewerId(): UserId {
+    return this.#options.viewer.userId;
   }
 
   /** The viewer is no longer a member: nothing of this conversation follows. */

@@ -1,6 +1,14 @@
 /** One stream's part in one channel: what it takes, and how far it is. */
 import { positionExpired, type ServiceError } from '../errors.ts';
-import type { ConversationRecord, MessageChange, MessageRecord, Position, TypingRecord, UserId } from '../model.ts';
+import type {
+  ConversationRecord,
+  Membership,
+  MessageChange,
+  MessageRecord,
+  Position,
+  TypingRecord,
+  UserId,
+} from '../model.ts';
 import type { ChannelListener, ConversationChannel } from './conversation-channel.ts';
 import type { EventQueue } from './event-queue.ts';
 
@@ -13,8 +21,8 @@ export interface Selection<Event extends object> {
 
 /** What becomes of a stream when access or a channel is lost. */
 export interface Follower {
+  readonly viewerId: UserId;
   onLeft(following: Following<object>, userIds: readonly UserId[]): void;
-  onInterrupted(following: Following<object>): void;
   /** It may hold what the log has lost. */
   onAhead(following: Following<object>): void;
   onLost(following: Following<object>, error: ServiceError): void;
@@ -25,6 +33,8 @@ export class Following<Event extends object> implements ChannelListener {
   readonly channel: ConversationChannel;
   readonly takesConversation: boolean;
   hasLeft = false;
+  /** Which membership of the viewer's it goes by; null: it goes by none. */
+  ordinal: number | null = null;
   readonly #follower: Follower;
   readonly #selection: Selection<Event>;
   readonly #queue: EventQueue<Event>;
@@ -44,6 +54,14 @@ export class Following<Event extends object> implements ChannelListener {
   goLive({ epoch, place }: Position): void {
     this.#epoch = epoch;
     this.#place = place;
+  }
+
+  get member(): UserId | null {
+    return this.ordinal === null ? null : this.#follower.viewerId;
+  }
+
+  isOf(membership: Membership | null): boolean {
+    return this.ordinal === null || this.ordinal === membership?.ordinal;
   }
 
   get isLive(): boolean {
@@ -88,10 +106,6 @@ export class Following<Event extends object> implements ChannelListener {
 
   onLeft(userIds: readonly UserId[]): void {
     this.#follower.onLeft(this, userIds);
-  }
-
-  onInterrupted(): void {
-    this.#follower.onInterrupted(this);
   }
 
   onLost(error: ServiceError): void {

@@ -17,6 +17,8 @@ import type { SharedLog } from './shared-log.ts';
 export interface ReplayTarget {
   /** Takes a message of the log, in order. */
   onMessage(change: MessageChange, message: MessageRecord): void;
+  /** Asks whether the viewer is a member still, and closes the target if not. */
+  confirm(): Promise<void>;
   /** Where the messages go. */
   readonly room: Room;
   isOpen(): boolean;
@@ -53,6 +55,8 @@ export class Replay {
     while (isOpen()) {
       const entries = this.#first ?? (await this.#read());
       this.#first = null;
+      // A removal may be in the log's past that nobody was told of: the bus may be cut. What was read before is theirs.
+      if (entries.length > 0) await this.#target.confirm();
       for (const { change, message } of entries) {
         if (!message) throw positionExpired('RETENTION');
         if (!mayPass(room) && !(await roomOrEnd(room, isOpen))) return;

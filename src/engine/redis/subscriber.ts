@@ -23,6 +23,8 @@ interface Wanted {
   attempt: number;
   /** Acknowledged, and no break since. */
   isHeard: boolean;
+  /** Since a break that is not told yet: what comes meanwhile is dropped, since who is told of it reads everything anew. */
+  isStale: boolean;
   /** Of a cluster. */
   readonly slot: number;
 }
@@ -59,9 +61,10 @@ export class Subscriber extends EventEmitter {
     this.#log = log;
     client.on('smessage', (channel: string, message: string) => {
       if (this.#probe.takes(channel, message)) return;
-      if (this.#wanted.has(channel)) this.emit('smessage', channel, message);
+      const wanted = this.#wanted.get(channel);
+      if (wanted) return void (wanted.isStale || this.emit('smessage', channel, message));
       // Its `unsubscribe` came while the link was down, and the cluster client subscribed again by itself.
-      else void this.#release(channel);
+      void this.#release(channel);
     });
     client.on('ready', () => this.#renew());
     // A cluster client replaces the connection to a node, or moves channels to another, without ceasing to be ready.
@@ -76,7 +79,7 @@ export class Subscriber extends EventEmitter {
   /** Called by graphql-redis-subscriptions once per channel, with a callback for the acknowledgement. */
   subscribe(channel: string, subscribed: Subscribed): void {
     const slot = new Command('ssubscribe', [channel]).getSlot();
-    const wanted: Wanted = { subscribed, attempt: 0, isHeard: false, slot };
+    const wanted: Wanted = { subscribed, attempt: 0, isHeard: false, isStale: false, slot };
     this.#wanted.set(channel, wanted);
     void this.#attempt(channel, wanted).then((isHeard) => {
       if (!isHeard) this.#retry();
@@ -101,7 +104,11 @@ export class Subscriber extends EventEmitter {
   /** After a break: nothing is sure to be heard. */
   #renew(): void {
     this.#probe.forget();
-    for (const wanted of this.#wanted.values()) wanted.isHeard = false;
+    for (const wanted of this.#wanted.values()) {
+      wanted.isHeard = false;
+      // Whoever waits for its first acknowledgement was told nothing that could be stale.
+      wanted.isStale = wanted.subscribed === null;
+    }
     void this.#restore();
   }
 
@@ -123,6 +130,7 @@ export class Subscriber extends EventEmitter {
       await Promise.all(attempts);
     }
     this.#isRestoring = false;
+    for (const wanted of this.#wanted.values()) if (wanted.isHeard) wanted.isStale = false;
     if (isRegained) this.emit('interrupted');
     if (missing.length > 0) this.#retry();
   }

@@ -1,0 +1,343 @@
+/** Streams over random histories of changes, cuts of the bus and failures of the engine, judged by what was promised. */
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
+import { resumeNow } from '../../src/delivery/room.ts';
+import type { LiveStream } from '../../src/delivery/stream.ts';
+import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
+import type { Engine } from '../../src/engine/port.ts';
+import type { ServiceError } from '../../src/errors.ts';
+import type { ConversationId, MessageRecord, Position, PublicationId, Topic, Viewer } from '../../src/model.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
+import { alice, bob, createGroup, silentLog, tenant, text } from '../support/world.ts';
+
+const VIEWER: Viewer = {
+  tenant,
+  userId: bob,
+  scopes: new Set(),
+  sessionId: null,
+  topics: { publish: null, subscribe: null },
+  expiresAt: Number.POSITIVE_INFINITY,
+};
+const TOPIC = 'news' as Topic;
+const KINDS = ['received', 'updated', 'conversation', 'inbox', 'presence', 'topic'] as const;
+type Kind = (typeof KINDS)[number];
+
+const place = fc.nat({ max: 1 });
+const STEP = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ type: fc.constant('send' as const), at: place }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('edit' as const), at: place }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('rename' as const), at: place }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('add' as const), at: place }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('remove' as const), at: place }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('publish' as const), at: place }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('status' as const), at: place }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('cut' as const), at: place }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('heal' as const), at: place }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('fail' as const), at: fc.integer({ min: 1, max: 4 }) }) },
+  // The bus is back before the engine answers.
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('limp' as const), at: fc.integer({ min: 1, max: 6 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('open' as const),
+      at: place,
+      kind: fc.constantFrom(...KINDS),
+      isNamed: fc.boolean(),
+      resumes: fc.boolean(),
+    }),
+  },
+  // What is asked meanwhile is answered, or not yet.
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('turn' as const), at: place }) },
+);
+type Step = typeof STEP extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** A stream as one reader has it, and what it owes that reader. */
+interface Reader {
+  readonly kind: Kind;
+  readonly isNamed: boolean;
+  readonly events: object[];
+  error: ServiceError | null;
+  isOver: boolean;
+  isAccepted: boolean;
+  /** What was sent, edited or published for it while it could listen, since it was accepted or past its position. */
+  readonly owed: { readonly position: Position; readonly conversationId?: string }[];
+  /** What it may hear: the channel it joined was behind. */
+  readonly optional: ReadonlySet<string>;
+  /** What it need not hear any more: the viewer was removed before the bus came back. */
+  readonly forgone: Set<string>;
+  /** Named, and a member of none of them any more. */
+  isShut: boolean;
+}
+
+class History {
+  readonly steady: Engine;
+  readonly clock = new TestClock();
+  readonly #unsteady: UnsteadyEngine;
+  readonly #delivery: Delivery;
+  readonly #readers: Reader[] = [];
+  readonly #ids: ConversationId[] = [];
+  readonly #isMember = [true, true];
+  readonly #last: (MessageRecord | null)[] = [null, null];
+  /** What changed in each conversation since the viewer became a member. */
+  readonly #since: { readonly change: 'SENT' | 'EDITED'; readonly message: MessageRecord }[][] = [[], []];
+  /** Places since the bus was cut first: a channel that is behind may tell them to who comes now. */
+  readonly #sinceCut: Set<string> = new Set();
+  #wasCut = false;
+  #count = 0;
+
+  constructor() {
+    this.steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock: this.clock });
+    this.#unsteady = unsteady(this.steady);
+    this.#delivery = createDelivery(this.#unsteady.engine, this.clock, silentLog, () => undefined);
+  }
+
+  async begin(): Promise<void> {
+    for (const _ of [0, 1]) this.#ids.push(await createGroup(this.steady, alice, bob));
+  }
+
+  async take(step: Step): Promise<void> {
+    const id = this.#ids[step.at % 2] as ConversationId;
+    const at = step.at % 2;
+    this.#count += 1;
+    switch (step.type) {
+      case 'send':
+        return this.#changed(at, 'SENT', await this.steady.appendMessage(tenant, text(id, alice, `${this.#count}`)));
+      case 'edit': {
+        const message = this.#last[at];
+        if (!message) return;
+        return this.#changed(at, 'EDITED', await this.steady.editMessage(tenant, message.id, `${this.#count}`, null));
+      }
+      case 'rename':
+        return void (await this.steady.renameConversation(tenant, id, `${this.#count}`));
+      case 'add':
+        await this.steady.addMembers(tenant, id, [bob], 'MEMBER');
+        this.#isMember[at] = true;
+        return;
+      case 'remove':
+        await this.steady.removeMember(tenant, id, bob);
+        this.#isMember[at] = false;
+        this.#since[at] = [];
+        for (const reader of this.#readers) {
+          reader.isShut ||= reader.isNamed && at === 0;
+          const lost = reader.owed.filter(({ conversationId }) => conversationId === id);
+          for (const { position } of lost) reader.forgone.add(JSON.stringify(position));
+        }
+        return;
+      case 'publish': {
+        const publication = {
+          id: `p${this.#count}` as PublicationId,
+          topic: TOPIC,
+          payload: this.#count,
+          senderId: alice,
+        };
+        const published = await this.steady.publish(tenant, publication);
+        if (this.#wasCut) this.#sinceCut.add(JSON.stringify(published.position));
+        for (const { kind, owed } of this.#readers) if (kind === 'topic') owed.push(published);
+        return;
+      }
+      case 'status':
+        return void (await this.steady.setStatus(tenant, alice, 'BUSY', `${this.#count}`));
+      case 'cut':
+        this.#wasCut = true;
+        return this.#unsteady.cut();
+      case 'heal':
+        return this.#unsteady.heal();
+      case 'fail':
+        return this.#unsteady.fail(step.at);
+      case 'limp':
+        await this.take({ type: 'cut', at });
+        await this.take({ type: 'send', at });
+        await this.take({ type: 'rename', at });
+        await this.take({ type: 'publish', at });
+        await this.take({ type: 'status', at });
+        this.#unsteady.fail(step.at);
+        return this.#unsteady.heal();
+      case 'turn':
+        return turn();
+      case 'open':
+        return this.#open(step);
+    }
+  }
+
+  #changed(
+    at: number,
+    change: 'SENT' | 'EDITED',
+    done: { readonly outcome: string; readonly message?: MessageRecord },
+  ): void {
+    const { message } = done;
+    if (!message) throw new Error(done.outcome);
+    this.#last[at] = message;
+    if (!this.#isMember[at]) return;
+    this.#since[at]?.push({ change, message });
+    if (this.#wasCut) this.#sinceCut.add(JSON.stringify(message.position));
+    for (const reader of this.#readers) {
+      const isOwed = reader.isAccepted && !reader.isShut && !(reader.isNamed && at === 1);
+      if (isOwed && changeOf(reader.kind) === change) reader.owed.push(message);
+    }
+  }
+
+  /** Opens a stream; until it is accepted nothing is owed, and no other step is taken. */
+  async #open({ kind, isNamed, resumes }: Extract<Step, { type: 'open' }>): Promise<void> {
+    const named = isNamed && kind !== 'inbox' && kind !== 'presence' && kind !== 'topic';
+    if (named && !this.#isMember[0]) return;
+    const reader: Reader = {
+      kind,
+      isNamed: named,
+      events: [],
+      error: null,
+      isOver: false,
+      isAccepted: false,
+      owed: [],
+      forgone: new Set(),
+      optional: new Set(this.#sinceCut),
+      isShut: false,
+    };
+    const after = new Map<ConversationId, Position>();
+    for (const [at, id] of this.#ids.entries()) {
+      const [first, ...rest] = this.#since[at] ?? [];
+      if (!resumes || !first || (named && at === 1)) continue;
+      after.set(id, first.message.position);
+      for (const { change, message } of rest) if (changeOf(kind) === change) reader.owed.push(message);
+    }
+    const opening = this.#openKind(kind, named ? this.#ids.slice(0, 1) : null, after).then(
+      (stream) => {
+        stream.pipe({
+          push: (event) => reader.events.push(event),
+          end: (error) => {
+            reader.error = error;
+            reader.isOver = true;
+          },
+          isCongested: () => false,
+          onRoom: resumeNow,
+        });
+        reader.isAccepted = true;
+      },
+      () => undefined,
+    );
+    // What is sent meanwhile may be heard or not, by this one.
+    this.#readers.push(reader);
+    reader.isAccepted = true;
+    const before = reader.owed.length;
+    await this.take({ type: 'send', at: 0 });
+    for (const { position } of reader.owed.slice(before)) reader.forgone.add(JSON.stringify(position));
+    reader.isAccepted = false;
+    // A bus that is cut lets nobody in: it comes back, and tells everyone that something may be missing.
+    await Promise.race([opening, turn().then(turn)]);
+    this.#unsteady.heal();
+    await opening;
+    if (!reader.isAccepted) this.#readers.pop();
+  }
+
+  #openKind(
+    kind: Kind,
+    ids: ConversationId[] | null,
+    after: Map<ConversationId, Position>,
+  ): Promise<LiveStream<object>> {
+    switch (kind) {
+      case 'received':
+        return this.#delivery.messageReceived(VIEWER, ids, after);
+      case 'updated':
+        return this.#delivery.messageUpdated(VIEWER, ids, after);
+      case 'conversation':
+        return this.#delivery.conversationUpdated(VIEWER, ids);
+      case 'inbox':
+        return this.#delivery.inbox(VIEWER, after, () => undefined);
+      case 'presence':
+        return this.#delivery.presenceUpdated(VIEWER, [alice]);
+      case 'topic':
+        return this.#delivery.topicPublished(VIEWER, [TOPIC]);
+    }
+  }
+
+  /** All is well again: what is owed arrives. Answers every breach, none in the end. */
+  async verdict(): Promise<string[]> {
+    this.#unsteady.fail(0);
+    this.#unsteady.heal();
+    let breaches: string[] = [];
+    for (let round = 0; round < 40; round += 1) {
+      for (let n = 0; n < 5; n += 1) await turn();
+      this.clock.advance(250);
+      breaches = (await Promise.all(this.#readers.map((reader) => this.#judge(reader)))).flat();
+      if (breaches.length === 0 && round > 2) break;
+    }
+    return breaches;
+  }
+
+  close(): Promise<void> {
+    this.#delivery.close();
+    return this.steady.close();
+  }
+
+  async #judge(reader: Reader): Promise<string[]> {
+    const { kind, events, isShut, isOver, error } = reader;
+    const name = `${kind}${reader.isNamed ? ', named' : ''}`;
+    if (isShut !== isOver) {
+      // A client resumes from what ended for the engine's sake; what it had heard is judged all the same.
+      if (error?.code !== 'SERVICE_UNAVAILABLE') return [`${name}: over ${isOver}, ${error?.code}`];
+    }
+    if (kind === 'presence') return this.#judgePresence(name, events);
+    if (kind === 'conversation') return isOver ? [] : this.#judgeConversation(name, events, reader.isNamed);
+    const messages = events as MessageRecord[];
+    const heard = messages.map(({ position }) => JSON.stringify(position));
+    const owed = reader.owed.map(({ position }) => JSON.stringify(position));
+    const missing = isOver ? [] : owed.filter((position) => !heard.includes(position) && !reader.forgone.has(position));
+    const alien = heard.filter((position) => !owed.includes(position) && !reader.optional.has(position));
+    return [
+      ...judgeOrder(name, messages),
+      ...missing.map((position) => `${name}: nothing of ${position}`),
+      ...alien.map((position) => `${name}: ${position} is not for it`),
+    ];
+  }
+
+  async #judgePresence(name: string, events: readonly object[]): Promise<string[]> {
+    const [presence] = await this.steady.readPresence(tenant, [alice]);
+    const shown = (events.at(-1) as { statusText: string } | undefined)?.statusText;
+    return shown === presence?.statusText ? [] : [`${name}: shows ${shown}, is ${presence?.statusText}`];
+  }
+
+  /** Whatever was told last of each is what it is. */
+  async #judgeConversation(name: string, events: readonly object[], isNamed: boolean): Promise<string[]> {
+    const known = events as { id: ConversationId; name: string; lastSequence: number }[];
+    const now = await this.steady.readConversations(tenant, this.#ids);
+    return now.flatMap((conversation, at) => {
+      const last = known.findLast(({ id }) => id === conversation?.id);
+      if (!last || !this.#isMember[at] || (isNamed && at === 1)) return [];
+      const isSame = last.name === conversation?.name && last.lastSequence === conversation.lastSequence;
+      return isSame ? [] : [`${name}: shows ${last.name} at ${last.lastSequence}, is ${conversation?.name}`];
+    });
+  }
+}
+
+const changeOf = (kind: Kind): 'SENT' | 'EDITED' | null =>
+  kind === 'updated' ? 'EDITED' : kind === 'received' || kind === 'inbox' ? 'SENT' : null;
+
+/** Places of one conversation or topic rise. */
+function judgeOrder(
+  name: string,
+  events: readonly { readonly conversationId?: string; readonly position: Position }[],
+): string[] {
+  const last = new Map<string, number>();
+  return events.flatMap(({ conversationId = '', position }) => {
+    const before = last.get(conversationId) ?? 0;
+    last.set(conversationId, position.place);
+    return position.place > before ? [] : [`${name}: ${position.place} came after ${before}`];
+  });
+}
+
+describe('streams over random histories', () => {
+  it('G05 to G08: everything owed, once, in order, and nothing else; states as they are', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(STEP, { minLength: 5, maxLength: 40 }), async (steps) => {
+        const history = new History();
+        await history.begin();
+        for (const step of steps) await history.take(step);
+        const breaches = await history.verdict();
+        await history.close();
+        expect(breaches).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,0 +1,71 @@
+/** An engine whose bus can be cut and whose answers can fail, one by one: what a server does, at exactly the moment a test wants. */
+import type { Announcement, Engine, Listener } from '../../src/engine/port.ts';
+import { unavailable } from '../../src/errors.ts';
+
+export interface UnsteadyEngine {
+  readonly engine: Engine;
+  /** Announcements are lost from now on; who begins to listen waits for the bus. */
+  cut(): void;
+  /** The bus is back: those who wait listen, and all are told that something may be missing. */
+  heal(): void;
+  /** So many operations fail from now on. */
+  fail(count: number): void;
+}
+
+export function unsteady(steady: Engine): UnsteadyEngine {
+  const listeners = new Set<Listener>();
+  let isCut = false;
+  let failures = 0;
+  let healed = Promise.withResolvers<void>();
+
+  const listen: Engine['listen'] = async (channel, listener) => {
+    if (isCut) {
+      await healed.promise;
+      // It has its acknowledgement first, and is told with the others then (G05).
+      setImmediate(() => listener.onInterrupted());
+    }
+    const told: Listener = {
+      onAnnouncement: (announcement: Announcement) => isCut || listener.onAnnouncement(announcement),
+      onInterrupted: () => listener.onInterrupted(),
+    };
+    const listening = await steady.listen(channel, told);
+    listeners.add(listener);
+    return {
+      close: () => {
+        listeners.delete(listener);
+        return listening.close();
+      },
+    };
+  };
+
+  const engine = new Proxy(steady, {
+    get(target, name) {
+      const operation = Reflect.get(target, name) as unknown;
+      if (typeof operation !== 'function') return operation;
+      return async (...args: unknown[]) => {
+        if (failures > 0) {
+          failures -= 1;
+          throw unavailable(new Error('told to fail'));
+        }
+        return name === 'listen' ? listen(...(args as Parameters<Engine['listen']>)) : operation.apply(target, args);
+      };
+    },
+  });
+
+  return {
+    engine,
+    cut() {
+      isCut = true;
+    },
+    heal() {
+      if (!isCut) return;
+      isCut = false;
+      healed.resolve();
+      healed = Promise.withResolvers();
+      for (const listener of [...listeners]) listener.onInterrupted();
+    },
+    fail(count) {
+      failures = count;
+    },
+  };
+}
