@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { faultOfNumbers, isExactNumber } from '../../src/exact-json.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
+const SECOND_US = 1_000_000;
+
 describe('numbers', () => {
   it('exact are those that come out as they went in', () => {
     for (const text of [
@@ -38,10 +40,11 @@ describe('numbers', () => {
   });
 
   it('a number of a million digits is judged at once', () => {
-    const started = performance.now();
+    const before = process.cpuUsage();
     expect(isExactNumber(`0.1${'0'.repeat(1_000_000)}1`)).toBe(false);
     expect(isExactNumber(`0.1${'0'.repeat(1_000_000)}`)).toBe(true);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    // Of this process alone: what else the machine does takes time, not this.
+    expect(process.cpuUsage(before).user).toBeLessThan(SECOND_US);
   });
 
   it('whatever JavaScript writes is exact', () => {
