@@ -47,13 +47,14 @@ describe('rates and strangers', () => {
     ];
     for (const tenant of ['one', 'two']) await nodes[0].query('alice', CREATE, {}, { tenant });
     const send = (node: 0 | 1, tenant: string) => nodes[node].query('alice', SEND, {}, { tenant });
-    for (let n = 0; n < 10; n += 1) expect((await send(0, 'one')).code).toBeUndefined();
-    expect((await send(0, 'one')).code).toBe('RATE_LIMITED');
-    for (let n = 0; n < 5; n += 1) expect((await send(1, 'two')).code).toBeUndefined();
-    clock.advance(1_000);
-    // Both nodes have told by the time that each has heard of the other.
-    for (let n = 0; n < 5; n += 1) expect((await send(1, 'two')).code).toBeUndefined();
-    for (let n = 0; n < 5; n += 1) expect((await send(0, 'two')).code).toBeUndefined();
+    for (let second = 0; second < 4; second += 1) {
+      for (let n = 0; n < 10; n += 1) expect((await send(0, 'one')).code).toBeUndefined();
+      expect((await send(0, 'one')).code).toBe('RATE_LIMITED');
+      for (let n = 0; n < 8; n += 1) expect((await send(1, 'two')).code).toBeUndefined();
+      // The nodes tell each other; what is asked after that is answered after that.
+      clock.advance(1_000);
+      for (const node of nodes) await node.query('alice', '{ viewer { status } }');
+    }
     for (const node of nodes) await node.close();
     await redis.stop();
   });

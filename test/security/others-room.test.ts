@@ -34,4 +34,20 @@ describe('a user whom others name', () => {
     expect((await ask('host', create, { id: 'one-too-many' })).code).toBe('CONFLICT');
     expect((await ask('host', again)).data).toEqual({ createConversation: { id: 'hall' } });
   });
+
+  it('G09, G11: two of one name in two tenants are present by themselves, without a socket too', async () => {
+    const set = 'mutation { setPresence(status: BUSY) { status } }';
+    const seen = '{ presence(userIds: ["zoe"]) { status } }';
+    const tenants = ['one', 'two'].map((name) => ({ tenant: name }));
+    for (const claims of tenants) await service.query('zoe', set, {}, claims);
+    const statuses = async (): Promise<string[]> =>
+      (await Promise.all(tenants.map((claims) => service.query('zoe', seen, {}, claims)))).map(
+        ({ data }) => data.presence[0].status,
+      );
+    expect(await statuses()).toEqual(['BUSY', 'BUSY']);
+    // Whoever connects takes the place of their own visit only.
+    const client = await service.connect('zoe', tenants[0]);
+    expect(await statuses()).toEqual(['BUSY', 'BUSY']);
+    await client.close();
+  });
 });

@@ -18,8 +18,11 @@ export type Setting = 'embedded' | 'redis' | 'two nodes on one Redis';
 
 export const SETTINGS: readonly Setting[] = ['embedded', 'redis', 'two nodes on one Redis'];
 
-export async function startNodes(setting: Setting, env: Record<string, string> = {}): Promise<Nodes> {
-  const clock = new TestClock();
+export async function startNodes(
+  setting: Setting,
+  env: Record<string, string> = {},
+  clock: MovableClock = new TestClock(),
+): Promise<Nodes> {
   if (setting === 'embedded') {
     const only = await startTestService({ env, clock });
     return { here: only, there: only, clock, redisUrl: '', close: () => only.close() };

@@ -137,6 +137,15 @@ describe.each(SETTINGS)('raw frames, %s', (setting) => {
     await Promise.all([alice.close(), bob.close(), carol.close()]);
   });
 
+  it('a direct conversation is no room: nothing is said in it by RoomMessage', async () => {
+    const alice = await connectRaw(nodes.here, 'alice');
+    const sent = await alice.ask('DirectMessage', { target_user: `bob-${newId()}`, payload: 'x' });
+    const { conversation_id: room } = sent.data;
+    expect(room).toMatch(/^direct:/);
+    expect((await alice.ask('RoomMessage', { room, payload: 'x' })).data.code).toBe('NOT_FOUND');
+    await alice.close();
+  });
+
   it('typing and presence', async () => {
     const { here, there } = nodes;
     const [ann, ben] = [newId(), newId()];
