@@ -48,6 +48,7 @@ export default {
   workerIdleMemoryLimit: '150MB',
   globalSetup: '<rootDir>/test/jest/start-redis.ts',
   globalTeardown: '<rootDir>/test/jest/stop-redis.ts',
+  reporters: ['default', '<rootDir>/test/jest/slowest-files.ts'],
   projects: [
     project(
       'quick',

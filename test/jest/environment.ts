@@ -6,6 +6,7 @@ import type { EnvironmentContext, JestEnvironmentConfig } from '@jest/environmen
 import type { Circus } from '@jest/types';
 import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
 import { handles, type Left, lookAround } from './left-behind.ts';
+import { overMemory } from './memory.ts';
 import { endObservers, watchObservers } from './observers.ts';
 
 /** What was closed is gone a moment later. */
@@ -32,7 +33,8 @@ export default class FileEnvironment extends NodeEnvironment {
 
   async handleTestEvent(event: Circus.AsyncEvent, state: Circus.State): Promise<void> {
     if (event.name !== 'run_finish') return;
-    for (const message of await this.#leftBehind()) state.unhandledErrors.push(withoutStack(message));
+    for (const message of [...(await this.#leftBehind()), ...overMemory()])
+      state.unhandledErrors.push(withoutStack(message));
   }
 
   override async teardown(): Promise<void> {
