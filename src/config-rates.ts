@@ -37,7 +37,10 @@ export const RATE_VARIABLES = {
 } as const;
 
 /** The rates, each read by its variable. */
-export function readRates(read: (name: keyof typeof RATE_VARIABLES) => number): Rates {
+/** A user may read as much in a second as so many operations that cost all they may. */
+const COSTLIEST_READS = 20;
+
+export function readRates(read: (name: keyof typeof RATE_VARIABLES) => number, maxQueryCost: number): Rates {
   return {
     admissionsPerNode: read('RATE_LIMIT_ADMISSIONS'),
     connectionsPerUserAndMinute: read('RATE_LIMIT_CONNECTIONS'),
@@ -61,6 +64,7 @@ export function readRates(read: (name: keyof typeof RATE_VARIABLES) => number): 
     },
     namedPerMinute: read('RATE_LIMIT_NAMED'),
     namedAtOnce: read('RATE_LIMIT_NAMED_AT_ONCE'),
+    readsPerUser: maxQueryCost * COSTLIEST_READS,
     changesPerService: read('RATE_LIMIT_SERVICE'),
   };
 }

@@ -282,7 +282,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxConnectionsPerAddress: required('MAX_CONNECTIONS_PER_ADDRESS'),
     heartbeatIntervalMs: required('HEARTBEAT_INTERVAL'),
     clientTimeoutMs: required('CLIENT_TIMEOUT'),
-    rates: required('RATE_LIMIT_ENABLED') ? readRates(required) : null,
+    rates: required('RATE_LIMIT_ENABLED') ? readRates(required, required('MAX_QUERY_COST')) : null,
     logLevel: required('LOG_LEVEL'),
     allowedOrigins: origins ?? [],
     maxQueryDepth: required('MAX_QUERY_DEPTH'),

@@ -105,6 +105,8 @@ export const LIMITS = {
   openDocumentBytes: 8 * 1024,
   /** Tokens of such a document. */
   openDocumentTokens: 500,
+  /** Units that the response to an event may cost without counting against a user's rate of reading. */
+  freeEventUnits: 20,
   /** Bytes of the response to an operation, and to an event of a subscription. */
   responseBytes: 4 * 1024 * 1024,
   /** Documents whose parse and validation are remembered. */

@@ -293,6 +293,7 @@ export type Change =
 export type RateName =
   | `user-${Exclude<Change, 'message'>}`
   | 'user-messages'
+  | 'user-reads'
   | 'user-named'
   | 'user-connections'
   | 'service-changes'
@@ -330,6 +331,12 @@ export interface Meter {
   signal<Answer>(signal: Signal<Answer>): Promise<Answer>;
   /** Counts a subscription. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
   subscribe(): void;
+  /** Takes the units that an operation may cost, before it runs. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
+  read(units: number): void;
+  /** Takes what an operation cost beyond that, or gives back what it did not. */
+  settle(units: number): void;
+  /** Takes a share of what the response to an event cost. @throws {ServiceError} QUERY_TOO_COSTLY. */
+  hear(units: number): void;
   /** The meter of a user whom the caller has just proven to be. */
   of(viewer: Viewer): Meter;
 }

@@ -1,7 +1,6 @@
 /** Runs operations: once for a query or mutation, and once for each event of a subscription. */
 import {
   createSourceEventStream,
-  type ExecutionArgs,
   type ExecutionResult,
   execute,
   GraphQLError,
@@ -24,6 +23,7 @@ import {
   type PreparedArgs,
   requireAffordable,
   requireToken,
+  takeReads,
 } from './operations.ts';
 import { createShapes, type ShapeOptions } from './shape.ts';
 
@@ -38,7 +38,7 @@ export interface Execution {
   kindOf(request: OperationRequest): OperationTypeNode | null;
   /** What to run, or the errors for which it cannot be run. Never throws. */
   prepare(request: OperationRequest, context: Context): PreparedArgs | readonly GraphQLError[];
-  execute(args: ExecutionArgs): Promise<ExecutionResult>;
+  execute(args: PreparedArgs): Promise<ExecutionResult>;
   /** Resolves when the subscription is accepted: nothing published from then on is missed. */
   subscribe(args: PreparedArgs): Promise<Subscription | ExecutionResult>;
 }
@@ -81,11 +81,15 @@ export function createExecution(
       if (!('kind' in document)) return document;
       let operation: OperationDefinitionNode;
       let coerced: Record<string, unknown> | null;
+      let taken = 0;
       try {
         operation = chooseOperation(document, operationName);
         requireToken(operation, context, rules.isProduction);
         coerced = coerceVariables(schema, operation, variables);
-        if (coerced) requireAffordable({ schema, document, operation, variables: coerced }, rules);
+        if (coerced) {
+          const cost = requireAffordable({ schema, document, operation, variables: coerced }, rules);
+          taken = takeReads(operation, cost, context);
+        }
       } catch (error) {
         return [asGraphQLError(error)];
       }
@@ -98,12 +102,15 @@ export function createExecution(
         hideSuggestions: rules.isProduction,
         options: EXECUTION_OPTIONS,
         coerced: coerced ?? {},
+        taken,
       };
     },
 
     async execute(args) {
+      const { budget, meter } = args.contextValue as Context;
       const result = await execute(args);
-      const refusal = refusalOf(result, (args.contextValue as Context).budget);
+      meter.settle(budget.used - args.taken);
+      const refusal = refusalOf(result, budget);
       return refusal ? { errors: [toGraphQLError(refusal)] } : result;
     },
 
@@ -113,9 +120,10 @@ export function createExecution(
         if (!(Symbol.asyncIterator in events)) return events as ExecutionResult;
         const context = args.contextValue as Context;
         const shape = shapes.acquire(args, context);
+        const charge = (units: number): void => context.meter.hear(units);
         return new RenderedStream(
           events as LiveStream<object>,
-          (event) => shape.render(event, context),
+          (event) => shape.render(event, context, charge),
           () => shapes.release(shape),
         );
       } catch (error) {

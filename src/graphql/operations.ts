@@ -36,6 +36,8 @@ export interface OperationRules {
 /** What graphql-js takes, which coerces variables itself, beside what they are then. */
 export interface PreparedArgs extends ExecutionArgs {
   readonly coerced: Record<string, unknown>;
+  /** Units taken from the caller's rate of reading. */
+  readonly taken: number;
 }
 
 /** graphql-depth-limit with our code on its errors, given only what it can walk to the end. */
@@ -148,8 +150,8 @@ export function coerceVariables(
   return getVariableValues(schema, variableDefinitions, given ?? {}, options).coerced ?? null;
 }
 
-/** @throws {GraphQLError} QUERY_TOO_COSTLY for an operation over its budget, or with too many root fields. */
-export function requireAffordable(request: CostRequest, { maxCost }: OperationRules): void {
+/** What it costs by what it declares. @throws {GraphQLError} QUERY_TOO_COSTLY for an operation over its budget, or with too many root fields. */
+export function requireAffordable(request: CostRequest, { maxCost }: OperationRules): number {
   const roots = countRoots(request.document, request.operation);
   const refuse = (message: string): never => {
     throw toGraphQLError(new ServiceError('QUERY_TOO_COSTLY', message));
@@ -157,6 +159,19 @@ export function requireAffordable(request: CostRequest, { maxCost }: OperationRu
   if (roots > LIMITS.rootFields) refuse(`An operation has at most ${LIMITS.rootFields} root fields.`);
   const cost = costOf(request);
   if (cost > maxCost) refuse(`The operation costs ${cost}, over its budget of ${maxCost}.`);
+  return cost;
+}
+
+/** Takes what an operation may cost from the caller's rate of reading; how much that is. @throws {GraphQLError} RATE_LIMITED. */
+export function takeReads({ operation }: OperationDefinitionNode, cost: number, { meter }: Context): number {
+  // Its events are paid for when there are some.
+  if (operation === 'subscription') return 0;
+  try {
+    meter.read(cost);
+  } catch (error) {
+    throw error instanceof ServiceError ? toGraphQLError(error) : error;
+  }
+  return cost;
 }
 
 export const isTooLong = (query: string): boolean => query.length > LIMITS.documentCharacters;

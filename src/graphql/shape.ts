@@ -41,6 +41,12 @@ export interface ShapeOptions {
   readonly countRender: CountRender;
 }
 
+/** Takes units from whoever hears an event. @throws {ServiceError} QUERY_TOO_COSTLY. */
+export type Charge = (units: number) => void;
+
+/** What the response to an event cost beyond what is free. */
+const dearness = ({ used }: Budget): number => Math.max(used - LIMITS.freeEventUnits, 0);
+
 export class Shape {
   readonly key: string;
   users = 0;
@@ -50,6 +56,8 @@ export class Shape {
   /** By event: events are shared objects, and a result lives as long as its event. Null: the viewer was read. */
   readonly #shared = new WeakMap<object, Payload | null | Promise<Payload | null>>();
   #isPerViewer = false;
+  /** Of events that cost more than is free, for each who shares them; null while there was none. */
+  #prices: WeakMap<object, number> | null = null;
 
   constructor(key: string, args: ExecutionArgs, options: ShapeOptions, share: () => SharedContext) {
     this.key = key;
@@ -62,22 +70,35 @@ export class Shape {
    * The response to an event, for one viewer. Rejects with SERVICE_UNAVAILABLE when the
    * engine stays away: an event that was told of in part would be lost without a trace.
    */
-  render(event: object, viewer: Context): Rendered {
-    if (this.#isPerViewer) return this.#renderFor(event, viewer);
+  render(event: object, viewer: Context, charge: Charge): Rendered {
+    if (this.#isPerViewer) return this.#renderFor(event, viewer, charge);
     let shared = this.#shared.get(event);
     if (shared === undefined) {
       shared = this.#renderShared(event);
       this.#shared.set(event, shared);
     }
-    if (!isPromise(shared)) return shared ?? this.#renderFor(event, viewer);
-    return shared.then((payload) => payload ?? this.#renderFor(event, viewer));
+    if (!isPromise(shared)) return shared ? this.#paid(shared, event, charge) : this.#renderFor(event, viewer, charge);
+    return shared.then((payload) =>
+      payload ? this.#paid(payload, event, charge) : this.#renderFor(event, viewer, charge),
+    );
+  }
+
+  #paid(payload: Payload, event: object, charge: Charge): Payload {
+    const price = this.#prices?.get(event);
+    if (price) charge(price);
+    return payload;
   }
 
   #renderShared(event: object): Payload | null | Promise<Payload | null> {
     const rendered = this.#untilWhole(() => {
       const context = this.#share();
       const settle = (result: ExecutionResult): Payload | null | undefined => {
-        if (!context.wasTouched) return this.#serialise(result, context.budget);
+        if (!context.wasTouched) {
+          const dear = dearness(context.budget);
+          // Rendered once, it is paid for once, by all who share it.
+          if (dear > 0) this.#price(event, Math.ceil(dear / Math.max(this.users, 1)));
+          return this.#serialise(result, context.budget);
+        }
         this.#isPerViewer = true;
         return null;
       };
@@ -91,10 +112,19 @@ export class Shape {
     });
   }
 
-  #renderFor(event: object, viewer: Context): Rendered {
+  #price(event: object, units: number): void {
+    this.#prices ??= new WeakMap();
+    this.#prices.set(event, units);
+  }
+
+  #renderFor(event: object, viewer: Context, charge: Charge): Rendered {
     return this.#untilWhole(() => {
       const context = viewer.next();
-      return this.#execute(event, context, 'viewer', (result) => this.#serialise(result, context.budget));
+      return this.#execute(event, context, 'viewer', (result) => {
+        const dear = dearness(context.budget);
+        if (dear > 0) charge(dear);
+        return this.#serialise(result, context.budget);
+      });
     });
   }
 

@@ -44,9 +44,9 @@ export class Budget {
     this.#left = units * POINTS_PER_UNIT;
   }
 
-  /** Units so far. */
+  /** Whole units so far. */
   get used(): number {
-    return this.#units - this.#left / POINTS_PER_UNIT;
+    return Math.ceil(this.#units - this.#left / POINTS_PER_UNIT);
   }
 
   /** Why the operation ends; null while it may go on. */

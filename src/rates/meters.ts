@@ -13,6 +13,9 @@ export const UNMETERED: Meter = {
   count: () => undefined,
   signal: (signal) => signal.apply(),
   subscribe: () => undefined,
+  read: () => undefined,
+  settle: () => undefined,
+  hear: () => undefined,
   of: () => UNMETERED,
 };
 
@@ -33,6 +36,13 @@ export function subscriptionBucket({ subscriptionsPerConnection: rate }: Rates, 
 
 export function refusal(retryAfterMs: number): ServiceError {
   return new ServiceError('RATE_LIMITED', 'Too often.', { retryAfterMs });
+}
+
+function streamTooCostly(): ServiceError {
+  return new ServiceError(
+    'QUERY_TOO_COSTLY',
+    'The events of this stream cost more than its user may read each second.',
+  );
 }
 
 /** The part of a meter that ends with a connection. */
@@ -104,6 +114,29 @@ export class CallerMeter implements Meter {
     const now = this.#metering.clock.elapsed();
     const wait = this.#connection ? takeAll([this.#connection.subscription], now) : 0;
     if (wait > 0) this.#refuse(wait, now);
+  }
+
+  read(units: number): void {
+    const now = this.#metering.clock.elapsed();
+    const bucket = this.#reads();
+    const wait = bucket.wait(now, units);
+    if (wait > 0) this.#refuse(wait, now);
+    bucket.take(units);
+  }
+
+  settle(units: number): void {
+    this.#reads().take(units);
+  }
+
+  hear(units: number): void {
+    const bucket = this.#reads();
+    if (bucket.wait(this.#metering.clock.elapsed(), units) > 0) throw streamTooCostly();
+    bucket.take(units);
+  }
+
+  #reads(): TokenBucket {
+    const { tenant, userId } = this.#viewer();
+    return this.#metering.buckets.reads.bucketOf(tenant, userId);
   }
 
   of(viewer: Viewer): Meter {

@@ -15,6 +15,8 @@ export interface Rates {
   /** People named in new conversations and added to others, by one user. */
   readonly namedPerMinute: number;
   readonly namedAtOnce: number;
+  /** Units of what operations and events cost, by one user. */
+  readonly readsPerUser: number;
   /** By one service, whatever it changes. */
   readonly changesPerService: number;
 }

@@ -21,6 +21,8 @@ export interface SharedBuckets {
   readonly named: SharedRate;
   readonly connections: SharedRate;
   readonly services: SharedRate;
+  /** Of units that reading costs. */
+  readonly reads: SharedRate;
   readonly tenants: SharedRate;
   /** All of the above. */
   readonly shared: readonly SharedRate[];
@@ -57,14 +59,16 @@ export function createSharedBuckets(rates: Rates, clock: Clock): SharedBuckets {
   const whole = (name: RateName, rate: number, most: number): SharedRate =>
     share(name, rate, rate, rate * TOLD_PART, most);
   const services = whole('service-changes', changesPerService, meteredUsers);
+  const reads = whole('user-reads', rates.readsPerUser, meteredUsers);
   const tenants = whole('tenant-messages', messagesPerTenant, meteredTenants);
   return {
     users,
     named,
     connections,
     services,
+    reads,
     tenants,
-    shared: [...Object.values(users), named, connections, services, tenants],
+    shared: [...Object.values(users), named, connections, services, reads, tenants],
     streams: new LRUCache({ max: LIMITS.meteredUsers }),
     node: new TokenBucket(rates.messagesPerNode, rates.messagesPerNode, clock.elapsed()),
   };

@@ -23,6 +23,7 @@ import {
   type OperationRules,
   requireAffordable,
   requireToken,
+  takeReads,
   tooLong,
   validationOptions,
   validationRules,
@@ -123,12 +124,18 @@ function createDocumentStore(): NonNullable<ApolloServerOptions<BaseContext>['do
 function guardOperations(rules: OperationRules): ApolloServerPlugin<ApolloContext> {
   return {
     async requestDidStart() {
+      let taken = 0;
       return {
         async didResolveOperation({ request, schema, document, operation, contextValue }) {
           if (!operation) return;
           requireToken(operation, contextValue, rules.isProduction);
           const variables = coerceVariables(schema, operation, request.variables);
-          if (variables) requireAffordable({ schema, document, operation, variables }, rules);
+          if (!variables) return;
+          const cost = requireAffordable({ schema, document, operation, variables }, rules);
+          taken = takeReads(operation, cost, contextValue);
+        },
+        async willSendResponse({ contextValue: { budget, meter } }) {
+          meter.settle(budget.used - taken);
         },
       };
     },
