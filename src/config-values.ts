@@ -36,10 +36,10 @@ export const whole =
 
 export const flag = (value: string): boolean | undefined => ({ true: true, false: false })[value];
 
-const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 export const duration = (value: string): number | undefined => {
-  const [, amount, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(value) ?? [];
+  const [, amount, unit] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(value) ?? [];
   const factor = DURATION_UNITS[unit ?? ''];
   return factor === undefined ? undefined : Number(amount) * factor;
 };
@@ -49,6 +49,12 @@ export const positive =
   (parse: (value: string) => number | undefined) =>
   (value: string): number | undefined =>
     parse(value) || undefined;
+
+/** A duration of a second to ten years. */
+export const lifetime = (value: string): number | undefined => {
+  const ms = duration(value);
+  return ms !== undefined && ms >= 1_000 && ms <= 3_650 * 86_400_000 ? ms : undefined;
+};
 
 const BYTE_UNITS: Record<string, number> = { B: 1, KiB: 1_024, MiB: 1_048_576 };
 

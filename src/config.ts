@@ -8,6 +8,7 @@ import {
   duration,
   file,
   flag,
+  lifetime,
   longSecret,
   origin,
   positive,
@@ -19,6 +20,9 @@ import {
 } from './config-values.ts';
 import { lookAlike } from './look-alike.ts';
 import type { Rates } from './rates/rates.ts';
+
+/** `iss` of the tokens this service signs itself, which no platform's may have. */
+export const SESSION_ISSUER = 'realtime-communication';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 
@@ -63,11 +67,21 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly callbackAllowedUrls: readonly string[];
   readonly drainWindowMs: number;
+  readonly sessions: SessionLifetimes;
   readonly presenceGraceMs: number;
   /** Messages kept per conversation; null: all. */
   readonly messageRetention: number | null;
   /** What looks like a mistake and is none for sure, one sentence each. */
   readonly warnings: readonly string[];
+}
+
+export interface SessionLifetimes {
+  /** Of one access token. */
+  readonly accessTokenMs: number;
+  /** A session ends when its tokens were not refreshed for this long, … */
+  readonly idleMs: number;
+  /** … and this long after it began at the latest. */
+  readonly maxAgeMs: number;
 }
 
 export interface JwtConfig {
@@ -92,6 +106,7 @@ export class ConfigError extends Error {
 
 const rate = whole(1, 1_000_000);
 const DURATION = 'a duration such as `500ms`, `30s`, `5m`, `2h`';
+const LIFETIME = 'a duration such as `15m`, `12h`, `30d`, from a second to ten years';
 const BYTES = 'a size such as `65536`, `64KiB`, `1MiB`';
 
 /** The variables the service reads, in the order of the README's table. */
@@ -209,6 +224,14 @@ export const VARIABLES = {
     bytesOrShare,
   ),
   DRAIN_WINDOW: variable('closing sockets at shutdown is spread over this', DURATION, '10s', duration),
+  ACCESS_TOKEN_LIFETIME: variable('how long an access token of a session lasts', LIFETIME, '15m', lifetime),
+  SESSION_IDLE: variable('a session ends when its tokens were not refreshed for this long', LIFETIME, '30d', lifetime),
+  SESSION_MAX_AGE: variable(
+    'a session ends this long after it began, however often it was refreshed',
+    LIFETIME,
+    '90d',
+    lifetime,
+  ),
   PRESENCE_GRACE: variable('a vanished socket counts as present this long', DURATION, '5s', duration),
   MESSAGE_RETENTION: variable('messages kept per conversation', '`all` or a number from 1', 'all', (value) =>
     value === 'all' ? null : whole(1, 1_000_000_000)(value),
@@ -257,6 +280,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (isProduction && !environment['JWT_SECRET'] && !environment['JWT_JWKS_URL']) {
     faults.push(`JWT_SECRET: takes ${VARIABLES.JWT_SECRET.takes}; production needs it, or JWT_JWKS_URL.`);
   }
+  if (jwt.issuer === SESSION_ISSUER) {
+    faults.push(`JWT_ISSUER: takes any text but ${SESSION_ISSUER}, which issues the tokens of sessions.`);
+  }
   const origins = read('ALLOWED_ORIGINS');
   if (isProduction && origins?.includes('*')) {
     faults.push(`ALLOWED_ORIGINS: takes ${VARIABLES.ALLOWED_ORIGINS.takes}.`);
@@ -300,6 +326,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     publicUrl: withoutLastSlashes(read('PUBLIC_URL')),
     callbackAllowedUrls: read('CALLBACK_ALLOWED_URLS') ?? [],
     drainWindowMs: required('DRAIN_WINDOW'),
+    sessions: {
+      accessTokenMs: required('ACCESS_TOKEN_LIFETIME'),
+      idleMs: required('SESSION_IDLE'),
+      maxAgeMs: required('SESSION_MAX_AGE'),
+    },
     presenceGraceMs: required('PRESENCE_GRACE'),
     messageRetention: read('MESSAGE_RETENTION'),
     warnings: misspelt(Object.keys(environment)),

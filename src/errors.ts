@@ -1,7 +1,11 @@
 /** The closed list of errors: what each code means, and whether trying again can help. */
 
 export const ERROR_CODES = {
-  UNAUTHENTICATED: { meaning: 'No token, or one that is not valid.', retry: 'with a valid token', status: 401 },
+  UNAUTHENTICATED: {
+    meaning: 'Nobody is known by the token; `reason`: `MISSING`, `INVALID`, `EXPIRED` or `REVOKED`.',
+    retry: 'with a valid token',
+    status: 401,
+  },
   FORBIDDEN: { meaning: 'The caller is known and may not do this.', retry: 'no', status: 200 },
   NOT_FOUND: { meaning: 'There is no such thing, or the caller may not see it.', retry: 'no', status: 200 },
   BAD_USER_INPUT: { meaning: 'An argument breaks a rule; the message names it.', retry: 'no', status: 200 },
@@ -27,9 +31,12 @@ export type ExpiryReason = 'RETENTION' | 'EPOCH' | 'DIVERGED';
 /** Why a routing rule kept something from where it was sent. */
 export type RuleReason = 'DROPPED' | 'RULE_FAILED' | 'ROUTED';
 
+/** Why nobody is known by a token: there is none, or it is not good, no longer, or taken back. */
+export type RefusalReason = 'MISSING' | 'INVALID' | 'EXPIRED' | 'REVOKED';
+
 export interface ErrorDetails {
   readonly retryAfterMs?: number;
-  readonly reason?: ExpiryReason | RuleReason;
+  readonly reason?: ExpiryReason | RuleReason | RefusalReason;
   readonly cause?: unknown;
   /** The reader of a stream did not keep up. */
   readonly isSlowReader?: boolean;
@@ -42,7 +49,7 @@ export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
-  readonly reason: ExpiryReason | RuleReason | undefined;
+  readonly reason: ExpiryReason | RuleReason | RefusalReason | undefined;
   readonly isSlowReader: boolean;
   readonly about: string | undefined;
 
@@ -54,6 +61,17 @@ export class ServiceError extends Error {
     this.about = details.about;
     this.isSlowReader = details.isSlowReader ?? false;
   }
+}
+
+const REFUSALS: Record<RefusalReason, string> = {
+  MISSING: 'A token is needed.',
+  INVALID: 'The token is not valid.',
+  EXPIRED: 'The token has expired.',
+  REVOKED: 'The token has been revoked.',
+};
+
+export function unauthenticated(reason: RefusalReason, message = REFUSALS[reason]): ServiceError {
+  return new ServiceError('UNAUTHENTICATED', message, { reason });
 }
 
 /** The answer for what is not there, and for what the caller may not see: the two must not differ. */

@@ -172,8 +172,9 @@ export const TIMES = {
   clockToleranceMs: 30_000,
   /** A token's verification is trusted this long before its key is asked for again. */
   verifiedTokenMs: 60_000,
-  accessTokenMs: 15 * 60 * 1_000,
-  /** A session ends when its tokens were not refreshed for this long. */
+  /** No session is kept longer, whatever `SESSION_MAX_AGE` says. */
+  longestSessionMs: 3_650 * 24 * 60 * 60 * 1_000,
+  /** How long the place of a session of `/ws` is kept. */
   sessionMs: 30 * 24 * 60 * 60 * 1_000,
   /** How long a refresh token that was just used repeats its answer. */
   refreshLeewayMs: 10_000,

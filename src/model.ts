@@ -47,7 +47,12 @@ export interface Viewer {
   readonly tenant: TenantId;
   readonly userId: UserId;
   readonly scopes: ReadonlySet<string>;
-  readonly sessionId: string | null;
+  /** Of a token of ours. Null: of the platform. */
+  readonly sessionId: SessionId | null;
+  /** What the token names as its device; null: nothing. */
+  readonly deviceId: DeviceId | null;
+  /** Null: the token does not say. */
+  readonly issuedAt: number | null;
   readonly topics: TopicClaims;
   /** When the token ends; sockets close with 4403 then. */
   readonly expiresAt: number;

@@ -200,7 +200,7 @@ export async function startService(
     log,
     maxQueuedBytes: config.maxQueuedBytes,
     unsent,
-    watchSession: delivery.watchSession,
+    watchTokens: delivery.watchTokens,
     arrive: domain.presence.arrive,
     depart: domain.presence.depart,
   });
@@ -227,7 +227,7 @@ export async function startService(
   const admission = new Admission({
     verifyToken,
     rateLimits,
-    watchSession: delivery.watchSession,
+    watchTokens: delivery.watchTokens,
     arrive: domain.presence.arrive,
     depart: domain.presence.depart,
     supervisor,

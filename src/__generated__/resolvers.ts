@@ -234,7 +234,7 @@ export type Mutation = {
   addReaction: Maybe<Message>;
   /** Creates a conversation with the caller as owner. The same id again by its creator, who is still a member, gives the same conversation; by anyone else CONFLICT. An id stays taken when everyone has left. */
   createConversation: Conversation;
-  /** Begins a session of the caller, with the scopes of the caller's token. Past 50 the first begun is ended. */
+  /** Begins a session of the caller, by a token of the platform: by that of a session it is FORBIDDEN. It has the scopes of the caller's token without `realtime:admin` and `realtime:service`. Past 50 the first begun is ended. */
   createSession: SessionTokens;
   /** Deletes the caller's own message, or anyone's for owners and moderators. Deleting twice changes nothing. */
   deleteMessage: Maybe<Message>;
@@ -265,6 +265,8 @@ export type Mutation = {
   revokeOtherSessions: Scalars['Int']['output'];
   /** Ends one of the caller's sessions, or for tenant admins anyone's, and closes what is connected by it. */
   revokeSession: Session;
+  /** Ends a user's sessions, refuses every token of theirs that was issued before now, and closes what is connected by one. For admins and services. Answers how many sessions. */
+  revokeUser: Scalars['Int']['output'];
   /** Saves a rule, which holds on every node within a second. Tenant admins. */
   saveRoutingRule: RoutingRule;
   /** Sends a message to a user, in the direct conversation of the two, which is made when there is none. */
@@ -389,6 +391,12 @@ export type MutationRemoveReactionArgs = {
 /** What can be changed. */
 export type MutationRevokeSessionArgs = {
   id: Scalars['ID']['input'];
+};
+
+
+/** What can be changed. */
+export type MutationRevokeUserArgs = {
+  userId: Scalars['ID']['input'];
 };
 
 
@@ -706,9 +714,9 @@ export type Session = {
   deviceId: Scalars['ID']['output'];
   /** What its user calls the device. */
   deviceName: Maybe<Scalars['String']['output']>;
-  /** When it ends by itself: 30 days after its tokens were last refreshed. */
+  /** When it ends by itself: `SESSION_IDLE` after its tokens were last refreshed, and `SESSION_MAX_AGE` after it began. */
   expiresAt: Scalars['DateTime']['output'];
-  /** The session's id; tokens name it as `sid`. */
+  /** The session's id; its own tokens name it as `sid`. */
   id: Scalars['ID']['output'];
   /** When a token of it was last used, to the minute. */
   lastSeenAt: Scalars['DateTime']['output'];
@@ -742,7 +750,7 @@ export type SessionEdge = {
 export type SessionTokens = {
   /** The token to call with. */
   accessToken: Scalars['String']['output'];
-  /** When that ends: after 15 minutes. */
+  /** When that ends: after `ACCESS_TOKEN_LIFETIME`. */
   accessTokenExpiresAt: Scalars['DateTime']['output'];
   /** The token to refresh with. */
   refreshToken: Scalars['String']['output'];
@@ -1143,6 +1151,7 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   removeReaction?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationRemoveReactionArgs, 'emoji' | 'messageId'>>;
   revokeOtherSessions?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   revokeSession?: Resolver<ResolversTypes['Session'], ParentType, ContextType, RequireFields<MutationRevokeSessionArgs, 'id'>>;
+  revokeUser?: Resolver<ResolversTypes['Int'], ParentType, ContextType, RequireFields<MutationRevokeUserArgs, 'userId'>>;
   saveRoutingRule?: Resolver<ResolversTypes['RoutingRule'], ParentType, ContextType, RequireFields<MutationSaveRoutingRuleArgs, 'input'>>;
   sendDirectMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationSendDirectMessageArgs, 'content' | 'userId'>>;
   sendMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationSendMessageArgs, 'input'>>;

@@ -1,9 +1,11 @@
 /** A stream over conversations: those named, or all of the viewer's. */
+import type { Bearer } from '../access/bearer.ts';
+import { isAdmin } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine, Listening } from '../engine/port.ts';
 import { notFound, positionExpired, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { ConversationId, Position, UserId, Viewer } from '../model.ts';
+import type { ConversationId, ConversationRecord, Position, UserId, Viewer } from '../model.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
 import { ConversationChannel, type CountHole } from './conversation-channel.ts';
 import { EventQueue } from './event-queue.ts';
@@ -15,7 +17,7 @@ import type { SharedLog } from './shared-log.ts';
 export type OnBegin = (id: ConversationId, position: Position) => void;
 
 export interface ConversationStreamOptions<Event extends object> {
-  readonly viewer: Viewer;
+  readonly bearer: Bearer;
   /** Null: all of the viewer's, those joined later included. */
   readonly conversationIds: readonly ConversationId[] | null;
   readonly after: ReadonlyMap<ConversationId, Position>;
@@ -34,12 +36,22 @@ export interface ConversationStreamContext {
 
 const RETRY_MS = 250;
 
+/** An event is a message, a typing, or the conversation itself. */
+function conversationIdOf(event: object): unknown {
+  return 'conversationId' in event ? event.conversationId : (event as ConversationRecord).id;
+}
+
+function noAccess(): ServiceError {
+  return new ServiceError('FORBIDDEN', 'The caller has no access to what was listened to any more.');
+}
+
 export class ConversationStream<Event extends object> implements Follower {
   readonly #context: ConversationStreamContext;
   readonly #options: ConversationStreamOptions<Event>;
   readonly #following = new Map<ConversationId, Following<Event>>();
   readonly #names = new Set<string>();
   readonly #queue: EventQueue<Event>;
+  readonly #stopHearing: () => void;
   #memberships: Listening | null = null;
   #isOpen = true;
   /** What is done about the set of conversations, one after the other, the start first. */
@@ -49,6 +61,7 @@ export class ConversationStream<Event extends object> implements Follower {
     this.#context = context;
     this.#options = options;
     this.#queue = new EventQueue(this.#names, () => this.#close());
+    this.#stopHearing = options.bearer.onRenewed(() => void this.#reauthorise());
   }
 
   /**
@@ -75,7 +88,8 @@ export class ConversationStream<Event extends object> implements Follower {
   }
 
   async #start(): Promise<void> {
-    const { viewer, conversationIds, after } = this.#options;
+    const { conversationIds, after } = this.#options;
+    const viewer = this.#viewer;
     if (conversationIds) {
       await this.#follow(conversationIds, (id) => after.get(id) ?? null);
       if (this.#following.size < conversationIds.length) throw notFound('conversation');
@@ -92,10 +106,14 @@ export class ConversationStream<Event extends object> implements Follower {
     if ([...after.keys()].some((id) => !this.#following.has(id))) throw notFound('conversation');
   }
 
+  /** By the token of this moment. */
+  get #viewer(): Viewer {
+    return this.#options.bearer.viewer;
+  }
+
   /** An admin may listen to what they are no member of, by its name; what is theirs is what they are a member of. */
   get #seesAll(): boolean {
-    const { viewer, conversationIds } = this.#options;
-    return conversationIds !== null && viewer.scopes.has('realtime:admin');
+    return this.#options.conversationIds !== null && isAdmin(this.#viewer);
   }
 
   /** Follows conversations the viewer may see, each from a position or from now on. */
@@ -121,7 +139,7 @@ export class ConversationStream<Event extends object> implements Follower {
     joined: readonly Following<Event>[],
     after: (id: ConversationId, joined: Position | null) => Position | null,
   ): Promise<void> {
-    const { tenant, userId } = this.#options.viewer;
+    const { tenant, userId } = this.#viewer;
     // Asked only after the channels have joined: a removal before is in the answer, one after is announced.
     const memberships = await this.#context.engine.readMemberships(
       tenant,
@@ -152,7 +170,7 @@ export class ConversationStream<Event extends object> implements Follower {
 
   async #join(id: ConversationId): Promise<Following<Event> | null> {
     const { engine, clock, log, countHole, channels } = this.#context;
-    const { tenant } = this.#options.viewer;
+    const { tenant } = this.#viewer;
     const key = this.#key(id);
     const channel = await channels.acquire(
       key,
@@ -172,7 +190,7 @@ export class ConversationStream<Event extends object> implements Follower {
   }
 
   onLeft({ channel }: Following<object>, userIds: readonly UserId[]): void {
-    if (userIds.includes(this.#options.viewer.userId) && !this.#seesAll) this.#lose(channel.id);
+    if (userIds.includes(this.#viewer.userId) && !this.#seesAll) this.#lose(channel.id);
   }
 
   onAhead(following: Following<object>): void {
@@ -221,7 +239,7 @@ export class ConversationStream<Event extends object> implements Follower {
   #reconcile(): void {
     this.#reconciling = this.#reconciling.then(async () => {
       if (!this.#isOpen) return;
-      const { tenant, userId } = this.#options.viewer;
+      const { tenant, userId } = this.#viewer;
       try {
         const ids = await this.#context.engine.listConversationIds(tenant, userId);
         const fresh = ids.filter((id) => !this.#following.has(id));
@@ -245,7 +263,7 @@ export class ConversationStream<Event extends object> implements Follower {
   /** Lets go of a conversation that the viewer has left, also if they were added again: that is another membership. */
   async #confirmMember(following: Following<Event>): Promise<void> {
     if (this.#seesAll) return;
-    const { tenant, userId } = this.#options.viewer;
+    const { tenant, userId } = this.#viewer;
     const { id } = following.channel;
     const [membership] = await this.#context.engine.readMemberships(tenant, [{ conversationId: id, userId }]);
     if (following.isOf(membership ?? null) || this.#following.get(id) !== following) return;
@@ -253,7 +271,23 @@ export class ConversationStream<Event extends object> implements Follower {
   }
 
   get viewerId(): UserId {
-    return this.#options.viewer.userId;
+    return this.#viewer.userId;
+  }
+
+  /** Another token is there: what it could not open ends, whatever the one before it could (G17). */
+  async #reauthorise(): Promise<void> {
+    if (this.#seesAll || !this.#isOpen) return;
+    const { tenant, userId } = this.#viewer;
+    const ids = [...this.#following.keys()];
+    try {
+      const keys = ids.map((conversationId) => ({ conversationId, userId }));
+      const memberships = await this.#context.engine.readMemberships(tenant, keys);
+      const lost = ids.filter((_, index) => memberships[index] === null);
+      if (this.#options.conversationIds && lost.length > 0) return this.#queue.end(noAccess());
+      for (const id of lost) this.#lose(id);
+    } catch {
+      this.#context.clock.after(RETRY_MS, () => void this.#reauthorise());
+    }
   }
 
   /** The viewer is no longer a member: nothing of this conversation follows. */
@@ -262,10 +296,11 @@ export class ConversationStream<Event extends object> implements Follower {
     if (!following) return;
     following.hasLeft = true;
     this.#unfollow(following);
+    this.#queue.withdraw((event) => conversationIdOf(event) === id);
     // Added again meanwhile, and told of that before this, on another channel.
     if (!this.#options.conversationIds) return this.#reconcile();
     if (this.#following.size === 0) {
-      this.#queue.end(new ServiceError('FORBIDDEN', 'The caller has no access to what was listened to any more.'));
+      this.#queue.end(noAccess());
     }
   }
 
@@ -281,11 +316,12 @@ export class ConversationStream<Event extends object> implements Follower {
 
   #close(): void {
     this.#isOpen = false;
+    this.#stopHearing();
     for (const following of [...this.#following.values()]) this.#unfollow(following);
     this.#memberships?.close().catch((error: unknown) => this.#context.log.warn({ err: error }, 'stream not closed'));
   }
 
   #key(id: ConversationId): string {
-    return JSON.stringify([this.#options.viewer.tenant, id]);
+    return JSON.stringify([this.#viewer.tenant, id]);
   }
 }

@@ -1,4 +1,5 @@
 /** Live delivery: the streams behind the subscriptions. */
+import type { Bearer } from '../access/bearer.ts';
 import { type SeenConversation, type SeenMessage, seenInChannel } from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -30,20 +31,26 @@ export type ConversationIds = readonly ConversationId[] | null;
 export type ResumePoints = ReadonlyMap<ConversationId, Position>;
 
 export interface Delivery {
-  messageReceived(viewer: Viewer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<SeenMessage>>;
-  messageUpdated(viewer: Viewer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<SeenMessage>>;
-  conversationUpdated(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<SeenConversation>>;
-  typingIndicator(viewer: Viewer, ids: ConversationIds): Promise<LiveStream<TypingRecord>>;
+  messageReceived(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<SeenMessage>>;
+  messageUpdated(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<SeenMessage>>;
+  conversationUpdated(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<SeenConversation>>;
+  typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<TypingRecord>>;
   /** New messages and others' typing, in all of the viewer's conversations. */
-  inbox(viewer: Viewer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<SeenMessage | TypingRecord>>;
+  inbox(bearer: Bearer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<SeenMessage | TypingRecord>>;
   presenceUpdated(viewer: Viewer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
-  topicPublished(viewer: Viewer, topics: readonly Topic[]): Promise<LiveStream<PublicationRecord>>;
-  /** Calls back once the session of the viewer's token has ended, or had when asked; the answer stops that. */
-  watchSession(viewer: Viewer, onEnd: () => void): Promise<() => void>;
+  /** Of the topics that a viewer may hear, if they may: asked at once, and whenever the token changes. */
+  topicPublished(bearer: Bearer, toHear: (viewer: Viewer) => readonly Topic[]): Promise<LiveStream<PublicationRecord>>;
+  /** Calls back once the bearer's present token has been taken back, or was when asked; the answer stops that. */
+  watchTokens(bearer: Bearer, onEnd: () => void): Promise<() => void>;
   close(): void;
 }
 
 const NOWHERE: ResumePoints = new Map();
+
+const typingOfOthers =
+  (bearer: Bearer) =>
+  (typing: TypingRecord): TypingRecord | null =>
+    typing.userId === bearer.viewer.userId ? null : typing;
 
 // One object each for all streams: what every event of every subscriber goes through stays in the processor's cache.
 const SENT: Selection<SeenMessage> = {
@@ -66,38 +73,38 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
   });
 
   function open<Event extends object>(
-    viewer: Viewer,
+    bearer: Bearer,
     conversationIds: ConversationIds,
     after: ResumePoints,
     selection: Selection<Event>,
   ): Promise<LiveStream<Event>> {
-    return ConversationStream.open(context, { viewer, conversationIds, after, selection });
+    return ConversationStream.open(context, { bearer, conversationIds, after, selection });
   }
 
   return {
-    messageReceived: (viewer, ids, after) => open(viewer, ids, after, SENT),
+    messageReceived: (bearer, ids, after) => open(bearer, ids, after, SENT),
 
-    messageUpdated: (viewer, ids, after) => open(viewer, ids, after, UPDATED),
+    messageUpdated: (bearer, ids, after) => open(bearer, ids, after, UPDATED),
 
-    conversationUpdated: (viewer, ids) => open(viewer, ids, NOWHERE, CONVERSATION),
+    conversationUpdated: (bearer, ids) => open(bearer, ids, NOWHERE, CONVERSATION),
 
-    typingIndicator: (viewer, ids) =>
-      open(viewer, ids, NOWHERE, { typing: (typing) => (typing.userId === viewer.userId ? null : typing) }),
+    typingIndicator: (bearer, ids) => open(bearer, ids, NOWHERE, { typing: typingOfOthers(bearer) }),
 
-    inbox: (viewer, after, onBegin) =>
+    inbox: (bearer, after, onBegin) =>
       ConversationStream.open<SeenMessage | TypingRecord>(context, {
-        viewer,
+        bearer,
         conversationIds: null,
         after,
-        selection: { ...SENT, typing: (typing) => (typing.userId === viewer.userId ? null : typing) },
+        selection: { ...SENT, typing: typingOfOthers(bearer) },
         onBegin,
       }),
 
-    async watchSession({ tenant, userId, sessionId }, onEnd) {
+    async watchTokens(bearer, onEnd) {
+      const { tenant, userId } = bearer.viewer;
       const key = JSON.stringify([tenant, userId]);
       const channel = await sessions.acquire(key, () => new SessionChannel(engine, clock, log, tenant, userId));
-      if (!channel || sessionId === null) return () => undefined;
-      const stop = channel.watch(sessionId, onEnd);
+      if (!channel) return () => undefined;
+      const stop = channel.watch(bearer, onEnd);
       // It may have ended between the look at its token and the joining of the bus.
       await channel.read();
       return () => {
@@ -115,14 +122,14 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
         })),
       ),
 
-    topicPublished: ({ tenant }, names) =>
-      openJointStream(
-        topics,
-        names.map((topic) => ({
-          key: JSON.stringify([tenant, topic]),
-          create: () => new TopicChannel(engine, clock, log, tenant, topic),
-        })),
-      ),
+    async topicPublished(bearer, toHear) {
+      const { tenant } = bearer.viewer;
+      const joinings = toHear(bearer.viewer).map((topic) => ({
+        key: JSON.stringify([tenant, topic]),
+        create: () => new TopicChannel(engine, clock, log, tenant, topic),
+      }));
+      return openJointStream(topics, joinings, { bearer, authorise: toHear });
+    },
 
     close() {
       stopChecking();

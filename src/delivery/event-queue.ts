@@ -47,6 +47,11 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (this.#events.length > LIMITS.queuedEvents) this.end(slowReader());
   }
 
+  withdraw(isWithdrawn: (event: Event) => boolean): void {
+    this.#events = this.#events.filter((event) => !isWithdrawn(event));
+    this.#sink?.withdraw(isWithdrawn);
+  }
+
   end(error: ServiceError | null): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

@@ -1,6 +1,9 @@
 /** A stream over several channels, whose listeners are told everything their channel is. */
+import type { Bearer } from '../access/bearer.ts';
+import type { Viewer } from '../model.ts';
 import type { ChannelRegistry, OpenedChannel } from './channel-registry.ts';
 import { EventQueue } from './event-queue.ts';
+import { asServiceError } from './replay.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
 /** Whom a channel tells. Calls are synchronous and must not throw. */
@@ -16,16 +19,33 @@ export interface Joining<Channel> {
   readonly create: () => Channel;
 }
 
+/** Whether the bearer's token may open the stream: asked anew for each token that takes the place of another. */
+export interface Guard {
+  readonly bearer: Bearer;
+  /** @throws {ServiceError} FORBIDDEN. */
+  authorise(viewer: Viewer): unknown;
+}
+
 /** Resolves when all have been joined: nothing they tell from then on is missed. Repeats count once. */
 export async function openJointStream<Event extends object, Channel extends TellingChannel<Event>>(
   registry: ChannelRegistry<Channel>,
   joinings: readonly Joining<Channel>[],
+  guard: Guard | null = null,
 ): Promise<LiveStream<Event>> {
   const distinct = new Map(joinings.map((joining) => [joining.key, joining.create]));
   const joined = new Map<string, Channel>();
   let isOpen = true;
+  const stopGuarding =
+    guard?.bearer.onRenewed(() => {
+      try {
+        guard.authorise(guard.bearer.viewer);
+      } catch (error) {
+        queue.end(asServiceError(error));
+      }
+    }) ?? ((): void => undefined);
   const queue = new EventQueue<Event>(new Set(distinct.keys()), () => {
     isOpen = false;
+    stopGuarding();
     for (const [key, channel] of joined) {
       channel.remove(queue);
       registry.release(key, channel);

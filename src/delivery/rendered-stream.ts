@@ -30,8 +30,10 @@ export class RenderedStream implements Subscription, Sink<object> {
   /** Null: it was called. */
   #release: (() => void) | null;
   #outlet: Outlet | null = null;
-  /** Events whose rendering is waited for; while there are some, all that follow queue behind them. */
+  /** What is waited for: while there is something, all that follows queues behind it. */
   #pending = 0;
+  /** The events among it. */
+  readonly #undelivered = new Set<object>();
   /** Bytes of those that are rendered and wait for one before them. */
   #pendingBytes = 0;
   #tail: Promise<void> | null = null;
@@ -69,6 +71,11 @@ export class RenderedStream implements Subscription, Sink<object> {
     this.#queue(rendered, event);
   }
 
+  /** What is rendered for them may have been read after their reader lost access. */
+  withdraw(isWithdrawn: (event: object) => boolean): void {
+    for (const event of this.#undelivered) if (isWithdrawn(event)) this.#undelivered.delete(event);
+  }
+
   end(error: ServiceError | null): void {
     this.#over();
     const end = (): void => {
@@ -104,12 +111,13 @@ export class RenderedStream implements Subscription, Sink<object> {
       if (this.#pendingBytes > LIMITS.renderedBytes) this.#fail(slowReader());
       return payload;
     });
+    this.#undelivered.add(event);
     // Told of in its turn, which may come later.
     counted.catch(() => undefined);
     this.#inOrder(async () => {
       const payload = await counted;
       this.#pendingBytes -= payload.length;
-      if (this.#isOpen) this.#outlet?.deliver(payload, event);
+      if (this.#undelivered.delete(event) && this.#isOpen) this.#outlet?.deliver(payload, event);
     });
   }
 

@@ -1,10 +1,17 @@
-/** A user whose sessions someone on this node holds: an end is told to whoever it concerns. */
+/** A user whose tokens someone on this node goes by: when one is taken back, whoever goes by it is told. */
+import type { Bearer } from '../access/bearer.ts';
+import { isRefused } from '../access/revocation.ts';
 import type { Clock } from '../clock.ts';
-import type { Engine, Listening } from '../engine/port.ts';
+import type { Announcement, Engine, Listening } from '../engine/port.ts';
 import type { Log } from '../log.ts';
-import type { SessionId, TenantId, UserId } from '../model.ts';
+import type { TenantId, UserId, Viewer } from '../model.ts';
 
 const RETRY_MS = 250;
+
+interface Watcher {
+  readonly bearer: Bearer;
+  readonly onEnd: () => void;
+}
 
 export class SessionChannel {
   readonly #engine: Engine;
@@ -12,7 +19,7 @@ export class SessionChannel {
   readonly #log: Log;
   readonly #tenant: TenantId;
   readonly #userId: UserId;
-  readonly #watchers = new Set<{ readonly id: string; readonly onEnd: () => void }>();
+  readonly #watchers = new Set<Watcher>();
   #listening: Listening | null = null;
   #isClosed = false;
 
@@ -27,28 +34,33 @@ export class SessionChannel {
   async open(): Promise<boolean> {
     this.#listening = await this.#engine.listen(
       { kind: 'sessions', tenant: this.#tenant, id: this.#userId },
-      {
-        onAnnouncement: (announcement) => {
-          if (announcement.type === 'session' && announcement.isRevoked) this.#end(announcement.id);
-        },
-        onInterrupted: () => void this.read(),
-      },
+      { onAnnouncement: (announcement) => this.#receive(announcement), onInterrupted: () => void this.read() },
     );
     return true;
   }
 
-  /** Calls `onEnd` once the session has ended; the answer stops that. */
-  watch(id: string, onEnd: () => void): () => void {
-    const watcher = { id, onEnd };
+  /** Calls `onEnd` once the token the bearer goes by then is taken back; the answer stops that. */
+  watch(bearer: Bearer, onEnd: () => void): () => void {
+    const watcher = { bearer, onEnd };
     this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
+    // A token may have been taken back between the look at it and its taking the other's place.
+    const stopHearing = bearer.onRenewed(() => void this.read());
+    return () => {
+      stopHearing();
+      this.#watchers.delete(watcher);
+    };
   }
 
-  /** Looks for ends that nobody told of. */
+  /** Looks for what nobody told of, until the engine answers. */
   async read(): Promise<void> {
+    const isOfSession = [...this.#watchers].some(({ bearer }) => bearer.viewer.sessionId !== null);
     try {
-      const sessions = await this.#engine.readSessions(this.#tenant, this.#userId, null);
-      for (const { id, revokedAt } of sessions) if (revokedAt !== null) this.#end(id);
+      const [refusedUpTo, sessions] = await Promise.all([
+        this.#engine.readRefusal(this.#tenant, this.#userId),
+        isOfSession ? this.#engine.readSessions(this.#tenant, this.#userId, null) : [],
+      ]);
+      const ended = new Set<string>(sessions.flatMap(({ id, revokedAt }) => (revokedAt === null ? [] : [id])));
+      this.#end((viewer) => isRefused(viewer, refusedUpTo) || ended.has(viewer.sessionId ?? ''));
     } catch {
       if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.read());
     }
@@ -59,7 +71,14 @@ export class SessionChannel {
     this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
   }
 
-  #end(id: SessionId): void {
-    for (const watcher of [...this.#watchers]) if (watcher.id === id) watcher.onEnd();
+  #receive(announcement: Announcement): void {
+    if (announcement.type === 'tokens-refused') this.#end((viewer) => isRefused(viewer, announcement.upTo));
+    if (announcement.type === 'session' && announcement.isRevoked) {
+      this.#end(({ sessionId }) => sessionId === announcement.id);
+    }
+  }
+
+  #end(isOver: (viewer: Viewer) => boolean): void {
+    for (const { bearer, onEnd } of [...this.#watchers]) if (isOver(bearer.viewer)) onEnd();
   }
 }

@@ -5,6 +5,8 @@ import type { Room } from './room.ts';
 /** Where a stream's events go. Called synchronously, in order. Replays wait for room in it; what is live never does. */
 export interface Sink<Event> extends Room {
   push(event: Event): void;
+  /** Of the events that are not delivered yet, these may not be any more: their reader lost access meanwhile. */
+  withdraw(isWithdrawn: (event: Event) => boolean): void;
   /** Nothing follows. With an error when the stream could not go on. */
   end(error: ServiceError | null): void;
 }

@@ -9,7 +9,7 @@ import { createPresence, type Presence } from './presence.ts';
 import { createRouted } from './routed.ts';
 import { type CountRule, createRouting, type Expressions } from './routing.ts';
 import { createRoutingRules, type RoutingRules } from './routing-rules.ts';
-import { createSessions, type IssueToken, type Sessions } from './sessions.ts';
+import { createSessions, type IssueToken, type SessionLifetimes, type Sessions } from './sessions.ts';
 import { createTopics, type Topics } from './topics.ts';
 import { createTyping, type Typing } from './typing.ts';
 
@@ -28,12 +28,13 @@ export interface DomainOptions {
   readonly presenceGraceMs: number;
   /** Null: there is no key to sign with. */
   readonly issueToken: IssueToken | null;
+  readonly sessions: SessionLifetimes;
   readonly expressions: Expressions;
   readonly countRule: CountRule;
 }
 
 export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
-  const { presenceGraceMs, issueToken, expressions, countRule } = options;
+  const { presenceGraceMs, issueToken, sessions: lifetimes, expressions, countRule } = options;
   const conversations = createConversations(engine);
   const routing = createRouting(engine, clock, log, expressions, countRule);
   const routed = createRouted(engine, clock, log, routing, conversations.openDirect);
@@ -42,7 +43,7 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
     messages: createMessages(engine, routed, conversations.openDirect),
     presence: createPresence(engine, clock, log, presenceGraceMs),
     typing: createTyping(engine),
-    sessions: createSessions(engine, clock, log, issueToken),
+    sessions: createSessions(engine, clock, log, { issueToken, lifetimes }),
     topics: createTopics(engine, routed),
     inboxes: createInboxes(engine, clock, log),
     routingRules: createRoutingRules(engine, clock, expressions, routing),

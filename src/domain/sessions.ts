@@ -1,22 +1,16 @@
-/**
- * Sessions: how long a device stays signed in, and how that ends.
- *
- * A refresh token is used once. It names its session and holds 256 random bits, of
- * which the engine keeps a hash only. The next token is made from the bits of the
- * one presented and a stored nonce, so that a client that repeats its last call is
- * given the same tokens again, which nobody who reads the store could make. A
- * token used before that ends the session: two hold it (RFC 9700 section 4.14).
- */
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { isAdmin, requireSelf } from '../access/rights.ts';
+/** Sessions: how long a device stays signed in, and how that ends. */
+import { randomBytes } from 'node:crypto';
+import { isRefused } from '../access/revocation.ts';
+import { isAdmin, isService, requireSelf } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
-import { notFound, ServiceError } from '../errors.ts';
+import { notFound, ServiceError, unauthenticated } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type {
   DeviceId,
   Meter,
+  Scope,
   SessionId,
   SessionRecord,
   SessionTokens,
@@ -26,18 +20,42 @@ import type {
   Viewer,
 } from '../model.ts';
 import { isIdentifier } from '../model.ts';
-import { decodeSessionCursor, type SessionPlace } from './cursor.ts';
-import { displayName, identifier, optional, pageSize } from './input.ts';
+import { displayName, identifier, optional } from './input.ts';
+import {
+  decodeRefreshToken,
+  encodeRefreshToken,
+  hashOf,
+  isHeld,
+  isKnown,
+  isSame,
+  newSecret,
+  notGood,
+  successorOf,
+} from './refresh-token.ts';
+import { latestFirst } from './session-page.ts';
 
 /** What an access token says. Instants in milliseconds. */
 export interface TokenClaims {
   readonly tenant: TenantId;
   readonly userId: UserId;
   readonly sessionId: SessionId;
+  readonly deviceId: DeviceId;
   readonly scope: string;
   readonly topics: TopicClaims;
   readonly issuedAt: number;
   readonly expiresAt: number;
+}
+
+export interface SessionsOptions {
+  /** Null: there is no key to sign with. */
+  readonly issueToken: IssueToken | null;
+  readonly lifetimes: SessionLifetimes;
+}
+
+export interface SessionLifetimes {
+  readonly accessTokenMs: number;
+  readonly idleMs: number;
+  readonly maxAgeMs: number;
 }
 
 /** The same claims give the same token. */
@@ -48,98 +66,54 @@ export interface NewSession {
   readonly deviceName?: string | null | undefined;
 }
 
-export interface SessionPage {
-  readonly sessions: readonly SessionRecord[];
-  readonly hasNextPage: boolean;
-  readonly hasPreviousPage: boolean;
-}
-
-const latestFirst = (one: SessionPlace, other: SessionPlace): number =>
-  other.createdAt - one.createdAt || (one.id > other.id ? -1 : Number(one.id !== other.id));
-
-/** A page of a user's sessions, which are in that order. */
-export function pageOfSessions(
-  all: readonly SessionRecord[],
-  { first, after }: { readonly first?: number | null | undefined; readonly after?: string | null | undefined },
-): SessionPage {
-  const most = pageSize(first ?? LIMITS.defaultPageSize, 'first');
-  const place = optional(after, decodeSessionCursor);
-  const rest = place ? all.filter((session) => latestFirst(place, session) < 0) : all;
-  return {
-    sessions: rest.slice(0, most),
-    hasNextPage: rest.length > most,
-    hasPreviousPage: rest.length < all.length,
-  };
-}
-
 export interface Sessions {
+  /** @throws {ServiceError} FORBIDDEN for a token of a session: none outlives the platform's word by another. */
   create(viewer: Viewer, request: NewSession, userAgent: string | null): Promise<SessionTokens>;
   /** @throws {ServiceError} UNAUTHENTICATED for a token that is not good, or no longer. */
   refresh(refreshToken: string, meter: Meter): Promise<SessionTokens & { readonly viewer: Viewer }>;
   /** One of the viewer's own, or, for a tenant admin, anyone's. */
   revoke(viewer: Viewer, id: string): Promise<SessionRecord>;
+  /** Ends a user's sessions and refuses all tokens they have, for admins and services. Answers how many sessions. */
+  revokeUser(viewer: Viewer, userId: string): Promise<number>;
   /** How many were ended. */
   revokeOthers(viewer: Viewer): Promise<number>;
   /** One of the viewer's own, or, for a tenant admin, anyone's; null when there is none. */
   find(viewer: Viewer, id: string): Promise<SessionRecord | null>;
   /** Latest first. */
   ofUser(viewer: Viewer, userId: UserId): Promise<SessionRecord[]>;
-  /** Whether the session of the viewer's token has been ended. Notes that it was seen. */
+  /** Whether the viewer's token was taken back, or its session has ended. Notes that the session was seen. */
   isRevoked(viewer: Viewer): Promise<boolean>;
 }
 
-interface RefreshToken {
-  readonly tenant: TenantId;
-  readonly userId: UserId;
-  readonly id: SessionId;
-  readonly secret: string;
-}
+/** Rights beyond a user's own affairs end with the token of the platform that gave them. */
+const KEPT_OUT = new Set<string>(['realtime:admin', 'realtime:service'] satisfies Scope[]);
 
-const PREFIX = 'rt1';
-const hash = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
-const random = (): string => randomBytes(32).toString('base64url');
-const successor = (secret: string, nonce: string): string =>
-  createHmac('sha256', secret).update(nonce).digest('base64url');
-const isSame = (a: string, b: string): boolean =>
-  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
-
-function encode({ tenant, userId, id, secret }: RefreshToken): string {
-  return `${PREFIX}.${Buffer.from(JSON.stringify([tenant, userId, id])).toString('base64url')}.${secret}`;
-}
-
-function notGood(): ServiceError {
-  return new ServiceError('UNAUTHENTICATED', 'The refresh token is not valid.');
-}
-
-function decode(refreshToken: string): RefreshToken {
-  const [prefix, place = '', secret = '', ...rest] = refreshToken.slice(0, LIMITS.tokenBytes).split('.');
-  if (prefix !== PREFIX || rest.length > 0 || !/^[\w-]{43}$/.test(secret)) throw notGood();
-  try {
-    const ids: unknown = JSON.parse(Buffer.from(place, 'base64url').toString());
-    if (!Array.isArray(ids) || ids.length !== 3 || !ids.every((id) => typeof id === 'string' && isIdentifier(id)))
-      throw notGood();
-    return { tenant: ids[0] as TenantId, userId: ids[1] as UserId, id: ids[2] as SessionId, secret };
-  } catch {
-    throw notGood();
-  }
-}
-
-/** Whether a secret is the session's present one, or the one before it. */
-function isHeldBy({ currentHash, previousHash }: SessionRecord, secret: string): boolean {
-  const presented = hash(secret);
-  return isSame(presented, currentHash) || isSame(presented, previousHash);
-}
+const scopesOf = (scope: string): string[] => scope.split(' ').filter((each) => each !== '' && !KEPT_OUT.has(each));
 
 function viewerOf(tenant: TenantId, session: SessionRecord, expiresAt: number): Viewer {
-  const { id: sessionId, userId, scope, topics } = session;
-  return { tenant, userId, scopes: new Set(scope.split(' ').filter(Boolean)), topics, sessionId, expiresAt };
+  const { id: sessionId, userId, deviceId, scope, topics, rotatedAt: issuedAt } = session;
+  return { tenant, userId, scopes: new Set(scopesOf(scope)), topics, sessionId, deviceId, issuedAt, expiresAt };
 }
 
-export function createSessions(engine: Engine, clock: Clock, log: Log, issueToken: IssueToken | null): Sessions {
+export function createSessions(
+  engine: Engine,
+  clock: Clock,
+  log: Log,
+  { issueToken, lifetimes }: SessionsOptions,
+): Sessions {
+  /** When a session ends that is refreshed at this moment. */
+  const endOf = (createdAt: number, now: number): number =>
+    Math.min(now + lifetimes.idleMs, createdAt + lifetimes.maxAgeMs);
+
+  /** What it says of its end was so when it was written: the settings may have changed since, or the version. */
+  function asOfNow(session: SessionRecord): SessionRecord {
+    return { ...session, expiresAt: Math.min(session.expiresAt, session.createdAt + lifetimes.maxAgeMs) };
+  }
+
   async function readOne(tenant: TenantId, userId: UserId, id: string): Promise<SessionRecord | null> {
     if (!isIdentifier(id)) return null;
     const [session] = await engine.readSessions(tenant, userId, id as SessionId);
-    return session && session.expiresAt > clock.now() ? session : null;
+    return session && asOfNow(session).expiresAt > clock.now() ? asOfNow(session) : null;
   }
 
   async function find(viewer: Viewer, id: string): Promise<SessionRecord | null> {
@@ -152,7 +126,16 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
 
   async function readAll(tenant: TenantId, userId: UserId): Promise<SessionRecord[]> {
     const all = await engine.readSessions(tenant, userId, null);
-    return all.sort(latestFirst);
+    return all.map(asOfNow).sort(latestFirst);
+  }
+
+  async function liveOf(tenant: TenantId, userId: UserId): Promise<SessionRecord[]> {
+    const now = clock.now();
+    return (await readAll(tenant, userId)).filter(({ expiresAt, revokedAt }) => revokedAt === null && expiresAt > now);
+  }
+
+  async function isTokenRefused(viewer: Viewer): Promise<boolean> {
+    return isRefused(viewer, await engine.readRefusal(viewer.tenant, viewer.userId));
   }
 
   /** Changes a session as it is then, whoever else changes it meanwhile. */
@@ -180,66 +163,77 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
 
   async function tokensOf(tenant: TenantId, session: SessionRecord, secret: string): Promise<SessionTokens> {
     if (!issueToken) throw new ServiceError('FORBIDDEN', 'This service issues no tokens: it has no JWT_SECRET.');
-    const { id, userId, scope, topics, rotatedAt, expiresAt } = session;
-    const seconds = Math.floor(Math.min(rotatedAt + TIMES.accessTokenMs, expiresAt) / 1_000);
-    const claims = { tenant, userId, sessionId: id, scope, topics, issuedAt: rotatedAt, expiresAt: seconds * 1_000 };
+    const { id, userId, deviceId, topics, rotatedAt, expiresAt } = session;
+    const scope = scopesOf(session.scope).join(' ');
+    const seconds = Math.floor(Math.min(rotatedAt + lifetimes.accessTokenMs, expiresAt) / 1_000);
+    const claims = {
+      tenant,
+      userId,
+      sessionId: id,
+      deviceId,
+      scope,
+      topics,
+      issuedAt: rotatedAt,
+      expiresAt: seconds * 1_000,
+    };
     return {
       session,
       accessToken: await issueToken(claims),
       accessTokenExpiresAt: claims.expiresAt,
-      refreshToken: encode({ tenant, userId, id, secret }),
+      refreshToken: encodeRefreshToken({ tenant, userId, id, secret }),
       refreshTokenExpiresAt: expiresAt,
     };
   }
 
   /** What a presented secret makes of a session: its successor, or an end. */
   function rotate(session: SessionRecord, secret: string, nonce: string): Partial<SessionRecord> | null {
-    const presented = hash(secret);
+    const presented = hashOf(secret);
     const now = clock.now();
     if (session.revokedAt !== null) return null;
     if (isSame(presented, session.currentHash)) {
       return {
-        currentHash: hash(successor(secret, nonce)),
+        currentHash: hashOf(successorOf(secret, nonce)),
         previousHash: presented,
         nonce,
         rotatedAt: now,
         lastSeenAt: now,
-        expiresAt: now + TIMES.sessionMs,
+        expiresAt: endOf(session.createdAt, now),
         usedHashes: [...session.usedHashes, session.previousHash].slice(-LIMITS.usedRefreshTokens),
       };
     }
     if (isSame(presented, session.previousHash) && now - session.rotatedAt <= TIMES.refreshLeewayMs) return null;
-    const wasUsed = [...session.usedHashes, session.previousHash].some((used) => isSame(used, presented));
-    return wasUsed ? { revokedAt: now } : null;
+    return isKnown(session, secret) ? { revokedAt: now } : null;
   }
 
   return {
     async create(viewer, request, userAgent) {
+      if (viewer.sessionId !== null)
+        throw new ServiceError('FORBIDDEN', 'Sessions are begun by a token of the platform.');
       const { tenant, userId } = viewer;
       const deviceId = identifier<DeviceId>(request.deviceId, 'deviceId');
       const deviceName = optional(request.deviceName, (value) => displayName(value, 'deviceName'));
       const now = clock.now();
       const known = await readAll(tenant, userId);
       const gone = known.filter(
-        ({ expiresAt, revokedAt }) => expiresAt <= now || (revokedAt ?? now) + TIMES.accessTokenMs * 2 <= now,
+        ({ expiresAt, revokedAt }) => expiresAt <= now || (revokedAt ?? now) + lifetimes.accessTokenMs * 2 <= now,
       );
       const live = known.filter(({ expiresAt, revokedAt }) => expiresAt > now && revokedAt === null);
       // The one begun first makes room.
       for (const { id } of live.slice(LIMITS.sessionsPerUser - 1)) await end(tenant, userId, id);
-      const secret = random();
+      const secret = newSecret();
       const session: SessionRecord = {
         id: randomBytes(16).toString('base64url') as SessionId,
         userId,
         deviceId,
         deviceName,
         userAgent: userAgent?.slice(0, LIMITS.userAgentCharacters) ?? null,
-        scope: [...viewer.scopes].join(' '),
+        scope: scopesOf([...viewer.scopes].join(' ')).join(' '),
         topics: viewer.topics,
         createdAt: now,
         lastSeenAt: now,
-        expiresAt: now + TIMES.sessionMs,
+        expiresAt: endOf(now, now),
         revokedAt: null,
-        currentHash: hash(secret),
+        currentHash: hashOf(secret),
         previousHash: '',
         nonce: '',
         rotatedAt: now,
@@ -252,18 +246,23 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
         session,
         gone.map(({ id }) => id),
       );
+      // Refused while it was made: either this is seen here, or the session there.
+      if (await isTokenRefused(viewer)) {
+        await end(tenant, userId, session.id);
+        throw unauthenticated('REVOKED');
+      }
       log.info({ tenant, user: userId, session: session.id }, 'session begun');
       return tokens;
     },
 
     async refresh(refreshToken, meter) {
-      const { tenant, userId, id, secret } = decode(refreshToken);
-      const nonce = random();
+      const { tenant, userId, id, secret } = decodeRefreshToken(refreshToken);
+      const nonce = newSecret();
       let isEnded = false;
       let isCounted = false;
       const session = await change(tenant, userId, id, (known) => {
         // Only of who holds the token of the session: nobody else uses up its user's rate.
-        if (!isCounted && isHeldBy(known, secret)) meter.of(viewerOf(tenant, known, known.expiresAt)).count('session');
+        if (!isCounted && isHeld(known, secret)) meter.of(viewerOf(tenant, known, known.expiresAt)).count('session');
         isCounted = true;
         const changes = rotate(known, secret, nonce);
         isEnded = changes?.revokedAt !== undefined;
@@ -271,10 +270,11 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
       });
       // Said once: whoever has the token may try it again and again.
       if (isEnded) log.warn({ tenant, user: userId, session: id }, 'refresh token used twice: its session has ended');
+      if (session && session.revokedAt !== null && isKnown(session, secret)) throw notGood('REVOKED');
       if (!session || session.revokedAt !== null) throw notGood();
-      const next = successor(secret, session.nonce);
+      const next = successorOf(secret, session.nonce);
       // Another's rotation came in between, or the secret was never this session's.
-      if (!isSame(hash(next), session.currentHash)) throw notGood();
+      if (!isSame(hashOf(next), session.currentHash)) throw notGood();
       const tokens = await tokensOf(tenant, session, next);
       return { ...tokens, viewer: viewerOf(tenant, session, tokens.accessTokenExpiresAt) };
     },
@@ -286,11 +286,21 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
       return ended;
     },
 
+    async revokeUser(viewer, id) {
+      const userId = identifier<UserId>(id, 'userId');
+      if (!isAdmin(viewer) && !isService(viewer)) {
+        throw new ServiceError('FORBIDDEN', 'Only admins and services may take back the tokens of a user.');
+      }
+      // First, so that no session can begin by such a token behind the look at them.
+      await engine.refuseTokens(viewer.tenant, userId, clock.now());
+      const live = await liveOf(viewer.tenant, userId);
+      for (const session of live) await end(viewer.tenant, userId, session.id);
+      log.info({ tenant: viewer.tenant, user: userId, sessions: live.length }, 'tokens of a user taken back');
+      return live.length;
+    },
+
     async revokeOthers({ tenant, userId, sessionId }) {
-      const now = clock.now();
-      const others = (await readAll(tenant, userId)).filter(
-        ({ id, expiresAt, revokedAt }) => id !== sessionId && revokedAt === null && expiresAt > now,
-      );
+      const others = (await liveOf(tenant, userId)).filter(({ id }) => id !== sessionId);
       for (const { id } of others) await end(tenant, userId, id);
       return others.length;
     },
@@ -303,11 +313,11 @@ export function createSessions(engine: Engine, clock: Clock, log: Log, issueToke
       return (await readAll(viewer.tenant, userId)).filter(({ expiresAt }) => expiresAt > now);
     },
 
-    async isRevoked({ tenant, userId, sessionId }) {
-      if (sessionId === null) return false;
-      const session = await readOne(tenant, userId, sessionId);
-      // Not one of ours: the platform's own issuer names sessions too.
-      if (!session) return false;
+    async isRevoked(viewer) {
+      const { tenant, userId, sessionId } = viewer;
+      if (sessionId === null) return isTokenRefused(viewer);
+      const [isRefusedToo, session] = await Promise.all([isTokenRefused(viewer), readOne(tenant, userId, sessionId)]);
+      if (isRefusedToo || !session) return true;
       const now = clock.now();
       if (session.revokedAt === null && now - session.lastSeenAt > TIMES.lastSeenMs) {
         await change(tenant, userId, session.id, () => ({ lastSeenAt: now }));

@@ -48,6 +48,8 @@ const OPERATIONS = [
   'readSessions',
   'findSessionUser',
   'writeSession',
+  'readRefusal',
+  'refuseTokens',
   'readRoutingRules',
   'saveRoutingRule',
   'deleteRoutingRule',

@@ -222,6 +222,13 @@ export interface SessionStore {
    * and forgets others of its user; false when another write came first.
    */
   writeSession(tenant: TenantId, session: SessionRecord, forgotten: readonly SessionId[]): Promise<boolean>;
+  /** Up to when a user's tokens are refused; null: none is. */
+  readRefusal(tenant: TenantId, userId: UserId): Promise<number | null>;
+  /**
+   * Refuses a user's tokens of up to an instant, and announces it; one of later stands.
+   * Kept for good: nobody knows how long the platform lets its tokens live.
+   */
+  refuseTokens(tenant: TenantId, userId: UserId, upTo: number): Promise<void>;
 }
 
 export interface RateStore {
@@ -301,6 +308,7 @@ type AnnouncedState =
   | { readonly type: 'publication'; readonly publication: PublicationRecord }
   | { readonly type: 'routing-rules' }
   | { readonly type: 'session'; readonly id: SessionId; readonly isRevoked: boolean }
+  | { readonly type: 'tokens-refused'; readonly upTo: number }
   | { readonly type: 'membership'; readonly conversationId: ConversationId; readonly isMember: boolean };
 
 /** Where things are announced. */

@@ -1,4 +1,5 @@
 /** What every resolver is given. */
+import type { Bearer } from '../access/bearer.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { Domain } from '../domain/domain.ts';
 import { ServiceError } from '../errors.ts';
@@ -23,10 +24,13 @@ export interface Context {
   readonly tenant: TenantId;
   /** The caller; reading it makes a result the caller's own. UNAUTHENTICATED when there is none. */
   readonly viewer: Viewer;
+  /** The caller for as long as a stream lasts: whose token may change. */
+  readonly bearer: Bearer;
   readonly loaders: Loaders;
   /** Whether the caller is a gateway that proved itself with `GATEWAY_SECRET`, or none is asked for. */
   readonly isTrustedGateway: boolean;
-  readonly isAuthenticated: boolean;
+  /** Why the caller is nobody; null: they are somebody. */
+  readonly refusal: ServiceError | null;
   /** Counts what the caller does against their rates. */
   readonly meter: Meter;
   /** Of the request, or of the upgrade of the socket. */
@@ -48,7 +52,7 @@ export interface SharedContext extends Context {
 
 /** Who calls, as a transport found out: somebody, or why nobody, which is thrown where one is needed. */
 export type Caller = CallerDetails &
-  ({ readonly viewer: Viewer; readonly refusal: null } | { readonly viewer: null; readonly refusal: ServiceError });
+  ({ readonly bearer: Bearer; readonly refusal: null } | { readonly bearer: null; readonly refusal: ServiceError });
 
 interface CallerDetails {
   readonly isTrustedGateway: boolean;
@@ -103,14 +107,18 @@ class RequestContext implements Context {
     this.made = null;
   }
 
-  get isAuthenticated(): boolean {
-    return this.caller.viewer !== null;
+  get refusal(): ServiceError | null {
+    return this.caller.refusal;
+  }
+
+  get bearer(): Bearer {
+    const { bearer, refusal } = this.caller;
+    if (!bearer) throw refusal;
+    return bearer;
   }
 
   get viewer(): Viewer {
-    const { viewer, refusal } = this.caller;
-    if (!viewer) throw refusal;
-    return viewer;
+    return this.bearer.viewer;
   }
 
   get tenant(): TenantId {
@@ -156,7 +164,11 @@ class ViewerlessContext implements SharedContext {
     return this.#touch();
   }
 
-  get isAuthenticated(): boolean {
+  get bearer(): Bearer {
+    return this.#touch();
+  }
+
+  get refusal(): ServiceError | null {
     return this.#touch();
   }
 

@@ -47,6 +47,7 @@ export const MUTATIONS = {
   createSession: 'session-creation',
   refreshSession: 'session',
   revokeSession: 'session',
+  revokeUser: 'session',
   revokeOtherSessions: 'session',
   saveRoutingRule: 'admin',
   deleteRoutingRule: 'admin',

@@ -114,8 +114,8 @@ export function isOpenOperation(operation: OperationDefinitionNode, isProduction
 
 /** @throws {GraphQLError} UNAUTHENTICATED for an operation that needs a token, without one. */
 export function requireToken(operation: OperationDefinitionNode, context: Context, isProduction: boolean): void {
-  if (context.isAuthenticated || isOpenOperation(operation, isProduction)) return;
-  throw toGraphQLError(new ServiceError('UNAUTHENTICATED', 'A token is needed.'));
+  if (!context.refusal || isOpenOperation(operation, isProduction)) return;
+  throw toGraphQLError(context.refusal);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** How sockets of either kind are let in: counted, identified, present, and watched for the end of their session. */
 
+import { type Bearer, RenewableBearer } from '../access/bearer.ts';
 import type { VerifyToken } from '../auth/tokens.ts';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
@@ -15,13 +16,13 @@ import {
 import type { Metrics, Transport } from '../operations/metrics.ts';
 import type { RateLimits } from '../rates/rate-limits.ts';
 import type { Connection } from './connection.ts';
-import type { StreamConnection, WatchSession } from './streams.ts';
+import type { StreamConnection, WatchTokens } from './streams.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface AdmissionOptions {
   readonly verifyToken: VerifyToken;
   readonly rateLimits: RateLimits;
-  readonly watchSession: WatchSession;
+  readonly watchTokens: WatchTokens;
   readonly arrive: (viewer: Viewer, connection: StreamConnection) => Promise<void>;
   readonly depart: (viewer: Viewer, connectionId: ConnectionId) => void;
   readonly supervisor: Supervisor;
@@ -47,8 +48,6 @@ const AUTHENTICATION_MS = 5_000;
 
 export class Admission {
   readonly #options: AdmissionOptions;
-  /** Sessions whose end closes a connection: tokens of two may take turns, as often as its client likes. */
-  readonly #watched = new WeakMap<Connection, Set<string>>();
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -87,10 +86,14 @@ export class Admission {
       return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
     }
     if (!supervisor.claim(connection, viewer)) return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
-    const deviceId = credentials.deviceId ?? viewer.sessionId ?? connection.id;
+    const deviceId =
+      viewer.sessionId === null
+        ? (credentials.deviceId ?? viewer.deviceId ?? connection.id)
+        : (viewer.deviceId ?? connection.id);
     if (!isIdentifier(deviceId)) return refuse(CLOSE_CODES.BAD_REQUEST, 'deviceId is not an id');
+    const bearer = new RenewableBearer(viewer);
     try {
-      await this.watch(connection, viewer);
+      await this.#watch(connection, bearer);
       const { connectionType } = credentials;
       const device = { connectionId: connection.id, deviceId: deviceId as DeviceId, connectionType };
       await this.#options.arrive(viewer, device);
@@ -102,7 +105,7 @@ export class Admission {
       depart(viewer, connection.id);
       return null;
     }
-    connection.viewer = viewer;
+    connection.bearer = bearer;
     log.info({ connection: connection.id, type: credentials.connectionType, ...who(viewer) }, 'socket let in');
     return {
       viewer,
@@ -118,17 +121,10 @@ export class Admission {
     this.#options.supervisor.vouch(connection);
   }
 
-  /** Closes a connection when the session of a token it goes by has ended. */
-  async watch(connection: Connection, viewer: Viewer): Promise<void> {
-    const { sessionId } = viewer;
-    const watched = this.#watched.get(connection) ?? new Set<string>();
-    if (sessionId === null || watched.has(sessionId)) return;
-    this.#watched.set(connection, watched.add(sessionId));
-    const end = (): void => connection.close(CLOSE_CODES.UNAUTHORIZED, 'Session ended');
-    const stop = await this.#options.watchSession(viewer, end).catch((error: unknown) => {
-      watched.delete(sessionId);
-      throw error;
-    });
+  /** Closes a connection when the token it goes by is taken back. */
+  async #watch(connection: Connection, bearer: Bearer): Promise<void> {
+    const end = (): void => connection.close(CLOSE_CODES.UNAUTHORIZED, 'REVOKED');
+    const stop = await this.#options.watchTokens(bearer, end);
     if (connection.isOpen) connection.onClose(stop);
     else stop();
   }
@@ -142,10 +138,13 @@ export class Admission {
     if (!token) return refuse(CLOSE_CODES.UNAUTHORIZED, 'A token is needed');
     const verification = await within(
       clock,
-      verifyToken(token).catch(() => null),
+      // The engine is asked whether it was taken back, and may be away.
+      verifyToken(token).catch(() => ({ outcome: 'unknown' as const })),
     );
     if (!verification) return refuse(CLOSE_CODES.TIMEOUT, 'Authentication took too long');
+    if (verification.outcome === 'unknown') return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');
     if (verification.outcome === 'expired') return refuse(CLOSE_CODES.TOKEN_EXPIRED, 'Token expired');
+    if (verification.outcome === 'revoked') return refuse(CLOSE_CODES.UNAUTHORIZED, 'REVOKED');
     if (verification.outcome !== 'valid') return refuse(CLOSE_CODES.UNAUTHORIZED, 'The token is not valid');
     return verification.viewer;
   }

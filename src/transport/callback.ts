@@ -107,14 +107,14 @@ export class CallbackStream implements Outlet, Peer, Holder {
     this.#end(error, Number.POSITIVE_INFINITY);
   }
 
-  close(code: number, reason: string): void {
-    const error = closingError(code, reason);
+  close(code: number): void {
+    const error = closingError(code);
     if (error.code === 'UNAUTHENTICATED') this.#forget();
     this.#end(error, TIMES.callbackMs);
   }
 
-  retire(code: number, reason: string): void {
-    this.close(code, reason);
+  retire(code: number): void {
+    this.close(code);
   }
 
   onClose(closed: () => void): void {

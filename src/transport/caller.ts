@@ -1,11 +1,11 @@
 /** Who makes an HTTP request. */
 import type { FastifyRequest } from 'fastify';
+import { bearerOf } from '../access/bearer.ts';
 import type { IsGateway } from '../auth/gateway.ts';
 import { tokenOfHeader } from '../auth/token-location.ts';
-import type { VerifyToken } from '../auth/tokens.ts';
-import { ServiceError } from '../errors.ts';
+import { reasonOf, type VerifyToken } from '../auth/tokens.ts';
+import { ServiceError, unauthenticated } from '../errors.ts';
 import type { Caller } from '../graphql/context.ts';
-import { toGraphQLError } from '../graphql/errors.ts';
 import type { RateLimits } from '../rates/rate-limits.ts';
 
 export interface CallerOptions {
@@ -23,25 +23,28 @@ export async function identify(request: FastifyRequest, options: CallerOptions):
   const secret = request.headers['router-authorization'];
   const isTrustedGateway = isGateway(typeof secret === 'string' ? secret : null);
   const { authorization, 'user-agent': userAgent = null } = request.headers;
-  const nobody = (message: string): Caller => ({
-    viewer: null,
-    refusal: new ServiceError('UNAUTHENTICATED', message),
+  const nobody = (refusal: ServiceError): Caller => ({
+    bearer: null,
+    refusal,
     isTrustedGateway,
     meter: rateLimits.ofRequest(null),
     userAgent,
     renew: NOTHING,
   });
-  if (authorization === undefined) return nobody('A token is needed.');
+  if (authorization === undefined) return nobody(unauthenticated('MISSING'));
   const token = tokenOfHeader(authorization);
-  const verification = token ? await verifyToken(token).catch(asGraphQLError) : null;
+  const verification = token ? await verifyToken(token).catch(refusalOf) : null;
+  if (verification instanceof ServiceError) return nobody(verification);
   if (verification?.outcome === 'valid') {
     const { viewer } = verification;
-    return { viewer, refusal: null, isTrustedGateway, meter: rateLimits.ofRequest(viewer), userAgent, renew: NOTHING };
+    const meter = rateLimits.ofRequest(viewer);
+    return { bearer: bearerOf(viewer), refusal: null, isTrustedGateway, meter, userAgent, renew: NOTHING };
   }
-  return nobody(verification?.outcome === 'expired' ? 'The token has expired.' : 'The token is not valid.');
+  return nobody(unauthenticated(verification ? reasonOf(verification) : 'INVALID'));
 }
 
-/** The engine is asked whether a token's session goes on, and may be away. */
-function asGraphQLError(error: unknown): never {
-  throw error instanceof ServiceError ? toGraphQLError(error) : error;
+/** The engine is asked whether a token was taken back, and may be away: what needs no token is served all the same. */
+function refusalOf(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  throw error;
 }

@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
+import type { RenewableBearer } from '../access/bearer.ts';
 import type { Clock } from '../clock.ts';
 import { ownTurn, roomOrEnd } from '../delivery/room.ts';
 import { CLOSE_CODES } from '../errors.ts';
@@ -60,7 +61,7 @@ const REASON_BYTES = 123;
 export class Connection implements Peer, Holder {
   readonly id = randomUUID() as string as ConnectionId;
   /** Null until the connection has authenticated. */
-  viewer: Viewer | null = null;
+  bearer: RenewableBearer | null = null;
   readonly #socket: PeerSocket;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -129,6 +130,10 @@ export class Connection implements Peer, Holder {
       this.#lifetime.close();
     });
     socket.on('error', (error) => log.debug({ err: error, connection: this.id }, 'socket error'));
+  }
+
+  get viewer(): Viewer | null {
+    return this.bearer?.viewer ?? null;
   }
 
   get queuedBytes(): number {

@@ -78,7 +78,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   const handle = fastifyApolloHandler(apollo, {
     async context(request) {
       const caller = callers.get(request) ?? (await identify(request, options));
-      if (!caller.viewer && !isOpen(request, isProduction)) throw toGraphQLError(caller.refusal);
+      if (!caller.bearer && !isOpen(request, isProduction)) throw toGraphQLError(caller.refusal);
       return options.createContext(caller) as ApolloContext;
     },
   });

@@ -62,23 +62,24 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     if (!body) return false;
     const { accept } = request.headers;
     const ways = accepted(accept);
-    if (!caller.viewer) {
+    if (!caller.bearer) {
       // Nobody is known for whom it is worth reading what is asked.
       if (ways.length > 0 && ways.every((way) => way === 'sse')) throw caller.refusal;
       return false;
     }
+    const { viewer } = caller.bearer;
     const kind = execution.kindOf(body);
     if (!isForStream(kind, ways)) return false;
     if (kind === 'mutation' && request.method === 'GET') return false;
     const way = ways.find((each): each is Exclude<Acceptable, 'json'> => each !== 'json');
     if (!way && !takesAnything(accept)) throw notAcceptable();
-    if (kind === 'subscription') options.rateLimits.openStream(caller.viewer);
+    if (kind === 'subscription') options.rateLimits.openStream(viewer);
     const enter: Enter = (peer) => {
       if (streams.enter(peer, request.raw)) return;
       reply.header('retry-after', '1');
       throw unavailable();
     };
-    const asked = { body, viewer: caller.viewer, context: options.createContext(caller), enter };
+    const asked = { body, viewer, context: options.createContext(caller), enter };
     if (way === 'callback') await answerByCallback(asked, reply, options);
     else await answerInFormat(FORMATS[way ?? 'sse'], asked, reply, options);
     return true;

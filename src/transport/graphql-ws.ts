@@ -7,7 +7,7 @@ import type { IsGateway } from '../auth/gateway.ts';
 import { textOfConnectionInit, tokenOfConnectionInit } from '../auth/token-location.ts';
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
-import { badInput, CLOSE_CODES, type ServiceError } from '../errors.ts';
+import { badInput, CLOSE_CODES, type ServiceError, unauthenticated } from '../errors.ts';
 import { faultOfNumbers } from '../exact-json.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
@@ -15,7 +15,7 @@ import { type Execution, isSubscription } from '../graphql/execution.ts';
 import type { PreparedArgs } from '../graphql/operations.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
-import type { Meter, Viewer } from '../model.ts';
+import type { Meter } from '../model.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import { UNMETERED } from '../rates/meters.ts';
 import type { Admission } from './admission.ts';
@@ -164,8 +164,8 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
         const message = `A socket carries at most ${LIMITS.subscriptionsPerSocket} subscriptions.`;
         return [new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } })];
       }
-      const { viewer } = extra.connection;
-      if (!viewer) return [new GraphQLError('Not authenticated.', { extensions: { code: 'UNAUTHENTICATED' } })];
+      const { bearer } = extra.connection;
+      if (!bearer) return [toGraphQLError(unauthenticated('MISSING'))];
       const { meter, isGateway: isTrustedGateway } = extra;
       try {
         if (execution.kindOf(payload) === 'subscription') meter.subscribe();
@@ -175,12 +175,12 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       const args = execution.prepare(
         payload,
         options.createContext({
-          viewer,
+          bearer,
           refusal: null,
           isTrustedGateway,
           meter,
           userAgent: extra.userAgent,
-          renew: (next) => renew(extra.connection, next, options.admission),
+          renew: (next) => bearer.renew(next),
         }),
       );
       const { connection, documents } = extra;
@@ -270,14 +270,6 @@ class SocketOutlet implements Outlet {
   onRoom(resume: () => void): () => void {
     return this.#outbox.onRoom(resume);
   }
-}
-
-/** Another user's token is a token of nothing here. It may be of another session, whose end counts from now on. */
-function renew(connection: Connection, next: Viewer, admission: Admission): void {
-  const { viewer } = connection;
-  if (viewer?.tenant !== next.tenant || viewer.userId !== next.userId) return;
-  connection.viewer = next;
-  admission.watch(connection, next).catch(() => connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later'));
 }
 
 /** Answers the acknowledgement's payload, or closes the socket with the contract's code. */

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
-import { CLOSE_CODES, ServiceError, unavailable } from '../errors.ts';
+import { CLOSE_CODES, type ServiceError, unauthenticated, unavailable } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import type { Viewer } from '../model.ts';
 import { Lifetime } from './lifetime.ts';
@@ -31,9 +31,10 @@ const HEADERS = {
 };
 
 /** The error a stream is ended with that its client did not ask to end. */
-export function closingError(code: number, reason: string): ServiceError {
-  const isIdentity = code === CLOSE_CODES.TOKEN_EXPIRED || code === CLOSE_CODES.UNAUTHORIZED;
-  return isIdentity ? new ServiceError('UNAUTHENTICATED', `${reason}.`) : unavailable();
+export function closingError(code: number): ServiceError {
+  if (code === CLOSE_CODES.TOKEN_EXPIRED) return unauthenticated('EXPIRED');
+  // Who had no good token has no stream.
+  return code === CLOSE_CODES.UNAUTHORIZED ? unauthenticated('REVOKED') : unavailable();
 }
 
 export class HttpStream implements Outlet, Peer, Holder {
@@ -105,9 +106,9 @@ export class HttpStream implements Outlet, Peer, Holder {
     this.#write(this.#options.format.ending(errors));
   }
 
-  close(code: number, reason: string): void {
+  close(code: number): void {
     const { format, formatError } = this.#options;
-    const error = closingError(code, reason);
+    const error = closingError(code);
     const errors = [formatError(error)];
     if (error.code === 'UNAUTHENTICATED') return this.finish(errors);
     const last = format.interruption(errors);
@@ -120,8 +121,8 @@ export class HttpStream implements Outlet, Peer, Holder {
     this.#response.write('', () => this.#response.destroy());
   }
 
-  retire(code: number, reason: string): void {
-    this.close(code, reason);
+  retire(code: number): void {
+    this.close(code);
   }
 
   onClose(closed: () => void): void {

@@ -1,6 +1,7 @@
 /** What every stream over HTTP has in common with a socket: room, presence, metrics, an end. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { type Bearer, bearerOf } from '../access/bearer.ts';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
@@ -12,11 +13,11 @@ import type { Lifetime } from './lifetime.ts';
 import type { Peer, Supervisor } from './supervisor.ts';
 import type { Unsent } from './unsent.ts';
 
-/** Calls back once the session of the viewer's token has ended; the answer stops that. */
-export type WatchSession = (viewer: Viewer, onEnd: () => void) => Promise<() => void>;
+/** Calls back once the bearer's token has been taken back; the answer stops that. */
+export type WatchTokens = (bearer: Bearer, onEnd: () => void) => Promise<() => void>;
 
 export interface StreamsOptions {
-  readonly watchSession: WatchSession;
+  readonly watchTokens: WatchTokens;
   readonly supervisor: Supervisor;
   readonly addressOf: AddressOf;
   readonly metrics: Metrics;
@@ -61,10 +62,10 @@ export class Streams {
 
   /** Counts the viewer of a stream that was let in as present while it lasts. */
   async add(peer: StreamPeer, transport: Transport, connectionType: ConnectionType): Promise<void> {
-    const { metrics, arrive, depart, watchSession, clock, log } = this.#options;
+    const { metrics, arrive, depart, watchTokens, clock, log } = this.#options;
     const { viewer } = peer;
     const connectionId = randomUUID() as string as ConnectionId;
-    const deviceId = (viewer.sessionId ?? connectionId) as string as DeviceId;
+    const deviceId = viewer.deviceId ?? (connectionId as string as DeviceId);
     metrics.connections.inc({ transport });
     const openedAt = clock.elapsed();
     log.info({ connection: connectionId, type: connectionType, ...who(viewer) }, 'stream let in');
@@ -73,9 +74,8 @@ export class Streams {
       const durationMs = Math.round(clock.elapsed() - openedAt);
       log.info({ connection: connectionId, transport, durationMs, ...who(viewer) }, 'stream closed');
     });
-    if (viewer.sessionId !== null) {
-      peer.lifetime.onEnd(await watchSession(viewer, () => peer.close(CLOSE_CODES.UNAUTHORIZED, 'Session ended')));
-    }
+    const watching = watchTokens(bearerOf(viewer), () => peer.close(CLOSE_CODES.UNAUTHORIZED, 'REVOKED'));
+    peer.lifetime.onEnd(await watching);
     await arrive(viewer, { connectionId, deviceId, connectionType });
     if (peer.isOpen) peer.onClose(() => depart(viewer, connectionId));
     else depart(viewer, connectionId);

@@ -22,6 +22,12 @@ it('G14: a token of a session is answered SERVICE_UNAVAILABLE while Redis is awa
   expect(await ask()).toEqual([200, 'OK']);
   redis.process.kill('SIGSTOP');
   expect(await ask()).toEqual([503, 'SERVICE_UNAVAILABLE']);
+  const open = await fetch(`${service.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${data.createSession.accessToken}` },
+    body: JSON.stringify({ query: '{ _service { sdl } }' }),
+  });
+  expect(open.status).toBe(200);
   redis.process.kill('SIGCONT');
   await eventually(async () => expect(await ask()).toEqual([200, 'OK']));
   await service.close();

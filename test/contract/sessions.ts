@@ -64,6 +64,19 @@ export function describeSessions(open: OpenWorld): void {
       expect(await engine.findSessionUser('other' as TenantId, sessionId('three'))).toBeNull();
     });
 
+    it('G08: tokens are refused up to an instant, which never moves back, and each time it is announced', async () => {
+      const { engine, other } = world;
+      const { heard, listening } = await record(other, { kind: 'sessions', tenant, id: bob });
+      expect(await other.readRefusal(tenant, bob)).toBeNull();
+      for (const upTo of [1_700_000_000_123, 1_600_000_000_000]) await engine.refuseTokens(tenant, bob, upTo);
+      expect(await other.readRefusal(tenant, bob)).toBe(1_700_000_000_123);
+      expect(await other.readRefusal(tenant, alice)).toBeNull();
+      expect(await other.readRefusal('other' as TenantId, bob)).toBeNull();
+      await eventually(() => expect(heard).toHaveLength(2));
+      expect(heard[0]).toEqual({ type: 'tokens-refused', upTo: 1_700_000_000_123 });
+      await listening.close();
+    });
+
     it('G08: an end is announced, and nothing by which a session could be used', async () => {
       const { engine, other } = world;
       const { heard, listening } = await record(other, { kind: 'sessions', tenant, id: alice });

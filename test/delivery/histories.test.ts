@@ -1,25 +1,28 @@
 /** Streams over random histories of changes, cuts of the bus and failures of the engine, judged by what was promised. */
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
+import { bearerOf } from '../../src/access/bearer.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import { resumeNow } from '../../src/delivery/room.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import type { ServiceError } from '../../src/errors.ts';
-import type { ConversationId, MessageRecord, Position, PublicationId, Topic, Viewer } from '../../src/model.ts';
+import type { ConversationId, MessageRecord, Position, PublicationId, Topic } from '../../src/model.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
 import { alice, bob, createGroup, silentLog, tenant, text } from '../support/world.ts';
 
-const VIEWER: Viewer = {
+const BEARER = bearerOf({
   tenant,
   userId: bob,
   scopes: new Set(),
   sessionId: null,
+  deviceId: null,
+  issuedAt: null,
   topics: { publish: null, subscribe: null },
   expiresAt: Number.POSITIVE_INFINITY,
-};
+});
 const TOPIC = 'news' as Topic;
 const KINDS = ['received', 'updated', 'conversation', 'inbox', 'presence', 'topic'] as const;
 type Kind = (typeof KINDS)[number];
@@ -205,6 +208,8 @@ class History {
       (stream) => {
         stream.pipe({
           push: (event) => reader.events.push(event),
+          // What was pushed was delivered.
+          withdraw: () => undefined,
           end: (error) => {
             reader.error = error;
             reader.isOver = true;
@@ -237,17 +242,17 @@ class History {
   ): Promise<LiveStream<object>> {
     switch (kind) {
       case 'received':
-        return this.#delivery.messageReceived(VIEWER, ids, after);
+        return this.#delivery.messageReceived(BEARER, ids, after);
       case 'updated':
-        return this.#delivery.messageUpdated(VIEWER, ids, after);
+        return this.#delivery.messageUpdated(BEARER, ids, after);
       case 'conversation':
-        return this.#delivery.conversationUpdated(VIEWER, ids);
+        return this.#delivery.conversationUpdated(BEARER, ids);
       case 'inbox':
-        return this.#delivery.inbox(VIEWER, after, () => undefined);
+        return this.#delivery.inbox(BEARER, after, () => undefined);
       case 'presence':
-        return this.#delivery.presenceUpdated(VIEWER, [alice]);
+        return this.#delivery.presenceUpdated(BEARER.viewer, [alice]);
       case 'topic':
-        return this.#delivery.topicPublished(VIEWER, [TOPIC]);
+        return this.#delivery.topicPublished(BEARER, () => [TOPIC]);
     }
   }
 

@@ -39,7 +39,7 @@ const CLASSES = {
     'removeMember',
     'setMemberRole',
   ],
-  session: ['createSession', 'refreshSession', 'revokeSession', 'revokeOtherSessions'],
+  session: ['createSession', 'refreshSession', 'revokeSession', 'revokeOtherSessions', 'revokeUser'],
   admin: ['saveRoutingRule', 'deleteRoutingRule', 'testRoutingRule'],
 };
 

@@ -14,6 +14,8 @@ const viewer = (userId: string): Viewer => ({
   userId: userId as UserId,
   scopes: new Set(),
   sessionId: null,
+  deviceId: null,
+  issuedAt: null,
   topics: { publish: null, subscribe: null },
   expiresAt: Number.MAX_SAFE_INTEGER,
 });

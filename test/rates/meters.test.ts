@@ -13,6 +13,8 @@ const viewer = (userId: string, tenant = 'acme', ...scopes: string[]): Viewer =>
   userId: userId as UserId,
   scopes: new Set(scopes),
   sessionId: null,
+  deviceId: null,
+  issuedAt: null,
   topics: { publish: null, subscribe: null },
   expiresAt: Number.MAX_SAFE_INTEGER,
 });

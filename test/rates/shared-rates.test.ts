@@ -21,6 +21,8 @@ const viewer: Viewer = {
   userId: alice,
   scopes: new Set(),
   sessionId: null,
+  deviceId: null,
+  issuedAt: null,
   topics: { publish: null, subscribe: null },
   expiresAt: Number.MAX_SAFE_INTEGER,
 };

@@ -80,6 +80,7 @@ export async function startTestService({
       scope,
       sessionId,
       topics,
+      issuedAt: Math.floor(clock.now() / 1_000),
       expiresAt: expiresAt ?? Math.floor(clock.now() / 1_000) + HOUR_S,
     });
   return {

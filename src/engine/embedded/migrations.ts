@@ -162,4 +162,12 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX publication_keys_by_expiry ON publication_keys (expires_at);
   `,
+  `
+  CREATE TABLE token_refusals (
+    tenant TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    up_to INTEGER NOT NULL,
+    PRIMARY KEY (tenant, user_id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -10,6 +10,11 @@ export function createSessions(database: Database): SessionStore {
   const find = database.prepare('SELECT user_id FROM sessions WHERE tenant = ? AND id = ?');
   const forget = database.prepare('DELETE FROM sessions WHERE tenant = ? AND user_id = ? AND id = ?');
   const put = database.prepare('INSERT OR REPLACE INTO sessions (tenant, user_id, id, record) VALUES (?, ?, ?, ?)');
+  const refusal = database.prepare('SELECT up_to FROM token_refusals WHERE tenant = ? AND user_id = ?');
+  const refuse = database.prepare(
+    `INSERT INTO token_refusals (tenant, user_id, up_to) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET up_to = max(up_to, excluded.up_to)`,
+  );
   const decode = (row: unknown): SessionRecord => JSON.parse((row as { record: string }).record) as SessionRecord;
 
   return {
@@ -31,6 +36,18 @@ export function createSessions(database: Database): SessionStore {
         put.run(tenant, userId, id, JSON.stringify(session));
         announce({ kind: 'sessions', tenant, id: userId }, announceSession(session));
         return true;
+      });
+    },
+
+    async readRefusal(tenant, userId) {
+      const row = database.read(() => refusal.get(tenant, userId)) as { readonly up_to: number } | undefined;
+      return row?.up_to ?? null;
+    },
+
+    async refuseTokens(tenant, userId, upTo) {
+      database.write((announce) => {
+        refuse.run(tenant, userId, upTo);
+        announce({ kind: 'sessions', tenant, id: userId }, { type: 'tokens-refused', upTo });
       });
     },
   };

@@ -92,6 +92,8 @@ export function decodeAnnouncement(parsed: unknown): Announcement | null {
       return announcement;
     case 'session':
       return announcement.id ? announcement : null;
+    case 'tokens-refused':
+      return Number.isFinite(announcement.upTo) ? announcement : null;
     case 'membership':
       return announcement.conversationId ? announcement : null;
     case 'presence': {

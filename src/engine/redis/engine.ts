@@ -69,7 +69,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createConversations(client, run, keys, clock, memberships),
     ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships }),
     ...createTyping(run, keys, clock),
-    ...createSessions(client, run, keys),
+    ...createSessions(client, run, keys, clock),
     ...createTopics(run, keys, clock, currentTrace),
     ...createInboxes(client, run, keys, clock),
     ...createRates(client, keys),

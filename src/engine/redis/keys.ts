@@ -33,6 +33,8 @@ export interface UserKeys {
   readonly presenceChannel: string;
   readonly sessions: string;
   readonly inboxes: string;
+  /** Up to when the user's tokens are refused. */
+  readonly refusal: string;
   readonly sessionsChannel: string;
 }
 
@@ -93,6 +95,7 @@ export function createKeys(prefix: string): Keys {
       presenceChannel: `${tag}:presence-channel`,
       sessions: `${tag}:sessions`,
       inboxes: `${tag}:inboxes`,
+      refusal: `${tag}:refusal`,
       sessionsChannel: `${tag}:sessions-channel`,
     };
   }

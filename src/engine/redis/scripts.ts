@@ -22,6 +22,7 @@ const NAMES = [
   'read-sessions',
   'read-topic',
   'read-typing',
+  'refuse-tokens',
   'remove-member',
   'rename-conversation',
   'renew-lease',

@@ -1,14 +1,19 @@
 /** Sessions in Redis: one hash for each user, in the slot of the user's channels, and of each whose it is. */
+import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { SessionRecord, UserId } from '../../model.ts';
-import type { SessionStore } from '../port.ts';
+import type { Announcement, SessionStore } from '../port.ts';
 import { announceSession } from '../session.ts';
 import type { RedisClient } from './client.ts';
 import { attempt } from './conversations.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
-export function createSessions(client: RedisClient, run: RunScript, keys: Keys): SessionStore {
+export function createSessions(client: RedisClient, run: RunScript, keys: Keys, clock: Clock): SessionStore {
+  /** How long a session is kept: until it ends, and not for ever. */
+  const lifeOf = ({ expiresAt }: SessionRecord): number =>
+    Math.min(Math.max(expiresAt - clock.now(), 1), TIMES.longestSessionMs);
+
   return {
     async readSessions(tenant, userId, id) {
       const answer = await run('read-sessions', [keys.user(tenant, userId).sessions], [id ?? '']);
@@ -24,11 +29,22 @@ export function createSessions(client: RedisClient, run: RunScript, keys: Keys):
     async writeSession(tenant, session, forgotten) {
       // In another slot, so before: it may name a session that is not there, never miss one that is.
       const { sessionUser } = keys;
-      await attempt(() => client.set(sessionUser(tenant, session.id), session.userId, 'PX', TIMES.sessionMs));
+      await attempt(() => client.set(sessionUser(tenant, session.id), session.userId, 'PX', lifeOf(session)));
       const { sessions, sessionsChannel } = keys.user(tenant, session.userId);
       const args = [session.id, session.version, JSON.stringify(session), JSON.stringify(announceSession(session))];
       const old = forgotten.slice(0, LIMITS.sessionsPerUser);
-      return (await run('write-session', [sessions, sessionsChannel], [...args, TIMES.sessionMs, ...old])) === 1;
+      return (await run('write-session', [sessions, sessionsChannel], [...args, lifeOf(session), ...old])) === 1;
+    },
+
+    async readRefusal(tenant, userId) {
+      const upTo = await attempt(() => client.get(keys.user(tenant, userId).refusal));
+      return upTo === null ? null : Number(upTo);
+    },
+
+    async refuseTokens(tenant, userId, upTo) {
+      const { refusal, sessionsChannel } = keys.user(tenant, userId);
+      const announcement: Announcement = { type: 'tokens-refused', upTo };
+      await run('refuse-tokens', [refusal, sessionsChannel], [upTo, JSON.stringify(announcement)]);
     },
   };
 }

@@ -33,8 +33,8 @@ export const Mutation: MutationResolvers = {
 
 export const Subscription: SubscriptionResolvers = {
   conversationUpdated: {
-    subscribe: (_, { conversationIds }, { delivery, viewer }) =>
-      delivery.conversationUpdated(viewer, streamRequest(conversationIds, null).conversationIds),
+    subscribe: (_, { conversationIds }, { delivery, bearer }) =>
+      delivery.conversationUpdated(bearer, streamRequest(conversationIds, null).conversationIds),
     resolve: (conversation: SeenConversation) => conversation,
   },
 };

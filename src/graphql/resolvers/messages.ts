@@ -30,16 +30,16 @@ export const Mutation: MutationResolvers = {
 
 export const Subscription: SubscriptionResolvers = {
   messageReceived: {
-    subscribe(_, { conversationIds, after }, { delivery, viewer }) {
+    subscribe(_, { conversationIds, after }, { delivery, bearer }) {
       const request = streamRequest(conversationIds, after);
-      return delivery.messageReceived(viewer, request.conversationIds, request.after);
+      return delivery.messageReceived(bearer, request.conversationIds, request.after);
     },
     resolve: (message: SeenMessage) => message,
   },
   messageUpdated: {
-    subscribe(_, { conversationIds, after }, { delivery, viewer }) {
+    subscribe(_, { conversationIds, after }, { delivery, bearer }) {
       const request = streamRequest(conversationIds, after);
-      return delivery.messageUpdated(viewer, request.conversationIds, request.after);
+      return delivery.messageUpdated(bearer, request.conversationIds, request.after);
     },
     resolve: (message: SeenMessage) => message,
   },

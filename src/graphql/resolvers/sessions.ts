@@ -14,15 +14,16 @@ export const Mutation: MutationResolvers = {
     return tokens;
   },
   revokeSession: (_, { id }, { domain, viewer }) => domain.sessions.revoke(viewer, id),
+  revokeUser: (_, { userId }, { domain, viewer }) => domain.sessions.revokeUser(viewer, userId),
   revokeOtherSessions: (_, __, { domain, viewer }) => domain.sessions.revokeOthers(viewer),
 };
 
 export const Session: SessionResolvers = {
   __resolveReference: (reference, { domain, viewer }) => domain.sessions.find(viewer, referenceId(reference)),
   user: ({ userId }) => ({ id: userId }),
-  async connections({ id, userId, deviceId }, _, { loaders }) {
+  async connections({ userId, deviceId }, _, { loaders }) {
     const { devices } = await loaders.presence.load(userId);
-    return devices.filter((device) => device.deviceId === deviceId || (device.deviceId as string) === id).length;
+    return devices.filter((device) => device.deviceId === deviceId).length;
   },
-  current: ({ id }, _, context) => context.isAuthenticated && context.viewer.sessionId === id,
+  current: ({ id }, _, context) => context.refusal === null && context.viewer.sessionId === id,
 };

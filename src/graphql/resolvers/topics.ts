@@ -15,8 +15,8 @@ export const Mutation: MutationResolvers = {
 
 export const Subscription: SubscriptionResolvers = {
   topicPublished: {
-    subscribe: (_, { topics }, { domain, delivery, viewer }) =>
-      delivery.topicPublished(viewer, domain.topics.toHear(viewer, topics)),
+    subscribe: (_, { topics }, { domain, delivery, bearer }) =>
+      delivery.topicPublished(bearer, (viewer) => domain.topics.toHear(viewer, topics)),
     resolve: (publication: PublicationRecord) => publication,
   },
 };

@@ -14,8 +14,8 @@ export const Mutation: MutationResolvers = {
 
 export const Subscription: SubscriptionResolvers = {
   typingIndicator: {
-    subscribe: (_, { conversationIds }, { delivery, viewer }) =>
-      delivery.typingIndicator(viewer, streamRequest(conversationIds, null).conversationIds),
+    subscribe: (_, { conversationIds }, { delivery, bearer }) =>
+      delivery.typingIndicator(bearer, streamRequest(conversationIds, null).conversationIds),
     resolve: (typing: TypingRecord) => typing,
   },
 };

@@ -2,7 +2,7 @@
 import type { QueryResolvers, UserResolvers } from '../../__generated__/resolvers.ts';
 import { pageOfUser, unreadOf } from '../../domain/conversations.ts';
 import { encodeSessionCursor } from '../../domain/cursor.ts';
-import { pageOfSessions } from '../../domain/sessions.ts';
+import { pageOfSessions } from '../../domain/session-page.ts';
 import type { UserId } from '../../model.ts';
 import { toConnection } from '../connection.ts';
 import { referenceId } from '../entities.ts';

@@ -1,7 +1,8 @@
 /** One client of the raw protocol: who it is, and what it listens to. */
+import { reasonOf } from '../../auth/tokens.ts';
 import { RenderedStream } from '../../delivery/rendered-stream.ts';
 import type { Domain } from '../../domain/domain.ts';
-import { badInput, CLOSE_CODES, ServiceError } from '../../errors.ts';
+import { badInput, CLOSE_CODES, type RefusalReason, type ServiceError, unauthenticated } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Meter, Topic, UserId, Viewer } from '../../model.ts';
 import type { Connection } from '../connection.ts';
@@ -9,8 +10,8 @@ import type { Inbox } from './inbox.ts';
 import { RawOutlet } from './outlet.ts';
 import type { RawParts } from './parts.ts';
 
-function notTheirs(): ServiceError {
-  return new ServiceError('UNAUTHENTICATED', 'The token is not a valid one of this user.');
+function notTheirs(reason: RefusalReason = 'INVALID'): ServiceError {
+  return unauthenticated(reason, 'The token is not a valid one of this user.');
 }
 
 export interface RawClientIdentity {
@@ -64,15 +65,11 @@ export class RawClient {
 
   /** Takes a new token of the same user, before the old one ends. @throws {ServiceError} UNAUTHENTICATED. */
   async authenticate(token: string): Promise<Viewer> {
-    const { verifyToken, admission } = this.#options;
+    const { verifyToken } = this.#options;
     const verification = await verifyToken(token);
-    if (verification.outcome !== 'valid') throw notTheirs();
-    const { viewer: next } = verification;
-    const { tenant, userId } = this.viewer;
-    if (next.tenant !== tenant || next.userId !== userId) throw notTheirs();
-    await admission.watch(this.#connection, next);
-    this.#connection.viewer = next;
-    return next;
+    if (verification.outcome !== 'valid') throw notTheirs(reasonOf(verification));
+    if (!this.#connection.bearer?.renew(verification.viewer)) throw notTheirs();
+    return verification.viewer;
   }
 }
 
@@ -119,10 +116,10 @@ class TopicSubscriptions {
   }
 
   async #open(topic: Topic): Promise<{ readonly topic: Topic; readonly stream: RenderedStream }> {
-    const { delivery, rendering } = this.#options;
-    const { viewer } = this.#identity.connection;
-    if (!viewer) throw notTheirs();
-    const events = await delivery.topicPublished(viewer, [topic]);
+    const { delivery, domain, rendering } = this.#options;
+    const { bearer } = this.#identity.connection;
+    if (!bearer) throw notTheirs();
+    const events = await delivery.topicPublished(bearer, (viewer) => domain.topics.toHear(viewer, [topic]));
     const stream = counted(this.#options, (release) => new RenderedStream(events, rendering.publication, release));
     return { topic, stream };
   }

@@ -67,7 +67,7 @@ class RawSocket {
     const admitted = await admission.admit(connection, credentials);
     if (!admitted) return null;
     const { viewer, meter } = admitted;
-    const session = viewer.sessionId ?? deviceId ?? viewer.userId;
+    const session = viewer.sessionId ?? viewer.deviceId ?? deviceId ?? viewer.userId;
     const tell = (error: ServiceError, about: object = {}): void => void this.#refuse(error, null, about);
     const inbox = new Inbox({ connection, session, tell }, this.#options);
     const client = new RawClient({ connection, meter, inbox, tell }, this.#options);

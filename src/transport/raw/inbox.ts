@@ -129,16 +129,16 @@ export class Inbox implements Outlet {
   /** Opens the stream; a position that expired is told of, and its conversation begins live. */
   async #follow(after: Positions, isForgiving = true): Promise<void> {
     const { connection, tell } = this.#identity;
-    const { viewer } = connection;
-    if (!viewer) return;
+    const { bearer } = connection;
+    if (!bearer) return;
     const { delivery, rendering, metrics } = this.#options;
     for (;;) {
       try {
         const begin = (id: ConversationId, position: Position): void => this.#places.give(id, position);
-        const events = await delivery.inbox(viewer, after, begin);
+        const events = await delivery.inbox(bearer, after, begin);
         metrics.subscriptions.inc({ transport: 'websocket' });
         const release = (): void => metrics.subscriptions.dec({ transport: 'websocket' });
-        this.#stream = new RenderedStream(events, rendering.ofTenant(viewer.tenant), release);
+        this.#stream = new RenderedStream(events, rendering.ofTenant(bearer.viewer.tenant), release);
         if (!connection.isOpen) this.#stream.close();
         return;
       } catch (error) {

@@ -8,7 +8,9 @@ local known = redis.call('HGET', sessions, id)
 local before = known and cjson.decode(known).version or 0
 if before ~= tonumber(version) - 1 then return 0 end
 for index = 6, #ARGV do redis.call('HDEL', sessions, ARGV[index]) end
+-- Kept as long as the session of the user that lives longest.
+local left = redis.call('PTTL', sessions)
 redis.call('HSET', sessions, id, json)
-redis.call('PEXPIRE', sessions, life)
+if left < tonumber(life) then redis.call('PEXPIRE', sessions, life) end
 redis.call('SPUBLISH', channel, announcement)
 return 1

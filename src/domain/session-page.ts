@@ -1,0 +1,29 @@
+/** A user's sessions page by page, latest first. */
+import { LIMITS } from '../limits.ts';
+import type { SessionRecord } from '../model.ts';
+import { decodeSessionCursor, type SessionPlace } from './cursor.ts';
+import { optional, pageSize } from './input.ts';
+
+export interface SessionPage {
+  readonly sessions: readonly SessionRecord[];
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+}
+
+export const latestFirst = (one: SessionPlace, other: SessionPlace): number =>
+  other.createdAt - one.createdAt || (one.id > other.id ? -1 : Number(one.id !== other.id));
+
+/** A page of a user's sessions, which are in that order. */
+export function pageOfSessions(
+  all: readonly SessionRecord[],
+  { first, after }: { readonly first?: number | null | undefined; readonly after?: string | null | undefined },
+): SessionPage {
+  const most = pageSize(first ?? LIMITS.defaultPageSize, 'first');
+  const place = optional(after, decodeSessionCursor);
+  const rest = place ? all.filter((session) => latestFirst(place, session) < 0) : all;
+  return {
+    sessions: rest.slice(0, most),
+    hasNextPage: rest.length > most,
+    hasPreviousPage: rest.length < all.length,
+  };
+}

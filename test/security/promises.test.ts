@@ -1,0 +1,196 @@
+/** Promises of access that one moment decides: each was broken once by a small change that no test noticed. */
+import { createGatewayCheck } from '../../src/auth/gateway.ts';
+import { type ConfigError, readConfig } from '../../src/config.ts';
+import type { Engine } from '../../src/engine/port.ts';
+import { connectClient } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
+import { openStream } from '../support/http-stream.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
+
+const BEGIN = 'mutation { createSession(input: {deviceId: "phone"}) { session { id } accessToken } }';
+
+describe('promises', () => {
+  let service: TestService;
+  let engine: { -readonly [Name in keyof Engine]: Engine[Name] };
+  let unhooked: Engine;
+  beforeAll(async () => {
+    service = await startTestService();
+    engine = service.service.engine;
+    unhooked = { ...engine };
+  });
+  afterEach(() => Object.assign(engine, unhooked));
+  afterAll(() => service.close());
+
+  const run = async (userId: string, mutation: string): Promise<Data> =>
+    (await service.query(userId, `mutation { ${mutation} }`)).data;
+  const begin = async (userId: string): Promise<Data> => (await service.query(userId, BEGIN)).data.createSession;
+  const end = (userId: string, id: string): Promise<Data> => run(userId, `revokeSession(id: "${id}") { id }`);
+
+  it('G08: a session that ends between the look at its token and the joining of its channel lets nobody in', async () => {
+    const { accessToken, session } = await begin('ann');
+    engine.listen = async (channel, listener) => {
+      if (channel.kind === 'sessions') await end('ann', session.id);
+      return unhooked.listen(channel, listener);
+    };
+    const client = await connectClient(service.wsUrl, accessToken);
+    await eventually(() => expect(client.closes[0]?.code).toBe(4401));
+  });
+
+  it('G08: an end that was not heard of is found after the break, however often the engine fails before', async () => {
+    const { accessToken, session } = await begin('bob');
+    let interrupt = (): void => undefined;
+    engine.listen = (channel, listener) => {
+      if (channel.kind !== 'sessions') return unhooked.listen(channel, listener);
+      interrupt = () => listener.onInterrupted();
+      return unhooked.listen(channel, { ...listener, onAnnouncement: () => undefined });
+    };
+    const client = await connectClient(service.wsUrl, accessToken);
+    await end('bob', session.id);
+    let failures = 2;
+    engine.readRefusal = async (...key) => {
+      failures -= 1;
+      if (failures >= 0) throw new Error('away');
+      return unhooked.readRefusal(...key);
+    };
+    interrupt();
+    await eventually(() => {
+      service.clock.advance(250);
+      expect(client.closes[0]?.code).toBe(4401);
+    });
+    expect(failures).toBeLessThan(0);
+  });
+
+  it('G08: who is removed while their stream opens is told nothing by it', async () => {
+    const id = newId();
+    await run('ann', `createConversation(input: {id: "${id}", memberIds: ["cid"]}) { id }`);
+    const client = await service.connect('cid');
+    let isFirst = true;
+    engine.readMemberships = async (...key) => {
+      const before = await unhooked.readMemberships(...key);
+      // Answered as it was: the removal is heard of by the channel.
+      if (isFirst) {
+        isFirst = false;
+        await unhooked.removeMember(key[0], key[1][0]?.conversationId as never, 'cid' as never);
+      }
+      return before;
+    };
+    const live = await client.subscribe(`subscription { messageReceived(conversationIds: ["${id}"]) { content } }`);
+    await run('ann', `sendMessage(input: {conversationId: "${id}", content: "not for cid"}) { id }`);
+    await eventually(() => expect(live.isOver).toBe(true));
+    expect(live.events).toEqual([]);
+    await client.close();
+  });
+
+  it('G08: what is being rendered when its reader is removed is not told: it may be of after that', async () => {
+    const ids = [newId(), newId()];
+    for (const id of ids) await run('ann', `createConversation(input: {id: "${id}", memberIds: ["cid"]}) { id }`);
+    const [lost = '', kept = ''] = ids;
+    const client = await service.connect('cid');
+    const below = '{ messageReceived(conversationIds: $ids) { content conversation { lastMessage { content } } } }';
+    const listen = (named: readonly string[] | null) =>
+      client.subscribe(`subscription ($ids: [ID!]) ${below}`, { ids: named });
+    const [all, one] = [await listen(null), await listen([lost])];
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let isHeld = false;
+    engine.readConversations = async (...key) => {
+      const isRendering = key[1].length === 1 && key[1][0] === lost;
+      isHeld ||= isRendering;
+      if (isRendering) await held;
+      return unhooked.readConversations(...key);
+    };
+    await run('ann', `sendMessage(input: {conversationId: "${lost}", content: "before"}) { id }`);
+    await eventually(() => expect(isHeld).toBe(true));
+    Object.assign(engine, unhooked);
+    await unhooked.removeMember('default' as never, lost as never, 'cid' as never);
+    await run('ann', `sendMessage(input: {conversationId: "${lost}", content: "after"}) { id }`);
+    goOn();
+    await eventually(() => expect(one.errors[0]?.extensions.code).toBe('FORBIDDEN'));
+    await run('ann', `sendMessage(input: {conversationId: "${kept}", content: "kept"}) { id }`);
+    expect((await all.next()).messageReceived.content).toBe('kept');
+    expect(one.events).toEqual([]);
+    await client.close();
+  });
+
+  it('an unexpected fault is told without its words, by every transport', async () => {
+    engine.setStatus = async () => {
+      throw new Error('words of ours');
+    };
+    engine.readPresence = engine.setStatus as never;
+    const told: string[] = [];
+    const query = '{ presence(userIds: ["ann"]) { status } }';
+    told.push(JSON.stringify(await service.query('ann', query)));
+    const token = await service.token('dan');
+    const stream = await openStream(service, token, { query }, { accept: 'text/event-stream' });
+    await eventually(() => expect(stream.end).not.toBeNull());
+    told.push(stream.text);
+    const client = await service.connect('dan');
+    told.push(JSON.stringify(await client.query(query).catch((error: unknown) => error)));
+    const raw = await connectRaw(service, 'dan');
+    told.push(JSON.stringify(await raw.ask('Presence', { status: 'AWAY' })));
+    for (const each of told) {
+      expect(each).toContain('INTERNAL_SERVER_ERROR');
+      expect(each).not.toContain('words of ours');
+    }
+    await Promise.all([client.close(), raw.close()]);
+  });
+
+  it('a token is taken for 30 s past its end on a socket too, and no longer', async () => {
+    const now = Math.floor(service.clock.now() / 1_000);
+    const client = await connectClient(service.wsUrl, await service.token('eve', { expiresAt: now + 1 }));
+    service.clock.advance(29_000);
+    expect((await client.query('{ viewer { id } }')).data.viewer.id).toBe('eve');
+    service.clock.advance(3_000);
+    await eventually(() => expect(client.closes[0]?.code).toBe(4403));
+  });
+});
+
+it('each of several gateway secrets is one, and nothing else is', () => {
+  const isGateway = createGatewayCheck(['first-secret', 'second-secret']);
+  expect(['first-secret', 'second-secret', 'third-secret', '', null].map(isGateway)).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+});
+
+it('a certificate without its key is refused, and so is a key without its certificate', () => {
+  const faults = (environment: Record<string, string>): readonly string[] => {
+    try {
+      readConfig(environment);
+      return [];
+    } catch (error) {
+      return (error as ConfigError).faults.map((fault) => fault.split(':')[0] ?? '');
+    }
+  };
+  expect(faults({ TLS_CERT_FILE: 'package.json' })).toEqual(['TLS_CERT_FILE']);
+  expect(faults({ TLS_KEY_FILE: 'package.json' })).toEqual(['TLS_CERT_FILE']);
+  expect(faults({ JWT_ISSUER: 'realtime-communication' })).toEqual(['JWT_ISSUER']);
+  expect(faults({ SESSION_MAX_AGE: '0s', SESSION_IDLE: '5000d', ACCESS_TOKEN_LIFETIME: '15' })).toEqual([
+    'ACCESS_TOKEN_LIFETIME',
+    'SESSION_IDLE',
+    'SESSION_MAX_AGE',
+  ]);
+});
+
+it('a claim of topics that is no list of texts opens none', async () => {
+  const service = await startTestService();
+  for (const claim of [42, {}, true, [1]]) {
+    const topics = { publish: claim, subscribe: claim } as never;
+    const publish = await service.query(
+      'ann',
+      'mutation { publish(topic: "news", payload: 1) { id } }',
+      {},
+      { topics },
+    );
+    expect([claim, publish.code]).toEqual([claim, 'FORBIDDEN']);
+    const history = await service.query('ann', '{ topicHistory(topic: "news") { id } }', {}, { topics });
+    expect([claim, history.code]).toEqual([claim, 'FORBIDDEN']);
+  }
+  await service.close();
+});

@@ -1,0 +1,206 @@
+/**
+ * A stream is open exactly as long as the present token of its connection could open it (G17).
+ *
+ * Random histories of one user on both kinds of socket: streams are opened, tokens
+ * take each other's place, with and without admin rights and with more and fewer
+ * topics, and the user is added to and removed from conversations.
+ */
+import { createRandom, pick, type Random } from '../../faults/random.ts';
+import type { TestClient, TestSubscription } from '../../support/client.ts';
+import { eventually } from '../../support/eventually.ts';
+import { startNodes } from '../../support/nodes.ts';
+import { connectRaw, type RawClient } from '../../support/raw-client.ts';
+import { type Data, newId, type TestService, type TokenClaims } from '../../support/service.ts';
+import type { Property } from './property.ts';
+
+const STEPS = 25;
+const TOPICS = ['a.one', 'b.one', 'c.one'];
+const PATTERNS = ['a.*', 'b.*', 'c.*'];
+
+/** What a token may hear, and whether it is an admin's. */
+interface Rights {
+  readonly isAdmin: boolean;
+  readonly patterns: readonly string[];
+}
+
+interface Open {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly conversations: readonly string[];
+  readonly subscription: TestSubscription;
+}
+
+const some = <Item>(random: Random, items: readonly Item[]): Item[] => items.filter(() => random() < 0.6);
+const hears = ({ patterns }: Rights, topic: string): boolean => patterns.some((each) => each[0] === topic[0]);
+const claimsOf = ({ isAdmin, patterns }: Rights): TokenClaims => ({
+  topics: { publish: null, subscribe: patterns },
+  ...(isAdmin ? { scope: 'realtime:admin' } : {}),
+});
+
+class World {
+  readonly #service: TestService;
+  readonly #random: Random;
+  readonly #user: string;
+  readonly #rooms: readonly string[];
+  readonly #isMember = new Set<string>();
+  readonly #open: Open[] = [];
+  readonly #heard = new Set<string>();
+  #graphql: { readonly client: TestClient; rights: Rights } | null = null;
+  #raw: { readonly client: RawClient; rights: Rights } | null = null;
+
+  constructor(service: TestService, seed: number) {
+    this.#service = service;
+    this.#random = createRandom(seed);
+    this.#user = `user-${seed}`;
+    this.#rooms = [newId(), newId()];
+  }
+
+  async begin(): Promise<void> {
+    for (const id of this.#rooms) await this.#run('owner', `createConversation(input: {id: "${id}"}) { id }`);
+    const [graphql, raw] = [this.#rights(true), this.#rights(true)];
+    this.#graphql = { client: await this.#service.connect(this.#user, claimsOf(graphql)), rights: graphql };
+    this.#raw = { client: await connectRaw(this.#service, this.#user, claimsOf(raw)), rights: raw };
+  }
+
+  async step(): Promise<void> {
+    const act = pick(this.#random, [
+      () => this.#subscribe(),
+      () => this.#subscribe(),
+      () => this.#hear(),
+      () => this.#refresh(),
+      () => this.#authenticate(),
+      () => this.#changeMembers(),
+    ]);
+    await act();
+    await this.#check();
+  }
+
+  async end(): Promise<void> {
+    await this.#graphql?.client.close();
+    await this.#raw?.client.close();
+  }
+
+  #rights(mayBeAdmin: boolean): Rights {
+    return { isAdmin: mayBeAdmin && this.#random() < 0.5, patterns: some(this.#random, PATTERNS) };
+  }
+
+  async #run(userId: string, mutation: string, claims: TokenClaims = {}): Promise<Data> {
+    return (await this.#service.query(userId, `mutation { ${mutation} }`, {}, claims)).data;
+  }
+
+  async #subscribe(): Promise<void> {
+    if (!this.#graphql) return;
+    const name = `stream ${this.#open.length}`;
+    const topics = this.#random() < 0.5 ? [pick(this.#random, TOPICS), pick(this.#random, TOPICS)] : [];
+    const conversations = topics.length > 0 ? [] : [pick(this.#random, this.#rooms), pick(this.#random, this.#rooms)];
+    const field =
+      topics.length > 0
+        ? `topicPublished(topics: ${JSON.stringify(topics)}) { payload }`
+        : `messageReceived(conversationIds: ${JSON.stringify([...new Set(conversations)])}) { content }`;
+    const subscription = await this.#graphql.client.subscribe(`subscription { ${field} }`);
+    this.#open.push({ name, topics, conversations, subscription });
+  }
+
+  async #hear(): Promise<void> {
+    if (!this.#raw) return;
+    const topic = pick(this.#random, TOPICS);
+    const { data } = await this.#raw.client.ask('Subscribe', { topics: [topic] });
+    if (data.status === 'subscribed') this.#heard.add(topic);
+  }
+
+  /** A session never has an admin's rights. */
+  async #refresh(): Promise<void> {
+    if (!this.#graphql) return;
+    const rights = this.#rights(false);
+    const begin = 'createSession(input: {deviceId: "phone"}) { refreshToken }';
+    const { refreshToken } = (await this.#run(this.#user, begin, claimsOf(rights))).createSession;
+    await this.#graphql.client.query(`mutation { refreshSession(refreshToken: "${refreshToken}") { accessToken } }`);
+    this.#graphql.rights = rights;
+  }
+
+  async #authenticate(): Promise<void> {
+    if (!this.#raw) return;
+    const rights = this.#rights(true);
+    const token = await this.#service.token(this.#user, claimsOf(rights));
+    await this.#raw.client.ask('Authenticate', { token });
+    this.#raw.rights = rights;
+    for (const topic of this.#heard) if (!hears(rights, topic)) this.#heard.delete(topic);
+  }
+
+  async #changeMembers(): Promise<void> {
+    const id = pick(this.#random, this.#rooms);
+    if (this.#isMember.delete(id))
+      await this.#run('owner', `removeMember(id: "${id}", userId: "${this.#user}") { id }`);
+    else {
+      this.#isMember.add(id);
+      await this.#run('owner', `addMembers(id: "${id}", userIds: ["${this.#user}"]) { id }`);
+    }
+  }
+
+  /** Says something everywhere: it comes by each stream that may be open, and by no other. */
+  async #check(): Promise<void> {
+    const said = newId();
+    for (const topic of TOPICS) await this.#run('owner', `publish(topic: "${topic}", payload: "${said}") { id }`);
+    for (const id of this.#rooms) {
+      await this.#run('owner', `sendMessage(input: {conversationId: "${id}", content: "${said}"}) { id }`);
+    }
+    const isTold = (value: unknown): boolean => JSON.stringify(value).includes(said);
+    for (const each of [...this.#open]) {
+      const { name, subscription } = each;
+      // The stream of several conversations carries those that are left; it is over with the last of them.
+      if (this.#couldOpen(each))
+        await eventually(() => this.#require(isTold(subscription.events), `${name} is silent`));
+      else if (!this.#mayGoOn(each)) {
+        await eventually(() => this.#require(subscription.isOver, `${name} goes on`));
+        this.#require(!isTold(subscription.events), `${name} told what its token may not see`);
+        this.#open.splice(this.#open.indexOf(each), 1);
+      }
+    }
+    const raw = this.#raw?.client;
+    const toldOf = (topic: string): boolean =>
+      raw?.of('Broadcast').some((each) => each.topic === topic && isTold(each)) === true;
+    for (const topic of TOPICS) {
+      if (this.#heard.has(topic)) await eventually(() => this.#require(toldOf(topic), `${topic} is silent`));
+      else this.#require(!toldOf(topic), `${topic} is told`);
+    }
+  }
+
+  #couldOpen({ topics, conversations }: Open): boolean {
+    const rights = this.#graphql?.rights;
+    if (!rights) return false;
+    return (
+      topics.every((topic) => hears(rights, topic)) &&
+      conversations.every((id) => rights.isAdmin || this.#isMember.has(id))
+    );
+  }
+
+  #mayGoOn({ conversations }: Open): boolean {
+    return conversations.some((id) => this.#isMember.has(id));
+  }
+
+  #require(isSo: boolean, fault: string): void {
+    if (!isSo) throw new Error(fault);
+  }
+}
+
+export const rights: Property = {
+  name: 'rights: a stream is open as long as the present token could open it',
+  async run({ engine, seed, untilMs }) {
+    const nodes = await startNodes(engine);
+    try {
+      for (let round = 0; round === 0 || Date.now() < untilMs; round += 1) {
+        const world = new World(nodes.here, seed + round);
+        try {
+          await world.begin();
+          for (let step = 0; step < STEPS; step += 1) await world.step();
+        } catch (error) {
+          throw new Error(`seed ${seed + round}: ${(error as Error).message}`, { cause: error });
+        } finally {
+          await world.end();
+        }
+      }
+    } finally {
+      await nodes.close();
+    }
+  },
+};

@@ -1,0 +1,177 @@
+/** Tokens that are taken back, and sessions, which give no more than the platform did (contract section 3). */
+import { createHmac } from 'node:crypto';
+import { isRefused } from '../../src/access/revocation.ts';
+import type { Viewer } from '../../src/model.ts';
+import { connectClient } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
+import { openStream } from '../support/http-stream.ts';
+import { type Nodes, startNodes } from '../support/nodes.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import { type Data, SECRET, type TestService, type TokenClaims } from '../support/service.ts';
+import { openSocket } from '../support/socket.ts';
+
+const BEGIN = 'mutation { createSession(input: {deviceId: "phone"}) { session { id } accessToken refreshToken } }';
+const REFRESH = 'mutation ($token: String!) { refreshSession(refreshToken: $token) { accessToken refreshToken } }';
+const REVOKE = 'mutation ($id: ID!) { revokeUser(userId: $id) }';
+const ADMIN = { scope: 'realtime:admin' };
+
+/** Signs whatever it is given, as whoever knows the platform's secret could. */
+function sign(claims: object): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${part({ alg: 'HS256' })}.${part(claims)}`;
+  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
+}
+
+it('a token of the second in which tokens were refused is refused, and one that does not say when it was issued', () => {
+  const issued = (issuedAt: number | null): Viewer => ({ issuedAt }) as Viewer;
+  const refused = [4_000, 5_000, 6_000, null].map((issuedAt) => isRefused(issued(issuedAt), 5_001));
+  expect(refused).toEqual([true, true, false, true]);
+  expect(isRefused(issued(null), null)).toBe(false);
+});
+
+describe.each(['embedded', 'two nodes on one Redis'] as const)('tokens: %s', (setting) => {
+  let nodes: Nodes;
+  beforeAll(async () => {
+    nodes = await startNodes(setting, { CLIENT_TIMEOUT: '2000h', HEARTBEAT_INTERVAL: '1000h', SESSION_MAX_AGE: '40d' });
+  });
+  afterAll(() => nodes.close());
+
+  async function ask(service: TestService, token: string | null, query: string, variables: object = {}): Promise<Data> {
+    const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) };
+    const body = JSON.stringify({ query, variables });
+    const answer = (await (await fetch(`${service.url}/graphql`, { method: 'POST', headers, body })).json()) as Data;
+    const { code, reason } = answer.errors?.[0]?.extensions ?? {};
+    return { data: answer.data, code, reason };
+  }
+  const seconds = (): number => Math.floor(nodes.clock.now() / 1_000);
+  const begin = async (userId: string, claims: TokenClaims = {}): Promise<Data> =>
+    (await ask(nodes.here, await nodes.here.token(userId, claims), BEGIN)).data.createSession;
+  const revoke = async (userId: string, claims: TokenClaims = ADMIN): Promise<Data> =>
+    ask(nodes.here, await nodes.here.token('root', claims), REVOKE, { id: userId });
+
+  it('G08: revokeUser closes everything of a user on every node, and refuses their tokens until they are given others', async () => {
+    const token = await nodes.here.token('ann');
+    const { accessToken, refreshToken } = await begin('ann');
+    const sockets = [await connectClient(nodes.there.wsUrl, token), await connectClient(nodes.here.wsUrl, accessToken)];
+    const raw = await connectRaw(nodes.there, 'ann');
+    const other = await nodes.there.connect('bob');
+    const stream = await openStream(
+      nodes.there,
+      token,
+      { query: 'subscription { messageReceived { id } }' },
+      { accept: '*/*' },
+    );
+    expect((await revoke('ann')).data.revokeUser).toBe(1);
+    for (const { closes } of sockets)
+      await eventually(() => expect(closes[0]).toEqual({ code: 4401, reason: 'REVOKED' }));
+    expect(await raw.closed).toBe(4401);
+    await eventually(() => expect(stream.text).toContain('"reason":"REVOKED"'));
+    for (const each of [token, accessToken]) {
+      expect(await ask(nodes.there, each, '{ viewer { id } }')).toMatchObject({
+        code: 'UNAUTHENTICATED',
+        reason: 'REVOKED',
+      });
+    }
+    expect(await ask(nodes.there, null, REFRESH, { token: refreshToken })).toMatchObject({ reason: 'REVOKED' });
+    expect((await connectClient(nodes.there.wsUrl, token)).closes[0]).toEqual({ code: 4401, reason: 'REVOKED' });
+    const silent = sign({ sub: 'ann', exp: seconds() + 3_600 });
+    expect(await ask(nodes.here, silent, '{ viewer { id } }')).toMatchObject({ reason: 'REVOKED' });
+    nodes.clock.advance(1_000);
+    expect((await ask(nodes.there, await nodes.here.token('ann'), '{ viewer { id } }')).data.viewer.id).toBe('ann');
+    expect((await begin('ann')).accessToken).toBeDefined();
+    expect(other.closes).toEqual([]);
+    await other.close();
+  });
+
+  it('revokeUser is for admins of the tenant and services; another tenant’s changes nothing', async () => {
+    expect((await revoke('bob', {})).code).toBe('FORBIDDEN');
+    expect((await revoke('b b', ADMIN)).code).toBe('BAD_USER_INPUT');
+    expect((await revoke('bob', { ...ADMIN, tenant: 'other' })).data.revokeUser).toBe(0);
+    expect((await ask(nodes.there, await nodes.here.token('bob'), '{ viewer { id } }')).code).toBeUndefined();
+    expect((await revoke('bob', { scope: 'realtime:service' })).data.revokeUser).toBe(0);
+    expect((await ask(nodes.there, await nodes.here.token('bob'), '{ viewer { id } }')).reason).toBe('REVOKED');
+  });
+
+  it('a session has no rights beyond a user’s own, begins no other, and ends when it is old', async () => {
+    const scope = 'realtime:admin realtime:service other';
+    const first = await begin('cid', { scope, expiresAt: seconds() + 60 });
+    const claims = JSON.parse(Buffer.from(first.accessToken.split('.')[1], 'base64url').toString());
+    expect(claims).toMatchObject({ iss: 'realtime-communication', sub: 'cid', sid: first.session.id, scope: 'other' });
+    expect(await ask(nodes.there, first.accessToken, '{ routingRules { id } }')).toMatchObject({ code: 'FORBIDDEN' });
+    expect(await ask(nodes.there, first.accessToken, BEGIN)).toMatchObject({ code: 'FORBIDDEN' });
+    let { refreshToken } = first;
+    for (const days of [20, 19]) {
+      nodes.clock.advance(days * 86_400_000);
+      ({ refreshToken } = (await ask(nodes.here, null, REFRESH, { token: refreshToken })).data.refreshSession);
+    }
+    nodes.clock.advance(86_400_000);
+    expect(await ask(nodes.here, null, REFRESH, { token: refreshToken })).toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  it('tokens of the platform and of sessions are told apart by issuer and key', async () => {
+    const { accessToken, session } = await begin('dan');
+    const exp = seconds() + 3_600;
+    const posing = sign({ sub: 'dan', exp, iss: 'realtime-communication', sid: session.id });
+    expect(await ask(nodes.here, posing, '{ viewer { id } }')).toMatchObject({ reason: 'INVALID' });
+    const [header, body, signature] = accessToken.split('.');
+    const claims = { ...JSON.parse(Buffer.from(body, 'base64url').toString()), iss: 'platform' };
+    const changed = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${signature}`;
+    expect(await ask(nodes.here, changed, '{ viewer { id } }')).toMatchObject({ reason: 'INVALID' });
+    // A `sid` of the platform's is not ours, even if it is the same.
+    const theirs = await nodes.here.token('dan', { sessionId: session.id });
+    const current = `{ session(id: "${session.id}") { current } }`;
+    expect((await ask(nodes.here, theirs, current)).data.session.current).toBe(false);
+    await ask(nodes.there, theirs, `mutation { revokeSession(id: "${session.id}") { id } }`);
+    expect((await ask(nodes.here, theirs, '{ viewer { id } }')).code).toBeUndefined();
+    expect(await ask(nodes.here, accessToken, '{ viewer { id } }')).toMatchObject({ reason: 'REVOKED' });
+  });
+
+  it('the tenant sees the device of a session, and not its id; its connections are counted', async () => {
+    const { accessToken, session } = await begin('eve');
+    const client = await connectClient(nodes.there.wsUrl, accessToken);
+    const raw = await openSocket(
+      `${nodes.there.url.replace('http', 'ws')}/ws?token=${accessToken}&device_id=other`,
+      [],
+    );
+    await raw.frame(0);
+    const stream = await openStream(
+      nodes.there,
+      accessToken,
+      { query: 'subscription { messageReceived { id } }' },
+      { accept: '*/*' },
+    );
+    const seen = await ask(
+      nodes.here,
+      await nodes.here.token('bob2'),
+      '{ presence(userIds: ["eve"]) { devices { deviceId } } }',
+    );
+    expect(seen.data.presence[0].devices.map(({ deviceId }: Data) => deviceId)).toEqual(['phone', 'phone', 'phone']);
+    expect(JSON.stringify(seen.data)).not.toContain(session.id);
+    const counted = await ask(nodes.here, accessToken, `{ session(id: "${session.id}") { connections current } }`);
+    expect(counted.data.session).toEqual({ connections: 3, current: true });
+    raw.socket.close();
+    await client.close();
+    stream.stop();
+  });
+
+  it('says why nobody is known: MISSING, INVALID, EXPIRED', async () => {
+    const expired = await nodes.here.token('ann', { expiresAt: seconds() - 60 });
+    const skewed = await nodes.here.token('ann', { expiresAt: seconds() - 20 });
+    const reasons = [null, 'x', expired, skewed].map(
+      async (token) => (await ask(nodes.here, token, '{ viewer { id } }')).reason,
+    );
+    expect(await Promise.all(reasons)).toEqual(['MISSING', 'INVALID', 'EXPIRED', undefined]);
+    const streamed = await fetch(`${nodes.here.url}/graphql?query=subscription{messageReceived{id}}`, {
+      headers: { accept: 'text/event-stream' },
+    });
+    expect(await streamed.text()).toContain('"reason":"MISSING"');
+  });
+
+  it('G08: a socket of /ws that goes by another session now is closed by that session’s end', async () => {
+    const raw = await connectRaw(nodes.there, 'fay');
+    const { accessToken, session } = await begin('fay');
+    await raw.ask('Authenticate', { token: accessToken });
+    await ask(nodes.here, await nodes.here.token('fay'), `mutation { revokeSession(id: "${session.id}") { id } }`);
+    expect(await raw.closed).toBe(4401);
+  });
+});
