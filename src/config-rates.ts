@@ -8,6 +8,10 @@ const rate = (meaning: string, fallback: number): Variable<number> =>
 /** In the order of the README's table. Those of a user and of a tenant are for all nodes together. */
 export const RATE_VARIABLES = {
   RATE_LIMIT_ADMISSIONS: rate('sockets and streams a second let in by this process, past a first 5000', 1_000),
+  RATE_LIMIT_STRANGERS: rate(
+    'sockets a second from one public address whose user is not known yet, past a first 500',
+    50,
+  ),
   RATE_LIMIT_CONNECTIONS: rate('sockets a user opens in a minute', 30),
   RATE_LIMIT_SUBSCRIPTIONS: rate('subscriptions a second by one socket, past its first 100', 10),
   RATE_LIMIT_MESSAGES: rate('messages a second by one socket', 20),
@@ -43,6 +47,7 @@ const COSTLIEST_READS = 20;
 export function readRates(read: (name: keyof typeof RATE_VARIABLES) => number, maxQueryCost: number): Rates {
   return {
     admissionsPerNode: read('RATE_LIMIT_ADMISSIONS'),
+    strangersPerAddress: read('RATE_LIMIT_STRANGERS'),
     connectionsPerUserAndMinute: read('RATE_LIMIT_CONNECTIONS'),
     subscriptionsPerConnection: read('RATE_LIMIT_SUBSCRIPTIONS'),
     messagesPerConnection: read('RATE_LIMIT_MESSAGES'),

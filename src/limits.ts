@@ -129,6 +129,8 @@ export const LIMITS = {
   rememberedDepartures: 10_000,
   /** Sessions whose positions wait for the engine to take them. */
   unsavedInboxes: 10_000,
+  /** Bytes of those events, as JSON. */
+  queuedEventBytes: 4 * 1024 * 1024,
   /** Bytes of rendered events that wait in one stream for the rendering of one before them. */
   renderedBytes: 4 * 1024 * 1024,
   /** Frames a socket may send ahead of their handling. */
@@ -150,6 +152,10 @@ export const LIMITS = {
   forwardedHops: 20,
   /** Characters of one hop: the longest address, in quotes, with a zone and a port. */
   addressCharacters: 100,
+  /** Addresses whose sockets without a known user are counted: those seen last. */
+  meteredAddresses: 10_000,
+  /** Sockets of one address whose user is not known yet, at once, before `RATE_LIMIT_STRANGERS`. */
+  strangersAtOnce: 500,
   /** Sockets and streams let in at once, before `RATE_LIMIT_ADMISSIONS` paces a herd that comes back. */
   admissionBurst: 5_000,
   /** Sessions of one user that have not ended. */

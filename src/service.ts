@@ -38,6 +38,7 @@ import { createGraphqlStream } from './transport/graphql-stream.ts';
 import { createGraphqlWs } from './transport/graphql-ws.ts';
 import { createHttp } from './transport/http.ts';
 import { createRawEndpoint } from './transport/raw/endpoint.ts';
+import { Strangers } from './transport/strangers.ts';
 import { Streams } from './transport/streams.ts';
 import { Supervisor } from './transport/supervisor.ts';
 import { traceRequests } from './transport/tracing.ts';
@@ -176,6 +177,7 @@ export async function startService(
     maxConnections: socketsWithin(config.maxConnections, openFilesLimit(), log),
     sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs),
     admissions: config.rates && new TokenBucket(LIMITS.admissionBurst, config.rates.admissionsPerNode, clock.elapsed()),
+    strangers: config.rates && new Strangers(config.rates.strangersPerAddress, clock),
     countTurnedAway: (reason) => metrics.turnedAway.inc({ reason }),
   });
   const unsent = new Unsent(config.maxMemoryQueued);

@@ -11,6 +11,15 @@ interface Waiting<Event> {
   reject(error: unknown): void;
 }
 
+/** Bytes of events as JSON, as far as that was asked: streams of one channel hold the same events. */
+const SIZES = new WeakMap<object, number>();
+
+function sizeOf(event: object): number {
+  const size = SIZES.get(event) ?? JSON.stringify(event).length;
+  SIZES.set(event, size);
+  return size;
+}
+
 /** Below this many waiting events a replay may read its next page. */
 const LOW_WATER = LIMITS.logPage / 2;
 
@@ -24,6 +33,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   readonly channels: ReadonlySet<string>;
   readonly #close: () => void;
   #events: Event[] = [];
+  #bytes = 0;
   #waiting: Waiting<Event>[] = [];
   readonly #gate = new Gate();
   /** Forgets that room is waited for at the sink. */
@@ -44,7 +54,8 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     const next = this.#waiting.shift();
     if (next) return next.resolve({ done: false, value: event });
     this.#events.push(event);
-    if (this.#events.length > LIMITS.queuedEvents) this.end(slowReader());
+    this.#bytes += sizeOf(event);
+    if (this.#events.length > LIMITS.queuedEvents || this.#bytes > LIMITS.queuedEventBytes) this.end(slowReader());
   }
 
   withdraw(isWithdrawn: (event: Event) => boolean): void {
@@ -68,7 +79,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (this.#isEnded) return false;
     if (this.#sink) return this.#sink.isCongested();
     // Before anyone reads, one event shows that there is something; the rest can wait in the log.
-    return this.#events.length >= (this.#isRead ? LOW_WATER : 1);
+    return this.#events.length >= (this.#isRead ? LOW_WATER : 1) || this.#bytes > LIMITS.queuedEventBytes / 2;
   }
 
   onRoom(resume: () => void): () => void {
@@ -89,7 +100,8 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   next(): Promise<Result<Event>> {
     this.#isRead = true;
     const event = this.#events.shift();
-    if (this.#events.length < LOW_WATER) this.#gate.open();
+    if (event) this.#bytes -= sizeOf(event);
+    if (!this.isCongested()) this.#gate.open();
     if (event) return Promise.resolve({ done: false, value: event });
     return new Promise((resolve, reject) => {
       const next = { resolve, reject };

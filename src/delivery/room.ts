@@ -19,7 +19,7 @@ export class Gate {
   #waiting: Set<() => void> | null = null;
 
   get isWaitedFor(): boolean {
-    return this.#waiting !== null;
+    return this.#waiting !== null && this.#waiting.size > 0;
   }
 
   /** Calls back when it opens. Each act is given once. The answer forgets it. */

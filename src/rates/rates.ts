@@ -4,6 +4,7 @@ import type { Change } from '../model.ts';
 /** Per second unless the name says otherwise; admissions are the process's, of sockets and streams whoever opens them. */
 export interface Rates {
   readonly admissionsPerNode: number;
+  readonly strangersPerAddress: number;
   readonly connectionsPerUserAndMinute: number;
   readonly subscriptionsPerConnection: number;
   readonly messagesPerConnection: number;

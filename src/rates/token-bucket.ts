@@ -34,6 +34,11 @@ export class TokenBucket {
     this.#tokens -= count;
   }
 
+  /** Gives back a token that was taken. */
+  give(): void {
+    this.#tokens = Math.min(this.#capacity, this.#tokens + 1);
+  }
+
   /** Takes what was used elsewhere. What a bucket owes is capped: nobody waits for ever. */
   takeElsewhere(count: number, now: number): void {
     this.wait(now);

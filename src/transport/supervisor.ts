@@ -6,6 +6,7 @@ import { TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
 import type { TokenBucket } from '../rates/token-bucket.ts';
 import { Quota } from './quota.ts';
+import type { Strangers } from './strangers.ts';
 
 /** Whoever is connected for long: a socket, or a stream over HTTP. */
 export interface Peer {
@@ -31,8 +32,10 @@ export interface SupervisorLimits {
   readonly maxConnectionsPerUser: number;
   readonly maxStreamsPerUser: number;
   readonly maxConnectionsPerAddress: number;
-  /** Paces a herd that comes back; null: it is let in as it comes. */
+  /** Paces a herd that comes back, of users: whoever is none takes nothing of it. Null: it is let in as it comes. */
   readonly admissions: TokenBucket | null;
+  /** Paces those from one address of whom it is not known yet who they are; null: nobody does. */
+  readonly strangers: Strangers | null;
   readonly countTurnedAway: (reason: TurnedAway) => void;
   readonly drainWindowMs: number;
   /** The shortest time that a peer's `tick` measures. */
@@ -51,6 +54,7 @@ export class Supervisor {
   readonly #users: Quota;
   readonly #streams: Quota;
   readonly #addresses: Quota;
+  readonly #cameFrom = new WeakMap<Peer, string>();
   /** Of peers counted by their address: gives that back. */
   readonly #releases = new Map<Peer, () => void>();
   readonly #stopSweeping: () => void;
@@ -65,27 +69,35 @@ export class Supervisor {
     this.#stopSweeping = clock.every(Math.max(Math.min(SWEEP_MS, limits.sweepMs), 10), () => this.#sweep());
   }
 
-  /** Lets one more in from this address, or not; null: it is not counted by its address. */
+  /** Lets one more to the door from this address, or not; null: it is not counted by its address. */
   admits(address: string | null): boolean {
-    return this.#admit(this.#refusal(address));
+    const { strangers } = this.#limits;
+    const isPaced = (): boolean => address !== null && strangers?.admit(address) === false;
+    return this.#isLetIn(this.#refusal(address) ?? (isPaced() ? 'address' : null));
   }
 
-  /** The same of a stream over HTTP, whose user is known by then. */
+  /** Lets a stream over HTTP in, whose user is known by then. */
   admitsStream(address: string | null, viewer: Viewer): boolean {
-    return this.#admit(this.#streams.hasRoom(userKey(viewer)) ? this.#refusal(address) : 'user');
+    const reason = this.#streams.hasRoom(userKey(viewer)) ? this.#refusal(address) : 'user';
+    if (reason === null) this.#limits.admissions?.take();
+    return this.#isLetIn(reason);
   }
 
-  #admit(reason: TurnedAway | null): boolean {
-    if (reason === null) this.#limits.admissions?.take();
-    else this.#limits.countTurnedAway(reason);
+  #isLetIn(reason: TurnedAway | null): boolean {
+    if (reason !== null) this.#limits.countTurnedAway(reason);
     return reason === null;
+  }
+
+  get #isPaced(): boolean {
+    const { admissions } = this.#limits;
+    return admissions !== null && admissions.wait(this.#clock.elapsed()) > 0;
   }
 
   #refusal(address: string | null): TurnedAway | null {
     if (this.#isDraining) return 'draining';
     if (this.#peers.size >= this.#limits.maxConnections) return 'capacity';
     if (address !== null && !this.#addresses.hasRoom(address)) return 'address';
-    return this.#limits.admissions && this.#limits.admissions.wait(this.#clock.elapsed()) > 0 ? 'pace' : null;
+    return this.#isPaced ? 'pace' : null;
   }
 
   /** Bytes that wait in this process for peers to read, for the metrics. */
@@ -97,7 +109,10 @@ export class Supervisor {
 
   add(peer: Peer, address: string | null): void {
     this.#peers.add(peer);
-    if (address !== null) this.#releases.set(peer, this.#addresses.take(address));
+    if (address !== null) {
+      this.#cameFrom.set(peer, address);
+      this.#releases.set(peer, this.#addresses.take(address));
+    }
     peer.onClose(() => {
       this.#peers.delete(peer);
       this.vouch(peer);
@@ -116,13 +131,14 @@ export class Supervisor {
     this.#releases.delete(peer);
   }
 
-  /** Counts a socket as this user's; false: they have as many as they may. */
+  /** Lets a socket in whose user is known now; false: they have as many as they may, or too many come at once. */
   claim(peer: Peer, viewer: Viewer): boolean {
+    const address = this.#cameFrom.get(peer);
+    if (address !== undefined) this.#limits.strangers?.recognise(address);
     const key = userKey(viewer);
-    if (!this.#users.hasRoom(key)) {
-      this.#limits.countTurnedAway('user');
-      return false;
-    }
+    const isFull = !this.#users.hasRoom(key);
+    if (!this.#isLetIn(isFull ? 'user' : this.#isPaced ? 'pace' : null)) return false;
+    this.#limits.admissions?.take();
     peer.onClose(this.#users.take(key));
     return true;
   }

@@ -1,8 +1,13 @@
 /** The HTTP callback protocol 1.0, with a router's endpoint that does well and one that does not. */
 import { TIMES } from '../../src/limits.ts';
-import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
+import {
+  apolloRouter,
+  type CallbackMessage,
+  type CallbackRouter,
+  startCallbackRouter,
+} from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
+import { type Data, newId, startTestService, type TestService, type TokenClaims } from '../support/service.ts';
 
 const RECEIVED = `subscription ($ids: [ID!]) { messageReceived(conversationIds: $ids) { content } }`;
 const ACCEPT = 'application/json;callbackSpec=1.0';
@@ -29,7 +34,7 @@ describe('HTTP callback', () => {
     const { errors } = await service.query('alice', text, { input: { conversationId: id, content } });
     if (errors) throw new Error(JSON.stringify(errors));
   };
-  async function subscribe(subscription: object = {}, request: object = {}, accept = ACCEPT) {
+  async function subscribe(subscription: object = {}, request: object = {}, accept = ACCEPT, claims: TokenClaims = {}) {
     const subscriptionId = newId();
     const callbackUrl = `${router.url}/callback/${subscriptionId}`;
     const extensions = {
@@ -37,7 +42,11 @@ describe('HTTP callback', () => {
     };
     const response = await fetch(`${service.url}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept, authorization: `Bearer ${await service.token('bob')}` },
+      headers: {
+        'content-type': 'application/json',
+        accept,
+        authorization: `Bearer ${await service.token('bob', claims)}`,
+      },
       body: JSON.stringify({ query: RECEIVED, variables: { ids: [id] }, extensions, ...request }),
     });
     const body = (await response.json()) as Data;
@@ -155,6 +164,67 @@ describe('HTTP callback', () => {
     expect((await subscribe({}, { query: 'subscription { nonsense }' })).code).toBe('GRAPHQL_VALIDATION_FAILED');
     expect((await subscribe({}, { extensions: {} })).code).toBe('BAD_USER_INPUT');
     await eventually(async () => expect(await open()).toBe(0));
+  });
+
+  it('G08: of what waited for its router when the session was revoked nothing is sent again, but the end', async () => {
+    const created = await service.query('bob', 'mutation { createSession(input: {deviceId: "p"}) { session { id } } }');
+    const sessionId: string = created.data.createSession.session.id;
+    const subscription = await subscribe({}, {}, ACCEPT, { sessionId });
+    router.answer = ({ body }) => (body.action === 'next' ? 503 : apolloRouter({ body } as CallbackMessage));
+    for (const content of ['one', 'two']) await send(content);
+    await eventually(() => expect(contents(subscription.id)).toContain('one'));
+    await service.query('bob', 'mutation ($id: ID!) { revokeSession(id: $id) { id } }', { id: sessionId });
+    await eventually(() => {
+      service.clock.advance(100);
+      expect(router.of('complete', subscription.id)).toMatchObject([
+        { errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] },
+      ]);
+    });
+    expect(contents(subscription.id)).not.toContain('two');
+    expect(router.messages.at(-1)?.body.action).toBe('complete');
+  });
+
+  it('a router that is asked to wait less often is no router that is gone', async () => {
+    const subscription = await subscribe();
+    let answers = 0;
+    router.answer = (message) => (message.body.action === 'next' && answers++ < 2 ? 429 : apolloRouter(message));
+    await send('patience');
+    await eventually(() => {
+      service.clock.advance(1_000);
+      expect(contents(subscription.id)).toEqual(['patience', 'patience', 'patience']);
+    });
+    expect(await open()).toBe(1);
+  });
+
+  it('heartbeats that fail one after the other end it; one that is taken between begins anew', async () => {
+    const { id: own } = await subscribe({ heartbeatIntervalMs: 1_000 });
+    const before = router.of('check', own).length;
+    const beats = (): number => router.of('check', own).length - before;
+    router.answer = (message) => (message.body.action === 'check' && beats() !== 4 ? 503 : apolloRouter(message));
+    await eventually(async () => {
+      service.clock.advance(500);
+      expect(await open()).toBe(0);
+    });
+    expect(beats()).toBe(9);
+    expect(router.of('complete', own)).toEqual([]);
+  });
+
+  it('G15: a router that is away holds no drain up, though its subscription was ending before', async () => {
+    const { id: own } = await subscribe();
+    router.answer = () => 503;
+    await service.query('alice', 'mutation ($id: ID!) { removeMember(id: $id, userId: "bob") { id } }', { id });
+    await eventually(() => expect(router.of('complete', own).length).toBeGreaterThan(0));
+    const before = service.clock.offset();
+    let isClosed = false;
+    void service.close().then(() => {
+      isClosed = true;
+    });
+    await eventually(() => {
+      service.clock.advance(100);
+      expect(isClosed).toBe(true);
+    });
+    // Not as long as it is tried again while nobody waits for it.
+    expect(service.clock.offset() - before).toBeLessThan(TIMES.callbackRetryMs);
   });
 
   it('G10: five hundred at an endpoint that went silent hold no more than their cap, and end by themselves', async () => {

@@ -20,6 +20,7 @@ const limits = {
   maxConnectionsPerUser: 100,
   maxConnectionsPerAddress: 100,
   admissions: null,
+  strangers: null,
   countTurnedAway: () => undefined,
   drainWindowMs: 0,
   sweepMs: 60_000,

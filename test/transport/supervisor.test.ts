@@ -1,9 +1,14 @@
 /** Who is let in, and how everyone is sent away. */
 import { createEndingClock } from '../../src/clock.ts';
+import { LIMITS } from '../../src/limits.ts';
+import type { Viewer } from '../../src/model.ts';
 import { TokenBucket } from '../../src/rates/token-bucket.ts';
+import { Strangers } from '../../src/transport/strangers.ts';
 import { type Peer, Supervisor, type SupervisorLimits } from '../../src/transport/supervisor.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestClock } from '../support/test-clock.ts';
+
+const user = { tenant: 'default', userId: 'alice' } as Viewer;
 
 /** A peer that goes at once when it is asked to. */
 class Guest implements Peer {
@@ -37,6 +42,7 @@ describe('Supervisor', () => {
       maxStreamsPerUser: 1_000,
       maxConnectionsPerAddress: 1_000,
       admissions: null,
+      strangers: null,
       countTurnedAway: (reason) => turnedAway.push(reason),
       drainWindowMs: 10_000,
       sweepMs: 60_000,
@@ -48,9 +54,10 @@ describe('Supervisor', () => {
   it('paces a herd that comes back, and says why it turned somebody away', () => {
     const supervisor = start({ admissions: new TokenBucket(5, 10, clock.elapsed()), maxConnections: 8 });
     const come = (): boolean => {
-      const isIn = supervisor.admits(null);
-      if (isIn) supervisor.add(new Guest(), null);
-      return isIn;
+      if (!supervisor.admits(null)) return false;
+      const guest = new Guest();
+      supervisor.add(guest, null);
+      return supervisor.claim(guest, user);
     };
     expect(Array.from({ length: 7 }, come).filter(Boolean)).toHaveLength(5);
     clock.advance(200);
@@ -59,6 +66,32 @@ describe('Supervisor', () => {
     expect([come(), come()]).toEqual([true, false]);
     expect(turnedAway).toEqual([...Array(7).fill('pace'), 'capacity']);
     expect(supervisor.queuedBytes).toBe(8);
+  });
+
+  it('spends nothing of it on those who never say who they are, whom it counts by their address', () => {
+    // So slow that nothing is gained while this runs.
+    const admissions = new TokenBucket(5, 0.001, clock.elapsed());
+    const supervisor = start({ admissions, strangers: new Strangers(0.001, clock) });
+    const strangers = Array.from({ length: LIMITS.strangersAtOnce + 100 }, () => supervisor.admits('9.9.9.9'));
+    expect(strangers.filter(Boolean)).toHaveLength(LIMITS.strangersAtOnce);
+    expect(turnedAway).toEqual(Array(100).fill('address'));
+    expect(supervisor.admits('8.8.8.8')).toBe(true);
+    const known = Array.from({ length: 5 }, () => supervisor.claim(new Guest(), user));
+    expect(known).toEqual(Array(5).fill(true));
+    expect(supervisor.claim(new Guest(), user)).toBe(false);
+    clock.advance(10_000_000);
+    expect(Array.from({ length: 12 }, () => supervisor.admits('9.9.9.9')).filter(Boolean)).toHaveLength(10);
+  });
+
+  it('counts a user behind an address, of whom there may be many, as no stranger', () => {
+    const supervisor = start({ strangers: new Strangers(1, clock), maxConnections: 10_000 });
+    for (let n = 0; n < 2 * LIMITS.strangersAtOnce; n += 1) {
+      expect(supervisor.admits('9.9.9.9')).toBe(true);
+      const guest = new Guest();
+      supervisor.add(guest, '9.9.9.9');
+      expect(supervisor.claim(guest, user)).toBe(true);
+      guest.close(1000);
+    }
   });
 
   it('G15: sends everyone away in random order, evenly over the window', async () => {

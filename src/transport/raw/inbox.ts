@@ -11,6 +11,7 @@ import { CLOSE_CODES, ServiceError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, Position } from '../../model.ts';
 import type { Connection } from '../connection.ts';
+import { Held } from './held.ts';
 import { RawOutlet } from './outlet.ts';
 import type { RawParts } from './parts.ts';
 import { Places, type Positions } from './places.ts';
@@ -32,7 +33,7 @@ export class Inbox implements Outlet {
   /** What the client is being asked whether it has read it. */
   #asked: Positions | null = null;
   /** While a message is being sent, what arrives waits: its echo can be told only by the answer. */
-  #held: [Payload, object][] | null = null;
+  #held: Held | null = null;
   readonly #own = new Set<MessageId>();
   #stream: RenderedStream | null = null;
 
@@ -90,7 +91,7 @@ export class Inbox implements Outlet {
 
   /** Sends a message of the client's, and does not deliver it to its own socket. */
   async sending(work: () => Promise<MessageRecord>): Promise<MessageRecord> {
-    this.#held = [];
+    this.#held = new Held(this.#options.connections.maxQueuedBytes);
     try {
       const message = await work();
       this.#own.add(message.id);
@@ -100,12 +101,12 @@ export class Inbox implements Outlet {
     } finally {
       const held = this.#held;
       this.#held = null;
-      for (const [payload, event] of held) this.deliver(payload, event);
+      held.release((payload, event) => this.deliver(payload, event));
     }
   }
 
   deliver(payload: Payload, event: object): void {
-    if (this.#held) return void this.#held.push([payload, event]);
+    if (this.#held) return this.#hold(this.#held, payload, event);
     if ('isTyping' in event) return void this.#outlet.deliver(payload, event);
     const { id, conversationId, sequence, position } = event as MessageRecord;
     const isOwn = this.#own.delete(id) && isDirect(conversationId);
@@ -119,11 +120,16 @@ export class Inbox implements Outlet {
   }
 
   isCongested(): boolean {
-    return this.#outlet.isCongested();
+    return this.#held?.isFull || this.#outlet.isCongested();
   }
 
   onRoom(resume: () => void): () => void {
-    return this.#outlet.onRoom(resume);
+    return this.#held?.isFull ? this.#held.onRelease(resume) : this.#outlet.onRoom(resume);
+  }
+
+  #hold(held: Held, payload: Payload, event: object): void {
+    const { connection } = this.#identity;
+    if (connection.isOpen && !held.add(payload, event)) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
   }
 
   /** Opens the stream; a position that expired is told of, and its conversation begins live. */

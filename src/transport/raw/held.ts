@@ -1,0 +1,39 @@
+/** What arrives while a client's own message is being sent, whose echo can be told only by the answer. */
+import type { Payload } from '../../delivery/rendered-stream.ts';
+import { Gate } from '../../delivery/room.ts';
+import { LIMITS } from '../../limits.ts';
+
+export class Held {
+  readonly #most: number;
+  readonly #deliveries: [Payload, object][] = [];
+  #bytes = 0;
+  readonly #gate = new Gate();
+
+  /** At most so many bytes. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Half of what it may hold: a replay waits, live events need the rest. */
+  get isFull(): boolean {
+    return this.#bytes > this.#most / 2;
+  }
+
+  /** False: it holds too much for one who only waits for an answer. */
+  add(payload: Payload, event: object): boolean {
+    this.#deliveries.push([payload, event]);
+    this.#bytes += payload.length;
+    return this.#bytes <= this.#most && this.#deliveries.length <= LIMITS.queuedEvents;
+  }
+
+  onRelease(resume: () => void): () => void {
+    return this.#gate.add(resume);
+  }
+
+  /** Hands over all of it, in order, to `deliver`. */
+  release(deliver: (payload: Payload, event: object) => void): void {
+    for (const [payload, event] of this.#deliveries.splice(0)) deliver(payload, event);
+    this.#bytes = 0;
+    this.#gate.open();
+  }
+}

@@ -1,0 +1,187 @@
+/** How what catches up waits, and what may queue meanwhile: each wait has an end, each queue a cap (F43, G10). */
+import { Writable } from 'node:stream';
+import fc from 'fast-check';
+import { EventQueue } from '../../src/delivery/event-queue.ts';
+import { type Outlet, RenderedStream } from '../../src/delivery/rendered-stream.ts';
+import { Gate, nextTurn, type Room, resumeNow, roomOrEnd } from '../../src/delivery/room.ts';
+import type { ServiceError } from '../../src/errors.ts';
+import { LIMITS } from '../../src/limits.ts';
+import { TextFrame } from '../../src/transport/envelope.ts';
+import { Lifetime } from '../../src/transport/lifetime.ts';
+import { Outbox } from '../../src/transport/outbox.ts';
+import { Unsent } from '../../src/transport/unsent.ts';
+import { eventually } from '../support/eventually.ts';
+import { TestClock } from '../support/test-clock.ts';
+
+const queueOf = (): EventQueue<object> => new EventQueue(new Set(), () => undefined);
+
+class Reader implements Outlet {
+  readonly delivered: object[] = [];
+  readonly gate = new Gate();
+  ended: ServiceError | null | undefined;
+  isFull = false;
+  deliver(_payload: Buffer, event: object): void {
+    this.delivered.push(event);
+  }
+  end(error: ServiceError | null): void {
+    this.ended = error;
+  }
+  isCongested(): boolean {
+    return this.isFull;
+  }
+  onRoom(resume: () => void): () => void {
+    return this.isFull ? this.gate.add(resume) : resumeNow(resume);
+  }
+}
+
+describe('whoever waits for room', () => {
+  it('never goes on in the same turn, whatever the room says: no wait keeps the event loop', async () => {
+    const answers = fc.array(fc.boolean(), { minLength: 1, maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(answers, async (congested) => {
+        let turns = 0;
+        let isOver = false;
+        const count = (): void => {
+          turns += 1;
+          if (!isOver) setImmediate(count);
+        };
+        setImmediate(count);
+        let asked = 0;
+        // It says that there is room, and then that there is none.
+        const room: Room = { isCongested: () => congested[asked++] ?? false, onRoom: resumeNow };
+        await roomOrEnd(room, () => true);
+        isOver = true;
+        expect(turns).toBeGreaterThanOrEqual(asked);
+      }),
+    );
+  });
+
+  it('is released when the stream ends, at a queue that is read and at one that is not, and leaves nothing behind', async () => {
+    for (const isPiped of [false, true]) {
+      const queue = queueOf();
+      const reader = new Reader();
+      reader.isFull = true;
+      if (isPiped)
+        new RenderedStream(
+          queue,
+          () => Buffer.from('{}'),
+          () => undefined,
+        ).pipe(reader);
+      else queue.push({});
+      let isOpen = true;
+      const waited = roomOrEnd(queue, () => isOpen);
+      await nextTurn();
+      isOpen = false;
+      await queue.return();
+      expect(await waited).toBe(false);
+      expect(reader.gate.isWaitedFor).toBe(false);
+    }
+  });
+});
+
+describe('what queues for a reader', () => {
+  it('is capped in number and in bytes', () => {
+    const many = queueOf();
+    for (let n = 0; n <= LIMITS.queuedEvents; n += 1) many.push({ n });
+    const large = queueOf();
+    const event = { content: 'x'.repeat(LIMITS.queuedEventBytes / 4) };
+    for (let n = 0; n < 4; n += 1) large.push(event);
+    for (const queue of [many, large]) {
+      const reader = new Reader();
+      new RenderedStream(
+        queue,
+        () => Buffer.from('{}'),
+        () => undefined,
+      ).pipe(reader);
+      expect(reader.ended?.isSlowReader).toBe(true);
+    }
+  });
+
+  it('is capped in bytes behind one whose rendering takes long', async () => {
+    const queue = queueOf();
+    const reader = new Reader();
+    const payload = Buffer.alloc(LIMITS.renderedBytes / 4);
+    let settle = (_: Buffer): void => undefined;
+    const first = new Promise<Buffer>((resolve) => {
+      settle = resolve;
+    });
+    let rendered = 0;
+    const render = (): Buffer | Promise<Buffer> => (rendered++ === 0 ? first : payload);
+    new RenderedStream(queue, render, () => undefined).pipe(reader);
+    for (let n = 0; n < 4; n += 1) queue.push({ n });
+    await nextTurn();
+    expect(reader.ended).toBeUndefined();
+    expect(queue.isCongested()).toBe(true);
+    for (let n = 0; n < 2; n += 1) queue.push({ n });
+    await eventually(() => expect(reader.ended?.isSlowReader).toBe(true));
+    settle(payload);
+    await nextTurn();
+    expect(reader.delivered).toEqual([]);
+  });
+
+  it('gives back what it was opened with, though nobody ever read it', () => {
+    let released = 0;
+    const stream = new RenderedStream(
+      queueOf(),
+      () => Buffer.from('{}'),
+      () => {
+        released += 1;
+      },
+    );
+    stream.close();
+    stream.close();
+    expect(released).toBe(1);
+  });
+});
+
+describe('an outbox at the end of its peer', () => {
+  const FRAME = new TextFrame('', '');
+
+  it('writes nothing, lets everyone go on, and says how far it wrote', async () => {
+    const written: Buffer[] = [];
+    // Takes the first write and never says that it is done.
+    const target = new Writable({ write: (chunk: Buffer) => void written.push(chunk) });
+    const lifetime = new Lifetime(new TestClock(), () => undefined);
+    const unsent = new Unsent(1_000_000);
+    const account = unsent.account({ isOpen: true, close: () => undefined, cut: () => undefined });
+    const outbox = new Outbox(target, { maxQueuedBytes: 1_000, lifetime, account, onOverflow: () => undefined });
+    outbox.write(FRAME, Buffer.alloc(800));
+    outbox.flush();
+    expect(unsent.bytes).toBeGreaterThan(800);
+    const waited = roomOrEnd(outbox, () => lifetime.isOpen);
+    const last = outbox.write(FRAME, Buffer.from('"dropped"'));
+    lifetime.end();
+    outbox.write(FRAME, Buffer.from('"late"'));
+    outbox.flush();
+    expect(await waited).toBe(false);
+    expect(outbox.isCongested()).toBe(false);
+    expect(outbox.written).toBe(last - 1);
+    expect(Buffer.concat(written).includes('dropped')).toBe(false);
+    lifetime.close();
+    expect(unsent.bytes).toBe(0);
+  });
+});
+
+describe('a lifetime', () => {
+  it('ends once, then closes; told late is told at once; who does not go in time is cut', () => {
+    const clock = new TestClock();
+    const told: string[] = [];
+    const lifetime = new Lifetime(clock, () => {
+      told.push('cut');
+      lifetime.close();
+    });
+    lifetime.onEnd(() => told.push('end'));
+    lifetime.onEnd(() => told.push('forgotten'))();
+    lifetime.onClose(() => told.push('close'));
+    lifetime.end(60_000);
+    lifetime.end(1_000);
+    lifetime.end(90_000);
+    lifetime.onEnd(() => told.push('late end'));
+    expect(told).toEqual(['end', 'late end']);
+    clock.advance(1_000);
+    expect(told).toEqual(['end', 'late end', 'cut', 'close']);
+    lifetime.onClose(() => told.push('late close'));
+    expect(told.at(-1)).toBe('late close');
+    expect(clock.pending).toBe(0);
+  });
+});
