@@ -166,4 +166,10 @@ export const FAULTS: readonly Fault[] = [
     'TLS with a certificate that has ended',
     'named in the log; clients that check refuse it; no loop, no crash',
   ),
+  fault(
+    'F43',
+    'a peer of any transport, with more unread than fits, whose end comes from anywhere at any moment',
+    'a service in a process of its own: replays that nobody reads, ended by their client, TCP reset, expiry, revocation, removal, drain; random histories over all five transports and both engines',
+    'the event loop turns, gauges return to 0, SIGTERM ends the process in time',
+  ),
 ];

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createEndingClock, type EndingClock } from '../../src/clock.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { Connection, type HandleFrame } from '../../src/transport/connection.ts';
+import { TextFrame } from '../../src/transport/envelope.ts';
 import { Supervisor } from '../../src/transport/supervisor.ts';
 import { Unsent } from '../../src/transport/unsent.ts';
 import { handleUpgrades } from '../../src/transport/upgrade.ts';
@@ -43,6 +44,7 @@ describe('connection actors', () => {
     if (text === 'throw') throw new Error('on purpose');
     if (text === 'reject') await Promise.reject(new Error('on purpose'));
     if (text === 'hang') await new Promise(() => undefined);
+    if (text === 'event') connection.outbox.write(new TextFrame('', ''), Buffer.from('"before"'));
     if (text.startsWith('slow')) await new Promise((resolve) => setTimeout(resolve, 20));
     await connection.send(JSON.stringify(text));
   };
@@ -108,6 +110,28 @@ describe('connection actors', () => {
     bad.send('after');
     expect(await bad.closed).toBe(1013);
     expect(handled).not.toContain('after');
+    await check();
+  });
+
+  it('G05: an answer does not overtake an event of the same turn', async () => {
+    const { bad, check } = await pair();
+    bad.send('event');
+    expect([await bad.frame(0), await bad.frame(1)]).toEqual(['before', 'event']);
+    bad.socket.close();
+    await check();
+  });
+
+  it('G10: who pings and never reads is cut off at the cap, as who is sent events', async () => {
+    const { bad, check } = await pair();
+    bad.socket.pause();
+    const ping = Buffer.alloc(125);
+    const flood = setInterval(() => {
+      for (let n = 0; n < 20_000 && bad.socket.readyState === bad.socket.OPEN; n += 1) bad.socket.ping(ping);
+    }, 10);
+    const [connection] = connections;
+    await eventually(() => expect(connection?.isOpen).toBe(false));
+    clearInterval(flood);
+    bad.socket.terminate();
     await check();
   });
 
