@@ -49,7 +49,7 @@ describe.each(SEEDS)('Redis loads its data, seed %i', (seed) => {
   it(
     'G14, F19: writes fail at once, nobody hammers it, sockets stay, and everything goes on by itself',
     async () => {
-      const world: FaultWorld = await startWorld(...STORED);
+      const world: FaultWorld = await startWorld({ redisSettings: STORED });
       const load = await Load.start(world.nodes, createRandom(seed));
       try {
         await fill(world.redis);

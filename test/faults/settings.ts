@@ -43,7 +43,7 @@ export const SIZE = IS_FULL
       joins: 100,
       cycles: 400,
     };
-/** G07: everyone is at the head this long after a fault at the latest. */
+/** G07: everyone is at the head this long after a fault at the latest, by the clock of the node. */
 export const HEAL_MS = 15_000;
 /** The last resort against a test that hangs: on a busy machine one takes many times as long as on an idle one. */
 export const TEST_MS = 600_000;

@@ -217,8 +217,10 @@ describe.each(SETTINGS)('routing rules, %s', (setting) => {
     const slow = held(() => publish('slow', `${'a'.repeat(40)}!`).then(() => undefined)).then(() => {
       isOver = true;
     });
-    for (let n = 0; n < 20; n += 1) await publish('fast', n);
-    expect(isOver).toBe(false);
+    let meanwhile = 0;
+    for (; !isOver; meanwhile += 1) await publish('fast', meanwhile);
+    // The last may have been answered behind it.
+    expect(meanwhile).toBeGreaterThan(1);
     await slow;
     const faults = async (): Promise<string | undefined> =>
       /rules_total\{outcome="fault"\} (\d+)/.exec(await (await fetch(`${nodes.there.url}/metrics`)).text())?.[1];
