@@ -79,6 +79,8 @@ export const LIMITS = {
   defaultReactionUsers: 20,
   /** Different emojis on one message. */
   emojisPerMessage: 50,
+  /** Emojis of one user on one message: nobody leaves the others none. */
+  emojisPerUserAndMessage: 20,
   /** Reactions on one message: they travel with every change of it. */
   reactionsPerMessage: 1_000,
   /** Representations one `_entities` call may name. */

@@ -230,7 +230,10 @@ export type MessageEdge = {
 export type Mutation = {
   /** Adds members. For owners and moderators. */
   addMembers: Conversation;
-  /** Adds the caller's reaction. Reacting twice with the same emoji changes nothing. */
+  /**
+   * Adds the caller's reaction. Reacting twice with the same emoji changes nothing. CONFLICT past 20 emojis of one user on
+   * the message, 50 in all, or 1,000 reactions.
+   */
   addReaction: Maybe<Message>;
   /** Creates a conversation with the caller as owner. The same id again by its creator, who is still a member, gives the same conversation; by anyone else CONFLICT. An id stays taken when everyone has left. */
   createConversation: Conversation;

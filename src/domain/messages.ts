@@ -72,7 +72,7 @@ function settle(edit: MessageEdit): MessageRecord {
     case 'full':
       throw new ServiceError(
         'CONFLICT',
-        `A message has at most ${LIMITS.emojisPerMessage} emojis and ${LIMITS.reactionsPerMessage} reactions.`,
+        `A message has at most ${LIMITS.emojisPerMessage} emojis, ${LIMITS.emojisPerUserAndMessage} of one user, and ${LIMITS.reactionsPerMessage} reactions.`,
       );
     default:
       return edit.message;

@@ -173,7 +173,7 @@ export interface MessageStore {
   editMessage(tenant: TenantId, id: MessageId, content: string, payload: unknown): Promise<MessageEdit>;
   /** Empties the message and drops its reactions; its place stays. */
   deleteMessage(tenant: TenantId, id: MessageId): Promise<MessageEdit>;
-  /** `full` past the caps of emojis and reactions. */
+  /** `full` past the caps of emojis and reactions, of the user or in all. */
   addReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
   removeReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
   /** In the order asked; null for what is not there. */

@@ -1,5 +1,5 @@
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { MessageId, MessageRecord, TenantId } from '../../src/model.ts';
+import type { MessageId, MessageRecord, TenantId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   alice,
@@ -228,9 +228,27 @@ export function describeMessages(open: OpenWorld): void {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       const { id: messageId } = await send(id, alice, 'x');
-      for (let n = 0; n < LIMITS.emojisPerMessage; n += 1) await engine.addReaction(tenant, messageId, alice, `e${n}`);
+      for (let n = 0; n < LIMITS.emojisPerMessage; n += 1) {
+        const user = userId(`user-${Math.floor(n / 10)}`);
+        expect(await engine.addReaction(tenant, messageId, user, `e${n}`)).toMatchObject({ outcome: 'changed' });
+      }
       expect(await engine.addReaction(tenant, messageId, alice, 'one-more')).toEqual({ outcome: 'full' });
       expect(await engine.addReaction(tenant, messageId, bob, 'e0')).toMatchObject({ outcome: 'changed' });
+    });
+
+    it('G18: one user reacts to a message with so many emojis, and leaves others room', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      const { id: messageId } = await send(id, alice, 'x');
+      const react = (user: UserId, emoji: string) => engine.addReaction(tenant, messageId, user, emoji);
+      for (let n = 0; n < LIMITS.emojisPerUserAndMessage; n += 1)
+        expect(await react(alice, `e${n}`)).toMatchObject({ outcome: 'changed' });
+      expect(await react(alice, 'one-more')).toEqual({ outcome: 'full' });
+      expect(await react(bob, 'one-more')).toMatchObject({ outcome: 'changed' });
+      expect(await react(alice, 'one-more')).toEqual({ outcome: 'full' });
+      await engine.removeReaction(tenant, messageId, alice, 'e0');
+      expect(await react(alice, 'one-more')).toMatchObject({ outcome: 'changed' });
+      expect(await react(bob, 'e1')).toMatchObject({ outcome: 'changed' });
     });
 
     it('G06: reads the log past a position, page by page, as things are now', async () => {

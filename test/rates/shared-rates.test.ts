@@ -3,9 +3,12 @@ import { Redis } from 'ioredis';
 import { LIMITS } from '../../src/limits.ts';
 import type { RateUse, TenantId, UserId, Viewer } from '../../src/model.ts';
 import { RateLimits } from '../../src/rates/rate-limits.ts';
+import { SharedRate } from '../../src/rates/shared-rate.ts';
+import { takeAll } from '../../src/rates/token-bucket.ts';
 import { ratesOf } from '../support/rates.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
+import { StillClock } from '../support/still-clock.ts';
 import { alice, bob, silentLog, tenant } from '../support/world.ts';
 
 const RATE = 20;
@@ -128,5 +131,17 @@ describe('rates across nodes', () => {
     for (let n = 0; n < 100; n += 1) count += allowed(() => meter.count('message'));
     await expect(away.reconcile()).rejects.toThrow('away');
     expect(count).toBe(RATE);
+  });
+
+  it('whoever acts is forgotten last: nobody refills a bucket of theirs by what others do', () => {
+    const clock = new StillClock();
+    const options = { name: 'user-messages', capacity: 3, perSecond: 1, leastTold: 5, most: 4 } as const;
+    const rate = new SharedRate(options, clock);
+    const take = (user: string): boolean => takeAll([rate.bucketOf(tenant, user as UserId)], clock.elapsed()) === 0;
+    expect([take('mallory'), take('mallory'), take('mallory'), take('mallory')]).toEqual([true, true, true, false]);
+    for (let n = 0; n < 20; n += 1) {
+      for (let other = 0; other < 3; other += 1) take(`user-${n}-${other}`);
+      expect(take('mallory')).toBe(false);
+    }
   });
 });

@@ -248,7 +248,8 @@ export function createMessages(database: Database, clock: Clock, retention: numb
         const same = reactions.find((each) => each.emoji === emoji);
         if (same?.userIds.includes(userId)) return 'unchanged';
         const total = reactions.reduce((sum, { userIds }) => sum + userIds.length, 0);
-        if (total >= LIMITS.reactionsPerMessage) return 'full';
+        const own = reactions.filter(({ userIds }) => userIds.includes(userId)).length;
+        if (own >= LIMITS.emojisPerUserAndMessage || total >= LIMITS.reactionsPerMessage) return 'full';
         if (!same && reactions.length >= LIMITS.emojisPerMessage) return 'full';
         const next = same
           ? reactions.map((each) => (each === same ? { emoji, userIds: [...each.userIds, userId] } : each))

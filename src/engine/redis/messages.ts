@@ -67,7 +67,7 @@ export function createMessages(
   ): Promise<MessageEdit> {
     const at = locate(tenant, id);
     if (!at) return { outcome: 'not-found' };
-    const caps = [LIMITS.emojisPerMessage, LIMITS.reactionsPerMessage];
+    const caps = [LIMITS.emojisPerUserAndMessage, LIMITS.emojisPerMessage, LIMITS.reactionsPerMessage];
     const args = [kept, at.sequence, id, nonce(), verb, userId, emoji, ...caps, currentTrace()];
     return toEdit(await run('react', [at.meta, at.messages, at.log, at.channel], args));
   }

@@ -1,27 +1,29 @@
 -- Adds a user's reaction to a message, or takes it back.
 -- KEYS  meta messages log channel
--- ARGV  retention sequence messageId nonce "add" | "remove" userId emoji maxEmojis maxReactions traceparent
+-- ARGV  retention sequence messageId nonce "add" | "remove" userId emoji maxOwn maxEmojis maxReactions
+--       traceparent
 -- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"} | {"full"}
 local meta, messages, log, channel = unpack(KEYS)
-local retention, sequence, id, nonce, verb, user, emoji, maxEmojis, maxReactions, trace = unpack(ARGV)
+local retention, sequence, id, nonce, verb, user, emoji, maxOwn, maxEmojis, maxReactions, trace = unpack(ARGV)
 local value = redis.call('HGET', messages, sequence)
 if not value or string.sub(value, 1, #id + 7) ~= '"id":"' .. id .. '"' then return { 'not-found' } end
 local lines = splitMessage(value)
 if verb == 'add' and string.sub(lines[2], 1, 13) ~= '"deletedAt":n' then return { 'deleted' } end
 local reactions = cjson.decode(lines[3])
-local total, which, where = 0, nil, nil
+local total, own, which, where = 0, 0, nil, nil
 for index, reaction in ipairs(reactions) do
   total = total + #reaction.userIds
-  if reaction.emoji == emoji then
-    which = index
-    for place, each in ipairs(reaction.userIds) do
-      if each == user then where = place end
+  if reaction.emoji == emoji then which = index end
+  for place, each in ipairs(reaction.userIds) do
+    if each == user then
+      own = own + 1
+      if which == index then where = place end
     end
   end
 end
 if (verb == 'add') == (where ~= nil) then return { 'unchanged', value } end
 if verb == 'add' then
-  if total >= tonumber(maxReactions) then return { 'full' } end
+  if own >= tonumber(maxOwn) or total >= tonumber(maxReactions) then return { 'full' } end
   if not which then
     if #reactions >= tonumber(maxEmojis) then return { 'full' } end
     reactions[#reactions + 1] = { emoji = emoji, userIds = {} }
