@@ -1,0 +1,36 @@
+/** What a trial is run with: `scripts/test-consistency.sh` sets it; without that each engine has a short one. */
+import { FAULTS, type FaultName } from './faults.ts';
+
+export type TrialEngine = 'embedded' | 'redis' | 'cluster';
+
+export interface TrialSettings {
+  readonly engine: TrialEngine;
+  readonly fault: FaultName;
+  readonly seed: number;
+  readonly ms: number;
+}
+
+const SHORT_MS = 8_000;
+const ENGINES: readonly TrialEngine[] = ['embedded', 'redis', 'cluster'];
+
+function among<Name extends string>(names: readonly Name[], given: string, what: string): Name {
+  const name = names.find((each) => each === given);
+  if (name === undefined) throw new Error(`--${what} is one of ${names.join(', ')}.`);
+  return name;
+}
+
+export function trials(env: NodeJS.ProcessEnv): TrialSettings[] {
+  const { CONSISTENCY_ENGINE: engine, CONSISTENCY_FAULT: fault, CONSISTENCY_SEED, CONSISTENCY_MINUTES } = env;
+  const seed = Number(CONSISTENCY_SEED ?? Date.now() % 1_000_000);
+  const ms = CONSISTENCY_MINUTES === undefined ? SHORT_MS : Number(CONSISTENCY_MINUTES) * 60_000;
+  if (engine === undefined && fault === undefined) {
+    return [
+      { engine: 'embedded', fault: 'none', seed, ms },
+      { engine: 'redis', fault: 'mixed', seed, ms },
+    ];
+  }
+  const names = Object.keys(FAULTS) as FaultName[];
+  return [
+    { engine: among(ENGINES, engine ?? 'redis', 'engine'), fault: among(names, fault ?? 'mixed', 'fault'), seed, ms },
+  ];
+}
