@@ -31,6 +31,10 @@ function countText(value: unknown, budget: Budget): void {
   else if (typeof value === 'object' && value !== null) budget.text(JSON.stringify(value)?.length ?? 0);
 }
 
+function countSdl(value: unknown, budget: Budget): void {
+  if (typeof value === 'string') budget.sdl(value.length);
+}
+
 function countItems(value: unknown, budget: Budget): void {
   if (Array.isArray(value)) budget.items(value.length);
 }
@@ -43,9 +47,8 @@ function countOf(type: GraphQLOutputType): Count {
 const isPromise = (value: unknown): value is Promise<unknown> =>
   typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 
-function counted(field: Field): Resolve {
+function counted(field: Field, count: Count): Resolve {
   const resolve: Resolve = field.resolve ?? defaultFieldResolver;
-  const count = countOf(field.type);
   return (source, args, context, info) => {
     const { budget } = context;
     budget.field(keyOf(info).length + PUNCTUATION);
@@ -90,10 +93,10 @@ function changing(resolve: Resolve): Resolve {
 export function countFields(schema: GraphQLSchema): void {
   const mutation = schema.getMutationType();
   for (const type of Object.values(schema.getTypeMap())) {
-    // Introspection is counted before it runs, and the SDL is always affordable.
-    if (!isObjectType(type) || isIntrospectionType(type) || type.name === '_Service') continue;
+    // Introspection is counted before it runs.
+    if (!isObjectType(type) || isIntrospectionType(type)) continue;
     for (const field of Object.values(type.getFields())) {
-      field.resolve = counted(field);
+      field.resolve = counted(field, type.name === '_Service' ? countSdl : countOf(field.type));
       // graphql-js runs these one after the other, each with all that is asked of its result.
       if (type === mutation) field.resolve = changing(field.resolve);
     }

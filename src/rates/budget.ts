@@ -32,6 +32,7 @@ export class Budget {
   readonly #units: number;
   #left: number;
   #characters = 0;
+  #hasSdl = false;
   #refusal: ServiceError | null = null;
   /**
    * While something is changed nothing is refused: the first step of a change would
@@ -83,6 +84,13 @@ export class Budget {
   text(characters: number): void {
     this.#characters += characters;
     this.#debit(characters / CHARACTERS_PER_POINT);
+  }
+
+  /** The SDL is had for whatever budget; to ask for it again is paid for. */
+  sdl(characters: number): void {
+    if (this.#hasSdl) return this.text(characters);
+    this.#hasSdl = true;
+    this.#characters += characters;
   }
 
   /** Ends the operation. */

@@ -76,6 +76,14 @@ describe('before it is known who calls', () => {
     expect(await ask(INTROSPECTION, { token, at: production })).toMatchObject(refused);
   });
 
+  it('the SDL is had for any budget, and again and again for none', async () => {
+    const poor = await startTestService({ env: { MAX_QUERY_COST: '1' } });
+    expect((await ask(SDL, { at: poor })).data._service.sdl).toContain('type Conversation');
+    await poor.close();
+    const many = Array.from({ length: 160 }, (_, index) => `a${index}: sdl`).join(' ');
+    expect(await ask(`{ _service { ${many} } }`)).toMatchObject({ code: 'QUERY_TOO_COSTLY' });
+  });
+
   it('a query in the URL is held to the same', async () => {
     const get = async (query: string) =>
       fetch(`${service.url}/graphql?query=${encodeURIComponent(query)}`, {
