@@ -4,8 +4,8 @@ import { pick, type Random } from '../../faults/random.ts';
 import type { TestService } from '../../support/service.ts';
 import type { Place, Secrets } from './secrets.ts';
 
-export const TENANTS = ['one', 'two'] as unknown as readonly TenantId[];
-export const USERS = ['ann', 'bob', 'cid'] as unknown as readonly UserId[];
+export const TENANTS = ['one', 'two'] as unknown as readonly [TenantId, TenantId];
+export const USERS = ['ann', 'bob', 'cid'] as unknown as readonly [UserId, UserId, UserId];
 const CONVERSATIONS = 2;
 
 export interface History {
