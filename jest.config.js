@@ -26,6 +26,9 @@ const files = readdirSync(new URL('test', root), { recursive: true })
   .filter((file) => file.endsWith('.test.ts') && !APART.includes(file));
 const isSized = (file) => /\/settings\.ts'/.test(readFileSync(new URL(file, root), 'utf8'));
 
+/** What `npm test` runs. */
+export const quick = files.filter((file) => !FULL_ONLY.includes(file));
+
 const project = (name, chosen) => ({
   displayName: name,
   globals: { TEST_PROJECT: name },
@@ -51,10 +54,7 @@ export default {
   globalTeardown: '<rootDir>/test/jest/stop-redis.ts',
   reporters: ['default', '<rootDir>/test/jest/slowest-files.ts'],
   projects: [
-    project(
-      'quick',
-      files.filter((file) => !FULL_ONLY.includes(file)),
-    ),
+    project('quick', quick),
     project(
       'full',
       files.filter((file) => FULL_ONLY.includes(file) || isSized(file)),

@@ -1,21 +1,20 @@
 /** A node that is killed, not stopped: its users are gone within its lease, its messages are not. */
 import { TIMES } from '../../src/limits.ts';
 import { connectClient } from '../support/client.ts';
+import { createConversation, send } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Program, startProgram } from '../support/process.ts';
-import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
+import { onSharedRedis } from '../support/shared-redis.ts';
 
 describe('a killed node', () => {
-  let redis: RedisServer;
   let survivor: TestService;
   let doomed: Program;
   let port: number;
 
   beforeAll(async () => {
-    redis = await startRedisServer();
-    const env = { REDIS_URL: redis.url, JWT_SECRET: SECRET };
+    const env = { ...onSharedRedis(), JWT_SECRET: SECRET };
     survivor = await startTestService({ env });
     port = await freePort();
     doomed = await startProgram('src/main.ts', { ...env, PORT: String(port) }, /service started/);
@@ -23,18 +22,17 @@ describe('a killed node', () => {
   afterAll(async () => {
     await doomed.stop('SIGKILL');
     await survivor.close();
-    await redis.stop();
   });
 
   it('G11: takes its users offline within the lease and a sweep; G01: what it acknowledged stays', async () => {
     const watcher = await survivor.connect('bob');
     const presence = await watcher.subscribe('subscription { presenceUpdated(userIds: ["alice"]) { status } }');
     const alice = await connectClient(`ws://127.0.0.1:${port}/graphql`, await survivor.token('alice'));
-    await alice.query('mutation { createConversation(input: { id: "kept", memberIds: ["bob"] }) { id } }');
-    const sent = await alice.query('mutation { sendMessage(input: { conversationId: "kept", content: "x" }) { id } }');
+    const { id } = await createConversation(alice, { memberIds: ['bob'] });
+    const sent = await send(alice, id, 'x');
     await eventually(() => expect(presence.events.at(-1)?.presenceUpdated.status).toBe('ONLINE'));
     await doomed.stop('SIGKILL');
-    const message = await watcher.query(`{ message(id: "${sent.data.sendMessage.id}") { content } }`);
+    const message = await watcher.query(`{ message(id: "${sent.id}") { content } }`);
     expect(message.data.message).toEqual({ content: 'x' });
     for (let passedMs = 0; passedMs < TIMES.nodeLeaseMs + TIMES.nodeRenewMs; passedMs += TIMES.nodeRenewMs) {
       survivor.clock.advance(TIMES.nodeRenewMs);

@@ -1,6 +1,8 @@
 /** An event that cannot be rendered while the engine is away is neither lost nor passed over (G05). */
+
 import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.ts';
+import { metric } from '../support/metrics.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -32,10 +34,7 @@ describe('rendering while the engine refuses', () => {
 
   /** What the node `there` asks is refused from now on; what is announced still reaches it. */
   const refuse = () => admin.call('ACL', 'SETUSER', 'there', '-evalsha', '-eval', '-hget');
-  const failures = async (): Promise<number> => {
-    const text = await (await fetch(`${there.url}/metrics`)).text();
-    return Number(/^realtime_engine_failures_total (\d+)/m.exec(text)?.[1] ?? 0);
-  };
+  const failures = (): Promise<number> => metric(there.url, 'realtime_engine_failures_total');
   async function group(): Promise<string> {
     const id = newId();
     const create = 'mutation ($id: ID!) { createConversation(input: { id: $id, memberIds: ["bob"] }) { id } }';

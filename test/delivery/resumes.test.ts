@@ -2,8 +2,9 @@
 
 import { LIMITS } from '../../src/limits.ts';
 import type { TestClient, TestSubscription } from '../support/client.ts';
+import { createConversation, send } from '../support/conversations.ts';
+import { metric } from '../support/metrics.ts';
 import { type Nodes, startNodes } from '../support/nodes.ts';
-import { newId } from '../support/service.ts';
 
 const RESUME = `subscription ($ids: [ID!], $after: [ID!]) {
   messageReceived(conversationIds: $ids, after: $after) { id content sequence }
@@ -18,21 +19,12 @@ describe.each(['embedded', 'redis'] as const)('resumes: %s', (setting) => {
   });
   afterAll(() => nodes.close());
 
-  const rendersOf = async (): Promise<number> => {
-    const text = await (await fetch(`${nodes.here.url}/metrics`)).text();
-    return Number(/^realtime_renders_total\{audience="shared"\} (\d+)$/m.exec(text)?.[1] ?? 0);
-  };
-  async function send(alice: TestClient, id: string, content: string): Promise<string> {
-    const text = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { position } }';
-    const { data } = await alice.query(text, { input: { conversationId: id, content } });
-    return data.sendMessage.position;
-  }
+  const rendersOf = (): Promise<number> => metric(nodes.here.url, 'realtime_renders_total{audience="shared"}');
 
   it('G06: forty who resume at one position cost the renders of one, and see what was edited since', async () => {
     const alice = await nodes.here.connect('alice');
-    const id = newId();
-    await alice.query('mutation ($id: ID!) { createConversation(input: { id: $id, name: "Herd" }) { id } }', { id });
-    const position = await send(alice, id, 'before');
+    const { id } = await createConversation(alice);
+    const { position } = await send(alice, id, 'before');
     for (let n = 1; n <= EVENTS; n += 1) await send(alice, id, `event ${n}`);
 
     const before = await rendersOf();
@@ -58,9 +50,8 @@ describe.each(['embedded', 'redis'] as const)('resumes: %s', (setting) => {
 
   it('G06: a stretch longer than every queue arrives whole', async () => {
     const alice = await nodes.here.connect('alice');
-    const id = newId();
-    await alice.query('mutation ($id: ID!) { createConversation(input: { id: $id, name: "Long" }) { id } }', { id });
-    const position = await send(alice, id, 'before');
+    const { id } = await createConversation(alice);
+    const { position } = await send(alice, id, 'before');
     const total = 2 * LIMITS.queuedEvents + 1;
     for (let n = 1; n <= total; n += 100) {
       const batch = Array.from({ length: Math.min(100, total - n + 1) }, () => send(alice, id, 'x'));

@@ -42,11 +42,11 @@ describe('README', () => {
     expect(codes.toSorted()).toEqual([...new Set<number>(Object.values(CLOSE_CODES))].toSorted());
   });
 
-  it('each guarantee it promises is named by a test', async () => {
+  it('each guarantee it promises is named by a test of `npm test`', async () => {
     const promised = [...readme.matchAll(/^\| (G\d\d) \|/gm)].map(([, id]) => id ?? '');
-    const { stdout } = await run('grep', ['-rhoE', "^ *((it|describe)[^'`]*)?['`]G[0-9]{2}[:,]", 'test'], {
-      cwd: ROOT,
-    });
+    const { quick } = (await import(`${ROOT}jest.config.js`)) as { readonly quick: readonly string[] };
+    const titles = "^ *((it|describe)[^'`]*)?['`]G[0-9]{2}[:,]";
+    const { stdout } = await run('grep', ['-rhoE', titles, 'test/contract', ...quick], { cwd: ROOT });
     const shown = new Set([...stdout.matchAll(/G\d\d/g)].map(([id]) => id));
     expect(promised.filter((id) => !shown.has(id))).toEqual([]);
   });

@@ -1,4 +1,5 @@
 /** A Redis that is away or set up wrong, as the service sees it. */
+
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { readConfig } from '../../src/config.ts';
@@ -7,6 +8,7 @@ import { startService } from '../../src/service.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { captureLog } from '../support/log.ts';
+import { metric } from '../support/metrics.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
@@ -34,10 +36,6 @@ describe('the circuit around Redis', () => {
   const circuit = async (): Promise<string> =>
     (await detailed()) &&
     ((await detailed()) as { components: { engine: { circuit: string } } }).components.engine.circuit;
-  const metric = async (name: string): Promise<number> => {
-    const text = await (await fetch(`${service.url}/metrics`)).text();
-    return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1]);
-  };
 
   it('G14: opens while Redis hangs, refuses at once, keeps sockets, and closes by itself', async () => {
     const alice = await service.connect('alice');
@@ -45,15 +43,15 @@ describe('the circuit around Redis', () => {
     expect(await circuit()).toBe('closed');
     redis.process.kill('SIGSTOP');
     await Promise.all(Array.from({ length: 8 }, () => service.query('alice', SEND)));
-    expect(await metric('realtime_engine_circuit_open')).toBe(1);
-    expect(await metric('realtime_engine_failures_total')).toBeGreaterThanOrEqual(5);
+    expect(await metric(service.url, 'realtime_engine_circuit_open')).toBe(1);
+    expect(await metric(service.url, 'realtime_engine_failures_total')).toBeGreaterThanOrEqual(5);
     // Thirty that each waited for its own timeout would take a minute; the circuit makes them none: Redis is not asked.
-    const failures = await metric('realtime_engine_failures_total');
+    const failures = await metric(service.url, 'realtime_engine_failures_total');
     const codes = [];
     for (let n = 0; n < 30; n += 1) codes.push((await service.query('alice', SEND)).errors?.[0]?.extensions);
     expect(codes).toEqual(Array(30).fill({ code: 'SERVICE_UNAVAILABLE', retryAfterMs: 1_000 }));
-    expect(await metric('realtime_engine_refusals_total')).toBeGreaterThanOrEqual(30);
-    expect(await metric('realtime_engine_failures_total')).toBe(failures);
+    expect(await metric(service.url, 'realtime_engine_refusals_total')).toBeGreaterThanOrEqual(30);
+    expect(await metric(service.url, 'realtime_engine_failures_total')).toBe(failures);
     // G10: who comes meanwhile is sent away, and nothing of them waits to be taken back.
     const { pending } = service.clock;
     for (let n = 0; n < 20; n += 1) expect((await service.connect('bob')).closes[0]?.code).toBe(1013);
@@ -132,7 +130,7 @@ describe('the circuit around Redis', () => {
     const endless = client.eval('while true do end', 0).catch(() => null);
     const answers = await Promise.all(Array.from({ length: 6 }, () => service.query('alice', SEND)));
     expect(answers.map(({ code }) => code)).toEqual(Array(6).fill('SERVICE_UNAVAILABLE'));
-    expect(await metric('realtime_engine_circuit_open')).toBe(1);
+    expect(await metric(service.url, 'realtime_engine_circuit_open')).toBe(1);
     await other.script('KILL');
     await endless;
     await eventually(async () => expect((await service.query('alice', SEND)).errors).toBeUndefined());

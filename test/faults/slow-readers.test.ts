@@ -1,7 +1,9 @@
 /** Some stop reading: they are cut off within their cap and resume whole; the others do not notice. */
+
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { eventually } from '../support/eventually.ts';
+import { metric } from '../support/metrics.ts';
 import { judge } from './checker.ts';
 import type { History, Seen } from './history.ts';
 import { Load, post, tokenOf } from './load.ts';
@@ -65,10 +67,7 @@ describe.each(SEEDS)('slow readers, seed %i', (seed) => {
         history.acknowledged.push((await post(url, token, SEND, { input })).data.sendMessage as Seen);
       };
       /** Of those the service cut off, as it counts them. */
-      const closed = async (): Promise<number> => {
-        const metrics = await (await fetch(`${url}/metrics`)).text();
-        return Number(/^realtime_socket_closes_total\{code="1013"\} (\d+)$/m.exec(metrics)?.[1] ?? 0);
-      };
+      const closed = (): Promise<number> => metric(url, 'realtime_socket_closes_total{code="1013"}');
       await send();
       await eventually(() => expect(history.heard.every(({ events }) => events.length === 1)).toBe(true));
       for (const socket of sockets) socket.pause();
