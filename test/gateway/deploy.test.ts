@@ -31,6 +31,31 @@ describe('deploy/gateways', () => {
     for (const [name] of text.matchAll(/router-auth\w*/gi)) expect(name.toLowerCase()).toBe('router-authorization');
   });
 
+  const ENOUGH = 10_000;
+  const config = (file: string): Record<string, never> => parse(read(join(GATEWAYS, file)));
+
+  it.each(globSync('hive-router/*.yaml', { cwd: GATEWAYS }))(
+    '%s: holds many subscriptions, and masks no error',
+    (file) => {
+      const { traffic_shaping: shaping, error_masking: masking } = config(file) as never;
+      expect((shaping as { router: { max_long_lived_clients: number } }).router.max_long_lived_clients).toBeGreaterThan(
+        ENOUGH,
+      );
+      expect(masking).toEqual({ subgraphs: { realtime: { enabled: false } } });
+    },
+  );
+
+  it.each(globSync('apollo-router/*.yaml', { cwd: GATEWAYS }))('%s: redacts no error of this service', (file) => {
+    expect(config(file)['include_subgraph_errors']).toEqual({ all: false, subgraphs: { realtime: true } });
+  });
+
+  it('cosmo-router/config.yaml: holds any number of connections, and passes errors on as they are', () => {
+    expect(config('cosmo-router/config.yaml')).toMatchObject({
+      traffic_shaping: { all: { max_conns_per_host: 0 } },
+      subgraph_error_propagation: { mode: 'pass-through', allow_all_extension_fields: true },
+    });
+  });
+
   it.each(['apollo-router/callback.yaml', 'hive-router/callback.yaml'])('%s: the service may call it', (file) => {
     const text = read(join(GATEWAYS, file));
     const [, allowed = ''] = /CALLBACK_ALLOWED_URLS=(\S+)/.exec(text) ?? [];
