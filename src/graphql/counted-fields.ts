@@ -11,6 +11,7 @@ import {
   isIntrospectionType,
   isLeafType,
   isListType,
+  isNonNullType,
   isObjectType,
 } from 'graphql';
 import type { Budget } from '../rates/budget.ts';
@@ -18,25 +19,41 @@ import type { Context } from './context.ts';
 
 type Field = GraphQLField<unknown, Context>;
 type Resolve = GraphQLFieldResolver<unknown, Context>;
-type Count = (value: unknown, budget: Budget) => void;
+/** Counts a value, and answers what is completed in its place. */
+type Count = (value: unknown, budget: Budget) => unknown;
+
+/** Items of a list that is worth stopping in. */
+const LONG_LIST = 20;
 
 /** Quotes, colon and comma, and a number or a brace. */
 const PUNCTUATION = 8;
 
-const nothing: Count = () => undefined;
+const nothing: Count = (value) => value;
 
-function countText(value: unknown, budget: Budget): void {
+function countText(value: unknown, budget: Budget): unknown {
   if (typeof value === 'string') budget.text(value.length);
   else if (value instanceof Date) budget.text(26);
   else if (typeof value === 'object' && value !== null) budget.text(JSON.stringify(value)?.length ?? 0);
+  return value;
 }
 
-function countSdl(value: unknown, budget: Budget): void {
+function countSdl(value: unknown, budget: Budget): unknown {
   if (typeof value === 'string') budget.sdl(value.length);
+  return value;
 }
 
-function countItems(value: unknown, budget: Budget): void {
-  if (Array.isArray(value)) budget.items(value.length);
+function countItems(value: unknown, budget: Budget): unknown {
+  if (!Array.isArray(value)) return value;
+  budget.items(value.length);
+  return value.length > LONG_LIST ? untilOver(value, budget) : value;
+}
+
+/** Items of a long list are completed for as long as the budget lasts. */
+function* untilOver(items: readonly unknown[], budget: Budget): Generator<unknown> {
+  for (const item of items) {
+    if (budget.isOver) throw budget.refusal;
+    yield item;
+  }
 }
 
 function countOf(type: GraphQLOutputType): Count {
@@ -49,19 +66,16 @@ const isPromise = (value: unknown): value is Promise<unknown> =>
 
 function counted(field: Field, count: Count): Resolve {
   const resolve: Resolve = field.resolve ?? defaultFieldResolver;
+  const isNullable = !isNonNullType(field.type);
   return (source, args, context, info) => {
     const { budget } = context;
+    // The first refusal is the operation's: an error for each field that follows would cost more than the field.
+    if (isNullable && budget.isOver) return null;
     budget.field(keyOf(info).length + PUNCTUATION);
     const value: unknown = resolve(source, args, context, info);
     if (count === nothing) return value;
-    if (!isPromise(value)) {
-      count(value, budget);
-      return value;
-    }
-    return value.then((result) => {
-      count(result, budget);
-      return result;
-    });
+    if (isPromise(value)) return value.then((result) => count(result, budget));
+    return count(value, budget);
   };
 }
 

@@ -80,13 +80,16 @@ export function createExecution(
       const document = prepare(query);
       if (!('kind' in document)) return document;
       let operation: OperationDefinitionNode;
-      let coerced: Record<string, unknown> | null;
+      let coerced: Record<string, unknown> = {};
+      let fault: GraphQLError | null = null;
       let taken = 0;
       try {
         operation = chooseOperation(document, operationName);
         requireToken(operation, context, rules.isProduction);
-        coerced = coerceVariables(schema, operation, variables);
-        if (coerced) {
+        const variableValues = coerceVariables(schema, operation, variables, rules);
+        if ('fault' in variableValues) fault = variableValues.fault;
+        else {
+          coerced = variableValues.values;
           const cost = requireAffordable({ schema, document, operation, variables: coerced }, rules);
           taken = takeReads(operation, cost, context);
         }
@@ -101,12 +104,14 @@ export function createExecution(
         contextValue: context,
         hideSuggestions: rules.isProduction,
         options: EXECUTION_OPTIONS,
-        coerced: coerced ?? {},
+        coerced,
+        fault,
         taken,
       };
     },
 
     async execute(args) {
+      if (args.fault) return { errors: [args.fault] };
       const { budget, meter } = args.contextValue as Context;
       const result = await execute(args);
       meter.settle(budget.used - args.taken);
@@ -115,6 +120,7 @@ export function createExecution(
     },
 
     async subscribe(args) {
+      if (args.fault) return { errors: [args.fault] };
       try {
         const events = await createSourceEventStream(args);
         if (!(Symbol.asyncIterator in events)) return events as ExecutionResult;

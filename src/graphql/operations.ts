@@ -36,6 +36,8 @@ export interface OperationRules {
 /** What graphql-js takes, which coerces variables itself, beside what they are then. */
 export interface PreparedArgs extends ExecutionArgs {
   readonly coerced: Record<string, unknown>;
+  /** What is wrong with the variables: the whole result. */
+  readonly fault: GraphQLError | null;
   /** Units taken from the caller's rate of reading. */
   readonly taken: number;
 }
@@ -138,16 +140,24 @@ export const EXECUTION_OPTIONS = { maxCoercionErrors: 1 } as const;
 
 /**
  * The variables of an operation as it will see them, defaults applied: what is
- * counted, compared or kept of an operation is made from these. Null when they
- * are wrong, which execution says before it does anything else.
+ * counted, compared or kept of an operation is made from these.
  */
 export function coerceVariables(
   schema: GraphQLSchema,
   { variableDefinitions = [] }: OperationDefinitionNode,
   given: Record<string, unknown> | null | undefined,
-): Record<string, unknown> | null {
-  const options = { maxErrors: EXECUTION_OPTIONS.maxCoercionErrors, hideSuggestions: true };
-  return getVariableValues(schema, variableDefinitions, given ?? {}, options).coerced ?? null;
+  { isProduction }: Pick<OperationRules, 'isProduction'>,
+): { readonly values: Record<string, unknown> } | { readonly fault: GraphQLError } {
+  const options = { maxErrors: EXECUTION_OPTIONS.maxCoercionErrors, hideSuggestions: isProduction };
+  const { coerced, errors } = getVariableValues(schema, variableDefinitions, given ?? {}, options);
+  if (coerced) return { values: coerced };
+  const [first] = errors;
+  return {
+    fault: new GraphQLError(first?.message ?? '', {
+      ...(first?.nodes ? { nodes: first.nodes } : {}),
+      extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } },
+    }),
+  };
 }
 
 /** What it costs by what it declares. @throws {GraphQLError} QUERY_TOO_COSTLY for an operation over its budget, or with too many root fields. */

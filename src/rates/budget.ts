@@ -55,6 +55,11 @@ export class Budget {
     return this.#refusal;
   }
 
+  /** Whether whoever debits it is refused. */
+  get isOver(): boolean {
+    return this.#refusal !== null && !this.isChanging;
+  }
+
   /** About how large the response is: characters, without what escaping adds. */
   get characters(): number {
     return this.#characters;
@@ -103,7 +108,7 @@ export class Budget {
     this.#left -= points;
     if (this.#left < 0) this.refuse(`The operation used up its budget of ${this.#units}.`);
     else if (this.#characters > LIMITS.responseBytes) this.refuse(responseTooLarge());
-    if (this.#refusal && !this.isChanging) throw this.#refusal;
+    if (this.isOver) throw this.#refusal;
   }
 }
 

@@ -129,9 +129,9 @@ function guardOperations(rules: OperationRules): ApolloServerPlugin<ApolloContex
         async didResolveOperation({ request, schema, document, operation, contextValue }) {
           if (!operation) return;
           requireToken(operation, contextValue, rules.isProduction);
-          const variables = coerceVariables(schema, operation, request.variables);
-          if (!variables) return;
-          const cost = requireAffordable({ schema, document, operation, variables }, rules);
+          const coerced = coerceVariables(schema, operation, request.variables, rules);
+          if ('fault' in coerced) throw coerced.fault;
+          const cost = requireAffordable({ schema, document, operation, variables: coerced.values }, rules);
           taken = takeReads(operation, cost, contextValue);
         },
         async willSendResponse({ contextValue: { budget, meter } }) {
