@@ -83,7 +83,7 @@ export interface ConversationRecord {
   readonly lastActivityAt: number | null;
   readonly lastSequence: number;
   readonly memberCount: number;
-  /** Counts changes of name, members and read positions. */
+  /** Rises with each change of name, members and read positions. */
   readonly version: number;
   /** The head of the log. */
   readonly position: Position;
@@ -148,7 +148,7 @@ export interface PresenceRecord {
   readonly devices: readonly DeviceRecord[];
   /** Whether a device is connected, shown or hidden. */
   readonly isConnected: boolean;
-  /** Counts changes, so that an older state never replaces a newer one. */
+  /** Rises with each change, so that an older state never replaces a newer one. */
   readonly version: number;
 }
 

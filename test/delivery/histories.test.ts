@@ -155,8 +155,14 @@ class History {
         await this.take({ type: 'rename', at });
         await this.take({ type: 'publish', at });
         await this.take({ type: 'status', at });
+        if (!this.#isMember[at]) await this.take({ type: 'add', at });
+        else if (step.at > 3) await this.take({ type: 'remove', at });
         this.#unsteady.fail(step.at);
-        return this.#unsteady.heal();
+        this.#unsteady.heal();
+        await turn();
+        // Announced, and in order, while nobody knows yet what was missed.
+        await this.take({ type: 'send', at });
+        return this.take({ type: 'rename', at });
       case 'turn':
         return turn();
       case 'open':
