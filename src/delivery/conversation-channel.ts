@@ -179,7 +179,8 @@ export class ConversationChannel {
   }
 
   #receiveMessage(change: MessageChange, message: MessageRecord): void {
-    if (this.#isCatchingUp) {
+    // In doubt the log is read, or will be when the engine answers again.
+    if (this.#isCatchingUp || this.#isInDoubt) {
       this.#isBehind = true;
       return;
     }
