@@ -1,7 +1,9 @@
 /** How what catches up waits, and what may queue meanwhile: each wait has an end, each queue a cap (F43, G10). */
 import { Writable } from 'node:stream';
 import fc from 'fast-check';
+import { ChannelRegistry } from '../../src/delivery/channel-registry.ts';
 import { EventQueue } from '../../src/delivery/event-queue.ts';
+import { openJointStream } from '../../src/delivery/joint-stream.ts';
 import { type Outlet, RenderedStream } from '../../src/delivery/rendered-stream.ts';
 import { Gate, nextTurn, type Room, resumeNow, roomOrEnd } from '../../src/delivery/room.ts';
 import type { ServiceError } from '../../src/errors.ts';
@@ -159,6 +161,39 @@ describe('an outbox at the end of its peer', () => {
     expect(Buffer.concat(written).includes('dropped')).toBe(false);
     lifetime.close();
     expect(unsent.bytes).toBe(0);
+  });
+});
+
+describe('a stream over several channels', () => {
+  it('G10: leaves each of them once, whether it was open or being opened', async () => {
+    const channels: { listeners: number; isClosed: boolean }[] = [];
+    const open = () => {
+      const channel = { listeners: 0, isClosed: false };
+      channels.push(channel);
+      return {
+        open: async () => true,
+        close: () => {
+          channel.isClosed = true;
+        },
+        add: () => {
+          channel.listeners += 1;
+        },
+        remove: () => {
+          channel.listeners -= 1;
+        },
+      };
+    };
+    const registry = new ChannelRegistry<ReturnType<typeof open>>();
+    const joinings = ['one', 'two', 'one'].map((key) => ({ key, create: open }));
+    const stream = await openJointStream<object, ReturnType<typeof open>>(registry, joinings);
+    expect(channels.map(({ listeners }) => listeners)).toEqual([1, 1]);
+    await stream.return();
+    await stream.return();
+    expect(channels).toEqual([
+      { listeners: 0, isClosed: true },
+      { listeners: 0, isClosed: true },
+    ]);
+    expect(registry.all()).toEqual([]);
   });
 });
 
