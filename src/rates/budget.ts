@@ -28,6 +28,9 @@ const POINTS = {
 /** Of what is read and of what is answered. */
 const CHARACTERS_PER_POINT = 80;
 
+/** Times the price of other text: it is told to those without a token, too. */
+const REPEATED_SDL = 50;
+
 export class Budget {
   readonly #units: number;
   #left: number;
@@ -91,11 +94,11 @@ export class Budget {
     this.#debit(characters / CHARACTERS_PER_POINT);
   }
 
-  /** The SDL is had for whatever budget; to ask for it again is paid for. */
+  /** The SDL is had for whatever budget; to ask for it again is dear, since nobody needs to. */
   sdl(characters: number): void {
-    if (this.#hasSdl) return this.text(characters);
-    this.#hasSdl = true;
     this.#characters += characters;
+    if (this.#hasSdl) this.#debit((characters / CHARACTERS_PER_POINT) * REPEATED_SDL);
+    this.#hasSdl = true;
   }
 
   /** Ends the operation. */
