@@ -107,7 +107,7 @@ export function readRaw(trial: Trial, userId: string): Reader {
     });
     const end = setTimeout(
       () => pick(trial.random, [() => current.close(), () => current.terminate()])(),
-      300 + 1_500 * trial.random(),
+      100 + 600 * trial.random(),
     );
     if (trial.isOver) clearTimeout(end);
     await closed;

@@ -41,6 +41,11 @@ export async function runTrial({ engine, fault, seed, ms }: TrialSettings): Prom
     const healedAt = performance.now();
     await Promise.all(actors);
     for (const churn of churns) await churn.settle();
+    const lastChanges = writers.last();
+    const heal = await FAULTS[fault](world, random);
+    await wait(FAULT_MS * random());
+    await heal();
+    await lastChanges;
     const breaches = await judgeAtRest(trial, writers, readers, churns);
     return {
       acknowledged: writers.sent.length,

@@ -58,6 +58,15 @@ export class Writers {
     }
   }
 
+  /** One last change of each state: nothing later tells of it. */
+  async last(): Promise<void> {
+    const changes = this.conversations.map((id) =>
+      this.#trial.ask(OWNER, `mutation { updateConversation(id: "${id}", name: "last") { id } }`),
+    );
+    const presence = 'mutation { setPresence(status: AWAY, statusText: "last") { status } }';
+    await Promise.all([...changes, this.#trial.ask(OWNER, presence)]);
+  }
+
   async #step(): Promise<void> {
     const { random } = this.#trial;
     const id = pick(random, this.conversations);
