@@ -42,12 +42,10 @@ describe('the end of a peer in the middle of a replay that it does not read', ()
     'F43, G10: by %s: the event loop turns, gauges return to 0, SIGTERM ends it',
     async (by) => {
       const after = (await node.ask('fill', 'long', ['alice', 'bob'], MESSAGES, BYTES)) as string;
-      const created = await node.query(
-        'bob',
-        'mutation { createSession(input: {deviceId: "phone"}) { session { id } } }',
-      );
-      const sessionId = created.createSession.session.id as string;
-      const token = await node.token('bob', { sessionId, expiresAt: Math.floor(Date.now() / 1_000) + 300 });
+      const create = 'mutation { createSession(input: {deviceId: "phone"}) { accessToken session { id } } }';
+      const { accessToken, session } = (await node.query('bob', create)).createSession;
+      const expiresAt = Math.floor(Date.now() / 1_000) + 300;
+      const token = by === 'a revoked session' ? accessToken : await node.token('bob', { expiresAt });
       peers = await Promise.all(
         SLOW.map((transport) => openPeer(transport, node, { token, conversationId: 'long', after })),
       );
@@ -56,10 +54,10 @@ describe('the end of a peer in the middle of a replay that it does not read', ()
       await eventually(async () =>
         expect(await node.gauge('realtime_queued_bytes')).toBeGreaterThan(100_000 * peers.length),
       );
-      await ENDS[by]?.(node, peers, sessionId);
+      await ENDS[by]?.(node, peers, session.id);
       if (by !== 'drain') {
         await eventually(async () => {
-          await node.ask('advance', 1_000);
+          await node.ask('advance', 100);
           expect(await node.gauge('realtime_subscriptions')).toBe(by.startsWith('removal') ? 1 : 0);
           if (!by.startsWith('removal')) expect(await node.gauge('realtime_connections')).toBe(0);
         }, 20_000);

@@ -7,7 +7,7 @@ import {
   startCallbackRouter,
 } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Data, newId, startTestService, type TestService, type TokenClaims } from '../support/service.ts';
+import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 
 const RECEIVED = `subscription ($ids: [ID!]) { messageReceived(conversationIds: $ids) { content } }`;
 const ACCEPT = 'application/json;callbackSpec=1.0';
@@ -34,7 +34,7 @@ describe('HTTP callback', () => {
     const { errors } = await service.query('alice', text, { input: { conversationId: id, content } });
     if (errors) throw new Error(JSON.stringify(errors));
   };
-  async function subscribe(subscription: object = {}, request: object = {}, accept = ACCEPT, claims: TokenClaims = {}) {
+  async function subscribe(subscription: object = {}, request: object = {}, accept = ACCEPT, token?: string) {
     const subscriptionId = newId();
     const callbackUrl = `${router.url}/callback/${subscriptionId}`;
     const extensions = {
@@ -45,7 +45,7 @@ describe('HTTP callback', () => {
       headers: {
         'content-type': 'application/json',
         accept,
-        authorization: `Bearer ${await service.token('bob', claims)}`,
+        authorization: `Bearer ${token ?? (await service.token('bob'))}`,
       },
       body: JSON.stringify({ query: RECEIVED, variables: { ids: [id] }, extensions, ...request }),
     });
@@ -167,13 +167,13 @@ describe('HTTP callback', () => {
   });
 
   it('G08: of what waited for its router when the session was revoked nothing is sent again, but the end', async () => {
-    const created = await service.query('bob', 'mutation { createSession(input: {deviceId: "p"}) { session { id } } }');
-    const sessionId: string = created.data.createSession.session.id;
-    const subscription = await subscribe({}, {}, ACCEPT, { sessionId });
+    const create = 'mutation { createSession(input: {deviceId: "p"}) { accessToken session { id } } }';
+    const { accessToken, session } = (await service.query('bob', create)).data.createSession;
+    const subscription = await subscribe({}, {}, ACCEPT, accessToken);
     router.answer = ({ body }) => (body.action === 'next' ? 503 : apolloRouter({ body } as CallbackMessage));
     for (const content of ['one', 'two']) await send(content);
     await eventually(() => expect(contents(subscription.id)).toContain('one'));
-    await service.query('bob', 'mutation ($id: ID!) { revokeSession(id: $id) { id } }', { id: sessionId });
+    await service.query('bob', 'mutation ($id: ID!) { revokeSession(id: $id) { id } }', { id: session.id });
     await eventually(() => {
       service.clock.advance(100);
       expect(router.of('complete', subscription.id)).toMatchObject([

@@ -236,6 +236,19 @@ describe('subscriptions over HTTP', () => {
     }
   });
 
+  it('G08: ends with UNAUTHENTICATED when its session does, as a whole: nobody comes back with that token', async () => {
+    const create = 'mutation { createSession(input: {deviceId: "p"}) { accessToken session { id } } }';
+    const { accessToken: token, session } = (await service.query('bob', create)).data.createSession;
+    const body = { query: RECEIVED, variables: { ids: [id] } };
+    const streams = await Promise.all([SSE, MULTIPART].map((headers) => openStream(service, token, body, headers)));
+    await service.query('bob', 'mutation ($id: ID!) { revokeSession(id: $id) { id } }', { id: session.id });
+    for (const stream of streams) {
+      await eventually(() => expect(stream.end).toBe('whole'));
+      expect(stream.text).toContain('UNAUTHENTICATED');
+      expect(stream.text).not.toContain('SERVICE_UNAVAILABLE');
+    }
+  });
+
   it('G15: a drain breaks SSE off and tells multipart to try again; neither says complete', async () => {
     const [sse, multipart] = [await open(SSE), await open(MULTIPART)];
     await service.close();

@@ -36,7 +36,7 @@ class Play {
   readonly #node: Node;
   readonly #place: Place;
   readonly #peers: PeerClient[] = [];
-  readonly #sessions = new Map<User, string>();
+  readonly #sessions = new Map<User, { readonly id: string; readonly token: string }>();
   /** How far the clock of the process is ahead of ours. */
   #aheadMs = 0;
 
@@ -79,9 +79,9 @@ class Play {
     await this.#node.query('alice', 'mutation ($ids: [ID!]!) { addMembers(id: "long", userIds: $ids) { id } }', {
       ids: [user],
     });
-    const create = 'mutation { createSession(input: {deviceId: "phone"}) { session { id } } }';
+    const create = 'mutation { createSession(input: {deviceId: "phone"}) { accessToken session { id } } }';
     const { createSession } = await this.#node.query(user, create);
-    this.#sessions.set(user, createSession.session.id);
+    this.#sessions.set(user, { id: createSession.session.id, token: createSession.accessToken });
   }
 
   async #act(action: Action): Promise<void> {
@@ -93,7 +93,7 @@ class Play {
       case 'expire':
         return this.#advance(SHORT_MS + 60_000);
       case 'revoke': {
-        const id = this.#sessions.get(action.user);
+        const id = this.#sessions.get(action.user)?.id;
         await this.#node.query(action.user, 'mutation ($id: ID!) { revokeSession(id: $id) { id } }', { id });
         return this.#begin(action.user);
       }
@@ -117,9 +117,8 @@ class Play {
     isShort,
     isSlow,
   }: Extract<Action, { kind: 'open' }>): Promise<void> {
-    const lastsMs = isShort ? SHORT_MS : 100_000_000;
-    const expiresAt = Math.floor((Date.now() + this.#aheadMs + lastsMs) / 1_000);
-    const token = await this.#node.token(user, { sessionId: this.#sessions.get(user) ?? '', expiresAt });
+    const expiresAt = Math.floor((Date.now() + this.#aheadMs + SHORT_MS) / 1_000);
+    const token = isShort ? await this.#node.token(user, { expiresAt }) : (this.#sessions.get(user)?.token ?? '');
     const asked = { token, conversationId: 'long', after: isReplay ? this.#place.after : null, subject };
     const peer =
       transport === 'callback'
@@ -167,6 +166,8 @@ export const closing: Property = {
     const routers = await startRouters();
     const settings: Settings = {
       DATA_DIR: folder,
+      // Only `expire` and `revoke` end tokens.
+      ACCESS_TOKEN_LIFETIME: '24h',
       ...(engine === 'redis' ? onSharedRedis() : {}),
       CALLBACK_ALLOWED_URLS: routers.url,
       CLIENT_TIMEOUT: '20h',
