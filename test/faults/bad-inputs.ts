@@ -175,7 +175,7 @@ export const BAD_INPUTS: readonly BadInputEntry[] = [
     'positions and device ids, for resume tokens',
   ),
   entry('R98', 'large words beside a presence, large device ids', 'BAD_USER_INPUT, 4400', [...OPERATIONS, '/ws']),
-  entry('R99', 'typing a thousand times, then gone', 'RATE_LIMITED, 4429; it ends by itself', ['/ws']),
+  entry('R99', 'typing a thousand times, then gone', 'applied as the rate allows; it ends by itself', ['/ws']),
   entry('R100', 'binary frames', '4400; an error', SOCKETS),
   entry('J101', 'no algorithm', 'refused', EVERYWHERE),
   entry('J102', 'a public key for the secret', 'refused', EVERYWHERE),
