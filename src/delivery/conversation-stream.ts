@@ -231,7 +231,12 @@ export class ConversationStream<Event extends object> implements Follower {
     try {
       await replay.run((cursor) => following.goLive(cursor));
     } catch (error) {
-      this.#queue.end(asServiceError(error));
+      const known = asServiceError(error);
+      if (known.code !== 'SERVICE_UNAVAILABLE') return this.#queue.end(known);
+      // The engine is away. The replay knows where it is, and goes on there (G14).
+      this.#context.clock.after(RETRY_MS, () => {
+        if (this.#following.get(following.channel.id) === following) void this.#run(following, replay);
+      });
     }
   }
 

@@ -8,14 +8,15 @@ export interface UnsteadyEngine {
   cut(): void;
   /** The bus is back: those who wait listen, and all are told that something may be missing. */
   heal(): void;
-  /** So many operations fail from now on. */
-  fail(count: number): void;
+  /** So many operations fail from now on, or behind so many that do not. */
+  fail(count: number, behind?: number): void;
 }
 
 export function unsteady(steady: Engine): UnsteadyEngine {
   const listeners = new Set<Listener>();
   let isCut = false;
   let failures = 0;
+  let spared = 0;
   let healed = Promise.withResolvers<void>();
 
   const listen: Engine['listen'] = async (channel, listener) => {
@@ -43,7 +44,8 @@ export function unsteady(steady: Engine): UnsteadyEngine {
       const operation = Reflect.get(target, name) as unknown;
       if (typeof operation !== 'function') return operation;
       return async (...args: unknown[]) => {
-        if (failures > 0) {
+        if (spared > 0) spared -= 1;
+        else if (failures > 0) {
           failures -= 1;
           throw unavailable(new Error('told to fail'));
         }
@@ -64,8 +66,9 @@ export function unsteady(steady: Engine): UnsteadyEngine {
       healed = Promise.withResolvers();
       for (const listener of [...listeners]) listener.onInterrupted();
     },
-    fail(count) {
+    fail(count, behind = 0) {
       failures = count;
+      spared = behind;
     },
   };
 }
