@@ -41,16 +41,18 @@ export const LIMITS = {
   /** Steps and nesting of one evaluation. */
   expressionSteps: 10_000,
   expressionDepth: 100,
-  /** Memory of a thread that evaluates expressions, in MiB. */
+  /** Memory of a process that evaluates expressions, in MiB. */
   expressionMemoryMb: 64,
   /** Threads for expressions, beside the one for tenants whose expressions overran lately. */
   expressionThreads: 2,
   /** Running time of a tenant's expressions, of each second; and at once, after quiet. */
   expressionMsPerSecond: 250,
   expressionBurstMs: 2_000,
-  /** Expressions that a thread keeps compiled. */
+  /** Characters of what an expression comes to, as JSON: more than any payload and content it may make. */
+  expressionResultCharacters: 256 * 1024,
+  /** Expressions that a process keeps compiled. */
   compiledExpressions: 1_000,
-  /** Evaluations of one tenant that wait for a thread, and of all: of those the tenant with most gives way. */
+  /** Evaluations of one tenant that wait for a process, and of all: of those the tenant with most gives way. */
   queuedExpressionsPerTenant: 200,
   queuedExpressions: 2_000,
   /** How often a message that a rule forwarded is routed again. */
@@ -219,7 +221,7 @@ export const TIMES = {
   /** How long an expression of a rule may run, and how long before it is stopped between two steps. */
   expressionMs: 1_000,
   expressionStepsMs: 500,
-  /** How long a tenant whose expression overran shares a thread with others who did. */
+  /** How long a tenant whose expression overran shares a process with others who did. */
   suspectTenantMs: 10 * 60_000,
   /** How long a rule is left alone that took longer. */
   ruleRestMs: 60_000,

@@ -1,5 +1,5 @@
-/** The thread in which expressions of routing rules are evaluated. The only file that knows jsonata, with expressions.ts. */
-import { type MessagePort, workerData } from 'node:worker_threads';
+/** The process in which expressions of routing rules are evaluated. The only file that knows jsonata, with expressions.ts. */
+import { Worker } from 'node:worker_threads';
 import jsonata from 'jsonata';
 import { LRUCache } from 'lru-cache';
 import { LIMITS, TIMES } from '../limits.ts';
@@ -20,7 +20,7 @@ const TIMED_OUT = 'D1012';
 const compiled = new LRUCache<string, jsonata.Expression>({ max: LIMITS.compiledExpressions });
 
 function compile(source: string): jsonata.Expression {
-  // Its own time limit is looked at between steps; a single step that hangs is ended with the thread.
+  // Its own time limit is looked at between steps; a single step that hangs is ended with the process.
   const limits = { timeout: TIMES.expressionStepsMs, stack: LIMITS.expressionDepth, sequence: LIMITS.expressionSteps };
   const expression = jsonata(source, limits);
   compiled.set(source, expression);
@@ -35,9 +35,12 @@ async function resultOf({ source, input }: Evaluation): Promise<unknown> {
     steps += 1;
     if (steps > LIMITS.expressionSteps) throw new Error(`More than ${LIMITS.expressionSteps} steps.`);
   });
-  // As JSON: functions and what else cannot leave this thread is nothing.
+  // As JSON: functions and what else cannot leave this process is nothing.
   const json = JSON.stringify(await expression.evaluate(input));
-  return json === undefined ? undefined : JSON.parse(json);
+  if (json === undefined) return undefined;
+  // It crosses to the service, which reads it in one go.
+  if (json.length > LIMITS.expressionResultCharacters) throw new Error('The result is too large.');
+  return JSON.parse(json);
 }
 
 async function evaluate(evaluation: Evaluation): Promise<Outcome> {
@@ -51,6 +54,11 @@ async function evaluate(evaluation: Evaluation): Promise<Outcome> {
   }
 }
 
-const port = workerData as MessagePort;
-port.on('message', async (evaluation: Evaluation) => port.postMessage(await evaluate(evaluation)));
-port.postMessage('ready');
+/** An expression may hang while the service is killed: nobody would be left to end this process. */
+const ORPHANED = `const parent = process.ppid;
+  setInterval(() => process.ppid === parent || process.kill(process.pid, 'SIGKILL'), 1_000);`;
+new Worker(ORPHANED, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
+
+process.on('message', async (evaluation: Evaluation) => process.send?.(await evaluate(evaluation)));
+process.on('disconnect', () => process.exit());
+process.send?.('ready');

@@ -4,7 +4,7 @@
  * Tenants write them, so none may cost another tenant anything. Of each tenant one
  * runs at a time, tenants take turns, and each has a share of running time; waiting
  * does not count as running. An expression that loops, eats memory or backtracks for
- * ever ends its thread. There are two lanes, so that one tenant whose expression hangs leaves the
+ * ever ends its process. There are two lanes, so that one tenant whose expression hangs leaves the
  * other to all others; who overran lately has a third, with those who did the same.
  */
 import jsonata from 'jsonata';
@@ -76,7 +76,7 @@ export function createExpressions(times: ExpressionTimes = { limitMs: TIMES.expr
     fill();
   }
 
-  /** Gives every idle lane what may run in it; a lane with a thread comes first. */
+  /** Gives every idle lane what may run in it; a lane with a process comes first. */
   function fill(): void {
     if (isClosed) return;
     const idle = lanes.filter((lane) => !lane.isBusy).sort((a, b) => Number(b.isReady) - Number(a.isReady));

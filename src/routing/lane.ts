@@ -1,44 +1,45 @@
-/** A place at which one expression runs at a time. Its thread is begun with the first, and again after one that overran. */
+/** A place at which one expression runs at a time. Its process is begun with the first, and again after one that overran. */
+
+import { EvaluatingProcess } from './evaluating-process.ts';
 import type { Evaluation, Outcome } from './evaluator.ts';
-import { Thread } from './thread.ts';
 
 export class Lane {
-  #thread: Thread | null = null;
+  #process: EvaluatingProcess | null = null;
   #isClosed = false;
   isBusy = false;
 
   get isReady(): boolean {
-    return this.#thread?.isReady ?? false;
+    return this.#process?.isReady ?? false;
   }
 
   async run(evaluation: Evaluation, limitMs: () => number): Promise<Outcome> {
     this.isBusy = true;
     try {
-      const thread = this.#begin();
-      await thread.ready;
-      return await thread.evaluate(evaluation, limitMs());
+      const evaluating = this.#begin();
+      await evaluating.ready;
+      return await evaluating.evaluate(evaluation, limitMs());
     } catch (error) {
-      this.#thread = null;
+      this.#process = null;
       return { outcome: 'FAULT', reason: (error as Error).message, ranMs: 0 };
     } finally {
-      if (this.#thread?.isOver) this.#renew();
+      if (this.#process?.isOver) this.#renew();
       this.isBusy = false;
     }
   }
 
-  #begin(): Thread {
+  #begin(): EvaluatingProcess {
     if (this.#isClosed) throw new Error('No expression is evaluated any more.');
-    this.#thread ??= new Thread();
-    return this.#thread;
+    this.#process ??= new EvaluatingProcess();
+    return this.#process;
   }
 
   /** At once, so that the next does not wait for it. */
   #renew(): void {
-    this.#thread = this.#isClosed ? null : new Thread();
+    this.#process = this.#isClosed ? null : new EvaluatingProcess();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#thread?.close();
+    await this.#process?.close();
   }
 }

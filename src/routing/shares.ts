@@ -1,4 +1,4 @@
-/** What each tenant has taken of the threads, and who overran lately. */
+/** What each tenant has taken of the processes, and who overran lately. */
 import { LRUCache } from 'lru-cache';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { TenantId } from '../model.ts';

@@ -73,8 +73,12 @@ describe('expressions of several tenants', () => {
   it.each([
     ['hangs', HANGS, HARD],
     ['eats memory', '$map([1..10000], function($v) { $pad("", 100000, $string($v)) })', ''],
+    // One value larger than the heap: it ended the service when expressions ran in a thread of it.
+    ['makes one large text', '$length($pad("x", 300000000))', ''],
+    ['makes one large list', '$count($split($pad("x", 30000000), ""))', ''],
+    ['makes one large number', '$formatNumber(1, "#" & $pad("0", 100000000, "0"))', ''],
   ])(
-    'one that %s ends its thread, and the next runs in another',
+    'one that %s ends its process, and the next runs in another',
     async (_name, source, content) => {
       times.limitMs = content === HARD ? 500 : NEVER_MS;
       await expect(evaluate('a', source, content)).rejects.toThrow();
@@ -83,6 +87,11 @@ describe('expressions of several tenants', () => {
     },
     20_000,
   );
+
+  it('a result larger than any message is a fault', async () => {
+    await expect(evaluate('a', '$pad("x", 1000000)')).rejects.toThrow('too large');
+    expect(await evaluate('a', '$length($pad("x", 1000000))')).toBe(1_000_000);
+  });
 
   it('a tenant has a share of time; dry runs leave half of it to the rules, and others have theirs', async () => {
     times.limitMs = LIMITS.expressionBurstMs / 2 + 300;
@@ -114,7 +123,7 @@ describe('expressions of several tenants', () => {
     const left = [watched(evaluate('a', HANGS, HARD)), watched(evaluate('a', '1'))];
     await expect(evaluate('b', '1')).resolves.toBe(1);
     await expressions.close();
-    // The first may not have begun: its thread was still starting.
+    // The first may not have begun: its process was still starting.
     expect(await Promise.all(left.map(({ end }) => end))).toEqual([expect.stringMatching(/Error$/), 'Error']);
     await expect(evaluate('b', '1')).rejects.toThrow('any more');
   });

@@ -1,0 +1,89 @@
+/**
+ * One process that evaluates expressions, one at a time. An expression that overruns ends the process it runs in.
+ *
+ * A process and not a thread: V8 ends the whole process when one value of a thread
+ * is larger than its heap may be, as `$pad("x", 50000000)` makes one.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { LIMITS } from '../limits.ts';
+import type { Evaluation, Outcome } from './evaluator.ts';
+
+// Beside this file: as TypeScript in the repository, compiled in the package.
+const EVALUATOR = new URL(`./evaluator${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+export class EvaluatingProcess {
+  readonly #child: ChildProcess;
+  /** Once it can evaluate; rejects when it ends before. */
+  readonly ready: Promise<void>;
+  isReady = false;
+  isOver = false;
+  #begunAt = 0;
+  #settle: ((outcome: Outcome) => void) | null = null;
+
+  constructor() {
+    this.#child = fork(fileURLToPath(EVALUATOR), {
+      execArgv: ['--no-warnings', `--max-old-space-size=${LIMITS.expressionMemoryMb}`],
+      env: {},
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.ready = promise;
+    promise.then(() => this.#listen()).catch(() => undefined);
+    this.#child.once('message', () => resolve());
+    // An expression that runs out of memory ends the process; so does one that cannot start.
+    const over = (): void => {
+      this.#end('It took too much memory.');
+      reject(new Error('The process of expressions has ended.'));
+    };
+    this.#child.once('error', over).once('exit', over);
+  }
+
+  /** Evaluates for up to `limitMs`; the process is over when that was not enough. */
+  async evaluate(evaluation: Evaluation, limitMs: number): Promise<Outcome> {
+    const outcome = new Promise<Outcome>((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#begunAt = performance.now();
+    // The event loop may be late to read the answer: what has come is read before an immediate runs.
+    const timer = setTimeout(() => setImmediate(() => this.#settle && this.#overrun(limitMs)), limitMs);
+    if (this.#child.connected) this.#child.send(evaluation, () => undefined);
+    try {
+      return await outcome;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.isOver = true;
+    const { exitCode, signalCode, pid } = this.#child;
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await gone;
+  }
+
+  #listen(): void {
+    this.#child.on('message', (outcome) => this.#finish(outcome as Outcome));
+    this.isReady = true;
+  }
+
+  #overrun(limitMs: number): void {
+    this.#end(`It took longer than ${limitMs} ms.`);
+    void this.close();
+  }
+
+  #finish(outcome: Outcome): void {
+    const settle = this.#settle;
+    this.#settle = null;
+    settle?.(outcome);
+  }
+
+  #end(reason: string): void {
+    this.isOver = true;
+    this.isReady = false;
+    this.#finish({ outcome: 'OVERRUN', reason, ranMs: performance.now() - this.#begunAt });
+  }
+}
