@@ -632,7 +632,7 @@ export type RoutingRule = {
   enabled: Scalars['Boolean']['output'];
   /** Unique in the tenant. */
   id: Scalars['ID']['output'];
-  /** What it looks at: `{on: [TOPIC, DIRECT, GROUP, ROOM], topic?, sender?, where?}`. */
+  /** What it looks at: `{on: ["TOPIC", "DIRECT", "GROUP", "ROOM"], topic?, sender?, where?}`. */
   match: Scalars['JSON']['output'];
   /** What people call it. */
   name: Scalars['String']['output'];
@@ -658,7 +658,10 @@ export type RoutingRuleInput = {
   enabled?: InputMaybe<Scalars['Boolean']['input']>;
   /** The rule to replace, or an id for a new one; left out: the service chooses. */
   id?: InputMaybe<Scalars['ID']['input']>;
-  /** `{on: [TOPIC, DIRECT, GROUP, ROOM], topic?: pattern, sender?: id, where?: JSONata}`. In patterns `*` is one segment and `#` the rest; of messages the topic is the conversation's id. */
+  /**
+   * `{on: ["TOPIC", "DIRECT", "GROUP", "ROOM"], topic?: pattern, sender?: id, where?: JSONata}`. In patterns `*` is one
+   * segment and `#` the rest; of messages the topic is the conversation's id.
+   */
   match: Scalars['JSON']['input'];
   /** 1 to 200 characters. */
   name: Scalars['String']['input'];

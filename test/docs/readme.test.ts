@@ -151,6 +151,19 @@ describe('README', () => {
       expect(stdout).toContain('{"data":{"sendMessage":{"sequence":1,"content":"Hello","position":');
     });
 
+    it('the routing rules', async () => {
+      const words = ['run', '--silent', 'token', '--', '--user', 'root', '--scope', 'realtime:admin'];
+      const authorization = `Bearer ${(await run('npm', words, { cwd: ROOT, env: env() })).stdout.trim()}`;
+      for (const query of blocks('graphql')) {
+        const headers = { 'content-type': 'application/json', authorization };
+        const body = JSON.stringify({ query });
+        const response = await fetch(`http://localhost:${port}/graphql`, { method: 'POST', headers, body });
+        const { data, errors } = (await response.json()) as { data: object; errors?: unknown };
+        expect(errors).toBeUndefined();
+        for (const rule of Object.values(data)) expect(rule).toEqual({ id: expect.any(String) });
+      }
+    }, 30_000);
+
     it('the graphql-ws example', async () => {
       const code = (blocks('js')[0] ?? '').replaceAll('8081', String(port));
       const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], {

@@ -4,7 +4,12 @@ import type { Frame, FrameData, FrameType } from './frames.ts';
 
 type Metered = Change | 'subscription' | null;
 
-export const FRAMES: { readonly [Type in FrameType]: Metered | ((data: FrameData<Type>) => Metered) } = {
+/** What a frame of `Presence` does is in its data; of all others it is in their type. */
+type Metering<Type extends FrameType> = Type extends 'Presence'
+  ? (data: FrameData<Type>) => 'signal' | 'subscription'
+  : Metered;
+
+export const FRAMES: { readonly [Type in FrameType]: Metering<Type> } = {
   Subscribe: 'subscription',
   Unsubscribe: null,
   Broadcast: 'message',
