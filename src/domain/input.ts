@@ -62,9 +62,19 @@ function depthOf(value: unknown, most: number): number {
   return deepest + 1;
 }
 
-function hasPrototypeKey(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.hasOwn(value, '__proto__') || Object.values(value).some(hasPrototypeKey);
+/** Keys by which a reader takes data for something else: JavaScript an object's prototype, JSONata a function. */
+const MARKS = ['__proto__', '_jsonata_lambda', '_jsonata_function'];
+
+/** The first of those keys in it; null for none. */
+function markIn(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const own = MARKS.find((mark) => Object.hasOwn(value, mark));
+  if (own !== undefined) return own;
+  for (const child of Object.values(value)) {
+    const mark = markIn(child);
+    if (mark !== null) return mark;
+  }
+  return null;
 }
 
 /** Whether every text in it is one: readers in other languages, a router among them, take no lone surrogate for JSON. */
@@ -80,7 +90,8 @@ export function payload(value: unknown, name: string): unknown {
   if (depthOf(value, LIMITS.payloadDepth) > LIMITS.payloadDepth) {
     throw badInput(`${name}: at most ${LIMITS.payloadDepth} levels.`);
   }
-  if (hasPrototypeKey(value)) throw badInput(`${name}: the key __proto__ is refused.`);
+  const mark = markIn(value);
+  if (mark !== null) throw badInput(`${name}: the key ${mark} is refused.`);
   if (!isWellFormed(value)) throw badInput(`${name}: not well-formed Unicode.`);
   const json = JSON.stringify(value);
   if (json === undefined || Buffer.byteLength(json) > LIMITS.payloadBytes) {

@@ -16,7 +16,8 @@ export function matchesTopic(pattern: string, topic: string): boolean {
   const wanted = parts(pattern);
   const given = parts(topic);
   for (let index = 0; index < wanted.length; index += 1) {
-    if (wanted[index] === '#') return true;
+    // Anywhere else it is no pattern, and names nothing: a claim may hold any text.
+    if (wanted[index] === '#') return index === wanted.length - 1;
     // `orders.#` names `orders` too.
     if (index === given.length) return wanted.length === index + 2 && wanted[index + 1] === '#';
     if (wanted[index] !== '*' && wanted[index] !== given[index]) return false;

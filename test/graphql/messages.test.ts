@@ -178,6 +178,10 @@ describe('messages over GraphQL', () => {
     ['a payload of 21 levels', { payload: nested(21) }],
     ['a payload with a lone surrogate', { payload: { list: ['a\udc00'] } }],
     ['a payload with a lone surrogate in a key', { payload: { 'a\ud800': 1 } }],
+    ...['__proto__', '_jsonata_lambda', '_jsonata_function'].map((key): [string, object] => [
+      `a payload that ${key} makes something else of`,
+      { payload: JSON.parse(`{"a": [{"${key}": true}]}`) },
+    ]),
     ['an empty clientMessageId', { content: 'x', clientMessageId: '' }],
     ['a clientMessageId of 129', { content: 'x', clientMessageId: 'x'.repeat(129) }],
     ['a reply to nothing', { content: 'x', replyToId: 'unknown' }],

@@ -1,0 +1,19 @@
+/** Which topics a pattern names. */
+import { matchesTopic } from '../../src/domain/topic-pattern.ts';
+
+describe('a pattern of topics', () => {
+  it.each([
+    ['orders.#', 'orders', true],
+    ['orders.#', 'orders.1.paid', true],
+    ['orders.*', 'orders.1', true],
+    ['orders.*', 'orders.1.paid', false],
+    ['orders/*', 'orders.1', false],
+    ['#', 'anything.at/all', true],
+    // Of a claim, which may hold any text: `#` is the rest at the end only.
+    ['a.#.b', 'a.q.c', false],
+    ['a.#.b', 'a', false],
+    ['a.#.b', 'a.q.b', false],
+    ['#.b', 'a.b', false],
+    ['', 'a', false],
+  ])('%j names %j: %s', (pattern, topic, isNamed) => expect(matchesTopic(pattern, topic)).toBe(isNamed));
+});
