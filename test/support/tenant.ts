@@ -14,7 +14,9 @@ const EDIT = `mutation ($id: ID!, $content: String, $payload: JSON) {
 const DIRECT = 'mutation ($userId: ID!) { openDirectConversation(userId: $userId) { id } }';
 const PUBLISH =
   'mutation ($topic: String!, $payload: JSON!) { publish(topic: $topic, payload: $payload) { id payload } }';
-const SAID = '{ messages(first: 100) { nodes { content payload senderId } } }';
+const SAID = `query ($id: ID!, $after: String) { conversation(id: $id) {
+  messages(first: 100, after: $after) { nodes { content payload } pageInfo { hasNextPage endCursor } }
+} }`;
 
 export interface Sent {
   readonly content?: string;
@@ -72,9 +74,16 @@ export class Tenant {
     return this.as(user, PUBLISH, { topic, payload });
   }
 
+  /** All that is stored in a conversation, however many pages it is. */
   async said(user: string, conversationId: string): Promise<[string, unknown][]> {
-    const { data } = await this.as(user, `query ($id: ID!) { conversation(id: $id) ${SAID} }`, { id: conversationId });
-    return data.conversation.messages.nodes.map(({ content, payload }: Data) => [content, payload]);
+    const said: [string, unknown][] = [];
+    for (let after: string | null = null, hasNext = true; hasNext; ) {
+      const { data }: Answer = await this.as(user, SAID, { id: conversationId, after });
+      const { nodes, pageInfo } = data.conversation.messages;
+      said.push(...nodes.map(({ content, payload }: Data) => [content, payload]));
+      [after, hasNext] = [pageInfo.endCursor, pageInfo.hasNextPage];
+    }
+    return said;
   }
 
   async history(topic: string): Promise<unknown[]> {

@@ -98,7 +98,10 @@ class World {
         ? `topicPublished(topics: ${JSON.stringify(topics)}) { payload }`
         : `messageReceived(conversationIds: ${JSON.stringify([...new Set(conversations)])}) { content }`;
     const subscription = await this.#graphql.client.subscribe(`subscription { ${field} }`);
-    this.#open.push({ name, topics, conversations, subscription });
+    const opened = { name, topics, conversations, subscription };
+    if (this.#couldOpen(opened)) this.#open.push(opened);
+    // What is refused stays so, whatever its token may see later.
+    else await eventually(() => this.#require(subscription.isOver, `${name} was opened`));
   }
 
   async #hear(): Promise<void> {
