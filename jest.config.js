@@ -1,7 +1,7 @@
 /**
  * Jest runs the TypeScript sources as ES modules: types are stripped, nothing is bundled.
  *
- * Two projects. `quick` is what `npm test` runs. `full` is the rest: the files of `FULL_ONLY`, and once more, at full
+ * Two projects. `quick` is what `npm test` runs. `full` is the rest: the files of `FULL_ONLY`, and once more, at a larger
  * size, those that read their size from `test/faults/settings.ts`. Every test file is in one of them or in both.
  */
 import { readdirSync, readFileSync } from 'node:fs';

@@ -18,12 +18,12 @@ import { OPERATIONS } from './inputs/operations.ts';
 import { RAW } from './inputs/raw.ts';
 import { tokens } from './inputs/tokens.ts';
 import { post } from './load.ts';
-import { IS_FULL, TEST_MS } from './settings.ts';
+import { IS_FULL, IS_WHOLE, TEST_MS } from './settings.ts';
 
 const MIB = 1024 * 1024;
 const HEAP_MIB = 96;
 /** After the first, which is one test for each input; of every fourth input at the small size. */
-const ROUNDS = IS_FULL ? 10 : 1;
+const ROUNDS = IS_WHOLE ? 10 : IS_FULL ? 2 : 1;
 const EACH = IS_FULL ? 1 : 4;
 /** Inputs on their way at a time. */
 const AT_ONCE = 4;

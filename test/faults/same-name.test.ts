@@ -17,10 +17,10 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { connectionId, silentLog, tenant, userId } from '../support/world.ts';
 import { measured } from './measured.ts';
-import { IS_FULL, TEST_MS } from './settings.ts';
+import { IS_WHOLE, TEST_MS } from './settings.ts';
 import { startWorld } from './world.ts';
 
-const USERS = IS_FULL ? 1_000 : 200;
+const USERS = IS_WHOLE ? 1_000 : 200;
 /** On the way of the node that sweeps: it is in the middle when the other comes back. */
 const DELAY_MS = 5;
 /** Past a lease, and a renewal. */
