@@ -106,6 +106,7 @@ export function slowReader(): ServiceError {
 
 /** Close codes of our sockets: RFC 6455 section 7.4, graphql-transport-ws, and section 7 of the contract. */
 export const CLOSE_CODES = {
+  TOO_MANY_FRAGMENTS: 1008,
   TOO_BIG: 1009,
   SERVICE_RESTART: 1012,
   TRY_AGAIN_LATER: 1013,

@@ -46,6 +46,7 @@ export function isExactNumber(source: string): boolean {
   if (!SUSPECT.test(source)) return true;
   const value = Number(source);
   if (!Number.isFinite(value)) return false;
+  if (value !== 0 && source.length <= DIGITS_OF_DOUBLE && /[eE]/.test(source)) return true;
   const written = decimalOf(source);
   if (written.digits === '') return true;
   // Too small for a double: it would become zero.
@@ -94,12 +95,52 @@ export function inexactMessage(source: string, field = ''): string {
   return `${place}${shortened(source, SHOWN_DIGITS)} is more than a double can hold. Send it as a string.`;
 }
 
+/** What may be no double, and where a string begins: fewer digits and smaller exponents are always held. */
+const SUSPECT_OR_STRING = /"|[\d.]{16,}|[eE][+-]?0*(?:29\d|[3-9]\d\d|[1-9]\d{3,})/g;
+const WHOLE_NUMBER = /-?[\d.]+(?:[eE][+-]?\d+)?/y;
+
+/** Behind the string that begins here; -1: it has no end. */
+function afterString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let before = end;
+    while (text[before - 1] === '\\') before -= 1;
+    if ((end - before) % 2 === 0) return end + 1;
+  }
+  return -1;
+}
+
+/** The number of which this place is a part. */
+function numberAt(text: string, place: number): string {
+  let start = place;
+  while (start > 0 && '0123456789.-'.includes(text[start - 1] as string)) start -= 1;
+  WHOLE_NUMBER.lastIndex = start;
+  return WHOLE_NUMBER.exec(text)?.[0] ?? '0';
+}
+
+/** Whether all numbers outside strings are held. Built-in searches do most of it: a body comes before its token is known. */
+function areExact(text: string): boolean {
+  const search = new RegExp(SUSPECT_OR_STRING);
+  for (let match = search.exec(text); match; match = search.exec(text)) {
+    if (match[0] !== '"') {
+      if (!isExactNumber(numberAt(text, match.index))) return false;
+      continue;
+    }
+    const end = afterString(text, match.index);
+    // No JSON, which is said by whoever parses it.
+    if (end < 0) return true;
+    search.lastIndex = end;
+  }
+  return true;
+}
+
 /** What is wrong with the numbers of a JSON text: the first that is not held; null for none, and for what is no JSON. */
 export function faultOfNumbers(text: string): string | null {
-  if (!SUSPECT.test(text)) return null;
+  if (!SUSPECT.test(text) || areExact(text)) return null;
   let isExact = true;
   const mark = (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
-    if (typeof value !== 'number' || context?.source === undefined || isExactNumber(context.source)) return value;
+    // One is told of: the others need not be looked at.
+    if (!isExact || typeof value !== 'number' || context?.source === undefined) return value;
+    if (isExactNumber(context.source)) return value;
     isExact = false;
     return new Inexact(context.source);
   };

@@ -107,6 +107,8 @@ export const LIMITS = {
   errorCharacters: 500,
   /** Bytes of a document from someone without a token: what needs none is short. */
   openDocumentBytes: 8 * 1024,
+  /** Bytes of a body from someone without a valid token: what needs none is short, and held before it is looked at. */
+  strangerBodyBytes: 64 * 1024,
   /** Tokens of such a document. */
   openDocumentTokens: 500,
   /** Units that the response to an event may cost without counting against a user's rate of reading. */
@@ -137,6 +139,8 @@ export const LIMITS = {
   queuedEventBytes: 4 * 1024 * 1024,
   /** Bytes of rendered events that wait in one stream for the rendering of one before them. */
   renderedBytes: 4 * 1024 * 1024,
+  /** Bytes of a fragment on the average, at least: clients that cut a message cut it at 1,000 bytes or more. */
+  fragmentBytes: 1_000,
   /** Frames a socket may send ahead of their handling. */
   queuedFrames: 1_000,
   /** Bytes of those frames: a peer that sends and does not read is held to this much. */

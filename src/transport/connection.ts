@@ -24,7 +24,7 @@ import type { Holder, Unsent } from './unsent.ts';
 export class PeerSocket extends WebSocket {
   override close(code?: number, data?: string | Buffer): void {
     super.close(code, data);
-    this.emit('closing');
+    this.emit('closing', code);
   }
 }
 
@@ -118,15 +118,19 @@ export class Connection implements Peer, Holder {
       this.#receive(data.toString());
     });
     // Whoever says goodbye first, and for frames that the protocol forbids: ws answers each by itself.
-    socket.on('closing', () => this.#end());
+    let given: number | undefined;
+    socket.on('closing', (code: number | undefined) => {
+      given ??= code;
+      this.#end();
+    });
     raw.once('end', () => this.#end());
     raw.once('close', () => this.#end());
     socket.once('close', (code: number, reason: Buffer) => {
       // A peer that repeats our code has read all that came before it.
       this.#wasClean = GOODBYES.has(code) || code === this.#goodbye?.code;
       this.#end();
-      // The code we closed with, which a peer that never answers does not echo.
-      this.#goodbye ??= { code, reason: reason.toString() };
+      // The code we or ws closed with, which a peer that never answers does not echo.
+      this.#goodbye ??= { code: code === ABNORMAL ? (given ?? code) : code, reason: reason.toString() };
       this.#lifetime.close();
     });
     socket.on('error', (error) => log.debug({ err: error, connection: this.id }, 'socket error'));

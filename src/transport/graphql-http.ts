@@ -1,4 +1,5 @@
 /** GraphQL over HTTP by Apollo Server, on Fastify. */
+import { type Readable, Transform } from 'node:stream';
 import {
   ApolloServer,
   type ApolloServerOptions,
@@ -74,6 +75,8 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     ],
   });
   await apollo.start();
+  /** Those who send a body of unknown length without a valid token. */
+  const strangers = new WeakSet<FastifyRequest>();
   const callers = new WeakMap<FastifyRequest, Caller>();
   const handle = fastifyApolloHandler(apollo, {
     async context(request) {
@@ -91,8 +94,18 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   }
 
   // Before the body is read: bytes in another charset, or packed, are no JSON to whoever parses them.
-  const onRequest = async (request: FastifyRequest): Promise<void> => requireUtf8(request);
-  app.post('/graphql', { onRequest }, async (request, reply) => {
+  const onRequest = async (request: FastifyRequest): Promise<void> => {
+    requireReadable(request);
+    requireUtf8(request);
+    if (bytesToCome(request) <= LIMITS.strangerBodyBytes) return;
+    const { bearer, refusal } = await identify(request, options);
+    if (bearer) return;
+    if (request.headers['content-length'] !== undefined) throw toGraphQLError(refusal);
+    strangers.add(request);
+  };
+  const preParsing = async (request: FastifyRequest, _reply: FastifyReply, body: Readable): Promise<Readable> =>
+    strangers.has(request) ? cutBody(body) : body;
+  app.post('/graphql', { onRequest, preParsing }, async (request, reply) => {
     requireShort(request.body);
     if (isJson(request)) return answer(request, reply);
     // The one request that needs no content type: `curl -d '{"query": "{ _service { sdl } }"}'`.
@@ -102,7 +115,8 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     return answer(request, reply);
   });
   // HEAD would run what GET runs, and a subscription has no end.
-  app.get('/graphql', { exposeHeadRoute: false }, async (request, reply) =>
+  const onGet = async (request: FastifyRequest): Promise<void> => requireReadable(request);
+  app.get('/graphql', { exposeHeadRoute: false, onRequest: onGet }, async (request, reply) =>
     !isProduction && isBrowser(request)
       ? reply.type('text/html; charset=utf-8').send(GRAPHIQL)
       : answer(request, reply),
@@ -191,6 +205,32 @@ function answerLegacyClients(): ApolloServerPlugin<ApolloContext> {
       };
     },
   };
+}
+
+/** @throws {ServiceError} for headers of which Apollo's integration could make no URL: `Host`, or a proxy's word. */
+function requireReadable({ url, protocol, hostname }: FastifyRequest): void {
+  if (URL.canParse(url, `${protocol}://${hostname}/`)) return;
+  throw new ServiceError('BAD_USER_INPUT', 'The host cannot be read.');
+}
+
+/** By what the header says; without end when it says nothing and a body comes. */
+function bytesToCome({ headers }: FastifyRequest): number {
+  if (headers['content-length'] !== undefined) return Number(headers['content-length']);
+  return headers['transfer-encoding'] === undefined ? 0 : Number.POSITIVE_INFINITY;
+}
+
+/** A body that fails where it is longer than a stranger's may be. */
+function cutBody(body: Readable): Readable {
+  let bytes = 0;
+  const cut = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      if (bytes <= LIMITS.strangerBodyBytes) return done(null, chunk);
+      done(new ServiceError('PAYLOAD_TOO_LARGE', 'Without a valid token a body is small.'));
+    },
+  });
+  body.once('error', (error) => cut.destroy(error));
+  return body.pipe(cut);
 }
 
 /** @throws {GraphQLError} with status 415 for a body in another charset, or packed: neither is unpacked here. */

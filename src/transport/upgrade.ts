@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { IsOriginAllowed } from '../auth/origins.ts';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
-import { TIMES } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
 import type { AddressOf } from './address.ts';
 import { PeerSocket, type Sockets } from './connection.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -72,8 +72,8 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
         perMessageDeflate: false,
         WebSocket: PeerSocket,
         maxPayload: options.maxMessageBytes,
-        // A JSON protocol needs few fragments; many small ones pin memory (CVE-2026-62389).
-        maxFragments: 64,
+        // Many small fragments pin memory (CVE-2026-62389).
+        maxFragments: Math.ceil(options.maxMessageBytes / LIMITS.fragmentBytes),
         maxBufferedChunks: 1_024,
         handleProtocols: (offered) => endpoint.handleProtocols(offered),
       });

@@ -64,6 +64,36 @@ describe('numbers', () => {
     );
   });
 
+  it('numbers within strings are not looked at, wherever the strings end', () => {
+    for (const value of ['1e999', '\\"1e999', '\\\\', '"', '12345678901234567890'])
+      expect(faultOfNumbers(JSON.stringify({ [value]: [value, 1e9] }))).toBeNull();
+    expect(faultOfNumbers('{"a": "\\\\", "b": -1e0400}')).toMatch(/^b: -1e0400 is more/);
+    expect(faultOfNumbers('{"a": "unended 1e999')).toBeNull();
+  });
+
+  it('says of any JSON of numbers and strings what is so of each number', () => {
+    const digits = fc.stringMatching(/^(0|[1-9]\d{0,22})$/);
+    const number = fc
+      .tuple(
+        fc.constantFrom('', '-'),
+        digits,
+        fc.stringMatching(/^(\.\d{1,20})?$/),
+        fc.stringMatching(/^([eE][+-]?\d{1,4})?$/),
+      )
+      .map((parts) => parts.join(''));
+    const item = fc.oneof(
+      number,
+      fc.string().map((text) => JSON.stringify(text)),
+      number.map((text) => `"${text}"`),
+    );
+    fc.assert(
+      fc.property(fc.array(item), (items) => {
+        const isExact = items.every((text) => text.startsWith('"') || isExactNumber(text));
+        return (faultOfNumbers(`[${items.join(',')}]`) === null) === isExact;
+      }),
+    );
+  });
+
   it('the message names the field and the number', () => {
     expect(faultOfNumbers('{"a": [{"b": 1}, {"b": 12345678901234567890}]}')).toBe(
       'a.1.b: 12345678901234567890 is more than a double can hold. Send it as a string.',

@@ -263,6 +263,38 @@ describe('HTTP', () => {
     await end;
   });
 
+  /** The status of an answer to these bytes. */
+  async function statusOf(bytes: string): Promise<string> {
+    const socket = connect(service.service.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(bytes);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    return answer.toString().slice(9, 12);
+  }
+
+  it.each(['//', 'a b', '=; =', '[', '%'])('refuses a Host that is none: %s', async (host) => {
+    for (const head of ['POST /graphql', 'GET /graphql?query=%7B__typename%7D']) {
+      const status = await statusOf(
+        `${head} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
+      );
+      expect(status).toBe('400');
+    }
+  });
+
+  it('without a valid token a body is small, which is said before it has come', async () => {
+    const head = 'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
+    expect(await statusOf(`${head}Content-Length: ${LIMITS.strangerBodyBytes + 1}\r\n\r\n{`)).toBe('401');
+    expect(await statusOf(`${head}Authorization: Bearer x\r\nContent-Length: 1000000\r\n\r\n{`)).toBe('401');
+    const chunk = ' '.repeat(LIMITS.strangerBodyBytes + 1);
+    const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n`;
+    expect(await statusOf(`${chunked}${chunk.length.toString(16)}\r\n${chunk}\r\n`)).toBe('413');
+    const sdl = '{"query":"{ _service { sdl } }"}';
+    expect(await statusOf(`${chunked}${sdl.length.toString(16)}\r\n${sdl}\r\n0\r\n\r\n`)).toBe('200');
+    const large = JSON.stringify({ query: '{ viewer { id } }', variables: { x: chunk } });
+    expect((await post(large, bearer(await service.token('alice')))).status).toBe(200);
+  });
+
   it('survives bytes that are not HTTP', async () => {
     for (const bytes of [
       '\x16\x03\x01\x02\x00',

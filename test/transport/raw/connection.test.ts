@@ -124,6 +124,21 @@ describe('raw connections', () => {
       expect(await client.closed).toBe(1009);
     });
 
+    it('a message in as many fragments as one of MAX_MESSAGE_BYTES needs; in more: 1008, and counted so', async () => {
+      const client = await connectRaw(service, 'alice');
+      const text = '{"type":"Ping","data":{}}'.padEnd(100_000);
+      for (let at = 0; at < text.length; at += 1_000)
+        client.socket.send(text.slice(at, at + 1_000), { fin: at + 1_000 >= text.length });
+      expect((await client.received('Pong', 1)).length).toBe(1);
+      for (let n = 0; n < 2_000; n += 1) client.socket.send('', { fin: false });
+      expect(await client.closed).toBe(1008);
+      await eventually(async () =>
+        expect(await (await fetch(`${service.url}/metrics`)).text()).toContain(
+          'realtime_socket_closes_total{code="1008"} 1\n',
+        ),
+      );
+    });
+
     it('at most 1,000 topics a socket', async () => {
       const client = await connectRaw(service, 'alice');
       for (let n = 0; n < 10; n += 1) {
