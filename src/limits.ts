@@ -137,10 +137,10 @@ export const LIMITS = {
   unsavedInboxes: 10_000,
   /** Bytes of those events, as JSON. */
   queuedEventBytes: 4 * 1024 * 1024,
-  /** Bytes of rendered events that wait in one stream for the rendering of one before them. */
-  renderedBytes: 4 * 1024 * 1024,
   /** Bytes of a fragment on the average, at least: clients that cut a message cut it at 1,000 bytes or more. */
   fragmentBytes: 1_000,
+  /** Renderings that read from the engine, at once: the others wait, each user's in turn. */
+  renderingsAtOnce: 16,
   /** Frames a socket may send ahead of their handling. */
   queuedFrames: 1_000,
   /** Bytes of those frames: a peer that sends and does not read is held to this much. */
@@ -208,6 +208,8 @@ export const TIMES = {
   visitMs: 60_000,
   /** How long an event is rendered again that the engine's absence cut short; then its stream ends. */
   renderMs: 10_000,
+  /** How long an event waits until it is rendered, that included; then its stream ends, as of a slow reader. */
+  renderWaitMs: 15_000,
   /** How long a stretch of a log is shared by those who resume. */
   sharedLogMs: 5_000,
   /** How long a frame may take to be handled, its reader's slowness included. */

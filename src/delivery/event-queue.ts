@@ -14,7 +14,7 @@ interface Waiting<Event> {
 /** Bytes of events as JSON, as far as that was asked: streams of one channel hold the same events. */
 const SIZES = new WeakMap<object, number>();
 
-function sizeOf(event: object): number {
+export function sizeOf(event: object): number {
   const size = SIZES.get(event) ?? JSON.stringify(event).length;
   SIZES.set(event, size);
   return size;

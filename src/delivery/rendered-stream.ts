@@ -1,8 +1,10 @@
 /** A stream whose events are rendered for their readers: once for all who share a rendering. */
+import type { Clock } from '../clock.ts';
 import { ServiceError, slowReader } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
-import { Gate, type Room, resumeNow } from './room.ts';
+import { TIMES } from '../limits.ts';
+import { Gate, ownTurn, type Room, resumeNow } from './room.ts';
 import type { LiveStream, Sink } from './stream.ts';
+import { type WaitingEvent, WaitingEvents } from './waiting-events.ts';
 
 /** An event as JSON, ready to be put into a frame. */
 export type Payload = Buffer;
@@ -23,27 +25,35 @@ export interface Subscription {
   close(): void;
 }
 
-/** Renders events one after the other, and delivers them in order. */
+/**
+ * Renders events one after the other, and delivers them in order.
+ *
+ * What is rendered at once is delivered at once. While a rendering is waited for,
+ * those that follow wait as events: a stream has one rendering at a time.
+ */
 export class RenderedStream implements Subscription, Sink<object> {
   readonly #events: LiveStream<object>;
   readonly #render: Render;
+  readonly #clock: Clock;
   /** Null: it was called. */
   #release: (() => void) | null;
   #outlet: Outlet | null = null;
-  /** What is waited for: while there is something, all that follows queues behind it. */
-  #pending = 0;
-  /** The events among it. */
-  readonly #undelivered = new Set<object>();
-  /** Bytes of those that are rendered and wait for one before them. */
-  #pendingBytes = 0;
-  #tail: Promise<void> | null = null;
+  /** What is being rendered: while there is something, all that follows waits. */
+  #current: WaitingEvent | null = null;
+  #isWithdrawn = false;
+  #waiting: WaitingEvents | null = null;
+  /** The end, which comes behind what waits. */
+  #ending: { readonly error: ServiceError | null } | null = null;
+  /** Forgets to look at how long it has waited. */
+  #stopWatching: (() => void) | null = null;
   readonly #gate = new Gate();
   #isOpen = true;
 
-  constructor(events: LiveStream<object>, render: Render, release: () => void) {
+  constructor(events: LiveStream<object>, render: Render, release: () => void, clock: Clock) {
     this.#events = events;
     this.#render = render;
     this.#release = release;
+    this.#clock = clock;
   }
 
   pipe(outlet: Outlet): void {
@@ -53,6 +63,8 @@ export class RenderedStream implements Subscription, Sink<object> {
 
   close(): void {
     this.#isOpen = false;
+    this.#waiting = null;
+    this.#unwatch();
     this.#gate.open();
     void this.#events.return();
     this.#over();
@@ -60,29 +72,25 @@ export class RenderedStream implements Subscription, Sink<object> {
 
   push(event: object): void {
     if (!this.#isOpen) return;
-    let rendered: Payload | Promise<Payload>;
+    if (this.#current) return this.#wait(event);
     try {
-      rendered = this.#render(event);
+      const rendered = this.#render(event);
+      if (Buffer.isBuffer(rendered)) this.#outlet?.deliver(rendered, event);
+      else void this.#deliverLater({ event, since: this.#clock.elapsed() }, rendered);
     } catch (error) {
-      return this.#fail(error);
+      this.#fail(error);
     }
-    if (this.#pending === 0 && Buffer.isBuffer(rendered)) return this.#outlet?.deliver(rendered, event);
-    if (this.#pending >= LIMITS.queuedEvents) return this.#fail(slowReader());
-    this.#queue(rendered, event);
   }
 
   /** What is rendered for them may have been read after their reader lost access. */
   withdraw(isWithdrawn: (event: object) => boolean): void {
-    for (const event of this.#undelivered) if (isWithdrawn(event)) this.#undelivered.delete(event);
+    this.#waiting?.withdraw(isWithdrawn);
+    if (this.#current && isWithdrawn(this.#current.event)) this.#isWithdrawn = true;
   }
 
   end(error: ServiceError | null): void {
-    this.#over();
-    const end = (): void => {
-      if (this.#isOpen) this.#outlet?.end(error);
-    };
-    if (this.#pending === 0) end();
-    else this.#inOrder(async () => end());
+    this.#ending = { error };
+    if (!this.#current) this.#tellEnd();
   }
 
   isCongested(): boolean {
@@ -100,36 +108,63 @@ export class RenderedStream implements Subscription, Sink<object> {
     this.#release = null;
   }
 
+  #tellEnd(): void {
+    if (!this.#ending) return;
+    this.#over();
+    if (this.#isOpen) this.#outlet?.end(this.#ending.error);
+  }
+
   get #isBehind(): boolean {
-    return this.#pending > LIMITS.logPage || this.#pendingBytes > LIMITS.renderedBytes / 2;
+    return this.#waiting?.isLong === true;
   }
 
-  /** Delivers an event behind those whose rendering is waited for. */
-  #queue(rendered: Payload | Promise<Payload>, event: object): void {
-    const counted = Promise.resolve(rendered).then((payload) => {
-      this.#pendingBytes += payload.length;
-      if (this.#pendingBytes > LIMITS.renderedBytes) this.#fail(slowReader());
-      return payload;
-    });
-    this.#undelivered.add(event);
-    // Told of in its turn, which may come later.
-    counted.catch(() => undefined);
-    this.#inOrder(async () => {
-      const payload = await counted;
-      this.#pendingBytes -= payload.length;
-      if (this.#undelivered.delete(event) && this.#isOpen) this.#outlet?.deliver(payload, event);
-    });
+  #wait(event: object): void {
+    this.#waiting ??= new WaitingEvents();
+    if (!this.#waiting.add({ event, since: this.#clock.elapsed() })) this.#fail(slowReader());
   }
 
-  #inOrder(act: () => Promise<void>): void {
-    this.#pending += 1;
-    this.#tail = (this.#tail ?? Promise.resolve())
-      .then(act)
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        this.#pending -= 1;
-        if (!this.#isBehind) this.#gate.open();
-      });
+  /** Delivers an event whose rendering is waited for, and those that come meanwhile. */
+  async #deliverLater(first: WaitingEvent, firstRendered: Promise<Payload>): Promise<void> {
+    let rendered: Payload | Promise<Payload> = firstRendered;
+    this.#current = first;
+    this.#watch();
+    try {
+      for (;;) {
+        const payload = await rendered;
+        if (!this.#isOpen) return;
+        if (!this.#isWithdrawn) this.#outlet?.deliver(payload, this.#current.event);
+        const next = this.#takeNext();
+        if (!next) break;
+        await ownTurn();
+        if (!this.#isOpen) return;
+        rendered = this.#render(next.event);
+      }
+      this.#unwatch();
+      this.#tellEnd();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #takeNext(): WaitingEvent | null {
+    this.#isWithdrawn = false;
+    this.#current = this.#waiting?.take() ?? null;
+    if (!this.#current) this.#waiting = null;
+    if (!this.#isBehind) this.#gate.open();
+    return this.#current;
+  }
+
+  /** Ends the stream when an event has waited for its rendering too long. */
+  #watch(): void {
+    if (!this.#current) return;
+    const leftMs = this.#current.since + TIMES.renderWaitMs - this.#clock.elapsed();
+    if (leftMs <= 0) return this.#fail(slowReader());
+    this.#stopWatching = this.#clock.after(leftMs, () => this.#watch());
+  }
+
+  #unwatch(): void {
+    this.#stopWatching?.();
+    this.#stopWatching = null;
   }
 
   /** Ends this subscription and no other: what a channel calls must not throw. */

@@ -47,7 +47,8 @@ const TURN_MS = 10;
 /** Null: nobody has begun with this turn. */
 let turnEndsAt: number | null = null;
 
-function hasTurnEnded(): boolean {
+/** Whether this turn has had its time. */
+export function hasTurnEnded(): boolean {
   if (turnEndsAt === null) {
     turnEndsAt = performance.now() + TURN_MS;
     setImmediate(() => {

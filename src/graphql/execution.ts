@@ -25,7 +25,7 @@ import {
   requireToken,
   takeReads,
 } from './operations.ts';
-import { createShapes, type ShapeOptions } from './shape.ts';
+import { createShapes, Reader, type ShapeOptions } from './shape.ts';
 
 export interface OperationRequest {
   readonly query: string;
@@ -126,11 +126,16 @@ export function createExecution(
         if (!(Symbol.asyncIterator in events)) return events as ExecutionResult;
         const context = args.contextValue as Context;
         const shape = shapes.acquire(args, context);
-        const charge = (units: number): void => context.meter.hear(units);
+        const reader = new Reader(context);
+        const release = (): void => {
+          reader.isOpen = false;
+          shapes.release(shape);
+        };
         return new RenderedStream(
           events as LiveStream<object>,
-          (event) => shape.render(event, context, charge),
-          () => shapes.release(shape),
+          (event) => shape.render(event, reader),
+          release,
+          shapeOptions.clock,
         );
       } catch (error) {
         return { errors: [asGraphQLError(error)] };

@@ -9,6 +9,7 @@
  */
 import { type ExecutionArgs, type ExecutionResult, execute, type OperationDefinitionNode, visit } from 'graphql';
 import type { Clock } from '../clock.ts';
+import { FairPlace, type Waiter } from '../delivery/fair-place.ts';
 import type { Payload } from '../delivery/rendered-stream.ts';
 import { ServiceError, unavailable } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
@@ -24,6 +25,9 @@ const isPromise = <Value>(value: Value | PromiseLike<Value>): value is PromiseLi
 
 /** Counts an execution, for all who share it or for one viewer. */
 export type CountRender = (audience: 'shared' | 'viewer') => void;
+
+/** Undefined: it was cut short. */
+type Attempt<Outcome> = () => Outcome | undefined | Promise<Outcome | undefined>;
 
 const RETRY_MS = 250;
 
@@ -41,11 +45,47 @@ export interface ShapeOptions {
   readonly countRender: CountRender;
 }
 
-/** Takes units from whoever hears an event. @throws {ServiceError} QUERY_TOO_COSTLY. */
-export type Charge = (units: number) => void;
+/** A stream as its shape knows it: whose events are rendered, and who pays. */
+export class Reader implements Waiter {
+  readonly context: Context;
+  isOpen = true;
+
+  constructor(context: Context) {
+    this.context = context;
+  }
+
+  get lane(): string {
+    const { tenant, userId } = this.context.viewer;
+    return JSON.stringify([tenant, userId]);
+  }
+
+  /** Takes units from whoever hears an event. @throws {ServiceError} QUERY_TOO_COSTLY. */
+  charge(units: number): void {
+    this.context.meter.hear(units);
+  }
+}
 
 /** What the response to an event cost beyond what is free. */
 const dearness = ({ used }: Budget): number => Math.max(used - LIMITS.freeEventUnits, 0);
+
+/** All who share a rendering, in the turn of the one who needed it first. */
+class Sharers implements Waiter {
+  readonly #shape: Shape;
+  readonly #first: Reader;
+
+  constructor(shape: Shape, first: Reader) {
+    this.#shape = shape;
+    this.#first = first;
+  }
+
+  get lane(): string {
+    return this.#first.lane;
+  }
+
+  get isOpen(): boolean {
+    return this.#shape.users > 0;
+  }
+}
 
 export class Shape {
   readonly key: string;
@@ -55,14 +95,23 @@ export class Shape {
   readonly #share: () => SharedContext;
   /** By event: events are shared objects, and a result lives as long as its event. Null: the viewer was read. */
   readonly #shared = new WeakMap<object, Payload | null | Promise<Payload | null>>();
+  readonly #place: FairPlace;
   #isPerViewer = false;
+  /** Whether its renderings were done at once so far, all of them; null while there was none. */
+  #isDirect: boolean | null = null;
   /** Of events that cost more than is free, for each who shares them; null while there was none. */
   #prices: WeakMap<object, number> | null = null;
 
-  constructor(key: string, args: ExecutionArgs, options: ShapeOptions, share: () => SharedContext) {
+  constructor(
+    key: string,
+    args: ExecutionArgs,
+    options: ShapeOptions & { readonly place: FairPlace },
+    share: () => SharedContext,
+  ) {
     this.key = key;
     this.#args = args;
     this.#options = options;
+    this.#place = options.place;
     this.#share = share;
   }
 
@@ -70,27 +119,39 @@ export class Shape {
    * The response to an event, for one viewer. Rejects with SERVICE_UNAVAILABLE when the
    * engine stays away: an event that was told of in part would be lost without a trace.
    */
-  render(event: object, viewer: Context, charge: Charge): Rendered {
-    if (this.#isPerViewer) return this.#renderFor(event, viewer, charge);
-    let shared = this.#shared.get(event);
-    if (shared === undefined) {
-      shared = this.#renderShared(event);
-      this.#shared.set(event, shared);
-    }
-    if (!isPromise(shared)) return shared ? this.#paid(shared, event, charge) : this.#renderFor(event, viewer, charge);
-    return shared.then((payload) =>
-      payload ? this.#paid(payload, event, charge) : this.#renderFor(event, viewer, charge),
-    );
+  render(event: object, reader: Reader): Rendered {
+    if (this.#mustWait(event)) return this.#place.inTurn(reader, () => this.#render(event, reader));
+    return this.#render(event, reader);
   }
 
-  #paid(payload: Payload, event: object, charge: Charge): Payload {
+  /** Whether it must be rendered, may read from the engine for that, and others are before it. */
+  #mustWait(event: object): boolean {
+    if (this.#isDirect || this.#place.isFree) return false;
+    return this.#isPerViewer || !this.#shared.get(event);
+  }
+
+  #render(event: object, reader: Reader): Rendered {
+    if (this.#isPerViewer) return this.#renderFor(event, reader);
+    let shared = this.#shared.get(event);
+    if (shared === undefined) {
+      shared = this.#renderShared(event, reader);
+      this.#shared.set(event, shared);
+    }
+    if (!isPromise(shared)) return shared ? this.#paid(shared, event, reader) : this.#renderFor(event, reader);
+    return shared.then((payload) => {
+      if (!reader.isOpen) throw unavailable();
+      return payload ? this.#paid(payload, event, reader) : this.render(event, reader);
+    });
+  }
+
+  #paid(payload: Payload, event: object, reader: Reader): Payload {
     const price = this.#prices?.get(event);
-    if (price) charge(price);
+    if (price) reader.charge(price);
     return payload;
   }
 
-  #renderShared(event: object): Payload | null | Promise<Payload | null> {
-    const rendered = this.#untilWhole(() => {
+  #renderShared(event: object, first: Reader): Payload | null | Promise<Payload | null> {
+    const rendered = this.#untilWhole(new Sharers(this, first), () => {
       const context = this.#share();
       const settle = (result: ExecutionResult): Payload | null | undefined => {
         if (!context.wasTouched) {
@@ -117,12 +178,12 @@ export class Shape {
     this.#prices.set(event, units);
   }
 
-  #renderFor(event: object, viewer: Context, charge: Charge): Rendered {
-    return this.#untilWhole(() => {
-      const context = viewer.next();
+  #renderFor(event: object, reader: Reader): Rendered {
+    return this.#untilWhole(reader, () => {
+      const context = reader.context.next();
       return this.#execute(event, context, 'viewer', (result) => {
         const dear = dearness(context.budget);
-        if (dear > 0) charge(dear);
+        if (dear > 0) reader.charge(dear);
         return this.#serialise(result, context.budget);
       });
     });
@@ -136,23 +197,25 @@ export class Shape {
   ): Outcome | Promise<Outcome> {
     this.#options.countRender(audience);
     const result = execute({ ...this.#args, rootValue: event, contextValue: context });
-    return isPromise(result) ? result.then(settle) : settle(result);
+    this.#isDirect = this.#isDirect !== false && !isPromise(result);
+    return isPromise(result) ? this.#place.hold(result.then(settle)) : settle(result);
   }
 
   /** Renders again for as long as an outage of the engine may take; undefined is what it cut short. */
-  #untilWhole<Outcome>(render: () => Outcome | undefined | Promise<Outcome | undefined>): Outcome | Promise<Outcome> {
+  #untilWhole<Outcome>(waiter: Waiter, render: Attempt<Outcome>): Outcome | Promise<Outcome> {
     const first = render();
     const settle = (outcome: Outcome | undefined): Outcome | Promise<Outcome> =>
-      outcome === undefined ? this.#again(render) : outcome;
+      outcome === undefined ? this.#again(waiter, render) : outcome;
     return isPromise(first) ? first.then(settle) : settle(first);
   }
 
-  async #again<Outcome>(render: () => Outcome | undefined | Promise<Outcome | undefined>): Promise<Outcome> {
+  /** Between attempts it holds no place, and each of them waits for its turn. */
+  async #again<Outcome>(waiter: Waiter, render: Attempt<Outcome>): Promise<Outcome> {
     const { clock } = this.#options;
     const end = clock.elapsed() + TIMES.renderMs;
     while (clock.elapsed() < end) {
       await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
-      const outcome = await render();
+      const outcome = await this.#place.inTurn(waiter, render);
       if (outcome !== undefined) return outcome;
     }
     throw unavailable();
@@ -191,6 +254,7 @@ export interface Shapes {
 
 export function createShapes(options: ShapeOptions): Shapes {
   const shapes = new Map<string, Shape>();
+  const withPlace = { ...options, place: new FairPlace() };
   const documents = new WeakMap<object, { readonly id: number; readonly names: Map<string, string[]> }>();
   let count = 0;
 
@@ -213,7 +277,7 @@ export function createShapes(options: ShapeOptions): Shapes {
   return {
     acquire(args, context) {
       const key = keyOf(args, context);
-      const shape = shapes.get(key) ?? new Shape(key, args, options, () => context.share());
+      const shape = shapes.get(key) ?? new Shape(key, args, withPlace, () => context.share());
       shapes.set(key, shape);
       shape.users += 1;
       return shape;

@@ -7,7 +7,7 @@ import { openJointStream } from '../../src/delivery/joint-stream.ts';
 import { type Outlet, RenderedStream } from '../../src/delivery/rendered-stream.ts';
 import { Gate, nextTurn, type Room, resumeNow, roomOrEnd } from '../../src/delivery/room.ts';
 import type { ServiceError } from '../../src/errors.ts';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { TextFrame } from '../../src/transport/envelope.ts';
 import { Lifetime } from '../../src/transport/lifetime.ts';
 import { Outbox } from '../../src/transport/outbox.ts';
@@ -68,6 +68,7 @@ describe('whoever waits for room', () => {
           queue,
           () => Buffer.from('{}'),
           () => undefined,
+          new TestClock(),
         ).pipe(reader);
       else queue.push({});
       let isOpen = true;
@@ -94,31 +95,84 @@ describe('what queues for a reader', () => {
         queue,
         () => Buffer.from('{}'),
         () => undefined,
+        new TestClock(),
       ).pipe(reader);
       expect(reader.ended?.isSlowReader).toBe(true);
     }
   });
 
-  it('is capped in bytes behind one whose rendering takes long', async () => {
+  /** A stream whose renderings take until they are told; how many were begun. */
+  function slowly() {
     const queue = queueOf();
     const reader = new Reader();
-    const payload = Buffer.alloc(LIMITS.renderedBytes / 4);
-    let settle = (_: Buffer): void => undefined;
-    const first = new Promise<Buffer>((resolve) => {
-      settle = resolve;
-    });
-    let rendered = 0;
-    const render = (): Buffer | Promise<Buffer> => (rendered++ === 0 ? first : payload);
-    new RenderedStream(queue, render, () => undefined).pipe(reader);
-    for (let n = 0; n < 4; n += 1) queue.push({ n });
-    await nextTurn();
+    const clock = new TestClock();
+    const begun: ((payload: Buffer) => void)[] = [];
+    const render = (): Promise<Buffer> => new Promise((resolve) => begun.push(resolve));
+    const stream = new RenderedStream(queue, render, () => undefined, clock);
+    stream.pipe(reader);
+    const settle = async (): Promise<void> => {
+      begun.at(-1)?.(Buffer.from('{}'));
+      await nextTurn();
+    };
+    return { queue, reader, clock, begun, stream, settle };
+  }
+
+  it('is capped in bytes behind one whose rendering takes long', async () => {
+    const { queue, reader, settle } = slowly();
+    const content = 'x'.repeat(LIMITS.queuedEventBytes / 4);
+    for (let n = 0; n < 4; n += 1) queue.push({ n, content });
     expect(reader.ended).toBeUndefined();
     expect(queue.isCongested()).toBe(true);
-    for (let n = 0; n < 2; n += 1) queue.push({ n });
-    await eventually(() => expect(reader.ended?.isSlowReader).toBe(true));
-    settle(payload);
-    await nextTurn();
+    queue.push({ n: 4, content });
+    expect(reader.ended?.isSlowReader).toBe(true);
+    await settle();
     expect(reader.delivered).toEqual([]);
+  });
+
+  it('is capped in number behind one whose rendering takes long', () => {
+    const { queue, reader, begun } = slowly();
+    for (let n = 0; n <= LIMITS.queuedEvents; n += 1) queue.push({ n });
+    expect(reader.ended).toBeUndefined();
+    queue.push({});
+    expect(reader.ended?.isSlowReader).toBe(true);
+    expect(begun).toHaveLength(1);
+  });
+
+  it('is rendered one after the other, in order, the end behind it, and not what was withdrawn', async () => {
+    const { queue, reader, begun, settle, clock } = slowly();
+    const events = Array.from({ length: 5 }, (_, n) => ({ n }));
+    for (const event of events) queue.push(event);
+    queue.withdraw((event) => event === events[0] || event === events[3]);
+    queue.end(null);
+    for (let n = 1; n <= 4; n += 1) {
+      expect(begun).toHaveLength(n);
+      expect(reader.ended).toBeUndefined();
+      await settle();
+    }
+    await eventually(() => expect(reader.ended).toBeNull());
+    expect(reader.delivered).toEqual([events[1], events[2], events[4]]);
+    expect(begun).toHaveLength(4);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is not rendered once the stream is closed', async () => {
+    const { queue, begun, stream, settle, clock } = slowly();
+    for (let n = 0; n < 5; n += 1) queue.push({ n });
+    stream.close();
+    await settle();
+    expect(begun).toHaveLength(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('ends the stream when it waits for its rendering too long, however many were rendered meanwhile', async () => {
+    const { queue, reader, settle, clock } = slowly();
+    for (let n = 0; n < 5; n += 1) queue.push({ n });
+    clock.advance(TIMES.renderWaitMs / 2);
+    await settle();
+    expect(reader.delivered).toHaveLength(1);
+    queue.push({ n: 5 });
+    clock.advance(TIMES.renderWaitMs / 2);
+    expect(reader.ended?.isSlowReader).toBe(true);
   });
 
   it('gives back what it was opened with, though nobody ever read it', () => {
@@ -129,6 +183,7 @@ describe('what queues for a reader', () => {
       () => {
         released += 1;
       },
+      new TestClock(),
     );
     stream.close();
     stream.close();

@@ -54,10 +54,10 @@ export class RawClient {
 
   /** Watches these users instead of those watched before; begins when the answer is called. */
   async watch(userIds: readonly UserId[]): Promise<() => void> {
-    const { delivery, rendering } = this.#options;
+    const { clock, delivery, rendering } = this.#options;
     const events = await delivery.presenceUpdated(this.viewer, userIds);
     this.#watching?.close();
-    const stream = counted(this.#options, (release) => new RenderedStream(events, rendering.presence, release));
+    const stream = counted(this.#options, (release) => new RenderedStream(events, rendering.presence, release, clock));
     this.#watching = stream;
     if (!this.#connection.isOpen) stream.close();
     return () => stream.pipe(outletOf(this.#identity, this.#options, {}));
@@ -116,11 +116,14 @@ class TopicSubscriptions {
   }
 
   async #open(topic: Topic): Promise<{ readonly topic: Topic; readonly stream: RenderedStream }> {
-    const { delivery, domain, rendering } = this.#options;
+    const { clock, delivery, domain, rendering } = this.#options;
     const { bearer } = this.#identity.connection;
     if (!bearer) throw notTheirs();
     const events = await delivery.topicPublished(bearer, (viewer) => domain.topics.toHear(viewer, [topic]));
-    const stream = counted(this.#options, (release) => new RenderedStream(events, rendering.publication, release));
+    const stream = counted(
+      this.#options,
+      (release) => new RenderedStream(events, rendering.publication, release, clock),
+    );
     return { topic, stream };
   }
 }

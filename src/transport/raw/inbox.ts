@@ -137,14 +137,14 @@ export class Inbox implements Outlet {
     const { connection, tell } = this.#identity;
     const { bearer } = connection;
     if (!bearer) return;
-    const { delivery, rendering, metrics } = this.#options;
+    const { clock, delivery, rendering, metrics } = this.#options;
     for (;;) {
       try {
         const begin = (id: ConversationId, position: Position): void => this.#places.give(id, position);
         const events = await delivery.inbox(bearer, after, begin);
         metrics.subscriptions.inc({ transport: 'websocket' });
         const release = (): void => metrics.subscriptions.dec({ transport: 'websocket' });
-        this.#stream = new RenderedStream(events, rendering.ofTenant(bearer.viewer.tenant), release);
+        this.#stream = new RenderedStream(events, rendering.ofTenant(bearer.viewer.tenant), release, clock);
         if (!connection.isOpen) this.#stream.close();
         return;
       } catch (error) {

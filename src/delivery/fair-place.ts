@@ -1,0 +1,106 @@
+/**
+ * The one place that renderings which read from the engine pass.
+ *
+ * Few of them run at once. The others wait, in a row for each user, and the rows
+ * have their turns one after the other: the streams of one user wait for each
+ * other, and another user's event for a few renderings at most. Between them the
+ * event loop goes on.
+ */
+import { LIMITS } from '../limits.ts';
+import { hasTurnEnded } from './room.ts';
+
+/** On whose behalf something waits. */
+export interface Waiter {
+  /** Names the user whose turn it takes. */
+  readonly lane: string;
+  /** Where not, it is dropped in its turn. */
+  readonly isOpen: boolean;
+}
+
+interface Entry {
+  readonly waiter: Waiter;
+  begin(): void;
+}
+
+export class FairPlace {
+  /** By user, in the order of their turns: whose row is served goes to the end. */
+  readonly #lanes = new Map<string, Entry[]>();
+  #running = 0;
+  #isDue = false;
+
+  /** Of those that began and are not over. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Whether one may begin without waiting. */
+  get isFree(): boolean {
+    return this.#lanes.size === 0 && this.#running < LIMITS.renderingsAtOnce && !hasTurnEnded();
+  }
+
+  /** Counts a rendering that began, until it is over. */
+  hold<Outcome>(rendering: Promise<Outcome>): Promise<Outcome> {
+    this.#running += 1;
+    const release = (): void => {
+      this.#running -= 1;
+      this.#plan();
+    };
+    rendering.then(release, release);
+    return rendering;
+  }
+
+  /** Does the work in its turn; never settles once its waiter is not open. What it does holds a place only by `hold`. */
+  inTurn<Outcome>(waiter: Waiter, work: () => Outcome | Promise<Outcome>): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const begin = (): void => {
+        try {
+          resolve(work());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const { lane } = waiter;
+      const entries = this.#lanes.get(lane);
+      if (entries) entries.push({ waiter, begin });
+      else this.#lanes.set(lane, [{ waiter, begin }]);
+      this.#plan();
+    });
+  }
+
+  #plan(): void {
+    if (this.#isDue || this.#lanes.size === 0 || this.#running >= LIMITS.renderingsAtOnce) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      this.#serve();
+      this.#plan();
+    });
+  }
+
+  /** At least one, whatever else had this turn of the event loop. */
+  #serve(): void {
+    do {
+      const next = this.#next();
+      if (!next) return;
+      next.begin();
+    } while (this.#running < LIMITS.renderingsAtOnce && !hasTurnEnded());
+  }
+
+  #next(): Entry | null {
+    for (const [lane, entries] of this.#lanes) {
+      this.#lanes.delete(lane);
+      const next = firstOpen(entries);
+      if (!next) continue;
+      if (entries.length > 0) this.#lanes.set(lane, entries);
+      return next;
+    }
+    return null;
+  }
+}
+
+function firstOpen(entries: Entry[]): Entry | null {
+  for (;;) {
+    const next = entries.shift();
+    if (!next || next.waiter.isOpen) return next ?? null;
+  }
+}

@@ -1,0 +1,120 @@
+/** Renderings that read from the engine pass one fair place: few at once, each user's in turn. */
+import fc from 'fast-check';
+import { FairPlace, type Waiter } from '../../src/delivery/fair-place.ts';
+import { nextTurn } from '../../src/delivery/room.ts';
+import { LIMITS } from '../../src/limits.ts';
+import { eventually } from '../support/eventually.ts';
+
+interface Stream extends Waiter {
+  isOpen: boolean;
+}
+
+/** A place whose renderings take until they are finished, oldest first. */
+function createWorld() {
+  const place = new FairPlace();
+  const running: (() => void)[] = [];
+  const begun: Waiter[] = [];
+  return {
+    place,
+    begun,
+    most: 0,
+    ask(waiter: Waiter): void {
+      void place.inTurn(waiter, () => {
+        begun.push(waiter);
+        const rendering = place.hold(new Promise<void>((resolve) => running.push(resolve)));
+        this.most = Math.max(this.most, place.running);
+        return rendering;
+      });
+    },
+    /** Finishes renderings until none begins any more. */
+    async finish(): Promise<void> {
+      for (let idle = 0; idle < 3; ) {
+        idle = running.length > 0 ? 0 : idle + 1;
+        running.shift()?.();
+        await nextTurn();
+      }
+    },
+  };
+}
+
+const stream = (lane: string): Stream => ({ lane, isOpen: true });
+
+describe('the place of renderings', () => {
+  it('begins few at once, and another user waits for a few, whatever one user asks', async () => {
+    const world = createWorld();
+    for (let n = 0; n < 1_000; n += 1) world.ask(stream('mallory'));
+    await eventually(() => expect(world.begun).toHaveLength(LIMITS.renderingsAtOnce));
+    const honest = stream('honest');
+    world.ask(honest);
+    await world.finish();
+    expect(world.begun.indexOf(honest)).toBeLessThanOrEqual(LIMITS.renderingsAtOnce + 1);
+    expect(world.begun).toHaveLength(1_001);
+    expect(world.most).toBe(LIMITS.renderingsAtOnce);
+    expect(world.place.running).toBe(0);
+    await nextTurn();
+    expect(world.place.isFree).toBe(true);
+  });
+
+  it('begins nothing for whoever closed, and drops it without a place', async () => {
+    const world = createWorld();
+    const streams = Array.from({ length: 1_000 }, () => stream('mallory'));
+    for (const each of streams) world.ask(each);
+    await eventually(() => expect(world.begun).toHaveLength(LIMITS.renderingsAtOnce));
+    for (const each of streams) each.isOpen = false;
+    await world.finish();
+    expect(world.begun).toHaveLength(LIMITS.renderingsAtOnce);
+    expect(world.place.running).toBe(0);
+  });
+
+  it('lets the event loop go on between renderings that are over at once', async () => {
+    const place = new FairPlace();
+    const turns = new Set<number>();
+    let turn = 0;
+    let isOver = false;
+    const count = (): void => {
+      turn += 1;
+      if (!isOver) setImmediate(count);
+    };
+    count();
+    const each = (): Promise<void> => {
+      turns.add(turn);
+      return place.hold(Promise.resolve());
+    };
+    const total = 10 * LIMITS.renderingsAtOnce;
+    await Promise.all(Array.from({ length: total }, () => place.inTurn(stream('one'), each)));
+    isOver = true;
+    expect(turns.size).toBeGreaterThanOrEqual(10);
+  });
+
+  it('goes on after one that failed', async () => {
+    const place = new FairPlace();
+    const failing = (): Promise<never> => place.hold(Promise.reject(new Error('failed')));
+    const throwing = (): never => {
+      throw new Error('thrown');
+    };
+    await expect(place.inTurn(stream('one'), failing)).rejects.toThrow('failed');
+    await expect(place.inTurn(stream('one'), throwing)).rejects.toThrow('thrown');
+    expect(await place.inTurn(stream('one'), () => 'done')).toBe('done');
+    expect(place.running).toBe(0);
+  });
+
+  it('gives each user who waits one turn before anyone has two, and each user’s in order', async () => {
+    const asks = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 60 });
+    await fc.assert(
+      fc.asyncProperty(asks, async (lanes) => {
+        const world = createWorld();
+        const streams = lanes.map((lane) => stream(`${lane}`));
+        for (const each of streams) world.ask(each);
+        await world.finish();
+        const expected: Waiter[] = [];
+        const rows = [...new Set(lanes)].map((lane) => streams.filter((each) => each.lane === `${lane}`));
+        for (let round = 0; expected.length < streams.length; round += 1) {
+          for (const row of rows) if (row[round]) expected.push(row[round] as Waiter);
+        }
+        expect(world.begun).toEqual(expected);
+        for (const [index, each] of expected.entries()) expect(world.begun[index]).toBe(each);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
