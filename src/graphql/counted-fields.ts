@@ -51,7 +51,8 @@ function countItems(value: unknown, budget: Budget): unknown {
 /** Items of a long list are completed for as long as the budget lasts. */
 function* untilOver(items: readonly unknown[], budget: Budget): Generator<unknown> {
   for (const item of items) {
-    if (budget.isOver) throw budget.refusal;
+    // Ended, not thrown: graphql-js would forget the items that are still being completed. What is left is not sent.
+    if (budget.isOver) return;
     yield item;
   }
 }
@@ -71,11 +72,16 @@ function counted(field: Field, count: Count): Resolve {
     const { budget } = context;
     // The first refusal is the operation's: an error for each field that follows would cost more than the field.
     if (isNullable && budget.isOver) return null;
-    budget.field(keyOf(info).length + PUNCTUATION);
-    const value: unknown = resolve(source, args, context, info);
-    if (count === nothing) return value;
-    if (isPromise(value)) return value.then((result) => count(result, budget));
-    return count(value, budget);
+    try {
+      budget.field(keyOf(info).length + PUNCTUATION);
+      const value: unknown = resolve(source, args, context, info);
+      if (count === nothing) return value;
+      if (isPromise(value)) return value.then((result) => count(result, budget));
+      return count(value, budget);
+    } catch (error) {
+      // Not thrown: of a list graphql-js would forget the items before, and what they reject with nobody would handle.
+      return Promise.reject(error);
+    }
   };
 }
 

@@ -111,6 +111,13 @@ describe('the budget of an operation', () => {
     await refused(`{ conversation(id: "c") { messages(last: 900) { nodes { ${aliases(180, () => 'editedAt')} } } } }`);
   });
 
+  it('used up in an item of a list, it leaves no rejection unhandled of those before', async () => {
+    // Those before wait for their conversation, whose field is refused by then.
+    const item = `${aliases(150, () => 'sequence')} conversation { id }`;
+    await refused(`{ conversation(id: "c") { messages(last: 900) { nodes { ${item} } } } }`);
+    await refused(`{ conversation(id: "c") { messages(last: 900) { nodes { conversation { id } ${item} } } } }`);
+  });
+
   it('nothing more is asked once it is used up', async () => {
     const page = 'fragment P on Conversation { messages(first: 1) { nodes { conversation { lastMessage { id } } } } }';
     const query = `${page} { conversation(id: "c") { ${aliases(199, () => 'lastMessage { conversation { ...P } }')} } }`;
