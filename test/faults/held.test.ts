@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { generateKeyPair, SignJWT } from 'jose';
-import { TIMES } from '../../src/limits.ts';
+import { readConfig } from '../../src/config.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
@@ -13,7 +14,7 @@ import { openBoth } from './inputs/frames.ts';
 
 const CLIENT_TIMEOUT_MS = 60_000;
 /** As transport/upgrade.ts says. */
-const MOST_FRAGMENTS = 64;
+const MOST_FRAGMENTS = Math.ceil(readConfig({}).maxMessageBytes / LIMITS.fragmentBytes);
 const FIRST: FrameParts = { opcode: OPCODES.text, payload: '{', isFinal: false };
 const NEXT: FrameParts = { opcode: OPCODES.continuation, payload: ' ', isFinal: false };
 
@@ -35,7 +36,7 @@ describe('fragments without an end, over both endpoints of sockets', () => {
     expect(await Promise.all(both.map(({ closed }) => closed))).toEqual([4408, 4408]);
   });
 
-  it('R88: of who answers pings: 64 of them, then 1008', async () => {
+  it('R88: of who answers pings: as many as a message of thousand-byte fragments has, then 1008', async () => {
     const both = await open();
     const pong: FrameParts = { opcode: OPCODES.pong };
     for (const { send } of both)
