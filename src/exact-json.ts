@@ -119,7 +119,8 @@ function numberAt(text: string, place: number): string {
 
 /** Whether all numbers outside strings are held. Built-in searches do most of it: a body comes before its token is known. */
 function areExact(text: string): boolean {
-  const search = new RegExp(SUSPECT_OR_STRING);
+  const search = SUSPECT_OR_STRING;
+  search.lastIndex = 0;
   for (let match = search.exec(text); match; match = search.exec(text)) {
     if (match[0] !== '"') {
       if (!isExactNumber(numberAt(text, match.index))) return false;
