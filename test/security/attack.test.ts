@@ -3,10 +3,9 @@
  *
  * Half a minute in all is part of `npm test`.
  */
-import { IS_FULL } from '../faults/settings.ts';
 import { ENGINES, findProperties } from './properties/registry.ts';
 
-const MINUTES = Number(process.env['ATTACK_MINUTES'] ?? (IS_FULL ? 1 : 0.5));
+const MINUTES = Number(process.env['ATTACK_MINUTES'] ?? 0.5);
 const SEED = Number(process.env['ATTACK_SEED'] ?? 1);
 /** For what was begun within the time. */
 const LAST_HISTORY_MS = 120_000;
