@@ -1,7 +1,7 @@
 /** The memory of a test process has a cap: two of them, the services they start and Redis fit into a small machine. */
 
 const MIB = 1_024;
-export const MAX_PROCESS_MIB = Number(process.env['TEST_PROCESS_MIB'] ?? 900);
+export const MAX_PROCESS_MIB = Number(process.env['TEST_PROCESS_MIB'] ?? 600);
 
 const told = Symbol.for('realtime.test.memory');
 

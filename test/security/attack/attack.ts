@@ -1,0 +1,26 @@
+/**
+ * One property of security, for as long as is asked: `npm run test:attack -- --minutes 30 --engine redis --seed 7`.
+ *
+ * Half a minute of all of them is part of `npm test`, and two minutes of the full tests. Each has a test file beside this
+ * one, and so a process of its own: the services of one random history after the other fill a heap.
+ */
+import { readdirSync } from 'node:fs';
+import { IS_FULL } from '../../faults/settings.ts';
+import type { Property } from '../properties/property.ts';
+
+const ENGINES = ['embedded', 'redis'] as const;
+const FILES = readdirSync(new URL('.', import.meta.url)).filter((name) => name.endsWith('.test.ts'));
+const MINUTES = Number(process.env['ATTACK_MINUTES'] ?? (IS_FULL ? 2 : 0.5));
+const SEED = Number(process.env['ATTACK_SEED'] ?? 1);
+/** For what was begun within the time. */
+const LAST_HISTORY_MS = 120_000;
+
+export function attack({ name, run }: Property): void {
+  const engines = ENGINES.filter((engine) => engine === (process.env['ATTACK_ENGINE'] ?? engine));
+  const eachMs = (MINUTES * 60_000) / FILES.length / engines.length;
+  it.each(engines)(
+    `${name}, engine %s, seed ${SEED}`,
+    (engine) => run({ engine, seed: SEED, untilMs: Date.now() + eachMs }),
+    eachMs + LAST_HISTORY_MS,
+  );
+}

@@ -1,0 +1,4 @@
+import { closing } from '../properties/closing.ts';
+import { attack } from './attack.ts';
+
+attack(closing);

@@ -1,0 +1,4 @@
+import { cost } from '../properties/cost.ts';
+import { attack } from './attack.ts';
+
+attack(cost);

@@ -1,0 +1,4 @@
+import { metering } from '../properties/metering.ts';
+import { attack } from './attack.ts';
+
+attack(metering);

@@ -1,0 +1,4 @@
+import { rights } from '../properties/rights.ts';
+import { attack } from './attack.ts';
+
+attack(rights);
