@@ -57,7 +57,7 @@ export default {
     project('quick', quick),
     project(
       'full',
-      files.filter((file) => FULL_ONLY.includes(file) || isSized(file) || file.startsWith('test/security/attack/')),
+      files.filter((file) => FULL_ONLY.includes(file) || isSized(file)),
     ),
   ],
 };
