@@ -1,14 +1,20 @@
 /** Tokens that were taken back before their end. */
+import { TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
 
 const SECOND_MS = 1_000;
+
+const secondOf = (instant: number): number => Math.floor(instant / SECOND_MS);
 
 /**
  * Whether a token is among those of its user that were refused up to an instant.
  * A token says when it was issued to the second: one of the same second is refused,
  * and so is one that does not say.
  */
-export function isRefused({ issuedAt }: Viewer, refusedUpTo: number | null): boolean {
+export function isRefused({ issuedAt }: Viewer, refusedUpTo: number | null, now: number): boolean {
   if (refusedUpTo === null) return false;
-  return issuedAt === null || Math.floor(issuedAt / SECOND_MS) <= Math.floor(refusedUpTo / SECOND_MS);
+  if (issuedAt === null) return true;
+  // One from ahead of now is of a clock that is fast, and may be as much older as clocks may differ.
+  const ahead = issuedAt > now ? TIMES.clockToleranceMs : 0;
+  return secondOf(issuedAt - ahead) <= secondOf(refusedUpTo);
 }

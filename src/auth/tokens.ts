@@ -90,7 +90,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock): VerifyToke
         typeof key === 'function'
           ? await jwtVerify(token, key, { ...options(ASYMMETRIC), ...expected })
           : await jwtVerify(token, key, { ...options(SYMMETRIC), ...expected });
-      return toViewer(payload, config.tenantClaim, isOurs);
+      return toViewer(payload, config.tenantClaim, isOurs, clock.now());
     } catch (error) {
       return error instanceof errors.JWTExpired ? { outcome: 'expired' } : INVALID;
     }
@@ -154,9 +154,14 @@ function importSecret(secret: Uint8Array<ArrayBuffer>): Promise<webcrypto.Crypto
   return subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
 }
 
-function toViewer(payload: JWTPayload, tenantClaim: string, isOurs: boolean): Verification {
+/** One from further ahead than clocks may differ would outlive every refusal of its user's tokens until then. */
+const isFromAhead = (issuedAt: number, now: number): boolean => !(issuedAt <= now + TIMES.clockToleranceMs);
+
+function toViewer(payload: JWTPayload, tenantClaim: string, isOurs: boolean, now: number): Verification {
   const { sub, exp, iat, scope, sid, did } = payload;
-  const tenant = payload[tenantClaim] ?? DEFAULT_TENANT;
+  // Only one that says nothing of a tenant is of the default one.
+  const tenant = tenantClaim in payload ? payload[tenantClaim] : DEFAULT_TENANT;
+  if (typeof iat === 'number' && isFromAhead(iat * 1_000, now)) return INVALID;
   if (typeof sub !== 'string' || !isIdentifier(sub)) return INVALID;
   if (typeof tenant !== 'string' || !isIdentifier(tenant)) return INVALID;
   if (isOurs && idOf(sid) === null) return INVALID;

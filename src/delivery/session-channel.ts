@@ -60,7 +60,7 @@ export class SessionChannel {
         isOfSession ? this.#engine.readSessions(this.#tenant, this.#userId, null) : [],
       ]);
       const ended = new Set<string>(sessions.flatMap(({ id, revokedAt }) => (revokedAt === null ? [] : [id])));
-      this.#end((viewer) => isRefused(viewer, refusedUpTo) || ended.has(viewer.sessionId ?? ''));
+      this.#end((viewer) => this.#isRefused(viewer, refusedUpTo) || ended.has(viewer.sessionId ?? ''));
     } catch {
       if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.read());
     }
@@ -72,10 +72,16 @@ export class SessionChannel {
   }
 
   #receive(announcement: Announcement): void {
-    if (announcement.type === 'tokens-refused') this.#end((viewer) => isRefused(viewer, announcement.upTo));
+    if (announcement.type === 'tokens-refused') {
+      this.#end((viewer) => this.#isRefused(viewer, announcement.upTo));
+    }
     if (announcement.type === 'session' && announcement.isRevoked) {
       this.#end(({ sessionId }) => sessionId === announcement.id);
     }
+  }
+
+  #isRefused(viewer: Viewer, upTo: number | null): boolean {
+    return isRefused(viewer, upTo, this.#clock.now());
   }
 
   #end(isOver: (viewer: Viewer) => boolean): void {

@@ -135,7 +135,7 @@ export function createSessions(
   }
 
   async function isTokenRefused(viewer: Viewer): Promise<boolean> {
-    return isRefused(viewer, await engine.readRefusal(viewer.tenant, viewer.userId));
+    return isRefused(viewer, await engine.readRefusal(viewer.tenant, viewer.userId), clock.now());
   }
 
   /** Changes a session as it is then, whoever else changes it meanwhile. */

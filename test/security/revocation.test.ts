@@ -24,9 +24,16 @@ function sign(claims: object): string {
 
 it('a token of the second in which tokens were refused is refused, and one that does not say when it was issued', () => {
   const issued = (issuedAt: number | null): Viewer => ({ issuedAt }) as Viewer;
-  const refused = [4_000, 5_000, 6_000, null].map((issuedAt) => isRefused(issued(issuedAt), 5_001));
+  const refused = [4_000, 5_000, 6_000, null].map((issuedAt) => isRefused(issued(issuedAt), 5_001, 9_000));
   expect(refused).toEqual([true, true, false, true]);
-  expect(isRefused(issued(null), null)).toBe(false);
+  expect(isRefused(issued(null), null, 9_000)).toBe(false);
+});
+
+it('a token from ahead of now may be of before the refusal, as far as clocks may differ', () => {
+  const issued = (issuedAt: number): Viewer => ({ issuedAt }) as Viewer;
+  const refused = [35_000, 36_000].map((issuedAt) => isRefused(issued(issuedAt), 5_001, 9_000));
+  expect(refused).toEqual([true, false]);
+  expect(isRefused(issued(35_000), 5_001, 35_000)).toBe(false);
 });
 
 describe.each(['embedded', 'two nodes on one Redis'] as const)('tokens: %s', (setting) => {
@@ -81,6 +88,22 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('tokens: %s', (se
     expect((await begin('ann')).accessToken).toBeDefined();
     expect(other.closes).toEqual([]);
     await other.close();
+  });
+
+  it('no token from ahead of the clock survives revokeUser: none is taken from more than 30 s ahead', async () => {
+    const [iat, exp] = [seconds(), seconds() + 3_600];
+    const claims = { sub: 'gus', exp };
+    for (const far of [{ iat: iat + 31 }, { iat: iat + 3_000 }, { iat, nbf: iat + 31 }, { iat: 1e300 }]) {
+      const answer = await ask(nodes.here, sign({ ...claims, ...far }), '{ viewer { id } }');
+      expect(answer).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'INVALID' });
+    }
+    const near = sign({ ...claims, iat: iat + 29, nbf: iat + 29 });
+    expect((await ask(nodes.here, near, '{ viewer { id } }')).data.viewer.id).toBe('gus');
+    const socket = await connectClient(nodes.there.wsUrl, near);
+    await revoke('gus');
+    await eventually(() => expect(socket.closes[0]).toEqual({ code: 4401, reason: 'REVOKED' }));
+    expect(await ask(nodes.there, near, '{ viewer { id } }')).toMatchObject({ reason: 'REVOKED' });
+    expect(await ask(nodes.there, near, BEGIN)).toMatchObject({ reason: 'REVOKED' });
   });
 
   it('revokeUser is for admins of the tenant and services; another tenant’s changes nothing', async () => {
