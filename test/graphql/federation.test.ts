@@ -1,39 +1,74 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { composeServices } from '@theguild/federation-composition';
+import { promisify } from 'node:util';
 import { parse } from 'graphql';
 import { Redis } from 'ioredis';
 import { LIMITS } from '../../src/limits.ts';
+import type { Composed, Graph } from '../support/compose.ts';
+import { costedFields } from '../support/costed-fields.ts';
 import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
 import { startProgram } from '../support/process.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 
+const run = promisify(execFile);
+const SDL = '{ _service { sdl } }';
+
+async function readUsersSdl(): Promise<string> {
+  const users = await startProgram('examples/users-subgraph.ts', { PORT: '0' }, /Users subgraph at/);
+  const response = await fetch(/at (http\S+)/.exec(users.output)?.[1] ?? '', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: SDL }),
+  });
+  const { data } = (await response.json()) as Data;
+  await users.stop();
+  return data._service.sdl;
+}
+
+/** What one composer says of each graph, in a process of its own. */
+async function composeBy(composer: string, graphs: readonly Graph[]): Promise<Composed[]> {
+  const running = run(process.execPath, ['--no-warnings', 'test/support/compose.ts', composer]);
+  running.child.stdin?.end(JSON.stringify(graphs));
+  const { stdout, stderr } = await running;
+  expect(stderr).toBe('');
+  return JSON.parse(stdout);
+}
+
 describe('federation', () => {
   let service: TestService;
+  let realtime: string;
+  let users: string;
   beforeAll(async () => {
-    service = await startTestService();
+    [service, users] = await Promise.all([startTestService(), readUsersSdl()]);
+    realtime = (await service.query(null, SDL)).data._service.sdl;
   });
   afterAll(() => service.close());
 
-  it('_service { sdl } composes with the example users subgraph, without an error', async () => {
-    const query = '{ _service { sdl } }';
-    const { data } = await service.query(null, query);
-    const users = await startProgram('examples/users-subgraph.ts', { PORT: '0' }, /Users subgraph at/);
-    const response = await fetch(/at (http\S+)/.exec(users.output)?.[1] ?? '', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query }),
-    });
-    const answer = (await response.json()) as Data;
-    await users.stop();
-    const result = composeServices([
-      { name: 'realtime', typeDefs: parse(data._service.sdl), url: 'http://realtime/graphql' },
-      { name: 'users', typeDefs: parse(answer.data._service.sdl), url: 'http://users/graphql' },
-    ]);
-    expect(result.errors ?? []).toEqual([]);
-    expect(result.supergraphSdl).toContain('messageReceived');
-    expect(result.publicSdl).toMatch(/type User {[^}]*email: String!/);
-    expect(result.publicSdl).toMatch(/type User {[^}]*conversations\(/);
-  });
+  it.each(['@apollo/composition', '@theguild/federation-composition', '@wundergraph/composition'])(
+    '%s composes it with the users subgraph, and with a main API of other names, and says what the page says',
+    async (composer) => {
+      const graphs: Graph[] = [
+        { realtime, users },
+        { realtime, shop: readFileSync('test/support/main-api.graphql', 'utf8') },
+      ];
+      // What both describe, each in its own words: a fact, and no fault.
+      const hints = (...names: string[]): string[] =>
+        names.map(
+          (name) => `INCONSISTENT_DESCRIPTION: Element "${name}" has inconsistent descriptions across subgraphs`,
+        );
+      const said =
+        composer === '@apollo/composition'
+          ? [hints('User', 'User.id'), hints('DateTime', 'PageInfo', 'User', 'User.id')]
+          : [[], []];
+      expect(await composeBy(composer, graphs)).toEqual(
+        graphs.map((graph, index) => ({ said: said[index], costed: costedFields(...Object.values(graph)) })),
+      );
+      const page = readFileSync('docs/federation.md', 'utf8');
+      const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+      expect(page).toContain(`\`${composer}\` ${devDependencies[composer]} |`);
+      for (const hint of said.flat()) expect(page).toContain(`\`${hint.split(':')[0]}\``);
+    },
+  );
 
   it('describes every type, field, argument and value', () => {
     const { definitions } = parse(
