@@ -24,6 +24,7 @@ import type {
   UserId,
 } from '../model.ts';
 import { Latest } from './latest.ts';
+import { SharedRead } from './shared-read.ts';
 import { TypingBoard } from './typing-board.ts';
 
 const RETRY_MS = 250;
@@ -70,6 +71,7 @@ export class ConversationChannel {
   #listening: Listening | null = null;
   #position: Position = { epoch: '', place: 0 };
   readonly #conversation = new Latest<ConversationRecord>();
+  readonly #head: SharedRead<Position | null>;
   #isClosed = false;
   #isLost = false;
   /** While the hole is read from the log, announcements are dropped: the log has them. */
@@ -87,12 +89,18 @@ export class ConversationChannel {
     this.#clock = clock;
     this.#log = log;
     this.#countHole = countHole;
+    this.#head = new SharedRead(async () => (await engine.readConversations(tenant, [id]))[0]?.position ?? null);
     this.typing = new TypingBoard(clock, id, (typing) => this.#each((listener) => listener.onTyping(typing)));
   }
 
   /** The last place of the log that was passed on. */
   get position(): Position {
     return this.#position;
+  }
+
+  /** The log's head as it is now: the channel is behind it while the bus is away. Null: there is no log. */
+  readHead(): Promise<Position | null> {
+    return this.#head.ask();
   }
 
   /** The newest state that is known of it. */

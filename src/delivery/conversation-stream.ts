@@ -141,13 +141,16 @@ export class ConversationStream<Event extends object> implements Follower {
   ): Promise<void> {
     const { tenant, userId } = this.#viewer;
     // Asked only after the channels have joined: a removal before is in the answer, one after is announced.
-    const memberships = await this.#context.engine.readMemberships(
-      tenant,
-      joined.map(({ channel }) => ({ conversationId: channel.id, userId })),
-    );
+    const [memberships, heads] = await Promise.all([
+      this.#context.engine.readMemberships(
+        tenant,
+        joined.map(({ channel }) => ({ conversationId: channel.id, userId })),
+      ),
+      this.#readHeads(joined),
+    ]);
     const starts: {
       readonly following: Following<Event>;
-      readonly from: Position | null;
+      readonly from: Position;
       readonly replay: Replay | null;
     }[] = [];
     for (const [index, following] of joined.entries()) {
@@ -157,15 +160,23 @@ export class ConversationStream<Event extends object> implements Follower {
         continue;
       }
       following.ordinal = membership?.ordinal ?? null;
-      const from = after(following.channel.id, membership?.joinedPosition ?? null);
-      starts.push({ following, from, replay: from && this.#replay(following, from) });
+      const resumed = after(following.channel.id, membership?.joinedPosition ?? null);
+      const from = resumed ?? heads[index] ?? following.channel.position;
+      starts.push({ following, from, replay: resumed && this.#replay(following, resumed) });
     }
     await Promise.all(starts.map(({ replay }) => replay?.prepare()));
     for (const { following, from, replay } of starts) {
-      this.#options.onBegin?.(following.channel.id, from ?? following.channel.position);
+      this.#options.onBegin?.(following.channel.id, from);
       if (replay) void this.#run(following, replay);
-      else following.goLive(following.channel.position);
+      else following.goLive(from);
     }
+  }
+
+  /** Where those begin that begin with what comes: past all that their channels have yet to catch up with. */
+  async #readHeads(joined: readonly Following<Event>[]): Promise<readonly (Position | null)[]> {
+    const { selection, after } = this.#options;
+    if (!selection.message) return [];
+    return Promise.all(joined.map(({ channel }) => (after.has(channel.id) ? null : channel.readHead())));
   }
 
   async #join(id: ConversationId): Promise<Following<Event> | null> {

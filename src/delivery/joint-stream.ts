@@ -9,8 +9,11 @@ import type { LiveStream, Sink } from './stream.ts';
 /** Whom a channel tells. Calls are synchronous and must not throw. */
 export type Listener<Event> = Pick<Sink<Event>, 'push' | 'end'>;
 
+/** Lets a listener in, which is told what happens from then on. */
+export type Admission<Event> = (listener: Listener<Event>) => void;
+
 export interface TellingChannel<Event> extends OpenedChannel {
-  add(listener: Listener<Event>): void;
+  admission(): Promise<Admission<Event>>;
   remove(listener: Listener<Event>): void;
 }
 
@@ -52,6 +55,7 @@ export async function openJointStream<Event extends object, Channel extends Tell
     }
     joined.clear();
   });
+  let admissions: readonly Admission<Event>[];
   try {
     await Promise.all(
       [...distinct].map(async ([key, create]) => {
@@ -60,10 +64,11 @@ export async function openJointStream<Event extends object, Channel extends Tell
         else if (channel) registry.release(key, channel);
       }),
     );
+    admissions = await Promise.all([...joined.values()].map((channel) => channel.admission()));
   } catch (error) {
     queue.end(null);
     throw error;
   }
-  for (const channel of joined.values()) channel.add(queue);
+  if (isOpen) for (const admit of admissions) admit(queue);
   return queue;
 }

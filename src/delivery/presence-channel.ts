@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Engine, Listening } from '../engine/port.ts';
 import type { Log } from '../log.ts';
 import type { PresenceRecord, TenantId, UserId } from '../model.ts';
-import type { Listener } from './joint-stream.ts';
+import type { Admission, Listener } from './joint-stream.ts';
 import { Latest } from './latest.ts';
 
 const RETRY_MS = 250;
@@ -54,9 +54,11 @@ export class PresenceChannel {
   }
 
   /** Tells the present state, then each change. */
-  add(listener: Listener<PresenceRecord>): void {
-    this.#listeners.add(listener);
-    if (this.#presence.current) listener.push(this.#presence.current);
+  async admission(): Promise<Admission<PresenceRecord>> {
+    return (listener) => {
+      this.#listeners.add(listener);
+      if (this.#presence.current) listener.push(this.#presence.current);
+    };
   }
 
   remove(listener: Listener<PresenceRecord>): void {

@@ -11,7 +11,8 @@ import type { Engine, Listening, TopicHistory } from '../engine/port.ts';
 import { positionExpired, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../model.ts';
-import type { Listener } from './joint-stream.ts';
+import type { Admission, Listener } from './joint-stream.ts';
+import { SharedRead } from './shared-read.ts';
 
 const RETRY_MS = 250;
 
@@ -38,6 +39,9 @@ export class TopicChannel {
   readonly #tenant: TenantId;
   readonly #topic: Topic;
   readonly #listeners = new Set<Listener<PublicationRecord>>();
+  /** Where those begin who came while the channel was behind, until it is there. */
+  readonly #beginnings = new Map<Listener<PublicationRecord>, Position>();
+  readonly #head: SharedRead<Position | null>;
   #listening: Listening | null = null;
   #position: Position | null = null;
   /** While what is kept is read, announcements are dropped: it has them. */
@@ -51,6 +55,7 @@ export class TopicChannel {
     this.#log = log;
     this.#tenant = tenant;
     this.#topic = topic;
+    this.#head = new SharedRead(() => engine.readTopicHead(tenant, topic));
   }
 
   async open(): Promise<boolean> {
@@ -63,18 +68,25 @@ export class TopicChannel {
         onInterrupted: () => void this.#catchUp(),
       },
     );
-    this.#position = (await this.#engine.readTopic(this.#tenant, this.#topic)).head;
+    this.#position = await this.#head.ask();
     this.#isCatchingUp = false;
     if (this.#isBehind) await this.#catchUp();
     return true;
   }
 
-  add(listener: Listener<PublicationRecord>): void {
-    this.#listeners.add(listener);
+  /** What came before may still be on its way to this channel: those who are added begin at the head. */
+  async admission(): Promise<Admission<PublicationRecord>> {
+    const head = await this.#head.ask();
+    return (listener) => {
+      this.#listeners.add(listener);
+      const hasPassed = head?.epoch === this.#position?.epoch && (head?.place ?? 0) <= (this.#position?.place ?? 0);
+      if (head && !hasPassed) this.#beginnings.set(listener, head);
+    };
   }
 
   remove(listener: Listener<PublicationRecord>): void {
     this.#listeners.delete(listener);
+    this.#beginnings.delete(listener);
   }
 
   close(): void {
@@ -97,7 +109,18 @@ export class TopicChannel {
   #pass(publication: PublicationRecord): void {
     if (this.#isClosed) return;
     this.#position = publication.position;
-    for (const listener of this.#listeners) listener.push(publication);
+    const hasBeginnings = this.#beginnings.size > 0;
+    for (const listener of this.#listeners) {
+      if (!hasBeginnings || this.#isFor(listener, publication.position)) listener.push(publication);
+    }
+  }
+
+  /** False: it was published before this one listened. */
+  #isFor(listener: Listener<PublicationRecord>, { epoch, place }: Position): boolean {
+    const beginning = this.#beginnings.get(listener);
+    if (epoch !== beginning?.epoch) return true;
+    if (place >= beginning.place) this.#beginnings.delete(listener);
+    return place > beginning.place;
   }
 
   async #catchUp(): Promise<void> {

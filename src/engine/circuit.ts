@@ -57,6 +57,7 @@ const OPERATIONS = [
   'writeInbox',
   'publish',
   'readTopic',
+  'readTopicHead',
   'shareUse',
   'listen',
 ] as const satisfies readonly (keyof Engine)[];

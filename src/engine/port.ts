@@ -284,6 +284,8 @@ export interface TopicStore {
   publish(tenant: TenantId, publication: NewPublication): Promise<PublicationRecord>;
   /** At most `LIMITS.publicationsPerTopic`, for `TIMES.publicationMs` after the last. */
   readTopic(tenant: TenantId, topic: Topic): Promise<TopicHistory>;
+  /** Where the latest publication is; null: nothing is kept. */
+  readTopicHead(tenant: TenantId, topic: Topic): Promise<Position | null>;
 }
 
 /** The W3C `traceparent` of what is going on now; empty when that is not traced. */

@@ -31,6 +31,7 @@ export function describeTopics(open: OpenWorld): void {
       expect(heard.map((each) => each.type === 'publication' && each.publication)).toEqual(publications);
       expect(publications.map(({ position }) => position.place)).toEqual([1, 2, 3, 4]);
       expect(head).toEqual(publications[3]?.position);
+      expect(await other.readTopicHead(tenant, topic)).toEqual(head);
       expect(publications.map(({ payload }) => (payload as { n: number }).n).sort()).toEqual([0, 1, 2, 3]);
       await listening.close();
     });
@@ -75,6 +76,7 @@ export function describeTopics(open: OpenWorld): void {
       await engine.publish(tenant, publication(topic, 1));
       expect((await engine.readTopic('other' as TenantId, topic)).publications).toEqual([]);
       expect((await engine.readTopic(tenant, `${topic}x` as Topic)).head).toBeNull();
+      expect(await engine.readTopicHead(tenant, `${topic}x` as Topic)).toBeNull();
     });
   });
 }

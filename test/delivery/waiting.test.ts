@@ -6,6 +6,7 @@ import { EventQueue } from '../../src/delivery/event-queue.ts';
 import { openJointStream } from '../../src/delivery/joint-stream.ts';
 import { type Outlet, RenderedStream } from '../../src/delivery/rendered-stream.ts';
 import { Gate, nextTurn, type Room, resumeNow, roomOrEnd } from '../../src/delivery/room.ts';
+import { SharedRead } from '../../src/delivery/shared-read.ts';
 import type { ServiceError } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { TextFrame } from '../../src/transport/envelope.ts';
@@ -230,7 +231,7 @@ describe('a stream over several channels', () => {
         close: () => {
           channel.isClosed = true;
         },
-        add: () => {
+        admission: async () => () => {
           channel.listeners += 1;
         },
         remove: () => {
@@ -249,6 +250,29 @@ describe('a stream over several channels', () => {
       { listeners: 0, isClosed: true },
     ]);
     expect(registry.all()).toEqual([]);
+  });
+});
+
+describe('a shared read', () => {
+  it('is one for all who ask while another is under way, and none that began before they asked', async () => {
+    const reads: PromiseWithResolvers<string>[] = [];
+    const head = new SharedRead(() => {
+      const read = Promise.withResolvers<string>();
+      reads.push(read);
+      return read.promise;
+    });
+    const first = head.ask();
+    const later = [head.ask(), head.ask()];
+    expect(reads).toHaveLength(1);
+    reads[0]?.reject(new Error('away'));
+    await expect(first).rejects.toThrow('away');
+    await eventually(() => expect(reads).toHaveLength(2));
+    const last = head.ask();
+    reads[1]?.resolve('second');
+    expect(await Promise.all(later)).toEqual(['second', 'second']);
+    await eventually(() => expect(reads).toHaveLength(3));
+    reads[2]?.resolve('third');
+    expect(await last).toBe('third');
   });
 });
 

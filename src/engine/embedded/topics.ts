@@ -20,6 +20,8 @@ interface KeyRow extends Position {
 /** Topics forgotten in one call: none holds the others up for long. */
 const FORGOTTEN = 10;
 
+const headOf = (row: TopicRow | undefined): Position | null => (row ? { epoch: row.epoch, place: row.place } : null);
+
 export function createTopics(database: Database, clock: Clock): TopicStore {
   const find = database.prepare('SELECT key, epoch, place FROM topics WHERE tenant = ? AND topic = ?');
   const findLive = database.prepare(
@@ -87,13 +89,16 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
     async readTopic(tenant, topic) {
       return database.read(() => {
         const row = findLive.get(tenant, topic, clock.now()) as unknown as TopicRow | undefined;
-        if (!row) return { head: null, publications: [] };
-        const records = list.all(row.key) as unknown as { readonly record: string }[];
+        const records = row ? (list.all(row.key) as unknown as { readonly record: string }[]) : [];
         return {
-          head: { epoch: row.epoch, place: row.place },
+          head: headOf(row),
           publications: records.map(({ record }) => JSON.parse(record) as PublicationRecord),
         };
       });
+    },
+
+    async readTopicHead(tenant, topic) {
+      return database.read(() => headOf(findLive.get(tenant, topic, clock.now()) as unknown as TopicRow | undefined));
     },
   };
 }

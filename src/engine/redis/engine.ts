@@ -70,7 +70,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships }),
     ...createTyping(run, keys, clock),
     ...createSessions(client, run, keys, clock),
-    ...createTopics(run, keys, clock, currentTrace),
+    ...createTopics(client, run, keys, clock, currentTrace),
     ...createInboxes(client, run, keys, clock),
     ...createRates(client, keys),
     ...createRoutingRules(client, run, keys),

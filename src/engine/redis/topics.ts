@@ -2,15 +2,26 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { PublicationRecord } from '../../model.ts';
+import type { Position, PublicationRecord } from '../../model.ts';
 import type { CurrentTrace, TopicStore } from '../port.ts';
+import type { RedisClient } from './client.ts';
 import { fragment } from './codec.ts';
+import { attempt } from './conversations.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
 type Kept = [epoch: string | null, place: string | null, publications: string[]];
 
-export function createTopics(run: RunScript, keys: Keys, clock: Clock, currentTrace: CurrentTrace): TopicStore {
+const headOf = (epoch: string | null | undefined, place: string | null | undefined): Position | null =>
+  epoch ? { epoch, place: Number(place) } : null;
+
+export function createTopics(
+  client: RedisClient,
+  run: RunScript,
+  keys: Keys,
+  clock: Clock,
+  currentTrace: CurrentTrace,
+): TopicStore {
   return {
     async publish(tenant, { idempotencyKey = null, ...publication }) {
       const { id, topic, payload, senderId } = publication;
@@ -28,9 +39,14 @@ export function createTopics(run: RunScript, keys: Keys, clock: Clock, currentTr
       const { meta, history } = keys.topic(tenant, topic);
       const [epoch, place, publications] = (await run('read-topic', [meta, history], [])) as Kept;
       return {
-        head: epoch === null ? null : { epoch, place: Number(place) },
+        head: headOf(epoch, place),
         publications: publications.map((json) => JSON.parse(json) as PublicationRecord),
       };
+    },
+
+    async readTopicHead(tenant, topic) {
+      const [epoch, place] = await attempt(() => client.hmget(keys.topic(tenant, topic).meta, 'epoch', 'place'));
+      return headOf(epoch, place);
     },
   };
 }
