@@ -164,6 +164,8 @@ export const LIMITS = {
   meteredAddresses: 10_000,
   /** Sockets of one address whose user is not known yet, at once, before `RATE_LIMIT_STRANGERS`. */
   strangersAtOnce: 500,
+  /** Of `MAX_CONNECTIONS`, what sockets may take whose user is not known yet: past it the oldest gives way to the next. */
+  strangersShare: 0.5,
   /** Sockets and streams let in at once, before `RATE_LIMIT_ADMISSIONS` paces a herd that comes back. */
   admissionBurst: 5_000,
   /** Sessions of one user that have not ended. */

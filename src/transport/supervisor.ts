@@ -7,6 +7,7 @@ import type { Viewer } from '../model.ts';
 import type { TokenBucket } from '../rates/token-bucket.ts';
 import { Quota } from './quota.ts';
 import type { Strangers } from './strangers.ts';
+import { Unidentified } from './unidentified.ts';
 
 /** Whoever is connected for long: a socket, or a stream over HTTP. */
 export interface Peer {
@@ -24,8 +25,14 @@ export interface Peer {
   onClose(closed: () => void): void;
 }
 
-/** Why somebody is not let in. */
-export type TurnedAway = 'draining' | 'capacity' | 'address' | 'pace' | 'user';
+/** A socket, which may say who it is later, or never. */
+export interface Socket extends Peer {
+  /** Ends it at once. */
+  cut(): void;
+}
+
+/** Why somebody is not let in; `stranger`: let in, and sent away to make room before it said who it is. */
+export type TurnedAway = 'draining' | 'capacity' | 'address' | 'pace' | 'user' | 'stranger';
 
 export interface SupervisorLimits {
   readonly maxConnections: number;
@@ -51,6 +58,7 @@ export class Supervisor {
   readonly #clock: Clock;
   readonly #limits: SupervisorLimits;
   readonly #peers = new Set<Peer>();
+  readonly #unidentified: Unidentified;
   readonly #users: Quota;
   readonly #streams: Quota;
   readonly #addresses: Quota;
@@ -63,6 +71,7 @@ export class Supervisor {
   constructor(clock: Clock, limits: SupervisorLimits) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#unidentified = new Unidentified(limits.maxConnections, () => limits.countTurnedAway('stranger'));
     this.#users = new Quota(limits.maxConnectionsPerUser);
     this.#streams = new Quota(limits.maxStreamsPerUser);
     this.#addresses = new Quota(limits.maxConnectionsPerAddress);
@@ -88,6 +97,10 @@ export class Supervisor {
     return reason === null;
   }
 
+  get #isFull(): boolean {
+    return this.#peers.size >= this.#limits.maxConnections;
+  }
+
   get #isPaced(): boolean {
     const { admissions } = this.#limits;
     return admissions !== null && admissions.wait(this.#clock.elapsed()) > 0;
@@ -95,7 +108,7 @@ export class Supervisor {
 
   #refusal(address: string | null): TurnedAway | null {
     if (this.#isDraining) return 'draining';
-    if (this.#peers.size >= this.#limits.maxConnections) return 'capacity';
+    if (this.#isFull && this.#unidentified.size === 0) return 'capacity';
     if (address !== null && !this.#addresses.hasRoom(address)) return 'address';
     return this.#isPaced ? 'pace' : null;
   }
@@ -107,7 +120,16 @@ export class Supervisor {
     return sum;
   }
 
-  add(peer: Peer, address: string | null): void {
+  /** Adds a socket that was admitted a moment ago. */
+  add(socket: Socket, address: string | null): void {
+    this.#add(socket, address);
+    this.#unidentified.add(socket);
+    socket.onClose(() => this.#unidentified.remove(socket));
+  }
+
+  #add(peer: Peer, address: string | null): void {
+    // Whoever says nothing keeps nobody out.
+    if (this.#isFull) this.#unidentified.sendOldestAway();
     this.#peers.add(peer);
     if (address !== null) {
       this.#cameFrom.set(peer, address);
@@ -115,31 +137,37 @@ export class Supervisor {
     }
     peer.onClose(() => {
       this.#peers.delete(peer);
-      this.vouch(peer);
+      this.#release(peer);
     });
   }
 
   /** Adds a stream that was admitted a moment ago. */
   addStream(peer: Peer, address: string | null, viewer: Viewer): void {
-    this.add(peer, address);
+    this.#add(peer, address);
     peer.onClose(this.#streams.take(userKey(viewer)));
   }
 
   /** Counts a peer by its address no longer: it has proven to speak for many. */
-  vouch(peer: Peer): void {
+  vouch(socket: Socket): void {
+    this.#unidentified.remove(socket);
+    this.#release(socket);
+  }
+
+  #release(peer: Peer): void {
     this.#releases.get(peer)?.();
     this.#releases.delete(peer);
   }
 
   /** Lets a socket in whose user is known now; false: they have as many as they may, or too many come at once. */
-  claim(peer: Peer, viewer: Viewer): boolean {
-    const address = this.#cameFrom.get(peer);
+  claim(socket: Socket, viewer: Viewer): boolean {
+    const address = this.#cameFrom.get(socket);
     if (address !== undefined) this.#limits.strangers?.recognise(address);
     const key = userKey(viewer);
     const isFull = !this.#users.hasRoom(key);
     if (!this.#isLetIn(isFull ? 'user' : this.#isPaced ? 'pace' : null)) return false;
     this.#limits.admissions?.take();
-    peer.onClose(this.#users.take(key));
+    this.#unidentified.remove(socket);
+    socket.onClose(this.#users.take(key));
     return true;
   }
 

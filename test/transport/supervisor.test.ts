@@ -4,14 +4,14 @@ import { LIMITS } from '../../src/limits.ts';
 import type { Viewer } from '../../src/model.ts';
 import { TokenBucket } from '../../src/rates/token-bucket.ts';
 import { Strangers } from '../../src/transport/strangers.ts';
-import { type Peer, Supervisor, type SupervisorLimits } from '../../src/transport/supervisor.ts';
+import { type Socket, Supervisor, type SupervisorLimits } from '../../src/transport/supervisor.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 const user = { tenant: 'default', userId: 'alice' } as Viewer;
 
 /** A peer that goes at once when it is asked to. */
-class Guest implements Peer {
+class Guest implements Socket {
   readonly viewer = null;
   readonly queuedBytes = 1;
   isOpen = true;
@@ -26,6 +26,7 @@ class Guest implements Peer {
   retire(code: number): void {
     this.close(code);
   }
+  cut(): void {}
   onClose(closed: () => void): void {
     this.#closed.push(closed);
   }
@@ -92,6 +93,44 @@ describe('Supervisor', () => {
       expect(supervisor.claim(guest, user)).toBe(true);
       guest.close(1000);
     }
+  });
+
+  const add = (supervisor: Supervisor): Guest => {
+    const guest = new Guest();
+    supervisor.add(guest, null);
+    return guest;
+  };
+
+  it('G18: sends the oldest away of those who say nothing, rather than a newcomer', () => {
+    const supervisor = start({ maxConnections: 10 });
+    const known = (): Guest => {
+      const guest = add(supervisor);
+      supervisor.claim(guest, user);
+      return guest;
+    };
+    const users = Array.from({ length: 8 }, known);
+    const silent = [add(supervisor), add(supervisor)];
+    expect(supervisor.admits(null)).toBe(true);
+    const newcomer = add(supervisor);
+    expect(silent.map(({ closedWith }) => closedWith)).toEqual([1013, null]);
+    expect(supervisor.claim(newcomer, user)).toBe(true);
+    expect(supervisor.admitsStream(null, user)).toBe(true);
+    supervisor.addStream(new Guest(), null, user);
+    expect(silent.map(({ closedWith }) => closedWith)).toEqual([1013, 1013]);
+    // Those who are left have all said who they are.
+    expect([supervisor.admits(null), supervisor.admitsStream(null, user)]).toEqual([false, false]);
+    expect([...users, newcomer].every(({ isOpen }) => isOpen)).toBe(true);
+    expect(turnedAway).toEqual(['stranger', 'stranger', 'capacity', 'capacity']);
+  });
+
+  it('G18: leaves those who say nothing a share of the sockets, the latest of them', () => {
+    const supervisor = start({ maxConnections: 100 });
+    const guests = Array.from({ length: 70 }, () => add(supervisor));
+    const vouched = guests.at(-1) as Guest;
+    supervisor.vouch(vouched);
+    expect(guests.map(({ isOpen }) => isOpen)).toEqual([...Array(20).fill(false), ...Array(50).fill(true)]);
+    for (let n = 0; n < 200; n += 1) add(supervisor);
+    expect(guests.filter(({ isOpen }) => isOpen)).toEqual([vouched]);
   });
 
   it('G15: sends everyone away in random order, evenly over the window', async () => {

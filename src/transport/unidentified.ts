@@ -1,0 +1,40 @@
+/** Sockets of which it is not known yet who they are, the oldest first: they make room for others. */
+import { CLOSE_CODES } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Socket } from './supervisor.ts';
+
+export class Unidentified {
+  readonly #sockets = new Set<Socket>();
+  readonly #most: number;
+  readonly #countSentAway: () => void;
+
+  constructor(maxConnections: number, countSentAway: () => void) {
+    this.#most = Math.max(Math.floor(maxConnections * LIMITS.strangersShare), 1);
+    this.#countSentAway = countSentAway;
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  /** The oldest gives way when they are more than their share. */
+  add(socket: Socket): void {
+    if (this.#sockets.size >= this.#most) this.sendOldestAway();
+    this.#sockets.add(socket);
+  }
+
+  remove(socket: Socket): void {
+    this.#sockets.delete(socket);
+  }
+
+  /** An honest client says who it is at once: of all, the oldest is the least likely one. */
+  sendOldestAway(): void {
+    const [oldest] = this.#sockets;
+    if (!oldest) return;
+    this.#sockets.delete(oldest);
+    this.#countSentAway();
+    oldest.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity');
+    // Its place is needed now, not when it has answered.
+    oldest.cut();
+  }
+}
