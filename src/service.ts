@@ -31,12 +31,14 @@ import { TokenBucket } from './rates/token-bucket.ts';
 import { createExpressions } from './routing/expressions.ts';
 import { createAddressOf } from './transport/address.ts';
 import { Admission } from './transport/admission.ts';
+import { ArrivingBodies } from './transport/arriving-bodies.ts';
 import { createCallbackCheck } from './transport/callback-url.ts';
 import { watchCertificate } from './transport/certificate.ts';
 import { addGraphqlHttp } from './transport/graphql-http.ts';
 import { createGraphqlStream } from './transport/graphql-stream.ts';
 import { createGraphqlWs } from './transport/graphql-ws.ts';
 import { createHttp } from './transport/http.ts';
+import { PlainConnections } from './transport/plain-connections.ts';
 import { createRawEndpoint } from './transport/raw/endpoint.ts';
 import { Strangers } from './transport/strangers.ts';
 import { Streams } from './transport/streams.ts';
@@ -80,6 +82,12 @@ function socketsWithin(maxConnections: number, openFiles: number | null, log: Lo
     'MAX_CONNECTIONS is more than the limit of open files allows',
   );
   return most;
+}
+
+/** As many plain connections as are left beside the sockets, and half of the files that are kept for all else. */
+function plainWithin(sockets: number, openFiles: number | null): number {
+  const left = openFiles === null ? LIMITS.plainConnections : openFiles - sockets - LIMITS.otherFiles / 2;
+  return Math.max(Math.min(left, LIMITS.plainConnections), 1);
 }
 
 /** Counts what this node accepted. */
@@ -172,9 +180,11 @@ export async function startService(
     log,
     countRefused: () => metrics.turnedAway.inc({ reason: 'origin' }),
   });
+  const openFiles = openFilesLimit();
+  const maxConnections = socketsWithin(config.maxConnections, openFiles, log);
   const supervisor = new Supervisor(clock, {
     ...config,
-    maxConnections: socketsWithin(config.maxConnections, openFilesLimit(), log),
+    maxConnections,
     sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs),
     admissions: config.rates && new TokenBucket(LIMITS.admissionBurst, config.rates.admissionsPerNode, clock.elapsed()),
     strangers: config.rates && new Strangers(config.rates.strangersPerAddress, clock),
@@ -186,7 +196,26 @@ export async function startService(
   const provesGateway: IsGateway = (given) => config.gatewaySecrets.length > 0 && isGateway(given);
   const addressOf = createAddressOf(config.trustProxy, provesGateway);
   const info = createInfo(config, engine);
-  const { app, server } = createHttp({ ...config, isOriginAllowed, health, metrics, info, formatError });
+  const plainConnections = new PlainConnections({
+    most: plainWithin(maxConnections, openFiles),
+    mostPerAddress: config.maxConnectionsPerAddress,
+    // Of whom a trusted proxy comes is not known before it has asked something, and it holds slow ones itself.
+    addressOf: config.trustProxy ? () => null : addressOf,
+    countTurnedAway: () => metrics.turnedAway.inc({ reason: 'plain' }),
+  });
+  const arrivingBodies = new ArrivingBodies(LIMITS.arrivingBodyBytes);
+  metrics.plainConnections = () => plainConnections.size;
+  metrics.arrivingBodyBytes = () => arrivingBodies.bytes;
+  const { app, server } = createHttp({
+    ...config,
+    isOriginAllowed,
+    health,
+    metrics,
+    info,
+    formatError,
+    plainConnections,
+    arrivingBodies,
+  });
   const stopWatching = config.tls ? watchCertificate(config.tls.certFile, clock, log) : () => undefined;
 
   countUnreadAnswers(app, unsent, clock);
@@ -196,6 +225,7 @@ export async function startService(
   const streams = new Streams({
     supervisor,
     addressOf,
+    leavePlain: (socket) => plainConnections.release(socket),
     metrics,
     formatError,
     clock,
@@ -225,6 +255,7 @@ export async function startService(
     isGateway,
     rateLimits,
     log,
+    maxBodyBytes: config.maxBodyBytes,
   });
   const admission = new Admission({
     verifyToken,
@@ -266,6 +297,7 @@ export async function startService(
     isOriginAllowed,
     refusesClear: config.isProduction && config.trustProxy,
     addressOf,
+    leavePlain: (socket) => plainConnections.release(socket),
     supervisor,
     clock,
   });

@@ -31,6 +31,9 @@ export interface Metrics {
   };
   /** What to ask when scraped how many bytes wait for clients to read. */
   queuedBytes: () => number;
+  /** The same of connections that carry plain requests, and of bytes of bodies that have not come in full. */
+  plainConnections: () => number;
+  arrivingBodyBytes: () => number;
   readonly register: Registry;
   readonly contentType: string;
   /** Prometheus text exposition format. */
@@ -75,6 +78,22 @@ export function createMetrics(clock: Clock): Metrics {
     registers,
     collect() {
       this.set(metrics.queuedBytes());
+    },
+  });
+  new Gauge({
+    name: 'realtime_plain_connections',
+    help: 'Connections that carry plain requests, or nothing yet.',
+    registers,
+    collect() {
+      this.set(metrics.plainConnections());
+    },
+  });
+  new Gauge({
+    name: 'realtime_arriving_body_bytes',
+    help: 'Bytes of bodies of requests that have not come in full.',
+    registers,
+    collect() {
+      this.set(metrics.arrivingBodyBytes());
     },
   });
   new Gauge({
@@ -162,6 +181,8 @@ export function createMetrics(clock: Clock): Metrics {
       turned: (isOpen) => circuit.set(isOpen ? 1 : 0),
     },
     queuedBytes: () => 0,
+    plainConnections: () => 0,
+    arrivingBodyBytes: () => 0,
     register: registry,
     contentType: registry.contentType,
     render: () => registry.metrics(),
@@ -172,7 +193,7 @@ export function createMetrics(clock: Clock): Metrics {
 
 const VALUES = {
   routing: ['drop', 'transform', 'forward', 'copy', 'fault'],
-  turnedAway: ['draining', 'capacity', 'address', 'pace', 'user', 'origin', 'stranger'],
+  turnedAway: ['draining', 'capacity', 'address', 'pace', 'user', 'origin', 'stranger', 'plain'],
 } as const;
 
 /** Every series is there from the first scrape on: to Prometheus one that begins with 1 has not increased. */

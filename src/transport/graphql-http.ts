@@ -42,6 +42,7 @@ export interface GraphqlHttpOptions extends CallerOptions {
   readonly createContext: (caller: Caller) => Context;
   readonly stream: AnswerByStream;
   readonly log: Log;
+  readonly maxBodyBytes: number;
 }
 
 type ApolloContext = Context & BaseContext;
@@ -105,7 +106,8 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   };
   const preParsing = async (request: FastifyRequest, _reply: FastifyReply, body: Readable): Promise<Readable> =>
     strangers.has(request) ? cutBody(body) : body;
-  app.post('/graphql', { onRequest, preParsing }, async (request, reply) => {
+  const bodyLimit = options.maxBodyBytes;
+  app.post('/graphql', { bodyLimit, onRequest, preParsing }, async (request, reply) => {
     requireShort(request.body);
     if (isJson(request)) return answer(request, reply);
     // The one request that needs no content type: `curl -d '{"query": "{ _service { sdl } }"}'`.

@@ -135,6 +135,7 @@ async function answerInFormat(
   const response = reply.raw;
   const stream = new HttpStream(response, { ...streams.outletOptions(viewer, format.transport), format });
   enter(stream);
+  streams.takeOver(response.req.socket);
   await streams.add(stream, format.transport, format.connectionType);
   const result = await run(body, context, options);
   if (isSubscription(result)) return begin(result, stream);

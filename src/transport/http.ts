@@ -8,11 +8,13 @@ import type { IsOriginAllowed } from '../auth/origins.ts';
 import { badInput, ERROR_CODES, type ErrorCode, ServiceError } from '../errors.ts';
 import { faultOfNumbers } from '../exact-json.ts';
 import type { FormatError } from '../graphql/errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Health } from '../operations/health.ts';
 import type { Info } from '../operations/info.ts';
 import type { Metrics } from '../operations/metrics.ts';
+import type { ArrivingBodies } from './arriving-bodies.ts';
 import { protectBrowsers } from './browser.ts';
-import { watchUnused } from './unused-connections.ts';
+import type { PlainConnections } from './plain-connections.ts';
 import { isHandshake } from './upgrade.ts';
 
 export interface HttpOptions {
@@ -20,12 +22,13 @@ export interface HttpOptions {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
   readonly trustProxy: boolean;
   readonly isOriginAllowed: IsOriginAllowed;
-  readonly maxBodyBytes: number;
   readonly keepAliveMs: number;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly info: () => Info;
   readonly formatError: FormatError;
+  readonly plainConnections: PlainConnections;
+  readonly arrivingBodies: ArrivingBodies;
 }
 
 /** Input is refused rather than changed. */
@@ -43,7 +46,8 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
   const { health, metrics, info } = options;
   let server: Server | undefined;
   const app = fastify({
-    bodyLimit: options.maxBodyBytes,
+    // What is no GraphQL has no body worth reading.
+    bodyLimit: LIMITS.strangerBodyBytes,
     logger: false,
     trustProxy: options.trustProxy,
     forceCloseConnections: 'idle',
@@ -54,14 +58,23 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
       const { tls, keepAliveMs } = options;
       const settings = { ...TIMEOUTS, keepAliveTimeout: keepAliveMs, shouldUpgradeCallback: isHandshake };
       server = tls
-        ? createTlsServer({ ...settings, cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }, handle)
+        ? createTlsServer(
+            {
+              ...settings,
+              handshakeTimeout: TIMEOUTS.headersTimeout,
+              cert: readFileSync(tls.certFile),
+              key: readFileSync(tls.keyFile),
+            },
+            handle,
+          )
         : createServer(settings, handle);
       return server;
     },
   });
   if (!server) throw new Error('The HTTP server was not made.');
-  const closeUnused = watchUnused(server, options.tls !== null);
-  app.addHook('preClose', async () => closeUnused());
+  options.plainConnections.watch(server);
+  options.arrivingBodies.watch(app);
+  app.addHook('preClose', async () => options.plainConnections.closeUnused());
 
   protectBrowsers(app, options.isOriginAllowed);
   const parseJson = app.getDefaultJsonParser('error', 'error');
@@ -154,7 +167,8 @@ function statusOf(error: unknown): number | null {
 function asServiceError(error: unknown): ServiceError | null {
   if (error instanceof ServiceError) return error;
   const { statusCode } = error as { statusCode?: unknown };
-  if (statusCode === 413) return new ServiceError('PAYLOAD_TOO_LARGE', 'The body is over MAX_BODY_BYTES.');
+  if (statusCode === 413)
+    return new ServiceError('PAYLOAD_TOO_LARGE', 'The body is longer than it may be: MAX_BODY_BYTES at /graphql.');
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
     return new ServiceError('BAD_USER_INPUT', 'The request cannot be read.');
   }

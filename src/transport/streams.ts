@@ -1,6 +1,7 @@
 /** What every stream over HTTP has in common with a socket: room, presence, metrics, an end. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { type Bearer, bearerOf } from '../access/bearer.ts';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
@@ -20,6 +21,8 @@ export interface StreamsOptions {
   readonly watchTokens: WatchTokens;
   readonly supervisor: Supervisor;
   readonly addressOf: AddressOf;
+  /** The connection carries no plain requests from now on. */
+  readonly leavePlain: (socket: Socket) => void;
   readonly metrics: Metrics;
   readonly formatError: FormatError;
   readonly clock: Clock;
@@ -52,6 +55,11 @@ export class Streams {
     if (!supervisor.admitsStream(address, peer.viewer)) return false;
     supervisor.addStream(peer, address, peer.viewer);
     return true;
+  }
+
+  /** The stream is what its connection carries. */
+  takeOver(socket: Socket): void {
+    this.#options.leavePlain(socket);
   }
 
   outletOptions(viewer: Viewer, transport: Transport) {

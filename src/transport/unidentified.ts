@@ -1,10 +1,15 @@
 /** Sockets of which it is not known yet who they are, the oldest first: they make room for others. */
 import { CLOSE_CODES } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { Socket } from './supervisor.ts';
+
+/** A socket, as far as it is sent away. */
+export interface Closable {
+  close(code: number, reason: string): void;
+  cut(): void;
+}
 
 export class Unidentified {
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Set<Closable>();
   readonly #most: number;
   readonly #countSentAway: () => void;
 
@@ -18,12 +23,12 @@ export class Unidentified {
   }
 
   /** The oldest gives way when they are more than their share. */
-  add(socket: Socket): void {
+  add(socket: Closable): void {
     if (this.#sockets.size >= this.#most) this.sendOldestAway();
     this.#sockets.add(socket);
   }
 
-  remove(socket: Socket): void {
+  remove(socket: Closable): void {
     this.#sockets.delete(socket);
   }
 

@@ -24,6 +24,8 @@ export interface UpgradeOptions {
   /** Refuses what a trusted proxy says came to it in the clear. */
   readonly refusesClear: boolean;
   readonly addressOf: AddressOf;
+  /** The connection carries no plain requests from now on. */
+  readonly leavePlain: (socket: Duplex) => void;
   readonly supervisor: Supervisor;
   readonly clock: Clock;
 }
@@ -92,8 +94,9 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     if (!options.isOriginAllowed(request.headers.origin, request.headers.host)) return refuse(socket, 403);
     door.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const address = options.addressOf(request);
-      if (options.supervisor.admits(address)) door.endpoint.accept({ webSocket, raw: socket, address }, request);
-      else turnAway(webSocket, options.clock);
+      if (!options.supervisor.admits(address)) return turnAway(webSocket, options.clock);
+      options.leavePlain(socket);
+      door.endpoint.accept({ webSocket, raw: socket, address }, request);
     });
   });
 }

@@ -72,6 +72,7 @@ describe('connection actors', () => {
       isOriginAllowed: () => true,
       refusesClear: false,
       addressOf: () => null,
+      leavePlain: () => undefined,
       supervisor,
       clock,
     };

@@ -1,0 +1,127 @@
+/** Connections and bodies that come slowly, or not at all: they keep nobody out. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type FastifyInstance, fastify } from 'fastify';
+import { ArrivingBodies } from '../../src/transport/arriving-bodies.ts';
+import { PlainConnections } from '../../src/transport/plain-connections.ts';
+import { eventually } from '../support/eventually.ts';
+
+const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n';
+
+describe('plain requests', () => {
+  let app: FastifyInstance;
+  let plain: PlainConnections;
+  let bodies: ArrivingBodies;
+  /** Answers of `/work`, when they are let go. */
+  const working: (() => void)[] = [];
+  const opened: Socket[] = [];
+  let turnedAway = 0;
+
+  async function serve(caps: { most: number; mostPerAddress: number; bodyBytes: number }): Promise<void> {
+    app = fastify({ forceCloseConnections: true });
+    app.post('/', async (request) => String(request.body).length);
+    app.get('/', async () => 'here');
+    app.get('/work', () => new Promise((resolve) => working.push(() => resolve('done'))));
+    // What stands in for an address: all that tests have is one.
+    const addressOf = ({ headers }: { readonly headers: object }): string | null =>
+      'x-gateway' in headers ? null : 'somewhere';
+    plain = new PlainConnections({ ...caps, addressOf, countTurnedAway: () => (turnedAway += 1) });
+    bodies = new ArrivingBodies(caps.bodyBytes);
+    plain.watch(app.server);
+    bodies.watch(app);
+    turnedAway = 0;
+    await app.listen({ port: 0, host: '127.0.0.1' });
+  }
+  afterEach(async () => {
+    for (const socket of opened.splice(0)) socket.destroy();
+    for (const done of working.splice(0)) done();
+    await app.close();
+    await eventually(() => expect([plain.size, bodies.bytes]).toEqual([0, 0]));
+  });
+
+  /** A connection, and what comes by it. */
+  async function open(bytes = ''): Promise<{ socket: Socket; heard: () => string; closed: Promise<unknown> }> {
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+    opened.push(socket);
+    let heard = '';
+    socket.on('data', (data: Buffer) => (heard += data)).on('error', () => undefined);
+    const closed = once(socket, 'close');
+    await once(socket, 'connect');
+    socket.write(bytes);
+    return { socket, heard: () => heard, closed };
+  }
+  const fetchText = async (): Promise<string> => {
+    const { socket, heard } = await open('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    await once(socket, 'end');
+    return heard();
+  };
+
+  it('G18: a connection that asks for nothing makes room for one that does, the oldest first', async () => {
+    await serve({ most: 3, mostPerAddress: 100, bodyBytes: 100 });
+    const silent = await open();
+    const slow = await open('GET / HTTP/1.1\r\nHo');
+    const unfinished = await open(`${HEAD}Content-Length: 10\r\n\r\nab`);
+    await eventually(() => expect(plain.size).toBe(3));
+    for (let n = 0; n < 5; n += 1) expect(await fetchText()).toMatch(/200 OK[\s\S]*here$/);
+    await silent.closed;
+    expect(silent.heard()).toMatch(/^HTTP\/1\.1 408 /);
+    // What was free again served the others.
+    expect([slow.socket.destroyed, unfinished.socket.destroyed]).toEqual([false, false]);
+    for (let n = 0; n < 3; n += 1) await open();
+    await Promise.all([slow.closed, unfinished.closed]);
+    expect(turnedAway).toBe(3);
+  });
+
+  it('G18: those of one address take each other’s room; one that is worked for stays', async () => {
+    await serve({ most: 100, mostPerAddress: 2, bodyBytes: 100 });
+    const busy = await open('GET /work HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(working).toHaveLength(1));
+    const idle = await open('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(idle.heard()).toMatch(/here$/));
+    const next = await open('GET /work HTTP/1.1\r\nHost: a\r\n\r\n');
+    await idle.closed;
+    await eventually(() => expect(working).toHaveLength(2));
+    const refused = await open();
+    await refused.closed;
+    expect(refused.heard()).toMatch(/^HTTP\/1\.1 503 [\s\S]*Retry-After: 1/);
+    for (const done of working.splice(0)) done();
+    await eventually(() => expect(busy.heard() + next.heard()).toMatch(/done[\s\S]*done/));
+  });
+
+  it('counts a gateway by its address no longer, nor what became a socket or a stream', async () => {
+    await serve({ most: 100, mostPerAddress: 1, bodyBytes: 100 });
+    app.server.on('request', ({ socket, url }: { socket: Socket; url: string }) => {
+      if (url === '/stream') plain.release(socket);
+    });
+    const gateway = await open('GET / HTTP/1.1\r\nHost: a\r\nX-Gateway: yes\r\n\r\n');
+    await eventually(() => expect(gateway.heard()).toMatch(/here$/));
+    const stream = await open('GET /stream HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(plain.size).toBe(1));
+    const other = await open('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(other.heard()).toMatch(/here$/));
+    expect([gateway, stream, other].map(({ socket }) => socket.destroyed)).toEqual([false, false, false]);
+  });
+
+  it('G10: bodies that have not come in full have a cap together; the oldest is refused', async () => {
+    await serve({ most: 100, mostPerAddress: 100, bodyBytes: 100 });
+    const head = `${HEAD}Content-Length: 60\r\n\r\n`;
+    const slow = await open(`${head}${'x'.repeat(50)}`);
+    await eventually(() => expect(bodies.bytes).toBe(50));
+    const other = await open(`${HEAD}Transfer-Encoding: chunked\r\n\r\n28\r\n${'x'.repeat(40)}\r\n`);
+    await eventually(() => expect(bodies.bytes).toBe(90));
+    const whole = await open(`${head}${'x'.repeat(60)}`);
+    await eventually(() => expect(whole.heard()).toMatch(/60$/));
+    other.socket.write(`14\r\n${'x'.repeat(20)}\r\n`);
+    await slow.closed;
+    expect(slow.heard()).toMatch(/^HTTP\/1\.1 400 [\s\S]*connection: close/i);
+    await eventually(() => expect(bodies.bytes).toBe(60));
+    other.socket.write('0\r\n\r\n');
+    await eventually(() => expect(other.heard()).toMatch(/60$/));
+    expect(bodies.bytes).toBe(0);
+    // Gone in the middle: nothing is held for it.
+    const gone = await open(`${head}xx`);
+    await eventually(() => expect(bodies.bytes).toBe(2));
+    gone.socket.destroy();
+    await eventually(() => expect(bodies.bytes).toBe(0));
+  });
+});
