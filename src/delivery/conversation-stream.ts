@@ -230,11 +230,11 @@ export class ConversationStream<Event extends object> implements Follower {
     const { channel } = following;
     return new Replay(this.#context.sharedLog, channel, from, {
       onMessage: (change, message) => {
-        if (this.#following.has(channel.id)) following.take(change, message);
+        if (this.#isFollowed(following)) following.take(change, message);
       },
       confirm: () => this.#confirmMember(following),
       room: this.#queue,
-      isOpen: () => this.#isOpen && this.#following.has(channel.id),
+      isOpen: () => this.#isOpen && this.#isFollowed(following),
     });
   }
 
@@ -242,11 +242,12 @@ export class ConversationStream<Event extends object> implements Follower {
     try {
       await replay.run((cursor) => following.goLive(cursor));
     } catch (error) {
+      if (!this.#isFollowed(following)) return;
       const known = asServiceError(error);
       if (known.code !== 'SERVICE_UNAVAILABLE') return this.#queue.end(known);
       // The engine is away. The replay knows where it is, and goes on there (G14).
       this.#context.clock.after(RETRY_MS, () => {
-        if (this.#following.get(following.channel.id) === following) void this.#run(following, replay);
+        if (this.#isFollowed(following)) void this.#run(following, replay);
       });
     }
   }
@@ -282,7 +283,7 @@ export class ConversationStream<Event extends object> implements Follower {
     const { tenant, userId } = this.#viewer;
     const { id } = following.channel;
     const [membership] = await this.#context.engine.readMemberships(tenant, [{ conversationId: id, userId }]);
-    if (following.isOf(membership ?? null) || this.#following.get(id) !== following) return;
+    if (following.isOf(membership ?? null) || !this.#isFollowed(following)) return;
     this.#lose(id);
   }
 
@@ -323,7 +324,7 @@ export class ConversationStream<Event extends object> implements Follower {
   #unfollow(following: Following<Event>): void {
     const { channel } = following;
     // Once: a channel released twice would be closed under those who still listen.
-    if (this.#following.get(channel.id) !== following) return;
+    if (!this.#isFollowed(following)) return;
     channel.remove(following);
     this.#following.delete(channel.id);
     this.#names.delete(this.#key(channel.id));
@@ -335,6 +336,11 @@ export class ConversationStream<Event extends object> implements Follower {
     this.#stopHearing();
     for (const following of [...this.#following.values()]) this.#unfollow(following);
     this.#memberships?.close().catch((error: unknown) => this.#context.log.warn({ err: error }, 'stream not closed'));
+  }
+
+  /** Not by its conversation's id: left and joined again, that names another membership. */
+  #isFollowed(following: Following<object>): boolean {
+    return this.#following.get(following.channel.id) === following;
   }
 
   #key(id: ConversationId): string {

@@ -57,6 +57,7 @@ export class Replay {
       this.#first = null;
       // A removal may be in the log's past that nobody was told of: the bus may be cut. What was read before is theirs.
       if (entries.length > 0) await this.#target.confirm();
+      if (!isOpen()) return;
       for (const { change, message } of entries) {
         if (!message) throw positionExpired('RETENTION');
         if (!mayPass(room) && !(await roomOrEnd(room, isOpen))) return;

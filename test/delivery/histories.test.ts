@@ -56,7 +56,13 @@ const STEP = fc.oneof(
 );
 type Step = typeof STEP extends fc.Arbitrary<infer Value> ? Value : never;
 
-const open = (kind: Kind): Step => ({ type: 'open', at: 0, kind, isNamed: false, resumes: false });
+const open = (kind: Kind): Extract<Step, { type: 'open' }> => ({
+  type: 'open',
+  at: 0,
+  kind,
+  isNamed: false,
+  resumes: false,
+});
 /** What was found once, as it was shrunk. */
 const FOUND: readonly [Step[]][] = [
   // The last stream joins a channel that is behind: it began with what was sent before it, and before its viewer was a member again.
@@ -72,7 +78,18 @@ const FOUND: readonly [Step[]][] = [
       open('received'),
     ],
   ],
-  // The same of a topic.
+  // The replay of a membership that ended went on under the next one, which began while it read.
+  [
+    [
+      open('received'),
+      open('received'),
+      { ...open('received'), resumes: true },
+      { type: 'send', at: 0 },
+      { type: 'limp', at: 4 },
+      { type: 'limp', at: 4 },
+    ],
+  ],
+  // A stream that joins a topic's channel that is behind.
   [
     [
       open('topic'),
