@@ -43,6 +43,8 @@ export const LIMITS = {
   expressionDepth: 100,
   /** Memory of a process that evaluates expressions, in MiB. */
   expressionMemoryMb: 64,
+  /** Characters of each text that an expression makes on its way. */
+  expressionTextCharacters: 1024 * 1024,
   /** Threads for expressions, beside the one for tenants whose expressions overran lately. */
   expressionThreads: 2,
   /** Running time of a tenant's expressions, of each second; and at once, after quiet. */

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import jsonata from 'jsonata';
 import { LRUCache } from 'lru-cache';
 import { LIMITS, TIMES } from '../limits.ts';
+import { capJson, capValues } from './value-caps.ts';
 
 export interface Evaluation {
   readonly source: string;
@@ -23,6 +24,7 @@ function compile(source: string): jsonata.Expression {
   // Its own time limit is looked at between steps; a single step that hangs is ended with the process.
   const limits = { timeout: TIMES.expressionStepsMs, stack: LIMITS.expressionDepth, sequence: LIMITS.expressionSteps };
   const expression = jsonata(source, limits);
+  capValues(expression);
   compiled.set(source, expression);
   return expression;
 }
@@ -59,6 +61,7 @@ const ORPHANED = `const parent = process.ppid;
   setInterval(() => process.ppid === parent || process.kill(process.pid, 'SIGKILL'), 1_000);`;
 new Worker(ORPHANED, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
 
+capJson();
 process.on('message', async (evaluation: Evaluation) => process.send?.(await evaluate(evaluation)));
 process.on('disconnect', () => process.exit());
 process.send?.('ready');
