@@ -1,4 +1,5 @@
 /** Federation's `_entities`: representations are checked like any other input. */
+import type { GraphQLFieldResolver } from 'graphql';
 import { identifier } from '../domain/input.ts';
 import { badInput, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -10,17 +11,39 @@ export function referenceId<Id extends string>(reference: { readonly id: unknown
   return identifier<Id>(reference.id as string, 'representations: id');
 }
 
-const ENTITIES = new Set(['Conversation', 'Message', 'Session', 'User']);
+const ENTITIES = new Set<unknown>(['Conversation', 'Message', 'Session', 'User']);
 
-/** @throws {ServiceError} BAD_USER_INPUT over the cap, or for a type that is no entity of ours. */
-export function checkRepresentations({ representations }: { readonly representations?: unknown }): void {
-  if (!Array.isArray(representations)) return;
-  if (representations.length > LIMITS.representations) {
-    throw badInput(`representations: at most ${LIMITS.representations}.`);
-  }
-  for (const representation of representations as { readonly __typename?: unknown }[]) {
-    if (!ENTITIES.has(String(representation?.__typename)))
-      throw badInput('representations: no entity of this subgraph.');
+type Resolve = GraphQLFieldResolver<unknown, Context>;
+
+/**
+ * Resolves each representation by itself, in order: one that is malformed is an error
+ * in its place, and the others stand.
+ *
+ * @throws {ServiceError} BAD_USER_INPUT over the cap.
+ */
+export function eachAlone(resolve: Resolve): Resolve {
+  return (source, args, context, info) => {
+    const representations = args.representations as readonly unknown[];
+    if (representations.length > LIMITS.representations) {
+      throw badInput(`representations: at most ${LIMITS.representations}.`);
+    }
+    return representations.map((representation) => {
+      try {
+        requireEntity(representation);
+        const [entity] = resolve(source, { representations: [representation] }, context, info) as unknown[];
+        return entity;
+      } catch (error) {
+        // An item of a list that is an error is that item's error.
+        return error;
+      }
+    });
+  };
+}
+
+function requireEntity(representation: unknown): void {
+  const isObject = typeof representation === 'object' && representation !== null;
+  if (!isObject || !('__typename' in representation) || !ENTITIES.has(representation.__typename)) {
+    throw badInput('representations: no entity of this subgraph.');
   }
 }
 

@@ -14,7 +14,7 @@ import { Budget } from '../rates/budget.ts';
 import type { Context } from './context.ts';
 import { countFields } from './counted-fields.ts';
 
-import { checkRepresentations, requireGateway } from './entities.ts';
+import { eachAlone, requireGateway } from './entities.ts';
 import { JSONScalar } from './json.ts';
 import { meterChanges } from './metering.ts';
 import * as conversations from './resolvers/conversations.ts';
@@ -37,7 +37,8 @@ export function readTypeDefs(): string {
     .join('\n');
 }
 
-type Resolvers = Record<string, Record<string, GraphQLFieldResolver<unknown, Context>>>;
+type Resolver = GraphQLFieldResolver<unknown, Context>;
+type Resolvers = Record<string, Record<string, Resolver>>;
 
 export function createSchema(): GraphQLSchema {
   const parts = [conversations, messages, presence, routingRules, sessions, topics, typing, users] as const;
@@ -74,15 +75,15 @@ function mergeRoots(root: string, parts: readonly object[]): object {
 
 /** `_entities` and `_service` are a second front door: the same rules as at the first. */
 function guardFederation(schema: GraphQLSchema): void {
-  const fields = schema.getQueryType()?.getFields() ?? {};
-  for (const name of ['_entities', '_service']) {
-    const field = fields[name];
+  const guard = (name: string, within: (resolve: Resolver) => Resolver = (resolve) => resolve): void => {
+    const field = schema.getQueryType()?.getFields()[name];
     if (!field) throw new Error(`The schema has no ${name}.`);
-    const resolve = field.resolve ?? defaultFieldResolver;
+    const resolve = within(field.resolve ?? defaultFieldResolver);
     field.resolve = (source, args, context: Context, info) => {
       requireGateway(context);
-      checkRepresentations(args);
       return resolve(source, args, context, info);
     };
-  }
+  };
+  guard('_entities', eachAlone);
+  guard('_service');
 }

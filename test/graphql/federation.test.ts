@@ -87,17 +87,38 @@ describe('federation', () => {
     expect(missing).toEqual([]);
   });
 
-  it.each([
-    ['a type there is not', { __typename: 'Nothing', id: 'x' }],
-    ['a type that is no entity', { __typename: 'Reaction', emoji: 'x' }],
-    ['no type', { id: 'x' }],
-    ['a missing key', { __typename: 'Conversation' }],
-    ['a key that is an object', { __typename: 'Conversation', id: { $gt: '' } }],
-    ['a key that is no id', { __typename: 'User', id: 'a b' }],
-  ])('_entities refuses %s', async (_, representation) => {
-    const query = `query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }`;
-    const { code } = await service.query('alice', query, { r: [representation] });
-    expect(code).toBe('BAD_USER_INPUT');
+  it('_entities: a bad reference fails alone, in its place', async () => {
+    const bad = {
+      'a type there is not': { __typename: 'Nothing', id: 'x' },
+      'a type that is no entity': { __typename: 'Reaction', emoji: 'x' },
+      'a type that is a list': { __typename: ['User'], id: 'x' },
+      'no type': { id: 'x' },
+      'no object': 7,
+      'a text': 'User',
+      'a list': [{ __typename: 'User', id: 'x' }],
+      ...Object.fromEntries(
+        ['User', 'Conversation', 'Message', 'Session'].flatMap((__typename) => [
+          [`${__typename} without its key`, { __typename }],
+          [`${__typename}, its key an object`, { __typename, id: { $gt: '' } }],
+          [`${__typename}, its key a number`, { __typename, id: 7 }],
+          [`${__typename}, its key null`, { __typename, id: null }],
+          [`${__typename}, its key no id`, { __typename, id: 'a b' }],
+          [`${__typename}, its key empty`, { __typename, id: '' }],
+          [`${__typename}, its key too long`, { __typename, id: 'x'.repeat(129) }],
+        ]),
+      ),
+    };
+    const query = `query ($r: [_Any!]!) { _entities(representations: $r) { __typename ... on User { id } } }`;
+    const r = Object.values(bad).flatMap((each, index) => [{ __typename: 'User', id: `u${index}` }, each]);
+    const { data, errors } = await service.query('alice', query, { r });
+    expect(data._entities).toEqual(
+      Object.values(bad).flatMap((_, index) => [{ __typename: 'User', id: `u${index}` }, null]),
+    );
+    const told = new Map(errors?.map(({ path, extensions: { code } }) => [JSON.stringify(path), code]));
+    expect(Object.keys(bad).map((name, index) => [name, told.get(`["_entities",${2 * index + 1}]`)])).toEqual(
+      Object.keys(bad).map((name) => [name, 'BAD_USER_INPUT']),
+    );
+    expect(told.size).toBe(Object.keys(bad).length);
   });
 
   it('_entities takes 1,000 representations and no more', async () => {
