@@ -43,6 +43,8 @@ export type Conversation = {
   createdAt: Scalars['DateTime']['output'];
   /** Who created it. */
   createdBy: User;
+  /** Its place in lists of conversations, by latest activity, as of now: for `after` of `User.conversations`. */
+  cursor: Scalars['ID']['output'];
   /** The conversation's id, chosen by its creator or by the service. */
   id: Scalars['ID']['output'];
   /** What sort of conversation it is. */
@@ -61,6 +63,8 @@ export type Conversation = {
   messages: MessageConnection;
   /** The name its owners gave it; a direct conversation has none. */
   name: Maybe<Scalars['String']['output']>;
+  /** The other user of a direct conversation; null for other kinds, and for an admin who is not a member. */
+  peer: Maybe<User>;
   /** The head of the conversation's log of changes: resume a subscription here with `after`. */
   position: Scalars['ID']['output'];
   /** How far each member who has read anything has read, in the order they joined. */
@@ -1061,6 +1065,7 @@ export type ConversationResolvers<ContextType = Context, ParentType extends Reso
   __resolveReference?: ReferenceResolver<Maybe<ResolversTypes['Conversation']> | FederationReferenceType, FederationReferenceType, ContextType>;
   createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   createdBy?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  cursor?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   kind?: Resolver<ResolversTypes['ConversationKind'], ParentType, ContextType>;
   lastActivityAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
@@ -1070,6 +1075,7 @@ export type ConversationResolvers<ContextType = Context, ParentType extends Reso
   members?: Resolver<ResolversTypes['MemberConnection'], ParentType, ContextType, Partial<ConversationMembersArgs>>;
   messages?: Resolver<ResolversTypes['MessageConnection'], ParentType, ContextType, Partial<ConversationMessagesArgs>>;
   name?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  peer?: Resolver<Maybe<ResolversTypes['User']>, ParentType, ContextType>;
   position?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   readReceipts?: Resolver<ResolversTypes['ReadReceiptConnection'], ParentType, ContextType, Partial<ConversationReadReceiptsArgs>>;
   typingUsers?: Resolver<Array<ResolversTypes['User']>, ParentType, ContextType>;

@@ -207,8 +207,9 @@ export class ConversationChannel {
     if (change === 'SENT') this.#noteSent(message);
   }
 
-  /** Sending counts as reading: a read position has moved, which nothing else announces. */
-  #noteSent({ sequence, timestamp, position }: MessageRecord): void {
+  /** Sending counts as reading, and ends typing: nothing else announces either. */
+  #noteSent({ sequence, timestamp, position, senderId }: MessageRecord): void {
+    this.typing.sent(senderId, timestamp);
     const before = this.#conversation.current;
     if (!before || sequence <= before.lastSequence) return;
     this.#conversation.amend({ ...before, lastSequence: sequence, lastActivityAt: timestamp, position });

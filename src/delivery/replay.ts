@@ -58,8 +58,13 @@ export class Replay {
       // A removal may be in the log's past that nobody was told of: the bus may be cut. What was read before is theirs.
       if (entries.length > 0) await this.#target.confirm();
       if (!isOpen()) return;
-      for (const { change, message } of entries) {
+      for (const { change, message, isLast } of entries) {
         if (!message) throw positionExpired('RETENTION');
+        // Each entry shows the message as it is now: of its changes the last one says it all, here or live.
+        if (change !== 'SENT' && !isLast) {
+          this.#cursor = message.position;
+          continue;
+        }
         if (!mayPass(room) && !(await roomOrEnd(room, isOpen))) return;
         this.#cursor = message.position;
         this.#target.onMessage(change, message);

@@ -45,6 +45,12 @@ export class TypingBoard {
     this.set({ conversationId: this.#conversationId, userId, isTyping: false, expiresAt: null });
   }
 
+  /** What was typed has arrived: typing that began before it ends. */
+  sent(userId: UserId, timestamp: number): void {
+    const expiresAt = this.#typing.get(userId)?.record.expiresAt ?? Number.POSITIVE_INFINITY;
+    if (expiresAt - TIMES.typingMs <= timestamp) this.stop(userId);
+  }
+
   /** Takes over what the engine says, after announcements may have been missed. */
   replace(records: readonly OngoingTyping[]): void {
     const present = new Set(records.map(({ userId }) => userId));

@@ -30,7 +30,7 @@ import type {
   UserId,
   Viewer,
 } from '../model.ts';
-import { decodeCursor } from './cursor.ts';
+import { type ConversationPlace, decodeConversationCursor, decodeCursor, placeOf } from './cursor.ts';
 import { displayName, identifier, identifiers, natural, optional, pageSize } from './input.ts';
 
 /** Ids that begin so are derived from two users, and nobody else may take them. */
@@ -75,7 +75,7 @@ export interface Conversations {
   ofUser(viewer: Viewer, userId: UserId): Promise<readonly OwnConversation[]>;
   members(tenant: TenantId, conversation: SeenConversation, first: number, after: string | null): Promise<MemberPage>;
   /** The two of a direct conversation of which something is seen. */
-  pair(tenant: TenantId, message: SeenMessage): Promise<UserId[]>;
+  pair(tenant: TenantId, seen: SeenMessage | SeenConversation): Promise<UserId[]>;
   readReceipts(
     tenant: TenantId,
     conversation: SeenConversation,
@@ -103,15 +103,26 @@ export function pageOfUser(
   { first, after, kind }: UserConversationsPage,
 ): SeenConversation[] {
   const most = pageSize(first ?? LIMITS.defaultPageSize, 'first');
-  const behind = optional(after, (id) => identifier<ConversationId>(id, 'after'));
-  const start = behind === null ? 0 : all.findIndex(([{ id }]) => id === behind) + 1;
-  if (behind !== null && start === 0) throw badInput('after: not one of the user’s conversations.');
+  const start = optional(after, (cursor) => startBehind(all, cursor)) ?? 0;
   const page: SeenConversation[] = [];
   for (let index = start; index < all.length && page.length < most; index += 1) {
     const conversation = all[index]?.[0];
     if (conversation && (!kind || conversation.kind === kind)) page.push(conversation);
   }
   return page;
+}
+
+/** Where a page begins that goes on behind a cursor, or behind an id where that conversation is now. */
+function startBehind(all: readonly OwnConversation[], cursor: string): number {
+  const place = decodeConversationCursor(cursor);
+  if (place) {
+    const next = all.findIndex(([conversation]) => byActivity(placeOf(conversation), place) > 0);
+    return next < 0 ? all.length : next;
+  }
+  const id = identifier<ConversationId>(cursor, 'after');
+  const index = all.findIndex(([conversation]) => conversation.id === id);
+  if (index < 0) throw badInput('after: not one of the user’s conversations.');
+  return index + 1;
 }
 
 export function unreadOf(all: readonly OwnConversation[]): number {
@@ -158,8 +169,8 @@ function refuseDirect({ kind }: ConversationRecord): void {
   }
 }
 
-const byActivity = (a: ConversationRecord, b: ConversationRecord): number =>
-  (b.lastActivityAt ?? b.createdAt) - (a.lastActivityAt ?? a.createdAt) || (a.id < b.id ? -1 : 1);
+const byActivity = (one: ConversationPlace, other: ConversationPlace): number =>
+  other.activity - one.activity || (one.id < other.id ? -1 : Number(one.id !== other.id));
 
 export function createConversations(engine: Engine): Conversations {
   /** Creates a conversation of which the viewer is a member; one that is there already must have them as a member. */
@@ -208,7 +219,9 @@ export function createConversations(engine: Engine): Conversations {
       ),
 
     async ofUser(viewer, userId) {
-      return (await seeAllOf(engine, viewer, userId)).sort(([one], [other]) => byActivity(one, other));
+      return (await seeAllOf(engine, viewer, userId)).sort(([one], [other]) =>
+        byActivity(placeOf(one), placeOf(other)),
+      );
     },
 
     async members(tenant, { id }, first, after) {
@@ -218,7 +231,8 @@ export function createConversations(engine: Engine): Conversations {
       return { members: members.slice(0, most), hasNextPage: members.length > most, hasPreviousPage: start > 0 };
     },
 
-    async pair(tenant, { conversationId }) {
+    async pair(tenant, seen) {
+      const conversationId = 'conversationId' in seen ? seen.conversationId : seen.id;
       return (await engine.listMembers(tenant, conversationId, 0, 2)).map(({ userId }) => userId);
     },
 

@@ -1,7 +1,13 @@
 /** Opaque cursors of Relay connections, and opaque positions of the log. */
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { type ConversationId, type ConversationPosition, isIdentifier, type Position } from '../model.ts';
+import {
+  type ConversationId,
+  type ConversationPosition,
+  type ConversationRecord,
+  isIdentifier,
+  type Position,
+} from '../model.ts';
 import { identifiers } from './input.ts';
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -49,14 +55,48 @@ export function decodeSessionCursor(cursor: string): SessionPlace {
   throw badInput('after: not a cursor of this list.');
 }
 
+/** Where a conversation is among its user's, latest activity first. */
+export interface ConversationPlace {
+  readonly activity: number;
+  readonly id: ConversationId;
+}
+
+export const placeOf = ({ id, lastActivityAt, createdAt }: ConversationRecord): ConversationPlace => ({
+  activity: lastActivityAt ?? createdAt,
+  id,
+});
+
+/** No id begins so: `User.conversations` takes ids as well. */
+const PLACE_MARK = '~';
+
+export function encodeConversationCursor(conversation: ConversationRecord): string {
+  const { activity, id } = placeOf(conversation);
+  return PLACE_MARK + encode(['conversation', activity, id]);
+}
+
+/** Null for what is no cursor but an id. @throws {ServiceError} BAD_USER_INPUT for what is neither. */
+export function decodeConversationCursor(cursor: string): ConversationPlace | null {
+  if (!cursor.startsWith(PLACE_MARK)) return null;
+  const value = decode(cursor.slice(PLACE_MARK.length));
+  if (Array.isArray(value) && value.length === 3 && value[0] === 'conversation') {
+    const [, activity, id] = value as unknown[];
+    if (isNatural(activity) && typeof id === 'string') return { activity, id: id as ConversationId };
+  }
+  throw badInput('after: not a cursor of this list.');
+}
+
+/** In no id and no epoch. */
+const PART = '~';
+
+/** Short, since a client in a thousand conversations sends a thousand of them in one frame. */
 export function encodePosition(conversationId: ConversationId, { epoch, place }: Position): string {
-  return encode([conversationId, epoch, place]);
+  return Buffer.from([conversationId, epoch, place.toString(36)].join(PART)).toString('base64url');
 }
 
 function decodePosition(value: string): ConversationPosition {
-  const parts = decode(value);
-  if (Array.isArray(parts) && parts.length === 3) {
-    const [conversationId, epoch, place] = parts as unknown[];
+  const parts = decodeParts(value);
+  if (parts.length === 3) {
+    const [conversationId, epoch, place] = parts;
     if (
       typeof conversationId === 'string' &&
       isIdentifier(conversationId) &&
@@ -67,6 +107,14 @@ function decodePosition(value: string): ConversationPosition {
     }
   }
   throw badInput('after: not a position.');
+}
+
+function decodeParts(value: string): unknown[] {
+  const older = decode(value);
+  if (Array.isArray(older)) return older;
+  if (value.length > 1_024 || !/^[\w-]+$/.test(value)) return [];
+  const [id, epoch, place = '', ...more] = Buffer.from(value, 'base64url').toString().split(PART);
+  return /^[0-9a-z]{1,11}$/.test(place) ? [id, epoch, Number.parseInt(place, 36), ...more] : [];
 }
 
 /** What a stream over conversations is asked: which ones, and from where in each. */

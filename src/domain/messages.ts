@@ -9,7 +9,7 @@ import {
   seeMessages,
   seenAsMember,
 } from '../access/seen.ts';
-import type { Engine, MessageEdit } from '../engine/port.ts';
+import type { Engine, KeptMessages, MessageEdit, MessageRange } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, TenantId, Viewer } from '../model.ts';
@@ -34,10 +34,13 @@ export interface PageRequest {
   readonly before?: string | null | undefined;
 }
 
-export interface MessagePage {
-  readonly messages: readonly SeenMessage[];
+export interface PageEnds {
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
+}
+
+export interface MessagePage extends PageEnds {
+  readonly messages: readonly SeenMessage[];
 }
 
 export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'clientMessageId'>;
@@ -79,18 +82,35 @@ function settle(edit: MessageEdit): MessageRecord {
   }
 }
 
-/** The range of sequences a request asks for, both ends included. */
-function rangeOf(lastSequence: number, request: PageRequest): { from: number; to: number } {
-  const { first, last, after, before } = request;
+/** The range of sequences a request asks for. */
+function rangeOf({ first, last, after, before }: PageRequest): MessageRange {
   if (typeof first === 'number' && typeof last === 'number') throw badInput('first, last: one of them.');
-  const lowest = typeof after === 'string' ? decodeCursor('message', after, 'after') + 1 : 1;
-  const end = typeof before === 'string' ? decodeCursor('message', before, 'before') - 1 : lastSequence;
-  const highest = Math.min(end, lastSequence);
-  if (typeof first === 'number') {
-    return { from: lowest, to: Math.min(highest, lowest + pageSize(first, 'first') - 1) };
-  }
-  const size = pageSize(last ?? LIMITS.defaultPageSize, 'last');
-  return { from: Math.max(lowest, highest - size + 1), to: highest };
+  const between = {
+    after: optional(after, (cursor) => decodeCursor('message', cursor, 'after')) ?? 0,
+    before: optional(before, (cursor) => decodeCursor('message', cursor, 'before')),
+  };
+  if (typeof first === 'number') return { ...between, limit: pageSize(first, 'first'), from: 'first' };
+  return { ...between, limit: pageSize(last ?? LIMITS.defaultPageSize, 'last'), from: 'last' };
+}
+
+/**
+ * Whether there is more before and behind what was found, of what is kept.
+ *
+ * In the direction of the walk only what lies in the range counts, so that who goes on
+ * while there is more comes to an end, also where there is nothing between two cursors.
+ */
+function endsOf({ after, before, from }: MessageRange, kept: KeptMessages): PageEnds {
+  const { messages, firstSequence, lastSequence } = kept;
+  const lowest = Math.max(after + 1, firstSequence);
+  const highest = Math.min((before ?? Number.POSITIVE_INFINITY) - 1, lastSequence);
+  const start = messages[0]?.sequence ?? (from === 'first' ? lowest : highest + 1);
+  const end = messages.at(-1)?.sequence ?? (from === 'first' ? lowest - 1 : highest);
+  if (from === 'first') return { hasPreviousPage: start > firstSequence, hasNextPage: end < highest };
+  return { hasPreviousPage: start > lowest, hasNextPage: end < lastSequence };
+}
+
+function partsOf(conversation: SeenConversation, { messages }: KeptMessages): SeenMessage[] {
+  return messages.flatMap((message) => partOf(conversation, message) ?? []);
 }
 
 export function createMessages(engine: Engine, routed: Routed, openDirect: OpenDirect): Messages {
@@ -116,30 +136,22 @@ export function createMessages(engine: Engine, routed: Routed, openDirect: OpenD
     return message;
   }
 
-  async function requireReplyTarget(viewer: Viewer, conversationId: ConversationId, id: MessageId): Promise<MessageId> {
-    const [[target]] = await Promise.all([
-      engine.readMessages(viewer.tenant, [id]),
-      requireSeen(engine, viewer, conversationId),
-    ]);
-    if (target?.conversationId !== conversationId) throw badInput('replyToId: no message of this conversation.');
-    return target.id;
-  }
-
   async function send(viewer: Viewer, input: MessageInput): Promise<SeenMessage> {
     const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
     const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
     const message = messageBody(input.content, input.payload);
-    const replyTo = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
+    const replyToId = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
     const append = await routed.append(viewer, {
       ...message,
       conversationId,
       senderId: viewer.userId,
       clientMessageId,
-      replyToId: replyTo && (await requireReplyTarget(viewer, conversationId, replyTo)),
+      replyToId,
     });
     if (append.outcome === 'no-longer-kept') {
       throw new ServiceError('CONFLICT', 'This message was sent before and is no longer kept.');
     }
+    if (append.outcome === 'no-reply-target') throw badInput('replyToId: no message of this conversation.');
     if (append.outcome !== 'not-member') return seenAsMember(append.message);
     await requireSeen(engine, viewer, conversationId);
     throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
@@ -151,16 +163,15 @@ export function createMessages(engine: Engine, routed: Routed, openDirect: OpenD
     readMany: (tenant, ids) => engine.readMessages(tenant, ids),
 
     async page(tenant, conversation, request) {
-      const { from, to } = rangeOf(conversation.lastSequence, request);
-      const messages = to < from ? [] : await engine.listMessages(tenant, conversation.id, from, to);
-      const shown = messages.flatMap((message) => partOf(conversation, message) ?? []);
-      return { messages: shown, hasNextPage: to < conversation.lastSequence, hasPreviousPage: from > 1 };
+      const range = rangeOf(request);
+      const kept = await engine.listMessages(tenant, conversation.id, range);
+      return { messages: partsOf(conversation, kept), ...endsOf(range, kept) };
     },
 
     async last(tenant, conversation) {
-      const { id, lastSequence } = conversation;
-      const [message] = lastSequence > 0 ? await engine.listMessages(tenant, id, lastSequence, lastSequence) : [];
-      return message ? partOf(conversation, message) : null;
+      const range = { after: 0, before: null, limit: 1, from: 'last' } as const;
+      const kept = await engine.listMessages(tenant, conversation.id, range);
+      return partsOf(conversation, kept)[0] ?? null;
     },
 
     send,

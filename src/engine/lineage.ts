@@ -6,6 +6,7 @@
  * past it, held by a client of the older life, were lost and handed out again
  * (the leader-epoch rule of Kafka KIP-101).
  */
+import { randomBytes } from 'node:crypto';
 import type { ExpiryReason } from '../errors.ts';
 import type { Position } from '../model.ts';
 
@@ -28,3 +29,6 @@ export function judgePosition(position: Position, log: LogState): ExpiryReason |
   if (position.place >= end) return 'DIVERGED';
   return position.place < log.floor ? 'RETENTION' : null;
 }
+
+/** The name of a new life. Short: it is in every position that a client holds. */
+export const newEpoch = (): string => randomBytes(9).toString('base64url');

@@ -123,7 +123,7 @@ export interface ConversationStore {
   listMembers(tenant: TenantId, id: ConversationId, after: number, limit: number): Promise<MemberRecord[]>;
   /** Moves the read position forward, never back. */
   markRead(tenant: TenantId, id: ConversationId, userId: UserId, sequence: number): Promise<ReadChange>;
-  /** Members with an ordinal above `after` who have read anything, by ordinal. */
+  /** Members with an ordinal above `after` who have read anything since they joined, by ordinal. */
   listReadReceipts(tenant: TenantId, id: ConversationId, after: number, limit: number): Promise<ReadReceiptRecord[]>;
 }
 
@@ -138,8 +138,11 @@ export interface NewMessage {
 
 export type Append =
   | { readonly outcome: 'appended' | 'duplicate'; readonly message: MessageRecord }
-  /** `no-longer-kept`: sent before, and since trimmed by retention. */
-  | Refusal<'not-member' | 'no-longer-kept'>;
+  /**
+   * `no-longer-kept`: sent before, and since trimmed by retention. `no-reply-target`: no message
+   * of the conversation; who repeats a message whose target went since is given the message.
+   */
+  | Refusal<'not-member' | 'no-longer-kept' | 'no-reply-target'>;
 
 export type MessageEdit =
   | { readonly outcome: 'changed' | 'unchanged'; readonly message: MessageRecord }
@@ -151,6 +154,8 @@ export interface LogEntry {
   readonly change: MessageChange;
   /** The message as it is now, at this entry's position; null when it is no longer kept. */
   readonly message: MessageRecord | null;
+  /** Whether the message has not changed since: this is the place of its last change. */
+  readonly isLast: boolean;
 }
 
 export type LogPage =
@@ -162,12 +167,30 @@ export type LogPage =
   | { readonly outcome: 'expired'; readonly reason: ExpiryReason }
   | { readonly outcome: 'not-found' };
 
+/** Which messages, by sequence: those between two, as many as `limit` counted from the first or the last of them. */
+export interface MessageRange {
+  /** 0: from the first kept. */
+  readonly after: number;
+  /** Null: to the last. */
+  readonly before: number | null;
+  readonly limit: number;
+  readonly from: 'first' | 'last';
+}
+
+/** Messages by sequence, and what the conversation kept in that moment. */
+export interface KeptMessages {
+  readonly messages: readonly MessageRecord[];
+  /** Everything between these two is kept; the first is above the last when nothing is. */
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+}
+
 export interface MessageStore {
   /**
    * Appends a message: idempotency, sequence, log and announcement in one.
    *
-   * The sender's read position moves to the message. Membership is checked
-   * here so that sending costs one round trip.
+   * The sender's read position moves to the message, and their typing ends. Membership
+   * and the reply's target are checked here so that sending costs one round trip.
    */
   appendMessage(tenant: TenantId, message: NewMessage): Promise<Append>;
   editMessage(tenant: TenantId, id: MessageId, content: string, payload: unknown): Promise<MessageEdit>;
@@ -178,8 +201,8 @@ export interface MessageStore {
   removeReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
   /** In the order asked; null for what is not there. */
   readMessages(tenant: TenantId, ids: readonly MessageId[]): Promise<(MessageRecord | null)[]>;
-  /** Messages with `from <= sequence <= to` that are still kept, by sequence. */
-  listMessages(tenant: TenantId, id: ConversationId, from: number, to: number): Promise<MessageRecord[]>;
+  /** Those of a range that are still kept. */
+  listMessages(tenant: TenantId, id: ConversationId, range: MessageRange): Promise<KeptMessages>;
   /** Up to `limit` log entries past a position. */
   readLog(tenant: TenantId, id: ConversationId, after: Position, limit: number): Promise<LogPage>;
 }

@@ -1,9 +1,5 @@
 /** Pages in the shape of the Relay cursor specification. */
-
-export interface PageEnds {
-  readonly hasNextPage: boolean;
-  readonly hasPreviousPage: boolean;
-}
+import type { PageEnds } from '../domain/messages.ts';
 
 export function toConnection<Node>(
   nodes: readonly Node[],

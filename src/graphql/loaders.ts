@@ -40,6 +40,8 @@ export interface Loaders {
   readonly conversationsOf: DataLoader<UserId, readonly OwnConversation[]>;
   readonly sessionsOf: DataLoader<UserId, readonly SessionRecord[]>;
   readonly lastMessage: DataLoader<SeenConversation, SeenMessage | null, ConversationId>;
+  /** The two of a direct conversation. */
+  readonly pair: DataLoader<SeenConversation, readonly UserId[], ConversationId>;
   readonly typingUsers: DataLoader<SeenConversation, readonly UserId[], ConversationId>;
 }
 
@@ -89,6 +91,7 @@ export function createLoaders(context: LoadersOwner): Loaders {
     conversationsOf: once((userId) => domain.conversations.ofUser(context.viewer, userId)),
     sessionsOf: once((userId) => domain.sessions.ofUser(context.viewer, userId)),
     lastMessage: once((conversation) => domain.messages.last(context.tenant, conversation), idOf),
+    pair: once((conversation) => domain.conversations.pair(context.tenant, conversation), idOf),
     typingUsers: once((conversation) => domain.typing.users(context.tenant, conversation), idOf),
   };
 }

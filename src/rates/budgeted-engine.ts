@@ -1,5 +1,6 @@
 /** The engine as operations with a budget see it: each thing it is asked is paid for. */
-import type { Engine } from '../engine/port.ts';
+import type { Engine, KeptMessages, MessageRange } from '../engine/port.ts';
+import type { MessageRecord } from '../model.ts';
 import type { Budget } from './budget.ts';
 import { currentBudget } from './budget.ts';
 import { Turns } from './turns.ts';
@@ -29,23 +30,13 @@ export function budgetEngine(engine: Engine): Engine {
   }
 
   /** Reads in parts, so that no more is read than the budget pays for, and never much at once. */
-  async function inParts<Item>(
-    budget: Budget,
-    count: number,
-    ask: (start: number, end: number) => Promise<Item[]>,
-  ): Promise<Item[]> {
-    const all: Item[] = [];
+  async function inParts(budget: Budget, read: (size: number) => Promise<unknown>, isOver: () => boolean) {
     let size = FIRST_PART;
-    for (let start = 0; start < count; ) {
-      const end = Math.min(start + size, count);
-      const from = start;
-      const [part, points] = await pay(budget, () => ask(from, end));
-      all.push(...part);
-      start = end;
+    do {
+      const [, points] = await pay(budget, () => read(size));
       if (points < SMALL_PART) size = Math.min(size * 4, LARGEST_PART);
       else if (points > LARGE_PART) size = Math.ceil(size / 2);
-    }
-    return all;
+    } while (!isOver());
   }
 
   const paid = Object.entries(engine).map(([name, value]) => {
@@ -62,17 +53,43 @@ export function budgetEngine(engine: Engine): Engine {
 
   return {
     ...(Object.fromEntries(paid) as Engine),
-    listMessages(tenant, id, from, to) {
+    async listMessages(tenant, id, range) {
       const budget = currentBudget();
-      if (!budget) return engine.listMessages(tenant, id, from, to);
-      return inParts(budget, to - from + 1, (start, end) =>
-        engine.listMessages(tenant, id, from + start, from + end - 1),
-      );
+      if (!budget) return engine.listMessages(tenant, id, range);
+      let rest = range;
+      let all: KeptMessages = { messages: [], firstSequence: 1, lastSequence: 0 };
+      const read = async (size: number): Promise<KeptMessages> => {
+        const limit = Math.min(size, rest.limit);
+        const part = await engine.listMessages(tenant, id, { ...rest, limit });
+        const [first, second] = range.from === 'first' ? [all, part] : [part, all];
+        all = { ...part, messages: [...first.messages, ...second.messages] };
+        rest = restOf(rest, part, limit);
+        return part;
+      };
+      await inParts(budget, read, () => rest.limit === 0);
+      return all;
     },
-    readMessages(tenant, ids) {
+    async readMessages(tenant, ids) {
       const budget = currentBudget();
-      if (!budget) return engine.readMessages(tenant, ids);
-      return inParts(budget, ids.length, (start, end) => engine.readMessages(tenant, ids.slice(start, end)));
+      if (!budget || ids.length === 0) return engine.readMessages(tenant, ids);
+      const all: (MessageRecord | null)[] = [];
+      const read = async (size: number): Promise<unknown> => {
+        const part = await engine.readMessages(tenant, ids.slice(all.length, all.length + size));
+        all.push(...part);
+        return part;
+      };
+      await inParts(budget, read, () => all.length >= ids.length);
+      return all;
     },
   };
+}
+
+/** What is left of a range behind a part of it that was to have so many. */
+function restOf(range: MessageRange, { messages }: KeptMessages, count: number): MessageRange {
+  const [first, last] = [messages[0], messages.at(-1)];
+  if (!first || !last || messages.length < count) return { ...range, limit: 0 };
+  const limit = range.limit - count;
+  return range.from === 'first'
+    ? { ...range, limit, after: last.sequence }
+    : { ...range, limit, before: first.sequence };
 }

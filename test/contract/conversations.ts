@@ -236,7 +236,47 @@ export function describeConversations(open: OpenWorld): void {
       expect(await engine.listReadReceipts(tenant, id, rest.at(-1)?.ordinal ?? 0, 3)).toEqual([]);
     });
 
-    it('a later member begins with everything read, at the head of the log', async () => {
+    it('a later member has no receipt until they read, if only what was there before', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      await engine.appendMessage(tenant, text(id, alice, '1'));
+      await engine.appendMessage(tenant, text(id, alice, '2'));
+      await engine.addMembers(tenant, id, [bob, carol], 'MEMBER');
+      const receipts = async (): Promise<unknown[]> =>
+        (await engine.listReadReceipts(tenant, id, 0, 10)).map(({ userId: who, sequence }) => [who, sequence]);
+      expect(await receipts()).toEqual([[alice, 2]]);
+      expect(await engine.markRead(tenant, id, bob, 1)).toMatchObject({ outcome: 'unchanged' });
+      expect(await receipts()).toEqual([[alice, 2]]);
+      expect(await engine.markRead(tenant, id, bob, 2)).toMatchObject({ outcome: 'changed' });
+      expect(await engine.markRead(tenant, id, bob, 2)).toMatchObject({ outcome: 'unchanged' });
+      expect(await receipts()).toEqual([
+        [alice, 2],
+        [bob, 2],
+      ]);
+      const empty = await createGroup(engine, alice, bob);
+      expect(await engine.markRead(tenant, empty, bob, 0)).toMatchObject({ outcome: 'unchanged' });
+      expect(await engine.listReadReceipts(tenant, empty, 0, 10)).toEqual([]);
+    });
+
+    it('a conversation that is there already takes no more members by being created again', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice, bob);
+      const passerBy = userId('passer-by');
+      const { heard, listening } = await record(other, { kind: 'memberships', tenant, id: passerBy });
+      const again = await engine.createConversation(tenant, {
+        id,
+        name: 'Group',
+        kind: 'GROUP',
+        createdBy: alice,
+        members: [alice, passerBy].map((who) => ({ userId: who, role: 'MEMBER' })),
+      });
+      expect(again).toMatchObject({ outcome: 'exists', conversation: { memberCount: 2 } });
+      expect(await other.listConversationIds(tenant, passerBy)).toEqual([]);
+      expect(heard).toEqual([]);
+      await listening.close();
+    });
+
+    it('of a later member unread counts from the head of the log', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       await engine.appendMessage(tenant, text(id, alice, '1'));

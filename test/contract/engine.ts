@@ -4,6 +4,7 @@ import { describeBus } from './bus.ts';
 import { describeConversations } from './conversations.ts';
 import { describeInboxes } from './inbox.ts';
 import { describeMessages } from './messages.ts';
+import { describePages } from './pages.ts';
 import { describePlaces } from './places.ts';
 import { describePresence } from './presence.ts';
 import { describeSessions } from './sessions.ts';
@@ -14,6 +15,7 @@ export function describeEngine(open: OpenWorld): void {
   describeConversations(open);
   describePlaces(open);
   describeMessages(open);
+  describePages(open);
   describePresence(open);
   describeTopics(open);
   describeTyping(open);

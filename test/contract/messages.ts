@@ -102,8 +102,8 @@ export function describeMessages(open: OpenWorld): void {
       const sequences = here.heard.map((each) => (each.type === 'message' ? each.message.sequence : 0));
       expect(sequences).toEqual(Array.from({ length: 500 }, (_, index) => index + 1));
       expect(there.heard).toEqual(here.heard);
-      const kept = await engine.listMessages(tenant, id, 1, 500);
-      expect(kept.map(({ content }) => content)).toEqual(
+      const kept = await engine.listMessages(tenant, id, { after: 0, before: null, limit: 500, from: 'first' });
+      expect(kept.messages.map(({ content }) => content)).toEqual(
         here.heard.map((each) => (each.type === 'message' ? each.message.content : '')),
       );
       await here.listening.close();
@@ -124,6 +124,22 @@ export function describeMessages(open: OpenWorld): void {
       expect((await engine.appendMessage(tenant, text(id, bob, 'mine', 'key-1'))).outcome).toBe('appended');
       await eventually(() => expect(heard).toHaveLength(2));
       await listening.close();
+    });
+
+    it('G02: a reply needs a message of the same conversation; a repeated one is given whatever became of it', async () => {
+      const { engine } = world;
+      const [id, elsewhere] = [await createGroup(engine, alice), await createGroup(engine, alice)];
+      const [target, foreign] = [await send(id, alice, 'question'), await send(elsewhere, alice, 'x')];
+      const reply = (replyToId: string, key: string | null) =>
+        engine.appendMessage(tenant, {
+          ...text(id, alice, 'answer', key ?? undefined),
+          replyToId: replyToId as MessageId,
+        });
+      for (const bad of [foreign.id, 'x', `${target.id.slice(0, -1)}_`])
+        for (const key of [null, 'r0']) expect(await reply(bad, key)).toEqual({ outcome: 'no-reply-target' });
+      expect(await reply(target.id, 'r1')).toMatchObject({ outcome: 'appended', message: { replyToId: target.id } });
+      expect(await reply(target.id, 'r1')).toMatchObject({ outcome: 'duplicate' });
+      expect(await engine.readConversations(tenant, [id])).toMatchObject([{ lastSequence: 2 }]);
     });
 
     it('G02: the key is forgotten after 24 h, not before', async () => {
@@ -261,10 +277,12 @@ export function describeMessages(open: OpenWorld): void {
       const page = await other.readLog(tenant, id, position, 3);
       if (page.outcome !== 'read') throw new Error(page.outcome);
       expect(page.head.place).toBe(4);
-      expect(page.entries.map(({ place, change, message }) => [place, change, message?.content])).toEqual([
-        [1, 'SENT', '1b'],
-        [2, 'SENT', '2'],
-        [3, 'SENT', '3'],
+      expect(
+        page.entries.map(({ place, change, message, isLast }) => [place, change, message?.content, isLast]),
+      ).toEqual([
+        [1, 'SENT', '1b', false],
+        [2, 'SENT', '2', true],
+        [3, 'SENT', '3', true],
       ]);
       for (const { place, epoch, message } of page.entries) expect(message?.position).toEqual({ place, epoch });
       const rest = await other.readLog(tenant, id, { ...position, place: 3 }, 10);
@@ -298,8 +316,10 @@ export function describeMessages(open: OpenWorld): void {
         const append = await engine.appendMessage(tenant, text(id, alice, `${n}`, `key-${n}`));
         if ('message' in append) sent.push(append.message);
       }
-      const kept = await engine.listMessages(tenant, id, 1, 25);
-      expect(kept.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 10 }, (_, index) => index + 16));
+      const kept = await engine.listMessages(tenant, id, { after: 0, before: null, limit: 25, from: 'first' });
+      expect(kept.messages.map(({ sequence }) => sequence)).toEqual(
+        Array.from({ length: 10 }, (_, index) => index + 16),
+      );
       const read = (index: number) => engine.readLog(tenant, id, sent[index]?.position ?? { epoch: '', place: 0 }, 100);
       expect(await read(13)).toEqual({ outcome: 'expired', reason: 'RETENTION' });
       const page = await read(14);
@@ -309,6 +329,20 @@ export function describeMessages(open: OpenWorld): void {
       expect(await engine.appendMessage(tenant, text(id, alice, 'again', 'key-1'))).toEqual({
         outcome: 'no-longer-kept',
       });
+    });
+
+    it('G02: a reply sent again is the message, also when its target is no longer kept', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, alice);
+      const target = await engine.appendMessage(tenant, text(id, alice, 'question'));
+      if (!('message' in target)) throw new Error(target.outcome);
+      const reply = (key: string) =>
+        engine.appendMessage(tenant, { ...text(id, alice, 'answer', key), replyToId: target.message.id });
+      const first = await reply('r1');
+      for (let n = 0; n < 9; n += 1) await engine.appendMessage(tenant, text(id, alice, `${n}`));
+      expect(await engine.readMessages(tenant, [target.message.id])).toEqual([null]);
+      expect(await reply('r1')).toEqual({ ...first, outcome: 'duplicate' });
+      expect(await reply('r2')).toEqual({ outcome: 'no-reply-target' });
     });
 
     it('caps the log of a message that changes for ever', async () => {

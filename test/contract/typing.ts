@@ -1,6 +1,6 @@
 import { TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
-import { alice, bob, carol, createGroup, type OpenWorld, record, tenant, type World } from '../support/world.ts';
+import { alice, bob, carol, createGroup, type OpenWorld, record, tenant, text, type World } from '../support/world.ts';
 
 export function describeTyping(open: OpenWorld): void {
   describe('typing', () => {
@@ -49,6 +49,16 @@ export function describeTyping(open: OpenWorld): void {
       clock.advance(TIMES.typingMs);
       expect(await remaining()).toEqual([]);
       clock.jump(-ms);
+    });
+
+    it('stops with the message', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice, bob);
+      for (const who of [alice, bob]) await engine.setTyping(tenant, id, who, true);
+      await engine.appendMessage(tenant, text(id, alice, 'done'));
+      expect(await other.readTyping(tenant, [id])).toMatchObject([[{ userId: bob }]]);
+      await engine.setTyping(tenant, id, alice, true);
+      expect((await other.readTyping(tenant, [id]))[0]).toHaveLength(2);
     });
 
     it('stops with membership', async () => {

@@ -97,9 +97,10 @@ describe('embedded engine', () => {
       const ids = acknowledged.split('\n').slice(0, -1);
       const engine = openIn(dir);
       const [conversation, ...messages] = ids;
-      const kept = await engine.listMessages(tenant, conversation as never, 1, 100_000);
+      const range = { after: 0, before: null, limit: 100_000, from: 'first' } as const;
+      const kept = await engine.listMessages(tenant, conversation as never, range);
       expect(messages.length).toBeGreaterThan(100);
-      expect(kept.slice(0, messages.length).map((message) => message.id)).toEqual(messages);
+      expect(kept.messages.slice(0, messages.length).map((message) => message.id)).toEqual(messages);
       await engine.close();
     });
   });

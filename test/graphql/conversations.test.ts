@@ -74,6 +74,19 @@ describe('conversations over GraphQL', () => {
     expect(again.data.createConversation.id).toBe(id);
   });
 
+  it('the peer of a direct conversation is the other of the two, and of nothing else', async () => {
+    const opened = await service.query('p1', 'mutation { openDirectConversation(userId: "p2") { id peer { id } } }');
+    const { id, peer } = opened.data.openDirectConversation;
+    expect(peer).toEqual({ id: 'p2' });
+    const room = await group('p1', 'p2');
+    const query = `{ direct: conversation(id: "${id}") { peer { id } } group: conversation(id: "${room}") { peer { id } } }`;
+    expect((await service.query('p2', query)).data).toEqual({ direct: { peer: { id: 'p1' } }, group: { peer: null } });
+    const asAdmin = await service.query('root', query, {}, { scope: 'realtime:admin' });
+    expect(asAdmin.data).toEqual({ direct: { peer: null }, group: { peer: null } });
+    const list = await service.query('p1', '{ viewer { conversations { id peer { id } } } }');
+    expect(list.data.viewer.conversations.map((each: Data) => each.peer?.id ?? null).sort()).toEqual([null, 'p2']);
+  });
+
   it('shows nothing to who is not a member, and to another tenant: absent and forbidden are alike', async () => {
     const id = await group('alice');
     const { id: messageId } = await send('alice', id, 'secret');

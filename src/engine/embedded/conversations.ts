@@ -1,5 +1,4 @@
 /** Conversations, members and read positions in SQLite. */
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type {
@@ -12,6 +11,7 @@ import type {
   TenantId,
   UserId,
 } from '../../model.ts';
+import { newEpoch } from '../lineage.ts';
 import { conversationKey } from '../message-id.ts';
 import type { ConversationStore, MembershipChange, NoPlace } from '../port.ts';
 import type { Announce, Database } from './database.ts';
@@ -113,7 +113,8 @@ export function createConversations(
     'UPDATE members SET read_sequence = ?, read_at = ? WHERE conversation = ? AND user_id = ?',
   );
   const selectReceipts = database.prepare(
-    'SELECT * FROM members WHERE conversation = ? AND ordinal > ? AND read_sequence > 0 ORDER BY ordinal LIMIT ?',
+    `SELECT * FROM members WHERE conversation = ? AND ordinal > ? AND read_sequence > 0 AND read_at > 0
+     ORDER BY ordinal LIMIT ?`,
   );
 
   const places = createPlaces(database);
@@ -152,7 +153,8 @@ export function createConversations(
     const now = clock.now();
     for (const [index, { userId, role }] of members.entries()) {
       const ordinal = row.next_ordinal + index;
-      insertMember.run(row.key, userId, tenant, role, now, ordinal, row.last_sequence, now, row.epoch, row.place);
+      // Unread counts from here; nothing was read yet.
+      insertMember.run(row.key, userId, tenant, role, now, ordinal, row.last_sequence, 0, row.epoch, row.place);
     }
   }
 
@@ -192,7 +194,7 @@ export function createConversations(
         const existing = find(tenant, id);
         if (existing) return { outcome: 'exists', conversation: toConversation(existing) };
         if (!places.hasRoom(tenant, createdBy)) return { outcome: 'no-place' };
-        const epoch = randomUUID();
+        const epoch = newEpoch();
         const lineage = JSON.stringify([[epoch, 1]]);
         const hash = conversationKey(id);
         insert.run(tenant, id, hash, kind, name, clock.now(), createdBy, epoch, database.fence, lineage);
@@ -288,7 +290,11 @@ export function createConversations(
         const member = row && findMember(row, userId);
         if (!member) return { outcome: 'not-member' };
         if (sequence > row.last_sequence) return { outcome: 'past-head' };
-        if (sequence <= member.read_sequence) return { outcome: 'unchanged', conversation: toConversation(row) };
+        // Who joined and reads for the first time may be where unread counts from.
+        const isFirst = member.read_at === 0 && sequence > 0 && sequence === member.read_sequence;
+        if (sequence <= member.read_sequence && !isFirst) {
+          return { outcome: 'unchanged', conversation: toConversation(row) };
+        }
         updateRead.run(sequence, clock.now(), row.key, userId);
         return { outcome: 'changed', conversation: change(tenant, row, {}, announce) };
       });

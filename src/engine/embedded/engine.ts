@@ -31,7 +31,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
   return {
     kind: 'embedded',
     ...conversations,
-    ...createMessages(database, clock, retention),
+    ...createMessages(database, clock, retention, typing.forget),
     ...createPresence(database, clock),
     ...createSessions(database),
     ...createTopics(database, clock),

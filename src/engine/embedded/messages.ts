@@ -1,5 +1,4 @@
 /** Messages and the log of their changes in SQLite. */
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type {
@@ -12,7 +11,7 @@ import type {
   TenantId,
   UserId,
 } from '../../model.ts';
-import { judgePosition, type Lineage } from '../lineage.ts';
+import { judgePosition, type Lineage, newEpoch } from '../lineage.ts';
 import { conversationKey, messageId, messageNonce, parseMessageId } from '../message-id.ts';
 import type { LogEntry, MessageEdit, MessageStore } from '../port.ts';
 import type { ConversationRow } from './conversations.ts';
@@ -61,7 +60,12 @@ const positionOf = (row: { epoch: string; place: number }): Position => ({ epoch
 const asJson = (payload: unknown): string | null =>
   payload === null || payload === undefined ? null : JSON.stringify(payload);
 
-export function createMessages(database: Database, clock: Clock, retention: number | null): MessageStore {
+export function createMessages(
+  database: Database,
+  clock: Clock,
+  retention: number | null,
+  forgetTyping: (tenant: TenantId, id: ConversationId, userId: UserId) => void,
+): MessageStore {
   const selectConversation = database.prepare('SELECT * FROM conversations WHERE tenant = ? AND id = ?');
   const selectByHash = database.prepare('SELECT * FROM conversations WHERE tenant = ? AND hash = ?');
   const isMember = database.prepare('SELECT 1 FROM members WHERE conversation = ? AND user_id = ?');
@@ -69,6 +73,7 @@ export function createMessages(database: Database, clock: Clock, retention: numb
   const selectRange = database.prepare(
     'SELECT * FROM messages WHERE conversation = ? AND sequence BETWEEN ? AND ? ORDER BY sequence',
   );
+  const selectFirst = database.prepare('SELECT min(sequence) AS first FROM messages WHERE conversation = ?');
   const insertMessage = database.prepare(
     `INSERT INTO messages (conversation, sequence, id, sender_id, content, payload, timestamp, client_message_id,
        reply_to_id, epoch, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -121,7 +126,7 @@ export function createMessages(database: Database, clock: Clock, retention: numb
     const place = row.place + 1;
     const lineage = JSON.parse(row.lineage) as [string, number][];
     const isSameLife = row.fence === database.fence;
-    const epoch = isSameLife ? row.epoch : randomUUID();
+    const epoch = isSameLife ? row.epoch : newEpoch();
     const lives = isSameLife
       ? row.lineage
       : JSON.stringify([...lineage, [epoch, place]].slice(-LIMITS.rememberedEpochs));
@@ -197,10 +202,13 @@ export function createMessages(database: Database, clock: Clock, retention: numb
           if (same) return { outcome: 'duplicate', message: toMessage(conversationId, same, positionOf(same)) };
           if (earlier) return { outcome: 'no-longer-kept' };
         }
+        const { content, replyToId } = message;
+        if (replyToId !== null && findMessage(tenant, replyToId)?.conversation.key !== row.key) {
+          return { outcome: 'no-reply-target' };
+        }
         const sequence = row.last_sequence + 1;
         const { epoch, place } = advance(row);
         const id = messageId(conversationKey(conversationId), sequence, messageNonce());
-        const { content, replyToId } = message;
         const payload = asJson(message.payload);
         insertMessage.run(
           row.key,
@@ -217,6 +225,7 @@ export function createMessages(database: Database, clock: Clock, retention: numb
         );
         countMessage.run(sequence, now, row.key);
         moveRead.run(sequence, now, row.key, senderId);
+        forgetTyping(tenant, conversationId, senderId);
         if (clientMessageId !== null) {
           dropKeys.run(now);
           insertKey.run(row.key, senderId, clientMessageId, sequence, now + TIMES.idempotencyMs);
@@ -281,11 +290,21 @@ export function createMessages(database: Database, clock: Clock, retention: numb
       );
     },
 
-    async listMessages(tenant, id, from, to) {
+    async listMessages(tenant, id, { after, before, limit, from }) {
       return database.read(() => {
         const row = findConversation(tenant, id);
-        const rows = row ? (selectRange.all(row.key, from, to) as unknown as MessageRow[]) : [];
-        return rows.map((each) => toMessage(id, each, positionOf(each)));
+        if (!row) return { messages: [], firstSequence: 1, lastSequence: 0 };
+        const lastSequence = row.last_sequence;
+        const { first } = selectFirst.get(row.key) as { first: number | null };
+        const firstSequence = first ?? lastSequence + 1;
+        const lowest = Math.max(after + 1, firstSequence);
+        const highest = Math.min((before ?? Number.POSITIVE_INFINITY) - 1, lastSequence);
+        const [start, end] =
+          from === 'first'
+            ? [lowest, Math.min(highest, lowest + limit - 1)]
+            : [Math.max(lowest, highest - limit + 1), highest];
+        const rows = selectRange.all(row.key, start, end) as unknown as MessageRow[];
+        return { messages: rows.map((each) => toMessage(id, each, positionOf(each))), firstSequence, lastSequence };
       });
     },
 
@@ -308,6 +327,7 @@ export function createMessages(database: Database, clock: Clock, retention: numb
             ...positionOf(entry),
             change: entry.change as MessageChange,
             message: message ? toMessage(id, message, positionOf(entry)) : null,
+            isLast: message?.place === entry.place,
           };
         });
         return { outcome: 'read', entries, head: positionOf(row) };

@@ -199,7 +199,7 @@ export function createConversations(
       // Of those who have read nothing there may be any number between two who have.
       while (receipts.length < limit) {
         const { members, isLast } = await readMembers(tenant, id, behind, Math.max(limit, LEAST_MEMBERS_READ));
-        const read = members.filter(({ readSequence }) => readSequence > 0).map(toReadReceipt);
+        const read = members.filter(({ readSequence, readAt }) => readSequence > 0 && readAt > 0).map(toReadReceipt);
         receipts.push(...read.slice(0, limit - receipts.length));
         behind = members.at(-1)?.ordinal ?? behind;
         if (isLast) break;

@@ -46,6 +46,13 @@ export function createMessages(
     return { ...keys.conversationByKey(tenant, parts.conversationKey), sequence: parts.sequence };
   }
 
+  /** Where a message that is replied to is, and its id; sequence 0 when it is of another conversation. */
+  function replyTarget(tenant: TenantId, within: ConversationId, id: MessageId | null): (string | number)[] {
+    if (id === null) return [];
+    const at = locate(tenant, id);
+    return [at?.meta === keys.conversation(tenant, within).meta ? at.sequence : 0, id];
+  }
+
   async function change(
     tenant: TenantId,
     id: MessageId,
@@ -75,13 +82,14 @@ export function createMessages(
   return {
     async appendMessage(tenant, message) {
       const { conversationId, senderId, clientMessageId } = message;
-      const { meta, members, messages, log, outbox, channel } = keys.conversation(tenant, conversationId);
+      const { meta, members, messages, log, typing, outbox, channel } = keys.conversation(tenant, conversationId);
       const { head, content } = encodeMessage(message);
+      const replyTo = replyTarget(tenant, conversationId, message.replyToId);
       const isRepeatable = clientMessageId !== null;
       const idempotency = keys.idempotency(tenant, conversationId, senderId, clientMessageId ?? '');
       const [outcome, value, unsettled = []] = (await run(
         'append-message',
-        [meta, members, messages, log, idempotency, outbox, channel],
+        [meta, members, messages, log, idempotency, typing, outbox, channel],
         [
           clock.offset(),
           kept,
@@ -92,11 +100,12 @@ export function createMessages(
           content,
           isRepeatable ? TIMES.idempotencyMs : '',
           currentTrace(),
+          ...replyTo,
         ],
       )) as [string, string, Unsettled?];
       memberships.notice(tenant, conversationId, unsettled);
-      if (outcome === 'not-member' || outcome === 'no-longer-kept') return { outcome };
-      return { outcome: outcome as 'appended' | 'duplicate', message: decodeMessage(value) };
+      if (outcome === 'appended' || outcome === 'duplicate') return { outcome, message: decodeMessage(value) };
+      return { outcome: outcome as 'not-member' | 'no-longer-kept' | 'no-reply-target' };
     },
 
     editMessage: (tenant, id, content, payload) => change(tenant, id, 'EDITED', encodeContent(content, payload)),
@@ -119,11 +128,15 @@ export function createMessages(
       });
     },
 
-    async listMessages(tenant, id, from, to) {
-      if (to < from) return [];
-      const sequences = Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
-      const values = await attempt(() => client.hmget(keys.conversation(tenant, id).messages, ...sequences));
-      return values.flatMap((value) => (value ? [decodeMessage(value)] : []));
+    async listMessages(tenant, id, { after, before, limit, from }) {
+      const { meta, messages } = keys.conversation(tenant, id);
+      const answer = await run('list-messages', [meta, messages], [after, before ?? '', limit, from]);
+      const [first, last, ...values] = answer as [string, string, ...(string | null)[]];
+      return {
+        messages: values.flatMap((value) => (value ? [decodeMessage(value)] : [])),
+        firstSequence: Number(first),
+        lastSequence: Number(last),
+      };
     },
 
     async readLog(tenant, id: ConversationId, after, limit) {
@@ -141,8 +154,13 @@ export function createMessages(
       if (reason) return { outcome: 'expired', reason };
       const entries = (rows as [string, string, string, string | null][]).map((row): LogEntry => {
         const position = { place: Number(row[0]), epoch: row[2] };
-        const message = row[3] === null ? null : { ...decodeMessage(row[3]), position };
-        return { ...position, change: row[1] as MessageChange, message };
+        const stored = row[3] === null ? null : decodeMessage(row[3]);
+        return {
+          ...position,
+          change: row[1] as MessageChange,
+          message: stored && { ...stored, position },
+          isLast: stored?.position.place === position.place,
+        };
       });
       return { outcome: 'read', entries, head: { epoch, place } };
     },

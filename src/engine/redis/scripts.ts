@@ -13,6 +13,7 @@ const NAMES = [
   'delete-routing-rule',
   'disconnect',
   'index-membership',
+  'list-messages',
   'mark-read',
   'publish',
   'react',

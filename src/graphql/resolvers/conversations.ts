@@ -8,7 +8,7 @@ import type {
   SubscriptionResolvers,
 } from '../../__generated__/resolvers.ts';
 import { contentsOf, type SeenConversation } from '../../access/seen.ts';
-import { encodeCursor, encodePosition, streamRequest } from '../../domain/cursor.ts';
+import { encodeConversationCursor, encodeCursor, encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { LIMITS } from '../../limits.ts';
 import { toConnection } from '../connection.ts';
 import { referenceId } from '../entities.ts';
@@ -43,6 +43,13 @@ export const Conversation: ConversationResolvers = {
   __resolveReference: (reference, { loaders }) => loaders.visibleConversation.load(referenceId(reference)),
   createdBy: ({ createdBy }) => ({ id: createdBy }),
   position: ({ id, position }) => encodePosition(id, position),
+  cursor: (conversation) => encodeConversationCursor(conversation),
+  async peer(conversation, _, { loaders, viewer }) {
+    if (conversation.kind !== 'DIRECT') return null;
+    const [one, other] = await loaders.pair.load(contentsOf(conversation));
+    const id = one === viewer.userId ? other : one;
+    return id && (one === viewer.userId || other === viewer.userId) ? { id } : null;
+  },
   lastMessage: (conversation, _, { loaders }) => loaders.lastMessage.load(contentsOf(conversation)),
   async unreadMessageCount({ id, lastSequence }, _, { loaders }) {
     const membership = await loaders.membership.load(id);

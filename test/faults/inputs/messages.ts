@@ -1,4 +1,5 @@
 /** Texts, keys of retries and positions, by each way that they come in (G57 to G60). */
+import { partsOfPosition } from '../../support/position.ts';
 import { connectRaw } from '../../support/raw-client.ts';
 import { type Data, newId } from '../../support/service.ts';
 import { post } from '../load.ts';
@@ -49,13 +50,12 @@ const CONTENTS: readonly (readonly [title: string, content: string, code: string
 ];
 
 const position = (...parts: readonly unknown[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
-const partsOf = (given: string): string[] => JSON.parse(Buffer.from(given, 'base64url').toString());
 
 type Forge = (place: Place, target: Target) => string | Promise<string>;
 const withPlace =
   (place: unknown): Forge =>
   ({ position: given }) =>
-    position(...partsOf(given).slice(0, 2), place);
+    position(...partsOfPosition(given).slice(0, 2), place);
 const withEpoch =
   (epoch: unknown): Forge =>
   ({ id }) =>

@@ -1,6 +1,7 @@
 /** What a raw client is given that was away: everything, in order, once. */
 import { eventually } from '../../support/eventually.ts';
 import { type Nodes, SETTINGS, startNodes } from '../../support/nodes.ts';
+import { partsOfPosition } from '../../support/position.ts';
 import { connectRaw } from '../../support/raw-client.ts';
 import { type Data, newId } from '../../support/service.ts';
 
@@ -93,7 +94,7 @@ describe.each(SETTINGS)('raw inbox, %s', (setting) => {
     const answer = await client.ask('Resume', { positions: [sent[1].position] });
     expect(answer.data).toEqual({ status: 'resumed' });
     expect(payloads(await client.received('DirectMessage', 8)).slice(5)).toEqual(['2', '3', '4']);
-    const [id, epoch] = JSON.parse(Buffer.from(sent[0].position, 'base64url').toString());
+    const [id, epoch] = partsOfPosition(sent[0].position);
     const position = (...parts: unknown[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
     const past = await client.ask('Resume', { positions: [position(id, epoch, 1_000)] });
     expect(past).toMatchObject({ type: 'Error', data: { code: 'POSITION_EXPIRED', reason: 'DIVERGED' } });

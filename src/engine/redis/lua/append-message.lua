@@ -1,10 +1,10 @@
 -- Appends a message: membership, idempotency, sequence, log and announcement in one.
--- KEYS  meta members messages log idempotency outbox channel
+-- KEYS  meta members messages log idempotency typing outbox channel
 -- ARGV  offset retention senderId conversationKey nonce head content idempotencyMs ("" without a clientMessageId)
---       traceparent ("" when it is not traced)
--- Answers {"appended" | "duplicate", message, unsettled} | {"not-member"} | {"no-longer-kept"}
-local meta, members, messages, log, idempotency, outbox, channel = unpack(KEYS)
-local offset, retention, sender, conversation, nonce, head, content, keepMs, trace = unpack(ARGV)
+--       traceparent ("" when it is not traced), then of a reply: sequence and id of its target
+-- Answers {"appended" | "duplicate", message, unsettled} | {"not-member"} | {"no-longer-kept"} | {"no-reply-target"}
+local meta, members, messages, log, idempotency, typing, outbox, channel = unpack(KEYS)
+local offset, retention, sender, conversation, nonce, head, content, keepMs, trace, targetSequence, targetId = unpack(ARGV)
 local member = redis.call('HGET', members, sender)
 if not member then return { 'not-member' } end
 local time = now(offset)
@@ -17,6 +17,9 @@ if keepMs ~= '' then
     return { 'no-longer-kept' }
   end
 end
+if targetId and not isMessage(redis.call('HGET', messages, targetSequence), targetId) then
+  return { 'no-reply-target' }
+end
 local sequence = redis.call('HINCRBY', meta, 'sequence', 1)
 local position, place, epoch = advance(meta, nonce)
 local lines = {
@@ -28,6 +31,7 @@ local value = table.concat(lines, '\n')
 redis.call('HSET', messages, sequence, value)
 redis.call('HSET', meta, 'activity', digits(time))
 redis.call('HSET', members, sender, withRead(member, sequence, digits(time)))
+redis.call('ZREM', typing, sender)
 if keepMs ~= '' then
   redis.call('SET', idempotency, sequence .. ':' .. digits(time + keepMs), 'PX', keepMs)
 end

@@ -5,7 +5,7 @@
 local meta, messages, log, channel = unpack(KEYS)
 local offset, retention, sequence, id, nonce, change, content, trace = unpack(ARGV)
 local value = redis.call('HGET', messages, sequence)
-if not value or string.sub(value, 1, #id + 7) ~= '"id":"' .. id .. '"' then return { 'not-found' } end
+if not isMessage(value, id) then return { 'not-found' } end
 local lines = splitMessage(value)
 if string.sub(lines[2], 1, 13) ~= '"deletedAt":n' then
   if change == 'DELETED' then return { 'unchanged', value } end

@@ -7,6 +7,9 @@ local offset, user, sequence = unpack(ARGV)
 local value = redis.call('HGET', members, user)
 if not value then return { 'not-member' } end
 if tonumber(sequence) > tonumber(redis.call('HGET', meta, 'sequence')) then return { 'past-head' } end
-if tonumber(sequence) <= memberReadSequence(value) then return { 'unchanged', conversationJson(meta) } end
+local before, readAt = memberRead(value)
+-- Who joined and reads for the first time may be where unread counts from.
+local isFirst = readAt == 0 and tonumber(sequence) > 0 and tonumber(sequence) == before
+if tonumber(sequence) <= before and not isFirst then return { 'unchanged', conversationJson(meta) } end
 redis.call('HSET', members, user, withRead(value, sequence, digits(now(offset))))
 return { 'changed', announceConversation(meta, channel, {}, {}) }

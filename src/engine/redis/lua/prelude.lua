@@ -44,6 +44,11 @@ local function splitMessage(value)
   return lines
 end
 
+-- Whether a stored value is the message of this id.
+local function isMessage(value, id)
+  return value and string.sub(value, 1, #id + 7) == '"id":"' .. id .. '"'
+end
+
 local function messageJson(lines)
   return '{' .. lines[1] .. ',' .. lines[2] .. ',"reactions":' .. lines[3] .. ',"position":' .. lines[4] .. '}'
 end
@@ -96,17 +101,19 @@ local function unsettled(outbox)
   return redis.call('HRANDFIELD', outbox, 200, 'WITHVALUES')
 end
 
--- The value of a member who joins now.
+-- The value of a member who joins now: unread counts from here, and nothing was read yet.
 local function newMember(role, time, ordinal, sequence, place, epoch)
-  return table.concat({ role, time, ordinal, sequence, time, place, epoch }, ':')
+  return table.concat({ role, time, ordinal, sequence, 0, place, epoch }, ':')
 end
 
 local function memberRole(value)
   return string.match(value, '^%a+')
 end
 
-local function memberReadSequence(value)
-  return tonumber(string.match(value, '^%a+:%d+:%d+:(%d+)'))
+-- Up to where a member has read, and when; 0 for one who joined and read nothing since.
+local function memberRead(value)
+  local sequence, time = string.match(value, '^%a+:%d+:%d+:(%d+):(%d+)')
+  return tonumber(sequence), tonumber(time)
 end
 
 local function withRole(value, role)
@@ -136,7 +143,7 @@ local function trim(meta, messages, log, retention, sequence, place)
   if retention == 0 then return end
   local state = redis.call('HMGET', meta, 'first', 'floor')
   local first, floor = tonumber(state[1]), tonumber(state[2])
-  local before = floor
+  local firstBefore, floorBefore = first, floor
   -- At most 100 at a time, for when retention was lowered: no call may hold the server for long.
   for _ = 1, 100 do
     if first > sequence - retention then break end
@@ -146,7 +153,7 @@ local function trim(meta, messages, log, retention, sequence, place)
     first = first + 1
   end
   floor = math.max(floor, place - 4 * retention)
-  if floor == before then return end
+  if first == firstBefore and floor == floorBefore then return end
   redis.call('XTRIM', log, 'MINID', digits(floor + 1) .. '-0')
   redis.call('HSET', meta, 'first', digits(first), 'floor', digits(floor))
 end

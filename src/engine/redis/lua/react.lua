@@ -6,7 +6,7 @@
 local meta, messages, log, channel = unpack(KEYS)
 local retention, sequence, id, nonce, verb, user, emoji, maxOwn, maxEmojis, maxReactions, trace = unpack(ARGV)
 local value = redis.call('HGET', messages, sequence)
-if not value or string.sub(value, 1, #id + 7) ~= '"id":"' .. id .. '"' then return { 'not-found' } end
+if not isMessage(value, id) then return { 'not-found' } end
 local lines = splitMessage(value)
 if verb == 'add' and string.sub(lines[2], 1, 13) ~= '"deletedAt":n' then return { 'deleted' } end
 local reactions = cjson.decode(lines[3])

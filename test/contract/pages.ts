@@ -1,0 +1,87 @@
+/** What a page of messages is made from, whatever is sent, deleted and trimmed meanwhile. */
+import fc from 'fast-check';
+import type { KeptMessages, MessageRange } from '../../src/engine/port.ts';
+import type { ConversationId } from '../../src/model.ts';
+import { alice, createGroup, newConversationId, type OpenWorld, tenant, text, type World } from '../support/world.ts';
+
+const RETENTION = 10;
+
+const ranges = fc.record({
+  after: fc.oneof(fc.constant(0), fc.nat(60)),
+  before: fc.oneof(fc.constant(null), fc.nat(60)),
+  limit: fc.oneof(fc.nat(4), fc.constant(1_000)),
+  from: fc.constantFrom('first' as const, 'last' as const),
+});
+
+/** The sequences of a range, of those kept. */
+function expected(first: number, last: number, { after, before, limit, from }: MessageRange): number[] {
+  const within = Array.from({ length: Math.max(last - first + 1, 0) }, (_, index) => first + index).filter(
+    (sequence) => sequence > after && (before === null || sequence < before),
+  );
+  return from === 'first' ? within.slice(0, limit) : within.slice(Math.max(within.length - limit, 0));
+}
+
+export function describePages(open: OpenWorld): void {
+  describe('ranges of messages', () => {
+    let world: World;
+    beforeAll(async () => {
+      world = await open({ retention: RETENTION });
+    });
+    afterAll(() => world.close());
+
+    const sequencesOf = ({ messages }: KeptMessages): number[] => messages.map(({ sequence }) => sequence);
+
+    async function send(id: ConversationId): Promise<void> {
+      const { outcome } = await world.engine.appendMessage(tenant, text(id, alice, 'x'));
+      expect(outcome).toBe('appended');
+    }
+
+    it('are those of what is kept', async () => {
+      const { engine, other } = world;
+      const property = fc.asyncProperty(fc.nat(40), fc.array(ranges, { maxLength: 6 }), async (count, asked) => {
+        const id = await createGroup(engine, alice);
+        for (let n = 0; n < count; n += 1) await send(id);
+        for (const range of asked) {
+          const kept = await other.listMessages(tenant, id, range);
+          const first = Math.max(1, count - RETENTION + 1);
+          expect([kept.firstSequence, kept.lastSequence]).toEqual([first, count]);
+          expect(sequencesOf(kept)).toEqual(expected(first, count, range));
+        }
+      });
+      await fc.assert(property, { numRuns: 12 });
+    });
+
+    it('agree with what was kept in that moment, while messages come and go', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice);
+      const writing = Promise.all([
+        (async () => {
+          for (let n = 0; n < 60; n += 1) await send(id);
+        })(),
+        (async () => {
+          for (let n = 0; n < 20; n += 1) {
+            const { messages } = await other.listMessages(tenant, id, {
+              after: 0,
+              before: null,
+              limit: 1,
+              from: 'last',
+            });
+            if (messages[0]) await other.editMessage(tenant, messages[0].id, 'y', null);
+          }
+        })(),
+      ]);
+      for (const range of fc.sample(ranges, 60)) {
+        const kept = await other.listMessages(tenant, id, range);
+        expect(sequencesOf(kept)).toEqual(expected(kept.firstSequence, kept.lastSequence, range));
+        expect(kept.lastSequence - kept.firstSequence).toBeLessThan(RETENTION);
+      }
+      await writing;
+    });
+
+    it('of a conversation there is not are empty', async () => {
+      const range = { after: 0, before: null, limit: 10, from: 'last' } as const;
+      const kept = await world.engine.listMessages(tenant, newConversationId(), range);
+      expect(kept).toEqual({ messages: [], firstSequence: 1, lastSequence: 0 });
+    });
+  });
+}
