@@ -241,6 +241,8 @@ export const TIMES = {
   ruleRestMs: 60_000,
   /** How long after the circuit of the engine opened, or a probe failed, the next probe is made. */
   circuitProbeMs: 500,
+  /** What a health check writes ends after this. */
+  healthKeyMs: 60_000,
   /** How long after a late signal could not be applied it is tried again. */
   heldSignalRetryMs: 1_000,
   /** How old a user's place in a conversation is when it may be compared with the membership: nothing that joins takes so long. */

@@ -12,6 +12,7 @@ import { metric } from '../support/metrics.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
@@ -136,6 +137,61 @@ describe('the circuit around Redis', () => {
     await eventually(async () => expect((await service.query('alice', SEND)).errors).toBeUndefined());
     client.disconnect();
     other.disconnect();
+  });
+});
+
+describe('a primary that is demoted', () => {
+  it('F44: writes go on where its name leads, and readiness says so while it leads nowhere', async () => {
+    const quickly = ['--repl-diskless-sync-delay', '0'];
+    const [first, second] = await Promise.all([startRedisServer(...quickly), startRedisServer(...quickly)]);
+    const admin = { first: new Redis(first.url), second: new Redis(second.url) };
+    const name = await startTcpProxy(first.port);
+    const service = await startTestService({ env: { REDIS_URL: `redis://127.0.0.1:${name.port}` } });
+    const ready = async (): Promise<number> => (await fetch(`${service.url}/health/ready`)).status;
+    try {
+      await service.query('alice', CREATE);
+      const alice = await service.connect('alice');
+      const heard = await alice.subscribe('subscription { messageReceived { sequence } }');
+      await admin.second.replicaof('127.0.0.1', first.port);
+      await eventually(async () => expect(await admin.second.info('replication')).toContain('master_link_status:up'));
+      await admin.second.replicaof('NO', 'ONE');
+      await admin.first.replicaof('127.0.0.1', second.port);
+      // The connections to the old primary stay open: it answers reads and PING, and refuses writes.
+      await eventually(async () => expect((await service.query('alice', SEND)).code).toBe('SERVICE_UNAVAILABLE'));
+      await eventually(async () => expect(await ready()).toBe(503));
+      name.lead(second.port);
+      await eventually(async () => expect((await service.query('alice', SEND)).errors).toBeUndefined());
+      await eventually(async () => expect(await ready()).toBe(200));
+      await eventually(() => expect(heard.events.length).toBeGreaterThan(0));
+      await alice.close();
+    } finally {
+      await service.close();
+      await name.close();
+      admin.first.disconnect();
+      admin.second.disconnect();
+      await Promise.all([first.stop(), second.stop()]);
+    }
+  });
+
+  it('F47: a server whose memory is full serves reads, and is not ready', async () => {
+    const redis = await startRedisServer('--maxmemory-policy', 'noeviction');
+    const admin = new Redis(redis.url);
+    const service = await startTestService({ env: { REDIS_URL: redis.url } });
+    const ready = async (): Promise<number> => (await fetch(`${service.url}/health/ready`)).status;
+    try {
+      await service.query('alice', CREATE);
+      await admin.config('SET', 'maxmemory', '1mb');
+      await eventually(async () => expect(await ready()).toBe(503));
+      expect((await service.query('alice', '{ conversation(id: "c") { id } }')).data).toEqual({
+        conversation: { id: 'c' },
+      });
+      await admin.config('SET', 'maxmemory', '0');
+      await eventually(async () => expect(await ready()).toBe(200));
+    } finally {
+      await service.close();
+      admin.disconnect();
+      await redis.stop();
+    }
   });
 });
 

@@ -8,6 +8,8 @@ export interface TcpProxy {
   readonly accepted: number;
   /** Cuts every connection; those to come lead to this port. */
   redirect(port: number): void;
+  /** Connections to come lead to this port; those open now stay where they are. */
+  lead(port: number): void;
   /** Connections open now stay open and carry nothing more; new ones work. Answers how many. */
   silence(): number;
   /** Connections open now carry what is asked and none of what is answered; new ones work. Answers how many. */
@@ -81,6 +83,9 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     redirect(to) {
       port = to;
       change((link) => link.destroy());
+    },
+    lead(to) {
+      port = to;
     },
     silence: () =>
       change((link) => {

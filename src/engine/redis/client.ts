@@ -9,6 +9,7 @@ import { Cluster, type ClusterNode, Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
+import { isDemoted } from './outage.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -27,6 +28,8 @@ const COMMANDS = {
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   enableAutoPipelining: true,
+  // A demoted primary keeps its connections. A new one asks the name, or Sentinel, where the primary is.
+  reconnectOnError: isDemoted,
   retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2),
 } as const satisfies RedisOptions;
 

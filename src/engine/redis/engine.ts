@@ -1,6 +1,7 @@
 /** The Redis engine: one connection for commands, one for announcements, one lease. */
 import type { Clock } from '../../clock.ts';
 import { unavailable } from '../../errors.ts';
+import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
 import { createRedisBus } from './bus.ts';
@@ -82,7 +83,8 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     async checkHealth() {
       const start = performance.now();
       try {
-        await client.ping();
+        // A write: a server that only answers cannot serve.
+        await client.set(keys.health(), '1', 'PX', TIMES.healthKeyMs);
         return { status: 'up', latencyMs: performance.now() - start, reason: null, circuit: 'closed' };
       } catch (error) {
         const reason = (error as Error).message;

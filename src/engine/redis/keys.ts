@@ -9,6 +9,8 @@ import type { ConversationId, RateUse, SessionId, TenantId, Topic, UserId } from
 import { conversationKey } from '../message-id.ts';
 import type { Channel } from '../port.ts';
 
+const HEALTH_KEYS = 16;
+
 const encode = (text: string): string => Buffer.from(text).toString('base64url');
 
 export interface ConversationKeys {
@@ -52,6 +54,8 @@ export interface RoutingRuleKeys {
 export interface Keys {
   readonly leases: string;
   readonly dead: string;
+  /** What a health check writes: one of several, which lie on different nodes of a cluster. */
+  health(): string;
   conversation(tenant: TenantId, id: ConversationId): ConversationKeys;
   /** By the first part of a message's id. */
   conversationByKey(tenant: TenantId, key: string): ConversationKeys;
@@ -115,6 +119,7 @@ export function createKeys(prefix: string): Keys {
   return {
     leases: `${prefix}:{nodes}:leases`,
     dead: `${prefix}:{nodes}:dead`,
+    health: () => `${prefix}:{health.${Math.floor(Math.random() * HEALTH_KEYS)}}`,
     conversation: (tenant, id) => conversationByKey(tenant, conversationKey(id)),
     conversationByKey,
     idempotency: (tenant, id, senderId, clientMessageId) =>
