@@ -41,7 +41,7 @@ module.exports = {
       '^src/graphql/',
       '^src/operations/',
     ),
-    room('engine', '^src/config\\.ts$'),
+    room('engine', '^src/config(-redis)?\\.ts$'),
     {
       name: 'engines-apart',
       severity: 'error',

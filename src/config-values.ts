@@ -1,5 +1,5 @@
 /** What environment variables may be: each check answers undefined for a text that is none. */
-import { existsSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
 
 export interface Variable<Value> {
@@ -94,4 +94,12 @@ export const origin = (value: string): string | undefined => {
 
 export const longSecret = (value: string): string | undefined => (Buffer.byteLength(value) >= 32 ? value : undefined);
 
-export const file = (value: string): string | undefined => (existsSync(value) ? value : undefined);
+/** One that can be read. */
+export const file = (value: string): string | undefined => {
+  try {
+    accessSync(value, constants.R_OK);
+    return statSync(value).isDirectory() ? undefined : value;
+  } catch {
+    return undefined;
+  }
+};

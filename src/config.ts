@@ -1,6 +1,8 @@
 /** Every environment variable: what it takes, its default, its check. All faults are reported together. */
 
 import { RATE_VARIABLES, readRates } from './config-rates.ts';
+import { addressOf, REDIS_VARIABLES, type RedisAddress } from './config-redis.ts';
+import { type Environment, SECRET_FILE_VARIABLES, withSecretFiles } from './config-secrets.ts';
 import {
   all,
   bytes,
@@ -33,8 +35,7 @@ export interface Config {
   readonly jwt: JwtConfig;
   /** Null: the embedded engine. */
   readonly redis: {
-    readonly urls: readonly string[];
-    readonly isCluster: boolean;
+    readonly address: RedisAddress;
     readonly prefix: string;
     readonly isChecked: boolean;
   } | null;
@@ -124,22 +125,7 @@ export const VARIABLES = {
   JWT_ISSUER: variable('expected `iss`', 'any text', null, text),
   JWT_AUDIENCE: variable('expected `aud`', 'any text', null, text),
   JWT_TENANT_CLAIM: variable('claim that names the tenant', 'any text', 'tenant_id', text),
-  REDIS_URL: variable(
-    'the Redis engine; unset: the embedded one',
-    'redis:// or rediss:// URLs, comma-separated',
-    null,
-    all(url('redis:', 'rediss:')),
-  ),
-  REDIS_CLUSTER: variable('treat one `REDIS_URL` as a cluster', '`true` or `false`', 'false', flag),
-  REDIS_PREFIX: variable('begins every key and channel', '1 to 32 of `A-Z a-z 0-9 . _ : -`', 'rt', (value) =>
-    /^[\w.:-]{1,32}$/.test(value) ? value : undefined,
-  ),
-  REDIS_CHECKS: variable(
-    'what a setting of Redis that breaks a guarantee does at start',
-    '`enforce`: refuses to start, or `warn`',
-    'enforce',
-    (value) => ({ enforce: true, warn: false })[value],
-  ),
+  ...REDIS_VARIABLES,
   DATA_DIR: variable('folder of the embedded engine', 'a folder, or `:memory:`', './data', text),
   MAX_CONNECTIONS: variable('sockets this process accepts', 'a number from 1', '10000', whole(1, 1_000_000)),
   MAX_CONNECTIONS_PER_USER: variable('sockets of one user on this process', 'a number from 1', '50', rate),
@@ -233,6 +219,7 @@ export const VARIABLES = {
     lifetime,
   ),
   PRESENCE_GRACE: variable('a vanished socket counts as present this long', DURATION, '5s', duration),
+  ...SECRET_FILE_VARIABLES,
   MESSAGE_RETENTION: variable('messages kept per conversation', '`all` or a number from 1', 'all', (value) =>
     value === 'all' ? null : whole(1, 1_000_000_000)(value),
   ),
@@ -255,13 +242,14 @@ function misspelt(names: readonly string[]): string[] {
  *
  * @throws {ConfigError} with every fault there is.
  */
-export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(given: Environment): Config {
   const faults: string[] = [];
+  const environment = withSecretFiles(given, faults);
   function read<Name extends keyof Variables>(name: Name): Value<Name> | null {
     const { parse, takes, default: fallback } = VARIABLES[name] as Variable<Value<Name>>;
-    const given = environment[name] || fallback;
-    if (given === null) return null;
-    const value = parse(given);
+    const text = environment[name] || fallback;
+    if (text === null) return null;
+    const value = parse(text);
     if (value === undefined) faults.push(`${name}: takes ${takes}.`);
     return value ?? null;
   }
@@ -277,7 +265,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     audience: read('JWT_AUDIENCE'),
     tenantClaim: required('JWT_TENANT_CLAIM'),
   };
-  if (isProduction && !environment['JWT_SECRET'] && !environment['JWT_JWKS_URL']) {
+  for (const name of Object.keys(SECRET_FILE_VARIABLES) as (keyof typeof SECRET_FILE_VARIABLES)[]) read(name);
+  if (isProduction && !given['JWT_SECRET'] && !given['JWT_SECRET_FILE'] && !given['JWT_JWKS_URL']) {
     faults.push(`JWT_SECRET: takes ${VARIABLES.JWT_SECRET.takes}; production needs it, or JWT_JWKS_URL.`);
   }
   if (jwt.issuer === SESSION_ISSUER) {
@@ -292,15 +281,22 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (!environment['TLS_CERT_FILE'] !== !environment['TLS_KEY_FILE']) {
     faults.push('TLS_CERT_FILE: takes a file, together with TLS_KEY_FILE.');
   }
-  const redisUrls = read('REDIS_URL');
-  const isCluster = required('REDIS_CLUSTER') || (redisUrls?.length ?? 0) > 1;
-  const prefix = required('REDIS_PREFIX');
+  const redis = {
+    location: read('REDIS_URL'),
+    isCluster: required('REDIS_CLUSTER'),
+    sentinelPassword: read('REDIS_SENTINEL_PASSWORD'),
+    caFile: read('REDIS_CA_FILE'),
+    certFile: read('REDIS_CERT_FILE'),
+    keyFile: read('REDIS_KEY_FILE'),
+  };
+  const { location } = redis;
+  const [prefix, isChecked] = [required('REDIS_PREFIX'), required('REDIS_CHECKS')];
   const config: Config = {
     isProduction,
     host: required('HOST'),
     port: required('PORT'),
     jwt,
-    redis: redisUrls ? { urls: redisUrls, isCluster, prefix, isChecked: required('REDIS_CHECKS') } : null,
+    redis: location && { address: addressOf({ ...redis, location }, faults), prefix, isChecked },
     dataDir: required('DATA_DIR'),
     maxConnections: required('MAX_CONNECTIONS'),
     maxConnectionsPerUser: required('MAX_CONNECTIONS_PER_USER'),

@@ -7,13 +7,14 @@ import { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
+import { redisAddress } from '../support/redis-address.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice, createGroup, record, silentLog, tenant, text, userId } from '../support/world.ts';
 
 const prefix = `test-${randomUUID().slice(0, 8)}`;
-const keys = createKeys(prefix);
+const keys = createKeys(prefix, 0);
 const USERS = ['u1', 'u2', 'u3'].map(userId);
 /** What a node needs to change an index, and nothing else does. */
 const INDEXING = ['sadd', 'srem'] as const;
@@ -27,8 +28,7 @@ describe('memberships', () => {
   let remote: Engine;
   const open = (url: string): Promise<Engine> =>
     openRedisEngine({
-      urls: [url],
-      isCluster: false,
+      address: redisAddress(url),
       prefix,
       isChecked: true,
       retention: null,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { redisAddress } from '../support/redis-address.ts';
 import { type ClusterServer, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice, createGroup, type OpenWorld, record, silentLog, tenant, text, userId } from '../support/world.ts';
@@ -17,8 +18,7 @@ const open: OpenWorld = async (options = {}) => {
   const prefix = `test-${randomUUID().slice(0, 8)}`;
   const openNode = () =>
     openRedisEngine({
-      urls: cluster.urls,
-      isCluster: true,
+      address: redisAddress(...cluster.urls),
       prefix,
       isChecked: true,
       retention: options.retention ?? null,

@@ -10,6 +10,7 @@ import { defineScripts } from '../../src/engine/redis/scripts.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { begin } from '../contract/places.ts';
+import { redisAddress } from '../support/redis-address.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { newConversationId, silentLog, tenant, userId } from '../support/world.ts';
@@ -28,8 +29,7 @@ describe('places in Redis', () => {
     redis = new Redis(server.url);
     const open = (): Promise<Engine> =>
       openRedisEngine({
-        urls: [server.url],
-        isCluster: false,
+        address: redisAddress(server.url),
         prefix: PREFIX,
         isChecked: true,
         retention: null,
@@ -69,7 +69,7 @@ describe('places in Redis', () => {
   it('G18: whoever leaves and joins in the same moment has a place, whichever of the two began first', async () => {
     const client = redis as unknown as RedisClient;
     const attempt = <Result>(work: () => Promise<Result>): Promise<Result> => work();
-    const places = createPlaces(client, defineScripts(client), createKeys(PREFIX), clock, attempt);
+    const places = createPlaces(client, defineScripts(client), createKeys(PREFIX, 0), clock, attempt);
     const frank = userId('frank');
     const id = newConversationId();
     const find = (): Promise<Place | null> => places.find(tenant, frank, id);

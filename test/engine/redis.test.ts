@@ -5,6 +5,7 @@ import { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { TIMES } from '../../src/limits.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { redisAddress } from '../support/redis-address.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { TestClock } from '../support/test-clock.ts';
 import {
@@ -28,8 +29,7 @@ afterAll(() => server.stop());
 
 const openNode = (prefix: string, clock: TestClock, retention: number | null = null): Promise<Engine> =>
   openRedisEngine({
-    urls: [server.url],
-    isCluster: false,
+    address: redisAddress(server.url),
     prefix,
     isChecked: true,
     retention,

@@ -67,7 +67,7 @@ describe('what Redis holds is gone or changed', () => {
     const alice = await service.connect('alice');
     const heard = await alice.subscribe(HEAR);
     const client = new Redis(redis.url);
-    const { channel } = createKeys(prefix).conversation('default' as TenantId, 'c' as ConversationId);
+    const { channel } = createKeys(prefix, 0).conversation('default' as TenantId, 'c' as ConversationId);
     await service.query('alice', SEND);
     const rubbish = [
       '',

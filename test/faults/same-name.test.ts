@@ -11,6 +11,7 @@ import type { Log } from '../../src/log.ts';
 import type { UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { captureLog } from '../support/log.ts';
+import { redisAddress } from '../support/redis-address.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { openSocket } from '../support/socket.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
@@ -43,8 +44,7 @@ describe('a node that was declared dead by mistake', () => {
     prefix = `test-${randomUUID().slice(0, 8)}`;
     const open = (port: number, clock: TestClock, log: Log): Promise<Engine> =>
       openRedisEngine({
-        urls: [`redis://127.0.0.1:${port}`],
-        isCluster: false,
+        address: redisAddress(`redis://127.0.0.1:${port}`),
         prefix,
         isChecked: true,
         retention: null,

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ConfigError, readConfig, VARIABLES } from '../../src/config.ts';
 
 const faultsOf = (environment: Record<string, string>): readonly string[] => {
@@ -37,7 +40,16 @@ describe('configuration', () => {
       heartbeatIntervalMs: 500,
       clientTimeoutMs: 7_200_000,
       maxBodyBytes: 2_097_152,
-      redis: { urls: ['redis://a:1', 'redis://b:2'], isCluster: true, prefix: 'rt' },
+      redis: {
+        address: {
+          kind: 'cluster',
+          hosts: [
+            { host: 'a', port: 1 },
+            { host: 'b', port: 2 },
+          ],
+        },
+        prefix: 'rt',
+      },
       messageRetention: 100,
       allowedOrigins: ['https://a.example', 'http://b.example:8080'],
       gatewaySecrets: [],
@@ -78,6 +90,88 @@ describe('configuration', () => {
     expect(faultsOf({ CLIENT_TIMEOUT: '0s' })).toContain('CLIENT_TIMEOUT');
     expect(faultsOf({ HEARTBEAT_INTERVAL: '0ms' })).toContain('HEARTBEAT_INTERVAL');
     expect(faultsOf({ KEEP_ALIVE: '0s' })).toEqual(['KEEP_ALIVE']);
+  });
+
+  const redisOf = (env: Record<string, string>) => readConfig(env).redis?.address;
+
+  it.each([
+    [
+      'redis://a',
+      { kind: 'single', hosts: [{ host: 'a', port: 6_379 }], database: 0, isEncrypted: false, password: '' },
+    ],
+    ['redis://a/', { kind: 'single', database: 0 }],
+    [
+      'rediss://u%40x:p%2Fq@[::1]:7/15',
+      { hosts: [{ host: '::1', port: 7 }], username: 'u@x', password: 'p/q', database: 15, isEncrypted: true },
+    ],
+    [
+      'redis://a:1, redis://:secret@b',
+      {
+        kind: 'cluster',
+        hosts: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 6_379 },
+        ],
+        password: 'secret',
+      },
+    ],
+    ['redis+sentinel://a/main', { kind: 'sentinel', group: 'main', hosts: [{ host: 'a', port: 26_379 }], database: 0 }],
+    [
+      'rediss+sentinel://:p@a:1,b/main/3',
+      {
+        kind: 'sentinel',
+        hosts: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 26_379 },
+        ],
+        group: 'main',
+        password: 'p',
+        database: 3,
+        isEncrypted: true,
+      },
+    ],
+  ])('reads the place of Redis from %s', (url, expected) => {
+    expect(redisOf({ REDIS_URL: url })).toMatchObject(expected);
+  });
+
+  it.each([
+    'redis://a/abc',
+    'redis://a/-1',
+    'redis://a/1/2',
+    'redis://a/12345',
+    'redis://a?db=1',
+    'redis://',
+    'redis://a:1,rediss://b:1',
+    'redis://a:1,http://b:1',
+    'redis://a:1/1,redis://b:1/1',
+    'redis://a:1,,redis://b:1',
+    'redis+sentinel://a:1',
+    'redis+sentinel://a:1/main/x',
+    'redis+sentinel://a:1,/main',
+    'http+sentinel://a:1/main',
+  ])('REDIS_URL does not take %s', (url) => {
+    expect(faultsOf({ REDIS_URL: url })).toEqual(['REDIS_URL']);
+  });
+
+  it('a cluster has no database but 0, and a certificate has its key', () => {
+    expect(redisOf({ REDIS_URL: 'redis://a', REDIS_CLUSTER: 'true' })).toMatchObject({ kind: 'cluster' });
+    expect(faultsOf({ REDIS_URL: 'redis://a/1', REDIS_CLUSTER: 'true' })).toEqual(['REDIS_CLUSTER']);
+    expect(faultsOf({ REDIS_URL: 'redis+sentinel://a/m', REDIS_CLUSTER: 'true' })).toEqual(['REDIS_CLUSTER']);
+    expect(faultsOf({ REDIS_URL: 'rediss://a', REDIS_CERT_FILE: 'package.json' })).toEqual(['REDIS_CERT_FILE']);
+  });
+
+  it('reads secrets from files', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'realtime-secrets-'));
+    const secretFile = join(folder, 'secret');
+    writeFileSync(secretFile, `${'s'.repeat(32)}\n`);
+    expect(readConfig({ NODE_ENV: 'production', JWT_SECRET_FILE: secretFile }).jwt.secrets).toEqual(['s'.repeat(32)]);
+    expect(readConfig({ GATEWAY_SECRET_FILE: secretFile }).gatewaySecrets).toEqual(['s'.repeat(32)]);
+    expect(faultsOf({ JWT_SECRET: 'x'.repeat(32), JWT_SECRET_FILE: secretFile })).toEqual(['JWT_SECRET_FILE']);
+    expect(faultsOf({ NODE_ENV: 'production', JWT_SECRET_FILE: join(folder, 'none') })).toEqual(['JWT_SECRET_FILE']);
+    expect(faultsOf({ JWT_SECRET_FILE: folder })).toEqual(['JWT_SECRET_FILE']);
+    // What a file holds is held to the same rule.
+    expect(faultsOf({ REDIS_URL_FILE: secretFile })).toEqual(['REDIS_URL']);
+    rmSync(folder, { recursive: true });
   });
 
   it('speaks of variables that are almost ours, and of no others', () => {

@@ -5,19 +5,16 @@
  * reconnect: a write whose answer was lost must not run twice. A timeout means
  * that the outcome is unknown.
  */
-import { Cluster, type ClusterNode, Redis, type RedisOptions } from 'ioredis';
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../../clock.ts';
+import type { RedisAddress } from '../../config-redis.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import { isDemoted } from './outage.ts';
 
 export type RedisClient = Redis | Cluster;
-
-export interface RedisAddress {
-  /** `redis://` or `rediss://` URLs; several are the seeds of a cluster. */
-  readonly urls: readonly string[];
-  readonly isCluster: boolean;
-}
 
 const COMMANDS = {
   lazyConnect: true,
@@ -39,22 +36,46 @@ const ANNOUNCEMENTS = {
   autoResubscribe: false,
 } as const satisfies RedisOptions;
 
+type Found = (error: null, host: string) => void;
 type Options = typeof COMMANDS | typeof ANNOUNCEMENTS;
 
-function openClient({ urls, isCluster }: RedisAddress, options: Options, log: Log, role: string): RedisClient {
-  const [first] = urls;
-  if (first === undefined) throw new Error('REDIS_URL names no server.');
-  const client = isCluster ? openCluster(urls, options) : new Redis(first, options);
+function openClient(address: RedisAddress, options: Options, log: Log, role: string): RedisClient {
+  const client = address.kind === 'cluster' ? openCluster(address, options) : openServer(address, options);
   client.on('error', (err: Error) => log.warn({ err, role }, 'redis error'));
   return client;
 }
 
-function openCluster(urls: readonly string[], options: Options): Cluster {
-  const nodes: ClusterNode[] = urls.map((url) => {
-    const { hostname, port } = new URL(url);
-    return { host: hostname, port: Number(port || 6379) };
+/** Undefined in the clear. */
+function tlsOf({ isEncrypted, caFile, certFile, keyFile }: RedisAddress): ConnectionOptions | undefined {
+  if (!isEncrypted) return undefined;
+  const read = (file: string | null): Buffer | undefined => (file === null ? undefined : readFileSync(file));
+  return withoutUndefined({ ca: read(caFile), cert: read(certFile), key: read(keyFile) });
+}
+
+const withoutUndefined = <Value extends object>(value: Value): Partial<Value> =>
+  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<Value>;
+
+/** Who we are to a server of data. */
+const loginOf = ({ username, password }: RedisAddress): Pick<RedisOptions, 'username' | 'password'> =>
+  withoutUndefined({ username: username || undefined, password: password || undefined });
+
+function openServer(address: RedisAddress, options: Options): Redis {
+  const tls = tlsOf(address);
+  const shared = { ...options, ...loginOf(address), db: address.database, ...(tls ? { tls } : {}) };
+  const [first] = address.hosts;
+  if (address.kind === 'single') return new Redis({ ...shared, ...first });
+  return new Redis({
+    ...shared,
+    sentinels: [...address.hosts],
+    name: address.group,
+    sentinelCommandTimeout: TIMES.operationMs,
+    ...(tls ? { sentinelTLS: tls, enableTLSForSentinelMode: true } : {}),
+    ...(address.sentinelPassword ? { sentinelPassword: address.sentinelPassword } : {}),
   });
-  const { username, password, protocol } = new URL(urls[0] ?? '');
+}
+
+function openCluster(address: RedisAddress, options: Options): Cluster {
+  const tls = tlsOf(address);
   const {
     lazyConnect: _lazy,
     enableOfflineQueue: _queue,
@@ -62,7 +83,7 @@ function openCluster(urls: readonly string[], options: Options): Cluster {
     retryStrategy,
     ...redisOptions
   } = options;
-  const cluster = new Cluster(nodes, {
+  const cluster = new Cluster([...address.hosts], {
     lazyConnect: true,
     enableOfflineQueue: false,
     shardedSubscribers: true,
@@ -74,12 +95,9 @@ function openCluster(urls: readonly string[], options: Options): Cluster {
     slotsRefreshTimeout: 2_000,
     // Commands find out by themselves that a slot moved; a connection that only listens does not always.
     slotsRefreshInterval: 5_000,
-    redisOptions: {
-      ...redisOptions,
-      ...(username ? { username: decodeURIComponent(username) } : {}),
-      ...(password ? { password: decodeURIComponent(password) } : {}),
-      ...(protocol === 'rediss:' ? { tls: {} } : {}),
-    },
+    // A certificate names hosts: none of them may be turned into an address before the connection is made.
+    ...(tls ? { dnsLookup: (host: string, done: Found) => done(null, host) } : {}),
+    redisOptions: { ...redisOptions, ...loginOf(address), ...(tls ? { tls } : {}) },
   });
   // A node is connected to by its first command, and others are refused meanwhile: make that command ours,
   // but not before the client has used one of the connections to look whether the cluster is well.
@@ -99,6 +117,16 @@ export function openCommandClient(address: RedisAddress, log: Log): RedisClient 
 
 export function openSubscriberClient(address: RedisAddress, log: Log): RedisClient {
   return openClient(address, ANNOUNCEMENTS, log, 'announcements');
+}
+
+/** @throws {Error} naming the database when the server does not have it. The driver would go on in database 0. */
+export async function checkDatabase(client: RedisClient, database: number): Promise<void> {
+  if (client instanceof Cluster || database === 0) return;
+  try {
+    await client.select(database);
+  } catch (error) {
+    throw new Error(`REDIS_URL names database ${database}: ${(error as Error).message}`);
+  }
 }
 
 /** Connects, and keeps trying for a while: a server that is loading its data or starting beside us is waited for. */

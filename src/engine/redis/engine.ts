@@ -1,11 +1,12 @@
 /** The Redis engine: one connection for commands, one for announcements, one lease. */
 import type { Clock } from '../../clock.ts';
+import type { RedisAddress } from '../../config-redis.ts';
 import { unavailable } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
 import { createRedisBus } from './bus.ts';
-import { connect, openCommandClient, openSubscriberClient, type RedisAddress } from './client.ts';
+import { checkDatabase, connect, openCommandClient, openSubscriberClient } from './client.ts';
 import { createConversations } from './conversations.ts';
 import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
@@ -21,7 +22,8 @@ import { Subscriber } from './subscriber.ts';
 import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
 
-export interface RedisOptions extends RedisAddress {
+export interface RedisOptions {
+  readonly address: RedisAddress;
   /** Begins every key and channel. */
   readonly prefix: string;
   /** Whether settings that break a guarantee keep the service from starting. */
@@ -36,11 +38,11 @@ export interface RedisOptions extends RedisAddress {
 }
 
 export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
-  const { clock, log, retention, currentTrace = () => '' } = options;
-  const keys = createKeys(options.prefix);
-  const client = openCommandClient(options, log);
+  const { address, clock, log, retention, currentTrace = () => '' } = options;
+  const keys = createKeys(options.prefix, address.database);
+  const client = openCommandClient(address, log);
   const publish = (channel: string, text: string): Promise<unknown> => client.spublish(channel, text);
-  const subscriber = new Subscriber(openSubscriberClient(options, log), publish, clock, log);
+  const subscriber = new Subscriber(openSubscriberClient(address, log), publish, clock, log);
   const run = defineScripts(client);
   const memberships = createMemberships(run, keys, log);
   const presence = createPresence(client, run, keys, clock, log);
@@ -57,6 +59,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
 
   try {
     await Promise.all([connect(client, clock), subscriber.connect()]);
+    await checkDatabase(client, address.database);
     await checkRequirements(client, options.isChecked, log);
     await presence.start();
   } catch (error) {

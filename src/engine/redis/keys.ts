@@ -70,7 +70,9 @@ export interface Keys {
   channel(channel: Channel): string;
 }
 
-export function createKeys(prefix: string): Keys {
+/** Of the database with this number: announcements know nothing of databases, so that their channels name it. */
+export function createKeys(prefix: string, database: number): Keys {
+  const channelOf = (name: string): string => (database === 0 ? name : `${name}@${database}`);
   const conversationTag = (tenant: TenantId, key: string): string => `${prefix}:{c.${encode(tenant)}.${key}}`;
 
   function conversationByKey(tenant: TenantId, key: string): ConversationKeys {
@@ -83,7 +85,7 @@ export function createKeys(prefix: string): Keys {
       log: `${tag}:log`,
       typing: `${tag}:typing`,
       outbox: `${tag}:outbox`,
-      channel: `${tag}:channel`,
+      channel: channelOf(`${tag}:channel`),
     };
   }
 
@@ -94,13 +96,13 @@ export function createKeys(prefix: string): Keys {
       joined: `${tag}:joined`,
       left: `${tag}:left`,
       places: `${tag}:places`,
-      memberships: `${tag}:memberships`,
+      memberships: channelOf(`${tag}:memberships`),
       presence: `${tag}:presence`,
-      presenceChannel: `${tag}:presence-channel`,
+      presenceChannel: channelOf(`${tag}:presence-channel`),
       sessions: `${tag}:sessions`,
       inboxes: `${tag}:inboxes`,
       refusal: `${tag}:refusal`,
-      sessionsChannel: `${tag}:sessions-channel`,
+      sessionsChannel: channelOf(`${tag}:sessions-channel`),
     };
   }
 
@@ -108,12 +110,12 @@ export function createKeys(prefix: string): Keys {
 
   function topic(tenant: TenantId, id: Topic): TopicKeys {
     const tag = topicTag(tenant, id);
-    return { meta: `${tag}:meta`, history: `${tag}:history`, channel: `${tag}:channel` };
+    return { meta: `${tag}:meta`, history: `${tag}:history`, channel: channelOf(`${tag}:channel`) };
   }
 
   function routingRules(tenant: TenantId): RoutingRuleKeys {
     const tag = `${prefix}:{r.${encode(tenant)}}`;
-    return { rules: `${tag}:rules`, channel: `${tag}:channel` };
+    return { rules: `${tag}:rules`, channel: channelOf(`${tag}:channel`) };
   }
 
   return {

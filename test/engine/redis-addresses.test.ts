@@ -1,0 +1,133 @@
+/** Redis where people run it: behind sentinels, over TLS, as a cluster known by name, and in a database of its own. */
+import { Redis } from 'ioredis';
+import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { startRedisSentinel } from '../support/redis-sentinel.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { startTestService, type TestService } from '../support/service.ts';
+
+const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
+const PASSWORD = 'of-the-sentinel';
+const SEND = 'mutation { sendMessage(input: {conversationId: "c", content: "x"}) { sequence } }';
+
+/** What is to be closed when the test ends, the last opened first. */
+const closers: (() => unknown)[] = [];
+const closing = <Opened>(opened: Opened, close: (opened: Opened) => unknown): Opened => {
+  closers.push(() => close(opened));
+  return opened;
+};
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const startServer = async (...settings: string[]): Promise<RedisServer> =>
+  closing(await startRedisServer('--repl-diskless-sync-delay', '0', ...settings), (server) => server.stop());
+const startService = async (env: Record<string, string>): Promise<TestService> =>
+  closing(await startTestService({ env }), (service) => service.close());
+const connect = (url: string): Redis => closing(new Redis(url), (client) => client.disconnect());
+
+/** One message, heard where it should be. */
+async function works(service: TestService, there: TestService = service): Promise<void> {
+  expect((await service.query('alice', CREATE)).errors).toBeUndefined();
+  const alice = await there.connect('alice');
+  const heard = await alice.subscribe('subscription { messageReceived { sequence } }');
+  await service.query('alice', SEND);
+  await eventually(() => expect(heard.events.length).toBe(1));
+  await alice.close();
+}
+
+describe('databases', () => {
+  it('keep everything apart, announcements too', async () => {
+    const server = await startServer();
+    const [none, third, alsoThird] = [
+      await startService({ REDIS_URL: server.url }),
+      await startService({ REDIS_URL: `${server.url}/3` }),
+      await startService({ REDIS_URL: `${server.url}/3` }),
+    ];
+    await none.query('alice', CREATE);
+    const alice = await none.connect('alice');
+    const heard = await alice.subscribe('subscription { messageReceived { content sequence } }');
+    await works(third, alsoThird);
+    expect((await none.query('alice', SEND)).data).toEqual({ sendMessage: { sequence: 1 } });
+    await eventually(() => expect(heard.events.length).toBeGreaterThan(0));
+    expect(heard.events).toHaveLength(1);
+    await alice.close();
+  });
+
+  it('one that the server does not have ends the start by name', async () => {
+    const server = await startServer();
+    await expect(startService({ REDIS_URL: `${server.url}/99` })).rejects.toThrow(/REDIS_URL names database 99/);
+  });
+});
+
+describe('TLS', () => {
+  let certificate: TestCertificate;
+  beforeAll(() => {
+    certificate = makeCertificate(1);
+  });
+  afterAll(() => certificate.remove());
+
+  /** Takes only clients that show a certificate. */
+  async function startEncrypted(...settings: string[]): Promise<{ port: number; server: RedisServer }> {
+    const { certFile, keyFile } = certificate;
+    const port = await freePort();
+    const files = ['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile];
+    const server = await startServer('--tls-port', String(port), '--tls-auth-clients', 'yes', ...files, ...settings);
+    return { port, server };
+  }
+  const env = (port: number, more: Record<string, string> = {}): Record<string, string> => ({
+    REDIS_URL: `rediss://localhost:${port}`,
+    REDIS_CA_FILE: certificate.certFile,
+    REDIS_CERT_FILE: certificate.certFile,
+    REDIS_KEY_FILE: certificate.keyFile,
+    ...more,
+  });
+
+  it('with a CA and a client certificate of one’s own', async () => {
+    const { port } = await startEncrypted();
+    await works(await startService(env(port)));
+  });
+
+  it('of a cluster whose certificates name hosts', async () => {
+    const names = ['--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'];
+    const { port, server } = await startEncrypted('--cluster-enabled', 'yes', '--tls-cluster', 'yes', ...names);
+    const admin = connect(server.url);
+    await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await eventually(async () => expect(await admin.call('CLUSTER', 'INFO')).toContain('cluster_state:ok'));
+    await works(await startService(env(port, { REDIS_CLUSTER: 'true' })));
+  });
+});
+
+describe('F45: Sentinel', () => {
+  it('a planned failover and a killed primary are both left for the server that took over', async () => {
+    const [first, second] = [await startServer(), await startServer()];
+    await connect(second.url).replicaof('127.0.0.1', first.port);
+    const sentinel = closing(await startRedisSentinel(first.port, PASSWORD), (opened) => opened.stop());
+    const replicas = async (): Promise<string> => JSON.stringify(await sentinel.ask('replicas'));
+    const isFollowed = async (port: number): Promise<void> =>
+      eventually(async () => {
+        expect(await replicas()).toContain(`"port","${port}"`);
+        expect(await replicas()).toContain('"master-link-status","ok"');
+      });
+    await isFollowed(second.port);
+    const service = await startService({ REDIS_URL: sentinel.url, REDIS_SENTINEL_PASSWORD: PASSWORD });
+    await works(service);
+    const alice = await service.connect('alice');
+    const heard = await alice.subscribe('subscription { messageReceived { sequence } }');
+    const goesOn = async (): Promise<void> => {
+      await eventually(async () => expect((await service.query('alice', SEND)).errors).toBeUndefined());
+      const before = heard.events.length;
+      await service.query('alice', SEND);
+      await eventually(() => expect(heard.events.length).toBeGreaterThan(before));
+    };
+    await eventually(async () => expect(await sentinel.ask('failover')).toBe('OK'));
+    await eventually(async () => expect(await sentinel.primary()).toBe(second.port));
+    await isFollowed(first.port);
+    await goesOn();
+    await second.stop();
+    await eventually(async () => expect(await sentinel.primary()).toBe(first.port));
+    await goesOn();
+    await alice.close();
+  });
+});
