@@ -193,7 +193,7 @@ export function createMetrics(clock: Clock): Metrics {
 
 const VALUES = {
   routing: ['drop', 'transform', 'forward', 'copy', 'fault'],
-  turnedAway: ['draining', 'capacity', 'address', 'pace', 'user', 'origin', 'stranger', 'plain'],
+  turnedAway: ['draining', 'capacity', 'address', 'pace', 'user', 'rate', 'origin', 'stranger', 'plain'],
 } as const;
 
 /** Every series is there from the first scrape on: to Prometheus one that begins with 1 has not increased. */

@@ -73,7 +73,7 @@ export class Admission {
 
   /** Identifies a connection; null: it was closed with the contract's code. */
   async admit(connection: Connection, credentials: Credentials): Promise<Admitted | null> {
-    const { rateLimits, supervisor, log, depart } = this.#options;
+    const { rateLimits, supervisor, metrics, log, depart } = this.#options;
     const refuse = (code: number, reason: string): null => {
       connection.close(code, reason);
       return null;
@@ -83,6 +83,7 @@ export class Admission {
     try {
       rateLimits.connect(viewer);
     } catch {
+      metrics.turnedAway.inc({ reason: 'rate' });
       return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
     }
     if (!supervisor.claim(connection, viewer)) return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');

@@ -1,5 +1,6 @@
 /** How often is too often: over sockets and over HTTP, by connection, user and tenant. */
 import { eventually } from '../support/eventually.ts';
+import { metric } from '../support/metrics.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { StillClock } from '../support/still-clock.ts';
 
@@ -74,6 +75,7 @@ describe('rate limits', () => {
   it('a user opens thirty sockets in a minute; the next is sent away to try again', async () => {
     const all = await times(31, () => service.connect('carol'));
     expect(all.flatMap(({ closes }) => closes.map((close) => close.code))).toEqual([1013]);
+    expect(await metric(service.url, 'realtime_turned_away_total{reason="rate"}')).toBe(1);
     service.clock.advance(2_000);
     const next = await service.connect('carol');
     expect(next.closes).toEqual([]);
