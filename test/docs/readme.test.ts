@@ -142,6 +142,12 @@ describe('README', () => {
       expect(JSON.parse(stdout)).toEqual({ data: { createConversation: { id: 'hello', name: 'Hello' } } });
     });
 
+    it('its blocks that can be run are those that are run here', () => {
+      const marked = ['sh', 'js', 'graphql'].map((language) => blocks(language).length);
+      // First and last are for a machine that has nothing yet; the one between them that goes on is the stream.
+      expect(marked).toEqual([4, 2, 1]);
+    });
+
     it('the curl examples', async () => {
       const script = (blocks('sh').find((code) => code.includes('TOKEN=')) ?? '').replaceAll('8081', String(port));
       const quiet = script.replaceAll(/^curl/gm, 'echo; curl -s');
@@ -149,6 +155,24 @@ describe('README', () => {
       expect(stdout).toContain('type Message');
       expect(stdout).toContain('{"data":{"createConversation":{"id":"team","name":"Team","memberCount":2}}}');
       expect(stdout).toContain('{"data":{"sendMessage":{"sequence":1,"content":"Hello","position":');
+    });
+
+    it('the stream with curl, which shows something at once', async () => {
+      const script = (blocks('sh').find((code) => code.includes('curl -N')) ?? '').replaceAll('8081', String(port));
+      const shell = spawn('bash', ['-c', `exec ${script.replace('curl', 'curl -s')}`], {
+        env: { ...env(), TOKEN: await tokenOfAlice() },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let shown = '';
+      shell.stdout.on('data', (chunk: Buffer) => {
+        shown += chunk.toString();
+      });
+      await eventually(() => {
+        expect(shown).toContain('data: {"data":{"presenceUpdated":{"userId":"alice","status":"ONLINE"}}}');
+        expect(shown).toContain('data: {"data":{"presenceUpdated":{"userId":"bob","status":"OFFLINE"}}}');
+      });
+      shell.kill('SIGKILL');
+      await once(shell, 'close');
     });
 
     it('the routing rules', async () => {

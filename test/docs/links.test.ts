@@ -1,0 +1,83 @@
+/** What documents point to is there: files, headings, tests, npm scripts. */
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const documents = globSync('{*.md,docs/**/*.md,deploy/**/*.md,examples/**/*.md,bench/*.md,schema/**/*.md}', {
+  cwd: ROOT,
+  exclude: (name) => name.includes('node_modules'),
+}).sort();
+const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+
+/** A document without its blocks of code. */
+const prose = (file: string): string => read(file).replaceAll(/^```[\s\S]*?^```/gm, '');
+
+/** The anchors of a document's headings, as GitHub makes them; a repeated one is numbered. */
+function anchorsOf(file: string): Set<string> {
+  const anchors = new Set<string>();
+  for (const [, heading = ''] of prose(file).matchAll(/^#+ +(.*)$/gm)) {
+    const slug = heading
+      .trim()
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, '')
+      .replaceAll(' ', '-');
+    let anchor = slug;
+    for (let count = 1; anchors.has(anchor); count += 1) anchor = `${slug}-${count}`;
+    anchors.add(anchor);
+  }
+  return anchors;
+}
+
+/** The file a link leads to; null when there is none. */
+function targetOf(file: string, path: string): string | null {
+  const target = path === '' ? file : join(dirname(file), decodeURIComponent(path));
+  return existsSync(join(ROOT, target)) && resolve(ROOT, target).startsWith(ROOT) ? target : null;
+}
+
+function isBroken(file: string, link: string): boolean {
+  if (/^[a-z]+:/.test(link)) return !(URL.canParse(link) && link.startsWith('https://'));
+  const [path = '', anchor] = link.split('#');
+  const target = targetOf(file, path);
+  if (target === null) return true;
+  return anchor !== undefined && (statSync(join(ROOT, target)).isDirectory() || !anchorsOf(target).has(anchor));
+}
+
+describe('documents', () => {
+  it('are found', () => {
+    for (const known of ['README.md', 'SECURITY.md', 'docs/architecture.md', 'deploy/gateways/README.md'])
+      expect(documents).toContain(known);
+  });
+
+  it.each(documents)('%s: its links lead somewhere', (file) => {
+    const text = prose(file);
+    const links = [
+      ...text.matchAll(/\]\(([^)\s]+)[^)]*\)/g),
+      ...text.matchAll(/^\[[^\]]+\]: *(\S+)/gm),
+      ...text.matchAll(/(?:href|src)="([^"]+)"/g),
+    ].map(([, link = '']) => link);
+    expect(links.filter((link) => isBroken(file, link))).toEqual([]);
+  });
+
+  it.each(documents)('%s: the files and npm scripts it names are there', (file) => {
+    const text = read(file);
+    const rooms = 'src|test|docs|schema|scripts|deploy|examples|bench|\\.ci';
+    const paths = [...text.matchAll(new RegExp(`\`((?:${rooms})/[\\w./-]*)\``, 'g'))].map(([, path = '']) => path);
+    expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+    const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Record<string, string> };
+    const named = [...text.matchAll(/npm run (?:--silent |-s )?([a-z][a-z:]*)/g)].map(([, name = '']) => name);
+    expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+  });
+
+  it('blocks say what they are, and those that can be run are where they are run', () => {
+    const others: string[] = [];
+    for (const file of documents) {
+      for (const [, language = ''] of read(file).matchAll(/^```(.*)\n[\s\S]*?^```$/gm)) {
+        if (language === '') others.push(`${file}: a block without a language`);
+        if (['sh', 'bash', 'js', 'graphql'].includes(language) && file !== 'README.md')
+          others.push(`${file}: ${language}`);
+      }
+    }
+    expect(others).toEqual([]);
+  });
+});
