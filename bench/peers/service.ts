@@ -28,6 +28,7 @@ report({
       payload: null,
       replyToId: null,
       clientMessageId: null,
+      key: null,
     });
   },
   stop,

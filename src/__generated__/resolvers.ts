@@ -700,7 +700,7 @@ export type RuleFaultPolicy =
 
 /** What a new message is to be. */
 export type SendMessageInput = {
-  /** The sender's own id for it. Sent again within 24 h to the same conversation, it gives back the same message and delivers nothing. */
+  /** The sender's own id for it. The same again within 24 h in the same conversation gives back the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. */
   clientMessageId?: InputMaybe<Scalars['ID']['input']>;
   /** 1 to 8000 characters; may be left out or empty when there is a payload. */
   content?: InputMaybe<Scalars['String']['input']>;

@@ -52,6 +52,12 @@ export interface UserConversationsPage {
 /** A conversation with the membership of the user whose list it is in. */
 export type OwnConversation = readonly [SeenConversation, Membership];
 
+/** The one direct conversation with another user, made when the first message of it is stored. */
+export interface DirectPlace {
+  readonly id: ConversationId;
+  open(): Promise<unknown>;
+}
+
 export interface MemberPage {
   readonly members: readonly MemberRecord[];
   readonly hasNextPage: boolean;
@@ -84,6 +90,8 @@ export interface Conversations {
   ): Promise<ReceiptPage>;
   create(viewer: Viewer, input: ConversationInput): Promise<SeenConversation>;
   openDirect(viewer: Viewer, userId: string): Promise<SeenConversation>;
+  /** @throws {ServiceError} BAD_USER_INPUT for no other user. */
+  directWith(viewer: Viewer, userId: string): DirectPlace;
   rename(viewer: Viewer, id: string, name: string | null): Promise<SeenConversation>;
   join(viewer: Viewer, id: string): Promise<SeenConversation>;
   leave(viewer: Viewer, id: string): Promise<ShownConversation>;
@@ -186,10 +194,7 @@ export function createConversations(engine: Engine): Conversations {
     return existing.conversation;
   }
 
-  async function openDirect(viewer: Viewer, other: string): Promise<SeenConversation> {
-    const userId = identifier<UserId>(other, 'userId');
-    if (userId === viewer.userId) throw badInput('userId: a direct conversation needs another user.');
-    const id = directId(viewer.userId, userId);
+  async function openAs(viewer: Viewer, id: ConversationId, other: UserId): Promise<SeenConversation> {
     const [existing] = await see(engine, viewer, [id]);
     if (existing) return existing.conversation;
     return createAsMember(viewer, {
@@ -199,9 +204,20 @@ export function createConversations(engine: Engine): Conversations {
       createdBy: viewer.userId,
       members: [
         { userId: viewer.userId, role: 'MEMBER' },
-        { userId, role: 'MEMBER' },
+        { userId: other, role: 'MEMBER' },
       ],
     });
+  }
+
+  function directWith(viewer: Viewer, other: string) {
+    const userId = identifier<UserId>(other, 'userId');
+    if (userId === viewer.userId) throw badInput('userId: a direct conversation needs another user.');
+    const id = directId(viewer.userId, userId);
+    return { id, open: () => openAs(viewer, id, userId) };
+  }
+
+  async function openDirect(viewer: Viewer, userId: string): Promise<SeenConversation> {
+    return directWith(viewer, userId).open();
   }
 
   return {
@@ -272,6 +288,7 @@ export function createConversations(engine: Engine): Conversations {
     },
 
     openDirect,
+    directWith,
 
     async rename(viewer, id, name) {
       const cleanName = conversationName(name);

@@ -37,10 +37,10 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
   const { presenceGraceMs, issueToken, sessions: lifetimes, expressions, countRule } = options;
   const conversations = createConversations(engine);
   const routing = createRouting(engine, clock, log, expressions, countRule);
-  const routed = createRouted(engine, clock, log, routing, conversations.openDirect);
+  const routed = createRouted(engine, clock, log, routing, conversations.directWith);
   return {
     conversations,
-    messages: createMessages(engine, routed, conversations.openDirect),
+    messages: createMessages(engine, routed, conversations.directWith),
     presence: createPresence(engine, clock, log, presenceGraceMs),
     typing: createTyping(engine),
     sessions: createSessions(engine, clock, log, { issueToken, lifetimes }),

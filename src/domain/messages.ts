@@ -9,14 +9,16 @@ import {
   seeMessages,
   seenAsMember,
 } from '../access/seen.ts';
-import type { Engine, KeptMessages, MessageEdit, MessageRange } from '../engine/port.ts';
+import type { Engine, KeptMessages, MessageEdit, MessageRange, NewMessage } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, TenantId, Viewer } from '../model.ts';
+import type { DirectPlace } from './conversations.ts';
 import { decodeCursor } from './cursor.ts';
 import { emojiOf } from './emoji.ts';
 import { identifier, messageBody, optional, pageSize } from './input.ts';
-import type { Routed } from './routed.ts';
+import { messageKey } from './message-key.ts';
+import type { Routed, Sent } from './routed.ts';
 
 export interface MessageInput {
   readonly conversationId: string;
@@ -45,8 +47,7 @@ export interface MessagePage extends PageEnds {
 
 export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'clientMessageId'>;
 
-/** The one direct conversation of two users. */
-export type OpenDirect = (viewer: Viewer, userId: string) => Promise<SeenConversation>;
+export type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
 
 export interface Messages {
   /** In the order asked; null for absent and forbidden alike. */
@@ -113,7 +114,7 @@ function partsOf(conversation: SeenConversation, { messages }: KeptMessages): Se
   return messages.flatMap((message) => partOf(conversation, message) ?? []);
 }
 
-export function createMessages(engine: Engine, routed: Routed, openDirect: OpenDirect): Messages {
+export function createMessages(engine: Engine, routed: Routed, directWith: DirectWith): Messages {
   async function findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenMessage | null)[]> {
     return seeMessages(
       engine,
@@ -136,25 +137,39 @@ export function createMessages(engine: Engine, routed: Routed, openDirect: OpenD
     return message;
   }
 
+  async function settleSent(viewer: Viewer, conversationId: ConversationId, sent: Sent): Promise<SeenMessage> {
+    switch (sent.outcome) {
+      case 'no-longer-kept':
+        throw new ServiceError('CONFLICT', 'This message was sent before and is no longer kept.');
+      case 'conflict':
+        throw new ServiceError('CONFLICT', 'clientMessageId: another message was sent under it.');
+      case 'no-reply-target':
+        throw badInput('replyToId: no message of this conversation.');
+      case 'not-member':
+        await requireSeen(engine, viewer, conversationId);
+        throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
+      default:
+        return seenAsMember(sent.message);
+    }
+  }
+
+  /** What is sent, as it is stored when no rule changes it. */
+  function newMessage(
+    viewer: Viewer,
+    conversationId: ConversationId,
+    input: Omit<MessageInput, 'conversationId'>,
+  ): NewMessage {
+    const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
+    const said = messageBody(input.content, input.payload);
+    const replyToId = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
+    const key = messageKey(clientMessageId, said, replyToId);
+    return { ...said, conversationId, senderId: viewer.userId, clientMessageId, key, replyToId };
+  }
+
   async function send(viewer: Viewer, input: MessageInput): Promise<SeenMessage> {
     const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
-    const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
-    const message = messageBody(input.content, input.payload);
-    const replyToId = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
-    const append = await routed.append(viewer, {
-      ...message,
-      conversationId,
-      senderId: viewer.userId,
-      clientMessageId,
-      replyToId,
-    });
-    if (append.outcome === 'no-longer-kept') {
-      throw new ServiceError('CONFLICT', 'This message was sent before and is no longer kept.');
-    }
-    if (append.outcome === 'no-reply-target') throw badInput('replyToId: no message of this conversation.');
-    if (append.outcome !== 'not-member') return seenAsMember(append.message);
-    await requireSeen(engine, viewer, conversationId);
-    throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
+    const message = newMessage(viewer, conversationId, input);
+    return settleSent(viewer, conversationId, await routed.append(viewer, message, null));
   }
 
   return {
@@ -177,11 +192,10 @@ export function createMessages(engine: Engine, routed: Routed, openDirect: OpenD
     send,
 
     async sendDirect(viewer, userId, input) {
-      // Refused before a conversation is made for it.
-      messageBody(input.content, input.payload);
-      optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
-      const { id } = await openDirect(viewer, userId);
-      return send(viewer, { ...input, conversationId: id });
+      const place = directWith(viewer, userId);
+      const message = newMessage(viewer, place.id, input);
+      // It is opened by what is stored in it: what a rule drops leaves nothing to be seen.
+      return settleSent(viewer, place.id, await routed.append(viewer, message, place));
     },
 
     async edit(viewer, id, content, data) {

@@ -1,7 +1,7 @@
 /** Publications, messages and edits on their way through the routing rules. */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import type { Append, Engine, MessageEdit, NewMessage } from '../engine/port.ts';
+import type { Append, Diversion, Engine, MessageEdit, NewMessage } from '../engine/port.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
@@ -11,41 +11,37 @@ import type {
   MessageRecord,
   PublicationId,
   PublicationRecord,
-  RoutingRuleId,
   TenantId,
   Topic,
   UserId,
   Viewer,
 } from '../model.ts';
-import { isDirect } from './conversations.ts';
+import { type DirectPlace, isDirect } from './conversations.ts';
+import { type Destination, hasReached, type Journey, keyAt, onward, reach, setOut } from './journey.ts';
 import type { Decision, Routing, RuleDelivery } from './routing.ts';
 import type { Routable, Said } from './rule-run.ts';
 
+/** What became of a message, now or when it was sent before. */
+export type Sent = Exclude<Append, { readonly outcome: 'diverted' }>;
+
 /**
- * Each is stored as the rules would have it.
+ * Each is stored as the rules would have it; one that was sent before is answered as it was then.
  *
  * @throws {ServiceError} FORBIDDEN: `DROPPED` by a rule, `RULE_FAILED` where a rule that failed
  * refuses, `ROUTED` when it went elsewhere and nothing came of it that could be answered.
  */
 export interface Routed {
   publish(viewer: Viewer, topic: Topic, payload: unknown): Promise<PublicationRecord>;
-  append(viewer: Viewer, message: NewMessage): Promise<Append>;
+  /** `place`: the direct conversation it may be the first of; null: its conversation is there. */
+  append(viewer: Viewer, message: NewMessage, place: DirectPlace | null): Promise<Sent>;
   edit(viewer: Viewer, message: MessageRecord, said: Said): Promise<MessageEdit>;
 }
 
-/** The one direct conversation of two users. */
-type OpenDirect = (viewer: Viewer, userId: string) => Promise<{ readonly id: ConversationId }>;
-
-/** How often a message was forwarded, what is left of the deliveries that rules may make of it, and how a repeated one is known. */
-interface Journey {
-  readonly hops: number;
-  readonly budget: { left: number };
-  readonly key: string | null;
-}
+type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
 
 /** What came of a rule's targets. */
 interface Deliveries {
-  readonly appends: Append[];
+  readonly messages: MessageRecord[];
   readonly publications: PublicationRecord[];
   /** Why one could not be made that may be made later. */
   outage: ServiceError | null;
@@ -57,106 +53,133 @@ interface Storing<Stored> {
   isNew(stored: Stored): boolean;
 }
 
+/** What all rules together made of a message. */
+type Outcome<Stored> =
+  | { readonly fate: 'STORED'; readonly stored: Stored }
+  | { readonly fate: 'DROPPED' }
+  | { readonly fate: 'ROUTED'; readonly deliveries: Deliveries };
+
 const CONVERSATIONS: readonly ConversationKind[] = ['DIRECT', 'GROUP', 'ROOM'];
 
-/** The key of what a rule makes of a message for one target: the same again is recognised there. */
-function keyFor(key: string, rule: RoutingRuleId, target: string): string {
-  return `routed:${createHash('sha256')
-    .update(JSON.stringify([key, rule, target]))
-    .digest('base64url')}`;
+const MESSAGES = {
+  DROPPED: 'A routing rule of the tenant did not let it through.',
+  RULE_FAILED: 'A routing rule of the tenant failed, and lets nothing through then.',
+  ROUTED: 'A routing rule of the tenant sent it elsewhere.',
+};
+
+function refusal(reason: keyof typeof MESSAGES): ServiceError {
+  return new ServiceError('FORBIDDEN', MESSAGES[reason], { reason });
 }
 
-const setOut = (key: string | null): Journey => ({ hops: 0, budget: { left: LIMITS.routedDeliveries }, key });
-
-function refusal(fate: 'DROP' | 'REFUSE' | 'FORWARD'): ServiceError {
-  const [reason, message] = {
-    DROP: ['DROPPED', 'A routing rule of the tenant did not let it through.'],
-    REFUSE: ['RULE_FAILED', 'A routing rule of the tenant failed, and lets nothing through then.'],
-    FORWARD: ['ROUTED', 'A routing rule of the tenant sent it elsewhere.'],
-  }[fate] as ['DROPPED' | 'RULE_FAILED' | 'ROUTED', string];
-  return new ServiceError('FORBIDDEN', message, { reason });
-}
-
-export function createRouted(engine: Engine, clock: Clock, log: Log, routing: Routing, openDirect: OpenDirect): Routed {
+export function createRouted(engine: Engine, clock: Clock, log: Log, routing: Routing, directWith: DirectWith): Routed {
   async function decide(tenant: TenantId, message: Routable, { hops }: Journey): Promise<Decision> {
     if (hops < LIMITS.routingHops) return routing.decide(tenant, message);
     return { fate: 'STORE', said: message, forward: null, copies: [] };
   }
 
-  /** Hands what was said to a rule's targets; one that fails leaves the others. */
+  /** Sends what was said to a user of a rule. */
+  async function toUser(
+    viewer: Viewer,
+    place: DirectPlace,
+    { content, payload }: Said,
+    journey: Journey,
+    clientMessageId: string | null,
+  ): Promise<MessageRecord | null> {
+    const { id: conversationId } = place;
+    const key = keyAt(journey, { kind: 'conversation', id: conversationId });
+    const message = {
+      content,
+      payload,
+      conversationId,
+      senderId: viewer.userId,
+      clientMessageId,
+      key,
+      replyToId: null,
+    };
+    const sent = await append(viewer, message, place, journey);
+    return 'message' in sent ? sent.message : null;
+  }
+
+  /** Hands what was said to those targets of a rule that it has not reached; one that fails leaves the others. */
   async function deliver(
     viewer: Viewer,
-    { rule, targets }: RuleDelivery,
+    { targets }: RuleDelivery,
     said: Said,
-    { hops, budget, key }: Journey,
+    journey: Journey,
+    clientMessageId: string | null = null,
   ): Promise<Deliveries> {
-    const made: Deliveries = { appends: [], publications: [], outage: null };
-    const each = async (target: string, work: (journey: Journey) => Promise<unknown>): Promise<void> => {
-      if (budget.left <= 0) return;
-      budget.left -= 1;
+    const made: Deliveries = { messages: [], publications: [], outage: null };
+    const each = async (destination: Destination, work: (next: Journey) => Promise<unknown>): Promise<void> => {
+      const { origin } = journey;
+      if (origin.left <= 0 || hasReached(journey, destination)) return;
+      origin.left -= 1;
       try {
-        await work({ hops: hops + 1, budget, key: key && keyFor(key, rule, target) });
+        await work(onward(journey));
       } catch (error) {
         log.warn({ tenant: viewer.tenant, err: error }, 'routed message not delivered');
         if (error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE') made.outage = error;
       }
     };
-    for (const topic of targets.topics) {
-      await each(topic, async (journey) => {
-        made.publications.push(await publish(viewer, topic, said.payload ?? said.content, journey));
+    for (const id of targets.topics) {
+      await each({ kind: 'topic', id }, async (next) => {
+        made.publications.push(await publish(viewer, id, said.payload ?? said.content, next));
       });
     }
     for (const userId of targets.users) {
       if (userId === viewer.userId) continue;
-      await each(userId, async (journey) => {
-        const { id: conversationId } = await openDirect(viewer, userId);
-        const { content, payload } = said;
-        const message = { content, payload, conversationId, senderId: viewer.userId, replyToId: null };
-        made.appends.push(await append(viewer, { ...message, clientMessageId: journey.key }, journey));
+      const place = directWith(viewer, userId);
+      await each({ kind: 'conversation', id: place.id }, async (next) => {
+        const message = await toUser(viewer, place, said, next, clientMessageId);
+        if (message) made.messages.push(message);
       });
     }
     return made;
   }
 
-  /** Stores what the rules let through, and delivers what they make of it; what went elsewhere is answered by what came of it. */
+  /** Stores what the rules let through, and delivers what they make of it. */
   async function route<Stored>(
     viewer: Viewer,
     { fate, said, forward, copies }: Decision,
     journey: Journey,
     { store, isNew }: Storing<Stored>,
-  ): Promise<Stored | Deliveries> {
-    if (fate === 'REFUSE') throw refusal(fate);
+  ): Promise<Outcome<Stored>> {
+    if (fate === 'REFUSE') throw refusal('RULE_FAILED');
     const stored = fate === 'STORE' ? await store(said) : null;
-    const elsewhere = forward && (await deliver(viewer, forward, said, journey));
+    const elsewhere = forward && (await deliver(viewer, forward, said, journey, journey.origin.clientMessageId));
     if (stored === null || isNew(stored)) for (const copy of copies) await deliver(viewer, copy, said, journey);
     if (elsewhere?.outage) throw elsewhere.outage;
-    if (stored ?? elsewhere) return (stored ?? elsewhere) as Stored | Deliveries;
-    throw refusal('DROP');
+    if (elsewhere) return { fate: 'ROUTED', deliveries: elsewhere };
+    return stored === null ? { fate: 'DROPPED' } : { fate: 'STORED', stored };
   }
 
   async function publish(viewer: Viewer, topic: Topic, payload: unknown, journey: Journey): Promise<PublicationRecord> {
     const { tenant, userId: sender } = viewer;
     const id = randomUUID() as string as PublicationId;
-    const store = ({ payload: routed }: Said): Promise<PublicationRecord> =>
-      engine.publish(tenant, { id, topic, payload: routed, senderId: sender, idempotencyKey: journey.key });
+    const destination: Destination = { kind: 'topic', id: topic };
+    const idempotencyKey = keyAt(journey, destination)?.id ?? null;
+    const store = async ({ payload: routed }: Said): Promise<PublicationRecord> => {
+      reach(journey, destination);
+      return engine.publish(tenant, { id, topic, payload: routed, senderId: sender, idempotencyKey });
+    };
     const concerned = routing.concerns(tenant, ['TOPIC']);
     if (concerned === false || !(await concerned)) return store({ content: '', payload });
     const decision = await decide(tenant, { kind: 'TOPIC', topic, payload, content: '', sender }, journey);
-    const done = await route(viewer, decision, journey, { store, isNew: (record) => record.id === id });
-    if ('id' in done) return done;
-    const [first] = done.publications;
+    const outcome = await route(viewer, decision, journey, { store, isNew: (record) => record.id === id });
+    if (outcome.fate === 'STORED') return outcome.stored;
+    if (outcome.fate === 'DROPPED') throw refusal('DROPPED');
+    const [first] = outcome.deliveries.publications;
     // What went to users only is no publication any more; its sender is told of it as it went.
     const position = { epoch: '', place: 0 };
     return first ?? { id, topic, payload: decision.said.payload, senderId: sender, timestamp: clock.now(), position };
   }
 
-  /** What rules see of a message of a conversation; null when its sender is no member, which storing it finds out. */
-  async function routable(tenant: TenantId, id: ConversationId, sender: UserId, said: Said): Promise<Routable | null> {
+  /** The kind of a conversation; null when its sender is no member, which storing the message finds out. */
+  async function kindFor(tenant: TenantId, id: ConversationId, sender: UserId): Promise<ConversationKind | null> {
     const [[conversation], [membership]] = await Promise.all([
       engine.readConversations(tenant, [id]),
       engine.readMemberships(tenant, [{ conversationId: id, userId: sender }]),
     ]);
-    return conversation && membership ? { kind: conversation.kind, topic: id, sender, ...said } : null;
+    return conversation && membership ? conversation.kind : null;
   }
 
   /** Whether rules look at messages of a conversation, as far as that is known from its id. */
@@ -167,50 +190,87 @@ export function createRouted(engine: Engine, clock: Clock, log: Log, routing: Ro
     );
   }
 
-  async function append(viewer: Viewer, message: NewMessage, journey: Journey): Promise<Append> {
+  /** What is answered of a message that was sent before. @throws {ServiceError} FORBIDDEN: as it was refused then. */
+  async function settle(tenant: TenantId, append: Append): Promise<Sent> {
+    if (append.outcome !== 'diverted') return append;
+    const { fate, messageId } = append;
+    if (messageId === null) throw refusal(fate);
+    const [message] = await engine.readMessages(tenant, [messageId]);
+    return message ? { outcome: 'duplicate', message } : { outcome: 'no-longer-kept' };
+  }
+
+  /** What is answered of a message without any rule: what was sent before, or that there is nothing it replies to. */
+  async function refusedOrSent(tenant: TenantId, message: NewMessage): Promise<Sent | null> {
+    const { conversationId, senderId, key, replyToId } = message;
+    const earlier = key && (await engine.findSent(tenant, { conversationId, senderId, key }));
+    if (earlier) return settle(tenant, earlier);
+    const [target] = replyToId === null ? [] : await engine.readMessages(tenant, [replyToId]);
+    return replyToId === null || target?.conversationId === conversationId ? null : { outcome: 'no-reply-target' };
+  }
+
+  async function append(
+    viewer: Viewer,
+    message: NewMessage,
+    place: DirectPlace | null,
+    journey: Journey,
+  ): Promise<Sent> {
     const { tenant } = viewer;
-    const { conversationId, content, payload, senderId } = message;
-    const store = (said: Said): Promise<Append> =>
-      engine.appendMessage(tenant, { ...message, content: said.content, payload: said.payload });
+    const { conversationId, content, payload, senderId: sender } = message;
+    const store = async (said: Said): Promise<Sent> => {
+      await place?.open();
+      reach(journey, { kind: 'conversation', id: conversationId });
+      const next = { ...message, content: said.content, payload: said.payload };
+      return settle(tenant, await engine.appendMessage(tenant, next));
+    };
     const concerned = concerns(tenant, conversationId);
     // The way of every message of a tenant without rules: nothing is waited for.
-    if (concerned === false || !(await concerned)) return engine.appendMessage(tenant, message);
-    const seen = await routable(tenant, conversationId, senderId, { content, payload });
-    if (!seen) return engine.appendMessage(tenant, message);
-    const decision = await decide(tenant, seen, journey);
-    const isNew = ({ outcome }: Append): boolean => outcome === 'appended';
-    const done = await route(viewer, decision, journey, { store, isNew });
-    if ('outcome' in done) return done;
-    const [first] = done.appends;
-    if (first) return first;
-    throw refusal('FORWARD');
+    if (concerned === false || !(await concerned)) return store({ content, payload });
+    // Nobody but its two users sends in a direct conversation, and those do not leave it.
+    const kind = place ? 'DIRECT' : await kindFor(tenant, conversationId, sender);
+    if (kind === null) return store({ content, payload });
+    // Before any rule: what was sent before is not routed again.
+    const earlier = await refusedOrSent(tenant, message);
+    if (earlier) return earlier;
+    const decision = await decide(tenant, { kind, topic: conversationId, sender, content, payload }, journey);
+    const outcome = await route(viewer, decision, journey, { store, isNew: (sent) => sent.outcome === 'appended' });
+    if (outcome.fate === 'STORED') return outcome.stored;
+    const [first] = outcome.fate === 'ROUTED' ? outcome.deliveries.messages : [];
+    await noteDiverted(tenant, message, { fate: outcome.fate, messageId: first?.id ?? null });
+    if (!first) throw refusal(outcome.fate);
+    return { outcome: 'appended', message: first };
+  }
+
+  /** Only once all of it is delivered: until then, sent again, it is delivered to whom it has not come yet. */
+  async function noteDiverted(tenant: TenantId, message: NewMessage, diversion: Diversion): Promise<void> {
+    const { conversationId, senderId, key } = message;
+    if (key) await engine.noteDiverted(tenant, { conversationId, senderId, key }, diversion);
   }
 
   async function edit(viewer: Viewer, message: MessageRecord, given: Said): Promise<MessageEdit> {
     const { tenant } = viewer;
-    const { id, conversationId, senderId } = message;
+    const { id, conversationId, senderId: sender } = message;
+    const journey = setOut();
+    reach(journey, { kind: 'conversation', id: conversationId });
     const store = ({ content, payload }: Said): Promise<MessageEdit> =>
       engine.editMessage(tenant, id, content, payload);
     const concerned = concerns(tenant, conversationId);
     if (concerned === false || !(await concerned)) return store(given);
-    const seen = await routable(tenant, conversationId, senderId, given);
-    if (!seen) return store(given);
-    const journey = setOut(null);
-    const isNew = ({ outcome }: MessageEdit): boolean => outcome === 'changed';
-    const done = await route(viewer, await decide(tenant, seen, journey), journey, { store, isNew });
-    if ('outcome' in done) return done;
+    const kind = await kindFor(tenant, conversationId, sender);
+    if (kind === null) return store(given);
+    const decision = await decide(tenant, { kind, topic: conversationId, sender, ...given }, journey);
+    const outcome = await route(viewer, decision, journey, { store, isNew: (made) => made.outcome === 'changed' });
+    if (outcome.fate === 'STORED') return outcome.stored;
     // What came of it elsewhere is another message, and this one stays as it was.
-    throw refusal('FORWARD');
+    throw refusal(outcome.fate);
   }
 
   return {
-    publish: (viewer, topic, payload) => publish(viewer, topic, payload, setOut(null)),
-    append: (viewer, message) =>
-      append(
-        viewer,
-        message,
-        setOut(message.clientMessageId && `${message.conversationId} ${message.clientMessageId}`),
-      ),
+    publish: (viewer, topic, payload) => publish(viewer, topic, payload, setOut()),
+    append(viewer, message, place) {
+      const { conversationId, clientMessageId, key } = message;
+      const origin = key && { ...key, id: `${conversationId} ${key.id}` };
+      return append(viewer, message, place, setOut(origin, clientMessageId));
+    },
     edit,
   };
 }

@@ -32,6 +32,8 @@ const OPERATIONS = [
   'markRead',
   'listReadReceipts',
   'appendMessage',
+  'findSent',
+  'noteDiverted',
   'editMessage',
   'deleteMessage',
   'addReaction',

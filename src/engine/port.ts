@@ -4,7 +4,7 @@
  * G01  What an operation has answered is stored: it survives the death of this
  *      process. Redis adds its own fsync policy, SQLite `synchronous=NORMAL`
  *      (a power cut may lose the last moments, a killed process nothing).
- * G02  An append repeated under the same idempotency key within 24 h answers the
+ * G02  An append repeated under the same key within 24 h answers what became of the
  *      first message and announces nothing. An operation that rejects with
  *      SERVICE_UNAVAILABLE has an unknown outcome: done once, or not at all.
  * G03  Messages of a conversation are numbered 1, 2, 3 … without a hole, in the
@@ -127,6 +127,19 @@ export interface ConversationStore {
   listReadReceipts(tenant: TenantId, id: ConversationId, after: number, limit: number): Promise<ReadReceiptRecord[]>;
 }
 
+/** How a message that is sent again is known: by the same id, and with another digest it is another message. */
+export interface MessageKey {
+  readonly id: string;
+  readonly digest: string;
+}
+
+/** A key in the conversation and of the sender it belongs to. */
+export interface SentKey {
+  readonly conversationId: ConversationId;
+  readonly senderId: UserId;
+  readonly key: MessageKey;
+}
+
 export interface NewMessage {
   readonly conversationId: ConversationId;
   readonly senderId: UserId;
@@ -134,15 +147,28 @@ export interface NewMessage {
   readonly payload: unknown;
   readonly replyToId: MessageId | null;
   readonly clientMessageId: string | null;
+  /** Null: it is new, whatever was sent before. */
+  readonly key: MessageKey | null;
 }
 
+/** What became of a message that routing rules kept from its conversation; `messageId`: what came of it elsewhere. */
+export interface Diversion {
+  readonly fate: 'DROPPED' | 'ROUTED';
+  readonly messageId: MessageId | null;
+}
+
+/** What is known of a message that was sent before under the same key. */
+export type Earlier =
+  | { readonly outcome: 'duplicate'; readonly message: MessageRecord }
+  | ({ readonly outcome: 'diverted' } & Diversion)
+  /** `no-longer-kept`: since trimmed by retention; `conflict`: another message has this key. */
+  | Refusal<'no-longer-kept' | 'conflict'>;
+
 export type Append =
-  | { readonly outcome: 'appended' | 'duplicate'; readonly message: MessageRecord }
-  /**
-   * `no-longer-kept`: sent before, and since trimmed by retention. `no-reply-target`: no message
-   * of the conversation; who repeats a message whose target went since is given the message.
-   */
-  | Refusal<'not-member' | 'no-longer-kept' | 'no-reply-target'>;
+  | { readonly outcome: 'appended'; readonly message: MessageRecord }
+  | Earlier
+  /** `no-reply-target`: no message of the conversation; who repeats a message whose target went since is given the message. */
+  | Refusal<'not-member' | 'no-reply-target'>;
 
 export type MessageEdit =
   | { readonly outcome: 'changed' | 'unchanged'; readonly message: MessageRecord }
@@ -193,6 +219,10 @@ export interface MessageStore {
    * and the reply's target are checked here so that sending costs one round trip.
    */
   appendMessage(tenant: TenantId, message: NewMessage): Promise<Append>;
+  /** What became of a message that was sent under this key; null: nothing is known of one. */
+  findSent(tenant: TenantId, sent: SentKey): Promise<Earlier | null>;
+  /** Notes under its key that a message is not in its conversation; what is known of that key already stands. */
+  noteDiverted(tenant: TenantId, sent: SentKey, diversion: Diversion): Promise<void>;
   editMessage(tenant: TenantId, id: MessageId, content: string, payload: unknown): Promise<MessageEdit>;
   /** Empties the message and drops its reactions; its place stays. */
   deleteMessage(tenant: TenantId, id: MessageId): Promise<MessageEdit>;

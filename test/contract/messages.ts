@@ -152,6 +152,49 @@ export function describeMessages(open: OpenWorld): void {
       expect((await send(id, alice, 'c', 'daily')).id).not.toBe(first);
     });
 
+    it('G02: under the key of another message nothing is stored', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice, bob);
+      const first = await send(id, alice, 'a', 'key');
+      const another = { ...text(id, alice, 'b', 'key'), key: { id: 'key', digest: 'another' } };
+      expect(await other.appendMessage(tenant, another)).toEqual({ outcome: 'conflict' });
+      const sent = { conversationId: id, senderId: alice, key: { id: 'key', digest: 'same' } };
+      expect(await other.findSent(tenant, sent)).toEqual({ outcome: 'duplicate', message: first });
+      expect(await other.findSent(tenant, { ...sent, key: another.key })).toEqual({ outcome: 'conflict' });
+      expect(await other.findSent(tenant, { ...sent, senderId: bob })).toBeNull();
+      expect(
+        (await engine.listMessages(tenant, id, { after: 0, before: null, limit: 10, from: 'first' })).messages,
+      ).toEqual([first]);
+    });
+
+    it('G02: a message that was kept from its conversation is known as long as one that is in it', async () => {
+      const { engine, other, clock } = world;
+      // It may be kept from a conversation that is not there yet.
+      for (const id of [await createGroup(engine, alice), newConversationId()]) {
+        const sent = { conversationId: id, senderId: alice, key: { id: 'kept', digest: 'same' } };
+        const elsewhere = { fate: 'ROUTED', messageId: 'x.1.y' as MessageId } as const;
+        await engine.noteDiverted(tenant, sent, elsewhere);
+        await other.noteDiverted(tenant, sent, { fate: 'DROPPED', messageId: null });
+        expect(await other.findSent(tenant, sent)).toEqual({ outcome: 'diverted', ...elsewhere });
+        const dropped = { ...sent, key: { id: 'dropped', digest: 'same' } };
+        await other.noteDiverted(tenant, dropped, { fate: 'DROPPED', messageId: null });
+        expect(await engine.findSent(tenant, dropped)).toEqual({
+          outcome: 'diverted',
+          fate: 'DROPPED',
+          messageId: null,
+        });
+        const another = { ...sent, key: { id: 'kept', digest: 'another' } };
+        expect(await engine.findSent(tenant, another)).toEqual({ outcome: 'conflict' });
+      }
+      const id = await createGroup(engine, alice);
+      const sent = { conversationId: id, senderId: alice, key: { id: 'kept', digest: 'same' } };
+      await engine.noteDiverted(tenant, sent, { fate: 'DROPPED', messageId: null });
+      expect(await other.appendMessage(tenant, text(id, alice, 'x', 'kept'))).toMatchObject({ outcome: 'diverted' });
+      clock.advance(TIMES.idempotencyMs);
+      expect(await other.findSent(tenant, sent)).toBeNull();
+      expect(await other.appendMessage(tenant, text(id, alice, 'x', 'kept'))).toMatchObject({ outcome: 'appended' });
+    });
+
     it('edits, reacts and deletes at new places, keeping the sequence', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob);

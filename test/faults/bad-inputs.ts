@@ -105,7 +105,7 @@ export const BAD_INPUTS: readonly BadInputEntry[] = [
     OPERATIONS,
   ),
   entry('G58', 'white space, characters of no width', 'BAD_USER_INPUT', OPERATIONS),
-  entry('G59', 'a clientMessageId again with another content, fifty at once', 'the first message, once', [
+  entry('G59', 'a clientMessageId again with another content, fifty at once', 'the first once, the others CONFLICT', [
     ...OPERATIONS,
     '/ws',
   ]),

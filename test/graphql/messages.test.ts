@@ -28,11 +28,12 @@ describe('messages over GraphQL', () => {
       conversation: { id: group },
       payload: null,
     });
-    const { data } = await send('bob', {
+    const message = {
       payload: { kind: 'poll', options: [1, 'two', null] },
       replyToId: first.id,
       clientMessageId: 'c-1',
-    });
+    };
+    const { data } = await send('bob', message);
     expect(data.sendMessage).toMatchObject({
       content: '',
       payload: { kind: 'poll', options: [1, 'two', null] },
@@ -44,13 +45,28 @@ describe('messages over GraphQL', () => {
       editedAt: null,
       deletedAt: null,
     });
-    const again = await send('bob', { content: 'ignored', clientMessageId: 'c-1' });
-    expect(again.data).toEqual(data);
+    const { kind, options } = message.payload;
+    expect((await send('bob', { ...message, content: '', payload: { options, kind } })).data).toEqual(data);
+  });
+
+  it.each([
+    ['content', { content: 'b' }],
+    ['a payload', { payload: [1, 3] }],
+    ['no payload', { payload: null }],
+    ['a reply target', { replyToId: true }],
+  ])('G02: the same clientMessageId with another %s is a CONFLICT, and stores nothing', async (what, other) => {
+    const target = (await send('bob', { content: 'target' })).data.sendMessage;
+    const message = { content: 'a', payload: [1, 2], clientMessageId: `other-${what.replaceAll(' ', '-')}` };
+    const { id, sequence } = (await send('alice', message)).data.sendMessage;
+    const another = { ...message, ...other, ...('replyToId' in other && { replyToId: target.id }) };
+    expect(await send('alice', another)).toMatchObject({ data: { sendMessage: null }, code: 'CONFLICT' });
+    expect((await send('alice', { ...message, content: 'a' })).data.sendMessage.id).toBe(id);
+    expect((await send('alice', { content: 'next' })).data.sendMessage.sequence).toBe(sequence + 1);
   });
 
   it('G59: fifty times the same clientMessageId at once is one message', async () => {
     const all = await Promise.all(
-      Array.from({ length: 50 }, (_, index) => send('alice', { content: `${index}`, clientMessageId: 'race' })),
+      Array.from({ length: 50 }, () => send('alice', { content: 'race', clientMessageId: 'race' })),
     );
     expect(new Set(all.map(({ data }) => data.sendMessage.id)).size).toBe(1);
   });

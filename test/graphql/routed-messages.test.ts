@@ -117,7 +117,7 @@ describe.each(SETTINGS)('routed messages, %s', (setting) => {
       return answers.map(({ data, errors }) => data.sendMessage ?? errors?.[0]?.extensions);
     };
     const [first, again] = await sendTwice(1);
-    expect(first).toMatchObject({ content: 'x', payload: 1 });
+    expect(first).toMatchObject({ content: 'x', payload: 1, clientMessageId: 'key-1' });
     expect(again).toEqual(first);
     const routed = { code: 'FORBIDDEN', reason: 'ROUTED' };
     expect(await sendTwice(2)).toEqual([routed, routed]);
@@ -130,6 +130,86 @@ describe.each(SETTINGS)('routed messages, %s', (setting) => {
     // Another message under another key is another.
     await tenant.send('alice', id, { content: 'x', payload: 2, clientMessageId: 'key-3' });
     expect(await tenant.history('forwarded')).toEqual([2, 2]);
+  });
+
+  it('what was sent before is answered as it was then, whatever the rules say now, and delivered nowhere', async () => {
+    const { ROOM: id = '', DIRECT: direct = '' } = await conversations();
+    const answer = async (content: string): Promise<unknown> => {
+      const { data, errors } = await tenant.send('alice', id, { content, clientMessageId: `key-${content}` });
+      return data.sendMessage ?? errors?.[0]?.extensions;
+    };
+    const rule = (where: string, action: object): object => ({
+      id: where,
+      match: { on: ['ROOM'], where: `content = "${where}"` },
+      action,
+    });
+    const contents = ['stored', 'dropped', 'carol', 'topic'];
+    await tenant.save(rule('dropped', { drop: true }));
+    await tenant.save(rule('carol', { forward: { users: ['carol'] } }));
+    await tenant.save(rule('topic', { forward: { topics: ['topic'] } }));
+    const first = await Promise.all(contents.map(answer));
+    expect(first).toMatchObject([{ sequence: 1 }, { reason: 'DROPPED' }, { sequence: 1 }, { reason: 'ROUTED' }]);
+    const [stored] = first as { id: string }[];
+    // Of all rules nothing is left that was, and each now does something else.
+    for (const content of contents.slice(1)) await tenant.delete(content);
+    await tenant.save(rule('stored', { drop: true }));
+    await tenant.save({ priority: 1, match: { on: ['ROOM'] }, action: { copy: { topics: ['audit'] } } });
+    expect(await Promise.all(contents.map(answer))).toEqual(first);
+    expect(await tenant.history('audit')).toEqual([]);
+    expect(await tenant.history('topic')).toEqual(['topic']);
+    expect(await tenant.said('bob', id)).toEqual([['stored', null]]);
+    // Of another content nothing is routed either; the answer is not that of the rule.
+    for (const content of contents) {
+      const other = await tenant.send('alice', id, { content: 'other', clientMessageId: `key-${content}` });
+      expect(other).toMatchObject({ data: { sendMessage: null }, code: 'CONFLICT' });
+    }
+    // Sent again as a reply to what is gone, or somewhere else: the first is answered, the second is another message.
+    await tenant.as('alice', `mutation { deleteMessage(id: "${stored?.id}") { id } }`);
+    expect(await answer('stored')).toMatchObject({ id: stored?.id, content: '' });
+    const elsewhere = { content: 'stored', clientMessageId: 'key-stored' };
+    expect((await tenant.send('alice', direct, elsewhere)).data.sendMessage).toMatchObject({ content: 'stored' });
+  });
+
+  it('a direct message that is dropped opens nothing, and is answered the same again', async () => {
+    await tenant.save({ id: 'one', match: { on: ['DIRECT'], where: 'content = "spam"' }, action: { drop: true } });
+    const spam = (content: string) => tenant.sendDirect('alice', 'dave', { content, clientMessageId: 'one' });
+    const list = '{ viewer { conversations(first: 10) { id createdBy { id } } } }';
+    expect([await spam('spam'), await spam('spam')]).toMatchObject([refused('DROPPED'), refused('DROPPED')]);
+    expect((await spam('other')).code).toBe('CONFLICT');
+    for (const user of ['alice', 'dave']) expect((await tenant.as(user, list)).data.viewer.conversations).toEqual([]);
+    const sent = await tenant.sendDirect('alice', 'dave', { content: 'hello', clientMessageId: 'two' });
+    expect(sent.data.sendDirectMessage).toMatchObject({ content: 'hello', sequence: 1, clientMessageId: 'two' });
+    expect((await tenant.as('dave', list)).data.viewer.conversations).toMatchObject([{ createdBy: { id: 'alice' } }]);
+    // What a rule forwards to a user and drops there opens nothing either.
+    await tenant.save({ id: 'two', match: { on: ['GROUP'] }, action: { forward: { users: ['eve'] } } });
+    const group = await tenant.group('GROUP', 'alice', 'bob');
+    expect(await tenant.send('alice', group, { content: 'spam' })).toMatchObject(refused('ROUTED'));
+    expect((await tenant.as('eve', list)).data.viewer.conversations).toEqual([]);
+  });
+
+  it('what several rules, or one again and again, make of a message comes to each once', async () => {
+    const { GROUP: id = '', DIRECT: direct = '' } = await conversations();
+    await tenant.save({ id: 'a', priority: 2, match: MESSAGES, action: { copy: { users: ['carol', 'bob'] } } });
+    await tenant.save({ id: 'b', priority: 1, match: MESSAGES, action: { copy: { users: ['carol'] } } });
+    await tenant.save({
+      id: 'c',
+      match: { on: ['TOPIC'], topic: 'news' },
+      action: { copy: { topics: ['news', 'old'] } },
+    });
+    await tenant.send('alice', id, { content: 'x', clientMessageId: 'one' });
+    expect(await tenant.said('carol', await tenant.direct('carol', 'alice'))).toEqual([['x', null]]);
+    expect(await tenant.said('bob', direct)).toEqual([['x', null]]);
+    await tenant.send('alice', direct, { content: 'y' });
+    expect(await tenant.said('carol', await tenant.direct('carol', 'alice'))).toEqual([
+      ['x', null],
+      ['y', null],
+    ]);
+    expect(await tenant.said('bob', direct)).toEqual([
+      ['x', null],
+      ['y', null],
+    ]);
+    await tenant.publish('alice', 'news', 1);
+    expect([await tenant.history('news'), await tenant.history('old')]).toEqual([[1], [1]]);
   });
 
   it('the copies that a rule made of a message are kept when a later one drops or forwards it', async () => {

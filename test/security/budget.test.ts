@@ -31,6 +31,7 @@ describe('the budget of an operation', () => {
         payload: null,
         replyToId: null,
         clientMessageId: null,
+        key: null,
       });
     }
     for (const name of Object.keys(engine) as (keyof typeof engine)[]) {

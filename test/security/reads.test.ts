@@ -35,6 +35,7 @@ describe('reading', () => {
         payload: null,
         replyToId: null,
         clientMessageId: null,
+        key: null,
       });
     }
   }

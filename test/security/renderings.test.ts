@@ -26,6 +26,7 @@ describe('renderings that read from the engine', () => {
         payload: null,
         replyToId: null,
         clientMessageId: null,
+        key: null,
       });
     }
   }

@@ -12,6 +12,11 @@ const EDIT = `mutation ($id: ID!, $content: String, $payload: JSON) {
   editMessage(id: $id, content: $content, payload: $payload) { ${MESSAGE} editedAt }
 }`;
 const DIRECT = 'mutation ($userId: ID!) { openDirectConversation(userId: $userId) { id } }';
+const SEND_DIRECT = `mutation ($userId: ID!, $content: String!, $payload: JSON, $clientMessageId: ID) {
+  sendDirectMessage(userId: $userId, content: $content, payload: $payload, clientMessageId: $clientMessageId) {
+    ${MESSAGE}
+  }
+}`;
 const PUBLISH =
   'mutation ($topic: String!, $payload: JSON!) { publish(topic: $topic, payload: $payload) { id payload } }';
 const SAID = `query ($id: ID!, $after: String) { conversation(id: $id) {
@@ -64,6 +69,10 @@ export class Tenant {
 
   send(user: string, conversationId: string, message: Sent): Promise<Answer> {
     return this.as(user, SEND, { input: { conversationId, ...message } });
+  }
+
+  sendDirect(user: string, userId: string, message: Sent): Promise<Answer> {
+    return this.as(user, SEND_DIRECT, { userId, ...message });
   }
 
   edit(user: string, id: string, said: Sent): Promise<Answer> {

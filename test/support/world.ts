@@ -51,6 +51,7 @@ export const text = (conversationId: ConversationId, senderId: UserId, content: 
   payload: null,
   replyToId: null,
   clientMessageId: clientMessageId ?? null,
+  key: clientMessageId === undefined ? null : { id: clientMessageId, digest: 'same' },
 });
 
 /** Listens and keeps what is announced. */

@@ -1,6 +1,6 @@
 /** Messages and the log of their changes in SQLite. */
 import type { Clock } from '../../clock.ts';
-import { LIMITS, TIMES } from '../../limits.ts';
+import { LIMITS } from '../../limits.ts';
 import type {
   ConversationId,
   MessageChange,
@@ -13,9 +13,10 @@ import type {
 } from '../../model.ts';
 import { judgePosition, type Lineage, newEpoch } from '../lineage.ts';
 import { conversationKey, messageId, messageNonce, parseMessageId } from '../message-id.ts';
-import type { LogEntry, MessageEdit, MessageStore } from '../port.ts';
+import type { Earlier, LogEntry, MessageEdit, MessageStore, SentKey } from '../port.ts';
 import type { ConversationRow } from './conversations.ts';
 import type { Announce, Database } from './database.ts';
+import { createSentKeys } from './sent-keys.ts';
 
 interface MessageRow {
   readonly id: string;
@@ -95,12 +96,6 @@ export function createMessages(
   const moveRead = database.prepare(
     'UPDATE members SET read_sequence = ?, read_at = ? WHERE conversation = ? AND user_id = ?',
   );
-  const selectKey = database.prepare(
-    `SELECT sequence FROM idempotency
-     WHERE conversation = ? AND sender_id = ? AND client_message_id = ? AND expires_at > ?`,
-  );
-  const insertKey = database.prepare('INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?)');
-  const dropKeys = database.prepare('DELETE FROM idempotency WHERE expires_at <= ?');
   const selectSentPlace = database.prepare(
     "SELECT max(place) AS place FROM log WHERE conversation = ? AND sequence = ? AND change = 'SENT'",
   );
@@ -108,6 +103,7 @@ export function createMessages(
   const dropEntries = database.prepare('DELETE FROM log WHERE conversation = ? AND place <= ?');
   const raiseFloor = database.prepare('UPDATE conversations SET floor = ? WHERE key = ?');
 
+  const sentKeys = createSentKeys(database);
   const findConversation = (tenant: TenantId, id: ConversationId): ConversationRow | undefined =>
     selectConversation.get(tenant, id) as unknown as ConversationRow | undefined;
   const messageAt = (row: ConversationRow, sequence: number): MessageRow | undefined =>
@@ -119,6 +115,17 @@ export function createMessages(
     const conversation = selectByHash.get(tenant, parts.conversationKey) as unknown as ConversationRow | undefined;
     const message = conversation && messageAt(conversation, parts.sequence);
     return conversation && message?.id === id ? { conversation, message } : null;
+  }
+
+  /** What became of a message that was sent under a key; null: nothing is known of one. */
+  function earlierOf(tenant: TenantId, sent: SentKey, now: number): Earlier | null {
+    const kept = sentKeys.find(tenant, sent, now);
+    if (kept === null || kept === 'conflict') return kept && { outcome: kept };
+    if ('fate' in kept) return { outcome: 'diverted', ...kept };
+    const row = findConversation(tenant, sent.conversationId);
+    const message = row && messageAt(row, kept.sequence);
+    if (!message) return { outcome: 'no-longer-kept' };
+    return { outcome: 'duplicate', message: toMessage(sent.conversationId, message, positionOf(message)) };
   }
 
   /** The next place of the log, in a new epoch when this file was opened anew. */
@@ -192,16 +199,13 @@ export function createMessages(
   return {
     async appendMessage(tenant, message) {
       return database.write((announce) => {
-        const { conversationId, senderId, clientMessageId } = message;
+        const { conversationId, senderId, clientMessageId, key } = message;
         const now = clock.now();
         const row = findConversation(tenant, conversationId);
         if (!row || !isMember.get(row.key, senderId)) return { outcome: 'not-member' };
-        if (clientMessageId !== null) {
-          const earlier = selectKey.get(row.key, senderId, clientMessageId, now) as { sequence: number } | undefined;
-          const same = earlier && messageAt(row, earlier.sequence);
-          if (same) return { outcome: 'duplicate', message: toMessage(conversationId, same, positionOf(same)) };
-          if (earlier) return { outcome: 'no-longer-kept' };
-        }
+        const sent = key && { conversationId, senderId, key };
+        const earlier = sent && earlierOf(tenant, sent, now);
+        if (earlier) return earlier;
         const { content, replyToId } = message;
         if (replyToId !== null && findMessage(tenant, replyToId)?.conversation.key !== row.key) {
           return { outcome: 'no-reply-target' };
@@ -226,13 +230,21 @@ export function createMessages(
         countMessage.run(sequence, now, row.key);
         moveRead.run(sequence, now, row.key, senderId);
         forgetTyping(tenant, conversationId, senderId);
-        if (clientMessageId !== null) {
-          dropKeys.run(now);
-          insertKey.run(row.key, senderId, clientMessageId, sequence, now + TIMES.idempotencyMs);
-        }
-        const sent = announceChange(tenant, row, sequence, 'SENT', announce);
+        if (sent) sentKeys.keep(tenant, sent, { sequence }, now);
+        const appended = announceChange(tenant, row, sequence, 'SENT', announce);
         trim(row, sequence, place);
-        return { outcome: 'appended', message: sent };
+        return { outcome: 'appended', message: appended };
+      });
+    },
+
+    async findSent(tenant, sent) {
+      return database.read(() => earlierOf(tenant, sent, clock.now()));
+    },
+
+    async noteDiverted(tenant, sent, diversion) {
+      database.write(() => {
+        const now = clock.now();
+        if (!earlierOf(tenant, sent, now)) sentKeys.keep(tenant, sent, diversion, now);
       });
     },
 

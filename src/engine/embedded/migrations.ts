@@ -170,4 +170,24 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (tenant, user_id)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Keys of messages that are in no conversation, and what was sent under each: '' of those that older versions kept.
+  `
+  CREATE TABLE sent_keys (
+    tenant TEXT NOT NULL,
+    conversation_id TEXT NOT NULL,
+    sender_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    sequence INTEGER,
+    fate TEXT,
+    message_id TEXT,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, conversation_id, sender_id, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sent_keys_by_expiry ON sent_keys (expires_at);
+  INSERT INTO sent_keys
+    SELECT tenant, id, sender_id, client_message_id, '', sequence, NULL, NULL, expires_at
+    FROM idempotency JOIN conversations ON conversations.key = idempotency.conversation;
+  DROP TABLE idempotency;
+  `,
 ];

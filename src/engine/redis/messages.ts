@@ -4,7 +4,7 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, MessageChange, MessageId, TenantId } from '../../model.ts';
 import { judgePosition, type Lineage } from '../lineage.ts';
 import { conversationKey, parseMessageId } from '../message-id.ts';
-import type { CurrentTrace, LogEntry, MessageEdit, MessageStore } from '../port.ts';
+import type { Append, CurrentTrace, Diversion, Earlier, LogEntry, MessageEdit, MessageStore } from '../port.ts';
 import type { RedisClient } from './client.ts';
 import { decodeMessage, encodeContent, encodeMessage } from './codec.ts';
 import { attempt, nonce } from './conversations.ts';
@@ -22,6 +22,23 @@ function toEdit(answer: unknown): MessageEdit {
   const [outcome, value] = answer as [string, string];
   if (outcome === 'changed' || outcome === 'unchanged') return { outcome, message: decodeMessage(value) };
   return { outcome: outcome as 'not-found' | 'deleted' | 'full' };
+}
+
+function toEarlier([outcome, value, id]: readonly unknown[]): Earlier {
+  switch (outcome) {
+    case 'duplicate':
+      return { outcome, message: decodeMessage(value) };
+    case 'diverted':
+      return { outcome, fate: value as Diversion['fate'], messageId: (id || null) as MessageId | null };
+    default:
+      return { outcome: outcome as 'no-longer-kept' | 'conflict' };
+  }
+}
+
+function toAppend(answer: readonly unknown[]): Append {
+  const [outcome, value] = answer;
+  if (outcome === 'not-member' || outcome === 'no-reply-target') return { outcome };
+  return outcome === 'appended' ? { outcome, message: decodeMessage(value) } : toEarlier(answer);
 }
 
 export interface MessageOptions {
@@ -81,13 +98,12 @@ export function createMessages(
 
   return {
     async appendMessage(tenant, message) {
-      const { conversationId, senderId, clientMessageId } = message;
+      const { conversationId, senderId, key } = message;
       const { meta, members, messages, log, typing, outbox, channel } = keys.conversation(tenant, conversationId);
       const { head, content } = encodeMessage(message);
       const replyTo = replyTarget(tenant, conversationId, message.replyToId);
-      const isRepeatable = clientMessageId !== null;
-      const idempotency = keys.idempotency(tenant, conversationId, senderId, clientMessageId ?? '');
-      const [outcome, value, unsettled = []] = (await run(
+      const idempotency = keys.idempotency(tenant, conversationId, senderId, key?.id ?? '');
+      const answer = (await run(
         'append-message',
         [meta, members, messages, log, idempotency, typing, outbox, channel],
         [
@@ -98,14 +114,29 @@ export function createMessages(
           nonce(),
           head,
           content,
-          isRepeatable ? TIMES.idempotencyMs : '',
+          key ? TIMES.idempotencyMs : '',
+          key?.digest ?? '',
           currentTrace(),
           ...replyTo,
         ],
-      )) as [string, string, Unsettled?];
-      memberships.notice(tenant, conversationId, unsettled);
-      if (outcome === 'appended' || outcome === 'duplicate') return { outcome, message: decodeMessage(value) };
-      return { outcome: outcome as 'not-member' | 'no-longer-kept' | 'no-reply-target' };
+      )) as unknown[];
+      const append = toAppend(answer);
+      if ('message' in append) memberships.notice(tenant, conversationId, (answer[2] as Unsettled | undefined) ?? []);
+      return append;
+    },
+
+    async findSent(tenant, { conversationId, senderId, key }) {
+      const { messages } = keys.conversation(tenant, conversationId);
+      const idempotency = keys.idempotency(tenant, conversationId, senderId, key.id);
+      const answer = await run('read-sent', [messages, idempotency], [clock.offset(), key.digest]);
+      return answer === null ? null : toEarlier(answer as unknown[]);
+    },
+
+    async noteDiverted(tenant, { conversationId, senderId, key }, { fate, messageId }) {
+      const { messages } = keys.conversation(tenant, conversationId);
+      const idempotency = keys.idempotency(tenant, conversationId, senderId, key.id);
+      const args = [clock.offset(), key.digest, fate, messageId ?? '', TIMES.idempotencyMs];
+      await run('note-diverted', [messages, idempotency], args);
     },
 
     editMessage: (tenant, id, content, payload) => change(tenant, id, 'EDITED', encodeContent(content, payload)),

@@ -43,6 +43,7 @@ async function fill(id: string, users: string[], count: number, bytes: number): 
           payload,
           replyToId: null,
           clientMessageId: null,
+          key: null,
         }),
       ),
     );
@@ -76,7 +77,7 @@ function countListening(): void {
 
 /** Messages from this process itself, as from another client. */
 async function publish(id: string, sender: string, count: number, bytes: number): Promise<void> {
-  const message = { payload: { text: 'x'.repeat(bytes) }, replyToId: null, clientMessageId: null };
+  const message = { payload: { text: 'x'.repeat(bytes) }, replyToId: null, clientMessageId: null, key: null };
   for (let sent = 0; sent < count; sent += 1) {
     const [conversationId, senderId] = [id as ConversationId, sender as UserId];
     await service.engine.appendMessage(tenant, { ...message, conversationId, senderId, content: randomUUID() });

@@ -44,6 +44,7 @@ async function fill({ service, query }: TestService): Promise<Named> {
       payload: index % 20 === 1 ? { text: 'y'.repeat(30_000) } : null,
       replyToId: messageId === '' ? null : (messageId as never),
       clientMessageId: null,
+      key: null,
     });
     if ('message' in append) messageId = append.message.id;
   }

@@ -20,12 +20,20 @@ export type Answer = { readonly said: Said; readonly message?: Stored } | { read
 interface Journey {
   readonly hops: number;
   readonly budget: { left: number };
+  /** Of the sender's own message. */
   readonly key: string | null;
+  /** Where it is stored already. */
+  readonly reached: Set<string>;
 }
 
 type Verdict = 'PASS' | 'FAULT' | Said;
 
-const setOut = (key: string | null = null): Journey => ({ hops: 0, budget: { left: DELIVERIES }, key });
+const setOut = (key: string | null = null): Journey => ({
+  hops: 0,
+  budget: { left: DELIVERIES },
+  key,
+  reached: new Set(),
+});
 
 export const directOf = (one: string, other: string): string => `direct ${[one, other].sort().join(' ')}`;
 
@@ -51,7 +59,7 @@ export class Model {
   readonly kinds: ReadonlyMap<string, Kind>;
   readonly messages = new Map<string, Stored[]>();
   readonly publications = new Map<string, unknown[]>(TOPICS.map((topic) => [topic, []]));
-  readonly #byKey = new Map<string, Stored>();
+  readonly #byKey = new Map<string, Answer>();
   readonly #publishedKeys = new Set<string>();
 
   constructor(kinds: ReadonlyMap<string, Kind>) {
@@ -76,6 +84,7 @@ export class Model {
     const store = (next: Said): Stored => Object.assign(message, { content: next.content, payload: next.payload });
     const journey = setOut();
     const { conversation: topic, sender } = message;
+    journey.reached.add(topic);
     const done = this.#route({ kind: this.#kindOf(topic), topic, sender, ...said }, journey, store, () => true);
     if ('reason' in done) return done;
     return done.stored ? { said: done.stored, message: done.stored } : { reason: 'ROUTED' };
@@ -119,7 +128,7 @@ export class Model {
       } else if ('drop' in verdict) isDropped = true;
       else if ('targets' in verdict) {
         const { targets, of, isCopy } = verdict;
-        const deliver = (): Answer[] => this.#deliver(sample.sender, rule.id, of, targets, said, journey);
+        const deliver = (): Answer[] => this.#deliver(sample.sender, of, targets, said, journey);
         if (isCopy) copies.push(deliver);
         else forward = deliver;
       } else said = verdict as Said;
@@ -133,23 +142,24 @@ export class Model {
 
   #deliver(
     sender: string,
-    rule: string,
     of: 'topics' | 'users',
     targets: readonly string[],
     said: Said,
-    { hops, budget, key }: Journey,
+    { hops, ...origin }: Journey,
   ): Answer[] {
     const answers: Answer[] = [];
     for (const target of targets) {
-      if (of === 'users' && target === sender) continue;
-      if (budget.left <= 0) break;
-      budget.left -= 1;
-      const onward = { hops: hops + 1, budget, key: key && JSON.stringify([key, rule, target]) };
+      const destination = of === 'topics' ? target : directOf(sender, target);
+      if ((of === 'users' && target === sender) || origin.reached.has(destination)) continue;
+      if (origin.budget.left <= 0) break;
+      origin.budget.left -= 1;
+      const onward = { ...origin, hops: hops + 1 };
       const { content, payload } = said;
+      const key = origin.key && JSON.stringify(['routed', origin.key]);
       answers.push(
         of === 'topics'
           ? this.#publish(sender, target, payload ?? content, onward)
-          : this.#append({ conversation: directOf(sender, target), sender, content, payload }, onward.key, onward),
+          : this.#append({ conversation: destination, sender, content, payload }, key, onward),
       );
     }
     return answers.filter((answer) => 'said' in answer);
@@ -159,6 +169,7 @@ export class Model {
     const key = journey.key && JSON.stringify([topic, sender, journey.key]);
     let isNew = true;
     const store = (said: Said): Said => {
+      journey.reached.add(topic);
       if (key && this.#publishedKeys.has(key)) isNew = false;
       else this.publications.get(topic)?.push(said.payload);
       if (key) this.#publishedKeys.add(key);
@@ -170,26 +181,30 @@ export class Model {
     return done.stored ? { said: done.stored } : (first ?? { said: done.said });
   }
 
+  /** What was sent before is answered as it was then. */
   #append(message: Message, clientMessageId: string | null, journey: Journey): Answer {
-    const { conversation: topic, sender, content, payload } = message;
-    const key = clientMessageId && JSON.stringify([topic, sender, clientMessageId]);
-    let isNew = true;
+    const { conversation, sender } = message;
+    const key = clientMessageId && JSON.stringify([conversation, sender, clientMessageId]);
+    const earlier = key ? this.#byKey.get(key) : undefined;
+    if (earlier) return earlier;
+    const answer = this.#appendNew(message, journey);
+    // A rule that failed may not fail again.
+    if (key && !('reason' in answer && answer.reason === 'RULE_FAILED')) this.#byKey.set(key, answer);
+    return answer;
+  }
+
+  #appendNew({ conversation: topic, sender, content, payload }: Message, journey: Journey): Answer {
     const store = (said: Said): Stored => {
-      const earlier = key ? this.#byKey.get(key) : undefined;
-      isNew = !earlier;
-      if (earlier) return earlier;
+      journey.reached.add(topic);
       const stored = { conversation: topic, sender, content: said.content, payload: said.payload };
-      const all = this.messages.get(topic) ?? [];
-      all.push(stored);
-      this.messages.set(topic, all);
-      if (key) this.#byKey.set(key, stored);
+      this.messages.set(topic, [...(this.messages.get(topic) ?? []), stored]);
       return stored;
     };
     const done = this.#route(
       { kind: this.#kindOf(topic), topic, sender, content, payload },
       journey,
       store,
-      () => isNew,
+      () => true,
     );
     if ('reason' in done) return done;
     if (done.stored) return { said: done.stored, message: done.stored };

@@ -158,6 +158,20 @@ local function trim(meta, messages, log, retention, sequence, place)
   redis.call('HSET', meta, 'first', digits(first), 'floor', digits(floor))
 end
 
+-- What became of a message that was sent under a key, as an answer; nil: nothing is known of one.
+-- Stored as what:expiresAt:digest, what being its sequence, or its fate and the id of what came of it elsewhere.
+local function earlierSent(idempotency, messages, digest, time)
+  local what, expiresAt, earlier = string.match(redis.call('GET', idempotency) or '', '^([^:]+):(%d+):?(.*)$')
+  if not what or tonumber(expiresAt) <= time then return nil end
+  -- Older versions kept no digest.
+  if earlier ~= '' and earlier ~= digest then return { 'conflict' } end
+  local fate, id = string.match(what, '^(%u+) ?(.*)$')
+  if fate then return { 'diverted', fate, id } end
+  local value = redis.call('HGET', messages, what)
+  if value then return { 'duplicate', value } end
+  return { 'no-longer-kept' }
+end
+
 -- A user's presence as it is stored; the reader composes it.
 local function presenceJson(presence, userId)
   local fields = redis.call('HGETALL', presence)

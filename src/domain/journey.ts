@@ -1,0 +1,53 @@
+/** A message on its way through the routing rules, and what is made of it. */
+import { createHash } from 'node:crypto';
+import type { MessageKey } from '../engine/port.ts';
+import { LIMITS } from '../limits.ts';
+import type { ConversationId, Topic } from '../model.ts';
+
+export type Destination =
+  | { readonly kind: 'topic'; readonly id: Topic }
+  | { readonly kind: 'conversation'; readonly id: ConversationId };
+
+/** What all that is made of one message has in common. */
+interface Origin {
+  /** How the message is known when it is sent again; null: it cannot be. */
+  readonly key: MessageKey | null;
+  /** As its sender gave it. */
+  readonly clientMessageId: string | null;
+  /** Deliveries that rules may still make of it. */
+  left: number;
+  /** Where it has been stored: it comes to a destination once, by whichever rules. */
+  readonly reached: Set<string>;
+}
+
+export interface Journey {
+  /** How often it was forwarded. */
+  readonly hops: number;
+  readonly origin: Origin;
+}
+
+export function setOut(key: MessageKey | null = null, clientMessageId: string | null = null): Journey {
+  const origin = { key, clientMessageId, left: LIMITS.routedDeliveries, reached: new Set<string>() };
+  return { hops: 0, origin };
+}
+
+export function onward({ hops, origin }: Journey): Journey {
+  return { hops: hops + 1, origin };
+}
+
+const nameOf = ({ kind, id }: Destination): string => `${kind} ${id}`;
+
+export function hasReached({ origin }: Journey, destination: Destination): boolean {
+  return origin.reached.has(nameOf(destination));
+}
+
+export function reach({ origin }: Journey, destination: Destination): void {
+  origin.reached.add(nameOf(destination));
+}
+
+/** The key of what rules make of a message at a destination: sent again, it is recognised there. */
+export function keyAt({ origin: { key } }: Journey, destination: Destination): MessageKey | null {
+  if (key === null) return null;
+  const hash = createHash('sha256').update(JSON.stringify([key.id, nameOf(destination)]));
+  return { id: `routed:${hash.digest('base64url')}`, digest: key.digest };
+}

@@ -1,0 +1,25 @@
+/** How a message is known that is sent again: its sender's id for it, and what was sent under that. */
+import { createHash } from 'node:crypto';
+import type { MessageKey } from '../engine/port.ts';
+import type { MessageId } from '../model.ts';
+import type { Said } from './rule-run.ts';
+
+/** Of the digest: enough that nobody finds two messages with the same. */
+const DIGEST_BYTES = 16;
+
+/** Objects with their keys in order: in JSON their order says nothing. */
+function inOrder(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+/** Null without an id: what has none cannot be told from another. */
+export function messageKey(
+  id: string | null,
+  { content, payload }: Said,
+  replyToId: MessageId | null,
+): MessageKey | null {
+  if (id === null) return null;
+  const hash = createHash('sha256').update(JSON.stringify([content, payload, replyToId], inOrder));
+  return { id, digest: hash.digest().subarray(0, DIGEST_BYTES).toString('base64url') };
+}

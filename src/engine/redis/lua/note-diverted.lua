@@ -1,0 +1,10 @@
+-- Notes what became of a message that is not in its conversation, unless something is known under its key already.
+-- KEYS  messages idempotency
+-- ARGV  offset digest fate messageId ("" for none) idempotencyMs
+local messages, idempotency = unpack(KEYS)
+local offset, digest, fate, id, keepMs = unpack(ARGV)
+local time = now(offset)
+if earlierSent(idempotency, messages, digest, time) then return 0 end
+local what = id == '' and fate or fate .. ' ' .. id
+redis.call('SET', idempotency, what .. ':' .. digits(time + keepMs) .. ':' .. digest, 'PX', keepMs)
+return 1

@@ -1,0 +1,7 @@
+-- Reads what became of a message that was sent under a key.
+-- KEYS  messages idempotency
+-- ARGV  offset digest
+-- Answers as append-message does; nil: nothing is known of one
+local messages, idempotency = unpack(KEYS)
+local offset, digest = unpack(ARGV)
+return earlierSent(idempotency, messages, digest, now(offset)) or false
