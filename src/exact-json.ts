@@ -5,6 +5,7 @@
  * rather than changed. Another spelling of the same double is no change: Java
  * writes `4.9E-324` and Python `0.10000000000000001`.
  */
+import { LIMITS } from './limits.ts';
 
 /** So few digits are always held; a longer run, or an exponent, is looked at. */
 const SUSPECT = /[\d.]{16,}|\d[eE]/;
@@ -59,30 +60,6 @@ export function isExactNumber(source: string): boolean {
   return length <= DIGITS_COMPARED && isSame(written, decimalOf(value.toPrecision(length)));
 }
 
-/** Stands for a number in a JSON value until its place is known. */
-class Inexact {
-  readonly source: string;
-
-  constructor(source: string) {
-    this.source = source;
-  }
-}
-
-interface Place {
-  readonly path: readonly string[];
-  readonly source: string;
-}
-
-function findInexact(value: unknown, path: readonly string[]): Place | null {
-  if (value instanceof Inexact) return { path, source: value.source };
-  if (typeof value !== 'object' || value === null) return null;
-  for (const [key, child] of Object.entries(value)) {
-    const found = findInexact(child, [...path, key]);
-    if (found) return found;
-  }
-  return null;
-}
-
 /** Of a path and of a number, in a message. */
 const SHOWN_CHARACTERS = 100;
 const SHOWN_DIGITS = 40;
@@ -95,9 +72,19 @@ export function inexactMessage(source: string, field = ''): string {
   return `${place}${shortened(source, SHOWN_DIGITS)} is more than a double can hold. Send it as a string.`;
 }
 
-/** What may be no double, and where a string begins: fewer digits and smaller exponents are always held. */
-const SUSPECT_OR_STRING = /"|[\d.]{16,}|[eE][+-]?0*(?:29\d|[3-9]\d\d|[1-9]\d{3,})/g;
-const WHOLE_NUMBER = /-?[\d.]+(?:[eE][+-]?\d+)?/y;
+const QUOTE = 34;
+const COMMA = 44;
+const MINUS = 45;
+const POINT = 46;
+const OPEN_LIST = 91;
+const CLOSE_LIST = 93;
+const OPEN_OBJECT = 123;
+const CLOSE_OBJECT = 125;
+
+const isDigit = (code: number): boolean => code >= 48 && code <= 57;
+/** Of a number, wherever in it: digits, signs, a point, an exponent. */
+const isOfNumber = (code: number): boolean =>
+  isDigit(code) || code === POINT || code === MINUS || code === 43 || code === 69 || code === 101;
 
 /** Behind the string that begins here; -1: it has no end. */
 function afterString(text: string, start: number): number {
@@ -109,49 +96,93 @@ function afterString(text: string, start: number): number {
   return -1;
 }
 
-/** The number of which this place is a part. */
-function numberAt(text: string, place: number): string {
-  let start = place;
-  while (start > 0 && '0123456789.-'.includes(text[start - 1] as string)) start -= 1;
-  WHOLE_NUMBER.lastIndex = start;
-  return WHOLE_NUMBER.exec(text)?.[0] ?? '0';
+/** Behind the number that begins here. */
+function afterNumber(text: string, start: number): number {
+  let end = start;
+  while (isOfNumber(text.charCodeAt(end))) end += 1;
+  return end;
 }
 
-/** Whether all numbers outside strings are held. Built-in searches do most of it: a body comes before its token is known. */
-function areExact(text: string): boolean {
-  const search = SUSPECT_OR_STRING;
-  search.lastIndex = 0;
-  for (let match = search.exec(text); match; match = search.exec(text)) {
-    if (match[0] !== '"') {
-      if (!isExactNumber(numberAt(text, match.index))) return false;
-      continue;
+/** An exponent that a double may not have; a number without one that has fewer digits is always held. */
+const LARGE_EXPONENT = /[eE][+-]?0*(?:29\d|[3-9]\d\d|[1-9]\d{3,})/;
+const MOST_CERTAIN = 15;
+
+function isHeld(number: string): boolean {
+  if (number.length <= MOST_CERTAIN && !LARGE_EXPONENT.test(number)) return true;
+  return isExactNumber(number);
+}
+
+/** What a JSON text has too much of: where the first number is that is not held, or null where there are too many values. */
+interface Fault {
+  readonly at: number | null;
+}
+
+/** Looks at each character once, and at strings not at all: a body comes before its token is known. */
+function firstFault(text: string): Fault | null {
+  let values = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      const end = afterString(text, at);
+      // No JSON, which is said by whoever parses it.
+      if (end < 0) return null;
+      at = end - 1;
+    } else if (code === COMMA || code === OPEN_LIST || code === OPEN_OBJECT) {
+      values += 1;
+      if (values > LIMITS.jsonValues) return { at: null };
+    } else if (isDigit(code) || code === MINUS) {
+      const end = afterNumber(text, at);
+      if (!isHeld(text.slice(at, end))) return { at };
+      at = end - 1;
     }
-    const end = afterString(text, match.index);
-    // No JSON, which is said by whoever parses it.
-    if (end < 0) return true;
-    search.lastIndex = end;
   }
-  return true;
+  return null;
 }
 
-/** What is wrong with the numbers of a JSON text: the first that is not held; null for none, and for what is no JSON. */
-export function faultOfNumbers(text: string): string | null {
-  if (!SUSPECT.test(text) || areExact(text)) return null;
-  let isExact = true;
-  const mark = (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
-    // One is told of: the others need not be looked at.
-    if (!isExact || typeof value !== 'number' || context?.source === undefined) return value;
-    if (isExactNumber(context.source)) return value;
-    isExact = false;
-    return new Inexact(context.source);
-  };
-  try {
-    const marked: unknown = JSON.parse(text, mark);
-    if (isExact) return null;
-    const found = findInexact(marked, []);
-    // A key that stands twice keeps its last value only.
-    return found ? inexactMessage(found.source, found.path.join('.')) : null;
-  } catch {
-    return null;
+/** The keys and indexes that lead to a place of a JSON text. */
+function pathTo(text: string, place: number): string {
+  const path: (string | number)[] = [];
+  let isKey = false;
+  for (let at = 0; at < place; at += 1) {
+    const code = text.charCodeAt(at);
+    const last = path.length - 1;
+    if (code === QUOTE) {
+      const end = afterString(text, at);
+      if (isKey) path[last] = JSON.parse(text.slice(at, end)) as string;
+      isKey = false;
+      at = end - 1;
+    } else if (code === OPEN_LIST) {
+      path.push(0);
+      isKey = false;
+    } else if (code === OPEN_OBJECT) {
+      path.push('');
+      isKey = true;
+    } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) {
+      path.pop();
+    } else if (code === COMMA) {
+      const within = path[last];
+      isKey = typeof within === 'string';
+      if (typeof within === 'number') path[last] = within + 1;
+    }
   }
+  return path.join('.');
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What is wrong with a JSON text: the first number that is not held, or too many values; null for what is no JSON. */
+export function faultOfNumbers(text: string): string | null {
+  const fault = firstFault(text);
+  if (fault === null) return null;
+  const { at } = fault;
+  if (at === null) return `JSON of at most ${LIMITS.jsonValues} values is read.`;
+  if (!isJson(text)) return null;
+  return inexactMessage(text.slice(at, afterNumber(text, at)), pathTo(text, at));
 }

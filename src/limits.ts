@@ -111,6 +111,8 @@ export const LIMITS = {
   openDocumentBytes: 8 * 1024,
   /** Bytes of a body from someone without a valid token: what needs none is short, and held before it is looked at. */
   strangerBodyBytes: 64 * 1024,
+  /** Values of the JSON of a request or a frame: more than any needs, and no more than are read in one go. */
+  jsonValues: 100_000,
   /** Bytes of bodies that have not come in full, of all requests: past it the oldest is refused. */
   arrivingBodyBytes: 32 * 1024 * 1024,
   /** Connections of plain requests, past which the one that is quiet longest goes: a herd's that comes back fit. */

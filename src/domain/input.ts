@@ -1,5 +1,5 @@
 /** Checks of what callers send. Each answers the clean value or throws BAD_USER_INPUT. */
-import { badInput } from '../errors.ts';
+import { badInput, type ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { isIdentifier } from '../model.ts';
 
@@ -53,50 +53,60 @@ export function text(value: string, name: string, least: number, most: number): 
   return normal;
 }
 
-/** How deep a JSON value nests: 0 for a scalar. Stops looking past `most`. */
-function depthOf(value: unknown, most: number): number {
-  if (typeof value !== 'object' || value === null) return 0;
-  if (most === 0) return 1;
-  let deepest = 0;
-  for (const child of Object.values(value)) deepest = Math.max(deepest, depthOf(child, most - 1));
-  return deepest + 1;
-}
-
 /** Keys by which a reader takes data for something else: JavaScript an object's prototype, JSONata a function. */
-const MARKS = ['__proto__', '_jsonata_lambda', '_jsonata_function'];
+const MARKS = new Set(['__proto__', '_jsonata_lambda', '_jsonata_function']);
 
-/** The first of those keys in it; null for none. */
-function markIn(value: unknown): string | null {
-  if (typeof value !== 'object' || value === null) return null;
-  const own = MARKS.find((mark) => Object.hasOwn(value, mark));
-  if (own !== undefined) return own;
-  for (const child of Object.values(value)) {
-    const mark = markIn(child);
-    if (mark !== null) return mark;
+/** Looks at a JSON value once, and no further than what is wrong with it: a body is many times what a payload may be. */
+class PayloadCheck {
+  readonly #name: string;
+  /** What is left of the cap by the shortest way in which it could be written. */
+  #left: number = LIMITS.payloadBytes;
+
+  constructor(name: string) {
+    this.#name = name;
   }
-  return null;
+
+  value(value: unknown, levels: number): void {
+    if (typeof value === 'string') return this.#text(value);
+    this.#spend(1);
+    if (typeof value !== 'object' || value === null) return;
+    if (levels === 0) throw badInput(`${this.#name}: at most ${LIMITS.payloadDepth} levels.`);
+    if (Array.isArray(value)) for (const child of value) this.#child(child, levels);
+    else {
+      for (const key of Object.keys(value)) {
+        if (MARKS.has(key)) throw badInput(`${this.#name}: the key ${key} is refused.`);
+        this.#text(key);
+        this.#child((value as Record<string, unknown>)[key], levels);
+      }
+    }
+  }
+
+  /** With the comma or the bracket behind it. */
+  #child(value: unknown, levels: number): void {
+    this.#spend(1);
+    this.value(value, levels - 1);
+  }
+
+  /** Readers in other languages, a router among them, take no lone surrogate for JSON. */
+  #text(text: string): void {
+    this.#spend(text.length + 2);
+    if (!text.isWellFormed()) throw badInput(`${this.#name}: not well-formed Unicode.`);
+  }
+
+  #spend(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) throw tooLarge(this.#name);
+  }
 }
 
-/** Whether every text in it is one: readers in other languages, a router among them, take no lone surrogate for JSON. */
-function isWellFormed(value: unknown): boolean {
-  if (typeof value === 'string') return value.isWellFormed();
-  if (typeof value !== 'object' || value === null) return true;
-  return Object.entries(value).every(([key, child]) => key.isWellFormed() && isWellFormed(child));
-}
+const tooLarge = (name: string): ServiceError => badInput(`${name}: at most ${LIMITS.payloadBytes} bytes of JSON.`);
 
 /** Any JSON value within the caps of bytes and depth; null for none. */
 export function payload(value: unknown, name: string): unknown {
   if (value === undefined || value === null) return null;
-  if (depthOf(value, LIMITS.payloadDepth) > LIMITS.payloadDepth) {
-    throw badInput(`${name}: at most ${LIMITS.payloadDepth} levels.`);
-  }
-  const mark = markIn(value);
-  if (mark !== null) throw badInput(`${name}: the key ${mark} is refused.`);
-  if (!isWellFormed(value)) throw badInput(`${name}: not well-formed Unicode.`);
+  new PayloadCheck(name).value(value, LIMITS.payloadDepth);
   const json = JSON.stringify(value);
-  if (json === undefined || Buffer.byteLength(json) > LIMITS.payloadBytes) {
-    throw badInput(`${name}: at most ${LIMITS.payloadBytes} bytes of JSON.`);
-  }
+  if (json === undefined || Buffer.byteLength(json) > LIMITS.payloadBytes) throw tooLarge(name);
   return value;
 }
 

@@ -11,6 +11,7 @@ import {
 } from 'graphql';
 import { RenderedStream, type Subscription } from '../delivery/rendered-stream.ts';
 import type { LiveStream } from '../delivery/stream.ts';
+import type { Meter } from '../model.ts';
 import { refusalOf } from './affordable.ts';
 import type { Context } from './context.ts';
 import { toGraphQLError } from './errors.ts';
@@ -35,7 +36,7 @@ export interface OperationRequest {
 
 export interface Execution {
   /** What a request asks to run; null when that cannot be told. */
-  kindOf(request: OperationRequest): OperationTypeNode | null;
+  kindOf(request: OperationRequest, meter: Meter): OperationTypeNode | null;
   /** What to run, or the errors for which it cannot be run. Never throws. */
   prepare(request: OperationRequest, context: Context): PreparedArgs | readonly GraphQLError[];
   execute(args: PreparedArgs): Promise<ExecutionResult>;
@@ -71,13 +72,13 @@ export function createExecution(
 ): Execution {
   const shapes = createShapes(shapeOptions);
   return {
-    kindOf({ query, operationName }) {
-      const document = prepare(query);
+    kindOf({ query, operationName }, meter) {
+      const document = prepare(query, meter);
       return 'kind' in document ? (getOperationAST(document, operationName)?.operation ?? null) : null;
     },
 
     prepare({ query, operationName, variables }, context) {
-      const document = prepare(query);
+      const document = prepare(query, context.meter);
       if (!('kind' in document)) return document;
       let operation: OperationDefinitionNode;
       let coerced: Record<string, unknown> = {};

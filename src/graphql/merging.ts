@@ -9,6 +9,7 @@ import {
   type ValidationContext,
 } from 'graphql';
 import { LIMITS } from '../limits.ts';
+import { noteMergedPairs } from './document-price.ts';
 import { countExpandedFields, fragmentsOf } from './expansion.ts';
 
 const pairsOf = (count: number): number => (count * (count - 1)) / 2;
@@ -77,7 +78,9 @@ function faultOf(document: DocumentNode): GraphQLError | null {
   if (fields > LIMITS.expandedFields) {
     return tooCostly(`The operation has more than ${LIMITS.expandedFields} fields with its fragments in place.`);
   }
-  if (countMergedPairs(document, LIMITS.mergedPairs) <= LIMITS.mergedPairs) return null;
+  const pairs = countMergedPairs(document, LIMITS.mergedPairs);
+  noteMergedPairs(document, pairs);
+  if (pairs <= LIMITS.mergedPairs) return null;
   return tooCostly(`The document asks for the same too often: ${LIMITS.mergedPairs} pairs are compared at most.`);
 }
 

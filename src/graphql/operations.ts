@@ -19,9 +19,11 @@ import {
 import depthLimit from 'graphql-depth-limit';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { Meter } from '../model.ts';
 import type { Context } from './context.ts';
 import { type CostRequest, costOf } from './cost.ts';
 import { createDocumentCache } from './document-cache.ts';
+import { payForComparing, payForReading } from './document-price.ts';
 import { toGraphQLError } from './errors.ts';
 import { countExpandedFields, countRoots } from './expansion.ts';
 import { comparableRule } from './merging.ts';
@@ -176,12 +178,20 @@ export function requireAffordable(request: CostRequest, { maxCost }: OperationRu
 export function takeReads({ operation }: OperationDefinitionNode, cost: number, { meter }: Context): number {
   // Its events are paid for when there are some.
   if (operation === 'subscription') return 0;
-  try {
-    meter.read(cost);
-  } catch (error) {
-    throw error instanceof ServiceError ? toGraphQLError(error) : error;
-  }
+  const refusal = attempt(() => meter.read(cost));
+  if (refusal) throw refusal;
   return cost;
+}
+
+/** What a refusal of ours is to graphql-js; null: it is none. */
+export function attempt(pay: () => void): GraphQLError | null {
+  try {
+    pay();
+    return null;
+  } catch (error) {
+    if (error instanceof ServiceError) return toGraphQLError(error);
+    throw error;
+  }
 }
 
 export const isTooLong = (query: string): boolean => query.length > LIMITS.documentCharacters;
@@ -189,14 +199,15 @@ export const isTooLong = (query: string): boolean => query.length > LIMITS.docum
 export const tooLong = (): ServiceError =>
   new ServiceError('PAYLOAD_TOO_LARGE', `A document has at most ${LIMITS.documentCharacters} characters.`);
 
-export type Prepare = (query: string) => DocumentNode | readonly GraphQLError[];
+/** A document, or why it is none; one that is not remembered is paid for by the meter. */
+export type Prepare = (query: string, meter: Meter) => DocumentNode | readonly GraphQLError[];
 
 /** Parses and validates documents, remembering the outcome of the latest. */
 export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Prepare {
   const all = [...specifiedRules, ...validationRules(rules)];
   const known = createDocumentCache<DocumentNode | readonly GraphQLError[]>();
 
-  function prepare(query: string): DocumentNode | readonly GraphQLError[] {
+  function prepare(query: string, meter: Meter): DocumentNode | readonly GraphQLError[] {
     let document: DocumentNode;
     try {
       document = parse(query, { maxTokens: LIMITS.documentTokens });
@@ -205,6 +216,7 @@ export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Pre
       return [new GraphQLError(message, { extensions: { code: 'GRAPHQL_PARSE_FAILED' } })];
     }
     const errors = validate(schema, document, all, validationOptions(rules));
+    payForComparing(document, meter);
     if (errors.length === 0) return document;
     return errors.map((error) =>
       error.extensions['code']
@@ -216,11 +228,13 @@ export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Pre
     );
   }
 
-  return (query) => {
+  return (query, meter) => {
     if (isTooLong(query)) return [toGraphQLError(tooLong())];
     const earlier = known.get(query);
     if (earlier) return earlier;
-    const result = prepare(query);
+    const refusal = attempt(() => payForReading(query, meter));
+    if (refusal) return [refusal];
+    const result = prepare(query, meter);
     known.set(query, result, { size: Math.max(query.length, 1) });
     return result;
   };

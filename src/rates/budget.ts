@@ -19,6 +19,10 @@ const POINTS = {
   call: POINTS_PER_UNIT,
   /** Fifty to a unit: objects that it answers. */
   row: 2,
+  /** A thousand to a unit: values in what it answers, each of which is parsed and looked at. */
+  value: 0.1,
+  /** Two thousand to a unit: values of JSON in the response. */
+  written: 0.05,
   /** Ten to a unit, as in the declared cost: items of lists in the response. */
   item: 10,
   /** Thirty-three to a unit: fields of the response. */
@@ -94,6 +98,12 @@ export class Budget {
     this.#debit(characters / CHARACTERS_PER_POINT);
   }
 
+  /** A JSON value in the response. */
+  json(characters: number, values: number): void {
+    this.#characters += characters;
+    this.#debit(characters / CHARACTERS_PER_POINT + values * POINTS.written);
+  }
+
   /** The SDL is had for whatever budget; to ask for it again is dear, since nobody needs to. */
   sdl(characters: number): void {
     this.#characters += characters;
@@ -117,11 +127,11 @@ export class Budget {
 
 export const responseTooLarge = (): string => `The response is over ${LIMITS.responseBytes} bytes.`;
 
-/** Points for the objects and the characters of what was read. */
+/** Points for the objects, the characters and the values of what was read. */
 function weigh(value: unknown): number {
-  if (typeof value === 'string') return value.length / CHARACTERS_PER_POINT;
-  if (typeof value !== 'object' || value === null) return 0;
-  let points: number = Array.isArray(value) ? 0 : POINTS.row;
+  if (typeof value === 'string') return value.length / CHARACTERS_PER_POINT + POINTS.value;
+  if (typeof value !== 'object' || value === null) return POINTS.value;
+  let points: number = Array.isArray(value) ? POINTS.value : POINTS.row;
   for (const key in value) points += weigh((value as Record<string, unknown>)[key]);
   return points;
 }

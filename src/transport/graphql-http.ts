@@ -15,8 +15,10 @@ import { ERROR_CODES, ServiceError } from '../errors.ts';
 import { refusalOf } from '../graphql/affordable.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { createDocumentCache } from '../graphql/document-cache.ts';
+import { payForComparing, payForReading } from '../graphql/document-price.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import {
+  attempt,
   coerceVariables,
   EXECUTION_OPTIONS,
   isOpenDocument,
@@ -69,6 +71,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     logger: options.log,
     formatError: (_, error) => options.formatError(error),
     plugins: [
+      chargeDocuments(),
       guardOperations(options.rules),
       endCostly(options.formatError),
       answerLegacyClients(),
@@ -133,6 +136,23 @@ function createDocumentStore(): NonNullable<ApolloServerOptions<BaseContext>['do
     get: async (key) => known.get(key),
     set: async (key, document) => void known.set(key, document, { size: document.loc?.source.body.length || 1 }),
     delete: async (key) => known.delete(key),
+  };
+}
+
+/** Parsing and validating costs its sender, also a document that is refused. */
+function chargeDocuments(): ApolloServerPlugin<ApolloContext> {
+  return {
+    async requestDidStart() {
+      return {
+        async parsingDidStart({ source, contextValue }) {
+          const refusal = attempt(() => payForReading(source, contextValue.meter));
+          if (refusal) throw refusal;
+        },
+        async validationDidStart({ document, contextValue }) {
+          return async () => payForComparing(document, contextValue.meter);
+        },
+      };
+    },
   };
 }
 

@@ -68,7 +68,10 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
       return false;
     }
     const { viewer } = caller.bearer;
-    const kind = execution.kindOf(body);
+    // Whatever else it is, it is answered elsewhere: nothing is parsed twice.
+    const mayBeStream = body.query.includes('subscription') || !(ways.length === 0 || ways.includes('json'));
+    if (!mayBeStream) return false;
+    const kind = execution.kindOf(body, caller.meter);
     if (!isForStream(kind, ways)) return false;
     if (kind === 'mutation' && request.method === 'GET') return false;
     const way = ways.find((each): each is Exclude<Acceptable, 'json'> => each !== 'json');
@@ -111,7 +114,7 @@ async function run(
 ): Promise<Subscription | { readonly errors?: readonly GraphQLError[] }> {
   const args = execution.prepare(body, context);
   if (!('document' in args)) return { errors: args };
-  return execution.kindOf(body) === 'subscription' ? execution.subscribe(args) : execution.execute(args);
+  return execution.kindOf(body, context.meter) === 'subscription' ? execution.subscribe(args) : execution.execute(args);
 }
 
 /** A request for a stream, and by whom. */

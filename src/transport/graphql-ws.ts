@@ -168,7 +168,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       if (!bearer) return [toGraphQLError(unauthenticated('MISSING'))];
       const { meter, isGateway: isTrustedGateway } = extra;
       try {
-        if (execution.kindOf(payload) === 'subscription') meter.subscribe();
+        if (execution.kindOf(payload, meter) === 'subscription') meter.subscribe();
       } catch (error) {
         return [toGraphQLError(error as ServiceError)];
       }

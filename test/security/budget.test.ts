@@ -1,4 +1,5 @@
 /** G16: an operation costs what it does, and ends when its budget is used up. */
+import { Budget } from '../../src/rates/budget.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 /** Asked for whoever calls, before their operation. */
@@ -102,6 +103,16 @@ describe('the budget of an operation', () => {
 
   it('what is read is paid for, though nothing of it is shown', async () => {
     await refused(`{ conversation(id: "c") { ${aliases(30, () => 'messages(first: 100) { nodes { id } }')} } }`);
+  });
+
+  it('values of a payload are paid for, read and told, however short they are', () => {
+    const payload = Array(10_000).fill(0);
+    const read = new Budget(100);
+    read.read({ id: 'x', payload });
+    expect(read.used).toBeGreaterThanOrEqual(10);
+    const told = new Budget(100);
+    told.json(20_001, payload.length);
+    expect(told.used).toBeGreaterThanOrEqual(7);
   });
 
   it('fields are paid for, though each is small', async () => {

@@ -1,11 +1,15 @@
 /** Twice the input never costs more than three times the work, whatever of it is made large. */
 import type { IncomingMessage } from 'node:http';
+import fc from 'fast-check';
 import { GraphQLError } from 'graphql';
 import { tokenOfConnectionInit, tokenOfHeader } from '../../src/auth/token-location.ts';
+import { payload } from '../../src/domain/input.ts';
 import { faultOfNumbers } from '../../src/exact-json.ts';
 import { createPrepare, isOpenDocument } from '../../src/graphql/operations.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
 import { createTell } from '../../src/graphql/wording.ts';
+import { LIMITS } from '../../src/limits.ts';
+import { UNMETERED } from '../../src/rates/meters.ts';
 import { createAddressOf } from '../../src/transport/address.ts';
 import { parseFrame } from '../../src/transport/raw/frames.ts';
 import { accepted, takesAnything } from '../../src/transport/stream-format.ts';
@@ -37,7 +41,7 @@ describe('twice the document', () => {
     expect(
       growthOf((size) => {
         const query = fresh(make(size));
-        return () => prepare(query);
+        return () => prepare(query, UNMETERED);
       }, MOST),
     ).toBeLessThanOrEqual(MOST);
   });
@@ -129,4 +133,41 @@ it('would find what grows with the square', () => {
     return () => suggestion.test(text);
   };
   expect(growthOf(quadratic, MOST)).toBeGreaterThan(MOST);
+});
+
+describe('what is too much', () => {
+  /** How often something of it was looked at. */
+  function lookedAt(items: number): { readonly value: unknown; readonly count: () => number } {
+    let looks = 0;
+    const get = (target: readonly unknown[], key: string | symbol): unknown => {
+      looks += 1;
+      return Reflect.get(target, key) as unknown;
+    };
+    return { value: new Proxy(Array(items).fill(1), { get }), count: () => looks };
+  }
+
+  it('of a payload is read no further than its cap', () => {
+    const { value, count } = lookedAt(300_000);
+    expect(attempt(() => payload(value, 'payload'))).toMatchObject({ code: 'BAD_USER_INPUT' });
+    expect(count()).toBeLessThan(2 * LIMITS.payloadBytes);
+  });
+
+  it('of a body’s values is not parsed: one of a number more is told without reading on', () => {
+    const values = (count: number): string => `[${'1,'.repeat(count - 1)}1]`;
+    expect(faultOfNumbers(values(LIMITS.jsonValues))).toBeNull();
+    expect(faultOfNumbers(values(LIMITS.jsonValues + 1))).toBe(`JSON of at most ${LIMITS.jsonValues} values is read.`);
+  });
+});
+
+it('a payload is refused for its size exactly when its JSON is over the cap', () => {
+  const item = fc.oneof(fc.constantFrom('', 'a', '\n', 'é'), fc.integer(), fc.constant(null), fc.boolean());
+  const large = fc.tuple(fc.dictionary(fc.string(), item, { noNullPrototype: true }), fc.integer({ min: 0, max: 3 }));
+  fc.assert(
+    fc.property(large, ([value, power]) => {
+      const most = Array(10 ** power * 5).fill(value) as unknown[];
+      const isOver = Buffer.byteLength(JSON.stringify(most)) > LIMITS.payloadBytes;
+      return (attempt(() => payload(most, 'payload')) === most) === !isOver;
+    }),
+    { numRuns: 50 },
+  );
 });

@@ -61,6 +61,32 @@ describe('reading', () => {
     await alice.close();
   });
 
+  it('a document that is refused is paid for by who sent it, whichever way', async () => {
+    const refused = ['{ viewer { nothing } }', '{ viewer { id }', `{ ${'a: viewer { id } '.repeat(99)} }`];
+    let count = 0;
+    const distinct = (): string => {
+      count += 1;
+      return `${refused[count % refused.length]} #${'x'.repeat(5_000)}${count}`;
+    };
+    const codes = new Set<string | undefined>();
+    for (let index = 0; index < 30; index += 1) codes.add((await service.query('alice', distinct())).code);
+    expect(codes).toContain('RATE_LIMITED');
+    const carol = await service.connect('carol');
+    const told = new Set<string>();
+    for (let index = 0; index < 30; index += 1) {
+      await carol.query(distinct()).catch((errors: readonly { extensions: { code: string } }[]) => {
+        for (const { extensions } of errors) told.add(extensions.code);
+      });
+    }
+    expect(told).toContain('RATE_LIMITED');
+    await carol.close();
+    // What is remembered costs nothing again.
+    for (let index = 0; index < 100; index += 1)
+      expect((await service.query('bob', '{ viewer { id } }')).errors).toBeUndefined();
+    service.clock.advance(1_000);
+    expect((await service.query('alice', '{ viewer { id } }')).errors).toBeUndefined();
+  });
+
   it('what an operation declares and does not do is given back', async () => {
     const query = '{ conversation(id: "c") { members(first: 900) { totalCount } } }';
     for (let index = 0; index < 100; index += 1) expect((await service.query('alice', query)).errors).toBeUndefined();

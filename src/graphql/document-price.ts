@@ -1,0 +1,36 @@
+/**
+ * What it costs to read a document that is not remembered, whatever comes of it.
+ *
+ * A document that is refused has been parsed and validated all the same: its
+ * characters are taken from its sender's rate of reading before, and the pairs
+ * of fields that were compared after.
+ */
+import type { DocumentNode } from 'graphql';
+import type { Meter } from '../model.ts';
+
+/** The least that parsing and validating takes. */
+const LEAST_UNITS = 5;
+const CHARACTERS_PER_UNIT = 25;
+/** What is longer than its tokens may take is blanks, comments and texts, which are passed over. */
+const MOST_CHARACTERS = 20_000;
+const PAIRS_PER_UNIT = 25;
+
+const pairs = new WeakMap<DocumentNode, number>();
+
+/** Notes how many pairs of fields a document merges into one. */
+export function noteMergedPairs(document: DocumentNode, count: number): void {
+  pairs.set(document, count);
+}
+
+/** @throws {ServiceError} RATE_LIMITED while its sender has nothing left to read with. */
+export function payForReading(query: string, meter: Meter): void {
+  const units = LEAST_UNITS + Math.floor(Math.min(query.length, MOST_CHARACTERS) / CHARACTERS_PER_UNIT);
+  // A rate of reading may be smaller than a document: it may be begun with anything that is left.
+  meter.read(1);
+  meter.settle(units - 1);
+}
+
+export function payForComparing(document: DocumentNode, meter: Meter): void {
+  const units = Math.floor((pairs.get(document) ?? 0) / PAIRS_PER_UNIT);
+  if (units > 0) meter.settle(units);
+}
