@@ -1,4 +1,16 @@
-/** Writes the subgraph's SDL, as registries take it, and starts nothing: `npm run --silent schema:print`. */
+/**
+ * Writes the subgraph's SDL, as registries take it, and starts nothing: `npm run --silent schema:print`.
+ *
+ * `-- --without User.status Query.viewer` leaves fields out whose names are somebody else's in the graph.
+ */
+import { parseArgs } from 'node:util';
 import { createSchema, readSubgraphSdl } from '../src/graphql/schema.ts';
+import { leaveOut } from './leave-out.ts';
 
-process.stdout.write(`${readSubgraphSdl(createSchema()).trim()}\n`);
+const { values, positionals } = parseArgs({
+  options: { without: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+if (!values.without && positionals.length > 0) throw new Error('Names of fields come behind --without.');
+const sdl = readSubgraphSdl(createSchema());
+process.stdout.write(`${(positionals.length > 0 ? leaveOut(sdl, positionals) : sdl).trim()}\n`);

@@ -1,13 +1,15 @@
-/** Writes the tables of the README and `.env.example` from the code they speak of: `npm run docs:tables`. */
+/** Writes the tables of the documents and `.env.example` from the code they speak of: `npm run docs:tables`. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { graphNameRows } from './graph-names.ts';
 import { configurationRows, environmentExample, errorRows } from './tables.ts';
 
 const readme = new URL('../README.md', import.meta.url);
+const federation = new URL('../docs/federation.md', import.meta.url);
 
 /** Replaces the rows under a table's head. */
 function replaceRows(text: string, head: string, rows: readonly string[]): string {
   const start = text.indexOf(head) + head.length;
-  if (start < head.length) throw new Error(`The README has no table ${head}`);
+  if (start < head.length) throw new Error(`There is no table ${head}`);
   const end = text.indexOf('\n\n', start - 1);
   return `${text.slice(0, start)}${rows.join('\n')}${text.slice(end)}`;
 }
@@ -20,4 +22,6 @@ const all = replaceRows(
   configurationRows(),
 );
 writeFileSync(readme, all);
+const page = readFileSync(federation, 'utf8');
+writeFileSync(federation, replaceRows(page, '| what | names |\n| --- | --- |\n', graphNameRows()));
 writeFileSync(new URL('../.env.example', import.meta.url), environmentExample());

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { parse } from 'graphql';
 import { Redis } from 'ioredis';
+import { graphNameRows } from '../../scripts/graph-names.ts';
+import { leaveOut } from '../../scripts/leave-out.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { Composed, Graph } from '../support/compose.ts';
 import { costedFields } from '../support/costed-fields.ts';
@@ -45,11 +47,19 @@ describe('federation', () => {
   afterAll(() => service.close());
 
   it.each(['@apollo/composition', '@theguild/federation-composition', '@wundergraph/composition'])(
-    '%s composes it with the users subgraph, and with a main API of other names, and says what the page says',
+    '%s composes it with the users subgraph, with a main API of other names, and as the page says with one of the same',
     async (composer) => {
       const graphs: Graph[] = [
         { realtime, users },
         { realtime, shop: readFileSync('test/support/main-api.graphql', 'utf8') },
+      ];
+      const clashing = readFileSync('test/support/clashing-api.graphql', 'utf8');
+      const others: Graph[] = [
+        { realtime, shop: clashing },
+        {
+          realtime: leaveOut(realtime, ['User.status', 'Query.viewer']),
+          shop: clashing.replace('type PageInfo {', 'type PageInfo @shareable {'),
+        },
       ];
       // What both describe, each in its own words: a fact, and no fault.
       const hints = (...names: string[]): string[] =>
@@ -60,7 +70,11 @@ describe('federation', () => {
         composer === '@apollo/composition'
           ? [hints('User', 'User.id'), hints('DateTime', 'PageInfo', 'User', 'User.id')]
           : [[], []];
-      expect(await composeBy(composer, graphs)).toEqual(
+      const all = await composeBy(composer, [...graphs, ...others]);
+      const [clash, resolved] = all.splice(graphs.length);
+      for (const name of ['status', 'viewer', 'hasNextPage']) expect(clash?.said.join('\n')).toContain(name);
+      expect(resolved?.said.filter((each) => !each.startsWith('INCONSISTENT_DESCRIPTION'))).toEqual([]);
+      expect(all).toEqual(
         graphs.map((graph, index) => ({ said: said[index], costed: costedFields(...Object.values(graph)) })),
       );
       const page = readFileSync('docs/federation.md', 'utf8');
@@ -69,6 +83,19 @@ describe('federation', () => {
       for (const hint of said.flat()) expect(page).toContain(`\`${hint.split(':')[0]}\``);
     },
   );
+
+  it('docs/federation.md lists every name that the graph is given', () => {
+    const page = readFileSync('docs/federation.md', 'utf8');
+    expect(page).toContain(`| what | names |\n| --- | --- |\n${graphNameRows().join('\n')}\n\n`);
+  });
+
+  it('schema:print leaves out what it is told to, and nothing that is not there', async () => {
+    const names = ['User.status', 'Query.viewer'];
+    const { stdout } = await run(process.execPath, ['--no-warnings', 'scripts/print-schema.ts', '--without', ...names]);
+    expect(stdout.trim()).toBe(leaveOut(realtime, names).trim());
+    expect(parse(stdout).definitions.length).toBeLessThan(parse(realtime).definitions.length);
+    expect(() => leaveOut(realtime, ['User.unknown'])).toThrow('The schema has no User.unknown.');
+  });
 
   it('describes every type, field, argument and value', () => {
     const { definitions } = parse(

@@ -4,7 +4,7 @@ const DIRECTIVES = ['cost', 'listSize'];
 
 /** `Type.field` of each field of an SDL that carries a directive of demand control, sorted. */
 export function costedFields(...sdl: readonly string[]): string[] {
-  const costed = sdl.flatMap((text) =>
+  const costed = sdl.filter(Boolean).flatMap((text) =>
     parse(text).definitions.flatMap((type) => {
       if (type.kind !== 'ObjectTypeDefinition' && type.kind !== 'ObjectTypeExtension') return [];
       return (type.fields ?? [])

@@ -1,0 +1,53 @@
+/** Every name that this subgraph brings into a graph, as rows of a table in `docs/federation.md`. */
+import {
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  isEnumType,
+  isInputObjectType,
+  isIntrospectionType,
+  isObjectType,
+  isScalarType,
+  isSpecifiedScalarType,
+} from 'graphql';
+import { createSchema } from '../src/graphql/schema.ts';
+
+const ENTITIES = ['Conversation', 'Message', 'Session'];
+/** Others are told of it too: `@shareable`, and scalars, which are merged by their name. */
+const SHARED = ['DateTime', 'JSON', 'PageInfo'];
+const ROOTS = ['Query', 'Mutation', 'Subscription'];
+
+function isOurs(type: GraphQLNamedType): boolean {
+  if (isIntrospectionType(type) || isSpecifiedScalarType(type)) return false;
+  // Those of federation itself.
+  if (type.name.includes('__')) return false;
+  return !type.name.startsWith('_') && !['User', ...ROOTS, ...ENTITIES, ...SHARED].includes(type.name);
+}
+
+function fieldsOf(schema: GraphQLSchema, name: string): string[] {
+  const type = schema.getType(name);
+  if (!isObjectType(type)) throw new Error(`There is no type ${name}.`);
+  return Object.keys(type.getFields()).filter((field) => !field.startsWith('_') && field !== 'id');
+}
+
+export function graphNameRows(): string[] {
+  const schema = createSchema();
+  const ours = Object.values(schema.getTypeMap()).filter(isOurs);
+  const named = (is: (type: GraphQLNamedType) => boolean): string[] => ours.filter(is).map(({ name }) => name);
+  const scalars = named(isScalarType);
+  if (scalars.length > 0) throw new Error(`Is ${scalars.join(', ')} to be shared?`);
+  const rows: [string, readonly string[]][] = [
+    ...['User', ...ROOTS].map((name): [string, string[]] => [`fields of \`${name}\``, fieldsOf(schema, name)]),
+    ['entities', ENTITIES],
+    ['object types', named(isObjectType)],
+    ['input types', named(isInputObjectType)],
+    ['enums', named(isEnumType)],
+    ['shared', SHARED],
+  ];
+  return rows.map(
+    ([what, names]) =>
+      `| ${what} | ${names
+        .toSorted()
+        .map((name) => `\`${name}\``)
+        .join(' ')} |`,
+  );
+}
