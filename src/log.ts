@@ -19,6 +19,14 @@ export function who({ tenant, userId, sessionId }: Viewer): object {
   return { tenant, user: userId, ...(sessionId === null ? {} : { session: sessionId }) };
 }
 
+/** What a terminal obeys rather than shows, such as an order of writing: the id of a user may hold it. */
+const UNSEEN = /\p{Cf}/gu;
+
+const escaped = (unseen: string): string =>
+  Array.from({ length: unseen.length }, (_, at) => `\\u${unseen.charCodeAt(at).toString(16).padStart(4, '0')}`).join(
+    '',
+  );
+
 /** Lines go to stdout through Node's own stream: pino's waits for ever for a pipe that nobody reads any more. */
 export function createLog(level: string, destination: { write(line: string): void } = process.stdout): Log {
   const options = {
@@ -27,5 +35,5 @@ export function createLog(level: string, destination: { write(line: string): voi
     serializers: { err: describeError },
     redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
   };
-  return pino(options, destination);
+  return pino(options, { write: (line) => destination.write(line.replace(UNSEEN, escaped)) });
 }

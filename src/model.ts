@@ -21,9 +21,18 @@ export function isIdentifier(text: string): boolean {
   return IDENTIFIER.test(text);
 }
 
-const TOPIC = /^[A-Za-z0-9._:@/-]{1,200}$/;
+/** A platform makes the ids of its users: `auth0|64f`, `ann+tag@example.org` and `a/b` are some. */
+const USER_ID = /^[^\p{White_Space}\p{Cc}\p{Cs}]{1,128}$/u;
 
-/** Whether a text has the form of a topic: 1 to 200 of `A-Z a-z 0-9 . _ : @ - /`. */
+/** Whether a text can be a user's id: 1 to 128 code points, none white space, a control character or a lone surrogate. */
+export function isUserId(text: string): text is UserId {
+  // A code point takes at most two units: giants are refused before they are looked at.
+  return text.length <= 256 && USER_ID.test(text);
+}
+
+const TOPIC = /^[A-Za-z0-9._:@/%-]{1,200}$/;
+
+/** Whether a text has the form of a topic: 1 to 200 of `A-Z a-z 0-9 . _ : @ - / %`. */
 export function isTopic(text: string): boolean {
   return TOPIC.test(text);
 }

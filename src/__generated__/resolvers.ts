@@ -260,7 +260,7 @@ export type Mutation = {
   markRead: Maybe<Conversation>;
   /** The one direct conversation of the caller and another user, made at the first call of either. */
   openDirectConversation: Conversation;
-  /** Publishes to a topic. `user.<id>.…` and `user/<id>/…` take publications of services only; a token's `topics_publish` claim narrows the rest. */
+  /** Publishes to a topic. `user.<id>.…` and `user/<percent-encoded id>/…` take publications of services only; a token's `topics_publish` claim narrows the rest. */
   publish: Maybe<Publication>;
   /** New tokens for a refresh token, which is spent: used again it ends its session, but for 10 s repeats its answer. Needs no other token. On a web socket of its user it extends the socket. */
   refreshSession: SessionTokens;
@@ -780,7 +780,7 @@ export type Subscription = {
   messageUpdated: Message;
   /** The present state of each user at once, then each change. */
   presenceUpdated: Presence;
-  /** What is published to any of these topics. `user.<id>.…` and `user/<id>/…` are heard by that user only; a token's `topics_subscribe` claim narrows the rest. */
+  /** What is published to any of these topics. `user.<id>.…` and `user/<percent-encoded id>/…` are heard by that user only; a token's `topics_subscribe` claim narrows the rest. */
   topicPublished: Publication;
   /** Who types now, then each start, renewal and stop. The caller's own typing is left out. */
   typingIndicator: TypingIndicator;

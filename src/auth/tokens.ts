@@ -25,10 +25,10 @@ import { LIMITS, TIMES } from '../limits.ts';
 import {
   type DeviceId,
   isIdentifier,
+  isUserId,
   type SessionId,
   type TenantId,
   type TopicClaims,
-  type UserId,
   type Viewer,
 } from '../model.ts';
 
@@ -162,7 +162,7 @@ function toViewer(payload: JWTPayload, tenantClaim: string, isOurs: boolean, now
   // Only one that says nothing of a tenant is of the default one.
   const tenant = tenantClaim in payload ? payload[tenantClaim] : DEFAULT_TENANT;
   if (typeof iat === 'number' && isFromAhead(iat * 1_000, now)) return INVALID;
-  if (typeof sub !== 'string' || !isIdentifier(sub)) return INVALID;
+  if (typeof sub !== 'string' || !isUserId(sub)) return INVALID;
   if (typeof tenant !== 'string' || !isIdentifier(tenant)) return INVALID;
   if (isOurs && idOf(sid) === null) return INVALID;
   if (typeof exp !== 'number' || !Number.isSafeInteger(exp * 1_000)) return INVALID;
@@ -170,7 +170,7 @@ function toViewer(payload: JWTPayload, tenantClaim: string, isOurs: boolean, now
     outcome: 'valid',
     viewer: {
       tenant: tenant as TenantId,
-      userId: sub as UserId,
+      userId: sub,
       scopes: new Set(typeof scope === 'string' ? scope.split(' ').filter(Boolean) : []),
       sessionId: isOurs ? idOf<SessionId>(sid) : null,
       // A session of the platform is its own business, and tells devices apart here.

@@ -31,7 +31,7 @@ import type {
   Viewer,
 } from '../model.ts';
 import { type ConversationPlace, decodeConversationCursor, decodeCursor, placeOf } from './cursor.ts';
-import { displayName, identifier, identifiers, natural, optional, pageSize } from './input.ts';
+import { displayName, identifier, natural, optional, pageSize, userIdentifier, userIdentifiers } from './input.ts';
 
 /** Ids that begin so are derived from two users, and nobody else may take them. */
 const DIRECT_PREFIX = 'direct:';
@@ -210,7 +210,7 @@ export function createConversations(engine: Engine): Conversations {
   }
 
   function directWith(viewer: Viewer, other: string) {
-    const userId = identifier<UserId>(other, 'userId');
+    const userId = userIdentifier(other, 'userId');
     if (userId === viewer.userId) throw badInput('userId: a direct conversation needs another user.');
     const id = directId(viewer.userId, userId);
     return { id, open: () => openAs(viewer, id, userId) };
@@ -260,7 +260,7 @@ export function createConversations(engine: Engine): Conversations {
     },
 
     async create(viewer, { id, name, kind = 'GROUP', memberIds }) {
-      const others = identifiers<UserId>(memberIds ?? [], 'memberIds', LIMITS.usersPerCall).filter(
+      const others = userIdentifiers(memberIds ?? [], 'memberIds', LIMITS.usersPerCall).filter(
         (userId) => userId !== viewer.userId,
       );
       if (kind === 'DIRECT') {
@@ -316,7 +316,7 @@ export function createConversations(engine: Engine): Conversations {
     },
 
     async addMembers(viewer, id, userIds) {
-      const users = identifiers<UserId>(userIds, 'userIds', LIMITS.usersPerCall);
+      const users = userIdentifiers(userIds, 'userIds', LIMITS.usersPerCall);
       if (users.length === 0) throw badInput('userIds: at least one.');
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
       refuseDirect(conversation);
@@ -324,7 +324,7 @@ export function createConversations(engine: Engine): Conversations {
     },
 
     async removeMember(viewer, id, userId) {
-      const target = identifier<UserId>(userId, 'userId');
+      const target = userIdentifier(userId, 'userId');
       const found = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
       refuseDirect(found.conversation);
       const conversationId = found.conversation.id;
@@ -338,7 +338,7 @@ export function createConversations(engine: Engine): Conversations {
     },
 
     async setMemberRole(viewer, id, userId, role) {
-      const target = identifier<UserId>(userId, 'userId');
+      const target = userIdentifier(userId, 'userId');
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'OWNER');
       refuseDirect(conversation);
       return changed(conversation, settle(await engine.setMemberRole(viewer.tenant, conversation.id, target, role)));

@@ -1,7 +1,7 @@
 /** Checks of what callers send. Each answers the clean value or throws BAD_USER_INPUT. */
 import { badInput, type ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { isIdentifier } from '../model.ts';
+import { isIdentifier, isUserId, type UserId } from '../model.ts';
 
 // Control characters other than newline and tab; Unicode category Cc.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
@@ -13,17 +13,34 @@ export function optional<Given, Clean>(value: Given | null | undefined, check: (
 }
 
 /** An id of 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. */
-export function identifier<Id extends string>(value: string, name: string): Id {
+export function identifier<Id extends string>(value: NotOfUser<Id>, name: string): Id {
   if (!isIdentifier(value)) {
     throw badInput(`${name}: an id is 1 to ${LIMITS.idCharacters} of A-Z a-z 0-9 . _ : @ -`);
   }
-  return value as Id;
+  return value as string as Id;
+}
+
+/** Ids of users are the platform's, and have a check of their own: this one does not compile for them. */
+type NotOfUser<Id> = Id extends UserId ? never : string;
+
+/** An id as the platform gives its users. */
+export function userIdentifier(value: string, name: string): UserId {
+  if (isUserId(value)) return value;
+  throw badInput(
+    `${name}: a user's id is 1 to ${LIMITS.idCharacters} characters, none white space or a control character.`,
+  );
 }
 
 /** Distinct ids in the order given; `most` counts repeats. */
-export function identifiers<Id extends string>(values: readonly string[], name: string, most: number): Id[] {
+export function identifiers<Id extends string>(values: readonly NotOfUser<Id>[], name: string, most: number): Id[] {
   if (values.length > most) throw badInput(`${name}: at most ${most}.`);
   return [...new Set(values.map((value) => identifier<Id>(value, name)))];
+}
+
+/** The same of users. */
+export function userIdentifiers(values: readonly string[], name: string, most: number): UserId[] {
+  if (values.length > most) throw badInput(`${name}: at most ${most}.`);
+  return [...new Set(values.map((value) => userIdentifier(value, name)))];
 }
 
 /** Something besides white space and what is never shown; U+2800 is a pattern of no dots. */

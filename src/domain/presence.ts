@@ -6,7 +6,7 @@ import { badInput } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import { type Log, who } from '../log.ts';
 import type { ConnectionId, Meter, PresenceRecord, PresenceStatus, TenantId, UserId, Viewer } from '../model.ts';
-import { identifier, optional, text } from './input.ts';
+import { optional, text, userIdentifier } from './input.ts';
 
 export interface Presence {
   /** In the order asked, repeats included. */
@@ -28,7 +28,7 @@ export function presenceUserIds(userIds: readonly string[]): UserId[] {
   if (userIds.length === 0 || userIds.length > LIMITS.usersPerPresence) {
     throw badInput(`userIds: 1 to ${LIMITS.usersPerPresence}.`);
   }
-  return userIds.map((userId) => identifier<UserId>(userId, 'userIds'));
+  return userIds.map((userId) => userIdentifier(userId, 'userIds'));
 }
 
 const keyOf = ({ tenant, userId }: Viewer): string => JSON.stringify([tenant, userId]);

@@ -10,7 +10,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type RefusalReason, type ServiceError, unauthenticated } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { isIdentifier, type SessionId, type SessionRecord, type TenantId, type UserId } from '../model.ts';
+import { isIdentifier, isUserId, type SessionId, type SessionRecord, type TenantId, type UserId } from '../model.ts';
 
 export interface RefreshToken {
   readonly tenant: TenantId;
@@ -41,9 +41,10 @@ export function decodeRefreshToken(refreshToken: string): RefreshToken {
   if (prefix !== PREFIX || rest.length > 0 || !/^[\w-]{43}$/.test(secret)) throw notGood();
   try {
     const ids: unknown = JSON.parse(Buffer.from(place, 'base64url').toString());
-    if (!Array.isArray(ids) || ids.length !== 3 || !ids.every((id) => typeof id === 'string' && isIdentifier(id)))
-      throw notGood();
-    return { tenant: ids[0] as TenantId, userId: ids[1] as UserId, id: ids[2] as SessionId, secret };
+    if (!Array.isArray(ids) || ids.length !== 3 || !ids.every((id) => typeof id === 'string')) throw notGood();
+    const [tenant, userId, id] = ids as [string, string, string];
+    if (!isIdentifier(tenant) || !isUserId(userId) || !isIdentifier(id)) throw notGood();
+    return { tenant: tenant as TenantId, userId, id: id as SessionId, secret };
   } catch {
     throw notGood();
   }

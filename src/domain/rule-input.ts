@@ -13,10 +13,9 @@ import {
   type RuleTargets,
   type RuleTransform,
   type Topic,
-  type UserId,
   type Viewer,
 } from '../model.ts';
-import { displayName, identifier, identifiers, optional } from './input.ts';
+import { displayName, identifier, optional, userIdentifier, userIdentifiers } from './input.ts';
 import type { Expressions } from './routing.ts';
 import type { Routable } from './rule-run.ts';
 import { isTopicPattern } from './topic-pattern.ts';
@@ -60,7 +59,7 @@ function targetsOf(value: unknown, name: string): RuleTargets {
     throw badInput(`${name}: 1 to ${LIMITS.targetsPerRule} targets.`);
   }
   if (topics === undefined) {
-    return { topics: [], users: identifiers<UserId>(names, `${name}.users`, LIMITS.targetsPerRule) };
+    return { topics: [], users: userIdentifiers(names, `${name}.users`, LIMITS.targetsPerRule) };
   }
   if (!names.every(isTopic)) throw badInput(`${name}.topics: topics, without patterns.`);
   return { topics: [...new Set(names)] as Topic[], users: [] };
@@ -89,7 +88,7 @@ export function createRuleReader(expressions: Expressions): ReadRule {
     return {
       on: kinds,
       topic: pattern,
-      sender: optional(sender, (given) => identifier<UserId>(string(given, 'match.sender'), 'match.sender')),
+      sender: optional(sender, (given) => userIdentifier(string(given, 'match.sender'), 'match.sender')),
       where: optional(where, (given) => expression(given, 'match.where')),
     };
   }
@@ -145,6 +144,6 @@ export function sampleOf(sample: unknown, viewer: Viewer): Routable {
     topic: string(given['topic'] ?? '', 'sample.topic'),
     payload: given['payload'] ?? null,
     content: string(given['content'] ?? '', 'sample.content'),
-    sender: string(given['sender'] ?? viewer.userId, 'sample.sender') as UserId,
+    sender: userIdentifier(string(given['sender'] ?? viewer.userId, 'sample.sender'), 'sample.sender'),
   };
 }

@@ -20,7 +20,7 @@ import type {
   Viewer,
 } from '../model.ts';
 import { isIdentifier } from '../model.ts';
-import { displayName, identifier, optional } from './input.ts';
+import { displayName, identifier, optional, userIdentifier } from './input.ts';
 import {
   decodeRefreshToken,
   encodeRefreshToken,
@@ -287,7 +287,7 @@ export function createSessions(
     },
 
     async revokeUser(viewer, id) {
-      const userId = identifier<UserId>(id, 'userId');
+      const userId = userIdentifier(id, 'userId');
       if (!isAdmin(viewer) && !isService(viewer)) {
         throw new ServiceError('FORBIDDEN', 'Only admins and services may take back the tokens of a user.');
       }

@@ -4,7 +4,7 @@
  * A topic has segments between `.` and `/`. `*` stands for one segment, `#` at the
  * end for all that follow, none included: `orders.#` names `orders` and `orders.1.paid`.
  */
-const SHAPE = /^(?:#|(?:[A-Za-z0-9_:@-]+|\*)(?:[./](?:[A-Za-z0-9_:@-]+|\*))*(?:[./]#)?)$/;
+const SHAPE = /^(?:#|(?:[A-Za-z0-9_:@%-]+|\*)(?:[./](?:[A-Za-z0-9_:@%-]+|\*))*(?:[./]#)?)$/;
 
 export function isTopicPattern(pattern: string): boolean {
   return pattern.length <= 200 && SHAPE.test(pattern);

@@ -17,18 +17,28 @@ export interface Topics {
 }
 
 /**
- * Whose topic it is; null for nobody's. In `user.<id>.…` the id ends at the next
- * `.` or `/`, in `user/<id>/…` at the next `/`: only the second can name a user
- * whose id has a dot, so that no topic is two users'.
+ * Whose topic it is; null for one that is no user's. In `user.<id>.…` the id ends at the
+ * next `.` or `/`, in `user/<id>/…` at the next `/`, and is percent-encoded: only the second
+ * can name every user, so that no topic is two users'.
  */
 function ownerOf(topic: string): string | null {
-  return /^user\.([^./]*)/.exec(topic)?.[1] ?? /^user\/([^/]*)/.exec(topic)?.[1] ?? null;
+  return /^user\.([^./]*)/.exec(topic)?.[1] ?? decoded(/^user\/([^/]*)/.exec(topic)?.[1]);
+}
+
+/** No user has an empty id: what is not well encoded is heard by nobody. */
+function decoded(id: string | undefined): string | null {
+  if (id === undefined) return null;
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return '';
+  }
 }
 
 function clean(topic: string, name: string): Topic {
   if (topic.startsWith('$')) throw new ServiceError('FORBIDDEN', `${name}: topics that begin with $ are nobody's.`);
   if (!isTopic(topic)) {
-    throw badInput(`${name}: a topic is 1 to ${LIMITS.topicCharacters} of A-Z a-z 0-9 . _ : @ - /`);
+    throw badInput(`${name}: a topic is 1 to ${LIMITS.topicCharacters} of A-Z a-z 0-9 . _ : @ - / %`);
   }
   return topic as Topic;
 }

@@ -1,15 +1,28 @@
 /** Federation's `_entities`: representations are checked like any other input. */
 import type { GraphQLFieldResolver } from 'graphql';
-import { identifier } from '../domain/input.ts';
+import { identifier, userIdentifier } from '../domain/input.ts';
 import { badInput, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { ConversationId, MessageId, SessionId, UserId } from '../model.ts';
 import type { Context } from './context.ts';
 
-/** The id a representation names: its key may be of any JSON type. */
-export function referenceId<Id extends string>(reference: { readonly id: unknown }): Id {
-  if (typeof reference.id !== 'string') throw badInput('representations: id is a string.');
-  return identifier<Id>(reference.id as string, 'representations: id');
+interface Reference {
+  /** Its key may be of any JSON type. */
+  readonly id: unknown;
 }
+
+const NAME = 'representations: id';
+
+function textOf({ id }: Reference): string {
+  if (typeof id === 'string') return id;
+  throw badInput(`${NAME} is a string.`);
+}
+
+/** The id a representation names. */
+export const referenceId = <Id extends ConversationId | MessageId | SessionId>(reference: Reference): Id =>
+  identifier<ConversationId | MessageId | SessionId>(textOf(reference), NAME) as Id;
+
+export const userReferenceId = (reference: Reference): UserId => userIdentifier(textOf(reference), NAME);
 
 const ENTITIES = new Set<unknown>(['Conversation', 'Message', 'Session', 'User']);
 

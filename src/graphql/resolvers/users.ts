@@ -3,16 +3,15 @@ import type { QueryResolvers, UserResolvers } from '../../__generated__/resolver
 import { pageOfUser, unreadOf } from '../../domain/conversations.ts';
 import { encodeSessionCursor } from '../../domain/cursor.ts';
 import { pageOfSessions } from '../../domain/session-page.ts';
-import type { UserId } from '../../model.ts';
 import { toConnection } from '../connection.ts';
-import { referenceId } from '../entities.ts';
+import { userReferenceId } from '../entities.ts';
 
 export const Query: QueryResolvers = {
   viewer: (_, __, { viewer }) => ({ id: viewer.userId }),
 };
 
 export const User: UserResolvers = {
-  __resolveReference: (reference) => ({ id: referenceId<UserId>(reference) }),
+  __resolveReference: (reference) => ({ id: userReferenceId(reference) }),
   status: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).status,
   lastSeenAt: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).lastSeenAt,
   presence: ({ id }, _, { loaders }) => loaders.presence.load(id),
