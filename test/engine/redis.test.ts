@@ -132,6 +132,36 @@ describe('Redis engine', () => {
     await alive.close();
   });
 
+  it('G11: one of the nodes that are left sweeps a dead one, and each of its connections is removed once', async () => {
+    const prefix = `test-${randomUUID().slice(0, 8)}`;
+    const count = 250;
+    const users = Array.from({ length: count }, (_, n) => userId(`user-${n}`));
+    const admin = new Redis(server.url);
+    const left = await Promise.all(Array.from({ length: 3 }, () => openNode(prefix, new TestClock())));
+    const clocks = Array.from({ length: 3 }, () => new TestClock());
+    const survivors = await Promise.all(clocks.map((clock) => openNode(prefix, clock)));
+    for (const who of users) {
+      await left[0]?.connect(tenant, who, {
+        connectionId: connectionId(`of-${who}`),
+        deviceId: deviceId('phone'),
+        connectionType: 'GRAPHQL_WS',
+      });
+    }
+    await admin.config('RESETSTAT');
+    for (const clock of clocks) clock.advance(TIMES.nodeLeaseMs + TIMES.nodeRenewMs);
+    await eventually(async () => {
+      expect(await admin.zcard(`${prefix}:{nodes}:leases`)).toBe(survivors.length);
+      expect(await admin.exists(`${prefix}:{nodes}:dead`)).toBe(0);
+    });
+    // A script of each of them removes it; the others renew leases and look for dead nodes.
+    const [, scripts] = /cmdstat_evalsha:calls=(\d+)/.exec(await admin.info('commandstats')) ?? [];
+    expect(Number(scripts)).toBeLessThan(1.5 * count);
+    const presences = await survivors[0]?.readPresence(tenant, users.slice(-100));
+    expect([...new Set(presences?.map(({ status }) => status))]).toEqual(['OFFLINE']);
+    admin.disconnect();
+    for (const engine of [...left, ...survivors]) await engine.close();
+  });
+
   it('G04: a restart of the server begins a new epoch, and what was kept still resumes', async () => {
     const world = await open();
     const id = await createGroup(world.engine, alice);

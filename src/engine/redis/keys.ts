@@ -54,6 +54,8 @@ export interface RoutingRuleKeys {
 export interface Keys {
   readonly leases: string;
   readonly dead: string;
+  /** Of each dead node, who sweeps it and until when. */
+  readonly sweepers: string;
   /** What a health check writes: one of several, which lie on different nodes of a cluster. */
   health(): string;
   conversation(tenant: TenantId, id: ConversationId): ConversationKeys;
@@ -121,6 +123,7 @@ export function createKeys(prefix: string, database: number): Keys {
   return {
     leases: `${prefix}:{nodes}:leases`,
     dead: `${prefix}:{nodes}:dead`,
+    sweepers: `${prefix}:{nodes}:sweepers`,
     health: () => `${prefix}:{health.${Math.floor(Math.random() * HEALTH_KEYS)}}`,
     conversation: (tenant, id) => conversationByKey(tenant, conversationKey(id)),
     conversationByKey,

@@ -18,7 +18,7 @@ import type { Keys } from './keys.ts';
 import { livesOf } from './lives.ts';
 import type { RunScript } from './scripts.ts';
 
-/** Connections recorded again at once. */
+/** Connections recorded again, or removed, at once. */
 const BATCH = 100;
 
 /** A connection as its node lists it. */
@@ -69,10 +69,13 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
     entry.recordedUnder = own;
   }
 
-  async function remove(at: Held, ofNode: string): Promise<void> {
-    const [tenant, userId, connectionId] = at;
+  async function removeFromUser([tenant, userId, connectionId]: Held, ofNode: string): Promise<void> {
     const { presence, presenceChannel } = keys.user(tenant, userId);
     await run('disconnect', [presence, presenceChannel], [clock.offset(), userId, connectionId, ofNode]);
+  }
+
+  async function remove(at: Held, ofNode: string): Promise<void> {
+    await removeFromUser(at, ofNode);
     await attempt(() => client.srem(keys.nodeConnections(ofNode), asMember(at)));
   }
 
@@ -126,13 +129,29 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
   }
 
   async function sweep(): Promise<void> {
-    const dead = (await run('claim-dead', [keys.leases, keys.dead], [clock.offset()])) as string[];
-    for (const deadNode of dead) {
+    for (const deadNode of await claimDead()) {
       const left = await attempt(() => client.smembers(keys.nodeConnections(deadNode)));
-      for (const member of left) await remove(JSON.parse(member) as Held, deadNode);
+      for (let start = 0; start < left.length; start += BATCH) {
+        await removeAll(left.slice(start, start + BATCH), deadNode);
+        // Each batch is a sign of life of this sweeper.
+        if (start + BATCH < left.length && !(await claimDead()).includes(deadNode)) return;
+      }
       await attempt(() => client.srem(keys.dead, deadNode));
+      await attempt(() => client.hdel(keys.sweepers, deadNode));
       if (left.length > 0) log.info({ node: deadNode, connections: left.length }, 'dead node swept');
     }
+  }
+
+  /** The dead nodes that are this one's to sweep: each has one sweeper at a time. */
+  async function claimDead(): Promise<string[]> {
+    const args = [clock.offset(), node, TIMES.nodeLeaseMs];
+    return (await run('claim-dead', [keys.leases, keys.dead, keys.sweepers], args)) as string[];
+  }
+
+  /** In two round trips, however many there are. */
+  async function removeAll(members: readonly string[], ofNode: string): Promise<void> {
+    await Promise.all(members.map((member) => removeFromUser(JSON.parse(member) as Held, ofNode)));
+    await attempt(() => client.srem(keys.nodeConnections(ofNode), ...members));
   }
 
   async function renew(): Promise<void> {

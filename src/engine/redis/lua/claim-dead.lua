@@ -1,10 +1,20 @@
--- Declares nodes whose lease ended dead, and lists all the dead there still are.
--- KEYS  leases dead
--- ARGV  offset
--- Answers nodeIds
-local time = digits(now(ARGV[1]))
-for _, node in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', time, 'BYSCORE')) do
-  redis.call('ZREM', KEYS[1], node)
-  redis.call('SADD', KEYS[2], node)
+-- Declares nodes whose lease ended dead, and gives the caller those that nobody else sweeps now.
+-- KEYS  leases dead sweepers
+-- ARGV  offset nodeId claimMs
+-- Answers nodeIds; each is the caller's to sweep for so long, and longer when it asks again
+local leases, dead, sweepers = unpack(KEYS)
+local offset, sweeper, claimMs = unpack(ARGV)
+local time = now(offset)
+for _, node in ipairs(redis.call('ZRANGE', leases, '-inf', digits(time), 'BYSCORE')) do
+  redis.call('ZREM', leases, node)
+  redis.call('SADD', dead, node)
 end
-return redis.call('SMEMBERS', KEYS[2])
+local claimed = {}
+for _, node in ipairs(redis.call('SMEMBERS', dead)) do
+  local owner, ending = string.match(redis.call('HGET', sweepers, node) or '', '^(%S+) (%d+)$')
+  if not owner or owner == sweeper or tonumber(ending) <= time then
+    redis.call('HSET', sweepers, node, sweeper .. ' ' .. digits(time + claimMs))
+    claimed[#claimed + 1] = node
+  end
+end
+return claimed
