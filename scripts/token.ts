@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { developmentSecret } from '../src/auth/development-secret.ts';
 import { signToken } from '../src/auth/tokens.ts';
 import { readConfig } from '../src/config.ts';
-import { isIdentifier } from '../src/model.ts';
+import { isIdentifier, isUserId } from '../src/model.ts';
 
 const { values } = parseArgs({
   options: {
@@ -14,7 +14,7 @@ const { values } = parseArgs({
   },
 });
 const { user, tenant, scope, hours } = values;
-if (!isIdentifier(user) || (tenant !== undefined && !isIdentifier(tenant)) || !(Number(hours) > 0)) {
+if (!isUserId(user) || (tenant !== undefined && !isIdentifier(tenant)) || !(Number(hours) > 0)) {
   console.error('Usage: npm run token -- --user <id> [--tenant <id>] [--scope "<scopes>"] [--hours <number>]');
   process.exit(1);
 }

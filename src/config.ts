@@ -116,7 +116,7 @@ export const VARIABLES = {
   HOST: variable('bind address', 'an address or host name', '0.0.0.0', text),
   PORT: variable('port', 'a number from 0 to 65535', '8081', whole(0, 65_535)),
   JWT_SECRET: variable(
-    'HS256 keys; several while rotating',
+    'keys of HS256, of HS384 from 48 bytes and of HS512 from 64 bytes on; several while rotating',
     'keys of 32 bytes or more, comma-separated',
     null,
     all(longSecret),

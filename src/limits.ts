@@ -155,6 +155,8 @@ export const LIMITS = {
   queuedFrameBytes: 4 * 1024 * 1024,
   /** Bytes of a JWT: a larger one is refused before it is verified. */
   tokenBytes: 8 * 1024,
+  /** The furthest date there is (ECMA-262), from the Unix epoch. */
+  dateMs: 8.64e15,
   /** Tokens whose verification is remembered: a herd that comes back is not verified twice. */
   verifiedTokens: 10_000,
   /** Users and tenants whose use is counted on this node: those seen last. */
@@ -191,8 +193,8 @@ export const TIMES = {
   typingMs: 6_000,
   idempotencyMs: 24 * 60 * 60 * 1_000,
   connectionInitMs: 3_000,
-  /** Refused origins are spoken of this often. */
-  refusedOriginsMs: 60_000,
+  /** What is refused at the door is spoken of this often. */
+  refusalsToldMs: 60_000,
   clockToleranceMs: 30_000,
   /** A token's verification is trusted this long before its key is asked for again. */
   verifiedTokenMs: 60_000,

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { developmentSecret } from './auth/development-secret.ts';
 import { createGatewayCheck, type IsGateway } from './auth/gateway.ts';
 import { createOriginCheck } from './auth/origins.ts';
+import { createTeller } from './auth/teller.ts';
 import { createTokenIssuer, createTokenVerifier, refuseRevoked } from './auth/tokens.ts';
 import { type Clock, createEndingClock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -51,7 +52,7 @@ import { handleUpgrades } from './transport/upgrade.ts';
 export interface Service {
   readonly port: number;
   readonly engine: Engine;
-  /** The HS256 keys in use; in development the first was made for it. */
+  /** The secrets in use; in development the first was made for it. */
   readonly secrets: readonly string[];
   /** Drains and closes: readiness first, then sockets over the window, then the rest. */
   close(): Promise<void>;
@@ -168,7 +169,8 @@ export async function startService(
     createTell(config.isProduction),
   );
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
-  const verifyToken = refuseRevoked(createTokenVerifier(config.jwt, clock), domain.sessions.isRevoked);
+  const tellRefused = createTeller<string>(clock, (reason, refused) => log.warn({ reason, refused }, 'token refused'));
+  const verifyToken = refuseRevoked(createTokenVerifier(config.jwt, clock, tellRefused), domain.sessions.isRevoked);
   const isGateway = createGatewayCheck(config.gatewaySecrets);
   const rateLimits = new RateLimits(config.rates, clock, log, engine.shareUse);
   const stopSharing = clock.every(TIMES.shareUseMs, () => {

@@ -1,7 +1,7 @@
 /** Which browser pages may connect (CWE-1385). */
 import type { Clock } from '../clock.ts';
-import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
+import { createTeller } from './teller.ts';
 
 /** Whether a request with these headers, `Origin` and `Host`, may go on. */
 export type IsOriginAllowed = (origin: string | undefined, host: string | undefined) => boolean;
@@ -60,19 +60,15 @@ export function createOriginCheck(options: OriginOptions): IsOriginAllowed {
 /** Of an origin in the log. */
 const SHOWN_CHARACTERS = 200;
 
-/** Speaks of refused origins, and at most once a minute: whoever sends them may send many. */
 function tellerOf({ clock, log, countRefused }: OriginOptions): (origin: string) => void {
-  let toldAt = Number.NEGATIVE_INFINITY;
-  let untold = 0;
+  const tell = createTeller<string>(clock, (origin, refused) =>
+    log.warn(
+      { origin: origin.slice(0, SHOWN_CHARACTERS), refused },
+      'origin refused: ALLOWED_ORIGINS does not name it',
+    ),
+  );
   return (origin) => {
     countRefused();
-    untold += 1;
-    if (clock.elapsed() - toldAt < TIMES.refusedOriginsMs) return;
-    toldAt = clock.elapsed();
-    log.warn(
-      { origin: origin.slice(0, SHOWN_CHARACTERS), refused: untold },
-      'origin refused: ALLOWED_ORIGINS does not name it',
-    );
-    untold = 0;
+    tell(origin);
   };
 }

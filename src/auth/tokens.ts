@@ -1,9 +1,9 @@
 /**
- * JSON Web Tokens (RFC 7519) to viewers, and back. The only file that knows jose.
+ * JSON Web Tokens (RFC 7519) to viewers, and back. This room is the only one that knows jose.
  *
  * The platform signs tokens and so do we, for sessions. Ours have our issuer and a
  * key of our own, derived from `JWT_SECRET`: a token of the platform cannot pose as
- * one of a session, nor the other way round, though both are signed by HS256.
+ * one of a session, nor the other way round, though both are signed by a secret.
  */
 import { createHash, createSecretKey, hkdfSync, subtle, type webcrypto } from 'node:crypto';
 import {
@@ -31,6 +31,7 @@ import {
   type TopicClaims,
   type Viewer,
 } from '../model.ts';
+import { reasonOfRefusal } from './refused-tokens.ts';
 
 export type Verification =
   | { readonly outcome: 'valid'; readonly viewer: Viewer }
@@ -53,21 +54,34 @@ interface Verified {
   readonly until: number;
 }
 
-/** Never throws; what is wrong with a token is told to nobody. */
+/** Never throws; what is wrong with a token is told to nobody but the log. */
 export type VerifyToken = (token: string) => Promise<Verification>;
 
-const SYMMETRIC = ['HS256'];
+/** By algorithm, the bytes a secret needs for it (RFC 7518 section 3.2), and its hash. */
+const SYMMETRIC = {
+  HS256: [32, 'SHA-256'],
+  HS384: [48, 'SHA-384'],
+  HS512: [64, 'SHA-512'],
+} as const;
+type Symmetric = keyof typeof SYMMETRIC;
 const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 const DEFAULT_TENANT = 'default';
 const INVALID: Verification = { outcome: 'invalid' };
 
-export function createTokenVerifier(config: JwtConfig, clock: Clock): VerifyToken {
-  // Imported once: jose would import a secret anew for each token.
-  const secrets = Promise.all(config.secrets.map((secret) => importSecret(Buffer.from(secret))));
-  const ownSecrets = Promise.all(config.secrets.map((secret) => importSecret(sessionKey(secret))));
+/** Keys, and the algorithms they are for. */
+interface Keys {
+  readonly algorithms: string[];
+  readonly find: JWTVerifyGetKey;
+}
+
+export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reason: string) => void): VerifyToken {
+  const secrets = config.secrets.map((secret) => keysOfSecret(Buffer.from(secret)));
+  const ownSecrets = config.secrets.map((secret) => keysOfSecret(sessionKey(secret)));
   /** By digest, so that no token is kept. Trusted for a while only: a key may be withdrawn. */
   const verified = new LRUCache<string, Verified>({ max: LIMITS.verifiedTokens });
-  const remote = config.jwksUrl ? createRemoteKeys(new URL(config.jwksUrl)) : null;
+  const remote: Keys[] = config.jwksUrl
+    ? [{ algorithms: ASYMMETRIC, find: createRemoteKeys(new URL(config.jwksUrl)) }]
+    : [];
   const options = (algorithms: string[]): JWTVerifyOptions => ({
     algorithms,
     requiredClaims: ['sub', 'exp'],
@@ -79,36 +93,36 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock): VerifyToke
     ...(config.audience ? { audience: config.audience } : {}),
   };
 
-  async function verifyWith(
-    token: string,
-    key: webcrypto.CryptoKey | JWTVerifyGetKey,
-    isOurs: boolean,
-  ): Promise<Verification> {
+  /** What a token says; the reason why it is refused is thrown. */
+  async function verifyWith(token: string, { algorithms, find }: Keys, isOurs: boolean): Promise<Verification> {
     const expected = isOurs ? { issuer: SESSION_ISSUER } : ofPlatform;
-    try {
-      const { payload } =
-        typeof key === 'function'
-          ? await jwtVerify(token, key, { ...options(ASYMMETRIC), ...expected })
-          : await jwtVerify(token, key, { ...options(SYMMETRIC), ...expected });
-      return toViewer(payload, config.tenantClaim, isOurs, clock.now());
-    } catch (error) {
-      return error instanceof errors.JWTExpired ? { outcome: 'expired' } : INVALID;
-    }
-  }
-
-  async function verify(token: string): Promise<Verification> {
-    let verification = INVALID;
-    const isOurs = issuerOf(token) === SESSION_ISSUER;
-    const keys = isOurs ? await ownSecrets : [...(await secrets), ...(remote ? [remote] : [])];
-    for (const key of keys) {
-      verification = await verifyWith(token, key, isOurs);
-      if (verification.outcome !== 'invalid') return verification;
-    }
+    const { payload } = await jwtVerify(token, find, { ...options(algorithms), ...expected });
+    const verification = toViewer(payload, config.tenantClaim, isOurs, clock.now());
+    if (verification.outcome === 'invalid') tell('a claim of it is not what it should be');
     return verification;
   }
 
+  async function verify(token: string): Promise<Verification> {
+    const isOurs = issuerOf(token) === SESSION_ISSUER;
+    let refusal: unknown;
+    for (const keys of isOurs ? ownSecrets : [...secrets, ...remote]) {
+      try {
+        return await verifyWith(token, keys, isOurs);
+      } catch (error) {
+        // Of several keys, the one that comes closest knows best.
+        if (refusal === undefined || !isOtherKey(error)) refusal = error;
+        if (error instanceof errors.JWTExpired) break;
+      }
+    }
+    tell(reasonOfRefusal(refusal));
+    return refusal instanceof errors.JWTExpired ? { outcome: 'expired' } : INVALID;
+  }
+
   return async (token) => {
-    if (Buffer.byteLength(token) > LIMITS.tokenBytes) return INVALID;
+    if (Buffer.byteLength(token) > LIMITS.tokenBytes) {
+      tell(`it is over ${LIMITS.tokenBytes} bytes`);
+      return INVALID;
+    }
     const digest = createHash('sha256').update(token).digest('base64');
     const earlier = verified.get(digest);
     if (earlier && clock.now() < earlier.expiry && clock.elapsed() < earlier.until) return earlier.verification;
@@ -150,8 +164,31 @@ function sessionKey(secret: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(hkdfSync('sha256', secret, '', `${SESSION_ISSUER} session token`, 32));
 }
 
-function importSecret(secret: Uint8Array<ArrayBuffer>): Promise<webcrypto.CryptoKey> {
-  return subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
+/** The keys a secret is long enough for, imported once: jose would import it anew for each token. */
+function keysOfSecret(secret: Uint8Array<ArrayBuffer>): Keys {
+  const algorithms = (Object.keys(SYMMETRIC) as Symmetric[]).filter((alg) => secret.length >= SYMMETRIC[alg][0]);
+  const imported = new Map<string | undefined, Promise<webcrypto.CryptoKey>>(
+    algorithms.map((alg) => [alg, importSecret(secret, SYMMETRIC[alg][1])]),
+  );
+  const find: JWTVerifyGetKey = async ({ alg }) => {
+    const key = imported.get(alg);
+    if (!key) throw new errors.JOSEAlgNotAllowed();
+    return key;
+  };
+  return { algorithms, find };
+}
+
+function importSecret(secret: Uint8Array<ArrayBuffer>, hash: string): Promise<webcrypto.CryptoKey> {
+  return subtle.importKey('raw', secret, { name: 'HMAC', hash }, false, ['verify']);
+}
+
+/** Whether a token only was not for the key at hand. */
+function isOtherKey(error: unknown): boolean {
+  return (
+    error instanceof errors.JWSSignatureVerificationFailed ||
+    error instanceof errors.JOSEAlgNotAllowed ||
+    error instanceof errors.JWKSNoMatchingKey
+  );
 }
 
 /** One from further ahead than clocks may differ would outlive every refusal of its user's tokens until then. */
@@ -165,7 +202,8 @@ function toViewer(payload: JWTPayload, tenantClaim: string, isOurs: boolean, now
   if (typeof sub !== 'string' || !isUserId(sub)) return INVALID;
   if (typeof tenant !== 'string' || !isIdentifier(tenant)) return INVALID;
   if (isOurs && idOf(sid) === null) return INVALID;
-  if (typeof exp !== 'number' || !Number.isSafeInteger(exp * 1_000)) return INVALID;
+  // Fractions of a second are valid (RFC 7519, NumericDate); what is past the end of dates is not.
+  if (typeof exp !== 'number' || Math.abs(exp * 1_000) > LIMITS.dateMs) return INVALID;
   return {
     outcome: 'valid',
     viewer: {
@@ -175,9 +213,9 @@ function toViewer(payload: JWTPayload, tenantClaim: string, isOurs: boolean, now
       sessionId: isOurs ? idOf<SessionId>(sid) : null,
       // A session of the platform is its own business, and tells devices apart here.
       deviceId: idOf<DeviceId>(isOurs ? did : sid),
-      issuedAt: typeof iat === 'number' ? iat * 1_000 : null,
+      issuedAt: typeof iat === 'number' ? Math.floor(iat * 1_000) : null,
       topics: { publish: patternsOf(payload['topics_publish']), subscribe: patternsOf(payload['topics_subscribe']) },
-      expiresAt: exp * 1_000,
+      expiresAt: Math.floor(exp * 1_000),
     },
   };
 }

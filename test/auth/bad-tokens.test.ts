@@ -1,9 +1,11 @@
 /** Tokens that are not good, by each way in; and none of them in the log. `faults/bad-input.test.ts` sends them to a process. */
+import { createTokenVerifier } from '../../src/auth/tokens.ts';
 import { readConfig } from '../../src/config.ts';
+import type { Viewer } from '../../src/model.ts';
 import { type Service, startService } from '../../src/service.ts';
 import { outcomesOfToken, REFUSED, TAKEN } from '../faults/inputs/tokens.ts';
 import { captureLog } from '../support/log.ts';
-import { SECRET } from '../support/service.ts';
+import { type Data, SECRET, startTestService } from '../support/service.ts';
 import { openSocket } from '../support/socket.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { claims, FORGED, good, HS256, jws, now, STRANGE } from './forged-tokens.ts';
@@ -103,5 +105,68 @@ describe('bad tokens', () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f\u2028\u2029\u202e]|forged/);
     for (const secret of [SECRET, ...used.filter((each) => each.length > 20)]) expect(text).not.toContain(secret);
+  });
+});
+
+describe('tokens signed with a secret', () => {
+  const clock = new TestClock();
+  const verifier = (secrets: string[], reasons: string[] = []) =>
+    createTokenVerifier(
+      { secrets, jwksUrl: null, issuer: ISSUER, audience: AUDIENCE, tenantClaim: 'tenant_id' },
+      clock,
+      (reason) => reasons.push(reason),
+    );
+  const HASHES = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' } as const;
+
+  it.each([
+    [32, ['HS256']],
+    [47, ['HS256']],
+    [48, ['HS256', 'HS384']],
+    [63, ['HS256', 'HS384']],
+    [64, ['HS256', 'HS384', 'HS512']],
+  ])('a secret of %i bytes is for %j', async (bytes, algorithms) => {
+    const secret = 'x'.repeat(bytes);
+    const verify = verifier(['another-secret-that-is-long-enough', secret]);
+    const taken = [];
+    for (const [alg, hash] of Object.entries(HASHES)) {
+      const { outcome } = await verify(jws({ alg }, claims(), { secret, hash }));
+      if (outcome === 'valid') taken.push(alg);
+    }
+    expect(taken).toEqual(algorithms);
+  });
+
+  it.each(['exp', 'iat', 'nbf'])('%s may have fractions of a second', async (claim) => {
+    const at = now() + (claim === 'exp' ? 3_600 : -10) + 0.123_456;
+    const verification = await verifier([SECRET])(jws(HS256, claims({ [claim]: at })));
+    expect(verification.outcome).toBe('valid');
+    const { expiresAt, issuedAt } = (verification as { viewer: Viewer }).viewer;
+    if (claim === 'exp') expect(expiresAt).toBe(Math.floor(at * 1_000));
+    if (claim === 'iat') expect(issuedAt).toBe(Math.floor(at * 1_000));
+  });
+
+  it.each([
+    ['expired', claims({ exp: now() - 60 }), {}, 'expired'],
+    ['another secret', claims(), { secret: 'x'.repeat(40) }, 'signature'],
+    ['an algorithm the secret is too short for', claims(), { alg: 'HS512', hash: 'sha512' }, '64'],
+    ['another issuer', claims({ iss: 'https://other-secret-name' }), {}, 'JWT_ISSUER'],
+    ['another audience', claims({ aud: 'other-secret-name' }), {}, 'JWT_AUDIENCE'],
+    ['no subject', claims({ sub: undefined }), {}, 'sub'],
+    ['no text for the subject', claims({ sub: 7 }), {}, 'claim'],
+    ['nonsense', 'no claims', {}, 'read'],
+    ['a header that nobody knows', claims(), { crit: ['other-secret-name'], 'other-secret-name': 1 }, 'read'],
+  ])('says why one is refused: %s', async (_, payload, { secret, hash, ...header }: Data, word) => {
+    const reasons: string[] = [];
+    const token = jws({ ...HS256, ...header }, payload, { secret, hash });
+    await verifier([SECRET], reasons)(token);
+    expect(reasons).toEqual([expect.stringContaining(word)]);
+    expect(reasons[0]).not.toContain('other-secret-name');
+  });
+
+  it('speaks of refused ones once a minute', async () => {
+    const { log, lines } = captureLog('warn');
+    const service = await startTestService({ log });
+    for (let n = 0; n < 5; n += 1) await service.query('a b', '{ viewer { id } }');
+    await service.close();
+    expect(lines().map((line) => JSON.parse(line))).toMatchObject([{ msg: 'token refused', refused: 1 }]);
   });
 });

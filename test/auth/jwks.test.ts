@@ -52,6 +52,7 @@ describe('JWKS', () => {
     createTokenVerifier(
       { secrets, jwksUrl: url, issuer: 'https://id', audience: 'realtime', tenantClaim: 'org' },
       clock,
+      () => undefined,
     );
   const sign = ({ alg, kid, privateKey }: SigningKey, claims: object = {}): Promise<string> =>
     new SignJWT({ org: 'acme', scope: 'realtime:admin', ...claims })

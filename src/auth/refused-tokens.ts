@@ -1,0 +1,25 @@
+/** Why a token was refused, in words that hold nothing of the token. */
+import { errors } from 'jose';
+
+const REASONS: readonly (readonly [code: string, reason: string])[] = [
+  [errors.JWTExpired.code, 'it has expired'],
+  [errors.JWSSignatureVerificationFailed.code, 'no key of JWT_SECRET or JWT_JWKS_URL made its signature'],
+  [
+    errors.JOSEAlgNotAllowed.code,
+    'its alg is none of HS256, HS384 with a secret of 48 bytes, HS512 with one of 64; RS256, PS256, ES256, EdDSA by JWKS',
+  ],
+  [errors.JWKSNoMatchingKey.code, 'JWT_JWKS_URL has no such key'],
+  [errors.JWKSTimeout.code, 'JWT_JWKS_URL did not answer'],
+];
+
+/** The claims that are checked; others are the platform's and may be secrets. */
+const CLAIMS = ['iss', 'aud', 'exp', 'nbf', 'iat', 'sub'];
+
+export function reasonOfRefusal(error: unknown): string {
+  if (error instanceof errors.JWTClaimValidationFailed && CLAIMS.includes(error.claim)) {
+    const hint = { iss: ' (JWT_ISSUER)', aud: ' (JWT_AUDIENCE)' }[error.claim] ?? '';
+    return `its ${error.claim}${hint} is ${error.reason === 'missing' ? 'missing' : 'not valid'}`;
+  }
+  const code = error instanceof errors.JOSEError ? error.code : null;
+  return REASONS.find(([each]) => each === code)?.[1] ?? 'it cannot be read';
+}
