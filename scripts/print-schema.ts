@@ -1,16 +1,18 @@
 /**
  * Writes the subgraph's SDL, as registries take it, and starts nothing: `npm run --silent schema:print`.
  *
+ * `-- --client` writes the API as clients see it, for tools that make code of a schema.
  * `-- --without User.status Query.viewer` leaves fields out whose names are somebody else's in the graph.
  */
 import { parseArgs } from 'node:util';
 import { createSchema, readSubgraphSdl } from '../src/graphql/schema.ts';
+import { readClientSdl } from './client-schema.ts';
 import { leaveOut } from './leave-out.ts';
 
 const { values, positionals } = parseArgs({
-  options: { without: { type: 'boolean', default: false } },
+  options: { client: { type: 'boolean', default: false }, without: { type: 'boolean', default: false } },
   allowPositionals: true,
 });
 if (!values.without && positionals.length > 0) throw new Error('Names of fields come behind --without.');
-const sdl = readSubgraphSdl(createSchema());
+const sdl = values.client ? readClientSdl() : readSubgraphSdl(createSchema());
 process.stdout.write(`${(positionals.length > 0 ? leaveOut(sdl, positionals) : sdl).trim()}\n`);

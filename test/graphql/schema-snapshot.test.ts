@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import {
   buildASTSchema,
   buildClientSchema,
+  buildSchema,
   type GraphQLNamedType,
   type GraphQLSchema,
   getIntrospectionQuery,
@@ -33,6 +34,29 @@ describe('the accepted schema', () => {
     const env = { ...process.env, PORT: '1', DATA_DIR: '/nowhere/at/all' };
     const { stdout } = await run('npm', ['run', '--silent', 'schema:print'], { env });
     expect(stdout).toBe(`${data._service.sdl.trim()}\n`);
+  });
+
+  it('is the same for clients, without what only gateways read', async () => {
+    const { stdout } = await run(process.execPath, ['--no-warnings', 'scripts/print-schema.ts', '--client']);
+    // Compilers of other languages know no extension of a schema, no directive they were not told of, and no name of federation.
+    expect(stdout).not.toMatch(/^extend |^directive |@(?!specifiedBy)[a-z]+\(|federation__|link__|\b_[A-Za-z]/m);
+    const client = buildSchema(stdout);
+    const written = buildASTSchema(parse(currentSdl()), { assumeValidSDL: true });
+    for (const { name } of Object.values(client.getTypeMap())) {
+      const [mine, whole] = [client, written].map((schema) => printType(schema.getType(name) as GraphQLNamedType));
+      expect(mine).toBe(whole?.replace(/^ {2}_(entities|service)\b.*\n/gm, ''));
+    }
+    const isKept = ({ name }: GraphQLNamedType): boolean => !/^_|__/.test(name);
+    expect(
+      Object.keys(client.getTypeMap())
+        .filter((name) => !name.startsWith('__'))
+        .sort(),
+    ).toEqual(
+      Object.values(written.getTypeMap())
+        .filter(isKept)
+        .map(({ name }) => name)
+        .sort(),
+    );
   });
 
   it('is what introspection says, name by name and word by word', async () => {
