@@ -1,77 +1,106 @@
 /** Users who are added and removed while everything else goes on, and what they may and must hear. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Trial } from './client.ts';
-import { type Reader, subscribe } from './readers.ts';
-import { OWNER, type Writers } from './writers.ts';
+import { Reader } from './readers.ts';
+import type { Transport } from './transports.ts';
+import { OWNER } from './users.ts';
+import type { Sent, Writers } from './writers.ts';
 
 const PACE_MS = 100;
 const ALL = 'subscription { messageReceived { id conversationId content sequence position } }';
+
+interface Due {
+  readonly sent: Sent;
+  /** The change of members that it followed. */
+  readonly since: number;
+  /** Which of the user's subscriptions was there; null: none for sure. */
+  readonly opening: number | null;
+}
 
 export class Churn {
   readonly userId: string;
   readonly reader: Reader;
   readonly #trial: Trial;
   readonly #writers: Writers;
-  /** Sent after an acknowledged addition and acknowledged before the removal was asked for. */
-  readonly #owed = new Set<string>();
+  /** Sent after the last acknowledged addition. */
+  #owed: Due[] = [];
   /** Sent after an acknowledged removal and acknowledged before the next addition was asked for. */
-  readonly #forbidden = new Set<string>();
+  readonly #forbidden: Due[] = [];
   #isMember = false;
+  #since = 0;
 
-  constructor(trial: Trial, writers: Writers, userId: string) {
+  constructor(trial: Trial, writers: Writers, userId: string, transport: Transport) {
     this.#trial = trial;
     this.#writers = writers;
     this.userId = userId;
-    this.reader = subscribe(trial, {
+    this.reader = new Reader(trial, {
       name: `all of ${userId}`,
       userId,
       field: 'messageReceived',
       query: ALL,
       variables: {},
-      resumes: false,
+      transport,
     });
   }
 
   get conversationId(): string {
-    return this.#writers.conversations[0] ?? '';
+    return this.#writers.rooms[0] ?? '';
   }
 
   async run(): Promise<void> {
     while (!this.#trial.isOver) {
-      await this.toggle();
+      await this.#toggle();
       await wait(PACE_MS * this.#trial.random());
     }
   }
 
   /** Adds or removes the user, then sends what they must or must not hear. */
-  async toggle(): Promise<void> {
+  async #toggle(): Promise<void> {
     const id = this.conversationId;
     this.#isMember = !this.#isMember;
-    const mutation = this.#isMember
-      ? `mutation { addMembers(id: "${id}", userIds: ["${this.userId}"]) { id } }`
-      : `mutation { removeMember(id: "${id}", userId: "${this.userId}") { id } }`;
+    this.#since = performance.now();
+    this.#owed = [];
+    const byOwner = this.#isMember ? 'addMembers(id: $id, userIds: [$user])' : 'removeMember(id: $id, userId: $user)';
+    const byThemselves = this.#isMember ? 'joinConversation(id: $id)' : 'leaveConversation(id: $id)';
+    const isByOwner = this.#trial.random() < 0.5;
+    const mutation = isByOwner
+      ? `mutation ($id: ID!, $user: ID!) { ${byOwner} { id } }`
+      : `mutation ($id: ID!) { ${byThemselves} { id } }`;
     // A removal that is tried again finds nobody to remove.
-    await this.#trial.ask(OWNER, mutation, {}, ['NOT_FOUND']);
-    const sent = await this.#writers.send(id);
-    if (sent) (this.#isMember ? this.#owed : this.#forbidden).add(sent.key);
+    const variables = { id, ...(isByOwner ? { user: this.userId } : {}) };
+    await this.#trial.ask(isByOwner ? OWNER : this.userId, mutation, variables, ['NOT_FOUND', 'FORBIDDEN']);
+    await this.#send();
   }
 
-  /** Once all is well: added, they hear what follows; removed, nothing. */
+  async #send(): Promise<void> {
+    const opening = this.reader.liveOpening;
+    const sent = await this.#writers.send(this.conversationId);
+    if (sent) (this.#isMember ? this.#owed : this.#forbidden).push({ sent, since: this.#since, opening });
+  }
+
+  /** Added anew, they hear what follows. */
   async settle(): Promise<void> {
-    if (this.#isMember) await this.toggle();
-    this.#owed.clear();
-    await this.toggle();
-    for (let n = 0; n < 5; n += 1) {
-      const sent = await this.#writers.send(this.conversationId);
-      if (sent) this.#owed.add(sent.key);
-    }
+    if (this.#isMember) await this.#toggle();
+    await this.#toggle();
+    for (let n = 0; n < 5; n += 1) await this.#send();
+  }
+
+  /** Whether something is owed to the subscription they have now. */
+  get isSettled(): boolean {
+    return this.#owed.some(({ opening }) => opening === this.reader.opening);
   }
 
   judge(): string[] {
-    const heard = new Set(this.reader.events.map(({ content }) => content as string));
+    const told = new Set(this.reader.heard.map(({ event }) => event.content as string));
+    const isSure = ({ sent, since }: Due): boolean => !this.#trial.mayBeLost(since, sent.acknowledgedAt);
+    const isTold = ({ sent }: Due): boolean => told.has(sent.key);
     return [
-      ...[...this.#forbidden].filter((key) => heard.has(key)).map(() => `${this.userId} heard what followed a removal`),
-      ...[...this.#owed].filter((key) => !heard.has(key)).map(() => `${this.userId} was added and hears nothing`),
+      ...this.#forbidden
+        .filter((due) => isSure(due) && isTold(due))
+        .map(({ sent }) => `${this.userId} heard ${sent.sequence}, which followed a removal`),
+      ...this.#owed
+        .filter((due) => due.opening === this.reader.opening && isSure(due) && !isTold(due))
+        .map(({ sent }) => `${this.userId} was added and does not hear ${sent.sequence}`),
     ];
   }
 }

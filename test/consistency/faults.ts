@@ -1,10 +1,25 @@
 /** What goes wrong in a trial: each fault is brought about, lasts for a while and is healed. */
 import { Redis } from 'ioredis';
 import { pick, type Random } from '../faults/random.ts';
+import type { TrialEngine } from './settings.ts';
 import type { TrialWorld } from './world.ts';
 
 /** Brings a fault about; what it answers heals it. */
-type Fault = (world: TrialWorld, random: Random) => Promise<() => Promise<void>>;
+type Bring = (world: TrialWorld, random: Random) => Promise<() => Promise<void>>;
+
+export interface Fault {
+  /** Where it can be brought about. */
+  readonly engines: readonly TrialEngine[];
+  /** It needs replicas of what it takes away. */
+  readonly hasReplicas?: true;
+  /** What was acknowledged just before may be lost. */
+  readonly isLossy?: true;
+  readonly bring: Bring;
+}
+
+const ALL = ['embedded', 'redis', 'cluster'] as const;
+const SERVERS = ['redis', 'cluster'] as const;
+const LOSS_MS = 800;
 
 const nothing = async (): Promise<void> => undefined;
 
@@ -16,44 +31,96 @@ async function ask(world: TrialWorld, ...command: readonly [string, ...string[]]
   }
 }
 
-/** Those of one Redis reach its network as well; elsewhere they do nothing. */
-const SINGLE = {
-  none: async () => nothing,
-  'bus-cut': async (world) => {
-    await ask(world, 'CLIENT', 'KILL', 'TYPE', 'PUBSUB');
+const killed =
+  (type: string): Bring =>
+  async (world) => {
+    await ask(world, 'CLIENT', 'KILL', 'TYPE', type);
     return nothing;
+  };
+
+const stopped =
+  (targets: (world: TrialWorld) => readonly { kill(signal: NodeJS.Signals): unknown }[]): Bring =>
+  async (world, random) => {
+    const target = pick(random, targets(world));
+    target.kill('SIGSTOP');
+    return async () => void target.kill('SIGCONT');
+  };
+
+/** What the network of one node does to the connections it has. */
+const network =
+  (act: 'silence' | 'swallowAnswers' | 'resetAnswers'): Bring =>
+  async ({ proxies }, random) => {
+    const { tcp, port } = pick(random, proxies);
+    tcp[act]();
+    return async () => tcp.redirect(port);
+  };
+
+const KINDS = {
+  none: { engines: ALL, bring: async () => nothing },
+  'bus-cut': { engines: SERVERS, bring: killed('PUBSUB') },
+  'links-cut': { engines: SERVERS, bring: killed('NORMAL') },
+  'answers-lost': { engines: ['redis'], bring: network('swallowAnswers') },
+  silence: { engines: ['redis'], bring: network('silence') },
+  broken: { engines: ['redis'], bring: network('resetAnswers') },
+  pause: { engines: SERVERS, bring: stopped(({ servers }) => servers.map(({ process }) => process)) },
+  restart: {
+    engines: SERVERS,
+    bring: async ({ servers }, random) => {
+      await pick(random, servers).restart();
+      return nothing;
+    },
   },
-  'links-cut': async (world) => {
-    await ask(world, 'CLIENT', 'KILL', 'TYPE', 'NORMAL');
-    return nothing;
+  'node-stop': { engines: ALL, bring: stopped(({ nodes }) => nodes) },
+  'node-kill': {
+    engines: ALL,
+    bring: async ({ nodes }, random) => {
+      const node = pick(random, nodes);
+      node.kill('SIGKILL');
+      return () => node.restart();
+    },
   },
-  'answers-lost': async ({ proxies }, random) => {
-    const proxy = proxies.length > 0 ? pick(random, proxies) : null;
-    proxy?.tcp.swallowAnswers();
-    return async () => proxy?.tcp.redirect(proxy.port);
+  failover: {
+    engines: ['cluster'],
+    hasReplicas: true,
+    bring: async ({ cluster }, random) => {
+      if (!cluster) return nothing;
+      const slaves: RedisAdmin[] = [];
+      for (const { admin } of [...cluster.servers, ...cluster.replicas]) {
+        if ((await admin.info('replication')).includes('role:slave')) slaves.push(admin);
+      }
+      await pick(random, slaves).call('CLUSTER', 'FAILOVER');
+      return nothing;
+    },
   },
-  silence: async ({ proxies }, random) => {
-    const proxy = proxies.length > 0 ? pick(random, proxies) : null;
-    proxy?.tcp.silence();
-    return async () => proxy?.tcp.redirect(proxy.port);
-  },
-  broken: async ({ proxies }, random) => {
-    if (proxies.length > 0) pick(random, proxies).tcp.resetAnswers();
-    return nothing;
-  },
-  pause: async ({ servers }, random) => {
-    const server = servers.length > 0 ? pick(random, servers) : null;
-    server?.process.kill('SIGSTOP');
-    return async () => void server?.process.kill('SIGCONT');
-  },
-  restart: async ({ servers }, random) => {
-    if (servers.length > 0) await pick(random, servers).restart();
-    return nothing;
+  'lossy-failover': {
+    engines: ['redis'],
+    hasReplicas: true,
+    isLossy: true,
+    bring: async ({ pair }, random) => {
+      await pair?.failOver(LOSS_MS * random());
+      return nothing;
+    },
   },
 } as const satisfies Record<string, Fault>;
 
-const mixed: Fault = (world, random) => pick<Fault>(random, Object.values(SINGLE))(world, random);
+type RedisAdmin = Pick<Redis, 'call'>;
 
-export const FAULTS = { ...SINGLE, mixed };
+export type FaultName = keyof typeof KINDS | 'mixed' | 'mixed-lossy';
 
-export type FaultName = keyof typeof FAULTS;
+/** One of many, another each time. */
+const mixed = (isLossy: boolean): Fault => ({
+  engines: ALL,
+  ...(isLossy ? { hasReplicas: true, isLossy: true } : {}),
+  bring: (world, random) => {
+    const engine = world.cluster ? 'cluster' : world.servers.length > 0 ? 'redis' : 'embedded';
+    const kinds: readonly Fault[] = Object.values(KINDS);
+    const fitting = kinds.filter((kind) => kind.engines.includes(engine) && (isLossy || !kind.hasReplicas));
+    return pick(random, fitting).bring(world, random);
+  },
+});
+
+export const FAULTS: Readonly<Record<FaultName, Fault>> = {
+  ...KINDS,
+  mixed: mixed(false),
+  'mixed-lossy': { ...mixed(true), engines: ['redis'] },
+};

@@ -25,12 +25,16 @@ export function trials(env: NodeJS.ProcessEnv): TrialSettings[] {
   const ms = CONSISTENCY_MINUTES === undefined ? SHORT_MS : Number(CONSISTENCY_MINUTES) * 60_000;
   if (engine === undefined && fault === undefined) {
     return [
-      { engine: 'embedded', fault: 'none', seed, ms },
-      { engine: 'redis', fault: 'mixed', seed, ms },
+      { engine: 'embedded', fault: 'node-kill', seed, ms },
+      { engine: 'redis', fault: 'mixed-lossy', seed, ms },
     ];
   }
   const names = Object.keys(FAULTS) as FaultName[];
-  return [
-    { engine: among(ENGINES, engine ?? 'redis', 'engine'), fault: among(names, fault ?? 'mixed', 'fault'), seed, ms },
-  ];
+  const chosen = {
+    engine: among(ENGINES, engine ?? 'redis', 'engine'),
+    fault: among(names, fault ?? 'mixed', 'fault'),
+  };
+  const { engines } = FAULTS[chosen.fault];
+  if (!engines.includes(chosen.engine)) throw new Error(`${chosen.fault} is a fault of ${engines.join(', ')} only.`);
+  return [{ ...chosen, seed, ms }];
 }

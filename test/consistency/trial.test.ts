@@ -10,7 +10,9 @@ describe('consistency', () => {
     'nothing lost, nothing twice, nobody deaf: $engine, $fault, seed $seed',
     async (settings) => {
       const { breaches, ...counts } = await runTrial(settings);
-      if (process.env['CONSISTENCY_MINUTES']) process.stdout.write(`${JSON.stringify({ ...settings, ...counts })}\n`);
+      if (process.env['CONSISTENCY_MINUTES']) {
+        process.stdout.write(`${JSON.stringify({ ...settings, ...counts, violations: breaches.length })}\n`);
+      }
       expect(breaches).toEqual([]);
       expect(counts.acknowledged).toBeGreaterThan(0);
     },

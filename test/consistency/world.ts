@@ -1,57 +1,129 @@
-/** The service under trial: two nodes on Redis, each behind a network of its own, or one node without. */
-import { randomUUID } from 'node:crypto';
-import type { TestClient } from '../support/client.ts';
-import { startRedisCluster } from '../support/redis-cluster.ts';
+/** The service under trial, in processes of its own: two nodes on Redis, each behind a network of its own, or one without. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { signToken } from '../../src/auth/tokens.ts';
+import { type Fleet, startFleet } from '../faults/processes.ts';
+import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
-import { startTestService, type TestService } from '../support/service.ts';
+import { SECRET } from '../support/service.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { LossyPair } from './lossy-pair.ts';
 import type { TrialEngine } from './settings.ts';
 
+export interface TrialNode {
+  readonly url: string;
+  readonly wsUrl: string;
+  kill(signal: NodeJS.Signals): void;
+  /** Kills it, and starts it where it was. */
+  restart(): Promise<void>;
+}
+
 export interface TrialWorld {
-  readonly nodes: readonly [TestService, ...TestService[]];
+  readonly nodes: readonly [TrialNode, ...TrialNode[]];
   readonly servers: readonly RedisServer[];
   readonly proxies: readonly { readonly tcp: TcpProxy; readonly port: number }[];
+  /** Of a cluster. */
+  readonly cluster: RedisCluster | null;
+  /** A Redis whose replica may take its place. */
+  readonly pair: LossyPair | null;
   close(): Promise<void>;
 }
 
-export type Connected = TestClient;
-
 /** What is acknowledged is on the disk: a restart loses nothing. */
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
+const HOUR_S = 3_600;
+/** A master that is gone is replaced soon. */
+const CLUSTER = ['--cluster-node-timeout', '2000', ...DURABLE];
 
-export async function openWorld(engine: TrialEngine): Promise<TrialWorld> {
-  const prefix = `trial-${randomUUID().slice(0, 8)}`;
-  if (engine === 'embedded') {
-    const node = await startTestService();
-    return { nodes: [node], servers: [], proxies: [], close: () => node.close() };
-  }
-  if (engine === 'cluster') {
-    const cluster = await startRedisCluster();
-    const env = { REDIS_URL: cluster.urls.join(','), REDIS_PREFIX: prefix, REDIS_CLUSTER: 'true' };
-    const nodes = [await startTestService({ env }), await startTestService({ env })] as const;
-    return {
-      nodes: [...nodes],
-      servers: cluster.servers,
-      proxies: [],
-      async close() {
-        for (const node of nodes) await node.close();
-        await cluster.stop();
-      },
-    };
-  }
+const tokens = new Map<string, Promise<string>>();
+
+/** A token of a user, which outlasts the trial. */
+export function tokenOf(userId: string): Promise<string> {
+  const known =
+    tokens.get(userId) ?? signToken({ secret: SECRET, userId, expiresAt: Math.floor(Date.now() / 1_000) + HOUR_S });
+  tokens.set(userId, known);
+  return known;
+}
+
+interface Base {
+  readonly servers: () => readonly RedisServer[];
+  readonly proxies: readonly TcpProxy[];
+  readonly port: () => number;
+  readonly cluster: RedisCluster | null;
+  readonly pair: LossyPair | null;
+  readonly fleet: Fleet;
+  stop(): Promise<void>;
+}
+
+const NOBODY = { servers: () => [], proxies: [], port: () => 0, cluster: null, pair: null };
+
+async function openEmbedded(env: Record<string, string>): Promise<Base> {
+  const dir = mkdtempSync(join(tmpdir(), 'realtime-trial-'));
+  const fleet = await startFleet(1, () => ({ ...env, DATA_DIR: dir }));
+  return { ...NOBODY, fleet, stop: async () => rmSync(dir, { recursive: true, force: true }) };
+}
+
+async function openCluster(env: Record<string, string>, hasReplicas: boolean): Promise<Base> {
+  const cluster = await startRedisCluster({ hasReplicas, settings: CLUSTER });
+  const fleet = await startFleet(2, () => ({ ...env, REDIS_URL: cluster.urls.join(','), REDIS_CLUSTER: 'true' }));
+  return { ...NOBODY, servers: () => cluster.servers, cluster, fleet, stop: () => cluster.stop() };
+}
+
+async function openSingle(env: Record<string, string>, hasReplica: boolean): Promise<Base> {
   const redis = await startRedisServer(...DURABLE);
-  const proxies = [await startTcpProxy(redis.port), await startTcpProxy(redis.port)] as const;
-  const start = ({ port }: TcpProxy): Promise<TestService> =>
-    startTestService({ env: { REDIS_URL: `redis://127.0.0.1:${port}`, REDIS_PREFIX: prefix } });
-  const nodes = [await start(proxies[0]), await start(proxies[1])] as const;
+  const proxies = [await startTcpProxy(redis.port), await startTcpProxy(redis.port)];
+  const replica = hasReplica ? await startRedisServer(...DURABLE) : null;
+  const pair = replica && (await LossyPair.open(redis, replica, proxies));
+  const fleet = await startFleet(2, (index) => ({ ...env, REDIS_URL: `redis://127.0.0.1:${proxies[index]?.port}` }));
   return {
-    nodes: [...nodes],
-    servers: [redis],
-    proxies: proxies.map((tcp) => ({ tcp, port: redis.port })),
-    async close() {
-      for (const node of nodes) await node.close();
+    ...NOBODY,
+    servers: () => [pair?.master ?? redis],
+    port: () => (pair?.master ?? redis).port,
+    proxies,
+    pair,
+    fleet,
+    async stop() {
       for (const proxy of proxies) await proxy.close();
+      await pair?.close();
+      await replica?.stop();
       await redis.stop();
+    },
+  };
+}
+
+export async function openWorld(
+  engine: TrialEngine,
+  hasReplicas: boolean,
+  env: Record<string, string>,
+): Promise<TrialWorld> {
+  const base = await {
+    embedded: () => openEmbedded(env),
+    redis: () => openSingle(env, hasReplicas),
+    cluster: () => openCluster(env, hasReplicas),
+  }[engine]();
+  const { fleet, cluster, pair } = base;
+  const nodes = fleet.endpoints.map((endpoint, index) => ({
+    ...endpoint,
+    kill: (signal: NodeJS.Signals) => void fleet.programs[index]?.process.kill(signal),
+    restart: async () => {
+      await fleet.programs[index]?.stop('SIGKILL');
+      await fleet.restart(index);
+    },
+  }));
+  return {
+    nodes: nodes as unknown as TrialWorld['nodes'],
+    get servers() {
+      return base.servers();
+    },
+    get proxies() {
+      return base.proxies.map((tcp) => ({ tcp, port: base.port() }));
+    },
+    cluster,
+    pair,
+    async close() {
+      await fleet.close();
+      await base.stop();
     },
   };
 }

@@ -2,25 +2,33 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pick } from '../faults/random.ts';
+import type { Data } from '../support/service.ts';
 import type { Trial } from './client.ts';
+import { DEVICE, GUEST, OWNER, READER } from './users.ts';
 
-export const OWNER = 'owner';
-export const READER = 'reader';
-const TOPIC = 'news';
 const PACE_MS = 30;
+const SEND =
+  'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id sequence position conversationId } }';
+const SEND_DIRECT = `mutation ($content: String!, $key: ID) {
+  sendDirectMessage(userId: "${READER}", content: $content, clientMessageId: $key) { id sequence position conversationId }
+}`;
 
 /** A message that was acknowledged. */
 export interface Sent {
   readonly id: string;
   readonly conversationId: string;
   readonly sequence: number;
+  readonly position: string;
+  /** Its content, and its key where it has one. */
   readonly key: string;
+  readonly askedAt: number;
+  readonly acknowledgedAt: number;
 }
 
 export class Writers {
   readonly sent: Sent[] = [];
-  readonly conversations: readonly string[] = [randomUUID(), randomUUID(), randomUUID()];
-  readonly topic = TOPIC;
+  readonly rooms: readonly string[] = [randomUUID(), randomUUID(), randomUUID()];
+  direct = '';
   /** The position at which each conversation began. */
   readonly begun = new Map<string, string>();
   readonly #trial: Trial;
@@ -30,22 +38,48 @@ export class Writers {
     this.#trial = trial;
   }
 
+  get conversations(): readonly string[] {
+    return [...this.rooms, this.direct];
+  }
+
   async begin(): Promise<void> {
     const create = 'mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id position } }';
-    for (const id of this.conversations) {
-      const data = await this.#trial.ask(OWNER, create, { input: { id, kind: 'ROOM', memberIds: [READER] } });
+    for (const id of this.rooms) {
+      const input = { id, kind: 'ROOM', memberIds: [READER, GUEST, DEVICE] };
+      const data = await this.#trial.ask(OWNER, create, { input });
       this.begun.set(id, data.createConversation.position);
     }
+    // Both at once: there is one of two users.
+    const open = (userId: string, peer: string): Promise<Data> =>
+      this.#trial.ask(userId, `mutation { openDirectConversation(userId: "${peer}") { id position } }`);
+    const opened = await Promise.all([open(OWNER, READER), open(READER, OWNER)]);
+    const [{ id, position }, other] = opened.map(({ openDirectConversation }) => openDirectConversation);
+    if (id !== other.id) this.#trial.breaches.push('two users have two DIRECT conversations');
+    this.direct = id;
+    this.begun.set(id, position);
   }
 
   /** Sends under a key of its own until it is acknowledged. */
   async send(conversationId: string): Promise<Sent | null> {
     const key = randomUUID();
-    const mutation = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id sequence } }`;
-    const input = { conversationId, content: key, clientMessageId: key };
-    const data = await this.#trial.ask(OWNER, mutation, { input });
-    if (!data) return null;
-    const sent = { ...data.sendMessage, conversationId, key } as Sent;
+    const askedAt = performance.now();
+    const isDirect = conversationId === this.direct && this.#trial.random() < 0.7;
+    const data = isDirect
+      ? await this.#trial.ask(OWNER, SEND_DIRECT, { content: key, key })
+      : await this.#trial.ask(OWNER, SEND, { input: { conversationId, content: key, clientMessageId: key } });
+    return data && this.#note(data.sendMessage ?? data.sendDirectMessage, key, askedAt);
+  }
+
+  /** Sends once, without a key: where the answer is lost nobody knows whether it is stored. */
+  async #sendOnce(conversationId: string): Promise<void> {
+    const content = randomUUID();
+    const askedAt = performance.now();
+    const { data } = await this.#trial.once(OWNER, SEND, { input: { conversationId, content } });
+    if (data) this.#note(data.sendMessage, content, askedAt);
+  }
+
+  #note(message: Data, key: string, askedAt: number): Sent {
+    const sent = { ...message, key, askedAt, acknowledgedAt: performance.now() } as Sent;
     this.sent.push(sent);
     return sent;
   }
@@ -60,7 +94,7 @@ export class Writers {
 
   /** One last change of each state: nothing later tells of it. */
   async last(): Promise<void> {
-    const changes = this.conversations.map((id) =>
+    const changes = this.rooms.map((id) =>
       this.#trial.ask(OWNER, `mutation { updateConversation(id: "${id}", name: "last") { id } }`),
     );
     const presence = 'mutation { setPresence(status: AWAY, statusText: "last") { status } }';
@@ -71,19 +105,23 @@ export class Writers {
     const { random } = this.#trial;
     const id = pick(random, this.conversations);
     const chance = random();
-    if (chance < 0.6) return void (await this.send(id));
+    if (chance < 0.5) return void (await this.send(id));
+    if (chance < 0.6) return this.#sendOnce(id);
     this.#count += 1;
     const n = this.#count;
-    if (chance < 0.7) return this.#change(id, n);
+    if (chance < 0.72) return this.#change(id, n);
+    const room = pick(random, this.rooms);
     const sequence = this.sent.findLast(({ conversationId }) => conversationId === id)?.sequence ?? 0;
+    const role = pick(random, ['MODERATOR', 'MEMBER']);
     const [user, mutation] = pick(random, [
-      [OWNER, `mutation { updateConversation(id: "${id}", name: "name ${n}") { id } }`],
+      [OWNER, `mutation { updateConversation(id: "${room}", name: "name ${n}") { id } }`],
       [READER, `mutation { markRead(conversationId: "${id}", sequence: ${sequence}) { id } }`],
       [OWNER, `mutation { setPresence(status: BUSY, statusText: "status ${n}") { status } }`],
       [OWNER, `mutation { setTyping(conversationId: "${id}", isTyping: ${n % 2 === 0}) }`],
-      [OWNER, `mutation { publish(topic: "${TOPIC}", payload: ${n}) { id } }`],
+      [OWNER, `mutation { setMemberRole(id: "${room}", userId: "${READER}", role: ${role}) { id } }`],
     ] as const);
-    await this.#trial.ask(user, mutation);
+    // What a failover lost can be past the head of what is left.
+    await this.#trial.ask(user, mutation, {}, this.#trial.world.pair ? ['BAD_USER_INPUT'] : []);
   }
 
   async #change(conversationId: string, n: number): Promise<void> {
@@ -93,7 +131,9 @@ export class Writers {
       `mutation { editMessage(id: "${message.id}", content: "edit ${n}") { id } }`,
       `mutation { addReaction(messageId: "${message.id}", emoji: "👍") { id } }`,
       `mutation { removeReaction(messageId: "${message.id}", emoji: "👍") { id } }`,
+      `mutation { deleteMessage(id: "${message.id}") { id } }`,
     ]);
-    await this.#trial.ask(OWNER, mutation);
+    // It may have been deleted meanwhile, or lost.
+    await this.#trial.ask(OWNER, mutation, {}, ['NOT_FOUND', 'CONFLICT', 'BAD_USER_INPUT']);
   }
 }

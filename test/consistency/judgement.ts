@@ -1,0 +1,73 @@
+/** All promises, asked again and again until nothing is amiss, or there was time enough. */
+import { setTimeout as wait } from 'node:timers/promises';
+import { readLog } from './log.ts';
+import { judgeLog, judgeOnce, judgeOrder, judgePositions, judgeRaw, judgeUpdates, judgeView } from './log-checkers.ts';
+import {
+  judgeConversations,
+  judgeMembers,
+  judgePresence,
+  judgeTopic,
+  judgeTyping,
+  judgeUnread,
+} from './state-checkers.ts';
+import type { Cast } from './trial.ts';
+import { OWNER, READER } from './users.ts';
+
+/** Longer than anything takes to heal, on a machine that is busy: what is not as promised then is a breach. */
+const REST_MS = 60_000;
+const LOOK_AGAIN_MS = 250;
+
+export interface Judgement {
+  readonly breaches: readonly string[];
+  /** When all but what takes its time by itself was as promised. */
+  readonly convergedAt: number;
+}
+
+export async function judgeAtRest(cast: Cast): Promise<Judgement> {
+  const end = performance.now() + REST_MS;
+  let convergedAt: number | null = null;
+  for (;;) {
+    // Whoever came back just now is owed something.
+    await cast.publications.publish();
+    for (const churn of cast.churns) if (!churn.isSettled) await churn.settle();
+    const isSettled = cast.churns.every((churn) => churn.isSettled);
+    const breaches = [...(await judge(cast)), ...(isSettled ? [] : ['whoever was added hears nothing'])];
+    convergedAt = breaches.length === 0 ? (convergedAt ?? performance.now()) : null;
+    const late = await judgeWhatTakesTime(cast);
+    const all = [...breaches, ...late];
+    if (all.length === 0 || performance.now() > end) return { breaches: all, convergedAt: convergedAt ?? end };
+    await wait(LOOK_AGAIN_MS);
+  }
+}
+
+async function judge({ trial, writers, publications, readers, churns, guests }: Cast): Promise<string[]> {
+  const { received, updated, conversation, topic, raw, all } = readers;
+  const logs = await Promise.all(writers.conversations.map((id) => readLog(trial, id)));
+  const streams = [...received, updated];
+  return [
+    ...trial.breaches,
+    ...[...all, ...churns.map(({ reader }) => reader)].flatMap(({ errors }) => errors),
+    ...logs.flatMap((log) => [
+      ...judgeLog(trial, writers, log),
+      ...received.flatMap((reader) => [...judgeOrder(reader, log), ...judgeView(reader, log)]),
+      ...judgeUpdates(trial, updated, writers, log),
+    ]),
+    ...streams.flatMap(judgeOnce),
+    ...judgePositions(streams, writers, logs),
+    ...judgeRaw(trial, raw, writers),
+    ...churns.flatMap((churn) => churn.judge()),
+    ...guests.judge(),
+    ...judgeTopic(trial, topic, publications),
+    ...(await judgeConversations(trial, conversation, writers.conversations)),
+    ...(await judgeMembers(trial, churns)),
+    ...(await judgeUnread(trial, [OWNER, READER, ...churns.map(({ userId }) => userId)])),
+  ];
+}
+
+/** Presence ends with a lease, typing some seconds after it began. */
+async function judgeWhatTakesTime({ trial, writers, readers }: Cast): Promise<string[]> {
+  return [
+    ...(await judgePresence(trial, readers.presence)),
+    ...(await judgeTyping(trial, readers.typing, writers.conversations)),
+  ];
+}
