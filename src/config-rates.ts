@@ -44,8 +44,12 @@ export const RATE_VARIABLES = {
 /** A user may read as much in a second as so many operations that cost all they may. */
 const COSTLIEST_READS = 20;
 
-export function readRates(read: (name: keyof typeof RATE_VARIABLES) => number, maxQueryCost: number): Rates {
+export function readRates(
+  read: (name: keyof typeof RATE_VARIABLES) => number,
+  { maxQueryCost, connectionsPerUser }: { readonly maxQueryCost: number; readonly connectionsPerUser: number },
+): Rates {
   return {
+    connectionsPerUser,
     admissionsPerNode: read('RATE_LIMIT_ADMISSIONS'),
     strangersPerAddress: read('RATE_LIMIT_STRANGERS'),
     connectionsPerUserAndMinute: read('RATE_LIMIT_CONNECTIONS'),

@@ -304,7 +304,12 @@ export function readConfig(given: Environment): Config {
     maxConnectionsPerAddress: required('MAX_CONNECTIONS_PER_ADDRESS'),
     heartbeatIntervalMs: required('HEARTBEAT_INTERVAL'),
     clientTimeoutMs: required('CLIENT_TIMEOUT'),
-    rates: required('RATE_LIMIT_ENABLED') ? readRates(required, required('MAX_QUERY_COST')) : null,
+    rates: required('RATE_LIMIT_ENABLED')
+      ? readRates(required, {
+          maxQueryCost: required('MAX_QUERY_COST'),
+          connectionsPerUser: required('MAX_CONNECTIONS_PER_USER'),
+        })
+      : null,
     logLevel: required('LOG_LEVEL'),
     allowedOrigins: origins ?? [],
     maxQueryDepth: required('MAX_QUERY_DEPTH'),

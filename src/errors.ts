@@ -34,12 +34,15 @@ export type RuleReason = 'DROPPED' | 'RULE_FAILED' | 'ROUTED';
 /** Why nobody is known by a token: there is none, or it is not good, no longer, or taken back. */
 export type RefusalReason = 'MISSING' | 'INVALID' | 'EXPIRED' | 'REVOKED';
 
+/** A reader that fell too far behind: it resumes by position. */
+export type ReaderReason = 'SLOW_READER';
+
+export type Reason = ExpiryReason | RuleReason | RefusalReason | ReaderReason;
+
 export interface ErrorDetails {
   readonly retryAfterMs?: number;
-  readonly reason?: ExpiryReason | RuleReason | RefusalReason;
+  readonly reason?: Reason;
   readonly cause?: unknown;
-  /** The reader of a stream did not keep up. */
-  readonly isSlowReader?: boolean;
   /** The id of what it is about, for those inside who go on without it. */
   readonly about?: string;
 }
@@ -49,9 +52,13 @@ export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
-  readonly reason: ExpiryReason | RuleReason | RefusalReason | undefined;
-  readonly isSlowReader: boolean;
+  readonly reason: Reason | undefined;
   readonly about: string | undefined;
+
+  /** The reader of a stream did not keep up. */
+  get isSlowReader(): boolean {
+    return this.reason === 'SLOW_READER';
+  }
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -59,7 +66,6 @@ export class ServiceError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.reason = details.reason;
     this.about = details.about;
-    this.isSlowReader = details.isSlowReader ?? false;
   }
 }
 
@@ -99,10 +105,13 @@ export function unavailable(cause?: unknown, retryAfterMs = 1_000): ServiceError
 /** Ends the stream of a reader that fell too far behind: it resumes by position. */
 export function slowReader(): ServiceError {
   return new ServiceError('SERVICE_UNAVAILABLE', 'The reader is too slow.', {
-    isSlowReader: true,
+    reason: 'SLOW_READER',
     retryAfterMs: 1_000,
   });
 }
+
+/** The reason beside 1013 that says the same. */
+export const TOO_SLOW = 'Too slow';
 
 /** Close codes of our sockets: RFC 6455 section 7.4, graphql-transport-ws, and section 7 of the contract. */
 export const CLOSE_CODES = {

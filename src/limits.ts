@@ -166,6 +166,10 @@ export const LIMITS = {
   heldSignalsPerUser: 100,
   /** Refusals by the rate limits, and one a second more, until a socket is closed. */
   refusalsPerConnection: 100,
+  /** Sockets of gateways that are kept at once only to be told that there is no room. */
+  gatewaysTurnedAway: 1_000,
+  /** Routers that are told at once of subscriptions that were refused. */
+  callbackRefusals: 1_000,
   /** Hops of `X-Forwarded-For` that are looked at, the last ones: no chain of proxies is longer. */
   forwardedHops: 20,
   /** Characters of one hop: the longest address, in quotes, with a zone and a port. */
@@ -195,6 +199,8 @@ export const TIMES = {
   connectionInitMs: 3_000,
   /** What is refused at the door is spoken of this often. */
   refusalsToldMs: 60_000,
+  /** How long a gateway's socket that was not let in is kept for what is asked on it. */
+  idleGatewayMs: 3_000,
   clockToleranceMs: 30_000,
   /** A token's verification is trusted this long before its key is asked for again. */
   verifiedTokenMs: 60_000,

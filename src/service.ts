@@ -1,7 +1,7 @@
 /** The composition root: a configuration becomes a running service. The one place that wires layers. */
 import type { AddressInfo } from 'node:net';
 import { developmentSecret } from './auth/development-secret.ts';
-import { createGatewayCheck, type IsGateway } from './auth/gateway.ts';
+import { createStandingOf } from './auth/gateway.ts';
 import { createOriginCheck } from './auth/origins.ts';
 import { createTeller } from './auth/teller.ts';
 import { createTokenIssuer, createTokenVerifier, refuseRevoked } from './auth/tokens.ts';
@@ -33,6 +33,7 @@ import { createExpressions } from './routing/expressions.ts';
 import { createAddressOf } from './transport/address.ts';
 import { Admission } from './transport/admission.ts';
 import { ArrivingBodies } from './transport/arriving-bodies.ts';
+import { CallbackRefusals } from './transport/callback-endpoint.ts';
 import { createCallbackCheck } from './transport/callback-url.ts';
 import { watchCertificate } from './transport/certificate.ts';
 import { addGraphqlHttp } from './transport/graphql-http.ts';
@@ -43,6 +44,7 @@ import { PlainConnections } from './transport/plain-connections.ts';
 import { createRawEndpoint } from './transport/raw/endpoint.ts';
 import { Strangers } from './transport/strangers.ts';
 import { Streams } from './transport/streams.ts';
+import { GatewayRooms } from './transport/subscription-rooms.ts';
 import { Supervisor } from './transport/supervisor.ts';
 import { traceRequests } from './transport/tracing.ts';
 import { countUnreadAnswers } from './transport/unread-answers.ts';
@@ -171,7 +173,7 @@ export async function startService(
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
   const tellRefused = createTeller<string>(clock, (reason, refused) => log.warn({ reason, refused }, 'token refused'));
   const verifyToken = refuseRevoked(createTokenVerifier(config.jwt, clock, tellRefused), domain.sessions.isRevoked);
-  const isGateway = createGatewayCheck(config.gatewaySecrets);
+  const standingOf = createStandingOf(config.gatewaySecrets);
   const rateLimits = new RateLimits(config.rates, clock, log, engine.shareUse);
   const stopSharing = clock.every(TIMES.shareUseMs, () => {
     rateLimits.reconcile().catch((error: unknown) => log.debug({ err: error }, 'use of rates not shared'));
@@ -194,9 +196,7 @@ export async function startService(
   });
   const unsent = new Unsent(config.maxMemoryQueued);
   metrics.queuedBytes = () => unsent.bytes;
-  // While no secret is set everyone counts as the gateway, and nobody has proven to be it.
-  const provesGateway: IsGateway = (given) => config.gatewaySecrets.length > 0 && isGateway(given);
-  const addressOf = createAddressOf(config.trustProxy, provesGateway);
+  const addressOf = createAddressOf(config.trustProxy, standingOf);
   const info = createInfo(config, engine);
   const plainConnections = new PlainConnections({
     most: plainWithin(maxConnections, openFiles),
@@ -245,16 +245,17 @@ export async function startService(
       formatError,
       createContext: createCallerContext,
       verifyToken,
-      isGateway,
+      standingOf,
       rateLimits,
       streams,
+      refusals: new CallbackRefusals(clock),
       isCallbackAllowed: createCallbackCheck(config.callbackAllowedUrls),
     }),
     rules,
     formatError,
     createContext: createCallerContext,
     verifyToken,
-    isGateway,
+    standingOf,
     rateLimits,
     log,
     maxBodyBytes: config.maxBodyBytes,
@@ -275,13 +276,13 @@ export async function startService(
     execution,
     formatError,
     createContext: createCallerContext,
-    isGateway,
-    provesGateway,
+    standingOf,
     admission,
     metrics,
     clock,
     log,
     connections: { ...config, unsent },
+    gatewayRooms: new GatewayRooms(config.maxConnectionsPerUser),
   });
   const raw = createRawEndpoint({
     domain,

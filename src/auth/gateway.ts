@@ -1,16 +1,41 @@
-/** The shared secret by which a gateway proves itself. */
+/**
+ * The shared secret by which a gateway proves itself, and the one place that decides whether it did.
+ *
+ * A router hides HTTP statuses and close codes from its clients. One that proved
+ * itself is told everything inside the operation instead, by every transport.
+ */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { textOfConnectionInit } from './token-location.ts';
+
+/** How a caller stands by what they gave. */
+export interface Standing {
+  /** They gave a secret of ours. */
+  readonly isProven: boolean;
+  /** They may ask for what only gateways may: they have proven to be one, or no secret is set. */
+  readonly isTrusted: boolean;
+}
+
+/** What a caller gave, wherever it stood; anything but a text is nothing. Compares in constant time. */
+export type StandingOf = (given: unknown) => Standing;
+
+const HEADER = 'router-authorization';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Whether a caller counts as the gateway; everyone does while no secret is set. Compares in constant time. */
-export type IsGateway = (given: string | null | undefined) => boolean;
-
-export function createGatewayCheck(secrets: readonly string[]): IsGateway {
+export function createStandingOf(secrets: readonly string[]): StandingOf {
   const known = secrets.map(digest);
-  if (known.length === 0) return () => true;
   return (given) => {
-    const offered = digest(given ?? '');
-    return known.map((secret) => timingSafeEqual(secret, offered)).includes(true);
+    const offered = digest(typeof given === 'string' ? given : '');
+    const isProven = known.map((secret) => timingSafeEqual(secret, offered)).includes(true);
+    return { isProven, isTrusted: isProven || known.length === 0 };
   };
 }
+
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** From the headers of a request, or of an upgrade. */
+export const secretOfHeaders = (headers: Headers): unknown => headers[HEADER];
+
+/** From a `connection_init` payload, where routers put headers, or else the header of the upgrade. */
+export const secretOfConnectionInit = (payload: unknown, ofUpgrade: unknown): unknown =>
+  textOfConnectionInit(payload, 'Router-Authorization', HEADER) ?? ofUpgrade;

@@ -56,6 +56,8 @@ export type Caller = CallerDetails &
 
 interface CallerDetails {
   readonly isTrustedGateway: boolean;
+  /** They are a gateway, and are told everything in words. */
+  readonly isProvenGateway: boolean;
   readonly meter: Meter;
   readonly userAgent: string | null;
   readonly renew: Renew;

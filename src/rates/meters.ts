@@ -5,7 +5,7 @@ import { LIMITS } from '../limits.ts';
 import type { Change, Meter, Scope, Signal, Viewer } from '../model.ts';
 import type { HeldSignals } from './held-signals.ts';
 import type { Rates } from './rates.ts';
-import type { SharedBuckets } from './shared-buckets.ts';
+import { type SharedBuckets, subscriptionBucket } from './shared-buckets.ts';
 import { TokenBucket, takeAll, waitForAll } from './token-bucket.ts';
 
 /** Counts nothing: nothing is limited. */
@@ -28,11 +28,6 @@ export interface Metering {
 }
 
 const SERVICE: Scope = 'realtime:service';
-
-/** Who comes back opens all that it had at once. */
-export function subscriptionBucket({ subscriptionsPerConnection: rate }: Rates, now: number): TokenBucket {
-  return new TokenBucket(Math.max(LIMITS.subscriptionsPerSocket, rate), rate, now);
-}
 
 export function refusal(retryAfterMs: number): ServiceError {
   return new ServiceError('RATE_LIMITED', 'Too often.', { retryAfterMs });
@@ -112,8 +107,14 @@ export class CallerMeter implements Meter {
 
   subscribe(): void {
     const now = this.#metering.clock.elapsed();
-    const wait = this.#connection ? takeAll([this.#connection.subscription], now) : 0;
+    const bucket = this.subscriptions;
+    const wait = bucket ? takeAll([bucket], now) : 0;
     if (wait > 0) this.#refuse(wait, now);
+  }
+
+  /** What subscriptions are counted by; null: they are not. */
+  protected get subscriptions(): TokenBucket | null {
+    return this.#connection?.subscription ?? null;
   }
 
   read(units: number): void {
@@ -178,6 +179,22 @@ export class CallerMeter implements Meter {
     takeAll(buckets, now);
     named.take(people);
     return 0;
+  }
+}
+
+/** Of a user behind a gateway. */
+export class GatewayMeter extends CallerMeter {
+  readonly #buckets: SharedBuckets;
+  readonly #viewer: () => Viewer;
+
+  constructor(metering: Metering, viewer: () => Viewer) {
+    super(metering, viewer, null);
+    this.#buckets = metering.buckets;
+    this.#viewer = viewer;
+  }
+
+  protected override get subscriptions(): TokenBucket {
+    return this.#buckets.gatewayStreams.of(this.#viewer());
   }
 }
 

@@ -17,10 +17,10 @@ import { HeldSignals } from './held-signals.ts';
 import {
   CallerMeter,
   ConnectionBuckets,
+  GatewayMeter,
   type Metering,
   meterOfNobody,
   refusal,
-  subscriptionBucket,
   UNMETERED,
 } from './meters.ts';
 import type { Rates } from './rates.ts';
@@ -53,13 +53,13 @@ export class RateLimits {
   }
 
   /** Counts a stream over HTTP: a user opens them as fast as subscriptions on a socket. @throws {ServiceError} RATE_LIMITED. */
-  openStream({ tenant, userId }: Viewer): void {
-    if (!this.#metering) return;
-    const { rates, buckets } = this.#metering;
-    const key = JSON.stringify([tenant, userId]);
-    const bucket = buckets.streams.get(key) ?? subscriptionBucket(rates, this.#clock.elapsed());
-    buckets.streams.set(key, bucket);
-    this.#take(bucket);
+  openStream(viewer: Viewer): void {
+    if (this.#metering) this.#take(this.#metering.buckets.streams.of(viewer));
+  }
+
+  /** Counts a stream over HTTP that a gateway opens for this user. @throws {ServiceError} RATE_LIMITED. */
+  openStreamOfGateway(viewer: Viewer): void {
+    if (this.#metering) this.#take(this.#metering.buckets.gatewayStreams.of(viewer));
   }
 
   /** Tells other nodes what was used here, and takes what was used there. */
@@ -82,6 +82,11 @@ export class RateLimits {
     if (!this.#metering) return UNMETERED;
     const own = new ConnectionBuckets(this.#metering.rates, this.#clock.elapsed(), onFlood);
     return new CallerMeter(this.#metering, viewer, own);
+  }
+
+  /** For a socket of a gateway: what its client does is counted by user, however many sockets it does it on. */
+  ofGateway(viewer: () => Viewer): Meter {
+    return this.#metering ? new GatewayMeter(this.#metering, viewer) : UNMETERED;
   }
 
   /** Applies what is still held back. */

@@ -6,6 +6,8 @@ export interface Rates {
   readonly admissionsPerNode: number;
   readonly strangersPerAddress: number;
   readonly connectionsPerUserAndMinute: number;
+  /** Sockets of one user on this process: a gateway may do for a user what so many could. */
+  readonly connectionsPerUser: number;
   readonly subscriptionsPerConnection: number;
   readonly messagesPerConnection: number;
   readonly messagesPerTenant: number;

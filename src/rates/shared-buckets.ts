@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { LIMITS } from '../limits.ts';
-import type { Change, RateName } from '../model.ts';
+import type { Change, RateName, Viewer } from '../model.ts';
 import { CHANGES } from './classes.ts';
 import type { Rates } from './rates.ts';
 import { SharedRate } from './shared-rate.ts';
@@ -26,10 +26,34 @@ export interface SharedBuckets {
   readonly tenants: SharedRate;
   /** All of the above. */
   readonly shared: readonly SharedRate[];
-  /** By user; of this node alone, as those of sockets are of one socket alone. */
-  readonly streams: LRUCache<string, TokenBucket>;
+  /** Of streams over HTTP, by user; of this node alone, as those of sockets are of one socket alone. */
+  readonly streams: UserBuckets;
+  /** Of subscriptions through gateways. */
+  readonly gatewayStreams: UserBuckets;
   /** What this process can carry: more nodes carry more, so it is not shared. */
   readonly node: TokenBucket;
+}
+
+/** A bucket for each user, of those seen last. */
+export class UserBuckets {
+  readonly #known = new LRUCache<string, TokenBucket>({ max: LIMITS.meteredUsers });
+  readonly #create: () => TokenBucket;
+
+  constructor(create: () => TokenBucket) {
+    this.#create = create;
+  }
+
+  of({ tenant, userId }: Viewer): TokenBucket {
+    const key = JSON.stringify([tenant, userId]);
+    const bucket = this.#known.get(key) ?? this.#create();
+    this.#known.set(key, bucket);
+    return bucket;
+  }
+}
+
+/** Who comes back opens all that it had at once. `sockets`: as fast as on so many. */
+export function subscriptionBucket({ subscriptionsPerConnection: rate }: Rates, now: number, sockets = 1): TokenBucket {
+  return new TokenBucket(Math.max(LIMITS.subscriptionsPerSocket, rate) * sockets, rate * sockets, now);
 }
 
 export function createSharedBuckets(rates: Rates, clock: Clock): SharedBuckets {
@@ -69,7 +93,8 @@ export function createSharedBuckets(rates: Rates, clock: Clock): SharedBuckets {
     reads,
     tenants,
     shared: [...Object.values(users), named, connections, services, reads, tenants],
-    streams: new LRUCache({ max: LIMITS.meteredUsers }),
+    streams: new UserBuckets(() => subscriptionBucket(rates, clock.elapsed())),
+    gatewayStreams: new UserBuckets(() => subscriptionBucket(rates, clock.elapsed(), rates.connectionsPerUser)),
     node: new TokenBucket(rates.messagesPerNode, rates.messagesPerNode, clock.elapsed()),
   };
 }

@@ -1,7 +1,7 @@
 /** From which address a request comes, as far as that can be counted. */
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
-import type { IsGateway } from '../auth/gateway.ts';
+import { type StandingOf, secretOfHeaders } from '../auth/gateway.ts';
 import { LIMITS } from '../limits.ts';
 
 /** Null: it comes from where gateways and proxies are, who speak for many. */
@@ -47,7 +47,7 @@ function ofPeer(peer: string): string | null {
 }
 
 /**
- * `provesGateway`: whether a `Router-Authorization` is one of ours.
+ * `standingOf`: how a caller stands by their `Router-Authorization`.
  *
  * Of `X-Forwarded-For` the last address that is not inside counts: what stands
  * before it was told by whoever has that address, and may be made up. Without
@@ -55,10 +55,9 @@ function ofPeer(peer: string): string | null {
  * that its peer forwards counts as the peer's, which is inside as a rule: a header
  * that names nobody must not be a way around the cap.
  */
-export function createAddressOf(trustProxy: boolean, provesGateway: IsGateway): AddressOf {
+export function createAddressOf(trustProxy: boolean, standingOf: StandingOf): AddressOf {
   return ({ headers, socket }) => {
-    const secret = headers['router-authorization'];
-    if (typeof secret === 'string' && provesGateway(secret)) return null;
+    if (standingOf(secretOfHeaders(headers)).isProven) return null;
     const peer = socket.remoteAddress ?? '';
     const forwarded = trustProxy ? [headers['x-forwarded-for'] ?? ''].flat().join(',') : '';
     if (forwarded.trim() === '') return ofPeer(peer);

@@ -1,9 +1,16 @@
 /** How sockets of either kind are let in: counted, identified, present, and watched for the end of their session. */
 
 import { type Bearer, RenewableBearer } from '../access/bearer.ts';
-import type { VerifyToken } from '../auth/tokens.ts';
+import { reasonOf, type VerifyToken } from '../auth/tokens.ts';
 import type { Clock } from '../clock.ts';
-import { CLOSE_CODES } from '../errors.ts';
+import {
+  badInput,
+  CLOSE_CODES,
+  type RefusalReason,
+  type ServiceError,
+  unauthenticated,
+  unavailable,
+} from '../errors.ts';
 import { type Log, who } from '../log.ts';
 import {
   type ConnectionId,
@@ -37,11 +44,20 @@ export interface Credentials {
   /** Null: the session, or else the connection, counts as the device. */
   readonly deviceId: string | null;
   readonly connectionType: ConnectionType;
+  /** Whether a gateway brings them, which opens sockets for many. */
+  readonly isGateway: boolean;
 }
 
 export interface Admitted {
   readonly viewer: Viewer;
   readonly meter: Meter;
+}
+
+/** Why a connection is not let in, as a close and as an error. */
+export interface Refused {
+  readonly code: number;
+  readonly reason: string;
+  readonly error: ServiceError;
 }
 
 const AUTHENTICATION_MS = 5_000;
@@ -71,27 +87,30 @@ export class Admission {
     });
   }
 
-  /** Identifies a connection; null: it was closed with the contract's code. */
-  async admit(connection: Connection, credentials: Credentials): Promise<Admitted | null> {
+  /** Identifies a connection. One that is refused is still open: its transport tells it. */
+  async admit(connection: Connection, credentials: Credentials): Promise<Admitted | Refused> {
     const { rateLimits, supervisor, metrics, log, depart } = this.#options;
-    const refuse = (code: number, reason: string): null => {
-      connection.close(code, reason);
-      return null;
-    };
-    const viewer = await this.#identify(connection, credentials.token);
-    if (!viewer) return null;
+    const { isGateway } = credentials;
+    const viewer = await this.#identify(credentials.token);
+    if ('error' in viewer) return viewer;
     try {
-      rateLimits.connect(viewer);
-    } catch {
+      if (!isGateway) rateLimits.connect(viewer);
+    } catch (error) {
       metrics.turnedAway.inc({ reason: 'rate' });
-      return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
+      return tooMany(error as ServiceError);
     }
-    if (!supervisor.claim(connection, viewer)) return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Too many connections');
+    if (!supervisor.claim(connection, viewer, isGateway)) return tooMany(unavailable());
     const deviceId =
       viewer.sessionId === null
         ? (credentials.deviceId ?? viewer.deviceId ?? connection.id)
         : (viewer.deviceId ?? connection.id);
-    if (!isIdentifier(deviceId)) return refuse(CLOSE_CODES.BAD_REQUEST, 'deviceId is not an id');
+    if (!isIdentifier(deviceId)) {
+      return {
+        code: CLOSE_CODES.BAD_REQUEST,
+        reason: 'deviceId is not an id',
+        error: badInput('deviceId is not an id.'),
+      };
+    }
     const bearer = new RenewableBearer(viewer);
     try {
       await this.#watch(connection, bearer);
@@ -100,21 +119,26 @@ export class Admission {
       await this.#options.arrive(viewer, device);
     } catch (error) {
       log.warn({ err: error, ...who(viewer) }, 'arrival not recorded');
-      return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');
+      return tryLater();
     }
     if (!connection.isOpen) {
       depart(viewer, connection.id);
-      return null;
+      return tryLater();
     }
     connection.bearer = bearer;
     log.info({ connection: connection.id, type: credentials.connectionType, ...who(viewer) }, 'socket let in');
+    const present = (): Viewer => connection.viewer ?? viewer;
     return {
       viewer,
-      meter: rateLimits.ofConnection(
-        () => connection.viewer ?? viewer,
-        () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often'),
-      ),
+      meter: isGateway
+        ? rateLimits.ofGateway(present)
+        : rateLimits.ofConnection(present, () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often')),
     };
+  }
+
+  /** Keeps a gateway's connection for which there is no room until it was told so; false: there is none for that either. */
+  keepTurnedAway(connection: Connection): boolean {
+    return this.#options.supervisor.keepTurnedAway(connection);
   }
 
   /** The connection has proven to be a gateway's, which speaks for many. */
@@ -130,26 +154,47 @@ export class Admission {
     else stop();
   }
 
-  async #identify(connection: Connection, token: string | null): Promise<Viewer | null> {
+  async #identify(token: string | null): Promise<Viewer | Refused> {
     const { clock, verifyToken } = this.#options;
-    const refuse = (code: number, reason: string): null => {
-      connection.close(code, reason);
-      return null;
-    };
-    if (!token) return refuse(CLOSE_CODES.UNAUTHORIZED, 'A token is needed');
+    if (!token) return unauthorized('MISSING', 'A token is needed');
     const verification = await within(
       clock,
       // The engine is asked whether it was taken back, and may be away.
       verifyToken(token).catch(() => ({ outcome: 'unknown' as const })),
     );
-    if (!verification) return refuse(CLOSE_CODES.TIMEOUT, 'Authentication took too long');
-    if (verification.outcome === 'unknown') return refuse(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');
-    if (verification.outcome === 'expired') return refuse(CLOSE_CODES.TOKEN_EXPIRED, 'Token expired');
-    if (verification.outcome === 'revoked') return refuse(CLOSE_CODES.UNAUTHORIZED, 'REVOKED');
-    if (verification.outcome !== 'valid') return refuse(CLOSE_CODES.UNAUTHORIZED, 'The token is not valid');
-    return verification.viewer;
+    if (!verification)
+      return { code: CLOSE_CODES.TIMEOUT, reason: 'Authentication took too long', error: unavailable() };
+    if (verification.outcome === 'unknown') return tryLater();
+    if (verification.outcome === 'valid') return verification.viewer;
+    const reason = reasonOf(verification);
+    if (reason === 'EXPIRED') return unauthorized(reason, 'Token expired', CLOSE_CODES.TOKEN_EXPIRED);
+    return unauthorized(reason, reason === 'REVOKED' ? reason : 'The token is not valid');
   }
 }
+
+const unauthorized = (why: RefusalReason, reason: string, code: number = CLOSE_CODES.UNAUTHORIZED): Refused => ({
+  code,
+  reason,
+  error: unauthenticated(why),
+});
+
+const tryLater = (): Refused => ({
+  code: CLOSE_CODES.TRY_AGAIN_LATER,
+  reason: 'Try again later',
+  error: unavailable(),
+});
+
+export const noRoom = (): Refused => ({
+  code: CLOSE_CODES.TRY_AGAIN_LATER,
+  reason: 'Over capacity',
+  error: unavailable(),
+});
+
+const tooMany = (error: ServiceError): Refused => ({
+  code: CLOSE_CODES.TRY_AGAIN_LATER,
+  reason: 'Too many connections',
+  error,
+});
 
 async function within<Value>(clock: Clock, work: Promise<Value>): Promise<Value | null> {
   let cancel = (): void => undefined;

@@ -1,7 +1,6 @@
 /** One subscription carried by requests to its router: Apollo's HTTP callback protocol 1.0. */
 
 import type { GraphQLFormattedError } from 'graphql';
-import * as z from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
 import { Gate, resumeNow } from '../delivery/room.ts';
@@ -9,20 +8,17 @@ import { type ServiceError, slowReader } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
-import { closingError } from './http-stream.ts';
+import {
+  type CallbackAction,
+  type CallbackTarget,
+  endingWith,
+  FIRST_RETRY_MS,
+  postCallback,
+} from './callback-endpoint.ts';
+import { closingError } from './closing-error.ts';
 import { Lifetime } from './lifetime.ts';
 import type { Peer } from './supervisor.ts';
 import type { Account, Holder, Unsent } from './unsent.ts';
-
-/** `extensions.subscription` of the request. */
-export const CallbackTarget = z.object({
-  callbackUrl: z.url().max(2_048),
-  subscriptionId: z.string().min(1).max(256),
-  verifier: z.string().min(1).max(1_024),
-  /** 0: the router wants no heartbeats. */
-  heartbeatIntervalMs: z.int().min(0).max(3_600_000).default(5_000),
-});
-export type CallbackTarget = z.infer<typeof CallbackTarget>;
 
 export interface CallbackStreamOptions {
   readonly viewer: Viewer;
@@ -33,11 +29,6 @@ export interface CallbackStreamOptions {
   readonly delivered: (event: object) => void;
 }
 
-/** What the router made of a message. `gone`: it does not know the subscription, or refuses it for good. */
-type Answer = 'taken' | 'gone' | 'failed';
-
-const HEADERS = { 'content-type': 'application/json', 'subscription-protocol': 'callback/1.0' };
-const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2_000;
 /** Heartbeats that fail one after the other before the router is given up. */
 const HEARTBEAT_FAILURES = 5;
@@ -84,7 +75,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
 
   /** Asks the router whether the subscription is its own. */
   async check(): Promise<boolean> {
-    return (await this.#post('"action":"check"')) === 'taken';
+    return (await postCallback(this.#target, 'check')) === 'taken';
   }
 
   /** Heartbeats have a rate of their own, which the router has set. */
@@ -107,14 +98,14 @@ export class CallbackStream implements Outlet, Peer, Holder {
     this.#end(error, Number.POSITIVE_INFINITY);
   }
 
-  close(code: number): void {
-    const error = closingError(code);
+  close(code: number, reason: string): void {
+    const error = closingError(code, reason);
     if (error.code === 'UNAUTHENTICATED') this.#forget();
     this.#end(error, TIMES.callbackMs);
   }
 
-  retire(code: number): void {
-    this.close(code);
+  retire(code: number, reason: string): void {
+    this.close(code, reason);
   }
 
   onClose(closed: () => void): void {
@@ -156,25 +147,24 @@ export class CallbackStream implements Outlet, Peer, Holder {
       const payload = this.#queue.shift();
       if (!payload) break;
       const issue = this.#issue;
-      await this.#deliver('"action":"next"', `,"payload":${payload.toString()}`, () => issue === this.#issue);
+      await this.#deliver('next', `,"payload":${payload.toString()}`, () => issue === this.#issue);
       // Counted until it was taken: it is held until then. What was forgotten meanwhile is counted no longer.
       this.#count(-payload.length);
       if (!this.isCongested()) this.#gate.open();
     }
     if (!this.isOpen && !this.lifetime.isClosed) {
-      const errors = this.#errors;
-      await this.#deliver('"action":"complete"', errors ? `,"errors":${JSON.stringify(errors)}` : '');
+      await this.#deliver('complete', endingWith(this.#errors));
       this.abandon();
     }
     this.#isSending = false;
   }
 
   /** Sends a message until the router takes it, so that a blip of its endpoint is no hole. */
-  async #deliver(action: string, rest: string, isWanted = (): boolean => true): Promise<void> {
+  async #deliver(action: CallbackAction, rest: string, isWanted = (): boolean => true): Promise<void> {
     const { clock } = this.#options;
     const until = clock.elapsed() + TIMES.callbackRetryMs;
     for (let wait = FIRST_RETRY_MS; !this.lifetime.isClosed; wait = Math.min(wait * 2, LAST_RETRY_MS)) {
-      const answer = await this.#post(action, rest);
+      const answer = await postCallback(this.#target, action, rest);
       if (answer === 'taken') return;
       if (answer === 'gone' || clock.elapsed() + wait > until) return this.abandon();
       await this.#pause(wait);
@@ -199,30 +189,10 @@ export class CallbackStream implements Outlet, Peer, Holder {
   async #beat(): Promise<void> {
     if (this.#isBeating) return;
     this.#isBeating = true;
-    const answer = await this.#post('"action":"check"');
+    const answer = await postCallback(this.#target, 'check');
     this.#isBeating = false;
     this.#failures = answer === 'failed' ? this.#failures + 1 : 0;
     if (answer === 'gone' || this.#failures >= HEARTBEAT_FAILURES) this.abandon();
-  }
-
-  async #post(action: string, rest = ''): Promise<Answer> {
-    const { callbackUrl, subscriptionId, verifier } = this.#target;
-    const id = `"id":${JSON.stringify(subscriptionId)},"verifier":${JSON.stringify(verifier)}`;
-    try {
-      const response = await fetch(callbackUrl, {
-        method: 'POST',
-        headers: HEADERS,
-        body: `{"kind":"subscription",${action},${id}${rest}}`,
-        // Where it leads was not on the list.
-        redirect: 'manual',
-        signal: AbortSignal.timeout(TIMES.callbackMs),
-      });
-      await response.body?.cancel();
-      if (response.ok) return 'taken';
-      return response.status >= 500 || response.status === 429 ? 'failed' : 'gone';
-    } catch {
-      return 'failed';
-    }
   }
 
   #forget(): void {

@@ -1,7 +1,7 @@
 /** Who makes an HTTP request. */
 import type { FastifyRequest } from 'fastify';
 import { bearerOf } from '../access/bearer.ts';
-import type { IsGateway } from '../auth/gateway.ts';
+import { type StandingOf, secretOfHeaders } from '../auth/gateway.ts';
 import { tokenOfHeader } from '../auth/token-location.ts';
 import { reasonOf, type VerifyToken } from '../auth/tokens.ts';
 import { ServiceError, unauthenticated } from '../errors.ts';
@@ -10,7 +10,7 @@ import type { RateLimits } from '../rates/rate-limits.ts';
 
 export interface CallerOptions {
   readonly verifyToken: VerifyToken;
-  readonly isGateway: IsGateway;
+  readonly standingOf: StandingOf;
   readonly rateLimits: RateLimits;
 }
 
@@ -19,17 +19,15 @@ const NOTHING = (): void => undefined;
 
 /** Who calls; with a token that is not valid nobody, and why is told when one is needed. */
 export async function identify(request: FastifyRequest, options: CallerOptions): Promise<Caller> {
-  const { verifyToken, isGateway, rateLimits } = options;
-  const secret = request.headers['router-authorization'];
-  const isTrustedGateway = isGateway(typeof secret === 'string' ? secret : null);
-  const { authorization, 'user-agent': userAgent = null } = request.headers;
+  const { verifyToken, standingOf, rateLimits } = options;
+  const standing = standingOf(secretOfHeaders(request.headers));
+  const { 'user-agent': userAgent = null, authorization } = request.headers;
+  const known = { isTrustedGateway: standing.isTrusted, isProvenGateway: standing.isProven, userAgent, renew: NOTHING };
   const nobody = (refusal: ServiceError): Caller => ({
+    ...known,
     bearer: null,
     refusal,
-    isTrustedGateway,
     meter: rateLimits.ofRequest(null),
-    userAgent,
-    renew: NOTHING,
   });
   if (authorization === undefined) return nobody(unauthenticated('MISSING'));
   const token = tokenOfHeader(authorization);
@@ -37,8 +35,7 @@ export async function identify(request: FastifyRequest, options: CallerOptions):
   if (verification instanceof ServiceError) return nobody(verification);
   if (verification?.outcome === 'valid') {
     const { viewer } = verification;
-    const meter = rateLimits.ofRequest(viewer);
-    return { bearer: bearerOf(viewer), refusal: null, isTrustedGateway, meter, userAgent, renew: NOTHING };
+    return { ...known, bearer: bearerOf(viewer), refusal: null, meter: rateLimits.ofRequest(viewer) };
   }
   return nobody(unauthenticated(verification ? reasonOf(verification) : 'INVALID'));
 }

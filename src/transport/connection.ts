@@ -11,7 +11,7 @@ import { WebSocket } from 'ws';
 import type { RenewableBearer } from '../access/bearer.ts';
 import type { Clock } from '../clock.ts';
 import { ownTurn, roomOrEnd } from '../delivery/room.ts';
-import { CLOSE_CODES } from '../errors.ts';
+import { CLOSE_CODES, TOO_SLOW } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { ConnectionId, Viewer } from '../model.ts';
@@ -20,9 +20,10 @@ import { Outbox } from './outbox.ts';
 import type { Peer } from './supervisor.ts';
 import type { Holder, Unsent } from './unsent.ts';
 
-/** Says when it begins to close, whoever begins with it: ws itself says only when it has. */
+/** Says when it begins to close, whoever begins with it, and just before: ws itself says only when it has. */
 export class PeerSocket extends WebSocket {
   override close(code?: number, data?: string | Buffer): void {
+    if (this.readyState === WebSocket.OPEN) this.emit('parting', code);
     super.close(code, data);
     this.emit('closing', code);
   }
@@ -42,6 +43,9 @@ export interface ConnectionOptions {
   readonly heartbeatIntervalMs: number;
   readonly clientTimeoutMs: number;
 }
+
+/** The frames that a protocol sends before a close with this code. */
+export type LastWords = (code: number, reason: string) => readonly string[];
 
 /** Handles one frame; resolves when the next may follow. */
 export type HandleFrame = (text: string) => Promise<void>;
@@ -75,6 +79,8 @@ export class Connection implements Peer, Holder {
   #handle: HandleFrame | null = null;
   #onBinary = (): void => this.close(CLOSE_CODES.BAD_REQUEST, 'Text frames only');
   #onTick = (): void => undefined;
+  #lastWords: LastWords | null = null;
+  #isPatient = false;
   /** When the frame being handled was begun with; null: none is. */
   #busySince: number | null = null;
   #asked: { readonly token: string; readonly acknowledged: () => void } | null = null;
@@ -93,7 +99,7 @@ export class Connection implements Peer, Holder {
     this.#log = log;
     this.#options = options;
     const { maxQueuedBytes } = options;
-    const onOverflow = (): void => this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+    const onOverflow = (): void => this.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
     this.#lifetime = new Lifetime(clock, () => this.cut());
     const account = options.unsent.account(this);
     this.outbox = new Outbox(raw, { maxQueuedBytes, lifetime: this.#lifetime, account, onOverflow });
@@ -119,6 +125,7 @@ export class Connection implements Peer, Holder {
     });
     // Whoever says goodbye first, and for frames that the protocol forbids: ws answers each by itself.
     let given: number | undefined;
+    socket.on('parting', (code: number | undefined) => this.#part(code));
     socket.on('closing', (code: number | undefined) => {
       given ??= code;
       this.#end();
@@ -174,6 +181,16 @@ export class Connection implements Peer, Holder {
     this.outbox.flush();
     this.#socket.ping(this.#asked.token);
     return this.outbox.written;
+  }
+
+  /** What to say before a close that the peer did not ask for. */
+  onParting(lastWords: LastWords): void {
+    this.#lastWords = lastWords;
+  }
+
+  /** The peer speaks for many, who all come at once: what is too much is left unread, and it is not sent away. */
+  bePatient(): void {
+    this.#isPatient = true;
   }
 
   /** Takes frames from now on. */
@@ -240,6 +257,15 @@ export class Connection implements Peer, Holder {
     this.#end();
   }
 
+  /** Once, whoever closes: we, or ws for a frame that the protocol forbids. */
+  #part(code: number | undefined): void {
+    const lastWords = this.#lastWords;
+    this.#lastWords = null;
+    if (!lastWords || code === undefined || GOODBYES.has(code)) return;
+    this.outbox.flush();
+    for (const text of lastWords(code, this.#goodbye?.reason ?? '')) this.#socket.send(text, this.#sent);
+  }
+
   /** Nothing more is read or written but the goodbye. */
   #end(): void {
     this.#frames.length = 0;
@@ -261,11 +287,16 @@ export class Connection implements Peer, Holder {
 
   #receive(text: string): void {
     this.#frameBytes += text.length;
-    if (this.#frames.length >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes) {
+    if (this.#isPatient) this.#pauseWhenFull();
+    else if (this.#frames.length >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes) {
       return this.close(CLOSE_CODES.TOO_MANY, 'Too many frames at once');
     }
     this.#frames.push(text);
     if (this.#busySince === null) void this.#work();
+  }
+
+  #pauseWhenFull(): void {
+    if (this.#frames.length >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes) this.#socket.pause();
   }
 
   async #work(): Promise<void> {
@@ -274,6 +305,7 @@ export class Connection implements Peer, Holder {
         const text = this.#frames.shift();
         if (text === undefined) break;
         this.#frameBytes -= text.length;
+        if (this.#socket.isPaused && this.#frames.length < LIMITS.queuedFrames / 2) this.#socket.resume();
         this.#busySince = this.#clock.elapsed();
         await this.#handle?.(text);
         await ownTurn();

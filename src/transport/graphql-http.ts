@@ -11,6 +11,7 @@ import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/dis
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql';
+import { secretOfHeaders } from '../auth/gateway.ts';
 import { ERROR_CODES, ServiceError } from '../errors.ts';
 import { refusalOf } from '../graphql/affordable.ts';
 import type { Caller, Context } from '../graphql/context.ts';
@@ -110,7 +111,13 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   const preParsing = async (request: FastifyRequest, _reply: FastifyReply, body: Readable): Promise<Readable> =>
     strangers.has(request) ? cutBody(body) : body;
   const bodyLimit = options.maxBodyBytes;
-  app.post('/graphql', { bodyLimit, onRequest, preParsing }, async (request, reply) => {
+  // Routers put a status before the errors, or in their place: one that has proven itself is told by the errors alone.
+  const onSend = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (reply.statusCode < 400 || !options.standingOf(secretOfHeaders(request.headers)).isProven) return;
+    if (!String(reply.getHeader('content-type')).includes('json')) return;
+    reply.code(200).removeHeader('www-authenticate');
+  };
+  app.post('/graphql', { bodyLimit, onRequest, preParsing, onSend }, async (request, reply) => {
     requireShort(request.body);
     if (isJson(request)) return answer(request, reply);
     // The one request that needs no content type: `curl -d '{"query": "{ _service { sdl } }"}'`.
@@ -121,7 +128,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   });
   // HEAD would run what GET runs, and a subscription has no end.
   const onGet = async (request: FastifyRequest): Promise<void> => requireReadable(request);
-  app.get('/graphql', { exposeHeadRoute: false, onRequest: onGet }, async (request, reply) =>
+  app.get('/graphql', { exposeHeadRoute: false, onRequest: onGet, onSend }, async (request, reply) =>
     !isProduction && isBrowser(request)
       ? reply.type('text/html; charset=utf-8').send(GRAPHIQL)
       : answer(request, reply),

@@ -1,7 +1,7 @@
 /** Subscriptions over HTTP: which requests they are, and the way each is answered. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { GraphQLError, OperationTypeNode } from 'graphql';
+import type { GraphQLError, GraphQLFormattedError, OperationTypeNode } from 'graphql';
 import * as z from 'zod';
 import type { Subscription } from '../delivery/rendered-stream.ts';
 import { badInput, ServiceError, unavailable } from '../errors.ts';
@@ -10,10 +10,11 @@ import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { type Execution, isSubscription, type OperationRequest } from '../graphql/execution.ts';
 import type { ConnectionType, Viewer } from '../model.ts';
 import { passHeaders } from './browser.ts';
-import { CallbackStream, CallbackTarget } from './callback.ts';
+import { CallbackStream } from './callback.ts';
+import { type CallbackRefusals, CallbackTarget } from './callback-endpoint.ts';
 import type { IsCallbackAllowed } from './callback-url.ts';
 import type { CallerOptions } from './caller.ts';
-import { HttpStream } from './http-stream.ts';
+import { HttpStream, writeWhole } from './http-stream.ts';
 import { MULTIPART } from './multipart.ts';
 import { SSE } from './sse.ts';
 import { type Acceptable, accepted, type StreamFormat, takesAnything } from './stream-format.ts';
@@ -25,6 +26,7 @@ export interface GraphqlStreamOptions extends CallerOptions {
   readonly createContext: (caller: Caller) => Context;
   readonly streams: Streams;
   readonly isCallbackAllowed: IsCallbackAllowed;
+  readonly refusals: CallbackRefusals;
 }
 
 /** Answers a request that is to be answered by a stream; false when it is not one. */
@@ -37,6 +39,9 @@ const Body = z.object({
   extensions: z.record(z.string(), z.unknown()).nullish(),
 });
 type Body = z.infer<typeof Body>;
+
+/** How a stream is answered. */
+type Way = Exclude<Acceptable, 'json'>;
 
 const FORMATS = { sse: SSE, multipart: MULTIPART } as const;
 
@@ -62,31 +67,41 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     if (!body) return false;
     const { accept } = request.headers;
     const ways = accepted(accept);
-    if (!caller.bearer) {
+    const { bearer, isProvenGateway: isGateway } = caller;
+    if (!bearer && !isGateway) {
       // Nobody is known for whom it is worth reading what is asked.
       if (ways.length > 0 && ways.every((way) => way === 'sse')) throw caller.refusal;
       return false;
     }
-    const { viewer } = caller.bearer;
     // Whatever else it is, it is answered elsewhere: nothing is parsed twice.
     const mayBeStream = body.query.includes('subscription') || !(ways.length === 0 || ways.includes('json'));
     if (!mayBeStream) return false;
     const kind = execution.kindOf(body, caller.meter);
     if (!isForStream(kind, ways)) return false;
     if (kind === 'mutation' && request.method === 'GET') return false;
-    const way = ways.find((each): each is Exclude<Acceptable, 'json'> => each !== 'json');
-    if (!way && !takesAnything(accept)) throw notAcceptable();
-    if (kind === 'subscription') options.rateLimits.openStream(viewer);
+    const named = ways.find((each): each is Way => each !== 'json');
+    if (!named && !takesAnything(accept)) throw notAcceptable();
+    const way = named ?? 'sse';
     const enter: Enter = (peer) => {
-      if (streams.enter(peer, request.raw)) return;
+      if (streams.enter(peer, request.raw, isGateway)) return;
       reply.header('retry-after', '1');
       throw unavailable();
     };
-    const asked = { body, viewer, context: options.createContext(caller), enter };
+    const identify = (): Viewer => {
+      if (!bearer) throw caller.refusal;
+      if (kind === 'subscription') countStream(bearer.viewer, isGateway, options);
+      return bearer.viewer;
+    };
+    const asked: Asked = { body, identify, context: options.createContext(caller), enter, isGateway };
     if (way === 'callback') await answerByCallback(asked, reply, options);
-    else await answerInFormat(FORMATS[way ?? 'sse'], asked, reply, options);
+    else await answerInFormat(FORMATS[way], asked, reply, options);
     return true;
   };
+}
+
+function countStream(viewer: Viewer, isGateway: boolean, { rateLimits }: GraphqlStreamOptions): void {
+  if (isGateway) rateLimits.openStreamOfGateway(viewer);
+  else rateLimits.openStream(viewer);
 }
 
 /**
@@ -120,9 +135,12 @@ async function run(
 /** A request for a stream, and by whom. */
 interface Asked {
   readonly body: Body;
-  readonly viewer: Viewer;
+  /** Who asks, counted. @throws {ServiceError} for nobody, and for who asks too often. */
+  readonly identify: () => Viewer;
   readonly context: Context;
   readonly enter: Enter;
+  /** It is told of a refusal in the format it asked for. */
+  readonly isGateway: boolean;
 }
 
 /** Lets a stream in and counts it. @throws {ServiceError} SERVICE_UNAVAILABLE when there is no room. */
@@ -130,13 +148,30 @@ type Enter = (peer: StreamPeer) => void;
 
 async function answerInFormat(
   format: StreamFormat,
-  { body, viewer, context, enter }: Asked,
+  asked: Asked,
+  reply: FastifyReply,
+  options: GraphqlStreamOptions,
+): Promise<void> {
+  try {
+    await openInFormat(format, asked, reply, options);
+  } catch (error) {
+    if (!asked.isGateway || reply.sent) throw error;
+    passHeaders(reply);
+    reply.hijack();
+    writeWhole(reply.raw, format, [options.formatError(error)]);
+  }
+}
+
+async function openInFormat(
+  format: StreamFormat,
+  { body, identify, context, enter, isGateway }: Asked,
   reply: FastifyReply,
   options: GraphqlStreamOptions,
 ): Promise<void> {
   const { streams, formatError } = options;
   const response = reply.raw;
-  const stream = new HttpStream(response, { ...streams.outletOptions(viewer, format.transport), format });
+  const outletOptions = streams.outletOptions(identify(), format.transport);
+  const stream = new HttpStream(response, { ...outletOptions, format, isGateway });
   enter(stream);
   streams.takeOver(response.req.socket);
   await streams.add(stream, format.transport, format.connectionType);
@@ -163,39 +198,58 @@ async function answerInFormat(
   }
 }
 
+/** Where the router of a request is told. @throws {ServiceError} when it may not be. */
+function targetOf({ extensions }: Body, { isCallbackAllowed }: GraphqlStreamOptions): CallbackTarget {
+  const target = CallbackTarget.safeParse(extensions?.['subscription']);
+  if (!target.success) throw badInput('extensions.subscription: callbackUrl, subscriptionId, verifier.');
+  if (isCallbackAllowed(target.data.callbackUrl)) return target.data;
+  throw toGraphQLError(new ServiceError('FORBIDDEN', 'CALLBACK_ALLOWED_URLS does not name the callbackUrl.'), 403);
+}
+
 async function answerByCallback(
-  { body, viewer, context, enter }: Asked,
+  { body, identify, context, enter, isGateway }: Asked,
   reply: FastifyReply,
   options: GraphqlStreamOptions,
 ): Promise<void> {
-  const { streams, formatError } = options;
-  const target = CallbackTarget.safeParse(body.extensions?.['subscription']);
-  if (!target.success) throw badInput('extensions.subscription: callbackUrl, subscriptionId, verifier.');
-  if (!options.isCallbackAllowed(target.data.callbackUrl)) {
-    throw toGraphQLError(new ServiceError('FORBIDDEN', 'CALLBACK_ALLOWED_URLS does not name the callbackUrl.'), 403);
-  }
-  const stream = new CallbackStream(target.data, streams.outletOptions(viewer, 'callback'));
+  const { streams, formatError, refusals } = options;
+  const target = targetOf(body, options);
+  /** Follows the answer, as events do: by it the router learns that there is a subscription. */
+  const afterwards = (act: () => void): void => {
+    if (reply.raw.destroyed) act();
+    else reply.raw.once('close', act);
+  };
+  const refuse = (errors: readonly GraphQLFormattedError[]): void =>
+    afterwards(() => void refusals.tell(target, errors));
+  let stream: CallbackStream | null = null;
+  // It waits for a word: it has proven to be a router, or confirms that it asked.
+  let isWaiting = isGateway;
   try {
-    if (!(await stream.check())) throw badInput('The callbackUrl does not confirm the subscription.');
+    stream = new CallbackStream(target, streams.outletOptions(identify(), 'callback'));
+    isWaiting = await stream.check();
+    if (!isWaiting) throw badInput('The callbackUrl does not confirm the subscription.');
     enter(stream);
     await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType);
     const result = await run(body, context, options);
-    if (!isSubscription(result)) {
+    if (isSubscription(result)) begin(result, stream);
+    else {
       stream.abandon();
-      await reply.code(200).send({ data: null, errors: result.errors?.map(formatError) });
+      const errors = result.errors?.map(formatError) ?? [];
+      refuse(errors);
+      await reply.code(200).send({ data: null, errors });
       return;
     }
-    stream.lifetime.onEnd(() => result.close());
-    streams.opened(stream, 'callback');
-    // Events follow the answer, by which the router learns that there is a subscription.
-    const begin = (): void => {
-      if (stream.isOpen) result.pipe(stream);
-    };
-    if (reply.raw.destroyed) return begin();
-    reply.raw.once('close', begin);
-    await reply.code(200).send({ data: null });
   } catch (error) {
-    stream.abandon();
+    stream?.abandon();
+    if (isWaiting) refuse([formatError(error)]);
     throw error;
+  }
+  await reply.code(200).send({ data: null });
+
+  function begin(subscription: Subscription, outlet: CallbackStream): void {
+    outlet.lifetime.onEnd(() => subscription.close());
+    streams.opened(outlet, 'callback');
+    afterwards(() => {
+      if (outlet.isOpen) subscription.pipe(outlet);
+    });
   }
 }

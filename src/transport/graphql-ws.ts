@@ -1,13 +1,13 @@
 /** GraphQL over WebSocket, subprotocol `graphql-transport-ws`. graphql-ws keeps the protocol. */
 
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type Server } from 'graphql-ws';
-import type { IsGateway } from '../auth/gateway.ts';
+import { type Standing, type StandingOf, secretOfConnectionInit, secretOfHeaders } from '../auth/gateway.ts';
 import { textOfConnectionInit, tokenOfConnectionInit } from '../auth/token-location.ts';
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
-import { badInput, CLOSE_CODES, type ServiceError, unauthenticated } from '../errors.ts';
+import { CLOSE_CODES, type ServiceError, TOO_SLOW, unauthenticated } from '../errors.ts';
 import { faultOfNumbers } from '../exact-json.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
@@ -18,12 +18,13 @@ import type { Log } from '../log.ts';
 import type { Meter } from '../model.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import { UNMETERED } from '../rates/meters.ts';
-import type { Admission } from './admission.ts';
+import { type Admission, noRoom, type Refused } from './admission.ts';
+import { closingError } from './closing-error.ts';
 import { Connection, type ConnectionOptions, type Sockets } from './connection.ts';
 import { Ending } from './ending.ts';
 import { type Envelope, TextFrame } from './envelope.ts';
-import { OpenDocuments } from './open-documents.ts';
 import type { Outbox } from './outbox.ts';
+import { type GatewayRooms, type Room, SocketRoom } from './subscription-rooms.ts';
 import type { SocketEndpoint } from './upgrade.ts';
 
 export interface GraphqlWsOptions {
@@ -31,26 +32,33 @@ export interface GraphqlWsOptions {
   readonly execution: Execution;
   readonly formatError: FormatError;
   readonly createContext: (caller: Caller) => Context;
-  readonly isGateway: IsGateway;
-  /** False for everyone while no secret is set. */
-  readonly provesGateway: IsGateway;
+  readonly standingOf: StandingOf;
   readonly admission: Admission;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
   readonly connections: ConnectionOptions;
+  readonly gatewayRooms: GatewayRooms;
 }
+
+/** Says why an operation is refused. */
+type Refuse = () => GraphQLError;
 
 /** What belongs to one socket of this protocol. */
 interface Extra {
   readonly connection: Connection;
-  /** Headers of the upgrade that a gateway may prove itself with; dropped with the token once it is known who calls. */
-  headers: Partial<Pick<IncomingHttpHeaders, 'authorization' | 'router-authorization'>>;
+  /** Headers of the upgrade that a token or a gateway's proof may be in; dropped once it is known who calls. */
+  headers: { readonly authorization: string | undefined; readonly secret: unknown } | null;
   readonly userAgent: string | null;
-  readonly documents: OpenDocuments;
+  /** For its subscriptions. */
+  room: Room;
   /** Called when `connection_init` has come. */
   readonly stopWaiting: () => void;
-  isGateway: boolean;
+  standing: Standing;
+  /** There is no room: it is here to be told so. */
+  isTurnedAway: boolean;
+  /** Of a gateway that was not let in. */
+  refuse: Refuse | null;
   /** Of the viewer; nobody is counted before they are known. */
   meter: Meter;
   /** Ends the step of the frame being handled: the next may follow. */
@@ -62,38 +70,54 @@ type WsServer = Server<Extra>;
 /** Frames before the acknowledgement: a token and little else. */
 const INIT_BYTES = 16 * 1024;
 
+const NOBODY: Standing = { isProven: false, isTrusted: false };
+
 export function createGraphqlWs(options: GraphqlWsOptions): SocketEndpoint {
   const server = makeProtocol(options);
   return {
     path: '/graphql',
     handleProtocols,
-    accept: (sockets, request) => accept(server, options, sockets, request),
+    accept(sockets, request) {
+      const extra = open(options, sockets, request);
+      options.admission.open(extra.connection, 'graphql_ws', sockets.address);
+      speak(server, options, sockets, extra);
+    },
+    turnAway(sockets, request) {
+      if (!options.standingOf(secretOfHeaders(request.headers)).isProven) return false;
+      const extra = open(options, sockets, request);
+      extra.isTurnedAway = true;
+      if (!options.admission.keepTurnedAway(extra.connection)) return false;
+      speak(server, options, sockets, extra);
+      return true;
+    },
   };
 }
 
-function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, request: IncomingMessage): void {
-  const { admission, clock, log } = options;
+function open(options: GraphqlWsOptions, sockets: Sockets, request: IncomingMessage): Extra {
+  const { clock, log } = options;
   const connection = new Connection(sockets, clock, log, options.connections);
-  const {
-    authorization,
-    'router-authorization': routerAuthorization,
-    'user-agent': userAgent = null,
-  } = request.headers;
-  const headers: Extra['headers'] = { authorization, 'router-authorization': routerAuthorization };
+  const { authorization, 'user-agent': userAgent = null } = request.headers;
+  const headers = { authorization, secret: secretOfHeaders(request.headers) };
   const stopWaiting = clock.after(TIMES.connectionInitMs, () =>
     connection.close(CLOSE_CODES.TIMEOUT, 'Connection initialisation timeout'),
   );
-  const extra: Extra = {
+  connection.onClose(stopWaiting);
+  return {
     connection,
     headers,
     userAgent,
-    documents: new OpenDocuments(),
+    room: new SocketRoom(),
     stopWaiting,
-    isGateway: false,
+    standing: NOBODY,
+    refuse: null,
     meter: UNMETERED,
+    isTurnedAway: false,
     settle: () => undefined,
   };
-  admission.open(connection, 'graphql_ws', sockets.address);
+}
+
+function speak(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, extra: Extra): void {
+  const { connection } = extra;
   const closed = server.opened(
     {
       protocol: sockets.webSocket.protocol,
@@ -104,8 +128,7 @@ function accept(server: WsServer, options: GraphqlWsOptions, sockets: Sockets, r
     extra,
   );
   connection.onClose((code, reason) => {
-    stopWaiting();
-    closed(code, reason).catch((error: unknown) => log.error({ err: error }, 'closing failed'));
+    closed(code, reason).catch((error: unknown) => options.log.error({ err: error }, 'closing failed'));
   });
 }
 
@@ -117,7 +140,7 @@ async function handleFrame(
   { log }: GraphqlWsOptions,
 ): Promise<void> {
   const { connection } = extra;
-  if (!connection.viewer && Buffer.byteLength(text) > INIT_BYTES) {
+  if (!connection.viewer && !extra.refuse && Buffer.byteLength(text) > INIT_BYTES) {
     return connection.close(CLOSE_CODES.TOO_BIG, 'Authenticate first');
   }
   const { viewer } = connection;
@@ -154,19 +177,20 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       ctx.extra.stopWaiting();
       const params = ctx.connectionParams;
       Object.assign(ctx, { connectionParams: undefined });
-      return authenticate(params, ctx.extra, options);
+      const openIds = (): string[] => Object.keys(ctx.subscriptions);
+      return authenticate(params, ctx.extra, openIds, options);
     },
     onSubscribe: ({ extra, subscriptions }, id, payload) => {
       if (id.length > LIMITS.idCharacters) {
         return [new GraphQLError('The id is too long.', { extensions: { code: 'BAD_USER_INPUT' } })];
       }
-      if (Object.keys(subscriptions).length > LIMITS.subscriptionsPerSocket) {
+      if (!extra.standing.isProven && Object.keys(subscriptions).length > LIMITS.subscriptionsPerSocket) {
         const message = `A socket carries at most ${LIMITS.subscriptionsPerSocket} subscriptions.`;
         return [new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } })];
       }
       const { bearer } = extra.connection;
-      if (!bearer) return [toGraphQLError(unauthenticated('MISSING'))];
-      const { meter, isGateway: isTrustedGateway } = extra;
+      if (!bearer) return [extra.refuse?.() ?? toGraphQLError(unauthenticated('MISSING'))];
+      const { meter, standing } = extra;
       try {
         if (execution.kindOf(payload, meter) === 'subscription') meter.subscribe();
       } catch (error) {
@@ -177,14 +201,15 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
         options.createContext({
           bearer,
           refusal: null,
-          isTrustedGateway,
+          isTrustedGateway: standing.isTrusted,
+          isProvenGateway: standing.isProven,
           meter,
           userAgent: extra.userAgent,
           renew: (next) => bearer.renew(next),
         }),
       );
-      const { connection, documents } = extra;
-      return 'document' in args ? Object.assign(args, { target: { connection, documents, id } }) : args;
+      const { connection, room } = extra;
+      return 'document' in args ? Object.assign(args, { target: { connection, room, id } }) : args;
     },
     execute: async (args) => (await execution.execute(args as PreparedArgs)) as Awaited<OperationResult>,
     subscribe: (args) => subscribe(args as TargetedArgs, options),
@@ -202,7 +227,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
 
 /** An operation, and where on this node its responses go. */
 type TargetedArgs = PreparedArgs & {
-  readonly target: Pick<Extra, 'connection' | 'documents'> & { readonly id: string };
+  readonly target: Pick<Extra, 'connection' | 'room'> & { readonly id: string };
 };
 
 /**
@@ -212,12 +237,16 @@ type TargetedArgs = PreparedArgs & {
  */
 async function subscribe(args: TargetedArgs, options: GraphqlWsOptions): Promise<Awaited<OperationResult>> {
   const { execution, metrics } = options;
-  const { connection, documents, id } = args.target;
-  const { document } = args;
-  if (!documents.open(document)) return { errors: [toGraphQLError(tooManyDocuments())] };
+  const { connection, room, id } = args.target;
+  let leave: () => void;
+  try {
+    leave = room.open(args.document);
+  } catch (error) {
+    return { errors: [toGraphQLError(error as ServiceError)] };
+  }
   const result = await execution.subscribe(args);
   if (!isSubscription(result)) {
-    documents.close(document);
+    leave();
     return result as Awaited<OperationResult>;
   }
   const ending = new Ending(result);
@@ -225,16 +254,11 @@ async function subscribe(args: TargetedArgs, options: GraphqlWsOptions): Promise
   const forget = connection.onEnd(() => void ending.return());
   ending.onEnd(() => {
     forget();
-    documents.close(document);
+    leave();
     metrics.subscriptions.dec({ transport: 'graphql_ws' });
   });
   result.pipe(new SocketOutlet(connection, id, ending, metrics));
   return ending as unknown as Awaited<OperationResult>;
-}
-
-function tooManyDocuments(): ServiceError {
-  const most = LIMITS.subscribedCharactersPerSocket;
-  return badInput(`The subscriptions of a socket are of at most ${most} characters of different documents.`);
 }
 
 /** Where the responses of one subscription go: `next` messages in the socket's outbox. */
@@ -259,7 +283,7 @@ class SocketOutlet implements Outlet {
   }
 
   end(error: ServiceError | null): void {
-    if (error?.isSlowReader) this.#connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+    if (error?.isSlowReader) this.#connection.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
     this.#ending.end(error);
   }
 
@@ -276,18 +300,56 @@ class SocketOutlet implements Outlet {
 async function authenticate(
   params: Readonly<Record<string, unknown>> | undefined,
   extra: Extra,
+  openIds: () => string[],
   options: GraphqlWsOptions,
 ): Promise<boolean | Record<string, unknown>> {
   const { connection, headers } = extra;
-  extra.headers = {};
-  const token = tokenOfConnectionInit(params, headers.authorization);
+  const { admission, standingOf } = options;
+  extra.headers = null;
+  extra.standing = standingOf(secretOfConnectionInit(params, headers?.secret));
+  const isGateway = extra.standing.isProven;
+  if (isGateway) {
+    admission.vouch(connection);
+    connection.bePatient();
+    connection.onParting((code, reason) => lastWords(openIds(), closingError(code, reason), options));
+  }
+  const token = tokenOfConnectionInit(params, headers?.authorization);
   const deviceId = textOfConnectionInit(params, 'deviceId');
-  const admitted = await options.admission.admit(connection, { token, deviceId, connectionType: 'GRAPHQL_WS' });
-  if (!admitted) return false;
-  extra.meter = admitted.meter;
-  const secret =
-    textOfConnectionInit(params, 'Router-Authorization', 'router-authorization') ?? headers['router-authorization'];
-  extra.isGateway = options.isGateway(typeof secret === 'string' ? secret : null);
-  if (typeof secret === 'string' && options.provesGateway(secret)) options.admission.vouch(connection);
-  return { connectionId: connection.id };
+  const credentials = { token, deviceId, connectionType: 'GRAPHQL_WS', isGateway } as const;
+  const admitted = extra.isTurnedAway ? noRoom() : await admission.admit(connection, credentials);
+  if (!('error' in admitted)) {
+    extra.meter = admitted.meter;
+    if (isGateway) extra.room = options.gatewayRooms.of(admitted.viewer);
+    return { connectionId: connection.id };
+  }
+  if (!isGateway) {
+    connection.close(admitted.code, admitted.reason);
+    return false;
+  }
+  extra.refuse = keepForRefusals(connection, admitted, options.clock);
+  return true;
+}
+
+/** The error messages of operations that end with their socket. */
+function lastWords(ids: readonly string[], error: ServiceError, { formatError }: GraphqlWsOptions): string[] {
+  const payload = [formatError(error)];
+  return ids.map((id) => JSON.stringify({ id, type: 'error', payload }));
+}
+
+/**
+ * A gateway's socket that was not let in is there to say so, and closed when nothing
+ * is asked on it for a while. The answer says it once more.
+ */
+function keepForRefusals(connection: Connection, { code, reason, error }: Refused, clock: Clock): Refuse {
+  let cancel = (): void => undefined;
+  const wait = (): void => {
+    cancel();
+    cancel = clock.after(TIMES.idleGatewayMs, () => connection.close(code, reason));
+  };
+  wait();
+  connection.onClose(() => cancel());
+  return () => {
+    wait();
+    return toGraphQLError(error);
+  };
 }

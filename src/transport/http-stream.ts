@@ -4,9 +4,10 @@ import type { ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
-import { CLOSE_CODES, type ServiceError, unauthenticated, unavailable } from '../errors.ts';
+import { type ServiceError, slowReader } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import type { Viewer } from '../model.ts';
+import { closingError } from './closing-error.ts';
 import { Lifetime } from './lifetime.ts';
 import { Outbox } from './outbox.ts';
 import type { StreamFormat } from './stream-format.ts';
@@ -16,6 +17,8 @@ import type { Holder, Unsent } from './unsent.ts';
 export interface HttpStreamOptions {
   readonly viewer: Viewer;
   readonly format: StreamFormat;
+  /** It is told of every end in words, by which it knows what to tell its own clients. */
+  readonly isGateway: boolean;
   readonly formatError: FormatError;
   readonly clock: Clock;
   readonly maxQueuedBytes: number;
@@ -30,11 +33,14 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 };
 
-/** The error a stream is ended with that its client did not ask to end. */
-export function closingError(code: number): ServiceError {
-  if (code === CLOSE_CODES.TOKEN_EXPIRED) return unauthenticated('EXPIRED');
-  // Who had no good token has no stream.
-  return code === CLOSE_CODES.UNAUTHORIZED ? unauthenticated('REVOKED') : unavailable();
+/** A stream that is over before it began. */
+export function writeWhole(
+  response: ServerResponse,
+  { contentType, opening, ending }: StreamFormat,
+  errors: readonly GraphQLFormattedError[],
+): void {
+  response.writeHead(200, { ...HEADERS, 'content-type': contentType });
+  response.end(`${opening}${ending(errors)}`);
 }
 
 export class HttpStream implements Outlet, Peer, Holder {
@@ -54,7 +60,7 @@ export class HttpStream implements Outlet, Peer, Holder {
       maxQueuedBytes: options.maxQueuedBytes,
       lifetime: this.lifetime,
       account: options.unsent.account(this),
-      onOverflow: () => this.cut(),
+      onOverflow: () => this.end(slowReader()),
     });
     // Its client may have gone while it was being identified: that is not told again.
     if (response.destroyed) this.lifetime.close();
@@ -96,8 +102,8 @@ export class HttpStream implements Outlet, Peer, Holder {
   }
 
   end(error: ServiceError | null): void {
-    // It has no room for a word, and comes back where it was.
-    if (error?.isSlowReader) return this.cut();
+    // It has no room for a word, and comes back where it was. A gateway reads it in time, or is cut off then.
+    if (error?.isSlowReader && !this.#options.isGateway) return this.cut();
     this.finish(error && [this.#options.formatError(error)]);
   }
 
@@ -106,11 +112,11 @@ export class HttpStream implements Outlet, Peer, Holder {
     this.#write(this.#options.format.ending(errors));
   }
 
-  close(code: number): void {
-    const { format, formatError } = this.#options;
-    const error = closingError(code);
+  close(code: number, reason: string): void {
+    const { format, formatError, isGateway } = this.#options;
+    const error = closingError(code, reason);
     const errors = [formatError(error)];
-    if (error.code === 'UNAUTHENTICATED') return this.finish(errors);
+    if (isGateway || error.code === 'UNAUTHENTICATED') return this.finish(errors);
     const last = format.interruption(errors);
     if (last !== null) return this.#write(last);
     if (!this.isOpen) return;
@@ -121,8 +127,8 @@ export class HttpStream implements Outlet, Peer, Holder {
     this.#response.write('', () => this.#response.destroy());
   }
 
-  retire(code: number): void {
-    this.close(code);
+  retire(code: number, reason: string): void {
+    this.close(code, reason);
   }
 
   onClose(closed: () => void): void {

@@ -49,11 +49,11 @@ export class Streams {
   }
 
   /** Lets a stream in and counts it, in one moment; false: there is no room. */
-  enter(peer: StreamPeer, request: IncomingMessage): boolean {
+  enter(peer: StreamPeer, request: IncomingMessage, isGateway: boolean): boolean {
     const { addressOf, supervisor } = this.#options;
     const address = addressOf(request);
-    if (!supervisor.admitsStream(address, peer.viewer)) return false;
-    supervisor.addStream(peer, address, peer.viewer);
+    if (!supervisor.admitsStream(address, peer.viewer, isGateway)) return false;
+    supervisor.addStream(peer, address, peer.viewer, isGateway);
     return true;
   }
 

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES } from '../errors.ts';
-import { TIMES } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
 import type { TokenBucket } from '../rates/token-bucket.ts';
 import { Quota } from './quota.ts';
@@ -61,12 +61,17 @@ export class Supervisor {
   readonly #unidentified: Unidentified;
   readonly #users: Quota;
   readonly #streams: Quota;
+  /** Sockets and streams that gateways open for a user: each may be for one subscription. */
+  readonly #ofGateways: Quota;
   readonly #addresses: Quota;
   readonly #cameFrom = new WeakMap<Peer, string>();
   /** Of peers counted by their address: gives that back. */
   readonly #releases = new Map<Peer, () => void>();
   readonly #stopSweeping: () => void;
+  /** Gateways that are told in words that there is no room. They take none, and stay for moments. */
+  readonly #turnedAway = new Set<Peer>();
   #isDraining = false;
+  #isOver = false;
 
   constructor(clock: Clock, limits: SupervisorLimits) {
     this.#clock = clock;
@@ -74,6 +79,7 @@ export class Supervisor {
     this.#unidentified = new Unidentified(limits.maxConnections, () => limits.countTurnedAway('stranger'));
     this.#users = new Quota(limits.maxConnectionsPerUser);
     this.#streams = new Quota(limits.maxStreamsPerUser);
+    this.#ofGateways = new Quota(limits.maxConnectionsPerUser * LIMITS.subscriptionsPerSocket);
     this.#addresses = new Quota(limits.maxConnectionsPerAddress);
     this.#stopSweeping = clock.every(Math.max(Math.min(SWEEP_MS, limits.sweepMs), 10), () => this.#sweep());
   }
@@ -86,10 +92,19 @@ export class Supervisor {
   }
 
   /** Lets a stream over HTTP in, whose user is known by then. */
-  admitsStream(address: string | null, viewer: Viewer): boolean {
-    const reason = this.#streams.hasRoom(userKey(viewer)) ? this.#refusal(address) : 'user';
+  admitsStream(address: string | null, viewer: Viewer, isGateway = false): boolean {
+    const quota = isGateway ? this.#ofGateways : this.#streams;
+    const reason = quota.hasRoom(userKey(viewer)) ? this.#refusal(address) : 'user';
     if (reason === null) this.#limits.admissions?.take();
     return this.#isLetIn(reason);
+  }
+
+  /** Keeps a gateway's socket for which there is no room until it was told so; false: that is too much as well. */
+  keepTurnedAway(peer: Peer): boolean {
+    if (this.#isOver || this.#turnedAway.size >= LIMITS.gatewaysTurnedAway) return false;
+    this.#turnedAway.add(peer);
+    peer.onClose(() => void this.#turnedAway.delete(peer));
+    return true;
   }
 
   #isLetIn(reason: TurnedAway | null): boolean {
@@ -142,15 +157,23 @@ export class Supervisor {
   }
 
   /** Adds a stream that was admitted a moment ago. */
-  addStream(peer: Peer, address: string | null, viewer: Viewer): void {
+  addStream(peer: Peer, address: string | null, viewer: Viewer, isGateway = false): void {
     this.#add(peer, address);
-    peer.onClose(this.#streams.take(userKey(viewer)));
+    peer.onClose((isGateway ? this.#ofGateways : this.#streams).take(userKey(viewer)));
   }
 
   /** Counts a peer by its address no longer: it has proven to speak for many. */
   vouch(socket: Socket): void {
     this.#unidentified.remove(socket);
+    this.#recognise(socket);
     this.#release(socket);
+  }
+
+  /** Whoever said who they are is no stranger at their address. */
+  #recognise(peer: Peer): void {
+    const address = this.#cameFrom.get(peer);
+    if (address !== undefined) this.#limits.strangers?.recognise(address);
+    this.#cameFrom.delete(peer);
   }
 
   #release(peer: Peer): void {
@@ -159,15 +182,15 @@ export class Supervisor {
   }
 
   /** Lets a socket in whose user is known now; false: they have as many as they may, or too many come at once. */
-  claim(socket: Socket, viewer: Viewer): boolean {
-    const address = this.#cameFrom.get(socket);
-    if (address !== undefined) this.#limits.strangers?.recognise(address);
+  claim(socket: Socket, viewer: Viewer, isGateway = false): boolean {
+    this.#recognise(socket);
     const key = userKey(viewer);
-    const isFull = !this.#users.hasRoom(key);
+    const quota = isGateway ? this.#ofGateways : this.#users;
+    const isFull = !quota.hasRoom(key);
     if (!this.#isLetIn(isFull ? 'user' : this.#isPaced ? 'pace' : null)) return false;
     this.#limits.admissions?.take();
     this.#unidentified.remove(socket);
-    socket.onClose(this.#users.take(key));
+    socket.onClose(quota.take(key));
     return true;
   }
 
@@ -197,7 +220,7 @@ export class Supervisor {
       const due = Math.min(Math.ceil(part * peers.length), peers.length);
       for (; asked < due; asked += 1) peers[asked]?.retire(...RESTART);
     };
-    const gone = Promise.all(peers.map((peer) => new Promise<void>((resolve) => peer.onClose(resolve))));
+    const gone = allGone(peers);
     step();
     const stopStepping = this.#clock.every(DRAIN_STEP_MS, step);
     const giveUp = this.#clock.after(drainWindowMs + TIMES.drainGraceMs, () => {
@@ -206,8 +229,16 @@ export class Supervisor {
     await gone;
     giveUp();
     stopStepping();
+    this.#isOver = true;
+    const turnedAway = [...this.#turnedAway];
+    for (const peer of turnedAway) peer.close(...RESTART);
+    await allGone(turnedAway);
     this.#stopSweeping();
   }
+}
+
+async function allGone(peers: readonly Peer[]): Promise<void> {
+  await Promise.all(peers.map((peer) => new Promise<void>((resolve) => peer.onClose(resolve))));
 }
 
 function userKey({ tenant, userId }: Viewer): string {

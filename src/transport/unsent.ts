@@ -5,7 +5,7 @@
  * are told to come back, and those that were told before are cut off: memory is
  * not what a peer that reads nothing may wait for (G10).
  */
-import { CLOSE_CODES } from '../errors.ts';
+import { CLOSE_CODES, TOO_SLOW } from '../errors.ts';
 
 export interface Holder {
   /** False: it was told to go. */
@@ -61,7 +61,7 @@ export class Unsent {
     for (const account of open) {
       if (bytes <= this.#most * RELIEVED) break;
       bytes -= account.bytes;
-      account.holder.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+      account.holder.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
     }
   }
 

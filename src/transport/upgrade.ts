@@ -16,6 +16,8 @@ export interface SocketEndpoint {
   /** Chooses among the subprotocols the client offers; false: none. */
   handleProtocols(offered: Set<string>): string | false;
   accept(sockets: Sockets, request: IncomingMessage): void;
+  /** Tells a socket in words that there is no room; false, or none: its close code has to say so. */
+  turnAway?(sockets: Sockets, request: IncomingMessage): boolean;
 }
 
 export interface UpgradeOptions {
@@ -94,9 +96,11 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     if (!options.isOriginAllowed(request.headers.origin, request.headers.host)) return refuse(socket, 403);
     door.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const address = options.addressOf(request);
-      if (!options.supervisor.admits(address)) return turnAway(webSocket, options.clock);
+      const sockets: Sockets = { webSocket, raw: socket, address };
+      const isAdmitted = options.supervisor.admits(address);
+      if (!isAdmitted && !door.endpoint.turnAway?.(sockets, request)) return turnAway(webSocket, options.clock);
       options.leavePlain(socket);
-      door.endpoint.accept({ webSocket, raw: socket, address }, request);
+      if (isAdmitted) door.endpoint.accept(sockets, request);
     });
   });
 }

@@ -1,11 +1,11 @@
 /** What address a request is counted by: no way of writing one, and none missing, is a way around the cap. */
 import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
-import { createGatewayCheck } from '../../src/auth/gateway.ts';
+import { createStandingOf } from '../../src/auth/gateway.ts';
 import { type AddressOf, createAddressOf } from '../../src/transport/address.ts';
 
 const SECRET = 'a-secret-of-the-gateway';
-const addressOf = (trustProxy: boolean): AddressOf => createAddressOf(trustProxy, createGatewayCheck([SECRET]));
+const addressOf = (trustProxy: boolean): AddressOf => createAddressOf(trustProxy, createStandingOf([SECRET]));
 const request = (peer: string, headers: IncomingMessage['headers']): Parameters<AddressOf>[0] => ({
   headers,
   socket: { remoteAddress: peer } as IncomingMessage['socket'],

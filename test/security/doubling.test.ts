@@ -53,7 +53,7 @@ describe('twice the document', () => {
 
 const message = (headers: object): IncomingMessage =>
   ({ headers, socket: { remoteAddress: '127.0.0.1' } }) as unknown as IncomingMessage;
-const addressOf = createAddressOf(true, () => false);
+const addressOf = createAddressOf(true, () => ({ isProven: false, isTrusted: true }));
 const of = (text: string, times: number): string => text.repeat(Math.max(1, Math.floor(times)));
 /** Bytes of the headers of a request, by Node's own cap, and of a body and a frame by ours. */
 const HEADER = 16 * 1_024;

@@ -1,5 +1,5 @@
 /** Promises of access that one moment decides: each was broken once by a small change that no test noticed. */
-import { createGatewayCheck } from '../../src/auth/gateway.ts';
+import { createStandingOf } from '../../src/auth/gateway.ts';
 import { type ConfigError, readConfig } from '../../src/config.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { connectClient } from '../support/client.ts';
@@ -149,14 +149,10 @@ describe('promises', () => {
 });
 
 it('each of several gateway secrets is one, and nothing else is', () => {
-  const isGateway = createGatewayCheck(['first-secret', 'second-secret']);
-  expect(['first-secret', 'second-secret', 'third-secret', '', null].map(isGateway)).toEqual([
-    true,
-    true,
-    false,
-    false,
-    false,
-  ]);
+  const standingOf = createStandingOf(['first-secret', 'second-secret']);
+  expect(
+    ['first-secret', 'second-secret', 'third-secret', '', null].map((given) => standingOf(given).isProven),
+  ).toEqual([true, true, false, false, false]);
 });
 
 it('a certificate without its key is refused, and so is a key without its certificate', () => {

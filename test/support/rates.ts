@@ -3,5 +3,8 @@ import { RATE_VARIABLES, readRates } from '../../src/config-rates.ts';
 import type { Rates } from '../../src/rates/rates.ts';
 
 export function ratesOf(given: { readonly [Name in keyof typeof RATE_VARIABLES]?: number } = {}): Rates {
-  return readRates((name) => given[name] ?? Number(RATE_VARIABLES[name].default), 1_000);
+  return readRates((name) => given[name] ?? Number(RATE_VARIABLES[name].default), {
+    maxQueryCost: 1_000,
+    connectionsPerUser: 50,
+  });
 }

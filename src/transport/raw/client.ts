@@ -2,7 +2,14 @@
 import { reasonOf } from '../../auth/tokens.ts';
 import { RenderedStream } from '../../delivery/rendered-stream.ts';
 import type { Domain } from '../../domain/domain.ts';
-import { badInput, CLOSE_CODES, type RefusalReason, type ServiceError, unauthenticated } from '../../errors.ts';
+import {
+  badInput,
+  CLOSE_CODES,
+  type RefusalReason,
+  type ServiceError,
+  TOO_SLOW,
+  unauthenticated,
+} from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Meter, Topic, UserId, Viewer } from '../../model.ts';
 import type { Connection } from '../connection.ts';
@@ -144,7 +151,7 @@ function outletOf(
     delivered: (event) => metrics.delivered(event, 'websocket'),
     ended: (error) => {
       ended();
-      if (error?.isSlowReader) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+      if (error?.isSlowReader) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
       else if (error) tell(error, about);
     },
   });

@@ -63,9 +63,12 @@ class RawSocket {
     const connection = this.#connection;
     const { admission, clock, connections } = this.#options;
     const deviceId = new URLSearchParams((request.url ?? '').split('?')[1] ?? '').get('device_id');
-    const credentials = { token: tokenOf(request), deviceId, connectionType: 'WEBSOCKET' } as const;
+    const credentials = { token: tokenOf(request), deviceId, connectionType: 'WEBSOCKET', isGateway: false } as const;
     const admitted = await admission.admit(connection, credentials);
-    if (!admitted) return null;
+    if ('error' in admitted) {
+      connection.close(admitted.code, admitted.reason);
+      return null;
+    }
     const { viewer, meter } = admitted;
     const session = viewer.sessionId ?? viewer.deviceId ?? deviceId ?? viewer.userId;
     const tell = (error: ServiceError, about: object = {}): void => void this.#refuse(error, null, about);

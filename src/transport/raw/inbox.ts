@@ -7,7 +7,7 @@
  */
 import { type Outlet, type Payload, RenderedStream } from '../../delivery/rendered-stream.ts';
 import { isDirect } from '../../domain/conversations.ts';
-import { CLOSE_CODES, ServiceError } from '../../errors.ts';
+import { CLOSE_CODES, ServiceError, TOO_SLOW } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, Position } from '../../model.ts';
 import type { Connection } from '../connection.ts';
@@ -129,7 +129,7 @@ export class Inbox implements Outlet {
 
   #hold(held: Held, payload: Payload, event: object): void {
     const { connection } = this.#identity;
-    if (connection.isOpen && !held.add(payload, event)) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Too slow');
+    if (connection.isOpen && !held.add(payload, event)) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
   }
 
   /** Opens the stream; a position that expired is told of, and its conversation begins live. */
