@@ -114,8 +114,8 @@ export const REDIS_VARIABLES = {
     /^[\w.:-]{1,32}$/.test(value) ? value : undefined,
   ),
   REDIS_CHECKS: variable(
-    'what a setting of Redis that breaks a guarantee does at start',
-    '`enforce`: refuses to start, or `warn`',
+    'what a setting of Redis that breaks a guarantee does',
+    '`enforce`: refuses to start, and is not ready while it lasts, or `warn`',
     'enforce',
     (value) => ({ enforce: true, warn: false })[value],
   ),

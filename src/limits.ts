@@ -251,6 +251,8 @@ export const TIMES = {
   ruleRestMs: 60_000,
   /** How long after the circuit of the engine opened, or a probe failed, the next probe is made. */
   circuitProbeMs: 500,
+  /** How often the settings of Redis are looked at again. */
+  requirementsMs: 60_000,
   /** What a health check writes ends after this. */
   healthKeyMs: 60_000,
   /** How long after a late signal could not be applied it is tried again. */

@@ -1,8 +1,10 @@
 /** A Redis that is away or set up wrong, as the service sees it. */
 
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { readConfig } from '../../src/config.ts';
+import { LEAST_RIGHTS } from '../../src/engine/redis/permissions.ts';
 import { TIMES } from '../../src/limits.ts';
 import { startService } from '../../src/service.ts';
 import { eventually } from '../support/eventually.ts';
@@ -247,12 +249,69 @@ describe('what is asked of Redis at the start', () => {
     for (const line of lines()) expect(JSON.parse(line).err).toMatchObject({ code: 'ECONNREFUSED' });
   });
 
-  it('a server that shows no settings is taken, with a warning', async () => {
-    const redis = await startRedisServer();
+  /** A Redis with a user of its own; answers the URL of that user. */
+  async function withUser(rights: string, ...settings: string[]): Promise<string> {
+    const redis = await startRedisServer(...settings);
     servers.push(redis);
     const client = new Redis(redis.url);
-    await client.call('ACL', 'SETUSER', 'app', 'on', '>pass', '~*', '&*', '+@all', '-config');
+    await client.call('ACL', 'SETUSER', 'app', 'on', '>pass', ...rights.split(' '));
     client.disconnect();
-    expect(await startOn(redis.url.replace('//', '//app:pass@'))).toContain('cannot be read');
+    return redis.url.replace('//', '//app:pass@');
+  }
+
+  it('F47: where CONFIG is forbidden, INFO tells what breaks a guarantee', async () => {
+    const rights = '~* &* +@all -config';
+    expect(await startOn(await withUser(rights, '--appendonly', 'yes'))).toBe('');
+    const evicting = await withUser(rights, '--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru');
+    await expect(startOn(evicting)).rejects.toThrow(/maxmemory-policy is allkeys-lru/);
+  });
+
+  it('the least rights that are documented are enough, and each is needed: what is missing is named', async () => {
+    const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+    expect(page).toContain(LEAST_RIGHTS);
+    const env = { REDIS_PREFIX: 'rt' };
+    const url = await withUser(LEAST_RIGHTS, '--appendonly', 'yes');
+    const service = await startTestService({ env: { ...env, REDIS_URL: url } });
+    await service.query('alice', CREATE);
+    const alice = await service.connect('alice');
+    const heard = await alice.subscribe('subscription { messageReceived { sequence } }');
+    expect((await service.query('alice', SEND)).errors).toBeUndefined();
+    await eventually(() => expect(heard.events).toHaveLength(1));
+    expect((await (await fetch(`${service.url}/health/ready`)).json()) as object).toMatchObject({ status: 'ok' });
+    await alice.close();
+    await service.close();
+    const without: readonly (readonly [string, RegExp])[] = [
+      ['&rt:*', /not run (SSUBSCRIBE|SPUBLISH)/],
+      ['+info', /not run INFO/],
+      ['+@scripting', /not run EVAL/],
+      ['+@pubsub', /not run SSUBSCRIBE/],
+      ['+@write', /not run SET/],
+      ['~rt:*', /not run SET/],
+    ];
+    for (const [right, message] of without) {
+      const rights = `resetchannels ${LEAST_RIGHTS.replace(`${right} `, '')}`;
+      await expect(startOn(await withUser(rights), env)).rejects.toThrow(message);
+    }
+  });
+
+  it('F47: a policy that is changed while the service runs is noticed within a minute, and said in readiness', async () => {
+    const redis = await startRedisServer();
+    servers.push(redis);
+    const { log, lines } = captureLog('warn');
+    const service = await startTestService({ env: { REDIS_URL: redis.url }, log });
+    const admin = new Redis(redis.url);
+    const ready = async (): Promise<Response> => fetch(`${service.url}/health/ready`);
+    expect((await ready()).status).toBe(200);
+    await admin.config('SET', 'maxmemory', '100mb', 'maxmemory-policy', 'allkeys-lru');
+    service.clock.advance(TIMES.requirementsMs);
+    await eventually(async () => expect((await ready()).status).toBe(503));
+    expect(lines().join()).toContain('allkeys-lru');
+    const detailed = await (await fetch(`${service.url}/health/detailed`)).text();
+    expect(detailed).toContain('maxmemory-policy is allkeys-lru');
+    await admin.config('SET', 'maxmemory-policy', 'noeviction');
+    service.clock.advance(TIMES.requirementsMs);
+    await eventually(async () => expect((await ready()).status).toBe(200));
+    admin.disconnect();
+    await service.close();
   });
 });

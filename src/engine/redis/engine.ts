@@ -12,9 +12,10 @@ import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
 import { createMemberships } from './memberships.ts';
 import { createMessages } from './messages.ts';
+import { checkPermissions } from './permissions.ts';
 import { createPresence } from './presence.ts';
 import { createRates } from './rates.ts';
-import { checkRequirements } from './requirements.ts';
+import { Requirements } from './requirements.ts';
 import { createRoutingRules } from './routing-rules.ts';
 import { defineScripts } from './scripts.ts';
 import { createSessions } from './sessions.ts';
@@ -42,16 +43,20 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const keys = createKeys(options.prefix, address.database);
   const client = openCommandClient(address, log);
   const publish = (channel: string, text: string): Promise<unknown> => client.spublish(channel, text);
-  const subscriber = new Subscriber(openSubscriberClient(address, log), publish, clock, log);
+  const listening = openSubscriberClient(address, log);
+  const subscriber = new Subscriber(listening, publish, clock, log);
+  const requirements = new Requirements(client, options.isChecked, log);
   const run = defineScripts(client);
   const memberships = createMemberships(run, keys, log);
   const presence = createPresence(client, run, keys, clock, log);
   const bus = createRedisBus(subscriber, keys, log);
+  let stopWatching = (): void => undefined;
   let isClosed = false;
 
   async function close(): Promise<void> {
     if (isClosed) return;
     isClosed = true;
+    stopWatching();
     await presence.stop(options.presenceGraceMs).catch(() => undefined);
     subscriber.close();
     client.disconnect();
@@ -60,8 +65,10 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   try {
     await Promise.all([connect(client, clock), subscriber.connect()]);
     await checkDatabase(client, address.database);
-    await checkRequirements(client, options.isChecked, log);
+    await checkPermissions({ commands: client, announcements: listening, prefix: options.prefix });
+    await requirements.enforce();
     await presence.start();
+    stopWatching = requirements.watch(clock);
   } catch (error) {
     subscriber.close();
     client.disconnect();
@@ -85,14 +92,15 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     listen: (channel, listener) => (isClosed ? Promise.reject(unavailable()) : bus.listen(channel, listener)),
     async checkHealth() {
       const start = performance.now();
+      let reason = requirements.fault;
       try {
         // A write: a server that only answers cannot serve.
         await client.set(keys.health(), '1', 'PX', TIMES.healthKeyMs);
-        return { status: 'up', latencyMs: performance.now() - start, reason: null, circuit: 'closed' };
       } catch (error) {
-        const reason = (error as Error).message;
-        return { status: 'down', latencyMs: performance.now() - start, reason, circuit: 'closed' };
+        reason = (error as Error).message;
       }
+      const status = reason === null ? 'up' : 'down';
+      return { status, latencyMs: performance.now() - start, reason, circuit: 'closed' };
     },
     close,
   };

@@ -1,11 +1,12 @@
 /**
- * What this service asks of a Redis server, looked at once at the start.
+ * What this service asks of a Redis server: looked at at the start, every minute
+ * and after each reconnect.
  *
- * What breaks a guarantee is refused by name; what weakens one is warned of. A
- * server whose settings may not be read is taken as it is, with a warning.
+ * What breaks a guarantee is refused by name; what weakens one is warned of.
  */
-
 import { Cluster, type Redis } from 'ioredis';
+import type { Clock } from '../../clock.ts';
+import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { RedisClient } from './client.ts';
 
@@ -49,36 +50,95 @@ export function findingsOf(settings: ReadonlyMap<string, string>): Finding[] {
   return findings;
 }
 
+/** A section of INFO, as names and values. */
+async function readInfo(node: Redis, section: string): Promise<ReadonlyMap<string, string>> {
+  const lines = (await node.info(section)).split('\r\n').map((line) => line.split(':'));
+  return new Map(lines.flatMap(([name, value]) => (name && value !== undefined ? [[name, value] as const] : [])));
+}
+
 async function versionFinding(node: Redis): Promise<Finding | null> {
-  const found = /redis_version:(\S+)/.exec(await node.info('server'))?.[1] ?? 'unknown';
+  const found = (await readInfo(node, 'server')).get('redis_version') ?? 'unknown';
   if (Number.parseInt(found, 10) >= LEAST_VERSION) return null;
   return { kind: 'refuse', setting: 'redis_version', found, wanted: '7 or later, for sharded pub/sub' };
 }
 
-async function readSettings(node: Redis, log: Log): Promise<ReadonlyMap<string, string>> {
+/** Where CONFIG is forbidden, as managed services do, INFO tells the ones that break a guarantee. */
+async function readSettings(node: Redis): Promise<ReadonlyMap<string, string>> {
   try {
     const flat = (await node.config('GET', ...(SETTINGS as [string]))) as string[];
     return new Map(flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? ''] as const] : [])));
-  } catch (error) {
-    log.warn({ reason: (error as Error).message }, 'the settings of Redis cannot be read and were not checked');
-    return new Map();
+  } catch {
+    const [memory, persistence] = [await readInfo(node, 'memory'), await readInfo(node, 'persistence')];
+    return new Map([
+      ['maxmemory', memory.get('maxmemory') ?? ''],
+      ['maxmemory-policy', memory.get('maxmemory_policy') ?? ''],
+      ['appendonly', persistence.get('aof_enabled') === '0' ? 'no' : 'yes'],
+      ['save', 'unknown'],
+    ]);
   }
 }
 
-/** @throws {Error} naming every setting that breaks a guarantee, when `isEnforced`. */
-export async function checkRequirements(client: RedisClient, isEnforced: boolean, log: Log): Promise<void> {
+/** What is wrong with the servers now, each setting once. */
+async function findAll(client: RedisClient): Promise<Finding[]> {
   const nodes = client instanceof Cluster ? client.nodes('master') : [client];
-  const refused = new Map<string, string>();
+  const found = new Map<string, Finding>();
   for (const node of nodes) {
     const version = await versionFinding(node);
-    const findings = [...(version ? [version] : []), ...findingsOf(await readSettings(node, log))];
-    for (const { kind, setting, found, wanted } of findings) {
-      log.warn({ setting, found, wanted }, 'a setting of Redis');
-      if (kind === 'refuse') refused.set(setting, `${setting} is ${found}; wanted: ${wanted}`);
+    for (const finding of [...(version ? [version] : []), ...findingsOf(await readSettings(node))]) {
+      found.set(`${finding.setting} ${finding.found}`, finding);
     }
   }
-  if (isEnforced && refused.size > 0) {
-    const list = [...refused.values()].map((each) => `  ${each}`).join('\n');
-    throw new Error(`Redis is not set up for this service (REDIS_CHECKS=warn starts anyway):\n${list}`);
+  return [...found.values()];
+}
+
+const textOf = ({ setting, found, wanted }: Finding): string => `${setting} is ${found}; wanted: ${wanted}`;
+
+/** Looks at the settings of Redis, again and again: they may be changed while it runs, or by a failover. */
+export class Requirements {
+  readonly #client: RedisClient;
+  readonly #isEnforced: boolean;
+  readonly #log: Log;
+  #findings: readonly Finding[] = [];
+
+  constructor(client: RedisClient, isEnforced: boolean, log: Log) {
+    this.#client = client;
+    this.#isEnforced = isEnforced;
+    this.#log = log;
+  }
+
+  /** What breaks a guarantee, when that is refused; null: nothing. */
+  get fault(): string | null {
+    const refused = this.#findings.filter(({ kind }) => kind === 'refuse' && this.#isEnforced);
+    return refused.length > 0 ? refused.map(textOf).join('; ') : null;
+  }
+
+  /** @throws {Error} naming every setting that breaks a guarantee, when that is refused. */
+  async enforce(): Promise<void> {
+    await this.check();
+    if (this.fault === null) return;
+    const list = this.#findings.filter(({ kind }) => kind === 'refuse').map((each) => `  ${textOf(each)}`);
+    throw new Error(`Redis is not set up for this service (REDIS_CHECKS=warn starts anyway):\n${list.join('\n')}`);
+  }
+
+  /** Checks every minute and after each reconnect, until the function that it answers is called. */
+  watch(clock: Clock): () => void {
+    // A server that is away cannot be checked; it is checked when it is back.
+    const check = (): void => void this.check().catch(() => undefined);
+    const stop = clock.every(TIMES.requirementsMs, check);
+    this.#client.on('ready', check);
+    return () => {
+      stop();
+      this.#client.off('ready', check);
+    };
+  }
+
+  /** Logs what was not there at the check before. */
+  async check(): Promise<void> {
+    const known = new Set(this.#findings.map(textOf));
+    this.#findings = await findAll(this.#client);
+    for (const finding of this.#findings) {
+      const { setting, found, wanted } = finding;
+      if (!known.has(textOf(finding))) this.#log.warn({ setting, found, wanted }, 'Redis setting weakens a guarantee');
+    }
   }
 }

@@ -1,0 +1,36 @@
+/** Tries at the start what this service does later: a right that is missing is named before anybody needs it. */
+import { randomUUID } from 'node:crypto';
+import { ReplyError } from 'ioredis';
+import type { RedisClient } from './client.ts';
+
+/** The least rights that work, for the prefix `rt`. */
+export const LEAST_RIGHTS = '~rt:* &rt:* -@all +@read +@write +@pubsub +@scripting +info +ping +time +select';
+
+export interface Permissions {
+  readonly commands: RedisClient;
+  readonly announcements: RedisClient;
+  readonly prefix: string;
+}
+
+/** @throws {Error} naming the command that Redis does not let this user run. */
+export async function checkPermissions({ commands, announcements, prefix }: Permissions): Promise<void> {
+  const name = `${prefix}:{check.${randomUUID()}}`;
+  const tries: readonly (readonly [command: string, run: () => Promise<unknown>])[] = [
+    ['INFO', () => commands.info('server')],
+    ['SET', () => commands.set(name, '1', 'PX', 1_000)],
+    ['GET', () => commands.get(name)],
+    ['EVAL', () => commands.eval("return redis.call('TIME')", 1, name)],
+    ['SSUBSCRIBE', () => announcements.ssubscribe(name)],
+    ['SPUBLISH', () => commands.spublish(name, '')],
+    ['SUNSUBSCRIBE', () => announcements.sunsubscribe(name)],
+  ];
+  for (const [command, run] of tries) {
+    try {
+      await run();
+    } catch (error) {
+      const { message } = error as Error;
+      if (!(error instanceof ReplyError) || !message.includes('NOPERM')) throw error;
+      throw new Error(`Redis lets the user of REDIS_URL not run ${command}: ${message}`);
+    }
+  }
+}
