@@ -4,6 +4,7 @@ import { CLOSE_CODES } from '../../src/errors.ts';
 import { TIMES } from '../../src/limits.ts';
 import { Unsent } from '../../src/transport/unsent.ts';
 import { eventually } from '../support/eventually.ts';
+import { metric } from '../support/metrics.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 class Guest {
@@ -57,6 +58,10 @@ describe('what is unsent', () => {
   });
 });
 
+const COUNT = 2;
+/** Each answer has 800,000 characters: so many are more than the cap of all. */
+const AT_ONCE = 5;
+
 describe('answers that are not read', () => {
   let service: TestService;
   const sockets: Socket[] = [];
@@ -65,8 +70,8 @@ describe('answers that are not read', () => {
     await service.close();
   });
 
-  /** Asks for what fills the buffers between us and more, and does not read it. */
-  async function ask(count: number): Promise<void> {
+  /** Connections that ask, and read no answer. What it gives asks again: the kernel holds some megabytes of answers. */
+  async function ask(count: number): Promise<() => Promise<void>> {
     await service.query('alice', 'mutation { createConversation(input: {id: "long"}) { id } }');
     const send = 'mutation ($c: String!) { sendMessage(input: {conversationId: "long", content: $c}) { id } }';
     for (let n = 0; n < 100; n += 1) await service.query('alice', send, { c: `${n}${'x'.repeat(7_900)}` });
@@ -80,37 +85,45 @@ describe('answers that are not read', () => {
     for (let n = 0; n < count; n += 1) {
       const socket = connect(Number(new URL(service.url).port), '127.0.0.1').on('error', () => undefined);
       socket.pause();
-      // Each answer is less than the kernel holds: several in a row are not.
-      socket.write(request.repeat(20));
       sockets.push(socket);
     }
+    return async () => {
+      const before = await operations();
+      for (const socket of sockets) socket.write(request.repeat(AT_ONCE));
+      await eventually(async () => {
+        // An empty line between requests is nothing; by its failure one that does not read knows that it was cut off.
+        for (const socket of sockets) socket.write('\r\n');
+        const isAnswered = (await operations()) >= before + AT_ONCE * count;
+        expect(isAnswered || cutOff() > 0).toBe(true);
+      });
+    };
   }
-  const held = async (): Promise<number> => {
-    const text = await (await fetch(`${service.url}/metrics`)).text();
-    return Number(/^realtime_queued_bytes (\S+)$/m.exec(text)?.[1]);
-  };
+  const operations = (): Promise<number> => metric(service.url, 'realtime_engine_operation_seconds_count');
+  const held = (): Promise<number> => metric(service.url, 'realtime_queued_bytes');
+  const cutOff = (): number => sockets.filter(({ destroyed }) => destroyed).length;
 
   it('count, together with what sockets hold: the fullest are cut off', async () => {
     service = await startTestService({ env: { MAX_MEMORY_QUEUED: '2MiB' } });
-    await ask(4);
-    await eventually(async () => expect(await closed()).toBeGreaterThan(0));
+    const askMore = await ask(COUNT);
+    // Nobody reads, and nothing else closes them: the clock of the test stands.
+    await eventually(async () => {
+      await askMore();
+      expect(cutOff()).toBeGreaterThan(0);
+    });
     await eventually(async () => expect(await held()).toBeLessThanOrEqual(2 * 1_048_576));
   });
 
   it('end after a minute', async () => {
     service = await startTestService();
-    await ask(1);
-    await eventually(async () => expect(await held()).toBeGreaterThan(0));
+    const askMore = await ask(1);
+    await eventually(async () => {
+      await askMore();
+      expect(await held()).toBeGreaterThan(0);
+    });
     service.clock.advance(TIMES.unreadAnswerMs + 1_000);
     await eventually(async () => {
       service.clock.advance(1_000);
       expect(await held()).toBe(0);
     });
   });
-
-  /** Of our sockets, those that the service has cut off. A paused socket is not told: it is read to its end. */
-  async function closed(): Promise<number> {
-    for (const socket of sockets) socket.resume();
-    return sockets.filter(({ destroyed, readableEnded }) => destroyed || readableEnded).length;
-  }
 });
