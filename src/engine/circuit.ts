@@ -87,6 +87,8 @@ export interface EngineObserver {
   refused(): void;
   /** It opened, or closed after it was open; what its probes find in between is not told. */
   turned(isOpen: boolean): void;
+  /** An announcement was of a kind that only a newer release knows. */
+  ignored(): void;
 }
 
 const NAMES: Record<CircuitState, Circuit> = {

@@ -24,6 +24,14 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
     const engine = openEmbeddedEngine({ dataDir, retention, clock, currentTrace });
     return withCircuit(engine, { clock, observe, deadlineMs: null, isOutage: embedded.isOutage });
   }
-  const engine = await openRedisEngine({ ...redis, retention, presenceGraceMs, clock, log, currentTrace });
+  const engine = await openRedisEngine({
+    ...redis,
+    retention,
+    presenceGraceMs,
+    clock,
+    log,
+    currentTrace,
+    ignored: observe.ignored,
+  });
   return withCircuit(engine, { clock, observe, deadlineMs: TIMES.operationMs, isOutage: redisServer.isOutage });
 }

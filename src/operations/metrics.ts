@@ -28,6 +28,7 @@ export interface Metrics {
     operated(milliseconds: number, isFailure: boolean): void;
     refused(): void;
     turned(isOpen: boolean): void;
+    ignored(): void;
   };
   /** What to ask when scraped how many bytes wait for clients to read. */
   queuedBytes: () => number;
@@ -67,6 +68,10 @@ export function createMetrics(clock: Clock): Metrics {
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
   const failures = counter('realtime_engine_failures_total', 'Operations of the engine that failed.');
   const refusals = counter('realtime_engine_refusals_total', 'Operations refused at once because the circuit is open.');
+  const unknown = counter(
+    'realtime_unknown_announcements_total',
+    'Announcements of a kind that only a newer release knows.',
+  );
   const circuit = new Gauge({
     name: 'realtime_engine_circuit_open',
     help: '1 while the circuit around the engine is open or probing, else 0.',
@@ -179,6 +184,7 @@ export function createMetrics(clock: Clock): Metrics {
       },
       refused: () => refusals.inc(),
       turned: (isOpen) => circuit.set(isOpen ? 1 : 0),
+      ignored: () => unknown.inc(),
     },
     queuedBytes: () => 0,
     plainConnections: () => 0,

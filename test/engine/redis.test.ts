@@ -27,8 +27,14 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-const openNode = (prefix: string, clock: TestClock, retention: number | null = null): Promise<Engine> =>
+const openNode = (
+  prefix: string,
+  clock: TestClock,
+  retention: number | null = null,
+  ignored: () => void = () => undefined,
+): Promise<Engine> =>
   openRedisEngine({
+    ignored,
     address: redisAddress(server.url),
     prefix,
     isChecked: true,
@@ -96,6 +102,25 @@ describe('Redis engine', () => {
     await listening.close();
     admin.disconnect();
     await world.close();
+  });
+
+  it('F49: an announcement of a newer release is ignored and counted: nobody looks again', async () => {
+    const prefix = `test-${randomUUID().slice(0, 8)}`;
+    let ignored = 0;
+    const engine = await openNode(prefix, new TestClock(), null, () => {
+      ignored += 1;
+    });
+    const admin = new Redis(server.url);
+    const id = await createGroup(engine, alice);
+    const { heard, interruptions, listening } = await record(engine, { kind: 'conversation', tenant, id });
+    const [channel = ''] = (await admin.call('PUBSUB', 'SHARDCHANNELS')) as string[];
+    for (let n = 0; n < 20; n += 1) await admin.spublish(channel, '{"type":"of-a-newer-release","message":{}}');
+    await engine.appendMessage(tenant, text(id, alice, 'one'));
+    await eventually(() => expect(heard).toHaveLength(1));
+    expect([ignored, interruptions()]).toEqual([20, 0]);
+    await listening.close();
+    admin.disconnect();
+    await engine.close();
   });
 
   it('leaves no subscription behind', async () => {

@@ -9,7 +9,8 @@ import { decodeAnnouncement } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Subscriber } from './subscriber.ts';
 
-export function createRedisBus(subscriber: Subscriber, keys: Keys, log: Log): Bus {
+/** `ignored` is called for each announcement of a kind that only a newer release knows. */
+export function createRedisBus(subscriber: Subscriber, keys: Keys, log: Log, ignored: () => void): Bus {
   const client = subscriber as unknown as Redis;
   const pubsub = new RedisPubSub({
     // Publishing happens inside the scripts that write; the library's own publisher is never used.
@@ -27,6 +28,7 @@ export function createRedisBus(subscriber: Subscriber, keys: Keys, log: Log): Bu
       const pending = pubsub.subscribe(keys.channel(channel), (text: unknown) => {
         if (!listeners.has(listener)) return;
         const announcement = decodeAnnouncement(text);
+        if (announcement === 'unknown') return ignored();
         if (announcement) return listener.onAnnouncement(announcement);
         log.error({ channel: channel.kind }, 'announcement dropped: not one of ours');
         listener.onInterrupted();

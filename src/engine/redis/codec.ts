@@ -75,8 +75,8 @@ export function decodePresence(value: unknown): PresenceRecord {
   return toPresence(JSON.parse(String(value)) as StoredPresence);
 }
 
-/** An announcement from its parsed JSON; null for what no script of ours published. */
-export function decodeAnnouncement(parsed: unknown): Announcement | null {
+/** An announcement from its parsed JSON; `unknown`: of a kind that a newer release has; null: what no script published. */
+export function decodeAnnouncement(parsed: unknown): Announcement | 'unknown' | null {
   if (typeof parsed !== 'object' || parsed === null) return null;
   const announcement = parsed as Announcement;
   switch (announcement.type) {
@@ -101,6 +101,6 @@ export function decodeAnnouncement(parsed: unknown): Announcement | null {
       return stored?.connections ? { type: 'presence', presence: toPresence(stored) } : null;
     }
     default:
-      return null;
+      return typeof (parsed as { type?: unknown }).type === 'string' ? 'unknown' : null;
   }
 }

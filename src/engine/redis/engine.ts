@@ -36,6 +36,8 @@ export interface RedisOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly currentTrace?: CurrentTrace;
+  /** Called for each announcement of a kind that only a newer release knows. */
+  readonly ignored?: () => void;
 }
 
 export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
@@ -49,7 +51,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const run = defineScripts(client);
   const memberships = createMemberships(run, keys, log);
   const presence = createPresence(client, run, keys, clock, log);
-  const bus = createRedisBus(subscriber, keys, log);
+  const bus = createRedisBus(subscriber, keys, log, options.ignored ?? (() => undefined));
   let stopWatching = (): void => undefined;
   let isClosed = false;
 
