@@ -1,6 +1,7 @@
 /** What goes wrong in a trial: each fault is brought about, lasts for a while and is healed. */
 import { Redis } from 'ioredis';
 import { pick, type Random } from '../faults/random.ts';
+import { MovingSlots } from '../support/cluster-slots.ts';
 import type { TrialEngine } from './settings.ts';
 import type { TrialWorld } from './world.ts';
 
@@ -20,6 +21,8 @@ export interface Fault {
 const ALL = ['embedded', 'redis', 'cluster'] as const;
 const SERVERS = ['redis', 'cluster'] as const;
 const LOSS_MS = 800;
+/** Moved with each conversation. */
+const SLOTS_BESIDE = 4;
 
 const nothing = async (): Promise<void> => undefined;
 
@@ -90,6 +93,15 @@ const KINDS = {
       }
       await pick(random, slaves).call('CLUSTER', 'FAILOVER');
       return nothing;
+    },
+  },
+  slots: {
+    engines: ['cluster'],
+    bring: async ({ cluster }, random) => {
+      if (!cluster) return nothing;
+      const slots = await MovingSlots.of(cluster, SLOTS_BESIDE);
+      await slots.moveFrom(Math.floor(random() * cluster.servers.length));
+      return () => slots.agree();
     },
   },
   'lossy-failover': {

@@ -111,7 +111,7 @@ const overMultipart: Transport = (opening) =>
       }),
   );
 
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 2_000;
 /** A router takes a subscription that it hears nothing of for dead. */
 const SILENCE_MS = 3 * HEARTBEAT_MS;
 

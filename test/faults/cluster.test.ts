@@ -1,7 +1,8 @@
 /** Redis Cluster under load: masters are replaced, planned and not, and slots move. */
 import { setTimeout as wait } from 'node:timers/promises';
+import { MovingSlots } from '../support/cluster-slots.ts';
 import { eventually } from '../support/eventually.ts';
-import { type ClusterServer, type RedisCluster, STRIPE, startRedisCluster } from '../support/redis-cluster.ts';
+import { type ClusterServer, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { Load } from './load.ts';
 import { measured } from './measured.ts';
 import { type Fleet, startFleet } from './processes.ts';
@@ -11,8 +12,6 @@ import { SEEDS, SIZE, TEST_MS } from './settings.ts';
 /** Of a master that is gone, until the others agree that it is: its replica takes over after that. */
 const NODE_TIMEOUT_MS = 2_000;
 const SETTINGS = ['--cluster-node-timeout', String(NODE_TIMEOUT_MS), '--repl-diskless-sync-delay', '0'];
-/** Masters tell each other every second. */
-const AGREE_MS = 2_000;
 const LOOK_AGAIN_MS = 200;
 
 describe.each(SEEDS)('a Redis Cluster, seed %i', (seed) => {
@@ -100,27 +99,18 @@ describe.each(SEEDS)('a Redis Cluster, seed %i', (seed) => {
     'G05, F9: slots with conversations move from master to master: nothing lost, nothing twice, no hole',
     async () => {
       await begin(false);
-      const ids = await Promise.all(cluster.servers.map(async ({ admin }) => String(await admin.cluster('MYID'))));
-      const owners = new Map<number, number>();
-      for (const [index, server] of cluster.servers.entries())
-        for (const slot of await chosenSlots(server)) owners.set(slot, index);
+      const slots = await MovingSlots.of(cluster, SIZE.slotsAtOnce);
       let moved = 0;
       const startedAt = performance.now();
       for (let round = 0; performance.now() < startedAt + SIZE.faultMs; round += 1) {
-        const from = round % ids.length;
-        const to = (from + 1) % ids.length;
-        const slots = [...owners].filter(([, owner]) => owner === from).map(([slot]) => slot);
-        for (const slot of slots) await moveSlot(slot, [from, to], ids);
-        for (const slot of slots) owners.set(slot, to);
-        moved += slots.length;
-        await agree(owners, ids);
+        moved += await slots.moveFrom(round % cluster.servers.length);
       }
       const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
       // A late word may come after the last move, too.
       const watch = new AbortController();
       const watching = (async () => {
         while (!watch.signal.aborted) {
-          await agree(owners, ids);
+          await slots.agree();
           await wait(LOOK_AGAIN_MS);
         }
       })();
@@ -131,78 +121,9 @@ describe.each(SEEDS)('a Redis Cluster, seed %i', (seed) => {
       expect(closes()).toEqual([]);
       measured(
         'F9',
-        `${moved} moves of ${owners.size} slots in ${seconds} s, among them those of all conversations; ${sent()} messages, none lost`,
+        `${moved} moves of ${slots.size} slots in ${seconds} s, among them those of all conversations; ${sent()} messages, none lost`,
       );
     },
     TEST_MS,
   );
-
-  /** The slots of a master's conversations and some beside them. */
-  async function chosenSlots(server: ClusterServer): Promise<number[]> {
-    const slots = new Set<number>();
-    for (const key of await logsOf(server)) {
-      const first = Number(await server.admin.cluster('KEYSLOT', key));
-      const end = Math.min(first + SIZE.slotsAtOnce, Math.ceil((first + 1) / STRIPE) * STRIPE);
-      for (let slot = first; slot < end; slot += 1) slots.add(slot);
-    }
-    return [...slots];
-  }
-
-  /** Who serves what since which epoch, as each master sees it. */
-  const views = (answers: readonly unknown[]): string[] =>
-    answers.map((answer) =>
-      String(answer)
-        .trim()
-        .split('\n')
-        .map((line) => {
-          const [id, , , , , , epoch, , ...slots] = line.split(' ');
-          return [id, epoch, ...slots].join(' ');
-        })
-        .sort()
-        .join('\n'),
-    );
-
-  /** As `redis-cli --cluster reshard` does it. */
-  async function moveSlot(slot: number, [from, to]: readonly [number, number], ids: readonly string[]): Promise<void> {
-    const [source, target] = [cluster.servers[from] as ClusterServer, cluster.servers[to] as ClusterServer];
-    await eventually(async () => {
-      try {
-        await target.admin.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', ids[from] ?? '');
-        await source.admin.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', ids[to] ?? '');
-      } catch (error) {
-        // See `agree`: the late word came after that.
-        await assign(slot, from, ids);
-        throw error;
-      }
-    });
-    for (;;) {
-      const keys = (await source.admin.call('CLUSTER', 'GETKEYSINSLOT', slot, 10)) as string[];
-      if (keys.length === 0) break;
-      await source.admin.call('MIGRATE', '127.0.0.1', target.port, '', 0, 5_000, 'KEYS', ...keys);
-    }
-    await assign(slot, to, ids);
-  }
-
-  /** Tells the new owner first. */
-  async function assign(slot: number, to: number, ids: readonly string[]): Promise<void> {
-    const others = cluster.servers.filter((_, index) => index !== to);
-    for (const server of [cluster.servers[to], ...others])
-      await server?.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', ids[to] ?? '');
-  }
-
-  /**
-   * Waits until all masters see the same: faster than they tell each other, they would claim slots back. One that took
-   * a late word of the former owner for a new one is told again, as `redis-cli --cluster fix` does.
-   */
-  async function agree(owners: ReadonlyMap<number, number>, ids: readonly string[]): Promise<void> {
-    await eventually(async () => {
-      try {
-        const same = async () => expect(new Set(views(await cluster.ask('CLUSTER', 'NODES'))).size).toBe(1);
-        await eventually(same, AGREE_MS);
-      } catch (error) {
-        for (const [slot, owner] of owners) await assign(slot, owner, ids);
-        throw error;
-      }
-    });
-  }
 });
