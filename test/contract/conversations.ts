@@ -184,6 +184,7 @@ export function describeConversations(open: OpenWorld): void {
       ]);
       await engine.setMemberRole(tenant, id, carol, 'OWNER');
       expect(await engine.setMemberRole(tenant, id, bob, 'MODERATOR')).toMatchObject({ outcome: 'changed' });
+      expect(await engine.setMemberRole(tenant, id, carol, 'MEMBER')).toEqual({ outcome: 'last-owner' });
       expect(await engine.setMemberRole(tenant, id, userId('nobody'), 'OWNER')).toEqual({ outcome: 'not-found' });
     });
 

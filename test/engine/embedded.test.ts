@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createEmbeddedBus } from '../../src/engine/embedded/bus.ts';
+import { openDatabase } from '../../src/engine/embedded/database.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';
@@ -30,6 +32,26 @@ describe('embedded engine', () => {
     const again = await engine.publish(tenant, { ...publication, id: 'two' as PublicationId });
     expect(again.position.place).toBe(1);
     await close();
+  });
+
+  it('G13: a write that fails leaves nothing behind, and the next one is done', () => {
+    const database = openDatabase(
+      ':memory:',
+      createEmbeddedBus(() => ''),
+    );
+    const begin = database.prepare(
+      "INSERT INTO topics (tenant, topic, epoch, place, expires_at) VALUES ('t', ?, 'e', 0, 0)",
+    );
+    const names = database.prepare('SELECT topic FROM topics');
+    const failed = (): void =>
+      database.write(() => {
+        begin.run('lost');
+        throw new Error('in the middle');
+      });
+    expect(failed).toThrow('The service cannot do this right now.');
+    database.write(() => begin.run('kept'));
+    expect(names.all()).toEqual([{ topic: 'kept' }]);
+    database.close();
   });
 
   describe('in a file', () => {

@@ -7,6 +7,7 @@ import { describeEngine } from '../contract/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { redisAddress } from '../support/redis-address.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { TestClock } from '../support/test-clock.ts';
 import {
   alice,
@@ -31,11 +32,12 @@ const openNode = (
   prefix: string,
   clock: TestClock,
   retention: number | null = null,
+  url = server.url,
   ignored: () => void = () => undefined,
 ): Promise<Engine> =>
   openRedisEngine({
     ignored,
-    address: redisAddress(server.url),
+    address: redisAddress(url),
     prefix,
     isChecked: true,
     retention,
@@ -62,6 +64,26 @@ const open: OpenWorld = async (options = {}) => {
 
 describe('Redis engine', () => {
   describeEngine(open);
+
+  it('G07: a connection that answers and hears nothing is replaced', async () => {
+    const clock = new TestClock();
+    const network = await startTcpProxy(server.port);
+    const engine = await openNode(randomUUID(), clock, null, `redis://127.0.0.1:${network.port}`);
+    const id = await createGroup(engine, alice);
+    const { heard, interruptions, listening } = await record(engine, { kind: 'conversation', tenant, id });
+    const before = network.accepted;
+    network.dropPublished();
+    await eventually(() => {
+      clock.advance(4_000);
+      expect(network.accepted).toBeGreaterThan(before);
+    });
+    await eventually(() => expect(interruptions()).toBeGreaterThan(0));
+    await engine.appendMessage(tenant, text(id, alice, 'heard again'));
+    await eventually(() => expect(heard.filter(({ type }) => type === 'message')).toHaveLength(1));
+    await listening.close();
+    await engine.close();
+    await network.close();
+  });
 
   it('G05: says when announcements may be missing, after everything wanted is heard again', async () => {
     const world = await open();
@@ -107,7 +129,7 @@ describe('Redis engine', () => {
   it('F49: an announcement of a newer release is ignored and counted: nobody looks again', async () => {
     const prefix = `test-${randomUUID().slice(0, 8)}`;
     let ignored = 0;
-    const engine = await openNode(prefix, new TestClock(), null, () => {
+    const engine = await openNode(prefix, new TestClock(), null, server.url, () => {
       ignored += 1;
     });
     const admin = new Redis(server.url);

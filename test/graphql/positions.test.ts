@@ -33,6 +33,16 @@ describe('positions', () => {
     expect(Buffer.byteLength(frame)).toBeLessThan(readConfig({}).maxMessageBytes);
   });
 
+  it('one names where a conversation is resumed, and not two, and none that is not listened to', () => {
+    const [one, other] = [1, 2].map((place) => encodePosition(conversationId('a'), { epoch: 'e', place })) as [
+      string,
+      string,
+    ];
+    expect(() => streamRequest(null, [one, other])).toThrow('after: at most one position a conversation.');
+    expect(() => streamRequest(null, [one, one])).toThrow('after: at most one position a conversation.');
+    expect(() => streamRequest(['b'], [one])).toThrow('after: a position of a conversation not listened to.');
+  });
+
   it.each([
     '',
     'x',

@@ -18,14 +18,19 @@ export interface TcpProxy {
   delay(ms: number): void;
   /** Resets each connection open now in the middle of its next answer. Answers how many. */
   resetAnswers(): number;
+  /** Connections open now carry everything but what Redis publishes; new ones work. Answers how many. */
+  dropPublished(): number;
   close(): Promise<void>;
 }
+
+/** What a subscriber is sent, of a few bytes: it comes whole. */
+const PUBLISHED = /\*3\r\n\$8\r\nsmessage\r\n\$\d+\r\n[^\r]*\r\n\$\d+\r\n[^\r]*\r\n/g;
 
 class Link {
   readonly client: Socket;
   readonly upstream: Socket;
   asks = true;
-  answers: 'whole' | 'none' | 'broken' = 'whole';
+  answers: 'whole' | 'none' | 'broken' | 'unpublished' = 'whole';
 
   constructor(client: Socket, upstream: Socket, delayMs: () => number) {
     this.client = client;
@@ -41,6 +46,9 @@ class Link {
     upstream.on('data', (chunk: Buffer) => {
       if (this.answers === 'whole') return carry(client, chunk);
       if (this.answers === 'none') return;
+      if (this.answers === 'unpublished') {
+        return carry(client, Buffer.from(chunk.toString('latin1').replace(PUBLISHED, ''), 'latin1'));
+      }
       client.write(chunk.subarray(0, Math.ceil(chunk.length / 2)), () => client.resetAndDestroy());
     });
   }
@@ -95,6 +103,10 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     swallowAnswers: () =>
       change((link) => {
         link.answers = 'none';
+      }),
+    dropPublished: () =>
+      change((link) => {
+        link.answers = 'unpublished';
       }),
     resetAnswers: () =>
       change((link) => {
