@@ -69,6 +69,35 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     expect(container.livenessProbe.httpGet.path).toBe('/health');
   });
 
+  it('policies let in whom they name, and let out to what the service needs', () => {
+    const policies = all.filter(({ kind }) => kind === 'NetworkPolicy');
+    type Labels = Record<string, string>;
+    const fits = (selector: Manifest, labels: Labels): boolean =>
+      Object.entries(selector?.matchLabels ?? {}).every(([name, value]) => labels[name] === value);
+    const allows = (direction: 'ingress' | 'egress', port: number | string, peer: Labels, namespace: Labels = {}) =>
+      policies
+        .flatMap(({ spec }) => spec[direction] ?? [])
+        .some(
+          (rule: Manifest) =>
+            rule.ports.some((each: Manifest) => each.port === port) &&
+            (rule.from ?? rule.to).some(({ podSelector, namespaceSelector }: Manifest) =>
+              namespaceSelector ? fits(namespaceSelector, namespace) : fits(podSelector, peer),
+            ),
+        );
+    const named = (name: string): Labels => ({ 'app.kubernetes.io/name': name });
+    const space = (name: string): Labels => ({ 'kubernetes.io/metadata.name': name });
+    expect(allows('ingress', 'http', { ...named('router'), 'app.kubernetes.io/component': 'gateway' })).toBe(true);
+    expect(allows('ingress', 'http', named('router'))).toBe(false);
+    expect(allows('ingress', 'http', {}, space('ingress-nginx'))).toBe(true);
+    expect(allows('ingress', 'http', {}, space('monitoring'))).toBe(true);
+    expect(allows('ingress', 'http', {}, space('default'))).toBe(false);
+    expect(allows('egress', 53, {}, space('kube-system'))).toBe(true);
+    const needsRedis = overlay === 'production';
+    expect(allows('egress', 6_379, named('redis'))).toBe(needsRedis);
+    expect(allows('egress', 26_379, named('redis'))).toBe(needsRedis);
+    expect(allows('egress', 6_379, named('postgres'))).toBe(false);
+  });
+
   it('G15: the pod is given longer than its sockets’ closing takes', () => {
     const preStopMs = Number(container.lifecycle.preStop.exec.command[1]) * 1_000;
     const needed = preStopMs + config.drainWindowMs + 2 * TIMES.drainGraceMs + TIMES.terminateMs;
