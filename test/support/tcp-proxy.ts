@@ -16,6 +16,8 @@ export interface TcpProxy {
   swallowAnswers(): number;
   /** From now on everything takes so much longer. */
   delay(ms: number): void;
+  /** From now on everything waits: what waits passes one by one, or by `release` all of it and what comes. */
+  hold(): { pass(): void; release(): void };
   /** Resets each connection open now in the middle of its next answer. Answers how many. */
   resetAnswers(): number;
   /** Connections open now carry everything but what Redis publishes; new ones work. Answers how many. */
@@ -32,14 +34,10 @@ class Link {
   asks = true;
   answers: 'whole' | 'none' | 'broken' | 'unpublished' = 'whole';
 
-  constructor(client: Socket, upstream: Socket, delayMs: () => number) {
+  constructor(client: Socket, upstream: Socket, pace: (write: () => void) => void) {
     this.client = client;
     this.upstream = upstream;
-    const carry = (to: Socket, chunk: Buffer): void => {
-      const ms = delayMs();
-      if (ms === 0) to.write(chunk);
-      else setTimeout(() => to.destroyed || to.write(chunk), ms);
-    };
+    const carry = (to: Socket, chunk: Buffer): void => pace(() => to.destroyed || to.write(chunk));
     client.on('data', (chunk: Buffer) => {
       if (this.asks) carry(upstream, chunk);
     });
@@ -62,11 +60,17 @@ class Link {
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   let port = target;
   let delayMs = 0;
+  let waiting: (() => void)[] | null = null;
+  const pace = (write: () => void): void => {
+    if (waiting) waiting.push(write);
+    else if (delayMs === 0) write();
+    else setTimeout(write, delayMs);
+  };
   let accepted = 0;
   const links = new Set<Link>();
   const server = createServer((client) => {
     accepted += 1;
-    const link = new Link(client, createConnection({ host: '127.0.0.1', port }), () => delayMs);
+    const link = new Link(client, createConnection({ host: '127.0.0.1', port }), pace);
     links.add(link);
     for (const socket of [link.client, link.upstream]) {
       socket
@@ -114,6 +118,17 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
       }),
     delay(ms) {
       delayMs = ms;
+    },
+    hold() {
+      const held: (() => void)[] = [];
+      waiting = held;
+      return {
+        pass: () => held.shift()?.(),
+        release() {
+          waiting = null;
+          for (const write of held.splice(0)) write();
+        },
+      };
     },
     async close() {
       change((link) => link.destroy());
