@@ -1,8 +1,10 @@
 /** Gateways are told in words: each end, by each way, to a proven gateway and to anyone else. */
-import { TIMES } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
+import { openStream } from '../support/http-stream.ts';
 import { callbackEndpoint, closeCallbackEndpoint, PLAYS, type Played, type Told } from '../support/played-routers.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
+import { openSocket } from '../support/socket.ts';
 
 const GATEWAY = 'a-secret-of-the-gateway';
 const RECEIVED =
@@ -101,5 +103,170 @@ describe('told in words', () => {
       expect(await endOf(ofGateway as Played)).toBe(`UNAUTHENTICATED EXPIRED, ${end}`);
       expect(await endOf(ofOther as Played)).toBe(isSocket ? end : `UNAUTHENTICATED EXPIRED, ${end}`);
     });
+  });
+
+  it.each([
+    ['SSE', 'text/event-stream', (json: string) => `:\n\nevent: next\ndata: ${json}\n\nevent: complete\ndata:\n\n`],
+    [
+      'multipart',
+      'multipart/mixed;subscriptionSpec="1.0", text/event-stream',
+      (json: string) =>
+        ['', '{}', `{"payload":${json}}`]
+          .map((part) => (part ? `\r\ncontent-type: application/json\r\n\r\n${part}\r\n--graphql` : '\r\n--graphql'))
+          .join('')
+          .concat('--\r\n'),
+    ],
+  ])('%s: a refusal is a whole stream, byte for byte', async (_, accept, bytes) => {
+    const stream = await openStream(service, null, { query: RECEIVED }, { accept, 'router-authorization': GATEWAY });
+    await eventually(() => expect(stream.end).toBe('whole'));
+    const extensions = { code: 'UNAUTHENTICATED', reason: 'MISSING' };
+    expect(stream.text).toBe(bytes(JSON.stringify({ errors: [{ message: 'A token is needed.', extensions }] })));
+    expect(stream.status).toBe(200);
+  });
+
+  it.each([
+    ['a query', { query: '{ viewer { id } }' }],
+    ['a mutation', { query: 'mutation { setTyping(conversationId: "c", isTyping: true) }' }],
+    ['one whose body is large', { query: '{ viewer { id } }', variables: { large: 'x'.repeat(100_000) } }],
+  ])('%s with a bad token: 200 to a gateway, with the error first; 401 to anyone else', async (_, body) => {
+    const ask = async (secret: object) => {
+      const headers = { 'content-type': 'application/json', authorization: 'Bearer no.such.token', ...secret };
+      const response = await fetch(`${service.url}/graphql`, { method: 'POST', headers, body: JSON.stringify(body) });
+      const { errors } = (await response.json()) as Data;
+      return {
+        status: response.status,
+        code: errors[0].extensions.code,
+        says: response.headers.get('www-authenticate'),
+      };
+    };
+    const code = 'UNAUTHENTICATED';
+    expect(await ask({ 'router-authorization': GATEWAY })).toEqual({ status: 200, code, says: null });
+    expect(await ask({ 'router-authorization': 'another-secret-of-nobody' })).toMatchObject({ status: 401, code });
+    expect(await ask({})).toEqual({ status: 401, code, says: 'Bearer error="invalid_token"' });
+  });
+
+  it('a session is revoked: a gateway is told on its socket before the close', async () => {
+    const begin = 'mutation { createSession(input: { deviceId: "phone" }) { accessToken session { id } } }';
+    const { createSession } = (await service.query('carol', begin)).data;
+    const played = await PLAYS['Cosmo, ws'](service, {
+      token: createSession.accessToken,
+      secret: GATEWAY,
+      query: 'subscription { topicPublished(topics: ["t"]) { id } }',
+    });
+    await service.query('carol', 'mutation ($id: ID!) { revokeSession(id: $id) { id } }', {
+      id: createSession.session.id,
+    });
+    expect(await endOf(played)).toBe('UNAUTHENTICATED REVOKED, then 4401');
+  });
+});
+
+describe('told in words, when the service is at its end', () => {
+  afterAll(() => closeCallbackEndpoint());
+
+  const OTHERS: Readonly<Record<string, string>> = {
+    'Cosmo, sse_post': 'then broken',
+    'Hive Router, http': 'SERVICE_UNAVAILABLE later, then whole',
+    callback: 'SERVICE_UNAVAILABLE later, then whole',
+  };
+
+  it('it stops: a gateway is told by each operation', async () => {
+    const { service, id } = await start();
+    const token = await service.token('alice');
+    const open = (secret: string | null) =>
+      Promise.all(WAYS.map(([, play]) => play(service, { token, secret, query: RECEIVED, variables: { ids: [id] } })));
+    const [ofGateway, ofOthers] = [await open(GATEWAY), await open(null)];
+    const closed = service.close();
+    const ends = async (all: readonly Played[]) =>
+      Object.fromEntries(await Promise.all(all.map(async (played, n) => [WAYS[n]?.[0], await endOf(played)])));
+    const end = (name: string): string => `SERVICE_UNAVAILABLE later, then ${END[name] ?? 1012}`;
+    expect(await ends(ofGateway)).toEqual(Object.fromEntries(WAYS.map(([name]) => [name, end(name)])));
+    expect(await ends(ofOthers)).toEqual(Object.fromEntries(WAYS.map(([name]) => [name, OTHERS[name] ?? 'then 1012'])));
+    await closed;
+  });
+
+  it('it has no room: a gateway that proved itself in its request is told by the operation', async () => {
+    const { service } = await start({ MAX_CONNECTIONS: '1' });
+    const taken = await service.connect('bob');
+    const token = await service.token('alice');
+    for (const [name, play] of WAYS) {
+      const played = await play(service, { token, secret: GATEWAY, query: RECEIVED });
+      // What proves itself in `connection_init` is nobody before it.
+      if (name === 'Hive Router, websocket') expect(await endOf(played)).toBe('then 1013');
+      else await eventually(() => expect(wordsOf(played.told)).toEqual(['SERVICE_UNAVAILABLE later']));
+      played.stop();
+    }
+    await taken.close();
+    await service.close();
+  });
+
+  it('its reader is too slow: a gateway is told so on its socket before the close', async () => {
+    const { service } = await start({ MAX_QUEUED_BYTES: '64KiB' });
+    const headers = { 'router-authorization': GATEWAY };
+    const { socket, frames, frame, send, closed } = await openSocket(service.wsUrl, ['graphql-transport-ws'], headers);
+    send({ type: 'connection_init', payload: { token: await service.token('alice') } });
+    await frame(0);
+    send({
+      id: 'slow',
+      type: 'subscribe',
+      payload: { query: 'subscription { topicPublished(topics: ["t"]) { payload } }' },
+    });
+    send({ type: 'ping' });
+    await frame(1);
+    socket.pause();
+    const query = 'mutation ($payload: JSON!) { publish(topic: "t", payload: $payload) { id } }';
+    const payload = 'x'.repeat(30_000);
+    // How much the kernel takes for who does not read is nobody's promise.
+    await eventually(async () => {
+      await Promise.all(Array.from({ length: 100 }, () => service.query('alice', query, { payload })));
+      const metrics = await (await fetch(`${service.url}/metrics`)).text();
+      expect(metrics).toMatch(/realtime_subscriptions\{transport="graphql_ws"\} 0/);
+    });
+    socket.resume();
+    expect(await closed).toBe(1013);
+    expect(frames.at(-1)).toMatchObject({
+      id: 'slow',
+      type: 'error',
+      payload: [{ extensions: { code: 'SERVICE_UNAVAILABLE', reason: 'SLOW_READER', retryAfterMs: 1_000 } }],
+    });
+    await service.close();
+  });
+});
+
+describe('what counts by socket for a client counts by user for a gateway', () => {
+  const subscribe = (n: number) => ({
+    id: `${n}`,
+    type: 'subscribe',
+    payload: { query: 'subscription { topicPublished(topics: ["t"]) { id } }' },
+  });
+
+  it('two sockets’ worth of subscriptions on one, and no more on another', async () => {
+    const { service } = await start({ MAX_CONNECTIONS_PER_USER: '2', RATE_LIMIT_ENABLED: 'true' });
+    const connect = async (userId: string) => {
+      const headers = { 'router-authorization': GATEWAY };
+      const raw = await openSocket(service.wsUrl, ['graphql-transport-ws'], headers);
+      raw.send({ type: 'connection_init', payload: { token: await service.token(userId) } });
+      await raw.frame(0);
+      return raw;
+    };
+    const most = 2 * LIMITS.subscriptionsPerSocket;
+    const [one, other, ofBob] = [await connect('alice'), await connect('alice'), await connect('bob')];
+    for (let n = 1; n <= most; n += 1) one.send(subscribe(n));
+    one.send({ type: 'ping' });
+    await eventually(() => expect(one.frames.at(-1).type).toBe('pong'));
+    expect(one.frames.map(({ type }) => type)).toEqual(['connection_ack', 'pong']);
+    other.send(subscribe(most + 1));
+    await other.frame(1);
+    expect(wordsOf({ errors: other.frames[1].payload.errors ?? other.frames[1].payload } as Told)[0]).toMatch(
+      /^(RATE_LIMITED|SERVICE_UNAVAILABLE) later$/,
+    );
+    ofBob.send(subscribe(1));
+    ofBob.send({ type: 'ping' });
+    expect((await ofBob.frame(1)).type).toBe('pong');
+    // More than a user may open in a minute, or have at once.
+    const more = await Promise.all(Array.from({ length: 40 }, () => connect('carol')));
+    expect(more.map(({ frames }) => frames[0].type)).toEqual(Array(40).fill('connection_ack'));
+    for (const { socket } of [one, other, ofBob, ...more]) socket.terminate();
+    await service.close();
+    await closeCallbackEndpoint();
   });
 });

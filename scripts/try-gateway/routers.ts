@@ -1,0 +1,96 @@
+/** The routers, each with the shipped files, in which only the addresses are this trial's. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { composeServices } from '@theguild/federation-composition';
+import { parse } from 'graphql';
+import { createSchema, readSubgraphSdl } from '../../src/graphql/schema.ts';
+import { GATEWAY_SECRET } from './programs.ts';
+
+/** Where everything is. */
+export interface Places {
+  readonly folder: string;
+  readonly binary: string;
+  readonly realtimePort: number;
+  readonly usersPort: number;
+  readonly routerPort: number;
+  readonly usersSdl: string;
+  readonly mode: string;
+}
+
+interface Router {
+  /** Answers 200 once it serves the graph. */
+  readonly readyPath: string;
+  /** The shipped files of each mode; the first is the router's configuration. */
+  readonly modes: Readonly<Record<string, readonly string[]>>;
+  /** Composes, and answers the environment to start with. */
+  prepare(files: readonly string[], places: Places): Record<string, string>;
+}
+
+const SHIPPED = new URL('../../deploy/gateways/', import.meta.url).pathname;
+
+const sdlOfRealtime = (): string => readSubgraphSdl(createSchema()).trim();
+
+/** Copies a shipped file with the addresses of this trial. */
+function place(file: string, { folder, realtimePort, usersPort, routerPort }: Places): string {
+  const text = readFileSync(join(SHIPPED, file), 'utf8')
+    .replaceAll('realtime:8081', `127.0.0.1:${realtimePort}`)
+    .replaceAll('users:4001', `127.0.0.1:${usersPort}`)
+    .replaceAll('router:4000', `127.0.0.1:${routerPort}`)
+    .replaceAll('0.0.0.0:4000', `127.0.0.1:${routerPort}`);
+  const path = join(folder, file.split('/').at(-1) ?? file);
+  writeFileSync(path, text);
+  return path;
+}
+
+export const ROUTERS: Readonly<Record<string, Router>> = {
+  cosmo: {
+    readyPath: '/health/ready',
+    modes: {
+      ws: ['cosmo-router/config.yaml', 'cosmo-router/graph-ws.yaml'],
+      sse: ['cosmo-router/config.yaml', 'cosmo-router/graph-sse.yaml'],
+      sse_post: ['cosmo-router/config.yaml', 'cosmo-router/graph-sse.yaml'],
+    },
+    prepare([config = '', graph = ''], places) {
+      const { folder, usersSdl, mode } = places;
+      writeFileSync(join(folder, 'realtime.graphql'), sdlOfRealtime());
+      writeFileSync(join(folder, 'users.graphql'), usersSdl);
+      const input = place(graph, places);
+      if (mode === 'sse') writeFileSync(input, readFileSync(input, 'utf8').replace('sse_post', 'sse'));
+      const compose = ['router', 'compose', '-i', input, '-o', join(folder, 'execution-config.json')];
+      const wgc = process.env['WGC'] ?? '';
+      if (wgc) execFileSync(wgc, compose, { stdio: 'inherit' });
+      else execFileSync('npx', ['--yes', 'wgc@0.112.7', ...compose], { stdio: 'inherit' });
+      return {
+        CONFIG_PATH: place(config, places),
+        GATEWAY_SECRET,
+        COSMO_TELEMETRY_DISABLED: 'true',
+        PROMETHEUS_ENABLED: 'false',
+      };
+    },
+  },
+  hive: {
+    readyPath: '/readiness',
+    modes: {
+      http: ['hive-router/http.yaml'],
+      websocket: ['hive-router/websocket.yaml'],
+      callback: ['hive-router/callback.yaml'],
+    },
+    prepare([config = ''], places) {
+      const { folder, realtimePort, usersPort, routerPort, usersSdl } = places;
+      const subgraph = (name: string, port: number, sdl: string) => ({
+        name,
+        url: `http://127.0.0.1:${port}/graphql`,
+        typeDefs: parse(sdl),
+      });
+      const { supergraphSdl, errors } = composeServices([
+        subgraph('realtime', realtimePort, sdlOfRealtime()),
+        subgraph('users', usersPort, usersSdl),
+      ]);
+      if (!supergraphSdl) throw new Error(errors?.join('\n'));
+      writeFileSync(join(folder, 'supergraph.graphql'), supergraphSdl);
+      const path = place(config, places);
+      return { ROUTER_CONFIG_FILE_PATH: path, GATEWAY_SECRET, PORT: String(routerPort), HOST: '127.0.0.1' };
+    },
+  },
+};
