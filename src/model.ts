@@ -155,8 +155,13 @@ export interface PresenceRecord {
   readonly statusText: string | null;
   readonly lastSeenAt: number | null;
   readonly devices: readonly DeviceRecord[];
-  /** Whether a device is connected, shown or hidden. */
-  readonly isConnected: boolean;
+  /**
+   * Of each connected device, shown or hidden, the session it goes by; null: none.
+   * The user's own affair, as sessions are: nothing that others are told comes from it.
+   */
+  readonly connectedBy: readonly (SessionId | null)[];
+  /** Whether the user has chosen OFFLINE, and is to look like one who left; as private as `connectedBy`. */
+  readonly hides: boolean;
   /** Rises with each change, so that an older state never replaces a newer one. */
   readonly version: number;
 }

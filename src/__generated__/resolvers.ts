@@ -472,11 +472,11 @@ export type PageInfo = {
 export type Presence = {
   /** The connected devices, earliest first; empty while the status is OFFLINE. */
   devices: Array<Device>;
-  /** When the user last came, left or set their status; null when never seen. */
+  /** When others last saw the user come, leave or set their status; null when they never did. */
   lastSeenAt: Maybe<Scalars['DateTime']['output']>;
   /** OFFLINE while no device is connected; else the status the user chose, ONLINE by default. */
   status: PresenceStatus;
-  /** The user's own words beside the status, set with `setPresence`. */
+  /** The user's own words beside the status, set with `setPresence`; null while the status is OFFLINE. */
   statusText: Maybe<Scalars['String']['output']>;
   /** The user. */
   user: User;

@@ -48,12 +48,15 @@ const VISIBLE = /[^\s\u2800\p{Default_Ignorable_Code_Point}]/u;
 
 export const isVisible = (value: string): boolean => VISIBLE.test(value);
 
-/** A name of 1 to 200 code points, of which something can be seen. */
-export function displayName(value: string, argument: string): string {
-  const clean = text(value, argument, 1, LIMITS.nameCharacters);
+/** Text that people are to read: of 1 to `most` code points, of which something can be seen. */
+export function visibleText(value: string, argument: string, most: number): string {
+  const clean = text(value, argument, 1, most);
   if (!isVisible(clean)) throw badInput(`${argument}: something that can be seen.`);
   return clean;
 }
+
+export const displayName = (value: string, argument: string): string =>
+  visibleText(value, argument, LIMITS.nameCharacters);
 
 /**
  * Text of `least` to `most` code points, NFC-normalised. CRLF and CR become LF;

@@ -6,7 +6,7 @@ import { badInput } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import { type Log, who } from '../log.ts';
 import type { ConnectionId, Meter, PresenceRecord, PresenceStatus, TenantId, UserId, Viewer } from '../model.ts';
-import { optional, text, userIdentifier } from './input.ts';
+import { optional, userIdentifier, visibleText } from './input.ts';
 
 export interface Presence {
   /** In the order asked, repeats included. */
@@ -17,8 +17,8 @@ export interface Presence {
     status: PresenceStatus,
     statusText: string | null | undefined,
   ): Promise<PresenceRecord>;
-  /** A connection of the viewer opened. */
-  arrive(viewer: Viewer, connection: NewConnection): Promise<void>;
+  /** A connection of the viewer opened, or goes by another of their tokens now. */
+  arrive(viewer: Viewer, connection: Omit<NewConnection, 'sessionId'>): Promise<void>;
   /** It closed: it counts for the grace, in which the client may come back unnoticed. */
   depart(viewer: Viewer, connectionId: ConnectionId): void;
 }
@@ -57,10 +57,11 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
 
   async function apply(viewer: Viewer, status: PresenceStatus, words: string | null): Promise<PresenceRecord> {
     const presence = await engine.setStatus(viewer.tenant, viewer.userId, status, words);
-    if (presence.isConnected) return presence;
+    // Their own words are no secret to them while they hide.
+    if (presence.connectedBy.length > 0) return { ...presence, statusText: words };
     await visit(viewer);
     const [visiting] = await engine.readPresence(viewer.tenant, [viewer.userId]);
-    return visiting ?? presence;
+    return { ...(visiting ?? presence), statusText: words };
   }
 
   /** What a status that is applied late makes of the presence. */
@@ -75,7 +76,7 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
     const key = keyOf(viewer);
     const earlier = visits.get(key);
     const connectionId = `visit-${randomUUID()}` as ConnectionId;
-    await connect(viewer, { connectionId, deviceId: null, connectionType: 'GRAPHQL_WS' });
+    await connect(viewer, { connectionId, deviceId: null, sessionId: null, connectionType: 'GRAPHQL_WS' });
     const cancel = clock.after(TIMES.visitMs, () => end());
     const end = (): void => {
       cancel();
@@ -95,7 +96,9 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
     },
 
     async set(viewer, meter, status, statusText) {
-      const words = optional(statusText, (value) => text(value, 'statusText', 0, LIMITS.statusTextCharacters)) || null;
+      const words = optional(statusText || null, (value) =>
+        visibleText(value, 'statusText', LIMITS.statusTextCharacters),
+      );
       return meter.signal({
         kind: 'presence',
         rank: 0,
@@ -106,7 +109,7 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
     },
 
     async arrive(viewer, connection) {
-      await connect(viewer, connection);
+      await connect(viewer, { ...connection, sessionId: viewer.sessionId });
       visits.get(keyOf(viewer))?.();
     },
 

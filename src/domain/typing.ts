@@ -13,7 +13,17 @@ export interface Typing {
 }
 
 export function createTyping(engine: Engine): Typing {
+  /** Typing shows that somebody is there, which who has chosen OFFLINE does not. */
+  async function isHidden({ tenant, userId }: Viewer, id: ConversationId): Promise<boolean> {
+    const [[presence], [membership]] = await Promise.all([
+      engine.readPresence(tenant, [userId]),
+      engine.readMemberships(tenant, [{ conversationId: id, userId }]),
+    ]);
+    return presence?.hides === true && membership !== null;
+  }
+
   async function apply(viewer: Viewer, id: ConversationId, isTyping: boolean): Promise<boolean> {
+    if (isTyping && (await isHidden(viewer, id))) return true;
     const record = await engine.setTyping(viewer.tenant, id, viewer.userId, isTyping);
     if (record) return record.isTyping;
     await requireSeen(engine, viewer, id);

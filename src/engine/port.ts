@@ -241,11 +241,17 @@ export interface NewConnection {
   readonly connectionId: ConnectionId;
   /** Null: present, but not as a device (a `setPresence` without a socket). */
   readonly deviceId: DeviceId | null;
+  /** By which it goes now; null: none. */
+  readonly sessionId: SessionId | null;
   readonly connectionType: ConnectionType;
 }
 
+/**
+ * A user who has chosen OFFLINE is shown as one who left then: what they do meanwhile moves
+ * nothing that is shown, and is not announced.
+ */
 export interface PresenceStore {
-  /** Records a connection under this node. The same id again changes nothing. */
+  /** Records a connection under this node. The same id again changes its device and session, and nothing when those are the same. */
   connect(tenant: TenantId, userId: UserId, connection: NewConnection): Promise<void>;
   disconnect(tenant: TenantId, userId: UserId, connectionId: ConnectionId): Promise<void>;
   setStatus(

@@ -1,9 +1,19 @@
 /** How connections and a chosen status make a presence, the same in every engine. */
-import type { ConnectionType, DeviceId, DeviceRecord, PresenceRecord, PresenceStatus, UserId } from '../model.ts';
+import type {
+  ConnectionType,
+  DeviceId,
+  DeviceRecord,
+  PresenceRecord,
+  PresenceStatus,
+  SessionId,
+  UserId,
+} from '../model.ts';
 
 export interface StoredConnection {
   /** Null for a visit: it makes its user present without showing a device. */
   readonly deviceId: DeviceId | null;
+  /** By which it goes now; null, or left out by older versions: none. */
+  readonly sessionId?: SessionId | null;
   readonly connectionType: ConnectionType;
   readonly connectedAt: number;
 }
@@ -11,15 +21,24 @@ export interface StoredConnection {
 export interface StoredStatus {
   readonly status: PresenceStatus;
   readonly statusText: string | null;
+  /** Moves only while the user is shown, or comes to be: null for one who never was. */
   readonly lastSeenAt: number | null;
+  /** When the user last ceased to hide; null, or left out by older versions: never. */
+  readonly shownSince?: number | null;
   readonly version: number;
 }
 
-/** One device per id and way of connecting, since its earliest connection. */
-function devicesOf(connections: readonly StoredConnection[]): DeviceRecord[] {
+/** Whether others see that a user is there. */
+export function isShown({ status }: Pick<StoredStatus, 'status'>, connections: number): boolean {
+  return connections > 0 && status !== 'OFFLINE';
+}
+
+/** One device per id and way of connecting, since its earliest connection, and not since before the user was shown. */
+function devicesOf(connections: readonly StoredConnection[], shownSince: number): DeviceRecord[] {
   const devices = new Map<string, DeviceRecord>();
-  for (const { deviceId, connectionType, connectedAt } of connections) {
+  for (const { deviceId, connectionType, connectedAt: since } of connections) {
     if (deviceId === null) continue;
+    const connectedAt = Math.max(since, shownSince);
     const key = `${deviceId} ${connectionType}`;
     const known = devices.get(key);
     if (!known || connectedAt < known.connectedAt) devices.set(key, { deviceId, connectionType, connectedAt });
@@ -27,19 +46,22 @@ function devicesOf(connections: readonly StoredConnection[]): DeviceRecord[] {
   return [...devices.values()].sort((a, b) => a.connectedAt - b.connectedAt || a.deviceId.localeCompare(b.deviceId));
 }
 
+/** A user who hides is shown as one who left when they began to: no field tells the two apart. */
 export function composePresence(
   userId: UserId,
   connections: readonly StoredConnection[],
-  { status, statusText, lastSeenAt, version }: StoredStatus,
+  stored: StoredStatus,
 ): PresenceRecord {
-  const isHidden = connections.length === 0 || status === 'OFFLINE';
+  const { status, statusText, lastSeenAt, shownSince, version } = stored;
+  const shown = isShown(stored, connections.length);
   return {
     userId,
-    status: isHidden ? 'OFFLINE' : status,
-    statusText,
+    status: shown ? status : 'OFFLINE',
+    statusText: shown ? statusText : null,
     lastSeenAt,
-    devices: isHidden ? [] : devicesOf(connections),
-    isConnected: connections.some(({ deviceId }) => deviceId !== null),
+    devices: shown ? devicesOf(connections, shownSince ?? 0) : [],
+    connectedBy: connections.flatMap(({ deviceId, sessionId }) => (deviceId === null ? [] : [sessionId ?? null])),
+    hides: status === 'OFFLINE',
     version,
   };
 }

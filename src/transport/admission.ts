@@ -100,11 +100,7 @@ export class Admission {
       return tooMany(error as ServiceError);
     }
     if (!supervisor.claim(connection, viewer, isGateway)) return tooMany(unavailable());
-    const deviceId =
-      viewer.sessionId === null
-        ? (credentials.deviceId ?? viewer.deviceId ?? connection.id)
-        : (viewer.deviceId ?? connection.id);
-    if (!isIdentifier(deviceId)) {
+    if (credentials.deviceId !== null && !isIdentifier(credentials.deviceId)) {
       return {
         code: CLOSE_CODES.BAD_REQUEST,
         reason: 'deviceId is not an id',
@@ -114,9 +110,7 @@ export class Admission {
     const bearer = new RenewableBearer(viewer);
     try {
       await this.#watch(connection, bearer);
-      const { connectionType } = credentials;
-      const device = { connectionId: connection.id, deviceId: deviceId as DeviceId, connectionType };
-      await this.#options.arrive(viewer, device);
+      await this.#arrive(connection, bearer, credentials);
     } catch (error) {
       log.warn({ err: error, ...who(viewer) }, 'arrival not recorded');
       return tryLater();
@@ -144,6 +138,23 @@ export class Admission {
   /** The connection has proven to be a gateway's, which speaks for many. */
   vouch(connection: Connection): void {
     this.#options.supervisor.vouch(connection);
+  }
+
+  /** Counts the bearer as present, on the device and by the session of the present token. */
+  async #arrive(connection: Connection, bearer: Bearer, { deviceId, connectionType }: Credentials): Promise<void> {
+    const { arrive, log } = this.#options;
+    const present = (): Promise<void> => {
+      const { viewer } = bearer;
+      // A session is its device's: only without one the client may name another.
+      const named = viewer.sessionId === null ? (deviceId ?? viewer.deviceId) : viewer.deviceId;
+      const device = { connectionId: connection.id, deviceId: (named ?? connection.id) as DeviceId, connectionType };
+      return arrive(viewer, device);
+    };
+    await present();
+    bearer.onRenewed(() => {
+      if (!connection.isOpen) return;
+      present().catch((error: unknown) => log.warn({ err: error, ...who(bearer.viewer) }, 'new token not recorded'));
+    });
   }
 
   /** Closes a connection when the token it goes by is taken back. */

@@ -166,6 +166,7 @@ describe('Redis engine', () => {
     await stopped.connect(tenant, who, {
       connectionId: connectionId('c1'),
       deviceId: deviceId('phone'),
+      sessionId: null,
       connectionType: 'GRAPHQL_WS',
     });
     const status = async () => (await alive.readPresence(tenant, [who]))[0]?.status;
@@ -191,6 +192,7 @@ describe('Redis engine', () => {
       await left[0]?.connect(tenant, who, {
         connectionId: connectionId(`of-${who}`),
         deviceId: deviceId('phone'),
+        sessionId: null,
         connectionType: 'GRAPHQL_WS',
       });
     }

@@ -66,6 +66,7 @@ describe('a node that was declared dead by mistake', () => {
     zombie.connect(tenant, who, {
       connectionId: connectionId(`of-${who}`),
       deviceId: null,
+      sessionId: null,
       connectionType: 'GRAPHQL_WS',
     });
   const statuses = async (...who: UserId[]): Promise<string[]> =>

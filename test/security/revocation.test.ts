@@ -177,6 +177,35 @@ describe.each(['embedded', 'two nodes on one Redis'] as const)('tokens: %s', (se
     stream.stop();
   });
 
+  it('a session’s connections, and its user’s presence, go by the present token of a socket', async () => {
+    const [first, second] = [await begin('hal'), await begin('hal')];
+    const raw = await connectRaw(nodes.there, 'hal', {}, '&device_id=first');
+    const counts = async (): Promise<number[]> => {
+      const token = await nodes.here.token('hal');
+      const sessions = [first, second].map(({ session }) =>
+        ask(nodes.here, token, `{ session(id: "${session.id}") { connections } }`),
+      );
+      return (await Promise.all(sessions)).map(({ data }) => data.session.connections);
+    };
+    const devices = async (): Promise<string[]> => {
+      const query = '{ presence(userIds: ["hal"]) { devices { deviceId } } }';
+      const { data } = await ask(nodes.here, await nodes.here.token('bob2'), query);
+      return data.presence[0].devices.map(({ deviceId }: Data) => deviceId);
+    };
+    expect([await counts(), await devices()]).toEqual([[0, 0], ['first']]);
+    for (const [{ accessToken }, expected] of [
+      [first, [1, 0]],
+      [second, [0, 1]],
+    ] as const) {
+      await raw.ask('Authenticate', { token: accessToken });
+      await eventually(async () => expect([await counts(), await devices()]).toEqual([expected, ['phone']]));
+    }
+    await ask(nodes.here, first.accessToken, `mutation { revokeSession(id: "${first.session.id}") { id } }`);
+    await raw.ask('Authenticate', { token: await nodes.here.token('hal') });
+    await eventually(async () => expect([await counts(), await devices()]).toEqual([[0, 0], ['first']]));
+    await raw.close();
+  });
+
   it('says why nobody is known: MISSING, INVALID, EXPIRED', async () => {
     const expired = await nodes.here.token('ann', { expiresAt: seconds() - 60 });
     const skewed = await nodes.here.token('ann', { expiresAt: seconds() - 20 });

@@ -190,4 +190,19 @@ export const MIGRATIONS: readonly string[] = [
     FROM idempotency JOIN conversations ON conversations.key = idempotency.conversation;
   DROP TABLE idempotency;
   `,
+  // A user who hides may never have been seen, and is shown since they ceased to.
+  `
+  CREATE TABLE presences (
+    tenant TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'ONLINE',
+    status_text TEXT,
+    last_seen_at INTEGER,
+    shown_since INTEGER,
+    version INTEGER NOT NULL DEFAULT 1,
+    PRIMARY KEY (tenant, user_id)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO presences SELECT tenant, user_id, status, status_text, last_seen_at, NULL, version FROM presence;
+  DROP TABLE presence;
+  `,
 ];

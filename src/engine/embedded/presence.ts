@@ -2,41 +2,55 @@
 import type { Clock } from '../../clock.ts';
 import type { ConnectionId, PresenceRecord, PresenceStatus, TenantId, UserId } from '../../model.ts';
 import type { NewConnection, PresenceStore } from '../port.ts';
-import { composePresence, type StoredConnection } from '../presence.ts';
+import { composePresence, isShown, type StoredConnection, type StoredStatus } from '../presence.ts';
 import type { Database } from './database.ts';
 
 interface PresenceRow {
   readonly status: string;
   readonly status_text: string | null;
-  readonly last_seen_at: number;
+  readonly last_seen_at: number | null;
+  readonly shown_since: number | null;
   readonly version: number;
 }
 
 export function createPresence(database: Database, clock: Clock): PresenceStore {
-  const select = database.prepare('SELECT * FROM presence WHERE tenant = ? AND user_id = ?');
+  const select = database.prepare('SELECT * FROM presences WHERE tenant = ? AND user_id = ?');
+  const begin = database.prepare('INSERT OR IGNORE INTO presences (tenant, user_id, version) VALUES (?, ?, 0)');
   const seen = database.prepare(
-    `INSERT INTO presence (tenant, user_id, last_seen_at) VALUES (?, ?, ?)
-     ON CONFLICT DO UPDATE SET last_seen_at = excluded.last_seen_at, version = version + 1`,
+    'UPDATE presences SET last_seen_at = ?, version = version + 1 WHERE tenant = ? AND user_id = ?',
   );
-  const update = database.prepare('UPDATE presence SET status = ?, status_text = ? WHERE tenant = ? AND user_id = ?');
+  const update = database.prepare('UPDATE presences SET status = ?, status_text = ? WHERE tenant = ? AND user_id = ?');
+  const show = database.prepare('UPDATE presences SET shown_since = ? WHERE tenant = ? AND user_id = ?');
   const connections = new Map<string, Map<ConnectionId, StoredConnection>>();
   const keyOf = (tenant: TenantId, userId: UserId): string => JSON.stringify([tenant, userId]);
 
-  function read(tenant: TenantId, userId: UserId): PresenceRecord {
+  function statusOf(tenant: TenantId, userId: UserId): StoredStatus {
     const row = select.get(tenant, userId) as unknown as PresenceRow | undefined;
-    return composePresence(userId, [...(connections.get(keyOf(tenant, userId))?.values() ?? [])], {
+    return {
       status: (row?.status ?? 'ONLINE') as PresenceStatus,
       statusText: row?.status_text ?? null,
       lastSeenAt: row?.last_seen_at ?? null,
+      shownSince: row?.shown_since ?? null,
       version: row?.version ?? 0,
-    });
+    };
   }
 
-  /** Runs a change, notes that the user was seen, and announces what came of it. */
+  function read(tenant: TenantId, userId: UserId): PresenceRecord {
+    const connected = connections.get(keyOf(tenant, userId));
+    return composePresence(userId, [...(connected?.values() ?? [])], statusOf(tenant, userId));
+  }
+
+  const isSeen = (tenant: TenantId, userId: UserId): boolean =>
+    isShown(statusOf(tenant, userId), connections.get(keyOf(tenant, userId))?.size ?? 0);
+
+  /** Runs a change; one of who is shown before or after it is noted as a sight of them, and announced. */
   function change(tenant: TenantId, userId: UserId, work: () => void): PresenceRecord {
     return database.write((announce) => {
-      seen.run(tenant, userId, clock.now());
+      begin.run(tenant, userId);
+      const wasSeen = isSeen(tenant, userId);
       work();
+      if (!wasSeen && !isSeen(tenant, userId)) return read(tenant, userId);
+      seen.run(clock.now(), tenant, userId);
       const presence = read(tenant, userId);
       announce({ kind: 'presence', tenant, id: userId }, { type: 'presence', presence });
       return presence;
@@ -44,12 +58,14 @@ export function createPresence(database: Database, clock: Clock): PresenceStore 
   }
 
   return {
-    async connect(tenant, userId, { connectionId, deviceId, connectionType }: NewConnection) {
+    async connect(tenant, userId, { connectionId, ...connection }: NewConnection) {
       const key = keyOf(tenant, userId);
       const known = connections.get(key) ?? new Map<ConnectionId, StoredConnection>();
-      if (known.has(connectionId)) return;
+      const earlier = known.get(connectionId);
+      const { deviceId, sessionId } = connection;
+      if (earlier && earlier.deviceId === deviceId && earlier.sessionId === sessionId) return;
       change(tenant, userId, () => {
-        known.set(connectionId, { deviceId, connectionType, connectedAt: clock.now() });
+        known.set(connectionId, { ...connection, connectedAt: earlier?.connectedAt ?? clock.now() });
         connections.set(key, known);
       });
     },
@@ -65,7 +81,11 @@ export function createPresence(database: Database, clock: Clock): PresenceStore 
     },
 
     async setStatus(tenant, userId, status, statusText) {
-      return change(tenant, userId, () => void update.run(status, statusText, tenant, userId));
+      return change(tenant, userId, () => {
+        const wasHidden = statusOf(tenant, userId).status === 'OFFLINE';
+        update.run(status, statusText, tenant, userId);
+        if (wasHidden && status !== 'OFFLINE') show.run(clock.now(), tenant, userId);
+      });
     },
 
     async readPresence(tenant, userIds) {

@@ -54,18 +54,18 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
   const asMember = (at: Held): string => JSON.stringify(at);
 
   async function record(entry: Entry): Promise<void> {
-    const { connectionId, deviceId, connectionType } = entry.connection;
+    const { connectionId, deviceId, sessionId, connectionType } = entry.connection;
     if (held.get(connectionId) !== entry) return;
     const [tenant, userId] = entry.at;
     const { presence, presenceChannel } = keys.user(tenant, userId);
     const own = node;
-    const json = JSON.stringify({ node: own, deviceId, connectionType }).slice(1, -1);
+    const json = JSON.stringify({ deviceId, sessionId, connectionType }).slice(1, -1);
     // The node's list first: it may name too much, never too little.
     await attempt(() => client.sadd(keys.nodeConnections(own), asMember(entry.at)));
     // It went meanwhile. Past this line commands are sent, and so run, in the order of what happened here.
     if (held.get(connectionId) !== entry) return;
     if (own !== node) return record(entry);
-    await run('connect', [presence, presenceChannel], [clock.offset(), userId, connectionId, json]);
+    await run('connect', [presence, presenceChannel], [clock.offset(), userId, connectionId, own, json]);
     entry.recordedUnder = own;
   }
 
@@ -186,7 +186,8 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
     },
 
     async connect(tenant, userId, connection) {
-      if (held.has(connection.connectionId)) return;
+      const known = held.get(connection.connectionId)?.connection;
+      if (known && known.deviceId === connection.deviceId && known.sessionId === connection.sessionId) return;
       const at: Held = [tenant, userId, connection.connectionId];
       const entry: Entry = { at, connection, recordedUnder: null };
       held.set(connection.connectionId, entry);

@@ -21,9 +21,9 @@ export const Mutation: MutationResolvers = {
 export const Session: SessionResolvers = {
   __resolveReference: (reference, { domain, viewer }) => domain.sessions.find(viewer, referenceId(reference)),
   user: ({ userId }) => ({ id: userId }),
-  async connections({ userId, deviceId }, _, { loaders }) {
-    const { devices } = await loaders.presence.load(userId);
-    return devices.filter((device) => device.deviceId === deviceId).length;
+  async connections({ id, userId }, _, { loaders }) {
+    const { connectedBy } = await loaders.presence.load(userId);
+    return connectedBy.filter((sessionId) => sessionId === id).length;
   },
   current: ({ id }, _, context) => context.refusal === null && context.viewer.sessionId === id,
 };

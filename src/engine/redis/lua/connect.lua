@@ -1,14 +1,16 @@
--- Records a connection of a user; the same id again only changes whose it is: a node that was declared dead by
--- mistake takes it over from its earlier name, before or after that is swept.
+-- Records a connection of a user; the same id again changes its device and session, and whose it is: a node that was
+-- declared dead by mistake takes it over from its earlier name, before or after that is swept.
 -- KEYS  presence channel
--- ARGV  offset userId connectionId connection-as-JSON-without-time
+-- ARGV  offset userId connectionId nodeId connection-as-JSON-without-node-and-time
 local presence, channel = unpack(KEYS)
-local offset, user, id, connection = unpack(ARGV)
+local offset, user, id, node, connection = unpack(ARGV)
 local time = digits(now(offset))
+local wasShown = isShown(presence)
 local earlier = redis.call('HGET', presence, 'c:' .. id)
-local since = earlier and string.match(earlier, '"connectedAt":(%d+)}$') or time
-redis.call('HSET', presence, 'c:' .. id, '{' .. connection .. ',"connectedAt":' .. since .. '}')
-if earlier then return 0 end
-redis.call('HSET', presence, 'seen', time)
-announcePresence(presence, channel, user)
+local before, since
+if earlier then before, since = string.match(earlier, '^{"node":"[^"]*",(.*),"connectedAt":(%d+)}$') end
+local value = '{"node":"' .. node .. '",' .. connection .. ',"connectedAt":' .. (since or time) .. '}'
+redis.call('HSET', presence, 'c:' .. id, value)
+if before == connection then return 0 end
+endPresenceChange(presence, channel, user, wasShown, time)
 return 1

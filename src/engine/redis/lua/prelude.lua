@@ -184,12 +184,25 @@ local function presenceJson(presence, userId)
     end
   end
   return '{"userId":' .. cjson.encode(userId) .. ',"version":' .. (stored['version'] or '0') .. ',"status":"' .. (stored['status'] or 'ONLINE') .. '","statusText":'
-    .. (stored['text'] or 'null') .. ',"lastSeenAt":' .. (stored['seen'] or 'null') .. ',"connections":['
+    .. (stored['text'] or 'null') .. ',"lastSeenAt":' .. (stored['seen'] or 'null')
+    .. ',"shownSince":' .. (stored['shown'] or 'null') .. ',"connections":['
     .. table.concat(connections, ',') .. ']}'
 end
 
-local function announcePresence(presence, channel, userId)
-  redis.call('HSET', presence, 'version', after(redis.call('HGET', presence, 'version') or nil))
+-- Whether others see that a user is there.
+local function isShown(presence)
+  if redis.call('HGET', presence, 'status') == 'OFFLINE' then return false end
+  for _, field in ipairs(redis.call('HKEYS', presence)) do
+    if string.sub(field, 1, 2) == 'c:' then return true end
+  end
+  return false
+end
+
+-- Ends a change of a presence: one of who was shown before it or is now is noted as a sight of them, and announced.
+-- Of who hides nothing moves.
+local function endPresenceChange(presence, channel, userId, wasShown, time)
+  if not wasShown and not isShown(presence) then return presenceJson(presence, userId) end
+  redis.call('HSET', presence, 'seen', time, 'version', after(redis.call('HGET', presence, 'version') or nil))
   local json = presenceJson(presence, userId)
   redis.call('SPUBLISH', channel, '{"type":"presence","presence":' .. json .. '}')
   return json

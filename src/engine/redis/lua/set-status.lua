@@ -4,5 +4,10 @@
 -- Answers the presence as it is stored
 local presence, channel = unpack(KEYS)
 local offset, user, status, text = unpack(ARGV)
-redis.call('HSET', presence, 'status', status, 'text', text, 'seen', digits(now(offset)))
-return announcePresence(presence, channel, user)
+local time = digits(now(offset))
+local wasShown = isShown(presence)
+if status ~= 'OFFLINE' and redis.call('HGET', presence, 'status') == 'OFFLINE' then
+  redis.call('HSET', presence, 'shown', time)
+end
+redis.call('HSET', presence, 'status', status, 'text', text)
+return endPresenceChange(presence, channel, user, wasShown, time)
