@@ -46,6 +46,9 @@ export interface Config {
   readonly maxConnectionsPerAddress: number;
   readonly heartbeatIntervalMs: number;
   readonly clientTimeoutMs: number;
+  readonly streamHeartbeatMs: number;
+  /** 0: without an end. */
+  readonly streamLifetimeMs: number;
   /** Null: nothing is limited. */
   readonly rates: Rates | null;
   readonly logLevel: string;
@@ -147,6 +150,18 @@ export const VARIABLES = {
     DURATION,
     '60s',
     positive(duration),
+  ),
+  STREAM_HEARTBEAT: variable(
+    'sign of life on every HTTP stream: clients such as httpx and OkHttp give up after 5 and 10 s',
+    DURATION,
+    '4s',
+    positive(duration),
+  ),
+  STREAM_LIFETIME: variable(
+    'an HTTP stream ends after this with an error that a client retries on, so that one whose client vanished unnoticed does not stay; `0s`: never',
+    DURATION,
+    '15m',
+    duration,
   ),
   RATE_LIMIT_ENABLED: variable('the limits that follow', '`true` or `false`', 'true', flag),
   ...RATE_VARIABLES,
@@ -304,6 +319,8 @@ export function readConfig(given: Environment): Config {
     maxConnectionsPerAddress: required('MAX_CONNECTIONS_PER_ADDRESS'),
     heartbeatIntervalMs: required('HEARTBEAT_INTERVAL'),
     clientTimeoutMs: required('CLIENT_TIMEOUT'),
+    streamHeartbeatMs: required('STREAM_HEARTBEAT'),
+    streamLifetimeMs: required('STREAM_LIFETIME'),
     rates: required('RATE_LIMIT_ENABLED')
       ? readRates(required, {
           maxQueryCost: required('MAX_QUERY_COST'),

@@ -261,6 +261,10 @@ export const TIMES = {
   placeLeaseMs: 60_000,
   /** How long past the drain window what is in flight may take. */
   drainGraceMs: 5_000,
+  /** Clients of streams that were lost come back this long after a drain is over. */
+  retryPastDrainMs: 1_000,
+  /** Peers are looked at this often: heartbeats, silence, ends of tokens. */
+  sweepMs: 1_000,
   /** How often nodes tell each other what users used of their rates. */
   shareUseMs: 1_000,
   /** How long a sum of use is added to before it is begun anew. */

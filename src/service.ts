@@ -189,7 +189,7 @@ export async function startService(
   const supervisor = new Supervisor(clock, {
     ...config,
     maxConnections,
-    sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs),
+    sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs, config.streamHeartbeatMs),
     admissions: config.rates && new TokenBucket(LIMITS.admissionBurst, config.rates.admissionsPerNode, clock.elapsed()),
     strangers: config.rates && new Strangers(config.rates.strangersPerAddress, clock),
     countTurnedAway: (reason) => metrics.turnedAway.inc({ reason }),
@@ -211,6 +211,7 @@ export async function startService(
   const { app, server } = createHttp({
     ...config,
     isOriginAllowed,
+    isDraining: () => supervisor.drainingS !== null,
     health,
     metrics,
     info,
@@ -233,6 +234,12 @@ export async function startService(
     clock,
     log,
     maxQueuedBytes: config.maxQueuedBytes,
+    timing: {
+      heartbeatMs: config.streamHeartbeatMs,
+      lifetimeMs: config.streamLifetimeMs,
+      // Who comes back sooner is refused by a node that drains, which an EventSource takes for final.
+      retryMs: config.drainWindowMs + TIMES.drainGraceMs + TIMES.retryPastDrainMs,
+    },
     unsent,
     watchTokens: delivery.watchTokens,
     arrive: domain.presence.arrive,

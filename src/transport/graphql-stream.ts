@@ -84,7 +84,7 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     const way = named ?? 'sse';
     const enter: Enter = (peer) => {
       if (streams.enter(peer, request.raw, isGateway)) return;
-      reply.header('retry-after', '1');
+      reply.header('retry-after', streams.retryAfterS);
       throw unavailable();
     };
     const identify = (): Viewer => {
@@ -158,7 +158,7 @@ async function answerInFormat(
     if (!asked.isGateway || reply.sent) throw error;
     passHeaders(reply);
     reply.hijack();
-    writeWhole(reply.raw, format, [options.formatError(error)]);
+    writeWhole(reply.raw, format, options.streams.timing, [options.formatError(error)]);
   }
 }
 

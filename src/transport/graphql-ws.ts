@@ -74,16 +74,20 @@ const NOBODY: Standing = { isProven: false, isTrusted: false };
 
 export function createGraphqlWs(options: GraphqlWsOptions): SocketEndpoint {
   const server = makeProtocol(options);
+  const isToldInWords = ({ headers }: IncomingMessage): boolean =>
+    options.standingOf(secretOfHeaders(headers)).isProven;
   return {
     path: '/graphql',
     handleProtocols,
+    needsProtocol: true,
+    isToldInWords,
     accept(sockets, request) {
       const extra = open(options, sockets, request);
       options.admission.open(extra.connection, 'graphql_ws', sockets.address);
       speak(server, options, sockets, extra);
     },
     turnAway(sockets, request) {
-      if (!options.standingOf(secretOfHeaders(request.headers)).isProven) return false;
+      if (!isToldInWords(request)) return false;
       const extra = open(options, sockets, request);
       extra.isTurnedAway = true;
       if (!options.admission.keepTurnedAway(extra.connection)) return false;

@@ -4,8 +4,9 @@ import type { ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
-import { type ServiceError, slowReader } from '../errors.ts';
+import { type ServiceError, slowReader, unavailable } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
+import { TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
 import { closingError } from './closing-error.ts';
 import { Lifetime } from './lifetime.ts';
@@ -13,6 +14,15 @@ import { Outbox } from './outbox.ts';
 import type { StreamFormat } from './stream-format.ts';
 import type { Peer } from './supervisor.ts';
 import type { Holder, Unsent } from './unsent.ts';
+
+export interface StreamTiming {
+  /** A sign of life is sent at least this often. */
+  readonly heartbeatMs: number;
+  /** A stream ends after this, since nobody is told of a client that vanished; 0: never. */
+  readonly lifetimeMs: number;
+  /** A client that lost its stream comes back after this. */
+  readonly retryMs: number;
+}
 
 export interface HttpStreamOptions {
   readonly viewer: Viewer;
@@ -23,6 +33,7 @@ export interface HttpStreamOptions {
   readonly clock: Clock;
   readonly maxQueuedBytes: number;
   readonly unsent: Unsent;
+  readonly timing: StreamTiming;
   /** Called for each event handed over. */
   readonly delivered: (event: object) => void;
 }
@@ -37,10 +48,11 @@ const HEADERS = {
 export function writeWhole(
   response: ServerResponse,
   { contentType, opening, ending }: StreamFormat,
+  { retryMs }: StreamTiming,
   errors: readonly GraphQLFormattedError[],
 ): void {
   response.writeHead(200, { ...HEADERS, 'content-type': contentType });
-  response.end(`${opening}${ending(errors)}`);
+  response.end(`${opening(retryMs)}${ending(errors)}`);
 }
 
 export class HttpStream implements Outlet, Peer, Holder {
@@ -49,18 +61,21 @@ export class HttpStream implements Outlet, Peer, Holder {
   readonly #response: ServerResponse;
   readonly #options: HttpStreamOptions;
   readonly #outbox: Outbox;
-  #lastHeartbeatAt: number | null = null;
+  readonly #openedAt: number;
+  #lastHeartbeatAt: number;
 
   constructor(response: ServerResponse, options: HttpStreamOptions) {
     this.viewer = options.viewer;
     this.#response = response;
     this.#options = options;
+    this.#openedAt = options.clock.elapsed();
+    this.#lastHeartbeatAt = this.#openedAt;
     this.lifetime = new Lifetime(options.clock, () => this.cut());
     this.#outbox = new Outbox(response, {
       maxQueuedBytes: options.maxQueuedBytes,
       lifetime: this.lifetime,
       account: options.unsent.account(this),
-      onOverflow: () => this.end(slowReader()),
+      onOverflow: () => this.#interrupt(slowReader()),
     });
     // Its client may have gone while it was being identified: that is not told again.
     if (response.destroyed) this.lifetime.close();
@@ -82,18 +97,21 @@ export class HttpStream implements Outlet, Peer, Holder {
 
   /** Answers the request: from now on it is a stream. */
   open(): void {
-    const { contentType, opening } = this.#options.format;
-    this.#response.writeHead(200, { ...HEADERS, 'content-type': contentType });
-    this.#response.write(opening);
+    const { format, timing, clock } = this.#options;
+    this.#response.writeHead(200, { ...HEADERS, 'content-type': format.contentType });
+    this.#response.write(format.opening(timing.retryMs));
+    this.#lastHeartbeatAt = clock.elapsed();
   }
 
   tick(now: number): void {
-    const { heartbeat, heartbeatMs } = this.#options.format;
-    this.#lastHeartbeatAt ??= now;
-    if (now - this.#lastHeartbeatAt < heartbeatMs || !this.isOpen || !this.#response.headersSent) return;
+    const { format, timing } = this.#options;
+    if (timing.lifetimeMs > 0 && now - this.#openedAt >= timing.lifetimeMs) return this.#interrupt(unavailable());
+    // The next look may be a moment too late for a client that gives up.
+    const due = timing.heartbeatMs - Math.min(TIMES.sweepMs, timing.heartbeatMs / 2);
+    if (now - this.#lastHeartbeatAt <= due || !this.isOpen || !this.#response.headersSent) return;
     this.#lastHeartbeatAt = now;
     this.#outbox.flush();
-    this.#response.write(heartbeat);
+    this.#response.write(format.heartbeat);
   }
 
   deliver(payload: Payload, event: object): void {
@@ -102,8 +120,7 @@ export class HttpStream implements Outlet, Peer, Holder {
   }
 
   end(error: ServiceError | null): void {
-    // It has no room for a word, and comes back where it was. A gateway reads it in time, or is cut off then.
-    if (error?.isSlowReader && !this.#options.isGateway) return this.cut();
+    if (error?.isSlowReader) return this.#interrupt(error);
     this.finish(error && [this.#options.formatError(error)]);
   }
 
@@ -113,18 +130,9 @@ export class HttpStream implements Outlet, Peer, Holder {
   }
 
   close(code: number, reason: string): void {
-    const { format, formatError, isGateway } = this.#options;
     const error = closingError(code, reason);
-    const errors = [formatError(error)];
-    if (isGateway || error.code === 'UNAUTHENTICATED') return this.finish(errors);
-    const last = format.interruption(errors);
-    if (last !== null) return this.#write(last);
-    if (!this.isOpen) return;
-    if (!this.#response.headersSent) return this.cut();
-    this.#outbox.flush();
-    this.lifetime.end();
-    // Cut once what was written is on its way, and without the chunk that would end it well.
-    this.#response.write('', () => this.#response.destroy());
+    if (error.code === 'UNAUTHENTICATED') return this.finish([this.#options.formatError(error)]);
+    this.#interrupt(error);
   }
 
   retire(code: number, reason: string): void {
@@ -143,14 +151,23 @@ export class HttpStream implements Outlet, Peer, Holder {
     return this.#outbox.onRoom(resume);
   }
 
-  #write(last: string): void {
+  /** Its client is to come back where it was; the connection may hide that the response broke off, so it is told. */
+  #interrupt(error: ServiceError): void {
+    const { format, formatError, isGateway } = this.#options;
+    if (isGateway) return this.finish([formatError(error)]);
+    this.#write(format.interruption([formatError(error)]), format.breaksOff);
+  }
+
+  #write(last: string, breaksOff = false): void {
     if (!this.isOpen) return;
     // Ended before it began: its client is told in the same words.
     if (!this.#response.headersSent) this.open();
     this.#outbox.flush();
     if (!this.isOpen) return;
     this.lifetime.end();
-    this.#response.end(last);
+    if (!breaksOff) this.#response.end(last);
+    // Cut once what was written is on its way, and without the chunk that would end it well.
+    else this.#response.write(last, () => this.#response.destroy());
   }
 
   /** Without a word, and at once. */

@@ -15,7 +15,7 @@ import type { Metrics } from '../operations/metrics.ts';
 import type { ArrivingBodies } from './arriving-bodies.ts';
 import { protectBrowsers } from './browser.ts';
 import type { PlainConnections } from './plain-connections.ts';
-import { isHandshake } from './upgrade.ts';
+import { isHandshake, isStrippedHandshake } from './upgrade.ts';
 
 export interface HttpOptions {
   /** Null: served in the clear. */
@@ -23,6 +23,8 @@ export interface HttpOptions {
   readonly trustProxy: boolean;
   readonly isOriginAllowed: IsOriginAllowed;
   readonly keepAliveMs: number;
+  /** Connections are not kept for other requests then. */
+  readonly isDraining: () => boolean;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly info: () => Info;
@@ -36,6 +38,9 @@ function refuseInexact(json: string): ServiceError | null {
   const fault = faultOfNumbers(json);
   return fault === null ? null : badInput(fault);
 }
+
+const STRIPPED =
+  'This is the handshake of a web socket without its Upgrade and Connection headers: a proxy on the way removed them.';
 
 const METHODS = ['GET', 'POST'] as const;
 
@@ -102,6 +107,12 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     }
   });
 
+  app.addHook('onRequest', async ({ raw }) => {
+    if (isStrippedHandshake(raw)) throw badInput(STRIPPED);
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (options.isDraining()) reply.header('connection', 'close');
+  });
   // RFC 6750, section 3.
   app.addHook('onSend', async ({ headers }, reply) => {
     if (reply.statusCode !== 401) return;

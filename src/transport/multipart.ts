@@ -14,10 +14,10 @@ export const MULTIPART: StreamFormat = {
   transport: 'multipart',
   connectionType: 'MULTIPART',
   contentType: `multipart/mixed;boundary="${BOUNDARY}";subscriptionSpec=1.0`,
-  opening: `${NEXT}${part('{}')}`,
+  opening: () => `${NEXT}${part('{}')}`,
   heartbeat: part('{}'),
-  heartbeatMs: 5_000,
   envelope: new Wrapping(`${HEAD}{"payload":`, `}${NEXT}`),
   ending: (errors) => `${errors ? part(JSON.stringify({ payload: { errors } })) : ''}${END}`,
   interruption: (errors) => `${part(JSON.stringify({ payload: null, errors }))}${END}`,
+  breaksOff: false,
 };

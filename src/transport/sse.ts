@@ -5,17 +5,20 @@ import type { StreamFormat } from './stream-format.ts';
 const next = (json: string): string => `event: next\ndata: ${json}\n\n`;
 /** Without a data line an EventSource does not fire the event. */
 const COMPLETE = 'event: complete\ndata:\n\n';
-/** A comment: any event with no data would be taken for the end by Cosmo. */
-const COMMENT = ':\n\n';
+/**
+ * A comment, which belongs to the event that follows: any event with no data would be taken
+ * for the end by Cosmo, and Spring takes a block of nothing but a comment for an event.
+ */
+const COMMENT = ':\n';
 
 export const SSE: StreamFormat = {
   transport: 'sse',
   connectionType: 'SSE',
   contentType: 'text/event-stream; charset=utf-8',
-  opening: COMMENT,
+  opening: (retryMs) => `${COMMENT}retry: ${retryMs}\n`,
   heartbeat: COMMENT,
-  heartbeatMs: 12_000,
   envelope: new Wrapping('event: next\ndata: ', '\n\n'),
   ending: (errors) => `${errors ? next(JSON.stringify({ errors })) : ''}${COMPLETE}`,
-  interruption: () => null,
+  interruption: (errors) => next(JSON.stringify({ errors })),
+  breaksOff: true,
 };

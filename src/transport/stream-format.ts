@@ -7,16 +7,17 @@ export interface StreamFormat {
   readonly transport: 'sse' | 'multipart';
   readonly connectionType: ConnectionType;
   readonly contentType: string;
-  /** Written at once, so that proxies and readers know that there is a stream. */
-  readonly opening: string;
+  /** Written at once, so that proxies and readers know that there is a stream; who loses it comes back after `retryMs`. */
+  opening(retryMs: number): string;
   readonly heartbeat: string;
-  readonly heartbeatMs: number;
   /** Around each response. */
   readonly envelope: Envelope;
   /** The last bytes of a stream that is over; with the errors for which it is. */
   ending(errors: readonly GraphQLFormattedError[] | null): string;
-  /** The last bytes of one that may be opened again; null: the connection breaks, as the protocol's clients expect. */
-  interruption(errors: readonly GraphQLFormattedError[]): string | null;
+  /** The last bytes of one that is to be opened again. */
+  interruption(errors: readonly GraphQLFormattedError[]): string;
+  /** Whether the connection then breaks, as the protocol's clients expect; else the response ends well. */
+  readonly breaksOff: boolean;
 }
 
 export type Acceptable = 'callback' | 'multipart' | 'sse' | 'json';

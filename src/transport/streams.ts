@@ -10,6 +10,7 @@ import { type Log, who } from '../log.ts';
 import type { ConnectionId, ConnectionType, DeviceId, Viewer } from '../model.ts';
 import type { Metrics, Transport } from '../operations/metrics.ts';
 import type { AddressOf } from './address.ts';
+import type { StreamTiming } from './http-stream.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Peer, Supervisor } from './supervisor.ts';
 import type { Unsent } from './unsent.ts';
@@ -28,6 +29,7 @@ export interface StreamsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly maxQueuedBytes: number;
+  readonly timing: StreamTiming;
   readonly unsent: Unsent;
   readonly arrive: (viewer: Viewer, connection: StreamConnection) => Promise<void>;
   readonly depart: (viewer: Viewer, connectionId: ConnectionId) => void;
@@ -62,10 +64,19 @@ export class Streams {
     this.#options.leavePlain(socket);
   }
 
+  get timing(): StreamTiming {
+    return this.#options.timing;
+  }
+
+  /** When it is worth asking again, in seconds. */
+  get retryAfterS(): number {
+    return this.#options.supervisor.drainingS ?? 1;
+  }
+
   outletOptions(viewer: Viewer, transport: Transport) {
-    const { formatError, clock, maxQueuedBytes, unsent, metrics } = this.#options;
+    const { formatError, clock, maxQueuedBytes, timing, unsent, metrics } = this.#options;
     const delivered = (event: object): void => metrics.delivered(event, transport);
-    return { viewer, formatError, clock, maxQueuedBytes, unsent, delivered };
+    return { viewer, formatError, clock, maxQueuedBytes, timing, unsent, delivered };
   }
 
   /** Counts the viewer of a stream that was let in as present while it lasts. */
@@ -90,9 +101,9 @@ export class Streams {
   }
 
   /** Counts the subscription a stream carries. */
-  opened(peer: Peer, transport: Transport): void {
+  opened(peer: StreamPeer, transport: Transport): void {
     const { subscriptions } = this.#options.metrics;
     subscriptions.inc({ transport });
-    peer.onClose(() => subscriptions.dec({ transport }));
+    peer.lifetime.onEnd(() => subscriptions.dec({ transport }));
   }
 }

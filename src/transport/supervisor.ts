@@ -49,7 +49,6 @@ export interface SupervisorLimits {
   readonly sweepMs: number;
 }
 
-const SWEEP_MS = 1_000;
 /** Between two steps of a drain: a window of seconds looks even. */
 const DRAIN_STEP_MS = 20;
 const RESTART = [CLOSE_CODES.SERVICE_RESTART, 'Service restart'] as const;
@@ -81,7 +80,7 @@ export class Supervisor {
     this.#streams = new Quota(limits.maxStreamsPerUser);
     this.#ofGateways = new Quota(limits.maxConnectionsPerUser * LIMITS.subscriptionsPerSocket);
     this.#addresses = new Quota(limits.maxConnectionsPerAddress);
-    this.#stopSweeping = clock.every(Math.max(Math.min(SWEEP_MS, limits.sweepMs), 10), () => this.#sweep());
+    this.#stopSweeping = clock.every(Math.max(Math.min(TIMES.sweepMs, limits.sweepMs), 10), () => this.#sweep());
   }
 
   /** Lets one more to the door from this address, or not; null: it is not counted by its address. */
@@ -89,6 +88,11 @@ export class Supervisor {
     const { strangers } = this.#limits;
     const isPaced = (): boolean => address !== null && strangers?.admit(address) === false;
     return this.#isLetIn(this.#refusal(address) ?? (isPaced() ? 'address' : null));
+  }
+
+  /** Whether nobody new is let in, and how long that lasts, in seconds; null: not. */
+  get drainingS(): number | null {
+    return this.#isDraining ? Math.ceil((this.#limits.drainWindowMs + TIMES.drainGraceMs) / 1_000) : null;
   }
 
   /** Lets a stream over HTTP in, whose user is known by then. */

@@ -15,6 +15,10 @@ export interface SocketEndpoint {
   readonly path: string;
   /** Chooses among the subprotocols the client offers; false: none. */
   handleProtocols(offered: Set<string>): string | false;
+  /** Whether nothing can be said without one of them. */
+  readonly needsProtocol: boolean;
+  /** Whether a client is told of a refusal on its socket, for which there has to be one. */
+  isToldInWords?(request: IncomingMessage): boolean;
   accept(sockets: Sockets, request: IncomingMessage): void;
   /** Tells a socket in words that there is no room; false, or none: its close code has to say so. */
   turnAway?(sockets: Sockets, request: IncomingMessage): boolean;
@@ -44,9 +48,40 @@ export function isHandshake({ method, headers }: IncomingMessage): boolean {
   );
 }
 
-function refuse(socket: Duplex, status: number): void {
+/** Whether a request is a handshake whose `Upgrade` and `Connection` a proxy took for its own and removed. */
+export function isStrippedHandshake(request: IncomingMessage): boolean {
+  return request.method === 'GET' && request.headers['sec-websocket-key'] !== undefined;
+}
+
+interface Refusal {
+  readonly status: number;
+  /** What is wrong, in a sentence; a client that shows anything shows the body. */
+  readonly message?: string;
+  readonly retryAfterS?: number;
+}
+
+function refuse(socket: Duplex, { status, message, retryAfterS }: Refusal): void {
+  const errors = [{ message, extensions: { code: status === 503 ? 'SERVICE_UNAVAILABLE' : 'BAD_USER_INPUT' } }];
+  const body = message === undefined ? '' : JSON.stringify({ errors });
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    ...(retryAfterS === undefined ? [] : [`Retry-After: ${retryAfterS}`]),
+    ...(message === undefined ? [] : ['Content-Type: application/json; charset=utf-8']),
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
   socket.on('error', () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** The close code 4406 that the protocol has for this is shown by no client; a refused handshake is. */
+const OTHER_PROTOCOL = 'This path speaks the subprotocol graphql-transport-ws; the older graphql-ws is not spoken.';
+
+/** Whether a client offers subprotocols, and none that this path speaks. */
+function offersOthersOnly({ headers }: IncomingMessage, endpoint: SocketEndpoint): boolean {
+  const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+  const named = new Set(offered.filter(Boolean));
+  return endpoint.needsProtocol && named.size > 0 && endpoint.handleProtocols(named) === false;
 }
 
 /** By the first proxy's word. */
@@ -86,14 +121,22 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
   );
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Node before 22.21 and 24.9 brings every offer here.
-    if (!isHandshake(request)) return refuse(socket, 400);
+    if (!isHandshake(request)) return refuse(socket, { status: 400 });
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const door = doors.get(path.replace(/(?<=.)\/$/, ''));
-    if (!door) return refuse(socket, 404);
+    const retryAfterS = options.supervisor.drainingS;
+    if (retryAfterS !== null && !door?.endpoint.isToldInWords?.(request)) {
+      options.supervisor.admits(null);
+      return refuse(socket, { status: 503, message: 'This node is shutting down.', retryAfterS });
+    }
+    if (!door) return refuse(socket, { status: 404 });
     // Node checks this for plain requests only.
-    if (!request.headers.host) return refuse(socket, 400);
-    if (options.refusesClear && cameInTheClear(request)) return refuse(socket, 403);
-    if (!options.isOriginAllowed(request.headers.origin, request.headers.host)) return refuse(socket, 403);
+    if (!request.headers.host) return refuse(socket, { status: 400 });
+    if (options.refusesClear && cameInTheClear(request)) return refuse(socket, { status: 403 });
+    if (!options.isOriginAllowed(request.headers.origin, request.headers.host)) {
+      return refuse(socket, { status: 403 });
+    }
+    if (offersOthersOnly(request, door.endpoint)) return refuse(socket, { status: 400, message: OTHER_PROTOCOL });
     door.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const address = options.addressOf(request);
       const sockets: Sockets = { webSocket, raw: socket, address };

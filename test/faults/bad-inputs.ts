@@ -116,7 +116,7 @@ export const BAD_INPUTS: readonly BadInputEntry[] = [
     [...STREAMS, '/ws'],
     'positions, for `since`',
   ),
-  entry('W61', 'other subprotocols', '4406, or ours among them', ['graphql-ws']),
+  entry('W61', 'other subprotocols', '4406, 400 or ours among them', ['graphql-ws']),
   entry('W62', 'no connection_init', '4408', ['graphql-ws']),
   entry('W63', 'a second one', '4429', ['graphql-ws']),
   entry('W64', 'a subscribe before the acknowledgement', '4401', ['graphql-ws']),

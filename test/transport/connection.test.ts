@@ -63,6 +63,7 @@ describe('connection actors', () => {
     };
     const endpoint = {
       path: '/',
+      needsProtocol: false,
       handleProtocols: () => false as const,
       accept: (sockets: ConstructorParameters<typeof Connection>[0]) =>
         accept(new Connection(sockets, clock, silentLog, { ...TIMEOUTS, unsent: new Unsent(1e9) })),

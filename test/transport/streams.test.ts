@@ -1,4 +1,6 @@
 /** Subscriptions over HTTP with the clients that front ends use, and as the bytes they are. */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { ApolloClient, type ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
@@ -8,7 +10,7 @@ import { createClient as createWsClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
-import { openStream } from '../support/http-stream.ts';
+import { openStream, type RawStream } from '../support/http-stream.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 
 const RECEIVED = `subscription ($ids: [ID!], $after: [ID!]) {
@@ -125,7 +127,7 @@ describe('subscriptions over HTTP', () => {
     expect(stream.headers.get('x-accel-buffering')).toBe('no');
     const position = await send('hello');
     const event = JSON.stringify({ data: { messageReceived: { content: 'hello', position } } });
-    await eventually(() => expect(stream.text).toBe(`:\n\nevent: next\ndata: ${event}\n\n`));
+    await eventually(() => expect(stream.text).toBe(`:\nretry: 6000\nevent: next\ndata: ${event}\n\n`));
     stream.stop();
   });
 
@@ -142,9 +144,16 @@ describe('subscriptions over HTTP', () => {
 
   it('keeps a quiet stream alive: comments for SSE, empty parts for multipart', async () => {
     const [sse, multipart] = [await open(SSE), await open(MULTIPART)];
-    for (let seconds = 0; seconds < 14; seconds += 1) service.clock.advance(1_000);
-    await eventually(() => expect(sse.text).toBe(':\n\n:\n\n'));
-    await eventually(() => expect(multipart.text.split('{}').length - 1).toBe(3));
+    for (let round = 1; round <= 3; round += 1) {
+      const before = [sse.text.length, multipart.text.length];
+      // STREAM_HEARTBEAT: clients give up after 5 s.
+      for (let seconds = 0; seconds < 4; seconds += 1) service.clock.advance(1_000);
+      await eventually(() => expect(sse.text.length).toBeGreaterThan(before[0] as number));
+      await eventually(() => expect(multipart.text.length).toBeGreaterThan(before[1] as number));
+    }
+    // No block of its own: Spring and Cosmo would take it for an event.
+    expect(sse.text).toMatch(/^:\nretry: 6000\n(:\n){3,}$/);
+    expect(multipart.text.replace(/content-type: application\/json|--graphql|\r\n/g, '')).toMatch(/^(\{\}){4,}$/);
     for (const stream of [sse, multipart]) stream.stop();
   });
 
@@ -199,7 +208,7 @@ describe('subscriptions over HTTP', () => {
     const stream = await openStream(service, await service.token('bob'), body, SSE);
     await eventually(() => expect(stream.end).toBe('whole'));
     const [, json = '{}', end] =
-      /^:\n\nevent: next\ndata: (.*)\n\n(event: complete\ndata:\n\n)$/.exec(stream.text) ?? [];
+      /^:\nretry: 6000\nevent: next\ndata: (.*)\n\n(event: complete\ndata:\n\n)$/.exec(stream.text) ?? [];
     expect(JSON.parse(json)).toMatchObject({ errors: [{ extensions: { code } }] });
     expect(end).toBeDefined();
   });
@@ -249,13 +258,65 @@ describe('subscriptions over HTTP', () => {
     }
   });
 
-  it('G15: a drain breaks SSE off and tells multipart to try again; neither says complete', async () => {
-    const [sse, multipart] = [await open(SSE), await open(MULTIPART)];
-    await service.close();
+  /** A stream that is to be opened again says so in its last event, and never that it is complete. */
+  async function interrupted(streams: readonly RawStream[], expected: object): Promise<void> {
+    const [sse, multipart] = streams as [RawStream, RawStream];
     await eventually(() => expect(sse.end).toBe('broken'));
     expect(sse.text).not.toContain('complete');
+    const [, last = '{}'] = /event: next\ndata: ([^\n]*)\n\n$/.exec(sse.text) ?? [];
+    expect(JSON.parse(last)).toMatchObject({ errors: [{ extensions: expected }] });
     await eventually(() => expect(multipart.end).toBe('whole'));
-    expect(multipart.text).toContain('{"payload":null,"errors":[{"message":"The service cannot do this right now."');
+    const [, part = '{}'] = /\r\n\r\n([^\r]*)\r\n--graphql--\r\n$/.exec(multipart.text) ?? [];
+    expect(JSON.parse(part)).toMatchObject({ payload: null, errors: [{ extensions: expected }] });
+  }
+  const AGAIN = { code: 'SERVICE_UNAVAILABLE', retryAfterMs: 1_000 };
+
+  it('G15: a drain tells each stream to try again, in words, since a proxy may end its body well', async () => {
+    const streams = [await open(SSE), await open(MULTIPART)];
+    await service.close();
+    await interrupted(streams, AGAIN);
+  });
+
+  it('a stream ends after STREAM_LIFETIME, and its client is told to come back', async () => {
+    const streams = [await open(SSE), await open(MULTIPART)];
+    service.clock.advance(14 * 60_000);
+    await send('before');
+    await eventually(() => expect(streams.every(({ text }) => text.includes('before'))).toBe(true));
+    expect(streams.map(({ end }) => end)).toEqual([null, null]);
+    service.clock.advance(61_000);
+    await interrupted(streams, AGAIN);
+    await eventually(async () => expect(await subscriptions()).toBe(0));
+  });
+
+  it('a node that drains lets nobody new in, and says when to come back', async () => {
+    await service.close();
+    service = await startTestService({ env: { ...env, DRAIN_WINDOW: '10s' } });
+    const [one, two] = [await service.connect('bob'), await service.connect('bob')];
+    const closing = service.service.close();
+    const refusal = await fetch(`${service.url}/graphql`, {
+      method: 'POST',
+      headers: { ...SSE, authorization: `Bearer ${await service.token('bob')}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ query: RECEIVED }),
+    });
+    const { status, headers } = refusal;
+    expect([status, headers.get('retry-after'), headers.get('connection')]).toEqual([503, '15', 'close']);
+    await refusal.text();
+    const health = await fetch(`${service.url}/health`);
+    expect([health.status, health.headers.get('connection')]).toEqual([200, 'close']);
+    await health.text();
+    for (const [path, protocols] of [
+      ['graphql', ['graphql-transport-ws']],
+      ['ws', []],
+    ] as const) {
+      const socket = new WebSocket(`${service.url.replace('http', 'ws')}/${path}`, [...protocols]);
+      socket.on('error', () => undefined);
+      const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+      expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '15']);
+      socket.terminate();
+    }
+    service.clock.advance(20_000);
+    await closing;
+    for (const { closes } of [one, two]) await eventually(() => expect(closes.map(({ code }) => code)).toEqual([1012]));
   });
 
   it('counts as a connection: presence with its type, room with the sockets', async () => {

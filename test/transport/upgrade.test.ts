@@ -77,6 +77,24 @@ describe('an offer of another protocol', () => {
     socket.destroy();
   });
 
+  it.each([
+    ['only the older graphql-ws', 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: graphql-ws'],
+    ['only what nobody knows', 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: x, mqtt'],
+    ['no offer, which a proxy removed', 'Sec-WebSocket-Protocol: graphql-transport-ws'],
+    ['half an offer', 'Upgrade: websocket\r\nSec-WebSocket-Protocol: graphql-transport-ws'],
+  ])('a handshake with %s is refused with 400 and a sentence', async (_, headers) => {
+    const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+    const handshake = `GET /graphql HTTP/1.1\r\nHost: localhost\r\n${key}\r\n${headers}\r\n\r\n`;
+    const answer = await exchange(handshake, /\}\]\}$/);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    const [, body = ''] = answer.split('\r\n\r\n');
+    expect(JSON.parse(body)).toMatchObject({
+      errors: [
+        { message: expect.stringMatching(/graphql-transport-ws|proxy/), extensions: { code: 'BAD_USER_INPUT' } },
+      ],
+    });
+  });
+
   it('a handshake is taken with a slash at the end of its path too, and nowhere else', async () => {
     const handshake = (path: string): string =>
       [

@@ -33,6 +33,7 @@ export function createRawEndpoint(given: RawServices): SocketEndpoint {
   return {
     path: '/ws',
     handleProtocols: (offered) => tokenProtocols(offered)[0] ?? false,
+    needsProtocol: false,
     accept(sockets, request) {
       new RawSocket(sockets, request, options);
     },

@@ -1,4 +1,7 @@
 /** What the protocol of `/graphql` does not allow, by the phases of a socket (W61 to W86). */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { WebSocket } from 'ws';
 import { eventually } from '../../support/eventually.ts';
 import { newId } from '../../support/service.ts';
 import { openSocket, type RawSocket } from '../../support/socket.ts';
@@ -57,6 +60,17 @@ const protocolOf =
     const outcome = await Promise.race([socket.closed, socket.text(0).then((text) => JSON.parse(text).type)]);
     socket.socket.destroy();
     return outcome;
+  };
+
+/** Of a handshake that is refused. */
+const statusOfHandshake =
+  (protocol: string) =>
+  async ({ wsUrl }: Target): Promise<unknown> => {
+    const socket = new WebSocket(wsUrl, [protocol]);
+    socket.on('error', () => undefined);
+    const [, { statusCode }] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+    socket.terminate();
+    return statusCode;
   };
 
 const early =
@@ -142,7 +156,7 @@ async function expire(target: Target): Promise<unknown> {
 
 export const GRAPHQL_WS: readonly BadInput[] = [
   input('W61: no subprotocol: 4406', 4406, protocolOf(undefined)),
-  input('W61: the subprotocol of older clients: 4406', 4406, protocolOf('graphql-ws')),
+  input('W61: the subprotocol of older clients: 400', 400, statusOfHandshake('graphql-ws')),
   input('W61: one more beside ours: acknowledged', 'connection_ack', protocolOf('graphql-transport-ws, x')),
   input('W63: a second connection_init: 4429', [4429], (target) => sent(target, { type: 'connection_init' })),
   input('W64: a subscribe before the acknowledgement: 4401', 4401, early(subscribe('1', '{ __typename }'))),
