@@ -45,7 +45,8 @@ const project = (name, chosen) => ({
 });
 
 export default {
-  maxWorkers: 2,
+  // For two cores: half the time of a file is waiting.
+  maxWorkers: 3,
   // The last resort against a test that hangs. What it waits for has less: `eventually` says what did not come true.
   testTimeout: 300_000,
   // Of its heap. A worker is replaced before what was not yet collected makes it large: `test/jest/memory.ts` has the cap.
