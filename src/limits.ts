@@ -45,8 +45,6 @@ export const LIMITS = {
   expressionMemoryMb: 64,
   /** Characters of each text that an expression makes on its way. */
   expressionTextCharacters: 1024 * 1024,
-  /** Threads for expressions, beside the one for tenants whose expressions overran lately. */
-  expressionThreads: 2,
   /** Running time of a tenant's expressions, of each second; and at once, after quiet. */
   expressionMsPerSecond: 250,
   expressionBurstMs: 2_000,
@@ -61,6 +59,10 @@ export const LIMITS = {
   routingHops: 3,
   /** Deliveries that rules make of one message. */
   routedDeliveries: 100,
+  /** Of those, what is made in one turn of the event loop, of all tenants; and what of one, and of all, waits. */
+  copiesPerTurn: 4,
+  queuedCopiesPerTenant: 10_000,
+  queuedCopies: 50_000,
   /** Tenants whose rules are remembered, those used last. */
   routedTenants: 1_000,
   /** Users whose presence one query or subscription may ask. */
@@ -244,6 +246,8 @@ export const TIMES = {
   publicationMs: 24 * 60 * 60 * 1_000,
   /** How long an expression of a rule may run, and how long before it is stopped between two steps. */
   expressionMs: 1_000,
+  /** How long it may keep others waiting: what takes longer goes on where only such are. */
+  expressionSliceMs: 150,
   expressionStepsMs: 500,
   /** How long a tenant whose expression overran shares a process with others who did. */
   suspectTenantMs: 10 * 60_000,

@@ -29,6 +29,7 @@ import type { Tracing } from './operations/tracing.ts';
 import { budgetEngine } from './rates/budgeted-engine.ts';
 import { RateLimits } from './rates/rate-limits.ts';
 import { TokenBucket } from './rates/token-bucket.ts';
+import { createCopies } from './routing/copies.ts';
 import { createExpressions } from './routing/expressions.ts';
 import { createAddressOf } from './transport/address.ts';
 import { Admission } from './transport/admission.ts';
@@ -152,11 +153,13 @@ export async function startService(
   const health = createHealth(engine, registration);
   const delivery = createDelivery(engine, clock, log, (outcome) => metrics.holes.inc({ outcome }));
   const expressions = createExpressions();
+  const rateLimits = new RateLimits(config.rates, clock, log, engine.shareUse);
   const counted = countAccepted(
     createDomain(engine, clock, log, {
       ...config,
       issueToken: createTokenIssuer(config.jwt),
       expressions,
+      copies: createCopies((viewer, count) => rateLimits.copied(viewer, count)),
       countRule: (outcome) => metrics.routedMessages.inc({ outcome: outcome.toLowerCase() }),
     }),
     metrics,
@@ -174,7 +177,6 @@ export async function startService(
   const tellRefused = createTeller<string>(clock, (reason, refused) => log.warn({ reason, refused }, 'token refused'));
   const verifyToken = refuseRevoked(createTokenVerifier(config.jwt, clock, tellRefused), domain.sessions.isRevoked);
   const standingOf = createStandingOf(config.gatewaySecrets);
-  const rateLimits = new RateLimits(config.rates, clock, log, engine.shareUse);
   const stopSharing = clock.every(TIMES.shareUseMs, () => {
     rateLimits.reconcile().catch((error: unknown) => log.debug({ err: error }, 'use of rates not shared'));
   });

@@ -7,7 +7,7 @@ import { createInboxes, type Inboxes } from './inbox.ts';
 import { createMessages, type Messages } from './messages.ts';
 import { createPresence, type Presence } from './presence.ts';
 import { createRouted } from './routed.ts';
-import { type CountRule, createRouting, type Expressions } from './routing.ts';
+import { type Copies, type CountRule, createRouting, type Expressions } from './routing.ts';
 import { createRoutingRules, type RoutingRules } from './routing-rules.ts';
 import { createSessions, type IssueToken, type SessionLifetimes, type Sessions } from './sessions.ts';
 import { createTopics, type Topics } from './topics.ts';
@@ -31,13 +31,14 @@ export interface DomainOptions {
   readonly sessions: SessionLifetimes;
   readonly expressions: Expressions;
   readonly countRule: CountRule;
+  readonly copies: Copies;
 }
 
 export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
-  const { presenceGraceMs, issueToken, sessions: lifetimes, expressions, countRule } = options;
+  const { presenceGraceMs, issueToken, sessions: lifetimes, expressions, countRule, copies } = options;
   const conversations = createConversations(engine);
   const routing = createRouting(engine, clock, log, expressions, countRule);
-  const routed = createRouted(engine, clock, log, routing, conversations.directWith);
+  const routed = createRouted({ engine, clock, log, routing, directWith: conversations.directWith, copies });
   return {
     conversations,
     messages: createMessages(engine, routed, conversations.directWith),

@@ -18,7 +18,7 @@ import type {
 } from '../model.ts';
 import { type DirectPlace, isDirect } from './conversations.ts';
 import { type Destination, hasReached, type Journey, keyAt, onward, reach, setOut } from './journey.ts';
-import type { Decision, Routing, RuleDelivery } from './routing.ts';
+import type { Copies, Decision, Routing, RuleDelivery } from './routing.ts';
 import type { Routable, Said } from './rule-run.ts';
 
 /** What became of a message, now or when it was sent before. */
@@ -71,7 +71,16 @@ function refusal(reason: keyof typeof MESSAGES): ServiceError {
   return new ServiceError('FORBIDDEN', MESSAGES[reason], { reason });
 }
 
-export function createRouted(engine: Engine, clock: Clock, log: Log, routing: Routing, directWith: DirectWith): Routed {
+export interface RoutedParts {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly routing: Routing;
+  readonly directWith: DirectWith;
+  readonly copies: Copies;
+}
+
+export function createRouted({ engine, clock, log, routing, directWith, copies }: RoutedParts): Routed {
   async function decide(tenant: TenantId, message: Routable, { hops }: Journey): Promise<Decision> {
     if (hops < LIMITS.routingHops) return routing.decide(tenant, message);
     return { fate: 'STORE', said: message, forward: null, copies: [] };
@@ -109,11 +118,13 @@ export function createRouted(engine: Engine, clock: Clock, log: Log, routing: Ro
     clientMessageId: string | null = null,
   ): Promise<Deliveries> {
     const made: Deliveries = { messages: [], publications: [], outage: null };
+    copies.charge(viewer, Math.min(targets.topics.length + targets.users.length, journey.origin.left));
     const each = async (destination: Destination, work: (next: Journey) => Promise<unknown>): Promise<void> => {
       const { origin } = journey;
       if (origin.left <= 0 || hasReached(journey, destination)) return;
       origin.left -= 1;
       try {
+        await copies.turn(viewer.tenant);
         await work(onward(journey));
       } catch (error) {
         log.warn({ tenant: viewer.tenant, err: error }, 'routed message not delivered');
@@ -139,14 +150,14 @@ export function createRouted(engine: Engine, clock: Clock, log: Log, routing: Ro
   /** Stores what the rules let through, and delivers what they make of it. */
   async function route<Stored>(
     viewer: Viewer,
-    { fate, said, forward, copies }: Decision,
+    { fate, said, forward, copies: more }: Decision,
     journey: Journey,
     { store, isNew }: Storing<Stored>,
   ): Promise<Outcome<Stored>> {
     if (fate === 'REFUSE') throw refusal('RULE_FAILED');
     const stored = fate === 'STORE' ? await store(said) : null;
     const elsewhere = forward && (await deliver(viewer, forward, said, journey, journey.origin.clientMessageId));
-    if (stored === null || isNew(stored)) for (const copy of copies) await deliver(viewer, copy, said, journey);
+    if (stored === null || isNew(stored)) for (const copy of more) await deliver(viewer, copy, said, journey);
     if (elsewhere?.outage) throw elsewhere.outage;
     if (elsewhere) return { fate: 'ROUTED', deliveries: elsewhere };
     return stored === null ? { fate: 'DROPPED' } : { fate: 'STORED', stored };

@@ -16,6 +16,7 @@ import type {
   RuleTargets,
   RuleVerdict,
   TenantId,
+  Viewer,
 } from '../model.ts';
 import { createKnownRules } from './known-rules.ts';
 import { apply, type Evaluate, failed, looksAt, passed, type Routable, type Said } from './rule-run.ts';
@@ -40,6 +41,14 @@ export interface Expressions {
   fault(source: string): string | null;
   /** @throws {Error} when it fails. @throws {OverrunError} @throws {ServiceError} RATE_LIMITED, of a dry run only. */
   evaluate(request: ExpressionRequest): Promise<unknown>;
+}
+
+/** What rules make of messages: paid for, and made in turns. */
+export interface Copies {
+  /** Counts so many deliveries like messages, against whoever sent what they are made of. */
+  charge(viewer: Viewer, count: number): void;
+  /** Resolves when the next one of this tenant may be made. @throws {ServiceError} SERVICE_UNAVAILABLE when too many wait. */
+  turn(tenant: TenantId): Promise<void>;
 }
 
 export interface RuleDelivery {

@@ -198,6 +198,6 @@ export class GatewayMeter extends CallerMeter {
   }
 }
 
-function isService({ scopes }: Viewer): boolean {
+export function isService({ scopes }: Viewer): boolean {
   return scopes.has(SERVICE);
 }

@@ -18,6 +18,7 @@ import {
   CallerMeter,
   ConnectionBuckets,
   GatewayMeter,
+  isService,
   type Metering,
   meterOfNobody,
   refusal,
@@ -69,6 +70,17 @@ export class RateLimits {
     const elsewhere = await this.#share(untold.map(({ use }) => use));
     for (const [index, { bucket }] of untold.entries())
       bucket.takeElsewhere(elsewhere[index] ?? 0, this.#clock.elapsed());
+  }
+
+  /** Counts what rules made of a message like messages of its tenant, or of the service that sent it. */
+  copied(viewer: Viewer, count: number): void {
+    if (!this.#metering) return;
+    const { services, tenants } = this.#metering.buckets;
+    const payer = isService(viewer)
+      ? services.bucketOf(viewer.tenant, viewer.userId)
+      : tenants.bucketOf(viewer.tenant, null);
+    // Not out of what the node carries: one tenant's rules would leave others nothing of it.
+    payer.take(count);
   }
 
   /** For requests, which have no connection to be counted by; null: without a token. */

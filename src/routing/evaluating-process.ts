@@ -17,7 +17,6 @@ export class EvaluatingProcess {
   readonly #child: ChildProcess;
   /** Once it can evaluate; rejects when it ends before. */
   readonly ready: Promise<void>;
-  isReady = false;
   isOver = false;
   #begunAt = 0;
   #settle: ((outcome: Outcome) => void) | null = null;
@@ -72,7 +71,6 @@ export class EvaluatingProcess {
 
   #listen(): void {
     this.#child.on('message', (outcome) => this.#finish(outcome as Outcome));
-    this.isReady = true;
   }
 
   #overrun(limitMs: number): void {
@@ -88,7 +86,6 @@ export class EvaluatingProcess {
 
   #end(reason: string): void {
     this.isOver = true;
-    this.isReady = false;
     this.#finish({ outcome: 'OVERRUN', reason, ranMs: performance.now() - this.#begunAt });
   }
 }

@@ -4,8 +4,10 @@
  * Tenants write them, so none may cost another tenant anything. Of each tenant one
  * runs at a time, tenants take turns, and each has a share of running time; waiting
  * does not count as running. An expression that loops, eats memory or backtracks for
- * ever ends its process. There are two lanes, so that one tenant whose expression hangs leaves the
- * other to all others; who overran lately has a third, with those who did the same.
+ * ever ends its process. There are three lanes. In the first two an expression has
+ * a short slice of time, and the first is for those that were quick before, so that one
+ * that hangs costs others a slice, once. What takes longer goes on in the last, with
+ * those who overran lately: there it may take as long as an expression may.
  */
 import jsonata from 'jsonata';
 import { type ExpressionRequest, type Expressions, OverrunError } from '../domain/routing.ts';
@@ -15,6 +17,7 @@ import type { TenantId } from '../model.ts';
 import type { Outcome } from './evaluator.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Lane } from './lane.ts';
+import { Paces } from './paces.ts';
 import { Shares } from './shares.ts';
 
 export interface ClosableExpressions extends Expressions {
@@ -28,7 +31,10 @@ interface Job extends ExpressionRequest {
 /** For tests, which choose what counts as hanging. */
 export interface ExpressionTimes {
   limitMs: number;
+  sliceMs: number;
 }
+
+const USUAL: ExpressionTimes = { limitMs: TIMES.expressionMs, sliceMs: TIMES.expressionSliceMs };
 
 const CROWDED: Outcome = { outcome: 'FAULT', reason: 'Too many evaluations of the tenant wait.', ranMs: 0 };
 const CLOSED: Outcome = { outcome: 'FAULT', reason: 'No expression is evaluated any more.', ranMs: 0 };
@@ -50,23 +56,34 @@ function resultOf(outcome: Outcome): unknown {
   throw outcome.outcome === 'OVERRUN' ? new OverrunError(outcome.reason) : new Error(outcome.reason);
 }
 
-export function createExpressions(times: ExpressionTimes = { limitMs: TIMES.expressionMs }): ClosableExpressions {
-  const lanes = Array.from({ length: LIMITS.expressionThreads }, () => new Lane());
-  const lastLane = new Lane();
+export function createExpressions(times: ExpressionTimes = USUAL): ClosableExpressions {
+  const [quickLane, commonLane, lastLane] = [new Lane(), new Lane(), new Lane()];
+  const lanes = [quickLane, commonLane, lastLane];
   const queue = new FairQueue<Job>(LIMITS.queuedExpressionsPerTenant, LIMITS.queuedExpressions);
   const shares = new Shares();
+  const paces = new Paces();
   const running = new Set<TenantId>();
   let refill: NodeJS.Timeout | undefined;
   let isClosed = false;
 
   const mayRun = (tenant: TenantId): boolean => !running.has(tenant) && shares.waitMs(tenant) === 0;
 
+  /** Whether it is evaluated where others do not wait for it. */
+  const isForLast = (job: Job): boolean => shares.isSuspect(job.tenant) || paces.of(job) === 'SLOW';
+
   async function run(lane: Lane, job: Job): Promise<void> {
     const { tenant, source, input } = job;
     running.add(tenant);
-    const outcome = await lane.run({ source, input }, () => times.limitMs);
+    const hasSlice = (): boolean => lane !== lastLane && times.sliceMs < times.limitMs;
+    const outcome = await lane.run({ source, input }, () => (hasSlice() ? times.sliceMs : times.limitMs));
     running.delete(tenant);
     shares.charge(tenant, outcome.ranMs);
+    const isSlow = outcome.ranMs >= times.sliceMs;
+    paces.note(job, isSlow ? 'SLOW' : 'QUICK');
+    if (outcome.outcome === 'OVERRUN' && isSlow && hasSlice() && !isClosed) {
+      queue.putBack(job);
+      return fill();
+    }
     job.settle(outcome);
     if (outcome.outcome === 'OVERRUN') {
       shares.suspect(tenant);
@@ -76,16 +93,17 @@ export function createExpressions(times: ExpressionTimes = { limitMs: TIMES.expr
     fill();
   }
 
-  /** Gives every idle lane what may run in it; a lane with a process comes first. */
+  function fillLane(lane: Lane, isSuch: (job: Job) => boolean): void {
+    const job = lane.isBusy ? null : queue.take((next) => mayRun(next.tenant) && isSuch(next));
+    if (job) void run(lane, job);
+  }
+
+  /** Gives every idle lane what may run in it. */
   function fill(): void {
     if (isClosed) return;
-    const idle = lanes.filter((lane) => !lane.isBusy).sort((a, b) => Number(b.isReady) - Number(a.isReady));
-    for (const lane of idle) {
-      const job = queue.take((tenant) => mayRun(tenant) && !shares.isSuspect(tenant));
-      if (job) void run(lane, job);
-    }
-    const suspect = lastLane.isBusy ? null : queue.take((tenant) => mayRun(tenant) && shares.isSuspect(tenant));
-    if (suspect) void run(lastLane, suspect);
+    fillLane(lastLane, isForLast);
+    fillLane(quickLane, (job) => !isForLast(job) && paces.of(job) === 'QUICK');
+    fillLane(commonLane, (job) => !isForLast(job));
     fillAgain();
   }
 
@@ -93,7 +111,7 @@ export function createExpressions(times: ExpressionTimes = { limitMs: TIMES.expr
   function fillAgain(): void {
     clearTimeout(refill);
     // Who ends in a busy lane fills it again.
-    if (lanes.every((lane) => lane.isBusy) && lastLane.isBusy) return;
+    if (lanes.every((lane) => lane.isBusy)) return;
     const waits = [...queue.tenants].map((tenant) => shares.waitMs(tenant)).filter((waitMs) => waitMs > 0);
     if (waits.length > 0) refill = setTimeout(fill, Math.min(...waits));
   }
@@ -123,7 +141,7 @@ export function createExpressions(times: ExpressionTimes = { limitMs: TIMES.expr
       isClosed = true;
       clearTimeout(refill);
       for (const tenant of [...queue.tenants]) for (const job of queue.withdraw(tenant, () => true)) job.settle(CLOSED);
-      await Promise.all([...lanes, lastLane].map((lane) => lane.close()));
+      await Promise.all(lanes.map((lane) => lane.close()));
     },
   };
 }

@@ -31,10 +31,16 @@ export class FairQueue<Job extends Waiting> {
     return this.#size > this.#most ? this.#dropOfFullest() : null;
   }
 
-  /** The first job of the tenant whose turn it is, of those who may. */
-  take(may: (tenant: TenantId) => boolean): Job | null {
+  /** The next job of its tenant, whatever others wait. */
+  putBack(job: Job): void {
+    this.#turns.set(job.tenant, [job, ...(this.#turns.get(job.tenant) ?? [])]);
+    this.#size += 1;
+  }
+
+  /** The first job of the tenant whose turn it is, of those that may. */
+  take(may: (job: Job) => boolean): Job | null {
     for (const [tenant, jobs] of this.#turns) {
-      if (!may(tenant)) continue;
+      if (!jobs[0] || !may(jobs[0])) continue;
       const job = jobs.shift() ?? null;
       this.#turns.delete(tenant);
       if (jobs.length > 0) this.#turns.set(tenant, jobs);

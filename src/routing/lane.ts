@@ -8,10 +8,6 @@ export class Lane {
   #isClosed = false;
   isBusy = false;
 
-  get isReady(): boolean {
-    return this.#process?.isReady ?? false;
-  }
-
   async run(evaluation: Evaluation, limitMs: () => number): Promise<Outcome> {
     this.isBusy = true;
     try {

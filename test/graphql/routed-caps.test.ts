@@ -1,7 +1,10 @@
 /** How much the rules of a tenant make of one message, and what is left of one that is dropped. */
 import { LIMITS } from '../../src/limits.ts';
+import type { TenantId } from '../../src/model.ts';
+import { createCopies } from '../../src/routing/copies.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';
+import { StillClock } from '../support/still-clock.ts';
 
 const SAVE = 'mutation ($input: RoutingRuleInput!) { saveRoutingRule(input: $input) { id } }';
 const PUBLISH = 'mutation ($topic: String!) { publish(topic: $topic, payload: 1) { id } }';
@@ -34,6 +37,47 @@ describe('what rules make of one message', () => {
       expect(await length(targets(last - 1).at(-1) as string)).toBeGreaterThan(0);
     });
     expect(await length(targets(last)[0] as string)).toBe(0);
+  });
+
+  it('G18: is paid for by the tenant like messages of its own, and by no other', async () => {
+    const env = { RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_TENANT_MESSAGES: '30' };
+    const limited = await startTestService({ env, clock: new StillClock() });
+    const publish = (topic: string, tenant: string) => limited.query('alice', PUBLISH, { topic }, { tenant });
+    const targets = Array.from({ length: 20 }, (_, index) => `copy.${index}`);
+    const input = { name: 'Rule', match: { on: ['TOPIC'], topic: 'fan' }, action: { copy: { topics: targets } } };
+    await limited.query('root', SAVE, { input }, { ...claims, tenant: 'a' });
+    const codes: (string | undefined)[] = [];
+    await eventually(async () => {
+      codes.push((await publish('fan', 'a')).code);
+      expect(codes.at(-1)).toBe('RATE_LIMITED');
+    });
+    // Without its copies a message is one of thirty.
+    expect(codes.length).toBeLessThan(15);
+    expect((await publish('fan', 'b')).code).toBeUndefined();
+    limited.clock.advance(2_000);
+    expect((await publish('other', 'a')).code).toBeUndefined();
+    await limited.close();
+  });
+
+  it('G18: is made in turns: one tenant’s wait for another’s, and the event loop goes on', async () => {
+    const copies = createCopies(() => undefined);
+    const order: string[] = [];
+    const make = async (tenant: string): Promise<void> => {
+      await copies.turn(tenant as TenantId);
+      order.push(tenant);
+    };
+    const all = Array.from({ length: 100 }, () => make('a'));
+    all.push(make('b'), make('c'));
+    /** How many were made in one turn of the event loop. */
+    const made: number[] = [];
+    while (order.length < all.length) {
+      const before = order.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      made.push(order.length - before);
+    }
+    await Promise.all(all);
+    expect(order.slice(0, 4)).toEqual(['a', 'b', 'c', 'a']);
+    expect(Math.max(...made)).toBeLessThanOrEqual(LIMITS.copiesPerTurn);
   });
 
   it('a copy of one that a later rule drops', async () => {

@@ -12,12 +12,15 @@ import { eventually } from '../support/eventually.ts';
 const HANGS = '$match(content, /^(a+)+$/)';
 const HARD = `${'a'.repeat(40)}!`;
 const NEVER_MS = 2_000_000;
+/** Long enough for whatever does not hang, on a machine that is busy. */
+const SLICE_MS = 500;
 
 describe('expressions of several tenants', () => {
-  const times = { limitMs: NEVER_MS };
+  const times = { limitMs: NEVER_MS, sliceMs: SLICE_MS };
   let expressions: ClosableExpressions;
   beforeEach(() => {
     times.limitMs = NEVER_MS;
+    times.sliceMs = SLICE_MS;
     expressions = createExpressions(times);
   });
   afterEach(() => expressions.close());
@@ -56,6 +59,19 @@ describe('expressions of several tenants', () => {
     const fresh = watched(evaluate('c', HANGS, HARD));
     for (let n = 0; n < 50; n += 1) expect(await evaluate('b', `${n}`)).toBe(n);
     expect([suspect.isOver, fresh.isOver]).toEqual([false, false]);
+  });
+
+  it('G18: tenants whose expressions hang for the first time cost another a slice, however many they are', async () => {
+    expect(await evaluate('b', 'content', 'x')).toBe('x');
+    const hanging = Array.from({ length: 6 }, (_, n) => watched(evaluate(`a${n}`, HANGS, HARD)));
+    for (let n = 0; n < 50; n += 1) expect(await evaluate('b', 'content', 'x')).toBe('x');
+    expect(hanging.map(({ isOver }) => isOver)).toEqual(hanging.map(() => false));
+  });
+
+  it('what takes longer than a slice is evaluated all the same, apart from the others', async () => {
+    times.sliceMs = 1;
+    const slow = '$sum([1..500].($ + 1))';
+    for (let n = 0; n < 2; n += 1) expect(await evaluate('a', slow)).toBe(125_750);
   });
 
   it('waiting does not count as running', async () => {
@@ -169,7 +185,7 @@ describe('the queue of evaluations', () => {
     for (const tenant of ['b', 'c']) queue.add(job(tenant));
     const order = Array.from({ length: 5 }, () => queue.take(anyone)?.tenant);
     expect(order).toEqual(['a', 'b', 'c', 'a', 'a']);
-    expect(queue.take((tenant) => tenant !== 'a')).toBeNull();
+    expect(queue.take(({ tenant }) => tenant !== 'a')).toBeNull();
     expect(queue.take(anyone)?.n).toBe(3);
   });
 

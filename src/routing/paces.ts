@@ -1,0 +1,23 @@
+/** How long expressions take, as far as they have been evaluated lately. */
+import { LRUCache } from 'lru-cache';
+import type { ExpressionRequest } from '../domain/routing.ts';
+import { LIMITS } from '../limits.ts';
+
+/** `UNKNOWN`: it may hang. */
+type Pace = 'UNKNOWN' | 'QUICK' | 'SLOW';
+
+type Known = Pick<ExpressionRequest, 'tenant' | 'source'>;
+
+export class Paces {
+  readonly #paces = new LRUCache<string, Pace>({ max: LIMITS.compiledExpressions });
+
+  of(expression: Known): Pace {
+    return this.#paces.get(keyOf(expression)) ?? 'UNKNOWN';
+  }
+
+  note(expression: Known, pace: Pace): void {
+    this.#paces.set(keyOf(expression), pace);
+  }
+}
+
+const keyOf = ({ tenant, source }: Known): string => JSON.stringify([tenant, source]);
