@@ -1,5 +1,6 @@
 /** Writes the tables of the documents and `.env.example` from the code they speak of: `npm run docs:tables`. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { gatewayLimitRows } from './gateway-limits.ts';
 import { graphNameRows } from './graph-names.ts';
 import { configurationRows, environmentExample, errorRows } from './tables.ts';
 
@@ -23,5 +24,6 @@ const all = replaceRows(
 );
 writeFileSync(readme, all);
 const page = readFileSync(federation, 'utf8');
-writeFileSync(federation, replaceRows(page, '| what | names |\n| --- | --- |\n', graphNameRows()));
+const named = replaceRows(page, '| what | names |\n| --- | --- |\n', graphNameRows());
+writeFileSync(federation, replaceRows(named, '| limit | behind a gateway |\n| --- | --- |\n', gatewayLimitRows()));
 writeFileSync(new URL('../.env.example', import.meta.url), environmentExample());

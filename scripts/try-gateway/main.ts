@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ask } from './client.ts';
+import { estimate, QUERIES } from './costs.ts';
 import { freePort, GATEWAY_SECRET, Program, SECRET } from './programs.ts';
 import { ROUTERS } from './routers.ts';
 import { STORY, type Stage } from './story.ts';
@@ -59,7 +60,10 @@ try {
     router: running,
   };
   console.log(`| ${name} ${mode} | what its client sees |\n| --- | --- |`);
-  const only = process.env['ONLY'];
+  // With COSTS=1 estimates instead of the story: it needs a setting that is not shipped.
+  if (process.env['COSTS'])
+    for (const query of QUERIES) console.log(`| \`${query}\` | ${await estimate(stage.url, query)} |`);
+  const only = process.env['COSTS'] ? '^$' : process.env['ONLY'];
   for (const [what, play] of STORY) {
     if (only && !new RegExp(only).test(what)) continue;
     const seen = await play(stage).catch((error: Error) => `FAILED: ${error.message}`);

@@ -7,7 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 export const SECRET = 'a-secret-of-the-trial-that-is-long-enough';
 export const GATEWAY_SECRET = 'a-secret-of-the-gateway-of-the-trial';
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -59,12 +59,8 @@ export class Program {
       stream.on('data', (chunk: Buffer) => {
         this.output = (this.output + chunk.toString()).slice(-20_000);
       });
-    await until(`${this.#command} is ready`, async () => {
-      if (child.exitCode !== null) throw new Error(this.output);
-      return (await fetch(this.#health)).ok;
-    }).catch((error: Error) => {
-      throw new Error(`${error.message}\n${this.output}`);
-    });
+    await until(`${this.#command} is ready`, async () => child.exitCode !== null || (await fetch(this.#health)).ok);
+    if (child.exitCode !== null) throw new Error(`${this.#command} ended: ${this.output.slice(-500)}`);
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

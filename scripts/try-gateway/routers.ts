@@ -1,6 +1,6 @@
 /** The routers, each with the shipped files, in which only the addresses are this trial's. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { composeServices } from '@theguild/federation-composition';
 import { parse } from 'graphql';
@@ -19,6 +19,8 @@ export interface Places {
 }
 
 interface Router {
+  /** Appended to the configuration to have costs estimated and told in headers. */
+  readonly costs: string;
   /** Answers 200 once it serves the graph. */
   readonly readyPath: string;
   /** The shipped files of each mode; the first is the router's configuration. */
@@ -43,8 +45,16 @@ function place(file: string, { folder, realtimePort, usersPort, routerPort }: Pl
   return path;
 }
 
+/** The router's configuration as it is shipped, and with costs where they are asked for. */
+function placeConfig(file: string, places: Places, costs: string): string {
+  const path = place(file, places);
+  if (process.env['COSTS']) appendFileSync(path, `${costs}\n`);
+  return path;
+}
+
 export const ROUTERS: Readonly<Record<string, Router>> = {
   cosmo: {
+    costs: 'security: {cost_control: {enabled: true, mode: measure, estimated_list_size: 10, expose_headers: true}}',
     readyPath: '/health/ready',
     modes: {
       ws: ['cosmo-router/config.yaml', 'cosmo-router/graph-ws.yaml'],
@@ -62,7 +72,7 @@ export const ROUTERS: Readonly<Record<string, Router>> = {
       if (wgc) execFileSync(wgc, compose, { stdio: 'inherit' });
       else execFileSync('npx', ['--yes', 'wgc@0.112.7', ...compose], { stdio: 'inherit' });
       return {
-        CONFIG_PATH: place(config, places),
+        CONFIG_PATH: placeConfig(config, places, this.costs),
         GATEWAY_SECRET,
         COSMO_TELEMETRY_DISABLED: 'true',
         PROMETHEUS_ENABLED: 'false',
@@ -70,6 +80,8 @@ export const ROUTERS: Readonly<Record<string, Router>> = {
     },
   },
   hive: {
+    costs:
+      'demand_control: {enabled: true, operation_cost: {max: 1000000, mode: measure, expose_headers: {estimated: true}}, subgraphs_budget: {mode: measure}, default_list_size: {all: 10}, actual_cost_mode: by_subgraph}',
     readyPath: '/readiness',
     modes: {
       http: ['hive-router/http.yaml'],
@@ -89,7 +101,7 @@ export const ROUTERS: Readonly<Record<string, Router>> = {
       ]);
       if (!supergraphSdl) throw new Error(errors?.join('\n'));
       writeFileSync(join(folder, 'supergraph.graphql'), supergraphSdl);
-      const path = place(config, places);
+      const path = placeConfig(config, places, this.costs);
       return { ROUTER_CONFIG_FILE_PATH: path, GATEWAY_SECRET, PORT: String(routerPort), HOST: '127.0.0.1' };
     },
   },

@@ -1,9 +1,9 @@
 /** The story of a trial, row by row: what should be seen, and what is. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { signToken } from '../../src/auth/tokens.ts';
 import { TIMES } from '../../src/limits.ts';
 import { type Asked, ask, type Data, type Heard, listenBySocket, listenBySse } from './client.ts';
-import { type Program, SECRET, until } from './programs.ts';
+import { type Program, until } from './programs.ts';
+import { token } from './tokens.ts';
 
 export interface Stage {
   /** Of the router, and of the service behind it. */
@@ -17,11 +17,6 @@ export type Row = readonly [what: string, play: (stage: Stage) => Promise<string
 
 const MESSAGES = 100;
 const MANY = 150;
-
-const token = (userId: string, seconds = 3_600): Promise<string> => {
-  const now = Math.floor(Date.now() / 1_000);
-  return signToken({ secret: SECRET, userId, issuedAt: now - 3_600, expiresAt: now + seconds });
-};
 
 const RECEIVED =
   'subscription ($ids: [ID!], $after: [ID!]) { messageReceived(conversationIds: $ids, after: $after) { content position user { id name } } }';

@@ -4,7 +4,9 @@ import { cpSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
+import { gatewayLimitRows } from '../../scripts/gateway-limits.ts';
 import { configurationRows } from '../../scripts/tables.ts';
+import { ERROR_CODES } from '../../src/errors.ts';
 import { createCallbackCheck } from '../../src/transport/callback-url.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -91,6 +93,11 @@ describe('deploy/gateways', () => {
   );
 });
 
+/** Names that are no variables of the service: its own codes, the example gateway's mode, and what routers and composers say. */
+const CODES = new RegExp(
+  `^(${[...Object.keys(ERROR_CODES), 'SLOW_READER', 'SUBSCRIPTION_MODE', 'INCONSISTENT_DESCRIPTION', 'DOWNSTREAM_SERVICE_ERROR', 'SUBGRAPH_\\w+'].join('|')})$`,
+);
+
 describe('docs/federation.md', () => {
   const text = read(join(ROOT, 'docs/federation.md'));
 
@@ -99,6 +106,10 @@ describe('docs/federation.md', () => {
     for (const [, name = ''] of text.matchAll(/npm run (?:--silent )?([\w:]+)/g))
       expect(scripts).toHaveProperty([name]);
     for (const [, name = ''] of text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g))
-      if (name !== 'SUBSCRIPTION_MODE') expect(configurationRows().join()).toContain(`\`${name}\``);
+      if (!CODES.test(name)) expect(configurationRows().join()).toContain(`\`${name}\``);
+  });
+
+  it('says of each limit what it means behind a gateway, as the code does', () => {
+    for (const row of gatewayLimitRows()) expect(text).toContain(row);
   });
 });

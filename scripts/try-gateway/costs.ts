@@ -1,0 +1,21 @@
+/** What a router estimates that five queries cost, by the directives of this schema. */
+import { token } from './tokens.ts';
+
+export const QUERIES = [
+  '{ viewer { id } }',
+  '{ viewer { conversations { id } } }',
+  '{ viewer { conversations(first: 10) { id } } }',
+  '{ viewer { conversations(first: 10) { members(first: 10) { nodes { role } } } } }',
+  '{ viewer { unreadMessageCount } }',
+] as const;
+
+/** As its response headers tell it. */
+export async function estimate(url: string, query: string): Promise<string> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${await token('bob')}` },
+    body: JSON.stringify({ query }),
+  });
+  const [, cost] = [...response.headers].find(([name]) => /cost.*estimated|estimated.*cost/i.test(name)) ?? [];
+  return cost ?? `no header (${(await response.text()).slice(0, 100)})`;
+}
