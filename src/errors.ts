@@ -11,7 +11,11 @@ export const ERROR_CODES = {
   BAD_USER_INPUT: { meaning: 'An argument breaks a rule; the message names it.', retry: 'no', status: 200 },
   CONFLICT: { meaning: 'The state of things does not allow it.', retry: 'after reading again', status: 200 },
   RATE_LIMITED: { meaning: 'Too often.', retry: 'after `retryAfterMs`', status: 429 },
-  POSITION_EXPIRED: { meaning: 'A position cannot be resumed; `reason` says why.', retry: 'without it', status: 200 },
+  POSITION_EXPIRED: {
+    meaning: 'A position cannot be resumed; `reason` says why, `conversationId` or `topic` of which log.',
+    retry: 'without it',
+    status: 200,
+  },
   PAYLOAD_TOO_LARGE: { meaning: 'The request body is over its cap.', retry: 'no', status: 413 },
   QUERY_TOO_DEEP: { meaning: 'The operation nests deeper than `MAX_QUERY_DEPTH`.', retry: 'no', status: 400 },
   QUERY_TOO_COSTLY: { meaning: 'The operation asks for more than its budget.', retry: 'no', status: 400 },
@@ -43,9 +47,11 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number;
   readonly reason?: Reason;
   readonly cause?: unknown;
-  /** The id of what it is about, for those inside who go on without it. */
-  readonly about?: string;
+  readonly of?: LogName;
 }
+
+/** Whose log a position is of: the caller resumes the others without it. */
+export type LogName = { readonly conversationId: string } | { readonly topic: string };
 
 /** An error the caller is told of. Anything else that is thrown is masked. */
 export class ServiceError extends Error {
@@ -53,7 +59,7 @@ export class ServiceError extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
   readonly reason: Reason | undefined;
-  readonly about: string | undefined;
+  readonly of: LogName | undefined;
 
   /** The reader of a stream did not keep up. */
   get isSlowReader(): boolean {
@@ -65,7 +71,7 @@ export class ServiceError extends Error {
     this.code = code;
     this.retryAfterMs = details.retryAfterMs;
     this.reason = details.reason;
-    this.about = details.about;
+    this.of = details.of;
   }
 }
 
@@ -89,13 +95,14 @@ export function badInput(message: string): ServiceError {
   return new ServiceError('BAD_USER_INPUT', message);
 }
 
-export function positionExpired(reason: ExpiryReason, about?: string): ServiceError {
+/** It always says of which log: a position is one of many that a stream resumes by. */
+export function positionExpired(reason: ExpiryReason, of: LogName): ServiceError {
   const message = {
     RETENTION: 'The position is older than what is kept.',
     EPOCH: 'The position belongs to another life of the log.',
     DIVERGED: 'The position lies past what the log still holds.',
   }[reason];
-  return new ServiceError('POSITION_EXPIRED', message, { reason, ...(about === undefined ? {} : { about }) });
+  return new ServiceError('POSITION_EXPIRED', message, { reason, of });
 }
 
 export function unavailable(cause?: unknown, retryAfterMs = 1_000): ServiceError {

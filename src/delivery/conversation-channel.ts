@@ -270,13 +270,13 @@ export class ConversationChannel {
     const page = await this.#engine.readLog(this.tenant, this.id, this.#position, LIMITS.logPage);
     if (this.#isClosed) return true;
     if (page.outcome !== 'read') {
-      this.#lose(positionExpired(page.outcome === 'expired' ? page.reason : 'EPOCH'));
+      this.#lose(positionExpired(page.outcome === 'expired' ? page.reason : 'EPOCH', { conversationId: this.id }));
       return true;
     }
     if (page.entries.length > 0 || this.#isInDoubt) await this.#confirmMembers();
     for (const { change, message } of page.entries) {
       if (message) this.#pass(change, message);
-      else this.#lose(positionExpired('RETENTION'));
+      else this.#lose(positionExpired('RETENTION', { conversationId: this.id }));
     }
     this.#lastHeardAt = this.#clock.elapsed();
     if (page.entries.length === LIMITS.logPage) return false;

@@ -218,7 +218,7 @@ export class ConversationStream<Event extends object> implements Follower {
     const { channel, position } = following;
     try {
       const page = await this.#context.engine.readLog(channel.tenant, channel.id, position, 1);
-      if (page.outcome === 'expired') this.#queue.end(positionExpired(page.reason));
+      if (page.outcome === 'expired') this.#queue.end(positionExpired(page.reason, { conversationId: channel.id }));
     } catch {
       this.#context.clock.after(RETRY_MS, () => {
         if (this.#isOpen) void this.#confirm(following);

@@ -76,7 +76,8 @@ export class Following<Event extends object> implements ChannelListener {
     const { epoch, place } = message.position;
     // A replay may have read past what the channel had heard, and known a life of the log that lost its end since.
     if (place <= this.#place) {
-      if (place === this.#place && epoch !== this.#epoch) this.onLost(positionExpired('DIVERGED'));
+      if (place === this.#place && epoch !== this.#epoch)
+        this.onLost(positionExpired('DIVERGED', { conversationId: this.channel.id }));
       return;
     }
     this.#epoch = epoch;

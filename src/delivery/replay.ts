@@ -59,7 +59,7 @@ export class Replay {
       if (entries.length > 0) await this.#target.confirm();
       if (!isOpen()) return;
       for (const { change, message, isLast } of entries) {
-        if (!message) throw positionExpired('RETENTION');
+        if (!message) throw positionExpired('RETENTION', { conversationId: this.#channel.id });
         // Each entry shows the message as it is now: of its changes the last one says it all, here or live.
         if (change !== 'SENT' && !isLast) {
           this.#cursor = message.position;
@@ -81,7 +81,7 @@ export class Replay {
     const { tenant, id, position } = this.#channel;
     const page = await this.#log.read({ tenant, id, after: this.#cursor, channel: position });
     if (page.outcome === 'not-found') throw notFound('conversation');
-    if (page.outcome === 'expired') throw positionExpired(page.reason, id);
+    if (page.outcome === 'expired') throw positionExpired(page.reason, { conversationId: id });
     return page.entries;
   }
 }

@@ -149,6 +149,6 @@ export class TopicChannel {
   /** Those who listen are told; whoever comes now begins at the head. */
   #lose(): void {
     this.#log.warn({ tenant: this.#tenant, topic: this.#topic }, 'topic channel lost its position');
-    for (const listener of [...this.#listeners]) listener.end(positionExpired('RETENTION'));
+    for (const listener of [...this.#listeners]) listener.end(positionExpired('RETENTION', { topic: this.#topic }));
   }
 }

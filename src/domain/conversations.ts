@@ -300,7 +300,11 @@ export function createConversations(engine: Engine): Conversations {
     async join(viewer, id) {
       const conversationId = identifier<ConversationId>(id, 'id');
       const room = await findRoom(engine, viewer.tenant, conversationId);
-      if (!room) return (await requireSeen(engine, viewer, conversationId)).conversation;
+      if (!room) {
+        const { conversation, membership } = await requireSeen(engine, viewer, conversationId);
+        if (membership) return conversation;
+        throw new ServiceError('FORBIDDEN', 'Only rooms are joined: to others a moderator adds members.');
+      }
       return seenAsMember(settle(await engine.joinConversation(viewer.tenant, room.id, viewer.userId)));
     },
 

@@ -28,6 +28,7 @@ function extensionsOf(error: ServiceError): Record<string, unknown> {
     code: error.code,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     ...(error.reason === undefined ? {} : { reason: error.reason }),
+    ...error.of,
   };
 }
 

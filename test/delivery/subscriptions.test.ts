@@ -98,7 +98,9 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
       after: [forged('elsewhere', place), other.position],
     });
     await eventually(() => expect(refused.isOver).toBe(true));
-    expect(refused.errors).toMatchObject([{ extensions: { code: 'POSITION_EXPIRED', reason: 'EPOCH' } }]);
+    expect(refused.errors).toMatchObject([
+      { extensions: { code: 'POSITION_EXPIRED', reason: 'EPOCH', conversationId: one } },
+    ]);
     expect(refused.events).toEqual([]);
     const garbage = await bob.subscribe(RECEIVED, { ids: [one], after: ['garbage'] });
     expect(garbage.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);

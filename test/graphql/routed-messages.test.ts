@@ -259,6 +259,12 @@ describe.each(SETTINGS)('routed messages, %s', (setting) => {
     await refuse({ content: 'payload.none' });
     await refuse({ payload: 'payload.none' });
     await refuse({ content: '$pad("", 9000, "x")' });
+    // What no client may send: functions, and what is not shown.
+    await refuse({ payload: '{"f": $uppercase}' });
+    await refuse({ payload: '[function($x) {$x}]' });
+    await refuse({ content: '"a\\u0000b"' });
+    await refuse({ content: '"\\u200b"', payload: 'null' });
+    await refuse({ payload: '$map([1..40], function($n) {$pad("", 1000, "x")})' });
   });
 
   it('a rule that overran rests as it is; mended and saved again it runs', async () => {

@@ -1,7 +1,7 @@
 /** `/ws`: the protocol of older clients, as thin as it can be; see docs/websocket-protocol.md. */
 import type { IncomingMessage } from 'node:http';
 import { tokenOfHeader } from '../../auth/token-location.ts';
-import { badInput, CLOSE_CODES, ServiceError } from '../../errors.ts';
+import { badInput, CLOSE_CODES, type ServiceError } from '../../errors.ts';
 import { Connection, type Sockets } from '../connection.ts';
 import type { SocketEndpoint } from '../upgrade.ts';
 import { RawClient } from './client.ts';
@@ -104,14 +104,13 @@ class RawSocket {
 
   async #refuse(error: unknown, id: string | null = null, about: object = {}): Promise<void> {
     const { message, extensions } = this.#options.formatError(error);
-    const { code, retryAfterMs, reason } = extensions ?? {};
-    const conversation = error instanceof ServiceError ? error.about : undefined;
+    const { code, retryAfterMs, reason, conversationId } = extensions ?? {};
     const data = {
       code,
       message,
       ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
       ...(reason === undefined ? {} : { reason }),
-      ...(conversation === undefined ? {} : { conversation_id: conversation }),
+      ...(conversationId === undefined ? {} : { conversation_id: conversationId }),
       ...about,
     };
     await this.#send('Error', data, id);

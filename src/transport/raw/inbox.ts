@@ -148,9 +148,10 @@ export class Inbox implements Outlet {
         if (!connection.isOpen) this.#stream.close();
         return;
       } catch (error) {
-        const expired = error instanceof ServiceError ? error.about : undefined;
-        if (!isForgiving || expired === undefined || !after.delete(expired as ConversationId)) throw error;
-        tell(error as ServiceError);
+        const expired = error instanceof ServiceError && error.of && 'conversationId' in error.of ? error : null;
+        const { conversationId } = { conversationId: '', ...expired?.of };
+        if (!isForgiving || !expired || !after.delete(conversationId as ConversationId)) throw error;
+        tell(expired);
       }
     }
   }
