@@ -39,6 +39,8 @@ export function isTopic(text: string): boolean {
 
 export type ConversationKind = 'DIRECT' | 'GROUP' | 'ROOM';
 export type MemberRole = 'OWNER' | 'MODERATOR' | 'MEMBER';
+/** Who may do more is above. */
+export const RANKS: Record<MemberRole, number> = { MEMBER: 1, MODERATOR: 2, OWNER: 3 };
 export type PresenceStatus = 'ONLINE' | 'AWAY' | 'BUSY' | 'OFFLINE';
 export type ConnectionType = 'GRAPHQL_WS' | 'SSE' | 'MULTIPART' | 'CALLBACK' | 'WEBSOCKET';
 

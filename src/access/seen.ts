@@ -8,16 +8,17 @@
  */
 import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
-import type {
-  ConversationId,
-  ConversationRecord,
-  MemberRole,
-  Membership,
-  MessageId,
-  MessageRecord,
-  TenantId,
-  UserId,
-  Viewer,
+import {
+  type ConversationId,
+  type ConversationRecord,
+  type MemberRole,
+  type Membership,
+  type MessageId,
+  type MessageRecord,
+  RANKS,
+  type TenantId,
+  type UserId,
+  type Viewer,
 } from '../model.ts';
 import { isAdmin, requireSelf } from './rights.ts';
 
@@ -108,8 +109,6 @@ export async function requireSeen(engine: Engine, viewer: Viewer, id: Conversati
   if (!found) throw notFound('conversation');
   return found;
 }
-
-const RANKS: Record<MemberRole, number> = { MEMBER: 1, MODERATOR: 2, OWNER: 3 };
 
 /** What the viewer counts as here; tenant admins count as owners. */
 function rankOf({ membership }: Seen, viewer: Viewer): number {

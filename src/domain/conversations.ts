@@ -1,5 +1,6 @@
 /** The rules of conversations: who makes, sees, names, joins and leaves them. */
 import { createHash, randomUUID } from 'node:crypto';
+import { isAdmin } from '../access/rights.ts';
 import {
   afterRemoval,
   changed,
@@ -14,7 +15,7 @@ import {
   seeAllOf,
   seenAsMember,
 } from '../access/seen.ts';
-import type { Engine, MembershipChange, NewConversation, NoPlace } from '../engine/port.ts';
+import type { Actor, Engine, MembershipChange, NewConversation, NoPlace } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type {
@@ -164,6 +165,8 @@ function settle(change: MembershipChange | NoPlace): ConversationRecord {
       throw notFound('member');
     case 'full':
       throw new ServiceError('CONFLICT', `A conversation has at most ${LIMITS.membersPerConversation} members.`);
+    case 'not-allowed':
+      throw new ServiceError('FORBIDDEN', 'The caller may no longer do this.');
     case 'last-owner':
       throw new ServiceError('CONFLICT', 'A conversation needs an owner.');
     default:
@@ -180,7 +183,17 @@ function refuseDirect({ kind }: ConversationRecord): void {
 const byActivity = (one: ConversationPlace, other: ConversationPlace): number =>
   other.activity - one.activity || (one.id < other.id ? -1 : Number(one.id !== other.id));
 
+/** Whom the engine is to ask once more; admins need to be nothing. */
+const actorOf = (viewer: Viewer, least: MemberRole): Actor | null =>
+  isAdmin(viewer) ? null : { userId: viewer.userId, least };
+
 export function createConversations(engine: Engine): Conversations {
+  /** What became of a change by an actor: who was removed meanwhile is told what anyone is who is no member. */
+  async function settleBy(viewer: Viewer, id: ConversationId, change: MembershipChange): Promise<ConversationRecord> {
+    if (change.outcome === 'not-allowed') await requireSeen(engine, viewer, id);
+    return settle(change);
+  }
+
   /** Creates a conversation of which the viewer is a member; one that is there already must have them as a member. */
   async function createAsMember(viewer: Viewer, conversation: NewConversation): Promise<SeenConversation> {
     const creation = await engine.createConversation(viewer.tenant, conversation);
@@ -315,7 +328,7 @@ export function createConversations(engine: Engine): Conversations {
       return afterRemoval(
         viewer,
         true,
-        settle(await engine.removeMember(viewer.tenant, conversation.id, viewer.userId)),
+        settle(await engine.removeMember(viewer.tenant, conversation.id, viewer.userId, null)),
       );
     },
 
@@ -337,15 +350,18 @@ export function createConversations(engine: Engine): Conversations {
       if (!outranks(found, viewer, membership.role)) {
         throw new ServiceError('FORBIDDEN', 'Only a member above the other may remove them.');
       }
-      const change = await engine.removeMember(viewer.tenant, conversationId, target);
-      return afterRemoval(viewer, target === viewer.userId, settle(change));
+      const actor = actorOf(viewer, 'MODERATOR');
+      const change = await engine.removeMember(viewer.tenant, conversationId, target, actor);
+      return afterRemoval(viewer, target === viewer.userId, await settleBy(viewer, conversationId, change));
     },
 
     async setMemberRole(viewer, id, userId, role) {
       const target = userIdentifier(userId, 'userId');
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'OWNER');
       refuseDirect(conversation);
-      return changed(conversation, settle(await engine.setMemberRole(viewer.tenant, conversation.id, target, role)));
+      const actor = actorOf(viewer, 'OWNER');
+      const change = await engine.setMemberRole(viewer.tenant, conversation.id, target, role, actor);
+      return changed(conversation, await settleBy(viewer, conversation.id, change));
     },
 
     async markRead(viewer, meter, id, sequence) {

@@ -78,7 +78,16 @@ export interface NewConversation {
 
 export type MembershipChange =
   | { readonly outcome: 'changed' | 'unchanged'; readonly conversation: ConversationRecord }
-  | Refusal<'not-found' | 'full' | 'last-owner'>;
+  | Refusal<'not-found' | 'full' | 'last-owner' | 'not-allowed'>;
+
+/**
+ * The member who changes another, and the role they need for it. Asked in the same moment, since what
+ * others change may take it away: of two who remove each other at once one is removed.
+ */
+export interface Actor {
+  readonly userId: UserId;
+  readonly least: MemberRole;
+}
 
 /** The user began or joined as many conversations as one may. */
 export type NoPlace = Refusal<'no-place'>;
@@ -115,10 +124,19 @@ export interface ConversationStore {
   ): Promise<MembershipChange>;
   /** Adds a user by their own wish, as a MEMBER; counts as joined by them. */
   joinConversation(tenant: TenantId, id: ConversationId, userId: UserId): Promise<MembershipChange | NoPlace>;
-  /** Removes a member; the longest-standing member follows the last owner. */
-  removeMember(tenant: TenantId, id: ConversationId, userId: UserId): Promise<MembershipChange>;
-  /** Sets a member's role; `last-owner` when none would be left. */
-  setMemberRole(tenant: TenantId, id: ConversationId, userId: UserId, role: MemberRole): Promise<MembershipChange>;
+  /**
+   * Removes a member; the longest-standing member follows the last owner. Owners remove
+   * anyone, other actors those below them. No actor: the member themselves, or an admin.
+   */
+  removeMember(tenant: TenantId, id: ConversationId, userId: UserId, actor: Actor | null): Promise<MembershipChange>;
+  /** Sets a member's role; `last-owner` when none would be left. No actor: an admin. */
+  setMemberRole(
+    tenant: TenantId,
+    id: ConversationId,
+    userId: UserId,
+    role: MemberRole,
+    actor: Actor | null,
+  ): Promise<MembershipChange>;
   /** Members with an ordinal above `after`, by ordinal. */
   listMembers(tenant: TenantId, id: ConversationId, after: number, limit: number): Promise<MemberRecord[]>;
   /** Moves the read position forward, never back. */

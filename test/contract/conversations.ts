@@ -1,6 +1,6 @@
-import type { Creation, NoPlace } from '../../src/engine/port.ts';
+import type { Actor, Creation, NoPlace } from '../../src/engine/port.ts';
 import { LIMITS } from '../../src/limits.ts';
-import type { ConversationId, TenantId } from '../../src/model.ts';
+import type { ConversationId, MemberRole, TenantId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   alice,
@@ -161,11 +161,11 @@ export function describeConversations(open: OpenWorld): void {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
-      expect(await engine.removeMember(tenant, id, bob)).toMatchObject({
+      expect(await engine.removeMember(tenant, id, bob, null)).toMatchObject({
         outcome: 'changed',
         conversation: { memberCount: 1 },
       });
-      expect(await engine.removeMember(tenant, id, bob)).toMatchObject({ outcome: 'unchanged' });
+      expect(await engine.removeMember(tenant, id, bob, null)).toMatchObject({ outcome: 'unchanged' });
       await eventually(() => expect(heard).toEqual([expect.objectContaining({ left: [bob], joined: [] })]));
       expect(await engine.appendMessage(tenant, text(id, bob, 'still here?'))).toEqual({ outcome: 'not-member' });
       expect(await engine.listConversationIds(tenant, bob)).not.toContain(id);
@@ -175,27 +175,47 @@ export function describeConversations(open: OpenWorld): void {
     it('always has an owner: the longest-standing member follows the last one', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice, bob, carol);
-      expect(await engine.setMemberRole(tenant, id, alice, 'MEMBER')).toEqual({ outcome: 'last-owner' });
-      await engine.removeMember(tenant, id, alice);
+      expect(await engine.setMemberRole(tenant, id, alice, 'MEMBER', null)).toEqual({ outcome: 'last-owner' });
+      await engine.removeMember(tenant, id, alice, null);
       const roles = (await engine.listMembers(tenant, id, 0, 10)).map(({ userId: who, role }) => [who, role]);
       expect(roles).toEqual([
         [bob, 'OWNER'],
         [carol, 'MEMBER'],
       ]);
-      await engine.setMemberRole(tenant, id, carol, 'OWNER');
-      expect(await engine.setMemberRole(tenant, id, bob, 'MODERATOR')).toMatchObject({ outcome: 'changed' });
-      expect(await engine.setMemberRole(tenant, id, carol, 'MEMBER')).toEqual({ outcome: 'last-owner' });
-      expect(await engine.setMemberRole(tenant, id, userId('nobody'), 'OWNER')).toEqual({ outcome: 'not-found' });
+      await engine.setMemberRole(tenant, id, carol, 'OWNER', null);
+      expect(await engine.setMemberRole(tenant, id, bob, 'MODERATOR', null)).toMatchObject({ outcome: 'changed' });
+      expect(await engine.setMemberRole(tenant, id, carol, 'MEMBER', null)).toEqual({ outcome: 'last-owner' });
+      expect(await engine.setMemberRole(tenant, id, userId('nobody'), 'OWNER', null)).toEqual({ outcome: 'not-found' });
+    });
+
+    it('G08: asks in the same moment whether who changes another still may', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice, bob, carol);
+      await engine.setMemberRole(tenant, id, bob, 'MODERATOR', null);
+      const as = (who: UserId, least: MemberRole = 'MODERATOR'): Actor => ({ userId: who, least });
+      const remove = (who: UserId, actor: Actor) => engine.removeMember(tenant, id, who, actor);
+      const refused = { outcome: 'not-allowed' };
+      expect(await remove(bob, as(carol))).toEqual(refused);
+      expect(await remove(alice, as(bob))).toEqual(refused);
+      expect(await remove(bob, as(bob))).toEqual(refused);
+      expect(await remove(carol, as(userId('stranger'), 'MEMBER'))).toEqual(refused);
+      expect(await engine.setMemberRole(tenant, id, carol, 'OWNER', as(bob, 'OWNER'))).toEqual(refused);
+      expect(await remove(carol, as(bob))).toMatchObject({ outcome: 'changed' });
+      expect(await engine.setMemberRole(tenant, id, bob, 'OWNER', as(alice, 'OWNER'))).toMatchObject({
+        outcome: 'changed',
+      });
+      const both = await Promise.all([remove(bob, as(alice)), other.removeMember(tenant, id, alice, as(bob))]);
+      expect(both.map(({ outcome }) => outcome).sort()).toEqual(['changed', 'not-allowed']);
     });
 
     it('owns an emptied room whoever joins first', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
-      await engine.removeMember(tenant, id, alice);
+      await engine.removeMember(tenant, id, alice, null);
       await engine.addMembers(tenant, id, [bob, carol], 'MEMBER');
       const roles = (await engine.listMembers(tenant, id, 0, 10)).map(({ role }) => role);
       expect(roles).toEqual(['OWNER', 'MEMBER']);
-      expect(await engine.setMemberRole(tenant, id, bob, 'MEMBER')).toEqual({ outcome: 'last-owner' });
+      expect(await engine.setMemberRole(tenant, id, bob, 'MEMBER', null)).toEqual({ outcome: 'last-owner' });
     });
 
     it('lists members in the order they joined, page by page', async () => {

@@ -69,7 +69,7 @@ export function describePlaces(open: OpenWorld): void {
       // Being added is the other's doing, and what one was added to one is in already.
       expect(await engine.addMembers(tenant, room, [dave], 'MEMBER')).toMatchObject({ outcome: 'changed' });
       expect(await engine.joinConversation(tenant, room, dave)).toMatchObject({ outcome: 'unchanged' });
-      await engine.removeMember(tenant, second, dave);
+      await engine.removeMember(tenant, second, dave, null);
       expect(await begin(engine, dave, [], second)).toMatchObject({ outcome: 'exists' });
       const again = await Promise.all(times(5).map((index) => begin(index % 2 ? engine : other, dave)));
       expect([outcomes(again, 'created'), outcomes(again, 'no-place')]).toEqual([1, 4]);

@@ -65,7 +65,7 @@ export function describeTyping(open: OpenWorld): void {
       const { engine } = world;
       const id = await createGroup(engine, alice, bob);
       await engine.setTyping(tenant, id, bob, true);
-      await engine.removeMember(tenant, id, bob);
+      await engine.removeMember(tenant, id, bob, null);
       expect(await engine.readTyping(tenant, [id])).toEqual([[]]);
     });
   });

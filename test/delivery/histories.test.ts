@@ -160,7 +160,7 @@ class History {
         this.#isMember[at] = true;
         return;
       case 'remove':
-        await this.steady.removeMember(tenant, id, bob);
+        await this.steady.removeMember(tenant, id, bob, null);
         this.#isMember[at] = false;
         this.#since[at] = [];
         for (const reader of this.#readers) {

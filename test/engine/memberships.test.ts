@@ -85,9 +85,9 @@ describe('memberships', () => {
     );
     await eventually(() => expect(lastTold(heard)).toBe(true));
     expect(await two.listConversationIds(tenant, dave)).toEqual([id]);
-    await loseAnswer(() => remote.removeMember(tenant, id, dave));
+    await loseAnswer(() => remote.removeMember(tenant, id, dave, null));
     await eventually(async () =>
-      expect(await remote.removeMember(tenant, id, dave)).toMatchObject({ outcome: 'unchanged' }),
+      expect(await remote.removeMember(tenant, id, dave, null)).toMatchObject({ outcome: 'unchanged' }),
     );
     await eventually(() => expect(lastTold(heard)).toBe(false));
     expect(await indexed(dave, id)).toBe(false);
@@ -145,7 +145,7 @@ describe('memberships', () => {
         const told = await Promise.all(USERS.map((each) => record(two, { kind: 'memberships', tenant, id: each })));
         const run = ({ type, node: at, user: who }: (typeof history)[number][number]): Promise<unknown> => {
           if (type === 'add') return engines[at].addMembers(tenant, id, [who], 'MEMBER');
-          if (type === 'remove') return engines[at].removeMember(tenant, id, who);
+          if (type === 'remove') return engines[at].removeMember(tenant, id, who, null);
           if (type === 'append') return engines[at].appendMessage(tenant, text(id, alice, 'x'));
           return allow(at, type === 'mend');
         };

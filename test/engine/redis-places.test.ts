@@ -108,7 +108,7 @@ describe('places in Redis', () => {
             const id = rooms[room] as ConversationId;
             if (kind === 'create') await begin(engine, erin, [], id);
             else if (kind === 'join') await engine.joinConversation(tenant, id, erin);
-            else await engine.removeMember(tenant, id, erin);
+            else await engine.removeMember(tenant, id, erin, null);
           }),
         );
         const places = await redis.zrange(keyOf(erin), '0', '-1');

@@ -71,7 +71,7 @@ describe('promises', () => {
       // Answered as it was: the removal is heard of by the channel.
       if (isFirst) {
         isFirst = false;
-        await unhooked.removeMember(key[0], key[1][0]?.conversationId as never, 'cid' as never);
+        await unhooked.removeMember(key[0], key[1][0]?.conversationId as never, 'cid' as never, null);
       }
       return before;
     };
@@ -105,7 +105,7 @@ describe('promises', () => {
     await run('ann', `sendMessage(input: {conversationId: "${lost}", content: "before"}) { id }`);
     await eventually(() => expect(isHeld).toBe(true));
     Object.assign(engine, unhooked);
-    await unhooked.removeMember('default' as never, lost as never, 'cid' as never);
+    await unhooked.removeMember('default' as never, lost as never, 'cid' as never, null);
     await run('ann', `sendMessage(input: {conversationId: "${lost}", content: "after"}) { id }`);
     goOn();
     await eventually(() => expect(one.errors[0]?.extensions.code).toBe('FORBIDDEN'));

@@ -1,19 +1,20 @@
 /** Conversations, members and read positions in SQLite. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
-import type {
-  ConversationId,
-  ConversationKind,
-  ConversationRecord,
-  MemberRecord,
-  MemberRole,
-  Membership,
-  TenantId,
-  UserId,
+import {
+  type ConversationId,
+  type ConversationKind,
+  type ConversationRecord,
+  type MemberRecord,
+  type MemberRole,
+  type Membership,
+  RANKS,
+  type TenantId,
+  type UserId,
 } from '../../model.ts';
 import { newEpoch } from '../lineage.ts';
 import { conversationKey } from '../message-id.ts';
-import type { ConversationStore, MembershipChange, NoPlace } from '../port.ts';
+import type { Actor, ConversationStore, MembershipChange, NoPlace } from '../port.ts';
 import type { Announce, Database } from './database.ts';
 import { createPlaces } from './places.ts';
 
@@ -123,6 +124,13 @@ export function createConversations(
     select.get(tenant, id) as unknown as ConversationRow | undefined;
   const findMember = (row: ConversationRow, userId: UserId): MemberRow | undefined =>
     selectMember.get(row.key, userId) as unknown as MemberRow | undefined;
+  /** Whether an actor is still what they need to be, and above the member they would remove. */
+  function mayAct(row: ConversationRow, actor: Actor | null, removed?: MemberRow): boolean {
+    if (!actor) return true;
+    const role = findMember(row, actor.userId)?.role;
+    if (role === undefined || RANKS[role as MemberRole] < RANKS[actor.least]) return false;
+    return !removed || role === 'OWNER' || RANKS[role as MemberRole] > RANKS[removed.role as MemberRole];
+  }
   const ownerCount = (row: ConversationRow): number =>
     (countOwners.get(row.key) as { owners: number } | undefined)?.owners ?? 0;
 
@@ -252,8 +260,9 @@ export function createConversations(
       });
     },
 
-    async removeMember(tenant, id, userId) {
+    async removeMember(tenant, id, userId, actor) {
       return onExisting(tenant, id, (row, announce) => {
+        if (!mayAct(row, actor, findMember(row, userId))) return { outcome: 'not-allowed' };
         const removed = deleteMember.run(row.key, userId).changes;
         if (removed === 0) return { outcome: 'unchanged', conversation: toConversation(row) };
         const eldest = selectEldest.get(row.key) as unknown as MemberRow | undefined;
@@ -264,8 +273,9 @@ export function createConversations(
       });
     },
 
-    async setMemberRole(tenant, id, userId, role) {
+    async setMemberRole(tenant, id, userId, role, actor) {
       return onExisting(tenant, id, (row, announce) => {
+        if (!mayAct(row, actor)) return { outcome: 'not-allowed' };
         const member = findMember(row, userId);
         if (!member) return { outcome: 'not-found' };
         if (member.role === role) return { outcome: 'unchanged', conversation: toConversation(row) };

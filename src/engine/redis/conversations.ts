@@ -11,7 +11,7 @@ import type {
   TenantId,
   UserId,
 } from '../../model.ts';
-import type { ConversationStore, MembershipChange } from '../port.ts';
+import type { Actor, ConversationStore, MembershipChange } from '../port.ts';
 import type { RedisClient } from './client.ts';
 import { decodeConversation, decodeMember, encodeHead, type StoredMember, toReadReceipt } from './codec.ts';
 import type { Keys } from './keys.ts';
@@ -34,12 +34,15 @@ export async function attempt<Result>(work: () => Promise<Result>): Promise<Resu
   }
 }
 
+/** Of no actor: nothing. */
+const actorArgs = (actor: Actor | null): string[] => (actor ? [actor.userId, actor.least] : []);
+
 function toChange(answer: unknown): MembershipChange {
   const [outcome, conversation] = answer as [string, string];
   if (outcome === 'changed' || outcome === 'unchanged') {
     return { outcome, conversation: decodeConversation(conversation) };
   }
-  return { outcome: outcome as 'not-found' | 'full' | 'last-owner' };
+  return { outcome: outcome as 'not-found' | 'full' | 'last-owner' | 'not-allowed' };
 }
 
 export function createConversations(
@@ -169,18 +172,22 @@ export function createConversations(
       return change;
     },
 
-    async removeMember(tenant, id, userId) {
+    async removeMember(tenant, id, userId, actor) {
       const { meta, members, joins, typing, outbox, channel } = keys.conversation(tenant, id);
       const place = await places.find(tenant, userId, id);
-      const answer = await run('remove-member', [meta, members, joins, typing, outbox, channel], [userId]);
+      const answer = await run(
+        'remove-member',
+        [meta, members, joins, typing, outbox, channel],
+        [userId, ...actorArgs(actor)],
+      );
       const change = await settled(tenant, id, answer);
       if (change.outcome === 'changed' && place) await places.giveBack(tenant, userId, place);
       return change;
     },
 
-    async setMemberRole(tenant, id, userId, role) {
+    async setMemberRole(tenant, id, userId, role, actor) {
       const { meta, members, channel } = keys.conversation(tenant, id);
-      return toChange(await run('set-role', [meta, members, channel], [userId, role]));
+      return toChange(await run('set-role', [meta, members, channel], [userId, role, ...actorArgs(actor)]));
     },
 
     listMembers: async (tenant, id, after, limit) => (await readMembers(tenant, id, after, limit)).members,

@@ -23,6 +23,23 @@ const which = fc.nat(5);
 const one = <Name extends string>(name: Name): fc.Arbitrary<Name> => fc.constant(name);
 const content = fc.constantFrom('x', 'y');
 
+/** Changes of the members of one group: what one does may take the other's right away. */
+export const management: fc.Arbitrary<Act> = fc.oneof(
+  fc.record({ do: one('leave'), who: user, place: one('c0') }),
+  fc.record({ do: one('add'), who: user, place: one('c0'), users: fc.tuple(user) }),
+  { weight: 3, arbitrary: fc.record({ do: one('remove'), who: user, place: one('c0'), whom: user }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: one('setRole'),
+      who: user,
+      place: one('c0'),
+      whom: user,
+      role: fc.constantFrom(...ROLES),
+    }),
+  },
+);
+
 export const act = fc.oneof(
   fc.record({
     do: one('create'),

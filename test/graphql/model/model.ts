@@ -46,12 +46,18 @@ export class Model implements Names {
   readonly #conversations = new Map<string, Conversation>();
   readonly #messages: Message[] = [];
   #now = 0;
+  /** How many messages those who act know of; null: all there are. */
+  known: number | null = null;
   /** What the last act made or found, of which the service tells the id. */
   #answer: Conversation | Message | null = null;
 
   constructor(retention: number, prefix: string) {
     this.#retention = retention;
     this.#prefix = prefix;
+  }
+
+  get messageCount(): number {
+    return this.#messages.length;
   }
 
   conversation(who: string, place: string): string {
@@ -144,7 +150,7 @@ export class Model implements Names {
   }
 
   #messageAt(which: number): Message | undefined {
-    return this.#messages.at(-1 - which);
+    return this.#messages[(this.known ?? this.#messages.length) - 1 - which];
   }
 
   #memberOf({ members }: Conversation, who: string): Member | undefined {

@@ -110,6 +110,16 @@ local function memberRole(value)
   return string.match(value, '^%a+')
 end
 
+-- Whether an actor is still what they need to be, and above the member they would remove. Nil: no actor is asked for.
+local function mayAct(members, actor, least, removed)
+  if not actor then return true end
+  local ranks = { MEMBER = 1, MODERATOR = 2, OWNER = 3 }
+  local value = redis.call('HGET', members, actor)
+  local role = value and memberRole(value)
+  if not role or ranks[role] < ranks[least] then return false end
+  return not removed or role == 'OWNER' or ranks[role] > ranks[memberRole(removed)]
+end
+
 -- Up to where a member has read, and when; 0 for one who joined and read nothing since.
 local function memberRead(value)
   local sequence, time = string.match(value, '^%a+:%d+:%d+:(%d+):(%d+)')

@@ -1,11 +1,12 @@
 -- Removes a member; the longest-standing member follows the last owner.
 -- KEYS  meta members joins typing outbox channel
--- ARGV  userId
--- Answers {"changed" | "unchanged", conversation, unsettled} | {"not-found"}
+-- ARGV  userId, then of an actor: userId leastRole
+-- Answers {"changed" | "unchanged", conversation, unsettled} | {"not-found"} | {"not-allowed"}
 local meta, members, joins, typing, outbox, channel = unpack(KEYS)
-local user = ARGV[1]
+local user, actor, least = unpack(ARGV)
 if redis.call('EXISTS', meta) == 0 then return { 'not-found' } end
 local value = redis.call('HGET', members, user)
+if not mayAct(members, actor, least, value) then return { 'not-allowed' } end
 if not value then return { 'unchanged', conversationJson(meta), unsettled(outbox) } end
 redis.call('HDEL', members, user)
 redis.call('ZREM', joins, user)

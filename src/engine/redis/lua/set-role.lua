@@ -1,9 +1,10 @@
 -- Sets a member's role.
 -- KEYS  meta members channel
--- ARGV  userId role
--- Answers {"changed" | "unchanged", conversation} | {"not-found"} | {"last-owner"}
+-- ARGV  userId role, then of an actor: userId leastRole
+-- Answers {"changed" | "unchanged", conversation} | {"not-found"} | {"last-owner"} | {"not-allowed"}
 local meta, members, channel = unpack(KEYS)
-local user, role = unpack(ARGV)
+local user, role, actor, least = unpack(ARGV)
+if not mayAct(members, actor, least) then return { 'not-allowed' } end
 local value = redis.call('HGET', members, user)
 if not value then return { 'not-found' } end
 local before = memberRole(value)
