@@ -13,15 +13,19 @@ interface SseEvent {
 
 /** Reads a stream as Cosmo does: lines, comments skipped, an event that has no data is the end. */
 function eventsOf(text: string): SseEvent[] {
-  return text
-    .split('\n\n')
-    .map((block) => block.split('\n').filter((line) => line !== '' && !line.startsWith(':')))
-    .filter((lines) => lines.length > 0)
-    .map((lines) => {
-      const value = (name: string): string =>
-        lines.flatMap((line) => (line.startsWith(`${name}:`) ? [line.slice(name.length + 1).trim()] : [])).join('\n');
-      return { event: value('event'), data: value('data') };
-    });
+  return (
+    text
+      .split('\n\n')
+      // What follows the last blank line is no event yet.
+      .slice(0, -1)
+      .map((block) => block.split('\n').filter((line) => line !== '' && !line.startsWith(':')))
+      .filter((lines) => lines.length > 0)
+      .map((lines) => {
+        const value = (name: string): string =>
+          lines.flatMap((line) => (line.startsWith(`${name}:`) ? [line.slice(name.length + 1).trim()] : [])).join('\n');
+        return { event: value('event'), data: value('data') };
+      })
+  );
 }
 
 describe('Cosmo Router', () => {

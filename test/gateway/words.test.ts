@@ -106,7 +106,11 @@ describe('told in words', () => {
   });
 
   it.each([
-    ['SSE', 'text/event-stream', (json: string) => `:\n\nevent: next\ndata: ${json}\n\nevent: complete\ndata:\n\n`],
+    [
+      'SSE',
+      'text/event-stream',
+      (json: string) => `:\nretry: N\nevent: next\ndata: ${json}\n\nevent: complete\ndata:\n\n`,
+    ],
     [
       'multipart',
       'multipart/mixed;subscriptionSpec="1.0", text/event-stream',
@@ -120,7 +124,9 @@ describe('told in words', () => {
     const stream = await openStream(service, null, { query: RECEIVED }, { accept, 'router-authorization': GATEWAY });
     await eventually(() => expect(stream.end).toBe('whole'));
     const extensions = { code: 'UNAUTHENTICATED', reason: 'MISSING' };
-    expect(stream.text).toBe(bytes(JSON.stringify({ errors: [{ message: 'A token is needed.', extensions }] })));
+    expect(stream.text.replace(/(?<=retry: )\d+/, 'N')).toBe(
+      bytes(JSON.stringify({ errors: [{ message: 'A token is needed.', extensions }] })),
+    );
     expect(stream.status).toBe(200);
   });
 
@@ -164,7 +170,7 @@ describe('told in words, when the service is at its end', () => {
   afterAll(() => closeCallbackEndpoint());
 
   const OTHERS: Readonly<Record<string, string>> = {
-    'Cosmo, sse_post': 'then broken',
+    'Cosmo, sse_post': 'SERVICE_UNAVAILABLE later, then broken',
     'Hive Router, http': 'SERVICE_UNAVAILABLE later, then whole',
     callback: 'SERVICE_UNAVAILABLE later, then whole',
   };

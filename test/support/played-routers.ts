@@ -93,10 +93,7 @@ const bodiesOfParts = (text: string): Data[] =>
     .flatMap((part) => (part.includes('{') ? [JSON.parse(part.split('\r\n\r\n')[1] ?? '')] : []));
 
 const bodiesOfEvents = (text: string): Data[] =>
-  text
-    .split('\n\n')
-    .filter((event) => event.startsWith('event: next\ndata: '))
-    .map((event) => JSON.parse(event.slice('event: next\ndata: '.length)));
+  [...text.matchAll(/event: next\ndata: (.*)\n\n/g)].map(([, json = '']) => JSON.parse(json));
 
 function playedStream(stream: RawStream): Played {
   const bodies = (): Data[] => {
