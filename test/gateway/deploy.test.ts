@@ -3,11 +3,13 @@ import { execFile } from 'node:child_process';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { gatewayLimitRows } from '../../scripts/gateway-limits.ts';
 import { configurationRows } from '../../scripts/tables.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { createCallbackCheck } from '../../src/transport/callback-url.ts';
+import { SCHEMAS } from './router-schemas.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const GATEWAYS = join(ROOT, 'deploy/gateways');
@@ -32,6 +34,22 @@ describe('deploy/gateways', () => {
       expect(configurationRows().join()).toContain(`\`${name}\``);
     for (const [name] of text.matchAll(/router-auth\w*/gi)) expect(name.toLowerCase()).toBe('router-authorization');
   });
+
+  it.each(files.filter((file) => file.endsWith('.yaml')))('%s is what its router takes', (file) => {
+    const [, schema] = Object.entries(SCHEMAS).find(([prefix]) => file.startsWith(prefix)) ?? [];
+    const ajv = new Ajv({ allErrors: true });
+    expect(ajv.validate(schema ?? false, parse(read(join(GATEWAYS, file)))) ? [] : ajv.errors).toEqual([]);
+  });
+
+  it.each(globSync('{hive-router/*,cosmo-router/config}.yaml', { cwd: GATEWAYS }))(
+    '%s: takes web sockets of clients, with the token of their payload',
+    (file) => {
+      const { websocket: socket } = parse(read(join(GATEWAYS, file)));
+      const ofPayload = { from_initial_payload: { enabled: true, export_token: { header_key: 'Authorization' } } };
+      const token = file.startsWith('hive') ? { headers: { source: 'connection' } } : { authentication: ofPayload };
+      expect(socket).toMatchObject({ enabled: true, ...token });
+    },
+  );
 
   const ENOUGH = 10_000;
   const config = (file: string): Record<string, never> => parse(read(join(GATEWAYS, file)));
