@@ -6,6 +6,7 @@ import { createOriginCheck } from './auth/origins.ts';
 import { createTeller } from './auth/teller.ts';
 import { createTokenIssuer, createTokenVerifier, refuseRevoked } from './auth/tokens.ts';
 import { type Clock, createEndingClock, systemClock } from './clock.ts';
+import { Closers } from './closers.ts';
 import type { Config } from './config.ts';
 import { createDelivery } from './delivery/delivery.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
@@ -128,14 +129,29 @@ export interface ServiceParts {
   readonly tracing?: Tracing | null;
 }
 
-export async function startService(
+/** A start that fails half way leaves nothing open: the next one finds the database unlocked and the port free. */
+export async function startService(given: Config, log: Log, parts: ServiceParts = {}): Promise<Service> {
+  const closers = new Closers(log);
+  try {
+    return await openService(given, log, parts, closers);
+  } catch (error) {
+    // What fails then is in the log; why the start failed is what the caller is to know.
+    await closers.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function openService(
   given: Config,
   log: Log,
-  { clock: outerClock = systemClock, tracing = null }: ServiceParts = {},
+  { clock: outerClock = systemClock, tracing = null }: ServiceParts,
+  closers: Closers,
 ): Promise<Service> {
   const config = withSecrets(given);
   // What a client who left was still granted, and what was to be tried again, ends with the service.
   const clock = createEndingClock(outerClock);
+  closers.push('clock', () => clock.end());
+  if (tracing) closers.push('tracing', () => tracing.close());
   const metrics = createMetrics(clock);
   const observe = {
     ...metrics.engine,
@@ -147,13 +163,17 @@ export async function startService(
   };
   const currentTrace = tracing?.current ?? (() => '');
   const opened = await openEngine(config, { clock, log, observe, currentTrace });
+  closers.push('engine', () => opened.close());
   const engine = budgetEngine(tracing?.wrapEngine(opened) ?? opened);
   const { registrationUrl, registrationToken } = config;
   const registration = createRegistration({ url: registrationUrl, token: registrationToken, clock, log });
   const health = createHealth(engine, registration);
   const delivery = createDelivery(engine, clock, log, (outcome) => metrics.holes.inc({ outcome }));
+  closers.push('delivery', () => delivery.close());
   const expressions = createExpressions();
+  closers.push('expressions', () => expressions.close());
   const rateLimits = new RateLimits(config.rates, clock, log, engine.shareUse);
+  closers.push('rates', () => rateLimits.close());
   const counted = countAccepted(
     createDomain(engine, clock, log, {
       ...config,
@@ -180,6 +200,7 @@ export async function startService(
   const stopSharing = clock.every(TIMES.shareUseMs, () => {
     rateLimits.reconcile().catch((error: unknown) => log.debug({ err: error }, 'use of rates not shared'));
   });
+  closers.push('shared rates', stopSharing);
   const isOriginAllowed = createOriginCheck({
     ...config,
     clock,
@@ -221,7 +242,7 @@ export async function startService(
     plainConnections,
     arrivingBodies,
   });
-  const stopWatching = config.tls ? watchCertificate(config.tls.certFile, clock, log) : () => undefined;
+  if (config.tls) closers.push('certificate', watchCertificate(config.tls.certFile, clock, log));
 
   countUnreadAnswers(app, unsent, clock);
   if (tracing) traceRequests(app, tracing);
@@ -269,6 +290,7 @@ export async function startService(
     log,
     maxBodyBytes: config.maxBodyBytes,
   });
+  closers.push('Apollo Server', stopApollo);
   const admission = new Admission({
     verifyToken,
     rateLimits,
@@ -314,31 +336,15 @@ export async function startService(
     clock,
   });
 
-  let closing: Promise<void> | null = null;
-  async function close(): Promise<void> {
-    health.drain();
-    registration.close();
-    await supervisor.drain();
+  // The reverse of this is how a drain goes: not ready any more, then sockets over the window, then what is in flight.
+  closers.push('http', async () => {
     const cut = clock.after(TIMES.drainGraceMs, () => server.closeAllConnections());
-    await app.close();
-    cut();
-    await stopApollo();
-    stopSharing();
-    stopWatching();
-    await rateLimits.close();
-    delivery.close();
-    await expressions.close();
-    await engine.close();
-    await tracing?.close();
-    clock.end();
-  }
-
-  try {
-    await app.listen({ host: config.host, port: config.port });
-  } catch (error) {
-    await close();
-    throw error;
-  }
+    await app.close().finally(cut);
+  });
+  closers.push('sockets', () => supervisor.drain());
+  closers.push('registration', () => registration.close());
+  closers.push('readiness', () => health.drain());
+  await app.listen({ host: config.host, port: config.port });
   const { port } = server.address() as AddressInfo;
   registration.start({
     name: SUBGRAPH_NAME,
@@ -350,6 +356,6 @@ export async function startService(
     port,
     engine,
     secrets: config.jwt.secrets,
-    close: () => (closing ??= close()),
+    close: () => closers.close(),
   };
 }

@@ -1,0 +1,36 @@
+/** What was opened and is to be closed: the last first, and each whatever becomes of the others. */
+import type { Log } from './log.ts';
+
+export class Closers {
+  readonly #log: Log;
+  readonly #closers: { readonly name: string; close(): unknown }[] = [];
+  #closing: Promise<void> | null = null;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** To be called as soon as it is open, and before anything that may fail. */
+  push(name: string, close: () => unknown): void {
+    this.#closers.push({ name, close });
+  }
+
+  /** @throws the first fault, once all are closed that can be. */
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+
+  async #closeAll(): Promise<void> {
+    const faults: unknown[] = [];
+    for (let last = this.#closers.pop(); last; last = this.#closers.pop()) {
+      try {
+        await last.close();
+      } catch (error) {
+        faults.push(error);
+        this.#log.error({ err: error, part: last.name }, 'part not closed');
+      }
+    }
+    if (faults.length > 0) throw faults[0];
+  }
+}
