@@ -240,6 +240,8 @@ export const TIMES = {
   terminateMs: 3_000,
   /** How long a router may take to answer a callback. */
   callbackMs: 5_000,
+  /** How often a router that wants no heartbeats is asked whether a subscription is still its own. */
+  callbackCheckMs: 30_000,
   /** How long a message is sent again to a router whose callback endpoint fails. */
   callbackRetryMs: 30_000,
   /** How long a topic's publications are kept after the last. */

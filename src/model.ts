@@ -303,12 +303,10 @@ export type Change =
   | 'reaction'
   | 'creation'
   | 'membership'
-  | 'list'
   | 'session-creation'
   | 'session'
   | 'admin'
-  | 'rule-test'
-  | 'append';
+  | 'rule-test';
 
 /** A rate to which all nodes together hold a user or a tenant. */
 export type RateName =

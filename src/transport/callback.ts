@@ -59,9 +59,8 @@ export class CallbackStream implements Outlet, Peer, Holder {
     this.lifetime.onEnd(() => this.#gate.open());
     this.#account = options.unsent.account(this);
     const { heartbeatIntervalMs: interval } = target;
-    if (interval === 0) return;
-    // At twice the rate asked for: Hive Router allows one second over it and no more.
-    const period = Math.max(interval / 2, LEAST_HEARTBEAT_MS);
+    // At twice the rate asked for: Hive Router allows one second over it and no more. Whoever asks for none may go, too.
+    const period = interval === 0 ? TIMES.callbackCheckMs : Math.max(interval / 2, LEAST_HEARTBEAT_MS);
     this.lifetime.onClose(options.clock.every(period, () => void this.#beat()));
   }
 

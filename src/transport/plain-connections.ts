@@ -106,7 +106,7 @@ export class PlainConnections {
     const visitor = this.#bySocket.get(request.socket);
     if (!visitor) return;
     // A gateway, of whom that is not known before it has asked something.
-    if (visitor.address !== null && this.#options.addressOf(request) === null) {
+    if (visitor.request === null && visitor.address !== null && this.#options.addressOf(request) === null) {
       this.#leaveNeighbours(visitor);
       visitor.address = null;
     }

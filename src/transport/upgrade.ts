@@ -84,10 +84,17 @@ function offersOthersOnly({ headers }: IncomingMessage, endpoint: SocketEndpoint
   return endpoint.needsProtocol && named.size > 0 && endpoint.handleProtocols(named) === false;
 }
 
-/** By the first proxy's word. */
-function cameInTheClear({ headers }: IncomingMessage): boolean {
+/**
+ * By the first proxy's word. Without one it did when it came from outside, past the
+ * proxy; from inside, gateways come directly.
+ */
+export function cameInTheClear(
+  { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
+  addressOf: AddressOf,
+): boolean {
   const forwarded = [headers['x-forwarded-proto']].flat()[0]?.split(',')[0]?.trim();
-  return forwarded !== undefined && forwarded !== 'https' && forwarded !== 'wss';
+  if (forwarded !== undefined) return forwarded !== 'https' && forwarded !== 'wss';
+  return addressOf({ headers: {}, socket }) !== null;
 }
 
 /** Over capacity: a browser is not told the status of a refused upgrade, but the code of a close. */
@@ -132,7 +139,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     if (!door) return refuse(socket, { status: 404 });
     // Node checks this for plain requests only.
     if (!request.headers.host) return refuse(socket, { status: 400 });
-    if (options.refusesClear && cameInTheClear(request)) return refuse(socket, { status: 403 });
+    if (options.refusesClear && cameInTheClear(request, options.addressOf)) return refuse(socket, { status: 403 });
     if (!options.isOriginAllowed(request.headers.origin, request.headers.host)) {
       return refuse(socket, { status: 403 });
     }

@@ -22,11 +22,34 @@ function patternsIn(tree: unknown, file: string): Pattern[] {
   if (tree['type'] === 'RegExpLiteral') {
     return [{ file, source: String(tree['pattern']), flags: String(tree['flags']) }];
   }
-  const { type, callee } = tree as { type?: unknown; callee?: { value?: unknown } };
-  if ((type === 'NewExpression' || type === 'CallExpression') && callee?.value === 'RegExp') {
+  if (makesPattern(tree))
     throw new Error(`${file}: a pattern that is put together cannot be checked; write it as a literal.`);
-  }
+  if (tree['type'] === 'TsTypeReference') return [];
   return Object.values(tree).flatMap((child) => patternsIn(child, file));
+}
+
+/** Methods that make a pattern of a text: with a literal, or a constant of one, they make none. */
+const MATCHERS = new Set(['match', 'matchAll', 'search']);
+const CONSTANT = /^[A-Z][A-Z_]*$/;
+
+interface Member {
+  readonly property?: { readonly value?: unknown; readonly expression?: { readonly value?: unknown } };
+}
+
+/** Whether it names `RegExp`, by whatever way, or has a method make a pattern of something else. */
+function makesPattern(node: Record<string, unknown>): boolean {
+  const { type, value } = node;
+  if ((type === 'Identifier' || type === 'StringLiteral') && value === 'RegExp') return true;
+  if (type !== 'CallExpression') return false;
+  const { callee, arguments: given } = node as {
+    callee: Member & { base?: Member };
+    arguments?: readonly { expression: { type: string; value?: unknown } }[];
+  };
+  const property = (callee.base ?? callee).property;
+  const name = property?.value ?? property?.expression?.value;
+  const first = given?.[0]?.expression;
+  if (!first || !MATCHERS.has(String(name)) || first.type === 'RegExpLiteral') return false;
+  return !(first.type === 'Identifier' && CONSTANT.test(String(first.value)));
 }
 
 async function patternsOf(folder: string): Promise<Pattern[]> {

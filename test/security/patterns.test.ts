@@ -26,6 +26,21 @@ describe('patterns over what clients send', () => {
     rmSync(folder, { recursive: true });
   });
 
+  it.each([
+    'const Pattern = RegExp; new Pattern(text);',
+    'new globalThis.RegExp(text);',
+    "new globalThis['RegExp'](text);",
+    "text.match('^(a+)+$');",
+    'text.matchAll(`^(a+)+$`);',
+    'text?.search(given);',
+    "text['match'](given.pattern);",
+  ])('are written as literals: %s is refused', async (source) => {
+    const folder = mkdtempSync(join(tmpdir(), 'realtime-patterns-'));
+    writeFileSync(join(folder, 'some.ts'), source);
+    await expect(check(folder)).rejects.toThrow('cannot be checked');
+    rmSync(folder, { recursive: true });
+  });
+
   it('take time in proportion to their input', async () => {
     const { checked, faults } = await check('src');
     expect(checked).toBeGreaterThan(20);

@@ -212,6 +212,15 @@ describe('HTTP callback', () => {
     expect(router.of('complete', own)).toEqual([]);
   });
 
+  it('a router that wants no heartbeats and is gone is noticed all the same', async () => {
+    await subscribe({ heartbeatIntervalMs: 0 });
+    router.answer = (message) => (message.body.action === 'check' ? 503 : apolloRouter(message));
+    await eventually(async () => {
+      service.clock.advance(TIMES.callbackCheckMs);
+      expect(await open()).toBe(0);
+    });
+  });
+
   it('G15: a router that is away holds no drain up, though its subscription was ending before', async () => {
     const { id: own } = await subscribe();
     router.answer = () => 503;

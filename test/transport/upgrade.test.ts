@@ -1,8 +1,28 @@
 /** Offers of another protocol, of which the service takes one: web sockets at its two paths. */
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { createStandingOf } from '../../src/auth/gateway.ts';
+import { createAddressOf } from '../../src/transport/address.ts';
+import { cameInTheClear } from '../../src/transport/upgrade.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';
+
+describe('a socket that came in the clear', () => {
+  const addressOf = createAddressOf(true, createStandingOf([]));
+  const came = (remoteAddress: string, headers: IncomingHttpHeaders): boolean =>
+    cameInTheClear({ headers, socket: { remoteAddress } as Socket }, addressOf);
+
+  it('is one that its proxy says did, or that came past it from outside', () => {
+    expect(came('10.0.0.1', { 'x-forwarded-proto': 'http' })).toBe(true);
+    expect(came('10.0.0.1', { 'x-forwarded-proto': 'https, http' })).toBe(false);
+    expect(came('198.51.100.7', { 'x-forwarded-proto': 'wss' })).toBe(false);
+    expect(came('198.51.100.7', {})).toBe(true);
+    expect(came('198.51.100.7', { 'x-forwarded-for': '10.0.0.1' })).toBe(true);
+    // A gateway beside it, or a proxy that does not say.
+    expect(came('10.0.0.1', {})).toBe(false);
+  });
+});
 
 describe('an offer of another protocol', () => {
   let service: TestService;
