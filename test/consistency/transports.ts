@@ -34,7 +34,8 @@ const overWebSocket: Transport = ({ node, token, query, variables, signal, onRes
       lazy: true,
     });
     const end = (): void => {
-      void client.dispose();
+      // One that is still connecting rejects with what became of that.
+      Promise.resolve(client.dispose()).catch(() => undefined);
       resolve();
     };
     signal.addEventListener('abort', end, { once: true });
