@@ -4,7 +4,7 @@ import { alice, bob, deviceId, type OpenWorld, record, tenant, type World } from
 
 const sessionId = (id: string): SessionId => id as SessionId;
 
-function session(id: string, version: number, change: Partial<SessionRecord> = {}): SessionRecord {
+export function session(id: string, version: number, change: Partial<SessionRecord> = {}): SessionRecord {
   return {
     id: sessionId(id),
     userId: alice,

@@ -3,7 +3,9 @@ import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
 import { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { TIMES } from '../../src/limits.ts';
+import type { PublicationId, Topic } from '../../src/model.ts';
 import { describeEngine } from '../contract/engine.ts';
+import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
 import { redisAddress } from '../support/redis-address.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
@@ -83,6 +85,37 @@ describe('Redis engine', () => {
     await listening.close();
     await engine.close();
     await network.close();
+  });
+
+  it('keeps for ever what conversations, users and nodes are made of; all else has a time to live', async () => {
+    const clock = new TestClock();
+    const prefix = `kept-${randomUUID()}`;
+    const engine = await openNode(prefix, clock);
+    const id = await createGroup(engine, alice, userId('bob'));
+    await engine.appendMessage(tenant, text(id, alice, 'x', 'key'));
+    await engine.removeMember(tenant, id, userId('bob'));
+    await engine.setTyping(tenant, id, alice, true);
+    const publication = { id: randomUUID() as PublicationId, topic: 'news' as Topic, payload: 1, senderId: alice };
+    await engine.publish(tenant, { ...publication, idempotencyKey: 'key' });
+    await engine.writeSession(tenant, session('one', 1, { expiresAt: clock.now() + 60_000 }), []);
+    await engine.writeInbox(tenant, alice, 'phone', new Map());
+    await engine.refuseTokens(tenant, alice, 1);
+    await engine.connect(tenant, alice, {
+      connectionId: connectionId('one'),
+      deviceId: deviceId('phone'),
+      connectionType: 'SSE',
+    });
+    const admin = new Redis(server.url);
+    const keys = await admin.keys(`${prefix}*`);
+    const lives = await Promise.all(keys.map((key) => admin.pttl(key)));
+    const lasting = keys
+      .filter((_, index) => lives[index] === -1)
+      .map((key) => key.slice(prefix.length + 1).replace(/^\{(\w+)\.?[^}]*\}/, '$1'));
+    admin.disconnect();
+    await engine.close();
+    const ofConversations = ['c:joins', 'c:log', 'c:members', 'c:messages', 'c:meta'];
+    const ofUsers = ['u:conversations', 'u:joined', 'u:left', 'u:places', 'u:presence', 'u:refusal'];
+    expect([...new Set(lasting)].sort()).toEqual([...ofConversations, 'node:connections', 'nodes:leases', ...ofUsers]);
   });
 
   it('G05: says when announcements may be missing, after everything wanted is heard again', async () => {
