@@ -1,5 +1,6 @@
 /** All promises, asked again and again until nothing is amiss, or there was time enough. */
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Churn } from './churn.ts';
 import { readLog } from './log.ts';
 import { judgeLog, judgeOnce, judgeOrder, judgePositions, judgeRaw, judgeUpdates, judgeView } from './log-checkers.ts';
 import {
@@ -16,6 +17,8 @@ import { OWNER, READER } from './users.ts';
 /** Longer than anything takes to heal, on a machine that is busy: what is not as promised then is a breach. */
 const REST_MS = 60_000;
 const LOOK_AGAIN_MS = 250;
+/** Of each user who comes and goes. */
+const CHANGES = 8;
 
 export interface Judgement {
   readonly breaches: readonly string[];
@@ -35,9 +38,33 @@ export async function judgeAtRest(cast: Cast): Promise<Judgement> {
     convergedAt = breaches.length === 0 ? (convergedAt ?? performance.now()) : null;
     const late = await judgeWhatTakesTime(cast);
     const all = [...breaches, ...late];
-    if (all.length === 0 || performance.now() > end) return { breaches: all, convergedAt: convergedAt ?? end };
-    await wait(LOOK_AGAIN_MS);
+    if (all.length > 0 && performance.now() < end) {
+      await wait(LOOK_AGAIN_MS);
+      continue;
+    }
+    return { breaches: [...all, ...(await judgeChanges(cast))], convergedAt: convergedAt ?? end };
   }
+}
+
+/** Each change of members is heeded on both sides, and heard: one look at the end would show the last of them only. */
+async function judgeChanges({ trial, churns }: Cast): Promise<string[]> {
+  const breachesOf = async (churn: Churn): Promise<string[]> => [
+    ...churn.judge(),
+    ...(await judgeMembers(trial, [churn])),
+    ...(churn.isSettled ? [] : [`${churn.userId} was added and hears nothing`]),
+  ];
+  for (const churn of churns.flatMap((each) => Array.from({ length: CHANGES }, () => each))) {
+    await churn.settle();
+    const end = performance.now() + REST_MS;
+    let breaches = await breachesOf(churn);
+    while (breaches.length > 0 && performance.now() < end) {
+      await wait(LOOK_AGAIN_MS);
+      if (!churn.isSettled) await churn.settle();
+      breaches = await breachesOf(churn);
+    }
+    if (breaches.length > 0) return breaches;
+  }
+  return [];
 }
 
 async function judge({ trial, writers, publications, readers, churns, guests }: Cast): Promise<string[]> {

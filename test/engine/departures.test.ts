@@ -21,7 +21,12 @@ const viewer: Viewer = {
   topics: { publish: null, subscribe: null },
   expiresAt: Number.POSITIVE_INFINITY,
 };
-const PHONE = { connectionId: connectionId('one'), deviceId: deviceId('phone'), connectionType: 'SSE' } as const;
+const PHONE = {
+  connectionId: connectionId('one'),
+  deviceId: deviceId('phone'),
+  connectionType: 'SSE',
+  sessionId: null,
+} as const;
 /** Nothing is too often here. */
 const meter = { signal: ({ apply }: { apply: () => unknown }) => apply() } as unknown as Meter;
 

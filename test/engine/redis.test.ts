@@ -93,7 +93,7 @@ describe('Redis engine', () => {
     const engine = await openNode(prefix, clock);
     const id = await createGroup(engine, alice, userId('bob'));
     await engine.appendMessage(tenant, text(id, alice, 'x', 'key'));
-    await engine.removeMember(tenant, id, userId('bob'));
+    await engine.removeMember(tenant, id, userId('bob'), null);
     await engine.setTyping(tenant, id, alice, true);
     const publication = { id: randomUUID() as PublicationId, topic: 'news' as Topic, payload: 1, senderId: alice };
     await engine.publish(tenant, { ...publication, idempotencyKey: 'key' });
@@ -104,6 +104,7 @@ describe('Redis engine', () => {
       connectionId: connectionId('one'),
       deviceId: deviceId('phone'),
       connectionType: 'SSE',
+      sessionId: null,
     });
     const admin = new Redis(server.url);
     const keys = await admin.keys(`${prefix}*`);
