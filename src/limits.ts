@@ -246,7 +246,7 @@ export const TIMES = {
   callbackRetryMs: 30_000,
   /** How long a topic's publications are kept after the last. */
   publicationMs: 24 * 60 * 60 * 1_000,
-  /** How long an expression of a rule may run, and how long before it is stopped between two steps. */
+  /** How long an expression of a rule may run, and how long it may compute before it is stopped between two steps. */
   expressionMs: 1_000,
   /** How long it may keep others waiting: what takes longer goes on where only such are. */
   expressionSliceMs: 150,

@@ -1,8 +1,8 @@
 /** What one tenant's expressions do to those of another: nothing, however they behave. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { ExpressionRequest } from '../../src/domain/routing.ts';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { TenantId } from '../../src/model.ts';
 import { type ClosableExpressions, createExpressions } from '../../src/routing/expressions.ts';
 import { FairQueue } from '../../src/routing/fair-queue.ts';
@@ -81,6 +81,25 @@ describe('expressions of several tenants', () => {
     expect(await first.end).toBe('OverrunError');
     // It waited longer than it may run.
     expect(await behind).toBe(2);
+  });
+
+  // What a process computed, and which are whose, is told where there is a /proc.
+  (existsSync('/proc') ? it : it.skip)('nor does the time that the machine gave to others', async () => {
+    expect(await evaluate('a', '1')).toBe(1);
+    const pids = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .map(Number);
+    const computed = (): number[] =>
+      pids.map((pid) => Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[13]));
+    const before = computed();
+    const work = evaluate('a', '$sum($map([1..4000], function($v) { $v }))');
+    await eventually(() => expect(computed()).not.toEqual(before));
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    const end = performance.now() + TIMES.expressionStepsMs;
+    await eventually(() => expect(performance.now()).toBeGreaterThan(end));
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+    expect(await work).toBe(8_002_000);
   });
 
   it('what waits with the one that overran, of the same expression, overruns with it', async () => {
