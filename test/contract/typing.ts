@@ -44,8 +44,9 @@ export function describeTyping(open: OpenWorld): void {
       clock.jump(ms);
       const remaining = async (): Promise<number[]> =>
         ((await engine.readTyping(tenant, [id]))[0] ?? []).map(({ remainingMs }) => remainingMs);
-      expect(await remaining()).toEqual([expect.any(Number)]);
-      for (const each of await remaining()) expect(Math.abs(each - TIMES.typingMs)).toBeLessThan(2_000);
+      const [left = 0] = await remaining();
+      expect(left).toBeGreaterThan(0);
+      expect(left).toBeLessThanOrEqual(TIMES.typingMs);
       clock.advance(TIMES.typingMs);
       expect(await remaining()).toEqual([]);
       clock.jump(-ms);

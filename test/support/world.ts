@@ -21,6 +21,9 @@ export type OpenWorld = (options?: WorldOptions) => Promise<World>;
 
 export const silentLog = createLog(process.env['TEST_LOG'] ?? 'silent');
 
+/** How far the clock of an engine, whole milliseconds of the same machine, may be from that of the test. */
+export const APART_MS = 1_000;
+
 export const tenant = 'acme' as TenantId;
 export const alice = 'alice' as UserId;
 export const bob = 'bob' as UserId;

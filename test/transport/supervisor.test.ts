@@ -6,7 +6,7 @@ import { TokenBucket } from '../../src/rates/token-bucket.ts';
 import { Strangers } from '../../src/transport/strangers.ts';
 import { type Socket, Supervisor, type SupervisorLimits } from '../../src/transport/supervisor.ts';
 import { eventually } from '../support/eventually.ts';
-import { TestClock } from '../support/test-clock.ts';
+import { StillClock } from '../support/still-clock.ts';
 
 const user = { tenant: 'default', userId: 'alice' } as Viewer;
 
@@ -34,7 +34,7 @@ class Guest implements Socket {
 
 describe('Supervisor', () => {
   const turnedAway: string[] = [];
-  const clock = new TestClock();
+  const clock = new StillClock();
   const lifetime = createEndingClock(clock);
   const start = (limits: Partial<SupervisorLimits> = {}): Supervisor =>
     new Supervisor(lifetime, {
@@ -149,7 +149,6 @@ describe('Supervisor', () => {
         expect(half).toBeLessThan(170);
       }
     }
-    // The system's clock goes on beside ours: a few milliseconds are a few guests.
     for (const count of counts.slice(0, 9)) expect(Math.abs(count - 50)).toBeLessThan(25);
     await drained;
     expect(supervisor.admits(null)).toBe(false);
