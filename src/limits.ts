@@ -129,6 +129,10 @@ export const LIMITS = {
   cachedDocuments: 1_000,
   /** Characters of those documents: a syntax tree takes up to 250 bytes for each. */
   cachedDocumentCharacters: 128 * 1024,
+  /** Documents that may be named by their hash, of everyone together, … */
+  persistedDocuments: 10_000,
+  /** … and their characters; clients send one that was forgotten again. */
+  persistedDocumentCharacters: 4 * 1024 * 1024,
   /** Characters of the different documents that the subscriptions of one socket are of. */
   subscribedCharactersPerSocket: 32 * 1024,
   /** Log entries read at once while catching up. */

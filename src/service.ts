@@ -17,6 +17,7 @@ import { type Caller, type Context, createContext } from './graphql/context.ts';
 import { createErrorFormatter } from './graphql/errors.ts';
 import { createExecution } from './graphql/execution.ts';
 import { createPrepare } from './graphql/operations.ts';
+import { createPersistedQueries } from './graphql/persisted-queries.ts';
 import { createSchema, readSubgraphSdl } from './graphql/schema.ts';
 import { createTell } from './graphql/wording.ts';
 import { LIMITS, TIMES } from './limits.ts';
@@ -268,8 +269,10 @@ async function openService(
     arrive: domain.presence.arrive,
     depart: domain.presence.depart,
   });
+  const persisted = createPersistedQueries();
   const stopApollo = await addGraphqlHttp(app, {
     schema,
+    persisted,
     stream: createGraphqlStream({
       execution,
       formatError,
@@ -304,6 +307,7 @@ async function openService(
   });
   const graphqlWs = createGraphqlWs({
     schema,
+    persisted,
     execution,
     formatError,
     createContext: createCallerContext,

@@ -28,10 +28,14 @@ import {
 } from './operations.ts';
 import { createShapes, Reader, type ShapeOptions } from './shape.ts';
 
+export const FAULT = Symbol('fault');
+
 export interface OperationRequest {
   readonly query: string;
   readonly operationName?: string | null | undefined;
   readonly variables?: Record<string, unknown> | null | undefined;
+  /** Why there is no document. A symbol: no client can send it. */
+  readonly [FAULT]?: GraphQLError | null;
 }
 
 export interface Execution {
@@ -72,12 +76,14 @@ export function createExecution(
 ): Execution {
   const shapes = createShapes(shapeOptions);
   return {
-    kindOf({ query, operationName }, meter) {
+    kindOf({ query, operationName, [FAULT]: fault }, meter) {
+      if (fault) return null;
       const document = prepare(query, meter);
       return 'kind' in document ? (getOperationAST(document, operationName)?.operation ?? null) : null;
     },
 
-    prepare({ query, operationName, variables }, context) {
+    prepare({ query, operationName, variables, [FAULT]: missing }, context) {
+      if (missing) return [missing];
       const document = prepare(query, context.meter);
       if (!('kind' in document)) return document;
       let operation: OperationDefinitionNode;

@@ -32,17 +32,20 @@ import {
   validationOptions,
   validationRules,
 } from '../graphql/operations.ts';
+import type { PersistedQueries } from '../graphql/persisted-queries.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { type CallerOptions, identify } from './caller.ts';
 import { GRAPHIQL } from './graphiql.ts';
 import type { AnswerByStream } from './graphql-stream.ts';
+import { restoreDocument } from './hashed-request.ts';
 
 export interface GraphqlHttpOptions extends CallerOptions {
   readonly schema: GraphQLSchema;
   readonly rules: OperationRules;
   readonly formatError: FormatError;
   readonly createContext: (caller: Caller) => Context;
+  readonly persisted: PersistedQueries;
   readonly stream: AnswerByStream;
   readonly log: Log;
   readonly maxBodyBytes: number;
@@ -65,6 +68,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     // No page sends these without asking first, `Authorization` among them: urql and others send GET with a token.
     csrfPrevention: { requestHeaders: ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'] },
     allowBatchedHttpRequests: false,
+    // Ours are for streams and sockets, too.
     persistedQueries: false,
     documentStore: createDocumentStore(),
     includeStacktraceInErrorResponses: false,
@@ -93,7 +97,13 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   // Nothing of a request is looked at before it is known who calls.
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const caller = await identify(request, options);
-    if (await options.stream(request, reply, caller)) return reply;
+    const mayStore = caller.bearer !== null || caller.isProvenGateway;
+    const fault = restoreDocument(request, options.persisted, mayStore);
+    if (await options.stream(request, reply, caller, fault)) return reply;
+    if (fault) {
+      reply.header('cache-control', 'private, no-cache, must-revalidate');
+      throw fault;
+    }
     callers.set(request, caller);
     return (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
   }

@@ -7,7 +7,7 @@ import type { Subscription } from '../delivery/rendered-stream.ts';
 import { badInput, ServiceError, unavailable } from '../errors.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
-import { type Execution, isSubscription, type OperationRequest } from '../graphql/execution.ts';
+import { type Execution, FAULT, isSubscription, type OperationRequest } from '../graphql/execution.ts';
 import type { ConnectionType, Viewer } from '../model.ts';
 import { passHeaders } from './browser.ts';
 import { CallbackStream } from './callback.ts';
@@ -30,7 +30,13 @@ export interface GraphqlStreamOptions extends CallerOptions {
 }
 
 /** Answers a request that is to be answered by a stream; false when it is not one. */
-export type AnswerByStream = (request: FastifyRequest, reply: FastifyReply, caller: Caller) => Promise<boolean>;
+export type AnswerByStream = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  caller: Caller,
+  /** Why it has no document. */
+  fault: GraphQLError | null,
+) => Promise<boolean>;
 
 const Body = z.object({
   query: z.string(),
@@ -62,9 +68,10 @@ function bodyOf(request: FastifyRequest): Body | null {
 
 export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStream {
   const { execution, streams } = options;
-  return async (request, reply, caller) => {
-    const body = bodyOf(request);
-    if (!body) return false;
+  return async (request, reply, caller, fault) => {
+    const given = bodyOf(request);
+    if (!given) return false;
+    const body = { ...given, [FAULT]: fault };
     const { accept } = request.headers;
     const ways = accepted(accept);
     const { bearer, isProvenGateway: isGateway } = caller;
@@ -134,7 +141,7 @@ async function run(
 
 /** A request for a stream, and by whom. */
 interface Asked {
-  readonly body: Body;
+  readonly body: Body & OperationRequest;
   /** Who asks, counted. @throws {ServiceError} for nobody, and for who asks too often. */
   readonly identify: () => Viewer;
   readonly context: Context;

@@ -13,6 +13,7 @@ import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { type Execution, isSubscription } from '../graphql/execution.ts';
 import type { PreparedArgs } from '../graphql/operations.ts';
+import type { PersistedQueries } from '../graphql/persisted-queries.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Meter } from '../model.ts';
@@ -23,6 +24,7 @@ import { closingError } from './closing-error.ts';
 import { Connection, type ConnectionOptions, type Sockets } from './connection.ts';
 import { Ending } from './ending.ts';
 import { type Envelope, TextFrame } from './envelope.ts';
+import { restoreDocument, withQuery } from './hashed-frame.ts';
 import type { Outbox } from './outbox.ts';
 import { type GatewayRooms, type Room, SocketRoom } from './subscription-rooms.ts';
 import type { SocketEndpoint } from './upgrade.ts';
@@ -37,6 +39,7 @@ export interface GraphqlWsOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
+  readonly persisted: PersistedQueries;
   readonly connections: ConnectionOptions;
   readonly gatewayRooms: GatewayRooms;
 }
@@ -153,7 +156,7 @@ async function handleFrame(
   const accepted = new Promise<void>((resolve) => {
     extra.settle = () => void setImmediate(resolve);
   });
-  const handled = handle(text).catch((error: unknown) => {
+  const handled = handle(withQuery(text)).catch((error: unknown) => {
     // The library throws for what a client may not send.
     log.debug({ err: error, connection: connection.id }, 'frame refused');
     connection.close(CLOSE_CODES.BAD_REQUEST, 'Invalid message received');
@@ -195,6 +198,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       const { bearer } = extra.connection;
       if (!bearer) return [extra.refuse?.() ?? toGraphQLError(unauthenticated('MISSING'))];
       const { meter, standing } = extra;
+      restoreDocument(payload, options.persisted);
       try {
         if (execution.kindOf(payload, meter) === 'subscription') meter.subscribe();
       } catch (error) {

@@ -123,8 +123,8 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     const known = asServiceError(error);
     const formatted = options.formatError(known ?? error);
     const code = formatted.extensions?.['code'] as ErrorCode;
-    const status = known?.code === 'BAD_USER_INPUT' ? 400 : ERROR_CODES[code].status;
-    return reply.code(statusOf(error) ?? status).send({ errors: [formatted] });
+    const status = known?.code === 'BAD_USER_INPUT' ? 400 : ERROR_CODES[code]?.status;
+    return reply.code(statusOf(error) ?? status ?? 400).send({ errors: [formatted] });
   });
   app.setNotFoundHandler(({ url: target }, reply) => {
     const [url = ''] = target.split('?');

@@ -38,7 +38,7 @@ const isType = (type: unknown): type is FrameType => typeof type === 'string' &&
 /** The client's own id of a frame, which comes back on the answer; null for none. */
 function idOf(frame: object): string | null {
   const { id } = frame as { readonly id?: unknown };
-  if (id === undefined) return null;
+  if (id === undefined || id === null) return null;
   if (typeof id === 'string' && id.length <= LIMITS.idCharacters) return id;
   throw badInput(`id: a text of at most ${LIMITS.idCharacters} characters.`);
 }

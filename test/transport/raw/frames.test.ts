@@ -26,6 +26,9 @@ describe.each(SETTINGS)('raw frames, %s', (setting) => {
       },
     });
     expect(await client.ask('Ping', {})).toMatchObject({ type: 'Pong' });
+    // Null is absent, like everywhere.
+    client.send({ type: 'Ping', id: null });
+    await eventually(() => expect(client.frames[2]).toEqual({ type: 'Pong', data: {} }));
     await client.close();
   });
 

@@ -1,0 +1,62 @@
+/**
+ * Automatic persisted queries: a document named by its SHA-256, once it was sent whole.
+ *
+ * One store for HTTP, streams and sockets, in the words of Apollo's clients and routers: an
+ * unknown hash is answered so that they send the document, too. Bounded by its characters.
+ */
+import { createHash } from 'node:crypto';
+import { GraphQLError } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { LIMITS } from '../limits.ts';
+import { toGraphQLError } from './errors.ts';
+import { isTooLong, tooLong } from './operations.ts';
+
+export interface HashedRequest {
+  readonly query?: unknown;
+  readonly extensions?: unknown;
+}
+
+export interface PersistedQueries {
+  /** The document that is meant, or why there is none; null: none is named by a hash. Stores only for those who may. */
+  documentOf(request: HashedRequest, mayStore: boolean): string | GraphQLError | null;
+}
+
+function hashedIn(extensions: unknown): { readonly version: unknown; readonly hash: string } | null {
+  const given = (extensions as { readonly persistedQuery?: unknown } | null | undefined)?.persistedQuery;
+  const { version, sha256Hash } = (given ?? {}) as { readonly version?: unknown; readonly sha256Hash?: unknown };
+  return typeof sha256Hash === 'string' ? { version, hash: sha256Hash.toLowerCase() } : null;
+}
+
+const HASH = /^[0-9a-f]{64}$/i;
+
+function refusal(message: string, code: string, status: number): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, http: { status } } });
+}
+
+export function createPersistedQueries(): PersistedQueries {
+  const known = new LRUCache<string, string>({
+    max: LIMITS.persistedDocuments,
+    maxSize: LIMITS.persistedDocumentCharacters,
+    sizeCalculation: (document) => Math.max(document.length, 1),
+  });
+  return {
+    documentOf({ query, extensions }, mayStore) {
+      const hashed = hashedIn(extensions);
+      if (!hashed) return null;
+      const { version, hash } = hashed;
+      if (version !== 1) return refusal('Unsupported persisted query version.', 'BAD_USER_INPUT', 400);
+      if (typeof query !== 'string' || query === '') {
+        const document = HASH.test(hash) ? known.get(hash) : undefined;
+        // The message is what clients look for, and the status is not an error's: they send the document then.
+        return document ?? refusal('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND', 200);
+      }
+      if (isTooLong(query)) return toGraphQLError(tooLong(), 413);
+      if (!mayStore) return query;
+      if (createHash('sha256').update(query).digest('hex') !== hash) {
+        return refusal('provided sha does not match query', 'BAD_USER_INPUT', 400);
+      }
+      known.set(hash, query);
+      return query;
+    },
+  };
+}

@@ -1,0 +1,38 @@
+/** HTTP requests that name their document by a hash: they go on as if they had sent it. */
+import type { FastifyRequest } from 'fastify';
+import { GraphQLError } from 'graphql';
+import type { HashedRequest, PersistedQueries } from '../graphql/persisted-queries.ts';
+
+function parsed(text: unknown): unknown {
+  try {
+    return typeof text === 'string' ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Puts the document into the request. Answers why there is none; null when all is well. */
+export function restoreDocument(
+  request: FastifyRequest,
+  persisted: PersistedQueries,
+  mayStore: boolean,
+): GraphQLError | null {
+  const isPost = request.method === 'POST';
+  const given = (isPost ? request.body : request.query) as HashedRequest | null | undefined;
+  if (typeof given !== 'object' || given === null || given.extensions === undefined) return null;
+  const { query } = given;
+  const extensions = isPost ? given.extensions : parsed(given.extensions);
+  const document = persisted.documentOf({ query, extensions }, mayStore);
+  if (document === null) return null;
+  const text = document instanceof GraphQLError ? '' : document;
+  Object.assign(given, { query: text });
+  // Apollo's integration reads the text of the URL, and would know of no hash.
+  if (isPost) delete (given as { extensions?: { persistedQuery?: unknown } }).extensions?.persistedQuery;
+  else {
+    const url = new URL(request.url, 'http://localhost');
+    url.searchParams.set('query', text);
+    url.searchParams.delete('extensions');
+    request.raw.url = `${url.pathname}${url.search}`;
+  }
+  return document instanceof GraphQLError ? document : null;
+}

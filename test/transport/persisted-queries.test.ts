@@ -1,0 +1,111 @@
+/** Automatic persisted queries: every way that takes operations takes one by its hash, from one store. */
+import { createHash } from 'node:crypto';
+import { LIMITS } from '../../src/limits.ts';
+import { eventually } from '../support/eventually.ts';
+import { openStream } from '../support/http-stream.ts';
+import { type Data, startTestService, type TestService } from '../support/service.ts';
+import { openSocket } from '../support/socket.ts';
+
+const hashOf = (query: string): string => createHash('sha256').update(query).digest('hex');
+const extensionsOf = (sha256Hash: string, version: unknown = 1) => ({ persistedQuery: { version, sha256Hash } });
+const QUERY = 'query ($ids: [ID!]!) { presence(userIds: $ids) { userId } }';
+const LIVE = 'subscription ($ids: [ID!]!) { presenceUpdated(userIds: $ids) { userId } }';
+const variables = { ids: ['ann'] };
+
+type Request = { readonly query?: string; readonly extensions: object };
+type Way = (request: Request) => Promise<string>;
+
+describe('a document named by its hash', () => {
+  let service: TestService;
+  let token: string;
+  beforeAll(async () => {
+    service = await startTestService();
+    token = await service.token('ann');
+  });
+  afterAll(() => service.close());
+
+  const NOT_FOUND = '"code":"PERSISTED_QUERY_NOT_FOUND"';
+
+  async function stream(accept: string, body: object): Promise<string> {
+    const opened = await openStream(service, token, { ...body, variables }, { accept });
+    await eventually(() => expect(opened.text).toMatch(/"data"|"code"/));
+    opened.stop();
+    return opened.text;
+  }
+  async function bySocket({ query, extensions }: Request): Promise<string> {
+    const socket = await openSocket(service.wsUrl, ['graphql-transport-ws']);
+    socket.send({ type: 'connection_init', payload: { token } });
+    await socket.frame(0);
+    socket.send({ id: '1', type: 'subscribe', payload: { query, extensions, variables } });
+    const answer = await socket.frame(1);
+    socket.socket.terminate();
+    return JSON.stringify(answer);
+  }
+  async function byGet(request: Request): Promise<string> {
+    const parameters = Object.entries({ ...request, variables })
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]);
+    const url = `${service.url}/graphql?${new URLSearchParams(Object.fromEntries(parameters))}`;
+    const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    return response.text();
+  }
+  const WAYS: Readonly<Record<string, readonly [query: string, way: Way]>> = {
+    POST: [QUERY, (request) => stream('application/json', request)],
+    GET: [QUERY, byGet],
+    'a query by server-sent events': [QUERY, (request) => stream('text/event-stream', request)],
+    'server-sent events': [LIVE, (request) => stream('text/event-stream', request)],
+    multipart: [LIVE, (request) => stream('multipart/mixed;subscriptionSpec=1.0', request)],
+    'a socket': [LIVE, bySocket],
+  };
+
+  it.each(Object.entries(WAYS))('by %s', async (name, [document, way]) => {
+    const query = `${document} # ${name}`;
+    const extensions = extensionsOf(hashOf(query));
+    expect(await way({ extensions })).toContain(NOT_FOUND);
+    expect(await way({ query, extensions: extensionsOf(hashOf('another')) })).toContain('does not match');
+    expect(await way({ extensions })).toContain(NOT_FOUND);
+    expect(await way({ query, extensions })).toContain('"userId":"ann"');
+    expect(await way({ extensions })).toContain('"userId":"ann"');
+    expect(await way({ extensions: extensionsOf(hashOf(query), 2) })).toContain('Unsupported');
+  });
+
+  it('what one way was told, the others know', async () => {
+    const extensions = extensionsOf(hashOf(LIVE));
+    await bySocket({ query: LIVE, extensions });
+    expect(await stream('text/event-stream', { extensions })).toContain('"userId":"ann"');
+  });
+
+  it('an unknown one is no error of HTTP, and is kept by no cache', async () => {
+    const body = { extensions: extensionsOf(hashOf('{ unknown }')) };
+    const response = await openStream(service, token, body);
+    expect([response.status, response.headers.get('cache-control')]).toEqual([
+      200,
+      'private, no-cache, must-revalidate',
+    ]);
+  });
+
+  it('nobody without a token stores one, or is served what needs a token', async () => {
+    const query = '{ viewer { id } }';
+    const body: Data = { query, extensions: extensionsOf(hashOf(query)) };
+    expect((await openStream(service, null, body)).status).toBe(401);
+    const { extensions } = body;
+    expect(await stream('application/json', { extensions })).toContain(NOT_FOUND);
+    await openStream(service, token, body);
+    expect((await openStream(service, null, { extensions })).status).toBe(401);
+  });
+
+  it('those used last are kept, of a size that is named', async () => {
+    const padding = ' '.repeat(200_000);
+    const documents = Array.from(
+      { length: Math.ceil(LIMITS.persistedDocumentCharacters / padding.length) + 1 },
+      (_, n) => `{ viewer { id } }${padding}#${n}`,
+    );
+    const [first = '', ...others] = documents;
+    for (const query of [first, ...others]) {
+      await (await openStream(service, token, { query, extensions: extensionsOf(hashOf(query)) })).stop();
+    }
+    const [known, forgotten] = [others.at(-1) as string, first].map((query) => extensionsOf(hashOf(query)));
+    expect(JSON.stringify(await bySocket({ extensions: forgotten as object }))).toContain('NOT_FOUND');
+    expect(JSON.stringify(await bySocket({ extensions: known as object }))).toContain('ann');
+  });
+});
