@@ -3,6 +3,9 @@
 /** Of its capacity: as many nodes may have let a user through at once. */
 const MOST_OWED = 10;
 
+/** What is lost where fractions are added up: of a whole token it is not missing. */
+const ROUNDING = 1e-6;
+
 export class TokenBucket {
   readonly #capacity: number;
   readonly #perMs: number;
@@ -26,7 +29,7 @@ export class TokenBucket {
     this.#tokens = Math.min(this.#capacity, this.#tokens + since * this.#perMs);
     this.#filledAt = now;
     const missing = Math.min(count, this.#capacity) - this.#tokens;
-    return missing <= 0 ? 0 : Math.ceil(missing / this.#perMs);
+    return missing <= ROUNDING ? 0 : Math.ceil(missing / this.#perMs);
   }
 
   /** Takes the tokens that `wait` found. */

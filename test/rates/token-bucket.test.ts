@@ -1,4 +1,5 @@
 /** What a bucket gives, and what it owes. */
+import fc from 'fast-check';
 import { TokenBucket } from '../../src/rates/token-bucket.ts';
 
 describe('a token bucket', () => {
@@ -23,6 +24,22 @@ describe('a token bucket', () => {
     expect(bucket.wait(0)).toBe(16_000);
     expect(taken(bucket, 15_000)).toBe(false);
     expect(taken(bucket, 16_000)).toBe(true);
+  });
+
+  it('gives what has come in, in however many parts it is added up', () => {
+    const step = fc.integer({ min: 1, max: 10_000 });
+    fc.assert(
+      fc.property(fc.constantFrom(9, 11, 30, 60, 200), fc.array(step, { maxLength: 30 }), (perMinute, steps) => {
+        const bucket = new TokenBucket(perMinute, perMinute / 60, 0);
+        bucket.take(perMinute);
+        let now = 0;
+        for (const ms of steps) {
+          now = Math.min(now + ms, 60_000);
+          bucket.wait(now, perMinute);
+        }
+        return bucket.wait(60_000, perMinute) === 0;
+      }),
+    );
   });
 
   it('is never owed more than ten times what it holds for what was used elsewhere', () => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { signToken } from '../../../src/auth/tokens.ts';
 import { type Data, SECRET, type TokenClaims } from '../../support/service.ts';
 import type { Commands } from './node.ts';
+import { patiently } from './patience.ts';
 
 export interface Node {
   readonly process: ChildProcess;
@@ -24,10 +25,6 @@ export interface Node {
   kill(): Promise<void>;
 }
 
-/** Long: the machine may be busy. A loop that hangs never answers. */
-const ANSWER_MS = 20_000;
-const STOP_MS = 30_000;
-
 export async function startNode(env: Readonly<Record<string, string>>): Promise<Node> {
   const child = fork(fileURLToPath(new URL('node.ts', import.meta.url)), {
     execArgv: ['--no-warnings'],
@@ -44,8 +41,7 @@ export async function startNode(env: Readonly<Record<string, string>>): Promise<
     },
   });
   const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
-  const started = once(child, 'message', { signal: AbortSignal.timeout(STOP_MS) });
-  await started;
+  await patiently(child, once(child, 'message'), 'The process does not start.');
   child.on('message', ({ id, result, error }: { id: number; result?: unknown; error?: string }) => {
     const { resolve, reject } = waiting.get(id) ?? {};
     waiting.delete(id);
@@ -58,7 +54,7 @@ export async function startNode(env: Readonly<Record<string, string>>): Promise<
     const id = asked;
     child.send({ id, name, args });
     const answer = new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
-    return within(ANSWER_MS, answer, `The event loop does not turn: ${name} was not answered.`);
+    return patiently(child, answer, `The event loop does not turn: ${name} was not answered.`);
   };
   const port = (await ask('port')) as number;
   const url = `http://127.0.0.1:${port}`;
@@ -78,17 +74,17 @@ export async function startNode(env: Readonly<Record<string, string>>): Promise<
     ask,
     nudge: () => void child.send({ id: 0, name: 'advance', args: [1_000] }, () => undefined),
     async gauge(name) {
-      const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS) });
+      const response = await patiently(child, fetch(`${url}/metrics`), 'No metrics were answered.');
       const series = (await response.text()).matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)$`, 'gm'));
       return [...series].reduce((sum, [, value]) => sum + Number(value), 0);
     },
     async query(userId, query, variables = {}) {
-      const response = await fetch(`${url}/graphql`, {
+      const asking = fetch(`${url}/graphql`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(userId)}` },
         body: JSON.stringify({ query, variables }),
-        signal: AbortSignal.timeout(ANSWER_MS),
       });
+      const response = await patiently(child, asking, `No answer to ${query}`);
       const { data, errors } = (await response.json()) as { data?: Data; errors?: unknown };
       if (errors) throw new Error(JSON.stringify(errors));
       return data;
@@ -96,7 +92,7 @@ export async function startNode(env: Readonly<Record<string, string>>): Promise<
     async stop() {
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
-      const [code] = (await within(STOP_MS, exited, 'SIGTERM does not end the process.')) as [number | null];
+      const [code] = (await patiently(child, exited, 'SIGTERM does not end the process.')) as [number | null];
       return code;
     },
     async kill() {
@@ -106,12 +102,4 @@ export async function startNode(env: Readonly<Record<string, string>>): Promise<
       await exited;
     },
   };
-}
-
-async function within<Value>(ms: number, work: Promise<Value>, complaint: string): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(complaint)), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
