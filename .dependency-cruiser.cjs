@@ -15,6 +15,21 @@ const home = (library, ...rooms) => ({
   to: { path: `(^|node_modules/)${library}(/|$)` },
 });
 
+/** A module of Node's own is used in these places only: what reaches the network, the disk and other processes is known. */
+const core = (name, modules, ...places) => ({
+  name: `node-${name}-home`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: places },
+  to: { path: `^(node:)?(${modules})(/promises)?$`, dependencyTypesNot: ['type-only'] },
+});
+/** A file at the root of src may import the root files and rooms named. */
+const root = (file, ...others) => ({
+  name: `${file}-imports`,
+  severity: 'error',
+  from: { path: `^src/${file}\\.ts$` },
+  to: { path: '^src/', pathNot: [shared, ...others] },
+});
+
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
@@ -42,6 +57,33 @@ module.exports = {
       '^src/operations/',
     ),
     room('engine', '^src/config(-redis)?\\.ts$'),
+    root('config[-a-z]*', '^src/(config[-a-z]*|look-alike)\\.ts$', '^src/rates/rates\\.ts$'),
+    root('(clock|open-files|look-alike|health-check|closers)'),
+    root('main', '^src/(service|config)\\.ts$', '^src/auth/tokens\\.ts$', '^src/operations/tracing\\.ts$'),
+    {
+      name: 'only-main-starts-the-service',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/main\\.ts$' },
+      to: { path: '^src/(service|main|health-check)\\.ts$' },
+    },
+    core(
+      'network',
+      'http|https|http2|net|tls|dgram|dns',
+      '^src/transport/',
+      '^src/engine/redis/',
+      '^src/health-check\\.ts$',
+    ),
+    core(
+      'disk',
+      'fs',
+      '^src/(config-[a-z]+|data-folder)\\.ts$',
+      '^src/auth/development-secret\\.ts$',
+      '^src/engine/(embedded|redis)/',
+      '^src/graphql/schema\\.ts$',
+      '^src/operations/info\\.ts$',
+      '^src/transport/',
+    ),
+    core('processes', 'child_process|worker_threads|cluster', '^src/routing/'),
     {
       name: 'engines-apart',
       severity: 'error',

@@ -10,6 +10,7 @@
  * those who overran lately: there it may take as long as an expression may.
  */
 import jsonata from 'jsonata';
+import { systemClock } from '../clock.ts';
 import { type ExpressionRequest, type Expressions, OverrunError } from '../domain/routing.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
@@ -63,7 +64,7 @@ export function createExpressions(times: ExpressionTimes = USUAL): ClosableExpre
   const shares = new Shares();
   const paces = new Paces();
   const running = new Set<TenantId>();
-  let refill: NodeJS.Timeout | undefined;
+  let cancelRefill = (): void => undefined;
   let isClosed = false;
 
   const mayRun = (tenant: TenantId): boolean => !running.has(tenant) && shares.waitMs(tenant) === 0;
@@ -109,11 +110,11 @@ export function createExpressions(times: ExpressionTimes = USUAL): ClosableExpre
 
   /** Once a tenant whose time is used up has some again. */
   function fillAgain(): void {
-    clearTimeout(refill);
+    cancelRefill();
     // Who ends in a busy lane fills it again.
     if (lanes.every((lane) => lane.isBusy)) return;
     const waits = [...queue.tenants].map((tenant) => shares.waitMs(tenant)).filter((waitMs) => waitMs > 0);
-    if (waits.length > 0) refill = setTimeout(fill, Math.min(...waits));
+    if (waits.length > 0) cancelRefill = systemClock.after(Math.min(...waits), fill);
   }
 
   function enqueue(request: ExpressionRequest): Promise<Outcome> {
@@ -139,7 +140,7 @@ export function createExpressions(times: ExpressionTimes = USUAL): ClosableExpre
 
     async close() {
       isClosed = true;
-      clearTimeout(refill);
+      cancelRefill();
       for (const tenant of [...queue.tenants]) for (const job of queue.withdraw(tenant, () => true)) job.settle(CLOSED);
       await Promise.all(lanes.map((lane) => lane.close()));
     },

@@ -1,7 +1,7 @@
 /** The README is true: its commands run, and its tables say what the code says. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -80,6 +80,14 @@ describe('README', () => {
       ...group('J', 101, 120),
       'L121',
     ]);
+  });
+
+  it('its map names every room of src, and .dependency-cruiser.cjs has a rule for each', () => {
+    const entries = readdirSync(new URL('src', ROOT), { withFileTypes: true });
+    const rooms = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    expect(rooms.filter((room) => !readme.includes(`\`src/${room}/`))).toEqual([]);
+    const rules = read('.dependency-cruiser.cjs');
+    expect(rooms.filter((room) => !new RegExp(`room\\(\\s*'${room}'`).test(rules))).toEqual([]);
   });
 
   it('docs/security.md names tests that exist', () => {
