@@ -1,5 +1,4 @@
 /** Traces, as a collector receives them. */
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,8 +8,8 @@ import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Program, startProgram } from '../support/process.ts';
-import { startRedisServer } from '../support/redis-server.ts';
 import { SECRET } from '../support/service.ts';
+import { onSharedRedis } from '../support/shared-redis.ts';
 
 interface Span {
   readonly name: string;
@@ -153,13 +152,11 @@ describe('tracing', () => {
   it('a delivery is linked to what was delivered', () => expectLinked(port, port));
 
   it('a delivery is linked to what was delivered by another node', async () => {
-    const redis = await startRedisServer();
-    const settings = { REDIS_URL: redis.url, REDIS_PREFIX: `test-${randomUUID().slice(0, 8)}` };
+    const settings = onSharedRedis();
     const ports = [await freePort(), await freePort()] as const;
     const nodes = await Promise.all(ports.map((each) => startTraced(each, settings)));
     await expectLinked(...ports);
     for (const node of nodes) await node.stop();
-    await redis.stop();
   });
 
   it('is not there unless it is asked for', async () => {

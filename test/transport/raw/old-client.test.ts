@@ -2,20 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { eventually } from '../../support/eventually.ts';
 import { freePort } from '../../support/free-port.ts';
-import { type RedisServer, startRedisServer } from '../../support/redis-server.ts';
-import { type Data, newId, startTestService, type TestService } from '../../support/service.ts';
+import { type Data, startTestService, type TestService } from '../../support/service.ts';
+import { onSharedRedis } from '../../support/shared-redis.ts';
 // @ts-expect-error It is JavaScript, and stays as it was.
 import { RealtimeClient } from './old-client.js';
 
 describe('the older service’s client', () => {
-  let redis: RedisServer;
   let here: TestService;
   let there: TestService;
   let env: Record<string, string>;
   let client: Data;
   beforeAll(async () => {
-    redis = await startRedisServer();
-    env = { REDIS_URL: redis.url, REDIS_PREFIX: `old-${newId().slice(0, 8)}`, PORT: String(await freePort()) };
+    env = { ...onSharedRedis(), PORT: String(await freePort()) };
     here = await startTestService({ env });
     there = await startTestService({ env: { ...env, PORT: '0' } });
   });
@@ -23,7 +21,6 @@ describe('the older service’s client', () => {
     client?.stop();
     await here.close();
     await there.close();
-    await redis.stop();
   });
 
   it('exchanges broadcasts and direct messages, and comes back after a restart for what it missed', async () => {
