@@ -20,7 +20,8 @@ export const ERROR_CODES = {
   QUERY_TOO_DEEP: { meaning: 'The operation nests deeper than `MAX_QUERY_DEPTH`.', retry: 'no', status: 400 },
   QUERY_TOO_COSTLY: { meaning: 'The operation asks for more than its budget.', retry: 'no', status: 400 },
   SERVICE_UNAVAILABLE: {
-    meaning: 'The engine is away or full; the outcome of a write is unknown.',
+    meaning:
+      'The engine is away or full; the outcome of a write is unknown. Of a stream with `reason: SLOW_READER`: it was not read fast enough.',
     retry: 'after `retryAfterMs`, a write with the same `clientMessageId`',
     status: 503,
   },

@@ -1,5 +1,6 @@
 /** Gateways are told in words: each end, by each way, to a proven gateway and to anyone else. */
 import { LIMITS, TIMES } from '../../src/limits.ts';
+import { startCallbackRouter } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
 import { callbackEndpoint, closeCallbackEndpoint, PLAYS, type Played, type Told } from '../support/played-routers.ts';
@@ -149,6 +150,47 @@ describe('told in words', () => {
     expect(await ask({ 'router-authorization': GATEWAY })).toEqual({ status: 200, code, says: null });
     expect(await ask({ 'router-authorization': 'another-secret-of-nobody' })).toMatchObject({ status: 401, code });
     expect(await ask({})).toEqual({ status: 401, code, says: 'Bearer error="invalid_token"' });
+  });
+
+  describe('a refused callback', () => {
+    const ask = async (secret: object, callbackUrl: string, subscriptionId: string): Promise<number> => {
+      const subscription = { callbackUrl, subscriptionId, verifier: 'v' };
+      const headers = { accept: 'application/json;callbackSpec=1.0', ...secret };
+      const body = { query: RECEIVED, extensions: { subscription } };
+      const answer = await openStream(service, 'no.such.token', body, headers);
+      await eventually(() => expect(answer.end).toBe('whole'));
+      return answer.status;
+    };
+
+    it('calls nobody for who proved nothing, and nothing that is not allowed for a gateway', async () => {
+      const router = await callbackEndpoint();
+      const [known, told] = [newId(), newId()];
+      expect(await ask({}, `${router.url}/callback`, known)).toBe(401);
+      const elsewhere = await startCallbackRouter(() => 204);
+      const gateway = { 'router-authorization': GATEWAY };
+      expect(await ask(gateway, `${elsewhere.url}/callback`, known)).toBe(200);
+      // Whoever is called is called in this order.
+      expect(await ask(gateway, `${router.url}/callback`, told)).toBe(200);
+      await eventually(() => expect(router.of('complete', told)).toHaveLength(1));
+      expect([...elsewhere.messages, ...router.of('complete', known), ...router.of('check', known)]).toEqual([]);
+      await elsewhere.close();
+    });
+
+    it('is told again to a router whose endpoint fails, and not to one that knows nothing of it', async () => {
+      const router = await callbackEndpoint();
+      const gateway = { 'router-authorization': GATEWAY };
+      const [failing, forgotten] = [newId(), newId()];
+      const answer = router.answer;
+      router.answer = ({ body }) => {
+        if (body.id === forgotten) return 404;
+        return body.id === failing && router.of('complete', failing).length < 2 ? 503 : 204;
+      };
+      await ask(gateway, `${router.url}/callback`, forgotten);
+      await ask(gateway, `${router.url}/callback`, failing);
+      await eventually(() => expect(router.of('complete', failing)).toHaveLength(2));
+      expect(router.of('complete', forgotten)).toHaveLength(1);
+      router.answer = answer;
+    });
   });
 
   it('a session is revoked: a gateway is told on its socket before the close', async () => {
