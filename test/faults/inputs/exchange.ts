@@ -1,7 +1,7 @@
 /** Requests byte by byte on a TCP socket, and bodies by each way that HTTP answers. */
 import { connect } from 'node:net';
 import { newId } from '../../support/service.ts';
-import { OF_GATEWAY, type Target, withoutSecrets } from './input.ts';
+import { type Target, withoutSecrets } from './input.ts';
 import { ACCEPTS } from './ways.ts';
 
 export const BODY = '{"query":"{ viewer { id } }"}';
@@ -57,7 +57,7 @@ export const upgradeHead = (path: string, ...headers: readonly string[]): string
     ...headers,
   );
 
-/** The different statuses of a body by each way that HTTP answers, the first code beside each. */
+/** The different statuses of a body by each way that HTTP answers, the first code beside each: no gateway asks, which has none. */
 export async function outcomesOf(
   target: Target,
   body: string | Uint8Array<ArrayBuffer>,
@@ -67,7 +67,7 @@ export async function outcomesOf(
   const outcomes = Object.values(ACCEPTS).map(async (accept) => {
     const response = await fetch(`${target.url}/graphql`, {
       method: 'POST',
-      headers: { accept, authorization, ...OF_GATEWAY, ...headers },
+      headers: { accept, authorization, ...headers },
       body,
     });
     const text = withoutSecrets(await response.text());
