@@ -174,6 +174,12 @@ function settle(change: MembershipChange | NoPlace): ConversationRecord {
   }
 }
 
+/** Who was a member when it was looked up, and was removed by somebody else since, is none. */
+function settleRemoval(change: MembershipChange): ConversationRecord {
+  if (change.outcome === 'unchanged') throw notFound('member');
+  return settle(change);
+}
+
 function refuseDirect({ kind }: ConversationRecord): void {
   if (kind === 'DIRECT') {
     throw new ServiceError('FORBIDDEN', 'A direct conversation has its two members and no name, for good.');
@@ -188,12 +194,6 @@ const actorOf = (viewer: Viewer, least: MemberRole): Actor | null =>
   isAdmin(viewer) ? null : { userId: viewer.userId, least };
 
 export function createConversations(engine: Engine): Conversations {
-  /** What became of a change by an actor: who was removed meanwhile is told what anyone is who is no member. */
-  async function settleBy(viewer: Viewer, id: ConversationId, change: MembershipChange): Promise<ConversationRecord> {
-    if (change.outcome === 'not-allowed') await requireSeen(engine, viewer, id);
-    return settle(change);
-  }
-
   /** Creates a conversation of which the viewer is a member; one that is there already must have them as a member. */
   async function createAsMember(viewer: Viewer, conversation: NewConversation): Promise<SeenConversation> {
     const creation = await engine.createConversation(viewer.tenant, conversation);
@@ -328,7 +328,7 @@ export function createConversations(engine: Engine): Conversations {
       return afterRemoval(
         viewer,
         true,
-        settle(await engine.removeMember(viewer.tenant, conversation.id, viewer.userId, null)),
+        settleRemoval(await engine.removeMember(viewer.tenant, conversation.id, viewer.userId, null)),
       );
     },
 
@@ -352,7 +352,8 @@ export function createConversations(engine: Engine): Conversations {
       }
       const actor = actorOf(viewer, 'MODERATOR');
       const change = await engine.removeMember(viewer.tenant, conversationId, target, actor);
-      return afterRemoval(viewer, target === viewer.userId, await settleBy(viewer, conversationId, change));
+      if (change.outcome === 'not-allowed') await requireSeen(engine, viewer, conversationId);
+      return afterRemoval(viewer, target === viewer.userId, settleRemoval(change));
     },
 
     async setMemberRole(viewer, id, userId, role) {
@@ -361,7 +362,8 @@ export function createConversations(engine: Engine): Conversations {
       refuseDirect(conversation);
       const actor = actorOf(viewer, 'OWNER');
       const change = await engine.setMemberRole(viewer.tenant, conversation.id, target, role, actor);
-      return changed(conversation, await settleBy(viewer, conversation.id, change));
+      if (change.outcome === 'not-allowed') await requireSeen(engine, viewer, conversation.id);
+      return changed(conversation, settle(change));
     },
 
     async markRead(viewer, meter, id, sequence) {

@@ -272,7 +272,7 @@ export class Model implements Names {
     const own = this.#memberOf(conversation, who);
     switch (act.do) {
       case 'join':
-        return 'OK';
+        return own ? 'OK' : 'FORBIDDEN';
       case 'read':
         return own ? this.#read(conversation, own, act.sequence) : 'NOT_FOUND';
       case 'leave':
