@@ -73,6 +73,7 @@ async function judge({ trial, writers, publications, readers, churns, guests }: 
   const streams = [...received, updated];
   return [
     ...trial.breaches,
+    ...writers.judge(),
     ...[...all, ...churns.map(({ reader }) => reader)].flatMap(({ errors }) => errors),
     ...logs.flatMap((log) => [
       ...judgeLog(trial, writers, log),

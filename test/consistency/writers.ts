@@ -7,6 +7,8 @@ import type { Trial } from './client.ts';
 import { DEVICE, GUEST, OWNER, READER } from './users.ts';
 
 const PACE_MS = 30;
+/** Of what has a key, so much is sent twice, as clients do that lost an answer. */
+const SENT_AGAIN = 0.1;
 const SEND =
   'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id sequence position conversationId } }';
 const SEND_DIRECT = `mutation ($content: String!, $key: ID) {
@@ -31,6 +33,7 @@ export class Writers {
   direct = '';
   /** The position at which each conversation began. */
   readonly begun = new Map<string, string>();
+  readonly #again: { readonly sent: Sent; readonly again: Data; readonly at: number }[] = [];
   readonly #trial: Trial;
   #count = 0;
 
@@ -64,10 +67,24 @@ export class Writers {
     const key = randomUUID();
     const askedAt = performance.now();
     const isDirect = conversationId === this.direct && this.#trial.random() < 0.7;
-    const data = isDirect
-      ? await this.#trial.ask(OWNER, SEND_DIRECT, { content: key, key })
-      : await this.#trial.ask(OWNER, SEND, { input: { conversationId, content: key, clientMessageId: key } });
-    return data && this.#note(data.sendMessage ?? data.sendDirectMessage, key, askedAt);
+    const ask = async (): Promise<Data> => {
+      const data = isDirect
+        ? await this.#trial.ask(OWNER, SEND_DIRECT, { content: key, key })
+        : await this.#trial.ask(OWNER, SEND, { input: { conversationId, content: key, clientMessageId: key } });
+      return data && (data.sendMessage ?? data.sendDirectMessage);
+    };
+    const message = await ask();
+    if (!message) return null;
+    const sent = this.#note(message, key, askedAt);
+    if (this.#trial.random() < SENT_AGAIN) this.#again.push({ sent, again: await ask(), at: performance.now() });
+    return sent;
+  }
+
+  /** What is sent again under its key is the message that it was. */
+  judge(): string[] {
+    return this.#again
+      .filter(({ sent, again, at }) => again?.id !== sent.id && !this.#trial.mayBeLost(sent.askedAt, at))
+      .map(({ sent }) => `${sent.sequence} was sent again, and is another message`);
   }
 
   /** Sends once, without a key: where the answer is lost nobody knows whether it is stored. */
