@@ -33,7 +33,8 @@ const rows = FAULTS.map((fault) => {
   return `| ${id} | ${what} | ${injection} | ${holds} | ${outcomeOf(fault)} |`;
 });
 const path = new URL('../docs/faults.md', import.meta.url);
-const soak = /## Soak\n[\s\S]*$/.exec(readFileSync(path, 'utf8'))?.[0] ?? '';
+/** Written by others, or by hand. */
+const kept = /## (?:Consistency|Soak)\n[\s\S]*$/.exec(readFileSync(path, 'utf8'))?.[0] ?? '';
 const failed = tests.filter(({ status }) => status === 'failed');
 const named = failed.map(({ fullName }) => `- failed: ${fullName}\n`).join('');
 writeFileSync(
@@ -47,5 +48,5 @@ ${named && `\n${named}`}
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-${soak}`,
+${kept}`,
 );
