@@ -1,6 +1,7 @@
 /** Random histories of conversations: who makes, fills, names, joins, leaves and is thrown out of them. */
 import type { ConversationId, Position, TenantId, UserId } from '../../../src/model.ts';
 import { pick, type Random } from '../../faults/random.ts';
+import { eventually } from '../../support/eventually.ts';
 import type { TestService } from '../../support/service.ts';
 import type { Place, Secrets } from './secrets.ts';
 
@@ -23,6 +24,7 @@ export interface History {
 }
 
 export function createHistory(service: TestService, secrets: Secrets, random: Random, prefix: string): History {
+  // Asked again while it is away: on a busy machine its circuit opens.
   const { engine } = service.service;
   const places = TENANTS.flatMap((tenant) =>
     Array.from({ length: CONVERSATIONS }, (_, n) => ({ tenant, conversation: `${prefix}-${n}` as ConversationId })),
@@ -30,7 +32,7 @@ export function createHistory(service: TestService, secrets: Secrets, random: Ra
   const messages = new Map<Place, string>();
 
   async function note(place: Place): Promise<void> {
-    const members = await engine.listMembers(place.tenant, place.conversation, 0, 1_000);
+    const members = await eventually(() => engine.listMembers(place.tenant, place.conversation, 0, 1_000));
     secrets.noteMembers(
       place,
       members.map(({ userId }) => userId),
@@ -90,11 +92,11 @@ export function createHistory(service: TestService, secrets: Secrets, random: Ra
     async memberships(tenant, userId) {
       const own = places.filter((place) => place.tenant === tenant);
       const keys = own.map(({ conversation }) => ({ conversationId: conversation, userId }));
-      const memberships = await engine.readMemberships(tenant, keys);
+      const memberships = await eventually(() => engine.readMemberships(tenant, keys));
       return new Set(own.filter((_, index) => memberships[index] !== null));
     },
     async positionOf({ tenant, conversation }) {
-      const [record] = await engine.readConversations(tenant, [conversation]);
+      const [record] = await eventually(() => engine.readConversations(tenant, [conversation]));
       return record?.position ?? null;
     },
     messageOf: (place) => messages.get(place) ?? null,
