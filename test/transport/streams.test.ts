@@ -111,6 +111,73 @@ describe('subscriptions over HTTP', () => {
     });
   });
 
+  /** What each client is told by, for the recipe of docs/clients.md: subscribe again, with a fresh token, where it was. */
+  type Heard = (event: { readonly data?: Data; readonly codes: readonly string[] }) => void;
+  const codesOf = (errors: readonly { extensions?: Data }[] = []): string[] =>
+    errors.map(({ extensions }) => extensions?.code);
+  type Subscribe = (token: string, after: string[], heard: Heard) => () => void;
+  const CLIENTS: Readonly<Record<string, Subscribe>> = {
+    'graphql-sse': (token, after, heard) => {
+      const client = createSseClient({ url: `${service.url}/graphql`, headers: { authorization: `Bearer ${token}` } });
+      const next = ({ data, errors }: Data): void => heard({ data, codes: codesOf(errors) });
+      client.subscribe({ query: RECEIVED, variables: { ids: [id], after } }, { next, error: next, complete() {} });
+      return () => client.dispose();
+    },
+    urql: (token, after, heard) => {
+      const client = new UrqlClient({
+        url: `${service.url}/graphql`,
+        exchanges: [fetchExchange],
+        fetchSubscriptions: true,
+        fetchOptions: { headers: { authorization: `Bearer ${token}` } },
+      });
+      const { unsubscribe } = client
+        .subscription(RECEIVED, { ids: [id], after })
+        .subscribe(({ data, error }) => heard({ data, codes: codesOf(error?.graphQLErrors) }));
+      return unsubscribe;
+    },
+    'Apollo Client': (token, after, heard) => {
+      const link = new HttpLink({ uri: `${service.url}/graphql`, headers: { authorization: `Bearer ${token}` } });
+      const client = new ApolloClient({ link, cache: new InMemoryCache() });
+      const subscription = client
+        .subscribe<Data>({ query: gql(RECEIVED), variables: { ids: [id], after } })
+        .subscribe(({ data, error }) => heard({ data, codes: codesOf((error as Data)?.errors) }));
+      return () => {
+        subscription.unsubscribe();
+        client.stop();
+      };
+    },
+  };
+
+  it.each(Object.entries(CLIENTS))('%s goes on after the end of its token, by the recipe', async (_, subscribe) => {
+    const contents: string[] = [];
+    const after = [await send('before')];
+    let stop = (): void => undefined;
+    const follow = async (): Promise<void> => {
+      stop();
+      stop = subscribe(await service.token('bob'), [...after], ({ data, codes }) => {
+        if (codes.includes('UNAUTHENTICATED')) return isOver();
+        if (data) {
+          contents.push(data.messageReceived.content);
+          after[0] = data.messageReceived.position;
+        }
+      });
+    };
+    let isOver = (): void => undefined;
+    const over = new Promise<void>((resolve) => {
+      isOver = resolve;
+    });
+    await follow();
+    await send('one');
+    await eventually(() => expect(contents).toEqual(['one']));
+    service.clock.advance(3_600_000 + TIMES.clockToleranceMs);
+    await over;
+    await send('missed');
+    await follow();
+    await send('two');
+    await eventually(() => expect(contents).toEqual(['one', 'missed', 'two']));
+    stop();
+  });
+
   const metrics = async (): Promise<string> => (await fetch(`${service.url}/metrics`)).text();
   const queuedBytes = async (): Promise<number> => Number(/^realtime_queued_bytes (\d+)$/m.exec(await metrics())?.[1]);
 
