@@ -6,7 +6,7 @@
  * only: by a check, or from what was checked already. A path that forgets to check
  * does not compile.
  */
-import type { Engine } from '../engine/port.ts';
+import type { Engine, NewConversation, NoPlace } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import {
   type ConversationId,
@@ -142,15 +142,50 @@ export function contentsOf(conversation: ShownConversation): SeenConversation {
   return conversation;
 }
 
-/** Of an operation whose first act was to find the viewer a member, or to make them one. */
-export function seenAsMember(record: ConversationRecord): SeenConversation;
-export function seenAsMember(record: MessageRecord): SeenMessage;
-export function seenAsMember(record: ConversationRecord | MessageRecord): SeenConversation | SeenMessage {
-  return record as SeenConversation | SeenMessage;
+/** Creates a conversation for the viewer, who is one of its first members; `exists` says nothing of who may see it. */
+export async function createAs(
+  engine: Engine,
+  viewer: Viewer,
+  conversation: NewConversation,
+): Promise<
+  | { readonly outcome: 'created'; readonly conversation: SeenConversation }
+  | { readonly outcome: 'exists'; readonly conversation: ConversationRecord }
+  | NoPlace
+> {
+  const isOne = conversation.members.some(({ userId }) => userId === viewer.userId);
+  if (!isOne || conversation.createdBy !== viewer.userId) throw new Error('It is created for another.');
+  const creation = await engine.createConversation(viewer.tenant, conversation);
+  if (creation.outcome === 'no-place') return creation;
+  const { outcome, conversation: record } = creation;
+  return outcome === 'created'
+    ? { outcome, conversation: record as SeenConversation }
+    : { outcome, conversation: record };
+}
+
+/** Makes the viewer a member of a room, or finds that they are one. */
+export async function joinAs(engine: Engine, viewer: Viewer, room: OpenRoom) {
+  const change = await engine.joinConversation(viewer.tenant, room.id, viewer.userId);
+  return 'conversation' in change ? { ...change, conversation: change.conversation as SeenConversation } : change;
+}
+
+/** Moves the viewer's own read position, which only a member has. */
+export async function markReadAs(engine: Engine, viewer: Viewer, id: ConversationId, sequence: number) {
+  const change = await engine.markRead(viewer.tenant, id, viewer.userId, sequence);
+  return 'conversation' in change ? { ...change, conversation: change.conversation as SeenConversation } : change;
+}
+
+/** The viewer's own message, which the engine stores, and gives back, to a member of its conversation only. */
+export function ownMessage(viewer: Viewer, message: MessageRecord): SeenMessage {
+  if (message.senderId !== viewer.userId) throw new Error('It is the message of another.');
+  return message as SeenMessage;
 }
 
 /** Of a channel, which is followed only while `maySee` holds. An event is shared by all who follow: it is not copied. */
-export const seenInChannel = seenAsMember;
+export function seenInChannel(record: ConversationRecord): SeenConversation;
+export function seenInChannel(record: MessageRecord): SeenMessage;
+export function seenInChannel(record: ConversationRecord | MessageRecord): SeenConversation | SeenMessage {
+  return record as SeenConversation | SeenMessage;
+}
 
 /** Something that was seen, as a change of it by its viewer left it. */
 export function changed(before: SeenConversation, after: ConversationRecord): SeenConversation;

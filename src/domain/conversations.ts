@@ -4,7 +4,10 @@ import { isAdmin } from '../access/rights.ts';
 import {
   afterRemoval,
   changed,
+  createAs,
   findRoom,
+  joinAs,
+  markReadAs,
   outranks,
   requireRole,
   requireSeen,
@@ -13,7 +16,6 @@ import {
   type ShownConversation,
   see,
   seeAllOf,
-  seenAsMember,
 } from '../access/seen.ts';
 import type { Actor, Engine, MembershipChange, NewConversation, NoPlace } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
@@ -157,7 +159,13 @@ function pastHead(): ServiceError {
   return badInput('sequence: past the last message.');
 }
 
-function settle(change: MembershipChange | NoPlace): ConversationRecord {
+/** Of a change by which the conversation is seen, one that is seen. */
+type Change<Conversation> =
+  | { readonly outcome: 'changed' | 'unchanged'; readonly conversation: Conversation }
+  | Exclude<MembershipChange, { readonly conversation: ConversationRecord }>
+  | NoPlace;
+
+function settle<Conversation extends ConversationRecord>(change: Change<Conversation>): Conversation {
   switch (change.outcome) {
     case 'no-place':
       throw noPlace();
@@ -196,12 +204,11 @@ const actorOf = (viewer: Viewer, least: MemberRole): Actor | null =>
 export function createConversations(engine: Engine): Conversations {
   /** Creates a conversation of which the viewer is a member; one that is there already must have them as a member. */
   async function createAsMember(viewer: Viewer, conversation: NewConversation): Promise<SeenConversation> {
-    const creation = await engine.createConversation(viewer.tenant, conversation);
+    const creation = await createAs(engine, viewer, conversation);
     if (creation.outcome === 'no-place') throw noPlace();
-    const { outcome, conversation: record } = creation;
-    if (outcome === 'created') return seenAsMember(record);
+    if (creation.outcome === 'created') return creation.conversation;
     const [existing] = await see(engine, viewer, [conversation.id]);
-    const isTheirs = conversation.kind === 'DIRECT' || record.createdBy === viewer.userId;
+    const isTheirs = conversation.kind === 'DIRECT' || creation.conversation.createdBy === viewer.userId;
     // Its creator may have left it since: what it holds now is not theirs, and its id stays taken.
     if (!existing?.membership || !isTheirs) throw new ServiceError('CONFLICT', 'id: taken.');
     return existing.conversation;
@@ -318,7 +325,7 @@ export function createConversations(engine: Engine): Conversations {
         if (membership) return conversation;
         throw new ServiceError('FORBIDDEN', 'Only rooms are joined: to others a moderator adds members.');
       }
-      return seenAsMember(settle(await engine.joinConversation(viewer.tenant, room.id, viewer.userId)));
+      return settle(await joinAs(engine, viewer, room));
     },
 
     async leave(viewer, id) {
@@ -375,10 +382,10 @@ export function createConversations(engine: Engine): Conversations {
         rank: sequence,
         late: 'in-turn',
         async apply() {
-          const change = await engine.markRead(viewer.tenant, conversationId, viewer.userId, sequence);
+          const change = await markReadAs(engine, viewer, conversationId, sequence);
           if (change.outcome === 'not-member') throw notFound('conversation');
           if (change.outcome === 'past-head') throw pastHead();
-          return seenAsMember(change.conversation);
+          return change.conversation;
         },
         async asIfApplied() {
           const { conversation, membership } = await requireSeen(engine, viewer, conversationId);

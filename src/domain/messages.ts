@@ -1,13 +1,13 @@
 /** The rules of messages: who sends, sees, changes and reacts. */
 import {
   changed,
+  ownMessage,
   partOf,
   requireRole,
   requireSeen,
   type SeenConversation,
   type SeenMessage,
   seeMessages,
-  seenAsMember,
 } from '../access/seen.ts';
 import type { Engine, KeptMessages, MessageEdit, MessageRange, NewMessage } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
@@ -149,7 +149,7 @@ export function createMessages(engine: Engine, routed: Routed, directWith: Direc
         await requireSeen(engine, viewer, conversationId);
         throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
       default:
-        return seenAsMember(sent.message);
+        return ownMessage(viewer, sent.message);
     }
   }
 

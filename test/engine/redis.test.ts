@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
 import { openRedisEngine } from '../../src/engine/redis/engine.ts';
-import { TIMES } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { PublicationId, Topic } from '../../src/model.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { session } from '../contract/sessions.ts';
@@ -63,6 +64,11 @@ const open: OpenWorld = async (options = {}) => {
     },
   };
 };
+
+it('the scripts remember as many lives of a log as the other engine', () => {
+  const prelude = readFileSync(new URL('../../src/engine/redis/lua/prelude.lua', import.meta.url), 'utf8');
+  expect(prelude).toContain(`while #lineage > ${LIMITS.rememberedEpochs} do`);
+});
 
 describe('Redis engine', () => {
   describeEngine(open);

@@ -1,4 +1,6 @@
 /** Promises of access that one moment decides: each was broken once by a small change that no test noticed. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createStandingOf } from '../../src/auth/gateway.ts';
 import { type ConfigError, readConfig } from '../../src/config.ts';
 import type { Engine } from '../../src/engine/port.ts';
@@ -9,6 +11,15 @@ import { connectRaw } from '../support/raw-client.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 
 const BEGIN = 'mutation { createSession(input: {deviceId: "phone"}) { session { id } accessToken } }';
+
+it('what is seen is made in one place: elsewhere nothing is said to be seen', () => {
+  const root = new URL('../../src/', import.meta.url);
+  const files = readdirSync(root, { recursive: true }).map(String);
+  const elsewhere = files.filter((file) => file.endsWith('.ts') && file !== join('access', 'seen.ts'));
+  const claims = elsewhere.filter((file) => /\bas (unknown as )?Seen/.test(readFileSync(new URL(file, root), 'utf8')));
+  expect(elsewhere.length).toBeGreaterThan(100);
+  expect(claims).toEqual([]);
+});
 
 describe('promises', () => {
   let service: TestService;
