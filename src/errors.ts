@@ -110,6 +110,11 @@ export function unavailable(cause?: unknown, retryAfterMs = 1_000): ServiceError
   return new ServiceError('SERVICE_UNAVAILABLE', 'The service cannot do this right now.', { cause, retryAfterMs });
 }
 
+/** Whether it comes of the engine's absence, and may go well when it is tried again; anything else is a fault of ours. */
+export function isOutage(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
+}
+
 /** Ends the stream of a reader that fell too far behind: it resumes by position. */
 export function slowReader(): ServiceError {
   return new ServiceError('SERVICE_UNAVAILABLE', 'The reader is too slow.', {

@@ -3,7 +3,7 @@ import type { Bearer } from '../access/bearer.ts';
 import { isAdmin } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine, Listening } from '../engine/port.ts';
-import { notFound, positionExpired, ServiceError } from '../errors.ts';
+import { isOutage, notFound, positionExpired, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ConversationId, ConversationRecord, Position, UserId, Viewer } from '../model.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
@@ -219,10 +219,8 @@ export class ConversationStream<Event extends object> implements Follower {
     try {
       const page = await this.#context.engine.readLog(channel.tenant, channel.id, position, 1);
       if (page.outcome === 'expired') this.#queue.end(positionExpired(page.reason, { conversationId: channel.id }));
-    } catch {
-      this.#context.clock.after(RETRY_MS, () => {
-        if (this.#isOpen) void this.#confirm(following);
-      });
+    } catch (error) {
+      this.#retry(error, () => void this.#confirm(following));
     }
   }
 
@@ -302,9 +300,17 @@ export class ConversationStream<Event extends object> implements Follower {
       const lost = ids.filter((_, index) => memberships[index] === null);
       if (this.#options.conversationIds && lost.length > 0) return this.#queue.end(noAccess());
       for (const id of lost) this.#lose(id);
-    } catch {
-      this.#context.clock.after(RETRY_MS, () => void this.#reauthorise());
+    } catch (error) {
+      this.#retry(error, () => void this.#reauthorise());
     }
+  }
+
+  #retry(error: unknown, again: () => void): void {
+    const { clock, log } = this.#context;
+    if (!isOutage(error)) log.error({ tenant: this.#viewer.tenant, err: error }, 'conversation stream failed');
+    clock.after(RETRY_MS, () => {
+      if (this.#isOpen) again();
+    });
   }
 
   /** The viewer is no longer a member: nothing of this conversation follows. */

@@ -1,6 +1,7 @@
 /** A user whose presence someone on this node watches. The newest state is the whole truth. */
 import type { Clock } from '../clock.ts';
 import type { Engine, Listening } from '../engine/port.ts';
+import { isOutage } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { PresenceRecord, TenantId, UserId } from '../model.ts';
 import type { Admission, Listener } from './joint-stream.ts';
@@ -83,7 +84,8 @@ export class PresenceChannel {
       const [presence] = await this.#engine.readPresence(this.#tenant, [this.id]);
       const before = this.#presence.current;
       if (presence && take(presence)) this.#tell(before);
-    } catch {
+    } catch (error) {
+      if (!isOutage(error)) this.#log.error({ tenant: this.#tenant, err: error }, 'presence channel failed');
       if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.#read());
     }
   }

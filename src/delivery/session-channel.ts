@@ -3,6 +3,7 @@ import type { Bearer } from '../access/bearer.ts';
 import { isRefused } from '../access/revocation.ts';
 import type { Clock } from '../clock.ts';
 import type { Announcement, Engine, Listening } from '../engine/port.ts';
+import { isOutage } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { TenantId, UserId, Viewer } from '../model.ts';
 
@@ -61,7 +62,8 @@ export class SessionChannel {
       ]);
       const ended = new Set<string>(sessions.flatMap(({ id, revokedAt }) => (revokedAt === null ? [] : [id])));
       this.#end((viewer) => this.#isRefused(viewer, refusedUpTo) || ended.has(viewer.sessionId ?? ''));
-    } catch {
+    } catch (error) {
+      if (!isOutage(error)) this.#log.error({ tenant: this.#tenant, err: error }, 'session channel failed');
       if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.read());
     }
   }
