@@ -19,10 +19,8 @@ const POINTS = {
   call: POINTS_PER_UNIT,
   /** Fifty to a unit: objects that it answers. */
   row: 2,
-  /** A thousand to a unit: values in what it answers, each of which is parsed and looked at. */
-  value: 0.1,
-  /** Two thousand to a unit: values of JSON in the response. */
-  written: 0.05,
+  /** 3,333 to a unit: values of a payload, read and again in the response. Nobody's make a page dearer than others can pay. */
+  value: 0.03,
   /** Ten to a unit, as in the declared cost: items of lists in the response. */
   item: 10,
   /** Thirty-three to a unit: fields of the response. */
@@ -101,7 +99,7 @@ export class Budget {
   /** A JSON value in the response. */
   json(characters: number, values: number): void {
     this.#characters += characters;
-    this.#debit(characters / CHARACTERS_PER_POINT + values * POINTS.written);
+    this.#debit(characters / CHARACTERS_PER_POINT + values * POINTS.value);
   }
 
   /** The SDL is had for whatever budget; to ask for it again is dear, since nobody needs to. */
@@ -127,12 +125,24 @@ export class Budget {
 
 export const responseTooLarge = (): string => `The response is over ${LIMITS.responseBytes} bytes.`;
 
-/** Points for the objects, the characters and the values of what was read. */
+/** Points for the objects and the characters of what was read. */
 function weigh(value: unknown): number {
-  if (typeof value === 'string') return value.length / CHARACTERS_PER_POINT + POINTS.value;
-  if (typeof value !== 'object' || value === null) return POINTS.value;
-  let points: number = Array.isArray(value) ? POINTS.value : POINTS.row;
-  for (const key in value) points += weigh((value as Record<string, unknown>)[key]);
+  if (typeof value === 'string') return value.length / CHARACTERS_PER_POINT;
+  if (typeof value !== 'object' || value === null) return 0;
+  let points: number = Array.isArray(value) ? 0 : POINTS.row;
+  for (const key in value) {
+    const child = (value as Record<string, unknown>)[key];
+    points += key === 'payload' ? weighPayload(child) : weigh(child);
+  }
+  return points;
+}
+
+/** What somebody made up: by its values, however it puts them together. */
+function weighPayload(value: unknown): number {
+  if (typeof value === 'string') return POINTS.value + value.length / CHARACTERS_PER_POINT;
+  let points: number = POINTS.value;
+  if (typeof value !== 'object' || value === null) return points;
+  for (const key in value) points += weighPayload((value as Record<string, unknown>)[key]);
   return points;
 }
 

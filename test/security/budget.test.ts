@@ -1,4 +1,5 @@
 /** G16: an operation costs what it does, and ends when its budget is used up. */
+import { LIMITS } from '../../src/limits.ts';
 import { Budget } from '../../src/rates/budget.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
@@ -109,10 +110,31 @@ describe('the budget of an operation', () => {
     const payload = Array(10_000).fill(0);
     const read = new Budget(100);
     read.read({ id: 'x', payload });
-    expect(read.used).toBeGreaterThanOrEqual(10);
+    expect(read.used).toBeGreaterThanOrEqual(3);
     const told = new Budget(100);
     told.json(20_001, payload.length);
-    expect(told.used).toBeGreaterThanOrEqual(7);
+    expect(told.used).toBeGreaterThanOrEqual(6);
+  });
+
+  it('G18: no payloads that somebody sends make a page of fifty dearer than an operation may be', () => {
+    const most = LIMITS.payloadBytes;
+    const payloads = [
+      Array(most / 2 - 1).fill(0),
+      Array(Math.floor(most / 3) - 1).fill({}),
+      Array(Math.floor(most / 3) - 1).fill([]),
+      Array(Math.floor(most / 3) - 1).fill(''),
+      'x'.repeat(most - 2),
+    ];
+    for (const payload of payloads) {
+      const page = new Budget(1_000);
+      const content = 'x'.repeat(LIMITS.contentCharacters);
+      for (let n = 0; n < LIMITS.defaultPageSize; n += 1) {
+        page.read({ id: 'x', content, payload });
+        page.json(most, Array.isArray(payload) ? payload.length : 1);
+        page.text(content.length);
+      }
+      expect(page.used).toBeLessThan(900);
+    }
   });
 
   it('fields are paid for, though each is small', async () => {
