@@ -50,9 +50,10 @@ describe('WS /graphql', () => {
 
     it('answers other paths with 404, and closes 1013 without room', async () => {
       expect(await refusal('/elsewhere', {})).toBe(404);
-      const sockets = await Promise.all(Array.from({ length: 50 }, () => open()));
+      // Of users: a socket that has not said who it is makes room for the next.
+      const users = await Promise.all(Array.from({ length: 50 }, () => service.connect('alice')));
       expect(await (await open()).closed).toBe(1013);
-      for (const { socket } of sockets) socket.terminate();
+      await Promise.all(users.map((user) => user.close()));
       await eventually(async () => expect(await refusal('/graphql', {})).toBe(101));
     });
 
