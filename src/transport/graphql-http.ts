@@ -39,6 +39,7 @@ import { type CallerOptions, identify } from './caller.ts';
 import { GRAPHIQL } from './graphiql.ts';
 import type { AnswerByStream } from './graphql-stream.ts';
 import { restoreDocument } from './hashed-request.ts';
+import { takesJson } from './stream-format.ts';
 
 export interface GraphqlHttpOptions extends CallerOptions {
   readonly schema: GraphQLSchema;
@@ -103,6 +104,11 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     if (fault) {
       reply.header('cache-control', 'private, no-cache, must-revalidate');
       throw fault;
+    }
+    // Apollo Server looks at this when all is done, and the change would have been made.
+    if (asksSomething(request) && !takesJson(request.headers.accept)) {
+      const isHeard = caller.bearer !== null || isOpen(request, isProduction);
+      throw toGraphQLError(isHeard ? notInJson() : caller.refusal, isHeard ? 406 : 401);
     }
     callers.set(request, caller);
     return (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
@@ -285,14 +291,25 @@ function requireShort(body: unknown): void {
   if (typeof query === 'string' && isTooLong(query)) throw toGraphQLError(tooLong(), 413);
 }
 
+function givenIn({ method, body, query }: FastifyRequest): {
+  readonly query?: unknown;
+  readonly operationName?: unknown;
+} {
+  return (method === 'POST' ? body : query) ?? {};
+}
+
+const asksSomething = (request: FastifyRequest): boolean => typeof givenIn(request).query === 'string';
+
 /** Whether a request may be looked at that nobody with a valid token makes. */
-function isOpen({ method, body, query: inUrl }: FastifyRequest, isProduction: boolean): boolean {
-  const given = (method === 'POST' ? body : inUrl) as { query?: unknown; operationName?: unknown } | null | undefined;
-  const { query, operationName } = given ?? {};
+function isOpen(request: FastifyRequest, isProduction: boolean): boolean {
+  const { query, operationName } = givenIn(request);
   // What is no GraphQL request is refused without reading further.
   if (typeof query !== 'string') return true;
   return isOpenDocument(query, typeof operationName === 'string' ? operationName : null, isProduction);
 }
+
+const notInJson = (): ServiceError =>
+  new ServiceError('BAD_USER_INPUT', 'It is answered by application/json or application/graphql-response+json.');
 
 /** Someone who typed the address, rather than a client that asks something. */
 function isBrowser({ headers, query }: FastifyRequest): boolean {

@@ -57,6 +57,13 @@ export function accepted(accept: string | undefined): Acceptable[] {
   return ways.includes('callback') ? ['callback', ...ways] : ways;
 }
 
+const JSON_RANGE = /^(\*\/\*|application\/(\*|json|graphql-response\+json))$/;
+
+/** Whether an answer in JSON is read at all. */
+export function takesJson(accept: string | undefined): boolean {
+  return accept === undefined || rangesOf(accept).some(({ type }) => JSON_RANGE.test(type));
+}
+
 /** Whether a request that names no way of streaming takes one all the same: any type, as curl says, or no header. */
 export function takesAnything(accept: string | undefined): boolean {
   return accept === undefined || rangesOf(accept).some(({ type }) => type === '*/*' || type === 'text/*');
