@@ -67,6 +67,8 @@ export class Trial {
         signal: AbortSignal.timeout(ANSWER_MS),
       });
       const { data, errors } = (await response.json()) as Data;
+      // A node that only begins or ends answers in other words.
+      if (!errors && !data) return { data: null, code: 'SERVICE_UNAVAILABLE' };
       if (errors) return { data: null, code: String(errors[0]?.extensions?.code) };
       if (query.startsWith('mutation')) this.#acknowledged();
       return { data, code: null };
