@@ -115,7 +115,11 @@ export class Writers {
       this.#trial.ask(OWNER, `mutation { updateConversation(id: "${id}", name: "last") { id } }`),
     );
     const presence = 'mutation { setPresence(status: AWAY, statusText: "last") { status } }';
-    await Promise.all([...changes, this.#trial.ask(OWNER, presence)]);
+    // By one who sends nothing, which would end it.
+    const typing = this.rooms.map((id) =>
+      this.#trial.ask(GUEST, `mutation { setTyping(conversationId: "${id}", isTyping: true) }`),
+    );
+    await Promise.all([...changes, ...typing, this.#trial.ask(OWNER, presence)]);
   }
 
   async #step(): Promise<void> {
