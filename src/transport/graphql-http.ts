@@ -39,7 +39,7 @@ import { type CallerOptions, identify } from './caller.ts';
 import { GRAPHIQL } from './graphiql.ts';
 import type { AnswerByStream } from './graphql-stream.ts';
 import { restoreDocument } from './hashed-request.ts';
-import { takesJson } from './stream-format.ts';
+import { readsAnswers } from './stream-format.ts';
 
 export interface GraphqlHttpOptions extends CallerOptions {
   readonly schema: GraphQLSchema;
@@ -106,7 +106,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
       throw fault;
     }
     // Apollo Server looks at this when all is done, and the change would have been made.
-    if (asksSomething(request) && !takesJson(request.headers.accept)) {
+    if (asksSomething(request) && !readsAnswers(request.headers.accept)) {
       const isHeard = caller.bearer !== null || isOpen(request, isProduction);
       throw toGraphQLError(isHeard ? notInJson() : caller.refusal, isHeard ? 406 : 401);
     }

@@ -59,9 +59,10 @@ export function accepted(accept: string | undefined): Acceptable[] {
 
 const JSON_RANGE = /^(\*\/\*|application\/(\*|json|graphql-response\+json))$/;
 
-/** Whether an answer in JSON is read at all. */
-export function takesJson(accept: string | undefined): boolean {
-  return accept === undefined || rangesOf(accept).some(({ type }) => JSON_RANGE.test(type));
+/** Whether an answer to what is no subscription is read: in JSON, or as events, of which what cannot be read is told in JSON. */
+export function readsAnswers(accept: string | undefined): boolean {
+  if (accept === undefined || accepted(accept).includes('sse')) return true;
+  return rangesOf(accept).some(({ type }) => JSON_RANGE.test(type));
 }
 
 /** Whether a request that names no way of streaming takes one all the same: any type, as curl says, or no header. */
