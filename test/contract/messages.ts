@@ -138,7 +138,8 @@ export function describeMessages(open: OpenWorld): void {
           ...text(id, alice, 'answer', key ?? undefined),
           replyToId: replyToId as MessageId,
         });
-      for (const bad of [foreign.id, 'x', `${target.id.slice(0, -1)}_`])
+      const almost = target.id.slice(0, -1) + (target.id.endsWith('_') ? '-' : '_');
+      for (const bad of [foreign.id, 'x', almost])
         for (const key of [null, 'r0']) expect(await reply(bad, key)).toEqual({ outcome: 'no-reply-target' });
       expect(await reply(target.id, 'r1')).toMatchObject({ outcome: 'appended', message: { replyToId: target.id } });
       expect(await reply(target.id, 'r1')).toMatchObject({ outcome: 'duplicate' });
