@@ -8,9 +8,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** Too long for every change: each has a reason that no size makes shorter. */
 const FULL_ONLY = [
+  'test/cluster/load.test.ts',
   'test/consistency/trial.test.ts',
   'test/engine/redis-addresses.test.ts',
   'test/faults/cluster.test.ts',
+  'test/faults/disk-full.test.ts',
+  'test/faults/loading.test.ts',
   'test/faults/lost-end.test.ts',
   'test/faults/soak.test.ts',
   'test/gateway/apollo-router.test.ts',
@@ -46,7 +49,7 @@ const project = (name, chosen) => ({
 
 export default {
   // For two cores: half the time of a file is waiting.
-  maxWorkers: 3,
+  maxWorkers: 4,
   // The last resort against a test that hangs. What it waits for has less: `eventually` says what did not come true.
   testTimeout: 300_000,
   // Of its heap. A worker is replaced before what was not yet collected makes it large: `test/jest/memory.ts` has the cap.
