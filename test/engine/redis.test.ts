@@ -185,6 +185,52 @@ describe('Redis engine', () => {
     await engine.close();
   });
 
+  it('connects anew when a channel stays missed though the client is ready, ever more seldom, and hears it again', async () => {
+    const own = await startRedisServer();
+    const admin = new Redis(own.url);
+    const rights = (channels: string): Promise<unknown> =>
+      admin.call('ACL', 'SETUSER', 'app', 'on', '>pass', '~*', 'resetchannels', channels, '+@all');
+    await rights('&*');
+    const clock = new TestClock();
+    const engine = await openRedisEngine({
+      address: redisAddress(own.url.replace('//', '//app:pass@')),
+      prefix: 'p',
+      isChecked: true,
+      retention: null,
+      presenceGraceMs: 0,
+      clock,
+      log: silentLog,
+    });
+    /** The connection that listens. */
+    const listener = async (): Promise<string> =>
+      /^id=(\d+) .* ssub=[1-9]/m.exec(String(await admin.call('CLIENT', 'LIST')))?.[1] ?? 'none';
+    const id = await createGroup(engine, alice);
+    const { heard, listening } = await record(engine, { kind: 'conversation', tenant, id });
+    const first = await listener();
+    expect(first).not.toBe('none');
+    // Redis cuts off who listens to what it may not hear any more, and then refuses the channel.
+    await rights('&q:*');
+    await eventually(async () => expect(String(await admin.call('ACL', 'LOG'))).toContain('ssubscribe'));
+    const connections = async (): Promise<number> =>
+      Number(/total_connections_received:(\d+)/.exec(await admin.info('stats'))?.[1]);
+    await eventually(async () => expect(String(await admin.call('ACL', 'LOG'))).toContain('ssubscribe'));
+    const before = await connections();
+    await eventually(async () => {
+      clock.advance(4_000);
+      expect(await connections()).toBeGreaterThan(before);
+    });
+    await rights('&*');
+    await eventually(async () => {
+      clock.advance(4_000);
+      await engine.appendMessage(tenant, text(id, alice, 'again'));
+      expect(heard.length).toBeGreaterThan(0);
+    });
+    await listening.close();
+    await engine.close();
+    admin.disconnect();
+    await own.stop();
+  });
+
   it('leaves no subscription behind', async () => {
     const world = await open();
     const admin = new Redis(server.url);

@@ -25,6 +25,8 @@ interface Wanted {
   isHeard: boolean;
   /** Since a break that is not told yet: what comes meanwhile is dropped, since who is told of it reads everything anew. */
   isStale: boolean;
+  /** Checks in a row at which it was not heard. */
+  missed: number;
   /** Of a cluster. */
   readonly slot: number;
 }
@@ -37,6 +39,9 @@ interface NodeChannels {
 /** A break that nothing tells of is noticed within two of these, and healed within G07's 15 s. */
 const CHECK_MS = 4_000;
 const RETRY_MS = 250;
+/** A client that has not got a channel back for so many checks connects anew; then after twice as many, and so on. */
+const MISSED_CHECKS = 3;
+const MOST_MISSED_CHECKS = 75;
 /** Channels subscribed to at once. */
 const BATCH = 1_024;
 
@@ -51,6 +56,8 @@ export class Subscriber extends EventEmitter {
   #isToRetry = false;
   /** Why subscribing failed last. */
   #fault: string | undefined;
+  /** How many checks a channel may be missed for now. */
+  #patience = MISSED_CHECKS;
   #isClosed = false;
 
   constructor(client: RedisClient, publish: Publish, clock: Clock, log: Log) {
@@ -79,7 +86,7 @@ export class Subscriber extends EventEmitter {
   /** Called by graphql-redis-subscriptions once per channel, with a callback for the acknowledgement. */
   subscribe(channel: string, subscribed: Subscribed): void {
     const slot = new Command('ssubscribe', [channel]).getSlot();
-    const wanted: Wanted = { subscribed, attempt: 0, isHeard: false, isStale: false, slot };
+    const wanted: Wanted = { subscribed, attempt: 0, isHeard: false, isStale: false, missed: 0, slot };
     this.#wanted.set(channel, wanted);
     void this.#attempt(channel, wanted).then((isHeard) => {
       if (!isHeard) this.#retry();
@@ -184,10 +191,33 @@ export class Subscriber extends EventEmitter {
       this.#probe.forget();
       return this.#client.disconnect(true);
     }
+    if (this.#isStuck()) {
+      this.#log.warn({ reason: this.#fault }, 'redis connection does not take channels: connecting again');
+      this.#probe.forget();
+      return this.#client.disconnect(true);
+    }
     const nodes = this.#heardPerNode();
     this.#probe.send(nodes.map(({ channel }) => channel));
     if (this.#client instanceof Cluster) for (const node of nodes) void this.#count(node);
     else void this.#ping();
+  }
+
+  /**
+   * Whether a channel has been missed for long, though the client is ready. The cluster client makes no connection to a
+   * node that it did not find when the cluster last changed, and never tries again; connecting anew, it does.
+   */
+  #isStuck(): boolean {
+    let most = 0;
+    for (const wanted of this.#wanted.values()) {
+      wanted.missed = wanted.isHeard ? 0 : wanted.missed + 1;
+      most = Math.max(most, wanted.missed);
+    }
+    if (most === 0) this.#patience = MISSED_CHECKS;
+    if (most < this.#patience) return false;
+    // A part of the cluster may be away for longer: what is heard of the others is cut off ever more seldom.
+    this.#patience = Math.min(2 * this.#patience, MOST_MISSED_CHECKS);
+    for (const wanted of this.#wanted.values()) wanted.missed = 0;
+    return true;
   }
 
   /** Arms the socket's timeout: a dead link is noticed only while something is asked of it. */
