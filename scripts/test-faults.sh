@@ -7,7 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/notes"
 FAULTS=whole TEST_CLUSTER=1 FAULTS_NOTES=$work/notes scripts/jest.sh all \
-  --maxWorkers 1 --maxConcurrency 1 --json --outputFile="$work/results.json" \
+  --maxWorkers 1 --json --outputFile="$work/results.json" \
   test/faults test/engine test/cluster test/gateway/service-restart test/transport/graphql-ws "$@" >/dev/null
 code=$?
 [ "$#" -gt 0 ] || node --no-warnings scripts/write-faults.ts "$work/results.json" "$work/notes"
