@@ -11,6 +11,7 @@ const FULL_ONLY = [
   'test/cluster/load.test.ts',
   'test/consistency/trial.test.ts',
   'test/engine/redis-addresses.test.ts',
+  'test/faults/clock.test.ts',
   'test/faults/cluster.test.ts',
   'test/faults/disk-full.test.ts',
   'test/faults/loading.test.ts',
@@ -18,6 +19,7 @@ const FULL_ONLY = [
   'test/faults/soak.test.ts',
   'test/gateway/apollo-router.test.ts',
   'test/gateway/cosmo-router.test.ts',
+  'test/gateway/hive-gateway.test.ts',
   'test/gateway/hive-router.test.ts',
   'test/gateway/service-restart.test.ts',
 ];

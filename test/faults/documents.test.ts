@@ -25,6 +25,8 @@ describe('G10: documents that differ', () => {
       PORT: String(port),
       DATA_DIR: ':memory:',
       JWT_SECRET: SECRET,
+      // What is remembered has its cap also where nothing is refused for its price.
+      RATE_LIMIT_ENABLED: 'false',
       NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}`,
     };
     program = await startProgram('src/main.ts', env, /service started/);

@@ -69,7 +69,7 @@ describe('a log that lost its end', () => {
     expect(live.events).toHaveLength(2);
 
     const diverged = await bob.subscribe(RECEIVED, { ids: ['lost'], after: [lost.position] });
-    const reason = { code: 'POSITION_EXPIRED', reason: 'DIVERGED' };
+    const reason = { code: 'POSITION_EXPIRED', conversationId: 'lost', reason: 'DIVERGED' };
     await eventually(() => expect(diverged.errors[0]?.extensions).toEqual(reason));
     const resumed = await bob.subscribe(RECEIVED, { ids: ['lost'], after: [kept.position] });
     expect((await resumed.next()).messageReceived).toMatchObject({ content: 'after', position: after.position });

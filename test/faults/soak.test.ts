@@ -22,6 +22,7 @@ const HEAP_MIB = 96;
 interface Figures {
   /** Garbage collected. */
   readonly 'heap MiB': number;
+  /** Without those of idle connections of HTTP, which last as long as their clients like, up to `KEEP_ALIVE`. */
   readonly 'open files': number;
   readonly timers: number;
   readonly connections: number;
@@ -45,7 +46,7 @@ async function figuresOf(url: string, program: Program | undefined): Promise<Fig
     );
   return {
     'heap MiB': Math.round(used / MIB),
-    'open files': sum('process_open_fds'),
+    'open files': sum('process_open_fds') - sum('realtime_plain_connections'),
     timers: sum('realtime_timers'),
     connections: sum('realtime_connections'),
     subscriptions: sum('realtime_subscriptions'),
