@@ -19,7 +19,6 @@ import { growthOf, type Work } from './growth.ts';
 const MOST = 3;
 const schema = createSchema();
 const rules = { maxDepth: 10, maxCost: 1_000, isProduction: false };
-const prepare = createPrepare(schema, rules);
 
 let count = 0;
 /** Nothing that was remembered helps. */
@@ -38,6 +37,8 @@ const attempt = (run: () => unknown): unknown => {
 
 describe('twice the document', () => {
   it.each(DOCUMENTS)('is not over three times the work: %s', (_what, make) => {
+    // Another for each: what one remembers goes with it.
+    const prepare = createPrepare(schema, rules);
     expect(
       growthOf((size) => {
         const query = fresh(make(size));
@@ -161,7 +162,9 @@ describe('what is too much', () => {
 
 it('a payload is refused for its size exactly when its JSON is over the cap', () => {
   const item = fc.oneof(fc.constantFrom('', 'a', '\n', 'é'), fc.integer(), fc.constant(null), fc.boolean());
-  const large = fc.tuple(fc.dictionary(fc.string(), item, { noNullPrototype: true }), fc.integer({ min: 0, max: 3 }));
+  // Some keys are refused for what they are.
+  const key = fc.string().filter((text) => !text.startsWith('_'));
+  const large = fc.tuple(fc.dictionary(key, item, { noNullPrototype: true }), fc.integer({ min: 0, max: 3 }));
   fc.assert(
     fc.property(large, ([value, power]) => {
       const most = Array(10 ** power * 5).fill(value) as unknown[];
