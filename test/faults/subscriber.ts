@@ -7,6 +7,8 @@ const QUERY = `subscription ($ids: [ID!], $after: [ID!]) {
   messageReceived(conversationIds: $ids, after: $after) { id conversationId sequence position clientMessageId }
 }`;
 
+const RETRY_MS = 50;
+
 export interface SubscriberOptions {
   /** Asked at each connection. */
   readonly url: () => string;
@@ -32,23 +34,40 @@ export function subscribe(options: SubscriberOptions): Subscriber {
     connectionParams: { token },
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => true,
-    retryWait: () => new Promise((resolve) => setTimeout(resolve, 50)),
+    retryWait: () => new Promise((resolve) => setTimeout(resolve, RETRY_MS)),
   });
   client.on('closed', (event) => heard.closes.push((event as { code: number }).code));
   // Sent again at each connection, with the position reached by then.
   const variables = { ids: [conversationId], after: [position] };
-  client.subscribe<{ messageReceived: Seen }>(
-    { query, variables },
-    {
-      next({ data, errors }) {
-        for (const { extensions } of errors ?? []) heard.errors.push(String(extensions?.['code']));
-        if (!data) return;
-        heard.events.push(data.messageReceived);
-        variables.after = [data.messageReceived.position];
+  let isStopped = false;
+  function begin(): void {
+    if (isStopped) return;
+    client.subscribe<{ messageReceived: Seen }>(
+      { query, variables },
+      {
+        next({ data, errors }) {
+          for (const { extensions } of errors ?? []) heard.errors.push(String(extensions?.['code']));
+          if (!data) return;
+          heard.events.push(data.messageReceived);
+          variables.after = [data.messageReceived.position];
+        },
+        error(error) {
+          // The engine is away, or a busy machine makes it seem so: asked again, as the error says.
+          if (JSON.stringify(error).includes('SERVICE_UNAVAILABLE')) setTimeout(begin, RETRY_MS);
+          else heard.errors.push(JSON.stringify(error));
+        },
+        complete: () => undefined,
       },
-      error: (error) => heard.errors.push(JSON.stringify(error)),
-      complete: () => undefined,
+    );
+  }
+  begin();
+  return {
+    heard,
+    client: {
+      dispose() {
+        isStopped = true;
+        return client.dispose();
+      },
     },
-  );
-  return { heard, client };
+  };
 }
