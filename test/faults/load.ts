@@ -93,7 +93,8 @@ export class Load {
     const counts = this.#subscribers.map(({ heard }) => heard.events.length);
     await eventually(() => {
       const stuck = this.#subscribers.filter(({ heard }, index) => heard.events.length <= (counts[index] ?? 0));
-      if (stuck.length > 0) throw new Error(`${stuck.length} hear nothing`);
+      const told = stuck.map(({ heard: { errors, closes, events } }) => ({ errors, closes, events: events.length }));
+      if (stuck.length > 0) throw new Error(`${stuck.length} hear nothing: ${JSON.stringify(told)}`);
     });
   }
 

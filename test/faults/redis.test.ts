@@ -3,11 +3,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { together } from '../support/together.ts';
 import { Load, post, tokenOf } from './load.ts';
 import { measured } from './measured.ts';
 import { createRandom } from './random.ts';
-import { HEAL_MS, IS_WHOLE, SEEDS, SIZE, TEST_MS } from './settings.ts';
+import { HEAL_MS, SEEDS, SIZE, TEST_MS } from './settings.ts';
 import { type FaultWorld, type FaultWorldOptions, startWorld } from './world.ts';
 
 const STEP_MS = 500;
@@ -21,9 +20,8 @@ interface Trial {
   closes(): number[];
 }
 
-// Most of each trial is waiting, and each has a world of its own: they run together.
 describe.each(SEEDS)('faults of Redis, seed %i', (seed) => {
-  const inTrial = together(IS_WHOLE ? 1 : 5, TEST_MS);
+  const inTrial = (name: string, run: () => Promise<void>): void => it(name, run, TEST_MS);
 
   async function trial(run: (trial: Trial) => Promise<void>, options: FaultWorldOptions = {}): Promise<void> {
     const world = await startWorld(options);
