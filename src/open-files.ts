@@ -1,4 +1,6 @@
-/** How many files, sockets among them, the process may have open. */
+/** How many files the process may have open, and how many connections that leaves room for. */
+import { LIMITS } from './limits.ts';
+import type { Log } from './log.ts';
 
 /** The soft limit; null where the system has none, or does not tell. */
 export function openFilesLimit(): number | null {
@@ -7,4 +9,21 @@ export function openFilesLimit(): number | null {
   };
   const soft = userLimits?.open_files?.soft;
   return typeof soft === 'number' ? soft : null;
+}
+
+/** As many sockets as are asked for, and as the process may have open beside what else it needs. */
+export function socketsWithin(maxConnections: number, openFiles: number | null, log: Log): number {
+  const most = openFiles === null ? maxConnections : Math.max(openFiles - LIMITS.otherFiles, 1);
+  if (most >= maxConnections) return maxConnections;
+  log.warn(
+    { maxConnections, openFiles, accepted: most },
+    'MAX_CONNECTIONS is more than the limit of open files allows',
+  );
+  return most;
+}
+
+/** As many plain connections as are left beside the sockets, and half of the files that are kept for all else. */
+export function plainWithin(sockets: number, openFiles: number | null): number {
+  const left = openFiles === null ? LIMITS.plainConnections : openFiles - sockets - LIMITS.otherFiles / 2;
+  return Math.max(Math.min(left, LIMITS.plainConnections), 1);
 }

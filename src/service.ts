@@ -22,7 +22,7 @@ import { createSchema, readSubgraphSdl } from './graphql/schema.ts';
 import { createTell } from './graphql/wording.ts';
 import { LIMITS, TIMES } from './limits.ts';
 import type { Log } from './log.ts';
-import { openFilesLimit } from './open-files.ts';
+import { openFilesLimit, plainWithin, socketsWithin } from './open-files.ts';
 import { createHealth } from './operations/health.ts';
 import { createInfo } from './operations/info.ts';
 import { createMetrics, type Metrics } from './operations/metrics.ts';
@@ -77,23 +77,6 @@ const SUBGRAPH_NAME = 'realtime';
 function endpointsOf(publicUrl: string): { readonly url: string; readonly subscriptionUrl: string } {
   const url = `${publicUrl}/graphql`;
   return { url, subscriptionUrl: url.replace(/^http/, 'ws') };
-}
-
-/** As many sockets as are asked for, and as the process may have open beside what else it needs. */
-function socketsWithin(maxConnections: number, openFiles: number | null, log: Log): number {
-  const most = openFiles === null ? maxConnections : Math.max(openFiles - LIMITS.otherFiles, 1);
-  if (most >= maxConnections) return maxConnections;
-  log.warn(
-    { maxConnections, openFiles, accepted: most },
-    'MAX_CONNECTIONS is more than the limit of open files allows',
-  );
-  return most;
-}
-
-/** As many plain connections as are left beside the sockets, and half of the files that are kept for all else. */
-function plainWithin(sockets: number, openFiles: number | null): number {
-  const left = openFiles === null ? LIMITS.plainConnections : openFiles - sockets - LIMITS.otherFiles / 2;
-  return Math.max(Math.min(left, LIMITS.plainConnections), 1);
 }
 
 /** Counts what this node accepted. */

@@ -1,5 +1,5 @@
 /** The rules of conversations: who makes, sees, names, joins and leaves them. */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { isAdmin } from '../access/rights.ts';
 import {
   afterRemoval,
@@ -33,11 +33,10 @@ import type {
   UserId,
   Viewer,
 } from '../model.ts';
-import { type ConversationPlace, decodeConversationCursor, decodeCursor, placeOf } from './cursor.ts';
+import { type OwnConversation, sortByActivity } from './conversation-list.ts';
+import { decodeCursor } from './cursor.ts';
+import { DIRECT_PREFIX, directId } from './direct-id.ts';
 import { displayName, identifier, natural, optional, pageSize, userIdentifier, userIdentifiers } from './input.ts';
-
-/** Ids that begin so are derived from two users, and nobody else may take them. */
-const DIRECT_PREFIX = 'direct:';
 
 export interface ConversationInput {
   readonly id?: string | null | undefined;
@@ -45,15 +44,6 @@ export interface ConversationInput {
   readonly kind?: ConversationKind | undefined;
   readonly memberIds?: readonly string[] | null | undefined;
 }
-
-export interface UserConversationsPage {
-  readonly first?: number | null | undefined;
-  readonly after?: string | null | undefined;
-  readonly kind?: ConversationKind | null | undefined;
-}
-
-/** A conversation with the membership of the user whose list it is in. */
-export type OwnConversation = readonly [SeenConversation, Membership];
 
 /** The one direct conversation with another user, made when the first message of it is stored. */
 export interface DirectPlace {
@@ -104,48 +94,6 @@ export interface Conversations {
   markRead(viewer: Viewer, meter: Meter, id: string, sequence: number): Promise<SeenConversation>;
 }
 
-/** Whether an id is that of a direct conversation. */
-export function isDirect(id: ConversationId): boolean {
-  return id.startsWith(DIRECT_PREFIX);
-}
-
-export function pageOfUser(
-  all: readonly OwnConversation[],
-  { first, after, kind }: UserConversationsPage,
-): SeenConversation[] {
-  const most = pageSize(first ?? LIMITS.defaultPageSize, 'first');
-  const start = optional(after, (cursor) => startBehind(all, cursor)) ?? 0;
-  const page: SeenConversation[] = [];
-  for (let index = start; index < all.length && page.length < most; index += 1) {
-    const conversation = all[index]?.[0];
-    if (conversation && (!kind || conversation.kind === kind)) page.push(conversation);
-  }
-  return page;
-}
-
-/** Where a page begins that goes on behind a cursor, or behind an id where that conversation is now. */
-function startBehind(all: readonly OwnConversation[], cursor: string): number {
-  const place = decodeConversationCursor(cursor);
-  if (place) {
-    const next = all.findIndex(([conversation]) => byActivity(placeOf(conversation), place) > 0);
-    return next < 0 ? all.length : next;
-  }
-  const id = identifier<ConversationId>(cursor, 'after');
-  const index = all.findIndex(([conversation]) => conversation.id === id);
-  if (index < 0) throw badInput('after: not one of the user’s conversations.');
-  return index + 1;
-}
-
-export function unreadOf(all: readonly OwnConversation[]): number {
-  return all.reduce((sum, [{ lastSequence }, { readSequence }]) => sum + lastSequence - readSequence, 0);
-}
-
-/** The id of the one direct conversation of two users, whoever asks. */
-function directId(one: UserId, other: UserId): ConversationId {
-  const pair = JSON.stringify([one, other].sort());
-  return `${DIRECT_PREFIX}${createHash('sha256').update(pair).digest('base64url')}` as ConversationId;
-}
-
 /** A group's name; null for none. */
 function conversationName(name: string | null | undefined): string | null {
   return optional(name, (value) => displayName(value, 'name'));
@@ -193,9 +141,6 @@ function refuseDirect({ kind }: ConversationRecord): void {
     throw new ServiceError('FORBIDDEN', 'A direct conversation has its two members and no name, for good.');
   }
 }
-
-const byActivity = (one: ConversationPlace, other: ConversationPlace): number =>
-  other.activity - one.activity || (one.id < other.id ? -1 : Number(one.id !== other.id));
 
 /** Whom the engine is to ask once more; admins need to be nothing. */
 const actorOf = (viewer: Viewer, least: MemberRole): Actor | null =>
@@ -255,9 +200,7 @@ export function createConversations(engine: Engine): Conversations {
       ),
 
     async ofUser(viewer, userId) {
-      return (await seeAllOf(engine, viewer, userId)).sort(([one], [other]) =>
-        byActivity(placeOf(one), placeOf(other)),
-      );
+      return sortByActivity(await seeAllOf(engine, viewer, userId));
     },
 
     async members(tenant, { id }, first, after) {

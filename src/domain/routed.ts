@@ -16,7 +16,8 @@ import type {
   UserId,
   Viewer,
 } from '../model.ts';
-import { type DirectPlace, isDirect } from './conversations.ts';
+import type { DirectPlace } from './conversations.ts';
+import { isDirect } from './direct-id.ts';
 import { type Destination, hasReached, type Journey, keyAt, onward, reach, setOut } from './journey.ts';
 import type { Copies, Decision, Routing, RuleDelivery } from './routing.ts';
 import type { Routable, Said } from './rule-run.ts';

@@ -1,7 +1,7 @@
 /** Batches the reads of one execution: many objects of one type cost one read of the engine. */
 import DataLoader from 'dataloader';
 import type { SeenConversation, SeenMessage } from '../access/seen.ts';
-import type { OwnConversation } from '../domain/conversations.ts';
+import type { OwnConversation } from '../domain/conversation-list.ts';
 import type { Domain } from '../domain/domain.ts';
 import { ServiceError } from '../errors.ts';
 import type {

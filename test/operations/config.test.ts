@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, readConfig, VARIABLES } from '../../src/config.ts';
+import { ConfigError, readConfig } from '../../src/config.ts';
+import { VARIABLES } from '../../src/config-variables.ts';
 
 const faultsOf = (environment: Record<string, string>): readonly string[] => {
   try {

@@ -1,6 +1,6 @@
 /** Users: what this subgraph adds to an entity of the main API. */
 import type { QueryResolvers, UserResolvers } from '../../__generated__/resolvers.ts';
-import { pageOfUser, unreadOf } from '../../domain/conversations.ts';
+import { pageOfUser, unreadOf } from '../../domain/conversation-list.ts';
 import { encodeSessionCursor } from '../../domain/cursor.ts';
 import { pageOfSessions } from '../../domain/session-page.ts';
 import { toConnection } from '../connection.ts';

@@ -1,8 +1,8 @@
 /** What each frame of the raw protocol does: the same operations as GraphQL's, answered in its words. */
 
 import type { SeenConversation } from '../../access/seen.ts';
-import { isDirect } from '../../domain/conversations.ts';
 import { streamRequest } from '../../domain/cursor.ts';
+import { isDirect } from '../../domain/direct-id.ts';
 import { text } from '../../domain/input.ts';
 import { presenceUserIds } from '../../domain/presence.ts';
 import { badInput, notFound } from '../../errors.ts';

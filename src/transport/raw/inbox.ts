@@ -6,7 +6,7 @@
  * stored for the session, which goes on there when it comes back.
  */
 import { type Outlet, type Payload, RenderedStream } from '../../delivery/rendered-stream.ts';
-import { isDirect } from '../../domain/conversations.ts';
+import { isDirect } from '../../domain/direct-id.ts';
 import { CLOSE_CODES, ServiceError, TOO_SLOW } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, Position } from '../../model.ts';

@@ -2,8 +2,8 @@
 import { LRUCache } from 'lru-cache';
 import type { SeenMessage } from '../../access/seen.ts';
 import type { Payload, Render } from '../../delivery/rendered-stream.ts';
-import { isDirect } from '../../domain/conversations.ts';
 import { encodePosition } from '../../domain/cursor.ts';
+import { isDirect } from '../../domain/direct-id.ts';
 import type { Domain } from '../../domain/domain.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MessageRecord, PresenceRecord, PublicationRecord, TenantId, TypingRecord, UserId } from '../../model.ts';
