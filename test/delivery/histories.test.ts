@@ -11,18 +11,9 @@ import type { ServiceError } from '../../src/errors.ts';
 import type { ConversationId, MessageRecord, Position, PublicationId, Topic } from '../../src/model.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
-import { alice, bob, createGroup, silentLog, tenant, text } from '../support/world.ts';
+import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../support/world.ts';
 
-const BEARER = bearerOf({
-  tenant,
-  userId: bob,
-  scopes: new Set(),
-  sessionId: null,
-  deviceId: null,
-  issuedAt: null,
-  topics: { publish: null, subscribe: null },
-  expiresAt: Number.POSITIVE_INFINITY,
-});
+const BEARER = bearerOf(viewerOf(bob));
 const TOPIC = 'news' as Topic;
 const KINDS = ['received', 'updated', 'conversation', 'inbox', 'presence', 'topic'] as const;
 type Kind = (typeof KINDS)[number];

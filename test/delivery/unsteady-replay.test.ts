@@ -6,7 +6,7 @@ import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { unsteady } from '../support/unsteady-engine.ts';
-import { alice, bob, createGroup, silentLog, tenant, text } from '../support/world.ts';
+import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../support/world.ts';
 
 const PAGES = 3;
 const MESSAGES = LIMITS.logPage * PAGES - 1;
@@ -24,18 +24,8 @@ describe('a replay while the engine is away', () => {
     const id = await createGroup(steady, alice, bob);
     const [conversation] = await steady.readConversations(tenant, [id]);
     for (let n = 1; n <= MESSAGES; n += 1) await steady.appendMessage(tenant, text(id, alice, `${n}`));
-    const viewer = {
-      tenant,
-      userId: bob,
-      scopes: new Set<string>(),
-      sessionId: null,
-      deviceId: null,
-      topics: { publish: null, subscribe: null },
-      issuedAt: 0,
-      expiresAt: clock.now() + 3_600_000,
-    };
     const after = conversation ? new Map([[id, conversation.position]]) : new Map();
-    const stream = await delivery.messageReceived(bearerOf(viewer), [id], after);
+    const stream = await delivery.messageReceived(bearerOf(viewerOf(bob)), [id], after);
     const heard: number[] = [];
     let ended = false;
     flaky.fail(2, skipped);

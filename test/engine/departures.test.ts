@@ -5,22 +5,13 @@ import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { unavailable } from '../../src/errors.ts';
 import { TIMES } from '../../src/limits.ts';
-import type { Meter, Viewer } from '../../src/model.ts';
+import type { Meter } from '../../src/model.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
-import { alice, connectionId, deviceId, silentLog, tenant } from '../support/world.ts';
+import { alice, connectionId, deviceId, silentLog, tenant, viewerOf } from '../support/world.ts';
 
 const GRACE_MS = 5_000;
-const viewer: Viewer = {
-  tenant,
-  userId: alice,
-  scopes: new Set(),
-  sessionId: null,
-  deviceId: null,
-  issuedAt: null,
-  topics: { publish: null, subscribe: null },
-  expiresAt: Number.POSITIVE_INFINITY,
-};
+const viewer = viewerOf(alice);
 const PHONE = {
   connectionId: connectionId('one'),
   deviceId: deviceId('phone'),

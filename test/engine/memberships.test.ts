@@ -3,15 +3,13 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import type { Announcement, Engine } from '../../src/engine/port.ts';
-import { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
-import { redisAddress } from '../support/redis-address.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import { TestClock } from '../support/test-clock.ts';
-import { alice, createGroup, record, silentLog, tenant, text, userId } from '../support/world.ts';
+import { alice, createGroup, record, tenant, text, userId } from '../support/world.ts';
 
 const prefix = `test-${randomUUID().slice(0, 8)}`;
 const keys = createKeys(prefix, 0);
@@ -26,16 +24,7 @@ describe('memberships', () => {
   let one: Engine;
   let two: Engine;
   let remote: Engine;
-  const open = (url: string): Promise<Engine> =>
-    openRedisEngine({
-      address: redisAddress(url),
-      prefix,
-      isChecked: true,
-      retention: null,
-      presenceGraceMs: 0,
-      clock: new TestClock(),
-      log: silentLog,
-    });
+  const open = (url: string): Promise<Engine> => openEngineOn(url, { prefix });
   beforeAll(async () => {
     redis = await startRedisServer();
     proxy = await startTcpProxy(redis.port);

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { redisAddress } from '../support/redis-address.ts';
 import { type ClusterServer, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { alice, createGroup, type OpenWorld, record, silentLog, tenant, text, userId } from '../support/world.ts';
+import { alice, createGroup, type OpenWorld, record, tenant, text, userId } from '../support/world.ts';
 
 let cluster: RedisCluster;
 beforeAll(async () => {
@@ -17,15 +16,7 @@ const open: OpenWorld = async (options = {}) => {
   const clock = new TestClock();
   const prefix = `test-${randomUUID().slice(0, 8)}`;
   const openNode = () =>
-    openRedisEngine({
-      address: redisAddress(...cluster.urls),
-      prefix,
-      isChecked: true,
-      retention: options.retention ?? null,
-      presenceGraceMs: 5_000,
-      clock,
-      log: silentLog,
-    });
+    openEngineOn(cluster.urls, { prefix, clock, retention: options.retention ?? null, presenceGraceMs: 5_000 });
   const [engine, other] = [await openNode(), await openNode()];
   return {
     engine,

@@ -3,17 +3,16 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
 import type { RedisClient } from '../../src/engine/redis/client.ts';
-import { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { createPlaces, type Place } from '../../src/engine/redis/places.ts';
 import { defineScripts } from '../../src/engine/redis/scripts.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { begin } from '../contract/places.ts';
-import { redisAddress } from '../support/redis-address.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { newConversationId, silentLog, tenant, userId } from '../support/world.ts';
+import { newConversationId, tenant, userId } from '../support/world.ts';
 
 const MOST = LIMITS.conversationsPerUser;
 const PREFIX = 'places';
@@ -27,16 +26,7 @@ describe('places in Redis', () => {
   beforeAll(async () => {
     server = await startRedisServer();
     redis = new Redis(server.url);
-    const open = (): Promise<Engine> =>
-      openRedisEngine({
-        address: redisAddress(server.url),
-        prefix: PREFIX,
-        isChecked: true,
-        retention: null,
-        presenceGraceMs: 5_000,
-        clock,
-        log: silentLog,
-      });
+    const open = (): Promise<Engine> => openEngineOn(server.url, { prefix: PREFIX, clock, presenceGraceMs: 5_000 });
     nodes = [await open(), await open()];
   });
   afterAll(async () => {

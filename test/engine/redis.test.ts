@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
-import { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { PublicationId, Topic } from '../../src/model.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
-import { redisAddress } from '../support/redis-address.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -19,7 +18,6 @@ import {
   deviceId,
   type OpenWorld,
   record,
-  silentLog,
   tenant,
   text,
   userId,
@@ -37,17 +35,7 @@ const openNode = (
   retention: number | null = null,
   url = server.url,
   ignored: () => void = () => undefined,
-): Promise<Engine> =>
-  openRedisEngine({
-    ignored,
-    address: redisAddress(url),
-    prefix,
-    isChecked: true,
-    retention,
-    presenceGraceMs: 5_000,
-    clock,
-    log: silentLog,
-  });
+): Promise<Engine> => openEngineOn(url, { prefix, clock, retention, ignored, presenceGraceMs: 5_000 });
 
 const open: OpenWorld = async (options = {}) => {
   const clock = new TestClock();
@@ -192,15 +180,7 @@ describe('Redis engine', () => {
       admin.call('ACL', 'SETUSER', 'app', 'on', '>pass', '~*', 'resetchannels', channels, '+@all');
     await rights('&*');
     const clock = new TestClock();
-    const engine = await openRedisEngine({
-      address: redisAddress(own.url.replace('//', '//app:pass@')),
-      prefix: 'p',
-      isChecked: true,
-      retention: null,
-      presenceGraceMs: 0,
-      clock,
-      log: silentLog,
-    });
+    const engine = await openEngineOn(own.url.replace('//', '//app:pass@'), { prefix: 'p', clock });
     /** The connection that listens. */
     const listener = async (): Promise<string> =>
       /^id=(\d+) .* ssub=[1-9]/m.exec(String(await admin.call('CLIENT', 'LIST')))?.[1] ?? 'none';

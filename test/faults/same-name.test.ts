@@ -5,13 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
-import { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { Log } from '../../src/log.ts';
 import type { UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { captureLog } from '../support/log.ts';
-import { redisAddress } from '../support/redis-address.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { openSocket } from '../support/socket.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
@@ -41,15 +40,7 @@ describe('a node that was declared dead by mistake', () => {
     clocks = [new TestClock(), new TestClock()];
     prefix = `test-${randomUUID().slice(0, 8)}`;
     const open = (port: number, clock: TestClock, log: Log): Promise<Engine> =>
-      openRedisEngine({
-        address: redisAddress(`redis://127.0.0.1:${port}`),
-        prefix,
-        isChecked: true,
-        retention: null,
-        presenceGraceMs: 0,
-        clock,
-        log,
-      });
+      openEngineOn(`redis://127.0.0.1:${port}`, { prefix, clock, log });
     const captured = captureLog('info');
     logged = captured.lines;
     zombie = await open(redis.port, clocks[0], silentLog);

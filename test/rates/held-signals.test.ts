@@ -1,24 +1,15 @@
 /** Signals over their rate: none is refused, and the latest are applied when there is room. */
 import { unavailable } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { Meter, Signal, TenantId, UserId, Viewer } from '../../src/model.ts';
+import type { Meter, Signal, Viewer } from '../../src/model.ts';
 import { Budget, currentBudget, within } from '../../src/rates/budget.ts';
 import { RateLimits } from '../../src/rates/rate-limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { ratesOf } from '../support/rates.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { silentLog } from '../support/world.ts';
+import { silentLog, userId, viewerOf } from '../support/world.ts';
 
-const viewer = (userId: string): Viewer => ({
-  tenant: 'acme' as TenantId,
-  userId: userId as UserId,
-  scopes: new Set(),
-  sessionId: null,
-  deviceId: null,
-  issuedAt: null,
-  topics: { publish: null, subscribe: null },
-  expiresAt: Number.MAX_SAFE_INTEGER,
-});
+const viewer = (id: string): Viewer => viewerOf(userId(id));
 
 describe('signals over their rate', () => {
   let clock: StillClock;

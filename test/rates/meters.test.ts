@@ -1,23 +1,15 @@
 /** What is taken for what is done, and from whom. */
 import { LIMITS } from '../../src/limits.ts';
-import type { Meter, TenantId, UserId, Viewer } from '../../src/model.ts';
+import type { Meter, TenantId, Viewer } from '../../src/model.ts';
 import { RateLimits } from '../../src/rates/rate-limits.ts';
 import { ratesOf } from '../support/rates.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { silentLog } from '../support/world.ts';
+import { silentLog, userId, viewerOf } from '../support/world.ts';
 
 const FLOOD = LIMITS.refusalsPerConnection + 1;
 
-const viewer = (userId: string, tenant = 'acme', ...scopes: string[]): Viewer => ({
-  tenant: tenant as TenantId,
-  userId: userId as UserId,
-  scopes: new Set(scopes),
-  sessionId: null,
-  deviceId: null,
-  issuedAt: null,
-  topics: { publish: null, subscribe: null },
-  expiresAt: Number.MAX_SAFE_INTEGER,
-});
+const viewer = (id: string, tenant = 'acme', ...scopes: string[]): Viewer =>
+  viewerOf(userId(id), { tenant: tenant as TenantId, scopes: new Set(scopes) });
 const service = viewer('crm', 'acme', 'realtime:service');
 
 describe('meters', () => {

@@ -1,7 +1,7 @@
 /** A user's rate, and a tenant's, is one rate, whichever nodes they use. */
 import { Redis } from 'ioredis';
 import { LIMITS } from '../../src/limits.ts';
-import type { RateUse, TenantId, UserId, Viewer } from '../../src/model.ts';
+import type { RateUse, TenantId, UserId } from '../../src/model.ts';
 import { RateLimits } from '../../src/rates/rate-limits.ts';
 import { SharedRate } from '../../src/rates/shared-rate.ts';
 import { takeAll } from '../../src/rates/token-bucket.ts';
@@ -9,7 +9,7 @@ import { ratesOf } from '../support/rates.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { alice, bob, silentLog, tenant } from '../support/world.ts';
+import { alice, bob, silentLog, tenant, viewerOf } from '../support/world.ts';
 
 const RATE = 20;
 const NODES = 3;
@@ -19,16 +19,7 @@ const RATES = ratesOf({
   RATE_LIMIT_TENANT_MESSAGES: 100_000,
 });
 
-const viewer: Viewer = {
-  tenant,
-  userId: alice,
-  scopes: new Set(),
-  sessionId: null,
-  deviceId: null,
-  issuedAt: null,
-  topics: { publish: null, subscribe: null },
-  expiresAt: Number.MAX_SAFE_INTEGER,
-};
+const viewer = viewerOf(alice);
 
 describe('rates across nodes', () => {
   let redis: RedisServer;

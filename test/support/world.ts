@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Announcement, Channel, Engine, Listening } from '../../src/engine/port.ts';
 import { createLog } from '../../src/log.ts';
-import type { ConnectionId, ConversationId, DeviceId, TenantId, UserId } from '../../src/model.ts';
+import type { ConnectionId, ConversationId, DeviceId, TenantId, UserId, Viewer } from '../../src/model.ts';
 import type { TestClock } from './test-clock.ts';
 
 export interface World {
@@ -33,6 +33,19 @@ export const userId = (id: string): UserId => id as UserId;
 export const connectionId = (id: string): ConnectionId => id as ConnectionId;
 export const deviceId = (id: string): DeviceId => id as DeviceId;
 export const newConversationId = (): ConversationId => randomUUID() as string as ConversationId;
+
+/** A user of the test's tenant, by a token of the platform that says nothing else and does not end. */
+export const viewerOf = (id: UserId, more: Partial<Viewer> = {}): Viewer => ({
+  tenant,
+  userId: id,
+  scopes: new Set(),
+  sessionId: null,
+  deviceId: null,
+  issuedAt: null,
+  topics: { publish: null, subscribe: null },
+  expiresAt: Number.POSITIVE_INFINITY,
+  ...more,
+});
 
 /** A group of these users, the first its owner. */
 export async function createGroup(engine: Engine, ...users: UserId[]): Promise<ConversationId> {

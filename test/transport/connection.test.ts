@@ -1,4 +1,5 @@
 /** Connections broken on purpose: what goes wrong in one is that one's end. */
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { createEndingClock, type EndingClock } from '../../src/clock.ts';
@@ -33,6 +34,8 @@ describe('connection actors', () => {
   let lifetime: EndingClock;
   let url: string;
   const handled: string[] = [];
+  /** Ends what slow handlers wait for. */
+  const slow: (() => void)[] = [];
   let supervisor: Supervisor;
   const connections: Connection[] = [];
   const sockets: Socket[] = [];
@@ -45,7 +48,7 @@ describe('connection actors', () => {
     if (text === 'reject') await Promise.reject(new Error('on purpose'));
     if (text === 'hang') await new Promise(() => undefined);
     if (text === 'event') connection.outbox.write(new TextFrame('', ''), Buffer.from('"before"'));
-    if (text.startsWith('slow')) await new Promise((resolve) => setTimeout(resolve, 20));
+    if (text.startsWith('slow')) await new Promise<void>((resolve) => slow.push(resolve));
     await connection.send(JSON.stringify(text));
   };
 
@@ -83,6 +86,7 @@ describe('connection actors', () => {
   });
   beforeEach(() => {
     handled.splice(0);
+    slow.splice(0);
     connections.splice(0);
   });
   afterAll(() => {
@@ -144,7 +148,9 @@ describe('connection actors', () => {
     await eventually(() => expect(handled).toContain('slow last'));
     const drained = new Supervisor(clock, limits);
     for (const connection of connections.splice(0)) drained.add(connection, null);
-    await drained.drain();
+    const isDrained = drained.drain();
+    slow.shift()?.();
+    await isDrained;
     expect(await bad.closed).toBe(1012);
     expect(bad.frames).toEqual(['slow last']);
     expect(handled).not.toContain('one too many');
@@ -185,6 +191,13 @@ describe('connection actors', () => {
   it('frames are handled one at a time, in order', async () => {
     const { bad, check } = await pair();
     for (const frame of ['slow 1', '2', 'slow 3', '4']) bad.send(frame);
+    // Its answer comes when all frames before it have arrived.
+    bad.socket.ping();
+    await once(bad.socket, 'pong');
+    expect(handled).toEqual(['slow 1']);
+    slow.shift()?.();
+    await eventually(() => expect(handled).toEqual(['slow 1', '2', 'slow 3']));
+    slow.shift()?.();
     await eventually(() => expect(bad.frames).toEqual(['slow 1', '2', 'slow 3', '4']));
     bad.socket.close();
     await check();
