@@ -41,23 +41,33 @@ const databaseOf = (path: string): number | undefined => {
   return digits === undefined ? undefined : Number(digits);
 };
 
+/** Undefined for what is no percent-encoding. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Null when it is no URL of Redis. */
 function parsed(
   value: string,
   defaultPort: number,
 ): (Omit<RedisLocation, 'kind' | 'group' | 'hosts'> & RedisHost) | null {
   if (!URL.canParse(value)) return null;
-  const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(value);
-  const database = databaseOf(pathname);
-  if (!['redis:', 'rediss:'].includes(protocol) || hostname === '' || database === undefined || search || hash)
-    return null;
+  const url = new URL(value);
+  const [host, username, password] = [url.hostname, url.username, url.password].map(decoded);
+  const database = databaseOf(url.pathname);
+  if (!host || username === undefined || password === undefined || database === undefined) return null;
+  if (!['redis:', 'rediss:'].includes(url.protocol) || url.search || url.hash) return null;
   return {
-    host: decodeURIComponent(hostname).replace(/^\[(.*)\]$/, '$1'),
-    port: Number(port || defaultPort),
-    username: decodeURIComponent(username),
-    password: decodeURIComponent(password),
+    host: host.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(url.port || defaultPort),
+    username,
+    password,
     database,
-    isEncrypted: protocol === 'rediss:',
+    isEncrypted: url.protocol === 'rediss:',
   };
 }
 
