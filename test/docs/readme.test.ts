@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { configurationRows, environmentExample, errorRows } from '../../scripts/tables.ts';
 import { systemClock } from '../../src/clock.ts';
+import { VARIABLES } from '../../src/config-variables.ts';
 import { CLOSE_CODES } from '../../src/errors.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { createMetrics } from '../../src/operations/metrics.ts';
 import { BAD_INPUTS } from '../faults/bad-inputs.ts';
 import { FAULTS } from '../faults/catalogue.ts';
@@ -35,6 +37,53 @@ describe('README', () => {
     const rows = readme.split('\n').filter((line) => /^\| `[A-Z_]+` \|/.test(line));
     expect(rows).toHaveLength(errorRows().length + configurationRows().length);
     expect(read('.env.example')).toBe(environmentExample());
+  });
+
+  it('the figures in its sentences, and in those of docs, are those of the code', () => {
+    const seconds = (ms: number): string => `${ms / 1_000} s`;
+    const many = (count: number): string => count.toLocaleString('en');
+    const rateOf = (name: keyof typeof VARIABLES): string => many(Number(VARIABLES[name].default));
+    const sentences: Readonly<Record<string, readonly string[]>> = {
+      'README.md': [
+        `no \`connection_init\` in ${seconds(TIMES.connectionInitMs)},`,
+        `the last ${LIMITS.publicationsPerTopic} of each topic are kept for a day`,
+        `at most ${many(LIMITS.expressionSteps)} steps, ${LIMITS.expressionDepth} levels and one second`,
+        `repeats its answer for ${seconds(TIMES.refreshLeewayMs)} `,
+        `more than ${seconds(TIMES.clockToleranceMs)} ahead`,
+        `its lease of ${seconds(TIMES.nodeLeaseMs)} and a sweep of ${seconds(TIMES.nodeRenewMs)}.`,
+        `Typing ends by itself, ${seconds(TIMES.typingMs)} after`,
+        `fail with \`SERVICE_UNAVAILABLE\` within ${seconds(TIMES.operationMs)} `,
+      ],
+      'docs/operations.md': [
+        `An operation fails within ${seconds(TIMES.operationMs)},`,
+        `takes longer than ${seconds(TIMES.operationMs)} fails`,
+        `A probe every ${TIMES.circuitProbeMs} ms`,
+        `lets in ${many(LIMITS.admissionBurst)} sockets at once`,
+        `(${LIMITS.refusalsPerConnection}, and one a second more)`,
+        `${rateOf('RATE_LIMIT_USER_MESSAGES')} a second, ${rateOf('RATE_LIMIT_MESSAGES')} on one socket; ${rateOf('RATE_LIMIT_TENANT_MESSAGES')} of a tenant; ${rateOf('RATE_LIMIT_NODE_MESSAGES')} on a node`,
+        `${rateOf('RATE_LIMIT_USER_SIGNALS')} a second, ${rateOf('RATE_LIMIT_SIGNALS')} on one socket`,
+        `\`/ws\` \`CreateRoom\` | ${rateOf('RATE_LIMIT_CREATIONS')} a minute`,
+        `${rateOf('RATE_LIMIT_NAMED')} a minute, ${rateOf('RATE_LIMIT_NAMED_AT_ONCE')} at once`,
+        `\`LeaveRoom\` | ${rateOf('RATE_LIMIT_MEMBERSHIPS')} a minute`,
+        `\`createSession\` | ${rateOf('RATE_LIMIT_SESSION_CREATIONS')} a minute`,
+        `\`revokeOtherSessions\` | ${rateOf('RATE_LIMIT_SESSIONS')} a minute`,
+        `\`deleteRoutingRule\` | ${rateOf('RATE_LIMIT_ADMIN')} a minute`,
+        `\`testRoutingRule\` | ${rateOf('RATE_LIMIT_RULE_TESTS')} a second`,
+        `instead of all of the above | ${rateOf('RATE_LIMIT_SERVICE')} a second`,
+      ],
+      'docs/clients.md': [
+        `${many(LIMITS.persistedDocuments)} documents and ${LIMITS.persistedDocumentCharacters / 2 ** 20} MiB`,
+      ],
+      'docs/federation.md': [
+        `At most ${many(LIMITS.representations)} representations`,
+        `is tried again for ${seconds(TIMES.callbackRetryMs)} `,
+        `closed after ${seconds(TIMES.idleGatewayMs)} in which nothing is asked`,
+      ],
+    };
+    for (const [page, parts] of Object.entries(sentences)) {
+      const text = read(page).replaceAll(/\s+/g, ' ');
+      expect([page, parts.filter((part) => !text.includes(part))]).toEqual([page, []]);
+    }
   });
 
   it('its close codes are those of the code', () => {
