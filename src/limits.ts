@@ -119,6 +119,8 @@ export const LIMITS = {
   arrivingBodyBytes: 32 * 1024 * 1024,
   /** Connections of plain requests, past which the one that is quiet longest goes: a herd's that comes back fit. */
   plainConnections: 5_000,
+  /** Requests of one connection that are not answered yet: those who ask ahead ask for less. */
+  requestsAhead: 2_000,
   /** Tokens of such a document. */
   openDocumentTokens: 500,
   /** Units that the response to an event may cost without counting against a user's rate of reading. */

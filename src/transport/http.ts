@@ -1,6 +1,6 @@
 /** The HTTP server: GraphQL, health, metrics, info. */
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type FastifyInstance, fastify } from 'fastify';
 import { GraphQLError } from 'graphql';
@@ -15,6 +15,7 @@ import type { Metrics } from '../operations/metrics.ts';
 import type { ArrivingBodies } from './arriving-bodies.ts';
 import { protectBrowsers } from './browser.ts';
 import type { PlainConnections } from './plain-connections.ts';
+import { endTooFarAhead } from './requests-ahead.ts';
 import { isHandshake, isStrippedHandshake } from './upgrade.ts';
 
 export interface HttpOptions {
@@ -59,7 +60,7 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     routerOptions: { ignoreTrailingSlash: true },
     rewriteUrl: ({ url = '/' }) => withoutEmpty(url),
     serverFactory(handler) {
-      const handle = handler as (request: IncomingMessage) => void;
+      const handle = endTooFarAhead(handler as Parameters<typeof endTooFarAhead>[0]);
       const { tls, keepAliveMs } = options;
       const settings = { ...TIMEOUTS, keepAliveTimeout: keepAliveMs, shouldUpgradeCallback: isHandshake };
       server = tls

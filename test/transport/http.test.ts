@@ -295,6 +295,24 @@ describe('HTTP', () => {
     expect((await post(large, bearer(await service.token('alice')))).status).toBe(200);
   });
 
+  it('a connection asks so far ahead and no further, whatever is asked first', async () => {
+    const token = await service.token('alice');
+    const query = encodeURIComponent('subscription { messageReceived { id } }');
+    const endless = `GET /graphql?query=${query} HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+    const ask = async (count: number) => {
+      const socket = connect(service.service.port, '127.0.0.1').on('error', () => undefined);
+      const state = { socket, isClosed: false, closed: once(socket.resume(), 'close') };
+      void state.closed.then(() => (state.isClosed = true));
+      socket.write(endless);
+      socket.write('GET /health HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(count));
+      return state;
+    };
+    const modest = await ask(LIMITS.requestsAhead / 2);
+    await (await ask(LIMITS.requestsAhead + 1)).closed;
+    expect(modest.isClosed).toBe(false);
+    modest.socket.destroy();
+  });
+
   it('survives bytes that are not HTTP', async () => {
     for (const bytes of [
       '\x16\x03\x01\x02\x00',
