@@ -14,6 +14,7 @@ const CHARACTERS_PER_UNIT = 25;
 /** What is longer than its tokens may take is blanks, comments and texts, which are passed over. */
 const MOST_CHARACTERS = 20_000;
 const PAIRS_PER_UNIT = 25;
+const URL_BYTES_PER_UNIT = 500;
 
 const pairs = new WeakMap<DocumentNode, number>();
 
@@ -22,12 +23,21 @@ export function noteMergedPairs(document: DocumentNode, count: number): void {
   pairs.set(document, count);
 }
 
-/** @throws {ServiceError} RATE_LIMITED while its sender has nothing left to read with. */
-export function payForReading(query: string, meter: Meter): void {
-  const units = LEAST_UNITS + Math.floor(Math.min(query.length, MOST_CHARACTERS) / CHARACTERS_PER_UNIT);
-  // A rate of reading may be smaller than a document: it may be begun with anything that is left.
+/** A rate of reading may be smaller than a document: it may be begun with anything that is left. */
+function pay(units: number, meter: Meter): void {
   meter.read(1);
   meter.settle(units - 1);
+}
+
+/** @throws {ServiceError} RATE_LIMITED while its sender has nothing left to read with. */
+export function payForReading(query: string, meter: Meter): void {
+  pay(LEAST_UNITS + Math.floor(Math.min(query.length, MOST_CHARACTERS) / CHARACTERS_PER_UNIT), meter);
+}
+
+/** For a document of a short request that is written into its URL and read from it. @throws {ServiceError} RATE_LIMITED. */
+export function payForUrl(query: string, meter: Meter): void {
+  const units = Math.floor(Buffer.byteLength(query) / URL_BYTES_PER_UNIT);
+  if (units > 0) pay(units, meter);
 }
 
 export function payForComparing(document: DocumentNode, meter: Meter): void {

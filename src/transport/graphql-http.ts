@@ -98,8 +98,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   // Nothing of a request is looked at before it is known who calls.
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const caller = await identify(request, options);
-    const mayStore = caller.bearer !== null || caller.isProvenGateway;
-    const fault = restoreDocument(request, options.persisted, mayStore);
+    const fault = restoreDocument(request, options.persisted, caller);
     if (await options.stream(request, reply, caller, fault)) return reply;
     if (fault) {
       reply.header('cache-control', 'private, no-cache, must-revalidate');

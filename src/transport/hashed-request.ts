@@ -1,7 +1,10 @@
 /** HTTP requests that name their document by a hash: they go on as if they had sent it. */
 import type { FastifyRequest } from 'fastify';
 import { GraphQLError } from 'graphql';
+import type { Caller } from '../graphql/context.ts';
+import { payForUrl } from '../graphql/document-price.ts';
 import type { HashedRequest, PersistedQueries } from '../graphql/persisted-queries.ts';
+import { LIMITS } from '../limits.ts';
 
 function parsed(text: unknown): unknown {
   try {
@@ -11,12 +14,16 @@ function parsed(text: unknown): unknown {
   }
 }
 
-/** Puts the document into the request. Answers why there is none; null when all is well. */
+/** By whom a document is named. */
+type NamedBy = Pick<Caller, 'bearer' | 'isProvenGateway' | 'meter'>;
+
+/** Puts the document into the request. Answers why there is none; null when all is well. @throws {ServiceError} RATE_LIMITED. */
 export function restoreDocument(
   request: FastifyRequest,
   persisted: PersistedQueries,
-  mayStore: boolean,
+  { bearer, isProvenGateway, meter }: NamedBy,
 ): GraphQLError | null {
+  const mayStore = bearer !== null || isProvenGateway;
   const isPost = request.method === 'POST';
   const given = (isPost ? request.body : request.query) as HashedRequest | null | undefined;
   if (typeof given !== 'object' || given === null || given.extensions === undefined) return null;
@@ -26,9 +33,10 @@ export function restoreDocument(
   if (document === null) return null;
   const text = document instanceof GraphQLError ? '' : document;
   Object.assign(given, { query: text });
-  // Apollo's integration reads the text of the URL, and would know of no hash.
+  // Apollo's integration reads the text of the URL, and would know of no hash. Nobody is known who may have a long one read.
   if (isPost) delete (given as { extensions?: { persistedQuery?: unknown } }).extensions?.persistedQuery;
-  else {
+  else if (mayStore || text.length <= LIMITS.openDocumentBytes) {
+    payForUrl(text, meter);
     const url = new URL(request.url, 'http://localhost');
     url.searchParams.set('query', text);
     url.searchParams.delete('extensions');

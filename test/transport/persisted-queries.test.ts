@@ -1,6 +1,10 @@
 /** Automatic persisted queries: every way that takes operations takes one by its hash, from one store. */
 import { createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { createPersistedQueries } from '../../src/graphql/persisted-queries.ts';
 import { LIMITS } from '../../src/limits.ts';
+import { UNMETERED } from '../../src/rates/meters.ts';
+import { restoreDocument } from '../../src/transport/hashed-request.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
 import { type Data, startTestService, type TestService } from '../support/service.ts';
@@ -107,5 +111,31 @@ describe('a document named by its hash', () => {
     const [known, forgotten] = [others.at(-1) as string, first].map((query) => extensionsOf(hashOf(query)));
     expect(JSON.stringify(await bySocket({ extensions: forgotten as object }))).toContain('NOT_FOUND');
     expect(JSON.stringify(await bySocket({ extensions: known as object }))).toContain('ann');
+  });
+
+  it('a long document by its hash makes a URL nine times as long: for nobody there is none, and users pay', async () => {
+    const persisted = createPersistedQueries();
+    const long = `{ viewer { id } } #${'€'.repeat(LIMITS.openDocumentBytes)}`;
+    const extensions = extensionsOf(hashOf(long));
+    persisted.documentOf({ query: long, extensions }, true);
+    const paid: number[] = [];
+    const pay = (units: number): void => void paid.push(units);
+    const meter = { ...UNMETERED, read: pay, settle: pay };
+    const ask = (isProvenGateway: boolean): number => {
+      const url = '/graphql?extensions=1';
+      const query = { extensions: JSON.stringify(extensions) };
+      const caller = { bearer: null, isProvenGateway, meter };
+      const request = { method: 'GET', query, url, raw: { url } };
+      expect(restoreDocument(request as unknown as FastifyRequest, persisted, caller)).toBeNull();
+      expect(request.query).toMatchObject({ query: long });
+      return request.raw.url.length;
+    };
+    expect(ask(true)).toBeGreaterThan(long.length);
+    expect(paid).toEqual([1, Math.floor(Buffer.byteLength(long) / 500) - 1]);
+    expect(ask(false)).toBeLessThan(100);
+    await stream('application/json', { query: long, extensions });
+    const url = `${service.url}/graphql?extensions=${encodeURIComponent(JSON.stringify(extensions))}`;
+    const answer = await fetch(url, { headers: { 'apollo-require-preflight': '1' } });
+    expect([answer.status, await answer.text()]).toEqual([401, expect.stringContaining('"UNAUTHENTICATED"')]);
   });
 });
