@@ -50,7 +50,7 @@ const project = (name, chosen) => ({
 });
 
 export default {
-  // For two cores: half the time of a file is waiting.
+  // Twice as many as cores (two): a test file waits for sockets and processes about half of its time.
   maxWorkers: 4,
   // The last resort against a test that hangs. What it waits for has less: `eventually` says what did not come true.
   testTimeout: 300_000,

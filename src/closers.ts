@@ -1,4 +1,4 @@
-/** What was opened and is to be closed: the last first, and each whatever becomes of the others. */
+/** Closes what was opened, the last first. One that fails does not keep the others open. */
 import type { Log } from './log.ts';
 
 export class Closers {

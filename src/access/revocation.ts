@@ -14,7 +14,7 @@ const secondOf = (instant: number): number => Math.floor(instant / SECOND_MS);
 export function isRefused({ issuedAt }: Viewer, refusedUpTo: number | null, now: number): boolean {
   if (refusedUpTo === null) return false;
   if (issuedAt === null) return true;
-  // One from ahead of now is of a clock that is fast, and may be as much older as clocks may differ.
+  // A token from the future comes from a fast clock: it may be older by as much as clocks may differ.
   const ahead = issuedAt > now ? TIMES.clockToleranceMs : 0;
   return secondOf(issuedAt - ahead) <= secondOf(refusedUpTo);
 }

@@ -153,7 +153,8 @@ export async function createAs(
   | NoPlace
 > {
   const isOne = conversation.members.some(({ userId }) => userId === viewer.userId);
-  if (!isOne || conversation.createdBy !== viewer.userId) throw new Error('It is created for another.');
+  if (!isOne || conversation.createdBy !== viewer.userId)
+    throw new Error('The conversation is created for another user.');
   const creation = await engine.createConversation(viewer.tenant, conversation);
   if (creation.outcome === 'no-place') return creation;
   const { outcome, conversation: record } = creation;
@@ -176,7 +177,7 @@ export async function markReadAs(engine: Engine, viewer: Viewer, id: Conversatio
 
 /** The viewer's own message, which the engine stores, and gives back, to a member of its conversation only. */
 export function ownMessage(viewer: Viewer, message: MessageRecord): SeenMessage {
-  if (message.senderId !== viewer.userId) throw new Error('It is the message of another.');
+  if (message.senderId !== viewer.userId) throw new Error('The message is of another sender.');
   return message as SeenMessage;
 }
 
@@ -194,7 +195,7 @@ export function changed(
   before: SeenConversation | SeenMessage,
   after: ConversationRecord | MessageRecord,
 ): SeenConversation | SeenMessage {
-  if (before.id !== after.id) throw new Error('Another was changed than was seen.');
+  if (before.id !== after.id) throw new Error('What was changed is not what was seen.');
   return after as SeenConversation | SeenMessage;
 }
 

@@ -1,8 +1,8 @@
-/** Speaks of what is refused, and at most once in a while: whoever is refused may come again and again. */
+/** Logs refusals at a limited rate: a client that is refused may try again and again. */
 import type { Clock } from '../clock.ts';
 import { TIMES } from '../limits.ts';
 
-/** Says something of the refusal at hand, and how many there were since it last spoke. */
+/** Logs this refusal, with the number of refusals since the last line. */
 export type Tell<About> = (about: About, refused: number) => void;
 
 export function createTeller<About>(clock: Clock, tell: Tell<About>): (about: About) => void {

@@ -74,10 +74,10 @@ export class ConversationChannel {
   readonly #head: SharedRead<Position | null>;
   #isClosed = false;
   #isLost = false;
-  /** While the hole is read from the log, announcements are dropped: the log has them. */
+  /** While the log is read, announcements are dropped: the log has them. */
   #isCatchingUp = true;
   #isBehind = false;
-  /** Since an interruption: a removal may have been missed, so that nobody is told anything until members are asked. */
+  /** After an interruption a removal may have been missed: nothing is told until the members were read. */
   #isInDoubt = false;
   #interruptions = 0;
   #lastHeardAt = 0;
@@ -108,7 +108,7 @@ export class ConversationChannel {
     return this.#conversation.current;
   }
 
-  /** It cannot go on: the next to listen needs another. */
+  /** The channel cannot go on. The next listener needs a new one. */
   get isLost(): boolean {
     return this.#isLost;
   }
@@ -158,7 +158,7 @@ export class ConversationChannel {
     this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
   }
 
-  /** Compares the position with the log's head: the last message before a silence has no successor. */
+  /** Reads on from the position: if the last announcement was lost, no later one shows the hole. */
   check(): void {
     if (!this.#isClosed) void this.#catchUp();
   }
@@ -187,7 +187,7 @@ export class ConversationChannel {
   }
 
   #receiveMessage(change: MessageChange, message: MessageRecord): void {
-    // In doubt the log is read, or will be when the engine answers again.
+    // While in doubt the channel reads the log instead, now or when the engine answers again.
     if (this.#isCatchingUp || this.#isInDoubt) {
       this.#isBehind = true;
       return;
@@ -202,12 +202,12 @@ export class ConversationChannel {
     if (this.#isClosed) return;
     this.#position = message.position;
     this.#lastHeardAt = this.#clock.elapsed();
-    // Not copied: one that leaves meanwhile is not told, and one cannot join within a synchronous call.
+    // Not copied: a listener that leaves meanwhile is not told, and none can join within a synchronous call.
     for (const listener of this.#listeners) listener.onMessage(change, message);
     if (change === 'SENT') this.#noteSent(message);
   }
 
-  /** Sending counts as reading, and ends typing: nothing else announces either. */
+  /** A message ends its sender's typing and moves the conversation on. No other announcement says so. */
   #noteSent({ sequence, timestamp, position, senderId }: MessageRecord): void {
     this.typing.sent(senderId, timestamp);
     const before = this.#conversation.current;
@@ -231,7 +231,7 @@ export class ConversationChannel {
     void this.#catchUp();
   }
 
-  /** Reads what is state rather than log, members among it, until the engine answers. */
+  /** Reads the conversation, who types and who is a member. Tries again until the engine answers. */
   async #readState(): Promise<void> {
     const take = this.#conversation.reading();
     try {
@@ -286,8 +286,8 @@ export class ConversationChannel {
   }
 
   /**
-   * Lets go of those who are members no longer. Announcements come in order with removals; what is
-   * read from the log instead may follow a removal that nobody was told of (G08).
+   * Removes listeners who are no longer members. Announcements come in order with removals, but what
+   * is read from the log may follow a removal that was not announced (G08).
    */
   async #confirmMembers(): Promise<void> {
     const interruptions = this.#interruptions;

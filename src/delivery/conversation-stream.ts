@@ -111,7 +111,7 @@ export class ConversationStream<Event extends object> implements Follower {
     return this.#options.bearer.viewer;
   }
 
-  /** An admin may listen to what they are no member of, by its name; what is theirs is what they are a member of. */
+  /** An admin may name conversations they are no member of. Without names they hear their own only. */
   get #seesAll(): boolean {
     return this.#options.conversationIds !== null && isAdmin(this.#viewer);
   }
@@ -128,19 +128,19 @@ export class ConversationStream<Event extends object> implements Follower {
       if (failed) throw failed.reason;
       await this.#begin(joined, after);
     } catch (error) {
-      // Half followed would be a silent hole: left, they are followed anew when it is tried again.
+      // All are left, so that the next try follows all of them: following some only would be a silent hole.
       for (const following of joined) this.#unfollow(following);
       throw error;
     }
   }
 
-  /** Lets what was joined go live, or replay first; what the viewer may not see is left again. */
+  /** Lets what was joined go live, or replay first. Leaves what the viewer may not see. */
   async #begin(
     joined: readonly Following<Event>[],
     after: (id: ConversationId, joined: Position | null) => Position | null,
   ): Promise<void> {
     const { tenant, userId } = this.#viewer;
-    // Asked only after the channels have joined: a removal before is in the answer, one after is announced.
+    // Asked after the channels have joined: the answer has all removals before, and later ones are announced.
     const [memberships, heads] = await Promise.all([
       this.#context.engine.readMemberships(
         tenant,
@@ -172,7 +172,7 @@ export class ConversationStream<Event extends object> implements Follower {
     }
   }
 
-  /** Where those begin that begin with what comes: past all that their channels have yet to catch up with. */
+  /** The log heads at which streams without a position begin. A channel may still be behind them. */
   async #readHeads(joined: readonly Following<Event>[]): Promise<readonly (Position | null)[]> {
     const { selection, after } = this.#options;
     if (!selection.message) return [];
@@ -275,7 +275,7 @@ export class ConversationStream<Event extends object> implements Follower {
     if (conversation) following.onConversation(conversation);
   }
 
-  /** Lets go of a conversation that the viewer has left, also if they were added again: that is another membership. */
+  /** Leaves a conversation that the viewer has left. One who was added again has another membership. */
   async #confirmMember(following: Following<Event>): Promise<void> {
     if (this.#seesAll) return;
     const { tenant, userId } = this.#viewer;
@@ -289,7 +289,7 @@ export class ConversationStream<Event extends object> implements Follower {
     return this.#viewer.userId;
   }
 
-  /** Another token is there: what it could not open ends, whatever the one before it could (G17). */
+  /** The token was replaced: ends what the new one could not open (G17). */
   async #reauthorise(): Promise<void> {
     if (this.#seesAll || !this.#isOpen) return;
     const { tenant, userId } = this.#viewer;
@@ -320,7 +320,7 @@ export class ConversationStream<Event extends object> implements Follower {
     following.hasLeft = true;
     this.#unfollow(following);
     this.#queue.withdraw((event) => conversationIdOf(event) === id);
-    // Added again meanwhile, and told of that before this, on another channel.
+    // The viewer may have been added again, and that been announced first, on another channel.
     if (!this.#options.conversationIds) return this.#reconcile();
     if (this.#following.size === 0) {
       this.#queue.end(noAccess());
@@ -329,7 +329,7 @@ export class ConversationStream<Event extends object> implements Follower {
 
   #unfollow(following: Following<Event>): void {
     const { channel } = following;
-    // Once: a channel released twice would be closed under those who still listen.
+    // Only once: a channel that is released twice would be closed while others still listen.
     if (!this.#isFollowed(following)) return;
     channel.remove(following);
     this.#following.delete(channel.id);
@@ -344,7 +344,7 @@ export class ConversationStream<Event extends object> implements Follower {
     this.#memberships?.close().catch((error: unknown) => this.#context.log.warn({ err: error }, 'stream not closed'));
   }
 
-  /** Not by its conversation's id: left and joined again, that names another membership. */
+  /** Compares the object, not the id: after leaving and joining again the id names another membership. */
   #isFollowed(following: Following<object>): boolean {
     return this.#following.get(following.channel.id) === following;
   }

@@ -1,19 +1,18 @@
 /**
- * The one place that renderings which read from the engine pass.
+ * Schedules the renderings that read from the engine, fairly among users.
  *
- * Few of them run at once. The others wait, in a row for each user, and the rows
- * have their turns one after the other: the streams of one user wait for each
- * other, and another user's event for a few renderings at most. Between them the
- * event loop goes on.
+ * Few of them run at once. The others wait in a queue for each user, and the queues take
+ * turns. So the streams of one user wait for each other, and another user's event waits
+ * for a few renderings at most. Between renderings the event loop goes on.
  */
 import { LIMITS } from '../limits.ts';
 import { hasTurnEnded } from './room.ts';
 
-/** On whose behalf something waits. */
+/** The stream for which something waits. */
 export interface Waiter {
-  /** Names the user whose turn it takes. */
+  /** Names the user whose queue it waits in. */
   readonly lane: string;
-  /** Where not, it is dropped in its turn. */
+  /** What waits for a closed stream is dropped in its turn. */
   readonly isOpen: boolean;
 }
 
@@ -23,17 +22,17 @@ interface Entry {
 }
 
 export class FairPlace {
-  /** By user, in the order of their turns: whose row is served goes to the end. */
+  /** Queues by user, in the order of their turns. A queue that was served goes to the end. */
   readonly #lanes = new Map<string, Entry[]>();
   #running = 0;
   #isDue = false;
 
-  /** Of those that began and are not over. */
+  /** How many renderings run now. */
   get running(): number {
     return this.#running;
   }
 
-  /** Whether one may begin without waiting. */
+  /** Whether a rendering may begin without waiting. */
   get isFree(): boolean {
     return this.#lanes.size === 0 && this.#running < LIMITS.renderingsAtOnce && !hasTurnEnded();
   }
@@ -49,7 +48,7 @@ export class FairPlace {
     return rendering;
   }
 
-  /** Does the work in its turn; never settles once its waiter is not open. What it does holds a place only by `hold`. */
+  /** Does the work in its turn; never settles when its stream has closed. Only `hold` counts the work as running. */
   inTurn<Outcome>(waiter: Waiter, work: () => Outcome | Promise<Outcome>): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const begin = (): void => {
@@ -77,7 +76,7 @@ export class FairPlace {
     });
   }
 
-  /** At least one, whatever else had this turn of the event loop. */
+  /** Begins at least one, even when other work has used up this turn of the event loop. */
   #serve(): void {
     do {
       const next = this.#next();

@@ -28,23 +28,23 @@ export interface Subscription {
 /**
  * Renders events one after the other, and delivers them in order.
  *
- * What is rendered at once is delivered at once. While a rendering is waited for,
- * those that follow wait as events: a stream has one rendering at a time.
+ * An event that is rendered synchronously is delivered now. While a rendering is
+ * pending, later events wait unrendered: a stream has one rendering at a time.
  */
 export class RenderedStream implements Subscription, Sink<object> {
   readonly #events: LiveStream<object>;
   readonly #render: Render;
   readonly #clock: Clock;
-  /** Null: it was called. */
+  /** Null once it was called. */
   #release: (() => void) | null;
   #outlet: Outlet | null = null;
-  /** What is being rendered: while there is something, all that follows waits. */
+  /** The event that is being rendered. All later ones wait for it. */
   #current: WaitingEvent | null = null;
   #isWithdrawn = false;
   #waiting: WaitingEvents | null = null;
-  /** The end, which comes behind what waits. */
+  /** The end of the stream, told after all events that wait. */
   #ending: { readonly error: ServiceError | null } | null = null;
-  /** Forgets to look at how long it has waited. */
+  /** Cancels the timer of `#watch`. */
   #stopWatching: (() => void) | null = null;
   readonly #gate = new Gate();
   #isOpen = true;
@@ -82,7 +82,7 @@ export class RenderedStream implements Subscription, Sink<object> {
     }
   }
 
-  /** What is rendered for them may have been read after their reader lost access. */
+  /** Drops events whose reader lost access: their rendering may have read what came after. */
   withdraw(isWithdrawn: (event: object) => boolean): void {
     this.#waiting?.withdraw(isWithdrawn);
     if (this.#current && isWithdrawn(this.#current.event)) this.#isWithdrawn = true;
@@ -102,7 +102,7 @@ export class RenderedStream implements Subscription, Sink<object> {
     return this.#isBehind ? this.#gate.add(resume) : this.#outlet.onRoom(resume);
   }
 
-  /** Gives back what it was opened with, once, whether it was ever piped or not. */
+  /** Releases what the stream was opened with, once, also when it was never piped. */
   #over(): void {
     this.#release?.();
     this.#release = null;
@@ -123,7 +123,7 @@ export class RenderedStream implements Subscription, Sink<object> {
     if (!this.#waiting.add({ event, since: this.#clock.elapsed() })) this.#fail(slowReader());
   }
 
-  /** Delivers an event whose rendering is waited for, and those that come meanwhile. */
+  /** Delivers an event whose rendering is pending, then those that arrive meanwhile. */
   async #deliverLater(first: WaitingEvent, firstRendered: Promise<Payload>): Promise<void> {
     let rendered: Payload | Promise<Payload> = firstRendered;
     this.#current = first;
@@ -154,7 +154,7 @@ export class RenderedStream implements Subscription, Sink<object> {
     return this.#current;
   }
 
-  /** Ends the stream when an event has waited for its rendering too long. */
+  /** Ends the stream when an event waits too long to be rendered. */
   #watch(): void {
     if (!this.#current) return;
     const leftMs = this.#current.since + TIMES.renderWaitMs - this.#clock.elapsed();
@@ -167,7 +167,7 @@ export class RenderedStream implements Subscription, Sink<object> {
     this.#stopWatching = null;
   }
 
-  /** Ends this subscription and no other: what a channel calls must not throw. */
+  /** Ends this subscription only: what a channel calls must not throw. */
   #fail(error: unknown): void {
     if (!this.#isOpen) return;
     this.close();

@@ -1,16 +1,16 @@
 /**
- * How what catches up waits: for room at its reader, for the end, and for its turn.
+ * How a replay waits: for room at its reader, for the end of its stream, and for its turn.
  *
- * This is the one place where such a wait becomes a promise, and each of them
- * passes a turn of the event loop. A reader whose room never comes, or whose
- * end is not noticed, costs its own stream and never the loop (F43).
+ * Only here does such a wait become a promise, and each promise takes a turn of the event
+ * loop. So a reader that never has room, or whose end goes unnoticed, stops its own stream
+ * and never the loop (F43).
  */
 
-/** Whoever takes events faster than they are read. */
+/** A receiver of events, which may be read more slowly than it receives. */
 export interface Room {
-  /** Whether a replay should wait; never once it is over. */
+  /** Whether a replay should wait. False once the stream is over. */
   isCongested(): boolean;
-  /** Calls back, once, when there may be room or it is over; at once where that is so. The answer forgets it. */
+  /** Calls back once, when there may be room or the stream is over; now if so already. The answer cancels. */
   onRoom(resume: () => void): () => void;
 }
 
@@ -22,7 +22,7 @@ export class Gate {
     return this.#waiting !== null && this.#waiting.size > 0;
   }
 
-  /** Calls back when it opens. Each act is given once. The answer forgets it. */
+  /** Calls back once, when it opens. The answer cancels. */
   add(resume: () => void): () => void {
     this.#waiting ??= new Set();
     this.#waiting.add(resume);
@@ -36,18 +36,18 @@ export class Gate {
   }
 }
 
-/** For an `onRoom` with nothing to wait for. */
+/** An `onRoom` that has nothing to wait for. */
 export function resumeNow(resume: () => void): () => void {
   resume();
   return () => undefined;
 }
 
-/** How long all that catches up may keep one turn of the event loop for itself. */
+/** How long all replays together may use one turn of the event loop. */
 const TURN_MS = 10;
-/** Null: nobody has begun with this turn. */
+/** Null: no replay has used this turn yet. */
 let turnEndsAt: number | null = null;
 
-/** Whether this turn has had its time. */
+/** Whether replays have used up this turn. */
 export function hasTurnEnded(): boolean {
   if (turnEndsAt === null) {
     turnEndsAt = performance.now() + TURN_MS;
@@ -63,17 +63,17 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** Resolves in another turn when this one has had its time. To be asked by whatever works through a queue. */
+/** A promise of the next turn when this one is used up, else null. For loops that work through a queue. */
 export function ownTurn(): Promise<void> | null {
   return hasTurnEnded() ? nextTurn() : null;
 }
 
-/** Whether the next event may be passed on now. Where not, `roomOrEnd` says when. */
+/** Whether the next event may be passed on now. If not, wait for `roomOrEnd`. */
 export function mayPass(room: Room): boolean {
   return !room.isCongested() && !hasTurnEnded();
 }
 
-/** Resolves, never in the same turn, once there is room or `isOpen` no longer holds. Answers whether it holds. */
+/** Resolves in a later turn, once there is room or `isOpen` is false. Answers `isOpen`. */
 export async function roomOrEnd(room: Room, isOpen: () => boolean): Promise<boolean> {
   do {
     await new Promise<void>((resolve) => room.onRoom(() => void setImmediate(resolve)));

@@ -1,4 +1,4 @@
-/** One read for all who ask at about the same time, never one that began before they asked. */
+/** Callers that ask while a read runs share the next read, so that no answer is older than its question. */
 export class SharedRead<Answer> {
   readonly #read: () => Promise<Answer>;
   #running: Promise<Answer> | null = null;
@@ -8,7 +8,7 @@ export class SharedRead<Answer> {
     this.#read = read;
   }
 
-  /** What is so now, or a moment later. Rejects as the read does. */
+  /** The answer of a read that begins now or later. Rejects as the read does. */
   ask(): Promise<Answer> {
     if (!this.#running) return this.#begin();
     this.#next ??= this.#running.then(

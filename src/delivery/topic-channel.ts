@@ -1,10 +1,9 @@
 /**
  * A topic that someone on this node listens to.
  *
- * Publications are passed on in the order of the topic's history. One that is not
- * the next, or an interruption of the bus, makes the channel read the hole from
- * what is kept; when that no longer reaches back to it, those who listen are told
- * so (G05).
+ * Publications are passed on in the order of the topic's history. When one is not the
+ * next, or the bus was interrupted, the channel reads what is missing from the history.
+ * When the history no longer has it, listeners are told so (G05).
  */
 import type { Clock } from '../clock.ts';
 import type { Engine, Listening, TopicHistory } from '../engine/port.ts';
@@ -20,14 +19,14 @@ const RETRY_MS = 250;
 function pastOf({ head, publications }: TopicHistory, position: Position | null): readonly PublicationRecord[] | null {
   const at = (epoch: string, place: number): number =>
     publications.findIndex((each) => each.position.epoch === epoch && each.position.place === place);
-  // Whatever was forgotten had been kept for a day.
+  // No history: what there was is older than a day.
   if (!head) return [];
   if (head.epoch === position?.epoch && head.place === position.place) return [];
   const known = position ? at(position.epoch, position.place) : -1;
   const next = position ? at(position.epoch, position.place + 1) : -1;
   if (known >= 0) return publications.slice(known + 1);
   if (next >= 0) return publications.slice(next);
-  // Another life of the history: all of it is past the last.
+  // The history began anew: all of it comes after the position.
   const first = head.epoch === position?.epoch ? -1 : at(head.epoch, 1);
   return first >= 0 ? publications.slice(first) : null;
 }
@@ -39,12 +38,12 @@ export class TopicChannel {
   readonly #tenant: TenantId;
   readonly #topic: Topic;
   readonly #listeners = new Set<Listener<PublicationRecord>>();
-  /** Where those begin who came while the channel was behind, until it is there. */
+  /** Where listeners begin who came while the channel was behind, until it has caught up. */
   readonly #beginnings = new Map<Listener<PublicationRecord>, Position>();
   readonly #head: SharedRead<Position | null>;
   #listening: Listening | null = null;
   #position: Position | null = null;
-  /** While what is kept is read, announcements are dropped: it has them. */
+  /** While the history is read, announcements are dropped: the history has them. */
   #isCatchingUp = true;
   #isBehind = false;
   #isClosed = false;
@@ -74,7 +73,7 @@ export class TopicChannel {
     return true;
   }
 
-  /** What came before may still be on its way to this channel: those who are added begin at the head. */
+  /** New listeners begin at the head: earlier publications may still be on their way to this channel. */
   async admission(): Promise<Admission<PublicationRecord>> {
     const head = await this.#head.ask();
     return (listener) => {
@@ -115,7 +114,7 @@ export class TopicChannel {
     }
   }
 
-  /** False: it was published before this one listened. */
+  /** False for what was published before this listener came. */
   #isFor(listener: Listener<PublicationRecord>, { epoch, place }: Position): boolean {
     const beginning = this.#beginnings.get(listener);
     if (epoch !== beginning?.epoch) return true;
@@ -146,7 +145,7 @@ export class TopicChannel {
     }
   }
 
-  /** Those who listen are told; whoever comes now begins at the head. */
+  /** Tells the listeners. Later ones begin at the head. */
   #lose(): void {
     this.#log.warn({ tenant: this.#tenant, topic: this.#topic }, 'topic channel lost its position');
     for (const listener of [...this.#listeners]) listener.end(positionExpired('RETENTION', { topic: this.#topic }));

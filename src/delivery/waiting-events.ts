@@ -1,10 +1,10 @@
-/** Events that wait for the rendering of one before them: shared objects, so that a stream holds little for each. */
+/** Events that wait until an event before them is rendered. Streams share the objects, so each holds little. */
 import { LIMITS } from '../limits.ts';
 import { sizeOf } from './event-queue.ts';
 
 export interface WaitingEvent {
   readonly event: object;
-  /** When it came, by the clock's `elapsed`. */
+  /** When it arrived, by the clock's `elapsed`. */
   readonly since: number;
 }
 
@@ -21,7 +21,7 @@ export class WaitingEvents {
     return this.#events.length > LIMITS.logPage || this.#bytes > LIMITS.queuedEventBytes / 2;
   }
 
-  /** False: there are too many now. */
+  /** False when there are too many now. */
   add(waiting: WaitingEvent): boolean {
     this.#events.push(waiting);
     this.#bytes += sizeOf(waiting.event);

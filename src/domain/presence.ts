@@ -67,7 +67,7 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
   /** What a status that is applied late makes of the presence. */
   async function asIfApplied(viewer: Viewer, status: PresenceStatus, words: string | null): Promise<PresenceRecord> {
     const [known] = await engine.readPresence(viewer.tenant, [viewer.userId]);
-    if (!known) throw new Error('Everyone has a presence.');
+    if (!known) throw new Error('The engine answered no presence for a user.');
     return { ...known, status, statusText: words, devices: status === 'OFFLINE' ? [] : known.devices };
   }
 

@@ -1,9 +1,8 @@
 /**
- * What rules make of messages, in turns: tenants one after the other, and between
- * them the event loop goes on.
+ * Spreads the deliveries that routing rules make over turns of the event loop.
  *
- * An engine in this process answers at once: without turns, all copies of a
- * message would be one, and those of one tenant all that others wait for.
+ * Tenants take turns. The embedded engine answers without waiting: otherwise all
+ * copies of a message would be made in one turn, and everybody else would wait.
  */
 import type { Copies } from '../domain/routing.ts';
 import { ServiceError } from '../errors.ts';
@@ -18,9 +17,11 @@ interface Job {
 }
 
 const crowded = (): ServiceError =>
-  new ServiceError('SERVICE_UNAVAILABLE', 'Too much that rules make of messages waits.', { retryAfterMs: 1_000 });
+  new ServiceError('SERVICE_UNAVAILABLE', 'Too many deliveries made by routing rules are waiting.', {
+    retryAfterMs: 1_000,
+  });
 
-/** `charge`: counts so many against whoever sent what they are made of. */
+/** `charge` counts deliveries against the sender of the message they are made of. */
 export function createCopies(charge: (viewer: Viewer, count: number) => void): Copies {
   const queue = new FairQueue<Job>(LIMITS.queuedCopiesPerTenant, LIMITS.queuedCopies);
   let isDue = false;

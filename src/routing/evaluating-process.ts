@@ -1,8 +1,8 @@
 /**
- * One process that evaluates expressions, one at a time. An expression that overruns ends the process it runs in.
+ * A process that evaluates expressions, one at a time. An expression that overruns ends it.
  *
- * A process and not a thread: V8 ends the whole process when one value of a thread
- * is larger than its heap may be, as `$pad("x", 50000000)` makes one.
+ * It is a process and not a thread, because V8 ends the whole process when a thread makes one
+ * value that is larger than its heap, as `$pad("x", 50000000)` does.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ const EVALUATOR = new URL(`./evaluator${import.meta.url.endsWith('.ts') ? '.ts' 
 
 export class EvaluatingProcess {
   readonly #child: ChildProcess;
-  /** Once it can evaluate; rejects when it ends before. */
+  /** Resolves once it can evaluate. Rejects when it ends before that. */
   readonly ready: Promise<void>;
   isOver = false;
   #begunAt = 0;
@@ -26,7 +26,7 @@ export class EvaluatingProcess {
       execArgv: [
         '--no-warnings',
         `--max-old-space-size=${LIMITS.expressionMemoryMb}`,
-        // Without this V8 takes three times as much for what is young.
+        // Without this V8 takes three times as much memory for young objects.
         `--max-semi-space-size=${LIMITS.expressionMemoryMb / 8}`,
       ],
       env: {},
@@ -36,21 +36,21 @@ export class EvaluatingProcess {
     this.ready = promise;
     promise.then(() => this.#listen()).catch(() => undefined);
     this.#child.once('message', () => resolve());
-    // An expression that runs out of memory ends the process; so does one that cannot start.
+    // The process ends when an expression runs out of memory, or when it cannot start.
     const over = (): void => {
       this.#end('It took too much memory.');
-      reject(new Error('The process of expressions has ended.'));
+      reject(new Error('The process that evaluates expressions has ended.'));
     };
     this.#child.once('error', over).once('exit', over);
   }
 
-  /** Evaluates for up to `limitMs`; the process is over when that was not enough. */
+  /** Evaluates for at most `limitMs`. An expression that takes longer ends the process. */
   async evaluate(evaluation: Evaluation, limitMs: number): Promise<Outcome> {
     const outcome = new Promise<Outcome>((resolve) => {
       this.#settle = resolve;
     });
     this.#begunAt = performance.now();
-    // The event loop may be late to read the answer: what has come is read before an immediate runs.
+    // The answer may be here and not read yet, when the event loop is late: it is read before an immediate runs.
     const timer = setTimeout(() => setImmediate(() => this.#settle && this.#overrun(limitMs)), limitMs);
     if (this.#child.connected) this.#child.send(evaluation, () => undefined);
     try {
@@ -84,7 +84,7 @@ export class EvaluatingProcess {
     settle?.(outcome);
   }
 
-  /** A timer may be early by part of a millisecond: what ran out of time ran for all of it. */
+  /** `leastMs`: a timer may fire part of a millisecond early, and an overrun counts the whole limit. */
   #end(reason: string, leastMs = 0): void {
     this.isOver = true;
     this.#finish({ outcome: 'OVERRUN', reason, ranMs: Math.max(performance.now() - this.#begunAt, leastMs) });

@@ -1,4 +1,4 @@
-/** The process in which expressions of routing rules are evaluated. The only file that knows jsonata, with expressions.ts. */
+/** The process in which expressions of routing rules are evaluated. */
 import { Worker } from 'node:worker_threads';
 import jsonata from 'jsonata';
 import { LRUCache } from 'lru-cache';
@@ -27,7 +27,7 @@ function compile(source: string): jsonata.Expression {
   return expression;
 }
 
-/** What this process has computed. The time that a busy machine gave to others is nobody's fault. */
+/** CPU time of this process: on a busy machine, time given to other processes is not counted. */
 function computedMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1_000;
@@ -38,16 +38,16 @@ async function resultOf({ source, input }: Evaluation): Promise<unknown> {
   const expression = compiled.get(source) ?? compile(source);
   const endMs = computedMs() + TIMES.expressionStepsMs;
   let steps = 0;
-  // Between steps: a single one that hangs is ended with the process.
+  // Called between steps. A single step that hangs is ended with the process.
   expression.assign(Symbol.for('jsonata.__evaluate_entry') as unknown as string, () => {
     steps += 1;
     if (steps > LIMITS.expressionSteps) throw new Error(`More than ${LIMITS.expressionSteps} steps.`);
     if (computedMs() > endMs) throw new OverrunError(`It took longer than ${TIMES.expressionStepsMs} ms.`);
   });
-  // As JSON: functions and what else cannot leave this process is nothing.
+  // As JSON: functions, and whatever else JSON cannot hold, become nothing.
   const json = JSON.stringify(await expression.evaluate(input));
   if (json === undefined) return undefined;
-  // It crosses to the service, which reads it in one go.
+  // The service parses the result in one turn of its event loop.
   if (json.length > LIMITS.expressionResultCharacters) throw new Error('The result is too large.');
   return JSON.parse(json);
 }
@@ -64,7 +64,7 @@ async function evaluate(evaluation: Evaluation): Promise<Outcome> {
   }
 }
 
-/** An expression may hang while the service is killed: nobody would be left to end this process. */
+/** Ends this process when the service is killed, also while an expression hangs. */
 const ORPHANED = `const parent = process.ppid;
   setInterval(() => process.ppid === parent || process.kill(process.pid, 'SIGKILL'), 1_000);`;
 new Worker(ORPHANED, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();

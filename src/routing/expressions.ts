@@ -1,13 +1,15 @@
 /**
  * Expressions of routing rules, evaluated beside the event loop.
  *
- * Tenants write them, so none may cost another tenant anything. Of each tenant one
- * runs at a time, tenants take turns, and each has a share of running time; waiting
- * does not count as running. An expression that loops, eats memory or backtracks for
- * ever ends its process. There are three lanes. In the first two an expression has
- * a short slice of time, and the first is for those that were quick before, so that one
- * that hangs costs others a slice, once. What takes longer goes on in the last, with
- * those who overran lately: there it may take as long as an expression may.
+ * Tenants write them, so none may cost another tenant anything. One
+ * expression of a tenant runs at a time, tenants take turns, and each tenant has a share
+ * of running time. Waiting does not count as running. An expression that loops, eats
+ * memory or backtracks for ever ends its process.
+ *
+ * There are three lanes. The first is for expressions that were quick before, the second
+ * for all others. In both an expression has a short slice of time, so that one that hangs
+ * costs others a slice, once. An expression that needs longer is run again in the last
+ * lane, up to the full limit, beside those of tenants who overran lately.
  */
 import jsonata from 'jsonata';
 import { systemClock } from '../clock.ts';
@@ -37,8 +39,12 @@ export interface ExpressionTimes {
 
 const USUAL: ExpressionTimes = { limitMs: TIMES.expressionMs, sliceMs: TIMES.expressionSliceMs };
 
-const CROWDED: Outcome = { outcome: 'FAULT', reason: 'Too many evaluations of the tenant wait.', ranMs: 0 };
-const CLOSED: Outcome = { outcome: 'FAULT', reason: 'No expression is evaluated any more.', ranMs: 0 };
+const CROWDED: Outcome = { outcome: 'FAULT', reason: 'Too many evaluations of this tenant are waiting.', ranMs: 0 };
+const CLOSED: Outcome = {
+  outcome: 'FAULT',
+  reason: 'The service is stopping: expressions are no longer evaluated.',
+  ranMs: 0,
+};
 
 /** A dry run leaves this much of the tenant's time to its rules. */
 const KEPT_FOR_RULES_MS = LIMITS.expressionBurstMs / 2;
@@ -69,7 +75,7 @@ export function createExpressions(times: ExpressionTimes = USUAL): ClosableExpre
 
   const mayRun = (tenant: TenantId): boolean => !running.has(tenant) && shares.waitMs(tenant) === 0;
 
-  /** Whether it is evaluated where others do not wait for it. */
+  /** Whether it runs in the last lane, where the other lanes do not wait for it. */
   const isForLast = (job: Job): boolean => shares.isSuspect(job.tenant) || paces.of(job) === 'SLOW';
 
   async function run(lane: Lane, job: Job): Promise<void> {
@@ -88,7 +94,7 @@ export function createExpressions(times: ExpressionTimes = USUAL): ClosableExpre
     job.settle(outcome);
     if (outcome.outcome === 'OVERRUN') {
       shares.suspect(tenant);
-      // The same would overrun once more for each that waits.
+      // The same expression would overrun again for each message that waits.
       for (const same of queue.withdraw(tenant, (other) => other.source === source)) same.settle(outcome);
     }
     fill();
@@ -108,10 +114,10 @@ export function createExpressions(times: ExpressionTimes = USUAL): ClosableExpre
     fillAgain();
   }
 
-  /** Once a tenant whose time is used up has some again. */
+  /** Fills the lanes again once a tenant that used up its time has some. */
   function fillAgain(): void {
     cancelRefill();
-    // Who ends in a busy lane fills it again.
+    // A busy lane is filled when its expression ends.
     if (lanes.every((lane) => lane.isBusy)) return;
     const waits = [...queue.tenants].map((tenant) => shares.waitMs(tenant)).filter((waitMs) => waitMs > 0);
     if (waits.length > 0) cancelRefill = systemClock.after(Math.min(...waits), fill);

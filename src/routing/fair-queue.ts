@@ -1,4 +1,4 @@
-/** Evaluations that wait, by tenant: tenants take turns, whatever each of them has waiting. */
+/** Jobs that wait, by tenant. Tenants take turns, however many jobs each has. */
 import type { TenantId } from '../model.ts';
 
 export interface Waiting {
@@ -21,7 +21,7 @@ export class FairQueue<Job extends Waiting> {
     return this.#turns.keys();
   }
 
-  /** Answers what has no room any more: this job of a tenant with enough, or else the last of the tenant with most. */
+  /** Answers the job that there is no room for: this one, or the last of the tenant with the most; null when all fit. */
   add(job: Job): Job | null {
     const own = this.#turns.get(job.tenant);
     if (own && own.length >= this.#mostOfTenant) return job;
@@ -31,13 +31,13 @@ export class FairQueue<Job extends Waiting> {
     return this.#size > this.#most ? this.#dropOfFullest() : null;
   }
 
-  /** The next job of its tenant, whatever others wait. */
+  /** Puts a job back as the next of its tenant. */
   putBack(job: Job): void {
     this.#turns.set(job.tenant, [job, ...(this.#turns.get(job.tenant) ?? [])]);
     this.#size += 1;
   }
 
-  /** The first job of the tenant whose turn it is, of those that may. */
+  /** Takes the first job of the next tenant whose first job `may` run. */
   take(may: (job: Job) => boolean): Job | null {
     for (const [tenant, jobs] of this.#turns) {
       if (!jobs[0] || !may(jobs[0])) continue;
@@ -50,7 +50,7 @@ export class FairQueue<Job extends Waiting> {
     return null;
   }
 
-  /** Takes those of a tenant out that are such. */
+  /** Takes all jobs of a tenant that match out of the queue. */
   withdraw(tenant: TenantId, isSuch: (job: Job) => boolean): Job[] {
     const jobs = this.#turns.get(tenant) ?? [];
     const out = jobs.filter(isSuch);

@@ -1,4 +1,4 @@
-/** A place at which one expression runs at a time. Its process is begun with the first, and again after one that overran. */
+/** Runs one expression at a time, in a process that starts with the first and again after an overrun. */
 
 import { EvaluatingProcess } from './evaluating-process.ts';
 import type { Evaluation, Outcome } from './evaluator.ts';
@@ -24,12 +24,12 @@ export class Lane {
   }
 
   #begin(): EvaluatingProcess {
-    if (this.#isClosed) throw new Error('No expression is evaluated any more.');
+    if (this.#isClosed) throw new Error('The service is stopping: expressions are no longer evaluated.');
     this.#process ??= new EvaluatingProcess();
     return this.#process;
   }
 
-  /** At once, so that the next does not wait for it. */
+  /** Starts the next process now, so that the next expression does not wait for it. */
   #renew(): void {
     this.#process = this.#isClosed ? null : new EvaluatingProcess();
   }

@@ -1,9 +1,9 @@
-/** How long expressions take, as far as they have been evaluated lately. */
+/** Whether an expression was quick or slow when it was evaluated last. */
 import { LRUCache } from 'lru-cache';
 import type { ExpressionRequest } from '../domain/routing.ts';
 import { LIMITS } from '../limits.ts';
 
-/** `UNKNOWN`: it may hang. */
+/** `UNKNOWN`: it was not evaluated lately, and may hang. */
 type Pace = 'UNKNOWN' | 'QUICK' | 'SLOW';
 
 type Known = Pick<ExpressionRequest, 'tenant' | 'source'>;

@@ -1,13 +1,14 @@
 /**
- * The cap of each text that an expression makes on its way, for the process that evaluates it.
+ * Caps the length of each text that an expression makes, also on the way to its result.
  *
- * The limit of V8's heap is not enough: V8 lets the first large value past it, and refuses only at the next collection.
- * A fast machine made a list of 30,000,000 that way. Lists have a cap of their own, and grow large at once only from text.
+ * V8's heap limit is not enough: it lets the first large value past, and fails only at the next garbage collection.
+ * A fast machine made a list of 30,000,000 items that way. Lists have JSONata's own cap, and only a large text can be
+ * split into a large list at once.
  */
 import jsonata from 'jsonata';
 import { LIMITS } from '../limits.ts';
 
-/** All functions of the language. Each has the cap, so that no text is too large in whatever list it is. */
+/** All functions of the language. Each result is checked, the texts in its lists too. */
 export const FUNCTIONS =
   `sum count max min average string substring substringBefore substringAfter lowercase uppercase length trim pad match
   contains replace split join formatNumber formatBase formatInteger parseInteger number floor ceil round abs sqrt power
@@ -34,7 +35,7 @@ function checkSize(value: unknown): void {
   if (typeof value === 'string' && value.length > LIMITS.expressionTextCharacters) throw new TooLargeError();
 }
 
-/** What is left of `characters` after the text of the value; negative as soon as there is more. */
+/** `characters` minus the length of the value as text. Stops below zero. */
 function leftAfter(value: unknown, characters: number): number {
   if (typeof value === 'string') return characters - value.length;
   let left = characters - 1;
@@ -50,7 +51,7 @@ function checkText(value: unknown): void {
   if (leftAfter(value, LIMITS.expressionTextCharacters) < 0) throw new TooLargeError();
 }
 
-/** What must be checked before the text is made, for it is made at once. */
+/** Checks of functions that make a large text in one step: they come before the call. */
 const BEFORE: Readonly<Record<string, (...args: unknown[]) => void>> = {
   pad(_text, width) {
     if (Math.abs(Number(width)) > LIMITS.expressionTextCharacters) throw new TooLargeError();

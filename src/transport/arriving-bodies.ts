@@ -1,15 +1,15 @@
 /**
- * Bodies of requests that have not come in full, all together.
+ * Caps the bytes of all request bodies that have not come in full.
  *
- * Each has a cap of its own; this is the cap of their sum. Past it the oldest is
- * refused: an honest body comes in one go, and no number of slow ones keeps it out.
+ * Each body has a cap of its own; this one is of their sum. Over it the oldest body is
+ * refused. An honest client sends its body at once, so slow bodies do not keep it out.
  */
 import type { Readable } from 'node:stream';
 import { Transform, type TransformCallback } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '../errors.ts';
 
-/** Passes on what comes, and counts it until it is there in full or given up. */
+/** Passes a body on, and reports each chunk. */
 class Arriving extends Transform {
   readonly #onBytes: () => void;
   bytes = 0;
@@ -28,7 +28,7 @@ class Arriving extends Transform {
 
 export class ArrivingBodies {
   readonly #most: number;
-  /** In the order in which they began. */
+  /** The oldest first. */
   readonly #bodies = new Set<Arriving>();
   #bytes = 0;
 
@@ -41,12 +41,12 @@ export class ArrivingBodies {
     return this.#bytes;
   }
 
-  /** Counts the bodies of all routes; those that are here in full already are parsed at once. */
+  /** Counts the bodies of all routes. One that is here in full already takes no counting. */
   watch(app: FastifyInstance): void {
     app.addHook('preParsing', (request, reply, body, done) => {
       if (request.raw.complete) return done(null, body);
       const arriving = this.#count(body);
-      // Whoever is refused may not send the rest.
+      // A client that is refused need not send the rest.
       arriving.once('error', () => reply.header('connection', 'close'));
       done(null, arriving);
     });

@@ -1,9 +1,9 @@
-/** What a close code says, as an error: for those who are told in words. */
+/** Close codes as errors, for clients that are told by an error in the operation. */
 import { CLOSE_CODES, ServiceError, slowReader, TOO_SLOW, unauthenticated, unavailable } from '../errors.ts';
 
 const RETRY_MS = 1_000;
 
-/** The error an operation is ended with that its client did not ask to end. */
+/** The error that ends an operation whose connection is closed with this code. */
 export function closingError(code: number, reason: string): ServiceError {
   if (code === CLOSE_CODES.TOKEN_EXPIRED) return unauthenticated('EXPIRED');
   // Who had no good token has nothing that could be closed.

@@ -254,7 +254,7 @@ function answerLegacyClients(): ApolloServerPlugin<ApolloContext> {
 /** @throws {ServiceError} for headers of which Apollo's integration could make no URL: `Host`, or a proxy's word. */
 function requireReadable({ url, protocol, hostname }: FastifyRequest): void {
   if (URL.canParse(url, `${protocol}://${hostname}/`)) return;
-  throw new ServiceError('BAD_USER_INPUT', 'The host cannot be read.');
+  throw new ServiceError('BAD_USER_INPUT', 'Host, or an X-Forwarded header, cannot be read.');
 }
 
 /** By what the header says; without end when it says nothing and a body comes. */

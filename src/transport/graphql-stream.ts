@@ -220,7 +220,7 @@ async function answerByCallback(
 ): Promise<void> {
   const { streams, formatError, refusals } = options;
   const target = targetOf(body, options);
-  /** Follows the answer, as events do: by it the router learns that there is a subscription. */
+  /** Comes after the answer, as events do: the answer tells the router that there is a subscription. */
   const afterwards = (act: () => void): void => {
     if (reply.raw.destroyed) act();
     else reply.raw.once('close', act);

@@ -1,10 +1,10 @@
-/** Operations on a socket that name their document by a hash: they go on as if they had sent it. */
+/** Puts the document into an operation on a socket that names it by a hash. */
 import { GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { FAULT } from '../graphql/execution.ts';
 import type { PersistedQueries } from '../graphql/persisted-queries.ts';
 
-/** The library takes no operation without a query: one that names its document by a hash has an empty one. */
+/** graphql-ws refuses an operation without a query, so one that has only a hash is given an empty query. */
 export function withQuery(text: string): string {
   if (!text.includes('"persistedQuery"')) return text;
   try {

@@ -1,4 +1,4 @@
-/** HTTP requests that name their document by a hash: they go on as if they had sent it. */
+/** Puts the document into an HTTP request that names it by a hash. */
 import type { FastifyRequest } from 'fastify';
 import { GraphQLError } from 'graphql';
 import type { Caller } from '../graphql/context.ts';
@@ -14,10 +14,10 @@ function parsed(text: unknown): unknown {
   }
 }
 
-/** By whom a document is named. */
+/** Who names the document. */
 type NamedBy = Pick<Caller, 'bearer' | 'isProvenGateway' | 'meter'>;
 
-/** Puts the document into the request. Answers why there is none; null when all is well. @throws {ServiceError} RATE_LIMITED. */
+/** Puts the document into the request. Answers null, or the error when there is no document. @throws {ServiceError} RATE_LIMITED. */
 export function restoreDocument(
   request: FastifyRequest,
   persisted: PersistedQueries,
@@ -33,7 +33,8 @@ export function restoreDocument(
   if (document === null) return null;
   const text = document instanceof GraphQLError ? '' : document;
   Object.assign(given, { query: text });
-  // Apollo's integration reads the text of the URL, and would know of no hash. Nobody is known who may have a long one read.
+  // Apollo's integration reads the query from the URL itself, where the document is missing. A caller without a valid
+  // token gets no long document written there.
   if (isPost) delete (given as { extensions?: { persistedQuery?: unknown } }).extensions?.persistedQuery;
   else if (mayStore || text.length <= LIMITS.openDocumentBytes) {
     payForUrl(text, meter);

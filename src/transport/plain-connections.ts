@@ -1,9 +1,9 @@
 /**
- * Connections that carry plain requests, or nothing yet: sockets and streams are counted elsewhere.
+ * Connections that carry plain requests, or nothing yet. Sockets and streams are counted elsewhere.
  *
- * Anyone may open one and send a header, a byte every second. So nothing is refused
- * for their sake: where there is no room, the one that was quiet longest goes, unless
- * this service is at work for it. It is told to ask again (RFC 9110, section 15.5.9).
+ * Anyone may open one and send a header slowly, a byte a second. Such connections must not
+ * keep others out: when there is no room, the connection whose last request began longest ago
+ * is closed with 408 (RFC 9110, section 15.5.9). One whose request is being handled is kept.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -18,7 +18,7 @@ export interface PlainConnectionsOptions {
 }
 
 interface Visitor {
-  /** The socket of TCP, and the one of TLS in it once there is one. */
+  /** The TCP socket. `socket` is the TLS socket on it, once there is one. */
   readonly raw: Socket;
   socket: Socket;
   address: string | null;
@@ -29,24 +29,24 @@ interface Visitor {
 const AGAIN = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 const BUSY = 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
-/** Whether a request is here in full and its answer is not: nobody but us can be waited for. */
+/** Whether this service has the whole request and has not answered it yet. */
 function isAtWork({ request, response }: Visitor): boolean {
   return request !== null && response !== null && request.complete && !response.writableEnded && !response.destroyed;
 }
 
-/** Ends a connection at once, with a word where one may stand. */
+/** Closes a connection at once. Writes `word` first, unless an answer is half written. */
 function end({ raw, socket, response }: Visitor, word: string): void {
   if (response === null || response.writableFinished) socket.end(word);
   socket.destroy();
   raw.destroy();
 }
 
-/** By both ends of TCP: a socket of TLS does not say in which one it is. */
+/** Names a TCP connection by its peer: a TLS socket does not say which TCP socket carries it. */
 const portsOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
 
 export class PlainConnections {
   readonly #options: PlainConnectionsOptions;
-  /** In the order in which they last began something. */
+  /** Ordered by when their last request began, or else the connection. */
   readonly #visitors = new Set<Visitor>();
   readonly #byAddress = new Map<string, Set<Visitor>>();
   readonly #bySocket = new WeakMap<Duplex, Visitor>();
@@ -87,13 +87,13 @@ export class PlainConnections {
     server.on('request', (request, response) => this.#begin(request, response));
   }
 
-  /** It is a socket or a stream from now on, and counted as such. */
+  /** Counts the connection no longer: it became a socket or a stream. */
   release(socket: Duplex): void {
     const visitor = this.#bySocket.get(socket);
     if (visitor) this.#remove(visitor);
   }
 
-  /** Node takes those on which nothing was asked for busy until `headersTimeout`: they would hold a closing server. */
+  /** Closes those that sent nothing. Node would keep them, and the closing server, until `headersTimeout`. */
   closeUnused(): void {
     for (const { socket, raw } of this.#visitors) {
       if (socket.bytesRead > 0) continue;
@@ -105,7 +105,7 @@ export class PlainConnections {
   #begin(request: IncomingMessage, response: ServerResponse): void {
     const visitor = this.#bySocket.get(request.socket);
     if (!visitor) return;
-    // A gateway, of whom that is not known before it has asked something.
+    // A gateway is not counted by address. Only its first request shows that it is one.
     if (visitor.request === null && visitor.address !== null && this.#options.addressOf(request) === null) {
       this.#leaveNeighbours(visitor);
       visitor.address = null;
@@ -137,7 +137,7 @@ export class PlainConnections {
     end(visitor, BUSY);
   }
 
-  /** The one that began something longest ago; false: all are being worked for. */
+  /** Closes the one whose last request began longest ago. False when all of their requests are being handled. */
   #sendAway(those: ReadonlySet<Visitor>): boolean {
     for (const visitor of those) {
       if (isAtWork(visitor)) continue;

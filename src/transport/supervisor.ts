@@ -25,13 +25,13 @@ export interface Peer {
   onClose(closed: () => void): void;
 }
 
-/** A socket, which may say who it is later, or never. */
+/** A socket. Its user may become known later, or never. */
 export interface Socket extends Peer {
   /** Ends it at once. */
   cut(): void;
 }
 
-/** Why somebody is not let in; `stranger`: let in, and sent away to make room before it said who it is. */
+/** Why a connection was not let in. `stranger`: it was let in, and closed to make room before its user was known. */
 export type TurnedAway = 'draining' | 'capacity' | 'address' | 'pace' | 'user' | 'stranger';
 
 export interface SupervisorLimits {
@@ -67,7 +67,7 @@ export class Supervisor {
   /** Of peers counted by their address: gives that back. */
   readonly #releases = new Map<Peer, () => void>();
   readonly #stopSweeping: () => void;
-  /** Gateways that are told in words that there is no room. They take none, and stay for moments. */
+  /** Sockets of gateways that stay only to be told that there is no room. They do not count as connections. */
   readonly #turnedAway = new Set<Peer>();
   #isDraining = false;
   #isOver = false;
@@ -90,7 +90,7 @@ export class Supervisor {
     return this.#isLetIn(this.#refusal(address) ?? (isPaced() ? 'address' : null));
   }
 
-  /** Whether nobody new is let in, and how long that lasts, in seconds; null: not. */
+  /** For how many seconds nobody new is let in; null when newcomers are let in. */
   get drainingS(): number | null {
     return this.#isDraining ? Math.ceil((this.#limits.drainWindowMs + TIMES.drainGraceMs) / 1_000) : null;
   }
@@ -103,7 +103,7 @@ export class Supervisor {
     return this.#isLetIn(reason);
   }
 
-  /** Keeps a gateway's socket for which there is no room until it was told so; false: that is too much as well. */
+  /** Keeps a gateway's socket until it was told that there is no room. False when too many are kept already. */
   keepTurnedAway(peer: Peer): boolean {
     if (this.#isOver || this.#turnedAway.size >= LIMITS.gatewaysTurnedAway) return false;
     this.#turnedAway.add(peer);
@@ -147,7 +147,7 @@ export class Supervisor {
   }
 
   #add(peer: Peer, address: string | null): void {
-    // Whoever says nothing keeps nobody out.
+    // A socket whose user is not known keeps nobody out.
     if (this.#isFull) this.#unidentified.sendOldestAway();
     this.#peers.add(peer);
     if (address !== null) {
@@ -173,7 +173,7 @@ export class Supervisor {
     this.#release(socket);
   }
 
-  /** Whoever said who they are is no stranger at their address. */
+  /** Its user is known now: it no longer counts as a stranger at its address. */
   #recognise(peer: Peer): void {
     const address = this.#cameFrom.get(peer);
     if (address !== undefined) this.#limits.strangers?.recognise(address);

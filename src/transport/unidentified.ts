@@ -1,8 +1,8 @@
-/** Sockets of which it is not known yet who they are, the oldest first: they make room for others. */
+/** Sockets whose user is not known yet. The oldest is closed first when room is needed. */
 import { CLOSE_CODES } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
-/** A socket, as far as it is sent away. */
+/** A socket that can be closed to make room. */
 export interface Closable {
   close(code: number, reason: string): void;
   cut(): void;
@@ -22,7 +22,7 @@ export class Unidentified {
     return this.#sockets.size;
   }
 
-  /** The oldest gives way when they are more than their share. */
+  /** Closes the oldest when there are more than their share. */
   add(socket: Closable): void {
     if (this.#sockets.size >= this.#most) this.sendOldestAway();
     this.#sockets.add(socket);
@@ -32,14 +32,14 @@ export class Unidentified {
     this.#sockets.delete(socket);
   }
 
-  /** An honest client says who it is at once: of all, the oldest is the least likely one. */
+  /** An honest client says who it is at once, so the oldest is the least likely to be honest. */
   sendOldestAway(): void {
     const [oldest] = this.#sockets;
     if (!oldest) return;
     this.#sockets.delete(oldest);
     this.#countSentAway();
     oldest.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity');
-    // Its place is needed now, not when it has answered.
+    // Its place is needed now, not when the peer has answered the close.
     oldest.cut();
   }
 }

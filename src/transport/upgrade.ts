@@ -15,12 +15,12 @@ export interface SocketEndpoint {
   readonly path: string;
   /** Chooses among the subprotocols the client offers; false: none. */
   handleProtocols(offered: Set<string>): string | false;
-  /** Whether nothing can be said without one of them. */
+  /** Whether a client must offer one of the subprotocols. */
   readonly needsProtocol: boolean;
   /** Whether a client is told of a refusal on its socket, for which there has to be one. */
   isToldInWords?(request: IncomingMessage): boolean;
   accept(sockets: Sockets, request: IncomingMessage): void;
-  /** Tells a socket in words that there is no room; false, or none: its close code has to say so. */
+  /** Tells a socket by an error that there is no room. False, or undefined: the close code must say it. */
   turnAway?(sockets: Sockets, request: IncomingMessage): boolean;
 }
 
@@ -74,7 +74,7 @@ function refuse(socket: Duplex, { status, message, retryAfterS }: Refusal): void
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }
 
-/** The close code 4406 that the protocol has for this is shown by no client; a refused handshake is. */
+/** Clients show a refused handshake. They do not show the close code that the protocol has for this, 4406. */
 const OTHER_PROTOCOL = 'This path speaks the subprotocol graphql-transport-ws; the older graphql-ws is not spoken.';
 
 /** Whether a client offers subprotocols, and none that this path speaks. */

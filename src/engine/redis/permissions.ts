@@ -1,4 +1,4 @@
-/** Tries at the start what this service does later: a right that is missing is named before anybody needs it. */
+/** Runs each kind of command once at the start, so that a missing right is named before a client needs it. */
 import { randomUUID } from 'node:crypto';
 import { ReplyError } from 'ioredis';
 import type { RedisClient } from './client.ts';
@@ -12,7 +12,7 @@ export interface Permissions {
   readonly prefix: string;
 }
 
-/** @throws {Error} naming the command that Redis does not let this user run. */
+/** @throws {Error} that names the command which this user may not run. */
 export async function checkPermissions({ commands, announcements, prefix }: Permissions): Promise<void> {
   const name = `${prefix}:{check.${randomUUID()}}`;
   const tries: readonly (readonly [command: string, run: () => Promise<unknown>])[] = [
@@ -30,7 +30,7 @@ export async function checkPermissions({ commands, announcements, prefix }: Perm
     } catch (error) {
       const { message } = error as Error;
       if (!(error instanceof ReplyError) || !message.includes('NOPERM')) throw error;
-      throw new Error(`Redis lets the user of REDIS_URL not run ${command}: ${message}`);
+      throw new Error(`The user of REDIS_URL may not run ${command}: ${message}`);
     }
   }
 }
