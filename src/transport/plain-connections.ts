@@ -112,8 +112,15 @@ export class PlainConnections {
     }
     visitor.request = request;
     visitor.response = response;
+    response.once('close', () => this.#return(visitor));
     this.#visitors.delete(visitor);
     this.#add(visitor);
+  }
+
+  /** What was a stream's carries plain requests again, or nothing, for as long as it is kept. */
+  #return(visitor: Visitor): void {
+    const isGone = visitor.raw.destroyed || visitor.socket.destroyed;
+    if (!isGone && !this.#visitors.has(visitor)) this.#enter(visitor);
   }
 
   #add(visitor: Visitor): void {

@@ -21,6 +21,12 @@ describe('plain requests', () => {
     app = fastify({ forceCloseConnections: true });
     app.post('/', async (request) => String(request.body).length);
     app.get('/', async () => 'here');
+    app.get('/brief', async ({ raw }) => {
+      // Not before it is counted.
+      await null;
+      plain.release(raw.socket);
+      return `of ${plain.size}`;
+    });
     app.get('/work', () => new Promise((resolve) => working.push(() => resolve('done'))));
     // What stands in for an address: all that tests have is one.
     const addressOf = ({ headers }: { readonly headers: object }): string | null =>
@@ -55,6 +61,14 @@ describe('plain requests', () => {
     await once(socket, 'end');
     return heard();
   };
+
+  it('one that was a stream’s is a plain one again once that is over', async () => {
+    await serve({ most: 100, mostPerAddress: 100, bodyBytes: 100 });
+    const { heard, socket } = await open('GET /brief HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(heard()).toMatch(/200 OK[\s\S]*of 0$/));
+    await eventually(() => expect(plain.size).toBe(1));
+    expect(socket.destroyed).toBe(false);
+  });
 
   it('G18: a connection that asks for nothing makes room for one that does, the oldest first', async () => {
     await serve({ most: 3, mostPerAddress: 100, bodyBytes: 100 });
@@ -91,11 +105,11 @@ describe('plain requests', () => {
   it('counts a gateway by its address no longer, nor what became a socket or a stream', async () => {
     await serve({ most: 100, mostPerAddress: 1, bodyBytes: 100 });
     app.server.on('request', ({ socket, url }: { socket: Socket; url: string }) => {
-      if (url === '/stream') plain.release(socket);
+      if (url === '/work?stream') plain.release(socket);
     });
     const gateway = await open('GET / HTTP/1.1\r\nHost: a\r\nX-Gateway: yes\r\n\r\n');
     await eventually(() => expect(gateway.heard()).toMatch(/here$/));
-    const stream = await open('GET /stream HTTP/1.1\r\nHost: a\r\n\r\n');
+    const stream = await open('GET /work?stream HTTP/1.1\r\nHost: a\r\n\r\n');
     await eventually(() => expect(plain.size).toBe(1));
     const other = await open('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await eventually(() => expect(other.heard()).toMatch(/here$/));
