@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import type { CallbackRouter } from '../support/callback-router.ts';
+import { type CallbackRouter, subscribeByCallback } from '../support/callback-router.ts';
 import type { Data } from '../support/service.ts';
 import type { TrialNode } from './world.ts';
 
@@ -143,16 +143,7 @@ const overCallback =
       return { check: 204, next: 200, complete: 202 }[body.action as 'check'];
     };
     try {
-      const response = await fetch(`${node.url}/graphql`, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          accept: 'application/json;callbackSpec=1.0',
-          authorization: `Bearer ${token}`,
-        },
-        body: JSON.stringify({ query, variables, extensions: { subscription } }),
-        signal,
-      });
+      const response = await subscribeByCallback(node.url, token, { query, variables }, subscription, signal);
       const { errors } = (await response.json()) as Data;
       if (errors) {
         onResponse({ errors });

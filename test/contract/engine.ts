@@ -7,6 +7,7 @@ import { describeMessages } from './messages.ts';
 import { describePages } from './pages.ts';
 import { describePlaces } from './places.ts';
 import { describePresence } from './presence.ts';
+import { describeRetention } from './retention.ts';
 import { describeSessions } from './sessions.ts';
 import { describeTopics } from './topics.ts';
 import { describeTyping } from './typing.ts';
@@ -15,6 +16,7 @@ export function describeEngine(open: OpenWorld): void {
   describeConversations(open);
   describePlaces(open);
   describeMessages(open);
+  describeRetention(open);
   describePages(open);
   describePresence(open);
   describeTopics(open);

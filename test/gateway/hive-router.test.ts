@@ -1,5 +1,5 @@
 /** Hive Router's side: multipart before SSE, WebSocket with headers as keys, and its strict callback endpoint. */
-import { type CallbackMessage, startCallbackRouter } from '../support/callback-router.ts';
+import { type CallbackMessage, startCallbackRouter, subscribeByCallback } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
@@ -71,15 +71,7 @@ describe('Hive Router', () => {
       verifier: 'verifier',
       heartbeatIntervalMs: 5_000,
     };
-    const response = await fetch(`${service.url}/graphql`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json;callbackSpec=1.0',
-        authorization: `Bearer ${await service.token('alice')}`,
-      },
-      body: JSON.stringify({ ...body(), extensions: { subscription } }),
-    });
+    const response = await subscribeByCallback(service.url, await service.token('alice'), body(), subscription);
     expect(await response.json()).toEqual({ data: null });
     await send('strictly');
     await eventually(() => expect(of('next', '7')).toHaveLength(1));

@@ -93,38 +93,30 @@ describe('configuration', () => {
     expect(faultsOf({ KEEP_ALIVE: '0s' })).toEqual(['KEEP_ALIVE']);
   });
 
+  const at = (host: string, port: number) => ({ host, port });
   const redisOf = (env: Record<string, string>) => readConfig(env).redis?.address;
 
   it.each([
-    [
-      'redis://a',
-      { kind: 'single', hosts: [{ host: 'a', port: 6_379 }], database: 0, isEncrypted: false, password: '' },
-    ],
+    ['redis://a', { kind: 'single', hosts: [at('a', 6_379)], database: 0, isEncrypted: false, password: '' }],
     ['redis://a/', { kind: 'single', database: 0 }],
     [
       'rediss://u%40x:p%2Fq@[::1]:7/15',
-      { hosts: [{ host: '::1', port: 7 }], username: 'u@x', password: 'p/q', database: 15, isEncrypted: true },
+      { hosts: [at('::1', 7)], username: 'u@x', password: 'p/q', database: 15, isEncrypted: true },
     ],
     [
       'redis://a:1, redis://:secret@b',
       {
         kind: 'cluster',
-        hosts: [
-          { host: 'a', port: 1 },
-          { host: 'b', port: 6_379 },
-        ],
+        hosts: [at('a', 1), at('b', 6_379)],
         password: 'secret',
       },
     ],
-    ['redis+sentinel://a/main', { kind: 'sentinel', group: 'main', hosts: [{ host: 'a', port: 26_379 }], database: 0 }],
+    ['redis+sentinel://a/main', { kind: 'sentinel', group: 'main', hosts: [at('a', 26_379)], database: 0 }],
     [
       'rediss+sentinel://:p@a:1,b/main/3',
       {
         kind: 'sentinel',
-        hosts: [
-          { host: 'a', port: 1 },
-          { host: 'b', port: 26_379 },
-        ],
+        hosts: [at('a', 1), at('b', 26_379)],
         group: 'main',
         password: 'p',
         database: 3,

@@ -60,3 +60,27 @@ export async function startCallbackRouter(answer: CallbackRouter['answer'] = apo
   };
   return router;
 }
+
+/** Asks for a subscription whose events come to `callbackUrl`, as a router does. */
+export const subscribeByCallback = (
+  serviceUrl: string,
+  token: string,
+  operation: object,
+  subscription: {
+    readonly callbackUrl: string;
+    readonly subscriptionId: string;
+    readonly verifier: string;
+    readonly heartbeatIntervalMs: number;
+  },
+  signal: AbortSignal | null = null,
+): Promise<globalThis.Response> =>
+  fetch(`${serviceUrl}/graphql`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json;callbackSpec=1.0',
+      authorization: `Bearer ${token}`,
+    },
+    body: JSON.stringify({ ...operation, extensions: { subscription } }),
+    signal,
+  });

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { subscribeByCallback } from '../../support/callback-router.ts';
 import { type Asked, operationOf, type PeerClient } from './peers.ts';
 import type { Node } from './start-node.ts';
 
@@ -91,19 +92,12 @@ export async function startRouters(): Promise<Routers> {
 async function subscribe(node: Node, asked: Asked, callbackUrl: string): Promise<boolean> {
   const subscription = { callbackUrl, subscriptionId: 'one', verifier: 'secret', heartbeatIntervalMs: 1_000 };
   try {
-    const response = await fetch(`${node.url}/graphql`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json;callbackSpec=1.0',
-        authorization: `Bearer ${asked.token}`,
-      },
-      body: JSON.stringify({ ...operationOf(asked), extensions: { subscription } }),
-    });
+    const response = await subscribeByCallback(node.url, asked.token, operationOf(asked), subscription);
     await response.text();
     return response.ok;
-  } catch {
-    // Its process was ended meanwhile.
+  } catch (error) {
+    // `fetch failed`, or `terminated`: the process of the service was ended meanwhile.
+    if (!(error instanceof TypeError)) throw error;
     return false;
   }
 }
