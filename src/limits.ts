@@ -59,7 +59,7 @@ export const LIMITS = {
   routingHops: 3,
   /** Deliveries that rules make of one message. */
   routedDeliveries: 100,
-  /** Of those, what is made in one turn of the event loop, of all tenants; and what of one, and of all, waits. */
+  /** Those made in one turn of the event loop; and those that may wait, of one tenant and of all. */
   copiesPerTurn: 4,
   queuedCopiesPerTenant: 10_000,
   queuedCopies: 50_000,
@@ -234,7 +234,7 @@ export const TIMES = {
   visitMs: 60_000,
   /** How long an event is rendered again that the engine's absence cut short; then its stream ends. */
   renderMs: 10_000,
-  /** How long an event waits until it is rendered, that included; then its stream ends, as of a slow reader. */
+  /** How long an event may wait for its rendering, with the rendering itself. Then its stream ends, as for a slow reader. */
   renderWaitMs: 15_000,
   /** How long a stretch of a log is shared by those who resume. */
   sharedLogMs: 5_000,
@@ -254,12 +254,12 @@ export const TIMES = {
   publicationMs: 24 * 60 * 60 * 1_000,
   /** How long an expression of a rule may run, and how long it may compute before it is stopped between two steps. */
   expressionMs: 1_000,
-  /** How long it may keep others waiting: what takes longer goes on where only such are. */
+  /** How long it may run before others: one that takes longer runs again in the last lane. And CPU time, between steps. */
   expressionSliceMs: 150,
   expressionStepsMs: 500,
   /** How long a tenant whose expression overran shares a process with others who did. */
   suspectTenantMs: 10 * 60_000,
-  /** How long a rule is left alone that took longer. */
+  /** How long a rule rests after an expression of it took too long. */
   ruleRestMs: 60_000,
   /** How long after the circuit of the engine opened, or a probe failed, the next probe is made. */
   circuitProbeMs: 500,

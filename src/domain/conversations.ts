@@ -130,7 +130,7 @@ function settle<Conversation extends ConversationRecord>(change: Change<Conversa
   }
 }
 
-/** Who was a member when it was looked up, and was removed by somebody else since, is none. */
+/** `unchanged`: somebody else has removed the member since they were looked up. */
 function settleRemoval(change: MembershipChange): ConversationRecord {
   if (change.outcome === 'unchanged') throw notFound('member');
   return settle(change);
@@ -142,7 +142,7 @@ function refuseDirect({ kind }: ConversationRecord): void {
   }
 }
 
-/** Whom the engine is to ask once more; admins need to be nothing. */
+/** The actor whose role the engine checks again with the change. Null for admins, who need no role. */
 const actorOf = (viewer: Viewer, least: MemberRole): Actor | null =>
   isAdmin(viewer) ? null : { userId: viewer.userId, least };
 

@@ -85,7 +85,7 @@ export function decodeConversationCursor(cursor: string): ConversationPlace | nu
   throw badInput('after: not a cursor of this list.');
 }
 
-/** In no id and no epoch. */
+/** Separates the parts: no id and no epoch has it. */
 const PART = '~';
 
 /** Short, since a client in a thousand conversations sends a thousand of them in one frame. */

@@ -79,7 +79,7 @@ const MARKS = new Set(['__proto__', '_jsonata_lambda', '_jsonata_function']);
 /** Looks at a JSON value once, and no further than what is wrong with it: a body is many times what a payload may be. */
 class PayloadCheck {
   readonly #name: string;
-  /** What is left of the cap by the shortest way in which it could be written. */
+  /** Bytes left of the cap, counting the shortest JSON of the value. */
   #left: number = LIMITS.payloadBytes;
 
   constructor(name: string) {
@@ -101,7 +101,7 @@ class PayloadCheck {
     }
   }
 
-  /** With the comma or the bracket behind it. */
+  /** Counts a byte for the comma or bracket that follows the value. */
   #child(value: unknown, levels: number): void {
     this.#spend(1);
     this.value(value, levels - 1);

@@ -183,7 +183,7 @@ export function takeReads({ operation }: OperationDefinitionNode, cost: number, 
   return cost;
 }
 
-/** What a refusal of ours is to graphql-js; null: it is none. */
+/** Runs `pay`. Answers the error by which it refused, or null. */
 export function attempt(pay: () => void): GraphQLError | null {
   try {
     pay();

@@ -68,7 +68,7 @@ export class Reader implements Waiter {
 /** What the response to an event cost beyond what is free. */
 const dearness = ({ used }: Budget): number => Math.max(used - LIMITS.freeEventUnits, 0);
 
-/** All who share a rendering, in the turn of the one who needed it first. */
+/** The streams that share a rendering. They take the turn of the first that needed it. */
 class Sharers implements Waiter {
   readonly #shape: Shape;
   readonly #first: Reader;
@@ -97,7 +97,7 @@ export class Shape {
   readonly #shared = new WeakMap<object, Payload | null | Promise<Payload | null>>();
   readonly #place: FairPlace;
   #isPerViewer = false;
-  /** Whether its renderings were done at once so far, all of them; null while there was none. */
+  /** Whether all renderings so far were synchronous. Null before the first. */
   #isDirect: boolean | null = null;
   /** Of events that cost more than is free, for each who shares them; null while there was none. */
   #prices: WeakMap<object, number> | null = null;
@@ -124,7 +124,7 @@ export class Shape {
     return this.#render(event, reader);
   }
 
-  /** Whether it must be rendered, may read from the engine for that, and others are before it. */
+  /** Whether the event must wait for its turn: it is not rendered yet, may read from the engine, and others are first. */
   #mustWait(event: object): boolean {
     if (this.#isDirect || this.#place.isFree) return false;
     return this.#isPerViewer || !this.#shared.get(event);
@@ -209,7 +209,7 @@ export class Shape {
     return isPromise(first) ? first.then(settle) : settle(first);
   }
 
-  /** Between attempts it holds no place, and each of them waits for its turn. */
+  /** Tries again until the engine answers. Each attempt waits for its turn; between attempts no place is held. */
   async #again<Outcome>(waiter: Waiter, render: Attempt<Outcome>): Promise<Outcome> {
     const { clock } = this.#options;
     const end = clock.elapsed() + TIMES.renderMs;

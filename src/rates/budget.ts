@@ -137,7 +137,7 @@ function weigh(value: unknown): number {
   return points;
 }
 
-/** What somebody made up: by its values, however it puts them together. */
+/** Points of a client's payload: by the number of its values, not by how they are nested. */
 function weighPayload(value: unknown): number {
   if (typeof value === 'string') return POINTS.value + value.length / CHARACTERS_PER_POINT;
   let points: number = POINTS.value;

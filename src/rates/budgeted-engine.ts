@@ -84,7 +84,7 @@ export function budgetEngine(engine: Engine): Engine {
   };
 }
 
-/** What is left of a range behind a part of it that was to have so many. */
+/** The rest of a range after its first part, which was asked for `count` messages. */
 function restOf(range: MessageRange, { messages }: KeptMessages, count: number): MessageRange {
   const [first, last] = [messages[0], messages.at(-1)];
   if (!first || !last || messages.length < count) return { ...range, limit: 0 };

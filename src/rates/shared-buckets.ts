@@ -51,7 +51,7 @@ export class UserBuckets {
   }
 }
 
-/** Who comes back opens all that it had at once. `sockets`: as fast as on so many. */
+/** Full, it holds all subscriptions of a socket: a client that comes back opens them at once. `sockets` multiplies it. */
 export function subscriptionBucket({ subscriptionsPerConnection: rate }: Rates, now: number, sockets = 1): TokenBucket {
   return new TokenBucket(Math.max(LIMITS.subscriptionsPerSocket, rate) * sockets, rate * sockets, now);
 }

@@ -3,7 +3,7 @@
 /** Of its capacity: as many nodes may have let a user through at once. */
 const MOST_OWED = 10;
 
-/** What is lost where fractions are added up: of a whole token it is not missing. */
+/** The rounding error of added fractions: a token that lacks only this much counts as whole. */
 const ROUNDING = 1e-6;
 
 export class TokenBucket {

@@ -45,7 +45,7 @@ function openClient(address: RedisAddress, options: Options, log: Log, role: str
   return client;
 }
 
-/** Undefined in the clear. */
+/** Options of TLS; undefined for a connection without it. */
 function tlsOf({ isEncrypted, caFile, certFile, keyFile }: RedisAddress): ConnectionOptions | undefined {
   if (!isEncrypted) return undefined;
   const read = (file: string | null): Buffer | undefined => (file === null ? undefined : readFileSync(file));
@@ -55,7 +55,7 @@ function tlsOf({ isEncrypted, caFile, certFile, keyFile }: RedisAddress): Connec
 const withoutUndefined = <Value extends object>(value: Value): Partial<Value> =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<Value>;
 
-/** Who we are to a server of data. */
+/** User and password for the servers, which are not those for the sentinels. */
 const loginOf = ({ username, password }: RedisAddress): Pick<RedisOptions, 'username' | 'password'> =>
   withoutUndefined({ username: username || undefined, password: password || undefined });
 

@@ -34,7 +34,7 @@ export async function attempt<Result>(work: () => Promise<Result>): Promise<Resu
   }
 }
 
-/** Of no actor: nothing. */
+/** Empty without an actor. */
 const actorArgs = (actor: Actor | null): string[] => (actor ? [actor.userId, actor.least] : []);
 
 function toChange(answer: unknown): MembershipChange {

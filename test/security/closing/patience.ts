@@ -1,11 +1,11 @@
-/** Waits for another process by what it does, not by time: the machine may be busy with others. */
+/** Waits for another process by its CPU time and state, not by the clock: the machine may be busy. */
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 const LOOK_MS = 100;
-/** A loop that hangs takes this much of a core, and does not answer. */
+/** CPU time, in hundredths of a second, after which a process without an answer hangs in a loop. */
 const BUSY_TICKS = 1_500;
-/** Who sleeps through so many looks, while something is asked of it, waits for nothing. */
+/** Looks in a row at which a process that owes an answer was asleep: then it waits for ever. */
 const IDLE_LOOKS = 300;
 
 /** Hundredths of a second of running so far, and whether it has nothing to run; null where the system does not tell. */
