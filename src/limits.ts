@@ -111,7 +111,7 @@ export const LIMITS = {
   errorCharacters: 500,
   /** Bytes of a document from someone without a token: what needs none is short. */
   openDocumentBytes: 8 * 1024,
-  /** Bytes of a body from someone without a valid token: what needs none is short, and held before it is looked at. */
+  /** Bytes of a body, or of waiting frames, from someone without a valid token: what needs none is short, and held before it is looked at. */
   strangerBodyBytes: 64 * 1024,
   /** Values of the JSON of a request or a frame: more than any needs, and no more than are read in one go. */
   jsonValues: 100_000,

@@ -73,6 +73,7 @@ export class Admission {
   open(connection: Connection, transport: Transport, address: string | null): void {
     const { supervisor, metrics, depart, clock, log } = this.#options;
     supervisor.add(connection, address);
+    connection.bePatientWithStranger();
     metrics.connections.inc({ transport });
     const openedAt = clock.elapsed();
     connection.onClose((code) => {

@@ -81,6 +81,7 @@ export class Connection implements Peer, Holder {
   #onTick = (): void => undefined;
   #lastWords: LastWords | null = null;
   #isPatient = false;
+  #isOfStranger = false;
   /** When the frame being handled was begun with; null: none is. */
   #busySince: number | null = null;
   #asked: { readonly token: string; readonly acknowledged: () => void } | null = null;
@@ -193,6 +194,11 @@ export class Connection implements Peer, Holder {
     this.#isPatient = true;
   }
 
+  /** Nobody is known yet: what is more than a stranger may say is left unread. */
+  bePatientWithStranger(): void {
+    this.#isOfStranger = true;
+  }
+
   /** Takes frames from now on. */
   onFrame(handle: HandleFrame): void {
     this.#handle = handle;
@@ -290,7 +296,7 @@ export class Connection implements Peer, Holder {
     if (this.#isPatient) this.#pauseWhenFull();
     else if (this.#frames.length >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes) {
       return this.close(CLOSE_CODES.TOO_MANY, 'Too many frames at once');
-    }
+    } else if (this.#isOfStranger && !this.bearer && this.#frameBytes > LIMITS.strangerBodyBytes) this.#socket.pause();
     this.#frames.push(text);
     if (this.#busySince === null) void this.#work();
   }
@@ -299,13 +305,17 @@ export class Connection implements Peer, Holder {
     if (this.#frames.length >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes) this.#socket.pause();
   }
 
+  get #hasRoom(): boolean {
+    return this.#frames.length < LIMITS.queuedFrames / 2 && this.#frameBytes < LIMITS.queuedFrameBytes / 2;
+  }
+
   async #work(): Promise<void> {
     try {
       while (this.isOpen && !this.#onIdle) {
         const text = this.#frames.shift();
         if (text === undefined) break;
         this.#frameBytes -= text.length;
-        if (this.#socket.isPaused && this.#frames.length < LIMITS.queuedFrames / 2) this.#socket.resume();
+        if (this.#socket.isPaused && this.#hasRoom) this.#socket.resume();
         this.#busySince = this.#clock.elapsed();
         await this.#handle?.(text);
         await ownTurn();

@@ -239,4 +239,23 @@ describe('connection actors', () => {
     expect(await bad.closed).toBe(4429);
     await check();
   });
+
+  it.each([true, false])(
+    'G10: of who is not known yet little is read ahead, and nothing is lost: is a stranger: %s',
+    async (isStranger) => {
+      const { bad, check } = await pair();
+      const [under] = sockets.slice(-2);
+      const [connection] = connections.slice(-2);
+      if (isStranger) connection?.bePatientWithStranger();
+      bad.send('slow');
+      for (let n = 0; n < 60; n += 1) bad.send('x'.repeat(60_000));
+      if (isStranger) await eventually(() => expect(under?.isPaused()).toBe(true));
+      else await eventually(() => expect(under?.bytesRead).toBeGreaterThan(60 * 60_000));
+      expect(under?.bytesRead).toBeLessThan(isStranger ? 1_000_000 : 4_000_000);
+      slow.shift()?.();
+      await eventually(() => expect(handled).toHaveLength(61));
+      bad.socket.close();
+      await check();
+    },
+  );
 });
