@@ -1,4 +1,4 @@
-/** All promises, asked again and again until nothing is amiss, or there was time enough. */
+/** Runs all checkers until none finds a breach, or the time for that is over. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Churn } from './churn.ts';
 import { readLog } from './log.ts';

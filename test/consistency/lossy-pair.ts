@@ -1,11 +1,11 @@
-/** A Redis and a replica that takes its place without what was written last, again and again. */
+/** A Redis whose replica takes over without the last writes, again and again. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.ts';
 import type { RedisServer } from '../support/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
-/** What was acknowledged from then until then may be lost. */
+/** Writes acknowledged in this span may be lost. */
 export interface Loss {
   readonly from: number;
   readonly to: number;

@@ -1,4 +1,4 @@
-/** Who reads in a trial: every subscription, each of new messages over another transport. */
+/** The readers of a trial: one for every subscription, and one of new messages for every transport. */
 import type { CallbackRouter } from '../support/callback-router.ts';
 import type { Trial } from './client.ts';
 import { TOPIC } from './publications.ts';

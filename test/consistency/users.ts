@@ -1,9 +1,9 @@
-/** Who takes part in a trial. */
+/** The users of a trial. */
 export const OWNER = 'owner';
 export const READER = 'reader';
-/** Comes and goes, and is gone at the end. */
+/** Is added and removed, and is not a member at the end. */
 export const VISITOR = 'visitor';
-/** On `/ws`, where nothing comes again that its user has read anywhere: this one reads nothing. */
+/** A device on `/ws`, which is not sent again what its user has read anywhere: this user reads nothing. */
 export const DEVICE = 'device';
-/** Whose sessions are revoked. */
+/** A user whose sessions are revoked. */
 export const GUEST = 'guest';

@@ -1,4 +1,4 @@
-/** Renderings that read from the engine pass one fair place: few at once, each user's in turn. */
+/** Renderings that read from the engine: few run at once, and users take turns. */
 import fc from 'fast-check';
 import { FairPlace, type Waiter } from '../../src/delivery/fair-place.ts';
 import { nextTurn } from '../../src/delivery/room.ts';

@@ -1,4 +1,4 @@
-/** Who has gone is gone, whatever failed on the way: presence over an engine whose answers can fail one by one (G11). */
+/** A user who left is shown as gone, whichever answers of the engine failed meanwhile (G11). */
 import { setImmediate as turn } from 'node:timers/promises';
 import { createPresence, type Presence } from '../../src/domain/presence.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';

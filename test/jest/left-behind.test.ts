@@ -1,4 +1,4 @@
-/** What looks for what tests leave behind does find it: each kind, by name, and its end ends it. */
+/** The check for leftovers of tests finds each kind, names it, and finds nothing once it has ended. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

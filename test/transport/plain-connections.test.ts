@@ -1,4 +1,4 @@
-/** Connections and bodies that come slowly, or not at all: they keep nobody out. */
+/** Connections and bodies that come slowly, or not at all, keep nobody out. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
