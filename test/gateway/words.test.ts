@@ -278,6 +278,31 @@ describe('told in words, when the service is at its end', () => {
     });
     await service.close();
   });
+
+  it('a node that drains lets a gateway in to tell it so, and nobody else', async () => {
+    const { service } = await start({ DRAIN_WINDOW: '10s' });
+    const token = await service.token('alice');
+    // The first goes at once, the other half a window later.
+    const guests = [await service.connect('alice'), await service.connect('alice')];
+    const closing = service.close();
+    const headers = { 'router-authorization': GATEWAY };
+    for (const other of [{}, { 'router-authorization': 'another' }]) {
+      const socket = openSocket(service.wsUrl, ['graphql-transport-ws'], other);
+      await expect(socket).rejects.toThrow('503');
+    }
+    const gateway = await openSocket(service.wsUrl, ['graphql-transport-ws'], headers);
+    gateway.send({ type: 'connection_init', payload: { token } });
+    gateway.send({ id: 'late', type: 'subscribe', payload: { query: RECEIVED } });
+    expect(await gateway.frame(1)).toMatchObject({ id: 'late', type: 'error' });
+    expect(wordsOf({ errors: gateway.frames[1].payload } as Told)).toEqual(['SERVICE_UNAVAILABLE later']);
+    await eventually(() => {
+      service.clock.advance(1_000);
+      expect(gateway.socket.readyState).toBe(gateway.socket.CLOSED);
+    });
+    service.clock.advance(10_000);
+    await closing;
+    await Promise.all(guests.map((guest) => guest.close()));
+  });
 });
 
 describe('what counts by socket for a client counts by user for a gateway', () => {
