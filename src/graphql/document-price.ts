@@ -14,7 +14,7 @@ const CHARACTERS_PER_UNIT = 25;
 /** What is longer than its tokens may take is blanks, comments and texts, which are passed over. */
 const MOST_CHARACTERS = 20_000;
 const PAIRS_PER_UNIT = 25;
-const URL_BYTES_PER_UNIT = 500;
+const URL_BYTES_PER_UNIT = 125;
 
 const pairs = new WeakMap<DocumentNode, number>();
 

@@ -131,7 +131,7 @@ describe('a document named by its hash', () => {
       return request.raw.url.length;
     };
     expect(ask(true)).toBeGreaterThan(long.length);
-    expect(paid).toEqual([1, Math.floor(Buffer.byteLength(long) / 500) - 1]);
+    expect(paid).toEqual([1, Math.floor(Buffer.byteLength(long) / 125) - 1]);
     expect(ask(false)).toBeLessThan(100);
     await stream('application/json', { query: long, extensions });
     const url = `${service.url}/graphql?extensions=${encodeURIComponent(JSON.stringify(extensions))}`;
