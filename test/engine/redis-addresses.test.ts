@@ -1,11 +1,14 @@
 /** Redis where people run it: behind sentinels, over TLS, as a cluster known by name, and in a database of its own. */
 import { Redis } from 'ioredis';
+import { openSubscriberClient } from '../../src/engine/redis/client.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { redisAddress } from '../support/redis-address.ts';
 import { startRedisSentinel } from '../support/redis-sentinel.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
+import { silentLog } from '../support/world.ts';
 
 const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
 const PASSWORD = 'of-the-sentinel';
@@ -26,6 +29,19 @@ const startServer = async (...settings: string[]): Promise<RedisServer> =>
 const startService = async (env: Record<string, string>): Promise<TestService> =>
   closing(await startTestService({ env }), (service) => service.close());
 const connect = (url: string): Redis => closing(new Redis(url), (client) => client.disconnect());
+
+/** A cluster of one node. Its other port is by default one that there may not be. */
+const clustered = async (): Promise<string[]> => [
+  '--cluster-enabled',
+  'yes',
+  '--cluster-port',
+  String(await freePort()),
+];
+
+async function servesAll(admin: Redis): Promise<void> {
+  await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await eventually(async () => expect(await admin.call('CLUSTER', 'INFO')).toContain('cluster_state:ok'));
+}
 
 /** One message, heard where it should be. */
 async function works(service: TestService, there: TestService = service): Promise<void> {
@@ -91,11 +107,35 @@ describe('TLS', () => {
 
   it('of a cluster whose certificates name hosts', async () => {
     const names = ['--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'];
-    const { port, server } = await startEncrypted('--cluster-enabled', 'yes', '--tls-cluster', 'yes', ...names);
-    const admin = connect(server.url);
-    await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await eventually(async () => expect(await admin.call('CLUSTER', 'INFO')).toContain('cluster_state:ok'));
+    const { port, server } = await startEncrypted(...(await clustered()), '--tls-cluster', 'yes', ...names);
+    await servesAll(connect(server.url));
     await works(await startService(env(port, { REDIS_CLUSTER: 'true' })));
+  });
+});
+
+describe('a cluster known by name', () => {
+  it('is looked for as long as all of it is away, by every connection, and found', async () => {
+    const server = await startServer(...(await clustered()), '--cluster-announce-ip', '127.0.0.1');
+    // Of a server that is killed.
+    await servesAll(connect(server.url).on('error', () => undefined));
+    const address = { ...redisAddress(`redis://localhost:${server.port}`), kind: 'cluster' as const };
+    const attempts: number[] = [];
+    const clients = await Promise.all(
+      Array.from({ length: 20 }, async (_, index) => {
+        const client = closing(openSubscriberClient(address, silentLog), (opened) => opened.disconnect());
+        await client.connect();
+        await client.ssubscribe('channel');
+        attempts[index] = 0;
+        client.on('connecting', () => {
+          attempts[index] = (attempts[index] ?? 0) + 1;
+        });
+        return client;
+      }),
+    );
+    server.process.kill('SIGKILL');
+    await eventually(() => expect(Math.min(...attempts)).toBeGreaterThan(6));
+    await server.restart();
+    await eventually(() => expect(new Set(clients.map(({ status }) => status))).toEqual(new Set(['ready'])));
   });
 });
 

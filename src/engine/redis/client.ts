@@ -95,8 +95,9 @@ function openCluster(address: RedisAddress, options: Options): Cluster {
     slotsRefreshTimeout: 2_000,
     // Commands find out by themselves that a slot moved; a connection that only listens does not always.
     slotsRefreshInterval: 5_000,
-    // A certificate names hosts: none of them may be turned into an address before the connection is made.
-    ...(tls ? { dnsLookup: (host: string, done: Found) => done(null, host) } : {}),
+    // A certificate names hosts: none of them may be turned into an address before the connection is made. Without one,
+    // too: told to connect anew while it looks names up, as it is when all nodes are away, the client would never again.
+    dnsLookup: (host: string, done: Found) => done(null, host),
     redisOptions: { ...redisOptions, ...loginOf(address), ...(tls ? { tls } : {}) },
   });
   // A node is connected to by its first command, and others are refused meanwhile: make that command ours,
