@@ -8,6 +8,8 @@ const QUERY = `subscription ($ids: [ID!], $after: [ID!]) {
 }`;
 
 const RETRY_MS = 50;
+/** The engine is away, or a busy machine makes it seem so: asked again, as the error says. */
+const AWAY = 'SERVICE_UNAVAILABLE';
 
 export interface SubscriberOptions {
   /** Asked at each connection. */
@@ -42,21 +44,28 @@ export function subscribe(options: SubscriberOptions): Subscriber {
   let isStopped = false;
   function begin(): void {
     if (isStopped) return;
+    let isFirst = true;
+    let isAway = false;
     client.subscribe<{ messageReceived: Seen }>(
       { query, variables },
       {
         next({ data, errors }) {
-          for (const { extensions } of errors ?? []) heard.errors.push(String(extensions?.['code']));
+          const codes = (errors ?? []).map(({ extensions }) => String(extensions?.['code']));
+          isAway = isFirst && codes.includes(AWAY);
+          isFirst = false;
+          if (!isAway) heard.errors.push(...codes);
           if (!data) return;
           heard.events.push(data.messageReceived);
           variables.after = [data.messageReceived.position];
         },
         error(error) {
-          // The engine is away, or a busy machine makes it seem so: asked again, as the error says.
-          if (JSON.stringify(error).includes('SERVICE_UNAVAILABLE')) setTimeout(begin, RETRY_MS);
+          if (JSON.stringify(error).includes(AWAY)) setTimeout(begin, RETRY_MS);
           else heard.errors.push(JSON.stringify(error));
         },
-        complete: () => undefined,
+        // A subscription that could not be opened has one response, its errors, and is complete.
+        complete() {
+          if (isAway) setTimeout(begin, RETRY_MS);
+        },
       },
     );
   }
