@@ -136,8 +136,9 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
         // Each batch is a sign of life of this sweeper.
         if (start + BATCH < left.length && !(await claimDead()).includes(deadNode)) return;
       }
-      await attempt(() => client.srem(keys.dead, deadNode));
+      // In this order: one that stops between the two leaves a dead node that is claimed anew, and not a claim for good.
       await attempt(() => client.hdel(keys.sweepers, deadNode));
+      await attempt(() => client.srem(keys.dead, deadNode));
       if (left.length > 0) log.info({ node: deadNode, connections: left.length }, 'dead node swept');
     }
   }

@@ -134,8 +134,9 @@ export class Requirements {
 
   /** Logs what was not there at the check before. */
   async check(): Promise<void> {
+    const found = await findAll(this.#client);
     const known = new Set(this.#findings.map(textOf));
-    this.#findings = await findAll(this.#client);
+    this.#findings = found;
     for (const finding of this.#findings) {
       const { setting, found, wanted } = finding;
       if (!known.has(textOf(finding))) this.#log.warn({ setting, found, wanted }, 'Redis setting weakens a guarantee');

@@ -207,6 +207,8 @@ export class Subscriber extends EventEmitter {
    * node that it did not find when the cluster last changed, and never tries again; connecting anew, it does.
    */
   #isStuck(): boolean {
+    // Many channels take their time, and those whose turn has not come are not missed yet.
+    if (this.#isRestoring) return false;
     let most = 0;
     for (const wanted of this.#wanted.values()) {
       wanted.missed = wanted.isHeard ? 0 : wanted.missed + 1;
