@@ -25,7 +25,9 @@ interface Wanted {
   isHeard: boolean;
   /** Since a break that is not told yet: what comes meanwhile is dropped, since who is told of it reads everything anew. */
   isStale: boolean;
-  /** Checks in a row at which it was not heard. */
+  /** Since the last check an attempt failed. Of many channels some have not had their turn: they are not missed yet. */
+  hasFailed: boolean;
+  /** Checks in a row at which it was not heard, and had failed. */
   missed: number;
   /** Of a cluster. */
   readonly slot: number;
@@ -86,7 +88,15 @@ export class Subscriber extends EventEmitter {
   /** Called by graphql-redis-subscriptions once per channel, with a callback for the acknowledgement. */
   subscribe(channel: string, subscribed: Subscribed): void {
     const slot = new Command('ssubscribe', [channel]).getSlot();
-    const wanted: Wanted = { subscribed, attempt: 0, isHeard: false, isStale: false, missed: 0, slot };
+    const wanted: Wanted = {
+      subscribed,
+      attempt: 0,
+      isHeard: false,
+      isStale: false,
+      hasFailed: false,
+      missed: 0,
+      slot,
+    };
     this.#wanted.set(channel, wanted);
     void this.#attempt(channel, wanted).then((isHeard) => {
       if (!isHeard) this.#retry();
@@ -166,6 +176,7 @@ export class Subscriber extends EventEmitter {
       await this.#client.ssubscribe(channel);
     } catch (error) {
       this.#fault = (error as Error).message;
+      wanted.hasFailed = true;
       return false;
     }
     if (attempt !== wanted.attempt) return wanted.isHeard;
@@ -207,11 +218,11 @@ export class Subscriber extends EventEmitter {
    * node that it did not find when the cluster last changed, and never tries again; connecting anew, it does.
    */
   #isStuck(): boolean {
-    // Many channels take their time, and those whose turn has not come are not missed yet.
-    if (this.#isRestoring) return false;
     let most = 0;
     for (const wanted of this.#wanted.values()) {
-      wanted.missed = wanted.isHeard ? 0 : wanted.missed + 1;
+      if (wanted.isHeard) wanted.missed = 0;
+      else if (wanted.hasFailed) wanted.missed += 1;
+      wanted.hasFailed = false;
       most = Math.max(most, wanted.missed);
     }
     if (most === 0) this.#patience = MISSED_CHECKS;
