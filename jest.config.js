@@ -11,6 +11,7 @@ const FULL_ONLY = [
   'test/cluster/load.test.ts',
   'test/consistency/trial.test.ts',
   'test/engine/redis-addresses.test.ts',
+  'test/engine/redis-cluster.test.ts',
   'test/faults/clock.test.ts',
   'test/faults/cluster.test.ts',
   'test/faults/disk-full.test.ts',
@@ -23,13 +24,11 @@ const FULL_ONLY = [
   'test/gateway/hive-router.test.ts',
   'test/gateway/service-restart.test.ts',
 ];
-// A cluster of three takes its time to agree: `npm run test:cluster` runs the contract on one.
-const APART = process.env.TEST_CLUSTER ? [] : ['test/engine/redis-cluster.test.ts'];
 
 const root = new URL('./', import.meta.url);
 const files = readdirSync(new URL('test', root), { recursive: true })
   .map((file) => `test/${file}`)
-  .filter((file) => file.endsWith('.test.ts') && !APART.includes(file));
+  .filter((file) => file.endsWith('.test.ts'));
 const isSized = (file) => /\/settings\.ts'/.test(readFileSync(new URL(file, root), 'utf8'));
 
 /** What `npm test` runs. */

@@ -6,7 +6,7 @@ scripts/provide-redis.sh || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/notes"
-FAULTS=whole TEST_CLUSTER=1 FAULTS_NOTES=$work/notes scripts/jest.sh all \
+FAULTS=whole FAULTS_NOTES=$work/notes scripts/jest.sh all \
   --maxWorkers 1 --json --outputFile="$work/results.json" \
   test/faults test/engine test/cluster test/gateway/service-restart test/transport/graphql-ws "$@" >/dev/null
 code=$?

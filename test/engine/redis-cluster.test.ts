@@ -4,7 +4,17 @@ import { eventually } from '../support/eventually.ts';
 import { type ClusterServer, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { alice, createGroup, type OpenWorld, record, tenant, text, userId } from '../support/world.ts';
+import {
+  alice,
+  connectionId,
+  createGroup,
+  deviceId,
+  type OpenWorld,
+  record,
+  tenant,
+  text,
+  userId,
+} from '../support/world.ts';
 
 let cluster: RedisCluster;
 beforeAll(async () => {
@@ -89,7 +99,13 @@ describe('Redis engine on a cluster', () => {
     const before = interruptions();
     for (const id of ids) void owner.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', String(id));
     await eventually(() => expect(interruptions()).toBeGreaterThan(before), 15_000);
-    await world.other.setStatus(tenant, who, 'BUSY', null);
+    const phone = {
+      connectionId: connectionId('c1'),
+      deviceId: deviceId('phone'),
+      connectionType: 'GRAPHQL_WS',
+      sessionId: null,
+    } as const;
+    await world.other.connect(tenant, who, phone);
     await eventually(() => expect(heard).toHaveLength(1));
     for (const { listening } of recordings) await listening.close();
     await world.close();
