@@ -150,6 +150,14 @@ describe('F45: Sentinel', () => {
         expect(await replicas()).toContain(`"port","${port}"`);
         expect(await replicas()).toContain('"master-link-status","ok"');
       });
+    // A failover takes no notice of what the other has not received yet.
+    const isReplicated = async (url: string): Promise<void> => {
+      const primary = connect(url);
+      await eventually(async () => {
+        await primary.set('mark', 1);
+        expect(await primary.wait(1, 1_000)).toBe(1);
+      });
+    };
     await isFollowed(second.port);
     const service = await startService({ REDIS_URL: sentinel.url, REDIS_SENTINEL_PASSWORD: PASSWORD });
     await works(service);
@@ -161,10 +169,13 @@ describe('F45: Sentinel', () => {
       await service.query('alice', SEND);
       await eventually(() => expect(heard.events.length).toBeGreaterThan(before));
     };
+    await isReplicated(first.url);
     await eventually(async () => expect(await sentinel.ask('failover')).toBe('OK'));
     await eventually(async () => expect(await sentinel.primary()).toBe(second.port));
     await isFollowed(first.port);
     await goesOn();
+    await isReplicated(second.url);
+    await sentinel.watchClosely();
     await second.stop();
     await eventually(async () => expect(await sentinel.primary()).toBe(first.port));
     await goesOn();

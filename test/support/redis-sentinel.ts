@@ -15,6 +15,8 @@ export interface RedisSentinel {
   /** For `REDIS_URL`. */
   readonly url: string;
   ask(command: string, ...args: readonly string[]): Promise<unknown>;
+  /** From now on a primary that is silent for half a second is replaced. Until then one that waits for its turn on a busy machine is not. */
+  watchClosely(): Promise<unknown>;
   /** Where the primary is now, by the sentinel's word. */
   primary(): Promise<number>;
   stop(): Promise<void>;
@@ -30,7 +32,7 @@ export async function startRedisSentinel(primaryPort: number, password: string):
     `dir ${dir}`,
     `requirepass ${password}`,
     `sentinel monitor ${GROUP} 127.0.0.1 ${primaryPort} 1`,
-    `sentinel down-after-milliseconds ${GROUP} 500`,
+    `sentinel down-after-milliseconds ${GROUP} 60000`,
     `sentinel failover-timeout ${GROUP} 3000`,
   ];
   writeFileSync(file, `${lines.join('\n')}\n`);
@@ -43,6 +45,7 @@ export async function startRedisSentinel(primaryPort: number, password: string):
   return {
     url: `redis+sentinel://127.0.0.1:${port}/${GROUP}`,
     ask,
+    watchClosely: () => admin.call('SENTINEL', 'SET', GROUP, 'down-after-milliseconds', 500),
     primary: async () => Number(((await ask('get-master-addr-by-name')) as string[])[1]),
     async stop() {
       admin.disconnect();
