@@ -2,6 +2,14 @@
 export const LIMITS = {
   /** Characters of a message; longer texts belong in a file. */
   contentCharacters: 8_000,
+  /** Code points of a message that is read while it is written: the longest answer of a model. */
+  writtenCharacters: 65_536,
+  /** Code points of a part in which such a text is stored: an append rewrites one, and nothing before it. */
+  writtenPartCharacters: 1_024,
+  /** Messages that one sender writes in a conversation at the same time; a reader who joins is given the text of each. */
+  writingsPerSender: 20,
+  /** The same of all senders. */
+  writingsPerConversation: 1_000,
   /** Bytes of a payload as JSON: it is held in memory once per event and node. */
   payloadBytes: 32 * 1024,
   /** Levels of a payload: keeps every recursive reader far from its stack's end. */
@@ -203,6 +211,10 @@ export const LIMITS = {
 /** Times that are part of the contract, in milliseconds. */
 export const TIMES = {
   typingMs: 6_000,
+  /** How long the writer of a message may be silent before it is aborted. */
+  writingMs: 60_000,
+  /** How long a wish to stop what is not started yet is remembered. */
+  stopMs: 60_000,
   idempotencyMs: 24 * 60 * 60 * 1_000,
   connectionInitMs: 3_000,
   /** What is refused at the door is spoken of this often. */

@@ -128,6 +128,9 @@ export interface ReactionRecord {
   readonly userIds: readonly UserId[];
 }
 
+/** How far a message is: one that is read while it is written is STREAMING until its sender finishes it, or is silent. */
+export type MessageState = 'COMPLETE' | 'STREAMING' | 'ABORTED';
+
 export interface MessageRecord {
   readonly id: MessageId;
   readonly conversationId: ConversationId;
@@ -141,8 +144,22 @@ export interface MessageRecord {
   readonly reactions: readonly ReactionRecord[];
   readonly editedAt: number | null;
   readonly deletedAt: number | null;
+  /** Left out: COMPLETE, as all messages were before some were written while they are read. */
+  readonly state?: Exclude<MessageState, 'COMPLETE'>;
   /** Where it last changed; in an event, that event's place. */
   readonly position: Position;
+}
+
+/** Text that was added to a message while it is written. Lengths and offsets are in Unicode code points. */
+export interface TextExtension {
+  readonly messageId: MessageId;
+  /** The length before. */
+  readonly offset: number;
+  readonly text: string;
+  /** The length with it. */
+  readonly length: number;
+  /** The message's new payload; left out: as before. */
+  readonly payload?: unknown;
 }
 
 export interface DeviceRecord {
@@ -259,7 +276,7 @@ export interface UserReference {
 }
 
 /** What happened to a message. */
-export type MessageChange = 'SENT' | 'EDITED' | 'DELETED' | 'REACTED';
+export type MessageChange = 'SENT' | 'EDITED' | 'DELETED' | 'REACTED' | 'FINISHED';
 
 export interface SessionRecord {
   readonly id: SessionId;

@@ -73,6 +73,8 @@ function settle(edit: MessageEdit): MessageRecord {
       throw notFound('message');
     case 'deleted':
       throw alreadyDeleted();
+    case 'being-written':
+      throw new ServiceError('CONFLICT', 'The message is still being written.');
     case 'full':
       throw new ServiceError(
         'CONFLICT',

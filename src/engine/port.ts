@@ -46,6 +46,7 @@ import type {
   MessageChange,
   MessageId,
   MessageRecord,
+  MessageState,
   OngoingTyping,
   Position,
   PresenceRecord,
@@ -59,6 +60,7 @@ import type {
   SessionId,
   SessionRecord,
   TenantId,
+  TextExtension,
   Topic,
   TypingRecord,
   UserId,
@@ -190,7 +192,8 @@ export type Append =
 
 export type MessageEdit =
   | { readonly outcome: 'changed' | 'unchanged'; readonly message: MessageRecord }
-  | Refusal<'not-found' | 'deleted' | 'full'>;
+  /** `being-written`: its text is its writer's until it is finished. */
+  | Refusal<'not-found' | 'deleted' | 'full' | 'being-written'>;
 
 export interface LogEntry {
   readonly place: number;
@@ -253,6 +256,81 @@ export interface MessageStore {
   listMessages(tenant: TenantId, id: ConversationId, range: MessageRange): Promise<KeptMessages>;
   /** Up to `limit` log entries past a position. */
   readLog(tenant: TenantId, id: ConversationId, after: Position, limit: number): Promise<LogPage>;
+}
+
+export interface NewWriting extends NewMessage {
+  /** Whether its text is not shown before it is finished. */
+  readonly isHeld: boolean;
+}
+
+/** A message that is being written, with its text so far, shown or held. */
+export interface Writing {
+  readonly message: MessageRecord;
+  readonly isHeld: boolean;
+  readonly isStopRequested: boolean;
+}
+
+export interface NewText {
+  readonly senderId: UserId;
+  /** The length that the writer knows of, in code points. */
+  readonly offset: number;
+  /** Empty: a sign of life. */
+  readonly text: string;
+  /** Undefined: as it is. */
+  readonly payload: unknown;
+  /** Of appends to one message, on the average; after quiet, those of a second at once. 0: no limit. */
+  readonly paceMs: number;
+}
+
+export type TextAppend =
+  /** `repeated`: it was there already. */
+  | { readonly outcome: 'appended' | 'repeated'; readonly length: number; readonly isStopRequested: boolean }
+  | { readonly outcome: 'misplaced' | 'too-long'; readonly length: number }
+  | { readonly outcome: 'ended'; readonly message: MessageRecord }
+  | { readonly outcome: 'too-often'; readonly retryAfterMs: number }
+  | Refusal<'not-found' | 'not-sender' | 'not-member'>;
+
+export interface WritingEnd {
+  readonly senderId: UserId;
+  readonly state: Exclude<MessageState, 'STREAMING'>;
+  /** The length of the text that this was decided on; null: whatever it is. */
+  readonly length: number | null;
+  /** In place of the text that was written; null: that. */
+  readonly content: string | null;
+  /** Undefined: as it is. */
+  readonly payload: unknown;
+}
+
+export type WritingFinish =
+  | { readonly outcome: 'finished' | 'ended'; readonly message: MessageRecord }
+  | { readonly outcome: 'misplaced'; readonly length: number }
+  | Refusal<'not-found' | 'not-sender' | 'not-member'>;
+
+/**
+ * Messages that are read while they are written (G20).
+ *
+ * Every reading, here and in `MessageStore`, shows the text so far, and notices who has been
+ * silent for `TIMES.writingMs`: their messages are ABORTED from then on, in the log as well.
+ */
+export interface WritingStore {
+  /**
+   * Appends a message that is STREAMING, as `appendMessage` does. Whoever asked to stop
+   * what replies to its target, lately, is heard. `full`: too many are being written.
+   */
+  startMessage(tenant: TenantId, message: NewWriting): Promise<Append | Refusal<'full'>>;
+  /** Adds text at the end and announces it, if the end is at `offset`. The log has no entry of it. */
+  appendText(tenant: TenantId, id: MessageId, text: NewText): Promise<TextAppend>;
+  /** Ends the writing: FINISHED in the log. */
+  finishMessage(tenant: TenantId, id: MessageId, end: WritingEnd): Promise<WritingFinish>;
+  /**
+   * Asks to stop the message, or all that reply to it: now, and those that are started
+   * within `TIMES.stopMs`. Answers how many are asked to now; null: there is no such message.
+   */
+  requestStop(tenant: TenantId, id: MessageId): Promise<number | null>;
+  /** Of one message, its text included also where it is held; null when it is not being written. */
+  readWriting(tenant: TenantId, id: MessageId): Promise<Writing | null>;
+  /** What is being written in a conversation and shown, in no order. */
+  listWritings(tenant: TenantId, id: ConversationId): Promise<MessageRecord[]>;
 }
 
 export interface NewConnection {
@@ -376,6 +454,9 @@ export type Announcement = AnnouncedState & {
 
 type AnnouncedState =
   | { readonly type: 'message'; readonly change: MessageChange; readonly message: MessageRecord }
+  | { readonly type: 'extension'; readonly extension: TextExtension }
+  /** Whoever writes the message is asked to stop. */
+  | { readonly type: 'stop'; readonly message: MessageRecord }
   | {
       readonly type: 'conversation';
       readonly conversation: ConversationRecord;
@@ -427,6 +508,7 @@ export interface EngineHealth {
 export interface Engine
   extends ConversationStore,
     MessageStore,
+    WritingStore,
     PresenceStore,
     TypingStore,
     SessionStore,

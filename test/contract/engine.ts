@@ -11,11 +11,13 @@ import { describeRetention } from './retention.ts';
 import { describeSessions } from './sessions.ts';
 import { describeTopics } from './topics.ts';
 import { describeTyping } from './typing.ts';
+import { describeWritings } from './writings.ts';
 
 export function describeEngine(open: OpenWorld): void {
   describeConversations(open);
   describePlaces(open);
   describeMessages(open);
+  describeWritings(open);
   describeRetention(open);
   describePages(open);
   describePresence(open);

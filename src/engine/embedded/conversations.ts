@@ -20,6 +20,7 @@ import { createPlaces } from './places.ts';
 
 /** A row of `conversations`. */
 export interface ConversationRow {
+  readonly tenant: string;
   readonly key: number;
   readonly id: string;
   readonly kind: string;

@@ -5,12 +5,14 @@ import { createEmbeddedBus } from './bus.ts';
 import { createConversations } from './conversations.ts';
 import { openDatabase } from './database.ts';
 import { createInboxes } from './inbox.ts';
+import { createMessageLog } from './message-log.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
 import { createRoutingRules } from './routing-rules.ts';
 import { createSessions } from './sessions.ts';
 import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
+import { createWritings } from './writings.ts';
 
 export interface EmbeddedOptions {
   /** A folder, or `:memory:`. */
@@ -27,11 +29,14 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
   const database = openDatabase(dataDir, bus);
   const typing = createTyping(clock, bus, () => conversations);
   const conversations = createConversations(database, clock, typing.forget);
+  const log = createMessageLog(database, { clock, retention, forgetTyping: typing.forget });
+  const { read, ...writings } = createWritings(database, clock, log);
   const probe = database.prepare('SELECT 1');
   return {
     kind: 'embedded',
     ...conversations,
-    ...createMessages(database, clock, retention, typing.forget),
+    ...createMessages(database, clock, log, read),
+    ...writings,
     ...createPresence(database, clock),
     ...createSessions(database),
     ...createTopics(database, clock),

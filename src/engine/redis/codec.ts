@@ -15,6 +15,9 @@ import { composePresence, type StoredConnection, type StoredStatus } from '../pr
 /** JSON of an object without its braces, to be completed by a script. */
 export const fragment = (object: Record<string, unknown>): string => JSON.stringify(object).slice(1, -1);
 
+/** A text as JSON without quotes: such texts may be joined, and cut between code points. */
+export const asJsonText = (text: string): string => JSON.stringify(text).slice(1, -1);
+
 export function encodeHead({ id, kind, createdBy }: NewConversation): string {
   return fragment({ id, kind, createdBy });
 }
@@ -81,6 +84,10 @@ export function decodeAnnouncement(parsed: unknown): Announcement | 'unknown' | 
   const announcement = parsed as Announcement;
   switch (announcement.type) {
     case 'message':
+      return announcement.message?.position ? announcement : null;
+    case 'extension':
+      return announcement.extension?.messageId ? announcement : null;
+    case 'stop':
       return announcement.message?.position ? announcement : null;
     case 'conversation':
       return announcement.conversation?.position ? announcement : null;

@@ -22,6 +22,7 @@ import { createSessions } from './sessions.ts';
 import { Subscriber } from './subscriber.ts';
 import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
+import { createWritings } from './writings.ts';
 
 export interface RedisOptions {
   readonly address: RedisAddress;
@@ -50,6 +51,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const requirements = new Requirements(client, options.isChecked, log);
   const run = defineScripts(client);
   const memberships = createMemberships(run, keys, log);
+  const writings = createWritings(run, keys, { clock, retention, currentTrace });
   const presence = createPresence(client, run, keys, clock, log);
   const bus = createRedisBus(subscriber, keys, log, options.ignored ?? (() => undefined));
   let stopWatching = (): void => undefined;
@@ -80,7 +82,12 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   return {
     kind: 'redis',
     ...createConversations(client, run, keys, clock, memberships),
-    ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships }),
+    ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships, writings }),
+    appendText: writings.appendText,
+    finishMessage: writings.finishMessage,
+    requestStop: writings.requestStop,
+    readWriting: writings.readWriting,
+    listWritings: writings.listWritings,
     ...createTyping(run, keys, clock),
     ...createSessions(client, run, keys, clock),
     ...createTopics(client, run, keys, clock, currentTrace),

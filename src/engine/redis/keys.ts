@@ -22,6 +22,10 @@ export interface ConversationKeys {
   readonly typing: string;
   /** Users whose index does not have their last change of membership yet. */
   readonly outbox: string;
+  /** Messages that are being written, their texts, and wishes to stop what replies to a message. */
+  readonly streams: string;
+  readonly texts: string;
+  readonly stops: string;
   readonly channel: string;
 }
 
@@ -87,6 +91,9 @@ export function createKeys(prefix: string, database: number): Keys {
       log: `${tag}:log`,
       typing: `${tag}:typing`,
       outbox: `${tag}:outbox`,
+      streams: `${tag}:streams`,
+      texts: `${tag}:texts`,
+      stops: `${tag}:stops`,
       channel: channelOf(`${tag}:channel`),
     };
   }

@@ -4,13 +4,25 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, MessageChange, MessageId, TenantId } from '../../model.ts';
 import { judgePosition, type Lineage } from '../lineage.ts';
 import { conversationKey, parseMessageId } from '../message-id.ts';
-import type { Append, CurrentTrace, Diversion, Earlier, LogEntry, MessageEdit, MessageStore } from '../port.ts';
+import type {
+  Append,
+  CurrentTrace,
+  Diversion,
+  Earlier,
+  LogEntry,
+  MessageEdit,
+  MessageStore,
+  NewMessage,
+  WritingStore,
+} from '../port.ts';
+import { lengthOf, partsOf } from '../written-text.ts';
 import type { RedisClient } from './client.ts';
-import { decodeMessage, encodeContent, encodeMessage } from './codec.ts';
+import { asJsonText, decodeMessage, encodeContent, encodeMessage } from './codec.ts';
 import { attempt, nonce } from './conversations.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
 import type { RunScript } from './scripts.ts';
+import type { RedisWritings } from './writings.ts';
 
 interface Located extends ConversationKeys {
   readonly sequence: number;
@@ -21,7 +33,7 @@ type ReadLog = [unsettled: Unsettled, lineage?: string, head?: string, epoch?: s
 function toEdit(answer: unknown): MessageEdit {
   const [outcome, value] = answer as [string, string];
   if (outcome === 'changed' || outcome === 'unchanged') return { outcome, message: decodeMessage(value) };
-  return { outcome: outcome as 'not-found' | 'deleted' | 'full' };
+  return { outcome: outcome as 'not-found' | 'deleted' | 'full' | 'being-written' };
 }
 
 function toEarlier([outcome, value, id]: readonly unknown[]): Earlier {
@@ -35,8 +47,11 @@ function toEarlier([outcome, value, id]: readonly unknown[]): Earlier {
   }
 }
 
-function toAppend(answer: readonly unknown[]): Append {
+type Started = Awaited<ReturnType<WritingStore['startMessage']>>;
+
+function toAppend(answer: readonly unknown[]): Started {
   const [outcome, value] = answer;
+  if (outcome === 'full') return { outcome };
   if (outcome === 'not-member' || outcome === 'no-reply-target') return { outcome };
   return outcome === 'appended' ? { outcome, message: decodeMessage(value) } : toEarlier(answer);
 }
@@ -47,14 +62,15 @@ export interface MessageOptions {
   readonly retention: number | null;
   readonly currentTrace: CurrentTrace;
   readonly memberships: Memberships;
+  readonly writings: RedisWritings;
 }
 
 export function createMessages(
   client: RedisClient,
   run: RunScript,
   keys: Keys,
-  { clock, retention, currentTrace, memberships }: MessageOptions,
-): MessageStore {
+  { clock, retention, currentTrace, memberships, writings }: MessageOptions,
+): MessageStore & Pick<WritingStore, 'startMessage'> {
   const kept = retention ?? 0;
 
   function locate(tenant: TenantId, id: MessageId): Located | null {
@@ -65,9 +81,73 @@ export function createMessages(
 
   /** Where a message that is replied to is, and its id; sequence 0 when it is of another conversation. */
   function replyTarget(tenant: TenantId, within: ConversationId, id: MessageId | null): (string | number)[] {
-    if (id === null) return [];
+    if (id === null) return ['', ''];
     const at = locate(tenant, id);
     return [at?.meta === keys.conversation(tenant, within).meta ? at.sequence : 0, id];
+  }
+
+  const changeKeys = ({ meta, messages, log, channel, streams, texts }: ConversationKeys): string[] => [
+    meta,
+    messages,
+    log,
+    channel,
+    streams,
+    texts,
+  ];
+
+  /** The message with its text so far, where it is being written. */
+  async function shown<Result extends Started | Earlier>(tenant: TenantId, result: Result): Promise<Result> {
+    if (!('message' in result) || result.message.state !== 'STREAMING' || result.outcome === 'appended') return result;
+    const [message] = await writings.fill(tenant, [result.message]);
+    return { ...result, message };
+  }
+
+  /** What `append-message` is told beyond of a message that is written while it is read. */
+  function writingArgs({ content }: NewMessage, isHeld: boolean): (string | number)[] {
+    const caps = [LIMITS.writingsPerSender, LIMITS.writingsPerConversation];
+    const parts = partsOf(0, content).map((part) => asJsonText(part.text));
+    const { writtenPartCharacters: perPart } = LIMITS;
+    return [lengthOf(content), isHeld ? '1' : '0', perPart, TIMES.writingMs, ...caps, ...parts];
+  }
+
+  async function append(tenant: TenantId, message: NewMessage, isHeld: boolean | null): Promise<Started> {
+    const { conversationId, senderId, key } = message;
+    const at = keys.conversation(tenant, conversationId);
+    const { meta, members, messages, log, typing, outbox, channel, streams, texts, stops } = at;
+    const { head, content } = encodeMessage(isHeld === null ? message : { ...message, content: '' });
+    const replyTo = replyTarget(tenant, conversationId, message.replyToId);
+    const idempotency = keys.idempotency(tenant, conversationId, senderId, key?.id ?? '');
+    const answer = (await run(
+      'append-message',
+      [
+        meta,
+        members,
+        messages,
+        log,
+        idempotency,
+        typing,
+        outbox,
+        channel,
+        ...(isHeld === null ? [] : [streams, texts, stops]),
+      ],
+      [
+        clock.offset(),
+        kept,
+        senderId,
+        conversationKey(conversationId),
+        nonce(),
+        head,
+        isHeld === null ? content : `${content},"state":"STREAMING"`,
+        key ? TIMES.idempotencyMs : '',
+        key?.digest ?? '',
+        currentTrace(),
+        ...replyTo,
+        ...(isHeld === null ? [] : writingArgs(message, isHeld)),
+      ],
+    )) as unknown[];
+    const appended = toAppend(answer);
+    if ('message' in appended) memberships.notice(tenant, conversationId, (answer[2] as Unsettled | undefined) ?? []);
+    return shown(tenant, appended);
   }
 
   async function change(
@@ -79,7 +159,7 @@ export function createMessages(
     const at = locate(tenant, id);
     if (!at) return { outcome: 'not-found' };
     const args = [clock.offset(), kept, at.sequence, id, nonce(), kind, content, currentTrace()];
-    return toEdit(await run('change-message', [at.meta, at.messages, at.log, at.channel], args));
+    return toEdit(await run('change-message', changeKeys(at), [...args, LIMITS.writtenPartCharacters]));
   }
 
   async function react(
@@ -93,43 +173,19 @@ export function createMessages(
     if (!at) return { outcome: 'not-found' };
     const caps = [LIMITS.emojisPerUserAndMessage, LIMITS.emojisPerMessage, LIMITS.reactionsPerMessage];
     const args = [kept, at.sequence, id, nonce(), verb, userId, emoji, ...caps, currentTrace()];
-    return toEdit(await run('react', [at.meta, at.messages, at.log, at.channel], args));
+    return toEdit(await run('react', changeKeys(at), [...args, LIMITS.writtenPartCharacters]));
   }
 
   return {
-    async appendMessage(tenant, message) {
-      const { conversationId, senderId, key } = message;
-      const { meta, members, messages, log, typing, outbox, channel } = keys.conversation(tenant, conversationId);
-      const { head, content } = encodeMessage(message);
-      const replyTo = replyTarget(tenant, conversationId, message.replyToId);
-      const idempotency = keys.idempotency(tenant, conversationId, senderId, key?.id ?? '');
-      const answer = (await run(
-        'append-message',
-        [meta, members, messages, log, idempotency, typing, outbox, channel],
-        [
-          clock.offset(),
-          kept,
-          senderId,
-          conversationKey(conversationId),
-          nonce(),
-          head,
-          content,
-          key ? TIMES.idempotencyMs : '',
-          key?.digest ?? '',
-          currentTrace(),
-          ...replyTo,
-        ],
-      )) as unknown[];
-      const append = toAppend(answer);
-      if ('message' in append) memberships.notice(tenant, conversationId, (answer[2] as Unsettled | undefined) ?? []);
-      return append;
-    },
+    // Only one that is started can be refused for want of room.
+    appendMessage: (tenant, message) => append(tenant, message, null) as Promise<Append>,
+    startMessage: (tenant, message) => append(tenant, message, message.isHeld),
 
     async findSent(tenant, { conversationId, senderId, key }) {
       const { messages } = keys.conversation(tenant, conversationId);
       const idempotency = keys.idempotency(tenant, conversationId, senderId, key.id);
       const answer = await run('read-sent', [messages, idempotency], [clock.offset(), key.digest]);
-      return answer === null ? null : toEarlier(answer as unknown[]);
+      return answer === null ? null : shown(tenant, toEarlier(answer as unknown[]));
     },
 
     async noteDiverted(tenant, { conversationId, senderId, key }, { fate, messageId }) {
@@ -153,10 +209,11 @@ export function createMessages(
           }),
         ),
       );
-      return values.map((value, index) => {
+      const found = values.map((value, index) => {
         const message = value ? decodeMessage(value) : null;
         return message?.id === ids[index] ? message : null;
       });
+      return writings.fill(tenant, found);
     },
 
     async listMessages(tenant, id, { after, before, limit, from }) {
@@ -164,7 +221,10 @@ export function createMessages(
       const answer = await run('list-messages', [meta, messages], [after, before ?? '', limit, from]);
       const [first, last, ...values] = answer as [string, string, ...(string | null)[]];
       return {
-        messages: values.flatMap((value) => (value ? [decodeMessage(value)] : [])),
+        messages: await writings.fill(
+          tenant,
+          values.flatMap((value) => (value ? [decodeMessage(value)] : [])),
+        ),
         firstSequence: Number(first),
         lastSequence: Number(last),
       };
@@ -183,9 +243,14 @@ export function createMessages(
         floor: Number(floor),
       });
       if (reason) return { outcome: 'expired', reason };
-      const entries = (rows as [string, string, string, string | null][]).map((row): LogEntry => {
+      const read = rows as [string, string, string, string | null][];
+      const messagesNow = await writings.fill(
+        tenant,
+        read.map((row) => (row[3] === null ? null : decodeMessage(row[3]))),
+      );
+      const entries = read.map((row, index): LogEntry => {
         const position = { place: Number(row[0]), epoch: row[2] };
-        const stored = row[3] === null ? null : decodeMessage(row[3]);
+        const stored = messagesNow[index] ?? null;
         return {
           ...position,
           change: row[1] as MessageChange,

@@ -1,10 +1,12 @@
 -- Appends a message: membership, idempotency, sequence, log and announcement in one.
--- KEYS  meta members messages log idempotency typing outbox channel
+-- KEYS  meta members messages log idempotency typing outbox channel, then of one that is read while it is written:
+--       streams texts stops
 -- ARGV  offset retention senderId conversationKey nonce head content idempotencyMs ("" without a key) digest
---       traceparent ("" when it is not traced), then of a reply: sequence and id of its target
+--       traceparent ("" when it is not traced), sequence and id of what it replies to ("" "" for none), then of one that
+--       is read while it is written: length "1" | "0" (is held) perPart silenceMs mostOfSender most part…
 -- Answers {"appended" | "duplicate", message, unsettled} | {"diverted", fate, messageId} | {"not-member"}
---         | {"no-longer-kept"} | {"conflict"} | {"no-reply-target"}
-local meta, members, messages, log, idempotency, typing, outbox, channel = unpack(KEYS)
+--         | {"no-longer-kept"} | {"conflict"} | {"no-reply-target"} | {"full"}
+local meta, members, messages, log, idempotency, typing, outbox, channel, streams, texts, stops = unpack(KEYS)
 local offset, retention, sender, conversation, nonce, head, content, keepMs, digest, trace = unpack(ARGV)
 local targetSequence, targetId = ARGV[11], ARGV[12]
 local member = redis.call('HGET', members, sender)
@@ -15,8 +17,20 @@ if keepMs ~= '' then
   if earlier and earlier[1] == 'duplicate' then earlier[3] = unsettled(outbox) end
   if earlier then return earlier end
 end
-if targetId and not isMessage(redis.call('HGET', messages, targetSequence), targetId) then
+if targetId ~= '' and not isMessage(redis.call('HGET', messages, targetSequence), targetId) then
   return { 'no-reply-target' }
+end
+local stream, perPart
+if streams then
+  local keys = { meta = meta, messages = messages, log = log, channel = channel, streams = streams, texts = texts }
+  perPart = tonumber(ARGV[15])
+  if not hasRoomToWrite(keys, sender, time, ARGV[16], ARGV[17], ARGV[18], nonce, retention, perPart) then
+    return { 'full' }
+  end
+  stream = {
+    length = tonumber(ARGV[13]), at = time, free = time, isHeld = ARGV[14] == '1', sender = sender,
+    isStopped = isStopWanted(stops, targetSequence, time), target = targetSequence == '' and '0' or targetSequence,
+  }
 end
 local sequence = redis.call('HINCRBY', meta, 'sequence', 1)
 local position, place, epoch = advance(meta, nonce)
@@ -33,6 +47,13 @@ redis.call('ZREM', typing, sender)
 if keepMs ~= '' then
   redis.call('SET', idempotency, sequence .. ':' .. digits(time + keepMs) .. ':' .. digest, 'PX', keepMs)
 end
+if stream then
+  keepStream(streams, sequence, stream)
+  for index = 19, #ARGV do redis.call('HSET', texts, partField(sequence, index - 19), ARGV[index]) end
+  lines = shown(lines, streams, texts, sequence, perPart)
+  value = table.concat(lines, '\n')
+end
 logChange(log, channel, 'SENT', sequence, lines, place, epoch, trace)
+if stream and stream.isStopped then announceStop(channel, lines) end
 trim(meta, messages, log, tonumber(retention), sequence, place)
 return { 'appended', value, unsettled(outbox) }

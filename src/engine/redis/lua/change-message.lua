@@ -1,9 +1,9 @@
 -- Edits or deletes a message.
--- KEYS  meta messages log channel
--- ARGV  offset retention sequence messageId nonce "EDITED" | "DELETED" content-without-times traceparent
--- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"}
-local meta, messages, log, channel = unpack(KEYS)
-local offset, retention, sequence, id, nonce, change, content, trace = unpack(ARGV)
+-- KEYS  meta messages log channel streams texts
+-- ARGV  offset retention sequence messageId nonce "EDITED" | "DELETED" content-without-times traceparent perPart
+-- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"} | {"being-written"}
+local meta, messages, log, channel, streams, texts = unpack(KEYS)
+local offset, retention, sequence, id, nonce, change, content, trace, perPart = unpack(ARGV)
 local value = redis.call('HGET', messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
 local lines = splitMessage(value)
@@ -11,13 +11,22 @@ if string.sub(lines[2], 1, 13) ~= '"deletedAt":n' then
   if change == 'DELETED' then return { 'unchanged', value } end
   return { 'deleted' }
 end
+local isWritten = isStreaming(lines)
+if isWritten and change == 'EDITED' then return { 'being-written' } end
+-- What was streamed once says so still, behind its payload.
+local ending = string.match(lines[2], ',"state":"ABORTED"$') or ''
+if isWritten then
+  local stream = streamAt(streams, sequence)
+  if stream then forgetStream(streams, texts, sequence, stream.length, tonumber(perPart)) end
+  ending = ',"state":"ABORTED"'
+end
 local time = digits(now(offset))
 if change == 'DELETED' then
   local editedAt = string.match(lines[2], '^"deletedAt":null,"editedAt":(%w+)')
-  lines[2] = '"deletedAt":' .. time .. ',"editedAt":' .. editedAt .. ',"content":"","payload":null'
+  lines[2] = '"deletedAt":' .. time .. ',"editedAt":' .. editedAt .. ',"content":"","payload":null' .. ending
   lines[3] = '[]'
 else
-  lines[2] = '"deletedAt":null,"editedAt":' .. time .. ',' .. content
+  lines[2] = '"deletedAt":null,"editedAt":' .. time .. ',' .. content .. ending
 end
 local position, place, epoch = advance(meta, nonce)
 lines[4] = position

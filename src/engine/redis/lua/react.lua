@@ -1,10 +1,11 @@
 -- Adds a user's reaction to a message, or takes it back.
--- KEYS  meta messages log channel
+-- KEYS  meta messages log channel streams texts
 -- ARGV  retention sequence messageId nonce "add" | "remove" userId emoji maxOwn maxEmojis maxReactions
---       traceparent
+--       traceparent perPart
 -- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"} | {"full"}
-local meta, messages, log, channel = unpack(KEYS)
-local retention, sequence, id, nonce, verb, user, emoji, maxOwn, maxEmojis, maxReactions, trace = unpack(ARGV)
+local meta, messages, log, channel, streams, texts = unpack(KEYS)
+local retention, sequence, id, nonce, verb, user, emoji, maxOwn, maxEmojis, maxReactions, trace, perPart =
+  unpack(ARGV)
 local value = redis.call('HGET', messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
 local lines = splitMessage(value)
@@ -21,7 +22,7 @@ for index, reaction in ipairs(reactions) do
     end
   end
 end
-if (verb == 'add') == (where ~= nil) then return { 'unchanged', value } end
+if (verb == 'add') == (where ~= nil) then return { 'unchanged', table.concat(shown(lines, streams, texts, sequence, tonumber(perPart)), '\n') } end
 if verb == 'add' then
   if own >= tonumber(maxOwn) or total >= tonumber(maxReactions) then return { 'full' } end
   if not which then
@@ -38,6 +39,7 @@ local position, place, epoch = advance(meta, nonce)
 lines[3], lines[4] = listJson(reactions), position
 value = table.concat(lines, '\n')
 redis.call('HSET', messages, sequence, value)
+lines = shown(lines, streams, texts, sequence, tonumber(perPart))
 logChange(log, channel, 'REACTED', sequence, lines, place, epoch, trace)
 trim(meta, messages, log, tonumber(retention), tonumber(redis.call('HGET', meta, 'sequence')), place)
-return { 'changed', value }
+return { 'changed', table.concat(lines, '\n') }

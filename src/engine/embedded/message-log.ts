@@ -1,0 +1,259 @@
+/** What every change of a message in SQLite is made of: its place in the log, its announcement, retention. */
+import type { Clock } from '../../clock.ts';
+import { LIMITS } from '../../limits.ts';
+import type {
+  ConversationId,
+  MessageChange,
+  MessageId,
+  MessageRecord,
+  Position,
+  ReactionRecord,
+  TenantId,
+  UserId,
+} from '../../model.ts';
+import { newEpoch } from '../lineage.ts';
+import { conversationKey, messageId, messageNonce, parseMessageId } from '../message-id.ts';
+import type { Append, Earlier, NewMessage, SentKey } from '../port.ts';
+import type { ConversationRow } from './conversations.ts';
+import type { Announce, Database } from './database.ts';
+import { createSentKeys, type SentKeys } from './sent-keys.ts';
+import { createWrittenTexts, type WrittenTexts } from './written-texts.ts';
+
+export interface MessageRow {
+  readonly id: string;
+  readonly sequence: number;
+  readonly sender_id: string;
+  readonly content: string;
+  readonly payload: string | null;
+  readonly timestamp: number;
+  readonly client_message_id: string | null;
+  readonly reply_to_id: string | null;
+  readonly reactions: string;
+  readonly edited_at: number | null;
+  readonly deleted_at: number | null;
+  readonly epoch: string;
+  readonly place: number;
+  /** Null: COMPLETE. Of one that is STREAMING the content is among the written texts. */
+  readonly state: 'STREAMING' | 'ABORTED' | null;
+}
+
+export interface Found {
+  readonly conversation: ConversationRow;
+  readonly message: MessageRow;
+}
+
+export const positionOf = (row: { epoch: string; place: number }): Position => ({ epoch: row.epoch, place: row.place });
+export const asJson = (payload: unknown): string | null =>
+  payload === null || payload === undefined ? null : JSON.stringify(payload);
+
+/** To be called inside a transaction where something is written. */
+export interface MessageLog {
+  readonly texts: WrittenTexts;
+  readonly sentKeys: SentKeys;
+  findConversation(tenant: TenantId, id: ConversationId): ConversationRow | undefined;
+  conversationOf(key: number): ConversationRow | undefined;
+  isMember(conversation: ConversationRow, userId: UserId): boolean;
+  messageAt(row: ConversationRow, sequence: number): MessageRow | undefined;
+  findMessage(tenant: TenantId, id: MessageId): Found | null;
+  /** A message as it is shown. */
+  toMessage(conversation: ConversationRow, row: MessageRow, position?: Position): MessageRecord;
+  /** What became of a message that was sent under a key; null: nothing is known of one. */
+  earlierOf(tenant: TenantId, sent: SentKey, now: number): Earlier | null;
+  /** Appends a message; `begin` is called once its sequence is known, before it is announced. */
+  append(
+    tenant: TenantId,
+    message: NewMessage,
+    announce: Announce,
+    begin?: (row: ConversationRow, sequence: number) => void,
+  ): Append;
+  /** Writes what became of a message at the next place of the log, and announces it. */
+  rewrite(found: Found, change: MessageChange, next: Partial<MessageRow>, announce: Announce): MessageRecord;
+}
+
+export interface MessageLogOptions {
+  readonly clock: Clock;
+  /** Messages kept per conversation; null: all. */
+  readonly retention: number | null;
+  readonly forgetTyping: (tenant: TenantId, id: ConversationId, userId: UserId) => void;
+}
+
+export function createMessageLog(
+  database: Database,
+  { clock, retention, forgetTyping }: MessageLogOptions,
+): MessageLog {
+  const selectConversation = database.prepare('SELECT * FROM conversations WHERE tenant = ? AND id = ?');
+  const selectByHash = database.prepare('SELECT * FROM conversations WHERE tenant = ? AND hash = ?');
+  const selectByKey = database.prepare('SELECT * FROM conversations WHERE key = ?');
+  const selectMember = database.prepare('SELECT 1 FROM members WHERE conversation = ? AND user_id = ?');
+  const selectMessage = database.prepare('SELECT * FROM messages WHERE conversation = ? AND sequence = ?');
+  const insertMessage = database.prepare(
+    `INSERT INTO messages (conversation, sequence, id, sender_id, content, payload, timestamp, client_message_id,
+       reply_to_id, epoch, place, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const updateMessage = database.prepare(
+    `UPDATE messages SET content = ?, payload = ?, reactions = ?, edited_at = ?, deleted_at = ?, epoch = ?, place = ?,
+       state = ? WHERE conversation = ? AND sequence = ?`,
+  );
+  const insertEntry = database.prepare('INSERT INTO log VALUES (?, ?, ?, ?, ?)');
+  const moveHead = database.prepare(
+    'UPDATE conversations SET place = ?, epoch = ?, fence = ?, lineage = ? WHERE key = ?',
+  );
+  const countMessage = database.prepare(
+    'UPDATE conversations SET last_sequence = ?, last_activity_at = ? WHERE key = ?',
+  );
+  const moveRead = database.prepare(
+    'UPDATE members SET read_sequence = ?, read_at = ? WHERE conversation = ? AND user_id = ?',
+  );
+  const selectSentPlace = database.prepare(
+    "SELECT max(place) AS place FROM log WHERE conversation = ? AND sequence = ? AND change = 'SENT'",
+  );
+  const dropMessages = database.prepare('DELETE FROM messages WHERE conversation = ? AND sequence <= ?');
+  const dropEntries = database.prepare('DELETE FROM log WHERE conversation = ? AND place <= ?');
+  const raiseFloor = database.prepare('UPDATE conversations SET floor = ? WHERE key = ?');
+
+  const sentKeys = createSentKeys(database);
+  const texts = createWrittenTexts(database);
+
+  const findConversation = (tenant: TenantId, id: ConversationId): ConversationRow | undefined =>
+    selectConversation.get(tenant, id) as unknown as ConversationRow | undefined;
+  const messageAt = (row: ConversationRow, sequence: number): MessageRow | undefined =>
+    selectMessage.get(row.key, sequence) as unknown as MessageRow | undefined;
+
+  function findMessage(tenant: TenantId, id: MessageId): Found | null {
+    const parts = parseMessageId(id);
+    if (!parts) return null;
+    const conversation = selectByHash.get(tenant, parts.conversationKey) as unknown as ConversationRow | undefined;
+    const message = conversation && messageAt(conversation, parts.sequence);
+    return conversation && message?.id === id ? { conversation, message } : null;
+  }
+
+  function shownContent({ key }: ConversationRow, row: MessageRow): string {
+    if (row.state !== 'STREAMING') return row.content;
+    return texts.find(key, row.sequence)?.is_held ? '' : texts.textOf(key, row.sequence);
+  }
+
+  function toMessage(conversation: ConversationRow, row: MessageRow, position = positionOf(row)): MessageRecord {
+    return {
+      id: row.id as MessageId,
+      conversationId: conversation.id as ConversationId,
+      sequence: row.sequence,
+      senderId: row.sender_id as UserId,
+      content: shownContent(conversation, row),
+      payload: row.payload === null ? null : JSON.parse(row.payload),
+      timestamp: row.timestamp,
+      clientMessageId: row.client_message_id,
+      replyToId: row.reply_to_id as MessageId | null,
+      reactions: JSON.parse(row.reactions) as ReactionRecord[],
+      editedAt: row.edited_at,
+      deletedAt: row.deleted_at,
+      ...(row.state === null ? {} : { state: row.state }),
+      position,
+    };
+  }
+
+  function earlierOf(tenant: TenantId, sent: SentKey, now: number): Earlier | null {
+    const kept = sentKeys.find(tenant, sent, now);
+    if (kept === null || kept === 'conflict') return kept && { outcome: kept };
+    if ('fate' in kept) return { outcome: 'diverted', ...kept };
+    const row = findConversation(tenant, sent.conversationId);
+    const message = row && messageAt(row, kept.sequence);
+    if (!message) return { outcome: 'no-longer-kept' };
+    return { outcome: 'duplicate', message: toMessage(row, message) };
+  }
+
+  /** The next place of the log, in a new epoch when this file was opened anew. */
+  function advance(row: ConversationRow): Position {
+    const place = row.place + 1;
+    const lineage = JSON.parse(row.lineage) as [string, number][];
+    const isSameLife = row.fence === database.fence;
+    const epoch = isSameLife ? row.epoch : newEpoch();
+    const lives = isSameLife
+      ? row.lineage
+      : JSON.stringify([...lineage, [epoch, place]].slice(-LIMITS.rememberedEpochs));
+    moveHead.run(place, epoch, database.fence, lives, row.key);
+    return { epoch, place };
+  }
+
+  function announceChange(
+    conversation: ConversationRow,
+    sequence: number,
+    change: MessageChange,
+    announce: Announce,
+  ): MessageRecord {
+    const row = messageAt(conversation, sequence);
+    if (!row) throw new Error('A message just written cannot be read.');
+    const tenant = conversation.tenant as TenantId;
+    const id = conversation.id as ConversationId;
+    insertEntry.run(conversation.key, row.place, row.epoch, change, sequence);
+    const message = toMessage(conversation, row);
+    announce({ kind: 'conversation', tenant, id }, { type: 'message', change, message });
+    return message;
+  }
+
+  /** Drops what retention no longer keeps: messages, and the log up to where they were sent. */
+  function trim(row: ConversationRow, sequence: number, place: number): void {
+    if (retention === null) return;
+    const last = sequence - retention;
+    const sent = last > 0 ? (selectSentPlace.get(row.key, last) as { place: number | null }).place : null;
+    const floor = Math.max(row.floor, sent ?? 0, place - 4 * retention);
+    if (floor <= row.floor) return;
+    dropMessages.run(row.key, last);
+    texts.dropUpTo(row.key, last);
+    dropEntries.run(row.key, floor);
+    raiseFloor.run(floor, row.key);
+  }
+
+  return {
+    texts,
+    sentKeys,
+    findConversation,
+    conversationOf: (key) => selectByKey.get(key) as unknown as ConversationRow | undefined,
+    isMember: ({ key }, userId) => selectMember.get(key, userId) !== undefined,
+    messageAt,
+    findMessage,
+    toMessage,
+    earlierOf,
+
+    append(tenant, message, announce, begin) {
+      const { conversationId, senderId, clientMessageId, key } = message;
+      const now = clock.now();
+      const row = findConversation(tenant, conversationId);
+      if (!row || !selectMember.get(row.key, senderId)) return { outcome: 'not-member' };
+      const sent = key && { conversationId, senderId, key };
+      const earlier = sent && earlierOf(tenant, sent, now);
+      if (earlier) return earlier;
+      const { content, replyToId } = message;
+      if (replyToId !== null && findMessage(tenant, replyToId)?.conversation.key !== row.key) {
+        return { outcome: 'no-reply-target' };
+      }
+      const sequence = row.last_sequence + 1;
+      const { epoch, place } = advance(row);
+      const id = messageId(conversationKey(conversationId), sequence, messageNonce());
+      const text = begin ? '' : content;
+      const payload = asJson(message.payload);
+      const state = begin ? 'STREAMING' : null;
+      const names = [clientMessageId, replyToId] as const;
+      insertMessage.run(row.key, sequence, id, senderId, text, payload, now, ...names, epoch, place, state);
+      countMessage.run(sequence, now, row.key);
+      moveRead.run(sequence, now, row.key, senderId);
+      forgetTyping(tenant, conversationId, senderId);
+      if (sent) sentKeys.keep(tenant, sent, { sequence }, now);
+      begin?.(row, sequence);
+      const appended = announceChange(row, sequence, 'SENT', announce);
+      trim(row, sequence, place);
+      return { outcome: 'appended', message: appended };
+    },
+
+    rewrite({ conversation, message }, change, next, announce) {
+      const { place, epoch } = advance(conversation);
+      const row = { ...message, ...next };
+      const { content, payload, reactions, edited_at, deleted_at, state, sequence } = row;
+      const times = [edited_at, deleted_at] as const;
+      updateMessage.run(content, payload, reactions, ...times, epoch, place, state, conversation.key, sequence);
+      if (message.state === 'STREAMING' && state !== 'STREAMING') texts.drop(conversation.key, sequence);
+      const changed = announceChange(conversation, sequence, change, announce);
+      trim(conversation, conversation.last_sequence, place);
+      return changed;
+    },
+  };
+}

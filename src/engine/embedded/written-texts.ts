@@ -1,0 +1,87 @@
+/** Texts of messages that are being written, in SQLite: in parts, so that an append rewrites one. */
+import type { TextPart } from '../written-text.ts';
+import type { Database } from './database.ts';
+
+export interface WritingRow {
+  readonly conversation: number;
+  readonly sequence: number;
+  readonly sender_id: string;
+  readonly length: number;
+  readonly appended_at: number;
+  readonly free_at: number;
+  readonly is_held: number;
+  readonly is_stopped: number;
+  /** The sequence of the message that it replies to; 0: none. */
+  readonly target: number;
+}
+
+export interface WrittenTexts {
+  find(conversation: number, sequence: number): WritingRow | undefined;
+  insert(row: WritingRow, parts: readonly TextPart[]): void;
+  update(row: WritingRow, parts: readonly TextPart[]): void;
+  drop(conversation: number, sequence: number): void;
+  /** Drops those of messages that are no longer kept. */
+  dropUpTo(conversation: number, sequence: number): void;
+  textOf(conversation: number, sequence: number): string;
+  /** What is stored in a part; empty: nothing. */
+  part(conversation: number, sequence: number, index: number): string;
+  allOf(conversation: number): WritingRow[];
+  /** Of any conversation, those whose last append is not past this moment. */
+  silentSince(moment: number): WritingRow[];
+}
+
+export function createWrittenTexts(database: Database): WrittenTexts {
+  const select = database.prepare('SELECT * FROM writings WHERE conversation = ? AND sequence = ?');
+  const insert = database.prepare('INSERT INTO writings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const update = database.prepare(
+    `UPDATE writings SET length = ?, appended_at = ?, free_at = ?, is_stopped = ? WHERE conversation = ? AND sequence = ?`,
+  );
+  const addPart = database.prepare(
+    `INSERT INTO written_parts VALUES (?, ?, ?, ?)
+     ON CONFLICT (conversation, sequence, part) DO UPDATE SET text = text || excluded.text`,
+  );
+  const selectPart = database.prepare(
+    'SELECT text FROM written_parts WHERE conversation = ? AND sequence = ? AND part = ?',
+  );
+  const selectParts = database.prepare(
+    'SELECT text FROM written_parts WHERE conversation = ? AND sequence = ? ORDER BY part',
+  );
+  const drop = database.prepare('DELETE FROM writings WHERE conversation = ? AND sequence = ?');
+  const dropParts = database.prepare('DELETE FROM written_parts WHERE conversation = ? AND sequence = ?');
+  const dropEarlier = database.prepare('DELETE FROM writings WHERE conversation = ? AND sequence <= ?');
+  const dropEarlierParts = database.prepare('DELETE FROM written_parts WHERE conversation = ? AND sequence <= ?');
+  const selectAll = database.prepare('SELECT * FROM writings WHERE conversation = ?');
+  const selectSilent = database.prepare('SELECT * FROM writings WHERE appended_at <= ?');
+
+  function add({ conversation, sequence }: WritingRow, parts: readonly TextPart[]): void {
+    for (const { index, text } of parts) addPart.run(conversation, sequence, index, text);
+  }
+
+  return {
+    find: (conversation, sequence) => select.get(conversation, sequence) as unknown as WritingRow | undefined,
+    insert(row, parts) {
+      const { conversation, sequence, sender_id, length, appended_at, free_at, is_held, is_stopped, target } = row;
+      insert.run(conversation, sequence, sender_id, length, appended_at, free_at, is_held, is_stopped, target);
+      add(row, parts);
+    },
+    update(row, parts) {
+      const { length, appended_at, free_at, is_stopped, conversation, sequence } = row;
+      update.run(length, appended_at, free_at, is_stopped, conversation, sequence);
+      add(row, parts);
+    },
+    drop(conversation, sequence) {
+      drop.run(conversation, sequence);
+      dropParts.run(conversation, sequence);
+    },
+    dropUpTo(conversation, sequence) {
+      dropEarlier.run(conversation, sequence);
+      dropEarlierParts.run(conversation, sequence);
+    },
+    textOf: (conversation, sequence) =>
+      (selectParts.all(conversation, sequence) as unknown as { text: string }[]).map(({ text }) => text).join(''),
+    part: (conversation, sequence, index) =>
+      (selectPart.get(conversation, sequence, index) as { text: string } | undefined)?.text ?? '',
+    allOf: (conversation) => selectAll.all(conversation) as unknown as WritingRow[],
+    silentSince: (moment) => selectSilent.all(moment) as unknown as WritingRow[],
+  };
+}

@@ -1,0 +1,27 @@
+-- Asks the writer of a message, or of those that reply to it, to stop; one that is not written is remembered for those that come.
+-- KEYS  messages channel streams texts stops
+-- ARGV  offset sequence messageId stopMs perPart
+-- Answers how many are asked to stop now, or nothing when there is no such message
+local messages, channel, streams, texts, stops = unpack(KEYS)
+local offset, sequence, id, stopMs, perPart = unpack(ARGV)
+if not isMessage(redis.call('HGET', messages, sequence), id) then return false end
+local time, asked = now(offset), 0
+local isWritten = redis.call('HEXISTS', streams, sequence) == 1
+for _, each in ipairs(redis.call('HKEYS', streams)) do
+  local stream = streamAt(streams, each)
+  local value = redis.call('HGET', messages, each)
+  if value and (each == sequence or stream.target == sequence) then
+    asked = asked + 1
+    if not stream.isStopped then
+      stream.isStopped = true
+      keepStream(streams, each, stream)
+      announceStop(channel, shown(splitMessage(value), streams, texts, each, tonumber(perPart)))
+    end
+  end
+end
+redis.call('ZREMRANGEBYSCORE', stops, '-inf', digits(time))
+if not isWritten then
+  redis.call('ZADD', stops, digits(time + stopMs), sequence)
+  redis.call('PEXPIRE', stops, stopMs)
+end
+return asked

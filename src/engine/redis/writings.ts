@@ -1,0 +1,147 @@
+/** Messages that are read while they are written, in Redis. */
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { MessageId, MessageRecord, TenantId } from '../../model.ts';
+import { parseMessageId } from '../message-id.ts';
+import type { CurrentTrace, TextAppend, Writing, WritingFinish, WritingStore } from '../port.ts';
+import { lengthOf, partsOf } from '../written-text.ts';
+import { asJsonText, decodeMessage } from './codec.ts';
+import { nonce } from './conversations.ts';
+import type { ConversationKeys, Keys } from './keys.ts';
+import type { RunScript } from './scripts.ts';
+
+/** What a script answers of one message: its lines, whether its text is held, whether it is asked to stop. */
+type Read = readonly [value: string, isHeld: string, isStopRequested: string] | null;
+
+export interface WritingOptions {
+  readonly clock: Clock;
+  /** Messages kept per conversation; null: all. */
+  readonly retention: number | null;
+  readonly currentTrace: CurrentTrace;
+}
+
+export interface RedisWritings extends Omit<WritingStore, 'startMessage'> {
+  /** The same messages; those that are being written as they are shown now. */
+  fill<Message extends MessageRecord | null>(tenant: TenantId, messages: readonly Message[]): Promise<Message[]>;
+}
+
+function toTextAppend([outcome, value, stopped]: readonly unknown[]): TextAppend {
+  switch (outcome) {
+    case 'appended':
+    case 'repeated':
+      return { outcome, length: Number(value), isStopRequested: stopped === 1 };
+    case 'misplaced':
+    case 'too-long':
+      return { outcome, length: Number(value) };
+    case 'ended':
+      return { outcome, message: decodeMessage(value) };
+    case 'too-often':
+      return { outcome, retryAfterMs: Number(value) };
+    default:
+      return { outcome: outcome as 'not-found' | 'not-sender' | 'not-member' };
+  }
+}
+
+function toFinish([outcome, value]: readonly unknown[]): WritingFinish {
+  if (outcome === 'finished' || outcome === 'ended') return { outcome, message: decodeMessage(value) };
+  if (outcome === 'misplaced') return { outcome, length: Number(value) };
+  return { outcome: outcome as 'not-found' | 'not-sender' | 'not-member' };
+}
+
+export function createWritings(
+  run: RunScript,
+  keys: Keys,
+  { clock, retention, currentTrace }: WritingOptions,
+): RedisWritings {
+  const kept = retention ?? 0;
+  const PER_PART = LIMITS.writtenPartCharacters;
+
+  /** As JSON; empty: it stays as it is. */
+  const newPayload = (payload: unknown): string => (payload === undefined ? '' : JSON.stringify(payload));
+
+  function locate(tenant: TenantId, id: MessageId): (ConversationKeys & { readonly sequence: number }) | null {
+    const parts = parseMessageId(id);
+    return parts && { ...keys.conversationByKey(tenant, parts.conversationKey), sequence: parts.sequence };
+  }
+
+  const writtenKeys = ({ meta, members, messages, log, channel, streams, texts }: ConversationKeys): string[] => [
+    meta,
+    members,
+    messages,
+    log,
+    channel,
+    streams,
+    texts,
+  ];
+
+  async function read(at: ConversationKeys, isWhole: boolean, sequences: readonly number[]): Promise<Read[]> {
+    const args = [clock.offset(), TIMES.writingMs, kept, nonce(), PER_PART, isWhole ? '1' : '0', ...sequences];
+    const { meta, messages, log, channel, streams, texts } = at;
+    return (await run('read-streams', [meta, messages, log, channel, streams, texts], args)) as Read[];
+  }
+
+  async function fill<Message extends MessageRecord | null>(
+    tenant: TenantId,
+    all: readonly Message[],
+  ): Promise<Message[]> {
+    const written = all.flatMap((message) => (message?.state === 'STREAMING' ? [message] : []));
+    if (written.length === 0) return [...all];
+    const shown = new Map<MessageId, MessageRecord>();
+    const conversations = Map.groupBy(written, ({ conversationId }) => conversationId);
+    await Promise.all(
+      [...conversations].map(async ([id, messages]) => {
+        const sequences = [...new Set(messages.map(({ sequence }) => sequence))];
+        for (const each of await read(keys.conversation(tenant, id), false, sequences)) {
+          const message = each && decodeMessage(each[0]);
+          if (message) shown.set(message.id, message);
+        }
+      }),
+    );
+    return all.map((message) => ((message && shown.get(message.id)) ?? message) as Message);
+  }
+
+  return {
+    fill,
+
+    async appendText(tenant, id, { senderId, offset, text, payload, paceMs }) {
+      const at = locate(tenant, id);
+      if (!at) return { outcome: 'not-found' };
+      const args = [clock.offset(), at.sequence, id, senderId, offset, lengthOf(text), paceMs, TIMES.writingMs];
+      const more = [LIMITS.writtenCharacters, PER_PART, nonce(), kept, newPayload(payload), asJsonText(text)];
+      const parts = partsOf(offset, text).flatMap((part) => [part.index, asJsonText(part.text)]);
+      return toTextAppend((await run('append-text', writtenKeys(at), [...args, ...more, ...parts])) as unknown[]);
+    },
+
+    async finishMessage(tenant, id, { senderId, state, length, content, payload }) {
+      const at = locate(tenant, id);
+      if (!at) return { outcome: 'not-found' };
+      const args = [clock.offset(), kept, at.sequence, id, nonce(), senderId, state, length ?? '', TIMES.writingMs];
+      const text = content === null ? '' : JSON.stringify(content);
+      const more = [PER_PART, currentTrace(), text, newPayload(payload)];
+      return toFinish((await run('finish-message', writtenKeys(at), [...args, ...more])) as unknown[]);
+    },
+
+    async requestStop(tenant, id) {
+      const at = locate(tenant, id);
+      if (!at) return null;
+      const { messages, channel, streams, texts, stops } = at;
+      const args = [clock.offset(), at.sequence, id, TIMES.stopMs, PER_PART];
+      return (await run('request-stop', [messages, channel, streams, texts, stops], args)) as number | null;
+    },
+
+    async readWriting(tenant, id) {
+      const at = locate(tenant, id);
+      const [one] = at ? await read(at, true, [at.sequence]) : [];
+      if (!one) return null;
+      const [value, isHeld, isStopRequested] = one;
+      const message = decodeMessage(value);
+      if (message.id !== id || message.state !== 'STREAMING') return null;
+      return { message, isHeld: isHeld === '1', isStopRequested: isStopRequested === '1' } satisfies Writing;
+    },
+
+    async listWritings(tenant, id) {
+      const all = await read(keys.conversation(tenant, id), false, []);
+      return all.flatMap((each) => (each && each[1] === '0' ? [decodeMessage(each[0])] : []));
+    },
+  };
+}
