@@ -18,6 +18,7 @@ const FULL_ONLY = [
   'test/faults/loading.test.ts',
   'test/faults/lost-end.test.ts',
   'test/faults/soak.test.ts',
+  'test/faults/start.test.ts',
   'test/gateway/apollo-router.test.ts',
   'test/gateway/cosmo-router.test.ts',
   'test/gateway/hive-gateway.test.ts',

@@ -232,8 +232,10 @@ export const TIMES = {
   refreshLeewayMs: 10_000,
   /** How old a session's `lastSeenAt` grows before it is written. */
   lastSeenMs: 60_000,
-  /** How long a start waits for a Redis that does not answer. */
-  redisStartMs: 15_000,
+  /** How long after a start found that the engine cannot serve it looks again. */
+  startRetryMs: 1_000,
+  /** How long a start looks what is wrong with a server at a time. */
+  startLookMs: 1_500,
   /** A killed node's users are gone after this and a sweep. */
   nodeLeaseMs: 15_000,
   /** How often a node renews its lease and sweeps what others left. */

@@ -1,7 +1,7 @@
 /** The process: environment in, start, signals, exit code. */
 import { signToken } from './auth/tokens.ts';
 import { ConfigError, readConfig } from './config.ts';
-import { createLog } from './log.ts';
+import { createLog, type Log } from './log.ts';
 import { startTracing } from './operations/tracing.ts';
 import { type Service, startService } from './service.ts';
 
@@ -26,25 +26,18 @@ Try it:
 `);
 }
 
-async function main(): Promise<void> {
-  // Whoever read the output may be gone. The service goes on, and has nobody to tell.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const config = readConfig(process.env);
-  const log = createLog(config.logLevel);
-  for (const warning of config.warnings) log.warn(warning);
-  const service = await startService(config, log, { tracing: await startTracing(process.env) });
-  log.info({ port: service.port, engine: service.engine.kind }, 'service started');
-  if (!config.isProduction) await greet(service, config.jwt);
-
-  // A promise of one connection that nobody waits for is not the end of all others (G13).
-  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
-
-  let isStopping = false;
+/** Ends the process at SIGTERM and SIGINT, whether it still starts or serves; at a second one at once. */
+function endAtSignals(log: Log): { readonly abandon: AbortSignal; serve(service: Service): void } {
+  const abandoning = new AbortController();
+  let service: Service | null = null;
   const stop = (signal: NodeJS.Signals): void => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
+    if (abandoning.signal.aborted) process.exit(1);
     log.info({ signal }, 'service stopping');
-    service.close().then(
+    abandoning.abort();
+    if (service) end(service.close());
+  };
+  const end = (closed: Promise<void>): void =>
+    void closed.then(
       () => {
         log.info('service stopped');
         process.exit(0);
@@ -54,9 +47,41 @@ async function main(): Promise<void> {
         process.exit(1);
       },
     );
-  };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  return {
+    abandon: abandoning.signal,
+    serve(started) {
+      service = started;
+      // It was there in the moment in which it was told to stop.
+      if (abandoning.signal.aborted) end(service.close());
+    },
+  };
+}
+
+async function main(): Promise<void> {
+  // Whoever read the output may be gone. The service goes on, and has nobody to tell.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const config = readConfig(process.env);
+  const log = createLog(config.logLevel);
+  for (const warning of config.warnings) log.warn(warning);
+  // A promise of one connection that nobody waits for is not the end of all others (G13).
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
+  const { abandon, serve } = endAtSignals(log);
+  try {
+    const service = await startService(config, log, {
+      tracing: await startTracing(process.env),
+      abandon,
+      listening: (port) => log.info({ port }, 'listening'),
+    });
+    log.info({ port: service.port, engine: service.engine.kind }, 'service started');
+    serve(service);
+    if (!config.isProduction && !abandon.aborted) await greet(service, config.jwt);
+  } catch (error) {
+    if (!abandon.aborted) throw error;
+    log.info('service stopped');
+    process.exit(0);
+  }
 }
 
 main().catch((error: unknown) => {

@@ -1,5 +1,4 @@
 /** The composition root: a configuration becomes a running service. The one place that wires layers. */
-import type { AddressInfo } from 'node:net';
 import { developmentSecret } from './auth/development-secret.ts';
 import { createStandingOf } from './auth/gateway.ts';
 import { createOriginCheck } from './auth/origins.ts';
@@ -9,6 +8,7 @@ import { type Clock, createEndingClock, systemClock } from './clock.ts';
 import { Closers } from './closers.ts';
 import type { Config } from './config.ts';
 import { createDelivery } from './delivery/delivery.ts';
+import { countAccepted } from './domain/accepted.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
 import { openEngine } from './engine/open.ts';
 import type { Engine } from './engine/port.ts';
@@ -25,7 +25,7 @@ import type { Log } from './log.ts';
 import { openFilesLimit, plainWithin, socketsWithin } from './open-files.ts';
 import { createHealth } from './operations/health.ts';
 import { createInfo } from './operations/info.ts';
-import { createMetrics, type Metrics } from './operations/metrics.ts';
+import { createMetrics } from './operations/metrics.ts';
 import { createRegistration } from './operations/registration.ts';
 import type { Tracing } from './operations/tracing.ts';
 import { budgetEngine } from './rates/budgeted-engine.ts';
@@ -39,6 +39,7 @@ import { ArrivingBodies } from './transport/arriving-bodies.ts';
 import { CallbackRefusals } from './transport/callback-endpoint.ts';
 import { createCallbackCheck } from './transport/callback-url.ts';
 import { watchCertificate } from './transport/certificate.ts';
+import { createEntrance } from './transport/entrance.ts';
 import { addGraphqlHttp } from './transport/graphql-http.ts';
 import { createGraphqlStream } from './transport/graphql-stream.ts';
 import { createGraphqlWs } from './transport/graphql-ws.ts';
@@ -52,7 +53,7 @@ import { Supervisor } from './transport/supervisor.ts';
 import { traceRequests } from './transport/tracing.ts';
 import { countUnreadAnswers } from './transport/unread-answers.ts';
 import { Unsent } from './transport/unsent.ts';
-import { handleUpgrades } from './transport/upgrade.ts';
+import { handleUpgrades, isHandshake } from './transport/upgrade.ts';
 
 export interface Service {
   readonly port: number;
@@ -79,28 +80,6 @@ function endpointsOf(publicUrl: string): { readonly url: string; readonly subscr
   return { url, subscriptionUrl: url.replace(/^http/, 'ws') };
 }
 
-/** Counts what this node accepted. */
-function countAccepted(domain: Domain, metrics: Metrics): Domain {
-  const { messages, topics } = domain;
-  const counted = async <Result>(work: Promise<Result>, counter: { inc(): void }): Promise<Result> => {
-    const result = await work;
-    counter.inc();
-    return result;
-  };
-  return {
-    ...domain,
-    messages: {
-      ...messages,
-      send: (viewer, input) => counted(messages.send(viewer, input), metrics.messages),
-      sendDirect: (viewer, userId, input) => counted(messages.sendDirect(viewer, userId, input), metrics.messages),
-    },
-    topics: {
-      ...topics,
-      publish: (viewer, topic, payload) => counted(topics.publish(viewer, topic, payload), metrics.publications),
-    },
-  };
-}
-
 /** The rules, group by group, as spans. */
 function traceDomain(domain: Domain, tracing: Tracing): Domain {
   const groups = Object.entries(domain).map(([name, group]) => [name, tracing.wrapRules(name, group as object)]);
@@ -111,9 +90,17 @@ export interface ServiceParts {
   readonly clock?: Clock;
   /** Null: nothing is traced. */
   readonly tracing?: Tracing | null;
+  /** Gives up a start that waits for the engine. */
+  readonly abandon?: AbortSignal;
+  /** Called when the port listens, which may be long before the engine is there. */
+  readonly listening?: (port: number) => void;
 }
 
-/** A start that fails half way leaves nothing open: the next one finds the database unlocked and the port free. */
+/**
+ * The port listens at once; the answer comes when the engine is there, however long that takes.
+ *
+ * A start that fails half way leaves nothing open: the next one finds the database unlocked and the port free.
+ */
 export async function startService(given: Config, log: Log, parts: ServiceParts = {}): Promise<Service> {
   const closers = new Closers(log);
   try {
@@ -128,7 +115,7 @@ export async function startService(given: Config, log: Log, parts: ServiceParts 
 async function openService(
   given: Config,
   log: Log,
-  { clock: outerClock = systemClock, tracing = null }: ServiceParts,
+  { clock: outerClock = systemClock, tracing = null, abandon, listening }: ServiceParts,
   closers: Closers,
 ): Promise<Service> {
   const config = withSecrets(given);
@@ -137,6 +124,28 @@ async function openService(
   closers.push('clock', () => clock.end());
   if (tracing) closers.push('tracing', () => tracing.close());
   const metrics = createMetrics(clock);
+  const standingOf = createStandingOf(config.gatewaySecrets);
+  const addressOf = createAddressOf(config.trustProxy, standingOf);
+  const openFiles = openFilesLimit();
+  const maxConnections = socketsWithin(config.maxConnections, openFiles, log);
+  const plainConnections = new PlainConnections({
+    most: plainWithin(maxConnections, openFiles),
+    mostPerAddress: config.maxConnectionsPerAddress,
+    // Of whom a trusted proxy comes is not known before it has asked something, and it holds slow ones itself.
+    addressOf: config.trustProxy ? () => null : addressOf,
+    countTurnedAway: () => metrics.turnedAway.inc({ reason: 'plain' }),
+  });
+  metrics.plainConnections = () => plainConnections.size;
+  const entrance = createEntrance({ ...config, isUpgrade: isHandshake });
+  plainConnections.watch(entrance.server);
+  closers.push('port', async () => {
+    const closed = entrance.close();
+    plainConnections.closeUnused();
+    entrance.server.closeAllConnections();
+    await closed;
+  });
+  const port = await entrance.listen(config.host, config.port);
+  listening?.(port);
   const observe = {
     ...metrics.engine,
     turned(isOpen: boolean) {
@@ -146,7 +155,7 @@ async function openService(
     },
   };
   const currentTrace = tracing?.current ?? (() => '');
-  const opened = await openEngine(config, { clock, log, observe, currentTrace });
+  const opened = await openEngine(config, { clock, log, observe, currentTrace, abandon });
   closers.push('engine', () => opened.close());
   const engine = budgetEngine(tracing?.wrapEngine(opened) ?? opened);
   const { registrationUrl, registrationToken } = config;
@@ -180,7 +189,6 @@ async function openService(
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
   const tellRefused = createTeller<string>(clock, (reason, refused) => log.warn({ reason, refused }, 'token refused'));
   const verifyToken = refuseRevoked(createTokenVerifier(config.jwt, clock, tellRefused), domain.sessions.isRevoked);
-  const standingOf = createStandingOf(config.gatewaySecrets);
   const stopSharing = clock.every(TIMES.shareUseMs, () => {
     rateLimits.reconcile().catch((error: unknown) => log.debug({ err: error }, 'use of rates not shared'));
   });
@@ -191,8 +199,6 @@ async function openService(
     log,
     countRefused: () => metrics.turnedAway.inc({ reason: 'origin' }),
   });
-  const openFiles = openFilesLimit();
-  const maxConnections = socketsWithin(config.maxConnections, openFiles, log);
   const supervisor = new Supervisor(clock, {
     ...config,
     maxConnections,
@@ -203,20 +209,12 @@ async function openService(
   });
   const unsent = new Unsent(config.maxMemoryQueued);
   metrics.queuedBytes = () => unsent.bytes;
-  const addressOf = createAddressOf(config.trustProxy, standingOf);
   const info = createInfo(config, engine);
-  const plainConnections = new PlainConnections({
-    most: plainWithin(maxConnections, openFiles),
-    mostPerAddress: config.maxConnectionsPerAddress,
-    // Of whom a trusted proxy comes is not known before it has asked something, and it holds slow ones itself.
-    addressOf: config.trustProxy ? () => null : addressOf,
-    countTurnedAway: () => metrics.turnedAway.inc({ reason: 'plain' }),
-  });
   const arrivingBodies = new ArrivingBodies(LIMITS.arrivingBodyBytes);
-  metrics.plainConnections = () => plainConnections.size;
   metrics.arrivingBodyBytes = () => arrivingBodies.bytes;
-  const { app, server } = createHttp({
+  const { app, open } = createHttp({
     ...config,
+    entrance,
     isOriginAllowed,
     isDraining: () => supervisor.drainingS !== null,
     health,
@@ -313,7 +311,7 @@ async function openService(
     log,
     connections: { ...config, unsent },
   });
-  handleUpgrades(server, [graphqlWs, raw], {
+  handleUpgrades(entrance.server, [graphqlWs, raw], {
     maxMessageBytes: config.maxMessageBytes,
     isOriginAllowed,
     refusesClear: config.isProduction && config.trustProxy,
@@ -325,14 +323,16 @@ async function openService(
 
   // The reverse of this is how a drain goes: not ready any more, then sockets over the window, then what is in flight.
   closers.push('http', async () => {
-    const cut = clock.after(TIMES.drainGraceMs, () => server.closeAllConnections());
-    await app.close().finally(cut);
+    const cut = clock.after(TIMES.drainGraceMs, () => entrance.server.closeAllConnections());
+    await app
+      .close()
+      .then(() => entrance.close())
+      .finally(cut);
   });
   closers.push('sockets', () => supervisor.drain());
   closers.push('registration', () => registration.close());
   closers.push('readiness', () => health.drain());
-  await app.listen({ host: config.host, port: config.port });
-  const { port } = server.address() as AddressInfo;
+  await open();
   registration.start({
     name: SUBGRAPH_NAME,
     ...endpointsOf(config.publicUrl ?? `${config.tls ? 'https' : 'http'}://localhost:${port}`),

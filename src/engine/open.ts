@@ -15,11 +15,13 @@ export interface OpenEngineOptions {
   readonly log: Log;
   readonly observe: EngineObserver;
   readonly currentTrace: CurrentTrace;
+  /** Ends the wait for an engine that is away. */
+  readonly abandon?: AbortSignal | undefined;
 }
 
 export async function openEngine(config: Config, options: OpenEngineOptions): Promise<Engine> {
   const { redis, dataDir, messageRetention: retention, presenceGraceMs } = config;
-  const { clock, log, observe, currentTrace } = options;
+  const { clock, log, observe, currentTrace, abandon } = options;
   if (!redis) {
     const engine = openEmbeddedEngine({ dataDir, retention, clock, currentTrace });
     return withCircuit(engine, { clock, observe, deadlineMs: null, isOutage: embedded.isOutage });
@@ -32,6 +34,7 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
     log,
     currentTrace,
     ignored: observe.ignored,
+    abandon,
   });
   return withCircuit(engine, { clock, observe, deadlineMs: TIMES.operationMs, isOutage: redisServer.isOutage });
 }

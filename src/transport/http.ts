@@ -1,7 +1,5 @@
 /** The HTTP server: GraphQL, health, metrics, info. */
-import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import type { RequestListener } from 'node:http';
 import { type FastifyInstance, fastify } from 'fastify';
 import { GraphQLError } from 'graphql';
 import type { IsOriginAllowed } from '../auth/origins.ts';
@@ -14,16 +12,16 @@ import type { Info } from '../operations/info.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import type { ArrivingBodies } from './arriving-bodies.ts';
 import { protectBrowsers } from './browser.ts';
+import type { Entrance } from './entrance.ts';
 import type { PlainConnections } from './plain-connections.ts';
 import { endTooFarAhead } from './requests-ahead.ts';
-import { isHandshake, isStrippedHandshake } from './upgrade.ts';
+import { isStrippedHandshake } from './upgrade.ts';
 
 export interface HttpOptions {
-  /** Null: served in the clear. */
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  /** Where requests come in, once `open` was called. */
+  readonly entrance: Entrance;
   readonly trustProxy: boolean;
   readonly isOriginAllowed: IsOriginAllowed;
-  readonly keepAliveMs: number;
   /** Connections are not kept for other requests then. */
   readonly isDraining: () => boolean;
   readonly health: Health;
@@ -45,12 +43,15 @@ const STRIPPED =
 
 const METHODS = ['GET', 'POST'] as const;
 
-/** Slow senders are cut off: a header within 10 s, a request within 30 s. */
-const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 5_000 };
+export interface Http {
+  readonly app: FastifyInstance;
+  /** Begins to serve, once every route is there. */
+  open(): Promise<void>;
+}
 
-export function createHttp(options: HttpOptions): { readonly app: FastifyInstance; readonly server: Server } {
-  const { health, metrics, info } = options;
-  let server: Server | undefined;
+export function createHttp(options: HttpOptions): Http {
+  const { health, metrics, info, entrance } = options;
+  let handle: RequestListener | undefined;
   const app = fastify({
     // What is no GraphQL has no body worth reading.
     bodyLimit: LIMITS.strangerBodyBytes,
@@ -60,25 +61,10 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
     routerOptions: { ignoreTrailingSlash: true },
     rewriteUrl: ({ url = '/' }) => withoutEmpty(url),
     serverFactory(handler) {
-      const handle = endTooFarAhead(handler as Parameters<typeof endTooFarAhead>[0]);
-      const { tls, keepAliveMs } = options;
-      const settings = { ...TIMEOUTS, keepAliveTimeout: keepAliveMs, shouldUpgradeCallback: isHandshake };
-      server = tls
-        ? createTlsServer(
-            {
-              ...settings,
-              handshakeTimeout: TIMEOUTS.headersTimeout,
-              cert: readFileSync(tls.certFile),
-              key: readFileSync(tls.keyFile),
-            },
-            handle,
-          )
-        : createServer(settings, handle);
-      return server;
+      handle = endTooFarAhead(handler as Parameters<typeof endTooFarAhead>[0]);
+      return entrance.server;
     },
   });
-  if (!server) throw new Error('The HTTP server was not made.');
-  options.plainConnections.watch(server);
   options.arrivingBodies.watch(app);
   app.addHook('preClose', async () => options.plainConnections.closeUnused());
 
@@ -149,7 +135,13 @@ export function createHttp(options: HttpOptions): { readonly app: FastifyInstanc
   });
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
   app.get('/info', async () => info());
-  return { app, server };
+  return {
+    app,
+    async open() {
+      await app.ready();
+      if (handle) entrance.open(handle);
+    },
+  };
 }
 
 /** What clients that have nothing to say send as an empty text: it counts as left out. */

@@ -1,6 +1,5 @@
 /** The door for sockets: path and origin are decided before the handshake is answered, room at once after it. */
 import type { IncomingMessage, Server } from 'node:http';
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { IsOriginAllowed } from '../auth/origins.ts';
@@ -9,6 +8,7 @@ import { CLOSE_CODES } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { AddressOf } from './address.ts';
 import { PeerSocket, type Sockets } from './connection.ts';
+import { refuse } from './refusal.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface SocketEndpoint {
@@ -51,27 +51,6 @@ export function isHandshake({ method, headers }: IncomingMessage): boolean {
 /** Whether a request is a handshake whose `Upgrade` and `Connection` a proxy took for its own and removed. */
 export function isStrippedHandshake(request: IncomingMessage): boolean {
   return request.method === 'GET' && request.headers['sec-websocket-key'] !== undefined;
-}
-
-interface Refusal {
-  readonly status: number;
-  /** What is wrong, in a sentence; a client that shows anything shows the body. */
-  readonly message?: string;
-  readonly retryAfterS?: number;
-}
-
-function refuse(socket: Duplex, { status, message, retryAfterS }: Refusal): void {
-  const errors = [{ message, extensions: { code: status === 503 ? 'SERVICE_UNAVAILABLE' : 'BAD_USER_INPUT' } }];
-  const body = message === undefined ? '' : JSON.stringify({ errors });
-  const lines = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'Connection: close',
-    ...(retryAfterS === undefined ? [] : [`Retry-After: ${retryAfterS}`]),
-    ...(message === undefined ? [] : ['Content-Type: application/json; charset=utf-8']),
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ];
-  socket.on('error', () => socket.destroy());
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
 }
 
 /** Clients show a refused handshake. They do not show the close code that the protocol has for this, 4406. */

@@ -1,6 +1,6 @@
 /** Redis where people run it: behind sentinels, over TLS, as a cluster known by name, and in a database of its own. */
 import { Redis } from 'ioredis';
-import { openSubscriberClient } from '../../src/engine/redis/client.ts';
+import { connect as connectClient, openSubscriberClient } from '../../src/engine/redis/client.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -8,7 +8,6 @@ import { redisAddress } from '../support/redis-address.ts';
 import { startRedisSentinel } from '../support/redis-sentinel.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
-import { silentLog } from '../support/world.ts';
 
 const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
 const PASSWORD = 'of-the-sentinel';
@@ -122,8 +121,11 @@ describe('a cluster known by name', () => {
     const attempts: number[] = [];
     const clients = await Promise.all(
       Array.from({ length: 20 }, async (_, index) => {
-        const client = closing(openSubscriberClient(address, silentLog), (opened) => opened.disconnect());
-        await client.connect();
+        const client = closing(
+          openSubscriberClient(address, () => undefined),
+          (opened) => opened.disconnect(),
+        );
+        await connectClient(client);
         await client.ssubscribe('channel');
         attempts[index] = 0;
         client.on('connecting', () => {

@@ -5,10 +5,8 @@ import { createKeys } from '../../src/engine/redis/keys.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId, TenantId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
-import { captureLog } from '../support/log.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
-import { TestClock } from '../support/test-clock.ts';
 import { Load } from './load.ts';
 import { createRandom } from './random.ts';
 import { SEEDS, TEST_MS } from './settings.ts';
@@ -106,19 +104,6 @@ describe('what Redis holds is gone or changed', () => {
     await late.close();
     client.disconnect();
   });
-});
-
-it('F40: a Redis host whose name is not found is said so, and no crash', async () => {
-  const clock = new TestClock();
-  const { log, lines } = captureLog('warn');
-  const starting = startTestService({ env: { REDIS_URL: 'redis://no-such-host.invalid:6379' }, clock, log });
-  const refused = expect(starting).rejects.toThrow('Redis does not answer at REDIS_URL.');
-  // Both connections were tried more than once.
-  await eventually(() => expect(lines().length).toBeGreaterThan(2));
-  clock.advance(TIMES.redisStartMs);
-  await refused;
-  for (const line of lines())
-    expect(JSON.parse(line).err).toMatchObject({ message: expect.stringContaining('getaddrinfo') });
 });
 
 describe.each(SEEDS)('what Redis refuses for a while, seed %i', (seed) => {

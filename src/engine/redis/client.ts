@@ -8,10 +8,8 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { Clock } from '../../clock.ts';
 import type { RedisAddress } from '../../config-redis.ts';
 import { TIMES } from '../../limits.ts';
-import type { Log } from '../../log.ts';
 import { isDemoted } from './outage.ts';
 
 export type RedisClient = Redis | Cluster;
@@ -38,15 +36,17 @@ const ANNOUNCEMENTS = {
 
 type Found = (error: null, host: string) => void;
 type Options = typeof COMMANDS | typeof ANNOUNCEMENTS;
+/** Told of each error of a connection. */
+export type Told = (error: Error, role: string) => void;
 
-function openClient(address: RedisAddress, options: Options, log: Log, role: string): RedisClient {
+function openClient(address: RedisAddress, options: Options, told: Told, role: string): RedisClient {
   const client = address.kind === 'cluster' ? openCluster(address, options) : openServer(address, options);
-  client.on('error', (err: Error) => log.warn({ err, role }, 'redis error'));
+  client.on('error', (error: Error) => told(error, role));
   return client;
 }
 
 /** Options of TLS; undefined for a connection without it. */
-function tlsOf({ isEncrypted, caFile, certFile, keyFile }: RedisAddress): ConnectionOptions | undefined {
+export function tlsOf({ isEncrypted, caFile, certFile, keyFile }: RedisAddress): ConnectionOptions | undefined {
   if (!isEncrypted) return undefined;
   const read = (file: string | null): Buffer | undefined => (file === null ? undefined : readFileSync(file));
   return withoutUndefined({ ca: read(caFile), cert: read(certFile), key: read(keyFile) });
@@ -56,7 +56,7 @@ const withoutUndefined = <Value extends object>(value: Value): Partial<Value> =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<Value>;
 
 /** User and password for the servers, which are not those for the sentinels. */
-const loginOf = ({ username, password }: RedisAddress): Pick<RedisOptions, 'username' | 'password'> =>
+export const loginOf = ({ username, password }: RedisAddress): Pick<RedisOptions, 'username' | 'password'> =>
   withoutUndefined({ username: username || undefined, password: password || undefined });
 
 function openServer(address: RedisAddress, options: Options): Redis {
@@ -112,38 +112,21 @@ async function greetAll(cluster: Cluster): Promise<void> {
   await Promise.all(cluster.nodes().map((node) => node.ping().catch(() => undefined)));
 }
 
-export function openCommandClient(address: RedisAddress, log: Log): RedisClient {
-  return openClient(address, COMMANDS, log, 'commands');
+export function openCommandClient(address: RedisAddress, told: Told): RedisClient {
+  return openClient(address, COMMANDS, told, 'commands');
 }
 
-export function openSubscriberClient(address: RedisAddress, log: Log): RedisClient {
-  return openClient(address, ANNOUNCEMENTS, log, 'announcements');
+export function openSubscriberClient(address: RedisAddress, told: Told): RedisClient {
+  return openClient(address, ANNOUNCEMENTS, told, 'announcements');
 }
 
-/** @throws {Error} naming the database when the server does not have it. The driver would go on in database 0. */
-export async function checkDatabase(client: RedisClient, database: number): Promise<void> {
-  if (client instanceof Cluster || database === 0) return;
-  try {
-    await client.select(database);
-  } catch (error) {
-    throw new Error(`REDIS_URL names database ${database}: ${(error as Error).message}`);
+/** Connects, however long that takes: a server that is loading its data or starting beside us is waited for. */
+export async function connect(client: RedisClient): Promise<void> {
+  if (client.status !== 'ready') {
+    const ready = new Promise<void>((resolve) => client.once('ready', () => resolve()));
+    // A first attempt that fails is followed by others.
+    if (client.status === 'wait') client.connect().catch(() => undefined);
+    await ready;
   }
-}
-
-/** Connects, and keeps trying for a while: a server that is loading its data or starting beside us is waited for. */
-export async function connect(client: RedisClient, clock: Clock): Promise<void> {
-  const ready = new Promise<void>((resolve) => client.once('ready', () => resolve()));
-  // A first attempt that fails is followed by others; only the deadline ends them.
-  client.connect().catch(() => undefined);
-  let cancel = (): void => undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    const giveUp = (): void => reject(new Error('Redis does not answer at REDIS_URL.'));
-    cancel = clock.after(TIMES.redisStartMs, giveUp);
-  });
-  try {
-    await Promise.race([ready, deadline]);
-    if (client instanceof Cluster) await greetAll(client);
-  } finally {
-    cancel();
-  }
+  if (client instanceof Cluster) await greetAll(client);
 }

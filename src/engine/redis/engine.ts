@@ -1,4 +1,5 @@
 /** The Redis engine: one connection for commands, one for announcements, one lease. */
+import { Cluster } from 'ioredis';
 import type { Clock } from '../../clock.ts';
 import type { RedisAddress } from '../../config-redis.ts';
 import { unavailable } from '../../errors.ts';
@@ -6,8 +7,9 @@ import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
 import { createRedisBus } from './bus.ts';
-import { checkDatabase, connect, openCommandClient, openSubscriberClient } from './client.ts';
+import { connect, openCommandClient, openSubscriberClient, type RedisClient } from './client.ts';
 import { createConversations } from './conversations.ts';
+import { checkKind } from './diagnosis.ts';
 import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
 import { createMemberships } from './memberships.ts';
@@ -19,6 +21,8 @@ import { Requirements } from './requirements.ts';
 import { createRoutingRules } from './routing-rules.ts';
 import { defineScripts } from './scripts.ts';
 import { createSessions } from './sessions.ts';
+import { startUp } from './start.ts';
+import { StartRefused } from './start-fault.ts';
 import { Subscriber } from './subscriber.ts';
 import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
@@ -39,14 +43,35 @@ export interface RedisOptions {
   readonly currentTrace?: CurrentTrace;
   /** Called for each announcement of a kind that only a newer release knows. */
   readonly ignored?: () => void;
+  /** Ends the wait for a server that is away. */
+  readonly abandon?: AbortSignal | undefined;
+}
+
+/** @throws {StartRefused} when the server does not have the database: the driver would go on in database 0. */
+async function checkDatabase(client: RedisClient, database: number): Promise<void> {
+  if (client instanceof Cluster || database === 0) return;
+  await client.select(database).catch((error: Error) => {
+    if (!/out of range|invalid DB/i.test(error.message)) throw error;
+    throw new StartRefused(`REDIS_URL names database ${database}: ${error.message}`);
+  });
+}
+
+/** @throws {StartFault} when one server is configured, and this is a node of many. A cluster's client finds out itself. */
+async function checkMode(client: RedisClient, address: RedisAddress): Promise<void> {
+  if (client instanceof Cluster) return;
+  const [{ host, port } = { host: '', port: 0 }] = address.hosts;
+  checkKind(address, await client.info('server').catch(() => ''), `${host}:${port}`);
 }
 
 export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const { address, clock, log, retention, currentTrace = () => '' } = options;
   const keys = createKeys(options.prefix, address.database);
-  const client = openCommandClient(address, log);
+  let isStarting = true;
+  // What is wrong at the start is said in words, and once.
+  const told = (err: Error, role: string): void => log[isStarting ? 'debug' : 'warn']({ err, role }, 'redis error');
+  const client = openCommandClient(address, told);
   const publish = (channel: string, text: string): Promise<unknown> => client.spublish(channel, text);
-  const listening = openSubscriberClient(address, log);
+  const listening = openSubscriberClient(address, told);
   const subscriber = new Subscriber(listening, publish, clock, log);
   const requirements = new Requirements(client, options.isChecked, log);
   const run = defineScripts(client);
@@ -67,11 +92,15 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   }
 
   try {
-    await Promise.all([connect(client, clock), subscriber.connect()]);
-    await checkDatabase(client, address.database);
-    await checkPermissions({ commands: client, announcements: listening, prefix: options.prefix });
-    await requirements.enforce();
-    await presence.start();
+    await startUp(async () => {
+      await Promise.all([connect(client), subscriber.connect()]);
+      await checkDatabase(client, address.database);
+      await checkMode(client, address);
+      await checkPermissions({ commands: client, announcements: listening, prefix: options.prefix });
+      await requirements.enforce();
+      await presence.start();
+    }, options);
+    isStarting = false;
     stopWatching = requirements.watch(clock);
   } catch (error) {
     subscriber.close();

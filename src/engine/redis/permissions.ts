@@ -1,7 +1,7 @@
 /** Runs each kind of command once at the start, so that a missing right is named before a client needs it. */
 import { randomUUID } from 'node:crypto';
-import { ReplyError } from 'ioredis';
 import type { RedisClient } from './client.ts';
+import { forbiddenBy } from './start-fault.ts';
 
 /** The least rights that work, for the prefix `rt`. */
 export const LEAST_RIGHTS = '~rt:* &rt:* -@all +@read +@write +@pubsub +@scripting +info +ping +time +select';
@@ -12,7 +12,7 @@ export interface Permissions {
   readonly prefix: string;
 }
 
-/** @throws {Error} that names the command which this user may not run. */
+/** @throws {StartFault} that names the command which this user may not run. */
 export async function checkPermissions({ commands, announcements, prefix }: Permissions): Promise<void> {
   const name = `${prefix}:{check.${randomUUID()}}`;
   const tries: readonly (readonly [command: string, run: () => Promise<unknown>])[] = [
@@ -28,9 +28,7 @@ export async function checkPermissions({ commands, announcements, prefix }: Perm
     try {
       await run();
     } catch (error) {
-      const { message } = error as Error;
-      if (!(error instanceof ReplyError) || !message.includes('NOPERM')) throw error;
-      throw new Error(`The user of REDIS_URL may not run ${command}: ${message}`);
+      throw forbiddenBy(command, error as Error) ?? error;
     }
   }
 }

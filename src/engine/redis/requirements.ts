@@ -9,6 +9,7 @@ import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { RedisClient } from './client.ts';
+import { StartRefused } from './start-fault.ts';
 
 export interface Finding {
   /** `refuse`: a guarantee would not hold. */
@@ -112,12 +113,14 @@ export class Requirements {
     return refused.length > 0 ? refused.map(textOf).join('; ') : null;
   }
 
-  /** @throws {Error} naming every setting that breaks a guarantee, when that is refused. */
+  /** @throws {StartRefused} naming every setting that breaks a guarantee, when that is refused. */
   async enforce(): Promise<void> {
     await this.check();
     if (this.fault === null) return;
     const list = this.#findings.filter(({ kind }) => kind === 'refuse').map((each) => `  ${textOf(each)}`);
-    throw new Error(`Redis is not set up for this service (REDIS_CHECKS=warn starts anyway):\n${list.join('\n')}`);
+    throw new StartRefused(
+      `Redis is not set up for this service (REDIS_CHECKS=warn starts anyway):\n${list.join('\n')}`,
+    );
   }
 
   /** Checks every minute and after each reconnect, until the function that it answers is called. */

@@ -82,7 +82,7 @@ export class Subscriber extends EventEmitter {
   }
 
   connect(): Promise<void> {
-    return connect(this.#client, this.#clock);
+    return connect(this.#client);
   }
 
   /** Called by graphql-redis-subscriptions once per channel, with a callback for the acknowledgement. */

@@ -1,0 +1,68 @@
+/** A start waits for its Redis as long as it takes, and says meanwhile what is wrong. */
+import type { RedisAddress } from '../../config-redis.ts';
+import { TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import { diagnose } from './diagnosis.ts';
+import { describe, StartRefused } from './start-fault.ts';
+
+export interface StartOptions {
+  readonly address: RedisAddress;
+  readonly log: Log;
+  /** Gives up. */
+  readonly abandon?: AbortSignal | undefined;
+}
+
+/** By real time: how long a server takes is nothing that an injected clock moves. */
+const pause = (): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, TIMES.startRetryMs).unref();
+  });
+
+/**
+ * Runs `work` until it succeeds. What is wrong meanwhile is logged by name, each fault once.
+ *
+ * @throws {StartRefused} when waiting does not help.
+ */
+export async function startUp(work: () => Promise<void>, { address, log, abandon }: StartOptions): Promise<void> {
+  const told = new Set<string>();
+  let isOver = false;
+
+  function tell(fault: string): void {
+    if (isOver || told.has(fault)) return;
+    told.add(fault);
+    log.error(`${fault} The service waits.`);
+  }
+
+  async function look(): Promise<void> {
+    for (await pause(); !isOver; await pause()) {
+      const fault = await diagnose(address);
+      log.debug({ fault }, 'looked at redis');
+      if (fault !== null) tell(fault);
+    }
+  }
+
+  async function tryOn(): Promise<void> {
+    while (!isOver) {
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof StartRefused) throw error;
+        const { message } = error as Error;
+        tell(describe(error as Error, { at: 'the server', login: 'REDIS_URL' }) ?? `REDIS_URL: ${message}.`);
+        await pause();
+      }
+    }
+  }
+
+  const abandoned = new Promise<never>((_, reject) => {
+    const giveUp = (): void => reject(new Error('The start was given up.'));
+    if (abandon?.aborted) giveUp();
+    abandon?.addEventListener('abort', giveUp, { once: true });
+  });
+  void look();
+  try {
+    await Promise.race([tryOn(), abandoned]);
+  } finally {
+    isOver = true;
+  }
+}
