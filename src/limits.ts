@@ -295,7 +295,7 @@ export const TIMES = {
   shareUseMs: 1_000,
   /** How long a sum of use is added to before it is begun anew. */
   sharedUseMs: 60_000,
-  /** How often idle channels compare their position with the log's head. */
+  /** How often what was heard on a channel is compared with what is stored: a lost announcement may have no successor that shows it. */
   headCheckMs: 25_000,
   /** How long before its end a TLS certificate is warned of: those of 90 days are renewed 30 days before. */
   certificateEndsSoonMs: 14 * 24 * 60 * 60 * 1_000,

@@ -2,10 +2,10 @@
  * A conversation that someone on this node listens to.
  *
  * Owns the position. Message announcements are passed on only in the order of
- * the log: one that is not the next, an interruption of the bus, or a silence
- * makes the channel read the hole from the log first (G05, G07). What else
- * changes (name, members, read positions, typing) is state: the latest is the
- * whole truth, and after an interruption it is read again.
+ * the log: one that is not the next, or an interruption of the bus, makes the
+ * channel read the hole from the log first (G05, G07). What else changes (name,
+ * members, read positions, typing) is state: the latest is the whole truth, and
+ * after an interruption it is read again.
  */
 import type { Clock } from '../clock.ts';
 import type { Announcement, Engine, Listening } from '../engine/port.ts';
@@ -80,7 +80,6 @@ export class ConversationChannel {
   /** After an interruption a removal may have been missed: nothing is told until the members were read. */
   #isInDoubt = false;
   #interruptions = 0;
-  #lastHeardAt = 0;
 
   constructor({ engine, clock, log, countHole }: ConversationChannelOptions, tenant: TenantId, id: ConversationId) {
     this.tenant = tenant;
@@ -113,10 +112,6 @@ export class ConversationChannel {
     return this.#isLost;
   }
 
-  get lastHeardAt(): number {
-    return this.#lastHeardAt;
-  }
-
   /** Joins the bus, then notes the head; false when there is no such conversation. */
   async open(): Promise<boolean> {
     const { tenant, id } = this;
@@ -135,7 +130,6 @@ export class ConversationChannel {
     if (!conversation) return false;
     this.#position = conversation.position;
     take(conversation);
-    this.#lastHeardAt = this.#clock.elapsed();
     this.typing.replace(typing ?? []);
     this.#isCatchingUp = false;
     if (this.#isBehind) await this.#catchUp();
@@ -156,11 +150,6 @@ export class ConversationChannel {
     this.#isClosed = true;
     this.typing.clear();
     this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
-  }
-
-  /** Reads on from the position: if the last announcement was lost, no later one shows the hole. */
-  check(): void {
-    if (!this.#isClosed) void this.#catchUp();
   }
 
   #each(tell: (listener: ChannelListener) => void): void {
@@ -201,7 +190,6 @@ export class ConversationChannel {
   #pass(change: MessageChange, message: MessageRecord): void {
     if (this.#isClosed) return;
     this.#position = message.position;
-    this.#lastHeardAt = this.#clock.elapsed();
     // Not copied: a listener that leaves meanwhile is not told, and none can join within a synchronous call.
     for (const listener of this.#listeners) listener.onMessage(change, message);
     if (change === 'SENT') this.#noteSent(message);
@@ -278,7 +266,6 @@ export class ConversationChannel {
       if (message) this.#pass(change, message);
       else this.#lose(positionExpired('RETENTION', { conversationId: this.id }));
     }
-    this.#lastHeardAt = this.#clock.elapsed();
     if (page.entries.length === LIMITS.logPage) return false;
     if (page.entries.length > 0) this.#countHole('closed');
     this.#each((listener) => listener.onHead(this.#position));

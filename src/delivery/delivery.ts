@@ -3,7 +3,6 @@ import type { Bearer } from '../access/bearer.ts';
 import { type SeenConversation, type SeenMessage, seenInChannel } from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
-import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type {
   ConversationId,
@@ -67,10 +66,6 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
   const presences = new ChannelRegistry<PresenceChannel>();
   const topics = new ChannelRegistry<TopicChannel>();
   const context = { engine, clock, log, countHole, channels: conversations, sharedLog: new SharedLog(engine) };
-  const stopChecking = clock.every(TIMES.headCheckMs, () => {
-    const before = clock.elapsed() - TIMES.headCheckMs;
-    for (const channel of conversations.all()) if (channel.lastHeardAt <= before) channel.check();
-  });
 
   function open<Event extends object>(
     bearer: Bearer,
@@ -132,7 +127,6 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
     },
 
     close() {
-      stopChecking();
       for (const channel of [conversations, presences, sessions, topics].flatMap(
         (each) => each.all() as OpenedChannel[],
       ))

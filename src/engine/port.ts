@@ -17,6 +17,7 @@
  * G06  `readLog` gives everything past a position, in order, or says why it can't.
  * G07  A break in hearing is noticed and told by `onInterrupted` within 15 s of its
  *      end, also when nothing tells the engine of it; by then everything is heard again.
+ *      A single announcement that is lost is told of within `TIMES.headCheckMs` and 2 s.
  * G08  Membership is decided inside the operation that needs it, and a change of
  *      members is announced on the conversation's channel in order with messages.
  * G09  Every operation touches one tenant: ids of another do not exist.

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import type { Engine } from '../../src/engine/port.ts';
+import type { Channel, Engine } from '../../src/engine/port.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { PublicationId, Topic } from '../../src/model.ts';
+import type { PublicationId, RoutingRuleRecord, Topic } from '../../src/model.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
@@ -78,6 +78,84 @@ describe('Redis engine', () => {
     await eventually(() => expect(heard.filter(({ type }) => type === 'message')).toHaveLength(1));
     await listening.close();
     await engine.close();
+    await network.close();
+  });
+
+  it('G07: whatever is announced and lost on the way, while no connection breaks, makes those who listen read again', async () => {
+    const clock = new TestClock();
+    const prefix = `lost-${randomUUID()}`;
+    const other = await openNode(prefix, clock);
+    const network = await startTcpProxy(server.port);
+    const engine = await openNode(prefix, clock, null, `redis://127.0.0.1:${network.port}`);
+    const id = await createGroup(other, alice);
+    const rename = (name: string): Promise<unknown> => other.renameConversation(tenant, id, name);
+    const revoke = (name: string): Promise<unknown> =>
+      other.writeSession(tenant, session(name, 1, { expiresAt: clock.now() + 60_000 }), []);
+    /** A change of each kind of channel, which is announced there. */
+    const changes: Record<Channel['kind'], readonly [Channel['id'], () => Promise<unknown>]> = {
+      conversation: [id, () => rename('lost')],
+      presence: [alice, () => other.setStatus(tenant, alice, 'BUSY', null)],
+      memberships: [alice, () => createGroup(other, alice)],
+      sessions: [alice, () => revoke('lost')],
+      topic: [
+        'news' as Topic,
+        () =>
+          other.publish(tenant, {
+            id: randomUUID() as PublicationId,
+            topic: 'news' as Topic,
+            payload: 1,
+            senderId: alice,
+          }),
+      ],
+      'routing-rules': [tenant, () => other.saveRoutingRule(tenant, { id: 'lost', updatedAt: 1 } as RoutingRuleRecord)],
+    };
+    await other.connect(tenant, alice, {
+      connectionId: connectionId('one'),
+      deviceId: null,
+      connectionType: 'SSE',
+      sessionId: null,
+    });
+    const kinds = Object.keys(changes) as Channel['kind'][];
+    const log = await createGroup(other, alice);
+    const channels = [
+      ...kinds.map((kind) => ({ kind, tenant, id: changes[kind][0] }) as Channel),
+      { kind: 'conversation', tenant, id: log } as const,
+    ];
+    const recorded = await Promise.all(channels.map((channel) => record(engine, channel)));
+    const interruptions = (): number[] => recorded.map((each) => each.interruptions());
+    // As whoever listens does: what is stored before that is no news.
+    await engine.readConversations(tenant, [id]);
+    network.dropPublished();
+    for (const kind of kinds) await changes[kind][1]();
+    await other.appendMessage(tenant, text(log, alice, 'lost'));
+    await eventually(() => expect(network.dropped).toBeGreaterThanOrEqual(channels.length));
+    network.carry();
+    const { accepted } = network;
+    expect(interruptions()).toEqual(channels.map(() => 0));
+    clock.advance(TIMES.headCheckMs);
+    await eventually(() => expect(interruptions()).toEqual(channels.map(() => 1)));
+    // Nobody is told twice.
+    clock.advance(TIMES.headCheckMs);
+    await rename('heard');
+    await revoke('heard');
+    await eventually(() => expect(recorded[0]?.heard).toHaveLength(1));
+    expect(interruptions()).toEqual(channels.map(() => 1));
+    // Of a chain of changes one is lost: the next shows it.
+    network.dropPublished();
+    await rename('lost');
+    await revoke('lost, too');
+    await eventually(() => expect(network.dropped).toBeGreaterThanOrEqual(channels.length + 2));
+    network.carry();
+    await rename('heard');
+    await revoke('heard, too');
+    await eventually(() =>
+      expect(interruptions()).toEqual(
+        kinds.map((kind) => (kind === 'conversation' || kind === 'sessions' ? 2 : 1)).concat(1),
+      ),
+    );
+    expect(network.accepted).toBe(accepted);
+    await Promise.all(recorded.map(({ listening }) => listening.close()));
+    await Promise.all([engine.close(), other.close()]);
     await network.close();
   });
 

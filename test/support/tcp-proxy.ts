@@ -22,11 +22,14 @@ export interface TcpProxy {
   resetAnswers(): number;
   /** Connections open now carry everything but what Redis publishes; new ones work. Answers how many. */
   dropPublished(): number;
+  /** How much of that was dropped so far, and an end of it: all connections carry everything again. */
+  readonly dropped: number;
+  carry(): void;
   close(): Promise<void>;
 }
 
 /** What a subscriber is sent, of a few bytes: it comes whole. */
-const PUBLISHED = /\*3\r\n\$8\r\nsmessage\r\n\$\d+\r\n[^\r]*\r\n\$\d+\r\n[^\r]*\r\n/g;
+const PUBLISHED = /[*>]3\r\n\$8\r\nsmessage\r\n\$\d+\r\n[^\r]*\r\n\$\d+\r\n[^\r]*\r\n/g;
 
 class Link {
   readonly client: Socket;
@@ -34,7 +37,7 @@ class Link {
   asks = true;
   answers: 'whole' | 'none' | 'broken' | 'unpublished' = 'whole';
 
-  constructor(client: Socket, upstream: Socket, pace: (write: () => void) => void) {
+  constructor(client: Socket, upstream: Socket, pace: (write: () => void) => void, onDropped: () => void) {
     this.client = client;
     this.upstream = upstream;
     const carry = (to: Socket, chunk: Buffer): void => pace(() => to.destroyed || to.write(chunk));
@@ -45,7 +48,11 @@ class Link {
       if (this.answers === 'whole') return carry(client, chunk);
       if (this.answers === 'none') return;
       if (this.answers === 'unpublished') {
-        return carry(client, Buffer.from(chunk.toString('latin1').replace(PUBLISHED, ''), 'latin1'));
+        const rest = chunk.toString('latin1').replace(PUBLISHED, () => {
+          onDropped();
+          return '';
+        });
+        return carry(client, Buffer.from(rest, 'latin1'));
       }
       client.write(chunk.subarray(0, Math.ceil(chunk.length / 2)), () => client.resetAndDestroy());
     });
@@ -67,10 +74,13 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     else setTimeout(write, delayMs);
   };
   let accepted = 0;
+  let dropped = 0;
   const links = new Set<Link>();
   const server = createServer((client) => {
     accepted += 1;
-    const link = new Link(client, createConnection({ host: '127.0.0.1', port }), pace);
+    const link = new Link(client, createConnection({ host: '127.0.0.1', port }), pace, () => {
+      dropped += 1;
+    });
     links.add(link);
     for (const socket of [link.client, link.upstream]) {
       socket
@@ -92,6 +102,13 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     get accepted() {
       return accepted;
     },
+    get dropped() {
+      return dropped;
+    },
+    carry: () =>
+      void change((link) => {
+        link.answers = 'whole';
+      }),
     redirect(to) {
       port = to;
       change((link) => link.destroy());

@@ -7,10 +7,11 @@ import type { Log } from '../../log.ts';
 import type { Bus, Listener } from '../port.ts';
 import { decodeAnnouncement } from './codec.ts';
 import type { Keys } from './keys.ts';
+import type { Marks } from './marks.ts';
 import type { Subscriber } from './subscriber.ts';
 
 /** `ignored` is called for each announcement of a kind that only a newer release knows. */
-export function createRedisBus(subscriber: Subscriber, keys: Keys, log: Log, ignored: () => void): Bus {
+export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys, log: Log, ignored: () => void): Bus {
   const client = subscriber as unknown as Redis;
   const pubsub = new RedisPubSub({
     // Publishing happens inside the scripts that write; the library's own publisher is never used.
@@ -20,16 +21,19 @@ export function createRedisBus(subscriber: Subscriber, keys: Keys, log: Log, ign
   });
   const listeners = new Set<Listener>();
   subscriber.on('interrupted', () => {
+    marks.renew();
     for (const listener of [...listeners]) listener.onInterrupted();
   });
 
   return {
     async listen(channel, listener) {
-      const pending = pubsub.subscribe(keys.channel(channel), (text: unknown) => {
+      const name = keys.channel(channel);
+      const { watched, forget } = marks.watch(name, channel, listener);
+      const pending = pubsub.subscribe(name, (text: unknown) => {
         if (!listeners.has(listener)) return;
         const announcement = decodeAnnouncement(text);
         if (announcement === 'unknown') return ignored();
-        if (announcement) return listener.onAnnouncement(announcement);
+        if (announcement) return listener.onAnnouncement(marks.hear(watched, announcement));
         log.error({ channel: channel.kind }, 'announcement dropped: not one of ours');
         listener.onInterrupted();
       });
@@ -39,6 +43,7 @@ export function createRedisBus(subscriber: Subscriber, keys: Keys, log: Log, ign
         if (isClosed) return;
         isClosed = true;
         listeners.delete(listener);
+        forget();
         // The library must not be told before it has its acknowledgement: it would keep a reference to nothing.
         void pending.then((id) => pubsub.unsubscribe(id));
       };
@@ -52,6 +57,7 @@ export function createRedisBus(subscriber: Subscriber, keys: Keys, log: Log, ign
         await close();
         throw unavailable();
       }
+      void marks.note(watched);
       return { close };
     },
   };

@@ -12,6 +12,7 @@ import { createConversations } from './conversations.ts';
 import { checkKind } from './diagnosis.ts';
 import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
+import { Marks } from './marks.ts';
 import { createMemberships } from './memberships.ts';
 import { createMessages } from './messages.ts';
 import { checkPermissions } from './permissions.ts';
@@ -78,7 +79,8 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const memberships = createMemberships(run, keys, log);
   const writings = createWritings(run, keys, { clock, retention, currentTrace });
   const presence = createPresence(client, run, keys, clock, log);
-  const bus = createRedisBus(subscriber, keys, log, options.ignored ?? (() => undefined));
+  const marks = new Marks(client, keys, clock, log);
+  const bus = createRedisBus(subscriber, marks, keys, log, options.ignored ?? (() => undefined));
   let stopWatching = (): void => undefined;
   let isClosed = false;
 
@@ -86,6 +88,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     if (isClosed) return;
     isClosed = true;
     stopWatching();
+    marks.close();
     await presence.stop(options.presenceGraceMs).catch(() => undefined);
     subscriber.close();
     client.disconnect();
@@ -103,6 +106,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     isStarting = false;
     stopWatching = requirements.watch(clock);
   } catch (error) {
+    marks.close();
     subscriber.close();
     client.disconnect();
     throw error;

@@ -35,6 +35,8 @@ export interface UserKeys {
   readonly left: string;
   readonly places: string;
   readonly memberships: string;
+  /** Changes with each announcement on the channel of memberships; see `marks.ts`. */
+  readonly membershipsMark: string;
   readonly presence: string;
   readonly presenceChannel: string;
   readonly sessions: string;
@@ -42,6 +44,7 @@ export interface UserKeys {
   /** Up to when the user's tokens are refused. */
   readonly refusal: string;
   readonly sessionsChannel: string;
+  readonly sessionsMark: string;
 }
 
 export interface TopicKeys {
@@ -52,6 +55,7 @@ export interface TopicKeys {
 
 export interface RoutingRuleKeys {
   readonly rules: string;
+  readonly mark: string;
   readonly channel: string;
 }
 
@@ -106,12 +110,14 @@ export function createKeys(prefix: string, database: number): Keys {
       left: `${tag}:left`,
       places: `${tag}:places`,
       memberships: channelOf(`${tag}:memberships`),
+      membershipsMark: `${tag}:memberships-mark`,
       presence: `${tag}:presence`,
       presenceChannel: channelOf(`${tag}:presence-channel`),
       sessions: `${tag}:sessions`,
       inboxes: `${tag}:inboxes`,
       refusal: `${tag}:refusal`,
       sessionsChannel: channelOf(`${tag}:sessions-channel`),
+      sessionsMark: `${tag}:sessions-mark`,
     };
   }
 
@@ -124,7 +130,7 @@ export function createKeys(prefix: string, database: number): Keys {
 
   function routingRules(tenant: TenantId): RoutingRuleKeys {
     const tag = `${prefix}:{r.${encode(tenant)}}`;
-    return { rules: `${tag}:rules`, channel: channelOf(`${tag}:channel`) };
+    return { rules: `${tag}:rules`, mark: `${tag}:mark`, channel: channelOf(`${tag}:channel`) };
   }
 
   return {

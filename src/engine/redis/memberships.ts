@@ -30,10 +30,10 @@ export function createMemberships(run: RunScript, keys: Keys, log: Log): Members
   const noticed = new Set<string>();
 
   async function index(tenant: TenantId, id: ConversationId, userId: UserId, note: string): Promise<void> {
-    const { conversations, joined, left, memberships } = keys.user(tenant, userId);
+    const { conversations, joined, left, membershipsMark, memberships } = keys.user(tenant, userId);
     const [version = '', isMember = ''] = note.split(':');
     const args = [id, version, isMember, LIMITS.leftConversationsPerUser];
-    await run('index-membership', [conversations, joined, left, memberships], args);
+    await run('index-membership', [conversations, joined, left, membershipsMark, memberships], args);
   }
 
   async function settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled): Promise<void> {

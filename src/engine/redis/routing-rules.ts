@@ -14,14 +14,14 @@ export function createRoutingRules(client: RedisClient, run: RunScript, keys: Ke
     },
 
     async saveRoutingRule(tenant, rule) {
-      const { rules, channel } = keys.routingRules(tenant);
+      const { rules, mark, channel } = keys.routingRules(tenant);
       const args = [rule.id, JSON.stringify(rule), LIMITS.rulesPerTenant];
-      return (await run('save-routing-rule', [rules, channel], args)) === 1;
+      return (await run('save-routing-rule', [rules, mark, channel], args)) === 1;
     },
 
     async deleteRoutingRule(tenant, id) {
-      const { rules, channel } = keys.routingRules(tenant);
-      const json = await run('delete-routing-rule', [rules, channel], [id]);
+      const { rules, mark, channel } = keys.routingRules(tenant);
+      const json = await run('delete-routing-rule', [rules, mark, channel], [id]);
       return json === null ? null : decodeRoutingRule(String(json));
     },
   };

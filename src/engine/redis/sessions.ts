@@ -30,10 +30,13 @@ export function createSessions(client: RedisClient, run: RunScript, keys: Keys, 
       // In another slot, so before: it may name a session that is not there, never miss one that is.
       const { sessionUser } = keys;
       await attempt(() => client.set(sessionUser(tenant, session.id), session.userId, 'PX', lifeOf(session)));
-      const { sessions, sessionsChannel } = keys.user(tenant, session.userId);
+      const { sessions, sessionsMark, sessionsChannel } = keys.user(tenant, session.userId);
       const args = [session.id, session.version, JSON.stringify(session), JSON.stringify(announceSession(session))];
       const old = forgotten.slice(0, LIMITS.sessionsPerUser);
-      return (await run('write-session', [sessions, sessionsChannel], [...args, lifeOf(session), ...old])) === 1;
+      return (
+        (await run('write-session', [sessions, sessionsMark, sessionsChannel], [...args, lifeOf(session), ...old])) ===
+        1
+      );
     },
 
     async readRefusal(tenant, userId) {
@@ -42,9 +45,9 @@ export function createSessions(client: RedisClient, run: RunScript, keys: Keys, 
     },
 
     async refuseTokens(tenant, userId, upTo) {
-      const { refusal, sessionsChannel } = keys.user(tenant, userId);
+      const { refusal, sessionsMark, sessionsChannel } = keys.user(tenant, userId);
       const announcement: Announcement = { type: 'tokens-refused', upTo };
-      await run('refuse-tokens', [refusal, sessionsChannel], [upTo, JSON.stringify(announcement)]);
+      await run('refuse-tokens', [refusal, sessionsMark, sessionsChannel], [upTo, JSON.stringify(announcement)]);
     },
   };
 }

@@ -1,11 +1,11 @@
 -- Deletes a rule.
--- KEYS  rules channel
+-- KEYS  rules mark channel
 -- ARGV  id
 -- Answers it as JSON, or nothing when there was none
-local rules, channel = unpack(KEYS)
+local rules, mark, channel = unpack(KEYS)
 local id = unpack(ARGV)
 local json = redis.call('HGET', rules, id)
 if not json then return false end
 redis.call('HDEL', rules, id)
-redis.call('SPUBLISH', channel, '{"type":"routing-rules"}')
+announceMarked(mark, channel, '{"type":"routing-rules"}')
 return json

@@ -83,12 +83,25 @@ local function listJson(list)
   return cjson.encode(list)
 end
 
+-- Announces, from JSON of an object, a change of a state that has no version: it has a mark instead, which outlives every
+-- look at it. Whoever heard another mark before has missed something.
+local function announceMarked(mark, channel, json)
+  local before = redis.call('GET', mark)
+  local now = after(before)
+  redis.call('SET', mark, now, 'PX', 600000)
+  redis.call('SPUBLISH', channel, '{"mark":[' .. (before or 'null') .. ',' .. now .. '],' .. string.sub(json, 2))
+end
+
 -- Writes a new version of the conversation and announces it with who came and went.
 local function announceConversation(meta, channel, joined, left)
-  redis.call('HSET', meta, 'version', after(redis.call('HGET', meta, 'version')))
+  local before = redis.call('HGET', meta, 'version')
+  local version = after(before)
+  redis.call('HSET', meta, 'version', version)
   local json = conversationJson(meta)
-  redis.call('SPUBLISH', channel, '{"type":"conversation","conversation":' .. json .. ',"joined":' .. listJson(joined)
-    .. ',"left":' .. listJson(left) .. '}')
+  -- Of a conversation that begins nothing was heard, except of one that was lost under its name.
+  local past = before == '0' and 'null' or before
+  redis.call('SPUBLISH', channel, '{"type":"conversation","mark":[' .. past .. ',' .. version .. '],"conversation":'
+    .. json .. ',"joined":' .. listJson(joined) .. ',"left":' .. listJson(left) .. '}')
   return json
 end
 

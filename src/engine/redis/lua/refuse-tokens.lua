@@ -1,8 +1,8 @@
 -- Refuses a user's tokens up to an instant; a later one stands.
--- KEYS  refusal channel
+-- KEYS  refusal mark channel
 -- ARGV  instant announcement-as-JSON
 -- Answers nothing
-local refusal, channel = unpack(KEYS)
+local refusal, mark, channel = unpack(KEYS)
 local before = tonumber(redis.call('GET', refusal) or '-1')
 if before < tonumber(ARGV[1]) then redis.call('SET', refusal, ARGV[1]) end
-redis.call('SPUBLISH', channel, ARGV[2])
+announceMarked(mark, channel, ARGV[2])

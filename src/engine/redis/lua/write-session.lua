@@ -1,8 +1,8 @@
 -- Stores a session unless another write came first.
--- KEYS  sessions channel
+-- KEYS  sessions mark channel
 -- ARGV  id version session-as-JSON announcement-as-JSON milliseconds-to-live id-to-forget …
 -- Answers 1, or 0 when another write came first
-local sessions, channel = unpack(KEYS)
+local sessions, mark, channel = unpack(KEYS)
 local id, version, json, announcement, life = unpack(ARGV)
 local known = redis.call('HGET', sessions, id)
 local before = known and cjson.decode(known).version or 0
@@ -12,5 +12,5 @@ for index = 6, #ARGV do redis.call('HDEL', sessions, ARGV[index]) end
 local left = redis.call('PTTL', sessions)
 redis.call('HSET', sessions, id, json)
 if left < tonumber(life) then redis.call('PEXPIRE', sessions, life) end
-redis.call('SPUBLISH', channel, announcement)
+announceMarked(mark, channel, announcement)
 return 1

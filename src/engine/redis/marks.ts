@@ -1,0 +1,218 @@
+/**
+ * Notices an announcement that was lost though no connection broke and the next one says nothing of it.
+ *
+ * Every state has a mark in the slot of its channel, which changes with each announcement of it: a version, a
+ * place, or a key kept for this. What was heard last is compared with what is stored: by turns, each channel once in
+ * `TIMES.headCheckMs`, however many listen to it. An announcement that also names the mark before its own shows at once
+ * that the one before was not heard. Typing has no mark: it is over in `TIMES.typingMs` whatever is heard.
+ */
+import type { Clock } from '../../clock.ts';
+import { TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import type { Position } from '../../model.ts';
+import type { Announcement, Channel, Listener } from '../port.ts';
+import type { RedisClient } from './client.ts';
+import { attempt } from './conversations.ts';
+import type { Keys } from './keys.ts';
+
+/** What was heard and is not stored may be on its way: it is looked at again after this before it counts as lost. */
+const TICK_MS = 1_000;
+
+type Mark = string | null;
+
+/** As a script announces it: the mark before, and this one's. */
+interface Marked {
+  readonly mark?: readonly [before: number | null, now: number];
+}
+
+/** The marks of a channel: of its state, and of its log. */
+interface Stored {
+  readonly state: Mark;
+  readonly log: Mark;
+}
+
+interface Watched {
+  readonly channel: Channel;
+  readonly listeners: Set<Listener>;
+  /** What was heard last; undefined: nothing, and what was stored when it was listened to first is not known yet. */
+  state: Mark | undefined;
+  /** Not turned into a mark before it is compared: messages come often. */
+  log: Mark | Position | undefined;
+  /** What had been heard at the last look, of those parts of which something else was stored. */
+  suspected: Partial<Readonly<Record<keyof Stored, Mark>>>;
+  dueAt: number;
+}
+
+const textOf = (mark: unknown): Mark => (mark === null || mark === undefined ? null : String(mark));
+
+const placeOf = (epoch: Mark | undefined, place: Mark | undefined): Mark => (epoch ? `${epoch} ${place}` : null);
+
+const logOf = (log: Mark | Position | undefined): Mark | undefined =>
+  typeof log === 'object' && log !== null ? placeOf(log.epoch, String(log.place)) : log;
+
+export class Marks {
+  readonly #client: RedisClient;
+  readonly #keys: Keys;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #watched = new Map<string, Watched>();
+  readonly #stop: () => void;
+
+  constructor(client: RedisClient, keys: Keys, clock: Clock, log: Log) {
+    this.#client = client;
+    this.#keys = keys;
+    this.#clock = clock;
+    this.#log = log;
+    this.#stop = clock.every(TICK_MS, () => this.#lookAtDue());
+  }
+
+  /** Whoever hears this channel. The answer forgets them. */
+  watch(name: string, channel: Channel, listener: Listener): { readonly watched: Watched; forget(): void } {
+    const watched = this.#watched.get(name) ?? this.#begin(name, channel);
+    watched.listeners.add(listener);
+    return {
+      watched,
+      forget: () => {
+        watched.listeners.delete(listener);
+        if (watched.listeners.size === 0 && this.#watched.get(name) === watched) this.#watched.delete(name);
+      },
+    };
+  }
+
+  /**
+   * What is stored now that the channel is heard: whoever listens reads it later, over the same connection. Not waited
+   * for; without an answer all are told at the first look.
+   */
+  async note(watched: Watched): Promise<void> {
+    if (watched.state !== undefined) return;
+    try {
+      const { state, log } = await this.#read(watched.channel);
+      watched.state ??= state;
+      watched.log ??= log;
+    } catch {
+      // See above.
+    }
+  }
+
+  /** Takes note of what is heard, once for each who listens, and answers it as they are told it. On every message's path. */
+  hear(watched: Watched, announcement: Announcement): Announcement {
+    switch (announcement.type) {
+      case 'message':
+        watched.log = announcement.message.position;
+        return announcement;
+      case 'publication':
+        watched.log = announcement.publication.position;
+        return announcement;
+      case 'presence':
+        watched.state = textOf(announcement.presence.version);
+        return announcement;
+      case 'typing':
+        return announcement;
+      case 'conversation':
+        watched.log = announcement.conversation.position;
+        return this.#hearMarked(watched, announcement);
+      default:
+        return this.#hearMarked(watched, announcement);
+    }
+  }
+
+  /** After a break whoever listens is told, and reads everything. */
+  renew(): void {
+    for (const watched of this.#watched.values()) {
+      watched.state = undefined;
+      watched.log = undefined;
+      void this.note(watched);
+    }
+  }
+
+  close(): void {
+    this.#stop();
+    this.#watched.clear();
+  }
+
+  /** Older releases announce without the mark before, so that nothing shows whether that was heard. */
+  #hearMarked(watched: Watched, { mark, ...announcement }: Announcement & Marked): Announcement {
+    if (!mark) {
+      if (announcement.type === 'conversation') watched.state = textOf(announcement.conversation.version);
+      return announcement;
+    }
+    const [before, now] = mark.map(textOf);
+    if (now === watched.state) return announcement;
+    const isNext = before === null || watched.state === undefined || before === watched.state;
+    watched.state = now;
+    if (!isNext) this.#tell(watched);
+    return announcement;
+  }
+
+  #begin(name: string, channel: Channel): Watched {
+    const dueAt = this.#clock.elapsed() + Math.random() * TIMES.headCheckMs;
+    const watched: Watched = { channel, listeners: new Set(), state: undefined, log: undefined, suspected: {}, dueAt };
+    this.#watched.set(name, watched);
+    return watched;
+  }
+
+  #lookAtDue(): void {
+    const now = this.#clock.elapsed();
+    // Asked for in one turn of the loop, they go out together.
+    for (const watched of this.#watched.values()) if (watched.dueAt <= now) void this.#look(watched, now);
+  }
+
+  async #look(watched: Watched, now: number): Promise<void> {
+    watched.dueAt = now + TIMES.headCheckMs;
+    let stored: Stored;
+    try {
+      stored = await this.#read(watched.channel);
+    } catch {
+      // The server is away, which announcements are told of.
+      return;
+    }
+    const heard = { state: watched.state, log: logOf(watched.log) };
+    const { suspected } = watched;
+    const other = (['state', 'log'] as const).filter(
+      // A mark that is kept for a while only and is over says nothing.
+      (part) => heard[part] !== stored[part] && !(part === 'state' && stored.state === null),
+    );
+    watched.suspected = Object.fromEntries(other.map((part) => [part, heard[part]]));
+    if (other.length === 0) return;
+    if (!other.some((part) => heard[part] === undefined || suspected[part] === heard[part])) {
+      // It may be on its way, or what was heard since takes its place.
+      watched.dueAt = now + TICK_MS;
+      return;
+    }
+    watched.suspected = {};
+    watched.state = stored.state;
+    watched.log = stored.log;
+    this.#tell(watched);
+  }
+
+  #tell({ channel, listeners }: Watched): void {
+    this.#log.warn({ channel: channel.kind }, 'an announcement was not heard: reading again');
+    for (const listener of [...listeners]) listener.onInterrupted();
+  }
+
+  #read(channel: Channel): Promise<Stored> {
+    const { tenant } = channel;
+    const client = this.#client;
+    return attempt(async () => {
+      switch (channel.kind) {
+        case 'conversation': {
+          const { meta } = this.#keys.conversation(tenant, channel.id);
+          const [version, epoch, place] = await client.hmget(meta, 'version', 'epoch', 'place');
+          return { state: textOf(version), log: placeOf(epoch, place) };
+        }
+        case 'topic': {
+          const [epoch, place] = await client.hmget(this.#keys.topic(tenant, channel.id).meta, 'epoch', 'place');
+          return { state: null, log: placeOf(epoch, place) };
+        }
+        case 'presence':
+          return { state: await client.hget(this.#keys.user(tenant, channel.id).presence, 'version'), log: null };
+        case 'memberships':
+          return { state: await client.get(this.#keys.user(tenant, channel.id).membershipsMark), log: null };
+        case 'sessions':
+          return { state: await client.get(this.#keys.user(tenant, channel.id).sessionsMark), log: null };
+        case 'routing-rules':
+          return { state: await client.get(this.#keys.routingRules(tenant).mark), log: null };
+      }
+    });
+  }
+}
