@@ -59,7 +59,7 @@ export const VARIABLES = {
   ),
   HEARTBEAT_INTERVAL: variable('server ping on every socket', DURATION, '30s', positive(duration)),
   CLIENT_TIMEOUT: variable(
-    'silence after which a socket is closed; more than `HEARTBEAT_INTERVAL`',
+    'silence after which a socket is closed, and a stream over HTTP whose client acknowledges nothing (seen on Linux); more than `HEARTBEAT_INTERVAL`',
     DURATION,
     '60s',
     positive(duration),
@@ -71,7 +71,7 @@ export const VARIABLES = {
     positive(duration),
   ),
   STREAM_LIFETIME: variable(
-    'an HTTP stream ends after this with an error that a client retries on, so that one whose client vanished unnoticed does not stay; `0s`: never',
+    'an HTTP stream ends after this, and up to a tenth of it later so that those opened together do not end together, with an error that a client retries on: one whose client vanished unnoticed does not stay; `0s`: never',
     DURATION,
     '15m',
     duration,

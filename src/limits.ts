@@ -75,6 +75,8 @@ export const LIMITS = {
   routedTenants: 1_000,
   /** Users whose presence one query or subscription may ask. */
   usersPerPresence: 200,
+  /** Of `STREAM_LIFETIME`, what a stream may last past it: the ends of those opened together are spread over this. */
+  streamLifetimeSpread: 0.1,
   /** Subscriptions open on one socket. */
   subscriptionsPerSocket: 100,
   /** Conversations one user began or joined: a stream of all of a user's conversations follows each. */

@@ -46,6 +46,7 @@ import { createGraphqlWs } from './transport/graphql-ws.ts';
 import { createHttp } from './transport/http.ts';
 import { PlainConnections } from './transport/plain-connections.ts';
 import { createRawEndpoint } from './transport/raw/endpoint.ts';
+import { SilentClients } from './transport/silent-clients.ts';
 import { Strangers } from './transport/strangers.ts';
 import { Streams } from './transport/streams.ts';
 import { GatewayRooms } from './transport/subscription-rooms.ts';
@@ -234,6 +235,7 @@ async function openService(
     supervisor,
     addressOf,
     leavePlain: (socket) => plainConnections.release(socket),
+    silentClients: new SilentClients(clock, config.clientTimeoutMs),
     metrics,
     formatError,
     clock,

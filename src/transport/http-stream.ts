@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
 import { type ServiceError, slowReader, unavailable } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
-import { TIMES } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
 import { closingError } from './closing-error.ts';
 import { Lifetime } from './lifetime.ts';
@@ -18,7 +18,7 @@ import type { Holder, Unsent } from './unsent.ts';
 export interface StreamTiming {
   /** A sign of life is sent at least this often. */
   readonly heartbeatMs: number;
-  /** A stream ends after this, since nobody is told of a client that vanished; 0: never. */
+  /** A stream ends after this, since a client may vanish unnoticed; 0: never. */
   readonly lifetimeMs: number;
   /** A client that lost its stream comes back after this. */
   readonly retryMs: number;
@@ -55,21 +55,27 @@ export function writeWhole(
   response.end(`${opening(retryMs)}${ending(errors)}`);
 }
 
+/** Each its own: those that were opened at once, after a restart, do not come back at once as well (G15). */
+function endOf(openedAt: number, { lifetimeMs }: StreamTiming): number {
+  if (lifetimeMs === 0) return Number.POSITIVE_INFINITY;
+  return openedAt + lifetimeMs * (1 + Math.random() * LIMITS.streamLifetimeSpread);
+}
+
 export class HttpStream implements Outlet, Peer, Holder {
   readonly viewer: Viewer;
   readonly lifetime: Lifetime;
   readonly #response: ServerResponse;
   readonly #options: HttpStreamOptions;
   readonly #outbox: Outbox;
-  readonly #openedAt: number;
+  readonly #endsAt: number;
   #lastHeartbeatAt: number;
 
   constructor(response: ServerResponse, options: HttpStreamOptions) {
     this.viewer = options.viewer;
     this.#response = response;
     this.#options = options;
-    this.#openedAt = options.clock.elapsed();
-    this.#lastHeartbeatAt = this.#openedAt;
+    this.#lastHeartbeatAt = options.clock.elapsed();
+    this.#endsAt = endOf(this.#lastHeartbeatAt, options.timing);
     this.lifetime = new Lifetime(options.clock, () => this.cut());
     this.#outbox = new Outbox(response, {
       maxQueuedBytes: options.maxQueuedBytes,
@@ -105,7 +111,7 @@ export class HttpStream implements Outlet, Peer, Holder {
 
   tick(now: number): void {
     const { format, timing } = this.#options;
-    if (timing.lifetimeMs > 0 && now - this.#openedAt >= timing.lifetimeMs) return this.#interrupt(unavailable());
+    if (now >= this.#endsAt) return this.#interrupt(unavailable());
     // The next look may be a moment too late for a client that gives up.
     const due = timing.heartbeatMs - Math.min(TIMES.sweepMs, timing.heartbeatMs / 2);
     if (now - this.#lastHeartbeatAt <= due || !this.isOpen || !this.#response.headersSent) return;

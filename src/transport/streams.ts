@@ -12,6 +12,7 @@ import type { Metrics, Transport } from '../operations/metrics.ts';
 import type { AddressOf } from './address.ts';
 import type { StreamTiming } from './http-stream.ts';
 import type { Lifetime } from './lifetime.ts';
+import type { SilentClients } from './silent-clients.ts';
 import type { Peer, Supervisor } from './supervisor.ts';
 import type { Unsent } from './unsent.ts';
 
@@ -24,6 +25,7 @@ export interface StreamsOptions {
   readonly addressOf: AddressOf;
   /** The connection carries no plain requests from now on. */
   readonly leavePlain: (socket: Socket) => void;
+  readonly silentClients: SilentClients;
   readonly metrics: Metrics;
   readonly formatError: FormatError;
   readonly clock: Clock;
@@ -59,9 +61,10 @@ export class Streams {
     return true;
   }
 
-  /** The stream is what its connection carries. */
-  takeOver(socket: Socket): void {
+  /** The stream is what its connection carries. It ends with its client, also with one that vanished. */
+  takeOver(socket: Socket, peer: StreamPeer & { cut(): void }): void {
     this.#options.leavePlain(socket);
+    peer.onClose(this.#options.silentClients.watch(socket, () => peer.cut()));
   }
 
   get timing(): StreamTiming {

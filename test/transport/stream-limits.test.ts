@@ -1,5 +1,5 @@
 /** How many subscriptions over HTTP one user may hold, and how fast they open them. */
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream, type RawStream } from '../support/http-stream.ts';
 import { startTestService, type TestService } from '../support/service.ts';
@@ -47,6 +47,25 @@ describe.each(['text/event-stream', 'multipart/mixed;subscriptionSpec=1.0'])('a 
     const text = await (await fetch(`${service.url}/metrics`)).text();
     expect(text).toMatch(/realtime_turned_away_total\{reason="user"\} [1-9]/);
     for (const stream of [...streams, other]) stream.stop();
+  });
+
+  it('G15: that begin together end apart, within a tenth of STREAM_LIFETIME', async () => {
+    await start({ STREAM_LIFETIME: '50m' });
+    const streams = await open(20);
+    const carried = async (): Promise<number> => {
+      const text = await (await fetch(`${service.url}/metrics`)).text();
+      return Number(/^realtime_subscriptions\{transport="(?:sse|multipart)"\} ([1-9]\d*)$/m.exec(text)?.[1] ?? 0);
+    };
+    service.clock.advance(49 * 60_000);
+    expect(await carried()).toBe(20);
+    service.clock.advance(3.5 * 60_000);
+    const left = await carried();
+    // That all of them end in one half of the time comes about once in half a million runs.
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThan(20);
+    service.clock.advance(2.5 * 60_000 + TIMES.sweepMs);
+    expect(await carried()).toBe(0);
+    for (const stream of streams) stream.stop();
   });
 
   it('open as fast as the subscriptions of one socket', async () => {

@@ -8,7 +8,7 @@ import { fetchExchange, Client as UrqlClient } from '@urql/core';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createWsClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { TIMES } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream, type RawStream } from '../support/http-stream.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
@@ -350,7 +350,7 @@ describe('subscriptions over HTTP', () => {
     await send('before');
     await eventually(() => expect(streams.every(({ text }) => text.includes('before'))).toBe(true));
     expect(streams.map(({ end }) => end)).toEqual([null, null]);
-    service.clock.advance(61_000);
+    service.clock.advance(60_000 + 15 * 60_000 * LIMITS.streamLifetimeSpread + TIMES.sweepMs);
     await interrupted(streams, AGAIN);
     await eventually(async () => expect(await subscriptions()).toBe(0));
   });
