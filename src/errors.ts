@@ -30,6 +30,15 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** Codes of Apollo Server that clients and routers know: of parsing, validation and persisted queries. */
+export const LIBRARY_CODES = [
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+] as const;
+
 /** Why a position cannot be resumed: trimmed away, another life of the log, or lost in a failover. */
 export type ExpiryReason = 'RETENTION' | 'EPOCH' | 'DIVERGED';
 

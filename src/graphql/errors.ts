@@ -1,6 +1,6 @@
 /** Errors as callers see them: the closed list, and nothing of what went wrong inside. */
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { ERROR_CODES, ServiceError } from '../errors.ts';
+import { ERROR_CODES, LIBRARY_CODES, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Tell } from './wording.ts';
 
@@ -13,11 +13,16 @@ export function originOf(error: unknown): unknown {
   return origin;
 }
 
+const LISTED: ReadonlySet<unknown> = new Set([...Object.keys(ERROR_CODES), ...LIBRARY_CODES]);
+
+/** Of the closed list: Apollo Server has a code of its own for a request that is none, and a library may have any. */
+const listed = (code: unknown): string => (LISTED.has(code) ? String(code) : 'BAD_USER_INPUT');
+
 /** What to tell of an error that the request itself is the cause of; null for faults of ours. */
 function requestFault(error: unknown, origin: unknown): { readonly code: string; readonly message: string } | null {
   const code = error instanceof GraphQLError ? error.extensions['code'] : undefined;
   if (origin instanceof GraphQLError && code !== 'INTERNAL_SERVER_ERROR') {
-    return { code: String(origin.extensions['code'] ?? code ?? 'BAD_USER_INPUT'), message: origin.message };
+    return { code: listed(origin.extensions['code'] ?? code), message: origin.message };
   }
   // A document that exhausts the parser's stack.
   return code === 'GRAPHQL_PARSE_FAILED' ? { code, message: 'The document cannot be parsed.' } : null;

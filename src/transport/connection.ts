@@ -20,9 +20,17 @@ import { Outbox } from './outbox.ts';
 import type { Peer } from './supervisor.ts';
 import type { Holder, Unsent } from './unsent.ts';
 
+/** Why ws closes a socket by itself, which says the code only. */
+const REASONS: Readonly<Record<number, string>> = {
+  1002: 'A frame that the protocol of web sockets does not allow',
+  1007: 'A text that is not UTF-8',
+  [CLOSE_CODES.TOO_MANY_FRAGMENTS]: 'A message in too many fragments',
+  [CLOSE_CODES.TOO_BIG]: 'A frame longer than MAX_MESSAGE_BYTES',
+};
+
 /** Says when it begins to close, whoever begins with it, and just before: ws itself says only when it has. */
 export class PeerSocket extends WebSocket {
-  override close(code?: number, data?: string | Buffer): void {
+  override close(code?: number, data: string | Buffer | undefined = REASONS[code ?? 0]): void {
     if (this.readyState === WebSocket.OPEN) this.emit('parting', code);
     super.close(code, data);
     this.emit('closing', code);

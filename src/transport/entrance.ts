@@ -14,10 +14,11 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TIMES } from '../limits.ts';
 import { refuse } from './refusal.ts';
+import { endUnreadable } from './unreadable-requests.ts';
 
 export interface EntranceOptions {
   /** Null: served in the clear. */
@@ -73,7 +74,7 @@ function createNodeServer({ tls, keepAliveMs, isUpgrade }: EntranceOptions, hand
 export function createEntrance(options: EntranceOptions): Entrance {
   let handler: RequestListener = answerStarting;
   const server = createNodeServer(options, (request, response) => handler(request, response));
-  server.on('upgrade', refuseStarting);
+  server.on('upgrade', refuseStarting).on('clientError', (error, socket) => endUnreadable(error, socket as Socket));
   let closing: Promise<void> | null = null;
   return {
     server,

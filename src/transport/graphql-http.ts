@@ -37,7 +37,7 @@ import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { type CallerOptions, identify } from './caller.ts';
 import { GRAPHIQL } from './graphiql.ts';
-import type { AnswerByStream } from './graphql-stream.ts';
+import { type AnswerByStream, bodyOf } from './graphql-stream.ts';
 import { restoreDocument } from './hashed-request.ts';
 import { readsAnswers } from './stream-format.ts';
 
@@ -66,8 +66,9 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     executionOptions: EXECUTION_OPTIONS,
     // Its own search for suggestions takes time in the square of the message: ours are told or not by `formatError`.
     hideSchemaDetailsFromClientErrors: false,
-    // No page sends these without asking first, `Authorization` among them: urql and others send GET with a token.
-    csrfPrevention: { requestHeaders: ['authorization', 'apollo-require-preflight', 'x-apollo-operation-name'] },
+    // A page of another site has nothing to send that a browser adds by itself: a caller is known by a header. What has
+    // none is told that a token is needed, by GET as well, rather than of a preflight.
+    csrfPrevention: false,
     allowBatchedHttpRequests: false,
     // Ours are for streams and sockets, too.
     persistedQueries: false,
@@ -104,8 +105,10 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
       reply.header('cache-control', 'private, no-cache, must-revalidate');
       throw fault;
     }
+    // What is no request is told so in JSON, whatever is accepted.
+    if (!bodyOf(request)) request.headers.accept = 'application/json';
     // Apollo Server looks at this when all is done, and the change would have been made.
-    if (asksSomething(request) && !readsAnswers(request.headers.accept)) {
+    else if (!readsAnswers(request.headers.accept)) {
       const isHeard = caller.bearer !== null || isOpen(request, isProduction);
       throw toGraphQLError(isHeard ? notInJson() : caller.refusal, isHeard ? 406 : 401);
     }
@@ -296,8 +299,6 @@ function givenIn({ method, body, query }: FastifyRequest): {
 } {
   return (method === 'POST' ? body : query) ?? {};
 }
-
-const asksSomething = (request: FastifyRequest): boolean => typeof givenIn(request).query === 'string';
 
 /** Whether a request may be looked at that nobody with a valid token makes. */
 function isOpen(request: FastifyRequest, isProduction: boolean): boolean {

@@ -52,7 +52,7 @@ type Way = Exclude<Acceptable, 'json'>;
 const FORMATS = { sse: SSE, multipart: MULTIPART } as const;
 
 /** What a request asks; null when it is no GraphQL request, which is said elsewhere. */
-function bodyOf(request: FastifyRequest): Body | null {
+export function bodyOf(request: Pick<FastifyRequest, 'method' | 'body' | 'query'>): Body | null {
   if (request.method === 'POST') return Body.safeParse(request.body).data ?? null;
   const { query, operationName, variables, extensions } = request.query as Record<string, unknown>;
   const parsed = (text: unknown): unknown => {
@@ -180,7 +180,7 @@ async function openInFormat(
   const outletOptions = streams.outletOptions(identify(), format.transport);
   const stream = new HttpStream(response, { ...outletOptions, format, isGateway });
   enter(stream);
-  streams.takeOver(response.req.socket);
+  streams.takeOver(response.req.socket, stream);
   await streams.add(stream, format.transport, format.connectionType);
   const result = await run(body, context, options);
   if (isSubscription(result)) return begin(result, stream);

@@ -1,11 +1,11 @@
 /** The HTTP server: GraphQL, health, metrics, info. */
 import type { RequestListener } from 'node:http';
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { GraphQLError } from 'graphql';
 import type { IsOriginAllowed } from '../auth/origins.ts';
 import { badInput, ERROR_CODES, type ErrorCode, ServiceError } from '../errors.ts';
 import { faultOfNumbers } from '../exact-json.ts';
-import type { FormatError } from '../graphql/errors.ts';
+import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Health } from '../operations/health.ts';
 import type { Info } from '../operations/info.ts';
@@ -60,6 +60,7 @@ export function createHttp(options: HttpOptions): Http {
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true },
     rewriteUrl: ({ url = '/' }) => withoutEmpty(url),
+    frameworkErrors: (error, _request, reply) => void sayError(reply, error),
     serverFactory(handler) {
       handle = endTooFarAhead(handler as Parameters<typeof endTooFarAhead>[0]);
       return entrance.server;
@@ -106,22 +107,21 @@ export function createHttp(options: HttpOptions): Http {
     reply.header('www-authenticate', headers.authorization === undefined ? 'Bearer' : 'Bearer error="invalid_token"');
   });
 
-  app.setErrorHandler((error, _request, reply) => {
+  function sayError(reply: FastifyReply, error: unknown): FastifyReply {
     const known = asServiceError(error);
     const formatted = options.formatError(known ?? error);
     const code = formatted.extensions?.['code'] as ErrorCode;
     const status = known?.code === 'BAD_USER_INPUT' ? 400 : ERROR_CODES[code]?.status;
     return reply.code(statusOf(error) ?? status ?? 400).send({ errors: [formatted] });
-  });
+  }
+  app.setErrorHandler((error, _request, reply) => sayError(reply, error));
   app.setNotFoundHandler(({ url: target }, reply) => {
     const [url = ''] = target.split('?');
     const allowed = METHODS.filter((method) => app.hasRoute({ method, url }));
-    if (allowed.length === 0) return reply.code(404).send({ errors: [{ message: 'There is nothing here.' }] });
+    if (allowed.length === 0) throw toGraphQLError(new ServiceError('NOT_FOUND', 'There is nothing here.'), 404);
     const methods = allowed.join(', ');
-    return reply
-      .code(405)
-      .header('allow', methods)
-      .send({ errors: [{ message: `Only ${methods}.` }] });
+    reply.header('allow', methods);
+    throw toGraphQLError(badInput(`Only ${methods}.`), 405);
   });
 
   app.get('/health', async () => ({ status: 'ok' }));
@@ -135,6 +135,11 @@ export function createHttp(options: HttpOptions): Http {
   });
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
   app.get('/info', async () => info());
+  // What is no handshake: a browser that was given the address, or a proxy that took the handshake's headers.
+  app.get('/ws', (_request, reply) => {
+    reply.header('upgrade', 'websocket').header('connection', 'upgrade');
+    throw toGraphQLError(badInput('This path takes web sockets.'), 426);
+  });
   return {
     app,
     async open() {
@@ -167,14 +172,21 @@ function statusOf(error: unknown): number | null {
   return http?.status ?? null;
 }
 
+/** What is wrong with a body, by Fastify's word; else with the request. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty.',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not JSON.',
+  FST_ERR_BAD_URL: 'The URL cannot be read.',
+};
+
 /** What Fastify says of a request it could not read, in our codes. */
 function asServiceError(error: unknown): ServiceError | null {
   if (error instanceof ServiceError) return error;
-  const { statusCode } = error as { statusCode?: unknown };
+  const { statusCode, code = '' } = error as { statusCode?: unknown; code?: string };
   if (statusCode === 413)
     return new ServiceError('PAYLOAD_TOO_LARGE', 'The body is longer than it may be: MAX_BODY_BYTES at /graphql.');
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
-    return new ServiceError('BAD_USER_INPUT', 'The request cannot be read.');
+    return badInput(UNREADABLE[code] ?? 'The request cannot be read.');
   }
   return null;
 }

@@ -53,6 +53,7 @@ export function isStrippedHandshake(request: IncomingMessage): boolean {
   return request.method === 'GET' && request.headers['sec-websocket-key'] !== undefined;
 }
 
+const NO_HANDSHAKE = 'This is no handshake of a web socket.';
 /** Clients show a refused handshake. They do not show the close code that the protocol has for this, 4406. */
 const OTHER_PROTOCOL = 'This path speaks the subprotocol graphql-transport-ws; the older graphql-ws is not spoken.';
 
@@ -102,12 +103,16 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
         maxBufferedChunks: 1_024,
         handleProtocols: (offered) => endpoint.handleProtocols(offered),
       });
+      // What ws finds wrong with a handshake: a version that it does not speak, for one (RFC 6455, section 4.4).
+      webSockets.on('wsClientError', ({ message }: Error, socket: Duplex) =>
+        refuse(socket, { status: 400, message: `${message}.`, headers: { 'Sec-WebSocket-Version': '13' } }),
+      );
       return [endpoint.path, { endpoint, webSockets }] as const;
     }),
   );
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Node before 22.21 and 24.9 brings every offer here.
-    if (!isHandshake(request)) return refuse(socket, { status: 400 });
+    if (!isHandshake(request)) return refuse(socket, { status: 400, message: NO_HANDSHAKE });
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const door = doors.get(path.replace(/(?<=.)\/$/, ''));
     const retryAfterS = options.supervisor.drainingS;
@@ -115,13 +120,14 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
       options.supervisor.admits(null);
       return refuse(socket, { status: 503, message: 'This node is shutting down.', retryAfterS });
     }
-    if (!door) return refuse(socket, { status: 404 });
+    if (!door)
+      return refuse(socket, { status: 404, message: `Web sockets are at ${[...doors.keys()].join(' and ')}.` });
     // Node checks this for plain requests only.
-    if (!request.headers.host) return refuse(socket, { status: 400 });
-    if (options.refusesClear && cameInTheClear(request, options.addressOf)) return refuse(socket, { status: 403 });
-    if (!options.isOriginAllowed(request.headers.origin, request.headers.host)) {
-      return refuse(socket, { status: 403 });
-    }
+    if (!request.headers.host) return refuse(socket, { status: 400, message: 'A request names its Host.' });
+    if (options.refusesClear && cameInTheClear(request, options.addressOf))
+      return refuse(socket, { status: 403, message: 'A socket comes by TLS here.' });
+    if (!options.isOriginAllowed(request.headers.origin, request.headers.host))
+      return refuse(socket, { status: 403, message: 'ALLOWED_ORIGINS does not name the origin of this page.' });
     if (offersOthersOnly(request, door.endpoint)) return refuse(socket, { status: 400, message: OTHER_PROTOCOL });
     door.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const address = options.addressOf(request);

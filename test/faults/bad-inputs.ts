@@ -75,7 +75,7 @@ export const BAD_INPUTS: readonly BadInputEntry[] = [
   entry('G41', 'fragments that multiply', 'QUERY_TOO_COSTLY', OPERATIONS),
   entry('G42', '10,000 directives', 'GRAPHQL_PARSE_FAILED', OPERATIONS),
   entry('G43', 'no operation, several, another', 'the code of each', OPERATIONS),
-  entry('G44', 'variables that are a list, missing, out of range', 'BAD_REQUEST, BAD_USER_INPUT', OPERATIONS),
+  entry('G44', 'variables that are a list, missing, out of range', 'BAD_USER_INPUT', OPERATIONS),
   entry('G45', 'numbers and ids of another kind', 'BAD_USER_INPUT', OPERATIONS),
   entry(
     'G46',

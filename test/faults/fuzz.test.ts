@@ -16,12 +16,7 @@ import { IS_FULL } from './settings.ts';
 
 const FUZZ_MS = Number(process.env['FUZZ_MS'] ?? (IS_FULL ? 20_000 : 4_000));
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
-const APOLLO_CODES = [
-  'GRAPHQL_PARSE_FAILED',
-  'GRAPHQL_VALIDATION_FAILED',
-  'OPERATION_RESOLUTION_FAILURE',
-  'BAD_REQUEST',
-];
+const APOLLO_CODES = ['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'OPERATION_RESOLUTION_FAILURE'];
 const CODES = new Set<string>([...Object.keys(ERROR_CODES), ...APOLLO_CODES]);
 CODES.delete('INTERNAL_SERVER_ERROR');
 /** Of ws itself beside ours: a frame that breaks RFC 6455, text that is not UTF-8. */

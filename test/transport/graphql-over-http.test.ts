@@ -1,14 +1,21 @@
 /** The specification GraphQL over HTTP, judged by the audits of graphql-http. */
 import { serverAudits } from 'graphql-http';
-import { startTestService, type TestService } from '../support/service.ts';
+import type { TestClient } from '../support/client.ts';
+import { type Answer, startTestService, type TestService } from '../support/service.ts';
 
 let service: TestService;
 let token: string;
+let present: TestClient;
 beforeAll(async () => {
   service = await startTestService();
   token = await service.token('alice');
+  // Words beside a status are kept while their user is connected.
+  present = await service.connect('alice');
 });
-afterAll(() => service.close());
+afterAll(async () => {
+  await present.close();
+  await service.close();
+});
 
 const audits = serverAudits({
   url: () => `${service.url}/graphql`,
@@ -60,9 +67,53 @@ function oracle(method: string, kind: Kind, accept: string | undefined): readonl
   return kind === 'a document that is not valid' && streams.length > 0 ? streams : null;
 }
 
+const statusOf = async (): Promise<string> =>
+  (await service.query('alice', '{ viewer { presence { statusText } } }')).data.viewer.presence.statusText;
+
+/** Bodies that are no request, each of an operation that would be seen. */
+const BODIES: Readonly<Record<string, readonly [body: string, type?: string, status?: number]>> = {
+  'that end too early': ['{"query":"mutation { setPresence(status: BUSY, statusText: \\"cut\\") { status } }"'],
+  'of nothing': [''],
+  'that are a list': ['[{"query":"mutation { setPresence(status: BUSY, statusText: \\"list\\") { status } }"}]'],
+  'that are null': ['null'],
+  'that are a text': ['"{ viewer { id } }"'],
+  'without a query': ['{"variables":{}}'],
+  'with a query that is a number': ['{"query":5}'],
+  'with variables in a text': [
+    '{"query":"mutation { setPresence(status: BUSY, statusText: \\"text\\") { status } }","variables":"{}"}',
+  ],
+  'with variables in a list': [
+    '{"query":"mutation { setPresence(status: BUSY, statusText: \\"list\\") { status } }","variables":[1]}',
+  ],
+  'with extensions in a text': [
+    '{"query":"mutation { setPresence(status: BUSY, statusText: \\"text\\") { status } }","extensions":"{}"}',
+  ],
+  'with a number for a name': [
+    '{"query":"mutation { setPresence(status: BUSY, statusText: \\"name\\") { status } }","operationName":5}',
+  ],
+  'with a number that no double holds': [
+    '{"query":"mutation { setPresence(status: BUSY, statusText: \\"big\\") { status } }","variables":{"n":1e999}}',
+  ],
+  'with a key of prototypes': [
+    '{"query":"mutation { setPresence(status: BUSY, statusText: \\"key\\") { status } }","__proto__":{}}',
+  ],
+  'in another charset': ['{"query":"{ viewer { id } }"}', 'application/json; charset=utf-16', 415],
+  'of another type': ['{"query":"{ viewer { id } }"}', 'text/plain'],
+};
+
+it.each(Object.entries(BODIES))('bodies %s are refused whatever is accepted, and nothing is done', async (_, bad) => {
+  const [body, type = 'application/json', status = 400] = bad;
+  const before = await statusOf();
+  for (const accept of ACCEPTS) {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': type, ...(accept ? { accept } : {}) };
+    const response = await fetch(`${service.url}/graphql`, { method: 'POST', headers, body });
+    const { errors } = (await response.json()) as Answer;
+    expect([accept, response.status, errors?.[0]?.extensions.code]).toEqual([accept, status, 'BAD_USER_INPUT']);
+  }
+  expect(await statusOf()).toBe(before);
+});
+
 describe.each(['GET', 'POST', 'HEAD'])('%s, of each kind, by what is accepted', (method) => {
-  const statusOf = async (): Promise<string> =>
-    (await service.query('alice', '{ viewer { presence { statusText } } }')).data.viewer.presence.statusText;
   const cases = Object.keys(OPERATIONS).flatMap((kind) => ACCEPTS.map((accept) => [kind as Kind, accept] as const));
 
   it.each(cases)('%s, Accept: %s', async (kind, accept) => {

@@ -131,7 +131,7 @@ describe('HTTP', () => {
     const url = `${service.url}/graphql?query=${encodeURIComponent('{ viewer { id } }')}&variables=&operationName=`;
     const response = await fetch(url, { headers: { authorization } });
     expect([response.status, await response.json()]).toEqual([200, { data: { viewer: { id: 'alice' } } }]);
-    expect((await fetch(url)).status).toBe(400);
+    expect((await fetch(url)).status).toBe(401);
   });
 
   it('takes an empty operationName for none', async () => {

@@ -115,6 +115,46 @@ describe('an offer of another protocol', () => {
     });
   });
 
+  const KEY = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+  const OFFER = `Connection: Upgrade\r\nUpgrade: websocket\r\n${KEY}`;
+  const REFUSED: readonly (readonly [string, string, number, string])[] = [
+    ['bytes of nothing', 'hello\r\n\r\n', 400, 'BAD_USER_INPUT'],
+    ['a header without a colon', 'GET / HTTP/1.1\r\nfoo\r\n\r\n', 400, 'BAD_USER_INPUT'],
+    ['the first bytes of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'BAD_USER_INPUT'],
+    ['a long URL', `GET /graphql?query=${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431, 'PAYLOAD_TOO_LARGE'],
+    ['a URL that is none', 'GET /graphql/%zz HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'BAD_USER_INPUT'],
+    ['a path there is not', 'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n', 404, 'NOT_FOUND'],
+    ['a method there is not', 'DELETE /graphql HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'BAD_USER_INPUT'],
+    ['a GET of the raw adapter', 'GET /ws HTTP/1.1\r\nHost: x\r\n\r\n', 426, 'BAD_USER_INPUT'],
+    ['a query by GET without a token', 'GET /graphql?query=x HTTP/1.1\r\nHost: x\r\n\r\n', 401, 'UNAUTHENTICATED'],
+    ['a handshake elsewhere', `GET /nothing HTTP/1.1\r\nHost: x\r\n${OFFER}\r\n\r\n`, 404, 'NOT_FOUND'],
+    ['a handshake without Host', `GET /ws HTTP/1.1\r\n${OFFER}\r\n\r\n`, 400, 'BAD_USER_INPUT'],
+    [
+      'a handshake from elsewhere',
+      `GET /ws HTTP/1.1\r\nHost: x\r\nOrigin: https://evil.example\r\n${OFFER}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+      403,
+      'FORBIDDEN',
+    ],
+    [
+      'a handshake of another version',
+      `GET /ws HTTP/1.1\r\nHost: x\r\n${OFFER}\r\nSec-WebSocket-Version: 12\r\n\r\n`,
+      400,
+      'BAD_USER_INPUT',
+    ],
+  ];
+
+  it.each(REFUSED)('%s is refused by an error of the closed list', async (_, bytes, status, code) => {
+    const answer = await exchange(bytes, /\]\}\n?$/);
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [A-Z]`));
+    expect(head).toMatch(/\r\ncontent-type: application\/json; charset=utf-8/i);
+    expect(JSON.parse(body)).toMatchObject({
+      errors: [{ message: expect.stringMatching(/.\.$/), extensions: { code } }],
+    });
+    if (status === 426) expect(head).toContain('\r\nupgrade: websocket');
+    if (bytes.includes('Version: 12')) expect(head).toContain('\r\nSec-WebSocket-Version: 13');
+  });
+
   it('a handshake is taken with a slash at the end of its path too, and nowhere else', async () => {
     const handshake = (path: string): string =>
       [

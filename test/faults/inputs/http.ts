@@ -7,7 +7,7 @@ import { type BadInput, input, OF_GATEWAY, ORIGIN, type Target } from './input.t
 import { ACCEPTS, answerBy, codesBy, everywhere } from './ways.ts';
 
 const UNREADABLE = ['400 BAD_USER_INPUT'];
-const NO_REQUEST = ['400 BAD_REQUEST'];
+const NO_REQUEST = ['400 BAD_USER_INPUT'];
 const JSON_TYPE = { 'content-type': 'application/json' };
 const bytes = (text: string | Buffer): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(text));
 /** 64 MiB that are 64 KB on the way. */
@@ -50,7 +50,11 @@ const BODIES: readonly Row[] = [
     bytes(gzipSync(gzipSync(BODY))),
     { ...JSON_TYPE, 'content-encoding': 'gzip, gzip' },
   ],
-  ['W86: a key of a million characters', ['400 BAD_REQUEST', '406 BAD_REQUEST'], `{"${'k'.repeat(1_000_000)}":1}`],
+  [
+    'W86: a key of a million characters',
+    ['400 BAD_USER_INPUT', '406 BAD_USER_INPUT'],
+    `{"${'k'.repeat(1_000_000)}":1}`,
+  ],
   [
     'W86: a number of a million digits',
     UNREADABLE,

@@ -1,0 +1,19 @@
+/** Bytes that are no request of HTTP, or not in time: Node tells of them, and does not answer by itself. */
+import type { Socket } from 'node:net';
+import { type Refusal, refuse } from './refusal.ts';
+
+const NO_REQUEST: Refusal = { status: 400, message: 'This is no request of HTTP/1.1.' };
+const FAULTS: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    message: 'The URL and the headers have 16 KiB together: send a long operation by POST.',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not come in time.' },
+};
+
+/** Answers, and ends the connection: where the next request would begin is not known. */
+export function endUnreadable(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  if (socket.writable) refuse(socket, FAULTS[error.code ?? ''] ?? NO_REQUEST);
+  socket.destroySoon();
+}
