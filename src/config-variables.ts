@@ -31,6 +31,12 @@ export const VARIABLES = {
   NODE_ENV: variable('`production` refuses what only development may do', 'any text', 'development', text),
   HOST: variable('bind address', 'an address or host name', '0.0.0.0', text),
   PORT: variable('port', 'a number from 0 to 65535', '8081', whole(0, 65_535)),
+  ADMIN_PORT: variable(
+    'serves `/metrics`, `/info` and `/health/detailed` there and no longer on `PORT`',
+    'a number from 0 to 65535, other than `PORT`',
+    null,
+    whole(0, 65_535),
+  ),
   JWT_SECRET: variable(
     'keys of HS256, of HS384 from 48 bytes and of HS512 from 64 bytes on; several while rotating',
     'keys of 32 bytes or more, comma-separated',

@@ -15,6 +15,8 @@ export interface Config {
   readonly isProduction: boolean;
   readonly host: string;
   readonly port: number;
+  /** Null: operators are answered on `port`. */
+  readonly adminPort: number | null;
   readonly jwt: JwtConfig;
   /** Null: the embedded engine. */
   readonly redis: {
@@ -161,6 +163,7 @@ export function readConfig(given: Environment): Config {
     isProduction,
     host: required('HOST'),
     port: required('PORT'),
+    adminPort: read('ADMIN_PORT'),
     jwt,
     redis: location && { address: addressOf({ ...redis, location }, faults), prefix, isChecked },
     dataDir: required('DATA_DIR'),
@@ -206,6 +209,9 @@ export function readConfig(given: Environment): Config {
   };
   if (config.clientTimeoutMs <= config.heartbeatIntervalMs) {
     faults.push('CLIENT_TIMEOUT: takes more than HEARTBEAT_INTERVAL: a healthy socket is silent between two pings.');
+  }
+  if (config.adminPort !== null && config.adminPort > 0 && config.adminPort === config.port) {
+    faults.push(`ADMIN_PORT: takes ${VARIABLES.ADMIN_PORT.takes}.`);
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return config;

@@ -39,12 +39,12 @@ import { ArrivingBodies } from './transport/arriving-bodies.ts';
 import { CallbackRefusals } from './transport/callback-endpoint.ts';
 import { createCallbackCheck } from './transport/callback-url.ts';
 import { watchCertificate } from './transport/certificate.ts';
-import { createEntrance } from './transport/entrance.ts';
 import { addGraphqlHttp } from './transport/graphql-http.ts';
 import { createGraphqlStream } from './transport/graphql-stream.ts';
 import { createGraphqlWs } from './transport/graphql-ws.ts';
 import { createHttp } from './transport/http.ts';
-import { PlainConnections } from './transport/plain-connections.ts';
+import { openAdmin } from './transport/operations-paths.ts';
+import { openPorts } from './transport/ports.ts';
 import { createRawEndpoint } from './transport/raw/endpoint.ts';
 import { SilentClients } from './transport/silent-clients.ts';
 import { Strangers } from './transport/strangers.ts';
@@ -54,10 +54,12 @@ import { Supervisor } from './transport/supervisor.ts';
 import { traceRequests } from './transport/tracing.ts';
 import { countUnreadAnswers } from './transport/unread-answers.ts';
 import { Unsent } from './transport/unsent.ts';
-import { handleUpgrades, isHandshake } from './transport/upgrade.ts';
+import { handleUpgrades } from './transport/upgrade.ts';
 
 export interface Service {
   readonly port: number;
+  /** Where operators are answered; null: on `port`. */
+  readonly adminPort: number | null;
   readonly engine: Engine;
   /** The secrets in use; in development the first was made for it. */
   readonly secrets: readonly string[];
@@ -129,23 +131,16 @@ async function openService(
   const addressOf = createAddressOf(config.trustProxy, standingOf);
   const openFiles = openFilesLimit();
   const maxConnections = socketsWithin(config.maxConnections, openFiles, log);
-  const plainConnections = new PlainConnections({
+  const plain = {
     most: plainWithin(maxConnections, openFiles),
     mostPerAddress: config.maxConnectionsPerAddress,
     // Of whom a trusted proxy comes is not known before it has asked something, and it holds slow ones itself.
     addressOf: config.trustProxy ? () => null : addressOf,
     countTurnedAway: () => metrics.turnedAway.inc({ reason: 'plain' }),
-  });
+  };
+  const ports = await openPorts(config, plain, (name, close) => closers.push(name, close));
+  const { entrance, plainConnections, port, admin, adminPort } = ports;
   metrics.plainConnections = () => plainConnections.size;
-  const entrance = createEntrance({ ...config, isUpgrade: isHandshake });
-  plainConnections.watch(entrance.server);
-  closers.push('port', async () => {
-    const closed = entrance.close();
-    plainConnections.closeUnused();
-    entrance.server.closeAllConnections();
-    await closed;
-  });
-  const port = await entrance.listen(config.host, config.port);
   listening?.(port);
   const observe = {
     ...metrics.engine,
@@ -216,6 +211,7 @@ async function openService(
   const { app, open } = createHttp({
     ...config,
     entrance,
+    hasOperations: admin === null,
     isOriginAllowed,
     isDraining: () => supervisor.drainingS !== null,
     health,
@@ -334,6 +330,7 @@ async function openService(
   closers.push('sockets', () => supervisor.drain());
   closers.push('registration', () => registration.close());
   closers.push('readiness', () => health.drain());
+  if (admin) closers.push('admin', await openAdmin(admin, { health, metrics, info }));
   await open();
   registration.start({
     name: SUBGRAPH_NAME,
@@ -343,6 +340,7 @@ async function openService(
   });
   return {
     port,
+    adminPort,
     engine,
     secrets: config.jwt.secrets,
     close: () => closers.close(),

@@ -36,6 +36,8 @@ export interface Entrance {
   open(handle: RequestListener): void;
   /** Takes no connection any more, and waits for those that are open. */
   close(): Promise<void>;
+  /** Cuts off those that are open. */
+  end(): Promise<void>;
 }
 
 /** Slow senders are cut off: a header within 10 s, a request within 30 s. */
@@ -76,6 +78,14 @@ export function createEntrance(options: EntranceOptions): Entrance {
   const server = createNodeServer(options, (request, response) => handler(request, response));
   server.on('upgrade', refuseStarting).on('clientError', (error, socket) => endUnreadable(error, socket as Socket));
   let closing: Promise<void> | null = null;
+  function close(): Promise<void> {
+    closing ??= new Promise((resolve) => {
+      // Of a server that never listened there is nothing to close.
+      server.close(() => resolve());
+      server.closeIdleConnections();
+    });
+    return closing;
+  }
   return {
     server,
     listen: (host, port) =>
@@ -90,13 +100,11 @@ export function createEntrance(options: EntranceOptions): Entrance {
       server.off('upgrade', refuseStarting);
       handler = handle;
     },
-    close() {
-      closing ??= new Promise((resolve) => {
-        // Of a server that never listened there is nothing to close.
-        server.close(() => resolve());
-        server.closeIdleConnections();
-      });
-      return closing;
+    close,
+    end() {
+      const closed = close();
+      server.closeAllConnections();
+      return closed;
     },
   };
 }

@@ -7,26 +7,23 @@ import { badInput, ERROR_CODES, type ErrorCode, ServiceError } from '../errors.t
 import { faultOfNumbers } from '../exact-json.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { Health } from '../operations/health.ts';
-import type { Info } from '../operations/info.ts';
-import type { Metrics } from '../operations/metrics.ts';
 import type { ArrivingBodies } from './arriving-bodies.ts';
 import { protectBrowsers } from './browser.ts';
 import type { Entrance } from './entrance.ts';
+import { addOperations, addProbes, type OperationsOptions } from './operations-paths.ts';
 import type { PlainConnections } from './plain-connections.ts';
 import { endTooFarAhead } from './requests-ahead.ts';
 import { isStrippedHandshake } from './upgrade.ts';
 
-export interface HttpOptions {
+export interface HttpOptions extends OperationsOptions {
   /** Where requests come in, once `open` was called. */
   readonly entrance: Entrance;
   readonly trustProxy: boolean;
   readonly isOriginAllowed: IsOriginAllowed;
   /** Connections are not kept for other requests then. */
   readonly isDraining: () => boolean;
-  readonly health: Health;
-  readonly metrics: Metrics;
-  readonly info: () => Info;
+  /** Whether operators are answered here, and not on a port of their own. */
+  readonly hasOperations: boolean;
   readonly formatError: FormatError;
   readonly plainConnections: PlainConnections;
   readonly arrivingBodies: ArrivingBodies;
@@ -50,7 +47,7 @@ export interface Http {
 }
 
 export function createHttp(options: HttpOptions): Http {
-  const { health, metrics, info, entrance } = options;
+  const { entrance } = options;
   let handle: RequestListener | undefined;
   const app = fastify({
     // What is no GraphQL has no body worth reading.
@@ -124,17 +121,8 @@ export function createHttp(options: HttpOptions): Http {
     throw toGraphQLError(badInput(`Only ${methods}.`), 405);
   });
 
-  app.get('/health', async () => ({ status: 'ok' }));
-  app.get('/health/ready', async (_request, reply) => {
-    const isReady = await health.isReady();
-    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'unavailable' });
-  });
-  app.get('/health/detailed', async (_request, reply) => {
-    const detailed = await health.detailed();
-    return reply.code(detailed.status === 'down' ? 503 : 200).send(detailed);
-  });
-  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
-  app.get('/info', async () => info());
+  addProbes(app, options);
+  if (options.hasOperations) addOperations(app, options);
   // What is no handshake: a browser that was given the address, or a proxy that took the handshake's headers.
   app.get('/ws', (_request, reply) => {
     reply.header('upgrade', 'websocket').header('connection', 'upgrade');

@@ -65,6 +65,9 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     const ports = container.ports.map((port: Manifest) => port.name);
     expect(ports).toContain(of('Service').spec.ports[0].targetPort);
     expect(container.ports[0].containerPort).toBe(config.port);
+    expect(container.ports[1].containerPort).toBe(config.adminPort);
+    for (const { port } of of('ServiceMonitor')?.spec.endpoints ?? []) expect(port).toBe('admin');
+    expect(of('Service').spec.ports.map(({ targetPort }: Manifest) => targetPort)).toEqual(ports);
     for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'])
       expect(ports).toContain(container[probe].httpGet.port);
     expect(container.livenessProbe.httpGet.path).toBe('/health');
@@ -90,7 +93,9 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     expect(allows('ingress', 'http', { ...named('router'), 'app.kubernetes.io/component': 'gateway' })).toBe(true);
     expect(allows('ingress', 'http', named('router'))).toBe(false);
     expect(allows('ingress', 'http', {}, space('ingress-nginx'))).toBe(true);
-    expect(allows('ingress', 'http', {}, space('monitoring'))).toBe(true);
+    expect(allows('ingress', 'http', {}, space('monitoring'))).toBe(false);
+    expect(allows('ingress', 'admin', {}, space('monitoring'))).toBe(true);
+    expect(allows('ingress', 'admin', {}, space('ingress-nginx'))).toBe(false);
     expect(allows('ingress', 'http', {}, space('default'))).toBe(false);
     expect(allows('egress', 53, {}, space('kube-system'))).toBe(true);
     const needsRedis = overlay === 'production';

@@ -246,6 +246,20 @@ describe('HTTP', () => {
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, POST']);
   });
 
+  it('ADMIN_PORT: operators are answered there and no longer on the port; probes on both', async () => {
+    const apart = await startTestService({ env: { ADMIN_PORT: '0' } });
+    const statuses = (port: number | null): Promise<number[]> =>
+      Promise.all(
+        ['/metrics', '/info', '/health/detailed/', '/health', '/health/ready', '/graphql'].map(
+          async (path) => (await fetch(`http://127.0.0.1:${port}${path}`)).status,
+        ),
+      );
+    expect(await statuses(apart.service.adminPort)).toEqual([200, 200, 200, 200, 200, 404]);
+    expect(await statuses(apart.service.port)).toEqual([404, 404, 404, 200, 200, 400]);
+    await apart.close();
+    await expect(statuses(apart.service.adminPort)).rejects.toThrow('fetch failed');
+  });
+
   it('G15: a connection on which nothing was asked holds no drain up', async () => {
     /** Its grace for what is in flight never ends. */
     class Patient extends TestClock {
