@@ -11,15 +11,18 @@ import {
   type TransportEntryAdditions,
 } from '@graphql-hive/gateway-runtime';
 import { MemPubSub } from '@graphql-hive/pubsub';
+import { authorizationOf } from '../../deploy/gateways/hive-gateway/authorization.ts';
+import type { Place } from '../../deploy/gateways/hive-gateway/sockets.ts';
+import { subscriptionsInWords } from '../../deploy/gateways/hive-gateway/subscriptions.ts';
+import { wholeCharacters } from '../../deploy/gateways/hive-gateway/whole-characters.ts';
 import { healthOf } from './health.ts';
 import { register } from './registration.ts';
 import { readSettings } from './settings.ts';
 import { serveSockets } from './sockets.ts';
 import { type Outcome, Supergraph } from './supergraph.ts';
-import { transportEntry } from './transports.ts';
+import { socketUrlOf, transportEntry } from './transports.ts';
 import { credentialsFor } from './trust.ts';
 import { watch } from './watch.ts';
-import { wholeCharacters } from './whole-characters.ts';
 
 const settings = readSettings(process.env);
 const supergraph = new Supergraph();
@@ -31,7 +34,7 @@ function follow(name: string, outcome: Outcome): void {
   if (outcome.outcome === 'refused')
     return console.error(`${name} does not compose; the supergraph stays.`, outcome.errors);
   if (outcome.outcome === 'unchanged') return;
-  for (const subgraph of supergraph.subgraphs) transportEntries[subgraph.name] = transportEntry(settings, subgraph);
+  for (const subgraph of supergraph.subgraphs) transportEntries[subgraph.name] = transportEntry(settings);
   console.log(`Composed: ${supergraph.subgraphs.map((subgraph) => subgraph.name).join(', ')}`);
   runtime?.invalidateUnifiedGraph();
 }
@@ -51,6 +54,16 @@ const endpoints: GatewayPlugin = {
   },
 };
 
+/** What a subgraph is asked with: the caller's token, and what proves that it is the gateway who asks. */
+const credentials = (name: string, { headers }: { readonly headers?: Record<string, unknown> }) =>
+  credentialsFor(settings, name, { authorization: authorizationOf(headers), secret: settings.secret });
+
+/** Where subscriptions go by web socket. */
+function socketOf(name: string, context: object): Place | null {
+  const subgraph = settings.mode === 'ws' ? supergraph.get(name) : undefined;
+  return subgraph ? { url: socketUrlOf(subgraph), credentials: credentials(name, context) } : null;
+}
+
 const stopping = new AbortController();
 await watch(supergraph, settings, follow, stopping.signal);
 const gateway = createGatewayRuntime({
@@ -59,15 +72,11 @@ const gateway = createGatewayRuntime({
   // Queries and mutations under way end on the supergraph they began with.
   gracefulSchemaReload: { drainTimeout: 10_000 },
   propagateHeaders: {
-    fromClientToSubgraphs: ({ request, subgraphName }) =>
-      credentialsFor(settings, subgraphName, {
-        authorization: request.headers.get('authorization'),
-        secret: settings.secret,
-      }),
+    fromClientToSubgraphs: ({ context, subgraphName }) => credentials(subgraphName, context),
   },
   pubsub: new MemPubSub(),
   webhooks: settings.mode === 'callback',
-  plugins: () => [endpoints, wholeCharacters],
+  plugins: () => [endpoints, wholeCharacters, subscriptionsInWords(socketOf)],
   landingPage: false,
   logging: 'warn',
 });

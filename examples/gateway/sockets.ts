@@ -3,15 +3,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { type GatewayRuntime, getGraphQLWSOptions } from '@graphql-hive/gateway-runtime';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
-
-/** The token of a `connection_init`, wherever clients put it. */
-function authorizationOf(params: Readonly<Record<string, unknown>> | undefined): string | null {
-  const headers = params?.['headers'] as Readonly<Record<string, unknown>> | undefined;
-  for (const given of [params?.['authorization'], params?.['Authorization'], headers?.['authorization']])
-    if (typeof given === 'string') return given;
-  const token = params?.['token'];
-  return typeof token === 'string' ? `Bearer ${token}` : null;
-}
+import { authorizationOf } from '../../deploy/gateways/hive-gateway/authorization.ts';
 
 /** The upgrade as a request that carries the token as one over HTTP would, so that it is forwarded in the same way. */
 function asRequest(upgrade: IncomingMessage, params: Readonly<Record<string, unknown>> | undefined): Request {

@@ -93,7 +93,12 @@ process.on('SIGTERM', () => void stop(0));
 
 execFileSync(here('../../scripts/provide-gateway.sh'), { stdio: 'inherit' });
 start('../users-subgraph.ts', { PORT: USERS_PORT });
-const registration = { GATEWAY_REGISTRATION_TOKEN: randomBytes(32).toString('base64url') };
+const secret = (): string => randomBytes(32).toString('base64url');
+const registration = {
+  GATEWAY_REGISTRATION_TOKEN: secret(),
+  // Without it clients are not told why a subscription ended.
+  GATEWAY_SECRET: process.env['GATEWAY_SECRET'] || secret(),
+};
 start('../../src/main.ts', {
   CALLBACK_ALLOWED_URLS: `${GATEWAY}/callback`,
   GATEWAY_REGISTRATION_URL: `${GATEWAY}/register`,

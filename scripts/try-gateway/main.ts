@@ -45,8 +45,9 @@ try {
   for (const program of programs) await program.start();
   const sdl = await ask(`http://127.0.0.1:${usersPort}/graphql`, null, { query: '{ _service { sdl } }' });
   const usersSdl: string = sdl.data._service.sdl;
-  const env = router.prepare(files, { folder, binary, realtimePort, usersPort, routerPort, usersSdl, mode });
-  const running = new Program([resolve(binary)], {
+  const places = { folder, binary, realtimePort, usersPort, routerPort, usersSdl, mode };
+  const env = router.prepare(files, places);
+  const running = new Program([resolve(binary), ...(router.args?.(places) ?? [])], {
     cwd: folder,
     env,
     health: `http://127.0.0.1:${routerPort}${router.readyPath}`,

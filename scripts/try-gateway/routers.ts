@@ -1,7 +1,7 @@
 /** The routers, each with the shipped files, in which only the addresses are this trial's. */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, globSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { composeServices } from '@theguild/federation-composition';
 import { parse } from 'graphql';
 import { createSchema, readSubgraphSdl } from '../../src/graphql/schema.ts';
@@ -19,6 +19,8 @@ export interface Places {
 }
 
 interface Router {
+  /** What the binary is started with; nothing by default. */
+  readonly args?: (places: Places) => readonly string[];
   /** Appended to the configuration to have costs estimated and told in headers. */
   readonly costs: string;
   /** Answers 200 once it serves the graph. */
@@ -38,7 +40,7 @@ function place(file: string, { folder, realtimePort, usersPort, routerPort }: Pl
   const text = readFileSync(join(SHIPPED, file), 'utf8')
     .replaceAll('realtime:8081', `127.0.0.1:${realtimePort}`)
     .replaceAll('users:4001', `127.0.0.1:${usersPort}`)
-    .replaceAll('router:4000', `127.0.0.1:${routerPort}`)
+    .replaceAll(/(?:router|gateway):4000/g, `127.0.0.1:${routerPort}`)
     .replaceAll('0.0.0.0:4000', `127.0.0.1:${routerPort}`);
   const path = join(folder, file.split('/').at(-1) ?? file);
   writeFileSync(path, text);
@@ -51,6 +53,23 @@ function placeConfig(file: string, places: Places, costs: string): string {
   if (process.env['COSTS']) appendFileSync(path, `${costs}\n`);
   return path;
 }
+
+/** `supergraph.graphql`, of both subgraphs. */
+function writeSupergraph({ folder, realtimePort, usersPort, usersSdl }: Places): void {
+  const subgraph = (name: string, port: number, sdl: string) => ({
+    name,
+    url: `http://127.0.0.1:${port}/graphql`,
+    typeDefs: parse(sdl),
+  });
+  const { supergraphSdl, errors } = composeServices([
+    subgraph('realtime', realtimePort, sdlOfRealtime()),
+    subgraph('users', usersPort, usersSdl),
+  ]);
+  if (!supergraphSdl) throw new Error(errors?.join('\n'));
+  writeFileSync(join(folder, 'supergraph.graphql'), supergraphSdl);
+}
+
+const HIVE_GATEWAY = globSync('hive-gateway/*.ts', { cwd: SHIPPED });
 
 export const ROUTERS: Readonly<Record<string, Router>> = {
   cosmo: {
@@ -89,20 +108,23 @@ export const ROUTERS: Readonly<Record<string, Router>> = {
       callback: ['hive-router/callback.yaml'],
     },
     prepare([config = ''], places) {
-      const { folder, realtimePort, usersPort, routerPort, usersSdl } = places;
-      const subgraph = (name: string, port: number, sdl: string) => ({
-        name,
-        url: `http://127.0.0.1:${port}/graphql`,
-        typeDefs: parse(sdl),
-      });
-      const { supergraphSdl, errors } = composeServices([
-        subgraph('realtime', realtimePort, sdlOfRealtime()),
-        subgraph('users', usersPort, usersSdl),
-      ]);
-      if (!supergraphSdl) throw new Error(errors?.join('\n'));
-      writeFileSync(join(folder, 'supergraph.graphql'), supergraphSdl);
+      writeSupergraph(places);
       const path = placeConfig(config, places, this.costs);
-      return { ROUTER_CONFIG_FILE_PATH: path, GATEWAY_SECRET, PORT: String(routerPort), HOST: '127.0.0.1' };
+      return { ROUTER_CONFIG_FILE_PATH: path, GATEWAY_SECRET, PORT: String(places.routerPort), HOST: '127.0.0.1' };
+    },
+  },
+  'hive-gateway': {
+    costs: '',
+    readyPath: '/readiness',
+    modes: { sse: HIVE_GATEWAY, ws: HIVE_GATEWAY, callback: HIVE_GATEWAY },
+    args: ({ routerPort }) => ['supergraph', '--host', '127.0.0.1', '--port', String(routerPort)],
+    prepare(files, places) {
+      writeSupergraph(places);
+      for (const file of files) place(file, places);
+      // The configuration imports packages of the gateway: `binary` is node_modules/.bin/hive-gateway of where npm put it.
+      symlinkSync(resolve(places.binary, '../..'), join(places.folder, 'node_modules'));
+      writeFileSync(join(places.folder, 'package.json'), '{"type": "module"}');
+      return { GATEWAY_SECRET, SUBSCRIPTION_MODE: places.mode };
     },
   },
 };

@@ -91,14 +91,14 @@ describe('deploy/gateways', () => {
       // Where its imports are found.
       const dir = mkdtempSync(join(ROOT, 'examples/gateway/deploy-'));
       try {
-        cpSync(join(GATEWAYS, 'hive-gateway/gateway.config.ts'), join(dir, 'gateway.config.ts'));
+        cpSync(join(GATEWAYS, 'hive-gateway'), dir, { recursive: true });
         // In a process of its own, for the types of the gateway's folder are not those of this one.
         const script = `
         const { gatewayConfig } = await import('${dir}/gateway.config.ts');
         const { readSettings } = await import('${dir}/../settings.ts');
         const { transportEntry } = await import('${dir}/../transports.ts');
         const settings = readSettings({ ...process.env, PUBLIC_URL: 'http://gateway:4000' });
-        const runs = transportEntry(settings, { name: 'realtime', subscriptionUrl: 'ws://realtime:8081/graphql' });
+        const runs = transportEntry(settings);
         console.log(JSON.stringify({ runs, deployed: gatewayConfig.transportEntries.realtime }));`;
         const env = { ...process.env, SUBSCRIPTION_MODE: mode };
         const { stdout } = await run(process.execPath, ['--no-warnings', '--input-type=module', '-e', script], { env });

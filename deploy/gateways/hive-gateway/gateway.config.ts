@@ -4,30 +4,33 @@
  * For callback, start the service with CALLBACK_ALLOWED_URLS=http://gateway:4000/callback
  */
 import { MemPubSub } from '@graphql-hive/pubsub';
+import { authorizationOf } from './authorization.ts';
+import { subscriptionsInWords } from './subscriptions.ts';
+import { wholeCharacters } from './whole-characters.ts';
 
 /** The subgraph whose secret `GATEWAY_SECRET` is: no other is sent it. */
 const REALTIME = 'realtime';
 const SECRET = process.env['GATEWAY_SECRET'] ?? null;
+const MODE = process.env['SUBSCRIPTION_MODE'] ?? 'sse';
+/** For subscriptions in ws mode. */
+const SOCKET_URL = 'ws://realtime:8081/graphql';
 
-/** The caller's token, and the secret by which the gateway proves itself. */
-const CREDENTIALS = {
-  authorization: '{context.headers.authorization}',
-  'router-authorization': '{env.GATEWAY_SECRET}',
-};
+/** The caller's token, from a header or from `connection_init`, and the secret by which the gateway proves itself. */
+function credentials(subgraphName: string, context: { readonly headers?: Record<string, unknown> }) {
+  const authorization = authorizationOf(context.headers);
+  return {
+    ...(authorization === null ? {} : { authorization }),
+    ...(subgraphName === REALTIME && SECRET !== null ? { 'router-authorization': SECRET } : {}),
+  };
+}
 
-const MODES = {
+const OPTIONS: Readonly<Record<string, object>> = {
+  // By POST, so that no URL grows too long for a proxy on the way.
   sse: { method: 'POST' },
-  ws: {
-    subscriptions: {
-      kind: 'ws',
-      location: 'ws://realtime:8081/graphql',
-      options: { connectionParams: CREDENTIALS },
-    },
-  },
+  ws: {},
   callback: {
     subscriptions: {
       kind: 'http-callback',
-      headers: Object.entries(CREDENTIALS),
       options: { public_url: 'http://gateway:4000/callback', path: '/callback', heartbeat_interval: 5_000 },
     },
   },
@@ -35,21 +38,24 @@ const MODES = {
 
 export const gatewayConfig = {
   supergraph: './supergraph.graphql',
-  transportEntries: {
-    [REALTIME]: { options: MODES[(process.env['SUBSCRIPTION_MODE'] ?? 'sse') as keyof typeof MODES] },
-  },
+  transportEntries: { [REALTIME]: { options: OPTIONS[MODE] } },
   propagateHeaders: {
     fromClientToSubgraphs: ({
-      request,
+      context,
       subgraphName,
     }: {
-      readonly request: Request;
+      readonly context: { readonly headers?: Record<string, unknown> };
       readonly subgraphName: string;
-    }) => ({
-      authorization: request.headers.get('authorization'),
-      'router-authorization': subgraphName === REALTIME ? SECRET : null,
-    }),
+    }) => credentials(subgraphName, context),
   },
+  plugins: () => [
+    wholeCharacters,
+    subscriptionsInWords((subgraphName, context) =>
+      MODE === 'ws' && subgraphName === REALTIME
+        ? { url: SOCKET_URL, credentials: credentials(subgraphName, context) }
+        : null,
+    ),
+  ],
   // What callbacks arrive by; one process only. Several share @graphql-hive/pubsub's Redis one.
   pubsub: new MemPubSub(),
   webhooks: true,

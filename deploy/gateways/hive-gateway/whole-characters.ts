@@ -4,7 +4,7 @@
  * Hive Gateway decodes each piece that the network delivers by itself, so that a
  * character cut in two would arrive as two faults in a message's text.
  */
-import type { GatewayPlugin } from '@graphql-hive/gateway-runtime';
+import type { GatewayPlugin } from '@graphql-hive/gateway';
 
 export const wholeCharacters: GatewayPlugin = {
   onFetch:
