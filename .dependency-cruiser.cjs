@@ -7,6 +7,8 @@ const room = (name, ...others) => ({
   from: { path: `^src/${name}/` },
   to: { path: '^src/', pathNot: [`^src/${name}/`, shared, ...others] },
 });
+/** What the other rooms know of engines. */
+const port = '^src/engine/(port|publication)\\.ts$';
 /** A library lives in these rooms only. */
 const home = (library, ...rooms) => ({
   name: `${library}-home`,
@@ -40,14 +42,14 @@ module.exports = {
       to: { path: '^src/', pathNot: shared },
     },
     room('auth', '^src/config\\.ts$', '^src/(access|rates)/'),
-    room('access', '^src/config\\.ts$', '^src/engine/port\\.ts$'),
-    room('rates', '^src/config\\.ts$', '^src/engine/port\\.ts$'),
-    room('domain', '^src/(access|rates)/', '^src/engine/port\\.ts$'),
-    room('delivery', '^src/(access|rates)/', '^src/engine/port\\.ts$'),
+    room('access', '^src/config\\.ts$', port),
+    room('rates', '^src/config\\.ts$', port),
+    room('domain', '^src/(access|rates)/', port),
+    room('delivery', '^src/(access|rates)/', port),
     room('graphql', '^src/__generated__/', '^src/(access|rates)/', '^src/domain/', '^src/delivery/'),
     room('__generated__', '^src/access/', '^src/graphql/context\\.ts$'),
     room('routing', '^src/domain/routing\\.ts$'),
-    room('operations', '^src/config\\.ts$', '^src/engine/port\\.ts$'),
+    room('operations', '^src/config\\.ts$', port),
     room(
       'transport',
       '^src/(auth|access|rates)/',

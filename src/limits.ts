@@ -40,6 +40,10 @@ export const LIMITS = {
   topicsPerSubscription: 100,
   /** Publications kept of a topic: those who listen close holes from them. */
   publicationsPerTopic: 100,
+  /** Publications read at once for a listener that resumes. */
+  publicationsPerPage: 20,
+  /** Publications or messages in one mutation. */
+  itemsPerBatch: 100,
   /** Routing rules of one tenant: each is looked at for every message. */
   rulesPerTenant: 100,
   /** Targets of one rule. */

@@ -24,6 +24,31 @@ export type Scalars = {
   _FieldSet: { input: unknown; output: unknown; }
 };
 
+/** Why one item of a batch failed: as the error of a mutation of its own would say it. */
+export type BatchError = {
+  /** Of the closed list of codes. */
+  code: Scalars['String']['output'];
+  /** For people. */
+  message: Scalars['String']['output'];
+  /** Of the codes that have reasons. */
+  reason: Maybe<Scalars['String']['output']>;
+  /** Milliseconds to wait before it is tried again. */
+  retryAfterMs: Maybe<Scalars['Int']['output']>;
+};
+
+/** What became of one item of a batch. */
+export type BatchOutcome =
+  /** A routing rule dropped it. */
+  | 'DROPPED'
+  /** It was stored before, under the same key. */
+  | 'DUPLICATE'
+  /** It was refused, or its outcome is unknown; the error says which. */
+  | 'FAILED'
+  /** A routing rule sent it elsewhere. */
+  | 'ROUTED'
+  /** It is stored now. */
+  | 'STORED';
+
 /** How a device is connected. */
 export type ConnectionType =
   /** A subscription by Apollo's HTTP callback protocol, held by a router. */
@@ -262,6 +287,8 @@ export type Mutation = {
   openDirectConversation: Conversation;
   /** Publishes to a topic. `user.<id>.…` and `user/<percent-encoded id>/…` take publications of services only; a token's `topics_publish` claim narrows the rest. */
   publish: Maybe<Publication>;
+  /** Publishes 1 to 100 times. Each succeeds or fails alone and counts as one; those of one topic are published in the order given. */
+  publishMany: Array<PublishResult>;
   /** New tokens for a refresh token, which is spent: used again it ends its session, but for 10 s repeats its answer. Needs no other token. On a web socket of its user it extends the socket. */
   refreshSession: SessionTokens;
   /** Removes a member. Owners remove anyone, moderators remove members. */
@@ -280,6 +307,8 @@ export type Mutation = {
   sendDirectMessage: Maybe<Message>;
   /** Sends a message. Sending counts as reading. */
   sendMessage: Maybe<Message>;
+  /** Sends 1 to 100 messages. Each succeeds or fails alone and counts as one; those of one conversation are sent in the order given. */
+  sendMessages: Array<SendResult>;
   /** Sets a member's role. For owners; CONFLICT when no owner would be left. */
   setMemberRole: Conversation;
   /**
@@ -370,8 +399,15 @@ export type MutationOpenDirectConversationArgs = {
 
 /** What can be changed. */
 export type MutationPublishArgs = {
+  idempotencyKey?: InputMaybe<Scalars['ID']['input']>;
   payload: Scalars['JSON']['input'];
   topic: Scalars['String']['input'];
+};
+
+
+/** What can be changed. */
+export type MutationPublishManyArgs = {
+  items: Array<PublishInput>;
 };
 
 
@@ -425,6 +461,12 @@ export type MutationSendDirectMessageArgs = {
 /** What can be changed. */
 export type MutationSendMessageArgs = {
   input: SendMessageInput;
+};
+
+
+/** What can be changed. */
+export type MutationSendMessagesArgs = {
+  items: Array<SendMessageInput>;
 };
 
 
@@ -501,12 +543,34 @@ export type Publication = {
   id: Scalars['ID']['output'];
   /** What was published. */
   payload: Maybe<Scalars['JSON']['output']>;
+  /** Its place in the topic's history, for `after`. Null for one that routing rules sent to users only. */
+  position: Maybe<Scalars['ID']['output']>;
   /** Who published it. */
   senderId: Maybe<Scalars['ID']['output']>;
   /** When the service took it. */
   timestamp: Scalars['DateTime']['output'];
   /** The topic. */
   topic: Scalars['String']['output'];
+};
+
+/** What is published by `publishMany`. */
+export type PublishInput = {
+  /** The publisher's own id for it: published again under it within 24 h, it is the same publication. */
+  idempotencyKey?: InputMaybe<Scalars['ID']['input']>;
+  /** Up to 32 KiB of JSON. */
+  payload: Scalars['JSON']['input'];
+  /** 1 to 200 characters of `A-Z a-z 0-9 . _ : @ - / %`. */
+  topic: Scalars['String']['input'];
+};
+
+/** What became of one publication of `publishMany`. */
+export type PublishResult = {
+  /** Why there is none. */
+  error: Maybe<BatchError>;
+  /** Whether it is stored. */
+  outcome: BatchOutcome;
+  /** The publication; of ROUTED the first that came of it. Null when there is none. */
+  publication: Maybe<Publication>;
 };
 
 /** What can be read. */
@@ -563,6 +627,8 @@ export type QueryTestRoutingRuleArgs = {
 
 /** What can be read. */
 export type QueryTopicHistoryArgs = {
+  after?: InputMaybe<Scalars['ID']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
   last?: InputMaybe<Scalars['Int']['input']>;
   topic: Scalars['String']['input'];
 };
@@ -712,6 +778,16 @@ export type SendMessageInput = {
   replyToId?: InputMaybe<Scalars['ID']['input']>;
 };
 
+/** What became of one message of `sendMessages`. */
+export type SendResult = {
+  /** Why there is none. */
+  error: Maybe<BatchError>;
+  /** The message; of ROUTED the first that came of it. Null when there is none. */
+  message: Maybe<Message>;
+  /** Whether it is stored. */
+  outcome: BatchOutcome;
+};
+
 /** A device that is signed in. Seen by its user and by tenant admins. */
 export type Session = {
   /** Ways in which its device is connected now. */
@@ -815,6 +891,7 @@ export type SubscriptionPresenceUpdatedArgs = {
 
 /** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
 export type SubscriptionTopicPublishedArgs = {
+  after?: InputMaybe<Array<Scalars['ID']['input']>>;
   topics: Array<Scalars['String']['input']>;
 };
 
@@ -977,11 +1054,13 @@ export type FederationReferenceTypes = {
 
 /** Mapping between all available schema types and the resolvers types */
 export type ResolversTypes = {
+  BatchError: ResolverTypeWrapper<BatchError>;
+  String: ResolverTypeWrapper<Scalars['String']['output']>;
+  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
+  BatchOutcome: BatchOutcome;
   ConnectionType: ConnectionType;
   Conversation: ResolverTypeWrapper<ShownConversation>;
   ID: ResolverTypeWrapper<Scalars['ID']['output']>;
-  Int: ResolverTypeWrapper<Scalars['Int']['output']>;
-  String: ResolverTypeWrapper<Scalars['String']['output']>;
   ConversationKind: ConversationKind;
   CreateConversationInput: CreateConversationInput;
   CreateSessionInput: CreateSessionInput;
@@ -1001,6 +1080,8 @@ export type ResolversTypes = {
   Presence: ResolverTypeWrapper<PresenceRecord>;
   PresenceStatus: PresenceStatus;
   Publication: ResolverTypeWrapper<PublicationRecord>;
+  PublishInput: PublishInput;
+  PublishResult: ResolverTypeWrapper<Omit<PublishResult, 'publication'> & { publication?: Maybe<ResolversTypes['Publication']> }>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Reaction: ResolverTypeWrapper<ReactionRecord>;
   ReadReceipt: ResolverTypeWrapper<ReadReceiptRecord>;
@@ -1012,6 +1093,7 @@ export type ResolversTypes = {
   RoutingTest: ResolverTypeWrapper<RuleVerdict>;
   RuleFaultPolicy: RuleFaultPolicy;
   SendMessageInput: SendMessageInput;
+  SendResult: ResolverTypeWrapper<Omit<SendResult, 'message'> & { message?: Maybe<ResolversTypes['Message']> }>;
   Session: ResolverTypeWrapper<SessionRecord>;
   SessionConnection: ResolverTypeWrapper<Omit<SessionConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['SessionEdge']>, nodes: Array<ResolversTypes['Session']> }>;
   SessionEdge: ResolverTypeWrapper<Omit<SessionEdge, 'node'> & { node: ResolversTypes['Session'] }>;
@@ -1023,10 +1105,11 @@ export type ResolversTypes = {
 
 /** Mapping between all available schema types and the resolvers parents */
 export type ResolversParentTypes = {
+  BatchError: BatchError;
+  String: Scalars['String']['output'];
+  Int: Scalars['Int']['output'];
   Conversation: ShownConversation;
   ID: Scalars['ID']['output'];
-  Int: Scalars['Int']['output'];
-  String: Scalars['String']['output'];
   CreateConversationInput: CreateConversationInput;
   CreateSessionInput: CreateSessionInput;
   DateTime: Scalars['DateTime']['output'];
@@ -1043,6 +1126,8 @@ export type ResolversParentTypes = {
   PageInfo: PageInfo;
   Presence: PresenceRecord;
   Publication: PublicationRecord;
+  PublishInput: PublishInput;
+  PublishResult: Omit<PublishResult, 'publication'> & { publication?: Maybe<ResolversParentTypes['Publication']> };
   Query: Record<PropertyKey, never>;
   Reaction: ReactionRecord;
   ReadReceipt: ReadReceiptRecord;
@@ -1052,6 +1137,7 @@ export type ResolversParentTypes = {
   RoutingRuleInput: RoutingRuleInput;
   RoutingTest: RuleVerdict;
   SendMessageInput: SendMessageInput;
+  SendResult: Omit<SendResult, 'message'> & { message?: Maybe<ResolversParentTypes['Message']> };
   Session: SessionRecord;
   SessionConnection: Omit<SessionConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['SessionEdge']>, nodes: Array<ResolversParentTypes['Session']> };
   SessionEdge: Omit<SessionEdge, 'node'> & { node: ResolversParentTypes['Session'] };
@@ -1059,6 +1145,13 @@ export type ResolversParentTypes = {
   Subscription: Record<PropertyKey, never>;
   TypingIndicator: TypingRecord;
   User: UserReference;
+};
+
+export type BatchErrorResolvers<ContextType = Context, ParentType extends ResolversParentTypes['BatchError'] = ResolversParentTypes['BatchError']> = {
+  code?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  retryAfterMs?: Resolver<Maybe<ResolversTypes['Int']>, ParentType, ContextType>;
 };
 
 export type ConversationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Conversation'] = ResolversParentTypes['Conversation'], FederationReferenceType extends FederationReferenceTypes['Conversation'] = FederationReferenceTypes['Conversation']> = {
@@ -1158,6 +1251,7 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   markRead?: Resolver<Maybe<ResolversTypes['Conversation']>, ParentType, ContextType, RequireFields<MutationMarkReadArgs, 'conversationId' | 'sequence'>>;
   openDirectConversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationOpenDirectConversationArgs, 'userId'>>;
   publish?: Resolver<Maybe<ResolversTypes['Publication']>, ParentType, ContextType, RequireFields<MutationPublishArgs, 'payload' | 'topic'>>;
+  publishMany?: Resolver<Array<ResolversTypes['PublishResult']>, ParentType, ContextType, RequireFields<MutationPublishManyArgs, 'items'>>;
   refreshSession?: Resolver<ResolversTypes['SessionTokens'], ParentType, ContextType, RequireFields<MutationRefreshSessionArgs, 'refreshToken'>>;
   removeMember?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationRemoveMemberArgs, 'id' | 'userId'>>;
   removeReaction?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationRemoveReactionArgs, 'emoji' | 'messageId'>>;
@@ -1167,6 +1261,7 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   saveRoutingRule?: Resolver<ResolversTypes['RoutingRule'], ParentType, ContextType, RequireFields<MutationSaveRoutingRuleArgs, 'input'>>;
   sendDirectMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationSendDirectMessageArgs, 'content' | 'userId'>>;
   sendMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationSendMessageArgs, 'input'>>;
+  sendMessages?: Resolver<Array<ResolversTypes['SendResult']>, ParentType, ContextType, RequireFields<MutationSendMessagesArgs, 'items'>>;
   setMemberRole?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationSetMemberRoleArgs, 'id' | 'role' | 'userId'>>;
   setPresence?: Resolver<ResolversTypes['Presence'], ParentType, ContextType, RequireFields<MutationSetPresenceArgs, 'status'>>;
   setTyping?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<MutationSetTypingArgs, 'conversationId' | 'isTyping'>>;
@@ -1192,9 +1287,16 @@ export type PresenceResolvers<ContextType = Context, ParentType extends Resolver
 export type PublicationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Publication'] = ResolversParentTypes['Publication']> = {
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   payload?: Resolver<Maybe<ResolversTypes['JSON']>, ParentType, ContextType>;
+  position?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
   senderId?: Resolver<Maybe<ResolversTypes['ID']>, ParentType, ContextType>;
   timestamp?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   topic?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type PublishResultResolvers<ContextType = Context, ParentType extends ResolversParentTypes['PublishResult'] = ResolversParentTypes['PublishResult']> = {
+  error?: Resolver<Maybe<ResolversTypes['BatchError']>, ParentType, ContextType>;
+  outcome?: Resolver<ResolversTypes['BatchOutcome'], ParentType, ContextType>;
+  publication?: Resolver<Maybe<ResolversTypes['Publication']>, ParentType, ContextType>;
 };
 
 export type QueryResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Query'] = ResolversParentTypes['Query']> = {
@@ -1251,6 +1353,12 @@ export type RoutingTestResolvers<ContextType = Context, ParentType extends Resol
   payload?: Resolver<Maybe<ResolversTypes['JSON']>, ParentType, ContextType>;
   topics?: Resolver<Array<ResolversTypes['String']>, ParentType, ContextType>;
   users?: Resolver<Array<ResolversTypes['User']>, ParentType, ContextType>;
+};
+
+export type SendResultResolvers<ContextType = Context, ParentType extends ResolversParentTypes['SendResult'] = ResolversParentTypes['SendResult']> = {
+  error?: Resolver<Maybe<ResolversTypes['BatchError']>, ParentType, ContextType>;
+  message?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType>;
+  outcome?: Resolver<ResolversTypes['BatchOutcome'], ParentType, ContextType>;
 };
 
 export type SessionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Session'] = ResolversParentTypes['Session'], FederationReferenceType extends FederationReferenceTypes['Session'] = FederationReferenceTypes['Session']> = {
@@ -1316,6 +1424,7 @@ export type UserResolvers<ContextType = Context, ParentType extends ResolversPar
 };
 
 export type Resolvers<ContextType = Context> = {
+  BatchError?: BatchErrorResolvers<ContextType>;
   Conversation?: ConversationResolvers<ContextType>;
   DateTime?: GraphQLScalarType;
   Device?: DeviceResolvers<ContextType>;
@@ -1330,6 +1439,7 @@ export type Resolvers<ContextType = Context> = {
   PageInfo?: PageInfoResolvers<ContextType>;
   Presence?: PresenceResolvers<ContextType>;
   Publication?: PublicationResolvers<ContextType>;
+  PublishResult?: PublishResultResolvers<ContextType>;
   Query?: QueryResolvers<ContextType>;
   Reaction?: ReactionResolvers<ContextType>;
   ReadReceipt?: ReadReceiptResolvers<ContextType>;
@@ -1337,6 +1447,7 @@ export type Resolvers<ContextType = Context> = {
   ReadReceiptEdge?: ReadReceiptEdgeResolvers<ContextType>;
   RoutingRule?: RoutingRuleResolvers<ContextType>;
   RoutingTest?: RoutingTestResolvers<ContextType>;
+  SendResult?: SendResultResolvers<ContextType>;
   Session?: SessionResolvers<ContextType>;
   SessionConnection?: SessionConnectionResolvers<ContextType>;
   SessionEdge?: SessionEdgeResolvers<ContextType>;

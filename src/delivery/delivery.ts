@@ -38,7 +38,12 @@ export interface Delivery {
   inbox(bearer: Bearer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<SeenMessage | TypingRecord>>;
   presenceUpdated(viewer: Viewer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
   /** Of the topics that a viewer may hear, if they may: asked at once, and whenever the token changes. */
-  topicPublished(bearer: Bearer, toHear: (viewer: Viewer) => readonly Topic[]): Promise<LiveStream<PublicationRecord>>;
+  /** `after`: where the caller was; what was published since comes first. */
+  topicPublished(
+    bearer: Bearer,
+    toHear: (viewer: Viewer) => readonly Topic[],
+    after: ReadonlyMap<Topic, Position>,
+  ): Promise<LiveStream<PublicationRecord>>;
   /** Calls back once the bearer's present token has been taken back, or was when asked; the answer stops that. */
   watchTokens(bearer: Bearer, onEnd: () => void): Promise<() => void>;
   close(): void;
@@ -117,11 +122,12 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
         })),
       ),
 
-    async topicPublished(bearer, toHear) {
+    async topicPublished(bearer, toHear, after) {
       const { tenant } = bearer.viewer;
       const joinings = toHear(bearer.viewer).map((topic) => ({
         key: JSON.stringify([tenant, topic]),
         create: () => new TopicChannel(engine, clock, log, tenant, topic),
+        admit: (channel: TopicChannel) => channel.admission(after.get(topic) ?? null),
       }));
       return openJointStream(topics, joinings, { bearer, authorise: toHear });
     },

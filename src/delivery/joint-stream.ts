@@ -6,8 +6,8 @@ import { EventQueue } from './event-queue.ts';
 import { asServiceError } from './replay.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
-/** Whom a channel tells. Calls are synchronous and must not throw. */
-export type Listener<Event> = Pick<Sink<Event>, 'push' | 'end'>;
+/** Whom a channel tells. Calls are synchronous and must not throw. What it missed is told as it has room. */
+export type Listener<Event> = Pick<Sink<Event>, 'push' | 'end' | 'isCongested' | 'onRoom'>;
 
 /** Lets a listener in, which is told what happens from then on. */
 export type Admission<Event> = (listener: Listener<Event>) => void;
@@ -17,9 +17,11 @@ export interface TellingChannel<Event> extends OpenedChannel {
   remove(listener: Listener<Event>): void;
 }
 
-export interface Joining<Channel> {
+export interface Joining<Channel, Event> {
   readonly key: string;
   readonly create: () => Channel;
+  /** Instead of the channel's own `admission`. */
+  readonly admit?: (channel: Channel) => Promise<Admission<Event>>;
 }
 
 /** Whether the bearer's token may open the stream: asked anew for each token that takes the place of another. */
@@ -32,10 +34,10 @@ export interface Guard {
 /** Resolves when all have been joined: nothing they tell from then on is missed. Repeats count once. */
 export async function openJointStream<Event extends object, Channel extends TellingChannel<Event>>(
   registry: ChannelRegistry<Channel>,
-  joinings: readonly Joining<Channel>[],
+  joinings: readonly Joining<Channel, Event>[],
   guard: Guard | null = null,
 ): Promise<LiveStream<Event>> {
-  const distinct = new Map(joinings.map((joining) => [joining.key, joining.create]));
+  const distinct = new Map(joinings.map((joining) => [joining.key, joining]));
   const joined = new Map<string, Channel>();
   let isOpen = true;
   const stopGuarding =
@@ -58,13 +60,15 @@ export async function openJointStream<Event extends object, Channel extends Tell
   let admissions: readonly Admission<Event>[];
   try {
     await Promise.all(
-      [...distinct].map(async ([key, create]) => {
+      [...distinct.values()].map(async ({ key, create }) => {
         const channel = await registry.acquire(key, create);
         if (channel && isOpen) joined.set(key, channel);
         else if (channel) registry.release(key, channel);
       }),
     );
-    admissions = await Promise.all([...joined.values()].map((channel) => channel.admission()));
+    admissions = await Promise.all(
+      [...joined].map(([key, channel]) => distinct.get(key)?.admit?.(channel) ?? channel.admission()),
+    );
   } catch (error) {
     queue.end(null);
     throw error;

@@ -6,12 +6,15 @@
  * When the history no longer has it, listeners are told so (G05).
  */
 import type { Clock } from '../clock.ts';
-import type { Engine, Listening, TopicHistory } from '../engine/port.ts';
+import type { Engine, Listening } from '../engine/port.ts';
+import type { TopicHistory } from '../engine/publication.ts';
 import { positionExpired, ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../model.ts';
 import type { Admission, Listener } from './joint-stream.ts';
 import { SharedRead } from './shared-read.ts';
+import { TopicReplay } from './topic-replay.ts';
 
 const RETRY_MS = 250;
 
@@ -40,6 +43,8 @@ export class TopicChannel {
   readonly #listeners = new Set<Listener<PublicationRecord>>();
   /** Where listeners begin who came while the channel was behind, until it has caught up. */
   readonly #beginnings = new Map<Listener<PublicationRecord>, Position>();
+  /** Those that are told what they missed, and hear nothing of this channel until then. */
+  readonly #replays = new Map<Listener<PublicationRecord>, TopicReplay>();
   readonly #head: SharedRead<Position | null>;
   #listening: Listening | null = null;
   #position: Position | null = null;
@@ -73,8 +78,13 @@ export class TopicChannel {
     return true;
   }
 
-  /** New listeners begin at the head: earlier publications may still be on their way to this channel. */
-  async admission(): Promise<Admission<PublicationRecord>> {
+  /**
+   * New listeners begin at the head, or where they were: earlier publications may still be on their way to this channel.
+   *
+   * @throws {ServiceError} POSITION_EXPIRED.
+   */
+  async admission(after: Position | null = null): Promise<Admission<PublicationRecord>> {
+    if (after) return this.#resumption(after);
     const head = await this.#head.ask();
     return (listener) => {
       this.#listeners.add(listener);
@@ -83,13 +93,37 @@ export class TopicChannel {
     };
   }
 
+  async #resumption(after: Position): Promise<Admission<PublicationRecord>> {
+    const replay = new TopicReplay(this.#engine, this.#clock, this.#tenant, this.#topic, after);
+    await replay.check();
+    return (listener) => {
+      this.#replays.set(listener, replay);
+      const isOpen = (): boolean => this.#replays.get(listener) === replay;
+      void replay.run(listener, isOpen, (cursor) => this.#goLive(listener, cursor));
+    };
+  }
+
+  /** False while this channel has passed something on that a replay has not; else the channel tells the listener from here on. */
+  #goLive(listener: Listener<PublicationRecord>, cursor: Position): boolean {
+    const { epoch = cursor.epoch, place = 0 } = this.#position ?? {};
+    if (epoch !== cursor.epoch || place > cursor.place) return false;
+    this.#replays.delete(listener);
+    this.#listeners.add(listener);
+    if (place < cursor.place) this.#beginnings.set(listener, cursor);
+    return true;
+  }
+
   remove(listener: Listener<PublicationRecord>): void {
+    this.#replays.get(listener)?.close();
+    this.#replays.delete(listener);
     this.#listeners.delete(listener);
     this.#beginnings.delete(listener);
   }
 
   close(): void {
     this.#isClosed = true;
+    for (const replay of this.#replays.values()) replay.close();
+    this.#replays.clear();
     this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
   }
 
@@ -129,7 +163,7 @@ export class TopicChannel {
     try {
       while (this.#isBehind && !this.#isClosed) {
         this.#isBehind = false;
-        const history = await this.#engine.readTopic(this.#tenant, this.#topic);
+        const history = await this.#engine.readTopic(this.#tenant, this.#topic, null, LIMITS.publicationsPerTopic);
         const past = pastOf(history, this.#position);
         if (past) for (const publication of past) this.#pass(publication);
         else this.#lose();

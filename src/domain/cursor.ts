@@ -6,7 +6,9 @@ import {
   type ConversationPosition,
   type ConversationRecord,
   isIdentifier,
+  isTopic,
   type Position,
+  type Topic,
 } from '../model.ts';
 import { identifiers } from './input.ts';
 
@@ -115,6 +117,30 @@ function decodeParts(value: string): unknown[] {
   if (value.length > 1_024 || !/^[\w-]+$/.test(value)) return [];
   const [id, epoch, place = '', ...more] = Buffer.from(value, 'base64url').toString().split(PART);
   return /^[0-9a-z]{1,11}$/.test(place) ? [id, epoch, Number.parseInt(place, 36), ...more] : [];
+}
+
+/** Null: it was told to its publisher only, and is not in the topic. */
+export function encodeTopicPosition(topic: Topic, { epoch, place }: Position): string | null {
+  return epoch === '' ? null : Buffer.from([topic, epoch, place.toString(36)].join(PART)).toString('base64url');
+}
+
+/** The position of each topic. @throws {ServiceError} BAD_USER_INPUT for two of one topic, or one of none of these. */
+export function topicPositions(
+  topics: readonly Topic[],
+  after: readonly string[] | null | undefined,
+): ReadonlyMap<Topic, Position> {
+  if ((after?.length ?? 0) > LIMITS.topicsPerSubscription) throw badInput('after: too many positions.');
+  const points = new Map<Topic, Position>();
+  for (const text of after ?? []) {
+    const [topic, epoch, place] = decodeParts(text);
+    if (typeof topic !== 'string' || !isTopic(topic) || typeof epoch !== 'string' || !isNatural(place)) {
+      throw badInput('after: not a position.');
+    }
+    if (points.has(topic as Topic)) throw badInput('after: at most one position a topic.');
+    if (!topics.includes(topic as Topic)) throw badInput('after: a position of a topic not listened to.');
+    points.set(topic as Topic, { epoch, place });
+  }
+  return points;
 }
 
 /** What a stream over conversations is asked: which ones, and from where in each. */

@@ -41,11 +41,11 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
   const routed = createRouted({ engine, clock, log, routing, directWith: conversations.directWith, copies });
   return {
     conversations,
-    messages: createMessages(engine, routed, conversations.directWith),
+    messages: createMessages(engine, routed, conversations.directWith, log),
     presence: createPresence(engine, clock, log, presenceGraceMs),
     typing: createTyping(engine),
     sessions: createSessions(engine, clock, log, { issueToken, lifetimes }),
-    topics: createTopics(engine, routed),
+    topics: createTopics(engine, routed, log),
     inboxes: createInboxes(engine, clock, log),
     routingRules: createRoutingRules(engine, clock, expressions, routing),
   };

@@ -13,13 +13,21 @@ function inOrder(_: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
+function keyOf(id: string, said: unknown): MessageKey {
+  const hash = createHash('sha256').update(JSON.stringify(said, inOrder));
+  return { id, digest: hash.digest().subarray(0, DIGEST_BYTES).toString('base64url') };
+}
+
+/** Null without an id, as of a message. */
+export function publicationKey(id: string | null, payload: unknown): MessageKey | null {
+  return id === null ? null : keyOf(id, payload);
+}
+
 /** Null without an id: what has none cannot be told from another. */
 export function messageKey(
   id: string | null,
   { content, payload }: Said,
   replyToId: MessageId | null,
 ): MessageKey | null {
-  if (id === null) return null;
-  const hash = createHash('sha256').update(JSON.stringify([content, payload, replyToId], inOrder));
-  return { id, digest: hash.digest().subarray(0, DIGEST_BYTES).toString('base64url') };
+  return id === null ? null : keyOf(id, [content, payload, replyToId]);
 }

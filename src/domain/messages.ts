@@ -12,7 +12,9 @@ import {
 import type { Engine, KeptMessages, MessageEdit, MessageRange, NewMessage } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { ConversationId, MessageId, MessageRecord, TenantId, Viewer } from '../model.ts';
+import type { Log } from '../log.ts';
+import type { ConversationId, MessageId, MessageRecord, Meter, TenantId, Viewer } from '../model.ts';
+import { type BatchResult, inBatch } from './batch.ts';
 import type { DirectPlace } from './conversations.ts';
 import { decodeCursor } from './cursor.ts';
 import { emojiOf } from './emoji.ts';
@@ -49,6 +51,12 @@ export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'cli
 
 export type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
 
+/** What became of a message; ROUTED: it is in another conversation. */
+export interface Sending {
+  readonly outcome: 'STORED' | 'DUPLICATE' | 'ROUTED';
+  readonly message: SeenMessage;
+}
+
 export interface Messages {
   /** In the order asked; null for absent and forbidden alike. */
   findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenMessage | null)[]>;
@@ -57,6 +65,8 @@ export interface Messages {
   page(tenant: TenantId, conversation: SeenConversation, request: PageRequest): Promise<MessagePage>;
   last(tenant: TenantId, conversation: SeenConversation): Promise<SeenMessage | null>;
   send(viewer: Viewer, input: MessageInput): Promise<SeenMessage>;
+  /** Each counted by the meter, and answered in the order given; those of one conversation are sent in that order. */
+  sendMany(viewer: Viewer, inputs: readonly MessageInput[], meter: Meter): Promise<BatchResult<Sending>[]>;
   /** Sends in the direct conversation with a user. */
   sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<SeenMessage>;
   edit(viewer: Viewer, id: string, content: string, payload: unknown): Promise<SeenMessage>;
@@ -116,7 +126,7 @@ function partsOf(conversation: SeenConversation, { messages }: KeptMessages): Se
   return messages.flatMap((message) => partOf(conversation, message) ?? []);
 }
 
-export function createMessages(engine: Engine, routed: Routed, directWith: DirectWith): Messages {
+export function createMessages(engine: Engine, routed: Routed, directWith: DirectWith, log: Log): Messages {
   async function findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenMessage | null)[]> {
     return seeMessages(
       engine,
@@ -168,10 +178,12 @@ export function createMessages(engine: Engine, routed: Routed, directWith: Direc
     return { ...said, conversationId, senderId: viewer.userId, clientMessageId, key, replyToId };
   }
 
-  async function send(viewer: Viewer, input: MessageInput): Promise<SeenMessage> {
+  async function send(viewer: Viewer, input: MessageInput): Promise<Sending> {
     const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
-    const message = newMessage(viewer, conversationId, input);
-    return settleSent(viewer, conversationId, await routed.append(viewer, message, null));
+    const sent = await routed.append(viewer, newMessage(viewer, conversationId, input), null);
+    const message = await settleSent(viewer, conversationId, sent);
+    if (message.conversationId !== conversationId) return { outcome: 'ROUTED', message };
+    return { outcome: sent.outcome === 'duplicate' ? 'DUPLICATE' : 'STORED', message };
   }
 
   return {
@@ -191,7 +203,12 @@ export function createMessages(engine: Engine, routed: Routed, directWith: Direc
       return partsOf(conversation, kept)[0] ?? null;
     },
 
-    send,
+    send: async (viewer, input) => (await send(viewer, input)).message,
+
+    sendMany(viewer, inputs, meter) {
+      const orderedBy = ({ conversationId }: MessageInput): string => conversationId;
+      return inBatch(inputs, { name: 'items', meter, orderedBy, log }, (input) => send(viewer, input));
+    },
 
     async sendDirect(viewer, userId, input) {
       const place = directWith(viewer, userId);

@@ -1,7 +1,8 @@
 /** Publications, messages and edits on their way through the routing rules. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import type { Append, Diversion, Engine, MessageEdit, NewMessage } from '../engine/port.ts';
+import type { Append, Diversion, Engine, MessageEdit, MessageKey, NewMessage } from '../engine/port.ts';
+import type { NewPublication, Published } from '../engine/publication.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
@@ -32,10 +33,23 @@ export type Sent = Exclude<Append, { readonly outcome: 'diverted' }>;
  * refuses, `ROUTED` when it went elsewhere and nothing came of it that could be answered.
  */
 export interface Routed {
-  publish(viewer: Viewer, topic: Topic, payload: unknown): Promise<PublicationRecord>;
+  publish(viewer: Viewer, publishable: Publishable): Promise<Publishing>;
   /** `place`: the direct conversation it may be the first of; null: its conversation is there. */
   append(viewer: Viewer, message: NewMessage, place: DirectPlace | null): Promise<Sent>;
   edit(viewer: Viewer, message: MessageRecord, said: Said): Promise<MessageEdit>;
+}
+
+export interface Publishable {
+  readonly topic: Topic;
+  readonly payload: unknown;
+  /** Null: published again, it is another. */
+  readonly key: MessageKey | null;
+}
+
+/** What became of a publication, now or when it was published before; ROUTED: it is one of another topic, or of none. */
+export interface Publishing {
+  readonly outcome: 'STORED' | 'DUPLICATE' | 'ROUTED';
+  readonly publication: PublicationRecord;
 }
 
 type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
@@ -134,7 +148,8 @@ export function createRouted({ engine, clock, log, routing, directWith, copies }
     };
     for (const id of targets.topics) {
       await each({ kind: 'topic', id }, async (next) => {
-        made.publications.push(await publish(viewer, id, said.payload ?? said.content, next));
+        const copy = { topic: id, payload: said.payload ?? said.content, key: keyAt(next, { kind: 'topic', id }) };
+        made.publications.push((await publish(viewer, copy, next)).publication);
       });
     }
     for (const userId of targets.users) {
@@ -164,25 +179,54 @@ export function createRouted({ engine, clock, log, routing, directWith, copies }
     return stored === null ? { fate: 'DROPPED' } : { fate: 'STORED', stored };
   }
 
-  async function publish(viewer: Viewer, topic: Topic, payload: unknown, journey: Journey): Promise<PublicationRecord> {
-    const { tenant, userId: sender } = viewer;
+  /** What is answered of a publication that was published before. @throws {ServiceError} as it was refused then. */
+  function settlePublished(published: Published): Publishing {
+    switch (published.outcome) {
+      case 'published':
+        return { outcome: 'STORED', publication: published.publication };
+      case 'duplicate':
+        return { outcome: 'DUPLICATE', publication: published.publication };
+      case 'conflict':
+        throw new ServiceError('CONFLICT', 'idempotencyKey: something else was published under it.');
+      default:
+        if (!published.publication) throw refusal(published.fate);
+        return { outcome: 'ROUTED', publication: published.publication };
+    }
+  }
+
+  async function publish(viewer: Viewer, { topic, payload, key }: Publishable, journey: Journey): Promise<Publishing> {
+    const { tenant, userId: senderId } = viewer;
     const id = randomUUID() as string as PublicationId;
     const destination: Destination = { kind: 'topic', id: topic };
-    const idempotencyKey = keyAt(journey, destination)?.id ?? null;
-    const store = async ({ payload: routed }: Said): Promise<PublicationRecord> => {
+    const given: NewPublication = { id, topic, payload, senderId, key, isRewritten: false };
+    const store = ({ payload: routed }: Said): Promise<Published> => {
       reach(journey, destination);
-      return engine.publish(tenant, { id, topic, payload: routed, senderId: sender, idempotencyKey });
+      return engine.publish(tenant, { ...given, payload: routed, isRewritten: routed !== payload });
     };
     const concerned = routing.concerns(tenant, ['TOPIC']);
-    if (concerned === false || !(await concerned)) return store({ content: '', payload });
-    const decision = await decide(tenant, { kind: 'TOPIC', topic, payload, content: '', sender }, journey);
-    const outcome = await route(viewer, decision, journey, { store, isNew: (record) => record.id === id });
-    if (outcome.fate === 'STORED') return outcome.stored;
-    if (outcome.fate === 'DROPPED') throw refusal('DROPPED');
-    const [first] = outcome.deliveries.publications;
-    // What went to users only is no publication any more; its sender is told of it as it went.
-    const position = { epoch: '', place: 0 };
-    return first ?? { id, topic, payload: decision.said.payload, senderId: sender, timestamp: clock.now(), position };
+    if (concerned === false || !(await concerned)) return settlePublished(await store({ content: '', payload }));
+    // Before any rule: what was published before is not routed again.
+    const earlier = await engine.findPublished(tenant, given);
+    if (earlier) return settlePublished(earlier);
+    const decision = await decide(tenant, { kind: 'TOPIC', topic, payload, content: '', sender: senderId }, journey);
+    const isNew = ({ outcome }: Published): boolean => outcome === 'published';
+    const outcome = await route(viewer, decision, journey, { store, isNew });
+    if (outcome.fate === 'STORED') return settlePublished(outcome.stored);
+    const { fate } = outcome;
+    const publication = outcome.fate === 'ROUTED' ? routedAs(given, decision.said, outcome.deliveries) : null;
+    await engine.divertPublication(tenant, given, { fate, publication });
+    if (!publication) throw refusal(fate);
+    return { outcome: 'ROUTED', publication };
+  }
+
+  /** What went to users only is no publication any more; its sender is told of it as it went. */
+  function routedAs(
+    given: NewPublication,
+    { payload }: Said,
+    { publications: [first] }: Deliveries,
+  ): PublicationRecord {
+    const { id, topic, senderId } = given;
+    return first ?? { id, topic, payload, senderId, timestamp: clock.now(), position: { epoch: '', place: 0 } };
   }
 
   /** The kind of a conversation; null when its sender is no member, which storing the message finds out. */
@@ -277,7 +321,10 @@ export function createRouted({ engine, clock, log, routing, directWith, copies }
   }
 
   return {
-    publish: (viewer, topic, payload) => publish(viewer, topic, payload, setOut()),
+    publish(viewer, publishable) {
+      const { topic, key } = publishable;
+      return publish(viewer, publishable, setOut(key && { ...key, id: `${topic} ${key.id}` }));
+    },
     append(viewer, message, place) {
       const { conversationId, clientMessageId, key } = message;
       const origin = key && { ...key, id: `${conversationId} ${key.id}` };

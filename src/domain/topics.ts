@@ -1,17 +1,37 @@
 /** The rules of topics: who may publish to which, and hear them. */
 import { isService } from '../access/rights.ts';
 import type { Engine } from '../engine/port.ts';
-import { badInput, ServiceError } from '../errors.ts';
+import { resumption, type TopicHistory } from '../engine/publication.ts';
+import { badInput, positionExpired, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { isTopic, type PublicationRecord, type Topic, type Viewer } from '../model.ts';
-import { payload } from './input.ts';
-import type { Routed } from './routed.ts';
+import type { Log } from '../log.ts';
+import { isTopic, type Meter, type Position, type PublicationRecord, type Topic, type Viewer } from '../model.ts';
+import { type BatchResult, inBatch } from './batch.ts';
+import { topicPositions } from './cursor.ts';
+import { identifier, optional, payload } from './input.ts';
+import { publicationKey } from './message-key.ts';
+import type { Publishing, Routed } from './routed.ts';
 import { matchesTopic } from './topic-pattern.ts';
 
+export interface PublishInput {
+  readonly topic: string;
+  readonly payload: unknown;
+  readonly idempotencyKey?: string | null | undefined;
+}
+
+/** Which publications of a topic: the first or the last of those past a position, or of all. */
+export interface HistoryRange {
+  readonly after?: string | null | undefined;
+  readonly first?: number | null | undefined;
+  readonly last?: number | null | undefined;
+}
+
 export interface Topics {
-  publish(viewer: Viewer, topic: string, payload: unknown): Promise<PublicationRecord>;
-  /** Oldest first. */
-  history(viewer: Viewer, topic: string, last: number): Promise<readonly PublicationRecord[]>;
+  publish(viewer: Viewer, input: PublishInput): Promise<Publishing>;
+  /** Each counted by the meter, and answered in the order given; those of one topic are published in that order. */
+  publishMany(viewer: Viewer, inputs: readonly PublishInput[], meter: Meter): Promise<BatchResult<Publishing>[]>;
+  /** Oldest first. @throws {ServiceError} POSITION_EXPIRED. */
+  history(viewer: Viewer, topic: string, range: HistoryRange): Promise<readonly PublicationRecord[]>;
   /** The topics of a subscription, without repeats. @throws {ServiceError} FORBIDDEN for one the viewer may not hear. */
   toHear(viewer: Viewer, topics: readonly string[]): Topic[];
 }
@@ -61,27 +81,57 @@ function requireHear(viewer: Viewer, topic: Topic): void {
 /** Any JSON value but null, within the caps. */
 export function publicationPayload(value: unknown): unknown {
   const given = payload(value, 'payload');
-  if (given === null) throw badInput('payload: something.');
+  if (given === null) throw badInput('payload: must not be null.');
   return given;
 }
 
-export function createTopics(engine: Engine, routed: Routed): Topics {
+function count(value: number, name: string): number {
+  const { publicationsPerTopic: most } = LIMITS;
+  if (!Number.isInteger(value) || value < 1 || value > most) throw badInput(`${name}: 1 to ${most}.`);
+  return value;
+}
+
+function ends({ first, last }: HistoryRange): { readonly first: number | null; readonly last: number } {
+  if (typeof first === 'number' && typeof last === 'number') throw badInput('first, last: one of them.');
   return {
-    async publish(viewer, name, value) {
-      const topic = clean(name, 'topic');
-      const given = publicationPayload(value);
-      requirePublish(viewer, topic);
-      return routed.publish(viewer, topic, given);
+    first: optional(first, (given) => count(given, 'first')),
+    last: count(last ?? LIMITS.defaultPageSize, 'last'),
+  };
+}
+
+function past(history: TopicHistory, point: Position, topic: Topic): readonly PublicationRecord[] {
+  const read = resumption(history, point);
+  if (read.outcome === 'expired') throw positionExpired(read.reason, { topic });
+  return read.publications;
+}
+
+export function createTopics(engine: Engine, routed: Routed, log: Log): Topics {
+  async function publish(viewer: Viewer, input: PublishInput): Promise<Publishing> {
+    const topic = clean(input.topic, 'topic');
+    const payload = publicationPayload(input.payload);
+    const id = optional(input.idempotencyKey, (key) => identifier(key, 'idempotencyKey'));
+    requirePublish(viewer, topic);
+    return routed.publish(viewer, { topic, payload, key: publicationKey(id, payload) });
+  }
+
+  return {
+    publish,
+
+    publishMany(viewer, inputs, meter) {
+      return inBatch(inputs, { name: 'items', meter, orderedBy: ({ topic }) => topic, log }, (input) =>
+        publish(viewer, input),
+      );
     },
 
-    async history(viewer, name, last) {
+    async history(viewer, name, range) {
       const topic = clean(name, 'topic');
-      if (!Number.isInteger(last) || last < 1 || last > LIMITS.publicationsPerTopic) {
-        throw badInput(`last: 1 to ${LIMITS.publicationsPerTopic}.`);
-      }
+      const { first, last } = ends(range);
+      const point = typeof range.after === 'string' ? topicPositions([topic], [range.after]).get(topic) : undefined;
       requireHear(viewer, topic);
-      const { publications } = await engine.readTopic(viewer.tenant, topic);
-      return publications.slice(-last);
+      const { publicationsPerTopic: most } = LIMITS;
+      const history = await engine.readTopic(viewer.tenant, topic, point?.place ?? null, most);
+      const publications = point ? past(history, point, topic) : history.publications;
+      return first === null ? publications.slice(-last) : publications.slice(0, first);
     },
 
     toHear(viewer, topics) {

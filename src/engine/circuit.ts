@@ -64,6 +64,8 @@ const OPERATIONS = [
   'readInbox',
   'writeInbox',
   'publish',
+  'findPublished',
+  'divertPublication',
   'readTopic',
   'readTopicHead',
   'shareUse',

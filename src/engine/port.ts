@@ -52,7 +52,6 @@ import type {
   Position,
   PresenceRecord,
   PresenceStatus,
-  PublicationId,
   PublicationRecord,
   RateUse,
   ReadReceiptRecord,
@@ -66,6 +65,7 @@ import type {
   TypingRecord,
   UserId,
 } from '../model.ts';
+import type { TopicStore } from './publication.ts';
 
 /** Why nothing happened: one case for each reason, so that checking some leaves the others. */
 type Refusal<Reason extends string> = Reason extends string ? { readonly outcome: Reason } : never;
@@ -414,34 +414,6 @@ export interface InboxStore {
     session: string,
     positions: ReadonlyMap<ConversationId, Position>,
   ): Promise<void>;
-}
-
-export interface NewPublication {
-  readonly id: PublicationId;
-  readonly topic: Topic;
-  readonly payload: unknown;
-  readonly senderId: UserId;
-  /** The same of one sender on one topic within `TIMES.idempotencyMs` is one publication. */
-  readonly idempotencyKey?: string | null;
-}
-
-export interface TopicHistory {
-  /** Where the latest publication is; null: nothing is kept. */
-  readonly head: Position | null;
-  /** Oldest first. */
-  readonly publications: readonly PublicationRecord[];
-}
-
-export interface TopicStore {
-  /**
-   * Keeps a publication among the latest of its topic, and announces it. One that is
-   * repeated does neither, and answers the id, time and position of the first.
-   */
-  publish(tenant: TenantId, publication: NewPublication): Promise<PublicationRecord>;
-  /** At most `LIMITS.publicationsPerTopic`, for `TIMES.publicationMs` after the last. */
-  readTopic(tenant: TenantId, topic: Topic): Promise<TopicHistory>;
-  /** Where the latest publication is; null: nothing is kept. */
-  readTopicHead(tenant: TenantId, topic: Topic): Promise<Position | null>;
 }
 
 /** The W3C `traceparent` of what is going on now; empty when that is not traced. */

@@ -1,8 +1,9 @@
 /**
  * Every field that changes something, by the rate that counts it.
  *
- * The meter runs before the field's resolver. What becomes of a signal over its rate
- * only the operation can say: it is given the meter, without which it does not compile.
+ * The meter runs before the field's resolver. What becomes of a signal or of an item of
+ * a batch over its rate only the operation can say: it is given the meter, without which
+ * it does not compile.
  */
 import { defaultFieldResolver, type GraphQLObjectType, type GraphQLSchema } from 'graphql';
 import type {
@@ -20,12 +21,15 @@ interface Naming {
   readonly named: (args: never) => number;
 }
 
-type Metered = Change | Naming;
+/** `batch`: each item is a message, which the operation counts: what is over the rate fails alone. */
+type Metered = Change | 'batch' | Naming;
 
 export const MUTATIONS = {
   sendMessage: 'message',
   sendDirectMessage: 'message',
+  sendMessages: 'batch',
   publish: 'message',
+  publishMany: 'batch',
   editMessage: 'message',
   deleteMessage: 'message',
   setTyping: 'signal',
@@ -68,7 +72,7 @@ function meterFields(type: GraphQLObjectType | null | undefined, metered: { read
   for (const [name, by] of Object.entries(metered)) {
     const field = fields[name];
     if (!field) throw new Error(`The schema has no ${name}.`);
-    if (by === 'signal') continue;
+    if (by === 'signal' || by === 'batch') continue;
     const { change, named } = typeof by === 'string' ? { change: by, named: () => 0 } : by;
     const resolve = field.resolve ?? defaultFieldResolver;
     field.resolve = (source, args, context: Context, info) => {

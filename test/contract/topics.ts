@@ -27,7 +27,7 @@ export function describeTopics(open: OpenWorld): void {
       const nodes = [engine, other, engine, other];
       await Promise.all(nodes.map((node, n) => node.publish(tenant, publication(topic, { n, text: 'é"\n' }))));
       await eventually(() => expect(heard).toHaveLength(4));
-      const { head, publications } = await engine.readTopic(tenant, topic);
+      const { head, publications } = await engine.readTopic(tenant, topic, null, LIMITS.publicationsPerTopic);
       expect(heard.map((each) => each.type === 'publication' && each.publication)).toEqual(publications);
       expect(publications.map(({ position }) => position.place)).toEqual([1, 2, 3, 4]);
       expect(head).toEqual(publications[3]?.position);
@@ -41,7 +41,7 @@ export function describeTopics(open: OpenWorld): void {
       const topic = newTopic();
       const most = LIMITS.publicationsPerTopic;
       for (let n = 1; n <= most + 3; n += 1) await engine.publish(tenant, publication(topic, n));
-      const { publications } = await engine.readTopic(tenant, topic);
+      const { publications } = await engine.readTopic(tenant, topic, null, LIMITS.publicationsPerTopic);
       expect(publications.map(({ payload }) => payload)).toEqual(Array.from({ length: most }, (_, n) => n + 4));
     });
 
@@ -49,33 +49,69 @@ export function describeTopics(open: OpenWorld): void {
       const { engine, other, clock } = world;
       const topic = newTopic();
       const { heard, listening } = await record(other, { kind: 'topic', tenant, id: topic });
-      const keyed = (payload: unknown, key: string | null = 'key') => ({
+      const keyed = (payload: unknown, id: string | null = 'key') => ({
         ...publication(topic, payload),
-        idempotencyKey: key,
+        key: id === null ? null : { id, digest: `of ${payload}` },
       });
       const first = await engine.publish(tenant, keyed(1));
-      expect(first).not.toHaveProperty('idempotencyKey');
-      const again = await other.publish(tenant, keyed(1));
-      expect(again).toEqual(first);
+      const published = first.outcome === 'published' ? first.publication : null;
+      expect(published).not.toHaveProperty('key');
+      expect(await other.publish(tenant, keyed(1))).toEqual({ outcome: 'duplicate', publication: published });
+      expect(await other.findPublished(tenant, keyed(1))).toEqual({ outcome: 'duplicate', publication: published });
+      expect(await other.publish(tenant, keyed(7))).toEqual({ outcome: 'conflict' });
+      expect(await other.findPublished(tenant, keyed(7))).toEqual({ outcome: 'conflict' });
       const others = [keyed(2, 'other'), keyed(3, null), keyed(4, null), { ...keyed(5), senderId: bob }];
       for (const each of others) await engine.publish(tenant, each);
       const elsewhere = newTopic();
       await engine.publish(tenant, { ...keyed(6), topic: elsewhere });
-      expect((await engine.readTopic(tenant, elsewhere)).publications).toHaveLength(1);
-      const { publications } = await engine.readTopic(tenant, topic);
+      expect((await engine.readTopic(tenant, elsewhere, null, 10)).publications).toHaveLength(1);
+      const { publications } = await engine.readTopic(tenant, topic, null, 10);
       expect(publications.map(({ payload }) => payload)).toEqual([1, 2, 3, 4, 5]);
       await eventually(() => expect(heard).toHaveLength(5));
       clock.advance(TIMES.idempotencyMs);
-      expect((await engine.publish(tenant, keyed(1))).id).not.toBe(first.id);
+      expect(await engine.findPublished(tenant, keyed(1))).toBeNull();
+      expect((await engine.publish(tenant, keyed(1))).outcome).toBe('published');
       await listening.close();
+    });
+
+    it('that were rewritten are told again as they were stored; those kept from their topic, as what became of them', async () => {
+      const { engine, other } = world;
+      const topic = newTopic();
+      const keyed = (payload: unknown, id: string) => ({ ...publication(topic, payload), key: { id, digest: 'same' } });
+      await engine.publish(tenant, { ...keyed({ text: '"\n😀' }, 'rewritten'), isRewritten: true });
+      const again = await other.publish(tenant, keyed('given', 'rewritten'));
+      expect(again).toMatchObject({ outcome: 'duplicate', publication: { payload: { text: '"\n😀' } } });
+      const [routed] = (await engine.readTopic(tenant, topic, null, 1)).publications;
+      const dropped = { fate: 'DROPPED', publication: null } as const;
+      const sentOn = { fate: 'ROUTED', publication: routed ?? null } as const;
+      await engine.divertPublication(tenant, keyed(1, 'dropped'), dropped);
+      await engine.divertPublication(tenant, keyed(1, 'routed'), sentOn);
+      await engine.divertPublication(tenant, keyed(1, 'rewritten'), dropped);
+      expect(await other.publish(tenant, keyed(1, 'dropped'))).toEqual({ outcome: 'diverted', ...dropped });
+      expect(await other.findPublished(tenant, keyed(1, 'routed'))).toEqual({ outcome: 'diverted', ...sentOn });
+      expect(await other.publish(tenant, keyed('given', 'rewritten'))).toEqual(again);
+      expect((await engine.readTopic(tenant, topic, null, 10)).publications).toHaveLength(1);
+    });
+
+    it('G06: are read page by page past a place', async () => {
+      const { engine, other } = world;
+      const topic = newTopic();
+      const most = LIMITS.publicationsPerTopic;
+      for (let n = 1; n <= most + 5; n += 1) await engine.publish(tenant, publication(topic, n));
+      const read = async (after: number, limit: number) =>
+        (await other.readTopic(tenant, topic, after, limit)).publications.map(({ payload }) => payload);
+      expect(await read(most, 3)).toEqual([most + 1, most + 2, most + 3]);
+      expect(await read(most + 3, 3)).toEqual([most + 4, most + 5]);
+      expect(await read(most + 5, 3)).toEqual([]);
+      expect(await read(1, 2)).toEqual([6, 7]);
     });
 
     it('G09: are their tenant’s own, and none is another', async () => {
       const { engine } = world;
       const topic = newTopic();
       await engine.publish(tenant, publication(topic, 1));
-      expect((await engine.readTopic('other' as TenantId, topic)).publications).toEqual([]);
-      expect((await engine.readTopic(tenant, `${topic}x` as Topic)).head).toBeNull();
+      expect((await engine.readTopic('other' as TenantId, topic, null, 10)).publications).toEqual([]);
+      expect((await engine.readTopic(tenant, `${topic}x` as Topic, null, 10)).head).toBeNull();
       expect(await engine.readTopicHead(tenant, `${topic}x` as Topic)).toBeNull();
     });
   });

@@ -8,7 +8,14 @@ import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import type { ServiceError } from '../../src/errors.ts';
-import type { ConversationId, MessageRecord, Position, PublicationId, Topic } from '../../src/model.ts';
+import type {
+  ConversationId,
+  MessageRecord,
+  Position,
+  PublicationId,
+  PublicationRecord,
+  Topic,
+} from '../../src/model.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
 import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../support/world.ts';
@@ -43,6 +50,7 @@ class History {
   readonly #last: (MessageRecord | null)[] = [null, null];
   /** What changed in each conversation since the viewer became a member. */
   readonly #since: { readonly change: 'SENT' | 'EDITED'; readonly message: MessageRecord }[][] = [[], []];
+  readonly #published: PublicationRecord[] = [];
   #count = 0;
 
   constructor() {
@@ -91,7 +99,9 @@ class History {
           senderId: alice,
         };
         const published = await this.steady.publish(tenant, publication);
-        for (const { kind, owed } of this.#readers) if (kind === 'topic') owed.push(published);
+        if (published.outcome !== 'published') throw new Error(published.outcome);
+        this.#published.push(published.publication);
+        for (const { kind, owed } of this.#readers) if (kind === 'topic') owed.push(published.publication);
         return;
       }
       case 'status':
@@ -161,7 +171,10 @@ class History {
       after.set(id, first.message.position);
       for (const { change, message } of rest) if (changeOf(kind) === change) reader.owed.push(message);
     }
-    const opening = this.#openKind(kind, named ? this.#ids.slice(0, 1) : null, after).then(
+    const [firstPublished = null, ...published] = kind === 'topic' && resumes ? this.#published : [];
+    reader.owed.push(...published);
+    const from = new Map(firstPublished ? [[TOPIC, firstPublished.position]] : []);
+    const opening = this.#openKind(kind, named ? this.#ids.slice(0, 1) : null, after, from).then(
       (stream) => {
         stream.pipe({
           push: (event) => reader.events.push(event),
@@ -196,6 +209,7 @@ class History {
     kind: Kind,
     ids: ConversationId[] | null,
     after: Map<ConversationId, Position>,
+    from: ReadonlyMap<Topic, Position>,
   ): Promise<LiveStream<object>> {
     switch (kind) {
       case 'received':
@@ -209,7 +223,7 @@ class History {
       case 'presence':
         return this.#delivery.presenceUpdated(BEARER.viewer, [alice]);
       case 'topic':
-        return this.#delivery.topicPublished(BEARER, () => [TOPIC]);
+        return this.#delivery.topicPublished(BEARER, () => [TOPIC], from);
     }
   }
 

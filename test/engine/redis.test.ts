@@ -168,7 +168,7 @@ describe('Redis engine', () => {
     await engine.removeMember(tenant, id, userId('bob'), null);
     await engine.setTyping(tenant, id, alice, true);
     const publication = { id: randomUUID() as PublicationId, topic: 'news' as Topic, payload: 1, senderId: alice };
-    await engine.publish(tenant, { ...publication, idempotencyKey: 'key' });
+    await engine.publish(tenant, { ...publication, key: { id: 'key', digest: 'digest' } });
     await engine.writeSession(tenant, session('one', 1, { expiresAt: clock.now() + 60_000 }), []);
     await engine.writeInbox(tenant, alice, 'phone', new Map());
     await engine.refuseTokens(tenant, alice, 1);

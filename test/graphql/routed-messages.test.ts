@@ -292,4 +292,39 @@ describe.each(SETTINGS)('routed messages, %s', (setting) => {
     });
     expect(sent).toMatchObject({ sequence: 1 });
   });
+
+  it('G02: a publication with a key is routed once, whatever became of it', async () => {
+    const actions = {
+      moved: { forward: { topics: ['elsewhere'] } },
+      written: { transform: { payload: '{"n": payload.n + 1}' } },
+      gone: { drop: true },
+    };
+    for (const [topic, action] of Object.entries(actions))
+      await tenant.save({ match: { on: ['TOPIC'], topic }, action });
+    const document = `mutation ($topic: String!, $payload: JSON!, $key: ID) {
+      publish(topic: $topic, payload: $payload, idempotencyKey: $key) { id topic payload }
+    }`;
+    const all = async (n: number) =>
+      Object.fromEntries(
+        await Promise.all(
+          Object.keys(actions).map(async (topic) => [
+            topic,
+            await tenant.as('alice', document, { topic, payload: { n }, key: 'one' }),
+          ]),
+        ),
+      );
+    const first = await all(1);
+    expect(first['moved'].data.publish).toMatchObject({ topic: 'elsewhere', payload: { n: 1 } });
+    expect(first['written'].data.publish).toMatchObject({ topic: 'written', payload: { n: 2 } });
+    expect(first['gone']).toMatchObject(refused('DROPPED'));
+    expect(await all(1)).toEqual(first);
+    const other = await all(2);
+    for (const topic of Object.keys(actions)) expect(other[topic].code).toBe('CONFLICT');
+    const history =
+      '{ elsewhere: topicHistory(topic: "elsewhere") { payload } written: topicHistory(topic: "written") { payload } }';
+    expect((await tenant.as('alice', history)).data).toEqual({
+      elsewhere: [{ payload: { n: 1 } }],
+      written: [{ payload: { n: 2 } }],
+    });
+  });
 });

@@ -1,6 +1,6 @@
 import { eventually } from '../support/eventually.ts';
 import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
-import { newId } from '../support/service.ts';
+import { type Data, newId } from '../support/service.ts';
 
 const PUBLISH = `mutation ($topic: String!, $payload: JSON!) {
   publish(topic: $topic, payload: $payload) { id topic payload senderId timestamp }
@@ -122,6 +122,130 @@ describe.each(SETTINGS)('topics, %s', (setting) => {
       expect(await ask(PUBLISH, 'b')).toBe('FORBIDDEN');
       expect(await ask(HISTORY, 'a')).toBe('FORBIDDEN');
     }
+  });
+
+  it('G02: published again under its key it is the same, and something else is CONFLICT', async () => {
+    const { here, there } = nodes;
+    const topic = `news/${newId()}`;
+    const document = `mutation ($topic: String!, $payload: JSON!, $key: ID) {
+      publish(topic: $topic, payload: $payload, idempotencyKey: $key) { id payload timestamp position }
+    }`;
+    const publish = async (node: typeof here, payload: unknown, key: string, user = 'alice') =>
+      node.query(user, document, { topic, payload, key });
+    const first = await publish(here, { a: 1, b: 2 }, 'one');
+    expect(first.data.publish.position).toEqual(expect.any(String));
+    expect((await publish(there, { b: 2, a: 1 }, 'one')).data).toEqual(first.data);
+    expect((await publish(there, { a: 2 }, 'one')).code).toBe('CONFLICT');
+    expect((await publish(there, { a: 2 }, 'no key')).code).toBe('BAD_USER_INPUT');
+    expect((await publish(there, { a: 1, b: 2 }, 'one', 'bob')).data.publish.id).not.toBe(first.data.publish.id);
+    expect((await here.query('alice', HISTORY, { topic })).data.topicHistory).toHaveLength(2);
+  });
+
+  it('each item of a batch is answered for itself, in order', async () => {
+    const { here } = nodes;
+    const topic = `news/${newId()}`;
+    const document = `mutation ($items: [PublishInput!]!) {
+      publishMany(items: $items) { publication { id payload } error { code reason } outcome }
+    }`;
+    const items = [
+      { topic, payload: 1, idempotencyKey: 'one' },
+      { topic: 'a b', payload: 2 },
+      { topic: 'user.bob.alerts', payload: 3 },
+      { topic, payload: 1, idempotencyKey: 'one' },
+      { topic, payload: 5, idempotencyKey: 'one' },
+      { topic, payload: 6 },
+    ];
+    const { data } = await here.query('alice', document, { items });
+    const summary = data.publishMany.map(({ publication, error, outcome }: Data) => [
+      outcome,
+      publication?.payload ?? error.code,
+    ]);
+    expect(summary).toEqual([
+      ['STORED', 1],
+      ['FAILED', 'BAD_USER_INPUT'],
+      ['FAILED', 'FORBIDDEN'],
+      ['DUPLICATE', 1],
+      ['FAILED', 'CONFLICT'],
+      ['STORED', 6],
+    ]);
+    const history = (await here.query('alice', HISTORY, { topic })).data.topicHistory;
+    expect(history.map(({ payload }: Data) => payload)).toEqual([1, 6]);
+    for (const count of [0, 101]) {
+      const many = Array.from({ length: count }, () => ({ topic, payload: 1 }));
+      expect((await here.query('alice', document, { items: many })).code).toBe('BAD_USER_INPUT');
+    }
+  });
+
+  it('the messages of a batch are sent in order, each with its own outcome', async () => {
+    const { here } = nodes;
+    const id = newId();
+    await here.query('alice', `mutation { createConversation(input: { id: "${id}", kind: GROUP, name: "x" }) { id } }`);
+    const document = `mutation ($items: [SendMessageInput!]!) {
+      sendMessages(items: $items) { message { sequence content } error { code } outcome }
+    }`;
+    const items = [
+      ...Array.from({ length: 20 }, (_, n) => ({ conversationId: id, content: `${n}`, clientMessageId: `m${n}` })),
+      { conversationId: id, content: '0', clientMessageId: 'm0' },
+      { conversationId: newId(), content: 'x' },
+    ];
+    const { data } = await here.query('alice', document, { items });
+    expect(data.sendMessages.slice(0, 20).map(({ message, outcome }: Data) => [outcome, message])).toEqual(
+      Array.from({ length: 20 }, (_, n) => ['STORED', { sequence: n + 1, content: `${n}` }]),
+    );
+    expect(data.sendMessages.slice(20)).toEqual([
+      { outcome: 'DUPLICATE', message: { sequence: 1, content: '0' }, error: null },
+      { outcome: 'FAILED', message: null, error: { code: 'NOT_FOUND' } },
+    ]);
+  });
+
+  it('G06: who comes back with a position hears what they missed, in order, once, then what is new', async () => {
+    const { here, there } = nodes;
+    const [one, two] = [`news/${newId()}`, `news/${newId()}`];
+    const publish = async (topic: string, payload: unknown): Promise<string> => {
+      const document =
+        'mutation ($topic: String!, $payload: JSON!) { publish(topic: $topic, payload: $payload) { position } }';
+      return (await here.query('alice', document, { topic, payload })).data.publish.position;
+    };
+    const after = [await publish(one, 0), await publish(two, 0)];
+    for (let n = 1; n <= 60; n += 1) await publish(one, n);
+    await publish(two, 1);
+    const bob = await there.connect('bob');
+    const document = `subscription ($topics: [String!]!, $after: [ID!]) {
+      topicPublished(topics: $topics, after: $after) { topic payload position }
+    }`;
+    const heard = await bob.subscribe(document, { topics: [one, two], after });
+    await heard.count(61);
+    for (let n = 61; n <= 65; n += 1) await publish(one, n);
+    await heard.count(66);
+    const of = (topic: string) =>
+      heard.events.map(({ topicPublished: each }) => each).filter((each) => each.topic === topic);
+    expect(of(one).map(({ payload }) => payload)).toEqual(Array.from({ length: 65 }, (_, n) => n + 1));
+    expect(of(two).map(({ payload }) => payload)).toEqual([1]);
+    const page = `query ($topic: String!, $after: ID, $first: Int, $last: Int) {
+      topicHistory(topic: $topic, after: $after, first: $first, last: $last) { payload }
+    }`;
+    const history = async (range: object) =>
+      (await there.query('bob', page, { topic: one, ...range })).data.topicHistory.map(({ payload }: Data) => payload);
+    expect(await history({ after: after[0], first: 2 })).toEqual([1, 2]);
+    expect(await history({ after: after[0], last: 2 })).toEqual([64, 65]);
+    expect(await history({ after: of(one).at(-1)?.position })).toEqual([]);
+    expect((await there.query('bob', page, { topic: one, first: 1, last: 1 })).code).toBe('BAD_USER_INPUT');
+    for (let n = 0; n < 100; n += 1) await publish(one, n);
+    const expired = { code: 'POSITION_EXPIRED', reason: 'RETENTION', topic: one };
+    const { errors } = await there.query('bob', page, { topic: one, after: after[0] });
+    expect(errors?.[0]?.extensions).toEqual(expired);
+    const refusals: [Data, object][] = [
+      [{ topics: [one, two], after }, expired],
+      [{ topics: [one], after: [after[1]] }, { code: 'BAD_USER_INPUT' }],
+      [{ topics: [two], after: [after[1], after[1]] }, { code: 'BAD_USER_INPUT' }],
+      [{ topics: [two], after: ['x'] }, { code: 'BAD_USER_INPUT' }],
+    ];
+    for (const [variables, extensions] of refusals) {
+      const refused = await bob.subscribe(document, variables);
+      await eventually(() => expect(refused.isOver).toBe(true));
+      expect(refused.errors[0]?.extensions).toMatchObject(extensions);
+    }
+    await bob.close();
   });
 
   it.each([

@@ -26,7 +26,15 @@ const schema = createSchema();
 
 /** The contract's table. */
 const CLASSES = {
-  message: ['sendMessage', 'sendDirectMessage', 'publish', 'editMessage', 'deleteMessage'],
+  message: [
+    'sendMessage',
+    'sendMessages',
+    'sendDirectMessage',
+    'publish',
+    'publishMany',
+    'editMessage',
+    'deleteMessage',
+  ],
   signal: ['setTyping', 'setPresence', 'markRead'],
   reaction: ['addReaction', 'removeReaction'],
   membership: [
@@ -44,7 +52,10 @@ const CLASSES = {
 };
 
 type Entry = (typeof MUTATIONS)[keyof typeof MUTATIONS] | (typeof QUERIES)[keyof typeof QUERIES];
-const changeOf = (entry: Entry): Change => (typeof entry === 'string' ? entry : entry.change);
+const changeOf = (entry: Entry): Change => {
+  if (entry === 'batch') return 'message';
+  return typeof entry === 'string' ? entry : entry.change;
+};
 const METERED: Readonly<Record<string, Entry>> = { ...MUTATIONS, ...QUERIES };
 
 /** A value that a type takes, as it stands in a document. */
@@ -66,7 +77,9 @@ function call(of: GraphQLSchema, operation: 'mutation' | 'query', name: string):
   const field = type?.getFields()[name];
   if (!field) throw new Error(`There is no ${name}.`);
   const args = field.args.filter(isRequiredArgument).map((arg) => `${arg.name}: ${literal(arg.type)}`);
-  const selection = /^(Boolean|Int|String|ID)!?$/.test(String(field.type)) ? '' : ' { __typename }';
+  const isBatch = METERED[name] === 'batch';
+  const answer = isBatch ? ' { error { code retryAfterMs } }' : ' { __typename }';
+  const selection = /^(Boolean|Int|String|ID)!?$/.test(String(field.type)) ? '' : answer;
   return `${operation} { ${name}${args.length > 0 ? `(${args.join(', ')})` : ''}${selection} }`;
 }
 
@@ -132,9 +145,12 @@ describe('changes and their rates', () => {
     });
     afterAll(() => service.close());
 
+    /** Of the operation, or of the first item of its batch. */
+    const refusalOf = ({ errors, data }: Data): Data =>
+      errors?.[0]?.extensions ?? (Object.values(data ?? {}) as Data[]).flat()[0]?.error;
     const codes = (answers: Data[]): string[] =>
-      answers.map(({ errors }) => (errors?.[0]?.extensions.code === 'RATE_LIMITED' ? 'RATE_LIMITED' : 'counted'));
-    const wait = (answers: Data[]): number => answers.at(-1)?.errors?.[0]?.extensions.retryAfterMs;
+      answers.map((each) => (refusalOf(each)?.code === 'RATE_LIMITED' ? 'RATE_LIMITED' : 'counted'));
+    const wait = (answers: Data[]): number => refusalOf(answers.at(-1))?.retryAfterMs;
 
     it.each(Object.keys(METERED))('%s: has its rate over HTTP and on a socket', async (name) => {
       const entry = METERED[name] as Entry;

@@ -239,4 +239,10 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX stops_by_end ON stops (until);
   `,
+  // '' of those that older versions kept; a payload that rules had rewritten, or what became of one that is not in its topic.
+  `
+  ALTER TABLE publication_keys ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+  ALTER TABLE publication_keys ADD COLUMN payload TEXT;
+  ALTER TABLE publication_keys ADD COLUMN diversion TEXT;
+  `,
 ];

@@ -2,19 +2,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { Position, PublicationId, PublicationRecord } from '../../model.ts';
-import type { NewPublication, TopicStore } from '../port.ts';
+import type { Position, PublicationRecord } from '../../model.ts';
+import type { TopicStore } from '../publication.ts';
 import type { Database } from './database.ts';
+import { createPublicationKeys } from './publication-keys.ts';
 
 interface TopicRow {
   readonly key: number;
   readonly epoch: string;
   readonly place: number;
-}
-
-interface KeyRow extends Position {
-  readonly id: PublicationId;
-  readonly timestamp: number;
 }
 
 /** Topics forgotten in one call: none holds the others up for long. */
@@ -23,6 +19,7 @@ const FORGOTTEN = 10;
 const headOf = (row: TopicRow | undefined): Position | null => (row ? { epoch: row.epoch, place: row.place } : null);
 
 export function createTopics(database: Database, clock: Clock): TopicStore {
+  const keys = createPublicationKeys(database);
   const find = database.prepare('SELECT key, epoch, place FROM topics WHERE tenant = ? AND topic = ?');
   const findLive = database.prepare(
     'SELECT key, epoch, place FROM topics WHERE tenant = ? AND topic = ? AND expires_at > ?',
@@ -33,30 +30,9 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
   const move = database.prepare('UPDATE topics SET place = ?, expires_at = ? WHERE key = ?');
   const put = database.prepare('INSERT INTO publications (topic, place, record) VALUES (?, ?, ?)');
   const trim = database.prepare('DELETE FROM publications WHERE topic = ? AND place <= ?');
-  const list = database.prepare('SELECT record FROM publications WHERE topic = ? ORDER BY place');
+  const list = database.prepare('SELECT record FROM publications WHERE topic = ? AND place > ? ORDER BY place LIMIT ?');
   const expired = database.prepare('SELECT key FROM topics WHERE expires_at <= ? ORDER BY expires_at LIMIT ?');
   const forget = database.prepare('DELETE FROM topics WHERE key = ?');
-
-  const findKey = database.prepare(
-    'SELECT id, timestamp, epoch, place FROM publication_keys WHERE topic = ? AND sender_id = ? AND key = ? AND expires_at > ?',
-  );
-  const putKey = database.prepare('INSERT OR REPLACE INTO publication_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
-  const dropKeys = database.prepare('DELETE FROM publication_keys WHERE expires_at <= ?');
-
-  function earlierOf(topic: number, publication: NewPublication, now: number): PublicationRecord | null {
-    const { idempotencyKey = null, ...said } = publication;
-    if (idempotencyKey === null) return null;
-    const row = findKey.get(topic, said.senderId, idempotencyKey, now) as unknown as KeyRow | undefined;
-    if (!row) return null;
-    const { id, timestamp, epoch, place } = row;
-    return { ...said, id, timestamp, position: { epoch, place } };
-  }
-
-  function remember(topic: number, key: string, { id, senderId, timestamp, position }: PublicationRecord): void {
-    dropKeys.run(timestamp);
-    const { epoch, place } = position;
-    putKey.run(topic, senderId ?? '', key, id, timestamp, epoch, place, timestamp + TIMES.idempotencyMs);
-  }
 
   function forgetExpired(now: number): void {
     for (const { key } of expired.all(now, FORGOTTEN) as unknown as TopicRow[]) {
@@ -72,24 +48,45 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
         const now = clock.now();
         forgetExpired(now);
         const row = (find.get(tenant, topic) ?? begin.get(tenant, topic, randomUUID())) as unknown as TopicRow;
-        const earlier = earlierOf(row.key, publication, now);
+        const earlier = keys.find(row.key, publication, now);
         if (earlier) return earlier;
-        const { idempotencyKey = null, ...said } = publication;
+        const { id, payload, senderId } = publication;
         const position = { epoch: row.epoch, place: row.place + 1 };
-        const record: PublicationRecord = { ...said, timestamp: now, position };
-        if (idempotencyKey !== null) remember(row.key, idempotencyKey, record);
+        const record: PublicationRecord = { id, topic, payload, senderId, timestamp: now, position };
+        keys.keep(row.key, publication, record);
         move.run(position.place, now + TIMES.publicationMs, row.key);
         put.run(row.key, position.place, JSON.stringify(record));
         trim.run(row.key, position.place - LIMITS.publicationsPerTopic);
         announce({ kind: 'topic', tenant, id: topic }, { type: 'publication', publication: record });
-        return record;
+        return { outcome: 'published', publication: record };
       });
     },
 
-    async readTopic(tenant, topic) {
+    async findPublished(tenant, publication) {
+      return database.read(() => {
+        const row = find.get(tenant, publication.topic) as unknown as TopicRow | undefined;
+        return row ? keys.find(row.key, publication, clock.now()) : null;
+      });
+    },
+
+    async divertPublication(tenant, publication, diversion) {
+      const { topic } = publication;
+      database.write(() => {
+        const now = clock.now();
+        const row = (find.get(tenant, topic) ?? begin.get(tenant, topic, randomUUID())) as unknown as TopicRow;
+        if (keys.find(row.key, publication, now)) return;
+        // The key lasts as long as its topic does.
+        move.run(row.place, now + TIMES.publicationMs, row.key);
+        keys.divert(row.key, publication, diversion, now);
+      });
+    },
+
+    async readTopic(tenant, topic, afterPlace, limit) {
       return database.read(() => {
         const row = findLive.get(tenant, topic, clock.now()) as unknown as TopicRow | undefined;
-        const records = row ? (list.all(row.key) as unknown as { readonly record: string }[]) : [];
+        const records = row
+          ? (list.all(row.key, afterPlace ?? 0, limit) as unknown as { readonly record: string }[])
+          : [];
         return {
           head: headOf(row),
           publications: records.map(({ record }) => JSON.parse(record) as PublicationRecord),

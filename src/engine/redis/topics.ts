@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { Position, PublicationRecord } from '../../model.ts';
-import type { CurrentTrace, TopicStore } from '../port.ts';
+import type { Position, PublicationRecord, TenantId } from '../../model.ts';
+import type { CurrentTrace } from '../port.ts';
+import type { EarlierPublication, NewPublication, TopicStore } from '../publication.ts';
 import type { RedisClient } from './client.ts';
 import { fragment } from './codec.ts';
 import { attempt } from './conversations.ts';
@@ -15,6 +16,17 @@ type Kept = [epoch: string | null, place: string | null, publications: string[]]
 const headOf = (epoch: string | null | undefined, place: string | null | undefined): Position | null =>
   epoch ? { epoch, place: Number(place) } : null;
 
+type Earlier = [outcome: 'earlier', json: string] | [outcome: 'conflict'];
+type Answer = [outcome: 'published', json: string] | Earlier;
+
+/** What the scripts keep under a key, with what the caller knows of the publication. */
+function earlierOf({ id, topic, payload, senderId }: NewPublication, [outcome, json]: Earlier): EarlierPublication {
+  if (outcome === 'conflict') return { outcome };
+  const { digest: _, fate, publication: routed = null, ...known } = JSON.parse(String(json));
+  if (fate) return { outcome: 'diverted', fate, publication: routed };
+  return { outcome: 'duplicate', publication: { id, topic, payload, senderId, ...known } };
+}
+
 export function createTopics(
   client: RedisClient,
   run: RunScript,
@@ -22,22 +34,46 @@ export function createTopics(
   clock: Clock,
   currentTrace: CurrentTrace,
 ): TopicStore {
+  const sentKey = (tenant: TenantId, { topic, senderId, key }: NewPublication): string =>
+    keys.published(tenant, topic, senderId, key?.id ?? '');
+
   return {
-    async publish(tenant, { idempotencyKey = null, ...publication }) {
-      const { id, topic, payload, senderId } = publication;
+    async publish(tenant, publication) {
+      const { id, topic, payload, senderId, key, isRewritten } = publication;
       const { meta, history, channel } = keys.topic(tenant, topic);
-      const sent = keys.published(tenant, topic, senderId, idempotencyKey ?? '');
       const body = fragment({ id, topic, payload, senderId });
       const { publicationsPerTopic: most } = LIMITS;
-      const keepMs = idempotencyKey === null ? '' : TIMES.idempotencyMs;
-      const args = [clock.offset(), randomUUID(), body, most, TIMES.publicationMs, currentTrace(), id, keepMs];
-      const known = JSON.parse(String(await run('publish', [meta, history, channel, sent], args)));
-      return { ...publication, ...known } as PublicationRecord;
+      const kept = key
+        ? [TIMES.idempotencyMs, key.digest, isRewritten ? `${fragment({ payload })},` : '']
+        : ['', '', ''];
+      const args = [clock.offset(), randomUUID(), body, most, TIMES.publicationMs, currentTrace(), id, ...kept];
+      const answer = (await run('publish', [meta, history, channel, sentKey(tenant, publication)], args)) as Answer;
+      if (answer[0] === 'published') return { outcome: 'published', publication: JSON.parse(answer[1]) };
+      return earlierOf(publication, answer);
     },
 
-    async readTopic(tenant, topic) {
+    async findPublished(tenant, publication) {
+      const { key } = publication;
+      if (!key) return null;
+      const args = [clock.offset(), key.digest];
+      const answer = (await run('read-published', [sentKey(tenant, publication)], args)) as Earlier | null;
+      return answer && earlierOf(publication, answer);
+    },
+
+    async divertPublication(tenant, publication, { fate, publication: routed }) {
+      const { key } = publication;
+      if (!key) return;
+      const args = [clock.offset(), key.digest, fragment({ fate, publication: routed }), TIMES.idempotencyMs];
+      await run('divert-publication', [sentKey(tenant, publication)], args);
+    },
+
+    async readTopic(tenant, topic, afterPlace, limit) {
       const { meta, history } = keys.topic(tenant, topic);
-      const [epoch, place, publications] = (await run('read-topic', [meta, history], [])) as Kept;
+      const [epoch, place, publications] = (await run(
+        'read-topic',
+        [meta, history],
+        [afterPlace ?? '', limit],
+      )) as Kept;
       return {
         head: headOf(epoch, place),
         publications: publications.map((json) => JSON.parse(json) as PublicationRecord),

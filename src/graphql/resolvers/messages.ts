@@ -11,6 +11,7 @@ import { encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { pageSize } from '../../domain/input.ts';
 import { notFound } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
+import { batchError, batchOutcome } from '../batch.ts';
 import { referenceId } from '../entities.ts';
 
 export const Query: QueryResolvers = {
@@ -19,6 +20,14 @@ export const Query: QueryResolvers = {
 
 export const Mutation: MutationResolvers = {
   sendMessage: (_, { input }, { domain, viewer }) => domain.messages.send(viewer, input),
+  async sendMessages(_, { items }, { domain, viewer, meter }) {
+    const results = await domain.messages.sendMany(viewer, items, meter);
+    return results.map(({ made, error }) => ({
+      message: made?.message ?? null,
+      error: batchError(error),
+      outcome: batchOutcome(made?.outcome, error),
+    }));
+  },
   sendDirectMessage: (_, { userId, ...input }, { domain, viewer }) => domain.messages.sendDirect(viewer, userId, input),
   editMessage: (_, { id, content, payload }, { domain, viewer }) =>
     domain.messages.edit(viewer, id, content ?? '', payload),

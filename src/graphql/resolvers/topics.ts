@@ -1,22 +1,46 @@
 /** Topics and what is published to them. */
-import type { MutationResolvers, QueryResolvers, SubscriptionResolvers } from '../../__generated__/resolvers.ts';
-import { LIMITS } from '../../limits.ts';
+import type {
+  MutationResolvers,
+  PublicationResolvers,
+  QueryResolvers,
+  SubscriptionResolvers,
+} from '../../__generated__/resolvers.ts';
+import { encodeTopicPosition, topicPositions } from '../../domain/cursor.ts';
 import type { PublicationRecord } from '../../model.ts';
+import { batchError, batchOutcome } from '../batch.ts';
 
 export const Query: QueryResolvers = {
-  topicHistory: async (_, { topic, last }, { domain, viewer }) => [
-    ...(await domain.topics.history(viewer, topic, last ?? LIMITS.defaultPageSize)),
+  topicHistory: async (_, { topic, ...range }, { domain, viewer }) => [
+    ...(await domain.topics.history(viewer, topic, range)),
   ],
 };
 
 export const Mutation: MutationResolvers = {
-  publish: (_, { topic, payload }, { domain, viewer }) => domain.topics.publish(viewer, topic, payload),
+  publish: async (_, input, { domain, viewer }) => (await domain.topics.publish(viewer, input)).publication,
+  async publishMany(_, { items }, { domain, viewer, meter }) {
+    const results = await domain.topics.publishMany(viewer, items, meter);
+    return results.map(({ made, error }) => ({
+      publication: made?.publication ?? null,
+      error: batchError(error),
+      outcome: batchOutcome(made?.outcome, error),
+    }));
+  },
 };
 
 export const Subscription: SubscriptionResolvers = {
   topicPublished: {
-    subscribe: (_, { topics }, { domain, delivery, bearer }) =>
-      delivery.topicPublished(bearer, (viewer) => domain.topics.toHear(viewer, topics)),
+    subscribe(_, { topics, after }, { domain, delivery, bearer }) {
+      const named = domain.topics.toHear(bearer.viewer, topics);
+      return delivery.topicPublished(
+        bearer,
+        (viewer) => domain.topics.toHear(viewer, topics),
+        topicPositions(named, after),
+      );
+    },
     resolve: (publication: PublicationRecord) => publication,
   },
+};
+
+export const Publication: PublicationResolvers = {
+  position: ({ topic, position }) => encodeTopicPosition(topic, position),
 };

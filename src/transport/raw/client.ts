@@ -126,7 +126,7 @@ class TopicSubscriptions {
     const { clock, delivery, domain, rendering } = this.#options;
     const { bearer } = this.#identity.connection;
     if (!bearer) throw notTheirs();
-    const events = await delivery.topicPublished(bearer, (viewer) => domain.topics.toHear(viewer, [topic]));
+    const events = await delivery.topicPublished(bearer, (viewer) => domain.topics.toHear(viewer, [topic]), new Map());
     const stream = counted(
       this.#options,
       (release) => new RenderedStream(events, rendering.publication, release, clock),

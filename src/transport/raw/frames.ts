@@ -10,7 +10,7 @@ const texts = z.array(z.string());
 const DATA = {
   Subscribe: z.object({ topics: texts }),
   Unsubscribe: z.object({ topics: texts }),
-  Broadcast: z.object({ topic: z.string(), payload: z.unknown() }),
+  Broadcast: z.object({ topic: z.string(), payload: z.unknown(), idempotency_key: z.string().nullish() }),
   DirectMessage: z.object({
     target_user: z.string(),
     payload: z.unknown(),

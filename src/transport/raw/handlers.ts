@@ -62,9 +62,9 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
     await answer('Status', { status: 'unsubscribed', topics });
   },
 
-  async Broadcast({ topic, payload }, { domain, viewer }, answer) {
-    const { id } = await domain.topics.publish(viewer, topic, payload);
-    await answer('Status', { status: 'published', message_id: id });
+  async Broadcast({ topic, payload, idempotency_key: idempotencyKey }, { domain, viewer }, answer) {
+    const { publication } = await domain.topics.publish(viewer, { topic, payload, idempotencyKey });
+    await answer('Status', { status: 'published', message_id: publication.id });
   },
 
   async DirectMessage({ target_user, payload, client_message_id: clientMessageId }, client, answer) {

@@ -198,6 +198,16 @@ local function earlierSent(idempotency, messages, digest, time)
   return { 'no-longer-kept' }
 end
 
+-- What is known of a publication under its key: nil, {'conflict'}, or {'earlier', JSON that begins with the digest}.
+local function earlierPublished(sent, digest, time)
+  local expiresAt, json = string.match(redis.call('GET', sent) or '', '^(%d+) (.+)$')
+  if not json or tonumber(expiresAt) <= time then return nil end
+  -- Older versions kept no digest.
+  local earlier = string.match(json, '^{"digest":"([^"]*)"')
+  if earlier and earlier ~= digest then return { 'conflict' } end
+  return { 'earlier', json }
+end
+
 -- A user's presence as it is stored; the reader composes it.
 local function presenceJson(presence, userId)
   local fields = redis.call('HGETALL', presence)

@@ -1,14 +1,14 @@
 -- Keeps a publication among the latest of its topic and announces it, unless it is a repeated one.
 -- KEYS  meta history channel sent
 -- ARGV  offset nonce publication-as-a-fragment most milliseconds-to-live traceparent
---       id idempotencyMs ("" without a key)
--- Answers it as JSON; of a repeated one the id, timestamp and position of the first
+--       id idempotencyMs ("" without a key) digest payload-as-a-fragment ("" unless it is kept with the key)
+-- Answers {"published", JSON of it} | {"earlier", JSON of what is kept under its key} | {"conflict"}
 local meta, history, channel, sent = unpack(KEYS)
-local offset, nonce, fragment, most, life, trace, id, keepMs = unpack(ARGV)
+local offset, nonce, fragment, most, life, trace, id, keepMs, digest, payload = unpack(ARGV)
 local time = now(offset)
 if keepMs ~= '' then
-  local expiresAt, earlier = string.match(redis.call('GET', sent) or '', '^(%d+) (.+)$')
-  if earlier and tonumber(expiresAt) > time then return earlier end
+  local earlier = earlierPublished(sent, digest, time)
+  if earlier then return earlier end
 end
 local state = redis.call('HMGET', meta, 'place', 'epoch', 'fence')
 local place, epoch, fence = tonumber(state[1] or 0), state[2], runId()
@@ -23,7 +23,8 @@ redis.call('LTRIM', history, -tonumber(most), -1)
 redis.call('PEXPIRE', meta, life)
 redis.call('PEXPIRE', history, life)
 if keepMs ~= '' then
-  redis.call('SET', sent, digits(time + keepMs) .. ' {"id":"' .. id .. '",' .. stamp, 'PX', keepMs)
+  local kept = '{"digest":"' .. digest .. '","id":"' .. id .. '",' .. payload .. stamp
+  redis.call('SET', sent, digits(time + keepMs) .. ' ' .. kept, 'PX', keepMs)
 end
 redis.call('SPUBLISH', channel, '{"type":"publication"' .. traced(trace) .. ',"publication":' .. json .. '}')
-return json
+return { 'published', json }

@@ -1,0 +1,108 @@
+/**
+ * What one listener missed of one topic, up to where the topic's channel is.
+ *
+ * The step to live has no `await` between the last comparison and going live, so that
+ * nothing falls between them and nothing comes twice (G06). Of the history no more is
+ * held than one page, also while the listener has no room.
+ */
+import type { Clock } from '../clock.ts';
+import type { Engine } from '../engine/port.ts';
+import { resumption } from '../engine/publication.ts';
+import { isOutage, positionExpired } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Position, PublicationRecord, TenantId, Topic } from '../model.ts';
+import type { Listener } from './joint-stream.ts';
+import { asServiceError } from './replay.ts';
+import { nextTurn, roomOrEnd } from './room.ts';
+
+const RETRY_MS = 250;
+
+export class TopicReplay {
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #tenant: TenantId;
+  readonly #topic: Topic;
+  #cursor: Position;
+  #stopWaiting: (() => void) | null = null;
+
+  constructor(engine: Engine, clock: Clock, tenant: TenantId, topic: Topic, after: Position) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#tenant = tenant;
+    this.#topic = topic;
+    this.#cursor = after;
+  }
+
+  /** @throws {ServiceError} POSITION_EXPIRED: it cannot be resumed. */
+  async check(): Promise<void> {
+    await this.#read(1);
+  }
+
+  /**
+   * Calls `goLive` after the last page, until it answers true. While the engine is away it waits (G14); the
+   * listener ends when what it missed is no longer kept.
+   */
+  async run(
+    listener: Listener<PublicationRecord>,
+    isOpen: () => boolean,
+    goLive: (cursor: Position) => boolean,
+  ): Promise<void> {
+    try {
+      while (isOpen()) {
+        if (listener.isCongested() && !(await roomOrEnd(listener, isOpen))) return;
+        const page = await this.#page();
+        if (!isOpen()) return;
+        if (!page) {
+          await this.#pause();
+          continue;
+        }
+        const isLast = this.#pass(page, listener) && page.length < LIMITS.publicationsPerPage;
+        if (isLast && goLive(this.#cursor)) return;
+        // Pages may come without waiting: of an engine in this process.
+        await nextTurn();
+      }
+    } catch (error) {
+      if (isOpen()) listener.end(asServiceError(error));
+    }
+  }
+
+  /** Leaves no timer behind. */
+  close(): void {
+    this.#stopWaiting?.();
+  }
+
+  /** Resolves after a while; never once it is closed. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stopWaiting = this.#clock.after(RETRY_MS, resolve);
+    });
+  }
+
+  /** False when the listener had no room for all of it. */
+  #pass(page: readonly PublicationRecord[], listener: Listener<PublicationRecord>): boolean {
+    for (const [index, publication] of page.entries()) {
+      // The first of a page has room: it was waited for.
+      if (index > 0 && listener.isCongested()) return false;
+      this.#cursor = publication.position;
+      listener.push(publication);
+    }
+    return true;
+  }
+
+  /** Null while the engine is away. */
+  async #page(): Promise<readonly PublicationRecord[] | null> {
+    try {
+      return await this.#read(LIMITS.publicationsPerPage);
+    } catch (error) {
+      if (isOutage(error)) return null;
+      throw error;
+    }
+  }
+
+  async #read(limit: number): Promise<readonly PublicationRecord[]> {
+    const history = await this.#engine.readTopic(this.#tenant, this.#topic, this.#cursor.place, limit);
+    const read = resumption(history, this.#cursor);
+    if (read.outcome === 'expired') throw positionExpired(read.reason, { topic: this.#topic });
+    return read.publications;
+  }
+}

@@ -1,0 +1,51 @@
+/** Several changes in one mutation: each succeeds or fails alone. */
+import { badInput, ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { Meter } from '../model.ts';
+
+/** FAILED with an error; DROPPED is one that a routing rule refused. */
+export type BatchResult<Made> =
+  | { readonly made: Made; readonly error: null }
+  | { readonly made: null; readonly error: ServiceError };
+
+interface Batch<Item> {
+  /** Of the argument. */
+  readonly name: string;
+  /** Counts each item like a change of its own. */
+  readonly meter: Meter;
+  /** Items of the same one are worked on one after the other. */
+  readonly orderedBy: (item: Item) => string;
+  readonly log: Log;
+}
+
+/** Results in the order of the items. @throws {ServiceError} BAD_USER_INPUT for none or too many. */
+export async function inBatch<Item, Made>(
+  items: readonly Item[],
+  { name, meter, orderedBy, log }: Batch<Item>,
+  work: (item: Item) => Promise<Made>,
+): Promise<BatchResult<Made>[]> {
+  if (items.length === 0 || items.length > LIMITS.itemsPerBatch) {
+    throw badInput(`${name}: 1 to ${LIMITS.itemsPerBatch}.`);
+  }
+  const attempt = async (item: Item): Promise<BatchResult<Made>> => {
+    try {
+      meter.count('message');
+      return { made: await work(item), error: null };
+    } catch (error) {
+      if (error instanceof ServiceError) return { made: null, error };
+      log.error({ err: error }, 'item of a batch failed');
+      return { made: null, error: new ServiceError('INTERNAL_SERVER_ERROR', 'This item failed.', { cause: error }) };
+    }
+  };
+  const lasts = new Map<string, Promise<unknown>>();
+  return Promise.all(
+    items.map((item) => {
+      const key = orderedBy(item);
+      const before = lasts.get(key);
+      const result = before ? before.then(() => attempt(item)) : attempt(item);
+      lasts.set(key, result);
+      return result;
+    }),
+  );
+}
