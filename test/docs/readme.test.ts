@@ -288,7 +288,7 @@ describe('README', () => {
       await start();
       await send('away 1');
       await send('away 2');
-      await eventually(() => expect(texts().slice(-2)).toEqual(['away 1', 'away 2']), 60_000);
+      await eventually(() => expect(texts().slice(-2)).toEqual(['away 1', 'away 2']));
       expect(texts().filter((text) => text.startsWith('away'))).toHaveLength(2);
       client.kill('SIGKILL');
       await once(client, 'close');

@@ -14,7 +14,7 @@ const three = [message(1), message(2), message(3)];
 const history = (events: Seen[], change: Partial<History> = {}): History => ({
   acknowledged: three,
   refusals: [],
-  heard: [{ conversationId: 'c', events, errors: [], closes: [] }],
+  heard: [{ conversationId: 'c', events, errors: [], closes: [], closedAt: [] }],
   ...change,
 });
 
@@ -39,7 +39,7 @@ describe('the checker', () => {
     ],
     [
       'an end with an error',
-      { ...history(three), heard: [{ conversationId: 'c', events: three, errors: ['X'], closes: [] }] },
+      { ...history(three), heard: [{ conversationId: 'c', events: three, errors: ['X'], closes: [], closedAt: [] }] },
       /X/,
     ],
     ['a refused writer', history(three, { refusals: ['FORBIDDEN'] }), /FORBIDDEN/],

@@ -74,7 +74,7 @@ describe.each(SEEDS)('a node’s clock, seed %i', (seed) => {
         await jump(signal);
         await load.goesOn();
         expect(await load.verdict()).toEqual([]);
-        expect(load.history.heard.flatMap(({ closes }) => closes)).toEqual([]);
+        expect(load.closes()).toEqual([]);
         expect(clients.flatMap(({ closes }) => closes)).toEqual([]);
         expect(statuses()).toEqual([['ONLINE'], ['ONLINE']]);
         expect(cluster.programs.map(({ output }) => output).join('')).not.toContain('dead node swept');

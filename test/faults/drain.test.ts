@@ -1,5 +1,6 @@
 /** A node is told to stop under load; its clients go on at the other. */
 import { once } from 'node:events';
+import { eventually } from '../support/eventually.ts';
 import type { Program } from '../support/process.ts';
 import { Load } from './load.ts';
 import { measured } from './measured.ts';
@@ -29,10 +30,11 @@ describe.each(SEEDS)('a drained node, seed %i', (seed) => {
         const startedAt = performance.now();
         const exit = once(leaving.process, 'exit') as Promise<[number | null]>;
         leaving.process.kill('SIGTERM');
-        const counts = await countTenths(() => crowd.filter(({ closes }) => closes.length > 0).length);
         const [code] = await exit;
         const exitMs = Math.round(performance.now() - startedAt);
         expect(code).toBe(0);
+        await eventually(() => expect(crowd.every(({ closedAt }) => closedAt.length > 0)).toBe(true));
+        const counts = countTenths(crowd.map(({ closedAt: [first = 0] }) => first - startedAt));
         expect(new Set(crowd.flatMap(({ closes }) => closes))).toEqual(new Set([1012]));
         const mean = SIZE.crowd / TENTHS;
         if (IS_WHOLE) for (const count of counts) expect(Math.abs(count - mean)).toBeLessThan(mean * UNEVEN);
@@ -50,16 +52,12 @@ describe.each(SEEDS)('a drained node, seed %i', (seed) => {
     TEST_MS,
   );
 
-  /** How many were closed in each tenth of the window. */
-  async function countTenths(closed: () => number): Promise<number[]> {
-    const counts: number[] = [];
-    let before = 0;
-    const startedAt = performance.now();
-    for (let tenth = 1; tenth <= TENTHS; tenth += 1) {
-      const dueAt = startedAt + (SIZE.drainMs * tenth) / TENTHS;
-      await new Promise((resolve) => setTimeout(resolve, Math.max(dueAt - performance.now(), 0)));
-      counts.push(closed() - before);
-      before = closed();
+  /** How many were closed in each tenth of the window, by the times at which they were. */
+  function countTenths(closedAfterMs: readonly number[]): number[] {
+    const counts = Array<number>(TENTHS).fill(0);
+    for (const ms of closedAfterMs) {
+      const tenth = Math.min(Math.floor((ms / SIZE.drainMs) * TENTHS), TENTHS - 1);
+      counts[tenth] = (counts[tenth] ?? 0) + 1;
     }
     return counts;
   }

@@ -47,7 +47,7 @@ describe.each(SEEDS)('a blocked event loop, seed %i', (seed) => {
         const { data } = await post(other.url, await tokenOf('reader-0'), PRESENCE, {});
         expect(data.presence[0].status).toBe('ONLINE');
         expect(await load.verdict()).toEqual([]);
-        expect(load.history.heard.flatMap(({ closes }) => closes)).toEqual([]);
+        expect(load.closes()).toEqual([]);
         expect(watched.closes).toEqual([]);
         measured(
           'F29',

@@ -17,6 +17,8 @@ export interface Heard {
   readonly errors: string[];
   /** Codes its sockets were closed with. */
   readonly closes: number[];
+  /** When each of them was, by `performance.now()`. */
+  readonly closedAt: number[];
 }
 
 export interface History {

@@ -57,6 +57,14 @@ export async function post(
   return response.json();
 }
 
+/** They hear: what is judged begins here. Before that a busy node may have told them to come again. */
+function begin(heard: readonly Heard[]): void {
+  for (const { closes, closedAt } of heard) {
+    closes.splice(0);
+    closedAt.splice(0);
+  }
+}
+
 export class Load {
   readonly history: History = { acknowledged: [], refusals: [], heard: [] };
   /** Where clients go; a node that is gone is taken out. */
@@ -85,7 +93,13 @@ export class Load {
     for (let n = 0; n < subscribers; n += 1) await load.subscribe(n);
     load.#writers = Array.from({ length: SIZE.writers }, (_, n) => load.#write(load.#placeOf(n)));
     await load.goesOn();
+    begin(load.history.heard);
     return load;
+  }
+
+  /** How sockets of subscribers were closed since everyone heard. */
+  closes(): number[] {
+    return this.history.heard.flatMap(({ closes }) => closes);
   }
 
   /** Waits until everyone hears what is written now. */
@@ -159,6 +173,7 @@ export class Load {
         if (silent.length > 0) throw new Error(`${silent.length} of ${heard.length} hear nothing: ${codes.join(', ')}`);
       });
     }
+    begin(heard);
     return heard;
   }
 

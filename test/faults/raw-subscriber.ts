@@ -2,13 +2,13 @@
 import { WebSocket } from 'ws';
 import type { Data } from '../support/service.ts';
 import type { Heard } from './history.ts';
-import type { Subscriber, SubscriberOptions } from './subscriber.ts';
+import { isToBeAskedAgain, type Subscriber, type SubscriberOptions } from './subscriber.ts';
 
 const RETRY_MS = 50;
 
 export function subscribeRaw(options: SubscriberOptions): Subscriber {
   const { url, token, conversationId } = options;
-  const heard: Heard = { conversationId, events: [], errors: [], closes: [] };
+  const heard: Heard = { conversationId, events: [], errors: [], closes: [], closedAt: [] };
   let { position } = options;
   let socket: WebSocket | null = null;
   let isStopped = false;
@@ -32,14 +32,14 @@ export function subscribeRaw(options: SubscriberOptions): Subscriber {
         current.send(JSON.stringify({ type: 'Resume', id: 'resume', data: { positions: [position] } }));
       } else if (frame.id === 'resume') {
         hasResumed = frame.type === 'Status';
-        // The engine is away: asked again.
-        if (!hasResumed && frame.data.code === 'SERVICE_UNAVAILABLE') return current.close();
+        if (!hasResumed && isToBeAskedAgain(frame.data.code)) return current.close();
         if (!hasResumed) receive(frame, false);
       } else receive(frame, hasResumed);
     });
     current.on('error', () => undefined);
     current.on('close', (code: number) => {
       heard.closes.push(code);
+      heard.closedAt.push(performance.now());
       if (!isStopped) setTimeout(connect, RETRY_MS);
     });
   }

@@ -16,8 +16,6 @@ const NOTICED_MS = 8_000;
 interface Trial {
   readonly world: FaultWorld;
   readonly load: Load;
-  /** How sockets of subscribers were closed. */
-  closes(): number[];
 }
 
 describe.each(SEEDS)('faults of Redis, seed %i', (seed) => {
@@ -26,9 +24,8 @@ describe.each(SEEDS)('faults of Redis, seed %i', (seed) => {
   async function trial(run: (trial: Trial) => Promise<void>, options: FaultWorldOptions = {}): Promise<void> {
     const world = await startWorld(options);
     const load = await Load.start(world.nodes, createRandom(seed));
-    const closes = (): number[] => load.history.heard.flatMap((heard) => heard.closes);
     try {
-      await run({ world, load, closes });
+      await run({ world, load });
     } finally {
       await load.close();
       await world.close();
@@ -48,23 +45,23 @@ describe.each(SEEDS)('faults of Redis, seed %i', (seed) => {
   }
 
   inTrial('G05, F1: what is sent while subscriber connections are killed arrives whole', () =>
-    trial(async ({ world, load, closes }) => {
+    trial(async ({ world, load }) => {
       await killAgainAndAgain(world, load, 'pubsub');
       expect(await load.verdict()).toEqual([]);
-      expect(closes()).toEqual([]);
+      expect(load.closes()).toEqual([]);
     }),
   );
 
   inTrial('G02, F2: what is sent while command connections are killed is stored once', () =>
-    trial(async ({ world, load, closes }) => {
+    trial(async ({ world, load }) => {
       await killAgainAndAgain(world, load, 'normal');
       expect(await load.verdict()).toEqual([]);
-      expect(closes()).toEqual([]);
+      expect(load.closes()).toEqual([]);
     }),
   );
 
   inTrial('G14, F3: while Redis stands still writes fail at once and sockets stay; then everything goes on', () =>
-    trial(async ({ world, load, closes }) => {
+    trial(async ({ world, load }) => {
       const token = await tokenOf('writer');
       world.redis.process.kill('SIGSTOP');
       const until = Date.now() + SIZE.stopMs;
@@ -104,17 +101,17 @@ describe.each(SEEDS)('faults of Redis, seed %i', (seed) => {
         load.history.acknowledged.push(known);
       }
       expect(await load.verdict()).toEqual([]);
-      expect(closes()).toEqual([]);
+      expect(load.closes()).toEqual([]);
     }),
   );
 
   inTrial('G01, F4: Redis with `appendfsync always`, killed and started again, has lost nothing', () =>
     trial(
-      async ({ world, load, closes }) => {
+      async ({ world, load }) => {
         await world.redis.restart();
         await load.goesOn();
         expect(await load.verdict()).toEqual([]);
-        expect(closes()).toEqual([]);
+        expect(load.closes()).toEqual([]);
       },
       { redisSettings: ['--appendonly', 'yes', '--appendfsync', 'always'] },
     ),
@@ -124,7 +121,7 @@ describe.each(SEEDS)('faults of Redis, seed %i', (seed) => {
     // Its timers run when they are told to: for as long as is promised, and not a moment more.
     const clock = new StillClock();
     return trial(
-      async ({ world, load, closes }) => {
+      async ({ world, load }) => {
         const [cutOff] = world.nodes;
         // What is written now goes past the silent network: only noticing it tells the first node of the last of it.
         load.endpoints.shift();
@@ -141,7 +138,7 @@ describe.each(SEEDS)('faults of Redis, seed %i', (seed) => {
           if (passedMs >= NOTICED_MS) await fetch(`${cutOff?.url}/health/detailed`);
         }
         expect(await load.verdict()).toEqual([]);
-        expect(closes()).toEqual([]);
+        expect(load.closes()).toEqual([]);
       },
       { clock },
     );
@@ -156,11 +153,11 @@ describe.each(SEEDS)('faults of Redis, seed %i', (seed) => {
   );
 
   inTrial('G05, F12: a slow network: late, and whole', () =>
-    trial(async ({ world, load, closes }) => {
+    trial(async ({ world, load }) => {
       world.network.delay(200);
       for (let n = 0; n < SIZE.cuts; n += 1) await load.goesOn();
       expect(await load.verdict()).toEqual([]);
-      expect(closes()).toEqual([]);
+      expect(load.closes()).toEqual([]);
     }),
   );
 

@@ -8,8 +8,9 @@ const QUERY = `subscription ($ids: [ID!], $after: [ID!]) {
 }`;
 
 const RETRY_MS = 50;
-/** The engine is away, or a busy machine makes it seem so: asked again, as the error says. */
-const AWAY = 'SERVICE_UNAVAILABLE';
+/** The engine is away, or a busy machine makes it seem so; or too much was asked: asked again, as the error says. */
+const AGAIN = ['SERVICE_UNAVAILABLE', 'RATE_LIMITED'];
+export const isToBeAskedAgain = (code: string): boolean => AGAIN.includes(code);
 
 export interface SubscriberOptions {
   /** Asked at each connection. */
@@ -29,7 +30,7 @@ export interface Subscriber {
 
 export function subscribe(options: SubscriberOptions): Subscriber {
   const { url, token, conversationId, position, query = QUERY, webSocketImpl = WebSocket } = options;
-  const heard: Heard = { conversationId, events: [], errors: [], closes: [] };
+  const heard: Heard = { conversationId, events: [], errors: [], closes: [], closedAt: [] };
   const client = createClient({
     url,
     webSocketImpl,
@@ -38,7 +39,10 @@ export function subscribe(options: SubscriberOptions): Subscriber {
     shouldRetry: () => true,
     retryWait: () => new Promise((resolve) => setTimeout(resolve, RETRY_MS)),
   });
-  client.on('closed', (event) => heard.closes.push((event as { code: number }).code));
+  client.on('closed', (event) => {
+    heard.closes.push((event as { code: number }).code);
+    heard.closedAt.push(performance.now());
+  });
   // Sent again at each connection, with the position reached by then.
   const variables = { ids: [conversationId], after: [position] };
   let isStopped = false;
@@ -51,7 +55,7 @@ export function subscribe(options: SubscriberOptions): Subscriber {
       {
         next({ data, errors }) {
           const codes = (errors ?? []).map(({ extensions }) => String(extensions?.['code']));
-          isAway = isFirst && codes.includes(AWAY);
+          isAway = isFirst && codes.some(isToBeAskedAgain);
           isFirst = false;
           if (!isAway) heard.errors.push(...codes);
           if (!data) return;
@@ -59,7 +63,7 @@ export function subscribe(options: SubscriberOptions): Subscriber {
           variables.after = [data.messageReceived.position];
         },
         error(error) {
-          if (JSON.stringify(error).includes(AWAY)) setTimeout(begin, RETRY_MS);
+          if (AGAIN.some((code) => JSON.stringify(error).includes(code))) setTimeout(begin, RETRY_MS);
           else heard.errors.push(JSON.stringify(error));
         },
         // A subscription that could not be opened has one response, its errors, and is complete.

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { EnvironmentContext, JestEnvironmentConfig } from '@jest/environment';
 import type { Circus } from '@jest/types';
 import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
+import { keepCompiled } from './compiled.ts';
 import { handles, type Left, lookAround } from './left-behind.ts';
 import { overMemory } from './memory.ts';
 import { endObservers, watchObservers } from './observers.ts';
@@ -13,6 +14,7 @@ import { endObservers, watchObservers } from './observers.ts';
 const GOING_MS = 5_000;
 const LOOK_AGAIN_MS = 20;
 
+keepCompiled();
 watchObservers();
 
 export default class FileEnvironment extends NodeEnvironment {
@@ -33,8 +35,10 @@ export default class FileEnvironment extends NodeEnvironment {
 
   async handleTestEvent(event: Circus.AsyncEvent, state: Circus.State): Promise<void> {
     if (event.name !== 'run_finish') return;
-    for (const message of [...(await this.#leftBehind()), ...overMemory()])
-      state.unhandledErrors.push(withoutStack(message));
+    const left = await this.#leftBehind();
+    // A test that failed did not come to close what it opened: that is no news, and would hide why it failed.
+    const told = [...(hasFailed(state) ? [] : left), ...overMemory()];
+    for (const message of told) state.unhandledErrors.push(withoutStack(message));
   }
 
   override async teardown(): Promise<void> {
@@ -57,6 +61,13 @@ export default class FileEnvironment extends NodeEnvironment {
     for (const { end: endIt } of left) endIt();
     return left.map(({ what }) => `This file left behind ${what}.`);
   }
+}
+
+/** A test did, or what is done before or after tests. */
+function hasFailed({ rootDescribeBlock, unhandledErrors }: Circus.State): boolean {
+  const inBlock = ({ children }: Circus.DescribeBlock): boolean =>
+    children.some((child) => (child.type === 'test' ? child.errors.length > 0 : inBlock(child)));
+  return unhandledErrors.length > 0 || inBlock(rootDescribeBlock);
 }
 
 function withoutStack(message: string): Error {

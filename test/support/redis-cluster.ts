@@ -14,6 +14,11 @@ export interface RedisCluster {
   ask(command: string, ...args: readonly string[]): Promise<unknown[]>;
   /** Waits until these agree that every slot is served. */
   isWhole(servers: readonly ClusterServer[]): Promise<void>;
+  /**
+   * From now on a master that is silent for so long is replaced. Until then the time is Redis's own: one that waits for
+   * its turn on a busy machine would be replaced, too, and what its replica has not received yet be lost.
+   */
+  watchClosely(nodeTimeoutMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -93,6 +98,9 @@ export async function startRedisCluster({
     replicas,
     ask: (command, ...args) => Promise.all(servers.map(({ admin }) => admin.call(command, ...args))),
     isWhole,
+    async watchClosely(nodeTimeoutMs) {
+      for (const { admin } of all) await admin.config('SET', 'cluster-node-timeout', nodeTimeoutMs);
+    },
     async stop() {
       for (const { admin } of all) admin.disconnect();
       await Promise.all(all.map((server) => server.stop()));

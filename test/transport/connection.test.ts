@@ -11,7 +11,7 @@ import { Unsent } from '../../src/transport/unsent.ts';
 import { handleUpgrades } from '../../src/transport/upgrade.ts';
 import { eventually } from '../support/eventually.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
-import { TestClock } from '../support/test-clock.ts';
+import { StillClock } from '../support/still-clock.ts';
 import { silentLog } from '../support/world.ts';
 
 const TIMEOUTS = { maxQueuedBytes: 1_048_576, heartbeatIntervalMs: 3_600_000, clientTimeoutMs: 7_200_000 };
@@ -30,7 +30,7 @@ const limits = {
 
 describe('connection actors', () => {
   let server: Server;
-  let clock: TestClock;
+  let clock: StillClock;
   let lifetime: EndingClock;
   let url: string;
   const handled: string[] = [];
@@ -54,7 +54,7 @@ describe('connection actors', () => {
 
   beforeAll(async () => {
     process.on('unhandledRejection', onUnhandled);
-    clock = new TestClock();
+    clock = new StillClock();
     server = createServer().on('connection', (socket) => sockets.push(socket));
     lifetime = createEndingClock(clock);
     supervisor = new Supervisor(lifetime, limits);

@@ -64,50 +64,46 @@ describe('the older service’s client', () => {
   });
 
   const CHROMIUM = process.env['CHROMIUM'];
-  (CHROMIUM ? it : it.skip)(
-    'a browser page with plain WebSocket and the subprotocol',
-    async () => {
-      const { chromium } = await import('playwright-core');
-      const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
-      const page = await browser.newPage();
-      await page.goto(`${here.url}/health`);
-      const source = readFileSync(new URL('old-client.js', import.meta.url), 'utf8').replace('export class', 'class');
-      const token = await here.token('page');
-      const graphql = await there.connect('new-too');
-      const topics = await graphql.subscribe('subscription { topicPublished(topics: ["page"]) { payload } }');
-      const messages = await graphql.subscribe('subscription { messageReceived { payload } }');
-      await page.evaluate(
-        `${source}
+  (CHROMIUM ? it : it.skip)('a browser page with plain WebSocket and the subprotocol', async () => {
+    const { chromium } = await import('playwright-core');
+    const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
+    const page = await browser.newPage();
+    await page.goto(`${here.url}/health`);
+    const source = readFileSync(new URL('old-client.js', import.meta.url), 'utf8').replace('export class', 'class');
+    const token = await here.token('page');
+    const graphql = await there.connect('new-too');
+    const topics = await graphql.subscribe('subscription { topicPublished(topics: ["page"]) { payload } }');
+    const messages = await graphql.subscribe('subscription { messageReceived { payload } }');
+    await page.evaluate(
+      `${source}
        window.heard = [];
        const socket = new WebSocket('${here.url.replace('http', 'ws')}/ws', ['access_token.${token}']);
        socket.onmessage = ({ data }) => window.heard.push(JSON.parse(data));
        window.send = (type, data) => socket.send(JSON.stringify({ type, data }));
        window.protocol = () => socket.protocol;`,
-      );
-      const heard = (type: string, count: number): Promise<Data[]> =>
-        eventually(async () => {
-          const all = (await page.evaluate('window.heard')) as Data[];
-          const some = all.filter((frame) => frame.type === type);
-          expect(some.length).toBeGreaterThanOrEqual(count);
-          return some;
-        });
-      await heard('Status', 1);
-      expect(await page.evaluate('window.protocol()')).toBe(`access_token.${token}`);
-      await page.evaluate(`send('Subscribe', { topics: ['page'] })`);
-      await heard('Status', 2);
-      await page.evaluate(
-        `send('Broadcast', { topic: 'page', payload: 1 }); send('DirectMessage', { target_user: 'new-too', payload: 2 })`,
-      );
-      expect(await topics.next()).toEqual({ topicPublished: { payload: 1 } });
-      expect(await messages.next()).toEqual({ messageReceived: { payload: 2 } });
-      await graphql.query(
-        'mutation { publish(topic: "page", payload: 3) { id } sendDirectMessage(userId: "page", content: "4") { id } }',
-      );
-      expect((await heard('Broadcast', 2)).map(({ data }) => data.payload)).toEqual([1, 3]);
-      expect((await heard('DirectMessage', 1)).map(({ data }) => data.payload)).toEqual(['4']);
-      await browser.close();
-      await graphql.close();
-    },
-    30_000,
-  );
+    );
+    const heard = (type: string, count: number): Promise<Data[]> =>
+      eventually(async () => {
+        const all = (await page.evaluate('window.heard')) as Data[];
+        const some = all.filter((frame) => frame.type === type);
+        expect(some.length).toBeGreaterThanOrEqual(count);
+        return some;
+      });
+    await heard('Status', 1);
+    expect(await page.evaluate('window.protocol()')).toBe(`access_token.${token}`);
+    await page.evaluate(`send('Subscribe', { topics: ['page'] })`);
+    await heard('Status', 2);
+    await page.evaluate(
+      `send('Broadcast', { topic: 'page', payload: 1 }); send('DirectMessage', { target_user: 'new-too', payload: 2 })`,
+    );
+    expect(await topics.next()).toEqual({ topicPublished: { payload: 1 } });
+    expect(await messages.next()).toEqual({ messageReceived: { payload: 2 } });
+    await graphql.query(
+      'mutation { publish(topic: "page", payload: 3) { id } sendDirectMessage(userId: "page", content: "4") { id } }',
+    );
+    expect((await heard('Broadcast', 2)).map(({ data }) => data.payload)).toEqual([1, 3]);
+    expect((await heard('DirectMessage', 1)).map(({ data }) => data.payload)).toEqual(['4']);
+    await browser.close();
+    await graphql.close();
+  });
 });
