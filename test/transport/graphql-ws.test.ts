@@ -10,17 +10,27 @@ import { openSocket, type RawSocket } from '../support/socket.ts';
 const PROTOCOL = 'graphql-transport-ws';
 /** Less than a token lives. */
 const JUMP_MS = 1_800_000;
+const CARRIED = 'realtime_subscriptions{transport="graphql_ws"}';
 
 describe('WS /graphql', () => {
   let service: TestService;
   const env = { MAX_CONNECTIONS: '50', MAX_QUEUED_BYTES: '64KiB', ALLOWED_ORIGINS: 'https://app.example.com' };
-  beforeEach(async () => {
+  beforeAll(async () => {
     service = await startTestService({ env });
   });
-  afterEach(() => service.close());
+  /** Of this test. */
+  const opened: RawSocket[] = [];
+  afterEach(async () => {
+    for (const { socket } of opened.splice(0)) socket.terminate();
+    await eventually(async () => expect(await metric('realtime_connections{transport="graphql_ws"}')).toBe(0));
+  });
+  afterAll(() => service.close());
 
-  const open = (protocols: string[] = [PROTOCOL], headers: Record<string, string> = {}): Promise<RawSocket> =>
-    openSocket(service.wsUrl, protocols, headers);
+  async function open(protocols: string[] = [PROTOCOL], headers: Record<string, string> = {}): Promise<RawSocket> {
+    const raw = await openSocket(service.wsUrl, protocols, headers);
+    opened.push(raw);
+    return raw;
+  }
   async function ready(user = 'alice'): Promise<RawSocket> {
     const raw = await open();
     raw.send({ type: 'connection_init', payload: { token: await service.token(user) } });
@@ -33,7 +43,10 @@ describe('WS /graphql', () => {
       new Promise((resolve) => {
         const socket = new WebSocket(service.wsUrl.replace('/graphql', path), [PROTOCOL], { headers });
         socket.on('unexpected-response', (_, response) => resolve(response.statusCode ?? 0));
-        socket.on('open', () => resolve(101));
+        socket.on('open', () => {
+          resolve(101);
+          socket.terminate();
+        });
         socket.on('error', () => undefined);
       });
 
@@ -197,9 +210,9 @@ describe('WS /graphql', () => {
       }
       const over = await client.subscribe('subscription { messageReceived { id } }');
       expect(over.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
-      expect(await metric('realtime_subscriptions{transport="graphql_ws"}')).toBe(LIMITS.subscriptionsPerSocket);
+      expect(await metric(CARRIED)).toBe(LIMITS.subscriptionsPerSocket);
       await client.close();
-      await eventually(async () => expect(await metric('realtime_subscriptions{transport="graphql_ws"}')).toBe(0));
+      await eventually(async () => expect(await metric(CARRIED)).toBe(0));
     });
 
     it('W70, W71: an id may be used again after complete, at once and again and again; nothing stays behind', async () => {
@@ -213,7 +226,7 @@ describe('WS /graphql', () => {
         raw.send({ type: 'subscribe', id, payload: { query: '{ __typename }' } });
       }
       await eventually(() => expect(raw.frames.filter(({ type }) => type === 'complete')).toHaveLength(3));
-      expect(await metric('realtime_subscriptions{transport="graphql_ws"}')).toBe(0);
+      expect(await metric(CARRIED)).toBe(0);
       raw.send({ type: 'subscribe', id: 'twice', payload: { query } });
       raw.send({ type: 'subscribe', id: 'twice', payload: { query } });
       expect(await raw.closed).toBe(CLOSE_CODES.SUBSCRIBER_ALREADY_EXISTS);
@@ -265,7 +278,7 @@ describe('WS /graphql', () => {
 
   describe('the end', () => {
     it('W80: closes 4403 when the token expires', async () => {
-      const client = await service.connect('alice', { expiresAt: Math.floor(Date.now() / 1_000) + 10 });
+      const client = await service.connect('alice', { expiresAt: Math.floor(service.clock.now() / 1_000) + 10 });
       service.clock.advance(10_000 + TIMES.clockToleranceMs);
       await eventually(() => {
         service.clock.advance(1_000);
@@ -311,7 +324,7 @@ describe('WS /graphql', () => {
       const send = `mutation { sendMessage(input: { conversationId: "${group}", content: "${content}" }) { id } }`;
       let sent = 0;
       const CLOSED = `realtime_socket_closes_total{code="${CLOSE_CODES.TRY_AGAIN_LATER}"}`;
-      const CARRIED = 'realtime_subscriptions{transport="graphql_ws"}';
+      const before = await metric(CLOSED);
       const carried = await metric(CARRIED);
       // How much the kernel takes for who does not read is nobody's promise.
       while ((await metric(CARRIED)) === carried) {
@@ -319,12 +332,12 @@ describe('WS /graphql', () => {
         sent += 50;
       }
       service.clock.advance(TIMES.terminateMs);
-      await eventually(async () => expect(await metric(CLOSED)).toBe(1));
+      await eventually(async () => expect(await metric(CLOSED)).toBe(before + 1));
       expect((await heard.count(sent)).map((event) => event.messageReceived.sequence)).toEqual(
         Array.from({ length: sent }, (_, index) => index + 1),
       );
       slow.socket.resume();
-      slow.socket.terminate();
+      await Promise.all([writer.close(), good.close()]);
     });
 
     it('G10: closes who sends and never reads, before it costs us what it asked for', async () => {
@@ -333,10 +346,11 @@ describe('WS /graphql', () => {
       const ping = JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(60_000) } });
       for (let n = 0; n < 600; n += 1) raw.send(ping);
       const closed = `realtime_socket_closes_total{code="${CLOSE_CODES.TOO_MANY}"}`;
+      const before = await metric(closed);
       await eventually(async () => {
         // It reads no goodbye either, and is cut off.
         service.clock.advance(TIMES.terminateMs / 10);
-        expect(await metric(closed)).toBe(1);
+        expect(await metric(closed)).toBe(before + 1);
       });
       raw.socket.terminate();
     });

@@ -1,12 +1,7 @@
-/** Subscriptions over HTTP with the clients that front ends use, and as the bytes they are. */
+/** Subscriptions over HTTP as the bytes they are. `stream-clients.test.ts` has the clients that front ends use. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { ApolloClient, type ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
-import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
-import { fetchExchange, Client as UrqlClient } from '@urql/core';
-import { createClient as createSseClient } from 'graphql-sse';
-import { createClient as createWsClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
@@ -20,163 +15,38 @@ const MULTIPART = { accept: 'multipart/mixed;subscriptionSpec="1.0", application
 const SSE = { accept: 'text/event-stream' };
 
 describe('subscriptions over HTTP', () => {
+  let shared: TestService;
+  /** The shared one, unless a test starts its own. */
   let service: TestService;
+  /** Each test has a conversation and a reader of its own. */
   let id: string;
+  let bob: string;
   const env = { MAX_CONNECTIONS: '40', MAX_QUEUED_BYTES: '64KiB', PRESENCE_GRACE: '0ms' };
-  beforeEach(async () => {
-    service = await startTestService({ env });
-    id = newId();
-    const create = 'mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id } }';
-    await service.query('alice', create, { input: { id, name: 'Streams', memberIds: ['bob'] } });
+  beforeAll(async () => {
+    shared = await startTestService({ env });
   });
-  afterEach(() => service.close());
+  beforeEach(async () => {
+    await begin(shared);
+  });
+  afterEach(async () => {
+    if (service !== shared) await service.close();
+    else await eventually(async () => expect(await subscriptions()).toBe(0));
+  });
+  afterAll(() => shared.close());
+
+  async function begin(given: TestService): Promise<void> {
+    [service, id, bob] = [given, newId(), `bob-${newId()}`];
+    const create = 'mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id } }';
+    await service.query('alice', create, { input: { id, name: 'Streams', memberIds: [bob] } });
+  }
 
   async function send(content: string): Promise<string> {
     const text = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { position } }';
     const { data } = await service.query('alice', text, { input: { conversationId: id, content } });
     return data.sendMessage.position;
   }
-  const open = async (headers: Record<string, string> = {}, variables: object = { ids: [id] }, user = 'bob') =>
+  const open = async (headers: Record<string, string> = {}, variables: object = { ids: [id] }, user = bob) =>
     openStream(service, await service.token(user), { query: RECEIVED, variables }, headers);
-  const contentsOf = (events: readonly Data[]): string[] =>
-    events.map(({ messageReceived }) => messageReceived.content);
-
-  describe('clients', () => {
-    const headers = async () => ({ authorization: `Bearer ${await service.token('bob')}` });
-
-    it.each(['POST', 'GET'] as const)('graphql-sse, by %s', async (method) => {
-      const client = createSseClient({
-        url: `${service.url}/graphql`,
-        headers: await headers(),
-        ...(method === 'GET' ? { method } : {}),
-      } as Parameters<typeof createSseClient>[0]);
-      const position = await send('before');
-      await send('missed');
-      const events: Data[] = [];
-      client.subscribe(
-        { query: RECEIVED, variables: { ids: [id], after: [position] } },
-        { next: ({ data }) => void events.push(data), error: (error) => events.push(error), complete: () => undefined },
-      );
-      await eventually(() => expect(events).toHaveLength(1));
-      await send('live');
-      await eventually(() => expect(contentsOf(events)).toEqual(['missed', 'live']));
-      client.dispose();
-    });
-
-    async function throughApollo(link: ApolloLink): Promise<void> {
-      const client = new ApolloClient({ link, cache: new InMemoryCache() });
-      const events: Data[] = [];
-      const subscription = client
-        .subscribe<Data>({ query: gql(RECEIVED), variables: { ids: [id] } })
-        .subscribe({ next: ({ data, error }) => void events.push(data ?? error) });
-      await eventually(async () => {
-        expect(await subscriptions()).toBe(1);
-      });
-      for (const content of ['one', 'two']) await send(content);
-      await eventually(() => expect(contentsOf(events)).toEqual(['one', 'two']));
-      subscription.unsubscribe();
-      await eventually(async () => expect(await subscriptions()).toBe(0));
-      client.stop();
-    }
-
-    it('Apollo Client, its own multipart reader', async () => {
-      await throughApollo(new HttpLink({ uri: `${service.url}/graphql`, headers: await headers() }));
-    });
-
-    it('Apollo Client, its GraphQLWsLink', async () => {
-      const url = service.wsUrl;
-      const connectionParams = await headers();
-      const client = createWsClient({ url, webSocketImpl: WebSocket, connectionParams });
-      await throughApollo(new GraphQLWsLink(client));
-      await client.dispose();
-    });
-
-    it('urql, with fetchSubscriptions', async () => {
-      const fetchOptions = { headers: await headers() };
-      const client = new UrqlClient({
-        url: `${service.url}/graphql`,
-        exchanges: [fetchExchange],
-        fetchSubscriptions: true,
-        fetchOptions,
-        preferGetMethod: false,
-      });
-      const events: Data[] = [];
-      const { unsubscribe } = client
-        .subscription(RECEIVED, { ids: [id] })
-        .subscribe(({ data }) => void events.push(data));
-      await eventually(async () => expect(await subscriptions()).toBe(1));
-      for (const content of ['one', 'two']) await send(content);
-      await eventually(() => expect(contentsOf(events)).toEqual(['one', 'two']));
-      unsubscribe();
-    });
-  });
-
-  /** What each client is told by, for the recipe of docs/clients.md: subscribe again, with a fresh token, where it was. */
-  type Heard = (event: { readonly data?: Data; readonly codes: readonly string[] }) => void;
-  const codesOf = (errors: readonly { extensions?: Data }[] = []): string[] =>
-    errors.map(({ extensions }) => extensions?.code);
-  type Subscribe = (token: string, after: string[], heard: Heard) => () => void;
-  const CLIENTS: Readonly<Record<string, Subscribe>> = {
-    'graphql-sse': (token, after, heard) => {
-      const client = createSseClient({ url: `${service.url}/graphql`, headers: { authorization: `Bearer ${token}` } });
-      const next = ({ data, errors }: Data): void => heard({ data, codes: codesOf(errors) });
-      client.subscribe({ query: RECEIVED, variables: { ids: [id], after } }, { next, error: next, complete() {} });
-      return () => client.dispose();
-    },
-    urql: (token, after, heard) => {
-      const client = new UrqlClient({
-        url: `${service.url}/graphql`,
-        exchanges: [fetchExchange],
-        fetchSubscriptions: true,
-        fetchOptions: { headers: { authorization: `Bearer ${token}` } },
-      });
-      const { unsubscribe } = client
-        .subscription(RECEIVED, { ids: [id], after })
-        .subscribe(({ data, error }) => heard({ data, codes: codesOf(error?.graphQLErrors) }));
-      return unsubscribe;
-    },
-    'Apollo Client': (token, after, heard) => {
-      const link = new HttpLink({ uri: `${service.url}/graphql`, headers: { authorization: `Bearer ${token}` } });
-      const client = new ApolloClient({ link, cache: new InMemoryCache() });
-      const subscription = client
-        .subscribe<Data>({ query: gql(RECEIVED), variables: { ids: [id], after } })
-        .subscribe(({ data, error }) => heard({ data, codes: codesOf((error as Data)?.errors) }));
-      return () => {
-        subscription.unsubscribe();
-        client.stop();
-      };
-    },
-  };
-
-  it.each(Object.entries(CLIENTS))('%s goes on after the end of its token, by the recipe', async (_, subscribe) => {
-    const contents: string[] = [];
-    const after = [await send('before')];
-    let stop = (): void => undefined;
-    const follow = async (): Promise<void> => {
-      stop();
-      stop = subscribe(await service.token('bob'), [...after], ({ data, codes }) => {
-        if (codes.includes('UNAUTHENTICATED')) return isOver();
-        if (data) {
-          contents.push(data.messageReceived.content);
-          after[0] = data.messageReceived.position;
-        }
-      });
-    };
-    let isOver = (): void => undefined;
-    const over = new Promise<void>((resolve) => {
-      isOver = resolve;
-    });
-    await follow();
-    await send('one');
-    await eventually(() => expect(contents).toEqual(['one']));
-    service.clock.advance(3_600_000 + TIMES.clockToleranceMs);
-    await over;
-    await send('missed');
-    await follow();
-    await send('two');
-    await eventually(() => expect(contents).toEqual(['one', 'missed', 'two']));
-    stop();
-  });
 
   const metrics = async (): Promise<string> => (await fetch(`${service.url}/metrics`)).text();
   const queuedBytes = async (): Promise<number> => Number(/^realtime_queued_bytes (\d+)$/m.exec(await metrics())?.[1]);
@@ -254,7 +124,7 @@ describe('subscriptions over HTTP', () => {
         [`${multipart}, text/event-stream`, 'multipart/mixed'],
         [`${multipart}, application/json`, 'application/json'],
       ] as const) {
-        const stream = await openStream(service, await service.token('bob'), { query }, { accept });
+        const stream = await openStream(service, await service.token(bob), { query }, { accept });
         await eventually(() => expect(stream.end).toBe('whole'));
         expect([query, accept, stream.headers.get('content-type')]).toEqual([
           query,
@@ -272,7 +142,7 @@ describe('subscriptions over HTTP', () => {
     ['what one may not see', { query: RECEIVED, variables: { ids: ['elsewhere'] } }, 'NOT_FOUND'],
     ['a position that is none', { query: RECEIVED, variables: { after: ['x'] } }, 'BAD_USER_INPUT'],
   ])('SSE tells of %s as an event, and ends', async (_, body, code) => {
-    const stream = await openStream(service, await service.token('bob'), body, SSE);
+    const stream = await openStream(service, await service.token(bob), body, SSE);
     await eventually(() => expect(stream.end).toBe('whole'));
     const [, json = '{}', end] =
       /^:\nretry: 6000\nevent: next\ndata: (.*)\n\n(event: complete\ndata:\n\n)$/.exec(stream.text) ?? [];
@@ -284,7 +154,7 @@ describe('subscriptions over HTTP', () => {
     const anonymous = await openStream(service, null, { query: RECEIVED }, SSE);
     expect(anonymous.status).toBe(401);
     const query = encodeURIComponent('mutation { setPresence(status: AWAY) { status } }');
-    const authorization = `Bearer ${await service.token('bob')}`;
+    const authorization = `Bearer ${await service.token(bob)}`;
     const headers = { ...SSE, authorization, 'apollo-require-preflight': '1' };
     const { status } = await fetch(`${service.url}/graphql?query=${query}`, { headers });
     expect([405, 406]).toContain(status);
@@ -292,7 +162,10 @@ describe('subscriptions over HTTP', () => {
 
   it('G08, W82: who is removed hears nothing more, and is told', async () => {
     const [sse, multipart] = [await open(SSE), await open(MULTIPART)];
-    await service.query('alice', 'mutation ($id: ID!) { removeMember(id: $id, userId: "bob") { id } }', { id });
+    await service.query('alice', 'mutation ($id: ID!, $bob: ID!) { removeMember(id: $id, userId: $bob) { id } }', {
+      id,
+      bob,
+    });
     await send('not for bob');
     for (const stream of [sse, multipart]) {
       await eventually(() => expect(stream.end).toBe('whole'));
@@ -314,10 +187,10 @@ describe('subscriptions over HTTP', () => {
 
   it('G08: ends with UNAUTHENTICATED when its session does, as a whole: nobody comes back with that token', async () => {
     const create = 'mutation { createSession(input: {deviceId: "p"}) { accessToken session { id } } }';
-    const { accessToken: token, session } = (await service.query('bob', create)).data.createSession;
+    const { accessToken: token, session } = (await service.query(bob, create)).data.createSession;
     const body = { query: RECEIVED, variables: { ids: [id] } };
     const streams = await Promise.all([SSE, MULTIPART].map((headers) => openStream(service, token, body, headers)));
-    await service.query('bob', 'mutation ($id: ID!) { revokeSession(id: $id) { id } }', { id: session.id });
+    await service.query(bob, 'mutation ($id: ID!) { revokeSession(id: $id) { id } }', { id: session.id });
     for (const stream of streams) {
       await eventually(() => expect(stream.end).toBe('whole'));
       expect(stream.text).toContain('UNAUTHENTICATED');
@@ -339,6 +212,7 @@ describe('subscriptions over HTTP', () => {
   const AGAIN = { code: 'SERVICE_UNAVAILABLE', retryAfterMs: 1_000 };
 
   it('G15: a drain tells each stream to try again, in words, since a proxy may end its body well', async () => {
+    await begin(await startTestService({ env }));
     const streams = [await open(SSE), await open(MULTIPART)];
     await service.close();
     await interrupted(streams, AGAIN);
@@ -356,13 +230,12 @@ describe('subscriptions over HTTP', () => {
   });
 
   it('a node that drains lets nobody new in, and says when to come back', async () => {
-    await service.close();
-    service = await startTestService({ env: { ...env, DRAIN_WINDOW: '10s' } });
-    const [one, two] = [await service.connect('bob'), await service.connect('bob')];
+    await begin(await startTestService({ env: { ...env, DRAIN_WINDOW: '10s' } }));
+    const [one, two] = [await service.connect(bob), await service.connect(bob)];
     const closing = service.service.close();
     const refusal = await fetch(`${service.url}/graphql`, {
       method: 'POST',
-      headers: { ...SSE, authorization: `Bearer ${await service.token('bob')}`, 'content-type': 'application/json' },
+      headers: { ...SSE, authorization: `Bearer ${await service.token(bob)}`, 'content-type': 'application/json' },
       body: JSON.stringify({ query: RECEIVED }),
     });
     const { status, headers } = refusal;
@@ -387,7 +260,7 @@ describe('subscriptions over HTTP', () => {
   });
 
   it('counts as a connection: presence with its type, room with the sockets', async () => {
-    const ask = '{ presence(userIds: ["bob"]) { status devices { connectionType } } }';
+    const ask = `{ presence(userIds: ["${bob}"]) { status devices { connectionType } } }`;
     const types = async (): Promise<Data> => (await service.query('alice', ask)).data.presence[0];
     const streams = [await open(SSE), await open(MULTIPART)];
     expect((await types()).devices.map((device: Data) => device.connectionType).sort()).toEqual(['MULTIPART', 'SSE']);
@@ -401,7 +274,7 @@ describe('subscriptions over HTTP', () => {
 
   /** A client that reads the head of its stream and nothing more. */
   async function stuck(accept: string): Promise<Socket> {
-    const token = await service.token('bob');
+    const token = await service.token(bob);
     const socket = connect(service.service.port, '127.0.0.1');
     const body = JSON.stringify({ query: RECEIVED, variables: { ids: [id] } });
     socket.on('error', () => undefined);
@@ -416,15 +289,13 @@ describe('subscriptions over HTTP', () => {
   }
 
   it.each([SSE, MULTIPART])('G15: a reader that does not read holds no drain up: $accept', async ({ accept }) => {
-    await service.close();
-    service = await startTestService({ env: { MAX_QUEUED_BYTES: '64MiB' } });
-    await service.query('bob', 'mutation ($id: ID!) { createConversation(input: { id: $id }) { id } }', { id });
+    await begin(await startTestService({ env: { MAX_QUEUED_BYTES: '64MiB' } }));
     const socket = await stuck(accept);
     const text = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id } }';
     const input = { conversationId: id, content: '€'.repeat(8_000) };
     // Until the kernel takes no more.
     await eventually(async () => {
-      await Promise.all(Array.from({ length: 50 }, () => service.query('bob', text, { input })));
+      await Promise.all(Array.from({ length: 50 }, () => service.query(bob, text, { input })));
       expect(await queuedBytes()).toBeGreaterThan(0);
     });
     expect(await subscriptions()).toBe(1);
