@@ -85,6 +85,10 @@ export const LIMITS = {
   subscriptionsPerSocket: 100,
   /** Conversations one user began or joined: a stream of all of a user's conversations follows each. */
   conversationsPerUser: 1_000,
+  /** Members of a conversation whose lists are written to with each message; in larger ones each reads for themselves. */
+  listedMembers: 200,
+  /** Conversations of which this node still has to tell their members' lists. */
+  unlistedConversations: 10_000,
   /** Positions a stream resumes at: a user may be in more conversations than they began or joined. */
   positionsPerStream: 10_000,
   /** Members of one conversation: a change of members is announced to every node. */
@@ -289,6 +293,10 @@ export const TIMES = {
   healthKeyMs: 60_000,
   /** How long after a late signal could not be applied it is tried again. */
   heldSignalRetryMs: 1_000,
+  /** How often the lists of a conversation's members are written to: what is sent meanwhile is one change. */
+  listMs: 100,
+  /** How long it takes until a conversation whose node did not get so far is told to its members' lists by others. */
+  unlistedMs: 10_000,
   /** How old a user's place in a conversation is when it may be compared with the membership: nothing that joins takes so long. */
   placeLeaseMs: 60_000,
   /** How long past the drain window what is in flight may take. */

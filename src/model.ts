@@ -270,6 +270,23 @@ export interface InboxRecord {
   readonly positions: ReadonlyMap<ConversationId, Position>;
 }
 
+/** A conversation as it is in a user's list: what the list is ordered by, and what the user keeps of it. */
+export interface ListedConversation {
+  readonly conversationId: ConversationId;
+  readonly kind: ConversationKind;
+  /** When the last message was sent; before the first, when it was created. */
+  readonly activity: number;
+  readonly lastSequence: number;
+  readonly readSequence: number;
+  readonly isPinned: boolean;
+  readonly isArchived: boolean;
+  readonly isMarkedUnread: boolean;
+  /** Null: not muted. May lie in the past. */
+  readonly mutedUntil: number | null;
+  /** The other user of a DIRECT conversation. */
+  readonly peer: UserId | null;
+}
+
 /** A reference to an entity of the main API. */
 export interface UserReference {
   readonly id: UserId;

@@ -6,11 +6,12 @@
  * only: by a check, or from what was checked already. A path that forgets to check
  * does not compile.
  */
-import type { Engine, NewConversation, NoPlace } from '../engine/port.ts';
+import type { Engine, ListQuery, NewConversation, NoPlace } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import {
   type ConversationId,
   type ConversationRecord,
+  type ListedConversation,
   type MemberRole,
   type Membership,
   type MessageId,
@@ -81,15 +82,29 @@ export async function seeMessages(
   });
 }
 
-/** All of a user's conversations with their part in them, in no order. @throws {ServiceError} FORBIDDEN for others. */
-export async function seeAllOf(
+/** A conversation in the list of a user who is a member of it. */
+export interface SeenEntry {
+  readonly conversation: SeenConversation;
+  readonly membership: Membership;
+  readonly listed: ListedConversation;
+}
+
+/** A page of a user's list. @throws {ServiceError} FORBIDDEN for others. */
+export async function seeListOf(
   engine: Engine,
   viewer: Viewer,
   userId: UserId,
-): Promise<(readonly [SeenConversation, Membership])[]> {
+  query: ListQuery,
+): Promise<{ readonly entries: readonly SeenEntry[]; readonly totalCount: number; readonly isLast: boolean }> {
   requireSelf(viewer, userId);
   const { tenant } = viewer;
-  const ids = await engine.listConversationIds(tenant, userId);
+  // One more, to know whether there is one.
+  const { entries: found, totalCount } = await engine.listConversations(tenant, userId, {
+    ...query,
+    limit: query.limit + 1,
+  });
+  const page = found.slice(0, query.limit);
+  const ids = page.map(({ conversationId }) => conversationId);
   const [conversations, memberships] = await Promise.all([
     engine.readConversations(tenant, ids),
     engine.readMemberships(
@@ -97,10 +112,11 @@ export async function seeAllOf(
       ids.map((conversationId) => ({ conversationId, userId })),
     ),
   ]);
-  return conversations.flatMap((conversation, index) => {
-    const membership = memberships[index];
-    return conversation && membership ? [[conversation as SeenConversation, membership] as const] : [];
+  const entries = page.flatMap((listed, index) => {
+    const [conversation, membership] = [conversations[index], memberships[index]];
+    return conversation && membership ? [{ conversation: conversation as SeenConversation, membership, listed }] : [];
   });
+  return { entries, totalCount, isLast: found.length <= query.limit };
 }
 
 /** @throws {ServiceError} NOT_FOUND when the viewer may not see it. */

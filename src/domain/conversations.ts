@@ -15,7 +15,6 @@ import {
   type SeenMessage,
   type ShownConversation,
   see,
-  seeAllOf,
 } from '../access/seen.ts';
 import type { Actor, Engine, MembershipChange, NewConversation, NoPlace } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
@@ -33,7 +32,6 @@ import type {
   UserId,
   Viewer,
 } from '../model.ts';
-import { type OwnConversation, sortByActivity } from './conversation-list.ts';
 import { decodeCursor } from './cursor.ts';
 import { DIRECT_PREFIX, directId } from './direct-id.ts';
 import { displayName, identifier, natural, optional, pageSize, userIdentifier, userIdentifiers } from './input.ts';
@@ -70,8 +68,6 @@ export interface Conversations {
   readMany(tenant: TenantId, ids: readonly ConversationId[]): Promise<(ConversationRecord | null)[]>;
   /** The viewer's own memberships, in the order asked. */
   membershipsOf(viewer: Viewer, ids: readonly ConversationId[]): Promise<(Membership | null)[]>;
-  /** All of a user's, latest activity first: read once for however much is asked of it. */
-  ofUser(viewer: Viewer, userId: UserId): Promise<readonly OwnConversation[]>;
   members(tenant: TenantId, conversation: SeenConversation, first: number, after: string | null): Promise<MemberPage>;
   /** The two of a direct conversation of which something is seen. */
   pair(tenant: TenantId, seen: SeenMessage | SeenConversation): Promise<UserId[]>;
@@ -198,10 +194,6 @@ export function createConversations(engine: Engine): Conversations {
         tenant,
         ids.map((conversationId) => ({ conversationId, userId })),
       ),
-
-    async ofUser(viewer, userId) {
-      return sortByActivity(await seeAllOf(engine, viewer, userId));
-    },
 
     async members(tenant, { id }, first, after) {
       const most = pageSize(first, 'first');

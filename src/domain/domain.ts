@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Log } from '../log.ts';
+import { type ConversationLists, createConversationLists } from './conversation-list.ts';
 import { type Conversations, createConversations } from './conversations.ts';
 import { createInboxes, type Inboxes } from './inbox.ts';
 import { createMessages, type Messages } from './messages.ts';
@@ -15,6 +16,7 @@ import { createTyping, type Typing } from './typing.ts';
 
 export interface Domain {
   readonly conversations: Conversations;
+  readonly lists: ConversationLists;
   readonly messages: Messages;
   readonly presence: Presence;
   readonly typing: Typing;
@@ -41,6 +43,7 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
   const routed = createRouted({ engine, clock, log, routing, directWith: conversations.directWith, copies });
   return {
     conversations,
+    lists: createConversationLists(engine),
     messages: createMessages(engine, routed, conversations.directWith, log),
     presence: createPresence(engine, clock, log, presenceGraceMs),
     typing: createTyping(engine),

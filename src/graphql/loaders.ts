@@ -1,7 +1,7 @@
 /** Batches the reads of one execution: many objects of one type cost one read of the engine. */
 import DataLoader from 'dataloader';
 import type { SeenConversation, SeenMessage } from '../access/seen.ts';
-import type { OwnConversation } from '../domain/conversation-list.ts';
+import type { UserConversationsPage } from '../domain/conversation-list.ts';
 import type { Domain } from '../domain/domain.ts';
 import { ServiceError } from '../errors.ts';
 import type {
@@ -36,13 +36,20 @@ export interface Loaders {
   /** The viewer's own membership. */
   readonly membership: DataLoader<ConversationId, Membership | null>;
   readonly presence: DataLoader<UserId, PresenceRecord>;
-  /** All of a user's conversations: pages and sums of them are made from one read. */
-  readonly conversationsOf: DataLoader<UserId, readonly OwnConversation[]>;
+  /** Pages of users' lists. */
+  readonly conversationsOf: DataLoader<ListOf, readonly SeenConversation[], string>;
+  readonly unreadOf: DataLoader<UserId, number>;
   readonly sessionsOf: DataLoader<UserId, readonly SessionRecord[]>;
   readonly lastMessage: DataLoader<SeenConversation, SeenMessage | null, ConversationId>;
   /** The two of a direct conversation. */
   readonly pair: DataLoader<SeenConversation, readonly UserId[], ConversationId>;
   readonly typingUsers: DataLoader<SeenConversation, readonly UserId[], ConversationId>;
+}
+
+/** A page of a user's list; the same of the same is read once. */
+export interface ListOf {
+  readonly userId: UserId;
+  readonly page: UserConversationsPage;
 }
 
 /** Of what is read one by one: the same is read once. */
@@ -88,7 +95,8 @@ export function createLoaders(context: LoadersOwner): Loaders {
     message: new DataLoader((ids) => domain.messages.readMany(context.tenant, ids)),
     membership: new DataLoader((ids) => domain.conversations.membershipsOf(context.viewer, ids)),
     presence: new DataLoader((userIds) => domain.presence.read(context.tenant, userIds)),
-    conversationsOf: once((userId) => domain.conversations.ofUser(context.viewer, userId)),
+    conversationsOf: once(({ userId, page }) => domain.lists.pageOf(context.viewer, userId, page), JSON.stringify),
+    unreadOf: once((userId) => domain.lists.unreadOf(context.viewer, userId)),
     sessionsOf: once((userId) => domain.sessions.ofUser(context.viewer, userId)),
     lastMessage: once((conversation) => domain.messages.last(context.tenant, conversation), idOf),
     pair: once((conversation) => domain.conversations.pair(context.tenant, conversation), idOf),

@@ -3,6 +3,7 @@ import type { OpenWorld } from '../support/world.ts';
 import { describeBus } from './bus.ts';
 import { describeConversations } from './conversations.ts';
 import { describeInboxes } from './inbox.ts';
+import { describeLists } from './lists.ts';
 import { describeMessages } from './messages.ts';
 import { describePages } from './pages.ts';
 import { describePlaces } from './places.ts';
@@ -25,5 +26,6 @@ export function describeEngine(open: OpenWorld): void {
   describeTyping(open);
   describeSessions(open);
   describeInboxes(open);
+  describeLists(open);
   describeBus(open);
 }

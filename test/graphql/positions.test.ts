@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { readConfig } from '../../src/config.ts';
 import { encodePosition, streamRequest } from '../../src/domain/cursor.ts';
 import { newEpoch } from '../../src/engine/lineage.ts';
-import { nonce } from '../../src/engine/redis/conversations.ts';
+import { nonce } from '../../src/engine/redis/attempt.ts';
 import type { ConversationId } from '../../src/model.ts';
 
 const conversationId = (id: string): ConversationId => id as ConversationId;

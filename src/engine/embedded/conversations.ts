@@ -16,6 +16,7 @@ import { newEpoch } from '../lineage.ts';
 import { conversationKey } from '../message-id.ts';
 import type { Actor, ConversationStore, MembershipChange, NoPlace } from '../port.ts';
 import type { Announce, Database } from './database.ts';
+import { createListRows } from './lists.ts';
 import { createPlaces } from './places.ts';
 
 /** A row of `conversations`. */
@@ -37,6 +38,8 @@ export interface ConversationRow {
   readonly epoch: string;
   readonly fence: string;
   readonly lineage: string;
+  /** Whether it has too many members to write to their lists with each message. */
+  readonly is_large: number;
 }
 
 interface MemberRow {
@@ -120,6 +123,7 @@ export function createConversations(
   );
 
   const places = createPlaces(database);
+  const lists = createListRows(database);
 
   const find = (tenant: TenantId, id: ConversationId): ConversationRow | undefined =>
     select.get(tenant, id) as unknown as ConversationRow | undefined;
@@ -145,7 +149,10 @@ export function createConversations(
     const { name = row.name, joined = [], left = [] } = next;
     bump.run(name, row.member_count + joined.length - left.length, row.next_ordinal + joined.length, row.key);
     const id = row.id as ConversationId;
-    const conversation = toConversation(find(tenant, id) ?? row);
+    const changed = find(tenant, id) ?? row;
+    lists.join(tenant, changed, joined);
+    for (const userId of left) lists.leave(changed, userId);
+    const conversation = toConversation(changed);
     announce({ kind: 'conversation', tenant, id }, { type: 'conversation', conversation, joined, left });
     const tell = (userId: UserId, isMember: boolean): void =>
       announce({ kind: 'memberships', tenant, id: userId }, { type: 'membership', conversationId: id, isMember });
@@ -303,6 +310,7 @@ export function createConversations(
         if (sequence > row.last_sequence) return { outcome: 'past-head' };
         // Who joined and reads for the first time may be where unread counts from.
         const isFirst = member.read_at === 0 && sequence > 0 && sequence === member.read_sequence;
+        lists.read(row, userId, sequence);
         if (sequence <= member.read_sequence && !isFirst) {
           return { outcome: 'unchanged', conversation: toConversation(row) };
         }

@@ -5,6 +5,7 @@ import { createEmbeddedBus } from './bus.ts';
 import { createConversations } from './conversations.ts';
 import { openDatabase } from './database.ts';
 import { createInboxes } from './inbox.ts';
+import { createLists } from './lists.ts';
 import { createMessageLog } from './message-log.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
@@ -41,6 +42,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     ...createSessions(database),
     ...createTopics(database, clock),
     ...createInboxes(database, clock),
+    ...createLists(database),
     ...createRoutingRules(database),
     setTyping: typing.setTyping,
     readTyping: typing.readTyping,

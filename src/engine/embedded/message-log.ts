@@ -16,6 +16,7 @@ import { conversationKey, messageId, messageNonce, parseMessageId } from '../mes
 import type { Append, Earlier, NewMessage, SentKey } from '../port.ts';
 import type { ConversationRow } from './conversations.ts';
 import type { Announce, Database } from './database.ts';
+import { createListRows } from './lists.ts';
 import { createSentKeys, type SentKeys } from './sent-keys.ts';
 import { createWrittenTexts, type WrittenTexts } from './written-texts.ts';
 
@@ -112,6 +113,7 @@ export function createMessageLog(
   const raiseFloor = database.prepare('UPDATE conversations SET floor = ? WHERE key = ?');
 
   const sentKeys = createSentKeys(database);
+  const lists = createListRows(database);
   const texts = createWrittenTexts(database);
 
   const findConversation = (tenant: TenantId, id: ConversationId): ConversationRow | undefined =>
@@ -236,6 +238,7 @@ export function createMessageLog(
       insertMessage.run(row.key, sequence, id, senderId, text, payload, now, ...names, epoch, place, state);
       countMessage.run(sequence, now, row.key);
       moveRead.run(sequence, now, row.key, senderId);
+      lists.sent(row, senderId, sequence, now);
       forgetTyping(tenant, conversationId, senderId);
       if (sent) sentKeys.keep(tenant, sent, { sequence }, now);
       begin?.(row, sequence);

@@ -1,7 +1,5 @@
 /** Conversations, members and read positions in Redis. */
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type {
   ConversationId,
@@ -12,27 +10,18 @@ import type {
   UserId,
 } from '../../model.ts';
 import type { Actor, ConversationStore, MembershipChange } from '../port.ts';
+import { attempt, nonce } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { decodeConversation, decodeMember, encodeHead, type StoredMember, toReadReceipt } from './codec.ts';
 import type { Keys } from './keys.ts';
+import type { ListUpdates } from './list-updates.ts';
+import type { Lists } from './lists.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
 import { createPlaces } from './places.ts';
 import type { RunScript } from './scripts.ts';
 
-/** Names a new epoch, should the script need one, and a new message. 62 random bits. */
-export const nonce = (): string => randomUUID().slice(19).replace('-', '');
-
 /** Members read at once where only some of them are wanted. */
 const LEAST_MEMBERS_READ = 200;
-
-/** Runs plain commands with the scripts' answer to faults. */
-export async function attempt<Result>(work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    throw unavailable(error);
-  }
-}
 
 /** Empty without an actor. */
 const actorArgs = (actor: Actor | null): string[] => (actor ? [actor.userId, actor.least] : []);
@@ -45,12 +34,19 @@ function toChange(answer: unknown): MembershipChange {
   return { outcome: outcome as 'not-found' | 'full' | 'last-owner' | 'not-allowed' };
 }
 
+/** What keeps the members' lists beside their conversations. */
+export interface ListKeeping {
+  readonly lists: Lists;
+  readonly memberships: Memberships;
+  readonly updates: ListUpdates;
+}
+
 export function createConversations(
   client: RedisClient,
   run: RunScript,
   keys: Keys,
   clock: Clock,
-  memberships: Memberships,
+  { lists, memberships, updates }: ListKeeping,
 ): ConversationStore {
   const places = createPlaces(client, run, keys, clock, attempt);
 
@@ -63,11 +59,19 @@ export function createConversations(
     return decodeConversation(conversation);
   }
 
-  /** What became of a change of members, once its users' indexes have it. */
-  async function settled(tenant: TenantId, id: ConversationId, answer: unknown): Promise<MembershipChange> {
-    const [, , unsettled = []] = answer as [string, string?, Unsettled?];
-    await memberships.settle(tenant, id, unsettled);
-    return toChange(answer);
+  /** Changes the members of a conversation, and then their lists. */
+  async function settled(
+    tenant: TenantId,
+    id: ConversationId,
+    change: () => Promise<unknown>,
+  ): Promise<MembershipChange> {
+    const work = async (): Promise<unknown> => {
+      const answer = await change();
+      const [, , unsettled = []] = answer as [string, string?, Unsettled?];
+      await memberships.settle(tenant, id, unsettled);
+      return answer;
+    };
+    return toChange(await updates.during(tenant, id, work, () => null));
   }
 
   async function addMembers(
@@ -77,12 +81,8 @@ export function createConversations(
     role: MemberRole,
   ): Promise<MembershipChange> {
     const { meta, members, joins, outbox, channel } = keys.conversation(tenant, id);
-    const answer = await run(
-      'add-members',
-      [meta, members, joins, outbox, channel],
-      [clock.offset(), LIMITS.membersPerConversation, role, ...userIds],
-    );
-    return settled(tenant, id, answer);
+    const args = [clock.offset(), LIMITS.membersPerConversation, role, LIMITS.listedMembers, ...userIds];
+    return settled(tenant, id, () => run('add-members', [meta, members, joins, outbox, channel], args));
   }
 
   /** Members with an ordinal above `after`, by ordinal, and whether there are no more. */
@@ -110,18 +110,25 @@ export function createConversations(
         return existing ? { outcome: 'exists', conversation: existing } : { outcome: 'no-place' };
       }
       const { meta, members: memberKey, joins, outbox, channel } = keys.conversation(tenant, id);
-      const [outcome, json, unsettled] = (await run(
-        'create-conversation',
-        [meta, memberKey, joins, outbox, channel],
-        [
-          clock.offset(),
-          encodeHead(conversation),
-          JSON.stringify(name),
-          nonce(),
-          ...members.flatMap(({ userId, role }) => [userId, role]),
-        ],
-      )) as ['created' | 'exists', string, Unsettled];
-      await memberships.settle(tenant, id, unsettled);
+      const create = (): Promise<unknown> =>
+        run(
+          'create-conversation',
+          [meta, memberKey, joins, outbox, channel],
+          [
+            clock.offset(),
+            encodeHead(conversation),
+            JSON.stringify(name),
+            nonce(),
+            LIMITS.listedMembers,
+            ...members.flatMap(({ userId, role }) => [userId, role]),
+          ],
+        );
+      const work = async (): Promise<['created' | 'exists', string]> => {
+        const [outcome, json, unsettled] = (await create()) as ['created' | 'exists', string, Unsettled];
+        await memberships.settle(tenant, id, unsettled);
+        return [outcome, json];
+      };
+      const [outcome, json] = await updates.during(tenant, id, work, () => null);
       if (outcome === 'exists' && !place.isHeld) await places.giveBack(tenant, createdBy, place);
       return { outcome, conversation: decodeConversation(json) };
     },
@@ -175,12 +182,9 @@ export function createConversations(
     async removeMember(tenant, id, userId, actor) {
       const { meta, members, joins, typing, outbox, channel } = keys.conversation(tenant, id);
       const place = await places.find(tenant, userId, id);
-      const answer = await run(
-        'remove-member',
-        [meta, members, joins, typing, outbox, channel],
-        [userId, ...actorArgs(actor)],
+      const change = await settled(tenant, id, () =>
+        run('remove-member', [meta, members, joins, typing, outbox, channel], [userId, ...actorArgs(actor)]),
       );
-      const change = await settled(tenant, id, answer);
       if (change.outcome === 'changed' && place) await places.giveBack(tenant, userId, place);
       return change;
     },
@@ -194,8 +198,12 @@ export function createConversations(
 
     async markRead(tenant, id, userId, sequence) {
       const { meta, members, channel } = keys.conversation(tenant, id);
-      const answer = await run('mark-read', [meta, members, channel], [clock.offset(), userId, sequence]);
-      const [outcome, conversation] = answer as [string, string];
+      const work = async (): Promise<[string, string]> => {
+        const answer = await run('mark-read', [meta, members, channel], [clock.offset(), userId, sequence]);
+        if ((answer as unknown[]).length > 1) await lists.bring(tenant, userId, id, ['m', 0]);
+        return answer as [string, string];
+      };
+      const [outcome, conversation] = await updates.during(tenant, id, work, () => null);
       if (outcome === 'not-member' || outcome === 'past-head') return { outcome };
       return { outcome: outcome as 'changed' | 'unchanged', conversation: decodeConversation(conversation) };
     },

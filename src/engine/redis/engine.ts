@@ -6,12 +6,16 @@ import { unavailable } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
+import { nonce } from './attempt.ts';
 import { createRedisBus } from './bus.ts';
 import { connect, openCommandClient, openSubscriberClient, type RedisClient } from './client.ts';
 import { createConversations } from './conversations.ts';
 import { checkKind } from './diagnosis.ts';
 import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
+import { createLists } from './list-store.ts';
+import { ListUpdates } from './list-updates.ts';
+import { Lists } from './lists.ts';
 import { Marks } from './marks.ts';
 import { createMemberships } from './memberships.ts';
 import { createMessages } from './messages.ts';
@@ -78,6 +82,8 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const run = defineScripts(client);
   const memberships = createMemberships(run, keys, log);
   const writings = createWritings(run, keys, { clock, retention, currentTrace });
+  const lists = new Lists(client, run, keys, clock, { memberships, node: nonce() });
+  const updates = new ListUpdates(lists, clock, log, address.kind !== 'cluster');
   const presence = createPresence(client, run, keys, clock, log);
   const marks = new Marks(client, keys, clock, log);
   const bus = createRedisBus(subscriber, marks, keys, log, options.ignored ?? (() => undefined));
@@ -89,6 +95,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     isClosed = true;
     stopWatching();
     marks.close();
+    updates.close();
     await presence.stop(options.presenceGraceMs).catch(() => undefined);
     subscriber.close();
     client.disconnect();
@@ -114,8 +121,8 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
 
   return {
     kind: 'redis',
-    ...createConversations(client, run, keys, clock, memberships),
-    ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships, writings }),
+    ...createConversations(client, run, keys, clock, { lists, memberships, updates }),
+    ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships, writings, updates }),
     appendText: writings.appendText,
     finishMessage: writings.finishMessage,
     requestStop: writings.requestStop,
@@ -125,6 +132,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createSessions(client, run, keys, clock),
     ...createTopics(client, run, keys, clock, currentTrace),
     ...createInboxes(client, run, keys, clock),
+    ...createLists(client, run, keys, { lists, clock, log }),
     ...createRates(client, keys),
     ...createRoutingRules(client, run, keys),
     connect: presence.connect,

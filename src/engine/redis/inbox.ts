@@ -3,8 +3,8 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import { decodeInbox, encodeInbox, type StoredPositions } from '../inbox.ts';
 import type { InboxStore } from '../port.ts';
+import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
-import { attempt } from './conversations.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 

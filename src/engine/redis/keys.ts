@@ -33,6 +33,11 @@ export interface UserKeys {
   readonly conversations: string;
   readonly joined: string;
   readonly left: string;
+  /** The user's list; see `lua/list.lua`. */
+  readonly order: string;
+  readonly entries: string;
+  readonly unread: string;
+  readonly large: string;
   readonly places: string;
   readonly memberships: string;
   /** Changes with each announcement on the channel of memberships; see `marks.ts`. */
@@ -71,6 +76,8 @@ export interface Keys {
   conversationByKey(tenant: TenantId, key: string): ConversationKeys;
   idempotency(tenant: TenantId, id: ConversationId, senderId: UserId, clientMessageId: string): string;
   user(tenant: TenantId, id: UserId): UserKeys;
+  /** Conversations that are to be told to lists, each with the node that has it in hand. */
+  unlisted(tenant: TenantId): string;
   topic(tenant: TenantId, id: Topic): TopicKeys;
   published(tenant: TenantId, id: Topic, senderId: UserId, idempotencyKey: string): string;
   routingRules(tenant: TenantId): RoutingRuleKeys;
@@ -108,6 +115,10 @@ export function createKeys(prefix: string, database: number): Keys {
       conversations: `${tag}:conversations`,
       joined: `${tag}:joined`,
       left: `${tag}:left`,
+      order: `${tag}:order`,
+      entries: `${tag}:entries`,
+      unread: `${tag}:unread`,
+      large: `${tag}:large`,
       places: `${tag}:places`,
       memberships: channelOf(`${tag}:memberships`),
       membershipsMark: `${tag}:memberships-mark`,
@@ -143,6 +154,7 @@ export function createKeys(prefix: string, database: number): Keys {
     idempotency: (tenant, id, senderId, clientMessageId) =>
       `${conversationTag(tenant, conversationKey(id))}:sent:${encode(senderId)}.${encode(clientMessageId)}`,
     user,
+    unlisted: (tenant) => `${prefix}:{l.${encode(tenant)}}:unlisted`,
     topic,
     published: (tenant, id, senderId, key) => `${topicTag(tenant, id)}:sent:${encode(senderId)}.${encode(key)}`,
     routingRules,

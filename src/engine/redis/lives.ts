@@ -1,7 +1,7 @@
 /** Which life of its servers a client speaks with. A failover or a restart begins another: some of what was written may be gone. */
 import { Cluster } from 'ioredis';
+import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
-import { attempt } from './conversations.ts';
 
 const RUN_ID = /^run_id:(\w+)/m;
 

@@ -11,8 +11,8 @@ import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { Position } from '../../model.ts';
 import type { Announcement, Channel, Listener } from '../port.ts';
+import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
-import { attempt } from './conversations.ts';
 import type { Keys } from './keys.ts';
 
 /** What was heard and is not stored may be on its way: it is looked at again after this before it counts as lost. */

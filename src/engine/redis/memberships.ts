@@ -30,10 +30,13 @@ export function createMemberships(run: RunScript, keys: Keys, log: Log): Members
   const noticed = new Set<string>();
 
   async function index(tenant: TenantId, id: ConversationId, userId: UserId, note: string): Promise<void> {
-    const { conversations, joined, left, membershipsMark, memberships } = keys.user(tenant, userId);
-    const [version = '', isMember = ''] = note.split(':');
-    const args = [id, version, isMember, LIMITS.leftConversationsPerUser];
-    await run('index-membership', [conversations, joined, left, membershipsMark, memberships], args);
+    const at = keys.user(tenant, userId);
+    const list = [at.order, at.entries, at.unread, at.large];
+    await run(
+      'index-membership',
+      [at.conversations, at.joined, at.left, ...list, at.membershipsMark, at.memberships],
+      [id, LIMITS.leftConversationsPerUser, note],
+    );
   }
 
   async function settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled): Promise<void> {

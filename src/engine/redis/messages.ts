@@ -16,10 +16,11 @@ import type {
   WritingStore,
 } from '../port.ts';
 import { lengthOf, partsOf } from '../written-text.ts';
+import { attempt, nonce } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { asJsonText, decodeMessage, encodeContent, encodeMessage } from './codec.ts';
-import { attempt, nonce } from './conversations.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
+import type { ListUpdates } from './list-updates.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
 import type { RunScript } from './scripts.ts';
 import type { RedisWritings } from './writings.ts';
@@ -63,13 +64,14 @@ export interface MessageOptions {
   readonly currentTrace: CurrentTrace;
   readonly memberships: Memberships;
   readonly writings: RedisWritings;
+  readonly updates: ListUpdates;
 }
 
 export function createMessages(
   client: RedisClient,
   run: RunScript,
   keys: Keys,
-  { clock, retention, currentTrace, memberships, writings }: MessageOptions,
+  { clock, retention, currentTrace, memberships, writings, updates }: MessageOptions,
 ): MessageStore & Pick<WritingStore, 'startMessage'> {
   const kept = retention ?? 0;
 
@@ -117,33 +119,37 @@ export function createMessages(
     const { head, content } = encodeMessage(isHeld === null ? message : { ...message, content: '' });
     const replyTo = replyTarget(tenant, conversationId, message.replyToId);
     const idempotency = keys.idempotency(tenant, conversationId, senderId, key?.id ?? '');
-    const answer = (await run(
-      'append-message',
-      [
-        meta,
-        members,
-        messages,
-        log,
-        idempotency,
-        typing,
-        outbox,
-        channel,
-        ...(isHeld === null ? [] : [streams, texts, stops]),
-      ],
-      [
-        clock.offset(),
-        kept,
-        senderId,
-        conversationKey(conversationId),
-        nonce(),
-        head,
-        isHeld === null ? content : `${content},"state":"STREAMING"`,
-        key ? TIMES.idempotencyMs : '',
-        key?.digest ?? '',
-        currentTrace(),
-        ...replyTo,
-        ...(isHeld === null ? [] : writingArgs(message, isHeld)),
-      ],
+    const store = (): Promise<unknown> =>
+      run(
+        'append-message',
+        [
+          meta,
+          members,
+          messages,
+          log,
+          idempotency,
+          typing,
+          outbox,
+          channel,
+          ...(isHeld === null ? [] : [streams, texts, stops]),
+        ],
+        [
+          clock.offset(),
+          kept,
+          senderId,
+          conversationKey(conversationId),
+          nonce(),
+          head,
+          isHeld === null ? content : `${content},"state":"STREAMING"`,
+          key ? TIMES.idempotencyMs : '',
+          key?.digest ?? '',
+          currentTrace(),
+          ...replyTo,
+          ...(isHeld === null ? [] : writingArgs(message, isHeld)),
+        ],
+      );
+    const answer = (await updates.during(tenant, conversationId, store, (stored) =>
+      (stored as unknown[])[0] === 'appended' ? 'all' : null,
     )) as unknown[];
     const appended = toAppend(answer);
     if ('message' in appended) memberships.notice(tenant, conversationId, (answer[2] as Unsettled | undefined) ?? []);

@@ -2,8 +2,8 @@
 import { LIMITS } from '../../limits.ts';
 import type { RoutingRuleStore } from '../port.ts';
 import { decodeRoutingRule } from '../routing-rule.ts';
+import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
-import { attempt } from './conversations.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 

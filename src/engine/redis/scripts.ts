@@ -15,6 +15,9 @@ const NAMES = [
   'disconnect',
   'divert-publication',
   'finish-message',
+  'drop-entry',
+  'forget-unlisted',
+  'index-conversation',
   'index-membership',
   'list-messages',
   'mark-read',
@@ -22,6 +25,8 @@ const NAMES = [
   'publish',
   'react',
   'read-conversation',
+  'read-for-lists',
+  'read-list',
   'read-log',
   'read-presence',
   'read-published',
@@ -46,6 +51,9 @@ const NAMES = [
   'write-session',
 ] as const;
 
+/** Those that are given `list.lua` besides. */
+const OF_LISTS: ReadonlySet<string> = new Set(['drop-entry', 'index-conversation', 'index-membership', 'read-list']);
+
 export type ScriptName = (typeof NAMES)[number];
 type Argument = string | number;
 type Command = (keyCount: number, ...rest: Argument[]) => Promise<unknown>;
@@ -60,7 +68,8 @@ export function defineScripts(client: RedisClient): RunScript {
   const commands = new Map<ScriptName, Command>();
   for (const name of NAMES) {
     const command = `realtime:${name}`;
-    client.defineCommand(command, { lua: `${prelude}\n${source(name)}` });
+    const parts = [prelude, ...(OF_LISTS.has(name) ? [source('list')] : []), source(name)];
+    client.defineCommand(command, { lua: parts.join('\n') });
     const run = (client as unknown as Record<string, Command>)[command];
     if (run) commands.set(name, run.bind(client));
   }

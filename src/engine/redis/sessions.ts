@@ -4,8 +4,8 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { SessionRecord, UserId } from '../../model.ts';
 import type { Announcement, SessionStore } from '../port.ts';
 import { announceSession } from '../session.ts';
+import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
-import { attempt } from './conversations.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 

@@ -5,9 +5,9 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { Position, PublicationRecord, TenantId } from '../../model.ts';
 import type { CurrentTrace } from '../port.ts';
 import type { EarlierPublication, NewPublication, TopicStore } from '../publication.ts';
+import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { fragment } from './codec.ts';
-import { attempt } from './conversations.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 

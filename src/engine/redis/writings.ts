@@ -5,8 +5,8 @@ import type { MessageId, MessageRecord, TenantId } from '../../model.ts';
 import { parseMessageId } from '../message-id.ts';
 import type { CurrentTrace, TextAppend, Writing, WritingFinish, WritingStore } from '../port.ts';
 import { lengthOf, partsOf } from '../written-text.ts';
+import { nonce } from './attempt.ts';
 import { asJsonText, decodeMessage } from './codec.ts';
-import { nonce } from './conversations.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 

@@ -1,6 +1,5 @@
 /** Users: what this subgraph adds to an entity of the main API. */
 import type { QueryResolvers, UserResolvers } from '../../__generated__/resolvers.ts';
-import { pageOfUser, unreadOf } from '../../domain/conversation-list.ts';
 import { encodeSessionCursor } from '../../domain/cursor.ts';
 import { pageOfSessions } from '../../domain/session-page.ts';
 import { toConnection } from '../connection.ts';
@@ -15,10 +14,10 @@ export const User: UserResolvers = {
   status: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).status,
   lastSeenAt: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).lastSeenAt,
   presence: ({ id }, _, { loaders }) => loaders.presence.load(id),
-  conversations: async ({ id }, page, { loaders }) => pageOfUser(await loaders.conversationsOf.load(id), page),
+  conversations: async ({ id }, page, { loaders }) => [...(await loaders.conversationsOf.load({ userId: id, page }))],
   async sessions({ id }, request, { loaders }) {
     const page = pageOfSessions(await loaders.sessionsOf.load(id), request);
     return toConnection(page.sessions, page, encodeSessionCursor);
   },
-  unreadMessageCount: async ({ id }, _, { loaders }) => unreadOf(await loaders.conversationsOf.load(id)),
+  unreadMessageCount: ({ id }, _, { loaders }) => loaders.unreadOf.load(id),
 };

@@ -1,12 +1,12 @@
 -- Adds who is not a member yet, all or none. The first member of an empty conversation owns it.
 -- KEYS  meta members joins outbox channel
--- ARGV  offset cap role, then userIds
+-- ARGV  offset cap role most (members who are not many), then userIds
 -- Answers {"changed" | "unchanged", conversation, unsettled} | {"full"} | {"not-found"}
 local meta, members, joins, outbox, channel = unpack(KEYS)
 local state = redis.call('HMGET', meta, 'members', 'ordinal', 'sequence', 'place', 'epoch')
 if not state[1] then return { 'not-found' } end
 local joined, seen = {}, {}
-for index = 4, #ARGV do
+for index = 5, #ARGV do
   local user = ARGV[index]
   if not seen[user] and redis.call('HEXISTS', members, user) == 0 then joined[#joined + 1] = user end
   seen[user] = true
@@ -23,5 +23,7 @@ for index, user in ipairs(joined) do
   redis.call('ZADD', joins, ordinal + index - 1, user)
 end
 redis.call('HSET', meta, 'members', count + #joined, 'ordinal', digits(ordinal + #joined))
+-- Before those who join now, whose notes say more.
+noteSize(meta, members, outbox, ARGV[4])
 noteMemberships(meta, outbox, joined, 1)
 return { 'changed', announceConversation(meta, channel, joined, {}), unsettled(outbox) }

@@ -1,13 +1,13 @@
 -- Creates a conversation unless its id is taken.
 -- KEYS  meta members joins outbox channel
--- ARGV  offset head name nonce, then userId role of each member
+-- ARGV  offset head name nonce most (members who are not many), then userId role of each member
 -- Answers {"created" | "exists", conversation, unsettled}
 local meta, members, joins, outbox, channel = unpack(KEYS)
-local offset, head, name, nonce = unpack(ARGV)
+local offset, head, name, nonce, most = unpack(ARGV)
 if redis.call('EXISTS', meta) == 1 then return { 'exists', conversationJson(meta), unsettled(outbox) } end
 local time = digits(now(offset))
 local joined = {}
-for index = 5, #ARGV, 2 do
+for index = 6, #ARGV, 2 do
   joined[#joined + 1] = ARGV[index]
   redis.call('HSET', members, ARGV[index], newMember(ARGV[index + 1], time, #joined, 0, 0, nonce))
   redis.call('ZADD', joins, #joined, ARGV[index])
@@ -15,5 +15,6 @@ end
 redis.call('HSET', meta, 'head', head .. ',"createdAt":' .. time, 'name', name, 'sequence', 0, 'place', 0,
   'floor', 0, 'first', 1, 'version', 0, 'activity', 'null', 'members', #joined, 'ordinal', #joined + 1,
   'owners', 1, 'epoch', nonce, 'fence', runId(), 'lineage', cjson.encode({ { nonce, 1 } }))
+noteSize(meta, members, outbox, most)
 noteMemberships(meta, outbox, joined, 1)
 return { 'created', announceConversation(meta, channel, joined, {}), unsettled(outbox) }

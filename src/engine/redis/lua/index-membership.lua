@@ -1,19 +1,31 @@
--- Puts a change of membership into its user's index and tells the user, unless the index has it or a later one.
--- KEYS  conversations joined left mark channel
--- ARGV  conversationId version "1" | "0" (who went) most (versions kept of those left)
-local conversations, joined, left, mark, channel = unpack(KEYS)
-local id, version, isMember, most = unpack(ARGV)
+-- Puts a change of membership into its user's list and tells the user, unless the list has it or a later one.
+-- KEYS  conversations joined left order entries unread large mark channel
+-- ARGV  conversationId most (versions kept of those left) note (`noteMemberships` in prelude.lua)
+local conversations, joined, left, order, entries, unread, large, mark, channel = unpack(KEYS)
+local id, most, note = unpack(ARGV)
+local version, isMember, more = string.match(note, '^(%d+):(%d)(.*)$')
 local known = redis.call('HGET', joined, id) or redis.call('ZSCORE', left, id)
 if known and tonumber(known) >= tonumber(version) then return 0 end
+local before = readEntry(entries, id)
 if isMember == '1' then
   redis.call('SADD', conversations, id)
   redis.call('HSET', joined, id, version)
   redis.call('ZREM', left, id)
+  local kind, activity, sequence, read, flags, peer = string.match(more, '^:(%u):(%d+):(%d+):(%d+):(.):(.*)$')
+  -- Older versions noted no more than the membership: such an entry is made when the list is read.
+  if kind then
+    local after = before and readEntry(entries, id)
+      or { kind = kind, activity = 0, sequence = 0, read = 0, flags = '-', muted = '0', peer = peer }
+    advanceEntry(after, tonumber(activity), tonumber(sequence), tonumber(read))
+    if flags == 'l' then setFlag(after, 'l', true) end
+    writeEntry(order, entries, unread, large, id, before, after)
+  end
 else
   redis.call('SREM', conversations, id)
   redis.call('HDEL', joined, id)
   redis.call('ZADD', left, version, id)
   redis.call('ZREMRANGEBYRANK', left, 0, -(tonumber(most) + 1))
+  if before then writeEntry(order, entries, unread, large, id, before, nil) end
 end
 announceMarked(mark, channel, '{"type":"membership","conversationId":' .. cjson.encode(id) .. ',"isMember":'
   .. (isMember == '1' and 'true' or 'false') .. '}')

@@ -105,11 +105,33 @@ local function announceConversation(meta, channel, joined, left)
   return json
 end
 
--- Notes a change of members for the indexes of these users, which live in other slots: "version:1" who came, "version:0" who went.
-local function noteMemberships(meta, outbox, users, isMember)
+-- Notes a change of members for these users' lists, which live in other slots:
+--   who went  version:0
+--   who came  version:1:kind:activity:sequence:readSequence:flag:peer
+-- kind is a letter; flag "l" says that the conversation is large, "-" that it is not; peer is of a direct conversation.
+local function noteMemberships(meta, outbox, users, isMember, read)
   local version = after(redis.call('HGET', meta, 'memberships') or nil)
   redis.call('HSET', meta, 'memberships', version)
-  for _, user in ipairs(users) do redis.call('HSET', outbox, user, version .. ':' .. isMember) end
+  if isMember == 0 then
+    for _, user in ipairs(users) do redis.call('HSET', outbox, user, version .. ':0') end
+    return
+  end
+  local state = redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large')
+  local kind, created = string.match(state[1], '"kind":"(%u)'), string.match(state[1], '"createdAt":(%d+)')
+  local note = table.concat({ version, 1, kind, state[2] == 'null' and created or state[2], state[3],
+    read or state[3], state[4] and 'l' or '-', '' }, ':')
+  for index, user in ipairs(users) do
+    -- A direct conversation is made with both of its members.
+    redis.call('HSET', outbox, user, note .. (kind == 'D' and users[3 - index] or ''))
+  end
+end
+
+-- A conversation of more than `most` members is large for good, and so are its entries in the lists of those who are in it.
+local function noteSize(meta, members, outbox, most)
+  if tonumber(redis.call('HGET', meta, 'members')) <= tonumber(most) then return end
+  if redis.call('HSETNX', meta, 'large', 1) == 1 then
+    noteMemberships(meta, outbox, redis.call('HKEYS', members), 1, 0)
+  end
 end
 
 -- Some of what was noted and is not in the indexes yet: user, note, user, note, …

@@ -1,0 +1,207 @@
+/** Users' lists of conversations in SQLite: rows that change in the transaction that changes the conversation. */
+import { LIMITS } from '../../limits.ts';
+import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
+import { allBucketsOf, type Bucket, byActivity, type Stretch, stretchesOf } from '../conversation-list.ts';
+import type { ListChange, ListPage, ListQuery, ListStore } from '../port.ts';
+import type { Database } from './database.ts';
+
+interface ListedRow {
+  readonly id: ConversationId;
+  readonly kind: string;
+  readonly peer: string | null;
+  readonly activity: number;
+  readonly sequence: number;
+  readonly read_sequence: number;
+  readonly is_pinned: number;
+  readonly is_archived: number;
+  readonly is_marked: number;
+  readonly is_hidden: number;
+  readonly muted_until: number | null;
+}
+
+/** What a list is told of a conversation. */
+interface ListableRow {
+  readonly key: number;
+  readonly id: string;
+  readonly kind: string;
+  readonly created_at: number;
+  readonly last_activity_at: number | null;
+  readonly last_sequence: number;
+  readonly is_large: number;
+}
+
+/** What belongs into a transaction that changes a conversation. */
+export interface ListRows {
+  /** Members joined, the conversation being as it is after that. */
+  join(tenant: TenantId, row: ListableRow, userIds: readonly UserId[]): void;
+  leave(row: ListableRow, userId: UserId): void;
+  /** A message was sent. */
+  sent(row: ListableRow, senderId: UserId, sequence: number, time: number): void;
+  /** A member has read up to there, or says so again. */
+  read(row: ListableRow, userId: UserId, sequence: number): void;
+}
+
+export function createListRows(database: Database): ListRows {
+  const insert = database.prepare(
+    `INSERT INTO listed (conversation, user_id, tenant, id, kind, peer, activity, sequence, read_sequence, is_large)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const remove = database.prepare('DELETE FROM listed WHERE conversation = ? AND user_id = ?');
+  const advance = database.prepare(
+    'UPDATE listed SET activity = ?, sequence = ?, is_archived = 0, is_hidden = 0 WHERE conversation = ?',
+  );
+  const advanceOne = database.prepare(
+    `UPDATE listed SET activity = ?, sequence = ?, is_archived = 0, is_hidden = 0
+     WHERE conversation = ? AND user_id = ?`,
+  );
+  const read = database.prepare(
+    `UPDATE listed SET read_sequence = max(read_sequence, min(?, sequence)), is_marked = 0
+     WHERE conversation = ? AND user_id = ?`,
+  );
+  const bring = database.prepare(bringing('listed.conversation = ?1 AND listed.user_id = ?2'));
+  const grow = database.prepare('UPDATE conversations SET is_large = 1 WHERE key = ? AND member_count > ?');
+  const mark = database.prepare('UPDATE listed SET is_large = 1 WHERE conversation = ?');
+  return {
+    join(tenant, row, userIds) {
+      const { key, id, kind, created_at, last_activity_at, last_sequence } = row;
+      const isLarge = row.is_large === 1 || grow.run(key, LIMITS.listedMembers).changes > 0;
+      if (isLarge && row.is_large === 0) mark.run(key);
+      const activity = last_activity_at ?? created_at;
+      for (const [index, userId] of userIds.entries()) {
+        // A direct conversation is made with both of its members.
+        const peer = kind === 'DIRECT' ? (userIds[1 - index] ?? null) : null;
+        insert.run(key, userId, tenant, id, kind, peer, activity, last_sequence, last_sequence, Number(isLarge));
+      }
+    },
+    leave: (row, userId) => void remove.run(row.key, userId),
+    sent(row, senderId, sequence, time) {
+      if (row.is_large === 0) advance.run(time, sequence, row.key);
+      else advanceOne.run(time, sequence, row.key, senderId);
+      read.run(sequence, row.key, senderId);
+    },
+    read(row, userId, sequence) {
+      if (row.is_large === 1) bring.run(row.key, userId);
+      read.run(sequence, row.key, userId);
+    },
+  };
+}
+
+/** Brings entries up to their conversations, which do not tell them of their messages. */
+function bringing(which: string): string {
+  return `UPDATE listed SET activity = coalesce(conversations.last_activity_at, conversations.created_at),
+      sequence = conversations.last_sequence, is_archived = 0, is_hidden = 0
+    FROM conversations WHERE conversations.key = listed.conversation AND listed.is_large = 1
+      AND listed.sequence <> conversations.last_sequence AND ${which}`;
+}
+
+function toListed(row: ListedRow): ListedConversation {
+  return {
+    conversationId: row.id,
+    kind: row.kind as ConversationKind,
+    activity: row.activity,
+    lastSequence: row.sequence,
+    readSequence: row.read_sequence,
+    isPinned: row.is_pinned === 1,
+    isArchived: row.is_archived === 1,
+    isMarkedUnread: row.is_marked === 1,
+    mutedUntil: row.muted_until,
+    peer: row.peer as UserId | null,
+  };
+}
+
+/** The column a change is of, and its value. */
+function columnOf(change: ListChange): readonly [string, number | null] {
+  if ('isPinned' in change) return ['is_pinned', Number(change.isPinned)];
+  if ('isArchived' in change) return ['is_archived', Number(change.isArchived)];
+  if ('mutedUntil' in change) return ['muted_until', change.mutedUntil];
+  return ['isHidden' in change ? 'is_hidden' : 'is_marked', 1];
+}
+
+export function createLists(database: Database): ListStore {
+  const hasLarge = database.prepare('SELECT 1 FROM listed WHERE tenant = ? AND user_id = ? AND is_large = 1 LIMIT 1');
+  const bringLarge = database.prepare(bringing('listed.tenant = ?1 AND listed.user_id = ?2'));
+  const first = database.prepare(
+    'SELECT * FROM listed WHERE tenant = ? AND user_id = ? AND bucket = ? ORDER BY activity DESC, id LIMIT ?',
+  );
+  const rest = database.prepare(
+    `SELECT * FROM listed WHERE tenant = ?1 AND user_id = ?2 AND bucket = ?3 AND activity <= ?4
+       AND (activity < ?4 OR id > ?5) ORDER BY activity DESC, id LIMIT ?6`,
+  );
+  const sizeOf = database.prepare('SELECT entries FROM list_totals WHERE tenant = ? AND user_id = ? AND bucket = ?');
+  const sumUnread = database.prepare('SELECT sum(unread) AS unread FROM list_totals WHERE tenant = ? AND user_id = ?');
+  const findKey = database.prepare('SELECT key FROM conversations WHERE tenant = ? AND id = ?');
+  const findByKey = database.prepare('SELECT * FROM listed WHERE conversation = ? AND user_id = ?');
+  const updates = new Map(
+    ['is_pinned', 'is_archived', 'muted_until', 'is_hidden', 'is_marked'].map((column) => [
+      column,
+      database.prepare(`UPDATE listed SET ${column} = ? WHERE conversation = ? AND user_id = ?`),
+    ]),
+  );
+
+  function rowOf(tenant: TenantId, userId: UserId, id: ConversationId): [key: number, row: ListedRow] | null {
+    const found = findKey.get(tenant, id) as { key: number } | undefined;
+    const row = found && (findByKey.get(found.key, userId) as unknown as ListedRow | undefined);
+    return found && row ? [found.key, row] : null;
+  }
+
+  /** Writes only where there is something to bring up: most users are in no large conversation. */
+  function bringUp(tenant: TenantId, userId: UserId): void {
+    if (!database.read(() => hasLarge.get(tenant, userId))) return;
+    database.write(() => bringLarge.run(tenant, userId));
+  }
+
+  function rowsOf(tenant: TenantId, userId: UserId, bucket: Bucket, { after }: Stretch, limit: number): ListedRow[] {
+    const rows = after
+      ? rest.all(tenant, userId, bucket, after.activity, after.id, limit)
+      : first.all(tenant, userId, bucket, limit);
+    return rows as unknown as ListedRow[];
+  }
+
+  function pageOf(tenant: TenantId, userId: UserId, query: ListQuery): ListPage {
+    const entries: ListedConversation[] = [];
+    for (const stretch of stretchesOf(query)) {
+      const rows = stretch.buckets.flatMap((bucket) => rowsOf(tenant, userId, bucket, stretch, query.limit));
+      rows.sort(byActivity);
+      entries.push(...rows.slice(0, query.limit - entries.length).map(toListed));
+    }
+    const totalCount = allBucketsOf(query).reduce((sum, bucket) => {
+      const size = sizeOf.get(tenant, userId, bucket) as { entries: number } | undefined;
+      return sum + (size?.entries ?? 0);
+    }, 0);
+    return { entries, totalCount };
+  }
+
+  return {
+    async listConversations(tenant, userId, query) {
+      bringUp(tenant, userId);
+      return database.read(() => pageOf(tenant, userId, query));
+    },
+
+    async readListed(tenant, userId, ids) {
+      bringUp(tenant, userId);
+      return database.read(() =>
+        ids.map((id) => {
+          const [, row] = rowOf(tenant, userId, id) ?? [];
+          return row?.is_hidden === 0 ? toListed(row) : null;
+        }),
+      );
+    },
+
+    async countUnread(tenant, userId) {
+      bringUp(tenant, userId);
+      return database.read(() => (sumUnread.get(tenant, userId) as { unread: number | null }).unread ?? 0);
+    },
+
+    async changeListed(tenant, userId, id, change) {
+      return database.write(() => {
+        bringLarge.run(tenant, userId);
+        const [key] = rowOf(tenant, userId, id) ?? [];
+        if (key === undefined) return null;
+        const [column, value] = columnOf(change);
+        updates.get(column)?.run(value, key, userId);
+        const [, row] = rowOf(tenant, userId, id) ?? [];
+        return row ? toListed(row) : null;
+      });
+    },
+  };
+}

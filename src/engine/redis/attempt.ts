@@ -1,0 +1,15 @@
+/** What every file of this folder does with commands: names what is new, and answers faults in one way. */
+import { randomUUID } from 'node:crypto';
+import { unavailable } from '../../errors.ts';
+
+/** Names a new epoch, should the script need one, and a new message. 62 random bits. */
+export const nonce = (): string => randomUUID().slice(19).replace('-', '');
+
+/** Runs plain commands with the scripts' answer to faults. */
+export async function attempt<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw unavailable(error);
+  }
+}

@@ -1,0 +1,154 @@
+/** Users' lists of conversations in Redis, as they are asked for. */
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import { allBucketsOf, byActivity, type Stretch, stretchesOf } from '../conversation-list.ts';
+import type { ListChange, ListPlace, ListQuery, ListStore } from '../port.ts';
+import { attempt } from './attempt.ts';
+import type { RedisClient } from './client.ts';
+import type { Keys } from './keys.ts';
+import { decodeEntry, type EntryChange, isHidden, type Lists } from './lists.ts';
+import type { RunScript } from './scripts.ts';
+
+/** Entries that are made at once for a list of before there were entries. */
+const MADE_AT_ONCE = 500;
+
+const BUCKET_LETTERS = 4;
+const ACTIVITY_DIGITS = 13;
+const FROM_ACTIVITY = 10 ** ACTIVITY_DIGITS - 1;
+
+type Range = readonly [first: string, last: string];
+
+function rangesOf({ buckets, after }: Stretch): Range[] {
+  return buckets.map((bucket) => {
+    const end = `(${bucket}~`;
+    if (!after) return [`[${bucket}`, end];
+    return [`(${bucket}${String(FROM_ACTIVITY - after.activity).padStart(ACTIVITY_DIGITS, '0')}${after.id}`, end];
+  });
+}
+
+/** A name in `order`. */
+function toPlace(name: string): Pick<ListPlace, 'activity' | 'id'> {
+  const end = BUCKET_LETTERS + ACTIVITY_DIGITS;
+  return {
+    activity: FROM_ACTIVITY - Number(name.slice(BUCKET_LETTERS, end)),
+    id: name.slice(end) as ConversationId,
+  };
+}
+
+function toChange(change: ListChange): EntryChange {
+  if ('isPinned' in change) return ['p', Number(change.isPinned)];
+  if ('isArchived' in change) return ['a', Number(change.isArchived)];
+  if ('mutedUntil' in change) return ['until', change.mutedUntil ?? 0];
+  return 'isHidden' in change ? ['h', 1] : ['m', 1];
+}
+
+interface ReadList {
+  readonly unread: number;
+  readonly total: number;
+  readonly ranges: readonly string[][];
+}
+
+export function createLists(
+  client: RedisClient,
+  run: RunScript,
+  keys: Keys,
+  { lists, clock, log }: { readonly lists: Lists; readonly clock: Clock; readonly log: Log },
+): ListStore {
+  /** Those of the ids that have an entry. */
+  async function entriesOf(tenant: TenantId, userId: UserId, ids: readonly ConversationId[]) {
+    if (ids.length === 0) return [];
+    const lines = await attempt(() => client.hmget(keys.user(tenant, userId).entries, ...ids));
+    return ids.flatMap((id, index) => (lines[index] ? [decodeEntry(id, lines[index])] : []));
+  }
+
+  /** Makes the entries that are missing and drops those too many: older versions kept the memberships only. */
+  async function makeEntries(tenant: TenantId, userId: UserId): Promise<void> {
+    const { conversations, order, entries, unread, large } = keys.user(tenant, userId);
+    const [memberOf, listed] = await attempt(() =>
+      Promise.all([client.smembers(conversations), client.hkeys(entries)]),
+    );
+    const [isMember, isListed] = [new Set(memberOf), new Set(listed)];
+    const missing = memberOf.filter((id) => !isListed.has(id)) as ConversationId[];
+    for (let at = 0; at < missing.length; at += MADE_AT_ONCE) {
+      await Promise.all(missing.slice(at, at + MADE_AT_ONCE).map((id) => lists.bring(tenant, userId, id)));
+    }
+    const tooMany = listed.filter((id) => !isMember.has(id));
+    await Promise.all(tooMany.map((id) => run('drop-entry', [conversations, order, entries, unread, large], [id])));
+  }
+
+  /** Finishes in the background what nodes left that died. */
+  function finishOld(tenant: TenantId, unlisted: Awaited<ReturnType<Lists['readUnlisted']>>): void {
+    const old = unlisted.filter(({ notedAt }) => Number(notedAt) < clock.now() - TIMES.unlistedMs);
+    for (const each of old.slice(0, 16)) {
+      lists.finish(tenant, each).catch((error: unknown) => log.debug({ err: error, tenant }, 'lists not told'));
+    }
+  }
+
+  /** Reads a list once it has what its conversations say. */
+  async function read(
+    tenant: TenantId,
+    userId: UserId,
+    ranges: readonly Range[],
+    limit: number,
+    counted: readonly string[],
+  ): Promise<ReadList> {
+    const { conversations, order, entries, unread, large } = keys.user(tenant, userId);
+    const readOnce = (): Promise<unknown> =>
+      run(
+        'read-list',
+        [conversations, order, entries, unread, large],
+        [limit, ranges.length, ...ranges.flat(), ...counted],
+      );
+    const [first, unlisted] = await Promise.all([readOnce(), lists.readUnlisted(tenant)]);
+    const [, difference, largeIds] = first as [string, number, ConversationId[]];
+    finishOld(tenant, unlisted);
+    const inHand = [...new Set(unlisted.map(({ id }) => id))];
+    const theirs = (await entriesOf(tenant, userId, inHand)).map(({ conversationId }) => conversationId);
+    const behind = new Set([...theirs, ...largeIds]);
+    if (difference !== 0) await makeEntries(tenant, userId);
+    await Promise.all([...behind].map((id) => lists.bring(tenant, userId, id)));
+    const answer = difference === 0 && behind.size === 0 ? first : await readOnce();
+    const [sum, , , total, ...names] = answer as [string, number, string[], number, ...string[][]];
+    return { unread: Number(sum), total, ranges: names };
+  }
+
+  return {
+    async listConversations(tenant, userId, query: ListQuery) {
+      const stretches = stretchesOf(query).map(rangesOf);
+      const { total, ranges } = await read(tenant, userId, stretches.flat(), query.limit, allBucketsOf(query));
+      const ids: ConversationId[] = [];
+      let at = 0;
+      for (const stretch of stretches) {
+        const names = ranges.slice(at, at + stretch.length).flat();
+        ids.push(
+          ...names
+            .map(toPlace)
+            .sort(byActivity)
+            .map(({ id }) => id),
+        );
+        at += stretch.length;
+      }
+      const entries = await entriesOf(tenant, userId, ids.slice(0, query.limit));
+      return { entries, totalCount: total };
+    },
+
+    async readListed(tenant, userId, ids) {
+      const lines = await Promise.all(ids.map((id) => lists.bring(tenant, userId, id)));
+      return ids.map((id, index) => {
+        const line = lines[index] ?? null;
+        return line === null || isHidden(line) ? null : decodeEntry(id, line);
+      });
+    },
+
+    async countUnread(tenant, userId) {
+      return (await read(tenant, userId, [], LIMITS.pageSize, [])).unread;
+    },
+
+    async changeListed(tenant, userId, id, change) {
+      const line = await lists.bring(tenant, userId, id, toChange(change));
+      return line === null ? null : decodeEntry(id, line);
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * Tells the lists of a conversation's members what happened in it.
+ *
+ * A list lives under its user's hash tag and cannot change with the conversation. So
+ * before anything happens the node notes, in a key of the tenant's own, that it has the
+ * conversation in hand; afterwards it reads the conversation and brings the members' lists up to
+ * it, at most every `TIMES.listMs`. Whoever reads a list looks at what is noted and at those of
+ * their own conversations that are among it, and reads these themselves: so a list is never
+ * behind for its reader. What a node that died had in hand is told by the next who reads any list.
+ */
+import type { Clock } from '../../clock.ts';
+import { isOutage } from '../../errors.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import type { Lists } from './lists.ts';
+
+/** Whose lists: of all members, of these, or of nobody. */
+type Touched = 'all' | ReadonlySet<UserId>;
+
+interface InHand {
+  readonly tenant: TenantId;
+  readonly id: ConversationId;
+  /** Resolved once it is noted. */
+  readonly noted: Promise<void>;
+  /** By the clock's `elapsed`. */
+  notedAt: number;
+  /** Changes of the conversation that are under way. */
+  running: number;
+  touched: Touched;
+  isTelling: boolean;
+  /** Cancels the wait for the next time it is looked at; null: nobody waits. */
+  stopWaiting: (() => void) | null;
+}
+
+const NOBODY: Touched = new Set();
+
+export class ListUpdates {
+  readonly #lists: Lists;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  /** Whether what is noted first is stored first: not where keys lie on different servers. */
+  readonly #isOneServer: boolean;
+  readonly #inHand = new Map<string, InHand>();
+  #isClosed = false;
+
+  constructor(lists: Lists, clock: Clock, log: Log, isOneServer: boolean) {
+    this.#lists = lists;
+    this.#clock = clock;
+    this.#log = log;
+    this.#isOneServer = isOneServer;
+  }
+
+  /** Changes a conversation; `touches` says of the answer whose lists that shows in. */
+  async during<Answer>(
+    tenant: TenantId,
+    id: ConversationId,
+    change: () => Promise<Answer>,
+    touches: (answer: Answer) => 'all' | UserId | null,
+  ): Promise<Answer> {
+    const inHand = this.#take(tenant, id);
+    inHand.running += 1;
+    try {
+      if (!this.#isOneServer) await inHand.noted;
+      const answer = await change();
+      touch(inHand, touches(answer));
+      return answer;
+    } catch (error) {
+      // It may have been done.
+      touch(inHand, 'all');
+      throw error;
+    } finally {
+      inHand.running -= 1;
+      if (!inHand.isTelling && !inHand.stopWaiting) void this.#tell(inHand);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const { stopWaiting } of this.#inHand.values()) stopWaiting?.();
+    this.#inHand.clear();
+  }
+
+  #take(tenant: TenantId, id: ConversationId): InHand {
+    const key = keyOf(tenant, id);
+    const known = this.#inHand.get(key);
+    if (known) return known;
+    this.#makeRoom();
+    const noted = this.#lists.note(tenant, id);
+    // Whoever waits for it is told; otherwise the change itself fails as well.
+    noted.catch(() => undefined);
+    const inHand: InHand = {
+      tenant,
+      id,
+      noted,
+      notedAt: this.#clock.elapsed(),
+      running: 0,
+      touched: NOBODY,
+      isTelling: false,
+      stopWaiting: null,
+    };
+    this.#inHand.set(key, inHand);
+    return inHand;
+  }
+
+  async #tell(inHand: InHand): Promise<void> {
+    const { tenant, id, touched } = inHand;
+    inHand.stopWaiting = null;
+    if (this.#isClosed) return;
+    if (isNobody(touched)) return inHand.running > 0 ? undefined : this.#letGo(inHand);
+    inHand.isTelling = true;
+    inHand.touched = NOBODY;
+    try {
+      await this.#renew(inHand);
+      await this.#lists.tell(tenant, id, touched === 'all' ? null : [...touched]);
+    } catch (error) {
+      touch(inHand, touched);
+      if (!isOutage(error)) this.#log.error({ err: error, tenant, conversation: id }, 'lists not told');
+    }
+    inHand.isTelling = false;
+    if (!this.#isClosed) inHand.stopWaiting = this.#clock.after(TIMES.listMs, () => void this.#tell(inHand));
+  }
+
+  /** What is in hand for long is noted anew, or others would take it for a dead node's. */
+  async #renew(inHand: InHand): Promise<void> {
+    if (this.#clock.elapsed() - inHand.notedAt < TIMES.unlistedMs / 2) return;
+    inHand.notedAt = this.#clock.elapsed();
+    await this.#lists.note(inHand.tenant, inHand.id);
+  }
+
+  async #letGo(inHand: InHand): Promise<void> {
+    const { tenant, id } = inHand;
+    this.#inHand.delete(keyOf(tenant, id));
+    await this.#lists.letGo(tenant, id).catch(() => undefined);
+  }
+
+  /** The longest in hand is left to whoever reads a list: it stays noted. */
+  #makeRoom(): void {
+    if (this.#inHand.size < LIMITS.unlistedConversations) return;
+    for (const [key, { running, stopWaiting }] of this.#inHand) {
+      if (running > 0) continue;
+      stopWaiting?.();
+      this.#inHand.delete(key);
+      return;
+    }
+  }
+}
+
+const keyOf = (tenant: TenantId, id: ConversationId): string => JSON.stringify([tenant, id]);
+
+const isNobody = (touched: Touched): boolean => touched !== 'all' && touched.size === 0;
+
+function touch(inHand: InHand, who: 'all' | UserId | null | ReadonlySet<UserId>): void {
+  const { touched } = inHand;
+  if (who === null || touched === 'all') return;
+  if (who === 'all') inHand.touched = 'all';
+  else inHand.touched = new Set([...touched, ...(typeof who === 'string' ? [who] : who)]);
+}

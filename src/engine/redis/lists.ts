@@ -1,0 +1,177 @@
+/** How conversations get into their members' lists in Redis, and how what a node left undone is found. */
+import type { Clock } from '../../clock.ts';
+import { LIMITS } from '../../limits.ts';
+import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
+import { attempt } from './attempt.ts';
+import type { RedisClient } from './client.ts';
+import { decodeMember } from './codec.ts';
+import type { Keys } from './keys.ts';
+import type { Memberships, Unsettled } from './memberships.ts';
+import type { RunScript } from './scripts.ts';
+
+const KINDS: Readonly<Record<string, ConversationKind>> = { D: 'DIRECT', G: 'GROUP', R: 'ROOM' };
+
+/** An entry as it is stored: see `lua/list.lua`. */
+export type EntryLine = string;
+
+export const isHidden = (line: EntryLine): boolean => line.split(' ', 5)[4]?.includes('h') === true;
+
+export function decodeEntry(conversationId: ConversationId, line: EntryLine): ListedConversation {
+  const [kind = '', activity, sequence, read, flags = '', muted, peer = ''] = line.split(' ');
+  return {
+    conversationId,
+    kind: KINDS[kind] ?? 'GROUP',
+    activity: Number(activity),
+    lastSequence: Number(sequence),
+    readSequence: Number(read),
+    isPinned: flags.includes('p'),
+    isArchived: flags.includes('a'),
+    isMarkedUnread: flags.includes('m'),
+    mutedUntil: Number(muted) || null,
+    peer: (peer || null) as UserId | null,
+  };
+}
+
+/** What a conversation says to a list. */
+interface Facts {
+  readonly kind: string;
+  readonly activity: string;
+  readonly sequence: string;
+  readonly isLarge: string;
+  /** Of the members asked for, how far each has read. */
+  readonly read: ReadonlyMap<UserId, number>;
+  readonly unsettled: Unsettled;
+}
+
+/** A conversation that some node has in hand. */
+export interface Unlisted {
+  readonly id: ConversationId;
+  readonly note: string;
+  readonly notedAt: string;
+}
+
+/** A change by the user of an entry: a flag and whether it is set, or `until` and milliseconds. */
+export type EntryChange = readonly [what: 'p' | 'a' | 'm' | 'h' | 'until', value: number];
+
+export class Lists {
+  readonly #client: RedisClient;
+  readonly #run: RunScript;
+  readonly #keys: Keys;
+  readonly #clock: Clock;
+  readonly #memberships: Memberships;
+  readonly #node: string;
+
+  constructor(
+    client: RedisClient,
+    run: RunScript,
+    keys: Keys,
+    clock: Clock,
+    { memberships, node }: { readonly memberships: Memberships; readonly node: string },
+  ) {
+    this.#client = client;
+    this.#run = run;
+    this.#keys = keys;
+    this.#clock = clock;
+    this.#memberships = memberships;
+    this.#node = node;
+  }
+
+  /** Notes that this node has a conversation in hand. */
+  async note(tenant: TenantId, id: ConversationId): Promise<void> {
+    await attempt(() =>
+      this.#client.zadd(this.#keys.unlisted(tenant), String(this.#clock.now()), `${id} ${this.#node}`),
+    );
+  }
+
+  async letGo(tenant: TenantId, id: ConversationId): Promise<void> {
+    await attempt(() => this.#client.zrem(this.#keys.unlisted(tenant), `${id} ${this.#node}`));
+  }
+
+  /** Those that some node has in hand, oldest first. */
+  async readUnlisted(tenant: TenantId): Promise<Unlisted[]> {
+    const most = LIMITS.unlistedConversations;
+    const found = await attempt(() =>
+      this.#client.zrange(this.#keys.unlisted(tenant), 0, String(most - 1), 'WITHSCORES'),
+    );
+    return found.flatMap((note, at) =>
+      at % 2 === 0 ? [{ id: note.split(' ', 1)[0] as ConversationId, note, notedAt: found[at + 1] ?? '0' }] : [],
+    );
+  }
+
+  /** Brings members' lists up to a conversation; null: those of all, unless it is large. */
+  async tell(tenant: TenantId, id: ConversationId, userIds: readonly UserId[] | null): Promise<void> {
+    const facts = await this.#read(tenant, id, userIds ?? []);
+    if (!facts) return;
+    this.#memberships.notice(tenant, id, facts.unsettled);
+    await Promise.all([...facts.read].map(([userId, read]) => this.#advance(tenant, userId, id, facts, read, null)));
+  }
+
+  /** Does what a node left undone. */
+  async finish(tenant: TenantId, { id, note, notedAt }: Unlisted): Promise<void> {
+    const facts = await this.#read(tenant, id, []);
+    if (facts) {
+      await this.#memberships.settle(tenant, id, facts.unsettled);
+      await Promise.all([...facts.read].map(([userId, read]) => this.#advance(tenant, userId, id, facts, read, null)));
+    }
+    await this.#run('forget-unlisted', [this.#keys.unlisted(tenant)], [note, notedAt]);
+  }
+
+  /** Brings one list up to a conversation, then changes the entry; null when the user is no member. */
+  async bring(
+    tenant: TenantId,
+    userId: UserId,
+    id: ConversationId,
+    change: EntryChange | null = null,
+  ): Promise<EntryLine | null> {
+    const facts = await this.#read(tenant, id, [userId]);
+    const read = facts?.read.get(userId);
+    return facts && read !== undefined ? this.#advance(tenant, userId, id, facts, read, change) : null;
+  }
+
+  async #read(tenant: TenantId, id: ConversationId, userIds: readonly UserId[]): Promise<Facts | null> {
+    const { meta, members, outbox } = this.#keys.conversation(tenant, id);
+    const answer = (await this.#run('read-for-lists', [meta, members, outbox], [...userIds])) as unknown[];
+    if (answer.length === 0) return null;
+    const [kind, activity, sequence, isLarge, unsettled, ...values] = answer as [
+      string,
+      string,
+      string,
+      string,
+      Unsettled,
+      ...string[],
+    ];
+    const read = new Map<UserId, number>();
+    for (let at = 0; at < values.length; at += 2) {
+      const userId = (values[at] ?? '') as UserId;
+      read.set(userId, decodeMember(userId, values[at + 1]).readSequence);
+    }
+    return { kind, activity, sequence, isLarge, read, unsettled };
+  }
+
+  async #advance(
+    tenant: TenantId,
+    userId: UserId,
+    id: ConversationId,
+    facts: Facts,
+    read: number,
+    change: EntryChange | null,
+  ): Promise<EntryLine | null> {
+    const { conversations, order, entries, unread, large } = this.#keys.user(tenant, userId);
+    const { kind, activity, sequence, isLarge } = facts;
+    const peer = kind === 'D' ? await this.#peerOf(tenant, userId, id, entries) : '';
+    const line = await this.#run(
+      'index-conversation',
+      [conversations, order, entries, unread, large],
+      [id, kind, activity, sequence, read, isLarge, peer, ...(change ?? [])],
+    );
+    return line as EntryLine | null;
+  }
+
+  /** Asked only where the entry does not say it: it was made with the conversation. */
+  async #peerOf(tenant: TenantId, userId: UserId, id: ConversationId, entries: string): Promise<string> {
+    const known = await attempt(() => this.#client.hexists(entries, id));
+    if (known) return '';
+    const members = await attempt(() => this.#client.hkeys(this.#keys.conversation(tenant, id).members));
+    return members.find((each) => each !== userId) ?? '';
+  }
+}

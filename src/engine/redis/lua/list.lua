@@ -1,0 +1,83 @@
+-- A user's list of conversations, for the scripts that read or change one; put before each of them when it is loaded.
+--
+-- `entries` has a field for each conversation, named by it:
+--   kind activity sequence readSequence flags mutedUntil peer
+--   kind D, G or R; flags of p(inned) a(rchived) m(arked unread) h(idden) l(arge), "-" for none; mutedUntil 0 and peer "" for none
+-- `order` has the same in the order of its buckets (`../../conversation-list.ts`), as one sorted set without scores, of
+-- which a page is a range by name: bucket, then what the activity leaves of thirteen nines, then the id.
+-- `unread` counts messages past the read positions; `large` names conversations that do not tell the list of their messages.
+
+local function parseEntry(line)
+  local kind, activity, sequence, read, flags, muted, peer = string.match(line, '^(%u) (%d+) (%d+) (%d+) (%S+) (%d+) ?(.*)$')
+  return { kind = kind, activity = tonumber(activity), sequence = tonumber(sequence), read = tonumber(read),
+    flags = flags, muted = muted, peer = peer }
+end
+
+local function entryLine(entry)
+  return table.concat({ entry.kind, digits(entry.activity), digits(entry.sequence), digits(entry.read), entry.flags,
+    entry.muted, entry.peer }, ' ')
+end
+
+local function has(entry, flag)
+  return string.find(entry.flags, flag, 1, true) ~= nil
+end
+
+local function setFlag(entry, flag, isSet)
+  if has(entry, flag) == isSet then return end
+  local others = string.gsub(entry.flags, '[-' .. flag .. ']', '')
+  entry.flags = others .. (isSet and flag or '')
+  if entry.flags == '' then entry.flags = '-' end
+end
+
+local function unreadIn(entry)
+  if not entry or has(entry, 'h') then return 0 end
+  return entry.sequence - entry.read
+end
+
+-- Its name in `order`; nil for what is not shown.
+local function placeOf(entry, id)
+  if not entry or has(entry, 'h') then return nil end
+  local isUnread = entry.sequence > entry.read or has(entry, 'm')
+  return entry.kind .. (has(entry, 'p') and 'p' or '-') .. (has(entry, 'a') and 'a' or '-') .. (isUnread and 'u' or '-')
+    .. string.format('%013.0f', 9999999999999 - entry.activity) .. id
+end
+
+-- Takes what the conversation says, unless the entry has it or later: reading and sending move forward only.
+local function advanceEntry(entry, activity, sequence, read)
+  if activity > entry.activity or (activity == entry.activity and sequence > entry.sequence) then
+    if sequence > entry.sequence then
+      setFlag(entry, 'a', false)
+      setFlag(entry, 'h', false)
+    end
+    entry.activity, entry.sequence = activity, sequence
+  end
+  if read > entry.read then
+    entry.read = read
+    setFlag(entry, 'm', false)
+  end
+  -- A log that lost its end numbers anew.
+  if entry.read > entry.sequence then entry.read = entry.sequence end
+end
+
+-- Puts an entry in the place of what was there; nil for none, before or after.
+local function writeEntry(order, entries, unread, large, id, before, after)
+  local was, is = placeOf(before, id), placeOf(after, id)
+  if was ~= is then
+    if was then redis.call('ZREM', order, was) end
+    if is then redis.call('ZADD', order, 0, is) end
+  end
+  local more = unreadIn(after) - unreadIn(before)
+  if more ~= 0 then redis.call('INCRBY', unread, digits(more)) end
+  if not after then
+    redis.call('HDEL', entries, id)
+    redis.call('SREM', large, id)
+    return
+  end
+  redis.call('HSET', entries, id, entryLine(after))
+  if has(after, 'l') and not (before and has(before, 'l')) then redis.call('SADD', large, id) end
+end
+
+local function readEntry(entries, id)
+  local line = redis.call('HGET', entries, id)
+  return line and parseEntry(line) or nil
+end
