@@ -133,8 +133,10 @@ export const LIMITS = {
   strangerBodyBytes: 64 * 1024,
   /** Values of the JSON of a request or a frame: more than any needs, and no more than are read in one go. */
   jsonValues: 100_000,
-  /** Bytes of bodies that have not come in full, of all requests: past it the oldest is refused. */
-  arrivingBodyBytes: 32 * 1024 * 1024,
+  /** Bytes that all peers sent and that are not dealt with: past it those of whom most waits are turned away, … */
+  unhandledBytes: 32 * 1024 * 1024,
+  /** … except those of whom no more than this is held: they have as much again, together. */
+  smallBytes: 8 * 1024,
   /** Connections of plain requests, past which the one that is quiet longest goes: a herd's that comes back fit. */
   plainConnections: 5_000,
   /** Requests of one connection that are not answered yet: those who ask ahead ask for less. */
@@ -155,6 +157,8 @@ export const LIMITS = {
   persistedDocumentCharacters: 4 * 1024 * 1024,
   /** Characters of the different documents that the subscriptions of one socket are of. */
   subscribedCharactersPerSocket: 32 * 1024,
+  /** Characters of the variables of those subscriptions, as JSON. */
+  subscribedVariablesPerSocket: 256 * 1024,
   /** Log entries read at once while catching up. */
   logPage: 500,
   /** Log entries held for others who ask for the same stretch at about the same time. */
@@ -212,6 +216,8 @@ export const LIMITS = {
   sessionsPerUser: 50,
   /** Refresh tokens of one session that are known to have been used. */
   usedRefreshTokens: 100,
+  /** Tokens that wait for the keys of their issuer: each is held until it answers, or for five seconds. */
+  tokensAwaitingKeys: 5_000,
   /** Characters of a user agent that are kept. */
   userAgentCharacters: 500,
   /** Earlier lives of a log that are remembered so that their positions still resume. */

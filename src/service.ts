@@ -35,7 +35,6 @@ import { createCopies } from './routing/copies.ts';
 import { createExpressions } from './routing/expressions.ts';
 import { createAddressOf } from './transport/address.ts';
 import { Admission } from './transport/admission.ts';
-import { ArrivingBodies } from './transport/arriving-bodies.ts';
 import { CallbackRefusals } from './transport/callback-endpoint.ts';
 import { createCallbackCheck } from './transport/callback-url.ts';
 import { watchCertificate } from './transport/certificate.ts';
@@ -49,9 +48,10 @@ import { createRawEndpoint } from './transport/raw/endpoint.ts';
 import { SilentClients } from './transport/silent-clients.ts';
 import { Strangers } from './transport/strangers.ts';
 import { Streams } from './transport/streams.ts';
-import { GatewayRooms } from './transport/subscription-rooms.ts';
+import { UserRooms } from './transport/subscription-rooms.ts';
 import { Supervisor } from './transport/supervisor.ts';
 import { traceRequests } from './transport/tracing.ts';
+import { Unhandled } from './transport/unhandled.ts';
 import { countUnreadAnswers } from './transport/unread-answers.ts';
 import { Unsent } from './transport/unsent.ts';
 import { handleUpgrades } from './transport/upgrade.ts';
@@ -206,8 +206,8 @@ async function openService(
   const unsent = new Unsent(config.maxMemoryQueued);
   metrics.queuedBytes = () => unsent.bytes;
   const info = createInfo(config, engine);
-  const arrivingBodies = new ArrivingBodies(LIMITS.arrivingBodyBytes);
-  metrics.arrivingBodyBytes = () => arrivingBodies.bytes;
+  const unhandled = new Unhandled(LIMITS.unhandledBytes);
+  metrics.unhandledBytes = () => unhandled.bytes;
   const { app, open } = createHttp({
     ...config,
     entrance,
@@ -219,7 +219,7 @@ async function openService(
     info,
     formatError,
     plainConnections,
-    arrivingBodies,
+    unhandled,
   });
   if (config.tls) closers.push('certificate', watchCertificate(config.tls.certFile, clock, log));
 
@@ -260,6 +260,7 @@ async function openService(
       standingOf,
       rateLimits,
       streams,
+      rooms: new UserRooms(config.maxConnectionsPerUser),
       refusals: new CallbackRefusals(clock),
       isCallbackAllowed: createCallbackCheck(config.callbackAllowedUrls),
     }),
@@ -295,8 +296,8 @@ async function openService(
     metrics,
     clock,
     log,
-    connections: { ...config, unsent },
-    gatewayRooms: new GatewayRooms(config.maxConnectionsPerUser),
+    connections: { ...config, unsent, unhandled },
+    gatewayRooms: new UserRooms(config.maxConnectionsPerUser),
   });
   const raw = createRawEndpoint({
     domain,
@@ -307,7 +308,7 @@ async function openService(
     metrics,
     clock,
     log,
-    connections: { ...config, unsent },
+    connections: { ...config, unsent, unhandled },
   });
   handleUpgrades(entrance.server, [graphqlWs, raw], {
     maxMessageBytes: config.maxMessageBytes,
@@ -321,7 +322,7 @@ async function openService(
 
   // The reverse of this is how a drain goes: not ready any more, then sockets over the window, then what is in flight.
   closers.push('http', async () => {
-    const cut = clock.after(TIMES.drainGraceMs, () => entrance.server.closeAllConnections());
+    const cut = clock.after(TIMES.drainGraceMs, () => plainConnections.cut(entrance.server));
     await app
       .close()
       .then(() => entrance.close())

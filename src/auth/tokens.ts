@@ -20,7 +20,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { type JwtConfig, SESSION_ISSUER } from '../config.ts';
-import type { RefusalReason } from '../errors.ts';
+import { type RefusalReason, ServiceError, unavailable } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import {
   type DeviceId,
@@ -54,7 +54,7 @@ interface Verified {
   readonly until: number;
 }
 
-/** Never throws; what is wrong with a token is told to nobody but the log. */
+/** What is wrong with a token is told to nobody but the log. Rejects with SERVICE_UNAVAILABLE while that cannot be found out. */
 export type VerifyToken = (token: string) => Promise<Verification>;
 
 /** By algorithm, the bytes a secret needs for it (RFC 7518 section 3.2), and its hash. */
@@ -109,6 +109,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
       try {
         return await verifyWith(token, keys, isOurs);
       } catch (error) {
+        if (error instanceof ServiceError) throw error;
         // Of several keys, the one that comes closest knows best.
         if (refusal === undefined || !isOtherKey(error)) refusal = error;
         if (error instanceof errors.JWTExpired) break;
@@ -138,7 +139,10 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
 /** Keys of a JWKS endpoint, asked for again when they are old or one is unknown, at most every 30 s. */
 function createRemoteKeys(url: URL): JWTVerifyGetKey {
   const remote = createRemoteJWKSet(url);
+  let waiting = 0;
   return async (header, token) => {
+    if (waiting >= LIMITS.tokensAwaitingKeys) throw unavailable();
+    waiting += 1;
     try {
       return await remote(header, token);
     } catch (error) {
@@ -146,6 +150,8 @@ function createRemoteKeys(url: URL): JWTVerifyGetKey {
       // The endpoint is away: what it said last is better than letting nobody in.
       if (error instanceof errors.JWKSNoMatchingKey || !known) throw error;
       return createLocalJWKSet(known)(header, token);
+    } finally {
+      waiting -= 1;
     }
   };
 }

@@ -34,7 +34,7 @@ export interface Metrics {
   queuedBytes: () => number;
   /** The same of connections that carry plain requests, and of bytes of bodies that have not come in full. */
   plainConnections: () => number;
-  arrivingBodyBytes: () => number;
+  unhandledBytes: () => number;
   readonly register: Registry;
   readonly contentType: string;
   /** Prometheus text exposition format. */
@@ -94,11 +94,11 @@ export function createMetrics(clock: Clock): Metrics {
     },
   });
   new Gauge({
-    name: 'realtime_arriving_body_bytes',
-    help: 'Bytes of bodies of requests that have not come in full.',
+    name: 'realtime_unhandled_bytes',
+    help: 'Bytes that clients sent and that are not dealt with: requests, frames, and parts of them.',
     registers,
     collect() {
-      this.set(metrics.arrivingBodyBytes());
+      this.set(metrics.unhandledBytes());
     },
   });
   new Gauge({
@@ -188,7 +188,7 @@ export function createMetrics(clock: Clock): Metrics {
     },
     queuedBytes: () => 0,
     plainConnections: () => 0,
-    arrivingBodyBytes: () => 0,
+    unhandledBytes: () => 0,
     register: registry,
     contentType: registry.contentType,
     render: () => registry.metrics(),

@@ -92,7 +92,7 @@ export class Admission {
   async admit(connection: Connection, credentials: Credentials): Promise<Admitted | Refused> {
     const { rateLimits, supervisor, metrics, log, depart } = this.#options;
     const { isGateway } = credentials;
-    const viewer = await this.#identify(credentials.token);
+    const viewer = await this.#identify(connection, credentials.token);
     if ('error' in viewer) return viewer;
     try {
       if (!isGateway) rateLimits.connect(viewer);
@@ -166,11 +166,12 @@ export class Admission {
     else stop();
   }
 
-  async #identify(token: string | null): Promise<Viewer | Refused> {
+  async #identify(connection: Connection, token: string | null): Promise<Viewer | Refused> {
     const { clock, verifyToken } = this.#options;
     if (!token) return unauthorized('MISSING', 'A token is needed');
     const verification = await within(
       clock,
+      connection,
       // The engine is asked whether it was taken back, and may be away.
       verifyToken(token).catch(() => ({ outcome: 'unknown' as const })),
     );
@@ -208,10 +209,16 @@ const tooMany = (error: ServiceError): Refused => ({
   error,
 });
 
-async function within<Value>(clock: Clock, work: Promise<Value>): Promise<Value | null> {
+/** Null: it took too long, or the connection is over, whose frames are let go of then. */
+async function within<Value>(clock: Clock, connection: Connection, work: Promise<Value>): Promise<Value | null> {
   let cancel = (): void => undefined;
   const deadline = new Promise<null>((resolve) => {
-    cancel = clock.after(AUTHENTICATION_MS, () => resolve(null));
+    const stop = clock.after(AUTHENTICATION_MS, () => resolve(null));
+    const forget = connection.onEnd(() => resolve(null));
+    cancel = () => {
+      stop();
+      forget();
+    };
   });
   try {
     return await Promise.race([work, deadline]);

@@ -16,8 +16,10 @@ import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { ConnectionId, Viewer } from '../model.ts';
 import { Lifetime } from './lifetime.ts';
+import { Mailbox } from './mailbox.ts';
 import { Outbox } from './outbox.ts';
 import type { Peer } from './supervisor.ts';
+import type { Unhandled } from './unhandled.ts';
 import type { Holder, Unsent } from './unsent.ts';
 
 /** Why ws closes a socket by itself, which says the code only. */
@@ -47,6 +49,7 @@ export interface Sockets {
 
 export interface ConnectionOptions {
   readonly unsent: Unsent;
+  readonly unhandled: Unhandled;
   readonly maxQueuedBytes: number;
   readonly heartbeatIntervalMs: number;
   readonly clientTimeoutMs: number;
@@ -67,6 +70,9 @@ const GOODBYES: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 /** Of a connection that ended without a close frame (RFC 6455 section 7.1.5). */
 const ABNORMAL = 1006;
 
+/** Too much of all peers is held. */
+const OVER_CAPACITY = [CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity'] as const;
+
 /** A close reason is at most 123 bytes (RFC 6455 section 5.5). */
 const REASON_BYTES = 123;
 
@@ -82,8 +88,7 @@ export class Connection implements Peer, Holder {
   #lastPingAt: number;
   readonly outbox: Outbox;
   readonly #lifetime: Lifetime;
-  readonly #frames: string[] = [];
-  #frameBytes = 0;
+  readonly #mailbox: Mailbox;
   #handle: HandleFrame | null = null;
   #onBinary = (): void => this.close(CLOSE_CODES.BAD_REQUEST, 'Text frames only');
   #onTick = (): void => undefined;
@@ -112,6 +117,12 @@ export class Connection implements Peer, Holder {
     this.#lifetime = new Lifetime(clock, () => this.cut());
     const account = options.unsent.account(this);
     this.outbox = new Outbox(raw, { maxQueuedBytes, lifetime: this.#lifetime, account, onOverflow });
+    const parcel = options.unhandled.parcel(() => {
+      this.close(...OVER_CAPACITY);
+      // Its room is needed now, not when the peer has answered the close.
+      this.cut();
+    });
+    this.#mailbox = new Mailbox(parcel, () => this.bearer === null && this.isOpen);
     this.#lastHeardAt = clock.elapsed();
     this.#lastPingAt = clock.elapsed();
     const heard = (): void => {
@@ -132,6 +143,7 @@ export class Connection implements Peer, Holder {
       if (isBinary) return this.#onBinary();
       this.#receive(data.toString());
     });
+    this.#mailbox.watch(socket, raw);
     // Whoever says goodbye first, and for frames that the protocol forbids: ws answers each by itself.
     let given: number | undefined;
     socket.on('parting', (code: number | undefined) => this.#part(code));
@@ -200,6 +212,7 @@ export class Connection implements Peer, Holder {
   /** The peer speaks for many, who all come at once: what is too much is left unread, and it is not sent away. */
   bePatient(): void {
     this.#isPatient = true;
+    this.#mailbox.isOfMany = true;
   }
 
   /** Nobody is known yet: what is more than a stranger may say is left unread. */
@@ -282,8 +295,7 @@ export class Connection implements Peer, Holder {
 
   /** Nothing more is read or written but the goodbye. */
   #end(): void {
-    this.#frames.length = 0;
-    this.#frameBytes = 0;
+    this.#mailbox.clear();
     this.#lifetime.end();
   }
 
@@ -300,32 +312,29 @@ export class Connection implements Peer, Holder {
   }
 
   #receive(text: string): void {
-    this.#frameBytes += text.length;
-    if (this.#isPatient) this.#pauseWhenFull();
-    else if (this.#frames.length >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes) {
+    // Before it is begun with: of what is being handled nobody lets go.
+    if (!this.#options.unhandled.hasRoomFor(text.length)) return this.close(...OVER_CAPACITY);
+    const isFull = this.#mailbox.isFull;
+    this.#mailbox.add(text);
+    if (this.#isPatient) {
+      if (this.#mailbox.isFull) this.#socket.pause();
+    } else if (isFull || this.#mailbox.bytes > LIMITS.queuedFrameBytes) {
       return this.close(CLOSE_CODES.TOO_MANY, 'Too many frames at once');
-    } else if (this.#isOfStranger && !this.bearer && this.#frameBytes > LIMITS.strangerBodyBytes) this.#socket.pause();
-    this.#frames.push(text);
+    } else if (this.#isOfStranger && !this.bearer && this.#mailbox.bytes > LIMITS.strangerBodyBytes) {
+      this.#socket.pause();
+    }
     if (this.#busySince === null) void this.#work();
-  }
-
-  #pauseWhenFull(): void {
-    if (this.#frames.length >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes) this.#socket.pause();
-  }
-
-  get #hasRoom(): boolean {
-    return this.#frames.length < LIMITS.queuedFrames / 2 && this.#frameBytes < LIMITS.queuedFrameBytes / 2;
   }
 
   async #work(): Promise<void> {
     try {
       while (this.isOpen && !this.#onIdle) {
-        const text = this.#frames.shift();
+        const text = this.#mailbox.take();
         if (text === undefined) break;
-        this.#frameBytes -= text.length;
-        if (this.#socket.isPaused && this.#hasRoom) this.#socket.resume();
+        if (this.#socket.isPaused && this.#mailbox.hasRoom) this.#socket.resume();
         this.#busySince = this.#clock.elapsed();
         await this.#handle?.(text);
+        this.#mailbox.done();
         await ownTurn();
       }
     } catch (error) {
@@ -333,6 +342,7 @@ export class Connection implements Peer, Holder {
       this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Something went wrong');
     } finally {
       this.#busySince = null;
+      this.#mailbox.done();
       this.#onIdle?.();
     }
   }

@@ -35,6 +35,7 @@ import {
 import type { PersistedQueries } from '../graphql/persisted-queries.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
+import { beforeBody, bytesToCome } from './arriving-bodies.ts';
 import { type CallerOptions, identify } from './caller.ts';
 import { GRAPHIQL } from './graphiql.ts';
 import { type AnswerByStream, bodyOf } from './graphql-stream.ts';
@@ -89,6 +90,8 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   /** Those who send a body of unknown length without a valid token. */
   const strangers = new WeakSet<FastifyRequest>();
   const callers = new WeakMap<FastifyRequest, Caller>();
+  /** Those whose request had come in full, and nobody's: who called is not asked again. */
+  const identified = new WeakMap<FastifyRequest, Caller>();
   const handle = fastifyApolloHandler(apollo, {
     async context(request) {
       const caller = callers.get(request) ?? (await identify(request, options));
@@ -98,7 +101,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   });
   // Nothing of a request is looked at before it is known who calls.
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-    const caller = await identify(request, options);
+    const caller = identified.get(request) ?? (await identify(request, options));
     const fault = restoreDocument(request, options.persisted, caller);
     if (await options.stream(request, reply, caller, fault)) return reply;
     if (fault) {
@@ -117,12 +120,14 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   }
 
   // Before the body is read: bytes in another charset, or packed, are no JSON to whoever parses them.
-  const onRequest = async (request: FastifyRequest): Promise<void> => {
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     requireReadable(request);
     requireUtf8(request);
-    if (bytesToCome(request) <= LIMITS.strangerBodyBytes) return;
-    const { bearer, refusal } = await identify(request, options);
-    if (bearer) return;
+    // Before it is read: while keys are waited for, no body is held.
+    const caller = await beforeBody(request, reply, identify(request, options));
+    const { bearer, refusal } = caller;
+    if (!bearer || request.raw.complete) identified.set(request, caller);
+    if (bearer || bytesToCome(request.raw) <= LIMITS.strangerBodyBytes) return;
     if (request.headers['content-length'] !== undefined) throw toGraphQLError(refusal);
     strangers.add(request);
   };
@@ -258,12 +263,6 @@ function answerLegacyClients(): ApolloServerPlugin<ApolloContext> {
 function requireReadable({ url, protocol, hostname }: FastifyRequest): void {
   if (URL.canParse(url, `${protocol}://${hostname}/`)) return;
   throw new ServiceError('BAD_USER_INPUT', 'Host, or an X-Forwarded header, cannot be read.');
-}
-
-/** By what the header says; without end when it says nothing and a body comes. */
-function bytesToCome({ headers }: FastifyRequest): number {
-  if (headers['content-length'] !== undefined) return Number(headers['content-length']);
-  return headers['transfer-encoding'] === undefined ? 0 : Number.POSITIVE_INFINITY;
 }
 
 /** A body that fails where it is longer than a stranger's may be. */

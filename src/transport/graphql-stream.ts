@@ -8,7 +8,9 @@ import { badInput, ServiceError, unavailable } from '../errors.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { type Execution, FAULT, isSubscription, type OperationRequest } from '../graphql/execution.ts';
+import { attempt } from '../graphql/operations.ts';
 import type { ConnectionType, Viewer } from '../model.ts';
+import { dropBody } from './arriving-bodies.ts';
 import { passHeaders } from './browser.ts';
 import { CallbackStream } from './callback.ts';
 import { type CallbackRefusals, CallbackTarget } from './callback-endpoint.ts';
@@ -19,12 +21,14 @@ import { MULTIPART } from './multipart.ts';
 import { SSE } from './sse.ts';
 import { type Acceptable, accepted, type StreamFormat, takesAnything } from './stream-format.ts';
 import type { StreamPeer, Streams } from './streams.ts';
+import type { UserRooms } from './subscription-rooms.ts';
 
 export interface GraphqlStreamOptions extends CallerOptions {
   readonly execution: Execution;
   readonly formatError: FormatError;
   readonly createContext: (caller: Caller) => Context;
   readonly streams: Streams;
+  readonly rooms: UserRooms;
   readonly isCallbackAllowed: IsCallbackAllowed;
   readonly refusals: CallbackRefusals;
 }
@@ -132,11 +136,14 @@ function notAcceptable(): GraphQLError {
 async function run(
   body: OperationRequest,
   context: Context,
-  { execution }: GraphqlStreamOptions,
+  { viewer, lifetime }: StreamPeer,
+  { execution, rooms }: GraphqlStreamOptions,
 ): Promise<Subscription | { readonly errors?: readonly GraphQLError[] }> {
   const args = execution.prepare(body, context);
   if (!('document' in args)) return { errors: args };
-  return execution.kindOf(body, context.meter) === 'subscription' ? execution.subscribe(args) : execution.execute(args);
+  if (execution.kindOf(body, context.meter) !== 'subscription') return execution.execute(args);
+  const refusal = attempt(() => lifetime.onEnd(rooms.of(viewer).open(args)));
+  return refusal ? { errors: [refusal] } : execution.subscribe(args);
 }
 
 /** A request for a stream, and by whom. */
@@ -163,10 +170,16 @@ async function answerInFormat(
     await openInFormat(format, asked, reply, options);
   } catch (error) {
     if (!asked.isGateway || reply.sent) throw error;
-    passHeaders(reply);
-    reply.hijack();
+    takeOver(reply);
     writeWhole(reply.raw, format, options.streams.timing, [options.formatError(error)]);
   }
+}
+
+/** Fastify keeps a request until its answer ends: the body would be held as long as the stream. */
+function takeOver(reply: FastifyReply): void {
+  passHeaders(reply);
+  reply.hijack();
+  dropBody(reply);
 }
 
 async function openInFormat(
@@ -182,11 +195,10 @@ async function openInFormat(
   enter(stream);
   streams.takeOver(response.req.socket, stream);
   await streams.add(stream, format.transport, format.connectionType);
-  const result = await run(body, context, options);
+  const result = await run(body, context, stream, options);
   if (isSubscription(result)) return begin(result, stream);
   if (!stream.isOpen) return;
-  passHeaders(reply);
-  reply.hijack();
+  takeOver(reply);
   stream.open();
   const { errors, ...rest } = result;
   const formatted = errors?.map(formatError);
@@ -197,8 +209,7 @@ async function openInFormat(
   function begin(subscription: Subscription, outlet: HttpStream): void {
     outlet.lifetime.onEnd(() => subscription.close());
     if (!outlet.isOpen) return;
-    passHeaders(reply);
-    reply.hijack();
+    takeOver(reply);
     outlet.open();
     streams.opened(outlet, format.transport);
     subscription.pipe(outlet);
@@ -232,11 +243,12 @@ async function answerByCallback(
   let isWaiting = isGateway;
   try {
     stream = new CallbackStream(target, streams.outletOptions(identify(), 'callback'));
+    // Counted before its router is asked: whoever's does not answer has no more of them than others.
+    enter(stream);
     isWaiting = await stream.check();
     if (!isWaiting) throw badInput('The callbackUrl does not confirm the subscription.');
-    enter(stream);
     await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType);
-    const result = await run(body, context, options);
+    const result = await run(body, context, stream, options);
     if (isSubscription(result)) begin(result, stream);
     else {
       stream.abandon();

@@ -26,7 +26,7 @@ import { Ending } from './ending.ts';
 import { type Envelope, TextFrame } from './envelope.ts';
 import { restoreDocument, withQuery } from './hashed-frame.ts';
 import type { Outbox } from './outbox.ts';
-import { type GatewayRooms, type Room, SocketRoom } from './subscription-rooms.ts';
+import { type Room, SocketRoom, type UserRooms } from './subscription-rooms.ts';
 import type { SocketEndpoint } from './upgrade.ts';
 
 export interface GraphqlWsOptions {
@@ -41,7 +41,7 @@ export interface GraphqlWsOptions {
   readonly log: Log;
   readonly persisted: PersistedQueries;
   readonly connections: ConnectionOptions;
-  readonly gatewayRooms: GatewayRooms;
+  readonly gatewayRooms: UserRooms;
 }
 
 /** Says why an operation is refused. */
@@ -248,7 +248,7 @@ async function subscribe(args: TargetedArgs, options: GraphqlWsOptions): Promise
   const { connection, room, id } = args.target;
   let leave: () => void;
   try {
-    leave = room.open(args.document);
+    leave = room.open(args);
   } catch (error) {
     return { errors: [toGraphQLError(error as ServiceError)] };
   }

@@ -7,12 +7,13 @@ import { badInput, ERROR_CODES, type ErrorCode, ServiceError } from '../errors.t
 import { faultOfNumbers } from '../exact-json.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { ArrivingBodies } from './arriving-bodies.ts';
+import { watchBodies } from './arriving-bodies.ts';
 import { protectBrowsers } from './browser.ts';
 import type { Entrance } from './entrance.ts';
 import { addOperations, addProbes, type OperationsOptions } from './operations-paths.ts';
 import type { PlainConnections } from './plain-connections.ts';
 import { endTooFarAhead } from './requests-ahead.ts';
+import type { Unhandled } from './unhandled.ts';
 import { isStrippedHandshake } from './upgrade.ts';
 
 export interface HttpOptions extends OperationsOptions {
@@ -26,7 +27,7 @@ export interface HttpOptions extends OperationsOptions {
   readonly hasOperations: boolean;
   readonly formatError: FormatError;
   readonly plainConnections: PlainConnections;
-  readonly arrivingBodies: ArrivingBodies;
+  readonly unhandled: Unhandled;
 }
 
 /** Input is refused rather than changed. */
@@ -63,7 +64,7 @@ export function createHttp(options: HttpOptions): Http {
       return entrance.server;
     },
   });
-  options.arrivingBodies.watch(app);
+  watchBodies(app, options.unhandled);
   app.addHook('preClose', async () => options.plainConnections.closeUnused());
 
   protectBrowsers(app, options.isOriginAllowed);

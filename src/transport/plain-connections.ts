@@ -102,6 +102,15 @@ export class PlainConnections {
     }
   }
 
+  /** Cuts all off: also those that the server knows no longer, since their request was an upgrade. */
+  cut(server: Server): void {
+    server.closeAllConnections();
+    for (const { socket, raw } of this.#visitors) {
+      socket.destroy();
+      raw.destroy();
+    }
+  }
+
   #begin(request: IncomingMessage, response: ServerResponse): void {
     const visitor = this.#bySocket.get(request.socket);
     if (!visitor) return;

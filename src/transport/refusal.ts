@@ -32,5 +32,7 @@ export function refuse(socket: Duplex, { status, message, retryAfterS, headers =
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
   socket.on('error', () => socket.destroy());
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+  // Its peer may keep its own side open for ever, and what is not read has no end either.
+  socket.resume();
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }

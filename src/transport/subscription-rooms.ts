@@ -1,38 +1,42 @@
 /**
- * Room for subscriptions on sockets.
+ * Room for subscriptions.
  *
- * A client's socket has room of its own. A gateway puts all that a user listens to
- * on one socket, or each subscription on another: there the user has room, on this
- * process, as much as all the sockets they may open would have.
+ * A client's socket has room of its own. A gateway puts all that a user listens to on
+ * one socket, or each subscription on another, and a stream over HTTP carries one each:
+ * there the user has room, on this process, as much as all the sockets they may open would have.
  */
-import type { DocumentNode } from 'graphql';
 import { badInput, type ServiceError, unavailable } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Viewer } from '../model.ts';
-import { OpenDocuments } from './open-documents.ts';
+import { OpenDocuments, type Subscribed } from './open-documents.ts';
 
 export interface Room {
   /** Counts a subscription; the answer gives it back. @throws {ServiceError} when there is no room. */
-  open(document: DocumentNode): () => void;
+  open(subscribed: Subscribed): () => void;
 }
 
-function tooManyDocuments(most: number): ServiceError {
-  return badInput(`Subscriptions are of at most ${most} characters of different documents.`);
+function tooMuch(sockets: number): ServiceError {
+  const characters = sockets * LIMITS.subscribedCharactersPerSocket;
+  const variables = sockets * LIMITS.subscribedVariablesPerSocket;
+  return badInput(
+    `Subscriptions are of at most ${characters} characters of different documents, and ${variables} of variables.`,
+  );
 }
 
 /** Of one client's socket. How many there are is counted by their ids. */
 export class SocketRoom implements Room {
   readonly #documents = new OpenDocuments();
 
-  open(document: DocumentNode): () => void {
-    if (!this.#documents.open(document)) throw tooManyDocuments(LIMITS.subscribedCharactersPerSocket);
-    return () => this.#documents.close(document);
+  open(subscribed: Subscribed): () => void {
+    const leave = this.#documents.open(subscribed);
+    if (!leave) throw tooMuch(1);
+    return leave;
   }
 }
 
-/** Of the users behind gateways. */
-export class GatewayRooms {
-  /** A gateway may do for a user what so many sockets of theirs could. */
+/** Of users, whatever brings their subscriptions. */
+export class UserRooms {
+  /** A user may hold what so many sockets of theirs could. */
   readonly #sockets: number;
   readonly #users = new Map<string, OpenDocuments>();
 
@@ -42,17 +46,17 @@ export class GatewayRooms {
 
   of(viewer: Viewer): Room {
     const key = JSON.stringify([viewer.tenant, viewer.userId]);
-    return { open: (document) => this.#open(key, document) };
+    return { open: (subscribed) => this.#open(key, subscribed) };
   }
 
-  #open(key: string, document: DocumentNode): () => void {
-    const most = this.#sockets * LIMITS.subscribedCharactersPerSocket;
-    const documents = this.#users.get(key) ?? new OpenDocuments(most);
+  #open(key: string, subscribed: Subscribed): () => void {
+    const documents = this.#users.get(key) ?? new OpenDocuments(this.#sockets);
     if (documents.subscriptions >= this.#sockets * LIMITS.subscriptionsPerSocket) throw unavailable();
-    if (!documents.open(document)) throw tooManyDocuments(most);
+    const leave = documents.open(subscribed);
+    if (!leave) throw tooMuch(this.#sockets);
     this.#users.set(key, documents);
     return () => {
-      documents.close(document);
+      leave();
       if (documents.subscriptions === 0) this.#users.delete(key);
     };
   }

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { jest } from '@jest/globals';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { createTokenVerifier, type VerifyToken } from '../../src/auth/tokens.ts';
-import { TIMES } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 /** Everything but the date. */
@@ -134,6 +134,18 @@ describe('JWKS', () => {
       .setExpirationTime('1h')
       .sign(Buffer.from(secret));
     expect(await verify(hmac)).toMatchObject({ outcome: 'valid', viewer: { userId: 'bob', tenant: 'default' } });
+  });
+
+  it('G10: tokens that wait for keys have a cap, past which is said that it cannot be known now', async () => {
+    const key = await makeKey('ES256', 'one');
+    published.push(key.jwk);
+    const [verify, token] = [verifier(), await sign(key)];
+    // Each is another text, and so another token.
+    const waiting = Array.from({ length: LIMITS.tokensAwaitingKeys }, (_, n) => verify(`${token}${n}`));
+    await expect(verify(token)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    expect((await Promise.all(waiting)).every(({ outcome }) => outcome === 'invalid')).toBe(true);
+    expect(await verify(token)).toMatchObject({ outcome: 'valid' });
+    expect(requests).toBe(1);
   });
 
   it('a token is verified once, and again when its key may have been withdrawn', async () => {

@@ -1,7 +1,9 @@
 /** What all together make the service hold unread has a cap, and the fullest go first (G10). */
 import { connect, type Socket } from 'node:net';
+import fc from 'fast-check';
 import { CLOSE_CODES } from '../../src/errors.ts';
-import { TIMES } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
+import { type Parcel, Unhandled } from '../../src/transport/unhandled.ts';
 import { Unsent } from '../../src/transport/unsent.ts';
 import { eventually } from '../support/eventually.ts';
 import { metric } from '../support/metrics.ts';
@@ -55,6 +57,48 @@ describe('what is unsent', () => {
     await eventually(() => expect(told.isCut).toBe(true));
     expect(other.isOpen).toBe(true);
     expect(unsent.bytes).toBe(200);
+  });
+});
+
+describe('what is sent and not dealt with', () => {
+  const MOST = 100 * LIMITS.smallBytes;
+
+  /** Holds what it is told to, until it is turned away. */
+  class Sender {
+    isTurnedAway = false;
+    readonly parcel: Parcel;
+    constructor(unhandled: Unhandled) {
+      this.parcel = unhandled.parcel(() => {
+        this.isTurnedAway = true;
+        this.parcel.update(0, this.parcel.bytes - this.parcel.waiting);
+      });
+    }
+  }
+
+  it('G10, G18: never more than its cap, whatever peers do, and who sends little keeps their place', () => {
+    const act = fc.tuple(fc.nat(199), fc.integer({ min: 1, max: MOST / 5 }), fc.constantFrom('send', 'begin', 'end'));
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 500 }), (acts) => {
+        const unhandled = new Unhandled(MOST);
+        const senders = Array.from({ length: 200 }, () => new Sender(unhandled));
+        // One half sends little. Together it is less than what is kept for them.
+        for (const [index, bytes, kind] of acts) {
+          const { parcel } = senders[index] as Sender;
+          const size = index % 2 === 0 ? (bytes % (LIMITS.smallBytes / 2)) + 1 : bytes;
+          const inHand = parcel.bytes - parcel.waiting;
+          if (kind === 'send') parcel.update(size, inHand);
+          else if (kind === 'end') parcel.update(parcel.waiting, 0);
+          else if (unhandled.hasRoomFor(size - inHand)) parcel.update(0, size);
+          expect(unhandled.bytes).toBeLessThanOrEqual(MOST * 2);
+        }
+        const sum = senders.reduce((bytes, { parcel }) => bytes + parcel.bytes, 0);
+        expect(unhandled.bytes).toBe(sum);
+        expect(senders.filter(({ isTurnedAway }, index) => isTurnedAway && index % 2 === 0)).toEqual([]);
+        for (const { parcel } of senders) parcel.update(0, 0);
+        expect(unhandled.bytes).toBe(0);
+      }),
+      { seed: 1, numRuns: 30 },
+    );
   });
 });
 

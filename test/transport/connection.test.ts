@@ -2,19 +2,26 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { RenewableBearer } from '../../src/access/bearer.ts';
 import { createEndingClock, type EndingClock } from '../../src/clock.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
+import type { Viewer } from '../../src/model.ts';
 import { Connection, type HandleFrame } from '../../src/transport/connection.ts';
 import { TextFrame } from '../../src/transport/envelope.ts';
 import { Supervisor } from '../../src/transport/supervisor.ts';
+import { Unhandled } from '../../src/transport/unhandled.ts';
 import { Unsent } from '../../src/transport/unsent.ts';
 import { handleUpgrades } from '../../src/transport/upgrade.ts';
 import { eventually } from '../support/eventually.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
 import { StillClock } from '../support/still-clock.ts';
+import { type FrameParts, OPCODES, openTcpWebSocket, type TcpWebSocket } from '../support/tcp-web-socket.ts';
 import { silentLog } from '../support/world.ts';
 
 const TIMEOUTS = { maxQueuedBytes: 1_048_576, heartbeatIntervalMs: 3_600_000, clientTimeoutMs: 7_200_000 };
+
+/** Of all connections, together. */
+const MOST_SENT = 100_000;
 
 const limits = {
   maxConnections: 100,
@@ -37,6 +44,7 @@ describe('connection actors', () => {
   /** Ends what slow handlers wait for. */
   const slow: (() => void)[] = [];
   let supervisor: Supervisor;
+  let sent = new Unhandled(1e9);
   const connections: Connection[] = [];
   const sockets: Socket[] = [];
   const unhandled: unknown[] = [];
@@ -69,7 +77,7 @@ describe('connection actors', () => {
       needsProtocol: false,
       handleProtocols: () => false as const,
       accept: (sockets: ConstructorParameters<typeof Connection>[0]) =>
-        accept(new Connection(sockets, clock, silentLog, { ...TIMEOUTS, unsent: new Unsent(1e9) })),
+        accept(new Connection(sockets, clock, silentLog, { ...TIMEOUTS, unsent: new Unsent(1e9), unhandled: sent })),
     };
     const door = {
       maxMessageBytes: 65_536,
@@ -85,6 +93,7 @@ describe('connection actors', () => {
     url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   });
   beforeEach(() => {
+    sent = new Unhandled(1e9);
     handled.splice(0);
     slow.splice(0);
     connections.splice(0);
@@ -138,6 +147,57 @@ describe('connection actors', () => {
     await eventually(() => expect(connection?.isOpen).toBe(false));
     clearInterval(flood);
     bad.socket.terminate();
+    await check();
+  });
+
+  const cap = (): void => {
+    sent = new Unhandled(MOST_SENT);
+  };
+  const connectTcp = (): Promise<TcpWebSocket> => openTcpWebSocket(Number(new URL(url).port), '/');
+  const partOf = (bytes: number): FrameParts => ({ opcode: OPCODES.text, isFinal: false, payload: 'a'.repeat(bytes) });
+
+  it('G10: parts of messages count, and past the cap of all, who sent most is closed with 1013', async () => {
+    cap();
+    const { bad, check } = await pair();
+    const [small, large, next] = [await connectTcp(), await connectTcp(), await connectTcp()];
+    small.send(partOf(9_000));
+    await eventually(() => expect(sent.bytes).toBeGreaterThanOrEqual(9_000));
+    // What came in full is held no longer.
+    next.send({ opcode: OPCODES.text, payload: 'whole' });
+    expect(await next.text(0)).toBe('"whole"');
+    large.send(partOf(60_000));
+    await eventually(() => expect(sent.bytes).toBeGreaterThanOrEqual(69_000));
+    expect(sent.bytes).toBeLessThan(70_000);
+    next.send(partOf(50_000));
+    expect(await large.closed).toBe(1013);
+    await eventually(() => expect(sent.bytes).toBeGreaterThanOrEqual(59_000));
+    expect([small, next].some(({ socket }) => socket.destroyed)).toBe(false);
+    small.send({ opcode: OPCODES.continuation, payload: 'b' });
+    expect(await small.text(0)).toMatch(/ab"$/);
+    for (const { socket } of [small, next]) socket.destroy();
+    bad.socket.close();
+    await eventually(() => expect(sent.bytes).toBe(0));
+    await check();
+  });
+
+  it('G10: a frame counts until it is handled; beside those in hand no large one is begun with', async () => {
+    cap();
+    const { bad, check } = await pair();
+    const known = new RenewableBearer({} as Viewer);
+    const [busy, next, small] = [await connectTcp(), await connectTcp(), await connectTcp()];
+    for (const connection of connections) connection.bearer = known;
+    const textOf = (payload: string): FrameParts => ({ opcode: OPCODES.text, payload });
+    busy.send(textOf(`slow ${'a'.repeat(60_000)}`));
+    await eventually(() => expect(sent.bytes).toBeGreaterThan(60_000));
+    next.send(textOf('a'.repeat(50_000)));
+    expect(await next.closed).toBe(1013);
+    small.send(textOf('small'));
+    expect(await small.text(0)).toBe('"small"');
+    for (const end of slow.splice(0)) end();
+    expect(await busy.text(0)).toMatch(/^"slow a/);
+    await eventually(() => expect(sent.bytes).toBe(0));
+    for (const { socket } of [busy, small]) socket.destroy();
+    bad.socket.close();
     await check();
   });
 

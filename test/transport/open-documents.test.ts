@@ -1,5 +1,8 @@
 /** What the subscriptions of one socket may hold in memory by their documents. */
+import { parse } from 'graphql';
 import { LIMITS } from '../../src/limits.ts';
+import type { UserId, Viewer } from '../../src/model.ts';
+import { UserRooms } from '../../src/transport/subscription-rooms.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 describe('the documents of a socket’s subscriptions', () => {
@@ -39,6 +42,33 @@ describe('the documents of a socket’s subscriptions', () => {
     others.push(await alice.subscribe(document(ROOM)));
     expect(others.flatMap(({ errors }) => errors)).toEqual([]);
     await alice.close();
+  });
+
+  it('G10: variables have a cap as well', async () => {
+    const alice = await service.connect('alice');
+    const open = (n: number) =>
+      alice.subscribe('subscription ($topics: [String!]!) { topicPublished(topics: $topics) { topic } }', {
+        topics: Array.from({ length: 100 }, (_, each) => `${n}.${each}.`.padEnd(LIMITS.topicCharacters, 'a')),
+      });
+    const fit = Math.floor(LIMITS.subscribedVariablesPerSocket / (100 * (LIMITS.topicCharacters + 3)));
+    const opened = [];
+    for (let n = 0; n < fit; n += 1) opened.push(await open(n));
+    expect(opened.flatMap(({ errors }) => errors)).toEqual([]);
+    expect((await open(fit)).errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
+    opened[0]?.stop();
+    expect((await open(fit)).errors).toEqual([]);
+    await alice.close();
+  });
+
+  it('G10: those that come by gateways or by HTTP are counted by user', () => {
+    const rooms = new UserRooms(2);
+    const viewer = { tenant: 'default', userId: 'alice' } as unknown as Viewer;
+    const subscribed = (n: number) => ({ document: parse(document(n)) });
+    const leave = Array.from({ length: 2 * ROOM }, (_, n) => rooms.of(viewer).open(subscribed(n)));
+    expect(() => rooms.of(viewer).open(subscribed(2 * ROOM))).toThrow(/characters/);
+    rooms.of({ ...viewer, userId: 'bob' as UserId }).open(subscribed(2 * ROOM));
+    leave[0]?.();
+    rooms.of(viewer).open(subscribed(2 * ROOM));
   });
 
   it('one that fails to be opened holds nothing', async () => {

@@ -1,9 +1,11 @@
 /** Connections and bodies that come slowly, or not at all, keep nobody out. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { type FastifyInstance, fastify } from 'fastify';
-import { ArrivingBodies } from '../../src/transport/arriving-bodies.ts';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { LIMITS } from '../../src/limits.ts';
+import { beforeBody, watchBodies } from '../../src/transport/arriving-bodies.ts';
 import { PlainConnections } from '../../src/transport/plain-connections.ts';
+import { Unhandled } from '../../src/transport/unhandled.ts';
 import { eventually } from '../support/eventually.ts';
 
 const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n';
@@ -11,7 +13,7 @@ const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n';
 describe('plain requests', () => {
   let app: FastifyInstance;
   let plain: PlainConnections;
-  let bodies: ArrivingBodies;
+  let bodies: Unhandled;
   /** Answers of `/work`, when they are let go. */
   const working: (() => void)[] = [];
   const opened: Socket[] = [];
@@ -27,14 +29,18 @@ describe('plain requests', () => {
       plain.release(raw.socket);
       return `of ${plain.size}`;
     });
+    app.post('/work', () => new Promise((resolve) => working.push(() => resolve('done'))));
+    const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> =>
+      beforeBody(request, reply, new Promise((resolve) => working.push(resolve)));
+    app.post('/asking', { onRequest }, async () => 'done');
     app.get('/work', () => new Promise((resolve) => working.push(() => resolve('done'))));
     // What stands in for an address: all that tests have is one.
     const addressOf = ({ headers }: { readonly headers: object }): string | null =>
       'x-gateway' in headers ? null : 'somewhere';
     plain = new PlainConnections({ ...caps, addressOf, countTurnedAway: () => (turnedAway += 1) });
-    bodies = new ArrivingBodies(caps.bodyBytes);
+    bodies = new Unhandled(caps.bodyBytes);
     plain.watch(app.server);
-    bodies.watch(app);
+    watchBodies(app, bodies);
     turnedAway = 0;
     await app.listen({ port: 0, host: '127.0.0.1' });
   }
@@ -116,26 +122,64 @@ describe('plain requests', () => {
     expect([gateway, stream, other].map(({ socket }) => socket.destroyed)).toEqual([false, false, false]);
   });
 
-  it('G10: bodies that have not come in full have a cap together; the oldest is refused', async () => {
-    await serve({ most: 100, mostPerAddress: 100, bodyBytes: 100 });
-    const head = `${HEAD}Content-Length: 60\r\n\r\n`;
-    const slow = await open(`${head}${'x'.repeat(50)}`);
-    await eventually(() => expect(bodies.bytes).toBe(50));
-    const other = await open(`${HEAD}Transfer-Encoding: chunked\r\n\r\n28\r\n${'x'.repeat(40)}\r\n`);
-    await eventually(() => expect(bodies.bytes).toBe(90));
-    const whole = await open(`${head}${'x'.repeat(60)}`);
-    await eventually(() => expect(whole.heard()).toMatch(/60$/));
-    other.socket.write(`14\r\n${'x'.repeat(20)}\r\n`);
+  it('G10: bodies count until they are answered; past the cap of all the largest on their way is refused', async () => {
+    const most = 10 * LIMITS.smallBytes;
+    await serve({ most: 100, mostPerAddress: 100, bodyBytes: most });
+    const head = (bytes: number, path = '/'): string =>
+      `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: ${bytes}\r\n\r\n`;
+    const small = await open(`${head(100)}a`);
+    await eventually(() => expect(bodies.bytes).toBe(1));
+    const slow = await open(`${head(most / 2)}${'x'.repeat(most / 2 - 1)}`);
+    await eventually(() => expect(bodies.bytes).toBe(most / 2));
+    const chunked = await open(
+      `${HEAD}Transfer-Encoding: chunked\r\n\r\n${(most * 0.4).toString(16)}\r\n${'x'.repeat(most * 0.4)}\r\n`,
+    );
+    await eventually(() => expect(bodies.bytes).toBe(most * 0.9));
+    const third = await open(`${head(most / 4)}${'x'.repeat(most / 4 - 1)}`);
     await slow.closed;
-    expect(slow.heard()).toMatch(/^HTTP\/1\.1 400 [\s\S]*connection: close/i);
-    await eventually(() => expect(bodies.bytes).toBe(60));
-    other.socket.write('0\r\n\r\n');
-    await eventually(() => expect(other.heard()).toMatch(/60$/));
+    expect(slow.heard()).toMatch(/^HTTP\/1\.1 \d{3} [\s\S]*connection: close/i);
+    chunked.socket.write('0\r\n\r\n');
+    third.socket.write('x');
+    small.socket.write('x'.repeat(99));
+    await eventually(() =>
+      expect([chunked, third, small].map(({ heard }) => heard().split('\r\n\r\n')[1])).toEqual([
+        String(most * 0.4),
+        String(most / 4),
+        '100',
+      ]),
+    );
+    expect(bodies.bytes).toBe(0);
+    // In hand: no large one is begun with beside it.
+    const busy = await open(`${head(most - 10, '/work')}${'x'.repeat(most - 10)}`);
+    await eventually(() => expect(working).toHaveLength(1));
+    expect(bodies.bytes).toBe(most - 10);
+    const late = await open(head(LIMITS.smallBytes + 1));
+    await eventually(() =>
+      expect(late.heard()).toMatch(/connection: close[\s\S]*SERVICE_UNAVAILABLE|connection: close/i),
+    );
+    const little = await open(`${head(3)}abc`);
+    await eventually(() => expect(little.heard()).toMatch(/200 OK[\s\S]*3$/));
+    for (const done of working.splice(0)) done();
+    await eventually(() => expect(busy.heard()).toMatch(/done$/));
     expect(bodies.bytes).toBe(0);
     // Gone in the middle: nothing is held for it.
-    const gone = await open(`${head}xx`);
+    const gone = await open(`${head(60)}xx`);
     await eventually(() => expect(bodies.bytes).toBe(2));
     gone.socket.destroy();
     await eventually(() => expect(bodies.bytes).toBe(0));
+  });
+
+  it('G10: while it is not known who sends a body it counts, and is let go of when others need its room', async () => {
+    const most = 10 * LIMITS.smallBytes;
+    await serve({ most: 100, mostPerAddress: 100, bodyBytes: most });
+    const bytes = most * 0.6;
+    const asking = `POST /asking HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: ${bytes}\r\n\r\n`;
+    const first = await open(`${asking}${'x'.repeat(bytes)}`);
+    await eventually(() => expect(bodies.bytes).toBe(bytes));
+    const second = await open(`${asking}${'x'.repeat(bytes)}`);
+    await eventually(() => expect(first.heard()).toMatch(/^HTTP\/1\.1 \d{3} [\s\S]*connection: close/i));
+    for (const done of working.splice(0)) done();
+    await eventually(() => expect(second.heard()).toMatch(/200 OK/));
+    expect(bodies.bytes).toBe(0);
   });
 });

@@ -6,6 +6,7 @@ import { createStandingOf } from '../../src/auth/gateway.ts';
 import { createAddressOf } from '../../src/transport/address.ts';
 import { cameInTheClear } from '../../src/transport/upgrade.ts';
 import { eventually } from '../support/eventually.ts';
+import { metric } from '../support/metrics.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 describe('a socket that came in the clear', () => {
@@ -46,6 +47,19 @@ describe('an offer of another protocol', () => {
     return answer;
   }
 
+  const handshake = (path: string): string =>
+    [
+      `GET ${path} HTTP/1.1`,
+      'Host: localhost',
+      'Connection: Upgrade',
+      'Upgrade: WebSocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Protocol: graphql-transport-ws',
+      '',
+      '',
+    ].join('\r\n');
+
   const BODY = '{"query":"{ viewer { id } }"}';
   const post = (offer: string, path = '/graphql'): string =>
     [
@@ -82,6 +96,16 @@ describe('an offer of another protocol', () => {
     const [chunk] = (await once(socket, 'data')) as [Buffer];
     socket.destroy();
     expect(chunk.toString()).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('G15: one that is refused ends in time, also when its client keeps its own side open', async () => {
+    const socket = connect({ port: service.service.port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => undefined).resume();
+    socket.write(handshake('/elsewhere'));
+    await once(socket, 'end');
+    socket.write('what nobody reads');
+    await eventually(async () => expect(await metric(service.url, 'realtime_plain_connections')).toBe(1));
+    socket.destroy();
   });
 
   it('the connection stays and takes the next request', async () => {
@@ -156,18 +180,6 @@ describe('an offer of another protocol', () => {
   });
 
   it('a handshake is taken with a slash at the end of its path too, and nowhere else', async () => {
-    const handshake = (path: string): string =>
-      [
-        `GET ${path} HTTP/1.1`,
-        'Host: localhost',
-        'Connection: Upgrade',
-        'Upgrade: WebSocket',
-        'Sec-WebSocket-Version: 13',
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-        'Sec-WebSocket-Protocol: graphql-transport-ws',
-        '',
-        '',
-      ].join('\r\n');
     for (const path of ['/graphql', '/graphql/', '/graphql?x=1', '/graphql/?x=1'])
       expect([path, await exchange(handshake(path), /\r\n\r\n/)]).toEqual([path, expect.stringMatching(/ 101 /)]);
     for (const path of ['/', '/graphql/x', '/ws/x', '/health'])

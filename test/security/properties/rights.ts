@@ -26,7 +26,8 @@ interface Rights {
 interface Open {
   readonly name: string;
   readonly topics: readonly string[];
-  readonly conversations: readonly string[];
+  /** What it still carries: one that its viewer was removed from does not come back. */
+  readonly conversations: Set<string>;
   readonly subscription: TestSubscription;
 }
 
@@ -44,6 +45,7 @@ class World {
   readonly #rooms: readonly string[];
   readonly #isMember = new Set<string>();
   readonly #open: Open[] = [];
+  readonly #over: Open[] = [];
   readonly #heard = new Set<string>();
   #graphql: { readonly client: TestClient; rights: Rights } | null = null;
   #raw: { readonly client: RawClient; rights: Rights } | null = null;
@@ -92,14 +94,15 @@ class World {
     if (!this.#graphql) return;
     const name = `stream ${this.#open.length}`;
     const topics = this.#random() < 0.5 ? [pick(this.#random, TOPICS), pick(this.#random, TOPICS)] : [];
-    const conversations = topics.length > 0 ? [] : [pick(this.#random, this.#rooms), pick(this.#random, this.#rooms)];
+    const both = [pick(this.#random, this.#rooms), pick(this.#random, this.#rooms)];
+    const conversations = topics.length > 0 ? [] : [...new Set(both)];
     const field =
       topics.length > 0
         ? `topicPublished(topics: ${JSON.stringify(topics)}) { payload }`
-        : `messageReceived(conversationIds: ${JSON.stringify([...new Set(conversations)])}) { content }`;
+        : `messageReceived(conversationIds: ${JSON.stringify(conversations)}) { content }`;
     const subscription = await this.#graphql.client.subscribe(`subscription { ${field} }`);
-    const opened = { name, topics, conversations, subscription };
-    if (this.#couldOpen(opened)) this.#open.push(opened);
+    const opened = { name, topics, conversations: new Set(conversations), subscription };
+    if (this.#mayGoOn(opened)) this.#open.push(opened);
     // What is refused stays so, whatever its token may see later.
     else await eventually(() => this.#require(subscription.isOver, `${name} was opened`));
   }
@@ -119,6 +122,8 @@ class World {
     const { refreshToken } = (await this.#run(this.#user, begin, claimsOf(rights))).createSession;
     await this.#graphql.client.query(`mutation { refreshSession(refreshToken: "${refreshToken}") { accessToken } }`);
     this.#graphql.rights = rights;
+    // Each is opened anew, as it were.
+    await this.#drop((each) => !this.#mayGoOn(each));
   }
 
   async #authenticate(): Promise<void> {
@@ -132,11 +137,23 @@ class World {
 
   async #changeMembers(): Promise<void> {
     const id = pick(this.#random, this.#rooms);
-    if (this.#isMember.delete(id))
-      await this.#run('owner', `removeMember(id: "${id}", userId: "${this.#user}") { id }`);
-    else {
+    if (!this.#isMember.delete(id)) {
       this.#isMember.add(id);
       await this.#run('owner', `addMembers(id: "${id}", userIds: ["${this.#user}"]) { id }`);
+      return;
+    }
+    await this.#run('owner', `removeMember(id: "${id}", userId: "${this.#user}") { id }`);
+    if (this.#graphql?.rights.isAdmin) return;
+    // The stream of several conversations carries those that are left; it is over with the last of them.
+    await this.#drop(({ conversations }) => conversations.delete(id) && conversations.size === 0);
+  }
+
+  /** Streams that must be over. They are watched for one round more: nothing that is said from now on comes by them. */
+  async #drop(isOver: (open: Open) => boolean): Promise<void> {
+    for (const each of this.#open.filter(isOver)) {
+      await eventually(() => this.#require(each.subscription.isOver, `${each.name} goes on`));
+      this.#open.splice(this.#open.indexOf(each), 1);
+      this.#over.push(each);
     }
   }
 
@@ -145,19 +162,20 @@ class World {
     const said = newId();
     for (const topic of TOPICS) await this.#run('owner', `publish(topic: "${topic}", payload: "${said}") { id }`);
     for (const id of this.#rooms) {
-      await this.#run('owner', `sendMessage(input: {conversationId: "${id}", content: "${said}"}) { id }`);
+      await this.#run('owner', `sendMessage(input: {conversationId: "${id}", content: "${said} in ${id}"}) { id }`);
     }
-    const isTold = (value: unknown): boolean => JSON.stringify(value).includes(said);
-    for (const each of [...this.#open]) {
-      const { name, subscription } = each;
-      // The stream of several conversations carries those that are left; it is over with the last of them.
-      if (this.#couldOpen(each))
-        await eventually(() => this.#require(isTold(subscription.events), `${name} is silent`));
-      else if (!this.#mayGoOn(each)) {
-        await eventually(() => this.#require(subscription.isOver, `${name} goes on`));
-        this.#require(!isTold(subscription.events), `${name} told what its token may not see`);
-        this.#open.splice(this.#open.indexOf(each), 1);
+    const isTold = (value: unknown, what = said): boolean => JSON.stringify(value).includes(what);
+    for (const { name, topics, conversations, subscription } of this.#open) {
+      const wanted = topics.length > 0 ? [said] : [...conversations].map((id) => `${said} in ${id}`);
+      for (const what of wanted) {
+        await eventually(() => this.#require(isTold(subscription.events, what), `${name} is silent`));
       }
+      const others = this.#rooms.filter((id) => !conversations.has(id));
+      const isTooMuch = others.some((id) => isTold(subscription.events, `${said} in ${id}`));
+      this.#require(!isTooMuch, `${name} told what it does not carry`);
+    }
+    for (const { name, subscription } of this.#over.splice(0)) {
+      this.#require(!isTold(subscription.events), `${name} told what its token may not see`);
     }
     const raw = this.#raw?.client;
     const toldOf = (topic: string): boolean =>
@@ -168,17 +186,14 @@ class World {
     }
   }
 
-  #couldOpen({ topics, conversations }: Open): boolean {
+  /** Whether the present token could open it, of what it still carries. */
+  #mayGoOn({ topics, conversations }: Open): boolean {
     const rights = this.#graphql?.rights;
     if (!rights) return false;
     return (
       topics.every((topic) => hears(rights, topic)) &&
-      conversations.every((id) => rights.isAdmin || this.#isMember.has(id))
+      [...conversations].every((id) => rights.isAdmin || this.#isMember.has(id))
     );
-  }
-
-  #mayGoOn({ conversations }: Open): boolean {
-    return conversations.some((id) => this.#isMember.has(id));
   }
 
   #require(isSo: boolean, fault: string): void {
