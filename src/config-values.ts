@@ -1,6 +1,7 @@
 /** What environment variables may be: each check answers undefined for a text that is none. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
+import type { Retention } from './model.ts';
 
 export interface Variable<Value> {
   /** What it takes, in words; part of the fault's message and of the README. */
@@ -54,6 +55,12 @@ export const positive =
 export const lifetime = (value: string): number | undefined => {
   const ms = duration(value);
   return ms !== undefined && ms >= 1_000 && ms <= 3_650 * 86_400_000 ? ms : undefined;
+};
+
+export const retention = (value: string): Retention | undefined => {
+  const ageMs = lifetime(value);
+  if (ageMs !== undefined) return { ageMs };
+  return value === 'all' ? null : whole(1, 1_000_000_000)(value);
 };
 
 const BYTE_UNITS: Record<string, number> = { B: 1, KiB: 1_024, MiB: 1_048_576 };

@@ -13,6 +13,7 @@ import {
   longSecret,
   origin,
   positive,
+  retention,
   text,
   url,
   variable,
@@ -154,7 +155,10 @@ export const VARIABLES = {
   ),
   PRESENCE_GRACE: variable('a vanished socket counts as present this long', DURATION, '5s', duration),
   ...SECRET_FILE_VARIABLES,
-  MESSAGE_RETENTION: variable('messages kept per conversation', '`all` or a number from 1', 'all', (value) =>
-    value === 'all' ? null : whole(1, 1_000_000_000)(value),
+  MESSAGE_RETENTION: variable(
+    'messages kept per conversation',
+    '`all`, a number from 1, or an age such as `90d`, from a second to ten years',
+    'all',
+    retention,
   ),
 } as const;

@@ -6,6 +6,7 @@ import { type Environment, SECRET_FILE_VARIABLES, withSecretFiles } from './conf
 import type { Variable } from './config-values.ts';
 import { VARIABLES } from './config-variables.ts';
 import { lookAlike } from './look-alike.ts';
+import type { Retention } from './model.ts';
 import type { Rates } from './rates/rates.ts';
 
 /** `iss` of the tokens this service signs itself, which no platform's may have. */
@@ -59,7 +60,7 @@ export interface Config {
   readonly sessions: SessionLifetimes;
   readonly presenceGraceMs: number;
   /** Messages kept per conversation; null: all. */
-  readonly messageRetention: number | null;
+  readonly messageRetention: Retention;
   /** What looks like a mistake and is none for sure, one sentence each. */
   readonly warnings: readonly string[];
 }

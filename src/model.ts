@@ -393,3 +393,6 @@ export interface Meter {
   /** The meter of a user whom the caller has just proven to be. */
   of(viewer: Viewer): Meter;
 }
+
+/** Of each conversation: how many messages are kept, those up to which age, or all. */
+export type Retention = number | { readonly ageMs: number } | null;

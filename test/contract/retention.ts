@@ -1,4 +1,4 @@
-import type { MessageRecord } from '../../src/model.ts';
+import type { ConversationId, MessageRecord } from '../../src/model.ts';
 import { alice, createGroup, type OpenWorld, tenant, text, type World } from '../support/world.ts';
 
 export function describeRetention(open: OpenWorld): void {
@@ -56,6 +56,90 @@ export function describeRetention(open: OpenWorld): void {
       expect(await engine.readLog(tenant, id, position, 100)).toEqual({ outcome: 'expired', reason: 'RETENTION' });
       const page = await engine.readLog(tenant, id, { ...position, place: 21 }, 100);
       expect(page.outcome === 'read' && page.entries.length).toBe(40);
+    });
+  });
+
+  describe('messages with retention by age', () => {
+    const AGE_MS = 90 * 86_400_000;
+    let world: World;
+    beforeAll(async () => {
+      world = await open({ retention: { ageMs: AGE_MS } });
+    });
+    afterAll(() => world.close());
+
+    const send = async (id: ConversationId, content: string, key?: string): Promise<MessageRecord> => {
+      const append = await world.engine.appendMessage(tenant, text(id, alice, content, key));
+      if (!('message' in append)) throw new Error(append.outcome);
+      return append.message;
+    };
+    const page = async (id: ConversationId) => {
+      const { messages, firstSequence, lastSequence } = await world.engine.listMessages(tenant, id, {
+        after: 0,
+        before: null,
+        limit: 100,
+        from: 'first',
+      });
+      return [messages.map(({ sequence }) => sequence), firstSequence, lastSequence];
+    };
+
+    it('what is too old is gone from every read, also when nothing was sent since', async () => {
+      const { engine, clock } = world;
+      const id = await createGroup(engine, alice);
+      const old = [await send(id, '1'), await send(id, '2')];
+      clock.advance(AGE_MS / 2);
+      const young = await send(id, '3');
+      expect(await page(id)).toEqual([[1, 2, 3], 1, 3]);
+      clock.advance(AGE_MS / 2);
+      expect(
+        await engine.readMessages(
+          tenant,
+          [...old, young].map((each) => each.id),
+        ),
+      ).toEqual([null, null, young]);
+      expect(await page(id)).toEqual([[3], 3, 3]);
+      clock.advance(AGE_MS / 2);
+      expect(await page(id)).toEqual([[], 4, 3]);
+      // Numbers go on.
+      expect((await send(id, '4')).sequence).toBe(4);
+      expect(await page(id)).toEqual([[4], 4, 4]);
+    });
+
+    it('a position before what is kept is refused, the others resume', async () => {
+      const { engine, clock } = world;
+      const id = await createGroup(engine, alice);
+      const [first, second] = [await send(id, '1'), await send(id, '2')];
+      clock.advance(AGE_MS / 2);
+      const third = await send(id, '3');
+      clock.advance(AGE_MS / 2);
+      expect(await engine.readLog(tenant, id, first.position, 100)).toEqual({
+        outcome: 'expired',
+        reason: 'RETENTION',
+      });
+      const read = await engine.readLog(tenant, id, second.position, 100);
+      expect(read.outcome === 'read' && read.entries.map(({ message }) => message)).toEqual([third]);
+      clock.advance(AGE_MS);
+      const rest = await engine.readLog(tenant, id, third.position, 100);
+      expect(rest.outcome === 'read' && rest.entries).toEqual([]);
+    });
+
+    it('what is too old can be neither changed nor answered', async () => {
+      const { engine, clock } = world;
+      const id = await createGroup(engine, alice);
+      const old = await send(id, '1');
+      clock.advance(AGE_MS);
+      expect(await engine.editMessage(tenant, old.id, 'x', null)).toEqual({ outcome: 'not-found' });
+      expect(await engine.addReaction(tenant, old.id, alice, '👍')).toEqual({ outcome: 'not-found' });
+      const reply = { ...text(id, alice, 'reply'), replyToId: old.id };
+      expect(await engine.appendMessage(tenant, reply)).toEqual({ outcome: 'no-reply-target' });
+    });
+
+    it('thousands that grew old at once go', async () => {
+      const { engine, clock } = world;
+      const id = await createGroup(engine, alice);
+      for (let n = 0; n < 1_100; n += 100) await Promise.all(Array.from({ length: 100 }, () => send(id, 'x')));
+      clock.advance(AGE_MS);
+      await page(id);
+      expect(await page(id)).toEqual([[], 1_101, 1_100]);
     });
   });
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import type { Channel, Engine } from '../../src/engine/port.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { PublicationId, RoutingRuleRecord, Topic } from '../../src/model.ts';
+import type { PublicationId, Retention, RoutingRuleRecord, Topic } from '../../src/model.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
@@ -32,7 +32,7 @@ afterAll(() => server.stop());
 const openNode = (
   prefix: string,
   clock: TestClock,
-  retention: number | null = null,
+  retention: Retention = null,
   url = server.url,
   ignored: () => void = () => undefined,
 ): Promise<Engine> => openEngineOn(url, { prefix, clock, retention, ignored, presenceGraceMs: 5_000 });

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Announcement, Channel, Engine, Listening } from '../../src/engine/port.ts';
 import { createLog } from '../../src/log.ts';
-import type { ConnectionId, ConversationId, DeviceId, TenantId, UserId, Viewer } from '../../src/model.ts';
+import type { ConnectionId, ConversationId, DeviceId, Retention, TenantId, UserId, Viewer } from '../../src/model.ts';
 import type { TestClock } from './test-clock.ts';
 
 export interface World {
@@ -14,7 +14,7 @@ export interface World {
 }
 
 export interface WorldOptions {
-  readonly retention?: number;
+  readonly retention?: Retention;
 }
 
 export type OpenWorld = (options?: WorldOptions) => Promise<World>;

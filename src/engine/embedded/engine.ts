@@ -1,5 +1,6 @@
 /** The embedded engine: everything in this process and one SQLite file. */
 import type { Clock } from '../../clock.ts';
+import type { Retention } from '../../model.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
 import { createEmbeddedBus } from './bus.ts';
 import { createConversations } from './conversations.ts';
@@ -18,8 +19,7 @@ import { createWritings } from './writings.ts';
 export interface EmbeddedOptions {
   /** A folder, or `:memory:`. */
   readonly dataDir: string;
-  /** Messages kept per conversation; null: all. */
-  readonly retention: number | null;
+  readonly retention: Retention;
   readonly clock: Clock;
   readonly currentTrace?: CurrentTrace;
 }

@@ -8,6 +8,7 @@ import type {
   MessageRecord,
   Position,
   ReactionRecord,
+  Retention,
   TenantId,
   UserId,
 } from '../../model.ts';
@@ -52,6 +53,8 @@ export interface MessageLog {
   readonly texts: WrittenTexts;
   readonly sentKeys: SentKeys;
   findConversation(tenant: TenantId, id: ConversationId): ConversationRow | undefined;
+  /** Outside a transaction: the conversation, without what is too old. */
+  currentConversation(tenant: TenantId, id: ConversationId): ConversationRow | undefined;
   conversationOf(key: number): ConversationRow | undefined;
   isMember(conversation: ConversationRow, userId: UserId): boolean;
   messageAt(row: ConversationRow, sequence: number): MessageRow | undefined;
@@ -73,8 +76,7 @@ export interface MessageLog {
 
 export interface MessageLogOptions {
   readonly clock: Clock;
-  /** Messages kept per conversation; null: all. */
-  readonly retention: number | null;
+  readonly retention: Retention;
   readonly forgetTyping: (tenant: TenantId, id: ConversationId, userId: UserId) => void;
 }
 
@@ -105,6 +107,12 @@ export function createMessageLog(
   const moveRead = database.prepare(
     'UPDATE members SET read_sequence = ?, read_at = ? WHERE conversation = ? AND user_id = ?',
   );
+  const selectFirst = database.prepare(
+    'SELECT timestamp FROM messages WHERE conversation = ? ORDER BY sequence LIMIT 1',
+  );
+  const selectFirstAfter = database.prepare(
+    'SELECT sequence FROM messages WHERE conversation = ? AND timestamp > ? ORDER BY sequence LIMIT 1',
+  );
   const selectSentPlace = database.prepare(
     "SELECT max(place) AS place FROM log WHERE conversation = ? AND sequence = ? AND change = 'SENT'",
   );
@@ -121,12 +129,17 @@ export function createMessageLog(
   const messageAt = (row: ConversationRow, sequence: number): MessageRow | undefined =>
     selectMessage.get(row.key, sequence) as unknown as MessageRow | undefined;
 
+  /** When the youngest message was sent that is too old to be kept. */
+  const oldestMs = (): number =>
+    retention === null || typeof retention === 'number' ? Number.NEGATIVE_INFINITY : clock.now() - retention.ageMs;
+  const isOld = ({ timestamp }: { readonly timestamp: number }): boolean => timestamp <= oldestMs();
+
   function findMessage(tenant: TenantId, id: MessageId): Found | null {
     const parts = parseMessageId(id);
     if (!parts) return null;
     const conversation = selectByHash.get(tenant, parts.conversationKey) as unknown as ConversationRow | undefined;
     const message = conversation && messageAt(conversation, parts.sequence);
-    return conversation && message?.id === id ? { conversation, message } : null;
+    return conversation && message?.id === id && !isOld(message) ? { conversation, message } : null;
   }
 
   function shownContent({ key }: ConversationRow, row: MessageRow): string {
@@ -195,9 +208,10 @@ export function createMessageLog(
   /** Drops what retention no longer keeps: messages, and the log up to where they were sent. */
   function trim(row: ConversationRow, sequence: number, place: number): void {
     if (retention === null) return;
-    const last = sequence - retention;
+    const isCount = typeof retention === 'number';
+    const last = isCount ? sequence - retention : lastOld(row, sequence);
     const sent = last > 0 ? (selectSentPlace.get(row.key, last) as { place: number | null }).place : null;
-    const floor = Math.max(row.floor, sent ?? 0, place - 4 * retention);
+    const floor = Math.max(row.floor, sent ?? 0, isCount ? place - 4 * retention : 0);
     if (floor <= row.floor) return;
     dropMessages.run(row.key, last);
     texts.dropUpTo(row.key, last);
@@ -205,7 +219,31 @@ export function createMessageLog(
     raiseFloor.run(floor, row.key);
   }
 
+  function firstMessage({ key }: ConversationRow): { readonly timestamp: number } | undefined {
+    return selectFirst.get(key) as { timestamp: number } | undefined;
+  }
+
+  /** The last message that is too old; 0: none. */
+  function lastOld(row: ConversationRow, sequence: number): number {
+    const first = firstMessage(row);
+    if (!first || !isOld(first)) return 0;
+    const kept = selectFirstAfter.get(row.key, oldestMs()) as { sequence: number } | undefined;
+    return (kept?.sequence ?? sequence + 1) - 1;
+  }
+
+  /** The conversation without what is too old; `write` is what runs a change. */
+  function withoutOld(
+    row: ConversationRow | undefined,
+    write: (work: () => void) => void,
+  ): ConversationRow | undefined {
+    const first = row && oldestMs() > 0 ? firstMessage(row) : undefined;
+    if (!row || !first || !isOld(first)) return row;
+    write(() => trim(row, row.last_sequence, row.place));
+    return selectByKey.get(row.key) as unknown as ConversationRow | undefined;
+  }
+
   return {
+    currentConversation: (tenant, id) => withoutOld(findConversation(tenant, id), database.write),
     texts,
     sentKeys,
     findConversation,
@@ -219,7 +257,7 @@ export function createMessageLog(
     append(tenant, message, announce, begin) {
       const { conversationId, senderId, clientMessageId, key } = message;
       const now = clock.now();
-      const row = findConversation(tenant, conversationId);
+      const row = withoutOld(findConversation(tenant, conversationId), (drop) => drop());
       if (!row || !selectMember.get(row.key, senderId)) return { outcome: 'not-member' };
       const sent = key && { conversationId, senderId, key };
       const earlier = sent && earlierOf(tenant, sent, now);

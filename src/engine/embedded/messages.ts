@@ -118,7 +118,7 @@ export function createMessages(
 
     async listMessages(tenant, id, { after, before, limit, from }) {
       return read(() => {
-        const row = log.findConversation(tenant, id);
+        const row = log.currentConversation(tenant, id);
         if (!row) return { messages: [], firstSequence: 1, lastSequence: 0 };
         const lastSequence = row.last_sequence;
         const { first } = selectFirst.get(row.key) as { first: number | null };
@@ -136,7 +136,7 @@ export function createMessages(
 
     async readLog(tenant, id, after, limit) {
       return read(() => {
-        const row = log.findConversation(tenant, id);
+        const row = log.currentConversation(tenant, id);
         if (!row) return { outcome: 'not-found' };
         const lineage = JSON.parse(row.lineage) as Lineage;
         const reason = judgePosition(after, { lineage, head: row.place, floor: row.floor });

@@ -5,6 +5,7 @@ import type { RedisAddress } from '../../config-redis.ts';
 import { unavailable } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
+import type { Retention } from '../../model.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
 import { nonce } from './attempt.ts';
 import { createRedisBus } from './bus.ts';
@@ -39,8 +40,7 @@ export interface RedisOptions {
   readonly prefix: string;
   /** Whether settings that break a guarantee keep the service from starting. */
   readonly isChecked: boolean;
-  /** Messages kept per conversation; null: all. */
-  readonly retention: number | null;
+  readonly retention: Retention;
   /** How long connections left at `close` count as present. */
   readonly presenceGraceMs: number;
   readonly clock: Clock;

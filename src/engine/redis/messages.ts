@@ -1,7 +1,7 @@
 /** Messages and the log of their changes in Redis. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { ConversationId, MessageChange, MessageId, TenantId } from '../../model.ts';
+import type { ConversationId, MessageChange, MessageId, MessageRecord, Retention, TenantId } from '../../model.ts';
 import { judgePosition, type Lineage } from '../lineage.ts';
 import { conversationKey, parseMessageId } from '../message-id.ts';
 import type {
@@ -22,6 +22,7 @@ import { asJsonText, decodeMessage, encodeContent, encodeMessage } from './codec
 import type { ConversationKeys, Keys } from './keys.ts';
 import type { ListUpdates } from './list-updates.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
+import { retentionArg } from './retention.ts';
 import type { RunScript } from './scripts.ts';
 import type { RedisWritings } from './writings.ts';
 
@@ -59,8 +60,7 @@ function toAppend(answer: readonly unknown[]): Started {
 
 export interface MessageOptions {
   readonly clock: Clock;
-  /** Messages kept per conversation; null: all. */
-  readonly retention: number | null;
+  readonly retention: Retention;
   readonly currentTrace: CurrentTrace;
   readonly memberships: Memberships;
   readonly writings: RedisWritings;
@@ -73,7 +73,9 @@ export function createMessages(
   keys: Keys,
   { clock, retention, currentTrace, memberships, writings, updates }: MessageOptions,
 ): MessageStore & Pick<WritingStore, 'startMessage'> {
-  const kept = retention ?? 0;
+  const kept = (): string => retentionArg(retention, clock);
+  const isOld = ({ timestamp }: MessageRecord): boolean =>
+    retention !== null && typeof retention === 'object' && timestamp <= clock.now() - retention.ageMs;
 
   function locate(tenant: TenantId, id: MessageId): Located | null {
     const parts = parseMessageId(id);
@@ -135,7 +137,7 @@ export function createMessages(
         ],
         [
           clock.offset(),
-          kept,
+          kept(),
           senderId,
           conversationKey(conversationId),
           nonce(),
@@ -164,7 +166,7 @@ export function createMessages(
   ): Promise<MessageEdit> {
     const at = locate(tenant, id);
     if (!at) return { outcome: 'not-found' };
-    const args = [clock.offset(), kept, at.sequence, id, nonce(), kind, content, currentTrace()];
+    const args = [clock.offset(), kept(), at.sequence, id, nonce(), kind, content, currentTrace()];
     return toEdit(await run('change-message', changeKeys(at), [...args, LIMITS.writtenPartCharacters]));
   }
 
@@ -178,7 +180,7 @@ export function createMessages(
     const at = locate(tenant, id);
     if (!at) return { outcome: 'not-found' };
     const caps = [LIMITS.emojisPerUserAndMessage, LIMITS.emojisPerMessage, LIMITS.reactionsPerMessage];
-    const args = [kept, at.sequence, id, nonce(), verb, userId, emoji, ...caps, currentTrace()];
+    const args = [kept(), at.sequence, id, nonce(), verb, userId, emoji, ...caps, currentTrace()];
     return toEdit(await run('react', changeKeys(at), [...args, LIMITS.writtenPartCharacters]));
   }
 
@@ -217,14 +219,14 @@ export function createMessages(
       );
       const found = values.map((value, index) => {
         const message = value ? decodeMessage(value) : null;
-        return message?.id === ids[index] ? message : null;
+        return message?.id === ids[index] && message && !isOld(message) ? message : null;
       });
       return writings.fill(tenant, found);
     },
 
     async listMessages(tenant, id, { after, before, limit, from }) {
-      const { meta, messages } = keys.conversation(tenant, id);
-      const answer = await run('list-messages', [meta, messages], [after, before ?? '', limit, from]);
+      const { meta, messages, log } = keys.conversation(tenant, id);
+      const answer = await run('list-messages', [meta, messages, log], [after, before ?? '', limit, from, kept()]);
       const [first, last, ...values] = answer as [string, string, ...(string | null)[]];
       return {
         messages: await writings.fill(
@@ -238,7 +240,7 @@ export function createMessages(
 
     async readLog(tenant, id: ConversationId, after, limit) {
       const { meta, messages, log, outbox } = keys.conversation(tenant, id);
-      const answer = await run('read-log', [meta, messages, log, outbox], [after.place, limit]);
+      const answer = await run('read-log', [meta, messages, log, outbox], [after.place, limit, kept()]);
       const [unsettled, lineage, head, epoch, floor, ...rows] = answer as ReadLog;
       if (lineage === undefined || epoch === undefined) return { outcome: 'not-found' };
       memberships.notice(tenant, id, unsettled);

@@ -1,13 +1,14 @@
 /** Messages that are read while they are written, in Redis. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { MessageId, MessageRecord, TenantId } from '../../model.ts';
+import type { MessageId, MessageRecord, Retention, TenantId } from '../../model.ts';
 import { parseMessageId } from '../message-id.ts';
 import type { CurrentTrace, TextAppend, Writing, WritingFinish, WritingStore } from '../port.ts';
 import { lengthOf, partsOf } from '../written-text.ts';
 import { nonce } from './attempt.ts';
 import { asJsonText, decodeMessage } from './codec.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
+import { retentionArg } from './retention.ts';
 import type { RunScript } from './scripts.ts';
 
 /** What a script answers of one message: its lines, whether its text is held, whether it is asked to stop. */
@@ -15,8 +16,7 @@ type Read = readonly [value: string, isHeld: string, isStopRequested: string] | 
 
 export interface WritingOptions {
   readonly clock: Clock;
-  /** Messages kept per conversation; null: all. */
-  readonly retention: number | null;
+  readonly retention: Retention;
   readonly currentTrace: CurrentTrace;
 }
 
@@ -53,7 +53,7 @@ export function createWritings(
   keys: Keys,
   { clock, retention, currentTrace }: WritingOptions,
 ): RedisWritings {
-  const kept = retention ?? 0;
+  const kept = (): string => retentionArg(retention, clock);
   const PER_PART = LIMITS.writtenPartCharacters;
 
   /** As JSON; empty: it stays as it is. */
@@ -75,7 +75,7 @@ export function createWritings(
   ];
 
   async function read(at: ConversationKeys, isWhole: boolean, sequences: readonly number[]): Promise<Read[]> {
-    const args = [clock.offset(), TIMES.writingMs, kept, nonce(), PER_PART, isWhole ? '1' : '0', ...sequences];
+    const args = [clock.offset(), TIMES.writingMs, kept(), nonce(), PER_PART, isWhole ? '1' : '0', ...sequences];
     const { meta, messages, log, channel, streams, texts } = at;
     return (await run('read-streams', [meta, messages, log, channel, streams, texts], args)) as Read[];
   }
@@ -107,7 +107,7 @@ export function createWritings(
       const at = locate(tenant, id);
       if (!at) return { outcome: 'not-found' };
       const args = [clock.offset(), at.sequence, id, senderId, offset, lengthOf(text), paceMs, TIMES.writingMs];
-      const more = [LIMITS.writtenCharacters, PER_PART, nonce(), kept, newPayload(payload), asJsonText(text)];
+      const more = [LIMITS.writtenCharacters, PER_PART, nonce(), kept(), newPayload(payload), asJsonText(text)];
       const parts = partsOf(offset, text).flatMap((part) => [part.index, asJsonText(part.text)]);
       return toTextAppend((await run('append-text', writtenKeys(at), [...args, ...more, ...parts])) as unknown[]);
     },
@@ -115,7 +115,7 @@ export function createWritings(
     async finishMessage(tenant, id, { senderId, state, length, content, payload }) {
       const at = locate(tenant, id);
       if (!at) return { outcome: 'not-found' };
-      const args = [clock.offset(), kept, at.sequence, id, nonce(), senderId, state, length ?? '', TIMES.writingMs];
+      const args = [clock.offset(), kept(), at.sequence, id, nonce(), senderId, state, length ?? '', TIMES.writingMs];
       const text = content === null ? '' : JSON.stringify(content);
       const more = [PER_PART, currentTrace(), text, newPayload(payload)];
       return toFinish((await run('finish-message', writtenKeys(at), [...args, ...more])) as unknown[]);

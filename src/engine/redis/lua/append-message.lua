@@ -12,6 +12,7 @@ local targetSequence, targetId = ARGV[11], ARGV[12]
 local member = redis.call('HGET', members, sender)
 if not member then return { 'not-member' } end
 local time = now(offset)
+dropOld(meta, messages, log, retention)
 if keepMs ~= '' then
   local earlier = earlierSent(idempotency, messages, digest, time)
   if earlier and earlier[1] == 'duplicate' then earlier[3] = unsettled(outbox) end
@@ -55,5 +56,5 @@ if stream then
 end
 logChange(log, channel, 'SENT', sequence, lines, place, epoch, trace)
 if stream and stream.isStopped then announceStop(channel, lines) end
-trim(meta, messages, log, tonumber(retention), sequence, place)
+trim(meta, messages, log, retention, sequence, place)
 return { 'appended', value, unsettled(outbox) }

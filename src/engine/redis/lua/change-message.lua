@@ -4,6 +4,7 @@
 -- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"} | {"being-written"}
 local meta, messages, log, channel, streams, texts = unpack(KEYS)
 local offset, retention, sequence, id, nonce, change, content, trace, perPart = unpack(ARGV)
+dropOld(meta, messages, log, retention)
 local value = redis.call('HGET', messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
 local lines = splitMessage(value)
@@ -33,5 +34,5 @@ lines[4] = position
 value = table.concat(lines, '\n')
 redis.call('HSET', messages, sequence, value)
 logChange(log, channel, change, sequence, lines, place, epoch, trace)
-trim(meta, messages, log, tonumber(retention), tonumber(redis.call('HGET', meta, 'sequence')), place)
+trim(meta, messages, log, retention, tonumber(redis.call('HGET', meta, 'sequence')), place)
 return { 'changed', value }

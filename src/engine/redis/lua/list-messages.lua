@@ -1,9 +1,10 @@
 -- Reads the messages between two sequences that are kept, counted from the first or the last of them.
--- KEYS  meta messages
--- ARGV  after before ("" to the last) limit "first" | "last"
+-- KEYS  meta messages log
+-- ARGV  after before ("" to the last) limit "first" | "last" retention
 -- Answers {first kept, last, message…}
-local meta, messages = unpack(KEYS)
+local meta, messages, log = unpack(KEYS)
 local after, before, limit, from = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+dropOld(meta, messages, log, ARGV[5])
 local state = redis.call('HMGET', meta, 'first', 'sequence')
 if not state[1] then return { '1', '0' } end
 local first, last = tonumber(state[1]), tonumber(state[2])

@@ -187,23 +187,36 @@ local function logChange(log, channel, change, sequence, lines, place, epoch, tr
 end
 
 -- Drops what retention no longer keeps: messages, and the log up to where they were sent.
+-- `retention` is how many are kept, "0" for all, or an age in milliseconds and the clock's offset: "7776000000:0".
 local function trim(meta, messages, log, retention, sequence, place)
-  if retention == 0 then return end
+  if retention == '0' then return end
+  local age, offset = string.match(retention, '^(%d+):(.+)$')
+  local count = tonumber(retention)
+  local oldest = age and now(offset) - tonumber(age)
+  local lastToGo = age and sequence or sequence - count
   local state = redis.call('HMGET', meta, 'first', 'floor')
   local first, floor = tonumber(state[1]), tonumber(state[2])
   local firstBefore, floorBefore = first, floor
-  -- At most 100 at a time, for when retention was lowered: no call may hold the server for long.
-  for _ = 1, 100 do
-    if first > sequence - retention then break end
+  -- At most so many at a time, for when retention was lowered: no call may hold the server for long.
+  for _ = 1, age and 1000 or 100 do
+    if first > lastToGo then break end
     local value = redis.call('HGET', messages, digits(first))
+    if value and oldest and tonumber(string.match(value, '"timestamp":(%d+)')) > oldest then break end
     if value then floor = math.max(floor, tonumber(splitMessage(value)[5])) end
     redis.call('HDEL', messages, digits(first))
     first = first + 1
   end
-  floor = math.max(floor, place - 4 * retention)
+  if count then floor = math.max(floor, place - 4 * count) end
   if first == firstBefore and floor == floorBefore then return end
   redis.call('XTRIM', log, 'MINID', digits(floor + 1) .. '-0')
   redis.call('HSET', meta, 'first', digits(first), 'floor', digits(floor))
+end
+
+-- By age messages go also while nothing is written: what is too old is dropped before anything is read or changed.
+local function dropOld(meta, messages, log, retention)
+  if not string.find(retention, ':', 1, true) then return end
+  local state = redis.call('HMGET', meta, 'sequence', 'place')
+  if state[1] then trim(meta, messages, log, retention, tonumber(state[1]), tonumber(state[2])) end
 end
 
 -- What became of a message that was sent under a key, as an answer; nil: nothing is known of one.
@@ -343,7 +356,7 @@ local function endStream(keys, sequence, lines, stream, state, text, payload, no
   local value = table.concat(lines, '\n')
   redis.call('HSET', keys.messages, sequence, value)
   logChange(keys.log, keys.channel, 'FINISHED', sequence, lines, place, epoch, trace)
-  trim(keys.meta, keys.messages, keys.log, tonumber(retention), tonumber(redis.call('HGET', keys.meta, 'sequence')), place)
+  trim(keys.meta, keys.messages, keys.log, retention, tonumber(redis.call('HGET', keys.meta, 'sequence')), place)
   return value
 end
 

@@ -6,6 +6,7 @@
 local meta, messages, log, channel, streams, texts = unpack(KEYS)
 local retention, sequence, id, nonce, verb, user, emoji, maxOwn, maxEmojis, maxReactions, trace, perPart =
   unpack(ARGV)
+dropOld(meta, messages, log, retention)
 local value = redis.call('HGET', messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
 local lines = splitMessage(value)
@@ -41,5 +42,5 @@ value = table.concat(lines, '\n')
 redis.call('HSET', messages, sequence, value)
 lines = shown(lines, streams, texts, sequence, tonumber(perPart))
 logChange(log, channel, 'REACTED', sequence, lines, place, epoch, trace)
-trim(meta, messages, log, tonumber(retention), tonumber(redis.call('HGET', meta, 'sequence')), place)
+trim(meta, messages, log, retention, tonumber(redis.call('HGET', meta, 'sequence')), place)
 return { 'changed', table.concat(lines, '\n') }

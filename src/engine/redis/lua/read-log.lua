@@ -1,8 +1,9 @@
 -- Reads log entries past a place, with the messages they speak of as they are now.
 -- KEYS  meta messages log outbox
--- ARGV  place limit
+-- ARGV  place limit retention
 -- Answers {unsettled, lineage, head, epoch, floor, {place, change, epoch, message | false}…} | {{}} when there is no log
 local meta, messages, log, outbox = unpack(KEYS)
+dropOld(meta, messages, log, ARGV[3])
 local state = redis.call('HMGET', meta, 'lineage', 'place', 'epoch', 'floor')
 if not state[1] then return { {} } end
 local answer = { unsettled(outbox), state[1], state[2], state[3], state[4] }
