@@ -2,6 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { TIMES } from '../../src/limits.ts';
 import { type Asked, ask, type Data, type Heard, listenBySocket, listenBySse } from './client.ts';
+import { delays, FRONT_ENDS, type Listen } from './front-ends.ts';
 import { type Program, until } from './programs.ts';
 import { token } from './tokens.ts';
 
@@ -197,6 +198,18 @@ async function many(stage: Stage): Promise<string> {
   return `${ready()} of ${MANY} of one user, ${query}${refused ? `; ${words(refused)}` : ''}`;
 }
 
+/** One library: how late messages come, one at a time, and what it shows of a bad token and of a member's removal. */
+async function frontEnd(stage: Stage, listen: Listen): Promise<string> {
+  const c = await conversation(stage, 'bob');
+  const asked = { query: RECEIVED, variables: { ids: [c] } };
+  const heard = await begun(stage, c, listen(stage.url, await token('bob'), asked));
+  const late = await delays(heard, (text) => say(stage, c, text));
+  await direct(stage, 'alice', 'mutation ($c: ID!) { removeMember(id: $c, userId: "bob") { id } }', { c });
+  await ended(heard).catch(() => undefined);
+  heard.stop();
+  return `${late}; removed: ${words(heard)}; bad token: ${await refusal(stage, 'no.such.token', {}, listen)}`;
+}
+
 async function connections(stage: Stage): Promise<number> {
   const text = await (await fetch(stage.directUrl.replace('/graphql', '/metrics'))).text();
   return [...text.matchAll(/^realtime_subscriptions\{[^}]*\} (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
@@ -270,6 +283,7 @@ export const STORY: readonly Row[] = [
       return words(heard);
     },
   ],
+  ...FRONT_ENDS.map(([name, listen]): Row => [`front end: ${name}`, (stage) => frontEnd(stage, listen)]),
   ['the service stops (SIGTERM)', (stage) => resumed(stage, 'SIGTERM')],
   ['the service dies (SIGKILL)', (stage) => resumed(stage, 'SIGKILL')],
   [
