@@ -42,7 +42,8 @@ export type MemberRole = 'OWNER' | 'MODERATOR' | 'MEMBER';
 /** Who may do more is above. */
 export const RANKS: Record<MemberRole, number> = { MEMBER: 1, MODERATOR: 2, OWNER: 3 };
 export type PresenceStatus = 'ONLINE' | 'AWAY' | 'BUSY' | 'OFFLINE';
-export type ConnectionType = 'GRAPHQL_WS' | 'SSE' | 'MULTIPART' | 'CALLBACK' | 'WEBSOCKET';
+/** `HTTP`: none that stays open, but a request of a moment ago. */
+export type ConnectionType = 'GRAPHQL_WS' | 'SSE' | 'MULTIPART' | 'CALLBACK' | 'WEBSOCKET' | 'HTTP';
 
 /** What a token's bearer may do beyond their own affairs. */
 export type Scope = 'realtime:admin' | 'realtime:service';

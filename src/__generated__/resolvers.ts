@@ -55,6 +55,8 @@ export type ConnectionType =
   | 'CALLBACK'
   /** A web socket that speaks graphql-transport-ws. */
   | 'GRAPHQL_WS'
+  /** No connection that is open: a request by HTTP that set a status, which holds for 60 s. */
+  | 'HTTP'
   /** A subscription by Apollo's multipart protocol. */
   | 'MULTIPART'
   /** A subscription by GraphQL over server-sent events. */
@@ -312,7 +314,7 @@ export type Mutation = {
   /** Sets a member's role. For owners; CONFLICT when no owner would be left. */
   setMemberRole: Conversation;
   /**
-   * Sets the caller's status and the words beside it. A caller with no open connection holds the status for 60 s.
+   * Sets the caller's status and the words beside it. A caller with no open connection holds the status for 60 s, as a device of type `HTTP`.
    * Called too often it is not refused: the latest is applied as soon as the rate allows.
    */
   setPresence: Presence;

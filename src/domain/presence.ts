@@ -5,7 +5,16 @@ import type { Engine, NewConnection } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import { type Log, who } from '../log.ts';
-import type { ConnectionId, Meter, PresenceRecord, PresenceStatus, TenantId, UserId, Viewer } from '../model.ts';
+import type {
+  ConnectionId,
+  DeviceId,
+  Meter,
+  PresenceRecord,
+  PresenceStatus,
+  TenantId,
+  UserId,
+  Viewer,
+} from '../model.ts';
 import { optional, userIdentifier, visibleText } from './input.ts';
 
 export interface Presence {
@@ -76,7 +85,9 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
     const key = keyOf(viewer);
     const earlier = visits.get(key);
     const connectionId = `visit-${randomUUID()}` as ConnectionId;
-    await connect(viewer, { connectionId, deviceId: null, sessionId: null, connectionType: 'GRAPHQL_WS' });
+    // One for all visits: the device does not change with each of them.
+    const deviceId = viewer.deviceId ?? ('http' as DeviceId);
+    await connect(viewer, { connectionId, deviceId, sessionId: null, connectionType: 'HTTP' });
     const cancel = clock.after(TIMES.visitMs, () => end());
     const end = (): void => {
       cancel();

@@ -337,7 +337,7 @@ export interface WritingStore {
 
 export interface NewConnection {
   readonly connectionId: ConnectionId;
-  /** Null: present, but not as a device (a `setPresence` without a socket). */
+  /** Null: present, but not as a device, as earlier versions had who set a status without a connection. */
   readonly deviceId: DeviceId | null;
   /** By which it goes now; null: none. */
   readonly sessionId: SessionId | null;

@@ -10,7 +10,7 @@ import type {
 } from '../model.ts';
 
 export interface StoredConnection {
-  /** Null for a visit: it makes its user present without showing a device. */
+  /** Null for a visit of earlier versions, which showed no device. */
   readonly deviceId: DeviceId | null;
   /** By which it goes now; null, or left out by older versions: none. */
   readonly sessionId?: SessionId | null;
@@ -32,6 +32,10 @@ export interface StoredStatus {
 export function isShown({ status }: Pick<StoredStatus, 'status'>, connections: number): boolean {
   return connections > 0 && status !== 'OFFLINE';
 }
+
+/** It makes its user present for a while, and is no connection. */
+const isVisit = ({ deviceId, connectionType }: StoredConnection): boolean =>
+  deviceId === null || connectionType === 'HTTP';
 
 /** One device per id and way of connecting, since its earliest connection, and not since before the user was shown. */
 function devicesOf(connections: readonly StoredConnection[], shownSince: number): DeviceRecord[] {
@@ -60,7 +64,7 @@ export function composePresence(
     statusText: shown ? statusText : null,
     lastSeenAt,
     devices: shown ? devicesOf(connections, shownSince ?? 0) : [],
-    connectedBy: connections.flatMap(({ deviceId, sessionId }) => (deviceId === null ? [] : [sessionId ?? null])),
+    connectedBy: connections.flatMap((connection) => (isVisit(connection) ? [] : [connection.sessionId ?? null])),
     hides: status === 'OFFLINE',
     version,
   };

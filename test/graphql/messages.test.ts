@@ -240,9 +240,13 @@ describe('messages over GraphQL', () => {
     const user = `shy-${newId()}`;
     const set = await service.query(
       user,
-      'mutation { setPresence(status: AWAY, statusText: "brb") { status statusText devices { deviceId } } }',
+      'mutation { setPresence(status: AWAY, statusText: "brb") { status statusText devices { deviceId connectionType } } }',
     );
-    expect(set.data.setPresence).toEqual({ status: 'AWAY', statusText: 'brb', devices: [] });
+    expect(set.data.setPresence).toEqual({
+      status: 'AWAY',
+      statusText: 'brb',
+      devices: [{ deviceId: 'http', connectionType: 'HTTP' }],
+    });
     const read = await service.query('bob', `{ presence(userIds: ["${user}", "never", "${user}"]) { userId status } }`);
     expect(read.data.presence).toEqual([
       { userId: user, status: 'AWAY' },
