@@ -65,7 +65,7 @@ export async function startCallbackRouter(answer: CallbackRouter['answer'] = apo
 export const subscribeByCallback = (
   serviceUrl: string,
   token: string,
-  operation: object,
+  operation: Readonly<Record<string, unknown>>,
   subscription: {
     readonly callbackUrl: string;
     readonly subscriptionId: string;
@@ -81,6 +81,6 @@ export const subscribeByCallback = (
       accept: 'application/json;callbackSpec=1.0',
       authorization: `Bearer ${token}`,
     },
-    body: JSON.stringify({ ...operation, extensions: { subscription } }),
+    body: JSON.stringify({ ...operation, extensions: { ...(operation['extensions'] as object | undefined), subscription } }),
     signal,
   });

@@ -5,9 +5,10 @@ import { createPersistedQueries } from '../../src/graphql/persisted-queries.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { UNMETERED } from '../../src/rates/meters.ts';
 import { restoreDocument } from '../../src/transport/hashed-request.ts';
+import { type CallbackRouter, startCallbackRouter, subscribeByCallback } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
-import { type Data, startTestService, type TestService } from '../support/service.ts';
+import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 import { openSocket } from '../support/socket.ts';
 
 const hashOf = (query: string): string => createHash('sha256').update(query).digest('hex');
@@ -22,11 +23,16 @@ type Way = (request: Request) => Promise<string>;
 describe('a document named by its hash', () => {
   let service: TestService;
   let token: string;
+  let router: CallbackRouter;
   beforeAll(async () => {
-    service = await startTestService();
+    router = await startCallbackRouter();
+    service = await startTestService({ env: { CALLBACK_ALLOWED_URLS: router.url } });
     token = await service.token('ann');
   });
-  afterAll(() => service.close());
+  afterAll(async () => {
+    await service.close();
+    await router.close();
+  });
 
   const NOT_FOUND = '"code":"PERSISTED_QUERY_NOT_FOUND"';
 
@@ -45,6 +51,16 @@ describe('a document named by its hash', () => {
     socket.socket.terminate();
     return JSON.stringify(answer);
   }
+  /** What is answered, and what then comes by callback, which is sent nothing when the answer is a refusal. */
+  async function byCallback(request: Request): Promise<string> {
+    const subscriptionId = newId();
+    const subscription = { callbackUrl: router.url, subscriptionId, verifier: 'v', heartbeatIntervalMs: 0 };
+    const response = await subscribeByCallback(service.url, token, { ...request, variables }, subscription);
+    const answer = await response.text();
+    if (answer.includes('"errors"')) return answer;
+    await eventually(() => expect(router.of('next', subscriptionId)).not.toEqual([]));
+    return JSON.stringify(router.of('next', subscriptionId));
+  }
   async function byGet(request: Request): Promise<string> {
     const parameters = Object.entries({ ...request, variables })
       .filter(([, value]) => value !== undefined)
@@ -60,6 +76,7 @@ describe('a document named by its hash', () => {
     'server-sent events': [LIVE, (request) => stream('text/event-stream', request)],
     multipart: [LIVE, (request) => stream('multipart/mixed;subscriptionSpec=1.0', request)],
     'a socket': [LIVE, bySocket],
+    callback: [LIVE, byCallback],
   };
 
   it.each(Object.entries(WAYS))('by %s', async (name, [document, way]) => {
