@@ -24,6 +24,7 @@ const FULL_ONLY = [
   'test/gateway/hive-gateway.test.ts',
   'test/gateway/hive-router.test.ts',
   'test/gateway/service-restart.test.ts',
+  'test/transport/foreign-clients.test.ts',
 ];
 
 const root = new URL('./', import.meta.url);

@@ -65,7 +65,7 @@ export async function startCallbackRouter(answer: CallbackRouter['answer'] = apo
 export const subscribeByCallback = (
   serviceUrl: string,
   token: string,
-  operation: Readonly<Record<string, unknown>>,
+  operation: object,
   subscription: {
     readonly callbackUrl: string;
     readonly subscriptionId: string;
@@ -81,6 +81,9 @@ export const subscribeByCallback = (
       accept: 'application/json;callbackSpec=1.0',
       authorization: `Bearer ${token}`,
     },
-    body: JSON.stringify({ ...operation, extensions: { ...(operation['extensions'] as object | undefined), subscription } }),
+    body: JSON.stringify({
+      ...operation,
+      extensions: { ...(operation as { readonly extensions?: object }).extensions, subscription },
+    }),
     signal,
   });

@@ -73,7 +73,12 @@ const NO_CODE = 1005;
 const ABNORMAL = 1006;
 
 /** Open once resolved. @throws with the status line when the handshake is refused. */
-export async function openTcpWebSocket(port: number, path: string, protocol?: string): Promise<TcpWebSocket> {
+export async function openTcpWebSocket(
+  port: number,
+  path: string,
+  protocol?: string,
+  handshake?: string,
+): Promise<TcpWebSocket> {
   const socket = connect(port, '127.0.0.1').on('error', () => undefined);
   let bytes = Buffer.alloc(0);
   /** Where frames begin, behind the answer to the handshake. */
@@ -92,8 +97,9 @@ export async function openTcpWebSocket(port: number, path: string, protocol?: st
     socket.once('close', () => resolve(ABNORMAL));
   });
   socket.write(
-    `GET ${path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
-      `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n${protocol ? `Sec-WebSocket-Protocol: ${protocol}\r\n` : ''}\r\n`,
+    handshake ??
+      `GET ${path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
+        `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n${protocol ? `Sec-WebSocket-Protocol: ${protocol}\r\n` : ''}\r\n`,
   );
   await new Promise<void>((resolve) => {
     socket.on('data', () => start <= bytes.length && resolve());

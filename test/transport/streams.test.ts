@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
+import { readByAll } from '../support/foreign-clients.ts';
 import { openStream, type RawStream } from '../support/http-stream.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 
@@ -91,6 +92,10 @@ describe('subscriptions over HTTP', () => {
     // No block of its own: Spring and Cosmo would take it for an event.
     expect(sse.text).toMatch(/^:\nretry: 6000\n(:\n){3,}$/);
     expect(multipart.text.replace(/content-type: application\/json|--graphql|\r\n/g, '')).toMatch(/^(\{\}){4,}$/);
+    const position = await send('hello');
+    const event = { data: { messageReceived: { content: 'hello', position } } };
+    await eventually(() => expect(sse.text).toContain('hello'));
+    for (const heard of readByAll(sse.text)) expect(heard).toEqual({ ...heard, events: [event], isOver: false });
     for (const stream of [sse, multipart]) stream.stop();
   });
 
