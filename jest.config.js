@@ -25,6 +25,7 @@ const FULL_ONLY = [
   'test/gateway/hive-router.test.ts',
   'test/gateway/service-restart.test.ts',
   'test/transport/foreign-clients.test.ts',
+  'test/transport/restarts.test.ts',
 ];
 
 const root = new URL('./', import.meta.url);

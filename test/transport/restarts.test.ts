@@ -1,0 +1,156 @@
+/** Clients as their makers ship them, over a restart: which of them come back, and what the others are told. */
+import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { cacheExchange, fetchExchange, Client as UrqlClient } from '@urql/core';
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient as createWsClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { eventually } from '../support/eventually.ts';
+import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
+import { onSharedRedis } from '../support/shared-redis.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+
+const RECEIVED = 'subscription ($ids: [ID!]) { messageReceived(conversationIds: $ids) { content } }';
+const VIEWER = '{ viewer { id } }';
+
+/** What a client gives its user: a message, an error's codes, or the end. */
+type Tell = (event: { readonly content?: string; readonly codes?: readonly string[] }) => void;
+
+interface Started {
+  /** The answer to a query. */
+  viewer(): Promise<Data>;
+  subscribe(ids: readonly string[], tell: Tell): void;
+  stop(): void | Promise<void>;
+}
+type Start = (url: string, token: string) => Started;
+
+const eventOf = ({ data, errors }: Data) => ({
+  ...(data?.messageReceived ? { content: data.messageReceived.content } : {}),
+  codes: (errors ?? []).map(({ extensions }: Data) => extensions?.code),
+});
+
+const CLIENTS: Readonly<Record<string, readonly [comesBack: boolean, start: Start]>> = {
+  'graphql-ws': [
+    true,
+    (url, token) => {
+      const socketUrl = url.replace('http', 'ws');
+      const client = createWsClient({ url: socketUrl, webSocketImpl: WebSocket, connectionParams: { token } });
+      return {
+        viewer: async () => (await client.iterate({ query: VIEWER }).next()).value,
+        subscribe: (ids, tell) =>
+          void client.subscribe(
+            { query: RECEIVED, variables: { ids } },
+            { next: (value) => tell(eventOf(value)), error: (errors) => tell(eventOf({ errors })), complete() {} },
+          ),
+        stop: () => client.dispose(),
+      };
+    },
+  ],
+  'graphql-sse': [
+    true,
+    (url, token) => {
+      const client = createSseClient({ url, headers: { authorization: `Bearer ${token}` } });
+      return {
+        viewer: async () => (await client.iterate({ query: VIEWER }).next()).value,
+        subscribe: (ids, tell) =>
+          void client.subscribe(
+            { query: RECEIVED, variables: { ids: [...ids] } },
+            { next: (value) => tell(eventOf(value)), error: () => tell({}), complete() {} },
+          ),
+        stop: () => client.dispose(),
+      };
+    },
+  ],
+  'Apollo Client': [
+    false,
+    (uri, token) => {
+      const link = new HttpLink({ uri, headers: { authorization: `Bearer ${token}` } });
+      const client = new ApolloClient({ link, cache: new InMemoryCache() });
+      const subscription: { unsubscribe?: () => void } = {};
+      return {
+        viewer: () => client.query({ query: gql(VIEWER), fetchPolicy: 'network-only' }),
+        subscribe: (ids, tell) => {
+          const observable = client.subscribe<Data>({ query: gql(RECEIVED), variables: { ids } });
+          const next = ({ data, error }: Data): void => tell(eventOf({ data, errors: error?.errors }));
+          subscription.unsubscribe = () => observed.unsubscribe();
+          const observed = observable.subscribe({ next });
+        },
+        stop: () => {
+          subscription.unsubscribe?.();
+          client.stop();
+        },
+      };
+    },
+  ],
+  urql: [
+    false,
+    (url, token) => {
+      const client = new UrqlClient({
+        url,
+        exchanges: [cacheExchange, fetchExchange],
+        // Without it a subscription needs an exchange of its own.
+        fetchSubscriptions: true,
+        fetchOptions: { headers: { authorization: `Bearer ${token}` } },
+      });
+      let unsubscribe = (): void => undefined;
+      return {
+        viewer: () => client.query(VIEWER, {}, { requestPolicy: 'network-only' }).toPromise(),
+        subscribe: (ids, tell) => {
+          ({ unsubscribe } = client.subscription(RECEIVED, { ids }).subscribe(({ data, error }) =>
+            // With an error comes the last data once more.
+            tell(eventOf({ data: error ? null : data, errors: error?.graphQLErrors })),
+          ));
+        },
+        stop: () => unsubscribe(),
+      };
+    },
+  ],
+};
+
+describe('a restart, with all defaults', () => {
+  let old: TestService;
+  let next: TestService;
+  let proxy: TcpProxy;
+  beforeEach(async () => {
+    const env = onSharedRedis();
+    [old, next] = await Promise.all([startTestService({ env }), startTestService({ env })]);
+    proxy = await startTcpProxy(old.service.port);
+  });
+  afterEach(async () => {
+    await proxy.close();
+    await Promise.all([old.close(), next.close()]);
+  });
+  const carried = async ({ url }: TestService): Promise<number> => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return [...text.matchAll(/^realtime_subscriptions\{[^}]*\} (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+  };
+
+  it.each(Object.entries(CLIENTS))('%s', async (_, [comesBack, start]) => {
+    const id = newId();
+    await next.query('bob', `mutation { createConversation(input: {id: "${id}"}) { id } }`);
+    const send = (content: string) =>
+      next.query('bob', `mutation { sendMessage(input: {conversationId: "${id}", content: "${content}"}) { id } }`);
+    const contents: string[] = [];
+    const codes: string[] = [];
+    const client = start(`http://127.0.0.1:${proxy.port}/graphql`, await old.token('bob'));
+    client.subscribe([id], (event) => {
+      if (event.content !== undefined) contents.push(event.content);
+      codes.push(...(event.codes ?? []));
+    });
+    await eventually(async () => expect(await carried(old)).toBe(1));
+    expect((await client.viewer()).data).toMatchObject({ viewer: { id: 'bob' } });
+    await send('one');
+    await eventually(() => expect(contents).toEqual(['one']));
+    proxy.lead(next.service.port);
+    await old.close();
+    if (comesBack) {
+      await eventually(async () => expect(await carried(next)).toBe(1));
+      await send('two');
+      await eventually(() => expect(contents).toEqual(['one', 'two']));
+    } else {
+      await eventually(() => expect(codes).toEqual(['SERVICE_UNAVAILABLE']));
+      expect([await carried(next), contents]).toEqual([0, ['one']]);
+    }
+    expect((await client.viewer()).data).toMatchObject({ viewer: { id: 'bob' } });
+    await client.stop();
+  });
+});
