@@ -36,7 +36,8 @@ export interface SharedBuckets {
 
 /** A bucket for each user, of those seen last. */
 export class UserBuckets {
-  readonly #known = new LRUCache<string, TokenBucket>({ max: LIMITS.meteredUsers });
+  /** Made with the first of them, as those of `SharedRate`. */
+  #known: LRUCache<string, TokenBucket> | null = null;
   readonly #create: () => TokenBucket;
 
   constructor(create: () => TokenBucket) {
@@ -45,6 +46,7 @@ export class UserBuckets {
 
   of({ tenant, userId }: Viewer): TokenBucket {
     const key = JSON.stringify([tenant, userId]);
+    this.#known ??= new LRUCache({ max: LIMITS.meteredUsers });
     const bucket = this.#known.get(key) ?? this.#create();
     this.#known.set(key, bucket);
     return bucket;

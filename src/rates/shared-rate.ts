@@ -35,19 +35,20 @@ export class SharedBucket extends TokenBucket {
 export class SharedRate {
   readonly #options: SharedRateOptions;
   readonly #clock: Clock;
-  readonly #buckets: LRUCache<string, SharedBucket>;
+  /** Made with the first of them: it sets aside room for `most` at once, which a service with fifteen rates notices. */
+  #buckets: LRUCache<string, SharedBucket> | null = null;
   /** Those asked for since what they owed was told: the others need not be looked at every second. */
   readonly #asked = new Set<SharedBucket>();
 
   constructor(options: SharedRateOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
-    this.#buckets = new LRUCache({ max: options.most, dispose: (bucket) => this.#asked.delete(bucket) });
   }
 
   /** Of a user, or of their tenant. */
   bucketOf(tenant: TenantId, userId: UserId | null): SharedBucket {
     const key = JSON.stringify([tenant, userId]);
+    this.#buckets ??= new LRUCache({ max: this.#options.most, dispose: (dropped) => this.#asked.delete(dropped) });
     let bucket = this.#buckets.get(key);
     if (!bucket) {
       bucket = new SharedBucket(tenant, userId, this.#options, this.#clock.elapsed());
