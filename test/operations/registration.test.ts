@@ -6,6 +6,7 @@ import { json } from 'node:stream/consumers';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Data, startTestService, type TestService } from '../support/service.ts';
+import { StillClock } from '../support/still-clock.ts';
 
 interface Gateway {
   readonly url: string;
@@ -45,7 +46,9 @@ describe('registration at a gateway', () => {
   let gateway: Gateway;
   let service: TestService;
   const start = async (env: Record<string, string> = {}): Promise<void> => {
-    service = await startTestService({ env: { GATEWAY_REGISTRATION_URL: gateway.url, ...env } });
+    // How often it asks is counted.
+    const clock = new StillClock();
+    service = await startTestService({ env: { GATEWAY_REGISTRATION_URL: gateway.url, ...env }, clock });
   };
   const registration = async (): Promise<Data> => {
     const { components } = (await (await fetch(`${service.url}/health/detailed`)).json()) as Data;

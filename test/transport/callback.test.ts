@@ -9,6 +9,7 @@ import {
 } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
+import { StillClock } from '../support/still-clock.ts';
 
 const RECEIVED = `subscription ($ids: [ID!]) { messageReceived(conversationIds: $ids) { content } }`;
 const ACCEPT = 'application/json;callbackSpec=1.0';
@@ -22,7 +23,7 @@ describe('HTTP callback', () => {
   beforeEach(async () => {
     router = await startCallbackRouter();
     const env = { CALLBACK_ALLOWED_URLS: `${router.url}/callback`, MAX_QUEUED_BYTES: '64KiB' };
-    service = await startTestService({ env });
+    service = await startTestService({ env, clock: new StillClock() });
     id = newId();
     const create = 'mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id } }';
     await service.query('alice', create, { input: { id, name: 'Callbacks', memberIds: ['bob'] } });
@@ -113,7 +114,10 @@ describe('HTTP callback', () => {
       return 503;
     };
     for (const content of ['1', '2', '3']) await send(content);
-    await eventually(() => expect(contents(subscription.id)).toEqual(['1', '2', '2', '2', '2', '3']));
+    await eventually(() => {
+      service.clock.advance(1_000);
+      expect(contents(subscription.id)).toEqual(['1', '2', '2', '2', '2', '3']);
+    });
   });
 
   it('W80, W82: completes with the reason when access is withdrawn, when the token ends, and when it drains', async () => {
