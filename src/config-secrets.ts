@@ -4,6 +4,7 @@ import { file, variable } from './config-values.ts';
 
 const SECRETS = [
   'JWT_SECRET',
+  'JWT_ISSUERS',
   'GATEWAY_SECRET',
   'GATEWAY_REGISTRATION_TOKEN',
   'REDIS_URL',

@@ -1,4 +1,5 @@
 /** Every environment variable: what it means, what it takes, its default, its check. */
+import { issuers } from './config-issuers.ts';
 import { RATE_VARIABLES } from './config-rates.ts';
 import { REDIS_VARIABLES } from './config-redis.ts';
 import { SECRET_FILE_VARIABLES } from './config-secrets.ts';
@@ -47,6 +48,12 @@ export const VARIABLES = {
   JWT_JWKS_URL: variable('where the asymmetric keys are', 'an http(s) URL', null, url('https:', 'http:')),
   JWT_ISSUER: variable('expected `iss`', 'any text', null, text),
   JWT_AUDIENCE: variable('expected `aud`', 'any text', null, text),
+  JWT_ISSUERS: variable(
+    'more issuers of tokens; `tenantClaim` is `tenant_id` when it is left out, and `scopeClaim` is `scope` or `scp`',
+    'a JSON list of 1 to 20 `{"issuer", "audience"?, "jwksUrl" or "secret", "tenantClaim"?, "scopeClaim"?}`',
+    null,
+    issuers,
+  ),
   JWT_TENANT_CLAIM: variable('claim that names the tenant', 'any text', 'tenant_id', text),
   ...REDIS_VARIABLES,
   DATA_DIR: variable('folder of the embedded engine', 'a folder, or `:memory:`', './data', text),

@@ -1,5 +1,6 @@
 /** The configuration of the service, read from its environment. All faults are reported together. */
 
+import { type IssuerConfig, SESSION_ISSUER } from './config-issuers.ts';
 import { readRates } from './config-rates.ts';
 import { addressOf, type RedisAddress } from './config-redis.ts';
 import { type Environment, SECRET_FILE_VARIABLES, withSecretFiles } from './config-secrets.ts';
@@ -8,9 +9,6 @@ import { VARIABLES } from './config-variables.ts';
 import { lookAlike } from './look-alike.ts';
 import type { Retention } from './model.ts';
 import type { Rates } from './rates/rates.ts';
-
-/** `iss` of the tokens this service signs itself, which no platform's may have. */
-export const SESSION_ISSUER = 'realtime-communication';
 
 export interface Config {
   readonly isProduction: boolean;
@@ -81,6 +79,8 @@ export interface JwtConfig {
   readonly issuer: string | null;
   readonly audience: string | null;
   readonly tenantClaim: string;
+  /** Those of `JWT_ISSUERS`, beside the one that the variables above describe. */
+  readonly issuers: readonly IssuerConfig[];
 }
 
 /** Thrown with every fault found, one a line. */
@@ -93,6 +93,9 @@ export class ConfigError extends Error {
     this.faults = faults;
   }
 }
+
+/** One of them is needed: without keys no token is valid. */
+const KEYS = ['JWT_SECRET', 'JWT_SECRET_FILE', 'JWT_JWKS_URL', 'JWT_ISSUERS', 'JWT_ISSUERS_FILE'];
 
 type Variables = typeof VARIABLES;
 type Value<Name extends keyof Variables> = Variables[Name] extends Variable<infer Type> ? Type : never;
@@ -133,10 +136,11 @@ export function readConfig(given: Environment): Config {
     issuer: read('JWT_ISSUER'),
     audience: read('JWT_AUDIENCE'),
     tenantClaim: required('JWT_TENANT_CLAIM'),
+    issuers: read('JWT_ISSUERS') ?? [],
   };
   for (const name of Object.keys(SECRET_FILE_VARIABLES) as (keyof typeof SECRET_FILE_VARIABLES)[]) read(name);
-  if (isProduction && !given['JWT_SECRET'] && !given['JWT_SECRET_FILE'] && !given['JWT_JWKS_URL']) {
-    faults.push(`JWT_SECRET: takes ${VARIABLES.JWT_SECRET.takes}; production needs it, or JWT_JWKS_URL.`);
+  if (isProduction && !KEYS.some((name) => given[name])) {
+    faults.push(`JWT_SECRET: takes ${VARIABLES.JWT_SECRET.takes}; production needs it, JWT_JWKS_URL or JWT_ISSUERS.`);
   }
   if (jwt.issuer === SESSION_ISSUER) {
     faults.push(`JWT_ISSUER: takes any text but ${SESSION_ISSUER}, which issues the tokens of sessions.`);

@@ -70,7 +70,7 @@ export interface Service {
 /** In development a missing secret is made; production was refused without one before. */
 function withSecrets(config: Config): Config {
   const { jwt } = config;
-  if (jwt.secrets.length > 0 || jwt.jwksUrl || config.isProduction) return config;
+  if (jwt.secrets.length > 0 || jwt.jwksUrl || jwt.issuers.length > 0 || config.isProduction) return config;
   return { ...config, jwt: { ...jwt, secrets: [developmentSecret(config.dataDir)] } };
 }
 

@@ -5,40 +5,18 @@
  * key of our own, derived from `JWT_SECRET`: a token of the platform cannot pose as
  * one of a session, nor the other way round, though both are signed by a secret.
  */
-import { createHash, createSecretKey, hkdfSync, subtle, type webcrypto } from 'node:crypto';
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  decodeJwt,
-  errors,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-  jwtVerify,
-  SignJWT,
-} from 'jose';
+import { createHash, createSecretKey } from 'node:crypto';
+import { decodeJwt, errors, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
-import { type JwtConfig, SESSION_ISSUER } from '../config.ts';
-import { type RefusalReason, ServiceError, unavailable } from '../errors.ts';
+import type { JwtConfig } from '../config.ts';
+import { SESSION_ISSUER } from '../config-issuers.ts';
+import { type RefusalReason, ServiceError } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
-import {
-  type DeviceId,
-  isIdentifier,
-  isUserId,
-  type SessionId,
-  type TenantId,
-  type TopicClaims,
-  type Viewer,
-} from '../model.ts';
+import type { TopicClaims, Viewer } from '../model.ts';
+import { bearerOf, type ClaimNames, INVALID, toViewer, type Verification } from './claims.ts';
+import { isOtherKey, type Keys, keysOfEndpoint, keysOfSecret, sessionKey } from './keys.ts';
 import { reasonOfRefusal } from './refused-tokens.ts';
-
-export type Verification =
-  | { readonly outcome: 'valid'; readonly viewer: Viewer }
-  | { readonly outcome: 'expired' }
-  /** It was good, and has been taken back before its end. */
-  | { readonly outcome: 'revoked' }
-  | { readonly outcome: 'invalid' };
 
 /** What the bearer of a token that is not valid is told. */
 export function reasonOf({ outcome }: Verification): RefusalReason {
@@ -57,57 +35,74 @@ interface Verified {
 /** What is wrong with a token is told to nobody but the log. Rejects with SERVICE_UNAVAILABLE while that cannot be found out. */
 export type VerifyToken = (token: string) => Promise<Verification>;
 
-/** By algorithm, the bytes a secret needs for it (RFC 7518 section 3.2), and its hash. */
-const SYMMETRIC = {
-  HS256: [32, 'SHA-256'],
-  HS384: [48, 'SHA-384'],
-  HS512: [64, 'SHA-512'],
-} as const;
-type Symmetric = keyof typeof SYMMETRIC;
-const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA'];
-const DEFAULT_TENANT = 'default';
-const INVALID: Verification = { outcome: 'invalid' };
+/** One that signs tokens, and what is expected of them. */
+interface Issuer {
+  readonly keys: Keys;
+  readonly claims: ClaimNames;
+  readonly expected: Pick<JWTVerifyOptions, 'issuer' | 'audience'>;
+}
 
-/** Keys, and the algorithms they are for. */
-interface Keys {
-  readonly algorithms: string[];
-  readonly find: JWTVerifyGetKey;
+function issuersOf({ issuers, ...single }: JwtConfig): Issuer[] {
+  const endpoints = new Map<string, Keys>();
+  const keysAt = (url: string): Keys => {
+    const keys = endpoints.get(url) ?? keysOfEndpoint(new URL(url));
+    endpoints.set(url, keys);
+    return keys;
+  };
+  return [{ ...single, scopeClaim: null }, ...issuers].flatMap(
+    ({ issuer, audience, secrets, jwksUrl, tenantClaim, scopeClaim }) => {
+      const expected = { ...(issuer ? { issuer } : {}), ...(audience ? { audience } : {}) };
+      const claims = { tenant: tenantClaim, scope: scopeClaim };
+      const keys = [
+        ...secrets.map((secret) => keysOfSecret(Buffer.from(secret))),
+        ...(jwksUrl ? [keysAt(jwksUrl)] : []),
+      ];
+      return keys.map((each) => ({ keys: each, claims, expected }));
+    },
+  );
 }
 
 export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reason: string) => void): VerifyToken {
-  const secrets = config.secrets.map((secret) => keysOfSecret(Buffer.from(secret)));
-  const ownSecrets = config.secrets.map((secret) => keysOfSecret(sessionKey(secret)));
+  const ofPlatform = issuersOf(config);
+  const ofSessions = config.secrets.map((secret) => ({
+    keys: keysOfSecret(sessionKey(secret)),
+    claims: { tenant: config.tenantClaim, scope: null },
+    expected: { issuer: SESSION_ISSUER },
+  }));
   /** By digest, so that no token is kept. Trusted for a while only: a key may be withdrawn. */
   const verified = new LRUCache<string, Verified>({ max: LIMITS.verifiedTokens });
-  const remote: Keys[] = config.jwksUrl
-    ? [{ algorithms: ASYMMETRIC, find: createRemoteKeys(new URL(config.jwksUrl)) }]
-    : [];
   const options = (algorithms: string[]): JWTVerifyOptions => ({
     algorithms,
-    requiredClaims: ['sub', 'exp'],
+    requiredClaims: ['exp'],
     clockTolerance: TIMES.clockToleranceMs / 1_000,
     currentDate: new Date(clock.now()),
   });
-  const ofPlatform = {
-    ...(config.issuer ? { issuer: config.issuer } : {}),
-    ...(config.audience ? { audience: config.audience } : {}),
-  };
 
   /** What a token says; the reason why it is refused is thrown. */
-  async function verifyWith(token: string, { algorithms, find }: Keys, isOurs: boolean): Promise<Verification> {
-    const expected = isOurs ? { issuer: SESSION_ISSUER } : ofPlatform;
-    const { payload } = await jwtVerify(token, find, { ...options(algorithms), ...expected });
-    const verification = toViewer(payload, config.tenantClaim, isOurs, clock.now());
+  async function verifyWith(token: string, { keys, claims, expected }: Issuer, isOurs: boolean): Promise<Verification> {
+    const { payload } = await jwtVerify(token, keys.find, { ...options(keys.algorithms), ...expected });
+    if (bearerOf(payload) === undefined) {
+      throw new errors.JWTClaimValidationFailed('no bearer', payload, 'sub', 'missing');
+    }
+    const verification = toViewer(payload, claims, isOurs, clock.now());
     if (verification.outcome === 'invalid') tell('a claim of it is not what it should be');
     return verification;
   }
 
+  /** Those whose token it may be, by what it says itself: it says which keys to try. */
+  function candidates(issuer: unknown): readonly Issuer[] {
+    if (issuer === SESSION_ISSUER) return ofSessions;
+    const named = ofPlatform.filter(({ expected }) => expected.issuer === undefined || expected.issuer === issuer);
+    // One of nobody's is tried all the same, so that the log says what is wrong with it.
+    return named.length > 0 ? named : ofPlatform;
+  }
+
   async function verify(token: string): Promise<Verification> {
-    const isOurs = issuerOf(token) === SESSION_ISSUER;
+    const issuer = issuerOf(token);
     let refusal: unknown;
-    for (const keys of isOurs ? ownSecrets : [...secrets, ...remote]) {
+    for (const each of candidates(issuer)) {
       try {
-        return await verifyWith(token, keys, isOurs);
+        return await verifyWith(token, each, issuer === SESSION_ISSUER);
       } catch (error) {
         if (error instanceof ServiceError) throw error;
         // Of several keys, the one that comes closest knows best.
@@ -136,26 +131,6 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
   };
 }
 
-/** Keys of a JWKS endpoint, asked for again when they are old or one is unknown, at most every 30 s. */
-function createRemoteKeys(url: URL): JWTVerifyGetKey {
-  const remote = createRemoteJWKSet(url);
-  let waiting = 0;
-  return async (header, token) => {
-    if (waiting >= LIMITS.tokensAwaitingKeys) throw unavailable();
-    waiting += 1;
-    try {
-      return await remote(header, token);
-    } catch (error) {
-      const known = remote.jwks();
-      // The endpoint is away: what it said last is better than letting nobody in.
-      if (error instanceof errors.JWKSNoMatchingKey || !known) throw error;
-      return createLocalJWKSet(known)(header, token);
-    } finally {
-      waiting -= 1;
-    }
-  };
-}
-
 /** Whose a token claims to be, before anybody believes it: it says which keys to try. */
 function issuerOf(token: string): unknown {
   try {
@@ -163,78 +138,6 @@ function issuerOf(token: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** The key that signs the tokens of sessions (RFC 5869): who knows it does not know the secret it is made from. */
-function sessionKey(secret: string): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(hkdfSync('sha256', secret, '', `${SESSION_ISSUER} session token`, 32));
-}
-
-/** The keys a secret is long enough for, imported once: jose would import it anew for each token. */
-function keysOfSecret(secret: Uint8Array<ArrayBuffer>): Keys {
-  const algorithms = (Object.keys(SYMMETRIC) as Symmetric[]).filter((alg) => secret.length >= SYMMETRIC[alg][0]);
-  const imported = new Map<string | undefined, Promise<webcrypto.CryptoKey>>(
-    algorithms.map((alg) => [alg, importSecret(secret, SYMMETRIC[alg][1])]),
-  );
-  const find: JWTVerifyGetKey = async ({ alg }) => {
-    const key = imported.get(alg);
-    if (!key) throw new errors.JOSEAlgNotAllowed();
-    return key;
-  };
-  return { algorithms, find };
-}
-
-function importSecret(secret: Uint8Array<ArrayBuffer>, hash: string): Promise<webcrypto.CryptoKey> {
-  return subtle.importKey('raw', secret, { name: 'HMAC', hash }, false, ['verify']);
-}
-
-/** Whether a token only was not for the key at hand. */
-function isOtherKey(error: unknown): boolean {
-  return (
-    error instanceof errors.JWSSignatureVerificationFailed ||
-    error instanceof errors.JOSEAlgNotAllowed ||
-    error instanceof errors.JWKSNoMatchingKey
-  );
-}
-
-/** One from further ahead than clocks may differ would outlive every refusal of its user's tokens until then. */
-const isFromAhead = (issuedAt: number, now: number): boolean => !(issuedAt <= now + TIMES.clockToleranceMs);
-
-function toViewer(payload: JWTPayload, tenantClaim: string, isOurs: boolean, now: number): Verification {
-  const { sub, exp, iat, scope, sid, did } = payload;
-  // Only one that says nothing of a tenant is of the default one.
-  const tenant = tenantClaim in payload ? payload[tenantClaim] : DEFAULT_TENANT;
-  if (typeof iat === 'number' && isFromAhead(iat * 1_000, now)) return INVALID;
-  if (typeof sub !== 'string' || !isUserId(sub)) return INVALID;
-  if (typeof tenant !== 'string' || !isIdentifier(tenant)) return INVALID;
-  if (isOurs && idOf(sid) === null) return INVALID;
-  // Fractions of a second are valid (RFC 7519, NumericDate); what is past the end of dates is not.
-  if (typeof exp !== 'number' || Math.abs(exp * 1_000) > LIMITS.dateMs) return INVALID;
-  return {
-    outcome: 'valid',
-    viewer: {
-      tenant: tenant as TenantId,
-      userId: sub,
-      scopes: new Set(typeof scope === 'string' ? scope.split(' ').filter(Boolean) : []),
-      sessionId: isOurs ? idOf<SessionId>(sid) : null,
-      // A session of the platform is its own business, and tells devices apart here.
-      deviceId: idOf<DeviceId>(isOurs ? did : sid),
-      issuedAt: typeof iat === 'number' ? Math.floor(iat * 1_000) : null,
-      topics: { publish: patternsOf(payload['topics_publish']), subscribe: patternsOf(payload['topics_subscribe']) },
-      expiresAt: Math.floor(exp * 1_000),
-    },
-  };
-}
-
-function idOf<Id extends string>(claim: unknown): Id | null {
-  return typeof claim === 'string' && isIdentifier(claim) ? (claim as string as Id) : null;
-}
-
-/** A list of texts, or one text with spaces. Anything else names nothing: a claim that is not understood opens nothing. */
-function patternsOf(claim: unknown): readonly string[] | null {
-  if (claim === undefined) return null;
-  if (typeof claim === 'string') return claim.split(' ').filter(Boolean);
-  return Array.isArray(claim) ? claim.filter((pattern) => typeof pattern === 'string') : [];
 }
 
 export interface TokenRequest {

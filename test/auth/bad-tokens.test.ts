@@ -112,7 +112,7 @@ describe('tokens signed with a secret', () => {
   const clock = new TestClock();
   const verifier = (secrets: string[], reasons: string[] = []) =>
     createTokenVerifier(
-      { secrets, jwksUrl: null, issuer: ISSUER, audience: AUDIENCE, tenantClaim: 'tenant_id' },
+      { secrets, jwksUrl: null, issuer: ISSUER, audience: AUDIENCE, tenantClaim: 'tenant_id', issuers: [] },
       clock,
       (reason) => reasons.push(reason),
     );

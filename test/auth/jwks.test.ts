@@ -50,7 +50,7 @@ describe('JWKS', () => {
 
   const verifier = (clock = new TestClock(), secrets: string[] = []): VerifyToken =>
     createTokenVerifier(
-      { secrets, jwksUrl: url, issuer: 'https://id', audience: 'realtime', tenantClaim: 'org' },
+      { secrets, jwksUrl: url, issuer: 'https://id', audience: 'realtime', tenantClaim: 'org', issuers: [] },
       clock,
       () => undefined,
     );
