@@ -61,7 +61,7 @@ module.exports = {
     room('engine', '^src/config(-redis)?\\.ts$'),
     root('config[-a-z]*', '^src/(config[-a-z]*|look-alike)\\.ts$', '^src/rates/rates\\.ts$'),
     root('(clock|open-files|look-alike|health-check|closers)'),
-    root('main', '^src/(service|config)\\.ts$', '^src/auth/tokens\\.ts$', '^src/operations/tracing\\.ts$'),
+    root('main', '^src/(service|config)\\.ts$', '^src/auth/tokens\\.ts$', '^src/operations/(tracing|info)\\.ts$'),
     {
       name: 'only-main-starts-the-service',
       severity: 'error',

@@ -28,10 +28,15 @@ const escaped = (unseen: string): string =>
   );
 
 /** Lines go to stdout through Node's own stream: pino's waits for ever for a pipe that nobody reads any more. */
-export function createLog(level: string, destination: { write(line: string): void } = process.stdout): Log {
+export function createLog(
+  level: string,
+  destination: { write(line: string): void } = process.stdout,
+  /** What every line says of its process. */
+  about: object | null = null,
+): Log {
   const options = {
     level,
-    base: null,
+    base: about,
     serializers: { err: describeError },
     redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
   };

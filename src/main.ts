@@ -1,7 +1,9 @@
 /** The process: environment in, start, signals, exit code. */
+import { randomUUID } from 'node:crypto';
 import { signToken } from './auth/tokens.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { createLog, type Log } from './log.ts';
+import { VERSION } from './operations/info.ts';
 import { startTracing } from './operations/tracing.ts';
 import { type Service, startService } from './service.ts';
 
@@ -63,7 +65,8 @@ async function main(): Promise<void> {
   // Whoever read the output may be gone. The service goes on, and has nobody to tell.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const config = readConfig(process.env);
-  const log = createLog(config.logLevel);
+  const nodeId = randomUUID();
+  const log = createLog(config.logLevel, process.stdout, { node: nodeId, version: VERSION });
   for (const warning of config.warnings) log.warn(warning);
   // A promise of one connection that nobody waits for is not the end of all others (G13).
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
@@ -71,6 +74,7 @@ async function main(): Promise<void> {
   try {
     const service = await startService(config, log, {
       tracing: await startTracing(process.env),
+      nodeId,
       abandon,
       listening: (port) => log.info({ port }, 'listening'),
     });

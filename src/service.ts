@@ -1,4 +1,5 @@
 /** The composition root: a configuration becomes a running service. The one place that wires layers. */
+import { randomUUID } from 'node:crypto';
 import { developmentSecret } from './auth/development-secret.ts';
 import { createStandingOf } from './auth/gateway.ts';
 import { createOriginCheck } from './auth/origins.ts';
@@ -8,8 +9,9 @@ import { type Clock, createEndingClock, systemClock } from './clock.ts';
 import { Closers } from './closers.ts';
 import type { Config } from './config.ts';
 import { createDelivery } from './delivery/delivery.ts';
+import { isPast } from './delivery/past.ts';
 import { countAccepted } from './domain/accepted.ts';
-import { createDomain, type Domain } from './domain/domain.ts';
+import { createDomain } from './domain/domain.ts';
 import { openEngine } from './engine/open.ts';
 import type { Engine } from './engine/port.ts';
 import { createBudgetDomain } from './graphql/budgeted-domain.ts';
@@ -24,10 +26,10 @@ import { LIMITS, TIMES } from './limits.ts';
 import type { Log } from './log.ts';
 import { openFilesLimit, plainWithin, socketsWithin } from './open-files.ts';
 import { createHealth } from './operations/health.ts';
-import { createInfo } from './operations/info.ts';
+import { createInfo, VERSION } from './operations/info.ts';
 import { createMetrics } from './operations/metrics.ts';
 import { createRegistration } from './operations/registration.ts';
-import type { Tracing } from './operations/tracing.ts';
+import { type Tracing, traceGroups } from './operations/tracing.ts';
 import { budgetEngine } from './rates/budgeted-engine.ts';
 import { RateLimits } from './rates/rate-limits.ts';
 import { TokenBucket } from './rates/token-bucket.ts';
@@ -83,16 +85,12 @@ function endpointsOf(publicUrl: string): { readonly url: string; readonly subscr
   return { url, subscriptionUrl: url.replace(/^http/, 'ws') };
 }
 
-/** The rules, group by group, as spans. */
-function traceDomain(domain: Domain, tracing: Tracing): Domain {
-  const groups = Object.entries(domain).map(([name, group]) => [name, tracing.wrapRules(name, group as object)]);
-  return Object.fromEntries(groups) as Domain;
-}
-
 export interface ServiceParts {
   readonly clock?: Clock;
   /** Null: nothing is traced. */
   readonly tracing?: Tracing | null;
+  /** Names this process in its log and its metrics. */
+  readonly nodeId?: string;
   /** Gives up a start that waits for the engine. */
   readonly abandon?: AbortSignal;
   /** Called when the port listens, which may be long before the engine is there. */
@@ -118,7 +116,7 @@ export async function startService(given: Config, log: Log, parts: ServiceParts 
 async function openService(
   given: Config,
   log: Log,
-  { clock: outerClock = systemClock, tracing = null, abandon, listening }: ServiceParts,
+  { clock: outerClock = systemClock, tracing = null, nodeId = randomUUID(), abandon, listening }: ServiceParts,
   closers: Closers,
 ): Promise<Service> {
   const config = withSecrets(given);
@@ -173,7 +171,7 @@ async function openService(
     }),
     metrics,
   );
-  const domain = tracing ? traceDomain(counted, tracing) : counted;
+  const domain = tracing ? traceGroups(counted, tracing) : counted;
   const services = { budgetDomain: createBudgetDomain(domain), delivery, maxCost: config.maxQueryCost };
   const schema = createSchema();
   const rules = { maxDepth: config.maxQueryDepth, maxCost: config.maxQueryCost, isProduction: config.isProduction };
@@ -205,7 +203,10 @@ async function openService(
   });
   const unsent = new Unsent(config.maxMemoryQueued);
   metrics.queuedBytes = () => unsent.bytes;
-  const info = createInfo(config, engine);
+  const info = createInfo(config, engine, nodeId);
+  metrics.process.build = { version: VERSION, node: nodeId, engine: engine.kind };
+  metrics.process.capacity = () => maxConnections;
+  metrics.isPast = isPast;
   const unhandled = new Unhandled(LIMITS.unhandledBytes);
   metrics.unhandledBytes = () => unhandled.bytes;
   const { app, open } = createHttp({
@@ -221,7 +222,7 @@ async function openService(
     plainConnections,
     unhandled,
   });
-  if (config.tls) closers.push('certificate', watchCertificate(config.tls.certFile, clock, log));
+  if (config.tls) closers.push('certificate', watchCertificate(config.tls.certFile, clock, log, metrics.process));
 
   countUnreadAnswers(app, unsent, clock);
   if (tracing) traceRequests(app, tracing);

@@ -24,6 +24,7 @@ import type {
   UserId,
 } from '../model.ts';
 import { Latest } from './latest.ts';
+import { notePast } from './past.ts';
 import { SharedRead } from './shared-read.ts';
 import { TypingBoard } from './typing-board.ts';
 
@@ -190,6 +191,7 @@ export class ConversationChannel {
   #pass(change: MessageChange, message: MessageRecord): void {
     if (this.#isClosed) return;
     this.#position = message.position;
+    if (change !== 'SENT') notePast(message);
     // Not copied: a listener that leaves meanwhile is not told, and none can join within a synchronous call.
     for (const listener of this.#listeners) listener.onMessage(change, message);
     if (change === 'SENT') this.#noteSent(message);

@@ -10,6 +10,7 @@ import { LRUCache } from 'lru-cache';
 import type { Engine, LogPage } from '../engine/port.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { ConversationId, Position, TenantId } from '../model.ts';
+import { notePast } from './past.ts';
 
 interface Stretch {
   readonly tenant: TenantId;
@@ -31,8 +32,11 @@ export class SharedLog {
       ttlAutopurge: true,
       // Whoever waits is answered, even when there is no room to keep the page.
       ignoreFetchAbort: true,
-      fetchMethod: (_key, _stale, { context: { tenant, id, after } }) =>
-        engine.readLog(tenant, id, after, LIMITS.logPage),
+      fetchMethod: async (_key, _stale, { context: { tenant, id, after } }) => {
+        const page = await engine.readLog(tenant, id, after, LIMITS.logPage);
+        if (page.outcome === 'read') for (const { message } of page.entries) if (message) notePast(message);
+        return page;
+      },
     });
   }
 

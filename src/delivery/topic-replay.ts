@@ -12,6 +12,7 @@ import { isOutage, positionExpired } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../model.ts';
 import type { Listener } from './joint-stream.ts';
+import { notePast } from './past.ts';
 import { asServiceError } from './replay.ts';
 import { nextTurn, roomOrEnd } from './room.ts';
 
@@ -103,6 +104,7 @@ export class TopicReplay {
     const history = await this.#engine.readTopic(this.#tenant, this.#topic, this.#cursor.place, limit);
     const read = resumption(history, this.#cursor);
     if (read.outcome === 'expired') throw positionExpired(read.reason, { topic: this.#topic });
+    for (const publication of read.publications) notePast(publication);
     return read.publications;
   }
 }

@@ -91,12 +91,18 @@ export interface CircuitOptions {
   readonly observe: EngineObserver;
 }
 
-/** Told of everything that passes the circuit; called on the hot path. */
-export interface EngineObserver {
-  /** An operation ended, well or not. */
+/** Told of everything that passes the circuit as one operation; called on the hot path. */
+export interface OperationRecord {
+  /** It ended, well or not. */
   operated(milliseconds: number, isFailure: boolean): void;
-  /** One was refused because the circuit is open. */
+  /** It was refused because the circuit is open. */
   refused(): void;
+}
+
+/** Told of the circuit. */
+export interface EngineObserver {
+  /** Asked once for each operation. */
+  recordOf(operation: string): OperationRecord;
   /** It opened, or closed after it was open; what its probes find in between is not told. */
   turned(isOpen: boolean): void;
   /** An announcement was of a kind that only a newer release knows. */
@@ -157,24 +163,27 @@ export function withCircuit(engine: Engine, { clock, deadlineMs, isOutage, obser
 
   type Operation = (...args: never[]) => Promise<unknown>;
   const guard =
-    (operation: Operation, operationMs: number | null): Operation =>
+    (operation: Operation, operationMs: number | null, record: OperationRecord): Operation =>
     async (...args) => {
       if (policy.state !== CircuitState.Closed) {
-        observe.refused();
+        record.refused();
         throw unavailable();
       }
       const start = performance.now();
       try {
         const result = await policy.execute(() => within(operationMs, operation(...args)));
-        observe.operated(performance.now() - start, false);
+        record.operated(performance.now() - start, false);
         return result;
       } catch (error) {
-        observe.operated(performance.now() - start, true);
+        record.operated(performance.now() - start, true);
         throw error;
       }
     };
   const guarded = Object.fromEntries(
-    OPERATIONS.map((name) => [name, guard(engine[name] as Operation, LASTING.has(name) ? null : deadlineMs)]),
+    OPERATIONS.map((name) => [
+      name,
+      guard(engine[name] as Operation, LASTING.has(name) ? null : deadlineMs, observe.recordOf(name)),
+    ]),
   ) as unknown as Guarded;
 
   return {

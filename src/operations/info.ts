@@ -1,5 +1,4 @@
 /** What this process is. Holds no secret. */
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import type { Engine } from '../engine/port.ts';
@@ -20,8 +19,9 @@ export interface Info {
   readonly limits: Readonly<Record<string, number>>;
 }
 
-export function createInfo(config: Config, engine: Engine): () => Info {
-  const nodeId = randomUUID();
+export const VERSION = PACKAGE.version;
+
+export function createInfo(config: Config, engine: Engine, nodeId: string): () => Info {
   const { maxConnections, maxQueryDepth, maxQueryCost, maxMessageBytes, maxBodyBytes, maxQueuedBytes } = config;
   const limits = {
     maxConnections,

@@ -2,6 +2,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES, ERROR_CODES } from '../errors.ts';
+import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
+import { exposeProcess, type ProcessFacts } from './process-metrics.ts';
 
 const TRANSPORTS = ['graphql_ws', 'sse', 'multipart', 'callback', 'websocket'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
@@ -24,12 +26,10 @@ export interface Metrics {
   readonly holes: Counter<'outcome'>;
   readonly turnedAway: Counter<'reason'>;
   /** Told by the engine's circuit of what passes it. */
-  readonly engine: {
-    operated(milliseconds: number, isFailure: boolean): void;
-    refused(): void;
-    turned(isOpen: boolean): void;
-    ignored(): void;
-  };
+  readonly engine: EngineMetrics;
+  readonly process: ProcessFacts;
+  /** Of an event: whether what it tells of was sent before, so that its age says nothing of how long it took. */
+  isPast: (event: object) => boolean;
   /** What to ask when scraped how many bytes wait for clients to read. */
   queuedBytes: () => number;
   /** The same of connections that carry plain requests, and of bytes of bodies that have not come in full. */
@@ -58,24 +58,6 @@ export function createMetrics(clock: Clock): Metrics {
         delivered[transport] = 0;
       }
     },
-  });
-  const operations = new Histogram({
-    name: 'realtime_engine_operation_seconds',
-    help: 'How long the engine took for an operation.',
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
-    registers,
-  });
-  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
-  const failures = counter('realtime_engine_failures_total', 'Operations of the engine that failed.');
-  const refusals = counter('realtime_engine_refusals_total', 'Operations refused at once because the circuit is open.');
-  const unknown = counter(
-    'realtime_unknown_announcements_total',
-    'Announcements of a kind that only a newer release knows.',
-  );
-  const circuit = new Gauge({
-    name: 'realtime_engine_circuit_open',
-    help: '1 while the circuit around the engine is open or probing, else 0.',
-    registers,
   });
   new Gauge({
     name: 'realtime_queued_bytes',
@@ -111,7 +93,7 @@ export function createMetrics(clock: Clock): Metrics {
   });
   const latency = new Histogram({
     name: 'realtime_delivery_latency_seconds',
-    help: 'From the acceptance of a message to its hand-over to the first socket here.',
+    help: 'From the acceptance of a message to its hand-over to the first socket here; no replays, no changes.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
@@ -139,7 +121,8 @@ export function createMetrics(clock: Clock): Metrics {
       if (event === latest) return;
       latest = event;
       const { timestamp } = event as { readonly timestamp?: unknown };
-      if (typeof timestamp === 'number') latency.observe(Math.max(clock.now() - timestamp, 0) / 1_000);
+      if (typeof timestamp === 'number' && !metrics.isPast(event))
+        latency.observe(Math.max(clock.now() - timestamp, 0) / 1_000);
     },
     routedMessages: new Counter({
       name: 'realtime_routing_rules_total',
@@ -177,15 +160,9 @@ export function createMetrics(clock: Clock): Metrics {
       labelNames: ['reason'],
       registers,
     }),
-    engine: {
-      operated(milliseconds, isFailure) {
-        operations.observe(milliseconds / 1_000);
-        if (isFailure) failures.inc();
-      },
-      refused: () => refusals.inc(),
-      turned: (isOpen) => circuit.set(isOpen ? 1 : 0),
-      ignored: () => unknown.inc(),
-    },
+    engine: createEngineMetrics(registers),
+    process: exposeProcess(registers),
+    isPast: () => false,
     queuedBytes: () => 0,
     plainConnections: () => 0,
     unhandledBytes: () => 0,

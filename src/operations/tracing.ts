@@ -163,3 +163,9 @@ function openRequest(
     },
   };
 }
+
+/** Rules, group by group, as spans. */
+export function traceGroups<Groups extends object>(groups: Groups, tracing: Tracing): Groups {
+  const traced = Object.entries(groups).map(([name, group]) => [name, tracing.wrapRules(name, group as object)]);
+  return Object.fromEntries(traced) as Groups;
+}

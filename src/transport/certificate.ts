@@ -6,9 +6,15 @@ import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 
 /** Answers what stops it. What is served is what the file held at the start. */
-export function watchCertificate(certFile: string, clock: Clock, log: Log): () => void {
+export function watchCertificate(
+  certFile: string,
+  clock: Clock,
+  log: Log,
+  told: { certificateEnd: number },
+): () => void {
   const { subject, validFrom, validTo } = new X509Certificate(readFileSync(certFile));
   const [begin, end] = [Date.parse(validFrom), Date.parse(validTo)];
+  told.certificateEnd = end;
 
   function check(): void {
     const now = clock.now();

@@ -48,6 +48,26 @@ describe.each(['embedded', 'redis'] as const)('resumes: %s', (setting) => {
     for (const client of [alice, ...clients]) await client.close();
   });
 
+  it('the latency of delivery counts what is new, and neither replays nor changes', async () => {
+    const measured = (): Promise<number> => metric(nodes.here.url, 'realtime_delivery_latency_seconds_count');
+    const alice = await nodes.here.connect('alice');
+    const { id } = await createConversation(alice);
+    const { position } = await send(alice, id, 'before');
+    const live = await alice.subscribe(RESUME, { ids: [id], after: [] });
+    const updated = await alice.subscribe('subscription { messageUpdated { id } }');
+    const before = await measured();
+    const { id: messageId } = await send(alice, id, 'new');
+    await live.count(1);
+    expect((await measured()) - before).toBe(1);
+    const react = 'mutation ($id: ID!) { addReaction(messageId: $id, emoji: "👍") { id } }';
+    await alice.query(react, { id: messageId });
+    await alice.query(react.replace('add', 'remove'), { id: messageId });
+    await updated.count(2);
+    await (await alice.subscribe(RESUME, { ids: [id], after: [position] })).count(1);
+    expect((await measured()) - before).toBe(1);
+    await alice.close();
+  });
+
   it('G06: a stretch longer than every queue arrives whole', async () => {
     const alice = await nodes.here.connect('alice');
     const { id } = await createConversation(alice);

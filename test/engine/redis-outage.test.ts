@@ -73,7 +73,8 @@ describe('the circuit around Redis', () => {
 
   it('G14: an operation fails 2 s after it was asked, also behind one that hangs', async () => {
     const { clock } = service;
-    const observe = { operated() {}, refused() {}, turned() {}, ignored() {} };
+    const record = { operated() {}, refused() {} };
+    const observe = { recordOf: () => record, turned() {}, ignored() {} };
     const engine = withCircuit(await openEngineOn(redis.url, { prefix: 'behind', clock }), {
       clock,
       deadlineMs: TIMES.operationMs,

@@ -14,7 +14,7 @@ describe('watchCertificate', () => {
     certificate = makeCertificate(days);
     const clock = new TestClock();
     const { log, lines } = captureLog('warn');
-    const stop = watchCertificate(certificate.certFile, clock, log);
+    const stop = watchCertificate(certificate.certFile, clock, log, { certificateEnd: 0 });
     let seen = 0;
     return {
       stop,
@@ -52,7 +52,7 @@ describe('watchCertificate', () => {
     const clock = new TestClock();
     clock.jump(-DAY_MS);
     const { log, lines } = captureLog('warn');
-    watchCertificate(certificate.certFile, clock, log)();
+    watchCertificate(certificate.certFile, clock, log, { certificateEnd: 0 })();
     expect(lines()).toEqual([expect.stringContaining('the TLS certificate is not valid yet')]);
   });
 });

@@ -238,7 +238,10 @@ describe('HTTP', () => {
     const { text } = await get('/metrics');
     expect(text).toMatch(/^realtime_errors_total\{code="UNAUTHENTICATED"\} \d+$/m);
     expect(text).toContain('process_resident_memory_bytes');
+    expect(text).toContain('realtime_engine_operations_total{operation="publish",outcome="failed"} 0');
+    expect(text).toContain('realtime_connections_capacity ');
     const info = JSON.parse((await get('/info')).text);
+    expect(text).toContain(`realtime_build_info{version="${info.version}",node="${info.nodeId}",engine="embedded"} 1`);
     expect(info).toMatchObject({ name: 'realtime-communication', engine: 'embedded', protocols: expect.any(Array) });
     expect(JSON.stringify(info)).not.toContain(SECRET);
     expect((await get('/nowhere')).status).toBe(404);

@@ -139,7 +139,7 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
       // In this order: one that stops between the two leaves a dead node that is claimed anew, and not a claim for good.
       await attempt(() => client.hdel(keys.sweepers, deadNode));
       await attempt(() => client.srem(keys.dead, deadNode));
-      if (left.length > 0) log.info({ node: deadNode, connections: left.length }, 'dead node swept');
+      if (left.length > 0) log.info({ deadNode, connections: left.length }, 'dead node swept');
     }
   }
 

@@ -1,0 +1,76 @@
+/** What the engine did, by operation. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+const OUTCOMES = ['ok', 'failed', 'refused'] as const;
+type Outcome = (typeof OUTCOMES)[number];
+type Counts = Record<Outcome, number>;
+
+/** Told of one operation, again and again; called on the hot path. */
+export interface OperationRecord {
+  /** It ended, well or not. */
+  operated(milliseconds: number, isFailure: boolean): void;
+  /** It was refused because the circuit is open. */
+  refused(): void;
+}
+
+export interface EngineMetrics {
+  /** To be asked once for each operation. */
+  recordOf(operation: string): OperationRecord;
+  turned(isOpen: boolean): void;
+  ignored(): void;
+}
+
+export function createEngineMetrics(registers: Registry[]): EngineMetrics {
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+  const duration = new Histogram({
+    name: 'realtime_engine_operation_seconds',
+    help: 'How long the engine took for an operation.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers,
+  });
+  const failures = counter('realtime_engine_failures_total', 'Operations of the engine that failed.');
+  const refusals = counter('realtime_engine_refusals_total', 'Operations refused at once because the circuit is open.');
+  const unknown = counter(
+    'realtime_unknown_announcements_total',
+    'Announcements of a kind that only a newer release knows.',
+  );
+  const circuit = new Gauge({
+    name: 'realtime_engine_circuit_open',
+    help: '1 while the circuit around the engine is open or probing, else 0.',
+    registers,
+  });
+  const counts = new Map<string, Counts>();
+  new Counter({
+    name: 'realtime_engine_operations_total',
+    help: 'Operations of the engine, by what became of them.',
+    labelNames: ['operation', 'outcome'],
+    registers,
+    collect() {
+      for (const [operation, count] of counts) {
+        for (const outcome of OUTCOMES) {
+          this.inc({ operation, outcome }, count[outcome]);
+          count[outcome] = 0;
+        }
+      }
+    },
+  });
+  return {
+    recordOf(operation) {
+      const count = { ok: 0, failed: 0, refused: 0 };
+      counts.set(operation, count);
+      return {
+        operated(milliseconds, isFailure) {
+          duration.observe(milliseconds / 1_000);
+          count[isFailure ? 'failed' : 'ok'] += 1;
+          if (isFailure) failures.inc();
+        },
+        refused() {
+          count.refused += 1;
+          refusals.inc();
+        },
+      };
+    },
+    turned: (isOpen) => circuit.set(isOpen ? 1 : 0),
+    ignored: () => unknown.inc(),
+  };
+}

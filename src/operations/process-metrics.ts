@@ -1,0 +1,44 @@
+/** What this process is and may use: against it the other figures are judged. */
+import { getHeapStatistics } from 'node:v8';
+import { Gauge, type Registry } from 'prom-client';
+
+export interface ProcessFacts {
+  /** Of `realtime_build_info`; null: not known yet. */
+  build: { readonly version: string; readonly node: string; readonly engine: string } | null;
+  /** Sockets and streams that this process takes. */
+  capacity: () => number;
+  /** When the certificate that is served ends, in milliseconds since the Unix epoch; 0: none is served. */
+  certificateEnd: number;
+}
+
+export function exposeProcess(registers: Registry[]): ProcessFacts {
+  const facts: ProcessFacts = { build: null, capacity: () => 0, certificateEnd: 0 };
+  new Gauge({
+    name: 'realtime_build_info',
+    help: '1, with what runs as labels.',
+    labelNames: ['version', 'node', 'engine'],
+    registers,
+    collect() {
+      if (facts.build) this.set(facts.build, 1);
+    },
+  });
+  const gauge = (name: string, help: string, read: () => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('realtime_connections_capacity', 'Sockets and streams over HTTP that this process takes.', () =>
+    facts.capacity(),
+  );
+  gauge(
+    'realtime_certificate_end_seconds',
+    'When the certificate that is served ends, since the Unix epoch; 0 without one.',
+    () => facts.certificateEnd / 1_000,
+  );
+  gauge('realtime_heap_limit_bytes', 'The heap that this process may have.', () => getHeapStatistics().heap_size_limit);
+  return facts;
+}
