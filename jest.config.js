@@ -23,6 +23,7 @@ const FULL_ONLY = [
   'test/gateway/cosmo-router.test.ts',
   'test/gateway/hive-gateway.test.ts',
   'test/gateway/hive-router.test.ts',
+  'test/gateway/rolling-upgrade.test.ts',
   'test/gateway/service-restart.test.ts',
   'test/transport/foreign-clients.test.ts',
   'test/transport/restarts.test.ts',
