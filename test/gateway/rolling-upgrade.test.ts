@@ -97,18 +97,21 @@ describe.each(MODES)('a rolling upgrade, under Hive Gateway subscribing by %s', 
         for (const { sequences } of readers) expect(sequences.at(-1) ?? 0).toBeGreaterThanOrEqual(goal);
       });
     };
-    await caughtUp();
-    for (const [index, signal] of [
-      [0, 'SIGTERM'],
-      [1, 'SIGTERM'],
-      [0, 'SIGKILL'],
-    ] as const) {
-      await nodes[index]?.stop(signal);
+    try {
       await caughtUp();
-      nodes[index] = await startNode(index);
-      await caughtUp();
+      for (const [index, signal] of [
+        [0, 'SIGTERM'],
+        [1, 'SIGTERM'],
+        [0, 'SIGKILL'],
+      ] as const) {
+        await nodes[index]?.stop(signal);
+        await caughtUp();
+        nodes[index] = await startNode(index);
+        await caughtUp();
+      }
+    } finally {
+      await writer.stop();
     }
-    await writer.stop();
     const all = Array.from({ length: writer.sent() }, (_, n) => n + 1);
     await eventually(() => {
       for (const { sequences } of readers) expect(sequences.at(-1)).toBe(all.length);
