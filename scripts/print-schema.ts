@@ -5,9 +5,9 @@
  * `-- --without User.status Query.viewer` leaves fields out whose names are somebody else's in the graph.
  */
 import { parseArgs } from 'node:util';
+import { leaveOut } from '../src/graphql/leave-out.ts';
 import { createSchema, readSubgraphSdl } from '../src/graphql/schema.ts';
 import { readClientSdl } from './client-schema.ts';
-import { leaveOut } from './leave-out.ts';
 
 const { values, positionals } = parseArgs({
   options: { client: { type: 'boolean', default: false }, without: { type: 'boolean', default: false } },

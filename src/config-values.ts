@@ -90,6 +90,10 @@ export const all =
     return items?.every((item) => item !== undefined) ? (items as Item[]) : undefined;
   };
 
+/** A field of the schema, such as `User.status`. Whether there is one is seen when the schema is made. */
+export const field = (value: string): string | undefined =>
+  /^[_A-Za-z]\w*\.[_A-Za-z]\w*$/.test(value) ? value : undefined;
+
 /** Of an app's own scheme, such as `capacitor://localhost`, whose origin the URL standard calls opaque. */
 const APP_ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[\w.-]+(:\d+)?$/;
 

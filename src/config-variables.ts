@@ -8,6 +8,7 @@ import {
   bytes,
   bytesOrShare,
   duration,
+  field,
   file,
   flag,
   lifetime,
@@ -124,6 +125,12 @@ export const VARIABLES = {
     'secrets of 16 characters or more, comma-separated',
     null,
     all((value) => (value.length >= 16 ? value : undefined)),
+  ),
+  SUBGRAPH_WITHOUT: variable(
+    'fields left out of the SDL that gateways are given, whose names somebody else in the graph has',
+    'fields such as `User.status`, comma-separated',
+    null,
+    all(field),
   ),
   GATEWAY_REGISTRATION_URL: variable(
     'where a gateway takes announcements of subgraphs; unset: none is made',

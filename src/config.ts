@@ -48,6 +48,8 @@ export interface Config {
   readonly maxQueuedBytes: number;
   readonly maxMemoryQueued: number;
   readonly gatewaySecrets: readonly string[];
+  /** Fields that are not part of the SDL which gateways are given. */
+  readonly subgraphWithout: readonly string[];
   /** Where this subgraph announces itself; null: nowhere. */
   readonly registrationUrl: string | null;
   readonly registrationToken: string | null;
@@ -198,6 +200,7 @@ export function readConfig(given: Environment): Config {
     maxQueuedBytes: required('MAX_QUEUED_BYTES'),
     maxMemoryQueued: required('MAX_MEMORY_QUEUED'),
     gatewaySecrets: read('GATEWAY_SECRET') ?? [],
+    subgraphWithout: read('SUBGRAPH_WITHOUT') ?? [],
     registrationUrl: read('GATEWAY_REGISTRATION_URL'),
     registrationToken: read('GATEWAY_REGISTRATION_TOKEN'),
     publicUrl: withoutLastSlashes(read('PUBLIC_URL')),

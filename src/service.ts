@@ -173,7 +173,7 @@ async function openService(
   );
   const domain = tracing ? traceGroups(counted, tracing) : counted;
   const services = { budgetDomain: createBudgetDomain(domain), delivery, maxCost: config.maxQueryCost };
-  const schema = createSchema();
+  const schema = createSchema(config.subgraphWithout);
   const rules = { maxDepth: config.maxQueryDepth, maxCost: config.maxQueryCost, isProduction: config.isProduction };
   const formatError = createErrorFormatter(
     log,

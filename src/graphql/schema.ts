@@ -16,6 +16,7 @@ import { countFields } from './counted-fields.ts';
 
 import { eachAlone, requireGateway } from './entities.ts';
 import { JSONScalar } from './json.ts';
+import { leaveOut } from './leave-out.ts';
 import { meterChanges } from './metering.ts';
 import * as conversations from './resolvers/conversations.ts';
 import * as messages from './resolvers/messages.ts';
@@ -40,7 +41,8 @@ export function readTypeDefs(): string {
 type Resolver = GraphQLFieldResolver<unknown, Context>;
 type Resolvers = Record<string, Record<string, Resolver>>;
 
-export function createSchema(): GraphQLSchema {
+/** `left`: fields that are not part of the SDL which gateways are given, as `Type.field`; they are served all the same. */
+export function createSchema(left: readonly string[] = []): GraphQLSchema {
   const parts = [conversations, messages, presence, routingRules, sessions, topics, typing, users] as const;
   const resolvers: Resolvers = Object.assign(
     { DateTime: behaviourOf(DateTimeISOResolver), JSON: behaviourOf(JSONScalar) },
@@ -50,6 +52,7 @@ export function createSchema(): GraphQLSchema {
     mergeRoots('Subscription', parts),
   );
   const schema = buildSubgraphSchema([{ typeDefs: parse(readTypeDefs()), resolvers }]);
+  if (left.length > 0) answerWithout(schema, left);
   guardFederation(schema);
   countFields(schema);
   meterChanges(schema);
@@ -67,6 +70,13 @@ export function readSubgraphSdl(schema: GraphQLSchema): string {
   const { data, errors } = graphqlSync({ schema, source: '{ _service { sdl } }', contextValue });
   if (errors?.[0]) throw errors[0];
   return (data as unknown as { _service: { sdl: string } })._service.sdl;
+}
+
+/** @throws for a field that there is not. */
+function answerWithout(schema: GraphQLSchema, left: readonly string[]): void {
+  const sdl = leaveOut(readSubgraphSdl(schema), left);
+  const field = schema.getQueryType()?.getFields()['_service'];
+  if (field) field.resolve = () => ({ sdl });
 }
 
 function mergeRoots(root: string, parts: readonly object[]): object {

@@ -4,7 +4,9 @@ import { promisify } from 'node:util';
 import { parse } from 'graphql';
 import { Redis } from 'ioredis';
 import { graphNameRows } from '../../scripts/graph-names.ts';
-import { leaveOut } from '../../scripts/leave-out.ts';
+import { readConfig } from '../../src/config.ts';
+import { leaveOut } from '../../src/graphql/leave-out.ts';
+import { createSchema, readSubgraphSdl } from '../../src/graphql/schema.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { Composed, Graph } from '../support/compose.ts';
 import { costedFields } from '../support/costed-fields.ts';
@@ -95,6 +97,15 @@ describe('federation', () => {
     expect(stdout.trim()).toBe(leaveOut(realtime, names).trim());
     expect(parse(stdout).definitions.length).toBeLessThan(parse(realtime).definitions.length);
     expect(() => leaveOut(realtime, ['User.unknown'])).toThrow('The schema has no User.unknown.');
+  });
+
+  it('SUBGRAPH_WITHOUT: what a gateway is given has none of these fields, and the service has them all the same', () => {
+    const { subgraphWithout } = readConfig({ SUBGRAPH_WITHOUT: 'User.status, Query.viewer' });
+    const schema = createSchema(subgraphWithout);
+    expect(readSubgraphSdl(schema)).toBe(leaveOut(realtime, ['User.status', 'Query.viewer']));
+    expect(schema.getQueryType()?.getFields()).toHaveProperty('viewer');
+    expect(() => createSchema(['User.unknown'])).toThrow('The schema has no User.unknown.');
+    expect(() => readConfig({ SUBGRAPH_WITHOUT: 'status' })).toThrow('SUBGRAPH_WITHOUT');
   });
 
   it('describes every type, field, argument and value', () => {
