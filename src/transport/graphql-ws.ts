@@ -24,7 +24,7 @@ import { closingError } from './closing-error.ts';
 import { Connection, type ConnectionOptions, type Sockets } from './connection.ts';
 import { Ending } from './ending.ts';
 import { type Envelope, TextFrame } from './envelope.ts';
-import { restoreDocument, withQuery } from './hashed-frame.ts';
+import { asItIsTaken, restoreDocument } from './hashed-frame.ts';
 import type { Outbox } from './outbox.ts';
 import { type Room, SocketRoom, type UserRooms } from './subscription-rooms.ts';
 import type { SocketEndpoint } from './upgrade.ts';
@@ -156,7 +156,7 @@ async function handleFrame(
   const accepted = new Promise<void>((resolve) => {
     extra.settle = () => void setImmediate(resolve);
   });
-  const handled = handle(withQuery(text)).catch((error: unknown) => {
+  const handled = handle(asItIsTaken(text)).catch((error: unknown) => {
     // The library throws for what a client may not send.
     log.debug({ err: error, connection: connection.id }, 'frame refused');
     connection.close(CLOSE_CODES.BAD_REQUEST, 'Invalid message received');

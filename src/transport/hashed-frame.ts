@@ -1,16 +1,22 @@
-/** Puts the document into an operation on a socket that names it by a hash. */
+/** Operations on a socket that name their document by a hash, or send an empty text for what they leave out. */
 import { GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { FAULT } from '../graphql/execution.ts';
 import type { PersistedQueries } from '../graphql/persisted-queries.ts';
+import { leaveOutEmpty } from './left-out.ts';
 
-/** graphql-ws refuses an operation without a query, so one that has only a hash is given an empty query. */
-export function withQuery(text: string): string {
-  if (!text.includes('"persistedQuery"')) return text;
+/** What is worth a second look. */
+const UNUSUAL = /"persistedQuery"|"(?:operationName|variables|extensions)"\s*:\s*""/;
+
+/** The frame as graphql-ws takes it: it refuses an operation without a query, and a text for variables. */
+export function asItIsTaken(text: string): string {
+  if (!UNUSUAL.test(text)) return text;
   try {
     const frame = JSON.parse(text);
-    if (frame?.type !== 'subscribe' || !frame.payload?.extensions || frame.payload.query) return text;
-    return JSON.stringify({ ...frame, payload: { ...frame.payload, query: '' } });
+    if (frame?.type !== 'subscribe' || typeof frame.payload !== 'object' || frame.payload === null) return text;
+    leaveOutEmpty(frame.payload);
+    if (frame.payload.extensions) frame.payload.query ??= '';
+    return JSON.stringify(frame);
   } catch {
     return text;
   }

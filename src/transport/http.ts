@@ -10,6 +10,7 @@ import { LIMITS } from '../limits.ts';
 import { watchBodies } from './arriving-bodies.ts';
 import { protectBrowsers } from './browser.ts';
 import type { Entrance } from './entrance.ts';
+import { leaveOutEmpty, withoutEmpty } from './left-out.ts';
 import { addOperations, addProbes, type OperationsOptions } from './operations-paths.ts';
 import type { PlainConnections } from './plain-connections.ts';
 import { endTooFarAhead } from './requests-ahead.ts';
@@ -136,22 +137,6 @@ export function createHttp(options: HttpOptions): Http {
       if (handle) entrance.open(handle);
     },
   };
-}
-
-/** What clients that have nothing to say send as an empty text: it counts as left out. */
-const OPTIONAL = ['operationName', 'variables', 'extensions'];
-const EMPTY = /&(?:operationName|variables|extensions)=(?=&|$)/g;
-
-function leaveOutEmpty(body: unknown): void {
-  if (typeof body !== 'object' || body === null) return;
-  const fields = body as Record<string, unknown>;
-  for (const name of OPTIONAL) if (fields[name] === '') delete fields[name];
-}
-
-/** The same of a URL: Apollo Server reads its text. */
-function withoutEmpty(url: string): string {
-  const at = url.indexOf('?');
-  return at < 0 ? url : `${url.slice(0, at)}?${`&${url.slice(at + 1)}`.replace(EMPTY, '').slice(1)}`;
 }
 
 /** The status that whoever threw a GraphQL error chose for it. */

@@ -19,7 +19,8 @@ import type { Clock } from '../clock.ts';
 export type ReadRetries = () => Promise<ReadonlyMap<string, number> | null>;
 
 /** Of a connection that is established (01) and whose timer is that of sending again (01). */
-const LINE = /: ([0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4}) 01 [0-9A-F]{8}:[0-9A-F]{8} 01:[0-9A-F]+ ([0-9A-F]{8}) /;
+const LINE =
+  /^ *\d+: ([0-9A-F]{8,32}:[0-9A-F]{4} [0-9A-F]{8,32}:[0-9A-F]{4}) 01 [0-9A-F]{8}:[0-9A-F]{8} 01:[0-9A-F]{8} ([0-9A-F]{8}) /;
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
 
 /** Line by line: a table of 10,000 connections has more than a megabyte. */

@@ -258,8 +258,24 @@ describe('WS /graphql', () => {
       binary.socket.send(Buffer.from([0xff]));
       expect(await binary.closed).toBe(CLOSE_CODES.BAD_REQUEST);
       const large = await ready();
+      const reason = new Promise((resolve) => large.socket.once('close', (_, text) => resolve(text.toString())));
       large.send('x'.repeat(131_073));
       expect(await large.closed).toBe(CLOSE_CODES.TOO_BIG);
+      expect(await reason).toBe('A frame longer than MAX_MESSAGE_BYTES');
+    });
+
+    it('takes an empty text for what is left out, and null as well, as over HTTP', async () => {
+      const raw = await ready();
+      for (const [index, empty] of ['', null].entries()) {
+        const payload = {
+          query: 'query Q { viewer { id } }',
+          operationName: empty,
+          variables: empty,
+          extensions: empty,
+        };
+        raw.send({ type: 'subscribe', id: `${index}`, payload });
+        expect(await raw.frame(1 + 2 * index)).toMatchObject({ type: 'next', payload: { data: { viewer: {} } } });
+      }
     });
 
     it('G10, W74: closes who sends more frames than it lets us handle', async () => {
