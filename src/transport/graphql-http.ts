@@ -40,6 +40,7 @@ import { type CallerOptions, identify } from './caller.ts';
 import { GRAPHIQL } from './graphiql.ts';
 import { type AnswerByStream, bodyOf } from './graphql-stream.ts';
 import { restoreDocument } from './hashed-request.ts';
+import { tellWhenToRetry } from './retry-after.ts';
 import { readsAnswers } from './stream-format.ts';
 
 export interface GraphqlHttpOptions extends CallerOptions {
@@ -82,6 +83,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
       chargeDocuments(),
       guardOperations(options.rules),
       endCostly(options.formatError),
+      tellWhenToRetry(),
       answerLegacyClients(),
       ApolloServerPluginLandingPageDisabled(),
     ],

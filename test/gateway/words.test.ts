@@ -6,6 +6,8 @@ import { openStream } from '../support/http-stream.ts';
 import { callbackEndpoint, closeCallbackEndpoint, PLAYS, type Played, type Told } from '../support/played-routers.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 import { openSocket } from '../support/socket.ts';
+import { StillClock } from '../support/still-clock.ts';
+import type { MovableClock } from '../support/test-clock.ts';
 
 const GATEWAY = 'a-secret-of-the-gateway';
 const RECEIVED =
@@ -18,8 +20,12 @@ const wordsOf = ({ errors }: Told): string[] =>
     [code, reason, retryAfterMs === undefined ? undefined : 'later'].filter(Boolean).join(' '),
   );
 
-async function start(env: Record<string, string> = {}): Promise<{ service: TestService; id: string }> {
+async function start(
+  env: Record<string, string> = {},
+  clock?: MovableClock,
+): Promise<{ service: TestService; id: string }> {
   const service = await startTestService({
+    ...(clock ? { clock } : {}),
     env: { GATEWAY_SECRET: GATEWAY, CALLBACK_ALLOWED_URLS: (await callbackEndpoint()).url, ...env },
   });
   const id = newId();
@@ -248,7 +254,8 @@ describe('told in words, when the service is at its end', () => {
   });
 
   it('its reader is too slow: a gateway is told so on its socket before the close', async () => {
-    const { service } = await start({ MAX_QUEUED_BYTES: '64KiB' });
+    // A socket is not waited for for long, and it takes its time here.
+    const { service } = await start({ MAX_QUEUED_BYTES: '64KiB' }, new StillClock());
     const headers = { 'router-authorization': GATEWAY };
     const { socket, frames, frame, send, closed } = await openSocket(service.wsUrl, ['graphql-transport-ws'], headers);
     send({ type: 'connection_init', payload: { token: await service.token('alice') } });

@@ -174,6 +174,26 @@ describe('changes and their rates', () => {
       expect(codes([other])).toEqual(['counted']);
     });
 
+    it('is told by HTTP when to try again, and by the status where that is read and nothing succeeded', async () => {
+      const query = 'mutation { publish(topic: "news", payload: 1) { id } }';
+      const both = 'mutation { publish(topic: "news", payload: 1) { id } leaveConversation(id: "x") { id } }';
+      const post = async (document: string, accept: string): Promise<[number, boolean]> => {
+        const headers = {
+          'content-type': 'application/json',
+          accept,
+          authorization: `Bearer ${await service.token('eager')}`,
+        };
+        const body = JSON.stringify({ query: document });
+        const { status, headers: answered } = await fetch(`${service.url}/graphql`, { method: 'POST', headers, body });
+        return [status, Number(answered.get('retry-after')) >= 1];
+      };
+      const [json, response] = ['application/json', 'application/graphql-response+json'];
+      for (let n = 0; n < SMALL; n += 1) expect(await post(query, response)).toEqual([200, false]);
+      expect(await post(query, response)).toEqual([429, true]);
+      expect(await post(query, json)).toEqual([200, true]);
+      expect(await post(both, response)).toEqual([200, true]);
+    });
+
     const asked = Object.entries(FRAMES).filter(([, by]) => by !== null && by !== 'subscription') as [
       FrameType,
       Data,
