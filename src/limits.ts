@@ -145,6 +145,8 @@ export const LIMITS = {
   openDocumentTokens: 500,
   /** Units that the response to an event may cost without counting against a user's rate of reading. */
   freeEventUnits: 20,
+  /** Characters of a response that a user's rate of reading pays nothing for beside its units. */
+  freeResponseCharacters: 64 * 1024,
   /** Bytes of the response to an operation, and to an event of a subscription. */
   responseBytes: 4 * 1024 * 1024,
   /** Documents whose parse and validation are remembered. */

@@ -15,6 +15,7 @@ import {
   isObjectType,
 } from 'graphql';
 import type { Budget } from '../rates/budget.ts';
+import { jsonSizeOf } from '../rates/json-size.ts';
 import type { Context } from './context.ts';
 
 type Field = GraphQLField<unknown, Context>;
@@ -34,33 +35,9 @@ function countText(value: unknown, budget: Budget): unknown {
   if (typeof value === 'string') budget.text(value.length);
   else if (value instanceof Date) budget.text(26);
   else if (typeof value === 'object' && value !== null) {
-    const { characters, values } = sizeOf(value);
-    budget.json(characters, values);
+    budget.json(jsonSizeOf(value));
   }
   return value;
-}
-
-/** Of a JSON value: a payload may stand in a response as often as it is asked for. */
-interface JsonSize {
-  readonly characters: number;
-  readonly values: number;
-}
-
-const sizes = new WeakMap<object, JsonSize>();
-
-function sizeOf(value: object): JsonSize {
-  const known = sizes.get(value);
-  if (known) return known;
-  const size = { characters: JSON.stringify(value)?.length ?? 0, values: valuesIn(value) };
-  sizes.set(value, size);
-  return size;
-}
-
-function valuesIn(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 1;
-  let values = 1;
-  for (const key in value) values += valuesIn((value as Record<string, unknown>)[key]);
-  return values;
 }
 
 function countSdl(value: unknown, budget: Budget): unknown {

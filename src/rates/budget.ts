@@ -10,6 +10,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { type JsonSize, jsonSizeOf } from './json-size.ts';
 
 /** Prices are whole points, so that sums stay exact. */
 const POINTS_PER_UNIT = 100;
@@ -30,6 +31,12 @@ const POINTS = {
 /** Of what is read and of what is answered. */
 const CHARACTERS_PER_POINT = 80;
 
+/** Of a response past what is free. Takes about as long as any other unit, and so holds a user to a fifth of a core. */
+const CHARACTERS_PER_UNIT_OF_RATE = 600;
+
+/** A character takes at most so many bytes of JSON: what takes more is refused as input. */
+const BYTES_PER_CHARACTER = 3;
+
 /** Times the price of other text: it is told to those without a token, too. */
 const REPEATED_SDL = 50;
 
@@ -37,6 +44,9 @@ export class Budget {
   readonly #units: number;
   #left: number;
   #characters = 0;
+  /** Of payloads, whose bytes are known. */
+  #jsonCharacters = 0;
+  #jsonBytes = 0;
   #hasSdl = false;
   #refusal: ServiceError | null = null;
   /**
@@ -65,9 +75,15 @@ export class Budget {
     return this.#refusal !== null && !this.isChanging;
   }
 
-  /** About how large the response is: characters, without what escaping adds. */
-  get characters(): number {
-    return this.#characters;
+  /** What it takes of a user's rate of reading: a long response is written and sent at their cost, too. */
+  get taken(): number {
+    const long = Math.max(this.#characters - LIMITS.freeResponseCharacters, 0);
+    return this.used + Math.ceil(long / CHARACTERS_PER_UNIT_OF_RATE);
+  }
+
+  /** The response has no more bytes than this. */
+  get mostBytes(): number {
+    return (this.#characters - this.#jsonCharacters) * BYTES_PER_CHARACTER + this.#jsonBytes;
   }
 
   /** @throws {ServiceError} QUERY_TOO_COSTLY when nothing is left. */
@@ -97,8 +113,10 @@ export class Budget {
   }
 
   /** A JSON value in the response. */
-  json(characters: number, values: number): void {
+  json({ characters, bytes, values }: JsonSize): void {
     this.#characters += characters;
+    this.#jsonCharacters += characters;
+    this.#jsonBytes += bytes;
     this.#debit(characters / CHARACTERS_PER_POINT + values * POINTS.value);
   }
 
@@ -139,10 +157,16 @@ function weigh(value: unknown): number {
 
 /** Points of a client's payload: by the number of its values, not by how they are nested. */
 function weighPayload(value: unknown): number {
+  // Here what is read is read in parts: the whole response is completed in one turn.
+  if (typeof value === 'object' && value !== null) jsonSizeOf(value);
+  return weighJson(value);
+}
+
+function weighJson(value: unknown): number {
   if (typeof value === 'string') return POINTS.value + value.length / CHARACTERS_PER_POINT;
   let points: number = POINTS.value;
   if (typeof value !== 'object' || value === null) return points;
-  for (const key in value) points += weighPayload((value as Record<string, unknown>)[key]);
+  for (const key in value) points += weighJson((value as Record<string, unknown>)[key]);
   return points;
 }
 

@@ -203,7 +203,7 @@ function guardOperations(rules: OperationRules): ApolloServerPlugin<ApolloContex
           taken = takeReads(operation, cost, contextValue);
         },
         async willSendResponse({ contextValue: { budget, meter } }) {
-          meter.settle(budget.used - taken);
+          meter.settle(budget.taken - taken);
         },
       };
     },

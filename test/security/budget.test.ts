@@ -1,6 +1,8 @@
 /** G16: an operation costs what it does, and ends when its budget is used up. */
+import fc from 'fast-check';
 import { LIMITS } from '../../src/limits.ts';
 import { Budget } from '../../src/rates/budget.ts';
+import { jsonSizeOf } from '../../src/rates/json-size.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 /** Asked for whoever calls, before their operation. */
@@ -112,7 +114,7 @@ describe('the budget of an operation', () => {
     read.read({ id: 'x', payload });
     expect(read.used).toBeGreaterThanOrEqual(3);
     const told = new Budget(100);
-    told.json(20_001, payload.length);
+    told.json({ characters: 20_001, bytes: 20_001, values: payload.length });
     expect(told.used).toBeGreaterThanOrEqual(6);
   });
 
@@ -130,11 +132,36 @@ describe('the budget of an operation', () => {
       const content = 'x'.repeat(LIMITS.contentCharacters);
       for (let n = 0; n < LIMITS.defaultPageSize; n += 1) {
         page.read({ id: 'x', content, payload });
-        page.json(most, Array.isArray(payload) ? payload.length : 1);
+        page.json({ characters: most, bytes: most, values: Array.isArray(payload) ? payload.length : 1 });
         page.text(content.length);
       }
       expect(page.used).toBeLessThan(900);
     }
+  });
+
+  it('G16: the bytes of payloads are known without writing the response once more, and never too few', () => {
+    fc.assert(
+      fc.property(fc.array(fc.jsonValue({ maxDepth: 3 }), { maxLength: 20 }), (payloads) => {
+        const page = new Budget(1_000);
+        for (const payload of payloads)
+          if (typeof payload === 'object' && payload !== null) page.json(jsonSizeOf(payload));
+          else page.text(String(payload).length);
+        const written = payloads.filter((payload) => typeof payload === 'object' && payload !== null);
+        const bytes = written.reduce<number>((sum, payload) => sum + Buffer.byteLength(JSON.stringify(payload)), 0);
+        expect(page.mostBytes).toBeGreaterThanOrEqual(bytes);
+      }),
+      { seed: 1, numRuns: 50 },
+    );
+  });
+
+  it('G18: a long response takes of the rate of reading as long as it takes to write; a short one nothing', () => {
+    const [short, long] = [new Budget(1_000), new Budget(1_000)];
+    short.text(LIMITS.freeResponseCharacters);
+    expect(short.taken).toBe(short.used);
+    long.text(2_000_000);
+    // At twenty times a budget a second: no more than ten such responses.
+    expect(long.taken).toBeGreaterThan(2_000);
+    expect(long.used).toBeLessThan(1_000);
   });
 
   it('fields are paid for, though each is small', async () => {
