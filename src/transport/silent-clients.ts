@@ -18,18 +18,25 @@ import type { Clock } from '../clock.ts';
 /** How often the kernel has sent again what each connection owes an answer for, by `connectionKey`; null: nobody says. */
 export type ReadRetries = () => Promise<ReadonlyMap<string, number> | null>;
 
-/** Of a connection that is established (01) and whose timer is that of sending again (01). */
-const LINE =
-  /^ *\d+: ([0-9A-F]{8,32}:[0-9A-F]{4} [0-9A-F]{8,32}:[0-9A-F]{4}) 01 [0-9A-F]{8}:[0-9A-F]{8} 01:[0-9A-F]{8} ([0-9A-F]{8}) /;
+const ESTABLISHED = '01';
+/** The timer by which the kernel sends again. */
+const AGAIN = ' 01:';
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
 
-/** Line by line: a table of 10,000 connections has more than a megabyte. */
+/** The fields of a line that matter, in the order of `proc_pid_net(5)`. */
+function rowOf(line: string) {
+  const [, local, remote, state, , timer, retries = ''] = line.split(' ').filter(Boolean);
+  return { connection: `${local} ${remote}`, state, timer, retries: Number.parseInt(retries, 16) };
+}
+
+/** Line by line: a table of 10,000 connections has more than a megabyte, and few of them are being asked again. */
 async function addRetries(table: string, retries: Map<string, number>): Promise<boolean> {
   const file = await open(table).catch(() => null);
   if (file === null) return false;
   for await (const line of file.readLines()) {
-    const [, connection, times = ''] = LINE.exec(line) ?? [];
-    if (connection !== undefined && times !== '00000000') retries.set(connection, Number.parseInt(times, 16));
+    if (!line.includes(AGAIN)) continue;
+    const row = rowOf(line);
+    if (row.state === ESTABLISHED && row.timer?.startsWith(AGAIN.trim())) retries.set(row.connection, row.retries);
   }
   return true;
 }
