@@ -61,6 +61,7 @@ module.exports = {
     room('engine', '^src/config(-redis)?\\.ts$'),
     root('config[-a-z]*', '^src/(config[-a-z]*|look-alike)\\.ts$', '^src/rates/rates\\.ts$'),
     root('(clock|open-files|look-alike|health-check|closers)'),
+    root('backup', '^src/config\\.ts$', '^src/engine/embedded/(control|copies)\\.ts$'),
     root('main', '^src/(service|config)\\.ts$', '^src/auth/tokens\\.ts$', '^src/operations/(tracing|info)\\.ts$'),
     {
       name: 'only-main-starts-the-service',
@@ -73,12 +74,13 @@ module.exports = {
       'http|https|http2|net|tls|dgram|dns',
       '^src/transport/',
       '^src/engine/redis/',
-      '^src/health-check\\.ts$',
+      '^src/engine/embedded/control\\.ts$',
+      '^src/(health-check|backup)\\.ts$',
     ),
     core(
       'disk',
       'fs',
-      '^src/(config-[a-z]+|data-folder)\\.ts$',
+      '^src/(config-[a-z]+|data-folder|backup)\\.ts$',
       '^src/auth/development-secret\\.ts$',
       '^src/engine/(embedded|redis)/',
       '^src/graphql/schema\\.ts$',

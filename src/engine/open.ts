@@ -23,7 +23,13 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
   const { redis, dataDir, messageRetention: retention, presenceGraceMs } = config;
   const { clock, log, observe, currentTrace, abandon } = options;
   if (!redis) {
-    const engine = openEmbeddedEngine({ dataDir, retention, clock, currentTrace });
+    const engine = openEmbeddedEngine({
+      dataDir,
+      retention,
+      clock,
+      currentTrace,
+      control: (err) => log.warn({ err }, 'no backups while the service runs: the data folder takes no socket'),
+    });
     return withCircuit(engine, { clock, observe, deadlineMs: null, isOutage: embedded.isOutage });
   }
   const engine = await openRedisEngine({

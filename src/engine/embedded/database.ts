@@ -5,6 +5,7 @@ import { privateDatabase } from '../../data-folder.ts';
 import { ServiceError, unavailable } from '../../errors.ts';
 import type { Announcement, Channel } from '../port.ts';
 import type { EmbeddedBus } from './bus.ts';
+import { copyInto, DATABASE } from './copies.ts';
 import { MIGRATIONS } from './migrations.ts';
 
 export type Announce = (channel: Channel, announcement: Announcement) => void;
@@ -19,13 +20,15 @@ export interface Database {
   read<Result>(work: () => Result): Result;
   /** Runs `work` in one transaction; what it announces goes out once that is stored. */
   write<Result>(work: (announce: Announce) => Result): Result;
+  /** Copies it into a new file while it is used. */
+  copyInto(path: string): Promise<void>;
   close(): void;
 }
 
 /** Opens `DATA_DIR/realtime.db`, or a database in memory. Fails when another process has it open. */
 export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
   const isMemory = dataDir === ':memory:';
-  const sqlite = new DatabaseSync(isMemory ? ':memory:' : privateDatabase(dataDir, 'realtime.db'));
+  const sqlite = new DatabaseSync(isMemory ? ':memory:' : privateDatabase(dataDir, DATABASE));
   let isOpen = true;
   try {
     prepareFile(sqlite);
@@ -66,6 +69,7 @@ export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
       for (const [channel, announcement] of announcements) bus.announce(channel, announcement);
       return result;
     },
+    copyInto: (path) => copyInto(sqlite, path),
     close() {
       if (!isOpen) return;
       isOpen = false;
@@ -80,7 +84,10 @@ function prepareFile(sqlite: DatabaseSync): void {
   sqlite.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;');
   const row = sqlite.prepare('PRAGMA user_version').get() as { user_version: number };
   const pending = MIGRATIONS.slice(row.user_version);
-  if (row.user_version > MIGRATIONS.length) throw new Error('The database was written by a newer version.');
+  if (row.user_version > MIGRATIONS.length)
+    throw new Error(
+      `it was written by a newer release: schema ${row.user_version}, this one knows ${MIGRATIONS.length}`,
+    );
   sqlite.exec('BEGIN EXCLUSIVE');
   for (const step of pending) sqlite.exec(step);
   sqlite.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { Retention } from '../../model.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
 import { createEmbeddedBus } from './bus.ts';
+import { openControl } from './control.ts';
 import { createConversations } from './conversations.ts';
 import { openDatabase } from './database.ts';
 import { createInboxes } from './inbox.ts';
@@ -22,16 +23,20 @@ export interface EmbeddedOptions {
   readonly retention: Retention;
   readonly clock: Clock;
   readonly currentTrace?: CurrentTrace;
+  /** Whether commands on this machine may ask for backups; told why they cannot. */
+  readonly control?: (error: Error) => void;
 }
 
 export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
-  const { dataDir, retention, clock, currentTrace = () => '' } = options;
+  const { dataDir, retention, clock, currentTrace = () => '', control } = options;
   const bus = createEmbeddedBus(currentTrace);
   const database = openDatabase(dataDir, bus);
   const typing = createTyping(clock, bus, () => conversations);
   const conversations = createConversations(database, clock, typing.forget);
   const log = createMessageLog(database, { clock, retention, forgetTyping: typing.forget });
   const { read, ...writings } = createWritings(database, clock, log);
+  const closeControl =
+    control && dataDir !== ':memory:' ? openControl(dataDir, database.copyInto, control) : () => undefined;
   const probe = database.prepare('SELECT 1');
   return {
     kind: 'embedded',
@@ -60,6 +65,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
       }
     },
     async close() {
+      closeControl();
       database.close();
     },
   };

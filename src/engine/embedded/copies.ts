@@ -1,0 +1,82 @@
+/** Copies of the database: made while it is open, and put back while it is not. */
+import { closeSync, copyFileSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
+import * as sqlite from 'node:sqlite';
+import { FILE_MODE, privateDatabase } from '../../data-folder.ts';
+import { MIGRATIONS } from './migrations.ts';
+
+export const DATABASE = 'realtime.db';
+/** Pages copied at a time: a millisecond or two, between which clients are served. */
+const PAGES = 256;
+/** What SQLite keeps beside a database. One of another database would be taken for its own. */
+const BESIDE = ['', '-wal', '-shm', '-journal'];
+
+/** Copies an open database into a new file, which is there whole or not at all. */
+export async function copyInto(database: sqlite.DatabaseSync, path: string): Promise<void> {
+  if (existsSync(path)) throw new Error(`${path} is there already.`);
+  if (sqlite.backup === undefined) throw new Error('A backup while the service runs needs Node 22.16 or later.');
+  const part = `${path}.part`;
+  closeSync(openSync(part, 'w', FILE_MODE));
+  try {
+    await sqlite.backup(database, part, { rate: PAGES });
+    makeWhole(part);
+    renameSync(part, path);
+  } catch (error) {
+    for (const ending of BESIDE) rmSync(part + ending, { force: true });
+    throw error;
+  }
+}
+
+/** From now on it is one file, with nothing beside it. */
+function makeWhole(path: string): void {
+  const copy = new sqlite.DatabaseSync(path);
+  try {
+    copy.exec('PRAGMA journal_mode = DELETE');
+  } finally {
+    copy.close();
+  }
+}
+
+/** @throws {Error} that says what is wrong with a copy. */
+export function checkCopy(path: string): void {
+  if (!existsSync(path)) throw new Error(`${path} is not there.`);
+  const copy = new sqlite.DatabaseSync(path, { readOnly: true });
+  try {
+    const { user_version: version } = copy.prepare('PRAGMA user_version').get() as { user_version: number };
+    if (version === 0) throw new Error(`${path} is no database of this service.`);
+    if (version > MIGRATIONS.length) throw new Error(`${path} was written by a newer release (schema ${version}).`);
+    const [found] = copy.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
+    if (found?.quick_check !== 'ok') throw new Error(`${path} is damaged: ${found?.quick_check}`);
+  } finally {
+    copy.close();
+  }
+}
+
+/**
+ * Puts a copy in the place of the database. Answers where what was there is now; null: there was nothing.
+ *
+ * @throws {Error} when the copy cannot be used, or a process is running on the folder.
+ */
+export function putBack(path: string, dataDir: string): string | null {
+  checkCopy(path);
+  const target = privateDatabase(dataDir, DATABASE);
+  const present = new sqlite.DatabaseSync(target);
+  let isEmpty: boolean;
+  try {
+    // It is one process's: the lock of one that runs is met here.
+    present.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT;');
+    isEmpty = (present.prepare('PRAGMA user_version').get() as { user_version: number }).user_version === 0;
+  } catch (error) {
+    throw new Error(`${dataDir} is in use (${(error as Error).message}): stop the service first.`);
+  } finally {
+    present.close();
+  }
+  const before = `${target}.before-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
+  for (const ending of BESIDE) {
+    if (isEmpty) rmSync(target + ending, { force: true });
+    else if (existsSync(target + ending)) renameSync(target + ending, before + ending);
+  }
+  const part = privateDatabase(dataDir, `${DATABASE}.part`);
+  copyFileSync(path, part);
+  renameSync(part, target);
+  return isEmpty ? null : before;
+}
