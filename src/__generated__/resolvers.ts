@@ -589,7 +589,7 @@ export type Query = {
   session: Maybe<Session>;
   /** What a rule would do with a message, `{kind, topic, payload, content, sender}`; nothing is stored or sent. It takes of the tenant's time for evaluations. Tenant admins. */
   testRoutingRule: RoutingTest;
-  /** What was published to a topic lately, oldest first: the last 100 are kept, for a day after the last. */
+  /** What was published to a topic lately, oldest first: the last 100 are kept, for a day after the last. Services read that of any user's topic. */
   topicHistory: Array<Publication>;
   /** The caller. */
   viewer: User;

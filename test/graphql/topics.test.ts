@@ -64,6 +64,8 @@ describe.each(SETTINGS)('topics, %s', (setting) => {
       expect((await here.query('alice', HISTORY, { topic })).code).toBe('FORBIDDEN');
       const published = await here.query('backend', PUBLISH, { topic, payload: 1 }, { scope: 'realtime:service' });
       expect(published.errors).toBeUndefined();
+      const read = await here.query('backend', HISTORY, { topic }, { scope: 'realtime:service' });
+      expect(read.data.topicHistory).toHaveLength(1);
     }
     expect((await mine.count(2)).map((each) => each.topicPublished.topic)).toEqual([
       'user.bob.alerts',
