@@ -5,13 +5,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 export const PATIENCE_MS = 120_000;
 const LOOK_AGAIN_MS = 10;
 
+/** Thrown by a check of what cannot come true any more. A wait that nobody ends goes on beside the tests that follow. */
+export class NoLonger extends Error {}
+
 export async function eventually<Value>(check: () => Value | Promise<Value>, deadlineMs = PATIENCE_MS): Promise<Value> {
   const end = performance.now() + deadlineMs;
   for (;;) {
     try {
       return await check();
     } catch (error) {
-      if (performance.now() > end) throw error;
+      if (error instanceof NoLonger || performance.now() > end) throw error;
       await wait(LOOK_AGAIN_MS);
     }
   }

@@ -1,7 +1,7 @@
 /** A web socket as frames, for those who speak a protocol by hand. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { eventually } from './eventually.ts';
+import { eventually, NoLonger } from './eventually.ts';
 import type { Data } from './service.ts';
 
 export interface RawSocket {
@@ -32,8 +32,9 @@ export async function openSocket(
     send: (frame) => socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame)),
     frame: (index) =>
       eventually(() => {
-        if (!frames[index]) throw new Error(`No frame ${index} yet.`);
-        return frames[index];
+        if (frames[index]) return frames[index];
+        if (socket.readyState === socket.CLOSED) throw new NoLonger(`Closed without a frame ${index}.`);
+        throw new Error(`No frame ${index} yet.`);
       }),
   };
 }

@@ -1,6 +1,6 @@
 /** A web socket written byte by byte on a TCP socket: what no client library would send. */
 import { connect, type Socket } from 'node:net';
-import { eventually } from './eventually.ts';
+import { eventually, NoLonger } from './eventually.ts';
 
 /** The parts of a frame (RFC 6455 section 5.2). A client's is masked, with a mask of zeros. */
 export interface FrameParts {
@@ -115,8 +115,9 @@ export async function openTcpWebSocket(
     text: (index) =>
       eventually(() => {
         const text = texts()[index];
-        if (text === undefined) throw new Error(`No text ${index} yet.`);
-        return text;
+        if (text !== undefined) return text;
+        if (socket.destroyed) throw new NoLonger(`Closed without a text ${index}.`);
+        throw new Error(`No text ${index} yet.`);
       }),
     closed,
   };
