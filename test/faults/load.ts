@@ -182,9 +182,13 @@ export class Load {
   }
 
   async #createPlace(memberIds: readonly string[] = READERS): Promise<Place> {
-    const input = { id: randomUUID(), memberIds };
-    const { data } = await post(pick(this.#random, this.endpoints).url, this.#token, CREATE, { input });
-    return data.createConversation;
+    // To a node on a busy machine its engine may seem to be away.
+    return eventually(async () => {
+      const input = { id: randomUUID(), memberIds };
+      const { data, errors } = await post(pick(this.#random, this.endpoints).url, this.#token, CREATE, { input });
+      if (!data) throw new Error(`Not created: ${JSON.stringify(errors)}`);
+      return data.createConversation;
+    });
   }
 
   async #write({ id: conversationId }: Place, paceMs = PACE_MS): Promise<void> {

@@ -2,9 +2,7 @@
 import { WebSocket } from 'ws';
 import type { Data } from '../support/service.ts';
 import type { Heard } from './history.ts';
-import { isToBeAskedAgain, type Subscriber, type SubscriberOptions } from './subscriber.ts';
-
-const RETRY_MS = 50;
+import { isToBeAskedAgain, Retry, type Subscriber, type SubscriberOptions } from './subscriber.ts';
 
 export function subscribeRaw(options: SubscriberOptions): Subscriber {
   const { url, token, conversationId } = options;
@@ -12,6 +10,7 @@ export function subscribeRaw(options: SubscriberOptions): Subscriber {
   let { position } = options;
   let socket: WebSocket | null = null;
   let isStopped = false;
+  const retry = new Retry();
 
   /** What comes before the answer is the session's own going on, which this client does without. */
   function receive(frame: Data, hasResumed: boolean): void {
@@ -19,6 +18,7 @@ export function subscribeRaw(options: SubscriberOptions): Subscriber {
     if (frame.type !== 'RoomMessage' || frame.data.room !== conversationId || !hasResumed) return;
     const { message_id: id, sequence, position: next, client_message_id: clientMessageId = null } = frame.data;
     position = next;
+    retry.succeeded();
     heard.events.push({ id, conversationId, sequence, position: next, clientMessageId });
   }
 
@@ -40,7 +40,7 @@ export function subscribeRaw(options: SubscriberOptions): Subscriber {
     current.on('close', (code: number) => {
       heard.closes.push(code);
       heard.closedAt.push(performance.now());
-      if (!isStopped) setTimeout(connect, RETRY_MS);
+      if (!isStopped) setTimeout(connect, retry.nextMs());
     });
   }
 

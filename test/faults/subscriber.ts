@@ -8,6 +8,25 @@ const QUERY = `subscription ($ids: [ID!], $after: [ID!]) {
 }`;
 
 const RETRY_MS = 50;
+const MOST_RETRY_MS = 2_000;
+
+/**
+ * When to try again: soon at first, then less and less often, as clients do. A hundred who come twenty times a second keep
+ * a node on a busy machine from letting in any.
+ */
+export class Retry {
+  #failures = 0;
+
+  nextMs(): number {
+    const ms = Math.min(RETRY_MS * 2 ** this.#failures, MOST_RETRY_MS);
+    this.#failures += 1;
+    return ms * (0.5 + Math.random());
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+  }
+}
 /** The engine is away, or a busy machine makes it seem so; or too much was asked: asked again, as the error says. */
 const AGAIN = ['SERVICE_UNAVAILABLE', 'RATE_LIMITED'];
 export const isToBeAskedAgain = (code: string): boolean => AGAIN.includes(code);
@@ -31,13 +50,14 @@ export interface Subscriber {
 export function subscribe(options: SubscriberOptions): Subscriber {
   const { url, token, conversationId, position, query = QUERY, webSocketImpl = WebSocket } = options;
   const heard: Heard = { conversationId, events: [], errors: [], closes: [], closedAt: [] };
+  const retry = new Retry();
   const client = createClient({
     url,
     webSocketImpl,
     connectionParams: { token },
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => true,
-    retryWait: () => new Promise((resolve) => setTimeout(resolve, RETRY_MS)),
+    retryWait: () => new Promise((resolve) => setTimeout(resolve, retry.nextMs())),
   });
   client.on('closed', (event) => {
     heard.closes.push((event as { code: number }).code);
@@ -59,16 +79,17 @@ export function subscribe(options: SubscriberOptions): Subscriber {
           isFirst = false;
           if (!isAway) heard.errors.push(...codes);
           if (!data) return;
+          retry.succeeded();
           heard.events.push(data.messageReceived);
           variables.after = [data.messageReceived.position];
         },
         error(error) {
-          if (AGAIN.some((code) => JSON.stringify(error).includes(code))) setTimeout(begin, RETRY_MS);
+          if (AGAIN.some((code) => JSON.stringify(error).includes(code))) setTimeout(begin, retry.nextMs());
           else heard.errors.push(JSON.stringify(error));
         },
         // A subscription that could not be opened has one response, its errors, and is complete.
         complete() {
-          if (isAway) setTimeout(begin, RETRY_MS);
+          if (isAway) setTimeout(begin, retry.nextMs());
         },
       },
     );
