@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import type { ConversationId, ConversationRecord, Position, UserId, Viewer } from '../model.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
 import { ConversationChannel, type CountHole } from './conversation-channel.ts';
+import { type Doubts, userKey } from './doubts.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Follower, Following, type Selection } from './following.ts';
 import { asServiceError, Replay } from './replay.ts';
@@ -32,6 +33,7 @@ export interface ConversationStreamContext {
   readonly countHole: CountHole;
   readonly channels: ChannelRegistry<ConversationChannel>;
   readonly sharedLog: SharedLog;
+  readonly doubts: Doubts;
 }
 
 const RETRY_MS = 250;
@@ -52,6 +54,7 @@ export class ConversationStream<Event extends object> implements Follower {
   readonly #names = new Set<string>();
   readonly #queue: EventQueue<Event>;
   readonly #stopHearing: () => void;
+  readonly #leaveDoubts: () => void;
   #memberships: Listening | null = null;
   #isOpen = true;
   /** What is done about the set of conversations, one after the other, the start first. */
@@ -61,6 +64,7 @@ export class ConversationStream<Event extends object> implements Follower {
     this.#context = context;
     this.#options = options;
     this.#queue = new EventQueue(this.#names, () => this.#close());
+    this.#leaveDoubts = context.doubts.enter(userKey(options.bearer.viewer), this.#queue);
     this.#stopHearing = options.bearer.onRenewed(() => void this.#reauthorise());
   }
 
@@ -340,6 +344,7 @@ export class ConversationStream<Event extends object> implements Follower {
   #close(): void {
     this.#isOpen = false;
     this.#stopHearing();
+    this.#leaveDoubts();
     for (const following of [...this.#following.values()]) this.#unfollow(following);
     this.#memberships?.close().catch((error: unknown) => this.#context.log.warn({ err: error }, 'stream not closed'));
   }

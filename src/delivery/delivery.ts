@@ -17,6 +17,7 @@ import type {
 import { ChannelRegistry, type OpenedChannel } from './channel-registry.ts';
 import type { ConversationChannel, CountHole } from './conversation-channel.ts';
 import { ConversationStream, type OnBegin } from './conversation-stream.ts';
+import { Doubts, userKey } from './doubts.ts';
 import type { Selection } from './following.ts';
 import { openJointStream } from './joint-stream.ts';
 import { PresenceChannel } from './presence-channel.ts';
@@ -36,7 +37,7 @@ export interface Delivery {
   typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<TypingRecord>>;
   /** New messages and others' typing, in all of the viewer's conversations. */
   inbox(bearer: Bearer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<SeenMessage | TypingRecord>>;
-  presenceUpdated(viewer: Viewer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
+  presenceUpdated(bearer: Bearer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
   /** Of the topics that a viewer may hear, if they may: asked at once, and whenever the token changes. */
   /** `after`: where the caller was; what was published since comes first. */
   topicPublished(
@@ -70,7 +71,9 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
   const sessions = new ChannelRegistry<SessionChannel>();
   const presences = new ChannelRegistry<PresenceChannel>();
   const topics = new ChannelRegistry<TopicChannel>();
-  const context = { engine, clock, log, countHole, channels: conversations, sharedLog: new SharedLog(engine) };
+  const doubts = new Doubts();
+  const sharedLog = new SharedLog(engine);
+  const context = { engine, clock, log, countHole, channels: conversations, sharedLog, doubts };
 
   function open<Event extends object>(
     bearer: Bearer,
@@ -100,9 +103,12 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
       }),
 
     async watchTokens(bearer, onEnd) {
-      const { tenant, userId } = bearer.viewer;
-      const key = JSON.stringify([tenant, userId]);
-      const channel = await sessions.acquire(key, () => new SessionChannel(engine, clock, log, tenant, userId));
+      const { viewer } = bearer;
+      const key = userKey(viewer);
+      const channel = await sessions.acquire(
+        key,
+        () => new SessionChannel(engine, clock, log, viewer, (isInDoubt) => doubts.turn(key, isInDoubt)),
+      );
       if (!channel) return () => undefined;
       const stop = channel.watch(bearer, onEnd);
       // It may have ended between the look at its token and the joining of the bus.
@@ -113,14 +119,14 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
       };
     },
 
-    presenceUpdated: ({ tenant }, userIds) =>
-      openJointStream(
-        presences,
-        userIds.map((userId) => ({
-          key: JSON.stringify([tenant, userId]),
-          create: () => new PresenceChannel(engine, clock, log, tenant, userId),
-        })),
-      ),
+    async presenceUpdated(bearer, userIds) {
+      const { tenant } = bearer.viewer;
+      const joinings = userIds.map((userId) => ({
+        key: userKey({ tenant, userId }),
+        create: () => new PresenceChannel(engine, clock, log, tenant, userId),
+      }));
+      return openJointStream(presences, joinings, { bearer, doubts });
+    },
 
     async topicPublished(bearer, toHear, after) {
       const { tenant } = bearer.viewer;
@@ -129,7 +135,7 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
         create: () => new TopicChannel(engine, clock, log, tenant, topic),
         admit: (channel: TopicChannel) => channel.admission(after.get(topic) ?? null),
       }));
-      return openJointStream(topics, joinings, { bearer, authorise: toHear });
+      return openJointStream(topics, joinings, { bearer, doubts, authorise: toHear });
     },
 
     close() {

@@ -1,6 +1,7 @@
 /** A bounded queue between a stream's channels and whoever iterates it. */
 import { type ServiceError, slowReader } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { Holding } from './doubts.ts';
 import { Gate, resumeNow } from './room.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
@@ -29,7 +30,7 @@ const LOW_WATER = LIMITS.logPage / 2;
  * When its reader falls too far behind, the stream ends with an error: the
  * reader resumes by position, and nobody else waits for it.
  */
-export class EventQueue<Event extends object> implements Sink<Event>, LiveStream<Event> {
+export class EventQueue<Event extends object> implements Sink<Event>, LiveStream<Event>, Holding {
   readonly channels: ReadonlySet<string>;
   readonly #close: () => void;
   #events: Event[] = [];
@@ -40,6 +41,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   #forget: (() => void) | null = null;
   #sink: Sink<Event> | null = null;
   #isRead = false;
+  #isHeld = false;
   #isEnded = false;
   #error: ServiceError | null = null;
 
@@ -50,8 +52,8 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
 
   push(event: Event): void {
     if (this.#isEnded) return;
-    if (this.#sink) return this.#sink.push(event);
-    const next = this.#waiting.shift();
+    if (this.#sink && !this.#isHeld) return this.#sink.push(event);
+    const next = this.#isHeld ? undefined : this.#waiting.shift();
     if (next) return next.resolve({ done: false, value: event });
     this.#events.push(event);
     this.#bytes += sizeOf(event);
@@ -68,6 +70,8 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     this.#isEnded = true;
     this.#close();
     this.#forget?.();
+    // Whoever resumes is told again what was held.
+    if (this.#isHeld) this.#take();
     this.#gate.open();
     if (this.#sink) return this.#sink.end(error);
     this.#error = error;
@@ -77,9 +81,11 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
 
   isCongested(): boolean {
     if (this.#isEnded) return false;
-    if (this.#sink) return this.#sink.isCongested();
+    if (this.#sink && !this.#isHeld) return this.#sink.isCongested();
     // Before anyone reads, one event shows that there is something; the rest can wait in the log.
-    return this.#events.length >= (this.#isRead ? LOW_WATER : 1) || this.#bytes > LIMITS.queuedEventBytes / 2;
+    return (
+      this.#events.length >= (this.#isRead || this.#sink ? LOW_WATER : 1) || this.#bytes > LIMITS.queuedEventBytes / 2
+    );
   }
 
   onRoom(resume: () => void): () => void {
@@ -90,7 +96,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   }
 
   pipe(sink: Sink<Event>): void {
-    for (const event of this.#events.splice(0)) sink.push(event);
+    if (!this.#isHeld) for (const event of this.#take()) sink.push(event);
     if (this.#isEnded) return sink.end(this.#error);
     this.#sink = sink;
     // Who waited for room in this queue waits for room behind it now.
@@ -99,7 +105,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
 
   next(): Promise<Result<Event>> {
     this.#isRead = true;
-    const event = this.#events.shift();
+    const event = this.#isHeld ? undefined : this.#events.shift();
     if (event) this.#bytes -= sizeOf(event);
     if (!this.isCongested()) this.#gate.open();
     if (event) return Promise.resolve({ done: false, value: event });
@@ -124,9 +130,27 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     return this;
   }
 
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    if (!this.#isHeld || this.#isEnded) return;
+    this.#isHeld = false;
+    // In this order: who is told may hear more, or end it.
+    for (const event of this.#take()) this.push(event);
+    if (!this.isCongested()) this.#gate.open();
+    else if (this.#gate.isWaitedFor) this.#waitAtSink();
+  }
+
+  #take(): Event[] {
+    this.#bytes = 0;
+    return this.#events.splice(0);
+  }
+
   /** All who wait here wait once at the sink, and no longer than this queue lasts. */
   #waitAtSink(): void {
-    if (this.#forget || !this.#sink) return;
+    if (this.#forget || !this.#sink || this.#isHeld) return;
     let isOver = false;
     const forget = this.#sink.onRoom(() => {
       isOver = true;

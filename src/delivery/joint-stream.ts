@@ -2,6 +2,7 @@
 import type { Bearer } from '../access/bearer.ts';
 import type { Viewer } from '../model.ts';
 import type { ChannelRegistry, OpenedChannel } from './channel-registry.ts';
+import { type Doubts, userKey } from './doubts.ts';
 import { EventQueue } from './event-queue.ts';
 import { asServiceError } from './replay.ts';
 import type { LiveStream, Sink } from './stream.ts';
@@ -24,39 +25,44 @@ export interface Joining<Channel, Event> {
   readonly admit?: (channel: Channel) => Promise<Admission<Event>>;
 }
 
-/** Whether the bearer's token may open the stream: asked anew for each token that takes the place of another. */
 export interface Guard {
   readonly bearer: Bearer;
-  /** @throws {ServiceError} FORBIDDEN. */
-  authorise(viewer: Viewer): unknown;
+  readonly doubts: Doubts;
+  /**
+   * Whether the bearer's token may open the stream: asked anew for each token that takes the place of another.
+   *
+   * @throws {ServiceError} FORBIDDEN.
+   */
+  authorise?(viewer: Viewer): unknown;
 }
 
 /** Resolves when all have been joined: nothing they tell from then on is missed. Repeats count once. */
 export async function openJointStream<Event extends object, Channel extends TellingChannel<Event>>(
   registry: ChannelRegistry<Channel>,
   joinings: readonly Joining<Channel, Event>[],
-  guard: Guard | null = null,
+  { bearer, doubts, authorise }: Guard,
 ): Promise<LiveStream<Event>> {
   const distinct = new Map(joinings.map((joining) => [joining.key, joining]));
   const joined = new Map<string, Channel>();
   let isOpen = true;
-  const stopGuarding =
-    guard?.bearer.onRenewed(() => {
-      try {
-        guard.authorise(guard.bearer.viewer);
-      } catch (error) {
-        queue.end(asServiceError(error));
-      }
-    }) ?? ((): void => undefined);
+  const stopGuarding = bearer.onRenewed(() => {
+    try {
+      authorise?.(bearer.viewer);
+    } catch (error) {
+      queue.end(asServiceError(error));
+    }
+  });
   const queue = new EventQueue<Event>(new Set(distinct.keys()), () => {
     isOpen = false;
     stopGuarding();
+    leaveDoubts();
     for (const [key, channel] of joined) {
       channel.remove(queue);
       registry.release(key, channel);
     }
     joined.clear();
   });
+  const leaveDoubts = doubts.enter(userKey(bearer.viewer), queue);
   let admissions: readonly Admission<Event>[];
   try {
     await Promise.all(

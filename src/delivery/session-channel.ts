@@ -22,9 +22,19 @@ export class SessionChannel {
   readonly #userId: UserId;
   readonly #watchers = new Set<Watcher>();
   #listening: Listening | null = null;
+  readonly #onDoubt: (isInDoubt: boolean) => void;
+  #interruptions = 0;
   #isClosed = false;
 
-  constructor(engine: Engine, clock: Clock, log: Log, tenant: TenantId, userId: UserId) {
+  /** `onDoubt` is told when an end may have been missed, and when none was or whoever it concerned knows of it. */
+  constructor(
+    engine: Engine,
+    clock: Clock,
+    log: Log,
+    { tenant, userId }: Pick<Viewer, 'tenant' | 'userId'>,
+    onDoubt: (isInDoubt: boolean) => void,
+  ) {
+    this.#onDoubt = onDoubt;
     this.#engine = engine;
     this.#clock = clock;
     this.#log = log;
@@ -35,7 +45,7 @@ export class SessionChannel {
   async open(): Promise<boolean> {
     this.#listening = await this.#engine.listen(
       { kind: 'sessions', tenant: this.#tenant, id: this.#userId },
-      { onAnnouncement: (announcement) => this.#receive(announcement), onInterrupted: () => void this.read() },
+      { onAnnouncement: (announcement) => this.#receive(announcement), onInterrupted: () => this.#recover() },
     );
     return true;
   }
@@ -54,6 +64,7 @@ export class SessionChannel {
 
   /** Looks for what nobody told of, until the engine answers. */
   async read(): Promise<void> {
+    const interruptions = this.#interruptions;
     const isOfSession = [...this.#watchers].some(({ bearer }) => bearer.viewer.sessionId !== null);
     try {
       const [refusedUpTo, sessions] = await Promise.all([
@@ -62,6 +73,7 @@ export class SessionChannel {
       ]);
       const ended = new Set<string>(sessions.flatMap(({ id, revokedAt }) => (revokedAt === null ? [] : [id])));
       this.#end((viewer) => this.#isRefused(viewer, refusedUpTo) || ended.has(viewer.sessionId ?? ''));
+      if (interruptions === this.#interruptions) this.#onDoubt(false);
     } catch (error) {
       if (!isOutage(error)) this.#log.error({ tenant: this.#tenant, err: error }, 'session channel failed');
       if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.read());
@@ -70,7 +82,15 @@ export class SessionChannel {
 
   close(): void {
     this.#isClosed = true;
+    this.#onDoubt(false);
     this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
+  }
+
+  #recover(): void {
+    if (this.#isClosed) return;
+    this.#interruptions += 1;
+    this.#onDoubt(true);
+    void this.read();
   }
 
   #receive(announcement: Announcement): void {

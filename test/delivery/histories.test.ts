@@ -221,7 +221,7 @@ class History {
       case 'inbox':
         return this.#delivery.inbox(BEARER, after, () => undefined);
       case 'presence':
-        return this.#delivery.presenceUpdated(BEARER.viewer, [alice]);
+        return this.#delivery.presenceUpdated(BEARER, [alice]);
       case 'topic':
         return this.#delivery.topicPublished(BEARER, () => [TOPIC], from);
     }

@@ -1,7 +1,9 @@
 /** How what catches up waits, and what may queue meanwhile: each wait has an end, each queue a cap (F43, G10). */
 import { Writable } from 'node:stream';
 import fc from 'fast-check';
+import { bearerOf } from '../../src/access/bearer.ts';
 import { ChannelRegistry } from '../../src/delivery/channel-registry.ts';
+import { Doubts } from '../../src/delivery/doubts.ts';
 import { EventQueue } from '../../src/delivery/event-queue.ts';
 import { openJointStream } from '../../src/delivery/joint-stream.ts';
 import { type Outlet, RenderedStream } from '../../src/delivery/rendered-stream.ts';
@@ -15,6 +17,7 @@ import { Outbox } from '../../src/transport/outbox.ts';
 import { Unsent } from '../../src/transport/unsent.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestClock } from '../support/test-clock.ts';
+import { alice, viewerOf } from '../support/world.ts';
 
 const queueOf = (): EventQueue<object> => new EventQueue(new Set(), () => undefined);
 
@@ -241,7 +244,10 @@ describe('a stream over several channels', () => {
     };
     const registry = new ChannelRegistry<ReturnType<typeof open>>();
     const joinings = ['one', 'two', 'one'].map((key) => ({ key, create: open }));
-    const stream = await openJointStream<object, ReturnType<typeof open>>(registry, joinings);
+    const stream = await openJointStream<object, ReturnType<typeof open>>(registry, joinings, {
+      bearer: bearerOf(viewerOf(alice)),
+      doubts: new Doubts(),
+    });
     expect(channels.map(({ listeners }) => listeners)).toEqual([1, 1]);
     await stream.return();
     await stream.return();

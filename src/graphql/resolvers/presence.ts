@@ -20,7 +20,7 @@ export const Mutation: MutationResolvers = {
 
 export const Subscription: SubscriptionResolvers = {
   presenceUpdated: {
-    subscribe: (_, { userIds }, { delivery, viewer }) => delivery.presenceUpdated(viewer, presenceUserIds(userIds)),
+    subscribe: (_, { userIds }, { delivery, bearer }) => delivery.presenceUpdated(bearer, presenceUserIds(userIds)),
     resolve: (presence: PresenceRecord) => presence,
   },
 };

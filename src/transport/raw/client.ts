@@ -1,4 +1,5 @@
 /** One client of the raw protocol: who it is, and what it listens to. */
+import type { Bearer } from '../../access/bearer.ts';
 import { reasonOf } from '../../auth/tokens.ts';
 import { RenderedStream } from '../../delivery/rendered-stream.ts';
 import type { Domain } from '../../domain/domain.ts';
@@ -29,6 +30,12 @@ export interface RawClientIdentity {
   readonly tell: (error: ServiceError, about?: object) => void;
 }
 
+/** @throws {ServiceError} for whoever was not let in. */
+function bearerIn({ bearer }: Connection): Bearer {
+  if (!bearer) throw notTheirs();
+  return bearer;
+}
+
 export class RawClient {
   readonly domain: Domain;
   readonly meter: Meter;
@@ -54,15 +61,13 @@ export class RawClient {
   }
 
   get viewer(): Viewer {
-    const { viewer } = this.#connection;
-    if (!viewer) throw notTheirs();
-    return viewer;
+    return bearerIn(this.#connection).viewer;
   }
 
   /** Watches these users instead of those watched before; begins when the answer is called. */
   async watch(userIds: readonly UserId[]): Promise<() => void> {
     const { clock, delivery, rendering } = this.#options;
-    const events = await delivery.presenceUpdated(this.viewer, userIds);
+    const events = await delivery.presenceUpdated(bearerIn(this.#connection), userIds);
     this.#watching?.close();
     const stream = counted(this.#options, (release) => new RenderedStream(events, rendering.presence, release, clock));
     this.#watching = stream;
@@ -124,8 +129,7 @@ class TopicSubscriptions {
 
   async #open(topic: Topic): Promise<{ readonly topic: Topic; readonly stream: RenderedStream }> {
     const { clock, delivery, domain, rendering } = this.#options;
-    const { bearer } = this.#identity.connection;
-    if (!bearer) throw notTheirs();
+    const bearer = bearerIn(this.#identity.connection);
     const events = await delivery.topicPublished(bearer, (viewer) => domain.topics.toHear(viewer, [topic]), new Map());
     const stream = counted(
       this.#options,
