@@ -7,7 +7,8 @@ const THE_SAME = null;
 
 /** A limit that is added has no place in the code until it is said here what it means. */
 const BEHIND_A_GATEWAY: Readonly<Record<Limit, string | null>> = {
-  MAX_CONNECTIONS: 'the same; over it the gateway is told by each operation',
+  MAX_CONNECTIONS:
+    'the same; over it the gateway is told by each operation. Sockets of gateways carry ten times as many subscriptions, of all users together; over it each is told `SERVICE_UNAVAILABLE`',
   MAX_CONNECTIONS_PER_USER:
     'times 100: sockets and streams of a gateway for one user, since each may carry one subscription alone. As many subscriptions, and 32 KiB of different documents for each of the user’s own sockets, are open on sockets of gateways for one user',
   MAX_STREAMS_PER_USER: 'not counted: the limit above is',

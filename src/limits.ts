@@ -83,6 +83,8 @@ export const LIMITS = {
   streamLifetimeSpread: 0.1,
   /** Subscriptions open on one socket. */
   subscriptionsPerSocket: 100,
+  /** Subscriptions open on sockets of gateways, for each connection that the process takes. */
+  gatewaySubscriptionsPerConnection: 10,
   /** Conversations one user began or joined: a stream of all of a user's conversations follows each. */
   conversationsPerUser: 1_000,
   /** Members of a conversation whose lists are written to with each message; in larger ones each reads for themselves. */

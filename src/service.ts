@@ -261,7 +261,7 @@ async function openService(
       standingOf,
       rateLimits,
       streams,
-      rooms: new UserRooms(config.maxConnectionsPerUser),
+      rooms: new UserRooms({ sockets: config.maxConnectionsPerUser, most: config.maxConnections }),
       refusals: new CallbackRefusals(clock),
       isCallbackAllowed: createCallbackCheck(config.callbackAllowedUrls),
     }),
@@ -298,7 +298,10 @@ async function openService(
     clock,
     log,
     connections: { ...config, unsent, unhandled },
-    gatewayRooms: new UserRooms(config.maxConnectionsPerUser),
+    gatewayRooms: new UserRooms({
+      sockets: config.maxConnectionsPerUser,
+      most: config.maxConnections * LIMITS.gatewaySubscriptionsPerConnection,
+    }),
   });
   const raw = createRawEndpoint({
     domain,

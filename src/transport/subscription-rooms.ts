@@ -38,24 +38,34 @@ export class SocketRoom implements Room {
 export class UserRooms {
   /** A user may hold what so many sockets of theirs could. */
   readonly #sockets: number;
+  /** Of all users together. */
+  readonly #most: number;
   readonly #users = new Map<string, OpenDocuments>();
+  #open = 0;
 
-  constructor(sockets: number) {
+  constructor({ sockets, most }: { readonly sockets: number; readonly most: number }) {
     this.#sockets = sockets;
+    this.#most = most;
   }
 
   of(viewer: Viewer): Room {
     const key = JSON.stringify([viewer.tenant, viewer.userId]);
-    return { open: (subscribed) => this.#open(key, subscribed) };
+    return { open: (subscribed) => this.#enter(key, subscribed) };
   }
 
-  #open(key: string, subscribed: Subscribed): () => void {
+  #enter(key: string, subscribed: Subscribed): () => void {
+    if (this.#open >= this.#most) throw unavailable();
     const documents = this.#users.get(key) ?? new OpenDocuments(this.#sockets);
     if (documents.subscriptions >= this.#sockets * LIMITS.subscriptionsPerSocket) throw unavailable();
     const leave = documents.open(subscribed);
     if (!leave) throw tooMuch(this.#sockets);
     this.#users.set(key, documents);
+    this.#open += 1;
+    let isOpen = true;
     return () => {
+      if (!isOpen) return;
+      isOpen = false;
+      this.#open -= 1;
       leave();
       if (documents.subscriptions === 0) this.#users.delete(key);
     };

@@ -61,7 +61,7 @@ describe('the documents of a socket’s subscriptions', () => {
   });
 
   it('G10: those that come by gateways or by HTTP are counted by user', () => {
-    const rooms = new UserRooms(2);
+    const rooms = new UserRooms({ sockets: 2, most: 1_000 });
     const viewer = { tenant: 'default', userId: 'alice' } as unknown as Viewer;
     const subscribed = (n: number) => ({ document: parse(document(n)) });
     const leave = Array.from({ length: 2 * ROOM }, (_, n) => rooms.of(viewer).open(subscribed(n)));
@@ -69,6 +69,20 @@ describe('the documents of a socket’s subscriptions', () => {
     rooms.of({ ...viewer, userId: 'bob' as UserId }).open(subscribed(2 * ROOM));
     leave[0]?.();
     rooms.of(viewer).open(subscribed(2 * ROOM));
+  });
+
+  it('G10: those of all users by gateways together have an end, and each that goes makes room for one', () => {
+    const rooms = new UserRooms({ sockets: 2, most: 3 });
+    const open = (n: number) => {
+      const viewer = { tenant: 'default', userId: `user-${n}` } as unknown as Viewer;
+      return rooms.of(viewer).open({ document: parse(document(n)) });
+    };
+    const [leave] = [0, 1, 2].map(open);
+    expect(() => open(3)).toThrow(expect.objectContaining({ code: 'SERVICE_UNAVAILABLE' }));
+    leave?.();
+    leave?.();
+    open(3);
+    expect(() => open(4)).toThrow(expect.objectContaining({ code: 'SERVICE_UNAVAILABLE' }));
   });
 
   it('one that fails to be opened holds nothing', async () => {
