@@ -22,8 +22,13 @@ export type CallbackAction = 'check' | 'next' | 'complete';
 const HEADERS = { 'content-type': 'application/json', 'subscription-protocol': 'callback/1.0' };
 export const FIRST_RETRY_MS = 100;
 
-/** Sends one message; `rest` is JSON that follows the members which all have. */
-export async function postCallback(target: CallbackTarget, action: CallbackAction, rest = ''): Promise<CallbackAnswer> {
+/** Sends one message; `rest` is JSON that follows the members which all have, and `signal` gives up waiting for the answer. */
+export async function postCallback(
+  target: CallbackTarget,
+  action: CallbackAction,
+  rest = '',
+  signal = AbortSignal.timeout(TIMES.callbackMs),
+): Promise<CallbackAnswer> {
   const { callbackUrl, subscriptionId, verifier } = target;
   const id = `"id":${JSON.stringify(subscriptionId)},"verifier":${JSON.stringify(verifier)}`;
   try {
@@ -33,7 +38,7 @@ export async function postCallback(target: CallbackTarget, action: CallbackActio
       body: `{"kind":"subscription","action":"${action}",${id}${rest}}`,
       // Where it leads was not on the list.
       redirect: 'manual',
-      signal: AbortSignal.timeout(TIMES.callbackMs),
+      signal,
     });
     await response.body?.cancel();
     if (response.ok) return 'taken';

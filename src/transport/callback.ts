@@ -10,6 +10,7 @@ import { LIMITS, TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
 import {
   type CallbackAction,
+  type CallbackAnswer,
   type CallbackTarget,
   endingWith,
   FIRST_RETRY_MS,
@@ -30,8 +31,8 @@ export interface CallbackStreamOptions {
 }
 
 const LAST_RETRY_MS = 2_000;
-/** Heartbeats that fail one after the other before the router is given up. */
-const HEARTBEAT_FAILURES = 5;
+/** The router is given up when it has taken no check for so many periods. */
+const SILENT_PERIODS = 5;
 const LEAST_HEARTBEAT_MS = 100;
 
 export class CallbackStream implements Outlet, Peer, Holder {
@@ -46,8 +47,10 @@ export class CallbackStream implements Outlet, Peer, Holder {
   #issue = 0;
   /** With what it ends. */
   #errors: readonly GraphQLFormattedError[] | null = null;
-  #failures = 0;
   #isBeating = false;
+  readonly #periodMs: number;
+  /** When the router last took a check, by the clock that never jumps. */
+  #takenAt: number;
   readonly #gate = new Gate();
   readonly #account: Account;
 
@@ -60,8 +63,9 @@ export class CallbackStream implements Outlet, Peer, Holder {
     this.#account = options.unsent.account(this);
     const { heartbeatIntervalMs: interval } = target;
     // At twice the rate asked for: Hive Router allows one second over it and no more. Whoever asks for none may go, too.
-    const period = interval === 0 ? TIMES.callbackCheckMs : Math.max(interval / 2, LEAST_HEARTBEAT_MS);
-    this.lifetime.onClose(options.clock.every(period, () => void this.#beat()));
+    this.#periodMs = interval === 0 ? TIMES.callbackCheckMs : Math.max(interval / 2, LEAST_HEARTBEAT_MS);
+    this.#takenAt = options.clock.elapsed();
+    this.lifetime.onClose(options.clock.every(this.#periodMs, () => void this.#beat()));
   }
 
   get queuedBytes(): number {
@@ -185,13 +189,36 @@ export class CallbackStream implements Outlet, Peer, Holder {
     });
   }
 
+  /**
+   * Sends a check until the router takes it. Routers give a subscription up little more than one period after a check that
+   * was lost, so the next period is not waited for.
+   */
   async #beat(): Promise<void> {
     if (this.#isBeating) return;
     this.#isBeating = true;
-    const answer = await postCallback(this.#target, 'check');
+    const { clock } = this.#options;
+    for (let wait = FIRST_RETRY_MS; !this.lifetime.isClosed; wait = Math.min(wait * 2, LAST_RETRY_MS)) {
+      const answer = await this.#ask();
+      if (answer === 'taken') {
+        this.#takenAt = clock.elapsed();
+        break;
+      }
+      const isSilent = clock.elapsed() - this.#takenAt >= SILENT_PERIODS * this.#periodMs;
+      if (answer === 'gone' || isSilent) this.abandon();
+      else await this.#pause(wait);
+    }
     this.#isBeating = false;
-    this.#failures = answer === 'failed' ? this.#failures + 1 : 0;
-    if (answer === 'gone' || this.#failures >= HEARTBEAT_FAILURES) this.abandon();
+  }
+
+  /** One check, which is given up after a period, so that another may still come in time. */
+  async #ask(): Promise<CallbackAnswer> {
+    const abort = new AbortController();
+    const cancel = this.#options.clock.after(Math.min(this.#periodMs, TIMES.callbackMs), () => abort.abort());
+    const forget = this.lifetime.onClose(() => abort.abort());
+    const answer = await postCallback(this.#target, 'check', '', abort.signal);
+    cancel();
+    forget();
+    return answer;
   }
 
   #forget(): void {

@@ -203,16 +203,42 @@ describe('HTTP callback', () => {
     expect(await open()).toBe(1);
   });
 
-  it('heartbeats that fail one after the other end it; one that is taken between begins anew', async () => {
+  it.each([
+    ['fails', 503],
+    ['is not answered', 'silence'],
+  ] as const)('a check that %s is sent again at once, not with the next period', async (_, answer) => {
+    const { id: own } = await subscribe({ heartbeatIntervalMs: 5_000 });
+    const checks = (): number => router.of('check', own).length;
+    const before = checks();
+    const begun = service.clock.offset();
+    router.answer = (message) => (checks() === before + 1 ? answer : apolloRouter(message));
+    service.clock.advance(2_500);
+    await eventually(() => expect(checks()).toBe(before + 1));
+    await eventually(() => {
+      service.clock.advance(100);
+      expect(checks()).toBeGreaterThan(before + 1);
+    });
+    // Hive Router gives a subscription up 6 s after the last check that it took.
+    if (answer === 503) expect(service.clock.offset() - begun).toBeLessThan(5_000);
+    expect(await open()).toBe(1);
+  });
+
+  it('a router that takes no check for five periods is given up; one that is taken between begins anew', async () => {
     const { id: own } = await subscribe({ heartbeatIntervalMs: 1_000 });
     const before = router.of('check', own).length;
     const beats = (): number => router.of('check', own).length - before;
-    router.answer = (message) => (message.body.action === 'check' && beats() !== 4 ? 503 : apolloRouter(message));
+    let takenAt = 0;
+    router.answer = (message) => {
+      if (message.body.action !== 'check') return apolloRouter(message);
+      if (beats() !== 4) return 503;
+      takenAt = service.clock.offset();
+      return 204;
+    };
     await eventually(async () => {
-      service.clock.advance(500);
+      service.clock.advance(100);
       expect(await open()).toBe(0);
     });
-    expect(beats()).toBe(9);
+    expect(service.clock.offset() - takenAt).toBeGreaterThanOrEqual(2_500);
     expect(router.of('complete', own)).toEqual([]);
   });
 
