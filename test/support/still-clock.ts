@@ -22,6 +22,11 @@ export class StillClock implements MovableClock {
     return this.#tasks.size;
   }
 
+  /** Whether something waits for just so long from now. */
+  isDueIn(ms: number): boolean {
+    return [...this.#tasks].some(({ dueAt }) => dueAt === this.#elapsed + ms);
+  }
+
   after(delayMs: number, run: () => void): () => void {
     const task = { dueAt: this.#elapsed + delayMs, run };
     this.#tasks.add(task);
