@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { readConfig } from '../../src/config.ts';
 import { withCircuit } from '../../src/engine/circuit.ts';
 import { LEAST_RIGHTS } from '../../src/engine/redis/permissions.ts';
+import { SCHEMA } from '../../src/engine/redis/schema.ts';
 import { TIMES } from '../../src/limits.ts';
 import { startService } from '../../src/service.ts';
 import { eventually } from '../support/eventually.ts';
@@ -237,6 +238,20 @@ describe('what is asked of Redis at the start', () => {
     const settings = ['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'];
     await expect(start(settings)).rejects.toThrow(/maxmemory-policy is allkeys-lru; wanted: noeviction.*G01/s);
     expect(await start(settings, { REDIS_CHECKS: 'warn' })).toContain('allkeys-lru');
+  });
+
+  it('F49: data of a newer schema is refused by name; the first start notes its own', async () => {
+    const redis = await startRedisServer();
+    servers.push(redis);
+    const env = { REDIS_PREFIX: 'of-schema' };
+    await startOn(redis.url, env);
+    const client = new Redis(redis.url);
+    expect(await client.get('of-schema:schema')).toBe(String(SCHEMA));
+    await client.set('of-schema:schema', SCHEMA + 1);
+    await expect(startOn(redis.url, env)).rejects.toThrow(
+      `newer release: schema ${SCHEMA + 1}, this one knows ${SCHEMA}`,
+    );
+    client.disconnect();
   });
 
   it('what only weakens a guarantee is warned of; what is right is not spoken of', async () => {

@@ -25,6 +25,7 @@ import { createPresence } from './presence.ts';
 import { createRates } from './rates.ts';
 import { Requirements } from './requirements.ts';
 import { createRoutingRules } from './routing-rules.ts';
+import { checkSchema } from './schema.ts';
 import { defineScripts } from './scripts.ts';
 import { createSessions } from './sessions.ts';
 import { startUp } from './start.ts';
@@ -108,6 +109,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
       await checkMode(client, address);
       await checkPermissions({ commands: client, announcements: listening, prefix: options.prefix });
       await requirements.enforce();
+      await checkSchema(client, keys.schema);
       await presence.start();
     }, options);
     isStarting = false;

@@ -71,6 +71,8 @@ export interface Keys {
   readonly sweepers: string;
   /** What a health check writes: one of several, which lie on different nodes of a cluster. */
   health(): string;
+  /** Which schema the data is of. */
+  readonly schema: string;
   conversation(tenant: TenantId, id: ConversationId): ConversationKeys;
   /** By the first part of a message's id. */
   conversationByKey(tenant: TenantId, key: string): ConversationKeys;
@@ -148,6 +150,7 @@ export function createKeys(prefix: string, database: number): Keys {
     leases: `${prefix}:{nodes}:leases`,
     dead: `${prefix}:{nodes}:dead`,
     sweepers: `${prefix}:{nodes}:sweepers`,
+    schema: `${prefix}:schema`,
     health: () => `${prefix}:{health.${Math.floor(Math.random() * HEALTH_KEYS)}}`,
     conversation: (tenant, id) => conversationByKey(tenant, conversationKey(id)),
     conversationByKey,
