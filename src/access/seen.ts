@@ -197,11 +197,35 @@ export function ownMessage(viewer: Viewer, message: MessageRecord): SeenMessage 
   return message as SeenMessage;
 }
 
-/** Of a channel, which is followed only while `maySee` holds. An event is shared by all who follow: it is not copied. */
-export function seenInChannel(record: ConversationRecord): SeenConversation;
-export function seenInChannel(record: MessageRecord): SeenMessage;
-export function seenInChannel(record: ConversationRecord | MessageRecord): SeenConversation | SeenMessage {
-  return record as SeenConversation | SeenMessage;
+/** That a viewer may see what one conversation's channel tells. Private, so that no other object passes for one. */
+class ChannelAccess {
+  readonly #conversationId: ConversationId;
+
+  constructor(conversationId: ConversationId) {
+    this.#conversationId = conversationId;
+  }
+
+  isTo(id: ConversationId): boolean {
+    return this.#conversationId === id;
+  }
+}
+
+export type { ChannelAccess };
+
+/** Null: the viewer, who is this to the conversation, may not see it. */
+export function accessTo(viewer: Viewer, id: ConversationId, membership: Membership | null): ChannelAccess | null {
+  if (membership && (membership.conversationId !== id || membership.userId !== viewer.userId))
+    throw new Error('The membership is another one.');
+  return maySee(viewer, membership) ? new ChannelAccess(id) : null;
+}
+
+/** What a channel told of a message. An event is shared by all who follow: it is not copied. */
+export function messageInChannel(access: ChannelAccess, record: MessageRecord): SeenMessage | null {
+  return access.isTo(record.conversationId) ? (record as SeenMessage) : null;
+}
+
+export function conversationInChannel(access: ChannelAccess, record: ConversationRecord): SeenConversation | null {
+  return access.isTo(record.id) ? (record as SeenConversation) : null;
 }
 
 /** Something that was seen, as a change of it by its viewer left it. */

@@ -1,6 +1,7 @@
 /** A stream over conversations: those named, or all of the viewer's. */
 import type { Bearer } from '../access/bearer.ts';
 import { isAdmin } from '../access/rights.ts';
+import { accessTo } from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine, Listening } from '../engine/port.ts';
 import { isOutage, notFound, positionExpired, ServiceError } from '../errors.ts';
@@ -159,12 +160,13 @@ export class ConversationStream<Event extends object> implements Follower {
     }[] = [];
     for (const [index, following] of joined.entries()) {
       const membership = memberships[index] ?? null;
-      if (following.hasLeft || (membership === null && !this.#seesAll)) {
+      const { id } = following.channel;
+      const access = membership || this.#seesAll ? accessTo(this.#viewer, id, membership) : null;
+      if (!following.admit(access, membership)) {
         this.#unfollow(following);
         continue;
       }
-      following.ordinal = membership?.ordinal ?? null;
-      const resumed = after(following.channel.id, membership?.joinedPosition ?? null);
+      const resumed = after(id, membership?.joinedPosition ?? null);
       const from = resumed ?? heads[index] ?? following.channel.position;
       starts.push({ following, from, replay: resumed && this.#replay(following, resumed) });
     }
@@ -321,7 +323,7 @@ export class ConversationStream<Event extends object> implements Follower {
   #lose(id: ConversationId): void {
     const following = this.#following.get(id);
     if (!following) return;
-    following.hasLeft = true;
+    following.leave();
     this.#unfollow(following);
     this.#queue.withdraw((event) => conversationIdOf(event) === id);
     // The viewer may have been added again, and that been announced first, on another channel.

@@ -1,6 +1,6 @@
 /** Live delivery: the streams behind the subscriptions. */
 import type { Bearer } from '../access/bearer.ts';
-import { type SeenConversation, type SeenMessage, seenInChannel } from '../access/seen.ts';
+import { conversationInChannel, messageInChannel, type SeenConversation, type SeenMessage } from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Log } from '../log.ts';
@@ -59,12 +59,12 @@ const typingOfOthers =
 
 // One object each for all streams: what every event of every subscriber goes through stays in the processor's cache.
 const SENT: Selection<SeenMessage> = {
-  message: (change, message) => (change === 'SENT' ? seenInChannel(message) : null),
+  message: (access, message, change) => (change === 'SENT' ? messageInChannel(access, message) : null),
 };
 const UPDATED: Selection<SeenMessage> = {
-  message: (change, message) => (change === 'SENT' ? null : seenInChannel(message)),
+  message: (access, message, change) => (change === 'SENT' ? null : messageInChannel(access, message)),
 };
-const CONVERSATION: Selection<SeenConversation> = { conversation: seenInChannel };
+const CONVERSATION: Selection<SeenConversation> = { conversation: conversationInChannel };
 
 export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole: CountHole): Delivery {
   const conversations = new ChannelRegistry<ConversationChannel>();

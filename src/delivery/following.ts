@@ -1,4 +1,5 @@
 /** One stream's part in one channel: what it takes, and how far it is. */
+import type { ChannelAccess } from '../access/seen.ts';
 import { positionExpired, type ServiceError } from '../errors.ts';
 import type {
   ConversationRecord,
@@ -14,8 +15,8 @@ import type { EventQueue } from './event-queue.ts';
 
 /** What a stream takes of what happens in a conversation; what is left out is not listened to. */
 export interface Selection<Event extends object> {
-  message?(change: MessageChange, message: MessageRecord): Event | null;
-  conversation?(conversation: ConversationRecord): Event | null;
+  message?(access: ChannelAccess, message: MessageRecord, change: MessageChange): Event | null;
+  conversation?(access: ChannelAccess, conversation: ConversationRecord): Event | null;
   typing?(typing: TypingRecord): Event | null;
 }
 
@@ -32,9 +33,11 @@ export interface Follower {
 export class Following<Event extends object> implements ChannelListener {
   readonly channel: ConversationChannel;
   readonly takesConversation: boolean;
-  hasLeft = false;
+  #hasLeft = false;
+  /** Null: nothing of the conversation is passed on. */
+  #access: ChannelAccess | null = null;
   /** Which membership of the viewer's it goes by; null: it goes by none. */
-  ordinal: number | null = null;
+  #ordinal: number | null = null;
   readonly #follower: Follower;
   readonly #selection: Selection<Event>;
   readonly #queue: EventQueue<Event>;
@@ -50,6 +53,20 @@ export class Following<Event extends object> implements ChannelListener {
     this.#queue = queue;
   }
 
+  /** False: the viewer may not see it, or has been removed since. */
+  admit(access: ChannelAccess | null, membership: Membership | null): boolean {
+    if (this.#hasLeft) return false;
+    this.#access = access;
+    this.#ordinal = membership?.ordinal ?? null;
+    return access !== null;
+  }
+
+  /** Nothing of the conversation follows. */
+  leave(): void {
+    this.#hasLeft = true;
+    this.#access = null;
+  }
+
   /** Passes on what the channel tells past this place. */
   goLive({ epoch, place }: Position): void {
     this.#epoch = epoch;
@@ -57,11 +74,11 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   get member(): UserId | null {
-    return this.ordinal === null ? null : this.#follower.viewerId;
+    return this.#ordinal === null ? null : this.#follower.viewerId;
   }
 
   isOf(membership: Membership | null): boolean {
-    return this.ordinal === null || this.ordinal === membership?.ordinal;
+    return this.#ordinal === null || this.#ordinal === membership?.ordinal;
   }
 
   get isLive(): boolean {
@@ -91,12 +108,12 @@ export class Following<Event extends object> implements ChannelListener {
 
   /** Passes on a message, live or replayed. */
   take(change: MessageChange, message: MessageRecord): void {
-    const event = this.#selection.message?.(change, message);
+    const event = this.#access && this.#selection.message?.(this.#access, message, change);
     if (event) this.#queue.push(event);
   }
 
   onConversation(conversation: ConversationRecord): void {
-    const event = this.#selection.conversation?.(conversation);
+    const event = this.#access && this.#selection.conversation?.(this.#access, conversation);
     if (event) this.#queue.push(event);
   }
 
