@@ -2,6 +2,7 @@
 import type { Creation, Engine } from '../../src/engine/port.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { ConversationId, ConversationKind, UserId } from '../../src/model.ts';
+import { inGroups } from '../support/in-groups.ts';
 import { newConversationId, type OpenWorld, tenant, userId, type World } from '../support/world.ts';
 
 const MOST = LIMITS.conversationsPerUser;
@@ -43,7 +44,7 @@ export function describePlaces(open: OpenWorld): void {
       const room = newConversationId();
       await begin(engine, userId('host'), [], room);
       for (const attacker of ['mallory', 'mallet'].map(userId)) {
-        const all = await Promise.all(times(MOST / 2 + 1).map(() => begin(engine, attacker, [victim])));
+        const all = await inGroups(MOST / 2 + 1, () => begin(engine, attacker, [victim]));
         expect(outcomes(all, 'created')).toBe(MOST / 2 + 1);
       }
       expect(await engine.listConversationIds(tenant, victim)).toHaveLength(MOST + 2);
@@ -58,7 +59,7 @@ export function describePlaces(open: OpenWorld): void {
       const room = newConversationId();
       await begin(engine, userId('host'), [], room);
       const ids = times(MOST - 5).map(() => newConversationId());
-      await Promise.all(ids.map((id, index) => begin(index % 2 ? engine : other, dave, [], id)));
+      await inGroups(ids.length, (index) => begin(index % 2 ? engine : other, dave, [], ids[index]));
       // Whoever races for the last five, five are had.
       const raced = await Promise.all(times(25).map((index) => begin(index % 2 ? engine : other, dave)));
       expect([outcomes(raced, 'created'), outcomes(raced, 'no-place')]).toEqual([5, 20]);
@@ -82,11 +83,9 @@ export function describePlaces(open: OpenWorld): void {
       const taken = newConversationId();
       await begin(engine, userId('host'), [], taken, 'GROUP');
       for (const _ of times(3)) {
-        const tries = await Promise.all(times(MOST / 2).map(() => begin(engine, erin, [], taken)));
+        const tries = await inGroups(MOST / 2, () => begin(engine, erin, [], taken));
         expect(outcomes(tries, 'exists')).toBe(MOST / 2);
-        const absent = await Promise.all(
-          times(MOST / 2).map(() => engine.joinConversation(tenant, newConversationId(), erin)),
-        );
+        const absent = await inGroups(MOST / 2, () => engine.joinConversation(tenant, newConversationId(), erin));
         expect(outcomes(absent, 'not-found')).toBe(MOST / 2);
       }
       expect(await begin(engine, erin)).toMatchObject({ outcome: 'created' });

@@ -9,6 +9,7 @@ import { defineScripts } from '../../src/engine/redis/scripts.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { begin } from '../contract/places.ts';
+import { inGroups } from '../support/in-groups.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -44,7 +45,7 @@ describe('places in Redis', () => {
     const [engine] = nodes;
     const dave = userId('dave');
     for (let n = 0; n < STALE; n += 1) await redis.zadd(keyOf(dave), Date.now() * 1_000 + n, `died-${n}`);
-    await Promise.all(Array.from({ length: MOST - STALE }, () => begin(engine, dave)));
+    await inGroups(MOST - STALE, () => begin(engine, dave));
     expect(await begin(engine, dave)).toEqual({ outcome: 'no-place' });
     clock.advance(TIMES.placeLeaseMs + 1_000);
     // Some are compared each time, those looked at longest ago first.
