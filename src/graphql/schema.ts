@@ -74,9 +74,14 @@ export function readSubgraphSdl(schema: GraphQLSchema): string {
 
 /** @throws for a field that there is not. */
 function answerWithout(schema: GraphQLSchema, left: readonly string[]): void {
-  const sdl = leaveOut(readSubgraphSdl(schema), left);
   const field = schema.getQueryType()?.getFields()['_service'];
-  if (field) field.resolve = () => ({ sdl });
+  if (!field) throw new Error('The schema has no _service.');
+  try {
+    const sdl = leaveOut(readSubgraphSdl(schema), left);
+    field.resolve = () => ({ sdl });
+  } catch (error) {
+    throw new Error(`SUBGRAPH_WITHOUT: ${(error as Error).message}`);
+  }
 }
 
 function mergeRoots(root: string, parts: readonly object[]): object {

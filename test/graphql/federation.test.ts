@@ -104,7 +104,7 @@ describe('federation', () => {
     const schema = createSchema(subgraphWithout);
     expect(readSubgraphSdl(schema)).toBe(leaveOut(realtime, ['User.status', 'Query.viewer']));
     expect(schema.getQueryType()?.getFields()).toHaveProperty('viewer');
-    expect(() => createSchema(['User.unknown'])).toThrow('The schema has no User.unknown.');
+    expect(() => createSchema(['User.unknown'])).toThrow('SUBGRAPH_WITHOUT: The schema has no User.unknown.');
     expect(() => readConfig({ SUBGRAPH_WITHOUT: 'status' })).toThrow('SUBGRAPH_WITHOUT');
   });
 
