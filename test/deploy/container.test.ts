@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { readSettings } from '../../examples/gateway/settings.ts';
+import { readConfig } from '../../src/config.ts';
 import { VARIABLES } from '../../src/config-variables.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -75,9 +76,27 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('publishes the gateway to this machine and nothing else, and keeps Redis to the service', () => {
+  it('starts with nothing set, for development; production is refused without its secrets', () => {
+    const given = services['realtime-communication'].environment as Record<string, string>;
+    const withSet = (set: Record<string, string>): Record<string, string> =>
+      Object.fromEntries(
+        Object.entries(given).map(([name, value]) => [
+          name,
+          value.replace(/\$\{(\w+):-(\w*)\}/g, (_, variable: string, fallback: string) => set[variable] || fallback),
+        ]),
+      );
+    expect(read('docker-compose.yml')).not.toMatch(/\$\{\w+(:?\?|\})/);
+    expect(readConfig(withSet({}))).toMatchObject({ isProduction: false, gatewaySecrets: [], port: 8081 });
+    expect(() => readConfig(withSet({ NODE_ENV: 'production' }))).toThrow('JWT_SECRET');
+    const set = { NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) };
+    expect(readConfig(withSet(set))).toMatchObject({ isProduction: true, redis: { address: { kind: 'single' } } });
+    expect(readSettings({ ...services.gateway.environment, GATEWAY_SECRET: '' })).toMatchObject({ secret: null });
+  });
+
+  it('publishes the service and the gateway to this machine and nothing else, and keeps Redis to the service', () => {
     const all = Object.entries<never>(services) as [string, { ports?: string[]; networks: string[] }][];
     expect(Object.fromEntries(all.flatMap(([name, { ports }]) => (ports ? [[name, ports]] : [])))).toEqual({
+      'realtime-communication': ['127.0.0.1:8081:8081'],
       gateway: ['127.0.0.1:4000:4000'],
     });
     const reach = all.filter(([, { networks: mine }]) => mine.includes('store')).map(([name]) => name);
