@@ -26,6 +26,7 @@ const FULL_ONLY = [
   'test/gateway/hive-router.test.ts',
   'test/gateway/rolling-upgrade.test.ts',
   'test/gateway/service-restart.test.ts',
+  'test/graphql/inbox.test.ts',
   'test/transport/foreign-clients.test.ts',
   'test/transport/restarts.test.ts',
 ];

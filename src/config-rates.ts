@@ -28,6 +28,10 @@ export const RATE_VARIABLES = {
   RATE_LIMIT_NAMED: rate('people a user names in new conversations and adds to others in a minute', 200),
   RATE_LIMIT_NAMED_AT_ONCE: rate('the same at once, after quiet', 1_000),
   RATE_LIMIT_MEMBERSHIPS: rate('other changes of conversations and members in a minute by one user', 60),
+  RATE_LIMIT_LISTS: rate(
+    'conversations muted, archived, pinned and marked unread, and users blocked, in a minute by one user',
+    60,
+  ),
   RATE_LIMIT_SESSION_CREATIONS: rate('sessions a user begins in a minute', 10),
   RATE_LIMIT_SESSIONS: rate('refreshes and revocations of sessions in a minute by one user', 30),
   RATE_LIMIT_ADMIN: rate('changes of rules in a minute by one user', 60),
@@ -62,6 +66,7 @@ export function readRates(
       reaction: read('RATE_LIMIT_REACTIONS'),
       creation: read('RATE_LIMIT_CREATIONS'),
       membership: read('RATE_LIMIT_MEMBERSHIPS'),
+      list: read('RATE_LIMIT_LISTS'),
       'session-creation': read('RATE_LIMIT_SESSION_CREATIONS'),
       session: read('RATE_LIMIT_SESSIONS'),
       admin: read('RATE_LIMIT_ADMIN'),

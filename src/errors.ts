@@ -97,8 +97,8 @@ export function unauthenticated(reason: RefusalReason, message = REFUSALS[reason
 }
 
 /** The answer for what is not there, and for what the caller may not see: the two must not differ. */
-export function notFound(noun: string): ServiceError {
-  return new ServiceError('NOT_FOUND', `There is no such ${noun}.`);
+export function notFound(noun: string, of?: LogName): ServiceError {
+  return new ServiceError('NOT_FOUND', `There is no such ${noun}.`, of ? { of } : {});
 }
 
 export function badInput(message: string): ServiceError {

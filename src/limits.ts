@@ -91,6 +91,10 @@ export const LIMITS = {
   listedMembers: 200,
   /** Conversations of which this node still has to tell their members' lists. */
   unlistedConversations: 10_000,
+  /** Characters of a room's name by which it is found: more do not fit into a cursor. */
+  roomNameCharacters: 64,
+  /** Users that one user blocks: they are part of what is announced of their presence. */
+  blockedPerUser: 1_000,
   /** Positions a stream resumes at: a user may be in more conversations than they began or joined. */
   positionsPerStream: 10_000,
   /** Members of one conversation: a change of members is announced to every node. */

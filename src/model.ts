@@ -182,6 +182,8 @@ export interface PresenceRecord {
   readonly connectedBy: readonly (SessionId | null)[];
   /** Whether the user has chosen OFFLINE, and is to look like one who left; as private as `connectedBy`. */
   readonly hides: boolean;
+  /** Whom the user blocks: to these they look like somebody never seen. As private as `connectedBy`. */
+  readonly blocked: readonly UserId[];
   /** Rises with each change, so that an older state never replaces a newer one. */
   readonly version: number;
 }
@@ -338,6 +340,7 @@ export type Change =
   | 'reaction'
   | 'creation'
   | 'membership'
+  | 'list'
   | 'session-creation'
   | 'session'
   | 'admin'

@@ -6,7 +6,7 @@
  * only: by a check, or from what was checked already. A path that forgets to check
  * does not compile.
  */
-import type { Engine, ListQuery, NewConversation, NoPlace } from '../engine/port.ts';
+import type { Engine, Gone, ListChange, ListQuery, NewConversation, NoPlace, RoomPlace } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import {
   type ConversationId,
@@ -152,6 +152,37 @@ export async function findRoom(engine: Engine, tenant: TenantId, id: Conversatio
   return conversation?.kind === 'ROOM' ? conversation : null;
 }
 
+/** Of these places in the list of rooms, the rooms that are there. */
+export async function findRooms(
+  engine: Engine,
+  tenant: TenantId,
+  places: readonly RoomPlace[],
+): Promise<(OpenRoom | null)[]> {
+  const conversations = await engine.readConversations(
+    tenant,
+    places.map(({ id }) => id),
+  );
+  return conversations.map((conversation) =>
+    conversation?.kind === 'ROOM'
+      ? { id: conversation.id, name: conversation.name, memberCount: conversation.memberCount }
+      : null,
+  );
+}
+
+/** Changes what the viewer keeps of a conversation they are a member of. @throws {ServiceError} NOT_FOUND, or FORBIDDEN for an admin who is none. */
+export async function keepAs(
+  engine: Engine,
+  viewer: Viewer,
+  id: ConversationId,
+  change: ListChange,
+): Promise<SeenEntry> {
+  const { conversation, membership } = await requireSeen(engine, viewer, id);
+  if (!membership) throw new ServiceError('FORBIDDEN', 'Only members may do this.');
+  const listed = await engine.changeListed(viewer.tenant, viewer.userId, id, change);
+  if (!listed) throw notFound('conversation');
+  return { conversation, membership, listed };
+}
+
 /** @throws {ServiceError} FORBIDDEN for a conversation its viewer left. */
 export function contentsOf(conversation: ShownConversation): SeenConversation {
   if ('isLeft' in conversation) throw new ServiceError('FORBIDDEN', 'The caller has left this conversation.');
@@ -167,12 +198,13 @@ export async function createAs(
   | { readonly outcome: 'created'; readonly conversation: SeenConversation }
   | { readonly outcome: 'exists'; readonly conversation: ConversationRecord }
   | NoPlace
+  | Gone
 > {
   const isOne = conversation.members.some(({ userId }) => userId === viewer.userId);
   if (!isOne || conversation.createdBy !== viewer.userId)
     throw new Error('The conversation is created for another user.');
   const creation = await engine.createConversation(viewer.tenant, conversation);
-  if (creation.outcome === 'no-place') return creation;
+  if (creation.outcome === 'no-place' || creation.outcome === 'gone') return creation;
   const { outcome, conversation: record } = creation;
   return outcome === 'created'
     ? { outcome, conversation: record as SeenConversation }

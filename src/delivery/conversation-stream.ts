@@ -97,7 +97,8 @@ export class ConversationStream<Event extends object> implements Follower {
     const viewer = this.#viewer;
     if (conversationIds) {
       await this.#follow(conversationIds, (id) => after.get(id) ?? null);
-      if (this.#following.size < conversationIds.length) throw notFound('conversation');
+      const missing = conversationIds.find((id) => !this.#following.has(id));
+      if (missing !== undefined) throw notFound('conversation', { conversationId: missing });
       return;
     }
     this.#memberships = await this.#context.engine.listen(
@@ -105,10 +106,10 @@ export class ConversationStream<Event extends object> implements Follower {
       { onAnnouncement: () => this.#reconcile(), onInterrupted: () => this.#reconcile() },
     );
     const listed = await this.#context.engine.listConversationIds(viewer.tenant, viewer.userId);
-    // The list may lag behind a change of members that the client has heard of.
+    // The list may lag behind a change of members that the client has heard of. Positions of conversations
+    // that the viewer has left since are skipped with them: they fail none of the others.
     const ids = new Set([...listed, ...after.keys()]);
     await this.#follow([...ids], (id) => after.get(id) ?? null);
-    if ([...after.keys()].some((id) => !this.#following.has(id))) throw notFound('conversation');
   }
 
   /** By the token of this moment. */

@@ -120,10 +120,11 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
     },
 
     async presenceUpdated(bearer, userIds) {
-      const { tenant } = bearer.viewer;
+      const { tenant, userId: viewerId } = bearer.viewer;
       const joinings = userIds.map((userId) => ({
         key: userKey({ tenant, userId }),
         create: () => new PresenceChannel(engine, clock, log, tenant, userId),
+        admit: (channel: PresenceChannel) => channel.admission(viewerId),
       }));
       return openJointStream(presences, joinings, { bearer, doubts });
     },

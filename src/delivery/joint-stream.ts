@@ -14,15 +14,13 @@ export type Listener<Event> = Pick<Sink<Event>, 'push' | 'end' | 'isCongested' |
 export type Admission<Event> = (listener: Listener<Event>) => void;
 
 export interface TellingChannel<Event> extends OpenedChannel {
-  admission(): Promise<Admission<Event>>;
   remove(listener: Listener<Event>): void;
 }
 
 export interface Joining<Channel, Event> {
   readonly key: string;
   readonly create: () => Channel;
-  /** Instead of the channel's own `admission`. */
-  readonly admit?: (channel: Channel) => Promise<Admission<Event>>;
+  readonly admit: (channel: Channel) => Promise<Admission<Event>>;
 }
 
 export interface Guard {
@@ -72,9 +70,8 @@ export async function openJointStream<Event extends object, Channel extends Tell
         else if (channel) registry.release(key, channel);
       }),
     );
-    admissions = await Promise.all(
-      [...joined].map(([key, channel]) => distinct.get(key)?.admit?.(channel) ?? channel.admission()),
-    );
+    const admitted = [...joined].map(([key, channel]) => distinct.get(key)?.admit(channel));
+    admissions = (await Promise.all(admitted)).flatMap((admission) => admission ?? []);
   } catch (error) {
     queue.end(null);
     throw error;

@@ -1,4 +1,5 @@
 /** A user whose presence someone on this node watches. The newest state is the whole truth. */
+import { isHiddenFrom, neverSeen } from '../access/blocking.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine, Listening } from '../engine/port.ts';
 import { isOutage } from '../errors.ts';
@@ -21,7 +22,10 @@ export class PresenceChannel {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #tenant: TenantId;
-  readonly #listeners = new Set<Listener<PresenceRecord>>();
+  /** Each with the user it tells. */
+  readonly #listeners = new Map<Listener<PresenceRecord>, UserId>();
+  /** What is told to whom the user blocks: the same object, so that it is rendered once. */
+  readonly #absence: PresenceRecord;
   #listening: Listening | null = null;
   readonly #presence = new Latest<PresenceRecord>();
   #isClosed = false;
@@ -32,6 +36,7 @@ export class PresenceChannel {
     this.#clock = clock;
     this.#log = log;
     this.#tenant = tenant;
+    this.#absence = neverSeen(id);
   }
 
   async open(): Promise<boolean> {
@@ -55,10 +60,11 @@ export class PresenceChannel {
   }
 
   /** Tells the present state, then each change. */
-  async admission(): Promise<Admission<PresenceRecord>> {
+  async admission(userId: UserId): Promise<Admission<PresenceRecord>> {
     return (listener) => {
-      this.#listeners.add(listener);
-      if (this.#presence.current) listener.push(this.#presence.current);
+      this.#listeners.set(listener, userId);
+      const { current } = this.#presence;
+      if (current) listener.push(this.#seenBy(userId, current));
     };
   }
 
@@ -73,8 +79,18 @@ export class PresenceChannel {
 
   #tell(before: PresenceRecord | null): void {
     const { current } = this.#presence;
-    if (this.#isClosed || !current || (before && visible(before) === visible(current))) return;
-    for (const listener of [...this.#listeners]) listener.push(current);
+    if (this.#isClosed || !current) return;
+    const isSame = before !== null && visible(before) === visible(current);
+    if (isSame && before.blocked.length === 0 && current.blocked.length === 0) return;
+    for (const [listener, userId] of [...this.#listeners]) {
+      const seen = this.#seenBy(userId, current);
+      if (before && visible(this.#seenBy(userId, before)) === visible(seen)) continue;
+      listener.push(seen);
+    }
+  }
+
+  #seenBy(userId: UserId, presence: PresenceRecord): PresenceRecord {
+    return isHiddenFrom(userId, presence) ? this.#absence : presence;
   }
 
   /** After an interruption, until the engine answers. */

@@ -1,12 +1,13 @@
-/** A user's conversations as a list: latest activity first, in pages. */
+/** A user's conversations as a list, in pages, and what the user keeps of each; and the rooms of a tenant. */
 import { requireSelf } from '../access/rights.ts';
-import { type SeenConversation, seeListOf } from '../access/seen.ts';
-import type { Engine, ListPlace } from '../engine/port.ts';
+import { findRooms, keepAs, type OpenRoom, type SeenConversation, type SeenEntry, seeListOf } from '../access/seen.ts';
+import type { Engine, ListChange, ListPlace, RoomPlace } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ConversationId, ConversationKind, UserId, Viewer } from '../model.ts';
-import { decodeConversationCursor } from './cursor.ts';
-import { identifier, optional, pageSize } from './input.ts';
+import { decodeConversationCursor, decodeInboxCursor, decodeRoomCursor } from './cursor.ts';
+import { identifier, optional, pageSize, text } from './input.ts';
+import type { PageEnds } from './messages.ts';
 
 export interface UserConversationsPage {
   readonly first?: number | null | undefined;
@@ -14,7 +15,43 @@ export interface UserConversationsPage {
   readonly kind?: ConversationKind | null | undefined;
 }
 
+export interface InboxRequest {
+  readonly first?: number | null | undefined;
+  readonly after?: string | null | undefined;
+  readonly filter?:
+    | {
+        readonly kind?: ConversationKind | null | undefined;
+        readonly unread?: boolean | null | undefined;
+        readonly archived?: boolean | null | undefined;
+      }
+    | null
+    | undefined;
+}
+
+export interface InboxPage extends PageEnds {
+  readonly entries: readonly SeenEntry[];
+  readonly totalCount: number;
+}
+
+export interface RoomRequest {
+  readonly first?: number | null | undefined;
+  readonly after?: string | null | undefined;
+  readonly search?: string | null | undefined;
+}
+
+/** A room and where it is in the list. */
+export type ListedRoom = OpenRoom & { readonly place: RoomPlace };
+
+export interface RoomPage extends PageEnds {
+  readonly rooms: readonly ListedRoom[];
+}
+
 export interface ConversationLists {
+  /** A page of a user's inbox. @throws {ServiceError} FORBIDDEN for others. */
+  inboxOf(viewer: Viewer, userId: UserId, request: InboxRequest): Promise<InboxPage>;
+  /** Changes what the viewer keeps of a conversation. */
+  keep(viewer: Viewer, id: string, change: ListChange): Promise<SeenEntry>;
+  rooms(viewer: Viewer, request: RoomRequest): Promise<RoomPage>;
   /** A page of a user's conversations, archived ones among them. @throws {ServiceError} FORBIDDEN for others. */
   pageOf(viewer: Viewer, userId: UserId, page: UserConversationsPage): Promise<SeenConversation[]>;
   /** Unread messages over all that is in a user's list. @throws {ServiceError} FORBIDDEN for others. */
@@ -33,6 +70,36 @@ export function createConversationLists(engine: Engine): ConversationLists {
   }
 
   return {
+    async inboxOf(viewer, userId, { first, after, filter }) {
+      requireSelf(viewer, userId);
+      const { entries, totalCount, isLast } = await seeListOf(engine, viewer, userId, {
+        kind: filter?.kind ?? null,
+        isArchived: filter?.archived === undefined ? false : filter.archived,
+        isUnread: filter?.unread ?? null,
+        order: 'pins',
+        after: optional(after, decodeInboxCursor),
+        limit: pageSize(first ?? LIMITS.defaultPageSize, 'first'),
+      });
+      const hasPreviousPage = (after ?? null) !== null;
+      return { entries, totalCount, hasNextPage: !isLast, hasPreviousPage };
+    },
+
+    keep: (viewer, id, change) => keepAs(engine, viewer, identifier<ConversationId>(id, 'id'), change),
+
+    async rooms({ tenant }, { first, after, search }) {
+      const limit = pageSize(first ?? LIMITS.defaultPageSize, 'first');
+      const clean = optional(search || null, (value) => text(value, 'search', 1, LIMITS.roomNameCharacters)) ?? '';
+      const place = optional(after, decodeRoomCursor);
+      const found = await engine.listRooms(tenant, { search: clean, after: place, limit: limit + 1 });
+      const page = found.slice(0, limit);
+      const rooms = await findRooms(engine, tenant, page);
+      return {
+        rooms: page.flatMap((each, index) => (rooms[index] ? [{ ...rooms[index], place: each }] : [])),
+        hasNextPage: found.length > limit,
+        hasPreviousPage: place !== null,
+      };
+    },
+
     async pageOf(viewer, userId, { first, after, kind }) {
       requireSelf(viewer, userId);
       const limit = pageSize(first ?? LIMITS.defaultPageSize, 'first');

@@ -7,6 +7,7 @@ import {
   createAs,
   findRoom,
   joinAs,
+  keepAs,
   markReadAs,
   outranks,
   requireRole,
@@ -32,6 +33,7 @@ import type {
   UserId,
   Viewer,
 } from '../model.ts';
+import type { Blocks } from './blocks.ts';
 import { decodeCursor } from './cursor.ts';
 import { DIRECT_PREFIX, directId } from './direct-id.ts';
 import { displayName, identifier, natural, optional, pageSize, userIdentifier, userIdentifiers } from './input.ts';
@@ -88,6 +90,8 @@ export interface Conversations {
   removeMember(viewer: Viewer, id: string, userId: string): Promise<ShownConversation>;
   setMemberRole(viewer: Viewer, id: string, userId: string, role: MemberRole): Promise<SeenConversation>;
   markRead(viewer: Viewer, meter: Meter, id: string, sequence: number): Promise<SeenConversation>;
+  /** A direct one is only hidden from the viewer, until its next message. */
+  delete(viewer: Viewer, id: string): Promise<void>;
 }
 
 /** A group's name; null for none. */
@@ -98,6 +102,8 @@ function conversationName(name: string | null | undefined): string | null {
 function noPlace(): ServiceError {
   return new ServiceError('CONFLICT', `A user begins or joins at most ${LIMITS.conversationsPerUser} conversations.`);
 }
+
+const idTaken = (): ServiceError => new ServiceError('CONFLICT', 'id: taken.');
 
 function pastHead(): ServiceError {
   return badInput('sequence: past the last message.');
@@ -142,22 +148,24 @@ function refuseDirect({ kind }: ConversationRecord): void {
 const actorOf = (viewer: Viewer, least: MemberRole): Actor | null =>
   isAdmin(viewer) ? null : { userId: viewer.userId, least };
 
-export function createConversations(engine: Engine): Conversations {
+export function createConversations(engine: Engine, blocks: Blocks): Conversations {
   /** Creates a conversation of which the viewer is a member; one that is there already must have them as a member. */
   async function createAsMember(viewer: Viewer, conversation: NewConversation): Promise<SeenConversation> {
     const creation = await createAs(engine, viewer, conversation);
     if (creation.outcome === 'no-place') throw noPlace();
+    if (creation.outcome === 'gone') throw idTaken();
     if (creation.outcome === 'created') return creation.conversation;
     const [existing] = await see(engine, viewer, [conversation.id]);
     const isTheirs = conversation.kind === 'DIRECT' || creation.conversation.createdBy === viewer.userId;
     // Its creator may have left it since: what it holds now is not theirs, and its id stays taken.
-    if (!existing?.membership || !isTheirs) throw new ServiceError('CONFLICT', 'id: taken.');
+    if (!existing?.membership || !isTheirs) throw idTaken();
     return existing.conversation;
   }
 
   async function openAs(viewer: Viewer, id: ConversationId, other: UserId): Promise<SeenConversation> {
     const [existing] = await see(engine, viewer, [id]);
     if (existing) return existing.conversation;
+    await blocks.refuse(viewer, [other]);
     return createAsMember(viewer, {
       id,
       name: null,
@@ -174,11 +182,17 @@ export function createConversations(engine: Engine): Conversations {
     const userId = userIdentifier(other, 'userId');
     if (userId === viewer.userId) throw badInput('userId: a direct conversation needs another user.');
     const id = directId(viewer.userId, userId);
-    return { id, open: () => openAs(viewer, id, userId) };
+    /** Opened in order to send something there. */
+    async function open(): Promise<SeenConversation> {
+      await blocks.refuse(viewer, [userId]);
+      return openAs(viewer, id, userId);
+    }
+    return { id, userId, open };
   }
 
-  async function openDirect(viewer: Viewer, userId: string): Promise<SeenConversation> {
-    return directWith(viewer, userId).open();
+  async function openDirect(viewer: Viewer, other: string): Promise<SeenConversation> {
+    const { id, userId } = directWith(viewer, other);
+    return openAs(viewer, id, userId);
   }
 
   return {
@@ -230,6 +244,7 @@ export function createConversations(engine: Engine): Conversations {
       if (conversationId.startsWith(DIRECT_PREFIX))
         throw badInput(`id: ids that begin with ${DIRECT_PREFIX} are kept.`);
       const cleanName = conversationName(name);
+      await blocks.refuse(viewer, others);
       return createAsMember(viewer, {
         id: conversationId,
         name: cleanName,
@@ -279,6 +294,7 @@ export function createConversations(engine: Engine): Conversations {
       if (users.length === 0) throw badInput('userIds: at least one.');
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
       refuseDirect(conversation);
+      await blocks.refuse(viewer, users);
       return changed(conversation, settle(await engine.addMembers(viewer.tenant, conversation.id, users, 'MEMBER')));
     },
 
@@ -306,6 +322,23 @@ export function createConversations(engine: Engine): Conversations {
       const change = await engine.setMemberRole(viewer.tenant, conversation.id, target, role, actor);
       if (change.outcome === 'not-allowed') await requireSeen(engine, viewer, conversation.id);
       return changed(conversation, settle(change));
+    },
+
+    async delete(viewer, id) {
+      const conversationId = identifier<ConversationId>(id, 'id');
+      const { conversation } = await requireSeen(engine, viewer, conversationId);
+      if (conversation.kind === 'DIRECT') {
+        await keepAs(engine, viewer, conversationId, { isHidden: true });
+        return;
+      }
+      await requireRole(engine, viewer, conversationId, 'OWNER');
+      const actor = actorOf(viewer, 'OWNER');
+      const outcome = await engine.deleteConversation(viewer.tenant, conversationId, actor);
+      if (outcome === 'not-found') throw notFound('conversation');
+      if (outcome === 'not-allowed') {
+        await requireSeen(engine, viewer, conversationId);
+        throw new ServiceError('FORBIDDEN', 'The caller may no longer do this.');
+      }
     },
 
     async markRead(viewer, meter, id, sequence) {

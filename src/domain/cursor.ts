@@ -1,4 +1,5 @@
 /** Opaque cursors of Relay connections, and opaque positions of the log. */
+import type { ListPlace, RoomPlace } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import {
@@ -57,6 +58,9 @@ export function decodeSessionCursor(cursor: string): SessionPlace {
   throw badInput('after: not a cursor of this list.');
 }
 
+/** Thirteen digits, of which lists are ordered by. */
+const MOST_ACTIVITY = 10 ** 13;
+
 /** Where a conversation is among its user's, latest activity first. */
 export interface ConversationPlace {
   readonly activity: number;
@@ -82,7 +86,40 @@ export function decodeConversationCursor(cursor: string): ConversationPlace | nu
   const value = decode(cursor.slice(PLACE_MARK.length));
   if (Array.isArray(value) && value.length === 3 && value[0] === 'conversation') {
     const [, activity, id] = value as unknown[];
-    if (isNatural(activity) && typeof id === 'string') return { activity, id: id as ConversationId };
+    const isPlace = isNatural(activity) && activity < MOST_ACTIVITY && typeof id === 'string' && isIdentifier(id);
+    if (isPlace) return { activity, id: id as ConversationId };
+  }
+  throw badInput('after: not a cursor of this list.');
+}
+
+/** Where an entry is in an inbox. */
+export function encodeInboxCursor({ isPinned, activity, id }: ListPlace): string {
+  return encode(['inbox', Number(isPinned), activity, id]);
+}
+
+export function decodeInboxCursor(cursor: string): ListPlace {
+  const value = decode(cursor);
+  if (Array.isArray(value) && value.length === 4 && value[0] === 'inbox') {
+    const [, isPinned, activity, id] = value as unknown[];
+    const isPlace = isNatural(activity) && activity < MOST_ACTIVITY && typeof id === 'string' && isIdentifier(id);
+    if (isPlace && (isPinned === 0 || isPinned === 1)) {
+      return { isPinned: isPinned === 1, activity, id: id as ConversationId };
+    }
+  }
+  throw badInput('after: not a cursor of this list.');
+}
+
+/** Where a room is in the list of rooms. */
+export function encodeRoomCursor({ name, id }: RoomPlace): string {
+  return encode(['room', name, id]);
+}
+
+export function decodeRoomCursor(cursor: string): RoomPlace {
+  const value = decode(cursor);
+  if (Array.isArray(value) && value.length === 3 && value[0] === 'room') {
+    const [, name, id] = value as unknown[];
+    if (typeof name === 'string' && typeof id === 'string' && isIdentifier(id))
+      return { name, id: id as ConversationId };
   }
   throw badInput('after: not a cursor of this list.');
 }

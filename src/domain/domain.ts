@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Log } from '../log.ts';
+import { type Blocks, createBlocks } from './blocks.ts';
 import { type ConversationLists, createConversationLists } from './conversation-list.ts';
 import { type Conversations, createConversations } from './conversations.ts';
 import { createInboxes, type Inboxes } from './inbox.ts';
@@ -15,6 +16,7 @@ import { createTopics, type Topics } from './topics.ts';
 import { createTyping, type Typing } from './typing.ts';
 
 export interface Domain {
+  readonly blocks: Blocks;
   readonly conversations: Conversations;
   readonly lists: ConversationLists;
   readonly messages: Messages;
@@ -38,13 +40,15 @@ export interface DomainOptions {
 
 export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
   const { presenceGraceMs, issueToken, sessions: lifetimes, expressions, countRule, copies } = options;
-  const conversations = createConversations(engine);
+  const blocks = createBlocks(engine);
+  const conversations = createConversations(engine, blocks);
   const routing = createRouting(engine, clock, log, expressions, countRule);
   const routed = createRouted({ engine, clock, log, routing, directWith: conversations.directWith, copies });
   return {
+    blocks,
     conversations,
     lists: createConversationLists(engine),
-    messages: createMessages(engine, routed, conversations.directWith, log),
+    messages: createMessages(engine, routed, { directWith: conversations.directWith, blocks, log }),
     presence: createPresence(engine, clock, log, presenceGraceMs),
     typing: createTyping(engine),
     sessions: createSessions(engine, clock, log, { issueToken, lifetimes }),

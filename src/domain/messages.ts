@@ -15,8 +15,10 @@ import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { ConversationId, MessageId, MessageRecord, Meter, TenantId, Viewer } from '../model.ts';
 import { type BatchResult, inBatch } from './batch.ts';
+import type { Blocks } from './blocks.ts';
 import type { DirectPlace } from './conversations.ts';
 import { decodeCursor } from './cursor.ts';
+import { isDirect } from './direct-id.ts';
 import { emojiOf } from './emoji.ts';
 import { identifier, messageBody, optional, pageSize } from './input.ts';
 import { messageKey } from './message-key.ts';
@@ -126,7 +128,11 @@ function partsOf(conversation: SeenConversation, { messages }: KeptMessages): Se
   return messages.flatMap((message) => partOf(conversation, message) ?? []);
 }
 
-export function createMessages(engine: Engine, routed: Routed, directWith: DirectWith, log: Log): Messages {
+export function createMessages(
+  engine: Engine,
+  routed: Routed,
+  { directWith, blocks, log }: { readonly directWith: DirectWith; readonly blocks: Blocks; readonly log: Log },
+): Messages {
   async function findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenMessage | null)[]> {
     return seeMessages(
       engine,
@@ -180,10 +186,12 @@ export function createMessages(engine: Engine, routed: Routed, directWith: Direc
 
   async function send(viewer: Viewer, input: MessageInput): Promise<Sending> {
     const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
-    const sent = await routed.append(viewer, newMessage(viewer, conversationId, input), null);
-    const message = await settleSent(viewer, conversationId, sent);
-    if (message.conversationId !== conversationId) return { outcome: 'ROUTED', message };
-    return { outcome: sent.outcome === 'duplicate' ? 'DUPLICATE' : 'STORED', message };
+    const message = newMessage(viewer, conversationId, input);
+    if (isDirect(conversationId)) await blocks.refuseIn(viewer, conversationId);
+    const sent = await routed.append(viewer, message, null);
+    const stored = await settleSent(viewer, conversationId, sent);
+    if (stored.conversationId !== conversationId) return { outcome: 'ROUTED', message: stored };
+    return { outcome: sent.outcome === 'duplicate' ? 'DUPLICATE' : 'STORED', message: stored };
   }
 
   return {
@@ -225,6 +233,7 @@ export function createMessages(engine: Engine, routed: Routed, directWith: Direc
       }
       // The engine would say so too, and rules have no business with it.
       if (message.deletedAt !== null) throw alreadyDeleted();
+      await blocks.refuseIn(viewer, message.conversationId);
       return changed(message, settle(await routed.edit(viewer, message, next)));
     },
 

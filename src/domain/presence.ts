@@ -1,5 +1,6 @@
 /** The rules of presence: who is there, on which devices, and how long after they vanished. */
 import { randomUUID } from 'node:crypto';
+import { isHiddenFrom, neverSeen } from '../access/blocking.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine, NewConnection } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
@@ -18,8 +19,11 @@ import type {
 import { optional, userIdentifier, visibleText } from './input.ts';
 
 export interface Presence {
-  /** In the order asked, repeats included. */
-  read(tenant: TenantId, userIds: readonly UserId[]): Promise<PresenceRecord[]>;
+  /**
+   * In the order asked, repeats included, as `viewer` sees them: whoever blocks them looks like somebody never seen.
+   * The viewer is asked for only where it matters: what is the same for all is shared.
+   */
+  read(tenant: TenantId, userIds: readonly UserId[], viewer: () => UserId): Promise<PresenceRecord[]>;
   set(
     viewer: Viewer,
     meter: Meter,
@@ -99,10 +103,13 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
   }
 
   return {
-    async read(tenant, userIds) {
+    async read(tenant, userIds, viewer) {
       const distinct = [...new Set(userIds)];
       const records = await engine.readPresence(tenant, distinct);
-      const byUser = new Map(records.map((record) => [record.userId, record]));
+      const seen = records.map((record) =>
+        record.blocked.length > 0 && isHiddenFrom(viewer(), record) ? neverSeen(record.userId) : record,
+      );
+      const byUser = new Map(seen.map((record) => [record.userId, record]));
       return userIds.flatMap((userId) => byUser.get(userId) ?? []);
     },
 

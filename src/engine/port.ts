@@ -96,7 +96,13 @@ export interface Actor {
 /** The user began or joined as many conversations as one may. */
 export type NoPlace = Refusal<'no-place'>;
 
-export type Creation = { readonly outcome: 'created' | 'exists'; readonly conversation: ConversationRecord } | NoPlace;
+/** A conversation of this id was deleted lately: nothing of it may be taken for the next one's. */
+export type Gone = Refusal<'gone'>;
+
+export type Creation =
+  | { readonly outcome: 'created' | 'exists'; readonly conversation: ConversationRecord }
+  | NoPlace
+  | Gone;
 
 export type ReadChange =
   | { readonly outcome: 'changed' | 'unchanged'; readonly conversation: ConversationRecord }
@@ -141,6 +147,15 @@ export interface ConversationStore {
     role: MemberRole,
     actor: Actor | null,
   ): Promise<MembershipChange>;
+  /**
+   * Deletes a conversation with its messages; announced as the leaving of all its members. Its id
+   * stays taken for `TIMES.idempotencyMs`. No actor: an admin.
+   */
+  deleteConversation(
+    tenant: TenantId,
+    id: ConversationId,
+    actor: Actor | null,
+  ): Promise<'deleted' | 'not-found' | 'not-allowed'>;
   /** Members with an ordinal above `after`, by ordinal. */
   listMembers(tenant: TenantId, id: ConversationId, after: number, limit: number): Promise<MemberRecord[]>;
   /** Moves the read position forward, never back. */
@@ -465,6 +480,36 @@ export interface ListStore {
   ): Promise<ListedConversation | null>;
 }
 
+/** Where a room is in its tenant's list: by the name it is found by (`room-name.ts`), then by id. */
+export interface RoomPlace {
+  readonly name: string;
+  readonly id: ConversationId;
+}
+
+export interface RoomQuery {
+  /** Rooms whose name begins so; empty: all. */
+  readonly search: string;
+  readonly after: RoomPlace | null;
+  readonly limit: number;
+}
+
+export interface RoomStore {
+  /** Rooms of a tenant in the order of their names. A page costs the same however many there are. */
+  listRooms(tenant: TenantId, query: RoomQuery): Promise<RoomPlace[]>;
+}
+
+export interface BlockStore {
+  /** Blocks a user for another, or no longer, and announces it to those who watch the other. `full` past the cap. */
+  setBlocked(
+    tenant: TenantId,
+    userId: UserId,
+    blockedId: UserId,
+    isBlocked: boolean,
+  ): Promise<'changed' | 'unchanged' | 'full'>;
+  /** Which of these users block this one. */
+  findBlockers(tenant: TenantId, blockedId: UserId, among: readonly UserId[]): Promise<UserId[]>;
+}
+
 export interface InboxStore {
   /** Null: nothing was written for this session, or it was forgotten. */
   readInbox(tenant: TenantId, userId: UserId, session: string): Promise<InboxRecord | null>;
@@ -549,6 +594,8 @@ export interface Engine
     TopicStore,
     InboxStore,
     ListStore,
+    RoomStore,
+    BlockStore,
     RoutingRuleStore,
     RateStore,
     Bus {

@@ -26,6 +26,8 @@ export interface StoredStatus {
   /** When the user last ceased to hide; null, or left out by older versions: never. */
   readonly shownSince?: number | null;
   readonly version: number;
+  /** Left out by older versions: nobody. */
+  readonly blocked?: readonly UserId[];
 }
 
 /** Whether others see that a user is there. */
@@ -66,6 +68,7 @@ export function composePresence(
     devices: shown ? devicesOf(connections, shownSince ?? 0) : [],
     connectedBy: connections.flatMap((connection) => (isVisit(connection) ? [] : [connection.sessionId ?? null])),
     hides: status === 'OFFLINE',
+    blocked: stored.blocked ?? [],
     version,
   };
 }

@@ -94,7 +94,7 @@ export function createLoaders(context: LoadersOwner): Loaders {
     conversation: new DataLoader((ids) => domain.conversations.readMany(context.tenant, ids)),
     message: new DataLoader((ids) => domain.messages.readMany(context.tenant, ids)),
     membership: new DataLoader((ids) => domain.conversations.membershipsOf(context.viewer, ids)),
-    presence: new DataLoader((userIds) => domain.presence.read(context.tenant, userIds)),
+    presence: new DataLoader((userIds) => domain.presence.read(context.tenant, userIds, () => context.viewer.userId)),
     conversationsOf: once(({ userId, page }) => domain.lists.pageOf(context.viewer, userId, page), JSON.stringify),
     unreadOf: once((userId) => domain.lists.unreadOf(context.viewer, userId)),
     sessionsOf: once((userId) => domain.sessions.ofUser(context.viewer, userId)),

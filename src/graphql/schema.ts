@@ -19,6 +19,7 @@ import { JSONScalar } from './json.ts';
 import { leaveOut } from './leave-out.ts';
 import { meterChanges } from './metering.ts';
 import * as conversations from './resolvers/conversations.ts';
+import * as inbox from './resolvers/inbox.ts';
 import * as messages from './resolvers/messages.ts';
 import * as presence from './resolvers/presence.ts';
 import * as routingRules from './resolvers/routing-rules.ts';
@@ -43,13 +44,15 @@ type Resolvers = Record<string, Record<string, Resolver>>;
 
 /** `left`: fields that are not part of the SDL which gateways are given, as `Type.field`; they are served all the same. */
 export function createSchema(left: readonly string[] = []): GraphQLSchema {
-  const parts = [conversations, messages, presence, routingRules, sessions, topics, typing, users] as const;
+  const parts = [conversations, inbox, messages, presence, routingRules, sessions, topics, typing, users] as const;
   const resolvers: Resolvers = Object.assign(
     { DateTime: behaviourOf(DateTimeISOResolver), JSON: behaviourOf(JSONScalar) },
     ...parts,
     mergeRoots('Query', parts),
     mergeRoots('Mutation', parts),
     mergeRoots('Subscription', parts),
+    // A user's fields are told by several nouns.
+    mergeRoots('User', parts),
   );
   const schema = buildSubgraphSchema([{ typeDefs: parse(readTypeDefs()), resolvers }]);
   if (left.length > 0) answerWithout(schema, left);

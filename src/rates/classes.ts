@@ -1,7 +1,7 @@
 /** The classes of changes: every field of `Mutation` and every frame that changes something is of one. */
 import type { Change, RateName } from '../model.ts';
 
-export type ChangeClass = 'message' | 'signal' | 'reaction' | 'membership' | 'session' | 'admin';
+export type ChangeClass = 'message' | 'signal' | 'reaction' | 'membership' | 'list' | 'session' | 'admin';
 
 export interface ChangeRate {
   readonly class: ChangeClass;
@@ -21,6 +21,7 @@ export const CHANGES: { readonly [Name in Change]: ChangeRate } = {
   /** The people named in one are counted beside it. */
   creation: { class: 'membership', seconds: MINUTE, name: 'user-creation' },
   membership: { class: 'membership', seconds: MINUTE, name: 'user-membership' },
+  list: { class: 'list', seconds: MINUTE, name: 'user-list' },
   'session-creation': { class: 'session', seconds: MINUTE, name: 'user-session-creation' },
   session: { class: 'session', seconds: MINUTE, name: 'user-session' },
   admin: { class: 'admin', seconds: MINUTE, name: 'user-admin' },

@@ -1,4 +1,4 @@
-import type { Actor, Creation, NoPlace } from '../../src/engine/port.ts';
+import type { Actor, Creation, Gone, NoPlace } from '../../src/engine/port.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { ConversationId, MemberRole, TenantId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
@@ -17,9 +17,9 @@ import {
   type World,
 } from '../support/world.ts';
 
-/** Of a user who has places enough. */
-function made(creation: Creation): Exclude<Creation, NoPlace> {
-  if (creation.outcome === 'no-place') throw new Error('There is no place left.');
+/** Of a user who has places enough, under an id that is free. */
+function made(creation: Creation): Exclude<Creation, NoPlace | Gone> {
+  if (!('conversation' in creation)) throw new Error(`The conversation is not made: ${creation.outcome}.`);
   return creation;
 }
 

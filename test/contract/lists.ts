@@ -1,14 +1,16 @@
 /** Each user's list of conversations: its order, its counts and what the user keeps of it, never behind the conversations. */
 import { randomUUID } from 'node:crypto';
-import type { Engine, ListQuery } from '../../src/engine/port.ts';
-import { LIMITS } from '../../src/limits.ts';
+import type { Engine, ListQuery, RoomPlace } from '../../src/engine/port.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
+import { eventually } from '../support/eventually.ts';
 import {
   bob,
   carol,
   createGroup,
   newConversationId,
   type OpenWorld,
+  record,
   tenant,
   text,
   userId,
@@ -193,6 +195,86 @@ export function describeLists(open: OpenWorld): void {
       expect([await unread(dave), await unread(userId('crowd-0')), await unread(erin)]).toEqual([1, 2, 0]);
       await engine.removeMember(tenant, large, dave, null);
       expect(await ids(dave)).toEqual([small]);
+    });
+
+    it('lists rooms by name, as they are called and as many as there are', async () => {
+      const { engine, other } = world;
+      const tenants = `rooms-${randomUUID()}` as typeof tenant;
+      const room = async (name: string, kind: 'ROOM' | 'GROUP' = 'ROOM') => {
+        const id = newConversationId();
+        const members = [{ userId: bob, role: 'OWNER' as const }];
+        await engine.createConversation(tenants, { id, name, kind, createdBy: bob, members });
+        return id;
+      };
+      const [sports, art, artists] = [await room('Sports'), await room('Art'), await room('artists')];
+      await room('Art of war', 'GROUP');
+      const found = async (search: string, after: RoomPlace | null = null, limit = 10) =>
+        (await other.listRooms(tenants, { search, after, limit })).map(({ id }) => id);
+      expect([await found(''), await found('aRT'), await found('arts')]).toEqual([
+        [art, artists, sports],
+        [art, artists],
+        [],
+      ]);
+      const [first] = await other.listRooms(tenants, { search: '', after: null, limit: 1 });
+      expect(await found('', first ?? null, 1)).toEqual([artists]);
+      await engine.renameConversation(tenants, artists, 'Zoo');
+      expect([await found(''), await found('art')]).toEqual([[art, sports, artists], [art]]);
+      await engine.deleteConversation(tenants, sports, null);
+      expect([await found(''), await engine.listRooms(tenant, { search: 'Zoo', after: null, limit: 1 })]).toEqual([
+        [art, artists],
+        [],
+      ]);
+    });
+
+    it('G08: deletes a conversation for all of its members, who are told, and gives its id to nobody for a day', async () => {
+      const { engine, other, clock } = world;
+      const [dave, erin] = [someone(), someone()];
+      const id = await createGroup(engine, dave, erin);
+      const sent = await send(id, dave);
+      const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
+      const told = await record(other, { kind: 'memberships', tenant, id: erin });
+      expect(await engine.deleteConversation(tenant, id, { userId: erin, least: 'OWNER' })).toBe('not-allowed');
+      expect(await engine.deleteConversation(tenant, id, { userId: dave, least: 'OWNER' })).toBe('deleted');
+      expect(await engine.deleteConversation(tenant, id, null)).toBe('not-found');
+      await eventually(() => expect(heard.at(-1)).toMatchObject({ type: 'conversation', joined: [] }));
+      const last = heard.at(-1);
+      expect(last?.type === 'conversation' && [...last.left].sort()).toEqual([dave, erin].sort());
+      await eventually(() => expect(told.heard.at(-1)).toMatchObject({ conversationId: id, isMember: false }));
+      expect([await ids(erin), await unread(erin), await other.listConversationIds(tenant, erin)]).toEqual([[], 0, []]);
+      expect(await other.readConversations(tenant, [id])).toEqual([null]);
+      if (!('message' in sent)) throw new Error(sent.outcome);
+      expect(await other.readMessages(tenant, [sent.message.id])).toEqual([null]);
+      expect(await send(id, dave)).toEqual({ outcome: 'not-member' });
+      const again = {
+        id,
+        name: null,
+        kind: 'GROUP',
+        createdBy: dave,
+        members: [{ userId: dave, role: 'OWNER' }],
+      } as const;
+      expect(await engine.createConversation(tenant, again)).toEqual({ outcome: 'gone' });
+      if (engine.kind === 'embedded') {
+        clock.advance(TIMES.idempotencyMs);
+        expect(await engine.createConversation(tenant, again)).toMatchObject({ outcome: 'created' });
+      }
+      await Promise.all([listening.close(), told.listening.close()]);
+    });
+
+    it('keeps whom a user blocks with their presence, and tells those who watch', async () => {
+      const { engine, other } = world;
+      const [dave, erin, fay] = [someone(), someone(), someone()];
+      const { heard, listening } = await record(other, { kind: 'presence', tenant, id: dave });
+      expect(await engine.setBlocked(tenant, dave, erin, true)).toBe('changed');
+      expect(await other.setBlocked(tenant, dave, erin, true)).toBe('unchanged');
+      const [presence] = await other.readPresence(tenant, [dave]);
+      expect(presence).toMatchObject({ blocked: [erin], status: 'OFFLINE', lastSeenAt: null });
+      await eventually(() => expect(heard.at(-1)).toMatchObject({ presence: { userId: dave, blocked: [erin] } }));
+      expect(await other.findBlockers(tenant, erin, [fay, dave])).toEqual([dave]);
+      expect(await other.findBlockers(tenant, dave, [fay, erin])).toEqual([]);
+      expect(await other.setBlocked(tenant, dave, erin, false)).toBe('changed');
+      expect(await other.setBlocked(tenant, dave, erin, false)).toBe('unchanged');
+      expect(await engine.readPresence(tenant, [dave])).toMatchObject([{ blocked: [] }]);
+      await listening.close();
     });
 
     it('G09: of another tenant there is nothing', async () => {

@@ -276,6 +276,19 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
     expect(watch.events.filter((event) => event.presenceUpdated.status === 'OFFLINE')).toHaveLength(2);
   });
 
+  it('positions of conversations that were left meanwhile, or never were the viewer’s, fail none of the others', async () => {
+    const [kept, left, others] = [await group('bob'), await group('bob'), await group()];
+    const sent = await Promise.all([kept, left, others].map((id) => send(alice, id, 'seen')));
+    await ok(nodes.here.query('alice', `mutation { removeMember(id: "${left}", userId: "bob") { id } }`));
+    await send(alice, kept, 'missed');
+    const resumed = await bob.subscribe(RECEIVED, { after: sent.map(({ position }) => position) });
+    expect((await resumed.next()).messageReceived.content).toBe('missed');
+    const named = await bob.subscribe(RECEIVED, { ids: [kept, left] });
+    await eventually(() =>
+      expect(named.errors[0]?.extensions).toMatchObject({ code: 'NOT_FOUND', conversationId: left }),
+    );
+  });
+
   it('refuses 101 conversations, 201 users, and what the caller may not see', async () => {
     const many = Array.from({ length: 101 }, (_, index) => `c${index}`);
     const code = async (query: string, variables: Record<string, unknown>): Promise<string> => {

@@ -243,7 +243,11 @@ describe('a stream over several channels', () => {
       };
     };
     const registry = new ChannelRegistry<ReturnType<typeof open>>();
-    const joinings = ['one', 'two', 'one'].map((key) => ({ key, create: open }));
+    const joinings = ['one', 'two', 'one'].map((key) => ({
+      key,
+      create: open,
+      admit: (channel: ReturnType<typeof open>) => channel.admission(),
+    }));
     const stream = await openJointStream<object, ReturnType<typeof open>>(registry, joinings, {
       bearer: bearerOf(viewerOf(alice)),
       doubts: new Doubts(),

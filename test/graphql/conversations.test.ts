@@ -1,11 +1,16 @@
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { describeInboxOf } from './inbox-cases.ts';
 
 describe('conversations over GraphQL', () => {
+  const clock = new TestClock();
   let service: TestService;
   beforeAll(async () => {
-    service = await startTestService();
+    service = await startTestService({ clock });
   });
   afterAll(() => service.close());
+
+  describeInboxOf(() => ({ here: service, there: service, clock }));
 
   const CREATE = `mutation ($input: CreateConversationInput!) {
     createConversation(input: $input) {

@@ -70,7 +70,7 @@ describe('federation', () => {
         );
       const said =
         composer === '@apollo/composition'
-          ? [hints('User', 'User.id'), hints('DateTime', 'PageInfo', 'User', 'User.id')]
+          ? [hints('User', 'User.id'), hints('DateTime', 'User', 'User.id', 'PageInfo')]
           : [[], []];
       const all = await composeBy(composer, [...graphs, ...others]);
       const [clash, resolved] = all.splice(graphs.length);

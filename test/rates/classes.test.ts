@@ -46,7 +46,9 @@ const CLASSES = {
     'leaveConversation',
     'removeMember',
     'setMemberRole',
+    'deleteConversation',
   ],
+  list: ['muteConversation', 'archiveConversation', 'pinConversation', 'markUnread', 'blockUser', 'unblockUser'],
   session: ['createSession', 'refreshSession', 'revokeSession', 'revokeOtherSessions', 'revokeUser'],
   admin: ['saveRoutingRule', 'deleteRoutingRule', 'testRoutingRule'],
 };

@@ -15,7 +15,9 @@ import {
 import { newEpoch } from '../lineage.ts';
 import { conversationKey } from '../message-id.ts';
 import type { Actor, ConversationStore, MembershipChange, NoPlace } from '../port.ts';
+import { roomName } from '../room-name.ts';
 import type { Announce, Database } from './database.ts';
+import { createGone } from './gone.ts';
 import { createListRows } from './lists.ts';
 import { createPlaces } from './places.ts';
 
@@ -86,6 +88,9 @@ function toMembership(conversationId: ConversationId, row: MemberRow): Membershi
   };
 }
 
+/** Null for what is no room. */
+const roomNameOf = (kind: string, name: string | null): string | null => (kind === 'ROOM' ? roomName(name) : null);
+
 export function createConversations(
   database: Database,
   clock: Clock,
@@ -93,11 +98,12 @@ export function createConversations(
 ): ConversationStore {
   const select = database.prepare('SELECT * FROM conversations WHERE tenant = ? AND id = ?');
   const insert = database.prepare(
-    `INSERT INTO conversations (tenant, id, hash, kind, name, created_at, created_by, epoch, fence, lineage)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO conversations (tenant, id, hash, kind, name, room_name, created_at, created_by, epoch, fence, lineage)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const bump = database.prepare(
-    'UPDATE conversations SET version = version + 1, name = ?, member_count = ?, next_ordinal = ? WHERE key = ?',
+    `UPDATE conversations SET version = version + 1, name = ?, room_name = ?, member_count = ?, next_ordinal = ?
+     WHERE key = ?`,
   );
   const selectMember = database.prepare('SELECT * FROM members WHERE conversation = ? AND user_id = ?');
   const insertMember = database.prepare('INSERT INTO members VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
@@ -124,6 +130,7 @@ export function createConversations(
 
   const places = createPlaces(database);
   const lists = createListRows(database);
+  const gone = createGone(database);
 
   const find = (tenant: TenantId, id: ConversationId): ConversationRow | undefined =>
     select.get(tenant, id) as unknown as ConversationRow | undefined;
@@ -147,7 +154,13 @@ export function createConversations(
     announce: Announce,
   ): ConversationRecord {
     const { name = row.name, joined = [], left = [] } = next;
-    bump.run(name, row.member_count + joined.length - left.length, row.next_ordinal + joined.length, row.key);
+    bump.run(
+      name,
+      roomNameOf(row.kind, name),
+      row.member_count + joined.length - left.length,
+      row.next_ordinal + joined.length,
+      row.key,
+    );
     const id = row.id as ConversationId;
     const changed = find(tenant, id) ?? row;
     lists.join(tenant, changed, joined);
@@ -209,11 +222,24 @@ export function createConversations(
       return database.write((announce) => {
         const existing = find(tenant, id);
         if (existing) return { outcome: 'exists', conversation: toConversation(existing) };
+        if (gone.has(tenant, id, clock.now())) return { outcome: 'gone' };
         if (!places.hasRoom(tenant, createdBy)) return { outcome: 'no-place' };
         const epoch = newEpoch();
         const lineage = JSON.stringify([[epoch, 1]]);
         const hash = conversationKey(id);
-        insert.run(tenant, id, hash, kind, name, clock.now(), createdBy, epoch, database.fence, lineage);
+        insert.run(
+          tenant,
+          id,
+          hash,
+          kind,
+          name,
+          roomNameOf(kind, name),
+          clock.now(),
+          createdBy,
+          epoch,
+          database.fence,
+          lineage,
+        );
         const row = find(tenant, id);
         if (!row) throw new Error('A conversation just written cannot be read.');
         join(tenant, row, members);
@@ -290,6 +316,23 @@ export function createConversations(
         if (member.role === 'OWNER' && ownerCount(row) === 1) return { outcome: 'last-owner' };
         updateRole.run(role, row.key, userId);
         return { outcome: 'changed', conversation: change(tenant, row, {}, announce) };
+      });
+    },
+
+    async deleteConversation(tenant, id, actor) {
+      return database.write((announce) => {
+        const row = find(tenant, id);
+        if (!row) return 'not-found';
+        if (!mayAct(row, actor)) return 'not-allowed';
+        const left = selectMembers.all(row.key, 0, -1).map((each) => each['user_id'] as UserId);
+        for (const userId of left) {
+          deleteMember.run(row.key, userId);
+          forgetTyping(tenant, id, userId);
+          places.giveBack(tenant, userId, row.key);
+        }
+        change(tenant, row, { left }, announce);
+        gone.add(tenant, row, clock.now());
+        return 'deleted';
       });
     },
 

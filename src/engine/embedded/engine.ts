@@ -11,6 +11,7 @@ import { createLists } from './lists.ts';
 import { createMessageLog } from './message-log.ts';
 import { createMessages } from './messages.ts';
 import { createPresence } from './presence.ts';
+import { createRooms } from './rooms.ts';
 import { createRoutingRules } from './routing-rules.ts';
 import { createSessions } from './sessions.ts';
 import { createTopics } from './topics.ts';
@@ -48,6 +49,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     ...createTopics(database, clock),
     ...createInboxes(database, clock),
     ...createLists(database),
+    ...createRooms(database),
     ...createRoutingRules(database),
     setTyping: typing.setTyping,
     readTyping: typing.readTyping,

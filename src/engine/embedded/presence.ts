@@ -1,7 +1,8 @@
 /** Presence: statuses in SQLite, connections in memory, since they end with this process. */
 import type { Clock } from '../../clock.ts';
+import { LIMITS } from '../../limits.ts';
 import type { ConnectionId, PresenceRecord, PresenceStatus, TenantId, UserId } from '../../model.ts';
-import type { NewConnection, PresenceStore } from '../port.ts';
+import type { BlockStore, NewConnection, PresenceStore } from '../port.ts';
 import { composePresence, isShown, type StoredConnection, type StoredStatus } from '../presence.ts';
 import type { Database } from './database.ts';
 
@@ -13,7 +14,7 @@ interface PresenceRow {
   readonly version: number;
 }
 
-export function createPresence(database: Database, clock: Clock): PresenceStore {
+export function createPresence(database: Database, clock: Clock): PresenceStore & BlockStore {
   const select = database.prepare('SELECT * FROM presences WHERE tenant = ? AND user_id = ?');
   const begin = database.prepare('INSERT OR IGNORE INTO presences (tenant, user_id, version) VALUES (?, ?, 0)');
   const seen = database.prepare(
@@ -21,6 +22,13 @@ export function createPresence(database: Database, clock: Clock): PresenceStore 
   );
   const update = database.prepare('UPDATE presences SET status = ?, status_text = ? WHERE tenant = ? AND user_id = ?');
   const show = database.prepare('UPDATE presences SET shown_since = ? WHERE tenant = ? AND user_id = ?');
+  const renew = database.prepare('UPDATE presences SET version = version + 1 WHERE tenant = ? AND user_id = ?');
+  const blockedBy = database.prepare(
+    'SELECT blocked_id FROM blocks WHERE tenant = ? AND user_id = ? ORDER BY blocked_id',
+  );
+  const isBlocking = database.prepare('SELECT 1 FROM blocks WHERE tenant = ? AND user_id = ? AND blocked_id = ?');
+  const block = database.prepare('INSERT INTO blocks VALUES (?, ?, ?)');
+  const unblock = database.prepare('DELETE FROM blocks WHERE tenant = ? AND user_id = ? AND blocked_id = ?');
   const connections = new Map<string, Map<ConnectionId, StoredConnection>>();
   const keyOf = (tenant: TenantId, userId: UserId): string => JSON.stringify([tenant, userId]);
 
@@ -32,6 +40,7 @@ export function createPresence(database: Database, clock: Clock): PresenceStore 
       lastSeenAt: row?.last_seen_at ?? null,
       shownSince: row?.shown_since ?? null,
       version: row?.version ?? 0,
+      blocked: blockedBy.all(tenant, userId).map((each) => each['blocked_id'] as UserId),
     };
   }
 
@@ -86,6 +95,23 @@ export function createPresence(database: Database, clock: Clock): PresenceStore 
         update.run(status, statusText, tenant, userId);
         if (wasHidden && status !== 'OFFLINE') show.run(clock.now(), tenant, userId);
       });
+    },
+
+    async setBlocked(tenant, userId, blockedId, isBlocked) {
+      return database.write((announce) => {
+        if ((isBlocking.get(tenant, userId, blockedId) !== undefined) === isBlocked) return 'unchanged';
+        if (!isBlocked) unblock.run(tenant, userId, blockedId);
+        else if (blockedBy.all(tenant, userId).length >= LIMITS.blockedPerUser) return 'full';
+        else block.run(tenant, userId, blockedId);
+        begin.run(tenant, userId);
+        renew.run(tenant, userId);
+        announce({ kind: 'presence', tenant, id: userId }, { type: 'presence', presence: read(tenant, userId) });
+        return 'changed';
+      });
+    },
+
+    async findBlockers(tenant, blockedId, among) {
+      return database.read(() => among.filter((userId) => isBlocking.get(tenant, userId, blockedId) !== undefined));
     },
 
     async readPresence(tenant, userIds) {

@@ -1,6 +1,6 @@
 /** Conversations, members and read positions in Redis. */
 import type { Clock } from '../../clock.ts';
-import { LIMITS } from '../../limits.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
 import type {
   ConversationId,
   ConversationRecord,
@@ -18,6 +18,7 @@ import type { ListUpdates } from './list-updates.ts';
 import type { Lists } from './lists.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
 import { createPlaces } from './places.ts';
+import type { Rooms } from './rooms.ts';
 import type { RunScript } from './scripts.ts';
 
 /** Members read at once where only some of them are wanted. */
@@ -38,6 +39,7 @@ function toChange(answer: unknown): MembershipChange {
 export interface ListKeeping {
   readonly lists: Lists;
   readonly memberships: Memberships;
+  readonly rooms: Rooms;
   readonly updates: ListUpdates;
 }
 
@@ -46,7 +48,7 @@ export function createConversations(
   run: RunScript,
   keys: Keys,
   clock: Clock,
-  { lists, memberships, updates }: ListKeeping,
+  { lists, memberships, rooms, updates }: ListKeeping,
 ): ConversationStore {
   const places = createPlaces(client, run, keys, clock, attempt);
 
@@ -109,11 +111,11 @@ export function createConversations(
         const existing = await read(tenant, id);
         return existing ? { outcome: 'exists', conversation: existing } : { outcome: 'no-place' };
       }
-      const { meta, members: memberKey, joins, outbox, channel } = keys.conversation(tenant, id);
+      const { meta, members: memberKey, joins, outbox, gone, channel } = keys.conversation(tenant, id);
       const create = (): Promise<unknown> =>
         run(
           'create-conversation',
-          [meta, memberKey, joins, outbox, channel],
+          [meta, memberKey, joins, outbox, gone, channel],
           [
             clock.offset(),
             encodeHead(conversation),
@@ -123,13 +125,17 @@ export function createConversations(
             ...members.flatMap(({ userId, role }) => [userId, role]),
           ],
         );
-      const work = async (): Promise<['created' | 'exists', string]> => {
-        const [outcome, json, unsettled] = (await create()) as ['created' | 'exists', string, Unsettled];
-        await memberships.settle(tenant, id, unsettled);
-        return [outcome, json];
+      const work = async (): Promise<readonly ['created' | 'exists' | 'gone', unknown]> => {
+        const [made, stored, unsettled] = (await create()) as ['created' | 'exists' | 'gone', string?, Unsettled?];
+        await memberships.settle(tenant, id, unsettled ?? []);
+        if (made === 'created' && conversation.kind === 'ROOM') {
+          await rooms.place(tenant, id, { name, version: String(decodeConversation(stored).version) });
+        }
+        return [made, stored];
       };
       const [outcome, json] = await updates.during(tenant, id, work, () => null);
-      if (outcome === 'exists' && !place.isHeld) await places.giveBack(tenant, createdBy, place);
+      if (outcome !== 'created' && !place.isHeld) await places.giveBack(tenant, createdBy, place);
+      if (outcome === 'gone') return { outcome };
       return { outcome, conversation: decodeConversation(json) };
     },
 
@@ -161,7 +167,14 @@ export function createConversations(
 
     async renameConversation(tenant, id, name) {
       const { meta, channel } = keys.conversation(tenant, id);
-      return toChange(await run('rename-conversation', [meta, channel], [JSON.stringify(name)]));
+      const work = async (): Promise<MembershipChange> => {
+        const change = toChange(await run('rename-conversation', [meta, channel], [JSON.stringify(name)]));
+        if ('conversation' in change && change.conversation.kind === 'ROOM') {
+          await rooms.place(tenant, id, { name, version: String(change.conversation.version) });
+        }
+        return change;
+      };
+      return updates.during(tenant, id, work, () => null);
     },
 
     addMembers,
@@ -192,6 +205,23 @@ export function createConversations(
     async setMemberRole(tenant, id, userId, role, actor) {
       const { meta, members, channel } = keys.conversation(tenant, id);
       return toChange(await run('set-role', [meta, members, channel], [userId, role, ...actorArgs(actor)]));
+    },
+
+    async deleteConversation(tenant, id, actor) {
+      const at = keys.conversation(tenant, id);
+      const { meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel } = at;
+      const work = async (): Promise<'deleted' | 'not-found' | 'not-allowed'> => {
+        const [outcome, unsettled = []] = (await run(
+          'delete-conversation',
+          [meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel],
+          [TIMES.idempotencyMs, ...actorArgs(actor)],
+        )) as ['deleted' | 'not-found' | 'not-allowed', Unsettled?];
+        if (outcome === 'not-found') await memberships.settleAll(tenant, id);
+        else await memberships.settle(tenant, id, unsettled);
+        if (outcome !== 'not-allowed') await rooms.remove(tenant, id);
+        return outcome;
+      };
+      return updates.during(tenant, id, work, () => null);
     },
 
     listMembers: async (tenant, id, after, limit) => (await readMembers(tenant, id, after, limit)).members,

@@ -8,6 +8,7 @@ import type { Log } from '../../log.ts';
 import type { Retention } from '../../model.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
 import { nonce } from './attempt.ts';
+import { createBlocks } from './blocks.ts';
 import { createRedisBus } from './bus.ts';
 import { connect, openCommandClient, openSubscriberClient, type RedisClient } from './client.ts';
 import { createConversations } from './conversations.ts';
@@ -24,6 +25,7 @@ import { checkPermissions } from './permissions.ts';
 import { createPresence } from './presence.ts';
 import { createRates } from './rates.ts';
 import { Requirements } from './requirements.ts';
+import { createRooms } from './rooms.ts';
 import { createRoutingRules } from './routing-rules.ts';
 import { checkSchema } from './schema.ts';
 import { defineScripts } from './scripts.ts';
@@ -83,7 +85,8 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const run = defineScripts(client);
   const memberships = createMemberships(run, keys, log);
   const writings = createWritings(run, keys, { clock, retention, currentTrace });
-  const lists = new Lists(client, run, keys, clock, { memberships, node: nonce() });
+  const rooms = createRooms(client, run, keys);
+  const lists = new Lists(client, run, keys, clock, { memberships, rooms, node: nonce() });
   const updates = new ListUpdates(lists, clock, log, address.kind !== 'cluster');
   const presence = createPresence(client, run, keys, clock, log);
   const marks = new Marks(client, keys, clock, log);
@@ -123,7 +126,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
 
   return {
     kind: 'redis',
-    ...createConversations(client, run, keys, clock, { lists, memberships, updates }),
+    ...createConversations(client, run, keys, clock, { lists, memberships, rooms, updates }),
     ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships, writings, updates }),
     appendText: writings.appendText,
     finishMessage: writings.finishMessage,
@@ -135,6 +138,8 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createTopics(client, run, keys, clock, currentTrace),
     ...createInboxes(client, run, keys, clock),
     ...createLists(client, run, keys, { lists, clock, log }),
+    listRooms: rooms.listRooms,
+    ...createBlocks(client, run, keys),
     ...createRates(client, keys),
     ...createRoutingRules(client, run, keys),
     connect: presence.connect,

@@ -26,6 +26,8 @@ export interface ConversationKeys {
   readonly streams: string;
   readonly texts: string;
   readonly stops: string;
+  /** There while the id of a conversation that was deleted stays taken. */
+  readonly gone: string;
   readonly channel: string;
 }
 
@@ -78,6 +80,8 @@ export interface Keys {
   conversationByKey(tenant: TenantId, key: string): ConversationKeys;
   idempotency(tenant: TenantId, id: ConversationId, senderId: UserId, clientMessageId: string): string;
   user(tenant: TenantId, id: UserId): UserKeys;
+  /** The rooms of a tenant: see `lua/index-room.lua`. */
+  rooms(tenant: TenantId): { readonly order: string; readonly rooms: string };
   /** Conversations that are to be told to lists, each with the node that has it in hand. */
   unlisted(tenant: TenantId): string;
   topic(tenant: TenantId, id: Topic): TopicKeys;
@@ -104,6 +108,7 @@ export function createKeys(prefix: string, database: number): Keys {
       log: `${tag}:log`,
       typing: `${tag}:typing`,
       outbox: `${tag}:outbox`,
+      gone: `${tag}:gone`,
       streams: `${tag}:streams`,
       texts: `${tag}:texts`,
       stops: `${tag}:stops`,
@@ -157,6 +162,10 @@ export function createKeys(prefix: string, database: number): Keys {
     idempotency: (tenant, id, senderId, clientMessageId) =>
       `${conversationTag(tenant, conversationKey(id))}:sent:${encode(senderId)}.${encode(clientMessageId)}`,
     user,
+    rooms(tenant) {
+      const tag = `${prefix}:{o.${encode(tenant)}}`;
+      return { order: `${tag}:order`, rooms: `${tag}:rooms` };
+    },
     unlisted: (tenant) => `${prefix}:{l.${encode(tenant)}}:unlisted`,
     topic,
     published: (tenant, id, senderId, key) => `${topicTag(tenant, id)}:sent:${encode(senderId)}.${encode(key)}`,

@@ -7,6 +7,7 @@ import type { RedisClient } from './client.ts';
 import { decodeMember } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
+import type { Rooms } from './rooms.ts';
 import type { RunScript } from './scripts.ts';
 
 const KINDS: Readonly<Record<string, ConversationKind>> = { D: 'DIRECT', G: 'GROUP', R: 'ROOM' };
@@ -41,6 +42,8 @@ interface Facts {
   /** Of the members asked for, how far each has read. */
   readonly read: ReadonlyMap<UserId, number>;
   readonly unsettled: Unsettled;
+  readonly name: string | null;
+  readonly version: string;
 }
 
 /** A conversation that some node has in hand. */
@@ -59,6 +62,7 @@ export class Lists {
   readonly #keys: Keys;
   readonly #clock: Clock;
   readonly #memberships: Memberships;
+  readonly #rooms: Rooms;
   readonly #node: string;
 
   constructor(
@@ -66,13 +70,14 @@ export class Lists {
     run: RunScript,
     keys: Keys,
     clock: Clock,
-    { memberships, node }: { readonly memberships: Memberships; readonly node: string },
+    { memberships, rooms, node }: { readonly memberships: Memberships; readonly rooms: Rooms; readonly node: string },
   ) {
     this.#client = client;
     this.#run = run;
     this.#keys = keys;
     this.#clock = clock;
     this.#memberships = memberships;
+    this.#rooms = rooms;
     this.#node = node;
   }
 
@@ -103,16 +108,15 @@ export class Lists {
     const facts = await this.#read(tenant, id, userIds ?? []);
     if (!facts) return;
     this.#memberships.notice(tenant, id, facts.unsettled);
-    await Promise.all([...facts.read].map(([userId, read]) => this.#advance(tenant, userId, id, facts, read, null)));
+    await this.#spread(tenant, id, facts);
   }
 
   /** Does what a node left undone. */
   async finish(tenant: TenantId, { id, note, notedAt }: Unlisted): Promise<void> {
     const facts = await this.#read(tenant, id, []);
-    if (facts) {
-      await this.#memberships.settle(tenant, id, facts.unsettled);
-      await Promise.all([...facts.read].map(([userId, read]) => this.#advance(tenant, userId, id, facts, read, null)));
-    }
+    await this.#memberships.settleAll(tenant, id);
+    if (facts) await this.#spread(tenant, id, facts);
+    else await this.#rooms.remove(tenant, id);
     await this.#run('forget-unlisted', [this.#keys.unlisted(tenant)], [note, notedAt]);
   }
 
@@ -128,16 +132,23 @@ export class Lists {
     return facts && read !== undefined ? this.#advance(tenant, userId, id, facts, read, change) : null;
   }
 
+  async #spread(tenant: TenantId, id: ConversationId, facts: Facts): Promise<void> {
+    if (facts.kind === 'R') await this.#rooms.place(tenant, id, facts);
+    await Promise.all([...facts.read].map(([userId, read]) => this.#advance(tenant, userId, id, facts, read, null)));
+  }
+
   async #read(tenant: TenantId, id: ConversationId, userIds: readonly UserId[]): Promise<Facts | null> {
     const { meta, members, outbox } = this.#keys.conversation(tenant, id);
     const answer = (await this.#run('read-for-lists', [meta, members, outbox], [...userIds])) as unknown[];
     if (answer.length === 0) return null;
-    const [kind, activity, sequence, isLarge, unsettled, ...values] = answer as [
+    const [kind, activity, sequence, isLarge, unsettled, name, version, ...values] = answer as [
       string,
       string,
       string,
       string,
       Unsettled,
+      string,
+      string,
       ...string[],
     ];
     const read = new Map<UserId, number>();
@@ -145,7 +156,7 @@ export class Lists {
       const userId = (values[at] ?? '') as UserId;
       read.set(userId, decodeMember(userId, values[at + 1]).readSequence);
     }
-    return { kind, activity, sequence, isLarge, read, unsettled };
+    return { kind, activity, sequence, isLarge, read, unsettled, name: JSON.parse(name) as string | null, version };
   }
 
   async #advance(

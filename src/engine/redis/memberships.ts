@@ -21,6 +21,8 @@ export type Unsettled = readonly string[];
 export interface Memberships {
   /** Carries out all that is noted. Rejects with SERVICE_UNAVAILABLE; what is left stays noted. */
   settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled): Promise<void>;
+  /** Looks for what is noted, and carries it out. */
+  settleAll(tenant: TenantId, id: ConversationId): Promise<void>;
   /** Does so without being waited for. */
   notice(tenant: TenantId, id: ConversationId, unsettled: Unsettled): void;
 }
@@ -52,6 +54,11 @@ export function createMemberships(run: RunScript, keys: Keys, log: Log): Members
 
   return {
     settle,
+
+    async settleAll(tenant, id) {
+      const { outbox } = keys.conversation(tenant, id);
+      await settle(tenant, id, (await run('settle-memberships', [outbox], [])) as string[]);
+    },
 
     notice(tenant, id, unsettled) {
       const key = JSON.stringify([tenant, id]);

@@ -43,6 +43,9 @@ export function createHistory(service: TestService, secrets: Secrets, random: Ra
     const { data, errors } = await service.query(userId, `mutation { ${mutation} }`, {}, { tenant: place.tenant });
     if (errors) for (const secret of planted) secrets.forget(secret);
     else if (data.sendMessage) messages.set(place, data.sendMessage.id);
+    // What a room is called anyone of its tenant may know.
+    const changed = data?.createConversation ?? data?.updateConversation;
+    if (changed?.kind === 'ROOM') secrets.forget(planted[0] ?? '');
     await note(place);
   }
 
@@ -52,7 +55,7 @@ export function createHistory(service: TestService, secrets: Secrets, random: Ra
       const kind = pick(random, ['GROUP', 'GROUP', 'ROOM']);
       const members = `["${member}", "${pick(random, USERS)}", "${pick(random, USERS)}"]`;
       const input = `{id: "${place.conversation}", kind: ${kind}, name: "${name}", memberIds: ${members}}`;
-      return run(place, userId, `createConversation(input: ${input}) { id }`, [name, member]);
+      return run(place, userId, `createConversation(input: ${input}) { id kind }`, [name, member]);
     },
     (place, userId) => {
       const member = secrets.plant(place);
@@ -70,7 +73,7 @@ export function createHistory(service: TestService, secrets: Secrets, random: Ra
     },
     (place, userId) => {
       const name = secrets.plant(place);
-      return run(place, userId, `updateConversation(id: "${place.conversation}", name: "${name}") { id }`, [name]);
+      return run(place, userId, `updateConversation(id: "${place.conversation}", name: "${name}") { id kind }`, [name]);
     },
     ...Array.from({ length: 4 }, () => (place: Place, userId: UserId) => {
       const [content, payload] = [secrets.plant(place), secrets.plant(place)];

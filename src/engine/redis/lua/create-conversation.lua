@@ -1,10 +1,11 @@
 -- Creates a conversation unless its id is taken.
--- KEYS  meta members joins outbox channel
+-- KEYS  meta members joins outbox gone channel
 -- ARGV  offset head name nonce most (members who are not many), then userId role of each member
--- Answers {"created" | "exists", conversation, unsettled}
-local meta, members, joins, outbox, channel = unpack(KEYS)
+-- Answers {"created" | "exists", conversation, unsettled} | {"gone"}
+local meta, members, joins, outbox, gone, channel = unpack(KEYS)
 local offset, head, name, nonce, most = unpack(ARGV)
 if redis.call('EXISTS', meta) == 1 then return { 'exists', conversationJson(meta), unsettled(outbox) } end
+if redis.call('EXISTS', gone) == 1 then return { 'gone' } end
 local time = digits(now(offset))
 local joined = {}
 for index = 6, #ARGV, 2 do

@@ -246,10 +246,12 @@ end
 -- A user's presence as it is stored; the reader composes it.
 local function presenceJson(presence, userId)
   local fields = redis.call('HGETALL', presence)
-  local stored, connections = {}, {}
+  local stored, connections, blocked = {}, {}, {}
   for index = 1, #fields, 2 do
     if string.sub(fields[index], 1, 2) == 'c:' then
       connections[#connections + 1] = fields[index + 1]
+    elseif string.sub(fields[index], 1, 2) == 'b:' then
+      blocked[#blocked + 1] = string.sub(fields[index], 3)
     else
       stored[fields[index]] = fields[index + 1]
     end
@@ -257,7 +259,7 @@ local function presenceJson(presence, userId)
   return '{"userId":' .. cjson.encode(userId) .. ',"version":' .. (stored['version'] or '0') .. ',"status":"' .. (stored['status'] or 'ONLINE') .. '","statusText":'
     .. (stored['text'] or 'null') .. ',"lastSeenAt":' .. (stored['seen'] or 'null')
     .. ',"shownSince":' .. (stored['shown'] or 'null') .. ',"connections":['
-    .. table.concat(connections, ',') .. ']}'
+    .. table.concat(connections, ',') .. '],"blocked":' .. listJson(blocked) .. '}'
 end
 
 -- Whether others see that a user is there.

@@ -1,0 +1,20 @@
+/** What is shown of a user to those whom they block. */
+import type { PresenceRecord, UserId } from '../model.ts';
+
+/** The presence of somebody who was never seen. */
+export const neverSeen = (userId: UserId): PresenceRecord => ({
+  userId,
+  status: 'OFFLINE',
+  statusText: null,
+  lastSeenAt: null,
+  devices: [],
+  connectedBy: [],
+  hides: false,
+  blocked: [],
+  version: 0,
+});
+
+/** Whether a presence is hidden from this user. */
+export function isHiddenFrom(userId: UserId, { blocked }: PresenceRecord): boolean {
+  return blocked.length > 0 && blocked.includes(userId);
+}

@@ -1,0 +1,75 @@
+/**
+ * Blocking: whoever is blocked cannot message the blocker directly, add them to conversations or see their presence.
+ *
+ * They are not told: they are answered what anyone is who may not do it.
+ */
+import type { Engine } from '../engine/port.ts';
+import { badInput, ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { ConversationId, TenantId, UserId, Viewer } from '../model.ts';
+import { isDirect } from './direct-id.ts';
+import { userIdentifier } from './input.ts';
+
+export interface Blocks {
+  /** False: nothing changed. */
+  set(viewer: Viewer, userId: string, isBlocked: boolean): Promise<boolean>;
+  /** Whom the viewer blocks. */
+  list(viewer: Viewer): Promise<readonly UserId[]>;
+  /** @throws {ServiceError} FORBIDDEN when one of these users blocks the viewer. */
+  refuse(viewer: Viewer, userIds: readonly UserId[]): Promise<void>;
+  /** The same of the other user of a conversation that is direct. */
+  refuseIn(viewer: Viewer, id: ConversationId): Promise<void>;
+}
+
+export function createBlocks(engine: Engine): Blocks {
+  /** Of direct conversations, their two users, who stay the same. */
+  const pairs = new Map<string, readonly UserId[]>();
+
+  async function pairOf(tenant: TenantId, id: ConversationId): Promise<readonly UserId[]> {
+    const key = JSON.stringify([tenant, id]);
+    const known = pairs.get(key);
+    if (known) return known;
+    const pair = (await engine.listMembers(tenant, id, 0, 2)).map(({ userId }) => userId);
+    if (pair.length < 2) return pair;
+    const [oldest] = pairs.keys();
+    if (pairs.size >= LIMITS.rememberedPairs && oldest !== undefined) pairs.delete(oldest);
+    pairs.set(key, pair);
+    return pair;
+  }
+
+  async function refuse({ tenant, userId }: Viewer, userIds: readonly UserId[]): Promise<void> {
+    if (userIds.length === 0) return;
+    const blockers = await engine.findBlockers(tenant, userId, userIds);
+    if (blockers.length > 0) throw new ServiceError('FORBIDDEN', 'The caller may not do this.');
+  }
+
+  return {
+    async set({ tenant, userId }, other, isBlocked) {
+      const blockedId = userIdentifier(other, 'userId');
+      if (blockedId === userId) throw badInput('userId: another user.');
+      const outcome = await engine.setBlocked(tenant, userId, blockedId, isBlocked);
+      if (outcome === 'full') {
+        throw new ServiceError('CONFLICT', `A user blocks at most ${LIMITS.blockedPerUser} others.`);
+      }
+      return outcome === 'changed';
+    },
+
+    async list({ tenant, userId }) {
+      const [presence] = await engine.readPresence(tenant, [userId]);
+      return presence?.blocked.toSorted() ?? [];
+    },
+
+    refuse,
+
+    async refuseIn(viewer, id) {
+      if (!isDirect(id)) return;
+      const pair = await pairOf(viewer.tenant, id);
+      // Who is no member is refused by the engine, as before.
+      if (!pair.includes(viewer.userId)) return;
+      await refuse(
+        viewer,
+        pair.filter((userId) => userId !== viewer.userId),
+      );
+    },
+  };
+}

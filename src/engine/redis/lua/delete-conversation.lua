@@ -1,0 +1,15 @@
+-- Deletes a conversation with its messages; its members are no longer in it.
+-- KEYS  meta members joins messages log typing outbox streams texts stops gone channel
+-- ARGV  how long its id stays taken in milliseconds, then of an actor: userId leastRole
+-- Answers {"deleted", unsettled} | {"not-found"} | {"not-allowed"}
+local meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel = unpack(KEYS)
+local taken, actor, least = unpack(ARGV)
+if redis.call('EXISTS', meta) == 0 then return { 'not-found' } end
+if not mayAct(members, actor, least) then return { 'not-allowed' } end
+local users = redis.call('HKEYS', members)
+noteMemberships(meta, outbox, users, 0)
+redis.call('HSET', meta, 'members', 0)
+announceConversation(meta, channel, {}, users)
+redis.call('UNLINK', meta, members, joins, messages, log, typing, streams, texts, stops)
+redis.call('SET', gone, 1, 'PX', taken)
+return { 'deleted', unsettled(outbox) }

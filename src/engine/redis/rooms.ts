@@ -1,0 +1,48 @@
+/** The rooms of a tenant in Redis, as a list of their own. */
+import type { ConversationId, TenantId } from '../../model.ts';
+import type { RoomStore } from '../port.ts';
+import { roomName } from '../room-name.ts';
+import { attempt } from './attempt.ts';
+import type { RedisClient } from './client.ts';
+import type { Keys } from './keys.ts';
+import type { RunScript } from './scripts.ts';
+
+/** Between name and id: no name has it, and it sorts before all that one may have. */
+const END = '\u0000';
+/** Sorts behind all that a name may go on with. */
+const LAST = '\u{10ffff}';
+
+/** What a conversation says to the list of rooms. */
+export interface RoomFacts {
+  readonly name: string | null;
+  readonly version: string;
+}
+
+export interface Rooms extends RoomStore {
+  /** Puts a room where it belongs; null: it is deleted. */
+  place(tenant: TenantId, id: ConversationId, room: RoomFacts): Promise<void>;
+  remove(tenant: TenantId, id: ConversationId): Promise<void>;
+}
+
+export function createRooms(client: RedisClient, run: RunScript, keys: Keys): Rooms {
+  async function index(tenant: TenantId, id: ConversationId, version: string, name: string): Promise<void> {
+    const { order, rooms } = keys.rooms(tenant);
+    await run('index-room', [order, rooms], [id, version, name]);
+  }
+
+  return {
+    place: (tenant, id, { name, version }) => index(tenant, id, version, `${roomName(name)}${END}${id}`),
+    remove: (tenant, id) => index(tenant, id, String(Number.MAX_SAFE_INTEGER), ''),
+
+    async listRooms(tenant, { search: given, after, limit }) {
+      const search = roomName(given);
+      const first = after ? `(${after.name}${END}${after.id}` : `[${search}`;
+      const { order } = keys.rooms(tenant);
+      const names = await attempt(() => client.zrange(order, first, `(${search}${LAST}`, 'BYLEX', 'LIMIT', 0, limit));
+      return names.map((each) => {
+        const [name = '', id = ''] = each.split(END);
+        return { name, id: id as ConversationId };
+      });
+    },
+  };
+}

@@ -1,0 +1,53 @@
+/** A user's inbox, what they keep of each conversation, rooms and blocking. */
+import type {
+  InboxEntryResolvers,
+  MutationResolvers,
+  QueryResolvers,
+  UserResolvers,
+} from '../../__generated__/resolvers.ts';
+import type { SeenEntry } from '../../access/seen.ts';
+import type { ListedRoom } from '../../domain/conversation-list.ts';
+import { encodeInboxCursor, encodeRoomCursor } from '../../domain/cursor.ts';
+import { toConnection } from '../connection.ts';
+
+const cursorOf = ({ listed: { isPinned, activity, conversationId } }: SeenEntry): string =>
+  encodeInboxCursor({ isPinned, activity, id: conversationId });
+
+export const User: Pick<UserResolvers, 'inbox'> = {
+  async inbox({ id }, request, { domain, viewer }) {
+    const page = await domain.lists.inboxOf(viewer, id, request);
+    return { ...toConnection(page.entries, page, cursorOf), totalCount: page.totalCount };
+  },
+};
+
+export const Query: QueryResolvers = {
+  async rooms(_, request, { domain, viewer }) {
+    const page = await domain.lists.rooms(viewer, request);
+    return toConnection(page.rooms, page, ({ place }: ListedRoom) => encodeRoomCursor(place));
+  },
+  blockedUsers: async (_, __, { domain, viewer }) => (await domain.blocks.list(viewer)).map((id) => ({ id })),
+};
+
+export const Mutation: MutationResolvers = {
+  muteConversation: (_, { id, until }, { domain, viewer }) =>
+    domain.lists.keep(viewer, id, { mutedUntil: until ? Math.max(until.getTime(), 0) : null }),
+  archiveConversation: (_, { id, isArchived }, { domain, viewer }) => domain.lists.keep(viewer, id, { isArchived }),
+  pinConversation: (_, { id, isPinned }, { domain, viewer }) => domain.lists.keep(viewer, id, { isPinned }),
+  markUnread: (_, { id }, { domain, viewer }) => domain.lists.keep(viewer, id, { isMarkedUnread: true }),
+  async deleteConversation(_, { id }, { domain, viewer }) {
+    await domain.conversations.delete(viewer, id);
+    return true;
+  },
+  blockUser: (_, { userId }, { domain, viewer }) => domain.blocks.set(viewer, userId, true),
+  unblockUser: (_, { userId }, { domain, viewer }) => domain.blocks.set(viewer, userId, false),
+};
+
+export const InboxEntry: InboxEntryResolvers = {
+  unreadMessageCount: ({ conversation, membership }) =>
+    Math.max(conversation.lastSequence - membership.readSequence, 0),
+  peer: ({ listed }) => (listed.peer === null ? null : { id: listed.peer }),
+  mutedUntil: ({ listed }) => listed.mutedUntil,
+  isArchived: ({ listed }) => listed.isArchived,
+  isPinned: ({ listed }) => listed.isPinned,
+  isMarkedUnread: ({ listed }) => listed.isMarkedUnread,
+};

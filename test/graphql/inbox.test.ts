@@ -1,0 +1,11 @@
+import { type Nodes, startNodes } from '../support/nodes.ts';
+import { describeInboxOf } from './inbox-cases.ts';
+
+describe.each(['redis', 'two nodes on one Redis'] as const)('the inbox over GraphQL: %s', (setting) => {
+  let nodes: Nodes;
+  beforeAll(async () => {
+    nodes = await startNodes(setting);
+  });
+  afterAll(() => nodes.close());
+  describeInboxOf(() => nodes);
+});
