@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
+import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
@@ -35,7 +36,7 @@ describe('backup', () => {
 
   it('what was answered before the command is in the copy, and goes back by the other', async () => {
     const service = await startTestService({ env });
-    await service.query('alice', CREATE);
+    await certainly(service, 'alice', CREATE);
     for (let n = 0; n < 20; n += 1) await service.query('alice', SEND);
     const copy = join(folder, 'copy.db');
     let isWriting = true;
@@ -72,7 +73,7 @@ describe('backup', () => {
 
   it('a copy that is damaged, foreign or of a newer release is refused, and nothing is changed', async () => {
     const service = await startTestService({ env });
-    await service.query('alice', CREATE);
+    await certainly(service, 'alice', CREATE);
     const copy = join(folder, 'copy.db');
     await run(copy);
     await service.close();

@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis';
 import { connect as connectClient, openSubscriberClient, type RedisClient } from '../../src/engine/redis/client.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
+import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { redisAddress } from '../support/redis-address.ts';
@@ -60,7 +61,7 @@ describe('databases', () => {
       await startService({ REDIS_URL: `${server.url}/3` }),
       await startService({ REDIS_URL: `${server.url}/3` }),
     ];
-    await none.query('alice', CREATE);
+    await certainly(none, 'alice', CREATE);
     const alice = await none.connect('alice');
     const heard = await alice.subscribe('subscription { messageReceived { content sequence } }');
     await works(third, alsoThird);

@@ -10,6 +10,7 @@ import { LEAST_RIGHTS } from '../../src/engine/redis/permissions.ts';
 import { SCHEMA } from '../../src/engine/redis/schema.ts';
 import { TIMES } from '../../src/limits.ts';
 import { startService } from '../../src/service.ts';
+import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { captureLog } from '../support/log.ts';
 import { metric } from '../support/metrics.ts';
@@ -31,7 +32,7 @@ describe('the circuit around Redis', () => {
   beforeEach(async () => {
     redis = await startRedisServer('--appendonly', 'yes', '--appendfsync', 'always');
     service = await startTestService({ env: { REDIS_URL: redis.url } });
-    await service.query('alice', CREATE);
+    await certainly(service, 'alice', CREATE);
     // What is read once and remembered is remembered.
     await service.query('alice', SEND);
   });
@@ -160,7 +161,7 @@ describe('a primary that is demoted', () => {
     const service = await startTestService({ env: { REDIS_URL: `redis://127.0.0.1:${name.port}` } });
     const ready = async (): Promise<number> => (await fetch(`${service.url}/health/ready`)).status;
     try {
-      await service.query('alice', CREATE);
+      await certainly(service, 'alice', CREATE);
       const alice = await service.connect('alice');
       const heard = await alice.subscribe('subscription { messageReceived { sequence } }');
       await admin.second.replicaof('127.0.0.1', first.port);
@@ -190,7 +191,7 @@ describe('a primary that is demoted', () => {
     const service = await startTestService({ env: { REDIS_URL: redis.url } });
     const ready = async (): Promise<number> => (await fetch(`${service.url}/health/ready`)).status;
     try {
-      await service.query('alice', CREATE);
+      await certainly(service, 'alice', CREATE);
       await admin.config('SET', 'maxmemory', '1mb');
       await eventually(async () => expect(await ready()).toBe(503));
       expect((await service.query('alice', '{ conversation(id: "c") { id } }')).data).toEqual({
@@ -284,7 +285,7 @@ describe('what is asked of Redis at the start', () => {
     const env = { REDIS_PREFIX: 'rt' };
     const url = await withUser(LEAST_RIGHTS, '--appendonly', 'yes');
     const service = await startTestService({ env: { ...env, REDIS_URL: url } });
-    await service.query('alice', CREATE);
+    await certainly(service, 'alice', CREATE);
     const alice = await service.connect('alice');
     const heard = await alice.subscribe('subscription { messageReceived { sequence } }');
     expect((await service.query('alice', SEND)).errors).toBeUndefined();

@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId, TenantId } from '../../src/model.ts';
+import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
@@ -24,7 +25,7 @@ describe('what Redis holds is gone or changed', () => {
     redis = await startRedisServer();
     prefix = `test-${randomUUID().slice(0, 8)}`;
     service = await startTestService({ env: { REDIS_URL: redis.url, REDIS_PREFIX: prefix } });
-    await service.query('alice', CREATE);
+    await certainly(service, 'alice', CREATE);
   });
   afterEach(async () => {
     await service.close();

@@ -1,5 +1,6 @@
 /** Conversations and messages as users make them, over HTTP or a socket. */
-import { type Data, newId, type TestService } from './service.ts';
+import { eventually } from './eventually.ts';
+import { type Answer, type Data, newId, type TestService } from './service.ts';
 
 /** Whoever asks: a connected client is one, `user` makes one of a service. */
 export interface User {
@@ -28,6 +29,14 @@ const SEND = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) 
 export const user = (service: TestService, userId: string): User => ({
   query: (query, variables) => service.query(userId, query, variables),
 });
+
+/** Does what a test begins with, again if need be: to a node on a busy machine its engine may seem to be away. */
+export const certainly = (service: TestService, userId: string, mutation: string): Promise<Answer> =>
+  eventually(async () => {
+    const answer = await service.query(userId, mutation);
+    if (answer.errors) throw new Error(JSON.stringify(answer.errors));
+    return answer;
+  });
 
 async function ask(asker: User, query: string, input: object): Promise<Data> {
   const { data, errors } = await asker.query(query, { input });
