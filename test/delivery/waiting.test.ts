@@ -116,6 +116,8 @@ describe('what queues for a reader', () => {
     stream.pipe(reader);
     const settle = async (): Promise<void> => {
       begun.at(-1)?.(Buffer.from('{}'));
+      // What is rendered next may have to wait for a turn of its own.
+      await nextTurn();
       await nextTurn();
     };
     return { queue, reader, clock, begun, stream, settle };
