@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { createEmbeddedBus } from '../../src/engine/embedded/bus.ts';
 import { openDatabase } from '../../src/engine/embedded/database.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
@@ -79,6 +80,19 @@ describe('embedded engine', () => {
       const page = await after.readLog(tenant, id, first.message.position, 10);
       expect(page).toMatchObject({ outcome: 'read', entries: [{ message: second.message }] });
       await after.close();
+    });
+
+    it('frees what retention no longer keeps: messages, and the entries of the log', async () => {
+      const retention = 3;
+      const engine = openEmbeddedEngine({ dataDir: dir, retention, clock: new TestClock() });
+      const id = await createGroup(engine, alice);
+      for (let n = 0; n < 20; n += 1) await engine.appendMessage(tenant, text(id, alice, `${n}`));
+      await engine.close();
+      const [file = ''] = readdirSync(dir).filter((name) => name.endsWith('.db') || name.endsWith('.sqlite'));
+      const database = new DatabaseSync(join(dir, file));
+      const rows = (table: string): unknown => database.prepare(`SELECT count(*) AS count FROM ${table}`).get();
+      expect([rows('messages'), rows('log')]).toEqual([{ count: retention }, { count: retention }]);
+      database.close();
     });
 
     it('G04, F35: a backup put back never gives a position to another event', async () => {

@@ -304,6 +304,31 @@ describe('Redis engine', () => {
     await world.close();
   });
 
+  it('G11: who goes while they are being recorded leaves nothing behind, and who could not be removed can be later', async () => {
+    const clock = new TestClock();
+    const network = await startTcpProxy(server.port);
+    const engine = await openNode(randomUUID(), clock, null, `redis://127.0.0.1:${network.port}`);
+    const connection = (id: string) =>
+      ({ connectionId: connectionId(id), deviceId: null, connectionType: 'SSE', sessionId: null }) as const;
+    const status = async () => (await engine.readPresence(tenant, [alice]))[0]?.status;
+    const arriving = engine.connect(tenant, alice, connection('short'));
+    await engine.disconnect(tenant, alice, connectionId('short'));
+    await arriving;
+    expect(await status()).toBe('OFFLINE');
+    await engine.connect(tenant, alice, connection('long'));
+    expect(await status()).toBe('ONLINE');
+    // Nobody listens there: what is asked is not done.
+    network.redirect(1);
+    await expect(engine.disconnect(tenant, alice, connectionId('long'))).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+    });
+    network.lead(server.port);
+    await eventually(() => engine.disconnect(tenant, alice, connectionId('long')));
+    expect(await status()).toBe('OFFLINE');
+    await engine.close();
+    await network.close();
+  });
+
   it('G11: a dead node’s users are gone after its lease and a sweep; a node declared dead by mistake comes back', async () => {
     const prefix = `test-${randomUUID().slice(0, 8)}`;
     const [aliveClock, stoppedClock] = [new TestClock(), new TestClock()];
