@@ -7,6 +7,7 @@ import { Trial } from './client.ts';
 import { FAULTS } from './faults.ts';
 import { Guests } from './guests.ts';
 import { judgeAtRest } from './judgement.ts';
+import { type MachineReport, watchMachine } from './machine.ts';
 import { Publications } from './publications.ts';
 import { openReaders, type Readers } from './readers-of-all.ts';
 import type { TrialSettings } from './settings.ts';
@@ -14,7 +15,7 @@ import { TRANSPORTS } from './transports.ts';
 import { openWorld } from './world.ts';
 import { Writers } from './writers.ts';
 
-export interface Report {
+export interface Report extends MachineReport {
   readonly acknowledged: number;
   readonly delivered: number;
   readonly faults: number;
@@ -84,6 +85,7 @@ async function open(trial: Trial, router: CallbackRouter): Promise<Cast> {
 
 async function run(cast: Cast, fault: TrialSettings['fault'], ms: number): Promise<Report> {
   const { trial, writers, publications, readers, churns, guests } = cast;
+  const machine = watchMachine();
   const actors = [
     ...Array.from({ length: WRITERS }, () => writers.run()),
     ...churns.map((churn) => churn.run()),
@@ -114,6 +116,7 @@ async function run(cast: Cast, fault: TrialSettings['fault'], ms: number): Promi
     losses: trial.losses.length,
     longestGapMs: Math.round(trial.longestGapMs),
     convergenceMs: Math.round(convergedAt - healedAt),
+    ...machine(),
     breaches,
   };
 }
