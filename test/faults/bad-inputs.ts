@@ -49,7 +49,7 @@ export const BAD_INPUTS: readonly BadInputEntry[] = [
   entry('H20', 'a gzip bomb', '415, not unpacked', HTTP),
   entry('H21', 'brotli, gzip twice', '415', HTTP),
   entry('H22', 'GET of a mutation', '405, 406 for a stream', ['JSON', 'SSE']),
-  entry('H23', 'GET of a query with cookies', '400; a cookie is nobody', ['JSON', 'SSE']),
+  entry('H23', 'GET of a query with cookies', '401; a cookie is nobody', ['JSON', 'SSE']),
   entry('H24', 'TRACE, CONNECT, PROPFIND, a method there is not', '405; closed; 400', ['JSON']),
   entry('H25', '`..`, `//`, `%2e%2e`, a path of 20 KB', '404, 431', ['JSON']),
   entry('H26', 'a query of 20 KB', '431', ['JSON']),
