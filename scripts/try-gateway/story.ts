@@ -287,6 +287,18 @@ export const STORY: readonly Row[] = [
   ['the service stops (SIGTERM)', (stage) => resumed(stage, 'SIGTERM')],
   ['the service dies (SIGKILL)', (stage) => resumed(stage, 'SIGKILL')],
   [
+    'a query and a subscription while the service is away',
+    async (stage) => {
+      await stage.service.stop('SIGKILL');
+      const bearer = await token('bob');
+      const { errors = [] } = await ask(stage.url, bearer, { query: '{ viewer { id } }' });
+      const query = words({ errors, end: 'answered' } as unknown as Heard);
+      const subscription = await refusal(stage, bearer);
+      await stage.service.start();
+      return `${query}; ${subscription}`;
+    },
+  ],
+  [
     'the router dies',
     async (stage) => {
       const c = await conversation(stage, 'bob');

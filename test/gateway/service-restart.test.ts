@@ -66,6 +66,8 @@ describe.each(MODES)('a service that goes and comes back, under Hive Gateway sub
       });
 
       await service.stop(signal);
+      const { errors } = await gateway.query(token, '{ viewer { id } }');
+      expect(errors[0].extensions).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryAfterMs: expect.any(Number) });
       service = await start();
       await eventually(async () => {
         await gateway.query(token, SEND, { text: 'after' });

@@ -1,4 +1,4 @@
-/** Subscriptions at subgraphs: each end is told to the client in words, and none goes on with a part missing. */
+/** What subgraphs are asked: each failure and each end is told to the client in words, and no subscription goes on with a part missing. */
 import type { GatewayPlugin } from '@graphql-hive/gateway';
 import type { FormattedExecutionResult as ExecutionResult } from 'graphql-ws';
 import { type Operation, type Place, Sockets } from './sockets.ts';
@@ -14,9 +14,14 @@ const LOST = {
 /** What the gateway's callback transport says of a subgraph that is silent. */
 const SILENT = 'TIMEOUT_ERROR';
 
+/** Of a failure of its own the gateway keeps where it came from. */
 const isWords = (error: unknown): boolean => {
-  const { message, extensions } = (error ?? {}) as { message?: unknown; extensions?: { code?: unknown } };
-  return typeof message === 'string' && extensions?.code !== undefined && extensions.code !== SILENT;
+  const { message, extensions, originalError } = (error ?? {}) as {
+    message?: unknown;
+    extensions?: { code?: unknown };
+    originalError?: unknown;
+  };
+  return typeof message === 'string' && extensions?.code !== undefined && extensions.code !== SILENT && !originalError;
 };
 
 /** The errors that the subgraph sent, in whichever form a transport throws them; anything else is a connection that broke. */
@@ -79,8 +84,8 @@ export function subscriptionsInWords(
   const sockets = new Sockets();
   return {
     onSubgraphExecute({ subgraphName, executionRequest, executor, setExecutor }) {
-      if (executionRequest.operationType !== 'subscription') return;
-      const place = placeOf(subgraphName, executionRequest.context ?? {});
+      const isSubscription = executionRequest.operationType === 'subscription';
+      const place = isSubscription ? placeOf(subgraphName, executionRequest.context ?? {}) : null;
       setExecutor(async (request) => {
         try {
           const results = place ? overSocket(sockets, place, request as Request) : await executor(request);
