@@ -24,7 +24,7 @@ import { closingError } from './closing-error.ts';
 import { Connection, type ConnectionOptions, type Sockets } from './connection.ts';
 import { Ending } from './ending.ts';
 import { type Envelope, TextFrame } from './envelope.ts';
-import { asItIsTaken, restoreDocument } from './hashed-frame.ts';
+import { messageOf, restoreDocument } from './hashed-frame.ts';
 import type { Outbox } from './outbox.ts';
 import { type Room, SocketRoom, type UserRooms } from './subscription-rooms.ts';
 import type { SocketEndpoint } from './upgrade.ts';
@@ -156,7 +156,7 @@ async function handleFrame(
   const accepted = new Promise<void>((resolve) => {
     extra.settle = () => void setImmediate(resolve);
   });
-  const handled = handle(asItIsTaken(text)).catch((error: unknown) => {
+  const handled = handle(messageOf(text)).catch((error: unknown) => {
     // The library throws for what a client may not send.
     log.debug({ err: error, connection: connection.id }, 'frame refused');
     connection.close(CLOSE_CODES.BAD_REQUEST, 'Invalid message received');
@@ -216,6 +216,8 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
           renew: (next) => bearer.renew(next),
         }),
       );
+      // The library keeps the message for as long as the subscription is open; what is wanted of it was taken out.
+      Object.assign(payload, { query: '', variables: null, extensions: null });
       const { connection, room } = extra;
       return 'document' in args ? Object.assign(args, { target: { connection, room, id } }) : args;
     },

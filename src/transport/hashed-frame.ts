@@ -9,7 +9,7 @@ import { leaveOutEmpty } from './left-out.ts';
 const UNUSUAL = /"persistedQuery"|"(?:operationName|variables|extensions)"\s*:\s*""/;
 
 /** The frame as graphql-ws takes it: it refuses an operation without a query, and a text for variables. */
-export function asItIsTaken(text: string): string {
+function asItIsTaken(text: string): string {
   if (!UNUSUAL.test(text)) return text;
   try {
     const frame = JSON.parse(text);
@@ -17,6 +17,19 @@ export function asItIsTaken(text: string): string {
     leaveOutEmpty(frame.payload);
     if (frame.payload.extensions) frame.payload.query ??= '';
     return JSON.stringify(frame);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * The message of a frame, or its text when that is none. The library keeps what it is handed for as long as a
+ * subscription is open; of an object parts can be let go of, of a text nothing.
+ */
+export function messageOf(text: string): string {
+  try {
+    const message: unknown = JSON.parse(asItIsTaken(text));
+    return typeof message === 'object' && message !== null ? (message as unknown as string) : text;
   } catch {
     return text;
   }

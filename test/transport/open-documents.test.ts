@@ -1,9 +1,16 @@
 /** What the subscriptions of one socket may hold in memory by their documents. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { parse } from 'graphql';
 import { LIMITS } from '../../src/limits.ts';
 import type { UserId, Viewer } from '../../src/model.ts';
 import { UserRooms } from '../../src/transport/subscription-rooms.ts';
+import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';
+import { OPCODES, openTcpWebSocket } from '../support/tcp-web-socket.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 describe('the documents of a socket’s subscriptions', () => {
   let service: TestService;
@@ -83,6 +90,27 @@ describe('the documents of a socket’s subscriptions', () => {
     leave?.();
     open(3);
     expect(() => open(4)).toThrow(expect.objectContaining({ code: 'SERVICE_UNAVAILABLE' }));
+  });
+
+  it('G10: what came with a subscription and is not asked for is not held while it is open', async () => {
+    const token = await service.token('alice');
+    const socket = await openTcpWebSocket(service.service.port, '/graphql', 'graphql-transport-ws');
+    const send = (text: string): void => socket.send({ opcode: OPCODES.text, payload: text });
+    send(JSON.stringify({ type: 'connection_init', payload: { token } }));
+    const junk = JSON.stringify(Array(10_000).fill([[]]));
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    const query = 'subscription { messageReceived { id } }';
+    for (let n = 0; n < 30; n += 1)
+      send(`{"id":"${n}","type":"subscribe","payload":{"query":"${query}","variables":{"junk":${junk}}}}`);
+    send(JSON.stringify({ id: 'last', type: 'subscribe', payload: { query: '{ __typename }' } }));
+    expect(await socket.text(1)).toContain('"last"');
+    await eventually(() => {
+      collectGarbage();
+      // Parsed, they take thirty times a megabyte.
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(10_000_000);
+    });
+    socket.socket.destroy();
   });
 
   it('one that fails to be opened holds nothing', async () => {
