@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Checks types. What only the example gateway needs is installed meanwhile.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+scripts/provide-gateway.sh &
+provided=$!
+status=0
+tsc -p tsconfig.json || status=1
+wait "$provided" && tsc -p examples/gateway || status=1
+exit "$status"
