@@ -28,6 +28,7 @@ const FULL_ONLY = [
   'test/gateway/rolling-upgrade.test.ts',
   'test/gateway/service-restart.test.ts',
   'test/graphql/inbox.test.ts',
+  'test/graphql/streamed-messages.test.ts',
   'test/transport/foreign-clients.test.ts',
   'test/transport/restarts.test.ts',
 ];

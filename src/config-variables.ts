@@ -91,6 +91,12 @@ export const VARIABLES = {
     '15m',
     duration,
   ),
+  STREAM_MERGE: variable(
+    'appends to one streamed message within this time are one event; `0s`: each is one',
+    DURATION,
+    '40ms',
+    duration,
+  ),
   RATE_LIMIT_ENABLED: variable('the limits that follow', '`true` or `false`', 'true', flag),
   ...RATE_VARIABLES,
   LOG_LEVEL: variable('what is logged', LOG_LEVELS.map((level) => `\`${level}\``).join(', '), 'info', (value) =>

@@ -33,6 +33,7 @@ export interface Config {
   readonly streamHeartbeatMs: number;
   /** 0: without an end. */
   readonly streamLifetimeMs: number;
+  readonly streamMergeMs: number;
   /** Null: nothing is limited. */
   readonly rates: Rates | null;
   readonly logLevel: string;
@@ -182,6 +183,7 @@ export function readConfig(given: Environment): Config {
     clientTimeoutMs: required('CLIENT_TIMEOUT'),
     streamHeartbeatMs: required('STREAM_HEARTBEAT'),
     streamLifetimeMs: required('STREAM_LIFETIME'),
+    streamMergeMs: required('STREAM_MERGE'),
     rates: required('RATE_LIMIT_ENABLED')
       ? readRates(required, {
           maxQueryCost: required('MAX_QUERY_COST'),

@@ -9,14 +9,22 @@ export const ERROR_CODES = {
   FORBIDDEN: { meaning: 'The caller is known and may not do this.', retry: 'no', status: 200 },
   NOT_FOUND: { meaning: 'There is no such thing, or the caller may not see it.', retry: 'no', status: 200 },
   BAD_USER_INPUT: { meaning: 'An argument breaks a rule; the message names it.', retry: 'no', status: 200 },
-  CONFLICT: { meaning: 'The state of things does not allow it.', retry: 'after reading again', status: 200 },
+  CONFLICT: {
+    meaning: 'The state of things does not allow it; of an append, `length` says how long the text is.',
+    retry: 'after reading again',
+    status: 200,
+  },
   RATE_LIMITED: { meaning: 'Too often.', retry: 'after `retryAfterMs`', status: 429 },
   POSITION_EXPIRED: {
     meaning: 'A position cannot be resumed; `reason` says why, `conversationId` or `topic` of which log.',
     retry: 'without it',
     status: 200,
   },
-  PAYLOAD_TOO_LARGE: { meaning: 'The request body is over its cap.', retry: 'no', status: 413 },
+  PAYLOAD_TOO_LARGE: {
+    meaning: 'The request body is over its cap, or a streamed message is; of that, `length` says how long it is.',
+    retry: 'no',
+    status: 413,
+  },
   QUERY_TOO_DEEP: { meaning: 'The operation nests deeper than `MAX_QUERY_DEPTH`.', retry: 'no', status: 400 },
   QUERY_TOO_COSTLY: { meaning: 'The operation asks for more than its budget.', retry: 'no', status: 400 },
   SERVICE_UNAVAILABLE: {
@@ -58,6 +66,8 @@ export interface ErrorDetails {
   readonly reason?: Reason;
   readonly cause?: unknown;
   readonly of?: LogName;
+  /** Of a message that is being written: how long its text is, in code points. */
+  readonly length?: number;
 }
 
 /** Whose log a position is of: the caller resumes the others without it. */
@@ -70,6 +80,7 @@ export class ServiceError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly reason: Reason | undefined;
   readonly of: LogName | undefined;
+  readonly length: number | undefined;
 
   /** The reader of a stream did not keep up. */
   get isSlowReader(): boolean {
@@ -82,6 +93,7 @@ export class ServiceError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.reason = details.reason;
     this.of = details.of;
+    this.length = details.length;
   }
 }
 

@@ -338,6 +338,7 @@ export type Change =
   | 'message'
   | 'signal'
   | 'reaction'
+  | 'append'
   | 'creation'
   | 'membership'
   | 'list'

@@ -155,7 +155,13 @@ async function openService(
   const { registrationUrl, registrationToken } = config;
   const registration = createRegistration({ url: registrationUrl, token: registrationToken, clock, log });
   const health = createHealth(engine, registration);
-  const delivery = createDelivery(engine, clock, log, (outcome) => metrics.holes.inc({ outcome }));
+  const delivery = createDelivery({
+    engine,
+    clock,
+    log,
+    countHole: (outcome) => metrics.holes.inc({ outcome }),
+    streamMergeMs: config.streamMergeMs,
+  });
   closers.push('delivery', () => delivery.close());
   const expressions = createExpressions();
   closers.push('expressions', () => expressions.close());
@@ -164,6 +170,7 @@ async function openService(
   const counted = countAccepted(
     createDomain(engine, clock, log, {
       ...config,
+      appendPaceMs: config.rates ? LIMITS.appendPaceMs : 0,
       issueToken: createTokenIssuer(config.jwt),
       expressions,
       copies: createCopies((viewer, count) => rateLimits.copied(viewer, count)),

@@ -269,6 +269,8 @@ export type Message = {
   editedAt: Maybe<Scalars['DateTime']['output']>;
   /** The message's id. */
   id: Scalars['ID']['output'];
+  /** Of the content, in Unicode code points. */
+  length: Scalars['Int']['output'];
   /** Data sent beside the text. */
   payload: Maybe<Scalars['JSON']['output']>;
   /** The place in the conversation's log of changes at which it last changed, and the log's epoch. In an event: that event's place. */
@@ -281,6 +283,8 @@ export type Message = {
   senderId: Scalars['ID']['output'];
   /** Its number in the conversation: 1, 2, 3 … without holes. */
   sequence: Scalars['Int']['output'];
+  /** How far it is: STREAMING while it is being written. */
+  state: MessageState;
   /** When it was sent. */
   timestamp: Scalars['DateTime']['output'];
   /** Who sent it. */
@@ -305,6 +309,44 @@ export type MessageEdge = {
   node: Message;
 };
 
+/**
+ * Text that was added to a message while it is written. Keep your text up to `offset` and add `text`: what you hold is then
+ * what a query returns.
+ */
+export type MessageExtended = {
+  /** Of the message. */
+  conversationId: Scalars['ID']['output'];
+  /** Of the whole text with it, in Unicode code points. */
+  length: Scalars['Int']['output'];
+  /** Which message. */
+  messageId: Scalars['ID']['output'];
+  /** Up to where the text before stays, in Unicode code points: 0 in the first event of a message, and when it was replaced. */
+  offset: Scalars['Int']['output'];
+  /** The message's payload, where an append gave a new one; null: it is as before. */
+  payload: Maybe<Scalars['JSON']['output']>;
+  /** What follows there. */
+  text: Scalars['String']['output'];
+};
+
+/** How far the writing of a message is. */
+export type MessageProgress = {
+  /** Of the message. */
+  id: Scalars['ID']['output'];
+  /** Of the text so far, in Unicode code points: the offset of the next append. */
+  length: Scalars['Int']['output'];
+  /** Whether somebody asked to stop it. */
+  stopRequested: Scalars['Boolean']['output'];
+};
+
+/** How far a message is. */
+export type MessageState =
+  /** Its writer gave up, or was silent for 60 s: what there is of it stays. */
+  | 'ABORTED'
+  /** It is whole. */
+  | 'COMPLETE'
+  /** It is being written, and read meanwhile. */
+  | 'STREAMING';
+
 /** What can be changed. */
 export type Mutation = {
   /** Adds members. For owners and moderators. */
@@ -314,6 +356,12 @@ export type Mutation = {
    * the message, 50 in all, or 1,000 reactions.
    */
   addReaction: Maybe<Message>;
+  /**
+   * Adds text to the end of the caller's own message. CONFLICT, with the message's `length` in `extensions`, unless
+   * `offset` is its length; text that is there already changes nothing, so an append whose answer was lost is sent
+   * again. PAYLOAD_TOO_LARGE past 65,536 code points.
+   */
+  appendToMessage: MessageProgress;
   /** Puts a conversation into the caller's archive until its next message, or takes it out. */
   archiveConversation: InboxEntry;
   /**
@@ -336,6 +384,8 @@ export type Mutation = {
   deleteRoutingRule: RoutingRule;
   /** Replaces the content and payload of the caller's own message. CONFLICT once it is deleted. */
   editMessage: Maybe<Message>;
+  /** Ends the writing of the caller's own message. The same again gives back the same message. Routing rules run now. */
+  finishMessage: Message;
   /** Joins a room. Joining twice changes nothing. */
   joinConversation: Conversation;
   /** Leaves a conversation and answers it as it was left; what is in it (messages, members, receipts, typing) is FORBIDDEN. The longest-standing member follows the last owner. */
@@ -389,6 +439,16 @@ export type Mutation = {
    * Called too often it is not refused: what is over the rate is dropped, a stop never.
    */
   setTyping: Scalars['Boolean']['output'];
+  /**
+   * Starts a message that is read while it is written. CONFLICT past 20 messages of one sender that are being written in a
+   * conversation. One without an append for 60 s is ABORTED.
+   */
+  startMessage: Message;
+  /**
+   * Asks whoever writes a message to stop. Any member may; the writer decides. It may be given the message that is
+   * answered: then it is for all answers to it, those that are started within 60 s included.
+   */
+  stopMessage: Scalars['Boolean']['output'];
   /** Blocks a user no longer. False: they were not blocked. */
   unblockUser: Scalars['Boolean']['output'];
   /** Renames a conversation. For owners and moderators. */
@@ -407,6 +467,15 @@ export type MutationAddMembersArgs = {
 export type MutationAddReactionArgs = {
   emoji: Scalars['String']['input'];
   messageId: Scalars['ID']['input'];
+};
+
+
+/** What can be changed. */
+export type MutationAppendToMessageArgs = {
+  id: Scalars['ID']['input'];
+  offset: Scalars['Int']['input'];
+  payload?: InputMaybe<Scalars['JSON']['input']>;
+  text: Scalars['String']['input'];
 };
 
 
@@ -458,6 +527,15 @@ export type MutationEditMessageArgs = {
   content?: InputMaybe<Scalars['String']['input']>;
   id: Scalars['ID']['input'];
   payload?: InputMaybe<Scalars['JSON']['input']>;
+};
+
+
+/** What can be changed. */
+export type MutationFinishMessageArgs = {
+  content?: InputMaybe<Scalars['String']['input']>;
+  id: Scalars['ID']['input'];
+  payload?: InputMaybe<Scalars['JSON']['input']>;
+  state?: InputMaybe<MessageState>;
 };
 
 
@@ -598,6 +676,18 @@ export type MutationSetPresenceArgs = {
 export type MutationSetTypingArgs = {
   conversationId: Scalars['ID']['input'];
   isTyping: Scalars['Boolean']['input'];
+};
+
+
+/** What can be changed. */
+export type MutationStartMessageArgs = {
+  input: SendMessageInput;
+};
+
+
+/** What can be changed. */
+export type MutationStopMessageArgs = {
+  id: Scalars['ID']['input'];
 };
 
 
@@ -923,7 +1013,7 @@ export type RuleFaultPolicy =
 export type SendMessageInput = {
   /** The sender's own id for it. The same again within 24 h in the same conversation gives back the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. */
   clientMessageId?: InputMaybe<Scalars['ID']['input']>;
-  /** 1 to 8000 characters; may be left out or empty when there is a payload. */
+  /** 1 to 8000 characters; may be left out or empty when there is a payload. Of `startMessage`: 0 to 65536, stored as sent. */
   content?: InputMaybe<Scalars['String']['input']>;
   /** Where. */
   conversationId: Scalars['ID']['input'];
@@ -1007,7 +1097,14 @@ export type Subscription = {
   conversationUpdated: Conversation;
   /** New messages, the caller's own too, in order. */
   messageReceived: Message;
-  /** Messages that were edited, deleted or reacted to, in order, as they are when delivered. */
+  /** The caller's own messages that somebody asked to stop. */
+  messageStopped: Message;
+  /**
+   * Text as it is added to messages while they are written. For each that is being written when the subscription
+   * begins, first one event with offset 0 and the text so far. Appends within 40 ms are one event.
+   */
+  messageStreamed: MessageExtended;
+  /** Messages that were edited, deleted, reacted to or, when they were streamed, finished, in order, as they are when delivered. */
   messageUpdated: Message;
   /** The present state of each user at once, then each change. */
   presenceUpdated: Presence;
@@ -1027,6 +1124,12 @@ export type SubscriptionConversationUpdatedArgs = {
 /** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
 export type SubscriptionMessageReceivedArgs = {
   after?: InputMaybe<Array<Scalars['ID']['input']>>;
+  conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
+};
+
+
+/** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
+export type SubscriptionMessageStreamedArgs = {
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
@@ -1244,6 +1347,9 @@ export type ResolversTypes = {
   Message: ResolverTypeWrapper<SeenMessage>;
   MessageConnection: ResolverTypeWrapper<Omit<MessageConnection, 'edges' | 'nodes'> & { edges: Array<ResolversTypes['MessageEdge']>, nodes: Array<ResolversTypes['Message']> }>;
   MessageEdge: ResolverTypeWrapper<Omit<MessageEdge, 'node'> & { node: ResolversTypes['Message'] }>;
+  MessageExtended: ResolverTypeWrapper<MessageExtended>;
+  MessageProgress: ResolverTypeWrapper<MessageProgress>;
+  MessageState: MessageState;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   PageInfo: ResolverTypeWrapper<PageInfo>;
   Presence: ResolverTypeWrapper<PresenceRecord>;
@@ -1298,6 +1404,8 @@ export type ResolversParentTypes = {
   Message: SeenMessage;
   MessageConnection: Omit<MessageConnection, 'edges' | 'nodes'> & { edges: Array<ResolversParentTypes['MessageEdge']>, nodes: Array<ResolversParentTypes['Message']> };
   MessageEdge: Omit<MessageEdge, 'node'> & { node: ResolversParentTypes['Message'] };
+  MessageExtended: MessageExtended;
+  MessageProgress: MessageProgress;
   Mutation: Record<PropertyKey, never>;
   PageInfo: PageInfo;
   Presence: PresenceRecord;
@@ -1418,12 +1526,14 @@ export type MessageResolvers<ContextType = Context, ParentType extends Resolvers
   deletedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
   editedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  length?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   payload?: Resolver<Maybe<ResolversTypes['JSON']>, ParentType, ContextType>;
   position?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   reactions?: Resolver<Array<ResolversTypes['Reaction']>, ParentType, ContextType>;
   replyTo?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType>;
   senderId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   sequence?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  state?: Resolver<ResolversTypes['MessageState'], ParentType, ContextType>;
   timestamp?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   user?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
 };
@@ -1439,9 +1549,25 @@ export type MessageEdgeResolvers<ContextType = Context, ParentType extends Resol
   node?: Resolver<ResolversTypes['Message'], ParentType, ContextType>;
 };
 
+export type MessageExtendedResolvers<ContextType = Context, ParentType extends ResolversParentTypes['MessageExtended'] = ResolversParentTypes['MessageExtended']> = {
+  conversationId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  length?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  messageId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  offset?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  payload?: Resolver<Maybe<ResolversTypes['JSON']>, ParentType, ContextType>;
+  text?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type MessageProgressResolvers<ContextType = Context, ParentType extends ResolversParentTypes['MessageProgress'] = ResolversParentTypes['MessageProgress']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  length?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  stopRequested?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+};
+
 export type MutationResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Mutation'] = ResolversParentTypes['Mutation']> = {
   addMembers?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationAddMembersArgs, 'id' | 'userIds'>>;
   addReaction?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationAddReactionArgs, 'emoji' | 'messageId'>>;
+  appendToMessage?: Resolver<ResolversTypes['MessageProgress'], ParentType, ContextType, RequireFields<MutationAppendToMessageArgs, 'id' | 'offset' | 'text'>>;
   archiveConversation?: Resolver<ResolversTypes['InboxEntry'], ParentType, ContextType, RequireFields<MutationArchiveConversationArgs, 'id' | 'isArchived'>>;
   blockUser?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<MutationBlockUserArgs, 'userId'>>;
   createConversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationCreateConversationArgs, 'input'>>;
@@ -1450,6 +1576,7 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   deleteMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationDeleteMessageArgs, 'id'>>;
   deleteRoutingRule?: Resolver<ResolversTypes['RoutingRule'], ParentType, ContextType, RequireFields<MutationDeleteRoutingRuleArgs, 'id'>>;
   editMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationEditMessageArgs, 'id'>>;
+  finishMessage?: Resolver<ResolversTypes['Message'], ParentType, ContextType, RequireFields<MutationFinishMessageArgs, 'id' | 'state'>>;
   joinConversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationJoinConversationArgs, 'id'>>;
   leaveConversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationLeaveConversationArgs, 'id'>>;
   markRead?: Resolver<Maybe<ResolversTypes['Conversation']>, ParentType, ContextType, RequireFields<MutationMarkReadArgs, 'conversationId' | 'sequence'>>;
@@ -1472,6 +1599,8 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   setMemberRole?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationSetMemberRoleArgs, 'id' | 'role' | 'userId'>>;
   setPresence?: Resolver<ResolversTypes['Presence'], ParentType, ContextType, RequireFields<MutationSetPresenceArgs, 'status'>>;
   setTyping?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<MutationSetTypingArgs, 'conversationId' | 'isTyping'>>;
+  startMessage?: Resolver<ResolversTypes['Message'], ParentType, ContextType, RequireFields<MutationStartMessageArgs, 'input'>>;
+  stopMessage?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<MutationStopMessageArgs, 'id'>>;
   unblockUser?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<MutationUnblockUserArgs, 'userId'>>;
   updateConversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationUpdateConversationArgs, 'id'>>;
 };
@@ -1625,6 +1754,8 @@ export type SessionTokensResolvers<ContextType = Context, ParentType extends Res
 export type SubscriptionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Subscription'] = ResolversParentTypes['Subscription']> = {
   conversationUpdated?: SubscriptionResolver<ResolversTypes['Conversation'], "conversationUpdated", ParentType, ContextType, Partial<SubscriptionConversationUpdatedArgs>>;
   messageReceived?: SubscriptionResolver<ResolversTypes['Message'], "messageReceived", ParentType, ContextType, Partial<SubscriptionMessageReceivedArgs>>;
+  messageStopped?: SubscriptionResolver<ResolversTypes['Message'], "messageStopped", ParentType, ContextType>;
+  messageStreamed?: SubscriptionResolver<ResolversTypes['MessageExtended'], "messageStreamed", ParentType, ContextType, Partial<SubscriptionMessageStreamedArgs>>;
   messageUpdated?: SubscriptionResolver<ResolversTypes['Message'], "messageUpdated", ParentType, ContextType, Partial<SubscriptionMessageUpdatedArgs>>;
   presenceUpdated?: SubscriptionResolver<ResolversTypes['Presence'], "presenceUpdated", ParentType, ContextType, RequireFields<SubscriptionPresenceUpdatedArgs, 'userIds'>>;
   topicPublished?: SubscriptionResolver<ResolversTypes['Publication'], "topicPublished", ParentType, ContextType, RequireFields<SubscriptionTopicPublishedArgs, 'topics'>>;
@@ -1666,6 +1797,8 @@ export type Resolvers<ContextType = Context> = {
   Message?: MessageResolvers<ContextType>;
   MessageConnection?: MessageConnectionResolvers<ContextType>;
   MessageEdge?: MessageEdgeResolvers<ContextType>;
+  MessageExtended?: MessageExtendedResolvers<ContextType>;
+  MessageProgress?: MessageProgressResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
   PageInfo?: PageInfoResolvers<ContextType>;
   Presence?: PresenceResolvers<ContextType>;

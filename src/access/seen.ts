@@ -30,6 +30,9 @@ export type SeenConversation = ConversationRecord & { readonly [seen]: 'conversa
 /** A message its viewer may see. */
 export type SeenMessage = MessageRecord & { readonly [seen]: 'message' };
 
+/** Text of a message its viewer may see. */
+export type SeenText<Text> = Text & { readonly [seen]: 'text' };
+
 /** A conversation as its viewer left it. What it holds now is theirs no longer. */
 export type LeftConversation = ConversationRecord & { readonly isLeft: true };
 
@@ -258,6 +261,13 @@ export function messageInChannel(access: ChannelAccess, record: MessageRecord): 
 
 export function conversationInChannel(access: ChannelAccess, record: ConversationRecord): SeenConversation | null {
   return access.isTo(record.id) ? (record as SeenConversation) : null;
+}
+
+export function textInChannel<Text extends { readonly conversationId: ConversationId }>(
+  access: ChannelAccess,
+  text: Text,
+): SeenText<Text> | null {
+  return access.isTo(text.conversationId) ? (text as SeenText<Text>) : null;
 }
 
 /** Something that was seen, as a change of it by its viewer left it. */

@@ -24,9 +24,12 @@ import type {
   UserId,
 } from '../model.ts';
 import { Latest } from './latest.ts';
+import type { Merging } from './merging.ts';
 import { notePast } from './past.ts';
 import { SharedRead } from './shared-read.ts';
 import { TypingBoard } from './typing-board.ts';
+import { WritingBoard } from './writing-board.ts';
+import type { ExtendedText, WrittenMessage } from './written-message.ts';
 
 const RETRY_MS = 250;
 
@@ -42,6 +45,12 @@ export interface ChannelListener {
   onHead(position: Position): void;
   onConversation(conversation: ConversationRecord): void;
   onTyping(typing: TypingRecord): void;
+  /** Whether it is told of text that is added to messages. */
+  readonly takesText: boolean;
+  /** Text that was added since this was told last, of a message that others are told of as well. */
+  onExtended(event: ExtendedText, written: WrittenMessage): void;
+  /** Whoever writes the message is asked to stop. */
+  onStop(message: MessageRecord): void;
   /** These users are no longer members. */
   onLeft(userIds: readonly UserId[]): void;
   /** The channel cannot go on for this reason; nothing follows. */
@@ -56,12 +65,14 @@ export interface ConversationChannelOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly countHole: CountHole;
+  readonly merging: Merging;
 }
 
 export class ConversationChannel {
   readonly tenant: TenantId;
   readonly id: ConversationId;
   readonly typing: TypingBoard;
+  readonly writings: WritingBoard;
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -69,6 +80,8 @@ export class ConversationChannel {
   readonly #listeners = new Set<ChannelListener>();
   /** Those of them who are told of the conversation itself. */
   readonly #watchers = new Set<ChannelListener>();
+  /** Those of them who are told of text. */
+  readonly #readers = new Set<ChannelListener>();
   #listening: Listening | null = null;
   #position: Position = { epoch: '', place: 0 };
   readonly #conversation = new Latest<ConversationRecord>();
@@ -82,7 +95,11 @@ export class ConversationChannel {
   #isInDoubt = false;
   #interruptions = 0;
 
-  constructor({ engine, clock, log, countHole }: ConversationChannelOptions, tenant: TenantId, id: ConversationId) {
+  constructor(
+    { engine, clock, log, countHole, merging }: ConversationChannelOptions,
+    tenant: TenantId,
+    id: ConversationId,
+  ) {
     this.tenant = tenant;
     this.id = id;
     this.#engine = engine;
@@ -90,6 +107,10 @@ export class ConversationChannel {
     this.#log = log;
     this.#countHole = countHole;
     this.#head = new SharedRead(async () => (await engine.readConversations(tenant, [id]))[0]?.position ?? null);
+    const tell = (event: ExtendedText, written: WrittenMessage): void => {
+      for (const reader of this.#readers) reader.onExtended(event, written);
+    };
+    this.writings = new WritingBoard({ engine, clock, log, merging, tenant, id, tell });
     this.typing = new TypingBoard(clock, id, (typing) => this.#each((listener) => listener.onTyping(typing)));
   }
 
@@ -140,16 +161,19 @@ export class ConversationChannel {
   add(listener: ChannelListener): void {
     this.#listeners.add(listener);
     if (listener.takesConversation) this.#watchers.add(listener);
+    if (listener.takesText) this.#readers.add(listener);
   }
 
   remove(listener: ChannelListener): void {
     this.#listeners.delete(listener);
     this.#watchers.delete(listener);
+    this.#readers.delete(listener);
   }
 
   close(): void {
     this.#isClosed = true;
     this.typing.clear();
+    this.writings.close();
     this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
   }
 
@@ -171,6 +195,12 @@ export class ConversationChannel {
       case 'typing':
         if (this.#isInDoubt) return void this.#readState();
         return this.typing.set(announcement.typing);
+      case 'extension':
+        return this.writings.extend(announcement.extension);
+      case 'stop':
+        // Who missed it is told with the next append.
+        if (!this.#isInDoubt) this.#each((listener) => listener.onStop(announcement.message));
+        return;
       default:
         return;
     }
@@ -191,10 +221,15 @@ export class ConversationChannel {
   #pass(change: MessageChange, message: MessageRecord): void {
     if (this.#isClosed) return;
     this.#position = message.position;
-    if (change !== 'SENT') notePast(message);
+    if (change !== 'SENT') {
+      notePast(message);
+      // What readers of the text have not been told yet is told before its end.
+      this.writings.changed(message);
+    }
     // Not copied: a listener that leaves meanwhile is not told, and none can join within a synchronous call.
     for (const listener of this.#listeners) listener.onMessage(change, message);
     if (change === 'SENT') this.#noteSent(message);
+    if (message.state === 'STREAMING') this.writings.sent(message);
   }
 
   /** A message ends its sender's typing and moves the conversation on. No other announcement says so. */
@@ -216,6 +251,7 @@ export class ConversationChannel {
     if (this.#isClosed) return;
     this.#interruptions += 1;
     this.#isInDoubt = true;
+    this.writings.doubt();
     this.#conversation.doubt();
     void this.#readState();
     void this.#catchUp();
@@ -289,7 +325,9 @@ export class ConversationChannel {
       const { member } = listener;
       if (member !== null && !listener.isOf(known.get(member) ?? null)) listener.onLeft([member]);
     }
-    if (interruptions === this.#interruptions) this.#isInDoubt = false;
+    if (interruptions !== this.#interruptions) return;
+    this.#isInDoubt = false;
+    this.writings.trust();
   }
 
   #lose(error: ServiceError): void {
@@ -303,6 +341,8 @@ export class ConversationChannel {
     this.#each((listener) => listener.onLost(error));
     this.#listeners.clear();
     this.#watchers.clear();
+    this.#readers.clear();
+    this.writings.close();
   }
 
   #retry(error: unknown, again: () => void): void {

@@ -12,6 +12,7 @@ import { ConversationChannel, type CountHole } from './conversation-channel.ts';
 import { type Doubts, userKey } from './doubts.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Follower, Following, type Selection } from './following.ts';
+import type { Merging } from './merging.ts';
 import { asServiceError, Replay } from './replay.ts';
 import type { SharedLog } from './shared-log.ts';
 
@@ -32,6 +33,7 @@ export interface ConversationStreamContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly countHole: CountHole;
+  readonly merging: Merging;
   readonly channels: ChannelRegistry<ConversationChannel>;
   readonly sharedLog: SharedLog;
   readonly doubts: Doubts;
@@ -187,14 +189,22 @@ export class ConversationStream<Event extends object> implements Follower {
   }
 
   async #join(id: ConversationId): Promise<Following<Event> | null> {
-    const { engine, clock, log, countHole, channels } = this.#context;
+    const { engine, clock, log, countHole, merging, channels } = this.#context;
     const { tenant } = this.#viewer;
     const key = this.#key(id);
     const channel = await channels.acquire(
       key,
-      () => new ConversationChannel({ engine, clock, log, countHole }, tenant, id),
+      () => new ConversationChannel({ engine, clock, log, countHole, merging }, tenant, id),
     );
     if (!channel) return null;
+    if (this.#options.selection.extension) {
+      try {
+        await channel.writings.open();
+      } catch (error) {
+        channels.release(key, channel);
+        throw error;
+      }
+    }
     if (!this.#isOpen || this.#following.has(id)) {
       channels.release(key, channel);
       return null;
@@ -339,6 +349,7 @@ export class ConversationStream<Event extends object> implements Follower {
     // Only once: a channel that is released twice would be closed while others still listen.
     if (!this.#isFollowed(following)) return;
     channel.remove(following);
+    following.close();
     this.#following.delete(channel.id);
     this.#names.delete(this.#key(channel.id));
     this.#context.channels.release(this.#key(channel.id), channel);

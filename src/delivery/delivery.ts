@@ -1,11 +1,20 @@
 /** Live delivery: the streams behind the subscriptions. */
 import type { Bearer } from '../access/bearer.ts';
-import { conversationInChannel, messageInChannel, type SeenConversation, type SeenMessage } from '../access/seen.ts';
+import {
+  type ChannelAccess,
+  conversationInChannel,
+  messageInChannel,
+  type SeenConversation,
+  type SeenMessage,
+  type SeenText,
+  textInChannel,
+} from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Log } from '../log.ts';
 import type {
   ConversationId,
+  MessageRecord,
   Position,
   PresenceRecord,
   PublicationRecord,
@@ -20,11 +29,13 @@ import { ConversationStream, type OnBegin } from './conversation-stream.ts';
 import { Doubts, userKey } from './doubts.ts';
 import type { Selection } from './following.ts';
 import { openJointStream } from './joint-stream.ts';
+import { Merging } from './merging.ts';
 import { PresenceChannel } from './presence-channel.ts';
 import { SessionChannel } from './session-channel.ts';
 import { SharedLog } from './shared-log.ts';
 import type { LiveStream } from './stream.ts';
 import { TopicChannel } from './topic-channel.ts';
+import type { ExtendedText } from './written-message.ts';
 
 /** Which conversations: those named, or null for all of the viewer's. */
 export type ConversationIds = readonly ConversationId[] | null;
@@ -35,8 +46,12 @@ export interface Delivery {
   messageUpdated(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<SeenMessage>>;
   conversationUpdated(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<SeenConversation>>;
   typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<TypingRecord>>;
-  /** New messages and others' typing, in all of the viewer's conversations. */
-  inbox(bearer: Bearer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<SeenMessage | TypingRecord>>;
+  /** Text as it is added to messages while they are written; of each that is being written, first all so far. */
+  messageStreamed(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<SeenText<ExtendedText>>>;
+  /** The caller's own messages that somebody asks to stop. */
+  messageStopped(bearer: Bearer): Promise<LiveStream<SeenMessage>>;
+  /** New messages, text that is added to them, and others' typing, in all of the viewer's conversations. */
+  inbox(bearer: Bearer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<InboxEvent>>;
   presenceUpdated(bearer: Bearer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
   /** Of the topics that a viewer may hear, if they may: asked at once, and whenever the token changes. */
   /** `after`: where the caller was; what was published since comes first. */
@@ -48,6 +63,28 @@ export interface Delivery {
   /** Calls back once the bearer's present token has been taken back, or was when asked; the answer stops that. */
   watchTokens(bearer: Bearer, onEnd: () => void): Promise<() => void>;
   close(): void;
+}
+
+/** What became of a message besides being sent, of which a stream of several kinds of events is told. */
+export interface MessageNews {
+  readonly news: 'FINISHED' | 'STOP_REQUESTED';
+  readonly conversationId: ConversationId;
+  readonly message: SeenMessage;
+}
+
+export type InboxEvent = SeenMessage | TypingRecord | SeenText<ExtendedText> | MessageNews;
+
+/** By message: events are shared objects. */
+const NEWS = new WeakMap<MessageRecord, MessageNews>();
+
+function newsOf(access: ChannelAccess, record: MessageRecord, news: MessageNews['news']): MessageNews | null {
+  const message = messageInChannel(access, record);
+  if (!message) return null;
+  const known = NEWS.get(message);
+  if (known) return known;
+  const event = { news, conversationId: message.conversationId, message };
+  NEWS.set(message, event);
+  return event;
 }
 
 const NOWHERE: ResumePoints = new Map();
@@ -66,14 +103,26 @@ const UPDATED: Selection<SeenMessage> = {
 };
 const CONVERSATION: Selection<SeenConversation> = { conversation: conversationInChannel };
 
-export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole: CountHole): Delivery {
+const STREAMED: Selection<SeenText<ExtendedText>> = { extension: textInChannel };
+
+export interface DeliveryOptions {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly countHole: CountHole;
+  /** Appends to one message within this time are one event. */
+  readonly streamMergeMs: number;
+}
+
+export function createDelivery({ engine, clock, log, countHole, streamMergeMs }: DeliveryOptions): Delivery {
   const conversations = new ChannelRegistry<ConversationChannel>();
   const sessions = new ChannelRegistry<SessionChannel>();
   const presences = new ChannelRegistry<PresenceChannel>();
   const topics = new ChannelRegistry<TopicChannel>();
   const doubts = new Doubts();
   const sharedLog = new SharedLog(engine);
-  const context = { engine, clock, log, countHole, channels: conversations, sharedLog, doubts };
+  const merging = new Merging(clock, streamMergeMs);
+  const context = { engine, clock, log, countHole, merging, channels: conversations, sharedLog, doubts };
 
   function open<Event extends object>(
     bearer: Bearer,
@@ -93,12 +142,29 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
 
     typingIndicator: (bearer, ids) => open(bearer, ids, NOWHERE, { typing: typingOfOthers(bearer) }),
 
+    messageStreamed: (bearer, ids) => open(bearer, ids, NOWHERE, STREAMED),
+
+    messageStopped: (bearer) =>
+      open<SeenMessage>(bearer, null, NOWHERE, {
+        stop: (access, message) =>
+          message.senderId === bearer.viewer.userId ? messageInChannel(access, message) : null,
+      }),
+
     inbox: (bearer, after, onBegin) =>
-      ConversationStream.open<SeenMessage | TypingRecord>(context, {
+      ConversationStream.open<InboxEvent>(context, {
         bearer,
         conversationIds: null,
         after,
-        selection: { ...SENT, typing: typingOfOthers(bearer) },
+        selection: {
+          ...STREAMED,
+          message: (access, message, change) =>
+            change === 'FINISHED'
+              ? newsOf(access, message, 'FINISHED')
+              : (SENT.message?.(access, message, change) ?? null),
+          stop: (access, message) =>
+            message.senderId === bearer.viewer.userId ? newsOf(access, message, 'STOP_REQUESTED') : null,
+          typing: typingOfOthers(bearer),
+        },
         onBegin,
       }),
 
@@ -140,6 +206,7 @@ export function createDelivery(engine: Engine, clock: Clock, log: Log, countHole
     },
 
     close() {
+      merging.close();
       for (const channel of [conversations, presences, sessions, topics].flatMap(
         (each) => each.all() as OpenedChannel[],
       ))

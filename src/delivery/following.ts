@@ -12,13 +12,20 @@ import type {
 } from '../model.ts';
 import type { ChannelListener, ConversationChannel } from './conversation-channel.ts';
 import type { EventQueue } from './event-queue.ts';
+import type { ExtendedText, Place, WrittenMessage } from './written-message.ts';
 
 /** What a stream takes of what happens in a conversation; what is left out is not listened to. */
 export interface Selection<Event extends object> {
   message?(access: ChannelAccess, message: MessageRecord, change: MessageChange): Event | null;
   conversation?(access: ChannelAccess, conversation: ConversationRecord): Event | null;
   typing?(typing: TypingRecord): Event | null;
+  /** Text that is added to a message while it is written. */
+  extension?(access: ChannelAccess, extension: ExtendedText): Event | null;
+  /** A message whose writer is asked to stop. */
+  stop?(access: ChannelAccess, message: MessageRecord): Event | null;
 }
+
+const NOTHING: Place = { length: 0, units: 0 };
 
 /** What becomes of a stream when access or a channel is lost. */
 export interface Follower {
@@ -33,6 +40,7 @@ export interface Follower {
 export class Following<Event extends object> implements ChannelListener {
   readonly channel: ConversationChannel;
   readonly takesConversation: boolean;
+  readonly takesText: boolean;
   #hasLeft = false;
   /** Null: nothing of the conversation is passed on. */
   #access: ChannelAccess | null = null;
@@ -44,12 +52,17 @@ export class Following<Event extends object> implements ChannelListener {
   /** The position passed on last; while the log is replayed, nothing is passed on live. */
   #epoch = '';
   #place = Number.POSITIVE_INFINITY;
+  /** Of messages that are being written and whose text this reader is not told as it comes: up to where it was. */
+  #behind: Map<WrittenMessage, Place> | null = null;
+  /** Forgets that room is waited for. */
+  #stopWaiting: (() => void) | null = null;
 
   constructor(channel: ConversationChannel, follower: Follower, selection: Selection<Event>, queue: EventQueue<Event>) {
     this.channel = channel;
     this.#follower = follower;
     this.#selection = selection;
     this.takesConversation = selection.conversation !== undefined;
+    this.takesText = selection.extension !== undefined;
     this.#queue = queue;
   }
 
@@ -71,6 +84,7 @@ export class Following<Event extends object> implements ChannelListener {
   goLive({ epoch, place }: Position): void {
     this.#epoch = epoch;
     this.#place = place;
+    if (this.takesText) this.#beginTexts();
   }
 
   get member(): UserId | null {
@@ -119,6 +133,69 @@ export class Following<Event extends object> implements ChannelListener {
 
   onTyping(typing: TypingRecord): void {
     const event = this.#selection.typing?.(typing);
+    if (event) this.#queue.push(event);
+  }
+
+  onStop(message: MessageRecord): void {
+    const event = this.#access && this.#selection.stop?.(this.#access, message);
+    if (event) this.#queue.push(event);
+  }
+
+  /**
+   * Passes on text as it comes, to a reader who keeps up. Any other is told less often, and
+   * more each time: of a text the latest state is enough (G20).
+   */
+  onExtended(event: ExtendedText, written: WrittenMessage): void {
+    if (!this.isLive) return;
+    const place = this.#behind?.get(written);
+    if (!place && !this.#queue.isCongested()) return this.#pushText(event);
+    this.#behind ??= new Map();
+    const from = { length: event.offset, units: written.unitsOf(event) };
+    if (!place || from.length < place.length) this.#behind.set(written, from);
+    this.#catchUp();
+  }
+
+  /** Each text so far, with nothing between it and what is added from now on. */
+  #beginTexts(): void {
+    for (const written of this.channel.writings.current()) {
+      if (written.isUntold) continue;
+      this.#behind ??= new Map();
+      this.#behind.set(written, NOTHING);
+    }
+    this.#catchUp();
+  }
+
+  #catchUp(): void {
+    if (this.#stopWaiting) return;
+    for (const [written, place] of this.#behind ?? []) {
+      if (!this.#access) return;
+      if (this.#queue.isCongested()) return this.#wait();
+      this.#behind?.delete(written);
+      this.#pushText(written.since(place));
+    }
+    this.#behind = null;
+  }
+
+  #wait(): void {
+    let isOver = false;
+    const stop = this.#queue.onRoom(() => {
+      isOver = true;
+      this.#stopWaiting = null;
+      // Not within the write that made the room.
+      setImmediate(() => this.#catchUp());
+    });
+    if (!isOver) this.#stopWaiting = stop;
+  }
+
+  /** Nothing is told any more. */
+  close(): void {
+    this.leave();
+    this.#behind = null;
+    this.#stopWaiting?.();
+  }
+
+  #pushText(extension: ExtendedText): void {
+    const event = this.#access && this.#selection.extension?.(this.#access, extension);
     if (event) this.#queue.push(event);
   }
 

@@ -7,7 +7,7 @@ interface Counter {
 }
 
 export function countAccepted(domain: Domain, counters: { messages: Counter; publications: Counter }): Domain {
-  const { messages, topics } = domain;
+  const { messages, topics, writings } = domain;
   const counted = async <Result>(work: Promise<Result>, counter: Counter): Promise<Result> => {
     const result = await work;
     counter.inc();
@@ -28,6 +28,10 @@ export function countAccepted(domain: Domain, counters: { messages: Counter; pub
       send: (viewer, input) => counted(messages.send(viewer, input), counters.messages),
       sendMany: (viewer, inputs, meter) => countedAll(messages.sendMany(viewer, inputs, meter), counters.messages),
       sendDirect: (viewer, userId, input) => counted(messages.sendDirect(viewer, userId, input), counters.messages),
+    },
+    writings: {
+      ...writings,
+      start: (viewer, input) => counted(writings.start(viewer, input), counters.messages),
     },
     topics: {
       ...topics,

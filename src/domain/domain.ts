@@ -6,7 +6,7 @@ import { type Blocks, createBlocks } from './blocks.ts';
 import { type ConversationLists, createConversationLists } from './conversation-list.ts';
 import { type Conversations, createConversations } from './conversations.ts';
 import { createInboxes, type Inboxes } from './inbox.ts';
-import { createMessages, type Messages } from './messages.ts';
+import { createMessages, createSettleSent, type Messages } from './messages.ts';
 import { createPresence, type Presence } from './presence.ts';
 import { createRouted } from './routed.ts';
 import { type Copies, type CountRule, createRouting, type Expressions } from './routing.ts';
@@ -14,12 +14,14 @@ import { createRoutingRules, type RoutingRules } from './routing-rules.ts';
 import { createSessions, type IssueToken, type SessionLifetimes, type Sessions } from './sessions.ts';
 import { createTopics, type Topics } from './topics.ts';
 import { createTyping, type Typing } from './typing.ts';
+import { createWritings, type Writings } from './writings.ts';
 
 export interface Domain {
   readonly blocks: Blocks;
   readonly conversations: Conversations;
   readonly lists: ConversationLists;
   readonly messages: Messages;
+  readonly writings: Writings;
   readonly presence: Presence;
   readonly typing: Typing;
   readonly sessions: Sessions;
@@ -36,10 +38,12 @@ export interface DomainOptions {
   readonly expressions: Expressions;
   readonly countRule: CountRule;
   readonly copies: Copies;
+  /** Of appends to one streamed message; 0: no limit. */
+  readonly appendPaceMs: number;
 }
 
 export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
-  const { presenceGraceMs, issueToken, sessions: lifetimes, expressions, countRule, copies } = options;
+  const { presenceGraceMs, issueToken, sessions: lifetimes, expressions, countRule, copies, appendPaceMs } = options;
   const blocks = createBlocks(engine);
   const conversations = createConversations(engine, blocks);
   const routing = createRouting(engine, clock, log, expressions, countRule);
@@ -49,6 +53,7 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
     conversations,
     lists: createConversationLists(engine),
     messages: createMessages(engine, routed, { directWith: conversations.directWith, blocks, log }),
+    writings: createWritings({ engine, routed, blocks, settleSent: createSettleSent(engine), appendPaceMs }),
     presence: createPresence(engine, clock, log, presenceGraceMs),
     typing: createTyping(engine),
     sessions: createSessions(engine, clock, log, { issueToken, lifetimes }),

@@ -1,11 +1,13 @@
 /** Checks of what callers send. Each answers the clean value or throws BAD_USER_INPUT. */
-import { badInput, type ServiceError } from '../errors.ts';
+import { badInput, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { isIdentifier, isUserId, type UserId } from '../model.ts';
 
 // Control characters other than newline and tab; Unicode category Cc.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the same, of text in which CR stays.
+const CONTROL_BUT_CR = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 
 /** What an argument that may be left out comes to; null when it was. */
 export function optional<Given, Clean>(value: Given | null | undefined, check: (given: Given) => Clean): Clean | null {
@@ -138,6 +140,22 @@ export function messageBody(content: string | null | undefined, data: unknown): 
     throw badInput(`content: 1 to ${LIMITS.contentCharacters} characters; empty only with a payload.`);
   }
   return { content: cleanContent, payload: cleanPayload };
+}
+
+/**
+ * Text that is read while it is written: stored as it is sent, since a bit of it says nothing of the whole. What
+ * belongs together may come in two bits, a combining mark as well; a surrogate without its other half is refused.
+ */
+export function writtenText(value: string, name: string): string {
+  if (!value.isWellFormed()) throw badInput(`${name}: not well-formed Unicode.`);
+  if (CONTROL_BUT_CR.test(value)) {
+    throw badInput(`${name}: control characters other than tab, carriage return and newline are refused.`);
+  }
+  // A code point takes at most two units.
+  if (value.length > LIMITS.writtenCharacters * 2 || [...value].length > LIMITS.writtenCharacters) {
+    throw new ServiceError('PAYLOAD_TOO_LARGE', `${name}: at most ${LIMITS.writtenCharacters} characters.`);
+  }
+  return value;
 }
 
 /** A whole number from 0. */

@@ -51,6 +51,9 @@ export interface MessagePage extends PageEnds {
 
 export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'clientMessageId'>;
 
+/** Answers what was sent, or throws why it was not. */
+export type SettleSent = (viewer: Viewer, conversationId: ConversationId, sent: Sent) => Promise<SeenMessage>;
+
 export type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
 
 /** What became of a message; ROUTED: it is in another conversation. */
@@ -128,11 +131,31 @@ function partsOf(conversation: SeenConversation, { messages }: KeptMessages): Se
   return messages.flatMap((message) => partOf(conversation, message) ?? []);
 }
 
+export function createSettleSent(engine: Engine): SettleSent {
+  return async (viewer, conversationId, sent) => {
+    switch (sent.outcome) {
+      case 'no-longer-kept':
+        throw new ServiceError('CONFLICT', 'This message was sent before and is no longer kept.');
+      case 'conflict':
+        throw new ServiceError('CONFLICT', 'clientMessageId: another message was sent under it.');
+      case 'no-reply-target':
+        throw badInput('replyToId: no message of this conversation.');
+      case 'not-member':
+        await requireSeen(engine, viewer, conversationId);
+        throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
+      default:
+        return ownMessage(viewer, sent.message);
+    }
+  };
+}
+
 export function createMessages(
   engine: Engine,
   routed: Routed,
   { directWith, blocks, log }: { readonly directWith: DirectWith; readonly blocks: Blocks; readonly log: Log },
 ): Messages {
+  const settleSent = createSettleSent(engine);
+
   async function findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenMessage | null)[]> {
     return seeMessages(
       engine,
@@ -153,22 +176,6 @@ export function createMessages(
     const { membership } = await requireSeen(engine, viewer, message.conversationId);
     if (!membership) throw new ServiceError('FORBIDDEN', 'Only members may do this.');
     return message;
-  }
-
-  async function settleSent(viewer: Viewer, conversationId: ConversationId, sent: Sent): Promise<SeenMessage> {
-    switch (sent.outcome) {
-      case 'no-longer-kept':
-        throw new ServiceError('CONFLICT', 'This message was sent before and is no longer kept.');
-      case 'conflict':
-        throw new ServiceError('CONFLICT', 'clientMessageId: another message was sent under it.');
-      case 'no-reply-target':
-        throw badInput('replyToId: no message of this conversation.');
-      case 'not-member':
-        await requireSeen(engine, viewer, conversationId);
-        throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
-      default:
-        return ownMessage(viewer, sent.message);
-    }
   }
 
   /** What is sent, as it is stored when no rule changes it. */

@@ -37,6 +37,15 @@ export interface Routed {
   /** `place`: the direct conversation it may be the first of; null: its conversation is there. */
   append(viewer: Viewer, message: NewMessage, place: DirectPlace | null): Promise<Sent>;
   edit(viewer: Viewer, message: MessageRecord, said: Said): Promise<MessageEdit>;
+  /** Whether rules may change or divert what a user writes there: its text is not shown before they ran. */
+  isHeld(tenant: TenantId, id: ConversationId, sender: UserId): Promise<boolean>;
+  /** Runs what was written through the rules. @throws {ServiceError} FORBIDDEN, as above; nothing is stored then. */
+  finish<Stored extends { readonly outcome: string }>(
+    viewer: Viewer,
+    message: MessageRecord,
+    said: Said,
+    store: (said: Said) => Promise<Stored>,
+  ): Promise<Stored>;
 }
 
 export interface Publishable {
@@ -320,7 +329,37 @@ export function createRouted({ engine, clock, log, routing, directWith, copies }
     throw refusal(outcome.fate);
   }
 
+  async function isHeld(tenant: TenantId, id: ConversationId, sender: UserId): Promise<boolean> {
+    const concerned = concerns(tenant, id);
+    if (concerned === false || !(await concerned)) return false;
+    const kind = await kindFor(tenant, id, sender);
+    return kind !== null && routing.mayDivert(tenant, { kind, topic: id, sender, content: '', payload: null });
+  }
+
+  async function finish<Stored extends { readonly outcome: string }>(
+    viewer: Viewer,
+    { conversationId, senderId: sender }: MessageRecord,
+    given: Said,
+    store: (said: Said) => Promise<Stored>,
+  ): Promise<Stored> {
+    const { tenant } = viewer;
+    const concerned = concerns(tenant, conversationId);
+    if (concerned === false || !(await concerned)) return store(given);
+    const kind = await kindFor(tenant, conversationId, sender);
+    if (kind === null) return store(given);
+    const journey = setOut();
+    reach(journey, { kind: 'conversation', id: conversationId });
+    const message = { kind, topic: conversationId, sender, ...given, isWritten: true };
+    const decision = await decide(tenant, message, journey);
+    const isNew = (stored: Stored): boolean => stored.outcome === 'finished';
+    const outcome = await route(viewer, decision, journey, { store, isNew });
+    if (outcome.fate === 'STORED') return outcome.stored;
+    throw refusal(outcome.fate);
+  }
+
   return {
+    isHeld,
+    finish,
     publish(viewer, publishable) {
       const { topic, key } = publishable;
       return publish(viewer, publishable, setOut(key && { ...key, id: `${topic} ${key.id}` }));

@@ -19,7 +19,7 @@ import type {
   Viewer,
 } from '../model.ts';
 import { createKnownRules } from './known-rules.ts';
-import { apply, type Evaluate, failed, looksAt, passed, type Routable, type Said } from './rule-run.ts';
+import { apply, type Evaluate, failed, looksAt, mayDivert, passed, type Routable, type Said } from './rule-run.ts';
 
 export interface ExpressionRequest {
   /** Whose share of running time it takes. */
@@ -68,6 +68,8 @@ export interface Decision {
 export interface Routing {
   /** Whether any rule looks at messages of these kinds; at once, when the tenant's rules are known. */
   concerns(tenant: TenantId, kinds: readonly RoutedKind[]): boolean | Promise<boolean>;
+  /** Whether rules may keep a message from being shown as it was sent: it is not shown before they ran. */
+  mayDivert(tenant: TenantId, message: Routable): boolean | Promise<boolean>;
   decide(tenant: TenantId, message: Routable): Promise<Decision>;
   /** A dry run. @throws {ServiceError} RATE_LIMITED when the tenant has used up its time for evaluations. */
   test(tenant: TenantId, rule: RoutingRuleRecord, message: Routable): Promise<RuleVerdict>;
@@ -108,6 +110,13 @@ export function createRouting(
     concerns(tenant, kinds) {
       const any = (rules: readonly RoutingRuleRecord[]): boolean =>
         rules.some(({ match }) => match.on.some((kind) => kinds.includes(kind)));
+      const rules = known.of(tenant);
+      return rules instanceof Promise ? rules.then(any) : any(rules);
+    },
+
+    mayDivert(tenant, message) {
+      const any = (rules: readonly RoutingRuleRecord[]): boolean =>
+        rules.some((rule) => mayDivert(rule) && looksAt(rule, message));
       const rules = known.of(tenant);
       return rules instanceof Promise ? rules.then(any) : any(rules);
     },

@@ -1,6 +1,6 @@
 /** One routing rule and one message: whether it looks at it, and what it makes of it. */
 import type { RoutedKind, RoutingRuleRecord, RuleAction, RuleTargets, RuleVerdict, UserId } from '../model.ts';
-import { payload as checkedPayload, messageBody } from './input.ts';
+import { payload as checkedPayload, messageBody, writtenText } from './input.ts';
 import { matchesTopic } from './topic-pattern.ts';
 
 /** What a message says, wherever it goes. */
@@ -15,6 +15,8 @@ export interface Routable extends Said {
   /** Of messages, their conversation's id. */
   readonly topic: string;
   readonly sender: UserId;
+  /** It was read while it was written, and may be longer than others. */
+  readonly isWritten?: boolean;
 }
 
 const NOWHERE: RuleTargets = { topics: [], users: [] };
@@ -33,6 +35,11 @@ export function looksAt({ match }: RoutingRuleRecord, { kind, topic, sender }: R
   return match.topic === null || matchesTopic(match.topic, topic);
 }
 
+/** Whether a rule may keep a message from being shown as it was sent. */
+export function mayDivert({ action, onFault }: RoutingRuleRecord): boolean {
+  return onFault === 'REFUSE' || !('copy' in action);
+}
+
 function given(value: unknown): unknown {
   if (value === undefined) throw new Error('The expression gives nothing.');
   return value;
@@ -46,7 +53,7 @@ function stringOf(value: unknown): string {
 /** What a message says after a transform, which must be as good as what a client may send. */
 async function transformed(
   transform: Extract<RuleAction, { transform: unknown }>['transform'],
-  { kind, content, payload }: Routable,
+  { kind, content, payload, isWritten }: Routable,
   evaluate: (source: string) => Promise<unknown>,
 ): Promise<Said> {
   if (typeof transform === 'string') {
@@ -57,6 +64,9 @@ async function transformed(
     content: transform.content === undefined ? content : stringOf(await evaluate(transform.content)),
     payload: transform.payload === undefined ? payload : given(await evaluate(transform.payload)),
   };
+  if (isWritten) {
+    return { content: writtenText(next.content, 'content'), payload: checkedPayload(next.payload, 'payload') };
+  }
   if (kind !== 'TOPIC') return messageBody(next.content, next.payload);
   // A publication is its payload: it has no text.
   return { content: '', payload: given(checkedPayload(next.payload, 'payload') ?? undefined) };

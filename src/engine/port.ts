@@ -346,7 +346,7 @@ export interface WritingStore {
   requestStop(tenant: TenantId, id: MessageId): Promise<number | null>;
   /** Of one message, its text included also where it is held; null when it is not being written. */
   readWriting(tenant: TenantId, id: MessageId): Promise<Writing | null>;
-  /** What is being written in a conversation and shown, in no order. */
+  /** What is being written in a conversation, in no order; what is held without its text. */
   listWritings(tenant: TenantId, id: ConversationId): Promise<MessageRecord[]>;
 }
 

@@ -4,6 +4,7 @@
  * All parts but the last have `LIMITS.writtenPartCharacters` code points, so that an offset
  * says which part it is in, and an append rewrites the last one only (G20).
  */
+import { unitsPast } from '../code-points.ts';
 import { LIMITS } from '../limits.ts';
 
 const SIZE = LIMITS.writtenPartCharacters;
@@ -13,26 +14,6 @@ export interface TextPart {
   readonly index: number;
   /** What belongs into it of the text. */
   readonly text: string;
-}
-
-/** How many code points a text has. */
-export function lengthOf(text: string): number {
-  let length = text.length;
-  for (let index = 0; index < text.length; index += 1) if (isLead(text, index)) length -= 1;
-  return length;
-}
-
-/** Whether a pair of surrogates begins here: the text is well formed. */
-function isLead(text: string, index: number): boolean {
-  const unit = text.charCodeAt(index);
-  return unit >= 0xd800 && unit < 0xdc00;
-}
-
-/** Where the code point of this number is, counted in UTF-16 units from another's place. */
-export function unitsPast(text: string, from: number, count: number): number {
-  let at = from;
-  for (let left = count; left > 0 && at < text.length; left -= 1) at += isLead(text, at) ? 2 : 1;
-  return at;
 }
 
 /** A text that begins at an offset, cut where parts end. Nothing of an empty one. */
@@ -48,9 +29,6 @@ export function partsOf(offset: number, text: string): TextPart[] {
   }
   return parts;
 }
-
-/** How many parts a text of this length has. */
-export const countParts = (length: number): number => Math.ceil(length / SIZE);
 
 /** When the next append may come, past this one; null: this one comes too soon. Appends of a second may come at once. */
 export function paceAfter(freeAt: number, now: number, paceMs: number): number | null {

@@ -33,6 +33,7 @@ function extensionsOf(error: ServiceError): Record<string, unknown> {
     code: error.code,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     ...(error.reason === undefined ? {} : { reason: error.reason }),
+    ...(error.length === undefined ? {} : { length: error.length }),
     ...error.of,
   };
 }

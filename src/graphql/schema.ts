@@ -24,6 +24,7 @@ import * as messages from './resolvers/messages.ts';
 import * as presence from './resolvers/presence.ts';
 import * as routingRules from './resolvers/routing-rules.ts';
 import * as sessions from './resolvers/sessions.ts';
+import * as streamedMessages from './resolvers/streamed-messages.ts';
 import * as topics from './resolvers/topics.ts';
 import * as typing from './resolvers/typing.ts';
 import * as users from './resolvers/users.ts';
@@ -44,7 +45,18 @@ type Resolvers = Record<string, Record<string, Resolver>>;
 
 /** `left`: fields that are not part of the SDL which gateways are given, as `Type.field`; they are served all the same. */
 export function createSchema(left: readonly string[] = []): GraphQLSchema {
-  const parts = [conversations, inbox, messages, presence, routingRules, sessions, topics, typing, users] as const;
+  const parts = [
+    conversations,
+    inbox,
+    messages,
+    presence,
+    routingRules,
+    sessions,
+    streamedMessages,
+    topics,
+    typing,
+    users,
+  ] as const;
   const resolvers: Resolvers = Object.assign(
     { DateTime: behaviourOf(DateTimeISOResolver), JSON: behaviourOf(JSONScalar) },
     ...parts,

@@ -1,7 +1,7 @@
 /** The classes of changes: every field of `Mutation` and every frame that changes something is of one. */
 import type { Change, RateName } from '../model.ts';
 
-export type ChangeClass = 'message' | 'signal' | 'reaction' | 'membership' | 'list' | 'session' | 'admin';
+export type ChangeClass = 'message' | 'signal' | 'reaction' | 'append' | 'membership' | 'list' | 'session' | 'admin';
 
 export interface ChangeRate {
   readonly class: ChangeClass;
@@ -18,6 +18,7 @@ export const CHANGES: { readonly [Name in Change]: ChangeRate } = {
   message: { class: 'message', seconds: SECOND, name: 'user-messages' },
   signal: { class: 'signal', seconds: SECOND, name: 'user-signal' },
   reaction: { class: 'reaction', seconds: SECOND, name: 'user-reaction' },
+  append: { class: 'append', seconds: SECOND, name: 'user-append' },
   /** The people named in one are counted beside it. */
   creation: { class: 'membership', seconds: MINUTE, name: 'user-creation' },
   membership: { class: 'membership', seconds: MINUTE, name: 'user-membership' },

@@ -235,7 +235,7 @@ export function describeWritings(open: OpenWorld): void {
     });
 
     it('is held back where its text may not be shown yet', async () => {
-      const { engine, other } = world;
+      const { engine, other, clock } = world;
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
       const message = await start(id, alice, 'se', { isHeld: true });
@@ -243,7 +243,7 @@ export function describeWritings(open: OpenWorld): void {
       await engine.addReaction(tenant, message.id, bob, '🎉');
       await engine.requestStop(tenant, message.id);
       expect(await stored(message.id)).toMatchObject({ content: '', state: 'STREAMING' });
-      expect(await engine.listWritings(tenant, id)).toEqual([]);
+      expect(await engine.listWritings(tenant, id)).toMatchObject([{ id: message.id, content: '' }]);
       expect(await other.readWriting(tenant, message.id)).toMatchObject({
         message: { content: 'secret' },
         isHeld: true,
@@ -254,6 +254,9 @@ export function describeWritings(open: OpenWorld): void {
         message: { content: 'public', payload: { by: 'rule' } },
       });
       await eventually(() => expect(heard).toHaveLength(4));
+      const forgotten = await start(id, alice, 'secret', { isHeld: true });
+      clock.advance(TIMES.writingMs);
+      expect(await stored(forgotten.id)).toMatchObject({ content: '', state: 'ABORTED' });
       expect(JSON.stringify(heard)).not.toMatch(/"se"|cret/);
       await listening.close();
     });

@@ -56,7 +56,13 @@ class History {
   constructor() {
     this.steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock: this.clock });
     this.#unsteady = unsteady(this.steady);
-    this.#delivery = createDelivery(this.#unsteady.engine, this.clock, silentLog, () => undefined);
+    this.#delivery = createDelivery({
+      engine: this.#unsteady.engine,
+      clock: this.clock,
+      log: silentLog,
+      countHole: () => undefined,
+      streamMergeMs: 40,
+    });
   }
 
   async begin(): Promise<void> {

@@ -14,9 +14,12 @@ import { alice, bob, carol, createGroup, silentLog, tenant, text, viewerOf } fro
 const TOPIC = 'news' as Topic;
 const FROM_NOW_ON: ResumePoints = new Map();
 
-/** Every kind of stream, and what it tells of a change that is made while the bus is away. */
+/**
+ * Every kind of stream, and what it tells of a change that is made while the bus is away. A wish to stop
+ * that was not heard is told with the next append instead.
+ */
 const STREAMS: Record<
-  Exclude<keyof Delivery, 'watchTokens' | 'close'>,
+  Exclude<keyof Delivery, 'messageStopped' | 'watchTokens' | 'close'>,
   readonly [
     open: (delivery: Delivery, bearer: Bearer, id: ConversationId) => Promise<LiveStream<object>>,
     change: (engine: Engine, id: ConversationId) => Promise<unknown>,
@@ -36,6 +39,10 @@ const STREAMS: Record<
     (engine, id) => engine.setTyping(tenant, id, alice, true),
   ],
   inbox: [(delivery, bearer) => delivery.inbox(bearer, FROM_NOW_ON, () => undefined), send],
+  messageStreamed: [
+    (delivery, bearer) => delivery.messageStreamed(bearer, null),
+    (engine, id) => engine.startMessage(tenant, { ...text(id, alice, 'after'), isHeld: false }),
+  ],
   presenceUpdated: [
     (delivery, bearer) => delivery.presenceUpdated(bearer, [alice]),
     (engine) => engine.setStatus(tenant, alice, 'BUSY', 'since'),
@@ -92,7 +99,7 @@ describe.each(Object.entries(STREAMS))(
           return answer;
         },
       };
-      const delivery = createDelivery(engine, clock, silentLog, () => undefined);
+      const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 });
       const id = await createGroup(steady, alice, bob, carol);
       await steady.connect(tenant, alice, {
         connectionId: 'one' as never,

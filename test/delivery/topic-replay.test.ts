@@ -47,7 +47,13 @@ function open() {
   const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   const flaky = unsteady(steady);
   const reads = holding(flaky.engine);
-  const delivery = createDelivery(reads.engine, clock, silentLog, () => undefined);
+  const delivery = createDelivery({
+    engine: reads.engine,
+    clock,
+    log: silentLog,
+    countHole: () => undefined,
+    streamMergeMs: 40,
+  });
   let count = 0;
   const publish = async (): Promise<Position> => {
     count += 1;

@@ -20,7 +20,13 @@ describe('a replay while the engine is away', () => {
     const clock = new TestClock();
     const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
     const flaky = unsteady(steady);
-    const delivery = createDelivery(flaky.engine, clock, silentLog, () => undefined);
+    const delivery = createDelivery({
+      engine: flaky.engine,
+      clock,
+      log: silentLog,
+      countHole: () => undefined,
+      streamMergeMs: 40,
+    });
     const id = await createGroup(steady, alice, bob);
     const [conversation] = await steady.readConversations(tenant, [id]);
     for (let n = 1; n <= MESSAGES; n += 1) await steady.appendMessage(tenant, text(id, alice, `${n}`));

@@ -74,6 +74,18 @@ describe('docs/asyncapi.yaml', () => {
     await ask(bob, 'JoinRoom', { room });
     await ask(bob, 'RoomMessage', { room, payload: { a: 1 } });
     await alice.received('RoomMessage', 1);
+    const started = await ask(alice, 'StartMessage', {
+      conversation_id: room,
+      content: 'So',
+      client_message_id: 'two',
+    });
+    const { message_id: id } = started.data;
+    await ask(alice, 'AppendMessage', { id, offset: 2, text: ' be it', payload: { a: 1 } });
+    await ask(alice, 'AppendMessage', { id, offset: 3, text: '!' });
+    await ask(bob, 'StopMessage', { id });
+    await alice.received('StopMessage', 1);
+    await ask(alice, 'FinishMessage', { id, state: 'ABORTED' });
+    await bob.received('FinishMessage', 1);
     await ask(bob, 'LeaveRoom', { room });
     await ask(bob, 'Presence', { watch: ['alice', 'nobody'] });
     await ask(alice, 'Presence', { status: 'AWAY' });

@@ -37,6 +37,7 @@ const CLASSES = {
   ],
   signal: ['setTyping', 'setPresence', 'markRead'],
   reaction: ['addReaction', 'removeReaction'],
+  append: ['startMessage', 'appendToMessage', 'finishMessage', 'stopMessage'],
   membership: [
     'createConversation',
     'openDirectConversation',
@@ -95,6 +96,10 @@ const SAMPLES: { readonly [Type in FrameType]: FrameData<Type> } = {
   JoinRoom: { room: 'hall' },
   LeaveRoom: { room: 'hall' },
   RoomMessage: { room: 'hall', payload: 'x' },
+  StartMessage: { conversation_id: 'hall' },
+  AppendMessage: { id: 'x', offset: 0, text: 'x' },
+  FinishMessage: { id: 'x' },
+  StopMessage: { id: 'x' },
   Typing: { conversation_id: 'hall', is_typing: true },
   Presence: { status: 'AWAY' },
   Resume: { positions: [] },

@@ -1,9 +1,10 @@
 /** Messages that are read while they are written, in SQLite. */
 import type { Clock } from '../../clock.ts';
+import { lengthOf, unitsPast } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, TenantId, UserId } from '../../model.ts';
 import type { NewText, TextAppend, WritingStore } from '../port.ts';
-import { lengthOf, paceAfter, partsOf, unitsPast } from '../written-text.ts';
+import { paceAfter, partsOf } from '../written-text.ts';
 import type { ConversationRow } from './conversations.ts';
 import type { Announce, Database } from './database.ts';
 import { asJson, type Found, type MessageLog } from './message-log.ts';
@@ -30,11 +31,12 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
   const dropWishes = database.prepare('DELETE FROM stops WHERE until <= ?');
   const setPayload = database.prepare('UPDATE messages SET payload = ? WHERE conversation = ? AND sequence = ?');
 
-  function abort({ conversation: key, sequence }: WritingRow, announce: Announce): void {
+  function abort({ conversation: key, sequence, is_held }: WritingRow, announce: Announce): void {
     const conversation = log.conversationOf(key);
     const message = conversation && log.messageAt(conversation, sequence);
     if (!message) return texts.drop(key, sequence);
-    const content = texts.textOf(key, sequence);
+    // What is held was not routed, and is not shown for want of a finish.
+    const content = is_held === 1 ? '' : texts.textOf(key, sequence);
     log.rewrite({ conversation, message }, 'FINISHED', { content, state: 'ABORTED' }, announce);
   }
 
@@ -213,8 +215,7 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
       return read(() => {
         const row = log.findConversation(tenant, id);
         if (!row) return [];
-        const shown = texts.allOf(row.key).filter(({ is_held }) => is_held === 0);
-        return shown.flatMap(({ sequence }) => {
+        return texts.allOf(row.key).flatMap(({ sequence }) => {
           const message = log.messageAt(row, sequence);
           return message ? [log.toMessage(row, message)] : [];
         });

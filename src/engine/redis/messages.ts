@@ -1,5 +1,6 @@
 /** Messages and the log of their changes in Redis. */
 import type { Clock } from '../../clock.ts';
+import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, MessageChange, MessageId, MessageRecord, Retention, TenantId } from '../../model.ts';
 import { judgePosition, type Lineage } from '../lineage.ts';
@@ -15,7 +16,7 @@ import type {
   NewMessage,
   WritingStore,
 } from '../port.ts';
-import { lengthOf, partsOf } from '../written-text.ts';
+import { partsOf } from '../written-text.ts';
 import { attempt, nonce } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { asJsonText, decodeMessage, encodeContent, encodeMessage } from './codec.ts';

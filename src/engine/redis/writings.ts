@@ -1,10 +1,11 @@
 /** Messages that are read while they are written, in Redis. */
 import type { Clock } from '../../clock.ts';
+import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { MessageId, MessageRecord, Retention, TenantId } from '../../model.ts';
 import { parseMessageId } from '../message-id.ts';
 import type { CurrentTrace, TextAppend, Writing, WritingFinish, WritingStore } from '../port.ts';
-import { lengthOf, partsOf } from '../written-text.ts';
+import { partsOf } from '../written-text.ts';
 import { nonce } from './attempt.ts';
 import { asJsonText, decodeMessage } from './codec.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
@@ -141,7 +142,7 @@ export function createWritings(
 
     async listWritings(tenant, id) {
       const all = await read(keys.conversation(tenant, id), false, []);
-      return all.flatMap((each) => (each && each[1] === '0' ? [decodeMessage(each[0])] : []));
+      return all.flatMap((each) => (each ? [decodeMessage(each[0])] : []));
     },
   };
 }

@@ -7,6 +7,7 @@ import type {
   SubscriptionResolvers,
 } from '../../__generated__/resolvers.ts';
 import { conversationOf, replyTargetOf, type SeenMessage } from '../../access/seen.ts';
+import { lengthOf } from '../../code-points.ts';
 import { encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { pageSize } from '../../domain/input.ts';
 import { notFound } from '../../errors.ts';
@@ -64,6 +65,8 @@ export const Message: MessageResolvers = {
   user: ({ senderId }) => ({ id: senderId }),
   replyTo: async (message, _, { loaders }) =>
     message.replyToId ? replyTargetOf(message, await loaders.message.load(message.replyToId)) : null,
+  state: ({ state }) => state ?? 'COMPLETE',
+  length: ({ content }) => lengthOf(content),
   position: ({ conversationId, position }) => encodePosition(conversationId, position),
 };
 

@@ -104,12 +104,13 @@ class RawSocket {
 
   async #refuse(error: unknown, id: string | null = null, about: object = {}): Promise<void> {
     const { message, extensions } = this.#options.formatError(error);
-    const { code, retryAfterMs, reason, conversationId } = extensions ?? {};
+    const { code, retryAfterMs, reason, conversationId, length } = extensions ?? {};
     const data = {
       code,
       message,
       ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
       ...(reason === undefined ? {} : { reason }),
+      ...(length === undefined ? {} : { length }),
       ...(conversationId === undefined ? {} : { conversation_id: conversationId }),
       ...about,
     };

@@ -103,6 +103,28 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
     await answer('Status', sent(message));
   },
 
+  async StartMessage(data, { domain, viewer, meter }, answer) {
+    // It is a message like any other, besides.
+    meter.count('message');
+    const { conversation_id: conversationId, content, payload, reply_to_id: replyToId } = data;
+    const input = { conversationId, content, payload, replyToId, clientMessageId: data.client_message_id };
+    await answer('Status', { ...sent(await domain.writings.start(viewer, input)), status: 'started' });
+  },
+
+  async AppendMessage(data, { domain, viewer }, answer) {
+    const { id, length, stopRequested } = await domain.writings.append(viewer, data);
+    await answer('Status', { status: 'appended', message_id: id, length, stop_requested: stopRequested });
+  },
+
+  async FinishMessage(data, { domain, viewer }, answer) {
+    await answer('Status', { ...sent(await domain.writings.finish(viewer, data)), status: 'finished' });
+  },
+
+  async StopMessage({ id }, { domain, viewer }, answer) {
+    await domain.writings.stop(viewer, id);
+    await answer('Status', { status: 'stopping', message_id: id });
+  },
+
   async Typing({ conversation_id, is_typing }, { domain, viewer, meter }, answer) {
     await domain.typing.set(viewer, meter, conversation_id, is_typing);
     await answer('Status', { status: 'typing', conversation_id, is_typing });

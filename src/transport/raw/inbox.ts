@@ -5,6 +5,7 @@
  * what was written, and its pong says that all of it was read. Then the place is
  * stored for the session, which goes on there when it comes back.
  */
+import type { MessageNews } from '../../delivery/delivery.ts';
 import { type Outlet, type Payload, RenderedStream } from '../../delivery/rendered-stream.ts';
 import { isDirect } from '../../domain/direct-id.ts';
 import { CLOSE_CODES, ServiceError, TOO_SLOW } from '../../errors.ts';
@@ -107,12 +108,19 @@ export class Inbox implements Outlet {
 
   deliver(payload: Payload, event: object): void {
     if (this.#held) return this.#hold(this.#held, payload, event);
-    if ('isTyping' in event) return void this.#outlet.deliver(payload, event);
+    if ('isTyping' in event || 'messageId' in event) return void this.#outlet.deliver(payload, event);
+    if ('news' in event) return this.#deliverNews(payload, event as MessageNews);
     const { id, conversationId, sequence, position } = event as MessageRecord;
     const isOwn = this.#own.delete(id) && isDirect(conversationId);
     const isRead = sequence <= (this.#read.get(conversationId) ?? 0);
     const frame = isOwn || isRead ? undefined : this.#outlet.deliver(payload, event);
     this.#places.give(conversationId, position, frame);
+  }
+
+  #deliverNews(payload: Payload, event: MessageNews): void {
+    const { conversationId, position } = event.message;
+    const frame = this.#outlet.deliver(payload, event);
+    if (event.news === 'FINISHED') this.#places.give(conversationId, position, frame);
   }
 
   end(error: ServiceError | null): void {

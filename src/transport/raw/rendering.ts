@@ -1,7 +1,9 @@
 /** Events as frames of the raw protocol. Each is rendered once for all who are given it. */
 import { LRUCache } from 'lru-cache';
 import type { SeenMessage } from '../../access/seen.ts';
+import type { InboxEvent, MessageNews } from '../../delivery/delivery.ts';
 import type { Payload, Render } from '../../delivery/rendered-stream.ts';
+import type { ExtendedText } from '../../delivery/written-message.ts';
 import { encodePosition } from '../../domain/cursor.ts';
 import { isDirect } from '../../domain/direct-id.ts';
 import type { Domain } from '../../domain/domain.ts';
@@ -47,7 +49,21 @@ function messageData(message: MessageRecord): object {
     sequence,
     position: encodePosition(conversationId, position),
     timestamp: iso(timestamp),
+    ...(message.state === undefined ? {} : { state: message.state }),
   };
+}
+
+function extensionFrame({ conversationId, messageId, offset, text, length, payload }: ExtendedText): Payload {
+  const data = { conversation_id: conversationId, message_id: messageId, offset, text, length };
+  return encode('MessageExtended', payload === null ? data : { ...data, payload });
+}
+
+function newsFrame({ news, message }: MessageNews): Payload {
+  const { id: message_id, conversationId: conversation_id, sequence, state = 'COMPLETE' } = message;
+  if (news === 'STOP_REQUESTED') return encode('StopMessage', { conversation_id, message_id, sequence });
+  const position = encodePosition(conversation_id, message.position);
+  const { content, payload } = message;
+  return encode('FinishMessage', { conversation_id, message_id, sequence, state, content, payload, position });
 }
 
 type Members = readonly UserId[];
@@ -55,7 +71,7 @@ type Members = readonly UserId[];
 export interface Rendering {
   readonly publication: Render;
   readonly presence: Render;
-  /** Messages and typing of a tenant's conversations. */
+  /** What a socket is told of a tenant's conversations. */
   ofTenant(tenant: TenantId): Render;
 }
 
@@ -100,8 +116,10 @@ export function createRendering(domain: Domain): Rendering {
     publication: once(publicationFrame),
     presence: once((presence: PresenceRecord) => encode('Presence', presenceData(presence))),
     ofTenant: (tenant) =>
-      once((event: SeenMessage | TypingRecord) =>
-        'isTyping' in event ? typingFrame(event) : messageFrame(tenant, event),
-      ),
+      once((event: InboxEvent) => {
+        if ('isTyping' in event) return typingFrame(event);
+        if ('messageId' in event) return extensionFrame(event);
+        return 'news' in event ? newsFrame(event) : messageFrame(tenant, event);
+      }),
   };
 }

@@ -365,7 +365,8 @@ end
 -- Aborts a message whose writer has been silent for too long. Its value then; nil: the writer is there.
 local function abortSilent(keys, sequence, lines, stream, time, silenceMs, nonce, retention, perPart)
   if time - stream.at < tonumber(silenceMs) then return nil end
-  local text = writtenText(keys.texts, sequence, stream.length, perPart)
+  -- What is held was not routed, and is not shown for want of a finish.
+  local text = stream.isHeld and '' or writtenText(keys.texts, sequence, stream.length, perPart)
   return endStream(keys, sequence, lines, stream, 'ABORTED', text, streamedPayload(lines), nonce, retention, '', perPart)
 end
 

@@ -1,0 +1,204 @@
+/** The rules of messages that are read while they are written: who starts, writes, finishes and stops them. */
+import { ownMessage, requireSeen, type SeenMessage, seeMessages } from '../access/seen.ts';
+import { lengthOf } from '../code-points.ts';
+import type { Engine, NewWriting, Writing, WritingFinish } from '../engine/port.ts';
+import { badInput, notFound, ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { ConversationId, MessageId, MessageState, Viewer } from '../model.ts';
+import type { Blocks } from './blocks.ts';
+import { isDirect } from './direct-id.ts';
+import { identifier, natural, optional, payload, writtenText } from './input.ts';
+import { messageKey } from './message-key.ts';
+import type { MessageInput, SettleSent } from './messages.ts';
+import type { Routed } from './routed.ts';
+import type { Said } from './rule-run.ts';
+
+export interface MessageProgress {
+  readonly id: MessageId;
+  /** Of the text so far, in code points. */
+  readonly length: number;
+  readonly stopRequested: boolean;
+}
+
+export interface AppendInput {
+  readonly id: string;
+  readonly offset: number;
+  readonly text: string;
+  readonly payload?: unknown;
+}
+
+export interface FinishInput {
+  readonly id: string;
+  readonly state?: MessageState | null | undefined;
+  readonly content?: string | null | undefined;
+  readonly payload?: unknown;
+}
+
+export interface Writings {
+  start(viewer: Viewer, input: MessageInput): Promise<SeenMessage>;
+  append(viewer: Viewer, input: AppendInput): Promise<MessageProgress>;
+  finish(viewer: Viewer, input: FinishInput): Promise<SeenMessage>;
+  /** Asks whoever writes the message, or what replies to it, to stop. */
+  stop(viewer: Viewer, id: string): Promise<boolean>;
+}
+
+export interface WritingsParts {
+  readonly engine: Engine;
+  readonly routed: Routed;
+  readonly blocks: Blocks;
+  readonly settleSent: SettleSent;
+  /** Of appends to one message; 0: no limit. */
+  readonly appendPaceMs: number;
+}
+
+/** How often what was decided is decided again because more was written meanwhile. */
+const TRIES = 5;
+
+function conflict(message: string, length: number): ServiceError {
+  return new ServiceError('CONFLICT', message, { length });
+}
+
+const misplaced = (length: number): ServiceError =>
+  conflict(`offset: the text of this message has ${length} characters.`, length);
+
+/** Undefined where nothing was given: the payload stays as it is. */
+const newPayload = (value: unknown): unknown =>
+  value === undefined || value === null ? undefined : payload(value, 'payload');
+
+function endOf(state: MessageState | null | undefined): Exclude<MessageState, 'STREAMING'> {
+  if (state === 'STREAMING') throw badInput('state: COMPLETE or ABORTED.');
+  return state ?? 'COMPLETE';
+}
+
+export function createWritings({ engine, routed, blocks, settleSent, appendPaceMs }: WritingsParts): Writings {
+  /** The viewer's own message. @throws {ServiceError} as of one that is not there, or of another's. */
+  async function requireOwn(viewer: Viewer, id: MessageId): Promise<SeenMessage> {
+    const [message] = await seeMessages(engine, viewer, [id]);
+    if (!message) throw notFound('message');
+    if (message.senderId !== viewer.userId) throw new ServiceError('FORBIDDEN', 'Only its sender writes a message.');
+    return message;
+  }
+
+  /** Why nothing was written, in the caller's words. */
+  async function refuse(viewer: Viewer, id: MessageId): Promise<never> {
+    const { content, conversationId } = await requireOwn(viewer, id);
+    const { membership } = await requireSeen(engine, viewer, conversationId);
+    if (!membership) throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
+    throw conflict('The message is finished.', lengthOf(content));
+  }
+
+  /** A message that ended before is answered again to who ends it in the same way: their answer may have been lost. */
+  async function settleEnded(viewer: Viewer, id: MessageId, { state, content }: FinishInput): Promise<SeenMessage> {
+    const message = await requireOwn(viewer, id);
+    const isSame = (message.state ?? 'COMPLETE') === endOf(state) && (content ?? message.content) === message.content;
+    if (!isSame) throw conflict('The message is finished already.', lengthOf(message.content));
+    return message;
+  }
+
+  /** Ends what rules let through; of what they do not, nothing is left to be seen. */
+  async function end(viewer: Viewer, writing: Writing, input: FinishInput, said: Said): Promise<WritingFinish> {
+    const { tenant, userId: senderId } = viewer;
+    const { message } = writing;
+    const isText = input.content === null || input.content === undefined;
+    const length = lengthOf(message.content);
+    const isAsGiven = (next: Said): boolean => next.content === said.content && next.payload === said.payload;
+    try {
+      return await routed.finish(viewer, message, said, (next) =>
+        engine.finishMessage(tenant, message.id, {
+          senderId,
+          state: endOf(input.state),
+          length: isText ? length : null,
+          content: isText && isAsGiven(next) ? null : next.content,
+          payload: next.payload,
+        }),
+      );
+    } catch (error) {
+      const reason = error instanceof ServiceError ? error.reason : undefined;
+      if (reason === 'RULE_FAILED') {
+        const nothing = { length: null, content: '', payload: null } as const;
+        await engine.finishMessage(tenant, message.id, { senderId, state: 'ABORTED', ...nothing });
+      } else if (reason === 'DROPPED' || reason === 'ROUTED') await engine.deleteMessage(tenant, message.id);
+      throw error;
+    }
+  }
+
+  return {
+    async start(viewer, input) {
+      const { tenant, userId: senderId } = viewer;
+      const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
+      const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
+      const said = {
+        content: writtenText(input.content ?? '', 'content'),
+        payload: payload(input.payload, 'payload'),
+      };
+      const replyToId = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
+      const key = messageKey(clientMessageId, said, replyToId);
+      if (isDirect(conversationId)) await blocks.refuseIn(viewer, conversationId);
+      const isHeld = await routed.isHeld(tenant, conversationId, senderId);
+      const message: NewWriting = { ...said, conversationId, senderId, clientMessageId, key, replyToId, isHeld };
+      const started = await engine.startMessage(tenant, message);
+      if (started.outcome === 'full') {
+        throw new ServiceError(
+          'CONFLICT',
+          `At most ${LIMITS.writingsPerSender} messages of one sender are written in a conversation at once, ${LIMITS.writingsPerConversation} of all.`,
+        );
+      }
+      if (started.outcome === 'diverted') {
+        throw new ServiceError('CONFLICT', 'clientMessageId: it is of a message that a routing rule diverted.');
+      }
+      return settleSent(viewer, conversationId, started);
+    },
+
+    async append(viewer, input) {
+      const id = identifier<MessageId>(input.id, 'id');
+      const offset = natural(input.offset, 'offset');
+      const text = writtenText(input.text, 'text');
+      const change = { senderId: viewer.userId, offset, text, paceMs: appendPaceMs };
+      const append = await engine.appendText(viewer.tenant, id, { ...change, payload: newPayload(input.payload) });
+      switch (append.outcome) {
+        case 'appended':
+        case 'repeated':
+          return { id, length: append.length, stopRequested: append.isStopRequested };
+        case 'misplaced':
+          throw misplaced(append.length);
+        case 'too-long':
+          throw new ServiceError('PAYLOAD_TOO_LARGE', `A message has at most ${LIMITS.writtenCharacters} characters.`, {
+            length: append.length,
+          });
+        case 'too-often':
+          throw new ServiceError('RATE_LIMITED', 'Too often.', { retryAfterMs: append.retryAfterMs });
+        default:
+          return refuse(viewer, id);
+      }
+    },
+
+    async finish(viewer, input) {
+      const id = identifier<MessageId>(input.id, 'id');
+      const content = optional(input.content, (given) => writtenText(given, 'content'));
+      const data = newPayload(input.payload);
+      endOf(input.state);
+      for (let tries = 0; tries < TRIES; tries += 1) {
+        const writing = await engine.readWriting(viewer.tenant, id);
+        if (!writing || writing.message.senderId !== viewer.userId)
+          return settleEnded(viewer, id, { ...input, content });
+        const said = { content: content ?? writing.message.content, payload: data ?? writing.message.payload };
+        const finish = await end(viewer, writing, { ...input, content }, said);
+        if (finish.outcome === 'finished') return ownMessage(viewer, finish.message);
+        if (finish.outcome === 'ended') return settleEnded(viewer, id, { ...input, content });
+        // More was written while rules looked at what was there.
+        if (finish.outcome !== 'misplaced') return refuse(viewer, id);
+      }
+      throw new ServiceError('CONFLICT', 'The message is still being written.');
+    },
+
+    async stop(viewer, given) {
+      const id = identifier<MessageId>(given, 'id');
+      const [message] = await seeMessages(engine, viewer, [id]);
+      if (!message) throw notFound('message');
+      const { membership } = await requireSeen(engine, viewer, message.conversationId);
+      if (!membership) throw new ServiceError('FORBIDDEN', 'Only members may do this.');
+      if ((await engine.requestStop(viewer.tenant, message.id)) === null) throw notFound('message');
+      return true;
+    },
+  };
+}

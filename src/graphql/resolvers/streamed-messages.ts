@@ -1,0 +1,28 @@
+/** Messages that are read while they are written. */
+import type { MutationResolvers, SubscriptionResolvers } from '../../__generated__/resolvers.ts';
+import type { SeenMessage, SeenText } from '../../access/seen.ts';
+import type { ExtendedText } from '../../delivery/written-message.ts';
+import { streamRequest } from '../../domain/cursor.ts';
+
+export const Mutation: MutationResolvers = {
+  startMessage: (_, { input }, { domain, viewer, meter }) => {
+    // It is a message like any other, besides.
+    meter.count('message');
+    return domain.writings.start(viewer, input);
+  },
+  appendToMessage: (_, input, { domain, viewer }) => domain.writings.append(viewer, input),
+  finishMessage: (_, input, { domain, viewer }) => domain.writings.finish(viewer, input),
+  stopMessage: (_, { id }, { domain, viewer }) => domain.writings.stop(viewer, id),
+};
+
+export const Subscription: SubscriptionResolvers = {
+  messageStreamed: {
+    subscribe: (_, { conversationIds }, { delivery, bearer }) =>
+      delivery.messageStreamed(bearer, streamRequest(conversationIds, null).conversationIds),
+    resolve: (extension: SeenText<ExtendedText>) => extension,
+  },
+  messageStopped: {
+    subscribe: (_, __, { delivery, bearer }) => delivery.messageStopped(bearer),
+    resolve: (message: SeenMessage) => message,
+  },
+};
