@@ -113,7 +113,7 @@ describe('deploy/gateways', () => {
 
 /** Names that are no variables of the service: its own codes, the example gateway's mode, and what routers and composers say. */
 const CODES = new RegExp(
-  `^(${[...Object.keys(ERROR_CODES), 'SLOW_READER', 'SUBSCRIPTION_MODE', 'INCONSISTENT_DESCRIPTION', 'DOWNSTREAM_SERVICE_ERROR', 'SUBGRAPH_\\w+'].join('|')})$`,
+  `^(${[...Object.keys(ERROR_CODES), 'SLOW_READER', 'SUBSCRIPTION_MODE', 'INCONSISTENT_DESCRIPTION', 'DOWNSTREAM_SERVICE_ERROR', 'SUBGRAPH_\\w+', 'SUBREQUEST_HTTP_ERROR'].join('|')})$`,
 );
 
 describe('docs/federation.md', () => {
