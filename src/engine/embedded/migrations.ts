@@ -291,11 +291,16 @@ export const MIGRATIONS: readonly string[] = [
     UPDATE list_totals SET entries = entries - 1, unread = unread - old.unread
     WHERE tenant = old.tenant AND user_id = old.user_id AND bucket = old.bucket;
   END;
-  CREATE TRIGGER listed_update AFTER UPDATE ON listed WHEN old.bucket IS NOT new.bucket OR old.unread <> new.unread BEGIN
+  CREATE TRIGGER listed_move AFTER UPDATE ON listed WHEN old.bucket IS NOT new.bucket BEGIN
     UPDATE list_totals SET entries = entries - 1, unread = unread - old.unread
     WHERE tenant = old.tenant AND user_id = old.user_id AND bucket = old.bucket;
     INSERT INTO list_totals SELECT new.tenant, new.user_id, new.bucket, 1, new.unread WHERE new.bucket IS NOT NULL
     ON CONFLICT DO UPDATE SET entries = entries + 1, unread = unread + excluded.unread;
+  END;
+  -- The way of every message, once for each member.
+  CREATE TRIGGER listed_count AFTER UPDATE ON listed WHEN old.bucket IS new.bucket AND old.unread <> new.unread BEGIN
+    UPDATE list_totals SET unread = unread + new.unread - old.unread
+    WHERE tenant = new.tenant AND user_id = new.user_id AND bucket = new.bucket;
   END;
 
   INSERT INTO listed (conversation, user_id, tenant, id, kind, peer, activity, sequence, read_sequence, is_large)
