@@ -1,11 +1,6 @@
-/** Who may see what of a conversation. */
+/** Who may see what of a conversation; random histories of the same are in `attack/access.test.ts`. */
 import { connectRaw } from '../support/raw-client.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
-import { access } from './properties/access.ts';
-
-it('G08, G09: after a random history who is no member learns nothing', async () => {
-  await access.run({ engine: 'embedded', seed: 1, untilMs: 0 });
-}, 120_000);
 
 describe('access', () => {
   let service: TestService;

@@ -9,7 +9,9 @@ import { answerBy, type Codes, codesBy, everywhere, WAYS, type Way } from './way
 const BAD = 'BAD_USER_INPUT';
 const SEND = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id content position } }';
 const CREATE = 'mutation ($id: ID!) { createConversation(input: {id: $id, kind: ROOM}) { position } }';
-const RESUME = 'subscription ($after: [ID!]) { messageReceived(after: $after) { id } }';
+const RESUME = `subscription ($ids: [ID!], $after: [ID!]) {
+  messageReceived(conversationIds: $ids, after: $after) { id }
+}`;
 
 export interface Place {
   readonly userId: string;
@@ -71,15 +73,15 @@ const POSITIONS: readonly (readonly [title: string, forge: Forge, code: string])
   ['G60: an epoch that is an object', withEpoch({}), BAD],
   ['G60, R96: a place that is still to come', withPlace(1_000), 'POSITION_EXPIRED'],
   ['G60: another life of the log', withEpoch('another'), 'POSITION_EXPIRED'],
-  ['R97: the position of a room of another user', async (_, target) => (await makePlace(target)).position, 'NOT_FOUND'],
 ];
 
-/** By each way that carries a subscription, and by `Resume`. */
-async function resumeEverywhere(target: Target, forge: Forge): Promise<unknown> {
+/** By each way that carries a subscription, which may name the position's conversation, and by `Resume`. */
+async function resumeEverywhere(target: Target, forge: Forge, isNamed = false): Promise<unknown> {
   const place = await makePlace(target);
   const after = [await forge(place, target)];
   const ways = WAYS.filter((way) => way !== 'JSON');
-  const codes = await codesBy(target, { query: RESUME, variables: { after } }, { userId: place.userId }, ways);
+  const ids = isNamed ? after.map((each) => partsOfPosition(each)[0]) : null;
+  const codes = await codesBy(target, { query: RESUME, variables: { ids, after } }, { userId: place.userId }, ways);
   const client = await connectRaw(target, place.userId);
   const { type, data } = await client.ask('Resume', { positions: after });
   await client.close();
@@ -153,5 +155,11 @@ export const MESSAGES: readonly BadInput[] = [
   ),
   ...POSITIONS.map(([title, forge, code]) =>
     input(`${title}: ${code}`, anywhere(code), (target) => resumeEverywhere(target, forge)),
+  ),
+  // Without names it is passed over, as that of a conversation that was left.
+  input(
+    'R97: the position of a room of another user, named: NOT_FOUND',
+    { ...anywhere('NOT_FOUND'), '/ws': 'Status' },
+    (target) => resumeEverywhere(target, async (_, at) => (await makePlace(at)).position, true),
   ),
 ];
