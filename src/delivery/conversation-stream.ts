@@ -217,7 +217,9 @@ export class ConversationStream<Event extends object> implements Follower {
     return following;
   }
 
-  onLeft({ channel }: Following<object>, userIds: readonly UserId[]): void {
+  onLeft(following: Following<object>, userIds: readonly UserId[]): void {
+    const { channel } = following;
+    if (!this.#isFollowed(following)) return;
     if (userIds.includes(this.#viewer.userId) && !this.#seesAll) this.#lose(channel.id);
   }
 

@@ -48,6 +48,8 @@ export class CallbackStream implements Outlet, Peer, Holder {
   /** With what it ends. */
   #errors: readonly GraphQLFormattedError[] | null = null;
   #isBeating = false;
+  /** Since a period began, no check was sent. */
+  #isDue = false;
   readonly #periodMs: number;
   /** When the router last took a check, by the clock that never jumps. */
   #takenAt: number;
@@ -189,13 +191,20 @@ export class CallbackStream implements Outlet, Peer, Holder {
     });
   }
 
+  /** Each period has its check: one that falls due while another is on its way follows it. */
+  async #beat(): Promise<void> {
+    this.#isDue = true;
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    while (this.#isDue && !this.lifetime.isClosed) await this.#check();
+    this.#isBeating = false;
+  }
+
   /**
    * Sends a check until the router takes it. Routers give a subscription up little more than one period after a check that
    * was lost, so the next period is not waited for.
    */
-  async #beat(): Promise<void> {
-    if (this.#isBeating) return;
-    this.#isBeating = true;
+  async #check(): Promise<void> {
     const { clock } = this.#options;
     for (let wait = FIRST_RETRY_MS; !this.lifetime.isClosed; wait = Math.min(wait * 2, LAST_RETRY_MS)) {
       const answer = await this.#ask();
@@ -207,11 +216,11 @@ export class CallbackStream implements Outlet, Peer, Holder {
       if (answer === 'gone' || isSilent) this.abandon();
       else await this.#pause(wait);
     }
-    this.#isBeating = false;
   }
 
   /** One check, which is given up after a period, so that another may still come in time. */
   async #ask(): Promise<CallbackAnswer> {
+    this.#isDue = false;
     const abort = new AbortController();
     const cancel = this.#options.clock.after(Math.min(this.#periodMs, TIMES.callbackMs), () => abort.abort());
     const forget = this.lifetime.onClose(() => abort.abort());

@@ -32,7 +32,9 @@ interface Reader {
   isOver: boolean;
   isAccepted: boolean;
   /** What was sent, edited or published for it while it could listen, since it was accepted or past its position. */
-  readonly owed: { readonly position: Position; readonly conversationId?: string }[];
+  readonly owed: { readonly id: string; readonly position: Position; readonly conversationId?: string }[];
+  /** It reads the log, of which a message's last change says it all: from a position, or as a member anew. */
+  isReplayed: boolean;
   /** What it need not hear any more: the viewer was removed before the bus came back. */
   readonly forgone: Set<string>;
   /** Named, and a member of none of them any more. */
@@ -93,6 +95,7 @@ class History {
         this.#since[at] = [];
         for (const reader of this.#readers) {
           reader.isShut ||= reader.isNamed && at === 0;
+          reader.isReplayed = true;
           const lost = reader.owed.filter(({ conversationId }) => conversationId === id);
           for (const { position } of lost) reader.forgone.add(JSON.stringify(position));
         }
@@ -169,6 +172,7 @@ class History {
       owed: [],
       forgone: new Set(),
       isShut: false,
+      isReplayed: resumes,
     };
     const after = new Map<ConversationId, Position>();
     for (const [at, id] of this.#ids.entries()) {
@@ -264,7 +268,14 @@ class History {
     const messages = events as MessageRecord[];
     const heard = messages.map(({ position }) => JSON.stringify(position));
     const owed = reader.owed.map(({ position }) => JSON.stringify(position));
-    const missing = isOver ? [] : owed.filter((position) => !heard.includes(position) && !reader.forgone.has(position));
+    const isMerged = (id: string, place: number): boolean =>
+      reader.isReplayed && messages.some((message) => message.id === id && message.position.place > place);
+    const missing = isOver
+      ? []
+      : reader.owed
+          .filter(({ id, position: { place } }) => !isMerged(id, place))
+          .map(({ position }) => JSON.stringify(position))
+          .filter((position) => !heard.includes(position) && !reader.forgone.has(position));
     const alien = heard.filter((position) => !owed.includes(position));
     return [
       ...judgeOrder(name, messages),

@@ -77,4 +77,19 @@ export const FOUND: readonly [Step[]][] = [
       open('topic'),
     ],
   ],
+  // Two edits of a message, read in one replay by whoever is a member again: the last says it all, and the first is not missing.
+  [
+    [
+      open('updated'),
+      { type: 'limp', at: 4 },
+      { type: 'add', at: 0 },
+      { type: 'edit', at: 0 },
+      { type: 'edit', at: 0 },
+      { type: 'fail', at: 1 },
+      open('received'),
+      { type: 'remove', at: 1 },
+      open('received'),
+      { type: 'limp', at: 1 },
+    ],
+  ],
 ];
