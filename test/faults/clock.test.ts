@@ -59,10 +59,12 @@ describe.each(SEEDS)('a node’s clock, seed %i', (seed) => {
       try {
         const watches: TestSubscription[] = [];
         for (const [index, { wsUrl }] of cluster.endpoints.entries()) {
-          clients.push(await connectClient(wsUrl, await tokenOf(`user-${index}`)));
+          // Those of the case before may not be gone yet.
+          const user = `${signal}-${index}`;
+          clients.push(await connectClient(wsUrl, await tokenOf(user)));
           const other = await connectClient(cluster.endpoints[1 - index]?.wsUrl ?? '', await tokenOf('watcher'));
           clients.push(other);
-          const query = `subscription { presenceUpdated(userIds: ["user-${index}"]) { status } }`;
+          const query = `subscription { presenceUpdated(userIds: ["${user}"]) { status } }`;
           watches.push(await other.subscribe(query));
         }
         const statuses = (): string[][] =>
