@@ -85,6 +85,7 @@ export class ConversationChannel {
   #listening: Listening | null = null;
   #position: Position = { epoch: '', place: 0 };
   readonly #conversation = new Latest<ConversationRecord>();
+  #lastSent: Pick<ConversationRecord, 'lastSequence' | 'lastActivityAt' | 'position'> | null = null;
   readonly #head: SharedRead<Position | null>;
   #isClosed = false;
   #isLost = false;
@@ -235,10 +236,19 @@ export class ConversationChannel {
   /** A message ends its sender's typing and moves the conversation on. No other announcement says so. */
   #noteSent({ sequence, timestamp, position, senderId }: MessageRecord): void {
     this.typing.sent(senderId, timestamp);
+    this.#lastSent = { lastSequence: sequence, lastActivityAt: timestamp, position };
     const before = this.#conversation.current;
     if (!before || sequence <= before.lastSequence) return;
     this.#conversation.amend({ ...before, lastSequence: sequence, lastActivityAt: timestamp, position });
     this.#tellConversation();
+  }
+
+  /** What was read may be older than the message that was passed on last, which no other announcement tells of. */
+  #withSent(conversation: ConversationRecord): ConversationRecord {
+    const sent = this.#lastSent;
+    const isNewer =
+      sent?.position.epoch === conversation.position.epoch && sent.lastSequence > conversation.lastSequence;
+    return isNewer ? { ...conversation, ...sent } : conversation;
   }
 
   #tellConversation(): void {
@@ -267,7 +277,7 @@ export class ConversationChannel {
       ]);
       await this.#confirmMembers();
       if (this.#isClosed) return;
-      if (conversation && take(conversation)) this.#tellConversation();
+      if (conversation && take(this.#withSent(conversation))) this.#tellConversation();
       this.typing.replace(typing ?? []);
     } catch (error) {
       this.#retry(error, () => void this.#readState());

@@ -92,4 +92,18 @@ export const FOUND: readonly [Step[]][] = [
       { type: 'limp', at: 1 },
     ],
   ],
+  // The state was read before a message was sent, and taken after that had been passed on.
+  [
+    [
+      open('conversation'),
+      { type: 'limp', at: 3 },
+      { type: 'rename', at: 0 },
+      { type: 'rename', at: 0 },
+      { type: 'edit', at: 1 },
+      { type: 'send', at: 1 },
+      { type: 'send', at: 0 },
+      { type: 'turn', at: 0 },
+      { type: 'remove', at: 1 },
+    ],
+  ],
 ];
