@@ -169,6 +169,7 @@ export class ConversationStream<Event extends object> implements Follower {
         this.#unfollow(following);
         continue;
       }
+      for (const typing of following.channel.typing.current()) following.onTyping(typing);
       const resumed = after(id, membership?.joinedPosition ?? null);
       const from = resumed ?? heads[index] ?? following.channel.position;
       starts.push({ following, from, replay: resumed && this.#replay(following, resumed) });
@@ -213,7 +214,6 @@ export class ConversationStream<Event extends object> implements Follower {
     this.#following.set(id, following);
     this.#names.add(key);
     channel.add(following);
-    for (const typing of channel.typing.current()) following.onTyping(typing);
     return following;
   }
 

@@ -132,7 +132,7 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   onTyping(typing: TypingRecord): void {
-    const event = this.#selection.typing?.(typing);
+    const event = this.#access && this.#selection.typing?.(typing);
     if (event) this.#queue.push(event);
   }
 

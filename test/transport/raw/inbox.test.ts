@@ -123,6 +123,20 @@ describe.each(SETTINGS)('raw inbox, %s', (setting) => {
     await client.close();
   });
 
+  it('Resume at a position of a conversation that is not the client’s tells nothing of who types there', async () => {
+    const [ann, ben, cid] = [newId(), newId(), newId()];
+    const { position, conversation } = await send(ann, ben, 'between the two');
+    const typing = `mutation { setTyping(conversationId: "${conversation.id}", isTyping: true) }`;
+    expect((await nodes.there.query(ann, typing)).data).toEqual({ setTyping: true });
+    const [member, stranger] = [await connectRaw(nodes.there, ben), await connectRaw(nodes.there, cid)];
+    expect(await member.received('Typing', 1)).toMatchObject([{ user_id: ann }]);
+    expect((await stranger.ask('Resume', { positions: [position] })).data).toEqual({ status: 'resumed' });
+    await send(ann, cid, 'for the third');
+    await stranger.received('DirectMessage', 1);
+    expect(stranger.of('Typing')).toEqual([]);
+    await Promise.all([member.close(), stranger.close()]);
+  });
+
   it('G05: everything arrives once and in order while ten write at once', async () => {
     const ben = newId();
     const writers = Array.from({ length: 10 }, () => newId());
