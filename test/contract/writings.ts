@@ -239,13 +239,14 @@ export function describeWritings(open: OpenWorld): void {
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
       const message = await start(id, alice, 'se', { isHeld: true });
-      expect(await append(message.id, 2, 'cret')).toMatchObject({ outcome: 'appended', length: 6 });
+      const payload = { of: 'secret' };
+      expect(await append(message.id, 2, 'cret', { payload })).toMatchObject({ outcome: 'appended', length: 6 });
       await engine.addReaction(tenant, message.id, bob, '🎉');
       await engine.requestStop(tenant, message.id);
-      expect(await stored(message.id)).toMatchObject({ content: '', state: 'STREAMING' });
-      expect(await engine.listWritings(tenant, id)).toMatchObject([{ id: message.id, content: '' }]);
+      expect(await stored(message.id)).toMatchObject({ content: '', payload: null, state: 'STREAMING' });
+      expect(await engine.listWritings(tenant, id)).toMatchObject([{ id: message.id, content: '', payload: null }]);
       expect(await other.readWriting(tenant, message.id)).toMatchObject({
-        message: { content: 'secret' },
+        message: { content: 'secret', payload },
         isHeld: true,
         isStopRequested: true,
       } satisfies { [Key in keyof Writing]: unknown });
@@ -255,8 +256,9 @@ export function describeWritings(open: OpenWorld): void {
       });
       await eventually(() => expect(heard).toHaveLength(4));
       const forgotten = await start(id, alice, 'secret', { isHeld: true });
+      await append(forgotten.id, 6, '', { payload });
       clock.advance(TIMES.writingMs);
-      expect(await stored(forgotten.id)).toMatchObject({ content: '', state: 'ABORTED' });
+      expect(await stored(forgotten.id)).toMatchObject({ content: '', payload: null, state: 'ABORTED' });
       expect(JSON.stringify(heard)).not.toMatch(/"se"|cret/);
       await listening.close();
     });

@@ -47,6 +47,7 @@ export interface Found {
 export const positionOf = (row: { epoch: string; place: number }): Position => ({ epoch: row.epoch, place: row.place });
 export const asJson = (payload: unknown): string | null =>
   payload === null || payload === undefined ? null : JSON.stringify(payload);
+export const payloadOf = ({ payload }: MessageRow): unknown => (payload === null ? null : JSON.parse(payload));
 
 /** To be called inside a transaction where something is written. */
 export interface MessageLog {
@@ -142,9 +143,11 @@ export function createMessageLog(
     return conversation && message?.id === id && !isOld(message) ? { conversation, message } : null;
   }
 
-  function shownContent({ key }: ConversationRow, row: MessageRow): string {
-    if (row.state !== 'STREAMING') return row.content;
-    return texts.find(key, row.sequence)?.is_held ? '' : texts.textOf(key, row.sequence);
+  /** Of one that is held nothing: rules may still change its payload as well. */
+  function shownBody({ key }: ConversationRow, row: MessageRow): Pick<MessageRecord, 'content' | 'payload'> {
+    if (row.state !== 'STREAMING') return { content: row.content, payload: payloadOf(row) };
+    if (texts.find(key, row.sequence)?.is_held) return { content: '', payload: null };
+    return { content: texts.textOf(key, row.sequence), payload: payloadOf(row) };
   }
 
   function toMessage(conversation: ConversationRow, row: MessageRow, position = positionOf(row)): MessageRecord {
@@ -153,8 +156,7 @@ export function createMessageLog(
       conversationId: conversation.id as ConversationId,
       sequence: row.sequence,
       senderId: row.sender_id as UserId,
-      content: shownContent(conversation, row),
-      payload: row.payload === null ? null : JSON.parse(row.payload),
+      ...shownBody(conversation, row),
       timestamp: row.timestamp,
       clientMessageId: row.client_message_id,
       replyToId: row.reply_to_id as MessageId | null,

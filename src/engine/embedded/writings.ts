@@ -7,7 +7,7 @@ import type { NewText, TextAppend, WritingStore } from '../port.ts';
 import { paceAfter, partsOf } from '../written-text.ts';
 import type { ConversationRow } from './conversations.ts';
 import type { Announce, Database } from './database.ts';
-import { asJson, type Found, type MessageLog } from './message-log.ts';
+import { asJson, type Found, type MessageLog, payloadOf } from './message-log.ts';
 import type { WritingRow } from './written-texts.ts';
 
 /** A message that is being written, for its writer. */
@@ -36,8 +36,8 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
     const message = conversation && log.messageAt(conversation, sequence);
     if (!message) return texts.drop(key, sequence);
     // What is held was not routed, and is not shown for want of a finish.
-    const content = is_held === 1 ? '' : texts.textOf(key, sequence);
-    log.rewrite({ conversation, message }, 'FINISHED', { content, state: 'ABORTED' }, announce);
+    const rest = is_held === 1 ? { content: '', payload: null } : { content: texts.textOf(key, sequence) };
+    log.rewrite({ conversation, message }, 'FINISHED', { ...rest, state: 'ABORTED' }, announce);
   }
 
   function abortSilent(): void {
@@ -204,7 +204,7 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
         if (!writing) return null;
         const content = texts.textOf(writing.conversation, writing.sequence);
         return {
-          message: { ...log.toMessage(found.conversation, found.message), content },
+          message: { ...log.toMessage(found.conversation, found.message), content, payload: payloadOf(found.message) },
           isHeld: writing.is_held === 1,
           isStopRequested: writing.is_stopped === 1,
         };

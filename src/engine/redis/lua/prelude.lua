@@ -329,11 +329,17 @@ local function withText(lines, text)
   return { lines[1], WRITTEN .. text .. string.sub(lines[2], #WRITTEN + 1), lines[3], lines[4], lines[5] }
 end
 
+-- The same of one that is held: rules may still change its payload as well.
+local function withNothing(lines)
+  return { lines[1], WRITTEN .. '","payload":null' .. STREAMING, lines[3], lines[4], lines[5] }
+end
+
 -- A message as it is shown: one that is being written, with its text so far unless that is held.
 local function shown(lines, streams, texts, sequence, perPart)
   if not isStreaming(lines) then return lines end
   local stream = streamAt(streams, sequence)
-  if not stream or stream.isHeld then return lines end
+  if not stream then return lines end
+  if stream.isHeld then return withNothing(lines) end
   return withText(lines, writtenText(texts, sequence, stream.length, perPart))
 end
 
@@ -367,7 +373,8 @@ local function abortSilent(keys, sequence, lines, stream, time, silenceMs, nonce
   if time - stream.at < tonumber(silenceMs) then return nil end
   -- What is held was not routed, and is not shown for want of a finish.
   local text = stream.isHeld and '' or writtenText(keys.texts, sequence, stream.length, perPart)
-  return endStream(keys, sequence, lines, stream, 'ABORTED', text, streamedPayload(lines), nonce, retention, '', perPart)
+  local payload = stream.isHeld and 'null' or streamedPayload(lines)
+  return endStream(keys, sequence, lines, stream, 'ABORTED', text, payload, nonce, retention, '', perPart)
 end
 
 -- Whether a sender may begin to write another message here. What is left of writers who are silent goes first.

@@ -20,7 +20,9 @@ local function readOne(sequence)
   local lines = splitMessage(value)
   local aborted = abortSilent(keys, sequence, lines, stream, time, silenceMs, nonce, retention, perPart)
   if aborted then return not isAll and { aborted, '0', '0' } end
-  if not stream.isHeld or isWhole == '1' then
+  if stream.isHeld and isWhole == '0' then
+    lines = withNothing(lines)
+  else
     lines = withText(lines, writtenText(texts, sequence, stream.length, perPart))
   end
   return { table.concat(lines, '\n'), stream.isHeld and '1' or '0', stream.isStopped and '1' or '0' }
