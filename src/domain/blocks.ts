@@ -7,7 +7,7 @@ import type { Engine } from '../engine/port.ts';
 import { badInput, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ConversationId, TenantId, UserId, Viewer } from '../model.ts';
-import { isDirect } from './direct-id.ts';
+import { directId, isDirect } from './direct-id.ts';
 import { userIdentifier } from './input.ts';
 
 export interface Blocks {
@@ -43,6 +43,16 @@ export function createBlocks(engine: Engine): Blocks {
     if (blockers.length > 0) throw new ServiceError('FORBIDDEN', 'The caller may not do this.');
   }
 
+  /** What somebody is writing to a user ends: nothing may be added to it. What is held was not routed, and is not shown. */
+  async function endWritings(tenant: TenantId, id: ConversationId, senderId: UserId): Promise<void> {
+    for (const { id: messageId, senderId: writer } of await engine.listWritings(tenant, id)) {
+      const writing = writer === senderId ? await engine.readWriting(tenant, messageId) : null;
+      if (!writing) continue;
+      const rest = writing.isHeld ? { content: '', payload: null } : { content: null, payload: undefined };
+      await engine.finishMessage(tenant, messageId, { senderId, state: 'ABORTED', length: null, ...rest });
+    }
+  }
+
   return {
     async set({ tenant, userId }, other, isBlocked) {
       const blockedId = userIdentifier(other, 'userId');
@@ -51,6 +61,8 @@ export function createBlocks(engine: Engine): Blocks {
       if (outcome === 'full') {
         throw new ServiceError('CONFLICT', `A user blocks at most ${LIMITS.blockedPerUser} others.`);
       }
+      // Also of one who was blocked before: the call may be repeated because this failed.
+      if (isBlocked) await endWritings(tenant, directId(userId, blockedId), blockedId);
       return outcome === 'changed';
     },
 

@@ -254,6 +254,8 @@ export function createMessages(
     async addReaction(viewer, id, emoji) {
       const clean = emojiOf(emoji);
       const message = await requireAsMember(viewer, id);
+      // A short code says as much as a message does.
+      await blocks.refuseIn(viewer, message.conversationId);
       return changed(message, settle(await engine.addReaction(viewer.tenant, message.id, viewer.userId, clean)));
     },
 

@@ -181,6 +181,7 @@ export function createWritings({ engine, routed, blocks, settleSent, appendPaceM
         const writing = await engine.readWriting(viewer.tenant, id);
         if (!writing || writing.message.senderId !== viewer.userId)
           return settleEnded(viewer, id, { ...input, content });
+        await blocks.refuseIn(viewer, writing.message.conversationId);
         const said = { content: content ?? writing.message.content, payload: data ?? writing.message.payload };
         const finish = await end(viewer, writing, { ...input, content }, said);
         if (finish.outcome === 'finished') return ownMessage(viewer, finish.message);

@@ -136,6 +136,11 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
     const open = `mutation { openDirectConversation(userId: "${dave}") { id } }`;
     const direct = (await ask(mallory, open)).openDirectConversation.id;
     const group_ = await group(dave, [mallory, erin]);
+    const startIn = (id: string): string =>
+      `mutation { startMessage(input: { conversationId: "${id}", content: "a" }) { id } }`;
+    const writing = (await ask(mallory, startIn(direct))).startMessage.id;
+    const inGroup = (await ask(mallory, startIn(group_))).startMessage.id;
+    const append = (id: string): string => `mutation { appendToMessage(id: "${id}", offset: 1, text: "b") { length } }`;
     const device = await nodes().here.connect(dave);
     const watcher = await nodes().there.connect(mallory);
     const seen = await watcher.subscribe(
@@ -155,7 +160,14 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
       `mutation { sendMessage(input: { conversationId: "${direct}", content: "x" }) { id } }`,
       `mutation { createConversation(input: { memberIds: ["${dave}", "${erin}"] }) { id } }`,
       `mutation { addMembers(id: "${await group(mallory, [])}", userIds: ["${dave}"]) { id } }`,
+      `mutation { addReaction(messageId: "${writing}", emoji: ":words:") { id } }`,
+      startIn(direct),
     ];
+    // What was being written to the blocker ended there.
+    expect((await ask(mallory, append(writing))).code).toBe('CONFLICT');
+    expect((await ask(mallory, append(inGroup))).appendToMessage).toEqual({ length: 2 });
+    const { message } = await ask(dave, `{ message(id: "${writing}") { content state } }`);
+    expect(message).toEqual({ content: 'a', state: 'ABORTED' });
     for (const each of refused) expect([each, (await ask(mallory, each)).code]).toEqual([each, 'FORBIDDEN']);
     // What both are in stays as it is, and the blocker may write.
     expect(
@@ -165,11 +177,11 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
           `mutation { sendMessage(input: { conversationId: "${group_}", content: "x" }) { sequence } }`,
         )
       ).sendMessage.sequence,
-    ).toBe(1);
+    ).toBe(2);
     expect(
       (await ask(dave, `mutation { sendDirectMessage(userId: "${mallory}", content: "x") { sequence } }`))
         .sendDirectMessage.sequence,
-    ).toBe(1);
+    ).toBe(2);
     expect(await ask(dave, `mutation { unblockUser(userId: "${mallory}") }`)).toEqual({ unblockUser: true });
     expect((await seen.next()).presenceUpdated.status).toBe('ONLINE');
     await eventually(async () => expect((await ask(mallory, refused[0] ?? '')).sendDirectMessage?.id).toBeTruthy());
