@@ -377,15 +377,18 @@ local function abortSilent(keys, sequence, lines, stream, time, silenceMs, nonce
   return endStream(keys, sequence, lines, stream, 'ABORTED', text, payload, nonce, retention, '', perPart)
 end
 
--- Whether a sender may begin to write another message here. What is left of writers who are silent goes first.
+-- Whether a sender may begin to write another message here. What is left of writers who are silent goes first. Of the
+-- others no message is read: they may be a thousand, with a payload each.
 local function hasRoomToWrite(keys, sender, time, silenceMs, mostOfSender, most, nonce, retention, perPart)
   local all, own = 0, 0
   for _, sequence in ipairs(redis.call('HKEYS', keys.streams)) do
     local stream = streamAt(keys.streams, sequence)
-    local value = redis.call('HGET', keys.messages, sequence)
-    if not value then
+    if redis.call('HEXISTS', keys.messages, sequence) == 0 then
       forgetStream(keys.streams, keys.texts, sequence, stream.length, perPart)
-    elseif not abortSilent(keys, sequence, splitMessage(value), stream, time, silenceMs, nonce, retention, perPart) then
+    elseif time - stream.at >= tonumber(silenceMs) then
+      local lines = splitMessage(redis.call('HGET', keys.messages, sequence))
+      abortSilent(keys, sequence, lines, stream, time, silenceMs, nonce, retention, perPart)
+    else
       all = all + 1
       if stream.sender == sender then own = own + 1 end
     end

@@ -9,8 +9,9 @@ local time, asked = now(offset), 0
 local isWritten = redis.call('HEXISTS', streams, sequence) == 1
 for _, each in ipairs(redis.call('HKEYS', streams)) do
   local stream = streamAt(streams, each)
-  local value = redis.call('HGET', messages, each)
-  if value and (each == sequence or stream.target == sequence) then
+  local isMeant = each == sequence or stream.target == sequence
+  local value = isMeant and redis.call('HGET', messages, each)
+  if value then
     asked = asked + 1
     if not stream.isStopped then
       stream.isStopped = true
