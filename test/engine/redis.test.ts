@@ -130,6 +130,9 @@ describe('Redis engine', () => {
     await other.appendMessage(tenant, text(log, alice, 'lost'));
     await eventually(() => expect(network.dropped).toBeGreaterThanOrEqual(channels.length));
     network.carry();
+    // Heard later, the conversation itself does not hide that its message was not.
+    await other.renameConversation(tenant, log, 'heard');
+    await eventually(() => expect(recorded.at(-1)?.heard).toHaveLength(1));
     const { accepted } = network;
     expect(interruptions()).toEqual(channels.map(() => 0));
     clock.advance(TIMES.headCheckMs);

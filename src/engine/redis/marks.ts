@@ -107,9 +107,12 @@ export class Marks {
         watched.state = textOf(announcement.presence.version);
         return announcement;
       case 'typing':
+      case 'extension':
+      case 'stop':
         return announcement;
       case 'conversation':
-        watched.log = announcement.conversation.position;
+        // Of one that begins now. Later it says where the log is, and not that what is there was heard.
+        watched.log ??= announcement.conversation.position;
         return this.#hearMarked(watched, announcement);
       default:
         return this.#hearMarked(watched, announcement);
