@@ -146,6 +146,7 @@ export class ConversationChannel {
       },
     );
     const take = this.#conversation.reading();
+    const takeTyping = this.typing.reading();
     const [[conversation], [typing]] = await Promise.all([
       this.#engine.readConversations(tenant, [id]),
       this.#engine.readTyping(tenant, [id]),
@@ -153,7 +154,7 @@ export class ConversationChannel {
     if (!conversation) return false;
     this.#position = conversation.position;
     take(conversation);
-    this.typing.replace(typing ?? []);
+    takeTyping(typing ?? []);
     this.#isCatchingUp = false;
     if (this.#isBehind) await this.#catchUp();
     return true;
@@ -191,11 +192,11 @@ export class ConversationChannel {
         if (announcement.left.length > 0) this.#each((listener) => listener.onLeft(announcement.left));
         for (const userId of announcement.left) this.typing.stop(userId);
         if (this.#isInDoubt) return void this.#readState();
-        if (this.#conversation.take(announcement.conversation)) this.#tellConversation();
+        if (this.#conversation.take(this.#withSent(announcement.conversation))) this.#tellConversation();
         return;
       case 'typing':
         if (this.#isInDoubt) return void this.#readState();
-        return this.typing.set(announcement.typing);
+        return this.typing.hear(announcement.typing);
       case 'extension':
         return this.writings.extend(announcement.extension);
       case 'stop':
@@ -243,7 +244,7 @@ export class ConversationChannel {
     this.#tellConversation();
   }
 
-  /** What was read may be older than the message that was passed on last, which no other announcement tells of. */
+  /** What was read or is heard late may be older than the message passed on last, which no other announcement tells of. */
   #withSent(conversation: ConversationRecord): ConversationRecord {
     const sent = this.#lastSent;
     const isNewer =
@@ -270,6 +271,7 @@ export class ConversationChannel {
   /** Reads the conversation, who types and who is a member. Tries again until the engine answers. */
   async #readState(): Promise<void> {
     const take = this.#conversation.reading();
+    const takeTyping = this.typing.reading();
     try {
       const [[conversation], [typing]] = await Promise.all([
         this.#engine.readConversations(this.tenant, [this.id]),
@@ -278,7 +280,7 @@ export class ConversationChannel {
       await this.#confirmMembers();
       if (this.#isClosed) return;
       if (conversation && take(this.#withSent(conversation))) this.#tellConversation();
-      this.typing.replace(typing ?? []);
+      takeTyping(typing ?? []);
     } catch (error) {
       this.#retry(error, () => void this.#readState());
     }

@@ -32,6 +32,8 @@ export class WritingBoard {
   readonly #changed = new Set<WrittenMessage>();
   /** What was announced during a reading. Null: nothing is being read. */
   #arrived: TextExtension[] | null = null;
+  /** Ended since the newest reading began, whose answer may say that they are being written. */
+  #ended: Set<MessageId> | null = null;
   /** Begun by the first reader; before, nothing is kept. */
   #opening: Promise<void> | null = null;
   /** Between an interruption and the answer who is a member still: nobody is told anything. */
@@ -67,6 +69,7 @@ export class WritingBoard {
   /** A message changed. One that ended is told to its end, and forgotten. */
   changed(message: MessageRecord): void {
     if (!this.#opening || message.state === 'STREAMING') return;
+    this.#ended?.add(message.id);
     const written = this.#written.get(message.id);
     if (written) this.#end(written, message);
   }
@@ -103,7 +106,6 @@ export class WritingBoard {
   }
 
   async #begin(): Promise<void> {
-    this.#arrived ??= [];
     try {
       this.#settle(await this.#list());
       // Nobody reads yet: whoever begins is told all of it at once.
@@ -126,9 +128,7 @@ export class WritingBoard {
   }
 
   #reread(): void {
-    if (this.#arrived) return;
-    this.#arrived = [];
-    void this.#read();
+    if (!this.#arrived) void this.#read();
   }
 
   async #read(): Promise<void> {
@@ -142,15 +142,19 @@ export class WritingBoard {
     }
   }
 
-  /** What is being written, and what became of that which is no more. */
-  async #list(): Promise<MessageRecord[]> {
+  /** What is being written, and what became of that which is no more. Null: it is read anew, and this is older. */
+  async #list(): Promise<MessageRecord[] | null> {
     const { engine, tenant, id } = this.#options;
+    const ended = new Set<MessageId>();
+    this.#ended = ended;
+    this.#arrived ??= [];
     const listed = await engine.listWritings(tenant, id);
     const ids = new Set(listed.map((message) => message.id));
     const gone = [...this.#written.keys()].filter((each) => !ids.has(each));
-    const ended = gone.length > 0 ? await engine.readMessages(tenant, gone) : [];
-    for (const [index, message] of ended.entries()) if (!message) this.#forget(gone[index]);
-    return [...listed, ...ended.flatMap((message) => message ?? [])];
+    const goneNow = gone.length > 0 ? await engine.readMessages(tenant, gone) : [];
+    if (this.#ended !== ended) return null;
+    for (const [index, message] of goneNow.entries()) if (!message) this.#forget(gone[index]);
+    return [...listed, ...goneNow.flatMap((message) => message ?? [])].filter(({ id: each }) => !ended.has(each));
   }
 
   #forget(id: MessageId | undefined): void {
@@ -161,8 +165,8 @@ export class WritingBoard {
   }
 
   /** Takes what was read, then what was announced meanwhile. */
-  #settle(messages: readonly MessageRecord[]): void {
-    if (this.#isClosed) return;
+  #settle(messages: readonly MessageRecord[] | null): void {
+    if (this.#isClosed || !messages) return;
     // Another interruption: what was read now is read again once it is known who may be told.
     if (this.#isInDoubt) return;
     for (const message of messages) {
@@ -172,6 +176,7 @@ export class WritingBoard {
     }
     const arrived = this.#arrived ?? [];
     this.#arrived = null;
+    this.#ended = null;
     const isMissing = this.#isMissing;
     this.#isMissing = false;
     // Of one that is not known any more the end was read.

@@ -1,9 +1,17 @@
-/** A replay that the engine's absence cuts short goes on where it is: its stream does not end (G06, G14). */
+/**
+ * Answers that come late, or not at all. A replay that the engine's absence cuts short goes on where it is: its stream
+ * does not end (G06, G14). What was read or announced before something else is not told behind it.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
+import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
-import { LIMITS } from '../../src/limits.ts';
+import type { Announcement, Engine } from '../../src/engine/port.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
+import type { ConversationId, MessageId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
+import { StreamedTexts } from '../support/streamed-text.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { unsteady } from '../support/unsteady-engine.ts';
 import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../support/world.ts';
@@ -57,5 +65,146 @@ describe('a replay while the engine is away', () => {
     await stream.return();
     delivery.close();
     await steady.close();
+  });
+});
+
+describe('what is older than what was told', () => {
+  const clock = new TestClock();
+  const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
+  const flaky = unsteady(steady);
+  /** Of the next call of an operation the answer waits, and so do announcements, in their order. */
+  let late: { readonly operation: keyof Engine; readonly until: Promise<void> } | null = null;
+  let announced: (() => void)[] | null = null;
+  const engine = new Proxy(flaky.engine, {
+    get: (target, name: keyof Engine) => {
+      if (name === 'listen') {
+        return (...[channel, listener]: Parameters<Engine['listen']>) =>
+          target.listen(channel, {
+            onInterrupted: () => listener.onInterrupted(),
+            onAnnouncement(announcement: Announcement) {
+              if (announced) announced.push(() => listener.onAnnouncement(announcement));
+              else listener.onAnnouncement(announcement);
+            },
+          });
+      }
+      if (late?.operation !== name) return target[name];
+      const { until } = late;
+      late = null;
+      return async (...args: never[]) => {
+        const answer = await (target[name] as (...given: never[]) => Promise<unknown>)(...args);
+        await until;
+        return answer;
+      };
+    },
+  });
+  const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 0 });
+  const reader = bearerOf(viewerOf(bob));
+  afterAll(() => {
+    delivery.close();
+    return steady.close();
+  });
+
+  const settled = async (): Promise<void> => {
+    for (let n = 0; n < 5; n += 1) await turn();
+  };
+  function delay(operation: keyof Engine): () => Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    late = { operation, until: promise };
+    return () => {
+      resolve();
+      return settled();
+    };
+  }
+  async function interrupt(): Promise<void> {
+    flaky.cut();
+    flaky.heal();
+    await settled();
+  }
+  function heardOf<Event extends object>(stream: LiveStream<Event>): Event[] {
+    const heard: Event[] = [];
+    stream.pipe({
+      push: (event) => void heard.push(event),
+      end: () => undefined,
+      withdraw: () => undefined,
+      isCongested: () => false,
+      onRoom: () => () => undefined,
+    });
+    return heard;
+  }
+
+  it.each([
+    ['stopped', false, (id: ConversationId) => steady.setTyping(tenant, id, alice, false)],
+    ['sent it', false, (id: ConversationId) => steady.appendMessage(tenant, text(id, alice, 'typed'))],
+    ['began', true, (id: ConversationId) => steady.setTyping(tenant, id, alice, true)],
+  ])('shows nobody typing who has %s since (%s)', async (_, isTyping, change) => {
+    const id = await createGroup(steady, alice, bob);
+    const stream = await delivery.typingIndicator(reader, [id]);
+    const heard = heardOf(stream);
+    if (!isTyping) await steady.setTyping(tenant, id, alice, true);
+    // A message of the same millisecond could be taken for an earlier one.
+    clock.advance(10);
+    const answer = delay('readTyping');
+    await interrupt();
+    await change(id);
+    expect(heard.at(-1)).toMatchObject({ isTyping });
+    await answer();
+    expect(heard.at(-1)).toMatchObject({ isTyping });
+    await stream.return();
+  });
+
+  it('takes no message back from a conversation that is announced behind it', async () => {
+    const id = await createGroup(steady, alice, bob);
+    const stream = await delivery.conversationUpdated(reader, [id]);
+    const heard = heardOf(stream);
+    const held: (() => void)[] = [];
+    announced = held;
+    for (const content of ['lost', 'heard']) await steady.appendMessage(tenant, text(id, alice, content));
+    await steady.renameConversation(tenant, id, 'renamed');
+    await steady.appendMessage(tenant, text(id, alice, 'read from the log'));
+    announced = null;
+    const [, second, ...others] = held;
+    second?.();
+    await settled();
+    for (const each of others) each();
+    expect(heard.at(-1)).toMatchObject({ name: 'renamed', lastSequence: 3 });
+    await stream.return();
+  });
+
+  it.each([
+    [
+      'its end',
+      'Bye',
+      async (id: MessageId) => {
+        const end = { senderId: alice, state: 'COMPLETE', length: null, content: 'Bye', payload: undefined } as const;
+        await steady.finishMessage(tenant, id, end);
+      },
+    ],
+    [
+      'what a newer reading and an append told',
+      'Hello you',
+      async (id: MessageId) => {
+        await interrupt();
+        const more = { senderId: alice, offset: 5, text: ' you', payload: undefined, paceMs: 0 };
+        await steady.appendText(tenant, id, more);
+      },
+    ],
+  ])('tells no text of a message behind %s', async (_, told, change) => {
+    const id = await createGroup(steady, alice, bob);
+    const stream = await delivery.messageStreamed(reader, [id]);
+    const heard = heardOf(stream);
+    const started = await steady.startMessage(tenant, { ...text(id, alice, 'Hello'), isHeld: false });
+    if (started.outcome !== 'appended') throw new Error(started.outcome);
+    const answer = delay('listWritings');
+    clock.advance(TIMES.writingMs / 2);
+    await settled();
+    await change(started.message.id);
+    await settled();
+    const before = heard.length;
+    await answer();
+    expect(heard.slice(before)).toEqual([]);
+    const texts = new StreamedTexts();
+    for (const event of heard) texts.take(event);
+    expect([texts.of(started.message.id), texts.faults]).toEqual([told, []]);
+    await stream.return();
   });
 });
