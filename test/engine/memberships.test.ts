@@ -65,6 +65,19 @@ describe('memberships', () => {
     );
   }
 
+  it('a conversation that could not be noted for the lists of its members is noted with its next change', async () => {
+    const id = await createGroup(two, alice);
+    const notes = async (): Promise<number> =>
+      (await admin.zrange(keys.unlisted(tenant), 0, '-1')).filter((note) => note.startsWith(id)).length;
+    await eventually(async () => expect(await notes()).toBe(0));
+    await admin.call('ACL', 'SETUSER', 'one', '-zadd');
+    await one.appendMessage(tenant, text(id, alice, 'not noted'));
+    await admin.call('ACL', 'SETUSER', 'one', '+zadd');
+    expect(await notes()).toBe(0);
+    await one.appendMessage(tenant, text(id, alice, 'noted'));
+    await eventually(async () => expect(await notes()).toBe(1));
+  });
+
   it('an answer is lost and the client tries again: the user is told', async () => {
     const [dave, id] = [userId(randomUUID()), await createGroup(one, alice)];
     const { heard, listening } = await record(two, { kind: 'memberships', tenant, id: dave });

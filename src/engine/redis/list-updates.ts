@@ -21,8 +21,8 @@ type Touched = 'all' | ReadonlySet<UserId>;
 interface InHand {
   readonly tenant: TenantId;
   readonly id: ConversationId;
-  /** Resolved once it is noted. */
-  readonly noted: Promise<void>;
+  /** Resolved once it is noted. Null: that failed, and the next change notes it again. */
+  noted: Promise<void> | null;
   /** By the clock's `elapsed`. */
   notedAt: number;
   /** Changes of the conversation that are under way. */
@@ -83,17 +83,18 @@ export class ListUpdates {
 
   #take(tenant: TenantId, id: ConversationId): InHand {
     const key = keyOf(tenant, id);
-    const known = this.#inHand.get(key);
-    if (known) return known;
+    const inHand = this.#inHand.get(key) ?? this.#begin(key, tenant, id);
+    if (!inHand.noted) this.#note(inHand);
+    return inHand;
+  }
+
+  #begin(key: string, tenant: TenantId, id: ConversationId): InHand {
     this.#makeRoom();
-    const noted = this.#lists.note(tenant, id);
-    // Whoever waits for it is told; otherwise the change itself fails as well.
-    noted.catch(() => undefined);
     const inHand: InHand = {
       tenant,
       id,
-      noted,
-      notedAt: this.#clock.elapsed(),
+      noted: null,
+      notedAt: 0,
       running: 0,
       touched: NOBODY,
       isTelling: false,
@@ -101,6 +102,15 @@ export class ListUpdates {
     };
     this.#inHand.set(key, inHand);
     return inHand;
+  }
+
+  #note(inHand: InHand): void {
+    inHand.notedAt = this.#clock.elapsed();
+    inHand.noted = this.#lists.note(inHand.tenant, inHand.id);
+    // Whoever waits for it is told; otherwise the change itself fails as well.
+    inHand.noted.catch(() => {
+      inHand.noted = null;
+    });
   }
 
   async #tell(inHand: InHand): Promise<void> {
@@ -130,7 +140,10 @@ export class ListUpdates {
 
   async #letGo(inHand: InHand): Promise<void> {
     const { tenant, id } = inHand;
-    this.#inHand.delete(keyOf(tenant, id));
+    const key = keyOf(tenant, id);
+    // One that was left to whoever reads may be in hand again by now, under the same note.
+    if (this.#inHand.get(key) !== inHand) return;
+    this.#inHand.delete(key);
     await this.#lists.letGo(tenant, id).catch(() => undefined);
   }
 
