@@ -1,4 +1,4 @@
-/** Who signs tokens: the issuers of the platform, and this service itself for sessions. */
+/** The issuers of tokens: those of the platform, and this service itself for sessions. */
 import { z } from 'zod';
 import { longSecret, url } from './config-values.ts';
 

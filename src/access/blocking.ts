@@ -1,4 +1,4 @@
-/** What is shown of a user to those whom they block. */
+/** The view of a user that those get whom they block. */
 import type { PresenceRecord, UserId } from '../model.ts';
 
 /** The presence of somebody who was never seen. */

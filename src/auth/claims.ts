@@ -1,4 +1,4 @@
-/** What a verified token says of its bearer: JWT claims (RFC 7519) to a viewer. */
+/** Reads the JWT claims (RFC 7519) of a verified token into a viewer. */
 import type { JWTPayload } from 'jose';
 import { LIMITS, TIMES } from '../limits.ts';
 import { type DeviceId, isIdentifier, isUserId, type SessionId, type TenantId, type Viewer } from '../model.ts';

@@ -1,6 +1,6 @@
 /**
- * Events of what was sent before: replays, and changes of messages. The time since they were
- * sent is not how long they were under way. What is new is not noted: it comes on the hot path.
+ * Events that are older than their delivery: replays, and changes of messages. Their age says nothing of how long
+ * they were under way. New events are not noted: they come on the hot path.
  */
 const past = new WeakSet<object>();
 

@@ -1,5 +1,5 @@
 /**
- * What one listener missed of one topic, up to where the topic's channel is.
+ * Replays to one listener what it missed of one topic, up to where the topic's channel is.
  *
  * The step to live has no `await` between the last comparison and going live, so that
  * nothing falls between them and nothing comes twice (G06). Of the history no more is

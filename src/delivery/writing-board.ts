@@ -1,5 +1,5 @@
 /**
- * What is being written in one conversation, for those on this node who read it meanwhile (G20).
+ * The messages being written in one conversation, for the readers on this node (G20).
  *
  * Knows the text of each message. An announcement that does not fit is repaired from the stored
  * texts, and so is everything after an interruption; what is announced during a reading waits

@@ -1,4 +1,4 @@
-/** What the engine did, by operation. */
+/** Metrics of the engine, by operation. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 const OUTCOMES = ['ok', 'failed', 'refused'] as const;

@@ -1,4 +1,4 @@
-/** What this process is and may use: against it the other figures are judged. */
+/** Metrics of this process and its limits, against which the other figures are judged. */
 import { getHeapStatistics } from 'node:v8';
 import { Gauge, type Registry } from 'prom-client';
 

@@ -1,4 +1,4 @@
-/** What clients that have nothing to say send as an empty text counts as left out, whatever carries it. */
+/** An empty text in an optional field of a request counts as left out, on every transport: some clients send it. */
 
 const OPTIONAL = ['operationName', 'variables', 'extensions'];
 const EMPTY = /&(?:operationName|variables|extensions)=(?=&|$)/g;

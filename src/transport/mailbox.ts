@@ -1,5 +1,5 @@
 /**
- * What one socket sent and is not dealt with: a message that has not come in full, frames that wait, and the one that
+ * Frames of one socket that are not dealt with: a message that has not come in full, frames that wait, and the one that
  * is being handled. All of it counts in `Unhandled`.
  */
 import type { Duplex } from 'node:stream';

@@ -1,4 +1,4 @@
-/** What operators ask: metrics, the parts of health, what this process is. */
+/** Paths for operators: metrics, the parts of health, facts of this process. */
 import type { RequestListener } from 'node:http';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Health } from '../operations/health.ts';

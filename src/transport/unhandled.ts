@@ -1,5 +1,5 @@
 /**
- * What peers sent and this process is not done with, all together: bodies and messages that have not come in full,
+ * The sum of all bytes from peers that this process is not done with: bodies and messages that have not come in full,
  * frames that wait, and what waits until it is known who sent it.
  *
  * Each peer has a cap of its own; this is the cap of their sum, however many there are (G10). Past it those of whom

@@ -1,4 +1,4 @@
-/** What every change of a message in SQLite is made of: its place in the log, its announcement, retention. */
+/** The steps of every change of a message in SQLite: its place in the log, its announcement, retention. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type {

@@ -1,4 +1,4 @@
-/** What every file of this folder does with commands: names what is new, and answers faults in one way. */
+/** Helps every file of this folder with commands: names for new things, and one answer to faults. */
 import { randomUUID } from 'node:crypto';
 import { unavailable } from '../../errors.ts';
 

@@ -1,4 +1,4 @@
-/** Which schema the data is of, so that a release that cannot read it says so instead of harming it. */
+/** The schema of the data is stored with it, so that a release that cannot read it says so instead of harming it. */
 import type { RedisClient } from './client.ts';
 import { StartRefused } from './start-fault.ts';
 

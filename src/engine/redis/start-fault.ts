@@ -1,4 +1,4 @@
-/** What keeps a start from its Redis, in words that name the setting to look at. */
+/** Faults that keep a start from its Redis, in words that name the setting to look at. */
 
 /** Ends the start: waiting does not help, and the service would do harm. */
 export class StartRefused extends Error {}
