@@ -204,7 +204,7 @@ export type InboxEntry = {
   unreadMessageCount: Scalars['Int']['output'];
 };
 
-/** Which entries of an inbox. */
+/** A choice among the entries of an inbox. */
 export type InboxFilter = {
   /** Only archived ones, or none of them; null: both. */
   archived?: InputMaybe<Scalars['Boolean']['input']>;
@@ -220,7 +220,7 @@ export type Member = {
   joinedAt: Scalars['DateTime']['output'];
   /** What they may do. */
   role: MemberRole;
-  /** Who. */
+  /** The member. */
   user: User;
 };
 
@@ -314,17 +314,17 @@ export type MessageEdge = {
  * what a query returns.
  */
 export type MessageExtended = {
-  /** Of the message. */
+  /** The id of its conversation. */
   conversationId: Scalars['ID']['output'];
   /** Of the whole text with it, in Unicode code points. */
   length: Scalars['Int']['output'];
-  /** Which message. */
+  /** The id of the message. */
   messageId: Scalars['ID']['output'];
   /** Up to where the text before stays, in Unicode code points: 0 in the first event of a message, and when it was replaced. */
   offset: Scalars['Int']['output'];
   /** The message's payload, where an append gave a new one; null: it is as before. */
   payload: Maybe<Scalars['JSON']['output']>;
-  /** What follows there. */
+  /** The text that follows there. */
   text: Scalars['String']['output'];
 };
 
@@ -874,7 +874,7 @@ export type ReadReceipt = {
   readAt: Scalars['DateTime']['output'];
   /** Sequence of the last message they read. */
   sequence: Scalars['Int']['output'];
-  /** Who. */
+  /** The member. */
   user: User;
 };
 
@@ -1161,7 +1161,7 @@ export type SubscriptionTypingIndicatorArgs = {
 
 /** Someone started or stopped typing in a conversation. */
 export type TypingIndicator = {
-  /** Where. */
+  /** The id of the conversation. */
   conversationId: Scalars['ID']['output'];
   /** When it ends by itself: 6 s after the last call. Null once it ended. */
   expiresAt: Maybe<Scalars['DateTime']['output']>;
@@ -1169,7 +1169,7 @@ export type TypingIndicator = {
   isTyping: Scalars['Boolean']['output'];
   /** The user who types. */
   user: User;
-  /** Who. */
+  /** The id of the user who types. */
   userId: Scalars['ID']['output'];
 };
 
