@@ -35,6 +35,7 @@ import { SessionChannel } from './session-channel.ts';
 import { SharedLog } from './shared-log.ts';
 import type { LiveStream } from './stream.ts';
 import { TopicChannel } from './topic-channel.ts';
+import { type Resume, Turns } from './topic-replay.ts';
 import type { ExtendedText } from './written-message.ts';
 
 /** Which conversations: those named, or null for all of the viewer's. */
@@ -197,10 +198,13 @@ export function createDelivery({ engine, clock, log, countHole, streamMergeMs }:
 
     async topicPublished(bearer, toHear, after) {
       const { tenant } = bearer.viewer;
+      const turns = new Turns();
+      const resumeOf = (position: Position | undefined): Resume | null =>
+        position ? { after: position, turns } : null;
       const joinings = toHear(bearer.viewer).map((topic) => ({
         key: JSON.stringify([tenant, topic]),
         create: () => new TopicChannel(engine, clock, log, tenant, topic),
-        admit: (channel: TopicChannel) => channel.admission(after.get(topic) ?? null),
+        admit: (channel: TopicChannel) => channel.admission(resumeOf(after.get(topic))),
       }));
       return openJointStream(topics, joinings, { bearer, doubts, authorise: toHear });
     },

@@ -14,7 +14,7 @@ import type { Log } from '../log.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../model.ts';
 import type { Admission, Listener } from './joint-stream.ts';
 import { SharedRead } from './shared-read.ts';
-import { TopicReplay } from './topic-replay.ts';
+import { type Resume, TopicReplay } from './topic-replay.ts';
 
 const RETRY_MS = 250;
 
@@ -83,8 +83,8 @@ export class TopicChannel {
    *
    * @throws {ServiceError} POSITION_EXPIRED.
    */
-  async admission(after: Position | null = null): Promise<Admission<PublicationRecord>> {
-    if (after) return this.#resumption(after);
+  async admission(resume: Resume | null = null): Promise<Admission<PublicationRecord>> {
+    if (resume) return this.#resumption(resume);
     const head = await this.#head.ask();
     return (listener) => {
       this.#listeners.add(listener);
@@ -93,8 +93,8 @@ export class TopicChannel {
     };
   }
 
-  async #resumption(after: Position): Promise<Admission<PublicationRecord>> {
-    const replay = new TopicReplay(this.#engine, this.#clock, this.#tenant, this.#topic, after);
+  async #resumption(resume: Resume): Promise<Admission<PublicationRecord>> {
+    const replay = new TopicReplay(this.#engine, this.#clock, this.#tenant, this.#topic, resume);
     await replay.check();
     return (listener) => {
       this.#replays.set(listener, replay);

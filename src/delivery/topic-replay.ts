@@ -18,20 +18,39 @@ import { nextTurn, roomOrEnd } from './room.ts';
 
 const RETRY_MS = 250;
 
+/** The replays of one stream, one page at a time: so many topics hold no more than one does. */
+export class Turns {
+  #last: Promise<unknown> = Promise.resolve();
+
+  run<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** Where a listener was, and the turns of its stream. */
+export interface Resume {
+  readonly after: Position;
+  readonly turns: Turns;
+}
+
 export class TopicReplay {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #tenant: TenantId;
   readonly #topic: Topic;
+  readonly #turns: Turns;
   #cursor: Position;
   #stopWaiting: (() => void) | null = null;
 
-  constructor(engine: Engine, clock: Clock, tenant: TenantId, topic: Topic, after: Position) {
+  constructor(engine: Engine, clock: Clock, tenant: TenantId, topic: Topic, { after, turns }: Resume) {
     this.#engine = engine;
     this.#clock = clock;
     this.#tenant = tenant;
     this.#topic = topic;
     this.#cursor = after;
+    this.#turns = turns;
   }
 
   /** @throws {ServiceError} POSITION_EXPIRED: it cannot be resumed. */
@@ -50,21 +69,30 @@ export class TopicReplay {
   ): Promise<void> {
     try {
       while (isOpen()) {
-        if (listener.isCongested() && !(await roomOrEnd(listener, isOpen))) return;
-        const page = await this.#page();
-        if (!isOpen()) return;
-        if (!page) {
-          await this.#pause();
-          continue;
-        }
-        const isLast = this.#pass(page, listener) && page.length < LIMITS.publicationsPerPage;
-        if (isLast && goLive(this.#cursor)) return;
+        const step = await this.#turns.run(() => this.#step(listener, isOpen, goLive));
+        if (step === 'over') return;
+        if (step === 'away') await this.#pause();
         // Pages may come without waiting: of an engine in this process.
-        await nextTurn();
+        else await nextTurn();
       }
     } catch (error) {
       if (isOpen()) listener.end(asServiceError(error));
     }
+  }
+
+  /** Passes on as much of a page as there is room for. `away`: the engine does not answer. */
+  async #step(
+    listener: Listener<PublicationRecord>,
+    isOpen: () => boolean,
+    goLive: (cursor: Position) => boolean,
+  ): Promise<'over' | 'away' | 'more'> {
+    if (listener.isCongested()) await roomOrEnd(listener, isOpen);
+    if (!isOpen()) return 'over';
+    const page = await this.#page();
+    if (!isOpen()) return 'over';
+    if (!page) return 'away';
+    const isLast = this.#pass(page, listener) && page.length < LIMITS.publicationsPerPage;
+    return isLast && goLive(this.#cursor) ? 'over' : 'more';
   }
 
   /** Leaves no timer behind. */
@@ -81,9 +109,9 @@ export class TopicReplay {
 
   /** False when the listener had no room for all of it. */
   #pass(page: readonly PublicationRecord[], listener: Listener<PublicationRecord>): boolean {
-    for (const [index, publication] of page.entries()) {
-      // The first of a page has room: it was waited for.
-      if (index > 0 && listener.isCongested()) return false;
+    for (const publication of page) {
+      // What is live does not wait, and may have taken the room.
+      if (listener.isCongested()) return false;
       this.#cursor = publication.position;
       listener.push(publication);
     }

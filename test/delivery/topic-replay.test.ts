@@ -55,17 +55,19 @@ function open() {
     streamMergeMs: 40,
   });
   let count = 0;
-  const publish = async (): Promise<Position> => {
+  const publish = async (topic = TOPIC): Promise<Position> => {
     count += 1;
     const id = `p${count}` as PublicationId;
-    const published = await steady.publish(tenant, { id, topic: TOPIC, payload: count, senderId: alice });
+    const published = await steady.publish(tenant, { id, topic, payload: count, senderId: alice });
     if (published.outcome !== 'published') throw new Error(published.outcome);
     return published.publication.position;
   };
   /** Room for so many events until more is given. */
-  const listen = async (after: Position | null, room = Number.POSITIVE_INFINITY) => {
-    const from = new Map(after ? [[TOPIC, after]] : []);
-    const stream = await delivery.topicPublished(bearerOf(viewerOf(bob)), () => [TOPIC], from);
+  const listen = async (after: Position | null, room = Number.POSITIVE_INFINITY) =>
+    listenToAll(new Map(after ? [[TOPIC, after]] : []), room);
+  const listenToAll = async (from: ReadonlyMap<Topic, Position>, room: number) => {
+    const topics = from.size > 0 ? [...from.keys()] : [TOPIC];
+    const stream = await delivery.topicPublished(bearerOf(viewerOf(bob)), () => topics, from);
     const heard: unknown[] = [];
     let left = room;
     let resume = (): void => undefined;
@@ -93,7 +95,7 @@ function open() {
     delivery.close();
     await steady.close();
   };
-  return { clock, flaky, reads, publish, listen, close };
+  return { clock, flaky, reads, publish, listen, listenToAll, close };
 }
 
 const upTo = (last: number): number[] => Array.from({ length: last - 1 }, (_, n) => n + 2);
@@ -162,6 +164,23 @@ describe('a listener of a topic that comes back', () => {
     for (let n = 0; n < LIMITS.publicationsPerTopic; n += 1) await publish();
     makeRoom(1);
     await eventually(() => expect(heard.at(-1)).toBe('POSITION_EXPIRED'));
+    await close();
+  });
+
+  it('is given no more of many topics than of one, and hears all of each in the end', async () => {
+    const { publish, listenToAll, close } = open();
+    const topics = Array.from({ length: 20 }, (_, n) => `topic-${n}` as Topic);
+    const from = new Map<Topic, Position>();
+    for (const topic of topics) from.set(topic, await publish(topic));
+    for (const topic of topics) await publish(topic);
+    const { heard, makeRoom } = await listenToAll(from, 1);
+    await eventually(() => expect(heard).toHaveLength(1));
+    for (let n = 0; n < 5; n += 1) await turn();
+    expect(heard).toHaveLength(1);
+    await eventually(() => {
+      makeRoom(1);
+      expect(heard.toSorted((a, b) => Number(a) - Number(b))).toEqual(topics.map((_, n) => n + 21));
+    });
     await close();
   });
 });

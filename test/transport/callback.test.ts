@@ -98,12 +98,15 @@ describe('HTTP callback', () => {
 
   it('beats at half the interval, and ends when the router has forgotten it', async () => {
     const { id: subscriptionId } = await subscribe({ heartbeatIntervalMs: 5_000 });
+    const atRest = clock.pending;
     for (let beat = 1; beat <= 3; beat += 1) {
-      service.clock.advance(2_500);
+      clock.advance(2_500);
       await eventually(() => expect(router.of('check', subscriptionId)).toHaveLength(1 + beat));
+      // Its answer has come: one that is still on its way would be given up with the period.
+      await eventually(() => expect(clock.pending).toBe(atRest));
     }
     router.answer = () => 404;
-    service.clock.advance(2_500);
+    clock.advance(2_500);
     await eventually(async () => expect(await open()).toBe(0));
   });
 
