@@ -34,6 +34,7 @@ const FULL_ONLY = [
   'test/graphql/streamed-messages.test.ts',
   'test/security/doubling.test.ts',
   'test/transport/foreign-clients.test.ts',
+  'test/transport/raw/expired-inbox.test.ts',
   'test/transport/restarts.test.ts',
 ];
 

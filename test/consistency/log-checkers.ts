@@ -98,10 +98,13 @@ export function judgeRaw(trial: Trial, { events, expiredAt }: RawReader, { sent,
   const heard = new Set(events.map((event) => event.message_id as string));
   const firsts = new Map<string, number>();
   for (const { room, sequence } of events) firsts.set(room, Math.min(firsts.get(room) ?? sequence, sequence));
-  return sent
-    .filter(({ askedAt, acknowledgedAt }) => !trial.mayBeLost(askedAt, acknowledgedAt))
-    .filter(({ conversationId, acknowledgedAt }) => rooms.includes(conversationId) && acknowledgedAt > expiredAt)
-    .filter(({ conversationId, sequence }) => sequence >= (firsts.get(conversationId) ?? Number.POSITIVE_INFINITY))
-    .filter(({ id }) => !heard.has(id))
-    .map(({ sequence }) => `/ws: ${sequence} was never given`);
+  return (
+    sent
+      .filter(({ askedAt, acknowledgedAt }) => !trial.mayBeLost(askedAt, acknowledgedAt))
+      // What was asked for before the loss was told may have been there to be read then.
+      .filter(({ conversationId, askedAt }) => rooms.includes(conversationId) && askedAt > expiredAt)
+      .filter(({ conversationId, sequence }) => sequence >= (firsts.get(conversationId) ?? Number.POSITIVE_INFINITY))
+      .filter(({ id }) => !heard.has(id))
+      .map(({ sequence }) => `/ws: ${sequence} was never given`)
+  );
 }

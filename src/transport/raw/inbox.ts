@@ -140,12 +140,16 @@ export class Inbox implements Outlet {
     if (connection.isOpen && !held.add(payload, event)) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
   }
 
-  /** Opens the stream; a position that expired is told of, and its conversation begins live. */
+  /**
+   * Opens the stream. A position that expired is told of, and its conversation begins live. It is
+   * told when that has begun: whoever is told reads at once, and hears what is sent after their reading.
+   */
   async #follow(after: Positions, isForgiving = true): Promise<void> {
     const { connection, tell } = this.#identity;
     const { bearer } = connection;
     if (!bearer) return;
     const { clock, delivery, rendering, metrics } = this.#options;
+    const expiries: ServiceError[] = [];
     for (;;) {
       try {
         const begin = (id: ConversationId, position: Position): void => this.#places.give(id, position);
@@ -154,12 +158,13 @@ export class Inbox implements Outlet {
         const release = (): void => metrics.subscriptions.dec({ transport: 'websocket' });
         this.#stream = new RenderedStream(events, rendering.ofTenant(bearer.viewer.tenant), release, clock);
         if (!connection.isOpen) this.#stream.close();
+        for (const expiry of expiries) tell(expiry);
         return;
       } catch (error) {
         const expired = error instanceof ServiceError && error.of && 'conversationId' in error.of ? error : null;
         const { conversationId } = { conversationId: '', ...expired?.of };
         if (!isForgiving || !expired || !after.delete(conversationId as ConversationId)) throw error;
-        tell(expired);
+        expiries.push(expired);
       }
     }
   }
