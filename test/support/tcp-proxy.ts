@@ -6,8 +6,6 @@ export interface TcpProxy {
   readonly port: number;
   /** Connections made so far. */
   readonly accepted: number;
-  /** How often something was asked after an answer, on all connections: what is asked together counts once. */
-  readonly roundTrips: number;
   /** Cuts every connection; those to come lead to this port. */
   redirect(port: number): void;
   /** Connections to come lead to this port; those open now stay where they are. */
@@ -38,25 +36,16 @@ class Link {
   readonly upstream: Socket;
   asks = true;
   answers: 'whole' | 'none' | 'broken' | 'unpublished' = 'whole';
-  roundTrips = 0;
-  #isAsked = false;
 
   constructor(client: Socket, upstream: Socket, pace: (write: () => void) => void, onDropped: () => void) {
     this.client = client;
     this.upstream = upstream;
     const carry = (to: Socket, chunk: Buffer): void => pace(() => to.destroyed || to.write(chunk));
     client.on('data', (chunk: Buffer) => {
-      if (!this.#isAsked) this.roundTrips += 1;
-      this.#isAsked = true;
       if (this.asks) carry(upstream, chunk);
     });
     upstream.on('data', (chunk: Buffer) => {
-      if (this.answers === 'whole') {
-        return pace(() => {
-          this.#isAsked = false;
-          if (!client.destroyed) client.write(chunk);
-        });
-      }
+      if (this.answers === 'whole') return carry(client, chunk);
       if (this.answers === 'none') return;
       if (this.answers === 'unpublished') {
         const rest = chunk.toString('latin1').replace(PUBLISHED, () => {
@@ -112,9 +101,6 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     port: (server.address() as AddressInfo).port,
     get accepted() {
       return accepted;
-    },
-    get roundTrips() {
-      return [...links].reduce((sum, link) => sum + link.roundTrips, 0);
     },
     get dropped() {
       return dropped;
