@@ -9,7 +9,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Announcement, Engine, Listening } from '../engine/port.ts';
-import { positionExpired, ServiceError } from '../errors.ts';
+import { notFound, positionExpired, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type {
@@ -308,7 +308,8 @@ export class ConversationChannel {
     const page = await this.#engine.readLog(this.tenant, this.id, this.#position, LIMITS.logPage);
     if (this.#isClosed) return true;
     if (page.outcome !== 'read') {
-      this.#lose(positionExpired(page.outcome === 'expired' ? page.reason : 'EPOCH', { conversationId: this.id }));
+      if (page.outcome === 'expired') this.#lose(positionExpired(page.reason, { conversationId: this.id }));
+      else this.#end(notFound('conversation', { conversationId: this.id }));
       return true;
     }
     if (page.entries.length > 0 || this.#isInDoubt) await this.#confirmMembers();
@@ -348,6 +349,10 @@ export class ConversationChannel {
       'conversation channel lost its position',
     );
     this.#countHole('lost');
+    this.#end(error);
+  }
+
+  #end(error: ServiceError): void {
     this.#isClosed = true;
     this.#isLost = true;
     this.#each((listener) => listener.onLost(error));

@@ -4,7 +4,7 @@ import { isAdmin } from '../access/rights.ts';
 import { accessTo } from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine, Listening } from '../engine/port.ts';
-import { isOutage, notFound, positionExpired, ServiceError } from '../errors.ts';
+import { isOutage, positionExpired, type ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ConversationId, ConversationRecord, Position, UserId, Viewer } from '../model.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
@@ -12,6 +12,7 @@ import { ConversationChannel, type CountHole } from './conversation-channel.ts';
 import { type Doubts, userKey } from './doubts.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Follower, Following, type Selection } from './following.ts';
+import { Losses, noAccess, type Told } from './lost.ts';
 import type { Merging } from './merging.ts';
 import { asServiceError, Replay } from './replay.ts';
 import type { SharedLog } from './shared-log.ts';
@@ -46,18 +47,15 @@ function conversationIdOf(event: object): unknown {
   return 'conversationId' in event ? event.conversationId : (event as ConversationRecord).id;
 }
 
-function noAccess(): ServiceError {
-  return new ServiceError('FORBIDDEN', 'The caller has no access to what was listened to any more.');
-}
-
 export class ConversationStream<Event extends object> implements Follower {
   readonly #context: ConversationStreamContext;
   readonly #options: ConversationStreamOptions<Event>;
   readonly #following = new Map<ConversationId, Following<Event>>();
   readonly #names = new Set<string>();
-  readonly #queue: EventQueue<Event>;
+  readonly #queue: EventQueue<Told<Event>>;
   readonly #stopHearing: () => void;
   readonly #leaveDoubts: () => void;
+  readonly #losses: Losses;
   #memberships: Listening | null = null;
   #isOpen = true;
   /** What is done about the set of conversations, one after the other, the start first. */
@@ -67,6 +65,7 @@ export class ConversationStream<Event extends object> implements Follower {
     this.#context = context;
     this.#options = options;
     this.#queue = new EventQueue(this.#names, () => this.#close());
+    this.#losses = new Losses(this.#queue);
     this.#leaveDoubts = context.doubts.enter(userKey(options.bearer.viewer), this.#queue);
     this.#stopHearing = options.bearer.onRenewed(() => void this.#reauthorise());
   }
@@ -74,13 +73,13 @@ export class ConversationStream<Event extends object> implements Follower {
   /**
    * Opens a stream; resolved, it is accepted: nothing published from now on is missed.
    *
-   * @throws {ServiceError} NOT_FOUND for a conversation the viewer may not see,
-   *   POSITION_EXPIRED for a position that cannot be resumed; nothing was delivered then.
+   * @throws {ServiceError} NOT_FOUND for a conversation the viewer may not see, unless its position shows that they
+   *   did and others go on, POSITION_EXPIRED for a position that cannot be resumed; nothing was delivered then.
    */
   static async open<Event extends object>(
     context: ConversationStreamContext,
     options: ConversationStreamOptions<Event>,
-  ): Promise<EventQueue<Event>> {
+  ): Promise<EventQueue<Told<Event>>> {
     const stream = new ConversationStream(context, options);
     const started = stream.#start();
     // Until each conversation has its place in the stream, none can be taken for one that was joined since.
@@ -99,9 +98,7 @@ export class ConversationStream<Event extends object> implements Follower {
     const viewer = this.#viewer;
     if (conversationIds) {
       await this.#follow(conversationIds, (id) => after.get(id) ?? null);
-      const missing = conversationIds.find((id) => !this.#following.has(id));
-      if (missing !== undefined) throw notFound('conversation', { conversationId: missing });
-      return;
+      return this.#losses.settle(conversationIds, this.#following, after);
     }
     this.#memberships = await this.#context.engine.listen(
       { kind: 'memberships', tenant: viewer.tenant, id: viewer.userId },
@@ -174,11 +171,22 @@ export class ConversationStream<Event extends object> implements Follower {
       const from = resumed ?? heads[index] ?? following.channel.position;
       starts.push({ following, from, replay: resumed && this.#replay(following, resumed) });
     }
-    await Promise.all(starts.map(({ replay }) => replay?.prepare()));
+    await Promise.all(starts.map(({ following, replay }) => replay && this.#prepare(following, replay)));
     for (const { following, from, replay } of starts) {
+      if (!this.#isFollowed(following)) continue;
       this.#options.onBegin?.(following.channel.id, from);
       if (replay) void this.#run(following, replay);
       else following.goLive(from);
+    }
+  }
+
+  /** Leaves a conversation that was deleted meanwhile. */
+  async #prepare(following: Following<Event>, replay: Replay): Promise<void> {
+    try {
+      await replay.prepare();
+    } catch (error) {
+      if (asServiceError(error).code !== 'NOT_FOUND') throw error;
+      this.#unfollow(following);
     }
   }
 
@@ -210,7 +218,7 @@ export class ConversationStream<Event extends object> implements Follower {
       channels.release(key, channel);
       return null;
     }
-    const following = new Following(channel, this, this.#options.selection, this.#queue);
+    const following = new Following<Event>(channel, this, this.#options.selection, this.#queue);
     this.#following.set(id, following);
     this.#names.add(key);
     channel.add(following);
@@ -229,7 +237,9 @@ export class ConversationStream<Event extends object> implements Follower {
 
   onLost({ channel }: Following<object>, error: ServiceError): void {
     if (channel.isLost) this.#context.channels.discard(this.#key(channel.id), channel);
-    this.#queue.end(error);
+    // What is deleted takes no other with it.
+    if (error.code === 'NOT_FOUND') this.#lose(channel.id);
+    else this.#queue.end(error);
   }
 
   /** Asks the log whether it still knows the position passed on last (G04). */
@@ -261,7 +271,7 @@ export class ConversationStream<Event extends object> implements Follower {
     } catch (error) {
       if (!this.#isFollowed(following)) return;
       const known = asServiceError(error);
-      if (known.code !== 'SERVICE_UNAVAILABLE') return this.#queue.end(known);
+      if (known.code !== 'SERVICE_UNAVAILABLE') return this.onLost(following, known);
       // The engine is away. The replay knows where it is, and goes on there (G14).
       this.#context.clock.after(RETRY_MS, () => {
         if (this.#isFollowed(following)) void this.#run(following, replay);
@@ -317,7 +327,8 @@ export class ConversationStream<Event extends object> implements Follower {
       const keys = ids.map((conversationId) => ({ conversationId, userId }));
       const memberships = await this.#context.engine.readMemberships(tenant, keys);
       const lost = ids.filter((_, index) => memberships[index] === null);
-      if (this.#options.conversationIds && lost.length > 0) return this.#queue.end(noAccess());
+      const [first] = lost;
+      if (this.#options.conversationIds && first !== undefined) return this.#queue.end(noAccess(first));
       for (const id of lost) this.#lose(id);
     } catch (error) {
       this.#retry(error, () => void this.#reauthorise());
@@ -341,9 +352,8 @@ export class ConversationStream<Event extends object> implements Follower {
     this.#queue.withdraw((event) => conversationIdOf(event) === id);
     // The viewer may have been added again, and that been announced first, on another channel.
     if (!this.#options.conversationIds) return this.#reconcile();
-    if (this.#following.size === 0) {
-      this.#queue.end(noAccess());
-    }
+    if (this.#following.size === 0) this.#queue.end(noAccess(id));
+    else this.#losses.tell(id);
   }
 
   #unfollow(following: Following<Event>): void {

@@ -29,6 +29,7 @@ import { ConversationStream, type OnBegin } from './conversation-stream.ts';
 import { Doubts, userKey } from './doubts.ts';
 import type { Selection } from './following.ts';
 import { openJointStream } from './joint-stream.ts';
+import type { Told } from './lost.ts';
 import { Merging } from './merging.ts';
 import { PresenceChannel } from './presence-channel.ts';
 import { SessionChannel } from './session-channel.ts';
@@ -43,16 +44,16 @@ export type ConversationIds = readonly ConversationId[] | null;
 export type ResumePoints = ReadonlyMap<ConversationId, Position>;
 
 export interface Delivery {
-  messageReceived(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<SeenMessage>>;
-  messageUpdated(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<SeenMessage>>;
-  conversationUpdated(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<SeenConversation>>;
-  typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<TypingRecord>>;
+  messageReceived(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<Told<SeenMessage>>>;
+  messageUpdated(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<Told<SeenMessage>>>;
+  conversationUpdated(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenConversation>>>;
+  typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<TypingRecord>>>;
   /** Text as it is added to messages while they are written; of each that is being written, first all so far. */
-  messageStreamed(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<SeenText<ExtendedText>>>;
+  messageStreamed(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenText<ExtendedText>>>>;
   /** The caller's own messages that somebody asks to stop. */
-  messageStopped(bearer: Bearer): Promise<LiveStream<SeenMessage>>;
+  messageStopped(bearer: Bearer): Promise<LiveStream<Told<SeenMessage>>>;
   /** New messages, text that is added to them, and others' typing, in all of the viewer's conversations. */
-  inbox(bearer: Bearer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<InboxEvent>>;
+  inbox(bearer: Bearer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<Told<InboxEvent>>>;
   presenceUpdated(bearer: Bearer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
   /** Of the topics that a viewer may hear, if they may: asked at once, and whenever the token changes. */
   /** `after`: where the caller was; what was published since comes first. */
@@ -130,7 +131,7 @@ export function createDelivery({ engine, clock, log, countHole, streamMergeMs }:
     conversationIds: ConversationIds,
     after: ResumePoints,
     selection: Selection<Event>,
-  ): Promise<LiveStream<Event>> {
+  ): Promise<LiveStream<Told<Event>>> {
     return ConversationStream.open(context, { bearer, conversationIds, after, selection });
   }
 

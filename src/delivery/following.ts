@@ -11,7 +11,7 @@ import type {
   UserId,
 } from '../model.ts';
 import type { ChannelListener, ConversationChannel } from './conversation-channel.ts';
-import type { EventQueue } from './event-queue.ts';
+import type { Sink } from './stream.ts';
 import type { ExtendedText, Place, WrittenMessage } from './written-message.ts';
 
 /** What a stream takes of what happens in a conversation; what is left out is not listened to. */
@@ -48,7 +48,7 @@ export class Following<Event extends object> implements ChannelListener {
   #ordinal: number | null = null;
   readonly #follower: Follower;
   readonly #selection: Selection<Event>;
-  readonly #queue: EventQueue<Event>;
+  readonly #queue: Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>;
   /** The position passed on last; while the log is replayed, nothing is passed on live. */
   #epoch = '';
   #place = Number.POSITIVE_INFINITY;
@@ -57,7 +57,12 @@ export class Following<Event extends object> implements ChannelListener {
   /** Forgets that room is waited for. */
   #stopWaiting: (() => void) | null = null;
 
-  constructor(channel: ConversationChannel, follower: Follower, selection: Selection<Event>, queue: EventQueue<Event>) {
+  constructor(
+    channel: ConversationChannel,
+    follower: Follower,
+    selection: Selection<Event>,
+    queue: Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>,
+  ) {
     this.channel = channel;
     this.#follower = follower;
     this.#selection = selection;

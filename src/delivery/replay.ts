@@ -80,7 +80,7 @@ export class Replay {
   async #read(): Promise<readonly LogEntry[]> {
     const { tenant, id, position } = this.#channel;
     const page = await this.#log.read({ tenant, id, after: this.#cursor, channel: position });
-    if (page.outcome === 'not-found') throw notFound('conversation');
+    if (page.outcome === 'not-found') throw notFound('conversation', { conversationId: id });
     if (page.outcome === 'expired') throw positionExpired(page.reason, { conversationId: id });
     return page.entries;
   }

@@ -54,6 +54,9 @@ class History {
   readonly #since: { readonly change: 'SENT' | 'EDITED'; readonly message: MessageRecord }[][] = [[], []];
   readonly #published: PublicationRecord[] = [];
   #count = 0;
+  /** A third conversation, of which nothing is judged but that its end ends no stream. */
+  #doomed: ConversationId | null = null;
+  #doomedFrom: Position = { epoch: '', place: 0 };
 
   constructor() {
     this.steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock: this.clock });
@@ -69,6 +72,12 @@ class History {
 
   async begin(): Promise<void> {
     for (const _ of [0, 1]) this.#ids.push(await createGroup(this.steady, alice, bob));
+    this.#doomed = await createGroup(this.steady, alice, bob);
+    const [first] = await Promise.all(
+      ['1', '2'].map((each) => this.steady.appendMessage(tenant, text(this.#doomed as ConversationId, alice, each))),
+    );
+    if (!first || !('message' in first)) throw new Error('not sent');
+    this.#doomedFrom = first.message.position;
   }
 
   async take(step: Step): Promise<void> {
@@ -100,6 +109,8 @@ class History {
           for (const { position } of lost) reader.forgone.add(JSON.stringify(position));
         }
         return;
+      case 'delete':
+        return void (await this.steady.deleteConversation(tenant, this.#doomed as ConversationId, null));
       case 'publish': {
         const publication = {
           id: `p${this.#count}` as PublicationId,
@@ -181,6 +192,7 @@ class History {
       after.set(id, first.message.position);
       for (const { change, message } of rest) if (changeOf(kind) === change) reader.owed.push(message);
     }
+    if (resumes && !named) after.set(this.#doomed as ConversationId, this.#doomedFrom);
     const [firstPublished = null, ...published] = kind === 'topic' && resumes ? this.#published : [];
     reader.owed.push(...published);
     const from = new Map(firstPublished ? [[TOPIC, firstPublished.position]] : []);
@@ -265,7 +277,7 @@ class History {
     }
     if (kind === 'presence') return this.#judgePresence(name, events);
     if (kind === 'conversation') return isOver ? [] : this.#judgeConversation(name, events, reader.isNamed);
-    const messages = events as MessageRecord[];
+    const messages = (events as MessageRecord[]).filter(({ conversationId }) => conversationId !== this.#doomed);
     const heard = messages.map(({ position }) => JSON.stringify(position));
     const owed = reader.owed.map(({ position }) => JSON.stringify(position));
     const isMerged = (id: string, place: number): boolean =>

@@ -11,6 +11,7 @@ export const STEP = fc.oneof(
   { weight: 2, arbitrary: fc.record({ type: fc.constant('rename' as const), at: place }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('add' as const), at: place }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('remove' as const), at: place }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('delete' as const), at: place }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('publish' as const), at: place }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('status' as const), at: place }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('cut' as const), at: place }) },
@@ -42,6 +43,15 @@ const open = (kind: Kind): Extract<Step, { type: 'open' }> => ({
 });
 /** What was found once, as it was shrunk. */
 export const FOUND: readonly [Step[]][] = [
+  // A conversation is deleted unheard: its log cannot be read, and that is no reason to end the others.
+  [[open('received'), open('inbox'), { type: 'cut', at: 0 }, { type: 'delete', at: 0 }, { type: 'heal', at: 0 }]],
+  [
+    [
+      { ...open('received'), resumes: true },
+      { type: 'delete', at: 0 },
+      { ...open('received'), resumes: true },
+    ],
+  ],
   // The last stream joins a channel that is behind: it began with what was sent before it, and before its viewer was a member again.
   [
     [

@@ -289,6 +289,50 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
     );
   });
 
+  it.each(['messageReceived', 'messageUpdated', 'conversationUpdated', 'typingIndicator', 'messageStreamed'])(
+    '%s: of several conversations that are named, one that is lost is named by an error, and the others go on',
+    async (field) => {
+      const [kept, lost] = [await group('bob'), await group('bob')];
+      const id = field === 'conversationUpdated' ? 'id' : 'conversationId';
+      const query = `subscription ($ids: [ID!]) { ${field}(conversationIds: $ids) { ${id} } }`;
+      const named = await bob.subscribe(query, { ids: [kept, lost] });
+      await ok(alice.query(`mutation { removeMember(id: "${lost}", userId: "bob") { id } }`));
+      await eventually(() =>
+        expect(named.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN', conversationId: lost } }]),
+      );
+      const { id: messageId } = await send(alice, kept, 'goes on');
+      await ok(alice.query(`mutation { setTyping(conversationId: "${kept}", isTyping: true) }`));
+      await ok(alice.query(`mutation { editMessage(id: "${messageId}", content: "edited") { id } }`));
+      await ok(alice.query(`mutation { startMessage(input: { conversationId: "${kept}", content: "…" }) { id } }`));
+      expect((await named.next())[field]).toEqual({ [id]: kept });
+      expect([named.isOver, named.errors.length]).toEqual([false, 1]);
+      await ok(alice.query(`mutation { removeMember(id: "${kept}", userId: "bob") { id } }`));
+      await eventually(() => expect(named.isOver).toBe(true));
+      expect(named.errors[1]).toMatchObject({ extensions: { code: 'FORBIDDEN', conversationId: kept } });
+    },
+  );
+
+  it.each([RECEIVED, RECEIVED.replaceAll('messageReceived', 'messageUpdated')])(
+    'a named position of a conversation that was left, deleted or never the viewer’s: FORBIDDEN names it, the others resume: %#',
+    async (query) => {
+      const [kept, left, deleted, others] = [await group('bob'), await group('bob'), await group('bob'), await group()];
+      const ids = [kept, left, deleted, others];
+      const sent = await Promise.all(ids.map((each) => send(alice, each, 'seen')));
+      await ok(alice.query(`mutation { removeMember(id: "${left}", userId: "bob") { id } }`));
+      await ok(alice.query(`mutation { deleteConversation(id: "${deleted}") }`));
+      const missed = await send(alice, kept, 'missed');
+      await ok(alice.query(`mutation { editMessage(id: "${missed.id}", content: "missed") { id } }`));
+      const named = await bob.subscribe(query, { ids, after: sent.map(({ position }) => position) });
+      const { messageReceived, messageUpdated } = await named.next();
+      expect((messageReceived ?? messageUpdated).content).toBe('missed');
+      expect(named.errors.map(({ extensions }) => [extensions.code, extensions['conversationId']])).toEqual(
+        [left, deleted, others].map((each) => ['FORBIDDEN', each]),
+      );
+      expect(named.isOver).toBe(false);
+      named.stop();
+    },
+  );
+
   it('refuses 101 conversations, 201 users, and what the caller may not see', async () => {
     const many = Array.from({ length: 101 }, (_, index) => `c${index}`);
     const code = async (query: string, variables: Record<string, unknown>): Promise<string> => {

@@ -5,6 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
+import { toldEvent } from '../../src/delivery/lost.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Announcement, Engine } from '../../src/engine/port.ts';
@@ -44,7 +45,7 @@ describe('a replay while the engine is away', () => {
     let ended = false;
     flaky.fail(2, skipped);
     stream.pipe({
-      push: ({ sequence }) => void heard.push(sequence),
+      push: (told) => void heard.push(toldEvent(told).sequence),
       end: () => {
         ended = true;
       },
@@ -203,7 +204,7 @@ describe('what is older than what was told', () => {
     await answer();
     expect(heard.slice(before)).toEqual([]);
     const texts = new StreamedTexts();
-    for (const event of heard) texts.take(event);
+    for (const event of heard) texts.take(toldEvent(event));
     expect([texts.of(started.message.id), texts.faults]).toEqual([told, []]);
     await stream.return();
   });

@@ -8,6 +8,7 @@ import type {
   SubscriptionResolvers,
 } from '../../__generated__/resolvers.ts';
 import { contentsOf, type SeenConversation } from '../../access/seen.ts';
+import { type Told, toldEvent } from '../../delivery/lost.ts';
 import { encodeConversationCursor, encodeCursor, encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { LIMITS } from '../../limits.ts';
 import { toConnection } from '../connection.ts';
@@ -35,7 +36,7 @@ export const Subscription: SubscriptionResolvers = {
   conversationUpdated: {
     subscribe: (_, { conversationIds }, { delivery, bearer }) =>
       delivery.conversationUpdated(bearer, streamRequest(conversationIds, null).conversationIds),
-    resolve: (conversation: SeenConversation) => conversation,
+    resolve: (told: Told<SeenConversation>) => toldEvent(told),
   },
 };
 

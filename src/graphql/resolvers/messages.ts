@@ -8,6 +8,7 @@ import type {
 } from '../../__generated__/resolvers.ts';
 import { conversationOf, replyTargetOf, type SeenMessage } from '../../access/seen.ts';
 import { lengthOf } from '../../code-points.ts';
+import { type Told, toldEvent } from '../../delivery/lost.ts';
 import { encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { pageSize } from '../../domain/input.ts';
 import { notFound } from '../../errors.ts';
@@ -44,14 +45,14 @@ export const Subscription: SubscriptionResolvers = {
       const request = streamRequest(conversationIds, after);
       return delivery.messageReceived(bearer, request.conversationIds, request.after);
     },
-    resolve: (message: SeenMessage) => message,
+    resolve: (told: Told<SeenMessage>) => toldEvent(told),
   },
   messageUpdated: {
     subscribe(_, { conversationIds, after }, { delivery, bearer }) {
       const request = streamRequest(conversationIds, after);
       return delivery.messageUpdated(bearer, request.conversationIds, request.after);
     },
-    resolve: (message: SeenMessage) => message,
+    resolve: (told: Told<SeenMessage>) => toldEvent(told),
   },
 };
 

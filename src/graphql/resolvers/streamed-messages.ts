@@ -1,6 +1,7 @@
 /** Messages that are read while they are written. */
 import type { MutationResolvers, SubscriptionResolvers } from '../../__generated__/resolvers.ts';
 import type { SeenMessage, SeenText } from '../../access/seen.ts';
+import { type Told, toldEvent } from '../../delivery/lost.ts';
 import type { ExtendedText } from '../../delivery/written-message.ts';
 import { streamRequest } from '../../domain/cursor.ts';
 
@@ -19,10 +20,10 @@ export const Subscription: SubscriptionResolvers = {
   messageStreamed: {
     subscribe: (_, { conversationIds }, { delivery, bearer }) =>
       delivery.messageStreamed(bearer, streamRequest(conversationIds, null).conversationIds),
-    resolve: (extension: SeenText<ExtendedText>) => extension,
+    resolve: (told: Told<SeenText<ExtendedText>>) => toldEvent(told),
   },
   messageStopped: {
     subscribe: (_, __, { delivery, bearer }) => delivery.messageStopped(bearer),
-    resolve: (message: SeenMessage) => message,
+    resolve: (told: Told<SeenMessage>) => toldEvent(told),
   },
 };

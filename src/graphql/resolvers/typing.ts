@@ -4,6 +4,7 @@ import type {
   SubscriptionResolvers,
   TypingIndicatorResolvers,
 } from '../../__generated__/resolvers.ts';
+import { type Told, toldEvent } from '../../delivery/lost.ts';
 import { streamRequest } from '../../domain/cursor.ts';
 import type { TypingRecord } from '../../model.ts';
 
@@ -16,7 +17,7 @@ export const Subscription: SubscriptionResolvers = {
   typingIndicator: {
     subscribe: (_, { conversationIds }, { delivery, bearer }) =>
       delivery.typingIndicator(bearer, streamRequest(conversationIds, null).conversationIds),
-    resolve: (typing: TypingRecord) => typing,
+    resolve: (told: Told<TypingRecord>) => toldEvent(told),
   },
 };
 
