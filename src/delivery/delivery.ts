@@ -122,7 +122,7 @@ export function createDelivery({ engine, clock, log, countHole, streamMergeMs }:
   const presences = new ChannelRegistry<PresenceChannel>();
   const topics = new ChannelRegistry<TopicChannel>();
   const doubts = new Doubts();
-  const sharedLog = new SharedLog(engine);
+  const sharedLog = new SharedLog(engine, clock);
   const merging = new Merging(clock, streamMergeMs);
   const context = { engine, clock, log, countHole, merging, channels: conversations, sharedLog, doubts };
 

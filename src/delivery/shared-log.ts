@@ -7,6 +7,7 @@
  * older than what the channel has passed on.
  */
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.ts';
 import type { Engine, LogPage } from '../engine/port.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { ConversationId, Position, TenantId } from '../model.ts';
@@ -23,11 +24,13 @@ interface Stretch {
 export class SharedLog {
   readonly #pages: LRUCache<string, LogPage, Stretch>;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, clock: Clock) {
     this.#pages = new LRUCache<string, LogPage, Stretch>({
       maxSize: LIMITS.sharedLogEntries,
       sizeCalculation: (page) => 1 + (page.outcome === 'read' ? page.entries.length : 0),
       ttl: TIMES.sharedLogMs,
+      // To it, what began at 0 has no age.
+      perf: { now: () => 1 + clock.elapsed() },
       // Frees what nobody asks for again.
       ttlAutopurge: true,
       // Whoever waits is answered, even when there is no room to keep the page.

@@ -1,4 +1,5 @@
 /** An issuer of tokens with a JWKS endpoint, which counts who asks it. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -30,14 +31,16 @@ export async function startIssuer(): Promise<Issuer> {
   });
   const keys = [await published(rsa.publicKey, 'RS256'), await published(ec.publicKey, 'ES256')];
   let requests = 0;
-  const server: Server = createServer((_request, response) => {
-    requests += 1;
+  // Its port may have been another's a moment ago, and be asked for that.
+  const path = `/${randomUUID()}`;
+  const server: Server = createServer((request, response) => {
+    if (request.url === path) requests += 1;
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys }));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`,
     get requests() {
       return requests;
     },

@@ -9,6 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 import { openSocket } from '../support/socket.ts';
+import { StillClock } from '../support/still-clock.ts';
 import { type FrameParts, OPCODES } from '../support/tcp-web-socket.ts';
 import { openBoth } from './inputs/frames.ts';
 
@@ -88,7 +89,7 @@ it('W66: keys of tokens that do not come: 4408 on sockets by our deadline, 401 o
 });
 
 it('R99: typing of who was cut off in the middle of too much of it ends by itself', async () => {
-  const service = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true' } });
+  const service = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true' }, clock: new StillClock() });
   const [ann, ben, room] = [newId(), newId(), newId()];
   const [typist, other] = [await connectRaw(service, ann), await connectRaw(service, ben)];
   await typist.ask('CreateRoom', { room });

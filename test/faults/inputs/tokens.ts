@@ -80,13 +80,15 @@ async function statusesOfHeaders(target: Target): Promise<number[]> {
 /** Keys that a header points to are nobody's: no request is made for them. */
 async function pointElsewhere(target: Target, issuer: Issuer): Promise<number> {
   let requests = 0;
-  const server = createServer((_request, response) => {
-    requests += 1;
+  // Its port may have been another's a moment ago, and be asked for that.
+  const path = `/${newId()}`;
+  const server = createServer((request, response) => {
+    if (request.url === path) requests += 1;
     response.end('{"keys":[]}');
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
   for (const header of [{ jku: url }, { x5u: url }, { jku: url, kid: url }])
     for (const token of [
       jws({ ...HS256, ...header }, claims(), { secret: 'mine' }),
@@ -97,9 +99,13 @@ async function pointElsewhere(target: Target, issuer: Issuer): Promise<number> {
   return requests;
 }
 
-/** At most one request for keys in thirty seconds, which may have been made before. */
+/** The keys are asked for again at most so often. */
+const KEYS_MS = 30_000;
+
+/** The first request may have been made before. */
 async function unknownKeys(target: Target, issuer: Issuer): Promise<unknown> {
   const before = issuer.requests;
+  const began = performance.now();
   const statuses = new Set<number>();
   for (let n = 0; n < 1_000; n += 100) {
     const batch = Array.from({ length: 100 }, async (_, each) => {
@@ -111,7 +117,8 @@ async function unknownKeys(target: Target, issuer: Issuer): Promise<unknown> {
     });
     await Promise.all(batch);
   }
-  return [[...statuses], issuer.requests - before <= 1];
+  const allowed = 1 + Math.floor((performance.now() - began) / KEYS_MS);
+  return [[...statuses], issuer.requests - before <= allowed];
 }
 
 /** Only `/ws` takes a token from its URL. */

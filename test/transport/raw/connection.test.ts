@@ -5,6 +5,7 @@ import { eventually } from '../../support/eventually.ts';
 import { connectRaw } from '../../support/raw-client.ts';
 import { type Data, newId, startTestService, type TestService } from '../../support/service.ts';
 import { openSocket } from '../../support/socket.ts';
+import { StillClock } from '../../support/still-clock.ts';
 import { BAD_FRAMES } from './bad-frames.ts';
 
 describe('raw connections', () => {
@@ -173,7 +174,9 @@ describe('raw connections', () => {
   });
 
   it('R90: over the rate is told RATE_LIMITED with a time to wait, and a flood closes with 4429', async () => {
-    const limited = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true' } });
+    // Nothing is given back meanwhile, however slowly it comes.
+    const clock = new StillClock();
+    const limited = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true' }, clock });
     const client = await connectRaw(limited, 'alice');
     for (let n = 0; n < 25; n += 1) client.send({ type: 'Broadcast', data: { topic: 'news', payload: n }, id: `${n}` });
     const [error] = await client.received('Error', 1);
