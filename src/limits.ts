@@ -20,6 +20,8 @@ export const LIMITS = {
   nameCharacters: 200,
   /** Characters of an id: ids become parts of keys. */
   idCharacters: 128,
+  /** Characters of an id that a position has as it is: those that the service makes. A longer one stands there by its digest. */
+  idCharactersInPosition: 50,
   /** Characters of the words beside a presence status. */
   statusTextCharacters: 200,
   /** Characters of an emoji or its short code. */

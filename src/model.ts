@@ -81,11 +81,6 @@ export interface Position {
   readonly place: number;
 }
 
-/** A position that also says whose log it is in; opaque to clients. */
-export interface ConversationPosition extends Position {
-  readonly conversationId: ConversationId;
-}
-
 export interface ConversationRecord {
   readonly id: ConversationId;
   readonly name: string | null;

@@ -15,6 +15,7 @@ import { type Follower, Following, type Selection } from './following.ts';
 import { Losses, noAccess, type Told } from './lost.ts';
 import type { Merging } from './merging.ts';
 import { asServiceError, Replay } from './replay.ts';
+import { furthest, type ResumePoints } from './resume-points.ts';
 import type { SharedLog } from './shared-log.ts';
 
 /** Told of each conversation that is followed, with the position past which its events come. */
@@ -24,7 +25,7 @@ export interface ConversationStreamOptions<Event extends object> {
   readonly bearer: Bearer;
   /** Null: all of the viewer's, those joined later included. */
   readonly conversationIds: readonly ConversationId[] | null;
-  readonly after: ReadonlyMap<ConversationId, Position>;
+  readonly after: ResumePoints;
   readonly selection: Selection<Event>;
   readonly onBegin?: OnBegin;
 }
@@ -287,7 +288,7 @@ export class ConversationStream<Event extends object> implements Follower {
       try {
         const ids = await this.#context.engine.listConversationIds(tenant, userId);
         const fresh = ids.filter((id) => !this.#following.has(id));
-        await this.#follow(fresh, (_, joined) => joined);
+        await this.#follow(fresh, (id, joined) => furthest(this.#options.after.get(id), joined));
         for (const id of fresh) this.#showJoined(id);
       } catch (error) {
         if (asServiceError(error).code === 'SERVICE_UNAVAILABLE') {

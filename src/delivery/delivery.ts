@@ -32,6 +32,7 @@ import { openJointStream } from './joint-stream.ts';
 import type { Told } from './lost.ts';
 import { Merging } from './merging.ts';
 import { PresenceChannel } from './presence-channel.ts';
+import type { ResumePoints } from './resume-points.ts';
 import { SessionChannel } from './session-channel.ts';
 import { SharedLog } from './shared-log.ts';
 import type { LiveStream } from './stream.ts';
@@ -41,7 +42,6 @@ import type { ExtendedText } from './written-message.ts';
 
 /** Which conversations: those named, or null for all of the viewer's. */
 export type ConversationIds = readonly ConversationId[] | null;
-export type ResumePoints = ReadonlyMap<ConversationId, Position>;
 
 export interface Delivery {
   messageReceived(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<Told<SeenMessage>>>;

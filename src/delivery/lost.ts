@@ -1,6 +1,7 @@
 /** The loss of one of the conversations that a stream names, which is told among its events: the others go on. */
 import { notFound, ServiceError } from '../errors.ts';
 import type { ConversationId } from '../model.ts';
+import type { ResumePoints } from './resume-points.ts';
 import type { Sink } from './stream.ts';
 
 /** Access to one conversation is over, or never was. The words are the same whether there is such a conversation. */
@@ -48,7 +49,7 @@ export class Losses {
   settle(
     named: readonly ConversationId[],
     followed: ReadonlyMap<ConversationId, unknown>,
-    after: ReadonlyMap<ConversationId, unknown>,
+    after: Pick<ResumePoints, 'has'>,
   ): void {
     const missing = named.filter((id) => !followed.has(id) && !this.#told.has(id));
     const isNoneLeft = missing.length === named.length;

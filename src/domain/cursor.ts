@@ -4,7 +4,6 @@ import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import {
   type ConversationId,
-  type ConversationPosition,
   type ConversationRecord,
   isIdentifier,
   isTopic,
@@ -12,6 +11,7 @@ import {
   type Topic,
 } from '../model.ts';
 import { identifiers } from './input.ts';
+import { isDigest, nameInPosition, ResumePoints } from './resume-points.ts';
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -129,20 +129,17 @@ const PART = '~';
 
 /** Short, since a client in a thousand conversations sends a thousand of them in one frame. */
 export function encodePosition(conversationId: ConversationId, { epoch, place }: Position): string {
-  return Buffer.from([conversationId, epoch, place.toString(36)].join(PART)).toString('base64url');
+  return Buffer.from([nameInPosition(conversationId), epoch, place.toString(36)].join(PART)).toString('base64url');
 }
 
-function decodePosition(value: string): ConversationPosition {
+/** The position, and the name it gives its conversation; in those of earlier versions a long id stands in full. */
+function decodePosition(value: string): Position & { readonly name: string } {
   const parts = decodeParts(value);
   if (parts.length === 3) {
-    const [conversationId, epoch, place] = parts;
-    if (
-      typeof conversationId === 'string' &&
-      isIdentifier(conversationId) &&
-      typeof epoch === 'string' &&
-      isNatural(place)
-    ) {
-      return { conversationId: conversationId as ConversationId, epoch, place };
+    const [name, epoch, place] = parts;
+    if (typeof name === 'string' && typeof epoch === 'string' && isNatural(place)) {
+      if (isIdentifier(name)) return { name: nameInPosition(name as ConversationId), epoch, place };
+      if (isDigest(name)) return { name, epoch, place };
     }
   }
   throw badInput('after: not a position.');
@@ -183,7 +180,7 @@ export function topicPositions(
 /** What a stream over conversations is asked: which ones, and from where in each. */
 export interface StreamRequest {
   readonly conversationIds: readonly ConversationId[] | null;
-  readonly after: ReadonlyMap<ConversationId, Position>;
+  readonly after: ResumePoints;
 }
 
 /** Checks the arguments of a stream over conversations. */
@@ -195,12 +192,13 @@ export function streamRequest(
   const ids = conversationIds ? identifiers<ConversationId>(conversationIds, 'conversationIds', most) : null;
   if (ids?.length === 0) throw badInput('conversationIds: at least one, or leave it out.');
   if ((after?.length ?? 0) > LIMITS.positionsPerStream) throw badInput('after: too many positions.');
-  const points = new Map<ConversationId, Position>();
+  const names = ids && new Set(ids.map(nameInPosition));
+  const points = new Map<string, Position>();
   for (const text of after ?? []) {
-    const { conversationId, epoch, place } = decodePosition(text);
-    if (points.has(conversationId)) throw badInput('after: at most one position a conversation.');
-    if (ids && !ids.includes(conversationId)) throw badInput('after: a position of a conversation not listened to.');
-    points.set(conversationId, { epoch, place });
+    const { name, ...position } = decodePosition(text);
+    if (points.has(name)) throw badInput('after: at most one position a conversation.');
+    if (names && !names.has(name)) throw badInput('after: a position of a conversation not listened to.');
+    points.set(name, position);
   }
-  return { conversationIds: ids, after: points };
+  return { conversationIds: ids, after: new ResumePoints(points) };
 }

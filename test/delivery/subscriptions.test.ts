@@ -1,5 +1,6 @@
 /** The subscriptions as a front end uses them, in every setting. */
 import { encodePosition } from '../../src/domain/cursor.ts';
+import { newEpoch } from '../../src/engine/lineage.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId } from '../../src/model.ts';
 import type { TestClient } from '../support/client.ts';
@@ -119,6 +120,24 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
     await all.count(3);
     expect(all.events.map((event) => event.messageReceived.content)).toEqual(['known', 'first', 'second']);
     await carol.close();
+  });
+
+  it('a thousand positions of the longest ids are one frame, and resume what is the caller’s among them', async () => {
+    const ids = ['a', 'b'].map((letter) => `${newId()}:${letter.repeat(120)}`.slice(0, 128));
+    const create = `mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id position } }`;
+    const after: string[] = [];
+    for (const id of ids)
+      after.push((await ok(alice.query(create, { input: { id, memberIds: ['bob'] } }))).createConversation.position);
+    while (after.length < 1_000) {
+      const elsewhere = `${newId()}${'x'.repeat(128)}`.slice(0, 128) as ConversationId;
+      after.push(encodePosition(elsewhere, { epoch: newEpoch(), place: 1_000_000 }));
+    }
+    for (const id of ids) await send(alice, id, `in ${id}`);
+    const heard = async (variables: Data): Promise<string[]> =>
+      (await (await bob.subscribe(RECEIVED, variables)).count(2)).map((event) => event.messageReceived.content).sort();
+    const missed = ids.map((id) => `in ${id}`).sort();
+    expect(await heard({ after })).toEqual(missed);
+    expect(await heard({ ids, after: after.slice(0, 2) })).toEqual(missed);
   });
 
   it('G08, W82: who is removed hears nothing more, and the stream says so', async () => {

@@ -18,19 +18,33 @@ describe('positions', () => {
     fc.assert(
       fc.property(ids, epochs, fc.maxSafeNat(), (id, epoch, place) => {
         for (const text of [encodePosition(id, { epoch, place }), form(JSON.stringify([id, epoch, place]))]) {
-          expect([...streamRequest(null, [text]).after]).toEqual([[id, { epoch, place }]]);
+          expect(streamRequest(null, [text]).after.get(id)).toEqual({ epoch, place });
+          expect(streamRequest([id], [text]).after.get(id)).toEqual({ epoch, place });
+          expect(() => streamRequest(['another'], [text])).toThrow('not listened to');
         }
       }),
     );
   });
 
-  it('a thousand of them fit into one frame, those of direct conversations too', () => {
-    const after = Array.from({ length: 1_000 }, () =>
-      encodePosition(conversationId(`direct:${'x'.repeat(43)}`), { epoch: nonce(), place: 1_000_000 }),
+  it.each([4, 36, 50, 51, 64, 128])('a thousand of ids of %i characters fit into one frame', (length) => {
+    // Every id, epoch and place at its longest.
+    const after = Array.from({ length: 1_000 }, (_, n) =>
+      encodePosition(conversationId(`${n}`.padStart(length, 'x')), { epoch: nonce(), place: Number.MAX_SAFE_INTEGER }),
     );
-    const query = `subscription ($after: [ID!]) { messageReceived(after: $after) { ${'id '.repeat(100)} } }`;
-    const frame = JSON.stringify({ id: randomUUID(), type: 'subscribe', payload: { query, variables: { after } } });
-    expect(Buffer.byteLength(frame)).toBeLessThan(readConfig({}).maxMessageBytes);
+    expect(new Set(after).size).toBe(1_000);
+    const query = `subscription ($after: [ID!]) { messageReceived(after: $after) { ${'id '.repeat(1_000)} } }`;
+    for (const frame of [
+      { id: randomUUID(), type: 'subscribe', payload: { query, variables: { after } } },
+      { id: randomUUID(), type: 'Resume', data: { positions: after } },
+    ]) {
+      expect(Buffer.byteLength(JSON.stringify(frame))).toBeLessThan(readConfig({}).maxMessageBytes);
+    }
+  });
+
+  it('two of one conversation are two, whichever version wrote them', () => {
+    const id = conversationId('x'.repeat(128));
+    const [now, before] = [encodePosition(id, { epoch: 'e', place: 1 }), form(`${id}~e~1`)];
+    expect(() => streamRequest(null, [now, before])).toThrow('after: at most one position a conversation.');
   });
 
   it('one names where a conversation is resumed, and not two, and none that is not listened to', () => {
@@ -55,6 +69,9 @@ describe('positions', () => {
     form('a~b~1~2'),
     form('a b~e~1'),
     form('~e~1'),
+    form('#~e~1'),
+    form(`#${'x'.repeat(21)}~e~1`),
+    form(`#${'x'.repeat(23)}~e~1`),
     form('a~b~zzzzzzzzzzz'),
     form('["a","b",-1]'),
     form('["a","b"]'),

@@ -8,6 +8,7 @@
 import type { MessageNews } from '../../delivery/delivery.ts';
 import { type Outlet, type Payload, RenderedStream } from '../../delivery/rendered-stream.ts';
 import { isDirect } from '../../domain/direct-id.ts';
+import type { ResumePoints } from '../../domain/resume-points.ts';
 import { CLOSE_CODES, ServiceError, TOO_SLOW } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, Position } from '../../model.ts';
@@ -75,14 +76,19 @@ export class Inbox implements Outlet {
   }
 
   /** Goes on from other positions. @throws {ServiceError} POSITION_EXPIRED; it goes on as before then. */
-  async resume(positions: ReadonlyMap<ConversationId, Position>): Promise<void> {
+  async resume(positions: ResumePoints): Promise<void> {
     const { connection } = this.#identity;
     if (!connection.viewer) return;
     this.#stream?.close();
     this.#read = new Map();
     const before = await this.#options.domain.inboxes.still(connection.viewer, this.#places.current);
     try {
-      await this.#follow(new Map([...before, ...positions]), false);
+      const ids = new Set([...before.keys(), ...positions.keys()]);
+      const after = [...ids].flatMap((id): [ConversationId, Position][] => {
+        const position = positions.get(id) ?? before.get(id);
+        return position ? [[id, position]] : [];
+      });
+      await this.#follow(new Map(after), false);
     } catch (error) {
       await this.#follow(before).catch(() => connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Come back'));
       this.begin();

@@ -1,4 +1,6 @@
 /** What a raw client is given that was away: everything, in order, once. */
+import { encodePosition } from '../../../src/domain/cursor.ts';
+import type { ConversationId } from '../../../src/model.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Nodes, SETTINGS, startNodes } from '../../support/nodes.ts';
 import { partsOfPosition } from '../../support/position.ts';
@@ -105,6 +107,20 @@ describe.each(SETTINGS)('raw inbox, %s', (setting) => {
     expect(payloads(await client.received('DirectMessage', 9)).at(-1)).toBe('live');
     await client.ask('Ping');
     expect(client.of('DirectMessage')).toHaveLength(9);
+    await client.close();
+  });
+
+  it('Resume takes a thousand positions of the longest ids in one frame', async () => {
+    const room = `${newId()}:${'r'.repeat(128)}`.slice(0, 128);
+    const client = await connectRaw(nodes.there, newId());
+    await client.ask('CreateRoom', { room });
+    for (const payload of [1, 2, 3]) await client.ask('RoomMessage', { room, payload });
+    const [{ position }] = await client.received('RoomMessage', 3);
+    const others = Array.from({ length: 999 }, () =>
+      encodePosition(`${newId()}${'x'.repeat(128)}`.slice(0, 128) as ConversationId, { epoch: 'another', place: 1 }),
+    );
+    expect((await client.ask('Resume', { positions: [...others, position] })).data).toEqual({ status: 'resumed' });
+    expect(payloads(await client.received('RoomMessage', 5)).slice(3)).toEqual([2, 3]);
     await client.close();
   });
 

@@ -1,0 +1,39 @@
+/** Where a client was in conversations, by the names that positions give them. */
+import { createHash } from 'node:crypto';
+import { LIMITS } from '../limits.ts';
+import type { ConversationId, Position } from '../model.ts';
+
+/** No id begins so. */
+const DIGEST_MARK = '#';
+/** 132 bits. A clash would mix up two conversations of the client's own, and show it nothing of others. */
+const DIGEST_CHARACTERS = 22;
+
+/** An id as a position has it: a long one by its digest, so that a thousand positions fit into a frame. */
+export function nameInPosition(id: ConversationId): string {
+  if (id.length <= LIMITS.idCharactersInPosition) return id;
+  return DIGEST_MARK + createHash('sha256').update(id).digest('base64url').slice(0, DIGEST_CHARACTERS);
+}
+
+export const isDigest = (name: string): boolean => /^#[\w-]{22}$/.test(name);
+
+/** What a map of positions by id answers, also for ids of which only the digest is known. */
+export class ResumePoints {
+  readonly #byName: ReadonlyMap<string, Position>;
+
+  constructor(byName: ReadonlyMap<string, Position>) {
+    this.#byName = byName;
+  }
+
+  get(id: ConversationId): Position | undefined {
+    return this.#byName.size === 0 ? undefined : this.#byName.get(nameInPosition(id));
+  }
+
+  has(id: ConversationId): boolean {
+    return this.get(id) !== undefined;
+  }
+
+  /** The conversations that are known without meeting them first. */
+  keys(): ConversationId[] {
+    return [...this.#byName.keys()].filter((name) => !isDigest(name)) as ConversationId[];
+  }
+}
