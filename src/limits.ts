@@ -10,8 +10,10 @@ export const LIMITS = {
   appendPaceMs: 10,
   /** Messages that one sender writes in a conversation at the same time; a reader who joins is given the text of each. */
   writingsPerSender: 20,
-  /** The same of all senders. */
-  writingsPerConversation: 1_000,
+  /** The same of all senders. Of each the whole text is held on every node with a reader. */
+  writingsPerConversation: 100,
+  /** Bytes of texts and messages after which one reading of them ends: the rest is read in another turn. */
+  readingBytes: 256 * 1024,
   /** Bytes of a payload as JSON: it is held in memory once per event and node. */
   payloadBytes: 32 * 1024,
   /** Levels of a payload: keeps every recursive reader far from its stack's end. */
@@ -173,8 +175,8 @@ export const LIMITS = {
   subscribedVariablesPerSocket: 256 * 1024,
   /** Log entries read at once while catching up. */
   logPage: 500,
-  /** Log entries held for others who ask for the same stretch at about the same time. */
-  sharedLogEntries: 20_000,
+  /** Characters of log entries held for others who ask for the same stretch at about the same time. */
+  sharedLogCharacters: 16 * 1024 * 1024,
   /** Events a stream holds for a reader that does not keep up. */
   queuedEvents: 2_000,
   /** Places of one raw client that are noted one by one; of more, the last in each conversation is. */

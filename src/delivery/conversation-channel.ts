@@ -317,7 +317,7 @@ export class ConversationChannel {
       if (message) this.#pass(change, message);
       else this.#lose(positionExpired('RETENTION', { conversationId: this.id }));
     }
-    if (page.entries.length === LIMITS.logPage) return false;
+    if (!page.isWhole) return false;
     if (page.entries.length > 0) this.#countHole('closed');
     this.#each((listener) => listener.onHead(this.#position));
     return true;

@@ -42,6 +42,8 @@ export interface ConversationStreamContext {
 }
 
 const RETRY_MS = 250;
+/** Memberships that are read in one turn. */
+const MEMBERSHIPS_AT_ONCE = 500;
 
 /** An event is a message, a typing, or the conversation itself. */
 function conversationIdOf(event: object): unknown {
@@ -98,7 +100,7 @@ export class ConversationStream<Event extends object> implements Follower {
     const { conversationIds, after } = this.#options;
     const viewer = this.#viewer;
     if (conversationIds) {
-      await this.#follow(conversationIds, (id) => after.get(id) ?? null);
+      await this.#follow(await this.#visible(conversationIds), (id) => after.get(id) ?? null);
       return this.#losses.settle(conversationIds, this.#following, after);
     }
     this.#memberships = await this.#context.engine.listen(
@@ -108,8 +110,24 @@ export class ConversationStream<Event extends object> implements Follower {
     const listed = await this.#context.engine.listConversationIds(viewer.tenant, viewer.userId);
     // The list may lag behind a change of members that the client has heard of. Positions of conversations
     // that the viewer has left since are skipped with them: they fail none of the others.
-    const ids = new Set([...listed, ...after.keys()]);
-    await this.#follow([...ids], (id) => after.get(id) ?? null);
+    const own = new Set(listed);
+    const others = await this.#visible([...after.keys()].filter((id) => !own.has(id)));
+    await this.#follow([...listed, ...others], (id) => after.get(id) ?? null);
+  }
+
+  /** Those the viewer may see. Of others no channel is opened, however many are named. */
+  async #visible(ids: readonly ConversationId[]): Promise<readonly ConversationId[]> {
+    if (this.#seesAll) return ids;
+    const { tenant, userId } = this.#viewer;
+    const visible: ConversationId[] = [];
+    for (let from = 0; from < ids.length; from += MEMBERSHIPS_AT_ONCE) {
+      const some = ids.slice(from, from + MEMBERSHIPS_AT_ONCE);
+      const keys = some.map((conversationId) => ({ conversationId, userId }));
+      const memberships = await this.#context.engine.readMemberships(tenant, keys);
+      if (!this.#isOpen) return [];
+      visible.push(...some.filter((_, index) => memberships[index]));
+    }
+    return visible;
   }
 
   /** By the token of this moment. */

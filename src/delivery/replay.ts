@@ -6,13 +6,14 @@
  * no `await` between the last comparison and going live, so nothing falls
  * between them and nothing comes twice (G06).
  */
-import type { LogEntry } from '../engine/port.ts';
+import type { LogPage } from '../engine/port.ts';
 import { notFound, positionExpired, ServiceError } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
 import type { MessageChange, MessageRecord, Position } from '../model.ts';
 import type { ConversationChannel } from './conversation-channel.ts';
 import { mayPass, nextTurn, type Room, roomOrEnd } from './room.ts';
 import type { SharedLog } from './shared-log.ts';
+
+type ReadPage = Extract<LogPage, { readonly outcome: 'read' }>;
 
 export interface ReplayTarget {
   /** Takes a message of the log, in order. */
@@ -29,7 +30,7 @@ export class Replay {
   readonly #channel: ConversationChannel;
   readonly #target: ReplayTarget;
   #cursor: Position;
-  #first: readonly LogEntry[] | null = null;
+  #first: ReadPage | null = null;
 
   constructor(log: SharedLog, channel: ConversationChannel, after: Position, target: ReplayTarget) {
     this.#log = log;
@@ -53,7 +54,7 @@ export class Replay {
     const { room } = this.#target;
     const isOpen = (): boolean => this.#target.isOpen();
     while (isOpen()) {
-      const entries = this.#first ?? (await this.#read());
+      const { entries, isWhole } = this.#first ?? (await this.#read());
       this.#first = null;
       // A removal may be in the log's past that nobody was told of: the bus may be cut. What was read before is theirs.
       if (entries.length > 0) await this.#target.confirm();
@@ -69,7 +70,7 @@ export class Replay {
         this.#cursor = message.position;
         this.#target.onMessage(change, message);
       }
-      if (entries.length < LIMITS.logPage && this.#cursor.place >= this.#channel.position.place) {
+      if (isWhole && this.#cursor.place >= this.#channel.position.place) {
         return goLive(this.#cursor);
       }
       // Pages may come without waiting: from memory, or of an engine in this process.
@@ -77,12 +78,12 @@ export class Replay {
     }
   }
 
-  async #read(): Promise<readonly LogEntry[]> {
+  async #read(): Promise<ReadPage> {
     const { tenant, id, position } = this.#channel;
     const page = await this.#log.read({ tenant, id, after: this.#cursor, channel: position });
     if (page.outcome === 'not-found') throw notFound('conversation', { conversationId: id });
     if (page.outcome === 'expired') throw positionExpired(page.reason, { conversationId: id });
-    return page.entries;
+    return page;
   }
 }
 

@@ -8,9 +8,10 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
-import type { Engine, LogPage } from '../engine/port.ts';
+import type { Engine, LogEntry, LogPage } from '../engine/port.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { ConversationId, Position, TenantId } from '../model.ts';
+import { jsonSizeOf } from '../rates/json-size.ts';
 import { notePast } from './past.ts';
 
 interface Stretch {
@@ -21,13 +22,24 @@ interface Stretch {
   readonly channel: Position;
 }
 
+/** Counted of each entry beside its text and payload. */
+const ENTRY_CHARACTERS = 500;
+
+function charactersOf({ message }: LogEntry): number {
+  if (!message) return ENTRY_CHARACTERS;
+  const { content, payload } = message;
+  const isObject = typeof payload === 'object' && payload !== null;
+  return ENTRY_CHARACTERS + content.length + (isObject ? jsonSizeOf(payload).characters : String(payload).length);
+}
+
 export class SharedLog {
   readonly #pages: LRUCache<string, LogPage, Stretch>;
 
   constructor(engine: Engine, clock: Clock) {
     this.#pages = new LRUCache<string, LogPage, Stretch>({
-      maxSize: LIMITS.sharedLogEntries,
-      sizeCalculation: (page) => 1 + (page.outcome === 'read' ? page.entries.length : 0),
+      maxSize: LIMITS.sharedLogCharacters,
+      sizeCalculation: (page) =>
+        page.outcome === 'read' ? page.entries.reduce((sum, entry) => sum + charactersOf(entry), 1) : 1,
       ttl: TIMES.sharedLogMs,
       // To it, what began at 0 has no age.
       perf: { now: () => 1 + clock.elapsed() },

@@ -6,15 +6,24 @@
  * for it. Readers who keep up are told the same events, `Merging` says when.
  */
 import type { Clock } from '../clock.ts';
-import type { Engine } from '../engine/port.ts';
+import type { Engine, WritingPage } from '../engine/port.ts';
 import { isOutage } from '../errors.ts';
-import { LIMITS, TIMES } from '../limits.ts';
+import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { ConversationId, MessageId, MessageRecord, TenantId, TextExtension } from '../model.ts';
+import { ArrivedTexts } from './arrived-texts.ts';
 import type { Merging } from './merging.ts';
 import { type ExtendedText, WrittenMessage } from './written-message.ts';
 
 const RETRY_MS = 250;
+/** Messages that ended unheard are read so many at a time: each may be long. */
+const ENDED_AT_ONCE = 4;
+
+/** One reading of all that is being written. */
+interface Reading {
+  /** Messages that ended since it began, whose answer may say that they are being written. */
+  readonly ended: Set<MessageId>;
+}
 
 export interface WritingBoardOptions {
   readonly engine: Engine;
@@ -31,14 +40,13 @@ export class WritingBoard {
   readonly #written = new Map<MessageId, WrittenMessage>();
   readonly #changed = new Set<WrittenMessage>();
   /** What was announced during a reading. Null: nothing is being read. */
-  #arrived: TextExtension[] | null = null;
-  /** Ended since the newest reading began, whose answer may say that they are being written. */
-  #ended: Set<MessageId> | null = null;
+  #arrived: ArrivedTexts | null = null;
+  /** The newest, the only one that is taken: an older one ends where it is. */
+  #reading: Reading | null = null;
   /** Begun by the first reader; before, nothing is kept. */
   #opening: Promise<void> | null = null;
   /** Between an interruption and the answer who is a member still: nobody is told anything. */
   #isInDoubt = false;
-  #isMissing = false;
   #isClosed = false;
   /** Looks for writers who are silent. */
   #stopLooking: (() => void) | null = null;
@@ -62,31 +70,28 @@ export class WritingBoard {
   sent(message: MessageRecord): void {
     // Of one that is known the announcements say more than the log, which may have been read before them.
     if (!this.#opening || this.#written.has(message.id)) return;
-    if (this.#arrived) this.#isMissing = true;
+    if (this.#arrived) this.#arrived.start(message);
     else this.#take(message);
   }
 
   /** A message changed. One that ended is told to its end, and forgotten. */
   changed(message: MessageRecord): void {
     if (!this.#opening || message.state === 'STREAMING') return;
-    this.#ended?.add(message.id);
+    this.#reading?.ended.add(message.id);
     const written = this.#written.get(message.id);
     if (written) this.#end(written, message);
   }
 
   extend(extension: TextExtension): void {
     if (!this.#opening || this.#isClosed) return;
-    if (this.#arrived) {
-      // Of more than a reading ever waits for, the next reading knows.
-      if (this.#arrived.length < LIMITS.queuedEvents) this.#arrived.push(extension);
-      else this.#isMissing = true;
-    } else if (!this.#apply(extension)) this.#reread();
+    if (this.#arrived) this.#arrived.extend(extension);
+    else if (!this.#apply(extension)) this.#reread();
   }
 
   /** Announcements may be missing, a removal among them. */
   doubt(): void {
     this.#isInDoubt = true;
-    this.#arrived ??= [];
+    this.#arrived ??= new ArrivedTexts();
   }
 
   /** Who is no member has been let go. */
@@ -106,14 +111,19 @@ export class WritingBoard {
   }
 
   async #begin(): Promise<void> {
+    const reading = this.#newReading();
     try {
-      this.#settle(await this.#list());
+      await this.#list(reading);
       // Nobody reads yet: whoever begins is told all of it at once.
       this.#flush();
     } catch (error) {
-      this.#opening = null;
-      this.#arrived = null;
-      throw error;
+      // A newer one is under way, and tries until it is answered.
+      if (this.#reading === reading) {
+        this.#opening = null;
+        this.#arrived = null;
+        this.#reading = null;
+        throw error;
+      }
     }
     this.#look();
   }
@@ -131,30 +141,64 @@ export class WritingBoard {
     if (!this.#arrived) void this.#read();
   }
 
-  async #read(): Promise<void> {
+  #newReading(): Reading {
+    this.#arrived ??= new ArrivedTexts();
+    this.#reading = { ended: new Set() };
+    return this.#reading;
+  }
+
+  async #read(reading = this.#newReading()): Promise<void> {
     try {
-      this.#settle(await this.#list());
+      await this.#list(reading);
     } catch (error) {
-      if (this.#isClosed) return;
-      const { log, tenant, id, clock } = this.#options;
+      if (!this.#isTaken(reading)) return;
+      const { log, tenant, id } = this.#options;
       if (!isOutage(error)) log.error({ tenant, conversation: id, err: error }, 'streamed texts not read');
-      clock.after(RETRY_MS, () => void this.#read());
+      this.#retry();
     }
   }
 
-  /** What is being written, and what became of that which is no more. Null: it is read anew, and this is older. */
-  async #list(): Promise<MessageRecord[] | null> {
+  #retry(): void {
+    const reading = this.#newReading();
+    this.#options.clock.after(RETRY_MS, () => {
+      if (this.#isTaken(reading)) void this.#read(reading);
+    });
+  }
+
+  /** Whether what it reads is taken: once a newer one began, or it is in doubt who may be told, it is not. */
+  #isTaken(reading: Reading): boolean {
+    return this.#reading === reading && !this.#isClosed && !this.#isInDoubt;
+  }
+
+  /** Takes page by page what is being written and what became of that which is no more, then what was announced meanwhile. */
+  async #list(reading: Reading): Promise<void> {
     const { engine, tenant, id } = this.#options;
-    const ended = new Set<MessageId>();
-    this.#ended = ended;
-    this.#arrived ??= [];
-    const listed = await engine.listWritings(tenant, id);
-    const ids = new Set(listed.map((message) => message.id));
-    const gone = [...this.#written.keys()].filter((each) => !ids.has(each));
-    const goneNow = gone.length > 0 ? await engine.readMessages(tenant, gone) : [];
-    if (this.#ended !== ended) return null;
-    for (const [index, message] of goneNow.entries()) if (!message) this.#forget(gone[index]);
-    return [...listed, ...goneNow.flatMap((message) => message ?? [])].filter(({ id: each }) => !ended.has(each));
+    const listed = new Set<MessageId>();
+    for (let after: number | null = 0; after !== null; ) {
+      const page: WritingPage = await engine.listWritings(tenant, id, after);
+      if (!this.#isTaken(reading)) return;
+      for (const message of page.messages) {
+        listed.add(message.id);
+        if (!reading.ended.has(message.id)) this.#take(message);
+      }
+      after = page.next;
+    }
+    const gone = [...this.#written.keys()].filter((each) => !listed.has(each));
+    for (let from = 0; from < gone.length; from += ENDED_AT_ONCE) {
+      const some = gone.slice(from, from + ENDED_AT_ONCE);
+      const messages = await engine.readMessages(tenant, some);
+      if (!this.#isTaken(reading)) return;
+      for (const [index, each] of some.entries())
+        if (!reading.ended.has(each)) this.#takeGone(each, messages[index] ?? null);
+    }
+    this.#settle(reading);
+  }
+
+  #takeGone(id: MessageId, message: MessageRecord | null): void {
+    const written = this.#written.get(id);
+    if (!message) this.#forget(id);
+    else if (message.state === 'STREAMING') this.#take(message);
+    else if (written) this.#end(written, message);
   }
 
   #forget(id: MessageId | undefined): void {
@@ -164,24 +208,17 @@ export class WritingBoard {
     this.#changed.delete(written);
   }
 
-  /** Takes what was read, then what was announced meanwhile. */
-  #settle(messages: readonly MessageRecord[] | null): void {
-    if (this.#isClosed || !messages) return;
-    // Another interruption: what was read now is read again once it is known who may be told.
-    if (this.#isInDoubt) return;
-    for (const message of messages) {
-      const written = this.#written.get(message.id);
-      if (message.state === 'STREAMING') this.#take(message);
-      else if (written) this.#end(written, message);
-    }
-    const arrived = this.#arrived ?? [];
+  /** Takes what was announced during a reading. */
+  #settle({ ended }: Reading): void {
+    const { started = [], extensions = [], isOver = false } = this.#arrived ?? {};
     this.#arrived = null;
-    this.#ended = null;
-    const isMissing = this.#isMissing;
-    this.#isMissing = false;
+    this.#reading = null;
+    for (const message of started) if (!this.#written.has(message.id) && !ended.has(message.id)) this.#take(message);
     // Of one that is not known any more the end was read.
-    const misfits = arrived.filter((extension) => !this.#apply(extension) && this.#written.has(extension.messageId));
-    if (isMissing || misfits.length > 0) this.#reread();
+    const misfits = extensions.filter((extension) => !this.#apply(extension) && this.#written.has(extension.messageId));
+    // Not at once: as much may be announced during the next.
+    if (isOver) this.#retry();
+    else if (misfits.length > 0) this.#reread();
   }
 
   #take(message: MessageRecord): void {

@@ -3,10 +3,10 @@
  *
  * They are not told: they are answered what anyone is who may not do it.
  */
-import type { Engine } from '../engine/port.ts';
+import type { Engine, WritingPage } from '../engine/port.ts';
 import { badInput, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { ConversationId, TenantId, UserId, Viewer } from '../model.ts';
+import type { ConversationId, MessageRecord, TenantId, UserId, Viewer } from '../model.ts';
 import { directId, isDirect } from './direct-id.ts';
 import { userIdentifier } from './input.ts';
 
@@ -45,12 +45,18 @@ export function createBlocks(engine: Engine): Blocks {
 
   /** What somebody is writing to a user ends: nothing may be added to it. What is held was not routed, and is not shown. */
   async function endWritings(tenant: TenantId, id: ConversationId, senderId: UserId): Promise<void> {
-    for (const { id: messageId, senderId: writer } of await engine.listWritings(tenant, id)) {
-      const writing = writer === senderId ? await engine.readWriting(tenant, messageId) : null;
-      if (!writing) continue;
-      const rest = writing.isHeld ? { content: '', payload: null } : { content: null, payload: undefined };
-      await engine.finishMessage(tenant, messageId, { senderId, state: 'ABORTED', length: null, ...rest });
+    for (let after: number | null = 0; after !== null; ) {
+      const page: WritingPage = await engine.listWritings(tenant, id, after);
+      for (const message of page.messages) if (message.senderId === senderId) await endWriting(tenant, message);
+      after = page.next;
     }
+  }
+
+  async function endWriting(tenant: TenantId, { id, senderId }: MessageRecord): Promise<void> {
+    const writing = await engine.readWriting(tenant, id);
+    if (!writing) return;
+    const rest = writing.isHeld ? { content: '', payload: null } : { content: null, payload: undefined };
+    await engine.finishMessage(tenant, id, { senderId, state: 'ABORTED', length: null, ...rest });
   }
 
   return {

@@ -226,6 +226,8 @@ export type LogPage =
   | {
       readonly outcome: 'read';
       readonly entries: readonly LogEntry[];
+      /** Whether nothing is past these entries: the head is reached. */
+      readonly isWhole: boolean;
       readonly head: Position;
     }
   | { readonly outcome: 'expired'; readonly reason: ExpiryReason }
@@ -247,6 +249,8 @@ export interface KeptMessages {
   /** Everything between these two is kept; the first is above the last when nothing is. */
   readonly firstSequence: number;
   readonly lastSequence: number;
+  /** Whether more of the range is there behind these: together they were too long for one reading. */
+  readonly isPart: boolean;
 }
 
 export interface MessageStore {
@@ -269,9 +273,9 @@ export interface MessageStore {
   removeReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
   /** In the order asked; null for what is not there. */
   readMessages(tenant: TenantId, ids: readonly MessageId[]): Promise<(MessageRecord | null)[]>;
-  /** Those of a range that are still kept. */
+  /** Those of a range that are still kept, or the first of them, as the range is counted: about `LIMITS.readingBytes`. */
   listMessages(tenant: TenantId, id: ConversationId, range: MessageRange): Promise<KeptMessages>;
-  /** Up to `limit` log entries past a position. */
+  /** Up to `limit` log entries past a position, or `LIMITS.readingBytes` of them. */
   readLog(tenant: TenantId, id: ConversationId, after: Position, limit: number): Promise<LogPage>;
 }
 
@@ -329,6 +333,13 @@ export type WritingFinish =
  * Every reading, here and in `MessageStore`, shows the text so far, and notices who has been
  * silent for `TIMES.writingMs`: their messages are ABORTED from then on, in the log as well.
  */
+/** About `LIMITS.readingBytes` of the messages that are being written in a conversation. */
+export interface WritingPage {
+  readonly messages: readonly MessageRecord[];
+  /** The sequence past which there are more; null: there are none. */
+  readonly next: number | null;
+}
+
 export interface WritingStore {
   /**
    * Appends a message that is STREAMING, as `appendMessage` does. Whoever asked to stop
@@ -346,8 +357,8 @@ export interface WritingStore {
   requestStop(tenant: TenantId, id: MessageId): Promise<number | null>;
   /** Of one message, its text included also where it is held; null when it is not being written. */
   readWriting(tenant: TenantId, id: MessageId): Promise<Writing | null>;
-  /** What is being written in a conversation, in no order; what is held without its text. */
-  listWritings(tenant: TenantId, id: ConversationId): Promise<MessageRecord[]>;
+  /** What is being written in a conversation past a sequence, in order; what is held without its text. */
+  listWritings(tenant: TenantId, id: ConversationId, after: number): Promise<WritingPage>;
 }
 
 export interface NewConnection {

@@ -21,16 +21,20 @@ const LARGE_PART = 5_000;
 export function budgetEngine(engine: Engine): Engine {
   const turns = new Turns();
 
-  async function pay<Result>(budget: Budget, ask: () => Promise<Result>): Promise<[Result, points: number]> {
-    budget.call();
+  /** Without a budget it costs nothing. */
+  async function pay<Result>(
+    budget: Budget | undefined,
+    ask: () => Promise<Result>,
+  ): Promise<[Result, points: number]> {
+    budget?.call();
     const result = await ask();
-    const points = budget.read(result);
+    const points = budget?.read(result) ?? 0;
     await turns.after(points);
     return [result, points];
   }
 
   /** Reads in parts, so that no more is read than the budget pays for, and never much at once. */
-  async function inParts(budget: Budget, read: (size: number) => Promise<unknown>, isOver: () => boolean) {
+  async function inParts(budget: Budget | undefined, read: (size: number) => Promise<unknown>, isOver: () => boolean) {
     let size = FIRST_PART;
     do {
       const [, points] = await pay(budget, () => read(size));
@@ -54,10 +58,8 @@ export function budgetEngine(engine: Engine): Engine {
   return {
     ...(Object.fromEntries(paid) as Engine),
     async listMessages(tenant, id, range) {
-      const budget = currentBudget();
-      if (!budget) return engine.listMessages(tenant, id, range);
       let rest = range;
-      let all: KeptMessages = { messages: [], firstSequence: 1, lastSequence: 0 };
+      let all: KeptMessages = { messages: [], firstSequence: 1, lastSequence: 0, isPart: false };
       const read = async (size: number): Promise<KeptMessages> => {
         const limit = Math.min(size, rest.limit);
         const part = await engine.listMessages(tenant, id, { ...rest, limit });
@@ -66,7 +68,7 @@ export function budgetEngine(engine: Engine): Engine {
         rest = restOf(rest, part, limit);
         return part;
       };
-      await inParts(budget, read, () => rest.limit === 0);
+      await inParts(currentBudget(), read, () => rest.limit === 0);
       return all;
     },
     async readMessages(tenant, ids) {
@@ -85,10 +87,10 @@ export function budgetEngine(engine: Engine): Engine {
 }
 
 /** The rest of a range after its first part, which was asked for `count` messages. */
-function restOf(range: MessageRange, { messages }: KeptMessages, count: number): MessageRange {
+function restOf(range: MessageRange, { messages, isPart }: KeptMessages, count: number): MessageRange {
   const [first, last] = [messages[0], messages.at(-1)];
-  if (!first || !last || messages.length < count) return { ...range, limit: 0 };
-  const limit = range.limit - count;
+  if (!first || !last || (messages.length < count && !isPart)) return { ...range, limit: 0 };
+  const limit = range.limit - messages.length;
   return range.from === 'first'
     ? { ...range, limit, after: last.sequence }
     : { ...range, limit, before: first.sequence };

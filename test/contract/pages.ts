@@ -1,6 +1,7 @@
 /** What a page of messages is made from, whatever is sent, deleted and trimmed meanwhile. */
 import fc from 'fast-check';
 import type { KeptMessages, MessageRange } from '../../src/engine/port.ts';
+import { LIMITS } from '../../src/limits.ts';
 import type { ConversationId } from '../../src/model.ts';
 import { alice, createGroup, newConversationId, type OpenWorld, tenant, text, type World } from '../support/world.ts';
 
@@ -78,10 +79,33 @@ export function describePages(open: OpenWorld): void {
       await writing;
     });
 
+    it.each(['first', 'last'] as const)('G18: of long messages are read bit by bit, from the %s', async (from) => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice);
+      const payload = { filling: 'x'.repeat(LIMITS.payloadBytes - 100) };
+      const long = { ...text(id, alice, 'é'.repeat(LIMITS.contentCharacters)), payload };
+      for (let nth = 0; nth < RETENTION; nth += 1) await engine.appendMessage(tenant, long);
+      // Each is about as long as this: one more may be read than fit.
+      const most = Math.ceil(LIMITS.readingBytes / LIMITS.payloadBytes);
+      const parts: number[][] = [];
+      const all: number[] = [];
+      let range: MessageRange = { after: 0, before: null, limit: RETENTION, from };
+      for (let isPart = true; isPart; ) {
+        const kept: KeptMessages = await other.listMessages(tenant, id, range);
+        const part = sequencesOf(kept);
+        parts.push(part);
+        all.splice(from === 'first' ? all.length : 0, 0, ...part);
+        range = from === 'first' ? { ...range, after: part.at(-1) ?? 0 } : { ...range, before: part[0] ?? 0 };
+        isPart = kept.isPart;
+      }
+      expect(all).toEqual(expected(1, RETENTION, { after: 0, before: null, limit: RETENTION, from }));
+      expect(parts.map(({ length }) => length <= most)).toEqual([true, true]);
+    });
+
     it('of a conversation there is not are empty', async () => {
       const range = { after: 0, before: null, limit: 10, from: 'last' } as const;
       const kept = await world.engine.listMessages(tenant, newConversationId(), range);
-      expect(kept).toEqual({ messages: [], firstSequence: 1, lastSequence: 0 });
+      expect(kept).toEqual({ messages: [], firstSequence: 1, lastSequence: 0, isPart: false });
     });
   });
 }

@@ -1,4 +1,4 @@
-import type { NewText, TextAppend, Writing } from '../../src/engine/port.ts';
+import type { NewText, TextAppend, Writing, WritingPage } from '../../src/engine/port.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, MessageId, MessageRecord, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
@@ -66,7 +66,10 @@ export function describeWritings(open: OpenWorld): void {
       expect(await append(started.id, 16, '')).toMatchObject({ outcome: 'appended', length: 16 });
       const so = 'So be "it"\r\n\t\\ 🎉';
       expect(await stored(started.id)).toEqual({ ...started, content: so, payload: { done: false } });
-      expect(await other.listWritings(tenant, id)).toEqual([{ ...started, content: so, payload: { done: false } }]);
+      expect(await other.listWritings(tenant, id, 0)).toEqual({
+        messages: [{ ...started, content: so, payload: { done: false } }],
+        next: null,
+      });
       const finished = await finish(started.id);
       expect(finished).toMatchObject({
         outcome: 'finished',
@@ -75,7 +78,7 @@ export function describeWritings(open: OpenWorld): void {
       if (!('message' in finished)) throw new Error(finished.outcome);
       expect(finished.message).not.toHaveProperty('state');
       expect(await stored(started.id)).toEqual(finished.message);
-      expect(await other.listWritings(tenant, id)).toEqual([]);
+      expect(await other.listWritings(tenant, id, 0)).toEqual({ messages: [], next: null });
       await eventually(() =>
         expect(heard).toEqual([
           { type: 'message', change: 'SENT', message: started },
@@ -210,7 +213,7 @@ export function describeWritings(open: OpenWorld): void {
         ({ conversationId }) =>
           other.listMessages(tenant, conversationId, { after: 0, before: null, limit: 5, from: 'last' }),
         ({ conversationId, position }) => other.readLog(tenant, conversationId, { ...position, place: 0 }, 10),
-        ({ conversationId }) => other.listWritings(tenant, conversationId),
+        ({ conversationId }) => other.listWritings(tenant, conversationId, 0),
         ({ id }) => other.readWriting(tenant, id),
         ({ id }) => append(id, 4, 'late'),
         ({ id }) => finish(id),
@@ -244,7 +247,9 @@ export function describeWritings(open: OpenWorld): void {
       await engine.addReaction(tenant, message.id, bob, '🎉');
       await engine.requestStop(tenant, message.id);
       expect(await stored(message.id)).toMatchObject({ content: '', payload: null, state: 'STREAMING' });
-      expect(await engine.listWritings(tenant, id)).toMatchObject([{ id: message.id, content: '', payload: null }]);
+      expect(await engine.listWritings(tenant, id, 0)).toMatchObject({
+        messages: [{ id: message.id, content: '', payload: null }],
+      });
       expect(await other.readWriting(tenant, message.id)).toMatchObject({
         message: { content: 'secret', payload },
         isHeld: true,
@@ -317,7 +322,7 @@ export function describeWritings(open: OpenWorld): void {
       expect(await append(message.id, 4, '!')).toMatchObject({ length: 5 });
       const deleted = await engine.deleteMessage(tenant, message.id);
       expect(deleted).toMatchObject({ message: { content: '', state: 'ABORTED', reactions: [] } });
-      expect(await engine.listWritings(tenant, id)).toEqual([]);
+      expect(await engine.listWritings(tenant, id, 0)).toEqual({ messages: [], next: null });
     });
 
     it('G18: of one sender, so many are written at once in a conversation, and at so many appends a second each', async () => {
@@ -342,7 +347,33 @@ export function describeWritings(open: OpenWorld): void {
       expect(outcomes).toEqual(['appended', 'too-often', 'too-often']);
       clock.advance(TIMES.writingMs / 2);
       expect(await engine.startMessage(tenant, more)).toMatchObject({ outcome: 'appended' });
-      expect((await engine.listWritings(tenant, id)).map((each) => each.id)).toContain(first.id);
+      expect((await engine.listWritings(tenant, id, 0)).messages.map((each) => each.id)).toContain(first.id);
+    });
+
+    it('G18: no reading of what is written answers much more than the cap of one, and all of it is read', async () => {
+      const { engine, other, clock } = world;
+      const id = await createGroup(engine, alice, bob);
+      const long = 'é'.repeat(LIMITS.writtenCharacters);
+      const started: MessageRecord[] = [];
+      for (let nth = 0; nth < 7; nth += 1) started.push(await start(id, nth % 2 === 0 ? alice : bob, long));
+      const ids = started.map((message) => message.id);
+      const read: MessageId[] = [];
+      for (let after: number | null = 0; after !== null; ) {
+        const page: WritingPage = await other.listWritings(tenant, id, after);
+        const bytes = page.messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
+        expect(bytes).toBeLessThanOrEqual(LIMITS.readingBytes + Buffer.byteLength(long));
+        read.push(...page.messages.map((message) => message.id));
+        after = page.next;
+      }
+      expect(read).toEqual(ids);
+      expect((await other.readMessages(tenant, ids)).map((message) => message?.content)).toEqual(ids.map(() => long));
+      clock.advance(TIMES.writingMs);
+      // What the silent left is ended bit by bit, and takes no room meanwhile.
+      for (let nth = 0; nth < LIMITS.writingsPerSender; nth += 1) await start(id, alice);
+      for (let after: number | null = 0; after !== null; ) after = (await other.listWritings(tenant, id, after)).next;
+      expect(new Set((await other.readMessages(tenant, ids)).map((message) => message?.state))).toEqual(
+        new Set(['ABORTED']),
+      );
     });
   });
 }

@@ -1,11 +1,22 @@
 /** Messages in SQLite, as they are sent, changed and read. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
-import type { MessageChange, MessageId, ReactionRecord, TenantId } from '../../model.ts';
+import type { MessageChange, MessageId, MessageRecord, ReactionRecord, TenantId } from '../../model.ts';
 import { judgePosition, type Lineage } from '../lineage.ts';
-import type { LogEntry, MessageEdit, MessageStore } from '../port.ts';
+import type { MessageEdit, MessageStore } from '../port.ts';
 import type { Database } from './database.ts';
 import { asJson, type MessageLog, type MessageRow, positionOf } from './message-log.ts';
+import { upToWeight } from './reading.ts';
+
+interface EntryRow {
+  readonly place: number;
+  readonly epoch: string;
+  readonly change: string;
+  readonly sequence: number;
+}
+
+const charactersOf = ({ payload }: MessageRow, { content }: MessageRecord): number =>
+  content.length + (payload?.length ?? 0);
 
 /** `read` runs a reading once it has looked for what is to be noticed first. */
 export function createMessages(
@@ -16,6 +27,9 @@ export function createMessages(
 ): MessageStore {
   const selectRange = database.prepare(
     'SELECT * FROM messages WHERE conversation = ? AND sequence BETWEEN ? AND ? ORDER BY sequence',
+  );
+  const selectRangeBack = database.prepare(
+    'SELECT * FROM messages WHERE conversation = ? AND sequence BETWEEN ? AND ? ORDER BY sequence DESC',
   );
   const selectFirst = database.prepare('SELECT min(sequence) AS first FROM messages WHERE conversation = ?');
   const selectEntries = database.prepare(
@@ -119,7 +133,7 @@ export function createMessages(
     async listMessages(tenant, id, { after, before, limit, from }) {
       return read(() => {
         const row = log.currentConversation(tenant, id);
-        if (!row) return { messages: [], firstSequence: 1, lastSequence: 0 };
+        if (!row) return { messages: [], firstSequence: 1, lastSequence: 0, isPart: false };
         const lastSequence = row.last_sequence;
         const { first } = selectFirst.get(row.key) as { first: number | null };
         const firstSequence = first ?? lastSequence + 1;
@@ -129,8 +143,13 @@ export function createMessages(
           from === 'first'
             ? [lowest, Math.min(highest, lowest + limit - 1)]
             : [Math.max(lowest, highest - limit + 1), highest];
-        const rows = selectRange.all(row.key, start, end) as unknown as MessageRow[];
-        return { messages: rows.map((each) => log.toMessage(row, each)), firstSequence, lastSequence };
+        const isForward = from === 'first';
+        const rows = (isForward ? selectRange : selectRangeBack).iterate(row.key, start, end);
+        const { taken, isPart } = upToWeight(rows as Iterable<MessageRow>, (each) => {
+          const message = log.toMessage(row, each);
+          return { result: message, characters: charactersOf(each, message) };
+        });
+        return { messages: isForward ? taken : taken.reverse(), firstSequence, lastSequence, isPart };
       });
     },
 
@@ -141,22 +160,16 @@ export function createMessages(
         const lineage = JSON.parse(row.lineage) as Lineage;
         const reason = judgePosition(after, { lineage, head: row.place, floor: row.floor });
         if (reason) return { outcome: 'expired', reason };
-        const rows = selectEntries.all(row.key, after.place, limit) as unknown as {
-          place: number;
-          epoch: string;
-          change: string;
-          sequence: number;
-        }[];
-        const entries = rows.map((entry): LogEntry => {
-          const message = log.messageAt(row, entry.sequence);
-          return {
-            ...positionOf(entry),
-            change: entry.change as MessageChange,
-            message: message ? log.toMessage(row, message, positionOf(entry)) : null,
-            isLast: message?.place === entry.place,
-          };
+        const rows = selectEntries.all(row.key, after.place, limit) as unknown as EntryRow[];
+        const { taken: entries } = upToWeight(rows, (entry) => {
+          const found = log.messageAt(row, entry.sequence);
+          const message = found ? log.toMessage(row, found, positionOf(entry)) : null;
+          const isLast = found?.place === entry.place;
+          const result = { ...positionOf(entry), change: entry.change as MessageChange, message, isLast };
+          return { result, characters: message && found ? charactersOf(found, message) : 0 };
         });
-        return { outcome: 'read', entries, head: positionOf(row) };
+        const isWhole = (entries.at(-1)?.place ?? row.place) >= row.place;
+        return { outcome: 'read', entries, isWhole, head: positionOf(row) };
       });
     },
   };

@@ -8,6 +8,7 @@ import { paceAfter, partsOf } from '../written-text.ts';
 import type { ConversationRow } from './conversations.ts';
 import type { Announce, Database } from './database.ts';
 import { asJson, type Found, type MessageLog, payloadOf } from './message-log.ts';
+import { upToWeight } from './reading.ts';
 import type { WritingRow } from './written-texts.ts';
 
 /** A message that is being written, for its writer. */
@@ -18,6 +19,10 @@ interface Written extends Found {
 type NotTheirs =
   | { readonly outcome: 'not-found' | 'not-sender' | 'not-member' }
   | { readonly outcome: 'ended'; readonly message: MessageRecord };
+
+/** The first of these that are read or changed in one turn; at least one. */
+const firstOf = (rows: readonly WritingRow[]): readonly WritingRow[] =>
+  upToWeight(rows, (row) => ({ result: row, characters: row.length + LIMITS.payloadBytes })).taken;
 
 export interface EmbeddedWritings extends WritingStore {
   /** Runs a reading once the messages whose writers are silent are aborted. */
@@ -40,8 +45,9 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
     log.rewrite({ conversation, message }, 'FINISHED', { ...rest, state: 'ABORTED' }, announce);
   }
 
+  /** Some of them: the rest is found by the next. */
   function abortSilent(): void {
-    const silent = texts.silentSince(clock.now() - TIMES.writingMs);
+    const silent = firstOf(texts.silentSince(clock.now() - TIMES.writingMs));
     if (silent.length === 0) return;
     database.write((announce) => {
       for (const row of silent) abort(row, announce);
@@ -110,7 +116,8 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
   }
 
   function hasRoom({ key }: ConversationRow, senderId: UserId): boolean {
-    const all = texts.allOf(key);
+    // What is left of writers who are silent and is not aborted yet takes nobody's room.
+    const all = texts.allOf(key).filter(({ appended_at }) => appended_at > clock.now() - TIMES.writingMs);
     const own = all.filter(({ sender_id }) => sender_id === senderId).length;
     return own < LIMITS.writingsPerSender && all.length < LIMITS.writingsPerConversation;
   }
@@ -187,10 +194,10 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
         const { sequence } = found.message;
         const all = texts.allOf(conversation.key);
         const asked = all.filter((row) => row.sequence === sequence || row.target === sequence);
-        for (const row of asked.filter(({ is_stopped }) => is_stopped === 0)) {
-          texts.update({ ...row, is_stopped: 1 }, []);
-          announceStop(conversation, row.sequence, announce);
-        }
+        const unasked = asked.filter(({ is_stopped }) => is_stopped === 0);
+        for (const row of unasked) texts.update({ ...row, is_stopped: 1 }, []);
+        // Of more than may be announced at once the writers learn with their next append.
+        for (const row of firstOf(unasked)) announceStop(conversation, row.sequence, announce);
         dropWishes.run(now);
         if (!asked.some((row) => row.sequence === sequence)) wish.run(conversation.key, sequence, now + TIMES.stopMs);
         return asked.length;
@@ -211,14 +218,16 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
       });
     },
 
-    async listWritings(tenant, id) {
+    async listWritings(tenant, id, after) {
       return read(() => {
         const row = log.findConversation(tenant, id);
-        if (!row) return [];
-        return texts.allOf(row.key).flatMap(({ sequence }) => {
-          const message = log.messageAt(row, sequence);
+        const rest = row ? texts.allOf(row.key).filter(({ sequence }) => sequence > after) : [];
+        const page = firstOf(rest);
+        const messages = page.flatMap(({ sequence }) => {
+          const message = row && log.messageAt(row, sequence);
           return message ? [log.toMessage(row, message)] : [];
         });
+        return { messages, next: page.length < rest.length ? (page.at(-1)?.sequence ?? null) : null };
       });
     },
   };

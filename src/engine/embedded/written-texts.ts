@@ -25,8 +25,9 @@ export interface WrittenTexts {
   textOf(conversation: number, sequence: number): string;
   /** What is stored in a part; empty: nothing. */
   part(conversation: number, sequence: number, index: number): string;
+  /** By sequence. */
   allOf(conversation: number): WritingRow[];
-  /** Of any conversation, those whose last append is not past this moment. */
+  /** Of any conversation, some of those whose last append is not past this moment. */
   silentSince(moment: number): WritingRow[];
 }
 
@@ -50,8 +51,8 @@ export function createWrittenTexts(database: Database): WrittenTexts {
   const dropParts = database.prepare('DELETE FROM written_parts WHERE conversation = ? AND sequence = ?');
   const dropEarlier = database.prepare('DELETE FROM writings WHERE conversation = ? AND sequence <= ?');
   const dropEarlierParts = database.prepare('DELETE FROM written_parts WHERE conversation = ? AND sequence <= ?');
-  const selectAll = database.prepare('SELECT * FROM writings WHERE conversation = ?');
-  const selectSilent = database.prepare('SELECT * FROM writings WHERE appended_at <= ?');
+  const selectAll = database.prepare('SELECT * FROM writings WHERE conversation = ? ORDER BY sequence');
+  const selectSilent = database.prepare('SELECT * FROM writings WHERE appended_at <= ? LIMIT 100');
 
   function add({ conversation, sequence }: WritingRow, parts: readonly TextPart[]): void {
     for (const { index, text } of parts) addPart.run(conversation, sequence, index, text);

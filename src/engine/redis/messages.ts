@@ -227,21 +227,25 @@ export function createMessages(
 
     async listMessages(tenant, id, { after, before, limit, from }) {
       const { meta, messages, log } = keys.conversation(tenant, id);
-      const answer = await run('list-messages', [meta, messages, log], [after, before ?? '', limit, from, kept()]);
-      const [first, last, ...values] = answer as [string, string, ...(string | null)[]];
+      const args = [after, before ?? '', limit, from, kept(), LIMITS.readingBytes];
+      const answer = await run('list-messages', [meta, messages, log], args);
+      const [first, last, isPart, ...values] = answer as [string, string, string, ...(string | null)[]];
+      const found = values.flatMap((value) => (value ? [decodeMessage(value)] : []));
       return {
-        messages: await writings.fill(
-          tenant,
-          values.flatMap((value) => (value ? [decodeMessage(value)] : [])),
-        ),
+        messages: await writings.fill(tenant, from === 'first' ? found : found.reverse()),
         firstSequence: Number(first),
         lastSequence: Number(last),
+        isPart: isPart === '1',
       };
     },
 
     async readLog(tenant, id: ConversationId, after, limit) {
       const { meta, messages, log, outbox } = keys.conversation(tenant, id);
-      const answer = await run('read-log', [meta, messages, log, outbox], [after.place, limit, kept()]);
+      const answer = await run(
+        'read-log',
+        [meta, messages, log, outbox],
+        [after.place, limit, kept(), LIMITS.readingBytes],
+      );
       const [unsettled, lineage, head, epoch, floor, ...rows] = answer as ReadLog;
       if (lineage === undefined || epoch === undefined) return { outcome: 'not-found' };
       memberships.notice(tenant, id, unsettled);
@@ -267,7 +271,8 @@ export function createMessages(
           isLast: stored?.position.place === position.place,
         };
       });
-      return { outcome: 'read', entries, head: { epoch, place } };
+      const isWhole = (entries.at(-1)?.place ?? place) >= place;
+      return { outcome: 'read', entries, isWhole, head: { epoch, place } };
     },
   };
 }

@@ -75,10 +75,22 @@ export function createWritings(
     texts,
   ];
 
-  async function read(at: ConversationKeys, isWhole: boolean, sequences: readonly number[]): Promise<Read[]> {
-    const args = [clock.offset(), TIMES.writingMs, kept(), nonce(), PER_PART, isWhole ? '1' : '0', ...sequences];
+  /** Those of these sequences, or all past one, that fit into a reading; `last`: up to where, unless it is all of them. */
+  async function readSome(
+    at: ConversationKeys,
+    isWhole: boolean,
+    which: readonly number[] | { readonly after: number },
+  ): Promise<{ readonly last: number | null; readonly read: Read[] }> {
+    const named = 'after' in which ? [which.after] : ['', ...which];
+    const args = [clock.offset(), TIMES.writingMs, kept(), nonce(), PER_PART, isWhole ? '1' : '0'];
     const { meta, messages, log, channel, streams, texts } = at;
-    return (await run('read-streams', [meta, messages, log, channel, streams, texts], args)) as Read[];
+    const answer = await run(
+      'read-streams',
+      [meta, messages, log, channel, streams, texts],
+      [...args, LIMITS.readingBytes, ...named],
+    );
+    const [last, ...read] = answer as [string, ...Read[]];
+    return { last: last === '' ? null : Number(last), read };
   }
 
   async function fill<Message extends MessageRecord | null>(
@@ -91,10 +103,15 @@ export function createWritings(
     const conversations = Map.groupBy(written, ({ conversationId }) => conversationId);
     await Promise.all(
       [...conversations].map(async ([id, messages]) => {
-        const sequences = [...new Set(messages.map(({ sequence }) => sequence))];
-        for (const each of await read(keys.conversation(tenant, id), false, sequences)) {
-          const message = each && decodeMessage(each[0]);
-          if (message) shown.set(message.id, message);
+        const at = keys.conversation(tenant, id);
+        let sequences = [...new Set(messages.map(({ sequence }) => sequence))];
+        while (sequences.length > 0) {
+          const { last, read } = await readSome(at, false, sequences);
+          for (const each of read) {
+            const message = each && decodeMessage(each[0]);
+            if (message) shown.set(message.id, message);
+          }
+          sequences = last === null ? [] : sequences.slice(sequences.indexOf(last) + 1);
         }
       }),
     );
@@ -132,7 +149,7 @@ export function createWritings(
 
     async readWriting(tenant, id) {
       const at = locate(tenant, id);
-      const [one] = at ? await read(at, true, [at.sequence]) : [];
+      const [one] = at ? (await readSome(at, true, [at.sequence])).read : [];
       if (!one) return null;
       const [value, isHeld, isStopRequested] = one;
       const message = decodeMessage(value);
@@ -140,9 +157,9 @@ export function createWritings(
       return { message, isHeld: isHeld === '1', isStopRequested: isStopRequested === '1' } satisfies Writing;
     },
 
-    async listWritings(tenant, id) {
-      const all = await read(keys.conversation(tenant, id), false, []);
-      return all.flatMap((each) => (each ? [decodeMessage(each[0])] : []));
+    async listWritings(tenant, id, after) {
+      const { last, read } = await readSome(keys.conversation(tenant, id), false, { after });
+      return { messages: read.flatMap((each) => (each ? [decodeMessage(each[0])] : [])), next: last };
     },
   };
 }

@@ -1,12 +1,12 @@
 -- Reads the messages between two sequences that are kept, counted from the first or the last of them.
 -- KEYS  meta messages log
--- ARGV  after before ("" to the last) limit "first" | "last" retention
--- Answers {first kept, last, message…}
+-- ARGV  after before ("" to the last) limit "first" | "last" retention most (bytes, after which it ends)
+-- Answers {first kept, last, "1" | "0" (more of them are there), message…}; messages as they are counted
 local meta, messages, log = unpack(KEYS)
 local after, before, limit, from = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 dropOld(meta, messages, log, ARGV[5])
 local state = redis.call('HMGET', meta, 'first', 'sequence')
-if not state[1] then return { '1', '0' } end
+if not state[1] then return { '1', '0', '0' } end
 local first, last = tonumber(state[1]), tonumber(state[2])
 local lowest = math.max(after + 1, first)
 local highest = math.min((before or last + 1) - 1, last)
@@ -15,9 +15,23 @@ if from == 'first' then
 else
   lowest = math.max(lowest, highest - limit + 1)
 end
-local answer = { digits(first), digits(last) }
-if highest < lowest then return answer end
-local fields = {}
-for sequence = lowest, highest do fields[#fields + 1] = digits(sequence) end
-for _, value in ipairs(redis.call('HMGET', messages, unpack(fields))) do answer[#answer + 1] = value end
+local answer, left = { digits(first), digits(last), '0' }, tonumber(ARGV[6])
+local start, stop, step = lowest, highest, 1
+if from == 'last' then start, stop, step = highest, lowest, -1 end
+-- So many at a time, that few are read in vain.
+for begin = start, stop, step * 16 do
+  local fields = {}
+  for sequence = begin, begin + step * 15, step do
+    if sequence < lowest or sequence > highest then break end
+    fields[#fields + 1] = digits(sequence)
+  end
+  for index, value in ipairs(redis.call('HMGET', messages, unpack(fields))) do
+    answer[#answer + 1] = value
+    left = left - weightOf(value)
+    if left <= 0 and begin + step * (index - 1) ~= stop then
+      answer[3] = '1'
+      return answer
+    end
+  end
+end
 return answer

@@ -320,6 +320,12 @@ local function writtenText(texts, sequence, length, perPart)
   return table.concat(redis.call('HMGET', texts, unpack(fields)))
 end
 
+-- Bytes of a stored message, false of none; of one that is being written those of the longest, since its text is elsewhere.
+local function weightOf(value)
+  if not value then return 0 end
+  return string.find(value, STREAMING, 1, true) and 65536 or #value
+end
+
 local function isStreaming(lines)
   return string.sub(lines[2], -#STREAMING) == STREAMING
 end
@@ -377,17 +383,19 @@ local function abortSilent(keys, sequence, lines, stream, time, silenceMs, nonce
   return endStream(keys, sequence, lines, stream, 'ABORTED', text, payload, nonce, retention, '', perPart)
 end
 
--- Whether a sender may begin to write another message here. What is left of writers who are silent goes first. Of the
--- others no message is read: they may be a thousand, with a payload each.
+-- Whether a sender may begin to write another message here. What is left of writers who are silent goes first, and takes
+-- no room where it is too much to be ended at once. Of the others no message is read: they may have a payload each.
 local function hasRoomToWrite(keys, sender, time, silenceMs, mostOfSender, most, nonce, retention, perPart)
-  local all, own = 0, 0
+  local all, own, left = 0, 0, 262144
   for _, sequence in ipairs(redis.call('HKEYS', keys.streams)) do
     local stream = streamAt(keys.streams, sequence)
     if redis.call('HEXISTS', keys.messages, sequence) == 0 then
       forgetStream(keys.streams, keys.texts, sequence, stream.length, perPart)
     elseif time - stream.at >= tonumber(silenceMs) then
-      local lines = splitMessage(redis.call('HGET', keys.messages, sequence))
-      abortSilent(keys, sequence, lines, stream, time, silenceMs, nonce, retention, perPart)
+      if left > 0 then
+        local lines = splitMessage(redis.call('HGET', keys.messages, sequence))
+        left = left - #abortSilent(keys, sequence, lines, stream, time, silenceMs, nonce, retention, perPart)
+      end
     else
       all = all + 1
       if stream.sender == sender then own = own + 1 end

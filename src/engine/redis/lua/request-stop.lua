@@ -5,7 +5,7 @@
 local messages, channel, streams, texts, stops = unpack(KEYS)
 local offset, sequence, id, stopMs, perPart = unpack(ARGV)
 if not isMessage(redis.call('HGET', messages, sequence), id) then return false end
-local time, asked = now(offset), 0
+local time, asked, left = now(offset), 0, 262144
 local isWritten = redis.call('HEXISTS', streams, sequence) == 1
 for _, each in ipairs(redis.call('HKEYS', streams)) do
   local stream = streamAt(streams, each)
@@ -16,7 +16,12 @@ for _, each in ipairs(redis.call('HKEYS', streams)) do
     if not stream.isStopped then
       stream.isStopped = true
       keepStream(streams, each, stream)
-      announceStop(channel, shown(splitMessage(value), streams, texts, each, tonumber(perPart)))
+      -- Of more than may be announced at once the writers learn with their next append.
+      if left > 0 then
+        local lines = shown(splitMessage(value), streams, texts, each, tonumber(perPart))
+        left = left - #lines[2]
+        announceStop(channel, lines)
+      end
     end
   end
 end
