@@ -10,6 +10,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 const FULL_ONLY = [
   'test/cluster/load.test.ts',
   'test/consistency/trial.test.ts',
+  'test/delivery/large-pages.test.ts',
   'test/engine/backup.test.ts',
   'test/engine/redis-addresses.test.ts',
   'test/engine/redis-cluster.test.ts',

@@ -177,6 +177,8 @@ export const LIMITS = {
   logPage: 500,
   /** Characters of log entries held for others who ask for the same stretch at about the same time. */
   sharedLogCharacters: 16 * 1024 * 1024,
+  /** Characters of those pages that one stream holds while it resumes, besides one. */
+  heldLogCharacters: 1024 * 1024,
   /** Events a stream holds for a reader that does not keep up. */
   queuedEvents: 2_000,
   /** Places of one raw client that are noted one by one; of more, the last in each conversation is. */

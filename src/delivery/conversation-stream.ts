@@ -17,9 +17,21 @@ import type { Merging } from './merging.ts';
 import { asServiceError, Replay } from './replay.ts';
 import { furthest, type ResumePoints } from './resume-points.ts';
 import type { SharedLog } from './shared-log.ts';
+import { Turns } from './turns.ts';
 
-/** Told of each conversation that is followed, with the position past which its events come. */
-export type OnBegin = (id: ConversationId, position: Position) => void;
+/** Told of each conversation that is followed, with the position past which its events come, and why that is not where it was. */
+export type OnBegin = (id: ConversationId, position: Position, expiry: ServiceError | null) => void;
+
+interface Start<Event extends object> {
+  readonly following: Following<Event>;
+  readonly from: Position;
+  readonly replay: Replay | null;
+}
+
+interface Beginning<Event extends object> extends Start<Event> {
+  /** Why it does not begin where it was. */
+  readonly expiry: ServiceError | null;
+}
 
 export interface ConversationStreamOptions<Event extends object> {
   readonly bearer: Bearer;
@@ -28,6 +40,8 @@ export interface ConversationStreamOptions<Event extends object> {
   readonly after: ResumePoints;
   readonly selection: Selection<Event>;
   readonly onBegin?: OnBegin;
+  /** Whether a conversation whose position expired begins live; otherwise none begins. */
+  readonly isForgiving?: boolean;
 }
 
 export interface ConversationStreamContext {
@@ -56,6 +70,7 @@ export class ConversationStream<Event extends object> implements Follower {
   readonly #following = new Map<ConversationId, Following<Event>>();
   readonly #names = new Set<string>();
   readonly #queue: EventQueue<Told<Event>>;
+  readonly #turns = new Turns();
   readonly #stopHearing: () => void;
   readonly #leaveDoubts: () => void;
   readonly #losses: Losses;
@@ -172,11 +187,7 @@ export class ConversationStream<Event extends object> implements Follower {
       ),
       this.#readHeads(joined),
     ]);
-    const starts: {
-      readonly following: Following<Event>;
-      readonly from: Position;
-      readonly replay: Replay | null;
-    }[] = [];
+    const starts: Start<Event>[] = [];
     for (const [index, following] of joined.entries()) {
       const membership = memberships[index] ?? null;
       const { id } = following.channel;
@@ -190,22 +201,37 @@ export class ConversationStream<Event extends object> implements Follower {
       const from = resumed ?? heads[index] ?? following.channel.position;
       starts.push({ following, from, replay: resumed && this.#replay(following, resumed) });
     }
-    await Promise.all(starts.map(({ following, replay }) => replay && this.#prepare(following, replay)));
-    for (const { following, from, replay } of starts) {
-      if (!this.#isFollowed(following)) continue;
-      this.#options.onBegin?.(following.channel.id, from);
+    for (const { following, from, replay, expiry } of await this.#prepare(starts)) {
+      if (!this.#isFollowed(following)) {
+        replay?.close();
+        continue;
+      }
+      this.#options.onBegin?.(following.channel.id, from, expiry);
       if (replay) void this.#run(following, replay);
       else following.goLive(from);
     }
   }
 
-  /** Leaves a conversation that was deleted meanwhile. */
-  async #prepare(following: Following<Event>, replay: Replay): Promise<void> {
+  /** Those whose position expired begin live, when that is told. Leaves conversations that were deleted meanwhile. */
+  async #prepare(starts: readonly Start<Event>[]): Promise<Beginning<Event>[]> {
+    const prepared = await Promise.allSettled(starts.map((start) => this.#prepareOne(start)));
+    const failed = prepared.find((each) => each.status === 'rejected');
+    if (!failed) return prepared.flatMap((each) => (each.status === 'fulfilled' ? (each.value ?? []) : []));
+    for (const { replay } of starts) replay?.close();
+    throw failed.reason;
+  }
+
+  async #prepareOne(start: Start<Event>): Promise<Beginning<Event> | null> {
+    const { following, replay } = start;
     try {
-      await replay.prepare();
+      const expiry = (await replay?.prepare(this.#options.isForgiving)) ?? null;
+      if (!expiry) return { ...start, expiry };
+      const from = (await following.channel.readHead()) ?? following.channel.position;
+      return { following, from, replay: null, expiry };
     } catch (error) {
       if (asServiceError(error).code !== 'NOT_FOUND') throw error;
       this.#unfollow(following);
+      return null;
     }
   }
 
@@ -280,6 +306,7 @@ export class ConversationStream<Event extends object> implements Follower {
       },
       confirm: () => this.#confirmMember(following),
       room: this.#queue,
+      turns: this.#turns,
       isOpen: () => this.#isOpen && this.#isFollowed(following),
     });
   }

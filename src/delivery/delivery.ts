@@ -37,7 +37,8 @@ import { SessionChannel } from './session-channel.ts';
 import { SharedLog } from './shared-log.ts';
 import type { LiveStream } from './stream.ts';
 import { TopicChannel } from './topic-channel.ts';
-import { type Resume, Turns } from './topic-replay.ts';
+import type { Resume } from './topic-replay.ts';
+import { Turns } from './turns.ts';
 import type { ExtendedText } from './written-message.ts';
 
 /** Which conversations: those named, or null for all of the viewer's. */
@@ -53,7 +54,13 @@ export interface Delivery {
   /** The caller's own messages that somebody asks to stop. */
   messageStopped(bearer: Bearer): Promise<LiveStream<Told<SeenMessage>>>;
   /** New messages, text that is added to them, and others' typing, in all of the viewer's conversations. */
-  inbox(bearer: Bearer, after: ResumePoints, onBegin: OnBegin): Promise<LiveStream<Told<InboxEvent>>>;
+  /** `isForgiving`: a conversation whose position expired begins live, and `onBegin` is told why. */
+  inbox(
+    bearer: Bearer,
+    after: ResumePoints,
+    onBegin: OnBegin,
+    isForgiving: boolean,
+  ): Promise<LiveStream<Told<InboxEvent>>>;
   presenceUpdated(bearer: Bearer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
   /** Of the topics that a viewer may hear, if they may: asked at once, and whenever the token changes. */
   /** `after`: where the caller was; what was published since comes first. */
@@ -152,7 +159,7 @@ export function createDelivery({ engine, clock, log, countHole, streamMergeMs }:
           message.senderId === bearer.viewer.userId ? messageInChannel(access, message) : null,
       }),
 
-    inbox: (bearer, after, onBegin) =>
+    inbox: (bearer, after, onBegin, isForgiving) =>
       ConversationStream.open<InboxEvent>(context, {
         bearer,
         conversationIds: null,
@@ -168,6 +175,7 @@ export function createDelivery({ engine, clock, log, countHole, streamMergeMs }:
           typing: typingOfOthers(bearer),
         },
         onBegin,
+        isForgiving,
       }),
 
     async watchTokens(bearer, onEnd) {

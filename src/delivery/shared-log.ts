@@ -32,14 +32,24 @@ function charactersOf({ message }: LogEntry): number {
   return ENTRY_CHARACTERS + content.length + (isObject ? jsonSizeOf(payload).characters : String(payload).length);
 }
 
+/** Characters of pages, as far as that was asked. */
+const SIZES = new WeakMap<LogPage, number>();
+
+export function sizeOfPage(page: LogPage): number {
+  const counted = SIZES.get(page);
+  if (counted !== undefined) return counted;
+  const size = page.outcome === 'read' ? page.entries.reduce((sum, entry) => sum + charactersOf(entry), 1) : 1;
+  SIZES.set(page, size);
+  return size;
+}
+
 export class SharedLog {
   readonly #pages: LRUCache<string, LogPage, Stretch>;
 
   constructor(engine: Engine, clock: Clock) {
     this.#pages = new LRUCache<string, LogPage, Stretch>({
       maxSize: LIMITS.sharedLogCharacters,
-      sizeCalculation: (page) =>
-        page.outcome === 'read' ? page.entries.reduce((sum, entry) => sum + charactersOf(entry), 1) : 1,
+      sizeCalculation: sizeOfPage,
       ttl: TIMES.sharedLogMs,
       // To it, what began at 0 has no age.
       perf: { now: () => 1 + clock.elapsed() },

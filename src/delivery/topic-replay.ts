@@ -15,19 +15,9 @@ import type { Listener } from './joint-stream.ts';
 import { notePast } from './past.ts';
 import { asServiceError } from './replay.ts';
 import { nextTurn, roomOrEnd } from './room.ts';
+import type { Turns } from './turns.ts';
 
 const RETRY_MS = 250;
-
-/** The replays of one stream, one page at a time: so many topics hold no more than one does. */
-export class Turns {
-  #last: Promise<unknown> = Promise.resolve();
-
-  run<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#last.then(work);
-    this.#last = result.catch(() => undefined);
-    return result;
-  }
-}
 
 /** Where a listener was, and the turns of its stream. */
 export interface Resume {

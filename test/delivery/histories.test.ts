@@ -241,7 +241,7 @@ class History {
       case 'conversation':
         return this.#delivery.conversationUpdated(BEARER, ids);
       case 'inbox':
-        return this.#delivery.inbox(BEARER, after, () => undefined);
+        return this.#delivery.inbox(BEARER, after, () => undefined, false);
       case 'presence':
         return this.#delivery.presenceUpdated(BEARER, [alice]);
       case 'topic':

@@ -39,7 +39,7 @@ const STREAMS: Record<
     (delivery, bearer) => delivery.typingIndicator(bearer, null),
     (engine, id) => engine.setTyping(tenant, id, alice, true),
   ],
-  inbox: [(delivery, bearer) => delivery.inbox(bearer, FROM_NOW_ON, () => undefined), send],
+  inbox: [(delivery, bearer) => delivery.inbox(bearer, FROM_NOW_ON, () => undefined, false), send],
   messageStreamed: [
     (delivery, bearer) => delivery.messageStreamed(bearer, null),
     (engine, id) => engine.startMessage(tenant, { ...text(id, alice, 'after'), isHeld: false }),

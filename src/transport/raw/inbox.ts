@@ -9,7 +9,7 @@ import type { MessageNews } from '../../delivery/delivery.ts';
 import { type Outlet, type Payload, RenderedStream } from '../../delivery/rendered-stream.ts';
 import { isDirect } from '../../domain/direct-id.ts';
 import type { ResumePoints } from '../../domain/resume-points.ts';
-import { CLOSE_CODES, ServiceError, TOO_SLOW } from '../../errors.ts';
+import { CLOSE_CODES, type ServiceError, TOO_SLOW } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, Position } from '../../model.ts';
 import type { Connection } from '../connection.ts';
@@ -155,24 +155,15 @@ export class Inbox implements Outlet {
     const { bearer } = connection;
     if (!bearer) return;
     const { clock, delivery, rendering, metrics } = this.#options;
-    const expiries: ServiceError[] = [];
-    for (;;) {
-      try {
-        const begin = (id: ConversationId, position: Position): void => this.#places.give(id, position);
-        const events = await delivery.inbox(bearer, after, begin);
-        metrics.subscriptions.inc({ transport: 'websocket' });
-        const release = (): void => metrics.subscriptions.dec({ transport: 'websocket' });
-        this.#stream = new RenderedStream(events, rendering.ofTenant(bearer.viewer.tenant), release, clock);
-        if (!connection.isOpen) this.#stream.close();
-        for (const expiry of expiries) tell(expiry);
-        return;
-      } catch (error) {
-        const expired = error instanceof ServiceError && error.of && 'conversationId' in error.of ? error : null;
-        const { conversationId } = { conversationId: '', ...expired?.of };
-        if (!isForgiving || !expired || !after.delete(conversationId as ConversationId)) throw error;
-        expiries.push(expired);
-      }
-    }
+    const begin = (id: ConversationId, position: Position, expiry: ServiceError | null): void => {
+      this.#places.give(id, position);
+      if (expiry) tell(expiry);
+    };
+    const events = await delivery.inbox(bearer, after, begin, isForgiving);
+    metrics.subscriptions.inc({ transport: 'websocket' });
+    const release = (): void => metrics.subscriptions.dec({ transport: 'websocket' });
+    this.#stream = new RenderedStream(events, rendering.ofTenant(bearer.viewer.tenant), release, clock);
+    if (!connection.isOpen) this.#stream.close();
   }
 
   /** Asks how far the client has read, when it was given something. */

@@ -1,0 +1,95 @@
+/** Whoever resumes in many conversations of large messages and does not read: what the node holds for them (G18). */
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { bearerOf } from '../../src/access/bearer.ts';
+import { createDelivery } from '../../src/delivery/delivery.ts';
+import { Turns } from '../../src/delivery/turns.ts';
+import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
+import type { Engine } from '../../src/engine/port.ts';
+import { LIMITS } from '../../src/limits.ts';
+import type { ConversationId, MessageRecord, Position } from '../../src/model.ts';
+import { eventually } from '../support/eventually.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../support/world.ts';
+
+const LARGE = 'x'.repeat(LIMITS.writtenCharacters);
+/** More than one page. */
+const PER_CONVERSATION = 6;
+/** Their first pages are twice as much as those that are shared may take. */
+const CONVERSATIONS = Math.ceil((2 * LIMITS.sharedLogCharacters) / LIMITS.readingBytes);
+
+/** Notes which messages were read and are still held. */
+function noting(engine: Engine): { readonly engine: Engine; heldCharacters(): number } {
+  const read: WeakRef<MessageRecord>[] = [];
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  return {
+    engine: new Proxy(engine, {
+      get(target, name: keyof Engine) {
+        if (name !== 'readLog') return target[name];
+        return async (...args: Parameters<Engine['readLog']>) => {
+          const page = await target.readLog(...args);
+          if (page.outcome !== 'read') return page;
+          for (const { message } of page.entries) if (message) read.push(new WeakRef(message));
+          return page;
+        };
+      },
+    }),
+    heldCharacters() {
+      collect();
+      return read.reduce((sum, each) => sum + (each.deref()?.content.length ?? 0), 0);
+    },
+  };
+}
+
+it('holds one page of all, and gives everything once it is read', async () => {
+  const clock = new TestClock();
+  const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
+  const { engine, heldCharacters } = noting(steady);
+  const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 });
+  const after = new Map<ConversationId, Position>();
+  for (let n = 0; n < CONVERSATIONS; n += 1) {
+    const id = await createGroup(steady, alice, bob);
+    const [conversation] = await steady.readConversations(tenant, [id]);
+    after.set(id, conversation?.position ?? { epoch: '', place: 0 });
+    for (let m = 0; m < PER_CONVERSATION; m += 1) await steady.appendMessage(tenant, text(id, alice, LARGE));
+  }
+
+  const heard = new Map<ConversationId, number[]>();
+  let hasRoom = false;
+  let resume = (): void => undefined;
+  const stream = await delivery.messageReceived(bearerOf(viewerOf(bob)), null, after);
+  stream.pipe({
+    push(event) {
+      if (!('sequence' in event)) throw new Error('No conversation is lost.');
+      const { conversationId, sequence } = event;
+      heard.set(conversationId, [...(heard.get(conversationId) ?? []), sequence]);
+    },
+    end: (error) => expect(error).toBeNull(),
+    withdraw: () => undefined,
+    isCongested: () => !hasRoom,
+    onRoom(more) {
+      resume = more;
+      return () => undefined;
+    },
+  });
+  for (let n = 0; n < 50; n += 1) await turn();
+  expect(heldCharacters()).toBeLessThan(LIMITS.sharedLogCharacters + 3 * LIMITS.heldLogCharacters);
+
+  hasRoom = true;
+  const all = Array.from({ length: PER_CONVERSATION }, (_, n) => n + 1);
+  await eventually(() => {
+    resume();
+    expect([...heard.values()]).toEqual([...after].map(() => all));
+  });
+  delivery.close();
+  await steady.close();
+});
+
+it('holds as much as one page of what is read at once', () => {
+  const turns = new Turns();
+  expect([turns.hold(LIMITS.heldLogCharacters), turns.hold(0), turns.hold(1)]).toEqual([true, true, false]);
+  turns.release(LIMITS.heldLogCharacters);
+  expect(turns.hold(1)).toBe(true);
+});
