@@ -11,6 +11,7 @@ const FULL_ONLY = [
   'test/cluster/load.test.ts',
   'test/consistency/trial.test.ts',
   'test/delivery/large-pages.test.ts',
+  'test/delivery/streamed-histories.test.ts',
   'test/engine/backup.test.ts',
   'test/engine/redis-addresses.test.ts',
   'test/engine/redis-cluster.test.ts',

@@ -1,0 +1,138 @@
+/** A reader of texts that are being written: what it holds, and every breach of what was promised it (G20, G08). */
+
+import { Gate } from '../../src/delivery/room.ts';
+import type { LiveStream, Sink } from '../../src/delivery/stream.ts';
+import type { ExtendedText } from '../../src/delivery/written-message.ts';
+import type { ConversationId, MessageId, MessageRecord } from '../../src/model.ts';
+
+/** A message as its writer knows it. */
+export class WrittenText {
+  readonly id: MessageId;
+  readonly conversationId: ConversationId;
+  text: string;
+  isOver = false;
+  /** It was replaced: what is told may be shorter than what was told before. */
+  isReplaced = false;
+  /** What it was when its reader ceased to be a member: more may not be told. Null: the reader is one. */
+  lastSeen: string | null = null;
+  /** Every text that was stored, but those that another begins with. */
+  readonly #stored: string[] = [];
+
+  constructor({ id, conversationId, content }: Pick<MessageRecord, 'id' | 'conversationId' | 'content'>) {
+    this.id = id;
+    this.conversationId = conversationId;
+    this.text = content;
+    this.#stored.push(content);
+  }
+
+  become(text: string): void {
+    if (text.startsWith(this.text)) this.#stored.pop();
+    else this.isReplaced = true;
+    this.#stored.push(text);
+    this.text = text;
+  }
+
+  hasBegunWith(text: string): boolean {
+    return this.#stored.some((stored) => stored.startsWith(text));
+  }
+}
+
+export const lengthOf = (text: string): number => [...text].length;
+
+export class StreamedReader implements Sink<ExtendedText> {
+  readonly node: number;
+  /** The only conversation it reads; null: all of its viewer's. */
+  readonly named: ConversationId | null;
+  readonly breaches: string[] = [];
+  readonly held = new Map<MessageId, string>();
+  /** What it was told as a member that it is not any more. */
+  readonly stale = new Set<MessageId>();
+  isOver = false;
+  #isCongested = false;
+  #stream: LiveStream<ExtendedText> | null = null;
+  readonly #gate = new Gate();
+  readonly #textOf: (id: MessageId) => WrittenText | undefined;
+
+  constructor(node: number, named: ConversationId | null, textOf: (id: MessageId) => WrittenText | undefined) {
+    this.node = node;
+    this.named = named;
+    this.#textOf = textOf;
+  }
+
+  begin(stream: LiveStream<ExtendedText>): void {
+    this.#stream = stream;
+    stream.pipe(this);
+  }
+
+  close(): void {
+    void this.#stream?.return();
+    this.end();
+  }
+
+  push({ messageId, offset, text, length }: ExtendedText): void {
+    if (this.isOver) this.breaches.push(`told of ${messageId} past its end`);
+    const written = this.#textOf(messageId);
+    if (!written) return void this.breaches.push(`told of ${messageId}, which nobody wrote`);
+    const before = this.held.get(messageId) ?? '';
+    const points = [...before];
+    if (offset > points.length) this.breaches.push(`a hole from ${points.length} to ${offset} in ${messageId}`);
+    const next = points.slice(0, offset).join('') + text;
+    if (lengthOf(next) !== length) this.breaches.push(`${lengthOf(next)} of ${length} in ${messageId}`);
+    if (!written.hasBegunWith(next)) this.breaches.push(`${JSON.stringify(next)} was never the text of ${messageId}`);
+    if (written.lastSeen?.startsWith(next) === false) this.breaches.push(`told of ${messageId} what members may read`);
+    const isAnew = this.stale.delete(messageId);
+    const isRepeated = offset < points.length && next.startsWith(before);
+    if (isRepeated && !isAnew && !written.isReplaced) this.breaches.push(`told again of ${messageId} from ${offset}`);
+    this.held.set(messageId, next);
+  }
+
+  withdraw(): void {
+    // What was pushed was delivered.
+  }
+
+  end(): void {
+    this.isOver = true;
+    this.#gate.open();
+  }
+
+  isCongested(): boolean {
+    return this.#isCongested && !this.isOver;
+  }
+
+  onRoom(resume: () => void): () => void {
+    if (this.isCongested()) return this.#gate.add(resume);
+    resume();
+    return () => undefined;
+  }
+
+  lag(): void {
+    this.#isCongested = true;
+  }
+
+  room(): void {
+    this.#isCongested = false;
+    this.#gate.open();
+  }
+
+  /** What is not as a query answers it, now that all is well. */
+  judge(stored: ReadonlyMap<MessageId, MessageRecord | null>): string[] {
+    if (this.isOver) return this.breaches;
+    const wrong = [...stored].flatMap(([id, message]) => {
+      const isMember = this.#textOf(id)?.lastSeen === null;
+      const isFollowed = this.named === null || message?.conversationId === this.named;
+      if (!message || !isMember || !isFollowed) return [];
+      const held = this.held.get(id);
+      // Of what began and ended while nothing reached it, it holds nothing.
+      if (message.state !== 'STREAMING' && (held === undefined || this.stale.has(id))) return [];
+      return (held ?? '') === message.content ? [] : [`shows ${JSON.stringify(held)}, is ${JSON.stringify(message)}`];
+    });
+    return [...this.breaches, ...wrong];
+  }
+
+  /** Of a message that was started when all was well, its text is told. */
+  judgeDeafness(last: WrittenText | undefined): string[] {
+    if (!last || this.isOver || last.lastSeen !== null) return [];
+    if (this.named !== null && this.named !== last.conversationId) return [];
+    return this.held.get(last.id) === last.text ? [] : [`hears nothing of ${last.id}`];
+  }
+}
