@@ -17,7 +17,8 @@ const BEARER = bearerOf(viewerOf(bob));
 const MERGE_MS = 40;
 /** Read in between, and answered late. */
 const READINGS = new Set(['listWritings', 'readMessages', 'readLog', 'readConversations', 'readMemberships']);
-const ROUNDS = 60;
+/** Shorter than the time until silent writers are looked for, which would repair what was left as it was. */
+const ROUNDS = 40;
 /** Fewer than one sender may write in a conversation at once. */
 const MOST = LIMITS.writingsPerSender;
 
@@ -26,6 +27,10 @@ class Node {
   readonly delivery: Delivery;
   /** So many turns old is what is read. */
   turns = 0;
+  /** So many announcements of text are lost from now on. */
+  losses = 0;
+  /** Messages of which the last announcement was lost. */
+  readonly lost = new Set<MessageId>();
 
   constructor(steady: Engine, clock: TestClock) {
     this.unsteady = unsteady(steady);
@@ -39,8 +44,24 @@ class Node {
   }
 
   #slow(engine: Engine): Engine {
+    const listen: Engine['listen'] = (channel, { onAnnouncement, onInterrupted }) =>
+      engine.listen(channel, {
+        onInterrupted,
+        onAnnouncement: (announcement) => {
+          if (announcement.type !== 'extension') return onAnnouncement(announcement);
+          const { messageId } = announcement.extension;
+          if (this.losses > 0) {
+            this.losses -= 1;
+            this.lost.add(messageId);
+          } else {
+            this.lost.delete(messageId);
+            onAnnouncement(announcement);
+          }
+        },
+      });
     return new Proxy(engine, {
       get: (target, name) => {
+        if (name === 'listen') return listen;
         const operation = Reflect.get(target, name) as unknown;
         if (typeof operation !== 'function' || !READINGS.has(String(name))) return operation;
         return async (...args: unknown[]) => {
@@ -103,6 +124,11 @@ export class StreamedHistory {
       case 'remove':
       case 'add':
         return this.#changeMember(step);
+      case 'lose':
+        this.#node(step.node).losses = 1;
+        return;
+      case 'limp':
+        return this.#limp(step);
       case 'cut':
         return this.#node(step.node).unsteady.cut();
       case 'heal':
@@ -125,7 +151,12 @@ export class StreamedHistory {
       each.fail(0);
       each.heal();
     }
+    for (const node of this.#nodes) node.losses = 0;
     for (const reader of this.#readers) reader.room();
+    // A hole that nothing follows shows within half a minute, and at once with what follows.
+    const lost = new Set(this.#nodes.flatMap((node) => [...node.lost]));
+    for (const [nth, id] of [...this.#texts.keys()].reverse().entries())
+      if (lost.has(id)) await this.take({ type: 'append', which: nth, node: 0, bit: 'z', hasPayload: false });
     // Nobody is deaf.
     await this.take({ type: 'start', which: 0, node: 0, bit: 'last' });
     const last = [...this.#texts.values()].at(-1);
@@ -220,6 +251,8 @@ export class StreamedHistory {
     const { id, text: before } = written;
     const engine = this.#engine(step.node);
     if (step.type === 'delete') {
+      // What becomes of a message that is finished is not told as text.
+      if (written.isOver) for (const reader of this.#readers) reader.stale.add(id);
       written.isReplaced = true;
       written.isOver = true;
       written.become('');
@@ -250,8 +283,24 @@ export class StreamedHistory {
     }
   }
 
+  async #limp({ which, node, bit, ends, turns, later }: StepOf<'limp'>): Promise<void> {
+    const { unsteady: bus } = this.#node(node);
+    bus.cut();
+    await this.take({ type: 'append', which, node, bit, hasPayload: false });
+    if (ends) await this.take({ type: 'finish', which, node, state: 'COMPLETE' });
+    await this.take({ type: 'slow', node, turns });
+    bus.heal();
+    // What is announced now comes while the rest is being read.
+    await this.take({ type: 'append', which: which + 1, node, bit, hasPayload: false });
+    for (let nth = 0; nth < later; nth += 1) await turn();
+    await this.take({ type: 'lose', node });
+    await this.take({ type: 'append', which, node, bit, hasPayload: false });
+    await this.take({ type: 'append', which, node, bit, hasPayload: false });
+    await this.take({ type: 'finish', which: which + 1, node, state: 'COMPLETE' });
+  }
+
   /** Opens a stream; until it is accepted no other step is taken. */
-  async #open({ node, isNamed }: StepOf<'open'>): Promise<void> {
+  async #open({ node, isNamed, meanwhile }: StepOf<'open'>): Promise<void> {
     const [named] = this.#ids;
     if (!named || (isNamed && !this.#isMember[0])) return;
     const { delivery, unsteady: bus } = this.#node(node);
@@ -265,7 +314,10 @@ export class StreamedHistory {
     );
     await Promise.race([opening, turn().then(turn)]);
     // What is written while it opens is not missing.
-    await this.take({ type: 'append', which: 0, node, bit: 'mid', hasPayload: false });
+    const bit = 'mid';
+    if (meanwhile === 'append') await this.take({ type: 'append', which: 0, node, bit, hasPayload: false });
+    if (meanwhile === 'finish') await this.take({ type: 'finish', which: 0, node, state: 'COMPLETE' });
+    if (meanwhile === 'start') await this.take({ type: 'start', which: 0, node, bit });
     // A bus that is cut lets nobody in.
     bus.heal();
     await opening;

@@ -28,13 +28,17 @@ export const STEP = fc.oneof(
   kind(2, 'replace', { which, node, keeps: fc.nat({ max: 3 }), bit }),
   kind(1, 'delete', { which, node }),
   kind(1, 'silence', {}),
-  kind(4, 'open', { node, isNamed: fc.boolean() }),
+  kind(4, 'open', { node, isNamed: fc.boolean(), meanwhile: fc.constantFrom('append', 'finish', 'start') }),
   kind(2, 'close', { which }),
   // A reader who does not keep up, and does again.
   kind(4, 'lag', { which }),
   kind(3, 'room', { which }),
   kind(2, 'remove', { node }),
   kind(3, 'add', { node }),
+  // One announcement of text is lost, and nothing says so.
+  kind(4, 'lose', { node }),
+  // Something is written while the bus is away, and ends perhaps.
+  kind(4, 'limp', { which, node, bit, ends: fc.boolean(), turns: fc.nat({ max: 4 }), later: fc.nat({ max: 14 }) }),
   kind(3, 'cut', { node }),
   kind(4, 'heal', { node }),
   kind(3, 'fail', { node, count: fc.integer({ min: 1, max: 4 }) }),
