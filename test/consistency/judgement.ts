@@ -67,7 +67,7 @@ async function judgeChanges({ trial, churns }: Cast): Promise<string[]> {
   return [];
 }
 
-async function judge({ trial, writers, publications, readers, churns, guests }: Cast): Promise<string[]> {
+async function judge({ trial, writers, publications, readers, churns, guests, streamed }: Cast): Promise<string[]> {
   const { received, updated, conversation, topic, raw, all } = readers;
   const logs = await Promise.all(writers.conversations.map((id) => readLog(trial, id)));
   const streams = [...received, updated];
@@ -85,6 +85,7 @@ async function judge({ trial, writers, publications, readers, churns, guests }: 
     ...judgeRaw(trial, raw, writers),
     ...churns.flatMap((churn) => churn.judge()),
     ...guests.judge(),
+    ...(await streamed.judge()),
     ...judgeTopic(trial, topic, publications),
     ...(await judgeConversations(trial, conversation, writers.conversations)),
     ...(await judgeMembers(trial, churns)),

@@ -11,6 +11,7 @@ import { type MachineReport, watchMachine } from './machine.ts';
 import { Publications } from './publications.ts';
 import { openReaders, type Readers } from './readers-of-all.ts';
 import type { TrialSettings } from './settings.ts';
+import { StreamedCast } from './streamed-cast.ts';
 import { TRANSPORTS } from './transports.ts';
 import { openWorld } from './world.ts';
 import { Writers } from './writers.ts';
@@ -34,6 +35,7 @@ export interface Cast {
   readonly readers: Readers;
   readonly churns: readonly Churn[];
   readonly guests: Guests;
+  readonly streamed: StreamedCast;
 }
 
 const WRITERS = 3;
@@ -42,11 +44,14 @@ const FAULT_MS = 1_500;
 export async function runTrial({ engine, fault, seed, ms }: TrialSettings): Promise<Report> {
   const random = createRandom(seed);
   const router = await startCallbackRouter();
-  const env = { CALLBACK_ALLOWED_URLS: `${router.url}/callback`, MAX_STREAMS_PER_USER: '10000', DRAIN_WINDOW: '0ms' };
+  // Each serves one subscription.
+  const textRouter = await startCallbackRouter();
+  const callbackUrls = [router, textRouter].map(({ url }) => `${url}/callback`).join(',');
+  const env = { CALLBACK_ALLOWED_URLS: callbackUrls, MAX_STREAMS_PER_USER: '10000', DRAIN_WINDOW: '0ms' };
   const world = await openWorld(engine, FAULTS[fault].hasReplicas ?? false, env);
   const trial = new Trial(world, random);
   try {
-    const cast = await open(trial, router);
+    const cast = await open(trial, router, textRouter);
     try {
       return await run(cast, fault, ms);
     } finally {
@@ -54,14 +59,16 @@ export async function runTrial({ engine, fault, seed, ms }: TrialSettings): Prom
       for (const reader of [...cast.readers.all, ...cast.churns.map(({ reader }) => reader)]) reader.close();
       cast.readers.raw.close();
       cast.guests.close();
+      cast.streamed.close();
     }
   } finally {
     await world.close();
     await router.close();
+    await textRouter.close();
   }
 }
 
-async function open(trial: Trial, router: CallbackRouter): Promise<Cast> {
+async function open(trial: Trial, router: CallbackRouter, textRouter: CallbackRouter): Promise<Cast> {
   const writers = new Writers(trial);
   await writers.begin();
   const { overWebSocket, overSse } = TRANSPORTS;
@@ -80,17 +87,19 @@ async function open(trial: Trial, router: CallbackRouter): Promise<Cast> {
       ),
     ],
     guests: new Guests(trial, writers, overWebSocket),
+    streamed: await StreamedCast.open(trial, textRouter),
   };
 }
 
 async function run(cast: Cast, fault: TrialSettings['fault'], ms: number): Promise<Report> {
-  const { trial, writers, publications, readers, churns, guests } = cast;
+  const { trial, writers, publications, readers, churns, guests, streamed } = cast;
   const machine = watchMachine();
   const actors = [
     ...Array.from({ length: WRITERS }, () => writers.run()),
     ...churns.map((churn) => churn.run()),
     ...[publications, publications].map((each) => each.run()),
     guests.run(),
+    streamed.run(),
   ];
   let faults = await disturb(trial, fault, ms);
   trial.isOver = true;
@@ -98,7 +107,7 @@ async function run(cast: Cast, fault: TrialSettings['fault'], ms: number): Promi
   await Promise.all(actors);
   for (const churn of churns) await churn.settle();
   // The last of each state is changed while something is wrong: nothing later tells of it.
-  const lastChanges = writers.last();
+  const lastChanges = Promise.all([writers.last(), streamed.writeLast()]);
   const heal = await FAULTS[fault].bring(trial.world, trial.random);
   faults += 1;
   await wait(FAULT_MS * trial.random());
@@ -110,7 +119,7 @@ async function run(cast: Cast, fault: TrialSettings['fault'], ms: number): Promi
     acknowledged: writers.sent.length,
     delivered: [...readers.all, ...churns.map(({ reader }) => reader)].reduce(
       (sum, { heard }) => sum + heard.length,
-      readers.raw.events.length + guests.delivered,
+      readers.raw.events.length + guests.delivered + streamed.delivered,
     ),
     faults,
     losses: trial.losses.length,

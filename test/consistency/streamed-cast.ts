@@ -1,0 +1,46 @@
+/** Those of a trial who write messages bit by bit, and those who read them meanwhile (G20). */
+import type { CallbackRouter } from '../support/callback-router.ts';
+import type { Trial } from './client.ts';
+import { StreamedJudge } from './streamed-checkers.ts';
+import { openStreamedReaders, type StreamedReaders } from './streamed-readers.ts';
+import { StreamedWriters } from './streamed-writers.ts';
+
+const WRITERS = 3;
+
+export class StreamedCast {
+  readonly #writers: StreamedWriters;
+  readonly #readers: StreamedReaders;
+  readonly #judge: StreamedJudge;
+
+  private constructor(trial: Trial, writers: StreamedWriters, router: CallbackRouter) {
+    this.#writers = writers;
+    this.#readers = openStreamedReaders(trial, writers, router);
+    this.#judge = new StreamedJudge(trial, writers, this.#readers);
+  }
+
+  static async open(trial: Trial, router: CallbackRouter): Promise<StreamedCast> {
+    const writers = new StreamedWriters(trial);
+    await writers.begin();
+    return new StreamedCast(trial, writers, router);
+  }
+
+  get delivered(): number {
+    return this.#readers.texts.reduce((sum, { heard }) => sum + heard.length, 0);
+  }
+
+  async run(): Promise<void> {
+    await Promise.all(Array.from({ length: WRITERS }, () => this.#writers.run()));
+  }
+
+  writeLast(): Promise<void> {
+    return this.#writers.writeLast();
+  }
+
+  judge(): Promise<string[]> {
+    return this.#judge.judge();
+  }
+
+  close(): void {
+    for (const reader of this.#readers.all) reader.close();
+  }
+}

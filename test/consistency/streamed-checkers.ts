@@ -1,0 +1,143 @@
+/** G20: whatever a reader holds of a text was stored, and at rest it holds what a query returns. */
+import type { Data } from '../support/service.ts';
+import type { Trial } from './client.ts';
+import type { Reader } from './readers.ts';
+import type { StreamedReaders, TextReader } from './streamed-readers.ts';
+import { lengthOf, type StreamedWriters, WATCHER } from './streamed-writers.ts';
+
+const MESSAGES = `query ($id: ID!, $after: String) {
+  conversation(id: $id) { messages(first: 500, after: $after) {
+    pageInfo { hasNextPage endCursor } edges { node { id content state length } }
+  } }
+}`;
+
+/** What one reader holds, put together event by event. */
+class Held {
+  readonly breaches: string[] = [];
+  readonly #reader: TextReader;
+  readonly #writers: StreamedWriters;
+  readonly #trial: Trial;
+  #seen = 0;
+  #opening = -1;
+  /** By its present subscription. */
+  #texts = new Map<string, string>();
+
+  constructor(reader: TextReader, writers: StreamedWriters, trial: Trial) {
+    this.#reader = reader;
+    this.#writers = writers;
+    this.#trial = trial;
+  }
+
+  /** What the subscription that is open now has told. */
+  read(): ReadonlyMap<string, string> {
+    for (const { event, opening } of this.#reader.heard.slice(this.#seen)) {
+      this.#seen += 1;
+      this.#begin(opening);
+      this.#take(event);
+    }
+    this.#begin(this.#reader.opening);
+    return this.#texts;
+  }
+
+  #begin(opening: number): void {
+    if (opening === this.#opening) return;
+    this.#opening = opening;
+    // The next begins anew with all of it.
+    this.#texts = new Map();
+  }
+
+  #take({ messageId, offset, text, length }: Data): void {
+    const before = this.#texts.get(messageId) ?? '';
+    const points = [...before];
+    const next = points.slice(0, offset).join('') + text;
+    this.#texts.set(messageId, next);
+    if (offset > points.length) this.#breach(messageId, `a hole from ${points.length} to ${offset}`);
+    if (lengthOf(next) !== length) this.#breach(messageId, `${lengthOf(next)} characters of ${length}`);
+    const written = this.#writers.texts.get(messageId);
+    // A start that was lost is one that its writer asked for again, and knows by another id.
+    if (!written && this.#trial.losses.length === 0) this.#breach(messageId, 'nobody wrote it');
+    if (written?.hasBegunWith(next) === false) this.#breach(messageId, `${JSON.stringify(next)} was never its text`);
+    const isRepeated = offset < points.length && next.startsWith(before);
+    if (isRepeated && this.#trial.losses.length === 0) this.#breach(messageId, `told again from ${offset}`);
+  }
+
+  #breach(messageId: string, what: string): void {
+    this.breaches.push(`${this.#reader.name}: ${what}, of ${messageId}`);
+  }
+}
+
+export class StreamedJudge {
+  readonly #trial: Trial;
+  readonly #writers: StreamedWriters;
+  readonly #readers: StreamedReaders;
+  readonly #held: readonly { readonly reader: TextReader; readonly held: Held }[];
+
+  constructor(trial: Trial, writers: StreamedWriters, readers: StreamedReaders) {
+    this.#trial = trial;
+    this.#writers = writers;
+    this.#readers = readers;
+    this.#held = readers.texts.map((reader) => ({ reader, held: new Held(reader, writers, trial) }));
+  }
+
+  async judge(): Promise<string[]> {
+    const stored = await this.#readAll();
+    return [
+      ...this.#readers.all.flatMap(({ errors }) => errors),
+      ...this.#judgeStored(stored),
+      ...this.#held.flatMap(({ reader, held }) => this.#judgeHeld(reader, held, stored)),
+      ...judgeEnds('the ends on /ws', this.#readers.screen.ends, stored),
+      ...this.#judgeUpdated(this.#readers.updated, stored),
+    ];
+  }
+
+  /** What was acknowledged is stored. */
+  #judgeStored(stored: ReadonlyMap<string, Data>): string[] {
+    return [...this.#writers.texts.values()].flatMap(({ id, text, askedAt, askedLastAt }) => {
+      const content = stored.get(id)?.content;
+      if (content === text || this.#trial.mayBeLost(askedAt, askedLastAt)) return [];
+      return [`${id} is ${JSON.stringify(content)}, ${JSON.stringify(text)} was acknowledged`];
+    });
+  }
+
+  #judgeHeld({ name }: TextReader, held: Held, stored: ReadonlyMap<string, Data>): string[] {
+    const texts = held.read();
+    const { last } = this.#writers;
+    const owed = last && stored.get(last.id)?.state === 'STREAMING' ? [last.id] : [];
+    const wrong = [...new Set([...texts.keys(), ...owed])].flatMap((id) => {
+      const content = stored.get(id)?.content;
+      const text = texts.get(id) ?? '';
+      return content === undefined || content === text
+        ? []
+        : [`${name}: shows ${JSON.stringify(text)}, ${id} is ${JSON.stringify(content)}`];
+    });
+    return [...held.breaches, ...wrong];
+  }
+
+  /** Whoever resumes is told how each message ended, and what its text was then. */
+  #judgeUpdated({ name, heard, life }: Reader, stored: ReadonlyMap<string, Data>): string[] {
+    const contents = new Map(heard.filter((each) => each.life === life).map(({ event }) => [event.id, event.content]));
+    const untold = [...stored].filter(([id, { state }]) => state !== 'STREAMING' && life === 0 && !contents.has(id));
+    return [...judgeEnds(name, contents, stored), ...untold.map(([id]) => `${name}: nothing of the end of ${id}`)];
+  }
+
+  async #readAll(): Promise<ReadonlyMap<string, Data>> {
+    const stored = new Map<string, Data>();
+    let after: string | null = null;
+    for (;;) {
+      const { conversation } = await this.#trial.ask(WATCHER, MESSAGES, { id: this.#writers.room, after });
+      const { pageInfo, edges } = conversation.messages;
+      for (const { node } of edges) stored.set(node.id, node);
+      if (!pageInfo.hasNextPage) return stored;
+      after = pageInfo.endCursor;
+    }
+  }
+}
+
+function judgeEnds(name: string, ends: ReadonlyMap<string, string>, stored: ReadonlyMap<string, Data>): string[] {
+  return [...ends].flatMap(([id, content]) => {
+    const now = stored.get(id)?.content;
+    return now === undefined || now === content
+      ? []
+      : [`${name}: ${id} was ${JSON.stringify(content)}, is ${JSON.stringify(now)}`];
+  });
+}

@@ -1,0 +1,163 @@
+/** Messages of a trial that are written bit by bit: each append is asked again until it is known what became of it. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { pick } from '../faults/random.ts';
+import type { Data } from '../support/service.ts';
+import type { Trial } from './client.ts';
+
+/** Writes, and is the owner of the room. */
+export const AUTHOR = 'author';
+/** Reads over GraphQL. */
+export const WATCHER = 'watcher';
+/** Reads on `/ws`. */
+export const SCREEN = 'screen';
+
+const START = 'mutation ($input: SendMessageInput!) { startMessage(input: $input) { id content } }';
+const APPEND = `mutation ($id: ID!, $offset: Int!, $text: String!) {
+  appendToMessage(id: $id, offset: $offset, text: $text) { length }
+}`;
+const FINISH = `mutation ($id: ID!, $state: MessageState, $content: String) {
+  finishMessage(id: $id, state: $state, content: $content) { content }
+}`;
+const READ = 'query ($id: ID!) { message(id: $id) { content state } }';
+const BITS = ['a word ', '\u{1F389}', 'e', '\u0301', ' ', '\r\n', '\u6F22'.repeat(600), ''];
+const PACE_MS = 40;
+/** Of appends, so many are asked twice at once, as by a proxy that asks again. */
+const TWICE = 0.15;
+/** Until a message that is not written any more may be aborted, on a machine that is busy. */
+const SILENCE_MS = 45_000;
+
+export const lengthOf = (text: string): number => [...text].length;
+
+/** A message as its writer knows it. */
+export class TrialText {
+  readonly id: string;
+  readonly askedAt: number;
+  /** What was acknowledged last. */
+  text: string;
+  askedLastAt: number;
+  isOver = false;
+  /** Every text that was asked for, but those that another begins with. */
+  readonly #asked: string[] = [''];
+
+  constructor(id: string, text: string, askedAt: number) {
+    this.id = id;
+    this.text = text;
+    this.askedAt = askedAt;
+    this.askedLastAt = askedAt;
+    this.ask(text);
+  }
+
+  ask(text: string): void {
+    this.askedLastAt = performance.now();
+    if (text.startsWith(this.#asked.at(-1) ?? '')) this.#asked.pop();
+    this.#asked.push(text);
+  }
+
+  hasBegunWith(text: string): boolean {
+    return this.#asked.some((asked) => asked.startsWith(text));
+  }
+}
+
+export class StreamedWriters {
+  readonly room = randomUUID();
+  /** The position at which the room began. */
+  readonly begun = new Map<string, string>();
+  readonly texts = new Map<string, TrialText>();
+  /** Started while something was wrong for the last time, and written still: everybody is to read it. */
+  last: TrialText | null = null;
+  readonly #trial: Trial;
+
+  constructor(trial: Trial) {
+    this.#trial = trial;
+  }
+
+  async begin(): Promise<void> {
+    const create = 'mutation ($input: CreateConversationInput!) { createConversation(input: $input) { position } }';
+    const input = { id: this.room, kind: 'ROOM', memberIds: [WATCHER, SCREEN] };
+    const { createConversation } = await this.#trial.ask(AUTHOR, create, { input });
+    this.begun.set(this.room, createConversation.position);
+  }
+
+  /** Goes on until the trial is over. */
+  async run(): Promise<void> {
+    while (!this.#trial.isOver) {
+      const text = await this.#start();
+      const bits = 2 + Math.floor(10 * this.#trial.random());
+      for (let nth = 0; text && nth < bits && !text.isOver && !this.#trial.isOver; nth += 1) {
+        await this.#append(text);
+        await wait(PACE_MS * 2 * this.#trial.random());
+      }
+      if (text && !text.isOver) await this.#end(text);
+    }
+  }
+
+  async writeLast(): Promise<void> {
+    this.last = await this.#start();
+    if (this.last) await this.#append(this.last);
+  }
+
+  async #start(): Promise<TrialText | null> {
+    const askedAt = performance.now();
+    const input = { conversationId: this.room, content: pick(this.#trial.random, BITS), clientMessageId: randomUUID() };
+    // Others of this author's may still be written whose writer died.
+    const data = await this.#trial.ask(AUTHOR, START, { input }, ['CONFLICT']);
+    if (!data) return null;
+    const { id, content } = data.startMessage;
+    const text = this.texts.get(id) ?? new TrialText(id, content, askedAt);
+    this.texts.set(id, text);
+    return text;
+  }
+
+  async #append(text: TrialText): Promise<void> {
+    const { random } = this.#trial;
+    const added = pick(random, BITS);
+    const next = text.text + added;
+    text.ask(next);
+    const variables = { id: text.id, offset: lengthOf(text.text), text: added };
+    const ask = (): Promise<Data> => this.#trial.ask(AUTHOR, APPEND, variables, ['CONFLICT', 'NOT_FOUND']);
+    const answers = await Promise.all(random() < TWICE ? [ask(), ask()] : [ask()]);
+    if (answers.includes(null)) return this.#goOn(text);
+    text.text = next;
+    for (const { appendToMessage } of answers) {
+      const { length } = appendToMessage;
+      if (length !== lengthOf(next)) this.#trial.breaches.push(`${lengthOf(next)} characters were stored as ${length}`);
+    }
+  }
+
+  /** Refused: it goes on from what is stored, which is less than it knows only where a failover lost it. */
+  async #goOn(text: TrialText): Promise<void> {
+    const data = await this.#trial.ask(AUTHOR, READ, { id: text.id }, ['NOT_FOUND']);
+    const now = performance.now();
+    const { content, state } = data?.message ?? {};
+    const wasSilent = state === 'ABORTED' && now - text.askedLastAt > SILENCE_MS;
+    if (!wasSilent && !this.#trial.mayBeLost(text.askedAt, now))
+      this.#trial.breaches.push(`${text.id} was written to, and is ${JSON.stringify(data)}`);
+    text.isOver = state !== 'STREAMING';
+    if (content === undefined) return;
+    text.ask(content);
+    text.text = content;
+  }
+
+  /** One in ten is left as it is: its writer died. */
+  async #end(text: TrialText): Promise<void> {
+    const { random } = this.#trial;
+    const chance = random();
+    if (chance < 0.1) return;
+    const content = chance < 0.3 ? text.text.slice(0, 3) + pick(random, BITS) : null;
+    if (content !== null) text.ask(content);
+    const variables = { id: text.id, state: chance < 0.45 ? 'ABORTED' : 'COMPLETE', content };
+    const data = await this.#trial.ask(AUTHOR, FINISH, variables, ['CONFLICT', 'NOT_FOUND']);
+    if (!data) return this.#goOn(text);
+    text.isOver = true;
+    // What is ended without a text ends with what is stored.
+    text.ask(data.finishMessage.content);
+    if (
+      content === null &&
+      data.finishMessage.content !== text.text &&
+      !this.#trial.mayBeLost(text.askedAt, performance.now())
+    )
+      this.#trial.breaches.push(`${text.id} ended with another text than was written`);
+    text.text = data.finishMessage.content;
+  }
+}
