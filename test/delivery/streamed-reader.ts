@@ -1,5 +1,6 @@
 /** A reader of texts that are being written: what it holds, and every breach of what was promised it (G20, G08). */
 
+import { Lost, type Told } from '../../src/delivery/lost.ts';
 import { Gate } from '../../src/delivery/room.ts';
 import type { LiveStream, Sink } from '../../src/delivery/stream.ts';
 import type { ExtendedText } from '../../src/delivery/written-message.ts';
@@ -39,7 +40,7 @@ export class WrittenText {
 
 export const lengthOf = (text: string): number => [...text].length;
 
-export class StreamedReader implements Sink<ExtendedText> {
+export class StreamedReader implements Sink<Told<ExtendedText>> {
   readonly node: number;
   /** The only conversation it reads; null: all of its viewer's. */
   readonly named: ConversationId | null;
@@ -49,7 +50,7 @@ export class StreamedReader implements Sink<ExtendedText> {
   readonly stale = new Set<MessageId>();
   isOver = false;
   #isCongested = false;
-  #stream: LiveStream<ExtendedText> | null = null;
+  #stream: LiveStream<Told<ExtendedText>> | null = null;
   readonly #gate = new Gate();
   readonly #textOf: (id: MessageId) => WrittenText | undefined;
 
@@ -59,7 +60,7 @@ export class StreamedReader implements Sink<ExtendedText> {
     this.#textOf = textOf;
   }
 
-  begin(stream: LiveStream<ExtendedText>): void {
+  begin(stream: LiveStream<Told<ExtendedText>>): void {
     this.#stream = stream;
     stream.pipe(this);
   }
@@ -69,7 +70,9 @@ export class StreamedReader implements Sink<ExtendedText> {
     this.end();
   }
 
-  push({ messageId, offset, text, length }: ExtendedText): void {
+  push(told: Told<ExtendedText>): void {
+    if (told instanceof Lost) return;
+    const { messageId, offset, text, length } = told;
     if (this.isOver) this.breaches.push(`told of ${messageId} past its end`);
     const written = this.#textOf(messageId);
     if (!written) return void this.breaches.push(`told of ${messageId}, which nobody wrote`);
