@@ -35,6 +35,7 @@ const FULL_ONLY = [
   'test/graphql/inbox.test.ts',
   'test/graphql/streamed-messages.test.ts',
   'test/security/doubling.test.ts',
+  'test/transport/event-source.test.ts',
   'test/transport/foreign-clients.test.ts',
   'test/transport/raw/expired-inbox.test.ts',
   'test/transport/restarts.test.ts',

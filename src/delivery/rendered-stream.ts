@@ -19,7 +19,12 @@ export interface Outlet extends Room {
   end(error: ServiceError | null): void;
 }
 
+/** By what a reader of events resumes behind one; null: not there. */
+export type IdOf = (event: object) => string | null;
+
 export interface Subscription {
+  /** Null: its events have no ids. */
+  readonly idOf: IdOf | null;
   /** Begins to deliver, what waited meanwhile first. */
   pipe(outlet: Outlet): void;
   close(): void;
@@ -35,6 +40,7 @@ export class RenderedStream implements Subscription, Sink<object> {
   readonly #events: LiveStream<object>;
   readonly #render: Render;
   readonly #clock: Clock;
+  readonly idOf: IdOf | null;
   /** Null once it was called. */
   #release: (() => void) | null;
   #outlet: Outlet | null = null;
@@ -49,11 +55,12 @@ export class RenderedStream implements Subscription, Sink<object> {
   readonly #gate = new Gate();
   #isOpen = true;
 
-  constructor(events: LiveStream<object>, render: Render, release: () => void, clock: Clock) {
+  constructor(events: LiveStream<object>, render: Render, release: () => void, clock: Clock, idOf: IdOf | null = null) {
     this.#events = events;
     this.#render = render;
     this.#release = release;
     this.#clock = clock;
+    this.idOf = idOf;
   }
 
   pipe(outlet: Outlet): void {

@@ -133,7 +133,7 @@ export function encodePosition(conversationId: ConversationId, { epoch, place }:
 }
 
 /** The position, and the name it gives its conversation; in those of earlier versions a long id stands in full. */
-function decodePosition(value: string): Position & { readonly name: string } {
+function decodePosition(value: string, argument: string): Position & { readonly name: string } {
   const parts = decodeParts(value);
   if (parts.length === 3) {
     const [name, epoch, place] = parts;
@@ -142,7 +142,7 @@ function decodePosition(value: string): Position & { readonly name: string } {
       if (isDigest(name)) return { name, epoch, place };
     }
   }
-  throw badInput('after: not a position.');
+  throw badInput(`${argument}: not a position.`);
 }
 
 function decodeParts(value: string): unknown[] {
@@ -183,21 +183,24 @@ export interface StreamRequest {
   readonly after: ResumePoints;
 }
 
-/** Checks the arguments of a stream over conversations. */
+/** Checks the arguments of a stream over conversations. Where its reader was last takes the place of `after`. */
 export function streamRequest(
   conversationIds: readonly string[] | null | undefined,
   after: readonly string[] | null | undefined,
+  lastEventId: string | null = null,
 ): StreamRequest {
   const most = LIMITS.conversationsPerSubscription;
   const ids = conversationIds ? identifiers<ConversationId>(conversationIds, 'conversationIds', most) : null;
   if (ids?.length === 0) throw badInput('conversationIds: at least one, or leave it out.');
   if ((after?.length ?? 0) > LIMITS.positionsPerStream) throw badInput('after: too many positions.');
   const names = ids && new Set(ids.map(nameInPosition));
+  const isResumed = lastEventId !== null && ids?.length === 1;
+  const [argument, positions] = isResumed ? ['Last-Event-ID', [lastEventId]] : ['after', after ?? []];
   const points = new Map<string, Position>();
-  for (const text of after ?? []) {
-    const { name, ...position } = decodePosition(text);
+  for (const text of positions) {
+    const { name, ...position } = decodePosition(text, argument);
     if (points.has(name)) throw badInput('after: at most one position a conversation.');
-    if (names && !names.has(name)) throw badInput('after: a position of a conversation not listened to.');
+    if (names && !names.has(name)) throw badInput(`${argument}: a position of a conversation not listened to.`);
     points.set(name, position);
   }
   return { conversationIds: ids, after: new ResumePoints(points) };

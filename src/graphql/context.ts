@@ -35,6 +35,8 @@ export interface Context {
   readonly meter: Meter;
   /** Of the request, or of the upgrade of the socket. */
   readonly userAgent: string | null;
+  /** At which event a stream's reader was, as it says itself when it comes back; null: it does not say. */
+  readonly lastEventId: string | null;
   /** Lets the connection go on for as long as a new token does. */
   readonly renew: Renew;
   /** Empties the loaders: what they remember may have been changed. */
@@ -60,6 +62,8 @@ interface CallerDetails {
   readonly isProvenGateway: boolean;
   readonly meter: Meter;
   readonly userAgent: string | null;
+  /** Of a request for server-sent events. */
+  readonly lastEventId: string | null;
   readonly renew: Renew;
 }
 
@@ -72,6 +76,7 @@ class RequestContext implements Context {
   readonly isTrustedGateway: boolean;
   readonly meter: Meter;
   readonly userAgent: string | null;
+  readonly lastEventId: string | null;
   readonly renew: Renew;
   private readonly services: Services;
   private readonly caller: Caller;
@@ -84,6 +89,7 @@ class RequestContext implements Context {
     this.isTrustedGateway = caller.isTrustedGateway;
     this.meter = caller.meter;
     this.userAgent = caller.userAgent;
+    this.lastEventId = caller.lastEventId;
     this.renew = caller.renew;
     this.services = services;
     this.caller = caller;
@@ -175,6 +181,10 @@ class ViewerlessContext implements SharedContext {
   }
 
   get userAgent(): string | null {
+    return this.#touch();
+  }
+
+  get lastEventId(): string | null {
     return this.#touch();
   }
 

@@ -15,6 +15,7 @@ import type { Meter } from '../model.ts';
 import { refusalOf } from './affordable.ts';
 import type { Context } from './context.ts';
 import { toGraphQLError } from './errors.ts';
+import { idsOf } from './event-ids.ts';
 import {
   chooseOperation,
   coerceVariables,
@@ -143,6 +144,7 @@ export function createExecution(
           (event) => shape.render(event, reader),
           release,
           shapeOptions.clock,
+          idsOf(events),
         );
       } catch (error) {
         return { errors: [asGraphQLError(error)] };

@@ -22,7 +22,13 @@ export async function identify(request: FastifyRequest, options: CallerOptions):
   const { verifyToken, standingOf, rateLimits } = options;
   const standing = standingOf(secretOfHeaders(request.headers));
   const { 'user-agent': userAgent = null, authorization } = request.headers;
-  const known = { isTrustedGateway: standing.isTrusted, isProvenGateway: standing.isProven, userAgent, renew: NOTHING };
+  const known = {
+    isTrustedGateway: standing.isTrusted,
+    isProvenGateway: standing.isProven,
+    userAgent,
+    lastEventId: null,
+    renew: NOTHING,
+  };
   const nobody = (refusal: ServiceError): Caller => ({
     ...known,
     bearer: null,

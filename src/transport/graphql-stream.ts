@@ -103,11 +103,19 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
       if (kind === 'subscription') countStream(bearer.viewer, isGateway, options);
       return bearer.viewer;
     };
-    const asked: Asked = { body, identify, context: options.createContext(caller), enter, isGateway };
+    const lastEventId = way === 'sse' ? lastEventIdOf(request) : null;
+    const context = options.createContext({ ...caller, lastEventId });
+    const asked: Asked = { body, identify, context, enter, isGateway };
     if (way === 'callback') await answerByCallback(asked, reply, options);
     else await answerInFormat(FORMATS[way], asked, reply, options);
     return true;
   };
+}
+
+/** Where an `EventSource` that comes back says that it was. */
+function lastEventIdOf({ headers }: FastifyRequest): string | null {
+  const id = headers['last-event-id'];
+  return typeof id === 'string' && id !== '' ? id : null;
 }
 
 function countStream(viewer: Viewer, isGateway: boolean, { rateLimits }: GraphqlStreamOptions): void {
@@ -212,6 +220,7 @@ async function openInFormat(
     takeOver(reply);
     outlet.open();
     streams.opened(outlet, format.transport);
+    outlet.identify(subscription.idOf);
     subscription.pipe(outlet);
   }
 }

@@ -213,6 +213,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
           isProvenGateway: standing.isProven,
           meter,
           userAgent: extra.userAgent,
+          lastEventId: null,
           renew: (next) => bearer.renew(next),
         }),
       );

@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import type { Clock } from '../clock.ts';
-import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
+import type { IdOf, Outlet, Payload } from '../delivery/rendered-stream.ts';
 import { type ServiceError, slowReader, unavailable } from '../errors.ts';
 import type { FormatError } from '../graphql/errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
@@ -68,6 +68,8 @@ export class HttpStream implements Outlet, Peer, Holder {
   readonly #options: HttpStreamOptions;
   readonly #outbox: Outbox;
   readonly #endsAt: number;
+  /** Null: its events are sent without ids. */
+  #idOf: IdOf | null = null;
   #lastHeartbeatAt: number;
 
   constructor(response: ServerResponse, options: HttpStreamOptions) {
@@ -109,6 +111,12 @@ export class HttpStream implements Outlet, Peer, Holder {
     this.#lastHeartbeatAt = clock.elapsed();
   }
 
+  /** Its events carry these ids from now on, if its format has room for them. */
+  identify(idOf: IdOf | null): void {
+    // A gateway resumes by arguments. What it makes of a line it does not know is its own affair.
+    if (!this.#options.isGateway) this.#idOf = idOf;
+  }
+
   tick(now: number): void {
     const { format, timing } = this.#options;
     if (now >= this.#endsAt) return this.#interrupt(unavailable());
@@ -121,7 +129,9 @@ export class HttpStream implements Outlet, Peer, Holder {
   }
 
   deliver(payload: Payload, event: object): void {
-    this.#outbox.write(this.#options.format.envelope, payload);
+    const { envelope, identified } = this.#options.format;
+    const id = identified && this.#idOf?.(event);
+    this.#outbox.write(identified && id ? identified(id) : envelope, payload);
     this.#options.delivered(event);
   }
 

@@ -17,6 +17,7 @@ export const MULTIPART: StreamFormat = {
   opening: () => `${NEXT}${part('{}')}`,
   heartbeat: part('{}'),
   envelope: new Wrapping(`${HEAD}{"payload":`, `}${NEXT}`),
+  identified: null,
   ending: (errors) => `${errors ? part(JSON.stringify({ payload: { errors } })) : ''}${END}`,
   interruption: (errors) => `${part(JSON.stringify({ payload: null, errors }))}${END}`,
   breaksOff: false,

@@ -1,5 +1,5 @@
 /** GraphQL over Server-Sent Events, distinct connections mode (PROTOCOL.md of graphql-sse). */
-import { Wrapping } from './envelope.ts';
+import { type Envelope, Wrapping } from './envelope.ts';
 import type { StreamFormat } from './stream-format.ts';
 
 const next = (json: string): string => `event: next\ndata: ${json}\n\n`;
@@ -11,13 +11,24 @@ const COMPLETE = 'event: complete\ndata:\n\n';
  */
 const COMMENT = ':\n';
 
+const END = '\n\n';
+
+/** The one made last: an event's readers are told of it one after the other. */
+let latest: { readonly id: string; readonly envelope: Envelope } | null = null;
+
+function identified(id: string): Envelope {
+  if (latest?.id !== id) latest = { id, envelope: new Wrapping(`event: next\nid: ${id}\ndata: `, END) };
+  return latest.envelope;
+}
+
 export const SSE: StreamFormat = {
   transport: 'sse',
   connectionType: 'SSE',
   contentType: 'text/event-stream; charset=utf-8',
   opening: (retryMs) => `${COMMENT}retry: ${retryMs}\n`,
   heartbeat: COMMENT,
-  envelope: new Wrapping('event: next\ndata: ', '\n\n'),
+  envelope: new Wrapping('event: next\ndata: ', END),
+  identified,
   ending: (errors) => `${errors ? next(JSON.stringify({ errors })) : ''}${COMPLETE}`,
   interruption: (errors) => next(JSON.stringify({ errors })),
   breaksOff: true,

@@ -12,6 +12,8 @@ export interface StreamFormat {
   readonly heartbeat: string;
   /** Around each response. */
   readonly envelope: Envelope;
+  /** The same with an id, by which its reader resumes; null: the format has none. */
+  readonly identified: ((id: string) => Envelope) | null;
   /** The last bytes of a stream that is over; with the errors for which it is. */
   ending(errors: readonly GraphQLFormattedError[] | null): string;
   /** The last bytes of one that is to be opened again. */

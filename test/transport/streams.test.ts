@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import { encodePosition } from '../../src/domain/cursor.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
+import type { ConversationId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { readByAll } from '../support/foreign-clients.ts';
 import { openStream, type RawStream } from '../support/http-stream.ts';
@@ -66,8 +68,49 @@ describe('subscriptions over HTTP', () => {
     expect(stream.headers.get('x-accel-buffering')).toBe('no');
     const position = await send('hello');
     const event = JSON.stringify({ data: { messageReceived: { content: 'hello', position } } });
-    await eventually(() => expect(stream.text).toBe(`:\nretry: 6000\nevent: next\ndata: ${event}\n\n`));
+    await eventually(() =>
+      expect(stream.text).toBe(`:\nretry: 6000\nevent: next\nid: ${position}\ndata: ${event}\n\n`),
+    );
     stream.stop();
+  });
+
+  it('SSE of one conversation: Last-Event-ID resumes behind that event, in place of `after`; of several there are no ids', async () => {
+    const [first, second, third] = [await send('1'), await send('2'), await send('3')];
+    const lasting = { ...SSE, 'last-event-id': second };
+    for (const after of [undefined, [first], ['garbage']]) {
+      const stream = await open(lasting, { ids: [id], after });
+      await eventually(() => expect(stream.text).toContain('"content":"3"'));
+      expect(stream.text.match(/^(id: .*|data: .*)$/gm)).toEqual([
+        `id: ${third}`,
+        `data: {"data":{"messageReceived":{"content":"3","position":"${third}"}}}`,
+      ]);
+      stream.stop();
+    }
+    const other = newId();
+    await service.query(
+      'alice',
+      `mutation { createConversation(input: { id: "${other}", memberIds: ["${bob}"] }) { id } }`,
+    );
+    const several = await open({ ...SSE, 'last-event-id': 'garbage' }, { ids: [id, other], after: [second] });
+    await eventually(() => expect(several.text).toContain('"content":"3"'));
+    expect(several.text).not.toContain('id: ');
+    several.stop();
+  });
+
+  it.each([
+    ['garbage', 'BAD_USER_INPUT', 'Last-Event-ID: not a position.'],
+    ['OTHER', 'BAD_USER_INPUT', 'Last-Event-ID: a position of a conversation not listened to.'],
+    ['EPOCH', 'POSITION_EXPIRED', 'The position belongs to another life of the log.'],
+  ])('SSE: Last-Event-ID %s: %s', async (kind, code, message) => {
+    const forged: Record<string, string> = {
+      OTHER: encodePosition('elsewhere' as ConversationId, { epoch: 'e', place: 1 }),
+      EPOCH: encodePosition(id as ConversationId, { epoch: 'e', place: 1 }),
+    };
+    const stream = await open({ ...SSE, 'last-event-id': forged[kind] ?? kind });
+    await eventually(() => expect(stream.end).toBe('whole'));
+    expect(stream.text).toContain(`"message":"${message}"`);
+    expect(stream.text).toContain(`"code":"${code}"`);
+    expect(stream.text).not.toMatch(/^id:/m);
   });
 
   it('multipart: a heartbeat at once, each boundary right behind its part', async () => {

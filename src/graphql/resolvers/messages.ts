@@ -4,17 +4,22 @@ import type {
   MutationResolvers,
   QueryResolvers,
   ReactionResolvers,
+  SubscriptionMessageReceivedArgs,
   SubscriptionResolvers,
 } from '../../__generated__/resolvers.ts';
 import { conversationOf, replyTargetOf, type SeenMessage } from '../../access/seen.ts';
 import { lengthOf } from '../../code-points.ts';
 import { type Told, toldEvent } from '../../delivery/lost.ts';
+import type { IdOf } from '../../delivery/rendered-stream.ts';
+import type { LiveStream } from '../../delivery/stream.ts';
 import { encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { pageSize } from '../../domain/input.ts';
 import { notFound } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { batchError, batchOutcome } from '../batch.ts';
+import type { Context } from '../context.ts';
 import { referenceId } from '../entities.ts';
+import { withIds } from '../event-ids.ts';
 
 export const Query: QueryResolvers = {
   message: (_, { id }, { loaders }) => loaders.visibleMessage.load(id),
@@ -39,19 +44,34 @@ export const Mutation: MutationResolvers = {
     domain.messages.removeReaction(viewer, messageId, emoji),
 };
 
+/** The one told last: its readers are told of it one after the other. */
+let latest: { readonly event: object; readonly id: string } | null = null;
+
+const idOfMessage: IdOf = (event) => {
+  if (latest?.event === event) return latest.id;
+  const { conversationId, position } = event as SeenMessage;
+  latest = { event, id: encodePosition(conversationId, position) };
+  return latest.id;
+};
+
+/** Of one conversation a message's position is a place in the whole stream, and so the id of its event. */
+async function subscribe(
+  field: 'messageReceived' | 'messageUpdated',
+  { conversationIds, after }: SubscriptionMessageReceivedArgs,
+  { delivery, bearer, lastEventId }: Context,
+): Promise<LiveStream<Told<SeenMessage>>> {
+  const request = streamRequest(conversationIds, after, lastEventId);
+  const stream = await delivery[field](bearer, request.conversationIds, request.after);
+  return request.conversationIds?.length === 1 ? withIds(stream, idOfMessage) : stream;
+}
+
 export const Subscription: SubscriptionResolvers = {
   messageReceived: {
-    subscribe(_, { conversationIds, after }, { delivery, bearer }) {
-      const request = streamRequest(conversationIds, after);
-      return delivery.messageReceived(bearer, request.conversationIds, request.after);
-    },
+    subscribe: (_, args, context) => subscribe('messageReceived', args, context),
     resolve: (told: Told<SeenMessage>) => toldEvent(told),
   },
   messageUpdated: {
-    subscribe(_, { conversationIds, after }, { delivery, bearer }) {
-      const request = streamRequest(conversationIds, after);
-      return delivery.messageUpdated(bearer, request.conversationIds, request.after);
-    },
+    subscribe: (_, args, context) => subscribe('messageUpdated', args, context),
     resolve: (told: Told<SeenMessage>) => toldEvent(told),
   },
 };

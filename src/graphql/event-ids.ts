@@ -1,0 +1,13 @@
+/** Ids by which a reader of server-sent events resumes: which streams have some, and what they are. */
+import type { IdOf } from '../delivery/rendered-stream.ts';
+
+const IDS = new WeakMap<object, IdOf>();
+
+/** The same stream, whose events have ids. */
+export function withIds<Stream extends object>(stream: Stream, idOf: IdOf): Stream {
+  IDS.set(stream, idOf);
+  return stream;
+}
+
+/** Null: its events have none. */
+export const idsOf = (stream: object): IdOf | null => IDS.get(stream) ?? null;

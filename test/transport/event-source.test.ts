@@ -1,0 +1,91 @@
+/** `EventSource` as it is: it comes back by itself where it was, with nothing but what the protocol gives it. */
+import { EventSource } from 'eventsource';
+import { eventually } from '../support/eventually.ts';
+import { newId, startTestService, type TestService } from '../support/service.ts';
+import { onSharedRedis } from '../support/shared-redis.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+
+const documentOf = (field: string, id: string): string =>
+  `subscription { ${field}(conversationIds: ["${id}"]) { content } }`;
+
+describe('EventSource', () => {
+  let here: TestService;
+  let there: TestService;
+  let proxy: TcpProxy;
+  const sources: EventSource[] = [];
+  beforeAll(async () => {
+    // It comes back after the time that a drain may take.
+    const env = { ...onSharedRedis(), DRAIN_WINDOW: '0ms' };
+    [here, there] = await Promise.all([startTestService({ env }), startTestService({ env })]);
+    proxy = await startTcpProxy(here.service.port);
+  });
+  afterEach(() => {
+    for (const source of sources.splice(0)) source.close();
+  });
+  afterAll(async () => {
+    await proxy.close();
+    await Promise.all([here.close(), there.close()]);
+  });
+
+  async function begin(): Promise<string> {
+    const id = newId();
+    await here.query('alice', `mutation { createConversation(input: { id: "${id}", memberIds: ["bob"] }) { id } }`);
+    return id;
+  }
+  async function send(id: string, content: string): Promise<string> {
+    const mutation = `mutation { sendMessage(input: { conversationId: "${id}", content: "${content}" }) { id } }`;
+    return (await here.query('alice', mutation)).data.sendMessage.id;
+  }
+
+  async function open(query: string): Promise<{ readonly contents: string[]; readonly asked: (string | null)[] }> {
+    const token = await here.token('bob');
+    const contents: string[] = [];
+    const asked: (string | null)[] = [];
+    const source = new EventSource(`http://127.0.0.1:${proxy.port}/graphql?query=${encodeURIComponent(query)}`, {
+      fetch: (url, init) => {
+        const headers: Record<string, string> = { ...init.headers, authorization: `Bearer ${token}` };
+        asked.push(headers['Last-Event-ID'] ?? null);
+        return fetch(url, { ...init, headers });
+      },
+    });
+    sources.push(source);
+    source.addEventListener('next', ({ data }) => {
+      const { data: event, errors } = JSON.parse(data);
+      contents.push(event ? Object.values<{ content: string }>(event)[0]?.content : errors[0].extensions.code);
+    });
+    const opened = Promise.withResolvers<void>();
+    source.addEventListener('open', () => opened.resolve(), { once: true });
+    await opened.promise;
+    return { contents, asked };
+  }
+
+  it('messageReceived: what was sent while it was away comes first, once and in order, on whichever node', async () => {
+    const id = await begin();
+    const { contents, asked } = await open(documentOf('messageReceived', id));
+    await send(id, 'before');
+    await eventually(() => expect(contents).toEqual(['before']));
+    const expected = ['before'];
+    for (const [round, node] of [there, here].entries()) {
+      proxy.redirect(node.service.port);
+      for (const each of ['1', '2', '3', '4']) {
+        await send(id, `${round}.${each}`);
+        expected.push(`${round}.${each}`);
+      }
+      await eventually(() => expect(contents).toEqual(expected));
+    }
+    expect(new Set(asked).size).toBe(3);
+  });
+
+  it('messageUpdated: what was edited while it was away', async () => {
+    const id = await begin();
+    const messageId = await send(id, 'first');
+    const { contents } = await open(documentOf('messageUpdated', id));
+    const edit = (content: string) =>
+      here.query('alice', `mutation { editMessage(id: "${messageId}", content: "${content}") { id } }`);
+    await edit('before');
+    await eventually(() => expect(contents).toEqual(['before']));
+    proxy.redirect(here.service.port);
+    await edit('away');
+    await eventually(() => expect(contents).toEqual(['before', 'away']));
+  });
+});
