@@ -2,7 +2,7 @@
  * Jest runs the TypeScript sources as ES modules: types are stripped, nothing is bundled.
  *
  * Two projects. `quick` is what `npm test` runs. `full` is the rest: the files of `FULL_ONLY`, and once more, at a larger
- * size, those that read their size from `test/faults/settings.ts`. Every test file is in one of them or in both.
+ * size, those that read it from `test/faults/settings.ts` or run in each of `SETTINGS`. Every file is in one of them or both.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -45,7 +45,7 @@ const root = new URL('./', import.meta.url);
 const files = readdirSync(new URL('test', root), { recursive: true })
   .map((file) => `test/${file}`)
   .filter((file) => file.endsWith('.test.ts'));
-const isSized = (file) => /\/settings\.ts'/.test(readFileSync(new URL(file, root), 'utf8'));
+const isSized = (file) => /\/settings\.ts'|each\(SETTINGS\)/.test(readFileSync(new URL(file, root), 'utf8'));
 
 /** What `npm test` runs. */
 export const quick = files.filter((file) => !FULL_ONLY.includes(file));

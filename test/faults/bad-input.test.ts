@@ -23,9 +23,9 @@ import { IS_FULL, IS_WHOLE, TEST_MS } from './settings.ts';
 const MIB = 1024 * 1024;
 /** The smaller, the more of the time is collection: two thirds of it in 96. */
 const HEAP_MIB = IS_FULL ? 96 : 192;
-/** After the first, which is one test for each input; of every fourth input at the small size. */
+/** After the first, which is one test for each input; of every tenth input at the small size. */
 const ROUNDS = IS_WHOLE ? 10 : IS_FULL ? 2 : 1;
-const EACH = IS_FULL ? 1 : 4;
+const EACH = IS_FULL ? 1 : 10;
 /** Inputs on their way at a time. */
 const AT_ONCE = 4;
 /** What is remembered of the users of all rounds, each seen once; a megabyte that a round leaves behind would be seen. */

@@ -4,7 +4,7 @@ import type { TestClient, TestSubscription } from '../support/client.ts';
 import { createConversation, send } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
-import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { EVERY_SETTING, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import type { Data } from '../support/service.ts';
 import { StreamedTexts, textsOf } from '../support/streamed-text.ts';
@@ -20,7 +20,7 @@ const STREAMED =
   'subscription ($ids: [ID!]) { messageStreamed(conversationIds: $ids) { conversationId messageId offset text length payload } }';
 const MESSAGE = `query ($id: ID!) { message(id: $id) { ${FIELDS} } }`;
 
-describe.each(SETTINGS)('streamed messages, %s', (setting) => {
+describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
   let nodes: Nodes;
   let alice: TestClient;
   let bob: TestClient;

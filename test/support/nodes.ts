@@ -1,4 +1,5 @@
 /** The three ways the service runs: embedded, on Redis, and as two nodes on one Redis. */
+import { IS_FULL } from '../faults/settings.ts';
 import { startTestService, type TestService } from './service.ts';
 import { onSharedRedis } from './shared-redis.ts';
 import { type MovableClock, TestClock } from './test-clock.ts';
@@ -16,7 +17,9 @@ export interface Nodes {
 
 export type Setting = 'embedded' | 'redis' | 'two nodes on one Redis';
 
-export const SETTINGS: readonly Setting[] = ['embedded', 'redis', 'two nodes on one Redis'];
+export const EVERY_SETTING: readonly Setting[] = ['embedded', 'redis', 'two nodes on one Redis'];
+/** What holds on two nodes is tried on one in `full`. */
+export const SETTINGS = EVERY_SETTING.filter((setting) => (setting === 'redis') === IS_FULL);
 
 export async function startNodes(
   setting: Setting,

@@ -1,14 +1,15 @@
 /**
  * One property of security, for as long as is asked: `npm run test:attack -- --minutes 30 --engine redis --seed 7`.
  *
- * Half a minute of all of them is part of `npm test`. Each has a test file beside this one, and so a process of its own: the services of one random history after the other fill a heap.
+ * A quarter of a minute of all of them, each on one engine, is part of `npm test`; half a minute on both of `npm run test:full`. Each has a test file beside this one, and so a process of its own: the services of one random history after the other fill a heap.
  */
 import { readdirSync } from 'node:fs';
+import { IS_FULL } from '../../faults/settings.ts';
 import type { Property } from '../properties/property.ts';
 
 export const ENGINES = ['embedded', 'redis'] as const;
 const FILES = readdirSync(new URL('.', import.meta.url)).filter((name) => name.endsWith('.test.ts'));
-const MINUTES = Number(process.env['ATTACK_MINUTES'] ?? 0.5);
+const MINUTES = Number(process.env['ATTACK_MINUTES'] ?? (IS_FULL ? 0.5 : 0.25));
 const SEED = Number(process.env['ATTACK_SEED'] ?? 1);
 /** For what was begun within the time. */
 const LAST_HISTORY_MS = 120_000;

@@ -1,4 +1,5 @@
+import { IS_FULL } from '../../faults/settings.ts';
 import { closing } from '../properties/closing.ts';
-import { attack } from './attack.ts';
+import { attack, ENGINES } from './attack.ts';
 
-attack(closing);
+attack(closing, IS_FULL ? ENGINES : ['redis']);

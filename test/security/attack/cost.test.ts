@@ -1,4 +1,5 @@
+import { IS_FULL } from '../../faults/settings.ts';
 import { cost } from '../properties/cost.ts';
-import { attack } from './attack.ts';
+import { attack, ENGINES } from './attack.ts';
 
-attack(cost);
+attack(cost, IS_FULL ? ENGINES : ['embedded']);

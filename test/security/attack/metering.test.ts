@@ -1,4 +1,5 @@
+import { IS_FULL } from '../../faults/settings.ts';
 import { metering } from '../properties/metering.ts';
-import { attack } from './attack.ts';
+import { attack, ENGINES } from './attack.ts';
 
-attack(metering);
+attack(metering, IS_FULL ? ENGINES : ['redis']);

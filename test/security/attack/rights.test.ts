@@ -1,4 +1,5 @@
+import { IS_FULL } from '../../faults/settings.ts';
 import { rights } from '../properties/rights.ts';
-import { attack } from './attack.ts';
+import { attack, ENGINES } from './attack.ts';
 
-attack(rights);
+attack(rights, IS_FULL ? ENGINES : ['redis']);

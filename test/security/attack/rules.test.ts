@@ -1,4 +1,5 @@
+import { IS_FULL } from '../../faults/settings.ts';
 import { rules } from '../properties/rules.ts';
-import { attack } from './attack.ts';
+import { attack, ENGINES } from './attack.ts';
 
-attack(rules);
+attack(rules, IS_FULL ? ENGINES : ['embedded']);
