@@ -39,6 +39,7 @@ const FULL_ONLY = [
   'test/transport/foreign-clients.test.ts',
   'test/transport/raw/expired-inbox.test.ts',
   'test/transport/restarts.test.ts',
+  'test/transport/streamed-page.test.ts',
 ];
 
 const root = new URL('./', import.meta.url);
