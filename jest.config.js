@@ -12,6 +12,7 @@ const FULL_ONLY = [
   'test/consistency/trial.test.ts',
   'test/delivery/large-pages.test.ts',
   'test/delivery/streamed-histories.test.ts',
+  'test/docs/agent-example.test.ts',
   'test/engine/backup.test.ts',
   'test/engine/redis-addresses.test.ts',
   'test/engine/redis-cluster.test.ts',
