@@ -388,6 +388,10 @@ export interface Meter {
   read(units: number): void;
   /** Takes what an operation cost beyond that, or gives back what it did not. */
   settle(units: number): void;
+  /** Takes units for what is done whatever is left of them. Whoever has none left is counted as if refused. */
+  spend(units: number): void;
+  /** Counts that something was refused for want of room that the caller has used up. */
+  overrun(): void;
   /** Takes a share of what the response to an event cost. @throws {ServiceError} QUERY_TOO_COSTLY. */
   hear(units: number): void;
   /** The meter of a user whom the caller has just proven to be. */

@@ -42,7 +42,7 @@ export function resumeNow(resume: () => void): () => void {
   return () => undefined;
 }
 
-/** How long all replays together may use one turn of the event loop. */
+/** How long all replays together may use one turn of the event loop. By real time: it is the processor's. */
 const TURN_MS = 10;
 /** Null: no replay has used this turn yet. */
 let turnEndsAt: number | null = null;

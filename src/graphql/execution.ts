@@ -84,9 +84,14 @@ export function createExecution(
     },
 
     prepare({ query, operationName, variables, [FAULT]: missing }, context) {
-      if (missing) return [missing];
+      // What does not run is looked at all the same, and its answer is written: it costs as much as the least that does.
+      const refused = (errors: readonly GraphQLError[]): readonly GraphQLError[] => {
+        context.meter.spend(1);
+        return errors;
+      };
+      if (missing) return refused([missing]);
       const document = prepare(query, context.meter);
-      if (!('kind' in document)) return document;
+      if (!('kind' in document)) return refused(document);
       let operation: OperationDefinitionNode;
       let coerced: Record<string, unknown> = {};
       let fault: GraphQLError | null = null;
@@ -95,14 +100,16 @@ export function createExecution(
         operation = chooseOperation(document, operationName);
         requireToken(operation, context, rules.isProduction);
         const variableValues = coerceVariables(schema, operation, variables, rules);
-        if ('fault' in variableValues) fault = variableValues.fault;
-        else {
+        if ('fault' in variableValues) {
+          fault = variableValues.fault;
+          context.meter.spend(1);
+        } else {
           coerced = variableValues.values;
           const cost = requireAffordable({ schema, document, operation, variables: coerced }, rules);
           taken = takeReads(operation, cost, context);
         }
       } catch (error) {
-        return [asGraphQLError(error)];
+        return refused([asGraphQLError(error)]);
       }
       return {
         schema,

@@ -15,6 +15,8 @@ export const UNMETERED: Meter = {
   subscribe: () => undefined,
   read: () => undefined,
   settle: () => undefined,
+  spend: () => undefined,
+  overrun: () => undefined,
   hear: () => undefined,
   of: () => UNMETERED,
 };
@@ -129,6 +131,17 @@ export class CallerMeter implements Meter {
     this.#reads().take(units);
   }
 
+  spend(units: number): void {
+    const now = this.#metering.clock.elapsed();
+    const bucket = this.#reads();
+    if (units > 0 && bucket.wait(now, units) > 0) this.#countRefusal(now);
+    else bucket.take(units);
+  }
+
+  overrun(): void {
+    this.#countRefusal(this.#metering.clock.elapsed());
+  }
+
   hear(units: number): void {
     const bucket = this.#reads();
     if (bucket.wait(this.#metering.clock.elapsed(), units) > 0) throw streamTooCostly();
@@ -148,9 +161,13 @@ export class CallerMeter implements Meter {
   }
 
   #refuse(wait: number, now: number): never {
+    this.#countRefusal(now);
+    throw refusal(wait);
+  }
+
+  #countRefusal(now: number): void {
     // What a service sends is not its own doing alone: it is told to wait, and stays.
     if (!isService(this.#viewer())) this.#connection?.refused(now);
-    throw refusal(wait);
   }
 
   #bucketsOf(change: Change, viewer: Viewer): readonly TokenBucket[] {

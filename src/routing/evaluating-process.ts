@@ -44,7 +44,11 @@ export class EvaluatingProcess {
     this.#child.once('error', over).once('exit', over);
   }
 
-  /** Evaluates for at most `limitMs`. An expression that takes longer ends the process. */
+  /**
+   * Evaluates for at most `limitMs`. An expression that takes longer ends the process.
+   *
+   * By real time: how long another process computes is nothing that an injected clock moves.
+   */
   async evaluate(evaluation: Evaluation, limitMs: number): Promise<Outcome> {
     const outcome = new Promise<Outcome>((resolve) => {
       this.#settle = resolve;

@@ -1,4 +1,8 @@
-/** What each tenant has taken of the processes, and who overran lately. */
+/**
+ * What each tenant has taken of the processes, and who overran lately.
+ *
+ * By real time: it is given back as fast as processes run, which an injected clock does not move.
+ */
 import { LRUCache } from 'lru-cache';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { TenantId } from '../model.ts';

@@ -1,13 +1,13 @@
 /** GraphQL over WebSocket, subprotocol `graphql-transport-ws`. graphql-ws keeps the protocol. */
 
 import type { IncomingMessage } from 'node:http';
-import { type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
+import type { ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type Server } from 'graphql-ws';
 import { type Standing, type StandingOf, secretOfConnectionInit, secretOfHeaders } from '../auth/gateway.ts';
 import { textOfConnectionInit, tokenOfConnectionInit } from '../auth/token-location.ts';
 import type { Clock } from '../clock.ts';
 import type { Outlet, Payload } from '../delivery/rendered-stream.ts';
-import { CLOSE_CODES, type ServiceError, TOO_SLOW, unauthenticated } from '../errors.ts';
+import { badInput, CLOSE_CODES, type ServiceError, TOO_SLOW, unauthenticated } from '../errors.ts';
 import { faultOfNumbers } from '../exact-json.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
@@ -67,6 +67,8 @@ interface Extra {
   /** Ends the step of the frame being handled: the next may follow. */
   settle: () => void;
 }
+
+const NO_ROOM = `A socket carries at most ${LIMITS.subscriptionsPerSocket} subscriptions.`;
 
 type WsServer = Server<Extra>;
 
@@ -150,9 +152,13 @@ async function handleFrame(
   if (!connection.viewer && !extra.refuse && Buffer.byteLength(text) > INIT_BYTES) {
     return connection.close(CLOSE_CODES.TOO_BIG, 'Authenticate first');
   }
+  extra.meter.spend(Math.floor(text.length / LIMITS.frameCharactersPerUnit));
   const { viewer } = connection;
   const fault = viewer ? faultOfNumbers(text) : null;
-  if (fault !== null) return refuseInexact(connection, text, fault);
+  if (fault !== null) {
+    extra.meter.spend(1);
+    return refuseInexact(connection, text, fault);
+  }
   const accepted = new Promise<void>((resolve) => {
     extra.settle = () => void setImmediate(resolve);
   });
@@ -187,20 +193,17 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       const openIds = (): string[] => Object.keys(ctx.subscriptions);
       return authenticate(params, ctx.extra, openIds, options);
     },
-    onSubscribe: ({ extra, subscriptions }, id, payload) => {
-      if (id.length > LIMITS.idCharacters) {
-        return [new GraphQLError('The id is too long.', { extensions: { code: 'BAD_USER_INPUT' } })];
-      }
-      if (!extra.standing.isProven && Object.keys(subscriptions).length > LIMITS.subscriptionsPerSocket) {
-        const message = `A socket carries at most ${LIMITS.subscriptionsPerSocket} subscriptions.`;
-        return [new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } })];
-      }
+    onSubscribe: ({ extra }, id, payload) => {
       const { bearer } = extra.connection;
       if (!bearer) return [extra.refuse?.() ?? toGraphQLError(unauthenticated('MISSING'))];
       const { meter, standing } = extra;
       restoreDocument(payload, options.persisted);
       try {
-        if (execution.kindOf(payload, meter) === 'subscription') meter.subscribe();
+        if (id.length > LIMITS.idCharacters) throw refuse(meter, 'The id is too long.');
+        if (execution.kindOf(payload, meter) === 'subscription') {
+          if (extra.room.isFull) throw refuse(meter, NO_ROOM);
+          meter.subscribe();
+        }
       } catch (error) {
         return [toGraphQLError(error as ServiceError)];
       }
@@ -220,7 +223,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
       // The library keeps the message for as long as the subscription is open; what is wanted of it was taken out.
       Object.assign(payload, { query: '', variables: null, extensions: null });
       const { connection, room } = extra;
-      return 'document' in args ? Object.assign(args, { target: { connection, room, id } }) : args;
+      return 'document' in args ? Object.assign(args, { target: { connection, room, id, meter } }) : args;
     },
     execute: async (args) => (await execution.execute(args as PreparedArgs)) as Awaited<OperationResult>,
     subscribe: (args) => subscribe(args as TargetedArgs, options),
@@ -236,9 +239,15 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
   });
 }
 
+/** The error of an operation that is too much, which counts as those over a rate do. */
+function refuse(meter: Meter, message: string): ServiceError {
+  meter.overrun();
+  return badInput(message);
+}
+
 /** An operation, and where on this node its responses go. */
 type TargetedArgs = PreparedArgs & {
-  readonly target: Pick<Extra, 'connection' | 'room'> & { readonly id: string };
+  readonly target: Pick<Extra, 'connection' | 'room' | 'meter'> & { readonly id: string };
 };
 
 /**
@@ -248,11 +257,12 @@ type TargetedArgs = PreparedArgs & {
  */
 async function subscribe(args: TargetedArgs, options: GraphqlWsOptions): Promise<Awaited<OperationResult>> {
   const { execution, metrics } = options;
-  const { connection, room, id } = args.target;
+  const { connection, room, id, meter } = args.target;
   let leave: () => void;
   try {
     leave = room.open(args);
   } catch (error) {
+    meter.overrun();
     return { errors: [toGraphQLError(error as ServiceError)] };
   }
   const result = await execution.subscribe(args);

@@ -11,6 +11,8 @@ import type { Viewer } from '../model.ts';
 import { OpenDocuments, type Subscribed } from './open-documents.ts';
 
 export interface Room {
+  /** Whether there is room for no more of them, whatever they are of. */
+  readonly isFull: boolean;
   /** Counts a subscription; the answer gives it back. @throws {ServiceError} when there is no room. */
   open(subscribed: Subscribed): () => void;
 }
@@ -23,9 +25,13 @@ function tooMuch(sockets: number): ServiceError {
   );
 }
 
-/** Of one client's socket. How many there are is counted by their ids. */
+/** Of one client's socket. */
 export class SocketRoom implements Room {
   readonly #documents = new OpenDocuments();
+
+  get isFull(): boolean {
+    return this.#documents.subscriptions >= LIMITS.subscriptionsPerSocket;
+  }
 
   open(subscribed: Subscribed): () => void {
     const leave = this.#documents.open(subscribed);
@@ -50,7 +56,7 @@ export class UserRooms {
 
   of(viewer: Viewer): Room {
     const key = JSON.stringify([viewer.tenant, viewer.userId]);
-    return { open: (subscribed) => this.#enter(key, subscribed) };
+    return { isFull: false, open: (subscribed) => this.#enter(key, subscribed) };
   }
 
   #enter(key: string, subscribed: Subscribed): () => void {

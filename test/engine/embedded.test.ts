@@ -9,10 +9,10 @@ import { openDatabase } from '../../src/engine/embedded/database.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';
-import type { PublicationId, Topic } from '../../src/model.ts';
+import type { DeviceId, PublicationId, Topic } from '../../src/model.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { alice, createGroup, type OpenWorld, tenant, text } from '../support/world.ts';
+import { alice, connectionId, createGroup, type OpenWorld, tenant, text } from '../support/world.ts';
 
 const open: OpenWorld = async (options = {}) => {
   const clock = new TestClock();
@@ -33,6 +33,23 @@ describe('embedded engine', () => {
     const again = await engine.publish(tenant, { ...publication, id: 'two' as PublicationId });
     expect(again).toMatchObject({ outcome: 'published', publication: { position: { place: 1 } } });
     await close();
+  });
+
+  it('G12: a device was there since its user shows themselves, however late it gets within the change', async () => {
+    class TickingClock extends TestClock {
+      #ticks = 0;
+      override now(): number {
+        this.#ticks += 1;
+        return super.now() + this.#ticks * 1_000;
+      }
+    }
+    const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock: new TickingClock() });
+    const phone = { connectionId: connectionId('one'), deviceId: 'phone' as DeviceId, sessionId: null };
+    await engine.connect(tenant, alice, { ...phone, connectionType: 'WEBSOCKET' });
+    await engine.setStatus(tenant, alice, 'OFFLINE', null);
+    const back = await engine.setStatus(tenant, alice, 'ONLINE', null);
+    expect(back.devices).toMatchObject([{ connectedAt: back.lastSeenAt }]);
+    await engine.close();
   });
 
   it('G13: a write that fails leaves nothing behind, and the next one is done', () => {

@@ -154,6 +154,32 @@ describe('meters', () => {
     expect(floods).toEqual(['reactions']);
   });
 
+  it('what is done whatever is left of a rate, and what there is no room for, is a flood when it goes on', () => {
+    const floods: string[] = [];
+    const some = limits();
+    const meterOf = (userId: string, scope?: Viewer) =>
+      some.ofConnection(
+        () => scope ?? viewer(userId),
+        () => floods.push(userId),
+      );
+    const reading = meterOf('reader');
+    const units = ratesOf({}).readsPerUser;
+    for (let n = 0; n < FLOOD; n += 1) reading.spend(units);
+    expect(floods).toEqual([]);
+    reading.spend(units);
+    expect(floods).toEqual(['reader']);
+    // It is not in debt for what was not done at its cost.
+    for (let n = 0; n < 10 * FLOOD; n += 1) reading.spend(0);
+    const full = meterOf('full');
+    for (let n = 0; n < LIMITS.refusalsPerConnection; n += 1) full.overrun();
+    expect(floods).toEqual(['reader']);
+    full.overrun();
+    expect(floods).toEqual(['reader', 'full']);
+    const crm = meterOf('crm', service);
+    for (let n = 0; n < 10 * FLOOD; n += 1) crm.overrun();
+    expect(floods).toEqual(['reader', 'full']);
+  });
+
   it('the same user of two tenants is two', () => {
     const some = limits();
     expect(allowed(100, message(some.ofRequest(viewer('alice', 'one'))))).toBe(50);

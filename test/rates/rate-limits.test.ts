@@ -1,4 +1,5 @@
 /** How often is too often: over sockets and over HTTP, by connection, user and tenant. */
+import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { metric } from '../support/metrics.ts';
 import { startTestService, type TestService } from '../support/service.ts';
@@ -70,6 +71,20 @@ describe('rate limits', () => {
     const alice = await service.connect('alice');
     void times(300, () => alice.query(SEND).catch(() => null));
     await eventually(() => expect(alice.closes[0]?.code).toBe(4429));
+  });
+
+  it('who asks for one subscription after the other where there is no room is closed with 4429, and one who asks else is not', async () => {
+    const erin = await service.connect('erin');
+    const open = () => erin.subscribe('subscription { messageReceived { id } }').catch(() => null);
+    await times(LIMITS.subscriptionsPerSocket, open);
+    const refused = await times(LIMITS.refusalsPerConnection, open);
+    expect(new Set(refused.flatMap((each) => each?.errors.map(({ extensions }) => extensions.code)))).toEqual(
+      new Set(['BAD_USER_INPUT']),
+    );
+    expect(await erin.query('{ viewer { id } }')).toEqual({ data: { viewer: { id: 'erin' } } });
+    expect(erin.closes).toEqual([]);
+    void open();
+    await eventually(() => expect(erin.closes[0]?.code).toBe(4429));
   });
 
   it('a user opens thirty sockets in a minute; the next is sent away to try again', async () => {

@@ -53,13 +53,15 @@ export function createPresence(database: Database, clock: Clock): PresenceStore 
     isShown(statusOf(tenant, userId), connections.get(keyOf(tenant, userId))?.size ?? 0);
 
   /** Runs a change; one of who is shown before or after it is noted as a sight of them, and announced. */
-  function change(tenant: TenantId, userId: UserId, work: () => void): PresenceRecord {
+  function change(tenant: TenantId, userId: UserId, work: (now: number) => void): PresenceRecord {
     return database.write((announce) => {
       begin.run(tenant, userId);
       const wasSeen = isSeen(tenant, userId);
-      work();
+      // One moment: a device was never there before its user was.
+      const now = clock.now();
+      work(now);
       if (!wasSeen && !isSeen(tenant, userId)) return read(tenant, userId);
-      seen.run(clock.now(), tenant, userId);
+      seen.run(now, tenant, userId);
       const presence = read(tenant, userId);
       announce({ kind: 'presence', tenant, id: userId }, { type: 'presence', presence });
       return presence;
@@ -73,8 +75,8 @@ export function createPresence(database: Database, clock: Clock): PresenceStore 
       const earlier = known.get(connectionId);
       const { deviceId, sessionId } = connection;
       if (earlier && earlier.deviceId === deviceId && earlier.sessionId === sessionId) return;
-      change(tenant, userId, () => {
-        known.set(connectionId, { ...connection, connectedAt: earlier?.connectedAt ?? clock.now() });
+      change(tenant, userId, (now) => {
+        known.set(connectionId, { ...connection, connectedAt: earlier?.connectedAt ?? now });
         connections.set(key, known);
       });
     },
@@ -90,10 +92,10 @@ export function createPresence(database: Database, clock: Clock): PresenceStore 
     },
 
     async setStatus(tenant, userId, status, statusText) {
-      return change(tenant, userId, () => {
+      return change(tenant, userId, (now) => {
         const wasHidden = statusOf(tenant, userId).status === 'OFFLINE';
         update.run(status, statusText, tenant, userId);
-        if (wasHidden && status !== 'OFFLINE') show.run(clock.now(), tenant, userId);
+        if (wasHidden && status !== 'OFFLINE') show.run(now, tenant, userId);
       });
     },
 

@@ -47,6 +47,7 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
         // The library must not be told before it has its acknowledgement: it would keep a reference to nothing.
         void pending.then((id) => pubsub.unsubscribe(id));
       };
+      // By real time: how long a server takes is nothing that an injected clock moves.
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<'late'>((resolve) => {
         timer = setTimeout(() => resolve('late'), TIMES.operationMs);

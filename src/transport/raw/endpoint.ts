@@ -2,6 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import { tokenOfHeader } from '../../auth/token-location.ts';
 import { badInput, CLOSE_CODES, type ServiceError } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Meter } from '../../model.ts';
 import { Connection, type Sockets } from '../connection.ts';
 import type { SocketEndpoint } from '../upgrade.ts';
 import { RawClient } from './client.ts';
@@ -92,9 +94,11 @@ class RawSocket {
   async #handle(text: string): Promise<void> {
     const client = await this.#client;
     if (!client) return;
+    const { meter } = client;
+    meter.spend(Math.floor(text.length / LIMITS.frameCharactersPerUnit));
     let id: string | null = null;
     try {
-      const parsed = parseFrame(text);
+      const parsed = parseAtCost(text, meter);
       id = parsed.id;
       await dispatch(parsed.frame, client, (type, data) => this.#send(type, data, id));
     } catch (error) {
@@ -119,6 +123,16 @@ class RawSocket {
 
   #send(type: string, data: object, id: string | null = null): Promise<void> {
     return this.#connection.send(JSON.stringify({ type, data, ...(id === null ? {} : { id }) }));
+  }
+}
+
+/** One that is none is looked at and answered all the same: it costs as much as the least operation. */
+function parseAtCost(text: string, meter: Meter): ReturnType<typeof parseFrame> {
+  try {
+    return parseFrame(text);
+  } catch (error) {
+    meter.spend(1);
+    throw error;
   }
 }
 
