@@ -4,12 +4,14 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import type { Announcement, Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
+import { createRooms } from '../../src/engine/redis/rooms.ts';
+import { defineScripts } from '../../src/engine/redis/scripts.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import { alice, createGroup, record, tenant, text, userId } from '../support/world.ts';
+import { alice, createGroup, newConversationId, record, tenant, text, userId } from '../support/world.ts';
 
 const prefix = `test-${randomUUID().slice(0, 8)}`;
 const keys = createKeys(prefix, 0);
@@ -64,6 +66,19 @@ describe('memberships', () => {
         .then(({ status }) => expect(status).toBe('up')),
     );
   }
+
+  it('a room that is deleted while another node places it in the list of rooms does not stay there', async () => {
+    const id = newConversationId();
+    const members = [{ userId: alice, role: 'OWNER' }] as const;
+    await one.createConversation(tenant, { id, name: 'Ghost', kind: 'ROOM', createdBy: alice, members });
+    const listed = async () => (await two.listRooms(tenant, { search: 'Ghost', after: null, limit: 10 })).length;
+    expect(await listed()).toBe(1);
+    await two.deleteConversation(tenant, id, null);
+    expect(await listed()).toBe(0);
+    // As it was read before.
+    await createRooms(admin, defineScripts(admin), keys).place(tenant, id, { name: 'Ghost', version: '1' });
+    expect(await listed()).toBe(0);
+  });
 
   it('a conversation that could not be noted for the lists of its members is noted with its next change', async () => {
     const id = await createGroup(two, alice);

@@ -25,14 +25,24 @@ export interface Rooms extends RoomStore {
 }
 
 export function createRooms(client: RedisClient, run: RunScript, keys: Keys): Rooms {
-  async function index(tenant: TenantId, id: ConversationId, version: string, name: string): Promise<void> {
+  async function index(tenant: TenantId, id: ConversationId, version: string, name: string): Promise<unknown> {
     const { order, rooms } = keys.rooms(tenant);
-    await run('index-room', [order, rooms], [id, version, name]);
+    return run('index-room', [order, rooms], [id, version, name]);
+  }
+
+  async function remove(tenant: TenantId, id: ConversationId): Promise<void> {
+    await index(tenant, id, String(Number.MAX_SAFE_INTEGER), '');
   }
 
   return {
-    place: (tenant, id, { name, version }) => index(tenant, id, version, `${roomName(name)}${END}${id}`),
-    remove: (tenant, id) => index(tenant, id, String(Number.MAX_SAFE_INTEGER), ''),
+    async place(tenant, id, { name, version }) {
+      const outcome = await index(tenant, id, version, `${roomName(name)}${END}${id}`);
+      if (outcome !== 'moved') return;
+      // It may have been deleted, and removed from here, since its version was read: who deletes it now removes it after this.
+      const exists = await attempt(() => client.exists(keys.conversation(tenant, id).meta));
+      if (!exists) await remove(tenant, id);
+    },
+    remove,
 
     async listRooms(tenant, { search: given, after, limit }) {
       const search = roomName(given);
