@@ -170,6 +170,8 @@ export interface PresenceRecord {
   readonly statusText: string | null;
   readonly lastSeenAt: number | null;
   readonly devices: readonly DeviceRecord[];
+  /** All that `devices` would have if the user did not hide; as private as `connectedBy`. */
+  readonly present: readonly DeviceRecord[];
   /**
    * Of each connected device, shown or hidden, the session it goes by; null: none.
    * The user's own affair, as sessions are: nothing that others are told comes from it.

@@ -8,6 +8,7 @@ export const neverSeen = (userId: UserId): PresenceRecord => ({
   statusText: null,
   lastSeenAt: null,
   devices: [],
+  present: [],
   connectedBy: [],
   hides: false,
   blocked: [],

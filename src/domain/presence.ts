@@ -9,6 +9,7 @@ import { type Log, who } from '../log.ts';
 import type {
   ConnectionId,
   DeviceId,
+  DeviceRecord,
   Meter,
   PresenceRecord,
   PresenceStatus,
@@ -43,6 +44,9 @@ export function presenceUserIds(userIds: readonly string[]): UserId[] {
   }
   return userIds.map((userId) => userIdentifier(userId, 'userIds'));
 }
+
+/** One for all visits of a caller without a device: it does not change with each of them. */
+const visitingDevice = ({ deviceId }: Viewer): DeviceId => deviceId ?? ('http' as DeviceId);
 
 const keyOf = ({ tenant, userId }: Viewer): string => JSON.stringify([tenant, userId]);
 
@@ -81,7 +85,26 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
   async function asIfApplied(viewer: Viewer, status: PresenceStatus, words: string | null): Promise<PresenceRecord> {
     const [known] = await engine.readPresence(viewer.tenant, [viewer.userId]);
     if (!known) throw new Error('The engine answered no presence for a user.');
-    return { ...known, status, statusText: words, devices: status === 'OFFLINE' ? [] : known.devices };
+    const hides = status === 'OFFLINE';
+    const isSeen = !hides || known.status !== 'OFFLINE';
+    return {
+      ...known,
+      status,
+      statusText: words,
+      lastSeenAt: isSeen ? clock.now() : known.lastSeenAt,
+      devices: hides ? [] : devicesOnceShown(viewer, known),
+      hides,
+    };
+  }
+
+  /** The devices of a user who does not hide, or ceases to: of one without a connection, the visit that the call makes. */
+  function devicesOnceShown(viewer: Viewer, { present, connectedBy, hides }: PresenceRecord): DeviceRecord[] {
+    const now = clock.now();
+    const shown = hides ? present.map((device) => ({ ...device, connectedAt: now })) : [...present];
+    const deviceId = visitingDevice(viewer);
+    const isThere = shown.some((device) => device.deviceId === deviceId && device.connectionType === 'HTTP');
+    if (connectedBy.length === 0 && !isThere) shown.push({ deviceId, connectionType: 'HTTP', connectedAt: now });
+    return shown;
   }
 
   /** Makes a caller without a connection present for a while. */
@@ -89,8 +112,7 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
     const key = keyOf(viewer);
     const earlier = visits.get(key);
     const connectionId = `visit-${randomUUID()}` as ConnectionId;
-    // One for all visits: the device does not change with each of them.
-    const deviceId = viewer.deviceId ?? ('http' as DeviceId);
+    const deviceId = visitingDevice(viewer);
     await connect(viewer, { connectionId, deviceId, sessionId: null, connectionType: 'HTTP' });
     const cancel = clock.after(TIMES.visitMs, () => end());
     const end = (): void => {

@@ -60,12 +60,14 @@ export function composePresence(
 ): PresenceRecord {
   const { status, statusText, lastSeenAt, shownSince, version } = stored;
   const shown = isShown(stored, connections.length);
+  const present = devicesOf(connections, shownSince ?? 0);
   return {
     userId,
     status: shown ? status : 'OFFLINE',
     statusText: shown ? statusText : null,
     lastSeenAt,
-    devices: shown ? devicesOf(connections, shownSince ?? 0) : [],
+    devices: shown ? present : [],
+    present,
     connectedBy: connections.flatMap((connection) => (isVisit(connection) ? [] : [connection.sessionId ?? null])),
     hides: status === 'OFFLINE',
     blocked: stored.blocked ?? [],

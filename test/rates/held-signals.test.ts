@@ -1,13 +1,17 @@
 /** Signals over their rate: none is refused, and the latest are applied when there is room. */
+import fc from 'fast-check';
+import { createPresence } from '../../src/domain/presence.ts';
+import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import { unavailable } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { Meter, Signal, Viewer } from '../../src/model.ts';
+import type { DeviceRecord, Meter, PresenceRecord, Signal, Viewer } from '../../src/model.ts';
 import { Budget, currentBudget, within } from '../../src/rates/budget.ts';
 import { RateLimits } from '../../src/rates/rate-limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { ratesOf } from '../support/rates.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { silentLog, userId, viewerOf } from '../support/world.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { connectionId, deviceId, silentLog, tenant, userId, viewerOf } from '../support/world.ts';
 
 const viewer = (id: string): Viewer => viewerOf(userId(id));
 
@@ -146,5 +150,53 @@ describe('signals over their rate', () => {
     expect(applied).toContain('bob');
     expect(applied).toContain(`${10 * LIMITS.heldSignalsPerUser - 1}`);
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe('setPresence over its rate', () => {
+  const STATUSES = ['ONLINE', 'AWAY', 'BUSY', 'OFFLINE'] as const;
+  const under = { signal: ({ apply }: Signal<unknown>) => apply() } as unknown as Meter;
+  const over = { signal: async ({ asIfApplied }: Signal<unknown>) => asIfApplied() } as unknown as Meter;
+  const connection = { connectionId: connectionId('one'), deviceId: deviceId('phone'), connectionType: 'SSE' } as const;
+  const before = fc.array(fc.constantFrom(...STATUSES, 'connects'), { maxLength: 4 });
+
+  it('answers what it answers within it, connected or not, hidden or not, with or without a visit', async () => {
+    const clock = new TestClock();
+    const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
+    const presence = createPresence(engine, clock, silentLog, 1_000);
+    let users = 0;
+    await fc.assert(
+      fc.asyncProperty(before, fc.constantFrom(...STATUSES), fc.boolean(), async (acts, status, hasDevice) => {
+        users += 1;
+        const caller = viewerOf(userId(`u${users}`), hasDevice ? { deviceId: deviceId('laptop') } : {});
+        for (const act of acts) {
+          clock.advance(10);
+          if (act === 'connects') await presence.arrive(caller, connection);
+          else await presence.set(caller, under, act, 'before');
+        }
+        clock.advance(10);
+        const [known] = await engine.readPresence(tenant, [caller.userId]);
+        /** What is private, or of a moment, left out. */
+        const shown = ({
+          version: _version,
+          present: _present,
+          lastSeenAt,
+          devices: _devices,
+          ...rest
+        }: PresenceRecord) => ({
+          ...rest,
+          isSeenNow: lastSeenAt !== known?.lastSeenAt,
+        });
+        const said = await presence.set(caller, over, status, 'words');
+        const applied = await presence.set(caller, under, status, 'words');
+        expect(shown(said)).toEqual(shown(applied));
+        // A visit is renewed when it is applied.
+        const names = (all: readonly DeviceRecord[]): string[] =>
+          all.map(({ connectedAt: _when, ...of }) => JSON.stringify(of));
+        expect(names(said.devices).sort()).toEqual(names(applied.devices).sort());
+      }),
+    );
+    clock.advance(TIMES.visitMs);
+    await engine.close();
   });
 });
