@@ -51,6 +51,24 @@ describe('deploy/gateways', () => {
     },
   );
 
+  it('Hive Gateway listens for a subgraph before its client asks for anything, and loses nothing of what it heard', async () => {
+    const { subscriptionsInWords } = await import(join(GATEWAYS, 'hive-gateway/subscriptions.ts'));
+    let asked = 0;
+    const next = async () => ({ done: false, value: { data: { asked: ++asked } } });
+    const results = { next, [Symbol.asyncIterator]: () => results };
+    let execute = async (_request: object): Promise<AsyncIterator<unknown>> => ({ next });
+    subscriptionsInWords(() => null).onSubgraphExecute({
+      executionRequest: { operationType: 'subscription' },
+      executor: async () => results,
+      setExecutor: (given: typeof execute) => {
+        execute = given;
+      },
+    });
+    const told = await execute({});
+    expect(asked).toBe(1);
+    for (const n of [1, 2]) expect(await told.next()).toEqual({ done: false, value: { data: { asked: n } } });
+  });
+
   const ENOUGH = 10_000;
   const config = (file: string): Record<string, never> => parse(read(join(GATEWAYS, file)));
 

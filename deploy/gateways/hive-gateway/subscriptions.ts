@@ -36,15 +36,25 @@ const told = <Result extends ExecutionResult>(result: Result): Result =>
 
 const END = { done: true, value: undefined } as const;
 
-/** Ends with a result that has the errors, where the gateway would hide what was thrown behind "Unexpected error". */
+/**
+ * Ends with a result that has the errors, where the gateway would hide what was thrown behind "Unexpected error".
+ *
+ * The first is asked for at once. The gateway's callback transport listens only from then on, and some clients' streams ask
+ * late: a `check` of the subgraph that came before found nobody, and the refusal that follows ended the gateway's process.
+ */
 function inWords(results: Results): AsyncIterableIterator<ExecutionResult> {
   const source = results[Symbol.asyncIterator]();
+  let first: Promise<IteratorResult<ExecutionResult>> | null = source.next();
+  // It is told to whoever asks.
+  first.catch(() => undefined);
   let isOver = false;
   const iterator: AsyncIterableIterator<ExecutionResult> = {
     async next() {
       if (isOver) return END;
       try {
-        const next = await source.next();
+        const asked = first ?? source.next();
+        first = null;
+        const next = await asked;
         return next.done ? END : { done: false, value: told(next.value) };
       } catch (error) {
         isOver = true;
