@@ -97,7 +97,13 @@ export function describePresence(open: OpenWorld): void {
       const who = someone();
       const shown = async () => {
         const [presence] = await other.readPresence(tenant, [who]);
-        const { connectedBy: _own, hides: _choice, present: _present, version: _version, ...fields } = presence ?? ({} as PresenceRecord);
+        const {
+          connectedBy: _own,
+          hides: _choice,
+          present: _present,
+          version: _version,
+          ...fields
+        } = presence ?? ({} as PresenceRecord);
         return fields;
       };
       const never = await shown();
