@@ -127,6 +127,60 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     expect(await stored(message)).toMatchObject({ content: '🎉a', state: 'ABORTED' });
     const { extensions } = (await append(message, 2, 'x')).errors[0];
     expect(extensions).toMatchObject({ code: 'CONFLICT', length: 2 });
+    expect(await stored(message)).toMatchObject({ content: '🎉a', state: 'ABORTED' });
+  });
+
+  it('is not begun nor ended with what may not be its text, and no reader is told of it', async () => {
+    const id = await group();
+    const reader = await bob.subscribe(STREAMED, { ids: [id] });
+    const { id: message } = await start(id, { content: 'a' });
+    const codes: [object, string][] = [
+      [{ content: 'x'.repeat(65_537) }, 'PAYLOAD_TOO_LARGE'],
+      [{ content: '\ud83c' }, 'BAD_USER_INPUT'],
+      [{ content: 'a\u0007' }, 'BAD_USER_INPUT'],
+    ];
+    for (const [more, code] of codes) {
+      const started = await alice.query(START, { input: { conversationId: id, ...more } });
+      expect(started.errors[0].extensions.code).toBe(code);
+      const finished = await alice.query(FINISH, { id: message, ...more });
+      expect(finished.errors[0].extensions.code).toBe(code);
+    }
+    // In code points: twice as many units are not too many.
+    // By HTTP, which takes larger bodies than a socket takes frames.
+    const most = { id: message, offset: 1, text: '🎉'.repeat(65_535) };
+    expect((await nodes.here.query('alice', APPEND, most)).data.appendToMessage.length).toBe(65_536);
+    expect((await append(message, 65_536, 'x')).errors[0].extensions).toMatchObject({
+      code: 'PAYLOAD_TOO_LARGE',
+      length: 65_536,
+    });
+    expect((await alice.query(FINISH, { id: message })).data.finishMessage).toMatchObject({ length: 65_536 });
+    expect((await agreed(reader, message)).length).toBe(1 + 2 * 65_535);
+    const messages = new Set(reader.events.map(({ messageStreamed }) => messageStreamed.messageId));
+    expect([...messages]).toEqual([message]);
+    reader.stop();
+  });
+
+  it('of two who write it at one place, on two nodes, one is told where it ends', async () => {
+    const id = await group();
+    const reader = await bob.subscribe(STREAMED, { ids: [id] });
+    const elsewhere = await nodes.there.connect('alice');
+    const { id: message } = await start(id);
+    let text = '';
+    for (let round = 0; round < 5; round += 1) {
+      // A combining mark at the boundary counts for itself.
+      const bits = [`\u0301${round}`, `e${round}`];
+      const offset = [...text].length;
+      const answers = await Promise.all(
+        [alice, elsewhere].map((each, nth) => each.query(APPEND, { id: message, offset, text: bits[nth] })),
+      );
+      const winner = answers.findIndex(({ data }) => data);
+      expect(answers[winner]?.data.appendToMessage.length).toBe(offset + 2);
+      expect(answers[1 - winner]?.errors[0].extensions).toMatchObject({ code: 'CONFLICT', length: offset + 2 });
+      text += bits[winner];
+    }
+    expect(await agreed(reader, message)).toBe(text);
+    reader.stop();
+    await elsewhere.close();
   });
 
   it('its writer hears of a wish to stop it, whatever was asked for', async () => {
