@@ -7,6 +7,8 @@ export interface Audience {
   readonly conversations: number;
   /** The conversations of each subscriber. */
   readonly lists: readonly (readonly number[])[];
+  /** What is published are tokens of texts. */
+  readonly hasTokens?: true;
 }
 
 export const userOf = (subscriber: number): string => `user-${subscriber % USERS}`;
@@ -14,6 +16,13 @@ export const userOf = (subscriber: number): string => `user-${subscriber % USERS
 export const oneConversation = (subscribers: number): Audience => ({
   conversations: 1,
   lists: Array.from({ length: subscribers }, () => [0]),
+});
+
+/** Messages that are being written, each with watchers of its own. */
+export const written = (messages: number, watchers: number): Audience => ({
+  conversations: messages,
+  lists: Array.from({ length: messages * watchers }, (_, index) => [index % messages]),
+  hasTokens: true,
 });
 
 /** Numbers that look random and are the same in every run (Lehmer's generator). */

@@ -9,7 +9,10 @@ export type PeerId =
   | 'limited-embedded'
   | 'raw-redis'
   | 'raw-embedded'
+  | 'streamed-redis'
+  | 'streamed-embedded'
   | 'stock'
+  | 'stock-edits'
   | 'mercurius'
   | 'socket-io'
   | 'bare'
@@ -24,12 +27,15 @@ export interface PeerSpec {
   readonly needsRedis: boolean;
   /** Whether it runs with its rate limits. */
   readonly isLimited?: boolean;
+  /** Whether what it publishes of a conversation is all that was published before, and more. */
+  readonly isEdited?: boolean;
   /** Only this service asks who a subscriber is. */
   readonly needsTokens: boolean;
 }
 
 const service = { module: 'service', dialect: 'graphql', needsTokens: true } as const;
 const raw = { module: 'service-raw', dialect: 'raw', needsTokens: true } as const;
+const streamed = { module: 'service-streamed', dialect: 'streamed', needsTokens: true } as const;
 const other = { needsTokens: false } as const;
 
 export const PEERS: readonly PeerSpec[] = [
@@ -39,12 +45,23 @@ export const PEERS: readonly PeerSpec[] = [
   { id: 'limited-embedded', name: 'with rate limits, embedded', needsRedis: false, isLimited: true, ...service },
   { id: 'raw-redis', name: 'this service over /ws, Redis', needsRedis: true, ...raw },
   { id: 'raw-embedded', name: 'this service over /ws, embedded', needsRedis: false, ...raw },
+  { id: 'streamed-redis', name: 'streamed messages, Redis', needsRedis: true, ...streamed },
+  { id: 'streamed-embedded', name: 'streamed messages, embedded', needsRedis: false, ...streamed },
   {
     id: 'stock',
     name: 'graphql-ws + graphql-redis-subscriptions',
     module: 'stock',
     dialect: 'graphql',
     needsRedis: true,
+    ...other,
+  },
+  {
+    id: 'stock-edits',
+    name: 'the same, an edit for each token',
+    module: 'stock',
+    dialect: 'graphql',
+    needsRedis: true,
+    isEdited: true,
     ...other,
   },
   {

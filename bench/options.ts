@@ -5,6 +5,7 @@ import { fanOut } from './workloads/fan-out.ts';
 import { latency } from './workloads/latency.ts';
 import { sending } from './workloads/sending.ts';
 import { sockets } from './workloads/sockets.ts';
+import { texts } from './workloads/texts.ts';
 import type { Scale, Workload } from './workloads/workload.ts';
 
 export interface Options {
@@ -32,7 +33,7 @@ export function readOptions(): Options {
     options: { only: { type: 'string' }, peers: { type: 'string' }, quick: { type: 'boolean', default: false } },
   });
   const scale = values.quick ? QUICK : FULL;
-  const workloads = [...fanOut(scale), ...sockets(scale), ...latency(scale), ...sending(scale)];
+  const workloads = [...fanOut(scale), ...sockets(scale), ...latency(scale), ...sending(scale), ...texts(scale)];
   return {
     workloads: choose(workloads, values.only),
     peers: choose(PEERS, values.peers),

@@ -18,6 +18,9 @@ export interface Burst extends Latency {
   readonly user: number;
   readonly system: number;
   readonly deliveries: number;
+  /** Frames in which those came, and their bytes. */
+  readonly frames: number;
+  readonly bytes: number;
   readonly deliveriesPerSecond: number;
 }
 
@@ -35,7 +38,7 @@ async function publish(session: Session, { perSecond, seconds, tickMs, next }: P
 
 export async function burst(session: Session, pace: Pace): Promise<Burst> {
   await session.sample();
-  const { received } = await session.progress();
+  const { received, frames, bytes } = await session.progress();
   const before = await session.usage();
   const startedAt = nowMicros();
   await publish(session, pace);
@@ -47,6 +50,8 @@ export async function burst(session: Session, pace: Pace): Promise<Burst> {
     user: after.user - before.user,
     system: after.system - before.system,
     deliveries,
+    frames: progress.frames - frames,
+    bytes: progress.bytes - bytes,
     deliveriesPerSecond: (deliveries * 1e6) / (progress.lastAt - startedAt),
   };
 }

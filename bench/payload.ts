@@ -5,13 +5,15 @@
  * places, then a mark. The reader looks for the mark from a frame's end, so it
  * reads some forty bytes of a frame whatever the frame is wrapped in.
  */
-const CONTENT_LENGTH = 200;
+export const CONTENT_LENGTH = 200;
 export const MARK = 0x7e;
 const CONVERSATION_DIGITS = 4;
 const SEQUENCE_DIGITS = 8;
 const TIME_DIGITS = 16;
 const MARKED = CONVERSATION_DIGITS + SEQUENCE_DIGITS + TIME_DIGITS + 1;
 const PADDING = 'x'.repeat(CONTENT_LENGTH - MARKED);
+/** Of a token: where and when it was published, and nothing besides. */
+export const TOKEN_LENGTH = MARKED;
 /** How far a mark may be from the end of its frame: quotes, braces, the operation's id, a message's. */
 const TRAILER = 192;
 const ZERO = 0x30;
@@ -29,6 +31,9 @@ const digits = (value: number, length: number): string => String(value).padStart
 
 export const contentOf = (conversation: number, sequence: number, sentAt: number): string =>
   `${PADDING}${digits(conversation, CONVERSATION_DIGITS)}${digits(sequence, SEQUENCE_DIGITS)}${digits(sentAt, TIME_DIGITS)}~`;
+
+export const tokenOf = (conversation: number, sequence: number, sentAt: number): string =>
+  contentOf(conversation, sequence, sentAt).slice(-TOKEN_LENGTH);
 
 /** Where the mark of the message that ends before `end` is; -1 when there is none. */
 export function findMark(buffer: Buffer, start: number, end: number): number {

@@ -25,7 +25,7 @@ export type PeerReport =
   | { readonly kind: 'ready' }
   | ({ readonly kind: 'usage' } & Usage);
 
-export type DialectName = 'graphql' | 'raw' | 'socket-io' | 'nats';
+export type DialectName = 'graphql' | 'streamed' | 'raw' | 'socket-io' | 'nats';
 
 export interface Subscriber {
   readonly token: string;
@@ -49,6 +49,9 @@ export interface Progress {
   /** Pairs of a subscriber and a conversation that have heard a probe. */
   readonly ready: number;
   readonly received: number;
+  /** Frames in which they came, and the bytes of those. */
+  readonly frames: number;
+  readonly bytes: number;
   /** When the last message came, in microseconds of the machine's steady clock. */
   readonly lastAt: number;
   readonly faults: number;

@@ -4,7 +4,7 @@ import { type RedisServer, startRedisServer } from '../test/support/redis-server
 import { type Audience, members, sizes, userOf } from './audience.ts';
 import type { PeerSpec } from './catalogue.ts';
 import { Child } from './child.ts';
-import { contentOf, conversationName, nowMicros } from './payload.ts';
+import { contentOf, conversationName, nowMicros, tokenOf } from './payload.ts';
 import type {
   Latency,
   LoadCommand,
@@ -48,6 +48,7 @@ export class Session {
     this.#peer = new Child(module, {
       REDIS_URL: redis?.url ?? '',
       RATE_LIMIT_ENABLED: String(spec.isLimited ?? false),
+      BENCH_EDITS: String(spec.isEdited ?? false),
     });
   }
 
@@ -112,7 +113,8 @@ export class Session {
   }
 
   #message(conversation: number, sequence: number): Message {
-    const content = contentOf(conversation, sequence, nowMicros());
+    const contentAt = this.#audience.hasTokens ? tokenOf : contentOf;
+    const content = contentAt(conversation, sequence, nowMicros());
     return { conversation: conversationName(conversation), sequence, content };
   }
 

@@ -90,7 +90,10 @@ export class Client {
     else {
       const mark = findMark(buffer, at, end);
       if (mark < 0) this.#answer(buffer.toString('utf8', at, end));
-      else this.#record(buffer, mark);
+      else {
+        this.#tally.frame(end - at);
+        this.#record(buffer, mark);
+      }
     }
   }
 
@@ -98,6 +101,7 @@ export class Client {
     const batch = buffer.subarray(at, end);
     let mark = batch.indexOf(MARK);
     if (mark < 0) return this.#answer(batch.toString());
+    this.#tally.frame(end - at);
     for (; mark >= 0; mark = batch.indexOf(MARK, mark + 1)) this.#record(batch, mark);
   }
 

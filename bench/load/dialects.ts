@@ -29,23 +29,29 @@ const SUBSCRIPTION = `subscription ($ids: [ID!]) {
   messageReceived(conversationIds: $ids) { id sequence content }
 }`;
 
+const TEXTS = `subscription ($ids: [ID!]) {
+  messageStreamed(conversationIds: $ids) { messageId offset text }
+}`;
+
 const names = ({ conversations }: Subscriber): string[] => conversations.map(conversationName);
 
-const graphql: Dialect = {
+const overGraphql = (query: string, isBatched: boolean): Dialect => ({
   path: '/graphql',
   subprotocol: 'graphql-transport-ws',
   opcode: TEXT,
-  isBatched: false,
+  isBatched,
   greet: ({ token }) => JSON.stringify({ type: 'connection_init', payload: token ? { token } : {} }),
   answer(text, subscriber) {
     if (text.includes('"connection_ack"')) {
-      const payload = { query: SUBSCRIPTION, variables: { ids: names(subscriber) } };
+      const payload = { query, variables: { ids: names(subscriber) } };
       return { reply: JSON.stringify({ id: 's', type: 'subscribe', payload }), isSubscribed: true };
     }
+    // Of a text that is empty so far.
+    if (text.includes('"messageStreamed"')) return {};
     if (text.includes('"ping"')) return { reply: '{"type":"pong"}' };
     return { fault: text };
   },
-};
+});
 
 const raw: Dialect = {
   path: '/ws',
@@ -90,4 +96,10 @@ const nats: Dialect = {
   },
 };
 
-export const DIALECTS: Readonly<Record<DialectName, Dialect>> = { graphql, raw, 'socket-io': socketIo, nats };
+export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
+  graphql: overGraphql(SUBSCRIPTION, false),
+  streamed: overGraphql(TEXTS, true),
+  raw,
+  'socket-io': socketIo,
+  nats,
+};

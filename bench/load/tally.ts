@@ -12,6 +12,8 @@ export class Tally {
   #latencyCount = 0;
   #ready = 0;
   #received = 0;
+  #frames = 0;
+  #bytes = 0;
   #lastAt = 0;
   #faults = 0;
   #firstFault: string | null = null;
@@ -38,6 +40,12 @@ export class Tally {
     if (this.#latencyCount < LATENCIES) this.#latencies[this.#latencyCount++] = Math.max(0, now - sentAt);
   }
 
+  /** A frame with messages in it. */
+  frame(bytes: number): void {
+    this.#frames += 1;
+    this.#bytes += bytes;
+  }
+
   fault(what: string): void {
     this.#faults += 1;
     this.#firstFault ??= what.slice(0, 200);
@@ -47,6 +55,8 @@ export class Tally {
     return {
       ready: this.#ready,
       received: this.#received,
+      frames: this.#frames,
+      bytes: this.#bytes,
       lastAt: this.#lastAt,
       faults: this.#faults,
       firstFault: this.#firstFault,
