@@ -183,6 +183,8 @@ export const LIMITS = {
   queuedEvents: 2_000,
   /** Places of one raw client that are noted one by one; of more, the last in each conversation is. */
   placesPerSocket: 1_000,
+  /** Entries of the log of a user's list: who was away for longer reads the list anew. */
+  userLogEntries: 1_000,
   /** Conversations a user left lately, with the version in which: a change before it is never taken for a later one. */
   leftConversationsPerUser: 1_000,
   /** Connections that went lately and are removed again when Redis lost its end. */

@@ -282,11 +282,9 @@ export function createConversations(engine: Engine, blocks: Blocks): Conversatio
       const { conversation, membership } = await requireSeen(engine, viewer, identifier(id, 'id'));
       if (!membership) throw notFound('member');
       refuseDirect(conversation);
-      return afterRemoval(
-        viewer,
-        true,
-        settleRemoval(await engine.removeMember(viewer.tenant, conversation.id, viewer.userId, null)),
-      );
+      const { tenant, userId } = viewer;
+      const change = await engine.removeMember(tenant, conversation.id, userId, { userId, least: 'MEMBER' });
+      return afterRemoval(viewer, true, settleRemoval(change));
     },
 
     async addMembers(viewer, id, userIds) {

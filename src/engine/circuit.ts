@@ -68,6 +68,7 @@ const OPERATIONS = [
   'readListed',
   'countUnread',
   'changeListed',
+  'readUserLog',
   'listRooms',
   'setBlocked',
   'findBlockers',

@@ -67,6 +67,7 @@ import type {
   UserId,
 } from '../model.ts';
 import type { TopicStore } from './publication.ts';
+import type { UserLogStore } from './user-log.ts';
 
 /** Why nothing happened: one case for each reason, so that checking some leaves the others. */
 type Refusal<Reason extends string> = Reason extends string ? { readonly outcome: Reason } : never;
@@ -136,7 +137,7 @@ export interface ConversationStore {
   joinConversation(tenant: TenantId, id: ConversationId, userId: UserId): Promise<MembershipChange | NoPlace>;
   /**
    * Removes a member; the longest-standing member follows the last owner. Owners remove
-   * anyone, other actors those below them. No actor: the member themselves, or an admin.
+   * anyone, other actors those below them, a MEMBER themselves. No actor: an admin.
    */
   removeMember(tenant: TenantId, id: ConversationId, userId: UserId, actor: Actor | null): Promise<MembershipChange>;
   /** Sets a member's role; `last-owner` when none would be left. No actor: an admin. */
@@ -605,6 +606,7 @@ export interface Engine
     TopicStore,
     InboxStore,
     ListStore,
+    UserLogStore,
     RoomStore,
     BlockStore,
     RoutingRuleStore,

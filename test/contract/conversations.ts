@@ -199,6 +199,7 @@ export function describeConversations(open: OpenWorld): void {
       expect(await remove(bob, as(carol))).toEqual(refused);
       expect(await remove(alice, as(bob))).toEqual(refused);
       expect(await remove(bob, as(bob))).toEqual(refused);
+      expect(await remove(alice, as(bob, 'MEMBER'))).toEqual(refused);
       expect(await remove(carol, as(userId('stranger'), 'MEMBER'))).toEqual(refused);
       expect(await engine.setMemberRole(tenant, id, carol, 'OWNER', as(bob, 'OWNER'))).toEqual(refused);
       expect(await remove(carol, as(bob))).toMatchObject({ outcome: 'changed' });

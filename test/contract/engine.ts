@@ -12,6 +12,7 @@ import { describeRetention } from './retention.ts';
 import { describeSessions } from './sessions.ts';
 import { describeTopics } from './topics.ts';
 import { describeTyping } from './typing.ts';
+import { describeUserLogs } from './user-log.ts';
 import { describeWritings } from './writings.ts';
 
 export function describeEngine(open: OpenWorld): void {
@@ -27,5 +28,6 @@ export function describeEngine(open: OpenWorld): void {
   describeSessions(open);
   describeInboxes(open);
   describeLists(open);
+  describeUserLogs(open);
   describeBus(open);
 }

@@ -86,6 +86,8 @@ describe('embedded engine', () => {
       const before = openIn(dir);
       const id = await createGroup(before, alice);
       const first = await before.appendMessage(tenant, text(id, alice, 'one', 'k'));
+      const list = await before.readUserLog(tenant, alice, null, 0);
+      if (list.outcome !== 'read') throw new Error(list.reason);
       await before.close();
       const after = openIn(dir);
       expect(await after.appendMessage(tenant, text(id, alice, 'again', 'k'))).toEqual({
@@ -96,6 +98,10 @@ describe('embedded engine', () => {
       if (!('message' in first) || !('message' in second)) throw new Error('not appended');
       const page = await after.readLog(tenant, id, first.message.position, 10);
       expect(page).toMatchObject({ outcome: 'read', entries: [{ message: second.message }] });
+      await after.removeMember(tenant, id, alice, null);
+      const listed = await after.readUserLog(tenant, alice, list.head, 10);
+      expect(listed).toMatchObject({ outcome: 'read', entries: [{ place: 2, conversationId: id, event: 'REMOVED' }] });
+      expect(listed.outcome === 'read' && listed.head.epoch).not.toBe(list.head.epoch);
       await after.close();
     });
 

@@ -6,6 +6,7 @@ import type { Announcement, Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { createRooms } from '../../src/engine/redis/rooms.ts';
 import { defineScripts } from '../../src/engine/redis/scripts.ts';
+import { LIMITS } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
@@ -50,6 +51,15 @@ describe('memberships', () => {
     (await admin.sismember(keys.user(tenant, user).conversations, id)) === 1;
   const isMember = async (user: UserId, id: ConversationId): Promise<boolean> =>
     (await two.readMemberships(tenant, [{ conversationId: id, userId: user }]))[0] !== null;
+  /** What the log of the user's list says last of the conversation. */
+  const logged = async (user: UserId, id: ConversationId): Promise<boolean> => {
+    const now = await two.readUserLog(tenant, user, null, 0);
+    if (now.outcome !== 'read') throw new Error(now.reason);
+    const after = { ...now.head, place: Math.max(now.head.place - LIMITS.userLogEntries, 0) };
+    const page = await two.readUserLog(tenant, user, after, LIMITS.userLogEntries);
+    if (page.outcome !== 'read') throw new Error(page.reason);
+    return page.entries.findLast(({ conversationId }) => conversationId === id)?.event === 'JOINED';
+  };
   const lastTold = (heard: readonly Announcement[]): boolean | undefined => {
     const last = heard.at(-1);
     return last?.type === 'membership' ? last.isMember : undefined;
@@ -175,6 +185,7 @@ describe('memberships', () => {
             expect(await indexed(who, id)).toBe(isIn);
             const heard = told[index]?.heard.filter((each) => each.type === 'membership' && each.conversationId === id);
             expect(lastTold(heard ?? []) ?? false).toBe(isIn);
+            expect(await logged(who, id)).toBe(isIn);
           }
         });
         await Promise.all(told.map(({ listening }) => listening.close()));

@@ -190,7 +190,8 @@ describe('Redis engine', () => {
     admin.disconnect();
     await engine.close();
     const ofConversations = ['c:joins', 'c:log', 'c:members', 'c:messages', 'c:meta'];
-    const ofUsers = ['conversations', 'entries', 'joined', 'left', 'order', 'places', 'presence', 'refusal', 'unread'];
+    const ofLists = ['conversations', 'entries', 'joined', 'left', 'log', 'log-state', 'order', 'unread'];
+    const ofUsers = [...ofLists, 'places', 'presence', 'refusal'].sort();
     const ofNodes = ['node:connections', 'nodes:leases'];
     // What a node has in hand is there until 100 ms after it was done.
     const kept = new Set(lasting.filter((key) => key !== 'l:unlisted'));

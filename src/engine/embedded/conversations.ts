@@ -16,10 +16,12 @@ import { newEpoch } from '../lineage.ts';
 import { conversationKey } from '../message-id.ts';
 import type { Actor, ConversationStore, MembershipChange, NoPlace } from '../port.ts';
 import { roomName } from '../room-name.ts';
+import type { ListEvent } from '../user-log.ts';
 import type { Announce, Database } from './database.ts';
 import { createGone } from './gone.ts';
 import { createListRows } from './lists.ts';
 import { createPlaces } from './places.ts';
+import type { UserLogs } from './user-log.ts';
 
 /** A row of `conversations`. */
 export interface ConversationRow {
@@ -94,6 +96,7 @@ const roomNameOf = (kind: string, name: string | null): string | null => (kind =
 export function createConversations(
   database: Database,
   clock: Clock,
+  userLogs: UserLogs,
   forgetTyping: (tenant: TenantId, id: ConversationId, userId: UserId) => void,
 ): ConversationStore {
   const select = database.prepare('SELECT * FROM conversations WHERE tenant = ? AND id = ?');
@@ -150,10 +153,10 @@ export function createConversations(
   function change(
     tenant: TenantId,
     row: ConversationRow,
-    next: { name?: string | null; joined?: readonly UserId[]; left?: readonly UserId[] },
+    next: { name?: string | null; joined?: readonly UserId[]; left?: readonly UserId[]; why?: ListEvent },
     announce: Announce,
   ): ConversationRecord {
-    const { name = row.name, joined = [], left = [] } = next;
+    const { name = row.name, joined = [], left = [], why = 'REMOVED' } = next;
     bump.run(
       name,
       roomNameOf(row.kind, name),
@@ -165,6 +168,8 @@ export function createConversations(
     const changed = find(tenant, id) ?? row;
     lists.join(tenant, changed, joined);
     for (const userId of left) lists.leave(changed, userId);
+    for (const userId of joined) userLogs.note(tenant, userId, id, 'JOINED');
+    for (const userId of left) userLogs.note(tenant, userId, id, why);
     const conversation = toConversation(changed);
     announce({ kind: 'conversation', tenant, id }, { type: 'conversation', conversation, joined, left });
     const tell = (userId: UserId, isMember: boolean): void =>
@@ -296,14 +301,17 @@ export function createConversations(
 
     async removeMember(tenant, id, userId, actor) {
       return onExisting(tenant, id, (row, announce) => {
-        if (!mayAct(row, actor, findMember(row, userId))) return { outcome: 'not-allowed' };
+        // A member may leave.
+        const isLeaving = actor?.userId === userId && actor.least === 'MEMBER';
+        if (!isLeaving && !mayAct(row, actor, findMember(row, userId))) return { outcome: 'not-allowed' };
         const removed = deleteMember.run(row.key, userId).changes;
         if (removed === 0) return { outcome: 'unchanged', conversation: toConversation(row) };
         const eldest = selectEldest.get(row.key) as unknown as MemberRow | undefined;
         if (eldest && ownerCount(row) === 0) updateRole.run('OWNER', row.key, eldest.user_id);
         forgetTyping(tenant, id, userId);
         places.giveBack(tenant, userId, row.key);
-        return { outcome: 'changed', conversation: change(tenant, row, { left: [userId] }, announce) };
+        const why = actor?.userId === userId ? 'LEFT' : 'REMOVED';
+        return { outcome: 'changed', conversation: change(tenant, row, { left: [userId], why }, announce) };
       });
     },
 
@@ -330,7 +338,7 @@ export function createConversations(
           forgetTyping(tenant, id, userId);
           places.giveBack(tenant, userId, row.key);
         }
-        change(tenant, row, { left }, announce);
+        change(tenant, row, { left, why: 'DELETED' }, announce);
         gone.add(tenant, row, clock.now());
         return 'deleted';
       });

@@ -16,6 +16,7 @@ import { createRoutingRules } from './routing-rules.ts';
 import { createSessions } from './sessions.ts';
 import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
+import { createUserLogs } from './user-log.ts';
 import { createWritings } from './writings.ts';
 
 export interface EmbeddedOptions {
@@ -32,8 +33,9 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
   const { dataDir, retention, clock, currentTrace = () => '', control } = options;
   const bus = createEmbeddedBus(currentTrace);
   const database = openDatabase(dataDir, bus);
+  const userLogs = createUserLogs(database);
   const typing = createTyping(clock, bus, () => conversations);
-  const conversations = createConversations(database, clock, typing.forget);
+  const conversations = createConversations(database, clock, userLogs, typing.forget);
   const log = createMessageLog(database, { clock, retention, forgetTyping: typing.forget });
   const { read, ...writings } = createWritings(database, clock, log);
   const closeControl =
@@ -49,6 +51,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     ...createTopics(database, clock),
     ...createInboxes(database, clock),
     ...createLists(database),
+    readUserLog: userLogs.readUserLog,
     ...createRooms(database),
     ...createRoutingRules(database),
     setTyping: typing.setTyping,

@@ -331,4 +331,26 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (tenant, user_id, blocked_id)
   ) STRICT, WITHOUT ROWID;
   `,
+  // What happened to each user's list; conversations of before are in no log.
+  `
+  CREATE TABLE user_logs (
+    key INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    place INTEGER NOT NULL DEFAULT 0,
+    epoch TEXT NOT NULL,
+    fence TEXT NOT NULL,
+    lineage TEXT NOT NULL,
+    UNIQUE (tenant, user_id)
+  ) STRICT;
+
+  CREATE TABLE user_log (
+    log INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    epoch TEXT NOT NULL,
+    conversation_id TEXT NOT NULL,
+    event TEXT NOT NULL,
+    PRIMARY KEY (log, place)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -35,6 +35,7 @@ import { StartRefused } from './start-fault.ts';
 import { Subscriber } from './subscriber.ts';
 import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
+import { createUserLogs } from './user-log.ts';
 import { createWritings } from './writings.ts';
 
 export interface RedisOptions {
@@ -138,6 +139,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createTopics(client, run, keys, clock, currentTrace),
     ...createInboxes(client, run, keys, clock),
     ...createLists(client, run, keys, { lists, clock, log }),
+    ...createUserLogs(run, keys),
     listRooms: rooms.listRooms,
     ...createBlocks(client, run, keys),
     ...createRates(client, keys),

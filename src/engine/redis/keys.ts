@@ -40,6 +40,9 @@ export interface UserKeys {
   readonly entries: string;
   readonly unread: string;
   readonly large: string;
+  /** What happened to the list, and where that log is; see `lua/user-log.lua`. */
+  readonly log: string;
+  readonly logState: string;
   readonly places: string;
   readonly memberships: string;
   /** Changes with each announcement on the channel of memberships; see `marks.ts`. */
@@ -126,6 +129,8 @@ export function createKeys(prefix: string, database: number): Keys {
       entries: `${tag}:entries`,
       unread: `${tag}:unread`,
       large: `${tag}:large`,
+      log: `${tag}:log`,
+      logState: `${tag}:log-state`,
       places: `${tag}:places`,
       memberships: channelOf(`${tag}:memberships`),
       membershipsMark: `${tag}:memberships-mark`,

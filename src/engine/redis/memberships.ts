@@ -12,6 +12,7 @@
 import { LIMITS } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import { nonce } from './attempt.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
@@ -36,8 +37,8 @@ export function createMemberships(run: RunScript, keys: Keys, log: Log): Members
     const list = [at.order, at.entries, at.unread, at.large];
     await run(
       'index-membership',
-      [at.conversations, at.joined, at.left, ...list, at.membershipsMark, at.memberships],
-      [id, LIMITS.leftConversationsPerUser, note],
+      [at.conversations, at.joined, at.left, ...list, at.logState, at.log, at.membershipsMark, at.memberships],
+      [id, LIMITS.leftConversationsPerUser, note, LIMITS.userLogEntries, nonce()],
     );
   }
 

@@ -37,6 +37,7 @@ const NAMES = [
   'read-streams',
   'read-topic',
   'read-typing',
+  'read-user-log',
   'refuse-tokens',
   'remove-member',
   'rename-conversation',
@@ -54,8 +55,11 @@ const NAMES = [
   'write-session',
 ] as const;
 
-/** Those that are given `list.lua` besides. */
-const OF_LISTS: ReadonlySet<string> = new Set(['drop-entry', 'index-conversation', 'index-membership', 'read-list']);
+/** What some scripts are given besides. */
+const SHARED: Readonly<Record<string, ReadonlySet<string>>> = {
+  list: new Set(['drop-entry', 'index-conversation', 'index-membership', 'read-list']),
+  'user-log': new Set(['index-membership', 'read-user-log']),
+};
 
 export type ScriptName = (typeof NAMES)[number];
 type Argument = string | number;
@@ -68,10 +72,11 @@ const source = (name: string): string => readFileSync(new URL(`./lua/${name}.lua
 
 export function defineScripts(client: RedisClient): RunScript {
   const prelude = source('prelude');
+  const shared = Object.entries(SHARED).map(([name, users]) => [users, source(name)] as const);
   const commands = new Map<ScriptName, Command>();
   for (const name of NAMES) {
     const command = `realtime:${name}`;
-    const parts = [prelude, ...(OF_LISTS.has(name) ? [source('list')] : []), source(name)];
+    const parts = [prelude, ...shared.flatMap(([users, lua]) => (users.has(name) ? [lua] : [])), source(name)];
     client.defineCommand(command, { lua: parts.join('\n') });
     const run = (client as unknown as Record<string, Command>)[command];
     if (run) commands.set(name, run.bind(client));

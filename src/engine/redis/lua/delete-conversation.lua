@@ -7,7 +7,7 @@ local taken, actor, least = unpack(ARGV)
 if redis.call('EXISTS', meta) == 0 then return { 'not-found' } end
 if not mayAct(members, actor, least) then return { 'not-allowed' } end
 local users = redis.call('HKEYS', members)
-noteMemberships(meta, outbox, users, 0)
+noteMemberships(meta, outbox, users, 0, nil, 'D')
 redis.call('HSET', meta, 'members', 0)
 announceConversation(meta, channel, {}, users)
 redis.call('UNLINK', meta, members, joins, messages, log, typing, streams, texts, stops)

@@ -1,16 +1,19 @@
--- Puts a change of membership into its user's list and tells the user, unless the list has it or a later one.
--- KEYS  conversations joined left order entries unread large mark channel
--- ARGV  conversationId most (versions kept of those left) note (`noteMemberships` in prelude.lua)
-local conversations, joined, left, order, entries, unread, large, mark, channel = unpack(KEYS)
-local id, most, note = unpack(ARGV)
+-- Puts a change of membership into its user's list and log and tells the user, unless the list has it or a later one.
+-- KEYS  conversations joined left order entries unread large logState log mark channel
+-- ARGV  conversationId most (versions kept of those left) note (`noteMemberships` in prelude.lua) most (entries of the log) nonce
+local conversations, joined, left, order, entries, unread, large, logState, log, mark, channel = unpack(KEYS)
+local id, most, note, entriesKept, nonce = unpack(ARGV)
 local version, isMember, more = string.match(note, '^(%d+):(%d)(.*)$')
-local known = redis.call('HGET', joined, id) or redis.call('ZSCORE', left, id)
+local was = redis.call('HGET', joined, id)
+local known = was or redis.call('ZSCORE', left, id)
 if known and tonumber(known) >= tonumber(version) then return 0 end
 local before = readEntry(entries, id)
 if isMember == '1' then
   redis.call('SADD', conversations, id)
   redis.call('HSET', joined, id, version)
   redis.call('ZREM', left, id)
+  -- That a conversation has grown large is noted for its members as well.
+  if not was then noteInUserLog(logState, log, nonce, entriesKept, id, 'JOINED') end
   local kind, activity, sequence, read, flags, peer = string.match(more, '^:(%u):(%d+):(%d+):(%d+):(.):(.*)$')
   -- Older versions noted no more than the membership: such an entry is made when the list is read.
   if kind then
@@ -24,6 +27,9 @@ else
   redis.call('SREM', conversations, id)
   redis.call('HDEL', joined, id)
   redis.call('ZADD', left, version, id)
+  -- Older versions noted no reason.
+  local reasons = { L = 'LEFT', D = 'DELETED' }
+  if was then noteInUserLog(logState, log, nonce, entriesKept, id, reasons[string.sub(more, 2)] or 'REMOVED') end
   redis.call('ZREMRANGEBYRANK', left, 0, -(tonumber(most) + 1))
   if before then writeEntry(order, entries, unread, large, id, before, nil) end
 end

@@ -106,14 +106,14 @@ local function announceConversation(meta, channel, joined, left)
 end
 
 -- Notes a change of members for these users' lists, which live in other slots:
---   who went  version:0
+--   who went  version:0:reason
 --   who came  version:1:kind:activity:sequence:readSequence:flag:peer
--- kind is a letter; flag "l" says that the conversation is large, "-" that it is not; peer is of a direct conversation.
-local function noteMemberships(meta, outbox, users, isMember, read)
+-- reason is L(eft), R(emoved) or D(eleted); kind is a letter; flag "l" says that the conversation is large, "-" that it is not; peer is of a direct conversation.
+local function noteMemberships(meta, outbox, users, isMember, read, reason)
   local version = after(redis.call('HGET', meta, 'memberships') or nil)
   redis.call('HSET', meta, 'memberships', version)
   if isMember == 0 then
-    for _, user in ipairs(users) do redis.call('HSET', outbox, user, version .. ':0') end
+    for _, user in ipairs(users) do redis.call('HSET', outbox, user, version .. ':0:' .. reason) end
     return
   end
   local state = redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large')

@@ -6,7 +6,8 @@ local meta, members, joins, typing, outbox, channel = unpack(KEYS)
 local user, actor, least = unpack(ARGV)
 if redis.call('EXISTS', meta) == 0 then return { 'not-found' } end
 local value = redis.call('HGET', members, user)
-if not mayAct(members, actor, least, value) then return { 'not-allowed' } end
+-- A member may leave.
+if not (actor == user and least == 'MEMBER') and not mayAct(members, actor, least, value) then return { 'not-allowed' } end
 if not value then return { 'unchanged', conversationJson(meta), unsettled(outbox) } end
 redis.call('HDEL', members, user)
 redis.call('ZREM', joins, user)
@@ -19,5 +20,5 @@ if memberRole(value) == 'OWNER' and redis.call('HINCRBY', meta, 'owners', -1) ==
     redis.call('HSET', meta, 'owners', 1)
   end
 end
-noteMemberships(meta, outbox, { user }, 0)
+noteMemberships(meta, outbox, { user }, 0, nil, actor == user and 'L' or 'R')
 return { 'changed', announceConversation(meta, channel, {}, { user }), unsettled(outbox) }

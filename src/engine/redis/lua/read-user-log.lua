@@ -1,0 +1,14 @@
+-- Reads entries of a user's log past a place.
+-- KEYS  state log
+-- ARGV  place limit (0: none) nonce
+-- Answers {lineage, head, epoch, floor, {place, epoch, conversationId, event}…}
+local state, log = unpack(KEYS)
+local place, limit, nonce = unpack(ARGV)
+beginUserLog(state, nonce)
+local answer = redis.call('HMGET', state, 'lineage', 'place', 'epoch', 'floor')
+if limit == '0' then return answer end
+for _, entry in ipairs(redis.call('XRANGE', log, '(' .. place .. '-0', '+', 'COUNT', limit)) do
+  local fields = entry[2]
+  answer[#answer + 1] = { string.match(entry[1], '^%d+'), fields[6], fields[2], fields[4] }
+end
+return answer
