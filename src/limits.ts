@@ -6,6 +6,8 @@ export const LIMITS = {
   writtenCharacters: 65_536,
   /** Code points of a part in which such a text is stored: an append rewrites one, and nothing before it. */
   writtenPartCharacters: 1_024,
+  /** Characters of an append, its payload included, that are none but an append: a longer one is stored and sent as a message is. */
+  shortAppendCharacters: 4 * 1024,
   /** Milliseconds between appends to one message, on the average; those of a second may come at once. */
   appendPaceMs: 10,
   /** Messages that one sender writes in a conversation at the same time; a reader who joins is given the text of each. */

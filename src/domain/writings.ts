@@ -4,7 +4,7 @@ import { lengthOf } from '../code-points.ts';
 import type { Engine, NewWriting, Writing, WritingFinish } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { ConversationId, MessageId, MessageState, Viewer } from '../model.ts';
+import type { ConversationId, MessageId, MessageState, Meter, Viewer } from '../model.ts';
 import type { Blocks } from './blocks.ts';
 import { isDirect } from './direct-id.ts';
 import { identifier, natural, optional, payload, writtenText } from './input.ts';
@@ -36,7 +36,8 @@ export interface FinishInput {
 
 export interface Writings {
   start(viewer: Viewer, input: MessageInput): Promise<SeenMessage>;
-  append(viewer: Viewer, input: AppendInput): Promise<MessageProgress>;
+  /** One that is long counts as a message, too. @throws {ServiceError} RATE_LIMITED. */
+  append(viewer: Viewer, input: AppendInput, meter: Meter): Promise<MessageProgress>;
   finish(viewer: Viewer, input: FinishInput): Promise<SeenMessage>;
   /** Asks whoever writes the message, or what replies to it, to stop. */
   stop(viewer: Viewer, id: string): Promise<boolean>;
@@ -64,6 +65,8 @@ const misplaced = (length: number): ServiceError =>
 /** Undefined where nothing was given: the payload stays as it is. */
 const newPayload = (value: unknown): unknown =>
   value === undefined || value === null ? undefined : payload(value, 'payload');
+
+const charactersOf = (data: unknown): number => (data === undefined ? 0 : JSON.stringify(data).length);
 
 function endOf(state: MessageState | null | undefined): Exclude<MessageState, 'STREAMING'> {
   if (state === 'STREAMING') throw badInput('state: COMPLETE or ABORTED.');
@@ -149,12 +152,14 @@ export function createWritings({ engine, routed, blocks, settleSent, appendPaceM
       return settleSent(viewer, conversationId, started);
     },
 
-    async append(viewer, input) {
+    async append(viewer, input, meter) {
       const id = identifier<MessageId>(input.id, 'id');
       const offset = natural(input.offset, 'offset');
       const text = writtenText(input.text, 'text');
-      const change = { senderId: viewer.userId, offset, text, paceMs: appendPaceMs };
-      const append = await engine.appendText(viewer.tenant, id, { ...change, payload: newPayload(input.payload) });
+      const data = newPayload(input.payload);
+      if (text.length + charactersOf(data) > LIMITS.shortAppendCharacters) meter.count('message');
+      const change = { senderId: viewer.userId, offset, text, payload: data, paceMs: appendPaceMs };
+      const append = await engine.appendText(viewer.tenant, id, change);
       switch (append.outcome) {
         case 'appended':
         case 'repeated':

@@ -30,6 +30,8 @@ export default class FileEnvironment extends NodeEnvironment {
     super(config, context);
     this.#dir = dir;
     this.#tmp = tmp;
+    // These come to be when they are first written to, such as by a warning: they are nothing that a file opens.
+    void [process.stdout, process.stderr];
     this.#before = new Set(handles());
   }
 

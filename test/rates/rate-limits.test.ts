@@ -87,6 +87,19 @@ describe('rate limits', () => {
     await eventually(() => expect(erin.closes[0]?.code).toBe(4429));
   });
 
+  it('a long append to a message counts as a message, too: thousands of them would be sent to all who read', async () => {
+    const { data } = await service.query('frank', 'mutation { openDirectConversation(userId: "bob") { id } }');
+    const start = 'mutation ($c: ID!) { startMessage(input: {conversationId: $c, content: ""}) { id } }';
+    const started = await service.query('frank', start, { c: data.openDirectConversation.id });
+    const { id } = started.data.startMessage;
+    const append =
+      'mutation ($id: ID!, $p: JSON) { appendToMessage(id: $id, offset: 0, text: "", payload: $p) { length } }';
+    const sizes = (p: object) => times(30, () => service.query('frank', append, { id, p }));
+    const long = await sizes({ filling: 'x'.repeat(LIMITS.shortAppendCharacters) });
+    expect(long.map(code).filter((each) => each !== 'OK')).toEqual(['RATE_LIMITED']);
+    expect((await sizes({ filling: 'x' })).map(code).filter((each) => each !== 'OK')).toEqual([]);
+  });
+
   it('a user opens thirty sockets in a minute; the next is sent away to try again', async () => {
     const all = await times(31, () => service.connect('carol'));
     expect(all.flatMap(({ closes }) => closes.map((close) => close.code))).toEqual([1013]);

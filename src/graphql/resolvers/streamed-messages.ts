@@ -11,7 +11,7 @@ export const Mutation: MutationResolvers = {
     meter.count('message');
     return domain.writings.start(viewer, input);
   },
-  appendToMessage: (_, input, { domain, viewer }) => domain.writings.append(viewer, input),
+  appendToMessage: (_, input, { domain, viewer, meter }) => domain.writings.append(viewer, input, meter),
   finishMessage: (_, input, { domain, viewer }) => domain.writings.finish(viewer, input),
   stopMessage: (_, { id }, { domain, viewer }) => domain.writings.stop(viewer, id),
 };

@@ -111,8 +111,8 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
     await answer('Status', { ...sent(await domain.writings.start(viewer, input)), status: 'started' });
   },
 
-  async AppendMessage(data, { domain, viewer }, answer) {
-    const { id, length, stopRequested } = await domain.writings.append(viewer, data);
+  async AppendMessage(data, { domain, viewer, meter }, answer) {
+    const { id, length, stopRequested } = await domain.writings.append(viewer, data, meter);
     await answer('Status', { status: 'appended', message_id: id, length, stop_requested: stopRequested });
   },
 
