@@ -88,7 +88,8 @@ export class ConversationChannel {
   #lastSent: Pick<ConversationRecord, 'lastSequence' | 'lastActivityAt' | 'position'> | null = null;
   readonly #head: SharedRead<Position | null>;
   #isClosed = false;
-  #isLost = false;
+  /** Why it cannot go on; null: it can. */
+  #loss: ServiceError | null = null;
   /** While the log is read, announcements are dropped: the log has them. */
   #isCatchingUp = true;
   #isBehind = false;
@@ -132,7 +133,7 @@ export class ConversationChannel {
 
   /** The channel cannot go on. The next listener needs a new one. */
   get isLost(): boolean {
-    return this.#isLost;
+    return this.#loss !== null;
   }
 
   /** Joins the bus, then notes the head; false when there is no such conversation. */
@@ -160,7 +161,9 @@ export class ConversationChannel {
     return true;
   }
 
+  /** Whoever comes to one that was lost meanwhile is told so: nothing would ever tell them anything else. */
   add(listener: ChannelListener): void {
+    if (this.#loss) return listener.onLost(this.#loss);
     this.#listeners.add(listener);
     if (listener.takesConversation) this.#watchers.add(listener);
     if (listener.takesText) this.#readers.add(listener);
@@ -354,7 +357,7 @@ export class ConversationChannel {
 
   #end(error: ServiceError): void {
     this.#isClosed = true;
-    this.#isLost = true;
+    this.#loss = error;
     this.#each((listener) => listener.onLost(error));
     this.#listeners.clear();
     this.#watchers.clear();

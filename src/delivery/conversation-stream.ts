@@ -116,7 +116,9 @@ export class ConversationStream<Event extends object> implements Follower {
     const viewer = this.#viewer;
     if (conversationIds) {
       await this.#follow(await this.#visible(conversationIds), (id) => after.get(id) ?? null);
-      return this.#losses.settle(conversationIds, this.#following, after);
+      // It has ended meanwhile, and says why: what it followed was let go of with it.
+      if (this.#isOpen) this.#losses.settle(conversationIds, this.#following, after);
+      return;
     }
     this.#memberships = await this.#context.engine.listen(
       { kind: 'memberships', tenant: viewer.tenant, id: viewer.userId },

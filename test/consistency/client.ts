@@ -2,10 +2,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { pick, type Random } from '../faults/random.ts';
 import type { Data } from '../support/service.ts';
-import type { Loss } from './lossy-pair.ts';
+import type { Loss } from './loss.ts';
 import { type TrialNode, type TrialWorld, tokenOf } from './world.ts';
 
-const ANSWER_MS = 5_000;
+/**
+ * Longer than any node is away. Whoever gives up and asks another may see the first carry it out behind what they asked
+ * for next: an addition behind a removal.
+ */
+const ANSWER_MS = 60_000;
 const RETRY_MS = 50;
 /** Refused for now, or with an unknown outcome: the same again is right. */
 const AGAIN = new Set(['SERVICE_UNAVAILABLE', 'RATE_LIMITED']);
@@ -21,6 +25,7 @@ export class Trial {
   readonly random: Random;
   readonly breaches: string[] = [];
   isOver = false;
+  readonly #begunAt = performance.now();
   /** The longest time in which no change was acknowledged. */
   longestGapMs = 0;
   #lastAcknowledgedAt: number | null = null;
@@ -30,13 +35,18 @@ export class Trial {
     this.random = random;
   }
 
+  /** Of the trial, for those who look for what happened then. */
+  get second(): string {
+    return ((performance.now() - this.#begunAt) / 1_000).toFixed(3);
+  }
+
   node(): TrialNode {
     return pick(this.random, this.world.nodes);
   }
 
   /** When acknowledgements may have been lost. */
   get losses(): readonly Loss[] {
-    return this.world.pair?.losses ?? [];
+    return this.world.lossy?.losses ?? [];
   }
 
   /** Whether what was asked and acknowledged then may have been lost: an answer may reach its client after the loss. */

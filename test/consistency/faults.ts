@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { pick, type Random } from '../faults/random.ts';
 import { MovingSlots } from '../support/cluster-slots.ts';
 import type { TrialEngine } from './settings.ts';
-import type { TrialWorld } from './world.ts';
+import type { TrialWorld, WorldNeeds } from './world.ts';
 
 /** Brings a fault about; what it answers heals it. */
 type Bring = (world: TrialWorld, random: Random) => Promise<() => Promise<void>>;
@@ -105,11 +105,11 @@ const KINDS = {
     },
   },
   'lossy-failover': {
-    engines: ['redis'],
+    engines: SERVERS,
     hasReplicas: true,
     isLossy: true,
-    bring: async ({ pair }, random) => {
-      await pair?.failOver(LOSS_MS * random());
+    bring: async ({ lossy }, random) => {
+      await lossy?.failOver(random, LOSS_MS * random());
       return nothing;
     },
   },
@@ -129,6 +129,11 @@ const mixed = (isLossy: boolean): Fault => ({
     const fitting = kinds.filter((kind) => kind.engines.includes(engine) && (isLossy || !kind.hasReplicas));
     return pick(random, fitting).bring(world, random);
   },
+});
+
+export const needsOf = ({ hasReplicas, isLossy }: Fault): WorldNeeds => ({
+  hasReplicas: hasReplicas === true,
+  isLossy: isLossy === true,
 });
 
 export const FAULTS: Readonly<Record<FaultName, Fault>> = {

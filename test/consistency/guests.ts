@@ -21,8 +21,8 @@ export class Guests {
   readonly #forbidden: {
     readonly key: string;
     readonly session: string;
-    readonly askedAt: number;
-    readonly revokedAt: number;
+    /** Neither the session nor its revocation may have been lost. */
+    isSure(): boolean;
   }[] = [];
   readonly #open = new Map<string, AbortController>();
   #count = 0;
@@ -47,12 +47,10 @@ export class Guests {
 
   judge(): string[] {
     const { losses } = this.#trial;
-    // What was revoked may be lost with what else was.
-    const sure = this.#forbidden.filter(({ askedAt, revokedAt }) => !this.#trial.mayBeLost(askedAt, revokedAt));
     const told = new Set(this.#heard.map(({ session, content }) => `${session} ${content}`));
     return [
-      ...sure
-        .filter(({ session, key }) => told.has(`${session} ${key}`))
+      ...this.#forbidden
+        .filter(({ session, key, isSure }) => isSure() && told.has(`${session} ${key}`))
         .map(({ session }) => `the revoked session ${session} was told of what followed`),
       ...(losses.length > 0
         ? []
@@ -63,8 +61,10 @@ export class Guests {
   async #visit(): Promise<void> {
     this.#count += 1;
     const input = { deviceId: `guest-${this.#count}` };
+    const createdAt = performance.now();
     const { createSession }: Data = await this.#trial.ask(GUEST, CREATE, { input });
     const session = createSession.session.id as string;
+    const openedAt = performance.now();
     const abort = new AbortController();
     this.#open.set(session, abort);
     const over = this.#transport({
@@ -84,6 +84,8 @@ export class Guests {
     await wait(REVOKED_MS);
     const [room = ''] = this.#writers.rooms;
     const sent = await this.#writers.send(room);
-    if (sent) this.#forbidden.push({ key: sent.key, session, askedAt, revokedAt });
+    const isSure = (): boolean =>
+      !this.#trial.mayBeLost(createdAt, openedAt) && !this.#trial.mayBeLost(askedAt, revokedAt);
+    if (sent) this.#forbidden.push({ key: sent.key, session, isSure });
   }
 }

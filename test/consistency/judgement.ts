@@ -67,7 +67,16 @@ async function judgeChanges({ trial, churns }: Cast): Promise<string[]> {
   return [];
 }
 
-async function judge({ trial, writers, publications, readers, churns, guests, streamed }: Cast): Promise<string[]> {
+async function judge({
+  trial,
+  writers,
+  publications,
+  readers,
+  churns,
+  guests,
+  passers,
+  streamed,
+}: Cast): Promise<string[]> {
   const { received, updated, conversation, topic, raw, all } = readers;
   const logs = await Promise.all(writers.conversations.map((id) => readLog(trial, id)));
   const streams = [...received, updated];
@@ -89,6 +98,7 @@ async function judge({ trial, writers, publications, readers, churns, guests, st
     ...judgeTopic(trial, topic, publications),
     ...(await judgeConversations(trial, conversation, writers.conversations)),
     ...(await judgeMembers(trial, churns)),
+    ...(await passers.judge()),
     ...(await judgeUnread(trial, [OWNER, READER, ...churns.map(({ userId }) => userId)])),
   ];
 }

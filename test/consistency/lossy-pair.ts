@@ -4,12 +4,7 @@ import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.ts';
 import type { RedisServer } from '../support/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-
-/** Writes acknowledged in this span may be lost. */
-export interface Loss {
-  readonly from: number;
-  readonly to: number;
-}
+import type { Loss } from './loss.ts';
 
 async function ask(server: RedisServer, ...words: readonly [string, ...string[]]): Promise<string> {
   const client = new Redis(server.url);
@@ -45,7 +40,7 @@ export class LossyPair {
   }
 
   /** The replica hears nothing more, and takes over after a while. */
-  async failOver(lossMs: number): Promise<void> {
+  async failOver(_random: unknown, lossMs: number): Promise<void> {
     const from = performance.now();
     await this.#inStep();
     this.#link.silence();

@@ -115,7 +115,7 @@ export class Reader {
       for (const code of codes) this.#end(code);
       return;
     }
-    for (const code of codes) this.errors.push(`${this.name}: an event with ${code}`);
+    for (const code of codes) this.errors.push(`${this.name}: an event with ${code} at ${this.#trial.second}`);
     if (!data) return;
     const event = data[this.#options.field];
     this.heard.push({ event, at: performance.now(), opening: this.opening, life: this.life });
@@ -126,8 +126,8 @@ export class Reader {
   }
 
   #end(code: string): void {
-    if (code === 'POSITION_EXPIRED' && this.#trial.world.pair) this.#hasExpired = true;
-    else if (!RETRIED.has(code)) this.errors.push(`${this.name}: ended with ${code}`);
+    if (code === 'POSITION_EXPIRED' && this.#trial.world.lossy) this.#hasExpired = true;
+    else if (!RETRIED.has(code)) this.errors.push(`${this.name}: ended with ${code} at ${this.#trial.second}`);
   }
 
   /** As a client does whose log lost its end: it reads what there is, and goes on from there. */

@@ -4,10 +4,11 @@ import { createRandom } from '../faults/random.ts';
 import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
 import { Churn } from './churn.ts';
 import { Trial } from './client.ts';
-import { FAULTS } from './faults.ts';
+import { FAULTS, needsOf } from './faults.ts';
 import { Guests } from './guests.ts';
 import { judgeAtRest } from './judgement.ts';
 import { type MachineReport, watchMachine } from './machine.ts';
+import { Passers } from './passers.ts';
 import { Publications } from './publications.ts';
 import { openReaders, type Readers } from './readers-of-all.ts';
 import type { TrialSettings } from './settings.ts';
@@ -36,6 +37,7 @@ export interface Cast {
   readonly churns: readonly Churn[];
   readonly guests: Guests;
   readonly streamed: StreamedCast;
+  readonly passers: Passers;
 }
 
 const WRITERS = 3;
@@ -48,7 +50,7 @@ export async function runTrial({ engine, fault, seed, ms }: TrialSettings): Prom
   const textRouter = await startCallbackRouter();
   const callbackUrls = [router, textRouter].map(({ url }) => `${url}/callback`).join(',');
   const env = { CALLBACK_ALLOWED_URLS: callbackUrls, MAX_STREAMS_PER_USER: '10000', DRAIN_WINDOW: '0ms' };
-  const world = await openWorld(engine, FAULTS[fault].hasReplicas ?? false, env);
+  const world = await openWorld(engine, needsOf(FAULTS[fault]), env);
   const trial = new Trial(world, random);
   try {
     const cast = await open(trial, router, textRouter);
@@ -88,11 +90,12 @@ async function open(trial: Trial, router: CallbackRouter, textRouter: CallbackRo
     ],
     guests: new Guests(trial, writers, overWebSocket),
     streamed: await StreamedCast.open(trial, textRouter),
+    passers: new Passers(trial, writers),
   };
 }
 
 async function run(cast: Cast, fault: TrialSettings['fault'], ms: number): Promise<Report> {
-  const { trial, writers, publications, readers, churns, guests, streamed } = cast;
+  const { trial, writers, publications, readers, churns, guests, passers, streamed } = cast;
   const machine = watchMachine();
   const actors = [
     ...Array.from({ length: WRITERS }, () => writers.run()),
@@ -100,6 +103,7 @@ async function run(cast: Cast, fault: TrialSettings['fault'], ms: number): Promi
     ...[publications, publications].map((each) => each.run()),
     guests.run(),
     streamed.run(),
+    passers.run(),
   ];
   let faults = await disturb(trial, fault, ms);
   trial.isOver = true;

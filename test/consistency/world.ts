@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { signToken } from '../../src/auth/tokens.ts';
 import { type Fleet, startFleet } from '../faults/processes.ts';
+import type { Random } from '../faults/random.ts';
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { SECRET } from '../support/service.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import type { Loss } from './loss.ts';
+import { LossyCluster } from './lossy-cluster.ts';
 import { LossyPair } from './lossy-pair.ts';
 import type { TrialEngine } from './settings.ts';
 
@@ -19,14 +22,20 @@ export interface TrialNode {
   restart(): Promise<void>;
 }
 
+/** Servers whose replicas take over without the last writes. */
+export interface Lossy {
+  readonly losses: readonly Loss[];
+  failOver(random: Random, lossMs: number): Promise<void>;
+}
+
 export interface TrialWorld {
   readonly nodes: readonly [TrialNode, ...TrialNode[]];
   readonly servers: readonly RedisServer[];
   readonly proxies: readonly { readonly tcp: TcpProxy; readonly port: number }[];
   /** Of a cluster. */
   readonly cluster: RedisCluster | null;
-  /** A Redis whose replica may take its place. */
-  readonly pair: LossyPair | null;
+  /** Where replicas take over without the last writes; null: nothing that was acknowledged may be lost. */
+  readonly lossy: Lossy | null;
   close(): Promise<void>;
 }
 
@@ -46,17 +55,23 @@ export function tokenOf(userId: string): Promise<string> {
   return known;
 }
 
+export interface WorldNeeds {
+  readonly hasReplicas: boolean;
+  /** Replicas take over without the last writes. */
+  readonly isLossy: boolean;
+}
+
 interface Base {
   readonly servers: () => readonly RedisServer[];
   readonly proxies: readonly TcpProxy[];
   readonly port: () => number;
   readonly cluster: RedisCluster | null;
-  readonly pair: LossyPair | null;
+  readonly lossy: Lossy | null;
   readonly fleet: Fleet;
   stop(): Promise<void>;
 }
 
-const NOBODY = { servers: () => [], proxies: [], port: () => 0, cluster: null, pair: null };
+const NOBODY = { servers: () => [], proxies: [], port: () => 0, cluster: null, lossy: null };
 
 async function openEmbedded(env: Record<string, string>): Promise<Base> {
   const dir = mkdtempSync(join(tmpdir(), 'realtime-trial-'));
@@ -64,16 +79,17 @@ async function openEmbedded(env: Record<string, string>): Promise<Base> {
   return { ...NOBODY, fleet, stop: async () => rmSync(dir, { recursive: true, force: true }) };
 }
 
-async function openCluster(env: Record<string, string>, hasReplicas: boolean): Promise<Base> {
+async function openCluster(env: Record<string, string>, { hasReplicas, isLossy }: WorldNeeds): Promise<Base> {
   const cluster = await startRedisCluster({ hasReplicas, settings: CLUSTER });
+  const lossy = isLossy ? new LossyCluster(cluster) : null;
   const fleet = await startFleet(2, () => ({ ...env, REDIS_URL: cluster.urls.join(','), REDIS_CLUSTER: 'true' }));
-  return { ...NOBODY, servers: () => cluster.servers, cluster, fleet, stop: () => cluster.stop() };
+  return { ...NOBODY, servers: () => cluster.servers, cluster, lossy, fleet, stop: () => cluster.stop() };
 }
 
-async function openSingle(env: Record<string, string>, hasReplica: boolean): Promise<Base> {
+async function openSingle(env: Record<string, string>, { hasReplicas }: WorldNeeds): Promise<Base> {
   const redis = await startRedisServer(...DURABLE);
   const proxies = [await startTcpProxy(redis.port), await startTcpProxy(redis.port)];
-  const replica = hasReplica ? await startRedisServer(...DURABLE) : null;
+  const replica = hasReplicas ? await startRedisServer(...DURABLE) : null;
   const pair = replica && (await LossyPair.open(redis, replica, proxies));
   const fleet = await startFleet(2, (index) => ({ ...env, REDIS_URL: `redis://127.0.0.1:${proxies[index]?.port}` }));
   return {
@@ -81,7 +97,7 @@ async function openSingle(env: Record<string, string>, hasReplica: boolean): Pro
     servers: () => [pair?.master ?? redis],
     port: () => (pair?.master ?? redis).port,
     proxies,
-    pair,
+    lossy: pair,
     fleet,
     async stop() {
       for (const proxy of proxies) await proxy.close();
@@ -94,15 +110,15 @@ async function openSingle(env: Record<string, string>, hasReplica: boolean): Pro
 
 export async function openWorld(
   engine: TrialEngine,
-  hasReplicas: boolean,
+  needs: WorldNeeds,
   env: Record<string, string>,
 ): Promise<TrialWorld> {
   const base = await {
     embedded: () => openEmbedded(env),
-    redis: () => openSingle(env, hasReplicas),
-    cluster: () => openCluster(env, hasReplicas),
+    redis: () => openSingle(env, needs),
+    cluster: () => openCluster(env, needs),
   }[engine]();
-  const { fleet, cluster, pair } = base;
+  const { fleet, cluster, lossy } = base;
   const nodes = fleet.endpoints.map((endpoint, index) => ({
     ...endpoint,
     kill: (signal: NodeJS.Signals) => void fleet.programs[index]?.process.kill(signal),
@@ -120,7 +136,7 @@ export async function openWorld(
       return base.proxies.map((tcp) => ({ tcp, port: base.port() }));
     },
     cluster,
-    pair,
+    lossy,
     async close() {
       await fleet.close();
       await base.stop();

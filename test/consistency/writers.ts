@@ -119,7 +119,8 @@ export class Writers {
     const typing = this.rooms.map((id) =>
       this.#trial.ask(GUEST, `mutation { setTyping(conversationId: "${id}", isTyping: true) }`),
     );
-    await Promise.all([...changes, ...typing, this.#trial.ask(OWNER, presence)]);
+    const messages = this.conversations.map((id) => this.send(id));
+    await Promise.all([...changes, ...typing, ...messages, this.#trial.ask(OWNER, presence)]);
   }
 
   async #step(): Promise<void> {
@@ -142,7 +143,7 @@ export class Writers {
       [OWNER, `mutation { setMemberRole(id: "${room}", userId: "${READER}", role: ${role}) { id } }`],
     ] as const);
     // What a failover lost can be past the head of what is left.
-    await this.#trial.ask(user, mutation, {}, this.#trial.world.pair ? ['BAD_USER_INPUT'] : []);
+    await this.#trial.ask(user, mutation, {}, this.#trial.world.lossy ? ['BAD_USER_INPUT'] : []);
   }
 
   async #change(conversationId: string, n: number): Promise<void> {

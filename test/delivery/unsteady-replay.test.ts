@@ -73,9 +73,10 @@ describe('what is older than what was told', () => {
   const clock = new TestClock();
   const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   const flaky = unsteady(steady);
-  /** Of the next call of an operation the answer waits, and so do announcements, in their order. */
-  let late: { readonly operation: keyof Engine; readonly until: Promise<void> } | null = null;
+  /** Of the next call of an operation, or one behind it, the answer waits, and so do announcements, in their order. */
+  let late: { readonly operation: keyof Engine; behind: number; readonly until: Promise<void> } | null = null;
   let announced: (() => void)[] | null = null;
+  let hasLostItsEnd = false;
   const engine = new Proxy(flaky.engine, {
     get: (target, name: keyof Engine) => {
       if (name === 'listen') {
@@ -88,7 +89,8 @@ describe('what is older than what was told', () => {
             },
           });
       }
-      if (late?.operation !== name) return target[name];
+      if (name === 'readLog' && hasLostItsEnd) return async () => ({ outcome: 'expired', reason: 'DIVERGED' });
+      if (late?.operation !== name || late.behind-- > 0) return target[name];
       const { until } = late;
       late = null;
       return async (...args: never[]) => {
@@ -108,9 +110,9 @@ describe('what is older than what was told', () => {
   const settled = async (): Promise<void> => {
     for (let n = 0; n < 5; n += 1) await turn();
   };
-  function delay(operation: keyof Engine): () => Promise<void> {
+  function delay(operation: keyof Engine, behind = 0): () => Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    late = { operation, until: promise };
+    late = { operation, behind, until: promise };
     return () => {
       resolve();
       return settled();
@@ -121,6 +123,16 @@ describe('what is older than what was told', () => {
     flaky.heal();
     await settled();
   }
+  const endOf = (stream: LiveStream<object>): Promise<unknown> =>
+    new Promise((resolve) => {
+      stream.pipe({
+        push: () => undefined,
+        end: resolve,
+        withdraw: () => undefined,
+        isCongested: () => false,
+        onRoom: () => () => undefined,
+      });
+    });
   function heardOf<Event extends object>(stream: LiveStream<Event>): Event[] {
     const heard: Event[] = [];
     stream.pipe({
@@ -132,6 +144,45 @@ describe('what is older than what was told', () => {
     });
     return heard;
   }
+
+  it.each([
+    ['messageReceived', (id: ConversationId) => delivery.messageReceived(reader, [id], new Map())],
+    ['messageUpdated', (id: ConversationId) => delivery.messageUpdated(reader, [id], new Map())],
+    ['conversationUpdated', (id: ConversationId) => delivery.conversationUpdated(reader, [id])],
+    ['typingIndicator', (id: ConversationId) => delivery.typingIndicator(reader, [id])],
+    ['messageStreamed', (id: ConversationId) => delivery.messageStreamed(reader, [id])],
+  ])(
+    '%s that opens while the log loses its end says so, and not that there is no such conversation',
+    async (_, open) => {
+      const id = await createGroup(steady, alice, bob);
+      // The first call asks which channels are to be opened.
+      const answer = delay('readMemberships', 1);
+      const opened: Promise<LiveStream<object>> = open(id);
+      const end = opened.then(endOf, (error: unknown) => error);
+      await settled();
+      hasLostItsEnd = true;
+      await interrupt();
+      hasLostItsEnd = false;
+      await answer();
+      expect(await end).toMatchObject({ code: 'POSITION_EXPIRED' });
+    },
+  );
+
+  it('a stream that opens while the first look at its log shows a loss is not deaf: it ends, and the next one hears', async () => {
+    const id = await createGroup(steady, alice, bob);
+    const answer = delay('readConversations');
+    const opening = delivery.conversationUpdated(reader, [id]);
+    await settled();
+    hasLostItsEnd = true;
+    await interrupt();
+    await answer();
+    hasLostItsEnd = false;
+    expect(await opening.then(endOf)).toMatchObject({ code: 'POSITION_EXPIRED' });
+    const heard = heardOf(await delivery.conversationUpdated(reader, [id]));
+    await steady.renameConversation(tenant, id, 'renamed');
+    await settled();
+    expect(heard.at(-1)).toMatchObject({ name: 'renamed' });
+  });
 
   it.each([
     ['stopped', false, (id: ConversationId) => steady.setTyping(tenant, id, alice, false)],
