@@ -28,6 +28,7 @@ describe('deploy/gateways', () => {
     for (const { hostname, port, pathname } of urls(text)) {
       if (hostname === 'realtime') expect(`${port}${pathname}`).toBe('8081/graphql');
       else if (hostname === 'users') expect(`${port}${pathname}`).toBe('4001/graphql');
+      else if (hostname === 'localhost') expect(['4001/graphql', '8081/graphql']).toContain(`${port}${pathname}`);
       else expect(`${port}${pathname}`).toBe('4000/callback');
     }
     for (const [name] of text.matchAll(/\b(?:GATEWAY|CALLBACK)_[A-Z_]+/g))
