@@ -72,8 +72,10 @@ local function advance(meta, nonce)
   return '{"epoch":"' .. epoch .. '","place":' .. digits(place) .. '}', place, epoch
 end
 
+-- Nil when there is none.
 local function conversationJson(meta)
   local f = redis.call('HMGET', meta, 'head', 'name', 'sequence', 'place', 'epoch', 'version', 'activity', 'members')
+  if not f[1] then return nil end
   return '{' .. f[1] .. ',"name":' .. f[2] .. ',"lastSequence":' .. f[3] .. ',"position":{"epoch":"' .. f[5]
     .. '","place":' .. f[4] .. '},"version":' .. f[6] .. ',"lastActivityAt":' .. f[7] .. ',"memberCount":' .. f[8] .. '}'
 end

@@ -1,5 +1,5 @@
 -- Reads a conversation in one consistent state.
 -- KEYS  meta outbox
 -- Answers {conversation, unsettled}, or nothing when there is none
-if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-return { conversationJson(KEYS[1]), unsettled(KEYS[2]) }
+local conversation = conversationJson(KEYS[1])
+return conversation and { conversation, unsettled(KEYS[2]) } or false
