@@ -296,6 +296,8 @@ export const TIMES = {
   unreadAnswerMs: 60_000,
   /** How long a peer may take to answer our close, or to read the last of a stream. */
   terminateMs: 3_000,
+  /** How long a token waits for the keys of its issuer. */
+  keysMs: 5_000,
   /** How long a router may take to answer a callback. */
   callbackMs: 5_000,
   /** How often a router that wants no heartbeats is asked whether a subscription is still its own. */

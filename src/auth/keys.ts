@@ -1,9 +1,10 @@
 /** The keys that tokens are verified with: secrets, and those of JWKS endpoints (RFC 7517). */
 import { hkdfSync, subtle, type webcrypto } from 'node:crypto';
 import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import type { Clock } from '../clock.ts';
 import { SESSION_ISSUER } from '../config-issuers.ts';
 import { unavailable } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
 
 /** By algorithm, the bytes a secret needs for it (RFC 7518 section 3.2), and its hash. */
 const SYMMETRIC = {
@@ -21,14 +22,15 @@ export interface Keys {
 }
 
 /** Keys of a JWKS endpoint, asked for again when they are old or one is unknown, at most every 30 s. */
-export function keysOfEndpoint(url: URL): Keys {
+export function keysOfEndpoint(url: URL, clock: Clock): Keys {
   const remote = createRemoteJWKSet(url);
   let waiting = 0;
   const find: JWTVerifyGetKey = async (header, token) => {
     if (waiting >= LIMITS.tokensAwaitingKeys) throw unavailable();
     waiting += 1;
     try {
-      return await remote(header, token);
+      const found = remote(header, token);
+      return await (remote.fresh ? found : inTime(found, clock));
     } catch (error) {
       const known = remote.jwks();
       // The endpoint is away: what it said last is better than letting nobody in.
@@ -39,6 +41,15 @@ export function keysOfEndpoint(url: URL): Keys {
     }
   };
   return { algorithms: ASYMMETRIC, find };
+}
+
+/** jose has a deadline of its own for the request, by the system's clock. */
+function inTime<Value>(work: Promise<Value>, clock: Clock): Promise<Value> {
+  let cancel = (): void => undefined;
+  const late = new Promise<never>((_, reject) => {
+    cancel = clock.after(TIMES.keysMs, () => reject(new errors.JWKSTimeout()));
+  });
+  return Promise.race([work, late]).finally(cancel);
 }
 
 /** The key that signs the tokens of sessions (RFC 5869): who knows it does not know the secret it is made from. */

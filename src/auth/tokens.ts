@@ -42,10 +42,10 @@ interface Issuer {
   readonly expected: Pick<JWTVerifyOptions, 'issuer' | 'audience'>;
 }
 
-function issuersOf({ issuers, ...single }: JwtConfig): Issuer[] {
+function issuersOf({ issuers, ...single }: JwtConfig, clock: Clock): Issuer[] {
   const endpoints = new Map<string, Keys>();
   const keysAt = (url: string): Keys => {
-    const keys = endpoints.get(url) ?? keysOfEndpoint(new URL(url));
+    const keys = endpoints.get(url) ?? keysOfEndpoint(new URL(url), clock);
     endpoints.set(url, keys);
     return keys;
   };
@@ -63,7 +63,7 @@ function issuersOf({ issuers, ...single }: JwtConfig): Issuer[] {
 }
 
 export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reason: string) => void): VerifyToken {
-  const ofPlatform = issuersOf(config);
+  const ofPlatform = issuersOf(config, clock);
   const ofSessions = config.secrets.map((secret) => ({
     keys: keysOfSecret(sessionKey(secret)),
     claims: { tenant: config.tenantClaim, scope: null },

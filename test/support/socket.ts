@@ -1,7 +1,7 @@
 /** A web socket as frames, for those who speak a protocol by hand. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { eventually, NoLonger } from './eventually.ts';
+import { eventually, NoLonger, PATIENCE_MS } from './eventually.ts';
 import type { Data } from './service.ts';
 
 export interface RawSocket {
@@ -19,7 +19,9 @@ export async function openSocket(
   protocols: readonly string[],
   headers: Record<string, string> = {},
 ): Promise<RawSocket> {
-  const socket = new WebSocket(url, [...protocols], { headers });
+  // By itself it waits 30 s for the answer to its goodbye, and leaves without one: to the service it then broke off.
+  const options = { headers, closeTimeout: PATIENCE_MS };
+  const socket = new WebSocket(url, [...protocols], options);
   const frames: Data[] = [];
   socket.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString())));
   socket.on('error', () => undefined);
