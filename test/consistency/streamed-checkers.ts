@@ -85,7 +85,7 @@ export class StreamedJudge {
       ...this.#readers.all.flatMap(({ errors }) => errors),
       ...this.#judgeStored(stored),
       ...this.#held.flatMap(({ reader, held }) => this.#judgeHeld(reader, held, stored)),
-      ...judgeEnds('the ends on /ws', this.#readers.screen.ends, stored),
+      ...this.#judgeEnds('the ends on /ws', this.#readers.screen.ends, stored),
       ...this.#judgeUpdated(this.#readers.updated, stored),
     ];
   }
@@ -117,7 +117,21 @@ export class StreamedJudge {
   #judgeUpdated({ name, heard, life }: Reader, stored: ReadonlyMap<string, Data>): string[] {
     const contents = new Map(heard.filter((each) => each.life === life).map(({ event }) => [event.id, event.content]));
     const untold = [...stored].filter(([id, { state }]) => state !== 'STREAMING' && life === 0 && !contents.has(id));
-    return [...judgeEnds(name, contents, stored), ...untold.map(([id]) => `${name}: nothing of the end of ${id}`)];
+    return [
+      ...this.#judgeEnds(name, contents, stored),
+      ...untold.map(([id]) => `${name}: nothing of the end of ${id}`),
+    ];
+  }
+
+  /** What was said at an end that a failover lost may be said of another text then. */
+  #judgeEnds(name: string, ends: ReadonlyMap<string, string>, stored: ReadonlyMap<string, Data>): string[] {
+    return [...ends].flatMap(([id, content]) => {
+      const now = stored.get(id)?.content;
+      const text = this.#writers.texts.get(id);
+      if (now === undefined || now === content || !text) return [];
+      if (this.#trial.mayBeLost(text.askedAt, text.askedLastAt)) return [];
+      return [`${name}: ${id} was ${JSON.stringify(content)}, is ${JSON.stringify(now)}`];
+    });
   }
 
   async #readAll(): Promise<ReadonlyMap<string, Data>> {
@@ -131,13 +145,4 @@ export class StreamedJudge {
       after = pageInfo.endCursor;
     }
   }
-}
-
-function judgeEnds(name: string, ends: ReadonlyMap<string, string>, stored: ReadonlyMap<string, Data>): string[] {
-  return [...ends].flatMap(([id, content]) => {
-    const now = stored.get(id)?.content;
-    return now === undefined || now === content
-      ? []
-      : [`${name}: ${id} was ${JSON.stringify(content)}, is ${JSON.stringify(now)}`];
-  });
 }

@@ -29,6 +29,8 @@ const UPDATED = `subscription ($after: [ID!]) {
 const FLAP_MS = 900;
 const SLOW_MS = 400;
 const RETRY_MS = 50;
+/** Whoever is told so comes back, or reads what was lost. */
+const EXPECTED = new Set(['POSITION_EXPIRED', 'SERVICE_UNAVAILABLE', 'RATE_LIMITED']);
 
 /** On `/ws`, cut again and again. */
 export class ScreenReader implements TextReader {
@@ -77,7 +79,7 @@ export class ScreenReader implements TextReader {
   #take({ type, data }: Data): void {
     if (type === 'MessageExtended')
       this.heard.push({ event: { ...data, messageId: data.message_id }, opening: this.opening });
-    if (type === 'Error' && data.code !== 'POSITION_EXPIRED') this.errors.push(`${this.name}: ${JSON.stringify(data)}`);
+    if (type === 'Error' && !EXPECTED.has(data.code)) this.errors.push(`${this.name}: ${JSON.stringify(data)}`);
     if (type === 'FinishMessage') this.ends.set(data.message_id, data.content);
   }
 }

@@ -24,6 +24,8 @@ const BITS = ['a word ', '\u{1F389}', 'e', '\u0301', ' ', '\r\n', '\u6F22'.repea
 const PACE_MS = 40;
 /** Of appends, so many are asked twice at once, as by a proxy that asks again. */
 const TWICE = 0.15;
+/** Of messages, so many are left by their writer: fewer than are written at once. */
+const DIED = 0.03;
 /** Until a message that is not written any more may be aborted, on a machine that is busy. */
 const SILENCE_MS = 45_000;
 
@@ -89,6 +91,7 @@ export class StreamedWriters {
         await wait(PACE_MS * 2 * this.#trial.random());
       }
       if (text && !text.isOver) await this.#end(text);
+      await wait(PACE_MS * this.#trial.random());
     }
   }
 
@@ -139,12 +142,12 @@ export class StreamedWriters {
     text.text = content;
   }
 
-  /** One in ten is left as it is: its writer died. */
+  /** Some are left as they are: their writer died. */
   async #end(text: TrialText): Promise<void> {
     const { random } = this.#trial;
     const chance = random();
-    if (chance < 0.1) return;
-    const content = chance < 0.3 ? text.text.slice(0, 3) + pick(random, BITS) : null;
+    if (chance < DIED) return;
+    const content = chance < 0.3 ? [...text.text].slice(0, 3).join('') + pick(random, BITS) : null;
     if (content !== null) text.ask(content);
     const variables = { id: text.id, state: chance < 0.45 ? 'ABORTED' : 'COMPLETE', content };
     const data = await this.#trial.ask(AUTHOR, FINISH, variables, ['CONFLICT', 'NOT_FOUND']);
