@@ -101,8 +101,7 @@ export class StreamedJudge {
 
   #judgeHeld({ name }: TextReader, held: Held, stored: ReadonlyMap<string, Data>): string[] {
     const texts = held.read();
-    const { last } = this.#writers;
-    const owed = last && stored.get(last.id)?.state === 'STREAMING' ? [last.id] : [];
+    const owed = this.#writers.last.map(({ id }) => id).filter((id) => stored.get(id)?.state === 'STREAMING');
     const wrong = [...new Set([...texts.keys(), ...owed])].flatMap((id) => {
       const content = stored.get(id)?.content;
       const text = texts.get(id) ?? '';

@@ -26,6 +26,9 @@ const PACE_MS = 40;
 const TWICE = 0.15;
 /** Of messages, so many are left by their writer: fewer than are written at once. */
 const DIED = 0.03;
+/** So many messages are written at the end, by so many appends each. */
+const LAST = 5;
+const LAST_APPENDS = 8;
 /** Until a message that is not written any more may be aborted, on a machine that is busy. */
 const SILENCE_MS = 45_000;
 
@@ -66,8 +69,8 @@ export class StreamedWriters {
   /** The position at which the room began. */
   readonly begun = new Map<string, string>();
   readonly texts = new Map<string, TrialText>();
-  /** Started while something was wrong for the last time, and written still: everybody is to read it. */
-  last: TrialText | null = null;
+  /** Written while something was wrong for the last time, and not ended: everybody is to read them, and nothing later tells. */
+  readonly last: TrialText[] = [];
   readonly #trial: Trial;
 
   constructor(trial: Trial) {
@@ -96,8 +99,15 @@ export class StreamedWriters {
   }
 
   async writeLast(): Promise<void> {
-    this.last = await this.#start();
-    if (this.last) await this.#append(this.last);
+    const write = async (): Promise<void> => {
+      const text = await this.#start();
+      if (text) this.last.push(text);
+      for (let nth = 0; text && nth < LAST_APPENDS && !text.isOver; nth += 1) {
+        await wait(4 * PACE_MS * this.#trial.random());
+        await this.#append(text);
+      }
+    };
+    await Promise.all(Array.from({ length: LAST }, write));
   }
 
   async #start(): Promise<TrialText | null> {
