@@ -191,6 +191,8 @@ export const LIMITS = {
   leftConversationsPerUser: 1_000,
   /** Connections that went lately and are removed again when Redis lost its end. */
   rememberedDepartures: 10_000,
+  /** Conversations and users changed lately whose lists are compared when a server of a cluster lost its end. */
+  rememberedChanges: 20_000,
   /** Sessions whose positions wait for the engine to take them. */
   unsavedInboxes: 10_000,
   /** Bytes of those events, as JSON. */
@@ -280,6 +282,8 @@ export const TIMES = {
   nodeRenewMs: 4_000,
   /** How long a connection that went is remembered: a failover loses no more than the last of it. */
   departureMs: 60_000,
+  /** The same of a conversation that was changed. */
+  changeMs: 60_000,
   /** How long an operation of the engine may take, counted from the call. */
   operationMs: 2_000,
   /** How long `setPresence` holds for a caller with no connection. */

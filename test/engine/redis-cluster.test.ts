@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Engine } from '../../src/engine/port.ts';
+import { TIMES } from '../../src/limits.ts';
 import type { ConversationId } from '../../src/model.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { eventually } from '../support/eventually.ts';
@@ -133,6 +134,32 @@ describe('Redis engine on a cluster', () => {
     await world.other.connect(tenant, who, phone);
     await eventually(() => expect(heard).toHaveLength(1));
     for (const { listening } of recordings) await listening.close();
+    await world.close();
+  });
+
+  it('a server that lost what it had leaves no list without its conversation, and no conversation without its lists', async () => {
+    const world = await open();
+    // So many that on each of three servers there is one side of some.
+    const pairs = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const who = userId(randomUUID());
+        return { who, id: await createGroup(world.engine, alice, who) };
+      }),
+    );
+    const all = { kind: null, isArchived: null, isUnread: null, order: 'activity', after: null, limit: 10 } as const;
+    await cluster.servers[0]?.restart();
+    await cluster.isWhole(cluster.servers);
+    await eventually(async () => {
+      world.clock.advance(TIMES.nodeRenewMs);
+      const memberships = await world.other.readMemberships(
+        tenant,
+        pairs.map(({ who, id }) => ({ conversationId: id, userId: who })),
+      );
+      const lists = await Promise.all(pairs.map(({ who }) => world.other.listConversations(tenant, who, all)));
+      expect(lists.map(({ entries }) => entries.map(({ conversationId }) => conversationId))).toEqual(
+        pairs.map(({ id }, index) => (memberships[index] ? [id] : [])),
+      );
+    });
     await world.close();
   });
 

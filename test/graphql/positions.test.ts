@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { readConfig } from '../../src/config.ts';
-import { encodePosition, streamRequest } from '../../src/domain/cursor.ts';
+import { encodePosition, encodeTopicPosition, streamRequest, topicPositions } from '../../src/domain/cursor.ts';
 import { newEpoch } from '../../src/engine/lineage.ts';
 import { nonce } from '../../src/engine/redis/attempt.ts';
-import type { ConversationId } from '../../src/model.ts';
+import type { ConversationId, Topic } from '../../src/model.ts';
 
 const conversationId = (id: string): ConversationId => id as ConversationId;
 const form = (text: string): string => Buffer.from(text).toString('base64url');
@@ -55,6 +55,20 @@ describe('positions', () => {
     expect(() => streamRequest(null, [one, other])).toThrow('after: at most one position a conversation.');
     expect(() => streamRequest(null, [one, one])).toThrow('after: at most one position a conversation.');
     expect(() => streamRequest(['b'], [one])).toThrow('after: a position of a conversation not listened to.');
+  });
+
+  it('one names where a topic is resumed, and not two, and none that is not listened to', () => {
+    const news = 'news' as Topic;
+    const [one, other] = [1, 2].map((place) => encodeTopicPosition(news, { epoch: 'e', place }) ?? '') as [
+      string,
+      string,
+    ];
+    expect(topicPositions([news], [one]).get(news)).toEqual({ epoch: 'e', place: 1 });
+    expect(() => topicPositions([news], [one, other])).toThrow('after: at most one position a topic.');
+    expect(() => topicPositions(['old' as Topic], [one])).toThrow('after: a position of a topic not listened to.');
+    expect(() => topicPositions([news], [encodePosition(conversationId('a'), { epoch: 'e', place: 1 })])).toThrow(
+      'after: ',
+    );
   });
 
   it.each([

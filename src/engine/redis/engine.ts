@@ -24,6 +24,8 @@ import { createMessages } from './messages.ts';
 import { checkPermissions } from './permissions.ts';
 import { createPresence } from './presence.ts';
 import { createRates } from './rates.ts';
+import { RecentChanges } from './recent-changes.ts';
+import { Reconciliation } from './reconciliation.ts';
 import { Requirements } from './requirements.ts';
 import { createRooms } from './rooms.ts';
 import { createRoutingRules } from './routing-rules.ts';
@@ -84,10 +86,13 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const subscriber = new Subscriber(listening, publish, clock, log);
   const requirements = new Requirements(client, options.isChecked, log);
   const run = defineScripts(client);
-  const memberships = createMemberships(run, keys, log);
+  // What lies on one server loses its end at once, and together.
+  const recent = address.kind === 'cluster' ? new RecentChanges(clock) : null;
+  const memberships = createMemberships(run, keys, log, recent);
   const writings = createWritings(run, keys, { clock, retention, currentTrace });
   const rooms = createRooms(client, run, keys);
-  const lists = new Lists(client, run, keys, clock, { memberships, rooms, node: nonce() });
+  const lists = new Lists(client, run, keys, clock, { memberships, rooms, recent, node: nonce() });
+  const reconciliation = recent && new Reconciliation(client, run, keys, { recent, memberships, lists, clock, log });
   const updates = new ListUpdates(lists, clock, log, address.kind !== 'cluster');
   const presence = createPresence(client, run, keys, clock, log);
   const marks = new Marks(client, keys, clock, log);
@@ -100,6 +105,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     isClosed = true;
     stopWatching();
     marks.close();
+    reconciliation?.close();
     updates.close();
     await presence.stop(options.presenceGraceMs).catch(() => undefined);
     subscriber.close();
@@ -115,11 +121,13 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
       await requirements.enforce();
       await checkSchema(client, keys.schema);
       await presence.start();
+      await reconciliation?.start();
     }, options);
     isStarting = false;
     stopWatching = requirements.watch(clock);
   } catch (error) {
     marks.close();
+    reconciliation?.close();
     subscriber.close();
     client.disconnect();
     throw error;

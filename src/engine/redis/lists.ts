@@ -7,6 +7,7 @@ import type { RedisClient } from './client.ts';
 import { decodeMember } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
+import type { RecentChanges } from './recent-changes.ts';
 import type { Rooms } from './rooms.ts';
 import type { RunScript } from './scripts.ts';
 
@@ -56,6 +57,14 @@ export interface Unlisted {
 /** A change by the user of an entry: a flag and whether it is set, or `until` and milliseconds. */
 export type EntryChange = readonly [what: 'p' | 'a' | 'm' | 'h' | 'until', value: number];
 
+export interface ListsParts {
+  readonly memberships: Memberships;
+  readonly rooms: Rooms;
+  /** Null where a conversation and a list lose nothing without each other. */
+  readonly recent: RecentChanges | null;
+  readonly node: string;
+}
+
 export class Lists {
   readonly #client: RedisClient;
   readonly #run: RunScript;
@@ -63,6 +72,7 @@ export class Lists {
   readonly #clock: Clock;
   readonly #memberships: Memberships;
   readonly #rooms: Rooms;
+  readonly #recent: RecentChanges | null;
   readonly #node: string;
 
   constructor(
@@ -70,7 +80,7 @@ export class Lists {
     run: RunScript,
     keys: Keys,
     clock: Clock,
-    { memberships, rooms, node }: { readonly memberships: Memberships; readonly rooms: Rooms; readonly node: string },
+    { memberships, rooms, recent, node }: ListsParts,
   ) {
     this.#client = client;
     this.#run = run;
@@ -78,17 +88,20 @@ export class Lists {
     this.#clock = clock;
     this.#memberships = memberships;
     this.#rooms = rooms;
+    this.#recent = recent;
     this.#node = node;
   }
 
   /** Notes that this node has a conversation in hand. */
   async note(tenant: TenantId, id: ConversationId): Promise<void> {
+    this.#recent?.remember(tenant, id);
     await attempt(() =>
       this.#client.zadd(this.#keys.unlisted(tenant), String(this.#clock.now()), `${id} ${this.#node}`),
     );
   }
 
   async letGo(tenant: TenantId, id: ConversationId): Promise<void> {
+    this.#recent?.remember(tenant, id);
     await attempt(() => this.#client.zrem(this.#keys.unlisted(tenant), `${id} ${this.#node}`));
   }
 
@@ -111,12 +124,17 @@ export class Lists {
     await this.#spread(tenant, id, facts);
   }
 
-  /** Does what a node left undone. */
-  async finish(tenant: TenantId, { id, note, notedAt }: Unlisted): Promise<void> {
+  /** Brings all lists up to a conversation, or rid of one that is no more. */
+  async tellAll(tenant: TenantId, id: ConversationId): Promise<void> {
     const facts = await this.#read(tenant, id, []);
-    await this.#memberships.settleAll(tenant, id);
     if (facts) await this.#spread(tenant, id, facts);
     else await this.#rooms.remove(tenant, id);
+  }
+
+  /** Does what a node left undone. */
+  async finish(tenant: TenantId, { id, note, notedAt }: Unlisted): Promise<void> {
+    await this.#memberships.settleAll(tenant, id);
+    await this.tellAll(tenant, id);
     await this.#run('forget-unlisted', [this.#keys.unlisted(tenant)], [note, notedAt]);
   }
 

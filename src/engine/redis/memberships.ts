@@ -14,6 +14,7 @@ import type { Log } from '../../log.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
 import { nonce } from './attempt.ts';
 import type { Keys } from './keys.ts';
+import type { RecentChanges } from './recent-changes.ts';
 import type { RunScript } from './scripts.ts';
 
 /** Notes as a script answers them: user, note, user, note, … */
@@ -28,7 +29,7 @@ export interface Memberships {
   notice(tenant: TenantId, id: ConversationId, unsettled: Unsettled): void;
 }
 
-export function createMemberships(run: RunScript, keys: Keys, log: Log): Memberships {
+export function createMemberships(run: RunScript, keys: Keys, log: Log, recent: RecentChanges | null): Memberships {
   /** Conversations whose notes are being carried out unwaited for. */
   const noticed = new Set<string>();
 
@@ -45,6 +46,7 @@ export function createMemberships(run: RunScript, keys: Keys, log: Log): Members
   async function settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled): Promise<void> {
     const { outbox } = keys.conversation(tenant, id);
     for (let open = unsettled; open.length > 0; ) {
+      recent?.rememberNotes(tenant, id, open);
       const notes = open.flatMap((userId, at) =>
         at % 2 === 0 ? [[userId as UserId, open[at + 1] ?? ''] as const] : [],
       );

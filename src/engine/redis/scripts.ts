@@ -41,6 +41,7 @@ const NAMES = [
   'refuse-tokens',
   'remove-member',
   'rename-conversation',
+  'renote-memberships',
   'renew-lease',
   'request-stop',
   'reserve-place',

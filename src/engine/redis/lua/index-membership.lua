@@ -19,8 +19,9 @@ if isMember == '1' then
   if kind then
     local after = before and readEntry(entries, id)
       or { kind = kind, activity = 0, sequence = 0, read = 0, flags = '-', muted = '0', peer = peer }
-    advanceEntry(after, tonumber(activity), tonumber(sequence), tonumber(read))
-    if flags == 'l' then setFlag(after, 'l', true) end
+    if flags == 'a' or flags == 'L' then after.activity, after.sequence, after.read = tonumber(activity), tonumber(sequence), tonumber(read)
+    else advanceEntry(after, tonumber(activity), tonumber(sequence), tonumber(read)) end
+    if flags == 'l' or flags == 'L' then setFlag(after, 'l', true) end
     writeEntry(order, entries, unread, large, id, before, after)
   end
 else

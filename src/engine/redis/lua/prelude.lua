@@ -111,6 +111,7 @@ end
 --   who went  version:0:reason
 --   who came  version:1:kind:activity:sequence:readSequence:flag:peer
 -- reason is L(eft), R(emoved) or D(eleted); kind is a letter; flag "l" says that the conversation is large, "-" that it is not; peer is of a direct conversation.
+-- "L" and "a" say the same of one whose list may have what was lost: the entry goes back to what is noted.
 local function noteMemberships(meta, outbox, users, isMember, read, reason)
   local version = after(redis.call('HGET', meta, 'memberships') or nil)
   redis.call('HSET', meta, 'memberships', version)

@@ -1,0 +1,34 @@
+-- Notes anew what the conversation says of these users, and of its members unless it is large: of the conversation and
+-- a list one may have lost what the other has.
+-- KEYS  meta members outbox
+-- ARGV  most (members who are not many) version (the highest that was noted of it), then userIds
+-- Answers what is unsettled
+local meta, members, outbox = unpack(KEYS)
+local head, activity, sequence, isLarge, last = unpack(redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large', 'memberships'))
+local users = {}
+for index = 3, #ARGV do users[ARGV[index]] = true end
+if head and not isLarge and redis.call('HLEN', members) <= tonumber(ARGV[1]) then
+  for _, user in ipairs(redis.call('HKEYS', members)) do users[user] = true end
+end
+-- Above what the lists have, also when the conversation was lost with its counter.
+local version = digits(math.max(tonumber(after(last or nil)), tonumber(ARGV[2]) + 1))
+if head then redis.call('HSET', meta, 'memberships', version) end
+
+local kind = head and string.match(head, '"kind":"(%u)')
+local function peerOf(user)
+  if kind ~= 'D' then return '' end
+  for _, each in ipairs(redis.call('HKEYS', members)) do
+    if each ~= user then return each end
+  end
+  return ''
+end
+for user in pairs(users) do
+  local value = head and redis.call('HGET', members, user)
+  local note = version .. ':0:R'
+  if value then
+    local since = activity == 'null' and string.match(head, '"createdAt":(%d+)') or activity
+    note = table.concat({ version, 1, kind, since, sequence, digits((memberRead(value))), isLarge and 'L' or 'a', peerOf(user) }, ':')
+  end
+  redis.call('HSET', outbox, user, note)
+end
+return unsettled(outbox)
