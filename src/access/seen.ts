@@ -36,8 +36,11 @@ export type SeenText<Text> = Text & { readonly [seen]: 'text' };
 /** A conversation as its viewer left it. What it holds now is theirs no longer. */
 export type LeftConversation = ConversationRecord & { readonly isLeft: true };
 
+/** A conversation as its viewer marked it read: so far at least, whether or not that is stored yet. */
+export type MarkedConversation = SeenConversation & { readonly readUpTo: number };
+
 /** What may be answered as a conversation. */
-export type ShownConversation = SeenConversation | LeftConversation;
+export type ShownConversation = SeenConversation | MarkedConversation | LeftConversation;
 
 /** What anyone of the tenant may know of a room: enough to join it. */
 export type OpenRoom = Pick<ConversationRecord, 'id' | 'name' | 'memberCount'>;

@@ -8,6 +8,7 @@ import {
   findRoom,
   joinAs,
   keepAs,
+  type MarkedConversation,
   markReadAs,
   outranks,
   requireRole,
@@ -89,7 +90,7 @@ export interface Conversations {
   addMembers(viewer: Viewer, id: string, userIds: readonly string[]): Promise<SeenConversation>;
   removeMember(viewer: Viewer, id: string, userId: string): Promise<ShownConversation>;
   setMemberRole(viewer: Viewer, id: string, userId: string, role: MemberRole): Promise<SeenConversation>;
-  markRead(viewer: Viewer, meter: Meter, id: string, sequence: number): Promise<SeenConversation>;
+  markRead(viewer: Viewer, meter: Meter, id: string, sequence: number): Promise<MarkedConversation>;
   /** A direct one is only hidden from the viewer, until its next message. */
   delete(viewer: Viewer, id: string): Promise<void>;
 }
@@ -342,6 +343,8 @@ export function createConversations(engine: Engine, blocks: Blocks): Conversatio
     async markRead(viewer, meter, id, sequence) {
       const conversationId = identifier<ConversationId>(id, 'conversationId');
       natural(sequence, 'sequence');
+      /** One answer, applied or not: what is stored may be further, and never less far once it is applied. */
+      const marked = (conversation: SeenConversation): MarkedConversation => ({ ...conversation, readUpTo: sequence });
       return meter.signal({
         kind: `read ${conversationId}`,
         // It moves forward only: an earlier one never takes the place of a later.
@@ -351,13 +354,13 @@ export function createConversations(engine: Engine, blocks: Blocks): Conversatio
           const change = await markReadAs(engine, viewer, conversationId, sequence);
           if (change.outcome === 'not-member') throw notFound('conversation');
           if (change.outcome === 'past-head') throw pastHead();
-          return change.conversation;
+          return marked(change.conversation);
         },
         async asIfApplied() {
           const { conversation, membership } = await requireSeen(engine, viewer, conversationId);
           if (!membership) throw notFound('conversation');
           if (sequence > conversation.lastSequence) throw pastHead();
-          return conversation;
+          return marked(conversation);
         },
       });
     },

@@ -12,6 +12,8 @@ export interface Typing {
   users(tenant: TenantId, conversation: SeenConversation): Promise<UserId[]>;
 }
 
+const notMember = (): ServiceError => new ServiceError('FORBIDDEN', 'Only members may type.');
+
 export function createTyping(engine: Engine): Typing {
   /** Typing shows that somebody is there, which who has chosen OFFLINE does not. */
   async function isHidden({ tenant, userId }: Viewer, id: ConversationId): Promise<boolean> {
@@ -27,7 +29,14 @@ export function createTyping(engine: Engine): Typing {
     const record = await engine.setTyping(viewer.tenant, id, viewer.userId, isTyping);
     if (record) return record.isTyping;
     await requireSeen(engine, viewer, id);
-    throw new ServiceError('FORBIDDEN', 'Only members may type.');
+    throw notMember();
+  }
+
+  /** What may not be done is not answered as if it were. */
+  async function asIfApplied(viewer: Viewer, id: ConversationId, isTyping: boolean): Promise<boolean> {
+    const { membership } = await requireSeen(engine, viewer, id);
+    if (!membership) throw notMember();
+    return isTyping;
   }
 
   return {
@@ -39,7 +48,7 @@ export function createTyping(engine: Engine): Typing {
         // A stop is never dropped, and typing that was not begun ends by itself (G12).
         late: isTyping ? 'let-go' : 'first',
         apply: () => apply(viewer, id, isTyping),
-        asIfApplied: () => isTyping,
+        asIfApplied: () => asIfApplied(viewer, id, isTyping),
       });
     },
 

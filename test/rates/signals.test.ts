@@ -1,4 +1,5 @@
 /** Typing, presence and read positions at any speed, over every way in: none is refused, and nobody is closed. */
+import type { MUTATIONS } from '../../src/graphql/metering.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type Data, startTestService, type TestService } from '../support/service.ts';
@@ -9,6 +10,27 @@ const PRESENCE = 'mutation ($words: String) { setPresence(status: BUSY, statusTe
 const READ = 'mutation ($n: Int!) { markRead(conversationId: "c", sequence: $n) { id } }';
 const SEEN = `{ conversation(id: "c") { unreadMessageCount typingUsers { id } } presence(userIds: ["alice"]) { statusText } }`;
 const SECONDS = 20;
+
+type Mutations = typeof MUTATIONS;
+type SignalField = { [Field in keyof Mutations]: Mutations[Field] extends 'signal' ? Field : never }[keyof Mutations];
+
+const SET = '{ status statusText devices { deviceId connectionType } }';
+const MARKED = '{ id lastSequence unreadMessageCount viewerRole }';
+/** Of each signal: what may be asked, and what may not be. */
+const SIGNALS: { readonly [Field in SignalField]: readonly string[] } = {
+  setTyping: ['(conversationId: "d", isTyping: true)', '(conversationId: "d", isTyping: false)'].concat(
+    ['(conversationId: "nowhere", isTyping: true)', '(conversationId: "nowhere", isTyping: false)'],
+    ['(conversationId: "a b", isTyping: true)'],
+  ),
+  setPresence: [`(status: BUSY, statusText: "x") ${SET}`, `(status: OFFLINE, statusText: "x") ${SET}`].concat([
+    `(status: AWAY) ${SET}`,
+    `(status: AWAY, statusText: " ") ${SET}`,
+  ]),
+  markRead: [2, 0, 3, 4, -1]
+    .map((n) => `(conversationId: "d", sequence: ${n}) ${MARKED}`)
+    .concat(`(conversationId: "nowhere", sequence: 1) ${MARKED}`),
+};
+const ASKED = Object.entries(SIGNALS).flatMap(([field, all]) => all.map((args) => `${field}${args}`));
 
 describe('signals at any speed', () => {
   const clock = new StillClock();
@@ -70,6 +92,26 @@ describe('signals at any speed', () => {
     const asked = [READ, READ, READ, READ, READ, READ, READ, READ].map((read) => socket.query(read, { n: 1_000 }));
     for (const { errors } of await Promise.all(asked)) expect(errors[0].extensions.code).toBe('BAD_USER_INPUT');
     await socket.close();
+  });
+
+  it('over the rate each signal answers what it answers under it, and what may not be done is refused', async () => {
+    const users = ASKED.flatMap((_, index) => [`under-${index}`, `over-${index}`]);
+    const memberIds = JSON.stringify(users);
+    await service.query('bob', `mutation { createConversation(input: {id: "d", memberIds: ${memberIds}}) { id } }`);
+    for (let n = 0; n < 3; n += 1)
+      await service.query('bob', 'mutation { sendMessage(input: {conversationId: "d", content: "x"}) { id } }');
+    const here = (times: number): string =>
+      `mutation { ${Array.from({ length: times }, (_, n) => `s${n}: setPresence(status: ONLINE) { status }`).join(' ')} }`;
+    for (const [index, asked] of ASKED.entries()) {
+      const ask = async (user: string): Promise<object> => {
+        const { data, errors } = await service.query(user, `mutation { ${asked} }`);
+        return { asked, data, errors };
+      };
+      await service.query(`under-${index}`, here(1));
+      // A user has ten a second.
+      await service.query(`over-${index}`, here(10));
+      expect(await ask(`over-${index}`)).toEqual(await ask(`under-${index}`));
+    }
   });
 
   it('what was still to be applied when the service stops is applied', async () => {

@@ -52,9 +52,11 @@ export const Conversation: ConversationResolvers = {
     return id && (one === viewer.userId || other === viewer.userId) ? { id } : null;
   },
   lastMessage: (conversation, _, { loaders }) => loaders.lastMessage.load(contentsOf(conversation)),
-  async unreadMessageCount({ id, lastSequence }, _, { loaders }) {
-    const membership = await loaders.membership.load(id);
-    return membership ? Math.max(lastSequence - membership.readSequence, 0) : 0;
+  async unreadMessageCount(conversation, _, { loaders }) {
+    const membership = await loaders.membership.load(conversation.id);
+    if (!membership) return 0;
+    const readUpTo = 'readUpTo' in conversation ? conversation.readUpTo : 0;
+    return Math.max(conversation.lastSequence - Math.max(membership.readSequence, readUpTo), 0);
   },
   viewerRole: async ({ id }, _, { loaders }) => (await loaders.membership.load(id))?.role ?? null,
   async members(conversation, { first, after }, { domain, tenant }) {
