@@ -74,11 +74,10 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
 
   async function apply(viewer: Viewer, status: PresenceStatus, words: string | null): Promise<PresenceRecord> {
     const presence = await engine.setStatus(viewer.tenant, viewer.userId, status, words);
-    // Their own words are no secret to them while they hide.
-    if (presence.connectedBy.length > 0) return { ...presence, statusText: words };
+    if (presence.connectedBy.length > 0) return presence;
     await visit(viewer);
     const [visiting] = await engine.readPresence(viewer.tenant, [viewer.userId]);
-    return { ...(visiting ?? presence), statusText: words };
+    return visiting ?? presence;
   }
 
   /** What a status that is applied late makes of the presence. */
@@ -90,7 +89,7 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
     return {
       ...known,
       status,
-      statusText: words,
+      statusText: hides ? null : words,
       lastSeenAt: isSeen ? clock.now() : known.lastSeenAt,
       devices: hides ? [] : devicesOnceShown(viewer, known),
       hides,

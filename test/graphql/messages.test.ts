@@ -257,6 +257,11 @@ describe('messages over GraphQL', () => {
     expect((await service.query('bob', `{ presence(userIds: ["${user}"]) { status } }`)).data.presence).toEqual([
       { status: 'OFFLINE' },
     ]);
+    const hide = 'mutation { setPresence(status: OFFLINE, statusText: "gone") { status statusText } }';
+    const told = (await service.query(user, hide)).data.setPresence;
+    expect(told).toEqual({ status: 'OFFLINE', statusText: null });
+    const asked = await service.query(user, `{ presence(userIds: ["${user}"]) { status statusText } }`);
+    expect(asked.data.presence).toEqual([told]);
     const say = 'mutation ($s: String) { setPresence(status: AWAY, statusText: $s) { statusText } }';
     for (const s of ['x'.repeat(201), ' ', '\u200b\u2060', '\u2800', 'a\u0007']) {
       expect([s, (await service.query(user, say, { s })).code]).toEqual([s, 'BAD_USER_INPUT']);

@@ -47,7 +47,7 @@ describe.each(SETTINGS)('who has chosen OFFLINE, %s', (setting) => {
       (await phone.query(SET, { status, text })).data.setPresence;
     await set('BUSY', 'in a meeting');
     expect(await told()).toMatchObject([{ presence: [{ status: 'BUSY', statusText: 'in a meeting' }] }, {}, {}, {}]);
-    expect(await set('OFFLINE', 'my own words')).toEqual({ status: 'OFFLINE', statusText: 'my own words' });
+    expect(await set('OFFLINE', 'my own words')).toEqual({ status: 'OFFLINE', statusText: null });
     const left = await told();
     expect(JSON.stringify(left)).not.toMatch(/BUSY|ONLINE|phone|meeting|words/);
     const bob = await nodes.there.connect('bob');
