@@ -196,7 +196,7 @@ export type InboxEntry = {
   isMarkedUnread: Scalars['Boolean']['output'];
   /** Whether the user keeps it at the top. */
   isPinned: Scalars['Boolean']['output'];
-  /** Until when the user wants no notice of it; null: not muted. */
+  /** Until when the user wants no notice of it; null: not muted, or no longer. */
   mutedUntil: Maybe<Scalars['DateTime']['output']>;
   /** The other user of a direct conversation; null for other kinds. */
   peer: Maybe<User>;

@@ -1,6 +1,7 @@
 /** A user's conversations as a list, in pages, and what the user keeps of each; and the rooms of a tenant. */
 import { requireSelf } from '../access/rights.ts';
 import { findRooms, keepAs, type OpenRoom, type SeenConversation, type SeenEntry, seeListOf } from '../access/seen.ts';
+import type { Clock } from '../clock.ts';
 import type { Engine, ListChange, ListPlace, RoomPlace } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -46,11 +47,16 @@ export interface RoomPage extends PageEnds {
   readonly rooms: readonly ListedRoom[];
 }
 
+/** What is kept until the viewer says otherwise. */
+type Kept = Exclude<ListChange, { readonly mutedUntil: number | null }>;
+
 export interface ConversationLists {
   /** A page of a user's inbox. @throws {ServiceError} FORBIDDEN for others. */
   inboxOf(viewer: Viewer, userId: UserId, request: InboxRequest): Promise<InboxPage>;
   /** Changes what the viewer keeps of a conversation. */
-  keep(viewer: Viewer, id: string, change: ListChange): Promise<SeenEntry>;
+  keep(viewer: Viewer, id: string, change: Kept): Promise<SeenEntry>;
+  /** Null: no longer. @throws {ServiceError} BAD_USER_INPUT for a time that has passed. */
+  mute(viewer: Viewer, id: string, until: number | null): Promise<SeenEntry>;
   rooms(viewer: Viewer, request: RoomRequest): Promise<RoomPage>;
   /** A page of a user's conversations, archived ones among them. @throws {ServiceError} FORBIDDEN for others. */
   pageOf(viewer: Viewer, userId: UserId, page: UserConversationsPage): Promise<SeenConversation[]>;
@@ -58,7 +64,17 @@ export interface ConversationLists {
   unreadOf(viewer: Viewer, userId: UserId): Promise<number>;
 }
 
-export function createConversationLists(engine: Engine): ConversationLists {
+export function createConversationLists(engine: Engine, clock: Clock): ConversationLists {
+  /** An entry as it is now: a mute ends by itself, and nobody writes that down. */
+  function asOfNow(entry: SeenEntry): SeenEntry {
+    const { mutedUntil } = entry.listed;
+    if (mutedUntil === null || mutedUntil > clock.now()) return entry;
+    return { ...entry, listed: { ...entry.listed, mutedUntil: null } };
+  }
+
+  const keep = async (viewer: Viewer, id: string, change: ListChange): Promise<SeenEntry> =>
+    asOfNow(await keepAs(engine, viewer, identifier<ConversationId>(id, 'id'), change));
+
   /** Where a page begins that goes on behind a cursor, or behind an id where that conversation is now. */
   async function placeOf(viewer: Viewer, userId: UserId, cursor: string): Promise<ListPlace> {
     const place = decodeConversationCursor(cursor);
@@ -81,10 +97,15 @@ export function createConversationLists(engine: Engine): ConversationLists {
         limit: pageSize(first ?? LIMITS.defaultPageSize, 'first'),
       });
       const hasPreviousPage = (after ?? null) !== null;
-      return { entries, totalCount, hasNextPage: !isLast, hasPreviousPage };
+      return { entries: entries.map(asOfNow), totalCount, hasNextPage: !isLast, hasPreviousPage };
     },
 
-    keep: (viewer, id, change) => keepAs(engine, viewer, identifier<ConversationId>(id, 'id'), change),
+    keep,
+
+    async mute(viewer, id, until) {
+      if (until !== null && until <= clock.now()) throw badInput('until: a time to come.');
+      return keep(viewer, id, { mutedUntil: until });
+    },
 
     async rooms({ tenant }, { first, after, search }) {
       const limit = pageSize(first ?? LIMITS.defaultPageSize, 'first');

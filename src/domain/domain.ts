@@ -51,7 +51,7 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
   return {
     blocks,
     conversations,
-    lists: createConversationLists(engine),
+    lists: createConversationLists(engine, clock),
     messages: createMessages(engine, routed, { directWith: conversations.directWith, blocks, log }),
     writings: createWritings({ engine, routed, blocks, settleSent: createSettleSent(engine), appendPaceMs }),
     presence: createPresence(engine, clock, log, presenceGraceMs),

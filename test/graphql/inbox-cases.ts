@@ -70,6 +70,24 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
     expect((await inbox(dave)).edges[1].node).toMatchObject({ mutedUntil: until, unreadMessageCount: 2 });
   });
 
+  it('a mute ends by itself, wherever it is read, and none begins that is over', async () => {
+    const [dave, erin] = people();
+    const id = await group(dave, [erin]);
+    const now = (): number => nodes().clock.now();
+    const mute = (until: number): Promise<Data> =>
+      ask(dave, `mutation { muteConversation(id: "${id}", until: "${new Date(until).toISOString()}") { mutedUntil } }`);
+    const muted = async (): Promise<Data> => (await inbox(dave)).edges.map(({ node }: Data) => node.mutedUntil);
+    const until = now() + 60_000;
+    expect((await mute(until)).muteConversation).toEqual({ mutedUntil: new Date(until).toISOString() });
+    for (const past of [now(), now() - 1, 0, -1_000])
+      expect([past, (await mute(past)).code]).toEqual([past, 'BAD_USER_INPUT']);
+    expect(await muted()).toEqual([new Date(until).toISOString()]);
+    nodes().clock.advance(60_000);
+    expect(await muted()).toEqual([null]);
+    const pinned = await ask(dave, `mutation { pinConversation(id: "${id}", isPinned: true) { mutedUntil isPinned } }`);
+    expect(pinned.pinConversation).toEqual({ mutedUntil: null, isPinned: true });
+  });
+
   it('what is kept of a conversation is its member’s own, and an inbox its user’s', async () => {
     const [dave, erin, mallory] = people();
     const id = await group(dave, [erin]);

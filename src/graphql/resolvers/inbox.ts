@@ -29,8 +29,7 @@ export const Query: QueryResolvers = {
 };
 
 export const Mutation: MutationResolvers = {
-  muteConversation: (_, { id, until }, { domain, viewer }) =>
-    domain.lists.keep(viewer, id, { mutedUntil: until ? Math.max(until.getTime(), 0) : null }),
+  muteConversation: (_, { id, until }, { domain, viewer }) => domain.lists.mute(viewer, id, until?.getTime() ?? null),
   archiveConversation: (_, { id, isArchived }, { domain, viewer }) => domain.lists.keep(viewer, id, { isArchived }),
   pinConversation: (_, { id, isPinned }, { domain, viewer }) => domain.lists.keep(viewer, id, { isPinned }),
   markUnread: (_, { id }, { domain, viewer }) => domain.lists.keep(viewer, id, { isMarkedUnread: true }),
