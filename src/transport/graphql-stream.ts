@@ -95,8 +95,7 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     const way = named ?? 'sse';
     const enter: Enter = (peer) => {
       if (streams.enter(peer, request.raw, isGateway)) return;
-      reply.header('retry-after', streams.retryAfterS);
-      throw unavailable();
+      throw unavailable(undefined, streams.retryAfterMs);
     };
     const identify = (): Viewer => {
       if (!bearer) throw caller.refusal;

@@ -14,6 +14,7 @@ import { leaveOutEmpty, withoutEmpty } from './left-out.ts';
 import { addOperations, addProbes, type OperationsOptions } from './operations-paths.ts';
 import type { PlainConnections } from './plain-connections.ts';
 import { endTooFarAhead } from './requests-ahead.ts';
+import { retryAfterS } from './retry-after.ts';
 import type { Unhandled } from './unhandled.ts';
 import { isStrippedHandshake } from './upgrade.ts';
 
@@ -109,7 +110,8 @@ export function createHttp(options: HttpOptions): Http {
   function sayError(reply: FastifyReply, error: unknown): FastifyReply {
     const known = asServiceError(error);
     const formatted = options.formatError(known ?? error);
-    const code = formatted.extensions?.['code'] as ErrorCode;
+    const { code, retryAfterMs } = (formatted.extensions ?? {}) as { code: ErrorCode; retryAfterMs?: number };
+    if (retryAfterMs !== undefined) reply.header('retry-after', retryAfterS(retryAfterMs));
     const status = known?.code === 'BAD_USER_INPUT' ? 400 : ERROR_CODES[code]?.status;
     return reply.code(statusOf(error) ?? status ?? 400).send({ errors: [formatted] });
   }

@@ -22,7 +22,8 @@ export interface Refusal {
 
 /** Answers, and ends the connection. */
 export function refuse(socket: Duplex, { status, message, retryAfterS, headers = {} }: Refusal): void {
-  const body = JSON.stringify({ errors: [{ message, extensions: { code: CODES[status] } }] });
+  const wait = retryAfterS === undefined ? {} : { retryAfterMs: retryAfterS * 1_000 };
+  const body = JSON.stringify({ errors: [{ message, extensions: { code: CODES[status], ...wait } }] });
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',

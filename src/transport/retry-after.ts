@@ -11,6 +11,9 @@ const codeOf = ({ extensions }: GraphQLFormattedError): PassingCode | null =>
 
 const waitOf = ({ extensions }: GraphQLFormattedError): number => Number(extensions?.['retryAfterMs'] ?? 0);
 
+/** `retryAfterMs` as the header says it, in whole seconds. */
+export const retryAfterS = (waitMs: number): string => String(Math.max(1, Math.ceil(waitMs / 1_000)));
+
 /** Whether no root field has a value. */
 const isEmpty = ({ data }: FormattedExecutionResult): boolean =>
   Object.values(data ?? {}).every((value) => value === null);
@@ -32,7 +35,7 @@ export function tellWhenToRetry(): ApolloServerPlugin<Context> {
           const code = first && codeOf(first);
           if (!code) return;
           const waitMs = Math.max(...passing.map(waitOf));
-          response.http.headers.set('retry-after', String(Math.max(1, Math.ceil(waitMs / 1_000))));
+          response.http.headers.set('retry-after', retryAfterS(waitMs));
           const readsStatus = request.http?.headers.get('accept')?.includes('application/graphql-response+json');
           if (readsStatus && passing.length === errors.length && isEmpty(result)) {
             response.http.status = ERROR_CODES[code].status;

@@ -71,9 +71,9 @@ export class Streams {
     return this.#options.timing;
   }
 
-  /** When it is worth asking again, in seconds. */
-  get retryAfterS(): number {
-    return this.#options.supervisor.drainingS ?? 1;
+  /** When it is worth asking again. */
+  get retryAfterMs(): number {
+    return (this.#options.supervisor.drainingS ?? 1) * 1_000;
   }
 
   outletOptions(viewer: Viewer, transport: Transport) {

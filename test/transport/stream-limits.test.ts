@@ -74,6 +74,7 @@ describe.each(['text/event-stream', 'multipart/mixed;subscriptionSpec=1.0'])('a 
     const statuses = streams.map(({ status }) => status);
     expect(statuses.filter((status) => status === 200)).toHaveLength(BURST);
     expect(statuses.filter((status) => status === 429)).toHaveLength(50);
+    expect(await refused()).toEqual({ status: 429, code: 'RATE_LIMITED', retryAfter: '1' });
     service.clock.advance(60_000);
     expect((await open(50)).map(({ status }) => status)).toEqual(Array(50).fill(200));
     for (const stream of streams) stream.stop();

@@ -289,7 +289,8 @@ describe('subscriptions over HTTP', () => {
     });
     const { status, headers } = refusal;
     expect([status, headers.get('retry-after'), headers.get('connection')]).toEqual([503, '15', 'close']);
-    await refusal.text();
+    const said = (text: string): number => JSON.parse(text).errors[0].extensions.retryAfterMs;
+    expect(said(await refusal.text())).toBe(15_000);
     const health = await fetch(`${service.url}/health`);
     expect([health.status, health.headers.get('connection')]).toEqual([200, 'close']);
     await health.text();
@@ -301,6 +302,8 @@ describe('subscriptions over HTTP', () => {
       socket.on('error', () => undefined);
       const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
       expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '15']);
+      answer.setEncoding('utf8');
+      expect(said((await answer.toArray()).join(''))).toBe(15_000);
       socket.terminate();
     }
     service.clock.advance(20_000);
