@@ -156,7 +156,10 @@ export type CreateSessionInput = {
   deviceName?: InputMaybe<Scalars['String']['input']>;
 };
 
-/** One connected device of a user. Several sockets that name the same device count once. */
+/**
+ * One way in which a device of a user is connected. Several connections of one way that name the same device count once; a
+ * device that is connected in several ways is listed once for each.
+ */
 export type Device = {
   /** Since when. */
   connectedAt: Scalars['DateTime']['output'];
@@ -717,7 +720,7 @@ export type PageInfo = {
 
 /** A user's presence over all of their devices, on every node of the service. */
 export type Presence = {
-  /** The connected devices, earliest first; empty while the status is OFFLINE. */
+  /** The connected devices, each once for every way in which it is connected, earliest first; empty while the status is OFFLINE. */
   devices: Array<Device>;
   /** When others last saw the user come, leave or set their status; null when they never did. */
   lastSeenAt: Maybe<Scalars['DateTime']['output']>;
