@@ -30,13 +30,6 @@ export function isUserId(text: string): text is UserId {
   return text.length <= 256 && USER_ID.test(text);
 }
 
-const TOPIC = /^[A-Za-z0-9._:@/%-]{1,200}$/;
-
-/** Whether a text has the form of a topic: 1 to 200 of `A-Z a-z 0-9 . _ : @ - / %`. */
-export function isTopic(text: string): boolean {
-  return TOPIC.test(text);
-}
-
 export type ConversationKind = 'DIRECT' | 'GROUP' | 'ROOM';
 export type MemberRole = 'OWNER' | 'MODERATOR' | 'MEMBER';
 /** Who may do more is above. */

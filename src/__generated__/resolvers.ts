@@ -767,7 +767,7 @@ export type PublishInput = {
   idempotencyKey?: InputMaybe<Scalars['ID']['input']>;
   /** Up to 32 KiB of JSON. */
   payload: Scalars['JSON']['input'];
-  /** 1 to 200 characters of `A-Z a-z 0-9 . _ : @ - / %`. */
+  /** As that of `publish`. */
   topic: Scalars['String']['input'];
 };
 

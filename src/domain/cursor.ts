@@ -2,16 +2,10 @@
 import type { ListPlace, RoomPlace } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import {
-  type ConversationId,
-  type ConversationRecord,
-  isIdentifier,
-  isTopic,
-  type Position,
-  type Topic,
-} from '../model.ts';
+import { type ConversationId, type ConversationRecord, isIdentifier, type Position, type Topic } from '../model.ts';
 import { identifiers } from './input.ts';
 import { isDigest, nameInPosition, ResumePoints } from './resume-points.ts';
+import { isTopic } from './topic-name.ts';
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -170,9 +164,9 @@ export function topicPositions(
     if (typeof topic !== 'string' || !isTopic(topic) || typeof epoch !== 'string' || !isNatural(place)) {
       throw badInput('after: not a position.');
     }
-    if (points.has(topic as Topic)) throw badInput('after: at most one position a topic.');
-    if (!topics.includes(topic as Topic)) throw badInput('after: a position of a topic not listened to.');
-    points.set(topic as Topic, { epoch, place });
+    if (points.has(topic)) throw badInput('after: at most one position a topic.');
+    if (!topics.includes(topic)) throw badInput('after: a position of a topic not listened to.');
+    points.set(topic, { epoch, place });
   }
   return points;
 }

@@ -2,22 +2,22 @@
 import { randomUUID } from 'node:crypto';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import {
-  isTopic,
-  type RoutedKind,
-  type RoutingRuleId,
-  type RoutingRuleRecord,
-  type RuleAction,
-  type RuleFaultPolicy,
-  type RuleMatch,
-  type RuleTargets,
-  type RuleTransform,
-  type Topic,
-  type Viewer,
+import type {
+  RoutedKind,
+  RoutingRuleId,
+  RoutingRuleRecord,
+  RuleAction,
+  RuleFaultPolicy,
+  RuleMatch,
+  RuleTargets,
+  RuleTransform,
+  Topic,
+  Viewer,
 } from '../model.ts';
 import { displayName, identifier, optional, userIdentifier, userIdentifiers } from './input.ts';
 import type { Expressions } from './routing.ts';
 import type { Routable } from './rule-run.ts';
+import { faultOfOwner, faultOfTopic } from './topic-name.ts';
 import { isTopicPattern } from './topic-pattern.ts';
 
 export interface RoutingRuleInput {
@@ -51,6 +51,13 @@ function strings(value: unknown, name: string): string[] {
   return value.map((each) => string(each, name));
 }
 
+/** A rule sends to topics themselves, and not to all that a pattern names. */
+function target(topic: string, name: string): Topic {
+  const fault = faultOfTopic(topic);
+  if (fault !== null) throw badInput(`${name}: without patterns; ${fault}`);
+  return topic as Topic;
+}
+
 function targetsOf(value: unknown, name: string): RuleTargets {
   const { topics, users } = record(value, name, ['topics', 'users']);
   if ((topics === undefined) === (users === undefined)) throw badInput(`${name}: topics or users.`);
@@ -61,8 +68,7 @@ function targetsOf(value: unknown, name: string): RuleTargets {
   if (topics === undefined) {
     return { topics: [], users: userIdentifiers(names, `${name}.users`, LIMITS.targetsPerRule) };
   }
-  if (!names.every(isTopic)) throw badInput(`${name}.topics: topics, without patterns.`);
-  return { topics: [...new Set(names)] as Topic[], users: [] };
+  return { topics: [...new Set(names.map((topic) => target(topic, `${name}.topics`)))], users: [] };
 }
 
 /** @throws {ServiceError} BAD_USER_INPUT, of what is read. */
@@ -84,7 +90,8 @@ export function createRuleReader(expressions: Expressions): ReadRule {
       throw badInput(`match.on: of ${KINDS.join(', ')}.`);
     }
     const pattern = optional(topic, (given) => string(given, 'match.topic'));
-    if (pattern !== null && !isTopicPattern(pattern)) throw badInput('match.topic: a pattern of topics.');
+    if (pattern !== null && !isTopicPattern(pattern))
+      throw badInput(`match.topic: ${faultOfOwner(pattern) ?? 'a pattern of topics.'}`);
     return {
       on: kinds,
       topic: pattern,

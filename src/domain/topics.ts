@@ -5,12 +5,13 @@ import { resumption, type TopicHistory } from '../engine/publication.ts';
 import { badInput, positionExpired, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
-import { isTopic, type Meter, type Position, type PublicationRecord, type Topic, type Viewer } from '../model.ts';
+import type { Meter, Position, PublicationRecord, Topic, Viewer } from '../model.ts';
 import { type BatchResult, inBatch } from './batch.ts';
 import { topicPositions } from './cursor.ts';
 import { identifier, optional, payload } from './input.ts';
 import { publicationKey } from './message-key.ts';
 import type { Publishing, Routed } from './routed.ts';
+import { faultOfTopic, ownerOf } from './topic-name.ts';
 import { matchesTopic } from './topic-pattern.ts';
 
 export interface PublishInput {
@@ -32,34 +33,16 @@ export interface Topics {
   publishMany(viewer: Viewer, inputs: readonly PublishInput[], meter: Meter): Promise<BatchResult<Publishing>[]>;
   /** Oldest first. @throws {ServiceError} POSITION_EXPIRED. */
   history(viewer: Viewer, topic: string, range: HistoryRange): Promise<readonly PublicationRecord[]>;
+  /** Topics as they are named, whoever may hear them. */
+  named(topics: readonly string[]): Topic[];
   /** The topics of a subscription, without repeats. @throws {ServiceError} FORBIDDEN for one the viewer may not hear. */
   toHear(viewer: Viewer, topics: readonly string[]): Topic[];
 }
 
-/**
- * Whose topic it is; null for one that is no user's. In `user.<id>.…` the id ends at the
- * next `.` or `/`, in `user/<id>/…` at the next `/`, and is percent-encoded: only the second
- * can name every user, so that no topic is two users'.
- */
-function ownerOf(topic: string): string | null {
-  return /^user\.([^./]*)/.exec(topic)?.[1] ?? decoded(/^user\/([^/]*)/.exec(topic)?.[1]);
-}
-
-/** No user has an empty id: what is not well encoded is heard by nobody. */
-function decoded(id: string | undefined): string | null {
-  if (id === undefined) return null;
-  try {
-    return decodeURIComponent(id);
-  } catch {
-    return '';
-  }
-}
-
 function clean(topic: string, name: string): Topic {
   if (topic.startsWith('$')) throw new ServiceError('FORBIDDEN', `${name}: topics that begin with $ are nobody's.`);
-  if (!isTopic(topic)) {
-    throw badInput(`${name}: a topic is 1 to ${LIMITS.topicCharacters} of A-Z a-z 0-9 . _ : @ - / %`);
-  }
+  const fault = faultOfTopic(topic);
+  if (fault !== null) throw badInput(`${name}: ${fault}`);
   return topic as Topic;
 }
 
@@ -69,13 +52,13 @@ const names = (patterns: readonly string[] | null, topic: Topic): boolean =>
 function requirePublish(viewer: Viewer, topic: Topic): void {
   const isOwned = ownerOf(topic) !== null;
   if ((!isOwned || isService(viewer)) && names(viewer.topics.publish, topic)) return;
-  throw new ServiceError('FORBIDDEN', 'The caller may not publish to this topic.');
+  throw new ServiceError('FORBIDDEN', `topic: the caller may not publish to ${topic}.`);
 }
 
 function requireHear(viewer: Viewer, topic: Topic): void {
   const owner = ownerOf(topic);
   if ((owner === null || owner === viewer.userId) && names(viewer.topics.subscribe, topic)) return;
-  throw new ServiceError('FORBIDDEN', 'The caller may not hear this topic.');
+  throw new ServiceError('FORBIDDEN', `topics: the caller may not hear ${topic}.`);
 }
 
 /** A back end reads what it published to a user: live, only the user hears it. */
@@ -139,6 +122,8 @@ export function createTopics(engine: Engine, routed: Routed, log: Log): Topics {
       const publications = point ? past(history, point, topic) : history.publications;
       return first === null ? publications.slice(-last) : publications.slice(0, first);
     },
+
+    named: (topics) => topics.map((topic) => clean(topic, 'topics')),
 
     toHear(viewer, topics) {
       if (topics.length === 0 || topics.length > LIMITS.topicsPerSubscription) {

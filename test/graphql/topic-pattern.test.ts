@@ -1,5 +1,5 @@
 /** Which topics a pattern names. */
-import { matchesTopic } from '../../src/domain/topic-pattern.ts';
+import { isTopicPattern, matchesTopic } from '../../src/domain/topic-pattern.ts';
 
 describe('a pattern of topics', () => {
   it.each([
@@ -16,4 +16,13 @@ describe('a pattern of topics', () => {
     ['#.b', 'a.b', false],
     ['', 'a', false],
   ])('%j names %j: %s', (pattern, topic, isNamed) => expect(matchesTopic(pattern, topic)).toBe(isNamed));
+
+  it.each([
+    ['user/*/alerts', true],
+    ['user.*.alerts', true],
+    ['user/#', true],
+    ['user/auth0%7C64f/#', true],
+    ['user/auth0%7c64f/#', false],
+    ['user.auth0%7C64f.#', false],
+  ])('%j is one: %s', (pattern, is) => expect(isTopicPattern(pattern)).toBe(is));
 });

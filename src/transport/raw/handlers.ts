@@ -58,7 +58,7 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
 
   async Unsubscribe({ topics }, client, answer) {
     if (topics.length > LIMITS.topicsPerSocket) throw badInput(`data.topics: at most ${LIMITS.topicsPerSocket}.`);
-    client.topics.remove(topics);
+    client.topics.remove(client.domain.topics.named(topics));
     await answer('Status', { status: 'unsubscribed', topics });
   },
 

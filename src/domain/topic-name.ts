@@ -1,0 +1,67 @@
+/** How topics are written. A topic is compared as it stands, so each has one spelling, the id of its user included. */
+import { LIMITS } from '../limits.ts';
+import { isUserId, type Topic, type UserId } from '../model.ts';
+
+const CHARACTERS = /^[A-Za-z0-9._:@/%-]+$/;
+
+/** The id of a user as a topic has it: up to the next `.` or `/` behind `user.`, up to the next `/` behind `user/`. */
+const OWNED = /^user(?:\.(?<plain>[^./]*)|\/(?<encoded>[^/]*))/;
+
+/** An id behind `user/`: what a topic cannot hold, and the percent sign, is percent-encoded, and nothing else. */
+export function encodedInTopic(id: UserId): string {
+  return encodeURIComponent(id)
+    .replaceAll('%3A', ':')
+    .replaceAll('%40', '@')
+    .replace(/[!'()*~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
+interface Owned {
+  /** Null: what is written there names no user. */
+  readonly owner: UserId | null;
+  /** Null: the owner is named in the one way there is. */
+  readonly fault: string | null;
+}
+
+const NOBODY: Owned = {
+  owner: null,
+  fault: 'in user.<id> an id has no percent sign, in user/<id> it is percent-encoded, and it is the id of a user.',
+};
+
+/** Null for what is no user's. */
+function ownedBy(topic: string): Owned | null {
+  const { plain, encoded } = OWNED.exec(topic)?.groups ?? {};
+  if (plain !== undefined) {
+    return isUserId(plain) && !plain.includes('%') ? { owner: plain, fault: null } : NOBODY;
+  }
+  if (encoded === undefined) return null;
+  const owner = decoded(encoded);
+  if (owner === null || !isUserId(owner)) return NOBODY;
+  const canonical = encodedInTopic(owner);
+  return { owner, fault: encoded === canonical ? null : `this user's topics are written user/${canonical}/…` };
+}
+
+/** Whose topic it is; null for one that is no user's. */
+export const ownerOf = (topic: Topic): UserId | null => ownedBy(topic)?.owner ?? null;
+
+/** What is wrong with the id of a user in a topic, or in a pattern of topics; nothing where that has a wildcard. */
+export function faultOfOwner(topic: string): string | null {
+  return /^user\/[^/]*[*#]/.test(topic) ? null : (ownedBy(topic)?.fault ?? null);
+}
+
+/** Why a text is no topic; null for one that is. */
+export function faultOfTopic(text: string): string | null {
+  if (text.length > LIMITS.topicCharacters || !CHARACTERS.test(text)) {
+    return `a topic is 1 to ${LIMITS.topicCharacters} of A-Z a-z 0-9 . _ : @ - / %`;
+  }
+  return faultOfOwner(text);
+}
+
+export const isTopic = (text: string): text is Topic => faultOfTopic(text) === null;
