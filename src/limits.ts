@@ -216,8 +216,8 @@ export const LIMITS = {
   meteredTenants: 1_000,
   /** Signals of one user over their rate that are still to be applied: the latest of each kind. */
   heldSignalsPerUser: 100,
-  /** Characters of a frame that cost one unit of its user's rate of reading: a shorter one costs nothing by itself. */
-  frameCharactersPerUnit: 4 * 1024,
+  /** Characters of a frame, or bytes of a body, that cost one unit of their user's rate of reading: shorter ones cost nothing by themselves. */
+  charactersPerUnit: 4 * 1024,
   /** Refusals by the rate limits and for want of room, and one a second more, until a socket is closed. */
   refusalsPerConnection: 100,
   /** Sockets of gateways that are kept at once only to be told that there is no room. */

@@ -9,6 +9,11 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the same, of text in which CR stays.
 const CONTROL_BUT_CR = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 
+const MARKS_IN_A_ROW = /\p{M}+/gu;
+/** Combining marks in a row that are put in order together. */
+const MOST_MARKS = 100;
+const PART = /\P{M}*\p{M}{0,100}/gu;
+
 /** What an argument that may be left out comes to; null when it was. */
 export function optional<Given, Clean>(value: Given | null | undefined, check: (given: Given) => Clean): Clean | null {
   return value === null || value === undefined ? null : check(value);
@@ -61,6 +66,17 @@ export const displayName = (value: string, argument: string): string =>
   visibleText(value, argument, LIMITS.nameCharacters);
 
 /**
+ * In NFC. That takes time in the square of how many combining marks follow each other, so that longer runs are
+ * normalised in parts (as in the Stream-Safe Text Format of UAX #15): no language has them.
+ */
+function normalised(value: string): string {
+  for (const [run] of value.matchAll(MARKS_IN_A_ROW)) {
+    if (run.length > MOST_MARKS) return value.replace(PART, (part) => part.normalize('NFC'));
+  }
+  return value.normalize('NFC');
+}
+
+/**
  * Text of `least` to `most` code points, NFC-normalised. CRLF and CR become LF;
  * other control characters but newline and tab are refused.
  */
@@ -68,7 +84,7 @@ export function text(value: string, name: string, least: number, most: number): 
   // A code point takes at most two units, and NFC at most triples them: refuse giants before the work.
   if (value.length > most * 6) throw badInput(`${name}: at most ${most} characters.`);
   if (!value.isWellFormed()) throw badInput(`${name}: not well-formed Unicode.`);
-  const normal = value.replace(/\r\n?/g, '\n').normalize('NFC');
+  const normal = normalised(value.replace(/\r\n?/g, '\n'));
   if (CONTROL.test(normal)) throw badInput(`${name}: control characters other than newline and tab are refused.`);
   const characters = [...normal].length;
   if (characters < least || characters > most) throw badInput(`${name}: ${least} to ${most} characters.`);

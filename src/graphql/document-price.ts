@@ -6,6 +6,7 @@
  * of fields that were compared after.
  */
 import type { DocumentNode } from 'graphql';
+import { LIMITS } from '../limits.ts';
 import type { Meter } from '../model.ts';
 
 /** The least that parsing and validating takes. */
@@ -37,6 +38,12 @@ export function payForReading(query: string, meter: Meter): void {
 /** For a document of a short request that is written into its URL and read from it. @throws {ServiceError} RATE_LIMITED. */
 export function payForUrl(query: string, meter: Meter): void {
   const units = Math.floor(Buffer.byteLength(query) / URL_BYTES_PER_UNIT);
+  if (units > 0) pay(units, meter);
+}
+
+/** For a body, which is read as JSON whatever it says. @throws {ServiceError} RATE_LIMITED. */
+export function payForBody(bytes: number, meter: Meter): void {
+  const units = Math.floor(bytes / LIMITS.charactersPerUnit);
   if (units > 0) pay(units, meter);
 }
 

@@ -78,6 +78,10 @@ class Body {
     return body.pipe(arriving);
   }
 
+  get bytes(): number {
+    return this.#parcel.bytes;
+  }
+
   /** It is here, and is being handled. */
   take(bytes: number): void {
     this.#parcel.update(0, bytes);
@@ -111,6 +115,9 @@ function forget(raw: IncomingMessage): void {
   bodies.delete(raw);
   ofSockets.get(raw.socket)?.delete(body);
 }
+
+/** Of a body that is here. */
+export const bytesOfBody = (raw: IncomingMessage): number => bodies.get(raw)?.bytes ?? 0;
 
 /** Counts the bodies of all routes. */
 export function watchBodies(app: FastifyInstance, unhandled: Unhandled): void {

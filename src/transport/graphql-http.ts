@@ -1,4 +1,5 @@
 /** GraphQL over HTTP by Apollo Server, on Fastify. */
+import { hash } from 'node:crypto';
 import { type Readable, Transform } from 'node:stream';
 import {
   ApolloServer,
@@ -16,10 +17,9 @@ import { ERROR_CODES, ServiceError } from '../errors.ts';
 import { refusalOf } from '../graphql/affordable.ts';
 import type { Caller, Context } from '../graphql/context.ts';
 import { createDocumentCache } from '../graphql/document-cache.ts';
-import { payForComparing, payForReading } from '../graphql/document-price.ts';
+import { payForBody, payForComparing, payForReading } from '../graphql/document-price.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import {
-  attempt,
   coerceVariables,
   EXECUTION_OPTIONS,
   isOpenDocument,
@@ -35,7 +35,7 @@ import {
 import type { PersistedQueries } from '../graphql/persisted-queries.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
-import { beforeBody, bytesToCome } from './arriving-bodies.ts';
+import { beforeBody, bytesOfBody, bytesToCome } from './arriving-bodies.ts';
 import { type CallerOptions, identify } from './caller.ts';
 import { GRAPHIQL } from './graphiql.ts';
 import { type AnswerByStream, bodyOf } from './graphql-stream.ts';
@@ -59,6 +59,7 @@ type ApolloContext = Context & BaseContext;
 /** Registers `/graphql`; the answer stops the server behind it. */
 export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpOptions): Promise<() => Promise<void>> {
   const { isProduction } = options.rules;
+  const documents = createKnownDocuments();
   const apollo = new ApolloServer<ApolloContext>({
     schema: options.schema,
     validationRules: validationRules(options.rules),
@@ -74,13 +75,13 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     allowBatchedHttpRequests: false,
     // Ours are for streams and sockets, too.
     persistedQueries: false,
-    documentStore: createDocumentStore(),
+    documentStore: documents.store,
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     logger: options.log,
     formatError: (_, error) => options.formatError(error),
     plugins: [
-      chargeDocuments(),
+      chargeComparing(),
       guardOperations(options.rules),
       endCostly(options.formatError),
       tellWhenToRetry(),
@@ -92,18 +93,21 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   /** Those who send a body of unknown length without a valid token. */
   const strangers = new WeakSet<FastifyRequest>();
   const callers = new WeakMap<FastifyRequest, Caller>();
+  const contexts = new WeakMap<FastifyRequest, ApolloContext>();
   /** Those whose request had come in full, and nobody's: who called is not asked again. */
   const identified = new WeakMap<FastifyRequest, Caller>();
   const handle = fastifyApolloHandler(apollo, {
     async context(request) {
       const caller = callers.get(request) ?? (await identify(request, options));
       if (!caller.bearer && !isOpen(request, isProduction)) throw toGraphQLError(caller.refusal);
-      return options.createContext(caller) as ApolloContext;
+      return contexts.get(request) ?? (options.createContext(caller) as ApolloContext);
     },
   });
   // Nothing of a request is looked at before it is known who calls.
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const caller = identified.get(request) ?? (await identify(request, options));
+    const context = options.createContext(caller) as ApolloContext;
+    payForBody(bytesOfBody(request.raw), context.meter);
     const fault = restoreDocument(request, options.persisted, caller);
     if (await options.stream(request, reply, caller, fault)) return reply;
     if (fault) {
@@ -117,7 +121,11 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
       const isHeard = caller.bearer !== null || isOpen(request, isProduction);
       throw toGraphQLError(isHeard ? notInJson() : caller.refusal, isHeard ? 406 : 401);
     }
+    const { query } = givenIn(request);
+    // Here, since Apollo Server takes what a plugin throws of an unknown operation for a fault of the server.
+    if (typeof query === 'string' && !documents.has(query)) payForReading(query, context.meter);
     callers.set(request, caller);
+    contexts.set(request, context);
     return (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
   }
 
@@ -161,25 +169,32 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   return () => apollo.stop();
 }
 
-/** Apollo Server's own is bounded by the documents written as JSON, which is a multiple of what ours takes. */
-function createDocumentStore(): NonNullable<ApolloServerOptions<BaseContext>['documentStore']> {
+interface KnownDocuments {
+  /** Whether a document was parsed and found valid. */
+  has(query: string): boolean;
+  readonly store: NonNullable<ApolloServerOptions<BaseContext>['documentStore']>;
+}
+
+/** Apollo Server's own store is bounded by the documents written as JSON, which is a multiple of what ours takes. */
+function createKnownDocuments(): KnownDocuments {
   const known = createDocumentCache<DocumentNode>();
   return {
-    get: async (key) => known.get(key),
-    set: async (key, document) => void known.set(key, document, { size: document.loc?.source.body.length || 1 }),
-    delete: async (key) => known.delete(key),
+    // Apollo Server's keys end with the SHA-256 of the text.
+    has: (query) => known.has(hash('sha256', query)),
+    store: {
+      get: async (key) => known.get(key.slice(-64)),
+      set: async (key, document) =>
+        void known.set(key.slice(-64), document, { size: document.loc?.source.body.length || 1 }),
+      delete: async (key) => known.delete(key.slice(-64)),
+    },
   };
 }
 
-/** Parsing and validating costs its sender, also a document that is refused. */
-function chargeDocuments(): ApolloServerPlugin<ApolloContext> {
+/** Comparing fields costs its sender, also in a document that is refused. */
+function chargeComparing(): ApolloServerPlugin<ApolloContext> {
   return {
     async requestDidStart() {
       return {
-        async parsingDidStart({ source, contextValue }) {
-          const refusal = attempt(() => payForReading(source, contextValue.meter));
-          if (refusal) throw refusal;
-        },
         async validationDidStart({ document, contextValue }) {
           return async () => payForComparing(document, contextValue.meter);
         },

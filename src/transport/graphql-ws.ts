@@ -152,7 +152,7 @@ async function handleFrame(
   if (!connection.viewer && !extra.refuse && Buffer.byteLength(text) > INIT_BYTES) {
     return connection.close(CLOSE_CODES.TOO_BIG, 'Authenticate first');
   }
-  extra.meter.spend(Math.floor(text.length / LIMITS.frameCharactersPerUnit));
+  extra.meter.spend(Math.floor(text.length / LIMITS.charactersPerUnit));
   const { viewer } = connection;
   const fault = viewer ? faultOfNumbers(text) : null;
   if (fault !== null) {

@@ -2,7 +2,7 @@
 import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { metric } from '../support/metrics.ts';
-import { startTestService, type TestService } from '../support/service.ts';
+import { type Data, startTestService, type TestService } from '../support/service.ts';
 import { StillClock } from '../support/still-clock.ts';
 
 const SEND = 'mutation { sendMessage(input: {conversationId: "c", content: "x"}) { id } }';
@@ -98,6 +98,39 @@ describe('rate limits', () => {
     const long = await sizes({ filling: 'x'.repeat(LIMITS.shortAppendCharacters) });
     expect(long.map(code).filter((each) => each !== 'OK')).toEqual(['RATE_LIMITED']);
     expect((await sizes({ filling: 'x' })).map(code).filter((each) => each !== 'OK')).toEqual([]);
+  });
+
+  it('R92: a document that is not remembered is refused by the rate as one that is', async () => {
+    const padding = ' a'.repeat(5_000);
+    const long = (n: number) => service.query('gina', `{ viewer { id } } # ${n}${padding}`);
+    for (let n = 0; n < 100 && code(await long(n)) === 'OK'; n += 1);
+    const token = await service.token('gina');
+    const ask = (query: string, accept = 'application/graphql-response+json') =>
+      fetch(`${service.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, accept },
+        body: JSON.stringify({ query }),
+      });
+    for (const accept of ['application/graphql-response+json', 'application/json']) {
+      const answer = await ask('{ viewer { id lastSeenAt } }', accept);
+      const { errors } = (await answer.json()) as Data;
+      const { retryAfterMs } = errors[0].extensions;
+      expect([answer.status, code({ errors })]).toEqual([429, 'RATE_LIMITED']);
+      expect(answer.headers.get('retry-after')).toBe(String(Math.ceil(retryAfterMs / 1_000)));
+    }
+  });
+
+  it('the bytes of a body are counted, whatever it asks', async () => {
+    const filling = Object.fromEntries(Array.from({ length: 40_000 }, (_, n) => [`unused${n}`, 0]));
+    const strict = await startTestService({
+      env: { RATE_LIMIT_ENABLED: 'true', MAX_QUERY_COST: '100' },
+      clock: new StillClock(),
+    });
+    const ask = (variables?: object) => strict.query('hugo', '{ viewer { id } }', variables);
+    expect(code(await ask())).toBe('OK');
+    for (let n = 0; n < 30 && code(await ask(filling)) === 'OK'; n += 1);
+    expect(code(await ask())).toBe('RATE_LIMITED');
+    await strict.close();
   });
 
   it('a user opens thirty sockets in a minute; the next is sent away to try again', async () => {

@@ -16,6 +16,7 @@ import { encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { pageSize } from '../../domain/input.ts';
 import { notFound } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
+import type { MessageRecord } from '../../model.ts';
 import { batchError, batchOutcome } from '../batch.ts';
 import type { Context } from '../context.ts';
 import { referenceId } from '../entities.ts';
@@ -49,7 +50,8 @@ let latest: { readonly event: object; readonly id: string } | null = null;
 
 const idOfMessage: IdOf = (event) => {
   if (latest?.event === event) return latest.id;
-  const { conversationId, position } = event as SeenMessage;
+  if (!('position' in event)) return null;
+  const { conversationId, position } = event as Pick<MessageRecord, 'conversationId' | 'position'>;
   latest = { event, id: encodePosition(conversationId, position) };
   return latest.id;
 };

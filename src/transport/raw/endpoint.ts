@@ -95,7 +95,7 @@ class RawSocket {
     const client = await this.#client;
     if (!client) return;
     const { meter } = client;
-    meter.spend(Math.floor(text.length / LIMITS.frameCharactersPerUnit));
+    meter.spend(Math.floor(text.length / LIMITS.charactersPerUnit));
     let id: string | null = null;
     try {
       const parsed = parseAtCost(text, meter);

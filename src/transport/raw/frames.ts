@@ -4,7 +4,11 @@ import { badInput, ServiceError } from '../../errors.ts';
 import { faultOfNumbers } from '../../exact-json.ts';
 import { LIMITS } from '../../limits.ts';
 
-const texts = z.array(z.string());
+/** Looked at up to the first that is none: Zod's own array makes an error of each. */
+const texts = z.custom<string[]>(
+  (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
+  'an array of texts',
+);
 
 /** What each type carries. Ids, topics and payloads are checked by the domain, which knows their limits. */
 const DATA = {
