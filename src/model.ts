@@ -375,6 +375,8 @@ export interface Signal<Answer> {
 export interface Meter {
   /** Counts a change, and the people it names. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
   count(change: Exclude<Change, 'signal'>, named?: number): void;
+  /** Gives back the people of a call that was counted and then refused as bad input: it named nobody. */
+  unname(named: number): void;
   /** Applies a signal now, or later, or not at all; refuses none. */
   signal<Answer>(signal: Signal<Answer>): Promise<Answer>;
   /** Counts a subscription. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */

@@ -12,6 +12,7 @@ import type {
   MutationResolvers,
   QueryResolvers,
 } from '../__generated__/resolvers.ts';
+import { ServiceError } from '../errors.ts';
 import type { Change } from '../model.ts';
 import type { Context } from './context.ts';
 
@@ -87,8 +88,20 @@ function meterFields(type: GraphQLObjectType | null | undefined, metered: { read
     const { change, named } = typeof by === 'string' ? { change: by, named: () => 0 } : by;
     const resolve = field.resolve ?? defaultFieldResolver;
     field.resolve = (source, args, context: Context, info) => {
-      context.meter.count(change, named(args as never));
-      return resolve(source, args, context, info);
+      const people = named(args as never);
+      context.meter.count(change, people);
+      const answer: unknown = resolve(source, args, context, info);
+      return people > 0 ? namingNobody(answer, () => context.meter.unname(people)) : answer;
     };
+  }
+}
+
+/** Bad input counts as a change, so that it has a rate, and not as the people whom it did not come to name. */
+async function namingNobody(answer: unknown, giveBack: () => void): Promise<unknown> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ServiceError && error.code === 'BAD_USER_INPUT') giveBack();
+    throw error;
   }
 }

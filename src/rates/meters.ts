@@ -11,6 +11,7 @@ import { TokenBucket, takeAll, waitForAll } from './token-bucket.ts';
 /** Counts nothing: nothing is limited. */
 export const UNMETERED: Meter = {
   count: () => undefined,
+  unname: () => undefined,
   signal: (signal) => signal.apply(),
   subscribe: () => undefined,
   read: () => undefined,
@@ -30,6 +31,9 @@ export interface Metering {
 }
 
 const SERVICE: Scope = 'realtime:service';
+
+/** More than a call may name is refused as bad input, and names nobody. */
+const peopleOf = (named: number): number => (named > LIMITS.usersPerCall ? 0 : named);
 
 export function refusal(retryAfterMs: number): ServiceError {
   return new ServiceError('RATE_LIMITED', 'Too often.', { retryAfterMs });
@@ -90,6 +94,12 @@ export class CallerMeter implements Meter {
     const isNaming = named > 0 && !isService(viewer);
     const wait = isNaming ? this.#takeNaming(buckets, named, viewer, now) : takeAll(buckets, now);
     if (wait > 0) this.#refuse(wait, now);
+  }
+
+  unname(named: number): void {
+    const viewer = this.#viewer();
+    const people = peopleOf(named);
+    if (people > 0 && !isService(viewer)) this.#namedBy(viewer).take(-people);
   }
 
   async signal<Answer>(signal: Signal<Answer>): Promise<Answer> {
@@ -188,14 +198,18 @@ export class CallerMeter implements Meter {
   }
 
   /** Takes one from each, and one more for each who is named, or nothing; answers how long to wait. */
-  #takeNaming(buckets: readonly TokenBucket[], count: number, { tenant, userId }: Viewer, now: number): number {
-    const named = this.#metering.buckets.named.bucketOf(tenant, userId);
-    const people = Math.min(count, LIMITS.usersPerCall);
+  #takeNaming(buckets: readonly TokenBucket[], count: number, viewer: Viewer, now: number): number {
+    const named = this.#namedBy(viewer);
+    const people = peopleOf(count);
     const wait = Math.max(named.wait(now, people), waitForAll(buckets, now));
     if (wait > 0) return wait;
     takeAll(buckets, now);
     named.take(people);
     return 0;
+  }
+
+  #namedBy({ tenant, userId }: Viewer): TokenBucket {
+    return this.#metering.buckets.named.bucketOf(tenant, userId);
   }
 }
 

@@ -12,6 +12,7 @@ import {
 } from 'graphql';
 import { MUTATIONS, QUERIES } from '../../src/graphql/metering.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
+import { LIMITS } from '../../src/limits.ts';
 import type { Change } from '../../src/model.ts';
 import { CHANGES } from '../../src/rates/classes.ts';
 import type { FrameData, FrameType } from '../../src/transport/raw/frames.ts';
@@ -107,6 +108,32 @@ const SAMPLES: { readonly [Type in FrameType]: FrameData<Type> } = {
   Ping: {},
 };
 
+const people = (count: number, ...others: string[]): string =>
+  JSON.stringify([...Array.from({ length: count }, (_, index) => `friend-${index}`), ...others]);
+
+type Mutations = typeof MUTATIONS;
+type NamingField = {
+  [Field in keyof Mutations]: Mutations[Field] extends { readonly named: unknown } ? Field : never;
+}[keyof Mutations];
+
+/** Of each change that names people, what is bad input. */
+const BAD_NAMINGS: { readonly [Field in NamingField]: readonly string[] } = {
+  createConversation: [
+    `input: {memberIds: ${people(LIMITS.usersPerCall + 1)}}`,
+    `input: {memberIds: ${people(LIMITS.usersPerCall - 1, 'a b')}}`,
+    `input: {memberIds: ${people(LIMITS.usersPerCall)}, name: " "}`,
+    `input: {memberIds: ${people(LIMITS.usersPerCall)}, id: "a b"}`,
+    `input: {memberIds: ${people(LIMITS.usersPerCall)}, id: "direct:x"}`,
+    `input: {memberIds: ${people(LIMITS.usersPerCall)}, kind: DIRECT}`,
+  ],
+  openDirectConversation: ['userId: "a b"', 'userId: ""'],
+  addMembers: [
+    `id: "x", userIds: ${people(LIMITS.usersPerCall + 1)}`,
+    `id: "x", userIds: ${people(LIMITS.usersPerCall - 1, 'a b')}`,
+    `id: "a b", userIds: ${people(LIMITS.usersPerCall)}`,
+  ],
+};
+
 const SMALL = 2;
 const ONE_OF_EACH = Object.fromEntries(
   [
@@ -179,6 +206,16 @@ describe('changes and their rates', () => {
       // Of each class and user by themselves.
       const other = await service.query(`another-${name}`, document, {}, claims);
       expect(codes([other])).toEqual(['counted']);
+    });
+
+    const bad = Object.entries(BAD_NAMINGS).flatMap(([name, all]) => all.map((args, n) => [name, n, args] as const));
+    it.each(bad)('%s: bad input names nobody (%i)', async (name, n, args) => {
+      const user = `names-nobody-${name}-${n}`;
+      const refused = await service.query(user, `mutation { ${name}(${args}) { id } }`);
+      expect(refused.code).toBe('BAD_USER_INPUT');
+      const all = `mutation { addMembers(id: "x", userIds: ${people(LIMITS.usersPerCall)}) { id } }`;
+      expect((await service.query(user, all)).code).toBe('NOT_FOUND');
+      expect((await service.query(user, all)).code).toBe('RATE_LIMITED');
     });
 
     it('is told by HTTP when to try again, and by the status where that is read and nothing succeeded', async () => {
