@@ -97,7 +97,7 @@ function meterFields(type: GraphQLObjectType | null | undefined, metered: { read
 }
 
 /** Bad input counts as a change, so that it has a rate, and not as the people whom it did not come to name. */
-async function namingNobody(answer: unknown, giveBack: () => void): Promise<unknown> {
+export async function namingNobody(answer: unknown, giveBack: () => void): Promise<unknown> {
   try {
     return await answer;
   } catch (error) {

@@ -3,14 +3,20 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
+import { getNamedType, isInputObjectType } from 'graphql';
 import { parse } from 'yaml';
+import { z } from 'zod';
+import type { MutationResolvers } from '../../src/__generated__/resolvers.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
+import { createSchema } from '../../src/graphql/schema.ts';
+import { DATA, type FrameType } from '../../src/transport/raw/frames.ts';
 import { connectRaw, type RawClient } from '../support/raw-client.ts';
 import { type Data, newId, startTestService } from '../support/service.ts';
 
 const read = (name: string): string => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 const document = parse(read('asyncapi.yaml')) as Data;
 const require = createRequire(import.meta.url);
+const schema = createSchema();
 
 function createAjv(): Ajv {
   const ajv = new Ajv({ strict: false, allErrors: true });
@@ -25,6 +31,51 @@ const validators = Object.entries(messages).map(([key, { name, payload }]) => ({
   side: key.startsWith('client') ? 'client' : 'server',
   validate: createAjv().compile(payload),
 }));
+
+/** The mutation that each frame calls, with those of its arguments that have another name, or a fixed value (null). */
+const MUTATIONS: {
+  readonly [Type in FrameType]: readonly [keyof MutationResolvers, Record<string, string | null>?] | null;
+} = {
+  Subscribe: null,
+  Unsubscribe: null,
+  Broadcast: ['publish'],
+  DirectMessage: ['sendDirectMessage', { user_id: 'target_user' }],
+  CreateRoom: ['createConversation', { id: 'room', kind: null }],
+  JoinRoom: ['joinConversation', { id: 'room' }],
+  LeaveRoom: ['leaveConversation', { id: 'room' }],
+  RoomMessage: ['sendMessage', { conversation_id: 'room' }],
+  StartMessage: ['startMessage'],
+  AppendMessage: ['appendToMessage'],
+  FinishMessage: ['finishMessage'],
+  StopMessage: ['stopMessage'],
+  Typing: ['setTyping'],
+  Presence: ['setPresence'],
+  Resume: null,
+  Authenticate: null,
+  Ping: null,
+};
+
+/** The arguments of a mutation in snake_case; of an `input` its fields. */
+function argumentsOf(mutation: string): string[] {
+  const args = schema.getMutationType()?.getFields()[mutation]?.args ?? [];
+  const names = args.flatMap(({ name, type }) => {
+    const input = getNamedType(type);
+    return name === 'input' && isInputObjectType(input) ? Object.keys(input.getFields()) : [name];
+  });
+  return names.map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+}
+
+function fieldsOf(type: FrameType): string[] {
+  const data = DATA[type];
+  return data instanceof z.ZodObject ? Object.keys(data.shape) : [];
+}
+
+/** The properties of a client's data in asyncapi.yaml, of each form that it may have. */
+function documentedFields(type: FrameType): string[] {
+  const { payload } = messages[`client${type}`] as Data;
+  const { data } = payload.properties;
+  return [data, ...(data?.oneOf ?? [])].flatMap((form) => Object.keys(form?.properties ?? {}));
+}
 
 /** What is wrong with frames, and the messages that were seen. */
 function judge(side: 'client' | 'server', frames: readonly Data[]): { faults: string[]; seen: string[] } {
@@ -53,6 +104,23 @@ describe('docs/asyncapi.yaml', () => {
     const rows = [...read('websocket-protocol.md').matchAll(/^\| `([A-Z]\w+)` \|/gm)].map(([, name]) => name);
     const names = validators.filter(({ side }) => side === 'client').map(({ name }) => name);
     expect(new Set(rows)).toEqual(new Set(names));
+  });
+
+  it.each(Object.entries(MUTATIONS))('%s takes every argument of its mutation', (type, called) => {
+    if (called === null) return;
+    const [mutation, renamed = {}] = called;
+    const names = argumentsOf(mutation).map((name) => (name in renamed ? renamed[name] : name));
+    const fields = fieldsOf(type as FrameType);
+    expect(fields).toEqual(expect.arrayContaining(names.filter((name) => typeof name === 'string')));
+  });
+
+  it.each(Object.keys(DATA) as FrameType[])('%s has the fields that are documented', (type) => {
+    const rows = read('websocket-protocol.md').match(new RegExp(`^\\| \`${type}\` .*$`, 'gm')) ?? [];
+    const inRows = rows.flatMap((row) =>
+      [...(row.split('|')[2] ?? '').matchAll(/`(\w+)\??`/g)].map(([, name]) => name),
+    );
+    const fields = fieldsOf(type).sort();
+    expect([documentedFields(type).sort(), inRows.sort()]).toEqual([fields, fields]);
   });
 
   it('says what a client may send and what the service answers, of every message', async () => {

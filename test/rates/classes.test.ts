@@ -13,11 +13,11 @@ import {
 import { MUTATIONS, QUERIES } from '../../src/graphql/metering.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
 import { LIMITS } from '../../src/limits.ts';
-import type { Change } from '../../src/model.ts';
+import type { Change, Meter } from '../../src/model.ts';
 import { CHANGES } from '../../src/rates/classes.ts';
 import type { FrameData, FrameType } from '../../src/transport/raw/frames.ts';
 import { HANDLERS } from '../../src/transport/raw/handlers.ts';
-import { FRAMES } from '../../src/transport/raw/metering.ts';
+import { FRAMES, meterFrame } from '../../src/transport/raw/metering.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import type { Data } from '../support/service.ts';
 import { startTestService, type TestService } from '../support/service.ts';
@@ -169,6 +169,13 @@ describe('changes and their rates', () => {
       'Unsubscribe',
       'Ping',
     ]);
+  });
+
+  it('a frame counts the people it names, as its mutation does', () => {
+    const counted: unknown[] = [];
+    const meter: Pick<Meter, 'count'> = { count: (...change) => counted.push(change) };
+    meterFrame({ type: 'CreateRoom', data: { room: 'hall', member_ids: ['bob', 'carol'] } }, meter as Meter);
+    expect(counted).toEqual([['creation', 2]]);
   });
 
   describe('what one user does too often', () => {

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { tokenOfHeader } from '../../auth/token-location.ts';
 import { badInput, CLOSE_CODES, type ServiceError } from '../../errors.ts';
+import { namingNobody } from '../../graphql/metering.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Meter } from '../../model.ts';
 import { Connection, type Sockets } from '../connection.ts';
@@ -10,7 +11,7 @@ import { RawClient } from './client.ts';
 import { type Frame, FrameError, parseFrame } from './frames.ts';
 import { HANDLERS } from './handlers.ts';
 import { Inbox } from './inbox.ts';
-import { meterFrame } from './metering.ts';
+import { meterFrame, peopleIn } from './metering.ts';
 import type { RawParts, RawServices } from './parts.ts';
 import { createRendering } from './rendering.ts';
 
@@ -143,5 +144,7 @@ async function dispatch(
 ): Promise<void> {
   meterFrame(frame, client.meter);
   const handle = HANDLERS[frame.type] as (data: unknown, ...rest: unknown[]) => Promise<void>;
-  await handle(frame.data, client, answer);
+  const people = peopleIn(frame);
+  const handled = handle(frame.data, client, answer);
+  await (people > 0 ? namingNobody(handled, () => client.meter.unname(people)) : handled);
 }

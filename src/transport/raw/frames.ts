@@ -9,21 +9,32 @@ const texts = z.custom<string[]>(
   (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
   'an array of texts',
 );
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
-/** What each type carries. Ids, topics and payloads are checked by the domain, which knows their limits. */
-const DATA = {
+/**
+ * What each type carries: all arguments of its mutation. Ids, topics and payloads are checked by the domain, which knows
+ * their limits. Fields of another name are passed over: clients of the older service may send more than they need.
+ */
+export const DATA = {
   Subscribe: z.object({ topics: texts }),
   Unsubscribe: z.object({ topics: texts }),
   Broadcast: z.object({ topic: z.string(), payload: z.unknown(), idempotency_key: z.string().nullish() }),
   DirectMessage: z.object({
     target_user: z.string(),
-    payload: z.unknown(),
+    content: z.string().nullish(),
+    payload: z.unknown().optional(),
     client_message_id: z.string().nullish(),
   }),
-  CreateRoom: z.object({ room: z.string(), name: z.string().nullish() }),
+  CreateRoom: z.object({ room: z.string(), name: z.string().nullish(), member_ids: texts.nullish() }),
   JoinRoom: z.object({ room: z.string() }),
   LeaveRoom: z.object({ room: z.string() }),
-  RoomMessage: z.object({ room: z.string(), payload: z.unknown(), client_message_id: z.string().nullish() }),
+  RoomMessage: z.object({
+    room: z.string(),
+    content: z.string().nullish(),
+    payload: z.unknown().optional(),
+    reply_to_id: z.string().nullish(),
+    client_message_id: z.string().nullish(),
+  }),
   StartMessage: z.object({
     conversation_id: z.string(),
     content: z.string().nullish(),
@@ -40,7 +51,10 @@ const DATA = {
   }),
   StopMessage: z.object({ id: z.string() }),
   Typing: z.object({ conversation_id: z.string(), is_typing: z.boolean() }),
-  Presence: z.union([z.object({ status: z.string() }), z.object({ watch: texts })]),
+  Presence: z
+    .object({ status: z.string().nullish(), status_text: z.string().nullish(), watch: texts.nullish() })
+    .refine((data) => isGiven(data.status) !== isGiven(data.watch), 'status or watch')
+    .refine((data) => !isGiven(data.watch) || !isGiven(data.status_text), 'status_text: of a status'),
   Resume: z.object({ positions: texts }),
   Authenticate: z.object({ token: z.string() }),
   Ping: z.unknown(),

@@ -16,9 +16,15 @@ import { presenceData } from './rendering.ts';
 export type Answer = (type: string, data: object) => Promise<void>;
 type Handler<Type extends FrameType> = (data: FrameData<Type>, client: RawClient, answer: Answer) => Promise<void>;
 
-/** A payload as a message holds it: one that is a text is what other clients show, too. */
-function bodyOf(payload: unknown): { readonly content: string; readonly payload: unknown } {
-  if (payload === undefined || payload === null) throw badInput('data.payload: something.');
+interface Body {
+  readonly content?: string | null | undefined;
+  readonly payload?: unknown;
+}
+
+/** Content and payload as a message holds them: without content, a payload that is a text is what other clients show, too. */
+function bodyOf({ content, payload }: Body): Body {
+  if (content !== undefined && content !== null) return { content, payload };
+  if (payload === undefined || payload === null) throw badInput('data.payload: something, where there is no content.');
   if (typeof payload !== 'string') return { content: '', payload };
   try {
     return { content: text(payload, 'payload', 1, LIMITS.contentCharacters), payload };
@@ -67,16 +73,16 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
     await answer('Status', { status: 'published', message_id: publication.id });
   },
 
-  async DirectMessage({ target_user, payload, client_message_id: clientMessageId }, client, answer) {
+  async DirectMessage(data, client, answer) {
     const { domain, viewer, inbox } = client;
-    const input = { ...bodyOf(payload), clientMessageId };
-    const message = await inbox.sending(() => domain.messages.sendDirect(viewer, target_user, input));
+    const input = { ...bodyOf(data), clientMessageId: data.client_message_id };
+    const message = await inbox.sending(() => domain.messages.sendDirect(viewer, data.target_user, input));
     await answer('Status', sent(message));
   },
 
-  async CreateRoom({ room: id, name }, client, answer) {
+  async CreateRoom({ room: id, name, member_ids: memberIds }, client, answer) {
     const { domain, viewer } = client;
-    const conversation = await domain.conversations.create(viewer, { id, name, kind: 'ROOM' });
+    const conversation = await domain.conversations.create(viewer, { id, name, kind: 'ROOM', memberIds });
     await answer('Status', await joined(conversation, client));
   },
 
@@ -96,10 +102,11 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
     await answer('Status', { status: 'left', room: id, members: others });
   },
 
-  async RoomMessage({ room: conversationId, payload, client_message_id: clientMessageId }, client, answer) {
-    const { domain, viewer } = client;
+  async RoomMessage(data, { domain, viewer }, answer) {
+    const { room: conversationId, reply_to_id: replyToId, client_message_id: clientMessageId } = data;
     if (isDirect(conversationId as ConversationId)) throw notFound('room');
-    const message = await domain.messages.send(viewer, { ...bodyOf(payload), conversationId, clientMessageId });
+    const input = { ...bodyOf(data), conversationId, replyToId, clientMessageId };
+    const message = await domain.messages.send(viewer, input);
     await answer('Status', sent(message));
   },
 
@@ -132,11 +139,11 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
 
   async Presence(data, client, answer) {
     const { domain, viewer, meter } = client;
-    if ('status' in data) {
-      const presence = await domain.presence.set(viewer, meter, statusOf(data.status), null);
+    if (typeof data.status === 'string') {
+      const presence = await domain.presence.set(viewer, meter, statusOf(data.status), data.status_text);
       return answer('Presence', presenceData(presence));
     }
-    const userIds = presenceUserIds(data.watch);
+    const userIds = presenceUserIds(data.watch ?? []);
     const begin = await client.watch(userIds);
     await answer('Status', { status: 'watching', user_ids: userIds });
     begin();

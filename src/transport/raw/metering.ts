@@ -23,16 +23,20 @@ export const FRAMES: { readonly [Type in FrameType]: Metering<Type> } = {
   FinishMessage: 'append',
   StopMessage: 'append',
   Typing: 'signal',
-  Presence: (data) => ('status' in data ? 'signal' : 'subscription'),
+  Presence: ({ status }) => (typeof status === 'string' ? 'signal' : 'subscription'),
   Resume: 'subscription',
   Authenticate: 'subscription',
   Ping: null,
 };
 
+/** The people that a frame names are counted beside it, as those of its mutation are. */
+export const peopleIn = ({ type, data }: Frame): number => (type === 'CreateRoom' ? (data.member_ids?.length ?? 0) : 0);
+
 /** Counts a frame before it is handled; a signal is counted by its operation. @throws {ServiceError} RATE_LIMITED. */
-export function meterFrame({ type, data }: Frame, meter: Meter): void {
+export function meterFrame(frame: Frame, meter: Meter): void {
+  const { type, data } = frame;
   const by = FRAMES[type] as Metered | ((data: unknown) => Metered);
   const metered = typeof by === 'function' ? by(data) : by;
   if (metered === 'subscription') meter.subscribe();
-  else if (metered !== null && metered !== 'signal') meter.count(metered);
+  else if (metered !== null && metered !== 'signal') meter.count(metered, peopleIn(frame));
 }

@@ -140,6 +140,29 @@ describe.each(SETTINGS)('raw frames, %s', (setting) => {
     await Promise.all([alice.close(), bob.close(), carol.close()]);
   });
 
+  it('all that a mutation takes, a frame takes', async () => {
+    const { here, there } = nodes;
+    const [room, ann, ben] = [newId(), newId(), newId()];
+    const [alice, bob] = [await connectRaw(here, ann), await connectRaw(there, ben)];
+    expect((await alice.ask('CreateRoom', { room, member_ids: [ben] })).data.members).toEqual([ann, ben]);
+    const first = await alice.ask('RoomMessage', { room, content: 'Both', payload: { a: 1 } });
+    expect(await bob.received('RoomMessage', 1)).toMatchObject([{ content: 'Both', payload: { a: 1 } }]);
+    const reply_to_id = first.data.message_id;
+    const { data } = await bob.ask('RoomMessage', { room, content: 'Text', reply_to_id });
+    expect(data).toMatchObject({ status: 'sent' });
+    const query = `{ message(id: "${data.message_id}") { content payload replyTo { id } } }`;
+    expect((await there.query(ann, query)).data.message).toEqual({
+      content: 'Text',
+      payload: null,
+      replyTo: { id: reply_to_id },
+    });
+    await alice.ask('DirectMessage', { target_user: ben, content: 'Both', payload: 'other' });
+    expect(await bob.received('DirectMessage', 1)).toMatchObject([{ content: 'Both', payload: 'other' }]);
+    const presence = await alice.ask('Presence', { status: 'AWAY', status_text: 'Lunch' });
+    expect(presence.data).toMatchObject({ status: 'AWAY', status_text: 'Lunch' });
+    await Promise.all([alice.close(), bob.close()]);
+  });
+
   it('a direct conversation is no room: nothing is said in it by RoomMessage', async () => {
     const alice = await connectRaw(nodes.here, 'alice');
     const sent = await alice.ask('DirectMessage', { target_user: `bob-${newId()}`, payload: 'x' });
