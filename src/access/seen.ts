@@ -17,6 +17,7 @@ import {
   type MessageId,
   type MessageRecord,
   RANKS,
+  type ReadReceiptRecord,
   type TenantId,
   type UserId,
   type Viewer,
@@ -36,8 +37,8 @@ export type SeenText<Text> = Text & { readonly [seen]: 'text' };
 /** A conversation as its viewer left it. What it holds now is theirs no longer. */
 export type LeftConversation = ConversationRecord & { readonly isLeft: true };
 
-/** A conversation as its viewer marked it read: so far at least, whether or not that is stored yet. */
-export type MarkedConversation = SeenConversation & { readonly readUpTo: number };
+/** A conversation that its viewer has marked read, which is not stored yet; the receipt is what it will be. */
+export type MarkedConversation = SeenConversation & { readonly ownReceipt: ReadReceiptRecord };
 
 /** What may be answered as a conversation. */
 export type ShownConversation = SeenConversation | MarkedConversation | LeftConversation;

@@ -18,6 +18,7 @@ import {
   type ShownConversation,
   see,
 } from '../access/seen.ts';
+import type { Clock } from '../clock.ts';
 import type { Actor, Engine, MembershipChange, NewConversation, NoPlace } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -38,6 +39,7 @@ import type { Blocks } from './blocks.ts';
 import { decodeCursor } from './cursor.ts';
 import { DIRECT_PREFIX, directId } from './direct-id.ts';
 import { displayName, identifier, natural, optional, pageSize, userIdentifier, userIdentifiers } from './input.ts';
+import { withOwnReceipt } from './own-receipt.ts';
 
 export interface ConversationInput {
   readonly id?: string | null | undefined;
@@ -76,7 +78,7 @@ export interface Conversations {
   pair(tenant: TenantId, seen: SeenMessage | SeenConversation): Promise<UserId[]>;
   readReceipts(
     tenant: TenantId,
-    conversation: SeenConversation,
+    conversation: SeenConversation | MarkedConversation,
     first: number,
     after: string | null,
   ): Promise<ReceiptPage>;
@@ -90,7 +92,7 @@ export interface Conversations {
   addMembers(viewer: Viewer, id: string, userIds: readonly string[]): Promise<SeenConversation>;
   removeMember(viewer: Viewer, id: string, userId: string): Promise<ShownConversation>;
   setMemberRole(viewer: Viewer, id: string, userId: string, role: MemberRole): Promise<SeenConversation>;
-  markRead(viewer: Viewer, meter: Meter, id: string, sequence: number): Promise<MarkedConversation>;
+  markRead(viewer: Viewer, meter: Meter, id: string, sequence: number): Promise<SeenConversation | MarkedConversation>;
   /** A direct one is only hidden from the viewer, until its next message. */
   delete(viewer: Viewer, id: string): Promise<void>;
 }
@@ -149,7 +151,7 @@ function refuseDirect({ kind }: ConversationRecord): void {
 const actorOf = (viewer: Viewer, least: MemberRole): Actor | null =>
   isAdmin(viewer) ? null : { userId: viewer.userId, least };
 
-export function createConversations(engine: Engine, blocks: Blocks): Conversations {
+export function createConversations(engine: Engine, clock: Clock, blocks: Blocks): Conversations {
   /** Creates a conversation of which the viewer is a member; one that is there already must have them as a member. */
   async function createAsMember(viewer: Viewer, conversation: NewConversation): Promise<SeenConversation> {
     const creation = await createAs(engine, viewer, conversation);
@@ -222,10 +224,11 @@ export function createConversations(engine: Engine, blocks: Blocks): Conversatio
       return (await engine.listMembers(tenant, conversationId, 0, 2)).map(({ userId }) => userId);
     },
 
-    async readReceipts(tenant, { id }, first, after) {
+    async readReceipts(tenant, conversation, first, after) {
       const most = pageSize(first, 'first');
       const start = after === null ? 0 : decodeCursor('receipt', after, 'after');
-      const receipts = await engine.listReadReceipts(tenant, id, start, most + 1);
+      const stored = await engine.listReadReceipts(tenant, conversation.id, start, most + 1);
+      const receipts = withOwnReceipt(conversation, stored, start).slice(0, most + 1);
       return { receipts: receipts.slice(0, most), hasNextPage: receipts.length > most, hasPreviousPage: start > 0 };
     },
 
@@ -343,8 +346,6 @@ export function createConversations(engine: Engine, blocks: Blocks): Conversatio
     async markRead(viewer, meter, id, sequence) {
       const conversationId = identifier<ConversationId>(id, 'conversationId');
       natural(sequence, 'sequence');
-      /** One answer, applied or not: what is stored may be further, and never less far once it is applied. */
-      const marked = (conversation: SeenConversation): MarkedConversation => ({ ...conversation, readUpTo: sequence });
       return meter.signal({
         kind: `read ${conversationId}`,
         // It moves forward only: an earlier one never takes the place of a later.
@@ -354,13 +355,15 @@ export function createConversations(engine: Engine, blocks: Blocks): Conversatio
           const change = await markReadAs(engine, viewer, conversationId, sequence);
           if (change.outcome === 'not-member') throw notFound('conversation');
           if (change.outcome === 'past-head') throw pastHead();
-          return marked(change.conversation);
+          return change.conversation;
         },
         async asIfApplied() {
           const { conversation, membership } = await requireSeen(engine, viewer, conversationId);
           if (!membership) throw notFound('conversation');
           if (sequence > conversation.lastSequence) throw pastHead();
-          return marked(conversation);
+          if (sequence === 0 || sequence < membership.readSequence) return conversation;
+          const { ordinal } = membership;
+          return { ...conversation, ownReceipt: { ordinal, userId: viewer.userId, sequence, readAt: clock.now() } };
         },
       });
     },

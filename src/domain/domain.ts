@@ -45,7 +45,7 @@ export interface DomainOptions {
 export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
   const { presenceGraceMs, issueToken, sessions: lifetimes, expressions, countRule, copies, appendPaceMs } = options;
   const blocks = createBlocks(engine);
-  const conversations = createConversations(engine, blocks);
+  const conversations = createConversations(engine, clock, blocks);
   const routing = createRouting(engine, clock, log, expressions, countRule);
   const routed = createRouted({ engine, clock, log, routing, directWith: conversations.directWith, copies });
   return {

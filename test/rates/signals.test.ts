@@ -15,7 +15,8 @@ type Mutations = typeof MUTATIONS;
 type SignalField = { [Field in keyof Mutations]: Mutations[Field] extends 'signal' ? Field : never }[keyof Mutations];
 
 const SET = '{ status statusText devices { deviceId connectionType } }';
-const MARKED = '{ id lastSequence unreadMessageCount viewerRole }';
+const MARKED =
+  '{ id lastSequence unreadMessageCount viewerRole readReceipts(first: 1000) { nodes { user { id } sequence } } }';
 /** Of each signal: what may be asked, and what may not be. */
 const SIGNALS: { readonly [Field in SignalField]: readonly string[] } = {
   setTyping: ['(conversationId: "d", isTyping: true)', '(conversationId: "d", isTyping: false)'].concat(
@@ -105,6 +106,8 @@ describe('signals at any speed', () => {
     for (const [index, asked] of ASKED.entries()) {
       const ask = async (user: string): Promise<object> => {
         const { data, errors } = await service.query(user, `mutation { ${asked} }`);
+        const own = data?.markRead?.readReceipts.nodes.filter((each: Data) => each.user.id === user);
+        if (own) data.markRead.readReceipts = own.map(({ sequence }: Data) => sequence);
         return { asked, data, errors };
       };
       await service.query(`under-${index}`, here(1));

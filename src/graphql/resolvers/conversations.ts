@@ -55,8 +55,8 @@ export const Conversation: ConversationResolvers = {
   async unreadMessageCount(conversation, _, { loaders }) {
     const membership = await loaders.membership.load(conversation.id);
     if (!membership) return 0;
-    const readUpTo = 'readUpTo' in conversation ? conversation.readUpTo : 0;
-    return Math.max(conversation.lastSequence - Math.max(membership.readSequence, readUpTo), 0);
+    const marked = 'ownReceipt' in conversation ? conversation.ownReceipt.sequence : 0;
+    return Math.max(conversation.lastSequence - Math.max(membership.readSequence, marked), 0);
   },
   viewerRole: async ({ id }, _, { loaders }) => (await loaders.membership.load(id))?.role ?? null,
   async members(conversation, { first, after }, { domain, tenant }) {
