@@ -1,4 +1,5 @@
 /** Checks of what callers send. Each answers the clean value or throws BAD_USER_INPUT. */
+import { lengthOf } from '../code-points.ts';
 import { badInput, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { isIdentifier, isUserId, type UserId } from '../model.ts';
@@ -158,19 +159,28 @@ export function messageBody(content: string | null | undefined, data: unknown): 
   return { content: cleanContent, payload: cleanPayload };
 }
 
+/** Whether a text is more than a message can hold that is read while it is written. A code point takes at most two units. */
+export function isTooLongToWrite(text: string): boolean {
+  const { writtenCharacters: most } = LIMITS;
+  return text.length > most * 2 || (text.length > most && lengthOf(text) > most);
+}
+
+export function tooLongToWrite(name: string, length: number): ServiceError {
+  const message = `${name}: a message has at most ${LIMITS.writtenCharacters} characters.`;
+  return new ServiceError('PAYLOAD_TOO_LARGE', message, { length });
+}
+
 /**
  * Text that is read while it is written: stored as it is sent, since a bit of it says nothing of the whole. What
  * belongs together may come in two bits, a combining mark as well; a surrogate without its other half is refused.
+ * Of a text that is too long, the refusal says the `length` of what the message holds.
  */
-export function writtenText(value: string, name: string): string {
+export function writtenText(value: string, name: string, length: number): string {
   if (!value.isWellFormed()) throw badInput(`${name}: not well-formed Unicode.`);
   if (CONTROL_BUT_CR.test(value)) {
     throw badInput(`${name}: control characters other than tab, carriage return and newline are refused.`);
   }
-  // A code point takes at most two units.
-  if (value.length > LIMITS.writtenCharacters * 2 || [...value].length > LIMITS.writtenCharacters) {
-    throw new ServiceError('PAYLOAD_TOO_LARGE', `${name}: at most ${LIMITS.writtenCharacters} characters.`);
-  }
+  if (isTooLongToWrite(value)) throw tooLongToWrite(name, length);
   return value;
 }
 

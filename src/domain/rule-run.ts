@@ -65,7 +65,7 @@ async function transformed(
     payload: transform.payload === undefined ? payload : given(await evaluate(transform.payload)),
   };
   if (isWritten) {
-    return { content: writtenText(next.content, 'content'), payload: checkedPayload(next.payload, 'payload') };
+    return { content: writtenText(next.content, 'content', 0), payload: checkedPayload(next.payload, 'payload') };
   }
   if (kind !== 'TOPIC') return messageBody(next.content, next.payload);
   // A publication is its payload: it has no text.

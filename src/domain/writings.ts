@@ -7,7 +7,7 @@ import { LIMITS } from '../limits.ts';
 import type { ConversationId, MessageId, MessageState, Meter, Viewer } from '../model.ts';
 import type { Blocks } from './blocks.ts';
 import { isDirect } from './direct-id.ts';
-import { identifier, natural, optional, payload, writtenText } from './input.ts';
+import { identifier, isTooLongToWrite, natural, optional, payload, tooLongToWrite, writtenText } from './input.ts';
 import { messageKey } from './message-key.ts';
 import type { MessageInput, SettleSent } from './messages.ts';
 import type { Routed } from './routed.ts';
@@ -82,6 +82,18 @@ export function createWritings({ engine, routed, blocks, settleSent, appendPaceM
     return message;
   }
 
+  /** A text for a message of the viewer's; how long that is now is read only to say it. */
+  function textFor(viewer: Viewer, id: MessageId, text: string, name: string): string | Promise<string> {
+    if (!isTooLongToWrite(text)) return writtenText(text, name, 0);
+    return lengthNow(viewer, id).then((length) => writtenText(text, name, length));
+  }
+
+  async function lengthNow(viewer: Viewer, id: MessageId): Promise<number> {
+    const writing = await engine.readWriting(viewer.tenant, id);
+    const isOwn = writing?.message.senderId === viewer.userId;
+    return lengthOf((isOwn ? writing.message : await requireOwn(viewer, id)).content);
+  }
+
   /** Why nothing was written, in the caller's words. */
   async function refuse(viewer: Viewer, id: MessageId): Promise<never> {
     const { content, conversationId } = await requireOwn(viewer, id);
@@ -131,7 +143,7 @@ export function createWritings({ engine, routed, blocks, settleSent, appendPaceM
       const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
       const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
       const said = {
-        content: writtenText(input.content ?? '', 'content'),
+        content: writtenText(input.content ?? '', 'content', 0),
         payload: payload(input.payload, 'payload'),
       };
       const replyToId = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
@@ -155,7 +167,7 @@ export function createWritings({ engine, routed, blocks, settleSent, appendPaceM
     async append(viewer, input, meter) {
       const id = identifier<MessageId>(input.id, 'id');
       const offset = natural(input.offset, 'offset');
-      const text = writtenText(input.text, 'text');
+      const text = await textFor(viewer, id, input.text, 'text');
       const data = newPayload(input.payload);
       if (text.length + charactersOf(data) > LIMITS.shortAppendCharacters) meter.count('message');
       const change = { senderId: viewer.userId, offset, text, payload: data, paceMs: appendPaceMs };
@@ -167,9 +179,7 @@ export function createWritings({ engine, routed, blocks, settleSent, appendPaceM
         case 'misplaced':
           throw misplaced(append.length);
         case 'too-long':
-          throw new ServiceError('PAYLOAD_TOO_LARGE', `A message has at most ${LIMITS.writtenCharacters} characters.`, {
-            length: append.length,
-          });
+          throw tooLongToWrite('text', append.length);
         case 'too-often':
           throw new ServiceError('RATE_LIMITED', 'Too often.', { retryAfterMs: append.retryAfterMs });
         default:
@@ -179,7 +189,7 @@ export function createWritings({ engine, routed, blocks, settleSent, appendPaceM
 
     async finish(viewer, input) {
       const id = identifier<MessageId>(input.id, 'id');
-      const content = optional(input.content, (given) => writtenText(given, 'content'));
+      const content = await optional(input.content, (given) => textFor(viewer, id, given, 'content'));
       const data = newPayload(input.payload);
       endOf(input.state);
       for (let tries = 0; tries < TRIES; tries += 1) {
