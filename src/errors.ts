@@ -47,19 +47,23 @@ export const LIBRARY_CODES = [
   'PERSISTED_QUERY_NOT_SUPPORTED',
 ] as const;
 
-/** Why a position cannot be resumed: trimmed away, another life of the log, or lost in a failover. */
-export type ExpiryReason = 'RETENTION' | 'EPOCH' | 'DIVERGED';
+/** The closed list of reasons, by the codes that have them. */
+export const REASONS = {
+  /** Why nobody is known by a token: there is none, or it is not good, no longer, or taken back. */
+  UNAUTHENTICATED: ['MISSING', 'INVALID', 'EXPIRED', 'REVOKED'],
+  /** Why a routing rule kept something from where it was sent. */
+  FORBIDDEN: ['DROPPED', 'RULE_FAILED', 'ROUTED'],
+  /** Why a position cannot be resumed: trimmed away, another life of the log, or lost in a failover. */
+  POSITION_EXPIRED: ['RETENTION', 'EPOCH', 'DIVERGED'],
+  /** A reader that fell too far behind: it resumes by position. */
+  SERVICE_UNAVAILABLE: ['SLOW_READER'],
+} as const satisfies { readonly [Code in ErrorCode]?: readonly string[] };
 
-/** Why a routing rule kept something from where it was sent. */
-export type RuleReason = 'DROPPED' | 'RULE_FAILED' | 'ROUTED';
+type ReasonOf<Code extends keyof typeof REASONS> = (typeof REASONS)[Code][number];
 
-/** Why nobody is known by a token: there is none, or it is not good, no longer, or taken back. */
-export type RefusalReason = 'MISSING' | 'INVALID' | 'EXPIRED' | 'REVOKED';
-
-/** A reader that fell too far behind: it resumes by position. */
-export type ReaderReason = 'SLOW_READER';
-
-export type Reason = ExpiryReason | RuleReason | RefusalReason | ReaderReason;
+export type ExpiryReason = ReasonOf<'POSITION_EXPIRED'>;
+export type RefusalReason = ReasonOf<'UNAUTHENTICATED'>;
+export type Reason = ReasonOf<keyof typeof REASONS>;
 
 export interface ErrorDetails {
   readonly retryAfterMs?: number;

@@ -7,7 +7,7 @@ import { getNamedType, isInputObjectType } from 'graphql';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { MutationResolvers } from '../../src/__generated__/resolvers.ts';
-import { ERROR_CODES } from '../../src/errors.ts';
+import { ERROR_CODES, REASONS } from '../../src/errors.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
 import { DATA, type FrameType } from '../../src/transport/raw/frames.ts';
 import { connectRaw, type RawClient } from '../support/raw-client.ts';
@@ -97,7 +97,9 @@ describe('docs/asyncapi.yaml', () => {
 
   it('lists the errors there are', () => {
     const { payload } = messages['serverError'] as Data;
-    expect(payload.properties.data.properties.code.enum).toEqual(Object.keys(ERROR_CODES));
+    const { code, reason } = payload.properties.data.properties;
+    expect(code.enum).toEqual(Object.keys(ERROR_CODES));
+    expect(reason.enum).toEqual(Object.values(REASONS).flat());
   });
 
   it('and docs/websocket-protocol.md name the same frames', () => {
@@ -163,6 +165,7 @@ describe('docs/asyncapi.yaml', () => {
     await bob.received('Typing', 2);
     await ask(bob, 'Resume', { positions: [message.position] });
     await ask(bob, 'Authenticate', { token: await service.token('bob') });
+    await ask(bob, 'Authenticate', { token: 'x' });
     await ask(bob, 'Ping');
     await bob.ask('Resume', {
       positions: [Buffer.from(JSON.stringify([data.conversation_id, 'e', 1])).toString('base64url')],
