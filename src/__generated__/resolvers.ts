@@ -150,7 +150,7 @@ export type CreateConversationInput = {
 
 /** What a new session is for. */
 export type CreateSessionInput = {
-  /** The device, by an id of the client's own. */
+  /** The device, by an id of the client's own: 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. */
   deviceId: Scalars['ID']['input'];
   /** What its user calls it, 1 to 200 characters. */
   deviceName?: InputMaybe<Scalars['String']['input']>;
@@ -165,7 +165,7 @@ export type Device = {
   connectedAt: Scalars['DateTime']['output'];
   /** How the device is connected. */
   connectionType: ConnectionType;
-  /** The `deviceId` of the `connection_init` payload; else the token's session; else an id of the connection's own. */
+  /** The `deviceId` of the `connection_init` payload (1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`, else the socket is closed with 4400); else the token's session; else an id of the connection's own. */
   deviceId: Scalars['ID']['output'];
 };
 
@@ -763,7 +763,7 @@ export type Publication = {
 
 /** What is published by `publishMany`. */
 export type PublishInput = {
-  /** The publisher's own id for it: published again under it within 24 h, it is the same publication. */
+  /** As that of `publish`. */
   idempotencyKey?: InputMaybe<Scalars['ID']['input']>;
   /** Up to 32 KiB of JSON. */
   payload: Scalars['JSON']['input'];
@@ -1014,7 +1014,7 @@ export type RuleFaultPolicy =
 
 /** What a new message is to be. */
 export type SendMessageInput = {
-  /** The sender's own id for it. The same again within 24 h in the same conversation gives back the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. */
+  /** The sender's own id for it, 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. The same again within 24 h by the same sender in the same conversation gives back the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. */
   clientMessageId?: InputMaybe<Scalars['ID']['input']>;
   /** 1 to 8000 characters; may be left out or empty when there is a payload. Of `startMessage`: 0 to 65536, stored as sent. */
   content?: InputMaybe<Scalars['String']['input']>;

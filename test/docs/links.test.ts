@@ -2,7 +2,10 @@
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Kind, parse, validate } from 'graphql';
+import { createSchema } from '../../src/graphql/schema.ts';
 
+const schema = createSchema();
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const documents = globSync('{*.md,docs/**/*.md,deploy/**/*.md,examples/**/*.md,bench/*.md,schema/**/*.md}', {
   cwd: ROOT,
@@ -74,10 +77,24 @@ describe('documents', () => {
     for (const file of documents) {
       for (const [, language = ''] of read(file).matchAll(/^```(.*)\n[\s\S]*?^```$/gm)) {
         if (language === '') others.push(`${file}: a block without a language`);
-        if (['sh', 'bash', 'js', 'graphql'].includes(language) && file !== 'README.md')
-          others.push(`${file}: ${language}`);
+        if (['sh', 'bash', 'js'].includes(language) && file !== 'README.md') others.push(`${file}: ${language}`);
       }
     }
     expect(others).toEqual([]);
+  });
+
+  it('operations are those of the schema, and none is hidden in a block of another language', () => {
+    const faults: string[] = [];
+    for (const file of documents) {
+      for (const [, language = '', text = ''] of read(file).matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)) {
+        if (language === 'text' && /^(?:query|mutation|subscription)\b/m.test(text)) faults.push(`${file}: ${text}`);
+        if (language !== 'graphql') continue;
+        for (const operation of parse(text).definitions) {
+          const document = { kind: Kind.DOCUMENT, definitions: [operation] } as const;
+          faults.push(...validate(schema, document).map(({ message }) => `${file}: ${message}`));
+        }
+      }
+    }
+    expect(faults).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
 /** The table of changes: it is whole, and what it says is what is counted, whichever way a change comes. */
+import { readFileSync } from 'node:fs';
 import {
   type GraphQLInputType,
   type GraphQLSchema,
@@ -169,6 +170,25 @@ describe('changes and their rates', () => {
       'Unsubscribe',
       'Ping',
     ]);
+  });
+
+  it('docs/operations.md names each change in a row of its class', () => {
+    const operations = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+    const documented: string[] = [];
+    let current = '';
+    for (const row of operations
+      .split('\n## Rates\n')[1]
+      ?.split('\n## ')[0]
+      ?.matchAll(/^\|([^|]*)\|([^|]*)\|/gm) ?? []) {
+      current = row[1]?.trim() || current;
+      for (const [, name] of row[2]?.matchAll(/`(\w+)`/g) ?? []) documented.push(`${current} ${name}`);
+    }
+    const changes = Object.entries(METERED).map(([name, entry]) => `${CHANGES[changeOf(entry)].class} ${name}`);
+    const frames = Object.entries(FRAMES).flatMap(([type, by]) => {
+      const change = typeof by === 'function' ? 'signal' : by;
+      return change === null || change === 'subscription' ? [] : [`${CHANGES[change].class} ${type}`];
+    });
+    expect(documented).toEqual(expect.arrayContaining([...changes, ...frames]));
   });
 
   it('a frame counts the people it names, as its mutation does', () => {
