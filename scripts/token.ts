@@ -1,24 +1,49 @@
 /** Prints a token for development: `npm run token -- --user alice --tenant demo --scope realtime:admin --hours 24`. */
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { developmentSecret } from '../src/auth/development-secret.ts';
+import { developmentSecret, hasDevelopmentSecret } from '../src/auth/development-secret.ts';
 import { signToken } from '../src/auth/tokens.ts';
 import { readConfig } from '../src/config.ts';
 import { isIdentifier, isUserId } from '../src/model.ts';
 
-const { values } = parseArgs({
-  options: {
-    user: { type: 'string', default: 'demo' },
-    tenant: { type: 'string' },
-    scope: { type: 'string' },
-    hours: { type: 'string', default: '24' },
-  },
-});
-const { user, tenant, scope, hours } = values;
-if (!isUserId(user) || (tenant !== undefined && !isIdentifier(tenant)) || !(Number(hours) > 0)) {
-  console.error('Usage: npm run token -- --user <id> [--tenant <id>] [--scope "<scopes>"] [--hours <number>]');
+const USAGE =
+  'Usage: npm run token -- --user <id> [--tenant <id>] [--scope "realtime:admin realtime:service"] [--hours <number>]';
+
+function refuse(...lines: string[]): never {
+  console.error([...lines, USAGE].join('\n'));
   process.exit(1);
 }
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        user: { type: 'string', default: 'demo' },
+        tenant: { type: 'string' },
+        scope: { type: 'string' },
+        hours: { type: 'string', default: '24' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return refuse((error as Error).message.split('\n')[0] ?? '');
+  }
+}
+
+const { user, tenant, scope, hours, help } = readArguments();
+if (help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+if (!isUserId(user) || (tenant !== undefined && !isIdentifier(tenant)) || !(Number(hours) > 0)) refuse();
+// Node's own option would say on every call that there is no such file.
+if (existsSync('.env')) process.loadEnvFile('.env');
 const { jwt, dataDir } = readConfig(process.env);
+if (jwt.secrets.length === 0 && !hasDevelopmentSecret(dataDir)) {
+  console.error(
+    `There is no secret of development in ${dataDir} yet: one is made. A service with another DATA_DIR, or with JWT_SECRET, does not take this token: run this with the same.`,
+  );
+}
 const secret = jwt.secrets[0] ?? developmentSecret(dataDir);
 const expiresAt = Math.floor(Date.now() / 1_000 + Number(hours) * 3_600);
 const { tenantClaim, issuer, audience } = jwt;

@@ -1,10 +1,13 @@
 /** The signing secret of development: made once, kept in the data folder. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { closeFile, FILE_MODE, openDataFolder } from '../data-folder.ts';
 
 const NAME = 'development-secret';
+
+/** Whether this data folder has one: not before its first start, and never in memory. */
+export const hasDevelopmentSecret = (dataDir: string): boolean => existsSync(join(dataDir, NAME));
 
 /** The secret of this data folder; a new one each time for `:memory:`. */
 export function developmentSecret(dataDir: string): string {

@@ -1,5 +1,5 @@
 /** The process: what it says at its start, and how it ends. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -69,6 +69,25 @@ describe('the process', () => {
     expect(output).toMatch(/"maxConnections":10000,"openFiles":1000,"accepted":800,.*MAX_CONNECTIONS is more than/);
     child.kill('SIGTERM');
     await once(child, 'exit');
+  });
+
+  it('npm run token says how it is used, and when it signs with a secret that no service has', () => {
+    const token = (args: string[], more: Record<string, string>) => {
+      const env = { ...process.env, ...environment(more) };
+      return spawnSync(process.execPath, ['--no-warnings', inRoot('scripts/token.ts'), ...args], {
+        env,
+        encoding: 'utf8',
+      });
+    };
+    expect(token(['--help'], {})).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Usage: .*--scope/) });
+    expect(token(['--nobody'], {})).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^[^\n]*--nobody[^\n]*\nUsage: .*\n$/),
+    });
+    const isToken = expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    const hint = expect.stringContaining('DATA_DIR');
+    expect(token([], { JWT_SECRET: '' })).toMatchObject({ status: 0, stdout: isToken, stderr: hint });
+    expect(token([], { JWT_SECRET: '' })).toMatchObject({ status: 0, stdout: isToken, stderr: '' });
   });
 
   describe('health-check', () => {
