@@ -245,6 +245,16 @@ describe('changes and their rates', () => {
       expect((await service.query(user, all)).code).toBe('RATE_LIMITED');
     });
 
+    it('CreateRoom: bad input names nobody', async () => {
+      const user = 'names-nobody-in-a-room';
+      const socket = await connectRaw(service, user);
+      const member_ids = Array.from({ length: LIMITS.usersPerCall }, (_, n) => `person-${n}`);
+      expect((await socket.ask('CreateRoom', { room: 'a b', member_ids })).data.code).toBe('BAD_USER_INPUT');
+      const all = `mutation { addMembers(id: "x", userIds: ${people(LIMITS.usersPerCall)}) { id } }`;
+      expect((await service.query(user, all)).code).toBe('NOT_FOUND');
+      await socket.close();
+    });
+
     it('is told by HTTP when to try again, and by the status where that is read and nothing succeeded', async () => {
       const query = 'mutation { publish(topic: "news", payload: 1) { id } }';
       const both = 'mutation { publish(topic: "news", payload: 1) { id } leaveConversation(id: "x") { id } }';
