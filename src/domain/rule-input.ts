@@ -17,7 +17,7 @@ import type {
 import { displayName, identifier, optional, userIdentifier, userIdentifiers } from './input.ts';
 import type { Expressions } from './routing.ts';
 import type { Routable } from './rule-run.ts';
-import { faultOfOwner, faultOfTopic } from './topic-name.ts';
+import { faultOfOwner, faultOfTopic, inOneSpelling } from './topic-name.ts';
 import { isTopicPattern } from './topic-pattern.ts';
 
 export interface RoutingRuleInput {
@@ -53,9 +53,10 @@ function strings(value: unknown, name: string): string[] {
 
 /** A rule sends to topics themselves, and not to all that a pattern names. */
 function target(topic: string, name: string): Topic {
-  const fault = faultOfTopic(topic);
+  const spelled = inOneSpelling(topic);
+  const fault = faultOfTopic(spelled);
   if (fault !== null) throw badInput(`${name}: without patterns; ${fault}`);
-  return topic as Topic;
+  return spelled as Topic;
 }
 
 function targetsOf(value: unknown, name: string): RuleTargets {
@@ -89,7 +90,7 @@ export function createRuleReader(expressions: Expressions): ReadRule {
     if (kinds.length === 0 || !kinds.every((kind) => KINDS.includes(kind))) {
       throw badInput(`match.on: of ${KINDS.join(', ')}.`);
     }
-    const pattern = optional(topic, (given) => string(given, 'match.topic'));
+    const pattern = optional(topic, (given) => inOneSpelling(string(given, 'match.topic')));
     if (pattern !== null && !isTopicPattern(pattern))
       throw badInput(`match.topic: ${faultOfOwner(pattern) ?? 'a pattern of topics.'}`);
     return {

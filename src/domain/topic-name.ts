@@ -1,4 +1,4 @@
-/** How topics are written. A topic is compared as it stands, so each has one spelling, the id of its user included. */
+/** How topics are written. A topic is compared as it stands, so each is kept in one spelling, the id of its user included. */
 import { LIMITS } from '../limits.ts';
 import { isUserId, type Topic, type UserId } from '../model.ts';
 
@@ -7,12 +7,9 @@ const CHARACTERS = /^[A-Za-z0-9._:@/%-]+$/;
 /** The id of a user as a topic has it: up to the next `.` or `/` behind `user.`, up to the next `/` behind `user/`. */
 const OWNED = /^user(?:\.(?<plain>[^./]*)|\/(?<encoded>[^/]*))/;
 
-/** An id behind `user/`: what a topic cannot hold, and the percent sign, is percent-encoded, and nothing else. */
-export function encodedInTopic(id: UserId): string {
-  return encodeURIComponent(id)
-    .replaceAll('%3A', ':')
-    .replaceAll('%40', '@')
-    .replace(/[!'()*~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+/** An id behind `user/`: percent-encoded (RFC 3986), and so is `~`, which no topic has. */
+function encodedInTopic(id: UserId): string {
+  return encodeURIComponent(id).replace(/[!'()*~]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function decoded(text: string): string | null {
@@ -21,6 +18,14 @@ function decoded(text: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** The topic as it is kept: however the id behind `user/` was percent-encoded, it is the same user's. */
+export function inOneSpelling(topic: string): string {
+  return topic.replace(/^user\/([^/*#]+)/, (given, id: string) => {
+    const owner = decoded(id);
+    return owner !== null && isUserId(owner) ? `user/${encodedInTopic(owner)}` : given;
+  });
 }
 
 interface Owned {
@@ -43,9 +48,7 @@ function ownedBy(topic: string): Owned | null {
   }
   if (encoded === undefined) return null;
   const owner = decoded(encoded);
-  if (owner === null || !isUserId(owner)) return NOBODY;
-  const canonical = encodedInTopic(owner);
-  return { owner, fault: encoded === canonical ? null : `this user's topics are written user/${canonical}/…` };
+  return owner !== null && isUserId(owner) ? { owner, fault: null } : NOBODY;
 }
 
 /** Whose topic it is; null for one that is no user's. */

@@ -11,7 +11,7 @@ import { topicPositions } from './cursor.ts';
 import { identifier, optional, payload } from './input.ts';
 import { publicationKey } from './message-key.ts';
 import type { Publishing, Routed } from './routed.ts';
-import { faultOfTopic, ownerOf } from './topic-name.ts';
+import { faultOfTopic, inOneSpelling, ownerOf } from './topic-name.ts';
 import { matchesTopic } from './topic-pattern.ts';
 
 export interface PublishInput {
@@ -41,13 +41,14 @@ export interface Topics {
 
 function clean(topic: string, name: string): Topic {
   if (topic.startsWith('$')) throw new ServiceError('FORBIDDEN', `${name}: topics that begin with $ are nobody's.`);
-  const fault = faultOfTopic(topic);
+  const spelled = inOneSpelling(topic);
+  const fault = faultOfTopic(spelled);
   if (fault !== null) throw badInput(`${name}: ${fault}`);
-  return topic as Topic;
+  return spelled as Topic;
 }
 
 const names = (patterns: readonly string[] | null, topic: Topic): boolean =>
-  patterns === null || patterns.some((pattern) => matchesTopic(pattern, topic));
+  patterns === null || patterns.some((pattern) => matchesTopic(inOneSpelling(pattern), topic));
 
 function requirePublish(viewer: Viewer, topic: Topic): void {
   const isOwned = ownerOf(topic) !== null;
