@@ -1,22 +1,14 @@
 /** GraphQL over HTTP by Apollo Server, on Fastify. */
-import { hash } from 'node:crypto';
 import { type Readable, Transform } from 'node:stream';
-import {
-  ApolloServer,
-  type ApolloServerOptions,
-  type ApolloServerPlugin,
-  type BaseContext,
-  type GraphQLRequest,
-} from '@apollo/server';
+import { ApolloServer, type ApolloServerPlugin, type BaseContext, type GraphQLRequest } from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql';
+import { type GraphQLSchema, Kind, parse } from 'graphql';
 import { secretOfHeaders } from '../auth/gateway.ts';
 import { ERROR_CODES, ServiceError } from '../errors.ts';
 import { refusalOf } from '../graphql/affordable.ts';
 import type { Caller, Context } from '../graphql/context.ts';
-import { createDocumentCache } from '../graphql/document-cache.ts';
 import { payForBody, payForComparing, payForReading } from '../graphql/document-price.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import {
@@ -40,6 +32,7 @@ import { type CallerOptions, identify } from './caller.ts';
 import { GRAPHIQL } from './graphiql.ts';
 import { type AnswerByStream, bodyOf } from './graphql-stream.ts';
 import { restoreDocument } from './hashed-request.ts';
+import { createKnownDocuments } from './known-documents.ts';
 import { tellWhenToRetry } from './retry-after.ts';
 import { readsAnswers } from './stream-format.ts';
 
@@ -167,27 +160,6 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
       : answer(request, reply),
   );
   return () => apollo.stop();
-}
-
-interface KnownDocuments {
-  /** Whether a document was parsed and found valid. */
-  has(query: string): boolean;
-  readonly store: NonNullable<ApolloServerOptions<BaseContext>['documentStore']>;
-}
-
-/** Apollo Server's own store is bounded by the documents written as JSON, which is a multiple of what ours takes. */
-function createKnownDocuments(): KnownDocuments {
-  const known = createDocumentCache<DocumentNode>();
-  return {
-    // Apollo Server's keys end with the SHA-256 of the text.
-    has: (query) => known.has(hash('sha256', query)),
-    store: {
-      get: async (key) => known.get(key.slice(-64)),
-      set: async (key, document) =>
-        void known.set(key.slice(-64), document, { size: document.loc?.source.body.length || 1 }),
-      delete: async (key) => known.delete(key.slice(-64)),
-    },
-  };
 }
 
 /** Comparing fields costs its sender, also in a document that is refused. */
