@@ -7,6 +7,7 @@ import type { Engine, Listening } from '../engine/port.ts';
 import { isOutage, positionExpired, type ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ConversationId, ConversationRecord, Position, UserId, Viewer } from '../model.ts';
+import { prepared, type Start } from './beginning.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
 import { ConversationChannel, type CountHole } from './conversation-channel.ts';
 import { type Doubts, userKey } from './doubts.ts';
@@ -21,17 +22,6 @@ import { Turns } from './turns.ts';
 
 /** Told of each conversation that is followed, with the position past which its events come, and why that is not where it was. */
 export type OnBegin = (id: ConversationId, position: Position, expiry: ServiceError | null) => void;
-
-interface Start<Event extends object> {
-  readonly following: Following<Event>;
-  readonly from: Position;
-  readonly replay: Replay | null;
-}
-
-interface Beginning<Event extends object> extends Start<Event> {
-  /** Why it does not begin where it was. */
-  readonly expiry: ServiceError | null;
-}
 
 export interface ConversationStreamOptions<Event extends object> {
   readonly bearer: Bearer;
@@ -189,6 +179,7 @@ export class ConversationStream<Event extends object> implements Follower {
       ),
       this.#readHeads(joined),
     ]);
+    const { isForgiving = false } = this.#options;
     const starts: Start<Event>[] = [];
     for (const [index, following] of joined.entries()) {
       const membership = memberships[index] ?? null;
@@ -203,7 +194,9 @@ export class ConversationStream<Event extends object> implements Follower {
       const from = resumed ?? heads[index] ?? following.channel.position;
       starts.push({ following, from, replay: resumed && this.#replay(following, resumed) });
     }
-    for (const { following, from, replay, expiry } of await this.#prepare(starts)) {
+    for (const { following, from, replay, expiry } of await prepared(starts, isForgiving, (following) =>
+      this.#unfollow(following),
+    )) {
       if (!this.#isFollowed(following)) {
         replay?.close();
         continue;
@@ -211,29 +204,6 @@ export class ConversationStream<Event extends object> implements Follower {
       this.#options.onBegin?.(following.channel.id, from, expiry);
       if (replay) void this.#run(following, replay);
       else following.goLive(from);
-    }
-  }
-
-  /** Those whose position expired begin live, when that is told. Leaves conversations that were deleted meanwhile. */
-  async #prepare(starts: readonly Start<Event>[]): Promise<Beginning<Event>[]> {
-    const prepared = await Promise.allSettled(starts.map((start) => this.#prepareOne(start)));
-    const failed = prepared.find((each) => each.status === 'rejected');
-    if (!failed) return prepared.flatMap((each) => (each.status === 'fulfilled' ? (each.value ?? []) : []));
-    for (const { replay } of starts) replay?.close();
-    throw failed.reason;
-  }
-
-  async #prepareOne(start: Start<Event>): Promise<Beginning<Event> | null> {
-    const { following, replay } = start;
-    try {
-      const expiry = (await replay?.prepare(this.#options.isForgiving)) ?? null;
-      if (!expiry) return { ...start, expiry };
-      const from = (await following.channel.readHead()) ?? following.channel.position;
-      return { following, from, replay: null, expiry };
-    } catch (error) {
-      if (asServiceError(error).code !== 'NOT_FOUND') throw error;
-      this.#unfollow(following);
-      return null;
     }
   }
 

@@ -1,0 +1,58 @@
+/** Where a stream begins in each of its conversations. */
+import type { ServiceError } from '../errors.ts';
+import type { Position } from '../model.ts';
+import type { Following } from './following.ts';
+import { asServiceError, type Replay } from './replay.ts';
+
+export interface Start<Event extends object> {
+  readonly following: Following<Event>;
+  readonly from: Position;
+  /** Null: it begins live. */
+  readonly replay: Replay | null;
+}
+
+export interface Beginning<Event extends object> extends Start<Event> {
+  /** Why it does not begin where it was. */
+  readonly expiry: ServiceError | null;
+}
+
+/** Null: it was deleted meanwhile. */
+async function preparedOne<Event extends object>(
+  start: Start<Event>,
+  isForgiving: boolean,
+): Promise<Beginning<Event> | null> {
+  const { following, replay } = start;
+  try {
+    const expiry = (await replay?.prepare(isForgiving)) ?? null;
+    if (!expiry) return { ...start, expiry };
+    const from = (await following.channel.readHead()) ?? following.channel.position;
+    return { following, from, replay: null, expiry };
+  } catch (error) {
+    if (asServiceError(error).code === 'NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+/**
+ * Reads the first page of each replay. `isForgiving`: a conversation whose position expired begins live.
+ * `leave` is called for one that was deleted meanwhile.
+ *
+ * @throws {ServiceError} POSITION_EXPIRED; no replay holds a page then.
+ */
+export async function prepared<Event extends object>(
+  starts: readonly Start<Event>[],
+  isForgiving: boolean,
+  leave: (following: Following<Event>) => void,
+): Promise<Beginning<Event>[]> {
+  const beginnings = await Promise.allSettled(
+    starts.map(async (start) => {
+      const beginning = await preparedOne(start, isForgiving);
+      if (!beginning) leave(start.following);
+      return beginning;
+    }),
+  );
+  const failed = beginnings.find((each) => each.status === 'rejected');
+  if (!failed) return beginnings.flatMap((each) => (each.status === 'fulfilled' ? (each.value ?? []) : []));
+  for (const { replay } of starts) replay?.close();
+  throw failed.reason;
+}
