@@ -6,13 +6,16 @@ import type { ConversationId, TenantId, UserId } from '../../model.ts';
 export interface RecentChange {
   readonly tenant: TenantId;
   readonly id: ConversationId;
-  readonly users: ReadonlySet<UserId>;
+  readonly users: Iterable<UserId>;
   /** The highest that was noted of its members. */
   readonly version: number;
 }
 
-interface Remembered extends RecentChange {
-  readonly users: Set<UserId>;
+interface Remembered {
+  readonly tenant: TenantId;
+  readonly id: ConversationId;
+  /** When each was noted; the one noted longest ago first. */
+  readonly users: Map<UserId, number>;
   version: number;
   /** By the clock's `elapsed`. */
   at: number;
@@ -40,7 +43,9 @@ export class RecentChanges {
     const change = this.#take(tenant, id);
     const before = change.users.size;
     for (let index = 0; index < notes.length; index += 2) {
-      change.users.add((notes[index] ?? '') as UserId);
+      const user = (notes[index] ?? '') as UserId;
+      change.users.delete(user);
+      change.users.set(user, change.at);
       change.version = Math.max(change.version, Number.parseInt(notes[index + 1] ?? '0', 10));
     }
     this.#users += change.users.size - before;
@@ -50,20 +55,35 @@ export class RecentChanges {
   /** Of the last minute. */
   all(): readonly RecentChange[] {
     this.#forget();
-    return [...this.#changes.values()];
+    return [...this.#changes.values()].map((change) => ({ ...change, users: [...change.users.keys()] }));
   }
 
   #take(tenant: TenantId, id: ConversationId): Remembered {
     const key = JSON.stringify([tenant, id]);
-    const change = this.#changes.get(key) ?? { tenant, id, users: new Set(), version: 0, at: 0 };
+    const change = this.#changes.get(key) ?? { tenant, id, users: new Map(), version: 0, at: 0 };
     change.at = this.#clock.elapsed();
+    this.#forgetUsers(change.users);
     this.#changes.delete(key);
     this.#changes.set(key, change);
     return change;
   }
 
+  /** Who came or went long ago takes no room, however long the conversation goes on. */
+  #forgetUsers(users: Map<UserId, number>): void {
+    const before = this.#before;
+    for (const [user, at] of users) {
+      if (at > before) return;
+      users.delete(user);
+      this.#users -= 1;
+    }
+  }
+
+  get #before(): number {
+    return this.#clock.elapsed() - TIMES.changeMs;
+  }
+
   #forget(): void {
-    const before = this.#clock.elapsed() - TIMES.changeMs;
+    const before = this.#before;
     for (const [key, { at, users }] of this.#changes) {
       if (at > before && this.#changes.size + this.#users <= LIMITS.rememberedChanges) return;
       this.#changes.delete(key);
