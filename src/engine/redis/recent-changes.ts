@@ -27,9 +27,17 @@ export class RecentChanges {
   readonly #changes = new Map<string, Remembered>();
   /** Of all of them. */
   #users = 0;
+  /** When no server had begun another life that was not seen to. By the clock's `elapsed`. */
+  #togetherAt: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#togetherAt = clock.elapsed();
+  }
+
+  /** Nothing is lost on one side only. Until it is said again, nothing that is remembered now grows old. */
+  areTogether(): void {
+    this.#togetherAt = this.#clock.elapsed();
   }
 
   remember(tenant: TenantId, id: ConversationId): void {
@@ -52,7 +60,7 @@ export class RecentChanges {
     this.#forget();
   }
 
-  /** Of the last minute. */
+  /** Of the last minute in which nothing was lost, and since. */
   all(): readonly RecentChange[] {
     this.#forget();
     return [...this.#changes.values()].map((change) => ({ ...change, users: [...change.users.keys()] }));
@@ -79,7 +87,7 @@ export class RecentChanges {
   }
 
   get #before(): number {
-    return this.#clock.elapsed() - TIMES.changeMs;
+    return this.#togetherAt - TIMES.changeMs;
   }
 
   #forget(): void {

@@ -62,12 +62,13 @@ export class Reconciliation {
     const { recent, log } = this.#parts;
     try {
       const lives = await livesOf(this.#client);
-      if (lives === this.#lives) return;
+      if (lives === this.#lives) return recent.areTogether();
       const changes = recent.all();
       for (let at = 0; at < changes.length; at += BATCH) {
         await Promise.all(changes.slice(at, at + BATCH).map((change) => this.#reconcile(change)));
       }
       this.#lives = lives;
+      recent.areTogether();
       log.info({ conversations: changes.length }, 'a server began another life: lists compared with conversations');
     } catch (error) {
       // It is looked at again; the lives are not noted yet.
