@@ -319,7 +319,7 @@ export type MessageEdge = {
 export type MessageExtended = {
   /** The id of its conversation. */
   conversationId: Scalars['ID']['output'];
-  /** Of the whole text with it, in Unicode code points. */
+  /** The length of the whole text with it, in Unicode code points. */
   length: Scalars['Int']['output'];
   /** The id of the message. */
   messageId: Scalars['ID']['output'];

@@ -84,7 +84,7 @@ export function createExecution(
     },
 
     prepare({ query, operationName, variables, [FAULT]: missing }, context) {
-      // What does not run is looked at all the same, and its answer is written: it costs as much as the least that does.
+      // What is refused is read and answered all the same: it costs as much as the least operation that runs.
       const refused = (errors: readonly GraphQLError[]): readonly GraphQLError[] => {
         context.meter.spend(1);
         return errors;

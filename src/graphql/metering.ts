@@ -96,7 +96,7 @@ function meterFields(type: GraphQLObjectType | null | undefined, metered: { read
   }
 }
 
-/** Bad input counts as a change, so that it has a rate, and not as the people whom it did not come to name. */
+/** Bad input counts as a change, so that it has a rate; the people whom it would have named are given back. */
 export async function namingNobody(answer: unknown, giveBack: () => void): Promise<unknown> {
   try {
     return await answer;

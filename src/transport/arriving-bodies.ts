@@ -116,7 +116,7 @@ function forget(raw: IncomingMessage): void {
   ofSockets.get(raw.socket)?.delete(body);
 }
 
-/** Of a body that is here. */
+/** How many bytes of a request's body have come. */
 export const bytesOfBody = (raw: IncomingMessage): number => bodies.get(raw)?.bytes ?? 0;
 
 /** Counts the bodies of all routes. */

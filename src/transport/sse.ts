@@ -13,7 +13,7 @@ const COMMENT = ':\n';
 
 const END = '\n\n';
 
-/** The one made last: an event's readers are told of it one after the other. */
+/** The envelope made last: an event is told to one reader after the other, and its envelope is made once. */
 let latest: { readonly id: string; readonly envelope: Envelope } | null = null;
 
 function identified(id: string): Envelope {

@@ -11,7 +11,7 @@ import type { Viewer } from '../model.ts';
 import { OpenDocuments, type Subscribed } from './open-documents.ts';
 
 export interface Room {
-  /** Whether there is room for no more of them, whatever they are of. */
+  /** Whether there is no room for another subscription, whatever its document. */
   readonly isFull: boolean;
   /** Counts a subscription; the answer gives it back. @throws {ServiceError} when there is no room. */
   open(subscribed: Subscribed): () => void;

@@ -45,7 +45,7 @@ export const Mutation: MutationResolvers = {
     domain.messages.removeReaction(viewer, messageId, emoji),
 };
 
-/** The one told last: its readers are told of it one after the other. */
+/** The event told last, and its id: it is told to one reader after the other, and its id is made once. */
 let latest: { readonly event: object; readonly id: string } | null = null;
 
 const idOfMessage: IdOf = (event) => {

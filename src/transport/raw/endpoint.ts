@@ -127,7 +127,7 @@ class RawSocket {
   }
 }
 
-/** One that is none is looked at and answered all the same: it costs as much as the least operation. */
+/** A text that is no frame is read and answered all the same: it costs as much as the least operation. */
 function parseAtCost(text: string, meter: Meter): ReturnType<typeof parseFrame> {
   try {
     return parseFrame(text);

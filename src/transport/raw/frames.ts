@@ -4,7 +4,7 @@ import { badInput, ServiceError } from '../../errors.ts';
 import { faultOfNumbers } from '../../exact-json.ts';
 import { LIMITS } from '../../limits.ts';
 
-/** Looked at up to the first that is none: Zod's own array makes an error of each. */
+/** Checked up to the first item that is no text: Zod's own array makes an error of each. */
 const texts = z.custom<string[]>(
   (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
   'an array of texts',

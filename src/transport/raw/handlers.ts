@@ -24,7 +24,7 @@ interface Body {
 /** Content and payload as a message holds them: without content, a payload that is a text is what other clients show, too. */
 function bodyOf({ content, payload }: Body): Body {
   if (content !== undefined && content !== null) return { content, payload };
-  if (payload === undefined || payload === null) throw badInput('data.payload: something, where there is no content.');
+  if (payload === undefined || payload === null) throw badInput('data.payload: needed where there is no content.');
   if (typeof payload !== 'string') return { content: '', payload };
   try {
     return { content: text(payload, 'payload', 1, LIMITS.contentCharacters), payload };
