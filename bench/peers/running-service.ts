@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
-import type { TenantId, UserId } from '../../src/model.ts';
+import type { ConversationId, TenantId, UserId } from '../../src/model.ts';
 import { startService } from '../../src/service.ts';
+import { conversationName } from '../payload.ts';
 import { SECRET } from './secret.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'realtime-bench-'));
@@ -29,5 +30,19 @@ const config = readConfig({
 export const { engine, port } = await startService(config, createLog('error'));
 export const tenant = 'default' as TenantId;
 export const publisher = 'publisher' as UserId;
+
+/** One in which the publisher writes, and these users read. */
+export async function createConversation(index: number, members: readonly string[]): Promise<ConversationId> {
+  const id = conversationName(index) as ConversationId;
+  const userIds = members as readonly UserId[];
+  await engine.createConversation(tenant, {
+    id,
+    name: null,
+    kind: 'ROOM',
+    createdBy: publisher,
+    members: [{ userId: publisher, role: 'OWNER' }, ...userIds.map((userId) => ({ userId, role: 'MEMBER' as const }))],
+  });
+  return id;
+}
 
 export const stop = (): void => rmSync(dataDir, { recursive: true, force: true });

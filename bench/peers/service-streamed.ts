@@ -1,8 +1,7 @@
 /** This service, whose messages are read while they are written: what is published is added to the message of its conversation. */
-import type { ConversationId, MessageId, UserId } from '../../src/model.ts';
-import { conversationName } from '../payload.ts';
+import type { MessageId } from '../../src/model.ts';
 import { report } from './report.ts';
-import { engine, port, publisher, stop, tenant } from './running-service.ts';
+import { createConversation, engine, port, publisher, stop, tenant } from './running-service.ts';
 
 interface Writing {
   readonly id: MessageId;
@@ -13,19 +12,9 @@ const writings = new Map<string, Writing>();
 
 /** One message is written in each conversation. */
 async function start(index: number, members: readonly string[]): Promise<void> {
-  const conversationId = conversationName(index) as ConversationId;
-  const senderId = publisher;
-  const userIds = members as readonly UserId[];
-  const all = [{ userId: senderId, role: 'OWNER' as const }];
-  await engine.createConversation(tenant, {
-    id: conversationId,
-    name: null,
-    kind: 'ROOM',
-    createdBy: senderId,
-    members: [...all, ...userIds.map((userId) => ({ userId, role: 'MEMBER' as const }))],
-  });
+  const conversationId = await createConversation(index, members);
   const nothing = { content: '', payload: null, replyToId: null, clientMessageId: null, key: null, isHeld: false };
-  const started = await engine.startMessage(tenant, { conversationId, senderId, ...nothing });
+  const started = await engine.startMessage(tenant, { conversationId, senderId: publisher, ...nothing });
   if (!('message' in started)) throw new Error(started.outcome);
   writings.set(conversationId, { id: started.message.id, length: 0 });
 }

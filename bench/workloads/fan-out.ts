@@ -1,8 +1,8 @@
 /** Workloads a, b and c: what delivering a message costs. */
 import { type Audience, oneConversation, ownLists, random } from '../audience.ts';
 import type { PeerId, PeerSpec } from '../catalogue.ts';
-import { burst, type Pace } from '../pace.ts';
-import { Session } from '../session.ts';
+import type { Pace } from '../pace.ts';
+import { warmBurst } from './warm-burst.ts';
 import { type Column, type Figures, grouped, type Scale, type Workload } from './workload.ts';
 
 const ALL: readonly PeerId[] = ['service-redis', 'service-embedded', 'stock', 'mercurius', 'socket-io', 'bare', 'nats'];
@@ -18,20 +18,10 @@ const MAIN = { figure: 'total', unit: 'µs of server CPU per delivery' };
 const TICK_MS = 20;
 const LIST = 10;
 
-/** The same burst twice: the first warms up and is not counted. */
 async function measure(peer: PeerSpec, audience: Audience, pace: Pace): Promise<Figures> {
-  const session = await Session.open(peer, audience);
-  try {
-    await session.connect(audience.lists.length);
-    await session.prove();
-    await session.idle();
-    await burst(session, pace);
-    const { user, system, deliveries, deliveriesPerSecond, p50, p99 } = await burst(session, pace);
-    const total = (user + system) / deliveries;
-    return { user: user / deliveries, system: system / deliveries, total, perSecond: deliveriesPerSecond, p50, p99 };
-  } finally {
-    await session.close();
-  }
+  const { user, system, deliveries, deliveriesPerSecond, p50, p99 } = await warmBurst(peer, audience, pace);
+  const total = (user + system) / deliveries;
+  return { user: user / deliveries, system: system / deliveries, total, perSecond: deliveriesPerSecond, p50, p99 };
 }
 
 const toOne = { tickMs: TICK_MS, next: () => 0 };

@@ -1,9 +1,9 @@
 /** Workloads j and k: what reading a message while it is written costs. */
 import { type Audience, oneConversation, written } from '../audience.ts';
 import type { PeerId, PeerSpec } from '../catalogue.ts';
-import { burst, type Pace } from '../pace.ts';
+import type { Pace } from '../pace.ts';
 import { CONTENT_LENGTH, TOKEN_LENGTH } from '../payload.ts';
-import { Session } from '../session.ts';
+import { warmBurst } from './warm-burst.ts';
 import { type Column, type Figures, grouped, type Scale, type Workload } from './workload.ts';
 
 const PEERS: readonly PeerId[] = ['streamed-redis', 'streamed-embedded', 'stock-edits', 'socket-io'];
@@ -20,27 +20,17 @@ const WATCHERS = 10;
 /** As many as a message that is merged for 40 ms has events. */
 const EVENTS_PER_SECOND = 25;
 
-/** The same burst twice: the first warms up and is not counted. */
 async function measure(peer: PeerSpec, audience: Audience, pace: Pace): Promise<Figures> {
-  const session = await Session.open(peer, audience);
-  try {
-    await session.connect(audience.lists.length);
-    await session.prove();
-    await session.idle();
-    await burst(session, pace);
-    const { user, system, deliveries, frames, bytes, p50, p99 } = await burst(session, pace);
-    const cpu = user + system;
-    return {
-      total: cpu / deliveries,
-      perEvent: cpu / frames,
-      tokens: deliveries / frames,
-      beside: (bytes - deliveries * (audience.hasTokens ? TOKEN_LENGTH : CONTENT_LENGTH)) / frames,
-      p50,
-      p99,
-    };
-  } finally {
-    await session.close();
-  }
+  const { user, system, deliveries, frames, bytes, p50, p99 } = await warmBurst(peer, audience, pace);
+  const cpu = user + system;
+  return {
+    total: cpu / deliveries,
+    perEvent: cpu / frames,
+    tokens: deliveries / frames,
+    beside: (bytes - deliveries * (audience.hasTokens ? TOKEN_LENGTH : CONTENT_LENGTH)) / frames,
+    p50,
+    p99,
+  };
 }
 
 export function texts({ sockets, time }: Scale): Workload[] {
@@ -51,7 +41,7 @@ export function texts({ sockets, time }: Scale): Workload[] {
     {
       id: 'j',
       title: `${messages} messages written at once, 50 tokens/s each, ${WATCHERS} watchers each, for ${seconds} s`,
-      about: `Assistants that answer: a token has ${TOKEN_LENGTH} characters. Socket.IO sends the token alone, and nothing else.`,
+      about: `Assistants that answer: a token has ${TOKEN_LENGTH} characters. Socket.IO sends the token and nothing else.`,
       peers: PEERS,
       columns: COLUMNS,
       main: { figure: 'total', unit: 'µs of server CPU per delivered token' },
