@@ -24,7 +24,7 @@ export const RATE_VARIABLES = {
   ),
   RATE_LIMIT_USER_SIGNALS: rate('the same by one user', 10),
   RATE_LIMIT_REACTIONS: rate('reactions a second by one user', 10),
-  RATE_LIMIT_APPENDS: rate('appends, finishes and stops of streamed messages a second by one user', 1_000),
+  RATE_LIMIT_APPENDS: rate('starts, appends, finishes and stops of streamed messages a second by one user', 1_000),
   RATE_LIMIT_CREATIONS: rate('conversations a user begins in a minute', 30),
   RATE_LIMIT_NAMED: rate('people a user names in new conversations and adds to others in a minute', 200),
   RATE_LIMIT_NAMED_AT_ONCE: rate('the same at once, after quiet', 1_000),

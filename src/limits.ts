@@ -6,7 +6,7 @@ export const LIMITS = {
   writtenCharacters: 65_536,
   /** Code points of a part in which such a text is stored: an append rewrites one, and nothing before it. */
   writtenPartCharacters: 1_024,
-  /** Characters of an append, its payload included, that are none but an append: a longer one is stored and sent as a message is. */
+  /** The most characters, those of its payload included, of an append that is counted as an append alone: a longer one counts as a message, too. */
   shortAppendCharacters: 4 * 1024,
   /** Milliseconds between appends to one message, on the average; those of a second may come at once. */
   appendPaceMs: 10,

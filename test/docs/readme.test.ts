@@ -70,7 +70,17 @@ describe('README', () => {
         `\`revokeOtherSessions\` | ${rateOf('RATE_LIMIT_SESSIONS')} a minute`,
         `\`deleteRoutingRule\` | ${rateOf('RATE_LIMIT_ADMIN')} a minute`,
         `\`testRoutingRule\` | ${rateOf('RATE_LIMIT_RULE_TESTS')} a second`,
+        `\`removeReaction\` | ${rateOf('RATE_LIMIT_REACTIONS')} a second`,
+        `more than ${many(LIMITS.shortAppendCharacters)} characters, its payload included, count as a message, too | ${rateOf('RATE_LIMIT_APPENDS')} a second`,
+        `each ${many(LIMITS.charactersPerUnit)} characters of a frame`,
         `instead of all of the above | ${rateOf('RATE_LIMIT_SERVICE')} a second`,
+      ],
+      'docs/streamed-messages.md': [
+        `${1_000 / LIMITS.appendPaceMs} a second for a message and ${rateOf('RATE_LIMIT_APPENDS')} for a user`,
+        `An empty append at least every ${seconds(TIMES.writingMs)}.`,
+        `At most ${many(LIMITS.writtenCharacters)} characters.`,
+        `At most ${LIMITS.writingsPerSender} of one sender and ${LIMITS.writingsPerConversation} of all`,
+        `Appends within ${String(VARIABLES.STREAM_MERGE.default).replace('ms', ' ms')} (`,
       ],
       'docs/clients.md': [
         `${many(LIMITS.persistedDocuments)} documents and ${LIMITS.persistedDocumentCharacters / 2 ** 20} MiB`,
