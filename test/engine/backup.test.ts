@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
+import { createEmbeddedBus } from '../../src/engine/embedded/bus.ts';
+import { checkCopy } from '../../src/engine/embedded/copies.ts';
+import { openDatabase } from '../../src/engine/embedded/database.ts';
 import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';
@@ -69,6 +72,23 @@ describe('backup', () => {
     await alice.close();
     await restored.close();
     expect(await run(join(folder, 'other.db'))).toEqual({ code: 1, said: expect.stringContaining('No service') });
+  });
+
+  it('a copy that begins while a transaction is open is made once that is over', async () => {
+    const database = openDatabase(
+      folder,
+      createEmbeddedBus(() => ''),
+    );
+    const copy = join(folder, 'copy.db');
+    const copied = database.write(() => {
+      const begun = database.copyInto(copy);
+      // Its first step runs on another thread, and meets the transaction.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+      return { begun };
+    });
+    await copied.begun;
+    database.close();
+    checkCopy(copy);
   });
 
   it('a copy that is damaged, foreign or of a newer release is refused, and nothing is changed', async () => {

@@ -7,6 +7,10 @@ import { MIGRATIONS } from './migrations.ts';
 export const DATABASE = 'realtime.db';
 /** Pages copied at a time: a millisecond or two, between which clients are served. */
 const PAGES = 256;
+/** Result codes of SQLite for a first step that met a transaction: as Node tells it, SQLITE_BUSY and SQLITE_LOCKED. */
+const NOTHING_COPIED = new Set([0, 5, 6]);
+/** A transaction lasts for a millisecond, so that many in a row are another fault. */
+const MOST_TRIES = 1_000;
 /** What SQLite keeps beside a database. One of another database would be taken for its own. */
 const BESIDE = ['', '-wal', '-shm', '-journal'];
 
@@ -17,12 +21,28 @@ export async function copyInto(database: sqlite.DatabaseSync, path: string): Pro
   const part = `${path}.part`;
   closeSync(openSync(part, 'w', FILE_MODE));
   try {
-    await sqlite.backup(database, part, { rate: PAGES });
+    await copyPages(database, part);
     makeWhole(part);
     renameSync(part, path);
   } catch (error) {
     for (const ending of BESIDE) rmSync(part + ending, { force: true });
     throw error;
+  }
+}
+
+/**
+ * A step on another thread that meets an open transaction copies nothing. SQLite has the later ones repeated;
+ * Node rejects when it is the first (`BackupJob::AfterThreadPoolWork`), with the code 0: "not an error".
+ */
+async function copyPages(database: sqlite.DatabaseSync, path: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await sqlite.backup(database, path, { rate: PAGES });
+      return;
+    } catch (error) {
+      const { errcode } = error as { errcode?: number };
+      if (errcode === undefined || !NOTHING_COPIED.has(errcode) || tries === MOST_TRIES) throw error;
+    }
   }
 }
 
