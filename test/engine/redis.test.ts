@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import type { Channel, Engine } from '../../src/engine/port.ts';
+import { definitionsOf, linked } from '../../src/engine/redis/linking.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { PublicationId, Retention, RoutingRuleRecord, Topic } from '../../src/model.ts';
 import { describeEngine } from '../contract/engine.ts';
+
 import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
@@ -52,6 +54,21 @@ const open: OpenWorld = async (options = {}) => {
     },
   };
 };
+
+it('a script has the shared functions that it uses, those that these use, and no others', () => {
+  const library = `local UNIT = 'ms'
+-- Not mistaken, though it names other.
+local function time() return 1 .. UNIT end
+local function other() return 2 end
+local function later()
+  return time()
+end
+`;
+  const script = '-- Not one of other.\nreturn later()';
+  const [unit, time, , later] = definitionsOf(library).map(({ lua }) => lua);
+  expect(() => definitionsOf(library, 'local time = 2')).toThrow('time is defined twice.');
+  expect(linked(script, definitionsOf(library))).toBe([unit, time, later, script].join('\n'));
+});
 
 it('the scripts remember as many lives of a log as the other engine', () => {
   const prelude = readFileSync(new URL('../../src/engine/redis/lua/prelude.lua', import.meta.url), 'utf8');
@@ -212,6 +229,28 @@ describe('Redis engine', () => {
     await listening.close();
     admin.disconnect();
     await world.close();
+  });
+
+  it('an append is the same few commands at any length of the text', async () => {
+    const { engine, close } = await open();
+    const id = await createGroup(engine, alice);
+    const started = await engine.startMessage(tenant, { ...text(id, alice, 'x'.repeat(3_000)), isHeld: false });
+    if (!('message' in started)) throw new Error(started.outcome);
+    const admin = new Redis(server.url);
+    const monitor = await admin.monitor();
+    const commands: string[] = [];
+    monitor.on('monitor', (_time: string, [command, key = '']: string[], source: string) => {
+      const of = /\{c\.[^}]*\}:(members|messages|streams|texts|channel)$/.exec(key)?.[1];
+      if (source === 'lua' && of) commands.push(`${command?.toUpperCase()} ${of}`);
+    });
+    const change = { senderId: alice, text: ' a token', payload: undefined, paceMs: 10 };
+    await engine.appendText(tenant, started.message.id, { ...change, offset: 3_000 });
+    await eventually(() => expect(commands).toContain('SPUBLISH channel'));
+    monitor.disconnect();
+    admin.disconnect();
+    await close();
+    const looks = ['HGET messages', 'HGET streams', 'HEXISTS members'];
+    expect(commands).toEqual([...looks, 'HGET texts', 'HSET texts', 'HSET streams', 'SPUBLISH channel']);
   });
 
   it('scripts are loaded again after SCRIPT FLUSH', async () => {

@@ -7,6 +7,7 @@ import type {
   Position,
   PresenceRecord,
   ReadReceiptRecord,
+  TextExtension,
   UserId,
 } from '../../model.ts';
 import type { Announcement, NewConversation, NewMessage } from '../port.ts';
@@ -33,6 +34,9 @@ export function encodeMessage(message: NewMessage): { readonly head: string; rea
 export function encodeContent(content: string, payload: unknown): string {
   return fragment({ content, payload: payload ?? null });
 }
+
+/** The announcement of text that was added. A payload that is undefined is left out. */
+export const encodeExtension = (extension: TextExtension): string => JSON.stringify({ type: 'extension', extension });
 
 /** A message from its five lines; see `lua/prelude.lua`. */
 export function decodeMessage(value: unknown): MessageRecord {

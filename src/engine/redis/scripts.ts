@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { unavailable } from '../../errors.ts';
 import type { RedisClient } from './client.ts';
+import { definitionsOf, linked } from './linking.ts';
 
 const NAMES = [
   'add-members',
@@ -56,11 +57,8 @@ const NAMES = [
   'write-session',
 ] as const;
 
-/** What some scripts are given besides. */
-const SHARED: Readonly<Record<string, ReadonlySet<string>>> = {
-  list: new Set(['drop-entry', 'index-conversation', 'index-membership', 'read-list']),
-  'user-log': new Set(['index-membership', 'read-user-log']),
-};
+/** What they share, in an order in which each file may use those before it. */
+const LIBRARIES = ['prelude', 'list', 'user-log'] as const;
 
 export type ScriptName = (typeof NAMES)[number];
 type Argument = string | number;
@@ -72,13 +70,11 @@ export type RunScript = (name: ScriptName, keys: readonly string[], args: readon
 const source = (name: string): string => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
 
 export function defineScripts(client: RedisClient): RunScript {
-  const prelude = source('prelude');
-  const shared = Object.entries(SHARED).map(([name, users]) => [users, source(name)] as const);
+  const definitions = definitionsOf(...LIBRARIES.map(source));
   const commands = new Map<ScriptName, Command>();
   for (const name of NAMES) {
     const command = `realtime:${name}`;
-    const parts = [prelude, ...shared.flatMap(([users, lua]) => (users.has(name) ? [lua] : [])), source(name)];
-    client.defineCommand(command, { lua: parts.join('\n') });
+    client.defineCommand(command, { lua: linked(source(name), definitions) });
     const run = (client as unknown as Record<string, Command>)[command];
     if (run) commands.set(name, run.bind(client));
   }

@@ -4,10 +4,10 @@ import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { MessageId, MessageRecord, Retention, TenantId } from '../../model.ts';
 import { parseMessageId } from '../message-id.ts';
-import type { CurrentTrace, TextAppend, Writing, WritingFinish, WritingStore } from '../port.ts';
+import type { CurrentTrace, NewText, TextAppend, Writing, WritingFinish, WritingStore } from '../port.ts';
 import { partsOf } from '../written-text.ts';
 import { nonce } from './attempt.ts';
-import { asJsonText, decodeMessage } from './codec.ts';
+import { asJsonText, decodeMessage, encodeExtension } from './codec.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
 import { retentionArg } from './retention.ts';
 import type { RunScript } from './scripts.ts';
@@ -63,6 +63,16 @@ export function createWritings(
   function locate(tenant: TenantId, id: MessageId): (ConversationKeys & { readonly sequence: number }) | null {
     const parts = parseMessageId(id);
     return parts && { ...keys.conversationByKey(tenant, parts.conversationKey), sequence: parts.sequence };
+  }
+
+  function appendArgs(sequence: number, id: MessageId, next: NewText): (string | number)[] {
+    const { senderId, offset, text, payload, paceMs } = next;
+    const length = offset + lengthOf(text);
+    const args = [clock.offset(), sequence, id, senderId, offset, length, paceMs, TIMES.writingMs];
+    const isNews = text !== '' || payload !== undefined;
+    const announcement = isNews ? encodeExtension({ messageId: id, offset, length, text, payload }) : '';
+    const parts = partsOf(offset, text).flatMap((part) => [part.index, asJsonText(part.text)]);
+    return [...args, LIMITS.writtenCharacters, PER_PART, newPayload(payload), announcement, ...parts];
   }
 
   const writtenKeys = ({ meta, members, messages, log, channel, streams, texts }: ConversationKeys): string[] => [
@@ -121,13 +131,17 @@ export function createWritings(
   return {
     fill,
 
-    async appendText(tenant, id, { senderId, offset, text, payload, paceMs }) {
+    async appendText(tenant, id, text) {
       const at = locate(tenant, id);
       if (!at) return { outcome: 'not-found' };
-      const args = [clock.offset(), at.sequence, id, senderId, offset, lengthOf(text), paceMs, TIMES.writingMs];
-      const more = [LIMITS.writtenCharacters, PER_PART, nonce(), kept(), newPayload(payload), asJsonText(text)];
-      const parts = partsOf(offset, text).flatMap((part) => [part.index, asJsonText(part.text)]);
-      return toTextAppend((await run('append-text', writtenKeys(at), [...args, ...more, ...parts])) as unknown[]);
+      const { members, messages, channel, streams, texts } = at;
+      const append = (): Promise<unknown> =>
+        run('append-text', [members, messages, channel, streams, texts], appendArgs(at.sequence, id, text));
+      const answer = (await append()) as unknown[];
+      if (answer[0] !== 'silent') return toTextAppend(answer);
+      // Whoever reads it aborts it, and it stays so.
+      await readSome(at, false, [at.sequence]);
+      return toTextAppend((await append()) as unknown[]);
     },
 
     async finishMessage(tenant, id, { senderId, state, length, content, payload }) {

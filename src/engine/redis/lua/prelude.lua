@@ -1,4 +1,4 @@
--- Functions every script of this folder may use; put before each when it is loaded.
+-- Functions every script of this folder may use; those it names are put before it when it is loaded (`linking.ts`).
 --
 -- A message is one field of the `messages` hash, named by its sequence, with five
 -- lines of JSON (JSON text never holds a raw newline):
@@ -287,12 +287,21 @@ end
 local WRITTEN = '"deletedAt":null,"editedAt":null,"content":"'
 local STREAMING = ',"state":"STREAMING"'
 
--- What is known of a message that is being written; nil: it is not. Stored as
--- length:appendedAt:freeAt:isStopped:isHeld:sequenceOfTarget:sender
+-- What is known of a message that is being written is stored as length:appendedAt:freeAt:isStopped:isHeld:sequenceOfTarget:sender.
+local function streamFields(value)
+  return string.match(value, '^(%d+):(%d+):(%d+):(%d):(%d):(%d+):(.*)$')
+end
+
+-- The value of these fields, each of them text.
+local function streamValue(length, at, free, stopped, held, target, sender)
+  return length .. ':' .. at .. ':' .. free .. ':' .. stopped .. ':' .. held .. ':' .. target .. ':' .. sender
+end
+
+-- The same as a table; nil: it is not being written.
 local function streamAt(streams, sequence)
   local value = redis.call('HGET', streams, sequence)
   if not value then return nil end
-  local length, at, free, stopped, held, target, sender = string.match(value, '^(%d+):(%d+):(%d+):(%d):(%d):(%d+):(.*)$')
+  local length, at, free, stopped, held, target, sender = streamFields(value)
   return {
     length = tonumber(length), at = tonumber(at), free = tonumber(free), isStopped = stopped == '1', isHeld = held == '1',
     target = target, sender = sender,
@@ -300,10 +309,9 @@ local function streamAt(streams, sequence)
 end
 
 local function keepStream(streams, sequence, stream)
-  redis.call('HSET', streams, sequence, table.concat({
+  redis.call('HSET', streams, sequence, streamValue(
     digits(stream.length), digits(stream.at), digits(stream.free), stream.isStopped and '1' or '0',
-    stream.isHeld and '1' or '0', stream.target, stream.sender,
-  }, ':'))
+    stream.isHeld and '1' or '0', stream.target, stream.sender))
 end
 
 local function partField(sequence, index)
@@ -418,7 +426,7 @@ local function announceStop(channel, lines)
 end
 
 -- Where the code point of this number begins in JSON text without quotes; its escapes are a backslash and one character.
-local function placeOf(text, count)
+local function byteOf(text, count)
   local place = 1
   for _ = 1, count do
     local byte = string.byte(text, place)
