@@ -1,8 +1,7 @@
 /** Those of a trial who write messages bit by bit, and those who read them meanwhile (G20). */
-import type { CallbackRouter } from '../support/callback-router.ts';
 import type { Trial } from './client.ts';
 import { StreamedJudge } from './streamed-checkers.ts';
-import { openStreamedReaders, type StreamedReaders } from './streamed-readers.ts';
+import { openStreamedReaders, type StreamedReaders, type TextWays } from './streamed-readers.ts';
 import { StreamedWriters } from './streamed-writers.ts';
 
 const WRITERS = 3;
@@ -12,16 +11,16 @@ export class StreamedCast {
   readonly #readers: StreamedReaders;
   readonly #judge: StreamedJudge;
 
-  private constructor(trial: Trial, writers: StreamedWriters, router: CallbackRouter) {
+  private constructor(trial: Trial, writers: StreamedWriters, ways: TextWays) {
     this.#writers = writers;
-    this.#readers = openStreamedReaders(trial, writers, router);
+    this.#readers = openStreamedReaders(trial, writers, ways);
     this.#judge = new StreamedJudge(trial, writers, this.#readers);
   }
 
-  static async open(trial: Trial, router: CallbackRouter): Promise<StreamedCast> {
+  static async open(trial: Trial, ways: TextWays): Promise<StreamedCast> {
     const writers = new StreamedWriters(trial);
     await writers.begin();
-    return new StreamedCast(trial, writers, router);
+    return new StreamedCast(trial, writers, ways);
   }
 
   get delivered(): number {

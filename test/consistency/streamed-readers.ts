@@ -5,6 +5,7 @@ import { pick } from '../faults/random.ts';
 import type { CallbackRouter } from '../support/callback-router.ts';
 import type { Data } from '../support/service.ts';
 import type { Trial } from './client.ts';
+import type { TrialGateway } from './gateway.ts';
 import { Reader } from './readers.ts';
 import { SCREEN, type StreamedWriters, WATCHER } from './streamed-writers.ts';
 import { TRANSPORTS, type Transport } from './transports.ts';
@@ -92,10 +93,17 @@ export interface StreamedReaders {
   readonly all: readonly (TextReader | Reader)[];
 }
 
+/** What readers of texts need beside the service. */
+export interface TextWays {
+  /** It serves one subscription. */
+  readonly router: CallbackRouter;
+  readonly gateway: TrialGateway;
+}
+
 export function openStreamedReaders(
   trial: Trial,
   { room, begun }: StreamedWriters,
-  router: CallbackRouter,
+  { router, gateway }: TextWays,
 ): StreamedReaders {
   const { overWebSocket, overSse, overMultipart, overCallback } = TRANSPORTS;
   const at = { userId: WATCHER, field: 'messageStreamed', query: STREAMED };
@@ -114,6 +122,8 @@ export function openStreamedReaders(
     ),
     read('over multipart', overMultipart),
     read('over callbacks', overCallback(router)),
+    read(gateway.name, gateway.transport),
+    read(`${gateway.name}, flapping`, gateway.transport, {}, flapping),
     screen,
   ];
   const updated = new Reader(trial, {

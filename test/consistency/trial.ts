@@ -5,6 +5,7 @@ import { type CallbackRouter, startCallbackRouter } from '../support/callback-ro
 import { Churn } from './churn.ts';
 import { Trial } from './client.ts';
 import { FAULTS, needsOf } from './faults.ts';
+import { placeTrialGateway, type TrialGateway } from './gateway.ts';
 import { Guests } from './guests.ts';
 import { judgeAtRest } from './judgement.ts';
 import { type MachineReport, watchMachine } from './machine.ts';
@@ -13,6 +14,7 @@ import { Publications } from './publications.ts';
 import { openReaders, type Readers } from './readers-of-all.ts';
 import type { TrialSettings } from './settings.ts';
 import { StreamedCast } from './streamed-cast.ts';
+import type { TextWays } from './streamed-readers.ts';
 import { TRANSPORTS } from './transports.ts';
 import { openWorld } from './world.ts';
 import { Writers } from './writers.ts';
@@ -48,12 +50,17 @@ export async function runTrial({ engine, fault, seed, ms }: TrialSettings): Prom
   const router = await startCallbackRouter();
   // Each serves one subscription.
   const textRouter = await startCallbackRouter();
-  const callbackUrls = [router, textRouter].map(({ url }) => `${url}/callback`).join(',');
+  const gatewayPlace = await placeTrialGateway();
+  const callbackUrls = [...[router, textRouter].map(({ url }) => `${url}/callback`), gatewayPlace.callbackUrl].join(
+    ',',
+  );
   const env = { CALLBACK_ALLOWED_URLS: callbackUrls, MAX_STREAMS_PER_USER: '10000', DRAIN_WINDOW: '0ms' };
   const world = await openWorld(engine, needsOf(FAULTS[fault]), env);
   const trial = new Trial(world, random);
+  let gateway: TrialGateway | null = null;
   try {
-    const cast = await open(trial, router, textRouter);
+    gateway = await gatewayPlace.open(world.nodes[0], seed);
+    const cast = await open(trial, router, { router: textRouter, gateway });
     try {
       return await run(cast, fault, ms);
     } finally {
@@ -64,13 +71,14 @@ export async function runTrial({ engine, fault, seed, ms }: TrialSettings): Prom
       cast.streamed.close();
     }
   } finally {
+    await gateway?.close();
     await world.close();
     await router.close();
     await textRouter.close();
   }
 }
 
-async function open(trial: Trial, router: CallbackRouter, textRouter: CallbackRouter): Promise<Cast> {
+async function open(trial: Trial, router: CallbackRouter, ways: TextWays): Promise<Cast> {
   const writers = new Writers(trial);
   await writers.begin();
   const { overWebSocket, overSse } = TRANSPORTS;
@@ -89,7 +97,7 @@ async function open(trial: Trial, router: CallbackRouter, textRouter: CallbackRo
       ),
     ],
     guests: new Guests(trial, writers, overWebSocket),
-    streamed: await StreamedCast.open(trial, textRouter),
+    streamed: await StreamedCast.open(trial, ways),
     passers: new Passers(trial, writers),
   };
 }

@@ -1,0 +1,36 @@
+/** A gateway in front of one node of a trial, as the example runs it: its front ends are promised what all others are. */
+import { MODES, placeForGateway, startGateway } from '../support/gateway.ts';
+import { TRANSPORTS, type Transport } from './transports.ts';
+import type { TrialNode } from './world.ts';
+
+export interface TrialGateway {
+  readonly name: string;
+  /** From a front end, by SSE. */
+  readonly transport: Transport;
+  close(): Promise<void>;
+}
+
+/** Where it will listen, which the service is told before it starts. */
+export interface GatewayPlace {
+  /** By which it is called back. */
+  readonly callbackUrl: string;
+  /** Each way to subscribe has its turn, by the seed. */
+  open(node: TrialNode, seed: number): Promise<TrialGateway>;
+}
+
+export async function placeTrialGateway(): Promise<GatewayPlace> {
+  const place = await placeForGateway();
+  return {
+    callbackUrl: `${place.url}/callback`,
+    async open(node, seed) {
+      const mode = MODES[seed % MODES.length] ?? MODES[0];
+      const gateway = await startGateway(place, node.url, { SUBSCRIPTION_MODE: mode });
+      const overSse = TRANSPORTS.overSse(() => 0);
+      return {
+        name: `from a gateway that subscribes by ${mode}`,
+        transport: (opening) => overSse({ ...opening, node: { ...opening.node, url: place.url } }),
+        close: gateway.close,
+      };
+    },
+  };
+}
