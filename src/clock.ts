@@ -17,9 +17,9 @@ export interface Clock {
   offset(): number;
   /** Timers that have neither run nor been cancelled. */
   readonly pending: number;
-  /** Runs `task` once `delayMs` from now; the answer cancels it. Never keeps the process alive. */
+  /** Runs `task` once `delayMs` from now, behind what has arrived by then; the answer cancels it. Never keeps the process alive. */
   after(delayMs: number, task: () => void): () => void;
-  /** Runs `task` every `intervalMs`; the answer stops it. Never keeps the process alive. */
+  /** Runs `task` every `intervalMs`, behind what has arrived by then; the answer stops it. Never keeps the process alive. */
   every(intervalMs: number, task: () => void): () => void;
 }
 
@@ -35,6 +35,43 @@ function count(): () => void {
   };
 }
 
+/**
+ * Runs `task` once what has arrived by now was read; the answer cancels it.
+ *
+ * Behind a stall of the process its timers come first. A deadline would find a peer silent whose word waits to be read.
+ */
+export function behindArrivals(task: () => void): () => void {
+  const turn = setImmediate(task);
+  return () => clearImmediate(turn);
+}
+
+/** What a deadline by real time is counted in. */
+const STEPS = 4;
+
+/**
+ * Runs `late` after so long by real time; the answer cancels it. For what an injected clock does not move: how long a
+ * server takes, or another process.
+ *
+ * It is counted in steps, of which a stall of this process is one at most: who answered meanwhile, or was not asked before
+ * it, did not take long.
+ */
+export function deadline(ms: number, late: () => void): () => void {
+  let left = STEPS;
+  let stopWaiting = (): void => undefined;
+  const step = (): void => {
+    const timer = setTimeout(() => {
+      stopWaiting = behindArrivals(() => {
+        left -= 1;
+        if (left === 0) late();
+        else step();
+      });
+    }, ms / STEPS);
+    stopWaiting = () => clearTimeout(timer);
+  };
+  step();
+  return () => stopWaiting();
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
@@ -45,23 +82,30 @@ export const systemClock: Clock = {
   },
   after(delayMs, task) {
     const forget = count();
+    let stopWaiting = (): void => clearTimeout(timer);
     const timer = setTimeout(() => {
-      forget();
-      task();
+      stopWaiting = behindArrivals(() => {
+        forget();
+        task();
+      });
     }, delayMs);
     timer.unref();
     return () => {
       forget();
-      clearTimeout(timer);
+      stopWaiting();
     };
   },
   every(intervalMs, task) {
     const forget = count();
-    const timer = setInterval(task, intervalMs);
+    let stopWaiting = (): void => undefined;
+    const timer = setInterval(() => {
+      stopWaiting = behindArrivals(task);
+    }, intervalMs);
     timer.unref();
     return () => {
       forget();
       clearInterval(timer);
+      stopWaiting();
     };
   },
 };

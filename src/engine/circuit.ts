@@ -10,7 +10,7 @@
  * when a command is sent, and a command may wait behind others that hang.
  */
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
-import type { Clock } from '../clock.ts';
+import { type Clock, deadline } from '../clock.ts';
 import { ServiceError, unavailable } from '../errors.ts';
 import { TIMES } from '../limits.ts';
 import type { Circuit, Engine } from './port.ts';
@@ -121,21 +121,17 @@ const NAMES: Record<CircuitState, Circuit> = {
   [CircuitState.Isolated]: 'open',
 };
 
-/**
- * Fails when there is no answer in time; the outcome is then unknown.
- *
- * By real time: how long a server takes is nothing that an injected clock moves.
- */
+/** Fails when there is no answer in time; the outcome is then unknown. */
 async function within<Result>(deadlineMs: number | null, work: Promise<Result>): Promise<Result> {
   if (deadlineMs === null) return work;
-  let timer: NodeJS.Timeout | undefined;
+  let cancel = (): void => undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(unavailable(new Error('No answer in time.'))), deadlineMs);
+    cancel = deadline(deadlineMs, () => reject(unavailable(new Error('No answer in time.'))));
   });
   try {
     return await Promise.race([work, late]);
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }
 

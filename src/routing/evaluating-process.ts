@@ -7,6 +7,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { deadline } from '../clock.ts';
 import { LIMITS } from '../limits.ts';
 import type { Evaluation, Outcome } from './evaluator.ts';
 
@@ -44,23 +45,18 @@ export class EvaluatingProcess {
     this.#child.once('error', over).once('exit', over);
   }
 
-  /**
-   * Evaluates for at most `limitMs`. An expression that takes longer ends the process.
-   *
-   * By real time: how long another process computes is nothing that an injected clock moves.
-   */
+  /** Evaluates for at most `limitMs`. An expression that takes longer ends the process. */
   async evaluate(evaluation: Evaluation, limitMs: number): Promise<Outcome> {
     const outcome = new Promise<Outcome>((resolve) => {
       this.#settle = resolve;
     });
     this.#begunAt = performance.now();
-    // The answer may be here and not read yet, when the event loop is late: it is read before an immediate runs.
-    const timer = setTimeout(() => setImmediate(() => this.#settle && this.#overrun(limitMs)), limitMs);
+    const cancel = deadline(limitMs, () => this.#settle && this.#overrun(limitMs));
     if (this.#child.connected) this.#child.send(evaluation, () => undefined);
     try {
       return await outcome;
     } finally {
-      clearTimeout(timer);
+      cancel();
     }
   }
 

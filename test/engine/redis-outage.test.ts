@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { deadline } from '../../src/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { withCircuit } from '../../src/engine/circuit.ts';
 import { LEAST_RIGHTS } from '../../src/engine/redis/permissions.ts';
@@ -91,8 +92,8 @@ describe('the circuit around Redis', () => {
     await turn();
     asked.push(ask('second'));
     await turn();
-    // Timers of one length run in the order in which they began, however late a busy machine runs them.
-    const reference = new Promise<string[]>((resolve) => setTimeout(() => resolve([...over]), TIMES.operationMs));
+    // Deadlines of one length run in the order in which they began, however late a busy machine runs them.
+    const reference = new Promise<string[]>((resolve) => deadline(TIMES.operationMs, () => resolve([...over])));
     expect(await reference).toEqual(['first', 'second']);
     await Promise.all(asked);
     redis.process.kill('SIGCONT');

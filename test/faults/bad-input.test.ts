@@ -10,7 +10,7 @@ import { type Program, startProgram } from '../support/process.ts';
 import { SECRET } from '../support/service.ts';
 import { FRAME_INPUTS } from './inputs/frames.ts';
 import { FRAMING, STALLED } from './inputs/framing.ts';
-import { GRAPHQL_WS, SILENT } from './inputs/graphql-ws.ts';
+import { GRAPHQL_WS } from './inputs/graphql-ws.ts';
 import { HTTP } from './inputs/http.ts';
 import { type BadInput, GATEWAY_SECRET, ORIGIN, type Target } from './inputs/input.ts';
 import { MESSAGES } from './inputs/messages.ts';
@@ -104,8 +104,6 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
     expect(await send(target)).toEqual(comes);
     expect(isRunning()).toBe(true);
   });
-
-  it.each(named(SILENT))('%s', async (_, { send, comes }) => expect(await send(target)).toEqual(comes));
 
   (IS_FULL ? it : it.skip)(
     `who begins and does not go on: ${STALLED.map(({ title }) => title).join('; ')}`,

@@ -121,7 +121,7 @@ export const FAULTS: readonly Fault[] = [
     'F29',
     'the event loop blocked',
     'a busy loop in a running process, for longer than its lease too',
-    'pings are missed, nobody is closed, nothing is lost; the lag is shown; the lease is held again',
+    'pings are missed, nobody is closed, nothing is lost or refused; the lag is shown; the lease is held again',
   ),
   fault(
     'F30',

@@ -15,13 +15,17 @@ const ROOT = new URL('../../', import.meta.url);
 /** What the first start compiled spares the others a third of theirs. */
 const COMPILED = fileURLToPath(new URL('node_modules/.cache/node', ROOT));
 
+const SERVICE = 'src/main.ts';
+const PATIENCE = ['--import', new URL('patience.ts', import.meta.url).href];
+
 /** Starts a file of the repository and waits until it has written `sign`. */
 export async function startProgram(
   file: string,
   env: Readonly<Record<string, string>>,
   sign: RegExp,
 ): Promise<Program> {
-  const child = spawn(process.execPath, ['--no-warnings', fileURLToPath(new URL(file, ROOT))], {
+  const words = ['--no-warnings', ...(file === SERVICE ? PATIENCE : []), fileURLToPath(new URL(file, ROOT))];
+  const child = spawn(process.execPath, words, {
     env: { NODE_COMPILE_CACHE: COMPILED, ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,7 +1,14 @@
-/** The system's clock, which a test may move forward, or set. */
-import type { Clock } from '../../src/clock.ts';
+/**
+ * The system's clock, which a test may move forward, or set.
+ *
+ * A turn that the process had to wait for is no time: a client of the same process had none either to do its part by.
+ */
+import { behindArrivals, type Clock } from '../../src/clock.ts';
 
 const SHOWN = 120;
+/** Looked at so often, time is at most so much from one look to the next, however long the process waited for its turn. */
+const LOOK_MS = 50;
+const TURN_MS = 200;
 
 /** A clock that a test moves. */
 export interface MovableClock extends Clock {
@@ -16,7 +23,6 @@ interface Task {
   /** What it is known by. */
   readonly named: () => void;
   readonly run: () => void;
-  readonly timer: NodeJS.Timeout;
 }
 
 declare global {
@@ -27,6 +33,9 @@ declare global {
 export class TestClock implements MovableClock {
   #offset = 0;
   #jumped = 0;
+  #passed = 0;
+  #lookedAt = performance.now();
+  #looking: NodeJS.Timeout | null = null;
   readonly #tasks = new Set<Task>();
 
   constructor() {
@@ -39,7 +48,7 @@ export class TestClock implements MovableClock {
   }
 
   elapsed(): number {
-    return performance.now() + this.#offset;
+    return this.#look() + this.#offset;
   }
 
   offset(): number {
@@ -73,7 +82,17 @@ export class TestClock implements MovableClock {
     return () => cancel();
   }
 
+  /** Answers what time has passed. Nobody looks while no timer runs: all of it has, then. */
+  #look(): number {
+    const now = performance.now();
+    const passed = now - this.#lookedAt;
+    this.#passed += this.#looking ? Math.min(passed, TURN_MS) : passed;
+    this.#lookedAt = now;
+    return this.#passed;
+  }
+
   #start(delayMs: number, run: () => void, named: () => void): () => void {
+    let stopWaiting = (): void => undefined;
     const entry: Task = {
       dueAt: this.elapsed() + delayMs,
       named,
@@ -81,14 +100,29 @@ export class TestClock implements MovableClock {
         cancel();
         run();
       },
-      timer: setTimeout(() => entry.run(), delayMs),
+    };
+    const wait = (ms: number): void => {
+      const timer = setTimeout(() => {
+        stopWaiting = behindArrivals(() => {
+          const leftMs = entry.dueAt - this.elapsed();
+          if (leftMs > 0) wait(leftMs);
+          else entry.run();
+        });
+      }, ms);
+      timer.unref();
+      stopWaiting = () => clearTimeout(timer);
     };
     const cancel = (): void => {
-      clearTimeout(entry.timer);
+      stopWaiting();
       this.#tasks.delete(entry);
+      if (this.#tasks.size > 0 || !this.#looking) return;
+      this.#look();
+      clearInterval(this.#looking);
+      this.#looking = null;
     };
-    entry.timer.unref();
     this.#tasks.add(entry);
+    this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref();
+    wait(delayMs);
     return cancel;
   }
 

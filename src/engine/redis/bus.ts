@@ -1,6 +1,7 @@
 /** Announcements over sharded pub/sub, reference-counted by graphql-redis-subscriptions. */
 import { RedisPubSub } from 'graphql-redis-subscriptions';
 import type { Redis } from 'ioredis';
+import { deadline } from '../../clock.ts';
 import { unavailable } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
@@ -47,13 +48,12 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
         // The library must not be told before it has its acknowledgement: it would keep a reference to nothing.
         void pending.then((id) => pubsub.unsubscribe(id));
       };
-      // By real time: how long a server takes is nothing that an injected clock moves.
-      let timer: NodeJS.Timeout | undefined;
+      let cancel = (): void => undefined;
       const late = new Promise<'late'>((resolve) => {
-        timer = setTimeout(() => resolve('late'), TIMES.operationMs);
+        cancel = deadline(TIMES.operationMs, () => resolve('late'));
       });
       const first = await Promise.race([pending, late]);
-      clearTimeout(timer);
+      cancel();
       if (first === 'late') {
         await close();
         throw unavailable();

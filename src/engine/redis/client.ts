@@ -7,7 +7,8 @@
  */
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, type Command, Redis, type RedisOptions } from 'ioredis';
+import { deadline } from '../../clock.ts';
 import type { RedisAddress } from '../../config-redis.ts';
 import { TIMES } from '../../limits.ts';
 import { isDemoted } from './outage.ts';
@@ -17,7 +18,6 @@ export type RedisClient = Redis | Cluster;
 const COMMANDS = {
   lazyConnect: true,
   connectTimeout: 2_000,
-  commandTimeout: TIMES.operationMs,
   socketTimeout: 5_000,
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
@@ -34,6 +34,8 @@ const ANNOUNCEMENTS = {
   autoResubscribe: false,
 } as const satisfies RedisOptions;
 
+type Send = Redis['sendCommand'];
+type Where = Parameters<Send> extends [Command, ...infer More] ? More : never;
 type Found = (error: null, host: string) => void;
 type Options = typeof COMMANDS | typeof ANNOUNCEMENTS;
 /** Told of each error of a connection. */
@@ -42,6 +44,22 @@ export type Told = (error: Error, role: string) => void;
 function openClient(address: RedisAddress, options: Options, told: Told, role: string): RedisClient {
   const client = address.kind === 'cluster' ? openCluster(address, options) : openServer(address, options);
   client.on('error', (error: Error) => told(error, role));
+  return withDeadlines(client);
+}
+
+/**
+ * Fails a command that has no answer in time. ioredis would, too, by its `commandTimeout`, and behind a stall of this
+ * process also one whose answer is here and not read yet.
+ */
+function withDeadlines(client: RedisClient): RedisClient {
+  const send: Send = client.sendCommand.bind(client);
+  client.sendCommand = (command: Command, ...where: Where) => {
+    const answer = send(command, ...where);
+    if (command.isSettled) return answer;
+    const cancel = deadline(TIMES.operationMs, () => command.reject(new Error('Command timed out')));
+    command.promise.then(cancel, cancel);
+    return answer;
+  };
   return client;
 }
 

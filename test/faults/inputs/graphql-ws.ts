@@ -226,8 +226,3 @@ export const GRAPHQL_WS: readonly BadInput[] = [
     ),
   ),
 ];
-
-/** Takes its three seconds, which are the library's own. */
-export const SILENT: readonly BadInput[] = [
-  input('W62: no connection_init: 4408', 4408, async (target) => (await open(target)).closed),
-];
