@@ -35,6 +35,7 @@ const FULL_ONLY = [
   'test/gateway/service-restart.test.ts',
   'test/graphql/inbox.test.ts',
   'test/graphql/streamed-messages.test.ts',
+  'test/graphql/variables.test.ts',
   'test/security/doubling.test.ts',
   'test/transport/event-source.test.ts',
   'test/transport/foreign-clients.test.ts',
