@@ -40,6 +40,8 @@ const FULL_ONLY = [
   'test/transport/event-source.test.ts',
   'test/transport/foreign-clients.test.ts',
   'test/transport/raw/expired-inbox.test.ts',
+  'test/transport/recipes.test.ts',
+  'test/transport/relay.test.ts',
   'test/transport/restarts.test.ts',
   'test/transport/streamed-page.test.ts',
 ];

@@ -1,11 +1,11 @@
 /** The libraries that front ends use, set up as docs/federation.md says: how late a message comes, and what they are told. */
-import { createRequire } from 'node:module';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ApolloClient, type ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { cacheExchange, fetchExchange, subscriptionExchange, Client as Urql } from '@urql/core';
 import { createClient as createSse } from 'graphql-sse';
 import { type Client, createClient } from 'graphql-ws';
+import { Observable } from 'relay-runtime';
 import { WebSocket } from 'ws';
 import type { Asked, Data, Heard } from './client.ts';
 
@@ -82,11 +82,9 @@ function byUrql(source: Source, url: string, { query, variables }: Asked): Heard
   return listening((sink) => client.subscription(query, variables ?? {}).subscribe(sink.next).unsubscribe);
 }
 
-/** Relay's runtime is not installed here: `RELAY` is a folder with it. */
 function byRelay(source: Source, { query, variables }: Asked): Heard {
-  const { Observable } = createRequire(`${process.env['RELAY']}/`)('relay-runtime');
   const subscribe = ({ text }: { readonly text: string | null }, given: object) =>
-    Observable.create((sink: never) => source.subscribe({ query: text ?? '', variables: given } as never, sink));
+    Observable.create((sink) => source.subscribe({ query: text ?? '', variables: given } as never, sink as never));
   return listening((sink) => {
     const subscription = subscribe({ text: query }, variables ?? {}).subscribe(sink);
     return () => subscription.unsubscribe();
@@ -94,11 +92,6 @@ function byRelay(source: Source, { query, variables }: Asked): Heard {
 }
 
 type FrontEnd = readonly [name: string, listen: Listen];
-
-const RELAY: readonly FrontEnd[] = [
-  ['Relay, graphql-ws', (url, token, asked) => byRelay(socketOf(url, token), asked)],
-  ['Relay, graphql-sse', (url, token, asked) => byRelay(sseOf(url, token), asked)],
-];
 
 export const FRONT_ENDS: readonly FrontEnd[] = [
   ['Apollo Client, GraphQLWsLink', (url, token, asked) => byApollo(new GraphQLWsLink(socketOf(url, token)), asked)],
@@ -109,7 +102,8 @@ export const FRONT_ENDS: readonly FrontEnd[] = [
   ['urql, graphql-ws', (url, token, asked) => byUrql(socketOf(url, token), url, asked)],
   ['urql, graphql-sse', (url, token, asked) => byUrql(sseOf(url, token), url, asked)],
   ['graphql-sse', (url, token, asked) => listening((sink) => sseOf(url, token).subscribe(asked, sink as never))],
-  ...(process.env['RELAY'] ? RELAY : []),
+  ['Relay, graphql-ws', (url, token, asked) => byRelay(socketOf(url, token), asked)],
+  ['Relay, graphql-sse', (url, token, asked) => byRelay(sseOf(url, token), asked)],
 ];
 
 const ROUNDS = 3;

@@ -1,8 +1,7 @@
 /**
  * Clients of other languages as the bytes they send, and as the rules their readers follow.
  *
- * The bytes of httpx, websockets, aiohttp, Go and Java were taken from the programs on 2026-11-26; those of Spring,
- * okhttp and React Native are as their sources write them. `$TOKEN`, `$HOST`, `$LENGTH` and `$BODY` are filled in.
+ * The bytes were taken from the programs on 2026-11-26; those of React Native are as its sources write them. `$TOKEN`, `$HOST`, `$LENGTH` and `$BODY` are filled in.
  */
 
 const lines = (...all: readonly string[]): string => `${all.join('\r\n')}\r\n\r\n`;
@@ -43,9 +42,10 @@ export const POSTS = {
     'Content-Type: application/json',
     'Accept-Encoding: gzip',
   ),
-  'Spring, HttpGraphQlClient on Reactor Netty': lines(
+  'Spring GraphQL 1.4, HttpGraphQlClient on Reactor Netty': lines(
     'POST /graphql HTTP/1.1',
-    'user-agent: ReactorNetty/1.1.22',
+    'accept-encoding: gzip',
+    'user-agent: ReactorNetty/1.2.7',
     'host: $HOST',
     'Authorization: Bearer $TOKEN',
     'Content-Type: application/json',
@@ -118,6 +118,18 @@ export const HANDSHAKES = {
     'Sec-WebSocket-Protocol: graphql-transport-ws',
     'Sec-WebSocket-Version: 13',
     'Upgrade: websocket',
+  ),
+  'Spring GraphQL 1.4, WebSocketGraphQlClient on Reactor Netty': lines(
+    'GET /graphql HTTP/1.1',
+    'user-agent: ReactorNetty/1.2.7',
+    'accept: */*',
+    'host: $HOST',
+    'upgrade: websocket',
+    'connection: upgrade',
+    KEY.replace('Sec-WebSocket-Key', 'sec-websocket-key'),
+    'origin: http://$HOST',
+    'sec-websocket-protocol: graphql-transport-ws',
+    'sec-websocket-version: 13',
   ),
   'React Native on Android': lines(
     'GET /graphql HTTP/1.1',
