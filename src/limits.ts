@@ -14,6 +14,8 @@ export const LIMITS = {
   writingsPerSender: 20,
   /** The same of all senders. Of each the whole text is held on every node with a reader. */
   writingsPerConversation: 100,
+  /** Messages being written of which is remembered where: rules that are saved meanwhile hold what is added. */
+  rememberedWritings: 10_000,
   /** Bytes of texts and messages after which one reading of them ends: the rest is read in another turn. */
   readingBytes: 256 * 1024,
   /** Bytes of a payload as JSON: it is held in memory once per event and node. */

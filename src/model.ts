@@ -151,6 +151,14 @@ export interface TextExtension {
   readonly payload?: unknown;
 }
 
+/**
+ * What is announced where the text of a message is held from now on: an extension by nothing, which no append is.
+ * Readers look what is shown of it then. To a node of an earlier version it says nothing new.
+ */
+export const WITHHELD = { offset: 0, text: '', length: 0 } as const;
+
+export const isWithheld = ({ text, payload }: TextExtension): boolean => text === '' && payload === undefined;
+
 export interface DeviceRecord {
   readonly deviceId: DeviceId;
   readonly connectionType: ConnectionType;

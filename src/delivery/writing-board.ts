@@ -10,7 +10,14 @@ import type { Engine, WritingPage } from '../engine/port.ts';
 import { isOutage } from '../errors.ts';
 import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
-import type { ConversationId, MessageId, MessageRecord, TenantId, TextExtension } from '../model.ts';
+import {
+  type ConversationId,
+  isWithheld,
+  type MessageId,
+  type MessageRecord,
+  type TenantId,
+  type TextExtension,
+} from '../model.ts';
 import { ArrivedTexts } from './arrived-texts.ts';
 import type { Merging } from './merging.ts';
 import { type ExtendedText, WrittenMessage } from './written-message.ts';
@@ -238,8 +245,9 @@ export class WritingBoard {
     this.#tell(written);
   }
 
-  /** False: something is missing. */
+  /** False: something is missing, or not shown any more. */
   #apply(extension: TextExtension): boolean {
+    if (isWithheld(extension)) return false;
     const written = this.#written.get(extension.messageId);
     if (!written?.extend(extension)) return false;
     this.#note(written);

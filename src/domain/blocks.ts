@@ -19,6 +19,8 @@ export interface Blocks {
   refuse(viewer: Viewer, userIds: readonly UserId[]): Promise<void>;
   /** The same of the other user of a conversation that is direct. */
   refuseIn(viewer: Viewer, id: ConversationId): Promise<void>;
+  /** That user, for one of the two; null elsewhere. */
+  otherIn(viewer: Viewer, id: ConversationId): Promise<UserId | null>;
 }
 
 export function createBlocks(engine: Engine): Blocks {
@@ -37,6 +39,14 @@ export function createBlocks(engine: Engine): Blocks {
     return pair;
   }
 
+  async function otherIn({ tenant, userId }: Viewer, id: ConversationId): Promise<UserId | null> {
+    if (!isDirect(id)) return null;
+    const pair = await pairOf(tenant, id);
+    // One who is no member is refused by the engine.
+    if (!pair.includes(userId)) return null;
+    return pair.find((each) => each !== userId) ?? null;
+  }
+
   async function refuse({ tenant, userId }: Viewer, userIds: readonly UserId[]): Promise<void> {
     if (userIds.length === 0) return;
     const blockers = await engine.findBlockers(tenant, userId, userIds);
@@ -52,8 +62,14 @@ export function createBlocks(engine: Engine): Blocks {
     }
   }
 
+  async function part(tenant: TenantId, userId: UserId, blockedId: UserId): Promise<void> {
+    const id = directId(userId, blockedId);
+    await endWritings(tenant, id, blockedId);
+    for (const each of [userId, blockedId]) await engine.setTyping(tenant, id, each, false);
+  }
+
   async function endWriting(tenant: TenantId, { id, senderId }: MessageRecord): Promise<void> {
-    const writing = await engine.readWriting(tenant, id);
+    const writing = await engine.readWriting(tenant, id, senderId);
     if (!writing) return;
     const rest = writing.isHeld ? { content: '', payload: null } : { content: null, payload: undefined };
     await engine.finishMessage(tenant, id, { senderId, state: 'ABORTED', length: null, ...rest });
@@ -68,7 +84,7 @@ export function createBlocks(engine: Engine): Blocks {
         throw new ServiceError('CONFLICT', `A user blocks at most ${LIMITS.blockedPerUser} others.`);
       }
       // Also of one who was blocked before: the call may be repeated because this failed.
-      if (isBlocked) await endWritings(tenant, directId(userId, blockedId), blockedId);
+      if (isBlocked) await part(tenant, userId, blockedId);
       return outcome === 'changed';
     },
 
@@ -80,14 +96,10 @@ export function createBlocks(engine: Engine): Blocks {
     refuse,
 
     async refuseIn(viewer, id) {
-      if (!isDirect(id)) return;
-      const pair = await pairOf(viewer.tenant, id);
-      // Who is no member is refused by the engine, as before.
-      if (!pair.includes(viewer.userId)) return;
-      await refuse(
-        viewer,
-        pair.filter((userId) => userId !== viewer.userId),
-      );
+      const other = await otherIn(viewer, id);
+      if (other !== null) await refuse(viewer, [other]);
     },
+
+    otherIn,
   };
 }

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import { type Blocks, createBlocks } from './blocks.ts';
 import { type ConversationLists, createConversationLists } from './conversation-list.ts';
 import { type Conversations, createConversations } from './conversations.ts';
+import { createHolding } from './holding.ts';
 import { createInboxes, type Inboxes } from './inbox.ts';
 import { createMessages, createSettleSent, type Messages } from './messages.ts';
 import { createPresence, type Presence } from './presence.ts';
@@ -53,9 +54,16 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
     conversations,
     lists: createConversationLists(engine, clock),
     messages: createMessages(engine, routed, { directWith: conversations.directWith, blocks, log }),
-    writings: createWritings({ engine, routed, blocks, settleSent: createSettleSent(engine), appendPaceMs }),
+    writings: createWritings({
+      engine,
+      routed,
+      isHeldNow: createHolding(engine, routing),
+      blocks,
+      settleSent: createSettleSent(engine),
+      appendPaceMs,
+    }),
     presence: createPresence(engine, clock, log, presenceGraceMs),
-    typing: createTyping(engine),
+    typing: createTyping(engine, blocks),
     sessions: createSessions(engine, clock, log, { issueToken, lifetimes }),
     topics: createTopics(engine, routed, log),
     inboxes: createInboxes(engine, clock, log),

@@ -3,6 +3,7 @@ import { requireSeen, type SeenConversation } from '../access/seen.ts';
 import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import type { ConversationId, Meter, TenantId, UserId, Viewer } from '../model.ts';
+import type { Blocks } from './blocks.ts';
 import { identifier } from './input.ts';
 
 export interface Typing {
@@ -14,14 +15,18 @@ export interface Typing {
 
 const notMember = (): ServiceError => new ServiceError('FORBIDDEN', 'Only members may type.');
 
-export function createTyping(engine: Engine): Typing {
-  /** Typing shows that somebody is there, which who has chosen OFFLINE does not. */
-  async function isHidden({ tenant, userId }: Viewer, id: ConversationId): Promise<boolean> {
-    const [[presence], [membership]] = await Promise.all([
-      engine.readPresence(tenant, [userId]),
+export function createTyping(engine: Engine, blocks: Blocks): Typing {
+  /** Typing shows that somebody is there: not of a user who has chosen OFFLINE, nor between two of whom one blocks the other. */
+  async function isHidden(viewer: Viewer, id: ConversationId): Promise<boolean> {
+    const { tenant, userId } = viewer;
+    const other = await blocks.otherIn(viewer, id);
+    const [[presence, theirs], [membership]] = await Promise.all([
+      engine.readPresence(tenant, other === null ? [userId] : [userId, other]),
       engine.readMemberships(tenant, [{ conversationId: id, userId }]),
     ]);
-    return presence?.hides === true && membership !== null;
+    if (membership === null) return false;
+    const isApart = theirs?.blocked.includes(userId) || (other !== null && presence?.blocked.includes(other));
+    return presence?.hides === true || isApart === true;
   }
 
   async function apply(viewer: Viewer, id: ConversationId, isTyping: boolean): Promise<boolean> {

@@ -7,6 +7,7 @@ import { LIMITS } from '../limits.ts';
 import type { ConversationId, MessageId, MessageState, Meter, Viewer } from '../model.ts';
 import type { Blocks } from './blocks.ts';
 import { isDirect } from './direct-id.ts';
+import type { IsHeldNow } from './holding.ts';
 import { identifier, isTooLongToWrite, natural, optional, payload, tooLongToWrite, writtenText } from './input.ts';
 import { messageKey } from './message-key.ts';
 import type { MessageInput, SettleSent } from './messages.ts';
@@ -36,9 +37,10 @@ export interface FinishInput {
 
 export interface Writings {
   start(viewer: Viewer, input: MessageInput): Promise<SeenMessage>;
-  /** One that is long counts as a message, too. @throws {ServiceError} RATE_LIMITED. */
+  /** One that is long, or refused, counts as a message, too. @throws {ServiceError} RATE_LIMITED. */
   append(viewer: Viewer, input: AppendInput, meter: Meter): Promise<MessageProgress>;
-  finish(viewer: Viewer, input: FinishInput): Promise<SeenMessage>;
+  /** Of one that is finished already it counts as a message, too. @throws {ServiceError} RATE_LIMITED. */
+  finish(viewer: Viewer, input: FinishInput, meter: Meter): Promise<SeenMessage>;
   /** Asks whoever writes the message, or what replies to it, to stop. */
   stop(viewer: Viewer, id: string): Promise<boolean>;
 }
@@ -46,6 +48,7 @@ export interface Writings {
 export interface WritingsParts {
   readonly engine: Engine;
   readonly routed: Routed;
+  readonly isHeldNow: IsHeldNow;
   readonly blocks: Blocks;
   readonly settleSent: SettleSent;
   /** Of appends to one message; 0: no limit. */
@@ -73,7 +76,8 @@ function endOf(state: MessageState | null | undefined): Exclude<MessageState, 'S
   return state ?? 'COMPLETE';
 }
 
-export function createWritings({ engine, routed, blocks, settleSent, appendPaceMs }: WritingsParts): Writings {
+export function createWritings(parts: WritingsParts): Writings {
+  const { engine, routed, isHeldNow, blocks, settleSent, appendPaceMs } = parts;
   /** The viewer's own message. @throws {ServiceError} as of one that is not there, or of another's. */
   async function requireOwn(viewer: Viewer, id: MessageId): Promise<SeenMessage> {
     const [message] = await seeMessages(engine, viewer, [id]);
@@ -89,9 +93,8 @@ export function createWritings({ engine, routed, blocks, settleSent, appendPaceM
   }
 
   async function lengthNow(viewer: Viewer, id: MessageId): Promise<number> {
-    const writing = await engine.readWriting(viewer.tenant, id);
-    const isOwn = writing?.message.senderId === viewer.userId;
-    return lengthOf((isOwn ? writing.message : await requireOwn(viewer, id)).content);
+    const writing = await engine.readWriting(viewer.tenant, id, viewer.userId);
+    return lengthOf((writing?.message ?? (await requireOwn(viewer, id))).content);
   }
 
   /** Why nothing was written, in the caller's words. */
@@ -170,7 +173,9 @@ export function createWritings({ engine, routed, blocks, settleSent, appendPaceM
       const text = await textFor(viewer, id, input.text, 'text');
       const data = newPayload(input.payload);
       if (text.length + charactersOf(data) > LIMITS.shortAppendCharacters) meter.count('message');
-      const change = { senderId: viewer.userId, offset, text, payload: data, paceMs: appendPaceMs };
+      const held = isHeldNow(viewer, id);
+      const isHeld = typeof held === 'boolean' ? held : await held;
+      const change = { senderId: viewer.userId, offset, text, payload: data, paceMs: appendPaceMs, isHeld };
       const append = await engine.appendText(viewer.tenant, id, change);
       switch (append.outcome) {
         case 'appended':
@@ -183,19 +188,23 @@ export function createWritings({ engine, routed, blocks, settleSent, appendPaceM
         case 'too-often':
           throw new ServiceError('RATE_LIMITED', 'Too often.', { retryAfterMs: append.retryAfterMs });
         default:
+          // Why is found out by reading all of the message: no append, which may come by the thousand, costs that.
+          meter.count('message');
           return refuse(viewer, id);
       }
     },
 
-    async finish(viewer, input) {
+    async finish(viewer, input, meter) {
       const id = identifier<MessageId>(input.id, 'id');
       const content = await optional(input.content, (given) => textFor(viewer, id, given, 'content'));
       const data = newPayload(input.payload);
       endOf(input.state);
       for (let tries = 0; tries < TRIES; tries += 1) {
-        const writing = await engine.readWriting(viewer.tenant, id);
-        if (!writing || writing.message.senderId !== viewer.userId)
+        const writing = await engine.readWriting(viewer.tenant, id, viewer.userId);
+        if (!writing) {
+          meter.count('message');
           return settleEnded(viewer, id, { ...input, content });
+        }
         await blocks.refuseIn(viewer, writing.message.conversationId);
         const said = { content: content ?? writing.message.content, payload: data ?? writing.message.payload };
         const finish = await end(viewer, writing, { ...input, content }, said);

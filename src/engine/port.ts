@@ -302,6 +302,8 @@ export interface NewText {
   readonly payload: unknown;
   /** Of appends to one message, on the average; after quiet, those of a second at once. 0: no limit. */
   readonly paceMs: number;
+  /** From this append on its text is not shown before it is finished; what was shown is taken back. */
+  readonly isHeld?: boolean;
 }
 
 export type TextAppend =
@@ -356,8 +358,8 @@ export interface WritingStore {
    * within `TIMES.stopMs`. Answers how many are asked to now; null: there is no such message.
    */
   requestStop(tenant: TenantId, id: MessageId): Promise<number | null>;
-  /** Of one message, its text included also where it is held; null when it is not being written. */
-  readWriting(tenant: TenantId, id: MessageId): Promise<Writing | null>;
+  /** Of one message, for its sender, its text included also where it is held; null when they are not writing it. */
+  readWriting(tenant: TenantId, id: MessageId, senderId: UserId): Promise<Writing | null>;
   /** What is being written in a conversation past a sequence, in order; what is held without its text. */
   listWritings(tenant: TenantId, id: ConversationId, after: number): Promise<WritingPage>;
 }

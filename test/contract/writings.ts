@@ -214,7 +214,7 @@ export function describeWritings(open: OpenWorld): void {
           other.listMessages(tenant, conversationId, { after: 0, before: null, limit: 5, from: 'last' }),
         ({ conversationId, position }) => other.readLog(tenant, conversationId, { ...position, place: 0 }, 10),
         ({ conversationId }) => other.listWritings(tenant, conversationId, 0),
-        ({ id }) => other.readWriting(tenant, id),
+        ({ id }) => other.readWriting(tenant, id, alice),
         ({ id }) => append(id, 4, 'late'),
         ({ id }) => finish(id),
       ];
@@ -250,7 +250,7 @@ export function describeWritings(open: OpenWorld): void {
       expect(await engine.listWritings(tenant, id, 0)).toMatchObject({
         messages: [{ id: message.id, content: '', payload: null }],
       });
-      expect(await other.readWriting(tenant, message.id)).toMatchObject({
+      expect(await other.readWriting(tenant, message.id, alice)).toMatchObject({
         message: { content: 'secret', payload },
         isHeld: true,
         isStopRequested: true,
@@ -265,6 +265,35 @@ export function describeWritings(open: OpenWorld): void {
       clock.advance(TIMES.writingMs);
       expect(await stored(forgotten.id)).toMatchObject({ content: '', payload: null, state: 'ABORTED' });
       expect(JSON.stringify(heard)).not.toMatch(/"se"|cret/);
+      await listening.close();
+    });
+
+    it('is held back from an append on that says so, and what was shown is taken back', async () => {
+      const { engine, other, clock } = world;
+      const id = await createGroup(engine, alice, bob);
+      const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
+      const message = await start(id, alice, 'shown', { clientMessageId: 'held late' });
+      expect(await append(message.id, 5, ' secret', { isHeld: true })).toMatchObject({
+        outcome: 'appended',
+        length: 12,
+      });
+      // Held is held, whatever the next append says.
+      expect(await append(message.id, 12, ' hidden')).toMatchObject({ outcome: 'appended', length: 19 });
+      expect(await append(message.id, 5, ' secret')).toMatchObject({ outcome: 'repeated', length: 19 });
+      expect(await stored(message.id)).toMatchObject({ content: '', state: 'STREAMING' });
+      expect(await other.listWritings(tenant, id, 0)).toMatchObject({ messages: [{ id: message.id, content: '' }] });
+      const whole = { message: { content: 'shown secret hidden' }, isHeld: true };
+      expect(await other.readWriting(tenant, message.id, alice)).toMatchObject(whole);
+      expect(await other.readWriting(tenant, message.id, bob)).toBeNull();
+      await eventually(() =>
+        expect(heard.at(-1)).toEqual({
+          type: 'extension',
+          extension: { messageId: message.id, offset: 0, text: '', length: 0 },
+        }),
+      );
+      clock.advance(TIMES.writingMs);
+      expect(await stored(message.id)).toMatchObject({ content: '', state: 'ABORTED' });
+      expect(JSON.stringify(heard)).not.toMatch(/secret|hidden/);
       await listening.close();
     });
 

@@ -206,4 +206,30 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
     expect(await ask(dave, `mutation { blockUser(userId: "${dave}") }`)).toMatchObject({ code: 'BAD_USER_INPUT' });
     await Promise.all([device.close(), watcher.close()]);
   });
+
+  it('of two of whom one blocks the other, neither sees the other type where they are alone', async () => {
+    const [dave, mallory, erin] = people();
+    const open = `mutation { openDirectConversation(userId: "${dave}") { id } }`;
+    const direct = (await ask(mallory, open)).openDirectConversation.id;
+    const shared = await group(dave, [mallory, erin]);
+    const type = async (user: string, id: string): Promise<void> => {
+      const answer = await ask(user, `mutation { setTyping(conversationId: "${id}", isTyping: true) }`);
+      // Nobody is told of a block.
+      expect(answer).toEqual({ setTyping: true });
+    };
+    const typing = async (user: string, id: string): Promise<string[]> =>
+      (await ask(user, `{ conversation(id: "${id}") { typingUsers { id } } }`)).conversation.typingUsers.map(
+        (each: Data) => each.id,
+      );
+    await Promise.all([type(dave, direct), type(mallory, direct)]);
+    expect([await typing(dave, direct), await typing(mallory, direct)]).toEqual([[mallory], [dave]]);
+    await ask(dave, `mutation { blockUser(userId: "${mallory}") }`);
+    expect([await typing(dave, direct), await typing(mallory, direct)]).toEqual([[], []]);
+    for (const each of [direct, shared]) await Promise.all([type(dave, each), type(mallory, each)]);
+    expect([await typing(dave, direct), await typing(mallory, direct)]).toEqual([[], []]);
+    expect((await typing(erin, shared)).sort()).toEqual([dave, mallory].sort());
+    await ask(dave, `mutation { unblockUser(userId: "${mallory}") }`);
+    await Promise.all([type(dave, direct), type(mallory, direct)]);
+    expect([await typing(dave, direct), await typing(mallory, direct)]).toEqual([[mallory], [dave]]);
+  });
 }

@@ -251,6 +251,41 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     await watcher.close();
   });
 
+  it('its text is held from when a rule is saved that may change it, and what was shown is taken back', async () => {
+    const tenant = { tenant: `held-late-${setting.length}` };
+    const admin = { ...tenant, scope: 'realtime:admin' };
+    const [writer, watcher] = [await nodes.there.connect('alice', tenant), await nodes.here.connect('bob', tenant)];
+    const { id } = await createConversation(writer, { memberIds: ['bob'] });
+    const reader = await watcher.subscribe(STREAMED, { ids: [id] });
+    const start = async (): Promise<string> =>
+      (await writer.query(START, { input: { conversationId: id, content: 'A ' } })).data.startMessage.id;
+    const [message, left] = [await start(), await start()];
+    for (const each of [message, left]) {
+      await writer.query(APPEND, { id: each, offset: 2, text: 'long ' });
+      await eventually(() => expect(textsOf(reader.events).of(each)).toBe('A long '));
+    }
+    const input = {
+      name: 'Clean',
+      match: { on: ['GROUP'], where: "$contains(content, 'secret')" },
+      action: { transform: { content: "$replace(content, 'secret', '…')" } },
+    };
+    // On the node of the writer, which need not hear of it first.
+    const save = 'mutation ($input: RoutingRuleInput!) { saveRoutingRule(input: $input) { id } }';
+    expect((await nodes.there.query('boss', save, { input }, admin)).errors).toBeUndefined();
+    for (const each of [message, left]) await writer.query(APPEND, { id: each, offset: 7, text: 'secret' });
+    await eventually(() => {
+      const texts = textsOf(reader.events);
+      expect(texts.faults).toEqual([]);
+      expect([texts.of(message), texts.of(left)]).toEqual(['', '']);
+    });
+    expect((await watcher.query(MESSAGE, { id: message })).data.message).toMatchObject({ content: '', length: 0 });
+    expect((await writer.query(FINISH, { id: message })).data.finishMessage).toMatchObject({ content: 'A long …' });
+    await eventually(() => expect(textsOf(reader.events).of(message)).toBe('A long …'));
+    expect(JSON.stringify(reader.events)).not.toContain('secret');
+    await writer.close();
+    await watcher.close();
+  });
+
   it('is read on `/ws` and over SSE as on a socket of GraphQL', async () => {
     const id = await group();
     const raw = await connectRaw(nodes.there, 'bob');

@@ -100,6 +100,22 @@ describe('rate limits', () => {
     expect((await sizes({ filling: 'x' })).map(code).filter((each) => each !== 'OK')).toEqual([]);
   });
 
+  it('an append to a finished message, and another finish, count as a message, too: each reads the whole of it', async () => {
+    const { data } = await service.query('fay', 'mutation { openDirectConversation(userId: "bob") { id } }');
+    const start = 'mutation ($c: ID!) { startMessage(input: {conversationId: $c, content: "ended"}) { id } }';
+    const started = await service.query('fay', start, { c: data.openDirectConversation.id });
+    const { id } = started.data.startMessage;
+    const append = 'mutation ($id: ID!) { appendToMessage(id: $id, offset: 5, text: "x") { length } }';
+    const finish = 'mutation ($id: ID!) { finishMessage(id: $id) { id } }';
+    expect(code(await service.query('fay', finish, { id }))).toBe('OK');
+    const codes = [
+      ...(await times(15, () => service.query('fay', append, { id }))).map(code),
+      ...(await times(15, () => service.query('fay', finish, { id }))).map(code),
+    ];
+    expect(codes.filter((each) => each === 'CONFLICT')).toHaveLength(15);
+    expect(codes.filter((each) => each === 'RATE_LIMITED')).toHaveLength(1);
+  });
+
   it('R92: a document that is not remembered is refused by the rate as one that is', async () => {
     const padding = ' a'.repeat(5_000);
     const long = (n: number) => service.query('gina', `{ viewer { id } } # ${n}${padding}`);

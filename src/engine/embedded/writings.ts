@@ -2,7 +2,15 @@
 import type { Clock } from '../../clock.ts';
 import { lengthOf, unitsPast } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { ConversationId, MessageId, MessageRecord, TenantId, UserId } from '../../model.ts';
+import {
+  type ConversationId,
+  type MessageId,
+  type MessageRecord,
+  type TenantId,
+  type TextExtension,
+  type UserId,
+  WITHHELD,
+} from '../../model.ts';
 import type { NewText, TextAppend, WritingStore } from '../port.ts';
 import { paceAfter, partsOf } from '../written-text.ts';
 import type { ConversationRow } from './conversations.ts';
@@ -102,17 +110,21 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
     if (freeAt === null) return { outcome: 'too-often', retryAfterMs: next.paceMs };
     const length = offset + lengthOf(text);
     if (length > LIMITS.writtenCharacters) return { outcome: 'too-long', length: writing.length };
-    texts.update({ ...writing, length, appended_at: now, free_at: freeAt }, partsOf(offset, text));
+    const wasHeld = writing.is_held === 1;
+    const is_held = wasHeld || next.isHeld === true ? 1 : 0;
+    texts.update({ ...writing, length, appended_at: now, free_at: freeAt, is_held }, partsOf(offset, text));
     if (payload !== undefined) setPayload.run(asJson(payload), conversation.key, message.sequence);
     const isNews = text !== '' || payload !== undefined;
-    if (isNews && writing.is_held === 0) {
-      const tenant = conversation.tenant as TenantId;
-      const conversationId = conversation.id as ConversationId;
-      const messageId = message.id as MessageId;
-      const extension = { messageId, offset, text, length, ...(payload === undefined ? {} : { payload }) };
-      announce({ kind: 'conversation', tenant, id: conversationId }, { type: 'extension', extension });
-    }
+    const messageId = message.id as MessageId;
+    const more = { offset, text, length, ...(payload === undefined ? {} : { payload }) };
+    if (is_held === 0 && isNews) extended(conversation, { messageId, ...more }, announce);
+    if (is_held === 1 && !wasHeld) extended(conversation, { messageId, ...WITHHELD }, announce);
     return { outcome: 'appended', length, isStopRequested };
+  }
+
+  function extended({ tenant, id }: ConversationRow, extension: TextExtension, announce: Announce): void {
+    const about = { kind: 'conversation', tenant: tenant as TenantId, id: id as ConversationId } as const;
+    announce(about, { type: 'extension', extension });
   }
 
   function hasRoom({ key }: ConversationRow, senderId: UserId): boolean {
@@ -204,11 +216,11 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
       });
     },
 
-    async readWriting(tenant, id) {
+    async readWriting(tenant, id, senderId) {
       return read(() => {
         const found = log.findMessage(tenant, id);
         const writing = found && texts.find(found.conversation.key, found.message.sequence);
-        if (!writing) return null;
+        if (!writing || writing.sender_id !== senderId) return null;
         const content = texts.textOf(writing.conversation, writing.sequence);
         return {
           message: { ...log.toMessage(found.conversation, found.message), content, payload: payloadOf(found.message) },

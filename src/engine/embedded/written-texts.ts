@@ -35,7 +35,7 @@ export function createWrittenTexts(database: Database): WrittenTexts {
   const select = database.prepare('SELECT * FROM writings WHERE conversation = ? AND sequence = ?');
   const insert = database.prepare('INSERT INTO writings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const update = database.prepare(
-    `UPDATE writings SET length = ?, appended_at = ?, free_at = ?, is_stopped = ? WHERE conversation = ? AND sequence = ?`,
+    `UPDATE writings SET length = ?, appended_at = ?, free_at = ?, is_held = ?, is_stopped = ? WHERE conversation = ? AND sequence = ?`,
   );
   const addPart = database.prepare(
     `INSERT INTO written_parts VALUES (?, ?, ?, ?)
@@ -66,8 +66,8 @@ export function createWrittenTexts(database: Database): WrittenTexts {
       add(row, parts);
     },
     update(row, parts) {
-      const { length, appended_at, free_at, is_stopped, conversation, sequence } = row;
-      update.run(length, appended_at, free_at, is_stopped, conversation, sequence);
+      const { length, appended_at, free_at, is_held, is_stopped, conversation, sequence } = row;
+      update.run(length, appended_at, free_at, is_held, is_stopped, conversation, sequence);
       add(row, parts);
     },
     drop(conversation, sequence) {

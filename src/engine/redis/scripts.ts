@@ -1,6 +1,7 @@
 /** The Lua scripts of this folder as functions, one per file. */
 import { readFileSync } from 'node:fs';
 import { unavailable } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
 import type { RedisClient } from './client.ts';
 import { definitionsOf, linked } from './linking.ts';
 
@@ -60,6 +61,9 @@ const NAMES = [
 /** What they share, in an order in which each file may use those before it. */
 const LIBRARIES = ['prelude', 'list', 'user-log'] as const;
 
+/** Caps that scripts know by themselves. */
+const CAPS = `local READING_BYTES = ${LIMITS.readingBytes}\n`;
+
 export type ScriptName = (typeof NAMES)[number];
 type Argument = string | number;
 type Command = (keyCount: number, ...rest: Argument[]) => Promise<unknown>;
@@ -70,7 +74,7 @@ export type RunScript = (name: ScriptName, keys: readonly string[], args: readon
 const source = (name: string): string => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
 
 export function defineScripts(client: RedisClient): RunScript {
-  const definitions = definitionsOf(...LIBRARIES.map(source));
+  const definitions = definitionsOf(CAPS, ...LIBRARIES.map(source));
   const commands = new Map<ScriptName, Command>();
   for (const name of NAMES) {
     const command = `realtime:${name}`;

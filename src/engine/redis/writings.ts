@@ -2,7 +2,14 @@
 import type { Clock } from '../../clock.ts';
 import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { MessageId, MessageRecord, Retention, TenantId } from '../../model.ts';
+import {
+  type MessageId,
+  type MessageRecord,
+  type Retention,
+  type TenantId,
+  type UserId,
+  WITHHELD,
+} from '../../model.ts';
 import { parseMessageId } from '../message-id.ts';
 import type { CurrentTrace, NewText, TextAppend, Writing, WritingFinish, WritingStore } from '../port.ts';
 import { partsOf } from '../written-text.ts';
@@ -66,13 +73,15 @@ export function createWritings(
   }
 
   function appendArgs(sequence: number, id: MessageId, next: NewText): (string | number)[] {
-    const { senderId, offset, text, payload, paceMs } = next;
+    const { senderId, offset, text, payload, paceMs, isHeld = false } = next;
     const length = offset + lengthOf(text);
     const args = [clock.offset(), sequence, id, senderId, offset, length, paceMs, TIMES.writingMs];
     const isNews = text !== '' || payload !== undefined;
-    const announcement = isNews ? encodeExtension({ messageId: id, offset, length, text, payload }) : '';
+    const news = isHeld ? WITHHELD : isNews ? { offset, length, text, payload } : null;
+    const announcement = news ? encodeExtension({ messageId: id, ...news }) : '';
     const parts = partsOf(offset, text).flatMap((part) => [part.index, asJsonText(part.text)]);
-    return [...args, LIMITS.writtenCharacters, PER_PART, newPayload(payload), announcement, ...parts];
+    const more = [LIMITS.writtenCharacters, PER_PART, newPayload(payload), announcement, isHeld ? '1' : '0'];
+    return [...args, ...more, ...parts];
   }
 
   const writtenKeys = ({ meta, members, messages, log, channel, streams, texts }: ConversationKeys): string[] => [
@@ -85,14 +94,17 @@ export function createWritings(
     texts,
   ];
 
-  /** Those of these sequences, or all past one, that fit into a reading; `last`: up to where, unless it is all of them. */
+  /**
+   * Those of these sequences, or all past one, that fit into a reading; `last`: up to where, unless it is all of them.
+   * For a writer, of what they write, also what is held; for nobody (''), as it is shown.
+   */
   async function readSome(
     at: ConversationKeys,
-    isWhole: boolean,
+    writer: UserId | '',
     which: readonly number[] | { readonly after: number },
   ): Promise<{ readonly last: number | null; readonly read: Read[] }> {
     const named = 'after' in which ? [which.after] : ['', ...which];
-    const args = [clock.offset(), TIMES.writingMs, kept(), nonce(), PER_PART, isWhole ? '1' : '0'];
+    const args = [clock.offset(), TIMES.writingMs, kept(), nonce(), PER_PART, writer];
     const { meta, messages, log, channel, streams, texts } = at;
     const answer = await run(
       'read-streams',
@@ -116,7 +128,7 @@ export function createWritings(
         const at = keys.conversation(tenant, id);
         let sequences = [...new Set(messages.map(({ sequence }) => sequence))];
         while (sequences.length > 0) {
-          const { last, read } = await readSome(at, false, sequences);
+          const { last, read } = await readSome(at, '', sequences);
           for (const each of read) {
             const message = each && decodeMessage(each[0]);
             if (message) shown.set(message.id, message);
@@ -140,7 +152,7 @@ export function createWritings(
       const answer = (await append()) as unknown[];
       if (answer[0] !== 'silent') return toTextAppend(answer);
       // Whoever reads it aborts it, and it stays so.
-      await readSome(at, false, [at.sequence]);
+      await readSome(at, '', [at.sequence]);
       return toTextAppend((await append()) as unknown[]);
     },
 
@@ -161,9 +173,9 @@ export function createWritings(
       return (await run('request-stop', [messages, channel, streams, texts, stops], args)) as number | null;
     },
 
-    async readWriting(tenant, id) {
+    async readWriting(tenant, id, senderId) {
       const at = locate(tenant, id);
-      const [one] = at ? (await readSome(at, true, [at.sequence])).read : [];
+      const [one] = at ? (await readSome(at, senderId, [at.sequence])).read : [];
       if (!one) return null;
       const [value, isHeld, isStopRequested] = one;
       const message = decodeMessage(value);
@@ -172,7 +184,7 @@ export function createWritings(
     },
 
     async listWritings(tenant, id, after) {
-      const { last, read } = await readSome(keys.conversation(tenant, id), false, { after });
+      const { last, read } = await readSome(keys.conversation(tenant, id), '', { after });
       return { messages: read.flatMap((each) => (each ? [decodeMessage(each[0])] : [])), next: last };
     },
   };

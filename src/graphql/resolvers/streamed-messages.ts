@@ -12,7 +12,7 @@ export const Mutation: MutationResolvers = {
     return domain.writings.start(viewer, input);
   },
   appendToMessage: (_, input, { domain, viewer, meter }) => domain.writings.append(viewer, input, meter),
-  finishMessage: (_, input, { domain, viewer }) => domain.writings.finish(viewer, input),
+  finishMessage: (_, input, { domain, viewer, meter }) => domain.writings.finish(viewer, input, meter),
   stopMessage: (_, { id }, { domain, viewer }) => domain.writings.stop(viewer, id),
 };
 

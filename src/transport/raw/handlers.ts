@@ -123,8 +123,8 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
     await answer('Status', { status: 'appended', message_id: id, length, stop_requested: stopRequested });
   },
 
-  async FinishMessage(data, { domain, viewer }, answer) {
-    await answer('Status', { ...sent(await domain.writings.finish(viewer, data)), status: 'finished' });
+  async FinishMessage(data, { domain, viewer, meter }, answer) {
+    await answer('Status', { ...sent(await domain.writings.finish(viewer, data, meter)), status: 'finished' });
   },
 
   async StopMessage({ id }, { domain, viewer }, answer) {

@@ -2,13 +2,15 @@
 -- token of each assistant: numbers stay the digits they are stored as, and what seldom happens is left to other scripts.
 -- KEYS  members messages channel streams texts
 -- ARGV  offset sequence messageId senderId at length (both in code points, before and after) paceMs silenceMs most perPart
---       payload ("" as it is) announcement ("" nothing is new), then index and text (JSON without quotes) of each part
+--       payload ("" as it is) announcement ("" nothing is new) "1" | "0" (held from here on),
+--       then index and text (JSON without quotes) of each part
 -- Answers {"appended" | "repeated", length, isStopped} | {"misplaced" | "too-long", length} | {"ended", message}
 --         | {"too-often", retryAfterMs} | {"not-found"} | {"not-sender"} | {"not-member"}
 --         | {"silent"} (it is to be aborted, as any reading of it does)
 local members, messages, channel, streams, texts = unpack(KEYS)
-local offset, sequence, id, sender, at, length, paceMs, silenceMs, most, perPart, payload, announcement = unpack(ARGV)
-local FIRST_PART = 13
+local offset, sequence, id, sender, at, length, paceMs, silenceMs, most, perPart, payload, announcement,
+  hold = unpack(ARGV)
+local FIRST_PART = 14
 local call = redis.call
 local value = call('HGET', messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
@@ -49,6 +51,6 @@ if payload ~= '' then
   lines[2] = WRITTEN .. '","payload":' .. payload .. STREAMING
   call('HSET', messages, sequence, table.concat(lines, '\n'))
 end
-call('HSET', streams, sequence, streamValue(length, nowDigits, free, isStopped, isHeld, target, writer))
+call('HSET', streams, sequence, streamValue(length, nowDigits, free, isStopped, hold == '1' and '1' or isHeld, target, writer))
 if announcement ~= '' and isHeld == '0' then call('SPUBLISH', channel, announcement) end
 return { 'appended', length, tonumber(isStopped) }

@@ -397,7 +397,7 @@ end
 -- Whether a sender may begin to write another message here. What is left of writers who are silent goes first, and takes
 -- no room where it is too much to be ended at once. Of the others no message is read: they may have a payload each.
 local function hasRoomToWrite(keys, sender, time, silenceMs, mostOfSender, most, nonce, retention, perPart)
-  local all, own, left = 0, 0, 262144
+  local all, own, left = 0, 0, READING_BYTES
   for _, sequence in ipairs(redis.call('HKEYS', keys.streams)) do
     local stream = streamAt(keys.streams, sequence)
     if redis.call('HEXISTS', keys.messages, sequence) == 0 then

@@ -1,11 +1,12 @@
 -- Reads messages that may be being written, as they are shown. What writers who are silent left is aborted first.
 -- KEYS  meta messages log channel streams texts
--- ARGV  offset silenceMs retention nonce perPart "1" | "0" (show also what is held) most (bytes, after which it ends)
+-- ARGV  offset silenceMs retention nonce perPart writer (only what they write, also what is held; "": as it is shown)
+--       most (bytes, after which it ends)
 --       after (all that are written past a sequence) | "" (those named), then sequences
 -- Answers {the last sequence that was looked at, "" after all of them}, then of each
 --         {message, "1" | "0" (is held), "1" | "0" (is asked to stop)} | false; of all, those that are written
 local meta, messages, log, channel, streams, texts = unpack(KEYS)
-local offset, silenceMs, retention, nonce, perPart, isWhole, most, after = unpack(ARGV)
+local offset, silenceMs, retention, nonce, perPart, writer, most, after = unpack(ARGV)
 perPart = tonumber(perPart)
 local keys = { meta = meta, messages = messages, log = log, channel = channel, streams = streams, texts = texts }
 local time, left = now(offset), tonumber(most)
@@ -24,6 +25,7 @@ local function readOne(sequence)
     if stream then forgetStream(streams, texts, sequence, stream.length, perPart) end
     return false
   end
+  if writer ~= '' and (not stream or stream.sender ~= writer) then return false end
   left = left - #value
   if not stream then return not isAll and { value, '0', '0' } end
   local lines = splitMessage(value)
@@ -32,7 +34,7 @@ local function readOne(sequence)
     left = left - #aborted
     return not isAll and { aborted, '0', '0' }
   end
-  if stream.isHeld and isWhole == '0' then
+  if stream.isHeld and writer == '' then
     lines = withNothing(lines)
   else
     lines = withText(lines, writtenText(texts, sequence, stream.length, perPart))

@@ -5,7 +5,7 @@
 local messages, channel, streams, texts, stops = unpack(KEYS)
 local offset, sequence, id, stopMs, perPart = unpack(ARGV)
 if not isMessage(redis.call('HGET', messages, sequence), id) then return false end
-local time, asked, left = now(offset), 0, 262144
+local time, asked, left = now(offset), 0, READING_BYTES
 local isWritten = redis.call('HEXISTS', streams, sequence) == 1
 for _, each in ipairs(redis.call('HKEYS', streams)) do
   local stream = streamAt(streams, each)
