@@ -18,12 +18,13 @@ export const oneConversation = (subscribers: number): Audience => ({
   lists: Array.from({ length: subscribers }, () => [0]),
 });
 
-/** Messages that are being written, each with watchers of its own. */
-export const written = (messages: number, watchers: number): Audience => ({
-  conversations: messages,
-  lists: Array.from({ length: messages * watchers }, (_, index) => [index % messages]),
-  hasTokens: true,
-});
+/** Messages that are being written, so many by each sender, and so many watchers of each sender, who read all of theirs. */
+export function written(messages: number, perSender: number, watchers: number): Audience {
+  const senders = Array.from({ length: messages / perSender }, (_, sender) =>
+    Array.from({ length: perSender }, (_message, nth) => sender * perSender + nth),
+  );
+  return { conversations: messages, lists: senders.flatMap((list) => Array(watchers).fill(list)), hasTokens: true };
+}
 
 /** Numbers that look random and are the same in every run (Lehmer's generator). */
 export function random(seed: number): (below: number) => number {

@@ -17,6 +17,10 @@ export interface Pace {
 export interface Burst extends Latency {
   readonly user: number;
   readonly system: number;
+  /** Of its Redis; null: it has none. */
+  readonly redis: number | null;
+  /** What was published. */
+  readonly published: number;
   readonly deliveries: number;
   /** Frames in which those came, and their bytes. */
   readonly frames: number;
@@ -39,16 +43,20 @@ async function publish(session: Session, { perSecond, seconds, tickMs, next }: P
 export async function burst(session: Session, pace: Pace): Promise<Burst> {
   await session.sample();
   const { received, frames, bytes } = await session.progress();
+  const redisBefore = await session.redisMicros();
   const before = await session.usage();
   const startedAt = nowMicros();
   await publish(session, pace);
   const progress = await session.arrived();
   const after = await session.usage();
+  const redisAfter = await session.redisMicros();
   const deliveries = progress.received - received;
   return {
     ...(await session.sample()),
     user: after.user - before.user,
     system: after.system - before.system,
+    redis: redisBefore === null || redisAfter === null ? null : redisAfter - redisBefore,
+    published: pace.perSecond * pace.seconds,
     deliveries,
     frames: progress.frames - frames,
     bytes: progress.bytes - bytes,

@@ -1,5 +1,6 @@
 /** A peer and the load generator, each in its process, for one measurement. */
 import { setTimeout as wait } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { type RedisServer, startRedisServer } from '../test/support/redis-server.ts';
 import { type Audience, members, sizes, userOf } from './audience.ts';
 import type { PeerSpec } from './catalogue.ts';
@@ -28,6 +29,7 @@ const IDLE_LOOKS = 60;
 
 export class Session {
   readonly #redis: RedisServer | null;
+  readonly #redisAdmin: Redis | null;
   readonly #peer: Child<PeerCommand, PeerReport>;
   readonly #load = new Child<LoadCommand, LoadReport>(new URL('./load/main.ts', import.meta.url));
   readonly #spec: PeerSpec;
@@ -42,6 +44,7 @@ export class Session {
     this.#spec = spec;
     this.#audience = audience;
     this.#redis = redis;
+    this.#redisAdmin = redis && new Redis(redis.url);
     this.#sizes = sizes(audience);
     this.#sequences = new Array<number>(audience.conversations).fill(0);
     const module = new URL(`./peers/${spec.module}.ts`, import.meta.url);
@@ -168,7 +171,18 @@ export class Session {
     return this.#peer.ask({ kind: 'usage', collect }, 'usage');
   }
 
+  /** Processor time of its Redis in microseconds; null: it has none. */
+  async redisMicros(): Promise<number | null> {
+    const info = await this.#redisAdmin?.info('cpu');
+    if (info === undefined) return null;
+    const [user, system] = ['user', 'sys'].map((what) =>
+      Number(new RegExp(`^used_cpu_${what}:(.+)`, 'm').exec(info)?.[1]),
+    );
+    return ((user ?? 0) + (system ?? 0)) * 1e6;
+  }
+
   async close(): Promise<void> {
+    this.#redisAdmin?.disconnect();
     await Promise.all([this.#load.stop(), this.#peer.stop()]);
     await this.#redis?.stop();
   }

@@ -13,4 +13,5 @@ while [ "$#" -gt 1 ]; do
   shift 2
 done
 scripts/provide-redis.sh
+scripts/provide-gateway.sh
 exec scripts/jest.sh full test/consistency "$@"

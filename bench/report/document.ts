@@ -36,7 +36,7 @@ export function documentOf(results: readonly Result[]): string {
     '',
     '## Targets',
     '',
-    'Ratios: ✓ reached, ✗ not reached, ? the bursts of this run disagree.',
+    'Ratios, and where no other server is named the figure itself: ✓ reached, ✗ not reached, ? the bursts of this run disagree.',
     '',
     ...targetTable(results),
     ...results.flatMap(sectionOf),

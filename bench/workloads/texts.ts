@@ -12,21 +12,28 @@ const COLUMNS: readonly Column[] = [
   { figure: 'perEvent', heading: 'µs an event', digits: 2 },
   { figure: 'tokens', heading: 'tokens an event', digits: 1 },
   { figure: 'beside', heading: 'bytes an event beside new text', digits: 0 },
+  { figure: 'events', heading: 'events/s a message', digits: 1 },
+  { figure: 'redis', heading: 'Redis µs a token', digits: 1 },
   { figure: 'p50', heading: 'p50 ms', digits: 1 },
   { figure: 'p99', heading: 'p99 ms', digits: 1 },
 ];
 const MESSAGES = 100;
+const PER_SENDER = 10;
 const WATCHERS = 10;
 /** As many as a message that is merged for 40 ms has events. */
 const EVENTS_PER_SECOND = 25;
 
 async function measure(peer: PeerSpec, audience: Audience, pace: Pace): Promise<Figures> {
-  const { user, system, deliveries, frames, bytes, p50, p99 } = await warmBurst(peer, audience, pace);
+  const burst = await warmBurst(peer, audience, pace);
+  const { user, system, redis, published, deliveries, frames, bytes, p50, p99 } = burst;
   const cpu = user + system;
   return {
     total: cpu / deliveries,
     perEvent: cpu / frames,
     tokens: deliveries / frames,
+    // Of each message that a watcher reads. Of n events in a time there are n - 1 times between them.
+    events: (frames / audience.lists.flat().length - 1) / pace.seconds,
+    ...(redis === null ? {} : { redis: redis / published }),
     beside: (bytes - deliveries * (audience.hasTokens ? TOKEN_LENGTH : CONTENT_LENGTH)) / frames,
     p50,
     p99,
@@ -35,25 +42,36 @@ async function measure(peer: PeerSpec, audience: Audience, pace: Pace): Promise<
 
 export function texts({ sockets, time }: Scale): Workload[] {
   const messages = MESSAGES / sockets;
+  const turns = (): (() => number) => {
+    let nth = -1;
+    return () => {
+      nth += 1;
+      return nth % messages;
+    };
+  };
+  const many = { perSecond: 50 * messages, tickMs: 20 };
   const large = 1_000 / sockets;
   const seconds = 5 / time;
   return [
     {
       id: 'j',
-      title: `${messages} messages written at once, 50 tokens/s each, ${WATCHERS} watchers each, for ${seconds} s`,
-      about: `Assistants that answer: a token has ${TOKEN_LENGTH} characters. Socket.IO sends the token and nothing else.`,
+      title: `${messages} messages of ${messages / PER_SENDER} senders at once, 50 tokens/s each, ${WATCHERS} watchers each, for ${seconds} s`,
+      about: `Assistants that answer: a token has ${TOKEN_LENGTH} characters, and each watcher reads all that a sender writes. Socket.IO sends the token and nothing else.`,
       peers: PEERS,
       columns: COLUMNS,
       main: { figure: 'total', unit: 'µs of server CPU per delivered token' },
       against: ['stock-edits', 'socket-io'],
-      measure(peer) {
-        let nth = -1;
-        const next = (): number => {
-          nth += 1;
-          return nth % messages;
-        };
-        return measure(peer, written(messages, WATCHERS), { perSecond: 50 * messages, seconds, tickMs: 20, next });
-      },
+      measure: (peer) => measure(peer, written(messages, PER_SENDER, WATCHERS), { ...many, seconds, next: turns() }),
+    },
+    {
+      id: 'j-apart',
+      title: 'The same as j, with one message a sender',
+      about: 'Less to join: each watcher reads one message, so that each of its events is a write to a socket.',
+      peers: PEERS,
+      columns: COLUMNS,
+      main: { figure: 'total', unit: 'µs of server CPU per delivered token' },
+      against: ['stock-edits', 'socket-io'],
+      measure: (peer) => measure(peer, written(messages, 1, WATCHERS), { ...many, seconds, next: turns() }),
     },
     {
       id: 'k',
@@ -65,7 +83,7 @@ export function texts({ sockets, time }: Scale): Workload[] {
       against: ['service-redis', 'service-embedded'],
       measure(peer) {
         const isSent = peer.module === 'service';
-        const audience = isSent ? oneConversation(large) : written(1, large);
+        const audience = isSent ? oneConversation(large) : written(1, 1, large);
         const perSecond = isSent ? EVENTS_PER_SECOND : 100;
         return measure(peer, audience, { perSecond, seconds, tickMs: 10, next: () => 0 });
       },

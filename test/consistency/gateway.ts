@@ -28,7 +28,16 @@ export async function placeTrialGateway(): Promise<GatewayPlace> {
       const overSse = TRANSPORTS.overSse(() => 0);
       return {
         name: `from a gateway that subscribes by ${mode}`,
-        transport: (opening) => overSse({ ...opening, node: { ...opening.node, url: place.url } }),
+        transport: (opening) =>
+          overSse({
+            ...opening,
+            node: { ...opening.node, url: place.url },
+            // A gateway says why a stream ends, or never began, beside data that is null.
+            onResponse: (response) => {
+              const { data, errors } = response;
+              opening.onResponse(data === null && errors ? { errors } : response);
+            },
+          }),
         close: gateway.close,
       };
     },
