@@ -11,7 +11,7 @@ export interface Definition {
   readonly names: ReadonlySet<string>;
 }
 
-const withoutComments = (lua: string): string => lua.replace(/^\s*--.*\n/gm, '');
+const withoutComments = (lua: string): string => lua.replace(/^[ \t]*--.*\n/gm, '');
 const namesIn = (lua: string): Set<string> => new Set(lua.match(/[A-Za-z_]\w*/g));
 
 /** What files of shared functions define, in order: each begins with `local` at the start of a line, under a name of its own. */
