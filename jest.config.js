@@ -14,6 +14,7 @@ const FULL_ONLY = [
   'test/delivery/streamed-histories.test.ts',
   'test/docs/agent-example.test.ts',
   'test/engine/backup.test.ts',
+  'test/engine/lost-shards.test.ts',
   'test/engine/redis-addresses.test.ts',
   'test/engine/redis-cluster.test.ts',
   'test/engine/round-trips.test.ts',

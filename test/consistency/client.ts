@@ -6,10 +6,10 @@ import type { Loss } from './loss.ts';
 import { type TrialNode, type TrialWorld, tokenOf } from './world.ts';
 
 /**
- * Longer than any node is away. Whoever gives up and asks another may see the first carry it out behind what they asked
- * for next: an addition behind a removal.
+ * Longer than any node is away, on a machine that is busy. Whoever gives up and asks another may see the first carry it
+ * out behind what they asked for next, an addition behind a removal: so that is a breach by itself.
  */
-const ANSWER_MS = 60_000;
+const ANSWER_MS = 240_000;
 const RETRY_MS = 50;
 /** Refused for now, or with an unknown outcome: the same again is right. */
 const AGAIN = new Set(['SERVICE_UNAVAILABLE', 'RATE_LIMITED']);
@@ -68,9 +68,9 @@ export class Trial {
   }
 
   /** Asked once; SERVICE_UNAVAILABLE where the outcome is unknown. */
-  async once(userId: string, query: string, variables: object = {}): Promise<Answer> {
+  async once(userId: string, query: string, variables: object = {}, node = this.node()): Promise<Answer> {
     try {
-      const response = await fetch(`${this.node().url}/graphql`, {
+      const response = await fetch(`${node.url}/graphql`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${await tokenOf(userId)}` },
         body: JSON.stringify({ query, variables }),
@@ -82,8 +82,18 @@ export class Trial {
       if (errors) return { data: null, code: String(errors[0]?.extensions?.code) };
       if (query.startsWith('mutation')) this.#acknowledged();
       return { data, code: null };
-    } catch {
+    } catch (error) {
+      if ((error as Error).name === 'TimeoutError') this.breaches.push(`${query.slice(0, 60)}: no answer`);
       return { data: null, code: 'SERVICE_UNAVAILABLE' };
+    }
+  }
+
+  /** Until each node has answered this user: by then it has heard what was announced of them before. */
+  async isHeard(userId: string): Promise<void> {
+    for (const node of this.world.nodes) {
+      while ((await this.once(userId, '{ viewer { unreadMessageCount } }', {}, node)).code !== null) {
+        await wait(RETRY_MS);
+      }
     }
   }
 

@@ -7,7 +7,7 @@ import { GUEST } from './users.ts';
 import type { Writers } from './writers.ts';
 
 const PACE_MS = 500;
-/** On every node this long after it was acknowledged. */
+/** On every node this long after it was acknowledged, unless the node waits for its turn on a machine that is busy. */
 const REVOKED_MS = 1_000;
 const CREATE = 'mutation ($input: CreateSessionInput!) { createSession(input: $input) { accessToken session { id } } }';
 const ALL = 'subscription { messageReceived { content } }';
@@ -82,6 +82,7 @@ export class Guests {
     await this.#trial.ask(GUEST, `mutation { revokeSession(id: "${session}") { id } }`, {}, ['NOT_FOUND']);
     const revokedAt = performance.now();
     await wait(REVOKED_MS);
+    await this.#trial.isHeard(GUEST);
     const [room = ''] = this.#writers.rooms;
     const sent = await this.#writers.send(room);
     const isSure = (): boolean =>

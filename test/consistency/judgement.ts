@@ -1,8 +1,8 @@
 /** Runs all checkers until none finds a breach, or the time for that is over. */
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Churn } from './churn.ts';
-import { readLog } from './log.ts';
+import { readLog, type StoredLog } from './log.ts';
 import { judgeLog, judgeOnce, judgeOrder, judgePositions, judgeRaw, judgeUpdates, judgeView } from './log-checkers.ts';
+import { Patience } from './patience.ts';
 import {
   judgeConversations,
   judgeMembers,
@@ -14,9 +14,6 @@ import {
 import type { Cast } from './trial.ts';
 import { OWNER, READER } from './users.ts';
 
-/** Longer than anything takes to heal, on a machine that is busy: what is not as promised then is a breach. */
-const REST_MS = 60_000;
-const LOOK_AGAIN_MS = 250;
 /** Of each user who comes and goes. */
 const CHANGES = 8;
 
@@ -27,22 +24,22 @@ export interface Judgement {
 }
 
 export async function judgeAtRest(cast: Cast): Promise<Judgement> {
-  const end = performance.now() + REST_MS;
+  const patience = new Patience();
   let convergedAt: number | null = null;
   for (;;) {
     // Whoever came back just now is owed something.
     await cast.publications.publish();
     for (const churn of cast.churns) if (!churn.isSettled) await churn.settle();
     const isSettled = cast.churns.every((churn) => churn.isSettled);
-    const breaches = [...(await judge(cast)), ...(isSettled ? [] : ['whoever was added hears nothing'])];
+    const logs = await Promise.all(cast.writers.conversations.map((id) => readLog(cast.trial, id)));
+    const lasting = judgeForGood(cast, logs);
+    if (lasting.length > 0) return { breaches: lasting, convergedAt: performance.now() };
+    const breaches = [...(await judge(cast, logs)), ...(isSettled ? [] : ['whoever was added hears nothing'])];
     convergedAt = breaches.length === 0 ? (convergedAt ?? performance.now()) : null;
     const late = await judgeWhatTakesTime(cast);
     const all = [...breaches, ...late];
-    if (all.length > 0 && performance.now() < end) {
-      await wait(LOOK_AGAIN_MS);
-      continue;
-    }
-    return { breaches: [...all, ...(await judgeChanges(cast))], convergedAt: convergedAt ?? end };
+    if (all.length > 0 && (await patience.looksAgain())) continue;
+    return { breaches: [...all, ...(await judgeChanges(cast))], convergedAt: convergedAt ?? performance.now() };
   }
 }
 
@@ -55,10 +52,9 @@ async function judgeChanges({ trial, churns }: Cast): Promise<string[]> {
   ];
   for (const churn of churns.flatMap((each) => Array.from({ length: CHANGES }, () => each))) {
     await churn.settle();
-    const end = performance.now() + REST_MS;
+    const patience = new Patience();
     let breaches = await breachesOf(churn);
-    while (breaches.length > 0 && performance.now() < end) {
-      await wait(LOOK_AGAIN_MS);
+    while (breaches.length > 0 && (await patience.looksAgain())) {
       if (!churn.isSettled) await churn.settle();
       breaches = await breachesOf(churn);
     }
@@ -67,18 +63,9 @@ async function judgeChanges({ trial, churns }: Cast): Promise<string[]> {
   return [];
 }
 
-async function judge({
-  trial,
-  writers,
-  publications,
-  readers,
-  churns,
-  guests,
-  passers,
-  streamed,
-}: Cast): Promise<string[]> {
-  const { received, updated, conversation, topic, raw, all } = readers;
-  const logs = await Promise.all(writers.conversations.map((id) => readLog(trial, id)));
+/** What nothing heals that comes later. */
+function judgeForGood({ trial, writers, readers, churns, streamed }: Cast, logs: readonly StoredLog[]): string[] {
+  const { received, updated, all } = readers;
   const streams = [...received, updated];
   return [
     ...trial.breaches,
@@ -86,11 +73,24 @@ async function judge({
     ...[...all, ...churns.map(({ reader }) => reader)].flatMap(({ errors }) => errors),
     ...logs.flatMap((log) => [
       ...judgeLog(trial, writers, log),
-      ...received.flatMap((reader) => [...judgeOrder(reader, log), ...judgeView(reader, log)]),
-      ...judgeUpdates(trial, updated, writers, log),
+      ...received.flatMap((reader) => judgeOrder(reader, log)),
     ]),
     ...streams.flatMap(judgeOnce),
     ...judgePositions(streams, writers, logs),
+    ...streamed.judgeForGood(),
+  ];
+}
+
+async function judge(
+  { trial, writers, publications, readers, churns, guests, passers, streamed }: Cast,
+  logs: readonly StoredLog[],
+): Promise<string[]> {
+  const { received, updated, conversation, topic, raw } = readers;
+  return [
+    ...logs.flatMap((log) => [
+      ...received.flatMap((reader) => judgeView(reader, log)),
+      ...judgeUpdates(trial, updated, writers, log),
+    ]),
     ...judgeRaw(trial, raw, writers),
     ...churns.flatMap((churn) => churn.judge()),
     ...guests.judge(),

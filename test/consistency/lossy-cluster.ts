@@ -34,10 +34,11 @@ export class LossyCluster {
     master.process.kill('SIGKILL');
     replica.process.kill('SIGCONT');
     await eventually(() => replica.admin.call('CLUSTER', 'FAILOVER', 'TAKEOVER'));
-    // Its master begins again as one that takes no writes for two seconds, and learns meanwhile that it is a replica.
     this.losses.push({ from, to: performance.now() });
-    await master.restart();
+    // Its master begins again as one that takes no writes, however late it learns that it is a replica.
+    await master.restart('--min-replicas-to-write', '1');
     await inStep(replica, master);
+    await master.admin.config('SET', 'min-replicas-to-write', 0);
   }
 
   async #pairs(): Promise<Pair[]> {

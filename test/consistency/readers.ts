@@ -183,7 +183,9 @@ export class RawReader {
     socket.on('message', (data: Buffer) => {
       const frame = JSON.parse(data.toString()) as Data;
       if (frame.type === 'RoomMessage') this.events.push(frame.data);
-      if (frame.data?.code === 'POSITION_EXPIRED') this.expiredAt = performance.now();
+      if (frame.data?.code !== 'POSITION_EXPIRED') return;
+      this.expiredAt = performance.now();
+      if (!this.#trial.world.lossy) this.#trial.breaches.push(`/ws: ${data.toString()}, and nothing was lost`);
     });
     const end = setTimeout(
       () => pick(random, [() => socket.close(), () => socket.terminate()])(),

@@ -39,6 +39,11 @@ export class StreamedCast {
     return this.#judge.judge();
   }
 
+  /** What nothing heals that comes later. */
+  judgeForGood(): string[] {
+    return this.#judge.judgeForGood();
+  }
+
   close(): void {
     for (const reader of this.#readers.all) reader.close();
   }

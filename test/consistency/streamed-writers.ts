@@ -29,7 +29,7 @@ const DIED = 0.03;
 /** So many messages are written at the end, by so many appends each. */
 const LAST = 5;
 const LAST_APPENDS = 8;
-/** Until a message that is not written any more may be aborted, on a machine that is busy. */
+/** After what was stored last, until a message that is not written any more may be aborted. */
 const SILENCE_MS = 45_000;
 
 export const lengthOf = (text: string): number => [...text].length;
@@ -40,6 +40,8 @@ export class TrialText {
   readonly askedAt: number;
   /** What was acknowledged last. */
   text: string;
+  /** Not before then was that stored: when it was asked for. */
+  storedFrom: number;
   askedLastAt: number;
   isOver = false;
   /** Every text that was asked for, but those that another begins with. */
@@ -50,6 +52,7 @@ export class TrialText {
     this.text = text;
     this.askedAt = askedAt;
     this.askedLastAt = askedAt;
+    this.storedFrom = askedAt;
     this.ask(text);
   }
 
@@ -57,6 +60,11 @@ export class TrialText {
     this.askedLastAt = performance.now();
     if (text.startsWith(this.#asked.at(-1) ?? '')) this.#asked.pop();
     this.#asked.push(text);
+  }
+
+  /** Whether another text was asked for than one with more behind it. */
+  get isReplaced(): boolean {
+    return this.#asked.length > 1;
   }
 
   hasBegunWith(text: string): boolean {
@@ -127,11 +135,13 @@ export class StreamedWriters {
     const added = pick(random, BITS);
     const next = text.text + added;
     text.ask(next);
+    const askedAt = performance.now();
     const variables = { id: text.id, offset: lengthOf(text.text), text: added };
     const ask = (): Promise<Data> => this.#trial.ask(AUTHOR, APPEND, variables, ['CONFLICT', 'NOT_FOUND']);
     const answers = await Promise.all(random() < TWICE ? [ask(), ask()] : [ask()]);
     if (answers.includes(null)) return this.#goOn(text);
     text.text = next;
+    text.storedFrom = askedAt;
     for (const { appendToMessage } of answers) {
       const { length } = appendToMessage;
       if (length !== lengthOf(next)) this.#trial.breaches.push(`${lengthOf(next)} characters were stored as ${length}`);
@@ -143,7 +153,7 @@ export class StreamedWriters {
     const data = await this.#trial.ask(AUTHOR, READ, { id: text.id }, ['NOT_FOUND']);
     const now = performance.now();
     const { content, state } = data?.message ?? {};
-    const wasSilent = state === 'ABORTED' && now - text.askedLastAt > SILENCE_MS;
+    const wasSilent = state === 'ABORTED' && now - text.storedFrom > SILENCE_MS;
     if (!wasSilent && !this.#trial.mayBeLost(text.askedAt, now))
       this.#trial.breaches.push(`${text.id} was written to, and is ${JSON.stringify(data)}`);
     text.isOver = state !== 'STREAMING';

@@ -4,6 +4,7 @@ import { createRandom } from '../faults/random.ts';
 import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
 import { Churn } from './churn.ts';
 import { Trial } from './client.ts';
+import { evidenceOf } from './evidence.ts';
 import { FAULTS, needsOf } from './faults.ts';
 import { placeTrialGateway, type TrialGateway } from './gateway.ts';
 import { Guests } from './guests.ts';
@@ -29,6 +30,8 @@ export interface Report extends MachineReport {
   /** From the end of the last fault until all was as promised; what ends by itself is not waited for. */
   readonly convergenceMs: number;
   readonly breaches: readonly string[];
+  /** What may say why; empty where there is no breach. */
+  readonly evidence: readonly string[];
 }
 
 export interface Cast {
@@ -127,6 +130,7 @@ async function run(cast: Cast, fault: TrialSettings['fault'], ms: number): Promi
   const healedAt = performance.now();
   await lastChanges;
   const { breaches, convergedAt } = await judgeAtRest(cast);
+  const evidence = breaches.length > 0 ? [...(await evidenceOf(trial.world)), ...trial.world.outputs()] : [];
   return {
     acknowledged: writers.sent.length,
     delivered: [...readers.all, ...churns.map(({ reader }) => reader)].reduce(
@@ -139,6 +143,7 @@ async function run(cast: Cast, fault: TrialSettings['fault'], ms: number): Promi
     convergenceMs: Math.round(convergedAt - healedAt),
     ...machine(),
     breaches,
+    evidence,
   };
 }
 

@@ -36,14 +36,19 @@ export interface TrialWorld {
   readonly cluster: RedisCluster | null;
   /** Where replicas take over without the last writes; null: nothing that was acknowledged may be lost. */
   readonly lossy: Lossy | null;
+  /** What the nodes wrote since each was started last. */
+  outputs(): readonly string[];
   close(): Promise<void>;
 }
 
 /** What is acknowledged is on the disk: a restart loses nothing. */
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const HOUR_S = 3_600;
-/** A master that is gone is replaced soon. */
-const CLUSTER = ['--cluster-node-timeout', '2000', ...DURABLE];
+/**
+ * That a master is gone is noticed soon. Replicas take over when a fault says so, and not by themselves: a master that waits
+ * for its turn on a busy machine would be replaced, too, and what was acknowledged be lost without the trial's knowledge.
+ */
+const CLUSTER = ['--cluster-node-timeout', '2000', '--cluster-replica-no-failover', 'yes', ...DURABLE];
 
 const tokens = new Map<string, Promise<string>>();
 
@@ -137,6 +142,7 @@ export async function openWorld(
     },
     cluster,
     lossy,
+    outputs: () => fleet.programs.map(({ output }) => output),
     async close() {
       await fleet.close();
       await base.stop();

@@ -12,8 +12,8 @@ export interface RedisServer {
   readonly url: string;
   readonly port: number;
   readonly process: ChildProcess;
-  /** Kills it, and starts it on what it had stored. */
-  restart(): Promise<void>;
+  /** Kills it, and starts it on what it had stored, this time with these settings besides. */
+  restart(...more: string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -36,8 +36,8 @@ export async function startRedisServer(...settings: string[]): Promise<RedisServ
   const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir];
   let child: ChildProcess;
 
-  async function start(): Promise<void> {
-    child = spawn(command, [...place, '--save', '', '--appendonly', 'no', ...settings], { stdio: 'ignore' });
+  async function start(...more: string[]): Promise<void> {
+    child = spawn(command, [...place, '--save', '', '--appendonly', 'no', ...settings, ...more], { stdio: 'ignore' });
     const failed = once(child, 'error').then(([error]) => {
       throw error as Error;
     });
@@ -56,9 +56,9 @@ export async function startRedisServer(...settings: string[]): Promise<RedisServ
     get process() {
       return child;
     },
-    async restart() {
+    async restart(...more) {
       await kill();
-      await start();
+      await start(...more);
     },
     async stop() {
       await kill();

@@ -7,22 +7,20 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { LIMITS, TIMES } from '../../limits.ts';
+import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
-import type { ConnectionId, TenantId, UserId } from '../../model.ts';
+import type { ConnectionId } from '../../model.ts';
 import type { NewConnection, PresenceStore } from '../port.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { decodePresence } from './codec.ts';
 import type { Keys } from './keys.ts';
 import { livesOf } from './lives.ts';
+import { type Held, RecentDepartures } from './recent-departures.ts';
 import type { RunScript } from './scripts.ts';
 
 /** Connections recorded again, or removed, at once. */
 const BATCH = 100;
-
-/** A connection as its node lists it. */
-type Held = readonly [tenant: TenantId, userId: UserId, connectionId: ConnectionId];
 
 interface Entry {
   readonly at: Held;
@@ -44,8 +42,7 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
   /** Names of earlier lives: after the sweep that ended them more may have been recorded under them. */
   const former = new Set<string>();
   const held = new Map<ConnectionId, Entry>();
-  /** Connections removed lately: a server that lost its end may show them again. */
-  const departed = new Map<ConnectionId, { readonly at: Held; readonly since: number }>();
+  const departures = new RecentDepartures(clock);
   /** The lives of the servers in which all that is held was recorded. */
   let lives = '';
   let isRenewing = false;
@@ -69,14 +66,16 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
     entry.recordedUnder = own;
   }
 
-  async function removeFromUser([tenant, userId, connectionId]: Held, ofNode: string): Promise<void> {
+  /** `deadNode`: only if it is still that node's. */
+  async function removeFromUser([tenant, userId, connectionId]: Held, deadNode = ''): Promise<void> {
     const { presence, presenceChannel } = keys.user(tenant, userId);
-    await run('disconnect', [presence, presenceChannel], [clock.offset(), userId, connectionId, ofNode]);
+    await run('disconnect', [presence, presenceChannel], [clock.offset(), userId, connectionId, deadNode]);
   }
 
-  async function remove(at: Held, ofNode: string): Promise<void> {
-    await removeFromUser(at, ofNode);
-    await attempt(() => client.srem(keys.nodeConnections(ofNode), asMember(at)));
+  /** Removes what this node held, under whichever of its names. */
+  async function remove(at: Held): Promise<void> {
+    await removeFromUser(at);
+    await attempt(() => client.srem(keys.nodeConnections(node), asMember(at)));
   }
 
   /** Begins a life under this name. */
@@ -94,26 +93,19 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
   /** Removes what is recorded under this name and not held: it went before the server lost its end. */
   async function forgetDeparted(): Promise<void> {
     const listed = await attempt(() => client.smembers(keys.nodeConnections(node)));
-    const gone = [...listed.map((member) => JSON.parse(member) as Held), ...[...departed.values()].map(({ at }) => at)];
-    for (const at of gone) if (!held.has(at[2])) await remove(at, node);
+    const gone = [...listed.map((member) => JSON.parse(member) as Held), ...departures.all()];
+    for (const at of gone) if (!held.has(at[2])) await remove(at);
   }
 
   /** Records everything again when a server has begun another life: it may have lost what this node had written. */
   async function recover(): Promise<void> {
     const present = await livesOf(client);
-    if (present === lives) return;
+    if (present === lives) return departures.areTogether();
     for (const entry of held.values()) entry.recordedUnder = null;
     await forgetDeparted();
     await takeOver();
     lives = present;
-  }
-
-  function forgetDepartures(): void {
-    const before = clock.elapsed() - TIMES.departureMs;
-    for (const [id, { since }] of departed) {
-      if (since > before && departed.size <= LIMITS.rememberedDepartures) return;
-      departed.delete(id);
-    }
+    departures.areTogether();
   }
 
   /** Takes over what is recorded under earlier names, and then leaves them to be swept. */
@@ -164,7 +156,6 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
       await recover();
       await takeOver();
       await sweep();
-      forgetDepartures();
     } catch (error) {
       log.warn({ err: error }, 'lease not renewed');
     } finally {
@@ -201,9 +192,8 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
       // First of all, so that it is not recorded again meanwhile.
       held.delete(connectionId);
       try {
-        await remove(entry.at, node);
-        departed.set(connectionId, { at: entry.at, since: clock.elapsed() });
-        if (departed.size > LIMITS.rememberedDepartures) forgetDepartures();
+        await remove(entry.at);
+        departures.remember(entry.at);
       } catch (error) {
         held.set(connectionId, entry);
         throw error;

@@ -2,6 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import { Undivided } from './undivided.ts';
 
 export interface RecentChange {
   readonly tenant: TenantId;
@@ -27,17 +28,16 @@ export class RecentChanges {
   readonly #changes = new Map<string, Remembered>();
   /** Of all of them. */
   #users = 0;
-  /** When no server had begun another life that was not seen to. By the clock's `elapsed`. */
-  #togetherAt: number;
+  readonly #undivided: Undivided;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#togetherAt = clock.elapsed();
+    this.#undivided = new Undivided(clock, TIMES.changeMs);
   }
 
-  /** Nothing is lost on one side only. Until it is said again, nothing that is remembered now grows old. */
+  /** Nothing is lost on one side only. */
   areTogether(): void {
-    this.#togetherAt = this.#clock.elapsed();
+    this.#undivided.isNow();
   }
 
   remember(tenant: TenantId, id: ConversationId): void {
@@ -78,7 +78,7 @@ export class RecentChanges {
 
   /** Who came or went long ago takes no room, however long the conversation goes on. */
   #forgetUsers(users: Map<UserId, number>): void {
-    const before = this.#before;
+    const { before } = this.#undivided;
     for (const [user, at] of users) {
       if (at > before) return;
       users.delete(user);
@@ -86,12 +86,8 @@ export class RecentChanges {
     }
   }
 
-  get #before(): number {
-    return this.#togetherAt - TIMES.changeMs;
-  }
-
   #forget(): void {
-    const before = this.#before;
+    const { before } = this.#undivided;
     for (const [key, { at, users }] of this.#changes) {
       if (at > before && this.#changes.size + this.#users <= LIMITS.rememberedChanges) return;
       this.#changes.delete(key);

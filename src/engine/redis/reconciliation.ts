@@ -8,7 +8,7 @@
  * are, under versions above all that was noted before, and the notes are carried out as after any change.
  */
 import type { Clock } from '../../clock.ts';
-import { isOutage } from '../../errors.ts';
+import { ServiceError } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { RedisClient } from './client.ts';
@@ -16,11 +16,17 @@ import type { Keys } from './keys.ts';
 import type { Lists } from './lists.ts';
 import { livesOf } from './lives.ts';
 import type { Memberships } from './memberships.ts';
+import { isOutage } from './outage.ts';
 import type { RecentChange, RecentChanges } from './recent-changes.ts';
 import type { RunScript } from './scripts.ts';
 
 /** Conversations that are seen to at once. */
 const BATCH = 16;
+
+interface Failure {
+  readonly change: RecentChange;
+  readonly error: unknown;
+}
 
 interface Parts {
   readonly recent: RecentChanges;
@@ -37,6 +43,8 @@ export class Reconciliation {
   readonly #parts: Parts;
   /** Of the servers, when both sides were together last. */
   #lives = '';
+  /** Those whose own keys are in the way, and are tried again. The one tried longest ago first. */
+  readonly #failed = new Map<string, RecentChange>();
   #isRunning = false;
   #stop = (): void => undefined;
 
@@ -59,23 +67,68 @@ export class Reconciliation {
   async #look(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    const { recent, log } = this.#parts;
     try {
       const lives = await livesOf(this.#client);
-      if (lives === this.#lives) return recent.areTogether();
-      const changes = recent.all();
-      for (let at = 0; at < changes.length; at += BATCH) {
-        await Promise.all(changes.slice(at, at + BATCH).map((change) => this.#reconcile(change)));
-      }
+      if (lives === this.#lives) await this.#tryAgain();
+      else await this.#compareAll();
       this.#lives = lives;
-      recent.areTogether();
-      log.info({ conversations: changes.length }, 'a server began another life: lists compared with conversations');
+      this.#parts.recent.areTogether();
     } catch (error) {
       // It is looked at again; the lives are not noted yet.
-      if (!isOutage(error)) log.error({ err: error }, 'lists not compared with conversations');
+      this.#parts.log.debug({ err: error }, 'lists not compared with conversations');
     } finally {
       this.#isRunning = false;
     }
+  }
+
+  async #compareAll(): Promise<void> {
+    const { recent, log } = this.#parts;
+    const changes = recent.all();
+    const failures: Failure[] = [];
+    for (let at = 0; at < changes.length; at += BATCH) {
+      failures.push(...(await this.#compare(changes.slice(at, at + BATCH))));
+    }
+    log.info({ conversations: changes.length }, 'a server began another life: lists compared with conversations');
+    const [first] = failures;
+    if (!first) return;
+    const { error, change } = first;
+    const one = { err: error, tenant: change.tenant, conversation: change.id, conversations: failures.length };
+    log.error(one, 'lists of some conversations not compared with them');
+  }
+
+  /** As long as that helps. They were told of. */
+  async #tryAgain(): Promise<void> {
+    for (;;) {
+      const changes = [...this.#failed.values()].slice(0, BATCH);
+      if (changes.length === 0 || (await this.#compare(changes)).length > 0) return;
+    }
+  }
+
+  /** One whose keys are not what they should be leaves the others alone. Rejects when a server is away. */
+  async #compare(changes: readonly RecentChange[]): Promise<Failure[]> {
+    const failures: Failure[] = [];
+    await Promise.all(
+      changes.map(async (change) => {
+        const key = JSON.stringify([change.tenant, change.id]);
+        try {
+          await this.#reconcile(change);
+          this.#failed.delete(key);
+        } catch (error) {
+          if (isAway(error)) throw error;
+          failures.push({ change, error });
+          this.#keep(key, change);
+        }
+      }),
+    );
+    return failures;
+  }
+
+  #keep(key: string, change: RecentChange): void {
+    this.#failed.delete(key);
+    this.#failed.set(key, change);
+    if (this.#failed.size <= LIMITS.rememberedChanges) return;
+    const [first = ''] = this.#failed.keys();
+    this.#failed.delete(first);
   }
 
   async #reconcile({ tenant, id, users, version }: RecentChange): Promise<void> {
@@ -91,3 +144,6 @@ export class Reconciliation {
     await lists.tellAll(tenant, id);
   }
 }
+
+/** Whether a server is away; otherwise this conversation itself is at fault. */
+const isAway = (error: unknown): boolean => error instanceof ServiceError && isOutage(error.cause);

@@ -1,0 +1,44 @@
+/** Connections a node removed lately: a server that lost its end may show them again. */
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { ConnectionId, TenantId, UserId } from '../../model.ts';
+import { Undivided } from './undivided.ts';
+
+/** A connection as its node lists it. */
+export type Held = readonly [tenant: TenantId, userId: UserId, connectionId: ConnectionId];
+
+export class RecentDepartures {
+  readonly #clock: Clock;
+  readonly #undivided: Undivided;
+  /** The one that went longest ago first. */
+  readonly #departed = new Map<ConnectionId, { readonly at: Held; readonly since: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#undivided = new Undivided(clock, TIMES.departureMs);
+  }
+
+  remember(at: Held): void {
+    this.#departed.delete(at[2]);
+    this.#departed.set(at[2], { at, since: this.#clock.elapsed() });
+    this.#forget();
+  }
+
+  /** Nothing is shown that was removed. */
+  areTogether(): void {
+    this.#undivided.isNow();
+    this.#forget();
+  }
+
+  all(): readonly Held[] {
+    return [...this.#departed.values()].map(({ at }) => at);
+  }
+
+  #forget(): void {
+    const { before } = this.#undivided;
+    for (const [id, { since }] of this.#departed) {
+      if (since > before && this.#departed.size <= LIMITS.rememberedDepartures) return;
+      this.#departed.delete(id);
+    }
+  }
+}
