@@ -168,7 +168,7 @@ function pathTo(text: string, place: number): string {
   return path.join('.');
 }
 
-function isJson(text: string): boolean {
+export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;

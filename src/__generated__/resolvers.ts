@@ -420,7 +420,7 @@ export type Mutation = {
   revokeOtherSessions: Scalars['Int']['output'];
   /** Ends one of the caller's sessions, or for tenant admins anyone's, and closes what is connected by it. */
   revokeSession: Session;
-  /** Ends a user's sessions, refuses every token of theirs that was issued before now, and closes what is connected by one. For admins and services. Answers how many sessions. */
+  /** Ends a user's sessions, refuses every token of theirs that was issued before now, and closes what is connected by one. A token whose `iat` is ahead of the service's clock, by 30 s at most, is refused until then: where clocks may differ, call again after that. For admins and services. Answers how many sessions. */
   revokeUser: Scalars['Int']['output'];
   /** Saves a rule, which holds on every node within a second. Tenant admins. */
   saveRoutingRule: RoutingRule;

@@ -118,10 +118,12 @@ export function createTopics(engine: Engine, routed: Routed, log: Log): Topics {
       const { first, last } = ends(range);
       const point = typeof range.after === 'string' ? topicPositions([topic], [range.after]).get(topic) : undefined;
       requireRead(viewer, topic);
-      const { publicationsPerTopic: most } = LIMITS;
-      const history = await engine.readTopic(viewer.tenant, topic, point?.place ?? null, most);
+      const { tenant } = viewer;
+      if (!point && first === null) return engine.readLatest(tenant, topic, last);
+      const count = first ?? LIMITS.publicationsPerTopic;
+      const history = await engine.readTopic(tenant, topic, point?.place ?? null, count);
       const publications = point ? past(history, point, topic) : history.publications;
-      return first === null ? publications.slice(-last) : publications.slice(0, first);
+      return first === null ? publications.slice(-last) : publications;
     },
 
     named: (topics) => topics.map((topic) => clean(topic, 'topics')),

@@ -76,6 +76,7 @@ const OPERATIONS = [
   'findPublished',
   'divertPublication',
   'readTopic',
+  'readLatest',
   'readTopicHead',
   'shareUse',
   'listen',

@@ -49,6 +49,8 @@ export interface TopicStore {
   divertPublication(tenant: TenantId, publication: NewPublication, diversion: PublicationDiversion): Promise<void>;
   /** Those kept past a place (null: all), at most `limit`, oldest first. A topic is kept for `TIMES.publicationMs` after its latest. */
   readTopic(tenant: TenantId, topic: Topic, afterPlace: number | null, limit: number): Promise<TopicHistory>;
+  /** The latest that are kept, at most `limit`, oldest first. */
+  readLatest(tenant: TenantId, topic: Topic, limit: number): Promise<readonly PublicationRecord[]>;
   /** Where the latest publication is; null: nothing is kept. */
   readTopicHead(tenant: TenantId, topic: Topic): Promise<Position | null>;
 }

@@ -93,27 +93,19 @@ export function validationOptions({ isProduction }: Pick<OperationRules, 'isProd
   return { maxErrors: LIMITS.validationErrors, hideSuggestions: isProduction };
 }
 
-const OPEN_FIELDS = new Set(['_service', '__typename']);
-const OPEN_IN_DEVELOPMENT = new Set(['__schema', '__type']);
-
-/** A refresh token is what its bearer proves themselves with. */
-function isRefresh({ selectionSet }: OperationDefinitionNode): boolean {
-  return selectionSet.selections.every(
-    (selection) => selection.kind === Kind.FIELD && ['refreshSession', '__typename'].includes(selection.name.value),
-  );
-}
+/** The fields that need no token: a refresh token is what its bearer proves themselves with. `__typename` is introspection. */
+const OPEN: Readonly<Record<string, string>> = { query: '_service', mutation: 'refreshSession' };
+const INTROSPECTION = ['__typename', '__schema', '__type'];
 
 /** Whether an operation may run without a token: the SDL, a refresh, and introspection in development. */
 export function isOpenOperation(operation: OperationDefinitionNode, isProduction: boolean): boolean {
-  if (operation.operation === 'mutation') return isRefresh(operation);
-  return (
-    operation.operation === 'query' &&
-    operation.selectionSet.selections.every(
-      (selection) =>
-        selection.kind === Kind.FIELD &&
-        (OPEN_FIELDS.has(selection.name.value) || (!isProduction && OPEN_IN_DEVELOPMENT.has(selection.name.value))),
-    )
-  );
+  const open = OPEN[operation.operation];
+  if (open === undefined) return false;
+  const names = operation.selectionSet.selections.map((each) => (each.kind === Kind.FIELD ? each.name.value : null));
+  // Clients add `__typename` to whatever they ask: beside an open field it is one, everywhere.
+  const besides = isProduction ? INTROSPECTION.slice(0, 1) : INTROSPECTION;
+  if (isProduction && !names.includes(open)) return false;
+  return names.every((name) => name !== null && (name === open || besides.includes(name)));
 }
 
 /** @throws {GraphQLError} UNAUTHENTICATED for an operation that needs a token, without one. */

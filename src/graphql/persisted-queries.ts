@@ -21,10 +21,12 @@ export interface PersistedQueries {
   documentOf(request: HashedRequest, mayStore: boolean): string | GraphQLError | null;
 }
 
-function hashedIn(extensions: unknown): { readonly version: unknown; readonly hash: string } | null {
+/** Null: no document is named by a hash; a hash that is null is no text. */
+function hashedIn(extensions: unknown): { readonly version: unknown; readonly hash: string | null } | null {
   const given = (extensions as { readonly persistedQuery?: unknown } | null | undefined)?.persistedQuery;
   const { version, sha256Hash } = (given ?? {}) as { readonly version?: unknown; readonly sha256Hash?: unknown };
-  return typeof sha256Hash === 'string' ? { version, hash: sha256Hash.toLowerCase() } : null;
+  if (sha256Hash === undefined || sha256Hash === null) return null;
+  return { version, hash: typeof sha256Hash === 'string' ? sha256Hash.toLowerCase() : null };
 }
 
 const HASH = /^[0-9a-f]{64}$/i;
@@ -45,6 +47,7 @@ export function createPersistedQueries(): PersistedQueries {
       if (!hashed) return null;
       const { version, hash } = hashed;
       if (version !== 1) return refusal('Unsupported persisted query version.', 'BAD_USER_INPUT', 400);
+      if (hash === null) return refusal('extensions.persistedQuery.sha256Hash: a text.', 'BAD_USER_INPUT', 400);
       if (typeof query !== 'string' || query === '') {
         const document = HASH.test(hash) ? known.get(hash) : undefined;
         // The message is what clients look for, and the status is not an error's: they send the document then.

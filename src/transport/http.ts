@@ -4,7 +4,7 @@ import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { GraphQLError } from 'graphql';
 import type { IsOriginAllowed } from '../auth/origins.ts';
 import { badInput, ERROR_CODES, type ErrorCode, ServiceError } from '../errors.ts';
-import { faultOfNumbers } from '../exact-json.ts';
+import { faultOfNumbers, isJson } from '../exact-json.ts';
 import { type FormatError, toGraphQLError } from '../graphql/errors.ts';
 import { LIMITS } from '../limits.ts';
 import { watchBodies } from './arriving-bodies.ts';
@@ -37,6 +37,9 @@ function refuseInexact(json: string): ServiceError | null {
   const fault = faultOfNumbers(json);
   return fault === null ? null : badInput(fault);
 }
+
+const refusedKey = (): ServiceError =>
+  badInput('A key of the body is refused: __proto__, or prototype in constructor.');
 
 const STRIPPED =
   'This is the handshake of a web socket without its Upgrade and Connection headers: a proxy on the way removed them.';
@@ -75,7 +78,7 @@ export function createHttp(options: HttpOptions): Http {
     const text = body.toString();
     const refusal = refuseInexact(text);
     if (refusal) return done(refusal);
-    parseJson(request, text, done);
+    parseJson(request, text, (error, value) => done(error && isJson(text) ? refusedKey() : error, value));
   });
   app.addHook('preValidation', async ({ query, body }) => {
     leaveOutEmpty(body);

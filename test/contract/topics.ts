@@ -104,6 +104,11 @@ export function describeTopics(open: OpenWorld): void {
       expect(await read(most + 3, 3)).toEqual([most + 4, most + 5]);
       expect(await read(most + 5, 3)).toEqual([]);
       expect(await read(1, 2)).toEqual([6, 7]);
+      const latest = async (limit: number) =>
+        (await other.readLatest(tenant, topic, limit)).map(({ payload }) => payload);
+      expect(await latest(2)).toEqual([most + 4, most + 5]);
+      expect((await latest(most)).slice(0, 2)).toEqual([6, 7]);
+      expect(await other.readLatest(tenant, newTopic(), 5)).toEqual([]);
     });
 
     it('G09: are their tenant’s own, and none is another', async () => {

@@ -66,6 +66,18 @@ describe('before it is known who calls', () => {
     expect(await ask(query, { at: production })).toMatchObject(refused);
   });
 
+  it('production answers nothing by itself, not even its type, and beside what is open that', async () => {
+    for (const query of ['{ __typename }', 'mutation { __typename }', INTROSPECTION]) {
+      expect(await ask(query, { at: production })).toMatchObject(refused);
+      if (query.startsWith('{')) expect((await ask(query)).data).toBeDefined();
+    }
+    const open = '{ __typename _service { __typename } }';
+    expect((await ask(open, { at: production })).data).toEqual({
+      __typename: 'Query',
+      _service: { __typename: '_Service' },
+    });
+  });
+
   it.each(['', 'x'])('what needs no token is served whatever token comes with it (%j)', async (token) => {
     expect((await ask(SDL, { token })).data._service.sdl).toContain('type Conversation');
     expect((await ask(SDL, { token: expired })).data._service.sdl).toContain('type Conversation');

@@ -67,6 +67,19 @@ describe('the budget of an operation', () => {
     expect(asked.length).toBeLessThan(2 * 1_100);
   }
 
+  it('of the history of a topic no more is read than is asked for', async () => {
+    const payload = 'x'.repeat(30_000);
+    for (let index = 0; index < LIMITS.publicationsPerTopic; index += 1) {
+      const publication = { id: `p${index}`, topic: 'long', payload, senderId: 'alice' } as never;
+      await service.service.engine.publish('default' as never, publication);
+    }
+    const histories = (range: string) => `{ ${aliases(20, () => `topicHistory(topic: "long", ${range}) { id }`)} }`;
+    for (const range of ['last: 1', 'first: 1']) {
+      expect(await service.query('alice', histories(range))).toMatchObject({ code: undefined });
+    }
+    await refused(histories('last: 100'));
+  });
+
   it('a page is paid for whatever of it is asked for', async () => {
     await refused(
       `{ conversation(id: "c") { ${aliases(199, () => 'messages(last: 1000) { pageInfo { endCursor } }')} } }`,

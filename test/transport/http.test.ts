@@ -109,6 +109,13 @@ describe('HTTP', () => {
     expect(answer.text).not.toMatch(/\bat .*\.ts|node_modules|stack/);
   });
 
+  it('says which key of a body is refused, where it is JSON', async () => {
+    const token = bearer(await service.token('alice'));
+    for (const key of ['{"__proto__":{"x":1}}', '{"variables":{"constructor":{"prototype":1}}}']) {
+      expect((await post(key, token)).text).toContain('__proto__, or prototype in constructor');
+    }
+  });
+
   it('takes plain UTF-8 only: no other charset, nothing packed', async () => {
     const authorized = bearer(await service.token('alice'));
     const body = '{"query":"{ viewer { id } }"}';

@@ -31,6 +31,7 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
   const put = database.prepare('INSERT INTO publications (topic, place, record) VALUES (?, ?, ?)');
   const trim = database.prepare('DELETE FROM publications WHERE topic = ? AND place <= ?');
   const list = database.prepare('SELECT record FROM publications WHERE topic = ? AND place > ? ORDER BY place LIMIT ?');
+  const listLatest = database.prepare('SELECT record FROM publications WHERE topic = ? ORDER BY place DESC LIMIT ?');
   const expired = database.prepare('SELECT key FROM topics WHERE expires_at <= ? ORDER BY expires_at LIMIT ?');
   const forget = database.prepare('DELETE FROM topics WHERE key = ?');
 
@@ -91,6 +92,14 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
           head: headOf(row),
           publications: records.map(({ record }) => JSON.parse(record) as PublicationRecord),
         };
+      });
+    },
+
+    async readLatest(tenant, topic, limit) {
+      return database.read(() => {
+        const row = findLive.get(tenant, topic, clock.now()) as unknown as TopicRow | undefined;
+        const latest = row ? (listLatest.all(row.key, limit) as unknown as { readonly record: string }[]) : [];
+        return latest.map(({ record }) => JSON.parse(record) as PublicationRecord).reverse();
       });
     },
 

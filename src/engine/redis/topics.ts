@@ -80,6 +80,11 @@ export function createTopics(
       };
     },
 
+    async readLatest(tenant, topic, limit) {
+      const kept = await attempt(() => client.lrange(keys.topic(tenant, topic).history, -limit, -1));
+      return kept.map((json) => JSON.parse(json) as PublicationRecord);
+    },
+
     async readTopicHead(tenant, topic) {
       const [epoch, place] = await attempt(() => client.hmget(keys.topic(tenant, topic).meta, 'epoch', 'place'));
       return headOf(epoch, place);
