@@ -9,13 +9,14 @@ const documentOf = (field: string, id: string): string =>
   `subscription { ${field}(conversationIds: ["${id}"]) { content } }`;
 
 describe('EventSource', () => {
+  let env: Record<string, string>;
   let here: TestService;
   let there: TestService;
   let proxy: TcpProxy;
   const sources: EventSource[] = [];
   beforeAll(async () => {
     // It comes back after the time that a drain may take.
-    const env = { ...onSharedRedis(), DRAIN_WINDOW: '0ms' };
+    env = { ...onSharedRedis(), DRAIN_WINDOW: '0ms' };
     [here, there] = await Promise.all([startTestService({ env }), startTestService({ env })]);
     proxy = await startTcpProxy(here.service.port);
   });
@@ -37,11 +38,11 @@ describe('EventSource', () => {
     return (await here.query('alice', mutation)).data.sendMessage.id;
   }
 
-  async function open(query: string): Promise<{ readonly contents: string[]; readonly asked: (string | null)[] }> {
+  async function open(query: string, port = proxy.port) {
     const token = await here.token('bob');
     const contents: string[] = [];
     const asked: (string | null)[] = [];
-    const source = new EventSource(`http://127.0.0.1:${proxy.port}/graphql?query=${encodeURIComponent(query)}`, {
+    const source = new EventSource(`http://127.0.0.1:${port}/graphql?query=${encodeURIComponent(query)}`, {
       fetch: (url, init) => {
         const headers: Record<string, string> = { ...init.headers, authorization: `Bearer ${token}` };
         asked.push(headers['Last-Event-ID'] ?? null);
@@ -87,5 +88,19 @@ describe('EventSource', () => {
     proxy.redirect(here.service.port);
     await edit('away');
     await eventually(() => expect(contents).toEqual(['before', 'away']));
+  });
+
+  it('over a restart: it is told, waits as long as a drain may take, and misses nothing', async () => {
+    const id = await begin();
+    const stopping = await startTestService({ env });
+    const network = await startTcpProxy(stopping.service.port);
+    const { contents } = await open(documentOf('messageReceived', id), network.port);
+    await send(id, 'before');
+    await eventually(() => expect(contents).toEqual(['before']));
+    network.lead(there.service.port);
+    await stopping.close();
+    await send(id, 'away');
+    await eventually(() => expect(contents).toEqual(['before', 'SERVICE_UNAVAILABLE', 'away']));
+    await network.close();
   });
 });
