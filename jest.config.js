@@ -38,6 +38,7 @@ const FULL_ONLY = [
   'test/graphql/streamed-messages.test.ts',
   'test/graphql/variables.test.ts',
   'test/security/doubling.test.ts',
+  'test/transport/close-codes.test.ts',
   'test/transport/event-source-page.test.ts',
   'test/transport/event-source.test.ts',
   'test/transport/foreign-clients.test.ts',
