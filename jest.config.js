@@ -37,6 +37,7 @@ const FULL_ONLY = [
   'test/graphql/inbox.test.ts',
   'test/graphql/streamed-messages.test.ts',
   'test/graphql/variables.test.ts',
+  'test/security/acting.test.ts',
   'test/security/doubling.test.ts',
   'test/transport/close-codes.test.ts',
   'test/transport/event-source-page.test.ts',

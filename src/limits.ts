@@ -46,6 +46,8 @@ export const LIMITS = {
   ownMessages: 1_000,
   /** Direct conversations whose two members are remembered. */
   rememberedPairs: 10_000,
+  /** Messages that services sent or write, whose senders a node remembers: a text is added to without a look at whose it is. */
+  rememberedSenders: 10_000,
   /** Topics in one subscription. */
   topicsPerSubscription: 100,
   /** Publications kept of a topic: those who listen close holes from them. */

@@ -61,6 +61,8 @@ export interface Viewer {
   readonly topics: TopicClaims;
   /** When the token ends; sockets close with 4403 then. */
   readonly expiresAt: number;
+  /** The service that acts for this user, and pays for it; left out: they act themselves. Made by `access/acting.ts` only. */
+  readonly actor?: Viewer;
 }
 
 /**
@@ -133,6 +135,10 @@ export interface MessageRecord {
   readonly reactions: readonly ReactionRecord[];
   readonly editedAt: number | null;
   readonly deletedAt: number | null;
+  /** The service that sent it for its sender. Left out: the sender did, as of all messages of earlier versions. */
+  readonly via?: UserId;
+  /** Left out: it is not deleted, a routing rule dropped it, or an earlier version deleted it. */
+  readonly deletedBy?: UserId;
   /** Left out: COMPLETE, as all messages were before some were written while they are read. */
   readonly state?: Exclude<MessageState, 'COMPLETE'>;
   /** Where it last changed; in an event, that event's place. */

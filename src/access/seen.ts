@@ -22,7 +22,7 @@ import {
   type UserId,
   type Viewer,
 } from '../model.ts';
-import { isAdmin, requireSelf } from './rights.ts';
+import { isAdmin, isService, requireSelf } from './rights.ts';
 
 declare const seen: unique symbol;
 
@@ -30,6 +30,12 @@ declare const seen: unique symbol;
 export type SeenConversation = ConversationRecord & { readonly [seen]: 'conversation' };
 /** A message its viewer may see. */
 export type SeenMessage = MessageRecord & { readonly [seen]: 'message' };
+
+/** A message that a service sent for a user. Of its conversation the service sees what it sees by itself, which may be nothing. */
+export type SentMessage = MessageRecord & { readonly isSentFor: true };
+
+/** What may be answered as a message. */
+export type ShownMessage = SeenMessage | SentMessage;
 
 /** Text of a message its viewer may see. */
 export type SeenText<Text> = Text & { readonly [seen]: 'text' };
@@ -153,10 +159,11 @@ export function outranks(found: Seen, viewer: Viewer, other: MemberRole): boolea
   return rank === RANKS.OWNER || rank > RANKS[other];
 }
 
-/** A room that anyone of the tenant may join; null for anything else. */
-export async function findRoom(engine: Engine, tenant: TenantId, id: ConversationId): Promise<OpenRoom | null> {
-  const [conversation] = await engine.readConversations(tenant, [id]);
-  return conversation?.kind === 'ROOM' ? conversation : null;
+/** What the viewer may join unasked: a room, or as a service any conversation that is not direct; null for anything else. */
+export async function findOpen(engine: Engine, viewer: Viewer, id: ConversationId): Promise<OpenRoom | null> {
+  const [conversation] = await engine.readConversations(viewer.tenant, [id]);
+  const isOpen = conversation?.kind === 'ROOM' || (conversation?.kind === 'GROUP' && isService(viewer));
+  return isOpen ? conversation : null;
 }
 
 /** Of these places in the list of rooms, the rooms that are there. */
@@ -220,7 +227,11 @@ export async function createAs(
 
 /** Makes the viewer a member of a room, or finds that they are one. */
 export async function joinAs(engine: Engine, viewer: Viewer, room: OpenRoom) {
-  const change = await engine.joinConversation(viewer.tenant, room.id, viewer.userId);
+  const { tenant, userId } = viewer;
+  // A service may be in as many conversations as its tenant has.
+  const change = isService(viewer)
+    ? await engine.addMembers(tenant, room.id, [userId], 'MEMBER')
+    : await engine.joinConversation(tenant, room.id, userId);
   return 'conversation' in change ? { ...change, conversation: change.conversation as SeenConversation } : change;
 }
 
@@ -231,9 +242,14 @@ export async function markReadAs(engine: Engine, viewer: Viewer, id: Conversatio
 }
 
 /** The viewer's own message, which the engine stores, and gives back, to a member of its conversation only. */
-export function ownMessage(viewer: Viewer, message: MessageRecord): SeenMessage {
+export function ownMessage(viewer: Viewer, message: MessageRecord): ShownMessage {
   if (message.senderId !== viewer.userId) throw new Error('The message is of another sender.');
-  return message as SeenMessage;
+  return shownTo(viewer, message as SeenMessage);
+}
+
+/** A message that the viewer sees, for whoever acts as them. What is announced is shared, so that this is another object. */
+export function shownTo({ actor }: Viewer, message: SeenMessage): ShownMessage {
+  return actor ? { ...(message as MessageRecord), isSentFor: true } : message;
 }
 
 /** That a viewer may see what one conversation's channel tells. Private, so that no other object passes for one. */

@@ -1,4 +1,5 @@
 /** Live delivery: the streams behind the subscriptions. */
+import { isWriterOf } from '../access/acting.ts';
 import type { Bearer } from '../access/bearer.ts';
 import {
   type ChannelAccess,
@@ -155,8 +156,7 @@ export function createDelivery({ engine, clock, log, countHole, streamMergeMs }:
 
     messageStopped: (bearer) =>
       open<SeenMessage>(bearer, null, NOWHERE, {
-        stop: (access, message) =>
-          message.senderId === bearer.viewer.userId ? messageInChannel(access, message) : null,
+        stop: (access, message) => (isWriterOf(bearer.viewer, message) ? messageInChannel(access, message) : null),
       }),
 
     inbox: (bearer, after, onBegin, isForgiving) =>
@@ -171,7 +171,7 @@ export function createDelivery({ engine, clock, log, countHole, streamMergeMs }:
               ? newsOf(access, message, 'FINISHED')
               : (SENT.message?.(access, message, change) ?? null),
           stop: (access, message) =>
-            message.senderId === bearer.viewer.userId ? newsOf(access, message, 'STOP_REQUESTED') : null,
+            isWriterOf(bearer.viewer, message) ? newsOf(access, message, 'STOP_REQUESTED') : null,
           typing: typingOfOthers(bearer),
         },
         onBegin,

@@ -68,11 +68,11 @@ export function createBlocks(engine: Engine): Blocks {
     for (const each of [userId, blockedId]) await engine.setTyping(tenant, id, each, false);
   }
 
-  async function endWriting(tenant: TenantId, { id, senderId }: MessageRecord): Promise<void> {
-    const writing = await engine.readWriting(tenant, id, senderId);
+  async function endWriting(tenant: TenantId, { id, senderId, via }: MessageRecord): Promise<void> {
+    const writing = await engine.readWriting(tenant, id, { senderId, via });
     if (!writing) return;
     const rest = writing.isHeld ? { content: '', payload: null } : { content: null, payload: undefined };
-    await engine.finishMessage(tenant, id, { senderId, state: 'ABORTED', length: null, ...rest });
+    await engine.finishMessage(tenant, id, { senderId, via, state: 'ABORTED', length: null, ...rest });
   }
 
   return {

@@ -1,11 +1,11 @@
 /** The rules of conversations: who makes, sees, names, joins and leaves them. */
 import { randomUUID } from 'node:crypto';
-import { isAdmin } from '../access/rights.ts';
+import { isAdmin, isService } from '../access/rights.ts';
 import {
   afterRemoval,
   changed,
   createAs,
-  findRoom,
+  findOpen,
   joinAs,
   keepAs,
   type MarkedConversation,
@@ -198,6 +198,14 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
     return openAs(viewer, id, userId);
   }
 
+  async function join(viewer: Viewer, id: ConversationId): Promise<SeenConversation> {
+    const open = await findOpen(engine, viewer, id);
+    if (open) return settle(await joinAs(engine, viewer, open));
+    const { conversation, membership } = await requireSeen(engine, viewer, id);
+    if (membership) return conversation;
+    throw new ServiceError('FORBIDDEN', 'Only rooms are joined: to others a moderator adds members.');
+  }
+
   return {
     async findMany(viewer, ids) {
       const valid = ids.map((id) => identifier<ConversationId>(id, 'id'));
@@ -271,16 +279,7 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
       return changed(conversation, settle(await engine.renameConversation(viewer.tenant, conversation.id, cleanName)));
     },
 
-    async join(viewer, id) {
-      const conversationId = identifier<ConversationId>(id, 'id');
-      const room = await findRoom(engine, viewer.tenant, conversationId);
-      if (!room) {
-        const { conversation, membership } = await requireSeen(engine, viewer, conversationId);
-        if (membership) return conversation;
-        throw new ServiceError('FORBIDDEN', 'Only rooms are joined: to others a moderator adds members.');
-      }
-      return settle(await joinAs(engine, viewer, room));
-    },
+    join: (viewer, id) => join(viewer, identifier(id, 'id')),
 
     async leave(viewer, id) {
       const { conversation, membership } = await requireSeen(engine, viewer, identifier(id, 'id'));
@@ -294,6 +293,9 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
     async addMembers(viewer, id, userIds) {
       const users = userIdentifiers(userIds, 'userIds', LIMITS.usersPerCall);
       if (users.length === 0) throw badInput('userIds: at least one.');
+      // A service adds itself.
+      if (isService(viewer) && users.every((userId) => userId === viewer.userId))
+        return join(viewer, identifier(id, 'id'));
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
       refuseDirect(conversation);
       await blocks.refuse(viewer, users);

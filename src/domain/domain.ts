@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Log } from '../log.ts';
+import { createActing } from './acting.ts';
 import { type Blocks, createBlocks } from './blocks.ts';
 import { type ConversationLists, createConversationLists } from './conversation-list.ts';
 import { type Conversations, createConversations } from './conversations.ts';
@@ -46,6 +47,7 @@ export interface DomainOptions {
 export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
   const { presenceGraceMs, issueToken, sessions: lifetimes, expressions, countRule, copies, appendPaceMs } = options;
   const blocks = createBlocks(engine);
+  const acting = createActing(engine);
   const conversations = createConversations(engine, clock, blocks);
   const routing = createRouting(engine, clock, log, expressions, countRule);
   const routed = createRouted({ engine, clock, log, routing, directWith: conversations.directWith, copies });
@@ -53,12 +55,13 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
     blocks,
     conversations,
     lists: createConversationLists(engine, clock),
-    messages: createMessages(engine, routed, { directWith: conversations.directWith, blocks, log }),
+    messages: createMessages(engine, routed, { directWith: conversations.directWith, blocks, acting, log }),
     writings: createWritings({
       engine,
       routed,
       isHeldNow: createHolding(engine, routing),
       blocks,
+      acting,
       settleSent: createSettleSent(engine),
       appendPaceMs,
     }),

@@ -1,7 +1,7 @@
 /** How a message is known that is sent again: its sender's id for it, and what was sent under that. */
 import { createHash } from 'node:crypto';
 import type { MessageKey } from '../engine/port.ts';
-import type { MessageId } from '../model.ts';
+import type { MessageId, UserId } from '../model.ts';
 import type { Said } from './rule-run.ts';
 
 /** Of the digest: enough that nobody finds two messages with the same. */
@@ -23,11 +23,16 @@ export function publicationKey(id: string | null, payload: unknown): MessageKey 
   return id === null ? null : keyOf(id, payload);
 }
 
-/** Null without an id: what has none cannot be told from another. */
+/**
+ * Null without an id: what has none cannot be told from another. Ids that a service gives to what it sends for a
+ * user are its own, and never one of the user's: neither has a space.
+ */
 export function messageKey(
   id: string | null,
   { content, payload }: Said,
   replyToId: MessageId | null,
+  via: UserId | undefined,
 ): MessageKey | null {
-  return id === null ? null : keyOf(id, [content, payload, replyToId]);
+  if (id === null) return null;
+  return keyOf(via === undefined ? id : `${via} ${id}`, [content, payload, replyToId]);
 }

@@ -1,4 +1,5 @@
 /** The rules of messages: who sends, sees, changes and reacts. */
+import { actorOf, viaOf } from '../access/acting.ts';
 import {
   changed,
   ownMessage,
@@ -7,13 +8,16 @@ import {
   requireSeen,
   type SeenConversation,
   type SeenMessage,
+  type ShownMessage,
   seeMessages,
+  shownTo,
 } from '../access/seen.ts';
 import type { Engine, KeptMessages, MessageEdit, MessageRange, NewMessage } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { ConversationId, MessageId, MessageRecord, Meter, TenantId, Viewer } from '../model.ts';
+import type { Acting } from './acting.ts';
 import { type BatchResult, inBatch } from './batch.ts';
 import type { Blocks } from './blocks.ts';
 import type { DirectPlace } from './conversations.ts';
@@ -30,6 +34,8 @@ export interface MessageInput {
   readonly payload?: unknown;
   readonly replyToId?: string | null | undefined;
   readonly clientMessageId?: string | null | undefined;
+  /** The user for whom a service sends it. */
+  readonly onBehalfOf?: string | null | undefined;
 }
 
 /** Arguments of a Relay connection. */
@@ -52,14 +58,14 @@ export interface MessagePage extends PageEnds {
 export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'clientMessageId'>;
 
 /** Answers what was sent, or throws why it was not. */
-export type SettleSent = (viewer: Viewer, conversationId: ConversationId, sent: Sent) => Promise<SeenMessage>;
+export type SettleSent = (viewer: Viewer, conversationId: ConversationId, sent: Sent) => Promise<ShownMessage>;
 
 export type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
 
 /** What became of a message; ROUTED: it is in another conversation. */
 export interface Sending {
   readonly outcome: 'STORED' | 'DUPLICATE' | 'ROUTED';
-  readonly message: SeenMessage;
+  readonly message: ShownMessage;
 }
 
 export interface Messages {
@@ -69,13 +75,13 @@ export interface Messages {
   readMany(tenant: TenantId, ids: readonly MessageId[]): Promise<(MessageRecord | null)[]>;
   page(tenant: TenantId, conversation: SeenConversation, request: PageRequest): Promise<MessagePage>;
   last(tenant: TenantId, conversation: SeenConversation): Promise<SeenMessage | null>;
-  send(viewer: Viewer, input: MessageInput): Promise<SeenMessage>;
+  send(viewer: Viewer, input: MessageInput): Promise<ShownMessage>;
   /** Each counted by the meter, and answered in the order given; those of one conversation are sent in that order. */
   sendMany(viewer: Viewer, inputs: readonly MessageInput[], meter: Meter): Promise<BatchResult<Sending>[]>;
   /** Sends in the direct conversation with a user. */
-  sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<SeenMessage>;
-  edit(viewer: Viewer, id: string, content: string, payload: unknown): Promise<SeenMessage>;
-  delete(viewer: Viewer, id: string): Promise<SeenMessage>;
+  sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<ShownMessage>;
+  edit(viewer: Viewer, id: string, content: string, payload: unknown): Promise<ShownMessage>;
+  delete(viewer: Viewer, id: string): Promise<ShownMessage>;
   addReaction(viewer: Viewer, id: string, emoji: string): Promise<SeenMessage>;
   removeReaction(viewer: Viewer, id: string, emoji: string): Promise<SeenMessage>;
 }
@@ -149,10 +155,17 @@ export function createSettleSent(engine: Engine): SettleSent {
   };
 }
 
+export interface MessagesParts {
+  readonly directWith: DirectWith;
+  readonly blocks: Blocks;
+  readonly acting: Acting;
+  readonly log: Log;
+}
+
 export function createMessages(
   engine: Engine,
   routed: Routed,
-  { directWith, blocks, log }: { readonly directWith: DirectWith; readonly blocks: Blocks; readonly log: Log },
+  { directWith, blocks, acting, log }: MessagesParts,
 ): Messages {
   const settleSent = createSettleSent(engine);
 
@@ -187,12 +200,14 @@ export function createMessages(
     const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
     const said = messageBody(input.content, input.payload);
     const replyToId = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
-    const key = messageKey(clientMessageId, said, replyToId);
-    return { ...said, conversationId, senderId: viewer.userId, clientMessageId, key, replyToId };
+    const via = viaOf(viewer);
+    const key = messageKey(clientMessageId, said, replyToId, via);
+    return { ...said, conversationId, senderId: viewer.userId, clientMessageId, key, replyToId, via };
   }
 
-  async function send(viewer: Viewer, input: MessageInput): Promise<Sending> {
+  async function send(by: Viewer, input: MessageInput): Promise<Sending> {
     const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
+    const viewer = acting.as(by, input.onBehalfOf);
     const message = newMessage(viewer, conversationId, input);
     if (isDirect(conversationId)) await blocks.refuseIn(viewer, conversationId);
     const sent = await routed.append(viewer, message, null);
@@ -232,8 +247,9 @@ export function createMessages(
       return settleSent(viewer, place.id, await routed.append(viewer, message, place));
     },
 
-    async edit(viewer, id, content, data) {
+    async edit(by, id, content, data) {
       const next = messageBody(content, data);
+      const viewer = await acting.asSenderOf(by, identifier(id, 'id'));
       const message = await requireAsMember(viewer, id);
       if (message.senderId !== viewer.userId) {
         throw new ServiceError('FORBIDDEN', 'Only its sender may edit a message.');
@@ -241,14 +257,18 @@ export function createMessages(
       // The engine would say so too, and rules have no business with it.
       if (message.deletedAt !== null) throw alreadyDeleted();
       await blocks.refuseIn(viewer, message.conversationId);
-      return changed(message, settle(await routed.edit(viewer, message, next)));
+      return shownTo(viewer, changed(message, settle(await routed.edit(viewer, message, next))));
     },
 
-    async delete(viewer, id) {
+    async delete(by, id) {
+      const sender = await acting.asSenderOf(by, identifier(id, 'id'));
+      // Whose user left deletes it by its own rights.
+      const viewer = sender !== by && !(await findMany(sender, [id]))[0] ? by : sender;
       const message = await require(viewer, id);
       const isOwn = message.senderId === viewer.userId;
       await requireRole(engine, viewer, message.conversationId, isOwn ? 'MEMBER' : 'MODERATOR');
-      return changed(message, settle(await engine.deleteMessage(viewer.tenant, message.id)));
+      const edit = await engine.deleteMessage(viewer.tenant, message.id, actorOf(viewer).userId);
+      return shownTo(viewer, changed(message, settle(edit)));
     },
 
     async addReaction(viewer, id, emoji) {

@@ -1,5 +1,6 @@
 /** Publications, messages and edits on their way through the routing rules. */
 import { randomUUID } from 'node:crypto';
+import { actorOf, viaOf } from '../access/acting.ts';
 import type { Clock } from '../clock.ts';
 import type { Append, Diversion, Engine, MessageEdit, MessageKey, NewMessage } from '../engine/port.ts';
 import type { NewPublication, Published } from '../engine/publication.ts';
@@ -128,6 +129,7 @@ export function createRouted({ engine, clock, log, routing, directWith, copies }
       clientMessageId,
       key,
       replyToId: null,
+      via: viaOf(viewer),
     };
     const sent = await append(viewer, message, place, journey);
     return 'message' in sent ? sent.message : null;
@@ -142,7 +144,7 @@ export function createRouted({ engine, clock, log, routing, directWith, copies }
     clientMessageId: string | null = null,
   ): Promise<Deliveries> {
     const made: Deliveries = { messages: [], publications: [], outage: null };
-    copies.charge(viewer, Math.min(targets.topics.length + targets.users.length, journey.origin.left));
+    copies.charge(actorOf(viewer), Math.min(targets.topics.length + targets.users.length, journey.origin.left));
     const each = async (destination: Destination, work: (next: Journey) => Promise<unknown>): Promise<void> => {
       const { origin } = journey;
       if (origin.left <= 0 || hasReached(journey, destination)) return;

@@ -1,10 +1,12 @@
 /** The rules of messages that are read while they are written: who starts, writes, finishes and stops them. */
-import { ownMessage, requireSeen, type SeenMessage, seeMessages } from '../access/seen.ts';
+import { viaOf } from '../access/acting.ts';
+import { ownMessage, requireSeen, type SeenMessage, type ShownMessage, seeMessages, shownTo } from '../access/seen.ts';
 import { lengthOf } from '../code-points.ts';
-import type { Engine, NewWriting, Writing, WritingFinish } from '../engine/port.ts';
+import type { Engine, NewWriting, Writer, Writing, WritingFinish } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ConversationId, MessageId, MessageState, Meter, Viewer } from '../model.ts';
+import type { Acting } from './acting.ts';
 import type { Blocks } from './blocks.ts';
 import { isDirect } from './direct-id.ts';
 import type { IsHeldNow } from './holding.ts';
@@ -36,11 +38,11 @@ export interface FinishInput {
 }
 
 export interface Writings {
-  start(viewer: Viewer, input: MessageInput): Promise<SeenMessage>;
+  start(viewer: Viewer, input: MessageInput): Promise<ShownMessage>;
   /** One that is long, or refused, counts as a message, too. @throws {ServiceError} RATE_LIMITED. */
   append(viewer: Viewer, input: AppendInput, meter: Meter): Promise<MessageProgress>;
   /** Of one that is finished already it counts as a message, too. @throws {ServiceError} RATE_LIMITED. */
-  finish(viewer: Viewer, input: FinishInput, meter: Meter): Promise<SeenMessage>;
+  finish(viewer: Viewer, input: FinishInput, meter: Meter): Promise<ShownMessage>;
   /** Asks whoever writes the message, or what replies to it, to stop. */
   stop(viewer: Viewer, id: string): Promise<boolean>;
 }
@@ -50,6 +52,7 @@ export interface WritingsParts {
   readonly routed: Routed;
   readonly isHeldNow: IsHeldNow;
   readonly blocks: Blocks;
+  readonly acting: Acting;
   readonly settleSent: SettleSent;
   /** Of appends to one message; 0: no limit. */
   readonly appendPaceMs: number;
@@ -65,6 +68,8 @@ function conflict(message: string, length: number): ServiceError {
 const misplaced = (length: number): ServiceError =>
   conflict(`offset: the text of this message has ${length} characters.`, length);
 
+const writerOf = (viewer: Viewer): Writer => ({ senderId: viewer.userId, via: viaOf(viewer) });
+
 /** Undefined where nothing was given: the payload stays as it is. */
 const newPayload = (value: unknown): unknown =>
   value === undefined || value === null ? undefined : payload(value, 'payload');
@@ -77,7 +82,7 @@ function endOf(state: MessageState | null | undefined): Exclude<MessageState, 'S
 }
 
 export function createWritings(parts: WritingsParts): Writings {
-  const { engine, routed, isHeldNow, blocks, settleSent, appendPaceMs } = parts;
+  const { engine, routed, isHeldNow, blocks, acting, settleSent, appendPaceMs } = parts;
   /** The viewer's own message. @throws {ServiceError} as of one that is not there, or of another's. */
   async function requireOwn(viewer: Viewer, id: MessageId): Promise<SeenMessage> {
     const [message] = await seeMessages(engine, viewer, [id]);
@@ -93,7 +98,7 @@ export function createWritings(parts: WritingsParts): Writings {
   }
 
   async function lengthNow(viewer: Viewer, id: MessageId): Promise<number> {
-    const writing = await engine.readWriting(viewer.tenant, id, viewer.userId);
+    const writing = await engine.readWriting(viewer.tenant, id, writerOf(viewer));
     return lengthOf((writing?.message ?? (await requireOwn(viewer, id))).content);
   }
 
@@ -106,16 +111,17 @@ export function createWritings(parts: WritingsParts): Writings {
   }
 
   /** A message that ended before is answered again to who ends it in the same way: their answer may have been lost. */
-  async function settleEnded(viewer: Viewer, id: MessageId, { state, content }: FinishInput): Promise<SeenMessage> {
+  async function settleEnded(viewer: Viewer, id: MessageId, { state, content }: FinishInput): Promise<ShownMessage> {
     const message = await requireOwn(viewer, id);
     const isSame = (message.state ?? 'COMPLETE') === endOf(state) && (content ?? message.content) === message.content;
     if (!isSame) throw conflict('The message is finished already.', lengthOf(message.content));
-    return message;
+    return shownTo(viewer, message);
   }
 
   /** Ends what rules let through; of what they do not, nothing is left to be seen. */
   async function end(viewer: Viewer, writing: Writing, input: FinishInput, said: Said): Promise<WritingFinish> {
-    const { tenant, userId: senderId } = viewer;
+    const { tenant } = viewer;
+    const writer = writerOf(viewer);
     const { message } = writing;
     const isText = input.content === null || input.content === undefined;
     const length = lengthOf(message.content);
@@ -123,7 +129,7 @@ export function createWritings(parts: WritingsParts): Writings {
     try {
       return await routed.finish(viewer, message, said, (next) =>
         engine.finishMessage(tenant, message.id, {
-          senderId,
+          ...writer,
           state: endOf(input.state),
           length: isText ? length : null,
           content: isText && isAsGiven(next) ? null : next.content,
@@ -134,15 +140,17 @@ export function createWritings(parts: WritingsParts): Writings {
       const reason = error instanceof ServiceError ? error.reason : undefined;
       if (reason === 'RULE_FAILED') {
         const nothing = { length: null, content: '', payload: null } as const;
-        await engine.finishMessage(tenant, message.id, { senderId, state: 'ABORTED', ...nothing });
-      } else if (reason === 'DROPPED' || reason === 'ROUTED') await engine.deleteMessage(tenant, message.id);
+        await engine.finishMessage(tenant, message.id, { ...writer, state: 'ABORTED', ...nothing });
+      } else if (reason === 'DROPPED' || reason === 'ROUTED') await engine.deleteMessage(tenant, message.id, null);
       throw error;
     }
   }
 
   return {
-    async start(viewer, input) {
-      const { tenant, userId: senderId } = viewer;
+    async start(by, input) {
+      const viewer = acting.as(by, input.onBehalfOf);
+      const { tenant } = viewer;
+      const { senderId, via } = writerOf(viewer);
       const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
       const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
       const said = {
@@ -150,10 +158,10 @@ export function createWritings(parts: WritingsParts): Writings {
         payload: payload(input.payload, 'payload'),
       };
       const replyToId = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
-      const key = messageKey(clientMessageId, said, replyToId);
+      const key = messageKey(clientMessageId, said, replyToId, via);
       if (isDirect(conversationId)) await blocks.refuseIn(viewer, conversationId);
       const isHeld = await routed.isHeld(tenant, conversationId, senderId);
-      const message: NewWriting = { ...said, conversationId, senderId, clientMessageId, key, replyToId, isHeld };
+      const message: NewWriting = { ...said, conversationId, senderId, clientMessageId, key, replyToId, via, isHeld };
       const started = await engine.startMessage(tenant, message);
       if (started.outcome === 'full') {
         throw new ServiceError(
@@ -167,15 +175,16 @@ export function createWritings(parts: WritingsParts): Writings {
       return settleSent(viewer, conversationId, started);
     },
 
-    async append(viewer, input, meter) {
+    async append(by, input, meter) {
       const id = identifier<MessageId>(input.id, 'id');
+      const viewer = await acting.asSenderOf(by, id);
       const offset = natural(input.offset, 'offset');
       const text = await textFor(viewer, id, input.text, 'text');
       const data = newPayload(input.payload);
       if (text.length + charactersOf(data) > LIMITS.shortAppendCharacters) meter.count('message');
       const held = isHeldNow(viewer, id);
       const isHeld = typeof held === 'boolean' ? held : await held;
-      const change = { senderId: viewer.userId, offset, text, payload: data, paceMs: appendPaceMs, isHeld };
+      const change = { ...writerOf(viewer), offset, text, payload: data, paceMs: appendPaceMs, isHeld };
       const append = await engine.appendText(viewer.tenant, id, change);
       switch (append.outcome) {
         case 'appended':
@@ -194,13 +203,14 @@ export function createWritings(parts: WritingsParts): Writings {
       }
     },
 
-    async finish(viewer, input, meter) {
+    async finish(by, input, meter) {
       const id = identifier<MessageId>(input.id, 'id');
+      const viewer = await acting.asSenderOf(by, id);
       const content = await optional(input.content, (given) => textFor(viewer, id, given, 'content'));
       const data = newPayload(input.payload);
       endOf(input.state);
       for (let tries = 0; tries < TRIES; tries += 1) {
-        const writing = await engine.readWriting(viewer.tenant, id, viewer.userId);
+        const writing = await engine.readWriting(viewer.tenant, id, writerOf(viewer));
         if (!writing) {
           meter.count('message');
           return settleEnded(viewer, id, { ...input, content });

@@ -187,6 +187,8 @@ export interface NewMessage {
   readonly clientMessageId: string | null;
   /** Null: it is new, whatever was sent before. */
   readonly key: MessageKey | null;
+  /** The service that sends it for the sender. */
+  readonly via?: UserId | undefined;
 }
 
 /** What became of a message that routing rules kept from its conversation; `messageId`: what came of it elsewhere. */
@@ -267,8 +269,8 @@ export interface MessageStore {
   /** Notes under its key that a message is not in its conversation; what is known of that key already stands. */
   noteDiverted(tenant: TenantId, sent: SentKey, diversion: Diversion): Promise<void>;
   editMessage(tenant: TenantId, id: MessageId, content: string, payload: unknown): Promise<MessageEdit>;
-  /** Empties the message and drops its reactions; its place stays. */
-  deleteMessage(tenant: TenantId, id: MessageId): Promise<MessageEdit>;
+  /** Empties the message and drops its reactions; its place stays. Null: nobody, but a rule. */
+  deleteMessage(tenant: TenantId, id: MessageId, by: UserId | null): Promise<MessageEdit>;
   /** `full` past the caps of emojis and reactions, of the user or in all. */
   addReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
   removeReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
@@ -292,8 +294,13 @@ export interface Writing {
   readonly isStopRequested: boolean;
 }
 
-export interface NewText {
+/** Whoever writes a message: its sender, who must be a member, or the service that started it for them. */
+export interface Writer {
   readonly senderId: UserId;
+  readonly via?: UserId | undefined;
+}
+
+export interface NewText extends Writer {
   /** The length that the writer knows of, in code points. */
   readonly offset: number;
   /** Empty: a sign of life. */
@@ -314,8 +321,7 @@ export type TextAppend =
   | { readonly outcome: 'too-often'; readonly retryAfterMs: number }
   | Refusal<'not-found' | 'not-sender' | 'not-member'>;
 
-export interface WritingEnd {
-  readonly senderId: UserId;
+export interface WritingEnd extends Writer {
   readonly state: Exclude<MessageState, 'STREAMING'>;
   /** The length of the text that this was decided on; null: whatever it is. */
   readonly length: number | null;
@@ -346,7 +352,7 @@ export interface WritingPage {
 export interface WritingStore {
   /**
    * Appends a message that is STREAMING, as `appendMessage` does. Whoever asked to stop
-   * what replies to its target, lately, is heard. `full`: too many are being written.
+   * what replies to its target, lately, is heard. `full`: too many are being written, in all or by this writer.
    */
   startMessage(tenant: TenantId, message: NewWriting): Promise<Append | Refusal<'full'>>;
   /** Adds text at the end and announces it, if the end is at `offset`. The log has no entry of it. */
@@ -358,8 +364,8 @@ export interface WritingStore {
    * within `TIMES.stopMs`. Answers how many are asked to now; null: there is no such message.
    */
   requestStop(tenant: TenantId, id: MessageId): Promise<number | null>;
-  /** Of one message, for its sender, its text included also where it is held; null when they are not writing it. */
-  readWriting(tenant: TenantId, id: MessageId, senderId: UserId): Promise<Writing | null>;
+  /** Of one message, for its writer, its text included also where it is held; null when they are not writing it. */
+  readWriting(tenant: TenantId, id: MessageId, writer: Writer): Promise<Writing | null>;
   /** What is being written in a conversation past a sequence, in order; what is held without its text. */
   listWritings(tenant: TenantId, id: ConversationId, after: number): Promise<WritingPage>;
 }

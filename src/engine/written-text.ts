@@ -6,6 +6,7 @@
  */
 import { unitsPast } from '../code-points.ts';
 import { LIMITS } from '../limits.ts';
+import type { Writer } from './port.ts';
 
 const SIZE = LIMITS.writtenPartCharacters;
 
@@ -28,6 +29,11 @@ export function partsOf(offset: number, text: string): TextPart[] {
     room = SIZE;
   }
   return parts;
+}
+
+/** A writer as it is stored. No id has a space: what a service writes for a user takes none of the user's own room. */
+export function writerKey({ senderId, via }: Writer): string {
+  return via === undefined ? senderId : `${senderId} ${via}`;
 }
 
 /** When the next append may come, past this one; null: this one comes too soon. Appends of a second may come at once. */

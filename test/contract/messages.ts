@@ -230,13 +230,13 @@ export function describeMessages(open: OpenWorld): void {
       });
       expect(await engine.removeReaction(tenant, messageId, alice, ':+1:')).toMatchObject({ outcome: 'unchanged' });
       await engine.addReaction(tenant, messageId, alice, ':+1:');
-      const deleted = await engine.deleteMessage(tenant, messageId);
+      const deleted = await engine.deleteMessage(tenant, messageId, alice);
       expect(deleted).toMatchObject({
         outcome: 'changed',
         message: { content: '', payload: null, reactions: [], sequence: 1, deletedAt: expect.any(Number) },
       });
       expect('message' in deleted && deleted.message.editedAt).toEqual(expect.any(Number));
-      expect(await engine.deleteMessage(tenant, messageId)).toMatchObject({ outcome: 'unchanged' });
+      expect(await engine.deleteMessage(tenant, messageId, alice)).toMatchObject({ outcome: 'unchanged' });
       expect(await engine.editMessage(tenant, messageId, 'again', null)).toEqual({ outcome: 'deleted' });
       expect(await engine.addReaction(tenant, messageId, bob, '🎉')).toEqual({ outcome: 'deleted' });
       await eventually(() => expect(heard).toHaveLength(10));
@@ -250,6 +250,34 @@ export function describeMessages(open: OpenWorld): void {
       ]);
       const [conversation] = await engine.readConversations(tenant, [id]);
       expect(conversation).toMatchObject({ lastSequence: 1, position: { place: 10 } });
+      await listening.close();
+    });
+
+    it('names the service that sent a message for a user, and who deleted it, whatever becomes of it', async () => {
+      const { engine, other } = world;
+      const id = await createGroup(engine, alice, bob);
+      const service = userId('bot "1"');
+      const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
+      const sent = await engine.appendMessage(tenant, { ...text(id, alice, 'for her', 'one'), via: service });
+      if (!('message' in sent)) throw new Error(sent.outcome);
+      const { id: messageId } = sent.message;
+      expect(sent.message).toMatchObject({ senderId: alice, via: service });
+      expect(await other.appendMessage(tenant, { ...text(id, alice, 'for her', 'one'), via: service })).toMatchObject({
+        outcome: 'duplicate',
+        message: sent.message,
+      });
+      expect(await engine.editMessage(tenant, messageId, 'edited', null)).toMatchObject({ message: { via: service } });
+      const deleted = await engine.deleteMessage(tenant, messageId, userId('mod "2"'));
+      expect(deleted).toMatchObject({ message: { via: service, deletedBy: 'mod "2"', content: '', payload: null } });
+      expect(await engine.deleteMessage(tenant, messageId, bob)).toEqual({ ...deleted, outcome: 'unchanged' });
+      if (!('message' in deleted)) throw new Error(deleted.outcome);
+      expect(await other.readMessages(tenant, [messageId])).toEqual([deleted.message]);
+      await eventually(() => expect(heard).toHaveLength(3));
+      expect(heard[2]).toEqual({ type: 'message', change: 'DELETED', message: deleted.message });
+      const own = await send(id, bob, 'his own');
+      expect(own).not.toHaveProperty('via');
+      const gone = await engine.deleteMessage(tenant, own.id, null);
+      expect('message' in gone && gone.message).not.toHaveProperty('deletedBy');
       await listening.close();
     });
 
@@ -267,7 +295,7 @@ export function describeMessages(open: OpenWorld): void {
       ] as const) {
         expect(await engine.readMessages(where, [what])).toEqual([null]);
         expect(await engine.editMessage(where, what, 'y', null)).toEqual({ outcome: 'not-found' });
-        expect(await engine.deleteMessage(where, what)).toEqual({ outcome: 'not-found' });
+        expect(await engine.deleteMessage(where, what, alice)).toEqual({ outcome: 'not-found' });
         expect(await engine.addReaction(where, what, alice, 'y')).toEqual({ outcome: 'not-found' });
       }
       expect(await engine.readMessages(tenant, [sent.id])).toEqual([sent]);

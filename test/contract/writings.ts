@@ -2,7 +2,7 @@ import type { NewText, TextAppend, Writing, WritingPage } from '../../src/engine
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, MessageId, MessageRecord, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
-import { alice, bob, createGroup, type OpenWorld, record, tenant, text, type World } from '../support/world.ts';
+import { alice, bob, createGroup, type OpenWorld, record, tenant, text, userId, type World } from '../support/world.ts';
 
 /** A part of a text ends here, and another begins. */
 const EDGE = LIMITS.writtenPartCharacters;
@@ -50,6 +50,27 @@ export function describeWritings(open: OpenWorld): void {
 
     const stored = async (id: MessageId): Promise<MessageRecord | null> =>
       (await world.other.readMessages(tenant, [id]))[0] ?? null;
+
+    it('is written by the service that started it for its sender, as long as that is a member', async () => {
+      const { engine } = world;
+      const id = await createGroup(engine, bob, alice);
+      const via = userId('bot');
+      const started = await engine.startMessage(tenant, { ...text(id, alice, ''), isHeld: false, via });
+      if (!('message' in started)) throw new Error(started.outcome);
+      const { id: messageId } = started.message;
+      expect(started.message).toMatchObject({ senderId: alice, via, state: 'STREAMING' });
+      for (const writer of [{}, { via: userId('other') }, { senderId: bob, via }, { senderId: via }]) {
+        expect(await append(messageId, 0, 'x', writer)).toEqual({ outcome: 'not-sender' });
+        expect(await finish(messageId, writer)).toEqual({ outcome: 'not-sender' });
+      }
+      expect(await append(messageId, 0, 'for her', { via })).toMatchObject({ outcome: 'appended', length: 7 });
+      const another = await engine.startMessage(tenant, { ...text(id, alice, ''), isHeld: false, via });
+      expect(await finish(messageId, { via })).toMatchObject({ message: { content: 'for her', via } });
+      await engine.removeMember(tenant, id, alice, null);
+      if (!('message' in another)) throw new Error(another.outcome);
+      expect(await append(another.message.id, 0, 'x', { via })).toEqual({ outcome: 'not-member' });
+      expect(await finish(another.message.id, { via })).toEqual({ outcome: 'not-member' });
+    });
 
     it('G20: is one message to all who read, and announced bit by bit', async () => {
       const { engine, other } = world;
@@ -188,7 +209,7 @@ export function describeWritings(open: OpenWorld): void {
       const sent = await engine.appendMessage(tenant, text(id, alice, 'sent'));
       if (!('message' in sent)) throw new Error(sent.outcome);
       expect(await append(sent.message.id, 4, 'x')).toEqual({ outcome: 'ended', message: sent.message });
-      await engine.deleteMessage(tenant, another.id);
+      await engine.deleteMessage(tenant, another.id, alice);
       expect(await append(another.id, 0, 'x')).toMatchObject({ outcome: 'ended', message: { content: '' } });
       for (const none of ['x.1.y', `${message.slice(0, -8)}abcdefgh`] as MessageId[])
         expect(await append(none, 0, 'x')).toEqual({ outcome: 'not-found' });
@@ -214,7 +235,7 @@ export function describeWritings(open: OpenWorld): void {
           other.listMessages(tenant, conversationId, { after: 0, before: null, limit: 5, from: 'last' }),
         ({ conversationId, position }) => other.readLog(tenant, conversationId, { ...position, place: 0 }, 10),
         ({ conversationId }) => other.listWritings(tenant, conversationId, 0),
-        ({ id }) => other.readWriting(tenant, id, alice),
+        ({ id }) => other.readWriting(tenant, id, { senderId: alice }),
         ({ id }) => append(id, 4, 'late'),
         ({ id }) => finish(id),
       ];
@@ -250,7 +271,7 @@ export function describeWritings(open: OpenWorld): void {
       expect(await engine.listWritings(tenant, id, 0)).toMatchObject({
         messages: [{ id: message.id, content: '', payload: null }],
       });
-      expect(await other.readWriting(tenant, message.id, alice)).toMatchObject({
+      expect(await other.readWriting(tenant, message.id, { senderId: alice })).toMatchObject({
         message: { content: 'secret', payload },
         isHeld: true,
         isStopRequested: true,
@@ -283,8 +304,8 @@ export function describeWritings(open: OpenWorld): void {
       expect(await stored(message.id)).toMatchObject({ content: '', state: 'STREAMING' });
       expect(await other.listWritings(tenant, id, 0)).toMatchObject({ messages: [{ id: message.id, content: '' }] });
       const whole = { message: { content: 'shown secret hidden' }, isHeld: true };
-      expect(await other.readWriting(tenant, message.id, alice)).toMatchObject(whole);
-      expect(await other.readWriting(tenant, message.id, bob)).toBeNull();
+      expect(await other.readWriting(tenant, message.id, { senderId: alice })).toMatchObject(whole);
+      expect(await other.readWriting(tenant, message.id, { senderId: bob })).toBeNull();
       await eventually(() =>
         expect(heard.at(-1)).toEqual({
           type: 'extension',
@@ -349,7 +370,7 @@ export function describeWritings(open: OpenWorld): void {
       expect(reacted).toMatchObject({ outcome: 'changed', message: { content: 'text', state: 'STREAMING' } });
       expect(await engine.addReaction(tenant, message.id, bob, '🎉')).toEqual({ ...reacted, outcome: 'unchanged' });
       expect(await append(message.id, 4, '!')).toMatchObject({ length: 5 });
-      const deleted = await engine.deleteMessage(tenant, message.id);
+      const deleted = await engine.deleteMessage(tenant, message.id, alice);
       expect(deleted).toMatchObject({ message: { content: '', state: 'ABORTED', reactions: [] } });
       expect(await engine.listWritings(tenant, id, 0)).toEqual({ messages: [], next: null });
     });
@@ -362,6 +383,8 @@ export function describeWritings(open: OpenWorld): void {
       const more = { ...text(id, alice, ''), isHeld: false };
       expect(await engine.startMessage(tenant, more)).toEqual({ outcome: 'full' });
       await start(id, bob);
+      // What a service writes for her is not hers to make room for.
+      expect(await engine.startMessage(tenant, { ...more, via: userId('bot') })).toMatchObject({ outcome: 'appended' });
       clock.advance(TIMES.writingMs / 2);
       const [first] = all;
       if (!first) throw new Error('nothing was started');

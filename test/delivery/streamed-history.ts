@@ -256,7 +256,7 @@ export class StreamedHistory {
       written.isReplaced = true;
       written.isOver = true;
       written.become('');
-      await engine.deleteMessage(tenant, id);
+      await engine.deleteMessage(tenant, id, null);
       return;
     }
     const content = step.type === 'replace' ? [...before].slice(0, step.keeps).join('') + step.bit : null;

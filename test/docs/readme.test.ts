@@ -213,7 +213,7 @@ describe('README', () => {
     it('its blocks that can be run are those that are run here', () => {
       const marked = ['sh', 'js', 'graphql'].map((language) => blocks(language).length);
       // First and last are for a machine that has nothing yet; the one between them that goes on is the stream.
-      expect(marked).toEqual([4, 2, 2]);
+      expect(marked).toEqual([4, 2, 3]);
     });
 
     it('the curl examples', async () => {
@@ -243,8 +243,8 @@ describe('README', () => {
       await once(shell, 'close');
     });
 
-    it('the inbox and the routing rules', async () => {
-      const words = ['run', '--silent', 'token', '--', '--user', 'root', '--scope', 'realtime:admin'];
+    it('the inbox, a message on behalf of alice, and the routing rules', async () => {
+      const words = ['run', '--silent', 'token', '--', '--user', 'root', '--scope', 'realtime:admin realtime:service'];
       const authorization = `Bearer ${(await run('npm', words, { cwd: ROOT, env: env() })).stdout.trim()}`;
       for (const query of blocks('graphql')) {
         const headers = { 'content-type': 'application/json', authorization };
@@ -253,8 +253,11 @@ describe('README', () => {
         const { data, errors } = (await response.json()) as { data: object; errors?: unknown };
         expect(errors).toBeUndefined();
         for (const [field, answer] of Object.entries(data)) {
-          const inbox = { totalCount: 0, edges: [] };
-          expect(answer).toEqual(field === 'viewer' ? { unreadMessageCount: 0, inbox } : { id: expect.any(String) });
+          const answers: Record<string, object> = {
+            viewer: { unreadMessageCount: 0, inbox: { totalCount: 0, edges: [] } },
+            sendMessage: { senderId: 'alice', via: 'root' },
+          };
+          expect(answer).toEqual(answers[field] ?? { id: expect.any(String) });
         }
       }
     }, 30_000);
@@ -266,7 +269,8 @@ describe('README', () => {
         env: { ...env(), TOKEN: await tokenOfAlice() },
       });
       expect(stdout).toContain("content: 'Hello again'");
-      expect(stdout).toContain('sequence: 2');
+      // Behind the greeting of curl and the message on behalf of alice.
+      expect(stdout).toContain('sequence: 3');
     });
 
     it('G06: the example that resumes hears what is sent while it is away, across a restart', async () => {

@@ -86,7 +86,7 @@ describe('G14, F46: round trips of an operation', () => {
     readMessages: () => engine.readMessages(tenant, messageIds()),
     listMessages: () => engine.listMessages(tenant, id, RANGE),
     readLog: () => engine.readLog(tenant, id, message.position, 100),
-    deleteMessage: () => engine.deleteMessage(tenant, message.id),
+    deleteMessage: () => engine.deleteMessage(tenant, message.id, null),
     connect: () =>
       engine.connect(tenant, alice, {
         connectionId: connectionId('c'),

@@ -49,6 +49,14 @@ describe('messages over GraphQL', () => {
     expect((await send('bob', { ...message, content: '', payload: { options, kind } })).data).toEqual(data);
   });
 
+  it('a service sends on behalf of a member, who is the sender; nobody else does', async () => {
+    const mutation = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { senderId via deletedBy { id } } }`;
+    const input = { conversationId: group, content: 'by mail', onBehalfOf: 'bob' };
+    const sent = await service.query('bot', mutation, { input }, { scope: 'realtime:service' });
+    expect(sent.data.sendMessage).toEqual({ senderId: 'bob', via: 'bot', deletedBy: null });
+    expect((await service.query('alice', mutation, { input })).code).toBe('FORBIDDEN');
+  });
+
   it.each([
     ['content', { content: 'b' }],
     ['a payload', { payload: [1, 3] }],

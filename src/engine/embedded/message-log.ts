@@ -37,6 +37,8 @@ export interface MessageRow {
   readonly place: number;
   /** Null: COMPLETE. Of one that is STREAMING the content is among the written texts. */
   readonly state: 'STREAMING' | 'ABORTED' | null;
+  readonly via: string | null;
+  readonly deleted_by: string | null;
 }
 
 export interface Found {
@@ -92,11 +94,11 @@ export function createMessageLog(
   const selectMessage = database.prepare('SELECT * FROM messages WHERE conversation = ? AND sequence = ?');
   const insertMessage = database.prepare(
     `INSERT INTO messages (conversation, sequence, id, sender_id, content, payload, timestamp, client_message_id,
-       reply_to_id, epoch, place, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       reply_to_id, epoch, place, state, via) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const updateMessage = database.prepare(
-    `UPDATE messages SET content = ?, payload = ?, reactions = ?, edited_at = ?, deleted_at = ?, epoch = ?, place = ?,
-       state = ? WHERE conversation = ? AND sequence = ?`,
+    `UPDATE messages SET content = ?, payload = ?, reactions = ?, edited_at = ?, deleted_at = ?, deleted_by = ?,
+       epoch = ?, place = ?, state = ? WHERE conversation = ? AND sequence = ?`,
   );
   const insertEntry = database.prepare('INSERT INTO log VALUES (?, ?, ?, ?, ?)');
   const moveHead = database.prepare(
@@ -163,6 +165,8 @@ export function createMessageLog(
       reactions: JSON.parse(row.reactions) as ReactionRecord[],
       editedAt: row.edited_at,
       deletedAt: row.deleted_at,
+      ...(row.via === null ? {} : { via: row.via as UserId }),
+      ...(row.deleted_by === null ? {} : { deletedBy: row.deleted_by as UserId }),
       ...(row.state === null ? {} : { state: row.state }),
       position,
     };
@@ -275,7 +279,8 @@ export function createMessageLog(
       const payload = asJson(message.payload);
       const state = begin ? 'STREAMING' : null;
       const names = [clientMessageId, replyToId] as const;
-      insertMessage.run(row.key, sequence, id, senderId, text, payload, now, ...names, epoch, place, state);
+      const via = message.via ?? null;
+      insertMessage.run(row.key, sequence, id, senderId, text, payload, now, ...names, epoch, place, state, via);
       countMessage.run(sequence, now, row.key);
       moveRead.run(sequence, now, row.key, senderId);
       lists.sent(row, senderId, sequence, now);
@@ -290,8 +295,8 @@ export function createMessageLog(
     rewrite({ conversation, message }, change, next, announce) {
       const { place, epoch } = advance(conversation);
       const row = { ...message, ...next };
-      const { content, payload, reactions, edited_at, deleted_at, state, sequence } = row;
-      const times = [edited_at, deleted_at] as const;
+      const { content, payload, reactions, edited_at, deleted_at, deleted_by, state, sequence } = row;
+      const times = [edited_at, deleted_at, deleted_by] as const;
       updateMessage.run(content, payload, reactions, ...times, epoch, place, state, conversation.key, sequence);
       if (message.state === 'STREAMING' && state !== 'STREAMING') texts.drop(conversation.key, sequence);
       const changed = announceChange(conversation, sequence, change, announce);

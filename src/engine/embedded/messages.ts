@@ -78,7 +78,7 @@ export function createMessages(
       });
     },
 
-    async deleteMessage(tenant, id) {
+    async deleteMessage(tenant, id, by) {
       return changeMessage(tenant, id, 'DELETED', (row) =>
         row.deleted_at === null
           ? {
@@ -86,6 +86,7 @@ export function createMessages(
               payload: null,
               reactions: '[]',
               deleted_at: clock.now(),
+              deleted_by: by,
               state: row.state === 'STREAMING' ? 'ABORTED' : row.state,
             }
           : 'unchanged',

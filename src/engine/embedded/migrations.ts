@@ -353,4 +353,9 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (log, place)
   ) STRICT, WITHOUT ROWID;
   `,
+  // Which service sent a message for its sender, and who deleted it; of those of before nobody knows.
+  `
+  ALTER TABLE messages ADD COLUMN via TEXT;
+  ALTER TABLE messages ADD COLUMN deleted_by TEXT;
+  `,
 ];

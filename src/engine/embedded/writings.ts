@@ -8,11 +8,10 @@ import {
   type MessageRecord,
   type TenantId,
   type TextExtension,
-  type UserId,
   WITHHELD,
 } from '../../model.ts';
-import type { NewText, TextAppend, WritingStore } from '../port.ts';
-import { paceAfter, partsOf } from '../written-text.ts';
+import type { NewText, TextAppend, Writer, WritingStore } from '../port.ts';
+import { paceAfter, partsOf, writerKey } from '../written-text.ts';
 import type { ConversationRow } from './conversations.ts';
 import type { Announce, Database } from './database.ts';
 import { asJson, type Found, type MessageLog, payloadOf } from './message-log.ts';
@@ -75,13 +74,13 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
     });
   }
 
-  function findFor(tenant: TenantId, id: MessageId, senderId: UserId): Written | NotTheirs {
+  function findFor(tenant: TenantId, id: MessageId, writer: Writer): Written | NotTheirs {
     const found = log.findMessage(tenant, id);
     if (!found) return { outcome: 'not-found' };
     const writing = texts.find(found.conversation.key, found.message.sequence);
     if (!writing) return { outcome: 'ended', message: log.toMessage(found.conversation, found.message) };
-    if (writing.sender_id !== senderId) return { outcome: 'not-sender' };
-    if (!log.isMember(found.conversation, senderId)) return { outcome: 'not-member' };
+    if (writing.sender_id !== writerKey(writer)) return { outcome: 'not-sender' };
+    if (!log.isMember(found.conversation, writer.senderId)) return { outcome: 'not-member' };
     return { ...found, writing };
   }
 
@@ -127,10 +126,10 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
     announce(about, { type: 'extension', extension });
   }
 
-  function hasRoom({ key }: ConversationRow, senderId: UserId): boolean {
+  function hasRoom({ key }: ConversationRow, writer: string): boolean {
     // What is left of writers who are silent and is not aborted yet takes nobody's room.
     const all = texts.allOf(key).filter(({ appended_at }) => appended_at > clock.now() - TIMES.writingMs);
-    const own = all.filter(({ sender_id }) => sender_id === senderId).length;
+    const own = all.filter(({ sender_id }) => sender_id === writer).length;
     return own < LIMITS.writingsPerSender && all.length < LIMITS.writingsPerConversation;
   }
 
@@ -149,9 +148,10 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
       const { conversationId, senderId, content, replyToId, key } = message;
       return write((announce) => {
         const now = clock.now();
+        const writer = writerKey(message);
         const row = log.findConversation(tenant, conversationId);
         const isNew = !key || !log.earlierOf(tenant, { conversationId, senderId, key }, now);
-        if (row && isNew && log.isMember(row, senderId) && !hasRoom(row, senderId)) return { outcome: 'full' };
+        if (row && isNew && log.isMember(row, senderId) && !hasRoom(row, writer)) return { outcome: 'full' };
         const target = (replyToId && log.findMessage(tenant, replyToId)?.message.sequence) || 0;
         const isStopped = row !== undefined && selectWish.get(row.key, target, now) !== undefined;
         const started = log.append(tenant, message, announce, (conversation, sequence) => {
@@ -159,7 +159,7 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
             {
               conversation: conversation.key,
               sequence,
-              sender_id: senderId,
+              sender_id: writer,
               length: lengthOf(content),
               appended_at: now,
               free_at: now,
@@ -177,14 +177,15 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
 
     async appendText(tenant, id, text) {
       return write((announce) => {
-        const written = findFor(tenant, id, text.senderId);
+        const written = findFor(tenant, id, text);
         return 'writing' in written ? add(written, text, announce) : written;
       });
     },
 
-    async finishMessage(tenant, id, { senderId, state, length, content, payload }) {
+    async finishMessage(tenant, id, end) {
+      const { state, length, content, payload } = end;
       return write((announce) => {
-        const written = findFor(tenant, id, senderId);
+        const written = findFor(tenant, id, end);
         if (!('writing' in written)) return written;
         const { writing, message } = written;
         if (length !== null && length !== writing.length) return { outcome: 'misplaced', length: writing.length };
@@ -216,11 +217,11 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
       });
     },
 
-    async readWriting(tenant, id, senderId) {
+    async readWriting(tenant, id, writer) {
       return read(() => {
         const found = log.findMessage(tenant, id);
         const writing = found && texts.find(found.conversation.key, found.message.sequence);
-        if (!writing || writing.sender_id !== senderId) return null;
+        if (!writing || writing.sender_id !== writerKey(writer)) return null;
         const content = texts.textOf(writing.conversation, writing.sequence);
         return {
           message: { ...log.toMessage(found.conversation, found.message), content, payload: payloadOf(found.message) },

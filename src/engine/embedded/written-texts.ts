@@ -5,6 +5,7 @@ import type { Database } from './database.ts';
 export interface WritingRow {
   readonly conversation: number;
   readonly sequence: number;
+  /** As `writerKey` says. */
   readonly sender_id: string;
   readonly length: number;
   readonly appended_at: number;

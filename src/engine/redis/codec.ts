@@ -24,9 +24,9 @@ export function encodeHead({ id, kind, createdBy }: NewConversation): string {
 }
 
 export function encodeMessage(message: NewMessage): { readonly head: string; readonly content: string } {
-  const { conversationId, senderId, clientMessageId, replyToId } = message;
+  const { conversationId, senderId, clientMessageId, replyToId, via } = message;
   return {
-    head: fragment({ conversationId, senderId, clientMessageId, replyToId }),
+    head: fragment({ conversationId, senderId, clientMessageId, replyToId, via }),
     content: `"deletedAt":null,"editedAt":null,${encodeContent(message.content, message.payload)}`,
   };
 }

@@ -16,10 +16,10 @@ import type {
   NewMessage,
   WritingStore,
 } from '../port.ts';
-import { partsOf } from '../written-text.ts';
+import { partsOf, writerKey } from '../written-text.ts';
 import { attempt, nonce } from './attempt.ts';
 import type { RedisClient } from './client.ts';
-import { asJsonText, decodeMessage, encodeContent, encodeMessage } from './codec.ts';
+import { asJsonText, decodeMessage, encodeContent, encodeMessage, fragment } from './codec.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
 import type { ListUpdates } from './list-updates.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
@@ -108,11 +108,12 @@ export function createMessages(
   }
 
   /** What `append-message` is told beyond of a message that is written while it is read. */
-  function writingArgs({ content }: NewMessage, isHeld: boolean): (string | number)[] {
+  function writingArgs(message: NewMessage, isHeld: boolean): (string | number)[] {
+    const { content } = message;
     const caps = [LIMITS.writingsPerSender, LIMITS.writingsPerConversation];
     const parts = partsOf(0, content).map((part) => asJsonText(part.text));
     const { writtenPartCharacters: perPart } = LIMITS;
-    return [lengthOf(content), isHeld ? '1' : '0', perPart, TIMES.writingMs, ...caps, ...parts];
+    return [lengthOf(content), isHeld ? '1' : '0', perPart, TIMES.writingMs, ...caps, writerKey(message), ...parts];
   }
 
   async function append(tenant: TenantId, message: NewMessage, isHeld: boolean | null): Promise<Started> {
@@ -205,7 +206,7 @@ export function createMessages(
     },
 
     editMessage: (tenant, id, content, payload) => change(tenant, id, 'EDITED', encodeContent(content, payload)),
-    deleteMessage: (tenant, id) => change(tenant, id, 'DELETED', ''),
+    deleteMessage: (tenant, id, by) => change(tenant, id, 'DELETED', fragment(by === null ? {} : { deletedBy: by })),
     addReaction: (tenant, id, userId, emoji) => react(tenant, id, 'add', userId, emoji),
     removeReaction: (tenant, id, userId, emoji) => react(tenant, id, 'remove', userId, emoji),
 

@@ -2,17 +2,10 @@
 import type { Clock } from '../../clock.ts';
 import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import {
-  type MessageId,
-  type MessageRecord,
-  type Retention,
-  type TenantId,
-  type UserId,
-  WITHHELD,
-} from '../../model.ts';
+import { type MessageId, type MessageRecord, type Retention, type TenantId, WITHHELD } from '../../model.ts';
 import { parseMessageId } from '../message-id.ts';
 import type { CurrentTrace, NewText, TextAppend, Writing, WritingFinish, WritingStore } from '../port.ts';
-import { partsOf } from '../written-text.ts';
+import { partsOf, writerKey } from '../written-text.ts';
 import { nonce } from './attempt.ts';
 import { asJsonText, decodeMessage, encodeExtension } from './codec.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
@@ -73,9 +66,9 @@ export function createWritings(
   }
 
   function appendArgs(sequence: number, id: MessageId, next: NewText): (string | number)[] {
-    const { senderId, offset, text, payload, paceMs, isHeld = false } = next;
+    const { offset, text, payload, paceMs, isHeld = false } = next;
     const length = offset + lengthOf(text);
-    const args = [clock.offset(), sequence, id, senderId, offset, length, paceMs, TIMES.writingMs];
+    const args = [clock.offset(), sequence, id, writerKey(next), offset, length, paceMs, TIMES.writingMs];
     const isNews = text !== '' || payload !== undefined;
     const news = isHeld ? WITHHELD : isNews ? { offset, length, text, payload } : null;
     const announcement = news ? encodeExtension({ messageId: id, ...news }) : '';
@@ -100,7 +93,7 @@ export function createWritings(
    */
   async function readSome(
     at: ConversationKeys,
-    writer: UserId | '',
+    writer: string,
     which: readonly number[] | { readonly after: number },
   ): Promise<{ readonly last: number | null; readonly read: Read[] }> {
     const named = 'after' in which ? [which.after] : ['', ...which];
@@ -156,10 +149,12 @@ export function createWritings(
       return toTextAppend((await append()) as unknown[]);
     },
 
-    async finishMessage(tenant, id, { senderId, state, length, content, payload }) {
+    async finishMessage(tenant, id, end) {
+      const { state, length, content, payload } = end;
+      const writer = writerKey(end);
       const at = locate(tenant, id);
       if (!at) return { outcome: 'not-found' };
-      const args = [clock.offset(), kept(), at.sequence, id, nonce(), senderId, state, length ?? '', TIMES.writingMs];
+      const args = [clock.offset(), kept(), at.sequence, id, nonce(), writer, state, length ?? '', TIMES.writingMs];
       const text = content === null ? '' : JSON.stringify(content);
       const more = [PER_PART, currentTrace(), text, newPayload(payload)];
       return toFinish((await run('finish-message', writtenKeys(at), [...args, ...more])) as unknown[]);
@@ -173,9 +168,9 @@ export function createWritings(
       return (await run('request-stop', [messages, channel, streams, texts, stops], args)) as number | null;
     },
 
-    async readWriting(tenant, id, senderId) {
+    async readWriting(tenant, id, writer) {
       const at = locate(tenant, id);
-      const [one] = at ? (await readSome(at, senderId, [at.sequence])).read : [];
+      const [one] = at ? (await readSome(at, writerKey(writer), [at.sequence])).read : [];
       if (!one) return null;
       const [value, isHeld, isStopRequested] = one;
       const message = decodeMessage(value);

@@ -81,13 +81,22 @@ export const Subscription: SubscriptionResolvers = {
 export const Message: MessageResolvers = {
   __resolveReference: (reference, { loaders }) => loaders.visibleMessage.load(referenceId(reference)),
   async conversation(message, _, { loaders }) {
-    const conversation = conversationOf(message, await loaders.conversation.load(message.conversationId));
+    const { conversationId } = message;
+    const conversation =
+      'isSentFor' in message
+        ? await loaders.visibleConversation.load(conversationId)
+        : conversationOf(message, await loaders.conversation.load(conversationId));
     if (!conversation) throw notFound('conversation');
     return conversation;
   },
   user: ({ senderId }) => ({ id: senderId }),
-  replyTo: async (message, _, { loaders }) =>
-    message.replyToId ? replyTargetOf(message, await loaders.message.load(message.replyToId)) : null,
+  async replyTo(message, _, { loaders }) {
+    if (message.replyToId === null) return null;
+    if ('isSentFor' in message) return loaders.visibleMessage.load(message.replyToId);
+    return replyTargetOf(message, await loaders.message.load(message.replyToId));
+  },
+  via: ({ via }) => via ?? null,
+  deletedBy: ({ deletedBy }) => (deletedBy === undefined ? null : { id: deletedBy }),
   state: ({ state }) => state ?? 'COMPLETE',
   length: ({ content }) => lengthOf(content),
   position: ({ conversationId, position }) => encodePosition(conversationId, position),

@@ -34,6 +34,7 @@ export const DATA = {
     payload: z.unknown().optional(),
     reply_to_id: z.string().nullish(),
     client_message_id: z.string().nullish(),
+    on_behalf_of: z.string().nullish(),
   }),
   StartMessage: z.object({
     conversation_id: z.string(),
@@ -41,6 +42,7 @@ export const DATA = {
     payload: z.unknown().optional(),
     reply_to_id: z.string().nullish(),
     client_message_id: z.string().nullish(),
+    on_behalf_of: z.string().nullish(),
   }),
   AppendMessage: z.object({ id: z.string(), offset: z.number(), text: z.string(), payload: z.unknown().optional() }),
   FinishMessage: z.object({

@@ -105,7 +105,7 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
   async RoomMessage(data, { domain, viewer }, answer) {
     const { room: conversationId, reply_to_id: replyToId, client_message_id: clientMessageId } = data;
     if (isDirect(conversationId as ConversationId)) throw notFound('room');
-    const input = { ...bodyOf(data), conversationId, replyToId, clientMessageId };
+    const input = { ...bodyOf(data), conversationId, replyToId, clientMessageId, onBehalfOf: data.on_behalf_of };
     const message = await domain.messages.send(viewer, input);
     await answer('Status', sent(message));
   },
@@ -114,7 +114,8 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
     // It is a message like any other, besides.
     meter.count('message');
     const { conversation_id: conversationId, content, payload, reply_to_id: replyToId } = data;
-    const input = { conversationId, content, payload, replyToId, clientMessageId: data.client_message_id };
+    const names = { clientMessageId: data.client_message_id, onBehalfOf: data.on_behalf_of };
+    const input = { conversationId, content, payload, replyToId, ...names };
     await answer('Status', { ...sent(await domain.writings.start(viewer, input)), status: 'started' });
   },
 

@@ -50,6 +50,7 @@ function messageData(message: MessageRecord): object {
     position: encodePosition(conversationId, position),
     timestamp: iso(timestamp),
     ...(message.state === undefined ? {} : { state: message.state }),
+    ...(message.via === undefined ? {} : { via: message.via }),
   };
 }
 

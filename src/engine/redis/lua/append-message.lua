@@ -3,7 +3,7 @@
 --       streams texts stops
 -- ARGV  offset retention senderId conversationKey nonce head content idempotencyMs ("" without a key) digest
 --       traceparent ("" when it is not traced), sequence and id of what it replies to ("" "" for none), then of one that
---       is read while it is written: length "1" | "0" (is held) perPart silenceMs mostOfSender most part…
+--       is read while it is written: length "1" | "0" (is held) perPart silenceMs mostOfWriter most writer part…
 -- Answers {"appended" | "duplicate", message, unsettled} | {"diverted", fate, messageId} | {"not-member"}
 --         | {"no-longer-kept"} | {"conflict"} | {"no-reply-target"} | {"full"}
 local meta, members, messages, log, idempotency, typing, outbox, channel, streams, texts, stops = unpack(KEYS)
@@ -25,11 +25,11 @@ local stream, perPart
 if streams then
   local keys = { meta = meta, messages = messages, log = log, channel = channel, streams = streams, texts = texts }
   perPart = tonumber(ARGV[15])
-  if not hasRoomToWrite(keys, sender, time, ARGV[16], ARGV[17], ARGV[18], nonce, retention, perPart) then
+  if not hasRoomToWrite(keys, ARGV[19], time, ARGV[16], ARGV[17], ARGV[18], nonce, retention, perPart) then
     return { 'full' }
   end
   stream = {
-    length = tonumber(ARGV[13]), at = time, free = time, isHeld = ARGV[14] == '1', sender = sender,
+    length = tonumber(ARGV[13]), at = time, free = time, isHeld = ARGV[14] == '1', writer = ARGV[19],
     isStopped = isStopWanted(stops, targetSequence, time), target = targetSequence == '' and '0' or targetSequence,
   }
 end
@@ -50,7 +50,7 @@ if keepMs ~= '' then
 end
 if stream then
   keepStream(streams, sequence, stream)
-  for index = 19, #ARGV do redis.call('HSET', texts, partField(sequence, index - 19), ARGV[index]) end
+  for index = 20, #ARGV do redis.call('HSET', texts, partField(sequence, index - 20), ARGV[index]) end
   lines = shown(lines, streams, texts, sequence, perPart)
   value = table.concat(lines, '\n')
 end

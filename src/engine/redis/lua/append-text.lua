@@ -1,14 +1,14 @@
 -- Adds text to the end of a message that is being written, and announces it; the log has no entry of it. It runs for each
 -- token of each assistant: numbers stay the digits they are stored as, and what seldom happens is left to other scripts.
 -- KEYS  members messages channel streams texts
--- ARGV  offset sequence messageId senderId at length (both in code points, before and after) paceMs silenceMs most perPart
+-- ARGV  offset sequence messageId writer at length (both in code points, before and after) paceMs silenceMs most perPart
 --       payload ("" as it is) announcement ("" nothing is new) "1" | "0" (held from here on),
 --       then index and text (JSON without quotes) of each part
 -- Answers {"appended" | "repeated", length, isStopped} | {"misplaced" | "too-long", length} | {"ended", message}
 --         | {"too-often", retryAfterMs} | {"not-found"} | {"not-sender"} | {"not-member"}
 --         | {"silent"} (it is to be aborted, as any reading of it does)
 local members, messages, channel, streams, texts = unpack(KEYS)
-local offset, sequence, id, sender, at, length, paceMs, silenceMs, most, perPart, payload, announcement,
+local offset, sequence, id, writer, at, length, paceMs, silenceMs, most, perPart, payload, announcement,
   hold = unpack(ARGV)
 local FIRST_PART = 14
 local call = redis.call
@@ -16,9 +16,9 @@ local value = call('HGET', messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
 local stream = call('HGET', streams, sequence)
 if not stream then return { 'ended', value } end
-local stored, appendedAt, freeAt, isStopped, isHeld, target, writer = streamFields(stream)
-if writer ~= sender then return { 'not-sender' } end
-if call('HEXISTS', members, sender) == 0 then return { 'not-member' } end
+local stored, appendedAt, freeAt, isStopped, isHeld, target, startedBy = streamFields(stream)
+if startedBy ~= writer then return { 'not-sender' } end
+if call('HEXISTS', members, memberOf(writer)) == 0 then return { 'not-member' } end
 local time = now(offset)
 if time - appendedAt >= tonumber(silenceMs) then return { 'silent' } end
 

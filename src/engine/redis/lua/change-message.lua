@@ -1,6 +1,6 @@
 -- Edits or deletes a message.
 -- KEYS  meta messages log channel streams texts
--- ARGV  offset retention sequence messageId nonce "EDITED" | "DELETED" content-without-times traceparent perPart
+-- ARGV  offset retention sequence messageId nonce "EDITED" | "DELETED" content-without-times (of a deletion: who did it, or "") traceparent perPart
 -- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"} | {"being-written"}
 local meta, messages, log, channel, streams, texts = unpack(KEYS)
 local offset, retention, sequence, id, nonce, change, content, trace, perPart = unpack(ARGV)
@@ -24,7 +24,8 @@ end
 local time = digits(now(offset))
 if change == 'DELETED' then
   local editedAt = string.match(lines[2], '^"deletedAt":null,"editedAt":(%w+)')
-  lines[2] = '"deletedAt":' .. time .. ',"editedAt":' .. editedAt .. ',"content":"","payload":null' .. ending
+  lines[2] = '"deletedAt":' .. time .. ',"editedAt":' .. editedAt .. ',"content":"","payload":null'
+    .. (content == '' and '' or ',' .. content) .. ending
   lines[3] = '[]'
 else
   lines[2] = '"deletedAt":null,"editedAt":' .. time .. ',' .. content .. ending

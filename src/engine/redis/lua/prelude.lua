@@ -287,31 +287,36 @@ end
 local WRITTEN = '"deletedAt":null,"editedAt":null,"content":"'
 local STREAMING = ',"state":"STREAMING"'
 
--- What is known of a message that is being written is stored as length:appendedAt:freeAt:isStopped:isHeld:sequenceOfTarget:sender.
+-- What is known of a message that is being written is stored as length:appendedAt:freeAt:isStopped:isHeld:sequenceOfTarget:writer.
 local function streamFields(value)
   return string.match(value, '^(%d+):(%d+):(%d+):(%d):(%d):(%d+):(.*)$')
 end
 
 -- The value of these fields, each of them text.
-local function streamValue(length, at, free, stopped, held, target, sender)
-  return length .. ':' .. at .. ':' .. free .. ':' .. stopped .. ':' .. held .. ':' .. target .. ':' .. sender
+local function streamValue(length, at, free, stopped, held, target, writer)
+  return length .. ':' .. at .. ':' .. free .. ':' .. stopped .. ':' .. held .. ':' .. target .. ':' .. writer
 end
 
 -- The same as a table; nil: it is not being written.
 local function streamAt(streams, sequence)
   local value = redis.call('HGET', streams, sequence)
   if not value then return nil end
-  local length, at, free, stopped, held, target, sender = streamFields(value)
+  local length, at, free, stopped, held, target, writer = streamFields(value)
   return {
     length = tonumber(length), at = tonumber(at), free = tonumber(free), isStopped = stopped == '1', isHeld = held == '1',
-    target = target, sender = sender,
+    target = target, writer = writer,
   }
 end
 
 local function keepStream(streams, sequence, stream)
   redis.call('HSET', streams, sequence, streamValue(
     digits(stream.length), digits(stream.at), digits(stream.free), stream.isStopped and '1' or '0',
-    stream.isHeld and '1' or '0', stream.target, stream.sender))
+    stream.isHeld and '1' or '0', stream.target, stream.writer))
+end
+
+-- The member for whom a writer writes: the sender, behind whom a service is named that writes for them.
+local function memberOf(writer)
+  return string.match(writer, '^[^ ]+')
 end
 
 local function partField(sequence, index)
@@ -394,9 +399,9 @@ local function abortSilent(keys, sequence, lines, stream, time, silenceMs, nonce
   return endStream(keys, sequence, lines, stream, 'ABORTED', text, payload, nonce, retention, '', perPart)
 end
 
--- Whether a sender may begin to write another message here. What is left of writers who are silent goes first, and takes
+-- Whether a writer may begin another message here. What is left of writers who are silent goes first, and takes
 -- no room where it is too much to be ended at once. Of the others no message is read: they may have a payload each.
-local function hasRoomToWrite(keys, sender, time, silenceMs, mostOfSender, most, nonce, retention, perPart)
+local function hasRoomToWrite(keys, writer, time, silenceMs, mostOfWriter, most, nonce, retention, perPart)
   local all, own, left = 0, 0, READING_BYTES
   for _, sequence in ipairs(redis.call('HKEYS', keys.streams)) do
     local stream = streamAt(keys.streams, sequence)
@@ -409,10 +414,10 @@ local function hasRoomToWrite(keys, sender, time, silenceMs, mostOfSender, most,
       end
     else
       all = all + 1
-      if stream.sender == sender then own = own + 1 end
+      if stream.writer == writer then own = own + 1 end
     end
   end
-  return own < tonumber(mostOfSender) and all < tonumber(most)
+  return own < tonumber(mostOfWriter) and all < tonumber(most)
 end
 
 -- Whether somebody asked lately to stop what replies to a message.

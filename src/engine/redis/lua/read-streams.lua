@@ -25,7 +25,7 @@ local function readOne(sequence)
     if stream then forgetStream(streams, texts, sequence, stream.length, perPart) end
     return false
   end
-  if writer ~= '' and (not stream or stream.sender ~= writer) then return false end
+  if writer ~= '' and (not stream or stream.writer ~= writer) then return false end
   left = left - #value
   if not stream then return not isAll and { value, '0', '0' } end
   local lines = splitMessage(value)

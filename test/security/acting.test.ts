@@ -1,0 +1,252 @@
+/** Services that act for users: who may, as whom, by which way, and what they are shown. */
+import { createConversation } from '../support/conversations.ts';
+import { EVERY_SETTING, type Nodes, startNodes } from '../support/nodes.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import { type Answer, type Data, newId, type TokenClaims } from '../support/service.ts';
+
+const SERVICE: TokenClaims = { scope: 'realtime:service' };
+const FIELDS = 'id senderId via content state clientMessageId deletedBy { id }';
+const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ${FIELDS} } }`;
+const SEND_ALL = `mutation ($input: SendMessageInput!) { sendMessages(items: [$input]) {
+  message { ${FIELDS} } error { code } outcome } }`;
+const START = `mutation ($input: SendMessageInput!) { startMessage(input: $input) { ${FIELDS} } }`;
+const APPEND = `mutation ($id: ID!, $offset: Int!, $text: String!) {
+  appendToMessage(id: $id, offset: $offset, text: $text) { length stopRequested } }`;
+const FINISH = `mutation ($id: ID!) { finishMessage(id: $id) { ${FIELDS} } }`;
+const EDIT = `mutation ($id: ID!) { editMessage(id: $id, content: "edited") { ${FIELDS} } }`;
+const DELETE = `mutation ($id: ID!) { deleteMessage(id: $id) { ${FIELDS} } }`;
+const MESSAGES = `query ($id: ID!) { conversation(id: $id) { messages(last: 50) { nodes { ${FIELDS} } } } }`;
+
+interface Input {
+  readonly conversationId: string;
+  readonly onBehalfOf?: string;
+  readonly clientMessageId?: string;
+}
+
+/** What came of an attempt: the error's code, or who sent it, and by which service. */
+type Outcome = string | { readonly senderId: string; readonly via: string | null };
+
+const outcomeOf = ({ data, code }: Pick<Answer, 'data' | 'code'>, field: string): Outcome =>
+  code ?? { senderId: data[field].senderId, via: data[field].via };
+
+describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
+  let nodes: Nodes;
+  beforeAll(async () => {
+    nodes = await startNodes(setting, { CLIENT_TIMEOUT: '10m' });
+  });
+  afterAll(() => nodes.close());
+
+  const ask = (user: string, query: string, variables: object, claims: TokenClaims = SERVICE): Promise<Answer> =>
+    nodes.here.query(user, query, variables, claims);
+  const asUser = (user: string, query: string, variables: object): Promise<Answer> =>
+    nodes.there.query(user, query, variables);
+
+  async function group(...memberIds: string[]): Promise<string> {
+    const client = await nodes.there.connect('ann');
+    const { id } = await createConversation(client, { memberIds });
+    await client.close();
+    return id;
+  }
+
+  const stored = async (id: string): Promise<Data[]> =>
+    (await asUser('ann', MESSAGES, { id })).data.conversation.messages.nodes;
+
+  /** Each way a message is sent by. */
+  const WAYS: Record<string, (user: string, claims: TokenClaims, input: Input) => Promise<Outcome>> = {
+    sendMessage: async (user, claims, input) =>
+      outcomeOf(await ask(user, SEND, { input: { ...input, content: 'x' } }, claims), 'sendMessage'),
+    startMessage: async (user, claims, input) => outcomeOf(await ask(user, START, { input }, claims), 'startMessage'),
+    async sendMessages(user, claims, input) {
+      const { data, code } = await ask(user, SEND_ALL, { input: { ...input, content: 'x' } }, claims);
+      const [result] = data?.sendMessages ?? [{ error: { code } }];
+      return result.error?.code ?? outcomeOf({ data: result, code: undefined }, 'message');
+    },
+    async 'graphql-ws'(user, claims, input) {
+      const client = await nodes.here.connect(user, claims);
+      const { data, errors } = await client.query(SEND, { input: { ...input, content: 'x' } });
+      await client.close();
+      return outcomeOf({ data, code: errors?.[0]?.extensions.code }, 'sendMessage');
+    },
+    RoomMessage: (user, claims, input) => frame('RoomMessage', user, claims, input, 'room'),
+    StartMessage: (user, claims, input) => frame('StartMessage', user, claims, input, 'conversation_id'),
+  };
+
+  async function frame(type: string, user: string, claims: TokenClaims, input: Input, name: string): Promise<Outcome> {
+    const { conversationId, onBehalfOf: on_behalf_of, clientMessageId: client_message_id } = input;
+    const raw = await connectRaw(nodes.here, user, claims);
+    const answer = await raw.ask(type, { [name]: conversationId, content: 'x', on_behalf_of, client_message_id });
+    await raw.close();
+    if (answer.type === 'Error') return answer.data.code;
+    const message = `query ($id: ID!) { message(id: $id) { senderId via } }`;
+    return outcomeOf({ ...(await asUser('ann', message, { id: answer.data.message_id })), code: undefined }, 'message');
+  }
+
+  describe.each(Object.keys(WAYS))('by %s', (name) => {
+    const way = (user: string, claims: TokenClaims, input: Input): Promise<Outcome> =>
+      WAYS[name]?.(user, claims, input) ?? Promise.reject(new Error(name));
+
+    it.each<[string, string, TokenClaims, string, Outcome]>([
+      ['a service for a member', 'bot', SERVICE, 'ben', { senderId: 'ben', via: 'bot' }],
+      ['a service for itself, a member', 'helper', SERVICE, 'helper', { senderId: 'helper', via: null }],
+      ['a service for itself, no member', 'bot', SERVICE, 'bot', 'NOT_FOUND'],
+      ['a service for a user who is no member', 'bot', SERVICE, 'zoe', 'NOT_FOUND'],
+      ['a service that is a member for a user who is none', 'helper', SERVICE, 'zoe', 'NOT_FOUND'],
+      ['a service for nobody', 'bot', SERVICE, ' ', 'BAD_USER_INPUT'],
+      [
+        'a service and admin for a user who is no member',
+        'bot',
+        { scope: 'realtime:admin realtime:service' },
+        'zoe',
+        'NOT_FOUND',
+      ],
+      ['a service of another tenant', 'bot', { ...SERVICE, tenant: 'other' }, 'ben', 'NOT_FOUND'],
+      ['an admin', 'root', { scope: 'realtime:admin' }, 'ben', 'FORBIDDEN'],
+      ['a member for another', 'ann', {}, 'ben', 'FORBIDDEN'],
+      ['a member for themselves', 'ann', {}, 'ann', 'FORBIDDEN'],
+    ])('%s', async (_, user, claims, onBehalfOf, outcome) => {
+      const id = await group('ben', 'helper');
+      expect(await way(user, claims, { conversationId: id, onBehalfOf })).toEqual(outcome);
+      expect(await stored(id)).toHaveLength(typeof outcome === 'string' ? 0 : 1);
+    });
+
+    it('keys of a service are its own: neither it nor a user takes the other’s', async () => {
+      const id = await group('ben');
+      const input = { conversationId: id, clientMessageId: 'same' };
+      const own = await way('ben', {}, input);
+      const others = [];
+      for (const bot of ['bot', 'bot', 'other']) others.push(await way(bot, SERVICE, { ...input, onBehalfOf: 'ben' }));
+      expect([own, ...others]).toEqual([null, 'bot', 'bot', 'other'].map((via) => ({ senderId: 'ben', via })));
+      expect((await stored(id)).map(({ via, clientMessageId }) => [via, clientMessageId])).toEqual(
+        [null, 'bot', 'other'].map((via) => [via, 'same']),
+      );
+    });
+  });
+
+  it('what a user may not do, a service may not do for them', async () => {
+    const direct = 'mutation { openDirectConversation(userId: "cat") { id } }';
+    const { id } = (await asUser('dan', direct, {})).data.openDirectConversation;
+    const input = { conversationId: id, content: 'x', onBehalfOf: 'dan' };
+    expect((await ask('bot', SEND, { input })).code).toBeUndefined();
+    const started = (await ask('bot', START, { input })).data.startMessage;
+    await asUser('cat', 'mutation { blockUser(userId: "dan") }', {});
+    expect((await ask('bot', SEND, { input })).code).toBe('FORBIDDEN');
+    expect((await ask('bot', START, { input })).code).toBe('FORBIDDEN');
+    // What was being written to the blocker is ended, whoever writes it.
+    expect((await ask('bot', APPEND, { id: started.id, offset: 1, text: 'y' })).code).toBe('CONFLICT');
+  });
+
+  it('the service writes on, edits and deletes what it sent, as long as its user is a member; nobody else does', async () => {
+    const id = await group('ben');
+    const input = { conversationId: id, onBehalfOf: 'ben' };
+    const message = (await ask('bot', START, { input })).data.startMessage;
+    const changes: [string, object][] = [
+      [APPEND, { id: message.id, offset: 0, text: 'x' }],
+      [FINISH, { id: message.id }],
+      [EDIT, { id: message.id }],
+      [DELETE, { id: message.id }],
+    ];
+    // Neither another service, nor the same user once it is a service no longer.
+    for (const [query, variables] of changes) {
+      expect((await ask('other', query, variables)).code).toBe('NOT_FOUND');
+      expect((await ask('bot', query, variables, {})).code).toBe('NOT_FOUND');
+    }
+    for (const [at, text] of ['so ', 'be', ' it'].entries()) {
+      const offset = [0, 3, 5][at];
+      expect((await ask('bot', APPEND, { id: message.id, offset, text })).code).toBeUndefined();
+    }
+    expect((await ask('bot', FINISH, { id: message.id })).data.finishMessage).toMatchObject({
+      content: 'so be it',
+      state: 'COMPLETE',
+      senderId: 'ben',
+      via: 'bot',
+    });
+    expect((await ask('bot', EDIT, { id: message.id })).data.editMessage).toMatchObject({ content: 'edited' });
+    const kept = (await ask('bot', SEND, { input: { ...input, content: 'kept' } })).data.sendMessage;
+    expect((await ask('bot', DELETE, { id: message.id })).data.deleteMessage).toMatchObject({
+      senderId: 'ben',
+      deletedBy: { id: 'bot' },
+    });
+    await asUser('ann', `mutation { removeMember(id: "${id}", userId: "ben") { id } }`, {});
+    for (const query of [EDIT, DELETE]) expect((await ask('bot', query, { id: kept.id })).code).toBe('NOT_FOUND');
+    expect((await asUser('ann', DELETE, { id: kept.id })).data.deleteMessage.deletedBy).toEqual({ id: 'ann' });
+    expect((await stored(id)).map(({ deletedBy }) => deletedBy.id)).toEqual(['bot', 'ann']);
+  });
+
+  it('is shown the message, and of its conversation what it sees by itself', async () => {
+    const id = await group('ben');
+    const secret = (await asUser('ann', SEND, { input: { conversationId: id, content: 'secret' } })).data.sendMessage;
+    const input = { conversationId: id, content: 'x', onBehalfOf: 'ben', replyToId: secret.id };
+    const replied = (field: string): string =>
+      `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { content ${field} } }`;
+    const around = 'conversation { name messages(last: 5) { nodes { content } } }';
+    const started = (await ask('bot', START, { input: { conversationId: id, onBehalfOf: 'ben' } })).data.startMessage;
+    const seen = [
+      await ask('bot', replied('replyTo { content }'), { input }),
+      await ask('bot', replied(around), { input }),
+      await ask('bot', `mutation ($id: ID!) { finishMessage(id: $id) { ${around} } }`, { id: started.id }),
+      await ask('bot', `mutation ($id: ID!) { editMessage(id: $id, content: "y") { ${around} } }`, { id: started.id }),
+      await ask('bot', `mutation ($id: ID!) { deleteMessage(id: $id) { ${around} } }`, { id: started.id }),
+      await ask('bot', 'query ($id: ID!) { message(id: $id) { content } }', { id: started.id }),
+    ];
+    expect(JSON.stringify(seen)).not.toContain('secret');
+    expect(seen.map(({ code }) => code)).toEqual([undefined, ...Array(4).fill('NOT_FOUND'), undefined]);
+    expect((await ask('bot', `mutation { joinConversation(id: "${id}") { memberCount } }`, {})).data).toEqual({
+      joinConversation: { memberCount: 3 },
+    });
+    expect(JSON.stringify(await ask('bot', replied(around), { input }))).toContain('secret');
+  });
+
+  it('a service adds itself to groups and rooms, by each way; never to what is direct, and no user to anything', async () => {
+    const direct = 'mutation { openDirectConversation(userId: "cat") { id } }';
+    const pair = (await asUser('dan', direct, {})).data.openDirectConversation.id;
+    const join = (id: string): string => `mutation { joinConversation(id: "${id}") { memberCount } }`;
+    const add = (id: string, ...users: string[]): string =>
+      `mutation { addMembers(id: "${id}", userIds: ${JSON.stringify(users)}) { memberCount } }`;
+    for (const way of [join, (id: string) => add(id, 'bot')]) {
+      const id = await group('ben');
+      expect((await ask('bot', way(id), {}, {})).code).toMatch(/FORBIDDEN|NOT_FOUND/);
+      for (let times = 0; times < 2; times += 1) {
+        const { data } = await ask('bot', way(id), {});
+        expect((data.joinConversation ?? data.addMembers).memberCount).toBe(3);
+      }
+      expect((await ask('bot', way(pair), {})).code).toMatch(/FORBIDDEN|NOT_FOUND/);
+      expect((await ask('bot', way(newId()), {})).code).toBe('NOT_FOUND');
+    }
+    const id = await group('ben');
+    expect((await ask('bot', add(id, 'bot', 'zoe'), {})).code).toBe('NOT_FOUND');
+    const raw = await connectRaw(nodes.here, 'bot', SERVICE);
+    expect((await raw.ask('JoinRoom', { room: id })).data).toMatchObject({ status: 'joined', room: id });
+    await raw.close();
+  });
+
+  it('members are told which service sent a message, on every socket', async () => {
+    const id = await group('ben');
+    const reader = await connectRaw(nodes.there, 'ben');
+    const client = await nodes.there.connect('ann');
+    const received = await client.subscribe('subscription { messageReceived { senderId via } }');
+    for (const query of [SEND, START]) {
+      await ask('bot', query, { input: { conversationId: id, content: 'x', onBehalfOf: 'ben' } });
+      expect((await received.next()).messageReceived).toEqual({ senderId: 'ben', via: 'bot' });
+    }
+    const frames = (await reader.received('RoomMessage', 2)).filter(({ room }) => room === id);
+    expect(frames.map(({ sender_id, via }) => [sender_id, via])).toEqual([
+      ['ben', 'bot'],
+      ['ben', 'bot'],
+    ]);
+    await reader.close();
+    await client.close();
+  });
+
+  it('a request to stop reaches the service that writes, where it is a member', async () => {
+    const id = await group('ben', 'helper');
+    const helper = await nodes.there.connect('helper', SERVICE);
+    const stops = await helper.subscribe('subscription { messageStopped { id via } }');
+    const started = await ask('helper', START, { input: { conversationId: id, onBehalfOf: 'ben' } });
+    const { id: messageId } = started.data.startMessage;
+    await asUser('ann', 'mutation ($id: ID!) { stopMessage(id: $id) }', { id: messageId });
+    expect((await stops.next()).messageStopped).toEqual({ id: messageId, via: 'helper' });
+    const { data } = await ask('helper', APPEND, { id: messageId, offset: 0, text: '' });
+    expect(data.appendToMessage.stopRequested).toBe(true);
+    await helper.close();
+  });
+});
