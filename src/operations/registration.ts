@@ -5,7 +5,7 @@
  * learns of it, and one that refused it may take it once another subgraph is mended.
  * A gateway that knows it has nothing to do, so no second question is needed.
  */
-import type { Clock } from '../clock.ts';
+import { type Clock, deadline } from '../clock.ts';
 import type { Log } from '../log.ts';
 
 export interface Announcement {
@@ -55,6 +55,8 @@ export function createRegistration({ url, token, clock, log }: RegistrationOptio
 
   async function post(to: string, announcement: Announcement): Promise<RegistrationHealth> {
     const start = performance.now();
+    const tooLate = new AbortController();
+    const cancelDeadline = deadline(PATIENCE_MS, () => tooLate.abort(new Error('No answer in time.')));
     try {
       const response = await fetch(to, {
         method: 'POST',
@@ -62,7 +64,7 @@ export function createRegistration({ url, token, clock, log }: RegistrationOptio
         body: JSON.stringify(announcement),
         // The token is for this address alone.
         redirect: 'error',
-        signal: AbortSignal.any([closing.signal, AbortSignal.timeout(PATIENCE_MS)]),
+        signal: AbortSignal.any([closing.signal, tooLate.signal]),
       });
       const text = await response.text();
       const latencyMs = Math.round(performance.now() - start);
@@ -73,6 +75,8 @@ export function createRegistration({ url, token, clock, log }: RegistrationOptio
       // What `fetch` throws says why in its cause.
       const { message, cause } = error as { message: string; cause?: { message?: string } };
       return { status: 'unreachable', latencyMs: null, reason: cause?.message || message };
+    } finally {
+      cancelDeadline();
     }
   }
 

@@ -1,7 +1,7 @@
 /** Where a router is told of one of its subscriptions: Apollo's HTTP callback protocol 1.0. */
 import type { GraphQLFormattedError } from 'graphql';
 import * as z from 'zod';
-import type { Clock } from '../clock.ts';
+import { type Clock, deadline } from '../clock.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 
 /** `extensions.subscription` of the request. */
@@ -22,15 +22,17 @@ export type CallbackAction = 'check' | 'next' | 'complete';
 const HEADERS = { 'content-type': 'application/json', 'subscription-protocol': 'callback/1.0' };
 export const FIRST_RETRY_MS = 100;
 
-/** Sends one message; `rest` is JSON that follows the members which all have, and `signal` gives up waiting for the answer. */
+/** Sends one message; `rest` is JSON that follows the members which all have, and `signal` gives up waiting for the answer before. */
 export async function postCallback(
   target: CallbackTarget,
   action: CallbackAction,
   rest = '',
-  signal = AbortSignal.timeout(TIMES.callbackMs),
+  signal: AbortSignal | null = null,
 ): Promise<CallbackAnswer> {
   const { callbackUrl, subscriptionId, verifier } = target;
   const id = `"id":${JSON.stringify(subscriptionId)},"verifier":${JSON.stringify(verifier)}`;
+  const tooLate = new AbortController();
+  const cancel = deadline(TIMES.callbackMs, () => tooLate.abort());
   try {
     const response = await fetch(callbackUrl, {
       method: 'POST',
@@ -38,13 +40,15 @@ export async function postCallback(
       body: `{"kind":"subscription","action":"${action}",${id}${rest}}`,
       // Where it leads was not on the list.
       redirect: 'manual',
-      signal,
+      signal: signal ? AbortSignal.any([signal, tooLate.signal]) : tooLate.signal,
     });
     await response.body?.cancel();
     if (response.ok) return 'taken';
     return response.status >= 500 || response.status === 429 ? 'failed' : 'gone';
   } catch {
     return 'failed';
+  } finally {
+    cancel();
   }
 }
 

@@ -54,6 +54,8 @@ export async function post(
     body: JSON.stringify({ query, variables }),
     signal,
   });
+  // It did not come in time, and may be sent again (RFC 9110, section 15.5.9): this process had no turn to send it.
+  if (response.status === 408) throw new Error('The request took too long to come.');
   return response.json();
 }
 

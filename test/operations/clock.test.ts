@@ -1,7 +1,8 @@
 /** Deadlines judge peers by what has arrived, also when the process had no turn for a while. */
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, connect as open, type Server, type Socket } from 'node:net';
-import { systemClock } from '../../src/clock.ts';
+import { deadline, systemClock } from '../../src/clock.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 const DUE_MS = 10;
@@ -54,6 +55,31 @@ describe.each([
     expect(order).toEqual(['what arrived', 'a deadline']);
     expect(clock.pending).toBe(before);
   });
+});
+
+it('a deadline by real time counts a stall as one of its steps', async () => {
+  let isLate = false;
+  const late = new Promise<void>((resolve) =>
+    deadline(DUE_MS * 4, () => {
+      isLate = true;
+      resolve();
+    }),
+  );
+  stall(DUE_MS * 8);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  await new Promise(setImmediate);
+  expect(isLate).toBe(false);
+  await late;
+});
+
+it('no file keeps a deadline of its own that runs before what has arrived', () => {
+  const folder = new URL('../../src/', import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  const faulty = files.filter((name) =>
+    /AbortSignal\.timeout|commandTimeout:/.test(readFileSync(new URL(name, folder), 'utf8')),
+  );
+  // What a start asks a server before it serves anybody.
+  expect(faulty).toEqual(['engine/redis/diagnosis.ts']);
 });
 
 it('a clock of the tests counts no turn that its process had to wait for', async () => {
