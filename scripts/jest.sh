@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 project=$1
 shift
+# What the first start of a program compiled spares the others a third of theirs.
+export NODE_COMPILE_CACHE="$PWD/node_modules/.cache/node"
 # Workers and the programs that tests start run on the Node of this repository, also without npm.
 export PATH="$PWD/node_modules/.bin:$PATH"
 # The names of projects come last: Jest takes all that follows for more of them.

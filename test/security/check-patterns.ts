@@ -1,5 +1,5 @@
 /**
- * Checks every regular expression of `src` for super-linear matching, and prints what it found as JSON.
+ * Checks every regular expression of each folder for super-linear matching, and prints what it found as JSON.
  *
  * A program of its own: the checker's agent lives as long as the process that asked it.
  */
@@ -7,6 +7,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { parse } from '@swc/core';
 import { check } from 'recheck';
 import { LIMITS } from '../../src/limits.ts';
+
+export interface Judgement {
+  readonly checked: number;
+  readonly faults: readonly string[];
+  readonly error: string | null;
+}
 
 interface Pattern {
   readonly file: string;
@@ -81,7 +87,15 @@ async function faultOf({ file, source, flags }: Pattern): Promise<string | null>
   return status === 'safe' ? null : `${file}: /${source}/${flags} is ${status}`;
 }
 
-const [folder = 'src'] = process.argv.slice(2);
-const patterns = await patternsOf(folder);
-const faults = await Promise.all(patterns.map(faultOf));
-process.stdout.write(JSON.stringify({ checked: patterns.length, faults: faults.filter((fault) => fault !== null) }));
+/** What is found in a folder; the error when a pattern of it cannot be checked. */
+async function judge(folder: string): Promise<Judgement> {
+  try {
+    const patterns = await patternsOf(folder);
+    const faults = await Promise.all(patterns.map(faultOf));
+    return { checked: patterns.length, faults: faults.filter((fault) => fault !== null), error: null };
+  } catch (error) {
+    return { checked: 0, faults: [], error: (error as Error).message };
+  }
+}
+
+process.stdout.write(JSON.stringify(await Promise.all(process.argv.slice(2).map(judge))));

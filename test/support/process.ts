@@ -12,11 +12,11 @@ export interface Program {
 }
 
 const ROOT = new URL('../../', import.meta.url);
-/** What the first start compiled spares the others a third of theirs. */
-const COMPILED = fileURLToPath(new URL('node_modules/.cache/node', ROOT));
 
 const SERVICE = 'src/main.ts';
-const PATIENCE = ['--import', new URL('patience.ts', import.meta.url).href];
+const preload = (file: string): string[] => ['--import', new URL(file, import.meta.url).href];
+const PATIENCE = preload('patience.ts');
+const KEEP_COMPILED = preload('keep-compiled.ts');
 
 /** Starts a file of the repository and waits until it has written `sign`. */
 export async function startProgram(
@@ -24,9 +24,14 @@ export async function startProgram(
   env: Readonly<Record<string, string>>,
   sign: RegExp,
 ): Promise<Program> {
-  const words = ['--no-warnings', ...(file === SERVICE ? PATIENCE : []), fileURLToPath(new URL(file, ROOT))];
+  const words = [
+    '--no-warnings',
+    ...KEEP_COMPILED,
+    ...(file === SERVICE ? PATIENCE : []),
+    fileURLToPath(new URL(file, ROOT)),
+  ];
   const child = spawn(process.execPath, words, {
-    env: { NODE_COMPILE_CACHE: COMPILED, ...process.env, ...env },
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
