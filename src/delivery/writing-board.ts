@@ -23,6 +23,8 @@ import type { Merging } from './merging.ts';
 import { type ExtendedText, WrittenMessage } from './written-message.ts';
 
 const RETRY_MS = 250;
+/** Behind the minute of a writer's silence, since what was heard may have taken its time. */
+const SILENCE_MARGIN_MS = 1_000;
 /** Messages that ended unheard are read so many at a time: each may be long. */
 const ENDED_AT_ONCE = 4;
 
@@ -135,13 +137,24 @@ export class WritingBoard {
     this.#look();
   }
 
-  /** Every so often, while anything is being written: a reading aborts what its writer left. */
+  /** While anything is being written: a reading aborts what its writer left. */
   #look(): void {
     if (this.#isClosed) return;
-    this.#stopLooking = this.#options.clock.after(TIMES.writingMs / 2, () => {
+    this.#stopLooking = this.#options.clock.after(this.#untilLookMs(), () => {
       if (this.#written.size > 0) this.#reread();
       this.#look();
     });
+  }
+
+  /** Until the next writer may have been silent for too long. Of one who only says that they are there nothing is heard. */
+  #untilLookMs(): number {
+    const now = this.#options.clock.elapsed();
+    let untilMs = TIMES.writingMs / 2;
+    for (const { heardAt } of this.#written.values()) {
+      const leftMs = heardAt + TIMES.writingMs + SILENCE_MARGIN_MS - now;
+      if (leftMs > 0) untilMs = Math.min(untilMs, leftMs);
+    }
+    return untilMs;
   }
 
   #reread(): void {
@@ -231,10 +244,12 @@ export class WritingBoard {
   #take(message: MessageRecord): void {
     let written = this.#written.get(message.id);
     if (!written) {
-      written = new WrittenMessage(message);
+      written = new WrittenMessage(message, this.#options.clock.elapsed());
       this.#written.set(message.id, written);
     }
+    const before = written.length;
     written.become(message);
+    if (written.length !== before) written.heardAt = this.#options.clock.elapsed();
     this.#note(written);
   }
 
@@ -250,6 +265,7 @@ export class WritingBoard {
     if (isWithheld(extension)) return false;
     const written = this.#written.get(extension.messageId);
     if (!written?.extend(extension)) return false;
+    written.heardAt = this.#options.clock.elapsed();
     this.#note(written);
     return true;
   }

@@ -28,6 +28,8 @@ const START: Place = { length: 0, units: 0 };
 
 export class WrittenMessage {
   readonly id: MessageId;
+  /** When this node heard last of its writer, by the clock's `elapsed`. */
+  heardAt: number;
   readonly #conversationId: ConversationId;
   #text = '';
   #length = 0;
@@ -40,8 +42,9 @@ export class WrittenMessage {
   /** The event of a reader who begins, while nothing more is told. */
   #whole: ExtendedText | null = null;
 
-  constructor({ id, conversationId }: MessageRecord) {
+  constructor({ id, conversationId }: MessageRecord, heardAt: number) {
     this.id = id;
+    this.heardAt = heardAt;
     this.#conversationId = conversationId;
   }
 

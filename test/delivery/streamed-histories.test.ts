@@ -1,10 +1,17 @@
 /** Texts that are read while they are written, over random histories: each reader's is the stored one, in the end and on the way. */
+import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
+import { bearerOf } from '../../src/access/bearer.ts';
+import { createDelivery } from '../../src/delivery/delivery.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
+import { TIMES } from '../../src/limits.ts';
+import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { onSharedRedis } from '../support/shared-redis.ts';
+import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
+import { alice, bob, createGroup, record, silentLog, tenant, text, viewerOf } from '../support/world.ts';
 import { StreamedHistory } from './streamed-history.ts';
 import { STEP, type Step } from './streamed-steps.ts';
 
@@ -50,4 +57,26 @@ describe.each([
       { numRuns },
     );
   });
+});
+
+it('G20: whose writer fell silent a minute ago is aborted soon, though nobody but a stream reads it', async () => {
+  const clock = new StillClock();
+  const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
+  const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 });
+  const id = await createGroup(engine, alice, bob);
+  const { heard, listening } = await record(engine, { kind: 'conversation', tenant, id });
+  const stream = await delivery.messageStreamed(bearerOf(viewerOf(bob)), null);
+  // What was started before it looked last is due before it looks as often again.
+  clock.advance(TIMES.writingMs / 3);
+  await engine.startMessage(tenant, { ...text(id, alice, 'text'), isHeld: false });
+  for (const ms of [...Array(6).fill(TIMES.writingMs / 6), 1_000]) {
+    // What it read before is answered.
+    for (let nth = 0; nth < 10; nth += 1) await turn();
+    clock.advance(ms);
+  }
+  await eventually(() => expect(heard.at(-1)).toMatchObject({ change: 'FINISHED', message: { state: 'ABORTED' } }));
+  await stream.return?.();
+  await listening.close();
+  delivery.close();
+  await engine.close();
 });
