@@ -16,7 +16,8 @@ export const ERROR_CODES = {
   },
   RATE_LIMITED: { meaning: 'Too often.', retry: 'after `retryAfterMs`', status: 429 },
   POSITION_EXPIRED: {
-    meaning: 'A position cannot be resumed; `reason` says why, `conversationId` or `topic` of which log.',
+    meaning:
+      'A position cannot be resumed; `reason` says why, `conversationId` or `topic` of which log; neither: of the list of conversations.',
     retry: 'without it',
     status: 200,
   },
@@ -122,13 +123,14 @@ export function badInput(message: string): ServiceError {
 }
 
 /** It always says of which log: a position is one of many that a stream resumes by. */
-export function positionExpired(reason: ExpiryReason, of: LogName): ServiceError {
+/** Left out: of the list of a user's conversations. */
+export function positionExpired(reason: ExpiryReason, of?: LogName): ServiceError {
   const message = {
     RETENTION: 'The position is older than what is kept.',
     EPOCH: 'The position belongs to another life of the log.',
     DIVERGED: 'The position lies past what the log still holds.',
   }[reason];
-  return new ServiceError('POSITION_EXPIRED', message, { reason, of });
+  return new ServiceError('POSITION_EXPIRED', message, of ? { reason, of } : { reason });
 }
 
 export function unavailable(cause?: unknown, retryAfterMs = 1_000): ServiceError {

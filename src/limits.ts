@@ -189,6 +189,8 @@ export const LIMITS = {
   queuedEvents: 2_000,
   /** Places of one raw client that are noted one by one; of more, the last in each conversation is. */
   placesPerSocket: 1_000,
+  /** Conversations that a checkpoint of an inbox names, those that changed last: it fits into a header. */
+  checkpointConversations: 100,
   /** Entries of the log of a user's list: who was away for longer reads the list anew. */
   userLogEntries: 1_000,
   /** Conversations a user left lately, with the version in which: a change before it is never taken for a later one. */
@@ -347,6 +349,10 @@ export const TIMES = {
   shareUseMs: 1_000,
   /** How long a sum of use is added to before it is begun anew. */
   sharedUseMs: 60_000,
+  /** How far the clocks of the servers of one cluster may be apart. */
+  clocksApartMs: 30_000,
+  /** A checkpoint of an inbox follows the one before after this at the earliest. */
+  checkpointMs: 10_000,
   /** How often what was heard on a channel is compared with what is stored: a lost announcement may have no successor that shows it. */
   headCheckMs: 25_000,
   /** How long before its end a TLS certificate is warned of: those of 90 days are renewed 30 days before. */

@@ -277,6 +277,36 @@ export interface InboxRecord {
   readonly positions: ReadonlyMap<ConversationId, Position>;
 }
 
+/** In a conversation that a checkpoint names. */
+export interface CheckpointPoint {
+  readonly position: Position;
+  /** Of the conversation, as it was told last. */
+  readonly version: number;
+}
+
+/** Up to where a reader of an inbox has everything. */
+export interface InboxPlace {
+  /** All that was written up to then, by the engine's clock, … */
+  readonly time: number;
+  /** … what happened to the list up to here, … */
+  readonly list: Position;
+  /** … and of these conversations all up to where they are said to be, and nothing behind it. */
+  readonly points: ReadonlyMap<ConversationId, CheckpointPoint>;
+}
+
+/** Where a reader of an inbox is told to be. */
+export interface CheckpointRecord {
+  readonly isLive: boolean;
+  /** Whose inbox it is. */
+  readonly viewer: Viewer;
+  readonly place: InboxPlace;
+}
+
+/** Where a reader of an inbox comes back to; of a conversation it can be asked whether it is named. */
+export type InboxReturn = Omit<InboxPlace, 'points'> & {
+  pointOf(id: ConversationId): CheckpointPoint | undefined;
+};
+
 /** A conversation as it is in a user's list: what the list is ordered by, and what the user keeps of it. */
 export interface ListedConversation {
   readonly conversationId: ConversationId;

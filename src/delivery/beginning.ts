@@ -7,11 +7,10 @@ import { asServiceError, type Replay } from './replay.ts';
 export interface Start<Event extends object> {
   readonly following: Following<Event>;
   readonly from: Position;
+  /** Whether the reader has what is before that, and is to have all behind it. */
+  readonly isResumed: boolean;
   /** Null: it begins live. */
   readonly replay: Replay | null;
-}
-
-export interface Beginning<Event extends object> extends Start<Event> {
   /** Why it does not begin where it was. */
   readonly expiry: ServiceError | null;
 }
@@ -20,13 +19,13 @@ export interface Beginning<Event extends object> extends Start<Event> {
 async function preparedOne<Event extends object>(
   start: Start<Event>,
   isForgiving: boolean,
-): Promise<Beginning<Event> | null> {
+): Promise<Start<Event> | null> {
   const { following, replay } = start;
   try {
     const expiry = (await replay?.prepare(isForgiving)) ?? null;
-    if (!expiry) return { ...start, expiry };
+    if (!expiry) return start;
     const from = (await following.channel.readHead()) ?? following.channel.position;
-    return { following, from, replay: null, expiry };
+    return { following, from, isResumed: false, replay: null, expiry };
   } catch (error) {
     if (asServiceError(error).code === 'NOT_FOUND') return null;
     throw error;
@@ -43,7 +42,7 @@ export async function prepared<Event extends object>(
   starts: readonly Start<Event>[],
   isForgiving: boolean,
   leave: (following: Following<Event>) => void,
-): Promise<Beginning<Event>[]> {
+): Promise<Start<Event>[]> {
   const beginnings = await Promise.allSettled(
     starts.map(async (start) => {
       const beginning = await preparedOne(start, isForgiving);

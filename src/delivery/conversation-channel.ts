@@ -8,9 +8,9 @@
  * after an interruption it is read again.
  */
 import type { Clock } from '../clock.ts';
-import type { Announcement, Engine, Listening } from '../engine/port.ts';
+import type { Announcement, Engine, LeaveReason, Listening, ReadMove } from '../engine/port.ts';
 import { notFound, positionExpired, ServiceError } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type {
   ConversationId,
@@ -26,12 +26,23 @@ import type {
 import { Latest } from './latest.ts';
 import type { Merging } from './merging.ts';
 import { notePast } from './past.ts';
+import { receiptsSince } from './read-moves.ts';
 import { SharedRead } from './shared-read.ts';
 import { TypingBoard } from './typing-board.ts';
 import { WritingBoard } from './writing-board.ts';
 import type { ExtendedText, WrittenMessage } from './written-message.ts';
 
 const RETRY_MS = 250;
+
+type ConversationAnnouncement = Extract<Announcement, { type: 'conversation' }>;
+
+/** What changed of a conversation: a message was sent, a member has read, or anything else of it. */
+export type ConversationCause = 'SENT' | 'READ' | 'CHANGED';
+
+/** A read position that moved. Shared by all who are told of it. */
+export interface ReadMoved extends ReadMove {
+  readonly conversationId: ConversationId;
+}
 
 /** What happens to those who listen. Calls are synchronous and must not throw. */
 export interface ChannelListener {
@@ -43,7 +54,10 @@ export interface ChannelListener {
   onMessage(change: MessageChange, message: MessageRecord): void;
   /** The log's head, read just now: whoever is past it may hold what the log has lost. */
   onHead(position: Position): void;
-  onConversation(conversation: ConversationRecord): void;
+  onConversation(conversation: ConversationRecord, cause: ConversationCause): void;
+  /** Whether it is told of read positions. */
+  readonly takesReads: boolean;
+  onRead(moved: ReadMoved): void;
   onTyping(typing: TypingRecord): void;
   /** Whether it is told of text that is added to messages. */
   readonly takesText: boolean;
@@ -51,8 +65,8 @@ export interface ChannelListener {
   onExtended(event: ExtendedText, written: WrittenMessage): void;
   /** Whoever writes the message is asked to stop. */
   onStop(message: MessageRecord): void;
-  /** These users are no longer members. */
-  onLeft(userIds: readonly UserId[]): void;
+  /** These users are no longer members. Null: nothing says why. */
+  onLeft(userIds: readonly UserId[], why: LeaveReason | null): void;
   /** The channel cannot go on for this reason; nothing follows. */
   onLost(error: ServiceError): void;
 }
@@ -95,6 +109,10 @@ export class ConversationChannel {
   #isBehind = false;
   /** After an interruption a removal may have been missed: nothing is told until the members were read. */
   #isInDoubt = false;
+  /** Up to when everything was heard before that; null: it is not in doubt. */
+  #heardBefore: number | null = null;
+  /** Whether read positions may have moved of which nothing was heard. */
+  #areReadsUnheard = false;
   #interruptions = 0;
 
   constructor(
@@ -129,6 +147,16 @@ export class ConversationChannel {
   /** The newest state that is known of it. */
   get conversation(): ConversationRecord | null {
     return this.#conversation.current;
+  }
+
+  /** By `Clock.elapsed`: what was announced before has been passed on. */
+  get heardAt(): number {
+    return this.#heardBefore ?? this.#listening?.heardAt ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether it has passed on all that it knows there is. */
+  get isSettled(): boolean {
+    return !this.#isCatchingUp && !this.#isBehind && !this.#isInDoubt;
   }
 
   /** The channel cannot go on. The next listener needs a new one. */
@@ -192,11 +220,10 @@ export class ConversationChannel {
       case 'message':
         return this.#receiveMessage(announcement.change, announcement.message);
       case 'conversation':
-        if (announcement.left.length > 0) this.#each((listener) => listener.onLeft(announcement.left));
+        if (announcement.left.length > 0) this.#tellLeft(announcement);
         for (const userId of announcement.left) this.typing.stop(userId);
         if (this.#isInDoubt) return void this.#readState();
-        if (this.#conversation.take(this.#withSent(announcement.conversation))) this.#tellConversation();
-        return;
+        return this.#receiveConversation(announcement);
       case 'typing':
         if (this.#isInDoubt) return void this.#readState();
         return this.typing.hear(announcement.typing);
@@ -209,6 +236,22 @@ export class ConversationChannel {
       default:
         return;
     }
+  }
+
+  #tellLeft({ left, why }: ConversationAnnouncement): void {
+    this.#each((listener) => listener.onLeft(left, why ?? null));
+  }
+
+  #receiveConversation({ conversation, read }: ConversationAnnouncement): void {
+    if (!this.#conversation.take(this.#withSent(conversation))) return;
+    this.#tellConversation(read ? 'READ' : 'CHANGED');
+    if (read) this.#tellRead(read);
+  }
+
+  #tellRead(read: ReadMove): void {
+    const { userId, sequence, readAt } = read;
+    const moved = { conversationId: this.id, userId, sequence, readAt };
+    for (const listener of [...this.#listeners]) if (listener.takesReads) listener.onRead(moved);
   }
 
   #receiveMessage(change: MessageChange, message: MessageRecord): void {
@@ -244,7 +287,7 @@ export class ConversationChannel {
     const before = this.#conversation.current;
     if (!before || sequence <= before.lastSequence) return;
     this.#conversation.amend({ ...before, lastSequence: sequence, lastActivityAt: timestamp, position });
-    this.#tellConversation();
+    this.#tellConversation('SENT');
   }
 
   /** What was read or is heard late may be older than the message passed on last, which no other announcement tells of. */
@@ -255,14 +298,15 @@ export class ConversationChannel {
     return isNewer ? { ...conversation, ...sent } : conversation;
   }
 
-  #tellConversation(): void {
+  #tellConversation(cause: ConversationCause): void {
     const { current } = this.#conversation;
     if (this.#isClosed || !current) return;
-    for (const watcher of [...this.#watchers]) watcher.onConversation(current);
+    for (const watcher of [...this.#watchers]) watcher.onConversation(current, cause);
   }
 
   #recover(): void {
     if (this.#isClosed) return;
+    this.#heardBefore ??= this.#listening?.heardAt ?? Number.NEGATIVE_INFINITY;
     this.#interruptions += 1;
     this.#isInDoubt = true;
     this.writings.doubt();
@@ -282,11 +326,26 @@ export class ConversationChannel {
       ]);
       await this.#confirmMembers();
       if (this.#isClosed) return;
-      if (conversation && take(this.#withSent(conversation))) this.#tellConversation();
+      if (conversation && take(this.#withSent(conversation))) {
+        this.#tellConversation('CHANGED');
+        this.#areReadsUnheard = true;
+      }
       takeTyping(typing ?? []);
+      await this.#tellReads();
+      if (!this.#isInDoubt) this.#heardBefore = null;
     } catch (error) {
       this.#retry(error, () => void this.#readState());
     }
+  }
+
+  /** Tells which read positions moved while nothing was heard. They are state: some may be told again. */
+  async #tellReads(): Promise<void> {
+    if (!this.#areReadsUnheard || ![...this.#listeners].some(({ takesReads }) => takesReads)) return;
+    const engine = this.#engine;
+    const unheardMs = this.#clock.elapsed() - (this.#heardBefore ?? this.#clock.elapsed());
+    const since = (await engine.time()) - unheardMs - TIMES.clocksApartMs;
+    for await (const receipt of receiptsSince(engine, this, since)) this.#tellRead(receipt);
+    this.#areReadsUnheard = false;
   }
 
   /** Passes on everything between the position and the log's head, in order. */
@@ -339,7 +398,7 @@ export class ConversationChannel {
     const known = new Map(userIds.map((userId, index) => [userId, memberships[index] ?? null]));
     for (const listener of listeners) {
       const { member } = listener;
-      if (member !== null && !listener.isOf(known.get(member) ?? null)) listener.onLeft([member]);
+      if (member !== null && !listener.isOf(known.get(member) ?? null)) listener.onLeft([member], null);
     }
     if (interruptions !== this.#interruptions) return;
     this.#isInDoubt = false;

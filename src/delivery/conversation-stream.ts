@@ -3,7 +3,7 @@ import type { Bearer } from '../access/bearer.ts';
 import { isAdmin } from '../access/rights.ts';
 import { accessTo } from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
-import type { Engine, Listening } from '../engine/port.ts';
+import type { Engine, LeaveReason, Listening } from '../engine/port.ts';
 import { isOutage, positionExpired, type ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ConversationId, ConversationRecord, Position, UserId, Viewer } from '../model.ts';
@@ -13,10 +13,12 @@ import { ConversationChannel, type CountHole } from './conversation-channel.ts';
 import { type Doubts, userKey } from './doubts.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Follower, Following, type Selection } from './following.ts';
+import type { ListTeller, ToldStream } from './list-teller.ts';
 import { Losses, noAccess, type Told } from './lost.ts';
 import type { Merging } from './merging.ts';
 import { asServiceError, Replay } from './replay.ts';
-import { furthest, type ResumePoints } from './resume-points.ts';
+import { furthest, isSame, type ResumePoints } from './resume-points.ts';
+import type { Room } from './room.ts';
 import type { SharedLog } from './shared-log.ts';
 import { Turns } from './turns.ts';
 
@@ -32,6 +34,7 @@ export interface ConversationStreamOptions<Event extends object> {
   readonly onBegin?: OnBegin;
   /** Whether a conversation whose position expired begins live; otherwise none begins. */
   readonly isForgiving?: boolean;
+  readonly teller?: ListTeller;
 }
 
 export interface ConversationStreamContext {
@@ -54,18 +57,22 @@ function conversationIdOf(event: object): unknown {
   return 'conversationId' in event ? event.conversationId : (event as ConversationRecord).id;
 }
 
-export class ConversationStream<Event extends object> implements Follower {
+export class ConversationStream<Event extends object> implements Follower, ToldStream {
   readonly #context: ConversationStreamContext;
   readonly #options: ConversationStreamOptions<Event>;
   readonly #following = new Map<ConversationId, Following<Event>>();
   readonly #names = new Set<string>();
   readonly #queue: EventQueue<Told<Event>>;
+  /** Where events of conversations go. */
+  readonly #sink: Pick<EventQueue<Told<Event>>, 'push' | 'isCongested' | 'onRoom'>;
   readonly #turns = new Turns();
   readonly #stopHearing: () => void;
   readonly #leaveDoubts: () => void;
   readonly #losses: Losses;
   #memberships: Listening | null = null;
   #isOpen = true;
+  /** Replays that are not over. */
+  #replays = 0;
   /** What is done about the set of conversations, one after the other, the start first. */
   #reconciling: Promise<void> = Promise.resolve();
 
@@ -73,6 +80,8 @@ export class ConversationStream<Event extends object> implements Follower {
     this.#context = context;
     this.#options = options;
     this.#queue = new EventQueue(this.#names, () => this.#close());
+    this.#sink = options.teller ? this.#overheard(options.teller) : this.#queue;
+    options.teller?.attach(this);
     this.#losses = new Losses(this.#queue);
     this.#leaveDoubts = context.doubts.enter(userKey(options.bearer.viewer), this.#queue);
     this.#stopHearing = options.bearer.onRenewed(() => void this.#reauthorise());
@@ -98,6 +107,7 @@ export class ConversationStream<Event extends object> implements Follower {
       stream.#queue.end(null);
       throw error;
     }
+    stream.#tellIdle();
     return stream.#queue;
   }
 
@@ -114,12 +124,30 @@ export class ConversationStream<Event extends object> implements Follower {
       { kind: 'memberships', tenant: viewer.tenant, id: viewer.userId },
       { onAnnouncement: () => this.#reconcile(), onInterrupted: () => this.#reconcile() },
     );
-    const listed = await this.#context.engine.listConversationIds(viewer.tenant, viewer.userId);
+    const listed = await this.#list();
     // The list may lag behind a change of members that the client has heard of. Positions of conversations
     // that the viewer has left since are skipped with them: they fail none of the others.
     const own = new Set(listed);
     const others = await this.#visible([...after.keys()].filter((id) => !own.has(id)));
     await this.#follow([...listed, ...others], (id) => after.get(id) ?? null);
+    this.#options.teller?.onListed();
+  }
+
+  #list(): Promise<readonly ConversationId[]> {
+    const { tenant, userId } = this.#viewer;
+    return this.#options.teller?.readList() ?? this.#context.engine.listConversationIds(tenant, userId);
+  }
+
+  #overheard(teller: ListTeller): Pick<EventQueue<Told<Event>>, 'push' | 'isCongested' | 'onRoom'> {
+    const queue = this.#queue;
+    return {
+      push(event) {
+        queue.push(event);
+        teller.onEvent(event);
+      },
+      isCongested: () => queue.isCongested(),
+      onRoom: (resume) => queue.onRoom(resume),
+    };
   }
 
   /** Those the viewer may see. Of others no channel is opened, however many are named. */
@@ -179,7 +207,7 @@ export class ConversationStream<Event extends object> implements Follower {
       ),
       this.#readHeads(joined),
     ]);
-    const { isForgiving = false } = this.#options;
+    const { isForgiving = false, teller } = this.#options;
     const starts: Start<Event>[] = [];
     for (const [index, following] of joined.entries()) {
       const membership = memberships[index] ?? null;
@@ -189,29 +217,41 @@ export class ConversationStream<Event extends object> implements Follower {
         this.#unfollow(following);
         continue;
       }
-      for (const typing of following.channel.typing.current()) following.onTyping(typing);
-      const resumed = after(id, membership?.joinedPosition ?? null);
-      const from = resumed ?? heads[index] ?? following.channel.position;
-      starts.push({ following, from, replay: resumed && this.#replay(following, resumed) });
+      const joinedPosition = membership?.joinedPosition ?? null;
+      const resumed = teller ? teller.startOf(id, joinedPosition) : after(id, joinedPosition);
+      const { position } = following.channel;
+      const from = resumed ?? heads[index] ?? position;
+      // Where nothing happened since there is nothing to read.
+      const replay = resumed && !isSame(resumed, position) ? this.#replay(following, resumed) : null;
+      starts.push({ following, from, isResumed: resumed !== null, replay, expiry: teller?.expiryOf(id) ?? null });
     }
-    for (const { following, from, replay, expiry } of await prepared(starts, isForgiving, (following) =>
-      this.#unfollow(following),
-    )) {
+    for (const start of await prepared(starts, isForgiving, (following) => this.#unfollow(following))) {
+      const { following, from, expiry } = start;
       if (!this.#isFollowed(following)) {
-        replay?.close();
+        start.replay?.close();
         continue;
       }
       this.#options.onBegin?.(following.channel.id, from, expiry);
-      if (replay) void this.#run(following, replay);
-      else following.goLive(from);
+      following.reach(from);
+      teller?.onBegin(following, expiry);
+      for (const typing of following.channel.typing.current()) following.onTyping(typing);
+      // It has gone on since it was seen to be where the reader was.
+      const isBehind = start.isResumed && !isSame(from, following.channel.position);
+      const replay = start.replay ?? (isBehind ? this.#replay(following, from) : null);
+      if (!replay) following.goLive(from);
+      else {
+        this.#replays += 1;
+        void this.#run(following, replay);
+      }
     }
   }
 
   /** The log heads at which streams without a position begin. A channel may still be behind them. */
   async #readHeads(joined: readonly Following<Event>[]): Promise<readonly (Position | null)[]> {
-    const { selection, after } = this.#options;
+    const { selection, after, teller } = this.#options;
     if (!selection.message) return [];
-    return Promise.all(joined.map(({ channel }) => (after.has(channel.id) ? null : channel.readHead())));
+    const resumes = (id: ConversationId): boolean => (teller ? teller.startOf(id, null) !== null : after.has(id));
+    return Promise.all(joined.map(({ channel }) => (resumes(channel.id) ? null : channel.readHead())));
   }
 
   async #join(id: ConversationId): Promise<Following<Event> | null> {
@@ -235,28 +275,35 @@ export class ConversationStream<Event extends object> implements Follower {
       channels.release(key, channel);
       return null;
     }
-    const following = new Following<Event>(channel, this, this.#options.selection, this.#queue);
+    const following = new Following<Event>(channel, this, this.#options.selection, this.#sink);
     this.#following.set(id, following);
     this.#names.add(key);
     channel.add(following);
     return following;
   }
 
-  onLeft(following: Following<object>, userIds: readonly UserId[]): void {
+  onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void {
     const { channel } = following;
     if (!this.#isFollowed(following)) return;
-    if (userIds.includes(this.#viewer.userId) && !this.#seesAll) this.#lose(channel.id);
+    if (userIds.includes(this.#viewer.userId) && !this.#seesAll) this.#lose(channel.id, why);
   }
 
   onAhead(following: Following<object>): void {
     void this.#confirm(following);
   }
 
-  onLost({ channel }: Following<object>, error: ServiceError): void {
+  onLost(following: Following<object>, error: ServiceError): void {
+    const { channel } = following;
+    const { teller } = this.#options;
     if (channel.isLost) this.#context.channels.discard(this.#key(channel.id), channel);
     // What is deleted takes no other with it.
-    if (error.code === 'NOT_FOUND') this.#lose(channel.id);
-    else this.#queue.end(error);
+    if (error.code === 'NOT_FOUND') return this.#lose(channel.id, 'DELETED');
+    if (!teller || error.code !== 'POSITION_EXPIRED') return this.#queue.end(error);
+    const followed = this.#following.get(channel.id);
+    if (!followed || followed !== following) return;
+    this.#unfollow(followed);
+    teller.onExpired(channel.id, error);
+    this.#reconcile();
   }
 
   /** Asks the log whether it still knows the position passed on last (G04). */
@@ -264,7 +311,8 @@ export class ConversationStream<Event extends object> implements Follower {
     const { channel, position } = following;
     try {
       const page = await this.#context.engine.readLog(channel.tenant, channel.id, position, 1);
-      if (page.outcome === 'expired') this.#queue.end(positionExpired(page.reason, { conversationId: channel.id }));
+      if (page.outcome === 'expired' && this.#isFollowed(following))
+        this.onLost(following, positionExpired(page.reason, { conversationId: channel.id }));
     } catch (error) {
       this.#retry(error, () => void this.#confirm(following));
     }
@@ -274,7 +322,9 @@ export class ConversationStream<Event extends object> implements Follower {
     const { channel } = following;
     return new Replay(this.#context.sharedLog, channel, from, {
       onMessage: (change, message) => {
-        if (this.#isFollowed(following)) following.take(change, message);
+        if (!this.#isFollowed(following)) return;
+        following.reach(message.position);
+        following.take(change, message);
       },
       confirm: () => this.#confirmMember(following),
       room: this.#queue,
@@ -287,26 +337,33 @@ export class ConversationStream<Event extends object> implements Follower {
     try {
       await replay.run((cursor) => following.goLive(cursor));
     } catch (error) {
-      if (!this.#isFollowed(following)) return;
       const known = asServiceError(error);
-      if (known.code !== 'SERVICE_UNAVAILABLE') return this.onLost(following, known);
-      // The engine is away. The replay knows where it is, and goes on there (G14).
-      this.#context.clock.after(RETRY_MS, () => {
-        if (this.#isFollowed(following)) void this.#run(following, replay);
-      });
+      if (this.#isFollowed(following) && known.code === 'SERVICE_UNAVAILABLE') {
+        // The engine is away. The replay knows where it is, and goes on there (G14).
+        this.#context.clock.after(RETRY_MS, () => void this.#run(following, replay));
+        return;
+      }
+      if (this.#isFollowed(following)) this.onLost(following, known);
     }
+    this.#replays -= 1;
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (this.#isOpen && this.#replays === 0) this.#options.teller?.onIdle();
   }
 
   /** Follows what the viewer joined since; one at a time, since each reads the list anew. */
   #reconcile(): void {
     this.#reconciling = this.#reconciling.then(async () => {
       if (!this.#isOpen) return;
-      const { tenant, userId } = this.#viewer;
+      const { teller } = this.#options;
       try {
-        const ids = await this.#context.engine.listConversationIds(tenant, userId);
+        const ids = await this.#list();
         const fresh = ids.filter((id) => !this.#following.has(id));
         await this.#follow(fresh, (id, joined) => furthest(this.#options.after.get(id), joined));
-        for (const id of fresh) this.#showJoined(id);
+        if (teller) teller.onListed();
+        else for (const id of fresh) this.#showJoined(id);
       } catch (error) {
         if (asServiceError(error).code === 'SERVICE_UNAVAILABLE') {
           this.#context.clock.after(RETRY_MS, () => this.#reconcile());
@@ -319,17 +376,50 @@ export class ConversationStream<Event extends object> implements Follower {
   #showJoined(id: ConversationId): void {
     const following = this.#following.get(id);
     const conversation = following?.channel.conversation;
-    if (conversation) following.onConversation(conversation);
+    if (conversation) following.onConversation(conversation, 'CHANGED');
   }
 
   /** Leaves a conversation that the viewer has left. One who was added again has another membership. */
-  async #confirmMember(following: Following<Event>): Promise<void> {
+  async #confirmMember(following: Following<object>): Promise<void> {
     if (this.#seesAll) return;
     const { tenant, userId } = this.#viewer;
     const { id } = following.channel;
     const [membership] = await this.#context.engine.readMemberships(tenant, [{ conversationId: id, userId }]);
     if (following.isOf(membership ?? null) || !this.#isFollowed(following)) return;
-    this.#lose(id);
+    this.#lose(id, null);
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  get isReplaying(): boolean {
+    return this.#replays > 0;
+  }
+
+  get room(): Room {
+    return this.#queue;
+  }
+
+  tell(event: object): void {
+    this.#queue.push(event as Event);
+  }
+
+  followed(): Iterable<Following<object>> {
+    return this.#following.values();
+  }
+
+  find(id: ConversationId): Following<object> | undefined {
+    return this.#following.get(id);
+  }
+
+  async confirm(following: Following<object>): Promise<void> {
+    try {
+      await this.#confirmMember(following);
+    } catch (error) {
+      await new Promise<void>((resolve) => this.#retry(error, resolve));
+      await this.confirm(following);
+    }
   }
 
   get viewerId(): UserId {
@@ -347,7 +437,7 @@ export class ConversationStream<Event extends object> implements Follower {
       const lost = ids.filter((_, index) => memberships[index] === null);
       const [first] = lost;
       if (this.#options.conversationIds && first !== undefined) return this.#queue.end(noAccess(first));
-      for (const id of lost) this.#lose(id);
+      for (const id of lost) this.#lose(id, null);
     } catch (error) {
       this.#retry(error, () => void this.#reauthorise());
     }
@@ -362,12 +452,13 @@ export class ConversationStream<Event extends object> implements Follower {
   }
 
   /** The viewer is no longer a member: nothing of this conversation follows. */
-  #lose(id: ConversationId): void {
+  #lose(id: ConversationId, why: LeaveReason | null): void {
     const following = this.#following.get(id);
     if (!following) return;
     following.leave();
     this.#unfollow(following);
     this.#queue.withdraw((event) => conversationIdOf(event) === id);
+    this.#options.teller?.onLeft(id, why);
     // The viewer may have been added again, and that been announced first, on another channel.
     if (!this.#options.conversationIds) return this.#reconcile();
     if (this.#following.size === 0) this.#queue.end(noAccess(id));
@@ -387,6 +478,7 @@ export class ConversationStream<Event extends object> implements Follower {
 
   #close(): void {
     this.#isOpen = false;
+    this.#options.teller?.close();
     this.#stopHearing();
     this.#leaveDoubts();
     for (const following of [...this.#following.values()]) this.#unfollow(following);

@@ -29,6 +29,8 @@ import type { ConversationChannel, CountHole } from './conversation-channel.ts';
 import { ConversationStream, type OnBegin } from './conversation-stream.ts';
 import { Doubts, userKey } from './doubts.ts';
 import type { Selection } from './following.ts';
+import { type InboxStreamEvent, inboxSelection } from './inbox-events.ts';
+import { type InboxResume, InboxTeller } from './inbox-teller.ts';
 import { openJointStream } from './joint-stream.ts';
 import type { Told } from './lost.ts';
 import { Merging } from './merging.ts';
@@ -62,6 +64,8 @@ export interface Delivery {
     onBegin: OnBegin,
     isForgiving: boolean,
   ): Promise<LiveStream<Told<InboxEvent>>>;
+  /** Everything of the viewer's inbox, and where its reader is. */
+  inboxStream(bearer: Bearer, resume: InboxResume): Promise<LiveStream<InboxStreamEvent>>;
   presenceUpdated(bearer: Bearer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
   /** Of the topics that a viewer may hear, if they may: asked at once, and whenever the token changes. */
   /** `after`: where the caller was; what was published since comes first. */
@@ -122,9 +126,12 @@ export interface DeliveryOptions {
   readonly countHole: CountHole;
   /** Appends to one message within this time are one event. */
   readonly streamMergeMs: number;
+  /** Conversations that a checkpoint names; left out: as many as the limits say. */
+  readonly checkpointConversations?: number;
 }
 
-export function createDelivery({ engine, clock, log, countHole, streamMergeMs }: DeliveryOptions): Delivery {
+export function createDelivery({ engine, clock, log, countHole, ...options }: DeliveryOptions): Delivery {
+  const { streamMergeMs, checkpointConversations } = options;
   const conversations = new ChannelRegistry<ConversationChannel>();
   const sessions = new ChannelRegistry<SessionChannel>();
   const presences = new ChannelRegistry<PresenceChannel>();
@@ -177,6 +184,17 @@ export function createDelivery({ engine, clock, log, countHole, streamMergeMs }:
         onBegin,
         isForgiving,
       }),
+
+    inboxStream: (bearer, resume) =>
+      ConversationStream.open<InboxStreamEvent>(context, {
+        bearer,
+        conversationIds: null,
+        after: resume.positions,
+        selection: inboxSelection(bearer),
+        isForgiving: true,
+        teller: new InboxTeller(context, bearer, resume, checkpointConversations),
+        // Nobody is told of a loss among all of their conversations: they are told that they left.
+      }) as Promise<LiveStream<InboxStreamEvent>>,
 
     async watchTokens(bearer, onEnd) {
       const { viewer } = bearer;

@@ -1,5 +1,6 @@
 /** One stream's part in one channel: what it takes, and how far it is. */
 import type { ChannelAccess } from '../access/seen.ts';
+import type { LeaveReason } from '../engine/port.ts';
 import { positionExpired, type ServiceError } from '../errors.ts';
 import type {
   ConversationRecord,
@@ -10,14 +11,18 @@ import type {
   TypingRecord,
   UserId,
 } from '../model.ts';
-import type { ChannelListener, ConversationChannel } from './conversation-channel.ts';
+import type { ChannelListener, ConversationCause, ConversationChannel, ReadMoved } from './conversation-channel.ts';
 import type { Sink } from './stream.ts';
 import type { ExtendedText, Place, WrittenMessage } from './written-message.ts';
 
 /** What a stream takes of what happens in a conversation; what is left out is not listened to. */
 export interface Selection<Event extends object> {
   message?(access: ChannelAccess, message: MessageRecord, change: MessageChange): Event | null;
-  conversation?(access: ChannelAccess, conversation: ConversationRecord): Event | null;
+  conversation?(access: ChannelAccess, conversation: ConversationRecord, cause: ConversationCause): Event | null;
+  /** A read position that moved. */
+  read?(access: ChannelAccess, moved: ReadMoved): Event | null;
+  /** A conversation that the viewer joined. */
+  joined?(access: ChannelAccess, conversation: ConversationRecord): Event | null;
   typing?(typing: TypingRecord): Event | null;
   /** Text that is added to a message while it is written. */
   extension?(access: ChannelAccess, extension: ExtendedText): Event | null;
@@ -30,7 +35,7 @@ const NOTHING: Place = { length: 0, units: 0 };
 /** What becomes of a stream when access or a channel is lost. */
 export interface Follower {
   readonly viewerId: UserId;
-  onLeft(following: Following<object>, userIds: readonly UserId[]): void;
+  onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void;
   /** It may hold what the log has lost. */
   onAhead(following: Following<object>): void;
   onLost(following: Following<object>, error: ServiceError): void;
@@ -41,6 +46,7 @@ export class Following<Event extends object> implements ChannelListener {
   readonly channel: ConversationChannel;
   readonly takesConversation: boolean;
   readonly takesText: boolean;
+  readonly takesReads: boolean;
   #hasLeft = false;
   /** Null: nothing of the conversation is passed on. */
   #access: ChannelAccess | null = null;
@@ -52,6 +58,8 @@ export class Following<Event extends object> implements ChannelListener {
   /** The position passed on last; while the log is replayed, nothing is passed on live. */
   #epoch = '';
   #place = Number.POSITIVE_INFINITY;
+  /** Of a replay. */
+  #reached: Position = { epoch: '', place: 0 };
   /** Of messages that are being written and whose text this reader is not told as it comes: up to where it was. */
   #behind: Map<WrittenMessage, Place> | null = null;
   /** Forgets that room is waited for. */
@@ -68,6 +76,7 @@ export class Following<Event extends object> implements ChannelListener {
     this.#selection = selection;
     this.takesConversation = selection.conversation !== undefined;
     this.takesText = selection.extension !== undefined;
+    this.takesReads = selection.read !== undefined;
     this.#queue = queue;
   }
 
@@ -104,8 +113,14 @@ export class Following<Event extends object> implements ChannelListener {
     return this.#place !== Number.POSITIVE_INFINITY;
   }
 
+  /** Passed on up to here. While the log is replayed, about as far. */
   get position(): Position {
-    return { epoch: this.#epoch, place: this.#place };
+    return this.isLive ? { epoch: this.#epoch, place: this.#place } : this.#reached;
+  }
+
+  /** Passes on what is past this place, by the log. */
+  reach(position: Position): void {
+    this.#reached = position;
   }
 
   onMessage(change: MessageChange, message: MessageRecord): void {
@@ -131,8 +146,20 @@ export class Following<Event extends object> implements ChannelListener {
     if (event) this.#queue.push(event);
   }
 
-  onConversation(conversation: ConversationRecord): void {
-    const event = this.#access && this.#selection.conversation?.(this.#access, conversation);
+  onRead(moved: ReadMoved): void {
+    const event = this.#access && this.#selection.read?.(this.#access, moved);
+    if (event) this.#queue.push(event);
+  }
+
+  /** The viewer joined it: what follows is of a conversation that is new to them. */
+  onJoined(): void {
+    const { conversation } = this.channel;
+    const event = this.#access && conversation && this.#selection.joined?.(this.#access, conversation);
+    if (event) this.#queue.push(event);
+  }
+
+  onConversation(conversation: ConversationRecord, cause: ConversationCause): void {
+    const event = this.#access && this.#selection.conversation?.(this.#access, conversation, cause);
     if (event) this.#queue.push(event);
   }
 
@@ -204,8 +231,8 @@ export class Following<Event extends object> implements ChannelListener {
     if (event) this.#queue.push(event);
   }
 
-  onLeft(userIds: readonly UserId[]): void {
-    this.#follower.onLeft(this, userIds);
+  onLeft(userIds: readonly UserId[], why: LeaveReason | null): void {
+    this.#follower.onLeft(this, userIds, why);
   }
 
   onLost(error: ServiceError): void {

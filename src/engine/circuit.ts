@@ -69,6 +69,8 @@ const OPERATIONS = [
   'countUnread',
   'changeListed',
   'readUserLog',
+  'time',
+  'readHeads',
   'listRooms',
   'setBlocked',
   'findBlockers',

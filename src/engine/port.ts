@@ -66,8 +66,17 @@ import type {
   TypingRecord,
   UserId,
 } from '../model.ts';
+import type { ConversationHead, HeadStore } from './heads.ts';
 import type { TopicStore } from './publication.ts';
-import type { UserLogStore } from './user-log.ts';
+import type { ListEvent, UserLogEntry, UserLogStore } from './user-log.ts';
+
+export type { ConversationHead, UserLogEntry };
+
+/** Why somebody is no longer in a conversation. */
+export type LeaveReason = Exclude<ListEvent, 'JOINED'>;
+
+/** A read position that moved. */
+export type ReadMove = Pick<ReadReceiptRecord, 'userId' | 'sequence' | 'readAt'>;
 
 /** Why nothing happened: one case for each reason, so that checking some leaves the others. */
 type Refusal<Reason extends string> = Reason extends string ? { readonly outcome: Reason } : never;
@@ -561,6 +570,10 @@ type AnnouncedState =
       readonly conversation: ConversationRecord;
       readonly joined: readonly UserId[];
       readonly left: readonly UserId[];
+      /** Why those left; older versions do not say. */
+      readonly why?: LeaveReason;
+      /** The read position that moved, where that is the change; older versions do not say. */
+      readonly read?: ReadMove;
     }
   | { readonly type: 'typing'; readonly typing: TypingRecord }
   | { readonly type: 'presence'; readonly presence: PresenceRecord }
@@ -586,6 +599,8 @@ export interface Listener {
 }
 
 export interface Listening {
+  /** By `Clock.elapsed`: everything that was announced before is known to have been told, or an interruption was. */
+  readonly heardAt: number;
   close(): Promise<void>;
 }
 
@@ -615,6 +630,7 @@ export interface Engine
     InboxStore,
     ListStore,
     UserLogStore,
+    HeadStore,
     RoomStore,
     BlockStore,
     RoutingRuleStore,

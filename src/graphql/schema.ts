@@ -20,6 +20,7 @@ import { leaveOut } from './leave-out.ts';
 import { meterChanges } from './metering.ts';
 import * as conversations from './resolvers/conversations.ts';
 import * as inbox from './resolvers/inbox.ts';
+import * as inboxStream from './resolvers/inbox-stream.ts';
 import * as messages from './resolvers/messages.ts';
 import * as presence from './resolvers/presence.ts';
 import * as routingRules from './resolvers/routing-rules.ts';
@@ -48,6 +49,7 @@ export function createSchema(left: readonly string[] = []): GraphQLSchema {
   const parts = [
     conversations,
     inbox,
+    inboxStream,
     messages,
     presence,
     routingRules,

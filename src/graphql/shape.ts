@@ -5,11 +5,13 @@
  * beyond the root field's arguments: those only choose which events arrive. An
  * event is rendered once, in a context where reading the viewer is a tripwire.
  * Touched, the result is thrown away, the shape becomes per-viewer for good, and
- * everyone's is rendered for them alone. Nothing must be annotated for that.
+ * everyone's is rendered for them alone. Nothing must be annotated for that. Of a stream
+ * with several kinds of events that holds of each kind by itself.
  */
 import { type ExecutionArgs, type ExecutionResult, execute, type OperationDefinitionNode, visit } from 'graphql';
 import type { Clock } from '../clock.ts';
 import { FairPlace, type Waiter } from '../delivery/fair-place.ts';
+import { kindOf } from '../delivery/inbox-events.ts';
 import type { Payload } from '../delivery/rendered-stream.ts';
 import { ServiceError, unavailable } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
@@ -87,6 +89,14 @@ class Sharers implements Waiter {
   }
 }
 
+/** What was seen of the renderings of one kind of event so far. */
+interface Habits {
+  /** The viewer is read: everyone's is rendered for them alone. */
+  isPerViewer: boolean;
+  /** Whether all were synchronous. Null before the first. */
+  isDirect: boolean | null;
+}
+
 export class Shape {
   readonly key: string;
   users = 0;
@@ -96,9 +106,7 @@ export class Shape {
   /** By event: events are shared objects, and a result lives as long as its event. Null: the viewer was read. */
   readonly #shared = new WeakMap<object, Payload | null | Promise<Payload | null>>();
   readonly #place: FairPlace;
-  #isPerViewer = false;
-  /** Whether all renderings so far were synchronous. Null before the first. */
-  #isDirect: boolean | null = null;
+  readonly #habits = new Map<string, Habits>();
   /** Of events that cost more than is free, for each who shares them; null while there was none. */
   #prices: WeakMap<object, number> | null = null;
 
@@ -126,12 +134,13 @@ export class Shape {
 
   /** Whether the event must wait for its turn: it is not rendered yet, may read from the engine, and others are first. */
   #mustWait(event: object): boolean {
-    if (this.#isDirect || this.#place.isFree) return false;
-    return this.#isPerViewer || !this.#shared.get(event);
+    const { isDirect, isPerViewer } = this.#habitsOf(event);
+    if (isDirect || this.#place.isFree) return false;
+    return isPerViewer || !this.#shared.get(event);
   }
 
   #render(event: object, reader: Reader): Rendered {
-    if (this.#isPerViewer) return this.#renderFor(event, reader);
+    if (this.#habitsOf(event).isPerViewer) return this.#renderFor(event, reader);
     let shared = this.#shared.get(event);
     if (shared === undefined) {
       shared = this.#renderShared(event, reader);
@@ -160,7 +169,7 @@ export class Shape {
           if (dear > 0) this.#price(event, Math.ceil(dear / Math.max(this.users, 1)));
           return this.#serialise(result, context.budget);
         }
-        this.#isPerViewer = true;
+        this.#habitsOf(event).isPerViewer = true;
         return null;
       };
       return this.#execute(event, context, 'shared', settle);
@@ -171,6 +180,17 @@ export class Shape {
       this.#shared.delete(event);
       throw error;
     });
+  }
+
+  /** A stream of several kinds of events: one that is the viewer's own makes no other so. */
+  #habitsOf(event: object): Habits {
+    const kind = kindOf(event);
+    let habits = this.#habits.get(kind);
+    if (!habits) {
+      habits = { isPerViewer: false, isDirect: null };
+      this.#habits.set(kind, habits);
+    }
+    return habits;
   }
 
   #price(event: object, units: number): void {
@@ -197,7 +217,8 @@ export class Shape {
   ): Outcome | Promise<Outcome> {
     this.#options.countRender(audience);
     const result = execute({ ...this.#args, rootValue: event, contextValue: context });
-    this.#isDirect = this.#isDirect !== false && !isPromise(result);
+    const habits = this.#habitsOf(event);
+    habits.isDirect = habits.isDirect !== false && !isPromise(result);
     return isPromise(result) ? this.#place.hold(result.then(settle)) : settle(result);
   }
 

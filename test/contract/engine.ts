@@ -2,6 +2,7 @@
 import type { OpenWorld } from '../support/world.ts';
 import { describeBus } from './bus.ts';
 import { describeConversations } from './conversations.ts';
+import { describeHeads } from './heads.ts';
 import { describeInboxes } from './inbox.ts';
 import { describeLists } from './lists.ts';
 import { describeMessages } from './messages.ts';
@@ -28,6 +29,7 @@ export function describeEngine(open: OpenWorld): void {
   describeSessions(open);
   describeInboxes(open);
   describeLists(open);
+  describeHeads(open);
   describeUserLogs(open);
   describeBus(open);
 }

@@ -40,6 +40,15 @@ const STREAMS: Record<
     (engine, id) => engine.setTyping(tenant, id, alice, true),
   ],
   inbox: [(delivery, bearer) => delivery.inbox(bearer, FROM_NOW_ON, () => undefined, false), send],
+  inboxStream: [
+    async (delivery, bearer) => {
+      const stream = await delivery.inboxStream(bearer, { checkpoint: null, positions: FROM_NOW_ON });
+      // Its checkpoint, which is its own.
+      await stream.next();
+      return stream;
+    },
+    send,
+  ],
   messageStreamed: [
     (delivery, bearer) => delivery.messageStreamed(bearer, null),
     (engine, id) => engine.startMessage(tenant, { ...text(id, alice, 'after'), isHeld: false }),

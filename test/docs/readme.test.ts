@@ -15,6 +15,7 @@ import { BAD_INPUTS } from '../faults/bad-inputs.ts';
 import { FAULTS } from '../faults/catalogue.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { openStream } from '../support/http-stream.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, ROOT), 'utf8');
@@ -246,7 +247,10 @@ describe('README', () => {
     it('the inbox, a message on behalf of alice, and the routing rules', async () => {
       const words = ['run', '--silent', 'token', '--', '--user', 'root', '--scope', 'realtime:admin realtime:service'];
       const authorization = `Bearer ${(await run('npm', words, { cwd: ROOT, env: env() })).stdout.trim()}`;
-      for (const query of blocks('graphql')) {
+      const [streams = [], requests = []] = [true, false].map((isStream) =>
+        blocks('graphql').filter((query) => query.startsWith('subscription') === isStream),
+      );
+      for (const query of requests) {
         const headers = { 'content-type': 'application/json', authorization };
         const body = JSON.stringify({ query });
         const response = await fetch(`http://localhost:${port}/graphql`, { method: 'POST', headers, body });
@@ -259,6 +263,13 @@ describe('README', () => {
           };
           expect(answer).toEqual(answers[field] ?? { id: expect.any(String) });
         }
+      }
+      for (const query of streams) {
+        const stream = await openStream({ url: `http://localhost:${port}` }, authorization.slice('Bearer '.length), {
+          query,
+        });
+        await eventually(() => expect(stream.text).toContain('"isLive":true,"unreadMessageCount":0'));
+        stream.stop();
       }
     }, 30_000);
 

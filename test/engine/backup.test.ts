@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
+import { systemClock } from '../../src/clock.ts';
 import { createEmbeddedBus } from '../../src/engine/embedded/bus.ts';
 import { checkCopy } from '../../src/engine/embedded/copies.ts';
 import { openDatabase } from '../../src/engine/embedded/database.ts';
@@ -77,7 +78,7 @@ describe('backup', () => {
   it('a copy that begins while a transaction is open is made once that is over', async () => {
     const database = openDatabase(
       folder,
-      createEmbeddedBus(() => ''),
+      createEmbeddedBus(systemClock, () => ''),
     );
     const copy = join(folder, 'copy.db');
     const copied = database.write(() => {

@@ -55,7 +55,7 @@ describe('embedded engine', () => {
   it('G13: a write that fails leaves nothing behind, and the next one is done', () => {
     const database = openDatabase(
       ':memory:',
-      createEmbeddedBus(() => ''),
+      createEmbeddedBus(new TestClock(), () => ''),
     );
     const begin = database.prepare(
       "INSERT INTO topics (tenant, topic, epoch, place, expires_at) VALUES ('t', ?, 'e', 0, 0)",

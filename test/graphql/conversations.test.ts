@@ -1,6 +1,7 @@
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { describeInboxOf } from './inbox-cases.ts';
+import { describeInboxStreamOf } from './inbox-stream-cases.ts';
 
 describe('conversations over GraphQL', () => {
   const clock = new TestClock();
@@ -11,6 +12,7 @@ describe('conversations over GraphQL', () => {
   afterAll(() => service.close());
 
   describeInboxOf(() => ({ here: service, there: service, clock }));
+  describeInboxStreamOf(() => ({ here: service, there: service, clock }));
 
   const CREATE = `mutation ($input: CreateConversationInput!) {
     createConversation(input: $input) {

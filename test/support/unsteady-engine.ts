@@ -32,6 +32,9 @@ export function unsteady(steady: Engine): UnsteadyEngine {
     const listening = await steady.listen(channel, told);
     listeners.add(listener);
     return {
+      get heardAt() {
+        return isCut ? Number.NEGATIVE_INFINITY : listening.heardAt;
+      },
       close: () => {
         listeners.delete(listener);
         return listening.close();

@@ -1,4 +1,5 @@
 /** Announcements inside one process: nothing is ever lost, so nothing is ever interrupted. */
+import type { Clock } from '../../clock.ts';
 import type { Announcement, Bus, Channel, CurrentTrace, Listener } from '../port.ts';
 
 export interface EmbeddedBus extends Bus {
@@ -9,7 +10,7 @@ function channelKey(channel: Channel): string {
   return JSON.stringify([channel.kind, channel.tenant, channel.id]);
 }
 
-export function createEmbeddedBus(currentTrace: CurrentTrace): EmbeddedBus {
+export function createEmbeddedBus(clock: Clock, currentTrace: CurrentTrace): EmbeddedBus {
   const listeners = new Map<string, Set<Listener>>();
   return {
     announce(channel, announcement) {
@@ -22,6 +23,9 @@ export function createEmbeddedBus(currentTrace: CurrentTrace): EmbeddedBus {
       const group = listeners.get(key) ?? new Set();
       listeners.set(key, group.add(listener));
       return {
+        get heardAt() {
+          return clock.elapsed();
+        },
         async close() {
           group.delete(listener);
           if (group.size === 0 && listeners.get(key) === group) listeners.delete(key);

@@ -14,9 +14,8 @@ import {
 } from '../../model.ts';
 import { newEpoch } from '../lineage.ts';
 import { conversationKey } from '../message-id.ts';
-import type { Actor, ConversationStore, MembershipChange, NoPlace } from '../port.ts';
+import type { Actor, ConversationStore, LeaveReason, MembershipChange, NoPlace, ReadMove } from '../port.ts';
 import { roomName } from '../room-name.ts';
-import type { ListEvent } from '../user-log.ts';
 import type { Announce, Database } from './database.ts';
 import { createGone } from './gone.ts';
 import { createListRows } from './lists.ts';
@@ -44,6 +43,9 @@ export interface ConversationRow {
   readonly lineage: string;
   /** Whether it has too many members to write to their lists with each message. */
   readonly is_large: number;
+  /** When the log moved last, and when anything else changed; 0: before that was noted. */
+  readonly logged_at: number;
+  readonly changed_at: number;
 }
 
 interface MemberRow {
@@ -105,7 +107,8 @@ export function createConversations(
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const bump = database.prepare(
-    `UPDATE conversations SET version = version + 1, name = ?, room_name = ?, member_count = ?, next_ordinal = ?
+    `UPDATE conversations SET version = version + 1, name = ?, room_name = ?, member_count = ?, next_ordinal = ?,
+       changed_at = ?
      WHERE key = ?`,
   );
   const selectMember = database.prepare('SELECT * FROM members WHERE conversation = ? AND user_id = ?');
@@ -153,15 +156,22 @@ export function createConversations(
   function change(
     tenant: TenantId,
     row: ConversationRow,
-    next: { name?: string | null; joined?: readonly UserId[]; left?: readonly UserId[]; why?: ListEvent },
+    next: {
+      name?: string | null;
+      joined?: readonly UserId[];
+      left?: readonly UserId[];
+      why?: LeaveReason;
+      read?: ReadMove;
+    },
     announce: Announce,
   ): ConversationRecord {
-    const { name = row.name, joined = [], left = [], why = 'REMOVED' } = next;
+    const { name = row.name, joined = [], left = [], why = 'REMOVED', read } = next;
     bump.run(
       name,
       roomNameOf(row.kind, name),
       row.member_count + joined.length - left.length,
       row.next_ordinal + joined.length,
+      clock.now(),
       row.key,
     );
     const id = row.id as ConversationId;
@@ -171,7 +181,8 @@ export function createConversations(
     for (const userId of joined) userLogs.note(tenant, userId, id, 'JOINED');
     for (const userId of left) userLogs.note(tenant, userId, id, why);
     const conversation = toConversation(changed);
-    announce({ kind: 'conversation', tenant, id }, { type: 'conversation', conversation, joined, left });
+    const more = { ...(left.length > 0 && { why }), ...(read && { read }) };
+    announce({ kind: 'conversation', tenant, id }, { type: 'conversation', conversation, joined, left, ...more });
     const tell = (userId: UserId, isMember: boolean): void =>
       announce({ kind: 'memberships', tenant, id: userId }, { type: 'membership', conversationId: id, isMember });
     for (const userId of joined) tell(userId, true);
@@ -365,8 +376,9 @@ export function createConversations(
         if (sequence <= member.read_sequence && !isFirst) {
           return { outcome: 'unchanged', conversation: toConversation(row) };
         }
-        updateRead.run(sequence, clock.now(), row.key, userId);
-        return { outcome: 'changed', conversation: change(tenant, row, {}, announce) };
+        const read = { userId, sequence, readAt: clock.now() };
+        updateRead.run(sequence, read.readAt, row.key, userId);
+        return { outcome: 'changed', conversation: change(tenant, row, { read }, announce) };
       });
     },
 

@@ -6,6 +6,7 @@ import { createEmbeddedBus } from './bus.ts';
 import { openControl } from './control.ts';
 import { createConversations } from './conversations.ts';
 import { openDatabase } from './database.ts';
+import { createHeads } from './heads.ts';
 import { createInboxes } from './inbox.ts';
 import { createLists } from './lists.ts';
 import { createMessageLog } from './message-log.ts';
@@ -31,7 +32,7 @@ export interface EmbeddedOptions {
 
 export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
   const { dataDir, retention, clock, currentTrace = () => '', control } = options;
-  const bus = createEmbeddedBus(currentTrace);
+  const bus = createEmbeddedBus(clock, currentTrace);
   const database = openDatabase(dataDir, bus);
   const userLogs = createUserLogs(database);
   const typing = createTyping(clock, bus, () => conversations);
@@ -52,6 +53,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     ...createInboxes(database, clock),
     ...createLists(database),
     readUserLog: userLogs.readUserLog,
+    ...createHeads(database, clock),
     ...createRooms(database),
     ...createRoutingRules(database),
     setTyping: typing.setTyping,

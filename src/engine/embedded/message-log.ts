@@ -100,9 +100,9 @@ export function createMessageLog(
     `UPDATE messages SET content = ?, payload = ?, reactions = ?, edited_at = ?, deleted_at = ?, deleted_by = ?,
        epoch = ?, place = ?, state = ? WHERE conversation = ? AND sequence = ?`,
   );
-  const insertEntry = database.prepare('INSERT INTO log VALUES (?, ?, ?, ?, ?)');
+  const insertEntry = database.prepare('INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)');
   const moveHead = database.prepare(
-    'UPDATE conversations SET place = ?, epoch = ?, fence = ?, lineage = ? WHERE key = ?',
+    'UPDATE conversations SET place = ?, epoch = ?, fence = ?, lineage = ?, logged_at = ? WHERE key = ?',
   );
   const countMessage = database.prepare(
     'UPDATE conversations SET last_sequence = ?, last_activity_at = ? WHERE key = ?',
@@ -191,7 +191,7 @@ export function createMessageLog(
     const lives = isSameLife
       ? row.lineage
       : JSON.stringify([...lineage, [epoch, place]].slice(-LIMITS.rememberedEpochs));
-    moveHead.run(place, epoch, database.fence, lives, row.key);
+    moveHead.run(place, epoch, database.fence, lives, clock.now(), row.key);
     return { epoch, place };
   }
 
@@ -205,7 +205,7 @@ export function createMessageLog(
     if (!row) throw new Error('A message just written cannot be read.');
     const tenant = conversation.tenant as TenantId;
     const id = conversation.id as ConversationId;
-    insertEntry.run(conversation.key, row.place, row.epoch, change, sequence);
+    insertEntry.run(conversation.key, row.place, row.epoch, change, sequence, clock.now());
     const message = toMessage(conversation, row);
     announce({ kind: 'conversation', tenant, id }, { type: 'message', change, message });
     return message;

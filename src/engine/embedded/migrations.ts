@@ -358,4 +358,10 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE messages ADD COLUMN via TEXT;
   ALTER TABLE messages ADD COLUMN deleted_by TEXT;
   `,
+  // When entries of logs were written, and when conversations changed; 0: before that was noted.
+  `
+  ALTER TABLE log ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE conversations ADD COLUMN logged_at INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE conversations ADD COLUMN changed_at INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -59,7 +59,12 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
         throw unavailable();
       }
       void marks.note(watched);
-      return { close };
+      return {
+        get heardAt() {
+          return watched.heardAt;
+        },
+        close,
+      };
     },
   };
 }

@@ -13,6 +13,7 @@ import { createRedisBus } from './bus.ts';
 import { connect, openCommandClient, openSubscriberClient, type RedisClient } from './client.ts';
 import { createConversations } from './conversations.ts';
 import { checkKind } from './diagnosis.ts';
+import { createHeads } from './heads.ts';
 import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
 import { createLists } from './list-store.ts';
@@ -148,6 +149,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createInboxes(client, run, keys, clock),
     ...createLists(client, run, keys, { lists, clock, log }),
     ...createUserLogs(run, keys),
+    ...createHeads(client, run, keys),
     listRooms: rooms.listRooms,
     ...createBlocks(client, run, keys),
     ...createRates(client, keys),

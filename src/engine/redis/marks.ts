@@ -41,6 +41,8 @@ interface Watched {
   /** What had been heard at the last look, of those parts of which something else was stored. */
   suspected: Partial<Readonly<Record<keyof Stored, Mark>>>;
   dueAt: number;
+  /** When what was heard was found to be all there is, by `Clock.elapsed`. */
+  heardAt: number;
 }
 
 const textOf = (mark: unknown): Mark => (mark === null || mark === undefined ? null : String(mark));
@@ -85,10 +87,12 @@ export class Marks {
    */
   async note(watched: Watched): Promise<void> {
     if (watched.state !== undefined) return;
+    const now = this.#clock.elapsed();
     try {
       const { state, log } = await this.#read(watched.channel);
       watched.state ??= state;
       watched.log ??= log;
+      watched.heardAt = now;
     } catch {
       // See above.
     }
@@ -149,7 +153,15 @@ export class Marks {
 
   #begin(name: string, channel: Channel): Watched {
     const dueAt = this.#clock.elapsed() + Math.random() * TIMES.headCheckMs;
-    const watched: Watched = { channel, listeners: new Set(), state: undefined, log: undefined, suspected: {}, dueAt };
+    const watched: Watched = {
+      channel,
+      listeners: new Set(),
+      state: undefined,
+      log: undefined,
+      suspected: {},
+      dueAt,
+      heardAt: Number.NEGATIVE_INFINITY,
+    };
     this.#watched.set(name, watched);
     return watched;
   }
@@ -176,7 +188,10 @@ export class Marks {
       (part) => heard[part] !== stored[part] && !(part === 'state' && stored.state === null),
     );
     watched.suspected = Object.fromEntries(other.map((part) => [part, heard[part]]));
-    if (other.length === 0) return;
+    if (other.length === 0) {
+      watched.heardAt = now;
+      return;
+    }
     if (!other.some((part) => heard[part] === undefined || suspected[part] === heard[part])) {
       // It may be on its way, or what was heard since takes its place.
       watched.dueAt = now + TICK_MS;

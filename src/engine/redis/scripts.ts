@@ -30,6 +30,7 @@ const NAMES = [
   'react',
   'read-conversation',
   'read-for-lists',
+  'read-heads',
   'read-list',
   'read-log',
   'read-presence',

@@ -79,6 +79,9 @@ function countListening(): void {
       count(channel.kind, 1);
       let isOpen = true;
       return {
+        get heardAt() {
+          return opened.heardAt;
+        },
         close() {
           if (isOpen) count(channel.kind, -1);
           isOpen = false;

@@ -9,7 +9,7 @@ if not mayAct(members, actor, least) then return { 'not-allowed' } end
 local users = redis.call('HKEYS', members)
 noteMemberships(meta, outbox, users, 0, nil, 'D')
 redis.call('HSET', meta, 'members', 0)
-announceConversation(meta, channel, {}, users)
+announceConversation(meta, channel, {}, users, ',"why":"DELETED"')
 redis.call('UNLINK', meta, members, joins, messages, log, typing, streams, texts, stops)
 redis.call('SET', gone, 1, 'PX', taken)
 return { 'deleted', unsettled(outbox) }

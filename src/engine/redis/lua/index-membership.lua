@@ -8,6 +8,7 @@ local was = redis.call('HGET', joined, id)
 local known = was or redis.call('ZSCORE', left, id)
 if known and tonumber(known) >= tonumber(version) then return 0 end
 local before = readEntry(entries, id)
+checkUserLog(logState, log, conversations, nonce)
 if isMember == '1' then
   redis.call('SADD', conversations, id)
   redis.call('HSET', joined, id, version)
@@ -34,6 +35,7 @@ else
   redis.call('ZREMRANGEBYRANK', left, 0, -(tonumber(most) + 1))
   if before then writeEntry(order, entries, unread, large, id, before, nil) end
 end
+noteUserLogSize(logState, conversations)
 announceMarked(mark, channel, '{"type":"membership","conversationId":' .. cjson.encode(id) .. ',"isMember":'
   .. (isMember == '1' and 'true' or 'false') .. '}')
 return 1

@@ -11,5 +11,7 @@ local before, readAt = memberRead(value)
 -- Who joined and reads for the first time may be where unread counts from.
 local isFirst = readAt == 0 and tonumber(sequence) > 0 and tonumber(sequence) == before
 if tonumber(sequence) <= before and not isFirst then return { 'unchanged', conversationJson(meta) } end
-redis.call('HSET', members, user, withRead(value, sequence, digits(now(offset))))
-return { 'changed', announceConversation(meta, channel, {}, {}) }
+local time = digits(now(offset))
+redis.call('HSET', members, user, withRead(value, sequence, time))
+local read = '{"userId":' .. cjson.encode(user) .. ',"sequence":' .. sequence .. ',"readAt":' .. time .. '}'
+return { 'changed', announceConversation(meta, channel, {}, {}, ',"read":' .. read) }

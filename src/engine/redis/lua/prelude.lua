@@ -68,7 +68,8 @@ local function advance(meta, nonce)
     while #lineage > 32 do table.remove(lineage, 1) end
     redis.call('HSET', meta, 'epoch', epoch, 'fence', fence, 'lineage', cjson.encode(lineage))
   end
-  redis.call('HSET', meta, 'place', digits(place))
+  -- Of older versions only the place moves.
+  redis.call('HSET', meta, 'place', digits(place), 'logged', digits(place) .. ':' .. digits(now(0)))
   return '{"epoch":"' .. epoch .. '","place":' .. digits(place) .. '}', place, epoch
 end
 
@@ -94,8 +95,8 @@ local function announceMarked(mark, channel, json)
   redis.call('SPUBLISH', channel, '{"mark":[' .. (before or 'null') .. ',' .. now .. '],' .. string.sub(json, 2))
 end
 
--- Writes a new version of the conversation and announces it with who came and went.
-local function announceConversation(meta, channel, joined, left)
+-- Writes a new version of the conversation and announces it with who came and went; `more`: further fields as JSON.
+local function announceConversation(meta, channel, joined, left, more)
   local before = redis.call('HGET', meta, 'version')
   local version = after(before)
   redis.call('HSET', meta, 'version', version)
@@ -103,7 +104,7 @@ local function announceConversation(meta, channel, joined, left)
   -- Of a conversation that begins nothing was heard, except of one that was lost under its name.
   local past = before == '0' and 'null' or before
   redis.call('SPUBLISH', channel, '{"type":"conversation","mark":[' .. past .. ',' .. version .. '],"conversation":'
-    .. json .. ',"joined":' .. listJson(joined) .. ',"left":' .. listJson(left) .. '}')
+    .. json .. ',"joined":' .. listJson(joined) .. ',"left":' .. listJson(left) .. (more or '') .. '}')
   return json
 end
 
@@ -182,9 +183,9 @@ local function traced(trace)
   return ',"trace":"' .. trace .. '"'
 end
 
--- Puts a change of a message into the log and announces it.
+-- Puts a change of a message into the log and announces it. `t` is when; older versions note no time.
 local function logChange(log, channel, change, sequence, lines, place, epoch, trace)
-  redis.call('XADD', log, digits(place) .. '-0', 'c', change, 's', sequence, 'e', epoch)
+  redis.call('XADD', log, digits(place) .. '-0', 'c', change, 's', sequence, 'e', epoch, 't', digits(now(0)))
   redis.call('SPUBLISH', channel, '{"type":"message","change":"' .. change .. '"' .. traced(trace) .. ',"message":'
     .. messageJson(lines) .. '}')
 end

@@ -1,10 +1,10 @@
 -- Reads entries of a user's log past a place.
--- KEYS  state log
+-- KEYS  state log conversations
 -- ARGV  place limit (0: none) nonce
 -- Answers {lineage, head, epoch, floor, {place, epoch, conversationId, event}…}
-local state, log = unpack(KEYS)
+local state, log, conversations = unpack(KEYS)
 local place, limit, nonce = unpack(ARGV)
-beginUserLog(state, nonce)
+checkUserLog(state, log, conversations, nonce)
 local answer = redis.call('HMGET', state, 'lineage', 'place', 'epoch', 'floor')
 if limit == '0' then return answer end
 for _, entry in ipairs(redis.call('XRANGE', log, '(' .. place .. '-0', '+', 'COUNT', limit)) do

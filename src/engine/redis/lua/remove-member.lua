@@ -20,5 +20,7 @@ if memberRole(value) == 'OWNER' and redis.call('HINCRBY', meta, 'owners', -1) ==
     redis.call('HSET', meta, 'owners', 1)
   end
 end
-noteMemberships(meta, outbox, { user }, 0, nil, actor == user and 'L' or 'R')
-return { 'changed', announceConversation(meta, channel, {}, { user }), unsettled(outbox) }
+local isLeaving = actor == user
+noteMemberships(meta, outbox, { user }, 0, nil, isLeaving and 'L' or 'R')
+local why = ',"why":"' .. (isLeaving and 'LEFT' or 'REMOVED') .. '"'
+return { 'changed', announceConversation(meta, channel, {}, { user }, why), unsettled(outbox) }

@@ -7,6 +7,25 @@ local function beginUserLog(state, nonce)
   redis.call('HSET', state, 'epoch', nonce, 'fence', runId(), 'floor', 0, 'lineage', cjson.encode({ { nonce, 1 } }))
 end
 
+-- Older versions change the list and note nothing. What they changed shows in its size: nobody resumes across that.
+-- To be called before the list is changed or its log is read.
+local function checkUserLog(state, log, conversations, nonce)
+  beginUserLog(state, nonce)
+  local size = digits(redis.call('SCARD', conversations))
+  local noted = redis.call('HGET', state, 'size')
+  if noted == size then return end
+  redis.call('HSET', state, 'size', size)
+  if not noted then return end
+  local _, place = advance(state, nonce)
+  redis.call('XTRIM', log, 'MINID', digits(place + 1) .. '-0')
+  redis.call('HSET', state, 'floor', digits(place))
+end
+
+-- To be called after the list was changed by what is noted.
+local function noteUserLogSize(state, conversations)
+  redis.call('HSET', state, 'size', digits(redis.call('SCARD', conversations)))
+end
+
 local function noteInUserLog(state, log, nonce, most, id, event)
   beginUserLog(state, nonce)
   local _, place, epoch = advance(state, nonce)

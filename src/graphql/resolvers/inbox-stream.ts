@@ -1,0 +1,38 @@
+/** The one stream of a user's inbox. */
+import type { CheckpointResolvers, InboxEventResolvers, SubscriptionResolvers } from '../../__generated__/resolvers.ts';
+import { type InboxStreamEvent, kindOf } from '../../delivery/inbox-events.ts';
+import type { IdOf } from '../../delivery/rendered-stream.ts';
+import { encodeInboxPlace, inboxRequest } from '../../domain/inbox-place.ts';
+import type { InboxPlace } from '../../model.ts';
+import { withIds } from '../event-ids.ts';
+
+/** The place encoded last: a checkpoint has it as its id and, where that is asked, as its position. */
+let latest: { readonly place: InboxPlace; readonly text: string } | null = null;
+
+function textOf(place: InboxPlace): string {
+  if (latest?.place === place) return latest.text;
+  latest = { place, text: encodeInboxPlace(place) };
+  return latest.text;
+}
+
+const idOfCheckpoint: IdOf = (event) => ('place' in event ? textOf(event.place as InboxPlace) : null);
+
+export const Subscription: SubscriptionResolvers = {
+  inbox: {
+    async subscribe(_, { after }, { delivery, bearer, lastEventId }) {
+      return withIds(await delivery.inboxStream(bearer, inboxRequest(after, lastEventId)), idOfCheckpoint);
+    },
+    resolve: (event: InboxStreamEvent) => event,
+  },
+};
+
+export const InboxEvent: InboxEventResolvers = {
+  __resolveType: (event) =>
+    kindOf(event) as Exclude<ReturnType<InboxEventResolvers['__resolveType']>, Promise<unknown>>,
+};
+
+export const Checkpoint: CheckpointResolvers = {
+  position: ({ place }) => textOf(place),
+  // Whose it is says the checkpoint, so that reading it makes nothing else the caller's own.
+  unreadMessageCount: ({ viewer }, _, { domain }) => domain.lists.unreadOf(viewer, viewer.userId),
+};
