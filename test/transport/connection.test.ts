@@ -6,6 +6,9 @@ import { RenewableBearer } from '../../src/access/bearer.ts';
 import { createEndingClock, type EndingClock } from '../../src/clock.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { Viewer } from '../../src/model.ts';
+import { createMetrics } from '../../src/operations/metrics.ts';
+import type { RateLimits } from '../../src/rates/rate-limits.ts';
+import { Admission } from '../../src/transport/admission.ts';
 import { Connection, type HandleFrame } from '../../src/transport/connection.ts';
 import { TextFrame } from '../../src/transport/envelope.ts';
 import { Supervisor } from '../../src/transport/supervisor.ts';
@@ -16,7 +19,7 @@ import { eventually } from '../support/eventually.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { type FrameParts, OPCODES, openTcpWebSocket, type TcpWebSocket } from '../support/tcp-web-socket.ts';
-import { silentLog } from '../support/world.ts';
+import { alice, silentLog, viewerOf } from '../support/world.ts';
 
 const TIMEOUTS = { maxQueuedBytes: 1_048_576, heartbeatIntervalMs: 3_600_000, clientTimeoutMs: 7_200_000 };
 
@@ -316,6 +319,48 @@ describe('connection actors', () => {
       await eventually(() => expect(handled).toHaveLength(61));
       bad.socket.close();
       await check();
+    },
+  );
+
+  it.each(['its tokens are watched', 'its arrival is recorded'])(
+    'G11: who goes while %s is not left behind as present',
+    async (moment) => {
+      const step = Promise.withResolvers<void>();
+      const hasBegun = Promise.withResolvers<void>();
+      const wait = async (own: string): Promise<void> => {
+        if (own !== moment) return;
+        hasBegun.resolve();
+        await step.promise;
+      };
+      const present = new Set<string>();
+      const admission = new Admission({
+        verifyToken: async () => ({ outcome: 'valid', viewer: viewerOf(alice) }),
+        rateLimits: { connect: () => undefined } as unknown as RateLimits,
+        watchTokens: async () => {
+          await wait('its tokens are watched');
+          return () => undefined;
+        },
+        arrive: async (_viewer, { connectionId }) => {
+          await wait('its arrival is recorded');
+          present.add(connectionId);
+        },
+        depart: (_viewer, connectionId) => void present.delete(connectionId),
+        supervisor,
+        metrics: createMetrics(clock),
+        clock,
+        log: silentLog,
+      });
+      const { socket } = await openSocket(url, []);
+      const connection = connections.at(-1) as Connection;
+      admission.open(connection, 'websocket', null);
+      const credentials = { token: 'a token', deviceId: null, connectionType: 'WEBSOCKET', isGateway: false } as const;
+      const admitted = admission.admit(connection, credentials);
+      await hasBegun.promise;
+      socket.terminate();
+      await eventually(() => expect(connection.isOpen).toBe(false));
+      step.resolve();
+      expect(await admitted).toMatchObject({ code: 1013 });
+      expect(present).toEqual(new Set());
     },
   );
 });
