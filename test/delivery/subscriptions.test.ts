@@ -257,6 +257,24 @@ describe.each(SETTINGS)('subscriptions: %s', (setting) => {
     expect((await typing.next()).typingIndicator).toMatchObject({ userId: 'alice', isTyping: false });
   });
 
+  it('typingIndicator: who leaves does not go on typing', async () => {
+    const name = `carol-${newId()}`;
+    const carol = await nodes.there.connect(name);
+    const id = await group('bob', name);
+    const typing = await alice.subscribe(
+      'subscription ($ids: [ID!]) { typingIndicator(conversationIds: $ids) { userId isTyping } }',
+      { ids: [id] },
+    );
+    const begin = (client: TestClient): Promise<Data> =>
+      ok(client.query(`mutation { setTyping(conversationId: "${id}", isTyping: true) }`));
+    await begin(bob);
+    expect((await typing.next()).typingIndicator).toEqual({ userId: 'bob', isTyping: true });
+    await ok(bob.query(`mutation { leaveConversation(id: "${id}") { id } }`));
+    await begin(carol);
+    expect((await typing.next()).typingIndicator).toEqual({ userId: 'bob', isTyping: false });
+    await carol.close();
+  });
+
   it('presenceUpdated: the present state at once, then each change, over devices and nodes', async () => {
     const name = `dora-${newId()}`;
     const WATCH = `subscription ($ids: [ID!]!) { presenceUpdated(userIds: $ids) {
