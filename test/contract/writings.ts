@@ -333,6 +333,9 @@ export function describeWritings(open: OpenWorld): void {
       expect(await append(unconcerned.id, 4, '')).toMatchObject({ isStopRequested: false });
       expect(await other.requestStop(tenant, unconcerned.id)).toBe(1);
       expect(await append(unconcerned.id, 0, 'Else')).toMatchObject({ outcome: 'repeated', isStopRequested: true });
+      // What is being written is meant itself, not what will reply to it.
+      const reply = await start(id, alice, '', { replyToId: unconcerned.id });
+      expect(await append(reply.id, 0, 'x')).toMatchObject({ isStopRequested: false });
       clock.advance(TIMES.stopMs - 1_000);
       const late = await start(id, alice, '', { replyToId: question });
       expect(await append(late.id, 0, 'x')).toMatchObject({ isStopRequested: true });
@@ -370,6 +373,12 @@ export function describeWritings(open: OpenWorld): void {
       expect(reacted).toMatchObject({ outcome: 'changed', message: { content: 'text', state: 'STREAMING' } });
       expect(await engine.addReaction(tenant, message.id, bob, '🎉')).toEqual({ ...reacted, outcome: 'unchanged' });
       expect(await append(message.id, 4, '!')).toMatchObject({ length: 5 });
+      const aborted = await start(id, alice, 'te');
+      await finish(aborted.id, { state: 'ABORTED' });
+      expect(await engine.editMessage(tenant, aborted.id, 'text', null)).toMatchObject({
+        message: { state: 'ABORTED' },
+      });
+      expect(await engine.deleteMessage(tenant, aborted.id, alice)).toMatchObject({ message: { state: 'ABORTED' } });
       const deleted = await engine.deleteMessage(tenant, message.id, alice);
       expect(deleted).toMatchObject({ message: { content: '', state: 'ABORTED', reactions: [] } });
       expect(await engine.listWritings(tenant, id, 0)).toEqual({ messages: [], next: null });
@@ -397,9 +406,38 @@ export function describeWritings(open: OpenWorld): void {
         if (answer.outcome === 'appended') length += 1;
       }
       expect(outcomes).toEqual(['appended', 'too-often', 'too-often']);
+      const refused = await append(first.id, length, 'x', { paceMs: 20_000 });
+      if (!('retryAfterMs' in refused)) throw new Error(refused.outcome);
+      // Then it is taken, and it was not refused for longer.
+      expect(refused.retryAfterMs).toBeLessThanOrEqual(20_000);
+      clock.advance(refused.retryAfterMs);
+      expect(await append(first.id, length, 'x', { paceMs: 20_000 })).toMatchObject({ outcome: 'appended' });
       clock.advance(TIMES.writingMs / 2);
       expect(await engine.startMessage(tenant, more)).toMatchObject({ outcome: 'appended' });
       expect((await engine.listWritings(tenant, id, 0)).messages.map((each) => each.id)).toContain(first.id);
+    });
+
+    it('G18: of all senders, so many are written at once in a conversation, listed in order; the silent take no room', async () => {
+      const { engine, clock } = world;
+      // Longer than what Redis keeps in order by itself.
+      const senders = Array.from({ length: 5 }, (_, nth) => userId(`writer-${nth}-${'x'.repeat(60)}`));
+      const [full, silent] = [await createGroup(engine, alice, ...senders), await createGroup(engine, alice)];
+      const all: MessageId[] = [];
+      for (let nth = 0; nth < LIMITS.writingsPerConversation; nth += 1)
+        all.push((await start(full, senders[nth % senders.length] ?? alice)).id);
+      for (let nth = 0; nth < LIMITS.writingsPerSender; nth += 1) await start(silent, alice);
+      const more = (id: ConversationId) => engine.startMessage(tenant, { ...text(id, alice, ''), isHeld: false });
+      expect(await more(full)).toEqual({ outcome: 'full' });
+      const listed: MessageId[] = [];
+      for (let after: number | null = 0; after !== null; ) {
+        const page: WritingPage = await engine.listWritings(tenant, full, after);
+        listed.push(...page.messages.map(({ id }) => id));
+        after = page.next;
+      }
+      expect(listed).toEqual(all);
+      clock.advance(TIMES.writingMs);
+      expect(await more(silent)).toMatchObject({ outcome: 'appended' });
+      expect(await more(full)).toMatchObject({ outcome: 'appended' });
     });
 
     it('G18: no reading of what is written answers much more than the cap of one, and all of it is read', async () => {

@@ -13,6 +13,7 @@ import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice, bob, createGroup, record, silentLog, tenant, text, viewerOf } from '../support/world.ts';
 import { StreamedHistory } from './streamed-history.ts';
+import { StreamedReader } from './streamed-reader.ts';
 import { STEP, type Step } from './streamed-steps.ts';
 
 interface Opened {
@@ -79,4 +80,29 @@ it('G20: whose writer fell silent a minute ago is aborted soon, though nobody bu
   await listening.close();
   delivery.close();
   await engine.close();
+});
+
+it('tells a reader 25 events a second of a message at most, however fast it is written', async () => {
+  const clock = new StillClock();
+  const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
+  const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 });
+  const id = await createGroup(engine, alice, bob);
+  const started = await engine.startMessage(tenant, { ...text(id, alice, ''), isHeld: false });
+  if (!('message' in started)) throw new Error(started.outcome);
+  const reader = new StreamedReader(0, null, () => undefined);
+  const told: number[] = [];
+  reader.push = (event) => void ('text' in event && told.push(event.length));
+  reader.begin(await delivery.messageStreamed(bearerOf(viewerOf(bob)), null));
+  for (let offset = 0; offset < 200; offset += 1) {
+    const next = { senderId: alice, offset, text: 'x', payload: undefined, paceMs: 0 };
+    await engine.appendText(tenant, started.message.id, next);
+    clock.advance(5);
+  }
+  clock.advance(40);
+  reader.close();
+  delivery.close();
+  await engine.close();
+  expect(told.at(-1)).toBe(200);
+  // Those of a second, with the text so far and what was left in the end.
+  expect(told.length).toBeLessThanOrEqual(27);
 });

@@ -1,5 +1,5 @@
 /** A reader of texts that are being written: what it holds, and every breach of what was promised it (G20, G08). */
-
+import { isDeepStrictEqual } from 'node:util';
 import { Lost, type Told } from '../../src/delivery/lost.ts';
 import { Gate } from '../../src/delivery/room.ts';
 import type { LiveStream, Sink } from '../../src/delivery/stream.ts';
@@ -46,6 +46,8 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
   readonly named: ConversationId | null;
   readonly breaches: string[] = [];
   readonly held = new Map<MessageId, string>();
+  /** Of each message the payload it was told last. */
+  readonly #payloads = new Map<MessageId, unknown>();
   /** What it was told as a member that it is not any more. */
   readonly stale = new Set<MessageId>();
   isOver = false;
@@ -72,7 +74,8 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
 
   push(told: Told<ExtendedText>): void {
     if (told instanceof Lost) return;
-    const { messageId, offset, text, length } = told;
+    const { messageId, offset, text, length, payload } = told;
+    if (payload !== null) this.#payloads.set(messageId, payload);
     if (this.isOver) this.breaches.push(`told of ${messageId} past its end`);
     const written = this.#textOf(messageId);
     if (!written) return void this.breaches.push(`told of ${messageId}, which nobody wrote`);
@@ -127,7 +130,10 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
       const held = this.held.get(id);
       // Of what began and ended while nothing reached it, it holds nothing.
       if (message.state !== 'STREAMING' && (held === undefined || this.stale.has(id))) return [];
-      return (held ?? '') === message.content ? [] : [`shows ${JSON.stringify(held)}, is ${JSON.stringify(message)}`];
+      if ((held ?? '') !== message.content) return [`shows ${JSON.stringify(held)}, is ${JSON.stringify(message)}`];
+      // What is deleted has none.
+      const isWrong = message.payload !== null && !isDeepStrictEqual(this.#payloads.get(id), message.payload);
+      return isWrong ? [`has ${JSON.stringify(this.#payloads.get(id))}, is ${JSON.stringify(message)}`] : [];
     });
     return [...this.breaches, ...wrong];
   }

@@ -10,6 +10,7 @@ import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { DeviceId, PublicationId, Topic } from '../../src/model.ts';
+import { endTexts, KEPT } from '../contract/ended-texts.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice, connectionId, createGroup, type OpenWorld, tenant, text } from '../support/world.ts';
@@ -115,6 +116,18 @@ describe('embedded engine', () => {
       const database = new DatabaseSync(join(dir, file));
       const rows = (table: string): unknown => database.prepare(`SELECT count(*) AS count FROM ${table}`).get();
       expect([rows('messages'), rows('log')]).toEqual([{ count: retention }, { count: retention }]);
+      database.close();
+    });
+
+    it('G20: of texts that are not written any more nothing is left but their messages', async () => {
+      const clock = new TestClock();
+      const engine = openEmbeddedEngine({ dataDir: dir, retention: KEPT, clock });
+      await endTexts(engine, (ms) => clock.advance(ms));
+      await engine.close();
+      const [file = ''] = readdirSync(dir).filter((name) => name.endsWith('.db'));
+      const database = new DatabaseSync(join(dir, file));
+      const rows = (table: string): unknown[] => database.prepare(`SELECT * FROM ${table}`).all();
+      expect([rows('writings'), rows('written_parts')]).toEqual([[], []]);
       database.close();
     });
 

@@ -5,6 +5,7 @@ import type { Channel, Engine } from '../../src/engine/port.ts';
 import { definitionsOf, linked } from '../../src/engine/redis/linking.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { PublicationId, Retention, RoutingRuleRecord, Topic } from '../../src/model.ts';
+import { endTexts, KEPT } from '../contract/ended-texts.ts';
 import { describeEngine } from '../contract/engine.ts';
 
 import { session } from '../contract/sessions.ts';
@@ -251,6 +252,18 @@ describe('Redis engine', () => {
     await close();
     const looks = ['HGET messages', 'HGET streams', 'HEXISTS members'];
     expect(commands).toEqual([...looks, 'HGET texts', 'HSET texts', 'HSET streams', 'SPUBLISH channel']);
+  });
+
+  it('G20: of texts that are not written any more nothing is left but their messages', async () => {
+    const clock = new TestClock();
+    const prefix = `ended-${randomUUID()}`;
+    const engine = await openNode(prefix, clock, KEPT);
+    await endTexts(engine, (ms) => clock.advance(ms));
+    const admin = new Redis(server.url);
+    const keys = await admin.keys(`${prefix}*`);
+    admin.disconnect();
+    await engine.close();
+    expect(keys.filter((key) => /:(streams|texts)$/.test(key))).toEqual([]);
   });
 
   it('scripts are loaded again after SCRIPT FLUSH', async () => {
