@@ -11,13 +11,12 @@ import type {
   RuleMatch,
   RuleTargets,
   RuleTransform,
-  Topic,
   Viewer,
 } from '../model.ts';
 import { displayName, identifier, optional, userIdentifier, userIdentifiers } from './input.ts';
 import type { Expressions } from './routing.ts';
 import type { Routable } from './rule-run.ts';
-import { faultOfOwner, faultOfTopic, inOneSpelling } from './topic-name.ts';
+import { faultOfOwner, inOneSpelling, topicOf } from './topic-name.ts';
 import { isTopicPattern } from './topic-pattern.ts';
 
 export interface RoutingRuleInput {
@@ -52,13 +51,6 @@ function strings(value: unknown, name: string): string[] {
 }
 
 /** A rule sends to topics themselves, and not to all that a pattern names. */
-function target(topic: string, name: string): Topic {
-  const spelled = inOneSpelling(topic);
-  const fault = faultOfTopic(spelled);
-  if (fault !== null) throw badInput(`${name}: without patterns; ${fault}`);
-  return spelled as Topic;
-}
-
 function targetsOf(value: unknown, name: string): RuleTargets {
   const { topics, users } = record(value, name, ['topics', 'users']);
   if ((topics === undefined) === (users === undefined)) throw badInput(`${name}: topics or users.`);
@@ -69,7 +61,7 @@ function targetsOf(value: unknown, name: string): RuleTargets {
   if (topics === undefined) {
     return { topics: [], users: userIdentifiers(names, `${name}.users`, LIMITS.targetsPerRule) };
   }
-  return { topics: [...new Set(names.map((topic) => target(topic, `${name}.topics`)))], users: [] };
+  return { topics: [...new Set(names.map((topic) => topicOf(topic, `${name}.topics`)))], users: [] };
 }
 
 /** @throws {ServiceError} BAD_USER_INPUT, of what is read. */

@@ -1,4 +1,5 @@
 /** How topics are written. A topic is compared as it stands, so each is kept in one spelling, the id of its user included. */
+import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { isUserId, type Topic, type UserId } from '../model.ts';
 
@@ -65,6 +66,14 @@ export function faultOfTopic(text: string): string | null {
     return `a topic is 1 to ${LIMITS.topicCharacters} of A-Z a-z 0-9 . _ : @ - / %`;
   }
   return faultOfOwner(text);
+}
+
+/** The topic that a text names, in its one spelling. @throws {ServiceError} BAD_USER_INPUT. */
+export function topicOf(text: string, name: string): Topic {
+  const spelled = inOneSpelling(text);
+  const fault = faultOfTopic(spelled);
+  if (fault !== null) throw badInput(`${name}: ${fault}`);
+  return spelled as Topic;
 }
 
 export const isTopic = (text: string): text is Topic => faultOfTopic(text) === null;

@@ -11,7 +11,7 @@ import { topicPositions } from './cursor.ts';
 import { identifier, optional, payload } from './input.ts';
 import { publicationKey } from './message-key.ts';
 import type { Publishing, Routed } from './routed.ts';
-import { faultOfTopic, inOneSpelling, ownerOf } from './topic-name.ts';
+import { inOneSpelling, ownerOf, topicOf } from './topic-name.ts';
 import { matchesTopic } from './topic-pattern.ts';
 
 export interface PublishInput {
@@ -41,10 +41,7 @@ export interface Topics {
 
 function clean(topic: string, name: string): Topic {
   if (topic.startsWith('$')) throw new ServiceError('FORBIDDEN', `${name}: topics that begin with $ are nobody's.`);
-  const spelled = inOneSpelling(topic);
-  const fault = faultOfTopic(spelled);
-  if (fault !== null) throw badInput(`${name}: ${fault}`);
-  return spelled as Topic;
+  return topicOf(topic, name);
 }
 
 const names = (patterns: readonly string[] | null, topic: Topic): boolean =>

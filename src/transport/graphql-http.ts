@@ -49,6 +49,12 @@ export interface GraphqlHttpOptions extends CallerOptions {
 
 type ApolloContext = Context & BaseContext;
 
+/** A request that Apollo Server answers: who asks it, and with what. */
+interface Begun {
+  readonly caller: Caller;
+  readonly context: ApolloContext;
+}
+
 /** Registers `/graphql`; the answer stops the server behind it. */
 export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpOptions): Promise<() => Promise<void>> {
   const { isProduction } = options.rules;
@@ -85,22 +91,21 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   await apollo.start();
   /** Those who send a body of unknown length without a valid token. */
   const strangers = new WeakSet<FastifyRequest>();
-  const callers = new WeakMap<FastifyRequest, Caller>();
-  const contexts = new WeakMap<FastifyRequest, ApolloContext>();
+  /** Those that Apollo Server answers. */
+  const begun = new WeakMap<FastifyRequest, Begun>();
   /** Those whose request had come in full, and nobody's: who called is not asked again. */
   const identified = new WeakMap<FastifyRequest, Caller>();
   const handle = fastifyApolloHandler(apollo, {
     async context(request) {
-      const caller = callers.get(request) ?? (await identify(request, options));
+      const { caller, context } = begun.get(request) as Begun;
       if (!caller.bearer && !isOpen(request, isProduction)) throw toGraphQLError(caller.refusal);
-      return contexts.get(request) ?? (options.createContext(caller) as ApolloContext);
+      return context;
     },
   });
   // Nothing of a request is looked at before it is known who calls.
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const caller = identified.get(request) ?? (await identify(request, options));
-    const context = options.createContext(caller) as ApolloContext;
-    payForBody(bytesOfBody(request.raw), context.meter);
+    payForBody(bytesOfBody(request.raw), caller.meter);
     const fault = restoreDocument(request, options.persisted, caller);
     if (await options.stream(request, reply, caller, fault)) return reply;
     if (fault) {
@@ -116,9 +121,8 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     }
     const { query } = givenIn(request);
     // Here, since Apollo Server takes what a plugin throws of an unknown operation for a fault of the server.
-    if (typeof query === 'string' && !documents.has(query)) payForReading(query, context.meter);
-    callers.set(request, caller);
-    contexts.set(request, context);
+    if (typeof query === 'string' && !documents.has(query)) payForReading(query, caller.meter);
+    begun.set(request, { caller, context: options.createContext(caller) as ApolloContext });
     return (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
   }
 
