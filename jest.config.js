@@ -37,6 +37,7 @@ const FULL_ONLY = [
   'test/graphql/inbox.test.ts',
   'test/graphql/streamed-messages.test.ts',
   'test/graphql/variables.test.ts',
+  'test/operations/open-files.test.ts',
   'test/security/acting.test.ts',
   'test/security/doubling.test.ts',
   'test/transport/close-codes.test.ts',
@@ -47,6 +48,7 @@ const FULL_ONLY = [
   'test/transport/recipes.test.ts',
   'test/transport/relay.test.ts',
   'test/transport/restarts.test.ts',
+  'test/transport/slow-stream.test.ts',
   'test/transport/streamed-page.test.ts',
 ];
 

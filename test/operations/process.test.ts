@@ -1,7 +1,7 @@
 /** The process: what it says at its start, and how it ends. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -69,6 +69,14 @@ describe('the process', () => {
     expect(output).toMatch(/"maxConnections":10000,"openFiles":1000,"accepted":800,.*MAX_CONNECTIONS is more than/);
     child.kill('SIGTERM');
     await once(child, 'exit');
+  });
+
+  it('npm run dev starts again whatever changes of what is loaded: code, SDL, scripts of Redis', () => {
+    const { scripts } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
+    const watched = [...scripts.dev.matchAll(/--watch-path=(\S+)/g)].map(([, path]) => `${path}/`);
+    const loaded = globSync('{src,schema}/**/*.{ts,graphql,lua}', { cwd: inRoot('.') });
+    expect(new Set(loaded.map((file) => file.split('.').at(-1)))).toEqual(new Set(['ts', 'graphql', 'lua']));
+    expect(loaded.filter((file) => !watched.some((path) => file.startsWith(path)))).toEqual([]);
   });
 
   it('npm run token says how it is used, and when it signs with a secret that no service has', () => {

@@ -1,8 +1,11 @@
 /** Clients of other languages, played byte for byte: their requests are taken, and their readers hear every event. */
 import { connect } from 'node:net';
+import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { HANDSHAKES, POSTS, readByAll } from '../support/foreign-clients.ts';
-import { newId, startTestService, type TestService } from '../support/service.ts';
+import { connectRaw } from '../support/raw-client.ts';
+import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
+import { openSocket } from '../support/socket.ts';
 import { OPCODES, openTcpWebSocket } from '../support/tcp-web-socket.ts';
 
 const QUERY = 'subscription ($ids: [ID!]) { messageReceived(conversationIds: $ids) { content } }';
@@ -80,5 +83,34 @@ describe('clients of other languages', () => {
     for (const [index, payload] of EVENTS.entries())
       expect(JSON.parse(await socket.text(index + 2))).toEqual({ id: '1', type: 'next', payload });
     socket.socket.destroy();
+  });
+
+  it('JSON in which all but ASCII is escaped, as Python writes it: the longest content comes by every way', async () => {
+    const content = '\u{1f389}'.repeat(LIMITS.contentCharacters);
+    const escaped = (value: object): string =>
+      JSON.stringify(value).replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+    const query = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { content } }';
+    const asked = { query, variables: { input: { conversationId: id, content } } };
+    const headers = { authorization: `Bearer ${await service.token('ann')}`, 'content-type': 'application/json' };
+    const body = escaped(asked);
+    expect(body.length).toBeGreaterThan(12 * LIMITS.contentCharacters);
+    const answer = await fetch(`${service.url}/graphql`, { method: 'POST', headers, body });
+    expect(await answer.json()).toEqual({ data: { sendMessage: { content } } });
+
+    const socket = await openSocket(service.wsUrl, ['graphql-transport-ws']);
+    socket.send({ type: 'connection_init', payload: { token: await service.token('ann') } });
+    await socket.frame(0);
+    socket.send(escaped({ id: '1', type: 'subscribe', payload: asked }));
+    expect(await socket.frame(1)).toEqual({ id: '1', type: 'next', payload: { data: { sendMessage: { content } } } });
+    socket.socket.terminate();
+
+    const raw = await connectRaw(service, 'ann');
+    raw.send(escaped({ type: 'RoomMessage', id: 'r', data: { room: id, payload: content } }));
+    const replied = (): Data => raw.frames.find((frame) => frame.id === 'r');
+    await eventually(() => expect(replied()).toBeDefined());
+    expect(replied().type).not.toBe('Error');
+    await raw.close();
+    const { data } = await service.query('ann', `{ conversation(id: "${id}") { messages { nodes { content } } } }`);
+    expect(data.conversation.messages.nodes).toEqual(Array(3).fill({ content }));
   });
 });

@@ -320,6 +320,7 @@ describe('subscriptions over HTTP', () => {
     const refused = await open(SSE);
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
     await eventually(() => expect(refused.text).toContain('SERVICE_UNAVAILABLE'));
+    expect((await fetch(`${service.url}/health`)).status).toBe(200);
     for (const stream of streams) stream.stop();
     await eventually(async () => expect((await types()).status).toBe('OFFLINE'));
   });
