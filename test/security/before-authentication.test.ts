@@ -82,9 +82,12 @@ describe('before it is known who calls', () => {
     expect((await ask(SDL, { token })).data._service.sdl).toContain('type Conversation');
     expect((await ask(SDL, { token: expired })).data._service.sdl).toContain('type Conversation');
     expect((await ask(INTROSPECTION, { token: expired })).data.__schema.types).not.toEqual([]);
-    expect(await ask('mutation { refreshSession(refreshToken: "x") { accessToken } }', { token })).toMatchObject({
-      message: 'The refresh token is not valid.',
-    });
+    for (const beside of [token, expired])
+      expect(
+        await ask('mutation { refreshSession(refreshToken: "x") { accessToken } }', { token: beside }),
+      ).toMatchObject({
+        message: 'The refresh token is not valid.',
+      });
     expect(await ask(INTROSPECTION, { token, at: production })).toMatchObject(refused);
   });
 

@@ -28,6 +28,7 @@ describe('browsers', () => {
     const { headers } = await preflight(SHOP);
     expect(headers.get('access-control-allow-origin')).toBe(SHOP);
     expect(headers.get('access-control-allow-headers')).toContain('authorization');
+    expect(headers.get('access-control-allow-methods')).toBe('GET, POST');
     for (const origin of [
       'https://shop.example.evil.tld',
       'https://evilshop.example',
