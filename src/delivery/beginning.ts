@@ -2,6 +2,7 @@
 import type { ServiceError } from '../errors.ts';
 import type { Position } from '../model.ts';
 import type { Following } from './following.ts';
+import { inParts } from './in-parts.ts';
 import { asServiceError, type Replay } from './replay.ts';
 
 export interface Start<Event extends object> {
@@ -43,13 +44,12 @@ export async function prepared<Event extends object>(
   isForgiving: boolean,
   leave: (following: Following<Event>) => void,
 ): Promise<Start<Event>[]> {
-  const beginnings = await Promise.allSettled(
-    starts.map(async (start) => {
-      const beginning = await preparedOne(start, isForgiving);
-      if (!beginning) leave(start.following);
-      return beginning;
-    }),
-  );
+  const prepare = async (start: Start<Event>): Promise<Start<Event> | null> => {
+    const beginning = await preparedOne(start, isForgiving);
+    if (!beginning) leave(start.following);
+    return beginning;
+  };
+  const beginnings = (await inParts(starts, (part) => Promise.allSettled(part.map(prepare)))).flat();
   const failed = beginnings.find((each) => each.status === 'rejected');
   if (!failed) return beginnings.flatMap((each) => (each.status === 'fulfilled' ? (each.value ?? []) : []));
   for (const { replay } of starts) replay?.close();

@@ -13,6 +13,7 @@ import { ConversationChannel, type CountHole } from './conversation-channel.ts';
 import { type Doubts, userKey } from './doubts.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Follower, Following, type Selection } from './following.ts';
+import { inParts } from './in-parts.ts';
 import type { ListTeller, ToldStream } from './list-teller.ts';
 import { Losses, noAccess, type Told } from './lost.ts';
 import type { Merging } from './merging.ts';
@@ -180,11 +181,14 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     ids: readonly ConversationId[],
     after: (id: ConversationId, joined: Position | null) => Position | null,
   ): Promise<void> {
-    const joins = await Promise.allSettled(ids.map((id) => this.#join(id)));
-    const joined = joins.flatMap((join) => (join.status === 'fulfilled' && join.value ? [join.value] : []));
+    const joined: Following<Event>[] = [];
     try {
-      const failed = joins.find((join) => join.status === 'rejected');
-      if (failed) throw failed.reason;
+      await inParts(ids, async (part) => {
+        const joins = await Promise.allSettled(part.map((id) => this.#join(id)));
+        for (const join of joins) if (join.status === 'fulfilled' && join.value) joined.push(join.value);
+        const failed = joins.find((join) => join.status === 'rejected');
+        if (failed) throw failed.reason;
+      });
       await this.#begin(joined, after);
     } catch (error) {
       // All are left, so that the next try follows all of them: following some only would be a silent hole.
@@ -198,6 +202,22 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     joined: readonly Following<Event>[],
     after: (id: ConversationId, joined: Position | null) => Position | null,
   ): Promise<void> {
+    const starts = (await inParts(joined, (part) => this.#admit(part, after))).flat();
+    const { isForgiving = false } = this.#options;
+    const ready = await prepared(starts, isForgiving, (following) => this.#unfollow(following));
+    // Until all have begun, nobody is told that all is replayed.
+    this.#replays += 1;
+    await inParts(ready, (part) => {
+      for (const start of part) this.#goLive(start);
+    });
+    this.#replays -= 1;
+  }
+
+  /** Those that the viewer may see, and where each begins. */
+  async #admit(
+    joined: readonly Following<Event>[],
+    after: (id: ConversationId, joined: Position | null) => Position | null,
+  ): Promise<Start<Event>[]> {
     const { tenant, userId } = this.#viewer;
     // Asked after the channels have joined: the answer has all removals before, and later ones are announced.
     const [memberships, heads] = await Promise.all([
@@ -207,7 +227,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
       ),
       this.#readHeads(joined),
     ]);
-    const { isForgiving = false, teller } = this.#options;
+    const { teller } = this.#options;
     const starts: Start<Event>[] = [];
     for (const [index, following] of joined.entries()) {
       const membership = memberships[index] ?? null;
@@ -225,25 +245,22 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
       const replay = resumed && !isSame(resumed, position) ? this.#replay(following, resumed) : null;
       starts.push({ following, from, isResumed: resumed !== null, replay, expiry: teller?.expiryOf(id) ?? null });
     }
-    for (const start of await prepared(starts, isForgiving, (following) => this.#unfollow(following))) {
-      const { following, from, expiry } = start;
-      if (!this.#isFollowed(following)) {
-        start.replay?.close();
-        continue;
-      }
-      this.#options.onBegin?.(following.channel.id, from, expiry);
-      following.reach(from);
-      teller?.onBegin(following, expiry);
-      for (const typing of following.channel.typing.current()) following.onTyping(typing);
-      // It has gone on since it was seen to be where the reader was.
-      const isBehind = start.isResumed && !isSame(from, following.channel.position);
-      const replay = start.replay ?? (isBehind ? this.#replay(following, from) : null);
-      if (!replay) following.goLive(from);
-      else {
-        this.#replays += 1;
-        void this.#run(following, replay);
-      }
-    }
+    return starts;
+  }
+
+  #goLive(start: Start<Event>): void {
+    const { following, from, expiry } = start;
+    if (!this.#isFollowed(following)) return start.replay?.close();
+    this.#options.onBegin?.(following.channel.id, from, expiry);
+    following.reach(from);
+    this.#options.teller?.onBegin(following, expiry);
+    for (const typing of following.channel.typing.current()) following.onTyping(typing);
+    // It has gone on since it was seen to be where the reader was.
+    const isBehind = start.isResumed && !isSame(from, following.channel.position);
+    const replay = start.replay ?? (isBehind ? this.#replay(following, from) : null);
+    if (!replay) return following.goLive(from);
+    this.#replays += 1;
+    void this.#run(following, replay);
   }
 
   /** The log heads at which streams without a position begin. A channel may still be behind them. */
@@ -364,6 +381,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
         await this.#follow(fresh, (id, joined) => furthest(this.#options.after.get(id), joined));
         if (teller) teller.onListed();
         else for (const id of fresh) this.#showJoined(id);
+        this.#tellIdle();
       } catch (error) {
         if (asServiceError(error).code === 'SERVICE_UNAVAILABLE') {
           this.#context.clock.after(RETRY_MS, () => this.#reconcile());

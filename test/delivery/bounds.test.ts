@@ -20,11 +20,36 @@ describe('what a stream makes a node do', () => {
   /** Called behind each answer of `listWritings`. */
   let listed = async (): Promise<void> => undefined;
   let readings = 0;
+  /** What was asked of the engine in one turn of the event loop, at the most. */
+  let busiest = 0;
+  let asked = 0;
+  const ask = (count: number): void => {
+    if (asked === 0) {
+      setImmediate(() => {
+        asked = 0;
+      });
+    }
+    asked += count;
+    busiest = Math.max(busiest, asked);
+  };
   const engine: Engine = {
     ...stored,
     listen(channel, listener) {
+      ask(1);
       if (channel.kind === 'conversation') joined.push(channel.id);
       return stored.listen(channel, listener);
+    },
+    readMemberships(tenant, keys) {
+      ask(keys.length);
+      return stored.readMemberships(tenant, keys);
+    },
+    readLog(...args) {
+      ask(1);
+      return stored.readLog(...args);
+    },
+    readConversations(tenant, ids) {
+      ask(ids.length);
+      return stored.readConversations(tenant, ids);
     },
     async listWritings(...args): Promise<WritingPage> {
       const page = await stored.listWritings(...args);
@@ -62,6 +87,21 @@ describe('what a stream makes a node do', () => {
     joined.length = 0;
     await expect(delivery.messageStreamed(reader, [own, ...others])).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(joined.filter((id) => id !== own)).toEqual([]);
+  });
+
+  it('begins in many conversations bit by bit: others have their turn', async () => {
+    const dora = 'dora' as typeof bob;
+    const count = 350;
+    const ids = await Promise.all(Array.from({ length: count }, () => createGroup(stored, alice, dora)));
+    const found = await stored.readConversations(tenant, ids);
+    const positions = new Map(found.flatMap((each) => (each ? [[each.id, each.position] as const] : [])));
+    for (const after of [new Map(), positions]) {
+      busiest = 0;
+      const stream = await delivery.messageReceived(bearerOf(viewerOf(dora)), null, after);
+      expect(busiest).toBeGreaterThan(0);
+      expect(busiest).toBeLessThanOrEqual(count);
+      await stream.return();
+    }
   });
 
   it('keeps little of what is announced during a reading, and tells the text all the same', async () => {
