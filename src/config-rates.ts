@@ -38,7 +38,7 @@ export const RATE_VARIABLES = {
   RATE_LIMIT_ADMIN: rate('changes of rules in a minute by one user', 60),
   RATE_LIMIT_RULE_TESTS: rate('trials of rules a second by one user', 2),
   RATE_LIMIT_SERVICE: rate(
-    'changes of any kind a second by one service, instead of the rates of users and their sockets',
+    'changes of any kind, and sockets, streams and subscriptions, a second by one service, instead of the rates of users and their sockets',
     1_000,
   ),
 } as const;

@@ -118,13 +118,15 @@ export class CallerMeter implements Meter {
   }
 
   subscribe(): void {
-    const now = this.#metering.clock.elapsed();
-    const bucket = this.subscriptions;
+    const { clock, buckets } = this.#metering;
+    const now = clock.elapsed();
+    const viewer = this.#viewer();
+    const bucket = isService(viewer) ? buckets.services.bucketOf(viewer.tenant, viewer.userId) : this.subscriptions;
     const wait = bucket ? takeAll([bucket], now) : 0;
     if (wait > 0) this.#refuse(wait, now);
   }
 
-  /** What subscriptions are counted by; null: they are not. */
+  /** What subscriptions of a user are counted by; null: they are not. */
   protected get subscriptions(): TokenBucket | null {
     return this.#connection?.subscription ?? null;
   }

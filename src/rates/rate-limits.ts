@@ -25,7 +25,7 @@ import {
   UNMETERED,
 } from './meters.ts';
 import type { Rates } from './rates.ts';
-import { createSharedBuckets } from './shared-buckets.ts';
+import { createSharedBuckets, type SharedBuckets } from './shared-buckets.ts';
 import { type TokenBucket, takeAll } from './token-bucket.ts';
 
 /** Tells other nodes; answers for each how much they told of since. */
@@ -49,18 +49,19 @@ export class RateLimits {
   }
 
   /** Counts a connection of this user. @throws {ServiceError} RATE_LIMITED. */
-  connect({ tenant, userId }: Viewer): void {
-    if (this.#metering) this.#take(this.#metering.buckets.connections.bucketOf(tenant, userId));
+  connect(viewer: Viewer): void {
+    const { tenant, userId } = viewer;
+    this.#open(viewer, ({ connections }) => connections.bucketOf(tenant, userId));
   }
 
   /** Counts a stream over HTTP: a user opens them as fast as subscriptions on a socket. @throws {ServiceError} RATE_LIMITED. */
   openStream(viewer: Viewer): void {
-    if (this.#metering) this.#take(this.#metering.buckets.streams.of(viewer));
+    this.#open(viewer, ({ streams }) => streams.of(viewer));
   }
 
   /** Counts a stream over HTTP that a gateway opens for this user. @throws {ServiceError} RATE_LIMITED. */
   openStreamOfGateway(viewer: Viewer): void {
-    if (this.#metering) this.#take(this.#metering.buckets.gatewayStreams.of(viewer));
+    this.#open(viewer, ({ gatewayStreams }) => gatewayStreams.of(viewer));
   }
 
   /** Tells other nodes what was used here, and takes what was used there. */
@@ -106,8 +107,12 @@ export class RateLimits {
     await this.#metering?.held.close();
   }
 
-  #take(bucket: TokenBucket): void {
-    const wait = takeAll([bucket], this.#clock.elapsed());
+  /** A service opens at its own rate whatever users open at theirs. */
+  #open(viewer: Viewer, bucketOfUser: (buckets: SharedBuckets) => TokenBucket): void {
+    if (!this.#metering) return;
+    const { buckets, clock } = this.#metering;
+    const bucket = isService(viewer) ? buckets.services.bucketOf(viewer.tenant, viewer.userId) : bucketOfUser(buckets);
+    const wait = takeAll([bucket], clock.elapsed());
     if (wait > 0) throw refusal(wait);
   }
 }

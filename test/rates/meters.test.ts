@@ -120,6 +120,33 @@ describe('meters', () => {
     expect(allowed(50, message(few.ofRequest(viewer('alice'))))).toBe(10);
   });
 
+  it('a service opens sockets, streams and subscriptions at its own rate, in place of a user’s and of its connection’s', () => {
+    const OPENINGS: Record<string, (few: RateLimits, who: Viewer) => () => void> = {
+      connect: (few, who) => () => few.connect(who),
+      openStream: (few, who) => () => few.openStream(who),
+      openStreamOfGateway: (few, who) => () => few.openStreamOfGateway(who),
+      'subscribe on a socket': (few, who) => {
+        const meter = few.ofConnection(
+          () => who,
+          () => undefined,
+        );
+        return () => meter.subscribe();
+      },
+      'subscribe by a gateway': (few, who) => {
+        const meter = few.ofGateway(() => who);
+        return () => meter.subscribe();
+      },
+    };
+    for (const [name, opening] of Object.entries(OPENINGS)) {
+      const few = limits({ RATE_LIMIT_SERVICE: 300 });
+      // What a user of the same name opens is not counted, and what they may open is no measure.
+      allowed(301, opening(few, viewer('crm')));
+      expect([name, allowed(301, opening(few, service))]).toEqual([name, 300]);
+      // It is one rate, whatever it is used for.
+      expect([name, allowed(10, () => few.ofRequest(service).count('reaction'))]).toEqual([name, 0]);
+    }
+  });
+
   it('a socket is counted by the token it goes by now', () => {
     let now = viewer('crm');
     const socket = limits({ RATE_LIMIT_MESSAGES: 3 }).ofConnection(

@@ -3,6 +3,7 @@ import { createConversation } from '../support/conversations.ts';
 import { EVERY_SETTING, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type Answer, type Data, newId, type TokenClaims } from '../support/service.ts';
+import { StillClock } from '../support/still-clock.ts';
 
 const SERVICE: TokenClaims = { scope: 'realtime:service' };
 const FIELDS = 'id senderId via content state clientMessageId deletedBy { id }';
@@ -135,6 +136,35 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     expect((await ask('bot', APPEND, { id: started.id, offset: 1, text: 'y' })).code).toBe('CONFLICT');
   });
 
+  it('rules see the user as the sender, and what they make of it is the user’s, by the service', async () => {
+    const save = 'mutation ($input: RoutingRuleInput!) { saveRoutingRule(input: $input) { id } }';
+    const rule = (name: string, sender: string, action: object) => ({
+      input: { name, match: { on: ['GROUP'], sender }, action },
+    });
+    const [dropped, copied, target] = [newId(), newId(), newId()];
+    const admin = { scope: 'realtime:admin' };
+    await ask('root', save, rule('Drop', dropped, { drop: true }), admin);
+    await ask('root', save, rule('Copy', copied, { copy: { users: [target] } }), admin);
+    const id = await group(dropped, copied);
+    const send = (onBehalfOf: string): Promise<Answer> =>
+      ask('bot', SEND, { input: { conversationId: id, content: 'ruled', onBehalfOf } });
+    const { errors } = await send(dropped);
+    expect(errors?.[0]?.extensions).toMatchObject({ code: 'FORBIDDEN', reason: 'DROPPED' });
+    expect((await send(copied)).data.sendMessage).toMatchObject({ senderId: copied, via: 'bot' });
+    const own = `{ viewer { conversations(kind: DIRECT) { lastMessage { senderId via content } } } }`;
+    const { data } = await nodes.here.query(target, own);
+    expect(data.viewer.conversations).toEqual([{ lastMessage: { senderId: copied, via: 'bot', content: 'ruled' } }]);
+    // What is written is dropped at its end by the rule, and by nobody.
+    const started = await ask('bot', START, { input: { conversationId: id, content: 'ruled', onBehalfOf: dropped } });
+    const { id: messageId } = started.data.startMessage;
+    expect((await ask('bot', FINISH, { id: messageId })).code).toBe('FORBIDDEN');
+    const gone = `query ($id: ID!) { message(id: $id) { deletedAt deletedBy { id } } }`;
+    expect((await nodes.here.query('ann', gone, { id: messageId })).data.message).toEqual({
+      deletedAt: expect.any(String),
+      deletedBy: null,
+    });
+  });
+
   it('the service writes on, edits and deletes what it sent, as long as its user is a member; nobody else does', async () => {
     const id = await group('ben');
     const input = { conversationId: id, onBehalfOf: 'ben' };
@@ -248,5 +278,35 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     const { data } = await ask('helper', APPEND, { id: messageId, offset: 0, text: '' });
     expect(data.appendToMessage.stopRequested).toBe(true);
     await helper.close();
+  });
+});
+
+describe('what a service does for a user is paid by the service', () => {
+  let nodes: Nodes;
+  beforeAll(async () => {
+    const rates = { RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_USER_MESSAGES: '2', RATE_LIMIT_SERVICE: '10' };
+    nodes = await startNodes('embedded', rates, new StillClock());
+  });
+  afterAll(() => nodes.close());
+
+  it('the user’s rate is untouched, and going over the service’s closes no socket', async () => {
+    const ann = await nodes.here.connect('ann');
+    const { id } = await createConversation(ann, { memberIds: ['ben'] });
+    const bot = await nodes.here.connect('bot', SERVICE);
+    const input = { conversationId: id, content: 'x', onBehalfOf: 'ben' };
+    const codes: unknown[] = [];
+    for (let n = 0; n < 300; n += 1) {
+      codes.push((await bot.query(SEND, { input })).errors?.[0]?.extensions.code);
+    }
+    // The socket was one of the ten.
+    expect(codes.filter((code) => code === undefined)).toHaveLength(9);
+    expect(codes.filter((code) => code === 'RATE_LIMITED')).toHaveLength(291);
+    expect(bot.closes).toEqual([]);
+    const ben = { input: { conversationId: id, content: 'my own' } };
+    const own = [];
+    for (let n = 0; n < 3; n += 1) own.push((await nodes.here.query('ben', SEND, ben)).code);
+    expect(own).toEqual([undefined, undefined, 'RATE_LIMITED']);
+    await ann.close();
+    await bot.close();
   });
 });

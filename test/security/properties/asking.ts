@@ -7,12 +7,16 @@ import { eventually } from '../../support/eventually.ts';
 import type { TestService } from '../../support/service.ts';
 import { openSocket, type RawSocket } from '../../support/socket.ts';
 import type { History } from './history.ts';
-import type { Questions, Subject } from './questions.ts';
+import { NO_MESSAGE, type Questions, type Subject } from './questions.ts';
 import type { Place } from './secrets.ts';
 import type { Asker, Told } from './told.ts';
 
 /** They would take the tokens away by which everything else is asked. */
 const ENDS_THE_ASKER = new Set(['revokeUser', 'revokeOtherSessions']);
+
+/** By which a service adds itself: it is asked last, and left at once, so that all else is asked by who is no member. */
+const JOINING = ['joinConversation', 'JoinRoom', 'leaveConversation', 'LeaveRoom'];
+const turnOf = (name: string): number => JOINING.indexOf(name);
 
 export interface Asking {
   /** Listens to everything of the asker's own. */
@@ -36,6 +40,7 @@ export interface AskingOptions {
 export async function openAsking(options: AskingOptions): Promise<Asking> {
   const { service, asker, questions, history, told, random } = options;
   const { tenant, userId, scope } = asker;
+  const isService = scope === 'realtime:service';
   const token = await service.token(userId, { tenant, scope });
   /** Judged once it is known who is a member of what by then. */
   const heard: string[] = [];
@@ -90,17 +95,18 @@ export async function openAsking(options: AskingOptions): Promise<Asking> {
     const position = await history.positionOf(place);
     return {
       conversationId: place.conversation,
-      messageId: history.messageOf(place) ?? 'none',
+      messageId: history.messageOf(place) ?? NO_MESSAGE,
       userId: 'ann' as UserId,
       position: position ? encodePosition(place.conversation, position) : 'none',
       // The same for all who ask, so that a document is parsed once.
       isMessage: history.places.indexOf(place) % 2 === 1,
+      onBehalfOf: isService ? await history.memberOf(place) : null,
     };
   }
 
   async function askByGraphql(subject: Subject): Promise<void> {
     for (const kind of ['query', 'mutation'] as const) {
-      for (const field of questions.rootFields(kind)) {
+      for (const field of questions.rootFields(kind).toSorted((one, other) => turnOf(one.name) - turnOf(other.name))) {
         if (ENDS_THE_ASKER.has(field.name)) continue;
         const oneWay = questions.chain(kind, field, subject, random);
         for (const query of [questions.whole(kind, field, subject), oneWay]) await judge(query, () => post(query));
@@ -123,8 +129,9 @@ export async function openAsking(options: AskingOptions): Promise<Asking> {
       watch: [subject.userId],
       positions: [subject.position],
       token,
+      ...(subject.onBehalfOf === null ? {} : { on_behalf_of: subject.onBehalfOf }),
     };
-    for (const type of Object.keys(HANDLERS)) {
+    for (const type of Object.keys(HANDLERS).toSorted((one, other) => turnOf(one) - turnOf(other))) {
       count += 1;
       const frame = { type, data, id: `f-${count}` };
       await judge(JSON.stringify(frame), () => answered(raw, frame));
@@ -133,7 +140,14 @@ export async function openAsking(options: AskingOptions): Promise<Asking> {
 
   return {
     async listen() {
-      const nothing = { conversationId: null, messageId: 'none', userId, position: 'none', isMessage: false };
+      const nothing = {
+        conversationId: null,
+        messageId: NO_MESSAGE,
+        userId,
+        position: 'none',
+        isMessage: false,
+        onBehalfOf: null,
+      };
       for (const field of questions.rootFields('subscription')) {
         count += 1;
         const payload = { query: questions.whole('subscription', field, nothing) };

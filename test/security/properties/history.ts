@@ -18,6 +18,8 @@ export interface History {
   memberships(tenant: TenantId, userId: UserId): Promise<ReadonlySet<Place>>;
   /** Notes who its members are now. */
   note(place: Place): Promise<void>;
+  /** One of its members; anybody where it has none. */
+  memberOf(place: Place): Promise<UserId>;
   positionOf(place: Place): Promise<Position | null>;
   /** A message of the conversation, where it has one. */
   messageOf(place: Place): string | null;
@@ -97,6 +99,10 @@ export function createHistory(service: TestService, secrets: Secrets, random: Ra
       const keys = own.map(({ conversation }) => ({ conversationId: conversation, userId }));
       const memberships = await eventually(() => engine.readMemberships(tenant, keys));
       return new Set(own.filter((_, index) => memberships[index] !== null));
+    },
+    async memberOf({ tenant, conversation }) {
+      const members = await eventually(() => engine.listMembers(tenant, conversation, 0, 1_000));
+      return members.find(({ userId }) => USERS.includes(userId))?.userId ?? USERS[0];
     },
     async positionOf({ tenant, conversation }) {
       const [record] = await eventually(() => engine.readConversations(tenant, [conversation]));

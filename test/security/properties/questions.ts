@@ -32,6 +32,8 @@ export interface Subject {
   readonly position: string;
   /** Whether an argument that is only called `id` is the message's. */
   readonly isMessage: boolean;
+  /** For whom a service asks, where it may say so. */
+  readonly onBehalfOf: string | null;
 }
 
 export interface Questions {
@@ -41,6 +43,9 @@ export interface Questions {
   /** One operation: a root field, and one way down: what fails beside it takes nothing away. */
   chain(kind: string, field: Field, subject: Subject, random: Random): string;
 }
+
+/** The id of the message where there is none. */
+export const NO_MESSAGE = 'none';
 
 const WHOLE_DEPTH = 3;
 const CHAIN_DEPTH = 6;
@@ -77,7 +82,10 @@ export function createQuestions(introspection: Parameters<typeof buildClientSche
     return '"x"';
   }
 
-  function isGiven({ name, type }: GraphQLArgument | GraphQLInputField, { conversationId }: Subject): boolean {
+  function isGiven({ name, type }: GraphQLArgument | GraphQLInputField, subject: Subject): boolean {
+    const { conversationId, messageId, onBehalfOf } = subject;
+    if (name === 'onBehalfOf') return onBehalfOf !== null;
+    if (name === 'replyToId') return onBehalfOf !== null && messageId !== NO_MESSAGE;
     return isNonNullType(type) || (conversationId !== null && /^(id|conversationIds|content)$/.test(name));
   }
 
@@ -130,7 +138,9 @@ export function createQuestions(introspection: Parameters<typeof buildClientSche
   };
 }
 
-function idOf(name: string, { conversationId, messageId, userId, position, isMessage }: Subject): string {
+function idOf(name: string, subject: Subject): string {
+  const { conversationId, messageId, userId, position, isMessage } = subject;
+  if (name === 'onBehalfOf') return subject.onBehalfOf ?? userId;
   if (/^userIds?$|^memberIds$/.test(name)) return userId;
   if (/^conversationIds?$/.test(name)) return conversationId ?? 'none';
   if (/^messageId$|^replyToId$/.test(name)) return messageId;
