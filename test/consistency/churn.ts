@@ -90,17 +90,26 @@ export class Churn {
     return this.#owed.some(({ opening }) => opening === this.reader.opening);
   }
 
+  /** What nothing heals that comes later. */
+  judgeForGood(): string[] {
+    const told = this.#told();
+    return this.#forbidden
+      .filter((due) => this.#isSure(due) && told.has(due.sent.key))
+      .map(({ sent }) => `${this.userId} heard ${sent.sequence}, which followed a removal`);
+  }
+
   judge(): string[] {
-    const told = new Set(this.reader.heard.map(({ event }) => event.content as string));
-    const isSure = ({ sent, since }: Due): boolean => !this.#trial.mayBeLost(since, sent.acknowledgedAt);
-    const isTold = ({ sent }: Due): boolean => told.has(sent.key);
-    return [
-      ...this.#forbidden
-        .filter((due) => isSure(due) && isTold(due))
-        .map(({ sent }) => `${this.userId} heard ${sent.sequence}, which followed a removal`),
-      ...this.#owed
-        .filter((due) => due.opening === this.reader.opening && isSure(due) && !isTold(due))
-        .map(({ sent }) => `${this.userId} was added and does not hear ${sent.sequence}`),
-    ];
+    const told = this.#told();
+    return this.#owed
+      .filter((due) => due.opening === this.reader.opening && this.#isSure(due) && !told.has(due.sent.key))
+      .map(({ sent }) => `${this.userId} was added and does not hear ${sent.sequence}`);
+  }
+
+  #told(): ReadonlySet<string> {
+    return new Set(this.reader.heard.map(({ event }) => event.content as string));
+  }
+
+  #isSure({ sent, since }: Due): boolean {
+    return !this.#trial.mayBeLost(since, sent.acknowledgedAt);
   }
 }

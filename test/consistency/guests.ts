@@ -45,17 +45,17 @@ export class Guests {
     for (const abort of this.#open.values()) abort.abort();
   }
 
-  judge(): string[] {
-    const { losses } = this.#trial;
+  /** What nothing heals that comes later. */
+  judgeForGood(): string[] {
     const told = new Set(this.#heard.map(({ session, content }) => `${session} ${content}`));
-    return [
-      ...this.#forbidden
-        .filter(({ session, key, isSure }) => isSure() && told.has(`${session} ${key}`))
-        .map(({ session }) => `the revoked session ${session} was told of what followed`),
-      ...(losses.length > 0
-        ? []
-        : [...this.#open.keys()].map((session) => `the stream of the revoked ${session} is open`)),
-    ];
+    return this.#forbidden
+      .filter(({ session, key, isSure }) => isSure() && told.has(`${session} ${key}`))
+      .map(({ session }) => `the revoked session ${session} was told of what followed`);
+  }
+
+  judge(): string[] {
+    if (this.#trial.losses.length > 0) return [];
+    return [...this.#open.keys()].map((session) => `the stream of the revoked ${session} is open`);
   }
 
   async #visit(): Promise<void> {

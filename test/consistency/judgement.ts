@@ -46,6 +46,7 @@ export async function judgeAtRest(cast: Cast): Promise<Judgement> {
 /** Each change of members is heeded on both sides, and heard: one look at the end would show the last of them only. */
 async function judgeChanges({ trial, churns }: Cast): Promise<string[]> {
   const breachesOf = async (churn: Churn): Promise<string[]> => [
+    ...churn.judgeForGood(),
     ...churn.judge(),
     ...(await judgeMembers(trial, [churn])),
     ...(churn.isSettled ? [] : [`${churn.userId} was added and hears nothing`]),
@@ -64,7 +65,10 @@ async function judgeChanges({ trial, churns }: Cast): Promise<string[]> {
 }
 
 /** What nothing heals that comes later. */
-function judgeForGood({ trial, writers, readers, churns, streamed }: Cast, logs: readonly StoredLog[]): string[] {
+function judgeForGood(
+  { trial, writers, readers, churns, guests, streamed }: Cast,
+  logs: readonly StoredLog[],
+): string[] {
   const { received, updated, all } = readers;
   const streams = [...received, updated];
   return [
@@ -77,6 +81,8 @@ function judgeForGood({ trial, writers, readers, churns, streamed }: Cast, logs:
     ]),
     ...streams.flatMap(judgeOnce),
     ...judgePositions(streams, writers, logs),
+    ...churns.flatMap((churn) => churn.judgeForGood()),
+    ...guests.judgeForGood(),
     ...streamed.judgeForGood(),
   ];
 }
