@@ -50,6 +50,8 @@ export class Following<Event extends object> implements ChannelListener {
   #hasLeft = false;
   /** Null: nothing of the conversation is passed on. */
   #access: ChannelAccess | null = null;
+  /** When the viewer joined, by the engine's clock; null: they are no member. */
+  joinedAt: number | null = null;
   /** Which membership of the viewer's it goes by; null: it goes by none. */
   #ordinal: number | null = null;
   readonly #follower: Follower;
@@ -85,6 +87,7 @@ export class Following<Event extends object> implements ChannelListener {
     if (this.#hasLeft) return false;
     this.#access = access;
     this.#ordinal = membership?.ordinal ?? null;
+    this.joinedAt = membership?.joinedAt ?? null;
     return access !== null;
   }
 

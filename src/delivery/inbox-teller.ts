@@ -56,10 +56,10 @@ export class InboxTeller implements ListTeller {
   readonly #left = new Map<ConversationId, 'told' | 'untold'>();
   /** Asked whether the viewer is still in them, and what to say if not. */
   readonly #doubted = new Map<ConversationId, LeaveReason>();
-  /** Whose state changed while the reader was away. */
-  #stale: ConversationId[] = [];
+  /** What is still to be told of conversations: their state, which changed while the reader was away, or read positions only. */
+  readonly #owed = new Map<ConversationId, 'state' | 'reads'>();
+  #isTelling = false;
   #isLive = false;
-  #isGoingLive = false;
   #lastAt = Number.NEGATIVE_INFINITY;
   #stopWaiting: (() => void) | null = null;
 
@@ -95,7 +95,10 @@ export class InboxTeller implements ListTeller {
   startOf(id: ConversationId, joined: Position | null): Position | null {
     if (this.#expired.has(id)) return null;
     if (this.#joined.has(id)) return furthest(this.#resume.positions.get(id), joined);
-    return this.#starts.get(id) ?? this.#resume.positions.get(id) ?? null;
+    const start = this.#starts.get(id) ?? this.#resume.positions.get(id) ?? null;
+    // The time of a checkpoint is before it: what is told begins where they joined all the same.
+    const isBefore = start && joined && start.epoch === joined.epoch && start.place < joined.place;
+    return isBefore ? joined : start;
   }
 
   expiryOf(id: ConversationId): ServiceError | null {
@@ -108,6 +111,8 @@ export class InboxTeller implements ListTeller {
     if (this.#joined.delete(id)) {
       this.#left.delete(id);
       following.onJoined();
+      // They may have moved before anything of it was heard.
+      this.#owe(id, 'reads');
     }
     if (!expiry) return;
     this.#expired.delete(id);
@@ -149,9 +154,7 @@ export class InboxTeller implements ListTeller {
   }
 
   onIdle(): void {
-    if (this.#isLive || this.#isGoingLive) return;
-    this.#isGoingLive = true;
-    void this.#goLive();
+    if (!this.#isLive) void this.#tellOwed();
   }
 
   close(): void {
@@ -161,13 +164,12 @@ export class InboxTeller implements ListTeller {
   /** Where each conversation begins, when the stream does. */
   async #prepare(ids: readonly ConversationId[], changes: ListChanges): Promise<void> {
     const { engine, clock } = this.#context;
-    const { checkpoint, positions } = this.#resume;
+    const { checkpoint } = this.#resume;
     const now = await engine.time();
     const heads = await engine.readHeads(this.#bearer.viewer.tenant, ids, checkpoint?.time ?? now);
-    for (const [id, { wasListed, left }] of changes.of) {
-      if ((wasListed || positions.has(id)) && left)
-        this.#tell({ kind: 'ConversationLeft', conversationId: id, reason: left });
-    }
+    // Of one that was joined since as well: the reader may have been told of that, and of nothing in it.
+    for (const [id, { left }] of changes.of)
+      if (left) this.#tell({ kind: 'ConversationLeft', conversationId: id, reason: left });
     const changed: [id: ConversationId, at: number][] = [];
     for (const [index, id] of ids.entries()) {
       const head = heads[index];
@@ -192,7 +194,7 @@ export class InboxTeller implements ListTeller {
     if (start || head.isKept) this.#starts.set(id, start ?? head.position);
     else this.#expired.set(id, positionExpired('RETENTION', { conversationId: id }));
     const isStale = point ? point.version !== head.version : head.changedAt > checkpoint.time - TIMES.clocksApartMs;
-    if (isStale) this.#stale.push(id);
+    if (isStale) this.#owed.set(id, 'state');
   }
 
   /** Those that are not followed yet were joined since, or begin anew. */
@@ -205,12 +207,12 @@ export class InboxTeller implements ListTeller {
   }
 
   /** What the list's log says is gone. */
-  #tellGone(id: ConversationId, { wasListed, left }: ListChange): void {
+  #tellGone(id: ConversationId, { left }: ListChange): void {
     const following = this.#stream?.find(id);
     if (following) return this.#confirm(following, left ?? 'REMOVED');
     const state = this.#left.get(id);
     this.#left.delete(id);
-    if (!left || !this.#isListed || state === 'told' || !(wasListed || state)) return;
+    if (!left || !this.#isListed || state === 'told') return;
     this.#tellLeft(id, left);
     this.#left.delete(id);
   }
@@ -236,32 +238,43 @@ export class InboxTeller implements ListTeller {
     this.#arm();
   }
 
-  /** Tells the state of what changed, and that all is told. */
-  async #goLive(): Promise<void> {
+  #owe(id: ConversationId, what: 'state' | 'reads'): void {
+    this.#owed.set(id, what);
+    if (this.#isLive) void this.#tellOwed();
+  }
+
+  /** Tells what is owed, and the first time that all is told. */
+  async #tellOwed(): Promise<void> {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
     try {
-      for (let next = this.#stale.at(-1); next !== undefined; next = this.#stale.at(-1)) {
-        await this.#tellState(next);
-        this.#stale.pop();
+      for (let [next] = this.#owed; next; [next] = this.#owed) {
+        await this.#tellState(...next);
+        this.#owed.delete(next[0]);
       }
     } catch (error) {
-      return this.#again(error, () => void this.#goLive());
+      return this.#again(error, () => {
+        this.#isTelling = false;
+        void this.#tellOwed();
+      });
     }
-    this.#isGoingLive = false;
+    this.#isTelling = false;
     // Replays began meanwhile: their end calls again.
-    if (!this.#stream?.isOpen || this.#stream.isReplaying) return;
+    if (this.#isLive || !this.#stream?.isOpen || this.#stream.isReplaying) return;
     this.#isLive = true;
     void this.#checkpoint(true);
   }
 
-  async #tellState(id: ConversationId): Promise<void> {
+  async #tellState(id: ConversationId, what: 'state' | 'reads'): Promise<void> {
     const { engine } = this.#context;
     const { checkpoint } = this.#resume;
     const stream = this.#stream;
     const following = stream?.find(id);
     const conversation = following?.channel.conversation;
-    if (!stream || !following || !conversation || !checkpoint) return;
-    following.onConversation(conversation, 'CHANGED');
-    for await (const receipt of receiptsSince(engine, following.channel, checkpoint.time - TIMES.clocksApartMs)) {
+    if (!stream || !following || !conversation) return;
+    if (what === 'state') following.onConversation(conversation, 'CHANGED');
+    const from = what === 'state' ? checkpoint?.time : following.joinedAt;
+    for await (const receipt of receiptsSince(engine, following.channel, (from ?? 0) - TIMES.clocksApartMs)) {
       if (stream.find(id) !== following) return;
       if (stream.room.isCongested() && !(await roomOrEnd(stream.room, () => stream.isOpen))) return;
       const { userId, sequence, readAt } = receipt;
@@ -288,7 +301,7 @@ export class InboxTeller implements ListTeller {
       if (!stream?.isOpen) return;
       const elapsed = clock.elapsed();
       const taken =
-        this.#expired.size + this.#doubted.size > 0 || !this.#list
+        this.#expired.size + this.#doubted.size + this.#owed.size > 0 || !this.#list
           ? null
           : this.#checkpoints.take(stream.followed(), elapsed);
       if (isFirst && !taken) return void clock.after(RETRY_MS, () => void this.#checkpoint(true));

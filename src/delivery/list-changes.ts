@@ -6,8 +6,6 @@ import type { ConversationId, Position, Viewer } from '../model.ts';
 
 /** Of one conversation, in a stretch of the log. */
 export interface ListChange {
-  /** Whether it was in the list before. */
-  readonly wasListed: boolean;
   /** Why it left the list last; null: it never did. */
   readonly left: LeaveReason | null;
   readonly isListed: boolean;
@@ -21,7 +19,6 @@ export interface ListChanges {
 }
 
 const nextChange = (before: ListChange | undefined, { event }: UserLogEntry): ListChange => ({
-  wasListed: before?.wasListed ?? event !== 'JOINED',
   left: event === 'JOINED' ? (before?.left ?? null) : event,
   isListed: event === 'JOINED',
 });

@@ -599,7 +599,7 @@ export interface Listener {
 }
 
 export interface Listening {
-  /** By `Clock.elapsed`: everything that was announced before is known to have been told, or an interruption was. */
+  /** By `Clock.elapsed`: everything that was announced before is known to have been told. It passes an interruption once that is told. */
   readonly heardAt: number;
   close(): Promise<void>;
 }

@@ -15,6 +15,9 @@ export interface UnsteadyEngine {
 export function unsteady(steady: Engine): UnsteadyEngine {
   const listeners = new Set<Listener>();
   let isCut = false;
+  /** Up to when everything was heard before the bus was cut; null: it is not, and whoever listens knows that it was. */
+  let cutAt: number | null = null;
+  let heardAt = (): number => Number.NEGATIVE_INFINITY;
   let failures = 0;
   let spared = 0;
   let healed = Promise.withResolvers<void>();
@@ -31,9 +34,10 @@ export function unsteady(steady: Engine): UnsteadyEngine {
     };
     const listening = await steady.listen(channel, told);
     listeners.add(listener);
+    heardAt = () => listening.heardAt;
     return {
       get heardAt() {
-        return isCut ? Number.NEGATIVE_INFINITY : listening.heardAt;
+        return cutAt ?? listening.heardAt;
       },
       close: () => {
         listeners.delete(listener);
@@ -60,6 +64,7 @@ export function unsteady(steady: Engine): UnsteadyEngine {
   return {
     engine,
     cut() {
+      cutAt ??= heardAt();
       isCut = true;
     },
     heal() {
@@ -68,6 +73,7 @@ export function unsteady(steady: Engine): UnsteadyEngine {
       healed.resolve();
       healed = Promise.withResolvers();
       for (const listener of [...listeners]) listener.onInterrupted();
+      cutAt = null;
     },
     fail(count, behind = 0) {
       failures = count;

@@ -1,0 +1,257 @@
+/** The inbox over random histories: at every connect what a client shows is what the conversations themselves say (G19). */
+import { randomUUID } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { bearerOf } from '../../src/access/bearer.ts';
+import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
+import type { InboxStreamEvent } from '../../src/delivery/inbox-events.ts';
+import { resumeNow } from '../../src/delivery/room.ts';
+import type { LiveStream } from '../../src/delivery/stream.ts';
+import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
+import type { Engine } from '../../src/engine/port.ts';
+import { ServiceError } from '../../src/errors.ts';
+import { TIMES } from '../../src/limits.ts';
+import type { ConversationId, MessageId, UserId } from '../../src/model.ts';
+import { eventually, NoLonger } from '../support/eventually.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
+import { sharedRedisUrl } from '../support/shared-redis.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
+import { createGroup, silentLog, tenant, text, userId, viewerOf } from '../support/world.ts';
+import { Picture } from './inbox-picture.ts';
+
+const PLACES = 3;
+const at = fc.nat({ max: PLACES - 1 });
+const act = <Name extends string>(weight: number, name: Name) => ({
+  weight,
+  arbitrary: fc.record({ act: fc.constant(name), at, isOwn: fc.boolean(), node: fc.nat({ max: 1 }) }),
+});
+const STEP = fc.oneof(
+  act(8, 'send'),
+  act(3, 'edit'),
+  act(2, 'react'),
+  act(1, 'remove-message'),
+  act(2, 'create'),
+  act(2, 'add'),
+  act(3, 'remove'),
+  act(1, 'delete'),
+  act(2, 'rename'),
+  act(3, 'read'),
+  act(4, 'connect'),
+  act(4, 'leave'),
+  act(3, 'wait'),
+  act(2, 'cut'),
+  act(2, 'heal'),
+  act(1, 'fail'),
+);
+type Step = typeof STEP extends fc.Arbitrary<infer Value> ? Value : never;
+
+interface World {
+  readonly engines: readonly Engine[];
+  readonly clock: TestClock;
+  /** What time a wait lets pass. */
+  readonly waitMs: number;
+  close(): Promise<void>;
+}
+
+interface Node {
+  readonly unsteady: UnsteadyEngine;
+  readonly delivery: Delivery;
+}
+
+class History {
+  readonly #world: World;
+  readonly #nodes: readonly Node[];
+  readonly #viewer: UserId = userId(`viewer-${randomUUID()}`);
+  readonly #other: UserId = userId(`other-${randomUUID()}`);
+  readonly #ids: (ConversationId | null)[] = Array.from({ length: PLACES }, () => null);
+  readonly #messages: (MessageId | null)[] = Array.from({ length: PLACES }, () => null);
+  readonly #picture: Picture;
+  #stream: LiveStream<InboxStreamEvent> | null = null;
+  #error: ServiceError | null = null;
+  #isLive = false;
+  #count = 0;
+
+  constructor(world: World, checkpointConversations: number) {
+    this.#world = world;
+    this.#nodes = world.engines.map((engine) => {
+      const flaky = unsteady(engine);
+      const options = { clock: world.clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 };
+      const delivery = createDelivery({ ...options, engine: flaky.engine, checkpointConversations });
+      return { unsteady: flaky, delivery };
+    });
+    this.#picture = new Picture(world.engines[0] as Engine, checkpointConversations < PLACES);
+  }
+
+  async run(steps: readonly Step[]): Promise<void> {
+    for (const step of steps) await this.#take(step);
+    await this.#settle();
+    await this.#leave();
+    await this.#settle();
+    await this.#leave();
+    for (const { delivery } of this.#nodes) delivery.close();
+  }
+
+  async #take({ act: name, at: place, isOwn, node }: Step): Promise<void> {
+    this.#count += 1;
+    const engine = this.#world.engines[node % this.#world.engines.length] as Engine;
+    const who = isOwn ? this.#viewer : this.#other;
+    const id = this.#ids[place] ?? null;
+    const message = this.#messages[place] ?? null;
+    const { unsteady: flaky } = this.#nodeOf(node);
+    if (name === 'connect') return this.#connect(node);
+    if (name === 'leave') return this.#leave();
+    if (name === 'wait') return this.#wait();
+    if (name === 'cut') return flaky.cut();
+    if (name === 'heal') return flaky.heal();
+    if (name === 'fail') return flaky.fail(2);
+    if (name === 'create' && !id) {
+      const members = isOwn ? [this.#other, this.#viewer] : [this.#other];
+      this.#ids[place] = await createGroup(engine, ...members);
+    }
+    if (!id) return;
+    if (name === 'add') await engine.addMembers(tenant, id, [this.#viewer], 'MEMBER');
+    if (name === 'remove') {
+      const actor = isOwn ? { userId: this.#viewer, least: 'MEMBER' as const } : null;
+      await engine.removeMember(tenant, id, this.#viewer, actor);
+    }
+    if (name === 'rename') await engine.renameConversation(tenant, id, `${this.#count}`);
+    if (name === 'read') {
+      const [conversation] = await engine.readConversations(tenant, [id]);
+      await engine.markRead(tenant, id, who, conversation?.lastSequence ?? 0);
+    }
+    if (name === 'delete') {
+      await engine.deleteConversation(tenant, id, null);
+      this.#ids[place] = null;
+      this.#messages[place] = null;
+    }
+    if (name === 'send') {
+      const sent = await engine.appendMessage(tenant, text(id, who, `${this.#count}`));
+      if ('message' in sent) this.#messages[place] = sent.message.id;
+    }
+    if (!message) return;
+    if (name === 'edit') await engine.editMessage(tenant, message, `${this.#count}`, null);
+    if (name === 'react') await engine.addReaction(tenant, message, who, isOwn ? '👍' : '🎉');
+    if (name === 'remove-message') await engine.deleteMessage(tenant, message, who);
+  }
+
+  #nodeOf(node: number): Node {
+    return this.#nodes[node % this.#nodes.length] as Node;
+  }
+
+  async #wait(): Promise<void> {
+    for (let n = 0; n < 5; n += 1) await turn();
+    this.#world.clock.advance(this.#world.waitMs);
+    for (let n = 0; n < 5; n += 1) await turn();
+  }
+
+  /** As a client does: again if it fails for the engine's sake, and from nothing when it is told so. */
+  async #connect(node: number): Promise<void> {
+    if (this.#stream && !this.#error) return;
+    await this.#leave();
+    const { delivery, unsteady: flaky } = this.#nodeOf(node);
+    flaky.heal();
+    try {
+      const stream = await delivery.inboxStream(bearerOf(viewerOf(this.#viewer)), this.#picture.resume);
+      this.#stream = stream;
+      // The list is read once nothing that changes it is missed; what is told meanwhile waits.
+      const isNew = !this.#picture.resume.checkpoint;
+      const held: InboxStreamEvent[] | null = isNew ? [] : null;
+      let isHeld = isNew;
+      this.#listen(stream, (event) => (isHeld ? held?.push(event) : this.#hear(event)));
+      if (isNew) await this.#picture.begin(this.#viewer);
+      isHeld = false;
+      for (const event of held ?? []) this.#hear(event);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      if (error.code === 'POSITION_EXPIRED') this.#picture.forget();
+      else if (error.code !== 'SERVICE_UNAVAILABLE') throw error;
+    }
+  }
+
+  #hear(event: InboxStreamEvent): void {
+    this.#picture.take(event);
+    if ('kind' in event && event.kind === 'Checkpoint') this.#isLive = true;
+  }
+
+  #listen(stream: LiveStream<InboxStreamEvent>, hear: (event: InboxStreamEvent) => void): void {
+    const isPresent = (): boolean => this.#stream === stream;
+    stream.pipe({
+      push: (event) => {
+        if (isPresent()) hear(event);
+      },
+      end: (error) => {
+        if (isPresent()) this.#error = error;
+      },
+      // What was pushed was delivered.
+      withdraw: () => undefined,
+      isCongested: () => false,
+      onRoom: resumeNow,
+    });
+  }
+
+  async #leave(): Promise<void> {
+    const stream = this.#stream;
+    this.#stream = null;
+    this.#error = null;
+    this.#isLive = false;
+    await stream?.return();
+    await this.#picture.read();
+  }
+
+  /** All is well again: the client is live, and shows what there is. */
+  async #settle(): Promise<void> {
+    for (const { unsteady: flaky } of this.#nodes) {
+      flaky.fail(0);
+      flaky.heal();
+    }
+    await eventually(async () => {
+      await this.#connect(1);
+      for (let n = 0; n < 3; n += 1) await turn();
+      this.#world.clock.advance(250);
+      await this.#picture.read();
+      if (this.#picture.breaches.length > 0) throw new NoLonger(this.#picture.breaches.join('\n'));
+      expect([this.#isLive, await this.#picture.differences(this.#viewer)]).toEqual([true, []]);
+    });
+  }
+}
+
+const embedded = async (): Promise<World> => {
+  const clock = new TestClock();
+  const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
+  return { engines: [engine], clock, waitMs: 2 * TIMES.clocksApartMs, close: () => engine.close() };
+};
+
+const redis = async (): Promise<World> => {
+  const clock = new TestClock();
+  const prefix = `inbox-${randomUUID().slice(0, 8)}`;
+  const engines = [
+    await openEngineOn(sharedRedisUrl(), { prefix, clock }),
+    await openEngineOn(sharedRedisUrl(), { prefix, clock }),
+  ];
+  const close = async (): Promise<void> => {
+    for (const engine of engines) await engine.close();
+  };
+  return { engines, clock, waitMs: TIMES.checkpointMs, close };
+};
+
+describe.each([
+  ['SQLite', embedded, 200],
+  ['two nodes on one Redis', redis, 15],
+] as const)('inboxes over random histories: %s', (_, open, numRuns) => {
+  it.each([
+    ['whose checkpoints name all that changed last', PLACES],
+    ['whose checkpoints name one conversation', 1],
+    ['whose checkpoints name none', 0],
+  ])('G19: a client %s shows what there is', async (_title, named) => {
+    const world = await open();
+    await fc.assert(
+      fc.asyncProperty(fc.array(STEP, { minLength: 10, maxLength: 40 }), async (steps) => {
+        await new History(world, named).run(steps);
+      }),
+      // What does not come true is waited for: to try smaller histories takes too long.
+      { numRuns, endOnFailure: true },
+    );
+    await world.close();
+  });
+});
