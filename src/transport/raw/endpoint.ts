@@ -8,7 +8,7 @@ import type { Meter } from '../../model.ts';
 import { Connection, type Sockets } from '../connection.ts';
 import type { SocketEndpoint } from '../upgrade.ts';
 import { RawClient } from './client.ts';
-import { type Frame, FrameError, parseFrame } from './frames.ts';
+import { type Frame, FrameError, type FrameType, inWordsOf, parseFrame } from './frames.ts';
 import { HANDLERS } from './handlers.ts';
 import { Inbox } from './inbox.ts';
 import { meterFrame, peopleIn } from './metering.ts';
@@ -98,21 +98,28 @@ class RawSocket {
     const { meter } = client;
     meter.spend(Math.floor(text.length / LIMITS.charactersPerUnit));
     let id: string | null = null;
+    let type: FrameType | null = null;
     try {
       const parsed = parseAtCost(text, meter);
       id = parsed.id;
+      type = parsed.frame.type;
       await dispatch(parsed.frame, client, (type, data) => this.#send(type, data, id));
     } catch (error) {
-      await this.#refuse(error, error instanceof FrameError ? error.frameId : id);
+      await this.#refuse(error, error instanceof FrameError ? error.frameId : id, {}, type);
     }
   }
 
-  async #refuse(error: unknown, id: string | null = null, about: object = {}): Promise<void> {
+  async #refuse(
+    error: unknown,
+    id: string | null = null,
+    about: object = {},
+    type: FrameType | null = null,
+  ): Promise<void> {
     const { message, extensions } = this.#options.formatError(error);
     const { code, retryAfterMs, reason, conversationId, length } = extensions ?? {};
     const data = {
       code,
-      message,
+      message: type === null ? message : inWordsOf(type, message),
       ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
       ...(reason === undefined ? {} : { reason }),
       ...(length === undefined ? {} : { length }),

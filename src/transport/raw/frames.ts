@@ -85,6 +85,24 @@ function dataOf(type: FrameType, given: unknown): unknown {
   throw badInput(`${['data', ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'not what it should be'}.`);
 }
 
+/** Arguments of GraphQL's that have another name in a frame of this type. */
+const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  DirectMessage: { userId: 'target_user' },
+  CreateRoom: { id: 'room' },
+  JoinRoom: { id: 'room' },
+  LeaveRoom: { id: 'room' },
+  RoomMessage: { conversationId: 'room' },
+  Presence: { userIds: 'watch' },
+  Resume: { after: 'positions' },
+};
+
+const inSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** What is wrong with an argument, by the name that it has in the frame. */
+export function inWordsOf(type: FrameType, message: string): string {
+  return message.replace(/^[a-zA-Z]+(?=:)/, (name) => RENAMED[type]?.[name] ?? inSnakeCase(name));
+}
+
 /** A frame that could not be understood, with the id it came with. */
 export class FrameError extends ServiceError {
   readonly frameId: string | null;

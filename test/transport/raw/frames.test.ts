@@ -163,6 +163,24 @@ describe.each(SETTINGS)('raw frames, %s', (setting) => {
     await Promise.all([alice.close(), bob.close()]);
   });
 
+  it('what is wrong is named as the frame has it', async () => {
+    const alice = await connectRaw(nodes.here, 'alice');
+    const wrong: readonly (readonly [type: string, data: object, field: string])[] = [
+      ['Typing', { conversation_id: 'a b', is_typing: true }, 'conversation_id'],
+      ['RoomMessage', { room: 'a b', payload: 1 }, 'room'],
+      ['RoomMessage', { room: 'x', payload: 1, reply_to_id: 'a b' }, 'reply_to_id'],
+      ['DirectMessage', { target_user: 'a b', payload: 1 }, 'target_user'],
+      ['DirectMessage', { target_user: 'bob', payload: 1, client_message_id: 'a b' }, 'client_message_id'],
+      ['JoinRoom', { room: 'a b' }, 'room'],
+      ['Broadcast', { topic: 'a', payload: 1, idempotency_key: 'a b' }, 'idempotency_key'],
+    ];
+    for (const [type, data, field] of wrong) {
+      const { data: answer } = await alice.ask(type, data);
+      expect([type, answer.code, answer.message.split(':')[0]]).toEqual([type, 'BAD_USER_INPUT', field]);
+    }
+    await alice.close();
+  });
+
   it('a direct conversation is no room: nothing is said in it by RoomMessage', async () => {
     const alice = await connectRaw(nodes.here, 'alice');
     const sent = await alice.ask('DirectMessage', { target_user: `bob-${newId()}`, payload: 'x' });
