@@ -6,7 +6,7 @@ import type { Announcement, Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { createRooms } from '../../src/engine/redis/rooms.ts';
 import { defineScripts } from '../../src/engine/redis/scripts.ts';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
@@ -76,6 +76,39 @@ describe('memberships', () => {
         .then(({ status }) => expect(status).toBe('up')),
     );
   }
+
+  it('G22: nobody resumes across what an older version changed of a list and did not note', async () => {
+    const dave = userId(randomUUID());
+    await createGroup(one, dave);
+    const { conversations } = keys.user(tenant, dave);
+    const headOf = async () => {
+      const page = await two.readUserLog(tenant, dave, null, 0);
+      return page.outcome === 'read' ? page.head : null;
+    };
+    const before = await headOf();
+    await admin.sadd(conversations, 'unnoted');
+    expect(await one.readUserLog(tenant, dave, before, 10)).toEqual({ outcome: 'expired', reason: 'RETENTION' });
+    const after = await headOf();
+    expect(await one.readUserLog(tenant, dave, after, 10)).toMatchObject({ outcome: 'read', entries: [] });
+    await admin.srem(conversations, 'unnoted');
+    await createGroup(one, dave);
+    expect(await one.readUserLog(tenant, dave, after, 10)).toEqual({ outcome: 'expired', reason: 'RETENTION' });
+  });
+
+  it('G22: an entry of a log whose time an older version did not note counts as later than any', async () => {
+    const id = await createGroup(one, alice);
+    const sent = await one.appendMessage(tenant, text(id, alice, '1'));
+    const { meta, log } = keys.conversation(tenant, id);
+    const headAt = async (instant: number) => (await two.readHeads(tenant, [id], instant))[0];
+    const later = (await one.time()) + TIMES.clocksApartMs;
+    expect(await headAt(later)).toMatchObject({ position: { place: 1 }, isKept: true });
+    const epoch = 'message' in sent ? sent.message.position.epoch : '';
+    await admin.xadd(log, '2-0', 'c', 'REACTED', 's', '1', 'e', epoch);
+    await admin.hset(meta, 'place', 2);
+    expect(await headAt(later)).toMatchObject({ position: { epoch, place: 1 }, isKept: true, loggedAt: null });
+    await one.appendMessage(tenant, text(id, alice, '2'));
+    expect(await headAt(later)).toMatchObject({ position: { place: 3 }, isKept: true });
+  });
 
   it('a room that is deleted while another node places it in the list of rooms does not stay there', async () => {
     const id = newConversationId();
