@@ -179,6 +179,10 @@ export const LIMITS = {
   subscribedCharactersPerSocket: 32 * 1024,
   /** Characters of the variables of those subscriptions, as JSON. */
   subscribedVariablesPerSocket: 256 * 1024,
+  /** Topics, and users whose presence is watched, of all subscriptions of a user on a node: each takes up to 2 KB. */
+  followedNamesPerUser: 10_000,
+  /** Conversations of all those subscriptions. A list that is longer has one subscription over all. */
+  followedConversationsPerUser: 100_000,
   /** Log entries read at once while catching up. */
   logPage: 500,
   /** Characters of log entries held for others who ask for the same stretch at about the same time. */

@@ -12,6 +12,7 @@ import type { ChannelRegistry } from './channel-registry.ts';
 import { ConversationChannel, type CountHole } from './conversation-channel.ts';
 import { type Doubts, userKey } from './doubts.ts';
 import { EventQueue } from './event-queue.ts';
+import type { Followed, Share } from './followed.ts';
 import { type Follower, Following, type Selection } from './following.ts';
 import { inParts } from './in-parts.ts';
 import type { ListTeller, ToldStream } from './list-teller.ts';
@@ -47,6 +48,7 @@ export interface ConversationStreamContext {
   readonly channels: ChannelRegistry<ConversationChannel>;
   readonly sharedLog: SharedLog;
   readonly doubts: Doubts;
+  readonly followed: Followed;
 }
 
 const RETRY_MS = 250;
@@ -69,6 +71,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   readonly #turns = new Turns();
   readonly #stopHearing: () => void;
   readonly #leaveDoubts: () => void;
+  readonly #share: Share;
   readonly #losses: Losses;
   #memberships: Listening | null = null;
   #isOpen = true;
@@ -84,7 +87,9 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     this.#sink = options.teller ? this.#overheard(options.teller) : this.#queue;
     options.teller?.attach(this);
     this.#losses = new Losses(this.#queue);
-    this.#leaveDoubts = context.doubts.enter(userKey(options.bearer.viewer), this.#queue);
+    const user = userKey(options.bearer.viewer);
+    this.#leaveDoubts = context.doubts.enter(user, this.#queue);
+    this.#share = context.followed.enter(user);
     this.#stopHearing = options.bearer.onRenewed(() => void this.#reauthorise());
   }
 
@@ -116,6 +121,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     const { conversationIds, after } = this.#options;
     const viewer = this.#viewer;
     if (conversationIds) {
+      this.#claim(conversationIds.length);
       await this.#follow(await this.#visible(conversationIds), (id) => after.get(id) ?? null);
       // It has ended meanwhile, and says why: what it followed was let go of with it.
       if (this.#isOpen) this.#losses.settle(conversationIds, this.#following, after);
@@ -130,8 +136,14 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     // that the viewer has left since are skipped with them: they fail none of the others.
     const own = new Set(listed);
     const others = await this.#visible([...after.keys()].filter((id) => !own.has(id)));
+    this.#claim(listed.length + others.length);
     await this.#follow([...listed, ...others], (id) => after.get(id) ?? null);
     this.#options.teller?.onListed();
+  }
+
+  /** One that ended meanwhile follows nothing. @throws {ServiceError} BAD_USER_INPUT. */
+  #claim(count: number): void {
+    if (this.#isOpen) this.#share.claim(count);
   }
 
   #list(): Promise<readonly ConversationId[]> {
@@ -379,6 +391,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
         const ids = await this.#list();
         const fresh = ids.filter((id) => !this.#following.has(id));
         await this.#follow(fresh, (id, joined) => furthest(this.#options.after.get(id), joined));
+        if (this.#isOpen) this.#share.resize(this.#following.size);
         if (teller) teller.onListed();
         else for (const id of fresh) this.#showJoined(id);
         this.#tellIdle();
@@ -500,6 +513,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     this.#stopHearing();
     this.#leaveDoubts();
     for (const following of [...this.#following.values()]) this.#unfollow(following);
+    this.#share.resize(0);
     this.#memberships?.close().catch((error: unknown) => this.#context.log.warn({ err: error }, 'stream not closed'));
   }
 

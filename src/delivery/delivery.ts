@@ -12,6 +12,7 @@ import {
 } from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
+import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type {
   ConversationId,
@@ -28,6 +29,7 @@ import { ChannelRegistry, type OpenedChannel } from './channel-registry.ts';
 import type { ConversationChannel, CountHole } from './conversation-channel.ts';
 import { ConversationStream, type OnBegin } from './conversation-stream.ts';
 import { Doubts, userKey } from './doubts.ts';
+import { Followed } from './followed.ts';
 import type { Selection } from './following.ts';
 import { type InboxStreamEvent, inboxSelection } from './inbox-events.ts';
 import { type InboxResume, InboxTeller } from './inbox-teller.ts';
@@ -137,9 +139,11 @@ export function createDelivery({ engine, clock, log, countHole, ...options }: De
   const presences = new ChannelRegistry<PresenceChannel>();
   const topics = new ChannelRegistry<TopicChannel>();
   const doubts = new Doubts();
+  const followed = new Followed(LIMITS.followedConversationsPerUser, 'conversations, each as often as it is followed');
+  const followedNames = new Followed(LIMITS.followedNamesPerUser, 'topics and users, each as often as it is named');
   const sharedLog = new SharedLog(engine, clock);
   const merging = new Merging(clock, streamMergeMs);
-  const context = { engine, clock, log, countHole, merging, channels: conversations, sharedLog, doubts };
+  const context = { engine, clock, log, countHole, merging, channels: conversations, sharedLog, doubts, followed };
 
   function open<Event extends object>(
     bearer: Bearer,
@@ -220,7 +224,7 @@ export function createDelivery({ engine, clock, log, countHole, ...options }: De
         create: () => new PresenceChannel(engine, clock, log, tenant, userId),
         admit: (channel: PresenceChannel) => channel.admission(viewerId),
       }));
-      return openJointStream(presences, joinings, { bearer, doubts });
+      return openJointStream(presences, joinings, { bearer, doubts, followed: followedNames });
     },
 
     async topicPublished(bearer, toHear, after) {
@@ -233,7 +237,7 @@ export function createDelivery({ engine, clock, log, countHole, ...options }: De
         create: () => new TopicChannel(engine, clock, log, tenant, topic),
         admit: (channel: TopicChannel) => channel.admission(resumeOf(after.get(topic))),
       }));
-      return openJointStream(topics, joinings, { bearer, doubts, authorise: toHear });
+      return openJointStream(topics, joinings, { bearer, doubts, followed: followedNames, authorise: toHear });
     },
 
     close() {

@@ -4,6 +4,7 @@ import type { Viewer } from '../model.ts';
 import type { ChannelRegistry, OpenedChannel } from './channel-registry.ts';
 import { type Doubts, userKey } from './doubts.ts';
 import { EventQueue } from './event-queue.ts';
+import type { Followed } from './followed.ts';
 import { asServiceError } from './replay.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
@@ -26,6 +27,7 @@ export interface Joining<Channel, Event> {
 export interface Guard {
   readonly bearer: Bearer;
   readonly doubts: Doubts;
+  readonly followed: Followed;
   /**
    * Whether the bearer's token may open the stream: asked anew for each token that takes the place of another.
    *
@@ -34,14 +36,21 @@ export interface Guard {
   authorise?(viewer: Viewer): unknown;
 }
 
-/** Resolves when all have been joined: nothing they tell from then on is missed. Repeats count once. */
+/**
+ * Resolves when all have been joined: nothing they tell from then on is missed. Repeats count once.
+ *
+ * @throws {ServiceError} BAD_USER_INPUT when the user's streams would follow too much.
+ */
 export async function openJointStream<Event extends object, Channel extends TellingChannel<Event>>(
   registry: ChannelRegistry<Channel>,
   joinings: readonly Joining<Channel, Event>[],
-  { bearer, doubts, authorise }: Guard,
+  { bearer, doubts, followed, authorise }: Guard,
 ): Promise<LiveStream<Event>> {
   const distinct = new Map(joinings.map((joining) => [joining.key, joining]));
   const joined = new Map<string, Channel>();
+  const user = userKey(bearer.viewer);
+  const share = followed.enter(user);
+  share.claim(distinct.size);
   let isOpen = true;
   const stopGuarding = bearer.onRenewed(() => {
     try {
@@ -54,13 +63,14 @@ export async function openJointStream<Event extends object, Channel extends Tell
     isOpen = false;
     stopGuarding();
     leaveDoubts();
+    share.resize(0);
     for (const [key, channel] of joined) {
       channel.remove(queue);
       registry.release(key, channel);
     }
     joined.clear();
   });
-  const leaveDoubts = doubts.enter(userKey(bearer.viewer), queue);
+  const leaveDoubts = doubts.enter(user, queue);
   let admissions: readonly Admission<Event>[];
   try {
     await Promise.all(

@@ -232,6 +232,7 @@ export function createWritings(parts: WritingsParts): Writings {
       if (!message) throw notFound('message');
       const { membership } = await requireSeen(engine, viewer, message.conversationId);
       if (!membership) throw new ServiceError('FORBIDDEN', 'Only members may do this.');
+      await blocks.refuseIn(viewer, message.conversationId);
       if ((await engine.requestStop(viewer.tenant, message.id)) === null) throw notFound('message');
       return true;
     },

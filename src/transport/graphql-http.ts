@@ -122,6 +122,8 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     const { query } = givenIn(request);
     // Here, since Apollo Server takes what a plugin throws of an unknown operation for a fault of the server.
     if (typeof query === 'string' && !documents.has(query)) payForReading(query, caller.meter);
+    // A trace is several times what it is of, outside all limits: nobody but a gateway has one.
+    if (!caller.isProvenGateway) delete request.headers['apollo-federation-include-trace'];
     begun.set(request, { caller, context: options.createContext(caller) as ApolloContext });
     return (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
   }

@@ -5,6 +5,7 @@ import { bearerOf } from '../../src/access/bearer.ts';
 import { ChannelRegistry } from '../../src/delivery/channel-registry.ts';
 import { Doubts } from '../../src/delivery/doubts.ts';
 import { EventQueue } from '../../src/delivery/event-queue.ts';
+import { Followed } from '../../src/delivery/followed.ts';
 import { openJointStream } from '../../src/delivery/joint-stream.ts';
 import { type Outlet, RenderedStream } from '../../src/delivery/rendered-stream.ts';
 import { Gate, nextTurn, type Room, resumeNow, roomOrEnd } from '../../src/delivery/room.ts';
@@ -253,6 +254,7 @@ describe('a stream over several channels', () => {
     const stream = await openJointStream<object, ReturnType<typeof open>>(registry, joinings, {
       bearer: bearerOf(viewerOf(alice)),
       doubts: new Doubts(),
+      followed: new Followed(2, 'things'),
     });
     expect(channels.map(({ listeners }) => listeners)).toEqual([1, 1]);
     await stream.return();

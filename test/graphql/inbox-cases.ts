@@ -179,6 +179,7 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
       `mutation { createConversation(input: { memberIds: ["${dave}", "${erin}"] }) { id } }`,
       `mutation { addMembers(id: "${await group(mallory, [])}", userIds: ["${dave}"]) { id } }`,
       `mutation { addReaction(messageId: "${writing}", emoji: ":words:") { id } }`,
+      `mutation { stopMessage(id: "${writing}") }`,
       startIn(direct),
     ];
     // What was being written to the blocker ended there.

@@ -216,6 +216,22 @@ describe('HTTP', () => {
     expect((await browse(secret))[0]).toBe(400);
   });
 
+  it('nobody but a gateway that has proven itself is given a trace', async () => {
+    const ask = (to: TestService, token: string, headers: Record<string, string> = {}) =>
+      post(
+        '{"query":"{ viewer { id } }"}',
+        { ...bearer(token), 'apollo-federation-include-trace': 'ftv1', ...headers },
+        to,
+      );
+    const gateway = { 'router-authorization': 'a-secret-of-the-gateway' };
+    const ofEach = [
+      await ask(service, await service.token('alice')),
+      await ask(secret, await secret.token('alice')),
+      await ask(secret, await secret.token('alice'), gateway),
+    ];
+    expect(ofEach.map(({ text }) => text.includes('ftv1'))).toEqual([false, false, true]);
+  });
+
   it('GATEWAY_SECRET closes _service and _entities to everyone else; production has no introspection', async () => {
     const ask = async (query: string, headers: Record<string, string> = {}) =>
       post(JSON.stringify({ query }), { ...bearer(await secret.token('alice')), ...headers }, secret);

@@ -67,6 +67,32 @@ describe('the documents of a socket’s subscriptions', () => {
     await alice.close();
   });
 
+  it('G10: what all subscriptions of a user follow has a cap, over sockets and kinds', async () => {
+    const HEAR = 'subscription ($names: [String!]!) { topicPublished(topics: $names) { topic } }';
+    const WATCH = 'subscription ($names: [ID!]!) { presenceUpdated(userIds: $names) { status } }';
+    const names = (n: number, count: number): string[] => Array.from({ length: count }, (_, each) => `n${n}.${each}`);
+    const sockets = await Promise.all([service.connect('alice'), service.connect('alice')]);
+    const [one, other] = sockets;
+    const open = [];
+    let followed = 0;
+    for (; followed + 300 <= LIMITS.followedNamesPerUser; followed += 300) {
+      open.push(await one.subscribe(HEAR, { names: names(followed, 100) }));
+      open.push(await one.subscribe(WATCH, { names: names(followed, 200) }));
+    }
+    expect(open.flatMap(({ errors }) => errors)).toEqual([]);
+    const refused = async (socket: typeof one, query: string): Promise<string[]> =>
+      (await socket.subscribe(query, { names: names(0, 100) })).errors.map(({ extensions }) => String(extensions.code));
+    for (const socket of sockets)
+      await socket.subscribe(HEAR, { names: names(0, LIMITS.followedNamesPerUser - followed) });
+    for (const socket of sockets)
+      for (const query of [HEAR, WATCH]) expect(await refused(socket, query)).toEqual(['BAD_USER_INPUT']);
+    const bob = await service.connect('bob');
+    expect(await refused(bob, HEAR)).toEqual([]);
+    open[0]?.stop();
+    await eventually(async () => expect(await refused(other, HEAR)).toEqual([]));
+    await Promise.all([...sockets, bob].map((socket) => socket.close()));
+  });
+
   it('G10: those that come by gateways or by HTTP are counted by user', () => {
     const rooms = new UserRooms({ sockets: 2, most: 1_000 });
     const viewer = { tenant: 'default', userId: 'alice' } as unknown as Viewer;
