@@ -12,8 +12,9 @@ import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { StillClock } from '../support/still-clock.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
-import { TestClock } from '../support/test-clock.ts';
+import { type MovableClock, TestClock } from '../support/test-clock.ts';
 import {
   alice,
   connectionId,
@@ -34,7 +35,7 @@ afterAll(() => server.stop());
 
 const openNode = (
   prefix: string,
-  clock: TestClock,
+  clock: MovableClock,
   retention: Retention = null,
   url = server.url,
   ignored: () => void = () => undefined,
@@ -406,6 +407,33 @@ describe('Redis engine', () => {
     stoppedClock.advance(TIMES.nodeRenewMs);
     await eventually(async () => expect(await status()).toBe('ONLINE'));
     await stopped.close();
+    await alive.close();
+  });
+
+  it('G11: what a node records after it was declared dead by mistake is swept, though it is killed before it renews its lease', async () => {
+    const prefix = `test-${randomUUID().slice(0, 8)}`;
+    const aliveClock = new TestClock();
+    const alive = await openNode(prefix, aliveClock);
+    const stalled = await openNode(prefix, new StillClock());
+    const admin = new Redis(server.url);
+    const leases = () => admin.zcard(`${prefix}:{nodes}:leases`);
+    aliveClock.advance(TIMES.nodeLeaseMs + TIMES.nodeRenewMs);
+    await eventually(async () => expect(await leases()).toBe(1));
+    const who = userId('late');
+    await stalled.connect(tenant, who, {
+      connectionId: connectionId('late'),
+      deviceId: null,
+      sessionId: null,
+      connectionType: 'GRAPHQL_WS',
+    });
+    // It has a name again that can be declared dead: its clock has not moved since.
+    await eventually(async () => expect(await leases()).toBe(2));
+    await eventually(async () => {
+      aliveClock.advance(TIMES.nodeRenewMs);
+      expect((await alive.readPresence(tenant, [who]))[0]?.status).toBe('OFFLINE');
+    });
+    admin.disconnect();
+    await stalled.close();
     await alive.close();
   });
 

@@ -46,6 +46,10 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
   /** The lives of the servers in which all that is held was recorded. */
   let lives = '';
   let isRenewing = false;
+  let isStopped = false;
+  let isLooking = false;
+  /** Something was recorded that no look at the lease came behind. */
+  let mustLook = false;
   let stopTimer = (): void => undefined;
 
   const asMember = (at: Held): string => JSON.stringify(at);
@@ -64,6 +68,31 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
     if (own !== node) return record(entry);
     await run('connect', [presence, presenceChannel], [clock.offset(), userId, connectionId, own, json]);
     entry.recordedUnder = own;
+    confirmLease();
+  }
+
+  /** One look at the lease, behind all that was recorded before it. */
+  function confirmLease(): void {
+    mustLook = true;
+    if (isLooking) return;
+    isLooking = true;
+    lookAtLease()
+      // The next renewal looks again.
+      .catch(() => undefined)
+      .finally(() => {
+        isLooking = false;
+      });
+  }
+
+  /**
+   * Goes on under another name at once when this one was declared dead by mistake, and not at the next renewal: what is
+   * recorded under a name that was swept already is nobody's to remove, if this node is killed before that.
+   */
+  async function lookAtLease(): Promise<void> {
+    while (mustLook && !isStopped) {
+      mustLook = false;
+      if ((await client.zscore(keys.leases, node)) === null && !isStopped) await renew();
+    }
   }
 
   /** `deadNode`: only if it is still that node's. */
@@ -172,6 +201,7 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
     },
 
     async stop(graceMs) {
+      isStopped = true;
       stopTimer();
       if (held.size === 0) await run('renew-lease', [keys.leases], [clock.offset(), node, 0, 'renew']);
       else await run('renew-lease', [keys.leases], [clock.offset(), node, graceMs, 'renew']);
