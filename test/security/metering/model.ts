@@ -41,6 +41,9 @@ export function drawsOf(change: Change, named: number, isService: boolean): Draw
   return [{ name: change, count: 1 }, ...(named > 0 ? [{ name: 'named', count: named }] : [])];
 }
 
+/** What opening a socket draws on; that of users is not used up here. */
+export const openingDraws = (isService: boolean): Draw[] => (isService ? [{ name: 'service', count: 1 }] : []);
+
 /** How many at once, and how many a second. */
 export function rateOf(rates: Rates, name: string): { readonly capacity: number; readonly perSecond: number } {
   if (name === 'service') return { capacity: rates.changesPerService, perSecond: rates.changesPerService };

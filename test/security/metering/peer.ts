@@ -30,6 +30,12 @@ export class Peer {
     this.claims = claims;
   }
 
+  /** Whether a socket is opened for it. */
+  opensFor({ frame }: Act, way: Way): boolean {
+    if (way === 'graphql-ws') return this.#socket === null;
+    return way === 'ws' && frame !== null && this.#raw === null;
+  }
+
   /** Does it; the code of what was refused, and null for what was not. */
   async do({ document, frame }: Act, way: Way): Promise<string | null> {
     const { userId, claims } = this;

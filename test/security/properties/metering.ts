@@ -13,7 +13,7 @@ import { type Nodes, startNodes } from '../../support/nodes.ts';
 import { ratesOf } from '../../support/rates.ts';
 import { StillClock } from '../../support/still-clock.ts';
 import { type Act, randomPalette } from '../metering/acts.ts';
-import { type Draw, drawsOf, ModelBucket, rateOf } from '../metering/model.ts';
+import { type Draw, drawsOf, ModelBucket, openingDraws, rateOf } from '../metering/model.ts';
 import { Peer, WAYS, type Way } from '../metering/peer.ts';
 import type { Property } from './property.ts';
 
@@ -127,11 +127,17 @@ function openPlay(nodes: Nodes, clock: StillClock, seed: number): Play {
 /** One user does something several times at once. */
 async function step({ clock, random, judge, peers, palette, refusals }: Play): Promise<void> {
   const peer = pick(random, peers);
-  const way: Way = pick(random, WAYS);
+  const given: Way = pick(random, WAYS);
   const act = pick(random, palette)();
   const isService = peer.claims.scope !== '';
   const draws = drawsOf(act.change, act.named, isService);
   const user = `${peer.claims.tenant}/${peer.userId}`;
+  const opening = openingDraws(isService);
+  const isOpened = peer.opensFor(act, given);
+  // A socket that may be refused is not what is tried here.
+  const mayOpen = !isOpened || judge.verdict(user, opening, clock.elapsed()) === true;
+  const way = mayOpen ? given : 'http';
+  if (isOpened && mayOpen) judge.allowed(user, opening, clock.elapsed());
   const times = 1 + Math.floor(random() * MOST_AT_ONCE);
   for (let n = 0; n < times; n += 1) {
     const now = clock.elapsed();
