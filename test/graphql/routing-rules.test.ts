@@ -89,6 +89,13 @@ describe.each(SETTINGS)('routing rules, %s', (setting) => {
     expect(other.data.routingRules).toEqual([]);
   });
 
+  it('hold on each node until they are deleted, and no longer', async () => {
+    await save({ id: 'gone', match: { on: ['TOPIC'], topic: 'news' }, action: { drop: true } });
+    await held(async () => expect((await publish('news', 1)).code).toBe('FORBIDDEN'));
+    await admin(DELETE, { id: 'gone' });
+    await held(async () => expect((await publish('news', 2)).errors).toBeUndefined());
+  });
+
   it('drop, transform, copy and forward publications', async () => {
     await publish('before', 1);
     await save({ id: 'a', priority: 4, match: { on: ['TOPIC'], topic: 'spam.#' }, action: { drop: true } });
