@@ -6,11 +6,12 @@ import type { Bearer } from '../access/bearer.ts';
 import type { Clock } from '../clock.ts';
 import type { ConversationHead, Engine, LeaveReason } from '../engine/port.ts';
 import { type ExpiryReason, isOutage, positionExpired, type ServiceError } from '../errors.ts';
-import { TIMES } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { ConversationId, InboxReturn, Position } from '../model.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type { Following } from './following.ts';
+import { inParts } from './in-parts.ts';
 import { type InboxStreamEvent, kindOf } from './inbox-events.ts';
 import { type ListChange, type ListChanges, readListChanges } from './list-changes.ts';
 import type { ListTeller, ToldStream } from './list-teller.ts';
@@ -128,9 +129,9 @@ export class InboxTeller implements ListTeller {
     };
     for (const [id, change] of of) if (!change.isListed) this.#tellGone(id, change);
     // An older version changed the list, or a failover lost an end of its log: the list itself says who is where.
-    if (expiry) for (const following of this.#stream?.followed() ?? []) this.#confirm(following, 'REMOVED');
+    if (expiry) this.#confirmAll('REMOVED');
     for (const [id, state] of this.#left) if (expiry && state === 'untold') this.#tellLeft(id, 'REMOVED');
-    for (const id of this.#expired.keys()) if (!this.#listed.has(id)) this.#expired.delete(id);
+    for (const id of this.#expired.keys()) if (!this.#listed.has(id)) this.#forget(id);
     this.#list = head;
     this.#changes = null;
     this.#isListed = true;
@@ -142,8 +143,7 @@ export class InboxTeller implements ListTeller {
   }
 
   onLeft(id: ConversationId, why: LeaveReason | null): void {
-    this.#checkpoints.forget(id);
-    this.#expired.delete(id);
+    this.#forget(id);
     const reason = why ?? this.#changes?.of.get(id)?.left ?? this.#doubted.get(id) ?? null;
     if (reason) this.#tellLeft(id, reason);
     else this.#left.set(id, 'untold');
@@ -166,7 +166,10 @@ export class InboxTeller implements ListTeller {
     const { engine, clock } = this.#context;
     const { checkpoint } = this.#resume;
     const now = await engine.time();
-    const heads = await engine.readHeads(this.#bearer.viewer.tenant, ids, checkpoint?.time ?? now);
+    // Clocks are never so far apart: this one was set back, and what is written now would count as told.
+    if (checkpoint && checkpoint.time > now) throw positionExpired('DIVERGED');
+    const { tenant } = this.#bearer.viewer;
+    const heads = (await inParts(ids, (part) => engine.readHeads(tenant, part, checkpoint?.time ?? now))).flat();
     // Of one that was joined since as well: the reader may have been told of that, and of nothing in it.
     for (const [id, { left }] of changes.of)
       if (left) this.#tell({ kind: 'ConversationLeft', conversationId: id, reason: left });
@@ -197,8 +200,15 @@ export class InboxTeller implements ListTeller {
     if (isStale) this.#owed.set(id, 'state');
   }
 
+  #forget(id: ConversationId): void {
+    this.#checkpoints.forget(id);
+    this.#expired.delete(id);
+  }
+
   /** Those that are not followed yet were joined since, or begin anew. */
   #noteFresh(ids: readonly ConversationId[], { of }: ListChanges): void {
+    // What was noted before and is still to be joined is noted again.
+    this.#joined.clear();
     for (const id of ids) {
       if (this.#stream?.find(id) || this.#expired.has(id)) continue;
       if (this.#left.get(id) === 'untold') this.#tellLeft(id, of.get(id)?.left ?? 'REMOVED');
@@ -223,10 +233,28 @@ export class InboxTeller implements ListTeller {
     void this.#stream?.confirm(following).then(() => this.#doubted.delete(id));
   }
 
+  /** No checkpoint is taken meanwhile. */
+  #confirmAll(reason: LeaveReason): void {
+    const followed = [...(this.#stream?.followed() ?? [])];
+    for (const { channel } of followed) this.#doubted.set(channel.id, reason);
+    void inParts(followed, (part) => {
+      for (const following of this.#stream?.isOpen ? part : []) this.#confirm(following, reason);
+    });
+  }
+
   #tellLeft(id: ConversationId, reason: LeaveReason): void {
     this.#left.set(id, 'told');
+    this.#forgetTold();
     this.#tell({ kind: 'ConversationLeft', conversationId: id, reason });
     this.#arm();
+  }
+
+  /** A reading of the list's log names no more conversations than the log holds: of others nobody says again that they were left. */
+  #forgetTold(): void {
+    for (const [id, state] of this.#left) {
+      if (this.#left.size <= LIMITS.userLogEntries) return;
+      if (state === 'told') this.#left.delete(id);
+    }
   }
 
   #tell(event: InboxStreamEvent): void {

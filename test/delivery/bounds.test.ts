@@ -51,6 +51,10 @@ describe('what a stream makes a node do', () => {
       ask(ids.length);
       return stored.readConversations(tenant, ids);
     },
+    readHeads(tenant, ids, instant) {
+      ask(ids.length);
+      return stored.readHeads(tenant, ids, instant);
+    },
     async listWritings(...args): Promise<WritingPage> {
       const page = await stored.listWritings(...args);
       readings += 1;
@@ -95,9 +99,19 @@ describe('what a stream makes a node do', () => {
     const ids = await Promise.all(Array.from({ length: count }, () => createGroup(stored, alice, dora)));
     const found = await stored.readConversations(tenant, ids);
     const positions = new Map(found.flatMap((each) => (each ? [[each.id, each.position] as const] : [])));
-    for (const after of [new Map(), positions]) {
+    const list = await stored.readUserLog(tenant, dora, null, 1);
+    if (list.outcome !== 'read') throw new Error(list.outcome);
+    const viewer = bearerOf(viewerOf(dora));
+    const checkpoint = { time: 0, list: list.head, pointOf: () => undefined };
+    const openings = [
+      () => delivery.messageReceived(viewer, null, new Map()),
+      () => delivery.messageReceived(viewer, null, positions),
+      () => delivery.inboxStream(viewer, { checkpoint: null, positions }),
+      () => delivery.inboxStream(viewer, { checkpoint, positions: new Map() }),
+    ];
+    for (const open of openings) {
       busiest = 0;
-      const stream = await delivery.messageReceived(bearerOf(viewerOf(dora)), null, after);
+      const stream = await open();
       expect(busiest).toBeGreaterThan(0);
       expect(busiest).toBeLessThanOrEqual(count);
       await stream.return();

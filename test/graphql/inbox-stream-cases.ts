@@ -221,4 +221,27 @@ export function describeInboxStreamOf(nodes: () => Pick<Nodes, 'here' | 'there' 
     expect(stream.errors[0]?.extensions['conversationId']).toBeUndefined();
     await client.close();
   });
+
+  it('a checkpoint of a time to come, or of somebody else, is where the reader never was', async () => {
+    const [dave, erin] = people();
+    const a = await group('a', dave, erin);
+    const client = await nodes().there.connect(erin);
+    const { position } = checkpointsOf(await open(client))[0] as Data;
+    await send(dave, a, 'unheard');
+    const parts = Buffer.from(position, 'base64url').toString().split('~');
+    const later = (nodes().clock.now() + TIMES.clocksApartMs * 2).toString(36);
+    const toCome = Buffer.from(parts.with(2, later).join('~')).toString('base64url');
+    const outcomes = async (reader: TestClient, after: string): Promise<unknown[]> => {
+      const stream = await reader.subscribe(INBOX, { after: [after] });
+      return [...stream.errors.map(({ extensions: { code, reason } }) => `${code} ${reason}`), ...told(stream)];
+    };
+    expect(await outcomes(client, toCome)).toEqual(['POSITION_EXPIRED DIVERGED']);
+    const frank = await nodes().there.connect(`frank-${newId()}`);
+    const elsewhere = await nodes().there.connect(erin, { tenant: 'other' });
+    for (const other of [frank, elsewhere]) {
+      expect(await outcomes(other, position)).toEqual(['POSITION_EXPIRED EPOCH']);
+      await other.close();
+    }
+    await client.close();
+  });
 }

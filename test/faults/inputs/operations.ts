@@ -22,6 +22,14 @@ const PUBLISH = 'mutation ($p: JSON!) { publish(topic: "t", payload: $p) { id } 
 const PRESENCE = 'query ($ids: [ID!]!) { presence(userIds: $ids) { status } }';
 const ENTITIES = 'query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }';
 const SUBSCRIBE = 'subscription ($ids: [ID!]!) { presenceUpdated(userIds: $ids) { status } }';
+const INBOX = 'subscription ($after: [ID!]) { inbox(after: $after) { __typename } }';
+const EXPIRED = 'POSITION_EXPIRED';
+/** Of a stream that is not begun by a question for one answer. */
+const NO_STREAM: Codes = { JSON: BAD };
+/** Where a reader was: of one conversation, or, beginning with nothing, of an inbox. */
+const position = (...parts: readonly string[]): string => Buffer.from(parts.join('~')).toString('base64url');
+const checkpoint = (...parts: readonly string[]): string => position('', 'inbox', ...parts);
+const inboxAfter = (...after: readonly unknown[]): Request => ({ query: INBOX, variables: { after } });
 /** Twice as many fields with each: 2^30. */
 const DOUBLING = `${times(30, (n) => `fragment F${n} on Query { ...F${n + 1} ...F${n + 1} }`)}
   fragment F30 on Query { __typename } { ...F0 }`;
@@ -135,6 +143,32 @@ const ROWS: readonly Row[] = [
     INVALID,
   ],
   ['G55: a subscription of ids that are none', { query: SUBSCRIBE, variables: { ids: ['a b'] } }, BAD],
+  ['G55: an inbox after what is no position', inboxAfter('\u0000', '{}'), BAD],
+  ['G55: an inbox after a number', inboxAfter(1.5), BAD],
+  ['G55: an inbox after a position of 1 MB', inboxAfter('x'.repeat(900_000)), BAD, FRAME],
+  ['G55: an inbox after a checkpoint of 15 KB', inboxAfter(checkpoint('1', 'x'.repeat(11_000), '1')), BAD],
+  ['G55: an inbox after half a checkpoint', inboxAfter(checkpoint('1', 'e')), BAD],
+  ['G55: an inbox after a checkpoint of a time that is none', inboxAfter(checkpoint('-1', 'e', '1')), BAD],
+  ['G55: an inbox after part of a conversation', inboxAfter(checkpoint('1', 'e', '1', 'name', 'e')), BAD],
+  ['G55: an inbox after two checkpoints', inboxAfter(...Array(2).fill(checkpoint('1', 'e', '1'))), BAD],
+  [
+    'G55: an inbox after two places of one conversation',
+    inboxAfter(position('c', 'e', '1'), position('c', 'f', '2')),
+    BAD,
+  ],
+  ['G55: an inbox after 100,000 positions', inboxAfter(...Array(100_000).fill('x')), BAD, FRAME],
+  [
+    'G55: an inbox after a checkpoint of somebody else',
+    inboxAfter(checkpoint('1', 'elsewhere', '1')),
+    EXPIRED,
+    NO_STREAM,
+  ],
+  [
+    'G55: an inbox after a checkpoint of the end of time',
+    inboxAfter(checkpoint('z'.repeat(11), 'e', '1')),
+    EXPIRED,
+    NO_STREAM,
+  ],
   ['G56: 300 of @defer', { query: `{ ${times(300, () => '... @defer { __typename }')} }` }, COSTLY],
   [
     'G56: @include of a variable that may be null',

@@ -25,7 +25,7 @@ export interface PeerClient {
 }
 
 /** What is listened to. */
-export const SUBJECTS = ['conversation', 'all', 'updates', 'topic', 'presence'] as const;
+export const SUBJECTS = ['conversation', 'all', 'updates', 'inbox', 'topic', 'presence'] as const;
 export type Subject = (typeof SUBJECTS)[number];
 
 export interface Asked {
@@ -46,6 +46,14 @@ const DOCUMENTS: Record<Subject, string> = {
   }`,
   updates: `subscription ($ids: [ID!], $after: [ID!]) {
     messageUpdated(conversationIds: $ids, after: $after) { id position content }
+  }`,
+  inbox: `subscription ($after: [ID!]) {
+    inbox(after: $after) {
+      ... on MessageSent { message { id position content payload conversation { unreadMessageCount } } }
+      ... on ConversationLeft { conversationId reason }
+      ... on ReadMoved { userId sequence }
+      ... on Checkpoint { position isLive unreadMessageCount }
+    }
   }`,
   topic: 'subscription { topicPublished(topics: ["news", "sports"]) { topic payload } }',
   presence: 'subscription { presenceUpdated(userIds: ["alice", "bob", "carol"]) { status } }',
