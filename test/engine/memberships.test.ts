@@ -170,6 +170,22 @@ describe('memberships', () => {
     await listening.close();
   });
 
+  it('a direct conversation is in no list when its first message fails: both are told when it is tried again', async () => {
+    const [dave, erin, id] = [userId(randomUUID()), userId(randomUUID()), newConversationId()];
+    const both = [dave, erin];
+    const members = both.map((each) => ({ userId: each, role: 'MEMBER' as const }));
+    const create = () => one.createConversation(tenant, { id, name: null, kind: 'DIRECT', createdBy: dave, members });
+    const told = await Promise.all(both.map((each) => record(two, { kind: 'memberships', tenant, id: each })));
+    await allow('one', false);
+    await Promise.allSettled([create()]);
+    expect([await isMember(erin, id), await indexed(erin, id)]).toEqual([true, false]);
+    await allow('one', true);
+    expect(await create()).toMatchObject({ outcome: 'exists' });
+    await eventually(() => expect(told.map(({ heard }) => lastTold(heard))).toEqual([true, true]));
+    expect(await Promise.all(both.map((each) => indexed(each, id)))).toEqual([true, true]);
+    await Promise.all(told.map(({ listening }) => listening.close()));
+  });
+
   it('a conversation that is there already puts nothing into the lists of those it was not made with', async () => {
     const [id, stranger] = [await createGroup(one, alice), userId(randomUUID())];
     const again = await one.createConversation(tenant, {
