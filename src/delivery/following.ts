@@ -136,6 +136,7 @@ export class Following<Event extends object> implements ChannelListener {
     }
     this.#epoch = epoch;
     this.#place = place;
+    if (this.#behind && (change === 'EDITED' || change === 'DELETED')) this.#correctText(this.#behind, message);
     this.take(change, message);
   }
 
@@ -188,6 +189,17 @@ export class Following<Event extends object> implements ChannelListener {
     const from = { length: event.offset, units: written.unitsOf(event) };
     if (!place || from.length < place.length) this.#behind.set(written, from);
     this.#catchUp();
+  }
+
+  /** A reader who is behind is told of a text as it is now: what was deleted meanwhile is not told any more. */
+  #correctText(behind: Map<WrittenMessage, Place>, message: MessageRecord): void {
+    for (const written of behind.keys()) {
+      if (written.id !== message.id) continue;
+      written.become(message);
+      // Readers who keep up hear of the change itself.
+      written.tell();
+      behind.set(written, NOTHING);
+    }
   }
 
   /** Each text so far, with nothing between it and what is added from now on. */

@@ -251,8 +251,8 @@ export class StreamedHistory {
     const { id, text: before } = written;
     const engine = this.#engine(step.node);
     if (step.type === 'delete') {
-      // What becomes of a message that is finished is not told as text.
-      if (written.isOver) for (const reader of this.#readers) reader.stale.add(id);
+      // What becomes of a message that is finished is not told as text. A node may tell of it until it has heard.
+      if (written.isOver) written.isForgotten = true;
       written.isReplaced = true;
       written.isOver = true;
       written.become('');

@@ -14,6 +14,8 @@ export class WrittenText {
   isOver = false;
   /** It was replaced: what is told may be shorter than what was told before. */
   isReplaced = false;
+  /** It was deleted after its end. */
+  isForgotten = false;
   /** What it was when its reader ceased to be a member: more may not be told. Null: the reader is one. */
   lastSeen: string | null = null;
   /** Every text that was stored, but those that another begins with. */
@@ -126,7 +128,7 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
     const wrong = [...stored].flatMap(([id, message]) => {
       const isMember = this.#textOf(id)?.lastSeen === null;
       const isFollowed = this.named === null || message?.conversationId === this.named;
-      if (!message || !isMember || !isFollowed) return [];
+      if (!message || !isMember || !isFollowed || this.#textOf(id)?.isForgotten) return [];
       const held = this.held.get(id);
       // Of what began and ended while nothing reached it, it holds nothing.
       if (message.state !== 'STREAMING' && (held === undefined || this.stale.has(id))) return [];
