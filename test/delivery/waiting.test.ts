@@ -7,6 +7,7 @@ import { Doubts } from '../../src/delivery/doubts.ts';
 import { EventQueue } from '../../src/delivery/event-queue.ts';
 import { Followed } from '../../src/delivery/followed.ts';
 import { openJointStream } from '../../src/delivery/joint-stream.ts';
+import { Merging } from '../../src/delivery/merging.ts';
 import { type Outlet, RenderedStream } from '../../src/delivery/rendered-stream.ts';
 import { Gate, nextTurn, type Room, resumeNow, roomOrEnd } from '../../src/delivery/room.ts';
 import { SharedRead } from '../../src/delivery/shared-read.ts';
@@ -17,6 +18,7 @@ import { Lifetime } from '../../src/transport/lifetime.ts';
 import { Outbox } from '../../src/transport/outbox.ts';
 import { Unsent } from '../../src/transport/unsent.ts';
 import { eventually } from '../support/eventually.ts';
+import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice, viewerOf } from '../support/world.ts';
 
@@ -264,6 +266,36 @@ describe('a stream over several channels', () => {
       { listeners: 0, isClosed: true },
     ]);
     expect(registry.all()).toEqual([]);
+  });
+});
+
+describe('texts that are merged', () => {
+  it('are told at once after quiet, then once in a window that begins with the last time, and not once forgotten', () => {
+    const clock = new StillClock();
+    const merging = new Merging(clock, 40);
+    const told: string[] = [];
+    const one = (): void => void told.push('one');
+    const two = (): void => void told.push('two');
+    merging.add(one);
+    expect(told).toEqual(['one']);
+    clock.advance(30);
+    for (const each of [two, one, two]) merging.add(each);
+    clock.advance(9);
+    expect(told).toEqual(['one']);
+    clock.advance(1);
+    expect(told).toEqual(['one', 'two', 'one']);
+    merging.add(one);
+    merging.add(two);
+    merging.forget(one);
+    clock.advance(40);
+    expect(told.splice(0)).toEqual(['one', 'two', 'one', 'two']);
+    clock.advance(40);
+    merging.add(one);
+    merging.add(two);
+    expect(told).toEqual(['one']);
+    merging.close();
+    clock.advance(40);
+    expect(told).toEqual(['one']);
   });
 });
 
