@@ -1,7 +1,7 @@
 /** G20: whatever a reader holds of a text was stored, and at rest it holds what a query returns. */
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Data } from '../support/service.ts';
 import type { Trial } from './client.ts';
-import type { Reader } from './readers.ts';
 import type { StreamedReaders, TextReader } from './streamed-readers.ts';
 import { lengthOf, type StreamedWriters, WATCHER } from './streamed-writers.ts';
 
@@ -10,6 +10,10 @@ const MESSAGES = `query ($id: ID!, $after: String) {
     pageInfo { hasNextPage endCursor } edges { node { id content state length } }
   } }
 }`;
+
+/** A stream is given this long to hear of an end that the judge's own reading brought. */
+const MOMENTS = 20;
+const MOMENT_MS = 250;
 
 /** What one reader holds, put together event by event. */
 class Held {
@@ -80,6 +84,8 @@ export class StreamedJudge {
   readonly #writers: StreamedWriters;
   readonly #readers: StreamedReaders;
   readonly #held: readonly { readonly reader: TextReader; readonly held: Held }[];
+  /** Messages that were over when they were read. */
+  readonly #ended = new Set<string>();
 
   constructor(trial: Trial, writers: StreamedWriters, readers: StreamedReaders) {
     this.#trial = trial;
@@ -97,11 +103,12 @@ export class StreamedJudge {
 
   async judge(): Promise<string[]> {
     const stored = await this.#readAll();
+    await this.#hearEnds(stored);
     return [
       ...this.#judgeStored(stored),
       ...this.#held.flatMap(({ reader, held }) => this.#judgeHeld(reader, held, stored)),
       ...this.#judgeEnds('the ends on /ws', this.#readers.screen.ends, stored),
-      ...this.#judgeUpdated(this.#readers.updated, stored),
+      ...this.#judgeUpdated(stored),
     ];
   }
 
@@ -126,13 +133,33 @@ export class StreamedJudge {
     });
   }
 
+  /** Any reading aborts a message whose writer was silent for a minute: the stream is told of that after the reading. */
+  async #hearEnds(stored: ReadonlyMap<string, Data>): Promise<void> {
+    const isOver = (id: string): boolean => stored.get(id)?.state !== 'STREAMING';
+    const fresh = new Set([...stored.keys()].filter((id) => isOver(id) && !this.#ended.has(id)));
+    for (const id of fresh) this.#ended.add(id);
+    for (let moment = 0; moment < MOMENTS && this.#untold(stored).some((id) => fresh.has(id)); moment += 1) {
+      await wait(MOMENT_MS);
+    }
+  }
+
+  #contents(): ReadonlyMap<string, string> {
+    const { heard, life } = this.#readers.updated;
+    return new Map(heard.filter((each) => each.life === life).map(({ event }) => [event.id, event.content]));
+  }
+
+  #untold(stored: ReadonlyMap<string, Data>): string[] {
+    const contents = this.#contents();
+    if (this.#readers.updated.life > 0) return [];
+    return [...stored].flatMap(([id, { state }]) => (state !== 'STREAMING' && !contents.has(id) ? [id] : []));
+  }
+
   /** Whoever resumes is told how each message ended, and what its text was then. */
-  #judgeUpdated({ name, heard, life }: Reader, stored: ReadonlyMap<string, Data>): string[] {
-    const contents = new Map(heard.filter((each) => each.life === life).map(({ event }) => [event.id, event.content]));
-    const untold = [...stored].filter(([id, { state }]) => state !== 'STREAMING' && life === 0 && !contents.has(id));
+  #judgeUpdated(stored: ReadonlyMap<string, Data>): string[] {
+    const { name } = this.#readers.updated;
     return [
-      ...this.#judgeEnds(name, contents, stored),
-      ...untold.map(([id]) => `${name}: nothing of the end of ${id}`),
+      ...this.#judgeEnds(name, this.#contents(), stored),
+      ...this.#untold(stored).map((id) => `${name}: nothing of the end of ${id}`),
     ];
   }
 
