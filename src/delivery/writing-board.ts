@@ -20,6 +20,7 @@ import {
 } from '../model.ts';
 import { ArrivedTexts } from './arrived-texts.ts';
 import type { Merging } from './merging.ts';
+import { hasTurnEnded, nextTurn } from './room.ts';
 import { type ExtendedText, WrittenMessage } from './written-message.ts';
 
 const RETRY_MS = 250;
@@ -195,6 +196,8 @@ export class WritingBoard {
     const { engine, tenant, id } = this.#options;
     const listed = new Set<MessageId>();
     for (let after: number | null = 0; after !== null; ) {
+      // Each page may be long, and a reader has many conversations.
+      while (hasTurnEnded()) await nextTurn();
       const page: WritingPage = await engine.listWritings(tenant, id, after);
       if (!this.#isTaken(reading)) return;
       for (const message of page.messages) {

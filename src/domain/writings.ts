@@ -68,6 +68,10 @@ function conflict(message: string, length: number): ServiceError {
 const misplaced = (length: number): ServiceError =>
   conflict(`offset: the text of this message has ${length} characters.`, length);
 
+/** Its sender is the viewer, and whoever began it for them writes it, or the other way round. */
+const writtenByAnother = (): ServiceError =>
+  new ServiceError('FORBIDDEN', 'A message is written by whoever started it: a service for its user, or the user.');
+
 const writerOf = (viewer: Viewer): Writer => ({ senderId: viewer.userId, via: viaOf(viewer) });
 
 /** Undefined where nothing was given: the payload stays as it is. */
@@ -104,15 +108,17 @@ export function createWritings(parts: WritingsParts): Writings {
 
   /** Why nothing was written, in the caller's words. */
   async function refuse(viewer: Viewer, id: MessageId): Promise<never> {
-    const { content, conversationId } = await requireOwn(viewer, id);
+    const { content, conversationId, state } = await requireOwn(viewer, id);
     const { membership } = await requireSeen(engine, viewer, conversationId);
     if (!membership) throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
+    if (state === 'STREAMING') throw writtenByAnother();
     throw conflict('The message is finished.', lengthOf(content));
   }
 
   /** A message that ended before is answered again to who ends it in the same way: their answer may have been lost. */
   async function settleEnded(viewer: Viewer, id: MessageId, { state, content }: FinishInput): Promise<ShownMessage> {
     const message = await requireOwn(viewer, id);
+    if (message.state === 'STREAMING') throw writtenByAnother();
     const isSame = (message.state ?? 'COMPLETE') === endOf(state) && (content ?? message.content) === message.content;
     if (!isSame) throw conflict('The message is finished already.', lengthOf(message.content));
     return shownTo(viewer, message);

@@ -93,6 +93,30 @@ describe('what a stream makes a node do', () => {
     expect(joined.filter((id) => id !== own)).toEqual([]);
   });
 
+  it('reads texts that are being written bit by bit, however many conversations have some', async () => {
+    const READING_MS = 4;
+    const ids = await Promise.all(Array.from({ length: 20 }, () => createGroup(stored, alice, bob)));
+    for (const id of ids) await start(id, 'so far');
+    let inTurn = 0;
+    let most = 0;
+    listed = async () => {
+      if (inTurn === 0)
+        setImmediate(() => {
+          inTurn = 0;
+        });
+      inTurn += 1;
+      most = Math.max(most, inTurn);
+      // As a long text keeps the processor.
+      for (const end = performance.now() + READING_MS; performance.now() < end; );
+    };
+    const stream = await delivery.messageStreamed(reader, ids);
+    listed = async () => undefined;
+    expect(readings).toBeGreaterThanOrEqual(ids.length);
+    // Those that begin within the ten milliseconds which replays have of a turn.
+    expect(most).toBeLessThanOrEqual(4);
+    await stream.return();
+  });
+
   it('begins in many conversations bit by bit: others have their turn', async () => {
     const dora = 'dora' as typeof bob;
     const count = 350;

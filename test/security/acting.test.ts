@@ -180,6 +180,9 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
       expect((await ask('other', query, variables)).code).toBe('NOT_FOUND');
       expect((await ask('bot', query, variables, {})).code).toBe('NOT_FOUND');
     }
+    // Nor its user: a message is written by one.
+    for (const [query, variables] of changes.slice(0, 2))
+      expect((await asUser('ben', query, variables)).code).toBe('FORBIDDEN');
     for (const [at, text] of ['so ', 'be', ' it'].entries()) {
       const offset = [0, 3, 5][at];
       expect((await ask('bot', APPEND, { id: message.id, offset, text })).code).toBeUndefined();
