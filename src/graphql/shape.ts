@@ -103,8 +103,11 @@ export class Shape {
   readonly #args: ExecutionArgs;
   readonly #options: ShapeOptions;
   readonly #share: () => SharedContext;
-  /** By event: events are shared objects, and a result lives as long as its event. Null: the viewer was read. */
-  readonly #shared = new WeakMap<object, Payload | null | Promise<Payload | null>>();
+  /**
+   * By event: events are shared objects. Null: the viewer was read. A rendering is kept by those who have it to deliver
+   * and not by its event, which may be the present state of something and stay for long, in many shapes (G10).
+   */
+  readonly #shared = new WeakMap<object, WeakRef<Payload> | null | Promise<Payload | null>>();
   readonly #place: FairPlace;
   readonly #habits = new Map<string, Habits>();
   /** Of events that cost more than is free, for each who shares them; null while there was none. */
@@ -136,21 +139,40 @@ export class Shape {
   #mustWait(event: object): boolean {
     const { isDirect, isPerViewer } = this.#habitsOf(event);
     if (isDirect || this.#place.isFree) return false;
-    return isPerViewer || !this.#shared.get(event);
+    return isPerViewer || !this.#sharedOf(event);
   }
 
   #render(event: object, reader: Reader): Rendered {
     if (this.#habitsOf(event).isPerViewer) return this.#renderFor(event, reader);
-    let shared = this.#shared.get(event);
+    let shared = this.#sharedOf(event);
     if (shared === undefined) {
       shared = this.#renderShared(event, reader);
-      this.#shared.set(event, shared);
+      this.#keep(event, shared);
     }
     if (!isPromise(shared)) return shared ? this.#paid(shared, event, reader) : this.#renderFor(event, reader);
     return shared.then((payload) => {
       if (!reader.isOpen) throw unavailable();
       return payload ? this.#paid(payload, event, reader) : this.render(event, reader);
     });
+  }
+
+  /** Undefined: it is not rendered, or nobody has it any more. */
+  #sharedOf(event: object): Payload | null | Promise<Payload | null> | undefined {
+    const kept = this.#shared.get(event);
+    return kept instanceof WeakRef ? kept.deref() : kept;
+  }
+
+  #keep(event: object, rendered: Payload | null | Promise<Payload | null>): void {
+    if (rendered === null) this.#shared.set(event, null);
+    else if (!isPromise(rendered)) this.#shared.set(event, new WeakRef(rendered));
+    else {
+      this.#shared.set(event, rendered);
+      rendered.then(
+        (payload) => this.#keep(event, payload),
+        // Whoever comes back for this event has it rendered anew.
+        () => this.#shared.delete(event),
+      );
+    }
   }
 
   #paid(payload: Payload, event: object, reader: Reader): Payload {
@@ -160,7 +182,7 @@ export class Shape {
   }
 
   #renderShared(event: object, first: Reader): Payload | null | Promise<Payload | null> {
-    const rendered = this.#untilWhole(new Sharers(this, first), () => {
+    return this.#untilWhole(new Sharers(this, first), () => {
       const context = this.#share();
       const settle = (result: ExecutionResult): Payload | null | undefined => {
         if (!context.wasTouched) {
@@ -173,12 +195,6 @@ export class Shape {
         return null;
       };
       return this.#execute(event, context, 'shared', settle);
-    });
-    if (!isPromise(rendered)) return rendered;
-    return rendered.catch((error: unknown) => {
-      // Whoever comes back for this event has it rendered anew.
-      this.#shared.delete(event);
-      throw error;
     });
   }
 
