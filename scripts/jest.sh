@@ -11,4 +11,4 @@ export PATH="$PWD/node_modules/.bin:$PATH"
 # The names of projects come last: Jest takes all that follows for more of them.
 [ "$project" = all ] || set -- "$@" --selectProjects "$project"
 # V8 would keep the code of files that have run for the next one, and by it all modules of theirs.
-exec node --max-old-space-size="${TEST_HEAP_MIB:-340}" --no-compilation-cache --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js "$@"
+exec node --max-old-space-size="${TEST_HEAP_MIB:-300}" --no-compilation-cache --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js "$@"

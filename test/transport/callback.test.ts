@@ -14,7 +14,7 @@ import { StillClock } from '../support/still-clock.ts';
 const RECEIVED = `subscription ($ids: [ID!]) { messageReceived(conversationIds: $ids) { content } }`;
 const ACCEPT = 'application/json;callbackSpec=1.0';
 /** Subscriptions whose endpoint went silent. */
-const SILENT = IS_FULL ? 500 : 100;
+const SILENT = IS_FULL ? 250 : 100;
 
 describe('HTTP callback', () => {
   let router: CallbackRouter;
