@@ -58,8 +58,11 @@ export interface Delivery {
   messageStreamed(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenText<ExtendedText>>>>;
   /** The caller's own messages that somebody asks to stop. */
   messageStopped(bearer: Bearer): Promise<LiveStream<Told<SeenMessage>>>;
-  /** New messages, text that is added to them, and others' typing, in all of the viewer's conversations. */
-  /** `isForgiving`: a conversation whose position expired begins live, and `onBegin` is told why. */
+  /**
+   * New messages, text that is added to them, and others' typing, in all of the viewer's conversations.
+   *
+   * `isForgiving`: a conversation whose position expired begins live, and `onBegin` is told why.
+   */
   inbox(
     bearer: Bearer,
     after: ResumePoints,
@@ -69,8 +72,11 @@ export interface Delivery {
   /** Everything of the viewer's inbox, and where its reader is. */
   inboxStream(bearer: Bearer, resume: InboxResume): Promise<LiveStream<InboxStreamEvent>>;
   presenceUpdated(bearer: Bearer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
-  /** Of the topics that a viewer may hear, if they may: asked at once, and whenever the token changes. */
-  /** `after`: where the caller was; what was published since comes first. */
+  /**
+   * Of the topics that a viewer may hear, if they may: asked at once, and whenever the token changes.
+   *
+   * `after`: where the caller was; what was published since comes first.
+   */
   topicPublished(
     bearer: Bearer,
     toHear: (viewer: Viewer) => readonly Topic[],

@@ -50,7 +50,7 @@ function strings(value: unknown, name: string): string[] {
   return value.map((each) => string(each, name));
 }
 
-/** A rule sends to topics themselves, and not to all that a pattern names. */
+/** Where a rule sends to: topics without patterns, or users. */
 function targetsOf(value: unknown, name: string): RuleTargets {
   const { topics, users } = record(value, name, ['topics', 'users']);
   if ((topics === undefined) === (users === undefined)) throw badInput(`${name}: topics or users.`);
