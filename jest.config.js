@@ -38,7 +38,7 @@ const FULL_ONLY = [
   'test/graphql/inbox.test.ts',
   'test/graphql/streamed-messages.test.ts',
   'test/graphql/variables.test.ts',
-  'test/operations/open-files.test.ts',
+  'test/observability/open-files.test.ts',
   'test/security/acting.test.ts',
   'test/security/doubling.test.ts',
   'test/transport/close-codes.test.ts',

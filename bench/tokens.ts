@@ -1,5 +1,5 @@
 /** Tokens of this service's users; the other peers ask for none. */
-import { signToken } from '../src/auth/tokens.ts';
+import { signToken } from '../src/access/tokens.ts';
 import { SECRET } from './peers/secret.ts';
 
 const HOUR_S = 3_600;

@@ -6,8 +6,8 @@
  */
 import { type Client, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { developmentSecret } from '../src/auth/development-secret.ts';
-import { signToken } from '../src/auth/tokens.ts';
+import { developmentSecret } from '../src/access/development-secret.ts';
+import { signToken } from '../src/access/tokens.ts';
 import { readConfig } from '../src/config.ts';
 
 const { jwt, dataDir, port } = readConfig(process.env);

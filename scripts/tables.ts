@@ -1,5 +1,5 @@
 /** Rows of the tables in the documents, from the code they speak of. */
-import { VARIABLES } from '../src/config-variables.ts';
+import { VARIABLES } from '../src/config/variables.ts';
 import { ERROR_CODES } from '../src/errors.ts';
 
 export function errorRows(): string[] {

@@ -1,8 +1,8 @@
 /** Prints a token for development: `npm run token -- --user alice --tenant demo --scope realtime:admin --hours 24`. */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { developmentSecret, hasDevelopmentSecret } from '../src/auth/development-secret.ts';
-import { signToken } from '../src/auth/tokens.ts';
+import { developmentSecret, hasDevelopmentSecret } from '../src/access/development-secret.ts';
+import { signToken } from '../src/access/tokens.ts';
 import { readConfig } from '../src/config.ts';
 import { isIdentifier, isUserId } from '../src/model.ts';
 

@@ -1,12 +1,12 @@
 /** The configuration of the service, read from its environment. All faults are reported together. */
 
-import { type IssuerConfig, SESSION_ISSUER } from './config-issuers.ts';
-import { readRates } from './config-rates.ts';
-import { addressOf, type RedisAddress } from './config-redis.ts';
-import { type Environment, SECRET_FILE_VARIABLES, withSecretFiles } from './config-secrets.ts';
-import type { Variable } from './config-values.ts';
-import { VARIABLES } from './config-variables.ts';
-import { lookAlike } from './look-alike.ts';
+import { type IssuerConfig, SESSION_ISSUER } from './config/issuers.ts';
+import { lookAlike } from './config/look-alike.ts';
+import { readRates } from './config/rates.ts';
+import { addressOf, type RedisAddress } from './config/redis.ts';
+import { type Environment, SECRET_FILE_VARIABLES, withSecretFiles } from './config/secrets.ts';
+import type { Variable } from './config/values.ts';
+import { VARIABLES } from './config/variables.ts';
 import type { Retention } from './model.ts';
 import type { Rates } from './rates/rates.ts';
 

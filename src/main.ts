@@ -1,10 +1,10 @@
 /** The process: environment in, start, signals, exit code. */
 import { randomUUID } from 'node:crypto';
-import { signToken } from './auth/tokens.ts';
+import { signToken } from './access/tokens.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { createLog, type Log } from './log.ts';
-import { VERSION } from './operations/info.ts';
-import { startTracing } from './operations/tracing.ts';
+import { VERSION } from './observability/info.ts';
+import { startTracing } from './observability/tracing.ts';
 import { type Service, startService } from './service.ts';
 
 const TOKEN_LIFE_S = 24 * 60 * 60;

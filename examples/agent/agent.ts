@@ -6,8 +6,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { developmentSecret } from '../../src/auth/development-secret.ts';
-import { signToken } from '../../src/auth/tokens.ts';
+import { developmentSecret } from '../../src/access/development-secret.ts';
+import { signToken } from '../../src/access/tokens.ts';
 import { readConfig } from '../../src/config.ts';
 import { answer } from './answer.ts';
 import { askAt } from './ask.ts';

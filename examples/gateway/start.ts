@@ -7,8 +7,8 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { developmentSecret } from '../../src/auth/development-secret.ts';
-import { signToken } from '../../src/auth/tokens.ts';
+import { developmentSecret } from '../../src/access/development-secret.ts';
+import { signToken } from '../../src/access/tokens.ts';
 import { readConfig } from '../../src/config.ts';
 
 const GATEWAY = 'http://localhost:4000';

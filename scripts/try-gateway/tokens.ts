@@ -1,5 +1,5 @@
 /** Tokens of a trial's users. */
-import { signToken } from '../../src/auth/tokens.ts';
+import { signToken } from '../../src/access/tokens.ts';
 import { SECRET } from './programs.ts';
 
 export const token = (userId: string, seconds = 3_600): Promise<string> => {

@@ -26,25 +26,25 @@ import type {
   Viewer,
 } from '../model.ts';
 import { ChannelRegistry, type OpenedChannel } from './channel-registry.ts';
-import type { ConversationChannel, CountHole } from './conversation-channel.ts';
-import { ConversationStream, type OnBegin } from './conversation-stream.ts';
-import { Doubts, userKey } from './doubts.ts';
+import type { ConversationChannel, CountHole } from './conversations/channel.ts';
+import type { Selection } from './conversations/following.ts';
+import type { Told } from './conversations/lost.ts';
+import { Merging } from './conversations/merging.ts';
+import type { ResumePoints } from './conversations/resume-points.ts';
+import { SharedLog } from './conversations/shared-log.ts';
+import { ConversationStream, type OnBegin } from './conversations/stream.ts';
+import type { ExtendedText } from './conversations/written-message.ts';
 import { Followed } from './followed.ts';
-import type { Selection } from './following.ts';
-import { type InboxStreamEvent, inboxSelection } from './inbox-events.ts';
-import { type InboxResume, InboxTeller } from './inbox-teller.ts';
+import { type InboxStreamEvent, inboxSelection } from './inbox/inbox-events.ts';
+import { type InboxResume, InboxTeller } from './inbox/inbox-teller.ts';
 import { openJointStream } from './joint-stream.ts';
-import type { Told } from './lost.ts';
-import { Merging } from './merging.ts';
-import { PresenceChannel } from './presence-channel.ts';
-import type { ResumePoints } from './resume-points.ts';
-import { SessionChannel } from './session-channel.ts';
-import { SharedLog } from './shared-log.ts';
+import { PresenceChannel } from './presence/channel.ts';
+import { SessionChannel } from './sessions/channel.ts';
+import { Doubts, userKey } from './sessions/doubts.ts';
 import type { LiveStream } from './stream.ts';
-import { TopicChannel } from './topic-channel.ts';
-import type { Resume } from './topic-replay.ts';
+import { TopicChannel } from './topics/channel.ts';
+import type { Resume } from './topics/replay.ts';
 import { Turns } from './turns.ts';
-import type { ExtendedText } from './written-message.ts';
 
 /** Which conversations: those named, or null for all of the viewer's. */
 export type ConversationIds = readonly ConversationId[] | null;

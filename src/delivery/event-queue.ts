@@ -1,8 +1,8 @@
 /** A bounded queue between a stream's channels and whoever iterates it. */
 import { type ServiceError, slowReader } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { Holding } from './doubts.ts';
 import { Gate, resumeNow } from './room.ts';
+import type { Holding } from './sessions/doubts.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
 type Result<Event> = IteratorResult<Event, undefined>;

@@ -2,10 +2,10 @@
 import type { Bearer } from '../access/bearer.ts';
 import type { Viewer } from '../model.ts';
 import type { ChannelRegistry, OpenedChannel } from './channel-registry.ts';
-import { type Doubts, userKey } from './doubts.ts';
+import { asServiceError } from './conversations/replay.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Followed } from './followed.ts';
-import { asServiceError } from './replay.ts';
+import { type Doubts, userKey } from './sessions/doubts.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
 /** Whom a channel tells. Calls are synchronous and must not throw. What it missed is told as it has room. */

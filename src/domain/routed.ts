@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { actorOf, viaOf } from '../access/acting.ts';
 import type { Clock } from '../clock.ts';
 import type { Append, Diversion, Engine, MessageEdit, MessageKey, NewMessage } from '../engine/port.ts';
-import type { NewPublication, Published } from '../engine/publication.ts';
+import type { NewPublication, Published } from '../engine/shared/publication.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';

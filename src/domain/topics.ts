@@ -1,7 +1,7 @@
 /** The rules of topics: who may publish to which, and hear them. */
 import { isService } from '../access/rights.ts';
 import type { Engine } from '../engine/port.ts';
-import { resumption, type TopicHistory } from '../engine/publication.ts';
+import { resumption, type TopicHistory } from '../engine/shared/publication.ts';
 import { badInput, positionExpired, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';

@@ -66,9 +66,9 @@ import type {
   TypingRecord,
   UserId,
 } from '../model.ts';
-import type { ConversationHead, HeadStore } from './heads.ts';
-import type { TopicStore } from './publication.ts';
-import type { ListEvent, UserLogEntry, UserLogStore } from './user-log.ts';
+import type { ConversationHead, HeadStore } from './shared/heads.ts';
+import type { TopicStore } from './shared/publication.ts';
+import type { ListEvent, UserLogEntry, UserLogStore } from './shared/user-log.ts';
 
 export type { ConversationHead, UserLogEntry };
 

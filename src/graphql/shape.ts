@@ -11,7 +11,7 @@
 import { type ExecutionArgs, type ExecutionResult, execute, type OperationDefinitionNode, visit } from 'graphql';
 import type { Clock } from '../clock.ts';
 import { FairPlace, type Waiter } from '../delivery/fair-place.ts';
-import { kindOf } from '../delivery/inbox-events.ts';
+import { kindOf } from '../delivery/inbox/inbox-events.ts';
 import type { Payload } from '../delivery/rendered-stream.ts';
 import { ServiceError, unavailable } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { signToken } from '../../src/auth/tokens.ts';
+import { signToken } from '../../src/access/tokens.ts';
 import { type Fleet, startFleet } from '../faults/processes.ts';
 import type { Random } from '../faults/random.ts';
 import { type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';

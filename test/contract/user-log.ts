@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Engine } from '../../src/engine/port.ts';
-import type { ListEvent, UserLogEntry } from '../../src/engine/user-log.ts';
+import type { ListEvent, UserLogEntry } from '../../src/engine/shared/user-log.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { ConversationId, Position, TenantId, UserId } from '../../src/model.ts';
 import { createGroup, type OpenWorld, tenant, userId, type World } from '../support/world.ts';

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { bearerOf } from '../../src/access/bearer.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
-import type { InboxStreamEvent } from '../../src/delivery/inbox-events.ts';
+import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
 import { resumeNow } from '../../src/delivery/room.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';

@@ -1,5 +1,5 @@
 /** What a client shows of its inbox, made of nothing but what the stream tells and of what it is told to read. */
-import type { InboxStreamEvent } from '../../src/delivery/inbox-events.ts';
+import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { ConversationId, InboxReturn, MessageRecord, Position, UserId } from '../../src/model.ts';

@@ -1,8 +1,8 @@
 /** A revocation that was announced while the bus was away: what followed it is told to nobody who goes by it (G08). */
 import { randomUUID } from 'node:crypto';
 import { type Bearer, bearerOf } from '../../src/access/bearer.ts';
+import type { ResumePoints } from '../../src/delivery/conversations/resume-points.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
-import type { ResumePoints } from '../../src/delivery/resume-points.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';

@@ -1,9 +1,9 @@
 /** A reader of texts that are being written: what it holds, and every breach of what was promised it (G20, G08). */
 import { isDeepStrictEqual } from 'node:util';
-import { Lost, type Told } from '../../src/delivery/lost.ts';
+import { Lost, type Told } from '../../src/delivery/conversations/lost.ts';
+import type { ExtendedText } from '../../src/delivery/conversations/written-message.ts';
 import { Gate } from '../../src/delivery/room.ts';
 import type { LiveStream, Sink } from '../../src/delivery/stream.ts';
-import type { ExtendedText } from '../../src/delivery/written-message.ts';
 import type { ConversationId, MessageId, MessageRecord } from '../../src/model.ts';
 
 /** A message as its writer knows it. */

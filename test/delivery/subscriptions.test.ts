@@ -1,6 +1,6 @@
 /** The subscriptions as a front end uses them, in every setting. */
 import { encodePosition } from '../../src/domain/cursor.ts';
-import { newEpoch } from '../../src/engine/lineage.ts';
+import { newEpoch } from '../../src/engine/shared/lineage.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId } from '../../src/model.ts';
 import type { TestClient } from '../support/client.ts';

@@ -4,8 +4,8 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
+import { toldEvent } from '../../src/delivery/conversations/lost.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
-import { toldEvent } from '../../src/delivery/lost.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Announcement, Engine } from '../../src/engine/port.ts';

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { readSettings } from '../../examples/gateway/settings.ts';
+import { VARIABLES } from '../../src/config/variables.ts';
 import { readConfig } from '../../src/config.ts';
-import { VARIABLES } from '../../src/config-variables.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, ROOT), 'utf8');

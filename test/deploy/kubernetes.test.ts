@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
+import { VARIABLES } from '../../src/config/variables.ts';
 import { readConfig } from '../../src/config.ts';
-import { VARIABLES } from '../../src/config-variables.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 
 const FOLDER = new URL('../../deploy/kubernetes/', import.meta.url);

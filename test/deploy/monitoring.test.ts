@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { systemClock } from '../../src/clock.ts';
-import { createMetrics } from '../../src/operations/metrics.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, ROOT), 'utf8');

@@ -2,8 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { VARIABLES } from '../../src/config/variables.ts';
 import { readConfig } from '../../src/config.ts';
-import { VARIABLES } from '../../src/config-variables.ts';
 import { TIMES } from '../../src/limits.ts';
 import { plainWithin, socketsWithin } from '../../src/open-files.ts';
 import { silentLog } from '../support/world.ts';

@@ -1,7 +1,7 @@
 /** One process is sent every bad input there is, again and again, and goes on serving. `bad-inputs.ts` is the list. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { signToken } from '../../src/auth/tokens.ts';
-import { AUDIENCE, ISSUER, type Issuer, startIssuer } from '../auth/issuer.ts';
+import { signToken } from '../../src/access/tokens.ts';
+import { AUDIENCE, ISSUER, type Issuer, startIssuer } from '../access/issuer.ts';
 import { startCallbackRouter } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';

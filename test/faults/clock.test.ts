@@ -1,6 +1,6 @@
 /** The clock of one node jumps by an hour, and back. */
 import { Redis } from 'ioredis';
-import { signToken } from '../../src/auth/tokens.ts';
+import { signToken } from '../../src/access/tokens.ts';
 import { CLOSE_CODES } from '../../src/errors.ts';
 import { connectClient, type TestClient, type TestSubscription } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';

@@ -17,7 +17,7 @@ const HEARTBEAT = { HEARTBEAT_INTERVAL: '1s', CLIENT_TIMEOUT: '30s' };
 const SHORT_MS = 3_500;
 /** Past the lease and a sweep. */
 const LONG_MS = TIMES.nodeLeaseMs + TIMES.nodeRenewMs + 1_000;
-/** As `transport/entrance.ts` has it. */
+/** As `transport/http/entrance.ts` has it. */
 const SLOWEST_HEADERS_MS = 10_000;
 const ASKED_AT_ONCE = 20;
 const PRESENCE = '{ presence(userIds: ["watched"]) { status } }';

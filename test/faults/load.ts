@@ -1,7 +1,7 @@
 /** Writers and subscribers on several nodes, and what each of them saw. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { signToken } from '../../src/auth/tokens.ts';
+import { signToken } from '../../src/access/tokens.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Data, SECRET } from '../support/service.ts';
 import { judge } from './checker.ts';

@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import { gatewayLimitRows } from '../../scripts/gateway-limits.ts';
 import { configurationRows } from '../../scripts/tables.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
-import { createCallbackCheck } from '../../src/transport/callback-url.ts';
+import { createCallbackCheck } from '../../src/transport/streams/callback-url.ts';
 import { SCHEMAS } from './router-schemas.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;

@@ -2,7 +2,7 @@
  * F51: two nodes behind one address are upgraded one after the other, and one is killed, beneath Hive Gateway and under load.
  * Every stream that ends does so with an error that its client comes back on, and no client misses a message.
  */
-import { signToken } from '../../src/auth/tokens.ts';
+import { signToken } from '../../src/access/tokens.ts';
 import { type Balancer, startBalancer } from '../support/balancer.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';

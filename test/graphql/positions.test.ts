@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { readConfig } from '../../src/config.ts';
 import { encodePosition, encodeTopicPosition, streamRequest, topicPositions } from '../../src/domain/cursor.ts';
-import { newEpoch } from '../../src/engine/lineage.ts';
 import { nonce } from '../../src/engine/redis/attempt.ts';
+import { newEpoch } from '../../src/engine/shared/lineage.ts';
 import type { ConversationId, Topic } from '../../src/model.ts';
 
 const conversationId = (id: string): ConversationId => id as ConversationId;

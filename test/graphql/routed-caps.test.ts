@@ -1,7 +1,8 @@
 /** How much the rules of a tenant make of one message, and what is left of one that is dropped. */
+
+import { createCopies } from '../../src/expressions/copies.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { TenantId } from '../../src/model.ts';
-import { createCopies } from '../../src/routing/copies.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { StillClock } from '../support/still-clock.ts';

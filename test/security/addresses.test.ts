@@ -1,8 +1,8 @@
 /** What address a request is counted by: no way of writing one, and none missing, is a way around the cap. */
 import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
-import { createStandingOf } from '../../src/auth/gateway.ts';
-import { type AddressOf, createAddressOf } from '../../src/transport/address.ts';
+import { createStandingOf } from '../../src/access/gateway.ts';
+import { type AddressOf, createAddressOf } from '../../src/transport/peers/address.ts';
 
 const SECRET = 'a-secret-of-the-gateway';
 const addressOf = (trustProxy: boolean): AddressOf => createAddressOf(trustProxy, createStandingOf([SECRET]));

@@ -1,6 +1,6 @@
 /** Which URLs the callback protocol calls: none that anybody on the way reads as another place than the allowed one. */
 import fc from 'fast-check';
-import { createCallbackCheck } from '../../src/transport/callback-url.ts';
+import { createCallbackCheck } from '../../src/transport/streams/callback-url.ts';
 
 const isAllowed = createCallbackCheck(['http://router:4000/callback', 'https://hooks.example/a/b/', 'http://bare']);
 

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, sta
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { developmentSecret } from '../../src/auth/development-secret.ts';
+import { developmentSecret } from '../../src/access/development-secret.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice, createGroup, tenant, text } from '../support/world.ts';

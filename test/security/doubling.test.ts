@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
 import { GraphQLError } from 'graphql';
-import { tokenOfConnectionInit, tokenOfHeader } from '../../src/auth/token-location.ts';
+import { tokenOfConnectionInit, tokenOfHeader } from '../../src/access/token-location.ts';
 import { payload } from '../../src/domain/input.ts';
 import { faultOfNumbers } from '../../src/exact-json.ts';
 import { createPrepare, isOpenDocument } from '../../src/graphql/operations.ts';
@@ -10,9 +10,9 @@ import { createSchema } from '../../src/graphql/schema.ts';
 import { createTell } from '../../src/graphql/wording.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { UNMETERED } from '../../src/rates/meters.ts';
-import { createAddressOf } from '../../src/transport/address.ts';
+import { createAddressOf } from '../../src/transport/peers/address.ts';
 import { parseFrame } from '../../src/transport/raw/frames.ts';
-import { accepted, takesAnything } from '../../src/transport/stream-format.ts';
+import { accepted, takesAnything } from '../../src/transport/streams/stream-format.ts';
 import { DOCUMENTS } from './documents.ts';
 import { growthOf, type Work } from './growth.ts';
 

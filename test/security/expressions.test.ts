@@ -2,11 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { ExpressionRequest } from '../../src/domain/routing.ts';
+import { type ClosableExpressions, createExpressions } from '../../src/expressions/expressions.ts';
+import { FairQueue } from '../../src/expressions/fair-queue.ts';
+import { FUNCTIONS } from '../../src/expressions/value-caps.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { TenantId } from '../../src/model.ts';
-import { type ClosableExpressions, createExpressions } from '../../src/routing/expressions.ts';
-import { FairQueue } from '../../src/routing/fair-queue.ts';
-import { FUNCTIONS } from '../../src/routing/value-caps.ts';
 import { IS_FULL } from '../faults/settings.ts';
 import { eventually } from '../support/eventually.ts';
 

@@ -1,7 +1,7 @@
 /** Promises of access that one moment decides: each was broken once by a small change that no test noticed. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createStandingOf } from '../../src/auth/gateway.ts';
+import { createStandingOf } from '../../src/access/gateway.ts';
 import { type ConfigError, readConfig } from '../../src/config.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';

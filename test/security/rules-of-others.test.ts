@@ -1,6 +1,6 @@
 /** Rules that were stored by an older version, or changed while a node could not hear of it. */
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
-import { decodeRoutingRule } from '../../src/engine/routing-rule.ts';
+import { decodeRoutingRule } from '../../src/engine/shared/routing-rule.ts';
 import type { RoutingRuleId, RoutingRuleRecord, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestService } from '../support/service.ts';

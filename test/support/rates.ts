@@ -1,5 +1,5 @@
 /** Rates as they are by default, but for those given. */
-import { RATE_VARIABLES, readRates } from '../../src/config-rates.ts';
+import { RATE_VARIABLES, readRates } from '../../src/config/rates.ts';
 import type { Rates } from '../../src/rates/rates.ts';
 
 export function ratesOf(given: { readonly [Name in keyof typeof RATE_VARIABLES]?: number } = {}): Rates {

@@ -1,6 +1,6 @@
 /** A whole service of a test's own: port 0, own storage, own secret. */
 import { randomUUID } from 'node:crypto';
-import { signToken } from '../../src/auth/tokens.ts';
+import { signToken } from '../../src/access/tokens.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Log } from '../../src/log.ts';
 import type { TopicClaims } from '../../src/model.ts';

@@ -1,5 +1,5 @@
 /** A certificate that ends is spoken of before it does. */
-import { watchCertificate } from '../../src/transport/certificate.ts';
+import { watchCertificate } from '../../src/transport/http/certificate.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { captureLog } from '../support/log.ts';
 import { TestClock } from '../support/test-clock.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { signToken } from '../../src/auth/tokens.ts';
+import { signToken } from '../../src/access/tokens.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
 import { TestClock } from '../support/test-clock.ts';

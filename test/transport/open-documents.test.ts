@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { parse } from 'graphql';
 import { LIMITS } from '../../src/limits.ts';
 import type { UserId, Viewer } from '../../src/model.ts';
-import { UserRooms } from '../../src/transport/subscription-rooms.ts';
+import { UserRooms } from '../../src/transport/peers/subscription-rooms.ts';
 import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';

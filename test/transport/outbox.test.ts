@@ -1,4 +1,4 @@
-import { TextFrame } from '../../src/transport/envelope.ts';
+import { TextFrame } from '../../src/transport/peers/envelope.ts';
 
 describe('frames', () => {
   const open = (buffer: Buffer): { head: number[]; text: string } => {

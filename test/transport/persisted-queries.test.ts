@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { createPersistedQueries } from '../../src/graphql/persisted-queries.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { UNMETERED } from '../../src/rates/meters.ts';
-import { restoreDocument } from '../../src/transport/hashed-request.ts';
+import { restoreDocument } from '../../src/transport/http/hashed-request.ts';
 import { type CallbackRouter, startCallbackRouter, subscribeByCallback } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';

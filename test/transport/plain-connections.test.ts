@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { LIMITS } from '../../src/limits.ts';
-import { beforeBody, watchBodies } from '../../src/transport/arriving-bodies.ts';
-import { PlainConnections } from '../../src/transport/plain-connections.ts';
-import { Unhandled } from '../../src/transport/unhandled.ts';
+import { beforeBody, watchBodies } from '../../src/transport/http/arriving-bodies.ts';
+import { PlainConnections } from '../../src/transport/http/plain-connections.ts';
+import { Unhandled } from '../../src/transport/peers/unhandled.ts';
 import { eventually } from '../support/eventually.ts';
 
 const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n';

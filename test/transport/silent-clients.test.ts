@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { connectionKey, readRetries, SilentClients } from '../../src/transport/silent-clients.ts';
+import { connectionKey, readRetries, SilentClients } from '../../src/transport/streams/silent-clients.ts';
 import { IS_FULL } from '../faults/settings.ts';
 import { StillClock } from '../support/still-clock.ts';
 

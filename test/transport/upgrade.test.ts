@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { createStandingOf } from '../../src/auth/gateway.ts';
-import { createAddressOf } from '../../src/transport/address.ts';
-import { cameInTheClear } from '../../src/transport/upgrade.ts';
+import { createStandingOf } from '../../src/access/gateway.ts';
+import { createAddressOf } from '../../src/transport/peers/address.ts';
+import { cameInTheClear } from '../../src/transport/websocket/upgrade.ts';
 import { eventually } from '../support/eventually.ts';
 import { metric } from '../support/metrics.ts';
 import { startTestService, type TestService } from '../support/service.ts';

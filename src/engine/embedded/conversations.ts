@@ -12,10 +12,10 @@ import {
   type TenantId,
   type UserId,
 } from '../../model.ts';
-import { newEpoch } from '../lineage.ts';
-import { conversationKey } from '../message-id.ts';
 import type { Actor, ConversationStore, LeaveReason, MembershipChange, NoPlace, ReadMove } from '../port.ts';
-import { roomName } from '../room-name.ts';
+import { newEpoch } from '../shared/lineage.ts';
+import { conversationKey } from '../shared/message-id.ts';
+import { roomName } from '../shared/room-name.ts';
 import type { Announce, Database } from './database.ts';
 import { createGone } from './gone.ts';
 import { createListRows } from './lists.ts';

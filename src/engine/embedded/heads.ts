@@ -1,7 +1,7 @@
 /** When conversations changed, in SQLite. What was written before times were noted is older than all that is asked for. */
 import type { Clock } from '../../clock.ts';
-import { type HeadStore, positionAt } from '../heads.ts';
-import type { Lineage } from '../lineage.ts';
+import { type HeadStore, positionAt } from '../shared/heads.ts';
+import type { Lineage } from '../shared/lineage.ts';
 import type { ConversationRow } from './conversations.ts';
 import type { Database } from './database.ts';
 

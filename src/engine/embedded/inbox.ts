@@ -2,8 +2,8 @@
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { InboxRecord } from '../../model.ts';
-import { decodeInbox, encodeInbox } from '../inbox.ts';
 import type { InboxStore } from '../port.ts';
+import { decodeInbox, encodeInbox } from '../shared/inbox.ts';
 import type { Database } from './database.ts';
 
 export function createInboxes(database: Database, clock: Clock): InboxStore {

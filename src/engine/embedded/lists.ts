@@ -1,8 +1,8 @@
 /** Users' lists of conversations in SQLite: rows that change in the transaction that changes the conversation. */
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
-import { allBucketsOf, type Bucket, byActivity, type Stretch, stretchesOf } from '../conversation-list.ts';
 import type { ListChange, ListPage, ListQuery, ListStore } from '../port.ts';
+import { allBucketsOf, type Bucket, byActivity, type Stretch, stretchesOf } from '../shared/conversation-list.ts';
 import type { Database } from './database.ts';
 
 interface ListedRow {

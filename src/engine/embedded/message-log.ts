@@ -12,9 +12,9 @@ import type {
   TenantId,
   UserId,
 } from '../../model.ts';
-import { newEpoch } from '../lineage.ts';
-import { conversationKey, messageId, messageNonce, parseMessageId } from '../message-id.ts';
 import type { Append, Earlier, NewMessage, SentKey } from '../port.ts';
+import { newEpoch } from '../shared/lineage.ts';
+import { conversationKey, messageId, messageNonce, parseMessageId } from '../shared/message-id.ts';
 import type { ConversationRow } from './conversations.ts';
 import type { Announce, Database } from './database.ts';
 import { createListRows } from './lists.ts';

@@ -2,8 +2,8 @@
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MessageChange, MessageId, MessageRecord, ReactionRecord, TenantId } from '../../model.ts';
-import { judgePosition, type Lineage } from '../lineage.ts';
 import type { MessageEdit, MessageStore } from '../port.ts';
+import { judgePosition, type Lineage } from '../shared/lineage.ts';
 import type { Database } from './database.ts';
 import { asJson, type MessageLog, type MessageRow, positionOf } from './message-log.ts';
 import { upToWeight } from './reading.ts';

@@ -245,7 +245,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE publication_keys ADD COLUMN payload TEXT;
   ALTER TABLE publication_keys ADD COLUMN diversion TEXT;
   `,
-  // Each user's list of conversations. A bucket is what `engine/conversation-list.ts` says; NULL: not shown.
+  // Each user's list of conversations. A bucket is what `engine/shared/conversation-list.ts` says; NULL: not shown.
   `
   ALTER TABLE conversations ADD COLUMN is_large INTEGER NOT NULL DEFAULT 0;
   UPDATE conversations SET is_large = 1 WHERE member_count > 200;

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConnectionId, PresenceRecord, PresenceStatus, TenantId, UserId } from '../../model.ts';
 import type { BlockStore, NewConnection, PresenceStore } from '../port.ts';
-import { composePresence, isShown, type StoredConnection, type StoredStatus } from '../presence.ts';
+import { composePresence, isShown, type StoredConnection, type StoredStatus } from '../shared/presence.ts';
 import type { Database } from './database.ts';
 
 interface PresenceRow {

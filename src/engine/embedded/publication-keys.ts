@@ -1,7 +1,7 @@
 /** Keys of publications, and what became of each, for a day. */
 import { TIMES } from '../../limits.ts';
 import type { Position, PublicationId, PublicationRecord } from '../../model.ts';
-import type { EarlierPublication, NewPublication, PublicationDiversion } from '../publication.ts';
+import type { EarlierPublication, NewPublication, PublicationDiversion } from '../shared/publication.ts';
 import type { Database } from './database.ts';
 
 interface KeyRow extends Position {

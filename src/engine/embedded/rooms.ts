@@ -1,7 +1,7 @@
 /** The rooms of a tenant in SQLite. */
 import type { ConversationId } from '../../model.ts';
 import type { RoomStore } from '../port.ts';
-import { roomName } from '../room-name.ts';
+import { roomName } from '../shared/room-name.ts';
 import type { Database } from './database.ts';
 
 /** Sorts behind all that a name may go on with. */

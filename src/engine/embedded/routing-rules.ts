@@ -2,7 +2,7 @@
 import { LIMITS } from '../../limits.ts';
 import type { TenantId } from '../../model.ts';
 import type { RoutingRuleStore } from '../port.ts';
-import { decodeRoutingRule } from '../routing-rule.ts';
+import { decodeRoutingRule } from '../shared/routing-rule.ts';
 import type { Announce, Database } from './database.ts';
 
 const decode = (row: unknown) => decodeRoutingRule((row as { record: string }).record);

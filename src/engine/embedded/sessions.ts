@@ -1,7 +1,7 @@
 /** Sessions in SQLite. */
 import type { SessionRecord, UserId } from '../../model.ts';
 import type { SessionStore } from '../port.ts';
-import { announceSession } from '../session.ts';
+import { announceSession } from '../shared/session.ts';
 import type { Database } from './database.ts';
 
 export function createSessions(database: Database): SessionStore {

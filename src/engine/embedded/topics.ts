@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Position, PublicationRecord } from '../../model.ts';
-import type { TopicStore } from '../publication.ts';
+import type { TopicStore } from '../shared/publication.ts';
 import type { Database } from './database.ts';
 import { createPublicationKeys } from './publication-keys.ts';
 

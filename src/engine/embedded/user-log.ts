@@ -1,8 +1,8 @@
 /** The log of each user's list in SQLite: rows that are written in the transaction that changes the list. */
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
-import { judgePosition, type Lineage, newEpoch } from '../lineage.ts';
-import type { ListEvent, UserLogEntry, UserLogStore } from '../user-log.ts';
+import { judgePosition, type Lineage, newEpoch } from '../shared/lineage.ts';
+import type { ListEvent, UserLogEntry, UserLogStore } from '../shared/user-log.ts';
 import type { Database } from './database.ts';
 
 interface StateRow {

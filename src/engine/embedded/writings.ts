@@ -11,7 +11,7 @@ import {
   WITHHELD,
 } from '../../model.ts';
 import type { NewText, TextAppend, Writer, WritingStore } from '../port.ts';
-import { paceAfter, partsOf, writerKey } from '../written-text.ts';
+import { paceAfter, partsOf, writerKey } from '../shared/written-text.ts';
 import type { ConversationRow } from './conversations.ts';
 import type { Announce, Database } from './database.ts';
 import { asJson, type Found, type MessageLog, payloadOf } from './message-log.ts';

@@ -1,5 +1,5 @@
 /** Texts of messages that are being written, in SQLite: in parts, so that an append rewrites one. */
-import type { TextPart } from '../written-text.ts';
+import type { TextPart } from '../shared/written-text.ts';
 import type { Database } from './database.ts';
 
 export interface WritingRow {

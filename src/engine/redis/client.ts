@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, type Command, Redis, type RedisOptions } from 'ioredis';
 import { deadline } from '../../clock.ts';
-import type { RedisAddress } from '../../config-redis.ts';
+import type { RedisAddress } from '../../config/redis.ts';
 import { TIMES } from '../../limits.ts';
 import { isDemoted } from './outage.ts';
 

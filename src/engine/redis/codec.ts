@@ -11,7 +11,7 @@ import type {
   UserId,
 } from '../../model.ts';
 import type { Announcement, NewConversation, NewMessage } from '../port.ts';
-import { composePresence, type StoredConnection, type StoredStatus } from '../presence.ts';
+import { composePresence, type StoredConnection, type StoredStatus } from '../shared/presence.ts';
 
 /** JSON of an object without its braces, to be completed by a script. */
 export const fragment = (object: Record<string, unknown>): string => JSON.stringify(object).slice(1, -1);

@@ -7,7 +7,7 @@
 import { connect as connectClear, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Redis } from 'ioredis';
-import type { RedisAddress, RedisHost } from '../../config-redis.ts';
+import type { RedisAddress, RedisHost } from '../../config/redis.ts';
 import { TIMES } from '../../limits.ts';
 import { loginOf, tlsOf } from './client.ts';
 import { describe, forbiddenBy, StartFault, type Where } from './start-fault.ts';

@@ -1,7 +1,7 @@
 /** The Redis engine: one connection for commands, one for announcements, one lease. */
 import { Cluster } from 'ioredis';
 import type { Clock } from '../../clock.ts';
-import type { RedisAddress } from '../../config-redis.ts';
+import type { RedisAddress } from '../../config/redis.ts';
 import { unavailable } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';

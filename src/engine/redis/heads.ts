@@ -1,7 +1,7 @@
 /** When conversations changed, in Redis: beside each of them. */
 import type { ConversationId, TenantId } from '../../model.ts';
-import { type ConversationHead, type HeadStore, positionAt } from '../heads.ts';
-import type { Lineage } from '../lineage.ts';
+import { type ConversationHead, type HeadStore, positionAt } from '../shared/heads.ts';
+import type { Lineage } from '../shared/lineage.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';

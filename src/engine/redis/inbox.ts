@@ -1,8 +1,8 @@
 /** Inboxes in Redis: one hash for each user, a field for each session. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import { decodeInbox, encodeInbox, type StoredPositions } from '../inbox.ts';
 import type { InboxStore } from '../port.ts';
+import { decodeInbox, encodeInbox, type StoredPositions } from '../shared/inbox.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';

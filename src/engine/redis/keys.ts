@@ -6,8 +6,8 @@
  * no id can end a tag, join two parts, or reach another tenant.
  */
 import type { ConversationId, RateUse, SessionId, TenantId, Topic, UserId } from '../../model.ts';
-import { conversationKey } from '../message-id.ts';
 import type { Channel } from '../port.ts';
+import { conversationKey } from '../shared/message-id.ts';
 
 const HEALTH_KEYS = 16;
 

@@ -3,8 +3,6 @@ import type { Clock } from '../../clock.ts';
 import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, MessageChange, MessageId, MessageRecord, Retention, TenantId } from '../../model.ts';
-import { judgePosition, type Lineage } from '../lineage.ts';
-import { conversationKey, parseMessageId } from '../message-id.ts';
 import type {
   Append,
   CurrentTrace,
@@ -16,7 +14,9 @@ import type {
   NewMessage,
   WritingStore,
 } from '../port.ts';
-import { partsOf, writerKey } from '../written-text.ts';
+import { judgePosition, type Lineage } from '../shared/lineage.ts';
+import { conversationKey, parseMessageId } from '../shared/message-id.ts';
+import { partsOf, writerKey } from '../shared/written-text.ts';
 import { attempt, nonce } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { asJsonText, decodeMessage, encodeContent, encodeMessage, fragment } from './codec.ts';

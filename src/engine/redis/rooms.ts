@@ -1,7 +1,7 @@
 /** The rooms of a tenant in Redis, as a list of their own. */
 import type { ConversationId, TenantId } from '../../model.ts';
 import type { RoomStore } from '../port.ts';
-import { roomName } from '../room-name.ts';
+import { roomName } from '../shared/room-name.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';

@@ -1,7 +1,7 @@
 /** Routing rules in Redis: one hash for each tenant. */
 import { LIMITS } from '../../limits.ts';
 import type { RoutingRuleStore } from '../port.ts';
-import { decodeRoutingRule } from '../routing-rule.ts';
+import { decodeRoutingRule } from '../shared/routing-rule.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { SessionRecord, UserId } from '../../model.ts';
 import type { Announcement, SessionStore } from '../port.ts';
-import { announceSession } from '../session.ts';
+import { announceSession } from '../shared/session.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';

@@ -1,5 +1,5 @@
 /** A start waits for its Redis as long as it takes, and says meanwhile what is wrong. */
-import type { RedisAddress } from '../../config-redis.ts';
+import type { RedisAddress } from '../../config/redis.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import { diagnose } from './diagnosis.ts';

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Position, PublicationRecord, TenantId } from '../../model.ts';
 import type { CurrentTrace } from '../port.ts';
-import type { EarlierPublication, NewPublication, TopicStore } from '../publication.ts';
+import type { EarlierPublication, NewPublication, TopicStore } from '../shared/publication.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { fragment } from './codec.ts';

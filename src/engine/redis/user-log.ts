@@ -1,7 +1,7 @@
 /** The log of each user's list in Redis: it lies in the user's slot, beside the list. */
 import type { ConversationId } from '../../model.ts';
-import { judgePosition, type Lineage } from '../lineage.ts';
-import type { ListEvent, UserLogEntry, UserLogStore } from '../user-log.ts';
+import { judgePosition, type Lineage } from '../shared/lineage.ts';
+import type { ListEvent, UserLogEntry, UserLogStore } from '../shared/user-log.ts';
 import { nonce } from './attempt.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';

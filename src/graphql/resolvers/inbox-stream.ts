@@ -1,6 +1,6 @@
 /** The one stream of a user's inbox. */
 import type { CheckpointResolvers, InboxEventResolvers, SubscriptionResolvers } from '../../__generated__/resolvers.ts';
-import { type InboxStreamEvent, kindOf } from '../../delivery/inbox-events.ts';
+import { type InboxStreamEvent, kindOf } from '../../delivery/inbox/inbox-events.ts';
 import type { IdOf } from '../../delivery/rendered-stream.ts';
 import { encodeInboxPlace, inboxRequest } from '../../domain/inbox-place.ts';
 import type { InboxPlace } from '../../model.ts';

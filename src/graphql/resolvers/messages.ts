@@ -9,7 +9,7 @@ import type {
 } from '../../__generated__/resolvers.ts';
 import { conversationOf, replyTargetOf, type SeenMessage } from '../../access/seen.ts';
 import { lengthOf } from '../../code-points.ts';
-import { type Told, toldEvent } from '../../delivery/lost.ts';
+import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
 import type { IdOf } from '../../delivery/rendered-stream.ts';
 import type { LiveStream } from '../../delivery/stream.ts';
 import { encodePosition, streamRequest } from '../../domain/cursor.ts';

@@ -1,8 +1,8 @@
 /** Messages that are read while they are written. */
 import type { MutationResolvers, SubscriptionResolvers } from '../../__generated__/resolvers.ts';
 import type { SeenMessage, SeenText } from '../../access/seen.ts';
-import { type Told, toldEvent } from '../../delivery/lost.ts';
-import type { ExtendedText } from '../../delivery/written-message.ts';
+import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
+import type { ExtendedText } from '../../delivery/conversations/written-message.ts';
 import { streamRequest } from '../../domain/cursor.ts';
 
 export const Mutation: MutationResolvers = {

@@ -1,6 +1,6 @@
 /** One client of the raw protocol: who it is, and what it listens to. */
 import type { Bearer } from '../../access/bearer.ts';
-import { reasonOf } from '../../auth/tokens.ts';
+import { reasonOf } from '../../access/tokens.ts';
 import { RenderedStream } from '../../delivery/rendered-stream.ts';
 import type { Domain } from '../../domain/domain.ts';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Meter, Topic, UserId, Viewer } from '../../model.ts';
-import type { Connection } from '../connection.ts';
+import type { Connection } from '../websocket/connection.ts';
 import type { Inbox } from './inbox.ts';
 import { RawOutlet } from './outlet.ts';
 import type { RawParts } from './parts.ts';

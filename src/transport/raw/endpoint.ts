@@ -1,12 +1,12 @@
 /** `/ws`: the protocol of older clients, as thin as it can be; see docs/websocket-protocol.md. */
 import type { IncomingMessage } from 'node:http';
-import { tokenOfHeader } from '../../auth/token-location.ts';
+import { tokenOfHeader } from '../../access/token-location.ts';
 import { badInput, CLOSE_CODES, type ServiceError } from '../../errors.ts';
 import { namingNobody } from '../../graphql/metering.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Meter } from '../../model.ts';
-import { Connection, type Sockets } from '../connection.ts';
-import type { SocketEndpoint } from '../upgrade.ts';
+import { Connection, type Sockets } from '../websocket/connection.ts';
+import type { SocketEndpoint } from '../websocket/upgrade.ts';
 import { RawClient } from './client.ts';
 import { type Frame, FrameError, type FrameType, inWordsOf, parseFrame } from './frames.ts';
 import { HANDLERS } from './handlers.ts';

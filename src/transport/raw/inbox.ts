@@ -12,7 +12,7 @@ import type { ResumePoints } from '../../domain/resume-points.ts';
 import { CLOSE_CODES, type ServiceError, TOO_SLOW } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, Position } from '../../model.ts';
-import type { Connection } from '../connection.ts';
+import type { Connection } from '../websocket/connection.ts';
 import { Held } from './held.ts';
 import { RawOutlet } from './outlet.ts';
 import type { RawParts } from './parts.ts';

@@ -1,8 +1,8 @@
 /** Where the events of one raw subscription go: frames in the socket's outbox. */
 import type { Outlet, Payload } from '../../delivery/rendered-stream.ts';
 import type { ServiceError } from '../../errors.ts';
-import type { Connection } from '../connection.ts';
-import { type Envelope, TextFrame } from '../envelope.ts';
+import { type Envelope, TextFrame } from '../peers/envelope.ts';
+import type { Connection } from '../websocket/connection.ts';
 
 /** The same for all sockets, so that those who are sent the same share the joined bytes. */
 const FRAME: Envelope = new TextFrame('', '');

@@ -1,13 +1,13 @@
 /** What the raw protocol is put together from. */
-import type { VerifyToken } from '../../auth/tokens.ts';
+import type { VerifyToken } from '../../access/tokens.ts';
 import type { Clock } from '../../clock.ts';
 import type { Delivery } from '../../delivery/delivery.ts';
 import type { Domain } from '../../domain/domain.ts';
 import type { FormatError } from '../../graphql/errors.ts';
 import type { Log } from '../../log.ts';
-import type { Metrics } from '../../operations/metrics.ts';
-import type { Admission } from '../admission.ts';
-import type { ConnectionOptions } from '../connection.ts';
+import type { Metrics } from '../../observability/metrics.ts';
+import type { Admission } from '../peers/admission.ts';
+import type { ConnectionOptions } from '../websocket/connection.ts';
 import type { Rendering } from './rendering.ts';
 
 export interface RawServices {

@@ -1,9 +1,9 @@
 /** Events as frames of the raw protocol. Each is rendered once for all who are given it. */
 import { LRUCache } from 'lru-cache';
 import type { SeenMessage } from '../../access/seen.ts';
+import type { ExtendedText } from '../../delivery/conversations/written-message.ts';
 import type { InboxEvent, MessageNews } from '../../delivery/delivery.ts';
 import type { Payload, Render } from '../../delivery/rendered-stream.ts';
-import type { ExtendedText } from '../../delivery/written-message.ts';
 import { encodePosition } from '../../domain/cursor.ts';
 import { isDirect } from '../../domain/direct-id.ts';
 import type { Domain } from '../../domain/domain.ts';

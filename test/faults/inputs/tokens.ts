@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { claims, FORGED, good, HS256, jws, now, STRANGE } from '../../auth/forged-tokens.ts';
-import type { Issuer } from '../../auth/issuer.ts';
+import { claims, FORGED, good, HS256, jws, now, STRANGE } from '../../access/forged-tokens.ts';
+import type { Issuer } from '../../access/issuer.ts';
 import { newId } from '../../support/service.ts';
 import { openSocket, type RawSocket } from '../../support/socket.ts';
 import { post } from '../load.ts';

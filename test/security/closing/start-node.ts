@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { signToken } from '../../../src/auth/tokens.ts';
+import { signToken } from '../../../src/access/tokens.ts';
 import { eventually, NoLonger } from '../../support/eventually.ts';
 import { type Answer, type Data, SECRET, type TokenClaims } from '../../support/service.ts';
 import type { Commands } from './node.ts';

@@ -1,0 +1,85 @@
+/** The keys that tokens are verified with: secrets, and those of JWKS endpoints (RFC 7517). */
+import { hkdfSync, subtle, type webcrypto } from 'node:crypto';
+import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import type { Clock } from '../clock.ts';
+import { SESSION_ISSUER } from '../config/issuers.ts';
+import { unavailable } from '../errors.ts';
+import { LIMITS, TIMES } from '../limits.ts';
+
+/** By algorithm, the bytes a secret needs for it (RFC 7518 section 3.2), and its hash. */
+const SYMMETRIC = {
+  HS256: [32, 'SHA-256'],
+  HS384: [48, 'SHA-384'],
+  HS512: [64, 'SHA-512'],
+} as const;
+type Symmetric = keyof typeof SYMMETRIC;
+const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+
+/** Keys, and the algorithms they are for. */
+export interface Keys {
+  readonly algorithms: string[];
+  readonly find: JWTVerifyGetKey;
+}
+
+/** Keys of a JWKS endpoint, asked for again when they are old or one is unknown, at most every 30 s. */
+export function keysOfEndpoint(url: URL, clock: Clock): Keys {
+  const remote = createRemoteJWKSet(url);
+  let waiting = 0;
+  const find: JWTVerifyGetKey = async (header, token) => {
+    if (waiting >= LIMITS.tokensAwaitingKeys) throw unavailable();
+    waiting += 1;
+    try {
+      const found = remote(header, token);
+      return await (remote.fresh ? found : inTime(found, clock));
+    } catch (error) {
+      const known = remote.jwks();
+      // The endpoint is away: what it said last is better than letting nobody in.
+      if (error instanceof errors.JWKSNoMatchingKey || !known) throw error;
+      return createLocalJWKSet(known)(header, token);
+    } finally {
+      waiting -= 1;
+    }
+  };
+  return { algorithms: ASYMMETRIC, find };
+}
+
+/** jose has a deadline of its own for the request, by the system's clock. */
+function inTime<Value>(work: Promise<Value>, clock: Clock): Promise<Value> {
+  let cancel = (): void => undefined;
+  const late = new Promise<never>((_, reject) => {
+    cancel = clock.after(TIMES.keysMs, () => reject(new errors.JWKSTimeout()));
+  });
+  return Promise.race([work, late]).finally(cancel);
+}
+
+/** The key that signs the tokens of sessions (RFC 5869): who knows it does not know the secret it is made from. */
+export function sessionKey(secret: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(hkdfSync('sha256', secret, '', `${SESSION_ISSUER} session token`, 32));
+}
+
+/** The keys a secret is long enough for, imported once: jose would import it anew for each token. */
+export function keysOfSecret(secret: Uint8Array<ArrayBuffer>): Keys {
+  const algorithms = (Object.keys(SYMMETRIC) as Symmetric[]).filter((alg) => secret.length >= SYMMETRIC[alg][0]);
+  const imported = new Map<string | undefined, Promise<webcrypto.CryptoKey>>(
+    algorithms.map((alg) => [alg, importSecret(secret, SYMMETRIC[alg][1])]),
+  );
+  const find: JWTVerifyGetKey = async ({ alg }) => {
+    const key = imported.get(alg);
+    if (!key) throw new errors.JOSEAlgNotAllowed();
+    return key;
+  };
+  return { algorithms, find };
+}
+
+function importSecret(secret: Uint8Array<ArrayBuffer>, hash: string): Promise<webcrypto.CryptoKey> {
+  return subtle.importKey('raw', secret, { name: 'HMAC', hash }, false, ['verify']);
+}
+
+/** Whether a token only was not for the key at hand. */
+export function isOtherKey(error: unknown): boolean {
+  return (
+    error instanceof errors.JWSSignatureVerificationFailed ||
+    error instanceof errors.JOSEAlgNotAllowed ||
+    error instanceof errors.JWKSNoMatchingKey
+  );
+}

@@ -1,0 +1,62 @@
+/** The issuers of tokens: those of the platform, and this service itself for sessions. */
+import { z } from 'zod';
+import { longSecret, url } from './values.ts';
+
+/** `iss` of the tokens this service signs itself, which no platform's may have. */
+export const SESSION_ISSUER = 'realtime-communication';
+
+export interface IssuerConfig {
+  /** Expected `iss`; null: any. */
+  readonly issuer: string | null;
+  /** Expected `aud`; null: any. */
+  readonly audience: string | null;
+  readonly secrets: readonly string[];
+  readonly jwksUrl: string | null;
+  /** Claim that names the tenant. */
+  readonly tenantClaim: string;
+  /** Claim that lists scopes; null: `scope`, or `scp` when there is no `scope`. */
+  readonly scopeClaim: string | null;
+}
+
+const text = z.string().trim().min(1);
+
+/** An issuer must be named: no key of one signs for another. */
+const ISSUER = z
+  .strictObject({
+    issuer: text.refine((issuer) => issuer !== SESSION_ISSUER),
+    audience: text.optional(),
+    jwksUrl: z
+      .string()
+      .refine((value) => url('https:', 'http:')(value) !== undefined)
+      .optional(),
+    secret: z
+      .string()
+      .refine((value) => longSecret(value) !== undefined)
+      .optional(),
+    tenantClaim: text.optional(),
+    scopeClaim: text.optional(),
+  })
+  .refine(({ jwksUrl, secret }) => (jwksUrl === undefined) !== (secret === undefined));
+
+const ISSUERS = z.array(ISSUER).min(1).max(20);
+
+/** The issuers of a JSON list; undefined when it is none. */
+export function issuers(value: string): readonly IssuerConfig[] | undefined {
+  const { data } = ISSUERS.safeParse(parsed(value));
+  return data?.map(({ issuer, audience = null, jwksUrl = null, secret, tenantClaim, scopeClaim = null }) => ({
+    issuer,
+    audience,
+    secrets: secret === undefined ? [] : [secret],
+    jwksUrl,
+    tenantClaim: tenantClaim ?? 'tenant_id',
+    scopeClaim,
+  }));
+}
+
+function parsed(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,149 @@
+/** The variables of Redis: where it is, who we are to it, and how TLS proves both. */
+import { file, flag, text, variable } from './values.ts';
+
+export interface RedisHost {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What `REDIS_URL` says. */
+export interface RedisLocation {
+  /** `sentinel`: the hosts are sentinels, which tell where the primary of `group` is. */
+  readonly kind: 'single' | 'cluster' | 'sentinel';
+  /** One of a single server; the seeds of a cluster; the sentinels. */
+  readonly hosts: readonly RedisHost[];
+  /** Empty without sentinels. */
+  readonly group: string;
+  readonly username: string;
+  readonly password: string;
+  readonly database: number;
+  readonly isEncrypted: boolean;
+}
+
+/** What a connection needs besides. Files are read at each start. */
+export interface RedisAddress extends RedisLocation {
+  readonly sentinelPassword: string | null;
+  /** A CA of one's own; null: those the system trusts. */
+  readonly caFile: string | null;
+  /** A client's certificate and its key. */
+  readonly certFile: string | null;
+  readonly keyFile: string | null;
+}
+
+const URLS =
+  'redis:// or rediss:// URLs, comma-separated, or redis+sentinel://host:port,…/group; with a database, its number';
+
+/** A URL standard's URL has one host: this reads one of many. */
+const SENTINELS = /^(redis|rediss)\+sentinel:\/\/(?:([^@/]*)@)?([^@/]+)\/([\w.:-]+)(\/[^/]*)?$/;
+
+const databaseOf = (path: string): number | undefined => {
+  const [, digits] = /^\/?(\d{0,4})$/.exec(path) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+};
+
+/** Undefined for what is no percent-encoding. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Null when it is no URL of Redis. */
+function parsed(
+  value: string,
+  defaultPort: number,
+): (Omit<RedisLocation, 'kind' | 'group' | 'hosts'> & RedisHost) | null {
+  if (!URL.canParse(value)) return null;
+  const url = new URL(value);
+  const [host, username, password] = [url.hostname, url.username, url.password].map(decoded);
+  const database = databaseOf(url.pathname);
+  if (!host || username === undefined || password === undefined || database === undefined) return null;
+  if (!['redis:', 'rediss:'].includes(url.protocol) || url.search || url.hash) return null;
+  return {
+    host: host.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(url.port || defaultPort),
+    username,
+    password,
+    database,
+    isEncrypted: url.protocol === 'rediss:',
+  };
+}
+
+function parseSentinels(value: string): RedisLocation | undefined {
+  const [, scheme, credentials, hosts = '', group = '', path = ''] = SENTINELS.exec(value) ?? [];
+  if (scheme === undefined) return undefined;
+  const urls = hosts
+    .split(',')
+    .map((host) => `${scheme}://${credentials ? `${credentials}@` : ''}${host.trim()}${path}`);
+  return together(urls, 26_379, 'sentinel', group);
+}
+
+/** What these URLs say in common: they may differ in nothing but the host, and only one needs to have the password. */
+function together(
+  urls: readonly string[],
+  defaultPort: number,
+  kind: RedisLocation['kind'],
+  group: string,
+): RedisLocation | undefined {
+  const all = urls.map((url) => parsed(url.trim(), defaultPort)).filter((url) => url !== null);
+  const [first] = all;
+  const isAlike = all.every(
+    ({ isEncrypted, database }) => isEncrypted === first?.isEncrypted && database === first?.database,
+  );
+  if (!first || all.length < urls.length || !isAlike) return undefined;
+  const { username, password } = all.find((url) => url.password !== '') ?? first;
+  const { database, isEncrypted } = first;
+  const hosts = all.map(({ host, port }) => ({ host, port }));
+  return { kind, hosts, group, username, password, database, isEncrypted };
+}
+
+/** Undefined when the text says no place of a Redis. A cluster has no database but 0. */
+export function parseRedisUrl(value: string): RedisLocation | undefined {
+  if (/^\w+\+sentinel:/.test(value)) return parseSentinels(value);
+  const urls = value.split(',');
+  const location = together(urls, 6_379, urls.length > 1 ? 'cluster' : 'single', '');
+  return location?.kind === 'cluster' && location.database > 0 ? undefined : location;
+}
+
+/** In the order of the README's table. */
+export const REDIS_VARIABLES = {
+  REDIS_URL: variable('the Redis engine; unset: the embedded one', URLS, null, parseRedisUrl),
+  REDIS_CLUSTER: variable('treat one `REDIS_URL` as a cluster', '`true` or `false`', 'false', flag),
+  REDIS_CA_FILE: variable(
+    'the CA that the certificates of Redis and its sentinels are checked by',
+    'a file',
+    null,
+    file,
+  ),
+  REDIS_CERT_FILE: variable('the certificate this service shows to Redis', 'a file', null, file),
+  REDIS_KEY_FILE: variable('the key of that certificate', 'a file', null, file),
+  REDIS_SENTINEL_PASSWORD: variable('the password of the sentinels', 'any text', null, text),
+  REDIS_PREFIX: variable('begins every key and channel', '1 to 32 of `A-Z a-z 0-9 . _ : -`', 'rt', (value) =>
+    /^[\w.:-]{1,32}$/.test(value) ? value : undefined,
+  ),
+  REDIS_CHECKS: variable(
+    'what a setting of Redis that breaks a guarantee does',
+    '`enforce`: refuses to start, and is not ready while it lasts, or `warn`',
+    'enforce',
+    (value) => ({ enforce: true, warn: false })[value],
+  ),
+} as const;
+
+interface Given extends Omit<RedisAddress, keyof RedisLocation> {
+  readonly location: RedisLocation;
+  /** Whether one URL is the seed of a cluster. */
+  readonly isCluster: boolean;
+}
+
+export function addressOf({ location, isCluster, ...tls }: Given, faults: string[]): RedisAddress {
+  const { kind, database } = location;
+  if (isCluster && (kind === 'sentinel' || database > 0)) {
+    faults.push('REDIS_CLUSTER: takes false with sentinels, and with a database: a cluster has none but 0.');
+  }
+  if ((tls.certFile === null) !== (tls.keyFile === null)) {
+    faults.push('REDIS_CERT_FILE: takes a file, together with REDIS_KEY_FILE.');
+  }
+  return { ...location, ...tls, kind: isCluster ? 'cluster' : kind };
+}

@@ -1,0 +1,57 @@
+/** Where a stream begins in each of its conversations. */
+import type { ServiceError } from '../../errors.ts';
+import type { Position } from '../../model.ts';
+import { inParts } from '../in-parts.ts';
+import type { Following } from './following.ts';
+import { asServiceError, type Replay } from './replay.ts';
+
+export interface Start<Event extends object> {
+  readonly following: Following<Event>;
+  readonly from: Position;
+  /** Whether the reader has what is before that, and is to have all behind it. */
+  readonly isResumed: boolean;
+  /** Null: it begins live. */
+  readonly replay: Replay | null;
+  /** Why it does not begin where it was. */
+  readonly expiry: ServiceError | null;
+}
+
+/** Null: it was deleted meanwhile. */
+async function preparedOne<Event extends object>(
+  start: Start<Event>,
+  isForgiving: boolean,
+): Promise<Start<Event> | null> {
+  const { following, replay } = start;
+  try {
+    const expiry = (await replay?.prepare(isForgiving)) ?? null;
+    if (!expiry) return start;
+    const from = (await following.channel.readHead()) ?? following.channel.position;
+    return { following, from, isResumed: false, replay: null, expiry };
+  } catch (error) {
+    if (asServiceError(error).code === 'NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+/**
+ * Reads the first page of each replay. `isForgiving`: a conversation whose position expired begins live.
+ * `leave` is called for one that was deleted meanwhile.
+ *
+ * @throws {ServiceError} POSITION_EXPIRED; no replay holds a page then.
+ */
+export async function prepared<Event extends object>(
+  starts: readonly Start<Event>[],
+  isForgiving: boolean,
+  leave: (following: Following<Event>) => void,
+): Promise<Start<Event>[]> {
+  const prepare = async (start: Start<Event>): Promise<Start<Event> | null> => {
+    const beginning = await preparedOne(start, isForgiving);
+    if (!beginning) leave(start.following);
+    return beginning;
+  };
+  const beginnings = (await inParts(starts, (part) => Promise.allSettled(part.map(prepare)))).flat();
+  const failed = beginnings.find((each) => each.status === 'rejected');
+  if (!failed) return beginnings.flatMap((each) => (each.status === 'fulfilled' ? (each.value ?? []) : []));
+  for (const { replay } of starts) replay?.close();
+  throw failed.reason;
+}

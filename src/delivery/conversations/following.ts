@@ -1,0 +1,256 @@
+/** One stream's part in one channel: what it takes, and how far it is. */
+import type { ChannelAccess } from '../../access/seen.ts';
+import type { LeaveReason } from '../../engine/port.ts';
+import { positionExpired, type ServiceError } from '../../errors.ts';
+import type {
+  ConversationRecord,
+  Membership,
+  MessageChange,
+  MessageRecord,
+  Position,
+  TypingRecord,
+  UserId,
+} from '../../model.ts';
+import type { Sink } from '../stream.ts';
+import type { ChannelListener, ConversationCause, ConversationChannel, ReadMoved } from './channel.ts';
+import type { ExtendedText, Place, WrittenMessage } from './written-message.ts';
+
+/** What a stream takes of what happens in a conversation; what is left out is not listened to. */
+export interface Selection<Event extends object> {
+  message?(access: ChannelAccess, message: MessageRecord, change: MessageChange): Event | null;
+  conversation?(access: ChannelAccess, conversation: ConversationRecord, cause: ConversationCause): Event | null;
+  /** A read position that moved. */
+  read?(access: ChannelAccess, moved: ReadMoved): Event | null;
+  /** A conversation that the viewer joined. */
+  joined?(access: ChannelAccess, conversation: ConversationRecord): Event | null;
+  typing?(typing: TypingRecord): Event | null;
+  /** Text that is added to a message while it is written. */
+  extension?(access: ChannelAccess, extension: ExtendedText): Event | null;
+  /** A message whose writer is asked to stop. */
+  stop?(access: ChannelAccess, message: MessageRecord): Event | null;
+}
+
+const NOTHING: Place = { length: 0, units: 0 };
+
+/** What becomes of a stream when access or a channel is lost. */
+export interface Follower {
+  readonly viewerId: UserId;
+  onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void;
+  /** It may hold what the log has lost. */
+  onAhead(following: Following<object>): void;
+  onLost(following: Following<object>, error: ServiceError): void;
+}
+
+/** One stream's part in one channel. */
+export class Following<Event extends object> implements ChannelListener {
+  readonly channel: ConversationChannel;
+  readonly takesConversation: boolean;
+  readonly takesText: boolean;
+  readonly takesReads: boolean;
+  #hasLeft = false;
+  /** Null: nothing of the conversation is passed on. */
+  #access: ChannelAccess | null = null;
+  /** When the viewer joined, by the engine's clock; null: they are no member. */
+  joinedAt: number | null = null;
+  /** Which membership of the viewer's it goes by; null: it goes by none. */
+  #ordinal: number | null = null;
+  readonly #follower: Follower;
+  readonly #selection: Selection<Event>;
+  readonly #queue: Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>;
+  /** The position passed on last; while the log is replayed, nothing is passed on live. */
+  #epoch = '';
+  #place = Number.POSITIVE_INFINITY;
+  /** Of a replay. */
+  #reached: Position = { epoch: '', place: 0 };
+  /** Of messages that are being written and whose text this reader is not told as it comes: up to where it was. */
+  #behind: Map<WrittenMessage, Place> | null = null;
+  /** Forgets that room is waited for. */
+  #stopWaiting: (() => void) | null = null;
+
+  constructor(
+    channel: ConversationChannel,
+    follower: Follower,
+    selection: Selection<Event>,
+    queue: Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>,
+  ) {
+    this.channel = channel;
+    this.#follower = follower;
+    this.#selection = selection;
+    this.takesConversation = selection.conversation !== undefined;
+    this.takesText = selection.extension !== undefined;
+    this.takesReads = selection.read !== undefined;
+    this.#queue = queue;
+  }
+
+  /** False: the viewer may not see it, or has been removed since. */
+  admit(access: ChannelAccess | null, membership: Membership | null): boolean {
+    if (this.#hasLeft) return false;
+    this.#access = access;
+    this.#ordinal = membership?.ordinal ?? null;
+    this.joinedAt = membership?.joinedAt ?? null;
+    return access !== null;
+  }
+
+  /** Nothing of the conversation follows. */
+  leave(): void {
+    this.#hasLeft = true;
+    this.#access = null;
+  }
+
+  /** Passes on what the channel tells past this place. */
+  goLive({ epoch, place }: Position): void {
+    this.#epoch = epoch;
+    this.#place = place;
+    if (this.takesText) this.#beginTexts();
+  }
+
+  get member(): UserId | null {
+    return this.#ordinal === null ? null : this.#follower.viewerId;
+  }
+
+  isOf(membership: Membership | null): boolean {
+    return this.#ordinal === null || this.#ordinal === membership?.ordinal;
+  }
+
+  get isLive(): boolean {
+    return this.#place !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Passed on up to here. While the log is replayed, about as far. */
+  get position(): Position {
+    return this.isLive ? { epoch: this.#epoch, place: this.#place } : this.#reached;
+  }
+
+  /** Passes on what is past this place, by the log. */
+  reach(position: Position): void {
+    this.#reached = position;
+  }
+
+  onMessage(change: MessageChange, message: MessageRecord): void {
+    const { epoch, place } = message.position;
+    // A replay may have read past what the channel had heard, and known a life of the log that lost its end since.
+    if (place <= this.#place) {
+      if (place === this.#place && epoch !== this.#epoch)
+        this.onLost(positionExpired('DIVERGED', { conversationId: this.channel.id }));
+      return;
+    }
+    this.#epoch = epoch;
+    this.#place = place;
+    if (this.#behind && (change === 'EDITED' || change === 'DELETED')) this.#correctText(this.#behind, message);
+    this.take(change, message);
+  }
+
+  onHead({ place }: Position): void {
+    if (this.isLive && this.#place > place) this.#follower.onAhead(this);
+  }
+
+  /** Passes on a message, live or replayed. */
+  take(change: MessageChange, message: MessageRecord): void {
+    const event = this.#access && this.#selection.message?.(this.#access, message, change);
+    if (event) this.#queue.push(event);
+  }
+
+  onRead(moved: ReadMoved): void {
+    const event = this.#access && this.#selection.read?.(this.#access, moved);
+    if (event) this.#queue.push(event);
+  }
+
+  /** The viewer joined it: what follows is of a conversation that is new to them. */
+  onJoined(): void {
+    const { conversation } = this.channel;
+    const event = this.#access && conversation && this.#selection.joined?.(this.#access, conversation);
+    if (event) this.#queue.push(event);
+  }
+
+  onConversation(conversation: ConversationRecord, cause: ConversationCause): void {
+    const event = this.#access && this.#selection.conversation?.(this.#access, conversation, cause);
+    if (event) this.#queue.push(event);
+  }
+
+  onTyping(typing: TypingRecord): void {
+    const event = this.#access && this.#selection.typing?.(typing);
+    if (event) this.#queue.push(event);
+  }
+
+  onStop(message: MessageRecord): void {
+    const event = this.#access && this.#selection.stop?.(this.#access, message);
+    if (event) this.#queue.push(event);
+  }
+
+  /**
+   * Passes on text as it comes, to a reader who keeps up. Any other is told less often, and
+   * more each time: of a text the latest state is enough (G20).
+   */
+  onExtended(event: ExtendedText, written: WrittenMessage): void {
+    if (!this.isLive) return;
+    const place = this.#behind?.get(written);
+    if (!place && !this.#queue.isCongested()) return this.#pushText(event);
+    this.#behind ??= new Map();
+    const from = { length: event.offset, units: written.unitsOf(event) };
+    if (!place || from.length < place.length) this.#behind.set(written, from);
+    this.#catchUp();
+  }
+
+  /** A reader who is behind is told of a text as it is now: what was deleted meanwhile is not told any more. */
+  #correctText(behind: Map<WrittenMessage, Place>, message: MessageRecord): void {
+    for (const written of behind.keys()) {
+      if (written.id !== message.id) continue;
+      written.become(message);
+      // Readers who keep up hear of the change itself.
+      written.tell();
+      behind.set(written, NOTHING);
+    }
+  }
+
+  /** Each text so far, with nothing between it and what is added from now on. */
+  #beginTexts(): void {
+    for (const written of this.channel.writings.current()) {
+      if (written.isUntold) continue;
+      this.#behind ??= new Map();
+      this.#behind.set(written, NOTHING);
+    }
+    this.#catchUp();
+  }
+
+  #catchUp(): void {
+    if (this.#stopWaiting) return;
+    for (const [written, place] of this.#behind ?? []) {
+      if (!this.#access) return;
+      if (this.#queue.isCongested()) return this.#wait();
+      this.#behind?.delete(written);
+      this.#pushText(written.since(place));
+    }
+    this.#behind = null;
+  }
+
+  #wait(): void {
+    let isOver = false;
+    const stop = this.#queue.onRoom(() => {
+      isOver = true;
+      this.#stopWaiting = null;
+      // Not within the write that made the room.
+      setImmediate(() => this.#catchUp());
+    });
+    if (!isOver) this.#stopWaiting = stop;
+  }
+
+  /** Nothing is told any more. */
+  close(): void {
+    this.leave();
+    this.#behind = null;
+    this.#stopWaiting?.();
+  }
+
+  #pushText(extension: ExtendedText): void {
+    const event = this.#access && this.#selection.extension?.(this.#access, extension);
+    if (event) this.#queue.push(event);
+  }
+
+  onLeft(userIds: readonly UserId[], why: LeaveReason | null): void {
+    this.#follower.onLeft(this, userIds, why);
+  }
+
+  onLost(error: ServiceError): void {
+    this.#follower.onLost(this, error);
+  }
+}

@@ -1,0 +1,47 @@
+/** When readers are told of text that is being written: appends within a time are one event. */
+import type { Clock } from '../../clock.ts';
+
+/**
+ * One turn for all texts of this node, so that what a socket is told of several leaves in one write.
+ *
+ * After quiet the first append is told at once.
+ */
+export class Merging {
+  readonly #clock: Clock;
+  readonly #mergeMs: number;
+  readonly #waiting = new Set<() => void>();
+  #lastAt = Number.NEGATIVE_INFINITY;
+  #cancel: (() => void) | null = null;
+
+  constructor(clock: Clock, mergeMs: number) {
+    this.#clock = clock;
+    this.#mergeMs = mergeMs;
+  }
+
+  /** Calls `tell` in the next turn, once however often it is asked for. */
+  add(tell: () => void): void {
+    this.#waiting.add(tell);
+    if (this.#cancel) return;
+    const waitMs = this.#lastAt + this.#mergeMs - this.#clock.elapsed();
+    if (waitMs <= 0) this.#turn();
+    else this.#cancel = this.#clock.after(waitMs, () => this.#turn());
+  }
+
+  forget(tell: () => void): void {
+    this.#waiting.delete(tell);
+  }
+
+  close(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+    this.#waiting.clear();
+  }
+
+  #turn(): void {
+    this.#cancel = null;
+    this.#lastAt = this.#clock.elapsed();
+    const all = [...this.#waiting];
+    this.#waiting.clear();
+    for (const tell of all) tell();
+  }
+}

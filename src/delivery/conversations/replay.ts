@@ -1,0 +1,132 @@
+/**
+ * One stream's place in one conversation.
+ *
+ * Either live, and then passed on by the channel, or replaying: reading the log
+ * page by page up to where the channel is. The step from one to the other has
+ * no `await` between the last comparison and going live, so nothing falls
+ * between them and nothing comes twice (G06).
+ */
+import type { LogPage } from '../../engine/port.ts';
+import { notFound, positionExpired, ServiceError } from '../../errors.ts';
+import type { MessageChange, MessageRecord, Position } from '../../model.ts';
+import { mayPass, nextTurn, type Room, roomOrEnd } from '../room.ts';
+import type { Turns } from '../turns.ts';
+import type { ConversationChannel } from './channel.ts';
+import { type SharedLog, sizeOfPage } from './shared-log.ts';
+
+type Page = Extract<LogPage, { outcome: 'read' }>;
+
+export interface ReplayTarget {
+  /** Takes a message of the log, in order. */
+  onMessage(change: MessageChange, message: MessageRecord): void;
+  /** Asks whether the viewer is a member still, and closes the target if not. */
+  confirm(): Promise<void>;
+  /** Where the messages go. */
+  readonly room: Room;
+  /** Of the stream. */
+  readonly turns: Turns;
+  isOpen(): boolean;
+}
+
+export class Replay {
+  readonly #log: SharedLog;
+  readonly #channel: ConversationChannel;
+  readonly #target: ReplayTarget;
+  #cursor: Position;
+  /** Held, until it is delivered. */
+  #page: Page | null = null;
+
+  constructor(log: SharedLog, channel: ConversationChannel, after: Position, target: ReplayTarget) {
+    this.#log = log;
+    this.#channel = channel;
+    this.#cursor = after;
+    this.#target = target;
+  }
+
+  /**
+   * Reads the first page, so that a position that cannot be resumed is refused
+   * before anything is delivered.
+   *
+   * @throws {ServiceError} POSITION_EXPIRED; `isForgiving`: answered instead.
+   */
+  async prepare(isForgiving = false): Promise<ServiceError | null> {
+    try {
+      await this.#hold();
+      return null;
+    } catch (error) {
+      if (isForgiving && error instanceof ServiceError && error.code === 'POSITION_EXPIRED') return error;
+      throw error;
+    }
+  }
+
+  /** Delivers up to the channel's position and calls `goLive` in the same moment. */
+  async run(goLive: (cursor: Position) => void): Promise<void> {
+    const { turns } = this.#target;
+    while (this.#target.isOpen()) {
+      // Small pages of many conversations are read at once; a large one waits for its turn, and is read again then.
+      const page = this.#page ?? (await this.#hold());
+      const isOver = page
+        ? await this.#deliver(page, goLive).finally(() => this.#release())
+        : await turns.run(async () => this.#target.isOpen() && this.#deliver(await this.#read(), goLive));
+      if (isOver) return;
+      // Pages may come without waiting: from memory, or of an engine in this process.
+      await nextTurn();
+    }
+  }
+
+  /** Lets go of what was read and not delivered. */
+  close(): void {
+    this.#release();
+  }
+
+  /** Answers whether it is over: live, or closed. */
+  async #deliver({ entries, isWhole }: Page, goLive: (cursor: Position) => void): Promise<boolean> {
+    const { room } = this.#target;
+    const isOpen = (): boolean => this.#target.isOpen();
+    // A removal may be in the log's past that nobody was told of: the bus may be cut. What was read before is theirs.
+    if (entries.length > 0) await this.#target.confirm();
+    if (!isOpen()) return true;
+    for (const { change, message, isLast } of entries) {
+      if (!message) throw positionExpired('RETENTION', { conversationId: this.#channel.id });
+      // Each entry shows the message as it is now: of its changes the last one says it all, here or live.
+      if (change !== 'SENT' && !isLast) {
+        this.#cursor = message.position;
+        continue;
+      }
+      if (!mayPass(room) && !(await roomOrEnd(room, isOpen))) return true;
+      this.#cursor = message.position;
+      this.#target.onMessage(change, message);
+    }
+    if (!isWhole || this.#cursor.place < this.#channel.position.place) return false;
+    goLive(this.#cursor);
+    return true;
+  }
+
+  /** Reads the next page, and holds it if it may. */
+  async #hold(): Promise<Page | null> {
+    const page = await this.#read();
+    if (!this.#target.turns.hold(sizeOfPage(page))) return null;
+    this.#page = page;
+    return page;
+  }
+
+  #release(): void {
+    if (this.#page) this.#target.turns.release(sizeOfPage(this.#page));
+    this.#page = null;
+  }
+
+  async #read(): Promise<Page> {
+    const { tenant, id, position } = this.#channel;
+    const page = await this.#log.read({ tenant, id, after: this.#cursor, channel: position });
+    if (page.outcome === 'not-found') throw notFound('conversation', { conversationId: id });
+    if (page.outcome === 'expired') throw positionExpired(page.reason, { conversationId: id });
+    return page;
+  }
+}
+
+/** The error a stream ends with when its replay failed. */
+export function asServiceError(error: unknown): ServiceError {
+  return error instanceof ServiceError
+    ? error
+    : new ServiceError('INTERNAL_SERVER_ERROR', 'The stream failed.', { cause: error });
+}

@@ -1,0 +1,528 @@
+/** A stream over conversations: those named, or all of the viewer's. */
+import type { Bearer } from '../../access/bearer.ts';
+import { isAdmin } from '../../access/rights.ts';
+import { accessTo } from '../../access/seen.ts';
+import type { Clock } from '../../clock.ts';
+import type { Engine, LeaveReason, Listening } from '../../engine/port.ts';
+import { isOutage, positionExpired, type ServiceError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { ConversationId, ConversationRecord, Position, UserId, Viewer } from '../../model.ts';
+import type { ChannelRegistry } from '../channel-registry.ts';
+import { EventQueue } from '../event-queue.ts';
+import type { Followed, Share } from '../followed.ts';
+import { inParts } from '../in-parts.ts';
+import type { ListTeller, ToldStream } from '../inbox/list-teller.ts';
+import type { Room } from '../room.ts';
+import { type Doubts, userKey } from '../sessions/doubts.ts';
+import { Turns } from '../turns.ts';
+import { prepared, type Start } from './beginning.ts';
+import { ConversationChannel, type CountHole } from './channel.ts';
+import { type Follower, Following, type Selection } from './following.ts';
+import { Losses, noAccess, type Told } from './lost.ts';
+import type { Merging } from './merging.ts';
+import { asServiceError, Replay } from './replay.ts';
+import { furthest, isSame, type ResumePoints } from './resume-points.ts';
+import type { SharedLog } from './shared-log.ts';
+
+/** Told of each conversation that is followed, with the position past which its events come, and why that is not where it was. */
+export type OnBegin = (id: ConversationId, position: Position, expiry: ServiceError | null) => void;
+
+export interface ConversationStreamOptions<Event extends object> {
+  readonly bearer: Bearer;
+  /** Null: all of the viewer's, those joined later included. */
+  readonly conversationIds: readonly ConversationId[] | null;
+  readonly after: ResumePoints;
+  readonly selection: Selection<Event>;
+  readonly onBegin?: OnBegin;
+  /** Whether a conversation whose position expired begins live; otherwise none begins. */
+  readonly isForgiving?: boolean;
+  readonly teller?: ListTeller;
+}
+
+export interface ConversationStreamContext {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly countHole: CountHole;
+  readonly merging: Merging;
+  readonly channels: ChannelRegistry<ConversationChannel>;
+  readonly sharedLog: SharedLog;
+  readonly doubts: Doubts;
+  readonly followed: Followed;
+}
+
+const RETRY_MS = 250;
+/** Memberships that are read in one turn. */
+const MEMBERSHIPS_AT_ONCE = 500;
+
+/** An event is a message, a typing, or the conversation itself. */
+function conversationIdOf(event: object): unknown {
+  return 'conversationId' in event ? event.conversationId : (event as ConversationRecord).id;
+}
+
+export class ConversationStream<Event extends object> implements Follower, ToldStream {
+  readonly #context: ConversationStreamContext;
+  readonly #options: ConversationStreamOptions<Event>;
+  readonly #following = new Map<ConversationId, Following<Event>>();
+  readonly #names = new Set<string>();
+  readonly #queue: EventQueue<Told<Event>>;
+  /** Where events of conversations go. */
+  readonly #sink: Pick<EventQueue<Told<Event>>, 'push' | 'isCongested' | 'onRoom'>;
+  readonly #turns = new Turns();
+  readonly #stopHearing: () => void;
+  readonly #leaveDoubts: () => void;
+  readonly #share: Share;
+  readonly #losses: Losses;
+  #memberships: Listening | null = null;
+  #isOpen = true;
+  /** Replays that are not over. */
+  #replays = 0;
+  /** What is done about the set of conversations, one after the other, the start first. */
+  #reconciling: Promise<void> = Promise.resolve();
+
+  private constructor(context: ConversationStreamContext, options: ConversationStreamOptions<Event>) {
+    this.#context = context;
+    this.#options = options;
+    this.#queue = new EventQueue(this.#names, () => this.#close());
+    this.#sink = options.teller ? this.#overheard(options.teller) : this.#queue;
+    options.teller?.attach(this);
+    this.#losses = new Losses(this.#queue);
+    const user = userKey(options.bearer.viewer);
+    this.#leaveDoubts = context.doubts.enter(user, this.#queue);
+    this.#share = context.followed.enter(user);
+    this.#stopHearing = options.bearer.onRenewed(() => void this.#reauthorise());
+  }
+
+  /**
+   * Opens a stream; resolved, it is accepted: nothing published from now on is missed.
+   *
+   * @throws {ServiceError} NOT_FOUND for a conversation the viewer may not see, unless its position shows that they
+   *   did and others go on, POSITION_EXPIRED for a position that cannot be resumed; nothing was delivered then.
+   */
+  static async open<Event extends object>(
+    context: ConversationStreamContext,
+    options: ConversationStreamOptions<Event>,
+  ): Promise<EventQueue<Told<Event>>> {
+    const stream = new ConversationStream(context, options);
+    const started = stream.#start();
+    // Until each conversation has its place in the stream, none can be taken for one that was joined since.
+    stream.#reconciling = started.catch(() => undefined);
+    try {
+      await started;
+    } catch (error) {
+      stream.#queue.end(null);
+      throw error;
+    }
+    stream.#tellIdle();
+    return stream.#queue;
+  }
+
+  async #start(): Promise<void> {
+    const { conversationIds, after } = this.#options;
+    const viewer = this.#viewer;
+    if (conversationIds) {
+      this.#claim(conversationIds.length);
+      await this.#follow(await this.#visible(conversationIds), (id) => after.get(id) ?? null);
+      // It has ended meanwhile, and says why: what it followed was let go of with it.
+      if (this.#isOpen) this.#losses.settle(conversationIds, this.#following, after);
+      return;
+    }
+    this.#memberships = await this.#context.engine.listen(
+      { kind: 'memberships', tenant: viewer.tenant, id: viewer.userId },
+      { onAnnouncement: () => this.#reconcile(), onInterrupted: () => this.#reconcile() },
+    );
+    const listed = await this.#list();
+    // The list may lag behind a change of members that the client has heard of. Positions of conversations
+    // that the viewer has left since are skipped with them: they fail none of the others.
+    const own = new Set(listed);
+    const others = await this.#visible([...after.keys()].filter((id) => !own.has(id)));
+    this.#claim(listed.length + others.length);
+    await this.#follow([...listed, ...others], (id) => after.get(id) ?? null);
+    this.#options.teller?.onListed();
+  }
+
+  /** One that ended meanwhile follows nothing. @throws {ServiceError} BAD_USER_INPUT. */
+  #claim(count: number): void {
+    if (this.#isOpen) this.#share.claim(count);
+  }
+
+  #list(): Promise<readonly ConversationId[]> {
+    const { tenant, userId } = this.#viewer;
+    return this.#options.teller?.readList() ?? this.#context.engine.listConversationIds(tenant, userId);
+  }
+
+  #overheard(teller: ListTeller): Pick<EventQueue<Told<Event>>, 'push' | 'isCongested' | 'onRoom'> {
+    const queue = this.#queue;
+    return {
+      push(event) {
+        queue.push(event);
+        teller.onEvent(event);
+      },
+      isCongested: () => queue.isCongested(),
+      onRoom: (resume) => queue.onRoom(resume),
+    };
+  }
+
+  /** Those the viewer may see. Of others no channel is opened, however many are named. */
+  async #visible(ids: readonly ConversationId[]): Promise<readonly ConversationId[]> {
+    if (this.#seesAll) return ids;
+    const { tenant, userId } = this.#viewer;
+    const visible: ConversationId[] = [];
+    for (let from = 0; from < ids.length; from += MEMBERSHIPS_AT_ONCE) {
+      const some = ids.slice(from, from + MEMBERSHIPS_AT_ONCE);
+      const keys = some.map((conversationId) => ({ conversationId, userId }));
+      const memberships = await this.#context.engine.readMemberships(tenant, keys);
+      if (!this.#isOpen) return [];
+      visible.push(...some.filter((_, index) => memberships[index]));
+    }
+    return visible;
+  }
+
+  /** By the token of this moment. */
+  get #viewer(): Viewer {
+    return this.#options.bearer.viewer;
+  }
+
+  /** An admin may name conversations they are no member of. Without names they hear their own only. */
+  get #seesAll(): boolean {
+    return this.#options.conversationIds !== null && isAdmin(this.#viewer);
+  }
+
+  /** Follows conversations the viewer may see, each from a position or from now on. */
+  async #follow(
+    ids: readonly ConversationId[],
+    after: (id: ConversationId, joined: Position | null) => Position | null,
+  ): Promise<void> {
+    const joined: Following<Event>[] = [];
+    try {
+      await inParts(ids, async (part) => {
+        const joins = await Promise.allSettled(part.map((id) => this.#join(id)));
+        for (const join of joins) if (join.status === 'fulfilled' && join.value) joined.push(join.value);
+        const failed = joins.find((join) => join.status === 'rejected');
+        if (failed) throw failed.reason;
+      });
+      await this.#begin(joined, after);
+    } catch (error) {
+      // All are left, so that the next try follows all of them: following some only would be a silent hole.
+      for (const following of joined) this.#unfollow(following);
+      throw error;
+    }
+  }
+
+  /** Lets what was joined go live, or replay first. Leaves what the viewer may not see. */
+  async #begin(
+    joined: readonly Following<Event>[],
+    after: (id: ConversationId, joined: Position | null) => Position | null,
+  ): Promise<void> {
+    const starts = (await inParts(joined, (part) => this.#admit(part, after))).flat();
+    const { isForgiving = false } = this.#options;
+    const ready = await prepared(starts, isForgiving, (following) => this.#unfollow(following));
+    // Until all have begun, nobody is told that all is replayed.
+    this.#replays += 1;
+    await inParts(ready, (part) => {
+      for (const start of part) this.#goLive(start);
+    });
+    this.#replays -= 1;
+  }
+
+  /** Those that the viewer may see, and where each begins. */
+  async #admit(
+    joined: readonly Following<Event>[],
+    after: (id: ConversationId, joined: Position | null) => Position | null,
+  ): Promise<Start<Event>[]> {
+    const { tenant, userId } = this.#viewer;
+    // Asked after the channels have joined: the answer has all removals before, and later ones are announced.
+    const [memberships, heads] = await Promise.all([
+      this.#context.engine.readMemberships(
+        tenant,
+        joined.map(({ channel }) => ({ conversationId: channel.id, userId })),
+      ),
+      this.#readHeads(joined),
+    ]);
+    const { teller } = this.#options;
+    const starts: Start<Event>[] = [];
+    for (const [index, following] of joined.entries()) {
+      const membership = memberships[index] ?? null;
+      const { id } = following.channel;
+      const access = membership || this.#seesAll ? accessTo(this.#viewer, id, membership) : null;
+      if (!following.admit(access, membership)) {
+        this.#unfollow(following);
+        continue;
+      }
+      const joinedPosition = membership?.joinedPosition ?? null;
+      const resumed = teller ? teller.startOf(id, joinedPosition) : after(id, joinedPosition);
+      const { position } = following.channel;
+      const from = resumed ?? heads[index] ?? position;
+      // Where nothing happened since there is nothing to read.
+      const replay = resumed && !isSame(resumed, position) ? this.#replay(following, resumed) : null;
+      starts.push({ following, from, isResumed: resumed !== null, replay, expiry: teller?.expiryOf(id) ?? null });
+    }
+    return starts;
+  }
+
+  #goLive(start: Start<Event>): void {
+    const { following, from, expiry } = start;
+    if (!this.#isFollowed(following)) return start.replay?.close();
+    this.#options.onBegin?.(following.channel.id, from, expiry);
+    following.reach(from);
+    this.#options.teller?.onBegin(following, expiry);
+    for (const typing of following.channel.typing.current()) following.onTyping(typing);
+    // It has gone on since it was seen to be where the reader was.
+    const isBehind = start.isResumed && !isSame(from, following.channel.position);
+    const replay = start.replay ?? (isBehind ? this.#replay(following, from) : null);
+    if (!replay) return following.goLive(from);
+    this.#replays += 1;
+    void this.#run(following, replay);
+  }
+
+  /** The log heads at which streams without a position begin. A channel may still be behind them. */
+  async #readHeads(joined: readonly Following<Event>[]): Promise<readonly (Position | null)[]> {
+    const { selection, after, teller } = this.#options;
+    if (!selection.message) return [];
+    const resumes = (id: ConversationId): boolean => (teller ? teller.startOf(id, null) !== null : after.has(id));
+    return Promise.all(joined.map(({ channel }) => (resumes(channel.id) ? null : channel.readHead())));
+  }
+
+  async #join(id: ConversationId): Promise<Following<Event> | null> {
+    const { engine, clock, log, countHole, merging, channels } = this.#context;
+    const { tenant } = this.#viewer;
+    const key = this.#key(id);
+    const channel = await channels.acquire(
+      key,
+      () => new ConversationChannel({ engine, clock, log, countHole, merging }, tenant, id),
+    );
+    if (!channel) return null;
+    if (this.#options.selection.extension) {
+      try {
+        await channel.writings.open();
+      } catch (error) {
+        channels.release(key, channel);
+        throw error;
+      }
+    }
+    if (!this.#isOpen || this.#following.has(id)) {
+      channels.release(key, channel);
+      return null;
+    }
+    const following = new Following<Event>(channel, this, this.#options.selection, this.#sink);
+    this.#following.set(id, following);
+    this.#names.add(key);
+    channel.add(following);
+    return following;
+  }
+
+  onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void {
+    const { channel } = following;
+    if (!this.#isFollowed(following)) return;
+    if (userIds.includes(this.#viewer.userId) && !this.#seesAll) this.#lose(channel.id, why);
+  }
+
+  onAhead(following: Following<object>): void {
+    void this.#confirm(following);
+  }
+
+  onLost(following: Following<object>, error: ServiceError): void {
+    const { channel } = following;
+    const { teller } = this.#options;
+    if (channel.isLost) this.#context.channels.discard(this.#key(channel.id), channel);
+    // What is deleted takes no other with it.
+    if (error.code === 'NOT_FOUND') return this.#lose(channel.id, 'DELETED');
+    if (!teller || error.code !== 'POSITION_EXPIRED') return this.#queue.end(error);
+    const followed = this.#following.get(channel.id);
+    if (!followed || followed !== following) return;
+    this.#unfollow(followed);
+    teller.onExpired(channel.id, error);
+    this.#reconcile();
+  }
+
+  /** Asks the log whether it still knows the position passed on last (G04). */
+  async #confirm(following: Following<object>): Promise<void> {
+    const { channel, position } = following;
+    try {
+      const page = await this.#context.engine.readLog(channel.tenant, channel.id, position, 1);
+      if (page.outcome === 'expired' && this.#isFollowed(following))
+        this.onLost(following, positionExpired(page.reason, { conversationId: channel.id }));
+    } catch (error) {
+      this.#retry(error, () => void this.#confirm(following));
+    }
+  }
+
+  #replay(following: Following<Event>, from: Position): Replay {
+    const { channel } = following;
+    return new Replay(this.#context.sharedLog, channel, from, {
+      onMessage: (change, message) => {
+        if (!this.#isFollowed(following)) return;
+        following.reach(message.position);
+        following.take(change, message);
+      },
+      confirm: () => this.#confirmMember(following),
+      room: this.#queue,
+      turns: this.#turns,
+      isOpen: () => this.#isOpen && this.#isFollowed(following),
+    });
+  }
+
+  async #run(following: Following<Event>, replay: Replay): Promise<void> {
+    try {
+      await replay.run((cursor) => following.goLive(cursor));
+    } catch (error) {
+      const known = asServiceError(error);
+      if (this.#isFollowed(following) && known.code === 'SERVICE_UNAVAILABLE') {
+        // The engine is away. The replay knows where it is, and goes on there (G14).
+        this.#context.clock.after(RETRY_MS, () => void this.#run(following, replay));
+        return;
+      }
+      if (this.#isFollowed(following)) this.onLost(following, known);
+    }
+    this.#replays -= 1;
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (this.#isOpen && this.#replays === 0) this.#options.teller?.onIdle();
+  }
+
+  /** Follows what the viewer joined since; one at a time, since each reads the list anew. */
+  #reconcile(): void {
+    this.#reconciling = this.#reconciling.then(async () => {
+      if (!this.#isOpen) return;
+      const { teller } = this.#options;
+      try {
+        const ids = await this.#list();
+        const fresh = ids.filter((id) => !this.#following.has(id));
+        await this.#follow(fresh, (id, joined) => furthest(this.#options.after.get(id), joined));
+        if (this.#isOpen) this.#share.resize(this.#following.size);
+        if (teller) teller.onListed();
+        else for (const id of fresh) this.#showJoined(id);
+        this.#tellIdle();
+      } catch (error) {
+        if (asServiceError(error).code === 'SERVICE_UNAVAILABLE') {
+          this.#context.clock.after(RETRY_MS, () => this.#reconcile());
+        } else this.#queue.end(asServiceError(error));
+      }
+    });
+  }
+
+  /** A conversation joined just now has changed for the viewer. */
+  #showJoined(id: ConversationId): void {
+    const following = this.#following.get(id);
+    const conversation = following?.channel.conversation;
+    if (conversation) following.onConversation(conversation, 'CHANGED');
+  }
+
+  /** Leaves a conversation that the viewer has left. One who was added again has another membership. */
+  async #confirmMember(following: Following<object>): Promise<void> {
+    if (this.#seesAll) return;
+    const { tenant, userId } = this.#viewer;
+    const { id } = following.channel;
+    const [membership] = await this.#context.engine.readMemberships(tenant, [{ conversationId: id, userId }]);
+    if (following.isOf(membership ?? null) || !this.#isFollowed(following)) return;
+    this.#lose(id, null);
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  get isReplaying(): boolean {
+    return this.#replays > 0;
+  }
+
+  get room(): Room {
+    return this.#queue;
+  }
+
+  tell(event: object): void {
+    this.#queue.push(event as Event);
+  }
+
+  followed(): Iterable<Following<object>> {
+    return this.#following.values();
+  }
+
+  find(id: ConversationId): Following<object> | undefined {
+    return this.#following.get(id);
+  }
+
+  async confirm(following: Following<object>): Promise<void> {
+    try {
+      await this.#confirmMember(following);
+    } catch (error) {
+      await new Promise<void>((resolve) => this.#retry(error, resolve));
+      await this.confirm(following);
+    }
+  }
+
+  get viewerId(): UserId {
+    return this.#viewer.userId;
+  }
+
+  /** The token was replaced: ends what the new one could not open (G17). */
+  async #reauthorise(): Promise<void> {
+    if (this.#seesAll || !this.#isOpen) return;
+    const { tenant, userId } = this.#viewer;
+    const ids = [...this.#following.keys()];
+    try {
+      const keys = ids.map((conversationId) => ({ conversationId, userId }));
+      const memberships = await this.#context.engine.readMemberships(tenant, keys);
+      const lost = ids.filter((_, index) => memberships[index] === null);
+      const [first] = lost;
+      if (this.#options.conversationIds && first !== undefined) return this.#queue.end(noAccess(first));
+      for (const id of lost) this.#lose(id, null);
+    } catch (error) {
+      this.#retry(error, () => void this.#reauthorise());
+    }
+  }
+
+  #retry(error: unknown, again: () => void): void {
+    const { clock, log } = this.#context;
+    if (!isOutage(error)) log.error({ tenant: this.#viewer.tenant, err: error }, 'conversation stream failed');
+    clock.after(RETRY_MS, () => {
+      if (this.#isOpen) again();
+    });
+  }
+
+  /** The viewer is no longer a member: nothing of this conversation follows. */
+  #lose(id: ConversationId, why: LeaveReason | null): void {
+    const following = this.#following.get(id);
+    if (!following) return;
+    following.leave();
+    this.#unfollow(following);
+    this.#queue.withdraw((event) => conversationIdOf(event) === id);
+    this.#options.teller?.onLeft(id, why);
+    // The viewer may have been added again, and that been announced first, on another channel.
+    if (!this.#options.conversationIds) return this.#reconcile();
+    if (this.#following.size === 0) this.#queue.end(noAccess(id));
+    else this.#losses.tell(id);
+  }
+
+  #unfollow(following: Following<Event>): void {
+    const { channel } = following;
+    // Only once: a channel that is released twice would be closed while others still listen.
+    if (!this.#isFollowed(following)) return;
+    channel.remove(following);
+    following.close();
+    this.#following.delete(channel.id);
+    this.#names.delete(this.#key(channel.id));
+    this.#context.channels.release(this.#key(channel.id), channel);
+  }
+
+  #close(): void {
+    this.#isOpen = false;
+    this.#options.teller?.close();
+    this.#stopHearing();
+    this.#leaveDoubts();
+    for (const following of [...this.#following.values()]) this.#unfollow(following);
+    this.#share.resize(0);
+    this.#memberships?.close().catch((error: unknown) => this.#context.log.warn({ err: error }, 'stream not closed'));
+  }
+
+  /** Compares the object, not the id: after leaving and joining again the id names another membership. */
+  #isFollowed(following: Following<object>): boolean {
+    return this.#following.get(following.channel.id) === following;
+  }
+
+  #key(id: ConversationId): string {
+    return JSON.stringify([this.#viewer.tenant, id]);
+  }
+}

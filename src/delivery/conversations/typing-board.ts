@@ -1,0 +1,103 @@
+/** Who types in one conversation, as far as this node was told, and the end of it. */
+import type { Clock } from '../../clock.ts';
+import { TIMES } from '../../limits.ts';
+import type { ConversationId, OngoingTyping, TypingRecord, UserId } from '../../model.ts';
+
+const beganAt = ({ expiresAt }: TypingRecord): number => (expiresAt ?? Number.POSITIVE_INFINITY) - TIMES.typingMs;
+
+/**
+ * Ends typing on the side that shows it: the node that announced a start may
+ * die, and its stop with it. Durations count from receipt, so that clocks that
+ * disagree change nothing.
+ */
+export class TypingBoard {
+  readonly #clock: Clock;
+  readonly #conversationId: ConversationId;
+  readonly #dispatch: (typing: TypingRecord) => void;
+  readonly #typing = new Map<UserId, { readonly record: TypingRecord; readonly cancel: () => void }>();
+  /** While the engine is asked: of whom something was heard since, and what began until when that is newer than. */
+  #heard: Map<UserId, number> | null = null;
+
+  constructor(clock: Clock, conversationId: ConversationId, dispatch: (typing: TypingRecord) => void) {
+    this.#clock = clock;
+    this.#conversationId = conversationId;
+    this.#dispatch = dispatch;
+  }
+
+  /** Who types now. */
+  current(): TypingRecord[] {
+    return [...this.#typing.values()].map(({ record }) => record);
+  }
+
+  /** Takes what was announced. */
+  hear(record: TypingRecord): void {
+    this.#heard?.set(record.userId, Number.POSITIVE_INFINITY);
+    this.#set(record, TIMES.typingMs);
+  }
+
+  #set(record: TypingRecord, durationMs: number): void {
+    this.#keep(record, durationMs);
+    this.#dispatch(record);
+  }
+
+  /** Keeps a start until its end; of a stop nothing is kept. */
+  #keep(record: TypingRecord, durationMs: number): void {
+    const { userId } = record;
+    this.#typing.get(userId)?.cancel();
+    this.#typing.delete(userId);
+    if (!record.isTyping) return;
+    const cancel = this.#clock.after(Math.min(Math.max(durationMs, 0), TIMES.typingMs), () => this.#end(userId));
+    this.#typing.set(userId, { record, cancel });
+  }
+
+  /** They are no longer members. */
+  stop(userId: UserId): void {
+    this.#heard?.set(userId, Number.POSITIVE_INFINITY);
+    this.#end(userId);
+  }
+
+  #end(userId: UserId): void {
+    if (!this.#typing.has(userId)) return;
+    this.#set({ conversationId: this.#conversationId, userId, isTyping: false, expiresAt: null }, 0);
+  }
+
+  /** What was typed has arrived: typing that began before it ends. */
+  sent(userId: UserId, timestamp: number): void {
+    if (this.#heard && (this.#heard.get(userId) ?? 0) < timestamp) this.#heard.set(userId, timestamp);
+    const record = this.#typing.get(userId)?.record;
+    if (record && beganAt(record) <= timestamp) this.#end(userId);
+  }
+
+  /**
+   * Begins to ask the engine, after announcements may have been missed. The answer takes over what it said, but of whom
+   * more was heard meanwhile; nothing when it is asked anew by then.
+   */
+  reading(): (records: readonly OngoingTyping[]) => void {
+    const heard = new Map<UserId, number>();
+    this.#heard = heard;
+    return (records) => {
+      if (this.#heard !== heard) return;
+      this.#heard = null;
+      this.#replace(records, heard);
+    };
+  }
+
+  #replace(records: readonly OngoingTyping[], heard: ReadonlyMap<UserId, number>): void {
+    const heardOf = (userId: UserId): number => heard.get(userId) ?? Number.NEGATIVE_INFINITY;
+    const present = new Set(records.map(({ userId }) => userId));
+    for (const userId of this.#typing.keys()) {
+      if (!present.has(userId) && heardOf(userId) !== Number.POSITIVE_INFINITY) this.#end(userId);
+    }
+    for (const record of records) {
+      if (beganAt(record) <= heardOf(record.userId)) continue;
+      // Of those who go on only the end is news: a renewal may have been missed.
+      if (this.#typing.has(record.userId)) this.#keep(record, record.remainingMs);
+      else this.#set(record, record.remainingMs);
+    }
+  }
+
+  clear(): void {
+    for (const { cancel } of this.#typing.values()) cancel();
+    this.#typing.clear();
+  }
+}

@@ -1,0 +1,292 @@
+/**
+ * The messages being written in one conversation, for the readers on this node (G20).
+ *
+ * Knows the text of each message. An announcement that does not fit is repaired from the stored
+ * texts, and so is everything after an interruption; what is announced during a reading waits
+ * for it. Readers who keep up are told the same events, `Merging` says when.
+ */
+import type { Clock } from '../../clock.ts';
+import type { Engine, WritingPage } from '../../engine/port.ts';
+import { isOutage } from '../../errors.ts';
+import { TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import {
+  type ConversationId,
+  isWithheld,
+  type MessageId,
+  type MessageRecord,
+  type TenantId,
+  type TextExtension,
+} from '../../model.ts';
+import { hasTurnEnded, nextTurn } from '../room.ts';
+import { ArrivedTexts } from './arrived-texts.ts';
+import type { Merging } from './merging.ts';
+import { type ExtendedText, WrittenMessage } from './written-message.ts';
+
+const RETRY_MS = 250;
+/** Behind the minute of a writer's silence, since what was heard may have taken its time. */
+const SILENCE_MARGIN_MS = 1_000;
+/** Messages that ended unheard are read so many at a time: each may be long. */
+const ENDED_AT_ONCE = 4;
+
+/** One reading of all that is being written. */
+interface Reading {
+  /** Messages that ended since it began, whose answer may say that they are being written. */
+  readonly ended: Set<MessageId>;
+}
+
+export interface WritingBoardOptions {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly merging: Merging;
+  readonly tenant: TenantId;
+  readonly id: ConversationId;
+  readonly tell: (event: ExtendedText, written: WrittenMessage) => void;
+}
+
+export class WritingBoard {
+  readonly #options: WritingBoardOptions;
+  readonly #written = new Map<MessageId, WrittenMessage>();
+  readonly #changed = new Set<WrittenMessage>();
+  /** What was announced during a reading. Null: nothing is being read. */
+  #arrived: ArrivedTexts | null = null;
+  /** The newest, the only one that is taken: an older one ends where it is. */
+  #reading: Reading | null = null;
+  /** Begun by the first reader; before, nothing is kept. */
+  #opening: Promise<void> | null = null;
+  /** Between an interruption and the answer who is a member still: nobody is told anything. */
+  #isInDoubt = false;
+  #isClosed = false;
+  /** Looks for writers who are silent. */
+  #stopLooking: (() => void) | null = null;
+  readonly #tellAll = (): void => this.#flush();
+
+  constructor(options: WritingBoardOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once all that is being written is known. */
+  open(): Promise<void> {
+    this.#opening ??= this.#begin();
+    return this.#opening;
+  }
+
+  current(): Iterable<WrittenMessage> {
+    return this.#written.values();
+  }
+
+  /** A message was started, as the log shows it. */
+  sent(message: MessageRecord): void {
+    // Of one that is known the announcements say more than the log, which may have been read before them.
+    if (!this.#opening || this.#written.has(message.id)) return;
+    if (this.#arrived) this.#arrived.start(message);
+    else this.#take(message);
+  }
+
+  /** A message changed. One that ended is told to its end, and forgotten. */
+  changed(message: MessageRecord): void {
+    if (!this.#opening || message.state === 'STREAMING') return;
+    this.#reading?.ended.add(message.id);
+    const written = this.#written.get(message.id);
+    if (written) this.#end(written, message);
+  }
+
+  extend(extension: TextExtension): void {
+    if (!this.#opening || this.#isClosed) return;
+    if (this.#arrived) this.#arrived.extend(extension);
+    else if (!this.#apply(extension)) this.#reread();
+  }
+
+  /** Announcements may be missing, a removal among them. */
+  doubt(): void {
+    this.#isInDoubt = true;
+    this.#arrived ??= new ArrivedTexts();
+  }
+
+  /** Who is no member has been let go. */
+  trust(): void {
+    if (!this.#isInDoubt) return;
+    this.#isInDoubt = false;
+    if (this.#opening) void this.#read();
+    else this.#arrived = null;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#stopLooking?.();
+    this.#options.merging.forget(this.#tellAll);
+    this.#written.clear();
+    this.#changed.clear();
+  }
+
+  async #begin(): Promise<void> {
+    const reading = this.#newReading();
+    try {
+      await this.#list(reading);
+      // Nobody reads yet: whoever begins is told all of it at once.
+      this.#flush();
+    } catch (error) {
+      // A newer one is under way, and tries until it is answered.
+      if (this.#reading === reading) {
+        this.#opening = null;
+        this.#arrived = null;
+        this.#reading = null;
+        throw error;
+      }
+    }
+    this.#look();
+  }
+
+  /** While anything is being written: a reading aborts what its writer left. */
+  #look(): void {
+    if (this.#isClosed) return;
+    this.#stopLooking = this.#options.clock.after(this.#untilLookMs(), () => {
+      if (this.#written.size > 0) this.#reread();
+      this.#look();
+    });
+  }
+
+  /** Until the next writer may have been silent for too long. Of one who only says that they are there nothing is heard. */
+  #untilLookMs(): number {
+    const now = this.#options.clock.elapsed();
+    let untilMs = TIMES.writingMs / 2;
+    for (const { heardAt } of this.#written.values()) {
+      const leftMs = heardAt + TIMES.writingMs + SILENCE_MARGIN_MS - now;
+      if (leftMs > 0) untilMs = Math.min(untilMs, leftMs);
+    }
+    return untilMs;
+  }
+
+  #reread(): void {
+    if (!this.#arrived) void this.#read();
+  }
+
+  #newReading(): Reading {
+    this.#arrived ??= new ArrivedTexts();
+    this.#reading = { ended: new Set() };
+    return this.#reading;
+  }
+
+  async #read(reading = this.#newReading()): Promise<void> {
+    try {
+      await this.#list(reading);
+    } catch (error) {
+      if (!this.#isTaken(reading)) return;
+      const { log, tenant, id } = this.#options;
+      if (!isOutage(error)) log.error({ tenant, conversation: id, err: error }, 'streamed texts not read');
+      this.#retry();
+    }
+  }
+
+  #retry(): void {
+    const reading = this.#newReading();
+    this.#options.clock.after(RETRY_MS, () => {
+      if (this.#isTaken(reading)) void this.#read(reading);
+    });
+  }
+
+  /** Whether what it reads is taken: once a newer one began, or it is in doubt who may be told, it is not. */
+  #isTaken(reading: Reading): boolean {
+    return this.#reading === reading && !this.#isClosed && !this.#isInDoubt;
+  }
+
+  /** Takes page by page what is being written and what became of that which is no more, then what was announced meanwhile. */
+  async #list(reading: Reading): Promise<void> {
+    const { engine, tenant, id } = this.#options;
+    const listed = new Set<MessageId>();
+    for (let after: number | null = 0; after !== null; ) {
+      // Each page may be long, and a reader has many conversations.
+      while (hasTurnEnded()) await nextTurn();
+      const page: WritingPage = await engine.listWritings(tenant, id, after);
+      if (!this.#isTaken(reading)) return;
+      for (const message of page.messages) {
+        listed.add(message.id);
+        if (!reading.ended.has(message.id)) this.#take(message);
+      }
+      after = page.next;
+    }
+    const gone = [...this.#written.keys()].filter((each) => !listed.has(each));
+    for (let from = 0; from < gone.length; from += ENDED_AT_ONCE) {
+      const some = gone.slice(from, from + ENDED_AT_ONCE);
+      const messages = await engine.readMessages(tenant, some);
+      if (!this.#isTaken(reading)) return;
+      for (const [index, each] of some.entries())
+        if (!reading.ended.has(each)) this.#takeGone(each, messages[index] ?? null);
+    }
+    this.#settle(reading);
+  }
+
+  #takeGone(id: MessageId, message: MessageRecord | null): void {
+    const written = this.#written.get(id);
+    if (!message) this.#forget(id);
+    else if (message.state === 'STREAMING') this.#take(message);
+    else if (written) this.#end(written, message);
+  }
+
+  #forget(id: MessageId | undefined): void {
+    const written = id && this.#written.get(id);
+    if (!written) return;
+    this.#written.delete(id);
+    this.#changed.delete(written);
+  }
+
+  /** Takes what was announced during a reading. */
+  #settle({ ended }: Reading): void {
+    const { started = [], extensions = [], isOver = false } = this.#arrived ?? {};
+    this.#arrived = null;
+    this.#reading = null;
+    for (const message of started) if (!this.#written.has(message.id) && !ended.has(message.id)) this.#take(message);
+    // Of one that is not known any more the end was read.
+    const misfits = extensions.filter((extension) => !this.#apply(extension) && this.#written.has(extension.messageId));
+    // Not at once: as much may be announced during the next.
+    if (isOver) this.#retry();
+    else if (misfits.length > 0) this.#reread();
+  }
+
+  #take(message: MessageRecord): void {
+    let written = this.#written.get(message.id);
+    if (!written) {
+      written = new WrittenMessage(message, this.#options.clock.elapsed());
+      this.#written.set(message.id, written);
+    }
+    const before = written.length;
+    written.become(message);
+    if (written.length !== before) written.heardAt = this.#options.clock.elapsed();
+    this.#note(written);
+  }
+
+  #end(written: WrittenMessage, message: MessageRecord): void {
+    written.become(message);
+    this.#changed.delete(written);
+    this.#written.delete(message.id);
+    this.#tell(written);
+  }
+
+  /** False: something is missing, or not shown any more. */
+  #apply(extension: TextExtension): boolean {
+    if (isWithheld(extension)) return false;
+    const written = this.#written.get(extension.messageId);
+    if (!written?.extend(extension)) return false;
+    written.heardAt = this.#options.clock.elapsed();
+    this.#note(written);
+    return true;
+  }
+
+  #note(written: WrittenMessage): void {
+    this.#changed.add(written);
+    this.#options.merging.add(this.#tellAll);
+  }
+
+  #flush(): void {
+    if (this.#isClosed || this.#isInDoubt) return;
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    for (const written of changed) this.#tell(written);
+  }
+
+  #tell(written: WrittenMessage): void {
+    const event = written.tell();
+    if (event) this.#options.tell(event, written);
+  }
+}

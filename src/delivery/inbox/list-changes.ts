@@ -1,0 +1,41 @@
+/** What happened to a user's list past a place of its log. */
+import type { Engine, LeaveReason, UserLogEntry } from '../../engine/port.ts';
+import type { ExpiryReason } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { ConversationId, Position, Viewer } from '../../model.ts';
+
+/** Of one conversation, in a stretch of the log. */
+export interface ListChange {
+  /** Why it left the list last; null: it never did. */
+  readonly left: LeaveReason | null;
+  readonly isListed: boolean;
+}
+
+export interface ListChanges {
+  readonly of: ReadonlyMap<ConversationId, ListChange>;
+  readonly head: Position;
+  /** Why the log does not say; null: it does. */
+  readonly expiry: ExpiryReason | null;
+}
+
+const nextChange = (before: ListChange | undefined, { event }: UserLogEntry): ListChange => ({
+  left: event === 'JOINED' ? (before?.left ?? null) : event,
+  isListed: event === 'JOINED',
+});
+
+/** Null: from where the log is now. Rejects as the engine does. */
+export async function readListChanges(engine: Engine, viewer: Viewer, after: Position | null): Promise<ListChanges> {
+  const { tenant, userId } = viewer;
+  const of = new Map<ConversationId, ListChange>();
+  for (let from = after; ; ) {
+    const page = await engine.readUserLog(tenant, userId, from, LIMITS.logPage);
+    if (page.outcome === 'expired') {
+      const { head } = await readListChanges(engine, viewer, null);
+      return { of: new Map(), head, expiry: page.reason };
+    }
+    for (const entry of page.entries) of.set(entry.conversationId, nextChange(of.get(entry.conversationId), entry));
+    const last = page.entries.at(-1);
+    if (!last || page.entries.length < LIMITS.logPage) return { of, head: last ?? from ?? page.head, expiry: null };
+    from = last;
+  }
+}

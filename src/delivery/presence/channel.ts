@@ -1,0 +1,108 @@
+/** A user whose presence someone on this node watches. The newest state is the whole truth. */
+import { isHiddenFrom, neverSeen } from '../../access/blocking.ts';
+import type { Clock } from '../../clock.ts';
+import type { Engine, Listening } from '../../engine/port.ts';
+import { isOutage } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { PresenceRecord, TenantId, UserId } from '../../model.ts';
+import type { Admission, Listener } from '../joint-stream.ts';
+import { Latest } from '../latest.ts';
+
+const RETRY_MS = 250;
+
+/** What a watcher sees; a second connection of the same device changes nothing of it, nor does a reconnect. */
+function visible({ status, statusText, devices }: PresenceRecord): string {
+  const shown = devices.map(({ deviceId, connectionType }) => `${connectionType} ${deviceId}`);
+  return JSON.stringify([status, statusText, shown.sort()]);
+}
+
+export class PresenceChannel {
+  readonly id: UserId;
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #tenant: TenantId;
+  /** Each with the user it tells. */
+  readonly #listeners = new Map<Listener<PresenceRecord>, UserId>();
+  /** What is told to whom the user blocks: the same object, so that it is rendered once. */
+  readonly #absence: PresenceRecord;
+  #listening: Listening | null = null;
+  readonly #presence = new Latest<PresenceRecord>();
+  #isClosed = false;
+
+  constructor(engine: Engine, clock: Clock, log: Log, tenant: TenantId, id: UserId) {
+    this.id = id;
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#log = log;
+    this.#tenant = tenant;
+    this.#absence = neverSeen(id);
+  }
+
+  async open(): Promise<boolean> {
+    this.#listening = await this.#engine.listen(
+      { kind: 'presence', tenant: this.#tenant, id: this.id },
+      {
+        onAnnouncement: (announcement) => {
+          const before = this.#presence.current;
+          if (announcement.type === 'presence' && this.#presence.take(announcement.presence)) this.#tell(before);
+        },
+        onInterrupted: () => {
+          this.#presence.doubt();
+          void this.#read();
+        },
+      },
+    );
+    const take = this.#presence.reading();
+    const [presence] = await this.#engine.readPresence(this.#tenant, [this.id]);
+    if (presence) take(presence);
+    return true;
+  }
+
+  /** Tells the present state, then each change. */
+  async admission(userId: UserId): Promise<Admission<PresenceRecord>> {
+    return (listener) => {
+      this.#listeners.set(listener, userId);
+      const { current } = this.#presence;
+      if (current) listener.push(this.#seenBy(userId, current));
+    };
+  }
+
+  remove(listener: Listener<PresenceRecord>): void {
+    this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
+  }
+
+  #tell(before: PresenceRecord | null): void {
+    const { current } = this.#presence;
+    if (this.#isClosed || !current) return;
+    const isSame = before !== null && visible(before) === visible(current);
+    if (isSame && before.blocked.length === 0 && current.blocked.length === 0) return;
+    for (const [listener, userId] of [...this.#listeners]) {
+      const seen = this.#seenBy(userId, current);
+      if (before && visible(this.#seenBy(userId, before)) === visible(seen)) continue;
+      listener.push(seen);
+    }
+  }
+
+  #seenBy(userId: UserId, presence: PresenceRecord): PresenceRecord {
+    return isHiddenFrom(userId, presence) ? this.#absence : presence;
+  }
+
+  /** After an interruption, until the engine answers. */
+  async #read(): Promise<void> {
+    const take = this.#presence.reading();
+    try {
+      const [presence] = await this.#engine.readPresence(this.#tenant, [this.id]);
+      const before = this.#presence.current;
+      if (presence && take(presence)) this.#tell(before);
+    } catch (error) {
+      if (!isOutage(error)) this.#log.error({ tenant: this.#tenant, err: error }, 'presence channel failed');
+      if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.#read());
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/** A user whose tokens someone on this node goes by: when one is taken back, whoever goes by it is told. */
+import type { Bearer } from '../../access/bearer.ts';
+import { isRefused } from '../../access/revocation.ts';
+import type { Clock } from '../../clock.ts';
+import type { Announcement, Engine, Listening } from '../../engine/port.ts';
+import { isOutage } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { TenantId, UserId, Viewer } from '../../model.ts';
+
+const RETRY_MS = 250;
+
+interface Watcher {
+  readonly bearer: Bearer;
+  readonly onEnd: () => void;
+}
+
+export class SessionChannel {
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #tenant: TenantId;
+  readonly #userId: UserId;
+  readonly #watchers = new Set<Watcher>();
+  #listening: Listening | null = null;
+  readonly #onDoubt: (isInDoubt: boolean) => void;
+  #interruptions = 0;
+  #isClosed = false;
+
+  /** `onDoubt` is told when an end may have been missed, and when none was or whoever it concerned knows of it. */
+  constructor(
+    engine: Engine,
+    clock: Clock,
+    log: Log,
+    { tenant, userId }: Pick<Viewer, 'tenant' | 'userId'>,
+    onDoubt: (isInDoubt: boolean) => void,
+  ) {
+    this.#onDoubt = onDoubt;
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#log = log;
+    this.#tenant = tenant;
+    this.#userId = userId;
+  }
+
+  async open(): Promise<boolean> {
+    this.#listening = await this.#engine.listen(
+      { kind: 'sessions', tenant: this.#tenant, id: this.#userId },
+      { onAnnouncement: (announcement) => this.#receive(announcement), onInterrupted: () => this.#recover() },
+    );
+    return true;
+  }
+
+  /** Calls `onEnd` once the token the bearer goes by then is taken back; the answer stops that. */
+  watch(bearer: Bearer, onEnd: () => void): () => void {
+    const watcher = { bearer, onEnd };
+    this.#watchers.add(watcher);
+    // A token may have been taken back between the look at it and its taking the other's place.
+    const stopHearing = bearer.onRenewed(() => void this.read());
+    return () => {
+      stopHearing();
+      this.#watchers.delete(watcher);
+    };
+  }
+
+  /** Looks for what nobody told of, until the engine answers. */
+  async read(): Promise<void> {
+    const interruptions = this.#interruptions;
+    const isOfSession = [...this.#watchers].some(({ bearer }) => bearer.viewer.sessionId !== null);
+    try {
+      const [refusedUpTo, sessions] = await Promise.all([
+        this.#engine.readRefusal(this.#tenant, this.#userId),
+        isOfSession ? this.#engine.readSessions(this.#tenant, this.#userId, null) : [],
+      ]);
+      const ended = new Set<string>(sessions.flatMap(({ id, revokedAt }) => (revokedAt === null ? [] : [id])));
+      this.#end((viewer) => this.#isRefused(viewer, refusedUpTo) || ended.has(viewer.sessionId ?? ''));
+      if (interruptions === this.#interruptions) this.#onDoubt(false);
+    } catch (error) {
+      if (!isOutage(error)) this.#log.error({ tenant: this.#tenant, err: error }, 'session channel failed');
+      if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.read());
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#onDoubt(false);
+    this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
+  }
+
+  #recover(): void {
+    if (this.#isClosed) return;
+    this.#interruptions += 1;
+    this.#onDoubt(true);
+    void this.read();
+  }
+
+  #receive(announcement: Announcement): void {
+    if (announcement.type === 'tokens-refused') {
+      this.#end((viewer) => this.#isRefused(viewer, announcement.upTo));
+    }
+    if (announcement.type === 'session' && announcement.isRevoked) {
+      this.#end(({ sessionId }) => sessionId === announcement.id);
+    }
+  }
+
+  #isRefused(viewer: Viewer, upTo: number | null): boolean {
+    return isRefused(viewer, upTo, this.#clock.now());
+  }
+
+  #end(isOver: (viewer: Viewer) => boolean): void {
+    for (const { bearer, onEnd } of [...this.#watchers]) if (isOver(bearer.viewer)) onEnd();
+  }
+}

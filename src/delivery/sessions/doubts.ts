@@ -1,0 +1,43 @@
+/**
+ * Users of whom it is not known whether their tokens still stand.
+ *
+ * After an interruption a revocation may have been missed. Until that was read, the streams of the
+ * user keep what there is to tell: what follows a revocation is told to nobody who goes by it (G08).
+ */
+import type { Viewer } from '../../model.ts';
+
+/** A user in a map over all tenants. */
+export const userKey = ({ tenant, userId }: Pick<Viewer, 'tenant' | 'userId'>): string =>
+  JSON.stringify([tenant, userId]);
+
+/** A stream that keeps its events while it is held. */
+export interface Holding {
+  hold(): void;
+  release(): void;
+}
+
+export class Doubts {
+  readonly #streams = new Map<string, Set<Holding>>();
+  readonly #doubted = new Set<string>();
+
+  /** A stream of this user's; the answer forgets it. */
+  enter(user: string, stream: Holding): () => void {
+    const streams = this.#streams.get(user) ?? new Set();
+    this.#streams.set(user, streams.add(stream));
+    if (this.#doubted.has(user)) stream.hold();
+    return () => {
+      streams.delete(stream);
+      if (streams.size === 0 && this.#streams.get(user) === streams) this.#streams.delete(user);
+    };
+  }
+
+  /** Not in doubt any more: whoever's token was taken back is closed by then. */
+  turn(user: string, isInDoubt: boolean): void {
+    if (isInDoubt) this.#doubted.add(user);
+    else if (!this.#doubted.delete(user)) return;
+    for (const stream of [...(this.#streams.get(user) ?? [])]) {
+      if (isInDoubt) stream.hold();
+      else stream.release();
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * A topic that someone on this node listens to.
+ *
+ * Publications are passed on in the order of the topic's history. When one is not the
+ * next, or the bus was interrupted, the channel reads what is missing from the history.
+ * When the history no longer has it, listeners are told so (G05).
+ */
+import type { Clock } from '../../clock.ts';
+import type { Engine, Listening } from '../../engine/port.ts';
+import type { TopicHistory } from '../../engine/shared/publication.ts';
+import { positionExpired, ServiceError } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import type { Position, PublicationRecord, TenantId, Topic } from '../../model.ts';
+import type { Admission, Listener } from '../joint-stream.ts';
+import { SharedRead } from '../shared-read.ts';
+import { type Resume, TopicReplay } from './replay.ts';
+
+const RETRY_MS = 250;
+
+/** What was published past a position; null when some of it is no longer kept. */
+function pastOf({ head, publications }: TopicHistory, position: Position | null): readonly PublicationRecord[] | null {
+  const at = (epoch: string, place: number): number =>
+    publications.findIndex((each) => each.position.epoch === epoch && each.position.place === place);
+  // No history: what there was is older than a day.
+  if (!head) return [];
+  if (head.epoch === position?.epoch && head.place === position.place) return [];
+  const known = position ? at(position.epoch, position.place) : -1;
+  const next = position ? at(position.epoch, position.place + 1) : -1;
+  if (known >= 0) return publications.slice(known + 1);
+  if (next >= 0) return publications.slice(next);
+  // The history began anew: all of it comes after the position.
+  const first = head.epoch === position?.epoch ? -1 : at(head.epoch, 1);
+  return first >= 0 ? publications.slice(first) : null;
+}
+
+export class TopicChannel {
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #tenant: TenantId;
+  readonly #topic: Topic;
+  readonly #listeners = new Set<Listener<PublicationRecord>>();
+  /** Where listeners begin who came while the channel was behind, until it has caught up. */
+  readonly #beginnings = new Map<Listener<PublicationRecord>, Position>();
+  /** Those that are told what they missed, and hear nothing of this channel until then. */
+  readonly #replays = new Map<Listener<PublicationRecord>, TopicReplay>();
+  readonly #head: SharedRead<Position | null>;
+  #listening: Listening | null = null;
+  #position: Position | null = null;
+  /** While the history is read, announcements are dropped: the history has them. */
+  #isCatchingUp = true;
+  #isBehind = false;
+  #isClosed = false;
+
+  constructor(engine: Engine, clock: Clock, log: Log, tenant: TenantId, topic: Topic) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#log = log;
+    this.#tenant = tenant;
+    this.#topic = topic;
+    this.#head = new SharedRead(() => engine.readTopicHead(tenant, topic));
+  }
+
+  async open(): Promise<boolean> {
+    this.#listening = await this.#engine.listen(
+      { kind: 'topic', tenant: this.#tenant, id: this.#topic },
+      {
+        onAnnouncement: (announcement) => {
+          if (announcement.type === 'publication') this.#receive(announcement.publication);
+        },
+        onInterrupted: () => void this.#catchUp(),
+      },
+    );
+    this.#position = await this.#head.ask();
+    this.#isCatchingUp = false;
+    if (this.#isBehind) await this.#catchUp();
+    return true;
+  }
+
+  /**
+   * New listeners begin at the head, or where they were: earlier publications may still be on their way to this channel.
+   *
+   * @throws {ServiceError} POSITION_EXPIRED.
+   */
+  async admission(resume: Resume | null = null): Promise<Admission<PublicationRecord>> {
+    if (resume) return this.#resumption(resume);
+    const head = await this.#head.ask();
+    return (listener) => {
+      this.#listeners.add(listener);
+      const hasPassed = head?.epoch === this.#position?.epoch && (head?.place ?? 0) <= (this.#position?.place ?? 0);
+      if (head && !hasPassed) this.#beginnings.set(listener, head);
+    };
+  }
+
+  async #resumption(resume: Resume): Promise<Admission<PublicationRecord>> {
+    const replay = new TopicReplay(this.#engine, this.#clock, this.#tenant, this.#topic, resume);
+    await replay.check();
+    return (listener) => {
+      this.#replays.set(listener, replay);
+      const isOpen = (): boolean => this.#replays.get(listener) === replay;
+      void replay.run(listener, isOpen, (cursor) => this.#goLive(listener, cursor));
+    };
+  }
+
+  /** False while this channel has passed something on that a replay has not; else the channel tells the listener from here on. */
+  #goLive(listener: Listener<PublicationRecord>, cursor: Position): boolean {
+    const { epoch = cursor.epoch, place = 0 } = this.#position ?? {};
+    if (epoch !== cursor.epoch || place > cursor.place) return false;
+    this.#replays.delete(listener);
+    this.#listeners.add(listener);
+    if (place < cursor.place) this.#beginnings.set(listener, cursor);
+    return true;
+  }
+
+  remove(listener: Listener<PublicationRecord>): void {
+    this.#replays.get(listener)?.close();
+    this.#replays.delete(listener);
+    this.#listeners.delete(listener);
+    this.#beginnings.delete(listener);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const replay of this.#replays.values()) replay.close();
+    this.#replays.clear();
+    this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
+  }
+
+  #receive(publication: PublicationRecord): void {
+    if (this.#isCatchingUp) {
+      this.#isBehind = true;
+      return;
+    }
+    const { epoch, place } = publication.position;
+    const last = this.#position;
+    if (epoch === last?.epoch && place <= last.place) return;
+    if (epoch === last?.epoch ? place !== last.place + 1 : place !== 1 || last) return void this.#catchUp();
+    this.#pass(publication);
+  }
+
+  #pass(publication: PublicationRecord): void {
+    if (this.#isClosed) return;
+    this.#position = publication.position;
+    const hasBeginnings = this.#beginnings.size > 0;
+    for (const listener of this.#listeners) {
+      if (!hasBeginnings || this.#isFor(listener, publication.position)) listener.push(publication);
+    }
+  }
+
+  /** False for what was published before this listener came. */
+  #isFor(listener: Listener<PublicationRecord>, { epoch, place }: Position): boolean {
+    const beginning = this.#beginnings.get(listener);
+    if (epoch !== beginning?.epoch) return true;
+    if (place >= beginning.place) this.#beginnings.delete(listener);
+    return place > beginning.place;
+  }
+
+  async #catchUp(): Promise<void> {
+    this.#isBehind = true;
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    try {
+      while (this.#isBehind && !this.#isClosed) {
+        this.#isBehind = false;
+        const history = await this.#engine.readTopic(this.#tenant, this.#topic, null, LIMITS.publicationsPerTopic);
+        const past = pastOf(history, this.#position);
+        if (past) for (const publication of past) this.#pass(publication);
+        else this.#lose();
+        this.#position = history.head;
+      }
+    } catch (error) {
+      const isExpected = error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
+      if (!isExpected)
+        this.#log.error({ tenant: this.#tenant, topic: this.#topic, err: error }, 'topic channel failed');
+      if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.#catchUp());
+    } finally {
+      this.#isCatchingUp = false;
+    }
+  }
+
+  /** Tells the listeners. Later ones begin at the head. */
+  #lose(): void {
+    this.#log.warn({ tenant: this.#tenant, topic: this.#topic }, 'topic channel lost its position');
+    for (const listener of [...this.#listeners]) listener.end(positionExpired('RETENTION', { topic: this.#topic }));
+  }
+}

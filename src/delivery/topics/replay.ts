@@ -1,0 +1,128 @@
+/**
+ * Replays to one listener what it missed of one topic, up to where the topic's channel is.
+ *
+ * The step to live has no `await` between the last comparison and going live, so that
+ * nothing falls between them and nothing comes twice (G06). Of the history no more is
+ * held than one page, also while the listener has no room.
+ */
+import type { Clock } from '../../clock.ts';
+import type { Engine } from '../../engine/port.ts';
+import { resumption } from '../../engine/shared/publication.ts';
+import { isOutage, positionExpired } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Position, PublicationRecord, TenantId, Topic } from '../../model.ts';
+import { asServiceError } from '../conversations/replay.ts';
+import type { Listener } from '../joint-stream.ts';
+import { notePast } from '../past.ts';
+import { nextTurn, roomOrEnd } from '../room.ts';
+import type { Turns } from '../turns.ts';
+
+const RETRY_MS = 250;
+
+/** Where a listener was, and the turns of its stream. */
+export interface Resume {
+  readonly after: Position;
+  readonly turns: Turns;
+}
+
+export class TopicReplay {
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #tenant: TenantId;
+  readonly #topic: Topic;
+  readonly #turns: Turns;
+  #cursor: Position;
+  #stopWaiting: (() => void) | null = null;
+
+  constructor(engine: Engine, clock: Clock, tenant: TenantId, topic: Topic, { after, turns }: Resume) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#tenant = tenant;
+    this.#topic = topic;
+    this.#cursor = after;
+    this.#turns = turns;
+  }
+
+  /** @throws {ServiceError} POSITION_EXPIRED: it cannot be resumed. */
+  async check(): Promise<void> {
+    await this.#read(1);
+  }
+
+  /**
+   * Calls `goLive` after the last page, until it answers true. While the engine is away it waits (G14); the
+   * listener ends when what it missed is no longer kept.
+   */
+  async run(
+    listener: Listener<PublicationRecord>,
+    isOpen: () => boolean,
+    goLive: (cursor: Position) => boolean,
+  ): Promise<void> {
+    try {
+      while (isOpen()) {
+        const step = await this.#turns.run(() => this.#step(listener, isOpen, goLive));
+        if (step === 'over') return;
+        if (step === 'away') await this.#pause();
+        // Pages may come without waiting: of an engine in this process.
+        else await nextTurn();
+      }
+    } catch (error) {
+      if (isOpen()) listener.end(asServiceError(error));
+    }
+  }
+
+  /** Passes on as much of a page as there is room for. `away`: the engine does not answer. */
+  async #step(
+    listener: Listener<PublicationRecord>,
+    isOpen: () => boolean,
+    goLive: (cursor: Position) => boolean,
+  ): Promise<'over' | 'away' | 'more'> {
+    if (listener.isCongested()) await roomOrEnd(listener, isOpen);
+    if (!isOpen()) return 'over';
+    const page = await this.#page();
+    if (!isOpen()) return 'over';
+    if (!page) return 'away';
+    const isLast = this.#pass(page, listener) && page.length < LIMITS.publicationsPerPage;
+    return isLast && goLive(this.#cursor) ? 'over' : 'more';
+  }
+
+  /** Leaves no timer behind. */
+  close(): void {
+    this.#stopWaiting?.();
+  }
+
+  /** Resolves after a while; never once it is closed. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stopWaiting = this.#clock.after(RETRY_MS, resolve);
+    });
+  }
+
+  /** False when the listener had no room for all of it. */
+  #pass(page: readonly PublicationRecord[], listener: Listener<PublicationRecord>): boolean {
+    for (const publication of page) {
+      // What is live does not wait, and may have taken the room.
+      if (listener.isCongested()) return false;
+      this.#cursor = publication.position;
+      listener.push(publication);
+    }
+    return true;
+  }
+
+  /** Null while the engine is away. */
+  async #page(): Promise<readonly PublicationRecord[] | null> {
+    try {
+      return await this.#read(LIMITS.publicationsPerPage);
+    } catch (error) {
+      if (isOutage(error)) return null;
+      throw error;
+    }
+  }
+
+  async #read(limit: number): Promise<readonly PublicationRecord[]> {
+    const history = await this.#engine.readTopic(this.#tenant, this.#topic, this.#cursor.place, limit);
+    const read = resumption(history, this.#cursor);
+    if (read.outcome === 'expired') throw positionExpired(read.reason, { topic: this.#topic });
+    for (const publication of read.publications) notePast(publication);
+    return read.publications;
+  }
+}

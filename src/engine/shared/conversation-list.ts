@@ -1,0 +1,67 @@
+/**
+ * How both engines order a user's list.
+ *
+ * A list is kept as buckets: conversations of one kind that are all pinned or not, archived or
+ * not, unread or not, each in the order of activity. Whatever is asked for is some of the
+ * buckets, merged, so that no filter has to look at what it leaves out.
+ */
+import type { ConversationKind } from '../../model.ts';
+import type { ListPlace, ListQuery } from '../port.ts';
+
+const KINDS: readonly ConversationKind[] = ['DIRECT', 'GROUP', 'ROOM'];
+
+/** A letter for each: kind, p(inned) or not, a(rchived) or not, u(nread) or read. */
+export type Bucket = string;
+
+const either = (wanted: boolean | null): readonly boolean[] => (wanted === null ? [true, false] : [wanted]);
+
+function bucketsOf({ kind, isArchived, isUnread }: ListQuery, isPinned: boolean): Bucket[] {
+  return (kind ? [kind] : KINDS).flatMap((each) =>
+    either(isArchived).flatMap((archived) =>
+      either(isUnread).map((unread) => bucketOf({ kind: each, isPinned, isArchived: archived, isUnread: unread })),
+    ),
+  );
+}
+
+export function bucketOf(of: {
+  readonly kind: ConversationKind;
+  readonly isPinned: boolean;
+  readonly isArchived: boolean;
+  readonly isUnread: boolean;
+}): Bucket {
+  return of.kind.charAt(0) + (of.isPinned ? 'p' : '-') + (of.isArchived ? 'a' : '-') + (of.isUnread ? 'u' : '-');
+}
+
+/** Buckets that are merged, and where in them a page begins; null: at their first. */
+export interface Stretch {
+  readonly buckets: readonly Bucket[];
+  readonly after: Pick<ListPlace, 'activity' | 'id'> | null;
+}
+
+/** What a query asks for, one stretch after the other. */
+export function stretchesOf(query: ListQuery): Stretch[] {
+  const { after, order } = query;
+  if (order === 'activity') return [{ buckets: [true, false].flatMap((pinned) => bucketsOf(query, pinned)), after }];
+  const [pinned, others] = [bucketsOf(query, true), bucketsOf(query, false)];
+  if (!after?.isPinned)
+    return after
+      ? [{ buckets: others, after }]
+      : [
+          { buckets: pinned, after },
+          { buckets: others, after },
+        ];
+  return [
+    { buckets: pinned, after },
+    { buckets: others, after: null },
+  ];
+}
+
+/** Of all buckets a query asks for, wherever its page begins. */
+export function allBucketsOf(query: ListQuery): Bucket[] {
+  return [true, false].flatMap((pinned) => bucketsOf(query, pinned));
+}
+
+/** Latest activity first; of the same, by id. */
+export function byActivity(one: Pick<ListPlace, 'activity' | 'id'>, other: Pick<ListPlace, 'activity' | 'id'>): number {
+  return other.activity - one.activity || (one.id < other.id ? -1 : Number(one.id !== other.id));
+}

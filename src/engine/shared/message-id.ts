@@ -1,0 +1,35 @@
+/**
+ * Message ids that lead straight to their conversation: `<key>.<sequence>.<nonce>`.
+ *
+ * `key` is 128 bits of SHA-256 over the conversation's id, so that an id stays
+ * within 128 characters and no index from messages to conversations is needed.
+ * The nonce keeps an id from naming another message after a log lost its end.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import type { ConversationId, MessageId } from '../../model.ts';
+
+const FORM = /^([\w-]{22})\.([1-9]\d{0,14})\.([\w-]{8})$/;
+
+export interface MessageIdParts {
+  readonly conversationKey: string;
+  readonly sequence: number;
+}
+
+export function conversationKey(id: ConversationId): string {
+  return createHash('sha256').update(id).digest().subarray(0, 16).toString('base64url');
+}
+
+export function messageNonce(): string {
+  return randomBytes(6).toString('base64url');
+}
+
+export function messageId(key: string, sequence: number, nonce: string): MessageId {
+  return `${key}.${sequence}.${nonce}` as MessageId;
+}
+
+/** Null for what is not an id of ours. */
+export function parseMessageId(id: MessageId): MessageIdParts | null {
+  const match = FORM.exec(id);
+  const [, key, sequence] = match ?? [];
+  return key === undefined || sequence === undefined ? null : { conversationKey: key, sequence: Number(sequence) };
+}

@@ -1,0 +1,32 @@
+/**
+ * A log of what happened to each user's list of conversations, kept beside the list.
+ *
+ * The conversations' own logs say what happened in them. That a user joined one, or is no longer in
+ * one, says this log only: by it whoever comes back knows which conversations to ask.
+ */
+import type { ExpiryReason } from '../../errors.ts';
+import type { ConversationId, Position, TenantId, UserId } from '../../model.ts';
+
+/** DELETED: the conversation was, with its messages. */
+export type ListEvent = 'JOINED' | 'LEFT' | 'REMOVED' | 'DELETED';
+
+export interface UserLogEntry extends Position {
+  readonly conversationId: ConversationId;
+  readonly event: ListEvent;
+}
+
+export type UserLogPage =
+  | { readonly outcome: 'read'; readonly entries: readonly UserLogEntry[]; readonly head: Position }
+  /** Everything may have happened since: the list is to be read anew. */
+  | { readonly outcome: 'expired'; readonly reason: ExpiryReason };
+
+/**
+ * An entry is written with the list, in one step: whoever finds a conversation in it, or is told of
+ * a change of membership, finds that in the log as well. Who leaves and joins again before the list
+ * is told has one entry or none for both: the last entry of a conversation says whether it is there.
+ * The latest `LIMITS.userLogEntries` are kept. A log that lost its end goes on in another epoch (G04).
+ */
+export interface UserLogStore {
+  /** Up to `limit` entries past a position; null: none, only where the log is. */
+  readUserLog(tenant: TenantId, userId: UserId, after: Position | null, limit: number): Promise<UserLogPage>;
+}

@@ -1,0 +1,166 @@
+/**
+ * Counts the bodies of requests: on their way, while it is not known yet who sends them, and until they are answered.
+ *
+ * Each body has a cap of its own; `Unhandled` has the cap of all. An honest client
+ * sends its body at once, so slow bodies do not keep it out.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { Transform, type TransformCallback } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ServiceError, unavailable } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Parcel, Unhandled } from '../peers/unhandled.ts';
+
+/** Passes a body on, and reports each chunk. */
+class Arriving extends Transform {
+  readonly #onBytes: (bytes: number) => void;
+  #bytes = 0;
+
+  constructor(onBytes: (bytes: number) => void) {
+    super();
+    this.#onBytes = onBytes;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.#bytes += chunk.length;
+    this.#onBytes(this.#bytes);
+    done(null, chunk);
+  }
+}
+
+/** By what the header says; without end when it says nothing and a body comes. */
+export function bytesToCome({ headers }: Pick<IncomingMessage, 'headers'>): number {
+  if (headers['content-length'] !== undefined) return Number(headers['content-length']) || 0;
+  return headers['transfer-encoding'] === undefined ? 0 : Number.POSITIVE_INFINITY;
+}
+
+/** The body of one request. */
+class Body {
+  readonly #parcel: Parcel;
+  #reject: ((refusal: ServiceError) => void) | null = null;
+
+  constructor(unhandled: Unhandled, toCome: number) {
+    this.#parcel = unhandled.parcel(() => {
+      this.forget();
+      this.#reject?.(new ServiceError('SERVICE_UNAVAILABLE', 'The body came too slowly.', { retryAfterMs: 1_000 }));
+    });
+    // Node reads ahead of us so much of it.
+    this.#parcel.update(Math.min(toCome, LIMITS.strangerBodyBytes), 0);
+  }
+
+  /** Resolves as `work` does, unless the body is turned away before. */
+  async until<Value>(work: Promise<Value>, onRefusal: () => void): Promise<Value> {
+    try {
+      return await Promise.race([
+        work,
+        new Promise<never>((_resolve, reject) => {
+          this.#reject = (refusal) => {
+            onRefusal();
+            reject(refusal);
+          };
+        }),
+      ]);
+    } finally {
+      this.#reject = null;
+    }
+  }
+
+  arriving(body: Readable): Arriving {
+    const arriving = new Arriving((bytes) => this.#parcel.update(bytes, 0));
+    this.#reject = (refusal) => arriving.destroy(refusal);
+    arriving.once('end', () => {
+      this.#reject = null;
+      this.take(this.#parcel.bytes);
+    });
+    body.once('error', (error) => arriving.destroy(error));
+    return body.pipe(arriving);
+  }
+
+  get bytes(): number {
+    return this.#parcel.bytes;
+  }
+
+  /** It is here, and is being handled. */
+  take(bytes: number): void {
+    this.#parcel.update(0, bytes);
+  }
+
+  forget(): void {
+    this.#parcel.update(0, 0);
+  }
+}
+
+const bodies = new WeakMap<IncomingMessage, Body>();
+/** Answers that are to follow another are not told of the end of their connection. */
+const ofSockets = new WeakMap<Socket, Set<Body>>();
+
+function begin(raw: IncomingMessage, body: Body): void {
+  bodies.set(raw, body);
+  const { socket } = raw;
+  const known = ofSockets.get(socket);
+  if (known) return void known.add(body);
+  const own = new Set([body]);
+  ofSockets.set(socket, own);
+  socket.once('close', () => {
+    for (const each of own) each.forget();
+  });
+}
+
+function forget(raw: IncomingMessage): void {
+  const body = bodies.get(raw);
+  if (!body) return;
+  body.forget();
+  bodies.delete(raw);
+  ofSockets.get(raw.socket)?.delete(body);
+}
+
+/** How many bytes of a request's body have come. */
+export const bytesOfBody = (raw: IncomingMessage): number => bodies.get(raw)?.bytes ?? 0;
+
+/** Counts the bodies of all routes. */
+export function watchBodies(app: FastifyInstance, unhandled: Unhandled): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    const toCome = bytesToCome(request);
+    if (toCome === 0) return done();
+    if (!unhandled.hasRoomFor(toCome === Number.POSITIVE_INFINITY ? LIMITS.strangerBodyBytes : toCome)) {
+      // A client that is refused need not send the rest.
+      reply.header('connection', 'close');
+      return done(unavailable());
+    }
+    begin(request.raw, new Body(unhandled, toCome));
+    done();
+  });
+  app.addHook('preParsing', (request, reply, stream, done) => {
+    const body = bodies.get(request.raw);
+    if (!body) return done(null, stream);
+    if (request.raw.complete) {
+      body.take(request.raw.readableLength);
+      return done(null, stream);
+    }
+    const arriving = body.arriving(stream);
+    arriving.once('error', () => reply.header('connection', 'close'));
+    done(null, arriving);
+  });
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    dropBody(reply);
+    done(null, payload);
+  });
+}
+
+/** Waits for `work` before the body is read. @throws {ServiceError} when others need its room meanwhile. */
+export async function beforeBody<Value>(
+  { raw }: FastifyRequest,
+  reply: FastifyReply,
+  work: Promise<Value>,
+): Promise<Value> {
+  const body = bodies.get(raw);
+  return body ? body.until(work, () => void reply.header('connection', 'close')) : work;
+}
+
+/** Lets go of the body of a request whose answer has begun, which may take as long as a stream. */
+export function dropBody({ request }: FastifyReply): void {
+  forget(request.raw);
+  request.body = undefined;
+}

@@ -1,0 +1,53 @@
+/** Who makes an HTTP request. */
+import type { FastifyRequest } from 'fastify';
+import { bearerOf } from '../../access/bearer.ts';
+import { type StandingOf, secretOfHeaders } from '../../access/gateway.ts';
+import { tokenOfHeader } from '../../access/token-location.ts';
+import { reasonOf, type VerifyToken } from '../../access/tokens.ts';
+import { ServiceError, unauthenticated } from '../../errors.ts';
+import type { Caller } from '../../graphql/context.ts';
+import type { RateLimits } from '../../rates/rate-limits.ts';
+
+export interface CallerOptions {
+  readonly verifyToken: VerifyToken;
+  readonly standingOf: StandingOf;
+  readonly rateLimits: RateLimits;
+}
+
+/** A request is over before its token is. */
+const NOTHING = (): void => undefined;
+
+/** Who calls; with a token that is not valid nobody, and why is told when one is needed. */
+export async function identify(request: FastifyRequest, options: CallerOptions): Promise<Caller> {
+  const { verifyToken, standingOf, rateLimits } = options;
+  const standing = standingOf(secretOfHeaders(request.headers));
+  const { 'user-agent': userAgent = null, authorization } = request.headers;
+  const known = {
+    isTrustedGateway: standing.isTrusted,
+    isProvenGateway: standing.isProven,
+    userAgent,
+    lastEventId: null,
+    renew: NOTHING,
+  };
+  const nobody = (refusal: ServiceError): Caller => ({
+    ...known,
+    bearer: null,
+    refusal,
+    meter: rateLimits.ofRequest(null),
+  });
+  if (authorization === undefined) return nobody(unauthenticated('MISSING'));
+  const token = tokenOfHeader(authorization);
+  const verification = token ? await verifyToken(token).catch(refusalOf) : null;
+  if (verification instanceof ServiceError) return nobody(verification);
+  if (verification?.outcome === 'valid') {
+    const { viewer } = verification;
+    return { ...known, bearer: bearerOf(viewer), refusal: null, meter: rateLimits.ofRequest(viewer) };
+  }
+  return nobody(unauthenticated(verification ? reasonOf(verification) : 'INVALID'));
+}
+
+/** The engine is asked whether a token was taken back, and may be away: what needs no token is served all the same. */
+function refusalOf(error: unknown): ServiceError {
+  if (error instanceof ServiceError) return error;
+  throw error;
+}

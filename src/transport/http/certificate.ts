@@ -1,0 +1,29 @@
+/** Looks at the certificate that is served, at once and every day: one that ends is spoken of before it does. */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Clock } from '../../clock.ts';
+import { TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+
+/** Answers what stops it. What is served is what the file held at the start. */
+export function watchCertificate(
+  certFile: string,
+  clock: Clock,
+  log: Log,
+  told: { certificateEnd: number },
+): () => void {
+  const { subject, validFrom, validTo } = new X509Certificate(readFileSync(certFile));
+  const [begin, end] = [Date.parse(validFrom), Date.parse(validTo)];
+  told.certificateEnd = end;
+
+  function check(): void {
+    const now = clock.now();
+    const found = { certFile, subject, validFrom, validTo };
+    if (end <= now) log.error(found, 'the TLS certificate has ended: clients that look at it refuse it');
+    else if (begin > now) log.error(found, 'the TLS certificate is not valid yet: clients that look at it refuse it');
+    else if (end - now <= TIMES.certificateEndsSoonMs) log.warn(found, 'the TLS certificate ends soon');
+  }
+
+  check();
+  return clock.every(TIMES.certificateCheckMs, check);
+}

@@ -1,0 +1,333 @@
+/** GraphQL over HTTP by Apollo Server, on Fastify. */
+import { type Readable, Transform } from 'node:stream';
+import { ApolloServer, type ApolloServerPlugin, type BaseContext, type GraphQLRequest } from '@apollo/server';
+import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
+import { fastifyApolloHandler } from '@as-integrations/fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type GraphQLSchema, Kind, parse } from 'graphql';
+import { secretOfHeaders } from '../../access/gateway.ts';
+import { ERROR_CODES, ServiceError } from '../../errors.ts';
+import { refusalOf } from '../../graphql/affordable.ts';
+import type { Caller, Context } from '../../graphql/context.ts';
+import { payForBody, payForComparing, payForReading } from '../../graphql/document-price.ts';
+import { type FormatError, toGraphQLError } from '../../graphql/errors.ts';
+import {
+  coerceVariables,
+  EXECUTION_OPTIONS,
+  isOpenDocument,
+  isTooLong,
+  type OperationRules,
+  requireAffordable,
+  requireToken,
+  takeReads,
+  tooLong,
+  validationOptions,
+  validationRules,
+} from '../../graphql/operations.ts';
+import type { PersistedQueries } from '../../graphql/persisted-queries.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import { type AnswerByStream, bodyOf } from '../streams/graphql-stream.ts';
+import { readsAnswers } from '../streams/stream-format.ts';
+import { beforeBody, bytesOfBody, bytesToCome } from './arriving-bodies.ts';
+import { type CallerOptions, identify } from './caller.ts';
+import { GRAPHIQL } from './graphiql.ts';
+import { restoreDocument } from './hashed-request.ts';
+import { createKnownDocuments } from './known-documents.ts';
+import { tellWhenToRetry } from './retry-after.ts';
+
+export interface GraphqlHttpOptions extends CallerOptions {
+  readonly schema: GraphQLSchema;
+  readonly rules: OperationRules;
+  readonly formatError: FormatError;
+  readonly createContext: (caller: Caller) => Context;
+  readonly persisted: PersistedQueries;
+  readonly stream: AnswerByStream;
+  readonly log: Log;
+  readonly maxBodyBytes: number;
+}
+
+type ApolloContext = Context & BaseContext;
+
+/** A request that Apollo Server answers: who asks it, and with what. */
+interface Begun {
+  readonly caller: Caller;
+  readonly context: ApolloContext;
+}
+
+/** Registers `/graphql`; the answer stops the server behind it. */
+export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpOptions): Promise<() => Promise<void>> {
+  const { isProduction } = options.rules;
+  const documents = createKnownDocuments();
+  const apollo = new ApolloServer<ApolloContext>({
+    schema: options.schema,
+    validationRules: validationRules(options.rules),
+    parseOptions: { maxTokens: LIMITS.documentTokens },
+    introspection: !isProduction,
+    validationOptions: validationOptions(options.rules),
+    executionOptions: EXECUTION_OPTIONS,
+    // Its own search for suggestions takes time in the square of the message: ours are told or not by `formatError`.
+    hideSchemaDetailsFromClientErrors: false,
+    // A page of another site has nothing to send that a browser adds by itself: a caller is known by a header. What has
+    // none is told that a token is needed, by GET as well, rather than of a preflight.
+    csrfPrevention: false,
+    allowBatchedHttpRequests: false,
+    // Ours are for streams and sockets, too.
+    persistedQueries: false,
+    documentStore: documents.store,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    logger: options.log,
+    formatError: (_, error) => options.formatError(error),
+    plugins: [
+      chargeComparing(),
+      guardOperations(options.rules),
+      endCostly(options.formatError),
+      tellWhenToRetry(),
+      answerLegacyClients(),
+      ApolloServerPluginLandingPageDisabled(),
+    ],
+  });
+  await apollo.start();
+  /** Those who send a body of unknown length without a valid token. */
+  const strangers = new WeakSet<FastifyRequest>();
+  /** Those that Apollo Server answers. */
+  const begun = new WeakMap<FastifyRequest, Begun>();
+  /** Those whose request had come in full, and nobody's: who called is not asked again. */
+  const identified = new WeakMap<FastifyRequest, Caller>();
+  const handle = fastifyApolloHandler(apollo, {
+    async context(request) {
+      const { caller, context } = begun.get(request) as Begun;
+      if (!caller.bearer && !isOpen(request, isProduction)) throw toGraphQLError(caller.refusal);
+      return context;
+    },
+  });
+  // Nothing of a request is looked at before it is known who calls.
+  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const caller = identified.get(request) ?? (await identify(request, options));
+    payForBody(bytesOfBody(request.raw), caller.meter);
+    const fault = restoreDocument(request, options.persisted, caller);
+    if (await options.stream(request, reply, caller, fault)) return reply;
+    if (fault) {
+      reply.header('cache-control', 'private, no-cache, must-revalidate');
+      throw fault;
+    }
+    // What is no request is told so in JSON, whatever is accepted.
+    if (!bodyOf(request)) request.headers.accept = 'application/json';
+    // Apollo Server looks at this when all is done, and the change would have been made.
+    else if (!readsAnswers(request.headers.accept)) {
+      const isHeard = caller.bearer !== null || isOpen(request, isProduction);
+      throw toGraphQLError(isHeard ? notInJson() : caller.refusal, isHeard ? 406 : 401);
+    }
+    const { query } = givenIn(request);
+    // Here, since Apollo Server takes what a plugin throws of an unknown operation for a fault of the server.
+    if (typeof query === 'string' && !documents.has(query)) payForReading(query, caller.meter);
+    // A trace is several times what it is of, outside all limits: nobody but a gateway has one.
+    if (!caller.isProvenGateway) delete request.headers['apollo-federation-include-trace'];
+    begun.set(request, { caller, context: options.createContext(caller) as ApolloContext });
+    return (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
+  }
+
+  // Before the body is read: bytes in another charset, or packed, are no JSON to whoever parses them.
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    requireReadable(request);
+    requireUtf8(request);
+    // Before it is read: while keys are waited for, no body is held.
+    const caller = await beforeBody(request, reply, identify(request, options));
+    const { bearer, refusal } = caller;
+    if (!bearer || request.raw.complete) identified.set(request, caller);
+    if (bearer || bytesToCome(request.raw) <= LIMITS.strangerBodyBytes) return;
+    if (request.headers['content-length'] !== undefined) throw toGraphQLError(refusal);
+    strangers.add(request);
+  };
+  const preParsing = async (request: FastifyRequest, _reply: FastifyReply, body: Readable): Promise<Readable> =>
+    strangers.has(request) ? cutBody(body) : body;
+  const bodyLimit = options.maxBodyBytes;
+  // Routers put a status before the errors, or in their place: one that has proven itself is told by the errors alone.
+  const onSend = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (reply.statusCode < 400 || !options.standingOf(secretOfHeaders(request.headers)).isProven) return;
+    if (!String(reply.getHeader('content-type')).includes('json')) return;
+    reply.code(200).removeHeader('www-authenticate');
+  };
+  app.post('/graphql', { bodyLimit, onRequest, preParsing, onSend }, async (request, reply) => {
+    requireShort(request.body);
+    if (isJson(request)) return answer(request, reply);
+    // The one request that needs no content type: `curl -d '{"query": "{ _service { sdl } }"}'`.
+    if (!isSdlRequest(request.body))
+      throw new ServiceError('BAD_USER_INPUT', 'The content type must be application/json.');
+    request.headers['content-type'] = 'application/json';
+    return answer(request, reply);
+  });
+  // HEAD would run what GET runs, and a subscription has no end.
+  const onGet = async (request: FastifyRequest): Promise<void> => requireReadable(request);
+  app.get('/graphql', { exposeHeadRoute: false, onRequest: onGet, onSend }, async (request, reply) =>
+    !isProduction && isBrowser(request)
+      ? reply.type('text/html; charset=utf-8').send(GRAPHIQL)
+      : answer(request, reply),
+  );
+  return () => apollo.stop();
+}
+
+/** Comparing fields costs its sender, also in a document that is refused. */
+function chargeComparing(): ApolloServerPlugin<ApolloContext> {
+  return {
+    async requestDidStart() {
+      return {
+        async validationDidStart({ document, contextValue }) {
+          return async () => payForComparing(document, contextValue.meter);
+        },
+      };
+    },
+  };
+}
+
+/** Only what a token allows. */
+function guardOperations(rules: OperationRules): ApolloServerPlugin<ApolloContext> {
+  return {
+    async requestDidStart() {
+      let taken = 0;
+      return {
+        async didResolveOperation({ request, schema, document, operation, contextValue }) {
+          if (!operation) return;
+          requireToken(operation, contextValue, rules.isProduction);
+          const coerced = coerceVariables(schema, operation, request.variables, rules);
+          if ('fault' in coerced) throw coerced.fault;
+          const cost = requireAffordable({ schema, document, operation, variables: coerced.values }, rules);
+          taken = takeReads(operation, cost, contextValue);
+        },
+        async willSendResponse({ contextValue: { budget, meter } }) {
+          meter.settle(budget.taken - taken);
+        },
+      };
+    },
+  };
+}
+
+/** An operation that used up its budget has no result. */
+function endCostly(formatError: FormatError): ApolloServerPlugin<ApolloContext> {
+  return {
+    async requestDidStart({ request }) {
+      return {
+        async willSendResponse({ response, contextValue }) {
+          if (response.body.kind !== 'single') return;
+          const refusal = refusalOf(response.body.singleResult, contextValue.budget);
+          if (!refusal) return;
+          response.body = { kind: 'single', singleResult: { errors: [formatError(refusal)] } };
+          response.http.status = isLegacy(request) ? 200 : ERROR_CODES.QUERY_TOO_COSTLY.status;
+        },
+      };
+    },
+  };
+}
+
+/** What is wrong with the operation itself, rather than with the request that carries it. */
+const OPERATION_FAULTS = new Set<unknown>([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'BAD_USER_INPUT',
+  'QUERY_TOO_DEEP',
+  'QUERY_TOO_COSTLY',
+]);
+
+function isLegacy({ http }: GraphQLRequest): boolean {
+  const accept = http?.headers.get('accept') ?? '';
+  const isOld = accept.includes('application/json') && !accept.includes('application/graphql-response+json');
+  return isOld && http?.method === 'POST';
+}
+
+/**
+ * GraphQL over HTTP, section 6.4.1: a client that reads `application/json` cannot
+ * tell our status from a proxy's, so a well-formed request is answered with 200.
+ */
+function answerLegacyClients(): ApolloServerPlugin<ApolloContext> {
+  return {
+    async requestDidStart({ request }) {
+      return {
+        async willSendResponse({ response, errors }) {
+          if (!isLegacy(request) || response.http.status !== 400) return;
+          const codes = errors?.map((error) => error.extensions['code']) ?? [];
+          if (codes.length > 0 && codes.every((code) => OPERATION_FAULTS.has(code))) response.http.status = 200;
+        },
+      };
+    },
+  };
+}
+
+/** @throws {ServiceError} for headers of which Apollo's integration could make no URL: `Host`, or a proxy's word. */
+function requireReadable({ url, protocol, hostname }: FastifyRequest): void {
+  if (URL.canParse(url, `${protocol}://${hostname}/`)) return;
+  throw new ServiceError('BAD_USER_INPUT', 'Host, or an X-Forwarded header, cannot be read.');
+}
+
+/** A body that fails where it is longer than a stranger's may be. */
+function cutBody(body: Readable): Readable {
+  let bytes = 0;
+  const cut = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      if (bytes <= LIMITS.strangerBodyBytes) return done(null, chunk);
+      done(new ServiceError('PAYLOAD_TOO_LARGE', 'Without a valid token a body is small.'));
+    },
+  });
+  body.once('error', (error) => cut.destroy(error));
+  return body.pipe(cut);
+}
+
+/** @throws {GraphQLError} with status 415 for a body in another charset, or packed: neither is unpacked here. */
+function requireUtf8({ headers }: FastifyRequest): void {
+  const charset = /;\s*charset="?([^";]+)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  if (/^(utf-?8|us-ascii)$/i.test(charset) && (headers['content-encoding'] ?? 'identity') === 'identity') return;
+  throw toGraphQLError(new ServiceError('BAD_USER_INPUT', 'The body must be plain UTF-8.'), 415);
+}
+
+/** @throws {GraphQLError} PAYLOAD_TOO_LARGE, with status 413. */
+function requireShort(body: unknown): void {
+  const query = (body as { query?: unknown } | null)?.query;
+  if (typeof query === 'string' && isTooLong(query)) throw toGraphQLError(tooLong(), 413);
+}
+
+function givenIn({ method, body, query }: FastifyRequest): {
+  readonly query?: unknown;
+  readonly operationName?: unknown;
+} {
+  return (method === 'POST' ? body : query) ?? {};
+}
+
+/** Whether a request may be looked at that nobody with a valid token makes. */
+function isOpen(request: FastifyRequest, isProduction: boolean): boolean {
+  const { query, operationName } = givenIn(request);
+  // What is no GraphQL request is refused without reading further.
+  if (typeof query !== 'string') return true;
+  return isOpenDocument(query, typeof operationName === 'string' ? operationName : null, isProduction);
+}
+
+const notInJson = (): ServiceError =>
+  new ServiceError('BAD_USER_INPUT', 'It is answered by application/json or application/graphql-response+json.');
+
+/** Someone who typed the address, rather than a client that asks something. */
+function isBrowser({ headers, query }: FastifyRequest): boolean {
+  return headers.accept?.includes('text/html') === true && !(query as { query?: unknown }).query;
+}
+
+function isJson(request: FastifyRequest): boolean {
+  const [type = ''] = (request.headers['content-type'] ?? '').split(';');
+  return /^application\/([\w.+-]+\+)?json$/i.test(type.trim());
+}
+
+/** Whether a body asks for the SDL and nothing else. */
+function isSdlRequest(body: unknown): boolean {
+  const query = (body as { query?: unknown } | null)?.query;
+  if (typeof query !== 'string' || query.length > LIMITS.openDocumentBytes) return false;
+  try {
+    return parse(query, { maxTokens: 50 }).definitions.every(
+      (definition) =>
+        definition.kind === Kind.OPERATION_DEFINITION &&
+        definition.selectionSet.selections.every(
+          (selection) => selection.kind === Kind.FIELD && selection.name.value === '_service',
+        ),
+    );
+  } catch {
+    return false;
+  }
+}

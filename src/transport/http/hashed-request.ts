@@ -1,0 +1,47 @@
+/** Puts the document into an HTTP request that names it by a hash. */
+import type { FastifyRequest } from 'fastify';
+import { GraphQLError } from 'graphql';
+import type { Caller } from '../../graphql/context.ts';
+import { payForUrl } from '../../graphql/document-price.ts';
+import type { HashedRequest, PersistedQueries } from '../../graphql/persisted-queries.ts';
+import { LIMITS } from '../../limits.ts';
+
+function parsed(text: unknown): unknown {
+  try {
+    return typeof text === 'string' ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Who names the document. */
+type NamedBy = Pick<Caller, 'bearer' | 'isProvenGateway' | 'meter'>;
+
+/** Puts the document into the request. Answers null, or the error when there is no document. @throws {ServiceError} RATE_LIMITED. */
+export function restoreDocument(
+  request: FastifyRequest,
+  persisted: PersistedQueries,
+  { bearer, isProvenGateway, meter }: NamedBy,
+): GraphQLError | null {
+  const mayStore = bearer !== null || isProvenGateway;
+  const isPost = request.method === 'POST';
+  const given = (isPost ? request.body : request.query) as HashedRequest | null | undefined;
+  if (typeof given !== 'object' || given === null || given.extensions === undefined) return null;
+  const { query } = given;
+  const extensions = isPost ? given.extensions : parsed(given.extensions);
+  const document = persisted.documentOf({ query, extensions }, mayStore);
+  if (document === null) return null;
+  const text = document instanceof GraphQLError ? '' : document;
+  Object.assign(given, { query: text });
+  // Apollo's integration reads the query from the URL itself, where the document is missing. A caller without a valid
+  // token gets no long document written there.
+  if (isPost) delete (given as { extensions?: { persistedQuery?: unknown } }).extensions?.persistedQuery;
+  else if (mayStore || text.length <= LIMITS.openDocumentBytes) {
+    payForUrl(text, meter);
+    const url = new URL(request.url, 'http://localhost');
+    url.searchParams.set('query', text);
+    url.searchParams.delete('extensions');
+    request.raw.url = `${url.pathname}${url.search}`;
+  }
+  return document instanceof GraphQLError ? document : null;
+}

@@ -1,0 +1,48 @@
+/** Paths for operators: metrics, the parts of health, facts of this process. */
+import type { RequestListener } from 'node:http';
+import { type FastifyInstance, fastify } from 'fastify';
+import type { Health } from '../../observability/health.ts';
+import type { Info } from '../../observability/info.ts';
+import type { Metrics } from '../../observability/metrics.ts';
+import type { Entrance } from './entrance.ts';
+
+export interface OperationsOptions {
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly info: () => Info;
+}
+
+/** For probes, on every port. */
+export function addProbes(app: FastifyInstance, { health }: Pick<OperationsOptions, 'health'>): void {
+  app.get('/health', async () => ({ status: 'ok' }));
+  app.get('/health/ready', async (_request, reply) => {
+    const isReady = await health.isReady();
+    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'unavailable' });
+  });
+}
+
+export function addOperations(app: FastifyInstance, { health, metrics, info }: OperationsOptions): void {
+  app.get('/health/detailed', async (_request, reply) => {
+    const detailed = await health.detailed();
+    return reply.code(detailed.status === 'down' ? 503 : 200).send(detailed);
+  });
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()));
+  app.get('/info', async () => info());
+}
+
+/** Serves them on a port of their own. Answers what closes it. */
+export async function openAdmin(entrance: Entrance, options: OperationsOptions): Promise<() => Promise<void>> {
+  let handle: RequestListener | undefined;
+  const app = fastify({
+    routerOptions: { ignoreTrailingSlash: true },
+    serverFactory(handler) {
+      handle = handler as RequestListener;
+      return entrance.server;
+    },
+  });
+  addProbes(app, options);
+  addOperations(app, options);
+  await app.ready();
+  if (handle) entrance.open(handle);
+  return () => app.close();
+}

@@ -1,0 +1,180 @@
+/**
+ * Connections that carry plain requests, or nothing yet. Sockets and streams are counted elsewhere.
+ *
+ * Anyone may open one and send a header slowly, a byte a second. Such connections must not
+ * keep others out: when there is no room, the connection whose last request began longest ago
+ * is closed with 408 (RFC 9110, section 15.5.9). One whose request is being handled is kept.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { AddressOf } from '../peers/address.ts';
+
+export interface PlainConnectionsOptions {
+  readonly most: number;
+  readonly mostPerAddress: number;
+  readonly addressOf: AddressOf;
+  readonly countTurnedAway: () => void;
+}
+
+interface Visitor {
+  /** The TCP socket. `socket` is the TLS socket on it, once there is one. */
+  readonly raw: Socket;
+  socket: Socket;
+  address: string | null;
+  request: IncomingMessage | null;
+  response: ServerResponse | null;
+}
+
+const AGAIN = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+const BUSY = 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+
+/** Whether this service has the whole request and has not answered it yet. */
+function isAtWork({ request, response }: Visitor): boolean {
+  return request !== null && response !== null && request.complete && !response.writableEnded && !response.destroyed;
+}
+
+/** Closes a connection at once. Writes `word` first, unless an answer is half written. */
+function end({ raw, socket, response }: Visitor, word: string): void {
+  if (response === null || response.writableFinished) socket.end(word);
+  socket.destroy();
+  raw.destroy();
+}
+
+/** Names a TCP connection by its peer: a TLS socket does not say which TCP socket carries it. */
+const portsOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+
+export class PlainConnections {
+  readonly #options: PlainConnectionsOptions;
+  /** Ordered by when their last request began, or else the connection. */
+  readonly #visitors = new Set<Visitor>();
+  readonly #byAddress = new Map<string, Set<Visitor>>();
+  readonly #bySocket = new WeakMap<Duplex, Visitor>();
+
+  constructor(options: PlainConnectionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#visitors.size;
+  }
+
+  watch(server: Server): void {
+    const handshakes = new Map<string, Visitor>();
+    server.on('connection', (raw: Socket) => {
+      const visitor: Visitor = {
+        raw,
+        socket: raw,
+        address: this.#options.addressOf({ headers: {}, socket: raw }),
+        request: null,
+        response: null,
+      };
+      const ports = portsOf(raw);
+      this.#bySocket.set(raw, visitor);
+      handshakes.set(ports, visitor);
+      raw.once('close', () => {
+        handshakes.delete(ports);
+        this.#remove(visitor);
+      });
+      this.#enter(visitor);
+    });
+    server.on('secureConnection', (socket: Socket) => {
+      const visitor = handshakes.get(portsOf(socket));
+      if (!visitor) return;
+      visitor.socket = socket;
+      this.#bySocket.set(socket, visitor);
+    });
+    server.on('request', (request, response) => this.#begin(request, response));
+  }
+
+  /** Counts the connection no longer: it became a socket or a stream. */
+  release(socket: Duplex): void {
+    const visitor = this.#bySocket.get(socket);
+    if (visitor) this.#remove(visitor);
+  }
+
+  /** Closes those that sent nothing. Node would keep them, and the closing server, until `headersTimeout`. */
+  closeUnused(): void {
+    for (const { socket, raw } of this.#visitors) {
+      if (socket.bytesRead > 0) continue;
+      socket.destroy();
+      raw.destroy();
+    }
+  }
+
+  /** Cuts all off: also those that the server knows no longer, since their request was an upgrade. */
+  cut(server: Server): void {
+    server.closeAllConnections();
+    for (const { socket, raw } of this.#visitors) {
+      socket.destroy();
+      raw.destroy();
+    }
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse): void {
+    const visitor = this.#bySocket.get(request.socket);
+    if (!visitor) return;
+    // A gateway is not counted by address. Only its first request shows that it is one.
+    if (visitor.request === null && visitor.address !== null && this.#options.addressOf(request) === null) {
+      this.#leaveNeighbours(visitor);
+      visitor.address = null;
+    }
+    visitor.request = request;
+    visitor.response = response;
+    response.once('close', () => this.#return(visitor));
+    this.#visitors.delete(visitor);
+    this.#add(visitor);
+  }
+
+  /** What was a stream's carries plain requests again, or nothing, for as long as it is kept. */
+  #return(visitor: Visitor): void {
+    const isGone = visitor.raw.destroyed || visitor.socket.destroyed;
+    if (!isGone && !this.#visitors.has(visitor)) this.#enter(visitor);
+  }
+
+  #add(visitor: Visitor): void {
+    this.#visitors.add(visitor);
+    const { address } = visitor;
+    if (address === null) return;
+    const neighbours = this.#byAddress.get(address) ?? new Set();
+    neighbours.delete(visitor);
+    this.#byAddress.set(address, neighbours.add(visitor));
+  }
+
+  #enter(visitor: Visitor): void {
+    const { most, mostPerAddress, countTurnedAway } = this.#options;
+    const { address } = visitor;
+    const neighbours = address === null ? undefined : this.#byAddress.get(address);
+    const hasRoom =
+      (!neighbours || neighbours.size < mostPerAddress || this.#sendAway(neighbours)) &&
+      (this.#visitors.size < most || this.#sendAway(this.#visitors));
+    if (hasRoom) return this.#add(visitor);
+    countTurnedAway();
+    end(visitor, BUSY);
+  }
+
+  /** Closes the one whose last request began longest ago. False when all of their requests are being handled. */
+  #sendAway(those: ReadonlySet<Visitor>): boolean {
+    for (const visitor of those) {
+      if (isAtWork(visitor)) continue;
+      this.#remove(visitor);
+      this.#options.countTurnedAway();
+      end(visitor, AGAIN);
+      return true;
+    }
+    return false;
+  }
+
+  #remove(visitor: Visitor): void {
+    this.#visitors.delete(visitor);
+    this.#leaveNeighbours(visitor);
+  }
+
+  #leaveNeighbours(visitor: Visitor): void {
+    const { address } = visitor;
+    const neighbours = address === null ? undefined : this.#byAddress.get(address);
+    if (address === null || !neighbours) return;
+    neighbours.delete(visitor);
+    if (neighbours.size === 0) this.#byAddress.delete(address);
+  }
+}

@@ -1,0 +1,39 @@
+/** Refusals written past Fastify, to handshakes and to bytes that are no request: they say an error as all others do. */
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { ErrorCode } from '../../errors.ts';
+
+const CODES = {
+  400: 'BAD_USER_INPUT',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  408: 'BAD_USER_INPUT',
+  431: 'PAYLOAD_TOO_LARGE',
+  503: 'SERVICE_UNAVAILABLE',
+} as const satisfies Record<number, ErrorCode>;
+
+export interface Refusal {
+  readonly status: keyof typeof CODES;
+  /** What is wrong, in a sentence; a client that shows anything shows the body. */
+  readonly message: string;
+  readonly retryAfterS?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers, and ends the connection. */
+export function refuse(socket: Duplex, { status, message, retryAfterS, headers = {} }: Refusal): void {
+  const wait = retryAfterS === undefined ? {} : { retryAfterMs: retryAfterS * 1_000 };
+  const body = JSON.stringify({ errors: [{ message, extensions: { code: CODES[status], ...wait } }] });
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    ...(retryAfterS === undefined ? [] : [`Retry-After: ${retryAfterS}`]),
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.on('error', () => socket.destroy());
+  // Its peer may keep its own side open for ever, and what is not read has no end either.
+  socket.resume();
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}

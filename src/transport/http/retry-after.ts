@@ -1,0 +1,47 @@
+/** When an HTTP client may try again what nothing came of for now (RFC 9110 section 10.2.3). */
+import type { ApolloServerPlugin } from '@apollo/server';
+import type { FormattedExecutionResult, GraphQLFormattedError } from 'graphql';
+import { ERROR_CODES } from '../../errors.ts';
+import type { Context } from '../../graphql/context.ts';
+
+type PassingCode = 'RATE_LIMITED' | 'SERVICE_UNAVAILABLE';
+
+const codeOf = ({ extensions }: GraphQLFormattedError): PassingCode | null =>
+  extensions?.['code'] === 'RATE_LIMITED' || extensions?.['code'] === 'SERVICE_UNAVAILABLE' ? extensions['code'] : null;
+
+const waitOf = ({ extensions }: GraphQLFormattedError): number => Number(extensions?.['retryAfterMs'] ?? 0);
+
+/** `retryAfterMs` as the header says it, in whole seconds. */
+export const retryAfterS = (waitMs: number): string => String(Math.max(1, Math.ceil(waitMs / 1_000)));
+
+/** Whether no root field has a value. */
+const isEmpty = ({ data }: FormattedExecutionResult): boolean =>
+  Object.values(data ?? {}).every((value) => value === null);
+
+/**
+ * Sets `Retry-After`. A client of `application/graphql-response+json` is answered by 429 or 503 as well, when nothing
+ * succeeded: the others take a status for a proxy's.
+ */
+export function tellWhenToRetry(): ApolloServerPlugin<Context> {
+  return {
+    async requestDidStart({ request }) {
+      return {
+        async willSendResponse({ response }) {
+          if (response.body.kind !== 'single') return;
+          const { singleResult: result } = response.body;
+          const errors = result.errors ?? [];
+          const passing = errors.filter(codeOf);
+          const [first] = passing;
+          const code = first && codeOf(first);
+          if (!code) return;
+          const waitMs = Math.max(...passing.map(waitOf));
+          response.http.headers.set('retry-after', retryAfterS(waitMs));
+          const readsStatus = request.http?.headers.get('accept')?.includes('application/graphql-response+json');
+          if (readsStatus && passing.length === errors.length && isEmpty(result)) {
+            response.http.status = ERROR_CODES[code].status;
+          }
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** What subscriptions hold for as long as they are open: each document once, and the variables of each. */
+import type { DocumentNode } from 'graphql';
+import { LIMITS } from '../../limits.ts';
+
+/** What a subscription is of. */
+export interface Subscribed {
+  readonly document: DocumentNode;
+  readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+export class OpenDocuments {
+  /** As much as so many sockets may hold. */
+  readonly #sockets: number;
+  readonly #uses = new Map<DocumentNode, number>();
+  #characters = 0;
+  #variables = 0;
+  #subscriptions = 0;
+
+  constructor(sockets = 1) {
+    this.#sockets = sockets;
+  }
+
+  /** Subscriptions that are open. */
+  get subscriptions(): number {
+    return this.#subscriptions;
+  }
+
+  /** Counts a subscription; the answer gives it back. Null: all together would be more than may be held. */
+  open({ document, variableValues }: Subscribed): (() => void) | null {
+    const uses = this.#uses.get(document) ?? 0;
+    const characters = this.#characters + (uses === 0 ? charactersOf(document) : 0);
+    const ownVariables = variableValues ? JSON.stringify(variableValues).length : 0;
+    if (characters > this.#sockets * LIMITS.subscribedCharactersPerSocket) return null;
+    if (this.#variables + ownVariables > this.#sockets * LIMITS.subscribedVariablesPerSocket) return null;
+    this.#characters = characters;
+    this.#variables += ownVariables;
+    this.#subscriptions += 1;
+    this.#uses.set(document, uses + 1);
+    let isOpen = true;
+    return () => {
+      if (!isOpen) return;
+      isOpen = false;
+      this.#variables -= ownVariables;
+      this.#close(document);
+    };
+  }
+
+  #close(document: DocumentNode): void {
+    const uses = this.#uses.get(document) ?? 0;
+    this.#subscriptions -= 1;
+    if (uses > 1) return void this.#uses.set(document, uses - 1);
+    if (this.#uses.delete(document)) this.#characters -= charactersOf(document);
+  }
+}
+
+function charactersOf({ loc }: DocumentNode): number {
+  return loc?.source.body.length ?? 0;
+}

@@ -1,0 +1,260 @@
+/** All peers of this process: capacity, heartbeats, expiry, drain. One timer for all of them. */
+
+import type { Clock } from '../../clock.ts';
+import { CLOSE_CODES } from '../../errors.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { Viewer } from '../../model.ts';
+import type { TokenBucket } from '../../rates/token-bucket.ts';
+import type { Strangers } from '../websocket/strangers.ts';
+import { Unidentified } from '../websocket/unidentified.ts';
+import { Quota } from './quota.ts';
+
+/** Whoever is connected for long: a socket, or a stream over HTTP. */
+export interface Peer {
+  /** Null until it has authenticated. */
+  readonly viewer: Viewer | null;
+  readonly isOpen: boolean;
+  /** Bytes that wait in this process for it to read. */
+  readonly queuedBytes: number;
+  /** Sends a heartbeat when one is due; closes when the peer has been silent for too long. `now` is a `Clock.elapsed`. */
+  tick(now: number): void;
+  /** Ends it for a reason of `CLOSE_CODES`, in the words of its protocol. */
+  close(code: number, reason: string): void;
+  /** Ends it once what it is in the middle of is done. */
+  retire(code: number, reason: string): void;
+  onClose(closed: () => void): void;
+}
+
+/** A socket. Its user may become known later, or never. */
+export interface Socket extends Peer {
+  /** Ends it at once. */
+  cut(): void;
+}
+
+/** Why a connection was not let in. `stranger`: it was let in, and closed to make room before its user was known. */
+export type TurnedAway = 'draining' | 'capacity' | 'address' | 'pace' | 'user' | 'stranger';
+
+export interface SupervisorLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerUser: number;
+  readonly maxStreamsPerUser: number;
+  readonly maxConnectionsPerAddress: number;
+  /** Paces a herd that comes back, of users: whoever is none takes nothing of it. Null: it is let in as it comes. */
+  readonly admissions: TokenBucket | null;
+  /** Paces those from one address of whom it is not known yet who they are; null: nobody does. */
+  readonly strangers: Strangers | null;
+  readonly countTurnedAway: (reason: TurnedAway) => void;
+  readonly drainWindowMs: number;
+  /** The shortest time that a peer's `tick` measures. */
+  readonly sweepMs: number;
+}
+
+/** Between two steps of a drain: a window of seconds looks even. */
+const DRAIN_STEP_MS = 20;
+const RESTART = [CLOSE_CODES.SERVICE_RESTART, 'Service restart'] as const;
+
+export class Supervisor {
+  readonly #clock: Clock;
+  readonly #limits: SupervisorLimits;
+  readonly #peers = new Set<Peer>();
+  readonly #unidentified: Unidentified;
+  readonly #users: Quota;
+  readonly #streams: Quota;
+  /** Sockets and streams that gateways open for a user: each may be for one subscription. */
+  readonly #ofGateways: Quota;
+  readonly #addresses: Quota;
+  readonly #cameFrom = new WeakMap<Peer, string>();
+  /** Of peers counted by their address: gives that back. */
+  readonly #releases = new Map<Peer, () => void>();
+  readonly #stopSweeping: () => void;
+  /** Sockets of gateways that stay only to be told that there is no room. They do not count as connections. */
+  readonly #turnedAway = new Set<Peer>();
+  #isDraining = false;
+  #isOver = false;
+
+  constructor(clock: Clock, limits: SupervisorLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#unidentified = new Unidentified(limits.maxConnections, () => limits.countTurnedAway('stranger'));
+    this.#users = new Quota(limits.maxConnectionsPerUser);
+    this.#streams = new Quota(limits.maxStreamsPerUser);
+    this.#ofGateways = new Quota(limits.maxConnectionsPerUser * LIMITS.subscriptionsPerSocket);
+    this.#addresses = new Quota(limits.maxConnectionsPerAddress);
+    this.#stopSweeping = clock.every(Math.max(Math.min(TIMES.sweepMs, limits.sweepMs), 10), () => this.#sweep());
+  }
+
+  /** Lets one more to the door from this address, or not; null: it is not counted by its address. */
+  admits(address: string | null): boolean {
+    const { strangers } = this.#limits;
+    const isPaced = (): boolean => address !== null && strangers?.admit(address) === false;
+    return this.#isLetIn(this.#refusal(address) ?? (isPaced() ? 'address' : null));
+  }
+
+  /** For how many seconds nobody new is let in; null when newcomers are let in. */
+  get drainingS(): number | null {
+    return this.#isDraining ? Math.ceil((this.#limits.drainWindowMs + TIMES.drainGraceMs) / 1_000) : null;
+  }
+
+  /** Lets a stream over HTTP in, whose user is known by then. */
+  admitsStream(address: string | null, viewer: Viewer, isGateway = false): boolean {
+    const quota = isGateway ? this.#ofGateways : this.#streams;
+    const reason = quota.hasRoom(userKey(viewer)) ? this.#refusal(address) : 'user';
+    if (reason === null) this.#limits.admissions?.take();
+    return this.#isLetIn(reason);
+  }
+
+  /** Keeps a gateway's socket until it was told that there is no room. False when too many are kept already. */
+  keepTurnedAway(peer: Peer): boolean {
+    if (this.#isOver || this.#turnedAway.size >= LIMITS.gatewaysTurnedAway) return false;
+    this.#turnedAway.add(peer);
+    peer.onClose(() => void this.#turnedAway.delete(peer));
+    return true;
+  }
+
+  #isLetIn(reason: TurnedAway | null): boolean {
+    if (reason !== null) this.#limits.countTurnedAway(reason);
+    return reason === null;
+  }
+
+  get #isFull(): boolean {
+    return this.#peers.size >= this.#limits.maxConnections;
+  }
+
+  get #isPaced(): boolean {
+    const { admissions } = this.#limits;
+    return admissions !== null && admissions.wait(this.#clock.elapsed()) > 0;
+  }
+
+  #refusal(address: string | null): TurnedAway | null {
+    if (this.#isDraining) return 'draining';
+    if (this.#isFull && this.#unidentified.size === 0) return 'capacity';
+    if (address !== null && !this.#addresses.hasRoom(address)) return 'address';
+    return this.#isPaced ? 'pace' : null;
+  }
+
+  /** Bytes that wait in this process for peers to read, for the metrics. */
+  get queuedBytes(): number {
+    let sum = 0;
+    for (const peer of this.#peers) sum += peer.queuedBytes;
+    return sum;
+  }
+
+  /** Adds a socket that was admitted a moment ago. */
+  add(socket: Socket, address: string | null): void {
+    this.#add(socket, address);
+    this.#unidentified.add(socket);
+    socket.onClose(() => this.#unidentified.remove(socket));
+  }
+
+  #add(peer: Peer, address: string | null): void {
+    // A socket whose user is not known keeps nobody out.
+    if (this.#isFull) this.#unidentified.sendOldestAway();
+    this.#peers.add(peer);
+    if (address !== null) {
+      this.#cameFrom.set(peer, address);
+      this.#releases.set(peer, this.#addresses.take(address));
+    }
+    peer.onClose(() => {
+      this.#peers.delete(peer);
+      this.#release(peer);
+    });
+  }
+
+  /** Adds a stream that was admitted a moment ago. */
+  addStream(peer: Peer, address: string | null, viewer: Viewer, isGateway = false): void {
+    this.#add(peer, address);
+    peer.onClose((isGateway ? this.#ofGateways : this.#streams).take(userKey(viewer)));
+  }
+
+  /** Counts a peer by its address no longer: it has proven to speak for many. */
+  vouch(socket: Socket): void {
+    this.#unidentified.remove(socket);
+    this.#recognise(socket);
+    this.#release(socket);
+  }
+
+  /** Its user is known now: it no longer counts as a stranger at its address. */
+  #recognise(peer: Peer): void {
+    const address = this.#cameFrom.get(peer);
+    if (address !== undefined) this.#limits.strangers?.recognise(address);
+    this.#cameFrom.delete(peer);
+  }
+
+  #release(peer: Peer): void {
+    this.#releases.get(peer)?.();
+    this.#releases.delete(peer);
+  }
+
+  /** Lets a socket in whose user is known now; false: they have as many as they may, or too many come at once. */
+  claim(socket: Socket, viewer: Viewer, isGateway = false): boolean {
+    this.#recognise(socket);
+    const key = userKey(viewer);
+    const quota = isGateway ? this.#ofGateways : this.#users;
+    const isFull = !quota.hasRoom(key);
+    if (!this.#isLetIn(isFull ? 'user' : this.#isPaced ? 'pace' : null)) return false;
+    this.#limits.admissions?.take();
+    this.#unidentified.remove(socket);
+    socket.onClose(quota.take(key));
+    return true;
+  }
+
+  #sweep(): void {
+    const [date, elapsed] = [this.#clock.now(), this.#clock.elapsed()];
+    for (const peer of this.#peers) {
+      const { viewer } = peer;
+      if (viewer && viewer.expiresAt + TIMES.clockToleranceMs <= date) {
+        peer.close(CLOSE_CODES.TOKEN_EXPIRED, 'Token expired');
+      } else peer.tick(elapsed);
+    }
+  }
+
+  /**
+   * Closes every peer with 1012, in random order and evenly over the window, since
+   * clients come back as they are sent away (G15). What a peer is in the middle of
+   * is finished, for which it has `TIMES.drainGraceMs` past the window.
+   */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    const { drainWindowMs } = this.#limits;
+    const peers = shuffled(this.#peers);
+    const startedAt = this.#clock.elapsed();
+    let asked = 0;
+    const step = (): void => {
+      const part = drainWindowMs === 0 ? 1 : (this.#clock.elapsed() - startedAt) / drainWindowMs;
+      const due = Math.min(Math.ceil(part * peers.length), peers.length);
+      for (; asked < due; asked += 1) peers[asked]?.retire(...RESTART);
+    };
+    const gone = allGone(peers);
+    step();
+    const stopStepping = this.#clock.every(DRAIN_STEP_MS, step);
+    const giveUp = this.#clock.after(drainWindowMs + TIMES.drainGraceMs, () => {
+      for (const peer of this.#peers) peer.close(...RESTART);
+    });
+    await gone;
+    giveUp();
+    stopStepping();
+    this.#isOver = true;
+    const turnedAway = [...this.#turnedAway];
+    for (const peer of turnedAway) peer.close(...RESTART);
+    await allGone(turnedAway);
+    this.#stopSweeping();
+  }
+}
+
+async function allGone(peers: readonly Peer[]): Promise<void> {
+  await Promise.all(peers.map((peer) => new Promise<void>((resolve) => peer.onClose(resolve))));
+}
+
+function userKey({ tenant, userId }: Viewer): string {
+  return JSON.stringify([tenant, userId]);
+}
+
+/** In random order (Fisher and Yates). */
+function shuffled<Item>(items: Iterable<Item>): Item[] {
+  const order = [...items];
+  for (let index = order.length - 1; index > 0; index -= 1) {
+    const other = Math.floor(Math.random() * (index + 1));
+    [order[index], order[other]] = [order[other] as Item, order[index] as Item];
+  }
+  return order;
+}

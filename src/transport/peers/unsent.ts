@@ -1,0 +1,99 @@
+/**
+ * What this process holds for peers that do not read it, all together.
+ *
+ * Each holder has its own cap; this is the cap of their sum. Past it the fullest
+ * are told to come back, and those that were told before are cut off: memory is
+ * not what a peer that reads nothing may wait for (G10).
+ */
+import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
+
+export interface Holder {
+  /** False: it was told to go. */
+  readonly isOpen: boolean;
+  close(code: number, reason: string): void;
+  /** Ends it at once, and lets go of what waits for it. */
+  cut(): void;
+}
+
+/** Of the cap: past it the fullest are closed, so that they can be before others have to be cut off. */
+const FULL = 0.8;
+/** Of the cap: what is left when the fullest are closed. */
+const RELIEVED = 0.7;
+
+export class Unsent {
+  readonly #most: number;
+  /** Those that hold something. */
+  readonly #accounts = new Set<Account>();
+  #bytes = 0;
+  #isRelieving = false;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  account(holder: Holder): Account {
+    return new Account(holder, (account, change) => this.#change(account, change));
+  }
+
+  #change(account: Account, change: number): void {
+    this.#bytes += change;
+    if (account.bytes > 0) this.#accounts.add(account);
+    else this.#accounts.delete(account);
+    if (change < 0 || this.#isRelieving || this.#bytes <= this.#most * FULL) return;
+    // Once a turn, however many hold something.
+    this.#isRelieving = true;
+    setImmediate(() => {
+      this.#isRelieving = false;
+      this.#relieve();
+    });
+  }
+
+  #relieve(): void {
+    const fullest = [...this.#accounts].sort((one, other) => other.bytes - one.bytes);
+    this.#cut(fullest.filter(({ holder }) => !holder.isOpen));
+    const open = fullest.filter(({ holder }) => holder.isOpen);
+    let bytes = open.reduce((sum, account) => sum + account.bytes, 0);
+    if (bytes <= this.#most * FULL) return;
+    for (const account of open) {
+      if (bytes <= this.#most * RELIEVED) break;
+      bytes -= account.bytes;
+      account.holder.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
+    }
+  }
+
+  /** Those that were told and hold what others need. */
+  #cut(told: readonly Account[]): void {
+    for (const account of told) {
+      if (this.#bytes <= this.#most) return;
+      account.update(0);
+      account.holder.cut();
+    }
+  }
+}
+
+/** What one holder holds. */
+export class Account {
+  readonly holder: Holder;
+  readonly #onChange: (account: Account, change: number) => void;
+  #bytes = 0;
+
+  constructor(holder: Holder, onChange: (account: Account, change: number) => void) {
+    this.holder = holder;
+    this.#onChange = onChange;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  update(bytes: number): void {
+    const change = bytes - this.#bytes;
+    if (change === 0) return;
+    this.#bytes = bytes;
+    this.#onChange(this, change);
+  }
+}

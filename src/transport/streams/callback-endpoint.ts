@@ -1,0 +1,80 @@
+/** Where a router is told of one of its subscriptions: Apollo's HTTP callback protocol 1.0. */
+import type { GraphQLFormattedError } from 'graphql';
+import * as z from 'zod';
+import { type Clock, deadline } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+
+/** `extensions.subscription` of the request. */
+export const CallbackTarget = z.object({
+  callbackUrl: z.url().max(2_048),
+  subscriptionId: z.string().min(1).max(256),
+  verifier: z.string().min(1).max(1_024),
+  /** 0: the router wants no heartbeats. */
+  heartbeatIntervalMs: z.int().min(0).max(3_600_000).default(5_000),
+});
+export type CallbackTarget = z.infer<typeof CallbackTarget>;
+
+/** What the router made of a message. `gone`: it does not know the subscription, or refuses it for good. */
+export type CallbackAnswer = 'taken' | 'gone' | 'failed';
+
+export type CallbackAction = 'check' | 'next' | 'complete';
+
+const HEADERS = { 'content-type': 'application/json', 'subscription-protocol': 'callback/1.0' };
+export const FIRST_RETRY_MS = 100;
+
+/** Sends one message; `rest` is JSON that follows the members which all have, and `signal` gives up waiting for the answer before. */
+export async function postCallback(
+  target: CallbackTarget,
+  action: CallbackAction,
+  rest = '',
+  signal: AbortSignal | null = null,
+): Promise<CallbackAnswer> {
+  const { callbackUrl, subscriptionId, verifier } = target;
+  const id = `"id":${JSON.stringify(subscriptionId)},"verifier":${JSON.stringify(verifier)}`;
+  const tooLate = new AbortController();
+  const cancel = deadline(TIMES.callbackMs, () => tooLate.abort());
+  try {
+    const response = await fetch(callbackUrl, {
+      method: 'POST',
+      headers: HEADERS,
+      body: `{"kind":"subscription","action":"${action}",${id}${rest}}`,
+      // Where it leads was not on the list.
+      redirect: 'manual',
+      signal: signal ? AbortSignal.any([signal, tooLate.signal]) : tooLate.signal,
+    });
+    await response.body?.cancel();
+    if (response.ok) return 'taken';
+    return response.status >= 500 || response.status === 429 ? 'failed' : 'gone';
+  } catch {
+    return 'failed';
+  } finally {
+    cancel();
+  }
+}
+
+/** What follows the head of a `complete`. */
+export const endingWith = (errors: readonly GraphQLFormattedError[] | null): string =>
+  errors ? `,"errors":${JSON.stringify(errors)}` : '';
+
+/** Tells routers of subscriptions that were refused: Hive Router takes any 200 for a yes. */
+export class CallbackRefusals {
+  readonly #clock: Clock;
+  #inFlight = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** For as long as a router may take to answer, and while not too many are told at once. */
+  async tell(target: CallbackTarget, errors: readonly GraphQLFormattedError[]): Promise<void> {
+    if (this.#inFlight >= LIMITS.callbackRefusals) return;
+    this.#inFlight += 1;
+    const until = this.#clock.elapsed() + TIMES.callbackMs;
+    for (let wait = FIRST_RETRY_MS; ; wait *= 2) {
+      const answer = await postCallback(target, 'complete', endingWith(errors));
+      if (answer !== 'failed' || this.#clock.elapsed() + wait > until) break;
+      await new Promise<void>((resolve) => void this.#clock.after(wait, resolve));
+    }
+    this.#inFlight -= 1;
+  }
+}

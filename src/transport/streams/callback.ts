@@ -1,0 +1,243 @@
+/** One subscription carried by requests to its router: Apollo's HTTP callback protocol 1.0. */
+
+import type { GraphQLFormattedError } from 'graphql';
+import type { Clock } from '../../clock.ts';
+import type { Outlet, Payload } from '../../delivery/rendered-stream.ts';
+import { Gate, resumeNow } from '../../delivery/room.ts';
+import { type ServiceError, slowReader } from '../../errors.ts';
+import type { FormatError } from '../../graphql/errors.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { Viewer } from '../../model.ts';
+import { closingError } from '../peers/closing-error.ts';
+import { Lifetime } from '../peers/lifetime.ts';
+import type { Peer } from '../peers/supervisor.ts';
+import type { Account, Holder, Unsent } from '../peers/unsent.ts';
+import {
+  type CallbackAction,
+  type CallbackAnswer,
+  type CallbackTarget,
+  endingWith,
+  FIRST_RETRY_MS,
+  postCallback,
+} from './callback-endpoint.ts';
+
+export interface CallbackStreamOptions {
+  readonly viewer: Viewer;
+  readonly formatError: FormatError;
+  readonly clock: Clock;
+  readonly maxQueuedBytes: number;
+  readonly unsent: Unsent;
+  readonly delivered: (event: object) => void;
+}
+
+const LAST_RETRY_MS = 2_000;
+/** The router is given up when it has taken no check for so many periods. */
+const SILENT_PERIODS = 5;
+const LEAST_HEARTBEAT_MS = 100;
+
+export class CallbackStream implements Outlet, Peer, Holder {
+  readonly viewer: Viewer;
+  readonly lifetime: Lifetime;
+  readonly #target: CallbackTarget;
+  readonly #options: CallbackStreamOptions;
+  #queue: Payload[] = [];
+  #queuedBytes = 0;
+  #isSending = false;
+  /** Changes when what is queued is forgotten: what is being sent then is not tried again. */
+  #issue = 0;
+  /** With what it ends. */
+  #errors: readonly GraphQLFormattedError[] | null = null;
+  #isBeating = false;
+  /** Since a period began, no check was sent. */
+  #isDue = false;
+  readonly #periodMs: number;
+  /** When the router last took a check, by the clock that never jumps. */
+  #takenAt: number;
+  readonly #gate = new Gate();
+  readonly #account: Account;
+
+  constructor(target: CallbackTarget, options: CallbackStreamOptions) {
+    this.viewer = options.viewer;
+    this.#target = target;
+    this.#options = options;
+    this.lifetime = new Lifetime(options.clock, () => this.abandon());
+    this.lifetime.onEnd(() => this.#gate.open());
+    this.#account = options.unsent.account(this);
+    const { heartbeatIntervalMs: interval } = target;
+    // At twice the rate asked for: Hive Router allows one second over it and no more. Whoever asks for none may go, too.
+    this.#periodMs = interval === 0 ? TIMES.callbackCheckMs : Math.max(interval / 2, LEAST_HEARTBEAT_MS);
+    this.#takenAt = options.clock.elapsed();
+    this.lifetime.onClose(options.clock.every(this.#periodMs, () => void this.#beat()));
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  get isOpen(): boolean {
+    return this.lifetime.isOpen;
+  }
+
+  /** Asks the router whether the subscription is its own. */
+  async check(): Promise<boolean> {
+    return (await postCallback(this.#target, 'check')) === 'taken';
+  }
+
+  /** Heartbeats have a rate of their own, which the router has set. */
+  tick(): void {}
+
+  deliver(payload: Payload, event: object): void {
+    if (!this.isOpen) return;
+    this.#queue.push(payload);
+    this.#count(payload.length);
+    this.#options.delivered(event);
+    if (this.#queuedBytes > this.#options.maxQueuedBytes || this.#queue.length > LIMITS.queuedEvents) {
+      this.#forget();
+      return this.end(slowReader());
+    }
+    void this.#work();
+  }
+
+  /** By itself it ends once all is sent, for as long as its router takes what it is sent. */
+  end(error: ServiceError | null): void {
+    this.#end(error, Number.POSITIVE_INFINITY);
+  }
+
+  close(code: number, reason: string): void {
+    const error = closingError(code, reason);
+    if (error.code === 'UNAUTHENTICATED') this.#forget();
+    this.#end(error, TIMES.callbackMs);
+  }
+
+  retire(code: number, reason: string): void {
+    this.close(code, reason);
+  }
+
+  onClose(closed: () => void): void {
+    this.lifetime.onClose(closed);
+  }
+
+  isCongested(): boolean {
+    return (
+      this.isOpen &&
+      (this.#queuedBytes > this.#options.maxQueuedBytes / 2 || this.#queue.length > LIMITS.queuedEvents / 2)
+    );
+  }
+
+  onRoom(resume: () => void): () => void {
+    return this.isCongested() ? this.#gate.add(resume) : resumeNow(resume);
+  }
+
+  /** Ends it without a word: it was refused before it began, or its router is gone. */
+  abandon(): void {
+    this.#forget();
+    this.lifetime.close();
+  }
+
+  cut(): void {
+    this.abandon();
+  }
+
+  #end(error: ServiceError | null, withinMs: number): void {
+    if (this.isOpen) this.#errors = error && [this.#options.formatError(error)];
+    this.lifetime.end(withinMs);
+    void this.#work();
+  }
+
+  /** Sends what is queued, one after the other: their order is the order of the events. */
+  async #work(): Promise<void> {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    while (!this.lifetime.isClosed) {
+      const payload = this.#queue.shift();
+      if (!payload) break;
+      const issue = this.#issue;
+      await this.#deliver('next', `,"payload":${payload.toString()}`, () => issue === this.#issue);
+      // Counted until it was taken: it is held until then. What was forgotten meanwhile is counted no longer.
+      this.#count(-payload.length);
+      if (!this.isCongested()) this.#gate.open();
+    }
+    if (!this.isOpen && !this.lifetime.isClosed) {
+      await this.#deliver('complete', endingWith(this.#errors));
+      this.abandon();
+    }
+    this.#isSending = false;
+  }
+
+  /** Sends a message until the router takes it, so that a blip of its endpoint is no hole. */
+  async #deliver(action: CallbackAction, rest: string, isWanted = (): boolean => true): Promise<void> {
+    const { clock } = this.#options;
+    const until = clock.elapsed() + TIMES.callbackRetryMs;
+    for (let wait = FIRST_RETRY_MS; !this.lifetime.isClosed; wait = Math.min(wait * 2, LAST_RETRY_MS)) {
+      const answer = await postCallback(this.#target, action, rest);
+      if (answer === 'taken') return;
+      if (answer === 'gone' || clock.elapsed() + wait > until) return this.abandon();
+      await this.#pause(wait);
+      if (!isWanted()) return;
+    }
+  }
+
+  /** Resolves after this time, or when it is over. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(ms, () => {
+        forget();
+        resolve();
+      });
+      const forget = this.lifetime.onClose(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Each period has its check: one that falls due while another is on its way follows it. */
+  async #beat(): Promise<void> {
+    this.#isDue = true;
+    if (this.#isBeating) return;
+    this.#isBeating = true;
+    while (this.#isDue && !this.lifetime.isClosed) await this.#check();
+    this.#isBeating = false;
+  }
+
+  /**
+   * Sends a check until the router takes it. Routers give a subscription up little more than one period after a check that
+   * was lost, so the next period is not waited for.
+   */
+  async #check(): Promise<void> {
+    const { clock } = this.#options;
+    for (let wait = FIRST_RETRY_MS; !this.lifetime.isClosed; wait = Math.min(wait * 2, LAST_RETRY_MS)) {
+      const answer = await this.#ask();
+      if (answer === 'taken') {
+        this.#takenAt = clock.elapsed();
+        break;
+      }
+      const isSilent = clock.elapsed() - this.#takenAt >= SILENT_PERIODS * this.#periodMs;
+      if (answer === 'gone' || isSilent) this.abandon();
+      else await this.#pause(wait);
+    }
+  }
+
+  /** One check, which is given up after a period, so that another may still come in time. */
+  async #ask(): Promise<CallbackAnswer> {
+    this.#isDue = false;
+    const abort = new AbortController();
+    const cancel = this.#options.clock.after(Math.min(this.#periodMs, TIMES.callbackMs), () => abort.abort());
+    const forget = this.lifetime.onClose(() => abort.abort());
+    const answer = await postCallback(this.#target, 'check', '', abort.signal);
+    cancel();
+    forget();
+    return answer;
+  }
+
+  #forget(): void {
+    this.#queue = [];
+    this.#count(-this.#queuedBytes);
+    this.#issue += 1;
+  }
+
+  #count(change: number): void {
+    this.#queuedBytes = Math.max(this.#queuedBytes + change, 0);
+    this.#account.update(this.#queuedBytes);
+  }
+}

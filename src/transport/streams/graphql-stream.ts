@@ -1,0 +1,282 @@
+/** Subscriptions over HTTP: which requests they are, and the way each is answered. */
+
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { GraphQLError, GraphQLFormattedError, OperationTypeNode } from 'graphql';
+import * as z from 'zod';
+import type { Subscription } from '../../delivery/rendered-stream.ts';
+import { badInput, ServiceError, unavailable } from '../../errors.ts';
+import type { Caller, Context } from '../../graphql/context.ts';
+import { type FormatError, toGraphQLError } from '../../graphql/errors.ts';
+import { type Execution, FAULT, isSubscription, type OperationRequest } from '../../graphql/execution.ts';
+import { attempt } from '../../graphql/operations.ts';
+import type { ConnectionType, Viewer } from '../../model.ts';
+import { dropBody } from '../http/arriving-bodies.ts';
+import { passHeaders } from '../http/browser.ts';
+import type { CallerOptions } from '../http/caller.ts';
+import type { UserRooms } from '../peers/subscription-rooms.ts';
+import { CallbackStream } from './callback.ts';
+import { type CallbackRefusals, CallbackTarget } from './callback-endpoint.ts';
+import type { IsCallbackAllowed } from './callback-url.ts';
+import { HttpStream, writeWhole } from './http-stream.ts';
+import { MULTIPART } from './multipart.ts';
+import { SSE } from './sse.ts';
+import { type Acceptable, accepted, type StreamFormat, takesAnything } from './stream-format.ts';
+import type { StreamPeer, Streams } from './streams.ts';
+
+export interface GraphqlStreamOptions extends CallerOptions {
+  readonly execution: Execution;
+  readonly formatError: FormatError;
+  readonly createContext: (caller: Caller) => Context;
+  readonly streams: Streams;
+  readonly rooms: UserRooms;
+  readonly isCallbackAllowed: IsCallbackAllowed;
+  readonly refusals: CallbackRefusals;
+}
+
+/** Answers a request that is to be answered by a stream; false when it is not one. */
+export type AnswerByStream = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  caller: Caller,
+  /** Why it has no document. */
+  fault: GraphQLError | null,
+) => Promise<boolean>;
+
+const Body = z.object({
+  query: z.string(),
+  operationName: z.string().nullish(),
+  variables: z.record(z.string(), z.unknown()).nullish(),
+  extensions: z.record(z.string(), z.unknown()).nullish(),
+});
+type Body = z.infer<typeof Body>;
+
+/** How a stream is answered. */
+type Way = Exclude<Acceptable, 'json'>;
+
+const FORMATS = { sse: SSE, multipart: MULTIPART } as const;
+
+/** What a request asks; null when it is no GraphQL request, which is said elsewhere. */
+export function bodyOf(request: Pick<FastifyRequest, 'method' | 'body' | 'query'>): Body | null {
+  if (request.method === 'POST') return Body.safeParse(request.body).data ?? null;
+  const { query, operationName, variables, extensions } = request.query as Record<string, unknown>;
+  const parsed = (text: unknown): unknown => {
+    try {
+      return typeof text === 'string' ? JSON.parse(text) : undefined;
+    } catch {
+      return text;
+    }
+  };
+  const body = { query, operationName, variables: parsed(variables), extensions: parsed(extensions) };
+  return Body.safeParse(body).data ?? null;
+}
+
+export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStream {
+  const { execution, streams } = options;
+  return async (request, reply, caller, fault) => {
+    const given = bodyOf(request);
+    if (!given) return false;
+    const body = { ...given, [FAULT]: fault };
+    const { accept } = request.headers;
+    const ways = accepted(accept);
+    const { bearer, isProvenGateway: isGateway } = caller;
+    if (!bearer && !isGateway) {
+      // Nobody is known for whom it is worth reading what is asked.
+      if (ways.length > 0 && ways.every((way) => way === 'sse')) throw caller.refusal;
+      return false;
+    }
+    // Whatever else it is, it is answered elsewhere: nothing is parsed twice.
+    const mayBeStream = body.query.includes('subscription') || !(ways.length === 0 || ways.includes('json'));
+    if (!mayBeStream) return false;
+    const kind = execution.kindOf(body, caller.meter);
+    if (!isForStream(kind, ways)) return false;
+    if (kind === 'mutation' && request.method === 'GET') return false;
+    const named = ways.find((each): each is Way => each !== 'json');
+    if (!named && !takesAnything(accept)) throw notAcceptable();
+    const way = named ?? 'sse';
+    const enter: Enter = (peer) => {
+      if (streams.enter(peer, request.raw, isGateway)) return;
+      throw unavailable(undefined, streams.retryAfterMs);
+    };
+    const identify = (): Viewer => {
+      if (!bearer) throw caller.refusal;
+      if (kind === 'subscription') countStream(bearer.viewer, isGateway, options);
+      return bearer.viewer;
+    };
+    const lastEventId = way === 'sse' ? lastEventIdOf(request) : null;
+    const context = options.createContext({ ...caller, lastEventId });
+    const asked: Asked = { body, identify, context, enter, isGateway };
+    if (way === 'callback') await answerByCallback(asked, reply, options);
+    else await answerInFormat(FORMATS[way], asked, reply, options);
+    return true;
+  };
+}
+
+/** Where an `EventSource` that comes back says that it was. */
+function lastEventIdOf({ headers }: FastifyRequest): string | null {
+  const id = headers['last-event-id'];
+  return typeof id === 'string' && id !== '' ? id : null;
+}
+
+function countStream(viewer: Viewer, isGateway: boolean, { rateLimits }: GraphqlStreamOptions): void {
+  if (isGateway) rateLimits.openStreamOfGateway(viewer);
+  else rateLimits.openStream(viewer);
+}
+
+/**
+ * Whether a stream answers a request that accepts these ways.
+ *
+ * Of what is no subscription only a graphql-sse client, which takes nothing else. What
+ * cannot be told, since the document is not valid, is told so in a way that is accepted.
+ */
+function isForStream(kind: OperationTypeNode | null, ways: readonly Acceptable[]): boolean {
+  if (kind === 'subscription') return true;
+  if (ways.length === 0 || ways.includes('json')) return false;
+  return kind === null || ways.every((way) => way === 'sse');
+}
+
+function notAcceptable(): GraphQLError {
+  const ways = 'text/event-stream, multipart/mixed;subscriptionSpec=1.0, application/json;callbackSpec=1.0';
+  return toGraphQLError(badInput(`A subscription over HTTP is answered by ${ways}.`), 406);
+}
+
+/** The subscription, or the errors for which there is none, or the response to what is no subscription. */
+async function run(
+  body: OperationRequest,
+  context: Context,
+  { viewer, lifetime }: StreamPeer,
+  { execution, rooms }: GraphqlStreamOptions,
+): Promise<Subscription | { readonly errors?: readonly GraphQLError[] }> {
+  const args = execution.prepare(body, context);
+  if (!('document' in args)) return { errors: args };
+  if (execution.kindOf(body, context.meter) !== 'subscription') return execution.execute(args);
+  const refusal = attempt(() => lifetime.onEnd(rooms.of(viewer).open(args)));
+  return refusal ? { errors: [refusal] } : execution.subscribe(args);
+}
+
+/** A request for a stream, and by whom. */
+interface Asked {
+  readonly body: Body & OperationRequest;
+  /** Who asks, counted. @throws {ServiceError} for nobody, and for who asks too often. */
+  readonly identify: () => Viewer;
+  readonly context: Context;
+  readonly enter: Enter;
+  /** It is told of a refusal in the format it asked for. */
+  readonly isGateway: boolean;
+}
+
+/** Lets a stream in and counts it. @throws {ServiceError} SERVICE_UNAVAILABLE when there is no room. */
+type Enter = (peer: StreamPeer) => void;
+
+async function answerInFormat(
+  format: StreamFormat,
+  asked: Asked,
+  reply: FastifyReply,
+  options: GraphqlStreamOptions,
+): Promise<void> {
+  try {
+    await openInFormat(format, asked, reply, options);
+  } catch (error) {
+    if (!asked.isGateway || reply.sent) throw error;
+    takeOver(reply);
+    writeWhole(reply.raw, format, options.streams.timing, [options.formatError(error)]);
+  }
+}
+
+/** Fastify keeps a request until its answer ends: the body would be held as long as the stream. */
+function takeOver(reply: FastifyReply): void {
+  passHeaders(reply);
+  reply.hijack();
+  dropBody(reply);
+}
+
+async function openInFormat(
+  format: StreamFormat,
+  { body, identify, context, enter, isGateway }: Asked,
+  reply: FastifyReply,
+  options: GraphqlStreamOptions,
+): Promise<void> {
+  const { streams, formatError } = options;
+  const response = reply.raw;
+  const outletOptions = streams.outletOptions(identify(), format.transport);
+  const stream = new HttpStream(response, { ...outletOptions, format, isGateway });
+  enter(stream);
+  streams.takeOver(response.req.socket, stream);
+  await streams.add(stream, format.transport, format.connectionType);
+  const result = await run(body, context, stream, options);
+  if (isSubscription(result)) return begin(result, stream);
+  if (!stream.isOpen) return;
+  takeOver(reply);
+  stream.open();
+  const { errors, ...rest } = result;
+  const formatted = errors?.map(formatError);
+  if ('data' in rest)
+    stream.deliver(Buffer.from(JSON.stringify(formatted ? { ...rest, errors: formatted } : rest)), {});
+  stream.finish('data' in rest ? null : (formatted ?? null));
+
+  function begin(subscription: Subscription, outlet: HttpStream): void {
+    outlet.lifetime.onEnd(() => subscription.close());
+    if (!outlet.isOpen) return;
+    takeOver(reply);
+    outlet.open();
+    streams.opened(outlet, format.transport);
+    outlet.identify(subscription.idOf);
+    subscription.pipe(outlet);
+  }
+}
+
+/** Where the router of a request is told. @throws {ServiceError} when it may not be. */
+function targetOf({ extensions }: Body, { isCallbackAllowed }: GraphqlStreamOptions): CallbackTarget {
+  const target = CallbackTarget.safeParse(extensions?.['subscription']);
+  if (!target.success) throw badInput('extensions.subscription: callbackUrl, subscriptionId, verifier.');
+  if (isCallbackAllowed(target.data.callbackUrl)) return target.data;
+  throw toGraphQLError(new ServiceError('FORBIDDEN', 'CALLBACK_ALLOWED_URLS does not name the callbackUrl.'), 403);
+}
+
+async function answerByCallback(
+  { body, identify, context, enter, isGateway }: Asked,
+  reply: FastifyReply,
+  options: GraphqlStreamOptions,
+): Promise<void> {
+  const { streams, formatError, refusals } = options;
+  const target = targetOf(body, options);
+  /** Comes after the answer, as events do: the answer tells the router that there is a subscription. */
+  const afterwards = (act: () => void): void => {
+    if (reply.raw.destroyed) act();
+    else reply.raw.once('close', act);
+  };
+  const refuse = (errors: readonly GraphQLFormattedError[]): void =>
+    afterwards(() => void refusals.tell(target, errors));
+  let stream: CallbackStream | null = null;
+  // It waits for a word: it has proven to be a router, or confirms that it asked.
+  let isWaiting = isGateway;
+  try {
+    stream = new CallbackStream(target, streams.outletOptions(identify(), 'callback'));
+    // Counted before its router is asked: whoever's does not answer has no more of them than others.
+    enter(stream);
+    isWaiting = await stream.check();
+    if (!isWaiting) throw badInput('The callbackUrl does not confirm the subscription.');
+    await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType);
+    const result = await run(body, context, stream, options);
+    if (isSubscription(result)) begin(result, stream);
+    else {
+      stream.abandon();
+      const errors = result.errors?.map(formatError) ?? [];
+      refuse(errors);
+      await reply.code(200).send({ data: null, errors });
+      return;
+    }
+  } catch (error) {
+    stream?.abandon();
+    if (isWaiting) refuse([formatError(error)]);
+    throw error;
+  }
+  await reply.code(200).send({ data: null });
+
+  function begin(subscription: Subscription, outlet: CallbackStream): void {
+    outlet.lifetime.onEnd(() => subscription.close());
+    streams.opened(outlet, 'callback');
+    afterwards(() => {
+      if (outlet.isOpen) subscription.pipe(outlet);
+    });
+  }
+}

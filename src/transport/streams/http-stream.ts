@@ -1,0 +1,194 @@
+/** One subscription carried by one HTTP response. */
+
+import type { ServerResponse } from 'node:http';
+import type { GraphQLFormattedError } from 'graphql';
+import type { Clock } from '../../clock.ts';
+import type { IdOf, Outlet, Payload } from '../../delivery/rendered-stream.ts';
+import { type ServiceError, slowReader, unavailable } from '../../errors.ts';
+import type { FormatError } from '../../graphql/errors.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { Viewer } from '../../model.ts';
+import { closingError } from '../peers/closing-error.ts';
+import { Lifetime } from '../peers/lifetime.ts';
+import { Outbox } from '../peers/outbox.ts';
+import type { Peer } from '../peers/supervisor.ts';
+import type { Holder, Unsent } from '../peers/unsent.ts';
+import type { StreamFormat } from './stream-format.ts';
+
+export interface StreamTiming {
+  /** A sign of life is sent at least this often. */
+  readonly heartbeatMs: number;
+  /** A stream ends after this, since a client may vanish unnoticed; 0: never. */
+  readonly lifetimeMs: number;
+  /** A client that lost its stream comes back after this. */
+  readonly retryMs: number;
+}
+
+export interface HttpStreamOptions {
+  readonly viewer: Viewer;
+  readonly format: StreamFormat;
+  /** It is told of every end in words, by which it knows what to tell its own clients. */
+  readonly isGateway: boolean;
+  readonly formatError: FormatError;
+  readonly clock: Clock;
+  readonly maxQueuedBytes: number;
+  readonly unsent: Unsent;
+  readonly timing: StreamTiming;
+  /** Called for each event handed over. */
+  readonly delivered: (event: object) => void;
+}
+
+const HEADERS = {
+  'cache-control': 'no-cache, no-transform',
+  // nginx holds back what it is given otherwise.
+  'x-accel-buffering': 'no',
+};
+
+/** A stream that is over before it began. */
+export function writeWhole(
+  response: ServerResponse,
+  { contentType, opening, ending }: StreamFormat,
+  { retryMs }: StreamTiming,
+  errors: readonly GraphQLFormattedError[],
+): void {
+  response.writeHead(200, { ...HEADERS, 'content-type': contentType });
+  response.end(`${opening(retryMs)}${ending(errors)}`);
+}
+
+/** Each its own: those that were opened at once, after a restart, do not come back at once as well (G15). */
+function endOf(openedAt: number, { lifetimeMs }: StreamTiming): number {
+  if (lifetimeMs === 0) return Number.POSITIVE_INFINITY;
+  return openedAt + lifetimeMs * (1 + Math.random() * LIMITS.streamLifetimeSpread);
+}
+
+export class HttpStream implements Outlet, Peer, Holder {
+  readonly viewer: Viewer;
+  readonly lifetime: Lifetime;
+  readonly #response: ServerResponse;
+  readonly #options: HttpStreamOptions;
+  readonly #outbox: Outbox;
+  readonly #endsAt: number;
+  /** Null: its events are sent without ids. */
+  #idOf: IdOf | null = null;
+  #lastHeartbeatAt: number;
+
+  constructor(response: ServerResponse, options: HttpStreamOptions) {
+    this.viewer = options.viewer;
+    this.#response = response;
+    this.#options = options;
+    this.#lastHeartbeatAt = options.clock.elapsed();
+    this.#endsAt = endOf(this.#lastHeartbeatAt, options.timing);
+    this.lifetime = new Lifetime(options.clock, () => this.cut());
+    this.#outbox = new Outbox(response, {
+      maxQueuedBytes: options.maxQueuedBytes,
+      lifetime: this.lifetime,
+      account: options.unsent.account(this),
+      onOverflow: () => this.#interrupt(slowReader()),
+    });
+    // Its client may have gone while it was being identified: that is not told again.
+    if (response.destroyed) this.lifetime.close();
+    else response.once('close', () => this.lifetime.close());
+    // Who says that they send nothing more is no client any more to `http`: it writes only what was written.
+    const { socket } = response.req;
+    const ended = (): void => this.lifetime.end();
+    socket.once('end', ended);
+    this.lifetime.onClose(() => socket.off('end', ended));
+  }
+
+  get queuedBytes(): number {
+    return this.#outbox.queuedBytes;
+  }
+
+  get isOpen(): boolean {
+    return this.lifetime.isOpen;
+  }
+
+  /** Answers the request: from now on it is a stream. */
+  open(): void {
+    const { format, timing, clock } = this.#options;
+    this.#response.writeHead(200, { ...HEADERS, 'content-type': format.contentType });
+    this.#response.write(format.opening(timing.retryMs));
+    this.#lastHeartbeatAt = clock.elapsed();
+  }
+
+  /** Its events carry these ids from now on, if its format has room for them. */
+  identify(idOf: IdOf | null): void {
+    // A gateway resumes by arguments. What it makes of a line it does not know is its own affair.
+    if (!this.#options.isGateway) this.#idOf = idOf;
+  }
+
+  tick(now: number): void {
+    const { format, timing } = this.#options;
+    if (now >= this.#endsAt) return this.#interrupt(unavailable());
+    // The next look may be a moment too late for a client that gives up.
+    const due = timing.heartbeatMs - Math.min(TIMES.sweepMs, timing.heartbeatMs / 2);
+    if (now - this.#lastHeartbeatAt <= due || !this.isOpen || !this.#response.headersSent) return;
+    this.#lastHeartbeatAt = now;
+    this.#outbox.flush();
+    this.#response.write(format.heartbeat);
+  }
+
+  deliver(payload: Payload, event: object): void {
+    const { envelope, identified } = this.#options.format;
+    const id = identified && this.#idOf?.(event);
+    this.#outbox.write(identified && id ? identified(id) : envelope, payload);
+    this.#options.delivered(event);
+  }
+
+  end(error: ServiceError | null): void {
+    if (error?.isSlowReader) return this.#interrupt(error);
+    this.finish(error && [this.#options.formatError(error)]);
+  }
+
+  /** The last of the stream, with the errors for which it is over. */
+  finish(errors: readonly GraphQLFormattedError[] | null): void {
+    this.#write(this.#options.format.ending(errors));
+  }
+
+  close(code: number, reason: string): void {
+    const error = closingError(code, reason);
+    if (error.code === 'UNAUTHENTICATED') return this.finish([this.#options.formatError(error)]);
+    this.#interrupt(error);
+  }
+
+  retire(code: number, reason: string): void {
+    this.close(code, reason);
+  }
+
+  onClose(closed: () => void): void {
+    this.lifetime.onClose(closed);
+  }
+
+  isCongested(): boolean {
+    return this.#outbox.isCongested();
+  }
+
+  onRoom(resume: () => void): () => void {
+    return this.#outbox.onRoom(resume);
+  }
+
+  /** Its client is to come back where it was; the connection may hide that the response broke off, so it is told. */
+  #interrupt(error: ServiceError): void {
+    const { format, formatError, isGateway } = this.#options;
+    if (isGateway) return this.finish([formatError(error)]);
+    this.#write(format.interruption([formatError(error)]), format.breaksOff);
+  }
+
+  #write(last: string, breaksOff = false): void {
+    if (!this.isOpen) return;
+    // Ended before it began: its client is told in the same words.
+    if (!this.#response.headersSent) this.open();
+    this.#outbox.flush();
+    if (!this.isOpen) return;
+    this.lifetime.end();
+    if (!breaksOff) this.#response.end(last);
+    // Cut once what was written is on its way, and without the chunk that would end it well.
+    else this.#response.write(last, () => this.#response.destroy());
+  }
+
+  /** Without a word, and at once. */
+  cut(): void {
+    this.lifetime.end();
+    this.#response.destroy();
+  }
+}

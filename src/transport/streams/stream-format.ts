@@ -1,0 +1,73 @@
+/** How events are written to an HTTP response, and which way of it a request accepts. */
+import type { GraphQLFormattedError } from 'graphql';
+import type { ConnectionType } from '../../model.ts';
+import type { Envelope } from '../peers/envelope.ts';
+
+export interface StreamFormat {
+  readonly transport: 'sse' | 'multipart';
+  readonly connectionType: ConnectionType;
+  readonly contentType: string;
+  /** Written at once, so that proxies and readers know that there is a stream; who loses it comes back after `retryMs`. */
+  opening(retryMs: number): string;
+  readonly heartbeat: string;
+  /** Around each response. */
+  readonly envelope: Envelope;
+  /** The same with an id, by which its reader resumes; null: the format has none. */
+  readonly identified: ((id: string) => Envelope) | null;
+  /** The last bytes of a stream that is over; with the errors for which it is. */
+  ending(errors: readonly GraphQLFormattedError[] | null): string;
+  /** The last bytes of one that is to be opened again. */
+  interruption(errors: readonly GraphQLFormattedError[]): string;
+  /** Whether the connection then breaks, as the protocol's clients expect; else the response ends well. */
+  readonly breaksOff: boolean;
+}
+
+export type Acceptable = 'callback' | 'multipart' | 'sse' | 'json';
+
+interface Range {
+  readonly type: string;
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly quality: number;
+}
+
+/** The media ranges of an `Accept` header (RFC 9110 section 12.5.1), best first. */
+function rangesOf(accept: string): Range[] {
+  const ranges = accept.split(',').map((range): Range => {
+    const [type = '', ...rest] = range.split(';').map((part) => part.trim());
+    const parameters = new Map(
+      rest.map((parameter) => {
+        const [name = '', value = ''] = parameter.split('=');
+        return [name.toLowerCase(), value.replace(/^"(.*)"$/, '$1')];
+      }),
+    );
+    return { type: type.toLowerCase(), parameters, quality: Number(parameters.get('q') ?? 1) };
+  });
+  return ranges.filter(({ quality }) => quality > 0).sort((one, other) => other.quality - one.quality);
+}
+
+function wayOf({ type, parameters }: Range): Acceptable | null {
+  if (parameters.get('callbackspec') === '1.0') return 'callback';
+  if (type === 'multipart/mixed') return parameters.get('subscriptionspec') === '1.0' ? 'multipart' : null;
+  if (type === 'text/event-stream') return 'sse';
+  return /^application\/(graphql-response\+)?json$/.test(type) ? 'json' : null;
+}
+
+/** The ways of answering that a request names, best first. Empty: it names none, or takes anything. */
+export function accepted(accept: string | undefined): Acceptable[] {
+  const ways = rangesOf(accept ?? '').flatMap((range) => wayOf(range) ?? []);
+  // Apollo Router appends the callback to whatever the client accepts.
+  return ways.includes('callback') ? ['callback', ...ways] : ways;
+}
+
+const JSON_RANGE = /^(\*\/\*|application\/(\*|json|graphql-response\+json))$/;
+
+/** Whether an answer to what is no subscription is read: in JSON, or as events, of which what cannot be read is told in JSON. */
+export function readsAnswers(accept: string | undefined): boolean {
+  if (accept === undefined || accepted(accept).includes('sse')) return true;
+  return rangesOf(accept).some(({ type }) => JSON_RANGE.test(type));
+}
+
+/** Whether a request that names no way of streaming takes one all the same: any type, as curl says, or no header. */
+export function takesAnything(accept: string | undefined): boolean {
+  return accept === undefined || rangesOf(accept).some(({ type }) => type === '*/*' || type === 'text/*');
+}

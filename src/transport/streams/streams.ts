@@ -1,0 +1,112 @@
+/** What every stream over HTTP has in common with a socket: room, presence, metrics, an end. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Bearer, bearerOf } from '../../access/bearer.ts';
+import type { Clock } from '../../clock.ts';
+import { CLOSE_CODES } from '../../errors.ts';
+import type { FormatError } from '../../graphql/errors.ts';
+import { type Log, who } from '../../log.ts';
+import type { ConnectionId, ConnectionType, DeviceId, Viewer } from '../../model.ts';
+import type { Metrics, Transport } from '../../observability/metrics.ts';
+import type { AddressOf } from '../peers/address.ts';
+import type { Lifetime } from '../peers/lifetime.ts';
+import type { Peer, Supervisor } from '../peers/supervisor.ts';
+import type { Unsent } from '../peers/unsent.ts';
+import type { StreamTiming } from './http-stream.ts';
+import type { SilentClients } from './silent-clients.ts';
+
+/** Calls back once the bearer's token has been taken back; the answer stops that. */
+export type WatchTokens = (bearer: Bearer, onEnd: () => void) => Promise<() => void>;
+
+export interface StreamsOptions {
+  readonly watchTokens: WatchTokens;
+  readonly supervisor: Supervisor;
+  readonly addressOf: AddressOf;
+  /** The connection carries no plain requests from now on. */
+  readonly leavePlain: (socket: Socket) => void;
+  readonly silentClients: SilentClients;
+  readonly metrics: Metrics;
+  readonly formatError: FormatError;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly maxQueuedBytes: number;
+  readonly timing: StreamTiming;
+  readonly unsent: Unsent;
+  readonly arrive: (viewer: Viewer, connection: StreamConnection) => Promise<void>;
+  readonly depart: (viewer: Viewer, connectionId: ConnectionId) => void;
+}
+
+export interface StreamConnection {
+  readonly connectionId: ConnectionId;
+  readonly deviceId: DeviceId;
+  readonly connectionType: ConnectionType;
+}
+
+export type StreamPeer = Peer & { readonly viewer: Viewer; readonly lifetime: Lifetime };
+
+export class Streams {
+  readonly #options: StreamsOptions;
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+  }
+
+  /** Lets a stream in and counts it, in one moment; false: there is no room. */
+  enter(peer: StreamPeer, request: IncomingMessage, isGateway: boolean): boolean {
+    const { addressOf, supervisor } = this.#options;
+    const address = addressOf(request);
+    if (!supervisor.admitsStream(address, peer.viewer, isGateway)) return false;
+    supervisor.addStream(peer, address, peer.viewer, isGateway);
+    return true;
+  }
+
+  /** The stream is what its connection carries. It ends with its client, also with one that vanished. */
+  takeOver(socket: Socket, peer: StreamPeer & { cut(): void }): void {
+    this.#options.leavePlain(socket);
+    peer.onClose(this.#options.silentClients.watch(socket, () => peer.cut()));
+  }
+
+  get timing(): StreamTiming {
+    return this.#options.timing;
+  }
+
+  /** When it is worth asking again. */
+  get retryAfterMs(): number {
+    return (this.#options.supervisor.drainingS ?? 1) * 1_000;
+  }
+
+  outletOptions(viewer: Viewer, transport: Transport) {
+    const { formatError, clock, maxQueuedBytes, timing, unsent, metrics } = this.#options;
+    const delivered = (event: object): void => metrics.delivered(event, transport);
+    return { viewer, formatError, clock, maxQueuedBytes, timing, unsent, delivered };
+  }
+
+  /** Counts the viewer of a stream that was let in as present while it lasts. */
+  async add(peer: StreamPeer, transport: Transport, connectionType: ConnectionType): Promise<void> {
+    const { metrics, arrive, depart, watchTokens, clock, log } = this.#options;
+    const { viewer } = peer;
+    const connectionId = randomUUID() as string as ConnectionId;
+    const deviceId = viewer.deviceId ?? (connectionId as string as DeviceId);
+    metrics.connections.inc({ transport });
+    const openedAt = clock.elapsed();
+    log.info({ connection: connectionId, type: connectionType, ...who(viewer) }, 'stream let in');
+    peer.onClose(() => {
+      metrics.connections.dec({ transport });
+      const durationMs = Math.round(clock.elapsed() - openedAt);
+      log.info({ connection: connectionId, transport, durationMs, ...who(viewer) }, 'stream closed');
+    });
+    const watching = watchTokens(bearerOf(viewer), () => peer.close(CLOSE_CODES.UNAUTHORIZED, 'REVOKED'));
+    peer.lifetime.onEnd(await watching);
+    await arrive(viewer, { connectionId, deviceId, connectionType });
+    if (peer.isOpen) peer.onClose(() => depart(viewer, connectionId));
+    else depart(viewer, connectionId);
+  }
+
+  /** Counts the subscription a stream carries. */
+  opened(peer: StreamPeer, transport: Transport): void {
+    const { subscriptions } = this.#options.metrics;
+    subscriptions.inc({ transport });
+    peer.lifetime.onEnd(() => subscriptions.dec({ transport }));
+  }
+}

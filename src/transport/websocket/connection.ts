@@ -1,0 +1,349 @@
+/**
+ * One socket as an actor: an identity, a bounded mailbox handled in order, an end.
+ *
+ * A frame is handled when the one before it has been accepted, so that a
+ * `sendMessage` after a `subscribe` is always seen by it, and an id is never in
+ * flight twice. Whatever goes wrong in one connection is that one's end.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { WebSocket } from 'ws';
+import type { RenewableBearer } from '../../access/bearer.ts';
+import type { Clock } from '../../clock.ts';
+import { ownTurn, roomOrEnd } from '../../delivery/room.ts';
+import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import type { ConnectionId, Viewer } from '../../model.ts';
+import { Lifetime } from '../peers/lifetime.ts';
+import { Outbox } from '../peers/outbox.ts';
+import type { Peer } from '../peers/supervisor.ts';
+import type { Unhandled } from '../peers/unhandled.ts';
+import type { Holder, Unsent } from '../peers/unsent.ts';
+import { Mailbox } from './mailbox.ts';
+
+/** Why ws closes a socket by itself, which says the code only. */
+const REASONS: Readonly<Record<number, string>> = {
+  1002: 'A frame that the protocol of web sockets does not allow',
+  1007: 'A text that is not UTF-8',
+  [CLOSE_CODES.TOO_MANY_FRAGMENTS]: 'A message in too many fragments',
+  [CLOSE_CODES.TOO_BIG]: 'A frame longer than MAX_MESSAGE_BYTES',
+};
+
+/** Says when it begins to close, whoever begins with it, and just before: ws itself says only when it has. */
+export class PeerSocket extends WebSocket {
+  override close(code?: number, data: string | Buffer | undefined = REASONS[code ?? 0]): void {
+    if (this.readyState === WebSocket.OPEN) this.emit('parting', code);
+    super.close(code, data);
+    this.emit('closing', code);
+  }
+}
+
+/** A web socket, and the socket under it, which the upgrade handed over. */
+export interface Sockets {
+  readonly webSocket: PeerSocket;
+  readonly raw: Duplex;
+  /** What the peer is counted by; null: it is not. */
+  readonly address: string | null;
+}
+
+export interface ConnectionOptions {
+  readonly unsent: Unsent;
+  readonly unhandled: Unhandled;
+  readonly maxQueuedBytes: number;
+  readonly heartbeatIntervalMs: number;
+  readonly clientTimeoutMs: number;
+}
+
+/** The frames that a protocol sends before a close with this code. */
+export type LastWords = (code: number, reason: string) => readonly string[];
+
+/** Handles one frame; resolves when the next may follow. */
+export type HandleFrame = (text: string) => Promise<void>;
+
+/**
+ * Codes by which a peer says that it has read all (RFC 6455 section 7.4.1): done, going away, and no code at all.
+ * Every other says that something was wrong: a frame that its library refused, for one.
+ */
+const GOODBYES: ReadonlySet<number> = new Set([1000, 1001, 1005]);
+
+/** Of a connection that ended without a close frame (RFC 6455 section 7.1.5). */
+const ABNORMAL = 1006;
+
+/** Too much of all peers is held. */
+const OVER_CAPACITY = [CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity'] as const;
+
+/** A close reason is at most 123 bytes (RFC 6455 section 5.5). */
+const REASON_BYTES = 123;
+
+export class Connection implements Peer, Holder {
+  readonly id = randomUUID() as string as ConnectionId;
+  /** Null until the connection has authenticated. */
+  bearer: RenewableBearer | null = null;
+  readonly #socket: PeerSocket;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #options: ConnectionOptions;
+  #lastHeardAt: number;
+  #lastPingAt: number;
+  readonly outbox: Outbox;
+  readonly #lifetime: Lifetime;
+  readonly #mailbox: Mailbox;
+  #handle: HandleFrame | null = null;
+  #onBinary = (): void => this.close(CLOSE_CODES.BAD_REQUEST, 'Text frames only');
+  #onTick = (): void => undefined;
+  #lastWords: LastWords | null = null;
+  #isPatient = false;
+  #isOfStranger = false;
+  /** When the frame being handled was begun with; null: none is. */
+  #busySince: number | null = null;
+  #asked: { readonly token: string; readonly acknowledged: () => void } | null = null;
+  #askedCount = 0;
+  /** With what it was closed, by us or by the peer. */
+  #goodbye: { readonly code: number; readonly reason: string } | null = null;
+  #wasClean = false;
+  #ignored = 0;
+  readonly #sent = (): void => void this.outbox.count();
+  /** Set when the frame being handled is the last. */
+  #onIdle: (() => void) | null = null;
+
+  constructor({ webSocket: socket, raw }: Sockets, clock: Clock, log: Log, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#log = log;
+    this.#options = options;
+    const { maxQueuedBytes } = options;
+    const onOverflow = (): void => this.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
+    this.#lifetime = new Lifetime(clock, () => this.cut());
+    const account = options.unsent.account(this);
+    this.outbox = new Outbox(raw, { maxQueuedBytes, lifetime: this.#lifetime, account, onOverflow });
+    const parcel = options.unhandled.parcel(() => {
+      this.close(...OVER_CAPACITY);
+      // Its room is needed now, not when the peer has answered the close.
+      this.cut();
+    });
+    this.#mailbox = new Mailbox(parcel, () => this.bearer === null && this.isOpen);
+    this.#lastHeardAt = clock.elapsed();
+    this.#lastPingAt = clock.elapsed();
+    const heard = (): void => {
+      this.#lastHeardAt = clock.elapsed();
+    };
+    const pinged = (): void => {
+      heard();
+      // ws has answered: who asks for ever and never reads is held to the same cap.
+      if (this.outbox.count() > maxQueuedBytes) onOverflow();
+    };
+    socket.on('ping', pinged).on('pong', (data: Buffer) => {
+      heard();
+      if (data.toString() === this.#asked?.token) this.#acknowledge();
+    });
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      if (!this.isOpen) return this.#ignore();
+      heard();
+      if (isBinary) return this.#onBinary();
+      this.#receive(data.toString());
+    });
+    this.#mailbox.watch(socket, raw);
+    // Whoever says goodbye first, and for frames that the protocol forbids: ws answers each by itself.
+    let given: number | undefined;
+    socket.on('parting', (code: number | undefined) => this.#part(code));
+    socket.on('closing', (code: number | undefined) => {
+      given ??= code;
+      this.#end();
+    });
+    raw.once('end', () => this.#end());
+    raw.once('close', () => this.#end());
+    socket.once('close', (code: number, reason: Buffer) => {
+      // A peer that repeats our code has read all that came before it.
+      this.#wasClean = GOODBYES.has(code) || code === this.#goodbye?.code;
+      this.#end();
+      // The code we or ws closed with, which a peer that never answers does not echo.
+      this.#goodbye ??= { code: code === ABNORMAL ? (given ?? code) : code, reason: reason.toString() };
+      this.#lifetime.close();
+    });
+    socket.on('error', (error) => log.debug({ err: error, connection: this.id }, 'socket error'));
+  }
+
+  get viewer(): Viewer | null {
+    return this.bearer?.viewer ?? null;
+  }
+
+  get queuedBytes(): number {
+    return this.outbox.queuedBytes;
+  }
+
+  get isOpen(): boolean {
+    return this.#lifetime.isOpen;
+  }
+
+  /** Whether it is over and its peer had said so: all that was sent before had been read. */
+  get wasClean(): boolean {
+    return this.#wasClean;
+  }
+
+  /** What to do with a binary frame; without it the connection is closed. */
+  onBinary(handle: () => void): void {
+    this.#onBinary = handle;
+  }
+
+  /** Called about every second. */
+  onTick(tick: () => void): void {
+    this.#onTick = tick;
+  }
+
+  /**
+   * Calls back once the peer has read all that was written so far, and answers what that is in
+   * the outbox's numbers; null: it is being asked already.
+   */
+  ask(acknowledged: () => void): number | null {
+    if (this.#asked || !this.isOpen) return null;
+    this.#askedCount += 1;
+    this.#asked = { token: String(this.#askedCount), acknowledged };
+    this.outbox.flush();
+    this.#socket.ping(this.#asked.token);
+    return this.outbox.written;
+  }
+
+  /** What to say before a close that the peer did not ask for. */
+  onParting(lastWords: LastWords): void {
+    this.#lastWords = lastWords;
+  }
+
+  /** The peer speaks for many, who all come at once: what is too much is left unread, and it is not sent away. */
+  bePatient(): void {
+    this.#isPatient = true;
+    this.#mailbox.isOfMany = true;
+  }
+
+  /** Nobody is known yet: what is more than a stranger may say is left unread. */
+  bePatientWithStranger(): void {
+    this.#isOfStranger = true;
+  }
+
+  /** Takes frames from now on. */
+  onFrame(handle: HandleFrame): void {
+    this.#handle = handle;
+  }
+
+  /** Calls back once nothing more is sent, at once when that is so. The answer forgets it. */
+  onEnd(ended: () => void): () => void {
+    return this.#lifetime.onEnd(ended);
+  }
+
+  onClose(closed: (code: number, reason: string) => void): void {
+    this.#lifetime.onClose(() => closed(this.#goodbye?.code ?? ABNORMAL, this.#goodbye?.reason ?? ''));
+  }
+
+  /**
+   * Sends a text frame of the protocol's own, in order with those of the outbox.
+   * Resolves when the peer has read enough: until then the mailbox stands still,
+   * so that who sends and never reads makes us hold one answer, not all (G10).
+   */
+  async send(text: string): Promise<void> {
+    if (!this.isOpen) return;
+    this.outbox.flush();
+    this.#socket.send(text, this.#sent);
+    this.outbox.count();
+    if (this.outbox.isCongested()) await roomOrEnd(this.outbox, () => this.isOpen);
+  }
+
+  tick(now: number): void {
+    if (now - this.#lastHeardAt >= this.#options.clientTimeoutMs) {
+      return this.close(CLOSE_CODES.TIMEOUT, 'Silent for too long');
+    }
+    if (this.#busySince !== null && now - this.#busySince >= TIMES.handlerMs) {
+      this.#log.error({ connection: this.id }, 'handler hangs');
+      return this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Something took too long');
+    }
+    this.#onTick();
+    if (now - this.#lastPingAt < this.#options.heartbeatIntervalMs) return;
+    this.#lastPingAt = now;
+    if (this.isOpen) this.#socket.ping();
+  }
+
+  /** Closes once the frame that is being handled is answered; no other is begun with. */
+  retire(code: number, reason: string): void {
+    if (this.#busySince === null) return this.close(code, reason);
+    this.#onIdle = () => this.close(code, reason);
+  }
+
+  /** Closes once; a peer that does not answer is cut off. */
+  close(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    this.outbox.flush();
+    // The flush may have found the peer too slow, and closed already.
+    if (!this.isOpen) return;
+    let text = reason;
+    while (Buffer.byteLength(text) > REASON_BYTES) text = text.slice(0, -1);
+    this.#goodbye = { code, reason: text };
+    this.#socket.close(code, text);
+  }
+
+  cut(): void {
+    this.#socket.terminate();
+    this.#end();
+  }
+
+  /** Once, whoever closes: we, or ws for a frame that the protocol forbids. */
+  #part(code: number | undefined): void {
+    const lastWords = this.#lastWords;
+    this.#lastWords = null;
+    if (!lastWords || code === undefined || GOODBYES.has(code)) return;
+    this.outbox.flush();
+    for (const text of lastWords(code, this.#goodbye?.reason ?? '')) this.#socket.send(text, this.#sent);
+  }
+
+  /** Nothing more is read or written but the goodbye. */
+  #end(): void {
+    this.#mailbox.clear();
+    this.#lifetime.end();
+  }
+
+  /** Frames behind our goodbye. Who has a thousand of them is not read any more, and cut off when its time is up. */
+  #ignore(): void {
+    this.#ignored += 1;
+    if (this.#ignored === LIMITS.queuedFrames) this.#socket.pause();
+  }
+
+  #acknowledge(): void {
+    const asked = this.#asked;
+    this.#asked = null;
+    asked?.acknowledged();
+  }
+
+  #receive(text: string): void {
+    // Before it is begun with: of what is being handled nobody lets go.
+    if (!this.#options.unhandled.hasRoomFor(text.length)) return this.close(...OVER_CAPACITY);
+    const isFull = this.#mailbox.isFull;
+    this.#mailbox.add(text);
+    if (this.#isPatient) {
+      if (this.#mailbox.isFull) this.#socket.pause();
+    } else if (isFull || this.#mailbox.bytes > LIMITS.queuedFrameBytes) {
+      return this.close(CLOSE_CODES.TOO_MANY, 'Too many frames at once');
+    } else if (this.#isOfStranger && !this.bearer && this.#mailbox.bytes > LIMITS.strangerBodyBytes) {
+      this.#socket.pause();
+    }
+    if (this.#busySince === null) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    try {
+      while (this.isOpen && !this.#onIdle) {
+        const text = this.#mailbox.take();
+        if (text === undefined) break;
+        if (this.#socket.isPaused && this.#mailbox.hasRoom) this.#socket.resume();
+        this.#busySince = this.#clock.elapsed();
+        await this.#handle?.(text);
+        this.#mailbox.done();
+        await ownTurn();
+      }
+    } catch (error) {
+      this.#log.error({ err: error, connection: this.id }, 'connection failed');
+      this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Something went wrong');
+    } finally {
+      this.#busySince = null;
+      this.#mailbox.done();
+      this.#onIdle?.();
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/** Several issuers beside each other, and the tokens of services as they issue them. */
+import { SignJWT } from 'jose';
+import type { Verification } from '../../src/access/claims.ts';
+import { createTokenVerifier } from '../../src/access/tokens.ts';
+import { readConfig } from '../../src/config.ts';
+import type { Viewer } from '../../src/model.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { type Issuer, startIssuer } from './issuer.ts';
+
+const [OLD, OTHER] = ['o'.repeat(32), 'x'.repeat(32)];
+
+describe('JWT_ISSUERS', () => {
+  let keys: Issuer;
+  let verify: (token: string) => Promise<Verification>;
+  const clock = new TestClock();
+  beforeAll(async () => {
+    keys = await startIssuer();
+    const issuers = [
+      { issuer: 'https://a', audience: 'realtime', jwksUrl: keys.url, tenantClaim: 'org' },
+      { issuer: 'https://b', secret: OTHER, scopeClaim: 'permissions' },
+    ];
+    const config = readConfig({ JWT_SECRET: OLD, JWT_ISSUER: 'https://old', JWT_ISSUERS: JSON.stringify(issuers) });
+    verify = createTokenVerifier(config.jwt, clock, () => undefined);
+  });
+  afterAll(() => keys.close());
+
+  const exp = (): number => Math.floor(clock.now() / 1_000) + 60;
+  const secretly = (secret: string, claims: object): Promise<string> =>
+    new SignJWT({ sub: 'alice', exp: exp(), ...claims }).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(secret));
+  const viewerOf = async (token: Promise<string>): Promise<Viewer | null> => {
+    const verification = await verify(await token);
+    return verification.outcome === 'valid' ? verification.viewer : null;
+  };
+
+  it('each is known by its name, its keys, its audience and where it says what', async () => {
+    const a = { iss: 'https://a', aud: 'realtime', sub: 'alice', exp: exp(), org: 'acme', tenant_id: 'not this' };
+    expect(await viewerOf(keys.sign(a))).toMatchObject({ tenant: 'acme', userId: 'alice' });
+    expect(await viewerOf(keys.sign({ ...a, aud: 'other' }))).toBeNull();
+    const b = { iss: 'https://b', tenant_id: 'beta', permissions: ['realtime:admin'], scope: 'realtime:service' };
+    expect(await viewerOf(secretly(OTHER, b))).toMatchObject({ tenant: 'beta', scopes: new Set(['realtime:admin']) });
+    expect(await viewerOf(secretly(OLD, { iss: 'https://old' }))).toMatchObject({ tenant: 'default' });
+  });
+
+  it('no key of one signs for another, nor for sessions', async () => {
+    for (const iss of ['https://a', 'https://old', 'realtime-communication', 'https://nobody', undefined]) {
+      expect(await viewerOf(secretly(OTHER, { iss, aud: 'realtime', sid: 's' }))).toBeNull();
+    }
+    for (const iss of ['https://a', 'https://b', 'https://nobody', undefined]) {
+      expect(await viewerOf(secretly(OLD, { iss, aud: 'realtime' }))).toBeNull();
+    }
+    for (const iss of ['https://b', 'https://old', 'realtime-communication']) {
+      expect(await viewerOf(keys.sign({ iss, aud: 'realtime', sub: 'alice', exp: exp(), sid: 's' }))).toBeNull();
+    }
+  });
+
+  it.each([
+    ['a text', { scope: 'a realtime:service' }],
+    ['a list', { scope: ['a', 'realtime:service'] }],
+    ['a text in scp', { scp: 'a realtime:service' }],
+    ['a list in scp', { scp: ['a', 'realtime:service'] }],
+    ['a list with more in it', { scope: ['a', 1, null, { b: 1 }, 'realtime:service'] }],
+  ])('scopes are %s', async (_, claims) => {
+    const viewer = await viewerOf(secretly(OLD, { iss: 'https://old', ...claims }));
+    expect(viewer?.scopes).toEqual(new Set(['a', 'realtime:service']));
+  });
+
+  it.each([
+    [{ scope: 1 }],
+    [{ scope: { a: 'realtime:admin' } }],
+    [{ scope: null }],
+    [{ scope: '', scp: 'realtime:admin' }],
+  ])('scopes that are neither open nothing: %j', async (claims) => {
+    const viewer = await viewerOf(secretly(OLD, { iss: 'https://old', ...claims }));
+    expect(viewer?.scopes).toEqual(new Set());
+  });
+
+  it.each([
+    [{ client_id: 'billing', azp: 'other' }, 'billing'],
+    [{ azp: 'billing' }, 'billing'],
+    [{ sub: 'alice', client_id: 'billing' }, 'alice'],
+    [{ sub: null, client_id: 'billing' }, null],
+    [{ sub: '', client_id: 'billing' }, null],
+    [{ client_id: 'a b' }, null],
+    [{ client_id: ['billing'] }, null],
+    [{}, null],
+  ])('whose a token without a user is: %j', async (claims, userId) => {
+    const viewer = await viewerOf(secretly(OLD, { iss: 'https://old', sub: undefined, ...claims }));
+    expect(viewer?.userId ?? null).toBe(userId);
+  });
+
+  it.each([
+    ['{}'],
+    ['[]'],
+    ['[{"issuer": "https://a"}]'],
+    [`[{"issuer": "https://a", "secret": "${OTHER}", "jwksUrl": "https://a/keys"}]`],
+    [`[{"secret": "${OTHER}"}]`],
+    ['[{"issuer": "https://a", "secret": "short"}]'],
+    ['[{"issuer": "https://a", "jwksUrl": "ftp://a"}]'],
+    [`[{"issuer": "realtime-communication", "secret": "${OTHER}"}]`],
+    [`[{"issuer": "https://a", "secret": "${OTHER}", "tenant": "x"}]`],
+    ['not JSON'],
+  ])('is refused at start: %s', (value) => {
+    expect(() => readConfig({ JWT_ISSUERS: value })).toThrow('JWT_ISSUERS: takes');
+  });
+
+  it('is keys enough for production', () => {
+    const issuers = JSON.stringify([{ issuer: 'https://b', secret: OTHER }]);
+    expect(readConfig({ NODE_ENV: 'production', JWT_ISSUERS: issuers }).jwt.issuers).toHaveLength(1);
+    expect(() => readConfig({ NODE_ENV: 'production' })).toThrow('JWT_ISSUERS');
+  });
+});

@@ -1,0 +1,167 @@
+/** Traces, as a collector receives them. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { startTracing } from '../../src/observability/tracing.ts';
+import { tokenOf } from '../faults/load.ts';
+import { connectClient } from '../support/client.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Program, startProgram } from '../support/process.ts';
+import { SECRET } from '../support/service.ts';
+import { onSharedRedis } from '../support/shared-redis.ts';
+
+interface Span {
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
+  readonly status?: { readonly code?: number; readonly message?: string };
+}
+
+describe('tracing', () => {
+  const spans: Span[] = [];
+  let received = '';
+  let collector: Server;
+  let program: Program;
+  let port: number;
+  beforeAll(async () => {
+    collector = createServer((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      request.on('end', () => {
+        received += body;
+        for (const { scopeSpans } of JSON.parse(body).resourceSpans ?? [])
+          for (const scope of scopeSpans) spans.push(...scope.spans);
+        response.setHeader('content-type', 'application/json').end('{}');
+      });
+    });
+    collector.listen(0, '127.0.0.1');
+    await once(collector, 'listening');
+    port = await freePort();
+    program = await startTraced(port, { DATA_DIR: ':memory:' });
+  });
+  afterAll(async () => {
+    await program.stop();
+    collector.close();
+    collector.closeAllConnections();
+  });
+
+  const startTraced = (onPort: number, settings: Readonly<Record<string, string>>): Promise<Program> =>
+    startProgram(
+      'src/main.ts',
+      {
+        HOST: '127.0.0.1',
+        PORT: String(onPort),
+        JWT_SECRET: SECRET,
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+        OTEL_METRICS_EXPORTER: 'none',
+        OTEL_LOGS_EXPORTER: 'none',
+        OTEL_BSP_SCHEDULE_DELAY: '50',
+        DRAIN_WINDOW: '0ms',
+        ...settings,
+      },
+      /service started/,
+    );
+  const find = (name: string, traceId?: string): Span => {
+    const span = spans.find((each) => each.name === name && (traceId === undefined || each.traceId === traceId));
+    if (!span) throw new Error(`No span ${name} among ${spans.map((each) => each.name).join(', ')}.`);
+    return span;
+  };
+
+  it('goes on with a request’s trace, through the rules, to the engine', async () => {
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await tokenOf('alice')}`,
+        'content-type': 'application/json',
+        traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+      },
+      body: '{"query":"mutation { createConversation(input: {id: \\"c\\"}) { id } sendMessage(input: {conversationId: \\"c\\", content: \\"a secret word\\"}) { id } }"}',
+    });
+    expect(((await response.json()) as { errors?: unknown }).errors).toBeUndefined();
+    await eventually(() => {
+      const request = find('POST /graphql', traceId);
+      expect(request.parentSpanId).toBe('b7ad6b7169203331');
+      const send = find('messages.send', traceId);
+      expect(send.parentSpanId).toBe(request.spanId);
+      expect(find('engine.appendMessage', traceId).parentSpanId).toBe(send.spanId);
+    });
+    expect(received).not.toContain('a secret word');
+  });
+
+  it('on a socket the rules are the roots; a failure says its code', async () => {
+    const client = await connectClient(`ws://127.0.0.1:${port}/graphql`, await tokenOf('alice'));
+    await client.query('mutation { sendMessage(input: {conversationId: "none", content: "x"}) { id } }');
+    await client.close();
+    await eventually(() => {
+      const failed = spans.filter(({ name, status }) => name === 'messages.send' && status?.message === 'NOT_FOUND');
+      expect(failed).toHaveLength(1);
+      expect(failed[0]?.parentSpanId ?? '').toBe('');
+    });
+    // What nobody asked for is not traced.
+    expect(spans.map(({ name }) => name)).not.toContain('engine.shareUse');
+  });
+
+  /** What is heard at one node of what is asked at another; the delivery is linked to the engine's span of that. */
+  async function expectLinked(askAt: number, hearAt: number): Promise<void> {
+    const client = await connectClient(`ws://127.0.0.1:${hearAt}/graphql`, await tokenOf('alice'));
+    const publisher = await connectClient(`ws://127.0.0.1:${askAt}/graphql`, await tokenOf('alice'));
+    await publisher.query('mutation { createConversation(input: {id: "linked"}) { id } }');
+    const messages = await client.subscribe('subscription { messageReceived(conversationIds: ["linked"]) { id } }');
+    const changes = await client.subscribe('subscription { messageUpdated(conversationIds: ["linked"]) { id } }');
+    const publications = await client.subscribe('subscription { topicPublished(topics: ["news"]) { id } }');
+    const from = spans.length;
+    const sent = await publisher.query(
+      'mutation { sendMessage(input: {conversationId: "linked", content: "x"}) { id } }',
+    );
+    const { id } = sent.data.sendMessage;
+    await publisher.query(`mutation { editMessage(id: "${id}", content: "y") { id } }`);
+    await publisher.query(`mutation { addReaction(messageId: "${id}", emoji: ":+1:") { id } }`);
+    await publisher.query('mutation { publish(topic: "news", payload: 1) { id } }');
+    await eventually(() => {
+      expect([messages, changes, publications].map(({ events }) => events.length)).toEqual([1, 2, 1]);
+      const added = spans.slice(from);
+      const sources = added.filter(({ name }) => /^engine\.(append|edit|add|publish)/.test(name));
+      const deliveries = added.filter(({ name }) => name.startsWith('deliver '));
+      expect(sources.map(({ name }) => name).sort()).toEqual([
+        'engine.addReaction',
+        'engine.appendMessage',
+        'engine.editMessage',
+        'engine.publish',
+      ]);
+      expect(deliveries.map(({ name }) => name).sort()).toEqual([
+        ...Array(3).fill('deliver message'),
+        'deliver publication',
+      ]);
+      const place = ({ traceId, spanId }: { traceId: string; spanId: string }): string => `${traceId} ${spanId}`;
+      expect(deliveries.flatMap(({ links = [] }) => links.map(place)).sort()).toEqual(sources.map(place).sort());
+      // Of traces of their own: a conversation of thousands would make one of everything.
+      const traces = new Set(sources.map(({ traceId }) => traceId));
+      expect(deliveries.filter(({ traceId }) => traces.has(traceId))).toEqual([]);
+    });
+    await client.close();
+    await publisher.close();
+  }
+
+  it('a delivery is linked to what was delivered', () => expectLinked(port, port));
+
+  it('a delivery is linked to what was delivered by another node', async () => {
+    const settings = onSharedRedis();
+    const ports = [await freePort(), await freePort()] as const;
+    const nodes = await Promise.all(ports.map((each) => startTraced(each, settings)));
+    await expectLinked(...ports);
+    for (const node of nodes) await node.stop();
+  });
+
+  it('is not there unless it is asked for', async () => {
+    expect(await startTracing({})).toBeNull();
+    expect(await startTracing({ OTEL_TRACES_EXPORTER: 'none' })).toBeNull();
+    expect(await startTracing({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x', OTEL_SDK_DISABLED: 'true' })).toBeNull();
+  });
+});
