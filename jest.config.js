@@ -41,6 +41,7 @@ const FULL_ONLY = [
   'test/observability/open-files.test.ts',
   'test/security/acting.test.ts',
   'test/security/doubling.test.ts',
+  'test/security/ended-while-opened.test.ts',
   'test/transport/close-codes.test.ts',
   'test/transport/event-source-page.test.ts',
   'test/transport/event-source.test.ts',

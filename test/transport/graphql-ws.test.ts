@@ -4,6 +4,7 @@ import { CLOSE_CODES } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
+import { holdAnswers } from '../support/held-engine.ts';
 import { manyTimes } from '../support/many-times.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
@@ -301,6 +302,18 @@ describe('WS /graphql', () => {
         service.clock.advance(1_000);
         expect(client.closes).toMatchObject([{ code: CLOSE_CODES.TOKEN_EXPIRED }]);
       });
+    });
+
+    it('F43: nothing is left of a subscription that was being opened', async () => {
+      const raw = await ready();
+      const engine = holdAnswers(service.service.engine);
+      engine.hold(0);
+      raw.send({ type: 'subscribe', id: 'late', payload: { query: 'subscription { messageReceived { id } }' } });
+      await eventually(() => expect(engine.held).not.toBeNull());
+      raw.socket.terminate();
+      await eventually(async () => expect(await metric('realtime_connections{transport="graphql_ws"}')).toBe(0));
+      engine.release();
+      await eventually(async () => expect(await metric(CARRIED)).toBe(0));
     });
 
     it.each([0, JUMP_MS, -JUMP_MS])(

@@ -8,21 +8,19 @@ const DONE: Done = { done: true, value: undefined };
 export class Ending implements AsyncIterableIterator<never, undefined> {
   readonly #subscription: Subscription;
   readonly #over: Promise<Done>;
+  readonly #ended: () => void;
   #settle: (error: ServiceError | null) => void = () => undefined;
-  #ended: () => void = () => undefined;
   #isOver = false;
 
-  constructor(subscription: Subscription) {
+  /** `ended` is called once, whenever that is: an end may come before anything else is done with it (F43). */
+  constructor(subscription: Subscription, ended: () => void) {
     this.#subscription = subscription;
+    this.#ended = ended;
     this.#over = new Promise((resolve, reject) => {
       this.#settle = (error) => (error ? reject(error) : resolve(DONE));
     });
     // Told to whoever iterates; when nobody does any more, there is nobody to tell.
     this.#over.catch(() => undefined);
-  }
-
-  onEnd(ended: () => void): void {
-    this.#ended = ended;
   }
 
   end(error: ServiceError | null): void {

@@ -270,14 +270,15 @@ async function subscribe(args: TargetedArgs, options: GraphqlWsOptions): Promise
     leave();
     return result as Awaited<OperationResult>;
   }
-  const ending = new Ending(result);
-  metrics.subscriptions.inc({ transport: 'graphql_ws' });
-  const forget = connection.onEnd(() => void ending.return());
-  ending.onEnd(() => {
+  let forget = (): void => undefined;
+  const ending = new Ending(result, () => {
     forget();
     leave();
     metrics.subscriptions.dec({ transport: 'graphql_ws' });
   });
+  metrics.subscriptions.inc({ transport: 'graphql_ws' });
+  // At once when the socket ended while the subscription was being opened.
+  forget = connection.onEnd(() => void ending.return());
   result.pipe(new SocketOutlet(connection, id, ending, metrics));
   return ending as unknown as Awaited<OperationResult>;
 }

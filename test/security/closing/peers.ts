@@ -70,7 +70,7 @@ export function operationOf({ conversationId, after, subject = 'conversation' }:
 
 export async function openPeer(
   transport: Exclude<TransportName, 'callback'>,
-  node: Node,
+  node: Pick<Node, 'port'>,
   asked: Asked,
 ): Promise<PeerClient> {
   const socket = connect(node.port, '127.0.0.1').on('error', () => undefined);
@@ -105,7 +105,8 @@ function onSocket(socket: Socket, acceptance: RegExp, leave: () => void): PeerCl
     resumeReading: () => void socket.resume(),
     leave,
     halfClose: () => void socket.end(),
-    reset: () => void socket.resetAndDestroy(),
+    // No socket is reset while its half close is on its way (libuv, `uv_tcp_close_reset`): it would stay open.
+    reset: () => void (socket.writableEnded && !socket.writableFinished ? socket.destroy() : socket.resetAndDestroy()),
   };
 }
 
@@ -143,5 +144,7 @@ function openRaw(socket: Socket, asked: Asked): PeerClient {
   if (asked.subject === 'topic') socket.write(text({ type: 'Subscribe', data: { topics: ['news', 'sports'] } }));
   if (asked.subject === 'presence') socket.write(text({ type: 'Presence', data: { watch: ['alice', 'bob'] } }));
   if (asked.after !== null) socket.write(text({ type: 'Resume', data: { positions: [asked.after] } }));
-  return onSocket(socket, /"status":"connected"/, () => void socket.write(goodbye()));
+  // Frames are handled one after the other: its answer shows that those before it were accepted.
+  socket.write(text({ type: 'Ping', data: {} }));
+  return onSocket(socket, /"type":"Pong"/, () => void socket.write(goodbye()));
 }

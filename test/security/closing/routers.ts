@@ -55,7 +55,7 @@ class Router implements PeerClient {
 export interface Routers {
   /** What `CALLBACK_ALLOWED_URLS` is to name. */
   readonly url: string;
-  open(node: Node, asked: Asked): PeerClient;
+  open(node: Pick<Node, 'url'>, asked: Asked): PeerClient;
   close(): void;
 }
 
@@ -89,7 +89,7 @@ export async function startRouters(): Promise<Routers> {
   };
 }
 
-async function subscribe(node: Node, asked: Asked, callbackUrl: string): Promise<boolean> {
+async function subscribe(node: Pick<Node, 'url'>, asked: Asked, callbackUrl: string): Promise<boolean> {
   const subscription = { callbackUrl, subscriptionId: 'one', verifier: 'secret', heartbeatIntervalMs: 1_000 };
   try {
     const response = await subscribeByCallback(node.url, asked.token, operationOf(asked), subscription);
