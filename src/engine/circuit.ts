@@ -9,7 +9,7 @@
  * An operation's time is counted here, from the call. The client's own count begins
  * when a command is sent, and a command may wait behind others that hang.
  */
-import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
+import { type CircuitBreakerPolicy, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import { type Clock, deadline } from '../clock.ts';
 import { ServiceError, unavailable } from '../errors.ts';
 import { TIMES } from '../limits.ts';
@@ -124,26 +124,81 @@ const NAMES: Record<CircuitState, Circuit> = {
   [CircuitState.Isolated]: 'open',
 };
 
-/** Fails when there is no answer in time; the outcome is then unknown. */
-async function within<Result>(deadlineMs: number | null, work: Promise<Result>): Promise<Result> {
-  if (deadlineMs === null) return work;
-  let cancel = (): void => undefined;
-  const late = new Promise<never>((_, reject) => {
-    cancel = deadline(deadlineMs, () => reject(unavailable(new Error('No answer in time.'))));
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    cancel();
+type Operation = (...args: never[]) => Promise<unknown>;
+
+/** Tells a breaker what became of operations. Of one that succeeds only when it counts outages: nearly all do. */
+class Tally {
+  readonly #policy: CircuitBreakerPolicy;
+  readonly #isOutage: (error: unknown) => boolean;
+  #isCounting = false;
+
+  constructor(policy: CircuitBreakerPolicy, isOutage: (error: unknown) => boolean) {
+    this.#policy = policy;
+    this.#isOutage = isOutage;
+  }
+
+  get isClosed(): boolean {
+    return this.#policy.state === CircuitState.Closed;
+  }
+
+  succeeded(): void {
+    if (!this.#isCounting) return;
+    this.#isCounting = false;
+    if (this.isClosed) void this.#policy.execute(() => undefined);
+  }
+
+  /** Rejects with the error once it was counted: whoever hears of the one that opens the circuit finds it open. */
+  async failed(error: unknown): Promise<never> {
+    if (!this.#isOutage(error) || !this.isClosed) throw error;
+    this.#isCounting = true;
+    return this.#policy.execute(() => {
+      throw error;
+    });
   }
 }
 
+/** Each operation is one promise and what it is told: there is one for each message and more. */
+function guard(operation: Operation, deadlineMs: number | null, record: OperationRecord, tally: Tally): Operation {
+  return (...args) => {
+    if (!tally.isClosed) {
+      record.refused();
+      return Promise.reject(unavailable());
+    }
+    return new Promise((resolve, reject) => {
+      const start = performance.now();
+      let cancel: (() => void) | null = null;
+      let isOver = false;
+      function end(isFailure: boolean): void {
+        isOver = true;
+        cancel?.();
+        record.operated(performance.now() - start, isFailure);
+      }
+      function succeed(result: unknown): void {
+        if (isOver) return;
+        end(false);
+        tally.succeeded();
+        resolve(result);
+      }
+      function fail(error: unknown): void {
+        if (isOver) return;
+        end(true);
+        tally.failed(error).catch(reject);
+      }
+      // It may have happened all the same.
+      const late = (): void => fail(unavailable(new Error('No answer in time.')));
+      operation(...args).then(succeed, fail);
+      if (deadlineMs !== null) cancel = deadline(deadlineMs, late);
+    });
+  };
+}
+
 export function withCircuit(engine: Engine, { clock, deadlineMs, isOutage, observe }: CircuitOptions): Engine {
-  const policy = circuitBreaker(
-    handleWhen((error) => error instanceof ServiceError && error.cause !== undefined && isOutage(error.cause)),
-    // When it may close again is the probe's to say.
-    { breaker: new ConsecutiveBreaker(FAILURES), halfOpenAfter: 0 },
-  );
+  const isAway = (error: unknown): boolean =>
+    error instanceof ServiceError && error.cause !== undefined && isOutage(error.cause);
+  // When it may close again is the probe's to say.
+  const breaker = new ConsecutiveBreaker(FAILURES);
+  const policy = circuitBreaker(handleWhen(isAway), { breaker, halfOpenAfter: 0 });
+  const tally = new Tally(policy, isAway);
   let isOpen = false;
   policy.onStateChange((state) => {
     if (isOpen === (state !== CircuitState.Closed)) return;
@@ -165,28 +220,10 @@ export function withCircuit(engine: Engine, { clock, deadlineMs, isOutage, obser
     if (!isClosed) stopProbing = clock.after(TIMES.circuitProbeMs, () => void probe());
   });
 
-  type Operation = (...args: never[]) => Promise<unknown>;
-  const guard =
-    (operation: Operation, operationMs: number | null, record: OperationRecord): Operation =>
-    async (...args) => {
-      if (policy.state !== CircuitState.Closed) {
-        record.refused();
-        throw unavailable();
-      }
-      const start = performance.now();
-      try {
-        const result = await policy.execute(() => within(operationMs, operation(...args)));
-        record.operated(performance.now() - start, false);
-        return result;
-      } catch (error) {
-        record.operated(performance.now() - start, true);
-        throw error;
-      }
-    };
   const guarded = Object.fromEntries(
     OPERATIONS.map((name) => [
       name,
-      guard(engine[name] as Operation, LASTING.has(name) ? null : deadlineMs, observe.recordOf(name)),
+      guard(engine[name] as Operation, LASTING.has(name) ? null : deadlineMs, observe.recordOf(name), tally),
     ]),
   ) as unknown as Guarded;
 

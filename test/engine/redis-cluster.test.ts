@@ -6,6 +6,7 @@ import { describeEngine } from '../contract/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { type ClusterServer, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
+import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
 import {
   alice,
@@ -18,6 +19,7 @@ import {
   text,
   userId,
 } from '../support/world.ts';
+import { countWrites } from '../support/writes.ts';
 
 let cluster: RedisCluster;
 beforeAll(async () => {
@@ -135,6 +137,17 @@ describe('Redis engine on a cluster', () => {
     await eventually(() => expect(heard).toHaveLength(1));
     for (const { listening } of recordings) await listening.close();
     await world.close();
+  });
+
+  it('what is asked of one server in one turn of the event loop leaves in one write', async () => {
+    const engine = await openEngineOn(cluster.urls, { prefix: `writes-${randomUUID()}`, clock: new StillClock() });
+    const answers: Promise<unknown>[] = [];
+    const ask = () => {
+      for (let n = 0; n < 20; n += 1) answers.push(engine.readPresence(tenant, [alice]));
+    };
+    expect(await countWrites(ask)).toBe(1);
+    expect(await Promise.all(answers)).toHaveLength(20);
+    await engine.close();
   });
 
   it('a server that lost what it had leaves no list without its conversation, and no conversation without its lists', async () => {

@@ -22,6 +22,7 @@ import { SECRET, startTestService, type TestService } from '../support/service.t
 import { beginService } from '../support/starting.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { TestClock } from '../support/test-clock.ts';
+import { unsteady } from '../support/unsteady-engine.ts';
 import { alice, tenant } from '../support/world.ts';
 
 const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
@@ -98,6 +99,30 @@ describe('the circuit around Redis', () => {
     await Promise.all(asked);
     redis.process.kill('SIGCONT');
     await engine.close();
+  });
+
+  it('G14: five outages in a row open the circuit, whatever succeeded before them', async () => {
+    const { engine, fail } = unsteady(await openEngineOn(redis.url, { prefix: 'counted' }));
+    const turns: boolean[] = [];
+    const record = { operated() {}, refused() {} };
+    const guarded = withCircuit(engine, {
+      clock: new TestClock(),
+      deadlineMs: TIMES.operationMs,
+      isOutage: () => true,
+      observe: { recordOf: () => record, turned: (isOpen) => turns.push(isOpen), ignored() {} },
+    });
+    const failInARow = async (count: number): Promise<void> => {
+      fail(count);
+      for (let n = 0; n < count; n += 1) await expect(guarded.readPresence(tenant, [alice])).rejects.toThrow();
+    };
+    for (let round = 0; round < 3; round += 1) {
+      await failInARow(4);
+      await guarded.readPresence(tenant, [alice]);
+    }
+    expect(turns).toEqual([]);
+    await failInARow(5);
+    expect(turns).toEqual([true]);
+    await guarded.close();
   });
 
   it('F15, F21, W78: what Redis answers is no outage, and told to nobody: full memory or one broken key leaves the rest alone', async () => {

@@ -26,6 +26,7 @@ import {
   text,
   userId,
 } from '../support/world.ts';
+import { countWrites } from '../support/writes.ts';
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -253,6 +254,17 @@ describe('Redis engine', () => {
     await close();
     const looks = ['HGET messages', 'HGET streams', 'HEXISTS members'];
     expect(commands).toEqual([...looks, 'HGET texts', 'HSET texts', 'HSET streams', 'SPUBLISH channel']);
+  });
+
+  it('what is asked in one turn of the event loop leaves in one write, and the next turn waits for no answer', async () => {
+    const engine = await openNode(`writes-${randomUUID()}`, new StillClock());
+    const answers: Promise<unknown>[] = [];
+    const ask = () => {
+      for (let n = 0; n < 20; n += 1) answers.push(engine.readPresence(tenant, [alice]));
+    };
+    expect([await countWrites(ask), await countWrites(ask)]).toEqual([1, 1]);
+    expect(await Promise.all(answers)).toHaveLength(40);
+    await engine.close();
   });
 
   it('G20: of texts that are not written any more nothing is left but their messages', async () => {

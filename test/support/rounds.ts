@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 
-/** Of the event loop: the client gathers for one of them what is asked at once. */
+/** Of the event loop: what an answer leads to is asked within them. */
 const TURNS = 10;
 
 type Command = Parameters<Redis['sendCommand']>[0];
@@ -56,8 +56,7 @@ function holdAnswers(): Rounds {
 
 /**
  * All that is asked at once is answered at once, in rounds; a round counts while the operation waits. It resolves once
- * nothing is left under way, so that the next operation begins alone: the client sends one batch of commands after the
- * other, and one that finds another's under way waits for it. The engine's clock has to stand still.
+ * nothing is left under way, so that the next operation begins alone. The engine's clock has to stand still.
  */
 export async function countRounds(operate: () => Promise<unknown>): Promise<number> {
   const rounds = holdAnswers();

@@ -11,6 +11,7 @@ import { Cluster, type Command, Redis, type RedisOptions } from 'ioredis';
 import { deadline } from '../../clock.ts';
 import type { RedisAddress } from '../../config/redis.ts';
 import { TIMES } from '../../limits.ts';
+import { inOneWrite } from './one-write.ts';
 import { isDemoted } from './outage.ts';
 
 export type RedisClient = Redis | Cluster;
@@ -22,7 +23,6 @@ const COMMANDS = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  enableAutoPipelining: true,
   // A demoted primary keeps its connections. A new one asks the name, or Sentinel, where the primary is.
   reconnectOnError: isDemoted,
   retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2),
@@ -30,7 +30,6 @@ const COMMANDS = {
 
 const ANNOUNCEMENTS = {
   ...COMMANDS,
-  enableAutoPipelining: false,
   autoResubscribe: false,
 } as const satisfies RedisOptions;
 
@@ -52,10 +51,9 @@ function openClient(address: RedisAddress, options: Options, told: Told, role: s
  * process also one whose answer is here and not read yet.
  */
 function withDeadlines(client: RedisClient): RedisClient {
-  // Looked up with each command: the tests that count commands wrap the class, also after a client was made.
-  const library = Object.getPrototypeOf(client) as { sendCommand: Send };
+  const send: Send = client.sendCommand;
   client.sendCommand = (command: Command, ...where: Where) => {
-    const answer = library.sendCommand.call(client, command, ...where);
+    const answer = send.call(client, command, ...where);
     if (command.isSettled) return answer;
     const cancel = deadline(TIMES.operationMs, () => command.reject(new Error('Command timed out')));
     command.promise.then(cancel, cancel);
@@ -82,32 +80,26 @@ function openServer(address: RedisAddress, options: Options): Redis {
   const tls = tlsOf(address);
   const shared = { ...options, ...loginOf(address), db: address.database, ...(tls ? { tls } : {}) };
   const [first] = address.hosts;
-  if (address.kind === 'single') return new Redis({ ...shared, ...first });
-  return new Redis({
-    ...shared,
-    sentinels: [...address.hosts],
-    name: address.group,
-    sentinelCommandTimeout: TIMES.operationMs,
-    ...(tls ? { sentinelTLS: tls, enableTLSForSentinelMode: true } : {}),
-    ...(address.sentinelPassword ? { sentinelPassword: address.sentinelPassword } : {}),
-  });
+  if (address.kind === 'single') return inOneWrite(new Redis({ ...shared, ...first }));
+  return inOneWrite(
+    new Redis({
+      ...shared,
+      sentinels: [...address.hosts],
+      name: address.group,
+      sentinelCommandTimeout: TIMES.operationMs,
+      ...(tls ? { sentinelTLS: tls, enableTLSForSentinelMode: true } : {}),
+      ...(address.sentinelPassword ? { sentinelPassword: address.sentinelPassword } : {}),
+    }),
+  );
 }
 
 function openCluster(address: RedisAddress, options: Options): Cluster {
   const tls = tlsOf(address);
-  const {
-    lazyConnect: _lazy,
-    enableOfflineQueue: _queue,
-    enableAutoPipelining: _pipelining,
-    retryStrategy,
-    ...redisOptions
-  } = options;
+  const { lazyConnect: _lazy, enableOfflineQueue: _queue, retryStrategy, ...redisOptions } = options;
   const cluster = new Cluster([...address.hosts], {
     lazyConnect: true,
     enableOfflineQueue: false,
     shardedSubscribers: true,
-    // Of commands that share a pipeline, one whose slot moved fails instead of being sent where it went.
-    enableAutoPipelining: false,
     clusterRetryStrategy: retryStrategy,
     // A command cut off by a closed connection may have run: it is not sent again.
     retryDelayOnFailover: 0,
@@ -119,6 +111,7 @@ function openCluster(address: RedisAddress, options: Options): Cluster {
     dnsLookup: (host: string, done: Found) => done(null, host),
     redisOptions: { ...redisOptions, ...loginOf(address), ...(tls ? { tls } : {}) },
   });
+  cluster.on('+node', inOneWrite);
   // A node is connected to by its first command, and others are refused meanwhile: make that command ours,
   // but not before the client has used one of the connections to look whether the cluster is well.
   cluster.on('ready', () => void greetAll(cluster));
