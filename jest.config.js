@@ -2,7 +2,7 @@
  * Jest runs the TypeScript sources as ES modules: types are stripped, nothing is bundled.
  *
  * Two projects. `quick` is what `npm test` runs. `full` is the rest: the files of `FULL_ONLY`, and once more, at a larger
- * size, those that read it from `test/faults/settings.ts` or run in each of `SETTINGS`. Every file is in one of them or both.
+ * size, those that read it from `test/faults/settings.ts` or run in each of `SETTINGS` or `LONG_SETTINGS`. Every file is in one of them or both.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -12,6 +12,7 @@ const FULL_ONLY = [
   'test/consistency/trial.test.ts',
   'test/delivery/inbox-histories.test.ts',
   'test/delivery/large-pages.test.ts',
+  'test/delivery/rolled-back-state.test.ts',
   'test/delivery/streamed-histories.test.ts',
   'test/docs/agent-example.test.ts',
   'test/engine/backup.test.ts',
@@ -32,6 +33,7 @@ const FULL_ONLY = [
   'test/gateway/cosmo-router.test.ts',
   'test/gateway/hive-gateway.test.ts',
   'test/gateway/hive-router.test.ts',
+  'test/gateway/recomposition.test.ts',
   'test/gateway/registration.test.ts',
   'test/gateway/rolling-upgrade.test.ts',
   'test/gateway/service-restart.test.ts',
@@ -39,6 +41,7 @@ const FULL_ONLY = [
   'test/graphql/streamed-messages.test.ts',
   'test/graphql/variables.test.ts',
   'test/observability/open-files.test.ts',
+  'test/observability/tracing.test.ts',
   'test/security/acting.test.ts',
   'test/security/doubling.test.ts',
   'test/security/ended-while-opened.test.ts',
@@ -58,7 +61,7 @@ const root = new URL('./', import.meta.url);
 const files = readdirSync(new URL('test', root), { recursive: true })
   .map((file) => `test/${file}`)
   .filter((file) => file.endsWith('.test.ts'));
-const isSized = (file) => /\/settings\.ts'|each\(SETTINGS\)/.test(readFileSync(new URL(file, root), 'utf8'));
+const isSized = (file) => /\/settings\.ts'|each\((LONG_)?SETTINGS\)/.test(readFileSync(new URL(file, root), 'utf8'));
 
 /** What `npm test` runs. */
 export const quick = files.filter((file) => !FULL_ONLY.includes(file));

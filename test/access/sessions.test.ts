@@ -3,7 +3,7 @@ import { TIMES } from '../../src/limits.ts';
 import { connectClient, type TestClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
-import { type Nodes, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import type { Data, TestService } from '../support/service.ts';
 
 const TOKENS = 'session { id deviceId deviceName current revokedAt } accessToken accessTokenExpiresAt refreshToken';
@@ -12,7 +12,7 @@ const REFRESH = `mutation ($token: String!) { refreshSession(refreshToken: $toke
 const REVOKE = 'mutation ($id: ID!) { revokeSession(id: $id) { id revokedAt } }';
 const LIST = '{ viewer { sessions { nodes { id deviceName userAgent current revokedAt connections lastSeenAt } } } }';
 
-describe.each(['embedded', 'two nodes on one Redis'] as const)('sessions: %s', (setting) => {
+describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
   let nodes: Nodes;
   beforeAll(async () => {
     nodes = await startNodes(setting, { CLIENT_TIMEOUT: '2h', HEARTBEAT_INTERVAL: '1h' });

@@ -1,6 +1,6 @@
 /** Two tenants with the same users, conversations and topics, at random: neither sees a byte of the other's. */
 import fc from 'fast-check';
-import { type Nodes, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type Data, newId } from '../support/service.ts';
 
@@ -28,7 +28,7 @@ const SEEN = `{ viewer { status sessions { nodes { deviceId } } conversations { 
   one: conversation(id: "one") { name } two: conversation(id: "two") { name }
   topicHistory(topic: "news") { payload senderId } presence(userIds: ["ann", "ben", "cid"]) { statusText status } }`;
 
-describe.each(['embedded', 'two nodes on one Redis'] as const)('G09: tenants, %s', (setting) => {
+describe.each(LONG_SETTINGS)('G09: tenants, %s', (setting) => {
   let nodes: Nodes;
   beforeAll(async () => {
     nodes = await startNodes(setting);

@@ -4,7 +4,7 @@ import { LIMITS } from '../../src/limits.ts';
 import type { TestClient, TestSubscription } from '../support/client.ts';
 import { createConversation, send } from '../support/conversations.ts';
 import { metric } from '../support/metrics.ts';
-import { type Nodes, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { StillClock } from '../support/still-clock.ts';
 
 const RESUME = `subscription ($ids: [ID!], $after: [ID!]) {
@@ -13,7 +13,7 @@ const RESUME = `subscription ($ids: [ID!], $after: [ID!]) {
 const EVENTS = 50;
 const CLIENTS = 40;
 
-describe.each(['embedded', 'redis'] as const)('resumes: %s', (setting) => {
+describe.each(LONG_SETTINGS)('resumes: %s', (setting) => {
   let nodes: Nodes;
   beforeAll(async () => {
     // However long the forty take to come: what was read for them is not old yet.

@@ -1,7 +1,7 @@
 /** Ids of users are the platform's: every way that one goes × a matrix of them. */
 import { apolloRouter, type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Nodes, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type Data, newId } from '../support/service.ts';
 import { WAYS } from './user-id-ways.ts';
@@ -23,7 +23,7 @@ const IDS = [
 
 const NO_IDS = ['', ' ', 'a b', 'a\u00a0b', 'a\u2028b', 'a\nb', 'a\u0000', 'a\u0085', '\ud800', 'x'.repeat(129)];
 
-describe.each(['embedded', 'two nodes on one Redis'] as const)('ids of users, %s', (setting) => {
+describe.each(LONG_SETTINGS)('ids of users, %s', (setting) => {
   let nodes: Nodes;
   let router: CallbackRouter;
   beforeAll(async () => {

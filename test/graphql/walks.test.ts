@@ -1,6 +1,6 @@
 /** Pages are walked while what they show changes: on both engines, against a model. */
 import fc from 'fast-check';
-import { type Nodes, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { type Data, newId } from '../support/service.ts';
 
 const RETENTION = 10;
@@ -130,7 +130,7 @@ class Progress {
   }
 }
 
-describe.each(['embedded', 'redis'] as const)('walks over pages: %s', (setting) => {
+describe.each(LONG_SETTINGS)('walks over pages: %s', (setting) => {
   let nodes: Nodes;
   beforeAll(async () => {
     nodes = await startNodes(setting, { MESSAGE_RETENTION: String(RETENTION) });

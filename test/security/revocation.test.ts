@@ -5,7 +5,7 @@ import type { Viewer } from '../../src/model.ts';
 import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
-import { type Nodes, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type Data, SECRET, type TestService, type TokenClaims } from '../support/service.ts';
 import { openSocket } from '../support/socket.ts';
@@ -36,7 +36,7 @@ it('a token from ahead of now may be of before the refusal, as far as clocks may
   expect(isRefused(issued(35_000), 5_001, 35_000)).toBe(false);
 });
 
-describe.each(['embedded', 'two nodes on one Redis'] as const)('tokens: %s', (setting) => {
+describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
   let nodes: Nodes;
   beforeAll(async () => {
     nodes = await startNodes(setting, { CLIENT_TIMEOUT: '2000h', HEARTBEAT_INTERVAL: '1000h', SESSION_MAX_AGE: '40d' });

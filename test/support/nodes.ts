@@ -20,6 +20,10 @@ export type Setting = 'embedded' | 'redis' | 'two nodes on one Redis';
 export const EVERY_SETTING: readonly Setting[] = ['embedded', 'redis', 'two nodes on one Redis'];
 /** What holds on two nodes is tried on one in `full`. */
 export const SETTINGS = EVERY_SETTING.filter((setting) => (setting === 'redis') === IS_FULL);
+/** Of files that take long: what holds on two nodes that share a Redis is tried on the embedded engine in `full`. */
+export const LONG_SETTINGS = EVERY_SETTING.filter(
+  (setting) => setting === (IS_FULL ? 'embedded' : 'two nodes on one Redis'),
+);
 
 export async function startNodes(
   setting: Setting,
