@@ -10,6 +10,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 const FULL_ONLY = [
   'test/cluster/load.test.ts',
   'test/consistency/trial.test.ts',
+  'test/delivery/inbox-cost.test.ts',
   'test/delivery/inbox-histories.test.ts',
   'test/delivery/large-pages.test.ts',
   'test/delivery/rolled-back-state.test.ts',

@@ -45,6 +45,11 @@ export function behindArrivals(task: () => void): () => void {
   return () => clearImmediate(turn);
 }
 
+/** Resolves in another turn of the event loop. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
 /** What a deadline by real time is counted in. */
 const STEPS = 4;
 

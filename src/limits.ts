@@ -98,7 +98,7 @@ export const LIMITS = {
   /** Subscriptions open on sockets of gateways, for each connection that the process takes. */
   gatewaySubscriptionsPerConnection: 10,
   /** Conversations one user began or joined: a stream of all of a user's conversations follows each. */
-  conversationsPerUser: 1_000,
+  conversationsPerUser: 100_000,
   /** Members of a conversation whose lists are written to with each message; in larger ones each reads for themselves. */
   listedMembers: 200,
   /** Conversations of which this node still has to tell their members' lists. */

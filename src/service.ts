@@ -91,6 +91,8 @@ export interface ServiceParts {
   readonly tracing?: Tracing | null;
   /** Names this process in its log and its metrics. */
   readonly nodeId?: string;
+  /** Conversations that one user begins or joins; left out: as many as the limits say. */
+  readonly conversationsPerUser?: number | undefined;
   /** Gives up a start that waits for the engine. */
   readonly abandon?: AbortSignal;
   /** Called when the port listens, which may be long before the engine is there. */
@@ -113,12 +115,9 @@ export async function startService(given: Config, log: Log, parts: ServiceParts 
   }
 }
 
-async function openService(
-  given: Config,
-  log: Log,
-  { clock: outerClock = systemClock, tracing = null, nodeId = randomUUID(), abandon, listening }: ServiceParts,
-  closers: Closers,
-): Promise<Service> {
+async function openService(given: Config, log: Log, parts: ServiceParts, closers: Closers): Promise<Service> {
+  const { clock: outerClock = systemClock, tracing = null, nodeId = randomUUID(), abandon, listening } = parts;
+  const { conversationsPerUser } = parts;
   const config = withSecrets(given);
   // What a client who left was still granted, and what was to be tried again, ends with the service.
   const clock = createEndingClock(outerClock);
@@ -149,7 +148,7 @@ async function openService(
     },
   };
   const currentTrace = tracing?.current ?? (() => '');
-  const opened = await openEngine(config, { clock, log, observe, currentTrace, abandon });
+  const opened = await openEngine(config, { clock, log, observe, currentTrace, conversationsPerUser, abandon });
   closers.push('engine', () => opened.close());
   const engine = budgetEngine(tracing?.wrapEngine(opened) ?? opened);
   const { registrationUrl, registrationToken } = config;

@@ -6,6 +6,8 @@
  * and never the loop (F43).
  */
 
+import { nextTurn } from '../clock.ts';
+
 /** A receiver of events, which may be read more slowly than it receives. */
 export interface Room {
   /** Whether a replay should wait. False once the stream is over. */
@@ -56,11 +58,6 @@ export function hasTurnEnded(): boolean {
     });
   }
   return performance.now() >= turnEndsAt;
-}
-
-/** Resolves in another turn of the event loop. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** A promise of the next turn when this one is used up, else null. For loops that work through a queue. */

@@ -15,19 +15,22 @@ export interface OpenEngineOptions {
   readonly log: Log;
   readonly observe: EngineObserver;
   readonly currentTrace: CurrentTrace;
+  /** Conversations that one user begins or joins; left out: as many as the limits say. */
+  readonly conversationsPerUser?: number | undefined;
   /** Ends the wait for an engine that is away. */
   readonly abandon?: AbortSignal | undefined;
 }
 
 export async function openEngine(config: Config, options: OpenEngineOptions): Promise<Engine> {
   const { redis, dataDir, messageRetention: retention, presenceGraceMs } = config;
-  const { clock, log, observe, currentTrace, abandon } = options;
+  const { clock, log, observe, currentTrace, conversationsPerUser, abandon } = options;
   if (!redis) {
     const engine = openEmbeddedEngine({
       dataDir,
       retention,
       clock,
       currentTrace,
+      conversationsPerUser,
       control: (err) => log.warn({ err }, 'no backups while the service runs: the data folder takes no socket'),
     });
     return withCircuit(engine, { clock, observe, deadlineMs: null, isOutage: embedded.isOutage });
@@ -39,6 +42,7 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
     clock,
     log,
     currentTrace,
+    conversationsPerUser,
     ignored: observe.ignored,
     abandon,
   });

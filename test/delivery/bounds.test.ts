@@ -1,6 +1,6 @@
 /** However much somebody wrote or names, a stream makes its node hold and read little of it at a time. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { type Bearer, bearerOf, RenewableBearer } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine, WritingPage } from '../../src/engine/port.ts';
@@ -22,6 +22,8 @@ describe('what a stream makes a node do', () => {
   let readings = 0;
   /** What was asked of the engine in one turn of the event loop, at the most. */
   let busiest = 0;
+  /** What was asked in all. */
+  let all = 0;
   let asked = 0;
   const ask = (count: number): void => {
     if (asked === 0) {
@@ -30,14 +32,28 @@ describe('what a stream makes a node do', () => {
       });
     }
     asked += count;
+    all += count;
     busiest = Math.max(busiest, asked);
   };
   const engine: Engine = {
     ...stored,
-    listen(channel, listener) {
+    async listen(channel, listener) {
       ask(1);
       if (channel.kind === 'conversation') joined.push(channel.id);
-      return stored.listen(channel, listener);
+      const listening = await stored.listen(channel, listener);
+      return {
+        ...listening,
+        async close() {
+          ask(1);
+          await listening.close();
+        },
+      };
+    },
+    async listConversationIds(...args) {
+      const ids = await stored.listConversationIds(...args);
+      // The engine reads them bit by bit.
+      all += ids.length;
+      return ids;
     },
     readMemberships(tenant, keys) {
       ask(keys.length);
@@ -139,6 +155,40 @@ describe('what a stream makes a node do', () => {
       expect(busiest).toBeGreaterThan(0);
       expect(busiest).toBeLessThanOrEqual(count);
       await stream.return();
+    }
+  });
+
+  it('asks little in one turn when a token is replaced or a stream ends, and in all when something is joined', async () => {
+    const erin = 'erin' as typeof bob;
+    const count = 350;
+    for (let nth = 0; nth < count; nth += 1) await createGroup(stored, alice, erin);
+    const list = await stored.readUserLog(tenant, erin, null, 1);
+    if (list.outcome !== 'read') throw new Error(list.outcome);
+    const checkpoint = { time: 0, list: list.head, pointOf: () => undefined };
+    const openings = [
+      (bearer: Bearer) => delivery.conversationUpdated(bearer, null),
+      (bearer: Bearer) => delivery.inboxStream(bearer, { checkpoint, positions: new Map() }),
+    ];
+    for (const open of openings) {
+      const bearer = new RenewableBearer(viewerOf(erin));
+      const stream = await open(bearer);
+      busiest = 0;
+      all = 0;
+      bearer.renew(viewerOf(erin));
+      await eventually(() => expect(all).toBeGreaterThanOrEqual(count));
+      const renewing = busiest;
+      all = 0;
+      joined.length = 0;
+      const id = await createGroup(stored, alice, erin);
+      await eventually(() => expect(joined).toEqual([id]));
+      for (let nth = 0; nth < 10; nth += 1) await turn();
+      const joining = all;
+      all = 0;
+      busiest = 0;
+      await stream.return();
+      await eventually(() => expect(all).toBeGreaterThanOrEqual(count));
+      expect([renewing, joining, busiest].map((each) => each < count)).toEqual([true, true, true]);
+      expect(joining).toBeLessThan(20);
     }
   });
 

@@ -1,7 +1,7 @@
 /** Renderings that read from the engine: few run at once, and users take turns. */
 import fc from 'fast-check';
+import { nextTurn } from '../../src/clock.ts';
 import { FairPlace, type Waiter } from '../../src/delivery/fair-place.ts';
-import { nextTurn } from '../../src/delivery/room.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 

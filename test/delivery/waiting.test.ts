@@ -2,13 +2,14 @@
 import { Writable } from 'node:stream';
 import fc from 'fast-check';
 import { bearerOf } from '../../src/access/bearer.ts';
+import { nextTurn } from '../../src/clock.ts';
 import { ChannelRegistry } from '../../src/delivery/channel-registry.ts';
 import { Merging } from '../../src/delivery/conversations/merging.ts';
 import { EventQueue } from '../../src/delivery/event-queue.ts';
 import { Followed } from '../../src/delivery/followed.ts';
 import { openJointStream } from '../../src/delivery/joint-stream.ts';
 import { type Outlet, RenderedStream } from '../../src/delivery/rendered-stream.ts';
-import { Gate, nextTurn, type Room, resumeNow, roomOrEnd } from '../../src/delivery/room.ts';
+import { Gate, type Room, resumeNow, roomOrEnd } from '../../src/delivery/room.ts';
 import { Doubts } from '../../src/delivery/sessions/doubts.ts';
 import { SharedRead } from '../../src/delivery/shared-read.ts';
 import type { ServiceError } from '../../src/errors.ts';

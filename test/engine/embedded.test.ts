@@ -17,7 +17,8 @@ import { alice, connectionId, createGroup, type OpenWorld, tenant, text } from '
 
 const open: OpenWorld = async (options = {}) => {
   const clock = new TestClock();
-  const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: options.retention ?? null, clock });
+  const { retention = null, conversationsPerUser } = options;
+  const engine = openEmbeddedEngine({ dataDir: ':memory:', retention, clock, conversationsPerUser });
   return { engine, other: engine, clock, close: () => engine.close() };
 };
 

@@ -30,8 +30,7 @@ afterAll(() => cluster.stop());
 const open: OpenWorld = async (options = {}) => {
   const clock = new TestClock();
   const prefix = `test-${randomUUID().slice(0, 8)}`;
-  const openNode = () =>
-    openEngineOn(cluster.urls, { prefix, clock, retention: options.retention ?? null, presenceGraceMs: 5_000 });
+  const openNode = () => openEngineOn(cluster.urls, { prefix, clock, presenceGraceMs: 5_000, ...options });
   const [engine, other] = [await openNode(), await openNode()];
   return {
     engine,

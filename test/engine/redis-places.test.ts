@@ -6,7 +6,7 @@ import type { RedisClient } from '../../src/engine/redis/client.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { createPlaces, type Place } from '../../src/engine/redis/places.ts';
 import { defineScripts } from '../../src/engine/redis/scripts.ts';
-import { LIMITS, TIMES } from '../../src/limits.ts';
+import { TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { begin } from '../contract/places.ts';
 import { inGroups } from '../support/in-groups.ts';
@@ -15,7 +15,7 @@ import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { newConversationId, tenant, userId } from '../support/world.ts';
 
-const MOST = LIMITS.conversationsPerUser;
+const MOST = 100;
 const PREFIX = 'places';
 const STALE = 40;
 
@@ -27,7 +27,8 @@ describe('places in Redis', () => {
   beforeAll(async () => {
     server = await startRedisServer();
     redis = new Redis(server.url);
-    const open = (): Promise<Engine> => openEngineOn(server.url, { prefix: PREFIX, clock, presenceGraceMs: 5_000 });
+    const open = (): Promise<Engine> =>
+      openEngineOn(server.url, { prefix: PREFIX, clock, presenceGraceMs: 5_000, conversationsPerUser: MOST });
     nodes = [await open(), await open()];
   });
   afterAll(async () => {
@@ -59,8 +60,7 @@ describe('places in Redis', () => {
 
   it('G18: whoever leaves and joins in the same moment has a place, whichever of the two began first', async () => {
     const client = redis as unknown as RedisClient;
-    const attempt = <Result>(work: () => Promise<Result>): Promise<Result> => work();
-    const places = createPlaces(client, defineScripts(client), createKeys(PREFIX, 0), clock, attempt);
+    const places = createPlaces(client, defineScripts(client), createKeys(PREFIX, 0), clock);
     const frank = userId('frank');
     const id = newConversationId();
     const find = (): Promise<Place | null> => places.find(tenant, frank, id);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import type { Channel, Engine } from '../../src/engine/port.ts';
+import { createKeys } from '../../src/engine/redis/keys.ts';
 import { definitionsOf, linked } from '../../src/engine/redis/linking.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { PublicationId, Retention, RoutingRuleRecord, Topic } from '../../src/model.ts';
@@ -45,8 +46,9 @@ const openNode = (
 const open: OpenWorld = async (options = {}) => {
   const clock = new TestClock();
   const prefix = `test-${randomUUID().slice(0, 8)}`;
-  const engine = await openNode(prefix, clock, options.retention ?? null);
-  const other = await openNode(prefix, clock, options.retention ?? null);
+  const settings = { prefix, clock, presenceGraceMs: 5_000, ...options };
+  const engine = await openEngineOn(server.url, settings);
+  const other = await openEngineOn(server.url, settings);
   return {
     engine,
     other,
@@ -447,6 +449,20 @@ describe('Redis engine', () => {
     admin.disconnect();
     await stalled.close();
     await alive.close();
+  });
+
+  it('a conversation whose keys are broken fails alone, though others are read with it', async () => {
+    const prefix = randomUUID();
+    const engine = await openNode(prefix, new TestClock());
+    const admin = new Redis(server.url);
+    const ids = [await createGroup(engine, alice), await createGroup(engine, alice)] as const;
+    const { members } = createKeys(prefix, 0).conversation(tenant, ids[0]);
+    expect(await admin.del(members)).toBe(1);
+    await admin.set(members, 'broken');
+    const reads = ids.map((conversationId) => engine.readMemberships(tenant, [{ conversationId, userId: alice }]));
+    expect((await Promise.allSettled(reads)).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    admin.disconnect();
+    await engine.close();
   });
 
   it('G11: one of the nodes that are left sweeps a dead one, and each of its connections is removed once', async () => {

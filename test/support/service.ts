@@ -47,6 +47,8 @@ export interface TestServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: MovableClock;
   readonly log?: Log;
+  /** Conversations that one user begins or joins. */
+  readonly conversationsPerUser?: number;
 }
 
 const HOUR_S = 3_600;
@@ -56,6 +58,7 @@ export async function startTestService({
   env = {},
   clock = new TestClock(),
   log = silentLog,
+  conversationsPerUser,
 }: TestServiceOptions = {}): Promise<TestService> {
   const config = readConfig({
     HOST: '127.0.0.1',
@@ -69,7 +72,7 @@ export async function startTestService({
     MAX_STREAMS_PER_USER: '10000',
     ...env,
   });
-  const service = await startService(config, log, { clock });
+  const service = await startService(config, log, { clock, conversationsPerUser });
   const url = `http://127.0.0.1:${service.port}`;
   const wsUrl = `ws://127.0.0.1:${service.port}/graphql`;
   const token = (userId: string, { tenant, scope, expiresAt, sessionId, topics }: TokenClaims = {}): Promise<string> =>

@@ -15,6 +15,7 @@ export interface World {
 
 export interface WorldOptions {
   readonly retention?: Retention;
+  readonly conversationsPerUser?: number;
 }
 
 export type OpenWorld = (options?: WorldOptions) => Promise<World>;

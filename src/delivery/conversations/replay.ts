@@ -6,10 +6,11 @@
  * no `await` between the last comparison and going live, so nothing falls
  * between them and nothing comes twice (G06).
  */
+import { nextTurn } from '../../clock.ts';
 import type { LogPage } from '../../engine/port.ts';
 import { notFound, positionExpired, ServiceError } from '../../errors.ts';
 import type { MessageChange, MessageRecord, Position } from '../../model.ts';
-import { mayPass, nextTurn, type Room, roomOrEnd } from '../room.ts';
+import { mayPass, type Room, roomOrEnd } from '../room.ts';
 import type { Turns } from '../turns.ts';
 import type { ConversationChannel } from './channel.ts';
 import { type SharedLog, sizeOfPage } from './shared-log.ts';

@@ -12,6 +12,7 @@ import { EventQueue } from '../event-queue.ts';
 import type { Followed, Share } from '../followed.ts';
 import { inParts } from '../in-parts.ts';
 import type { ListTeller, ToldStream } from '../inbox/list-teller.ts';
+import { type ListReading, OwnList } from '../inbox/own-list.ts';
 import type { Room } from '../room.ts';
 import { type Doubts, userKey } from '../sessions/doubts.ts';
 import { Turns } from '../turns.ts';
@@ -52,8 +53,6 @@ export interface ConversationStreamContext {
 }
 
 const RETRY_MS = 250;
-/** Memberships that are read in one turn. */
-const MEMBERSHIPS_AT_ONCE = 500;
 
 /** An event is a message, a typing, or the conversation itself. */
 function conversationIdOf(event: object): unknown {
@@ -72,6 +71,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   readonly #stopHearing: () => void;
   readonly #leaveDoubts: () => void;
   readonly #share: Share;
+  readonly #list: OwnList;
   readonly #losses: Losses;
   #memberships: Listening | null = null;
   #isOpen = true;
@@ -87,6 +87,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     this.#sink = options.teller ? this.#overheard(options.teller) : this.#queue;
     options.teller?.attach(this);
     this.#losses = new Losses(this.#queue);
+    this.#list = new OwnList(context.engine, options.bearer, options.teller?.listPlace ?? null);
     const user = userKey(options.bearer.viewer);
     this.#leaveDoubts = context.doubts.enter(user, this.#queue);
     this.#share = context.followed.enter(user);
@@ -131,13 +132,15 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
       { kind: 'memberships', tenant: viewer.tenant, id: viewer.userId },
       { onAnnouncement: () => this.#reconcile(), onInterrupted: () => this.#reconcile() },
     );
-    const listed = await this.#list();
+    const reading = await this.#readList();
+    const listed = reading.ids;
     // The list may lag behind a change of members that the client has heard of. Positions of conversations
     // that the viewer has left since are skipped with them: they fail none of the others.
     const own = new Set(listed);
     const others = await this.#visible([...after.keys()].filter((id) => !own.has(id)));
     this.#claim(listed.length + others.length);
     await this.#follow([...listed, ...others], (id) => after.get(id) ?? null);
+    this.#list.settle(reading);
     this.#options.teller?.onListed();
   }
 
@@ -146,9 +149,10 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     if (this.#isOpen) this.#share.claim(count);
   }
 
-  #list(): Promise<readonly ConversationId[]> {
-    const { tenant, userId } = this.#viewer;
-    return this.#options.teller?.readList() ?? this.#context.engine.listConversationIds(tenant, userId);
+  async #readList(): Promise<ListReading> {
+    const reading = await this.#list.read();
+    await this.#options.teller?.take(reading);
+    return reading;
   }
 
   #overheard(teller: ListTeller): Pick<EventQueue<Told<Event>>, 'push' | 'isCongested' | 'onRoom'> {
@@ -167,15 +171,13 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   async #visible(ids: readonly ConversationId[]): Promise<readonly ConversationId[]> {
     if (this.#seesAll) return ids;
     const { tenant, userId } = this.#viewer;
-    const visible: ConversationId[] = [];
-    for (let from = 0; from < ids.length; from += MEMBERSHIPS_AT_ONCE) {
-      const some = ids.slice(from, from + MEMBERSHIPS_AT_ONCE);
-      const keys = some.map((conversationId) => ({ conversationId, userId }));
-      const memberships = await this.#context.engine.readMemberships(tenant, keys);
+    const visible = await inParts(ids, async (part) => {
       if (!this.#isOpen) return [];
-      visible.push(...some.filter((_, index) => memberships[index]));
-    }
-    return visible;
+      const keys = part.map((conversationId) => ({ conversationId, userId }));
+      const memberships = await this.#context.engine.readMemberships(tenant, keys);
+      return part.filter((_, index) => memberships[index]);
+    });
+    return this.#isOpen ? visible.flat() : [];
   }
 
   /** By the token of this moment. */
@@ -204,7 +206,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
       await this.#begin(joined, after);
     } catch (error) {
       // All are left, so that the next try follows all of them: following some only would be a silent hole.
-      for (const following of joined) this.#unfollow(following);
+      await this.#unfollowAll(joined);
       throw error;
     }
   }
@@ -332,7 +334,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     if (!followed || followed !== following) return;
     this.#unfollow(followed);
     teller.onExpired(channel.id, error);
-    this.#reconcile();
+    this.#lookAgain(channel.id);
   }
 
   /** Asks the log whether it still knows the position passed on last (G04). */
@@ -382,15 +384,16 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     if (this.#isOpen && this.#replays === 0) this.#options.teller?.onIdle();
   }
 
-  /** Follows what the viewer joined since; one at a time, since each reads the list anew. */
+  /** Follows what the viewer joined since; one at a time, since each goes on where the one before read. */
   #reconcile(): void {
     this.#reconciling = this.#reconciling.then(async () => {
       if (!this.#isOpen) return;
       const { teller } = this.#options;
       try {
-        const ids = await this.#list();
-        const fresh = ids.filter((id) => !this.#following.has(id));
+        const reading = await this.#readList();
+        const fresh = reading.ids.filter((id) => !this.#following.has(id));
         await this.#follow(fresh, (id, joined) => furthest(this.#options.after.get(id), joined));
+        this.#list.settle(reading);
         if (this.#isOpen) this.#share.resize(this.#following.size);
         if (teller) teller.onListed();
         else for (const id of fresh) this.#showJoined(id);
@@ -401,6 +404,11 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
         } else this.#queue.end(asServiceError(error));
       }
     });
+  }
+
+  #lookAgain(id: ConversationId): void {
+    this.#list.doubt(id);
+    this.#reconcile();
   }
 
   /** A conversation joined just now has changed for the viewer. */
@@ -460,12 +468,12 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   /** The token was replaced: ends what the new one could not open (G17). */
   async #reauthorise(): Promise<void> {
     if (this.#seesAll || !this.#isOpen) return;
-    const { tenant, userId } = this.#viewer;
-    const ids = [...this.#following.keys()];
+    const followed = [...this.#following.keys()];
     try {
-      const keys = ids.map((conversationId) => ({ conversationId, userId }));
-      const memberships = await this.#context.engine.readMemberships(tenant, keys);
-      const lost = ids.filter((_, index) => memberships[index] === null);
+      const visible = new Set(await this.#visible(followed));
+      // It has ended meanwhile, and follows nothing.
+      if (!this.#isOpen) return;
+      const lost = followed.filter((id) => !visible.has(id));
       const [first] = lost;
       if (this.#options.conversationIds && first !== undefined) return this.#queue.end(noAccess(first));
       for (const id of lost) this.#lose(id, null);
@@ -491,7 +499,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     this.#queue.withdraw((event) => conversationIdOf(event) === id);
     this.#options.teller?.onLeft(id, why);
     // The viewer may have been added again, and that been announced first, on another channel.
-    if (!this.#options.conversationIds) return this.#reconcile();
+    if (!this.#options.conversationIds) return this.#lookAgain(id);
     if (this.#following.size === 0) this.#queue.end(noAccess(id));
     else this.#losses.tell(id);
   }
@@ -512,9 +520,15 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     this.#options.teller?.close();
     this.#stopHearing();
     this.#leaveDoubts();
-    for (const following of [...this.#following.values()]) this.#unfollow(following);
     this.#share.resize(0);
+    void this.#unfollowAll([...this.#following.values()]);
     this.#memberships?.close().catch((error: unknown) => this.#context.log.warn({ err: error }, 'stream not closed'));
+  }
+
+  async #unfollowAll(followed: readonly Following<Event>[]): Promise<void> {
+    await inParts(followed, (part) => {
+      for (const following of part) this.#unfollow(following);
+    });
   }
 
   /** Compares the object, not the id: after leaving and joining again the id names another membership. */

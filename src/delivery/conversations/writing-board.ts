@@ -5,7 +5,7 @@
  * texts, and so is everything after an interruption; what is announced during a reading waits
  * for it. Readers who keep up are told the same events, `Merging` says when.
  */
-import type { Clock } from '../../clock.ts';
+import { type Clock, nextTurn } from '../../clock.ts';
 import type { Engine, WritingPage } from '../../engine/port.ts';
 import { isOutage } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
@@ -18,7 +18,7 @@ import {
   type TenantId,
   type TextExtension,
 } from '../../model.ts';
-import { hasTurnEnded, nextTurn } from '../room.ts';
+import { hasTurnEnded } from '../room.ts';
 import { ArrivedTexts } from './arrived-texts.ts';
 import type { Merging } from './merging.ts';
 import { type ExtendedText, WrittenMessage } from './written-message.ts';

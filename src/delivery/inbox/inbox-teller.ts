@@ -17,8 +17,9 @@ import { inParts } from '../in-parts.ts';
 import { roomOrEnd } from '../room.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type InboxStreamEvent, kindOf } from './inbox-events.ts';
-import { type ListChange, type ListChanges, readListChanges } from './list-changes.ts';
+import type { ListChange, ListChanges } from './list-changes.ts';
 import type { ListTeller, ToldStream } from './list-teller.ts';
+import type { ListReading } from './own-list.ts';
 
 /** Where a reader comes back to. */
 export interface InboxResume {
@@ -44,9 +45,8 @@ export class InboxTeller implements ListTeller {
   readonly #resume: InboxResume;
   readonly #checkpoints: Checkpoints;
   #stream: ToldStream | null = null;
-  /** What was read of the list's log and is not told yet. */
-  #changes: ListChanges | null = null;
-  #listed: ReadonlySet<ConversationId> = new Set();
+  /** What was read of the list and is not told yet. */
+  #reading: ListReading | null = null;
   /** Up to where it was told. */
   #list: Position | null;
   #isListed = false;
@@ -72,25 +72,21 @@ export class InboxTeller implements ListTeller {
     this.#checkpoints = new Checkpoints(mostNamed);
   }
 
+  get listPlace(): Position | null {
+    return this.#resume.checkpoint?.list ?? null;
+  }
+
   attach(stream: ToldStream): void {
     this.#stream = stream;
   }
 
   /** @throws {ServiceError} POSITION_EXPIRED when the log of the list says no more what happened since: it is to be read anew. */
-  async readList(): Promise<readonly ConversationId[]> {
-    const { engine } = this.#context;
-    const { tenant, userId } = this.#bearer.viewer;
-    // In this order: what the log says is in the list.
-    const changes = await readListChanges(engine, this.#bearer.viewer, this.#list);
-    const ids = await engine.listConversationIds(tenant, userId);
-    this.#changes = changes;
-    this.#listed = new Set(ids);
-    if (this.#isListed) this.#noteFresh(ids, changes);
-    else {
-      if (changes.expiry) throw positionExpired(changes.expiry);
-      await this.#prepare(ids, changes);
-    }
-    return ids;
+  async take(reading: ListReading): Promise<void> {
+    const { ids, changes } = reading;
+    this.#reading = reading;
+    if (this.#isListed) return this.#noteFresh(ids, changes);
+    if (changes.expiry) throw positionExpired(changes.expiry);
+    await this.#prepare(ids, changes);
   }
 
   startOf(id: ConversationId, joined: Position | null): Position | null {
@@ -122,18 +118,16 @@ export class InboxTeller implements ListTeller {
   }
 
   onListed(): void {
-    const { of, head, expiry } = this.#changes ?? {
-      of: new Map<ConversationId, ListChange>(),
-      head: this.#list,
-      expiry: null,
-    };
+    const reading = this.#reading;
+    if (!reading) return;
+    const { of, head, expiry } = reading.changes;
     for (const [id, change] of of) if (!change.isListed) this.#tellGone(id, change);
     // An older version changed the list, or a failover lost an end of its log: the list itself says who is where.
     if (expiry) this.#confirmAll('REMOVED');
     for (const [id, state] of this.#left) if (expiry && state === 'untold') this.#tellLeft(id, 'REMOVED');
-    for (const id of this.#expired.keys()) if (!this.#listed.has(id)) this.#forget(id);
+    this.#forgetAbsent(reading);
     this.#list = head;
-    this.#changes = null;
+    this.#reading = null;
     this.#isListed = true;
   }
 
@@ -144,7 +138,7 @@ export class InboxTeller implements ListTeller {
 
   onLeft(id: ConversationId, why: LeaveReason | null): void {
     this.#forget(id);
-    const reason = why ?? this.#changes?.of.get(id)?.left ?? this.#doubted.get(id) ?? null;
+    const reason = why ?? this.#reading?.changes.of.get(id)?.left ?? this.#doubted.get(id) ?? null;
     if (reason) this.#tellLeft(id, reason);
     else this.#left.set(id, 'untold');
   }
@@ -198,6 +192,13 @@ export class InboxTeller implements ListTeller {
     else this.#expired.set(id, positionExpired('RETENTION', { conversationId: id }));
     const isStale = point ? point.version !== head.version : head.changedAt > checkpoint.time - TIMES.clocksApartMs;
     if (isStale) this.#owed.set(id, 'state');
+  }
+
+  /** What is to be begun anew and is not there any more. */
+  #forgetAbsent({ ids, asked }: ListReading): void {
+    if (this.#expired.size === 0) return;
+    const own = new Set(ids);
+    for (const id of this.#expired.keys()) if (!own.has(id) && (!asked || asked.has(id))) this.#forget(id);
   }
 
   #forget(id: ConversationId): void {

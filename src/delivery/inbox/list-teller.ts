@@ -4,12 +4,15 @@ import type { ServiceError } from '../../errors.ts';
 import type { ConversationId, Position } from '../../model.ts';
 import type { Following } from '../conversations/following.ts';
 import type { Room } from '../room.ts';
+import type { ListReading } from './own-list.ts';
 
 /** Tells of the list itself, in a stream of all of a viewer's conversations. Calls are synchronous where they answer no promise. */
 export interface ListTeller {
   attach(stream: ToldStream): void;
-  /** The viewer's conversations, with what is known of where each begins. Rejects as the engine does. */
-  readList(): Promise<readonly ConversationId[]>;
+  /** The place of the list's log from which its changes are told; null: from where it is. */
+  readonly listPlace: Position | null;
+  /** Takes what was read of the viewer's list, and finds out where each of it begins. Rejects as the engine does. */
+  take(reading: ListReading): Promise<void>;
   /** Where the events of a conversation begin; null: live. */
   startOf(id: ConversationId, joined: Position | null): Position | null;
   /** Why a conversation does not begin where it was; null: it does. */

@@ -5,7 +5,7 @@
  * nothing falls between them and nothing comes twice (G06). Of the history no more is
  * held than one page, also while the listener has no room.
  */
-import type { Clock } from '../../clock.ts';
+import { type Clock, nextTurn } from '../../clock.ts';
 import type { Engine } from '../../engine/port.ts';
 import { resumption } from '../../engine/shared/publication.ts';
 import { isOutage, positionExpired } from '../../errors.ts';
@@ -14,7 +14,7 @@ import type { Position, PublicationRecord, TenantId, Topic } from '../../model.t
 import { asServiceError } from '../conversations/replay.ts';
 import type { Listener } from '../joint-stream.ts';
 import { notePast } from '../past.ts';
-import { nextTurn, roomOrEnd } from '../room.ts';
+import { roomOrEnd } from '../room.ts';
 import type { Turns } from '../turns.ts';
 
 const RETRY_MS = 250;

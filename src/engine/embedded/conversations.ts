@@ -1,5 +1,5 @@
 /** Conversations, members and read positions in SQLite. */
-import type { Clock } from '../../clock.ts';
+import { type Clock, nextTurn } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import {
   type ConversationId,
@@ -19,7 +19,7 @@ import { roomName } from '../shared/room-name.ts';
 import type { Announce, Database } from './database.ts';
 import { createGone } from './gone.ts';
 import { createListRows } from './lists.ts';
-import { createPlaces } from './places.ts';
+import type { Places } from './places.ts';
 import type { UserLogs } from './user-log.ts';
 
 /** A row of `conversations`. */
@@ -59,6 +59,11 @@ interface MemberRow {
   readonly joined_place: number;
 }
 
+type ListedRow = Pick<ConversationRow, 'id' | 'key'>;
+
+/** Conversations of a user that are read in one turn of the loop: they may be a hundred thousand. */
+const LISTED_AT_ONCE = 1_000;
+
 export function toConversation(row: ConversationRow): ConversationRecord {
   return {
     id: row.id as ConversationId,
@@ -95,11 +100,16 @@ function toMembership(conversationId: ConversationId, row: MemberRow): Membershi
 /** Null for what is no room. */
 const roomNameOf = (kind: string, name: string | null): string | null => (kind === 'ROOM' ? roomName(name) : null);
 
+export interface ConversationParts {
+  readonly userLogs: UserLogs;
+  readonly places: Places;
+  forgetTyping(tenant: TenantId, id: ConversationId, userId: UserId): void;
+}
+
 export function createConversations(
   database: Database,
   clock: Clock,
-  userLogs: UserLogs,
-  forgetTyping: (tenant: TenantId, id: ConversationId, userId: UserId) => void,
+  { userLogs, places, forgetTyping }: ConversationParts,
 ): ConversationStore {
   const select = database.prepare('SELECT * FROM conversations WHERE tenant = ? AND id = ?');
   const insert = database.prepare(
@@ -123,8 +133,9 @@ export function createConversations(
     'SELECT * FROM members WHERE conversation = ? AND ordinal > ? ORDER BY ordinal LIMIT ?',
   );
   const selectIds = database.prepare(
-    `SELECT conversations.id FROM members JOIN conversations ON conversations.key = members.conversation
-     WHERE members.tenant = ? AND members.user_id = ?`,
+    `SELECT conversations.id, conversations.key FROM members JOIN conversations ON conversations.key = members.conversation
+     WHERE members.tenant = ? AND members.user_id = ? AND members.conversation > ?
+     ORDER BY members.conversation LIMIT ?`,
   );
   const updateRead = database.prepare(
     'UPDATE members SET read_sequence = ?, read_at = ? WHERE conversation = ? AND user_id = ?',
@@ -134,7 +145,6 @@ export function createConversations(
      ORDER BY ordinal LIMIT ?`,
   );
 
-  const places = createPlaces(database);
   const lists = createListRows(database);
   const gone = createGone(database);
 
@@ -285,9 +295,14 @@ export function createConversations(
     },
 
     async listConversationIds(tenant, userId) {
-      return database.read(() =>
-        selectIds.all(tenant, userId).map((row) => (row as { id: string }).id as ConversationId),
-      );
+      const ids: ConversationId[] = [];
+      for (let after = 0; ; await nextTurn()) {
+        const key = after;
+        const rows = database.read(() => selectIds.all(tenant, userId, key, LISTED_AT_ONCE)) as unknown as ListedRow[];
+        for (const { id } of rows) ids.push(id as ConversationId);
+        after = rows.at(-1)?.key ?? after;
+        if (rows.length < LISTED_AT_ONCE) return ids;
+      }
     },
 
     async renameConversation(tenant, id, name) {

@@ -11,6 +11,7 @@ import { createInboxes } from './inbox.ts';
 import { createLists } from './lists.ts';
 import { createMessageLog } from './message-log.ts';
 import { createMessages } from './messages.ts';
+import { createPlaces } from './places.ts';
 import { createPresence } from './presence.ts';
 import { createRooms } from './rooms.ts';
 import { createRoutingRules } from './routing-rules.ts';
@@ -26,6 +27,8 @@ export interface EmbeddedOptions {
   readonly retention: Retention;
   readonly clock: Clock;
   readonly currentTrace?: CurrentTrace;
+  /** Conversations that one user begins or joins; left out: as many as the limits say. */
+  readonly conversationsPerUser?: number | undefined;
   /** Whether commands on this machine may ask for backups; told why they cannot. */
   readonly control?: (error: Error) => void;
 }
@@ -36,7 +39,11 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
   const database = openDatabase(dataDir, bus);
   const userLogs = createUserLogs(database);
   const typing = createTyping(clock, bus, () => conversations);
-  const conversations = createConversations(database, clock, userLogs, typing.forget);
+  const conversations = createConversations(database, clock, {
+    userLogs,
+    forgetTyping: typing.forget,
+    places: createPlaces(database, options.conversationsPerUser),
+  });
   const log = createMessageLog(database, { clock, retention, forgetTyping: typing.forget });
   const { read, ...writings } = createWritings(database, clock, log);
   const closeControl =

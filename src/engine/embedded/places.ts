@@ -10,7 +10,7 @@ export interface Places {
   giveBack(tenant: TenantId, userId: UserId, conversation: number): void;
 }
 
-export function createPlaces(database: Database): Places {
+export function createPlaces(database: Database, most: number = LIMITS.conversationsPerUser): Places {
   const insert = database.prepare('INSERT OR IGNORE INTO places VALUES (?, ?)');
   const remove = database.prepare('DELETE FROM places WHERE conversation = ? AND user_id = ?');
   const select = database.prepare('SELECT count FROM place_counts WHERE tenant = ? AND user_id = ?');
@@ -22,7 +22,7 @@ export function createPlaces(database: Database): Places {
   return {
     hasRoom(tenant, userId) {
       const row = select.get(tenant, userId) as { count: number } | undefined;
-      return (row?.count ?? 0) < LIMITS.conversationsPerUser;
+      return (row?.count ?? 0) < most;
     },
     take(tenant, userId, conversation) {
       if (insert.run(conversation, userId).changes > 0) add.run(tenant, userId, 1);

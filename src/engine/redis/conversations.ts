@@ -11,18 +11,21 @@ import type {
 } from '../../model.ts';
 import type { Actor, ConversationStore, MembershipChange } from '../port.ts';
 import { attempt, nonce } from './attempt.ts';
+import type { Scripts } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import { decodeConversation, decodeMember, encodeHead, type StoredMember, toReadReceipt } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { ListUpdates } from './list-updates.ts';
 import type { Lists } from './lists.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
-import { createPlaces } from './places.ts';
+import type { Places } from './places.ts';
 import type { Rooms } from './rooms.ts';
-import type { RunScript } from './scripts.ts';
 
 /** Members read at once where only some of them are wanted. */
 const LEAST_MEMBERS_READ = 200;
+
+/** Conversations of a user's list that are read at once: it may have a hundred thousand. */
+const LISTED_AT_ONCE = 1_000;
 
 /** Empty without an actor. */
 const actorArgs = (actor: Actor | null): string[] => (actor ? [actor.userId, actor.least] : []);
@@ -41,20 +44,22 @@ export interface ListKeeping {
   readonly memberships: Memberships;
   readonly rooms: Rooms;
   readonly updates: ListUpdates;
+  readonly places: Places;
 }
 
 export function createConversations(
   client: RedisClient,
-  run: RunScript,
+  { run, readOne }: Scripts,
   keys: Keys,
   clock: Clock,
-  { lists, memberships, rooms, updates }: ListKeeping,
+  { lists, memberships, rooms, updates, places }: ListKeeping,
 ): ConversationStore {
-  const places = createPlaces(client, run, keys, clock, attempt);
+  const readMember = async (tenant: TenantId, id: ConversationId, userId: UserId): Promise<string | null> =>
+    (await readOne('read-members', [keys.conversation(tenant, id).members], [userId])) as string | null;
 
   async function read(tenant: TenantId, id: ConversationId): Promise<ConversationRecord | null> {
     const { meta, outbox } = keys.conversation(tenant, id);
-    const answer = await run('read-conversation', [meta, outbox], []);
+    const answer = await readOne('read-conversations', [meta, outbox]);
     if (!answer) return null;
     const [conversation, unsettled] = answer as [string, Unsettled];
     memberships.notice(tenant, id, unsettled);
@@ -144,12 +149,8 @@ export function createConversations(
     },
 
     async readMemberships(tenant, pairs) {
-      const values = await attempt(() =>
-        Promise.all(
-          pairs.map(({ conversationId, userId }) =>
-            client.hget(keys.conversation(tenant, conversationId).members, userId),
-          ),
-        ),
+      const values = await Promise.all(
+        pairs.map(({ conversationId, userId }) => readMember(tenant, conversationId, userId)),
       );
       return pairs.map(({ conversationId, userId }, index) => {
         const value = values[index];
@@ -158,11 +159,18 @@ export function createConversations(
     },
 
     async listConversationIds(tenant, userId) {
-      const ids = (await attempt(() => client.smembers(keys.user(tenant, userId).conversations))) as ConversationId[];
-      const isMember = await attempt(() =>
-        Promise.all(ids.map((id) => client.hexists(keys.conversation(tenant, id).members, userId))),
-      );
-      return ids.filter((_, index) => isMember[index] === 1);
+      const { conversations } = keys.user(tenant, userId);
+      // A part may name again what another has named.
+      const all = new Set<ConversationId>();
+      for (let cursor: string | null = '0'; cursor !== null; ) {
+        const from: string = cursor;
+        const [next, part] = await attempt(() => client.sscan(conversations, from, 'COUNT', LISTED_AT_ONCE));
+        const ids = part as ConversationId[];
+        const members = await Promise.all(ids.map((id) => readMember(tenant, id, userId)));
+        for (const [index, id] of ids.entries()) if (members[index] !== null) all.add(id);
+        cursor = next === '0' ? null : next;
+      }
+      return [...all];
     },
 
     async renameConversation(tenant, id, name) {

@@ -8,6 +8,7 @@ import type { Log } from '../../log.ts';
 import type { Retention } from '../../model.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
 import { nonce } from './attempt.ts';
+import { createBatches } from './batches.ts';
 import { createBlocks } from './blocks.ts';
 import { createRedisBus } from './bus.ts';
 import { connect, openCommandClient, openSubscriberClient, type RedisClient } from './client.ts';
@@ -23,6 +24,7 @@ import { Marks } from './marks.ts';
 import { createMemberships } from './memberships.ts';
 import { createMessages } from './messages.ts';
 import { checkPermissions } from './permissions.ts';
+import { createPlaces } from './places.ts';
 import { createPresence } from './presence.ts';
 import { createRates } from './rates.ts';
 import { RecentChanges } from './recent-changes.ts';
@@ -53,6 +55,8 @@ export interface RedisOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly currentTrace?: CurrentTrace;
+  /** Conversations that one user begins or joins; left out: as many as the limits say. */
+  readonly conversationsPerUser?: number | undefined;
   /** Called for each announcement of a kind that only a newer release knows. */
   readonly ignored?: () => void;
   /** Ends the wait for a server that is away. */
@@ -87,16 +91,19 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const subscriber = new Subscriber(listening, publish, clock, log);
   const requirements = new Requirements(client, options.isChecked, log);
   const run = defineScripts(client);
+  const isOneServer = address.kind !== 'cluster';
+  const readOne = createBatches(run, isOneServer);
   // What lies on one server loses its end at once, and together.
-  const recent = address.kind === 'cluster' ? new RecentChanges(clock) : null;
+  const recent = isOneServer ? null : new RecentChanges(clock);
   const memberships = createMemberships(run, keys, log, recent);
-  const writings = createWritings(run, keys, { clock, retention, currentTrace });
+  const writings = createWritings({ run, readOne }, keys, { clock, retention, currentTrace });
   const rooms = createRooms(client, run, keys);
   const lists = new Lists(client, run, keys, clock, { memberships, rooms, recent, node: nonce() });
   const reconciliation = recent && new Reconciliation(client, run, keys, { recent, memberships, lists, clock, log });
-  const updates = new ListUpdates(lists, clock, log, address.kind !== 'cluster');
+  const places = createPlaces(client, run, keys, clock, options.conversationsPerUser);
+  const updates = new ListUpdates(lists, clock, log, isOneServer);
   const presence = createPresence(client, run, keys, clock, log);
-  const marks = new Marks(client, keys, clock, log);
+  const marks = new Marks(client, readOne, keys, clock, log);
   const bus = createRedisBus(subscriber, marks, keys, log, options.ignored ?? (() => undefined));
   let stopWatching = (): void => undefined;
   let isClosed = false;
@@ -136,20 +143,20 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
 
   return {
     kind: 'redis',
-    ...createConversations(client, run, keys, clock, { lists, memberships, rooms, updates }),
+    ...createConversations(client, { run, readOne }, keys, clock, { lists, memberships, rooms, updates, places }),
     ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships, writings, updates }),
     appendText: writings.appendText,
     finishMessage: writings.finishMessage,
     requestStop: writings.requestStop,
     readWriting: writings.readWriting,
     listWritings: writings.listWritings,
-    ...createTyping(run, keys, clock),
+    ...createTyping(run, readOne, keys, clock),
     ...createSessions(client, run, keys, clock),
     ...createTopics(client, run, keys, clock, currentTrace),
     ...createInboxes(client, run, keys, clock),
     ...createLists(client, run, keys, { lists, clock, log }),
     ...createUserLogs(run, keys),
-    ...createHeads(client, run, keys),
+    ...createHeads(client, readOne, keys),
     listRooms: rooms.listRooms,
     ...createBlocks(client, run, keys),
     ...createRates(client, keys),

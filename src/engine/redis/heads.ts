@@ -3,9 +3,9 @@ import type { ConversationId, TenantId } from '../../model.ts';
 import { type ConversationHead, type HeadStore, positionAt } from '../shared/heads.ts';
 import type { Lineage } from '../shared/lineage.ts';
 import { attempt } from './attempt.ts';
+import type { ReadOne } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
-import type { RunScript } from './scripts.ts';
 
 type Answer = [] | [lineage: string, place: string, isKept: string, loggedAt: string, version: string];
 
@@ -22,17 +22,16 @@ function toHead(answer: Answer): ConversationHead | null {
   };
 }
 
-export function createHeads(client: RedisClient, run: RunScript, keys: Keys): HeadStore {
+export function createHeads(client: RedisClient, readOne: ReadOne, keys: Keys): HeadStore {
   const read = async (tenant: TenantId, id: ConversationId, instant: number): Promise<ConversationHead | null> => {
     const { meta, messages, log } = keys.conversation(tenant, id);
-    return toHead((await run('read-heads', [meta, messages, log], [instant])) as Answer);
+    return toHead((await readOne('read-heads', [meta, messages, log], [], [instant])) as Answer);
   };
   return {
     async time() {
       const [seconds, micros] = await attempt(() => client.time());
       return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
     },
-    // Asked for in one turn of the loop, they go out together.
     readHeads: (tenant, ids, instant) => Promise.all(ids.map((id) => read(tenant, id, instant))),
   };
 }

@@ -4,7 +4,7 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
 import type { ListChange, ListPlace, ListQuery, ListStore } from '../port.ts';
-import { allBucketsOf, byActivity, type Stretch, stretchesOf } from '../shared/conversation-list.ts';
+import { byActivity, countedOf, type Stretch, stretchesOf } from '../shared/conversation-list.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
@@ -117,7 +117,7 @@ export function createLists(
   return {
     async listConversations(tenant, userId, query: ListQuery) {
       const stretches = stretchesOf(query).map(rangesOf);
-      const { total, ranges } = await read(tenant, userId, stretches.flat(), query.limit, allBucketsOf(query));
+      const { total, ranges } = await read(tenant, userId, stretches.flat(), query.limit, countedOf(query));
       const ids: ConversationId[] = [];
       let at = 0;
       for (const stretch of stretches) {

@@ -12,6 +12,7 @@
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
@@ -35,9 +36,13 @@ export interface Places {
   giveBack(tenant: TenantId, userId: UserId, place: Place): Promise<void>;
 }
 
-type Attempt = <Result>(work: () => Promise<Result>) => Promise<Result>;
-
-export function createPlaces(client: RedisClient, run: RunScript, keys: Keys, clock: Clock, attempt: Attempt): Places {
+export function createPlaces(
+  client: RedisClient,
+  run: RunScript,
+  keys: Keys,
+  clock: Clock,
+  most: number = LIMITS.conversationsPerUser,
+): Places {
   async function settle(tenant: TenantId, userId: UserId, place: Place, isMember: boolean): Promise<void> {
     const { conversationId, stamp } = place;
     await run(
@@ -51,7 +56,7 @@ export function createPlaces(client: RedisClient, run: RunScript, keys: Keys, cl
     const [outcome, ...rest] = (await run(
       'reserve-place',
       [keys.user(tenant, userId).places],
-      [clock.offset(), id, LIMITS.conversationsPerUser, TIMES.placeLeaseMs, COMPARED],
+      [clock.offset(), id, most, TIMES.placeLeaseMs, COMPARED],
     )) as string[];
     if (outcome !== 'full') return { conversationId: id, stamp: rest[0] ?? '', isHeld: outcome === 'held' };
     return rest.flatMap((conversationId, index) =>

@@ -7,10 +7,10 @@ import type { CurrentTrace, NewText, TextAppend, Writing, WritingFinish, Writing
 import { parseMessageId } from '../shared/message-id.ts';
 import { partsOf, writerKey } from '../shared/written-text.ts';
 import { nonce } from './attempt.ts';
+import type { Scripts } from './batches.ts';
 import { asJsonText, decodeMessage, encodeExtension } from './codec.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
 import { retentionArg } from './retention.ts';
-import type { RunScript } from './scripts.ts';
 
 /** What a script answers of one message: its lines, whether its text is held, whether it is asked to stop. */
 type Read = readonly [value: string, isHeld: string, isStopRequested: string] | null;
@@ -50,7 +50,7 @@ function toFinish([outcome, value]: readonly unknown[]): WritingFinish {
 }
 
 export function createWritings(
-  run: RunScript,
+  { run, readOne }: Scripts,
   keys: Keys,
   { clock, retention, currentTrace }: WritingOptions,
 ): RedisWritings {
@@ -179,6 +179,9 @@ export function createWritings(
     },
 
     async listWritings(tenant, id, after) {
+      // Most have none: of many that is asked at once.
+      const count = await readOne('count-streams', [keys.conversation(tenant, id).streams]);
+      if (Number(count) === 0) return { messages: [], next: null };
       const { last, read } = await readSome(keys.conversation(tenant, id), '', { after });
       return { messages: read.flatMap((each) => (each ? [decodeMessage(each[0])] : [])), next: last };
     },

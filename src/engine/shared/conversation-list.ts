@@ -61,6 +61,13 @@ export function allBucketsOf(query: ListQuery): Bucket[] {
   return [true, false].flatMap((pinned) => bucketsOf(query, pinned));
 }
 
+/** What their names begin with, as far as the query tells them apart: by fewer names the same is counted. */
+export function countedOf(query: ListQuery): string[] {
+  const isTold = [true, true, query.isArchived !== null, query.isUnread !== null];
+  const length = isTold.lastIndexOf(true) + 1;
+  return [...new Set(allBucketsOf(query).map((bucket) => bucket.slice(0, length)))];
+}
+
 /** Latest activity first; of the same, by id. */
 export function byActivity(one: Pick<ListPlace, 'activity' | 'id'>, other: Pick<ListPlace, 'activity' | 'id'>): number {
   return other.activity - one.activity || (one.id < other.id ? -1 : Number(one.id !== other.id));

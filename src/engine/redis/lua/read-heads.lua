@@ -1,18 +1,10 @@
--- Where a conversation's log was at an instant, and when the conversation changed last.
--- KEYS  meta messages log
+-- Where the logs of conversations were at an instant, and when each conversation changed last.
+-- KEYS  of each: meta messages log
 -- ARGV  milliseconds since the epoch
--- Answers {lineage, place, "1" | "0" (all behind the place is kept), loggedAt ("" unknown), version} | {}
-local meta, messages, log = unpack(KEYS)
+-- Answers of each {lineage, place, "1" | "0" (all behind the place is kept), loggedAt ("" unknown), version} | {}
 local instant = tonumber(ARGV[1])
-local state = redis.call('HMGET', meta, 'lineage', 'place', 'floor', 'logged', 'version')
-if not state[1] then return {} end
-local head, floor = tonumber(state[2]), tonumber(state[3])
 
--- An older version that wrote last noted no time: what nothing is known of counts as later, and is told twice rather than never.
-local loggedPlace, loggedAt = string.match(state[4] or '', '^(%d+):(%d+)$')
-if loggedPlace ~= state[2] then loggedAt = '' end
-
-local function isPast(place)
+local function isPast(messages, log, place)
   local entry = redis.call('XRANGE', log, digits(place) .. '-0', digits(place) .. '-0')[1]
   if not entry then return false end
   local fields = entry[2]
@@ -22,14 +14,26 @@ local function isPast(place)
   return not time or tonumber(time) > instant
 end
 
-local place = head
-if head > floor and (loggedAt == '' or tonumber(loggedAt) > instant) then
-  local after = head + 1
-  place = floor
-  while after - place > 1 do
-    local middle = math.floor((place + after) / 2)
-    if isPast(middle) then after = middle else place = middle end
+local function headOf(meta, messages, log)
+  local state = redis.call('HMGET', meta, 'lineage', 'place', 'floor', 'logged', 'version')
+  if not state[1] then return {} end
+  local head, floor = tonumber(state[2]), tonumber(state[3])
+  -- An older version that wrote last noted no time: what nothing is known of counts as later, and is told twice rather than never.
+  local loggedPlace, loggedAt = string.match(state[4] or '', '^(%d+):(%d+)$')
+  if loggedPlace ~= state[2] then loggedAt = '' end
+  local place = head
+  if head > floor and (loggedAt == '' or tonumber(loggedAt) > instant) then
+    local after = head + 1
+    place = floor
+    while after - place > 1 do
+      local middle = math.floor((place + after) / 2)
+      if isPast(messages, log, middle) then after = middle else place = middle end
+    end
   end
+  local isKept = place > floor or floor == 0 or head == floor
+  return { state[1], digits(place), isKept and '1' or '0', loggedAt, state[5] }
 end
-local isKept = place > floor or floor == 0 or head == floor
-return { state[1], digits(place), isKept and '1' or '0', loggedAt, state[5] }
+
+local answer = {}
+for at = 1, #KEYS, 3 do answer[#answer + 1] = headOf(KEYS[at], KEYS[at + 1], KEYS[at + 2]) end
+return answer

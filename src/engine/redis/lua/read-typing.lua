@@ -1,6 +1,10 @@
 -- Reads the time now, and who types with the times at which it ends.
--- KEYS  typing
+-- KEYS  of each: typing
 -- ARGV  offset
--- Answers {now, {userId, expiresAt, userId, expiresAt …}}
+-- Answers of each {now, {userId, expiresAt, userId, expiresAt …}}
 local time = digits(now(ARGV[1]))
-return { time, redis.call('ZRANGE', KEYS[1], '(' .. time, '+inf', 'BYSCORE', 'WITHSCORES') }
+local answer = {}
+for at, typing in ipairs(KEYS) do
+  answer[at] = { time, redis.call('ZRANGE', typing, '(' .. time, '+inf', 'BYSCORE', 'WITHSCORES') }
+end
+return answer

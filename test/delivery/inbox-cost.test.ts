@@ -1,0 +1,107 @@
+/** What Redis does for a user's list and their inbox, counted in commands: it is the same on every machine. */
+import { Redis } from 'ioredis';
+import { bearerOf } from '../../src/access/bearer.ts';
+import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
+import type { Engine } from '../../src/engine/port.ts';
+import { TIMES } from '../../src/limits.ts';
+import type { UserId } from '../../src/model.ts';
+import { inGroups } from '../support/in-groups.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { countRounds } from '../support/rounds.ts';
+import { StillClock } from '../support/still-clock.ts';
+import { bob, createGroup, silentLog, tenant, text, userId, viewerOf } from '../support/world.ts';
+
+const FEW = 100;
+const MANY = 500;
+/** What the client sends to begin, besides commands within scripts. */
+const SENT = new Set(['evalsha', 'eval', 'ssubscribe', 'sscan', 'time']);
+
+type Calls = readonly (readonly [name: string, count: number])[];
+
+describe('G10: what Redis does for an inbox', () => {
+  // Nothing that the engine does from time to time happens unless the test moves it.
+  const clock = new StillClock();
+  let server: RedisServer;
+  let admin: Redis;
+  let engine: Engine;
+  let delivery: Delivery;
+  beforeAll(async () => {
+    server = await startRedisServer();
+    admin = new Redis(server.url);
+    engine = await openEngineOn(server.url, { prefix: 'cost', clock });
+    delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 });
+    for (const count of [FEW, MANY]) {
+      const [first] = await inGroups(count, () => createGroup(engine, ofMany(count), bob));
+      if (first) await engine.appendMessage(tenant, text(first, bob, 'hello'));
+    }
+    // What is left to be told to lists is told.
+    for (let n = 0; n < 2; n += 1) await countRounds(async () => clock.advance(TIMES.listMs));
+    // Each script is sent whole the first time that it is run.
+    for (const work of [() => open(ofMany(FEW)), () => readPage(ofMany(FEW)), () => countUnread(ofMany(FEW))]) {
+      await callsOf(work);
+    }
+  });
+  afterAll(async () => {
+    delivery.close();
+    await engine.close();
+    admin.disconnect();
+    await server.stop();
+  });
+
+  const ofMany = (count: number): UserId => userId(`of-${count}`);
+  const countUnread = (user: UserId): Promise<unknown> => engine.countUnread(tenant, user);
+
+  /** Commands that Redis ran, those within scripts as well, in the order of their names. */
+  async function callsOf(work: () => Promise<unknown>): Promise<Calls> {
+    await admin.config('RESETSTAT');
+    // With what is left to be done behind it.
+    await countRounds(work);
+    const stats = await admin.info('commandstats');
+    return [...stats.matchAll(/cmdstat_([^:|]+)[^:]*:calls=(\d+)/g)]
+      .map(([, name = '', count]) => [name, Number(count)] as const)
+      .filter(([name]) => !['config', 'info', 'sunsubscribe'].includes(name));
+  }
+  const sum = (calls: Calls): number => calls.reduce((total, [, count]) => total + count, 0);
+  const sent = (calls: Calls): number => sum(calls.filter(([name]) => SENT.has(name)));
+
+  async function open(viewer: UserId): Promise<void> {
+    const stream = await delivery.inboxStream(bearerOf(viewerOf(viewer)), { checkpoint: null, positions: new Map() });
+    await stream.next();
+    await stream.return();
+  }
+
+  /** As the first screen of an app asks for it. */
+  async function readPage(user: UserId): Promise<void> {
+    const query = { kind: null, isArchived: false, isUnread: null, order: 'pins', after: null, limit: 20 } as const;
+    const { entries } = await engine.listConversations(tenant, user, query);
+    const ids = entries.map(({ conversationId }) => conversationId);
+    const keys = ids.map((conversationId) => ({ conversationId, userId: user }));
+    await Promise.all([engine.readConversations(tenant, ids), engine.readMemberships(tenant, keys)]);
+    expect(ids).toHaveLength(20);
+  }
+
+  it('an inbox opens with scripts for each hundred of its conversations, and joins each channel once', async () => {
+    const few = await callsOf(() => open(ofMany(FEW)));
+    const many = await callsOf(() => open(ofMany(MANY)));
+    const more = MANY - FEW;
+    expect(new Map(many).get('ssubscribe')).toBe(MANY + 1);
+    // A channel, and what scripts send: eighteen commands before.
+    expect((sent(many) - sent(few)) / more).toBeLessThanOrEqual(1.25);
+    expect((sum(many) - sum(few)) / more).toBeLessThanOrEqual(9.5);
+  });
+
+  it('the first page of a list costs the same however long the list is', async () => {
+    const pages = [await callsOf(() => readPage(ofMany(FEW))), await callsOf(() => readPage(ofMany(MANY)))];
+    const [few = 0, many = 0] = pages.map(sum);
+    expect(many).toBeLessThanOrEqual(60);
+    expect(many).toBe(few);
+  });
+
+  it('so does the number of unread messages', async () => {
+    const [few, many] = [await callsOf(() => countUnread(ofMany(FEW))), await callsOf(() => countUnread(ofMany(MANY)))];
+    expect(sum(many)).toBe(sum(few));
+    expect(sent(many)).toBeLessThanOrEqual(3);
+    expect(sum(many)).toBeLessThanOrEqual(6);
+  });
+});
