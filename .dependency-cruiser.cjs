@@ -57,6 +57,12 @@ module.exports = {
     root('backup', '^src/config\\.ts$', '^src/engine/embedded/(control|copies)\\.ts$'),
     root('main', '^src/(service|config)\\.ts$', '^src/access/tokens\\.ts$', '^src/observability/(tracing|info)\\.ts$'),
     {
+      name: 'client-knows-the-public-api',
+      severity: 'error',
+      from: { path: '^client/src/' },
+      to: { pathNot: ['^client/src/', '(^|node_modules/)graphql-ws/'] },
+    },
+    {
       name: 'only-main-starts-the-service',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/main\\.ts$' },

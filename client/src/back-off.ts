@@ -1,0 +1,22 @@
+/** How long until the next try: twice as long each time, up to half a minute, and at random, so that not all come at once. */
+
+const FIRST_MS = 500;
+const LONGEST_MS = 30_000;
+const SLOW_MS = 15_000;
+
+export class BackOff {
+  #tries = 0;
+
+  /** It worked. */
+  reset(): void {
+    this.#tries = 0;
+  }
+
+  /** `atLeastMs`: as the service said. `isSlow`: it is this client that has to change something. */
+  next({ atLeastMs = 0, isSlow = false }: { readonly atLeastMs?: number; readonly isSlow?: boolean } = {}): number {
+    const limit = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.#tries, 10));
+    this.#tries += 1;
+    const randomly = limit / 2 + (Math.random() * limit) / 2;
+    return Math.max(randomly, atLeastMs * (1 + Math.random() / 4), isSlow ? SLOW_MS * (1 + Math.random()) : 0);
+  }
+}

@@ -1,0 +1,77 @@
+/** All that the client asks of the API. */
+
+/** Of a new message there is nothing that looks different to each reader: the service renders it once for all of them. */
+const TEXT = `fragment Text on Message {
+  id conversationId sequence content payload senderId timestamp clientMessageId replyTo { id }
+  editedAt deletedAt state length position
+}`;
+const WHOLE = `fragment Whole on Message { ...Text reactions { emoji count viewerReacted } }`;
+const INFO = `fragment Info on Conversation {
+  id name kind createdAt lastActivityAt lastSequence unreadMessageCount viewerRole memberCount peer { id }
+}`;
+
+export const INBOX_EVENTS = `subscription Inbox($after: [ID!]) {
+  inbox(after: $after) {
+    __typename
+    ... on MessageSent { message { ...Text } }
+    ... on MessageChanged { change message { ...Whole } }
+    ... on MessageExtended { conversationId messageId offset text length payload }
+    ... on MessageStopRequested { message { id conversationId } }
+    ... on ConversationJoined { conversation { ...Info } }
+    ... on ConversationLeft { conversationId left: reason }
+    ... on ConversationChanged { conversation { ...Info } }
+    ... on ConversationReset { conversationId reset: reason }
+    ... on ReadMoved { conversationId userId sequence }
+    ... on TypingChanged { typing { conversationId userId isTyping } }
+    ... on Checkpoint { position isLive unreadMessageCount }
+  }
+}
+${TEXT} ${WHOLE} ${INFO}`;
+
+export const INBOX_PAGE = `query InboxPage($first: Int!, $after: String) {
+  viewer {
+    id unreadMessageCount
+    inbox(first: $first, after: $after) {
+      edges { node {
+        mutedUntil isArchived isPinned isMarkedUnread
+        conversation { ...Info lastMessage { ...Whole } }
+      } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+${TEXT} ${WHOLE} ${INFO}`;
+
+export const MESSAGES_PAGE = `query MessagesPage($id: ID!, $last: Int!, $before: String, $isFirst: Boolean!) {
+  conversation(id: $id) {
+    ...Info @include(if: $isFirst)
+    lastMessage @include(if: $isFirst) { ...Whole }
+    readReceipts(first: 200) @include(if: $isFirst) { nodes { user { id } sequence } }
+    messages(last: $last, before: $before) {
+      nodes { ...Whole }
+      pageInfo { hasPreviousPage startCursor }
+    }
+  }
+}
+${TEXT} ${WHOLE} ${INFO}`;
+
+export const VIEWER = `query Viewer { viewer { id } }`;
+
+export const SEND = `mutation Send($input: SendMessageInput!) { sendMessage(input: $input) { ...Whole } } ${TEXT} ${WHOLE}`;
+export const MARK_READ = `mutation MarkRead($id: ID!, $sequence: Int!) {
+  markRead(conversationId: $id, sequence: $sequence) { id }
+}`;
+export const SET_TYPING = `mutation SetTyping($id: ID!, $isTyping: Boolean!) { setTyping(conversationId: $id, isTyping: $isTyping) }`;
+export const EDIT = `mutation Edit($id: ID!, $content: String, $payload: JSON) {
+  editMessage(id: $id, content: $content, payload: $payload) { ...Whole }
+} ${TEXT} ${WHOLE}`;
+export const DELETE = `mutation Delete($id: ID!) { deleteMessage(id: $id) { ...Whole } } ${TEXT} ${WHOLE}`;
+export const REACT = `mutation React($id: ID!, $emoji: String!) { addReaction(messageId: $id, emoji: $emoji) { ...Whole } } ${TEXT} ${WHOLE}`;
+export const UNREACT = `mutation Unreact($id: ID!, $emoji: String!) {
+  removeReaction(messageId: $id, emoji: $emoji) { ...Whole }
+} ${TEXT} ${WHOLE}`;
+
+const TOKENS = `{ accessToken refreshToken session { id user { id } } }`;
+export const CREATE_SESSION = `mutation CreateSession($input: CreateSessionInput!) { createSession(input: $input) ${TOKENS} }`;
+export const REFRESH_SESSION = `mutation RefreshSession($token: String!) { refreshSession(refreshToken: $token) ${TOKENS} }`;
+export const REVOKE_SESSION = `mutation RevokeSession($id: ID!) { revokeSession(id: $id) { id } }`;

@@ -1,0 +1,70 @@
+/** What the client uses of the place it runs in, where it is there: a browser, React Native or Node. */
+
+interface Target {
+  addEventListener?(type: string, listener: () => void): void;
+  removeEventListener?(type: string, listener: () => void): void;
+}
+interface Locks {
+  request(name: string, run: () => Promise<void>): Promise<void>;
+}
+interface Host extends Target {
+  readonly navigator?: { readonly onLine?: boolean; readonly locks?: Locks };
+  readonly document?: Target & { readonly visibilityState?: string };
+  readonly crypto?: { randomUUID?(): string };
+}
+
+const host = globalThis as unknown as Host;
+
+/** False only where the place says so: many do not know. */
+export const isOnline = (): boolean => host.navigator?.onLine !== false;
+
+const on = (target: Target | undefined, type: string, listener: () => void): (() => void) => {
+  target?.addEventListener?.(type, listener);
+  return () => target?.removeEventListener?.(type, listener);
+};
+
+/** Calls back when the network may have come, gone or changed, or somebody looks at the page again. */
+export function watchHost(listener: () => void): () => void {
+  const seen = (): void => {
+    if (host.document?.visibilityState === 'visible') listener();
+  };
+  const ends = [
+    on(host, 'online', listener),
+    on(host, 'offline', listener),
+    on(host, 'pageshow', listener),
+    on(host.document, 'visibilitychange', seen),
+  ];
+  return () => {
+    for (const end of ends) end();
+  };
+}
+
+/** 128 random bits. They have to be unlike others, not secret. */
+export function newId(): string {
+  const made = host.crypto?.randomUUID?.();
+  if (made) return made;
+  return Array.from({ length: 32 }, () => Math.floor(Math.random() * 16).toString(16)).join('');
+}
+
+const tails = new Map<string, Promise<void>>();
+
+/** Runs what no other tab may run at the same time; where there are no Web Locks, nobody else of this process. */
+export async function exclusively<Value>(name: string, run: () => Promise<Value>): Promise<Value> {
+  let result: { readonly value: Value } | undefined;
+  const keep = async (): Promise<void> => {
+    result = { value: await run() };
+  };
+  const locks = host.navigator?.locks;
+  if (locks) await locks.request(name, keep);
+  else {
+    const before = tails.get(name) ?? Promise.resolve();
+    const mine = before.then(keep);
+    const settled = mine.catch(() => undefined);
+    tails.set(name, settled);
+    await mine.finally(() => {
+      if (tails.get(name) === settled) tails.delete(name);
+    });
+  }
+  if (!result) throw new Error('A lock was given and not used.');
+  return result.value;
+}

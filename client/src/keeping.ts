@@ -1,0 +1,29 @@
+/** What is kept in storage of a user: what is shown and up to where it was told, as one value, so that both agree. */
+import type { Positions } from './positions.ts';
+import type { KeptStore, Store } from './store/store.ts';
+import type { Storage } from './types.ts';
+
+interface Kept {
+  readonly version: 1;
+  readonly position: string;
+  readonly store: KeptStore;
+}
+
+const keyOf = (userId: string): string => `inbox/${userId}`;
+
+/** Shows what was kept, and goes on from there. Without it the client begins anew. */
+export async function restore(storage: Storage, userId: string, store: Store, positions: Positions): Promise<void> {
+  const kept = (await storage.get(keyOf(userId)).catch(() => undefined)) as Kept | undefined;
+  if (kept?.version !== 1) return;
+  store.restore(kept.store);
+  positions.checkpoint(kept.position);
+}
+
+/** At a checkpoint: what was told up to it is in the store. */
+export async function keep(storage: Storage, position: string, store: Store): Promise<void> {
+  const kept: Kept = { version: 1, position, store: store.keep() };
+  if (store.viewerId !== null) await storage.set(keyOf(store.viewerId), kept).catch(() => undefined);
+}
+
+export const forget = (storage: Storage, userId: string): Promise<void> =>
+  storage.delete(keyOf(userId)).catch(() => undefined);

@@ -1,0 +1,77 @@
+/** The one stream of all that happens to the caller, resumed where the client is. */
+import { END, endOf } from './closes.ts';
+import type { Connection } from './connection.ts';
+import { INBOX_EVENTS } from './documents.ts';
+import { RequestError } from './errors.ts';
+import type { InboxEvent } from './events.ts';
+import type { Positions } from './positions.ts';
+import type { Socket } from './socket.ts';
+
+export interface LiveOptions {
+  readonly connection: () => Connection | null;
+  readonly positions: Positions;
+  readonly onEvent: (event: InboxEvent) => void;
+  /** All that was missed has been told. */
+  readonly onLive: () => void;
+  /** What the client has cannot be continued: all of it is read anew. */
+  readonly onLost: (reason: string) => void;
+}
+
+export class Live {
+  readonly #options: LiveOptions;
+
+  constructor(options: LiveOptions) {
+    this.#options = options;
+  }
+
+  begin(socket: Socket): void {
+    const { positions, onLive, onLost, connection } = this.#options;
+    const { after } = positions;
+    let isLive = false;
+    socket.subscribe<{ inbox: InboxEvent }>(
+      INBOX_EVENTS,
+      { after },
+      {
+        next: ({ inbox }) => {
+          this.#take(inbox);
+          if (isLive || inbox.__typename !== 'Checkpoint' || !inbox.isLive) return;
+          isLive = true;
+          onLive();
+        },
+        end: (error) => {
+          if (socket.isOver) return;
+          const reason = after === null ? null : lostBy(error);
+          if (reason === null)
+            return connection()?.cut(error instanceof RequestError ? endOf(error) : { code: END.lost });
+          positions.clear();
+          onLost(reason);
+          this.begin(socket);
+        },
+      },
+    );
+  }
+
+  #take(event: InboxEvent): void {
+    const { positions, onEvent } = this.#options;
+    switch (event.__typename) {
+      case 'MessageSent':
+      case 'MessageChanged':
+        positions.moved(event.message.conversationId, event.message.position);
+        break;
+      case 'ConversationLeft':
+      case 'ConversationReset':
+        positions.forget(event.conversationId);
+        break;
+      case 'Checkpoint':
+        positions.checkpoint(event.position);
+    }
+    onEvent(event);
+  }
+}
+
+/** Why there is no going on from a position: it is of the past, or of another service. Null: it is something else. */
+function lostBy(error: Error): string | null {
+  if (!(error instanceof RequestError)) return null;
+  if (error.code === 'POSITION_EXPIRED') return error.reason ?? 'RETENTION';
+  return error.code === 'BAD_USER_INPUT' ? 'EPOCH' : null;
+}

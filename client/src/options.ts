@@ -1,0 +1,21 @@
+/** How a client is made. */
+import type { GetToken } from './sign-in.ts';
+import type { Storage } from './types.ts';
+
+export interface RealtimeOptions {
+  /** Of the GraphQL API, of the service or of a gateway before it: `https://…/graphql`; `wss:` is taken as well. */
+  readonly url: string;
+  /** The token of the moment; null: nobody is signed in. */
+  readonly getToken: GetToken;
+  /** A session of the service: it is begun by a token of `getToken`, and then lasts by itself. */
+  readonly session?: boolean | { readonly deviceName?: string };
+  /** Of this device, 1 to 128 of `A-Z a-z 0-9 . _ : @ -`. Left out: one is made, and kept in `storage`. */
+  readonly deviceId?: string;
+  /** Left out: memory. Messages then do not survive a reload, and all is read anew. */
+  readonly storage?: Storage;
+  /** Where the place has none: a `WebSocket` such as that of the package `ws`. */
+  readonly webSocket?: unknown;
+}
+
+export const socketUrlOf = (url: string): string => new URL(url).href.replace(/^http/, 'ws');
+export const httpUrlOf = (url: string): string => new URL(url).href.replace(/^ws/, 'http');

@@ -1,0 +1,134 @@
+/** Reads what is not told: the list, and the messages of conversations, page by page. */
+import { INBOX_PAGE, MESSAGES_PAGE } from './documents.ts';
+import { isPassing, RequestError } from './errors.ts';
+import type { InboxPage, MessagesPage } from './events.ts';
+import type { Variables } from './socket.ts';
+import type { Reading } from './store/reading.ts';
+import type { Store } from './store/store.ts';
+
+export type Request = <Data>(query: string, variables?: Variables) => Promise<Data>;
+
+export const PAGE = 50;
+/** The most that is read at once: a page that shows more is read anew in parts. */
+const LARGEST_PAGE = 100;
+const TRY_AGAIN_MS = 2_000;
+
+export interface PagesOptions {
+  readonly store: Store;
+  readonly request: Request;
+  readonly isLive: () => boolean;
+  /** Something of this conversation began or ended to be read; null: of the list. */
+  readonly onChange: (conversationId: string | null) => void;
+}
+
+export class Pages {
+  readonly #options: PagesOptions;
+  readonly #reading = new Map<string, Promise<void>>();
+  readonly #errors = new Map<string, RequestError>();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+
+  constructor(options: PagesOptions) {
+    this.#options = options;
+  }
+
+  isReading(key: string): boolean {
+    return this.#reading.has(key);
+  }
+
+  errorOf(key: string): RequestError | null {
+    return this.#errors.get(key) ?? null;
+  }
+
+  /** The list from its beginning, as far as it is shown. */
+  list(shown: number): Promise<void> {
+    return this.#listPage(Math.min(Math.max(PAGE, shown), LARGEST_PAGE), null);
+  }
+
+  /** The list past what is shown. */
+  more(): Promise<void> {
+    const { cursor, hasMore } = this.#options.store.order;
+    return hasMore ? this.#listPage(PAGE, cursor) : Promise.resolve();
+  }
+
+  /** The last messages of a conversation, to which what is told is added. */
+  first(id: string): Promise<void> {
+    const { store } = this.#options;
+    return this.#once(id, async () => {
+      const conversation = store.of(id);
+      conversation.beginReading();
+      try {
+        const variables = { id, last: PAGE, before: null, isFirst: true };
+        await this.#read<MessagesPage>(MESSAGES_PAGE, variables, (page, reading) => {
+          if (!page.conversation)
+            throw new RequestError({ message: 'There is no such conversation.', extensions: { code: 'NOT_FOUND' } });
+          store.takeFirst(id, page, reading);
+        });
+      } finally {
+        conversation.isReading = false;
+      }
+    });
+  }
+
+  /** Messages before those that are shown. */
+  older(id: string): Promise<void> {
+    const { store } = this.#options;
+    const conversation = store.find(id);
+    if (!conversation?.isJoined) return this.first(id);
+    if (!conversation.hasOlder) return Promise.resolve();
+    const variables = { id, last: PAGE, before: conversation.olderCursor, isFirst: false };
+    return this.#once(id, () =>
+      this.#read<MessagesPage>(MESSAGES_PAGE, variables, (page, reading) => store.takeOlder(id, page, reading)),
+    );
+  }
+
+  /** Nothing is tried again any more. */
+  stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  #listPage(first: number, after: string | null): Promise<void> {
+    const { store } = this.#options;
+    return this.#once('', () =>
+      this.#read<InboxPage>(INBOX_PAGE, { first, after }, (page, reading) => store.takePage(page, reading)),
+    );
+  }
+
+  #read<Page>(query: string, variables: Variables, take: (page: Page, reading: Reading) => void): Promise<void> {
+    return this.#options.store.readings.during(() => this.#options.request<Page>(query, variables), take);
+  }
+
+  /** One reading of each at a time. One that fails for a reason that passes is tried again while the connection is live. */
+  #once(key: string, read: () => Promise<void>): Promise<void> {
+    const running = this.#reading.get(key);
+    if (running) return running;
+    const started = read()
+      .then(
+        () => void this.#errors.delete(key),
+        (error: unknown) => this.#failed(key, read, error),
+      )
+      .finally(() => {
+        this.#reading.delete(key);
+        this.#options.onChange(key === '' ? null : key);
+      });
+    this.#reading.set(key, started);
+    this.#options.onChange(key === '' ? null : key);
+    return started;
+  }
+
+  #failed(key: string, read: () => Promise<void>, error: unknown): void {
+    if (!isPassing(error)) {
+      this.#errors.set(key, error as RequestError);
+      return;
+    }
+    if (!this.#options.isLive()) return;
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(timer);
+        void this.#once(key, read);
+      },
+      (error as Partial<RequestError>).retryAfterMs ?? TRY_AGAIN_MS,
+    );
+    this.#timers.add(timer);
+  }
+}

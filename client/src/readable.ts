@@ -1,0 +1,52 @@
+/** A value that is computed when it is looked at, and only after it changed. */
+import type { Readable } from './types.ts';
+
+export class Cell<Value> implements Readable<Value> {
+  readonly #compute: () => Value;
+  readonly #onObserved: (() => void) | undefined;
+  readonly #listeners = new Set<() => void>();
+  #kept: { readonly value: Value } | null = null;
+
+  /** `onObserved`: somebody looks at it who was not there before. */
+  constructor(compute: () => Value, onObserved?: () => void) {
+    this.#compute = compute;
+    this.#onObserved = onObserved;
+  }
+
+  get value(): Value {
+    this.#kept ??= { value: this.#compute() };
+    return this.#kept.value;
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    // One function may be given twice, and each is ended by itself.
+    const own = (): void => listener();
+    this.#listeners.add(own);
+    this.#onObserved?.();
+    return () => void this.#listeners.delete(own);
+  };
+
+  changed(): void {
+    this.#kept = null;
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** A value that is set. */
+export class State<Value> extends Cell<Value> {
+  #set: (value: Value) => void;
+
+  constructor(first: Value, onObserved?: () => void) {
+    let current = first;
+    super(() => current, onObserved);
+    this.#set = (value) => {
+      if (Object.is(current, value)) return;
+      current = value;
+      this.changed();
+    };
+  }
+
+  set(value: Value): void {
+    this.#set(value);
+  }
+}

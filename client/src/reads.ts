@@ -1,0 +1,61 @@
+/** The caller's read positions on their way to the service: at most one of a conversation, the latest. */
+import { MARK_READ } from './documents.ts';
+import { isPassing, type RequestError } from './errors.ts';
+import type { Request } from './pages.ts';
+
+/** A reader who scrolls passes many messages in a second; the service takes 5 on one connection. */
+const GATHER_MS = 400;
+
+export class Reads {
+  readonly #request: Request;
+  readonly #waiting = new Map<string, number>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #isLive = false;
+
+  constructor(request: Request) {
+    this.#request = request;
+  }
+
+  add(conversationId: string, sequence: number): void {
+    this.#waiting.set(conversationId, Math.max(sequence, this.#waiting.get(conversationId) ?? 0));
+    this.#plan(GATHER_MS);
+  }
+
+  live(isLive: boolean): void {
+    this.#isLive = isLive;
+    if (isLive) this.#plan(0);
+    else this.#unplan();
+  }
+
+  clear(): void {
+    this.#waiting.clear();
+    this.#unplan();
+  }
+
+  #plan(ms: number): void {
+    if (!this.#isLive || this.#waiting.size === 0) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      void this.#sendAll();
+    }, ms);
+  }
+
+  #unplan(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  async #sendAll(): Promise<void> {
+    const sending = [...this.#waiting];
+    await Promise.all(sending.map(([id, sequence]) => this.#send(id, sequence)));
+  }
+
+  async #send(id: string, sequence: number): Promise<void> {
+    try {
+      await this.#request(MARK_READ, { id, sequence });
+    } catch (error) {
+      if (isPassing(error)) return this.#plan((error as Partial<RequestError>).retryAfterMs ?? GATHER_MS);
+    }
+    if (this.#waiting.get(id) === sequence) this.#waiting.delete(id);
+  }
+}

@@ -1,0 +1,340 @@
+/** The client: everything of it, put together. */
+import { Connection, type Phase } from './connection.ts';
+import { SEND, VIEWER } from './documents.ts';
+import { Disconnected } from './errors.ts';
+import type { InboxEvent } from './events.ts';
+import { newId } from './host.ts';
+import { askOver } from './http.ts';
+import { forget, keep, restore } from './keeping.ts';
+import { Live } from './live.ts';
+import { httpUrlOf, type RealtimeOptions, socketUrlOf } from './options.ts';
+import { Outbox } from './outbox.ts';
+import { Pages } from './pages.ts';
+import { Positions } from './positions.ts';
+import { Cell, State } from './readable.ts';
+import { Reads } from './reads.ts';
+import { Room } from './room.ts';
+import { SessionSignIn } from './session.ts';
+import { type SignIn, TokenSignIn } from './sign-in.ts';
+import type { Socket, Variables } from './socket.ts';
+import { memoryStorage } from './storage/memory.ts';
+import { Store } from './store/store.ts';
+import { saidBy } from './token.ts';
+import type { InboxList, Message, Readable, Reset, Status, Storage } from './types.ts';
+import { OwnTyping, TypingUsers } from './typing.ts';
+
+/** The caller's list. */
+export interface Inbox extends Readable<InboxList> {
+  readonly entries: InboxList['entries'];
+  readonly unread: number;
+  /** Reads the next page; resolves once it is there or cannot be had. */
+  loadMore(): Promise<void>;
+}
+
+const STATUS: Readonly<Record<Phase, Status>> = {
+  connecting: 'connecting',
+  open: 'catching-up',
+  waiting: 'offline',
+  'signed-out': 'signed-out',
+};
+
+export class Realtime {
+  readonly status: Readable<Status>;
+  readonly inbox: Inbox;
+  readonly #storage: Storage;
+  readonly #status = new State<Status>('connecting', () => this.connect());
+  readonly #list = new Cell<InboxList>(
+    () => this.#listNow(),
+    () => this.connect(),
+  );
+  readonly #store: Store;
+  readonly #pages: Pages;
+  readonly #positions = new Positions();
+  readonly #outbox: Outbox;
+  readonly #reads = new Reads((query, variables) => this.#request(query, variables));
+  readonly #typing = new TypingUsers((id) => this.#rooms.get(id)?.changed('typing'));
+  readonly #ownTyping = new OwnTyping((query, variables) => this.#request(query, variables));
+  readonly #live: Live;
+  readonly #rooms = new Map<string, Room>();
+  readonly #onReset = new Set<(reset: Reset) => void>();
+  readonly #signIn: SignIn;
+  readonly #connecting: () => Promise<Connection>;
+  #connection: Connection | null = null;
+  #isWanted = false;
+  #isClosed = false;
+  /** The list has to be read: it never was, or nothing can be continued. */
+  #needsList = true;
+
+  constructor(options: RealtimeOptions) {
+    this.#storage = options.storage ?? memoryStorage();
+    const deviceId = deviceIdOf(options.deviceId, this.#storage);
+    this.#store = new Store({
+      onChange: (id) => this.#rooms.get(id)?.changed('messages'),
+      onListChange: () => this.#list.changed(),
+      onUnknown: () => this.#readList(),
+      onHole: (id) => this.#reset(id, 'DIVERGED'),
+    });
+    this.#pages = new Pages({
+      store: this.#store,
+      request: (query, variables) => this.#request(query, variables),
+      isLive: () => this.#isLive,
+      onChange: (id) => (id === null ? this.#list.changed() : this.#rooms.get(id)?.changed('messages')),
+    });
+    this.#outbox = new Outbox({
+      storage: this.#storage,
+      send: (input) => this.#send(input),
+      onChange: (id) => this.#rooms.get(id)?.changed('messages'),
+    });
+    this.#live = new Live({
+      connection: () => this.#connection,
+      positions: this.#positions,
+      onEvent: (event) => this.#take(event),
+      onLive: () => void this.#begin(),
+      onLost: (reason) => this.#lose(reason),
+    });
+    this.#signIn = signInOf(options, this.#storage, deviceId);
+    this.#connecting = async () => this.#connectionOf(options, await deviceId());
+    this.status = this.#status;
+    this.inbox = this.#inboxOf();
+  }
+
+  /** The id of the caller, once it is known. */
+  get userId(): string | null {
+    return this.#store.viewerId;
+  }
+
+  /** Messages that are not sent yet, failed ones included. */
+  get unsent(): number {
+    return this.#outbox.size;
+  }
+
+  /** `status`: how it is connected, now and at each change. `reset`: what an app with a store of its own reads again. */
+  on(event: 'status', listener: (status: Status) => void): () => void;
+  on(event: 'reset', listener: (reset: Reset) => void): () => void;
+  on(...[event, listener]: ['status', (status: Status) => void] | ['reset', (reset: Reset) => void]): () => void {
+    if (event === 'status') {
+      queueMicrotask(() => listener(this.#status.value));
+      return this.#status.subscribe(() => listener(this.#status.value));
+    }
+    this.#onReset.add(listener);
+    this.connect();
+    return () => void this.#onReset.delete(listener);
+  }
+
+  /** The conversation of this id, whether there is one or not: the same object each time. */
+  conversation(id: string): Room {
+    const known = this.#rooms.get(id);
+    if (known) return known;
+    const room = new Room(id, {
+      store: this.#store,
+      pages: this.#pages,
+      outbox: this.#outbox,
+      reads: this.#reads,
+      typing: this.#typing,
+      ownTyping: this.#ownTyping,
+      request: (query, variables) => this.#request(query, variables),
+      connect: () => this.connect(),
+    });
+    this.#rooms.set(id, room);
+    return room;
+  }
+
+  /** Connects. Looking at anything does that by itself; after `signed-out`, only this does. */
+  connect(): void {
+    if (this.#isClosed) return;
+    if (this.#connection) {
+      if (!this.#isWanted || this.#status.value === 'signed-out') this.#connection.start();
+      this.#isWanted = true;
+    } else if (!this.#isWanted) {
+      this.#isWanted = true;
+      void this.#connecting().then((connection) => {
+        this.#connection = connection;
+        if (!this.#isClosed) connection.start();
+      });
+    }
+  }
+
+  /** One operation of the app's own, over the same connection. Rejects with a `RequestError`, or with `Disconnected`. */
+  request<Data>(query: string, variables: Variables = {}): Promise<Data> {
+    return this.#request<Data>(query, variables);
+  }
+
+  /** Ends the session, if there is one, and forgets on this device what was kept of this user; unsent messages stay. */
+  async signOut(): Promise<void> {
+    const userId = this.#store.viewerId;
+    this.#isWanted = false;
+    this.#connection?.stop();
+    this.#phase('signed-out');
+    await this.#signIn.signOut();
+    if (userId !== null) await forget(this.#storage, userId);
+    this.#forgetAll();
+  }
+
+  /** Ends it for good. What is in the outbox stays in storage. */
+  close(): void {
+    this.#isClosed = true;
+    this.#connection?.stop();
+    this.#phase('waiting');
+    this.#pages.stop();
+    this.#typing.clear();
+  }
+
+  get #isLive(): boolean {
+    return this.#status.value === 'live';
+  }
+
+  #connectionOf(options: RealtimeOptions, deviceId: string): Connection {
+    return new Connection({
+      url: socketUrlOf(options.url),
+      deviceId,
+      signIn: this.#signIn,
+      webSocket: options.webSocket,
+      onToken: (token) => this.#isOf(saidBy(token).userId),
+      onSocket: (socket) => void this.#carry(socket),
+      onPhase: (phase) => this.#phase(phase),
+    });
+  }
+
+  #phase(phase: Phase): void {
+    this.#outbox.live(false);
+    this.#reads.live(false);
+    this.#status.set(STATUS[phase]);
+  }
+
+  /** Another user has nothing of the last one's. */
+  async #isOf(userId: string | null): Promise<void> {
+    if (userId === null || userId === this.#store.viewerId) return;
+    this.#forgetAll();
+    this.#store.viewerId = userId;
+    await restore(this.#storage, userId, this.#store, this.#positions);
+    await this.#outbox.as(userId);
+  }
+
+  async #carry(socket: Socket): Promise<void> {
+    try {
+      // A token that says nothing of whose it is: the service knows.
+      if (this.#store.viewerId === null)
+        await this.#isOf((await socket.request<{ viewer: { id: string } }>(VIEWER)).viewer.id);
+      if (!socket.isOver) this.#live.begin(socket);
+    } catch {
+      socket.cut();
+    }
+  }
+
+  /** All that was missed has been told. What was never told is read. */
+  async #begin(): Promise<void> {
+    if (this.#needsList) await this.#pages.list(this.#listNow().entries.length);
+    this.#needsList = this.#pages.errorOf('') !== null;
+    this.#connection?.settled();
+    this.#status.set('live');
+    this.#outbox.live(true);
+    this.#reads.live(true);
+    for (const room of this.#rooms.values()) room.refresh();
+  }
+
+  #take(event: InboxEvent): void {
+    this.#store.apply(event);
+    switch (event.__typename) {
+      case 'MessageSent':
+        if (event.message.senderId === this.#store.viewerId) this.#outbox.sent(event.message);
+        return this.#typing.told(event.message.conversationId, event.message.senderId, false);
+      case 'TypingChanged':
+        return this.#typing.told(event.typing.conversationId, event.typing.userId, event.typing.isTyping);
+      case 'ConversationReset':
+        return this.#reset(event.conversationId, event.reset);
+      case 'Checkpoint':
+        if (!this.#needsList) void keep(this.#storage, event.position, this.#store);
+    }
+  }
+
+  /** What is shown of a conversation cannot be continued: it is read anew. */
+  #reset(conversationId: string, reason: string): void {
+    this.#store.find(conversationId)?.reset();
+    for (const listener of [...this.#onReset]) listener({ conversationId, reason });
+    this.#readList();
+    this.#rooms.get(conversationId)?.refresh();
+  }
+
+  #lose(reason: string): void {
+    this.#needsList = true;
+    this.#store.clear();
+    for (const listener of [...this.#onReset]) listener({ conversationId: null, reason });
+  }
+
+  #forgetAll(): void {
+    this.#needsList = true;
+    this.#positions.clear();
+    this.#reads.clear();
+    this.#typing.clear();
+    this.#store.viewerId = null;
+    this.#store.clear();
+  }
+
+  #readList(): void {
+    if (this.#isLive) void this.#pages.list(this.#listNow().entries.length);
+    else this.#needsList = true;
+  }
+
+  #send(input: object): Promise<void> {
+    return this.#store.readings.during(
+      () => this.#request<{ sendMessage: Message | null }>(SEND, { input }),
+      ({ sendMessage }, reading) => sendMessage && this.#store.answered(sendMessage, reading),
+    );
+  }
+
+  #request<Data>(query: string, variables?: Variables): Promise<Data> {
+    return this.#connection?.request<Data>(query, variables) ?? Promise.reject(new Disconnected());
+  }
+
+  #listNow(): InboxList {
+    const { order, known } = this.#store;
+    return {
+      entries: order.entries(known),
+      unread: order.unread(known),
+      hasMore: order.hasMore,
+      isLoading: this.#pages.isReading(''),
+    };
+  }
+
+  #inboxOf(): Inbox {
+    const list = this.#list;
+    return {
+      get value() {
+        return list.value;
+      },
+      get entries() {
+        return list.value.entries;
+      },
+      get unread() {
+        return list.value.unread;
+      },
+      subscribe: list.subscribe,
+      loadMore: () => this.#pages.more(),
+    };
+  }
+}
+
+/** Makes a client. It connects as soon as something of it is looked at. */
+export const createRealtime = (options: RealtimeOptions): Realtime => new Realtime(options);
+
+function deviceIdOf(given: string | undefined, storage: Storage): () => Promise<string> {
+  let made: Promise<string> | null = null;
+  const make = async (): Promise<string> => {
+    const kept = await storage.get('device').catch(() => undefined);
+    if (typeof kept === 'string') return kept;
+    const id = newId();
+    await storage.set('device', id).catch(() => undefined);
+    return id;
+  };
+  return () => {
+    made ??= given === undefined ? make() : Promise.resolve(given);
+    return made;
+  };
+}
+
+function signInOf(options: RealtimeOptions, storage: Storage, deviceId: () => Promise<string>): SignIn {
+  const { getToken, session } = options;
+  if (!session) return new TokenSignIn(getToken);
+  const deviceName = session === true ? undefined : session.deviceName;
+  return new SessionSignIn({ getToken, storage, ask: askOver(httpUrlOf(options.url)), deviceId, deviceName });
+}

@@ -1,0 +1,176 @@
+/** One conversation as an app shows it. */
+import { DELETE, EDIT, REACT, UNREACT } from './documents.ts';
+import type { Outbox, SendOptions } from './outbox.ts';
+import type { Pages, Request } from './pages.ts';
+import { Cell } from './readable.ts';
+import type { Reads } from './reads.ts';
+import { entryOf } from './store/inbox.ts';
+import type { Store } from './store/store.ts';
+import type { InboxEntry, Message, MessageList, Readable, ReadReceipt, ShownMessage } from './types.ts';
+import type { OwnTyping, TypingUsers } from './typing.ts';
+
+export interface RoomParts {
+  readonly store: Store;
+  readonly pages: Pages;
+  readonly outbox: Outbox;
+  readonly reads: Reads;
+  readonly typing: TypingUsers;
+  readonly ownTyping: OwnTyping;
+  /** Waits for a connection, and connects if nobody has asked for that yet. */
+  readonly request: Request;
+  readonly connect: () => void;
+}
+
+/** What of a conversation changed. */
+export type Facet = 'messages' | 'typing';
+
+export class Room {
+  readonly id: string;
+  /** What the list shows of it; null while that is not known. */
+  readonly entry: Readable<InboxEntry | null>;
+  readonly messages: Readable<MessageList>;
+  /** The ids of others who type now. */
+  readonly typing: Readable<readonly string[]>;
+  /** How far each member who has read anything has read, as far as it is known. */
+  readonly receipts: Readable<readonly ReadReceipt[]>;
+  readonly #parts: RoomParts;
+  readonly #cells: Readonly<Record<Facet, readonly Cell<unknown>[]>>;
+  #isObserved = false;
+
+  constructor(id: string, parts: RoomParts) {
+    this.id = id;
+    this.#parts = parts;
+    const observed = (): void => {
+      this.#isObserved = true;
+      this.#parts.connect();
+      this.refresh();
+    };
+    const messages = new Cell(() => this.#list(), observed);
+    const receipts = new Cell(() => this.#receipts(), observed);
+    const typing = new Cell(
+      () => parts.typing.of(id),
+      () => parts.connect(),
+    );
+    const entry = new Cell(
+      () => this.#entry(),
+      () => parts.connect(),
+    );
+    this.messages = messages;
+    this.receipts = receipts;
+    this.typing = typing;
+    this.entry = entry;
+    this.#cells = { messages: [messages, receipts, entry], typing: [typing] };
+  }
+
+  changed(facet: Facet): void {
+    for (const cell of this.#cells[facet]) cell.changed();
+  }
+
+  /** Reads its messages, if somebody looks at them and they are not there. */
+  refresh(): void {
+    if (this.#isObserved && !this.#parts.store.find(this.id)?.isJoined) void this.#parts.pages.first(this.id);
+  }
+
+  /** Reads the messages before those that are shown; resolves once they are there or cannot be had. */
+  loadOlder(): Promise<void> {
+    this.#parts.connect();
+    return this.#parts.pages.older(this.id);
+  }
+
+  /**
+   * Sends a message: at once, or when there is a connection, also after a reload. Resolves with its `clientMessageId`
+   * once it is kept; `messages` shows what becomes of it.
+   */
+  send(content: string, options: SendOptions = {}): Promise<string> {
+    this.#parts.connect();
+    this.#parts.ownTyping.ended(this.id);
+    return this.#parts.outbox.add(this.id, content, options);
+  }
+
+  /** Sends one again that failed. Takes its `key`. */
+  retry(key: string): Promise<void> {
+    return this.#parts.outbox.retry(key);
+  }
+
+  /** Forgets one that failed. Takes its `key`. */
+  discard(key: string): Promise<void> {
+    return this.#parts.outbox.discard(key);
+  }
+
+  /** Rejects with a `RequestError`, or with `Disconnected`: then it may have been done. */
+  async edit(messageId: string, content: string, payload: unknown = null): Promise<void> {
+    await this.#change(EDIT, { id: messageId, content, payload });
+  }
+
+  /** As `edit`. */
+  async delete(messageId: string): Promise<void> {
+    await this.#change(DELETE, { id: messageId });
+  }
+
+  /** As `edit`. Adds the caller's reaction, or takes it back. */
+  async react(messageId: string, emoji: string, isOn = true): Promise<void> {
+    await this.#change(isOn ? REACT : UNREACT, { id: messageId, emoji });
+  }
+
+  /** The caller has read up to this message, or all there is. Shown at once, and told to the service soon. */
+  markRead(sequence: number = this.#parts.store.find(this.id)?.lastSequence ?? 0): void {
+    const { store, reads } = this.#parts;
+    const known = store.find(this.id);
+    if (sequence < 1 || (known && known.readSequence >= sequence && !known.flags.isMarkedUnread)) return;
+    store.read(this.id, sequence);
+    reads.add(this.id, sequence);
+  }
+
+  /** The caller types: to be called at each key; the service is told every three seconds. False: no longer. */
+  setTyping(isTyping: boolean): void {
+    this.#parts.ownTyping.set(this.id, isTyping);
+  }
+
+  async #change(query: string, variables: Readonly<Record<string, unknown>>): Promise<void> {
+    const { store, request } = this.#parts;
+    await store.readings.during(
+      () => request<Readonly<Record<string, Message | null>>>(query, variables),
+      (answer, reading) => {
+        for (const message of Object.values(answer)) if (message) store.answered(message, reading);
+      },
+    );
+  }
+
+  #list(): MessageList {
+    const { store, pages, outbox } = this.#parts;
+    const known = store.find(this.id);
+    const sent = (known?.messages ?? []).map((message) => sentOf(message, store.viewerId));
+    const keys = new Set(sent.map(({ key }) => key));
+    const unsent = outbox.of(this.id).filter(({ key }) => !keys.has(key));
+    const messages: ShownMessage[] = [...sent, ...unsent];
+    const error = pages.errorOf(this.id);
+    return {
+      messages,
+      isLoading: pages.isReading(this.id),
+      hasOlder: known?.hasOlder ?? true,
+      error: error && { code: error.code, message: error.message },
+    };
+  }
+
+  #receipts(): ReadReceipt[] {
+    const receipts = this.#parts.store.find(this.id)?.receipts ?? [];
+    return [...receipts].map(([userId, sequence]) => ({ userId, sequence }));
+  }
+
+  #entry(): InboxEntry | null {
+    const known = this.#parts.store.find(this.id);
+    return (known && entryOf(known)[0]) ?? null;
+  }
+}
+
+const shown = new WeakMap<Message, ShownMessage & { readonly status: 'sent' }>();
+
+/** The same object for the same message: a list renders what changed. */
+function sentOf(message: Message, viewerId: string | null): ShownMessage & { readonly status: 'sent' } {
+  const known = shown.get(message);
+  if (known) return known;
+  const own = message.senderId === viewerId ? message.clientMessageId : null;
+  const made = { ...message, status: 'sent' as const, key: own ?? message.id };
+  shown.set(message, made);
+  return made;
+}

@@ -1,0 +1,130 @@
+/** A session of the service: made once by a token of the platform, and refreshed by itself for as long as it lasts. */
+import { CREATE_SESSION, REFRESH_SESSION, REVOKE_SESSION } from './documents.ts';
+import { RequestError } from './errors.ts';
+import { exclusively } from './host.ts';
+import type { GetToken, SignIn, TokenReason } from './sign-in.ts';
+import type { Socket } from './socket.ts';
+import { saidBy } from './token.ts';
+import type { Storage } from './types.ts';
+
+interface Tokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly session: { readonly id: string; readonly user: { readonly id: string } };
+}
+
+/** One operation over HTTP; the token is null where none is needed. */
+export type Ask = <Data>(query: string, variables: object, token: string | null) => Promise<Data>;
+
+export interface SessionOptions {
+  readonly getToken: GetToken;
+  readonly storage: Storage;
+  readonly ask: Ask;
+  readonly deviceId: () => Promise<string>;
+  readonly deviceName: string | undefined;
+}
+
+const KEY = 'session';
+/** Of the life of an access token, after which the next is asked for. */
+const REFRESH_AT = 0.75;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const TRY_AGAIN_MS = 5_000;
+
+export class SessionSignIn implements SignIn {
+  readonly #options: SessionOptions;
+  /** The access token given out last. */
+  #last: string | null = null;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  token(reason: TokenReason): Promise<string | null> {
+    return exclusively(`realtime-${KEY}`, async () => {
+      const kept = await this.#kept();
+      const isSpent = reason === 'expired' || reason === 'refused';
+      const tokens = kept && isSpent && kept.accessToken === this.#last ? await this.#refreshed(kept) : kept;
+      const current = tokens ?? (await this.#begin(reason));
+      this.#last = current?.accessToken ?? null;
+      return this.#last;
+    });
+  }
+
+  /** Refreshes over the connection before its token ends, which keeps it open. */
+  attend(socket: Socket): () => void {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isEnded = false;
+    const plan = (ms: number): void => {
+      if (!isEnded) timer = setTimeout(() => void renew(), Math.min(ms, LONGEST_TIMER_MS));
+    };
+    const next = (): void => {
+      const lifetimeMs = this.#last ? saidBy(this.#last).lifetimeMs : null;
+      if (lifetimeMs !== null) plan(lifetimeMs * REFRESH_AT * (1 - Math.random() / 10));
+    };
+    const renew = (): Promise<void> => this.#renew(socket).then(next, () => plan(TRY_AGAIN_MS));
+    next();
+    return () => {
+      isEnded = true;
+      clearTimeout(timer);
+    };
+  }
+
+  async signOut(): Promise<void> {
+    await exclusively(`realtime-${KEY}`, async () => {
+      const kept = await this.#kept();
+      await this.#options.storage.delete(KEY);
+      if (!kept) return;
+      const id = kept.session.id;
+      await this.#options.ask(REVOKE_SESSION, { id }, kept.accessToken).catch(() => undefined);
+    });
+  }
+
+  /** Each connection is extended by a token of its own; none is spent twice, since others wait and then read the next. */
+  #renew(socket: Socket): Promise<void> {
+    return exclusively(`realtime-${KEY}`, async () => {
+      const kept = await this.#kept();
+      if (!kept || socket.isOver) return;
+      const { refreshSession } = await socket.request<{ refreshSession: Tokens }>(REFRESH_SESSION, {
+        token: kept.refreshToken,
+      });
+      await this.#keep(refreshSession);
+      this.#last = refreshSession.accessToken;
+    });
+  }
+
+  /** Null: the session is over. */
+  async #refreshed({ refreshToken }: Tokens): Promise<Tokens | null> {
+    try {
+      const { ask } = this.#options;
+      const answer = await ask<{ refreshSession: Tokens }>(REFRESH_SESSION, { token: refreshToken }, null);
+      return await this.#keep(answer.refreshSession);
+    } catch (error) {
+      if (!(error instanceof RequestError) || error.code !== 'UNAUTHENTICATED') throw error;
+      await this.#options.storage.delete(KEY);
+      return null;
+    }
+  }
+
+  async #begin(reason: TokenReason): Promise<Tokens | null> {
+    const { getToken, ask, deviceId, deviceName } = this.#options;
+    const token = await getToken({ reason });
+    if (token === null) return null;
+    const input = { deviceId: await deviceId(), ...(deviceName === undefined ? {} : { deviceName }) };
+    try {
+      const { createSession } = await ask<{ createSession: Tokens }>(CREATE_SESSION, { input }, token);
+      return await this.#keep(createSession);
+    } catch (error) {
+      if (error instanceof RequestError && error.code === 'UNAUTHENTICATED' && error.reason !== 'EXPIRED') return null;
+      throw error;
+    }
+  }
+
+  async #keep(tokens: Tokens): Promise<Tokens> {
+    await this.#options.storage.set(KEY, tokens);
+    return tokens;
+  }
+
+  async #kept(): Promise<Tokens | null> {
+    return ((await this.#options.storage.get(KEY)) as Tokens | undefined) ?? null;
+  }
+}

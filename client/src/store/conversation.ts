@@ -1,0 +1,199 @@
+/** One conversation: what is known of it, the messages from some place to its end, and who has read how far. */
+import type { ConversationNow, EntryNow, Extension, MessagesPage, MessageText } from '../events.ts';
+import type { ConversationInfo, InboxEntry, Message } from '../types.ts';
+import type { Reading } from './reading.ts';
+import { extended } from './text.ts';
+
+type Flags = Pick<InboxEntry, 'mutedUntil' | 'isArchived' | 'isPinned' | 'isMarkedUnread'>;
+const NO_FLAGS: Flags = { mutedUntil: null, isArchived: false, isPinned: false, isMarkedUnread: false };
+
+/** As it is kept in storage. */
+export interface KeptConversation {
+  readonly id: string;
+  readonly info: ConversationInfo;
+  readonly flags: Flags;
+  readonly lastMessage: Message | null;
+  readonly lastSequence: number;
+  readonly readSequence: number;
+}
+
+const infoOf = (now: ConversationNow): ConversationInfo => {
+  const { id, name, kind, createdAt, lastActivityAt, viewerRole, memberCount, peer } = now;
+  return { id, name, kind, createdAt, lastActivityAt, viewerRole, memberCount, peer };
+};
+
+export class ConversationStore {
+  readonly id: string;
+  info: ConversationInfo | null = null;
+  flags: Flags = NO_FLAGS;
+  lastMessage: Message | null = null;
+  lastSequence = 0;
+  readSequence = 0;
+  /** Of each member who has read anything, as far as it is known. */
+  readonly receipts = new Map<string, number>();
+  /** Without a hole, up to the last; empty until they were asked for. */
+  messages: Message[] = [];
+  /** Whether `messages` goes up to the last message. */
+  isJoined = false;
+  olderCursor: string | null = null;
+  hasOlder = true;
+  /** A first page is being read. */
+  isReading = false;
+  /** Nothing of what was known of it holds, and it was not read anew yet. */
+  isStale = false;
+  /** Told while the first page is being read: it may not have that. */
+  #early: (Message | Extension)[] = [];
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  get unread(): number {
+    return Math.max(0, this.lastSequence - this.readSequence);
+  }
+
+  /** A message that was sent. Answers whether it can be shown without a hole before it. */
+  sent(text: MessageText, viewerId: string | null): boolean {
+    const message = this.#whole(text);
+    this.lastSequence = Math.max(this.lastSequence, message.sequence);
+    this.read(message.senderId, message.sequence, viewerId);
+    this.#last(message);
+    this.flags = { ...this.flags, isArchived: false };
+    if (this.info) this.info = { ...this.info, lastActivityAt: later(this.info.lastActivityAt, message.timestamp) };
+    if (!this.isJoined) return this.#keepEarly(message);
+    const end = this.messages.at(-1)?.sequence;
+    if (end !== undefined && message.sequence > end + 1) return false;
+    this.#put(message);
+    return true;
+  }
+
+  changed(text: MessageText): void {
+    const message = this.#whole(text);
+    if (this.lastMessage?.id === message.id) this.lastMessage = message;
+    if (!this.isJoined) this.#keepEarly(message);
+    else if (this.#indexOf(message) !== null) this.#put(message);
+  }
+
+  extend(extension: Extension): void {
+    const at = this.messages.findIndex(({ id }) => id === extension.messageId);
+    const known = this.messages[at];
+    if (known) this.messages = replaced(this.messages, at, extended(known, extension));
+    if (!this.isJoined) this.#keepEarly(extension);
+    if (this.lastMessage?.id === extension.messageId) this.lastMessage = extended(this.lastMessage, extension);
+  }
+
+  read(userId: string, sequence: number, viewerId: string | null): void {
+    this.receipts.set(userId, Math.max(sequence, this.receipts.get(userId) ?? 0));
+    if (userId !== viewerId) return;
+    this.readSequence = Math.max(this.readSequence, sequence);
+    this.flags = { ...this.flags, isMarkedUnread: false };
+  }
+
+  /** How it is now, as an event or an answer says. */
+  is(now: ConversationNow): void {
+    const lastActivityAt = later(this.info?.lastActivityAt ?? null, now.lastActivityAt);
+    this.info = { ...infoOf(now), lastActivityAt };
+    this.lastSequence = Math.max(this.lastSequence, now.lastSequence);
+    this.readSequence = Math.max(this.readSequence, now.lastSequence - now.unreadMessageCount);
+  }
+
+  takeEntry({ conversation, ...flags }: EntryNow, reading: Reading): void {
+    if (!reading.wasTold(this.id)) this.flags = flags;
+    this.#takeNow(conversation, conversation.lastMessage, reading);
+  }
+
+  takeFirst(page: NonNullable<MessagesPage['conversation']>, viewerId: string | null, reading: Reading): void {
+    this.#takeNow(page as ConversationNow, page.lastMessage ?? null, reading);
+    for (const { user, sequence } of page.readReceipts?.nodes ?? []) this.read(user.id, sequence, viewerId);
+    this.messages = [];
+    this.isJoined = true;
+    this.#takeMessages(page);
+    for (const early of this.#early.splice(0)) {
+      if ('messageId' in early) this.extend(early);
+      else this.#put(early);
+    }
+  }
+
+  takeOlder(page: NonNullable<MessagesPage['conversation']>, reading: Reading): void {
+    const first = this.messages[0]?.sequence ?? Number.POSITIVE_INFINITY;
+    const older = page.messages.nodes.filter(({ id, sequence }) => sequence < first && !reading.wasTold(id));
+    this.#takeMessages({ ...page, messages: { ...page.messages, nodes: older } });
+  }
+
+  /** Nothing that is known of it can be continued. Its messages are shown as they were until they were read anew. */
+  reset(): void {
+    this.isStale = true;
+    this.isJoined = false;
+    this.#early = [];
+    this.lastMessage = null;
+    this.lastSequence = this.readSequence = 0;
+    this.receipts.clear();
+  }
+
+  beginReading(): void {
+    this.isReading = true;
+    this.#early = [];
+  }
+
+  keep(): KeptConversation | null {
+    const { id, info, flags, lastMessage, lastSequence, readSequence } = this;
+    return info && !this.isStale ? { id, info, flags, lastMessage, lastSequence, readSequence } : null;
+  }
+
+  restore({ info, flags, lastMessage, lastSequence, readSequence }: KeptConversation): void {
+    Object.assign(this, { info, flags, lastMessage, lastSequence, readSequence });
+  }
+
+  #takeNow(now: ConversationNow, lastMessage: Message | null, reading: Reading): void {
+    const before = this.lastMessage;
+    const known = reading.wasTold(this.id) ? this.info : null;
+    this.is(now);
+    this.isStale = false;
+    if (known && this.info) this.info = { ...known, lastActivityAt: this.info.lastActivityAt };
+    if (!before || (lastMessage && !reading.wasTold(lastMessage.id) && lastMessage.sequence >= before.sequence))
+      this.lastMessage = lastMessage;
+  }
+
+  /** A hole at the end of what is shown cannot come of it. */
+  #keepEarly(told: Message | Extension): true {
+    if (this.isReading) this.#early.push(told);
+    return true;
+  }
+
+  #takeMessages({ messages }: NonNullable<MessagesPage['conversation']>): void {
+    this.hasOlder = messages.pageInfo.hasPreviousPage;
+    this.olderCursor = messages.pageInfo.startCursor ?? this.olderCursor;
+    this.messages = [...messages.nodes, ...this.messages];
+  }
+
+  /** An event of a new message says nothing of reactions. */
+  #whole(text: MessageText): Message {
+    if (text.reactions) return text as Message;
+    const at = this.#indexOf(text);
+    const known = at === null ? null : this.messages[at];
+    const last = this.lastMessage?.id === text.id ? this.lastMessage : null;
+    return { ...text, reactions: (known ?? last)?.reactions ?? [] };
+  }
+
+  #last(message: Message): void {
+    if (message.sequence >= (this.lastMessage?.sequence ?? 0)) this.lastMessage = message;
+  }
+
+  #indexOf({ id, sequence }: Pick<Message, 'id' | 'sequence'>): number | null {
+    const at = sequence - (this.messages[0]?.sequence ?? 0);
+    return this.messages[at]?.id === id ? at : null;
+  }
+
+  /** In its place: sequences have no holes. */
+  #put(message: Message): void {
+    const first = this.messages[0]?.sequence ?? message.sequence;
+    const at = message.sequence - first;
+    if (at < 0 || at > this.messages.length) return;
+    this.messages = at === this.messages.length ? [...this.messages, message] : replaced(this.messages, at, message);
+  }
+}
+
+const later = (one: string | null, other: string | null): string | null => ((one ?? '') > (other ?? '') ? one : other);
+
+const replaced = (messages: readonly Message[], at: number, message: Message): Message[] =>
+  messages.map((other, index) => (index === at ? message : other));

@@ -1,0 +1,81 @@
+/** The caller's list: which conversations are in it, in which order, and what is unread in all of them. */
+import type { InboxEntry } from '../types.ts';
+import type { ConversationStore } from './conversation.ts';
+
+/** A place in the list. */
+interface Place {
+  readonly isPinned: boolean;
+  readonly at: string;
+  readonly id: string;
+}
+
+const placeOf = ({ id, info, flags }: ConversationStore): Place => ({
+  isPinned: flags.isPinned,
+  at: info?.lastActivityAt ?? info?.createdAt ?? '',
+  id,
+});
+
+/** Pinned first, then by latest activity, then by id, as the service has them. */
+function compare(one: Place, other: Place): number {
+  if (one.isPinned !== other.isPinned) return one.isPinned ? -1 : 1;
+  if (one.at !== other.at) return one.at > other.at ? -1 : 1;
+  return one.id === other.id ? 0 : one.id > other.id ? -1 : 1;
+}
+
+export class InboxOrder {
+  /** For the next page. */
+  cursor: string | null = null;
+  hasMore = true;
+  /** Up to where the list is loaded: past it there may be conversations that are not known. */
+  #end: Place | null = null;
+  /** Unread messages in conversations that are not known. */
+  #elsewhere = 0;
+
+  /** A page was read, whose last conversation this is. */
+  extend(last: ConversationStore | undefined, cursor: string | null, hasMore: boolean): void {
+    if (last) this.#end = placeOf(last);
+    this.cursor = cursor ?? this.cursor;
+    this.hasMore = hasMore;
+  }
+
+  /** All unread messages are so many. */
+  total(unread: number, known: readonly ConversationStore[]): void {
+    this.#elsewhere = Math.max(0, unread - sumOf(known));
+  }
+
+  /** A conversation that counted among the others is known now. */
+  found(unread: number): void {
+    this.#elsewhere = Math.max(0, this.#elsewhere - unread);
+  }
+
+  unread(known: readonly ConversationStore[]): number {
+    return this.#elsewhere + sumOf(known);
+  }
+
+  entries(known: readonly ConversationStore[]): InboxEntry[] {
+    const end = this.#end;
+    const shown = known.filter(
+      (conversation) =>
+        conversation.info !== null &&
+        !conversation.flags.isArchived &&
+        (!this.hasMore || (end !== null && compare(placeOf(conversation), end) <= 0)),
+    );
+    return shown.sort((one, other) => compare(placeOf(one), placeOf(other))).flatMap(entryOf);
+  }
+
+  clear(): void {
+    this.cursor = this.#end = null;
+    this.hasMore = true;
+    this.#elsewhere = 0;
+  }
+}
+
+function sumOf(known: readonly ConversationStore[]): number {
+  let sum = 0;
+  for (const { unread } of known) sum += unread;
+  return sum;
+}
+
+export function entryOf({ info, flags, unread, lastMessage }: ConversationStore): InboxEntry[] {
+  return info ? [{ conversation: info, ...flags, unread, lastMessage }] : [];
+}

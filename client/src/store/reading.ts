@@ -1,0 +1,37 @@
+/**
+ * What was told while something was being read.
+ *
+ * An answer says how things were at some moment between the question and the answer. What was told before the question
+ * is in it. What was told since may be newer or older than the answer; if it is older, what is newer will be told as
+ * well. So what was told since is kept, and the answer is taken for the rest.
+ */
+export class Reading {
+  readonly #told = new Set<string>();
+
+  tell(id: string): void {
+    this.#told.add(id);
+  }
+
+  /** Whether the answer may be older than what is known of this. */
+  wasTold(id: string): boolean {
+    return this.#told.has(id);
+  }
+}
+
+export class Readings {
+  readonly #open = new Set<Reading>();
+
+  tell(id: string): void {
+    for (const reading of this.#open) reading.tell(id);
+  }
+
+  async during<Answer>(ask: () => Promise<Answer>, take: (answer: Answer, reading: Reading) => void): Promise<void> {
+    const reading = new Reading();
+    this.#open.add(reading);
+    try {
+      take(await ask(), reading);
+    } finally {
+      this.#open.delete(reading);
+    }
+  }
+}

@@ -1,0 +1,186 @@
+/** All that the client knows, made of what it was told and of what it has read. Each event changes it once. */
+import type { ConversationNow, InboxEvent, InboxPage, MessagesPage, MessageText } from '../events.ts';
+import type { Message } from '../types.ts';
+import { ConversationStore, type KeptConversation } from './conversation.ts';
+import { InboxOrder } from './inbox.ts';
+import { type Reading, Readings } from './reading.ts';
+
+/** As it is kept in storage: so many conversations at most. */
+export interface KeptStore {
+  readonly conversations: readonly KeptConversation[];
+  readonly unread: number;
+}
+const KEPT_CONVERSATIONS = 200;
+
+export interface StoreListener {
+  /** Of this conversation; `list`: its place, or what the list shows of it. */
+  onChange(conversationId: string): void;
+  onListChange(): void;
+  /** A message came of a conversation that is not known. */
+  onUnknown(): void;
+  /** What is shown of it has a hole. */
+  onHole(conversationId: string): void;
+}
+
+export class Store {
+  viewerId: string | null = null;
+  readonly order = new InboxOrder();
+  readonly readings = new Readings();
+  readonly #conversations = new Map<string, ConversationStore>();
+  readonly #listener: StoreListener;
+
+  constructor(listener: StoreListener) {
+    this.#listener = listener;
+  }
+
+  get known(): readonly ConversationStore[] {
+    return [...this.#conversations.values()];
+  }
+
+  find(id: string): ConversationStore | undefined {
+    return this.#conversations.get(id);
+  }
+
+  of(id: string): ConversationStore {
+    const known = this.#conversations.get(id) ?? new ConversationStore(id);
+    this.#conversations.set(id, known);
+    return known;
+  }
+
+  /** Takes what the stream tells. `TypingChanged` and `Checkpoint` are no part of it but for the sum of what is unread. */
+  apply(event: InboxEvent): void {
+    switch (event.__typename) {
+      case 'MessageSent':
+        return this.sent(event.message);
+      case 'MessageChanged':
+        return this.changed(event.message);
+      case 'MessageExtended':
+        return this.#told(event.conversationId, event.messageId, (known) => known.extend(event));
+      case 'ConversationJoined':
+      case 'ConversationChanged':
+        return this.#now(event.conversation);
+      case 'ConversationLeft':
+        return this.#left(event.conversationId);
+      case 'ConversationReset':
+        return this.#told(event.conversationId, event.conversationId, (known) => known.reset());
+      case 'ReadMoved':
+        return this.#told(event.conversationId, event.conversationId, (known) =>
+          known.read(event.userId, event.sequence, this.viewerId),
+        );
+      case 'Checkpoint':
+        if (event.unreadMessageCount === null) return;
+        this.order.total(event.unreadMessageCount, this.known);
+        return this.#listener.onListChange();
+    }
+  }
+
+  sent(message: MessageText): void {
+    const id = message.conversationId;
+    this.readings.tell(message.id);
+    const known = this.find(id);
+    if (!known?.info) this.#listener.onUnknown();
+    if (!known) return;
+    const isWhole = known.sent(message, this.viewerId);
+    this.#changed(id);
+    if (!isWhole) this.#listener.onHole(id);
+  }
+
+  changed(message: MessageText): void {
+    this.#told(message.conversationId, message.id, (known) => known.changed(message));
+  }
+
+  /** What the service answered to a change of this message. */
+  answered(message: Message, reading: Reading): void {
+    if (reading.wasTold(message.id)) return;
+    const known = this.find(message.conversationId);
+    if (known && message.sequence > known.lastSequence) this.sent(message);
+    else this.changed(message);
+  }
+
+  /** The caller has read so far, as far as this device knows. */
+  read(id: string, sequence: number): void {
+    this.#told(id, id, (known) => known.read(this.viewerId ?? '', sequence, this.viewerId));
+  }
+
+  takePage({ viewer }: InboxPage, reading: Reading): void {
+    const { inbox, unreadMessageCount } = viewer;
+    if (!inbox) return;
+    let last: ConversationStore | undefined;
+    for (const { node } of inbox.edges) {
+      const { id } = node.conversation;
+      if (reading.wasTold(leftId(id))) continue;
+      last = this.of(id);
+      last.takeEntry(node, reading);
+      this.#listener.onChange(id);
+    }
+    this.order.extend(last, inbox.pageInfo.endCursor, inbox.pageInfo.hasNextPage);
+    if (unreadMessageCount !== null) this.order.total(unreadMessageCount, this.known);
+    this.#listener.onListChange();
+  }
+
+  takeFirst(id: string, { conversation }: MessagesPage, reading: Reading): void {
+    if (!conversation || reading.wasTold(leftId(id))) return;
+    const known = this.of(id);
+    const isNew = known.info === null;
+    known.takeFirst(conversation, this.viewerId, reading);
+    if (isNew) this.order.found(known.unread);
+    this.#changed(id);
+  }
+
+  takeOlder(id: string, { conversation }: MessagesPage, reading: Reading): void {
+    if (conversation) this.find(id)?.takeOlder(conversation, reading);
+    this.#listener.onChange(id);
+  }
+
+  clear(): void {
+    const ids = [...this.#conversations.keys()];
+    this.#conversations.clear();
+    this.order.clear();
+    for (const id of ids) this.#listener.onChange(id);
+    this.#listener.onListChange();
+  }
+
+  keep(): KeptStore {
+    const latest = this.known
+      .filter(({ info }) => info)
+      .sort((one, other) => (activity(one) < activity(other) ? 1 : -1));
+    const conversations = latest.slice(0, KEPT_CONVERSATIONS).flatMap((known) => known.keep() ?? []);
+    return { conversations, unread: this.order.unread(this.known) };
+  }
+
+  restore({ conversations, unread }: KeptStore): void {
+    for (const kept of conversations) this.of(kept.id).restore(kept);
+    const last = [...this.known].sort((one, other) => (activity(one) < activity(other) ? -1 : 1))[0];
+    this.order.extend(last, null, true);
+    this.order.total(unread, this.known);
+    this.#listener.onListChange();
+  }
+
+  #now(now: ConversationNow): void {
+    this.readings.tell(now.id);
+    this.of(now.id).is(now);
+    this.#changed(now.id);
+  }
+
+  #left(id: string): void {
+    this.readings.tell(leftId(id));
+    this.#conversations.delete(id);
+    this.#changed(id);
+  }
+
+  #told(conversationId: string, told: string, change: (known: ConversationStore) => void): void {
+    this.readings.tell(told);
+    const known = this.find(conversationId);
+    if (!known) return;
+    change(known);
+    this.#changed(conversationId);
+  }
+
+  #changed(id: string): void {
+    this.#listener.onChange(id);
+    this.#listener.onListChange();
+  }
+}
+
+const leftId = (id: string): string => `left ${id}`;
+const activity = ({ info }: ConversationStore): string => info?.lastActivityAt ?? info?.createdAt ?? '';

@@ -1,0 +1,129 @@
+/** What an app is shown. Ids, positions and cursors are opaque; times are ISO 8601 in UTC. */
+
+/** A value that changes. `value` is the same object until it changes, as `useSyncExternalStore` asks. */
+export interface Readable<Value> {
+  readonly value: Value;
+  /** Calls back after each change, and answers how to stop that. */
+  subscribe(listener: () => void): () => void;
+}
+
+/** How the client is connected. `catching-up`: what was missed is being told. `offline`: it tries again by itself. */
+export type Status = 'connecting' | 'catching-up' | 'live' | 'offline' | 'signed-out';
+
+export interface Reaction {
+  readonly emoji: string;
+  readonly count: number;
+  readonly viewerReacted: boolean;
+}
+
+/** A message as the service stores it. */
+export interface Message {
+  readonly id: string;
+  readonly conversationId: string;
+  /** 1, 2, 3 … in its conversation, without holes. */
+  readonly sequence: number;
+  readonly content: string;
+  readonly payload: unknown;
+  readonly senderId: string;
+  readonly timestamp: string;
+  readonly clientMessageId: string | null;
+  readonly replyTo: { readonly id: string } | null;
+  readonly reactions: readonly Reaction[];
+  readonly editedAt: string | null;
+  /** Set: it was deleted, and its content is empty. */
+  readonly deletedAt: string | null;
+  /** `STREAMING`: it is being written, and its content grows. */
+  readonly state: 'COMPLETE' | 'STREAMING' | 'ABORTED';
+  /** Of the content, in Unicode code points. */
+  readonly length: number;
+  readonly position: string;
+}
+
+/** A message that is stored. */
+export interface SentMessage extends Message {
+  readonly status: 'sent';
+  /** The same from the moment it was written on this device: for lists. */
+  readonly key: string;
+}
+
+/** A message in the outbox. */
+export interface UnsentMessage {
+  /** `failed`: the service refused it, as `error` says; `retry` and `discard` take its `key`. */
+  readonly status: 'sending' | 'failed';
+  readonly key: string;
+  readonly id: null;
+  readonly sequence: null;
+  readonly conversationId: string;
+  readonly clientMessageId: string;
+  readonly content: string;
+  readonly payload: unknown;
+  readonly senderId: string;
+  readonly replyTo: { readonly id: string } | null;
+  readonly timestamp: string;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+export type ShownMessage = SentMessage | UnsentMessage;
+
+/** The messages of a conversation that are loaded, oldest first, then those of the outbox. */
+export interface MessageList {
+  readonly messages: readonly ShownMessage[];
+  readonly isLoading: boolean;
+  readonly hasOlder: boolean;
+  /** Why they could not be loaded, such as `NOT_FOUND`. */
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+export interface ReadReceipt {
+  readonly userId: string;
+  /** Of the last message they have read. */
+  readonly sequence: number;
+}
+
+export interface ConversationInfo {
+  readonly id: string;
+  readonly name: string | null;
+  readonly kind: 'DIRECT' | 'GROUP' | 'ROOM';
+  readonly createdAt: string;
+  readonly lastActivityAt: string | null;
+  readonly viewerRole: 'OWNER' | 'MODERATOR' | 'MEMBER' | null;
+  readonly memberCount: number;
+  /** The other user of a direct conversation. */
+  readonly peer: { readonly id: string } | null;
+}
+
+/** A conversation in the caller's list. */
+export interface InboxEntry {
+  readonly conversation: ConversationInfo;
+  readonly unread: number;
+  readonly lastMessage: Message | null;
+  readonly mutedUntil: string | null;
+  readonly isArchived: boolean;
+  readonly isPinned: boolean;
+  readonly isMarkedUnread: boolean;
+}
+
+/** The caller's list as far as it is loaded: pinned ones first, then by latest activity. */
+export interface InboxList {
+  readonly entries: readonly InboxEntry[];
+  /** Unread messages in all of the caller's conversations, those that are not loaded included. */
+  readonly unread: number;
+  readonly hasMore: boolean;
+  readonly isLoading: boolean;
+}
+
+/** Where the client keeps positions, what it has shown, and messages that are not sent yet. Values are plain data. */
+export interface Storage {
+  get(key: string): Promise<unknown>;
+  set(key: string, value: unknown): Promise<void>;
+  delete(key: string): Promise<void>;
+  /** Every key that begins so, in ascending order, with its value. */
+  list(prefix: string): Promise<readonly (readonly [key: string, value: unknown])[]>;
+}
+
+/** A conversation that the app has to read again: what it knows of it can no longer be continued. */
+export interface Reset {
+  /** Null: the whole list. */
+  readonly conversationId: string | null;
+  readonly reason: string;
+}

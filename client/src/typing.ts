@@ -1,0 +1,69 @@
+/** Who types where. It ends by itself, here as on the service. */
+import { SET_TYPING } from './documents.ts';
+import type { Request } from './pages.ts';
+
+/** The service ends it 6 s after the last call; a little later here, so that a call that is on its way counts. */
+const ENDS_MS = 7_000;
+const CALL_EVERY_MS = 3_000;
+
+type Timer = ReturnType<typeof setTimeout>;
+
+/** Others who type, as they are told. */
+export class TypingUsers {
+  readonly #timers = new Map<string, Map<string, Timer>>();
+  readonly #onChange: (conversationId: string) => void;
+
+  constructor(onChange: (conversationId: string) => void) {
+    this.#onChange = onChange;
+  }
+
+  of(conversationId: string): readonly string[] {
+    return [...(this.#timers.get(conversationId)?.keys() ?? [])];
+  }
+
+  told(conversationId: string, userId: string, isTyping: boolean): void {
+    const users = this.#timers.get(conversationId) ?? new Map<string, Timer>();
+    const wasTyping = users.has(userId);
+    clearTimeout(users.get(userId));
+    users.delete(userId);
+    if (isTyping)
+      users.set(
+        userId,
+        setTimeout(() => this.told(conversationId, userId, false), ENDS_MS),
+      );
+    if (users.size === 0) this.#timers.delete(conversationId);
+    else this.#timers.set(conversationId, users);
+    if (wasTyping !== isTyping) this.#onChange(conversationId);
+  }
+
+  clear(): void {
+    for (const [conversationId, users] of [...this.#timers]) {
+      for (const userId of [...users.keys()]) this.told(conversationId, userId, false);
+    }
+  }
+}
+
+/** The caller's own typing: one call in three seconds, however many keys are pressed. */
+export class OwnTyping {
+  readonly #request: Request;
+  readonly #calledAt = new Map<string, number>();
+
+  constructor(request: Request) {
+    this.#request = request;
+  }
+
+  set(conversationId: string, isTyping: boolean): void {
+    const calledAt = this.#calledAt.get(conversationId);
+    const isRecent = calledAt !== undefined && Date.now() - calledAt < (isTyping ? CALL_EVERY_MS : ENDS_MS);
+    if (isRecent === isTyping) return;
+    if (isTyping) this.#calledAt.set(conversationId, Date.now());
+    else this.#calledAt.delete(conversationId);
+    // It is of this moment only: one that is lost is not made up for.
+    this.#request(SET_TYPING, { id: conversationId, isTyping }).catch(() => undefined);
+  }
+
+  /** The service has ended it, as it does when a message is sent. */
+  ended(conversationId: string): void {
+    this.#calledAt.delete(conversationId);
+  }
+}

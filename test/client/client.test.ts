@@ -1,0 +1,184 @@
+/** The package for front ends, against a service. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { parse, validate } from 'graphql';
+import * as documents from '../../client/src/documents.ts';
+import { memoryStorage } from '../../client/src/index.ts';
+import { createSchema } from '../../src/graphql/schema.ts';
+import { eventually } from '../support/eventually.ts';
+import { newId, startTestService, type TestService } from '../support/service.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { clientsOf, contentsOf, live, shows } from './clients.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const CREATE = `mutation ($id: ID!, $users: [ID!]!) {
+  createConversation(input: {id: $id, name: "Team", kind: GROUP, memberIds: $users}) { id }
+}`;
+const SEND = `mutation ($id: ID!, $content: String!) { sendMessage(input: {conversationId: $id, content: $content}) { id } }`;
+
+describe('the client', () => {
+  let service: TestService;
+  let proxy: TcpProxy;
+  let alice: string;
+  let bob: string;
+  let id: string;
+  const clients = clientsOf(() => service);
+  const throughProxy = () => ({ url: `http://127.0.0.1:${proxy.port}/graphql` });
+  const create = (...users: string[]) => service.query(alice, CREATE, { id, users });
+  const send = (content: string, user = bob, to = id) => service.query(user, SEND, { id: to, content });
+
+  beforeAll(async () => {
+    service = await startTestService();
+    proxy = await startTcpProxy(service.service.port);
+  });
+  beforeEach(() => {
+    [alice, bob, id] = [`alice-${newId()}`, `bob-${newId()}`, newId()];
+  });
+  afterEach(() => clients.close());
+  afterAll(async () => {
+    await proxy.close();
+    await service.close();
+  });
+
+  it('asks for nothing that the API does not have', () => {
+    const schema = createSchema();
+    const faults = Object.entries(documents).flatMap(([name, document]) =>
+      validate(schema, parse(document)).map(({ message }) => `${name}: ${message}`),
+    );
+    expect(faults).toEqual([]);
+  });
+
+  it('is no larger than it says', async () => {
+    const { stdout } = await promisify(execFile)('npm', ['run', '--silent', 'client:size'], { cwd: ROOT });
+    expect(stdout).toContain('the cap is 14336');
+  });
+
+  it('shows the list, what is sent, and what is unread', async () => {
+    await create(bob);
+    await send('Hello');
+    const chat = await live(clients.of(alice));
+    expect(chat.inbox.entries).toMatchObject([
+      { conversation: { id, name: 'Team' }, unread: 1, lastMessage: { content: 'Hello' } },
+    ]);
+    await send('Again');
+    await eventually(() =>
+      expect(chat.inbox.entries).toMatchObject([{ unread: 2, lastMessage: { content: 'Again' } }]),
+    );
+    expect(chat.inbox.unread).toBe(2);
+    await shows(chat, id, ['Hello', 'Again']);
+    chat.conversation(id).markRead();
+    expect(chat.inbox.unread).toBe(0);
+    const count = () => service.query(alice, '{ viewer { unreadMessageCount } }');
+    await eventually(async () => expect((await count()).data.viewer.unreadMessageCount).toBe(0));
+  });
+
+  it('sends, shows it at once, and knows what it sent', async () => {
+    await create(bob);
+    const chat = await live(clients.of(alice));
+    const room = chat.conversation(id);
+    await shows(chat, id, []);
+    const key = await room.send('Hi', { payload: { n: 1 } });
+    await shows(chat, id, ['Hi']);
+    expect(room.messages.value.messages).toMatchObject([
+      { key, clientMessageId: key, senderId: alice, payload: { n: 1 } },
+    ]);
+    expect(chat.unsent).toBe(0);
+    await room.send('there', { replyTo: room.messages.value.messages[0]?.id ?? '' });
+    await room.send('!');
+    await shows(chat, id, ['Hi', 'there', '!']);
+    expect(room.messages.value.messages[1]).toMatchObject({ replyTo: { id: room.messages.value.messages[0]?.id } });
+  });
+
+  it('shows what is refused as failed, and goes on with what follows', async () => {
+    await create(bob);
+    const chat = await live(clients.of(alice));
+    const room = chat.conversation(id);
+    await shows(chat, id, []);
+    const first = await room.send('', {});
+    await room.send('fine');
+    await eventually(() =>
+      expect(room.messages.value.messages).toMatchObject([
+        { content: 'fine', status: 'sent' },
+        { status: 'failed', error: { code: 'BAD_USER_INPUT' } },
+      ]),
+    );
+    const large = await room.send('x'.repeat(200_000));
+    await eventually(() =>
+      expect(room.messages.value.messages[2]).toMatchObject({ key: large, error: { code: 'PAYLOAD_TOO_LARGE' } }),
+    );
+    await room.discard(first);
+    await room.discard(large);
+    expect(contentsOf(room.messages.value.messages)).toEqual(['fine']);
+    expect(chat.unsent).toBe(0);
+  });
+
+  it('misses nothing of what was sent while its connection was cut, and sends what waited', async () => {
+    await create(bob);
+    const chat = await live(clients.of(alice, throughProxy()));
+    await shows(chat, id, []);
+    proxy.redirect(1);
+    await eventually(() => expect(chat.status.value).toBe('offline'));
+    for (const content of ['1', '2', '3']) await send(content);
+    await chat.conversation(id).send('mine');
+    expect(chat.conversation(id).messages.value.messages).toMatchObject([{ content: 'mine', status: 'sending' }]);
+    proxy.redirect(service.service.port);
+    await shows(chat, id, ['1', '2', '3', 'mine']);
+    expect(chat.inbox.unread).toBe(0);
+  });
+
+  it('comes back by itself when its token has ended, with the next one', async () => {
+    await create(bob);
+    const reasons: string[] = [];
+    const getToken = async ({ reason }: { reason: string }) => {
+      reasons.push(reason);
+      return service.token(alice, { expiresAt: service.clock.now() / 1_000 + 60 });
+    };
+    const chat = await live(clients.of(alice, { getToken }));
+    await shows(chat, id, []);
+    service.clock.advance(100_000);
+    await send('meanwhile');
+    await shows(chat, id, ['meanwhile']);
+    expect(reasons).toEqual(['first', 'expired']);
+  });
+
+  it('is signed out by a token that is refused, and comes back when asked to', async () => {
+    let token: string | null = 'nonsense';
+    const chat = clients.of(alice, { getToken: () => token });
+    chat.connect();
+    await eventually(() => expect(chat.status.value).toBe('signed-out'));
+    token = await service.token(alice);
+    await live(chat);
+  });
+
+  it('goes on after a reload where it was, and sends what it had not', async () => {
+    await create(bob);
+    const storage = memoryStorage();
+    const before = await live(clients.of(alice, { storage, ...throughProxy() }));
+    await send('known');
+    await shows(before, id, ['known']);
+    proxy.redirect(1);
+    await eventually(() => expect(before.status.value).toBe('offline'));
+    await before.conversation(id).send('kept');
+    before.close();
+    await send('missed');
+    proxy.redirect(service.service.port);
+    const after = await live(clients.of(alice, { storage }));
+    await shows(after, id, ['known', 'missed', 'kept']);
+    expect(after.unsent).toBe(0);
+  });
+
+  it('reads older messages page by page, without a hole to what is live', async () => {
+    await create(bob);
+    const contents = Array.from({ length: 120 }, (_, index) => `${index}`);
+    for (const content of contents) await send(content);
+    const chat = await live(clients.of(alice));
+    await shows(chat, id, contents.slice(70));
+    await chat.conversation(id).loadOlder();
+    expect(contentsOf(chat.conversation(id).messages.value.messages)).toEqual(contents.slice(20));
+    await send('new');
+    await chat.conversation(id).loadOlder();
+    await shows(chat, id, [...contents, 'new']);
+    expect(chat.conversation(id).messages.value.hasOlder).toBe(false);
+  });
+});
