@@ -60,32 +60,6 @@ describe.each([
   });
 });
 
-it('G20, G08: of a text that was deleted a reader who lagged is told nothing more', async () => {
-  const clock = new StillClock();
-  const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
-  const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 });
-  const id = await createGroup(engine, alice, bob);
-  const started = await engine.startMessage(tenant, { ...text(id, alice, 'a'), isHeld: false });
-  if (!('message' in started)) throw new Error(started.outcome);
-  const { id: messageId } = started.message;
-  const reader = new StreamedReader(0, null, () => undefined);
-  const told: unknown[] = [];
-  reader.push = (event) => void told.push(event);
-  reader.begin(await delivery.messageStreamed(bearerOf(viewerOf(bob)), null));
-  reader.lag();
-  const word = { senderId: alice, offset: 1, text: 'word', payload: undefined, paceMs: 0 };
-  await engine.appendText(tenant, messageId, word);
-  const end = { senderId: alice, length: null, content: null, payload: undefined, state: 'COMPLETE' } as const;
-  await engine.finishMessage(tenant, messageId, end);
-  await engine.deleteMessage(tenant, messageId, null);
-  reader.room();
-  await eventually(() => expect(told.at(-1)).toMatchObject({ messageId, offset: 0, text: '', length: 0 }));
-  expect(JSON.stringify(told)).not.toContain('word');
-  reader.close();
-  delivery.close();
-  await engine.close();
-});
-
 it('G20: whose writer fell silent a minute ago is aborted soon, though nobody but a stream reads it', async () => {
   const clock = new StillClock();
   const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });

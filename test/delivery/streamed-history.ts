@@ -252,7 +252,7 @@ export class StreamedHistory {
     const engine = this.#engine(step.node);
     if (step.type === 'delete') {
       // What becomes of a message that is finished is not told as text. A node may tell of it until it has heard.
-      if (written.isOver) written.isForgotten = true;
+      if (written.isOver) written.forgotten ??= written.text;
       written.isReplaced = true;
       written.isOver = true;
       written.become('');

@@ -14,8 +14,8 @@ export class WrittenText {
   isOver = false;
   /** It was replaced: what is told may be shorter than what was told before. */
   isReplaced = false;
-  /** It was deleted after its end. */
-  isForgotten = false;
+  /** Its text when it was deleted after its end, which is not told as text; null: it was not. */
+  forgotten: string | null = null;
   /** What it was when its reader ceased to be a member: more may not be told. Null: the reader is one. */
   lastSeen: string | null = null;
   /** Every text that was stored, but those that another begins with. */
@@ -52,6 +52,8 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
   readonly #payloads = new Map<MessageId, unknown>();
   /** What it was told as a member that it is not any more. */
   readonly stale = new Set<MessageId>();
+  /** Of which it was told that they have no text any more: they were deleted. */
+  readonly #emptied = new Set<MessageId>();
   isOver = false;
   #isCongested = false;
   #stream: LiveStream<Told<ExtendedText>> | null = null;
@@ -88,6 +90,8 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
     if (lengthOf(next) !== length) this.breaches.push(`${lengthOf(next)} of ${length} in ${messageId}`);
     if (!written.hasBegunWith(next)) this.breaches.push(`${JSON.stringify(next)} was never the text of ${messageId}`);
     if (written.lastSeen?.startsWith(next) === false) this.breaches.push(`told of ${messageId} what members may read`);
+    if (next !== '' && this.#emptied.has(messageId)) this.breaches.push(`told of ${messageId}, which it knew deleted`);
+    if (next === '' && before !== '') this.#emptied.add(messageId);
     const isAnew = this.stale.delete(messageId);
     const isRepeated = offset < points.length && next.startsWith(before);
     if (isRepeated && !isAnew && !written.isReplaced) this.breaches.push(`told again of ${messageId} from ${offset}`);
@@ -126,12 +130,14 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
   judge(stored: ReadonlyMap<MessageId, MessageRecord | null>): string[] {
     if (this.isOver) return this.breaches;
     const wrong = [...stored].flatMap(([id, message]) => {
-      const isMember = this.#textOf(id)?.lastSeen === null;
+      const written = this.#textOf(id);
       const isFollowed = this.named === null || message?.conversationId === this.named;
-      if (!message || !isMember || !isFollowed || this.#textOf(id)?.isForgotten) return [];
+      if (!message || written?.lastSeen !== null || !isFollowed) return [];
       const held = this.held.get(id);
       // Of what began and ended while nothing reached it, it holds nothing.
       if (message.state !== 'STREAMING' && (held === undefined || this.stale.has(id))) return [];
+      // Whoever was told the end of it may not have been told of its deletion; nobody was told a part of it and no more.
+      if (held === written.forgotten) return [];
       if ((held ?? '') !== message.content) return [`shows ${JSON.stringify(held)}, is ${JSON.stringify(message)}`];
       // What is deleted has none.
       const isWrong = message.payload !== null && !isDeepStrictEqual(this.#payloads.get(id), message.payload);

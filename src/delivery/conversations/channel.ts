@@ -63,6 +63,8 @@ export interface ChannelListener {
   readonly takesText: boolean;
   /** Text that was added since this was told last, of a message that others are told of as well. */
   onExtended(event: ExtendedText, written: WrittenMessage): void;
+  /** All that is known to be there has been passed on again: told to those who are told of text. */
+  onSettled(): void;
   /** Whoever writes the message is asked to stop. */
   onStop(message: MessageRecord): void;
   /** These users are no longer members. Null: nothing says why. */
@@ -359,10 +361,12 @@ export class ConversationChannel {
         if (!(await this.#readPage())) this.#isBehind = true;
       }
     } catch (error) {
+      this.#isBehind = true;
       this.#retry(error, () => void this.#catchUp());
     } finally {
       this.#isCatchingUp = false;
     }
+    this.#tellSettled();
   }
 
   /** True when the page reached the head. */
@@ -403,6 +407,11 @@ export class ConversationChannel {
     if (interruptions !== this.#interruptions) return;
     this.#isInDoubt = false;
     this.writings.trust();
+    this.#tellSettled();
+  }
+
+  #tellSettled(): void {
+    if (this.isSettled) for (const reader of [...this.#readers]) reader.onSettled();
   }
 
   #lose(error: ServiceError): void {

@@ -212,8 +212,13 @@ export class Following<Event extends object> implements ChannelListener {
     this.#catchUp();
   }
 
+  /** What was not heard yet may be of a text: until it is, nobody is told that text as it was. */
+  onSettled(): void {
+    if (this.#behind) this.#catchUp();
+  }
+
   #catchUp(): void {
-    if (this.#stopWaiting) return;
+    if (this.#stopWaiting || !this.channel.isSettled) return;
     for (const [written, place] of this.#behind ?? []) {
       if (!this.#access) return;
       if (this.#queue.isCongested()) return this.#wait();
