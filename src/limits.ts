@@ -111,6 +111,8 @@ export const LIMITS = {
   positionsPerStream: 10_000,
   /** Members of one conversation: a change of members is announced to every node. */
   membersPerConversation: 10_000,
+  /** Users whose indexes lag, of whom one look at a conversation learns. */
+  unsettledMemberships: 200,
   /** Users named in one call. */
   usersPerCall: 1_000,
   /** Items in one page of a connection. */

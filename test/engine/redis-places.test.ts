@@ -60,7 +60,13 @@ describe('places in Redis', () => {
 
   it('G18: whoever leaves and joins in the same moment has a place, whichever of the two began first', async () => {
     const client = redis as unknown as RedisClient;
-    const places = createPlaces(client, defineScripts(client), createKeys(PREFIX, 0), clock);
+    const places = createPlaces({
+      client,
+      run: defineScripts(client),
+      keys: createKeys(PREFIX, 0),
+      clock,
+      isOneServer: true,
+    });
     const frank = userId('frank');
     const id = newConversationId();
     const find = (): Promise<Place | null> => places.find(tenant, frank, id);
@@ -72,10 +78,10 @@ describe('places in Redis', () => {
     // Joins again, and is found leaving before that is done.
     await places.giveBack(tenant, frank, (await find()) as Place);
     expect(await find()).toBeNull();
-    await places.keep(tenant, frank, again as Place);
+    await places.settle(tenant, frank, id, { place: again, isMember: true });
     expect(await find()).not.toBeNull();
     // What was kept for longer is left as it is.
-    await places.keep(tenant, frank, again as Place);
+    await places.settle(tenant, frank, id, { place: again, isMember: true });
     await places.giveBack(tenant, frank, again as Place);
     expect(await find()).not.toBeNull();
   });

@@ -5,6 +5,12 @@ import { unavailable } from '../../errors.ts';
 /** Names a new epoch, should the script need one, and a new message. 62 random bits. */
 export const nonce = (): string => randomUUID().slice(19).replace('-', '');
 
+/** Work that is waited for later: a failure is told there. */
+export function begun<Result>(work: Promise<Result>): Promise<Result> {
+  work.catch(() => undefined);
+  return work;
+}
+
 /** Runs plain commands with the scripts' answer to faults. */
 export async function attempt<Result>(work: () => Promise<Result>): Promise<Result> {
   try {

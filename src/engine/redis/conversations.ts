@@ -10,7 +10,7 @@ import type {
   UserId,
 } from '../../model.ts';
 import type { Actor, ConversationStore, MembershipChange } from '../port.ts';
-import { attempt, nonce } from './attempt.ts';
+import { attempt, begun, nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import { decodeConversation, decodeMember, encodeHead, type StoredMember, toReadReceipt } from './codec.ts';
@@ -18,7 +18,7 @@ import type { Keys } from './keys.ts';
 import type { ListUpdates } from './list-updates.ts';
 import type { Lists } from './lists.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
-import type { Places } from './places.ts';
+import { NO_PLACE_NEEDED, type PlaceArgs, type Places } from './places.ts';
 import type { Rooms } from './rooms.ts';
 
 /** Members read at once where only some of them are wanted. */
@@ -35,7 +35,16 @@ function toChange(answer: unknown): MembershipChange {
   if (outcome === 'changed' || outcome === 'unchanged') {
     return { outcome, conversation: decodeConversation(conversation) };
   }
-  return { outcome: outcome as 'not-found' | 'full' | 'last-owner' | 'not-allowed' };
+  return { outcome: outcome as Exclude<MembershipChange['outcome'], 'changed' | 'unchanged'> };
+}
+
+type ChangeAnswer = readonly [outcome: MembershipChange['outcome'], conversation?: string, unsettled?: Unsettled];
+type CreateAnswer = readonly ['created' | 'exists' | 'gone' | 'no-place', conversation?: string, unsettled?: Unsettled];
+
+interface Adding {
+  readonly userIds: readonly UserId[];
+  readonly role: MemberRole;
+  readonly place: PlaceArgs;
 }
 
 /** What keeps the members' lists beside their conversations. */
@@ -45,6 +54,7 @@ export interface ListKeeping {
   readonly rooms: Rooms;
   readonly updates: ListUpdates;
   readonly places: Places;
+  readonly isOneServer: boolean;
 }
 
 export function createConversations(
@@ -52,7 +62,7 @@ export function createConversations(
   { run, readOne }: Scripts,
   keys: Keys,
   clock: Clock,
-  { lists, memberships, rooms, updates, places }: ListKeeping,
+  { lists, memberships, rooms, updates, places, isOneServer }: ListKeeping,
 ): ConversationStore {
   const readMember = async (tenant: TenantId, id: ConversationId, userId: UserId): Promise<string | null> =>
     (await readOne('read-members', [keys.conversation(tenant, id).members], [userId])) as string | null;
@@ -66,16 +76,16 @@ export function createConversations(
     return decodeConversation(conversation);
   }
 
-  /** Changes the members of a conversation, and then their lists. */
+  /** Changes the members of a conversation, and then their lists; beside these `more`, as the answer asks for. */
   async function settled(
     tenant: TenantId,
     id: ConversationId,
-    change: () => Promise<unknown>,
+    change: () => Promise<{ readonly answer: ChangeAnswer; readonly more?: Promise<void> | null }>,
+    just = 1,
   ): Promise<MembershipChange> {
-    const work = async (): Promise<unknown> => {
-      const answer = await change();
-      const [, , unsettled = []] = answer as [string, string?, Unsettled?];
-      await memberships.settle(tenant, id, unsettled);
+    const work = async (): Promise<ChangeAnswer> => {
+      const { answer, more } = await change();
+      await Promise.all([memberships.settle(tenant, id, answer[2] ?? [], just), more]);
       return answer;
     };
     return toChange(await updates.during(tenant, id, work, () => null));
@@ -84,12 +94,19 @@ export function createConversations(
   async function addMembers(
     tenant: TenantId,
     id: ConversationId,
-    userIds: readonly UserId[],
-    role: MemberRole,
-  ): Promise<MembershipChange> {
+    { userIds, role, place }: Adding,
+  ): Promise<ChangeAnswer> {
     const { meta, members, joins, outbox, channel } = keys.conversation(tenant, id);
-    const args = [clock.offset(), LIMITS.membersPerConversation, role, LIMITS.listedMembers, ...userIds];
-    return settled(tenant, id, () => run('add-members', [meta, members, joins, outbox, channel], args));
+    const args = [
+      clock.offset(),
+      LIMITS.membersPerConversation,
+      role,
+      LIMITS.listedMembers,
+      id,
+      place.told,
+      ...userIds,
+    ];
+    return (await run('add-members', [meta, members, joins, outbox, channel, ...place.keys], args)) as ChangeAnswer;
   }
 
   /** Members with an ordinal above `after`, by ordinal, and whether there are no more. */
@@ -111,36 +128,36 @@ export function createConversations(
   return {
     async createConversation(tenant, conversation) {
       const { id, name, members, createdBy } = conversation;
-      const place = await places.take(tenant, createdBy, id);
-      if (!place) {
-        const existing = await read(tenant, id);
-        return existing ? { outcome: 'exists', conversation: existing } : { outcome: 'no-place' };
-      }
       const { meta, members: memberKey, joins, outbox, gone, channel } = keys.conversation(tenant, id);
-      const create = (): Promise<unknown> =>
-        run(
+      const create = async ({ keys: placeKeys, told }: PlaceArgs): Promise<CreateAnswer> =>
+        (await run(
           'create-conversation',
-          [meta, memberKey, joins, outbox, gone, channel],
+          [meta, memberKey, joins, outbox, gone, channel, ...placeKeys],
           [
             clock.offset(),
             encodeHead(conversation),
             JSON.stringify(name),
             nonce(),
             LIMITS.listedMembers,
+            id,
+            told,
             ...members.flatMap(({ userId, role }) => [userId, role]),
           ],
-        );
-      const work = async (): Promise<readonly ['created' | 'exists' | 'gone', unknown]> => {
-        const [made, stored, unsettled] = (await create()) as ['created' | 'exists' | 'gone', string?, Unsettled?];
-        await memberships.settle(tenant, id, unsettled ?? []);
-        if (made === 'created' && conversation.kind === 'ROOM') {
-          await rooms.place(tenant, id, { name, version: String(decodeConversation(stored).version) });
-        }
-        return [made, stored];
+        )) as CreateAnswer;
+      const taking = begun(places.take(tenant, createdBy, id));
+      const work = async (): Promise<CreateAnswer> => {
+        const { answer, place } = await places.within(taking, keys.user(tenant, createdBy), create);
+        const [made, stored, unsettled] = answer;
+        const isRoom = made === 'created' && conversation.kind === 'ROOM';
+        await Promise.all([
+          memberships.settle(tenant, id, unsettled ?? [], members.length),
+          isRoom && rooms.place(tenant, id, { name, version: String(decodeConversation(stored).version) }),
+          places.settle(tenant, createdBy, id, { place, isMember: made === 'created' }),
+        ]);
+        return answer;
       };
       const [outcome, json] = await updates.during(tenant, id, work, () => null);
-      if (outcome !== 'created' && !place.isHeld) await places.giveBack(tenant, createdBy, place);
-      if (outcome === 'gone') return { outcome };
+      if (outcome === 'gone' || outcome === 'no-place') return { outcome };
       return { outcome, conversation: decodeConversation(json) };
     },
 
@@ -185,29 +202,39 @@ export function createConversations(
       return updates.during(tenant, id, work, () => null);
     },
 
-    addMembers,
+    addMembers: (tenant, id, userIds, role) =>
+      settled(
+        tenant,
+        id,
+        async () => ({ answer: await addMembers(tenant, id, { userIds, role, place: NO_PLACE_NEEDED }) }),
+        userIds.length,
+      ),
 
     async joinConversation(tenant, id, userId) {
-      const place = await places.take(tenant, userId, id);
-      if (!place) {
-        const isMember = await attempt(() => client.hexists(keys.conversation(tenant, id).members, userId));
-        return isMember ? addMembers(tenant, id, [userId], 'MEMBER') : { outcome: 'no-place' };
-      }
-      const change = await addMembers(tenant, id, [userId], 'MEMBER');
-      // Who left in the same moment may have given back what was taken here.
-      if (change.outcome === 'changed') await places.keep(tenant, userId, place);
-      else if (!place.isHeld) await places.giveBack(tenant, userId, place);
-      return change;
+      const taking = begun(places.take(tenant, userId, id));
+      const join = (place: PlaceArgs): Promise<ChangeAnswer> =>
+        addMembers(tenant, id, { userIds: [userId], role: 'MEMBER', place });
+      return settled(tenant, id, async () => {
+        const { answer, place } = await places.within(taking, keys.user(tenant, userId), join);
+        return { answer, more: places.settle(tenant, userId, id, { place, isMember: answer[0] === 'changed' }) };
+      });
     },
 
     async removeMember(tenant, id, userId, actor) {
       const { meta, members, joins, typing, outbox, channel } = keys.conversation(tenant, id);
-      const place = await places.find(tenant, userId, id);
-      const change = await settled(tenant, id, () =>
-        run('remove-member', [meta, members, joins, typing, outbox, channel], [userId, ...actorArgs(actor)]),
-      );
-      if (change.outcome === 'changed' && place) await places.giveBack(tenant, userId, place);
-      return change;
+      const remove = async (): Promise<ChangeAnswer> =>
+        (await run(
+          'remove-member',
+          [meta, members, joins, typing, outbox, channel],
+          [userId, ...actorArgs(actor)],
+        )) as ChangeAnswer;
+      // As it was before they left: one who comes back has another.
+      const finding = begun(places.find(tenant, userId, id));
+      return settled(tenant, id, async () => {
+        if (!isOneServer) await finding;
+        const [place, answer] = await Promise.all([finding, remove()]);
+        return { answer, more: answer[0] === 'changed' && place ? places.giveBack(tenant, userId, place) : null };
+      });
     },
 
     async setMemberRole(tenant, id, userId, role, actor) {
@@ -224,9 +251,10 @@ export function createConversations(
           [meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel],
           [TIMES.idempotencyMs, ...actorArgs(actor)],
         )) as ['deleted' | 'not-found' | 'not-allowed', Unsettled?];
-        if (outcome === 'not-found') await memberships.settleAll(tenant, id);
-        else await memberships.settle(tenant, id, unsettled);
-        if (outcome !== 'not-allowed') await rooms.remove(tenant, id);
+        await Promise.all([
+          outcome === 'not-found' ? memberships.settleAll(tenant, id) : memberships.settle(tenant, id, unsettled),
+          outcome !== 'not-allowed' && rooms.remove(tenant, id),
+        ]);
         return outcome;
       };
       return updates.during(tenant, id, work, () => null);
@@ -235,11 +263,13 @@ export function createConversations(
     listMembers: async (tenant, id, after, limit) => (await readMembers(tenant, id, after, limit)).members,
 
     async markRead(tenant, id, userId, sequence) {
-      const { meta, members, channel } = keys.conversation(tenant, id);
-      const work = async (): Promise<[string, string]> => {
-        const answer = await run('mark-read', [meta, members, channel], [clock.offset(), userId, sequence]);
-        if ((answer as unknown[]).length > 1) await lists.bring(tenant, userId, id, ['m', 0]);
-        return answer as [string, string];
+      const { meta, members, outbox, channel } = keys.conversation(tenant, id);
+      const work = async (): Promise<readonly [string, string?, unknown[]?]> => {
+        const args = [clock.offset(), userId, sequence];
+        const answer = await run('mark-read', [meta, members, outbox, channel], args);
+        const [, , facts] = answer as readonly [string, string?, unknown[]?];
+        if (facts) await lists.bringTo(facts, tenant, userId, id, ['m', 0]);
+        return answer as readonly [string, string?, unknown[]?];
       };
       const [outcome, conversation] = await updates.during(tenant, id, work, () => null);
       if (outcome === 'not-member' || outcome === 'past-head') return { outcome };

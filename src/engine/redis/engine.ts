@@ -97,10 +97,11 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const recent = isOneServer ? null : new RecentChanges(clock);
   const memberships = createMemberships(run, keys, log, recent);
   const writings = createWritings({ run, readOne }, keys, { clock, retention, currentTrace });
-  const rooms = createRooms(client, run, keys);
+  const rooms = createRooms(client, run, keys, isOneServer);
   const lists = new Lists(client, run, keys, clock, { memberships, rooms, recent, node: nonce() });
   const reconciliation = recent && new Reconciliation(client, run, keys, { recent, memberships, lists, clock, log });
-  const places = createPlaces(client, run, keys, clock, options.conversationsPerUser);
+  const most = options.conversationsPerUser;
+  const places = createPlaces({ client, run, keys, clock, isOneServer, most });
   const updates = new ListUpdates(lists, clock, log, isOneServer);
   const presence = createPresence(client, run, keys, clock, log);
   const marks = new Marks(client, readOne, keys, clock, log);
@@ -143,7 +144,14 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
 
   return {
     kind: 'redis',
-    ...createConversations(client, { run, readOne }, keys, clock, { lists, memberships, rooms, updates, places }),
+    ...createConversations(client, { run, readOne }, keys, clock, {
+      lists,
+      memberships,
+      rooms,
+      updates,
+      places,
+      isOneServer,
+    }),
     ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships, writings, updates }),
     appendText: writings.appendText,
     finishMessage: writings.finishMessage,

@@ -45,6 +45,8 @@ interface Facts {
   readonly unsettled: Unsettled;
   readonly name: string | null;
   readonly version: string;
+  /** Both members of a direct conversation; empty of another. */
+  readonly pair: readonly string[];
 }
 
 /** A conversation that some node has in hand. */
@@ -56,6 +58,28 @@ export interface Unlisted {
 
 /** A change by the user of an entry: a flag and whether it is set, or `until` and milliseconds. */
 export type EntryChange = readonly [what: 'p' | 'a' | 'm' | 'h' | 'until', value: number];
+
+function toFacts(answer: readonly unknown[]): Facts | null {
+  if (answer.length === 0) return null;
+  const [kind, activity, sequence, isLarge, unsettled, name, version, pair, ...values] = answer as [
+    string,
+    string,
+    string,
+    string,
+    Unsettled,
+    string,
+    string,
+    string[],
+    ...string[],
+  ];
+  const read = new Map<UserId, number>();
+  for (let at = 0; at < values.length; at += 2) {
+    const userId = (values[at] ?? '') as UserId;
+    read.set(userId, decodeMember(userId, values[at + 1]).readSequence);
+  }
+  const shownName = JSON.parse(name) as string | null;
+  return { kind, activity, sequence, isLarge, read, unsettled, name: shownName, version, pair };
+}
 
 export interface ListsParts {
   readonly memberships: Memberships;
@@ -146,8 +170,30 @@ export class Lists {
     change: EntryChange | null = null,
   ): Promise<EntryLine | null> {
     const facts = await this.#read(tenant, id, [userId]);
-    const read = facts?.read.get(userId);
-    return facts && read !== undefined ? this.#advance(tenant, userId, id, facts, read, change) : null;
+    return facts && this.#bringTo(facts, tenant, userId, id, change);
+  }
+
+  /** The same with what a script answered of the conversation: `factsForLists` in `lua/prelude.lua`. */
+  async bringTo(
+    answer: readonly unknown[],
+    tenant: TenantId,
+    userId: UserId,
+    id: ConversationId,
+    change: EntryChange,
+  ): Promise<EntryLine | null> {
+    const facts = toFacts(answer);
+    return facts && this.#bringTo(facts, tenant, userId, id, change);
+  }
+
+  #bringTo(
+    facts: Facts,
+    tenant: TenantId,
+    userId: UserId,
+    id: ConversationId,
+    change: EntryChange | null,
+  ): Promise<EntryLine | null> | null {
+    const read = facts.read.get(userId);
+    return read === undefined ? null : this.#advance(tenant, userId, id, facts, read, change);
   }
 
   async #spread(tenant: TenantId, id: ConversationId, facts: Facts): Promise<void> {
@@ -157,24 +203,7 @@ export class Lists {
 
   async #read(tenant: TenantId, id: ConversationId, userIds: readonly UserId[]): Promise<Facts | null> {
     const { meta, members, outbox } = this.#keys.conversation(tenant, id);
-    const answer = (await this.#run('read-for-lists', [meta, members, outbox], [...userIds])) as unknown[];
-    if (answer.length === 0) return null;
-    const [kind, activity, sequence, isLarge, unsettled, name, version, ...values] = answer as [
-      string,
-      string,
-      string,
-      string,
-      Unsettled,
-      string,
-      string,
-      ...string[],
-    ];
-    const read = new Map<UserId, number>();
-    for (let at = 0; at < values.length; at += 2) {
-      const userId = (values[at] ?? '') as UserId;
-      read.set(userId, decodeMember(userId, values[at + 1]).readSequence);
-    }
-    return { kind, activity, sequence, isLarge, read, unsettled, name: JSON.parse(name) as string | null, version };
+    return toFacts((await this.#run('read-for-lists', [meta, members, outbox], [...userIds])) as unknown[]);
   }
 
   async #advance(
@@ -186,21 +215,13 @@ export class Lists {
     change: EntryChange | null,
   ): Promise<EntryLine | null> {
     const { conversations, order, entries, unread, large } = this.#keys.user(tenant, userId);
-    const { kind, activity, sequence, isLarge } = facts;
-    const peer = kind === 'D' ? await this.#peerOf(tenant, userId, id, entries) : '';
+    const { kind, activity, sequence, isLarge, pair } = facts;
+    const peer = pair.find((each) => each !== userId) ?? '';
     const line = await this.#run(
       'index-conversation',
       [conversations, order, entries, unread, large],
       [id, kind, activity, sequence, read, isLarge, peer, ...(change ?? [])],
     );
     return line as EntryLine | null;
-  }
-
-  /** Asked only where the entry does not say it: it was made with the conversation. */
-  async #peerOf(tenant: TenantId, userId: UserId, id: ConversationId, entries: string): Promise<string> {
-    const known = await attempt(() => this.#client.hexists(entries, id));
-    if (known) return '';
-    const members = await attempt(() => this.#client.hkeys(this.#keys.conversation(tenant, id).members));
-    return members.find((each) => each !== userId) ?? '';
   }
 }

@@ -21,8 +21,11 @@ import type { RunScript } from './scripts.ts';
 export type Unsettled = readonly string[];
 
 export interface Memberships {
-  /** Carries out all that is noted. Rejects with SERVICE_UNAVAILABLE; what is left stays noted. */
-  settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled): Promise<void>;
+  /**
+   * Carries out all that is noted: the indexes have it when this resolves. Rejects with
+   * SERVICE_UNAVAILABLE; what is left stays noted. `just`: of how many users the script that answered noted something.
+   */
+  settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled, just?: number): Promise<void>;
   /** Looks for what is noted, and carries it out. */
   settleAll(tenant: TenantId, id: ConversationId): Promise<void>;
   /** Does so without being waited for. */
@@ -43,34 +46,52 @@ export function createMemberships(run: RunScript, keys: Keys, log: Log, recent: 
     );
   }
 
-  async function settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled): Promise<void> {
+  /** Forgets what is in the indexes; answers what is noted besides. */
+  async function forget(tenant: TenantId, id: ConversationId, settled: Unsettled): Promise<Unsettled> {
     const { outbox } = keys.conversation(tenant, id);
+    return (await run('settle-memberships', [outbox], [...settled])) as string[];
+  }
+
+  async function settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled, just = 0): Promise<void> {
+    let asked = LIMITS.unsettledMemberships + just;
     for (let open = unsettled; open.length > 0; ) {
       recent?.rememberNotes(tenant, id, open);
       const notes = open.flatMap((userId, at) =>
         at % 2 === 0 ? [[userId as UserId, open[at + 1] ?? ''] as const] : [],
       );
       await Promise.all(notes.map(([userId, note]) => index(tenant, id, userId, note)));
-      open = (await run('settle-memberships', [outbox], [...open])) as string[];
+      const forgetting = forget(tenant, id, open);
+      // These were all. What was noted since is for those who noted it, and they are not waited for either.
+      if (notes.length < asked) return forgotten(tenant, id, forgetting);
+      open = await forgetting;
+      asked = LIMITS.unsettledMemberships;
     }
+  }
+
+  function forgotten(tenant: TenantId, id: ConversationId, forgetting: Promise<Unsettled>): void {
+    // The next to touch the conversation finds them again, and they change nothing.
+    forgetting
+      .then((rest) => notice(tenant, id, rest))
+      .catch((error: unknown) => log.debug({ err: error, tenant, conversation: id }, 'settled notes not forgotten'));
+  }
+
+  function notice(tenant: TenantId, id: ConversationId, unsettled: Unsettled): void {
+    const key = JSON.stringify([tenant, id]);
+    if (unsettled.length === 0 || noticed.has(key)) return;
+    noticed.add(key);
+    settle(tenant, id, unsettled)
+      // The next to touch the conversation finds the rest.
+      .catch((error: unknown) => log.debug({ err: error, tenant, conversation: id }, 'memberships not settled'))
+      .finally(() => noticed.delete(key));
   }
 
   return {
     settle,
 
     async settleAll(tenant, id) {
-      const { outbox } = keys.conversation(tenant, id);
-      await settle(tenant, id, (await run('settle-memberships', [outbox], [])) as string[]);
+      await settle(tenant, id, await forget(tenant, id, []));
     },
 
-    notice(tenant, id, unsettled) {
-      const key = JSON.stringify([tenant, id]);
-      if (unsettled.length === 0 || noticed.has(key)) return;
-      noticed.add(key);
-      settle(tenant, id, unsettled)
-        // The next to touch the conversation finds the rest.
-        .catch((error: unknown) => log.debug({ err: error, tenant, conversation: id }, 'memberships not settled'))
-        .finally(() => noticed.delete(key));
-    },
+    notice,
   };
 }

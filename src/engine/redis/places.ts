@@ -14,7 +14,7 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
-import type { Keys } from './keys.ts';
+import type { Keys, UserKeys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
 /** Places compared with their memberships when there is none left. */
@@ -28,22 +28,62 @@ export interface Place {
 }
 
 export interface Places {
+  /**
+   * Has a conversation begun or joined by one who has a place in it: the script that does so looks itself where `key`
+   * is given, and is told otherwise. Resolves to its answer, and the place. The caller keeps that or gives it back.
+   */
+  within<Answer extends readonly unknown[]>(
+    taking: Promise<Place | null>,
+    userKeys: UserKeys,
+    change: (place: PlaceArgs) => Promise<Answer>,
+  ): Promise<{ readonly answer: Answer; readonly place: Place | null }>;
   /** Null: the user has no place left. */
   take(tenant: TenantId, userId: UserId, id: ConversationId): Promise<Place | null>;
   /** The place of a user who is about to leave; null for none. */
   find(tenant: TenantId, userId: UserId, id: ConversationId): Promise<Place | null>;
-  keep(tenant: TenantId, userId: UserId, place: Place): Promise<void>;
+  /** After somebody began or joined a conversation: keeps the place, or gives back one that was taken for nothing. */
+  settle(
+    tenant: TenantId,
+    userId: UserId,
+    id: ConversationId,
+    result: { readonly place: Place | null; readonly isMember: boolean },
+  ): Promise<void>;
   giveBack(tenant: TenantId, userId: UserId, place: Place): Promise<void>;
 }
 
-export function createPlaces(
-  client: RedisClient,
-  run: RunScript,
-  keys: Keys,
-  clock: Clock,
-  most: number = LIMITS.conversationsPerUser,
-): Places {
-  async function settle(tenant: TenantId, userId: UserId, place: Place, isMember: boolean): Promise<void> {
+/** What a script is given to know whether there is a place: `hasPlace` in `lua/prelude.lua`. */
+export interface PlaceArgs {
+  readonly keys: readonly string[];
+  readonly told: '0' | '1';
+}
+
+/** Of somebody who needs none. */
+export const NO_PLACE_NEEDED: PlaceArgs = { keys: [], told: '1' };
+
+interface PlacesParts {
+  readonly client: RedisClient;
+  readonly run: RunScript;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  /** Then places and conversations change in the order in which that is asked, and one round trip is enough for both. */
+  readonly isOneServer: boolean;
+  readonly most?: number | undefined;
+}
+
+export function createPlaces({
+  client,
+  run,
+  keys,
+  clock,
+  isOneServer,
+  most = LIMITS.conversationsPerUser,
+}: PlacesParts): Places {
+  async function agree(
+    tenant: TenantId,
+    userId: UserId,
+    place: Pick<Place, 'conversationId' | 'stamp'>,
+    isMember: boolean,
+  ): Promise<void> {
     const { conversationId, stamp } = place;
     await run(
       'settle-place',
@@ -72,12 +112,26 @@ export function createPlaces(
       places.map(async (place) => {
         const { members } = keys.conversation(tenant, place.conversationId);
         const isMember = await attempt(() => client.hexists(members, userId));
-        await settle(tenant, userId, place, isMember === 1);
+        await agree(tenant, userId, place, isMember === 1);
       }),
     );
   }
 
+  async function within<Answer extends readonly unknown[]>(
+    taking: Promise<Place | null>,
+    { places }: UserKeys,
+    change: (place: PlaceArgs) => Promise<Answer>,
+  ): Promise<{ readonly answer: Answer; readonly place: Place | null }> {
+    const told = async (): Promise<Answer> => change({ keys: [], told: (await taking) ? '1' : '0' });
+    const [place, first] = await Promise.all([taking, isOneServer ? change({ keys: [places], told: '0' }) : told()]);
+    // Places were compared with memberships, or the server had forgotten one of the scripts: the other one came first.
+    const answer = first[0] === 'no-place' && place ? await told() : first;
+    return { answer, place };
+  }
+
   return {
+    within,
+
     async take(tenant, userId, id) {
       const first = await reserve(tenant, userId, id);
       if (!Array.isArray(first)) return first;
@@ -91,7 +145,12 @@ export function createPlaces(
       return stamp === null ? null : { conversationId: id, stamp, isHeld: true };
     },
 
-    keep: (tenant, userId, place) => settle(tenant, userId, place, true),
-    giveBack: (tenant, userId, place) => settle(tenant, userId, place, false),
+    async settle(tenant, userId, id, { place, isMember }) {
+      // Who left in the same moment may have given back what was taken here.
+      if (isMember) await agree(tenant, userId, place ?? { conversationId: id, stamp: '' }, true);
+      else if (place && !place.isHeld) await agree(tenant, userId, place, false);
+    },
+
+    giveBack: (tenant, userId, place) => agree(tenant, userId, place, false),
   };
 }

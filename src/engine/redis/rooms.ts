@@ -24,7 +24,8 @@ export interface Rooms extends RoomStore {
   remove(tenant: TenantId, id: ConversationId): Promise<void>;
 }
 
-export function createRooms(client: RedisClient, run: RunScript, keys: Keys): Rooms {
+/** On one server it is looked at in the order in which it is asked. */
+export function createRooms(client: RedisClient, run: RunScript, keys: Keys, isOneServer: boolean): Rooms {
   async function index(tenant: TenantId, id: ConversationId, version: string, name: string): Promise<unknown> {
     const { order, rooms } = keys.rooms(tenant);
     return run('index-room', [order, rooms], [id, version, name]);
@@ -36,11 +37,12 @@ export function createRooms(client: RedisClient, run: RunScript, keys: Keys): Ro
 
   return {
     async place(tenant, id, { name, version }) {
-      const outcome = await index(tenant, id, version, `${roomName(name)}${END}${id}`);
-      if (outcome !== 'moved') return;
+      const placing = index(tenant, id, version, `${roomName(name)}${END}${id}`);
+      if (!isOneServer && (await placing) !== 'moved') return;
       // It may have been deleted, and removed from here, since its version was read: who deletes it now removes it after this.
-      const exists = await attempt(() => client.exists(keys.conversation(tenant, id).meta));
-      if (!exists) await remove(tenant, id);
+      const looking = attempt(() => client.exists(keys.conversation(tenant, id).meta));
+      const [outcome, exists] = await Promise.all([placing, looking]);
+      if (outcome === 'moved' && !exists) await remove(tenant, id);
     },
     remove,
 

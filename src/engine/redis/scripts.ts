@@ -66,7 +66,7 @@ const NAMES = [
 const LIBRARIES = ['prelude', 'list', 'user-log'] as const;
 
 /** Caps that scripts know by themselves. */
-const CAPS = `local READING_BYTES = ${LIMITS.readingBytes}\n`;
+const CAPS = `local READING_BYTES = ${LIMITS.readingBytes}\nlocal UNSETTLED = ${LIMITS.unsettledMemberships}\n`;
 
 export type ScriptName = (typeof NAMES)[number];
 type Argument = string | number;

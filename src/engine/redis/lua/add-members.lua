@@ -1,17 +1,18 @@
 -- Adds who is not a member yet, all or none. The first member of an empty conversation owns it.
--- KEYS  meta members joins outbox channel
--- ARGV  offset cap role most (members who are not many), then userIds
--- Answers {"changed" | "unchanged", conversation, unsettled} | {"full"} | {"not-found"}
-local meta, members, joins, outbox, channel = unpack(KEYS)
+-- KEYS  meta members joins outbox channel, and the places of one who joins where they lie on the same server
+-- ARGV  offset cap role most (members who are not many) conversationId "1" | "0" (`hasPlace` in prelude.lua), then userIds
+-- Answers {"changed" | "unchanged", conversation, unsettled} | {"full"} | {"not-found"} | {"no-place"}
+local meta, members, joins, outbox, channel, places = unpack(KEYS)
 local state = redis.call('HMGET', meta, 'members', 'ordinal', 'sequence', 'place', 'epoch')
 if not state[1] then return { 'not-found' } end
 local joined, seen = {}, {}
-for index = 5, #ARGV do
+for index = 7, #ARGV do
   local user = ARGV[index]
   if not seen[user] and redis.call('HEXISTS', members, user) == 0 then joined[#joined + 1] = user end
   seen[user] = true
 end
 if #joined == 0 then return { 'unchanged', conversationJson(meta), unsettled(outbox) } end
+if not hasPlace(ARGV[6], places, ARGV[5]) then return { 'no-place' } end
 local count, ordinal = tonumber(state[1]), tonumber(state[2])
 if count + #joined > tonumber(ARGV[2]) then return { 'full' } end
 local time = digits(now(ARGV[1]))
@@ -26,4 +27,4 @@ redis.call('HSET', meta, 'members', count + #joined, 'ordinal', digits(ordinal +
 -- Before those who join now, whose notes say more.
 noteSize(meta, members, outbox, ARGV[4])
 noteMemberships(meta, outbox, joined, 1)
-return { 'changed', announceConversation(meta, channel, joined, {}), unsettled(outbox) }
+return { 'changed', announceConversation(meta, channel, joined, {}), unsettled(outbox, #joined) }

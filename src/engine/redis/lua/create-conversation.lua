@@ -1,14 +1,15 @@
 -- Creates a conversation unless its id is taken.
--- KEYS  meta members joins outbox gone channel
--- ARGV  offset head name nonce most (members who are not many), then userId role of each member
--- Answers {"created" | "exists", conversation, unsettled} | {"gone"}
-local meta, members, joins, outbox, gone, channel = unpack(KEYS)
-local offset, head, name, nonce, most = unpack(ARGV)
+-- KEYS  meta members joins outbox gone channel, and the creator's places where they lie on the same server
+-- ARGV  offset head name nonce most (members who are not many) conversationId "1" | "0" (`hasPlace` in prelude.lua), then userId role of each member
+-- Answers {"created" | "exists", conversation, unsettled} | {"gone"} | {"no-place"}
+local meta, members, joins, outbox, gone, channel, places = unpack(KEYS)
+local offset, head, name, nonce, most, id, place = unpack(ARGV)
 if redis.call('EXISTS', meta) == 1 then return { 'exists', conversationJson(meta), unsettled(outbox) } end
 if redis.call('EXISTS', gone) == 1 then return { 'gone' } end
+if not hasPlace(place, places, id) then return { 'no-place' } end
 local time = digits(now(offset))
 local joined = {}
-for index = 6, #ARGV, 2 do
+for index = 8, #ARGV, 2 do
   joined[#joined + 1] = ARGV[index]
   redis.call('HSET', members, ARGV[index], newMember(ARGV[index + 1], time, #joined, 0, 0, nonce))
   redis.call('ZADD', joins, #joined, ARGV[index])
@@ -18,4 +19,4 @@ redis.call('HSET', meta, 'head', head .. ',"createdAt":' .. time, 'name', name, 
   'owners', 1, 'epoch', nonce, 'fence', runId(), 'lineage', cjson.encode({ { nonce, 1 } }))
 noteSize(meta, members, outbox, most)
 noteMemberships(meta, outbox, joined, 1)
-return { 'created', announceConversation(meta, channel, joined, {}), unsettled(outbox) }
+return { 'created', announceConversation(meta, channel, joined, {}), unsettled(outbox, #joined) }

@@ -1,8 +1,8 @@
 -- Moves a member's read position forward, never back.
--- KEYS  meta members channel
+-- KEYS  meta members outbox channel
 -- ARGV  offset userId sequence
--- Answers {"changed" | "unchanged", conversation} | {"not-member"} | {"past-head"}
-local meta, members, channel = unpack(KEYS)
+-- Answers {"changed" | "unchanged", conversation, facts (`factsForLists` in prelude.lua)} | {"not-member"} | {"past-head"}
+local meta, members, outbox, channel = unpack(KEYS)
 local offset, user, sequence = unpack(ARGV)
 local value = redis.call('HGET', members, user)
 if not value then return { 'not-member' } end
@@ -10,8 +10,11 @@ if tonumber(sequence) > tonumber(redis.call('HGET', meta, 'sequence')) then retu
 local before, readAt = memberRead(value)
 -- Who joined and reads for the first time may be where unread counts from.
 local isFirst = readAt == 0 and tonumber(sequence) > 0 and tonumber(sequence) == before
-if tonumber(sequence) <= before and not isFirst then return { 'unchanged', conversationJson(meta) } end
+if tonumber(sequence) <= before and not isFirst then
+  return { 'unchanged', conversationJson(meta), factsForLists(meta, members, outbox, { user }) }
+end
 local time = digits(now(offset))
 redis.call('HSET', members, user, withRead(value, sequence, time))
 local read = '{"userId":' .. cjson.encode(user) .. ',"sequence":' .. sequence .. ',"readAt":' .. time .. '}'
-return { 'changed', announceConversation(meta, channel, {}, {}, ',"read":' .. read) }
+local conversation = announceConversation(meta, channel, {}, {}, ',"read":' .. read)
+return { 'changed', conversation, factsForLists(meta, members, outbox, { user }) }

@@ -138,9 +138,37 @@ local function noteSize(meta, members, outbox, most)
   end
 end
 
--- Some of what was noted and is not in the indexes yet: user, note, user, note, …
-local function unsettled(outbox)
-  return redis.call('HRANDFIELD', outbox, 200, 'WITHVALUES')
+-- What was noted and is not in the indexes yet: user, note, user, note, … At most `UNSETTLED` and as many as `just` were noted.
+local function unsettled(outbox, just)
+  return redis.call('HRANDFIELD', outbox, UNSETTLED + (just or 0), 'WITHVALUES')
+end
+
+-- What a conversation says to the lists of these members; of none: of all, unless it is large.
+-- {kind, activity, sequence, "1" | "0" (large), unsettled, name as JSON, version, both members of a DIRECT, user, member, …} | {}
+local function factsForLists(meta, members, outbox, users)
+  local state = redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large', 'name', 'version')
+  if not state[1] then return {} end
+  local kind, created = string.match(state[1], '"kind":"(%u)'), string.match(state[1], '"createdAt":(%d+)')
+  local facts = { kind, state[2] == 'null' and created or state[2], state[3], state[4] or '0', unsettled(outbox), state[5], state[6],
+    kind == 'D' and redis.call('HKEYS', members) or {} }
+  if #users > 0 then
+    local values = redis.call('HMGET', members, unpack(users))
+    for index, user in ipairs(users) do
+      if values[index] then
+        facts[#facts + 1] = user
+        facts[#facts + 1] = values[index]
+      end
+    end
+  elseif not state[4] then
+    for _, each in ipairs(redis.call('HGETALL', members)) do facts[#facts + 1] = each end
+  end
+  return facts
+end
+
+-- Whether a user has a place in a conversation: looked up where the key of the places is here, told otherwise.
+local function hasPlace(told, places, id)
+  if places then return redis.call('ZSCORE', places, id) ~= false end
+  return told == '1'
 end
 
 -- The value of a member who joins now: unread counts from here, and nothing was read yet.
