@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const USAGE = 'Usage: node scripts/starve-tests.ts worker|all quick|full PATTERN';
+const USAGE = 'Usage: npm run test:starve worker|all quick|full PATTERN';
 /** Shorter than what Node and the client of Redis allow for by timers of their own. */
 const LONGEST_STOP_MS = 4_500;
 const SHORTEST_STOP_MS = 1_500;

@@ -3,9 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { eventually } from '../support/eventually.ts';
-import { newId, startTestService, type TestService } from '../support/service.ts';
-import { onSharedRedis } from '../support/shared-redis.ts';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { type Restart, startRestart } from '../support/restart.ts';
+import { newId } from '../support/service.ts';
 
 /** Installed by `scripts/provide-chromium.sh`, which `npm run test:browser` calls. */
 const CHROMIUM = [process.env['CHROMIUM'], '/usr/bin/chromium'].find((path) => path && existsSync(path));
@@ -46,22 +45,16 @@ async function startFrontEnd(port: number, token: string) {
 }
 
 (CHROMIUM ? describe : describe.skip)('EventSource in Chromium', () => {
-  let old: TestService;
-  let next: TestService;
-  let network: TcpProxy;
+  let nodes: Restart;
   beforeAll(async () => {
-    // It comes back after the time that a drain may take.
-    const env = { ...onSharedRedis(), DRAIN_WINDOW: '0ms' };
-    [old, next] = await Promise.all([startTestService({ env }), startTestService({ env })]);
-    network = await startTcpProxy(old.service.port);
+    // They come back after the time that a drain may take: none.
+    nodes = await startRestart();
   });
-  afterAll(async () => {
-    await network.close();
-    await Promise.all([old.close(), next.close()]);
-  });
+  afterAll(() => nodes.close());
 
   it('goes on behind its last event, over a lost connection and a restart', async () => {
     const { chromium } = await import('playwright-core');
+    const { old, next, network } = nodes;
     const id = newId();
     await next.query('alice', `mutation { createConversation(input: {id: "${id}", memberIds: ["bob"]}) { id } }`);
     const send = (content: string) =>
@@ -80,8 +73,7 @@ async function startFrontEnd(port: number, token: string) {
       network.redirect(old.service.port);
       await send('lost');
       await shows(['one', 'lost']);
-      network.lead(next.service.port);
-      await old.close();
+      await nodes.restart();
       await send('away');
       await shows(['one', 'lost', 'SERVICE_UNAVAILABLE', 'away']);
       await send('live');

@@ -6,9 +6,8 @@ import { WebSocket } from 'ws';
 import { eventually } from '../support/eventually.ts';
 import { type Carrier, relayEnvironment } from '../support/recipes.ts';
 import { RECEIVED, SEND, VIEWER } from '../support/relay-requests.ts';
-import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
-import { onSharedRedis } from '../support/shared-redis.ts';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { carriedBy, type Restart, startRestart } from '../support/restart.ts';
+import { type Data, newId } from '../support/service.ts';
 
 interface Closable extends Carrier {
   dispose(): void | Promise<void>;
@@ -27,28 +26,17 @@ const CARRIERS: Readonly<Record<string, (url: string, token: string) => Closable
 };
 
 describe('Relay', () => {
-  let old: TestService;
-  let next: TestService;
-  let proxy: TcpProxy;
+  let nodes: Restart;
   beforeEach(async () => {
-    const env = onSharedRedis();
-    [old, next] = await Promise.all([startTestService({ env }), startTestService({ env })]);
-    proxy = await startTcpProxy(old.service.port);
+    nodes = await startRestart();
   });
-  afterEach(async () => {
-    await proxy.close();
-    await Promise.all([old.close(), next.close()]);
-  });
-  const carried = async ({ url }: TestService): Promise<number> => {
-    const text = await (await fetch(`${url}/metrics`)).text();
-    return [...text.matchAll(/^realtime_subscriptions\{[^}]*\} (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
-  };
+  afterEach(() => nodes.close());
 
   it.each(Object.entries(CARRIERS))('on %s: nothing is missed over a restart', async (_, createCarrier) => {
+    const { old, next, url } = nodes;
     const id = newId();
     await next.query('bob', `mutation { createConversation(input: {id: "${id}"}) { id position } }`);
     const { data } = await next.query('bob', `{ conversation(id: "${id}") { position } }`);
-    const url = `http://127.0.0.1:${proxy.port}/graphql`;
     const token = await old.token('bob');
     const carrier = createCarrier(url, token);
     const environment = relayEnvironment(url, async () => ({ authorization: `Bearer ${token}` }), carrier);
@@ -62,15 +50,14 @@ describe('Relay', () => {
       onNext: (event: Data) => void (event?.messageReceived && heard.push(event.messageReceived)),
       onError: (error) => void faults.push(error),
     });
-    await eventually(async () => expect(await carried(old)).toBe(1));
+    await eventually(async () => expect(await carriedBy(old)).toBe(1));
     const input = { conversationId: id, content: 'one' };
     await new Promise((onCompleted, onError) =>
       commitMutation(environment, { mutation: SEND, variables: { input }, onCompleted, onError }),
     );
     await eventually(() => expect(heard.map(({ content }) => content)).toEqual(['one']));
 
-    proxy.lead(next.service.port);
-    await old.close();
+    await nodes.restart();
     for (const content of ['two', 'three']) {
       await next.query(
         'bob',
@@ -83,7 +70,7 @@ describe('Relay', () => {
     const records = environment.getStore().getSource();
     expect(heard.map((message) => records.get(message.id)?.['content'])).toEqual(['one', 'two', 'three']);
     subscription.dispose();
-    await eventually(async () => expect(await carried(next)).toBe(0));
+    await eventually(async () => expect(await carriedBy(next)).toBe(0));
     await carrier.dispose();
   });
 });

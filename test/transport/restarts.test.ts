@@ -5,9 +5,8 @@ import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createWsClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { eventually } from '../support/eventually.ts';
-import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
-import { onSharedRedis } from '../support/shared-redis.ts';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { carriedBy, type Restart, startRestart } from '../support/restart.ts';
+import { type Data, newId } from '../support/service.ts';
 
 const RECEIVED = 'subscription ($ids: [ID!]) { messageReceived(conversationIds: $ids) { content } }';
 const VIEWER = '{ viewer { id } }';
@@ -107,48 +106,37 @@ const CLIENTS: Readonly<Record<string, readonly [comesBack: boolean, start: Star
 };
 
 describe('a restart, with all defaults', () => {
-  let old: TestService;
-  let next: TestService;
-  let proxy: TcpProxy;
+  let nodes: Restart;
   beforeEach(async () => {
-    const env = onSharedRedis();
-    [old, next] = await Promise.all([startTestService({ env }), startTestService({ env })]);
-    proxy = await startTcpProxy(old.service.port);
+    nodes = await startRestart();
   });
-  afterEach(async () => {
-    await proxy.close();
-    await Promise.all([old.close(), next.close()]);
-  });
-  const carried = async ({ url }: TestService): Promise<number> => {
-    const text = await (await fetch(`${url}/metrics`)).text();
-    return [...text.matchAll(/^realtime_subscriptions\{[^}]*\} (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
-  };
+  afterEach(() => nodes.close());
 
   it.each(Object.entries(CLIENTS))('%s', async (_, [comesBack, start]) => {
+    const { old, next, url } = nodes;
     const id = newId();
     await next.query('bob', `mutation { createConversation(input: {id: "${id}"}) { id } }`);
     const send = (content: string) =>
       next.query('bob', `mutation { sendMessage(input: {conversationId: "${id}", content: "${content}"}) { id } }`);
     const contents: string[] = [];
     const codes: string[] = [];
-    const client = start(`http://127.0.0.1:${proxy.port}/graphql`, await old.token('bob'));
+    const client = start(url, await old.token('bob'));
     client.subscribe([id], (event) => {
       if (event.content !== undefined) contents.push(event.content);
       codes.push(...(event.codes ?? []));
     });
-    await eventually(async () => expect(await carried(old)).toBe(1));
+    await eventually(async () => expect(await carriedBy(old)).toBe(1));
     expect((await client.viewer()).data).toMatchObject({ viewer: { id: 'bob' } });
     await send('one');
     await eventually(() => expect(contents).toEqual(['one']));
-    proxy.lead(next.service.port);
-    await old.close();
+    await nodes.restart();
     if (comesBack) {
-      await eventually(async () => expect(await carried(next)).toBe(1));
+      await eventually(async () => expect(await carriedBy(next)).toBe(1));
       await send('two');
       await eventually(() => expect(contents).toEqual(['one', 'two']));
     } else {
       await eventually(() => expect(codes).toEqual(['SERVICE_UNAVAILABLE']));
-      expect([await carried(next), contents]).toEqual([0, ['one']]);
+      expect([await carriedBy(next), contents]).toEqual([0, ['one']]);
     }
     expect((await client.viewer()).data).toMatchObject({ viewer: { id: 'bob' } });
     await client.stop();
