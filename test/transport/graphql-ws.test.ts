@@ -8,6 +8,7 @@ import { holdAnswers } from '../support/held-engine.ts';
 import { manyTimes } from '../support/many-times.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
+import { countWrites } from '../support/writes.ts';
 
 const PROTOCOL = 'graphql-transport-ws';
 /** Less than a token lives. */
@@ -200,6 +201,16 @@ describe('WS /graphql', () => {
       const errors = [{ extensions: { code: 'BAD_USER_INPUT' } }];
       expect(await raw.frame(1)).toMatchObject({ type: 'next', id: 'bad', payload: { errors } });
       expect(await raw.frame(2)).toEqual({ type: 'complete', id: 'bad' });
+    });
+
+    it('an answer and its end leave in one write', async () => {
+      const raw = await ready();
+      const port = Number(new URL(service.wsUrl).port);
+      const ask = async (): Promise<void> => {
+        raw.send({ id: 'q', type: 'subscribe', payload: { query: '{ __typename }' } });
+        expect([(await raw.frame(1))['type'], (await raw.frame(2))['type']]).toEqual(['next', 'complete']);
+      };
+      expect(await countWrites(ask, ({ localPort }) => localPort === port)).toBe(1);
     });
 
     it('W75: carries 100 subscriptions and no more', async () => {

@@ -15,6 +15,7 @@ import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConnectionId, Viewer } from '../../model.ts';
+import { TextFrame } from '../peers/envelope.ts';
 import { Lifetime } from '../peers/lifetime.ts';
 import { Outbox } from '../peers/outbox.ts';
 import type { Peer } from '../peers/supervisor.ts';
@@ -29,6 +30,10 @@ const REASONS: Readonly<Record<number, string>> = {
   [CLOSE_CODES.TOO_MANY_FRAGMENTS]: 'A message in too many fragments',
   [CLOSE_CODES.TOO_BIG]: 'A frame longer than MAX_MESSAGE_BYTES',
 };
+
+/** Characters of an answer that waits for the end of the turn, and leaves with what follows it. */
+const SHORT_CHARACTERS = 1_024;
+const ANSWER = new TextFrame('', '');
 
 /** Says when it begins to close, whoever begins with it, and just before: ws itself says only when it has. */
 export class PeerSocket extends WebSocket {
@@ -241,9 +246,13 @@ export class Connection implements Peer, Holder {
    */
   async send(text: string): Promise<void> {
     if (!this.isOpen) return;
-    this.outbox.flush();
-    this.#socket.send(text, this.#sent);
-    this.outbox.count();
+    // A long one is no reason to take the peer for slow, and need not be copied.
+    if (text.length <= SHORT_CHARACTERS && !this.outbox.isCongested()) this.outbox.write(ANSWER, Buffer.from(text));
+    else {
+      this.outbox.flush();
+      this.#socket.send(text, this.#sent);
+      this.outbox.count();
+    }
     if (this.outbox.isCongested()) await roomOrEnd(this.outbox, () => this.isOpen);
   }
 
@@ -286,10 +295,10 @@ export class Connection implements Peer, Holder {
 
   /** Once, whoever closes: we, or ws for a frame that the protocol forbids. */
   #part(code: number | undefined): void {
+    this.outbox.flush();
     const lastWords = this.#lastWords;
     this.#lastWords = null;
     if (!lastWords || code === undefined || GOODBYES.has(code)) return;
-    this.outbox.flush();
     for (const text of lastWords(code, this.#goodbye?.reason ?? '')) this.#socket.send(text, this.#sent);
   }
 
