@@ -28,7 +28,7 @@ export type Scalars = {
 export type BatchError = {
   /** Of the closed list of codes. */
   code: Scalars['String']['output'];
-  /** For people. */
+  /** The message of the error, for people. */
   message: Scalars['String']['output'];
   /** Of the codes that have reasons. */
   reason: Maybe<Scalars['String']['output']>;
@@ -46,7 +46,7 @@ export type BatchOutcome =
   | 'FAILED'
   /** A routing rule sent it elsewhere. */
   | 'ROUTED'
-  /** It is stored now. */
+  /** The publication was stored by this call. */
   | 'STORED';
 
 /** Everything before it was told. To come back, pass its position, and with it the position of each message received since. */
@@ -59,7 +59,7 @@ export type Checkpoint = {
   unreadMessageCount: Maybe<Scalars['Int']['output']>;
 };
 
-/** How a device is connected. */
+/** The transport by which a device is connected. */
 export type ConnectionType =
   /** A subscription by Apollo's HTTP callback protocol, held by a router. */
   | 'CALLBACK'
@@ -76,15 +76,15 @@ export type ConnectionType =
 
 /** A conversation and its messages. Seen by its members and by tenant admins; for anyone else it does not exist. */
 export type Conversation = {
-  /** When it was created. */
+  /** The time at which the conversation was created. */
   createdAt: Scalars['DateTime']['output'];
-  /** Who created it. */
+  /** The user who created the conversation. */
   createdBy: User;
   /** Its place in lists of conversations, by latest activity, as of now: for `after` of `User.conversations`. */
   cursor: Scalars['ID']['output'];
   /** The conversation's id, chosen by its creator or by the service. */
   id: Scalars['ID']['output'];
-  /** What sort of conversation it is. */
+  /** The kind of this conversation. */
   kind: ConversationKind;
   /** When the last message was sent; null before the first. */
   lastActivityAt: Maybe<Scalars['DateTime']['output']>;
@@ -92,7 +92,7 @@ export type Conversation = {
   lastMessage: Maybe<Message>;
   /** Sequence of the last message; 0 before the first. */
   lastSequence: Scalars['Int']['output'];
-  /** How many members it has. */
+  /** The number of members. */
   memberCount: Scalars['Int']['output'];
   /** The members in the order they joined. */
   members: MemberConnection;
@@ -106,7 +106,7 @@ export type Conversation = {
   position: Scalars['ID']['output'];
   /** How far each member who has read anything has read, in the order they joined. */
   readReceipts: ReadReceiptConnection;
-  /** Who types now, the caller left out. */
+  /** The users who are typing now, without the caller. */
   typingUsers: Array<User>;
   /** Messages past the caller's read position; 0 for an admin who is not a member. */
   unreadMessageCount: Scalars['Int']['output'];
@@ -145,15 +145,15 @@ export type ConversationChanged = {
 
 /** The caller is in a conversation from now on: what happened in it since they joined follows. */
 export type ConversationJoined = {
-  /** The conversation. */
+  /** The conversation that the user is a member of now. */
   conversation: Conversation;
 };
 
-/** What sort of conversation it is. */
+/** The kind of a conversation. */
 export type ConversationKind =
   /** Between exactly two users; there is one per pair. */
   | 'DIRECT'
-  /** Among those who were added. */
+  /** A conversation among the users who were added to it. */
   | 'GROUP'
   /** Open to everyone of the tenant: anyone may join. */
   | 'ROOM';
@@ -162,7 +162,7 @@ export type ConversationKind =
 export type ConversationLeft = {
   /** The id of the conversation. */
   conversationId: Scalars['ID']['output'];
-  /** Why. */
+  /** The reason why the caller is no longer in the conversation. */
   reason: LeaveReason;
 };
 
@@ -170,11 +170,11 @@ export type ConversationLeft = {
 export type ConversationReset = {
   /** The id of the conversation. */
   conversationId: Scalars['ID']['output'];
-  /** Why. */
+  /** The reason why the missed events cannot be replayed. */
   reason: ResetReason;
 };
 
-/** What a new conversation is to be. */
+/** The properties of a new conversation. */
 export type CreateConversationInput = {
   /** Its id; left out: the service makes one. Ids that begin with `direct:` are kept for direct conversations. */
   id?: InputMaybe<Scalars['ID']['input']>;
@@ -182,7 +182,7 @@ export type CreateConversationInput = {
   kind?: ConversationKind;
   /** Members beside the caller, up to 1000. */
   memberIds?: InputMaybe<Array<Scalars['ID']['input']>>;
-  /** Its name, 1 to 200 characters. */
+  /** The name of the conversation, 1 to 200 characters. */
   name?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -199,9 +199,9 @@ export type CreateSessionInput = {
  * device that is connected in several ways is listed once for each.
  */
 export type Device = {
-  /** Since when. */
+  /** The time at which the device connected. */
   connectedAt: Scalars['DateTime']['output'];
-  /** How the device is connected. */
+  /** The transport of the device. */
   connectionType: ConnectionType;
   /** The `deviceId` of the `connection_init` payload (1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`, else the socket is closed with 4400); else the token's session; else an id of the connection's own. */
   deviceId: Scalars['ID']['output'];
@@ -211,7 +211,7 @@ export type Device = {
 export type InboxConnection = {
   /** The entries with their cursors. */
   edges: Array<InboxEdge>;
-  /** The entries. */
+  /** The entries of this page, without cursors. */
   nodes: Array<InboxEntry>;
   /** Where this page is in the list. */
   pageInfo: PageInfo;
@@ -223,13 +223,13 @@ export type InboxConnection = {
 export type InboxEdge = {
   /** The entry's place by pin, latest activity and id, for `after`: entries that did not move are neither repeated nor skipped. */
   cursor: Scalars['String']['output'];
-  /** The entry. */
+  /** The entry of this edge. */
   node: InboxEntry;
 };
 
 /** A conversation in a user's inbox, with what that user keeps of it. */
 export type InboxEntry = {
-  /** The conversation. */
+  /** The conversation of this entry. */
   conversation: Conversation;
   /** Whether the user put it away. A new message takes it out of the archive. */
   isArchived: Scalars['Boolean']['output'];
@@ -260,20 +260,20 @@ export type InboxFilter = {
 
 /** Why somebody is no longer in a conversation. */
 export type LeaveReason =
-  /** It was deleted, with its messages. */
+  /** The conversation was deleted with all its messages. */
   | 'DELETED'
-  /** They left it. */
+  /** The user left the conversation. */
   | 'LEFT'
-  /** Somebody removed them. */
+  /** Another member or an admin removed the user. */
   | 'REMOVED';
 
 /** A user's membership of a conversation. */
 export type Member = {
-  /** Since when. */
+  /** The time at which the user became a member. */
   joinedAt: Scalars['DateTime']['output'];
-  /** What they may do. */
+  /** The member's role, which decides their rights. */
   role: MemberRole;
-  /** The member. */
+  /** The user who is the member. */
   user: User;
 };
 
@@ -281,7 +281,7 @@ export type Member = {
 export type MemberConnection = {
   /** The members with their cursors. */
   edges: Array<MemberEdge>;
-  /** The members. */
+  /** The members of this page, without cursors. */
   nodes: Array<Member>;
   /** Where this page is in the list. */
   pageInfo: PageInfo;
@@ -293,11 +293,11 @@ export type MemberConnection = {
 export type MemberEdge = {
   /** The member's place, for `after`. */
   cursor: Scalars['String']['output'];
-  /** The member. */
+  /** The member of this edge. */
   node: Member;
 };
 
-/** What a member may do. */
+/** The rights of a member in a conversation. */
 export type MemberRole =
   /** Read, write, react, leave. */
   | 'MEMBER'
@@ -312,19 +312,19 @@ export type Message = {
   clientMessageId: Maybe<Scalars['ID']['output']>;
   /** The text; empty when there is only a payload and once deleted. */
   content: Scalars['String']['output'];
-  /** The conversation it belongs to. */
+  /** The conversation that the message belongs to. */
   conversation: Conversation;
-  /** The conversation it belongs to. */
+  /** The id of the conversation that the message belongs to. */
   conversationId: Scalars['ID']['output'];
   /** When it was deleted. A deleted message keeps its place, with empty content. */
   deletedAt: Maybe<Scalars['DateTime']['output']>;
   /** Who deleted it; null when it is not deleted, or when a routing rule did. */
   deletedBy: Maybe<User>;
-  /** When it was last edited. */
+  /** The time of the last edit; null when the message was never edited. */
   editedAt: Maybe<Scalars['DateTime']['output']>;
-  /** The message's id. */
+  /** The id of the message, unique in the tenant. */
   id: Scalars['ID']['output'];
-  /** Of the content, in Unicode code points. */
+  /** The length of the content in Unicode code points. */
   length: Scalars['Int']['output'];
   /** Data sent beside the text. */
   payload: Maybe<Scalars['JSON']['output']>;
@@ -332,17 +332,17 @@ export type Message = {
   position: Scalars['ID']['output'];
   /** Reactions, in the order each emoji was first used. */
   reactions: Array<Reaction>;
-  /** The message it answers. */
+  /** The message that this message replies to. */
   replyTo: Maybe<Message>;
-  /** Who sent it. */
+  /** The id of the user who sent the message. */
   senderId: Scalars['ID']['output'];
   /** Its number in the conversation: 1, 2, 3 … without holes. */
   sequence: Scalars['Int']['output'];
   /** How far it is: STREAMING while it is being written. */
   state: MessageState;
-  /** When it was sent. */
+  /** The time at which the message was sent. */
   timestamp: Scalars['DateTime']['output'];
-  /** Who sent it. */
+  /** The user who sent the message. */
   user: User;
   /** The service that sent it on behalf of its sender; null: the sender did. */
   via: Maybe<Scalars['ID']['output']>;
@@ -350,11 +350,11 @@ export type Message = {
 
 /** What happened to a message after it was sent. */
 export type MessageChangeKind =
-  /** It was deleted. */
+  /** The message was deleted: content and payload are gone. */
   | 'DELETED'
-  /** It has another content or payload. */
+  /** The content or the payload was edited. */
   | 'EDITED'
-  /** It is not being written any more. */
+  /** The message is no longer being written: it is complete or aborted. */
   | 'FINISHED'
   /** Somebody reacted to it, or no longer does. */
   | 'REACTED';
@@ -371,7 +371,7 @@ export type MessageChanged = {
 export type MessageConnection = {
   /** The messages with their cursors. */
   edges: Array<MessageEdge>;
-  /** The messages. */
+  /** The messages of this page, without cursors. */
   nodes: Array<Message>;
   /** Where this page is in the list. */
   pageInfo: PageInfo;
@@ -381,7 +381,7 @@ export type MessageConnection = {
 export type MessageEdge = {
   /** The message's place, for `after` and `before`. */
   cursor: Scalars['String']['output'];
-  /** The message. */
+  /** The message of this edge. */
   node: Message;
 };
 
@@ -406,7 +406,7 @@ export type MessageExtended = {
 
 /** How far the writing of a message is. */
 export type MessageProgress = {
-  /** Of the message. */
+  /** The id of the message. */
   id: Scalars['ID']['output'];
   /** Of the text so far, in Unicode code points: the offset of the next append. */
   length: Scalars['Int']['output'];
@@ -424,7 +424,7 @@ export type MessageSent = {
 export type MessageState =
   /** Its writer gave up, or was silent for 60 s: what there is of it stays. */
   | 'ABORTED'
-  /** It is whole. */
+  /** The message is complete. */
   | 'COMPLETE'
   /** It is being written, and read meanwhile. */
   | 'STREAMING';
@@ -435,7 +435,7 @@ export type MessageStopRequested = {
   message: Message;
 };
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type Mutation = {
   /** Adds members. For owners and moderators; a service adds itself. */
   addMembers: Conversation;
@@ -468,7 +468,7 @@ export type Mutation = {
   deleteConversation: Scalars['Boolean']['output'];
   /** Deletes the caller's own message, or anyone's for owners and moderators. Deleting twice changes nothing. */
   deleteMessage: Maybe<Message>;
-  /** Deletes a rule. Tenant admins. */
+  /** Deletes a rule. For admins of the tenant. */
   deleteRoutingRule: RoutingRule;
   /** Replaces the content and payload of the caller's own message. CONFLICT once it is deleted. */
   editMessage: Maybe<Message>;
@@ -544,21 +544,21 @@ export type Mutation = {
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationAddMembersArgs = {
   id: Scalars['ID']['input'];
   userIds: Array<Scalars['ID']['input']>;
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationAddReactionArgs = {
   emoji: Scalars['String']['input'];
   messageId: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationAppendToMessageArgs = {
   id: Scalars['ID']['input'];
   offset: Scalars['Int']['input'];
@@ -567,50 +567,50 @@ export type MutationAppendToMessageArgs = {
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationArchiveConversationArgs = {
   id: Scalars['ID']['input'];
   isArchived: Scalars['Boolean']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationBlockUserArgs = {
   userId: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationCreateConversationArgs = {
   input: CreateConversationInput;
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationCreateSessionArgs = {
   input: CreateSessionInput;
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationDeleteConversationArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationDeleteMessageArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationDeleteRoutingRuleArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationEditMessageArgs = {
   content?: InputMaybe<Scalars['String']['input']>;
   id: Scalars['ID']['input'];
@@ -618,7 +618,7 @@ export type MutationEditMessageArgs = {
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationFinishMessageArgs = {
   content?: InputMaybe<Scalars['String']['input']>;
   id: Scalars['ID']['input'];
@@ -627,52 +627,52 @@ export type MutationFinishMessageArgs = {
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationJoinConversationArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationLeaveConversationArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationMarkReadArgs = {
   conversationId: Scalars['ID']['input'];
   sequence: Scalars['Int']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationMarkUnreadArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationMuteConversationArgs = {
   id: Scalars['ID']['input'];
   until?: InputMaybe<Scalars['DateTime']['input']>;
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationOpenDirectConversationArgs = {
   userId: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationPinConversationArgs = {
   id: Scalars['ID']['input'];
   isPinned: Scalars['Boolean']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationPublishArgs = {
   idempotencyKey?: InputMaybe<Scalars['ID']['input']>;
   payload: Scalars['JSON']['input'];
@@ -680,51 +680,51 @@ export type MutationPublishArgs = {
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationPublishManyArgs = {
   items: Array<PublishInput>;
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationRefreshSessionArgs = {
   refreshToken: Scalars['String']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationRemoveMemberArgs = {
   id: Scalars['ID']['input'];
   userId: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationRemoveReactionArgs = {
   emoji: Scalars['String']['input'];
   messageId: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationRevokeSessionArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationRevokeUserArgs = {
   userId: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationSaveRoutingRuleArgs = {
   input: RoutingRuleInput;
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationSendDirectMessageArgs = {
   clientMessageId?: InputMaybe<Scalars['ID']['input']>;
   content: Scalars['String']['input'];
@@ -733,19 +733,19 @@ export type MutationSendDirectMessageArgs = {
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationSendMessageArgs = {
   input: SendMessageInput;
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationSendMessagesArgs = {
   items: Array<SendMessageInput>;
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationSetMemberRoleArgs = {
   id: Scalars['ID']['input'];
   role: MemberRole;
@@ -753,39 +753,39 @@ export type MutationSetMemberRoleArgs = {
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationSetPresenceArgs = {
   status: PresenceStatus;
   statusText?: InputMaybe<Scalars['String']['input']>;
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationSetTypingArgs = {
   conversationId: Scalars['ID']['input'];
   isTyping: Scalars['Boolean']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationStartMessageArgs = {
   input: SendMessageInput;
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationStopMessageArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationUnblockUserArgs = {
   userId: Scalars['ID']['input'];
 };
 
 
-/** What can be changed. */
+/** The root of all mutations. */
 export type MutationUpdateConversationArgs = {
   id: Scalars['ID']['input'];
   name?: InputMaybe<Scalars['String']['input']>;
@@ -813,13 +813,13 @@ export type Presence = {
   status: PresenceStatus;
   /** The user's own words beside the status, set with `setPresence`; null while the status is OFFLINE. */
   statusText: Maybe<Scalars['String']['output']>;
-  /** The user. */
+  /** The user whose presence this is. */
   user: User;
-  /** Whose presence this is. */
+  /** The id of the user whose presence this is. */
   userId: Scalars['ID']['output'];
 };
 
-/** Whether a user can be reached. */
+/** The availability of a user. */
 export type PresenceStatus =
   /** Connected but not there, as chosen with `setPresence`. */
   | 'AWAY'
@@ -832,13 +832,13 @@ export type PresenceStatus =
 
 /** Something published to a topic. */
 export type Publication = {
-  /** Unique. */
+  /** The id of the publication, unique in the tenant. */
   id: Scalars['ID']['output'];
-  /** What was published. */
+  /** The payload that was published. */
   payload: Maybe<Scalars['JSON']['output']>;
   /** Its place in the topic's history, for `after`. Null for one that routing rules sent to users only. */
   position: Maybe<Scalars['ID']['output']>;
-  /** Who published it. */
+  /** The id of the user who published it. */
   senderId: Maybe<Scalars['ID']['output']>;
   /** When the service took it. */
   timestamp: Scalars['DateTime']['output'];
@@ -858,15 +858,15 @@ export type PublishInput = {
 
 /** What became of one publication of `publishMany`. */
 export type PublishResult = {
-  /** Why there is none. */
+  /** The error that kept this publication from being stored; null when it was stored. */
   error: Maybe<BatchError>;
-  /** Whether it is stored. */
+  /** The outcome for this publication. */
   outcome: BatchOutcome;
   /** The publication; of ROUTED the first that came of it. Null when there is none. */
   publication: Maybe<Publication>;
 };
 
-/** What can be read. */
+/** The root of all queries. */
 export type Query = {
   /** The users the caller blocks, up to 1000. */
   blockedUsers: Array<User>;
@@ -886,30 +886,30 @@ export type Query = {
   testRoutingRule: RoutingTest;
   /** What was published to a topic lately, oldest first: the last 100 are kept, for a day after the last. Services read that of any user's topic. */
   topicHistory: Array<Publication>;
-  /** The caller. */
+  /** The user who makes the request. */
   viewer: User;
 };
 
 
-/** What can be read. */
+/** The root of all queries. */
 export type QueryConversationArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be read. */
+/** The root of all queries. */
 export type QueryMessageArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be read. */
+/** The root of all queries. */
 export type QueryPresenceArgs = {
   userIds: Array<Scalars['ID']['input']>;
 };
 
 
-/** What can be read. */
+/** The root of all queries. */
 export type QueryRoomsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
@@ -917,20 +917,20 @@ export type QueryRoomsArgs = {
 };
 
 
-/** What can be read. */
+/** The root of all queries. */
 export type QuerySessionArgs = {
   id: Scalars['ID']['input'];
 };
 
 
-/** What can be read. */
+/** The root of all queries. */
 export type QueryTestRoutingRuleArgs = {
   input: RoutingRuleInput;
   sample: Scalars['JSON']['input'];
 };
 
 
-/** What can be read. */
+/** The root of all queries. */
 export type QueryTopicHistoryArgs = {
   after?: InputMaybe<Scalars['ID']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
@@ -940,13 +940,13 @@ export type QueryTopicHistoryArgs = {
 
 /** One emoji on a message and who used it. */
 export type Reaction = {
-  /** How many users reacted with it. */
+  /** The number of users who reacted with this emoji. */
   count: Scalars['Int']['output'];
   /** The emoji, or a short code such as `:tada:`. */
   emoji: Scalars['String']['output'];
-  /** Who reacted with it, earliest first. */
+  /** The users who reacted with this emoji, earliest first. */
   users: Array<User>;
-  /** Whether the caller did. */
+  /** True when the caller reacted with this emoji. */
   viewerReacted: Scalars['Boolean']['output'];
 };
 
@@ -960,7 +960,7 @@ export type ReactionUsersArgs = {
 export type ReadMoved = {
   /** The id of the conversation. */
   conversationId: Scalars['ID']['output'];
-  /** When. */
+  /** The time at which the member read up to there. */
   readAt: Scalars['DateTime']['output'];
   /** The number of the last message they have read. */
   sequence: Scalars['Int']['output'];
@@ -968,13 +968,13 @@ export type ReadMoved = {
   userId: Scalars['ID']['output'];
 };
 
-/** How far a member has read. */
+/** The position up to which a member has read. */
 export type ReadReceipt = {
-  /** When they read it. */
+  /** The time at which the member read up to there. */
   readAt: Scalars['DateTime']['output'];
-  /** Sequence of the last message they read. */
+  /** The sequence of the last message that the member has read. */
   sequence: Scalars['Int']['output'];
-  /** The member. */
+  /** The user who is the member. */
   user: User;
 };
 
@@ -982,7 +982,7 @@ export type ReadReceipt = {
 export type ReadReceiptConnection = {
   /** The read positions with their cursors. */
   edges: Array<ReadReceiptEdge>;
-  /** The read positions. */
+  /** The read positions of this page, without cursors. */
   nodes: Array<ReadReceipt>;
   /** Where this page is in the list. */
   pageInfo: PageInfo;
@@ -992,7 +992,7 @@ export type ReadReceiptConnection = {
 export type ReadReceiptEdge = {
   /** The read position's place, for `after`. */
   cursor: Scalars['String']['output'];
-  /** The read position. */
+  /** The read position of this edge. */
   node: ReadReceipt;
 };
 
@@ -1002,16 +1002,16 @@ export type ResetReason =
   | 'DIVERGED'
   /** It belongs to another life of the log. */
   | 'EPOCH'
-  /** It is older than what is kept. */
+  /** The position is older than the oldest message that is kept. */
   | 'RETENTION';
 
 /** What anyone of the tenant may know of a room: enough to join it. */
 export type Room = {
   /** The id of the room's conversation. */
   id: Scalars['ID']['output'];
-  /** How many members it has. */
+  /** The number of members. */
   memberCount: Scalars['Int']['output'];
-  /** Its name. */
+  /** The name of the room. */
   name: Maybe<Scalars['String']['output']>;
 };
 
@@ -1019,7 +1019,7 @@ export type Room = {
 export type RoomConnection = {
   /** The rooms with their cursors. */
   edges: Array<RoomEdge>;
-  /** The rooms. */
+  /** The rooms of this page, without cursors. */
   nodes: Array<Room>;
   /** Where this page is in the list. */
   pageInfo: PageInfo;
@@ -1029,48 +1029,48 @@ export type RoomConnection = {
 export type RoomEdge = {
   /** The room's place by name and id, for `after`. */
   cursor: Scalars['String']['output'];
-  /** The room. */
+  /** The room of this edge. */
   node: Room;
 };
 
-/** What a rule makes of a message. */
+/** The effect of a rule on a message. */
 export type RoutingOutcome =
-  /** It goes elsewhere too. */
+  /** The message is delivered as sent and to other users or topics as well. */
   | 'COPY'
-  /** It goes nowhere. */
+  /** The message is delivered to nobody. */
   | 'DROP'
   /** The rule failed: `onFault` says what would become of the message. */
   | 'FAULT'
-  /** It goes elsewhere. */
+  /** The message is delivered to other users or topics instead. */
   | 'FORWARD'
-  /** It does not look at it. */
+  /** The rule does not apply: the message stays as it is. */
   | 'PASS'
-  /** It has another payload or text. */
+  /** The message is delivered with another payload or content. */
   | 'TRANSFORM';
 
 /** What is done with publications, messages and edits before they are stored. Seen and changed by tenant admins. */
 export type RoutingRule = {
   /** What it does: `{drop: true}`, `{transform}`, `{forward: {topics}}` or `{forward: {users}}`, or `{copy: …}`. */
   action: Scalars['JSON']['output'];
-  /** Whether it runs. */
+  /** True when the rule is applied to messages. */
   enabled: Scalars['Boolean']['output'];
-  /** Unique in the tenant. */
+  /** The id of the rule, unique in the tenant. */
   id: Scalars['ID']['output'];
   /** What it looks at: `{on: ["TOPIC", "DIRECT", "GROUP", "ROOM"], topic?, sender?, where?}`. */
   match: Scalars['JSON']['output'];
-  /** What people call it. */
+  /** The name of the rule, for people. */
   name: Scalars['String']['output'];
   /** What becomes of a message when the rule fails. */
   onFault: RuleFaultPolicy;
   /** Rules of a higher priority run first. */
   priority: Scalars['Int']['output'];
-  /** When it was saved last. */
+  /** The time at which the rule was last saved. */
   updatedAt: Scalars['DateTime']['output'];
-  /** Who saved it last. */
+  /** The id of the user who last saved the rule. */
   updatedBy: User;
 };
 
-/** What a rule is to be. */
+/** The properties of a rule. */
 export type RoutingRuleInput = {
   /**
    * One of `{drop: true}`, `{transform: JSONata}`, which gives the payload and leaves the text,
@@ -1078,7 +1078,7 @@ export type RoutingRuleInput = {
    * `{forward: {users: []}}`, `{copy: …}`. JSONata sees `{topic, kind, payload, content, sender, timestamp}`.
    */
   action: Scalars['JSON']['input'];
-  /** Whether it runs. */
+  /** True when the rule is applied to messages. */
   enabled?: InputMaybe<Scalars['Boolean']['input']>;
   /** The rule to replace, or an id for a new one; left out: the service chooses. */
   id?: InputMaybe<Scalars['ID']['input']>;
@@ -1087,7 +1087,7 @@ export type RoutingRuleInput = {
    * segment and `#` the rest; of messages the topic is the conversation's id.
    */
   match: Scalars['JSON']['input'];
-  /** 1 to 200 characters. */
+  /** The name of the rule, 1 to 200 characters. */
   name: Scalars['String']['input'];
   /** What becomes of a message when the rule fails. */
   onFault?: InputMaybe<RuleFaultPolicy>;
@@ -1095,19 +1095,19 @@ export type RoutingRuleInput = {
   priority?: InputMaybe<Scalars['Int']['input']>;
 };
 
-/** What a rule would do. */
+/** The result of a dry run of a rule. */
 export type RoutingTest = {
   /** The text it has then; empty for a publication. */
   content: Scalars['String']['output'];
-  /** Why the rule failed. */
+  /** The reason why the rule failed; null when it did not. */
   fault: Maybe<Scalars['String']['output']>;
-  /** What becomes of the message. */
+  /** The effect of the rule on the sample message. */
   outcome: RoutingOutcome;
-  /** The payload it has then. */
+  /** The payload of the message after the rule. */
   payload: Maybe<Scalars['JSON']['output']>;
-  /** Topics it goes to. */
+  /** The topics that the message is delivered to. */
   topics: Array<Scalars['String']['output']>;
-  /** Users it goes to. */
+  /** The ids of the users that the message is delivered to. */
   users: Array<User>;
 };
 
@@ -1118,13 +1118,13 @@ export type RuleFaultPolicy =
   /** The message is refused: FORBIDDEN with `reason: RULE_FAILED`. */
   | 'REFUSE';
 
-/** What a new message is to be. */
+/** The contents of a new message and the conversation that it goes to. */
 export type SendMessageInput = {
   /** The sender's own id for it, 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. The same again within 24 h by the same sender in the same conversation gives back the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. What a service gives to what it sends on behalf of a user is apart from the user's own. */
   clientMessageId?: InputMaybe<Scalars['ID']['input']>;
   /** 1 to 8000 characters; may be left out or empty when there is a payload. Of `startMessage`: 0 to 65536, stored as sent. */
   content?: InputMaybe<Scalars['String']['input']>;
-  /** Where. */
+  /** The id of the conversation. */
   conversationId: Scalars['ID']['input'];
   /** The user who is its sender, for services: FORBIDDEN for anyone else. The user must be a member of the conversation, and what they may not do is refused as it is to them. `via` names the service, whose rates it counts against; it may edit, delete and write the message on, and needs to be no member. */
   onBehalfOf?: InputMaybe<Scalars['ID']['input']>;
@@ -1134,13 +1134,13 @@ export type SendMessageInput = {
   replyToId?: InputMaybe<Scalars['ID']['input']>;
 };
 
-/** What became of one message of `sendMessages`. */
+/** The result for one message of `sendMessages`. */
 export type SendResult = {
-  /** Why there is none. */
+  /** The error that kept this message from being stored; null when it was stored. */
   error: Maybe<BatchError>;
   /** The message; of ROUTED the first that came of it. Null when there is none. */
   message: Maybe<Message>;
-  /** Whether it is stored. */
+  /** The outcome for this message. */
   outcome: BatchOutcome;
 };
 
@@ -1148,7 +1148,7 @@ export type SendResult = {
 export type Session = {
   /** Ways in which its device is connected now. */
   connections: Scalars['Int']['output'];
-  /** When it began. */
+  /** The time at which the session was created. */
   createdAt: Scalars['DateTime']['output'];
   /** Whether the caller's token is of this session. */
   current: Scalars['Boolean']['output'];
@@ -1164,7 +1164,7 @@ export type Session = {
   lastSeenAt: Scalars['DateTime']['output'];
   /** When it was ended; null while it has not been. */
   revokedAt: Maybe<Scalars['DateTime']['output']>;
-  /** Whose session this is. */
+  /** The user who owns the session. */
   user: User;
   /** The `User-Agent` of the request that made it. */
   userAgent: Maybe<Scalars['String']['output']>;
@@ -1174,7 +1174,7 @@ export type Session = {
 export type SessionConnection = {
   /** The sessions with their cursors. */
   edges: Array<SessionEdge>;
-  /** The sessions. */
+  /** The sessions of this page, without cursors. */
   nodes: Array<Session>;
   /** Where this page is in the list. */
   pageInfo: PageInfo;
@@ -1297,7 +1297,7 @@ export type TypingIndicator = {
   expiresAt: Maybe<Scalars['DateTime']['output']>;
   /** True while they type; false once they stopped. */
   isTyping: Scalars['Boolean']['output'];
-  /** The user who types. */
+  /** The user who is typing. */
   user: User;
   /** The id of the user who types. */
   userId: Scalars['ID']['output'];
