@@ -7,14 +7,14 @@ export const ERROR_CODES = {
     status: 401,
   },
   FORBIDDEN: { meaning: 'The caller is known and may not do this.', retry: 'no', status: 200 },
-  NOT_FOUND: { meaning: 'There is no such thing, or the caller may not see it.', retry: 'no', status: 200 },
+  NOT_FOUND: { meaning: 'It does not exist, or the caller may not see it.', retry: 'no', status: 200 },
   BAD_USER_INPUT: { meaning: 'An argument breaks a rule; the message names it.', retry: 'no', status: 200 },
   CONFLICT: {
     meaning: 'The state of things does not allow it; of an append, `length` says how long the text is.',
     retry: 'after reading again',
     status: 200,
   },
-  RATE_LIMITED: { meaning: 'Too often.', retry: 'after `retryAfterMs`', status: 429 },
+  RATE_LIMITED: { meaning: 'Rate limit exceeded.', retry: 'after `retryAfterMs`', status: 429 },
   POSITION_EXPIRED: {
     meaning:
       'A position cannot be resumed; `reason` says why, `conversationId` or `topic` of which log; neither: of the list of conversations.',
@@ -103,7 +103,7 @@ export class ServiceError extends Error {
 }
 
 const REFUSALS: Record<RefusalReason, string> = {
-  MISSING: 'A token is needed.',
+  MISSING: 'A token is required.',
   INVALID: 'The token is not valid.',
   EXPIRED: 'The token has expired.',
   REVOKED: 'The token has been revoked.',
@@ -127,14 +127,17 @@ export function badInput(message: string): ServiceError {
 export function positionExpired(reason: ExpiryReason, of?: LogName): ServiceError {
   const message = {
     RETENTION: 'The position is older than what is kept.',
-    EPOCH: 'The position belongs to another life of the log.',
-    DIVERGED: 'The position lies past what the log still holds.',
+    EPOCH: 'The position belongs to another epoch of the log.',
+    DIVERGED: 'The position is past the end of the log.',
   }[reason];
   return new ServiceError('POSITION_EXPIRED', message, of ? { reason, of } : { reason });
 }
 
 export function unavailable(cause?: unknown, retryAfterMs = 1_000): ServiceError {
-  return new ServiceError('SERVICE_UNAVAILABLE', 'The service cannot do this right now.', { cause, retryAfterMs });
+  return new ServiceError('SERVICE_UNAVAILABLE', 'The service is unavailable; retry after retryAfterMs.', {
+    cause,
+    retryAfterMs,
+  });
 }
 
 /** Whether it comes of the engine's absence, and may go well when it is tried again; anything else is a fault of ours. */
@@ -144,14 +147,14 @@ export function isOutage(error: unknown): boolean {
 
 /** Ends the stream of a reader that fell too far behind: it resumes by position. */
 export function slowReader(): ServiceError {
-  return new ServiceError('SERVICE_UNAVAILABLE', 'The reader is too slow.', {
+  return new ServiceError('SERVICE_UNAVAILABLE', 'The client reads too slowly.', {
     reason: 'SLOW_READER',
     retryAfterMs: 1_000,
   });
 }
 
 /** The reason beside 1013 that says the same. */
-export const TOO_SLOW = 'Too slow';
+export const TOO_SLOW = 'Client reads too slowly';
 
 /** Close codes of our sockets: RFC 6455 section 7.4, graphql-transport-ws, and section 7 of the contract. */
 export const CLOSE_CODES = {

@@ -9,7 +9,7 @@ import { isService } from './rights.ts';
 
 /** The viewer as this user, with none of the service's own rights. @throws {ServiceError} FORBIDDEN for who is no service. */
 export function actFor(viewer: Viewer, userId: UserId): Viewer {
-  if (!isService(viewer)) throw new ServiceError('FORBIDDEN', 'onBehalfOf: only services act for users.');
+  if (!isService(viewer)) throw new ServiceError('FORBIDDEN', 'onBehalfOf: only services may act for users.');
   if (userId === viewer.userId) return viewer;
   const { tenant, issuedAt, expiresAt } = viewer;
   const own = {

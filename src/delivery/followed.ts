@@ -30,7 +30,7 @@ export class Followed {
         const others = (this.#users.get(user) ?? 0) - size;
         // A list that is longer than the limit has one stream.
         if (others > 0 && others + count > this.#most)
-          throw badInput(`The subscriptions of one user follow at most ${this.#most} ${this.#what}.`);
+          throw badInput(`The subscriptions of one user can follow at most ${this.#most} ${this.#what}.`);
         resize(count);
       },
       resize,

@@ -26,7 +26,7 @@ export async function inBatch<Item, Made>(
   work: (item: Item) => Promise<Made>,
 ): Promise<BatchResult<Made>[]> {
   if (items.length === 0 || items.length > LIMITS.itemsPerBatch) {
-    throw badInput(`${name}: 1 to ${LIMITS.itemsPerBatch}.`);
+    throw badInput(`${name}: must have 1 to ${LIMITS.itemsPerBatch} items.`);
   }
   const attempt = async (item: Item): Promise<BatchResult<Made>> => {
     try {

@@ -78,7 +78,7 @@ export function createBlocks(engine: Engine): Blocks {
   return {
     async set({ tenant, userId }, other, isBlocked) {
       const blockedId = userIdentifier(other, 'userId');
-      if (blockedId === userId) throw badInput('userId: another user.');
+      if (blockedId === userId) throw badInput('userId: must be another user.');
       const outcome = await engine.setBlocked(tenant, userId, blockedId, isBlocked);
       if (outcome === 'full') {
         throw new ServiceError('CONFLICT', `A user blocks at most ${LIMITS.blockedPerUser} others.`);

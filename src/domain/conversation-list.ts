@@ -81,7 +81,7 @@ export function createConversationLists(engine: Engine, clock: Clock): Conversat
     if (place) return { ...place, isPinned: false };
     const id = identifier<ConversationId>(cursor, 'after');
     const [listed] = await engine.readListed(viewer.tenant, userId, [id]);
-    if (!listed) throw badInput('after: not one of the user’s conversations.');
+    if (!listed) throw badInput('after: must be a cursor of this list.');
     return { isPinned: listed.isPinned, activity: listed.activity, id };
   }
 
@@ -103,7 +103,7 @@ export function createConversationLists(engine: Engine, clock: Clock): Conversat
     keep,
 
     async mute(viewer, id, until) {
-      if (until !== null && until <= clock.now()) throw badInput('until: a time to come.');
+      if (until !== null && until <= clock.now()) throw badInput('until: must be in the future.');
       return keep(viewer, id, { mutedUntil: until });
     },
 

@@ -106,10 +106,10 @@ function noPlace(): ServiceError {
   return new ServiceError('CONFLICT', `A user begins or joins at most ${LIMITS.conversationsPerUser} conversations.`);
 }
 
-const idTaken = (): ServiceError => new ServiceError('CONFLICT', 'id: taken.');
+const idTaken = (): ServiceError => new ServiceError('CONFLICT', 'id: is already taken.');
 
 function pastHead(): ServiceError {
-  return badInput('sequence: past the last message.');
+  return badInput('sequence: must not be past the last message.');
 }
 
 /** Of a change by which the conversation is seen, one that is seen. */
@@ -127,7 +127,7 @@ function settle<Conversation extends ConversationRecord>(change: Change<Conversa
     case 'full':
       throw new ServiceError('CONFLICT', `A conversation has at most ${LIMITS.membersPerConversation} members.`);
     case 'not-allowed':
-      throw new ServiceError('FORBIDDEN', 'The caller may no longer do this.');
+      throw new ServiceError('FORBIDDEN', 'The caller no longer has the right to do this.');
     case 'last-owner':
       throw new ServiceError('CONFLICT', 'A conversation needs an owner.');
     default:
@@ -143,7 +143,7 @@ function settleRemoval(change: MembershipChange): ConversationRecord {
 
 function refuseDirect({ kind }: ConversationRecord): void {
   if (kind === 'DIRECT') {
-    throw new ServiceError('FORBIDDEN', 'A direct conversation has its two members and no name, for good.');
+    throw new ServiceError('FORBIDDEN', 'The members and the name of a direct conversation cannot change.');
   }
 }
 
@@ -183,7 +183,7 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
 
   function directWith(viewer: Viewer, other: string) {
     const userId = userIdentifier(other, 'userId');
-    if (userId === viewer.userId) throw badInput('userId: a direct conversation needs another user.');
+    if (userId === viewer.userId) throw badInput('userId: must be another user.');
     const id = directId(viewer.userId, userId);
     /** Opened in order to send something there. */
     async function open(): Promise<SeenConversation> {
@@ -203,7 +203,7 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
     if (open) return settle(await joinAs(engine, viewer, open));
     const { conversation, membership } = await requireSeen(engine, viewer, id);
     if (membership) return conversation;
-    throw new ServiceError('FORBIDDEN', 'Only rooms are joined: to others a moderator adds members.');
+    throw new ServiceError('FORBIDDEN', 'Only rooms can be joined; a moderator adds members to other conversations.');
   }
 
   return {
@@ -247,14 +247,14 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
       if (kind === 'DIRECT') {
         const [other, ...more] = others;
         if ((id ?? name ?? null) !== null || other === undefined || more.length > 0) {
-          throw badInput('kind: a DIRECT conversation takes one other member, and no id or name.');
+          throw badInput('kind: a DIRECT conversation must have exactly one other member, and no id or name.');
         }
         return openDirect(viewer, other);
       }
       const conversationId =
         optional(id, (value) => identifier<ConversationId>(value, 'id')) ?? (randomUUID() as string as ConversationId);
       if (conversationId.startsWith(DIRECT_PREFIX))
-        throw badInput(`id: ids that begin with ${DIRECT_PREFIX} are kept.`);
+        throw badInput(`id: ids that begin with ${DIRECT_PREFIX} are reserved.`);
       const cleanName = conversationName(name);
       await blocks.refuse(viewer, others);
       return createAsMember(viewer, {
@@ -292,7 +292,7 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
 
     async addMembers(viewer, id, userIds) {
       const users = userIdentifiers(userIds, 'userIds', LIMITS.usersPerCall);
-      if (users.length === 0) throw badInput('userIds: at least one.');
+      if (users.length === 0) throw badInput('userIds: must have at least one id.');
       // A service adds itself.
       if (isService(viewer) && users.every((userId) => userId === viewer.userId))
         return join(viewer, identifier(id, 'id'));
@@ -310,7 +310,7 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
       const [membership] = await engine.readMemberships(viewer.tenant, [{ conversationId, userId: target }]);
       if (!membership) throw notFound('member');
       if (!outranks(found, viewer, membership.role)) {
-        throw new ServiceError('FORBIDDEN', 'Only a member above the other may remove them.');
+        throw new ServiceError('FORBIDDEN', 'Only a member with a higher role may remove this member.');
       }
       const actor = actorOf(viewer, 'MODERATOR');
       const change = await engine.removeMember(viewer.tenant, conversationId, target, actor);
@@ -341,7 +341,7 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
       if (outcome === 'not-found') throw notFound('conversation');
       if (outcome === 'not-allowed') {
         await requireSeen(engine, viewer, conversationId);
-        throw new ServiceError('FORBIDDEN', 'The caller may no longer do this.');
+        throw new ServiceError('FORBIDDEN', 'The caller no longer has the right to do this.');
       }
     },
 

@@ -30,7 +30,7 @@ export function encodeCursor(kind: CursorKind, place: number): string {
 export function decodeCursor(kind: CursorKind, cursor: string, name: string): number {
   const value = decode(cursor);
   if (Array.isArray(value) && value.length === 2 && value[0] === kind && isNatural(value[1])) return value[1];
-  throw badInput(`${name}: not a cursor of this list.`);
+  throw badInput(`${name}: must be a cursor of this list.`);
 }
 
 /** Where a session is among its user's, latest first. */
@@ -49,7 +49,7 @@ export function decodeSessionCursor(cursor: string): SessionPlace {
     const [, createdAt, id] = value as unknown[];
     if (isNatural(createdAt) && typeof id === 'string') return { createdAt, id };
   }
-  throw badInput('after: not a cursor of this list.');
+  throw badInput('after: must be a cursor of this list.');
 }
 
 /** Thirteen digits, of which lists are ordered by. */
@@ -83,7 +83,7 @@ export function decodeConversationCursor(cursor: string): ConversationPlace | nu
     const isPlace = isNatural(activity) && activity < MOST_ACTIVITY && typeof id === 'string' && isIdentifier(id);
     if (isPlace) return { activity, id: id as ConversationId };
   }
-  throw badInput('after: not a cursor of this list.');
+  throw badInput('after: must be a cursor of this list.');
 }
 
 /** Where an entry is in an inbox. */
@@ -100,7 +100,7 @@ export function decodeInboxCursor(cursor: string): ListPlace {
       return { isPinned: isPinned === 1, activity, id: id as ConversationId };
     }
   }
-  throw badInput('after: not a cursor of this list.');
+  throw badInput('after: must be a cursor of this list.');
 }
 
 /** Where a room is in the list of rooms. */
@@ -115,7 +115,7 @@ export function decodeRoomCursor(cursor: string): RoomPlace {
     if (typeof name === 'string' && typeof id === 'string' && isIdentifier(id))
       return { name, id: id as ConversationId };
   }
-  throw badInput('after: not a cursor of this list.');
+  throw badInput('after: must be a cursor of this list.');
 }
 
 /** Separates the parts: no id and no epoch has it. */
@@ -136,7 +136,7 @@ function decodePosition(value: string, argument: string): Position & { readonly 
       if (isDigest(name)) return { name, epoch, place };
     }
   }
-  throw badInput(`${argument}: not a position.`);
+  throw badInput(`${argument}: must be a position.`);
 }
 
 function decodeParts(value: string): unknown[] {
@@ -157,15 +157,15 @@ export function topicPositions(
   topics: readonly Topic[],
   after: readonly string[] | null | undefined,
 ): ReadonlyMap<Topic, Position> {
-  if ((after?.length ?? 0) > LIMITS.topicsPerSubscription) throw badInput('after: too many positions.');
+  if ((after?.length ?? 0) > LIMITS.topicsPerSubscription) throw badInput('after: has too many positions.');
   const points = new Map<Topic, Position>();
   for (const text of after ?? []) {
     const [topic, epoch, place] = decodeParts(text);
     if (typeof topic !== 'string' || !isTopic(topic) || typeof epoch !== 'string' || !isNatural(place)) {
-      throw badInput('after: not a position.');
+      throw badInput('after: must be a position.');
     }
-    if (points.has(topic)) throw badInput('after: at most one position a topic.');
-    if (!topics.includes(topic)) throw badInput('after: a position of a topic not listened to.');
+    if (points.has(topic)) throw badInput('after: must have at most one position for each topic.');
+    if (!topics.includes(topic)) throw badInput('after: must be of a subscribed topic.');
     points.set(topic, { epoch, place });
   }
   return points;
@@ -185,16 +185,17 @@ export function streamRequest(
 ): StreamRequest {
   const most = LIMITS.conversationsPerSubscription;
   const ids = conversationIds ? identifiers<ConversationId>(conversationIds, 'conversationIds', most) : null;
-  if (ids?.length === 0) throw badInput('conversationIds: at least one, or leave it out.');
-  if ((after?.length ?? 0) > LIMITS.positionsPerStream) throw badInput('after: too many positions.');
+  if (ids?.length === 0) throw badInput('conversationIds: must have at least one id, or be left out.');
+  if ((after?.length ?? 0) > LIMITS.positionsPerStream) throw badInput('after: has too many positions.');
   const names = ids && new Set(ids.map(nameInPosition));
   const isResumed = lastEventId !== null && ids?.length === 1;
   const [argument, positions] = isResumed ? ['Last-Event-ID', [lastEventId]] : ['after', after ?? []];
   const points = new Map<string, Position>();
   for (const text of positions) {
     const { name, ...position } = decodePosition(text, argument);
-    if (points.has(name)) throw badInput('after: at most one position a conversation.');
-    if (names && !names.has(name)) throw badInput(`${argument}: a position of a conversation not listened to.`);
+    if (points.has(name)) throw badInput('after: must have at most one position for each conversation.');
+    if (names && !names.has(name))
+      throw badInput(`${argument}: must be of a subscribed conversation.`);
     points.set(name, position);
   }
   return { conversationIds: ids, after: new ResumePoints(points) };

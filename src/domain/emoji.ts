@@ -23,5 +23,5 @@ export function emojiOf(value: string): string {
     const emoji = [bare, bare.replace(TEXT_BY_DEFAULT, `$&${PRESENTATION}`)].find((each) => EMOJI.test(each));
     if (emoji !== undefined) return emoji;
   }
-  throw badInput('emoji: one emoji, or a short code such as `:tada:`.');
+  throw badInput('emoji: must be one emoji, or a short code such as `:tada:`.');
 }

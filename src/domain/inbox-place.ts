@@ -51,12 +51,12 @@ function decode(parts: readonly string[], argument: string): InboxReturn {
   const [time, place] = [naturalOf(parts[0]), naturalOf(parts[2])];
   const named = parts.slice(3);
   if (time === null || place === null || named.length % PARTS_OF_POINT > 0)
-    throw badInput(`${argument}: not a position.`);
+    throw badInput(`${argument}: must be a position.`);
   const points = new Map<string, CheckpointPoint>();
   for (let at = 0; at < named.length; at += PARTS_OF_POINT) {
     const [name = '', epoch = ''] = named.slice(at, at + 2);
     const [pointPlace, version] = [naturalOf(named[at + 2]), naturalOf(named[at + 3])];
-    if (pointPlace === null || version === null) throw badInput(`${argument}: not a position.`);
+    if (pointPlace === null || version === null) throw badInput(`${argument}: must be a position.`);
     points.set(name, { position: { epoch, place: pointPlace }, version });
   }
   return { time, list: { epoch: parts[1] ?? '', place }, pointOf: (id) => points.get(nameOf(id)) };
@@ -65,15 +65,15 @@ function decode(parts: readonly string[], argument: string): InboxReturn {
 /** Checks where a reader of an inbox was: at a checkpoint, and at positions since. `Last-Event-ID` takes the place of `after`. */
 export function inboxRequest(after: readonly string[] | null | undefined, lastEventId: string | null): InboxRequest {
   const [argument, given] = lastEventId === null ? ['after', after ?? []] : ['Last-Event-ID', [lastEventId]];
-  if (given.length > LIMITS.positionsPerStream) throw badInput('after: too many positions.');
+  if (given.length > LIMITS.positionsPerStream) throw badInput('after: has too many positions.');
   let checkpoint: InboxReturn | null = null;
   const positions: string[] = [];
   for (const text of given) {
     const parts = partsOf(text);
     if (!parts) positions.push(text);
-    else if (checkpoint) throw badInput('after: at most one checkpoint.');
+    else if (checkpoint) throw badInput('after: must have at most one checkpoint.');
     else checkpoint = decode(parts, argument);
   }
-  if (lastEventId !== null && !checkpoint) throw badInput('Last-Event-ID: not a position of an inbox.');
+  if (lastEventId !== null && !checkpoint) throw badInput('Last-Event-ID: must be a position of the inbox.');
   return { checkpoint, positions: streamRequest(null, positions).after };
 }

@@ -23,7 +23,7 @@ export function optional<Given, Clean>(value: Given | null | undefined, check: (
 /** An id of 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. */
 export function identifier<Id extends string>(value: NotOfUser<Id>, name: string): Id {
   if (!isIdentifier(value)) {
-    throw badInput(`${name}: an id is 1 to ${LIMITS.idCharacters} of A-Z a-z 0-9 . _ : @ -`);
+    throw badInput(`${name}: must be 1 to ${LIMITS.idCharacters} of A-Z a-z 0-9 . _ : @ -`);
   }
   return value as string as Id;
 }
@@ -41,13 +41,13 @@ export function userIdentifier(value: string, name: string): UserId {
 
 /** Distinct ids in the order given; `most` counts repeats. */
 export function identifiers<Id extends string>(values: readonly NotOfUser<Id>[], name: string, most: number): Id[] {
-  if (values.length > most) throw badInput(`${name}: at most ${most}.`);
+  if (values.length > most) throw badInput(`${name}: must have at most ${most} items.`);
   return [...new Set(values.map((value) => identifier<Id>(value, name)))];
 }
 
 /** The same of users. */
 export function userIdentifiers(values: readonly string[], name: string, most: number): UserId[] {
-  if (values.length > most) throw badInput(`${name}: at most ${most}.`);
+  if (values.length > most) throw badInput(`${name}: must have at most ${most} items.`);
   return [...new Set(values.map((value) => userIdentifier(value, name)))];
 }
 
@@ -59,7 +59,7 @@ export const isVisible = (value: string): boolean => VISIBLE.test(value);
 /** Text that people are to read: of 1 to `most` code points, of which something can be seen. */
 export function visibleText(value: string, argument: string, most: number): string {
   const clean = text(value, argument, 1, most);
-  if (!isVisible(clean)) throw badInput(`${argument}: something that can be seen.`);
+  if (!isVisible(clean)) throw badInput(`${argument}: must have a visible character.`);
   return clean;
 }
 
@@ -83,12 +83,12 @@ function normalised(value: string): string {
  */
 export function text(value: string, name: string, least: number, most: number): string {
   // A code point takes at most two units, and NFC at most triples them: refuse giants before the work.
-  if (value.length > most * 6) throw badInput(`${name}: at most ${most} characters.`);
-  if (!value.isWellFormed()) throw badInput(`${name}: not well-formed Unicode.`);
+  if (value.length > most * 6) throw badInput(`${name}: must have at most ${most} characters.`);
+  if (!value.isWellFormed()) throw badInput(`${name}: must be well-formed Unicode.`);
   const normal = normalised(value.replace(/\r\n?/g, '\n'));
-  if (CONTROL.test(normal)) throw badInput(`${name}: control characters other than newline and tab are refused.`);
+  if (CONTROL.test(normal)) throw badInput(`${name}: must not have control characters other than newline and tab.`);
   const characters = [...normal].length;
-  if (characters < least || characters > most) throw badInput(`${name}: ${least} to ${most} characters.`);
+  if (characters < least || characters > most) throw badInput(`${name}: must have ${least} to ${most} characters.`);
   return normal;
 }
 
@@ -109,11 +109,11 @@ class PayloadCheck {
     if (typeof value === 'string') return this.#text(value);
     this.#spend(1);
     if (typeof value !== 'object' || value === null) return;
-    if (levels === 0) throw badInput(`${this.#name}: at most ${LIMITS.payloadDepth} levels.`);
+    if (levels === 0) throw badInput(`${this.#name}: must have at most ${LIMITS.payloadDepth} levels.`);
     if (Array.isArray(value)) for (const child of value) this.#child(child, levels);
     else {
       for (const key of Object.keys(value)) {
-        if (MARKS.has(key)) throw badInput(`${this.#name}: the key ${key} is refused.`);
+        if (MARKS.has(key)) throw badInput(`${this.#name}: must not have the key ${key}.`);
         this.#text(key);
         this.#child((value as Record<string, unknown>)[key], levels);
       }
@@ -129,7 +129,7 @@ class PayloadCheck {
   /** Readers in other languages, a router among them, take no lone surrogate for JSON. */
   #text(text: string): void {
     this.#spend(text.length + 2);
-    if (!text.isWellFormed()) throw badInput(`${this.#name}: not well-formed Unicode.`);
+    if (!text.isWellFormed()) throw badInput(`${this.#name}: must be well-formed Unicode.`);
   }
 
   #spend(bytes: number): void {
@@ -138,7 +138,8 @@ class PayloadCheck {
   }
 }
 
-const tooLarge = (name: string): ServiceError => badInput(`${name}: at most ${LIMITS.payloadBytes} bytes of JSON.`);
+const tooLarge = (name: string): ServiceError =>
+  badInput(`${name}: must have at most ${LIMITS.payloadBytes} bytes of JSON.`);
 
 /** Any JSON value within the caps of bytes and depth; null for none. */
 export function payload(value: unknown, name: string): unknown {
@@ -154,7 +155,9 @@ export function messageBody(content: string | null | undefined, data: unknown): 
   const cleanPayload = payload(data, 'payload');
   const cleanContent = text(content ?? '', 'content', 0, LIMITS.contentCharacters);
   if (cleanPayload === null && !isVisible(cleanContent)) {
-    throw badInput(`content: 1 to ${LIMITS.contentCharacters} characters; empty only with a payload.`);
+    throw badInput(
+      `content: must have 1 to ${LIMITS.contentCharacters} characters; it can be empty only with a payload.`,
+    );
   }
   return { content: cleanContent, payload: cleanPayload };
 }
@@ -176,9 +179,9 @@ export function tooLongToWrite(name: string, length: number): ServiceError {
  * Of a text that is too long, the refusal says the `length` of what the message holds.
  */
 export function writtenText(value: string, name: string, length: number): string {
-  if (!value.isWellFormed()) throw badInput(`${name}: not well-formed Unicode.`);
+  if (!value.isWellFormed()) throw badInput(`${name}: must be well-formed Unicode.`);
   if (CONTROL_BUT_CR.test(value)) {
-    throw badInput(`${name}: control characters other than tab, carriage return and newline are refused.`);
+    throw badInput(`${name}: must not have control characters other than tab, carriage return and newline.`);
   }
   if (isTooLongToWrite(value)) throw tooLongToWrite(name, length);
   return value;
@@ -186,12 +189,12 @@ export function writtenText(value: string, name: string, length: number): string
 
 /** A whole number from 0. */
 export function natural(value: number, name: string): number {
-  if (!Number.isSafeInteger(value) || value < 0) throw badInput(`${name}: a whole number from 0.`);
+  if (!Number.isSafeInteger(value) || value < 0) throw badInput(`${name}: must be a whole number of at least 0.`);
   return value;
 }
 
 /** How many items of a page, 0 to the cap. */
 export function pageSize(value: number, name: string): number {
-  if (natural(value, name) > LIMITS.pageSize) throw badInput(`${name}: at most ${LIMITS.pageSize}.`);
+  if (natural(value, name) > LIMITS.pageSize) throw badInput(`${name}: must be at most ${LIMITS.pageSize}.`);
   return value;
 }

@@ -86,7 +86,7 @@ export interface Messages {
   removeReaction(viewer: Viewer, id: string, emoji: string): Promise<SeenMessage>;
 }
 
-const alreadyDeleted = (): ServiceError => new ServiceError('CONFLICT', 'The message is deleted.');
+const alreadyDeleted = (): ServiceError => new ServiceError('CONFLICT', 'The message was deleted.');
 
 function settle(edit: MessageEdit): MessageRecord {
   switch (edit.outcome) {
@@ -108,7 +108,8 @@ function settle(edit: MessageEdit): MessageRecord {
 
 /** The range of sequences a request asks for. */
 function rangeOf({ first, last, after, before }: PageRequest): MessageRange {
-  if (typeof first === 'number' && typeof last === 'number') throw badInput('first, last: one of them.');
+  if (typeof first === 'number' && typeof last === 'number')
+    throw badInput('first, last: only one of them can be given.');
   const between = {
     after: optional(after, (cursor) => decodeCursor('message', cursor, 'after')) ?? 0,
     before: optional(before, (cursor) => decodeCursor('message', cursor, 'before')),
@@ -141,11 +142,14 @@ export function createSettleSent(engine: Engine): SettleSent {
   return async (viewer, conversationId, sent) => {
     switch (sent.outcome) {
       case 'no-longer-kept':
-        throw new ServiceError('CONFLICT', 'This message was sent before and is no longer kept.');
+        throw new ServiceError(
+          'CONFLICT',
+          'The message was already sent with this clientMessageId and is no longer kept.',
+        );
       case 'conflict':
-        throw new ServiceError('CONFLICT', 'clientMessageId: another message was sent under it.');
+        throw new ServiceError('CONFLICT', 'clientMessageId: was already used for another message.');
       case 'no-reply-target':
-        throw badInput('replyToId: no message of this conversation.');
+        throw badInput('replyToId: must be a message of this conversation.');
       case 'not-member':
         await requireSeen(engine, viewer, conversationId);
         throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
@@ -252,7 +256,7 @@ export function createMessages(
       const viewer = await acting.asSenderOf(by, identifier(id, 'id'));
       const message = await requireAsMember(viewer, id);
       if (message.senderId !== viewer.userId) {
-        throw new ServiceError('FORBIDDEN', 'Only its sender may edit a message.');
+        throw new ServiceError('FORBIDDEN', 'Only the sender of a message may edit it.');
       }
       // The engine would say so too, and rules have no business with it.
       if (message.deletedAt !== null) throw alreadyDeleted();

@@ -40,7 +40,7 @@ export interface Presence {
 /** The users of a presence query or subscription. */
 export function presenceUserIds(userIds: readonly string[]): UserId[] {
   if (userIds.length === 0 || userIds.length > LIMITS.usersPerPresence) {
-    throw badInput(`userIds: 1 to ${LIMITS.usersPerPresence}.`);
+    throw badInput(`userIds: must have 1 to ${LIMITS.usersPerPresence} items.`);
   }
   return userIds.map((userId) => userIdentifier(userId, 'userIds'));
 }

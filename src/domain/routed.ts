@@ -198,7 +198,7 @@ export function createRouted({ engine, clock, log, routing, directWith, copies }
       case 'duplicate':
         return { outcome: 'DUPLICATE', publication: published.publication };
       case 'conflict':
-        throw new ServiceError('CONFLICT', 'idempotencyKey: something else was published under it.');
+        throw new ServiceError('CONFLICT', 'idempotencyKey: was already used for another publication.');
       default:
         if (!published.publication) throw refusal(published.fate);
         return { outcome: 'ROUTED', publication: published.publication };

@@ -34,29 +34,30 @@ export type ReadRule = (viewer: Viewer, input: RoutingRuleInput, now: number) =>
 const KINDS: readonly RoutedKind[] = ['TOPIC', 'DIRECT', 'GROUP', 'ROOM'];
 
 function record(value: unknown, name: string, keys: readonly string[]): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badInput(`${name}: an object.`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw badInput(`${name}: must be an object.`);
   const unknown = Object.keys(value).find((key) => !keys.includes(key));
-  if (unknown !== undefined) throw badInput(`${name}: one of ${keys.join(', ')}, and no other.`);
+  if (unknown !== undefined) throw badInput(`${name}: must have only ${keys.join(', ')}.`);
   return value as Record<string, unknown>;
 }
 
 function string(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw badInput(`${name}: a text.`);
+  if (typeof value !== 'string') throw badInput(`${name}: must be a string.`);
   return value;
 }
 
 function strings(value: unknown, name: string): string[] {
-  if (!Array.isArray(value)) throw badInput(`${name}: a list.`);
+  if (!Array.isArray(value)) throw badInput(`${name}: must be a list.`);
   return value.map((each) => string(each, name));
 }
 
 /** Where a rule sends to: topics without patterns, or users. */
 function targetsOf(value: unknown, name: string): RuleTargets {
   const { topics, users } = record(value, name, ['topics', 'users']);
-  if ((topics === undefined) === (users === undefined)) throw badInput(`${name}: topics or users.`);
+  if ((topics === undefined) === (users === undefined)) throw badInput(`${name}: must have either topics or users.`);
   const names = strings(topics ?? users, name);
   if (names.length === 0 || names.length > LIMITS.targetsPerRule) {
-    throw badInput(`${name}: 1 to ${LIMITS.targetsPerRule} targets.`);
+    throw badInput(`${name}: must have 1 to ${LIMITS.targetsPerRule} targets.`);
   }
   if (topics === undefined) {
     return { topics: [], users: userIdentifiers(names, `${name}.users`, LIMITS.targetsPerRule) };
@@ -69,7 +70,7 @@ export function createRuleReader(expressions: Expressions): ReadRule {
   function expression(value: unknown, name: string): string {
     const source = string(value, name);
     if (source.length > LIMITS.expressionCharacters) {
-      throw badInput(`${name}: at most ${LIMITS.expressionCharacters} characters.`);
+      throw badInput(`${name}: must have at most ${LIMITS.expressionCharacters} characters.`);
     }
     const fault = expressions.fault(source);
     if (fault !== null) throw badInput(`${name}: ${fault}`);
@@ -80,11 +81,11 @@ export function createRuleReader(expressions: Expressions): ReadRule {
     const { on, topic, sender, where } = record(value, 'match', ['on', 'topic', 'sender', 'where']);
     const kinds = [...new Set(strings(on, 'match.on'))] as RoutedKind[];
     if (kinds.length === 0 || !kinds.every((kind) => KINDS.includes(kind))) {
-      throw badInput(`match.on: of ${KINDS.join(', ')}.`);
+      throw badInput(`match.on: must be of ${KINDS.join(', ')}.`);
     }
     const pattern = optional(topic, (given) => inOneSpelling(string(given, 'match.topic')));
     if (pattern !== null && !isTopicPattern(pattern))
-      throw badInput(`match.topic: ${faultOfOwner(pattern) ?? 'a pattern of topics.'}`);
+      throw badInput(`match.topic: ${faultOfOwner(pattern) ?? 'must be a pattern of topics.'}`);
     return {
       on: kinds,
       topic: pattern,
@@ -98,7 +99,7 @@ export function createRuleReader(expressions: Expressions): ReadRule {
     const name = 'action.transform';
     if (typeof value === 'string') return expression(value, name);
     const { content, payload } = record(value, name, ['content', 'payload']);
-    if (content === undefined && payload === undefined) throw badInput(`${name}: content, payload or both.`);
+    if (content === undefined && payload === undefined) throw badInput(`${name}: must have content, payload or both.`);
     return {
       ...(content === undefined ? {} : { content: expression(content, `${name}.content`) }),
       ...(payload === undefined ? {} : { payload: expression(payload, `${name}.payload`) }),
@@ -108,9 +109,10 @@ export function createRuleReader(expressions: Expressions): ReadRule {
   function actionOf(value: unknown): RuleAction {
     const action = record(value, 'action', ['drop', 'transform', 'forward', 'copy']);
     const [name, ...others] = Object.keys(action);
-    if (name === undefined || others.length > 0) throw badInput('action: one of drop, transform, forward, copy.');
+    if (name === undefined || others.length > 0)
+      throw badInput('action: must be one of drop, transform, forward, copy.');
     if (name === 'drop') {
-      if (action['drop'] !== true) throw badInput('action.drop: true.');
+      if (action['drop'] !== true) throw badInput('action.drop: must be true.');
       return { drop: true };
     }
     if (name === 'transform') return { transform: transformOf(action['transform']) };
@@ -120,7 +122,7 @@ export function createRuleReader(expressions: Expressions): ReadRule {
 
   return ({ userId }, input, now) => {
     const priority = input.priority ?? 0;
-    if (!Number.isSafeInteger(priority)) throw badInput('priority: a whole number.');
+    if (!Number.isSafeInteger(priority)) throw badInput('priority: must be a whole number.');
     const id = optional(input.id, (given) => identifier<RoutingRuleId>(given, 'id'));
     return {
       id: id ?? (randomUUID() as string as RoutingRuleId),

@@ -162,7 +162,8 @@ export function createSessions(
   }
 
   async function tokensOf(tenant: TenantId, session: SessionRecord, secret: string): Promise<SessionTokens> {
-    if (!issueToken) throw new ServiceError('FORBIDDEN', 'This service issues no tokens: it has no JWT_SECRET.');
+    if (!issueToken)
+      throw new ServiceError('FORBIDDEN', 'This service cannot issue tokens, because JWT_SECRET is not set.');
     const { id, userId, deviceId, topics, rotatedAt, expiresAt } = session;
     const scope = scopesOf(session.scope).join(' ');
     const seconds = Math.floor(Math.min(rotatedAt + lifetimes.accessTokenMs, expiresAt) / 1_000);
@@ -208,7 +209,7 @@ export function createSessions(
   return {
     async create(viewer, request, userAgent) {
       if (viewer.sessionId !== null)
-        throw new ServiceError('FORBIDDEN', 'Sessions are begun by a token of the platform.');
+        throw new ServiceError('FORBIDDEN', 'A session can only be created with a token of the platform.');
       const { tenant, userId } = viewer;
       const deviceId = identifier<DeviceId>(request.deviceId, 'deviceId');
       const deviceName = optional(request.deviceName, (value) => displayName(value, 'deviceName'));
@@ -289,7 +290,7 @@ export function createSessions(
     async revokeUser(viewer, id) {
       const userId = userIdentifier(id, 'userId');
       if (!isAdmin(viewer) && !isService(viewer)) {
-        throw new ServiceError('FORBIDDEN', 'Only admins and services may take back the tokens of a user.');
+        throw new ServiceError('FORBIDDEN', 'Only admins and services may revoke the tokens of a user.');
       }
       // First, so that no session can begin by such a token behind the look at them.
       await engine.refuseTokens(viewer.tenant, userId, clock.now());

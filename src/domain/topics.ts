@@ -40,7 +40,7 @@ export interface Topics {
 }
 
 function clean(topic: string, name: string): Topic {
-  if (topic.startsWith('$')) throw new ServiceError('FORBIDDEN', `${name}: topics that begin with $ are nobody's.`);
+  if (topic.startsWith('$')) throw new ServiceError('FORBIDDEN', `${name}: topics that begin with $ are reserved.`);
   return topicOf(topic, name);
 }
 
@@ -50,13 +50,13 @@ const names = (patterns: readonly string[] | null, topic: Topic): boolean =>
 function requirePublish(viewer: Viewer, topic: Topic): void {
   const isOwned = ownerOf(topic) !== null;
   if ((!isOwned || isService(viewer)) && names(viewer.topics.publish, topic)) return;
-  throw new ServiceError('FORBIDDEN', `topic: the caller may not publish to ${topic}.`);
+  throw new ServiceError('FORBIDDEN', `topic: the caller has no right to publish to ${topic}.`);
 }
 
 function requireHear(viewer: Viewer, topic: Topic): void {
   const owner = ownerOf(topic);
   if ((owner === null || owner === viewer.userId) && names(viewer.topics.subscribe, topic)) return;
-  throw new ServiceError('FORBIDDEN', `topics: the caller may not hear ${topic}.`);
+  throw new ServiceError('FORBIDDEN', `topics: the caller has no right to subscribe to ${topic}.`);
 }
 
 /** A back end reads what it published to a user: live, only the user hears it. */
@@ -74,12 +74,13 @@ export function publicationPayload(value: unknown): unknown {
 
 function count(value: number, name: string): number {
   const { publicationsPerTopic: most } = LIMITS;
-  if (!Number.isInteger(value) || value < 1 || value > most) throw badInput(`${name}: 1 to ${most}.`);
+  if (!Number.isInteger(value) || value < 1 || value > most) throw badInput(`${name}: must be 1 to ${most}.`);
   return value;
 }
 
 function ends({ first, last }: HistoryRange): { readonly first: number | null; readonly last: number } {
-  if (typeof first === 'number' && typeof last === 'number') throw badInput('first, last: one of them.');
+  if (typeof first === 'number' && typeof last === 'number')
+    throw badInput('first, last: only one of them can be given.');
   return {
     first: optional(first, (given) => count(given, 'first')),
     last: count(last ?? LIMITS.defaultPageSize, 'last'),
@@ -127,7 +128,7 @@ export function createTopics(engine: Engine, routed: Routed, log: Log): Topics {
 
     toHear(viewer, topics) {
       if (topics.length === 0 || topics.length > LIMITS.topicsPerSubscription) {
-        throw badInput(`topics: 1 to ${LIMITS.topicsPerSubscription}.`);
+        throw badInput(`topics: must have 1 to ${LIMITS.topicsPerSubscription} items.`);
       }
       const distinct = [...new Set(topics)].map((topic) => clean(topic, 'topics'));
       for (const topic of distinct) requireHear(viewer, topic);

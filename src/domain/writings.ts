@@ -70,7 +70,7 @@ const misplaced = (length: number): ServiceError =>
 
 /** Its sender is the viewer, and whoever began it for them writes it, or the other way round. */
 const writtenByAnother = (): ServiceError =>
-  new ServiceError('FORBIDDEN', 'A message is written by whoever started it: a service for its user, or the user.');
+  new ServiceError('FORBIDDEN', 'Only the user or service that started a message may write it.');
 
 const writerOf = (viewer: Viewer): Writer => ({ senderId: viewer.userId, via: viaOf(viewer) });
 
@@ -81,7 +81,7 @@ const newPayload = (value: unknown): unknown =>
 const charactersOf = (data: unknown): number => (data === undefined ? 0 : JSON.stringify(data).length);
 
 function endOf(state: MessageState | null | undefined): Exclude<MessageState, 'STREAMING'> {
-  if (state === 'STREAMING') throw badInput('state: COMPLETE or ABORTED.');
+  if (state === 'STREAMING') throw badInput('state: must be COMPLETE or ABORTED.');
   return state ?? 'COMPLETE';
 }
 
@@ -91,7 +91,8 @@ export function createWritings(parts: WritingsParts): Writings {
   async function requireOwn(viewer: Viewer, id: MessageId): Promise<SeenMessage> {
     const [message] = await seeMessages(engine, viewer, [id]);
     if (!message) throw notFound('message');
-    if (message.senderId !== viewer.userId) throw new ServiceError('FORBIDDEN', 'Only its sender writes a message.');
+    if (message.senderId !== viewer.userId)
+      throw new ServiceError('FORBIDDEN', 'Only the sender of a message may write it.');
     return message;
   }
 
@@ -120,7 +121,7 @@ export function createWritings(parts: WritingsParts): Writings {
     const message = await requireOwn(viewer, id);
     if (message.state === 'STREAMING') throw writtenByAnother();
     const isSame = (message.state ?? 'COMPLETE') === endOf(state) && (content ?? message.content) === message.content;
-    if (!isSame) throw conflict('The message is finished already.', lengthOf(message.content));
+    if (!isSame) throw conflict('The message was already finished.', lengthOf(message.content));
     return shownTo(viewer, message);
   }
 
@@ -176,7 +177,10 @@ export function createWritings(parts: WritingsParts): Writings {
         );
       }
       if (started.outcome === 'diverted') {
-        throw new ServiceError('CONFLICT', 'clientMessageId: it is of a message that a routing rule diverted.');
+        throw new ServiceError(
+          'CONFLICT',
+          'clientMessageId: was already used for a message that a routing rule diverted.',
+        );
       }
       return settleSent(viewer, conversationId, started);
     },
@@ -201,7 +205,9 @@ export function createWritings(parts: WritingsParts): Writings {
         case 'too-long':
           throw tooLongToWrite('text', append.length);
         case 'too-often':
-          throw new ServiceError('RATE_LIMITED', 'Too often.', { retryAfterMs: append.retryAfterMs });
+          throw new ServiceError('RATE_LIMITED', 'Rate limit exceeded; retry after retryAfterMs.', {
+            retryAfterMs: append.retryAfterMs,
+          });
         default:
           // Why is found out by reading all of the message: no append, which may come by the thousand, costs that.
           meter.count('message');

@@ -17,7 +17,7 @@ interface Job {
 }
 
 const crowded = (): ServiceError =>
-  new ServiceError('SERVICE_UNAVAILABLE', 'Too many deliveries made by routing rules are waiting.', {
+  new ServiceError('SERVICE_UNAVAILABLE', 'Too many deliveries of routing rules are waiting.', {
     retryAfterMs: 1_000,
   });
 

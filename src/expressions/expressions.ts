@@ -139,7 +139,7 @@ export function createExpressions(times: ExpressionTimes = USUAL): ClosableExpre
       const waitMs = request.isDryRun ? shares.waitMs(request.tenant, KEPT_FOR_RULES_MS) : 0;
       if (waitMs > 0) {
         const details = { retryAfterMs: Math.ceil(waitMs) };
-        throw new ServiceError('RATE_LIMITED', 'The tenant has used up its time for evaluations.', details);
+        throw new ServiceError('RATE_LIMITED', 'The tenant has used up its time for evaluating expressions.', details);
       }
       return resultOf(await enqueue(request));
     },

@@ -15,7 +15,7 @@ const NAME = 'representations: id';
 
 function textOf({ id }: Reference): string {
   if (typeof id === 'string') return id;
-  throw badInput(`${NAME} is a string.`);
+  throw badInput(`${NAME} must be a string.`);
 }
 
 /** The id a representation names. */
@@ -38,7 +38,7 @@ export function eachAlone(resolve: Resolve): Resolve {
   return (source, args, context, info) => {
     const representations = args.representations as readonly unknown[];
     if (representations.length > LIMITS.representations) {
-      throw badInput(`representations: at most ${LIMITS.representations}.`);
+      throw badInput(`representations: must have at most ${LIMITS.representations} items.`);
     }
     return representations.map((representation) => {
       try {
@@ -56,7 +56,7 @@ export function eachAlone(resolve: Resolve): Resolve {
 function requireEntity(representation: unknown): void {
   const isObject = typeof representation === 'object' && representation !== null;
   if (!isObject || !('__typename' in representation) || !ENTITIES.has(representation.__typename)) {
-    throw badInput('representations: no entity of this subgraph.');
+    throw badInput('representations: must be entities of this subgraph.');
   }
 }
 

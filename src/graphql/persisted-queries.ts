@@ -47,7 +47,8 @@ export function createPersistedQueries(): PersistedQueries {
       if (!hashed) return null;
       const { version, hash } = hashed;
       if (version !== 1) return refusal('Unsupported persisted query version.', 'BAD_USER_INPUT', 400);
-      if (hash === null) return refusal('extensions.persistedQuery.sha256Hash: a text.', 'BAD_USER_INPUT', 400);
+      if (hash === null)
+        return refusal('extensions.persistedQuery.sha256Hash: must be a string.', 'BAD_USER_INPUT', 400);
       if (typeof query !== 'string' || query === '') {
         const document = HASH.test(hash) ? known.get(hash) : undefined;
         // The message is what clients look for, and the status is not an error's: they send the document then.

@@ -36,7 +36,7 @@ const SERVICE: Scope = 'realtime:service';
 const peopleOf = (named: number): number => (named > LIMITS.usersPerCall ? 0 : named);
 
 export function refusal(retryAfterMs: number): ServiceError {
-  return new ServiceError('RATE_LIMITED', 'Too often.', { retryAfterMs });
+  return new ServiceError('RATE_LIMITED', 'Rate limit exceeded; retry after retryAfterMs.', { retryAfterMs });
 }
 
 function streamTooCostly(): ServiceError {

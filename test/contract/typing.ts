@@ -29,11 +29,11 @@ export function describeTyping(open: OpenWorld): void {
       const { engine, clock } = world;
       const id = await createGroup(engine, alice, bob);
       await engine.setTyping(tenant, id, alice, true);
-      clock.advance(TIMES.typingMs - 1_000);
+      clock.advance(TIMES.typingMs - 2_500);
       await engine.setTyping(tenant, id, alice, true);
-      clock.advance(TIMES.typingMs - 1_000);
+      clock.advance(TIMES.typingMs - 2_500);
       expect((await engine.readTyping(tenant, [id]))[0]).toHaveLength(1);
-      clock.advance(2_000);
+      clock.advance(4_000);
       expect(await engine.readTyping(tenant, [id])).toEqual([[]]);
     });
 

@@ -336,7 +336,7 @@ export function describeWritings(open: OpenWorld): void {
       // What is being written is meant itself, not what will reply to it.
       const reply = await start(id, alice, '', { replyToId: unconcerned.id });
       expect(await append(reply.id, 0, 'x')).toMatchObject({ isStopRequested: false });
-      clock.advance(TIMES.stopMs - 1_000);
+      clock.advance(TIMES.stopMs - 10_000);
       const late = await start(id, alice, '', { replyToId: question });
       expect(await append(late.id, 0, 'x')).toMatchObject({ isStopRequested: true });
       await eventually(() =>

@@ -68,7 +68,7 @@ describe('embedded engine', () => {
         begin.run('lost');
         throw new Error('in the middle');
       });
-    expect(failed).toThrow('The service cannot do this right now.');
+    expect(failed).toThrow('The service is unavailable; retry after retryAfterMs.');
     database.write(() => begin.run('kept'));
     expect(names.all()).toEqual([{ topic: 'kept' }]);
     database.close();

@@ -144,7 +144,7 @@ describe('the circuit around Redis', () => {
     told.push(JSON.stringify(await socket.query(SEND)));
     told.push(JSON.stringify(await raw.ask('RoomMessage', { room: 'c', payload: 'x' })));
     for (const answer of told) {
-      expect(answer).toContain('"message":"The service cannot do this right now."');
+      expect(answer).toContain('"message":"The service is unavailable; retry after retryAfterMs."');
       expect(answer).not.toMatch(/WRONGTYPE|redis|lua|:log|broken/i);
     }
     await Promise.all([socket.close(), raw.close()]);

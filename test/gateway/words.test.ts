@@ -133,7 +133,7 @@ describe('told in words', () => {
     await eventually(() => expect(stream.end).toBe('whole'));
     const extensions = { code: 'UNAUTHENTICATED', reason: 'MISSING' };
     expect(stream.text.replace(/(?<=retry: )\d+/, 'N')).toBe(
-      bytes(JSON.stringify({ errors: [{ message: 'A token is needed.', extensions }] })),
+      bytes(JSON.stringify({ errors: [{ message: 'A token is required.', extensions }] })),
     );
     expect(stream.status).toBe(200);
   });

@@ -44,7 +44,9 @@ describe('positions', () => {
   it('two of one conversation are two, whichever version wrote them', () => {
     const id = conversationId('x'.repeat(128));
     const [now, before] = [encodePosition(id, { epoch: 'e', place: 1 }), form(`${id}~e~1`)];
-    expect(() => streamRequest(null, [now, before])).toThrow('after: at most one position a conversation.');
+    expect(() => streamRequest(null, [now, before])).toThrow(
+      'after: must have at most one position for each conversation.',
+    );
   });
 
   it('one names where a conversation is resumed, and not two, and none that is not listened to', () => {
@@ -52,9 +54,15 @@ describe('positions', () => {
       string,
       string,
     ];
-    expect(() => streamRequest(null, [one, other])).toThrow('after: at most one position a conversation.');
-    expect(() => streamRequest(null, [one, one])).toThrow('after: at most one position a conversation.');
-    expect(() => streamRequest(['b'], [one])).toThrow('after: a position of a conversation not listened to.');
+    expect(() => streamRequest(null, [one, other])).toThrow(
+      'after: must have at most one position for each conversation.',
+    );
+    expect(() => streamRequest(null, [one, one])).toThrow(
+      'after: must have at most one position for each conversation.',
+    );
+    expect(() => streamRequest(['b'], [one])).toThrow(
+      'after: must be of a subscribed conversation.',
+    );
   });
 
   it('one names where a topic is resumed, and not two, and none that is not listened to', () => {
@@ -64,8 +72,10 @@ describe('positions', () => {
       string,
     ];
     expect(topicPositions([news], [one]).get(news)).toEqual({ epoch: 'e', place: 1 });
-    expect(() => topicPositions([news], [one, other])).toThrow('after: at most one position a topic.');
-    expect(() => topicPositions(['old' as Topic], [one])).toThrow('after: a position of a topic not listened to.');
+    expect(() => topicPositions([news], [one, other])).toThrow('after: must have at most one position for each topic.');
+    expect(() => topicPositions(['old' as Topic], [one])).toThrow(
+      'after: must be of a subscribed topic.',
+    );
     expect(() => topicPositions([news], [encodePosition(conversationId('a'), { epoch: 'e', place: 1 })])).toThrow(
       'after: ',
     );
@@ -93,6 +103,6 @@ describe('positions', () => {
     form(`a~${'b'.repeat(2_000)}~1`),
     `${form('a~b~1')}\n`,
   ])('%j is none', (text) => {
-    expect(() => streamRequest(null, [text])).toThrow('after: not a position.');
+    expect(() => streamRequest(null, [text])).toThrow('after: must be a position.');
   });
 });

@@ -53,14 +53,14 @@ describe('meters', () => {
   it('people who are named: a thousand at once, then two hundred a minute; who is refused has used nothing', () => {
     const meter = limits({ RATE_LIMIT_CREATIONS: 3 }).ofRequest(viewer('mallory'));
     meter.count('membership', 700);
-    expect(() => meter.count('membership', 301)).toThrow('Too often.');
+    expect(() => meter.count('membership', 301)).toThrow('Rate limit exceeded; retry after retryAfterMs.');
     meter.count('creation', 299);
     // Neither did the refusals take of the rate of creations.
     expect(allowed(5, () => meter.count('creation', 2))).toBe(0);
     expect(allowed(5, () => meter.count('creation'))).toBe(2);
     clock.advance(60_000);
     meter.count('membership', 201);
-    expect(() => meter.count('membership', 1)).toThrow('Too often.');
+    expect(() => meter.count('membership', 1)).toThrow('Rate limit exceeded; retry after retryAfterMs.');
     // More than a call may name is refused as such, and is not owed.
     clock.advance(300_000);
     meter.count('membership', 1_000_000);

@@ -98,9 +98,9 @@ describe('subscriptions over HTTP', () => {
   });
 
   it.each([
-    ['garbage', 'BAD_USER_INPUT', 'Last-Event-ID: not a position.'],
-    ['OTHER', 'BAD_USER_INPUT', 'Last-Event-ID: a position of a conversation not listened to.'],
-    ['EPOCH', 'POSITION_EXPIRED', 'The position belongs to another life of the log.'],
+    ['garbage', 'BAD_USER_INPUT', 'Last-Event-ID: must be a position.'],
+    ['OTHER', 'BAD_USER_INPUT', 'Last-Event-ID: must be of a subscribed conversation.'],
+    ['EPOCH', 'POSITION_EXPIRED', 'The position belongs to another epoch of the log.'],
   ])('SSE: Last-Event-ID %s: %s', async (kind, code, message) => {
     const forged: Record<string, string> = {
       OTHER: encodePosition('elsewhere' as ConversationId, { epoch: 'e', place: 1 }),

@@ -44,7 +44,9 @@ class Body {
   constructor(unhandled: Unhandled, toCome: number) {
     this.#parcel = unhandled.parcel(() => {
       this.forget();
-      this.#reject?.(new ServiceError('SERVICE_UNAVAILABLE', 'The body came too slowly.', { retryAfterMs: 1_000 }));
+      this.#reject?.(
+        new ServiceError('SERVICE_UNAVAILABLE', 'The request body arrived too slowly.', { retryAfterMs: 1_000 }),
+      );
     });
     // Node reads ahead of us so much of it.
     this.#parcel.update(Math.min(toCome, LIMITS.strangerBodyBytes), 0);

@@ -257,7 +257,7 @@ function answerLegacyClients(): ApolloServerPlugin<ApolloContext> {
 /** @throws {ServiceError} for headers of which Apollo's integration could make no URL: `Host`, or a proxy's word. */
 function requireReadable({ url, protocol, hostname }: FastifyRequest): void {
   if (URL.canParse(url, `${protocol}://${hostname}/`)) return;
-  throw new ServiceError('BAD_USER_INPUT', 'Host, or an X-Forwarded header, cannot be read.');
+  throw new ServiceError('BAD_USER_INPUT', 'The Host header or an X-Forwarded header is malformed.');
 }
 
 /** A body that fails where it is longer than a stranger's may be. */
@@ -267,7 +267,7 @@ function cutBody(body: Readable): Readable {
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
       if (bytes <= LIMITS.strangerBodyBytes) return done(null, chunk);
-      done(new ServiceError('PAYLOAD_TOO_LARGE', 'Without a valid token a body is small.'));
+      done(new ServiceError('PAYLOAD_TOO_LARGE', 'The request body is too large for a request without a valid token.'));
     },
   });
   body.once('error', (error) => cut.destroy(error));
@@ -303,7 +303,7 @@ function isOpen(request: FastifyRequest, isProduction: boolean): boolean {
 }
 
 const notInJson = (): ServiceError =>
-  new ServiceError('BAD_USER_INPUT', 'It is answered by application/json or application/graphql-response+json.');
+  new ServiceError('BAD_USER_INPUT', 'Accept: must allow application/json or application/graphql-response+json.');
 
 /** Someone who typed the address, rather than a client that asks something. */
 function isBrowser({ headers, query }: FastifyRequest): boolean {

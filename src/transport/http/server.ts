@@ -39,7 +39,7 @@ function refuseInexact(json: string): ServiceError | null {
 }
 
 const refusedKey = (): ServiceError =>
-  badInput('A key of the body is refused: __proto__, or prototype in constructor.');
+  badInput('The body must not have the key __proto__, or prototype in constructor.');
 
 const STRIPPED =
   'This is the handshake of a web socket without its Upgrade and Connection headers: a proxy on the way removed them.';
@@ -122,7 +122,8 @@ export function createHttp(options: HttpOptions): Http {
   app.setNotFoundHandler(({ url: target }, reply) => {
     const [url = ''] = target.split('?');
     const allowed = METHODS.filter((method) => app.hasRoute({ method, url }));
-    if (allowed.length === 0) throw toGraphQLError(new ServiceError('NOT_FOUND', 'There is nothing here.'), 404);
+    if (allowed.length === 0)
+      throw toGraphQLError(new ServiceError('NOT_FOUND', 'There is nothing at this path.'), 404);
     const methods = allowed.join(', ');
     reply.header('allow', methods);
     throw toGraphQLError(badInput(`Only ${methods}.`), 405);
@@ -133,7 +134,7 @@ export function createHttp(options: HttpOptions): Http {
   // What is no handshake: a browser that was given the address, or a proxy that took the handshake's headers.
   app.get('/ws', (_request, reply) => {
     reply.header('upgrade', 'websocket').header('connection', 'upgrade');
-    throw toGraphQLError(badInput('This path takes web sockets.'), 426);
+    throw toGraphQLError(badInput('This path only accepts WebSocket connections.'), 426);
   });
   return {
     app,
@@ -163,7 +164,10 @@ function asServiceError(error: unknown): ServiceError | null {
   if (error instanceof ServiceError) return error;
   const { statusCode, code = '' } = error as { statusCode?: unknown; code?: string };
   if (statusCode === 413)
-    return new ServiceError('PAYLOAD_TOO_LARGE', 'The body is longer than it may be: MAX_BODY_BYTES at /graphql.');
+    return new ServiceError(
+      'PAYLOAD_TOO_LARGE',
+      'The request body is too large; MAX_BODY_BYTES is the limit at /graphql.',
+    );
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
     return badInput(UNREADABLE[code] ?? 'The request cannot be read.');
   }

@@ -105,7 +105,7 @@ export class Admission {
       return {
         code: CLOSE_CODES.BAD_REQUEST,
         reason: 'deviceId is not an id',
-        error: badInput('deviceId is not an id.'),
+        error: badInput('deviceId: must be an id.'),
       };
     }
     const bearer = new RenewableBearer(viewer);
@@ -127,7 +127,7 @@ export class Admission {
       viewer,
       meter: isGateway
         ? rateLimits.ofGateway(present)
-        : rateLimits.ofConnection(present, () => connection.close(CLOSE_CODES.TOO_MANY, 'Too often')),
+        : rateLimits.ofConnection(present, () => connection.close(CLOSE_CODES.TOO_MANY, 'Rate limit exceeded')),
     };
   }
 

@@ -8,6 +8,9 @@ export function closingError(code: number, reason: string): ServiceError {
   if (code === CLOSE_CODES.TOKEN_EXPIRED) return unauthenticated('EXPIRED');
   // Who had no good token has nothing that could be closed.
   if (code === CLOSE_CODES.UNAUTHORIZED) return unauthenticated('REVOKED');
-  if (code === CLOSE_CODES.TOO_MANY) return new ServiceError('RATE_LIMITED', 'Too often.', { retryAfterMs: RETRY_MS });
+  if (code === CLOSE_CODES.TOO_MANY)
+    return new ServiceError('RATE_LIMITED', 'Rate limit exceeded; retry after retryAfterMs.', {
+      retryAfterMs: RETRY_MS,
+    });
   return reason === TOO_SLOW ? slowReader() : unavailable();
 }

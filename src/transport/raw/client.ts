@@ -19,7 +19,7 @@ import { RawOutlet } from './outlet.ts';
 import type { RawParts } from './parts.ts';
 
 function notTheirs(reason: RefusalReason = 'INVALID'): ServiceError {
-  return unauthenticated(reason, 'The token is not a valid one of this user.');
+  return unauthenticated(reason, 'The token is not a valid token of this user.');
 }
 
 export interface RawClientIdentity {
@@ -100,7 +100,7 @@ class TopicSubscriptions {
   async add(topics: readonly Topic[]): Promise<() => void> {
     const fresh = topics.filter((topic) => !this.#streams.has(topic));
     if (this.#streams.size + fresh.length > LIMITS.topicsPerSocket) {
-      throw badInput(`data.topics: a socket hears at most ${LIMITS.topicsPerSocket} topics.`);
+      throw badInput(`data.topics: a socket can subscribe to at most ${LIMITS.topicsPerSocket} topics.`);
     }
     const opened = await Promise.allSettled(fresh.map((topic) => this.#open(topic)));
     const streams = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));

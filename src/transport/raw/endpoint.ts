@@ -53,7 +53,7 @@ class RawSocket {
     this.#connection = connection;
     this.#options = options;
     options.admission.open(connection, 'websocket', sockets.address);
-    connection.onBinary(() => void this.#refuse(badInput('Text frames only.')));
+    connection.onBinary(() => void this.#refuse(badInput('Only text frames are accepted.')));
     this.#client = this.#begin(request).catch((error: unknown) => {
       options.log.warn({ err: error, connection: connection.id }, 'raw connection not begun');
       connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');

@@ -75,7 +75,7 @@ function idOf(frame: object): string | null {
   const { id } = frame as { readonly id?: unknown };
   if (id === undefined || id === null) return null;
   if (typeof id === 'string' && id.length <= LIMITS.idCharacters) return id;
-  throw badInput(`id: a text of at most ${LIMITS.idCharacters} characters.`);
+  throw badInput(`id: must be a string of at most ${LIMITS.idCharacters} characters.`);
 }
 
 function dataOf(type: FrameType, given: unknown): unknown {
@@ -119,10 +119,10 @@ export function parseFrame(text: string): { readonly id: string | null; readonly
   try {
     value = JSON.parse(text);
   } catch {
-    throw new FrameError(badInput('A frame is a JSON object.'), null);
+    throw new FrameError(badInput('A frame must be a JSON object.'), null);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new FrameError(badInput('A frame is a JSON object.'), null);
+    throw new FrameError(badInput('A frame must be a JSON object.'), null);
   }
   let id: string | null = null;
   try {
@@ -130,7 +130,7 @@ export function parseFrame(text: string): { readonly id: string | null; readonly
     const { type, data } = value as { readonly type?: unknown; readonly data?: unknown };
     const fault = faultOfNumbers(text);
     if (fault !== null) throw badInput(fault);
-    if (!isType(type)) throw badInput(`type: one of ${Object.keys(DATA).join(', ')}.`);
+    if (!isType(type)) throw badInput(`type: must be one of ${Object.keys(DATA).join(', ')}.`);
     return { id, frame: { type, data: dataOf(type, data) } as Frame };
   } catch (error) {
     throw error instanceof ServiceError ? new FrameError(error, id) : error;

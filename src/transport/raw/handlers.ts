@@ -24,7 +24,7 @@ interface Body {
 /** Content and payload as a message holds them: without content, a payload that is a text is what other clients show, too. */
 function bodyOf({ content, payload }: Body): Body {
   if (content !== undefined && content !== null) return { content, payload };
-  if (payload === undefined || payload === null) throw badInput('data.payload: needed where there is no content.');
+  if (payload === undefined || payload === null) throw badInput('data.payload: is required when there is no content.');
   if (typeof payload !== 'string') return { content: '', payload };
   try {
     return { content: text(payload, 'payload', 1, LIMITS.contentCharacters), payload };
@@ -37,7 +37,7 @@ const STATUSES: readonly PresenceStatus[] = ['ONLINE', 'AWAY', 'BUSY', 'OFFLINE'
 
 function statusOf(given: string): PresenceStatus {
   const status = STATUSES.find((each) => each === given.toUpperCase());
-  if (!status) throw badInput(`data.status: one of ${STATUSES.join(', ')}.`);
+  if (!status) throw badInput(`data.status: must be one of ${STATUSES.join(', ')}.`);
   return status;
 }
 
@@ -63,7 +63,8 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
   },
 
   async Unsubscribe({ topics }, client, answer) {
-    if (topics.length > LIMITS.topicsPerSocket) throw badInput(`data.topics: at most ${LIMITS.topicsPerSocket}.`);
+    if (topics.length > LIMITS.topicsPerSocket)
+      throw badInput(`data.topics: must have at most ${LIMITS.topicsPerSocket} items.`);
     client.topics.remove(client.domain.topics.named(topics));
     await answer('Status', { status: 'unsubscribed', topics });
   },

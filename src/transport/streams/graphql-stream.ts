@@ -136,7 +136,7 @@ function isForStream(kind: OperationTypeNode | null, ways: readonly Acceptable[]
 
 function notAcceptable(): GraphQLError {
   const ways = 'text/event-stream, multipart/mixed;subscriptionSpec=1.0, application/json;callbackSpec=1.0';
-  return toGraphQLError(badInput(`A subscription over HTTP is answered by ${ways}.`), 406);
+  return toGraphQLError(badInput(`Accept: a subscription over HTTP must allow ${ways}.`), 406);
 }
 
 /** The subscription, or the errors for which there is none, or the response to what is no subscription. */
@@ -227,9 +227,9 @@ async function openInFormat(
 /** Where the router of a request is told. @throws {ServiceError} when it may not be. */
 function targetOf({ extensions }: Body, { isCallbackAllowed }: GraphqlStreamOptions): CallbackTarget {
   const target = CallbackTarget.safeParse(extensions?.['subscription']);
-  if (!target.success) throw badInput('extensions.subscription: callbackUrl, subscriptionId, verifier.');
+  if (!target.success) throw badInput('extensions.subscription: must have callbackUrl, subscriptionId and verifier.');
   if (isCallbackAllowed(target.data.callbackUrl)) return target.data;
-  throw toGraphQLError(new ServiceError('FORBIDDEN', 'CALLBACK_ALLOWED_URLS does not name the callbackUrl.'), 403);
+  throw toGraphQLError(new ServiceError('FORBIDDEN', 'callbackUrl: is not allowed by CALLBACK_ALLOWED_URLS.'), 403);
 }
 
 async function answerByCallback(
@@ -254,7 +254,7 @@ async function answerByCallback(
     // Counted before its router is asked: whoever's does not answer has no more of them than others.
     enter(stream);
     isWaiting = await stream.check();
-    if (!isWaiting) throw badInput('The callbackUrl does not confirm the subscription.');
+    if (!isWaiting) throw badInput('callbackUrl: did not confirm the subscription.');
     await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType);
     const result = await run(body, context, stream, options);
     if (isSubscription(result)) begin(result, stream);
