@@ -194,8 +194,7 @@ export function streamRequest(
   for (const text of positions) {
     const { name, ...position } = decodePosition(text, argument);
     if (points.has(name)) throw badInput('after: must have at most one position for each conversation.');
-    if (names && !names.has(name))
-      throw badInput(`${argument}: must be of a subscribed conversation.`);
+    if (names && !names.has(name)) throw badInput(`${argument}: must be of a subscribed conversation.`);
     points.set(name, position);
   }
   return { conversationIds: ids, after: new ResumePoints(points) };

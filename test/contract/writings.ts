@@ -346,7 +346,7 @@ export function describeWritings(open: OpenWorld): void {
           { type: 'stop', message: late },
         ]),
       );
-      clock.advance(1_000);
+      clock.advance(10_000);
       const later = await start(id, alice, '', { replyToId: question });
       expect(await append(later.id, 0, 'x')).toMatchObject({ isStopRequested: false });
       expect(await engine.requestStop(tenant, 'x.1.y' as MessageId)).toBeNull();

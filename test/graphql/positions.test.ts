@@ -60,9 +60,7 @@ describe('positions', () => {
     expect(() => streamRequest(null, [one, one])).toThrow(
       'after: must have at most one position for each conversation.',
     );
-    expect(() => streamRequest(['b'], [one])).toThrow(
-      'after: must be of a subscribed conversation.',
-    );
+    expect(() => streamRequest(['b'], [one])).toThrow('after: must be of a subscribed conversation.');
   });
 
   it('one names where a topic is resumed, and not two, and none that is not listened to', () => {
@@ -73,9 +71,7 @@ describe('positions', () => {
     ];
     expect(topicPositions([news], [one]).get(news)).toEqual({ epoch: 'e', place: 1 });
     expect(() => topicPositions([news], [one, other])).toThrow('after: must have at most one position for each topic.');
-    expect(() => topicPositions(['old' as Topic], [one])).toThrow(
-      'after: must be of a subscribed topic.',
-    );
+    expect(() => topicPositions(['old' as Topic], [one])).toThrow('after: must be of a subscribed topic.');
     expect(() => topicPositions([news], [encodePosition(conversationId('a'), { epoch: 'e', place: 1 })])).toThrow(
       'after: ',
     );

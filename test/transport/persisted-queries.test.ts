@@ -88,7 +88,9 @@ describe('a document named by its hash', () => {
     expect(await way({ query, extensions })).toContain('"userId":"ann"');
     expect(await way({ extensions })).toContain('"userId":"ann"');
     expect(await way({ extensions: extensionsOf(hashOf(query), 2) })).toContain('Unsupported');
-    expect(await way({ query, extensions: extensionsOf({ of: query } as never) })).toContain('sha256Hash: must be a string');
+    expect(await way({ query, extensions: extensionsOf({ of: query } as never) })).toContain(
+      'sha256Hash: must be a string',
+    );
   });
 
   it('what one way was told, the others know', async () => {
