@@ -101,6 +101,8 @@ export const LIMITS = {
   conversationsPerUser: 100_000,
   /** Members of a conversation whose lists are written to with each message; in larger ones each reads for themselves. */
   listedMembers: 200,
+  /** Conversations whose keys in Redis are not made again with each call. */
+  rememberedKeys: 5_000,
   /** Conversations of which this node still has to tell their members' lists. */
   unlistedConversations: 10_000,
   /** Characters of a room's name by which it is found: more do not fit into a cursor. */

@@ -44,6 +44,8 @@ export interface Follower {
 /** One stream's part in one channel. */
 export class Following<Event extends object> implements ChannelListener {
   readonly channel: ConversationChannel;
+  /** The log's head when the channel was opened for this; null: it was open before, and may be behind. */
+  readonly beganAt: Position | null;
   readonly takesConversation: boolean;
   readonly takesText: boolean;
   readonly takesReads: boolean;
@@ -72,8 +74,10 @@ export class Following<Event extends object> implements ChannelListener {
     follower: Follower,
     selection: Selection<Event>,
     queue: Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>,
+    isFirst: boolean,
   ) {
     this.channel = channel;
+    this.beganAt = isFirst ? channel.position : null;
     this.#follower = follower;
     this.#selection = selection;
     this.takesConversation = selection.conversation !== undefined;

@@ -123,10 +123,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     const viewer = this.#viewer;
     if (conversationIds) {
       this.#claim(conversationIds.length);
-      await this.#follow(await this.#visible(conversationIds), (id) => after.get(id) ?? null);
-      // It has ended meanwhile, and says why: what it followed was let go of with it.
-      if (this.#isOpen) this.#losses.settle(conversationIds, this.#following, after);
-      return;
+      return this.#follow(await this.#visible(conversationIds), (id) => after.get(id) ?? null);
     }
     this.#memberships = await this.#context.engine.listen(
       { kind: 'memberships', tenant: viewer.tenant, id: viewer.userId },
@@ -219,12 +216,26 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     const starts = (await inParts(joined, (part) => this.#admit(part, after))).flat();
     const { isForgiving = false } = this.#options;
     const ready = await prepared(starts, isForgiving, (following) => this.#unfollow(following));
+    this.#settleLosses(ready);
     // Until all have begun, nobody is told that all is replayed.
     this.#replays += 1;
     await inParts(ready, (part) => {
       for (const start of part) this.#goLive(start);
     });
     this.#replays -= 1;
+  }
+
+  /** Tells what of those named is not followed: before anything of the others, and not again. @throws {ServiceError} */
+  #settleLosses(ready: readonly Start<Event>[]): void {
+    const { conversationIds, after } = this.#options;
+    // It may have ended meanwhile, and says why: what it followed was let go of with it.
+    if (!conversationIds || !this.#isOpen) return;
+    try {
+      this.#losses.settle(conversationIds, this.#following, after);
+    } catch (error) {
+      for (const { replay } of ready) replay?.close();
+      throw error;
+    }
   }
 
   /** Those that the viewer may see, and where each begins. */
@@ -282,17 +293,20 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     const { selection, after, teller } = this.#options;
     if (!selection.message) return [];
     const resumes = (id: ConversationId): boolean => (teller ? teller.startOf(id, null) !== null : after.has(id));
-    return Promise.all(joined.map(({ channel }) => (resumes(channel.id) ? null : channel.readHead())));
+    return Promise.all(
+      joined.map(({ channel, beganAt }) => (resumes(channel.id) ? null : (beganAt ?? channel.readHead()))),
+    );
   }
 
   async #join(id: ConversationId): Promise<Following<Event> | null> {
     const { engine, clock, log, countHole, merging, channels } = this.#context;
     const { tenant } = this.#viewer;
     const key = this.#key(id);
-    const channel = await channels.acquire(
-      key,
-      () => new ConversationChannel({ engine, clock, log, countHole, merging }, tenant, id),
-    );
+    let isNew = false;
+    const channel = await channels.acquire(key, () => {
+      isNew = true;
+      return new ConversationChannel({ engine, clock, log, countHole, merging }, tenant, id);
+    });
     if (!channel) return null;
     if (this.#options.selection.extension) {
       try {
@@ -306,7 +320,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
       channels.release(key, channel);
       return null;
     }
-    const following = new Following<Event>(channel, this, this.#options.selection, this.#sink);
+    const following = new Following<Event>(channel, this, this.#options.selection, this.#sink, isNew);
     this.#following.set(id, following);
     this.#names.add(key);
     channel.add(following);

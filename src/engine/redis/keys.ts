@@ -5,6 +5,8 @@
  * its channel, because one script writes and announces. Ids are encoded, so that
  * no id can end a tag, join two parts, or reach another tenant.
  */
+import { LRUCache } from 'lru-cache';
+import { LIMITS } from '../../limits.ts';
 import type { ConversationId, RateUse, SessionId, TenantId, Topic, UserId } from '../../model.ts';
 import type { Channel } from '../port.ts';
 import { conversationKey } from '../shared/message-id.ts';
@@ -144,6 +146,17 @@ export function createKeys(prefix: string, database: number): Keys {
     };
   }
 
+  const conversations = new LRUCache<string, ConversationKeys>({ max: LIMITS.rememberedKeys });
+  /** Their name is a digest: it is the dearest part of a short read. */
+  function conversation(tenant: TenantId, id: ConversationId): ConversationKeys {
+    const name = `${tenant.length} ${tenant}${id}`;
+    const known = conversations.get(name);
+    if (known) return known;
+    const made = conversationByKey(tenant, conversationKey(id));
+    conversations.set(name, made);
+    return made;
+  }
+
   const topicTag = (tenant: TenantId, id: Topic): string => `${prefix}:{t.${encode(tenant)}.${encode(id)}}`;
 
   function topic(tenant: TenantId, id: Topic): TopicKeys {
@@ -162,7 +175,7 @@ export function createKeys(prefix: string, database: number): Keys {
     sweepers: `${prefix}:{nodes}:sweepers`,
     schema: `${prefix}:schema`,
     health: () => `${prefix}:{health.${Math.floor(Math.random() * HEALTH_KEYS)}}`,
-    conversation: (tenant, id) => conversationByKey(tenant, conversationKey(id)),
+    conversation,
     conversationByKey,
     idempotency: (tenant, id, senderId, clientMessageId) =>
       `${conversationTag(tenant, conversationKey(id))}:sent:${encode(senderId)}.${encode(clientMessageId)}`,
@@ -181,7 +194,7 @@ export function createKeys(prefix: string, database: number): Keys {
     channel(channel) {
       switch (channel.kind) {
         case 'conversation':
-          return conversationByKey(channel.tenant, conversationKey(channel.id)).channel;
+          return conversation(channel.tenant, channel.id).channel;
         case 'presence':
           return user(channel.tenant, channel.id).presenceChannel;
         case 'memberships':

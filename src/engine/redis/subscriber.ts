@@ -11,6 +11,7 @@ import { EventEmitter } from 'node:events';
 import { Cluster, Command } from 'ioredis';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
+import { ChannelJoins } from './channel-joins.ts';
 import { connect, type RedisClient } from './client.ts';
 import { Probe, type Publish } from './probe.ts';
 
@@ -49,6 +50,7 @@ const BATCH = 1_024;
 
 export class Subscriber extends EventEmitter {
   readonly #client: RedisClient;
+  readonly #joins: ChannelJoins;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #wanted = new Map<string, Wanted>();
@@ -66,6 +68,7 @@ export class Subscriber extends EventEmitter {
     super();
     this.#probe = new Probe(publish);
     this.#client = client;
+    this.#joins = new ChannelJoins(client, !(client instanceof Cluster));
     this.#clock = clock;
     this.#log = log;
     client.on('smessage', (channel: string, message: string) => {
@@ -173,7 +176,7 @@ export class Subscriber extends EventEmitter {
     // A cluster client adds every SSUBSCRIBE to a list of its own: taken off first, a channel is there once.
     if (attempt > 1) void this.#release(channel);
     try {
-      await this.#client.ssubscribe(channel);
+      await this.#joins.join(channel);
     } catch (error) {
       this.#fault = (error as Error).message;
       wanted.hasFailed = true;
@@ -189,7 +192,7 @@ export class Subscriber extends EventEmitter {
 
   async #release(channel: string): Promise<void> {
     try {
-      await this.#client.sunsubscribe(channel);
+      await this.#joins.leave(channel);
     } catch {
       // Gone with its connection, or released when it is heard again.
     }
