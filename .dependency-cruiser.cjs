@@ -60,7 +60,7 @@ module.exports = {
       name: 'client-knows-the-public-api',
       severity: 'error',
       from: { path: '^client/src/' },
-      to: { pathNot: ['^client/src/', '(^|node_modules/)graphql-ws/'] },
+      to: { pathNot: ['^client/src/', '(^|node_modules/)graphql-ws/', '(^|node_modules/)react/'] },
     },
     {
       name: 'only-main-starts-the-service',

@@ -71,6 +71,20 @@ export const UNREACT = `mutation Unreact($id: ID!, $emoji: String!) {
   removeReaction(messageId: $id, emoji: $emoji) { ...Whole }
 } ${TEXT} ${WHOLE}`;
 
+export const PRESENCE = `subscription Presence($userIds: [ID!]!) {
+  presenceUpdated(userIds: $userIds) { userId status statusText lastSeenAt }
+}`;
+export const SET_PRESENCE = `mutation SetPresence($status: PresenceStatus!, $statusText: String) {
+  setPresence(status: $status, statusText: $statusText) { status }
+}`;
+
+export const START = `mutation Start($input: SendMessageInput!) { startMessage(input: $input) { id } }`;
+export const APPEND = `mutation Append($id: ID!, $offset: Int!, $text: String!) {
+  appendToMessage(id: $id, offset: $offset, text: $text) { length stopRequested }
+}`;
+export const FINISH = `mutation Finish($id: ID!, $state: MessageState!) { finishMessage(id: $id, state: $state) { ...Whole } } ${TEXT} ${WHOLE}`;
+export const STOP = `mutation Stop($id: ID!) { stopMessage(id: $id) }`;
+
 const TOKENS = `{ accessToken refreshToken session { id user { id } } }`;
 export const CREATE_SESSION = `mutation CreateSession($input: CreateSessionInput!) { createSession(input: $input) ${TOKENS} }`;
 export const REFRESH_SESSION = `mutation RefreshSession($token: String!) { refreshSession(refreshToken: $token) ${TOKENS} }`;

@@ -70,18 +70,26 @@ export class Outbox {
     return own.sort(byTime).map((queued) => shownOf(queued, this.#userId ?? ''));
   }
 
-  /** Whose messages they are. What was written before that was known is theirs. */
+  /** Whose messages they are. What was written before that was known is theirs, and follows what was kept. */
   async as(userId: string): Promise<void> {
-    if (this.#userId !== null && this.#userId !== userId) this.#queue.clear();
+    const kept = await this.#list(userId).catch(() => []);
+    const early = [...this.#queue.values()].sort(byTime);
+    for (const queued of kept) this.#take(queued);
     this.#userId = userId;
-    for (const queued of this.#queue.values()) await this.#keep(queued);
-    await this.#sync();
+    const later = early.map((queued) => ({ ...queued, at: this.#next() }));
+    for (const queued of later) this.#set(queued);
+    for (const queued of later) await this.#keep(queued);
+  }
+
+  /** Nobody's any more on this page; in storage they stay. */
+  leave(): void {
+    this.#userId = null;
+    for (const queued of [...this.#queue.values()]) this.#forget(queued);
   }
 
   /** Resolves once it is kept; what becomes of it is shown. */
   async add(conversationId: string, content: string, options: SendOptions): Promise<string> {
     const { payload = null, replyTo = null, clientMessageId = newId() } = options;
-    this.#at = Math.max(Date.now(), this.#at + 1);
     const isTooLarge = bytesOf([content, payload]) > LARGEST_BYTES;
     const error = isTooLarge ? { code: 'PAYLOAD_TOO_LARGE', message: 'It is longer than a frame may be.' } : null;
     const queued = {
@@ -90,7 +98,7 @@ export class Outbox {
       content,
       payload,
       replyToId: replyTo,
-      at: this.#at,
+      at: this.#next(),
       triedAt: null,
       error,
     };
@@ -121,8 +129,9 @@ export class Outbox {
 
   live(isLive: boolean): void {
     this.#isLive = isLive;
-    if (isLive) this.#kick();
-    else for (const end of [...this.#pauses]) end();
+    // What a tab that is no more has left in storage is sent by this one.
+    if (isLive && this.#userId !== null) void this.#sync().then(() => this.#kick());
+    else if (!isLive) for (const end of [...this.#pauses]) end();
   }
 
   #kick(): void {
@@ -210,7 +219,7 @@ export class Outbox {
     this.#written.clear();
     let kept: readonly Queued[];
     try {
-      kept = (await this.#options.storage.list(this.#prefix)).map(([, value]) => value as Queued);
+      kept = await this.#list(this.#userId ?? '');
     } catch {
       return;
     }
@@ -219,18 +228,29 @@ export class Outbox {
       if (this.#kept.has(id) && !ids.has(id) && !this.#written.has(id)) this.#forget(queued);
     }
     for (const queued of kept) {
-      if (this.#written.has(queued.clientMessageId)) continue;
-      this.#kept.add(queued.clientMessageId);
-      this.#set(queued);
+      if (!this.#written.has(queued.clientMessageId)) this.#take(queued);
     }
   }
 
-  get #prefix(): string {
-    return `outbox/${this.#userId}/`;
+  async #list(userId: string): Promise<readonly Queued[]> {
+    return (await this.#options.storage.list(prefixOf(userId))).map(([, value]) => value as Queued);
+  }
+
+  /** One that was kept. */
+  #take(queued: Queued): void {
+    this.#kept.add(queued.clientMessageId);
+    this.#at = Math.max(this.#at, queued.at);
+    this.#set(queued);
+  }
+
+  /** A clock may stand still or go back: what is written later is later. */
+  #next(): number {
+    this.#at = Math.max(Date.now(), this.#at + 1);
+    return this.#at;
   }
 
   #keyOf({ clientMessageId }: Pick<Queued, 'clientMessageId'>): string {
-    return `${this.#prefix}${clientMessageId}`;
+    return `${prefixOf(this.#userId ?? '')}${clientMessageId}`;
   }
 
   /** One that storage does not take is sent all the same, while the page is there. */
@@ -283,6 +303,7 @@ export class Outbox {
   }
 }
 
+const prefixOf = (userId: string): string => `outbox/${userId}/`;
 const byTime = (one: Queued, other: Queued): number => one.at - other.at;
 const retryAfter = (tries: number): number =>
   Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries) * (0.5 + Math.random() / 2);

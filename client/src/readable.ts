@@ -4,13 +4,15 @@ import type { Readable } from './types.ts';
 export class Cell<Value> implements Readable<Value> {
   readonly #compute: () => Value;
   readonly #onObserved: (() => void) | undefined;
+  readonly #onLeft: (() => void) | undefined;
   readonly #listeners = new Set<() => void>();
   #kept: { readonly value: Value } | null = null;
 
-  /** `onObserved`: somebody looks at it who was not there before. */
-  constructor(compute: () => Value, onObserved?: () => void) {
+  /** `onObserved`: somebody looks at it who was not there before. `onLeft`: nobody does any more. */
+  constructor(compute: () => Value, onObserved?: () => void, onLeft?: () => void) {
     this.#compute = compute;
     this.#onObserved = onObserved;
+    this.#onLeft = onLeft;
   }
 
   get value(): Value {
@@ -23,8 +25,14 @@ export class Cell<Value> implements Readable<Value> {
     const own = (): void => listener();
     this.#listeners.add(own);
     this.#onObserved?.();
-    return () => void this.#listeners.delete(own);
+    return () => {
+      if (this.#listeners.delete(own) && !this.isObserved) this.#onLeft?.();
+    };
   };
+
+  get isObserved(): boolean {
+    return this.#listeners.size > 0;
+  }
 
   changed(): void {
     this.#kept = null;

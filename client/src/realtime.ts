@@ -1,6 +1,6 @@
 /** The client: everything of it, put together. */
 import { Connection, type Phase } from './connection.ts';
-import { SEND, VIEWER } from './documents.ts';
+import { SEND, SET_PRESENCE, VIEWER } from './documents.ts';
 import { Disconnected } from './errors.ts';
 import type { InboxEvent } from './events.ts';
 import { newId } from './host.ts';
@@ -11,6 +11,7 @@ import { httpUrlOf, type RealtimeOptions, socketUrlOf } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { Pages } from './pages.ts';
 import { Positions } from './positions.ts';
+import { PresenceWatch } from './presence.ts';
 import { Cell, State } from './readable.ts';
 import { Reads } from './reads.ts';
 import { Room } from './room.ts';
@@ -20,7 +21,7 @@ import type { Socket, Variables } from './socket.ts';
 import { memoryStorage } from './storage/memory.ts';
 import { Store } from './store/store.ts';
 import { saidBy } from './token.ts';
-import type { InboxList, Message, Readable, Reset, Status, Storage } from './types.ts';
+import type { InboxList, Message, Presence, Readable, Reset, Status, Storage } from './types.ts';
 import { OwnTyping, TypingUsers } from './typing.ts';
 
 /** The caller's list. */
@@ -54,6 +55,7 @@ export class Realtime {
   readonly #reads = new Reads((query, variables) => this.#request(query, variables));
   readonly #typing = new TypingUsers((id) => this.#rooms.get(id)?.changed('typing'));
   readonly #ownTyping = new OwnTyping((query, variables) => this.#request(query, variables));
+  readonly #presence = new PresenceWatch(() => this.connect());
   readonly #live: Live;
   readonly #rooms = new Map<string, Room>();
   readonly #onReset = new Set<(reset: Reset) => void>();
@@ -134,9 +136,20 @@ export class Realtime {
       ownTyping: this.#ownTyping,
       request: (query, variables) => this.#request(query, variables),
       connect: () => this.connect(),
+      untilLive: () => this.#untilLive(),
     });
     this.#rooms.set(id, room);
     return room;
+  }
+
+  /** Whether a user can be reached; null until it was told. Watched while somebody subscribes to it. */
+  presence(userId: string): Readable<Presence | null> {
+    return this.#presence.of(userId);
+  }
+
+  /** Rejects with a `RequestError`, or with `Disconnected`. */
+  async setPresence(status: Presence['status'], statusText: string | null = null): Promise<void> {
+    await this.#request(SET_PRESENCE, { status, statusText });
   }
 
   /** Connects. Looking at anything does that by itself; after `signed-out`, only this does. */
@@ -179,6 +192,19 @@ export class Realtime {
     this.#typing.clear();
   }
 
+  #untilLive(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!this.#isLive && !this.#isClosed) return;
+        stop();
+        if (this.#isClosed) reject(new Disconnected());
+        else resolve();
+      };
+      const stop = this.#status.subscribe(look);
+      look();
+    });
+  }
+
   get #isLive(): boolean {
     return this.#status.value === 'live';
   }
@@ -198,13 +224,14 @@ export class Realtime {
   #phase(phase: Phase): void {
     this.#outbox.live(false);
     this.#reads.live(false);
+    this.#presence.on(null);
     this.#status.set(STATUS[phase]);
   }
 
   /** Another user has nothing of the last one's. */
   async #isOf(userId: string | null): Promise<void> {
     if (userId === null || userId === this.#store.viewerId) return;
-    this.#forgetAll();
+    if (this.#store.viewerId !== null) this.#forgetAll();
     this.#store.viewerId = userId;
     await restore(this.#storage, userId, this.#store, this.#positions);
     await this.#outbox.as(userId);
@@ -215,7 +242,9 @@ export class Realtime {
       // A token that says nothing of whose it is: the service knows.
       if (this.#store.viewerId === null)
         await this.#isOf((await socket.request<{ viewer: { id: string } }>(VIEWER)).viewer.id);
-      if (!socket.isOver) this.#live.begin(socket);
+      if (socket.isOver) return;
+      this.#live.begin(socket);
+      this.#presence.on(socket);
     } catch {
       socket.cut();
     }
@@ -266,6 +295,8 @@ export class Realtime {
     this.#positions.clear();
     this.#reads.clear();
     this.#typing.clear();
+    this.#outbox.leave();
+    this.#presence.clear();
     this.#store.viewerId = null;
     this.#store.clear();
   }

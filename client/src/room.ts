@@ -1,11 +1,12 @@
 /** One conversation as an app shows it. */
-import { DELETE, EDIT, REACT, UNREACT } from './documents.ts';
+import { DELETE, EDIT, REACT, STOP, UNREACT } from './documents.ts';
 import type { Outbox, SendOptions } from './outbox.ts';
 import type { Pages, Request } from './pages.ts';
 import { Cell } from './readable.ts';
 import type { Reads } from './reads.ts';
 import { entryOf } from './store/inbox.ts';
 import type { Store } from './store/store.ts';
+import { type StreamOptions, writeStream } from './streams.ts';
 import type { InboxEntry, Message, MessageList, Readable, ReadReceipt, ShownMessage } from './types.ts';
 import type { OwnTyping, TypingUsers } from './typing.ts';
 
@@ -19,6 +20,8 @@ export interface RoomParts {
   /** Waits for a connection, and connects if nobody has asked for that yet. */
   readonly request: Request;
   readonly connect: () => void;
+  /** Resolves when it is live; rejects when the client was closed. */
+  readonly untilLive: () => Promise<void>;
 }
 
 /** What of a conversation changed. */
@@ -124,6 +127,20 @@ export class Room {
   /** The caller types: to be called at each key; the service is told every three seconds. False: no longer. */
   setTyping(isTyping: boolean): void {
     this.#parts.ownTyping.set(this.id, isTyping);
+  }
+
+  /**
+   * Writes a message that is read while it is written: all that the iterable gives, over cuts as well. Rejects with what it
+   * throws, or with a `RequestError`; what there is of the message then stays, `ABORTED`.
+   */
+  stream(texts: AsyncIterable<string>, options: StreamOptions = {}): Promise<Message> {
+    this.#parts.connect();
+    return writeStream(this.#parts, this.id, texts, options);
+  }
+
+  /** As `edit`. Asks who writes a message to stop; takes its id, or that of the message which is answered. */
+  async stop(messageId: string): Promise<void> {
+    await this.#parts.request(STOP, { id: messageId });
   }
 
   async #change(query: string, variables: Readonly<Record<string, unknown>>): Promise<void> {

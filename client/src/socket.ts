@@ -36,6 +36,8 @@ export class Socket {
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
   #isReady = false;
+  /** What is told the end at once: the other side may never answer that it closes. */
+  readonly #open = new Set<(error: Error) => void>();
 
   constructor({ url, params, webSocket }: SocketOptions) {
     let end: (end: End) => void = () => undefined;
@@ -105,12 +107,14 @@ export class Socket {
     const end = (error: Error): void => {
       if (isDone) return;
       isDone = true;
+      this.#open.delete(end);
       sink.end(error);
     };
     if (this.#isOver) {
       queueMicrotask(() => end(new Disconnected()));
       return () => undefined;
     }
+    this.#open.add(end);
     const stop = this.#client.subscribe<Data>(
       { query, variables: { ...variables } },
       {
@@ -127,6 +131,7 @@ export class Socket {
     );
     return () => {
       isDone = true;
+      this.#open.delete(end);
       stop();
     };
   }
@@ -156,6 +161,7 @@ export class Socket {
     Promise.resolve(this.#client.dispose()).catch(() => undefined);
     if (end.code !== END.stopped || !this.#isReady) this.#client.terminate();
     this.#end(end);
+    for (const endOne of [...this.#open]) endOne(new Disconnected());
   }
 }
 

@@ -74,6 +74,14 @@ export interface MessageList {
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
+/** Whether a user can be reached. */
+export interface Presence {
+  readonly userId: string;
+  readonly status: 'ONLINE' | 'AWAY' | 'BUSY' | 'OFFLINE';
+  readonly statusText: string | null;
+  readonly lastSeenAt: string | null;
+}
+
 export interface ReadReceipt {
   readonly userId: string;
   /** Of the last message they have read. */

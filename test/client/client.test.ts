@@ -3,8 +3,11 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parse, validate } from 'graphql';
+import { createElement } from 'react';
+import { renderToString } from 'react-dom/server';
 import * as documents from '../../client/src/documents.ts';
 import { memoryStorage } from '../../client/src/index.ts';
+import { RealtimeProvider, useInbox, useMessages, usePresence, useStatus } from '../../client/src/react/index.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
 import { eventually } from '../support/eventually.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
@@ -51,7 +54,18 @@ describe('the client', () => {
 
   it('is no larger than it says', async () => {
     const { stdout } = await promisify(execFile)('npm', ['run', '--silent', 'client:size'], { cwd: ROOT });
-    expect(stdout).toContain('the cap is 14336');
+    expect(stdout).toContain('the cap is 14336 with gzip');
+  });
+
+  it('renders hooks on a server without a connection', () => {
+    const chat = clients.of(alice, { getToken: () => expect(true).toBe(false) as never });
+    const List = () => {
+      const { entries, unread } = useInbox();
+      const { messages } = useMessages(id);
+      return createElement('p', null, useStatus(), entries.length, unread, messages.length, usePresence(bob)?.status);
+    };
+    const html = renderToString(createElement(RealtimeProvider, { chat }, createElement(List)));
+    expect(html.replaceAll('<!-- -->', '')).toBe('<p>connecting000</p>');
   });
 
   it('shows the list, what is sent, and what is unread', async () => {
@@ -180,5 +194,111 @@ describe('the client', () => {
     await chat.conversation(id).loadOlder();
     await shows(chat, id, [...contents, 'new']);
     expect(chat.conversation(id).messages.value.hasOlder).toBe(false);
+  });
+
+  it('shows who is there, who types, and who has read, each watched once', async () => {
+    await create(bob);
+    const chat = await live(clients.of(alice));
+    const presences = Array.from({ length: 3 }, () => chat.presence(bob));
+    const stops = presences.map((presence) => presence.subscribe(() => undefined));
+    const carol = chat.presence('carol');
+    stops.push(carol.subscribe(() => undefined));
+    await eventually(() => expect([presences[0]?.value?.status, carol.value?.status]).toEqual(['OFFLINE', 'OFFLINE']));
+    const other = await live(clients.of(bob));
+    await eventually(() => expect(presences[2]?.value?.status).toBe('ONLINE'));
+    await other.setPresence('BUSY', 'thinking');
+    await eventually(() => expect(presences[1]?.value).toMatchObject({ status: 'BUSY', statusText: 'thinking' }));
+    for (const stop of stops) stop();
+
+    const room = chat.conversation(id);
+    await shows(chat, id, []);
+    other.conversation(id).setTyping(true);
+    await eventually(() => expect(room.typing.value).toEqual([bob]));
+    other.conversation(id).setTyping(false);
+    await eventually(() => expect(room.typing.value).toEqual([]));
+    await room.send('read this');
+    await shows(other, id, ['read this']);
+    other.conversation(id).markRead();
+    await eventually(() => expect(room.receipts.value).toContainEqual({ userId: bob, sequence: 1 }));
+  });
+
+  it('writes a message that is read while it is written, over a cut, and stops when it is asked to', async () => {
+    await create(bob);
+    const writer = await live(clients.of(alice, throughProxy()));
+    const reader = await live(clients.of(bob, throughProxy()));
+    await shows(reader, id, []);
+    const shown = () => reader.conversation(id).messages.value.messages.map(({ content }) => content);
+    async function* answer() {
+      yield 'Once ';
+      await eventually(() => expect(shown()).toEqual(['Once ']));
+      proxy.redirect(service.service.port);
+      yield '🎉 upon ';
+      await eventually(() => expect(shown()).toEqual(['Once 🎉 upon ']));
+      yield 'a time';
+    }
+    const written = await writer.conversation(id).stream(answer());
+    expect(written).toMatchObject({ content: 'Once 🎉 upon a time', state: 'COMPLETE' });
+    await shows(reader, id, ['Once 🎉 upon a time']);
+    expect(reader.conversation(id).messages.value.messages).toMatchObject([{ state: 'COMPLETE', length: 18 }]);
+
+    async function* endless() {
+      for (let n = 0; ; n += 1) {
+        yield `${n} `;
+        await eventually(() => expect(shown()[1]).toContain(`${n} `));
+        const message = reader.conversation(id).messages.value.messages[1];
+        if (n === 1) await reader.conversation(id).stop(message?.id ?? '');
+      }
+    }
+    const ended = { isStopped: false };
+    const onStop = () => {
+      ended.isStopped = true;
+    };
+    expect(await writer.conversation(id).stream(endless(), { onStop })).toMatchObject({ state: 'COMPLETE' });
+    expect(ended).toEqual({ isStopped: true });
+  });
+
+  it('keeps a session by itself, which two tabs share, and ends it', async () => {
+    await create(bob);
+    let asked = 0;
+    const session = {
+      session: { deviceName: 'Tab' },
+      storage: memoryStorage(),
+      getToken: async () => {
+        asked += 1;
+        return service.token(alice);
+      },
+    };
+    const [one, two] = [clients.of(alice, session), clients.of(alice, session)];
+    await Promise.all([live(one), live(two)]);
+    expect(asked).toBe(1);
+    // Both connections end with the token, and come back by one session, of which no token was spent twice.
+    service.clock.advance(20 * 60_000);
+    await send('later');
+    await Promise.all([shows(one, id, ['later']), shows(two, id, ['later'])]);
+    const sessions = '{ viewer { sessions { nodes { deviceName revokedAt } } } }';
+    const all = async () => (await service.query(alice, sessions)).data.viewer.sessions.nodes;
+    expect([asked, await all()]).toEqual([1, [{ deviceName: 'Tab', revokedAt: null }]]);
+    await one.signOut();
+    expect(await all()).toMatchObject([{ revokedAt: expect.any(String) }]);
+    expect([one.status.value, one.inbox.entries]).toEqual(['signed-out', []]);
+  });
+
+  it('sends what several tabs have written once, and in order', async () => {
+    await create(bob);
+    const storage = memoryStorage();
+    const tabs = [clients.of(alice, { storage }), clients.of(alice, { storage })];
+    await Promise.all(tabs.map(live));
+    for (let n = 0; n < 10; n += 1)
+      await Promise.all(tabs.map((tab, index) => tab.conversation(id).send(`${index}-${n}`)));
+    await eventually(() => expect(tabs.map(({ unsent }) => unsent)).toEqual([0, 0]));
+    const reader = await live(clients.of(bob));
+    const { messages } = reader.conversation(id);
+    messages.subscribe(() => undefined);
+    await eventually(() => expect(messages.value.messages).toHaveLength(20));
+    const contents = contentsOf(messages.value.messages);
+    for (const index of [0, 1])
+      expect(contents.filter((content) => content.startsWith(`${index}-`))).toEqual(
+        Array.from({ length: 10 }, (_, n) => `${index}-${n}`),
+      );
   });
 });

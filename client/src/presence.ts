@@ -1,0 +1,123 @@
+/** Who is there. Each user is watched once, however many look, and those that are asked for together in one subscription. */
+import { PRESENCE } from './documents.ts';
+import { RequestError } from './errors.ts';
+import { Cell } from './readable.ts';
+import type { Socket } from './socket.ts';
+import type { Presence, Readable } from './types.ts';
+
+const USERS_PER_SUBSCRIPTION = 200;
+/** A list that is shown asks for its users one by one, and one that scrolls lets them go and asks again. */
+const GATHER_MS = 50;
+/** The service takes 100 subscriptions on one connection: past so many, small ones are made one. */
+const SUBSCRIPTIONS = 20;
+const TRY_AGAIN_MS = 2_000;
+
+interface Watched {
+  readonly cell: Cell<Presence | null>;
+  now: Presence | null;
+}
+interface Group {
+  readonly users: Set<string>;
+  stop: () => void;
+}
+
+export class PresenceWatch {
+  readonly #users = new Map<string, Watched>();
+  readonly #connect: () => void;
+  readonly #groups = new Set<Group>();
+  #socket: Socket | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(connect: () => void) {
+    this.#connect = connect;
+  }
+
+  /** Null until it was told. */
+  of(userId: string): Readable<Presence | null> {
+    const known = this.#users.get(userId);
+    if (known) return known.cell;
+    const watched: Watched = {
+      now: null,
+      cell: new Cell(
+        () => watched.now,
+        () => {
+          this.#connect();
+          this.#plan(GATHER_MS);
+        },
+        () => this.#plan(GATHER_MS),
+      ),
+    };
+    this.#users.set(userId, watched);
+    return watched.cell;
+  }
+
+  /** Null: there is no connection; what was told last is shown meanwhile. */
+  on(socket: Socket | null): void {
+    this.#socket = socket;
+    this.#groups.clear();
+    if (socket) this.#plan(0);
+    else this.#unplan();
+  }
+
+  clear(): void {
+    for (const watched of this.#users.values()) this.#told(watched, null);
+  }
+
+  #plan(ms: number): void {
+    if (!this.#socket) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.#arrange();
+    }, ms);
+  }
+
+  #unplan(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** Lets go of users at whom nobody looks any more, and asks for those that are looked at. */
+  #arrange(): void {
+    const wanted = new Set([...this.#users].flatMap(([id, { cell }]) => (cell.isObserved ? [id] : [])));
+    for (const group of this.#groups) {
+      const left = [...group.users].filter((id) => wanted.has(id));
+      if (left.length === 0 || this.#groups.size > SUBSCRIPTIONS) this.#end(group);
+    }
+    const asked = new Set([...this.#groups].flatMap(({ users }) => [...users]));
+    const missing = [...wanted].filter((id) => !asked.has(id));
+    for (let at = 0; at < missing.length; at += USERS_PER_SUBSCRIPTION)
+      this.#watch(missing.slice(at, at + USERS_PER_SUBSCRIPTION));
+  }
+
+  #watch(userIds: readonly string[]): void {
+    const socket = this.#socket;
+    if (!socket) return;
+    const group: Group = { users: new Set(userIds), stop: () => undefined };
+    this.#groups.add(group);
+    group.stop = socket.subscribe<{ presenceUpdated: Presence }>(
+      PRESENCE,
+      { userIds },
+      {
+        next: ({ presenceUpdated }) => {
+          const watched = this.#users.get(presenceUpdated.userId);
+          if (watched) this.#told(watched, presenceUpdated);
+        },
+        end: (error) => {
+          this.#groups.delete(group);
+          const retryAfterMs = error instanceof RequestError ? error.retryAfterMs : null;
+          if (!socket.isOver) this.#plan(retryAfterMs ?? TRY_AGAIN_MS);
+        },
+      },
+    );
+  }
+
+  #end(group: Group): void {
+    group.stop();
+    this.#groups.delete(group);
+  }
+
+  #told(watched: Watched, now: Presence | null): void {
+    watched.now = now;
+    watched.cell.changed();
+  }
+}

@@ -1,0 +1,96 @@
+/** Storage that lasts, in browsers: what is kept outlives the page, and all tabs share it. */
+import type { Storage } from '../types.ts';
+
+/** What is used of IndexedDB, so that no app has to have the types of a browser. */
+interface IdbRequest<Result> {
+  readonly result: Result;
+  readonly error: unknown;
+  onsuccess: (() => void) | null;
+  onerror: (() => void) | null;
+}
+interface IdbStore {
+  get(key: string): IdbRequest<unknown>;
+  put(value: unknown, key: string): IdbRequest<unknown>;
+  delete(key: string): IdbRequest<unknown>;
+  getAll(range: unknown): IdbRequest<unknown[]>;
+  getAllKeys(range: unknown): IdbRequest<string[]>;
+}
+interface IdbTransaction {
+  readonly error: unknown;
+  objectStore(name: string): IdbStore;
+  oncomplete: (() => void) | null;
+  onabort: (() => void) | null;
+}
+interface IdbDatabase {
+  createObjectStore(name: string): void;
+  transaction(name: string, mode: string): IdbTransaction;
+  close(): void;
+  onversionchange: (() => void) | null;
+  onclose: (() => void) | null;
+}
+interface OpenRequest extends IdbRequest<IdbDatabase> {
+  onupgradeneeded: (() => void) | null;
+}
+interface Browser {
+  readonly indexedDB?: { open(name: string, version: number): OpenRequest };
+  readonly IDBKeyRange?: { bound(from: string, to: string): unknown };
+}
+
+const STORE = 'values';
+const browser = globalThis as unknown as Browser;
+
+/** `name`: of the database; two apps of one origin take two. */
+export function indexedDbStorage(name = 'realtime-communication'): Storage {
+  let database: Promise<IdbDatabase> | null = null;
+
+  const open = (): Promise<IdbDatabase> =>
+    new Promise((resolve, reject) => {
+      const request = browser.indexedDB?.open(name, 1);
+      if (!request) return reject(new Error('There is no IndexedDB here.'));
+      request.onupgradeneeded = () => request.result.createObjectStore(STORE);
+      request.onerror = () => reject(request.error);
+      request.onsuccess = () => {
+        const forget = (): void => {
+          database = null;
+        };
+        request.result.onclose = forget;
+        request.result.onversionchange = () => {
+          request.result.close();
+          forget();
+        };
+        resolve(request.result);
+      };
+    });
+
+  /** Resolves once it is stored. */
+  async function run<Result>(mode: 'readonly' | 'readwrite', use: (store: IdbStore) => () => Result): Promise<Result> {
+    database ??= open().catch((error: unknown) => {
+      database = null;
+      throw error;
+    });
+    const transaction = (await database).transaction(STORE, mode);
+    return new Promise((resolve, reject) => {
+      const result = use(transaction.objectStore(STORE));
+      transaction.oncomplete = () => resolve(result());
+      transaction.onabort = () => reject(transaction.error);
+    });
+  }
+
+  return {
+    get: (key) =>
+      run('readonly', (store) => {
+        const found = store.get(key);
+        return () => found.result;
+      }),
+    set: (key, value) => run('readwrite', (store) => nothing(store.put(value, key))),
+    delete: (key) => run('readwrite', (store) => nothing(store.delete(key))),
+    list: (prefix) =>
+      run('readonly', (store) => {
+        const range = browser.IDBKeyRange?.bound(prefix, `${prefix}\uffff`);
+        const [keys, values] = [store.getAllKeys(range), store.getAll(range)];
+        return () => keys.result.map((key, index) => [key, values.result[index]] as const);
+      }),
+  };
+}
+
+const nothing = (_request: unknown) => (): void => undefined;
