@@ -58,6 +58,20 @@ export const LIMITS = {
   itemsPerBatch: 100,
   /** Routing rules of one tenant: each is looked at for every message. */
   rulesPerTenant: 100,
+  /** Topic policies of one tenant. */
+  policiesPerTenant: 100,
+  /** Characters of a policy's schema as JSON: those of all tenants in use are held in memory, and compiled. */
+  schemaCharacters: 4_096,
+  /** Values of a schema: each may be looked at for each value of a payload. */
+  schemaValues: 500,
+  /** Levels of a schema: the compiler and what it makes call themselves. */
+  schemaDepth: 20,
+  /** Values of a schema times those of a payload: a payload that needs more steps is refused. */
+  schemaSteps: 1_000_000,
+  /** Schemas kept compiled, those used last. */
+  compiledSchemas: 1_000,
+  /** Topics of which is remembered what policy is theirs, those used last. */
+  decidedTopics: 10_000,
   /** Targets of one rule. */
   targetsPerRule: 20,
   /** Characters of an expression of a rule. */
@@ -87,8 +101,8 @@ export const LIMITS = {
   copiesPerTurn: 4,
   queuedCopiesPerTenant: 10_000,
   queuedCopies: 50_000,
-  /** Tenants whose rules are remembered, those used last. */
-  routedTenants: 1_000,
+  /** Tenants whose rules and policies are remembered, those used last. */
+  settledTenants: 1_000,
   /** Users whose presence one query or subscription may ask. */
   usersPerPresence: 200,
   /** Of `STREAM_LIFETIME`, what a stream may last past it: the ends of those opened together are spread over this. */
@@ -324,6 +338,9 @@ export const TIMES = {
   callbackRetryMs: 30_000,
   /** How long a topic's publications are kept after the last. */
   publicationMs: 24 * 60 * 60 * 1_000,
+  /** The shortest and the longest that a policy keeps publications. */
+  shortestKeepMs: 1_000,
+  longestKeepMs: 7 * 24 * 60 * 60 * 1_000,
   /** How long an expression of a rule may run, and how long it may compute before it is stopped between two steps. */
   expressionMs: 1_000,
   /** How long it may run before others: one that takes longer runs again in the last lane. And CPU time, between steps. */

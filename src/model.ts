@@ -47,6 +47,24 @@ export interface TopicClaims {
   readonly subscribe: readonly string[] | null;
 }
 
+/** Who may do something with a topic: who is known, whose token names it, services only, or the user whose topic it is. */
+export type TopicRight = 'EVERYONE' | 'CLAIMED' | 'SERVICES' | 'OWNER';
+
+/** What a tenant's admins have settled of the topics that a pattern names. */
+export interface TopicPolicyRecord {
+  readonly pattern: string;
+  readonly publish: TopicRight;
+  readonly subscribe: TopicRight;
+  /** The latest so many are kept; null: as many as usual. */
+  readonly keep: number | null;
+  /** How long they are kept after the last, as it was given, and in milliseconds; null: as long as usual. */
+  readonly keepFor: { readonly text: string; readonly ms: number } | null;
+  /** JSON Schema of payloads, as JSON; null: any. */
+  readonly schema: string | null;
+  readonly updatedAt: number;
+  readonly updatedBy: UserId;
+}
+
 /** The caller, as proved by a verified token. */
 export interface Viewer {
   readonly tenant: TenantId;

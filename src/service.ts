@@ -35,6 +35,7 @@ import { openFilesLimit, plainWithin, socketsWithin } from './open-files.ts';
 import { budgetEngine } from './rates/budgeted-engine.ts';
 import { RateLimits } from './rates/rate-limits.ts';
 import { TokenBucket } from './rates/token-bucket.ts';
+import { createPayloadSchemas } from './schemas/payload-schemas.ts';
 import { watchCertificate } from './transport/http/certificate.ts';
 import { addGraphqlHttp } from './transport/http/graphql-http.ts';
 import { openAdmin } from './transport/http/operations-paths.ts';
@@ -172,6 +173,7 @@ async function openService(given: Config, log: Log, parts: ServiceParts, closers
       appendPaceMs: config.rates ? LIMITS.appendPaceMs : 0,
       issueToken: createTokenIssuer(config.jwt),
       expressions,
+      schemas: createPayloadSchemas(),
       copies: createCopies((viewer, count) => rateLimits.copied(viewer, count)),
       countRule: (outcome) => metrics.routedMessages.inc({ outcome: outcome.toLowerCase() }),
     }),

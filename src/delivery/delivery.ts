@@ -23,7 +23,6 @@ import type {
   Topic,
   TypingRecord,
   UserId,
-  Viewer,
 } from '../model.ts';
 import { ChannelRegistry, type OpenedChannel } from './channel-registry.ts';
 import type { ConversationChannel, CountHole } from './conversations/channel.ts';
@@ -37,8 +36,9 @@ import type { ExtendedText } from './conversations/written-message.ts';
 import { Followed } from './followed.ts';
 import { type InboxStreamEvent, inboxSelection } from './inbox/inbox-events.ts';
 import { type InboxResume, InboxTeller } from './inbox/inbox-teller.ts';
-import { openJointStream } from './joint-stream.ts';
+import { openJointStream, type Right } from './joint-stream.ts';
 import { PresenceChannel } from './presence/channel.ts';
+import { Rechecks } from './rechecks.ts';
 import { SessionChannel } from './sessions/channel.ts';
 import { Doubts, userKey } from './sessions/doubts.ts';
 import type { LiveStream } from './stream.ts';
@@ -72,14 +72,10 @@ export interface Delivery {
   /** Everything of the viewer's inbox, and where its reader is. */
   inboxStream(bearer: Bearer, resume: InboxResume): Promise<LiveStream<InboxStreamEvent>>;
   presenceUpdated(bearer: Bearer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
-  /**
-   * Of the topics that a viewer may hear, if they may: asked at once, and whenever the token changes.
-   *
-   * `after`: where the caller was; what was published since comes first.
-   */
+  /** `after`: where the caller was; what was published since comes first. It ends when the right to hear a topic does. */
   topicPublished(
     bearer: Bearer,
-    toHear: (viewer: Viewer) => readonly Topic[],
+    hearing: Right & { readonly topics: readonly Topic[] },
     after: ReadonlyMap<Topic, Position>,
   ): Promise<LiveStream<PublicationRecord>>;
   /** Calls back once the bearer's present token has been taken back, or was when asked; the answer stops that. */
@@ -144,6 +140,7 @@ export function createDelivery({ engine, clock, log, countHole, ...options }: De
   const sessions = new ChannelRegistry<SessionChannel>();
   const presences = new ChannelRegistry<PresenceChannel>();
   const topics = new ChannelRegistry<TopicChannel>();
+  const rechecks = new Rechecks();
   const doubts = new Doubts();
   const followed = new Followed(LIMITS.followedConversationsPerUser, 'conversations, each as often as it is followed');
   const followedNames = new Followed(LIMITS.followedNamesPerUser, 'topics and users, each as often as it is named');
@@ -233,17 +230,18 @@ export function createDelivery({ engine, clock, log, countHole, ...options }: De
       return openJointStream(presences, joinings, { bearer, doubts, followed: followedNames });
     },
 
-    async topicPublished(bearer, toHear, after) {
+    async topicPublished(bearer, hearing, after) {
       const { tenant } = bearer.viewer;
       const turns = new Turns();
       const resumeOf = (position: Position | undefined): Resume | null =>
         position ? { after: position, turns } : null;
-      const joinings = toHear(bearer.viewer).map((topic) => ({
+      const joinings = hearing.topics.map((topic) => ({
         key: JSON.stringify([tenant, topic]),
         create: () => new TopicChannel(engine, clock, log, tenant, topic),
         admit: (channel: TopicChannel) => channel.admission(resumeOf(after.get(topic))),
       }));
-      return openJointStream(topics, joinings, { bearer, doubts, followed: followedNames, authorise: toHear });
+      const right = { of: hearing, rechecks };
+      return openJointStream(topics, joinings, { bearer, doubts, followed: followedNames, right });
     },
 
     close() {

@@ -5,6 +5,7 @@ import type { ChannelRegistry, OpenedChannel } from './channel-registry.ts';
 import { asServiceError } from './conversations/replay.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Followed } from './followed.ts';
+import type { Rechecks } from './rechecks.ts';
 import { type Doubts, userKey } from './sessions/doubts.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
@@ -24,16 +25,20 @@ export interface Joining<Channel, Event> {
   readonly admit: (channel: Channel) => Promise<Admission<Event>>;
 }
 
+/** A right that a token opens, and that may end while it lasts. */
+export interface Right {
+  /** Whether this token opens it now. @throws {ServiceError} FORBIDDEN. */
+  check(viewer: Viewer): void;
+  /** Calls back when it may have ended, until the answer is called. */
+  watch(onChange: () => void): () => void;
+}
+
 export interface Guard {
   readonly bearer: Bearer;
   readonly doubts: Doubts;
   readonly followed: Followed;
-  /**
-   * Whether the bearer's token may open the stream: asked anew for each token that takes the place of another.
-   *
-   * @throws {ServiceError} FORBIDDEN.
-   */
-  authorise?(viewer: Viewer): unknown;
+  /** Without it the stream ends: asked anew for each token that takes the place of another, and when it may have ended. */
+  readonly right?: { readonly of: Right; readonly rechecks: Rechecks };
 }
 
 /**
@@ -44,7 +49,7 @@ export interface Guard {
 export async function openJointStream<Event extends object, Channel extends TellingChannel<Event>>(
   registry: ChannelRegistry<Channel>,
   joinings: readonly Joining<Channel, Event>[],
-  { bearer, doubts, followed, authorise }: Guard,
+  { bearer, doubts, followed, right }: Guard,
 ): Promise<LiveStream<Event>> {
   const distinct = new Map(joinings.map((joining) => [joining.key, joining]));
   const joined = new Map<string, Channel>();
@@ -52,16 +57,19 @@ export async function openJointStream<Event extends object, Channel extends Tell
   const share = followed.enter(user);
   share.claim(distinct.size);
   let isOpen = true;
-  const stopGuarding = bearer.onRenewed(() => {
+  const recheck = (): void => {
     try {
-      authorise?.(bearer.viewer);
+      if (isOpen) right?.of.check(bearer.viewer);
     } catch (error) {
       queue.end(asServiceError(error));
     }
-  });
+  };
+  const stopGuarding = bearer.onRenewed(recheck);
+  const stopWatching = right?.of.watch(() => right.rechecks.add(recheck));
   const queue = new EventQueue<Event>(new Set(distinct.keys()), () => {
     isOpen = false;
     stopGuarding();
+    stopWatching?.();
     leaveDoubts();
     share.resize(0);
     for (const [key, channel] of joined) {
@@ -73,6 +81,8 @@ export async function openJointStream<Event extends object, Channel extends Tell
   const leaveDoubts = doubts.enter(user, queue);
   let admissions: readonly Admission<Event>[];
   try {
+    // It may have ended before it was watched.
+    right?.of.check(bearer.viewer);
     await Promise.all(
       [...distinct.values()].map(async ({ key, create }) => {
         const channel = await registry.acquire(key, create);

@@ -14,6 +14,8 @@ import { createRouted } from './routed.ts';
 import { type Copies, type CountRule, createRouting, type Expressions } from './routing.ts';
 import { createRoutingRules, type RoutingRules } from './routing-rules.ts';
 import { createSessions, type IssueToken, type SessionLifetimes, type Sessions } from './sessions.ts';
+import { createTopicAccess, type PayloadSchemas } from './topic-access.ts';
+import { createTopicPolicies, type TopicPolicies } from './topic-policies.ts';
 import { createTopics, type Topics } from './topics.ts';
 import { createTyping, type Typing } from './typing.ts';
 import { createWritings, type Writings } from './writings.ts';
@@ -30,6 +32,7 @@ export interface Domain {
   readonly topics: Topics;
   readonly inboxes: Inboxes;
   readonly routingRules: RoutingRules;
+  readonly topicPolicies: TopicPolicies;
 }
 
 export interface DomainOptions {
@@ -38,6 +41,7 @@ export interface DomainOptions {
   readonly issueToken: IssueToken | null;
   readonly sessions: SessionLifetimes;
   readonly expressions: Expressions;
+  readonly schemas: PayloadSchemas;
   readonly countRule: CountRule;
   readonly copies: Copies;
   /** Of appends to one streamed message; 0: no limit. */
@@ -45,17 +49,19 @@ export interface DomainOptions {
 }
 
 export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
-  const { presenceGraceMs, issueToken, sessions: lifetimes, expressions, countRule, copies, appendPaceMs } = options;
+  const { presenceGraceMs, issueToken, sessions: lifetimes, expressions, schemas, countRule, copies } = options;
   const blocks = createBlocks(engine);
   const acting = createActing(engine);
   const conversations = createConversations(engine, clock, blocks);
   const routing = createRouting(engine, clock, log, expressions, countRule);
-  const routed = createRouted({ engine, clock, log, routing, directWith: conversations.directWith, copies });
+  const topicAccess = createTopicAccess(engine, clock, log, schemas);
+  const { directWith } = conversations;
+  const routed = createRouted({ engine, clock, log, routing, topicAccess, directWith, copies });
   return {
     blocks,
     conversations,
     lists: createConversationLists(engine, clock),
-    messages: createMessages(engine, routed, { directWith: conversations.directWith, blocks, acting, log }),
+    messages: createMessages(engine, routed, { directWith, blocks, acting, log }),
     writings: createWritings({
       engine,
       routed,
@@ -63,13 +69,14 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
       blocks,
       acting,
       settleSent: createSettleSent(engine),
-      appendPaceMs,
+      appendPaceMs: options.appendPaceMs,
     }),
     presence: createPresence(engine, clock, log, presenceGraceMs),
     typing: createTyping(engine, blocks),
     sessions: createSessions(engine, clock, log, { issueToken, lifetimes }),
-    topics: createTopics(engine, routed, log),
+    topics: createTopics(engine, routed, topicAccess, log),
     inboxes: createInboxes(engine, clock, log),
     routingRules: createRoutingRules(engine, clock, expressions, routing),
+    topicPolicies: createTopicPolicies(engine, clock, topicAccess, schemas),
   };
 }

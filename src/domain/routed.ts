@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { actorOf, viaOf } from '../access/acting.ts';
 import type { Clock } from '../clock.ts';
 import type { Append, Diversion, Engine, MessageEdit, MessageKey, NewMessage } from '../engine/port.ts';
-import type { NewPublication, Published } from '../engine/shared/publication.ts';
-import { ServiceError } from '../errors.ts';
+import type { EarlierPublication, Keeping, NewPublication, Published } from '../engine/shared/publication.ts';
+import { isOutage, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type {
@@ -23,6 +23,7 @@ import { isDirect } from './direct-id.ts';
 import { type Destination, hasReached, type Journey, keyAt, onward, reach, setOut } from './journey.ts';
 import type { Copies, Decision, Routing, RuleDelivery } from './routing.ts';
 import type { Routable, Said } from './rule-run.ts';
+import type { TopicAccess } from './topic-access.ts';
 
 /** What became of a message, now or when it was sent before. */
 export type Sent = Exclude<Append, { readonly outcome: 'diverted' }>;
@@ -101,11 +102,13 @@ export interface RoutedParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly routing: Routing;
+  /** By which everything that is stored in a topic is admitted, whatever led there. */
+  readonly topicAccess: Pick<TopicAccess, 'admit'>;
   readonly directWith: DirectWith;
   readonly copies: Copies;
 }
 
-export function createRouted({ engine, clock, log, routing, directWith, copies }: RoutedParts): Routed {
+export function createRouted({ engine, clock, log, routing, topicAccess, directWith, copies }: RoutedParts): Routed {
   async function decide(tenant: TenantId, message: Routable, { hops }: Journey): Promise<Decision> {
     if (hops < LIMITS.routingHops) return routing.decide(tenant, message);
     return { fate: 'STORE', said: message, forward: null, copies: [] };
@@ -205,14 +208,31 @@ export function createRouted({ engine, clock, log, routing, directWith, copies }
     }
   }
 
+  /** How long it is kept. What was published under its key before its topic had this policy is answered as it was. */
+  async function admitted(
+    tenant: TenantId,
+    given: NewPublication,
+    payload: unknown,
+  ): Promise<Keeping | EarlierPublication> {
+    try {
+      return await topicAccess.admit(tenant, given.topic, payload);
+    } catch (error) {
+      const earlier = given.key && !isOutage(error) ? await engine.findPublished(tenant, given) : null;
+      if (earlier) return earlier;
+      throw error;
+    }
+  }
+
   async function publish(viewer: Viewer, { topic, payload, key }: Publishable, journey: Journey): Promise<Publishing> {
     const { tenant, userId: senderId } = viewer;
     const id = randomUUID() as string as PublicationId;
     const destination: Destination = { kind: 'topic', id: topic };
     const given: NewPublication = { id, topic, payload, senderId, key, isRewritten: false };
-    const store = ({ payload: routed }: Said): Promise<Published> => {
+    const store = async ({ payload: routed }: Said): Promise<Published> => {
       reach(journey, destination);
-      return engine.publish(tenant, { ...given, payload: routed, isRewritten: routed !== payload });
+      const keeping = await admitted(tenant, given, routed);
+      if ('outcome' in keeping) return keeping;
+      return engine.publish(tenant, { ...given, payload: routed, isRewritten: routed !== payload, keeping });
     };
     const concerned = routing.concerns(tenant, ['TOPIC']);
     if (concerned === false || !(await concerned)) return settlePublished(await store({ content: '', payload }));

@@ -1,5 +1,4 @@
 /** The rules of topics: who may publish to which, and hear them. */
-import { isService } from '../access/rights.ts';
 import type { Engine } from '../engine/port.ts';
 import { resumption, type TopicHistory } from '../engine/shared/publication.ts';
 import { badInput, positionExpired, ServiceError } from '../errors.ts';
@@ -11,8 +10,8 @@ import { topicPositions } from './cursor.ts';
 import { identifier, optional, payload } from './input.ts';
 import { publicationKey } from './message-key.ts';
 import type { Publishing, Routed } from './routed.ts';
-import { inOneSpelling, ownerOf, topicOf } from './topic-name.ts';
-import { matchesTopic } from './topic-pattern.ts';
+import type { TopicAccess } from './topic-access.ts';
+import { topicOf } from './topic-name.ts';
 
 export interface PublishInput {
   readonly topic: string;
@@ -27,6 +26,15 @@ export interface HistoryRange {
   readonly last?: number | null | undefined;
 }
 
+/** The topics of a subscription, without repeats, and the right to hear them. */
+export interface Hearing {
+  readonly topics: readonly Topic[];
+  /** By the policies that are known now. @throws {ServiceError} FORBIDDEN, with `topic`. */
+  check(viewer: Viewer): void;
+  /** Calls back when policies may have changed, until the answer is called. */
+  watch(onChange: () => void): () => void;
+}
+
 export interface Topics {
   publish(viewer: Viewer, input: PublishInput): Promise<Publishing>;
   /** Each counted by the meter, and answered in the order given; those of one topic are published in that order. */
@@ -35,34 +43,13 @@ export interface Topics {
   history(viewer: Viewer, topic: string, range: HistoryRange): Promise<readonly PublicationRecord[]>;
   /** Topics as they are named, whoever may hear them. */
   named(topics: readonly string[]): Topic[];
-  /** The topics of a subscription, without repeats. @throws {ServiceError} FORBIDDEN for one the viewer may not hear. */
-  toHear(viewer: Viewer, topics: readonly string[]): Topic[];
+  /** @throws {ServiceError} FORBIDDEN, with `topic`, for one the viewer may not hear. */
+  hearing(viewer: Viewer, topics: readonly string[]): Promise<Hearing>;
 }
 
 function clean(topic: string, name: string): Topic {
   if (topic.startsWith('$')) throw new ServiceError('FORBIDDEN', `${name}: topics that begin with $ are reserved.`);
   return topicOf(topic, name);
-}
-
-const names = (patterns: readonly string[] | null, topic: Topic): boolean =>
-  patterns === null || patterns.some((pattern) => matchesTopic(inOneSpelling(pattern), topic));
-
-function requirePublish(viewer: Viewer, topic: Topic): void {
-  const isOwned = ownerOf(topic) !== null;
-  if ((!isOwned || isService(viewer)) && names(viewer.topics.publish, topic)) return;
-  throw new ServiceError('FORBIDDEN', `topic: the caller has no right to publish to ${topic}.`);
-}
-
-function requireHear(viewer: Viewer, topic: Topic): void {
-  const owner = ownerOf(topic);
-  if ((owner === null || owner === viewer.userId) && names(viewer.topics.subscribe, topic)) return;
-  throw new ServiceError('FORBIDDEN', `topics: the caller has no right to subscribe to ${topic}.`);
-}
-
-/** A back end reads what it published to a user: live, only the user hears it. */
-function requireRead(viewer: Viewer, topic: Topic): void {
-  if (isService(viewer) && names(viewer.topics.subscribe, topic)) return;
-  requireHear(viewer, topic);
 }
 
 /** Any JSON value but null, within the caps. */
@@ -93,12 +80,13 @@ function past(history: TopicHistory, point: Position, topic: Topic): readonly Pu
   return read.publications;
 }
 
-export function createTopics(engine: Engine, routed: Routed, log: Log): Topics {
+export function createTopics(engine: Engine, routed: Routed, access: TopicAccess, log: Log): Topics {
   async function publish(viewer: Viewer, input: PublishInput): Promise<Publishing> {
     const topic = clean(input.topic, 'topic');
     const payload = publicationPayload(input.payload);
     const id = optional(input.idempotencyKey, (key) => identifier(key, 'idempotencyKey'));
-    requirePublish(viewer, topic);
+    const right = access.require('publish', viewer, [topic]);
+    if (right) await right;
     return routed.publish(viewer, { topic, payload, key: publicationKey(id, payload) });
   }
 
@@ -115,7 +103,7 @@ export function createTopics(engine: Engine, routed: Routed, log: Log): Topics {
       const topic = clean(name, 'topic');
       const { first, last } = ends(range);
       const point = typeof range.after === 'string' ? topicPositions([topic], [range.after]).get(topic) : undefined;
-      requireRead(viewer, topic);
+      await access.require('read', viewer, [topic]);
       const { tenant } = viewer;
       if (!point && first === null) return engine.readLatest(tenant, topic, last);
       const count = first ?? LIMITS.publicationsPerTopic;
@@ -126,13 +114,17 @@ export function createTopics(engine: Engine, routed: Routed, log: Log): Topics {
 
     named: (topics) => topics.map((topic) => clean(topic, 'topics')),
 
-    toHear(viewer, topics) {
-      if (topics.length === 0 || topics.length > LIMITS.topicsPerSubscription) {
+    async hearing(viewer, names) {
+      if (names.length === 0 || names.length > LIMITS.topicsPerSubscription) {
         throw badInput(`topics: must have 1 to ${LIMITS.topicsPerSubscription} items.`);
       }
-      const distinct = [...new Set(topics)].map((topic) => clean(topic, 'topics'));
-      for (const topic of distinct) requireHear(viewer, topic);
-      return distinct;
+      const topics = [...new Set(names.map((topic) => clean(topic, 'topics')))];
+      await access.require('subscribe', viewer, topics);
+      return {
+        topics,
+        check: (present) => access.requireAtOnce('subscribe', present, topics),
+        watch: (onChange) => access.watch(viewer.tenant, onChange),
+      };
     },
   };
 }

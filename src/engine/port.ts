@@ -63,6 +63,7 @@ import type {
   TenantId,
   TextExtension,
   Topic,
+  TopicPolicyRecord,
   TypingRecord,
   UserId,
 } from '../model.ts';
@@ -449,6 +450,15 @@ export interface RoutingRuleStore {
   deleteRoutingRule(tenant: TenantId, id: RoutingRuleId): Promise<RoutingRuleRecord | null>;
 }
 
+export interface TopicPolicyStore {
+  /** A tenant's policies in no order. */
+  readTopicPolicies(tenant: TenantId): Promise<TopicPolicyRecord[]>;
+  /** Stores a policy in place of that of the same pattern, and announces it; false past `LIMITS.policiesPerTenant`. */
+  saveTopicPolicy(tenant: TenantId, policy: TopicPolicyRecord): Promise<boolean>;
+  /** Null: there was none. */
+  deleteTopicPolicy(tenant: TenantId, pattern: string): Promise<TopicPolicyRecord | null>;
+}
+
 /** Where an entry is in a user's list. */
 export interface ListPlace {
   readonly isPinned: boolean;
@@ -579,9 +589,13 @@ type AnnouncedState =
   | { readonly type: 'presence'; readonly presence: PresenceRecord }
   | { readonly type: 'publication'; readonly publication: PublicationRecord }
   | { readonly type: 'routing-rules' }
+  | { readonly type: 'topic-policies' }
   | { readonly type: 'session'; readonly id: SessionId; readonly isRevoked: boolean }
   | { readonly type: 'tokens-refused'; readonly upTo: number }
   | { readonly type: 'membership'; readonly conversationId: ConversationId; readonly isMember: boolean };
+
+/** What a tenant's admins settle, and every node knows. */
+export type SettingKind = 'routing-rules' | 'topic-policies';
 
 /** Where things are announced. */
 export type Channel =
@@ -590,7 +604,7 @@ export type Channel =
   | { readonly kind: 'memberships'; readonly tenant: TenantId; readonly id: UserId }
   | { readonly kind: 'sessions'; readonly tenant: TenantId; readonly id: UserId }
   | { readonly kind: 'topic'; readonly tenant: TenantId; readonly id: Topic }
-  | { readonly kind: 'routing-rules'; readonly tenant: TenantId; readonly id: TenantId };
+  | { readonly kind: SettingKind; readonly tenant: TenantId; readonly id: TenantId };
 
 export interface Listener {
   onAnnouncement(announcement: Announcement): void;
@@ -634,6 +648,7 @@ export interface Engine
     RoomStore,
     BlockStore,
     RoutingRuleStore,
+    TopicPolicyStore,
     RateStore,
     Bus {
   readonly kind: 'embedded' | 'redis';

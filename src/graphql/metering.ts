@@ -67,6 +67,8 @@ export const MUTATIONS = {
   revokeOtherSessions: 'session',
   saveRoutingRule: 'admin',
   deleteRoutingRule: 'admin',
+  saveTopicPolicy: 'admin',
+  deleteTopicPolicy: 'admin',
 } as const satisfies { readonly [Field in keyof MutationResolvers]-?: Metered };
 
 /** What changes nothing and costs as much. */

@@ -26,6 +26,7 @@ import * as presence from './resolvers/presence.ts';
 import * as routingRules from './resolvers/routing-rules.ts';
 import * as sessions from './resolvers/sessions.ts';
 import * as streamedMessages from './resolvers/streamed-messages.ts';
+import * as topicPolicies from './resolvers/topic-policies.ts';
 import * as topics from './resolvers/topics.ts';
 import * as typing from './resolvers/typing.ts';
 import * as users from './resolvers/users.ts';
@@ -55,6 +56,7 @@ export function createSchema(left: readonly string[] = []): GraphQLSchema {
     routingRules,
     sessions,
     streamedMessages,
+    topicPolicies,
     topics,
     typing,
     users,

@@ -11,6 +11,7 @@ import { describePlaces } from './places.ts';
 import { describePresence } from './presence.ts';
 import { describeRetention } from './retention.ts';
 import { describeSessions } from './sessions.ts';
+import { describeTopicPolicies } from './topic-policies.ts';
 import { describeTopics } from './topics.ts';
 import { describeTyping } from './typing.ts';
 import { describeUserLogs } from './user-log.ts';
@@ -25,6 +26,7 @@ export function describeEngine(open: OpenWorld): void {
   describePages(open);
   describePresence(open);
   describeTopics(open);
+  describeTopicPolicies(open);
   describeTyping(open);
   describeSessions(open);
   describeInboxes(open);

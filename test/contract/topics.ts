@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { resumption } from '../../src/engine/shared/publication.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { PublicationId, TenantId, Topic } from '../../src/model.ts';
+import type { Position, PublicationId, TenantId, Topic } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { alice, bob, type OpenWorld, record, tenant, type World } from '../support/world.ts';
 
@@ -43,6 +44,20 @@ export function describeTopics(open: OpenWorld): void {
       for (let n = 1; n <= most + 3; n += 1) await engine.publish(tenant, publication(topic, n));
       const { publications } = await engine.readTopic(tenant, topic, null, LIMITS.publicationsPerTopic);
       expect(publications.map(({ payload }) => payload)).toEqual(Array.from({ length: most }, (_, n) => n + 4));
+    });
+
+    it('keep as much as their last publication says, and those who come back learn what is gone', async () => {
+      const { engine, other } = world;
+      const topic = newTopic();
+      for (let n = 1; n <= 5; n += 1) await engine.publish(tenant, publication(topic, n));
+      const keeping = { most: 2, forMs: TIMES.longestKeepMs };
+      await other.publish(tenant, { ...publication(topic, 6), keeping });
+      const history = await engine.readTopic(tenant, topic, null, LIMITS.publicationsPerTopic);
+      expect(history.publications.map(({ payload }) => payload)).toEqual([5, 6]);
+      const at = (place: number): Position => ({ epoch: history.head?.epoch ?? '', place });
+      const past = async (place: number) => resumption(await other.readTopic(tenant, topic, place, 10), at(place));
+      expect(await past(4)).toMatchObject({ outcome: 'read', publications: [{ payload: 5 }, { payload: 6 }] });
+      expect(await past(3)).toEqual({ outcome: 'expired', reason: 'RETENTION' });
     });
 
     it('are one when they have the same key, for a day, of one sender on one topic', async () => {

@@ -18,7 +18,7 @@ import type {
 } from '../../src/model.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
-import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../support/world.ts';
+import { alice, bob, createGroup, hearing, silentLog, tenant, text, viewerOf } from '../support/world.ts';
 import { FOUND, type Kind, STEP, type Step } from './history-steps.ts';
 
 const BEARER = bearerOf(viewerOf(bob));
@@ -245,7 +245,7 @@ class History {
       case 'presence':
         return this.#delivery.presenceUpdated(BEARER, [alice]);
       case 'topic':
-        return this.#delivery.topicPublished(BEARER, () => [TOPIC], from);
+        return this.#delivery.topicPublished(BEARER, hearing([TOPIC]), from);
     }
   }
 

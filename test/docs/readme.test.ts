@@ -69,7 +69,7 @@ describe('README', () => {
         `\`unblockUser\` | ${rateOf('RATE_LIMIT_LISTS')} a minute`,
         `\`createSession\` | ${rateOf('RATE_LIMIT_SESSION_CREATIONS')} a minute`,
         `\`revokeOtherSessions\` | ${rateOf('RATE_LIMIT_SESSIONS')} a minute`,
-        `\`deleteRoutingRule\` | ${rateOf('RATE_LIMIT_ADMIN')} a minute`,
+        `\`deleteTopicPolicy\` | ${rateOf('RATE_LIMIT_ADMIN')} a minute`,
         `\`testRoutingRule\` | ${rateOf('RATE_LIMIT_RULE_TESTS')} a second`,
         `\`removeReaction\` | ${rateOf('RATE_LIMIT_REACTIONS')} a second`,
         `more than ${many(LIMITS.shortAppendCharacters)} characters, its payload included, count as a message, too | ${rateOf('RATE_LIMIT_APPENDS')} a second`,
@@ -214,7 +214,7 @@ describe('README', () => {
     it('its blocks that can be run are those that are run here', () => {
       const marked = ['sh', 'js', 'graphql'].map((language) => blocks(language).length);
       // First and last are for a machine that has nothing yet; the one between them that goes on is the stream.
-      expect(marked).toEqual([4, 2, 4]);
+      expect(marked).toEqual([4, 2, 5]);
     });
 
     it('the curl examples', async () => {
@@ -244,7 +244,7 @@ describe('README', () => {
       await once(shell, 'close');
     });
 
-    it('the inbox, a message on behalf of alice, and the routing rules', async () => {
+    it('the inbox, a message on behalf of alice, the topic policy, and the routing rules', async () => {
       const words = ['run', '--silent', 'token', '--', '--user', 'root', '--scope', 'realtime:admin realtime:service'];
       const authorization = `Bearer ${(await run('npm', words, { cwd: ROOT, env: env() })).stdout.trim()}`;
       const [streams = [], requests = []] = [true, false].map((isStream) =>
@@ -260,6 +260,7 @@ describe('README', () => {
           const answers: Record<string, object> = {
             viewer: { unreadMessageCount: 0, inbox: { totalCount: 0, edges: [] } },
             sendMessage: { senderId: 'alice', via: 'root' },
+            saveTopicPolicy: { pattern: 'workflow.*' },
           };
           expect(answer).toEqual(answers[field] ?? { id: expect.any(String) });
         }

@@ -37,6 +37,31 @@ describe('embedded engine', () => {
     await close();
   });
 
+  it('publications are kept as long as their topic’s policy says, and where the topic is for a day', async () => {
+    const { engine, clock, close } = await open();
+    const topic = 'news' as Topic;
+    const publish = (id: string, key: string | null = null) =>
+      engine.publish(tenant, {
+        id: id as PublicationId,
+        topic,
+        payload: id,
+        senderId: alice,
+        keeping: { most: 10, forMs: 1_000 },
+        key: key === null ? null : { id: key, digest: 'same' },
+      });
+    const payloads = async () => (await engine.readLatest(tenant, topic, 10)).map(({ payload }) => payload);
+    await publish('one', 'key');
+    clock.advance(999);
+    expect(await payloads()).toEqual(['one']);
+    clock.advance(1);
+    const { head, publications } = await engine.readTopic(tenant, topic, null, 10);
+    expect([head?.place, publications, await payloads()]).toEqual([1, [], []]);
+    expect(await publish('again', 'key')).toMatchObject({ outcome: 'duplicate', publication: { position: head } });
+    expect(await publish('two')).toMatchObject({ publication: { position: { epoch: head?.epoch, place: 2 } } });
+    expect(await payloads()).toEqual(['two']);
+    await close();
+  });
+
   it('G12: a device was there since its user shows themselves, however late it gets within the change', async () => {
     class TickingClock extends TestClock {
       #ticks = 0;

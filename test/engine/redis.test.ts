@@ -5,7 +5,7 @@ import type { Channel, Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { definitionsOf, linked } from '../../src/engine/redis/linking.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { PublicationId, Retention, RoutingRuleRecord, Topic } from '../../src/model.ts';
+import type { PublicationId, Retention, RoutingRuleRecord, Topic, TopicPolicyRecord } from '../../src/model.ts';
 import { endTexts, KEPT } from '../contract/ended-texts.ts';
 import { describeEngine } from '../contract/engine.ts';
 
@@ -130,6 +130,7 @@ describe('Redis engine', () => {
           }),
       ],
       'routing-rules': [tenant, () => other.saveRoutingRule(tenant, { id: 'lost', updatedAt: 1 } as RoutingRuleRecord)],
+      'topic-policies': [tenant, () => other.saveTopicPolicy(tenant, { pattern: 'lost' } as TopicPolicyRecord)],
     };
     await other.connect(tenant, alice, {
       connectionId: connectionId('one'),

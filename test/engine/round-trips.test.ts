@@ -112,6 +112,7 @@ describe('G14, F46: round trips of an operation', () => {
     readSessions: () => engine.readSessions(tenant, alice, null),
     readRefusal: () => engine.readRefusal(tenant, alice),
     readRoutingRules: () => engine.readRoutingRules(tenant),
+    readTopicPolicies: () => engine.readTopicPolicies(tenant),
     listConversations: () => engine.listConversations(tenant, alice, LIST),
     countUnread: () => engine.countUnread(tenant, alice),
     changeListed: () => engine.changeListed(tenant, alice, id, { isPinned: true }),

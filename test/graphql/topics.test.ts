@@ -1,6 +1,7 @@
 import { eventually } from '../support/eventually.ts';
 import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
 import { type Data, newId } from '../support/service.ts';
+import { describeTopicPolicyCases } from './topic-policy-cases.ts';
 
 const PUBLISH = `mutation ($topic: String!, $payload: JSON!) {
   publish(topic: $topic, payload: $payload) { id topic payload senderId timestamp }
@@ -249,6 +250,8 @@ describe.each(SETTINGS)('topics, %s', (setting) => {
     }
     await bob.close();
   });
+
+  describeTopicPolicyCases(() => nodes);
 
   it.each([
     ['', 'BAD_USER_INPUT'],

@@ -53,7 +53,7 @@ const CLASSES = {
   ],
   list: ['muteConversation', 'archiveConversation', 'pinConversation', 'markUnread', 'blockUser', 'unblockUser'],
   session: ['createSession', 'refreshSession', 'revokeSession', 'revokeOtherSessions', 'revokeUser'],
-  admin: ['saveRoutingRule', 'deleteRoutingRule', 'testRoutingRule'],
+  admin: ['saveRoutingRule', 'deleteRoutingRule', 'saveTopicPolicy', 'deleteTopicPolicy', 'testRoutingRule'],
 };
 
 type Entry = (typeof MUTATIONS)[keyof typeof MUTATIONS] | (typeof QUERIES)[keyof typeof QUERIES];

@@ -2,7 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Announcement, Channel, Engine, Listening } from '../../src/engine/port.ts';
 import { createLog } from '../../src/log.ts';
-import type { ConnectionId, ConversationId, DeviceId, Retention, TenantId, UserId, Viewer } from '../../src/model.ts';
+import type {
+  ConnectionId,
+  ConversationId,
+  DeviceId,
+  Retention,
+  TenantId,
+  Topic,
+  UserId,
+  Viewer,
+} from '../../src/model.ts';
 import type { TestClock } from './test-clock.ts';
 
 export interface World {
@@ -86,3 +95,10 @@ export async function record(
   });
   return { heard, interruptions: () => interruptions, listening };
 }
+
+/** The right to hear topics, which never ends. */
+export const hearing = (topics: readonly Topic[]) => ({
+  topics,
+  check: () => undefined,
+  watch: () => () => undefined,
+});

@@ -16,6 +16,7 @@ import { createPresence } from './presence.ts';
 import { createRooms } from './rooms.ts';
 import { createRoutingRules } from './routing-rules.ts';
 import { createSessions } from './sessions.ts';
+import { createTopicPolicies } from './topic-policies.ts';
 import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
 import { createUserLogs } from './user-log.ts';
@@ -63,6 +64,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     ...createHeads(database, clock),
     ...createRooms(database),
     ...createRoutingRules(database),
+    ...createTopicPolicies(database),
     setTyping: typing.setTyping,
     readTyping: typing.readTyping,
     // There is no other node.

@@ -364,4 +364,15 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE conversations ADD COLUMN logged_at INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE conversations ADD COLUMN changed_at INTEGER NOT NULL DEFAULT 0;
   `,
+  // Topics whose policy says how long they are kept; of the others, and of those of before, it is as long as the topic is known.
+  `
+  CREATE TABLE topic_policies (
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    record TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE topics ADD COLUMN kept_until INTEGER;
+  CREATE INDEX topics_by_kept ON topics (kept_until) WHERE kept_until IS NOT NULL;
+  `,
 ];

@@ -1,9 +1,9 @@
 /** Topics in SQLite: the latest publications of each. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { LIMITS, TIMES } from '../../limits.ts';
+import { TIMES } from '../../limits.ts';
 import type { Position, PublicationRecord } from '../../model.ts';
-import type { TopicStore } from '../shared/publication.ts';
+import { knownForMs, type TopicStore, USUAL_KEEPING } from '../shared/publication.ts';
 import type { Database } from './database.ts';
 import { createPublicationKeys } from './publication-keys.ts';
 
@@ -11,6 +11,8 @@ interface TopicRow {
   readonly key: number;
   readonly epoch: string;
   readonly place: number;
+  /** Null: as long as the topic is known. */
+  readonly keptUntil: number | null;
 }
 
 /** Topics forgotten in one call: none holds the others up for long. */
@@ -20,31 +22,39 @@ const headOf = (row: TopicRow | undefined): Position | null => (row ? { epoch: r
 
 export function createTopics(database: Database, clock: Clock): TopicStore {
   const keys = createPublicationKeys(database);
-  const find = database.prepare('SELECT key, epoch, place FROM topics WHERE tenant = ? AND topic = ?');
-  const findLive = database.prepare(
-    'SELECT key, epoch, place FROM topics WHERE tenant = ? AND topic = ? AND expires_at > ?',
-  );
+  const columns = 'key, epoch, place, kept_until AS keptUntil';
+  const find = database.prepare(`SELECT ${columns} FROM topics WHERE tenant = ? AND topic = ?`);
+  const findLive = database.prepare(`SELECT ${columns} FROM topics WHERE tenant = ? AND topic = ? AND expires_at > ?`);
   const begin = database.prepare(
-    'INSERT INTO topics (tenant, topic, epoch, place, expires_at) VALUES (?, ?, ?, 0, 0) RETURNING key, epoch, place',
+    `INSERT INTO topics (tenant, topic, epoch, place, expires_at) VALUES (?, ?, ?, 0, 0) RETURNING ${columns}`,
   );
-  const move = database.prepare('UPDATE topics SET place = ?, expires_at = ? WHERE key = ?');
+  const move = database.prepare('UPDATE topics SET place = ?, expires_at = ?, kept_until = ? WHERE key = ?');
+  const prolong = database.prepare('UPDATE topics SET expires_at = max(expires_at, ?) WHERE key = ?');
   const put = database.prepare('INSERT INTO publications (topic, place, record) VALUES (?, ?, ?)');
   const trim = database.prepare('DELETE FROM publications WHERE topic = ? AND place <= ?');
   const list = database.prepare('SELECT record FROM publications WHERE topic = ? AND place > ? ORDER BY place LIMIT ?');
   const listLatest = database.prepare('SELECT record FROM publications WHERE topic = ? ORDER BY place DESC LIMIT ?');
   const expired = database.prepare('SELECT key FROM topics WHERE expires_at <= ? ORDER BY expires_at LIMIT ?');
   const forget = database.prepare('DELETE FROM topics WHERE key = ?');
+  const outdated = database.prepare('SELECT key FROM topics WHERE kept_until <= ? ORDER BY kept_until LIMIT ?');
+  const empty = database.prepare('UPDATE topics SET kept_until = NULL WHERE key = ?');
 
   function forgetExpired(now: number): void {
     for (const { key } of expired.all(now, FORGOTTEN) as unknown as TopicRow[]) {
       trim.run(key, Number.MAX_SAFE_INTEGER);
       forget.run(key);
     }
+    for (const { key } of outdated.all(now, FORGOTTEN) as unknown as TopicRow[]) {
+      trim.run(key, Number.MAX_SAFE_INTEGER);
+      empty.run(key);
+    }
   }
+
+  const isKept = (row: TopicRow, now: number): boolean => row.keptUntil === null || row.keptUntil > now;
 
   return {
     async publish(tenant, publication) {
-      const { topic } = publication;
+      const { topic, keeping = USUAL_KEEPING } = publication;
       return database.write((announce) => {
         const now = clock.now();
         forgetExpired(now);
@@ -55,9 +65,11 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
         const position = { epoch: row.epoch, place: row.place + 1 };
         const record: PublicationRecord = { id, topic, payload, senderId, timestamp: now, position };
         keys.keep(row.key, publication, record);
-        move.run(position.place, now + TIMES.publicationMs, row.key);
+        if (!isKept(row, now)) trim.run(row.key, row.place);
+        const knownMs = knownForMs(keeping);
+        move.run(position.place, now + knownMs, keeping.forMs < knownMs ? now + keeping.forMs : null, row.key);
         put.run(row.key, position.place, JSON.stringify(record));
-        trim.run(row.key, position.place - LIMITS.publicationsPerTopic);
+        trim.run(row.key, position.place - keeping.most);
         announce({ kind: 'topic', tenant, id: topic }, { type: 'publication', publication: record });
         return { outcome: 'published', publication: record };
       });
@@ -77,17 +89,19 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
         const row = (find.get(tenant, topic) ?? begin.get(tenant, topic, randomUUID())) as unknown as TopicRow;
         if (keys.find(row.key, publication, now)) return;
         // The key lasts as long as its topic does.
-        move.run(row.place, now + TIMES.publicationMs, row.key);
+        prolong.run(now + TIMES.publicationMs, row.key);
         keys.divert(row.key, publication, diversion, now);
       });
     },
 
     async readTopic(tenant, topic, afterPlace, limit) {
       return database.read(() => {
-        const row = findLive.get(tenant, topic, clock.now()) as unknown as TopicRow | undefined;
-        const records = row
-          ? (list.all(row.key, afterPlace ?? 0, limit) as unknown as { readonly record: string }[])
-          : [];
+        const now = clock.now();
+        const row = findLive.get(tenant, topic, now) as unknown as TopicRow | undefined;
+        const records =
+          row && isKept(row, now)
+            ? (list.all(row.key, afterPlace ?? 0, limit) as unknown as { readonly record: string }[])
+            : [];
         return {
           head: headOf(row),
           publications: records.map(({ record }) => JSON.parse(record) as PublicationRecord),
@@ -97,8 +111,10 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
 
     async readLatest(tenant, topic, limit) {
       return database.read(() => {
-        const row = findLive.get(tenant, topic, clock.now()) as unknown as TopicRow | undefined;
-        const latest = row ? (listLatest.all(row.key, limit) as unknown as { readonly record: string }[]) : [];
+        const now = clock.now();
+        const row = findLive.get(tenant, topic, now) as unknown as TopicRow | undefined;
+        const latest =
+          row && isKept(row, now) ? (listLatest.all(row.key, limit) as unknown as { readonly record: string }[]) : [];
         return latest.map(({ record }) => JSON.parse(record) as PublicationRecord).reverse();
       });
     },

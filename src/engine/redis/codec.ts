@@ -100,6 +100,7 @@ export function decodeAnnouncement(parsed: unknown): Announcement | 'unknown' | 
     case 'publication':
       return announcement.publication?.position ? announcement : null;
     case 'routing-rules':
+    case 'topic-policies':
       return announcement;
     case 'session':
       return announcement.id ? announcement : null;

@@ -38,6 +38,7 @@ import { createSessions } from './sessions.ts';
 import { startUp } from './start.ts';
 import { StartRefused } from './start-fault.ts';
 import { Subscriber } from './subscriber.ts';
+import { createTopicPolicies } from './topic-policies.ts';
 import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
 import { createUserLogs } from './user-log.ts';
@@ -169,6 +170,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createBlocks(client, run, keys),
     ...createRates(client, keys),
     ...createRoutingRules(client, run, keys),
+    ...createTopicPolicies(client, run, keys),
     connect: presence.connect,
     disconnect: presence.disconnect,
     setStatus: presence.setStatus,

@@ -65,8 +65,9 @@ export interface TopicKeys {
   readonly channel: string;
 }
 
-export interface RoutingRuleKeys {
-  readonly rules: string;
+/** Of what a tenant's admins have settled: rules, or policies. */
+export interface SettingKeys {
+  readonly settings: string;
   readonly mark: string;
   readonly channel: string;
 }
@@ -91,7 +92,8 @@ export interface Keys {
   unlisted(tenant: TenantId): string;
   topic(tenant: TenantId, id: Topic): TopicKeys;
   published(tenant: TenantId, id: Topic, senderId: UserId, idempotencyKey: string): string;
-  routingRules(tenant: TenantId): RoutingRuleKeys;
+  routingRules(tenant: TenantId): SettingKeys;
+  topicPolicies(tenant: TenantId): SettingKeys;
   sessionUser(tenant: TenantId, id: SessionId): string;
   rate(id: Omit<RateUse, 'count'>): string;
   nodeConnections(nodeId: string): string;
@@ -164,9 +166,14 @@ export function createKeys(prefix: string, database: number): Keys {
     return { meta: `${tag}:meta`, history: `${tag}:history`, channel: channelOf(`${tag}:channel`) };
   }
 
-  function routingRules(tenant: TenantId): RoutingRuleKeys {
+  function routingRules(tenant: TenantId): SettingKeys {
     const tag = `${prefix}:{r.${encode(tenant)}}`;
-    return { rules: `${tag}:rules`, mark: `${tag}:mark`, channel: channelOf(`${tag}:channel`) };
+    return { settings: `${tag}:rules`, mark: `${tag}:mark`, channel: channelOf(`${tag}:channel`) };
+  }
+
+  function topicPolicies(tenant: TenantId): SettingKeys {
+    const tag = `${prefix}:{p.${encode(tenant)}}`;
+    return { settings: `${tag}:policies`, mark: `${tag}:mark`, channel: channelOf(`${tag}:channel`) };
   }
 
   return {
@@ -188,6 +195,7 @@ export function createKeys(prefix: string, database: number): Keys {
     topic,
     published: (tenant, id, senderId, key) => `${topicTag(tenant, id)}:sent:${encode(senderId)}.${encode(key)}`,
     routingRules,
+    topicPolicies,
     sessionUser: (tenant, id) => `${prefix}:{s.${encode(tenant)}.${encode(id)}}:user`,
     rate: ({ rate, tenant, userId }) => `${prefix}:{rate.${encode(tenant)}.${encode(userId ?? '')}}:${rate}`,
     nodeConnections: (nodeId) => `${prefix}:{node.${nodeId}}:connections`,
@@ -203,6 +211,8 @@ export function createKeys(prefix: string, database: number): Keys {
           return user(channel.tenant, channel.id).sessionsChannel;
         case 'routing-rules':
           return routingRules(channel.tenant).channel;
+        case 'topic-policies':
+          return topicPolicies(channel.tenant).channel;
         case 'topic':
           return topic(channel.tenant, channel.id).channel;
       }

@@ -233,6 +233,8 @@ export class Marks {
           return { state: await client.get(this.#keys.user(tenant, channel.id).sessionsMark), log: null };
         case 'routing-rules':
           return { state: await client.get(this.#keys.routingRules(tenant).mark), log: null };
+        case 'topic-policies':
+          return { state: await client.get(this.#keys.topicPolicies(tenant).mark), log: null };
       }
     });
   }

@@ -1,28 +1,23 @@
-/** Routing rules in Redis: one hash for each tenant. */
+/** Routing rules in Redis. */
 import { LIMITS } from '../../limits.ts';
 import type { RoutingRuleStore } from '../port.ts';
 import { decodeRoutingRule } from '../shared/routing-rule.ts';
-import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
+import { createSettings } from './settings.ts';
 
 export function createRoutingRules(client: RedisClient, run: RunScript, keys: Keys): RoutingRuleStore {
+  const { rulesPerTenant: most } = LIMITS;
+  const rules = createSettings(client, run, {
+    kind: 'routing-rules',
+    keysOf: keys.routingRules,
+    most,
+    decode: decodeRoutingRule,
+  });
   return {
-    async readRoutingRules(tenant) {
-      return (await attempt(() => client.hvals(keys.routingRules(tenant).rules))).map(decodeRoutingRule);
-    },
-
-    async saveRoutingRule(tenant, rule) {
-      const { rules, mark, channel } = keys.routingRules(tenant);
-      const args = [rule.id, JSON.stringify(rule), LIMITS.rulesPerTenant];
-      return (await run('save-routing-rule', [rules, mark, channel], args)) === 1;
-    },
-
-    async deleteRoutingRule(tenant, id) {
-      const { rules, mark, channel } = keys.routingRules(tenant);
-      const json = await run('delete-routing-rule', [rules, mark, channel], [id]);
-      return json === null ? null : decodeRoutingRule(String(json));
-    },
+    readRoutingRules: rules.read,
+    saveRoutingRule: (tenant, rule) => rules.save(tenant, rule.id, rule),
+    deleteRoutingRule: rules.remove,
   };
 }

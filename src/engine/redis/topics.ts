@@ -1,10 +1,16 @@
 /** Topics in Redis: the latest publications of each, in one slot with its channel. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { LIMITS, TIMES } from '../../limits.ts';
+import { TIMES } from '../../limits.ts';
 import type { Position, PublicationRecord, TenantId } from '../../model.ts';
 import type { CurrentTrace } from '../port.ts';
-import type { EarlierPublication, NewPublication, TopicStore } from '../shared/publication.ts';
+import {
+  type EarlierPublication,
+  knownForMs,
+  type NewPublication,
+  type TopicStore,
+  USUAL_KEEPING,
+} from '../shared/publication.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { fragment } from './codec.ts';
@@ -39,14 +45,14 @@ export function createTopics(
 
   return {
     async publish(tenant, publication) {
-      const { id, topic, payload, senderId, key, isRewritten } = publication;
+      const { id, topic, payload, senderId, key, isRewritten, keeping = USUAL_KEEPING } = publication;
       const { meta, history, channel } = keys.topic(tenant, topic);
       const body = fragment({ id, topic, payload, senderId });
-      const { publicationsPerTopic: most } = LIMITS;
       const kept = key
         ? [TIMES.idempotencyMs, key.digest, isRewritten ? `${fragment({ payload })},` : '']
         : ['', '', ''];
-      const args = [clock.offset(), randomUUID(), body, most, TIMES.publicationMs, currentTrace(), id, ...kept];
+      const bounds = [keeping.most, keeping.forMs, knownForMs(keeping)];
+      const args = [clock.offset(), randomUUID(), body, ...bounds, currentTrace(), id, ...kept];
       const answer = (await run('publish', [meta, history, channel, sentKey(tenant, publication)], args)) as Answer;
       if (answer[0] === 'published') return { outcome: 'published', publication: JSON.parse(answer[1]) };
       return earlierOf(publication, answer);

@@ -1,6 +1,19 @@
 /** Topics of an engine: the part of the port that keeps publications. */
 import type { ExpiryReason } from '../../errors.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
 import type { Position, PublicationId, PublicationRecord, TenantId, Topic, UserId } from '../../model.ts';
+
+/** How much of a topic is kept: the latest so many, for so long after the last of them. */
+export interface Keeping {
+  readonly most: number;
+  readonly forMs: number;
+}
+
+/** Where no policy says anything else. */
+export const USUAL_KEEPING: Keeping = { most: LIMITS.publicationsPerTopic, forMs: TIMES.publicationMs };
+
+/** Where a topic is stays known for a day at least: whoever comes back learns whether something is gone. */
+export const knownForMs = ({ forMs }: Keeping): number => Math.max(forMs, TIMES.publicationMs);
 
 /** By which a publication is recognised when it is published again, and the digest of what was published. */
 export interface PublicationKey {
@@ -17,6 +30,8 @@ export interface NewPublication {
   readonly key?: PublicationKey | null;
   /** A routing rule made another payload of what was given: it is kept with the key then. */
   readonly isRewritten?: boolean;
+  /** Left out: as usual. */
+  readonly keeping?: Keeping;
 }
 
 /** What became of a publication that routing rules kept from its topic; `publication`: what came of it elsewhere. */
@@ -47,7 +62,7 @@ export interface TopicStore {
   findPublished(tenant: TenantId, publication: NewPublication): Promise<EarlierPublication | null>;
   /** Notes under its key that a publication is not in its topic; what is known of that key already stands. */
   divertPublication(tenant: TenantId, publication: NewPublication, diversion: PublicationDiversion): Promise<void>;
-  /** Those kept past a place (null: all), at most `limit`, oldest first. A topic is kept for `TIMES.publicationMs` after its latest. */
+  /** Those kept past a place (null: all), at most `limit`, oldest first. What is kept of a topic is what its last publication said. */
   readTopic(tenant: TenantId, topic: Topic, afterPlace: number | null, limit: number): Promise<TopicHistory>;
   /** The latest that are kept, at most `limit`, oldest first. */
   readLatest(tenant: TenantId, topic: Topic, limit: number): Promise<readonly PublicationRecord[]>;

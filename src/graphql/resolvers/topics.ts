@@ -29,13 +29,9 @@ export const Mutation: MutationResolvers = {
 
 export const Subscription: SubscriptionResolvers = {
   topicPublished: {
-    subscribe(_, { topics, after }, { domain, delivery, bearer }) {
-      const named = domain.topics.toHear(bearer.viewer, topics);
-      return delivery.topicPublished(
-        bearer,
-        (viewer) => domain.topics.toHear(viewer, topics),
-        topicPositions(named, after),
-      );
+    async subscribe(_, { topics, after }, { domain, delivery, bearer }) {
+      const hearing = await domain.topics.hearing(bearer.viewer, topics);
+      return delivery.topicPublished(bearer, hearing, topicPositions(hearing.topics, after));
     },
     resolve: (publication: PublicationRecord) => publication,
   },

@@ -130,7 +130,8 @@ class TopicSubscriptions {
   async #open(topic: Topic): Promise<{ readonly topic: Topic; readonly stream: RenderedStream }> {
     const { clock, delivery, domain, rendering } = this.#options;
     const bearer = bearerIn(this.#identity.connection);
-    const events = await delivery.topicPublished(bearer, (viewer) => domain.topics.toHear(viewer, [topic]), new Map());
+    const hearing = await domain.topics.hearing(bearer.viewer, [topic]);
+    const events = await delivery.topicPublished(bearer, hearing, new Map());
     const stream = counted(
       this.#options,
       (release) => new RenderedStream(events, rendering.publication, release, clock),

@@ -52,6 +52,7 @@ const ACTS: readonly ((named: number) => Act)[] = [
   () => act('session', 'mutation { revokeSession(id: "x") { id } }'),
   () => act('session-creation', 'mutation { createSession(input: {deviceId: ""}) { refreshToken } }'),
   () => act('admin', 'mutation { deleteRoutingRule(id: "x") { id } }'),
+  () => act('admin', 'mutation { deleteTopicPolicy(pattern: "x") { pattern } }'),
   () =>
     act(
       'rule-test',

@@ -1,10 +1,10 @@
 -- Keeps a publication among the latest of its topic and announces it, unless it is a repeated one.
 -- KEYS  meta history channel sent
--- ARGV  offset nonce publication-as-a-fragment most milliseconds-to-live traceparent
+-- ARGV  offset nonce publication-as-a-fragment most milliseconds-to-live milliseconds-known traceparent
 --       id idempotencyMs ("" without a key) digest payload-as-a-fragment ("" unless it is kept with the key)
 -- Answers {"published", JSON of it} | {"earlier", JSON of what is kept under its key} | {"conflict"}
 local meta, history, channel, sent = unpack(KEYS)
-local offset, nonce, fragment, most, life, trace, id, keepMs, digest, payload = unpack(ARGV)
+local offset, nonce, fragment, most, life, known, trace, id, keepMs, digest, payload = unpack(ARGV)
 local time = now(offset)
 if keepMs ~= '' then
   local earlier = earlierPublished(sent, digest, time)
@@ -20,7 +20,7 @@ local stamp = '"timestamp":' .. digits(time) .. ',"position":{"epoch":"' .. epoc
 local json = '{' .. fragment .. ',' .. stamp
 redis.call('RPUSH', history, json)
 redis.call('LTRIM', history, -tonumber(most), -1)
-redis.call('PEXPIRE', meta, life)
+redis.call('PEXPIRE', meta, known)
 redis.call('PEXPIRE', history, life)
 if keepMs ~= '' then
   local kept = '{"digest":"' .. digest .. '","id":"' .. id .. '",' .. payload .. stamp

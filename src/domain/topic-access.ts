@@ -1,0 +1,109 @@
+/** What each viewer may do with each topic, by the policies of their tenant; while those are not known, nothing. */
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../clock.ts';
+import type { Engine } from '../engine/port.ts';
+import { type Keeping, USUAL_KEEPING } from '../engine/shared/publication.ts';
+import { badInput, ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { TenantId, Topic, Viewer } from '../model.ts';
+import { createKnownSettings } from './known-settings.ts';
+import { bySpecificity, mayAct, policyOf, type TopicAct, type TopicPolicy } from './topic-policy.ts';
+
+/** Checks payloads against what tenants write. */
+export interface PayloadSchemas {
+  /** What is wrong with a schema; null: nothing. */
+  fault(schema: unknown): string | null;
+  /** What a payload breaks of a schema, which is given as JSON; null: nothing. */
+  breach(schema: string, payload: unknown): string | null;
+}
+
+export interface TopicAccess {
+  /** @throws {ServiceError} FORBIDDEN, with `topic`; SERVICE_UNAVAILABLE while the tenant's policies are not known. */
+  require(act: TopicAct, viewer: Viewer, topics: readonly Topic[]): void | Promise<void>;
+  /** The same by what is known now: while nothing is, nobody is refused, and whoever watches is told once something is. */
+  requireAtOnce(act: TopicAct, viewer: Viewer, topics: readonly Topic[]): void;
+  /** Calls back when policies of the tenant may have changed, until the answer is called. */
+  watch(tenant: TenantId, onChange: () => void): () => void;
+  /** How long what is published is kept. @throws {ServiceError} BAD_USER_INPUT: the topic's schema does not allow the payload. */
+  admit(tenant: TenantId, topic: Topic, payload: unknown): Keeping | Promise<Keeping>;
+  /** Reads a tenant's policies again. */
+  refresh(tenant: TenantId): Promise<void>;
+}
+
+type Policies = readonly TopicPolicy[];
+
+const REFUSALS: Record<TopicAct, string> = {
+  publish: 'topic: the caller has no right to publish to',
+  subscribe: 'topics: the caller has no right to subscribe to',
+  read: 'topic: the caller has no right to read',
+};
+
+function refusal(act: TopicAct, topic: Topic): ServiceError {
+  return new ServiceError('FORBIDDEN', `${REFUSALS[act]} ${topic}.`, { of: { topic } });
+}
+
+const keepingOf = ({ keep, keepFor }: TopicPolicy): Keeping =>
+  keep === null && keepFor === null
+    ? USUAL_KEEPING
+    : { most: keep ?? USUAL_KEEPING.most, forMs: keepFor?.ms ?? USUAL_KEEPING.forMs };
+
+export function createTopicAccess(engine: Engine, clock: Clock, log: Log, schemas: PayloadSchemas): TopicAccess {
+  const known = createKnownSettings<Policies>({
+    kind: 'topic-policies',
+    engine,
+    clock,
+    log,
+    read: async (tenant) => bySpecificity(await engine.readTopicPolicies(tenant)),
+    inDoubt: 'wait',
+  });
+  /** Which policy of which reading topics have. */
+  const decided = new LRUCache<string, { readonly policies: Policies; readonly policy: TopicPolicy }>({
+    max: LIMITS.decidedTopics,
+  });
+
+  function find(tenant: TenantId, policies: Policies, topic: Topic): TopicPolicy {
+    const key = `${tenant} ${topic}`;
+    const before = decided.get(key);
+    if (before?.policies === policies) return before.policy;
+    const policy = policyOf(policies, topic);
+    decided.set(key, { policies, policy });
+    return policy;
+  }
+
+  function decide(policies: Policies, act: TopicAct, viewer: Viewer, topics: readonly Topic[]): void {
+    for (const topic of topics) {
+      if (!mayAct(find(viewer.tenant, policies, topic), act, viewer, topic)) throw refusal(act, topic);
+    }
+  }
+
+  function keeping(tenant: TenantId, policies: Policies, topic: Topic, payload: unknown): Keeping {
+    const policy = find(tenant, policies, topic);
+    const breach = policy.schema === null ? null : schemas.breach(policy.schema, payload);
+    if (breach !== null) throw badInput(`payload: must fit the schema of ${policy.pattern}: ${breach}`);
+    return keepingOf(policy);
+  }
+
+  return {
+    require(act, viewer, topics) {
+      const policies = known.of(viewer.tenant);
+      if (policies instanceof Promise) return policies.then((read) => decide(read, act, viewer, topics));
+      decide(policies, act, viewer, topics);
+    },
+
+    requireAtOnce(act, viewer, topics) {
+      const policies = known.atOnce(viewer.tenant);
+      if (policies) decide(policies, act, viewer, topics);
+    },
+
+    watch: known.watch,
+
+    admit(tenant, topic, payload) {
+      const policies = known.of(tenant);
+      if (policies instanceof Promise) return policies.then((read) => keeping(tenant, read, topic, payload));
+      return keeping(tenant, policies, topic, payload);
+    },
+
+    refresh: known.refresh,
+  };
+}

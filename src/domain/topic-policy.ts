@@ -1,0 +1,84 @@
+/**
+ * Which policy a topic has, and what it opens to whom: the one place that decides who publishes to a topic and who hears it.
+ *
+ * Users' own topics are decided by policies of their own only, and a pattern that
+ * names all topics opens none of them.
+ */
+import { isService } from '../access/rights.ts';
+import type { Topic, TopicPolicyRecord, TopicRight, Viewer } from '../model.ts';
+import { inOneSpelling, ownerOf } from './topic-name.ts';
+import { matchesTopic } from './topic-pattern.ts';
+
+/** A policy, of a tenant or built in. */
+export type TopicPolicy = Pick<TopicPolicyRecord, 'pattern' | 'publish' | 'subscribe' | 'keep' | 'keepFor' | 'schema'>;
+
+/** `read`: what was published before. */
+export type TopicAct = 'publish' | 'subscribe' | 'read';
+
+const builtIn = (pattern: string, publish: TopicRight, subscribe: TopicRight): TopicPolicy => ({
+  pattern,
+  publish,
+  subscribe,
+  keep: null,
+  keepFor: null,
+  schema: null,
+});
+
+/** What holds where a tenant has settled nothing. */
+export const BUILT_IN: readonly TopicPolicy[] = [
+  builtIn('user.#', 'SERVICES', 'OWNER'),
+  builtIn('user/#', 'SERVICES', 'OWNER'),
+  builtIn('#', 'EVERYONE', 'EVERYONE'),
+];
+
+/** Whether a pattern names topics that are users' own. */
+export const isOfUsers = (pattern: string): boolean => /^user[./]/.test(pattern);
+
+/** Sorts before those that are less specific: segment by segment, a name before `*` before `#`, and the end before all. */
+function rank(pattern: string): string {
+  const segments = pattern.split(/[./]/);
+  return segments.map((segment) => ({ '*': 'b', '#': 'c' })[segment] ?? 'a').join('');
+}
+
+/** The most specific first, the built-in ones that are not replaced included. Two that name the same topic are never equal. */
+export function bySpecificity(policies: readonly TopicPolicy[]): readonly TopicPolicy[] {
+  const patterns = new Set(policies.map(({ pattern }) => pattern));
+  const all = [...policies, ...BUILT_IN.filter(({ pattern }) => !patterns.has(pattern))];
+  return all
+    .map((policy) => ({ policy, key: `${rank(policy.pattern)} ${policy.pattern}` }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ policy }) => policy);
+}
+
+/** `policies`: the most specific first. */
+export function policyOf(policies: readonly TopicPolicy[], topic: Topic): TopicPolicy {
+  const isOwned = ownerOf(topic) !== null;
+  const found = policies.find(({ pattern }) => isOfUsers(pattern) === isOwned && matchesTopic(pattern, topic));
+  if (!found) throw new Error('A topic without a policy.');
+  return found;
+}
+
+function isNamed(patterns: readonly string[] | null, topic: Topic): boolean {
+  return patterns === null || patterns.some((pattern) => matchesTopic(inOneSpelling(pattern), topic));
+}
+
+function hasRight(right: TopicRight, viewer: Viewer, topic: Topic, claims: readonly string[] | null): boolean {
+  switch (right) {
+    case 'EVERYONE':
+      return true;
+    case 'CLAIMED':
+      return claims !== null || isService(viewer);
+    case 'SERVICES':
+      return isService(viewer);
+    case 'OWNER':
+      return ownerOf(topic) === viewer.userId;
+  }
+}
+
+/** The claims of a token narrow every right. A service publishes to any topic and reads any; it hears what its right opens. */
+export function mayAct(policy: TopicPolicy, act: TopicAct, viewer: Viewer, topic: Topic): boolean {
+  const claims = act === 'publish' ? viewer.topics.publish : viewer.topics.subscribe;
+  if (!isNamed(claims, topic)) return false;
+  if (act !== 'subscribe' && isService(viewer)) return true;
+  return hasRight(act === 'publish' ? policy.publish : policy.subscribe, viewer, topic, claims);
+}

@@ -1,0 +1,11 @@
+-- Deletes what a tenant's admin settled.
+-- KEYS  settings mark channel
+-- ARGV  id kind
+-- Answers it as JSON, or nothing when there was none
+local settings, mark, channel = unpack(KEYS)
+local id, kind = unpack(ARGV)
+local json = redis.call('HGET', settings, id)
+if not json then return false end
+redis.call('HDEL', settings, id)
+announceMarked(mark, channel, '{"type":"' .. kind .. '"}')
+return json

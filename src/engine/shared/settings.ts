@@ -1,0 +1,12 @@
+/** What a tenant's admins settle, as an engine keeps it. */
+import type { TenantId } from '../../model.ts';
+
+/** Each that is saved or removed is announced. */
+export interface Settings<Setting> {
+  /** In no order. */
+  read(tenant: TenantId): Promise<Setting[]>;
+  /** In place of that of the same id. False: there are too many. */
+  save(tenant: TenantId, id: string, setting: Setting): Promise<boolean>;
+  /** Null: there was none. */
+  remove(tenant: TenantId, id: string): Promise<Setting | null>;
+}

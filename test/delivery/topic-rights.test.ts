@@ -1,0 +1,118 @@
+/** Rights to hear topics, while the policies that give them change, are in doubt or cannot be read. */
+import { bearerOf } from '../../src/access/bearer.ts';
+import { createDelivery } from '../../src/delivery/delivery.ts';
+import { createTopicAccess } from '../../src/domain/topic-access.ts';
+import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
+import type { Topic, TopicPolicyRecord, TopicRight } from '../../src/model.ts';
+import { createPayloadSchemas } from '../../src/schemas/payload-schemas.ts';
+import { eventually } from '../support/eventually.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { unsteady } from '../support/unsteady-engine.ts';
+import { alice, silentLog, tenant, viewerOf } from '../support/world.ts';
+
+const [NEWS, SECRET] = ['news', 'secret'] as Topic[] as [Topic, Topic];
+const VIEWER = viewerOf(alice);
+const FORBIDDEN = { code: 'FORBIDDEN', of: { topic: SECRET } };
+
+const policy = (subscribe: TopicRight): TopicPolicyRecord => ({
+  pattern: SECRET,
+  publish: 'EVERYONE',
+  subscribe,
+  keep: null,
+  keepFor: null,
+  schema: null,
+  updatedAt: 1,
+  updatedBy: alice,
+});
+
+function open() {
+  const clock = new TestClock();
+  const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
+  const flaky = unsteady(steady);
+  const { engine } = flaky;
+  const log = silentLog;
+  const delivery = createDelivery({ engine, clock, log, countHole: () => undefined, streamMergeMs: 40 });
+  const access = createTopicAccess(engine, clock, log, createPayloadSchemas());
+  const hear = async (...topics: Topic[]) => {
+    const ended: unknown[] = [];
+    const stream = await delivery.topicPublished(
+      bearerOf(VIEWER),
+      {
+        topics,
+        check: (viewer) => access.requireAtOnce('subscribe', viewer, topics),
+        watch: (onChange) => access.watch(tenant, onChange),
+      },
+      new Map(),
+    );
+    stream.pipe({
+      push: () => undefined,
+      withdraw: () => undefined,
+      end: (error) => ended.push(error),
+      isCongested: () => false,
+      onRoom: () => () => undefined,
+    });
+    return { ended };
+  };
+  const close = async (): Promise<void> => {
+    delivery.close();
+    await steady.close();
+  };
+  return { ...flaky, steady, access, hear, close };
+}
+
+describe('the right to hear a topic', () => {
+  it('is nobody’s while the policies cannot be read, and asked again once they can', async () => {
+    const { access, fail, close } = open();
+    fail(1);
+    await expect(access.require('subscribe', VIEWER, [NEWS])).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    fail(1);
+    await expect(access.admit(tenant, NEWS, 1)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    await access.require('publish', VIEWER, [NEWS]);
+    await close();
+  });
+
+  it('is looked at again for every stream when a policy changes, and ends those without it only', async () => {
+    const { engine, access, hear, close } = open();
+    await access.require('subscribe', VIEWER, [NEWS, SECRET]);
+    const many = await Promise.all(Array.from({ length: 250 }, () => hear(SECRET)));
+    const others = await hear(NEWS);
+    await engine.saveTopicPolicy(tenant, policy('SERVICES'));
+    await eventually(() => expect(many.filter(({ ended }) => ended.length > 0)).toHaveLength(many.length));
+    expect(many[249]?.ended).toEqual([expect.objectContaining(FORBIDDEN)]);
+    expect(others.ended).toEqual([]);
+    await close();
+  });
+
+  it('is not taken from before a change that nobody heard of: those who ask wait until that is known', async () => {
+    const { steady, access, hear, cut, heal, close } = open();
+    await access.require('subscribe', VIEWER, [SECRET]);
+    const listener = await hear(SECRET);
+    cut();
+    await steady.saveTopicPolicy(tenant, policy('SERVICES'));
+    heal();
+    await expect(access.require('subscribe', VIEWER, [SECRET])).rejects.toMatchObject(FORBIDDEN);
+    await eventually(() => expect(listener.ended).toEqual([expect.objectContaining(FORBIDDEN)]));
+    await close();
+  });
+
+  it('may have ended while the stream was opened', async () => {
+    const { engine, access, hear, close } = open();
+    await access.require('subscribe', VIEWER, [SECRET]);
+    await engine.saveTopicPolicy(tenant, policy('OWNER'));
+    await access.refresh(tenant);
+    await expect(hear(SECRET)).rejects.toMatchObject(FORBIDDEN);
+    await close();
+  });
+
+  it('of a tenant whose policies could not be read again is asked for until they can', async () => {
+    const { steady, access, hear, cut, heal, fail, close } = open();
+    await access.require('subscribe', VIEWER, [SECRET]);
+    const listener = await hear(SECRET);
+    cut();
+    await steady.saveTopicPolicy(tenant, policy('SERVICES'));
+    fail(1);
+    heal();
+    await eventually(() => expect(listener.ended).toEqual([expect.objectContaining(FORBIDDEN)]));
+    await close();
+  });
+});
