@@ -48,6 +48,8 @@ describe('README', () => {
       'README.md': [
         `no \`connection_init\` in ${seconds(TIMES.connectionInitMs)},`,
         `the last ${LIMITS.publicationsPerTopic} of each topic are kept for a day`,
+        `\`keep\`, 1 to ${LIMITS.publicationsPerTopic}, and`,
+        `up to ${many(LIMITS.schemaCharacters)} characters and ${LIMITS.schemaValues} values`,
         `at most ${many(LIMITS.expressionSteps)} steps, ${LIMITS.expressionDepth} levels and one second`,
         `repeats its answer for ${seconds(TIMES.refreshLeewayMs)} `,
         `more than ${seconds(TIMES.clockToleranceMs)} ahead`,
