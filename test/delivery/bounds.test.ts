@@ -2,8 +2,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Bearer, bearerOf, RenewableBearer } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
+import { type InboxStreamEvent, kindOf } from '../../src/delivery/inbox/inbox-events.ts';
+import { InboxTeller } from '../../src/delivery/inbox/inbox-teller.ts';
+import { resumeNow } from '../../src/delivery/room.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine, WritingPage } from '../../src/engine/port.ts';
+import { positionExpired } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, MessageId, Position } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
@@ -25,6 +29,10 @@ describe('what a stream makes a node do', () => {
   /** What was asked in all. */
   let all = 0;
   let asked = 0;
+  /** Why the logs of lists cannot be read on; null: they can. */
+  let expiry: 'EPOCH' | null = null;
+  /** Called before each answer of `readMemberships`. */
+  let confirmed = async (_ids: readonly ConversationId[]): Promise<void> => undefined;
   const ask = (count: number): void => {
     if (asked === 0) {
       setImmediate(() => {
@@ -42,7 +50,9 @@ describe('what a stream makes a node do', () => {
       if (channel.kind === 'conversation') joined.push(channel.id);
       const listening = await stored.listen(channel, listener);
       return {
-        ...listening,
+        get heardAt() {
+          return listening.heardAt;
+        },
         async close() {
           ask(1);
           await listening.close();
@@ -55,9 +65,16 @@ describe('what a stream makes a node do', () => {
       all += ids.length;
       return ids;
     },
-    readMemberships(tenant, keys) {
+    async readMemberships(tenant, keys) {
       ask(keys.length);
+      await confirmed(keys.map(({ conversationId }) => conversationId));
       return stored.readMemberships(tenant, keys);
+    },
+    async readUserLog(tenant, user, after, limit) {
+      const page = await stored.readUserLog(tenant, user, after, limit);
+      return after && expiry && page.outcome === 'read'
+        ? { outcome: 'expired', reason: expiry, head: page.head }
+        : page;
     },
     readLog(...args) {
       ask(1);
@@ -192,6 +209,52 @@ describe('what a stream makes a node do', () => {
     }
   });
 
+  it('G19: asks bit by bit who is where when the log of a list is lost, and takes no checkpoint before it knows', async () => {
+    const fay = 'fay' as typeof bob;
+    const count = 350;
+    const ids = await Promise.all(Array.from({ length: count }, () => createGroup(stored, alice, fay)));
+    const stream = await delivery.inboxStream(bearerOf(viewerOf(fay)), { checkpoint: null, positions: new Map() });
+    const told: string[] = [];
+    stream.pipe({
+      push: (event) => void told.push(kindOf(event)),
+      end: () => undefined,
+      withdraw: () => undefined,
+      isCongested: () => false,
+      onRoom: resumeNow,
+    });
+    await eventually(() => expect(told).toEqual(['Checkpoint']));
+    const { promise: known, resolve } = Promise.withResolvers<void>();
+    const confirming = new Set<ConversationId>();
+    confirmed = async ([id, ...others]) => {
+      if (!id || others.length > 0 || !ids.includes(id)) return;
+      confirming.add(id);
+      await known;
+    };
+    expiry = 'EPOCH';
+    busiest = 0;
+    await createGroup(stored, alice, fay);
+    await eventually(() => expect(confirming.size).toBe(count));
+    expect(busiest).toBeLessThan(count);
+    expiry = null;
+    told.length = 0;
+    // All else is long ago: a checkpoint is due.
+    clock.advance(3 * TIMES.clocksApartMs);
+    await stored.appendMessage(tenant, text(ids[0] as ConversationId, alice, 'since'));
+    const due = async (): Promise<void> => {
+      clock.advance(TIMES.checkpointMs);
+      for (let nth = 0; nth < 10; nth += 1) await turn();
+    };
+    await due();
+    expect(told).toEqual(['MessageSent']);
+    confirmed = async () => undefined;
+    resolve();
+    await eventually(async () => {
+      await due();
+      expect(told).toContain('Checkpoint');
+    });
+    await stream.return();
+  });
+
   it('keeps little of what is announced during a reading, and tells the text all the same', async () => {
     const id = await createGroup(stored, alice, bob);
     const stream = await delivery.messageStreamed(reader, [id]);
@@ -242,5 +305,62 @@ describe('what a stream makes a node do', () => {
     }
     expect(heard).toEqual(Array.from({ length: count }, (_, nth) => nth + 1));
     await stream.return();
+  });
+});
+
+describe('what a stream remembers of what its user left', () => {
+  const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock: new TestClock() });
+  afterAll(() => engine.close());
+  const head: Position = { epoch: 'epoch', place: 1 };
+  const conversation = (nth: number): ConversationId => `left-${nth}` as ConversationId;
+  const left = { left: 'REMOVED', isListed: false } as const;
+
+  /** Of a user who is in nothing, and what it tells. */
+  async function listed(): Promise<{ readonly teller: InboxTeller; readonly told: InboxStreamEvent[] }> {
+    const context = { engine, clock: new TestClock(), log: silentLog };
+    const teller = new InboxTeller(context, bearerOf(viewerOf(bob)), { checkpoint: null, positions: new Map() });
+    const told: InboxStreamEvent[] = [];
+    teller.attach({
+      isOpen: true,
+      isReplaying: false,
+      room: { isCongested: () => false, onRoom: resumeNow },
+      tell: (event) => void told.push(event as InboxStreamEvent),
+      followed: () => [],
+      find: () => undefined,
+      confirm: async () => undefined,
+    });
+    await teller.take({ ids: [], asked: null, changes: { of: new Map(), head, expiry: null } });
+    teller.onListed();
+    return { teller, told };
+  }
+
+  it.each([
+    [
+      'the last of them, as many as the log of its list holds: they are told no second time',
+      1,
+      LIMITS.userLogEntries,
+      0,
+    ],
+    ['not the first of more', 0, 0, 1],
+  ])('is %s', async (_, from, to, again) => {
+    const { teller, told } = await listed();
+    for (let nth = 0; nth <= LIMITS.userLogEntries; nth += 1) teller.onLeft(conversation(nth), 'REMOVED');
+    expect(told).toHaveLength(LIMITS.userLogEntries + 1);
+    const of = new Map<ConversationId, typeof left>();
+    for (let nth = from; nth <= to; nth += 1) of.set(conversation(nth), left);
+    told.length = 0;
+    await teller.take({ ids: [], asked: new Set(of.keys()), changes: { of, head, expiry: null } });
+    teller.onListed();
+    expect(told).toHaveLength(again);
+  });
+
+  it('is nothing of what was to begin anew and is not listed any more', async () => {
+    const { teller } = await listed();
+    const expired = [conversation(0), conversation(1)] as const;
+    for (const id of expired) teller.onExpired(id, positionExpired('RETENTION'));
+    const asked = new Set(expired);
+    await teller.take({ ids: [expired[1]], asked, changes: { of: new Map(), head, expiry: null } });
+    teller.onListed();
+    expect(expired.map((id) => teller.expiryOf(id)?.reason)).toEqual([undefined, 'RETENTION']);
   });
 });
