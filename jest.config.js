@@ -21,6 +21,8 @@ const FULL_ONLY = [
   'test/delivery/unread-hole.test.ts',
   'test/docs/agent-example.test.ts',
   'test/engine/backup.test.ts',
+  'test/engine/consumer-histories.test.ts',
+  'test/engine/event-outbox.test.ts',
   'test/engine/lost-shards.test.ts',
   'test/engine/redis-addresses.test.ts',
   'test/engine/redis-cluster.test.ts',

@@ -72,6 +72,20 @@ export const LIMITS = {
   compiledSchemas: 1_000,
   /** Topics of which is remembered what policy is theirs, those used last. */
   decidedTopics: 10_000,
+  /** Consumers of one tenant: each has a place in all that happens. */
+  consumersPerTenant: 50,
+  /** Events that one pull is given. */
+  eventsPerPull: 100,
+  /** How often an event is handed out before it is a dead letter. */
+  eventAttempts: 10,
+  /** Events of a partition that one pull looks at for those that its consumer wants. */
+  scannedEvents: 1_000,
+  /** Events of a partition that are counted of those which wait: counting holds the server. */
+  countedEvents: 2_000,
+  /** Conversations and topics whose events a node has in hand, and those that are looked for at once. */
+  unforwardedSources: 10_000,
+  /** Tenants of which a node remembers whether they have consumers. */
+  consumingTenants: 1_000,
   /** Targets of one rule. */
   targetsPerRule: 20,
   /** Characters of an expression of a rule. */
@@ -341,6 +355,18 @@ export const TIMES = {
   /** The shortest and the longest that a policy keeps publications. */
   shortestKeepMs: 1_000,
   longestKeepMs: 7 * 24 * 60 * 60 * 1_000,
+  /** How long what happened is kept for consumers. */
+  eventsMs: 7 * 24 * 60 * 60 * 1_000,
+  /** How long a member of a consumer may take to acknowledge what it was handed. */
+  eventAckMs: 60_000,
+  /** How long a node may take it that a tenant has no consumer. */
+  consumersKnownMs: 10_000,
+  /** How long a source of events stays noted once it is quiet: what happens meanwhile needs no other note. */
+  eventsInHandMs: 1_000,
+  /** How long it takes until events whose node did not get so far are forwarded by others. */
+  unforwardedMs: 10_000,
+  /** How long the last event of a source stays beside it, and how long is known up to where it was forwarded. */
+  forwardedMs: 24 * 60 * 60 * 1_000,
   /** How long an expression of a rule may run, and how long it may compute before it is stopped between two steps. */
   expressionMs: 1_000,
   /** How long it may run before others: one that takes longer runs again in the last lane. And CPU time, between steps. */

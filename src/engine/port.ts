@@ -24,6 +24,7 @@
  * G11  A connection counts as present until `disconnect`, or until the node that
  *      recorded it has been dead for its lease.
  * G18  What a user may have is used up by what that user does, never by another.
+ * G23  While a tenant has a consumer, what happens is kept in the same step, and handed out at least once, in order.
  * G14  While its server is away an operation fails within 2 s, and at once after a few
  *      have; the engine connects again by itself, and nothing has to be opened anew.
  *
@@ -67,6 +68,7 @@ import type {
   TypingRecord,
   UserId,
 } from '../model.ts';
+import type { ConsumerStore } from './shared/consumer.ts';
 import type { ConversationHead, HeadStore } from './shared/heads.ts';
 import type { TopicStore } from './shared/publication.ts';
 import type { ListEvent, UserLogEntry, UserLogStore } from './shared/user-log.ts';
@@ -580,6 +582,8 @@ type AnnouncedState =
       readonly conversation: ConversationRecord;
       readonly joined: readonly UserId[];
       readonly left: readonly UserId[];
+      /** It begins; older versions do not say. */
+      readonly isNew?: true;
       /** Why those left; older versions do not say. */
       readonly why?: LeaveReason;
       /** The read position that moved, where that is the change; older versions do not say. */
@@ -649,6 +653,7 @@ export interface Engine
     BlockStore,
     RoutingRuleStore,
     TopicPolicyStore,
+    ConsumerStore,
     RateStore,
     Bus {
   readonly kind: 'embedded' | 'redis';

@@ -1,6 +1,7 @@
 /** What every engine must do. Names no engine. */
 import type { OpenWorld } from '../support/world.ts';
 import { describeBus } from './bus.ts';
+import { describeConsumers } from './consumers.ts';
 import { describeConversations } from './conversations.ts';
 import { describeHeads } from './heads.ts';
 import { describeInboxes } from './inbox.ts';
@@ -33,5 +34,6 @@ export function describeEngine(open: OpenWorld): void {
   describeLists(open);
   describeHeads(open);
   describeUserLogs(open);
+  describeConsumers(open);
   describeBus(open);
 }

@@ -172,10 +172,11 @@ export function createConversations(
       left?: readonly UserId[];
       why?: LeaveReason;
       read?: ReadMove;
+      isNew?: true;
     },
     announce: Announce,
   ): ConversationRecord {
-    const { name = row.name, joined = [], left = [], why = 'REMOVED', read } = next;
+    const { name = row.name, joined = [], left = [], why = 'REMOVED', read, isNew } = next;
     bump.run(
       name,
       roomNameOf(row.kind, name),
@@ -191,7 +192,11 @@ export function createConversations(
     for (const userId of joined) userLogs.note(tenant, userId, id, 'JOINED');
     for (const userId of left) userLogs.note(tenant, userId, id, why);
     const conversation = toConversation(changed);
-    const more = { ...(left.length > 0 && { why }), ...(read && { read }) };
+    const more = {
+      ...(isNew && { isNew }),
+      ...((left.length > 0 || why === 'DELETED') && { why }),
+      ...(read && { read }),
+    };
     announce({ kind: 'conversation', tenant, id }, { type: 'conversation', conversation, joined, left, ...more });
     const tell = (userId: UserId, isMember: boolean): void =>
       announce({ kind: 'memberships', tenant, id: userId }, { type: 'membership', conversationId: id, isMember });
@@ -271,7 +276,7 @@ export function createConversations(
         join(tenant, row, members);
         places.take(tenant, createdBy, row.key);
         const joined = members.map(({ userId }) => userId);
-        return { outcome: 'created', conversation: change(tenant, row, { joined }, announce) };
+        return { outcome: 'created', conversation: change(tenant, row, { joined, isNew: true }, announce) };
       });
     },
 

@@ -20,6 +20,8 @@ export interface Database {
   read<Result>(work: () => Result): Result;
   /** Runs `work` in one transaction; what it announces goes out once that is stored. */
   write<Result>(work: (announce: Announce) => Result): Result;
+  /** `note` is told of every announcement within the transaction that brings it about. */
+  noteEach(note: Announce): void;
   /** Copies it into a new file while it is used. */
   copyInto(path: string): Promise<void>;
   close(): void;
@@ -30,6 +32,7 @@ export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
   const isMemory = dataDir === ':memory:';
   const sqlite = new DatabaseSync(isMemory ? ':memory:' : privateDatabase(dataDir, DATABASE));
   let isOpen = true;
+  let note: Announce = () => undefined;
   try {
     prepareFile(sqlite);
   } catch (error) {
@@ -58,7 +61,10 @@ export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
       const result = guard(() => {
         sqlite.exec('BEGIN IMMEDIATE');
         try {
-          const answer = work((channel, announcement) => announcements.push([channel, announcement]));
+          const answer = work((channel, announcement) => {
+            note(channel, announcement);
+            announcements.push([channel, announcement]);
+          });
           sqlite.exec('COMMIT');
           return answer;
         } catch (error) {
@@ -68,6 +74,9 @@ export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
       });
       for (const [channel, announcement] of announcements) bus.announce(channel, announcement);
       return result;
+    },
+    noteEach(noted) {
+      note = noted;
     },
     copyInto: (path) => copyInto(sqlite, path),
     close() {

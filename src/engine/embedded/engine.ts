@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { Retention } from '../../model.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
 import { createEmbeddedBus } from './bus.ts';
+import { createConsumers } from './consumers.ts';
 import { openControl } from './control.ts';
 import { createConversations } from './conversations.ts';
 import { openDatabase } from './database.ts';
@@ -65,6 +66,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     ...createRooms(database),
     ...createRoutingRules(database),
     ...createTopicPolicies(database),
+    ...createConsumers(database, clock),
     setTyping: typing.setTyping,
     readTyping: typing.readTyping,
     // There is no other node.

@@ -14,6 +14,7 @@ import { attempt, begun, nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import { decodeConversation, decodeMember, encodeHead, type StoredMember, toReadReceipt } from './codec.ts';
+import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
 import type { ListUpdates } from './list-updates.ts';
 import type { Lists } from './lists.ts';
@@ -54,6 +55,7 @@ export interface ListKeeping {
   readonly rooms: Rooms;
   readonly updates: ListUpdates;
   readonly places: Places;
+  readonly outbox: EventOutbox;
   readonly isOneServer: boolean;
 }
 
@@ -62,7 +64,7 @@ export function createConversations(
   { run, readOne }: Scripts,
   keys: Keys,
   clock: Clock,
-  { lists, memberships, rooms, updates, places, isOneServer }: ListKeeping,
+  { lists, memberships, rooms, updates, places, outbox: kept, isOneServer }: ListKeeping,
 ): ConversationStore {
   const readMember = async (tenant: TenantId, id: ConversationId, userId: UserId): Promise<string | null> =>
     (await readOne('read-members', [keys.conversation(tenant, id).members], [userId])) as string | null;
@@ -96,7 +98,7 @@ export function createConversations(
     id: ConversationId,
     { userIds, role, place }: Adding,
   ): Promise<ChangeAnswer> {
-    const { meta, members, joins, outbox, channel } = keys.conversation(tenant, id);
+    const { meta, members, joins, outbox, channel, events } = keys.conversation(tenant, id);
     const args = [
       clock.offset(),
       LIMITS.membersPerConversation,
@@ -106,7 +108,8 @@ export function createConversations(
       place.told,
       ...userIds,
     ];
-    return (await run('add-members', [meta, members, joins, outbox, channel, ...place.keys], args)) as ChangeAnswer;
+    const at = [meta, members, joins, outbox, channel, ...place.keys];
+    return (await kept.run(tenant, events, 'add-members', at, args)) as ChangeAnswer;
   }
 
   /** Members with an ordinal above `after`, by ordinal, and whether there are no more. */
@@ -128,9 +131,11 @@ export function createConversations(
   return {
     async createConversation(tenant, conversation) {
       const { id, name, members, createdBy } = conversation;
-      const { meta, members: memberKey, joins, outbox, gone, channel } = keys.conversation(tenant, id);
+      const { meta, members: memberKey, joins, outbox, gone, channel, events } = keys.conversation(tenant, id);
       const create = async ({ keys: placeKeys, told }: PlaceArgs): Promise<CreateAnswer> =>
-        (await run(
+        (await kept.run(
+          tenant,
+          events,
           'create-conversation',
           [meta, memberKey, joins, outbox, gone, channel, ...placeKeys],
           [
@@ -221,9 +226,11 @@ export function createConversations(
     },
 
     async removeMember(tenant, id, userId, actor) {
-      const { meta, members, joins, typing, outbox, channel } = keys.conversation(tenant, id);
+      const { meta, members, joins, typing, outbox, channel, events } = keys.conversation(tenant, id);
       const remove = async (): Promise<ChangeAnswer> =>
-        (await run(
+        (await kept.run(
+          tenant,
+          events,
           'remove-member',
           [meta, members, joins, typing, outbox, channel],
           [userId, ...actorArgs(actor)],
@@ -246,7 +253,9 @@ export function createConversations(
       const at = keys.conversation(tenant, id);
       const { meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel } = at;
       const work = async (): Promise<'deleted' | 'not-found' | 'not-allowed'> => {
-        const [outcome, unsettled = []] = (await run(
+        const [outcome, unsettled = []] = (await kept.run(
+          tenant,
+          at.events,
           'delete-conversation',
           [meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel],
           [TIMES.idempotencyMs, ...actorArgs(actor)],

@@ -12,11 +12,15 @@ import { createBatches } from './batches.ts';
 import { createBlocks } from './blocks.ts';
 import { createRedisBus } from './bus.ts';
 import { connect, openCommandClient, openSubscriberClient, type RedisClient } from './client.ts';
+import { createConsumers } from './consumers.ts';
 import { createConversations } from './conversations.ts';
 import { checkKind } from './diagnosis.ts';
+import { EventOutbox } from './event-outbox.ts';
+import { Forwarding } from './forwarding.ts';
 import { createHeads } from './heads.ts';
 import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
+import { KnownConsumers } from './known-consumers.ts';
 import { createLists } from './list-store.ts';
 import { ListUpdates } from './list-updates.ts';
 import { Lists } from './lists.ts';
@@ -97,7 +101,10 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   // What lies on one server loses its end at once, and together.
   const recent = isOneServer ? null : new RecentChanges(clock);
   const memberships = createMemberships(run, keys, log, recent);
-  const writings = createWritings({ run, readOne }, keys, { clock, retention, currentTrace });
+  const known = new KnownConsumers(run, keys, clock);
+  const forwarding = new Forwarding(client, run, keys, clock, known.node);
+  const outbox = new EventOutbox(run, { known, forwarding, clock, log, isOneServer });
+  const writings = createWritings({ run, readOne }, keys, { clock, retention, currentTrace, outbox });
   const rooms = createRooms(client, run, keys, isOneServer);
   const lists = new Lists(client, run, keys, clock, { memberships, rooms, recent, node: nonce() });
   const reconciliation = recent && new Reconciliation(client, run, keys, { recent, memberships, lists, clock, log });
@@ -117,6 +124,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     marks.close();
     reconciliation?.close();
     updates.close();
+    outbox.close();
     await presence.stop(options.presenceGraceMs).catch(() => undefined);
     subscriber.close();
     client.disconnect();
@@ -151,9 +159,10 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
       rooms,
       updates,
       places,
+      outbox,
       isOneServer,
     }),
-    ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships, writings, updates }),
+    ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships, writings, updates, outbox }),
     appendText: writings.appendText,
     finishMessage: writings.finishMessage,
     requestStop: writings.requestStop,
@@ -161,7 +170,8 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     listWritings: writings.listWritings,
     ...createTyping(run, readOne, keys, clock),
     ...createSessions(client, run, keys, clock),
-    ...createTopics(client, run, keys, clock, currentTrace),
+    ...createTopics(client, run, keys, { clock, currentTrace, outbox }),
+    ...createConsumers(client, run, keys, { clock, known, forwarding }),
     ...createInboxes(client, run, keys, clock),
     ...createLists(client, run, keys, { lists, clock, log }),
     ...createUserLogs(run, keys),

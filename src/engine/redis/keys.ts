@@ -31,6 +31,31 @@ export interface ConversationKeys {
   /** There while the id of a conversation that was deleted stays taken. */
   readonly gone: string;
   readonly channel: string;
+  readonly events: EventSource;
+}
+
+/** Where what happens is kept for consumers in the step that brings it about: beside its conversation or topic. */
+export interface EventSource {
+  /** Of the tenant's. */
+  readonly name: string;
+  readonly outbox: string;
+}
+
+/** Of a tenant: its consumers, which nodes take it to have none, sources that are to be forwarded, and a count of what was. */
+export interface ConsumerKeys {
+  readonly consumers: string;
+  readonly unaware: string;
+  readonly unforwarded: string;
+  readonly arrivals: string;
+}
+
+/** Of a tenant's partition: its events, and up to where each source is in it. */
+export interface PartitionKeys {
+  readonly stream: string;
+  readonly places: string;
+  /** Of a consumer. */
+  state(consumer: string): string;
+  dead(consumer: string): string;
 }
 
 export interface UserKeys {
@@ -63,6 +88,7 @@ export interface TopicKeys {
   readonly meta: string;
   readonly history: string;
   readonly channel: string;
+  readonly events: EventSource;
 }
 
 /** Of what a tenant's admins have settled: rules, or policies. */
@@ -94,6 +120,10 @@ export interface Keys {
   published(tenant: TenantId, id: Topic, senderId: UserId, idempotencyKey: string): string;
   routingRules(tenant: TenantId): SettingKeys;
   topicPolicies(tenant: TenantId): SettingKeys;
+  consumers(tenant: TenantId): ConsumerKeys;
+  partition(tenant: TenantId, partition: number): PartitionKeys;
+  /** By its name. */
+  eventSource(tenant: TenantId, name: string): EventSource;
   sessionUser(tenant: TenantId, id: SessionId): string;
   rate(id: Omit<RateUse, 'count'>): string;
   nodeConnections(nodeId: string): string;
@@ -120,8 +150,15 @@ export function createKeys(prefix: string, database: number): Keys {
       texts: `${tag}:texts`,
       stops: `${tag}:stops`,
       channel: channelOf(`${tag}:channel`),
+      events: eventSource(tenant, `c.${key}`),
     };
   }
+
+  // `announce` of the scripts knows it by its end.
+  const eventSource = (tenant: TenantId, name: string): EventSource => ({
+    name,
+    outbox: `${prefix}:{${name.slice(0, 1)}.${encode(tenant)}${name.slice(1)}}:events`,
+  });
 
   function user(tenant: TenantId, id: UserId): UserKeys {
     const tag = `${prefix}:{u.${encode(tenant)}.${encode(id)}}`;
@@ -163,7 +200,8 @@ export function createKeys(prefix: string, database: number): Keys {
 
   function topic(tenant: TenantId, id: Topic): TopicKeys {
     const tag = topicTag(tenant, id);
-    return { meta: `${tag}:meta`, history: `${tag}:history`, channel: channelOf(`${tag}:channel`) };
+    const events = eventSource(tenant, `t.${encode(id)}`);
+    return { meta: `${tag}:meta`, history: `${tag}:history`, channel: channelOf(`${tag}:channel`), events };
   }
 
   function routingRules(tenant: TenantId): SettingKeys {
@@ -196,6 +234,25 @@ export function createKeys(prefix: string, database: number): Keys {
     published: (tenant, id, senderId, key) => `${topicTag(tenant, id)}:sent:${encode(senderId)}.${encode(key)}`,
     routingRules,
     topicPolicies,
+    consumers(tenant) {
+      const tag = `${prefix}:{k.${encode(tenant)}}`;
+      return {
+        consumers: `${tag}:consumers`,
+        unaware: `${tag}:unaware`,
+        unforwarded: `${tag}:unforwarded`,
+        arrivals: `${tag}:arrivals`,
+      };
+    },
+    partition(tenant, partition) {
+      const tag = `${prefix}:{e.${encode(tenant)}.${partition}}`;
+      return {
+        stream: `${tag}:stream`,
+        places: `${tag}:places`,
+        state: (consumer) => `${tag}:at.${consumer}`,
+        dead: (consumer) => `${tag}:dead.${consumer}`,
+      };
+    },
+    eventSource,
     sessionUser: (tenant, id) => `${prefix}:{s.${encode(tenant)}.${encode(id)}}:user`,
     rate: ({ rate, tenant, userId }) => `${prefix}:{rate.${encode(tenant)}.${encode(userId ?? '')}}:${rate}`,
     nodeConnections: (nodeId) => `${prefix}:{node.${nodeId}}:connections`,

@@ -20,6 +20,7 @@ import { partsOf, writerKey } from '../shared/written-text.ts';
 import { attempt, nonce } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { asJsonText, decodeMessage, encodeContent, encodeMessage, fragment } from './codec.ts';
+import type { EventOutbox } from './event-outbox.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
 import type { ListUpdates } from './list-updates.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
@@ -66,15 +67,16 @@ export interface MessageOptions {
   readonly memberships: Memberships;
   readonly writings: RedisWritings;
   readonly updates: ListUpdates;
+  readonly outbox: EventOutbox;
 }
 
 export function createMessages(
   client: RedisClient,
   run: RunScript,
   keys: Keys,
-  { clock, retention, currentTrace, memberships, writings, updates }: MessageOptions,
+  { clock, retention, currentTrace, memberships, writings, updates, outbox: events }: MessageOptions,
 ): MessageStore & Pick<WritingStore, 'startMessage'> {
-  const kept = (): string => retentionArg(retention, clock);
+  const keptMessages = (): string => retentionArg(retention, clock);
   const isOld = ({ timestamp }: MessageRecord): boolean =>
     retention !== null && typeof retention === 'object' && timestamp <= clock.now() - retention.ageMs;
 
@@ -124,7 +126,9 @@ export function createMessages(
     const replyTo = replyTarget(tenant, conversationId, message.replyToId);
     const idempotency = keys.idempotency(tenant, conversationId, senderId, key?.id ?? '');
     const store = (): Promise<unknown> =>
-      run(
+      events.run(
+        tenant,
+        at.events,
         'append-message',
         [
           meta,
@@ -139,7 +143,7 @@ export function createMessages(
         ],
         [
           clock.offset(),
-          kept(),
+          keptMessages(),
           senderId,
           conversationKey(conversationId),
           nonce(),
@@ -168,8 +172,9 @@ export function createMessages(
   ): Promise<MessageEdit> {
     const at = locate(tenant, id);
     if (!at) return { outcome: 'not-found' };
-    const args = [clock.offset(), kept(), at.sequence, id, nonce(), kind, content, currentTrace()];
-    return toEdit(await run('change-message', changeKeys(at), [...args, LIMITS.writtenPartCharacters]));
+    const args = [clock.offset(), keptMessages(), at.sequence, id, nonce(), kind, content, currentTrace()];
+    const all = [...args, LIMITS.writtenPartCharacters];
+    return toEdit(await events.run(tenant, at.events, 'change-message', changeKeys(at), all));
   }
 
   async function react(
@@ -182,8 +187,9 @@ export function createMessages(
     const at = locate(tenant, id);
     if (!at) return { outcome: 'not-found' };
     const caps = [LIMITS.emojisPerUserAndMessage, LIMITS.emojisPerMessage, LIMITS.reactionsPerMessage];
-    const args = [kept(), at.sequence, id, nonce(), verb, userId, emoji, ...caps, currentTrace()];
-    return toEdit(await run('react', changeKeys(at), [...args, LIMITS.writtenPartCharacters]));
+    const args = [keptMessages(), at.sequence, id, nonce(), verb, userId, emoji, ...caps, currentTrace()];
+    const all = [...args, LIMITS.writtenPartCharacters];
+    return toEdit(await events.run(tenant, at.events, 'react', changeKeys(at), all));
   }
 
   return {
@@ -228,7 +234,7 @@ export function createMessages(
 
     async listMessages(tenant, id, { after, before, limit, from }) {
       const { meta, messages, log } = keys.conversation(tenant, id);
-      const args = [after, before ?? '', limit, from, kept(), LIMITS.readingBytes];
+      const args = [after, before ?? '', limit, from, keptMessages(), LIMITS.readingBytes];
       const answer = await run('list-messages', [meta, messages, log], args);
       const [first, last, isPart, ...values] = answer as [string, string, string, ...(string | null)[]];
       const found = values.flatMap((value) => (value ? [decodeMessage(value)] : []));
@@ -245,7 +251,7 @@ export function createMessages(
       const answer = await run(
         'read-log',
         [meta, messages, log, outbox],
-        [after.place, limit, kept(), LIMITS.readingBytes],
+        [after.place, limit, keptMessages(), LIMITS.readingBytes],
       );
       const [unsettled, lineage, head, epoch, floor, ...rows] = answer as ReadLog;
       if (lineage === undefined || epoch === undefined) return { outcome: 'not-found' };

@@ -6,9 +6,11 @@ import type { RedisClient } from './client.ts';
 import { definitionsOf, linked } from './linking.ts';
 
 const NAMES = [
+  'ack-events',
   'add-members',
   'append-message',
   'append-text',
+  'begin-consumer',
   'change-message',
   'claim-dead',
   'connect',
@@ -21,13 +23,16 @@ const NAMES = [
   'finish-message',
   'drop-entry',
   'forget-unlisted',
+  'forward-events',
   'index-conversation',
   'index-membership',
   'index-room',
+  'know-consumers',
   'list-messages',
   'mark-read',
   'note-diverted',
   'publish',
+  'pull-events',
   'react',
   'read-conversations',
   'read-for-lists',
@@ -37,6 +42,7 @@ const NAMES = [
   'read-marks',
   'read-members',
   'read-presence',
+  'read-progress',
   'read-published',
   'read-sent',
   'read-sessions',
@@ -51,6 +57,7 @@ const NAMES = [
   'renew-lease',
   'request-stop',
   'reserve-place',
+  'save-consumer',
   'save-setting',
   'set-blocked',
   'set-role',
@@ -58,12 +65,13 @@ const NAMES = [
   'set-typing',
   'settle-memberships',
   'settle-place',
+  'trim-events',
   'write-inbox',
   'write-session',
 ] as const;
 
 /** What they share, in an order in which each file may use those before it. */
-const LIBRARIES = ['prelude', 'list', 'user-log'] as const;
+const LIBRARIES = ['prelude', 'list', 'user-log', 'events'] as const;
 
 /** Caps that scripts know by themselves. */
 const CAPS = `local READING_BYTES = ${LIMITS.readingBytes}\nlocal UNSETTLED = ${LIMITS.unsettledMemberships}\n`;

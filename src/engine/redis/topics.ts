@@ -14,6 +14,7 @@ import {
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { fragment } from './codec.ts';
+import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
@@ -33,12 +34,17 @@ function earlierOf({ id, topic, payload, senderId }: NewPublication, [outcome, j
   return { outcome: 'duplicate', publication: { id, topic, payload, senderId, ...known } };
 }
 
+export interface TopicOptions {
+  readonly clock: Clock;
+  readonly currentTrace: CurrentTrace;
+  readonly outbox: EventOutbox;
+}
+
 export function createTopics(
   client: RedisClient,
   run: RunScript,
   keys: Keys,
-  clock: Clock,
-  currentTrace: CurrentTrace,
+  { clock, currentTrace, outbox }: TopicOptions,
 ): TopicStore {
   const sentKey = (tenant: TenantId, { topic, senderId, key }: NewPublication): string =>
     keys.published(tenant, topic, senderId, key?.id ?? '');
@@ -46,14 +52,15 @@ export function createTopics(
   return {
     async publish(tenant, publication) {
       const { id, topic, payload, senderId, key, isRewritten, keeping = USUAL_KEEPING } = publication;
-      const { meta, history, channel } = keys.topic(tenant, topic);
+      const { meta, history, channel, events } = keys.topic(tenant, topic);
       const body = fragment({ id, topic, payload, senderId });
       const kept = key
         ? [TIMES.idempotencyMs, key.digest, isRewritten ? `${fragment({ payload })},` : '']
         : ['', '', ''];
       const bounds = [keeping.most, keeping.forMs, knownForMs(keeping)];
       const args = [clock.offset(), randomUUID(), body, ...bounds, currentTrace(), id, ...kept];
-      const answer = (await run('publish', [meta, history, channel, sentKey(tenant, publication)], args)) as Answer;
+      const at = [meta, history, channel, sentKey(tenant, publication)];
+      const answer = (await outbox.run(tenant, events, 'publish', at, args)) as Answer;
       if (answer[0] === 'published') return { outcome: 'published', publication: JSON.parse(answer[1]) };
       return earlierOf(publication, answer);
     },

@@ -9,6 +9,7 @@ import { partsOf, writerKey } from '../shared/written-text.ts';
 import { nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import { asJsonText, decodeMessage, encodeExtension } from './codec.ts';
+import type { EventOutbox } from './event-outbox.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
 import { retentionArg } from './retention.ts';
 
@@ -19,6 +20,7 @@ export interface WritingOptions {
   readonly clock: Clock;
   readonly retention: Retention;
   readonly currentTrace: CurrentTrace;
+  readonly outbox: EventOutbox;
 }
 
 export interface RedisWritings extends Omit<WritingStore, 'startMessage'> {
@@ -52,7 +54,7 @@ function toFinish([outcome, value]: readonly unknown[]): WritingFinish {
 export function createWritings(
   { run, readOne }: Scripts,
   keys: Keys,
-  { clock, retention, currentTrace }: WritingOptions,
+  { clock, retention, currentTrace, outbox }: WritingOptions,
 ): RedisWritings {
   const kept = (): string => retentionArg(retention, clock);
   const PER_PART = LIMITS.writtenPartCharacters;
@@ -92,6 +94,7 @@ export function createWritings(
    * For a writer, of what they write, also what is held; for nobody (''), as it is shown.
    */
   async function readSome(
+    tenant: TenantId,
     at: ConversationKeys,
     writer: string,
     which: readonly number[] | { readonly after: number },
@@ -99,7 +102,10 @@ export function createWritings(
     const named = 'after' in which ? [which.after] : ['', ...which];
     const args = [clock.offset(), TIMES.writingMs, kept(), nonce(), PER_PART, writer];
     const { meta, messages, log, channel, streams, texts } = at;
-    const answer = await run(
+    // It may abort what nobody writes on.
+    const answer = await outbox.run(
+      tenant,
+      at.events,
       'read-streams',
       [meta, messages, log, channel, streams, texts],
       [...args, LIMITS.readingBytes, ...named],
@@ -121,7 +127,7 @@ export function createWritings(
         const at = keys.conversation(tenant, id);
         let sequences = [...new Set(messages.map(({ sequence }) => sequence))];
         while (sequences.length > 0) {
-          const { last, read } = await readSome(at, '', sequences);
+          const { last, read } = await readSome(tenant, at, '', sequences);
           for (const each of read) {
             const message = each && decodeMessage(each[0]);
             if (message) shown.set(message.id, message);
@@ -145,7 +151,7 @@ export function createWritings(
       const answer = (await append()) as unknown[];
       if (answer[0] !== 'silent') return toTextAppend(answer);
       // Whoever reads it aborts it, and it stays so.
-      await readSome(at, '', [at.sequence]);
+      await readSome(tenant, at, '', [at.sequence]);
       return toTextAppend((await append()) as unknown[]);
     },
 
@@ -157,7 +163,8 @@ export function createWritings(
       const args = [clock.offset(), kept(), at.sequence, id, nonce(), writer, state, length ?? '', TIMES.writingMs];
       const text = content === null ? '' : JSON.stringify(content);
       const more = [PER_PART, currentTrace(), text, newPayload(payload)];
-      return toFinish((await run('finish-message', writtenKeys(at), [...args, ...more])) as unknown[]);
+      const all = [...args, ...more];
+      return toFinish((await outbox.run(tenant, at.events, 'finish-message', writtenKeys(at), all)) as unknown[]);
     },
 
     async requestStop(tenant, id) {
@@ -170,7 +177,7 @@ export function createWritings(
 
     async readWriting(tenant, id, writer) {
       const at = locate(tenant, id);
-      const [one] = at ? (await readSome(at, writerKey(writer), [at.sequence])).read : [];
+      const [one] = at ? (await readSome(tenant, at, writerKey(writer), [at.sequence])).read : [];
       if (!one) return null;
       const [value, isHeld, isStopRequested] = one;
       const message = decodeMessage(value);
@@ -182,7 +189,7 @@ export function createWritings(
       // Most have none: of many that is asked at once.
       const count = await readOne('count-streams', [keys.conversation(tenant, id).streams]);
       if (Number(count) === 0) return { messages: [], next: null };
-      const { last, read } = await readSome(keys.conversation(tenant, id), '', { after });
+      const { last, read } = await readSome(tenant, keys.conversation(tenant, id), '', { after });
       return { messages: read.flatMap((each) => (each ? [decodeMessage(each[0])] : [])), next: last };
     },
   };

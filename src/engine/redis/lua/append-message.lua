@@ -1,6 +1,6 @@
 -- Appends a message: membership, idempotency, sequence, log and announcement in one.
 -- KEYS  meta members messages log idempotency typing outbox channel, then of one that is read while it is written:
---       streams texts stops
+--       streams texts stops; then the outbox of events where they are kept
 -- ARGV  offset retention senderId conversationKey nonce head content idempotencyMs ("" without a key) digest
 --       traceparent ("" when it is not traced), sequence and id of what it replies to ("" "" for none), then of one that
 --       is read while it is written: length "1" | "0" (is held) perPart silenceMs mostOfWriter most writer part…
@@ -22,7 +22,7 @@ if targetId ~= '' and not isMessage(redis.call('HGET', messages, targetSequence)
   return { 'no-reply-target' }
 end
 local stream, perPart
-if streams then
+if ARGV[13] then
   local keys = { meta = meta, messages = messages, log = log, channel = channel, streams = streams, texts = texts }
   perPart = tonumber(ARGV[15])
   if not hasRoomToWrite(keys, ARGV[19], time, ARGV[16], ARGV[17], ARGV[18], nonce, retention, perPart) then

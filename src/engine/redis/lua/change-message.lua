@@ -1,5 +1,5 @@
 -- Edits or deletes a message.
--- KEYS  meta messages log channel streams texts
+-- KEYS  meta messages log channel streams texts, then the outbox of events where they are kept
 -- ARGV  offset retention sequence messageId nonce "EDITED" | "DELETED" content-without-times (of a deletion: who did it, or "") traceparent perPart
 -- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"} | {"being-written"}
 local meta, messages, log, channel, streams, texts = unpack(KEYS)

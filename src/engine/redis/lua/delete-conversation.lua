@@ -1,5 +1,5 @@
 -- Deletes a conversation with its messages; its members are no longer in it.
--- KEYS  meta members joins messages log typing outbox streams texts stops gone channel
+-- KEYS  meta members joins messages log typing outbox streams texts stops gone channel, then the outbox of events where they are kept
 -- ARGV  how long its id stays taken in milliseconds, then of an actor: userId leastRole
 -- Answers {"deleted", unsettled} | {"not-found"} | {"not-allowed"}
 local meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel = unpack(KEYS)

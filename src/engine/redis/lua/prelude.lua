@@ -86,6 +86,18 @@ local function listJson(list)
   return cjson.encode(list)
 end
 
+-- Announces what happened to a conversation or a topic. Where the outbox of its events is the last of the keys, the same is kept
+-- there for consumers, under a number above the last one: of it the last is left, whatever was forwarded.
+local function announce(channel, json)
+  redis.call('SPUBLISH', channel, json)
+  local events = KEYS[#KEYS]
+  if string.sub(events, -7) ~= ':events' then return end
+  local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
+  local number = math.max(micros(0), last and tonumber(string.match(last[1], '^%d+')) + 1 or 0)
+  redis.call('XADD', events, digits(number) .. '-0', 'a', json)
+  redis.call('PERSIST', events)
+end
+
 -- Announces, from JSON of an object, a change of a state that has no version: it has a mark instead, which outlives every
 -- look at it. Whoever heard another mark before has missed something.
 local function announceMarked(mark, channel, json)
@@ -103,8 +115,9 @@ local function announceConversation(meta, channel, joined, left, more)
   local json = conversationJson(meta)
   -- Of a conversation that begins nothing was heard, except of one that was lost under its name.
   local past = before == '0' and 'null' or before
-  redis.call('SPUBLISH', channel, '{"type":"conversation","mark":[' .. past .. ',' .. version .. '],"conversation":'
-    .. json .. ',"joined":' .. listJson(joined) .. ',"left":' .. listJson(left) .. (more or '') .. '}')
+  announce(channel, '{"type":"conversation","mark":[' .. past .. ',' .. version .. '],"conversation":'
+    .. json .. ',"joined":' .. listJson(joined) .. ',"left":' .. listJson(left)
+    .. (before == '0' and ',"isNew":true' or '') .. (more or '') .. '}')
   return json
 end
 
@@ -165,9 +178,10 @@ local function factsForLists(meta, members, outbox, users)
   return facts
 end
 
--- Whether a user has a place in a conversation: looked up where the key of the places is here, told otherwise.
+-- Whether a user has a place in a conversation: looked up where the key of the places is here, told otherwise. Behind it, or in
+-- its stead, may be that of an outbox.
 local function hasPlace(told, places, id)
-  if places then return redis.call('ZSCORE', places, id) ~= false end
+  if places and string.sub(places, -7) ~= ':events' then return redis.call('ZSCORE', places, id) ~= false end
   return told == '1'
 end
 
@@ -214,7 +228,7 @@ end
 -- Puts a change of a message into the log and announces it. `t` is when; older versions note no time.
 local function logChange(log, channel, change, sequence, lines, place, epoch, trace)
   redis.call('XADD', log, digits(place) .. '-0', 'c', change, 's', sequence, 'e', epoch, 't', digits(now(0)))
-  redis.call('SPUBLISH', channel, '{"type":"message","change":"' .. change .. '"' .. traced(trace) .. ',"message":'
+  announce(channel, '{"type":"message","change":"' .. change .. '"' .. traced(trace) .. ',"message":'
     .. messageJson(lines) .. '}')
 end
 

@@ -1,5 +1,5 @@
 -- Keeps a publication among the latest of its topic and announces it, unless it is a repeated one.
--- KEYS  meta history channel sent
+-- KEYS  meta history channel sent, then the outbox of events where they are kept
 -- ARGV  offset nonce publication-as-a-fragment most milliseconds-to-live milliseconds-known traceparent
 --       id idempotencyMs ("" without a key) digest payload-as-a-fragment ("" unless it is kept with the key)
 -- Answers {"published", JSON of it} | {"earlier", JSON of what is kept under its key} | {"conflict"}
@@ -26,5 +26,5 @@ if keepMs ~= '' then
   local kept = '{"digest":"' .. digest .. '","id":"' .. id .. '",' .. payload .. stamp
   redis.call('SET', sent, digits(time + keepMs) .. ' ' .. kept, 'PX', keepMs)
 end
-redis.call('SPUBLISH', channel, '{"type":"publication"' .. traced(trace) .. ',"publication":' .. json .. '}')
+announce(channel, '{"type":"publication"' .. traced(trace) .. ',"publication":' .. json .. '}')
 return { 'published', json }

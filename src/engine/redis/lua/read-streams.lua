@@ -1,5 +1,5 @@
 -- Reads messages that may be being written, as they are shown. What writers who are silent left is aborted first.
--- KEYS  meta messages log channel streams texts
+-- KEYS  meta messages log channel streams texts, then the outbox of events where they are kept
 -- ARGV  offset silenceMs retention nonce perPart writer (only what they write, also what is held; "": as it is shown)
 --       most (bytes, after which it ends)
 --       after (all that are written past a sequence) | "" (those named), then sequences

@@ -1,0 +1,97 @@
+/** What happened, for consumers, in SQLite: kept in the transaction that brings it about. */
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { TenantId } from '../../model.ts';
+import { type EventRecord, partitionOf } from '../shared/consumer.ts';
+import { happeningOf } from '../shared/happening.ts';
+import type { Database } from './database.ts';
+
+/** Old events dropped with each new one: no transaction is held up for long. */
+const DROPPED = 100;
+
+export interface EventRow {
+  readonly number: number;
+  readonly partition: number;
+  readonly type: string;
+  readonly subject: string;
+  readonly at: number;
+  readonly data: string;
+}
+
+export interface Events {
+  /** The tenants of whom is kept what happens. */
+  readonly tenants: Set<TenantId>;
+  /** Up to where a partition is written; 0: nothing. */
+  head(tenant: TenantId, partition: number): number;
+  at(number: number): EventRow | undefined;
+  /** Those past a number, of which whoever asks may stop at any. */
+  past(tenant: TenantId, partition: number, number: number): Iterable<EventRow>;
+  /** How many of up to `LIMITS.countedEvents` past a number are of this kind. */
+  count(
+    tenant: TenantId,
+    partition: number,
+    number: number,
+    isWanted: (type: string, subject: string) => boolean,
+  ): number;
+  /** Another one after each event. */
+  readonly arrivals: string;
+}
+
+export const eventOf = ({ number, partition, type, subject, at, data }: EventRow, attempt: number): EventRecord =>
+  ({ id: `${partition}-${number}`, type, subject, at, data: JSON.parse(data), attempt }) as EventRecord;
+
+export function createEvents(database: Database, clock: Clock): Events {
+  const insert = database.prepare(
+    'INSERT INTO events (tenant, partition, type, subject, at, data) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+  const dropOld = database.prepare(
+    'DELETE FROM events WHERE number IN (SELECT number FROM events WHERE at <= ? ORDER BY at LIMIT ?)',
+  );
+  const selectOne = database.prepare('SELECT * FROM events WHERE number = ?');
+  const selectHead = database.prepare('SELECT max(number) AS head FROM events WHERE tenant = ? AND partition = ?');
+  const selectPast = database.prepare(
+    'SELECT * FROM events WHERE tenant = ? AND partition = ? AND number > ? AND at > ? ORDER BY number LIMIT ?',
+  );
+  const selectKinds = database.prepare(
+    'SELECT type, subject FROM events WHERE tenant = ? AND partition = ? AND number > ? AND at > ? ORDER BY number LIMIT ?',
+  );
+  const tenants = new Set(
+    database
+      .prepare('SELECT DISTINCT tenant FROM consumers')
+      .all()
+      .map((row) => row['tenant'] as TenantId),
+  );
+  let arrivals = 0;
+
+  database.noteEach(({ tenant }, announcement) => {
+    if (!tenants.has(tenant)) return;
+    const happening = happeningOf(announcement);
+    if (!happening) return;
+    const { type, subject, data } = happening;
+    const now = clock.now();
+    insert.run(tenant, partitionOf(subject), type, subject, now, JSON.stringify(data));
+    dropOld.run(now - TIMES.eventsMs, DROPPED);
+    arrivals += 1;
+  });
+
+  const oldest = (): number => clock.now() - TIMES.eventsMs;
+  return {
+    tenants,
+    head: (tenant, partition) => (selectHead.get(tenant, partition) as { head: number | null }).head ?? 0,
+    at: (number) => {
+      const row = selectOne.get(number) as unknown as EventRow | undefined;
+      return row && row.at > oldest() ? row : undefined;
+    },
+    past: (tenant, partition, number) =>
+      selectPast.iterate(tenant, partition, number, oldest(), LIMITS.scannedEvents) as Iterable<never>,
+    count(tenant, partition, number, isWanted) {
+      let counted = 0;
+      const rows = selectKinds.iterate(tenant, partition, number, oldest(), LIMITS.countedEvents);
+      for (const row of rows as Iterable<EventRow>) if (isWanted(row.type, row.subject)) counted += 1;
+      return counted;
+    },
+    get arrivals() {
+      return String(arrivals);
+    },
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * Keeps what happens for the consumers of its tenant, and forwards it to them.
+ *
+ * An event is kept in the step that brings it about, beside its conversation or topic, and forwarded behind it. Before, the
+ * source is noted among those of the tenant that are to be forwarded, so that others find what a node left that died in between.
+ * Of a tenant that has no consumer nothing is kept or noted.
+ */
+import type { Clock } from '../../clock.ts';
+import { isOutage } from '../../errors.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import type { TenantId } from '../../model.ts';
+import type { Forwarding } from './forwarding.ts';
+import type { EventSource } from './keys.ts';
+import type { KnownConsumers } from './known-consumers.ts';
+import type { RunScript, ScriptName } from './scripts.ts';
+
+interface InHand {
+  readonly tenant: TenantId;
+  readonly source: EventSource;
+  /** Null: it is to be noted again. */
+  noted: Promise<void> | null;
+  notedAt: number;
+  running: number;
+  /** The last event that was forwarded. */
+  last: string | null;
+  isForwarding: boolean;
+  /** Something may have been kept since the forwarding began. */
+  hasNews: boolean;
+  /** What became of a change is not known: it may be done later. The note stays, for whoever sweeps. */
+  isDoubtful: boolean;
+  stopWaiting: (() => void) | null;
+}
+
+interface OutboxParts {
+  readonly known: KnownConsumers;
+  readonly forwarding: Forwarding;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether what is noted first is stored first: not where keys lie on different servers. */
+  readonly isOneServer: boolean;
+}
+
+export class EventOutbox {
+  readonly #run: RunScript;
+  readonly #known: KnownConsumers;
+  readonly #forwarding: Forwarding;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #isOneServer: boolean;
+  readonly #inHand = new Map<string, InHand>();
+  #isClosed = false;
+
+  constructor(run: RunScript, { known, forwarding, clock, log, isOneServer }: OutboxParts) {
+    this.#run = run;
+    this.#known = known;
+    this.#forwarding = forwarding;
+    this.#clock = clock;
+    this.#log = log;
+    this.#isOneServer = isOneServer;
+  }
+
+  /** Runs a script that changes a source of events. */
+  async run(
+    tenant: TenantId,
+    source: EventSource,
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    const has = this.#known.has(tenant);
+    if (!has || (has !== true && !(await has))) return this.#run(name, keys, args);
+    const inHand = this.#take(tenant, source);
+    inHand.running += 1;
+    try {
+      if (!this.#isOneServer) await inHand.noted;
+      return await this.#run(name, [...keys, source.outbox], args);
+    } catch (error) {
+      inHand.isDoubtful = true;
+      throw error;
+    } finally {
+      inHand.running -= 1;
+      inHand.hasNews = true;
+      void this.#forward(inHand);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const { stopWaiting } of this.#inHand.values()) stopWaiting?.();
+    this.#inHand.clear();
+  }
+
+  #take(tenant: TenantId, source: EventSource): InHand {
+    const key = keyOf(tenant, source);
+    const inHand = this.#inHand.get(key) ?? this.#begin(key, tenant, source);
+    const isOld = this.#clock.elapsed() - inHand.notedAt >= TIMES.unforwardedMs / 2;
+    if (!inHand.noted || isOld) this.#note(inHand);
+    return inHand;
+  }
+
+  #begin(key: string, tenant: TenantId, source: EventSource): InHand {
+    this.#makeRoom();
+    const inHand: InHand = {
+      tenant,
+      source,
+      noted: null,
+      notedAt: 0,
+      running: 0,
+      last: null,
+      isForwarding: false,
+      hasNews: false,
+      isDoubtful: false,
+      stopWaiting: null,
+    };
+    this.#inHand.set(key, inHand);
+    return inHand;
+  }
+
+  #note(inHand: InHand): void {
+    inHand.notedAt = this.#clock.elapsed();
+    inHand.noted = this.#forwarding.note(inHand.tenant, inHand.source);
+    // Whoever waits for it is told; otherwise the change itself fails as well.
+    inHand.noted.catch(() => {
+      inHand.noted = null;
+    });
+  }
+
+  async #forward(inHand: InHand): Promise<void> {
+    if (inHand.isForwarding || this.#isClosed) return;
+    inHand.stopWaiting?.();
+    inHand.stopWaiting = null;
+    inHand.isForwarding = true;
+    try {
+      while (inHand.hasNews && !this.#isClosed) {
+        inHand.hasNews = false;
+        inHand.last = await this.#forwarding.forward(inHand.tenant, inHand.source, inHand.last);
+      }
+    } catch (error) {
+      inHand.hasNews = true;
+      const { tenant, source } = inHand;
+      if (!isOutage(error)) this.#log.error({ err: error, tenant, source: source.name }, 'events not forwarded');
+    }
+    inHand.isForwarding = false;
+    if (!this.#isClosed) inHand.stopWaiting = this.#clock.after(TIMES.eventsInHandMs, () => this.#look(inHand));
+  }
+
+  /** Forwards what could not be, or lets go of what is quiet. */
+  #look(inHand: InHand): void {
+    inHand.stopWaiting = null;
+    if (inHand.hasNews) {
+      void this.#forward(inHand);
+      return;
+    }
+    // Whatever runs forwards what it did.
+    if (inHand.running > 0) return;
+    const { tenant, source, isDoubtful } = inHand;
+    this.#inHand.delete(keyOf(tenant, source));
+    if (!isDoubtful) void this.#forwarding.letGo(tenant, source).catch(() => undefined);
+  }
+
+  /** The longest in hand is left to whoever pulls: it stays noted. */
+  #makeRoom(): void {
+    if (this.#inHand.size < LIMITS.unforwardedSources) return;
+    for (const [key, { running, stopWaiting }] of this.#inHand) {
+      if (running > 0) continue;
+      stopWaiting?.();
+      this.#inHand.delete(key);
+      return;
+    }
+  }
+}
+
+const keyOf = (tenant: TenantId, { name }: EventSource): string => `${tenant} ${name}`;

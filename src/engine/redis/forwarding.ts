@@ -1,0 +1,98 @@
+/** How events get from beside their conversation or topic into the partitions of their tenant. */
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { TenantId } from '../../model.ts';
+import { partitionOf } from '../shared/consumer.ts';
+import { happeningOf } from '../shared/happening.ts';
+import { attempt } from './attempt.ts';
+import type { RedisClient } from './client.ts';
+import { decodeAnnouncement } from './codec.ts';
+import type { EventSource, Keys } from './keys.ts';
+import type { RunScript } from './scripts.ts';
+
+/** Events forwarded at once: each may be as long as a message. */
+const AT_ONCE = 50;
+
+/** A source that some node has in hand. */
+interface Unforwarded {
+  readonly name: string;
+  readonly note: string;
+  readonly notedAt: number;
+}
+
+export class Forwarding {
+  readonly #client: RedisClient;
+  readonly #run: RunScript;
+  readonly #keys: Keys;
+  readonly #clock: Clock;
+  readonly #node: string;
+
+  constructor(client: RedisClient, run: RunScript, keys: Keys, clock: Clock, node: string) {
+    this.#client = client;
+    this.#run = run;
+    this.#keys = keys;
+    this.#clock = clock;
+    this.#node = node;
+  }
+
+  /** Notes that this node has a source in hand. */
+  async note(tenant: TenantId, { name }: EventSource): Promise<void> {
+    const { unforwarded } = this.#keys.consumers(tenant);
+    await attempt(() => this.#client.zadd(unforwarded, String(this.#clock.now()), `${name} ${this.#node}`));
+  }
+
+  async letGo(tenant: TenantId, { name }: EventSource): Promise<void> {
+    const { unforwarded } = this.#keys.consumers(tenant);
+    await attempt(() => this.#client.zrem(unforwarded, `${name} ${this.#node}`));
+  }
+
+  /** Forwards what a source has past the last that was forwarded here, and answers which is the last now. */
+  async forward(tenant: TenantId, source: EventSource, after: string | null): Promise<string | null> {
+    let last = after;
+    for (let isWhole = false; !isWhole; ) {
+      const from = last === null ? '-' : `(${last}`;
+      const entries = await attempt(() => this.#client.xrange(source.outbox, from, '+', 'COUNT', AT_ONCE));
+      const [id] = entries.at(-1) ?? [];
+      if (id === undefined) return last;
+      await this.#add(tenant, source.name, entries);
+      await this.#run('trim-events', [source.outbox], [id, TIMES.forwardedMs]);
+      last = id;
+      isWhole = entries.length < AT_ONCE;
+    }
+    return last;
+  }
+
+  /** Forwards what nodes noted that long ago and did not get to. */
+  async sweep(tenant: TenantId, olderThanMs: number): Promise<void> {
+    for (const { name, note, notedAt } of await this.#readUnforwarded(tenant, olderThanMs)) {
+      await this.forward(tenant, this.#keys.eventSource(tenant, name), null);
+      if (this.#clock.now() - notedAt < TIMES.unforwardedMs) continue;
+      await this.#run('forget-unlisted', [this.#keys.consumers(tenant).unforwarded], [note, notedAt]);
+    }
+  }
+
+  async #add(tenant: TenantId, name: string, entries: readonly [id: string, fields: string[]][]): Promise<void> {
+    const events = entries.flatMap(([id, fields]) => {
+      const announcement = decodeAnnouncement(JSON.parse(fields[1] ?? 'null'));
+      const happening = announcement && announcement !== 'unknown' ? happeningOf(announcement) : null;
+      if (!happening) return [];
+      return [id.split('-', 1)[0] ?? '', happening.type, happening.subject, JSON.stringify(happening.data)];
+    });
+    const { stream, places } = this.#keys.partition(tenant, partitionOf(name));
+    // Known for longer than the last event of a source stays there, which may be read again.
+    const args = [this.#clock.offset(), name, TIMES.eventsMs, 2 * TIMES.forwardedMs];
+    const added = await this.#run('forward-events', [stream, places], [...args, ...events]);
+    if (added !== 0) await attempt(() => this.#client.incr(this.#keys.consumers(tenant).arrivals));
+  }
+
+  async #readUnforwarded(tenant: TenantId, olderThanMs: number): Promise<Unforwarded[]> {
+    const { unforwarded } = this.#keys.consumers(tenant);
+    const most = this.#clock.now() - olderThanMs;
+    const found = await attempt(() =>
+      this.#client.zrangebyscore(unforwarded, '-inf', most, 'WITHSCORES', 'LIMIT', 0, LIMITS.unforwardedSources),
+    );
+    return found.flatMap((note, at) =>
+      at % 2 === 0 ? [{ name: note.split(' ', 1)[0] ?? '', note, notedAt: Number(found[at + 1]) }] : [],
+    );
+  }
+}

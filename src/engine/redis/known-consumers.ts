@@ -1,0 +1,80 @@
+/**
+ * Whether tenants have consumers, as this node knows it without asking each time.
+ *
+ * That there is none is known for a while only, and noted where consumers are saved: whoever saves the first waits for
+ * those nodes. A tenant in use is asked for again before that is over, so that nothing waits for the answer.
+ */
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { TenantId } from '../../model.ts';
+import { nonce } from './attempt.ts';
+import type { Keys } from './keys.ts';
+import type { RunScript } from './scripts.ts';
+
+/** Less than is noted: clocks of a node and of the server do not go alike. */
+const TRUSTED_MS = 0.9 * TIMES.consumersKnownMs;
+
+interface Known {
+  readonly has: boolean;
+  /** By the clock's `elapsed`, when it was asked. */
+  readonly askedAt: number;
+}
+
+export class KnownConsumers {
+  readonly node = nonce();
+  readonly #run: RunScript;
+  readonly #keys: Keys;
+  readonly #clock: Clock;
+  /** The one asked for longest ago first. */
+  readonly #known = new Map<TenantId, Known>();
+  readonly #asking = new Map<TenantId, Promise<boolean>>();
+
+  constructor(run: RunScript, keys: Keys, clock: Clock) {
+    this.#run = run;
+    this.#keys = keys;
+    this.#clock = clock;
+  }
+
+  /** A promise where it has to be asked for. When it cannot be told, there may be some. */
+  has(tenant: TenantId): boolean | Promise<boolean> {
+    const known = this.#known.get(tenant);
+    const age = known ? this.#clock.elapsed() - known.askedAt : Number.POSITIVE_INFINITY;
+    if (!known || (age >= TRUSTED_MS && !known.has)) return this.#ask(tenant);
+    if (age >= TIMES.consumersKnownMs / 2) void this.#ask(tenant);
+    return known.has;
+  }
+
+  /** There is one: it was saved here. */
+  learn(tenant: TenantId): void {
+    this.#note(tenant, { has: true, askedAt: this.#clock.elapsed() });
+  }
+
+  #ask(tenant: TenantId): Promise<boolean> {
+    const asked = this.#asking.get(tenant) ?? this.#askNow(tenant);
+    this.#asking.set(tenant, asked);
+    return asked;
+  }
+
+  async #askNow(tenant: TenantId): Promise<boolean> {
+    const askedAt = this.#clock.elapsed();
+    const { consumers, unaware } = this.#keys.consumers(tenant);
+    try {
+      const has = (await this.#run('know-consumers', [consumers, unaware], [this.node, TIMES.consumersKnownMs])) === 1;
+      const learned = this.#known.get(tenant);
+      // One that was saved here meanwhile is not unlearned by an answer from before.
+      if (has || !learned?.has || learned.askedAt <= askedAt) this.#note(tenant, { has, askedAt });
+      return this.#known.get(tenant)?.has ?? has;
+    } catch {
+      return true;
+    } finally {
+      this.#asking.delete(tenant);
+    }
+  }
+
+  #note(tenant: TenantId, known: Known): void {
+    this.#known.delete(tenant);
+    this.#known.set(tenant, known);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > LIMITS.consumingTenants && oldest !== undefined) this.#known.delete(oldest);
+  }
+}

@@ -1,0 +1,72 @@
+-- Functions of the scripts that hand out events of a partition to one consumer.
+--
+-- `state` is a hash: `place`, up to where events were handed out; `until`, to when nothing more is; `token`, under which they
+-- were handed out, and `acked`, the one acknowledged last; and of each event that is not acknowledged p:id = attempts:token.
+-- `dead` is a stream of events that were given up: i(d), a(ttempts) and the fields of the event.
+
+-- Whether an id of a stream is before another.
+local function isBefore(one, other)
+  local ms, sequence = string.match(one, '^(%d+)-(%d+)$')
+  local otherMs, otherSequence = string.match(other, '^(%d+)-(%d+)$')
+  if ms ~= otherMs then return tonumber(ms) < tonumber(otherMs) end
+  return tonumber(sequence) < tonumber(otherSequence)
+end
+
+-- What was handed out and is not acknowledged, in order: { id, attempts, token }.
+local function pendingEvents(state)
+  local fields = redis.call('HGETALL', state)
+  local pending = {}
+  for index = 1, #fields, 2 do
+    if string.sub(fields[index], 1, 2) == 'p:' then
+      local attempts, token = string.match(fields[index + 1], '^(%d+):(.*)$')
+      pending[#pending + 1] = { string.sub(fields[index], 3), tonumber(attempts), token }
+    end
+  end
+  table.sort(pending, function(one, other) return isBefore(one[1], other[1]) end)
+  return pending
+end
+
+-- An event of this id; nil when it is no longer kept.
+local function eventAt(stream, id)
+  return redis.call('XRANGE', stream, id, id)[1]
+end
+
+-- Gives up an event. What is no longer kept is only forgotten.
+local function giveUp(stream, state, dead, id, attempts)
+  redis.call('HDEL', state, 'p:' .. id)
+  local event = eventAt(stream, id)
+  if event then redis.call('XADD', dead, '*', 'i', id, 'a', attempts, unpack(event[2])) end
+end
+
+-- Whether nobody has the partition in hand and it does not rest. Then what is too old is gone, and what was handed out
+-- for the last time and not acknowledged is given up.
+local function settleEvents(stream, state, dead, time, keepMs, most)
+  redis.call('XTRIM', stream, 'MINID', digits(time - keepMs))
+  redis.call('XTRIM', dead, 'MINID', digits(time - keepMs))
+  if tonumber(redis.call('HGET', state, 'until') or '0') > time then return false end
+  for _, each in ipairs(pendingEvents(state)) do
+    if each[2] >= tonumber(most) or not eventAt(stream, each[1]) then
+      giveUp(stream, state, dead, each[1], each[2])
+    end
+  end
+  return true
+end
+
+-- The value of a field of an event.
+local function fieldOf(event, name)
+  for index = 1, #event[2], 2 do
+    if event[2][index] == name then return event[2][index + 1] end
+  end
+end
+
+-- Whether a consumer wants an event. `wanted` is JSON of its types, conversations and patterns of topics.
+local function wants(wanted, event)
+  local kind, subject = fieldOf(event, 't'), fieldOf(event, 's')
+  if not wanted.types[kind] then return false end
+  if kind ~= 'PUBLISHED' then return wanted.conversations == cjson.null or wanted.conversations[subject] ~= nil end
+  if wanted.topics == cjson.null then return true end
+  for _, pattern in ipairs(wanted.topics) do
+    if string.find(subject, pattern) then return true end
+  end
+  return false
+end

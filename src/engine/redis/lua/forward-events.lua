@@ -1,0 +1,29 @@
+-- Adds events of a source to their partition, those that are not there yet. They are given in their order, from the first
+-- that the source still has: it does not matter how many nodes do so at once, and how often.
+-- KEYS  stream places
+-- ARGV  offset source milliseconds-to-keep milliseconds-a-source-is-known, then number type subject data of each
+-- Answers how many were added.
+local stream, places = unpack(KEYS)
+local offset, source, keepMs, knownMs = unpack(ARGV)
+local last = tonumber(redis.call('ZSCORE', places, source) or '0')
+local time = now(offset)
+local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+if newest then time = math.max(time, tonumber(string.match(newest[1], '^%d+'))) end
+local added = 0
+for index = 5, #ARGV, 4 do
+  local number = tonumber(ARGV[index])
+  if number > last then
+    local event = { 'n', ARGV[index], 't', ARGV[index + 1], 's', ARGV[index + 2], 'd', ARGV[index + 3] }
+    redis.call('XADD', stream, digits(time) .. '-*', unpack(event))
+    last = number
+    added = added + 1
+  end
+end
+if added > 0 then
+  redis.call('ZADD', places, digits(last), source)
+  redis.call('ZREMRANGEBYSCORE', places, '-inf', digits(micros(0) - knownMs * 1000))
+  redis.call('PEXPIRE', places, knownMs)
+  redis.call('XTRIM', stream, 'MINID', digits(now(offset) - keepMs))
+  redis.call('PEXPIRE', stream, keepMs)
+end
+return added

@@ -1,0 +1,39 @@
+-- Hands out what is next of a partition, unless somebody has it in hand.
+-- KEYS  stream state dead
+-- ARGV  offset token max bytes ackMs attempts keepMs scanned wanted
+-- Answers {whether there is more to look at, then id number type subject data attempt of each event}
+local stream, state, dead = unpack(KEYS)
+local offset, token, max, bytes, ackMs, most, keepMs, scanned, wanted = unpack(ARGV)
+local time = now(offset)
+local given, count, room = { '0' }, 0, tonumber(bytes)
+if not settleEvents(stream, state, dead, time, tonumber(keepMs), most) then return given end
+local function give(event, attempt)
+  for _, name in ipairs({ 'n', 't', 's', 'd' }) do
+    if name == 'n' then given[#given + 1] = event[1] end
+    given[#given + 1] = fieldOf(event, name)
+  end
+  given[#given + 1] = digits(attempt)
+  redis.call('HSET', state, 'p:' .. event[1], digits(attempt) .. ':' .. token)
+  count, room = count + 1, room - #fieldOf(event, 'd')
+end
+local function isFull() return count >= tonumber(max) or room <= 0 end
+for _, each in ipairs(pendingEvents(state)) do
+  if isFull() then break end
+  give(eventAt(stream, each[1]), each[2] + 1)
+end
+local place = redis.call('HGET', state, 'place') or '0-0'
+local from, left, kinds = place, tonumber(scanned), cjson.decode(wanted)
+while not isFull() and left > 0 do
+  local events = redis.call('XRANGE', stream, '(' .. place, '+', 'COUNT', math.min(left, 20))
+  if #events == 0 then break end
+  for _, event in ipairs(events) do
+    if isFull() then break end
+    place, left = event[1], left - 1
+    if wants(kinds, event) then give(event, 1) end
+  end
+end
+if left <= 0 then given[1] = '1' end
+if place ~= from then redis.call('HSET', state, 'place', place) end
+if count > 0 then redis.call('HSET', state, 'until', digits(time + ackMs), 'token', token) end
+if place ~= from or count > 0 then redis.call('PEXPIRE', state, keepMs) end
+return given

@@ -1,0 +1,183 @@
+/** Consumers of an engine: the part of the port that keeps what happened for back ends, and hands it out. */
+import { createHash } from 'node:crypto';
+import type {
+  ConversationId,
+  ConversationRecord,
+  MessageRecord,
+  PublicationRecord,
+  TenantId,
+  Topic,
+  UserId,
+} from '../../model.ts';
+import type { ListEvent } from './user-log.ts';
+
+export const EVENT_TYPES = [
+  'MESSAGE_SENT',
+  'MESSAGE_CHANGED',
+  'MESSAGE_DELETED',
+  'MESSAGE_FINISHED',
+  'MEMBER_ADDED',
+  'MEMBER_REMOVED',
+  'CONVERSATION_CREATED',
+  'CONVERSATION_DELETED',
+  'PUBLISHED',
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/** Something that happened to a conversation or a topic, its subject: those of one subject have one order. */
+export type Happening =
+  | {
+      readonly type: Extract<EventType, `MESSAGE_${string}`>;
+      readonly subject: ConversationId;
+      readonly data: MessageRecord;
+    }
+  | {
+      readonly type: Extract<EventType, `MEMBER_${string}` | `CONVERSATION_${string}`>;
+      readonly subject: ConversationId;
+      readonly data: MembersChange;
+    }
+  | { readonly type: 'PUBLISHED'; readonly subject: Topic; readonly data: PublicationRecord };
+
+export interface MembersChange {
+  readonly conversation: ConversationRecord;
+  /** Who came or went; of a conversation that is created its first members, of one that is deleted nobody. */
+  readonly userIds: readonly UserId[];
+  readonly why?: Exclude<ListEvent, 'JOINED'>;
+}
+
+export type EventRecord = Happening & {
+  /** The same whenever it is handed out again. */
+  readonly id: string;
+  readonly at: number;
+  /** How often it was handed out, this time included. */
+  readonly attempt: number;
+};
+
+export interface ConsumerRecord {
+  readonly name: string;
+  readonly events: readonly EventType[];
+  /** Null: of all of them. */
+  readonly conversations: readonly ConversationId[] | null;
+  /** Patterns; null: all topics. */
+  readonly topics: readonly string[] | null;
+}
+
+export interface EventPull {
+  readonly member: string;
+  /** Events at most; fewer where they are long. */
+  readonly max: number;
+}
+
+/** Names what was handed out at once to `ackEvents`; nobody else can know it. */
+export interface EventToken {
+  readonly id: string;
+  readonly partitions: readonly number[];
+}
+
+export interface PulledEvents {
+  /** Those of a subject in their order. */
+  readonly events: readonly EventRecord[];
+  readonly token: EventToken;
+  /** Whether there is more to look at now, whatever is in `events`. */
+  readonly isPart: boolean;
+}
+
+export interface ConsumerProgress {
+  /** Events that were not handed out yet; of more than `LIMITS.countedEvents` in a partition that many are counted. */
+  readonly lag: number;
+  /** Events that were handed out, and are not acknowledged. */
+  readonly pending: number;
+  /** When the oldest of those happened. */
+  readonly oldestPendingAt: number | null;
+  readonly deadLetters: number;
+}
+
+/** An event that was given up after `LIMITS.eventAttempts`; `place` is its own among the dead letters. */
+export type DeadLetter = EventRecord & { readonly place: string };
+
+/**
+ * What happened, kept for consumers (G23).
+ *
+ * While a tenant has a consumer, everything that happens is kept in the same step, for `TIMES.eventsMs`.
+ * Each consumer is given each event it wants at least once, those of one subject in order. What is handed out
+ * and not acknowledged within `TIMES.eventAckMs` is handed out again; until then nothing of its subject is, to nobody.
+ */
+export interface ConsumerStore {
+  /** In no order. */
+  readConsumers(tenant: TenantId): Promise<ConsumerRecord[]>;
+  /**
+   * Saves a consumer in place of that of the same name, which keeps its place. A new one begins with what happens from now on
+   * or with what is kept: nothing is while there is no consumer. What happens `recordedInMs` after this is kept for certain,
+   * on whichever node it happens.
+   */
+  saveConsumer(
+    tenant: TenantId,
+    consumer: ConsumerRecord,
+    from: 'START' | 'NOW',
+  ): Promise<{ readonly outcome: 'saved'; readonly recordedInMs: number } | { readonly outcome: 'full' }>;
+  /** With its place and its dead letters; false: there was none. */
+  deleteConsumer(tenant: TenantId, name: string): Promise<boolean>;
+  /** Hands out what is next, which may be nothing. Null: there is no such consumer. */
+  pullEvents(tenant: TenantId, name: string, pull: EventPull): Promise<PulledEvents | null>;
+  /**
+   * Acknowledges what was handed out under a token, but for those that failed: they are handed out again after a second, and after
+   * twice as long each time. `late`: some of it was handed out again since, and is acknowledged by that. The same twice is the same.
+   */
+  ackEvents(
+    tenant: TenantId,
+    name: string,
+    token: EventToken,
+    failed: readonly string[],
+  ): Promise<'acknowledged' | 'late' | 'not-found'>;
+  /** Null: there is no such consumer. */
+  readProgress(tenant: TenantId, name: string): Promise<ConsumerProgress | null>;
+  /** Those past a place, oldest first. */
+  listDeadLetters(tenant: TenantId, name: string, after: string | null, limit: number): Promise<DeadLetter[]>;
+  /** Another one once there may be more to hand out. */
+  readArrivals(tenant: TenantId): Promise<string>;
+}
+
+/** Events of one subject are in one partition, of which one member has some at a time. */
+export const PARTITIONS = 8;
+
+export function partitionOf(subject: string): number {
+  return (createHash('sha256').update(subject).digest()[0] ?? 0) % PARTITIONS;
+}
+
+/** Topics that a pattern names, as a pattern of Lua (`matchesTopic` of the domain says what patterns mean). */
+export function luaPatternsOf(pattern: string): string[] {
+  const text = pattern
+    .split(/([./])/)
+    .map((part) => (part === '*' ? '[^./]+' : part === '#' ? '.*' : part.replace(/[^A-Za-z0-9]/g, '%$&')))
+    .join('');
+  const behind = /^(.+)%[./]\.\*$/.exec(text);
+  return behind ? [`^${text}$`, `^${behind[1]}$`] : [`^${text}$`];
+}
+
+/** The same as a regular expression. */
+function expressionOf(pattern: string): RegExp {
+  const text = pattern
+    .split(/([./])/)
+    .map((part) => (part === '*' ? '[^./]+' : part === '#' ? '.*' : part.replace(/[^A-Za-z0-9]/g, '\\$&')))
+    .join('');
+  return new RegExp(`^${text.replace(/^(.+)(\\[./]\.\*)$/, '$1(?:$2)?')}$`, 's');
+}
+
+/** Whether a consumer wants events of a type and a subject. */
+export function wantedBy({
+  events,
+  conversations,
+  topics,
+}: ConsumerRecord): (type: string, subject: string) => boolean {
+  const types = new Set<string>(events);
+  const ids = conversations && new Set<string>(conversations);
+  const patterns = topics?.map(expressionOf) ?? null;
+  return (type, subject) => {
+    if (!types.has(type)) return false;
+    if (type !== 'PUBLISHED') return ids?.has(subject) ?? true;
+    return patterns?.some((pattern) => pattern.test(subject)) ?? true;
+  };
+}
+
+/** How long what failed waits for its next attempt. */
+export const retryAfterMs = (attempts: number, mostMs: number): number => Math.min(1_000 * 2 ** (attempts - 1), mostMs);

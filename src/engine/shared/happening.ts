@@ -1,0 +1,35 @@
+/** What consumers are told of what is announced: each announcement is at most one event. */
+import type { MessageChange } from '../../model.ts';
+import type { Announcement } from '../port.ts';
+import type { EventType, Happening } from './consumer.ts';
+
+const MESSAGE_EVENTS: Readonly<Record<MessageChange, Extract<EventType, `MESSAGE_${string}`>>> = {
+  SENT: 'MESSAGE_SENT',
+  EDITED: 'MESSAGE_CHANGED',
+  REACTED: 'MESSAGE_CHANGED',
+  DELETED: 'MESSAGE_DELETED',
+  FINISHED: 'MESSAGE_FINISHED',
+};
+
+/** What an announcement tells consumers of; null: nothing. */
+export function happeningOf(announcement: Announcement): Happening | null {
+  switch (announcement.type) {
+    case 'message': {
+      const { change, message } = announcement;
+      return { type: MESSAGE_EVENTS[change], subject: message.conversationId, data: message };
+    }
+    case 'publication':
+      return { type: 'PUBLISHED', subject: announcement.publication.topic, data: announcement.publication };
+    case 'conversation': {
+      const { conversation, joined, left, why, isNew } = announcement;
+      const subject = conversation.id;
+      if (isNew) return { type: 'CONVERSATION_CREATED', subject, data: { conversation, userIds: joined } };
+      if (why === 'DELETED') return { type: 'CONVERSATION_DELETED', subject, data: { conversation, userIds: [] } };
+      if (joined.length > 0) return { type: 'MEMBER_ADDED', subject, data: { conversation, userIds: joined } };
+      if (left.length === 0) return null;
+      return { type: 'MEMBER_REMOVED', subject, data: { conversation, userIds: left, ...(why && { why }) } };
+    }
+    default:
+      return null;
+  }
+}

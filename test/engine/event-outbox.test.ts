@@ -1,0 +1,118 @@
+/** What keeping events for consumers costs on Redis, who knows of consumers, and what a node leaves that dies in between. */
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import type { openRedisEngine } from '../../src/engine/redis/engine.ts';
+import { EVENT_TYPES } from '../../src/engine/shared/consumer.ts';
+import { TIMES } from '../../src/limits.ts';
+import { eventually } from '../support/eventually.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
+import { sharedRedisUrl } from '../support/shared-redis.ts';
+import { StillClock } from '../support/still-clock.ts';
+import { alice, createGroup, tenant, text } from '../support/world.ts';
+
+type Engine = Awaited<ReturnType<typeof openRedisEngine>>;
+type Command = Parameters<Redis['sendCommand']>[0];
+
+const consumer = { name: 'bot', events: EVENT_TYPES, conversations: null, topics: null };
+
+/** All commands that are sent meanwhile, each in one line. */
+async function commandsSent(work: () => Promise<unknown>): Promise<string[]> {
+  const { sendCommand } = Redis.prototype;
+  const sent: string[] = [];
+  Redis.prototype.sendCommand = function (command: Command, stream) {
+    sent.push([command.name, ...command.args.map(String)].join(' '));
+    return sendCommand.call(this, command, stream);
+  };
+  try {
+    await work();
+  } finally {
+    Redis.prototype.sendCommand = sendCommand;
+  }
+  return sent;
+}
+
+/** Commands that are there for consumers only. */
+const forConsumers = (sent: readonly string[]): string[] => sent.filter((each) => /\{[ke]\.|:events/.test(each));
+
+describe('events for consumers on Redis', () => {
+  let clock: StillClock;
+  let prefix: string;
+  const nodes: Engine[] = [];
+  const openNode = async (): Promise<Engine> => {
+    const node = await openEngineOn(sharedRedisUrl(), { prefix, clock });
+    nodes.push(node);
+    return node;
+  };
+  beforeEach(() => {
+    clock = new StillClock();
+    prefix = `outbox-${randomUUID().slice(0, 8)}`;
+  });
+  afterEach(async () => {
+    await Promise.all(nodes.splice(0).map((node) => node.close()));
+  });
+  const pull = async (node: Engine): Promise<(string | undefined)[]> =>
+    ((await node.pullEvents(tenant, 'bot', { member: 'one', max: 100 }))?.events ?? []).map(({ data }) =>
+      'content' in data ? data.content : undefined,
+    );
+
+  it('without consumers a message costs what it did: it is asked once in a while whether there are some', async () => {
+    const node = await openNode();
+    const id = await createGroup(node, alice);
+    const send = async (): Promise<void> => {
+      for (let n = 0; n < 10; n += 1) await node.appendMessage(tenant, text(id, alice, `${n}`));
+    };
+    expect(forConsumers(await commandsSent(send))).toEqual([]);
+    clock.advance(TIMES.consumersKnownMs);
+    const asked = forConsumers(await commandsSent(send));
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).toContain(':unaware');
+  });
+
+  it('with one, messages that follow one another are noted once, and forwarded together', async () => {
+    const node = await openNode();
+    const id = await createGroup(node, alice);
+    await node.saveConsumer(tenant, consumer, 'NOW');
+    await node.appendMessage(tenant, text(id, alice, 'first'));
+    await eventually(async () => expect(await pull(node)).toEqual(['first']));
+    const sent = await commandsSent(async () => {
+      await Promise.all(Array.from({ length: 50 }, (_, n) => node.appendMessage(tenant, text(id, alice, `${n}`))));
+      await eventually(async () => expect((await node.readProgress(tenant, 'bot'))?.lag).toBe(50));
+    });
+    const ownCommands = sent.filter((each) => /:events|unforwarded/.test(each) && !/:meta/.test(each));
+    expect(ownCommands.length).toBeLessThan(50);
+  });
+
+  it('whoever saves the first consumer is told when every node knows of it', async () => {
+    const [one, other] = [await openNode(), await openNode()];
+    const id = await createGroup(other, alice);
+    const saved = await one.saveConsumer(tenant, consumer, 'NOW');
+    const ms = saved.outcome === 'saved' ? saved.recordedInMs : 0;
+    expect(ms).toBeGreaterThan(0);
+    expect(ms).toBeLessThanOrEqual(TIMES.consumersKnownMs + 1);
+    // The other node took it that there was none.
+    await other.appendMessage(tenant, text(id, alice, 'unheard'));
+    clock.advance(TIMES.consumersKnownMs);
+    await other.appendMessage(tenant, text(id, alice, 'heard'));
+    await eventually(async () => expect(await pull(one)).toEqual(['heard']));
+  });
+
+  it('G23: what a node kept and did not forward is found by whoever pulls, once and in order', async () => {
+    const [dying, other] = [await openNode(), await openNode()];
+    await other.saveConsumer(tenant, consumer, 'NOW');
+    const id = await createGroup(dying, alice);
+    await eventually(async () => expect(await pull(other)).toEqual([undefined]));
+    const sending = dying.appendMessage(tenant, text(id, alice, 'left behind'));
+    // Closed, it does nothing more than what it has begun.
+    const closing = dying.close();
+    expect(await sending).toMatchObject({ outcome: 'appended' });
+    await closing;
+    clock.advance(TIMES.eventAckMs);
+    expect(await pull(other)).toEqual([undefined, 'left behind']);
+    await other.appendMessage(tenant, text(id, alice, 'next'));
+    clock.advance(TIMES.eventAckMs);
+    await eventually(async () => {
+      clock.advance(TIMES.eventAckMs);
+      expect(await pull(other)).toEqual([undefined, 'left behind', 'next']);
+    });
+  });
+});
