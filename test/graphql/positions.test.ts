@@ -20,7 +20,7 @@ describe('positions', () => {
         for (const text of [encodePosition(id, { epoch, place }), form(JSON.stringify([id, epoch, place]))]) {
           expect(streamRequest(null, [text]).after.get(id)).toEqual({ epoch, place });
           expect(streamRequest([id], [text]).after.get(id)).toEqual({ epoch, place });
-          expect(() => streamRequest(['another'], [text])).toThrow('not listened to');
+          expect(() => streamRequest(['another'], [text])).toThrow('must be of a subscribed conversation');
         }
       }),
     );
