@@ -239,6 +239,13 @@ describe.each([
   ['SQLite', embedded, 200],
   ['two nodes on one Redis', redis, 15],
 ] as const)('inboxes over random histories: %s', (_, open, numRuns) => {
+  it('G19: whoever left and came back, and received something since, is not told of that again', async () => {
+    const world = await open();
+    const acts = ['create', 'connect', 'remove', 'add', 'send'] as const;
+    await new History(world, PLACES).run(acts.map((name) => ({ act: name, at: 0, isOwn: true, node: 1 })));
+    await world.close();
+  });
+
   it.each([
     ['whose checkpoints name all that changed last', PLACES],
     ['whose checkpoints name one conversation', 1],

@@ -164,19 +164,38 @@ export class InboxTeller implements ListTeller {
     if (checkpoint && checkpoint.time > now) throw positionExpired('DIVERGED');
     const { tenant } = this.#bearer.viewer;
     const heads = (await inParts(ids, (part) => engine.readHeads(tenant, part, checkpoint?.time ?? now))).flat();
+    const returned = await this.#returnedTo(changes);
     // Of one that was joined since as well: the reader may have been told of that, and of nothing in it.
     for (const [id, { left }] of changes.of)
-      if (left) this.#tell({ kind: 'ConversationLeft', conversationId: id, reason: left });
+      if (left && !returned.has(id)) this.#tell({ kind: 'ConversationLeft', conversationId: id, reason: left });
     const changed: [id: ConversationId, at: number][] = [];
     for (const [index, id] of ids.entries()) {
       const head = heads[index];
       if (!head) continue;
       changed.push([id, Math.max(head.loggedAt ?? now, head.changedAt)]);
-      this.#prepareOne(id, head, changes.of.get(id));
+      this.#prepareOne(id, head, returned.has(id) ? undefined : changes.of.get(id));
     }
     const elapsed = clock.elapsed();
     changed.sort(([, one], [, other]) => one - other);
     for (const [id, at] of changed) this.#checkpoints.touch(id, elapsed - (now - at));
+  }
+
+  /** What was left and joined again, and the reader was told so: they received something of it since, which is not told again. */
+  async #returnedTo(changes: ListChanges): Promise<ReadonlySet<ConversationId>> {
+    const { positions } = this.#resume;
+    const { tenant, userId } = this.#bearer.viewer;
+    const ids = [...changes.of].flatMap(([id, { left, isListed }]) =>
+      left && isListed && positions.has(id) ? [id] : [],
+    );
+    const returned = await inParts(ids, async (part) => {
+      const keys = part.map((conversationId) => ({ conversationId, userId }));
+      const memberships = await this.#context.engine.readMemberships(tenant, keys);
+      return part.filter((id, index) => {
+        const received = positions.get(id);
+        return received && furthest(received, memberships[index]?.joinedPosition ?? null) === received;
+      });
+    });
+    return new Set(returned.flat());
   }
 
   #prepareOne(id: ConversationId, head: ConversationHead, change: ListChange | undefined): void {
