@@ -61,6 +61,11 @@ export const SEND = `mutation Send($input: SendMessageInput!) { sendMessage(inpu
 export const MARK_READ = `mutation MarkRead($id: ID!, $sequence: Int!) {
   markRead(conversationId: $id, sequence: $sequence) { id }
 }`;
+const FLAGS = '{ mutedUntil isArchived isPinned isMarkedUnread }';
+export const MUTE = `mutation Mute($id: ID!, $until: DateTime) { muteConversation(id: $id, until: $until) ${FLAGS} }`;
+export const ARCHIVE = `mutation Archive($id: ID!, $is: Boolean!) { archiveConversation(id: $id, isArchived: $is) ${FLAGS} }`;
+export const PIN = `mutation Pin($id: ID!, $is: Boolean!) { pinConversation(id: $id, isPinned: $is) ${FLAGS} }`;
+export const MARK_UNREAD = `mutation MarkUnread($id: ID!) { markUnread(id: $id) ${FLAGS} }`;
 export const SET_TYPING = `mutation SetTyping($id: ID!, $isTyping: Boolean!) { setTyping(conversationId: $id, isTyping: $isTyping) }`;
 export const EDIT = `mutation Edit($id: ID!, $content: String, $payload: JSON) {
   editMessage(id: $id, content: $content, payload: $payload) { ...Whole }

@@ -19,7 +19,7 @@ export async function restore(storage: Storage, userId: string, store: Store, po
   positions.checkpoint(kept.position);
 }
 
-/** At a checkpoint: what was told up to it is in the store. */
+/** All that was told up to the position is in the store; what came after it, too, may come again. */
 export async function keep(storage: Storage, position: string, store: Store): Promise<void> {
   const kept: Kept = { version: 1, position, store: store.keep() };
   if (store.viewerId !== null) await storage.set(keyOf(store.viewerId), kept).catch(() => undefined);

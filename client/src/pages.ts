@@ -12,6 +12,10 @@ export const PAGE = 50;
 /** The most that is read at once: a page that shows more is read anew in parts. */
 const LARGEST_PAGE = 100;
 const TRY_AGAIN_MS = 2_000;
+const NOT_THERE = new RequestError({
+  message: 'There is no such conversation, or the caller is not in it.',
+  extensions: { code: 'NOT_FOUND' },
+});
 
 export interface PagesOptions {
   readonly store: Store;
@@ -52,32 +56,43 @@ export class Pages {
 
   /** The last messages of a conversation, to which what is told is added. */
   first(id: string): Promise<void> {
-    const { store } = this.#options;
+    const { store, request } = this.#options;
+    const variables = { id, last: PAGE, before: null, isFirst: true };
     return this.#once(id, async () => {
-      const conversation = store.of(id);
-      conversation.beginReading();
       try {
-        const variables = { id, last: PAGE, before: null, isFirst: true };
-        await this.#read<MessagesPage>(MESSAGES_PAGE, variables, (page, reading) => {
-          if (!page.conversation)
-            throw new RequestError({ message: 'There is no such conversation.', extensions: { code: 'NOT_FOUND' } });
-          store.takeFirst(id, page, reading);
-        });
+        await this.#read<MessagesPage>(
+          () => {
+            store.of(id).beginReading();
+            return request(MESSAGES_PAGE, variables);
+          },
+          (page, reading) => {
+            const isTaken = store.takeFirst(id, page, reading);
+            if (isTaken && !page.conversation) throw NOT_THERE;
+            return isTaken;
+          },
+        );
       } finally {
-        conversation.isReading = false;
+        const conversation = store.find(id);
+        if (conversation) conversation.isReading = false;
       }
     });
   }
 
   /** Messages before those that are shown. */
   older(id: string): Promise<void> {
-    const { store } = this.#options;
+    const { store, request } = this.#options;
     const conversation = store.find(id);
     if (!conversation?.isJoined) return this.first(id);
     if (!conversation.hasOlder) return Promise.resolve();
     const variables = { id, last: PAGE, before: conversation.olderCursor, isFirst: false };
     return this.#once(id, () =>
-      this.#read<MessagesPage>(MESSAGES_PAGE, variables, (page, reading) => store.takeOlder(id, page, reading)),
+      this.#read<MessagesPage>(
+        () => request(MESSAGES_PAGE, variables),
+        (page, reading) => {
+          store.takeOlder(id, page, reading);
+          return true;
+        },
+      ),
     );
   }
 
@@ -88,14 +103,20 @@ export class Pages {
   }
 
   #listPage(first: number, after: string | null): Promise<void> {
-    const { store } = this.#options;
+    const { store, request } = this.#options;
     return this.#once('', () =>
-      this.#read<InboxPage>(INBOX_PAGE, { first, after }, (page, reading) => store.takePage(page, reading)),
+      this.#read<InboxPage>(
+        () => request(INBOX_PAGE, { first, after }),
+        (page, reading) => store.takePage(page, reading),
+      ),
     );
   }
 
-  #read<Page>(query: string, variables: Variables, take: (page: Page, reading: Reading) => void): Promise<void> {
-    return this.#options.store.readings.during(() => this.#options.request<Page>(query, variables), take);
+  /** Asks again while what is answered no longer holds. */
+  async #read<Page>(ask: () => Promise<Page>, take: (page: Page, reading: Reading) => boolean): Promise<void> {
+    const { readings } = this.#options.store;
+    let isTaken = false;
+    while (!isTaken) isTaken = await readings.during(ask, take);
   }
 
   /** One reading of each at a time. One that fails for a reason that passes is tried again while the connection is live. */

@@ -9,6 +9,11 @@ export class Positions {
     return this.#checkpoint === null ? null : [this.#checkpoint, ...this.#since.values()];
   }
 
+  /** What comes after it may come again. */
+  get last(): string | null {
+    return this.#checkpoint;
+  }
+
   moved(conversationId: string, position: string): void {
     this.#since.set(conversationId, position);
   }

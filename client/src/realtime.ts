@@ -74,7 +74,10 @@ export class Realtime {
       onChange: (id) => this.#rooms.get(id)?.changed('messages'),
       onListChange: () => this.#list.changed(),
       onUnknown: () => this.#readList(),
-      onHole: (id) => this.#reset(id, 'DIVERGED'),
+      onHole: (id) => {
+        this.#store.reset(id);
+        this.#reset(id, 'DIVERGED');
+      },
     });
     this.#pages = new Pages({
       store: this.#store,
@@ -254,6 +257,7 @@ export class Realtime {
   async #begin(): Promise<void> {
     if (this.#needsList) await this.#pages.list(this.#listNow().entries.length);
     this.#needsList = this.#pages.errorOf('') !== null;
+    this.#keep();
     this.#connection?.settled();
     this.#status.set('live');
     this.#outbox.live(true);
@@ -269,16 +273,22 @@ export class Realtime {
         return this.#typing.told(event.message.conversationId, event.message.senderId, false);
       case 'TypingChanged':
         return this.#typing.told(event.typing.conversationId, event.typing.userId, event.typing.isTyping);
+      case 'ConversationJoined':
+        return this.#rooms.get(event.conversation.id)?.refresh();
       case 'ConversationReset':
         return this.#reset(event.conversationId, event.reset);
       case 'Checkpoint':
-        if (!this.#needsList) void keep(this.#storage, event.position, this.#store);
+        this.#keep();
     }
+  }
+
+  #keep(): void {
+    const { last } = this.#positions;
+    if (last !== null && !this.#needsList) void keep(this.#storage, last, this.#store);
   }
 
   /** What is shown of a conversation cannot be continued: it is read anew. */
   #reset(conversationId: string, reason: string): void {
-    this.#store.find(conversationId)?.reset();
     for (const listener of [...this.#onReset]) listener({ conversationId, reason });
     this.#readList();
     this.#rooms.get(conversationId)?.refresh();
@@ -309,7 +319,9 @@ export class Realtime {
   #send(input: object): Promise<void> {
     return this.#store.readings.during(
       () => this.#request<{ sendMessage: Message | null }>(SEND, { input }),
-      ({ sendMessage }, reading) => sendMessage && this.#store.answered(sendMessage, reading),
+      ({ sendMessage }, reading) => {
+        if (sendMessage) this.#store.answered(sendMessage, reading);
+      },
     );
   }
 

@@ -1,9 +1,10 @@
 /** One conversation as an app shows it. */
-import { DELETE, EDIT, REACT, STOP, UNREACT } from './documents.ts';
+import { ARCHIVE, DELETE, EDIT, MARK_UNREAD, MUTE, PIN, REACT, STOP, UNREACT } from './documents.ts';
 import type { Outbox, SendOptions } from './outbox.ts';
 import type { Pages, Request } from './pages.ts';
 import { Cell } from './readable.ts';
 import type { Reads } from './reads.ts';
+import type { Flags } from './store/conversation.ts';
 import { entryOf } from './store/inbox.ts';
 import type { Store } from './store/store.ts';
 import { type StreamOptions, writeStream } from './streams.ts';
@@ -124,6 +125,26 @@ export class Room {
     reads.add(this.id, sequence);
   }
 
+  /** As `edit`. Until then the caller wants no notice of it; null: no longer. */
+  mute(until: Date | null): Promise<void> {
+    return this.#flag(MUTE, { until: until?.toISOString() ?? null });
+  }
+
+  /** As `edit`. A new message takes it out again. */
+  archive(isArchived = true): Promise<void> {
+    return this.#flag(ARCHIVE, { is: isArchived });
+  }
+
+  /** As `edit`. */
+  pin(isPinned = true): Promise<void> {
+    return this.#flag(PIN, { is: isPinned });
+  }
+
+  /** As `edit`. */
+  markUnread(): Promise<void> {
+    return this.#flag(MARK_UNREAD, {});
+  }
+
   /** The caller types: to be called at each key; the service is told every three seconds. False: no longer. */
   setTyping(isTyping: boolean): void {
     this.#parts.ownTyping.set(this.id, isTyping);
@@ -141,6 +162,12 @@ export class Room {
   /** As `edit`. Asks who writes a message to stop; takes its id, or that of the message which is answered. */
   async stop(messageId: string): Promise<void> {
     await this.#parts.request(STOP, { id: messageId });
+  }
+
+  async #flag(query: string, variables: Readonly<Record<string, unknown>>): Promise<void> {
+    const answer = await this.#parts.request<Readonly<Record<string, Flags>>>(query, { id: this.id, ...variables });
+    for (const { mutedUntil, isArchived, isPinned, isMarkedUnread } of Object.values(answer))
+      this.#parts.store.flagged(this.id, { mutedUntil, isArchived, isPinned, isMarkedUnread });
   }
 
   async #change(query: string, variables: Readonly<Record<string, unknown>>): Promise<void> {

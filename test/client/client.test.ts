@@ -182,6 +182,54 @@ describe('the client', () => {
     expect(after.unsent).toBe(0);
   });
 
+  it.each([
+    ['the list', (parts: string[]) => parts.map((part, index) => (index === 3 ? 'another' : part))],
+    ['a conversation', (parts: string[]) => parts.map((part, index) => (index === 6 ? 'another' : part))],
+  ])('reads anew what cannot be continued: %s', async (what, forge) => {
+    await create(bob);
+    await send('before');
+    const storage = memoryStorage();
+    const before = await live(clients.of(alice, { storage }));
+    await shows(before, id, ['before']);
+    await send('more');
+    await shows(before, id, ['before', 'more']);
+    service.clock.advance(10_000);
+    const key = `inbox/${alice}`;
+    const { kept, parts } = await eventually(async () => {
+      const kept = (await storage.get(key)) as { readonly position: string };
+      const parts = Buffer.from(kept.position, 'base64url').toString().split('~');
+      expect(parts.length).toBeGreaterThan(6);
+      return { kept, parts };
+    });
+    before.close();
+    const position = Buffer.from(forge(parts).join('~')).toString('base64url');
+    await storage.set(key, { ...kept, position });
+    await send('after');
+    const resets: unknown[] = [];
+    const chat = clients.of(alice, { storage });
+    chat.on('reset', (reset) => resets.push(reset));
+    await live(chat);
+    await shows(chat, id, ['before', 'more', 'after']);
+    await eventually(() => expect(chat.inbox).toMatchObject({ unread: 3, entries: [{ unread: 3 }] }));
+    expect(resets).toEqual([{ conversationId: what === 'the list' ? null : id, reason: 'EPOCH' }]);
+  });
+
+  it('shows a conversation as soon as it is joined, and drops it when it is left', async () => {
+    const chat = await live(clients.of(alice));
+    const room = chat.conversation(id);
+    room.messages.subscribe(() => undefined);
+    await eventually(() => expect(room.messages.value.error?.code).toBe('NOT_FOUND'));
+    await service.query(bob, CREATE, { id, users: [alice] });
+    await send('Hello');
+    await shows(chat, id, ['Hello']);
+    await eventually(() => expect(chat.inbox).toMatchObject({ unread: 1, entries: [{ conversation: { id } }] }));
+    await room.pin();
+    expect(room.entry.value).toMatchObject({ isPinned: true });
+    await service.query(bob, `mutation { removeMember(id: "${id}", userId: "${alice}") { id } }`);
+    await eventually(() => expect(chat.inbox).toMatchObject({ unread: 0, entries: [] }));
+    expect(room.messages.value.messages).toEqual([]);
+  });
+
   it('reads older messages page by page, without a hole to what is live', async () => {
     await create(bob);
     const contents = Array.from({ length: 120 }, (_, index) => `${index}`);

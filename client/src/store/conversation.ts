@@ -4,7 +4,7 @@ import type { ConversationInfo, InboxEntry, Message } from '../types.ts';
 import type { Reading } from './reading.ts';
 import { extended } from './text.ts';
 
-type Flags = Pick<InboxEntry, 'mutedUntil' | 'isArchived' | 'isPinned' | 'isMarkedUnread'>;
+export type Flags = Pick<InboxEntry, 'mutedUntil' | 'isArchived' | 'isPinned' | 'isMarkedUnread'>;
 const NO_FLAGS: Flags = { mutedUntil: null, isArchived: false, isPinned: false, isMarkedUnread: false };
 
 /** As it is kept in storage. */

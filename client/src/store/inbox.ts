@@ -31,8 +31,10 @@ export class InboxOrder {
   /** Unread messages in conversations that are not known. */
   #elsewhere = 0;
 
-  /** A page was read, whose last conversation this is. */
+  /** A page was read, whose last conversation this is. What was loaded past it stays: it is told of all that changes. */
   extend(last: ConversationStore | undefined, cursor: string | null, hasMore: boolean): void {
+    const isWithin = last && this.#end && this.cursor !== null && compare(placeOf(last), this.#end) <= 0;
+    if (isWithin && hasMore) return;
     if (last) this.#end = placeOf(last);
     this.cursor = cursor ?? this.cursor;
     this.hasMore = hasMore;

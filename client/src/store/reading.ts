@@ -25,11 +25,15 @@ export class Readings {
     for (const reading of this.#open) reading.tell(id);
   }
 
-  async during<Answer>(ask: () => Promise<Answer>, take: (answer: Answer, reading: Reading) => void): Promise<void> {
+  /** Answers what `take` does. */
+  async during<Answer, Taken>(
+    ask: () => Promise<Answer>,
+    take: (answer: Answer, reading: Reading) => Taken,
+  ): Promise<Taken> {
     const reading = new Reading();
     this.#open.add(reading);
     try {
-      take(await ask(), reading);
+      return take(await ask(), reading);
     } finally {
       this.#open.delete(reading);
     }

@@ -1,7 +1,7 @@
 /** All that the client knows, made of what it was told and of what it has read. Each event changes it once. */
 import type { ConversationNow, InboxEvent, InboxPage, MessagesPage, MessageText } from '../events.ts';
 import type { Message } from '../types.ts';
-import { ConversationStore, type KeptConversation } from './conversation.ts';
+import { ConversationStore, type Flags, type KeptConversation } from './conversation.ts';
 import { InboxOrder } from './inbox.ts';
 import { type Reading, Readings } from './reading.ts';
 
@@ -10,7 +10,7 @@ export interface KeptStore {
   readonly conversations: readonly KeptConversation[];
   readonly unread: number;
 }
-const KEPT_CONVERSATIONS = 200;
+const KEPT_CONVERSATIONS = 100;
 
 export interface StoreListener {
   /** Of this conversation; `list`: its place, or what the list shows of it. */
@@ -62,7 +62,7 @@ export class Store {
       case 'ConversationLeft':
         return this.#left(event.conversationId);
       case 'ConversationReset':
-        return this.#told(event.conversationId, event.conversationId, (known) => known.reset());
+        return this.reset(event.conversationId);
       case 'ReadMoved':
         return this.#told(event.conversationId, event.conversationId, (known) =>
           known.read(event.userId, event.sequence, this.viewerId),
@@ -85,6 +85,19 @@ export class Store {
     if (!isWhole) this.#listener.onHole(id);
   }
 
+  /** Nothing that is known of it can be continued, nor what was asked of it before. */
+  reset(id: string): void {
+    this.readings.tell(resetId(id));
+    this.#told(id, id, (known) => known.reset());
+  }
+
+  /** What the caller keeps of it. */
+  flagged(id: string, flags: Flags): void {
+    this.#told(id, id, (known) => {
+      known.flags = flags;
+    });
+  }
+
   changed(message: MessageText): void {
     this.#told(message.conversationId, message.id, (known) => known.changed(message));
   }
@@ -102,9 +115,11 @@ export class Store {
     this.#told(id, id, (known) => known.read(this.viewerId ?? '', sequence, this.viewerId));
   }
 
-  takePage({ viewer }: InboxPage, reading: Reading): void {
+  /** False: it is to be read again, since a conversation of it was reset meanwhile. */
+  takePage({ viewer }: InboxPage, reading: Reading): boolean {
     const { inbox, unreadMessageCount } = viewer;
-    if (!inbox) return;
+    if (!inbox) return true;
+    if (inbox.edges.some(({ node }) => reading.wasTold(resetId(node.conversation.id)))) return false;
     let last: ConversationStore | undefined;
     for (const { node } of inbox.edges) {
       const { id } = node.conversation;
@@ -116,19 +131,26 @@ export class Store {
     this.order.extend(last, inbox.pageInfo.endCursor, inbox.pageInfo.hasNextPage);
     if (unreadMessageCount !== null) this.order.total(unreadMessageCount, this.known);
     this.#listener.onListChange();
+    return true;
   }
 
-  takeFirst(id: string, { conversation }: MessagesPage, reading: Reading): void {
-    if (!conversation || reading.wasTold(leftId(id))) return;
+  /** As `takePage`. */
+  takeFirst(id: string, { conversation }: MessagesPage, reading: Reading): boolean {
+    if (reading.wasTold(resetId(id))) return false;
+    // It was left, or joined, perhaps both.
+    if (reading.wasTold(leftId(id))) return this.find(id) === undefined;
+    if (!conversation) return !reading.wasTold(id);
     const known = this.of(id);
     const isNew = known.info === null;
     known.takeFirst(conversation, this.viewerId, reading);
     if (isNew) this.order.found(known.unread);
     this.#changed(id);
+    return true;
   }
 
   takeOlder(id: string, { conversation }: MessagesPage, reading: Reading): void {
-    if (conversation) this.find(id)?.takeOlder(conversation, reading);
+    // What was asked before a reset belongs to what is shown no more.
+    if (conversation && !reading.wasTold(resetId(id))) this.find(id)?.takeOlder(conversation, reading);
     this.#listener.onChange(id);
   }
 
@@ -182,5 +204,6 @@ export class Store {
   }
 }
 
+const resetId = (id: string): string => `reset ${id}`;
 const leftId = (id: string): string => `left ${id}`;
 const activity = ({ info }: ConversationStore): string => info?.lastActivityAt ?? info?.createdAt ?? '';
