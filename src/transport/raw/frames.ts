@@ -24,6 +24,8 @@ export const DATA = {
     content: z.string().nullish(),
     payload: z.unknown().optional(),
     client_message_id: z.string().nullish(),
+    // Passed over, the message would be sent as the service itself.
+    on_behalf_of: z.null('must be left out: RoomMessage and StartMessage have it').optional(),
   }),
   CreateRoom: z.object({ room: z.string(), name: z.string().nullish(), member_ids: texts.nullish() }),
   JoinRoom: z.object({ room: z.string() }),

@@ -35,6 +35,11 @@ export const BAD_FRAMES: readonly [name: string, frame: unknown, code: string][]
   ['a message to oneself', { type: 'DirectMessage', data: { target_user: 'alice', payload: 1 } }, 'BAD_USER_INPUT'],
   ['a message to an object', { type: 'DirectMessage', data: { target_user: {}, payload: 1 } }, 'BAD_USER_INPUT'],
   ['a message to no id', { type: 'DirectMessage', data: { target_user: 'a b', payload: 1 } }, 'BAD_USER_INPUT'],
+  [
+    'a direct message for another',
+    { type: 'DirectMessage', data: { target_user: 'bob', payload: 1, on_behalf_of: 'carol' } },
+    'BAD_USER_INPUT',
+  ],
   ['a message of nothing', { type: 'DirectMessage', data: { target_user: 'bob' } }, 'BAD_USER_INPUT'],
   ['an empty message', { type: 'DirectMessage', data: { target_user: 'bob', payload: null } }, 'BAD_USER_INPUT'],
   ['a room that is not there', { type: 'JoinRoom', data: { room: 'none' } }, 'NOT_FOUND'],
