@@ -246,7 +246,6 @@ export class Following<Event extends object> implements ChannelListener {
   /** Nothing is told any more. */
   close(): void {
     this.leave();
-    this.#behind = null;
     this.#stopWaiting?.();
   }
 

@@ -37,8 +37,6 @@ export class WrittenMessage {
   /** Up to where readers who keep up were told; null: they know nothing of it that holds. */
   #told: Place | null = START;
   #isPayloadTold = true;
-  /** Whether the payload was ever another than none, which readers who begin are told. */
-  #hasPayload = false;
   /** The event of a reader who begins, while nothing more is told. */
   #whole: ExtendedText | null = null;
 
@@ -102,15 +100,14 @@ export class WrittenMessage {
 
   /** What a reader is told who has the text up to a place, or nothing of it: as much as the others were. */
   since({ length, units }: Place): ExtendedText {
-    if (length > 0) return this.#event({ length, units }, this.#hasPayload ? this.#payload : null, this.told);
-    this.#whole ??= this.#event(START, this.#hasPayload ? this.#payload : null, this.told);
+    if (length > 0) return this.#event({ length, units }, this.#payload, this.told);
+    this.#whole ??= this.#event(START, this.#payload, this.told);
     return this.#whole;
   }
 
   #setPayload(payload: unknown): void {
     this.#payload = payload ?? null;
     this.#isPayloadTold = false;
-    this.#hasPayload ||= payload !== null;
   }
 
   #event(from: Place, payload: unknown, to: Place = { length: this.#length, units: this.#text.length }): ExtendedText {

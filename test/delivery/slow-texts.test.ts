@@ -1,0 +1,400 @@
+/** Texts that are being written, for readers who lag and for nodes that have to read them again (G20). */
+import { setImmediate as turn } from 'node:timers/promises';
+import { ArrivedTexts } from '../../src/delivery/conversations/arrived-texts.ts';
+import type { ConversationChannel } from '../../src/delivery/conversations/channel.ts';
+import { Following } from '../../src/delivery/conversations/following.ts';
+import { Merging } from '../../src/delivery/conversations/merging.ts';
+import { WritingBoard } from '../../src/delivery/conversations/writing-board.ts';
+import { type ExtendedText, WrittenMessage } from '../../src/delivery/conversations/written-message.ts';
+import { Gate } from '../../src/delivery/room.ts';
+import { WaitingEvents } from '../../src/delivery/waiting-events.ts';
+import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
+import { unavailable } from '../../src/errors.ts';
+import { LIMITS } from '../../src/limits.ts';
+import type { ConversationId, MessageId, MessageRecord } from '../../src/model.ts';
+import { eventually } from '../support/eventually.ts';
+import { StillClock } from '../support/still-clock.ts';
+import { alice, bob, createGroup, silentLog, tenant, text } from '../support/world.ts';
+
+/** What a reader has who was told these. */
+const textOf = (events: readonly Pick<ExtendedText, 'offset' | 'text'>[]): string =>
+  events.reduce((before, { offset, text: added }) => before.slice(0, offset) + added, '');
+
+describe('a reader who lags', () => {
+  const message = { id: 'm', conversationId: 'c', content: '', payload: null } as unknown as MessageRecord;
+
+  /** One who is told of one message, whose socket is full while a test says so. */
+  function open(isLive = true) {
+    const written = new WrittenMessage(message, 0);
+    const told: ExtendedText[] = [];
+    const room = { isFull: false, gate: new Gate() };
+    const channel = { id: 'c', isSettled: true, writings: { current: () => [written] } };
+    const follower = { viewerId: bob, onLeft: () => undefined, onAhead: () => undefined, onLost: () => undefined };
+    const queue = {
+      push: (event: ExtendedText) => void told.push(event),
+      isCongested: () => room.isFull,
+      onRoom: (resume: () => void) => room.gate.add(resume),
+    };
+    const following = new Following<ExtendedText>(
+      channel as unknown as ConversationChannel,
+      follower,
+      { extension: (_access, event) => event },
+      queue,
+      false,
+    );
+    following.admit({} as never, null);
+    if (isLive) following.goLive({ epoch: 'e', place: 0 });
+    // That there is a text.
+    told.length = 0;
+    let length = 0;
+    return {
+      following,
+      written,
+      told,
+      room,
+      append(added: string, payload?: unknown) {
+        const offset = length;
+        length += added.length;
+        const more = payload === undefined ? {} : { payload };
+        written.extend({ messageId: written.id, offset, text: added, length, ...more });
+        const event = written.tell();
+        if (event) following.onExtended(event, written);
+      },
+      replace(content: string, payload: unknown = null) {
+        length = content.length;
+        written.become({ content, payload: payload as never });
+        const event = written.tell();
+        if (event) following.onExtended(event, written);
+      },
+      /** There is room, and what waits for it is told behind the write that made it. */
+      async makeRoom() {
+        const before = told.length;
+        room.isFull = false;
+        room.gate.open();
+        expect(told).toHaveLength(before);
+        await turn();
+      },
+    };
+  }
+
+  it('is told nothing before they are live, and then all of it at once', () => {
+    const { following, told, append } = open(false);
+    append('one ');
+    append('two ');
+    expect(told).toEqual([]);
+    following.goLive({ epoch: 'e', place: 0 });
+    expect(told.map(({ offset, text: added }) => [offset, added])).toEqual([[0, 'one two ']]);
+    append('three');
+    expect(told).toHaveLength(2);
+    expect(textOf(told)).toBe('one two three');
+  });
+
+  it('is told the rest in one event, from where they were, once there is room', async () => {
+    const { told, room, append, makeRoom } = open();
+    append('one ');
+    room.isFull = true;
+    append('two ');
+    append('three ');
+    expect(told).toHaveLength(1);
+    await makeRoom();
+    expect(told.slice(1)).toMatchObject([{ offset: 4, text: 'two three ', length: 14 }]);
+    append('four');
+    expect(told.slice(2)).toMatchObject([{ offset: 14, text: 'four' }]);
+  });
+
+  it('is told no more than the others were', async () => {
+    const { following, written, told, room, append, makeRoom } = open();
+    append('one ');
+    room.isFull = true;
+    append('two ');
+    written.extend({ messageId: written.id, offset: 8, text: 'three', length: 13 });
+    await makeRoom();
+    expect(told.at(-1)).toMatchObject({ offset: 4, text: 'two ', length: 8 });
+    following.goLive({ epoch: 'e', place: 0 });
+    expect(told.at(-1)).toMatchObject({ offset: 0, text: 'one two ', length: 8 });
+  });
+
+  it('is told nothing out of order between the write that makes room and the turn behind it', async () => {
+    const { told, room, append, makeRoom } = open();
+    append('one ');
+    room.isFull = true;
+    append('two ');
+    const isMade = makeRoom();
+    append('three ');
+    await isMade;
+    append('four');
+    expect(textOf(told)).toBe('one two three four');
+    for (const [nth, { offset }] of told.entries()) expect(offset).toBe(textOf(told.slice(0, nth)).length);
+  });
+
+  it('is told from further back when the text is replaced meanwhile, and from no further than that', async () => {
+    const { told, room, append, replace, makeRoom } = open();
+    append('one ');
+    room.isFull = true;
+    append('two ');
+    replace('other ');
+    append('words');
+    await makeRoom();
+    expect(textOf(told)).toBe('other words');
+    expect(told.slice(1)).toMatchObject([{ offset: 0, text: 'other words' }]);
+  });
+
+  it('is told the payload that changed meanwhile, and who begins the one that was told before', async () => {
+    const { following, told, room, append, replace, makeRoom } = open();
+    append('one ', { step: 1 });
+    expect(told).toMatchObject([{ offset: 0, payload: { step: 1 } }]);
+    room.isFull = true;
+    append('two ', { step: 2 });
+    await makeRoom();
+    expect(told.at(-1)).toMatchObject({ offset: 4, payload: { step: 2 } });
+    append('three');
+    // It is no news any more.
+    expect(told.at(-1)).toMatchObject({ text: 'three', payload: null });
+    following.goLive({ epoch: 'e', place: 0 });
+    expect(told.at(-1)).toMatchObject({ offset: 0, text: 'one two three', payload: { step: 2 } });
+    // All of it is told anew.
+    replace('other', { step: 2 });
+    expect(told.at(-1)).toMatchObject({ offset: 0, text: 'other', payload: { step: 2 } });
+    replace('other', null);
+    following.goLive({ epoch: 'e', place: 0 });
+    expect(told.at(-1)).toMatchObject({ offset: 0, payload: null });
+  });
+
+  it('is told nothing more once they have gone, though room is made', async () => {
+    const { following, told, room, append, makeRoom } = open();
+    append('one ');
+    room.isFull = true;
+    append('two ');
+    following.close();
+    expect(room.gate.isWaitedFor).toBe(false);
+    await makeRoom();
+    append('three');
+    expect(told).toHaveLength(1);
+  });
+});
+
+describe('texts that are read again', () => {
+  const RETRY_MS = 250;
+  const stored = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock: new StillClock() });
+  afterAll(() => stored.close());
+
+  /** A board of one message, whose readings wait until a test answers them. */
+  async function open() {
+    const clock = new StillClock();
+    const id: ConversationId = await createGroup(stored, alice, bob);
+    const started = await stored.startMessage(tenant, { ...text(id, alice, 'a'), isHeld: false });
+    if (started.outcome !== 'appended') throw new Error(started.outcome);
+    const messageId: MessageId = started.message.id;
+    const readings: PromiseWithResolvers<void>[] = [];
+    const errors: unknown[] = [];
+    const told: ExtendedText[] = [];
+    const board = new WritingBoard({
+      engine: {
+        ...stored,
+        async listWritings(...args) {
+          const answered = Promise.withResolvers<void>();
+          readings.push(answered);
+          const page = await stored.listWritings(...args);
+          await answered.promise;
+          return page;
+        },
+      },
+      clock,
+      log: { ...silentLog, error: (...args: unknown[]) => void errors.push(args) } as typeof silentLog,
+      merging: new Merging(clock, 0),
+      tenant,
+      id,
+      tell: (event) => void told.push(event),
+    });
+    const settle = async (): Promise<void> => {
+      for (let n = 0; n < 5; n += 1) await turn();
+    };
+    /** So many were begun, which may take a turn, and no more. */
+    const begun = async (count: number): Promise<void> => {
+      await eventually(() => expect(readings.length).toBeGreaterThanOrEqual(count));
+      await settle();
+      expect(readings).toHaveLength(count);
+    };
+    const answer = async (error?: Error): Promise<void> => {
+      if (error) readings.at(-1)?.reject(error);
+      else readings.at(-1)?.resolve();
+      await settle();
+    };
+    const opened = board.open();
+    await begun(1);
+    await answer();
+    await opened;
+    // Who begins is told this.
+    told.push(...[...board.current()].map((written) => written.since({ length: 0, units: 0 })));
+    let length = 1;
+    return {
+      board,
+      clock,
+      readings,
+      begun,
+      errors,
+      told,
+      answer,
+      /** Stores what is added, and announces it unless it is lost. */
+      async append(added: string, { isLost = false, payload = undefined as unknown } = {}) {
+        const offset = length;
+        length += added.length;
+        const next = { senderId: alice, offset, text: added, payload, paceMs: 0 };
+        expect(await stored.appendText(tenant, messageId, next)).toMatchObject({ outcome: 'appended' });
+        if (!isLost) board.extend({ messageId, offset, text: added, length, payload });
+      },
+    };
+  }
+
+  it('are read again until that succeeds; an outage is no error', async () => {
+    const { board, clock, begun, errors, told, answer, append } = await open();
+    await append('b', { isLost: true });
+    await append('c');
+    await begun(2);
+    await answer(unavailable(new Error('away')));
+    clock.advance(RETRY_MS - 1);
+    await begun(2);
+    expect(errors).toEqual([]);
+    clock.advance(1);
+    await begun(3);
+    await answer(new Error('broken'));
+    expect(errors).toHaveLength(1);
+    clock.advance(RETRY_MS);
+    await begun(4);
+    await answer();
+    expect(textOf(told)).toBe('abc');
+    clock.advance(RETRY_MS);
+    await begun(4);
+    board.close();
+  });
+
+  it('are read again after a while, and not at once, when more was announced meanwhile than is kept', async () => {
+    const { board, clock, begun, told, answer, append } = await open();
+    await append('b', { isLost: true });
+    await append('c');
+    await begun(2);
+    const filling = 'x'.repeat(LIMITS.payloadBytes / 2);
+    for (let n = 0; n <= (2 * LIMITS.queuedEventBytes) / LIMITS.payloadBytes; n += 1)
+      await append('d', { payload: { filling, n } });
+    const all = `abc${'d'.repeat(1 + (2 * LIMITS.queuedEventBytes) / LIMITS.payloadBytes)}`;
+    await answer();
+    await begun(2);
+    // Kept for the next reading.
+    await append('e');
+    await begun(2);
+    clock.advance(RETRY_MS);
+    await begun(3);
+    await answer();
+    expect(textOf(told)).toBe(`${all}e`);
+    board.close();
+  });
+
+  it('are read by nobody while it is in doubt who may be told, nor once nobody reads, and once when it is known', async () => {
+    const { board, clock, readings, begun, errors, told, answer, append } = await open();
+    await append('b', { isLost: true });
+    await append('c');
+    await begun(2);
+    await answer(unavailable(new Error('away')));
+    board.doubt();
+    clock.advance(RETRY_MS);
+    await begun(2);
+    board.trust();
+    clock.advance(RETRY_MS);
+    await begun(3);
+    // Of one that is not taken any more the end is nothing to go by.
+    const [older] = readings.slice(-1);
+    board.doubt();
+    board.trust();
+    await begun(4);
+    older?.reject(new Error('broken'));
+    await answer();
+    clock.advance(RETRY_MS);
+    await begun(4);
+    expect([errors, textOf(told)]).toEqual([[], 'abc']);
+    await append('d', { isLost: true });
+    await append('e');
+    await begun(5);
+    await answer(unavailable(new Error('away')));
+    board.close();
+    clock.advance(RETRY_MS);
+    await begun(5);
+  });
+});
+
+describe('what is announced during a reading', () => {
+  const extension = { messageId: 'm' as MessageId, offset: 0, text: '', length: 0 };
+  const started = { content: '', payload: null } as unknown as MessageRecord;
+  const half = 'x'.repeat(LIMITS.queuedEventBytes / 2);
+
+  it('is kept in order', () => {
+    const arrived = new ArrivedTexts();
+    arrived.start(started);
+    for (let offset = 0; offset < 3; offset += 1) arrived.extend({ ...extension, offset });
+    expect([arrived.started, arrived.extensions.map(({ offset }) => offset)]).toEqual([[started], [0, 1, 2]]);
+    expect(arrived.isOver).toBe(false);
+  });
+
+  it.each<[string, (arrived: ArrivedTexts) => void]>([
+    ['texts', (arrived) => arrived.extend({ ...extension, text: half })],
+    ['payloads that are objects', (arrived) => arrived.extend({ ...extension, payload: { half } })],
+    ['payloads that are texts', (arrived) => arrived.extend({ ...extension, payload: half })],
+    ['texts of messages that begin', (arrived) => arrived.start({ ...started, content: half })],
+    ['payloads of messages that begin', (arrived) => arrived.start({ ...started, payload: [half] })],
+  ])('is not kept when it is too much: %s', (_, add) => {
+    const arrived = new ArrivedTexts();
+    arrived.start(started);
+    arrived.extend(extension);
+    add(arrived);
+    expect([arrived.isOver, arrived.started.length + arrived.extensions.length]).toEqual([false, 3]);
+    add(arrived);
+    expect([arrived.isOver, arrived.started, arrived.extensions]).toEqual([true, [], []]);
+    arrived.start(started);
+    arrived.extend(extension);
+    expect([arrived.isOver, arrived.started, arrived.extensions]).toEqual([true, [], []]);
+  });
+
+  it('costs something each, though it says nothing', () => {
+    const arrived = new ArrivedTexts();
+    for (let n = 0; n < LIMITS.queuedEventBytes / 100; n += 1) arrived.extend(extension);
+    expect(arrived.isOver).toBe(true);
+  });
+});
+
+describe('events that wait for a rendering', () => {
+  const eventOf = (n: number, content = ''): { event: object; since: number } => ({ event: { n, content }, since: n });
+  const half = 'x'.repeat(LIMITS.queuedEventBytes / 2);
+
+  it('are taken in order, and make room', () => {
+    const waiting = new WaitingEvents();
+    expect([waiting.oldest, waiting.take()]).toEqual([undefined, undefined]);
+    const [first, second] = [eventOf(1, half), eventOf(2, half)];
+    expect([waiting.add(first), waiting.isLong]).toEqual([true, true]);
+    expect(waiting.add(second)).toBe(false);
+    expect([waiting.oldest, waiting.take(), waiting.oldest]).toEqual([first, first, second]);
+    expect(waiting.add(eventOf(3))).toBe(true);
+    expect([waiting.take(), waiting.isLong]).toEqual([second, false]);
+    expect(waiting.take()).toMatchObject({ since: 3 });
+    expect([waiting.take(), waiting.add(eventOf(4, half))]).toEqual([undefined, true]);
+  });
+
+  it('make a replay wait by their number, and are too many by it', () => {
+    const waiting = new WaitingEvents();
+    for (let n = 1; n <= LIMITS.logPage; n += 1) waiting.add(eventOf(n));
+    expect(waiting.isLong).toBe(false);
+    waiting.add(eventOf(0));
+    expect(waiting.isLong).toBe(true);
+    for (let n = LIMITS.logPage + 2; n <= LIMITS.queuedEvents; n += 1) expect(waiting.add(eventOf(n))).toBe(true);
+    expect(waiting.add(eventOf(0))).toBe(false);
+  });
+
+  it('are withdrawn with what they take, and cleared', () => {
+    const waiting = new WaitingEvents();
+    const [kept, withdrawn] = [eventOf(1), eventOf(2, half)];
+    waiting.add(withdrawn);
+    waiting.add(kept);
+    waiting.withdraw((event) => event === withdrawn.event);
+    expect([waiting.oldest, waiting.isLong, waiting.add(eventOf(3, half))]).toEqual([kept, false, true]);
+    waiting.clear();
+    expect([waiting.oldest, waiting.isLong, waiting.add(withdrawn)]).toEqual([undefined, true, true].with(1, false));
+  });
+});
