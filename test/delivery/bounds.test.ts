@@ -13,6 +13,7 @@ import type { ConversationId, MessageId, Position } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { StreamedTexts } from '../support/streamed-text.ts';
 import { TestClock } from '../support/test-clock.ts';
+import { unsteady } from '../support/unsteady-engine.ts';
 import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../support/world.ts';
 
 const carol = 'carol' as typeof bob;
@@ -253,6 +254,30 @@ describe('what a stream makes a node do', () => {
       expect(told).toContain('Checkpoint');
     });
     await stream.return();
+  });
+
+  it('follows what is announced though the log of the list says nothing of it, and behind an interruption what nothing says', async () => {
+    const fred = 'fred' as typeof bob;
+    const flaky = unsteady({
+      ...engine,
+      // As for one who was away from a conversation for so short that their list was never told.
+      async readUserLog(...args) {
+        const page = await stored.readUserLog(...args);
+        return page.outcome === 'read' ? { ...page, entries: [] } : page;
+      },
+    });
+    const options = { clock, log: silentLog, countHole: () => undefined, streamMergeMs: 0 };
+    const fragile = createDelivery({ engine: flaky.engine, ...options });
+    const stream = await fragile.messageReceived(bearerOf(viewerOf(fred)), null, new Map());
+    joined.length = 0;
+    const announced = await createGroup(stored, alice, fred);
+    await eventually(() => expect(joined).toEqual([announced]));
+    flaky.cut();
+    const unheard = await createGroup(stored, alice, fred);
+    flaky.heal();
+    await eventually(() => expect(joined).toEqual([announced, unheard]));
+    await stream.return();
+    fragile.close();
   });
 
   it('keeps little of what is announced during a reading, and tells the text all the same', async () => {

@@ -127,7 +127,15 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     }
     this.#memberships = await this.#context.engine.listen(
       { kind: 'memberships', tenant: viewer.tenant, id: viewer.userId },
-      { onAnnouncement: () => this.#reconcile(), onInterrupted: () => this.#reconcile() },
+      {
+        onAnnouncement: (announcement) => {
+          if (announcement.type === 'membership') this.#lookAgain(announcement.conversationId);
+        },
+        onInterrupted: () => {
+          this.#list.doubtAll();
+          this.#reconcile();
+        },
+      },
     );
     const reading = await this.#readList();
     const listed = reading.ids;

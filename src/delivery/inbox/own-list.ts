@@ -18,8 +18,9 @@ export class OwnList {
   readonly #bearer: Bearer;
   /** Up to where its log was read. */
   #place: Position | null;
-  #isRead = false;
-  /** What is to be looked at, whatever the log says: who leaves and joins again may have no entry for it. */
+  #isAllDoubted = true;
+  #isAllTaken = false;
+  /** What is to be looked at, whatever the log says: who leaves and joins again may have no entry for it; at first all of it. */
   readonly #doubted = new Set<ConversationId>();
   /** Those of them that a reading looks at, or one did that was not settled. */
   readonly #taken = new Set<ConversationId>();
@@ -36,15 +37,22 @@ export class OwnList {
     this.#doubted.add(id);
   }
 
+  /** The next reading is of the whole list: what was announced meanwhile may have no entry in its log. */
+  doubtAll(): void {
+    this.#isAllDoubted = true;
+  }
+
   /** Reads it, again as long as `settle` was not called. Rejects as the engine does. */
   async read(): Promise<ListReading> {
     const { viewer } = this.#bearer;
     // Whoever doubts one from now on wants another reading of it.
     for (const id of this.#doubted) this.#taken.add(id);
     this.#doubted.clear();
+    this.#isAllTaken ||= this.#isAllDoubted;
+    this.#isAllDoubted = false;
     // In this order: what the log says is in the list.
     const changes = await readListChanges(this.#engine, viewer, this.#place);
-    if (!this.#isRead || changes.expiry) {
+    if (this.#isAllTaken || changes.expiry) {
       const ids = await this.#engine.listConversationIds(viewer.tenant, viewer.userId);
       return { ids, asked: null, changes };
     }
@@ -54,7 +62,7 @@ export class OwnList {
 
   /** What was read is followed. */
   settle({ changes }: ListReading): void {
-    this.#isRead = true;
+    this.#isAllTaken = false;
     this.#place = changes.head;
     this.#taken.clear();
   }
