@@ -69,6 +69,12 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/main\\.ts$' },
       to: { path: '^src/(service|main|health-check)\\.ts$' },
     },
+    {
+      name: 'only-the-service-wires-its-halves',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(service|doors)\\.ts$' },
+      to: { path: '^src/(core|doors)\\.ts$' },
+    },
     core(
       'network',
       'http|https|http2|net|tls|dgram|dns',

@@ -1,0 +1,156 @@
+/** The first half of a service: engine, rules of the product, delivery and GraphQL. Nobody can connect to it yet. */
+import type { GraphQLSchema } from 'graphql';
+import type { StandingOf } from './access/gateway.ts';
+import { createTeller } from './access/refusal-log.ts';
+import { createTokenIssuer, createTokenVerifier, refuseRevoked, type VerifyToken } from './access/tokens.ts';
+import type { Clock } from './clock.ts';
+import type { Closers } from './closers.ts';
+import type { Config } from './config.ts';
+import { createDelivery, type Delivery } from './delivery/delivery.ts';
+import { countAccepted } from './domain/accepted.ts';
+import { createDomain, type Domain } from './domain/domain.ts';
+import { openEngine } from './engine/open.ts';
+import type { Engine } from './engine/port.ts';
+import { createCopies } from './expressions/copies.ts';
+import { createExpressions } from './expressions/expressions.ts';
+import { createBudgetDomain } from './graphql/budgeted-domain.ts';
+import { type Caller, type Context, createContext } from './graphql/context.ts';
+import { createErrorFormatter, type FormatError } from './graphql/errors.ts';
+import { createExecution, type Execution } from './graphql/execution.ts';
+import { createPrepare, type OperationRules } from './graphql/operations.ts';
+import { createSchema } from './graphql/schema.ts';
+import { createTell } from './graphql/wording.ts';
+import { LIMITS, TIMES } from './limits.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './observability/metrics.ts';
+import { type Tracing, traceGroups } from './observability/tracing.ts';
+import { budgetEngine } from './rates/budgeted-engine.ts';
+import { RateLimits } from './rates/rate-limits.ts';
+import { createPayloadSchemas } from './schemas/payload-schemas.ts';
+
+/** What every part of a service is built on. */
+export interface Ground {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Null: nothing is traced. */
+  readonly tracing: Tracing | null;
+  /** Names this process in its log and its metrics. */
+  readonly nodeId: string;
+  readonly standingOf: StandingOf;
+  /** What was opened so far. */
+  readonly closers: Closers;
+}
+
+export interface EngineParts {
+  readonly conversationsPerUser?: number | undefined;
+  /** Gives up a start that waits for the engine. */
+  readonly abandon?: AbortSignal | undefined;
+}
+
+/** GraphQL, whichever way an operation comes. */
+export interface Graphql {
+  readonly schema: GraphQLSchema;
+  readonly rules: OperationRules;
+  readonly formatError: FormatError;
+  readonly execution: Execution;
+  readonly createContext: (caller: Caller) => Context;
+}
+
+export interface Core {
+  readonly engine: Engine;
+  readonly delivery: Delivery;
+  readonly domain: Domain;
+  readonly rateLimits: RateLimits;
+  readonly graphql: Graphql;
+  readonly verifyToken: VerifyToken;
+}
+
+/** The answer comes when the engine is there, however long that takes. */
+export async function openCore(ground: Ground, parts: EngineParts): Promise<Core> {
+  const { config, clock, closers, metrics } = ground;
+  const engine = await openStorage(ground, parts);
+  const delivery = createDelivery({
+    engine,
+    clock,
+    log: ground.log,
+    countHole: (outcome) => metrics.holes.inc({ outcome }),
+    streamMergeMs: config.streamMergeMs,
+  });
+  closers.push('delivery', () => delivery.close());
+  const rateLimits = openRates(ground, engine);
+  const domain = openDomain(ground, engine, rateLimits);
+  return {
+    engine,
+    delivery,
+    domain,
+    rateLimits,
+    graphql: createGraphql(ground, domain, delivery),
+    verifyToken: createVerifier(ground, domain),
+  };
+}
+
+async function openStorage(
+  { config, clock, log, metrics, tracing, closers }: Ground,
+  parts: EngineParts,
+): Promise<Engine> {
+  const observe = {
+    ...metrics.engine,
+    turned(isOpen: boolean) {
+      metrics.engine.turned(isOpen);
+      if (isOpen) log.error('the engine is away: operations are refused');
+      else log.info('the engine is back');
+    },
+  };
+  const currentTrace = tracing?.current ?? (() => '');
+  const opened = await openEngine(config, { clock, log, observe, currentTrace, ...parts });
+  closers.push('engine', () => opened.close());
+  return budgetEngine(tracing?.wrapEngine(opened) ?? opened);
+}
+
+function openRates({ config, clock, log, closers }: Ground, engine: Engine): RateLimits {
+  const rateLimits = new RateLimits(config.rates, clock, log, engine.shareUse);
+  closers.push('rates', () => rateLimits.close());
+  const stopSharing = clock.every(TIMES.shareUseMs, () => {
+    rateLimits.reconcile().catch((error: unknown) => log.debug({ err: error }, 'use of rates not shared'));
+  });
+  closers.push('shared rates', stopSharing);
+  return rateLimits;
+}
+
+function openDomain(
+  { config, clock, log, metrics, tracing, closers }: Ground,
+  engine: Engine,
+  rateLimits: RateLimits,
+): Domain {
+  const expressions = createExpressions();
+  closers.push('expressions', () => expressions.close());
+  const domain = createDomain(engine, clock, log, {
+    ...config,
+    appendPaceMs: config.rates ? LIMITS.appendPaceMs : 0,
+    issueToken: createTokenIssuer(config.jwt),
+    expressions,
+    schemas: createPayloadSchemas(),
+    copies: createCopies((viewer, count) => rateLimits.copied(viewer, count)),
+    countRule: (outcome) => metrics.routedMessages.inc({ outcome: outcome.toLowerCase() }),
+  });
+  const counted = countAccepted(domain, metrics);
+  return tracing ? traceGroups(counted, tracing) : counted;
+}
+
+function createGraphql({ config, clock, log, metrics }: Ground, domain: Domain, delivery: Delivery): Graphql {
+  const { isProduction, maxQueryDepth: maxDepth, maxQueryCost: maxCost } = config;
+  const services = { budgetDomain: createBudgetDomain(domain), delivery, maxCost };
+  const rules = { maxDepth, maxCost, isProduction };
+  const schema = createSchema(config.subgraphWithout);
+  const formatError = createErrorFormatter(log, (code) => metrics.errors.inc({ code }), createTell(isProduction));
+  const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
+  const execution = createExecution(schema, createPrepare(schema, rules), { formatError, countRender, clock }, rules);
+  return { schema, rules, formatError, execution, createContext: (caller) => createContext(services, caller) };
+}
+
+function createVerifier({ config, clock, log }: Ground, domain: Domain): VerifyToken {
+  const tellRefused = createTeller<string>(clock, (reason, refused) => log.warn({ reason, refused }, 'token refused'));
+  return refuseRevoked(createTokenVerifier(config.jwt, clock, tellRefused), domain.sessions.isRevoked);
+}

@@ -1,0 +1,214 @@
+/** The second half of a service: every way in, and the order in which they are closed. */
+import { createOriginCheck, type IsOriginAllowed } from './access/origins.ts';
+import type { Core, Ground } from './core.ts';
+import { isPast } from './delivery/past.ts';
+import { createPersistedQueries, type PersistedQueries } from './graphql/persisted-queries.ts';
+import { LIMITS, TIMES } from './limits.ts';
+import type { Health } from './observability/health.ts';
+import { createInfo, VERSION } from './observability/info.ts';
+import { openFilesLimit, plainWithin, socketsWithin } from './open-files.ts';
+import { TokenBucket } from './rates/token-bucket.ts';
+import { watchCertificate } from './transport/http/certificate.ts';
+import { addGraphqlHttp } from './transport/http/graphql-http.ts';
+import { openAdmin } from './transport/http/operations-paths.ts';
+import { openPorts, type Ports } from './transport/http/ports.ts';
+import { createHttp, type Http } from './transport/http/server.ts';
+import { traceRequests } from './transport/http/tracing.ts';
+import { countUnreadAnswers } from './transport/http/unread-answers.ts';
+import { type AddressOf, createAddressOf } from './transport/peers/address.ts';
+import { Admission } from './transport/peers/admission.ts';
+import { UserRooms } from './transport/peers/subscription-rooms.ts';
+import { Supervisor } from './transport/peers/supervisor.ts';
+import { Unhandled } from './transport/peers/unhandled.ts';
+import { Unsent } from './transport/peers/unsent.ts';
+import { createRawEndpoint } from './transport/raw/endpoint.ts';
+import { CallbackRefusals } from './transport/streams/callback-endpoint.ts';
+import { createCallbackCheck } from './transport/streams/callback-url.ts';
+import { createGraphqlStream } from './transport/streams/graphql-stream.ts';
+import { SilentClients } from './transport/streams/silent-clients.ts';
+import { Streams } from './transport/streams/streams.ts';
+import { createGraphqlWs } from './transport/websocket/graphql-ws.ts';
+import { Strangers } from './transport/websocket/strangers.ts';
+import { handleUpgrades } from './transport/websocket/upgrade.ts';
+
+/** Ports that listen before there is anything to serve. */
+export interface Listening extends Ports {
+  readonly addressOf: AddressOf;
+  /** Sockets and streams there is room for. */
+  readonly maxConnections: number;
+}
+
+/** What all doors share. */
+interface Hall {
+  readonly ground: Ground;
+  readonly core: Core;
+  readonly listening: Listening;
+  readonly supervisor: Supervisor;
+  readonly unsent: Unsent;
+  readonly unhandled: Unhandled;
+  readonly isOriginAllowed: IsOriginAllowed;
+}
+
+type Info = ReturnType<typeof createInfo>;
+
+export async function openListening({ config, log, metrics, closers, standingOf }: Ground): Promise<Listening> {
+  const addressOf = createAddressOf(config.trustProxy, standingOf);
+  const openFiles = openFilesLimit();
+  const maxConnections = socketsWithin(config.maxConnections, openFiles, log);
+  const plain = {
+    most: plainWithin(maxConnections, openFiles),
+    mostPerAddress: config.maxConnectionsPerAddress,
+    // Of whom a trusted proxy comes is not known before it has asked something, and it holds slow ones itself.
+    addressOf: config.trustProxy ? () => null : addressOf,
+    countTurnedAway: () => metrics.turnedAway.inc({ reason: 'plain' }),
+  };
+  const ports = await openPorts(config, plain, (name, close) => closers.push(name, close));
+  metrics.plainConnections = () => ports.plainConnections.size;
+  return { ...ports, addressOf, maxConnections };
+}
+
+/** Everyone can connect when this answers. */
+export async function openDoors(ground: Ground, core: Core, listening: Listening, health: Health): Promise<Info> {
+  const { config, clock, closers, log, metrics } = ground;
+  const hall = openHall(ground, core, listening);
+  const info = createInfo(config, core.engine, ground.nodeId);
+  const http = openHttp(hall, health, info);
+  await openGraphql(hall, http);
+  // The reverse of this is how a drain goes: not ready any more, then sockets over the window, then what is in flight.
+  closers.push('http', () => closeHttp(hall, http));
+  closers.push('sockets', () => hall.supervisor.drain());
+  closers.push('readiness', () => health.drain());
+  if (config.tls) closers.push('certificate', watchCertificate(config.tls.certFile, clock, log, metrics.process));
+  if (listening.admin) closers.push('admin', await openAdmin(listening.admin, { health, metrics, info }));
+  await http.open();
+  return info;
+}
+
+function openHall(ground: Ground, core: Core, listening: Listening): Hall {
+  const { config, clock, log, metrics, nodeId } = ground;
+  const { maxConnections } = listening;
+  const supervisor = new Supervisor(clock, {
+    ...config,
+    maxConnections,
+    sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs, config.streamHeartbeatMs),
+    admissions: config.rates && new TokenBucket(LIMITS.admissionBurst, config.rates.admissionsPerNode, clock.elapsed()),
+    strangers: config.rates && new Strangers(config.rates.strangersPerAddress, clock),
+    countTurnedAway: (reason) => metrics.turnedAway.inc({ reason }),
+  });
+  const unsent = new Unsent(config.maxMemoryQueued);
+  const unhandled = new Unhandled(LIMITS.unhandledBytes);
+  metrics.queuedBytes = () => unsent.bytes;
+  metrics.unhandledBytes = () => unhandled.bytes;
+  metrics.process.build = { version: VERSION, node: nodeId, engine: core.engine.kind };
+  metrics.process.capacity = () => maxConnections;
+  metrics.isPast = isPast;
+  const countRefused = (): void => metrics.turnedAway.inc({ reason: 'origin' });
+  const isOriginAllowed = createOriginCheck({ ...config, clock, log, countRefused });
+  return { ground, core, listening, supervisor, unsent, unhandled, isOriginAllowed };
+}
+
+function openHttp({ ground, core, listening, ...hall }: Hall, health: Health, info: Info): Http {
+  const { config, clock, metrics, tracing } = ground;
+  const http = createHttp({
+    ...config,
+    entrance: listening.entrance,
+    hasOperations: listening.admin === null,
+    isOriginAllowed: hall.isOriginAllowed,
+    isDraining: () => hall.supervisor.drainingS !== null,
+    health,
+    metrics,
+    info,
+    formatError: core.graphql.formatError,
+    plainConnections: listening.plainConnections,
+    unhandled: hall.unhandled,
+  });
+  countUnreadAnswers(http.app, hall.unsent, clock);
+  if (tracing) traceRequests(http.app, tracing);
+  return http;
+}
+
+async function closeHttp({ ground, listening }: Hall, { app }: Http): Promise<void> {
+  const { entrance, plainConnections } = listening;
+  const cut = ground.clock.after(TIMES.drainGraceMs, () => plainConnections.cut(entrance.server));
+  await app
+    .close()
+    .then(() => entrance.close())
+    .finally(cut);
+}
+
+/** GraphQL on each transport, and the raw adapter. */
+async function openGraphql(hall: Hall, { app }: Http): Promise<void> {
+  const { ground, core } = hall;
+  const { config, log, standingOf } = ground;
+  const { graphql, rateLimits, verifyToken } = core;
+  const persisted = createPersistedQueries();
+  const callers = { standingOf, verifyToken, rateLimits };
+  const stream = createGraphqlStream({
+    ...graphql,
+    ...callers,
+    streams: createStreams(hall),
+    rooms: new UserRooms({ sockets: config.maxConnectionsPerUser, most: config.maxConnections }),
+    refusals: new CallbackRefusals(ground.clock),
+    isCallbackAllowed: createCallbackCheck(config.callbackAllowedUrls),
+  });
+  const { maxBodyBytes } = config;
+  const stopApollo = await addGraphqlHttp(app, { ...graphql, ...callers, persisted, stream, log, maxBodyBytes });
+  ground.closers.push('Apollo Server', stopApollo);
+  openSockets(hall, persisted);
+}
+
+function createStreams({ ground, core, listening, supervisor, unsent }: Hall): Streams {
+  const { config, clock, log, metrics } = ground;
+  return new Streams({
+    supervisor,
+    addressOf: listening.addressOf,
+    leavePlain: (socket) => listening.plainConnections.release(socket),
+    silentClients: new SilentClients(clock, config.clientTimeoutMs),
+    metrics,
+    formatError: core.graphql.formatError,
+    clock,
+    log,
+    maxQueuedBytes: config.maxQueuedBytes,
+    timing: {
+      heartbeatMs: config.streamHeartbeatMs,
+      lifetimeMs: config.streamLifetimeMs,
+      // A client that comes back sooner is refused by a node that drains, which an EventSource takes for final.
+      retryMs: config.drainWindowMs + TIMES.drainGraceMs + TIMES.retryPastDrainMs,
+    },
+    unsent,
+    watchTokens: core.delivery.watchTokens,
+    arrive: core.domain.presence.arrive,
+    depart: core.domain.presence.depart,
+  });
+}
+
+function openSockets({ ground, core, listening, ...hall }: Hall, persisted: PersistedQueries): void {
+  const { config, clock, log, metrics, standingOf } = ground;
+  const { domain, delivery, graphql, rateLimits, verifyToken } = core;
+  const { arrive, depart } = domain.presence;
+  const { supervisor, isOriginAllowed, unsent, unhandled } = hall;
+  const { watchTokens } = delivery;
+  const shared = {
+    metrics,
+    clock,
+    log,
+    formatError: graphql.formatError,
+    connections: { ...config, unsent, unhandled },
+  };
+  const admission = new Admission({ ...shared, verifyToken, rateLimits, watchTokens, arrive, depart, supervisor });
+  const gatewayRooms = new UserRooms({
+    sockets: config.maxConnectionsPerUser,
+    most: config.maxConnections * LIMITS.gatewaySubscriptionsPerConnection,
+  });
+  const graphqlWs = createGraphqlWs({ ...shared, ...graphql, standingOf, admission, persisted, gatewayRooms });
+  const raw = createRawEndpoint({ ...shared, domain, delivery, admission, verifyToken });
+  handleUpgrades(listening.entrance.server, [graphqlWs, raw], {
+    maxMessageBytes: config.maxMessageBytes,
+    isOriginAllowed,
+    refusesClear: config.isProduction && config.trustProxy,
+    addressOf: listening.addressOf,
+    leavePlain: (socket) => listening.plainConnections.release(socket),
+    supervisor,
+    clock,
+  });
+}
