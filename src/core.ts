@@ -1,5 +1,4 @@
 /** The first half of a service: engine, rules of the product, delivery and GraphQL. Nobody can connect to it yet. */
-import type { GraphQLSchema } from 'graphql';
 import type { StandingOf } from './access/gateway.ts';
 import { createTeller } from './access/refusal-log.ts';
 import { createTokenIssuer, createTokenVerifier, refuseRevoked, type VerifyToken } from './access/tokens.ts';
@@ -51,7 +50,7 @@ export interface EngineParts {
 
 /** GraphQL, whichever way an operation comes. */
 export interface Graphql {
-  readonly schema: GraphQLSchema;
+  readonly schema: ReturnType<typeof createSchema>;
   readonly rules: OperationRules;
   readonly formatError: FormatError;
   readonly execution: Execution;
