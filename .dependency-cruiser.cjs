@@ -61,7 +61,7 @@ module.exports = {
       name: 'client-knows-the-public-api',
       severity: 'error',
       from: { path: '^client/src/' },
-      to: { pathNot: ['^client/src/', '(^|node_modules/)graphql-ws/', '(^|node_modules/)react/'] },
+      to: { pathNot: ['^client/src/', '(^|node_modules/)(graphql-ws|react|@apollo/client|@urql/core|wonka)(/|$)'] },
     },
     {
       name: 'only-main-starts-the-service',

@@ -10,6 +10,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 const FULL_ONLY = [
   'test/client/histories.test.ts',
   'test/client/page.test.ts',
+  'test/client/resuming.test.ts',
   'test/cluster/load.test.ts',
   'test/consistency/trial.test.ts',
   'test/delivery/inbox-cost.test.ts',
