@@ -42,9 +42,16 @@ const STEP = fc.oneof(
   act(3, 'wait'),
   act(2, 'cut'),
   act(2, 'heal'),
-  act(1, 'fail'),
+  act(3, 'fail'),
 );
 type Step = typeof STEP extends fc.Arbitrary<infer Value> ? Value : never;
+
+const one = (name: Step['act'], isOwn = false): Step => ({ act: name, at: 0, isOwn, node: 0 });
+/** Histories in which something was lost once. */
+const KNOWN: [Step[]][] = [
+  // Left, joined again and told of before the log of the list was read: whoever comes back is told that it was left.
+  [[one('connect'), one('create', true), one('send'), one('remove'), one('add'), one('remove-message', true)]],
+];
 
 interface World {
   readonly engines: readonly Engine[];
@@ -104,7 +111,7 @@ class History {
     if (name === 'wait') return this.#wait();
     if (name === 'cut') return flaky.cut();
     if (name === 'heal') return flaky.heal();
-    if (name === 'fail') return flaky.fail(2);
+    if (name === 'fail') return flaky.fail(isOwn ? 2 : 1, place);
     if (name === 'create' && !id) {
       const members = isOwn ? [this.#other, this.#viewer] : [this.#other];
       this.#ids[place] = await createGroup(engine, ...members);
@@ -257,7 +264,7 @@ describe.each([
         await new History(world, named).run(steps);
       }),
       // What does not come true is waited for: to try smaller histories takes too long.
-      { numRuns, endOnFailure: true },
+      { numRuns, endOnFailure: true, examples: KNOWN },
     );
     await world.close();
   });

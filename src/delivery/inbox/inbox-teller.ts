@@ -91,7 +91,8 @@ export class InboxTeller implements ListTeller {
 
   startOf(id: ConversationId, joined: Position | null): Position | null {
     if (this.#expired.has(id)) return null;
-    if (this.#joined.has(id)) return furthest(this.#resume.positions.get(id), joined);
+    // What was received of it before was taken back by its being left, if anything was.
+    if (this.#joined.has(id)) return joined;
     const start = this.#starts.get(id) ?? this.#resume.positions.get(id) ?? null;
     // The time of a checkpoint is before it: what is told begins where they joined all the same.
     const isBefore = start && joined && start.epoch === joined.epoch && start.place < joined.place;
