@@ -1,5 +1,5 @@
 /** The direction of the house: what each room may import. See docs/architecture.md. */
-const shared = '^src/(model|errors|limits|clock|log|exact-json|code-points|data-folder)\\.ts$';
+const shared = '^src/(model|errors|limits|clock|log|exact-json|code-points|data-folder|in-parts)\\.ts$';
 /** A room may import itself, what all share, and the rooms named. */
 const room = (name, ...others) => ({
   name: `${name}-imports`,

@@ -1,5 +1,5 @@
 /** Streams whose right may have ended, looked at bit by bit: one change may concern all of a tenant's. */
-import { inParts } from './in-parts.ts';
+import { inParts } from '../in-parts.ts';
 
 export class Rechecks {
   #waiting = new Set<() => void>();

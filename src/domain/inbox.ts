@@ -1,8 +1,17 @@
 /** Where a session of the raw protocol goes on in what its user is sent. */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
+import { inParts } from '../in-parts.ts';
 import type { Log } from '../log.ts';
-import type { ConversationId, ConversationRecord, InboxRecord, Membership, Position, Viewer } from '../model.ts';
+import type {
+  ConversationId,
+  ConversationRecord,
+  InboxRecord,
+  Membership,
+  Position,
+  UserId,
+  Viewer,
+} from '../model.ts';
 import { InboxSaves } from './inbox-saves.ts';
 
 export interface InboxStart {
@@ -36,6 +45,9 @@ function startOf(inbox: InboxRecord | null, conversation: ConversationRecord, me
   return epoch === conversation.position.epoch ? { epoch, place: Math.max(place, readSequence) } : joinedPosition;
 }
 
+const keysOf = (ids: readonly ConversationId[], userId: UserId) =>
+  ids.map((conversationId) => ({ conversationId, userId }));
+
 export function createInboxes(engine: Engine, clock: Clock, log: Log): Inboxes {
   const saves = new InboxSaves(engine, clock, log);
   return {
@@ -53,27 +65,30 @@ export function createInboxes(engine: Engine, clock: Clock, log: Log): Inboxes {
         if (position) after.set(id, position);
       }
       const others = ids.filter((id) => !after.has(id));
-      const [conversations, memberships] = await Promise.all([
-        engine.readConversations(tenant, others),
-        engine.readMemberships(
-          tenant,
-          others.map((conversationId) => ({ conversationId, userId })),
-        ),
-      ]);
-      for (const [index, id] of others.entries()) {
-        const conversation = conversations[index];
-        const membership = memberships[index];
-        const start = conversation && membership ? startOf(inbox, conversation, membership) : null;
-        if (!start || !membership) continue;
-        after.set(id, start);
-        if (!inbox) read.set(id, membership.readSequence);
-      }
+      await inParts(others, async (part) => {
+        const [conversations, memberships] = await Promise.all([
+          engine.readConversations(tenant, part),
+          engine.readMemberships(tenant, keysOf(part, userId)),
+        ]);
+        for (const [index, id] of part.entries()) {
+          const conversation = conversations[index];
+          const membership = memberships[index];
+          const start = conversation && membership ? startOf(inbox, conversation, membership) : null;
+          if (!start || !membership) continue;
+          after.set(id, start);
+          if (!inbox) read.set(id, membership.readSequence);
+        }
+      });
       return { isResumed: inbox !== null, after, read };
     },
 
     async still({ tenant, userId }, positions) {
-      const ids = new Set(await engine.listConversationIds(tenant, userId));
-      return new Map([...positions].filter(([id]) => ids.has(id)));
+      const still = await inParts([...positions], async (part) => {
+        const ids = part.map(([id]) => id);
+        const memberships = await engine.readMemberships(tenant, keysOf(ids, userId));
+        return part.filter((_, index) => memberships[index]);
+      });
+      return new Map(still.flat());
     },
 
     begin: ({ tenant, userId }, session, positions) => engine.writeInbox(tenant, userId, session, positions),

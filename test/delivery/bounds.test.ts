@@ -5,6 +5,7 @@ import { createDelivery } from '../../src/delivery/delivery.ts';
 import { type InboxStreamEvent, kindOf } from '../../src/delivery/inbox/inbox-events.ts';
 import { InboxTeller } from '../../src/delivery/inbox/inbox-teller.ts';
 import { resumeNow } from '../../src/delivery/room.ts';
+import { createInboxes } from '../../src/domain/inbox.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine, WritingPage } from '../../src/engine/port.ts';
 import { positionExpired } from '../../src/errors.ts';
@@ -174,6 +175,22 @@ describe('what a stream makes a node do', () => {
       expect(busiest).toBeLessThanOrEqual(count);
       await stream.return();
     }
+  });
+
+  it('looks bit by bit where a raw session goes on, and reads no list for what it knows already', async () => {
+    const gina = 'gina' as typeof bob;
+    const count = 350;
+    const ids = await Promise.all(Array.from({ length: count }, () => createGroup(stored, alice, gina)));
+    const inboxes = createInboxes(engine, clock, silentLog);
+    busiest = 0;
+    const start = await inboxes.open(viewerOf(gina), 'session');
+    expect([start.isResumed, start.after.size, busiest > 0]).toEqual([false, 0, true]);
+    expect(busiest).toBeLessThan(count);
+    const positions = new Map(ids.map((id) => [id, { epoch: '', place: 0 }]));
+    all = 0;
+    busiest = 0;
+    expect((await inboxes.still(viewerOf(gina), positions)).size).toBe(count);
+    expect([all, busiest < count]).toEqual([count, true]);
   });
 
   it('asks little in one turn when a token is replaced or a stream ends, and in all when something is joined', async () => {

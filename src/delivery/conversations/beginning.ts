@@ -1,7 +1,7 @@
 /** Where a stream begins in each of its conversations. */
 import type { ServiceError } from '../../errors.ts';
+import { inParts } from '../../in-parts.ts';
 import type { Position } from '../../model.ts';
-import { inParts } from '../in-parts.ts';
 import type { Following } from './following.ts';
 import { asServiceError, type Replay } from './replay.ts';
 

@@ -1,8 +1,8 @@
 /** A viewer's list of conversations as a stream reads it: all of it at first, then only what may have changed. */
 import type { Bearer } from '../../access/bearer.ts';
 import type { Engine } from '../../engine/port.ts';
+import { inParts } from '../../in-parts.ts';
 import type { ConversationId, Position } from '../../model.ts';
-import { inParts } from '../in-parts.ts';
 import { type ListChanges, readListChanges } from './list-changes.ts';
 
 export interface ListReading {

@@ -2,7 +2,7 @@
  * Works on many things bit by bit: what a stream does for each of its user's conversations, who may be in a hundred
  * thousand, is never one turn of the event loop. An engine in this process answers at once, so waiting alone makes no turns.
  */
-import { nextTurn } from '../clock.ts';
+import { nextTurn } from './clock.ts';
 
 const AT_ONCE = 100;
 
