@@ -11,6 +11,7 @@ const FULL_ONLY = [
   'test/client/histories.test.ts',
   'test/client/page.test.ts',
   'test/client/resuming.test.ts',
+  'test/client/session.test.ts',
   'test/cluster/load.test.ts',
   'test/consistency/trial.test.ts',
   'test/delivery/inbox-cost.test.ts',

@@ -1,13 +1,13 @@
 /** The client: everything of it, put together. */
 import { Connection, type Phase } from './connection.ts';
+import { deviceIdOf, signInOf } from './device.ts';
 import { SEND, SET_PRESENCE, VIEWER } from './documents.ts';
 import { Disconnected } from './errors.ts';
 import type { InboxEvent } from './events.ts';
-import { newId } from './host.ts';
-import { askOver } from './http.ts';
+import { type Inbox, inboxOf } from './inbox.ts';
 import { forget, keep, restore } from './keeping.ts';
 import { Live } from './live.ts';
-import { httpUrlOf, type RealtimeOptions, socketUrlOf } from './options.ts';
+import { type RealtimeOptions, socketUrlOf } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { Pages } from './pages.ts';
 import { Positions } from './positions.ts';
@@ -15,22 +15,13 @@ import { PresenceWatch } from './presence.ts';
 import { Cell, State } from './readable.ts';
 import { Reads } from './reads.ts';
 import { Room } from './room.ts';
-import { SessionSignIn } from './session.ts';
-import { type SignIn, TokenSignIn } from './sign-in.ts';
+import type { SignIn } from './sign-in.ts';
 import type { Socket, Variables } from './socket.ts';
 import { memoryStorage } from './storage/memory.ts';
 import { Store } from './store/store.ts';
 import { saidBy } from './token.ts';
 import type { InboxList, Message, Presence, Readable, Reset, Status, Storage } from './types.ts';
 import { OwnTyping, TypingUsers } from './typing.ts';
-
-/** The caller's list. */
-export interface Inbox extends Readable<InboxList> {
-  readonly entries: InboxList['entries'];
-  readonly unread: number;
-  /** Reads the next page; resolves once it is there or cannot be had. */
-  loadMore(): Promise<void>;
-}
 
 const STATUS: Readonly<Record<Phase, Status>> = {
   connecting: 'connecting',
@@ -100,7 +91,7 @@ export class Realtime {
     this.#signIn = signInOf(options, this.#storage, deviceId);
     this.#connecting = async () => this.#connectionOf(options, await deviceId());
     this.status = this.#status;
-    this.inbox = this.#inboxOf();
+    this.inbox = inboxOf(this.#list, () => this.#pages.more());
   }
 
   /** The id of the caller, once it is known. */
@@ -338,46 +329,7 @@ export class Realtime {
       isLoading: this.#pages.isReading(''),
     };
   }
-
-  #inboxOf(): Inbox {
-    const list = this.#list;
-    return {
-      get value() {
-        return list.value;
-      },
-      get entries() {
-        return list.value.entries;
-      },
-      get unread() {
-        return list.value.unread;
-      },
-      subscribe: list.subscribe,
-      loadMore: () => this.#pages.more(),
-    };
-  }
 }
 
 /** Makes a client. It connects as soon as something of it is looked at. */
 export const createRealtime = (options: RealtimeOptions): Realtime => new Realtime(options);
-
-function deviceIdOf(given: string | undefined, storage: Storage): () => Promise<string> {
-  let made: Promise<string> | null = null;
-  const make = async (): Promise<string> => {
-    const kept = await storage.get('device').catch(() => undefined);
-    if (typeof kept === 'string') return kept;
-    const id = newId();
-    await storage.set('device', id).catch(() => undefined);
-    return id;
-  };
-  return () => {
-    made ??= given === undefined ? make() : Promise.resolve(given);
-    return made;
-  };
-}
-
-function signInOf(options: RealtimeOptions, storage: Storage, deviceId: () => Promise<string>): SignIn {
-  const { getToken, session } = options;
-  if (!session) return new TokenSignIn(getToken);
-  const deviceName = session === true ? undefined : session.deviceName;
-  return new SessionSignIn({ getToken, storage, ask: askOver(httpUrlOf(options.url)), deviceId, deviceName });
-}

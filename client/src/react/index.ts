@@ -10,8 +10,9 @@ import {
   useMemo,
   useSyncExternalStore,
 } from 'react';
+import type { Inbox } from '../inbox.ts';
 import type { SendOptions } from '../outbox.ts';
-import type { Inbox, Realtime } from '../realtime.ts';
+import type { Realtime } from '../realtime.ts';
 import type { InboxList, MessageList, Presence, Readable, ReadReceipt, SentMessage, Status } from '../types.ts';
 
 const Context = createContext<Realtime | null>(null);

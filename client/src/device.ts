@@ -1,0 +1,30 @@
+/** The id of this device, and how its user is signed in on it. */
+import { newId } from './host.ts';
+import { askOver } from './http.ts';
+import { httpUrlOf, type RealtimeOptions } from './options.ts';
+import { SessionSignIn } from './session.ts';
+import { type SignIn, TokenSignIn } from './sign-in.ts';
+import type { Storage } from './types.ts';
+
+/** The same at each call, and as long as storage lasts. */
+export function deviceIdOf(given: string | undefined, storage: Storage): () => Promise<string> {
+  let made: Promise<string> | null = null;
+  const make = async (): Promise<string> => {
+    const kept = await storage.get('device').catch(() => undefined);
+    if (typeof kept === 'string') return kept;
+    const id = newId();
+    await storage.set('device', id).catch(() => undefined);
+    return id;
+  };
+  return () => {
+    made ??= given === undefined ? make() : Promise.resolve(given);
+    return made;
+  };
+}
+
+export function signInOf(options: RealtimeOptions, storage: Storage, deviceId: () => Promise<string>): SignIn {
+  const { getToken, session } = options;
+  if (!session) return new TokenSignIn(getToken);
+  const deviceName = session === true ? undefined : session.deviceName;
+  return new SessionSignIn({ getToken, storage, ask: askOver(httpUrlOf(options.url)), deviceId, deviceName });
+}

@@ -1,0 +1,24 @@
+/** The caller's list, as an app has it. */
+import type { InboxList, Readable } from './types.ts';
+
+/** The caller's list. */
+export interface Inbox extends Readable<InboxList> {
+  readonly entries: InboxList['entries'];
+  readonly unread: number;
+  /** Reads the next page; resolves once it is there or cannot be had. */
+  loadMore(): Promise<void>;
+}
+
+export const inboxOf = (list: Readable<InboxList>, loadMore: () => Promise<void>): Inbox => ({
+  get value() {
+    return list.value;
+  },
+  get entries() {
+    return list.value.entries;
+  },
+  get unread() {
+    return list.value.unread;
+  },
+  subscribe: list.subscribe,
+  loadMore,
+});
