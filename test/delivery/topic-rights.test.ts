@@ -115,4 +115,32 @@ describe('the right to hear a topic', () => {
     await eventually(() => expect(listener.ended).toEqual([expect.objectContaining(FORBIDDEN)]));
     await close();
   });
+
+  it('is not taken from what was read before an interruption and came after it', async () => {
+    const { engine: flaky, steady, cut, heal, close } = open();
+    const held: (() => void)[] = [];
+    const engine = new Proxy(flaky, {
+      get(target, name) {
+        if (name !== 'readTopicPolicies') return Reflect.get(target, name) as unknown;
+        return async () => {
+          const read = await target.readTopicPolicies(tenant);
+          await new Promise<void>((resolve) => held.push(resolve));
+          return read;
+        };
+      },
+    });
+    const access = createTopicAccess(engine, new TestClock(), silentLog, createPayloadSchemas());
+    const asked = Promise.resolve(access.require('subscribe', VIEWER, [SECRET]));
+    const refused = expect(asked).rejects.toMatchObject(FORBIDDEN);
+    await eventually(() => expect(held).toHaveLength(1));
+    cut();
+    await steady.saveTopicPolicy(tenant, policy('SERVICES'));
+    heal();
+    await eventually(() => expect(held).toHaveLength(2));
+    held[0]?.();
+    await eventually(() => expect(held).toHaveLength(3));
+    for (const release of held) release();
+    await refused;
+    await close();
+  });
 });
