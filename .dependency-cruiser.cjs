@@ -56,7 +56,14 @@ module.exports = {
     room('config', '^src/config\\.ts$', '^src/rates/rates\\.ts$'),
     root('(clock|open-files|health-check|closers)'),
     root('backup', '^src/config\\.ts$', '^src/engine/embedded/(control|copies)\\.ts$'),
-    root('main', '^src/(service|config)\\.ts$', '^src/access/tokens\\.ts$', '^src/observability/(tracing|info)\\.ts$'),
+    room('workers', '^src/observability/figures\\.ts$', '^src/config/secrets\\.ts$'),
+    root(
+      'main',
+      '^src/(service|config)\\.ts$',
+      '^src/workers/',
+      '^src/access/tokens\\.ts$',
+      '^src/observability/(tracing|info)\\.ts$',
+    ),
     {
       name: 'client-knows-the-public-api',
       severity: 'error',
@@ -93,7 +100,7 @@ module.exports = {
       '^src/observability/info\\.ts$',
       '^src/transport/',
     ),
-    core('processes', 'child_process|worker_threads|cluster', '^src/expressions/'),
+    core('processes', 'child_process|worker_threads|cluster', '^src/(expressions|workers)/'),
     {
       name: 'engines-apart',
       severity: 'error',

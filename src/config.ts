@@ -16,6 +16,8 @@ export interface Config {
   readonly port: number;
   /** Null: operators are answered on `port`. */
   readonly adminPort: number | null;
+  /** Processes that share the port. */
+  readonly workers: number;
   readonly jwt: JwtConfig;
   /** Null: the embedded engine. */
   readonly redis: {
@@ -172,6 +174,7 @@ export function readConfig(given: Environment): Config {
     host: required('HOST'),
     port: required('PORT'),
     adminPort: read('ADMIN_PORT'),
+    workers: required('WORKERS'),
     jwt,
     redis: location && { address: addressOf({ ...redis, location }, faults), prefix, isChecked },
     dataDir: required('DATA_DIR'),
@@ -222,6 +225,9 @@ export function readConfig(given: Environment): Config {
   }
   if (config.adminPort !== null && config.adminPort > 0 && config.adminPort === config.port) {
     faults.push(`ADMIN_PORT: takes ${VARIABLES.ADMIN_PORT.takes}.`);
+  }
+  if (config.workers > 1 && !environment['REDIS_URL']) {
+    faults.push('WORKERS: takes 1 without REDIS_URL: the embedded engine belongs to one process.');
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return config;

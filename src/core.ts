@@ -21,6 +21,7 @@ import { createSchema } from './graphql/schema.ts';
 import { createTell } from './graphql/wording.ts';
 import { LIMITS, TIMES } from './limits.ts';
 import type { Log } from './log.ts';
+import type { Figures } from './observability/figures.ts';
 import type { Metrics } from './observability/metrics.ts';
 import { type Tracing, traceGroups } from './observability/tracing.ts';
 import { budgetEngine } from './rates/budgeted-engine.ts';
@@ -28,6 +29,18 @@ import { RateLimits } from './rates/rate-limits.ts';
 import { createPayloadSchemas } from './schemas/payload-schemas.ts';
 
 /** What every part of a service is built on. */
+/** A process that shares its port with others. */
+export interface OneOfSeveral {
+  /** From 0. The first speaks for all where one is enough. */
+  readonly index: number;
+  /** Others serve already: it listens once it can serve as well. */
+  readonly isLate: boolean;
+  /** Those that have died so far. */
+  readonly deaths: number;
+  /** What it counts is added up with what others count. */
+  shareFigures(own: () => Promise<Figures>): Pick<Metrics, 'render'>;
+}
+
 export interface Ground {
   readonly config: Config;
   readonly clock: Clock;
@@ -37,6 +50,8 @@ export interface Ground {
   readonly tracing: Tracing | null;
   /** Names this process in its log and its metrics. */
   readonly nodeId: string;
+  /** Null: no other process serves beside this one under its port. */
+  readonly worker: OneOfSeveral | null;
   readonly standingOf: StandingOf;
   /** What was opened so far. */
   readonly closers: Closers;

@@ -10,8 +10,8 @@ import { openFilesLimit, plainWithin, socketsWithin } from './open-files.ts';
 import { TokenBucket } from './rates/token-bucket.ts';
 import { watchCertificate } from './transport/http/certificate.ts';
 import { addGraphqlHttp } from './transport/http/graphql-http.ts';
-import { openAdmin } from './transport/http/operations-paths.ts';
-import { openPorts, type Ports } from './transport/http/ports.ts';
+import { type OperationsOptions, openAdmin } from './transport/http/operations-paths.ts';
+import { createPorts, type Ports } from './transport/http/ports.ts';
 import { createHttp, type Http } from './transport/http/server.ts';
 import { traceRequests } from './transport/http/tracing.ts';
 import { countUnreadAnswers } from './transport/http/unread-answers.ts';
@@ -31,7 +31,7 @@ import { createGraphqlWs } from './transport/websocket/graphql-ws.ts';
 import { Strangers } from './transport/websocket/strangers.ts';
 import { handleUpgrades } from './transport/websocket/upgrade.ts';
 
-/** Ports that listen before there is anything to serve. */
+/** Ports that can listen before there is anything to serve. */
 export interface Listening extends Ports {
   readonly addressOf: AddressOf;
   /** Sockets and streams there is room for. */
@@ -51,10 +51,10 @@ interface Hall {
 
 type Info = ReturnType<typeof createInfo>;
 
-export async function openListening({ config, log, metrics, closers, standingOf }: Ground): Promise<Listening> {
+export function createListening({ config, log, metrics, closers, standingOf }: Ground): Listening {
   const addressOf = createAddressOf(config.trustProxy, standingOf);
   const openFiles = openFilesLimit();
-  const maxConnections = socketsWithin(config.maxConnections, openFiles, log);
+  const maxConnections = socketsWithin(Math.ceil(config.maxConnections / config.workers), openFiles, log);
   const plain = {
     most: plainWithin(maxConnections, openFiles),
     mostPerAddress: config.maxConnectionsPerAddress,
@@ -62,30 +62,33 @@ export async function openListening({ config, log, metrics, closers, standingOf 
     addressOf: config.trustProxy ? () => null : addressOf,
     countTurnedAway: () => metrics.turnedAway.inc({ reason: 'plain' }),
   };
-  const ports = await openPorts(config, plain, (name, close) => closers.push(name, close));
+  const ports = createPorts(config, plain, (name, close) => closers.push(name, close));
   metrics.plainConnections = () => ports.plainConnections.size;
   return { ...ports, addressOf, maxConnections };
 }
 
 /** Everyone can connect when this answers. */
 export async function openDoors(ground: Ground, core: Core, listening: Listening, health: Health): Promise<Info> {
-  const { config, clock, closers, log, metrics } = ground;
+  const { config, clock, closers, log, metrics, worker } = ground;
   const hall = openHall(ground, core, listening);
   const info = createInfo(config, core.engine, ground.nodeId);
-  const http = openHttp(hall, health, info);
+  const { contentType, render } = { ...metrics, ...worker?.shareFigures(metrics.figures) };
+  const operations = { health, metrics: { contentType, render }, info };
+  const http = openHttp(hall, operations);
   await openGraphql(hall, http);
   // The reverse of this is how a drain goes: not ready any more, then sockets over the window, then what is in flight.
   closers.push('http', () => closeHttp(hall, http));
   closers.push('sockets', () => hall.supervisor.drain());
   closers.push('readiness', () => health.drain());
   if (config.tls) closers.push('certificate', watchCertificate(config.tls.certFile, clock, log, metrics.process));
-  if (listening.admin) closers.push('admin', await openAdmin(listening.admin, { health, metrics, info }));
+  if (listening.admin) closers.push('admin', await openAdmin(listening.admin, operations));
   await http.open();
+  metrics.process.isServing = true;
   return info;
 }
 
 function openHall(ground: Ground, core: Core, listening: Listening): Hall {
-  const { config, clock, log, metrics, nodeId } = ground;
+  const { config, clock, log, metrics, nodeId, worker } = ground;
   const { maxConnections } = listening;
   const supervisor = new Supervisor(clock, {
     ...config,
@@ -101,23 +104,22 @@ function openHall(ground: Ground, core: Core, listening: Listening): Hall {
   metrics.unhandledBytes = () => unhandled.bytes;
   metrics.process.build = { version: VERSION, node: nodeId, engine: core.engine.kind };
   metrics.process.capacity = () => maxConnections;
+  metrics.process.workerDeaths = worker?.deaths ?? 0;
   metrics.isPast = isPast;
   const countRefused = (): void => metrics.turnedAway.inc({ reason: 'origin' });
   const isOriginAllowed = createOriginCheck({ ...config, clock, log, countRefused });
   return { ground, core, listening, supervisor, unsent, unhandled, isOriginAllowed };
 }
 
-function openHttp({ ground, core, listening, ...hall }: Hall, health: Health, info: Info): Http {
-  const { config, clock, metrics, tracing } = ground;
+function openHttp({ ground, core, listening, ...hall }: Hall, operations: OperationsOptions): Http {
+  const { config, clock, tracing } = ground;
   const http = createHttp({
     ...config,
     entrance: listening.entrance,
     hasOperations: listening.admin === null,
     isOriginAllowed: hall.isOriginAllowed,
     isDraining: () => hall.supervisor.drainingS !== null,
-    health,
-    metrics,
-    info,
+    ...operations,
     formatError: core.graphql.formatError,
     plainConnections: listening.plainConnections,
     unhandled: hall.unhandled,
@@ -138,7 +140,7 @@ async function closeHttp({ ground, listening }: Hall, { app }: Http): Promise<vo
 
 /** GraphQL on each transport, and the raw adapter. */
 async function openGraphql(hall: Hall, { app }: Http): Promise<void> {
-  const { ground, core } = hall;
+  const { ground, core, listening } = hall;
   const { config, log, standingOf } = ground;
   const { graphql, rateLimits, verifyToken } = core;
   const persisted = createPersistedQueries();
@@ -147,7 +149,7 @@ async function openGraphql(hall: Hall, { app }: Http): Promise<void> {
     ...graphql,
     ...callers,
     streams: createStreams(hall),
-    rooms: new UserRooms({ sockets: config.maxConnectionsPerUser, most: config.maxConnections }),
+    rooms: new UserRooms({ sockets: config.maxConnectionsPerUser, most: listening.maxConnections }),
     refusals: new CallbackRefusals(ground.clock),
     isCallbackAllowed: createCallbackCheck(config.callbackAllowedUrls),
   });
@@ -198,7 +200,7 @@ function openSockets({ ground, core, listening, ...hall }: Hall, persisted: Pers
   const admission = new Admission({ ...shared, verifyToken, rateLimits, watchTokens, arrive, depart, supervisor });
   const gatewayRooms = new UserRooms({
     sockets: config.maxConnectionsPerUser,
-    most: config.maxConnections * LIMITS.gatewaySubscriptionsPerConnection,
+    most: listening.maxConnections * LIMITS.gatewaySubscriptionsPerConnection,
   });
   const graphqlWs = createGraphqlWs({ ...shared, ...graphql, standingOf, admission, persisted, gatewayRooms });
   const raw = createRawEndpoint({ ...shared, domain, delivery, admission, verifyToken });

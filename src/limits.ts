@@ -316,6 +316,11 @@ export const TIMES = {
   lastSeenMs: 60_000,
   /** How long after a start found that the engine cannot serve it looks again. */
   startRetryMs: 1_000,
+  /** How long the place of a worker that died stays empty: doubled with each that dies soon again, up to the second. */
+  workerAgainMs: 100,
+  workerAgainMostMs: 30_000,
+  /** How long the figures of workers are waited for. */
+  figuresMs: 2_000,
   /** How long a start looks what is wrong with a server at a time. */
   startLookMs: 1_500,
   /** A killed node's users are gone after this and a sweep. */

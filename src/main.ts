@@ -1,23 +1,29 @@
 /** The process: environment in, start, signals, exit code. */
 import { randomUUID } from 'node:crypto';
 import { signToken } from './access/tokens.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { systemClock } from './clock.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
 import { createLog, type Log } from './log.ts';
 import { VERSION } from './observability/info.ts';
 import { startTracing } from './observability/tracing.ts';
-import { type Service, startService } from './service.ts';
+import { type Service, startService, withSecrets } from './service.ts';
+import { Primary } from './workers/primary.ts';
+import { asWorker, type Worker } from './workers/worker.ts';
 
 const TOKEN_LIFE_S = 24 * 60 * 60;
 
 /** What a newcomer needs to go on: where, who, and one thing to try. */
-async function greet({ port, secrets, engine }: Service, jwt: { tenantClaim: string }): Promise<void> {
+async function greet(
+  { port, secrets, kind }: { readonly port: number; readonly secrets: readonly string[]; readonly kind: string },
+  jwt: { readonly tenantClaim: string },
+): Promise<void> {
   const [secret] = secrets;
   if (!secret) return;
   const expiresAt = Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S;
   const token = await signToken({ secret, userId: 'demo', tenantClaim: jwt.tenantClaim, expiresAt });
   const url = `http://localhost:${port}`;
   process.stdout.write(`
-Real-time subgraph, ${engine.kind} engine
+Real-time subgraph, ${kind} engine
   GraphQL        ${url}/graphql   ws://localhost:${port}/graphql
   Token (demo)   ${token}
 
@@ -28,12 +34,27 @@ Try it:
 `);
 }
 
-/** Ends the process at SIGTERM and SIGINT, whether it still starts or serves; at a second one at once. */
-function endAtSignals(log: Log): { readonly abandon: AbortSignal; serve(service: Service): void } {
+type OnStop = (stop: (signal: NodeJS.Signals) => void) => void;
+
+const atSignals: OnStop = (stop) => {
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+};
+
+interface Ending {
+  readonly abandon: AbortSignal;
+  serve(service: Pick<Service, 'close'>): void;
+}
+
+/** Ends the process when it is told to stop, whether it still starts or serves; at a second time at once, after `kill`. */
+function endWhenTold(log: Log, onStop: OnStop, kill = (): void => undefined): Ending {
   const abandoning = new AbortController();
-  let service: Service | null = null;
+  let service: Pick<Service, 'close'> | null = null;
   const stop = (signal: NodeJS.Signals): void => {
-    if (abandoning.signal.aborted) process.exit(1);
+    if (abandoning.signal.aborted) {
+      kill();
+      process.exit(1);
+    }
     log.info({ signal }, 'service stopping');
     abandoning.abort();
     if (service) end(service.close());
@@ -49,8 +70,7 @@ function endAtSignals(log: Log): { readonly abandon: AbortSignal; serve(service:
         process.exit(1);
       },
     );
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  onStop(stop);
   return {
     abandon: abandoning.signal,
     serve(started) {
@@ -61,31 +81,57 @@ function endAtSignals(log: Log): { readonly abandon: AbortSignal; serve(service:
   };
 }
 
-async function main(): Promise<void> {
-  // Whoever read the output may be gone. The service goes on, and has nobody to tell.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const config = readConfig(process.env);
-  const nodeId = randomUUID();
-  const log = createLog(config.logLevel, process.stdout, { node: nodeId, version: VERSION });
-  for (const warning of config.warnings) log.warn(warning);
+/** Starts others that serve, and ends with them. */
+async function supervise(given: Config, log: Log): Promise<void> {
+  // The secret that is made here is that of all.
+  const { jwt, workers, isProduction } = withSecrets(given);
+  const [secret] = given.jwt.secrets.length === 0 ? jwt.secrets : [];
+  const environment = secret === undefined ? {} : { JWT_SECRET: secret };
+  const primary = new Primary({ count: workers, environment, clock: systemClock, log });
+  const { abandon, serve } = endWhenTold(log, atSignals, () => primary.kill());
+  serve({ close: () => primary.stop() });
+  const outcome = await primary.start();
+  if ('code' in outcome) process.exit(outcome.code);
+  const { port } = outcome;
+  log.info({ port, engine: 'redis', workers }, 'service started');
+  if (!isProduction && !abandon.aborted) await greet({ port, secrets: jwt.secrets, kind: 'redis' }, jwt);
+}
+
+/** Serves, alone or as one of several. */
+async function serveHere(config: Config, log: Log, nodeId: string, worker: Worker | null): Promise<void> {
   // A promise of one connection that nobody waits for is not the end of all others (G13).
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
-  const { abandon, serve } = endAtSignals(log);
+  const { abandon, serve } = endWhenTold(log, worker?.onStop ?? atSignals);
   try {
     const service = await startService(config, log, {
       tracing: await startTracing(process.env),
       nodeId,
       abandon,
+      worker,
       listening: (port) => log.info({ port }, 'listening'),
     });
-    log.info({ port: service.port, engine: service.engine.kind }, 'service started');
+    const { port, secrets, engine } = service;
     serve(service);
-    if (!config.isProduction && !abandon.aborted) await greet(service, config.jwt);
+    if (worker) return worker.serves(port);
+    log.info({ port, engine: engine.kind }, 'service started');
+    if (!config.isProduction && !abandon.aborted) await greet({ port, secrets, kind: engine.kind }, config.jwt);
   } catch (error) {
     if (!abandon.aborted) throw error;
     log.info('service stopped');
     process.exit(0);
   }
+}
+
+async function main(): Promise<void> {
+  // Whoever read the output may be gone. The service goes on, and has nobody to tell.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const config = readConfig(process.env);
+  const worker = asWorker(process.env);
+  const nodeId = randomUUID();
+  const log = createLog(config.logLevel, process.stdout, { node: nodeId, version: VERSION });
+  if (!worker) for (const warning of config.warnings) log.warn(warning);
+  if (!worker && config.workers > 1) await supervise(config, log);
+  else await serveHere(config, log, nodeId, worker);
 }
 
 main().catch((error: unknown) => {

@@ -5,8 +5,8 @@ import { createStandingOf } from './access/gateway.ts';
 import { type Clock, createEndingClock, systemClock } from './clock.ts';
 import { Closers } from './closers.ts';
 import type { Config } from './config.ts';
-import { type Ground, openCore } from './core.ts';
-import { openDoors, openListening } from './doors.ts';
+import { type Ground, type OneOfSeveral, openCore } from './core.ts';
+import { createListening, openDoors } from './doors.ts';
 import type { Engine } from './engine/port.ts';
 import { readSubgraphSdl } from './graphql/schema.ts';
 import type { Log } from './log.ts';
@@ -27,7 +27,7 @@ export interface Service {
 }
 
 /** In development a missing secret is made; production was refused without one before. */
-function withSecrets(config: Config): Config {
+export function withSecrets(config: Config): Config {
   const { jwt } = config;
   if (jwt.secrets.length > 0 || jwt.jwksUrl || jwt.issuers.length > 0 || config.isProduction) return config;
   return { ...config, jwt: { ...jwt, secrets: [developmentSecret(config.dataDir)] } };
@@ -52,6 +52,8 @@ export interface ServiceParts {
   readonly conversationsPerUser?: number | undefined;
   /** Gives up a start that waits for the engine. */
   readonly abandon?: AbortSignal;
+  /** Null: no other process serves beside this one under its port. */
+  readonly worker?: OneOfSeveral | null;
   /** Called when the port listens, which may be long before the engine is there. */
   readonly listening?: (port: number) => void;
 }
@@ -78,6 +80,7 @@ async function openService(given: Config, log: Log, parts: ServiceParts, closers
     tracing = null,
     nodeId = randomUUID(),
     abandon,
+    worker = null,
     conversationsPerUser,
   } = parts;
   const config = withSecrets(given);
@@ -87,18 +90,20 @@ async function openService(given: Config, log: Log, parts: ServiceParts, closers
   if (tracing) closers.push('tracing', () => tracing.close());
   const metrics = createMetrics(clock);
   const standingOf = createStandingOf(config.gatewaySecrets);
-  const ground: Ground = { config, clock, log, metrics, tracing, nodeId, standingOf, closers };
-  const listening = await openListening(ground);
-  const { port, adminPort } = listening;
-  parts.listening?.(port);
+  const ground: Ground = { config, clock, log, metrics, tracing, nodeId, worker, standingOf, closers };
+  const listening = createListening(ground);
+  const early = worker?.isLate ? null : await listening.listen();
+  if (early) parts.listening?.(early.port);
   const core = await openCore(ground, { conversationsPerUser, abandon });
   const registration = createRegistration({
-    url: config.registrationUrl,
+    url: worker && worker.index > 0 ? null : config.registrationUrl,
     token: config.registrationToken,
     clock,
     log,
   });
   const info = await openDoors(ground, core, listening, createHealth(core.engine, registration));
+  const { port, adminPort } = early ?? (await listening.listen());
+  if (!early) parts.listening?.(port);
   closers.push('registration', () => registration.close());
   registration.start({
     name: SUBGRAPH_NAME,

@@ -1,5 +1,6 @@
 /** What environment variables may be: each check answers undefined for a text that is none. */
 import { accessSync, constants, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import type { Retention } from '../model.ts';
 
@@ -34,6 +35,12 @@ export const whole =
     const number = Number(value);
     return /^\d+$/.test(value) && number >= least && number <= most ? number : undefined;
   };
+
+const someWorkers = whole(1, 256);
+
+/** A count of processes; `auto` is that of cores. */
+export const workers = (value: string): number | undefined =>
+  value === 'auto' ? availableParallelism() : someWorkers(value);
 
 export const flag = (value: string): boolean | undefined => ({ true: true, false: false })[value];
 

@@ -20,6 +20,7 @@ import {
   url,
   variable,
   whole,
+  workers,
 } from './values.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
@@ -40,6 +41,12 @@ export const VARIABLES = {
     null,
     whole(0, 65_535),
   ),
+  WORKERS: variable(
+    'processes of this service that share its port and the machine’s cores; more than one needs `REDIS_URL`; `auto`: one a core',
+    'a number from 1 to 256, or `auto`',
+    '1',
+    workers,
+  ),
   JWT_SECRET: variable(
     'keys of HS256, of HS384 from 48 bytes and of HS512 from 64 bytes on; several while rotating',
     'keys of 32 bytes or more, comma-separated',
@@ -58,7 +65,12 @@ export const VARIABLES = {
   JWT_TENANT_CLAIM: variable('claim that names the tenant', 'any text', 'tenant_id', text),
   ...REDIS_VARIABLES,
   DATA_DIR: variable('folder of the embedded engine', 'a folder, or `:memory:`', './data', text),
-  MAX_CONNECTIONS: variable('sockets this process accepts', 'a number from 1', '10000', whole(1, 1_000_000)),
+  MAX_CONNECTIONS: variable(
+    'sockets this service accepts, all its workers together, of which each takes its share',
+    'a number from 1',
+    '10000',
+    whole(1, 1_000_000),
+  ),
   MAX_CONNECTIONS_PER_USER: variable('sockets of one user on this process', 'a number from 1', '50', rate),
   MAX_STREAMS_PER_USER: variable(
     'subscriptions over HTTP of one user on this process, each of which is a stream of its own',

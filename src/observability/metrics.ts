@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES, ERROR_CODES } from '../errors.ts';
 import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
+import type { Figures } from './figures.ts';
 import { exposeProcess, type ProcessFacts } from './process-metrics.ts';
 
 const TRANSPORTS = ['graphql_ws', 'sse', 'multipart', 'callback', 'websocket'] as const;
@@ -39,6 +40,8 @@ export interface Metrics {
   readonly contentType: string;
   /** Prometheus text exposition format. */
   render(): Promise<string>;
+  /** The same as data, to be added to that of others. */
+  figures(): Promise<Figures>;
 }
 
 export function createMetrics(clock: Clock): Metrics {
@@ -169,6 +172,7 @@ export function createMetrics(clock: Clock): Metrics {
     register: registry,
     contentType: registry.contentType,
     render: () => registry.metrics(),
+    figures: () => registry.getMetricsAsJSON(),
   };
   beginAtZero(metrics);
   return metrics;

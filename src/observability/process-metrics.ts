@@ -1,6 +1,6 @@
 /** Metrics of this process and its limits, against which the other figures are judged. */
 import { getHeapStatistics } from 'node:v8';
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 
 export interface ProcessFacts {
   /** Of `realtime_build_info`; null: not known yet. */
@@ -9,10 +9,14 @@ export interface ProcessFacts {
   capacity: () => number;
   /** When the certificate that is served ends, in milliseconds since the Unix epoch; 0: none is served. */
   certificateEnd: number;
+  /** Workers of this service that have died before this process began. */
+  workerDeaths: number;
+  /** Whether this process serves: it has its engine. */
+  isServing: boolean;
 }
 
 export function exposeProcess(registers: Registry[]): ProcessFacts {
-  const facts: ProcessFacts = { build: null, capacity: () => 0, certificateEnd: 0 };
+  const facts: ProcessFacts = { build: null, capacity: () => 0, certificateEnd: 0, workerDeaths: 0, isServing: false };
   new Gauge({
     name: 'realtime_build_info',
     help: '1, with what runs as labels.',
@@ -34,11 +38,26 @@ export function exposeProcess(registers: Registry[]): ProcessFacts {
   gauge('realtime_connections_capacity', 'Sockets and streams over HTTP that this process takes.', () =>
     facts.capacity(),
   );
-  gauge(
-    'realtime_certificate_end_seconds',
-    'When the certificate that is served ends, since the Unix epoch; 0 without one.',
-    () => facts.certificateEnd / 1_000,
-  );
+  // Of all workers together: of each the same.
+  const sameOfAll = { registers, aggregator: 'max' } as const;
+  new Gauge({
+    ...sameOfAll,
+    name: 'realtime_certificate_end_seconds',
+    help: 'When the certificate that is served ends, since the Unix epoch; 0 without one.',
+    collect() {
+      this.set(facts.certificateEnd / 1_000);
+    },
+  });
+  new Counter({
+    ...sameOfAll,
+    name: 'realtime_worker_deaths_total',
+    help: 'Workers of this service that died, and for which another was started.',
+    collect() {
+      this.reset();
+      this.inc(facts.workerDeaths);
+    },
+  });
+  gauge('realtime_workers', 'Processes that share the port and serve.', () => Number(facts.isServing));
   gauge('realtime_heap_limit_bytes', 'The heap that this process may have.', () => getHeapStatistics().heap_size_limit);
   return facts;
 }

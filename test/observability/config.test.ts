@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VARIABLES } from '../../src/config/variables.ts';
 import { ConfigError, readConfig } from '../../src/config.ts';
@@ -55,6 +55,17 @@ describe('configuration', () => {
       allowedOrigins: ['https://a.example', 'http://b.example:8080'],
       gatewaySecrets: [],
     });
+  });
+
+  it('WORKERS: several share a Redis, and one has the embedded engine', () => {
+    const REDIS_URL = 'redis://localhost';
+    expect(readConfig({ WORKERS: '8', REDIS_URL }).workers).toBe(8);
+    expect(readConfig({ WORKERS: 'auto', REDIS_URL }).workers).toBe(availableParallelism());
+    expect(readConfig({ WORKERS: '1' }).workers).toBe(1);
+    expect(() => readConfig({ WORKERS: '2' })).toThrow('WORKERS: takes 1 without REDIS_URL');
+    expect(['0', '-1', '1.5', '257', 'all'].map((WORKERS) => faultsOf({ WORKERS, REDIS_URL }))).toEqual(
+      Array.from({ length: 5 }, () => ['WORKERS']),
+    );
   });
 
   it('reports every fault at once, by name', () => {

@@ -8,7 +8,7 @@ import type { Entrance } from './entrance.ts';
 
 export interface OperationsOptions {
   readonly health: Health;
-  readonly metrics: Metrics;
+  readonly metrics: Pick<Metrics, 'contentType' | 'render'>;
   readonly info: () => Info;
 }
 

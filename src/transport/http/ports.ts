@@ -1,4 +1,4 @@
-/** The ports of this process. Both listen before there is anything to serve. */
+/** The ports of this process. Both can listen before there is anything to serve. */
 
 import { isHandshake } from '../websocket/upgrade.ts';
 import { createEntrance, type Entrance, type EntranceOptions } from './entrance.ts';
@@ -14,17 +14,16 @@ export interface PortsOptions extends Pick<EntranceOptions, 'tls' | 'keepAliveMs
 export interface Ports {
   readonly entrance: Entrance;
   readonly plainConnections: PlainConnections;
-  readonly port: number;
   readonly admin: Entrance | null;
-  readonly adminPort: number | null;
+  listen(): Promise<{ readonly port: number; readonly adminPort: number | null }>;
 }
 
 /** Hands whatever was opened to `push` at once. */
-export async function openPorts(
+export function createPorts(
   options: PortsOptions,
   plain: PlainConnectionsOptions,
   push: (name: string, close: () => unknown) => void,
-): Promise<Ports> {
+): Ports {
   const plainConnections = new PlainConnections(plain);
   const entrance = createEntrance({ ...options, isUpgrade: isHandshake });
   plainConnections.watch(entrance.server);
@@ -32,10 +31,15 @@ export async function openPorts(
     plainConnections.closeUnused();
     return entrance.end();
   });
-  const port = await entrance.listen(options.host, options.port);
-  if (options.adminPort === null) return { entrance, plainConnections, port, admin: null, adminPort: null };
-  const admin = createEntrance({ ...options, isUpgrade: () => false });
-  push('admin port', () => admin.end());
-  const adminPort = await admin.listen(options.host, options.adminPort);
-  return { entrance, plainConnections, port, admin, adminPort };
+  const admin = options.adminPort === null ? null : createEntrance({ ...options, isUpgrade: () => false });
+  if (admin) push('admin port', () => admin.end());
+  return {
+    entrance,
+    plainConnections,
+    admin,
+    async listen() {
+      const port = await entrance.listen(options.host, options.port);
+      return { port, adminPort: (await admin?.listen(options.host, options.adminPort ?? 0)) ?? null };
+    },
+  };
 }

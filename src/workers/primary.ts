@@ -1,0 +1,190 @@
+/**
+ * The process that starts others to share its port, and serves nothing itself.
+ *
+ * It hands each connection to one of them in turn, so that they carry as many each, starts another for one that dies,
+ * and adds up what they count. The first begins alone: what is wrong with the start is said once.
+ */
+import cluster, { type Worker } from 'node:cluster';
+import type { Clock } from '../clock.ts';
+import { TIMES } from '../limits.ts';
+import type { Log } from '../log.ts';
+import { type Figures, renderTogether } from '../observability/figures.ts';
+import { PLACE, type ToPrimary, type ToWorker, type WorkerPlace } from './messages.ts';
+
+interface Slot {
+  readonly index: number;
+  worker: Worker | null;
+  serves: boolean;
+  /** By the clock's `elapsed`: since when it serves. */
+  servesSince: number;
+  /** Deaths one after the other, none of which came long after it began to serve. */
+  failures: number;
+}
+
+export interface PrimaryOptions {
+  readonly count: number;
+  /** What workers are told beside the variables of this process. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Scrape {
+  readonly by: Worker;
+  readonly replyTo: number;
+  readonly missing: Set<Worker>;
+  readonly figures: Figures[];
+  readonly stopWaiting: () => void;
+}
+
+/** How long a worker's place stays empty after so many deaths one after the other. */
+export const emptyMs = (failures: number): number =>
+  Math.min(TIMES.workerAgainMs * 2 ** Math.min(failures - 1, 16), TIMES.workerAgainMostMs);
+
+export class Primary {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #slots: readonly Slot[];
+  readonly #scrapes = new Map<number, Scrape>();
+  #asked = 0;
+  #deaths = 0;
+  #isStopping = false;
+  /** Whether one has served: from then on one that dies is replaced. */
+  #hasServed = false;
+  #allServe = (_port: number): void => undefined;
+  #refused = (_code: number): void => undefined;
+  #allGone = (): void => undefined;
+
+  constructor({ count, environment, clock, log }: PrimaryOptions) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#environment = environment;
+    this.#slots = Array.from({ length: count }, (_, index) => ({
+      index,
+      worker: null,
+      serves: false,
+      servesSince: 0,
+      failures: 0,
+    }));
+  }
+
+  /** Resolves to the port once all serve; to an exit code when the first cannot start: it has said why. */
+  start(): Promise<{ readonly port: number } | { readonly code: number }> {
+    cluster.schedulingPolicy = cluster.SCHED_RR;
+    cluster.setupPrimary({ serialization: 'advanced' });
+    const [first] = this.#slots;
+    return new Promise((resolve) => {
+      this.#allServe = (port) => resolve({ port });
+      this.#refused = (code) => resolve({ code });
+      if (first) this.#fork(first);
+    });
+  }
+
+  /** Each drains, all at the same time. Resolves once none is left. */
+  stop(): Promise<void> {
+    this.#isStopping = true;
+    return new Promise((resolve) => {
+      this.#allGone = resolve;
+      for (const { worker } of this.#slots) if (worker) this.#tell(worker, { type: 'stop' });
+      this.#lookWhetherAllAreGone();
+    });
+  }
+
+  /** At once, whatever they do. */
+  kill(): void {
+    for (const { worker } of this.#slots) worker?.process.kill('SIGKILL');
+  }
+
+  #fork(slot: Slot): void {
+    const place: WorkerPlace = {
+      index: slot.index,
+      isLate: this.#slots.some((each) => each.serves),
+      deaths: this.#deaths,
+    };
+    const worker = cluster.fork({ ...this.#environment, [PLACE]: JSON.stringify(place) });
+    slot.worker = worker;
+    worker.on('message', (message: ToPrimary) => this.#heed(slot, worker, message));
+    // It died between two messages.
+    worker.on('error', (error) => this.#log.debug({ err: error, worker: slot.index }, 'worker not told'));
+    worker.once('exit', (code: number | null, signal: NodeJS.Signals | null) =>
+      this.#bury(slot, worker, { code, signal }),
+    );
+  }
+
+  #tell(worker: Worker, message: ToWorker): void {
+    if (worker.isConnected()) worker.send(message);
+  }
+
+  #heed(slot: Slot, worker: Worker, message: ToPrimary): void {
+    if (message.type === 'scrape') return this.#scrape(worker, message.id);
+    if (message.type === 'collected') return this.#collected(worker, message);
+    slot.serves = true;
+    slot.servesSince = this.#clock.elapsed();
+    this.#log.info({ worker: slot.index, pid: worker.process.pid }, 'worker serves');
+    if (!this.#hasServed) {
+      this.#hasServed = true;
+      if (!this.#isStopping) for (const each of this.#slots) if (!each.worker) this.#fork(each);
+    }
+    if (this.#slots.every(({ serves }) => serves)) this.#allServe(message.port);
+  }
+
+  #bury(slot: Slot, worker: Worker, end: { readonly code: number | null; readonly signal: string | null }): void {
+    const servedMs = slot.serves ? this.#clock.elapsed() - slot.servesSince : 0;
+    slot.worker = null;
+    slot.serves = false;
+    for (const [id, scrape] of this.#scrapes) {
+      if (scrape.missing.delete(worker)) this.#answer(id, scrape);
+    }
+    if (this.#isStopping) return this.#lookWhetherAllAreGone();
+    if (!this.#hasServed) return this.#refused(end.code ?? 1);
+    this.#deaths += 1;
+    slot.failures = servedMs > TIMES.workerAgainMostMs ? 1 : slot.failures + 1;
+    const afterMs = emptyMs(slot.failures);
+    this.#log.error(
+      { worker: slot.index, pid: worker.process.pid, ...end, afterMs },
+      'worker died: another takes its place',
+    );
+    this.#clock.after(afterMs, () => {
+      if (!this.#isStopping) this.#fork(slot);
+    });
+  }
+
+  #lookWhetherAllAreGone(): void {
+    if (this.#slots.every(({ worker }) => worker === null)) this.#allGone();
+  }
+
+  /** Asks all who serve. One that does not answer in time is left out. */
+  #scrape(by: Worker, replyTo: number): void {
+    this.#asked += 1;
+    const id = this.#asked;
+    const missing = new Set(this.#slots.flatMap(({ worker, serves }) => (worker && serves ? [worker] : [])));
+    const scrape: Scrape = {
+      by,
+      replyTo,
+      missing,
+      figures: [],
+      stopWaiting: this.#clock.after(TIMES.figuresMs, () => {
+        missing.clear();
+        this.#answer(id, scrape);
+      }),
+    };
+    this.#scrapes.set(id, scrape);
+    for (const worker of missing) this.#tell(worker, { type: 'collect', id });
+    this.#answer(id, scrape);
+  }
+
+  #collected(worker: Worker, { id, figures }: Extract<ToPrimary, { type: 'collected' }>): void {
+    const scrape = this.#scrapes.get(id);
+    if (!scrape?.missing.delete(worker)) return;
+    scrape.figures.push(figures);
+    this.#answer(id, scrape);
+  }
+
+  #answer(id: number, { by, replyTo, missing, figures, stopWaiting }: Scrape): void {
+    if (missing.size > 0) return;
+    stopWaiting();
+    this.#scrapes.delete(id);
+    void renderTogether(figures).then((text) => this.#tell(by, { type: 'scraped', id: replyTo, text }));
+  }
+}

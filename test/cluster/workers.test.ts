@@ -1,0 +1,149 @@
+/** Several processes that share one port: `WORKERS`. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { emptyMs } from '../../src/workers/primary.ts';
+import { Load, tokenOf } from '../faults/load.ts';
+import { createRandom } from '../faults/random.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { metric } from '../support/metrics.ts';
+import { type Program, startProgram } from '../support/process.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { SECRET } from '../support/service.ts';
+import { openSocket, type RawSocket } from '../support/socket.ts';
+
+const WORKERS = 3;
+const SOCKETS = 60;
+
+describe('WORKERS: one command, several processes', () => {
+  let redis: RedisServer;
+  let program: Program | null = null;
+  let url = '';
+  beforeAll(async () => {
+    redis = await startRedisServer();
+  });
+  afterEach(async () => {
+    await program?.stop('SIGKILL');
+    program = null;
+  });
+  afterAll(() => redis.stop());
+
+  const start = async (more: Readonly<Record<string, string>> = {}, sign = /service started/): Promise<Program> => {
+    const port = await freePort();
+    url = `http://127.0.0.1:${port}`;
+    const env = {
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      REDIS_URL: redis.url,
+      JWT_SECRET: SECRET,
+      RATE_LIMIT_ENABLED: 'false',
+      MAX_CONNECTIONS_PER_USER: '1000',
+      DRAIN_WINDOW: '500ms',
+      WORKERS: String(WORKERS),
+      ...more,
+    };
+    program = await startProgram('src/main.ts', env, sign);
+    return program;
+  };
+  /** Of the workers that run, by the processes of the system. */
+  const pidsOf = ({ process: { pid } }: Program): number[] => {
+    const listed = execFileSync('ps', ['-e', '-o', 'pid=,ppid=']).toString().trim().split('\n');
+    return listed.flatMap((line) => {
+      const [child, parent] = line.trim().split(/\s+/).map(Number);
+      return child !== undefined && parent === pid ? [child] : [];
+    });
+  };
+  const connect = async (): Promise<RawSocket> => {
+    const socket = await openSocket(`${url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+    socket.send({ type: 'connection_init', payload: { token: await tokenOf('alice') } });
+    await socket.frame(0);
+    return socket;
+  };
+
+  it('sockets are spread evenly, figures are of all, one that is killed takes its share with it, and another comes', async () => {
+    const running = await start({ MAX_CONNECTIONS: '300' });
+    const sockets: RawSocket[] = [];
+    for (let n = 0; n < SOCKETS; n += 1) sockets.push(await connect());
+    expect(await metric(url, 'realtime_connections{transport="graphql_ws"}')).toBe(SOCKETS);
+    expect(await metric(url, 'realtime_workers')).toBe(WORKERS);
+    expect(await metric(url, 'realtime_connections_capacity')).toBe(300);
+    const text = await (await fetch(`${url}/metrics`)).text();
+    expect(text.match(/^realtime_build_info\{.*\} 1$/gm)).toHaveLength(WORKERS);
+    expect(text.match(/^# HELP realtime_connections /gm)).toHaveLength(1);
+    let closed = 0;
+    for (const { socket } of sockets) socket.on('close', () => (closed += 1));
+    const [first = 0] = pidsOf(running);
+    process.kill(first, 'SIGKILL');
+    await eventually(async () => {
+      expect(await metric(url, 'realtime_worker_deaths_total')).toBe(1);
+      expect(await metric(url, 'realtime_workers')).toBe(WORKERS);
+    });
+    await eventually(async () =>
+      expect(await metric(url, 'realtime_connections{transport="graphql_ws"}')).toBe(SOCKETS - closed),
+    );
+    // A worker that is still at the last connection is not given the next.
+    expect(closed).toBeGreaterThanOrEqual(SOCKETS / WORKERS / 2);
+    expect(closed).toBeLessThanOrEqual((SOCKETS / WORKERS) * 2);
+    expect(running.output).toContain('worker died');
+    for (const { socket } of sockets) socket.terminate();
+  });
+
+  it('G06: clients of a worker that is killed resume at another: nothing missing, nothing twice', async () => {
+    const running = await start();
+    const endpoint = { url, wsUrl: `${url.replace('http', 'ws')}/graphql` };
+    const load = await Load.start([endpoint], createRandom(1));
+    try {
+      const [first = 0] = pidsOf(running);
+      process.kill(first, 'SIGKILL');
+      await load.goesOn();
+      expect(await load.verdict()).toEqual([]);
+      expect(load.history.heard.filter(({ closes }) => closes.length > 0)).not.toEqual([]);
+    } finally {
+      await load.close();
+    }
+  });
+
+  it('SIGTERM drains all: each socket is closed with 1012, and no process stays', async () => {
+    const running = await start();
+    const sockets = await Promise.all(Array.from({ length: 12 }, connect));
+    const workers = pidsOf(running);
+    expect(workers).toHaveLength(WORKERS);
+    running.process.kill('SIGTERM');
+    const [code] = await once(running.process, 'exit');
+    expect(await Promise.all(sockets.map(({ closed }) => closed))).toEqual(sockets.map(() => 1012));
+    expect(code).toBe(0);
+    for (const pid of workers) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  });
+
+  it('what is wrong with the start is said once, and no process stays', async () => {
+    const running = await start({ REDIS_URL: `${redis.url}/99` }, /database 99/);
+    if (running.process.exitCode === null) await once(running.process, 'exit');
+    expect(running.process.exitCode).toBe(1);
+    expect(running.output.match(/REDIS_URL names database 99/g)).toHaveLength(1);
+  });
+
+  it('F48: while the engine is away it is alive and not ready, and SIGTERM ends it', async () => {
+    const running = await start({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` }, /"listening"/);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    expect((await fetch(`${url}/health/ready`)).status).toBe(503);
+    running.process.kill('SIGTERM');
+    const [code] = await once(running.process, 'exit');
+    expect(code).toBe(0);
+  });
+
+  it('the place of one that dies again and again stays empty for longer each time, up to half a minute', () => {
+    expect([1, 2, 3, 9, 10, 1_000].map(emptyMs)).toEqual([100, 200, 400, 25_600, 30_000, 30_000]);
+  });
+
+  it('the admin port answers for all workers; they end with the process that started them', async () => {
+    const port = await freePort();
+    const running = await start({ ADMIN_PORT: String(port) });
+    const workers = pidsOf(running);
+    expect(await metric(`http://127.0.0.1:${port}`, 'realtime_workers')).toBe(WORKERS);
+    expect((await fetch(`${url}/metrics`)).status).toBe(404);
+    await running.stop('SIGKILL');
+    await eventually(() => {
+      for (const pid of workers) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    });
+  });
+});
