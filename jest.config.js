@@ -47,6 +47,7 @@ const FULL_ONLY = [
   'test/gateway/registration.test.ts',
   'test/gateway/rolling-upgrade.test.ts',
   'test/gateway/service-restart.test.ts',
+  'test/graphql/consumers.test.ts',
   'test/graphql/inbox.test.ts',
   'test/graphql/streamed-messages.test.ts',
   'test/graphql/variables.test.ts',

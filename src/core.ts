@@ -24,6 +24,7 @@ import type { Log } from './log.ts';
 import type { Figures } from './observability/figures.ts';
 import type { Metrics } from './observability/metrics.ts';
 import { type Tracing, traceGroups } from './observability/tracing.ts';
+import { atNobodysCost } from './rates/budget.ts';
 import { budgetEngine } from './rates/budgeted-engine.ts';
 import { RateLimits } from './rates/rate-limits.ts';
 import { createPayloadSchemas } from './schemas/payload-schemas.ts';
@@ -70,6 +71,8 @@ export interface Graphql {
   readonly formatError: FormatError;
   readonly execution: Execution;
   readonly createContext: (caller: Caller) => Context;
+  /** From now on no operation waits for what may come. */
+  endWaits(): void;
 }
 
 export interface Core {
@@ -147,6 +150,7 @@ function openDomain(
     expressions,
     schemas: createPayloadSchemas(),
     copies: createCopies((viewer, count) => rateLimits.copied(viewer, count)),
+    readArrivals: (tenant) => atNobodysCost(() => engine.readArrivals(tenant)),
     countRule: (outcome) => metrics.routedMessages.inc({ outcome: outcome.toLowerCase() }),
   });
   const counted = countAccepted(domain, metrics);
@@ -155,13 +159,23 @@ function openDomain(
 
 function createGraphql({ config, clock, log, metrics }: Ground, domain: Domain, delivery: Delivery): Graphql {
   const { isProduction, maxQueryDepth: maxDepth, maxQueryCost: maxCost } = config;
-  const services = { budgetDomain: createBudgetDomain(domain), delivery, maxCost };
+  let isDraining = false;
+  const services = { budgetDomain: createBudgetDomain(domain), delivery, maxCost, isDraining: () => isDraining };
   const rules = { maxDepth, maxCost, isProduction };
   const schema = createSchema(config.subgraphWithout);
   const formatError = createErrorFormatter(log, (code) => metrics.errors.inc({ code }), createTell(isProduction));
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
   const execution = createExecution(schema, createPrepare(schema, rules), { formatError, countRender, clock }, rules);
-  return { schema, rules, formatError, execution, createContext: (caller) => createContext(services, caller) };
+  return {
+    schema,
+    rules,
+    formatError,
+    execution,
+    createContext: (caller) => createContext(services, caller),
+    endWaits() {
+      isDraining = true;
+    },
+  };
 }
 
 function createVerifier({ config, clock, log }: Ground, domain: Domain): VerifyToken {

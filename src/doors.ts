@@ -79,6 +79,7 @@ export async function openDoors(ground: Ground, core: Core, listening: Listening
   // The reverse of this is how a drain goes: not ready any more, then sockets over the window, then what is in flight.
   closers.push('http', () => closeHttp(hall, http));
   closers.push('sockets', () => hall.supervisor.drain());
+  closers.push('waits', () => core.graphql.endWaits());
   closers.push('readiness', () => health.drain());
   if (config.tls) closers.push('certificate', watchCertificate(config.tls.certFile, clock, log, metrics.process));
   if (listening.admin) closers.push('admin', await openAdmin(listening.admin, operations));

@@ -74,6 +74,8 @@ export const LIMITS = {
   decidedTopics: 10_000,
   /** Consumers of one tenant: each has a place in all that happens. */
   consumersPerTenant: 50,
+  /** Conversations, and patterns of topics, that a consumer names. */
+  namesPerConsumer: 100,
   /** Events that one pull is given. */
   eventsPerPull: 100,
   /** How often an event is handed out before it is a dead letter. */
@@ -364,6 +366,10 @@ export const TIMES = {
   eventsMs: 7 * 24 * 60 * 60 * 1_000,
   /** How long a member of a consumer may take to acknowledge what it was handed. */
   eventAckMs: 60_000,
+  /** How long a pull may wait for events; how often those who wait look whether some came, and whether some are to be handed out again. */
+  longestPullMs: 20_000,
+  eventTurnMs: 250,
+  eventLookMs: 2_000,
   /** How long a node may take it that a tenant has no consumer. */
   consumersKnownMs: 10_000,
   /** How long a source of events stays noted once it is quiet: what happens meanwhile needs no other note. */

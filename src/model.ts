@@ -459,3 +459,37 @@ export interface Meter {
 
 /** Of each conversation: how many messages are kept, those up to which age, or all. */
 export type Retention = number | { readonly ageMs: number } | null;
+
+/** What consumers are told of. */
+export const EVENT_TYPES = [
+  'MESSAGE_SENT',
+  'MESSAGE_CHANGED',
+  'MESSAGE_DELETED',
+  'MESSAGE_FINISHED',
+  'MEMBER_ADDED',
+  'MEMBER_REMOVED',
+  'CONVERSATION_CREATED',
+  'CONVERSATION_DELETED',
+  'PUBLISHED',
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+export interface ConsumerRecord {
+  readonly name: string;
+  readonly events: readonly EventType[];
+  /** Null: of all of them. */
+  readonly conversations: readonly ConversationId[] | null;
+  /** Patterns; null: all topics. */
+  readonly topics: readonly string[] | null;
+}
+
+/** An event as consumers are given it. */
+export interface ShownEvent {
+  readonly id: string;
+  /** Of `MESSAGE_SENT`: `message.sent`. */
+  readonly type: string;
+  readonly time: number;
+  readonly subject: string;
+  readonly data: unknown;
+  readonly attempt: number;
+}

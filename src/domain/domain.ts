@@ -4,8 +4,10 @@ import type { Engine } from '../engine/port.ts';
 import type { Log } from '../log.ts';
 import { createActing } from './acting.ts';
 import { type Blocks, createBlocks } from './blocks.ts';
+import { type Consumers, createConsumers } from './consumers.ts';
 import { type ConversationLists, createConversationLists } from './conversation-list.ts';
 import { type Conversations, createConversations } from './conversations.ts';
+import type { ReadArrivals } from './event-waits.ts';
 import { createHolding } from './holding.ts';
 import { createInboxes, type Inboxes } from './inbox.ts';
 import { createMessages, createSettleSent, type Messages } from './messages.ts';
@@ -33,6 +35,7 @@ export interface Domain {
   readonly inboxes: Inboxes;
   readonly routingRules: RoutingRules;
   readonly topicPolicies: TopicPolicies;
+  readonly consumers: Consumers;
 }
 
 export interface DomainOptions {
@@ -46,6 +49,8 @@ export interface DomainOptions {
   readonly copies: Copies;
   /** Of appends to one streamed message; 0: no limit. */
   readonly appendPaceMs: number;
+  /** At nobody's cost: those who wait for events ask together. */
+  readonly readArrivals: ReadArrivals;
 }
 
 export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
@@ -78,5 +83,6 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
     inboxes: createInboxes(engine, clock, log),
     routingRules: createRoutingRules(engine, clock, expressions, routing),
     topicPolicies: createTopicPolicies(engine, clock, topicAccess, schemas),
+    consumers: createConsumers(engine, options.readArrivals, clock),
   };
 }

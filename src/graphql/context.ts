@@ -13,6 +13,8 @@ export interface Services {
   readonly delivery: Delivery;
   /** Units that an operation, or the response to an event, may cost. */
   readonly maxCost: number;
+  /** Whether this node lets no operation wait any more. */
+  readonly isDraining: () => boolean;
 }
 
 export interface Context {
@@ -39,6 +41,8 @@ export interface Context {
   readonly lastEventId: string | null;
   /** Lets the connection go on for as long as a new token does. */
   readonly renew: Renew;
+  /** Whether nobody is there for the answer any more, or nobody may be kept waiting: asked by what waits. */
+  isOver(): boolean;
   /** Empties the loaders: what they remember may have been changed. */
   forget(): void;
   /** The same caller with empty loaders, for the next event of a stream. */
@@ -65,6 +69,8 @@ interface CallerDetails {
   /** Of a request for server-sent events. */
   readonly lastEventId: string | null;
   readonly renew: Renew;
+  /** Whether the caller has gone. */
+  readonly isGone: () => boolean;
 }
 
 /** Takes a viewer of a new token; nothing happens when it is another user's, or nothing is connected. */
@@ -109,6 +115,10 @@ class RequestContext implements Context {
   get loaders(): Loaders {
     this.made ??= createLoaders(this);
     return this.made;
+  }
+
+  isOver(): boolean {
+    return this.caller.isGone() || this.services.isDraining();
   }
 
   forget(): void {
@@ -197,6 +207,10 @@ class ViewerlessContext implements SharedContext {
   }
 
   get isTrustedGateway(): boolean {
+    return this.#touch();
+  }
+
+  isOver(): boolean {
     return this.#touch();
   }
 

@@ -67,6 +67,10 @@ export const MUTATIONS = {
   revokeOtherSessions: 'session',
   saveRoutingRule: 'admin',
   deleteRoutingRule: 'admin',
+  saveConsumer: 'admin',
+  deleteConsumer: 'admin',
+  pullEvents: 'append',
+  ackEvents: 'append',
   saveTopicPolicy: 'admin',
   deleteTopicPolicy: 'admin',
 } as const satisfies { readonly [Field in keyof MutationResolvers]-?: Metered };

@@ -18,6 +18,7 @@ import { eachAlone, requireGateway } from './entities.ts';
 import { JSONScalar } from './json.ts';
 import { leaveOut } from './leave-out.ts';
 import { meterChanges } from './metering.ts';
+import * as consumers from './resolvers/consumers.ts';
 import * as conversations from './resolvers/conversations.ts';
 import * as inbox from './resolvers/inbox.ts';
 import * as inboxStream from './resolvers/inbox-stream.ts';
@@ -54,6 +55,7 @@ export function createSchema(left: readonly string[] = []): GraphQLSchema {
     messages,
     presence,
     routingRules,
+    consumers,
     sessions,
     streamedMessages,
     topicPolicies,

@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Engine } from '../../src/engine/port.ts';
-import type { ConsumerRecord, EventRecord, PulledEvents } from '../../src/engine/shared/consumer.ts';
-import { EVENT_TYPES } from '../../src/engine/shared/consumer.ts';
+import type { EventRecord, PulledEvents } from '../../src/engine/shared/consumer.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { ConversationId, PublicationId, TenantId, Topic } from '../../src/model.ts';
+import {
+  type ConsumerRecord,
+  type ConversationId,
+  EVENT_TYPES,
+  type PublicationId,
+  type TenantId,
+  type Topic,
+} from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { alice, bob, carol, newConversationId, type OpenWorld, text, type World } from '../support/world.ts';
 

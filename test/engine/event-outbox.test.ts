@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { openRedisEngine } from '../../src/engine/redis/engine.ts';
-import { EVENT_TYPES } from '../../src/engine/shared/consumer.ts';
 import { TIMES } from '../../src/limits.ts';
+import { EVENT_TYPES } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';

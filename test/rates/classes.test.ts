@@ -39,7 +39,7 @@ const CLASSES = {
   ],
   signal: ['setTyping', 'setPresence', 'markRead'],
   reaction: ['addReaction', 'removeReaction'],
-  append: ['startMessage', 'appendToMessage', 'finishMessage', 'stopMessage'],
+  append: ['startMessage', 'appendToMessage', 'finishMessage', 'stopMessage', 'pullEvents', 'ackEvents'],
   membership: [
     'createConversation',
     'openDirectConversation',
@@ -53,7 +53,15 @@ const CLASSES = {
   ],
   list: ['muteConversation', 'archiveConversation', 'pinConversation', 'markUnread', 'blockUser', 'unblockUser'],
   session: ['createSession', 'refreshSession', 'revokeSession', 'revokeOtherSessions', 'revokeUser'],
-  admin: ['saveRoutingRule', 'deleteRoutingRule', 'saveTopicPolicy', 'deleteTopicPolicy', 'testRoutingRule'],
+  admin: [
+    'saveConsumer',
+    'deleteConsumer',
+    'saveRoutingRule',
+    'deleteRoutingRule',
+    'saveTopicPolicy',
+    'deleteTopicPolicy',
+    'testRoutingRule',
+  ],
 };
 
 type Entry = (typeof MUTATIONS)[keyof typeof MUTATIONS] | (typeof QUERIES)[keyof typeof QUERIES];

@@ -2,9 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { TenantId } from '../../model.ts';
+import type { ConsumerRecord, TenantId } from '../../model.ts';
 import {
-  type ConsumerRecord,
   type ConsumerStore,
   type DeadLetter,
   type EventPull,

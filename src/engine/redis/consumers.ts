@@ -1,9 +1,8 @@
 /** Consumers in Redis: one hash of a tenant's, and in each partition where each of them is. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { TenantId } from '../../model.ts';
+import type { ConsumerRecord, TenantId } from '../../model.ts';
 import {
-  type ConsumerRecord,
   type ConsumerStore,
   type DeadLetter,
   type EventPull,

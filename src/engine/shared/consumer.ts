@@ -1,8 +1,10 @@
 /** Consumers of an engine: the part of the port that keeps what happened for back ends, and hands it out. */
 import { createHash } from 'node:crypto';
 import type {
+  ConsumerRecord,
   ConversationId,
   ConversationRecord,
+  EventType,
   MessageRecord,
   PublicationRecord,
   TenantId,
@@ -10,19 +12,6 @@ import type {
   UserId,
 } from '../../model.ts';
 import type { ListEvent } from './user-log.ts';
-
-export const EVENT_TYPES = [
-  'MESSAGE_SENT',
-  'MESSAGE_CHANGED',
-  'MESSAGE_DELETED',
-  'MESSAGE_FINISHED',
-  'MEMBER_ADDED',
-  'MEMBER_REMOVED',
-  'CONVERSATION_CREATED',
-  'CONVERSATION_DELETED',
-  'PUBLISHED',
-] as const;
-export type EventType = (typeof EVENT_TYPES)[number];
 
 /** Something that happened to a conversation or a topic, its subject: those of one subject have one order. */
 export type Happening =
@@ -52,15 +41,6 @@ export type EventRecord = Happening & {
   /** How often it was handed out, this time included. */
   readonly attempt: number;
 };
-
-export interface ConsumerRecord {
-  readonly name: string;
-  readonly events: readonly EventType[];
-  /** Null: of all of them. */
-  readonly conversations: readonly ConversationId[] | null;
-  /** Patterns; null: all topics. */
-  readonly topics: readonly string[] | null;
-}
 
 export interface EventPull {
   readonly member: string;

@@ -1,7 +1,7 @@
 /** What consumers are told of what is announced: each announcement is at most one event. */
-import type { MessageChange } from '../../model.ts';
+import type { EventType, MessageChange } from '../../model.ts';
 import type { Announcement } from '../port.ts';
-import type { EventType, Happening } from './consumer.ts';
+import type { Happening } from './consumer.ts';
 
 const MESSAGE_EVENTS: Readonly<Record<MessageChange, Extract<EventType, `MESSAGE_${string}`>>> = {
   SENT: 'MESSAGE_SENT',

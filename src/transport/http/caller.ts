@@ -28,6 +28,7 @@ export async function identify(request: FastifyRequest, options: CallerOptions):
     userAgent,
     lastEventId: null,
     renew: NOTHING,
+    isGone: () => request.raw.socket.destroyed,
   };
   const nobody = (refusal: ServiceError): Caller => ({
     ...known,

@@ -218,6 +218,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
           userAgent: extra.userAgent,
           lastEventId: null,
           renew: (next) => bearer.renew(next),
+          isGone: () => !extra.connection.isOpen,
         }),
       );
       // The library keeps the message for as long as the subscription is open; what is wanted of it was taken out.

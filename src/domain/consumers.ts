@@ -1,0 +1,183 @@
+/** Consumers: back ends that are told what happens in their tenant, also of what happened while they were away. */
+import { isAdmin, isService } from '../access/rights.ts';
+import type { Clock } from '../clock.ts';
+import type { Engine } from '../engine/port.ts';
+import { type ConsumerProgress, type EventToken, PARTITIONS } from '../engine/shared/consumer.ts';
+import { badInput, notFound, ServiceError } from '../errors.ts';
+import { LIMITS, TIMES } from '../limits.ts';
+import type { ConsumerRecord, ConversationId, EventType, ShownEvent, Viewer } from '../model.ts';
+import { shownEvent } from './event-data.ts';
+import { EventWaits, type ReadArrivals } from './event-waits.ts';
+import { identifier, identifiers, natural, optional, pageSize } from './input.ts';
+import { isTopicPattern } from './topic-pattern.ts';
+
+export type { ConsumerProgress };
+
+export interface ConsumerInput {
+  readonly name: string;
+  readonly events: readonly EventType[];
+  readonly conversations?: readonly string[] | null | undefined;
+  readonly topics?: readonly string[] | null | undefined;
+  readonly from?: 'START' | 'NOW' | null | undefined;
+}
+
+export interface PullInput {
+  readonly consumer: string;
+  readonly member: string;
+  readonly max?: number | null | undefined;
+  readonly waitMs: number;
+}
+
+export interface EventBatch {
+  readonly events: readonly ShownEvent[];
+  readonly ackToken: string;
+}
+
+export interface DeadLetters {
+  readonly letters: readonly { readonly event: ShownEvent; readonly place: string }[];
+  readonly hasNextPage: boolean;
+}
+
+/** For services and admins of the tenant. */
+export interface Consumers {
+  /** By name. */
+  list(viewer: Viewer): Promise<ConsumerRecord[]>;
+  /** Answers once what happens is kept for it on every node. */
+  save(viewer: Viewer, input: ConsumerInput): Promise<ConsumerRecord>;
+  delete(viewer: Viewer, name: string): Promise<boolean>;
+  /** Waits for events until there are some; none when the wait is over, or its caller (`isOver`). */
+  pull(viewer: Viewer, input: PullInput, isOver: () => boolean): Promise<EventBatch>;
+  /** False: some of it was handed out again since. */
+  ack(viewer: Viewer, consumer: string, ackToken: string, failed: readonly string[]): Promise<boolean>;
+  /** @throws {ServiceError} NOT_FOUND when it was deleted. */
+  progress(viewer: Viewer, name: string): Promise<ConsumerProgress>;
+  deadLetters(viewer: Viewer, name: string, first: number, after: string | null | undefined): Promise<DeadLetters>;
+}
+
+function requireBackEnd(viewer: Viewer): void {
+  if (!isService(viewer) && !isAdmin(viewer)) {
+    throw new ServiceError('FORBIDDEN', 'Only services and tenant admins may do this.');
+  }
+}
+
+const consumerName = (name: string, argument: string): string => identifier(name, argument);
+
+function topicPatterns(patterns: readonly string[]): readonly string[] {
+  if (patterns.length > LIMITS.namesPerConsumer)
+    throw badInput(`topics: must have at most ${LIMITS.namesPerConsumer} items.`);
+  for (const pattern of patterns) if (!isTopicPattern(pattern)) throw badInput(`topics: ${pattern} is no pattern.`);
+  return [...new Set(patterns)];
+}
+
+function recordOf({ name, events, conversations, topics }: ConsumerInput): ConsumerRecord {
+  if (events.length === 0) throw badInput('events: must not be empty.');
+  return {
+    name: consumerName(name, 'name'),
+    events: [...new Set(events)],
+    conversations: optional(conversations, (ids) =>
+      identifiers<ConversationId>(ids, 'conversations', LIMITS.namesPerConsumer),
+    ),
+    topics: optional(topics, topicPatterns),
+  };
+}
+
+const encodeToken = (consumer: string, { id, partitions }: EventToken): string =>
+  Buffer.from(JSON.stringify([consumer, id, ...partitions])).toString('base64url');
+
+/** @throws {ServiceError} BAD_USER_INPUT for what no pull of this consumer gave out. */
+function decodeToken(consumer: string, token: string): EventToken {
+  const fault = badInput('ackToken: not one of this consumer.');
+  if (token.length > 1_024 || !/^[\w-]+$/.test(token)) throw fault;
+  let value: unknown = null;
+  try {
+    value = JSON.parse(Buffer.from(token, 'base64url').toString());
+  } catch {
+    throw fault;
+  }
+  if (!Array.isArray(value)) throw fault;
+  const [name, id, ...partitions] = value as unknown[];
+  const isPartition = (each: unknown): each is number =>
+    Number.isInteger(each) && Number(each) >= 0 && Number(each) < PARTITIONS;
+  if (name !== consumer || typeof id !== 'string' || !partitions.every(isPartition)) throw fault;
+  return { id, partitions: [...new Set(partitions)] };
+}
+
+export function createConsumers(engine: Engine, readArrivals: ReadArrivals, clock: Clock): Consumers {
+  const waits = new EventWaits(readArrivals, clock);
+
+  return {
+    async list(viewer) {
+      requireBackEnd(viewer);
+      const all = await engine.readConsumers(viewer.tenant);
+      return all.sort((one, other) => (one.name < other.name ? -1 : 1));
+    },
+
+    async save(viewer, input) {
+      requireBackEnd(viewer);
+      const record = recordOf(input);
+      const saved = await engine.saveConsumer(viewer.tenant, record, input.from ?? 'NOW');
+      if (saved.outcome === 'full') {
+        throw new ServiceError('CONFLICT', `A tenant has at most ${LIMITS.consumersPerTenant} consumers.`);
+      }
+      const { recordedInMs } = saved;
+      if (recordedInMs > 0) await new Promise<void>((resolve) => clock.after(recordedInMs, resolve));
+      return record;
+    },
+
+    async delete(viewer, name) {
+      requireBackEnd(viewer);
+      if (!(await engine.deleteConsumer(viewer.tenant, consumerName(name, 'name')))) throw notFound('consumer');
+      return true;
+    },
+
+    async pull(viewer, { consumer, member, max, waitMs }, isOver) {
+      requireBackEnd(viewer);
+      const { tenant } = viewer;
+      const name = consumerName(consumer, 'consumer');
+      const wish = { member: identifier<string>(member, 'member'), max: natural(max ?? LIMITS.eventsPerPull, 'max') };
+      if (wish.max < 1 || wish.max > LIMITS.eventsPerPull) throw badInput(`max: 1 to ${LIMITS.eventsPerPull}.`);
+      if (natural(waitMs, 'waitMs') > TIMES.longestPullMs) throw badInput(`waitMs: at most ${TIMES.longestPullMs}.`);
+      const end = clock.elapsed() + waitMs;
+      for (;;) {
+        const arrivals = await engine.readArrivals(tenant);
+        const pulled = isOver() ? null : await engine.pullEvents(tenant, name, wish);
+        if (!pulled && !isOver()) throw notFound('consumer');
+        const { events = [], token = { id: '', partitions: [] }, isPart = false } = pulled ?? {};
+        const leftMs = end - clock.elapsed();
+        if (events.length > 0 || leftMs <= 0 || isOver()) {
+          return { events: events.map(shownEvent), ackToken: encodeToken(name, token) };
+        }
+        // What lapses is told by nobody: it is looked for now and then.
+        if (!isPart) await waits.wait(tenant, arrivals, Math.min(leftMs, TIMES.eventLookMs), isOver);
+      }
+    },
+
+    async ack(viewer, consumer, ackToken, failed) {
+      requireBackEnd(viewer);
+      const name = consumerName(consumer, 'consumer');
+      if (failed.length > LIMITS.eventsPerPull) throw badInput(`failed: at most ${LIMITS.eventsPerPull}.`);
+      const outcome = await engine.ackEvents(viewer.tenant, name, decodeToken(name, ackToken), failed);
+      if (outcome === 'not-found') throw notFound('consumer');
+      return outcome === 'acknowledged';
+    },
+
+    async progress(viewer, name) {
+      requireBackEnd(viewer);
+      const progress = await engine.readProgress(viewer.tenant, name);
+      if (!progress) throw notFound('consumer');
+      return progress;
+    },
+
+    async deadLetters(viewer, name, first, after) {
+      requireBackEnd(viewer);
+      if (pageSize(first, 'first') > LIMITS.eventsPerPull) throw badInput(`first: at most ${LIMITS.eventsPerPull}.`);
+      const place = optional(after, (given) => {
+        if (!/^\d{1,16}(-\d{1,16}-\d)?$/.test(given)) throw badInput('after: not a cursor of this list.');
+        return given;
+      });
+      const found = await engine.listDeadLetters(viewer.tenant, name, place, first + 1);
+      const letters = found.slice(0, first).map((letter) => ({ event: shownEvent(letter), place: letter.place }));
+      return { letters, hasNextPage: found.length > first };
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** Events as consumers are given them: names and shapes that are public. */
+import type { DeadLetter, EventRecord, Happening } from '../engine/shared/consumer.ts';
+import type { EventType, ShownEvent } from '../model.ts';
+import { encodeTopicPosition } from './cursor.ts';
+
+const typeName = (type: EventType): string => type.toLowerCase().replaceAll('_', '.');
+
+const date = (ms: number | null | undefined): string | null =>
+  typeof ms === 'number' ? new Date(ms).toISOString() : null;
+
+function dataOf(happening: Happening): unknown {
+  if (happening.type === 'PUBLISHED') {
+    const { id, topic, payload, senderId, timestamp, position } = happening.data;
+    return { id, topic, payload, senderId, timestamp: date(timestamp), position: encodeTopicPosition(topic, position) };
+  }
+  if ('conversation' in happening.data) {
+    const { conversation, userIds, why = null } = happening.data;
+    const { id, name, kind, createdAt, createdBy, memberCount, lastSequence } = conversation;
+    const shown = { id, name, kind, createdAt: date(createdAt), createdBy, memberCount, lastSequence };
+    return { conversation: shown, userIds, reason: why };
+  }
+  const { position: _, timestamp, editedAt, deletedAt, deletedBy = null, via = null, ...message } = happening.data;
+  const { state = 'COMPLETE', ...rest } = message;
+  const times = { timestamp: date(timestamp), editedAt: date(editedAt), deletedAt: date(deletedAt) };
+  return { ...rest, ...times, deletedBy, via, state };
+}
+
+export function shownEvent(event: EventRecord | DeadLetter): ShownEvent {
+  const { id, type, at, subject, attempt } = event;
+  return { id, type: typeName(type), time: at, subject, data: dataOf(event), attempt };
+}

@@ -1,0 +1,60 @@
+/** Those who wait for events: one timer of a node looks for all of them. */
+import type { Clock } from '../clock.ts';
+import type { Engine } from '../engine/port.ts';
+import { TIMES } from '../limits.ts';
+import type { TenantId } from '../model.ts';
+
+interface Waiting {
+  readonly tenant: TenantId;
+  /** What had arrived when it was looked at last. */
+  readonly arrivals: string;
+  readonly dueAt: number;
+  readonly isOver: () => boolean;
+  readonly wake: () => void;
+}
+
+export type ReadArrivals = Engine['readArrivals'];
+
+export class EventWaits {
+  readonly #readArrivals: ReadArrivals;
+  readonly #clock: Clock;
+  readonly #waiting = new Set<Waiting>();
+  #stop: (() => void) | null = null;
+  #isLooking = false;
+
+  constructor(readArrivals: ReadArrivals, clock: Clock) {
+    this.#readArrivals = readArrivals;
+    this.#clock = clock;
+  }
+
+  /** Resolves once something arrived for a tenant, or `ms` have passed, or the caller is over. */
+  async wait(tenant: TenantId, arrivals: string, ms: number, isOver: () => boolean): Promise<void> {
+    await new Promise<void>((wake) => {
+      this.#waiting.add({ tenant, arrivals, dueAt: this.#clock.elapsed() + ms, isOver, wake });
+      this.#stop ??= this.#clock.every(TIMES.eventTurnMs, () => void this.#look());
+    });
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const waiting = [...this.#waiting];
+    const tenants = [...new Set(waiting.map(({ tenant }) => tenant))];
+    const found = new Map(
+      await Promise.all(
+        tenants.map(async (tenant) => [tenant, await this.#readArrivals(tenant).catch(() => null)] as const),
+      ),
+    );
+    const now = this.#clock.elapsed();
+    for (const each of waiting) {
+      const arrivals = found.get(each.tenant) ?? null;
+      const isNews = arrivals !== null && arrivals !== each.arrivals;
+      if (!isNews && now < each.dueAt && !each.isOver()) continue;
+      this.#waiting.delete(each);
+      each.wake();
+    }
+    if (this.#waiting.size === 0) this.#stop?.();
+    if (this.#waiting.size === 0) this.#stop = null;
+    this.#isLooking = false;
+  }
+}

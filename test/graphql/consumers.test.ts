@@ -1,0 +1,156 @@
+/** Consumers, as back ends use them: who may, what they are told and how long they wait for it. */
+import { eventually } from '../support/eventually.ts';
+import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { type Answer, type Data, newId } from '../support/service.ts';
+
+const SAVE =
+  'mutation ($input: ConsumerInput!) { saveConsumer(input: $input) { name events conversations topics lag } }';
+const PULL = `mutation ($consumer: String!, $member: String!, $max: Int, $waitMs: Int! = 0) {
+  pullEvents(consumer: $consumer, member: $member, max: $max, waitMs: $waitMs) {
+    events { id type time subject data attempt } ackToken
+  }
+}`;
+const ACK = `mutation ($consumer: String!, $ackToken: String!, $failed: [ID!]) {
+  ackEvents(consumer: $consumer, ackToken: $ackToken, failed: $failed)
+}`;
+const LIST = `{ consumers { name lag pending oldestPendingAt deadLetters(first: 10) { nodes { id } pageInfo { hasNextPage } } } }`;
+const DELETE = 'mutation ($name: String!) { deleteConsumer(name: $name) }';
+const PUBLISH =
+  'mutation ($topic: String!, $payload: JSON!) { publish(topic: $topic, payload: $payload) { id timestamp position } }';
+
+describe.each(SETTINGS)('consumers, %s', (setting) => {
+  let nodes: Nodes;
+  /** Each test is a tenant of its own. */
+  let tenant: string;
+  beforeAll(async () => {
+    nodes = await startNodes(setting);
+  });
+  beforeEach(() => {
+    tenant = newId();
+  });
+  afterAll(() => nodes.close());
+
+  const service = (query: string, variables: object = {}, node = nodes.here): Promise<Answer> =>
+    node.query('bot', query, variables, { tenant, scope: 'realtime:service' });
+  const save = (input: object = {}): Promise<Answer> =>
+    service(SAVE, { input: { name: 'bot', events: ['PUBLISHED', 'MESSAGE_SENT'], ...input } });
+  const pull = async (more: object = {}, node = nodes.here): Promise<Data> => {
+    const { data, errors } = await service(PULL, { consumer: 'bot', member: 'one', ...more }, node);
+    expect(errors).toBeUndefined();
+    return data.pullEvents;
+  };
+  const ack = async (ackToken: string, failed?: readonly string[]): Promise<Data> =>
+    (await service(ACK, { consumer: 'bot', ackToken, failed })).data.ackEvents;
+  const publish = async (topic: string, payload: unknown): Promise<Data> =>
+    (await service(PUBLISH, { topic, payload }, nodes.there)).data.publish;
+  const codeOf = ({ errors }: Answer): unknown => errors?.[0]?.extensions?.['code'];
+
+  it('G23: a pull waits for events, and what is acknowledged does not come again', async () => {
+    const saved = await save();
+    expect(saved.data.saveConsumer).toEqual({
+      name: 'bot',
+      events: ['PUBLISHED', 'MESSAGE_SENT'],
+      conversations: null,
+      topics: null,
+      lag: 0,
+    });
+    const waiting = pull({ waitMs: 20_000 });
+    const publication = await publish('news', { n: 1 });
+    const { events, ackToken } = await waiting;
+    expect(events).toMatchObject([
+      {
+        type: 'published',
+        subject: 'news',
+        attempt: 1,
+        data: { ...publication, topic: 'news', payload: { n: 1 }, senderId: 'bot' },
+      },
+    ]);
+    const [listed] = (await service(LIST, {}, nodes.there)).data.consumers;
+    expect(listed).toMatchObject({ name: 'bot', lag: 0, pending: 1, deadLetters: { nodes: [] } });
+    expect(Date.parse(listed.oldestPendingAt)).toBeGreaterThan(0);
+    expect(await ack(ackToken)).toBe(true);
+    expect(await ack(ackToken)).toBe(true);
+    expect((await pull()).events).toEqual([]);
+  });
+
+  it('a message is told as it is shown, and what failed comes again', async () => {
+    await save();
+    const create = 'mutation { createConversation(input: { kind: GROUP, name: "Group" }) { id } }';
+    const { id } = (await nodes.there.query('alice', create, {}, { tenant })).data.createConversation;
+    const send = `mutation ($id: ID!) {
+      sendMessage(input: { conversationId: $id, content: "Hello", payload: { n: 1 } }) {
+        id sequence content payload timestamp
+      }
+    }`;
+    const { sendMessage } = (await nodes.there.query('alice', send, { id }, { tenant })).data;
+    const { events, ackToken } = await pull({ waitMs: 20_000 });
+    expect(events).toMatchObject([
+      { type: 'message.sent', subject: id, data: { ...sendMessage, senderId: 'alice', state: 'COMPLETE' } },
+    ]);
+    expect(await ack(ackToken, [events[0].id])).toBe(true);
+    const again = await pull({ waitMs: 20_000 });
+    expect(again.events).toMatchObject([{ id: events[0].id, attempt: 2 }]);
+  });
+
+  it('one who went while waiting is handed nothing', async () => {
+    await save();
+    const token = await nodes.here.token('bot', { tenant, scope: 'realtime:service' });
+    const gone = new AbortController();
+    const waiting = fetch(`${nodes.here.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify({ query: PULL, variables: { consumer: 'bot', member: 'gone', waitMs: 20_000 } }),
+      signal: gone.signal,
+    }).catch((error: Error) => error.name);
+    await eventually(async () => expect((await service(LIST)).data.consumers).toHaveLength(1));
+    gone.abort();
+    expect(await waiting).toBe('AbortError');
+    await publish('news', 1);
+    expect((await pull({ waitMs: 20_000, member: 'two' })).events).toHaveLength(1);
+  });
+
+  it('services and admins may, nobody else', async () => {
+    await save();
+    const asks = [
+      [SAVE, { input: { name: 'bot', events: ['PUBLISHED'] } }],
+      [PULL, { consumer: 'bot', member: 'one' }],
+      [ACK, { consumer: 'bot', ackToken: 'x' }],
+      [LIST, {}],
+      [DELETE, { name: 'bot' }],
+    ] as const;
+    for (const [query, variables] of asks) {
+      expect(codeOf(await nodes.here.query('alice', query, variables, { tenant }))).toBe('FORBIDDEN');
+    }
+    const admin = await nodes.here.query('root', DELETE, { name: 'bot' }, { tenant, scope: 'realtime:admin' });
+    expect(admin.data).toEqual({ deleteConsumer: true });
+  });
+
+  it('bad input is told, and changes nothing', async () => {
+    await save();
+    const bad: readonly (readonly [query: string, variables: object, code: string])[] = [
+      [SAVE, { input: { name: 'a b', events: ['PUBLISHED'] } }, 'BAD_USER_INPUT'],
+      [SAVE, { input: { name: 'bot', events: [] } }, 'BAD_USER_INPUT'],
+      [SAVE, { input: { name: 'bot', events: ['PRESENCE_CHANGED'] } }, 'BAD_USER_INPUT'],
+      [SAVE, { input: { name: 'bot', events: ['PUBLISHED'], topics: ['a b'] } }, 'BAD_USER_INPUT'],
+      [SAVE, { input: { name: 'bot', events: ['PUBLISHED'], conversations: [''] } }, 'BAD_USER_INPUT'],
+      [PULL, { consumer: 'none', member: 'one' }, 'NOT_FOUND'],
+      [PULL, { consumer: 'bot', member: '' }, 'BAD_USER_INPUT'],
+      [PULL, { consumer: 'bot', member: 'one', max: 0 }, 'BAD_USER_INPUT'],
+      [PULL, { consumer: 'bot', member: 'one', max: 101 }, 'BAD_USER_INPUT'],
+      [PULL, { consumer: 'bot', member: 'one', waitMs: 20_001 }, 'BAD_USER_INPUT'],
+      [PULL, { consumer: 'bot', member: 'one', waitMs: -1 }, 'BAD_USER_INPUT'],
+      [ACK, { consumer: 'bot', ackToken: 'nonsense' }, 'BAD_USER_INPUT'],
+      [ACK, { consumer: 'bot', ackToken: Buffer.from('["bot","x",9]').toString('base64url') }, 'BAD_USER_INPUT'],
+      [DELETE, { name: 'none' }, 'NOT_FOUND'],
+      ['{ consumers { deadLetters(first: 101) { nodes { id } } } }', {}, 'BAD_USER_INPUT'],
+      ['{ consumers { deadLetters(after: "x") { nodes { id } } } }', {}, 'BAD_USER_INPUT'],
+    ];
+    for (const [query, variables, code] of bad) {
+      expect([query, variables, codeOf(await service(query, variables))]).toEqual([query, variables, code]);
+    }
+    const [listed] = (await service('{ consumers { name events } }')).data.consumers;
+    expect(listed).toEqual({ name: 'bot', events: ['PUBLISHED', 'MESSAGE_SENT'] });
+    const token = (await pull()).ackToken;
+    expect(codeOf(await service(ACK, { consumer: 'other', ackToken: token }))).toBe('BAD_USER_INPUT');
+  });
+});
