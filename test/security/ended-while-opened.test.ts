@@ -9,6 +9,7 @@ import { metrics } from '../support/metrics.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { onSharedRedis } from '../support/shared-redis.ts';
 import { StillClock } from '../support/still-clock.ts';
+import { ofClients } from './closing/of-clients.ts';
 import { openPeer, type PeerClient, type Subject, TRANSPORTS, type TransportName } from './closing/peers.ts';
 import { type Routers, startRouters } from './closing/routers.ts';
 
@@ -49,7 +50,7 @@ function countListening(engine: Engine): () => Record<string, number> {
       };
     },
   } satisfies Pick<Engine, 'listen'>);
-  return () => Object.fromEntries([...counts].filter(([, open]) => open !== 0));
+  return () => ofClients(Object.fromEntries(counts));
 }
 
 describe.each(Object.entries(SUBJECTS))('engine %s: the end of a peer that is being opened', (kind, subjects) => {

@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { onSharedRedis } from '../../support/shared-redis.ts';
 import { type Action, type History, history, USERS, type User } from '../closing/history.ts';
+import { ofClients } from '../closing/of-clients.ts';
 import { openPeer, type PeerClient } from '../closing/peers.ts';
 import { type Routers, startRouters } from '../closing/routers.ts';
 import { type Node, startNode } from '../closing/start-node.ts';
@@ -76,8 +77,7 @@ class Play {
 
   async #left(timers: number): Promise<string[]> {
     const values = await Promise.all(GAUGES.map(async (name) => [name, await this.#node.gauge(name)]));
-    const { 'routing-rules': _, ...listening } = (await this.#node.ask('listening')) as Record<string, number>;
-    const kept = Object.entries(listening).filter(([, count]) => count !== 0);
+    const kept = Object.entries(ofClients((await this.#node.ask('listening')) as Record<string, number>));
     const pending = Number(await this.#node.ask('timers'));
     const left = [...values.filter(([, value]) => value !== 0), ...kept].map(([name, count]) => `${name} ${count}`);
     return pending > timers ? [...left, `timers ${pending}, before ${timers}`] : left;

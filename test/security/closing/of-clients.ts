@@ -1,0 +1,8 @@
+/** Of what a process listens to, what it does for its clients: the settings of a tenant are its own to hear. */
+import type { SettingKind } from '../../../src/engine/port.ts';
+
+const SETTINGS: Readonly<Record<SettingKind, true>> = { 'routing-rules': true, 'topic-policies': true };
+
+/** By kind; nothing of which there is none. */
+export const ofClients = (listening: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(listening).filter(([kind, count]) => count !== 0 && !(kind in SETTINGS)));
