@@ -8,7 +8,7 @@ const room = (name, ...others) => ({
   to: { path: '^src/', pathNot: [`^src/${name}/`, shared, ...others] },
 });
 /** What the other rooms know of engines. */
-const port = '^src/engine/(port|shared/(publication|consumer))\\.ts$';
+const port = '^src/engine/(port|shared/(publication|consumer|topic-match))\\.ts$';
 /** A library lives in these rooms only. */
 const home = (library, ...rooms) => ({
   name: `${library}-home`,

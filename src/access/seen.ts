@@ -31,7 +31,7 @@ export type SeenConversation = ConversationRecord & { readonly [seen]: 'conversa
 /** A message its viewer may see. */
 export type SeenMessage = MessageRecord & { readonly [seen]: 'message' };
 
-/** A message that a service sent for a user. Of what its conversation holds the service sees what it sees by itself, which may be nothing. */
+/** A message that a service sent for a user. Of its conversation the service sees what it sees by itself, which may be nothing. */
 export type SentMessage = MessageRecord & { readonly isSentFor: true };
 
 /** What may be answered as a message. */
@@ -40,7 +40,7 @@ export type ShownMessage = SeenMessage | SentMessage;
 /** Text of a message its viewer may see. */
 export type SeenText<Text> = Text & { readonly [seen]: 'text' };
 
-/** A conversation as its viewer left it, or of a message that they sent for one of its members. What it holds now is not theirs. */
+/** A conversation as its viewer left it. What it holds now is theirs no longer. */
 export type LeftConversation = ConversationRecord & { readonly isLeft: true };
 
 /** A conversation that its viewer has marked read, which is not stored yet; the receipt is what it will be. */
@@ -197,9 +197,9 @@ export async function keepAs(
   return { conversation, membership, listed };
 }
 
-/** @throws {ServiceError} FORBIDDEN for a conversation its viewer left, or was never in. */
+/** @throws {ServiceError} FORBIDDEN for a conversation its viewer left. */
 export function contentsOf(conversation: ShownConversation): SeenConversation {
-  if ('isLeft' in conversation) throw new ServiceError('FORBIDDEN', 'The caller is not a member of this conversation.');
+  if ('isLeft' in conversation) throw new ServiceError('FORBIDDEN', 'The caller has left this conversation.');
   return conversation;
 }
 
@@ -314,11 +314,6 @@ export function partOf(conversation: SeenConversation, message: MessageRecord): 
 /** The conversation of a message that is seen. */
 export function conversationOf(message: SeenMessage, record: ConversationRecord | null): SeenConversation | null {
   return record?.id === message.conversationId ? (record as SeenConversation) : null;
-}
-
-/** The conversation of a message that a service sent for a user, to a service that is no member: which one it is, and nothing of what it holds. */
-export function outsideOf(message: SentMessage, record: ConversationRecord | null): LeftConversation | null {
-  return record?.id === message.conversationId ? { ...record, isLeft: true } : null;
 }
 
 /** What a message that is seen replies to: it is of the same conversation. */

@@ -1,7 +1,8 @@
 /** One routing rule and one message: whether it looks at it, and what it makes of it. */
+
+import { matchesTopic } from '../engine/shared/topic-match.ts';
 import type { RoutedKind, RoutingRuleRecord, RuleAction, RuleTargets, RuleVerdict, UserId } from '../model.ts';
 import { payload as checkedPayload, messageBody, writtenText } from './input.ts';
-import { matchesTopic } from './topic-pattern.ts';
 
 /** What a message says, wherever it goes. */
 export interface Said {

@@ -5,9 +5,9 @@
  * names all topics opens none of them.
  */
 import { isService } from '../access/rights.ts';
+import { matchesTopic } from '../engine/shared/topic-match.ts';
 import type { Topic, TopicPolicyRecord, TopicRight, Viewer } from '../model.ts';
 import { inOneSpelling, ownerOf } from './topic-name.ts';
-import { matchesTopic } from './topic-pattern.ts';
 
 /** A policy, of a tenant or built in. */
 export type TopicPolicy = Pick<TopicPolicyRecord, 'pattern' | 'publish' | 'subscribe' | 'keep' | 'keepFor' | 'schema'>;

@@ -1,5 +1,7 @@
 /** Which topics a pattern names. */
-import { isTopicPattern, matchesTopic } from '../../src/domain/topic-pattern.ts';
+
+import { isTopicPattern } from '../../src/domain/topic-pattern.ts';
+import { matchesTopic } from '../../src/engine/shared/topic-match.ts';
 
 describe('a pattern of topics', () => {
   it.each([

@@ -205,23 +205,13 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     expect((await stored(id)).map(({ deletedBy }) => deletedBy.id)).toEqual(['bot', 'ann']);
   });
 
-  it('is shown the message and which conversation it is in, and of what that holds what it sees by itself', async () => {
+  it('is shown the message, and of its conversation what it sees by itself', async () => {
     const id = await group('ben');
     const secret = (await asUser('ann', SEND, { input: { conversationId: id, content: 'secret' } })).data.sendMessage;
     const input = { conversationId: id, content: 'x', onBehalfOf: 'ben', replyToId: secret.id };
     const replied = (field: string): string =>
       `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { content ${field} } }`;
-    const around = 'conversation { name messages(last: 50) { nodes { content } } }';
-    // What is stored is not answered as if it were not.
-    const known = (
-      await ask('bot', replied('conversation { id kind memberCount unreadMessageCount viewerRole }'), { input })
-    ).data;
-    const conversation = { id, kind: 'GROUP', memberCount: 2, unreadMessageCount: 0, viewerRole: null };
-    expect(known).toEqual({ sendMessage: { content: 'x', conversation } });
-    const every = `lastMessage { id } | members { totalCount } | messages { nodes { id } } | readReceipts { nodes { sequence } } | typingUsers { id }`;
-    for (const field of every.split('|')) {
-      expect((await ask('bot', replied(`conversation { ${field} }`), { input })).code).toBe('FORBIDDEN');
-    }
+    const around = 'conversation { name messages(last: 5) { nodes { content } } }';
     const started = (await ask('bot', START, { input: { conversationId: id, onBehalfOf: 'ben' } })).data.startMessage;
     const seen = [
       await ask('bot', replied('replyTo { content }'), { input }),
@@ -232,7 +222,7 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
       await ask('bot', 'query ($id: ID!) { message(id: $id) { content } }', { id: started.id }),
     ];
     expect(JSON.stringify(seen)).not.toContain('secret');
-    expect(seen.map(({ code }) => code)).toEqual([undefined, ...Array(4).fill('FORBIDDEN'), undefined]);
+    expect(seen.map(({ code }) => code)).toEqual([undefined, ...Array(4).fill('NOT_FOUND'), undefined]);
     expect((await ask('bot', `mutation { joinConversation(id: "${id}") { memberCount } }`, {})).data).toEqual({
       joinConversation: { memberCount: 3 },
     });

@@ -7,10 +7,10 @@ import {
   type DeadLetter,
   type EventPull,
   type EventRecord,
-  luaPatternsOf,
   PARTITIONS,
   type PulledEvents,
 } from '../shared/consumer.ts';
+import { luaPatternsOf } from '../shared/topic-match.ts';
 import { attempt, nonce } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Forwarding } from './forwarding.ts';

@@ -11,6 +11,7 @@ import type {
   Topic,
   UserId,
 } from '../../model.ts';
+import { matchesTopic } from './topic-match.ts';
 import type { ListEvent } from './user-log.ts';
 
 /** Something that happened to a conversation or a topic, its subject: those of one subject have one order. */
@@ -124,25 +125,6 @@ export function partitionOf(subject: string): number {
   return (createHash('sha256').update(subject).digest()[0] ?? 0) % PARTITIONS;
 }
 
-/** Topics that a pattern names, as a pattern of Lua (`matchesTopic` of the domain says what patterns mean). */
-export function luaPatternsOf(pattern: string): string[] {
-  const text = pattern
-    .split(/([./])/)
-    .map((part) => (part === '*' ? '[^./]+' : part === '#' ? '.*' : part.replace(/[^A-Za-z0-9]/g, '%$&')))
-    .join('');
-  const behind = /^(.+)%[./]\.\*$/.exec(text);
-  return behind ? [`^${text}$`, `^${behind[1]}$`] : [`^${text}$`];
-}
-
-/** The same as a regular expression. */
-function expressionOf(pattern: string): RegExp {
-  const text = pattern
-    .split(/([./])/)
-    .map((part) => (part === '*' ? '[^./]+' : part === '#' ? '.*' : part.replace(/[^A-Za-z0-9]/g, '\\$&')))
-    .join('');
-  return new RegExp(`^${text.replace(/^(.+)(\\[./]\.\*)$/, '$1(?:$2)?')}$`, 's');
-}
-
 /** Whether a consumer wants events of a type and a subject. */
 export function wantedBy({
   events,
@@ -151,11 +133,10 @@ export function wantedBy({
 }: ConsumerRecord): (type: string, subject: string) => boolean {
   const types = new Set<string>(events);
   const ids = conversations && new Set<string>(conversations);
-  const patterns = topics?.map(expressionOf) ?? null;
   return (type, subject) => {
     if (!types.has(type)) return false;
     if (type !== 'PUBLISHED') return ids?.has(subject) ?? true;
-    return patterns?.some((pattern) => pattern.test(subject)) ?? true;
+    return topics?.some((pattern) => matchesTopic(pattern, subject)) ?? true;
   };
 }
 

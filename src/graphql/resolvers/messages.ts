@@ -7,7 +7,7 @@ import type {
   SubscriptionMessageReceivedArgs,
   SubscriptionResolvers,
 } from '../../__generated__/resolvers.ts';
-import { conversationOf, outsideOf, replyTargetOf, type SeenMessage } from '../../access/seen.ts';
+import { conversationOf, replyTargetOf, type SeenMessage } from '../../access/seen.ts';
 import { lengthOf } from '../../code-points.ts';
 import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
 import type { IdOf } from '../../delivery/rendered-stream.ts';
@@ -82,9 +82,10 @@ export const Message: MessageResolvers = {
   __resolveReference: (reference, { loaders }) => loaders.visibleMessage.load(referenceId(reference)),
   async conversation(message, _, { loaders }) {
     const { conversationId } = message;
-    const own = 'isSentFor' in message ? await loaders.visibleConversation.load(conversationId) : null;
-    const record = own ?? (await loaders.conversation.load(conversationId));
-    const conversation = own ?? ('isSentFor' in message ? outsideOf(message, record) : conversationOf(message, record));
+    const conversation =
+      'isSentFor' in message
+        ? await loaders.visibleConversation.load(conversationId)
+        : conversationOf(message, await loaders.conversation.load(conversationId));
     if (!conversation) throw notFound('conversation');
     return conversation;
   },
