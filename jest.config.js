@@ -17,6 +17,7 @@ const FULL_ONLY = [
   'test/consistency/trial.test.ts',
   'test/delivery/inbox-cost.test.ts',
   'test/delivery/inbox-histories.test.ts',
+  'test/delivery/interrupted-start.test.ts',
   'test/delivery/lagging-readers.test.ts',
   'test/delivery/large-pages.test.ts',
   'test/delivery/rolled-back-state.test.ts',

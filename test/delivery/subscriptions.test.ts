@@ -5,7 +5,7 @@ import { TIMES } from '../../src/limits.ts';
 import type { ConversationId } from '../../src/model.ts';
 import type { TestClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { partsOfPosition } from '../support/position.ts';
 import { type Data, newId } from '../support/service.ts';
 
@@ -14,7 +14,7 @@ const RECEIVED = `subscription ($ids: [ID!], $after: [ID!]) {
 }`;
 const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id sequence position } }`;
 
-describe.each(SETTINGS)('subscriptions: %s', (setting) => {
+describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
   let nodes: Nodes;
   let alice: TestClient;
   let bob: TestClient;

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { IS_FULL } from '../faults/settings.ts';
-import { type Nodes, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { type Data, newId, type TestService } from '../support/service.ts';
 import { type Act, ADMIN, act, BEGINNING, fieldOf, management, timeless, USERS, VIEW } from './model/acts.ts';
 import { Model } from './model/model.ts';
@@ -46,7 +46,7 @@ const byId = ({ conversations, ...rest }: Data): Data => ({
   conversations: conversations.toSorted((one: Data, other: Data) => (one.id < other.id ? -1 : 1)),
 });
 
-describe.each(['embedded', 'two nodes on one Redis'] as const)('histories of conversations: %s', (setting) => {
+describe.each(LONG_SETTINGS)('histories of conversations: %s', (setting) => {
   let nodes: Nodes;
   beforeAll(async () => {
     nodes = await startNodes(setting, { MESSAGE_RETENTION: String(RETENTION), MAX_QUERY_COST: '100000' });

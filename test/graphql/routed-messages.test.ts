@@ -1,13 +1,13 @@
 /** Routing rules on messages of every kind, on edits, when they fail, and when a message is sent again. */
 import { eventually } from '../support/eventually.ts';
-import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { Tenant } from '../support/tenant.ts';
 
 const MESSAGES = { on: ['DIRECT', 'GROUP', 'ROOM'] };
 const REDACT = { transform: { content: '"[redacted]"', payload: 'null' } };
 const refused = (reason: string): object => ({ errors: [{ extensions: { code: 'FORBIDDEN', reason } }] });
 
-describe.each(SETTINGS)('routed messages, %s', (setting) => {
+describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
   let nodes: Nodes;
   let tenant: Tenant;
   beforeAll(async () => {

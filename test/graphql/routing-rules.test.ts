@@ -1,7 +1,7 @@
 /** Routing rules: who may write them, what they do, and what a hostile one cannot. */
 import { IS_FULL } from '../faults/settings.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type Answer, type Data, newId } from '../support/service.ts';
 
@@ -21,7 +21,7 @@ const DIRECT = `mutation ($userId: ID!, $content: String!, $payload: JSON, $key:
 }`;
 const ALL = { on: ['TOPIC', 'DIRECT', 'GROUP', 'ROOM'] };
 
-describe.each(SETTINGS)('routing rules, %s', (setting) => {
+describe.each(LONG_SETTINGS)('routing rules, %s', (setting) => {
   let nodes: Nodes;
   /** Each test is a tenant of its own. */
   let tenant: string;

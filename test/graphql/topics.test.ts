@@ -1,5 +1,5 @@
 import { eventually } from '../support/eventually.ts';
-import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { type Data, newId } from '../support/service.ts';
 import { describeTopicPolicyCases } from './topic-policy-cases.ts';
 
@@ -16,7 +16,7 @@ const DIRECT = `mutation ($userId: ID!, $content: String!, $payload: JSON, $clie
   }
 }`;
 
-describe.each(SETTINGS)('topics, %s', (setting) => {
+describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
   let nodes: Nodes;
   beforeAll(async () => {
     nodes = await startNodes(setting);

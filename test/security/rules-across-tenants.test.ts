@@ -1,5 +1,5 @@
 /** What an admin of one tenant can do to the rules of another: nothing. */
-import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { Tenant } from '../support/tenant.ts';
 
 const TEST = `query ($input: RoutingRuleInput!, $sample: JSON!) {
@@ -8,7 +8,7 @@ const TEST = `query ($input: RoutingRuleInput!, $sample: JSON!) {
 const HANGS = { match: { on: ['TOPIC'], where: '$match(payload, /^(a+)+$/)' }, action: { drop: true } };
 const HARD = `${'a'.repeat(40)}!`;
 
-describe.each(SETTINGS)('rules of two tenants, %s', (setting) => {
+describe.each(LONG_SETTINGS)('rules of two tenants, %s', (setting) => {
   let nodes: Nodes;
   beforeAll(async () => {
     nodes = await startNodes(setting);

@@ -2,12 +2,12 @@
 import { encodePosition } from '../../../src/domain/cursor.ts';
 import type { ConversationId } from '../../../src/model.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type Nodes, SETTINGS, startNodes } from '../../support/nodes.ts';
+import { LONG_SETTINGS, type Nodes, startNodes } from '../../support/nodes.ts';
 import { partsOfPosition } from '../../support/position.ts';
 import { connectRaw } from '../../support/raw-client.ts';
 import { type Data, newId } from '../../support/service.ts';
 
-describe.each(SETTINGS)('raw inbox, %s', (setting) => {
+describe.each(LONG_SETTINGS)('raw inbox, %s', (setting) => {
   let nodes: Nodes;
   beforeAll(async () => {
     nodes = await startNodes(setting);
