@@ -46,14 +46,14 @@ describe('embedded engine', () => {
         topic,
         payload: id,
         senderId: alice,
-        keeping: { most: 10, forMs: 1_000 },
+        keeping: { most: 10, forMs: 3_600_000 },
         key: key === null ? null : { id: key, digest: 'same' },
       });
     const payloads = async () => (await engine.readLatest(tenant, topic, 10)).map(({ payload }) => payload);
     await publish('one', 'key');
-    clock.advance(999);
+    clock.advance(3_540_000);
     expect(await payloads()).toEqual(['one']);
-    clock.advance(1);
+    clock.advance(60_000);
     const { head, publications } = await engine.readTopic(tenant, topic, null, 10);
     expect([head?.place, publications, await payloads()]).toEqual([1, [], []]);
     expect(await publish('again', 'key')).toMatchObject({ outcome: 'duplicate', publication: { position: head } });
