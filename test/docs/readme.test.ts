@@ -216,7 +216,7 @@ describe('README', () => {
     it('its blocks that can be run are those that are run here', () => {
       const marked = ['sh', 'js', 'graphql'].map((language) => blocks(language).length);
       // First and last are for a machine that has nothing yet; the one between them that goes on is the stream.
-      expect(marked).toEqual([4, 2, 5]);
+      expect(marked).toEqual([4, 2, 7]);
     });
 
     it('the curl examples', async () => {
@@ -246,7 +246,7 @@ describe('README', () => {
       await once(shell, 'close');
     });
 
-    it('the inbox, a message on behalf of alice, the topic policy, and the routing rules', async () => {
+    it('the inbox, a message on behalf of alice, the topic policy, a consumer, and the routing rules', async () => {
       const words = ['run', '--silent', 'token', '--', '--user', 'root', '--scope', 'realtime:admin realtime:service'];
       const authorization = `Bearer ${(await run('npm', words, { cwd: ROOT, env: env() })).stdout.trim()}`;
       const [streams = [], requests = []] = [true, false].map((isStream) =>
@@ -263,6 +263,8 @@ describe('README', () => {
             viewer: { unreadMessageCount: 0, inbox: { totalCount: 0, edges: [] } },
             sendMessage: { senderId: 'alice', via: 'root' },
             saveTopicPolicy: { pattern: 'workflow.*' },
+            saveConsumer: { name: 'bot' },
+            pullEvents: { events: [], ackToken: expect.any(String) },
           };
           expect(answer).toEqual(answers[field] ?? { id: expect.any(String) });
         }
