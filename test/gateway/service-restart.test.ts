@@ -70,11 +70,11 @@ describe.each(MODES)('a service that goes and comes back, under Hive Gateway sub
       expect(errors[0].extensions).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryAfterMs: expect.any(Number) });
       service = await start();
       await eventually(async () => {
-        await gateway.query(token, SEND, { text: 'after' });
+        await gateway.query(token, SEND, { text: 'back again' });
         expect(streams.filter(({ end }) => end === null)).toEqual([]);
       });
       const outcomeOf = ({ text }: RawStream): string =>
-        text.includes('after') ? 'went on' : (/"code":"(\w+)"/.exec(text)?.[1] ?? 'no code');
+        text.includes('back again') ? 'went on' : (/"code":"(\w+)"/.exec(text)?.[1] ?? 'no code');
       expect(new Set(streams.map(outcomeOf))).toEqual(new Set(['SERVICE_UNAVAILABLE']));
       for (const stream of streams) stream.stop();
     },
