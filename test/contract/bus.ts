@@ -53,11 +53,12 @@ export function describeBus(open: OpenWorld): void {
 
     it('after `close` every operation is refused as unavailable', async () => {
       const closing = await open();
-      const id = await createGroup(closing.engine, alice);
+      const { engine } = closing;
+      const id = await createGroup(engine, alice);
       await closing.close();
       const refused = expect.objectContaining({ code: 'SERVICE_UNAVAILABLE' });
-      await expect(closing.engine.readConversations(tenant, [id])).rejects.toEqual(refused);
-      await expect(closing.engine.appendMessage(tenant, text(id, alice, 'x'))).rejects.toEqual(refused);
+      await expect(engine.readConversations(tenant, [id])).rejects.toEqual(refused);
+      await expect(engine.appendMessage(tenant, text(id, alice, 'x'))).rejects.toEqual(refused);
     });
   });
 }

@@ -5,9 +5,8 @@ import type { ConversationId } from '../../src/model.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { type ClusterServer, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
-import { openEngineOn } from '../support/redis-engine.ts';
+import { openEngineOn, openTwoNodes } from '../support/redis-engine.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { TestClock } from '../support/test-clock.ts';
 import {
   alice,
   connectionId,
@@ -27,21 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const open: OpenWorld = async (options = {}) => {
-  const clock = new TestClock();
-  const prefix = `test-${randomUUID().slice(0, 8)}`;
-  const openNode = () => openEngineOn(cluster.urls, { prefix, clock, presenceGraceMs: 5_000, ...options });
-  const [engine, other] = [await openNode(), await openNode()];
-  return {
-    engine,
-    other,
-    clock,
-    async close() {
-      await engine.close();
-      await other.close();
-    },
-  };
-};
+const open: OpenWorld = (options) => openTwoNodes(cluster.urls, options);
 
 const countChannels = async (): Promise<number> =>
   (await cluster.ask('PUBSUB', 'SHARDCHANNELS')).reduce<number>((sum, names) => sum + (names as string[]).length, 0);

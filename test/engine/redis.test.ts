@@ -11,7 +11,7 @@ import { describeEngine } from '../contract/engine.ts';
 
 import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
-import { openEngineOn } from '../support/redis-engine.ts';
+import { openEngineOn, openTwoNodes } from '../support/redis-engine.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
@@ -43,22 +43,7 @@ const openNode = (
   ignored: () => void = () => undefined,
 ): Promise<Engine> => openEngineOn(url, { prefix, clock, retention, ignored, presenceGraceMs: 5_000 });
 
-const open: OpenWorld = async (options = {}) => {
-  const clock = new TestClock();
-  const prefix = `test-${randomUUID().slice(0, 8)}`;
-  const settings = { prefix, clock, presenceGraceMs: 5_000, ...options };
-  const engine = await openEngineOn(server.url, settings);
-  const other = await openEngineOn(server.url, settings);
-  return {
-    engine,
-    other,
-    clock,
-    async close() {
-      await engine.close();
-      await other.close();
-    },
-  };
-};
+const open: OpenWorld = (options) => openTwoNodes(server.url, options);
 
 it('a script has the shared functions that it uses, those that these use, and no others', () => {
   const library = `local UNIT = 'ms'

@@ -1,9 +1,10 @@
 /** An engine on a Redis, as one node of a service has it. */
+import { randomUUID } from 'node:crypto';
 import type { Engine } from '../../src/engine/port.ts';
 import { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { redisAddress } from './redis-address.ts';
 import { TestClock } from './test-clock.ts';
-import { silentLog } from './world.ts';
+import { silentLog, type World, type WorldOptions } from './world.ts';
 
 type Options = Parameters<typeof openRedisEngine>[0];
 
@@ -21,3 +22,23 @@ export const openEngineOn = (
     log: silentLog,
     ...options,
   });
+
+/** Two nodes of one service, under a prefix of their own. */
+export async function openTwoNodes(urls: string | readonly string[], options: WorldOptions = {}): Promise<World> {
+  const clock = new TestClock();
+  const prefix = `test-${randomUUID().slice(0, 8)}`;
+  const openNode = () => openEngineOn(urls, { prefix, clock, presenceGraceMs: 5_000, ...options });
+  const world = {
+    engine: await openNode(),
+    other: await openNode(),
+    clock,
+    async close() {
+      await world.engine.close();
+      await world.other.close();
+      // The tests of a noun keep their last world as long as their file runs: of nodes on a cluster that is 11 MB.
+      Reflect.deleteProperty(world, 'engine');
+      Reflect.deleteProperty(world, 'other');
+    },
+  };
+  return world;
+}
