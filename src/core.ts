@@ -29,7 +29,6 @@ import { budgetEngine } from './rates/budgeted-engine.ts';
 import { RateLimits } from './rates/rate-limits.ts';
 import { createPayloadSchemas } from './schemas/payload-schemas.ts';
 
-/** What every part of a service is built on. */
 /** A process that shares its port with others. */
 export interface OneOfSeveral {
   /** From 0. The first speaks for all where one is enough. */
@@ -42,6 +41,7 @@ export interface OneOfSeveral {
   shareFigures(own: () => Promise<Figures>): Pick<Metrics, 'render'>;
 }
 
+/** What every part of a service is built on. */
 export interface Ground {
   readonly config: Config;
   readonly clock: Clock;

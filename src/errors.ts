@@ -122,8 +122,7 @@ export function badInput(message: string): ServiceError {
   return new ServiceError('BAD_USER_INPUT', message);
 }
 
-/** It always says of which log: a position is one of many that a stream resumes by. */
-/** Left out: of the list of a user's conversations. */
+/** `of`: whose log the position is of; left out: of the list of a user's conversations. */
 export function positionExpired(reason: ExpiryReason, of?: LogName): ServiceError {
   const message = {
     RETENTION: 'The position is older than what is kept.',

@@ -74,56 +74,56 @@ export type ConnectionType =
   /** A web socket of the raw adapter. */
   | 'WEBSOCKET';
 
-/** A back end that is told what happens in its tenant, also of what happened while it was away. For services and admins of the tenant. */
+/** A back end that receives the events of its tenant, also those of the time while it was away. For services and admins of the tenant. */
 export type Consumer = {
-  /** The conversations it is told of; null: all. */
+  /** The conversations whose events it receives; null: all. */
   conversations: Maybe<Array<Scalars['ID']['output']>>;
   /** Events that were given up after 10 attempts, oldest first. Kept for 7 days. */
   deadLetters: DeadLetterConnection;
-  /** What it is told of. */
+  /** The kinds of events that it receives. */
   events: Array<EventType>;
-  /** Events that were not handed out yet. More than 2,000 in an eighth of its conversations and topics are counted as so many. */
+  /** The number of events that were not handed out yet. In each eighth of the conversations and topics at most 2,000 are counted. */
   lag: Scalars['Int']['output'];
-  /** Unique in the tenant. */
+  /** The name of the consumer, unique in the tenant. */
   name: Scalars['String']['output'];
-  /** When the oldest of those happened. */
+  /** The time of the oldest pending event; null when there is none. */
   oldestPendingAt: Maybe<Scalars['DateTime']['output']>;
-  /** Events that were handed out and are not acknowledged. */
+  /** The number of events that were handed out and are not acknowledged yet. */
   pending: Scalars['Int']['output'];
-  /** Patterns of the topics it is told of; null: all. */
+  /** Patterns of the topics whose events it receives; null: all. */
   topics: Maybe<Array<Scalars['String']['output']>>;
 };
 
 
-/** A back end that is told what happens in its tenant, also of what happened while it was away. For services and admins of the tenant. */
+/** A back end that receives the events of its tenant, also those of the time while it was away. For services and admins of the tenant. */
 export type ConsumerDeadLettersArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
-/** Something that happened. */
+/** An event. */
 export type ConsumerEvent = {
-  /** How often it was handed out, this time included. */
+  /** The number of times that the event was handed out, this time included. */
   attempt: Scalars['Int']['output'];
   /** The message, the publication, or `{conversation, userIds, reason}` of a change of members, as they were then. */
   data: Scalars['JSON']['output'];
-  /** Unique; the same each time it is handed out. */
+  /** The id of the event, the same each time it is handed out. */
   id: Scalars['ID']['output'];
-  /** The id of the conversation, or the topic: events of one subject come in their order. */
+  /** The id of the conversation, or the topic. Events of one subject are handed out in order. */
   subject: Scalars['String']['output'];
-  /** When it happened. */
+  /** The time of the event. */
   time: Scalars['DateTime']['output'];
   /** An `EventType` in small letters, with dots: `message.sent`. */
   type: Scalars['String']['output'];
 };
 
-/** What a consumer is to be. */
+/** The properties of a consumer. */
 export type ConsumerInput = {
   /** At most 100 conversations; left out: all. */
   conversations?: InputMaybe<Array<Scalars['ID']['input']>>;
-  /** What it is told of. */
+  /** The kinds of events that it receives. */
   events: Array<EventType>;
-  /** Where it begins when it is new. */
+  /** The place at which it begins when it is new. */
   from?: InputMaybe<ConsumerStart>;
   /** 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. In place of the consumer of this name, which keeps its place. */
   name: Scalars['String']['input'];
@@ -131,11 +131,11 @@ export type ConsumerInput = {
   topics?: InputMaybe<Array<Scalars['String']['input']>>;
 };
 
-/** Where a new consumer begins. */
+/** The place at which a new consumer begins. */
 export type ConsumerStart =
-  /** With what happens from now on. */
+  /** At the next event. */
   | 'NOW'
-  /** With what is kept: of the last 7 days, as far as the tenant had a consumer. */
+  /** At the oldest event that is kept: of the last 7 days, as far back as the tenant had a consumer. */
   | 'START';
 
 /** A conversation and its messages. Seen by its members and by tenant admins; for anyone else it does not exist. */
@@ -258,7 +258,7 @@ export type CreateSessionInput = {
   deviceName?: InputMaybe<Scalars['String']['input']>;
 };
 
-/** Dead letters, a page of them. */
+/** A page of dead letters (Relay cursor specification). */
 export type DeadLetterConnection = {
   /** The events with their cursors. */
   edges: Array<DeadLetterEdge>;
@@ -270,9 +270,9 @@ export type DeadLetterConnection = {
 
 /** A dead letter in a page. */
 export type DeadLetterEdge = {
-  /** Its place, for `after`. */
+  /** The place of the dead letter, for `after`. */
   cursor: Scalars['String']['output'];
-  /** The event. */
+  /** The event that was given up. */
   node: ConsumerEvent;
 };
 
@@ -289,33 +289,33 @@ export type Device = {
   deviceId: Scalars['ID']['output'];
 };
 
-/** Events that were handed out together. */
+/** Events that are handed out together. */
 export type EventBatch = {
-  /** For `ackEvents`. */
+  /** The token that acknowledges these events by `ackEvents`. */
   ackToken: Scalars['String']['output'];
-  /** In their order; none when there was nothing to hand out in time. */
+  /** The events in order; empty when there was none within `waitMs`. */
   events: Array<ConsumerEvent>;
 };
 
-/** What happened. */
+/** The kinds of events that a consumer can receive. */
 export type EventType =
-  /** A conversation began, with its first members. */
+  /** A conversation was created, with its first members. */
   | 'CONVERSATION_CREATED'
   /** A conversation was deleted. */
   | 'CONVERSATION_DELETED'
-  /** Members came. */
+  /** Members were added or joined. */
   | 'MEMBER_ADDED'
-  /** Members went. */
+  /** Members were removed or left. */
   | 'MEMBER_REMOVED'
-  /** A message was edited, or reacted to. */
+  /** A message was edited, or its reactions changed. */
   | 'MESSAGE_CHANGED'
   /** A message was deleted. */
   | 'MESSAGE_DELETED'
   /** A streamed message was finished or aborted. One whose writer fell silent is aborted when somebody next looks at its conversation. */
   | 'MESSAGE_FINISHED'
-  /** A message was sent; of one that is streamed, it began. */
+  /** A message was sent, or a streamed message was started. */
   | 'MESSAGE_SENT'
-  /** Something was published to a topic. */
+  /** A payload was published to a topic. */
   | 'PUBLISHED';
 
 /** A page of an inbox (Relay cursor specification). */
@@ -1451,39 +1451,39 @@ export type SubscriptionTypingIndicatorArgs = {
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
-/** Who publishes to the topics that a pattern names and who hears them, what is published there, and how much is kept. For admins of the tenant. */
+/** The rights, the payloads and the history of the topics that a pattern matches. For admins of the tenant. */
 export type TopicPolicy = {
-  /** How many publications of each topic are kept; null: 100. */
+  /** The number of publications that are kept of each topic; null: 100. */
   keep: Maybe<Scalars['Int']['output']>;
-  /** How long they are kept after the last of them; null: a day. */
+  /** The time for which they are kept after the last publication; null: a day. */
   keepFor: Maybe<Scalars['String']['output']>;
-  /** Unique in the tenant. */
+  /** The pattern of topics, unique in the tenant. */
   pattern: Scalars['String']['output'];
-  /** Who publishes. */
+  /** The users who may publish. */
   publish: TopicRight;
   /** The JSON Schema of payloads; null: any payload. */
   schema: Maybe<Scalars['JSON']['output']>;
-  /** Who hears it, live and from the history. */
+  /** The users who may subscribe and read the history. */
   subscribe: TopicRight;
-  /** When it was saved last. */
+  /** The time at which the policy was last saved. */
   updatedAt: Scalars['DateTime']['output'];
-  /** Who saved it last. */
+  /** The id of the user who last saved the policy. */
   updatedBy: User;
 };
 
-/** What a policy is to be. */
+/** The properties of a topic policy. */
 export type TopicPolicyInput = {
-  /** How many publications of each topic are kept, 1 to 100. */
+  /** The number of publications to keep of each topic, 1 to 100. */
   keep?: InputMaybe<Scalars['Int']['input']>;
-  /** How long they are kept after the last of them, `1s` to `7d`. */
+  /** The time to keep them after the last publication, `1s` to `7d`. */
   keepFor?: InputMaybe<Scalars['String']['input']>;
   /** `*` is one segment between `.` or `/`, `#` at the end the rest: `workflow.*`, `orders.#`. In place of the policy of the same pattern. The most specific pattern that names a topic decides: segment by segment a name before `*` before `#`. */
   pattern: Scalars['String']['input'];
-  /** Who publishes. To topics of users: OWNER or SERVICES. */
+  /** The users who may publish. For topics of users: OWNER or SERVICES. */
   publish: TopicRight;
-  /** A JSON Schema (2020-12) that payloads have to fit, up to 4,096 characters and 500 values of it; without `pattern`, `patternProperties`, `format`, `$ref` and `uniqueItems`. */
+  /** A JSON Schema (2020-12) that payloads must match, up to 4,096 characters and 500 values of it; without `pattern`, `patternProperties`, `format`, `$ref` and `uniqueItems`. */
   schema?: InputMaybe<Scalars['JSON']['input']>;
-  /** Who hears it, live and from the history. Topics of users: OWNER. */
+  /** The users who may subscribe and read the history. For topics of users: OWNER. */
   subscribe: TopicRight;
 };
 

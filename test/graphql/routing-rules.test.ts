@@ -1,5 +1,4 @@
 /** Routing rules: who may write them, what they do, and what a hostile one cannot. */
-import { IS_FULL } from '../faults/settings.ts';
 import { eventually } from '../support/eventually.ts';
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
@@ -183,8 +182,7 @@ describe.each(LONG_SETTINGS)('routing rules, %s', (setting) => {
     });
   });
 
-  // An expression knows nothing of engines: quick tries them in the setting that has most to go wrong.
-  (IS_FULL || setting === 'two nodes on one Redis' ? it : it.skip).each([
+  it.each([
     ['a condition that loops', { where: '($f := function($n) { $f($n + 1) }; $f(0))' }, null],
     ['a condition that nests', { where: '($f := function($n) { 1 + $f($n + 1) }; $f(0))' }, null],
     ['a condition that backtracks', { where: '$match(payload.text, /^(a+)+$/)' }, null],
