@@ -6,7 +6,7 @@ import { type Variable, variable, whole } from './values.ts';
 const rate = (meaning: string, fallback: number): Variable<number> =>
   variable(meaning, 'a number from 1', `${fallback}`, whole(1, 1_000_000));
 
-/** In the order of the README's table. Those of a user and of a tenant are for all nodes together. */
+/** In the order of the table in docs/configuration.md. Those of a user and of a tenant are for all nodes together. */
 export const RATE_VARIABLES = {
   RATE_LIMIT_ADMISSIONS: rate('sockets and streams a second let in by this process, past a first 5000', 1_000),
   RATE_LIMIT_STRANGERS: rate(

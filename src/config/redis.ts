@@ -107,7 +107,7 @@ export function parseRedisUrl(value: string): RedisLocation | undefined {
   return location?.kind === 'cluster' && location.database > 0 ? undefined : location;
 }
 
-/** In the order of the README's table. */
+/** In the order of the table in docs/configuration.md. */
 export const REDIS_VARIABLES = {
   REDIS_URL: variable('the Redis engine; unset: the embedded one', URLS, null, parseRedisUrl),
   REDIS_CLUSTER: variable('treat one `REDIS_URL` as a cluster', '`true` or `false`', 'false', flag),

@@ -5,9 +5,9 @@ import { getHeapStatistics } from 'node:v8';
 import type { Retention } from '../model.ts';
 
 export interface Variable<Value> {
-  /** What it takes, in words; part of the fault's message and of the README. */
+  /** What it takes, in words; part of the error message and of docs/configuration.md. */
   readonly takes: string;
-  /** What it means, for the README. */
+  /** What it means, for docs/configuration.md. */
   readonly meaning: string;
   /** The value when it is unset, as text; null: unset stays unset. */
   readonly default: string | null;

@@ -30,7 +30,7 @@ const DURATION = 'a duration such as `500ms`, `30s`, `5m`, `2h`';
 const LIFETIME = 'a duration such as `15m`, `12h`, `30d`, from a second to ten years';
 const BYTES = 'a size such as `65536`, `64KiB`, `1MiB`';
 
-/** The variables the service reads, in the order of the README's table. */
+/** The variables the service reads, in the order of the table in docs/configuration.md. */
 export const VARIABLES = {
   NODE_ENV: variable('`production` refuses what only development may do', 'any text', 'development', text),
   HOST: variable('bind address', 'an address or host name', '0.0.0.0', text),

@@ -1,4 +1,4 @@
-/** The README is true: its commands run, and its tables say what the code says. */
+/** The commands of the README and the operations of docs/protocol.md run; tables and figures of all pages are those of the code. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -19,24 +19,31 @@ import { openStream } from '../support/http-stream.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, ROOT), 'utf8');
-const readme = read('README.md');
+const protocol = read('docs/protocol.md');
 const run = promisify(execFile);
 
-/** The fenced blocks of a language, in order. */
+/** The fenced blocks of a language in the README and then docs/protocol.md, in order. */
 const blocks = (language: string): string[] =>
-  [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, code]) => code ?? '');
+  [...`${read('README.md')}\n${protocol}`.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
+    ([, code]) => code ?? '',
+  );
 
-describe('README', () => {
+describe('the documents', () => {
   it('names the two commands', () => {
     const commands = blocks('sh').map((code) => code.trim());
     expect(commands[0]).toBe('npm ci && npm start');
     expect(commands.at(-1)).toBe('npm ci && npm test');
   });
 
-  it('its tables and .env.example are those of the code', () => {
-    for (const row of [...errorRows(), ...configurationRows()]) expect(readme).toContain(`${row}\n`);
-    const rows = readme.split('\n').filter((line) => /^\| `[A-Z_]+` \|/.test(line));
-    expect(rows).toHaveLength(errorRows().length + configurationRows().length);
+  it.each([
+    ['docs/protocol.md', errorRows()],
+    ['docs/configuration.md', configurationRows()],
+  ])('the table of %s is that of the code', (page, expected) => {
+    const rows = read(page).split('\n');
+    expect(rows.filter((line) => /^\| `[A-Z_]+` \|/.test(line))).toEqual(expected);
+  });
+
+  it('.env.example is that of the code', () => {
     expect(read('.env.example')).toBe(environmentExample());
   });
 
@@ -45,13 +52,13 @@ describe('README', () => {
     const many = (count: number): string => count.toLocaleString('en');
     const rateOf = (name: keyof typeof VARIABLES): string => many(Number(VARIABLES[name].default));
     const sentences: Readonly<Record<string, readonly string[]>> = {
-      'README.md': [
+      'docs/protocol.md': [
         `no \`connection_init\` in ${seconds(TIMES.connectionInitMs)},`,
-        `the last ${LIMITS.publicationsPerTopic} of each topic are kept for a day`,
+        `The last ${LIMITS.publicationsPerTopic} publications of each topic are kept for a day`,
         `\`keep\`, 1 to ${LIMITS.publicationsPerTopic}, and`,
         `up to ${many(LIMITS.schemaCharacters)} characters and ${LIMITS.schemaValues} values`,
         `at most ${many(LIMITS.expressionSteps)} steps, ${LIMITS.expressionDepth} levels and one second`,
-        `repeats its answer for ${seconds(TIMES.refreshLeewayMs)} `,
+        `For ${seconds(TIMES.refreshLeewayMs)} it repeats its answer`,
         `more than ${seconds(TIMES.clockToleranceMs)} ahead`,
         `its lease of ${seconds(TIMES.nodeLeaseMs)} and a sweep of ${seconds(TIMES.nodeRenewMs)}.`,
         `Typing ends by itself, ${seconds(TIMES.typingMs)} after`,
@@ -100,13 +107,13 @@ describe('README', () => {
     }
   });
 
-  it('its close codes are those of the code', () => {
-    const codes = [...readme.matchAll(/^\| (\d{4}) \|/gm)].map(([, code]) => Number(code));
+  it('the close codes of docs/protocol.md are those of the code', () => {
+    const codes = [...protocol.matchAll(/^\| (\d{4}) \|/gm)].map(([, code]) => Number(code));
     expect(codes.toSorted()).toEqual([...new Set<number>(Object.values(CLOSE_CODES))].toSorted());
   });
 
-  it('each guarantee it promises is named by a test of `npm test`', async () => {
-    const promised = [...readme.matchAll(/^\| (G\d\d) \|/gm)].map(([, id]) => id ?? '');
+  it('each guarantee of docs/protocol.md is named by a test of `npm test`', async () => {
+    const promised = [...protocol.matchAll(/^\| (G\d\d) \|/gm)].map(([, id]) => id ?? '');
     const { quick } = (await import(`${ROOT}jest.config.js`)) as { readonly quick: readonly string[] };
     const titles = "^ *((it|describe)[^'`]*)?['`]G[0-9]{2}[:,]";
     const { stdout } = await run('grep', ['-rhoE', titles, 'test/contract', ...quick], { cwd: ROOT });
@@ -145,10 +152,10 @@ describe('README', () => {
     ]);
   });
 
-  it('its map names every room of src, and .dependency-cruiser.cjs has a rule for each', () => {
+  it('the map of docs/architecture.md names every room of src, and .dependency-cruiser.cjs has a rule for each', () => {
     const entries = readdirSync(new URL('src', ROOT), { withFileTypes: true });
     const rooms = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-    expect(rooms.filter((room) => !readme.includes(`\`src/${room}/`))).toEqual([]);
+    expect(rooms.filter((room) => !read('docs/architecture.md').includes(`\`src/${room}/`))).toEqual([]);
     const rules = read('.dependency-cruiser.cjs');
     expect(rooms.filter((room) => !new RegExp(`room\\(\\s*'${room}'`).test(rules))).toEqual([]);
   });

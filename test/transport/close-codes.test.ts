@@ -1,4 +1,4 @@
-/** The table of close codes in the README: what a graphql-ws client does on each, with its own defaults. */
+/** The table of close codes in docs/protocol.md: what a graphql-ws client does on each, with its own defaults. */
 import { readFileSync } from 'node:fs';
 import { type Client, type ClientOptions, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
@@ -7,8 +7,8 @@ import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 const QUERY = 'subscription { presenceUpdated(userIds: ["bob"]) { userId } }';
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-const ROWS = [...README.matchAll(/^\| (\d{4}) \| [^|]+ \| ([^|]+) \|/gm)].map(
+const PROTOCOL = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
+const ROWS = [...PROTOCOL.matchAll(/^\| (\d{4}) \| [^|]+ \| ([^|]+) \|/gm)].map(
   ([, code, said = '']) => [Number(code), said] as const,
 );
 const STOPS = 'stops';
@@ -58,7 +58,7 @@ const WAYS: Readonly<Record<number, Way>> = {
   4429: { bringAbout: say('{"type":"connection_init"}') },
 };
 
-it('of the README all are brought about here', () => {
+it('of the table all are brought about here', () => {
   expect(ROWS.map(([code]) => code)).toEqual(Object.keys(WAYS).map(Number));
   for (const [, said] of ROWS) expect(said === STOPS || COMES_BACK.test(said)).toBe(true);
 });
