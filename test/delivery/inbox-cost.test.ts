@@ -103,4 +103,14 @@ describe('G10: what Redis does for an inbox', () => {
     expect(sent(many)).toBeLessThanOrEqual(3);
     expect(sum(many)).toBeLessThanOrEqual(6);
   });
+
+  it('a conversation of a thousand members begins with scripts for each fifty of them', async () => {
+    const others = Array.from({ length: 999 }, (_, n) => userId(`one-of-many-${n}`));
+    await createGroup(engine, bob, ...others.slice(0, 2));
+    const calls = await callsOf(() => createGroup(engine, bob, ...others));
+    const scripts = calls.find(([name]) => name === 'evalsha')?.[1];
+    expect(scripts).toBeLessThanOrEqual(30);
+    // What the scripts run for each member: thirty-two commands before, one of them a script of their own.
+    expect(sum(calls) / 1_000).toBeLessThanOrEqual(14.5);
+  });
 });

@@ -1,23 +1,31 @@
 /**
- * Reads many conversations by one script.
+ * Runs one script for many conversations, or for the lists of many users.
  *
- * What is asked in one turn of the loop goes out together, whoever asks: of conversations that share a slot, as all do
- * on one server, a script reads up to a hundred. A stream over a thousand conversations costs Redis and this process
- * a script for each hundred, and not a call for each.
+ * What is asked in one turn of the loop goes out together, whoever asks: of what shares a slot, as all does
+ * on one server, a script does up to a hundred at once. A stream over a thousand conversations, or a conversation of a thousand
+ * members, costs Redis and this process a script for each hundred, and not a call for each.
  */
 import { Command } from 'ioredis';
 import { ServiceError } from '../../errors.ts';
 import { isOutage } from './outage.ts';
 import type { RunScript, ScriptName } from './scripts.ts';
 
-/** Scripts of which keys and arguments come once for each conversation, and an answer for each comes back. */
-export type BatchName = Extract<
-  ScriptName,
-  'count-streams' | 'read-conversations' | 'read-heads' | 'read-marks' | 'read-members' | 'read-typing'
->;
+/**
+ * Scripts of which keys and arguments come once for each of what they are for, and an answer for each comes back, with for
+ * how many one runs: it holds the server for about a millisecond. Each may run twice for the same.
+ */
+const AT_ONCE = {
+  'count-streams': 100,
+  'index-conversation': 100,
+  'index-membership': 50,
+  'read-conversations': 100,
+  'read-heads': 100,
+  'read-marks': 100,
+  'read-members': 100,
+  'read-typing': 100,
+} as const satisfies Partial<Record<ScriptName, number>>;
 
-/** Conversations that one script reads: it holds the server for less than a millisecond. */
-const AT_ONCE = 100;
+export type BatchName = keyof typeof AT_ONCE;
 
 type Argument = string | number;
 
@@ -35,22 +43,22 @@ interface Batch {
   readonly asked: Asked[];
 }
 
-/** Of one conversation; answers what the script says of it. Rejects with SERVICE_UNAVAILABLE. */
-export type ReadOne = (
+/** For one conversation or list; answers what the script says of it. Rejects with SERVICE_UNAVAILABLE. */
+export type RunOne = (
   name: BatchName,
   keys: readonly string[],
   args?: readonly Argument[],
   shared?: readonly Argument[],
 ) => Promise<unknown>;
 
-/** Scripts that run by themselves, and those that read many conversations. */
+/** Scripts that run by themselves, and those that run for many conversations or lists. */
 export interface Scripts {
   readonly run: RunScript;
-  readonly readOne: ReadOne;
+  readonly runOne: RunOne;
 }
 
 /** `isOneServer`: all keys lie together, whatever their slots. */
-export function createBatches(run: RunScript, isOneServer: boolean): ReadOne {
+export function createBatches(run: RunScript, isOneServer: boolean): RunOne {
   let batches = new Map<string, Batch>();
   const slotOf = (key: string): number => (isOneServer ? 0 : new Command('get', [key]).getSlot());
 
@@ -73,7 +81,7 @@ export function createBatches(run: RunScript, isOneServer: boolean): ReadOne {
         batches.set(key, batch);
       }
       batch.asked.push({ keys, args, resolve, reject });
-      if (batch.asked.length >= AT_ONCE) send();
+      if (batch.asked.length >= AT_ONCE[name]) send();
     });
 }
 

@@ -61,17 +61,17 @@ export interface ListKeeping {
 
 export function createConversations(
   client: RedisClient,
-  { run, readOne }: Scripts,
+  { run, runOne }: Scripts,
   keys: Keys,
   clock: Clock,
   { lists, memberships, rooms, updates, places, outbox: kept, isOneServer }: ListKeeping,
 ): ConversationStore {
   const readMember = async (tenant: TenantId, id: ConversationId, userId: UserId): Promise<string | null> =>
-    (await readOne('read-members', [keys.conversation(tenant, id).members], [userId])) as string | null;
+    (await runOne('read-members', [keys.conversation(tenant, id).members], [userId])) as string | null;
 
   async function read(tenant: TenantId, id: ConversationId): Promise<ConversationRecord | null> {
     const { meta, outbox } = keys.conversation(tenant, id);
-    const answer = await readOne('read-conversations', [meta, outbox]);
+    const answer = await runOne('read-conversations', [meta, outbox]);
     if (!answer) return null;
     const [conversation, unsettled] = answer as [string, Unsettled];
     memberships.notice(tenant, id, unsettled);

@@ -97,22 +97,22 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const requirements = new Requirements(client, options.isChecked, log);
   const run = defineScripts(client);
   const isOneServer = address.kind !== 'cluster';
-  const readOne = createBatches(run, isOneServer);
+  const runOne = createBatches(run, isOneServer);
   // What lies on one server loses its end at once, and together.
   const recent = isOneServer ? null : new RecentChanges(clock);
-  const memberships = createMemberships(run, keys, log, recent);
+  const memberships = createMemberships({ run, runOne }, keys, log, recent);
   const known = new KnownConsumers(run, keys, clock);
   const forwarding = new Forwarding(client, run, keys, clock, known.node);
   const outbox = new EventOutbox(run, { known, forwarding, clock, log, isOneServer });
-  const writings = createWritings({ run, readOne }, keys, { clock, retention, currentTrace, outbox });
+  const writings = createWritings({ run, runOne }, keys, { clock, retention, currentTrace, outbox });
   const rooms = createRooms(client, run, keys, isOneServer);
-  const lists = new Lists(client, run, keys, clock, { memberships, rooms, recent, node: nonce() });
+  const lists = new Lists(client, { run, runOne }, keys, clock, { memberships, rooms, recent, node: nonce() });
   const reconciliation = recent && new Reconciliation(client, run, keys, { recent, memberships, lists, clock, log });
   const most = options.conversationsPerUser;
   const places = createPlaces({ client, run, keys, clock, isOneServer, most });
   const updates = new ListUpdates(lists, clock, log, isOneServer);
   const presence = createPresence(client, run, keys, clock, log);
-  const marks = new Marks(client, readOne, keys, clock, log);
+  const marks = new Marks(client, runOne, keys, clock, log);
   const bus = createRedisBus(subscriber, marks, keys, log, options.ignored ?? (() => undefined));
   let stopWatching = (): void => undefined;
   let isClosed = false;
@@ -153,7 +153,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
 
   return {
     kind: 'redis',
-    ...createConversations(client, { run, readOne }, keys, clock, {
+    ...createConversations(client, { run, runOne }, keys, clock, {
       lists,
       memberships,
       rooms,
@@ -168,14 +168,14 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     requestStop: writings.requestStop,
     readWriting: writings.readWriting,
     listWritings: writings.listWritings,
-    ...createTyping(run, readOne, keys, clock),
+    ...createTyping(run, runOne, keys, clock),
     ...createSessions(client, run, keys, clock),
     ...createTopics(client, run, keys, { clock, currentTrace, outbox }),
     ...createConsumers(client, run, keys, { clock, known, forwarding }),
     ...createInboxes(client, run, keys, clock),
     ...createLists(client, run, keys, { lists, clock, log }),
     ...createUserLogs(run, keys),
-    ...createHeads(client, readOne, keys),
+    ...createHeads(client, runOne, keys),
     listRooms: rooms.listRooms,
     ...createBlocks(client, run, keys),
     ...createRates(client, keys),

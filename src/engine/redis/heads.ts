@@ -3,7 +3,7 @@ import type { ConversationId, TenantId } from '../../model.ts';
 import { type ConversationHead, type HeadStore, positionAt } from '../shared/heads.ts';
 import type { Lineage } from '../shared/lineage.ts';
 import { attempt } from './attempt.ts';
-import type { ReadOne } from './batches.ts';
+import type { RunOne } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 
@@ -22,10 +22,10 @@ function toHead(answer: Answer): ConversationHead | null {
   };
 }
 
-export function createHeads(client: RedisClient, readOne: ReadOne, keys: Keys): HeadStore {
+export function createHeads(client: RedisClient, runOne: RunOne, keys: Keys): HeadStore {
   const read = async (tenant: TenantId, id: ConversationId, instant: number): Promise<ConversationHead | null> => {
     const { meta, messages, log } = keys.conversation(tenant, id);
-    return toHead((await readOne('read-heads', [meta, messages, log], [], [instant])) as Answer);
+    return toHead((await runOne('read-heads', [meta, messages, log], [], [instant])) as Answer);
   };
   return {
     async time() {

@@ -3,13 +3,13 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
 import { attempt } from './attempt.ts';
+import type { Scripts } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import { decodeMember } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
 import type { RecentChanges } from './recent-changes.ts';
 import type { Rooms } from './rooms.ts';
-import type { RunScript } from './scripts.ts';
 
 const KINDS: Readonly<Record<string, ConversationKind>> = { D: 'DIRECT', G: 'GROUP', R: 'ROOM' };
 
@@ -59,6 +59,8 @@ export interface Unlisted {
 /** A change by the user of an entry: a flag and whether it is set, or `until` and milliseconds. */
 export type EntryChange = readonly [what: 'p' | 'a' | 'm' | 'h' | 'until', value: number];
 
+const NO_CHANGE = ['', ''] as const;
+
 function toFacts(answer: readonly unknown[]): Facts | null {
   if (answer.length === 0) return null;
   const [kind, activity, sequence, isLarge, unsettled, name, version, pair, ...values] = answer as [
@@ -91,7 +93,7 @@ export interface ListsParts {
 
 export class Lists {
   readonly #client: RedisClient;
-  readonly #run: RunScript;
+  readonly #scripts: Scripts;
   readonly #keys: Keys;
   readonly #clock: Clock;
   readonly #memberships: Memberships;
@@ -101,13 +103,13 @@ export class Lists {
 
   constructor(
     client: RedisClient,
-    run: RunScript,
+    scripts: Scripts,
     keys: Keys,
     clock: Clock,
     { memberships, rooms, recent, node }: ListsParts,
   ) {
     this.#client = client;
-    this.#run = run;
+    this.#scripts = scripts;
     this.#keys = keys;
     this.#clock = clock;
     this.#memberships = memberships;
@@ -159,7 +161,7 @@ export class Lists {
   async finish(tenant: TenantId, { id, note, notedAt }: Unlisted): Promise<void> {
     await this.#memberships.settleAll(tenant, id);
     await this.tellAll(tenant, id);
-    await this.#run('forget-unlisted', [this.#keys.unlisted(tenant)], [note, notedAt]);
+    await this.#scripts.run('forget-unlisted', [this.#keys.unlisted(tenant)], [note, notedAt]);
   }
 
   /** Brings one list up to a conversation, then changes the entry; null when the user is no member. */
@@ -203,7 +205,7 @@ export class Lists {
 
   async #read(tenant: TenantId, id: ConversationId, userIds: readonly UserId[]): Promise<Facts | null> {
     const { meta, members, outbox } = this.#keys.conversation(tenant, id);
-    return toFacts((await this.#run('read-for-lists', [meta, members, outbox], [...userIds])) as unknown[]);
+    return toFacts((await this.#scripts.run('read-for-lists', [meta, members, outbox], [...userIds])) as unknown[]);
   }
 
   async #advance(
@@ -217,10 +219,10 @@ export class Lists {
     const { conversations, order, entries, unread, large } = this.#keys.user(tenant, userId);
     const { kind, activity, sequence, isLarge, pair } = facts;
     const peer = pair.find((each) => each !== userId) ?? '';
-    const line = await this.#run(
+    const line = await this.#scripts.runOne(
       'index-conversation',
       [conversations, order, entries, unread, large],
-      [id, kind, activity, sequence, read, isLarge, peer, ...(change ?? [])],
+      [id, kind, activity, sequence, read, isLarge, peer, ...(change ?? NO_CHANGE)],
     );
     return line as EntryLine | null;
   }

@@ -12,7 +12,7 @@ import type { Log } from '../../log.ts';
 import type { Position } from '../../model.ts';
 import type { Announcement, Channel, Listener } from '../port.ts';
 import { attempt } from './attempt.ts';
-import type { ReadOne } from './batches.ts';
+import type { RunOne } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 
@@ -55,16 +55,16 @@ const logOf = (log: Mark | Position | undefined): Mark | undefined =>
 
 export class Marks {
   readonly #client: RedisClient;
-  readonly #readOne: ReadOne;
+  readonly #runOne: RunOne;
   readonly #keys: Keys;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #watched = new Map<string, Watched>();
   readonly #stop: () => void;
 
-  constructor(client: RedisClient, readOne: ReadOne, keys: Keys, clock: Clock, log: Log) {
+  constructor(client: RedisClient, runOne: RunOne, keys: Keys, clock: Clock, log: Log) {
     this.#client = client;
-    this.#readOne = readOne;
+    this.#runOne = runOne;
     this.#keys = keys;
     this.#clock = clock;
     this.#log = log;
@@ -218,7 +218,7 @@ export class Marks {
       switch (channel.kind) {
         case 'conversation': {
           const { meta } = this.#keys.conversation(tenant, channel.id);
-          const [version, epoch, place] = (await this.#readOne('read-marks', [meta])) as Mark[];
+          const [version, epoch, place] = (await this.#runOne('read-marks', [meta])) as Mark[];
           return { state: textOf(version), log: placeOf(epoch, place) };
         }
         case 'topic': {

@@ -13,9 +13,9 @@ import { LIMITS } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
 import { nonce } from './attempt.ts';
+import type { Scripts } from './batches.ts';
 import type { Keys } from './keys.ts';
 import type { RecentChanges } from './recent-changes.ts';
-import type { RunScript } from './scripts.ts';
 
 /** Notes as a script answers them: user, note, user, note, … */
 export type Unsettled = readonly string[];
@@ -32,17 +32,23 @@ export interface Memberships {
   notice(tenant: TenantId, id: ConversationId, unsettled: Unsettled): void;
 }
 
-export function createMemberships(run: RunScript, keys: Keys, log: Log, recent: RecentChanges | null): Memberships {
+export function createMemberships(
+  { run, runOne }: Scripts,
+  keys: Keys,
+  log: Log,
+  recent: RecentChanges | null,
+): Memberships {
   /** Conversations whose notes are being carried out unwaited for. */
   const noticed = new Set<string>();
 
   async function index(tenant: TenantId, id: ConversationId, userId: UserId, note: string): Promise<void> {
     const at = keys.user(tenant, userId);
     const list = [at.order, at.entries, at.unread, at.large];
-    await run(
+    await runOne(
       'index-membership',
       [at.conversations, at.joined, at.left, ...list, at.logState, at.log, at.membershipsMark, at.memberships],
-      [id, LIMITS.leftConversationsPerUser, note, LIMITS.userLogEntries, nonce()],
+      [id, note, nonce()],
+      [LIMITS.leftConversationsPerUser, LIMITS.userLogEntries],
     );
   }
 

@@ -3,11 +3,11 @@ import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { TypingRecord, UserId } from '../../model.ts';
 import type { TypingStore } from '../port.ts';
-import type { ReadOne } from './batches.ts';
+import type { RunOne } from './batches.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
-export function createTyping(run: RunScript, readOne: ReadOne, keys: Keys, clock: Clock): TypingStore {
+export function createTyping(run: RunScript, runOne: RunOne, keys: Keys, clock: Clock): TypingStore {
   return {
     async setTyping(tenant, id, userId, isTyping) {
       const { members, typing, channel } = keys.conversation(tenant, id);
@@ -21,7 +21,7 @@ export function createTyping(run: RunScript, readOne: ReadOne, keys: Keys, clock
 
     async readTyping(tenant, ids) {
       const answers = await Promise.all(
-        ids.map((id) => readOne('read-typing', [keys.conversation(tenant, id).typing], [], [clock.offset()])),
+        ids.map((id) => runOne('read-typing', [keys.conversation(tenant, id).typing], [], [clock.offset()])),
       );
       return answers.map((answer, index) => {
         const [now, flat] = answer as [string, string[]];

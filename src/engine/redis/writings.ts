@@ -52,7 +52,7 @@ function toFinish([outcome, value]: readonly unknown[]): WritingFinish {
 }
 
 export function createWritings(
-  { run, readOne }: Scripts,
+  { run, runOne }: Scripts,
   keys: Keys,
   { clock, retention, currentTrace, outbox }: WritingOptions,
 ): RedisWritings {
@@ -187,7 +187,7 @@ export function createWritings(
 
     async listWritings(tenant, id, after) {
       // Most have none: of many that is asked at once.
-      const count = await readOne('count-streams', [keys.conversation(tenant, id).streams]);
+      const count = await runOne('count-streams', [keys.conversation(tenant, id).streams]);
       if (Number(count) === 0) return { messages: [], next: null };
       const { last, read } = await readSome(tenant, keys.conversation(tenant, id), '', { after });
       return { messages: read.flatMap((each) => (each ? [decodeMessage(each[0])] : [])), next: last };

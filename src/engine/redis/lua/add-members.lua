@@ -16,13 +16,16 @@ if not hasPlace(ARGV[6], places, ARGV[5]) then return { 'no-place' } end
 local count, ordinal = tonumber(state[1]), tonumber(state[2])
 if count + #joined > tonumber(ARGV[2]) then return { 'full' } end
 local time = digits(now(ARGV[1]))
+local values, ordinals = {}, {}
 for index, user in ipairs(joined) do
   local role = ARGV[3]
   if count == 0 and index == 1 then role = 'OWNER' end
   if role == 'OWNER' then redis.call('HINCRBY', meta, 'owners', 1) end
-  redis.call('HSET', members, user, newMember(role, time, digits(ordinal + index - 1), state[3], state[4], state[5]))
-  redis.call('ZADD', joins, ordinal + index - 1, user)
+  addPair(values, user, newMember(role, time, digits(ordinal + index - 1), state[3], state[4], state[5]))
+  addPair(ordinals, ordinal + index - 1, user)
 end
+callInParts('HSET', members, values)
+callInParts('ZADD', joins, ordinals)
 redis.call('HSET', meta, 'members', count + #joined, 'ordinal', digits(ordinal + #joined))
 -- Before those who join now, whose notes say more.
 noteSize(meta, members, outbox, ARGV[4])

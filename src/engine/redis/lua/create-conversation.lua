@@ -8,12 +8,14 @@ if redis.call('EXISTS', meta) == 1 then return { 'exists', conversationJson(meta
 if redis.call('EXISTS', gone) == 1 then return { 'gone' } end
 if not hasPlace(place, places, id) then return { 'no-place' } end
 local time = digits(now(offset))
-local joined = {}
+local joined, values, ordinals = {}, {}, {}
 for index = 8, #ARGV, 2 do
   joined[#joined + 1] = ARGV[index]
-  redis.call('HSET', members, ARGV[index], newMember(ARGV[index + 1], time, #joined, 0, 0, nonce))
-  redis.call('ZADD', joins, #joined, ARGV[index])
+  addPair(values, ARGV[index], newMember(ARGV[index + 1], time, #joined, 0, 0, nonce))
+  addPair(ordinals, #joined, ARGV[index])
 end
+callInParts('HSET', members, values)
+callInParts('ZADD', joins, ordinals)
 redis.call('HSET', meta, 'head', head .. ',"createdAt":' .. time, 'name', name, 'sequence', 0, 'place', 0,
   'floor', 0, 'first', 1, 'version', 0, 'activity', 'null', 'members', #joined, 'ordinal', #joined + 1,
   'owners', 1, 'epoch', nonce, 'fence', runId(), 'lineage', cjson.encode({ { nonce, 1 } }))

@@ -13,16 +13,18 @@
 -- A member is one field of the `members` hash, named by the user:
 --   role:joinedAt:ordinal:readSequence:readAt:joinedPlace:joinedEpoch
 
--- Milliseconds since the epoch by the server's clock, so that no node's clock matters.
-local function now(offset)
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(offset)
+-- What the server said of itself in this run of a script: it is asked once, however many users or conversations the script is for.
+local SERVER = {}
+
+-- Microseconds since the epoch by the server's clock, so that no node's clock matters: no two scripts begin in one.
+local function micros(offset)
+  SERVER.time = SERVER.time or redis.call('TIME')
+  return tonumber(SERVER.time[1]) * 1000000 + tonumber(SERVER.time[2]) + tonumber(offset) * 1000
 end
 
--- The same in microseconds: no two scripts begin in one.
-local function micros(offset)
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000000 + tonumber(time[2]) + tonumber(offset) * 1000
+-- The same in milliseconds.
+local function now(offset)
+  return math.floor(micros(offset) / 1000)
 end
 
 -- A whole number as decimal digits.
@@ -38,7 +40,13 @@ end
 -- Which life of the server this is. It differs after a failover and after a restart:
 -- the two cases in which the end of the log may be gone.
 local function runId()
-  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  SERVER.runId = SERVER.runId or string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  return SERVER.runId
+end
+
+-- Runs a command with any number of arguments behind its key, a thousand at a time: Lua's stack holds a few thousand. Pairs stay together.
+local function callInParts(command, key, list)
+  for at = 1, #list, 1000 do redis.call(command, key, unpack(list, at, math.min(at + 999, #list))) end
 end
 
 local function splitMessage(value)
@@ -56,6 +64,19 @@ local function messageJson(lines)
   return '{' .. lines[1] .. ',' .. lines[2] .. ',"reactions":' .. lines[3] .. ',"position":' .. lines[4] .. '}'
 end
 
+local function addPair(list, first, second)
+  list[#list + 1] = first
+  list[#list + 1] = second
+end
+
+-- A lineage, as JSON, with an epoch that begins at a place.
+local function withEpoch(json, epoch, place)
+  local lineage = cjson.decode(json)
+  lineage[#lineage + 1] = { epoch, place }
+  while #lineage > 32 do table.remove(lineage, 1) end
+  return cjson.encode(lineage)
+end
+
 -- The next place of the log as JSON, and as its two parts. Begins a new epoch when the server's life changed.
 local function advance(meta, nonce)
   local state = redis.call('HMGET', meta, 'place', 'epoch', 'fence', 'lineage')
@@ -63,10 +84,7 @@ local function advance(meta, nonce)
   local epoch, fence = state[2], runId()
   if fence ~= state[3] then
     epoch = nonce
-    local lineage = cjson.decode(state[4])
-    lineage[#lineage + 1] = { epoch, place }
-    while #lineage > 32 do table.remove(lineage, 1) end
-    redis.call('HSET', meta, 'epoch', epoch, 'fence', fence, 'lineage', cjson.encode(lineage))
+    redis.call('HSET', meta, 'epoch', epoch, 'fence', fence, 'lineage', withEpoch(state[4], epoch, place))
   end
   -- Of older versions only the place moves.
   redis.call('HSET', meta, 'place', digits(place), 'logged', digits(place) .. ':' .. digits(now(0)))
@@ -101,9 +119,12 @@ end
 -- Announces, from JSON of an object, a change of a state that has no version: it has a mark instead, which outlives every
 -- look at it. Whoever heard another mark before has missed something.
 local function announceMarked(mark, channel, json)
-  local before = redis.call('GET', mark)
-  local now = after(before)
-  redis.call('SET', mark, now, 'PX', 600000)
+  local now = after(nil)
+  local before = redis.call('SET', mark, now, 'PX', 600000, 'GET')
+  if before and tonumber(before) >= tonumber(now) then
+    now = after(before)
+    redis.call('SET', mark, now, 'PX', 600000)
+  end
   redis.call('SPUBLISH', channel, '{"mark":[' .. (before or 'null') .. ',' .. now .. '],' .. string.sub(json, 2))
 end
 
@@ -129,9 +150,10 @@ end
 local function noteMemberships(meta, outbox, users, isMember, read, reason)
   local version = after(redis.call('HGET', meta, 'memberships') or nil)
   redis.call('HSET', meta, 'memberships', version)
+  local notes = {}
   if isMember == 0 then
-    for _, user in ipairs(users) do redis.call('HSET', outbox, user, version .. ':0:' .. reason) end
-    return
+    for _, user in ipairs(users) do addPair(notes, user, version .. ':0:' .. reason) end
+    return callInParts('HSET', outbox, notes)
   end
   local state = redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large')
   local kind, created = string.match(state[1], '"kind":"(%u)'), string.match(state[1], '"createdAt":(%d+)')
@@ -139,8 +161,9 @@ local function noteMemberships(meta, outbox, users, isMember, read, reason)
     read or state[3], state[4] and 'l' or '-', '' }, ':')
   for index, user in ipairs(users) do
     -- A direct conversation is made with both of its members.
-    redis.call('HSET', outbox, user, note .. (kind == 'D' and users[3 - index] or ''))
+    addPair(notes, user, note .. (kind == 'D' and users[3 - index] or ''))
   end
+  callInParts('HSET', outbox, notes)
 end
 
 -- A conversation of more than `most` members is large for good, and so are its entries in the lists of those who are in it.

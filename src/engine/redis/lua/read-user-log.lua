@@ -4,8 +4,9 @@
 -- Answers {lineage, head, epoch, floor, {place, epoch, conversationId, event}…}
 local state, log, conversations = unpack(KEYS)
 local place, limit, nonce = unpack(ARGV)
-checkUserLog(state, log, conversations, nonce)
-local answer = redis.call('HMGET', state, 'lineage', 'place', 'epoch', 'floor')
+local opened = openUserLog(state, log, conversations, nonce)
+keepUserLog(opened, state)
+local answer = { opened.lineage, digits(opened.place), opened.epoch, digits(opened.floor) }
 if limit == '0' then return answer end
 for _, entry in ipairs(redis.call('XRANGE', log, '(' .. place .. '-0', '+', 'COUNT', limit)) do
   local fields = entry[2]

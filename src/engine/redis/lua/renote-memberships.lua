@@ -22,6 +22,7 @@ local function peerOf(user)
   end
   return ''
 end
+local notes = {}
 for user in pairs(users) do
   local value = head and redis.call('HGET', members, user)
   local note = version .. ':0:R'
@@ -29,6 +30,7 @@ for user in pairs(users) do
     local since = activity == 'null' and string.match(head, '"createdAt":(%d+)') or activity
     note = table.concat({ version, 1, kind, since, sequence, digits((memberRead(value))), isLarge and 'L' or 'a', peerOf(user) }, ':')
   end
-  redis.call('HSET', outbox, user, note)
+  addPair(notes, user, note)
 end
+callInParts('HSET', outbox, notes)
 return unsettled(outbox)

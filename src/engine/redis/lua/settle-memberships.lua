@@ -3,7 +3,14 @@
 -- ARGV  user note of each
 -- Answers what is still unsettled
 local outbox = KEYS[1]
-for index = 1, #ARGV, 2 do
-  if redis.call('HGET', outbox, ARGV[index]) == ARGV[index + 1] then redis.call('HDEL', outbox, ARGV[index]) end
+local settled = {}
+-- A thousand values at a time: see `callInParts` in prelude.lua.
+for from = 1, #ARGV, 1000 do
+  local users = {}
+  for index = from, math.min(from + 999, #ARGV), 2 do users[#users + 1] = ARGV[index] end
+  for index, note in ipairs(redis.call('HMGET', outbox, unpack(users))) do
+    if note == ARGV[from + 2 * index - 1] then settled[#settled + 1] = users[index] end
+  end
 end
+callInParts('HDEL', outbox, settled)
 return unsettled(outbox)

@@ -2,36 +2,43 @@
 -- loaded. `state` has its place, epoch, fence, lineage and floor as a conversation's meta has them; `log` is a stream whose
 -- ids are places.
 
-local function beginUserLog(state, nonce)
-  if redis.call('HSETNX', state, 'place', 0) == 0 then return end
-  redis.call('HSET', state, 'epoch', nonce, 'fence', runId(), 'floor', 0, 'lineage', cjson.encode({ { nonce, 1 } }))
+-- Begins a new epoch when the server's life changed.
+local function advanceUserLog(opened)
+  opened.place, opened.isStored = opened.place + 1, false
+  local fence = runId()
+  if fence == opened.fence then return end
+  opened.epoch, opened.fence, opened.lineage = opened.nonce, fence, withEpoch(opened.lineage, opened.nonce, opened.place)
 end
 
--- Older versions change the list and note nothing. What they changed shows in its size: nobody resumes across that.
--- To be called before the list is changed or its log is read.
-local function checkUserLog(state, log, conversations, nonce)
-  beginUserLog(state, nonce)
-  local size = digits(redis.call('SCARD', conversations))
-  local noted = redis.call('HGET', state, 'size')
-  if noted == size then return end
-  redis.call('HSET', state, 'size', size)
-  if not noted then return end
-  local _, place = advance(state, nonce)
-  redis.call('XTRIM', log, 'MINID', digits(place + 1) .. '-0')
-  redis.call('HSET', state, 'floor', digits(place))
+-- The log as it is, to be opened before its list is changed: older versions change the list and note nothing. What they changed
+-- shows in its size: nobody resumes across that.
+local function openUserLog(state, log, conversations, nonce)
+  local f = redis.call('HMGET', state, 'place', 'epoch', 'fence', 'lineage', 'floor', 'size')
+  local size = redis.call('SCARD', conversations)
+  local opened = { place = tonumber(f[1] or '0'), epoch = f[2], fence = f[3], lineage = f[4], floor = tonumber(f[5] or '0'), size = size, nonce = nonce }
+  if not f[1] then
+    opened.epoch, opened.fence, opened.lineage = nonce, runId(), cjson.encode({ { nonce, 1 } })
+  elseif f[6] and tonumber(f[6]) ~= size then
+    advanceUserLog(opened)
+    opened.floor = opened.place
+    redis.call('XTRIM', log, 'MINID', digits(opened.floor + 1) .. '-0')
+  end
+  opened.isStored = f[1] and f[6] and tonumber(f[6]) == size
+  return opened
 end
 
--- To be called after the list was changed by what is noted.
-local function noteUserLogSize(state, conversations)
-  redis.call('HSET', state, 'size', digits(redis.call('SCARD', conversations)))
-end
-
-local function noteInUserLog(state, log, nonce, most, id, event)
-  beginUserLog(state, nonce)
-  local _, place, epoch = advance(state, nonce)
-  redis.call('XADD', log, digits(place) .. '-0', 'c', id, 'v', event, 'e', epoch)
-  local floor = place - tonumber(most)
-  if floor <= 0 then return end
+local function noteInUserLog(opened, log, most, id, event)
+  advanceUserLog(opened)
+  redis.call('XADD', log, digits(opened.place) .. '-0', 'c', id, 'v', event, 'e', opened.epoch)
+  local floor = opened.place - tonumber(most)
+  if floor <= opened.floor then return end
   redis.call('XTRIM', log, 'MINID', digits(floor + 1) .. '-0')
-  redis.call('HSET', state, 'floor', digits(floor))
+  opened.floor = floor
+end
+
+-- Writes what became of it and of the list's size; unless nothing did.
+local function keepUserLog(opened, state)
+  if opened.isStored then return end
+  redis.call('HSET', state, 'place', digits(opened.place), 'epoch', opened.epoch, 'fence', opened.fence, 'lineage', opened.lineage,
+    'floor', digits(opened.floor), 'size', digits(opened.size))
 end
