@@ -23,6 +23,28 @@ export interface Blocks {
   otherIn(viewer: Viewer, id: ConversationId): Promise<UserId | null>;
 }
 
+/** What somebody is writing to a user ends: nothing may be added to it. What is held was not routed, and is not shown. */
+async function endWritings(engine: Engine, tenant: TenantId, id: ConversationId, senderId: UserId): Promise<void> {
+  for (let after: number | null = 0; after !== null; ) {
+    const page: WritingPage = await engine.listWritings(tenant, id, after);
+    for (const message of page.messages) if (message.senderId === senderId) await endWriting(engine, tenant, message);
+    after = page.next;
+  }
+}
+
+async function part(engine: Engine, tenant: TenantId, userId: UserId, blockedId: UserId): Promise<void> {
+  const id = directId(userId, blockedId);
+  await endWritings(engine, tenant, id, blockedId);
+  for (const each of [userId, blockedId]) await engine.setTyping(tenant, id, each, false);
+}
+
+async function endWriting(engine: Engine, tenant: TenantId, { id, senderId, via }: MessageRecord): Promise<void> {
+  const writing = await engine.readWriting(tenant, id, { senderId, via });
+  if (!writing) return;
+  const rest = writing.isHeld ? { content: '', payload: null } : { content: null, payload: undefined };
+  await engine.finishMessage(tenant, id, { senderId, via, state: 'ABORTED', length: null, ...rest });
+}
+
 export function createBlocks(engine: Engine): Blocks {
   /** Of direct conversations, their two users, who stay the same. */
   const pairs = new Map<string, readonly UserId[]>();
@@ -53,28 +75,6 @@ export function createBlocks(engine: Engine): Blocks {
     if (blockers.length > 0) throw new ServiceError('FORBIDDEN', 'The caller may not do this.');
   }
 
-  /** What somebody is writing to a user ends: nothing may be added to it. What is held was not routed, and is not shown. */
-  async function endWritings(tenant: TenantId, id: ConversationId, senderId: UserId): Promise<void> {
-    for (let after: number | null = 0; after !== null; ) {
-      const page: WritingPage = await engine.listWritings(tenant, id, after);
-      for (const message of page.messages) if (message.senderId === senderId) await endWriting(tenant, message);
-      after = page.next;
-    }
-  }
-
-  async function part(tenant: TenantId, userId: UserId, blockedId: UserId): Promise<void> {
-    const id = directId(userId, blockedId);
-    await endWritings(tenant, id, blockedId);
-    for (const each of [userId, blockedId]) await engine.setTyping(tenant, id, each, false);
-  }
-
-  async function endWriting(tenant: TenantId, { id, senderId, via }: MessageRecord): Promise<void> {
-    const writing = await engine.readWriting(tenant, id, { senderId, via });
-    if (!writing) return;
-    const rest = writing.isHeld ? { content: '', payload: null } : { content: null, payload: undefined };
-    await engine.finishMessage(tenant, id, { senderId, via, state: 'ABORTED', length: null, ...rest });
-  }
-
   return {
     async set({ tenant, userId }, other, isBlocked) {
       const blockedId = userIdentifier(other, 'userId');
@@ -84,7 +84,7 @@ export function createBlocks(engine: Engine): Blocks {
         throw new ServiceError('CONFLICT', `A user blocks at most ${LIMITS.blockedPerUser} others.`);
       }
       // Also of one who was blocked before: the call may be repeated because this failed.
-      if (isBlocked) await part(tenant, userId, blockedId);
+      if (isBlocked) await part(engine, tenant, userId, blockedId);
       return outcome === 'changed';
     },
 

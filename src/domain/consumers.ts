@@ -102,14 +102,25 @@ function decodeToken(consumer: string, token: string): EventToken {
   return { id, partitions: [...new Set(partitions)] };
 }
 
+function wishOf(member: string, max: number | null | undefined): { readonly member: string; readonly max: number } {
+  const wish = { member: identifier<string>(member, 'member'), max: natural(max ?? LIMITS.eventsPerPull, 'max') };
+  if (wish.max < 1 || wish.max > LIMITS.eventsPerPull) throw badInput(`max: 1 to ${LIMITS.eventsPerPull}.`);
+  return wish;
+}
+
+/** The place in the dead letters behind which a page begins. */
+function letterPlace(cursor: string): string {
+  if (!/^\d{1,16}(-\d{1,16}-\d)?$/.test(cursor)) throw badInput('after: not a cursor of this list.');
+  return cursor;
+}
+
 export function createConsumers(engine: Engine, readArrivals: ReadArrivals, clock: Clock): Consumers {
   const waits = new EventWaits(readArrivals, clock);
 
   return {
     async list(viewer) {
       requireBackEnd(viewer);
-      const all = await engine.readConsumers(viewer.tenant);
-      return all.sort((one, other) => (one.name < other.name ? -1 : 1));
+      return (await engine.readConsumers(viewer.tenant)).sort((one, other) => (one.name < other.name ? -1 : 1));
     },
 
     async save(viewer, input) {
@@ -134,8 +145,7 @@ export function createConsumers(engine: Engine, readArrivals: ReadArrivals, cloc
       requireBackEnd(viewer);
       const { tenant } = viewer;
       const name = consumerName(consumer, 'consumer');
-      const wish = { member: identifier<string>(member, 'member'), max: natural(max ?? LIMITS.eventsPerPull, 'max') };
-      if (wish.max < 1 || wish.max > LIMITS.eventsPerPull) throw badInput(`max: 1 to ${LIMITS.eventsPerPull}.`);
+      const wish = wishOf(member, max);
       if (natural(waitMs, 'waitMs') > TIMES.longestPullMs) throw badInput(`waitMs: at most ${TIMES.longestPullMs}.`);
       const end = clock.elapsed() + waitMs;
       for (;;) {
@@ -171,11 +181,7 @@ export function createConsumers(engine: Engine, readArrivals: ReadArrivals, cloc
     async deadLetters(viewer, name, first, after) {
       requireBackEnd(viewer);
       if (pageSize(first, 'first') > LIMITS.eventsPerPull) throw badInput(`first: at most ${LIMITS.eventsPerPull}.`);
-      const place = optional(after, (given) => {
-        if (!/^\d{1,16}(-\d{1,16}-\d)?$/.test(given)) throw badInput('after: not a cursor of this list.');
-        return given;
-      });
-      const found = await engine.listDeadLetters(viewer.tenant, name, place, first + 1);
+      const found = await engine.listDeadLetters(viewer.tenant, name, optional(after, letterPlace), first + 1);
       const letters = found.slice(0, first).map((letter) => ({ event: shownEvent(letter), place: letter.place }));
       return { letters, hasNextPage: found.length > first };
     },

@@ -8,7 +8,7 @@ import { LIMITS } from '../limits.ts';
 import type { ConversationId, ConversationKind, UserId, Viewer } from '../model.ts';
 import { decodeConversationCursor, decodeInboxCursor, decodeRoomCursor } from './cursor.ts';
 import { identifier, optional, pageSize, text } from './input.ts';
-import type { PageEnds } from './messages.ts';
+import type { PageEnds } from './message-reads.ts';
 
 export interface UserConversationsPage {
   readonly first?: number | null | undefined;
@@ -64,6 +64,16 @@ export interface ConversationLists {
   unreadOf(viewer: Viewer, userId: UserId): Promise<number>;
 }
 
+/** Where a page begins that goes on behind a cursor, or behind an id where that conversation is now. */
+async function placeOf(engine: Engine, viewer: Viewer, userId: UserId, cursor: string): Promise<ListPlace> {
+  const place = decodeConversationCursor(cursor);
+  if (place) return { ...place, isPinned: false };
+  const id = identifier<ConversationId>(cursor, 'after');
+  const [listed] = await engine.readListed(viewer.tenant, userId, [id]);
+  if (!listed) throw badInput('after: must be a cursor of this list.');
+  return { isPinned: listed.isPinned, activity: listed.activity, id };
+}
+
 export function createConversationLists(engine: Engine, clock: Clock): ConversationLists {
   /** An entry as it is now: a mute ends by itself, and nobody writes that down. */
   function asOfNow(entry: SeenEntry): SeenEntry {
@@ -74,16 +84,6 @@ export function createConversationLists(engine: Engine, clock: Clock): Conversat
 
   const keep = async (viewer: Viewer, id: string, change: ListChange): Promise<SeenEntry> =>
     asOfNow(await keepAs(engine, viewer, identifier<ConversationId>(id, 'id'), change));
-
-  /** Where a page begins that goes on behind a cursor, or behind an id where that conversation is now. */
-  async function placeOf(viewer: Viewer, userId: UserId, cursor: string): Promise<ListPlace> {
-    const place = decodeConversationCursor(cursor);
-    if (place) return { ...place, isPinned: false };
-    const id = identifier<ConversationId>(cursor, 'after');
-    const [listed] = await engine.readListed(viewer.tenant, userId, [id]);
-    if (!listed) throw badInput('after: must be a cursor of this list.');
-    return { isPinned: listed.isPinned, activity: listed.activity, id };
-  }
 
   return {
     async inboxOf(viewer, userId, { first, after, filter }) {
@@ -129,7 +129,7 @@ export function createConversationLists(engine: Engine, clock: Clock): Conversat
         isArchived: null,
         isUnread: null,
         order: 'activity',
-        after: await optional(after, (cursor) => placeOf(viewer, userId, cursor)),
+        after: await optional(after, (cursor) => placeOf(engine, viewer, userId, cursor)),
         limit,
       });
       return entries.map(({ conversation }) => conversation);

@@ -3,12 +3,13 @@
  *
  * It is read once per tenant, and again when it is announced to have changed or an announcement may have been missed.
  */
-import { LRUCache } from 'lru-cache';
+
 import type { Clock } from '../clock.ts';
 import type { Engine, Listening, SettingKind } from '../engine/port.ts';
-import { LIMITS, TIMES } from '../limits.ts';
+import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { TenantId } from '../model.ts';
+import { type Known, SettledTenants } from './settled-tenants.ts';
 
 export interface KnownSettings<Settled> {
   /** At once, when it is known. @throws {ServiceError} SERVICE_UNAVAILABLE: it is not known, and cannot be read. */
@@ -31,41 +32,9 @@ export interface SettingsOptions<Settled> {
   readonly inDoubt: 'as-before' | 'wait';
 }
 
-interface Known<Settled> {
-  settled: Settled | null;
-  reading: Promise<Settled> | null;
-  listening: Promise<Listening> | null;
-  /** Readings begun, and which of them is known: one that was overtaken is not taken. */
-  begun: number;
-  taken: number;
-  readonly watchers: Set<() => void>;
-}
-
 export function createKnownSettings<Settled extends object>(options: SettingsOptions<Settled>): KnownSettings<Settled> {
   const { kind, engine, clock, log, inDoubt } = options;
-  const forget = ({ listening, watchers }: Known<Settled>): void => {
-    if (watchers.size === 0) void listening?.then((each) => each.close()).catch(() => undefined);
-  };
-  const seen = new LRUCache<TenantId, Known<Settled>>({ max: LIMITS.settledTenants, dispose: forget });
-  /** Those with watchers are not forgotten. */
-  const watched = new Map<TenantId, Known<Settled>>();
-
-  const find = (tenant: TenantId): Known<Settled> | undefined => watched.get(tenant) ?? seen.get(tenant);
-
-  function enter(tenant: TenantId): Known<Settled> {
-    const found = find(tenant);
-    if (found) return found;
-    const known: Known<Settled> = {
-      settled: null,
-      reading: null,
-      listening: null,
-      begun: 0,
-      taken: 0,
-      watchers: new Set(),
-    };
-    seen.set(tenant, known);
-    return known;
-  }
+  const tenants = new SettledTenants<Settled>();
 
   function listen(tenant: TenantId, known: Known<Settled>): Promise<Listening> {
     const listening = engine.listen(
@@ -111,7 +80,7 @@ export function createKnownSettings<Settled extends object>(options: SettingsOpt
   }
 
   async function again(tenant: TenantId): Promise<void> {
-    const known = watched.get(tenant) ?? seen.peek(tenant);
+    const known = tenants.peek(tenant);
     if (!known) return;
     try {
       await read(tenant, known);
@@ -121,35 +90,23 @@ export function createKnownSettings<Settled extends object>(options: SettingsOpt
     }
   }
 
-  function unwatch(tenant: TenantId, known: Known<Settled>, watcher: () => void): void {
-    if (!known.watchers.delete(watcher) || known.watchers.size > 0) return;
-    watched.delete(tenant);
-    seen.set(tenant, known);
-  }
-
   return {
     of(tenant) {
-      const known = enter(tenant);
+      const known = tenants.enter(tenant);
       return known.settled ?? readOnce(tenant, known);
     },
 
-    atOnce: (tenant) => find(tenant)?.settled ?? null,
+    atOnce: (tenant) => tenants.find(tenant)?.settled ?? null,
 
     async refresh(tenant) {
-      const known = watched.get(tenant) ?? seen.peek(tenant);
+      const known = tenants.peek(tenant);
       if (known) await read(tenant, known);
     },
 
     watch(tenant, onChange) {
-      const known = enter(tenant);
-      const watcher = (): void => onChange();
-      known.watchers.add(watcher);
-      if (!watched.has(tenant)) {
-        watched.set(tenant, known);
-        seen.delete(tenant);
-      }
-      if (known.settled === null) void again(tenant);
-      return () => unwatch(tenant, known, watcher);
+      const end = tenants.watch(tenant, onChange);
+      if ((tenants.find(tenant)?.settled ?? null) === null) void again(tenant);
+      return end;
     },
   };
 }

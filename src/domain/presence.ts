@@ -1,14 +1,12 @@
 /** The rules of presence: who is there, on which devices, and how long after they vanished. */
-import { randomUUID } from 'node:crypto';
 import { isHiddenFrom, neverSeen } from '../access/blocking.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine, NewConnection } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
-import { LIMITS, TIMES } from '../limits.ts';
-import { type Log, who } from '../log.ts';
+import { LIMITS } from '../limits.ts';
+import type { Log } from '../log.ts';
 import type {
   ConnectionId,
-  DeviceId,
   DeviceRecord,
   Meter,
   PresenceRecord,
@@ -18,6 +16,7 @@ import type {
   Viewer,
 } from '../model.ts';
 import { optional, userIdentifier, visibleText } from './input.ts';
+import { createVisits, visitingDevice } from './presence-visits.ts';
 
 export interface Presence {
   /**
@@ -45,32 +44,21 @@ export function presenceUserIds(userIds: readonly string[]): UserId[] {
   return userIds.map((userId) => userIdentifier(userId, 'userIds'));
 }
 
-/** One for all visits of a caller without a device: it does not change with each of them. */
-const visitingDevice = ({ deviceId }: Viewer): DeviceId => deviceId ?? ('http' as DeviceId);
-
-const keyOf = ({ tenant, userId }: Viewer): string => JSON.stringify([tenant, userId]);
+/** The devices of a user who does not hide, or ceases to: of one without a connection, the visit that the call makes. */
+function devicesOnceShown(
+  viewer: Viewer,
+  { present, connectedBy, hides }: PresenceRecord,
+  now: number,
+): DeviceRecord[] {
+  const shown = hides ? present.map((device) => ({ ...device, connectedAt: now })) : [...present];
+  const deviceId = visitingDevice(viewer);
+  const isThere = shown.some((device) => device.deviceId === deviceId && device.connectionType === 'HTTP');
+  if (connectedBy.length === 0 && !isThere) shown.push({ deviceId, connectionType: 'HTTP', connectedAt: now });
+  return shown;
+}
 
 export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: number): Presence {
-  /** Callers without a connection who set their status lately, each with the end of that visit. */
-  const visits = new Map<string, () => void>();
-
-  function disconnect(viewer: Viewer, connectionId: ConnectionId): void {
-    engine.disconnect(viewer.tenant, viewer.userId, connectionId).catch((error: unknown) => {
-      // While the engine is away this is so for everyone who goes, every time.
-      log.debug({ err: error, ...who(viewer) }, 'departure not recorded; tried again');
-      clock.after(TIMES.nodeRenewMs, () => disconnect(viewer, connectionId));
-    });
-  }
-
-  async function connect(viewer: Viewer, connection: NewConnection): Promise<void> {
-    try {
-      await engine.connect(viewer.tenant, viewer.userId, connection);
-    } catch (error) {
-      // Tried, whether it was recorded is unknown, and it will not depart. Refused at once (nothing caused that), it was not.
-      if ((error as Error).cause !== undefined) disconnect(viewer, connection.connectionId);
-      throw error;
-    }
-  }
+  const { connect, disconnect, visit, end } = createVisits(engine, clock, log);
 
   async function apply(viewer: Viewer, status: PresenceStatus, words: string | null): Promise<PresenceRecord> {
     const presence = await engine.setStatus(viewer.tenant, viewer.userId, status, words);
@@ -91,36 +79,9 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
       status,
       statusText: hides ? null : words,
       lastSeenAt: isSeen ? clock.now() : known.lastSeenAt,
-      devices: hides ? [] : devicesOnceShown(viewer, known),
+      devices: hides ? [] : devicesOnceShown(viewer, known, clock.now()),
       hides,
     };
-  }
-
-  /** The devices of a user who does not hide, or ceases to: of one without a connection, the visit that the call makes. */
-  function devicesOnceShown(viewer: Viewer, { present, connectedBy, hides }: PresenceRecord): DeviceRecord[] {
-    const now = clock.now();
-    const shown = hides ? present.map((device) => ({ ...device, connectedAt: now })) : [...present];
-    const deviceId = visitingDevice(viewer);
-    const isThere = shown.some((device) => device.deviceId === deviceId && device.connectionType === 'HTTP');
-    if (connectedBy.length === 0 && !isThere) shown.push({ deviceId, connectionType: 'HTTP', connectedAt: now });
-    return shown;
-  }
-
-  /** Makes a caller without a connection present for a while. */
-  async function visit(viewer: Viewer): Promise<void> {
-    const key = keyOf(viewer);
-    const earlier = visits.get(key);
-    const connectionId = `visit-${randomUUID()}` as ConnectionId;
-    const deviceId = visitingDevice(viewer);
-    await connect(viewer, { connectionId, deviceId, sessionId: null, connectionType: 'HTTP' });
-    const cancel = clock.after(TIMES.visitMs, () => end());
-    const end = (): void => {
-      cancel();
-      if (visits.get(key) === end) visits.delete(key);
-      disconnect(viewer, connectionId);
-    };
-    visits.set(key, end);
-    earlier?.();
   }
 
   return {
@@ -149,7 +110,7 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
 
     async arrive(viewer, connection) {
       await connect(viewer, { ...connection, sessionId: viewer.sessionId });
-      visits.get(keyOf(viewer))?.();
+      end(viewer);
     },
 
     depart(viewer, connectionId) {

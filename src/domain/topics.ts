@@ -9,7 +9,8 @@ import { type BatchResult, inBatch } from './batch.ts';
 import { topicPositions } from './cursor.ts';
 import { identifier, optional, payload } from './input.ts';
 import { publicationKey } from './message-key.ts';
-import type { Publishing, Routed } from './routed.ts';
+import type { Publishing } from './publishing.ts';
+import type { Routed } from './routed.ts';
 import type { TopicAccess } from './topic-access.ts';
 import { topicOf } from './topic-name.ts';
 

@@ -1,5 +1,5 @@
 /** Pages in the shape of the Relay cursor specification. */
-import type { PageEnds } from '../domain/messages.ts';
+import type { PageEnds } from '../domain/message-reads.ts';
 
 export function toConnection<Node>(
   nodes: readonly Node[],

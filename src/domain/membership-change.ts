@@ -1,0 +1,49 @@
+/** What the engine answers to a change of a conversation or its members, in the caller's words. */
+import { isAdmin } from '../access/rights.ts';
+import type { Actor, MembershipChange, NoPlace } from '../engine/port.ts';
+import { notFound, ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { ConversationRecord, MemberRole, Viewer } from '../model.ts';
+
+export function noPlace(): ServiceError {
+  return new ServiceError('CONFLICT', `A user begins or joins at most ${LIMITS.conversationsPerUser} conversations.`);
+}
+
+/** Of a change by which the conversation is seen, one that is seen. */
+type Change<Conversation> =
+  | { readonly outcome: 'changed' | 'unchanged'; readonly conversation: Conversation }
+  | Exclude<MembershipChange, { readonly conversation: ConversationRecord }>
+  | NoPlace;
+
+export function settle<Conversation extends ConversationRecord>(change: Change<Conversation>): Conversation {
+  switch (change.outcome) {
+    case 'no-place':
+      throw noPlace();
+    case 'not-found':
+      throw notFound('member');
+    case 'full':
+      throw new ServiceError('CONFLICT', `A conversation has at most ${LIMITS.membersPerConversation} members.`);
+    case 'not-allowed':
+      throw new ServiceError('FORBIDDEN', 'The caller no longer has the right to do this.');
+    case 'last-owner':
+      throw new ServiceError('CONFLICT', 'A conversation needs an owner.');
+    default:
+      return change.conversation;
+  }
+}
+
+/** `unchanged`: somebody else has removed the member since they were looked up. */
+export function settleRemoval(change: MembershipChange): ConversationRecord {
+  if (change.outcome === 'unchanged') throw notFound('member');
+  return settle(change);
+}
+
+export function refuseDirect({ kind }: ConversationRecord): void {
+  if (kind === 'DIRECT') {
+    throw new ServiceError('FORBIDDEN', 'The members and the name of a direct conversation cannot change.');
+  }
+}
+
+/** The actor whose role the engine checks again with the change. Null for admins, who need no role. */
+export const actorOf = (viewer: Viewer, least: MemberRole): Actor | null =>
+  isAdmin(viewer) ? null : { userId: viewer.userId, least };

@@ -1,0 +1,68 @@
+/** Connections as they are recorded, and visits: callers without a connection who count as present for a while. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Engine, NewConnection } from '../engine/port.ts';
+import { TIMES } from '../limits.ts';
+import { type Log, who } from '../log.ts';
+import type { ConnectionId, DeviceId, Viewer } from '../model.ts';
+
+export interface Visits {
+  connect(viewer: Viewer, connection: NewConnection): Promise<void>;
+  /** Tried until it is recorded. */
+  disconnect(viewer: Viewer, connectionId: ConnectionId): void;
+  /** Makes a caller without a connection present for a while. */
+  visit(viewer: Viewer): Promise<void>;
+  /** Ends the visit of a caller who has a connection now. */
+  end(viewer: Viewer): void;
+}
+
+/** One for all visits of a caller without a device: it does not change with each of them. */
+export const visitingDevice = ({ deviceId }: Viewer): DeviceId => deviceId ?? ('http' as DeviceId);
+
+const keyOf = ({ tenant, userId }: Viewer): string => JSON.stringify([tenant, userId]);
+
+export function createVisits(engine: Engine, clock: Clock, log: Log): Visits {
+  /** Callers without a connection who set their status lately, each with the end of that visit. */
+  const visits = new Map<string, () => void>();
+
+  function disconnect(viewer: Viewer, connectionId: ConnectionId): void {
+    engine.disconnect(viewer.tenant, viewer.userId, connectionId).catch((error: unknown) => {
+      // While the engine is away this is so for everyone who goes, every time.
+      log.debug({ err: error, ...who(viewer) }, 'departure not recorded; tried again');
+      clock.after(TIMES.nodeRenewMs, () => disconnect(viewer, connectionId));
+    });
+  }
+
+  async function connect(viewer: Viewer, connection: NewConnection): Promise<void> {
+    try {
+      await engine.connect(viewer.tenant, viewer.userId, connection);
+    } catch (error) {
+      // Tried, whether it was recorded is unknown, and it will not depart. Refused at once (nothing caused that), it was not.
+      if ((error as Error).cause !== undefined) disconnect(viewer, connection.connectionId);
+      throw error;
+    }
+  }
+
+  return {
+    connect,
+    disconnect,
+
+    async visit(viewer) {
+      const key = keyOf(viewer);
+      const earlier = visits.get(key);
+      const connectionId = `visit-${randomUUID()}` as ConnectionId;
+      const deviceId = visitingDevice(viewer);
+      await connect(viewer, { connectionId, deviceId, sessionId: null, connectionType: 'HTTP' });
+      const cancel = clock.after(TIMES.visitMs, () => end());
+      const end = (): void => {
+        cancel();
+        if (visits.get(key) === end) visits.delete(key);
+        disconnect(viewer, connectionId);
+      };
+      visits.set(key, end);
+      earlier?.();
+    },
+
+    end: (viewer) => visits.get(keyOf(viewer))?.(),
+  };
+}

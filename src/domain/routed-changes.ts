@@ -1,0 +1,81 @@
+/** Edits, and messages that are written while they are read, on their way through the routing rules. */
+import type { Engine, MessageEdit } from '../engine/port.ts';
+import type { ConversationId, MessageRecord, TenantId, UserId, Viewer } from '../model.ts';
+import type { ConversationRules } from './conversation-rules.ts';
+import { reach, setOut } from './journey.ts';
+import type { Routing } from './routing.ts';
+import type { RuleDeliveries } from './rule-deliveries.ts';
+import { refusal } from './rule-refusal.ts';
+import type { Said } from './rule-run.ts';
+
+export interface RoutedChanges {
+  edit(viewer: Viewer, message: MessageRecord, said: Said): Promise<MessageEdit>;
+  /** Whether rules may change or divert what a user writes there: its text is not shown before they ran. */
+  isHeld(tenant: TenantId, id: ConversationId, sender: UserId): Promise<boolean>;
+  /** Runs what was written through the rules. @throws {ServiceError} FORBIDDEN, as above; nothing is stored then. */
+  finish<Stored extends { readonly outcome: string }>(
+    viewer: Viewer,
+    message: MessageRecord,
+    said: Said,
+    store: (said: Said) => Promise<Stored>,
+  ): Promise<Stored>;
+}
+
+export interface RoutedChangeParts {
+  readonly engine: Engine;
+  readonly routing: Routing;
+  readonly rules: ConversationRules;
+  readonly deliveries: RuleDeliveries;
+}
+
+export function createRoutedChanges({ engine, routing, rules, deliveries }: RoutedChangeParts): RoutedChanges {
+  const { concerns, kindFor } = rules;
+  const { decide, route } = deliveries;
+  return {
+    async edit(viewer, message, given) {
+      const { tenant } = viewer;
+      const { id, conversationId, senderId: sender } = message;
+      const journey = setOut();
+      reach(journey, { kind: 'conversation', id: conversationId });
+      const store = ({ content, payload }: Said): Promise<MessageEdit> =>
+        engine.editMessage(tenant, id, content, payload);
+      const concerned = concerns(tenant, conversationId);
+      if (concerned === false || !(await concerned)) return store(given);
+      const kind = await kindFor(tenant, conversationId, sender);
+      if (kind === null) return store(given);
+      const decision = await decide(tenant, { kind, topic: conversationId, sender, ...given }, journey);
+      const outcome = await route(viewer, decision, journey, { store, isNew: (made) => made.outcome === 'changed' });
+      if (outcome.fate === 'STORED') return outcome.stored;
+      // What came of it elsewhere is another message, and this one stays as it was.
+      throw refusal(outcome.fate);
+    },
+
+    async isHeld(tenant, id, sender) {
+      const concerned = concerns(tenant, id);
+      if (concerned === false || !(await concerned)) return false;
+      const kind = await kindFor(tenant, id, sender);
+      return kind !== null && routing.mayDivert(tenant, { kind, topic: id, sender, content: '', payload: null });
+    },
+
+    async finish<Stored extends { readonly outcome: string }>(
+      viewer: Viewer,
+      { conversationId, senderId: sender }: MessageRecord,
+      given: Said,
+      store: (said: Said) => Promise<Stored>,
+    ): Promise<Stored> {
+      const { tenant } = viewer;
+      const concerned = concerns(tenant, conversationId);
+      if (concerned === false || !(await concerned)) return store(given);
+      const kind = await kindFor(tenant, conversationId, sender);
+      if (kind === null) return store(given);
+      const journey = setOut();
+      reach(journey, { kind: 'conversation', id: conversationId });
+      const message = { kind, topic: conversationId, sender, ...given, isWritten: true };
+      const decision = await decide(tenant, message, journey);
+      const isNew = (stored: Stored): boolean => stored.outcome === 'finished';
+      const outcome = await route(viewer, decision, journey, { store, isNew });
+      if (outcome.fate === 'STORED') return outcome.stored;
+      throw refusal(outcome.fate);
+    },
+  };
+}

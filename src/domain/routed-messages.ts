@@ -1,0 +1,66 @@
+/** Messages on their way through the routing rules. */
+import type { Append, Diversion, Engine, NewMessage } from '../engine/port.ts';
+import type { TenantId } from '../model.ts';
+import type { ConversationRules } from './conversation-rules.ts';
+import { reach } from './journey.ts';
+import type { Routes, RuleDeliveries } from './rule-deliveries.ts';
+import { refusal } from './rule-refusal.ts';
+import type { Said } from './rule-run.ts';
+import type { Sent } from './sent.ts';
+
+export function createRoutedMessages(
+  engine: Engine,
+  { concerns, kindFor }: ConversationRules,
+  { decide, route }: RuleDeliveries,
+): Routes['append'] {
+  /** What is answered of a message that was sent before. @throws {ServiceError} FORBIDDEN: as it was refused then. */
+  async function settle(tenant: TenantId, append: Append): Promise<Sent> {
+    if (append.outcome !== 'diverted') return append;
+    const { fate, messageId } = append;
+    if (messageId === null) throw refusal(fate);
+    const [message] = await engine.readMessages(tenant, [messageId]);
+    return message ? { outcome: 'duplicate', message } : { outcome: 'no-longer-kept' };
+  }
+
+  /** What is answered of a message without any rule: what was sent before, or that there is nothing it replies to. */
+  async function refusedOrSent(tenant: TenantId, message: NewMessage): Promise<Sent | null> {
+    const { conversationId, senderId, key, replyToId } = message;
+    const earlier = key && (await engine.findSent(tenant, { conversationId, senderId, key }));
+    if (earlier) return settle(tenant, earlier);
+    const [target] = replyToId === null ? [] : await engine.readMessages(tenant, [replyToId]);
+    return replyToId === null || target?.conversationId === conversationId ? null : { outcome: 'no-reply-target' };
+  }
+
+  /** Only once all of it is delivered: until then, sent again, it is delivered to whom it has not come yet. */
+  async function noteDiverted(tenant: TenantId, message: NewMessage, diversion: Diversion): Promise<void> {
+    const { conversationId, senderId, key } = message;
+    if (key) await engine.noteDiverted(tenant, { conversationId, senderId, key }, diversion);
+  }
+
+  return async (viewer, message, place, journey) => {
+    const { tenant } = viewer;
+    const { conversationId, content, payload, senderId: sender } = message;
+    const store = async (said: Said): Promise<Sent> => {
+      await place?.open();
+      reach(journey, { kind: 'conversation', id: conversationId });
+      const next = { ...message, content: said.content, payload: said.payload };
+      return settle(tenant, await engine.appendMessage(tenant, next));
+    };
+    const concerned = concerns(tenant, conversationId);
+    // The way of every message of a tenant without rules: nothing is waited for.
+    if (concerned === false || !(await concerned)) return store({ content, payload });
+    // Nobody but its two users sends in a direct conversation, and those do not leave it.
+    const kind = place ? 'DIRECT' : await kindFor(tenant, conversationId, sender);
+    if (kind === null) return store({ content, payload });
+    // Before any rule: what was sent before is not routed again.
+    const earlier = await refusedOrSent(tenant, message);
+    if (earlier) return earlier;
+    const decision = await decide(tenant, { kind, topic: conversationId, sender, content, payload }, journey);
+    const outcome = await route(viewer, decision, journey, { store, isNew: (sent) => sent.outcome === 'appended' });
+    if (outcome.fate === 'STORED') return outcome.stored;
+    const [first] = outcome.fate === 'ROUTED' ? outcome.deliveries.messages : [];
+    await noteDiverted(tenant, message, { fate: outcome.fate, messageId: first?.id ?? null });
+    if (!first) throw refusal(outcome.fate);
+    return { outcome: 'appended', message: first };
+  };
+}

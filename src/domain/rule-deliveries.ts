@@ -1,0 +1,136 @@
+/** What the rules decided is carried out: a message is stored, delivered elsewhere, copied, or dropped. */
+import { actorOf, viaOf } from '../access/acting.ts';
+import type { NewMessage } from '../engine/port.ts';
+import { ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { MessageRecord, PublicationRecord, TenantId, Viewer } from '../model.ts';
+import { type Destination, hasReached, type Journey, keyAt, onward } from './journey.ts';
+import type { DirectPlace } from './opening.ts';
+import type { Publishable, Publishing } from './publishing.ts';
+import type { Copies, Decision, Routing, RuleDelivery } from './routing.ts';
+import { refusal } from './rule-refusal.ts';
+import type { Routable, Said } from './rule-run.ts';
+import type { Sent } from './sent.ts';
+
+type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
+
+/** What came of a rule's targets. */
+export interface Deliveries {
+  readonly messages: MessageRecord[];
+  readonly publications: PublicationRecord[];
+  /** Why one could not be made that may be made later. */
+  outage: ServiceError | null;
+}
+
+/** What a message is stored by, and whether it is new: a repeated one was copied before. */
+export interface Storing<Stored> {
+  store(said: Said): Promise<Stored>;
+  isNew(stored: Stored): boolean;
+}
+
+/** What all rules together made of a message. */
+export type Outcome<Stored> =
+  | { readonly fate: 'STORED'; readonly stored: Stored }
+  | { readonly fate: 'DROPPED' }
+  | { readonly fate: 'ROUTED'; readonly deliveries: Deliveries };
+
+export interface DeliveryParts {
+  readonly log: Log;
+  readonly routing: Routing;
+  readonly directWith: DirectWith;
+  readonly copies: Copies;
+}
+
+/** The ways of a publication and of a message, also of one that a rule delivers. */
+export interface Routes {
+  publish(viewer: Viewer, publishable: Publishable, journey: Journey): Promise<Publishing>;
+  append(viewer: Viewer, message: NewMessage, place: DirectPlace | null, journey: Journey): Promise<Sent>;
+}
+
+export interface RuleDeliveries {
+  decide(tenant: TenantId, message: Routable, journey: Journey): Promise<Decision>;
+  /** Stores what the rules let through, and delivers what they make of it. */
+  route<Stored>(
+    viewer: Viewer,
+    decision: Decision,
+    journey: Journey,
+    storing: Storing<Stored>,
+  ): Promise<Outcome<Stored>>;
+}
+
+/** What was said, as a message to a user of a rule. */
+function messageTo(
+  viewer: Viewer,
+  { id: conversationId }: DirectPlace,
+  { content, payload }: Said,
+  journey: Journey,
+  clientMessageId: string | null,
+): NewMessage {
+  const key = keyAt(journey, { kind: 'conversation', id: conversationId });
+  const senderId = viewer.userId;
+  const via = viaOf(viewer);
+  return { content, payload, conversationId, senderId, clientMessageId, key, replyToId: null, via };
+}
+
+export function createRuleDeliveries(
+  { log, routing, directWith, copies }: DeliveryParts,
+  routes: Routes,
+): RuleDeliveries {
+  /** Hands what was said to those targets of a rule that it has not reached; one that fails leaves the others. */
+  async function deliver(
+    viewer: Viewer,
+    { targets }: RuleDelivery,
+    said: Said,
+    journey: Journey,
+    clientMessageId: string | null = null,
+  ): Promise<Deliveries> {
+    const made: Deliveries = { messages: [], publications: [], outage: null };
+    copies.charge(actorOf(viewer), Math.min(targets.topics.length + targets.users.length, journey.origin.left));
+    const each = async (destination: Destination, work: (next: Journey) => Promise<unknown>): Promise<void> => {
+      const { origin } = journey;
+      if (origin.left <= 0 || hasReached(journey, destination)) return;
+      origin.left -= 1;
+      try {
+        await copies.turn(viewer.tenant);
+        await work(onward(journey));
+      } catch (error) {
+        log.warn({ tenant: viewer.tenant, err: error }, 'routed message not delivered');
+        if (error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE') made.outage = error;
+      }
+    };
+    for (const id of targets.topics) {
+      await each({ kind: 'topic', id }, async (next) => {
+        const copy = { topic: id, payload: said.payload ?? said.content, key: keyAt(next, { kind: 'topic', id }) };
+        made.publications.push((await routes.publish(viewer, copy, next)).publication);
+      });
+    }
+    for (const userId of targets.users) {
+      if (userId === viewer.userId) continue;
+      const place = directWith(viewer, userId);
+      await each({ kind: 'conversation', id: place.id }, async (next) => {
+        const message = messageTo(viewer, place, said, next, clientMessageId);
+        const sent = await routes.append(viewer, message, place, next);
+        if ('message' in sent) made.messages.push(sent.message);
+      });
+    }
+    return made;
+  }
+
+  return {
+    async decide(tenant, message, { hops }) {
+      if (hops < LIMITS.routingHops) return routing.decide(tenant, message);
+      return { fate: 'STORE', said: message, forward: null, copies: [] };
+    },
+
+    async route(viewer, { fate, said, forward, copies: more }, journey, { store, isNew }) {
+      if (fate === 'REFUSE') throw refusal('RULE_FAILED');
+      const stored = fate === 'STORE' ? await store(said) : null;
+      const elsewhere = forward && (await deliver(viewer, forward, said, journey, journey.origin.clientMessageId));
+      if (stored === null || isNew(stored)) for (const copy of more) await deliver(viewer, copy, said, journey);
+      if (elsewhere?.outage) throw elsewhere.outage;
+      if (elsewhere) return { fate: 'ROUTED', deliveries: elsewhere };
+      return stored === null ? { fate: 'DROPPED' } : { fate: 'STORED', stored };
+    },
+  };
+}

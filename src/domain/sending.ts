@@ -1,0 +1,124 @@
+/** How messages are sent: one, many at once, and in a direct conversation that may not be there yet. */
+import { viaOf } from '../access/acting.ts';
+import { ownMessage, requireSeen, type ShownMessage } from '../access/seen.ts';
+import type { Engine, NewMessage } from '../engine/port.ts';
+import { badInput, ServiceError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { ConversationId, MessageId, Meter, Viewer } from '../model.ts';
+import type { Acting } from './acting.ts';
+import { type BatchResult, inBatch } from './batch.ts';
+import type { Blocks } from './blocks.ts';
+import { isDirect } from './direct-id.ts';
+import { identifier, messageBody, optional } from './input.ts';
+import { messageKey } from './message-key.ts';
+import type { DirectPlace } from './opening.ts';
+import type { Routed } from './routed.ts';
+import type { Sent } from './sent.ts';
+
+export interface MessageInput {
+  readonly conversationId: string;
+  readonly content?: string | null | undefined;
+  readonly payload?: unknown;
+  readonly replyToId?: string | null | undefined;
+  readonly clientMessageId?: string | null | undefined;
+  /** The user for whom a service sends it. */
+  readonly onBehalfOf?: string | null | undefined;
+}
+
+export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'clientMessageId'>;
+
+/** Answers what was sent, or throws why it was not. */
+export type SettleSent = (viewer: Viewer, conversationId: ConversationId, sent: Sent) => Promise<ShownMessage>;
+
+export type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
+
+/** What became of a message; ROUTED: it is in another conversation. */
+export interface Sending {
+  readonly outcome: 'STORED' | 'DUPLICATE' | 'ROUTED';
+  readonly message: ShownMessage;
+}
+
+export interface Sender {
+  send(viewer: Viewer, input: MessageInput): Promise<ShownMessage>;
+  /** Each counted by the meter, and answered in the order given; those of one conversation are sent in that order. */
+  sendMany(viewer: Viewer, inputs: readonly MessageInput[], meter: Meter): Promise<BatchResult<Sending>[]>;
+  /** Sends in the direct conversation with a user. */
+  sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<ShownMessage>;
+}
+
+export function createSettleSent(engine: Engine): SettleSent {
+  return async (viewer, conversationId, sent) => {
+    switch (sent.outcome) {
+      case 'no-longer-kept':
+        throw new ServiceError(
+          'CONFLICT',
+          'The message was already sent with this clientMessageId and is no longer kept.',
+        );
+      case 'conflict':
+        throw new ServiceError('CONFLICT', 'clientMessageId: was already used for another message.');
+      case 'no-reply-target':
+        throw badInput('replyToId: must be a message of this conversation.');
+      case 'not-member':
+        await requireSeen(engine, viewer, conversationId);
+        throw new ServiceError('FORBIDDEN', 'Only members may send messages.');
+      default:
+        return ownMessage(viewer, sent.message);
+    }
+  };
+}
+
+/** What is sent, as it is stored when no rule changes it. */
+function newMessage(
+  viewer: Viewer,
+  conversationId: ConversationId,
+  input: Omit<MessageInput, 'conversationId'>,
+): NewMessage {
+  const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
+  const said = messageBody(input.content, input.payload);
+  const replyToId = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
+  const via = viaOf(viewer);
+  const key = messageKey(clientMessageId, said, replyToId, via);
+  return { ...said, conversationId, senderId: viewer.userId, clientMessageId, key, replyToId, via };
+}
+
+export interface SendingParts {
+  readonly directWith: DirectWith;
+  readonly blocks: Blocks;
+  readonly acting: Acting;
+  readonly log: Log;
+}
+
+export function createSender(
+  engine: Engine,
+  routed: Routed,
+  { directWith, blocks, acting, log }: SendingParts,
+): Sender {
+  const settleSent = createSettleSent(engine);
+
+  async function send(by: Viewer, input: MessageInput): Promise<Sending> {
+    const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
+    const viewer = acting.as(by, input.onBehalfOf);
+    const message = newMessage(viewer, conversationId, input);
+    if (isDirect(conversationId)) await blocks.refuseIn(viewer, conversationId);
+    const sent = await routed.append(viewer, message, null);
+    const stored = await settleSent(viewer, conversationId, sent);
+    if (stored.conversationId !== conversationId) return { outcome: 'ROUTED', message: stored };
+    return { outcome: sent.outcome === 'duplicate' ? 'DUPLICATE' : 'STORED', message: stored };
+  }
+
+  return {
+    send: async (viewer, input) => (await send(viewer, input)).message,
+
+    sendMany(viewer, inputs, meter) {
+      const orderedBy = ({ conversationId }: MessageInput): string => conversationId;
+      return inBatch(inputs, { name: 'items', meter, orderedBy, log }, (input) => send(viewer, input));
+    },
+
+    async sendDirect(viewer, userId, input) {
+      const place = directWith(viewer, userId);
+      const message = newMessage(viewer, place.id, input);
+      // It is opened by what is stored in it: what a rule drops leaves nothing to be seen.
+      return settleSent(viewer, place.id, await routed.append(viewer, message, place));
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/** The tenants whose settings are known: those seen last, and those that are watched, which are not forgotten. */
+import { LRUCache } from 'lru-cache';
+import type { Listening } from '../engine/port.ts';
+import { LIMITS } from '../limits.ts';
+import type { TenantId } from '../model.ts';
+
+export interface Known<Settled> {
+  settled: Settled | null;
+  reading: Promise<Settled> | null;
+  listening: Promise<Listening> | null;
+  /** Readings begun, and which of them is known: one that was overtaken is not taken. */
+  begun: number;
+  taken: number;
+  readonly watchers: Set<() => void>;
+}
+
+function forget<Settled>({ listening, watchers }: Known<Settled>): void {
+  if (watchers.size === 0) void listening?.then((each) => each.close()).catch(() => undefined);
+}
+
+export class SettledTenants<Settled> {
+  readonly #seen = new LRUCache<TenantId, Known<Settled>>({ max: LIMITS.settledTenants, dispose: forget });
+  readonly #watched = new Map<TenantId, Known<Settled>>();
+
+  find(tenant: TenantId): Known<Settled> | undefined {
+    return this.#watched.get(tenant) ?? this.#seen.get(tenant);
+  }
+
+  /** The same, without counting as seen. */
+  peek(tenant: TenantId): Known<Settled> | undefined {
+    return this.#watched.get(tenant) ?? this.#seen.peek(tenant);
+  }
+
+  enter(tenant: TenantId): Known<Settled> {
+    const found = this.find(tenant);
+    if (found) return found;
+    const known: Known<Settled> = {
+      settled: null,
+      reading: null,
+      listening: null,
+      begun: 0,
+      taken: 0,
+      watchers: new Set(),
+    };
+    this.#seen.set(tenant, known);
+    return known;
+  }
+
+  /** Keeps it known until the answer is called. */
+  watch(tenant: TenantId, onChange: () => void): () => void {
+    const known = this.enter(tenant);
+    const watcher = (): void => onChange();
+    known.watchers.add(watcher);
+    if (!this.#watched.has(tenant)) {
+      this.#watched.set(tenant, known);
+      this.#seen.delete(tenant);
+    }
+    return () => {
+      if (!known.watchers.delete(watcher) || known.watchers.size > 0) return;
+      this.#watched.delete(tenant);
+      this.#seen.set(tenant, known);
+    };
+  }
+}
