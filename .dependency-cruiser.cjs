@@ -1,5 +1,5 @@
 /** The direction of the house: what each room may import. See docs/architecture.md. */
-const shared = '^src/(model|errors|limits|clock|log|exact-json|code-points|data-folder|in-parts)\\.ts$';
+const shared = '^src/((model|errors|limits|times|clock|log|exact-json|code-points|data-folder|in-parts)\\.ts$|model/)';
 /** A room may import itself, what all share, and the rooms named. */
 const room = (name, ...others) => ({
   name: `${name}-imports`,
@@ -41,6 +41,7 @@ module.exports = {
       from: { path: shared },
       to: { path: '^src/', pathNot: shared },
     },
+    room('model'),
     room('access', '^src/config\\.ts$', '^src/config/issuers\\.ts$', '^src/rates/', port),
     room('rates', '^src/config\\.ts$', port),
     room('domain', '^src/(access|rates)/', port),

@@ -1,0 +1,129 @@
+/** What an engine keeps of messages and of the log of their changes. */
+import type { ExpiryReason } from '../../errors.ts';
+import type {
+  ConversationId,
+  MessageChange,
+  MessageId,
+  MessageRecord,
+  Position,
+  TenantId,
+  UserId,
+} from '../../model.ts';
+import type { Refusal } from './refusal.ts';
+
+/** How a message that is sent again is known: by the same id, and with another digest it is another message. */
+export interface MessageKey {
+  readonly id: string;
+  readonly digest: string;
+}
+
+/** A key in the conversation and of the sender it belongs to. */
+export interface SentKey {
+  readonly conversationId: ConversationId;
+  readonly senderId: UserId;
+  readonly key: MessageKey;
+}
+
+export interface NewMessage {
+  readonly conversationId: ConversationId;
+  readonly senderId: UserId;
+  readonly content: string;
+  readonly payload: unknown;
+  readonly replyToId: MessageId | null;
+  readonly clientMessageId: string | null;
+  /** Null: it is new, whatever was sent before. */
+  readonly key: MessageKey | null;
+  /** The service that sends it for the sender. */
+  readonly via?: UserId | undefined;
+}
+
+/** What became of a message that routing rules kept from its conversation; `messageId`: what came of it elsewhere. */
+export interface Diversion {
+  readonly fate: 'DROPPED' | 'ROUTED';
+  readonly messageId: MessageId | null;
+}
+
+/** What is known of a message that was sent before under the same key. */
+export type Earlier =
+  | { readonly outcome: 'duplicate'; readonly message: MessageRecord }
+  | ({ readonly outcome: 'diverted' } & Diversion)
+  /** `no-longer-kept`: since trimmed by retention; `conflict`: another message has this key. */
+  | Refusal<'no-longer-kept' | 'conflict'>;
+
+export type Append =
+  | { readonly outcome: 'appended'; readonly message: MessageRecord }
+  | Earlier
+  /** `no-reply-target`: no message of the conversation; who repeats a message whose target went since is given the message. */
+  | Refusal<'not-member' | 'no-reply-target'>;
+
+export type MessageEdit =
+  | { readonly outcome: 'changed' | 'unchanged'; readonly message: MessageRecord }
+  /** `being-written`: its text is its writer's until it is finished. */
+  | Refusal<'not-found' | 'deleted' | 'full' | 'being-written'>;
+
+export interface LogEntry {
+  readonly place: number;
+  readonly epoch: string;
+  readonly change: MessageChange;
+  /** The message as it is now, at this entry's position; null when it is no longer kept. */
+  readonly message: MessageRecord | null;
+  /** Whether the message has not changed since: this is the place of its last change. */
+  readonly isLast: boolean;
+}
+
+export type LogPage =
+  | {
+      readonly outcome: 'read';
+      readonly entries: readonly LogEntry[];
+      /** Whether nothing is past these entries: the head is reached. */
+      readonly isWhole: boolean;
+      readonly head: Position;
+    }
+  | { readonly outcome: 'expired'; readonly reason: ExpiryReason }
+  | { readonly outcome: 'not-found' };
+
+/** Which messages, by sequence: those between two, as many as `limit` counted from the first or the last of them. */
+export interface MessageRange {
+  /** 0: from the first kept. */
+  readonly after: number;
+  /** Null: to the last. */
+  readonly before: number | null;
+  readonly limit: number;
+  readonly from: 'first' | 'last';
+}
+
+/** Messages by sequence, and what the conversation kept in that moment. */
+export interface KeptMessages {
+  readonly messages: readonly MessageRecord[];
+  /** Everything between these two is kept; the first is above the last when nothing is. */
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** Whether more of the range is there behind these: together they were too long for one reading. */
+  readonly isPart: boolean;
+}
+
+export interface MessageStore {
+  /**
+   * Appends a message: idempotency, sequence, log and announcement in one.
+   *
+   * The sender's read position moves to the message, and their typing ends. Membership
+   * and the reply's target are checked here so that sending costs one round trip.
+   */
+  appendMessage(tenant: TenantId, message: NewMessage): Promise<Append>;
+  /** What became of a message that was sent under this key; null: nothing is known of one. */
+  findSent(tenant: TenantId, sent: SentKey): Promise<Earlier | null>;
+  /** Notes under its key that a message is not in its conversation; what is known of that key already stands. */
+  noteDiverted(tenant: TenantId, sent: SentKey, diversion: Diversion): Promise<void>;
+  editMessage(tenant: TenantId, id: MessageId, content: string, payload: unknown): Promise<MessageEdit>;
+  /** Empties the message and drops its reactions; its place stays. Null: nobody, but a rule. */
+  deleteMessage(tenant: TenantId, id: MessageId, by: UserId | null): Promise<MessageEdit>;
+  /** `full` past the caps of emojis and reactions, of the user or in all. */
+  addReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
+  removeReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
+  /** In the order asked; null for what is not there. */
+  readMessages(tenant: TenantId, ids: readonly MessageId[]): Promise<(MessageRecord | null)[]>;
+  /** Those of a range that are still kept, or the first of them, as the range is counted: about `LIMITS.readingBytes`. */
+  listMessages(tenant: TenantId, id: ConversationId, range: MessageRange): Promise<KeptMessages>;
+  /** Up to `limit` log entries past a position, or `LIMITS.readingBytes` of them. */
+  readLog(tenant: TenantId, id: ConversationId, after: Position, limit: number): Promise<LogPage>;
+}

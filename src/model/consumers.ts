@@ -1,0 +1,36 @@
+/** Consumers, and the events they are given. */
+import type { ConversationId } from './ids.ts';
+
+/** What consumers are told of. */
+export const EVENT_TYPES = [
+  'MESSAGE_SENT',
+  'MESSAGE_CHANGED',
+  'MESSAGE_DELETED',
+  'MESSAGE_FINISHED',
+  'MEMBER_ADDED',
+  'MEMBER_REMOVED',
+  'CONVERSATION_CREATED',
+  'CONVERSATION_DELETED',
+  'PUBLISHED',
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+export interface ConsumerRecord {
+  readonly name: string;
+  readonly events: readonly EventType[];
+  /** Null: of all of them. */
+  readonly conversations: readonly ConversationId[] | null;
+  /** Patterns; null: all topics. */
+  readonly topics: readonly string[] | null;
+}
+
+/** An event as consumers are given it. */
+export interface ShownEvent {
+  readonly id: string;
+  /** Of `MESSAGE_SENT`: `message.sent`. */
+  readonly type: string;
+  readonly time: number;
+  readonly subject: string;
+  readonly data: unknown;
+  readonly attempt: number;
+}

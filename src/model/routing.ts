@@ -1,0 +1,61 @@
+/** Routing rules of a tenant. */
+import type { ConversationKind } from './conversations.ts';
+import type { RoutingRuleId, Topic, UserId } from './ids.ts';
+
+/** What a routing rule may look at. */
+export type RoutedKind = 'TOPIC' | ConversationKind;
+
+export interface RuleMatch {
+  readonly on: readonly RoutedKind[];
+  /** A pattern of topics; of messages, of their conversation's id. */
+  readonly topic: string | null;
+  readonly sender: UserId | null;
+  /** A JSONata expression. */
+  readonly where: string | null;
+}
+
+/** Topics or users, one of the two. */
+export interface RuleTargets {
+  readonly topics: readonly Topic[];
+  readonly users: readonly UserId[];
+}
+
+/** Expressions of the text and the payload a message is to have; what is left out stays. */
+export interface RuleTransform {
+  readonly content?: string;
+  readonly payload?: string;
+}
+
+export type RuleAction =
+  | { readonly drop: true }
+  /** As one expression it gives the payload, and the text stays. */
+  | { readonly transform: string | RuleTransform }
+  | { readonly forward: RuleTargets }
+  | { readonly copy: RuleTargets };
+
+/** What becomes of a message whose rule failed. */
+export type RuleFaultPolicy = 'PASS' | 'REFUSE';
+
+export interface RoutingRuleRecord {
+  readonly id: RoutingRuleId;
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly priority: number;
+  readonly match: RuleMatch;
+  readonly action: RuleAction;
+  readonly onFault: RuleFaultPolicy;
+  readonly updatedAt: number;
+  readonly updatedBy: UserId;
+}
+
+/** What a rule makes of a message. */
+export type RuleOutcome = 'PASS' | 'DROP' | 'TRANSFORM' | 'FORWARD' | 'COPY' | 'FAULT';
+
+export interface RuleVerdict {
+  readonly outcome: RuleOutcome;
+  readonly content: string;
+  readonly payload: unknown;
+  readonly targets: RuleTargets;
+  /** Why it failed. */
+  readonly fault: string | null;
+}

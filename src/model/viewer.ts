@@ -1,0 +1,28 @@
+/** The caller, and what a token says of them. */
+import type { DeviceId, SessionId, TenantId, UserId } from './ids.ts';
+
+/** What a token's bearer may do beyond their own affairs. */
+export type Scope = 'realtime:admin' | 'realtime:service';
+
+/** Patterns of topics a token names; null where it names none, and the default holds. */
+export interface TopicClaims {
+  readonly publish: readonly string[] | null;
+  readonly subscribe: readonly string[] | null;
+}
+/** The caller, as proved by a verified token. */
+export interface Viewer {
+  readonly tenant: TenantId;
+  readonly userId: UserId;
+  readonly scopes: ReadonlySet<string>;
+  /** Of a token of ours. Null: of the platform. */
+  readonly sessionId: SessionId | null;
+  /** What the token names as its device; null: nothing. */
+  readonly deviceId: DeviceId | null;
+  /** Null: the token does not say. */
+  readonly issuedAt: number | null;
+  readonly topics: TopicClaims;
+  /** When the token ends; sockets close with 4403 then. */
+  readonly expiresAt: number;
+  /** The service that acts for this user, and pays for it; left out: they act themselves. Made by `access/acting.ts` only. */
+  readonly actor?: Viewer;
+}
