@@ -1,8 +1,9 @@
 /**
  * Jest runs the TypeScript sources as ES modules: types are stripped, nothing is bundled.
  *
- * Two projects. `quick` is what `npm test` runs. `full` is the rest: the files of `FULL_ONLY`, and once more, at a larger
+ * Three projects. `quick` is what `npm test` runs. `full` is the rest: the files of `FULL_ONLY`, and once more, at a larger
  * size, those that read it from `test/faults/settings.ts` or run in each of `SETTINGS` or `LONG_SETTINGS`. Every file is in one of them or both.
+ * `far` runs some of `quick` once more with every Redis a round trip of 2.5 ms away.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -69,6 +70,14 @@ const FULL_ONLY = [
   'test/transport/streamed-page.test.ts',
 ];
 
+/** Of `quick`, those that ask the most of a network: what is written, lost, resumed and swept. */
+const FAR = [
+  'test/engine/memberships.test.ts',
+  'test/engine/redis.test.ts',
+  'test/faults/node.test.ts',
+  'test/faults/redis.test.ts',
+];
+
 const root = new URL('./', import.meta.url);
 const files = readdirSync(new URL('test', root), { recursive: true })
   .map((file) => `test/${file}`)
@@ -78,9 +87,9 @@ const isSized = (file) => /\/settings\.ts'|each\((LONG_)?SETTINGS\)/.test(readFi
 /** What `npm test` runs. */
 export const quick = files.filter((file) => !FULL_ONLY.includes(file));
 
-const project = (name, chosen) => ({
+const project = (name, chosen, globals = { TEST_PROJECT: name }) => ({
   displayName: name,
-  globals: { TEST_PROJECT: name },
+  globals,
   testEnvironment: '<rootDir>/test/jest/environment.ts',
   testMatch: chosen.map((file) => `<rootDir>/${file}`),
   extensionsToTreatAsEsm: ['.ts'],
@@ -110,5 +119,6 @@ export default {
       'full',
       files.filter((file) => FULL_ONLY.includes(file) || isSized(file)),
     ),
+    project('far', FAR, { TEST_PROJECT: 'quick', LATENCY_OF_PROJECT_MS: 2.5 }),
   ],
 };

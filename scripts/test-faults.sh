@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
-# Runs the faults at their whole size and writes docs/faults.md from what came of them. Arguments go to Jest.
+# npm run test:faults [-- --latency MS] [arguments of Jest]
+# Runs the faults at their whole size and writes docs/faults.md from what came of them; with arguments of Jest it writes nothing.
+# With --latency every round trip to Redis takes so many milliseconds, and what came of it is one row of "Far from Redis".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 scripts/provide-redis.sh || exit 1
+if [ "${1:-}" = --latency ]; then
+  export REDIS_LATENCY_MS=$2
+  shift 2
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 : >"$work/notes"

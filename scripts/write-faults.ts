@@ -32,21 +32,36 @@ const rows = FAULTS.map((fault) => {
   const { id, fault: what, injection, holds } = fault;
   return `| ${id} | ${what} | ${injection} | ${holds} | ${outcomeOf(fault)} |`;
 });
+
 const path = new URL('../docs/faults.md', import.meta.url);
-/** Written by others, or by hand. */
-const kept = /## (?:Consistency|Soak)\n[\s\S]*$/.exec(readFileSync(path, 'utf8'))?.[0] ?? '';
+const before = readFileSync(path, 'utf8');
 const failed = tests.filter(({ status }) => status === 'failed');
-const named = failed.map(({ fullName }) => `- failed: ${fullName}\n`).join('');
-writeFileSync(
-  path,
-  `# Faults
+const latencyMs = process.env['REDIS_LATENCY_MS'];
+const today = new Date().toISOString().slice(0, 10);
+
+/** The row of this latency in "Far from Redis", in the place of an older one of it. */
+function withFarRow(text: string, ms: string): string {
+  const row = `| ${ms} | ${today} | ${tests.length - failed.length} of ${tests.length} | ${failed.map(({ fullName }) => fullName).join('; ') || 'none'} |`;
+  const old = new RegExp(`^\\| ${ms.replace('.', '\\.')} \\| .*\\|$`, 'm');
+  return old.test(text)
+    ? text.replace(old, () => row)
+    : text.replace(/(\| round trip, ms .*\n\|[-| :]*\|\n)/, (head) => `${head}${row}\n`);
+}
+
+/** The table of faults; what follows it is written by others, or by hand. */
+function withTable(text: string): string {
+  const kept = /## (?:Far from Redis|Consistency|Soak)\n[\s\S]*$/.exec(text)?.[0] ?? '';
+  const named = failed.map(({ fullName }) => `- failed: ${fullName}\n`).join('');
+  return `# Faults
 
 What was done to a running service, what had to hold, and what came of it. Written by \`npm run test:faults\` on
-${new Date().toISOString().slice(0, 10)}: ${tests.length - failed.length} of ${tests.length} tests passed. \`npm test\` runs the same at a smaller size.
+${today}: ${tests.length - failed.length} of ${tests.length} tests passed. \`npm test\` runs the same at a smaller size.
 ${named && `\n${named}`}
 | | fault | brought about by | has to hold | result |
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-${kept}`,
-);
+${kept}`;
+}
+
+writeFileSync(path, latencyMs === undefined ? withTable(before) : withFarRow(before, latencyMs));

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { connectClient } from '../support/client.ts';
+import { LATENCY_MS } from '../support/distance.ts';
 import { eventually } from '../support/eventually.ts';
 import { INSPECTED, inspectHeap } from '../support/heap.ts';
 import type { Program } from '../support/process.ts';
@@ -192,17 +193,18 @@ interface RedisFigures {
   readonly channels: number;
 }
 
-/** The last section of docs/faults.md. */
+/** A section of docs/faults.md, its last. */
 function write({ sent, deliveries, counts, before, after, redisBefore, redisAfter }: Report): void {
   const path = new URL('../../docs/faults.md', import.meta.url);
-  const rest = readFileSync(path, 'utf8').replace(/## Soak\n[\s\S]*$/, '');
+  const title = LATENCY_MS > 0 ? `Soak, Redis ${LATENCY_MS} ms away` : 'Soak';
+  const rest = readFileSync(path, 'utf8').replace(new RegExp(`## ${title}\\n[\\s\\S]*?(?=\\n## |$)`), '');
   const names = Object.keys(before[0] ?? {}) as (keyof Figures)[];
   const cell = (figures: readonly Figures[], name: keyof Figures): string =>
     figures.map((each) => each[name]).join(', ');
   const faults = [...counts].map(([name, count]) => `${name} ${count}×`).join(', ');
-  const section = `## Soak
+  const section = `## ${title}
 
-${MINUTES} minutes on ${new Date().toISOString().slice(0, 10)} (\`npm run soak -- --minutes ${MINUTES}\`): two nodes with ${HEAP_MIB} MiB of heap, ${SIZE.writers} writers, ${SIZE.subscribers} subscribers, ${CHURN} clients that
+${MINUTES} minutes on ${new Date().toISOString().slice(0, 10)} (\`npm run soak -- --minutes ${MINUTES}${LATENCY_MS > 0 ? ` --latency ${LATENCY_MS}` : ''}\`): two nodes with ${HEAP_MIB} MiB of heap, ${SIZE.writers} writers, ${SIZE.subscribers} subscribers, ${CHURN} clients that
 come and go at a time. Faults: ${faults}. ${sent.toLocaleString('en')} messages acknowledged,
 ${deliveries.toLocaleString('en')} deliveries: none lost, none twice, all in order.
 

@@ -1,14 +1,20 @@
-/** Before all files: a Redis for each worker, which ends with Jest however that ends. */
+/** Before all files: a Redis for each worker, which ends with Jest however that ends, and a way to it that takes time. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { LATENCY_MS, startWay } from '../support/distance.ts';
 import { freePort } from '../support/free-port.ts';
+import type { TcpProxy } from '../support/tcp-proxy.ts';
 
 /** Its input is a pipe from Jest: when that closes, so does the server. */
 const UNTIL_INPUT_ENDS = 'exec 3<&0; "$0" "$@" </dev/null >/dev/null & read -r _ <&3; kill -9 $!; wait';
 
 export interface WorkerRedis {
   readonly processes: ChildProcess[];
+  readonly ways: TcpProxy[];
 }
+
+/** That of the project `far`, in which files run beside others that have it near. */
+const FAR_MS = 2.5;
 
 declare global {
   var workerRedis: WorkerRedis | undefined;
@@ -16,6 +22,7 @@ declare global {
 
 export default async function startRedis({ maxWorkers }: { readonly maxWorkers: number }): Promise<void> {
   const processes: ChildProcess[] = [];
+  const ways: TcpProxy[] = [];
   for (let worker = 1; worker <= maxWorkers; worker += 1) {
     const port = String(await freePort());
     const command = process.env['REDIS_SERVER'] ?? 'redis-server';
@@ -25,6 +32,9 @@ export default async function startRedis({ maxWorkers }: { readonly maxWorkers: 
     processes.push(child);
     // Workers are started later, and inherit it.
     process.env[`TEST_REDIS_${worker}`] = `redis://127.0.0.1:${port}`;
+    const way = await startWay(Number(port), LATENCY_MS || FAR_MS);
+    ways.push(way);
+    process.env[`TEST_REDIS_FAR_${worker}`] = `redis://127.0.0.1:${way.port}`;
   }
-  globalThis.workerRedis = { processes };
+  globalThis.workerRedis = { processes, ways };
 }

@@ -1,15 +1,17 @@
-/** A real redis-server for one test file, on a free port, with nothing kept. */
+/** A real redis-server for one test file, on a free port, with nothing kept, and as far away as `distance.ts` says. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { LATENCY_MS, startWay } from './distance.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 
 export interface RedisServer {
   readonly url: string;
+  /** Where it is reached, also by its replicas and the other nodes of its cluster. */
   readonly port: number;
   readonly process: ChildProcess;
   /** Kills it, and starts it on what it had stored, this time with these settings besides. */
@@ -30,10 +32,13 @@ async function answers(port: number): Promise<void> {
 }
 
 export async function startRedisServer(...settings: string[]): Promise<RedisServer> {
-  const port = await freePort();
+  const ownPort = await freePort();
+  const way = LATENCY_MS > 0 ? await startWay(ownPort, LATENCY_MS) : null;
+  const port = way?.port ?? ownPort;
   const dir = mkdtempSync(join(tmpdir(), 'realtime-redis-'));
   const command = process.env['REDIS_SERVER'] ?? 'redis-server';
-  const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir];
+  const announced = way ? ['--replica-announce-port', String(port), '--cluster-announce-port', String(port)] : [];
+  const place = ['--port', String(ownPort), '--bind', '127.0.0.1', '--dir', dir, ...announced];
   let child: ChildProcess;
 
   async function start(...more: string[]): Promise<void> {
@@ -41,7 +46,7 @@ export async function startRedisServer(...settings: string[]): Promise<RedisServ
     const failed = once(child, 'error').then(([error]) => {
       throw error as Error;
     });
-    await Promise.race([eventually(() => answers(port)), failed]);
+    await Promise.race([eventually(() => answers(ownPort)), failed]);
   }
   async function kill(): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -62,6 +67,7 @@ export async function startRedisServer(...settings: string[]): Promise<RedisServ
     },
     async stop() {
       await kill();
+      await way?.close();
       rmSync(dir, { recursive: true, force: true });
     },
   };

@@ -4,9 +4,10 @@
  * Who kills it, configures it, or looks at all of it, starts one with `startRedisServer`.
  */
 import { randomUUID } from 'node:crypto';
+import { LATENCY_MS } from './distance.ts';
 
 export const sharedRedisUrl = (): string => {
-  const url = process.env[`TEST_REDIS_${process.env['JEST_WORKER_ID']}`];
+  const url = process.env[`TEST_REDIS_${LATENCY_MS > 0 ? 'FAR_' : ''}${process.env['JEST_WORKER_ID']}`];
   if (!url) throw new Error('No Redis was started for this worker: see test/jest/start-redis.ts.');
   return url;
 };

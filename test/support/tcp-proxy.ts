@@ -16,6 +16,8 @@ export interface TcpProxy {
   swallowAnswers(): number;
   /** From now on everything takes so much longer. */
   delay(ms: number): void;
+  /** From now on what is answered takes so much longer, and so does what Redis publishes: a server that is so far away. */
+  delayAnswers(ms: number): void;
   /** From now on everything waits: what waits passes one by one, or by `release` all of it and what comes. */
   hold(): { pass(): void; release(): void };
   /** Resets each connection open now in the middle of its next answer. Answers how many. */
@@ -31,16 +33,20 @@ export interface TcpProxy {
 /** What a subscriber is sent, of a few bytes: it comes whole. */
 const PUBLISHED = /[*>]3\r\n\$8\r\nsmessage\r\n\$\d+\r\n[^\r]*\r\n\$\d+\r\n[^\r]*\r\n/g;
 
+/** Writes now or later, in the order of the calls. */
+type Pace = (write: () => void, direction: 'asks' | 'answers') => void;
+
 class Link {
   readonly client: Socket;
   readonly upstream: Socket;
   asks = true;
   answers: 'whole' | 'none' | 'broken' | 'unpublished' = 'whole';
 
-  constructor(client: Socket, upstream: Socket, pace: (write: () => void) => void, onDropped: () => void) {
-    this.client = client;
-    this.upstream = upstream;
-    const carry = (to: Socket, chunk: Buffer): void => pace(() => to.destroyed || to.write(chunk));
+  constructor(client: Socket, upstream: Socket, pace: Pace, onDropped: () => void) {
+    this.client = client.setNoDelay();
+    this.upstream = upstream.setNoDelay();
+    const carry = (to: Socket, chunk: Buffer): void =>
+      pace(() => to.destroyed || to.write(chunk), to === client ? 'answers' : 'asks');
     client.on('data', (chunk: Buffer) => {
       if (this.asks) carry(upstream, chunk);
     });
@@ -66,12 +72,12 @@ class Link {
 
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   let port = target;
-  let delayMs = 0;
+  const delayMs = { asks: 0, answers: 0 };
   let waiting: (() => void)[] | null = null;
-  const pace = (write: () => void): void => {
+  const pace: Pace = (write, direction) => {
     if (waiting) waiting.push(write);
-    else if (delayMs === 0) write();
-    else setTimeout(write, delayMs);
+    else if (delayMs[direction] === 0) write();
+    else setTimeout(write, delayMs[direction]);
   };
   let accepted = 0;
   let dropped = 0;
@@ -82,14 +88,15 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
       dropped += 1;
     });
     links.add(link);
-    for (const socket of [link.client, link.upstream]) {
-      socket
-        .on('error', () => undefined)
-        .on('close', () => {
-          links.delete(link);
-          link.destroy();
-        });
-    }
+    const end = (): void => {
+      links.delete(link);
+      link.destroy();
+    };
+    link.client.on('error', () => undefined).on('close', end);
+    // Behind the answers that are still on their way.
+    link.upstream
+      .on('error', () => undefined)
+      .on('close', () => (delayMs.answers > 0 && !waiting ? void setTimeout(end, delayMs.answers) : end()));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -134,7 +141,12 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
         link.answers = 'broken';
       }),
     delay(ms) {
-      delayMs = ms;
+      delayMs.asks = ms;
+      delayMs.answers = ms;
+    },
+    delayAnswers(ms) {
+      // Timers drop what is less than a millisecond, and it is to be so far at least.
+      delayMs.answers = Math.ceil(ms);
     },
     hold() {
       const held: (() => void)[] = [];
