@@ -14,6 +14,7 @@ const FULL_ONLY = [
   'test/client/resuming.test.ts',
   'test/client/session.test.ts',
   'test/cluster/load.test.ts',
+  'test/cluster/two-releases.test.ts',
   'test/cluster/workers.test.ts',
   'test/consistency/trial.test.ts',
   'test/delivery/inbox-cost.test.ts',

@@ -13,13 +13,13 @@ type SettingsOf = (index: number) => Settings;
 export interface Fleet {
   readonly programs: Program[];
   readonly endpoints: readonly Endpoint[];
-  /** Starts the node of an endpoint again. */
-  restart(index: number): Promise<void>;
+  /** Starts the node of an endpoint again; of another release where its folder is given. */
+  restart(index: number, release?: URL): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Nodes of one service. */
-export async function startFleet(count: number, settingsOf: SettingsOf): Promise<Fleet> {
+/** Nodes of one service, of this checkout or of a release. */
+export async function startFleet(count: number, settingsOf: SettingsOf, release?: URL): Promise<Fleet> {
   const ports: number[] = [];
   const programs: Program[] = [];
   const env = {
@@ -29,13 +29,13 @@ export async function startFleet(count: number, settingsOf: SettingsOf): Promise
     RATE_LIMIT_ENABLED: 'false',
     MAX_CONNECTIONS_PER_USER: '100000',
   };
-  const start = async (index: number): Promise<void> => {
+  const start = async (index: number, root?: URL): Promise<void> => {
     const own = { ...env, ...settingsOf(index), PORT: String(ports[index]) };
-    programs[index] = await startProgram('src/main.ts', own, /service started/);
+    programs[index] = await startProgram('src/main.ts', own, /service started/, root);
   };
   for (let index = 0; index < count; index += 1) {
     ports.push(await freePort());
-    await start(index);
+    await start(index, release);
   }
   return {
     programs,

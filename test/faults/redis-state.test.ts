@@ -6,6 +6,7 @@ import { TIMES } from '../../src/limits.ts';
 import type { ConversationId, TenantId } from '../../src/model.ts';
 import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
+import { metric } from '../support/metrics.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { Load } from './load.ts';
@@ -83,6 +84,9 @@ describe('what Redis holds is gone or changed', () => {
       message: { id: 'm', conversationId: 'c', content: 'forged', position: { epoch: 'e', place: 7 } },
     });
     for (const text of [...rubbish, forged]) expect(await client.spublish(channel, text)).toBeGreaterThan(0);
+    // Of a release to come: ignored as well, and counted.
+    await client.spublish(channel, JSON.stringify({ type: 'pinned', id: 'm' }));
+    await eventually(async () => expect(await metric(service.url, 'realtime_unknown_announcements_total')).toBe(1));
     await service.query('alice', SEND);
     await eventually(() => expect(heard.events).toHaveLength(2));
     expect(heard.events.map((event) => event.messageReceived.sequence)).toEqual([1, 2]);

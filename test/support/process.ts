@@ -1,6 +1,7 @@
 /** A program of this repository in a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.ts';
 
@@ -14,21 +15,21 @@ export interface Program {
 const ROOT = new URL('../../', import.meta.url);
 
 const SERVICE = 'src/main.ts';
-const preload = (file: string): string[] => ['--import', new URL(file, import.meta.url).href];
-const PATIENCE = preload('patience.ts');
-const KEEP_COMPILED = preload('keep-compiled.ts');
+const preload = (file: URL): string[] => (existsSync(file) ? ['--import', file.href] : []);
+const KEEP_COMPILED = preload(new URL('keep-compiled.ts', import.meta.url));
 
-/** Starts a file of the repository and waits until it has written `sign`. */
+/** Starts a file of the repository, or of a release of it (`root`), and waits until it has written `sign`. */
 export async function startProgram(
   file: string,
   env: Readonly<Record<string, string>>,
   sign: RegExp,
+  root = ROOT,
 ): Promise<Program> {
   const words = [
     '--no-warnings',
     ...KEEP_COMPILED,
-    ...(file === SERVICE ? PATIENCE : []),
-    fileURLToPath(new URL(file, ROOT)),
+    ...(file === SERVICE ? preload(new URL('test/support/patience.ts', root)) : []),
+    fileURLToPath(new URL(file, root)),
   ];
   const child = spawn(process.execPath, words, {
     env: { ...process.env, ...env },
