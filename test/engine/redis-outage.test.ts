@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { deadline } from '../../src/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { withCircuit } from '../../src/engine/circuit.ts';
+import type { Channel } from '../../src/engine/port.ts';
 import { LEAST_RIGHTS } from '../../src/engine/redis/permissions.ts';
 import { SCHEMA } from '../../src/engine/redis/schema.ts';
 import { TIMES } from '../../src/limits.ts';
@@ -23,7 +24,7 @@ import { beginService } from '../support/starting.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { unsteady } from '../support/unsteady-engine.ts';
-import { alice, tenant } from '../support/world.ts';
+import { alice, createGroup, newConversationId, tenant, text } from '../support/world.ts';
 
 const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
 const SEND = 'mutation { sendMessage(input: {conversationId: "c", content: "x"}) { sequence } }';
@@ -176,6 +177,51 @@ describe('the circuit around Redis', () => {
     client.disconnect();
     other.disconnect();
   });
+});
+
+it('G05, G10: a break is told to a hundred channels in a turn, and to each of them before anything that is announced later', async () => {
+  const redis = await startRedisServer();
+  const node = await openEngineOn(redis.url, { prefix: 'divided' });
+  const other = await openEngineOn(redis.url, { prefix: 'divided' });
+  const conversation = await createGroup(other, alice);
+  // The last to be told of the conversations, and one of a kind that is told before them.
+  const ids = [...Array.from({ length: 500 }, () => newConversationId()), conversation];
+  const channels: Channel[] = ids.map((id) => ({ kind: 'conversation', tenant, id }));
+  channels.push({ kind: 'sessions', tenant, id: alice });
+  let inTurn = 0;
+  let most = 0;
+  /** Each once, in order. */
+  const told = new Set<string>();
+  let announced: Promise<unknown> | null = null;
+  const interrupted = (id: string): void => {
+    if (inTurn === 0) setImmediate(() => (inTurn = 0));
+    inTurn += 1;
+    most = Math.max(most, inTurn);
+    told.add(id);
+    announced ??= other.appendMessage(tenant, text(conversation, alice, 'hello'));
+  };
+  await Promise.all(
+    channels.map((channel) =>
+      node.listen(channel, {
+        onAnnouncement: ({ type }) => void told.add(type),
+        onInterrupted: () => interrupted(channel.id),
+      }),
+    ),
+  );
+  const admin = new Redis(redis.url);
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
+  await eventually(() => expect(told.size).toBe(channels.length + 1));
+  await announced;
+  // And the one of which something is announced.
+  expect(most).toBeLessThanOrEqual(101);
+  // A token that was taken back meanwhile is good until it is told.
+  const order = [...told];
+  expect(order[0]).toBe(alice);
+  expect(order.indexOf('message')).toBeGreaterThan(order.indexOf(conversation));
+  admin.disconnect();
+  await node.close();
+  await other.close();
+  await redis.stop();
 });
 
 describe('a primary that is demoted', () => {

@@ -21,10 +21,7 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
     messageEventName: 'smessage',
   });
   const listeners = new Set<Listener>();
-  subscriber.on('interrupted', () => {
-    marks.renew();
-    for (const listener of [...listeners]) listener.onInterrupted();
-  });
+  subscriber.on('interrupted', () => void marks.interrupt());
 
   return {
     async listen(channel, listener) {

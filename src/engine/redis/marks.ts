@@ -7,6 +7,7 @@
  * that the one before was not heard. Typing has no mark: it is over in `TIMES.typingMs` whatever is heard.
  */
 import type { Clock } from '../../clock.ts';
+import { inParts } from '../../in-parts.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { Position } from '../../model.ts';
@@ -18,6 +19,9 @@ import type { Keys } from './keys.ts';
 
 /** What was heard and is not stored may be on its way: it is looked at again after this before it counts as lost. */
 const TICK_MS = 1_000;
+
+/** Channels that say who may hear what. */
+const RIGHTS: ReadonlySet<Channel['kind']> = new Set(['sessions', 'memberships', 'routing-rules', 'topic-policies']);
 
 type Mark = string | null;
 
@@ -60,6 +64,8 @@ export class Marks {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #watched = new Map<string, Watched>();
+  /** Channels whose listeners are still to be told of a break. */
+  readonly #untold = new Set<Watched>();
   readonly #stop: () => void;
 
   constructor(client: RedisClient, runOne: RunOne, keys: Keys, clock: Clock, log: Log) {
@@ -79,7 +85,9 @@ export class Marks {
       watched,
       forget: () => {
         watched.listeners.delete(listener);
-        if (watched.listeners.size === 0 && this.#watched.get(name) === watched) this.#watched.delete(name);
+        if (watched.listeners.size > 0) return;
+        this.#untold.delete(watched);
+        if (this.#watched.get(name) === watched) this.#watched.delete(name);
       },
     };
   }
@@ -103,6 +111,7 @@ export class Marks {
 
   /** Takes note of what is heard, once for each who listens, and answers it as they are told it. On every message's path. */
   hear(watched: Watched, announcement: Announcement): Announcement {
+    if (this.#untold.size > 0) this.#interrupt(watched);
     switch (announcement.type) {
       case 'message':
         watched.log = announcement.message.position;
@@ -126,18 +135,32 @@ export class Marks {
     }
   }
 
-  /** After a break whoever listens is told, and reads everything. */
-  renew(): void {
-    for (const watched of this.#watched.values()) {
-      watched.state = undefined;
-      watched.log = undefined;
-      void this.note(watched);
-    }
+  /**
+   * After a break whoever listens is told, and reads everything. There may be a hundred thousand channels: they are told in
+   * parts, first those by which the others know who may hear what, and each before it is told anything else.
+   */
+  async interrupt(): Promise<void> {
+    const all = [...this.#watched.values()];
+    const isOfRights = ({ channel }: Watched): boolean => RIGHTS.has(channel.kind);
+    const inOrder = [...all.filter(isOfRights), ...all.filter((watched) => !isOfRights(watched))];
+    for (const watched of inOrder) this.#untold.add(watched);
+    await inParts(inOrder, (part) => {
+      for (const watched of part) this.#interrupt(watched);
+    });
+  }
+
+  #interrupt(watched: Watched): void {
+    if (!this.#untold.delete(watched)) return;
+    watched.state = undefined;
+    watched.log = undefined;
+    void this.note(watched);
+    for (const listener of [...watched.listeners]) listener.onInterrupted();
   }
 
   close(): void {
     this.#stop();
     this.#watched.clear();
+    this.#untold.clear();
   }
 
   /** Older releases announce without the mark before, so that nothing shows whether that was heard. */
