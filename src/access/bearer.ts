@@ -1,23 +1,23 @@
 /**
- * Whose token a connection goes by, now.
+ * The present token of a connection.
  *
- * A connection owns one bearer. Streams and contexts ask it each time and keep no
- * copy of a viewer, so that what they carry is what the present token may see (G17).
+ * A connection owns one bearer. Streams and contexts ask it each time and store no
+ * viewer, so they deliver only what the present token may see (G17).
  */
 import type { Viewer } from '../model.ts';
 
 export interface Bearer {
   readonly viewer: Viewer;
-  /** Calls back whenever another token has taken the place of the one before; the answer stops that. */
+  /** Calls back whenever a new token replaces the old one; the returned function unsubscribes. */
   onRenewed(renewed: () => void): () => void;
 }
 
-/** Of a token that nothing takes the place of: that of a request, or of a stream over HTTP. */
+/** For a token that is never replaced: that of a request, or of a stream over HTTP. */
 export function bearerOf(viewer: Viewer): Bearer {
   return { viewer, onRenewed: () => () => undefined };
 }
 
-/** Of a socket, whose client brings a new token before the old one ends. */
+/** For a socket, whose client brings a new token before the old one ends. */
 export class RenewableBearer implements Bearer {
   #viewer: Viewer;
   readonly #listeners = new Set<() => void>();
@@ -35,7 +35,7 @@ export class RenewableBearer implements Bearer {
     return () => this.#listeners.delete(renewed);
   }
 
-  /** Goes by another token from now on; false: it is another user's, and changes nothing. */
+  /** Replaces the token. False: it belongs to another user, and nothing changes. */
   renew(next: Viewer): boolean {
     const { tenant, userId } = this.#viewer;
     if (next.tenant !== tenant || next.userId !== userId) return false;

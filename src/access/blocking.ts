@@ -1,7 +1,7 @@
-/** The view of a user that those get whom they block. */
+/** How users appear to those whom they block. */
 import type { PresenceRecord, UserId } from '../model.ts';
 
-/** The presence of somebody who was never seen. */
+/** The presence of a user who was never seen. */
 export const neverSeen = (userId: UserId): PresenceRecord => ({
   userId,
   status: 'OFFLINE',

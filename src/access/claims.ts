@@ -6,34 +6,34 @@ import { type DeviceId, isIdentifier, isUserId, type SessionId, type TenantId, t
 export type Verification =
   | { readonly outcome: 'valid'; readonly viewer: Viewer }
   | { readonly outcome: 'expired' }
-  /** It was good, and has been taken back before its end. */
+  /** The token was valid, and has been revoked before its end. */
   | { readonly outcome: 'revoked' }
   | { readonly outcome: 'invalid' };
 
 const DEFAULT_TENANT = 'default';
 export const INVALID: Verification = { outcome: 'invalid' };
 
-/** Where an issuer puts what it says. */
+/** The claims in which an issuer puts tenant and scope. */
 export interface ClaimNames {
   readonly tenant: string;
   /** Null: `scope`, or `scp` when there is no `scope`. */
   readonly scope: string | null;
 }
 
-/** One from further ahead than clocks may differ would outlive every refusal of its user's tokens until then. */
+/** A token issued further ahead than clocks may differ would outlive every revocation of its user's tokens until then. */
 const isFromAhead = (issuedAt: number, now: number): boolean => !(issuedAt <= now + TIMES.clockToleranceMs);
 
 /** `isOurs`: the token is one of a session. `now`: milliseconds since the Unix epoch. */
 export function toViewer(payload: JWTPayload, names: ClaimNames, isOurs: boolean, now: number): Verification {
   const { exp, iat, sid, did } = payload;
   const user = isOurs ? payload.sub : bearerOf(payload);
-  // Only one that says nothing of a tenant is of the default one.
+  // Only a token without the claim belongs to the default tenant.
   const tenant = names.tenant in payload ? payload[names.tenant] : DEFAULT_TENANT;
   if (typeof iat === 'number' && isFromAhead(iat * 1_000, now)) return INVALID;
   if (typeof user !== 'string' || !isUserId(user)) return INVALID;
   if (typeof tenant !== 'string' || !isIdentifier(tenant)) return INVALID;
   if (isOurs && idOf(sid) === null) return INVALID;
-  // Fractions of a second are valid (RFC 7519, NumericDate); what is past the end of dates is not.
+  // Fractions of a second are valid (RFC 7519, NumericDate); values past the end of dates are not.
   if (typeof exp !== 'number' || Math.abs(exp * 1_000) > LIMITS.dateMs) return INVALID;
   return {
     outcome: 'valid',
@@ -42,7 +42,7 @@ export function toViewer(payload: JWTPayload, names: ClaimNames, isOurs: boolean
       userId: user,
       scopes: scopesOf(names.scope === null ? (payload['scope'] ?? payload['scp']) : payload[names.scope]),
       sessionId: isOurs ? idOf<SessionId>(sid) : null,
-      // A session of the platform is its own business, and tells devices apart here.
+      // The platform's own session id tells devices apart here, and has no other meaning.
       deviceId: idOf<DeviceId>(isOurs ? did : sid),
       issuedAt: typeof iat === 'number' ? Math.floor(iat * 1_000) : null,
       topics: { publish: patternsOf(payload['topics_publish']), subscribe: patternsOf(payload['topics_subscribe']) },
@@ -51,12 +51,12 @@ export function toViewer(payload: JWTPayload, names: ClaimNames, isOurs: boolean
   };
 }
 
-/** A token of a service by client credentials may have no `sub`: it is its client's (RFC 9068 section 2.2, `azp` of OpenID Connect). */
+/** A client-credentials token may have no `sub`: it belongs to its client (RFC 9068 section 2.2, `azp` of OpenID Connect). */
 export function bearerOf({ sub, client_id: client, azp }: JWTPayload): unknown {
   return sub === undefined ? (client ?? azp) : sub;
 }
 
-/** One text with spaces (RFC 8693 section 4.2), or a list. What is neither opens nothing. */
+/** One text with spaces (RFC 8693 section 4.2), or a list. Any other value grants nothing. */
 function scopesOf(claim: unknown): ReadonlySet<string> {
   return new Set(patternsOf(claim ?? []));
 }
@@ -65,7 +65,7 @@ function idOf<Id extends string>(claim: unknown): Id | null {
   return typeof claim === 'string' && isIdentifier(claim) ? (claim as string as Id) : null;
 }
 
-/** A list of texts, or one text with spaces. Anything else names nothing: a claim that is not understood opens nothing. */
+/** A list of texts, or one text with spaces. Any other value names no topics, so it grants nothing. */
 function patternsOf(claim: unknown): readonly string[] | null {
   if (claim === undefined) return null;
   if (typeof claim === 'string') return claim.split(' ').filter(Boolean);

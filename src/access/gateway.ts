@@ -7,15 +7,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { textOfConnectionInit } from './token-location.ts';
 
-/** How a caller stands by what they gave. */
+/** The trust in a caller, by the secret it gave. */
 export interface Standing {
-  /** They gave a secret of ours. */
+  /** It gave a valid secret. */
   readonly isProven: boolean;
-  /** They may ask for what only gateways may: they have proven to be one, or no secret is set. */
+  /** It may ask for what only gateways may: it is proven, or no secret is configured. */
   readonly isTrusted: boolean;
 }
 
-/** What a caller gave, wherever it stood; anything but a text is nothing. Compares in constant time. */
+/** Judges the secret that a caller gave. A value that is not a text counts as none. Compares in constant time. */
 export type StandingOf = (given: unknown) => Standing;
 
 const HEADER = 'router-authorization';

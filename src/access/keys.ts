@@ -1,4 +1,4 @@
-/** The keys that tokens are verified with: secrets, and those of JWKS endpoints (RFC 7517). */
+/** The keys that verify tokens: secrets, and those of JWKS endpoints (RFC 7517). */
 import { hkdfSync, subtle, type webcrypto } from 'node:crypto';
 import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../clock.ts';
@@ -15,7 +15,7 @@ const SYMMETRIC = {
 type Symmetric = keyof typeof SYMMETRIC;
 const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 
-/** Keys, and the algorithms they are for. */
+/** Keys, and the algorithms that they serve. */
 export interface Keys {
   readonly algorithms: string[];
   readonly find: JWTVerifyGetKey;
@@ -33,7 +33,7 @@ export function keysOfEndpoint(url: URL, clock: Clock): Keys {
       return await (remote.fresh ? found : inTime(found, clock));
     } catch (error) {
       const known = remote.jwks();
-      // The endpoint is away: what it said last is better than letting nobody in.
+      // The endpoint is unavailable: its last keys stay valid, else nobody could connect.
       if (error instanceof errors.JWKSNoMatchingKey || !known) throw error;
       return createLocalJWKSet(known)(header, token);
     } finally {
@@ -52,12 +52,12 @@ function inTime<Value>(work: Promise<Value>, clock: Clock): Promise<Value> {
   return Promise.race([work, late]).finally(cancel);
 }
 
-/** The key that signs the tokens of sessions (RFC 5869): who knows it does not know the secret it is made from. */
+/** The key that signs the tokens of sessions (RFC 5869). It does not reveal the secret it is derived from. */
 export function sessionKey(secret: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(hkdfSync('sha256', secret, '', `${SESSION_ISSUER} session token`, 32));
 }
 
-/** The keys a secret is long enough for, imported once: jose would import it anew for each token. */
+/** The keys for which a secret is long enough, imported once: jose would import it again for each token. */
 export function keysOfSecret(secret: Uint8Array<ArrayBuffer>): Keys {
   const algorithms = (Object.keys(SYMMETRIC) as Symmetric[]).filter((alg) => secret.length >= SYMMETRIC[alg][0]);
   const imported = new Map<string | undefined, Promise<webcrypto.CryptoKey>>(
@@ -75,7 +75,7 @@ function importSecret(secret: Uint8Array<ArrayBuffer>, hash: string): Promise<we
   return subtle.importKey('raw', secret, { name: 'HMAC', hash }, false, ['verify']);
 }
 
-/** Whether a token only was not for the key at hand. */
+/** Whether the only fault is that the token was signed by another key. */
 export function isOtherKey(error: unknown): boolean {
   return (
     error instanceof errors.JWSSignatureVerificationFailed ||

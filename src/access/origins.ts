@@ -28,13 +28,13 @@ const parsed = (origin: string): URL | null => {
 const hostIn = ({ protocol }: URL, host: string): URL | null => parsed(`${protocol}//${host}`);
 
 /**
- * Decides by `Origin`. A request without it is not a browser's: it needs a token
- * like everyone and carries no cookie of ours.
+ * Decides by `Origin`. A request without it does not come from a browser: it needs a token
+ * like every other and carries no cookie of ours.
  *
- * A page of the service's own address is of the same origin: React Native and iOS
- * clients send that. While nothing is listed outside production, pages of this
- * machine are allowed: of the loopback, and of the address that was connected to,
- * which a phone on the same network uses. An address, since a name may be rebound.
+ * A page of the service's own address has the same origin; React Native and iOS clients
+ * send that. While nothing is listed outside production, pages of this machine are
+ * allowed: of the loopback, and of the address that was connected to, which a phone on
+ * the same network uses. It must be an address, since a name may be rebound.
  */
 export function createOriginCheck(options: OriginOptions): IsOriginAllowed {
   const known = new Set(options.allowedOrigins);
@@ -57,7 +57,7 @@ export function createOriginCheck(options: OriginOptions): IsOriginAllowed {
   };
 }
 
-/** Of an origin in the log. */
+/** The length at which an origin is cut in the log. */
 const SHOWN_CHARACTERS = 200;
 
 function tellerOf({ clock, log, countRefused }: OriginOptions): (origin: string) => void {

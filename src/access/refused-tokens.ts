@@ -1,4 +1,4 @@
-/** Why a token was refused, in words that hold nothing of the token. */
+/** The reason for which a token was refused, in words that reveal nothing of the token. */
 import { errors } from 'jose';
 
 const REASONS: readonly (readonly [code: string, reason: string])[] = [

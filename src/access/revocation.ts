@@ -1,4 +1,4 @@
-/** Tokens that were taken back before their end. */
+/** Tokens that were revoked before their end. */
 import { TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
 
@@ -7,9 +7,9 @@ const SECOND_MS = 1_000;
 const secondOf = (instant: number): number => Math.floor(instant / SECOND_MS);
 
 /**
- * Whether a token is among those of its user that were refused up to an instant.
- * A token says when it was issued to the second: one of the same second is refused,
- * and so is one that does not say.
+ * Whether a token is among those of its user that were revoked up to an instant.
+ * Tokens give the second in which they were issued. A token of the same second is
+ * refused, and so is one that does not give it.
  */
 export function isRefused({ issuedAt }: Viewer, refusedUpTo: number | null, now: number): boolean {
   if (refusedUpTo === null) return false;

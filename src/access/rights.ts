@@ -1,4 +1,4 @@
-/** What a token's scopes open. */
+/** The rights that a token's scopes grant. */
 import { ServiceError } from '../errors.ts';
 import type { UserId, Viewer } from '../model.ts';
 
@@ -7,12 +7,12 @@ export function isAdmin(viewer: Viewer): boolean {
   return viewer.scopes.has('realtime:admin');
 }
 
-/** A backend of the platform, which publishes to any user of its tenant. */
+/** A back end of the platform, which publishes to any user of its tenant. */
 export function isService(viewer: Viewer): boolean {
   return viewer.scopes.has('realtime:service');
 }
 
-/** The affairs of a user are theirs and the tenant admins'. */
+/** A user's own data is for that user and the tenant's admins. */
 export function requireSelf(viewer: Viewer, userId: UserId): void {
   if (viewer.userId !== userId && !isAdmin(viewer)) {
     throw new ServiceError('FORBIDDEN', 'Only the user and tenant admins may see this.');

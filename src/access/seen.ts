@@ -1,9 +1,9 @@
 /**
- * Who may see a conversation: the one place that says so, in types.
+ * The only place that decides who may see a conversation, expressed in types.
  *
- * A record of the engine says nothing of who asks. Resolvers and rules that read
- * contents take `SeenConversation` and `SeenMessage` only, and those are made here
- * only: by a check, or from what was checked already. A path that forgets to check
+ * A record of the engine does not depend on the caller. Resolvers and rules that read
+ * contents take `SeenConversation` and `SeenMessage` only, and only this file makes
+ * those: by a check, or from something already checked. A path that forgets to check
  * does not compile.
  */
 import type { Engine, Gone, ListChange, ListQuery, NewConversation, NoPlace, RoomPlace } from '../engine/port.ts';
@@ -28,28 +28,28 @@ declare const seen: unique symbol;
 
 /** A conversation whose contents its viewer may see. */
 export type SeenConversation = ConversationRecord & { readonly [seen]: 'conversation' };
-/** A message its viewer may see. */
+/** A message that its viewer may see. */
 export type SeenMessage = MessageRecord & { readonly [seen]: 'message' };
 
-/** A message that a service sent for a user. Of its conversation the service sees what it sees by itself, which may be nothing. */
+/** A message that a service sent for a user. Of its conversation the service sees what it sees by itself, possibly nothing. */
 export type SentMessage = MessageRecord & { readonly isSentFor: true };
 
-/** What may be answered as a message. */
+/** The messages that an answer may contain. */
 export type ShownMessage = SeenMessage | SentMessage;
 
-/** Text of a message its viewer may see. */
+/** Text of a message that its viewer may see. */
 export type SeenText<Text> = Text & { readonly [seen]: 'text' };
 
-/** A conversation as its viewer left it. What it holds now is theirs no longer. */
+/** A conversation at the moment its viewer left it. Its present contents are no longer visible to them. */
 export type LeftConversation = ConversationRecord & { readonly isLeft: true };
 
-/** A conversation that its viewer has marked read, which is not stored yet; the receipt is what it will be. */
+/** A conversation with a read position of the viewer that is not stored yet; the receipt is the future one. */
 export type MarkedConversation = SeenConversation & { readonly ownReceipt: ReadReceiptRecord };
 
-/** What may be answered as a conversation. */
+/** The conversations that an answer may contain. */
 export type ShownConversation = SeenConversation | MarkedConversation | LeftConversation;
 
-/** What anyone of the tenant may know of a room: enough to join it. */
+/** The facts of a room that everyone in the tenant may know: enough to join it. */
 export type OpenRoom = Pick<ConversationRecord, 'id' | 'name' | 'memberCount'>;
 
 export interface Seen {
@@ -58,12 +58,12 @@ export interface Seen {
   readonly membership: Membership | null;
 }
 
-/** Whether a conversation is seen by someone who is this to it: members and tenant admins. */
+/** Whether a viewer with this membership sees a conversation: members and tenant admins do. */
 export function maySee(viewer: Viewer, membership: Membership | null): boolean {
   return membership !== null || isAdmin(viewer);
 }
 
-/** What the viewer may see of these conversations, in the order asked; null for absent and forbidden alike. */
+/** Those of these conversations that the viewer may see, in the order asked; null for absent and forbidden alike. */
 export async function see(engine: Engine, viewer: Viewer, ids: readonly ConversationId[]): Promise<(Seen | null)[]> {
   const [conversations, memberships] = await Promise.all([
     engine.readConversations(viewer.tenant, ids),
@@ -111,7 +111,7 @@ export async function seeListOf(
 ): Promise<{ readonly entries: readonly SeenEntry[]; readonly totalCount: number; readonly isLast: boolean }> {
   requireSelf(viewer, userId);
   const { tenant } = viewer;
-  // One more, to know whether there is one.
+  // One more than asked, to find out whether another page follows.
   const { entries: found, totalCount } = await engine.listConversations(tenant, userId, {
     ...query,
     limit: query.limit + 1,
@@ -139,7 +139,7 @@ export async function requireSeen(engine: Engine, viewer: Viewer, id: Conversati
   return found;
 }
 
-/** What the viewer counts as here; tenant admins count as owners. */
+/** The viewer's role for permission checks; tenant admins count as owners. */
 function rankOf({ membership }: Seen, viewer: Viewer): number {
   if (isAdmin(viewer)) return RANKS.OWNER;
   return membership ? RANKS[membership.role] : 0;
@@ -159,14 +159,14 @@ export function outranks(found: Seen, viewer: Viewer, other: MemberRole): boolea
   return rank === RANKS.OWNER || rank > RANKS[other];
 }
 
-/** What the viewer may join unasked: a room, or as a service any conversation that is not direct; null for anything else. */
+/** A conversation that the viewer may join without an invitation: a room, or for a service any that is not direct; null for any other. */
 export async function findOpen(engine: Engine, viewer: Viewer, id: ConversationId): Promise<OpenRoom | null> {
   const [conversation] = await engine.readConversations(viewer.tenant, [id]);
   const isOpen = conversation?.kind === 'ROOM' || (conversation?.kind === 'GROUP' && isService(viewer));
   return isOpen ? conversation : null;
 }
 
-/** Of these places in the list of rooms, the rooms that are there. */
+/** Those of these places in the list of rooms that are still rooms. */
 export async function findRooms(
   engine: Engine,
   tenant: TenantId,
@@ -183,7 +183,7 @@ export async function findRooms(
   );
 }
 
-/** Changes what the viewer keeps of a conversation they are a member of. @throws {ServiceError} NOT_FOUND, or FORBIDDEN for an admin who is none. */
+/** Changes the viewer's own settings of a conversation. @throws {ServiceError} NOT_FOUND, or FORBIDDEN for an admin who is not a member. */
 export async function keepAs(
   engine: Engine,
   viewer: Viewer,
@@ -203,7 +203,7 @@ export function contentsOf(conversation: ShownConversation): SeenConversation {
   return conversation;
 }
 
-/** Creates a conversation for the viewer, who is one of its first members; `exists` says nothing of who may see it. */
+/** Creates a conversation with the viewer as one of its first members; `exists` does not say who may see it. */
 export async function createAs(
   engine: Engine,
   viewer: Viewer,
@@ -225,7 +225,7 @@ export async function createAs(
     : { outcome, conversation: record };
 }
 
-/** Makes the viewer a member of a room, or finds that they are one. */
+/** Makes the viewer a member of a room, unless they are one already. */
 export async function joinAs(engine: Engine, viewer: Viewer, room: OpenRoom) {
   const { tenant, userId } = viewer;
   // A service may be in as many conversations as its tenant has.
@@ -235,24 +235,24 @@ export async function joinAs(engine: Engine, viewer: Viewer, room: OpenRoom) {
   return 'conversation' in change ? { ...change, conversation: change.conversation as SeenConversation } : change;
 }
 
-/** Moves the viewer's own read position, which only a member has. */
+/** Moves the viewer's own read position; only members have one. */
 export async function markReadAs(engine: Engine, viewer: Viewer, id: ConversationId, sequence: number) {
   const change = await engine.markRead(viewer.tenant, id, viewer.userId, sequence);
   return 'conversation' in change ? { ...change, conversation: change.conversation as SeenConversation } : change;
 }
 
-/** The viewer's own message, which the engine stores, and gives back, to a member of its conversation only. */
+/** The viewer's own message. The engine stores and returns it for members of its conversation only. */
 export function ownMessage(viewer: Viewer, message: MessageRecord): ShownMessage {
   if (message.senderId !== viewer.userId) throw new Error('The message is of another sender.');
   return shownTo(viewer, message as SeenMessage);
 }
 
-/** A message that the viewer sees, for whoever acts as them. What is announced is shared, so that this is another object. */
+/** A message that the viewer sees, for the service that acts for them. Announcements are shared, so this is another object. */
 export function shownTo({ actor }: Viewer, message: SeenMessage): ShownMessage {
   return actor ? { ...(message as MessageRecord), isSentFor: true } : message;
 }
 
-/** That a viewer may see what one conversation's channel tells. Private, so that no other object passes for one. */
+/** Proof that a viewer may see what one conversation's channel delivers. Private, so no other object passes for one. */
 class ChannelAccess {
   readonly #conversationId: ConversationId;
 
@@ -290,7 +290,7 @@ export function textInChannel<Text extends { readonly conversationId: Conversati
   return access.isTo(text.conversationId) ? (text as SeenText<Text>) : null;
 }
 
-/** Something that was seen, as a change of it by its viewer left it. */
+/** Something seen, after its viewer changed it. */
 export function changed(before: SeenConversation, after: ConversationRecord): SeenConversation;
 export function changed(before: SeenMessage, after: MessageRecord): SeenMessage;
 export function changed(
@@ -306,7 +306,7 @@ export function afterRemoval(viewer: Viewer, wasSelf: boolean, record: Conversat
   return wasSelf && !isAdmin(viewer) ? { ...record, isLeft: true } : (record as SeenConversation);
 }
 
-/** A message of a conversation that is seen; null when it is of another. */
+/** A message of a conversation that is seen; null when it belongs to another conversation. */
 export function partOf(conversation: SeenConversation, message: MessageRecord): SeenMessage | null {
   return message.conversationId === conversation.id ? (message as SeenMessage) : null;
 }
@@ -316,7 +316,7 @@ export function conversationOf(message: SeenMessage, record: ConversationRecord 
   return record?.id === message.conversationId ? (record as SeenConversation) : null;
 }
 
-/** What a message that is seen replies to: it is of the same conversation. */
+/** The message that a seen message replies to: both belong to the same conversation. */
 export function replyTargetOf(message: SeenMessage, record: MessageRecord | null): SeenMessage | null {
   return record?.conversationId === message.conversationId ? (record as SeenMessage) : null;
 }

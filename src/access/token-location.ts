@@ -1,4 +1,4 @@
-/** Where a token is looked for, in requests and in `connection_init`. */
+/** The places in which a token is looked for, in requests and in `connection_init`. */
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -32,8 +32,8 @@ function layersOf(payload: unknown): Record<string, unknown>[] {
 }
 
 /**
- * From a `connection_init` payload, or else the header of the upgrade. Null for
- * several: who is meant is not for us to choose.
+ * From a `connection_init` payload, or else the header of the upgrade. Null for several
+ * tokens: the service must not choose between users.
  */
 export function tokenOfConnectionInit(payload: unknown, authorization: string | undefined): string | null {
   const [token, ...others] = new Set(layersOf(payload).flatMap(tokensOf));

@@ -1,9 +1,9 @@
 /**
- * JSON Web Tokens (RFC 7519) to viewers, and back. This room is the only one that knows jose.
+ * Converts JSON Web Tokens (RFC 7519) to viewers and back. Only this room knows jose.
  *
- * The platform signs tokens and so do we, for sessions. Ours have our issuer and a
- * key of our own, derived from `JWT_SECRET`: a token of the platform cannot pose as
- * one of a session, nor the other way round, though both are signed by a secret.
+ * The platform signs tokens, and this service signs those of sessions. The latter have
+ * our issuer and a key derived from `JWT_SECRET`, so a token of the platform never
+ * passes for one of a session, nor the other way round, though both use a secret.
  */
 import { createHash, createSecretKey } from 'node:crypto';
 import { decodeJwt, errors, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
@@ -18,7 +18,7 @@ import { bearerOf, type ClaimNames, INVALID, toViewer, type Verification } from 
 import { isOtherKey, type Keys, keysOfEndpoint, keysOfSecret, sessionKey } from './keys.ts';
 import { reasonOfRefusal } from './refused-tokens.ts';
 
-/** What the bearer of a token that is not valid is told. */
+/** The reason that the bearer of an invalid token is given. */
 export function reasonOf({ outcome }: Verification): RefusalReason {
   if (outcome === 'expired') return 'EXPIRED';
   return outcome === 'revoked' ? 'REVOKED' : 'INVALID';
@@ -26,16 +26,16 @@ export function reasonOf({ outcome }: Verification): RefusalReason {
 
 interface Verified {
   readonly verification: Verification;
-  /** Of the token, in milliseconds since the Unix epoch. */
+  /** End of the token, in milliseconds since the Unix epoch. */
   readonly expiry: number;
-  /** By `Clock.elapsed`: its key is asked for again then. */
+  /** By `Clock.elapsed`: then the key is asked for again. */
   readonly until: number;
 }
 
-/** What is wrong with a token is told to nobody but the log. Rejects with SERVICE_UNAVAILABLE while that cannot be found out. */
+/** Only the log says what is wrong with a token. Rejects with SERVICE_UNAVAILABLE while the keys cannot be loaded. */
 export type VerifyToken = (token: string) => Promise<Verification>;
 
-/** One that signs tokens, and what is expected of them. */
+/** An issuer of tokens, and the values expected in them. */
 interface Issuer {
   readonly keys: Keys;
   readonly claims: ClaimNames;
@@ -69,7 +69,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
     claims: { tenant: config.tenantClaim, scope: null },
     expected: { issuer: SESSION_ISSUER },
   }));
-  /** By digest, so that no token is kept. Trusted for a while only: a key may be withdrawn. */
+  /** By digest, so no token is stored. Trusted for a limited time: a key may be withdrawn. */
   const verified = new LRUCache<string, Verified>({ max: LIMITS.verifiedTokens });
   const options = (algorithms: string[]): JWTVerifyOptions => ({
     algorithms,
@@ -78,7 +78,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
     currentDate: new Date(clock.now()),
   });
 
-  /** What a token says; the reason why it is refused is thrown. */
+  /** Verifies a token. @throws The reason for which it is refused. */
   async function verifyWith(token: string, { keys, claims, expected }: Issuer, isOurs: boolean): Promise<Verification> {
     const { payload } = await jwtVerify(token, keys.find, { ...options(keys.algorithms), ...expected });
     if (bearerOf(payload) === undefined) {
@@ -89,11 +89,11 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
     return verification;
   }
 
-  /** Those whose token it may be, by what it says itself: it says which keys to try. */
+  /** The issuers to try, chosen by the token's own unverified `iss`. */
   function candidates(issuer: unknown): readonly Issuer[] {
     if (issuer === SESSION_ISSUER) return ofSessions;
     const named = ofPlatform.filter(({ expected }) => expected.issuer === undefined || expected.issuer === issuer);
-    // One of nobody's is tried all the same, so that the log says what is wrong with it.
+    // A token of an unknown issuer is tried too, so that the log says what is wrong with it.
     return named.length > 0 ? named : ofPlatform;
   }
 
@@ -105,7 +105,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
         return await verifyWith(token, each, issuer === SESSION_ISSUER);
       } catch (error) {
         if (error instanceof ServiceError) throw error;
-        // Of several keys, the one that comes closest knows best.
+        // With several keys, the error of the closest match is the most useful.
         if (refusal === undefined || !isOtherKey(error)) refusal = error;
         if (error instanceof errors.JWTExpired) break;
       }
@@ -131,7 +131,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
   };
 }
 
-/** Whose a token claims to be, before anybody believes it: it says which keys to try. */
+/** The unverified `iss` of a token: it only selects the keys to try. */
 function issuerOf(token: string): unknown {
   try {
     return decodeJwt(token).iss;
@@ -214,7 +214,7 @@ export function createTokenIssuer({ secrets: [shared], tenantClaim }: JwtConfig)
     });
 }
 
-/** Refuses tokens that were taken back, or whose session has ended, whatever their signature says. */
+/** Refuses tokens that were revoked, or whose session has ended, even with a valid signature. */
 export function refuseRevoked(verify: VerifyToken, isRevoked: (viewer: Viewer) => Promise<boolean>): VerifyToken {
   return async (token) => {
     const verification = await verify(token);

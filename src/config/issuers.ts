@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { longSecret, url } from './values.ts';
 
-/** `iss` of the tokens this service signs itself, which no platform's may have. */
+/** `iss` of the tokens that this service signs; no issuer of the platform may have it. */
 export const SESSION_ISSUER = 'realtime-communication';
 
 export interface IssuerConfig {
@@ -20,7 +20,7 @@ export interface IssuerConfig {
 
 const text = z.string().trim().min(1);
 
-/** An issuer must be named: no key of one signs for another. */
+/** An issuer must be named: no key of one issuer verifies tokens of another. */
 const ISSUER = z
   .strictObject({
     issuer: text.refine((issuer) => issuer !== SESSION_ISSUER),

@@ -1,4 +1,4 @@
-/** Names that somebody may have meant. */
+/** Finds the name that a misspelt name probably means. */
 
 /** Insertions, deletions and replacements between two texts (Levenshtein, 1966). */
 function distance(one: string, other: string): number {
@@ -14,11 +14,11 @@ function distance(one: string, other: string): number {
   return row[other.length] ?? 0;
 }
 
-/** Of a short name, a letter or two make another word: `PORT` is no misspelt `PATH`. */
+/** In a short name one or two letters make another word: `PORT` is no misspelt `PATH`. */
 const LETTERS_PER_SLIP = 5;
 const MOST_SLIPS = 2;
 
-/** The known name that `name` is a slip of the keyboard away from; null for none. */
+/** The known name that `name` misspells; null for none. */
 export function lookAlike(name: string, known: readonly string[]): string | null {
   const slips = Math.min(Math.floor(name.length / LETTERS_PER_SLIP), MOST_SLIPS);
   const near = known.filter((each) => Math.abs(each.length - name.length) <= slips);

@@ -45,7 +45,7 @@ export const RATE_VARIABLES = {
 } as const;
 
 /** The rates, each read by its variable. */
-/** A user may read as much in a second as so many operations that cost all they may. */
+/** A user may read as much in a second as so many operations of the maximum cost. */
 const COSTLIEST_READS = 20;
 
 export function readRates(

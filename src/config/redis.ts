@@ -1,4 +1,4 @@
-/** The variables of Redis: where it is, who we are to it, and how TLS proves both. */
+/** The variables of Redis: its address, our credentials, and TLS. */
 import { file, flag, text, variable } from './values.ts';
 
 export interface RedisHost {
@@ -6,9 +6,9 @@ export interface RedisHost {
   readonly port: number;
 }
 
-/** What `REDIS_URL` says. */
+/** The parts of `REDIS_URL`. */
 export interface RedisLocation {
-  /** `sentinel`: the hosts are sentinels, which tell where the primary of `group` is. */
+  /** `sentinel`: the hosts are sentinels, which name the primary of `group`. */
   readonly kind: 'single' | 'cluster' | 'sentinel';
   /** One of a single server; the seeds of a cluster; the sentinels. */
   readonly hosts: readonly RedisHost[];
@@ -20,10 +20,10 @@ export interface RedisLocation {
   readonly isEncrypted: boolean;
 }
 
-/** What a connection needs besides. Files are read at each start. */
+/** The settings of a connection beside its location. Files are read at each start. */
 export interface RedisAddress extends RedisLocation {
   readonly sentinelPassword: string | null;
-  /** A CA of one's own; null: those the system trusts. */
+  /** A private CA; null: those that the system trusts. */
   readonly caFile: string | null;
   /** A client's certificate and its key. */
   readonly certFile: string | null;
@@ -33,7 +33,7 @@ export interface RedisAddress extends RedisLocation {
 const URLS =
   'redis:// or rediss:// URLs, comma-separated, or redis+sentinel://host:port,…/group; with a database, its number';
 
-/** A URL standard's URL has one host: this reads one of many. */
+/** A URL of the URL standard has one host; this pattern accepts several. */
 const SENTINELS = /^(redis|rediss)\+sentinel:\/\/(?:([^@/]*)@)?([^@/]+)\/([\w.:-]+)(\/[^/]*)?$/;
 
 const databaseOf = (path: string): number | undefined => {
@@ -41,7 +41,7 @@ const databaseOf = (path: string): number | undefined => {
   return digits === undefined ? undefined : Number(digits);
 };
 
-/** Undefined for what is no percent-encoding. */
+/** Undefined for invalid percent-encoding. */
 function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
@@ -50,7 +50,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** Null when it is no URL of Redis. */
+/** Null when it is not a URL of Redis. */
 function parsed(
   value: string,
   defaultPort: number,
@@ -80,7 +80,7 @@ function parseSentinels(value: string): RedisLocation | undefined {
   return together(urls, 26_379, 'sentinel', group);
 }
 
-/** What these URLs say in common: they may differ in nothing but the host, and only one needs to have the password. */
+/** The location that these URLs share: they may differ in the host only, and one of them may hold the password. */
 function together(
   urls: readonly string[],
   defaultPort: number,
@@ -99,7 +99,7 @@ function together(
   return { kind, hosts, group, username, password, database, isEncrypted };
 }
 
-/** Undefined when the text says no place of a Redis. A cluster has no database but 0. */
+/** Undefined when the text does not locate a Redis. A cluster has no database but 0. */
 export function parseRedisUrl(value: string): RedisLocation | undefined {
   if (/^\w+\+sentinel:/.test(value)) return parseSentinels(value);
   const urls = value.split(',');

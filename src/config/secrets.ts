@@ -1,4 +1,4 @@
-/** Secrets from files, as Docker and Kubernetes mount them: `NAME_FILE` holds what `NAME` would. */
+/** Secrets from files, as Docker and Kubernetes mount them: `NAME_FILE` names the file with the value of `NAME`. */
 import { readFileSync } from 'node:fs';
 import { file, variable } from './values.ts';
 
@@ -29,7 +29,7 @@ function readSecret(path: string): string | undefined {
   }
 }
 
-/** The environment with the secrets that are in files. White space at a file's end is none of the secret. */
+/** The environment with the secrets read from files. White space at the end of a file is not part of the secret. */
 export function withSecretFiles(environment: Environment, faults: string[]): Environment {
   const found: Record<string, string | undefined> = { ...environment };
   for (const name of SECRETS) {

@@ -1,13 +1,13 @@
-/** What environment variables may be: each check answers undefined for a text that is none. */
+/** The checks of environment variables: each returns undefined for an invalid text. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import type { Retention } from '../model.ts';
 
 export interface Variable<Value> {
-  /** What it takes, in words; part of the error message and of docs/configuration.md. */
+  /** The values it takes, in words; part of the error message and of docs/configuration.md. */
   readonly takes: string;
-  /** What it means, for docs/configuration.md. */
+  /** Its meaning, for docs/configuration.md. */
   readonly meaning: string;
   /** The value when it is unset, as text; null: unset stays unset. */
   readonly default: string | null;
@@ -38,7 +38,7 @@ export const whole =
 
 const someWorkers = whole(1, 256);
 
-/** A count of processes; `auto` is that of cores. */
+/** A number of processes; `auto` is the number of cores. */
 export const workers = (value: string): number | undefined =>
   value === 'auto' ? availableParallelism() : someWorkers(value);
 
@@ -97,11 +97,11 @@ export const all =
     return items?.every((item) => item !== undefined) ? (items as Item[]) : undefined;
   };
 
-/** A field of the schema, such as `User.status`. Whether there is one is seen when the schema is made. */
+/** A field of the schema, such as `User.status`. Whether it exists is checked when the schema is built. */
 export const field = (value: string): string | undefined =>
   /^[_A-Za-z]\w*\.[_A-Za-z]\w*$/.test(value) ? value : undefined;
 
-/** Of an app's own scheme, such as `capacitor://localhost`, whose origin the URL standard calls opaque. */
+/** Of an app's own scheme, such as `capacitor://localhost`, which the URL standard calls opaque. */
 const APP_ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[\w.-]+(:\d+)?$/;
 
 export const origin = (value: string): string | undefined => {
@@ -112,7 +112,7 @@ export const origin = (value: string): string | undefined => {
 
 export const longSecret = (value: string): string | undefined => (Buffer.byteLength(value) >= 32 ? value : undefined);
 
-/** One that can be read. */
+/** A readable file. */
 export const file = (value: string): string | undefined => {
   try {
     accessSync(value, constants.R_OK);

@@ -1,4 +1,4 @@
-/** Every environment variable: what it means, what it takes, its default, its check. */
+/** Every environment variable: its meaning, the values it takes, its default, its check. */
 import { issuers } from './issuers.ts';
 import { RATE_VARIABLES } from './rates.ts';
 import { REDIS_VARIABLES } from './redis.ts';

@@ -5,16 +5,16 @@ const OUTCOMES = ['ok', 'failed', 'refused'] as const;
 type Outcome = (typeof OUTCOMES)[number];
 type Counts = Record<Outcome, number>;
 
-/** Told of one operation, again and again; called on the hot path. */
+/** Receives the outcomes of one operation; called on the hot path. */
 export interface OperationRecord {
-  /** It ended, well or not. */
+  /** The operation ended, with or without an error. */
   operated(milliseconds: number, isFailure: boolean): void;
-  /** It was refused because the circuit is open. */
+  /** The operation was refused because the circuit is open. */
   refused(): void;
 }
 
 export interface EngineMetrics {
-  /** To be asked once for each operation. */
+  /** To be called once per operation. */
   recordOf(operation: string): OperationRecord;
   turned(isOpen: boolean): void;
   ignored(): void;

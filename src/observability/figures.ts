@@ -1,9 +1,9 @@
-/** Figures of several processes as one. */
+/** Merges the metrics of several processes. */
 import { AggregatorRegistry, type Registry } from 'prom-client';
 
-/** What one process counts: plain data. */
+/** The metrics of one process as plain data. */
 export type Figures = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
-/** One text of them: sums, unless a figure says otherwise. */
+/** Renders them as one text: sums, unless a metric says otherwise. */
 export const renderTogether = (all: readonly Figures[]): Promise<string> =>
   AggregatorRegistry.aggregate([...all]).metrics();

@@ -5,7 +5,7 @@ import type { Registration, RegistrationHealth } from './registration.ts';
 export interface Health {
   isReady(): Promise<boolean>;
   detailed(): Promise<DetailedHealth>;
-  /** From now on not ready: the process starts no new work. */
+  /** Not ready from now on: the process accepts no new work. */
   drain(): void;
 }
 
@@ -13,7 +13,7 @@ export interface DetailedHealth {
   readonly status: 'ok' | 'draining' | 'down';
   readonly components: {
     readonly engine: EngineHealth & { readonly kind: Engine['kind'] };
-    /** Clients of this service need no gateway: what it says of us leaves us ready. */
+    /** Clients of this service need no gateway, so a failed registration does not affect readiness. */
     readonly registration: RegistrationHealth;
   };
 }

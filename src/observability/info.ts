@@ -1,4 +1,4 @@
-/** What this process is. Holds no secret. */
+/** The facts of this process for `/info`. Contains no secret. */
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import type { Engine } from '../engine/port.ts';

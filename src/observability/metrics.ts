@@ -1,4 +1,4 @@
-/** Figures for Prometheus. Names and labels are listed in docs/operations.md. */
+/** Metrics for Prometheus. Names and labels are listed in docs/operations.md. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import { CLOSE_CODES, ERROR_CODES } from '../errors.ts';
@@ -15,32 +15,32 @@ export interface Metrics {
   readonly messages: Counter;
   readonly publications: Counter;
   /**
-   * Notes that an event was handed to a client. Cheap, since it is called for each
-   * client: counts are added up when scraped, and latency is taken once an event.
+   * Records that an event was handed to a client. Cheap, because it is called per
+   * client: counts are summed when scraped, and latency is measured once per event.
    */
   delivered(event: object, transport: Transport): void;
   readonly routedMessages: Counter<'outcome'>;
   readonly renders: Counter<'audience'>;
   readonly errors: Counter<'code'>;
   readonly closes: Counter<'code'>;
-  /** Holes in what was announced of a conversation: `closed` from the log, or `lost`, which its listeners are told. */
+  /** Gaps in the announcements of a conversation: `closed` from the log, or `lost`, which is reported to its streams. */
   readonly holes: Counter<'outcome'>;
   readonly turnedAway: Counter<'reason'>;
-  /** Told by the engine's circuit of what passes it. */
+  /** Receives the outcomes of the engine's circuit. */
   readonly engine: EngineMetrics;
   readonly process: ProcessFacts;
-  /** Of an event: whether what it tells of was sent before, so that its age says nothing of how long it took. */
+  /** Whether an event is a replay or a change of an older message, so its age is not a latency. */
   isPast: (event: object) => boolean;
-  /** What to ask when scraped how many bytes wait for clients to read. */
+  /** Called when scraped: bytes that wait for clients to read. */
   queuedBytes: () => number;
-  /** The same of connections that carry plain requests, and of bytes of bodies that have not come in full. */
+  /** Called when scraped: connections that carry plain requests, and bytes of incomplete bodies. */
   plainConnections: () => number;
   unhandledBytes: () => number;
   readonly register: Registry;
   readonly contentType: string;
   /** Prometheus text exposition format. */
   render(): Promise<string>;
-  /** The same as data, to be added to that of others. */
+  /** The same as data, to be merged with those of other processes. */
   figures(): Promise<Figures>;
 }
 
@@ -183,7 +183,7 @@ const VALUES = {
   turnedAway: ['draining', 'capacity', 'address', 'pace', 'user', 'rate', 'origin', 'stranger', 'plain'],
 } as const;
 
-/** Every series is there from the first scrape on: to Prometheus one that begins with 1 has not increased. */
+/** Creates every series for the first scrape: Prometheus sees no increase in a series that begins at 1. */
 function beginAtZero(metrics: Metrics): void {
   for (const transport of TRANSPORTS) {
     metrics.connections.inc({ transport }, 0);

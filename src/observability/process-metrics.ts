@@ -1,15 +1,15 @@
-/** Metrics of this process and its limits, against which the other figures are judged. */
+/** Metrics of this process and its limits, the scale for the other metrics. */
 import { getHeapStatistics } from 'node:v8';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 export interface ProcessFacts {
-  /** Of `realtime_build_info`; null: not known yet. */
+  /** For `realtime_build_info`; null: not known yet. */
   build: { readonly version: string; readonly node: string; readonly engine: string } | null;
-  /** Sockets and streams that this process takes. */
+  /** Sockets and streams that this process accepts. */
   capacity: () => number;
-  /** When the certificate that is served ends, in milliseconds since the Unix epoch; 0: none is served. */
+  /** The end of the served certificate, in milliseconds since the Unix epoch; 0: without TLS. */
   certificateEnd: number;
-  /** Workers of this service that have died before this process began. */
+  /** Workers of this service that had died when this process began. */
   workerDeaths: number;
   /** Whether this process serves: it has its engine. */
   isServing: boolean;
@@ -38,7 +38,7 @@ export function exposeProcess(registers: Registry[]): ProcessFacts {
   gauge('realtime_connections_capacity', 'Sockets and streams over HTTP that this process takes.', () =>
     facts.capacity(),
   );
-  // Of all workers together: of each the same.
+  // The same for all workers: the maximum is taken.
   const sameOfAll = { registers, aggregator: 'max' } as const;
   new Gauge({
     ...sameOfAll,

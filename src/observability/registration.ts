@@ -1,9 +1,9 @@
 /**
- * Announces this subgraph to a gateway that composes while it runs, and says how that went.
+ * Registers this subgraph with a gateway that composes at run time, and reports the outcome.
  *
- * It is announced again and again, accepted or not: a gateway that lost its memory
- * learns of it, and one that refused it may take it once another subgraph is mended.
- * A gateway that knows it has nothing to do, so no second question is needed.
+ * The announcement is repeated, accepted or not: a gateway that lost its state learns of
+ * the subgraph, and one that refused it may accept it once another subgraph is fixed.
+ * A gateway that knows the subgraph has nothing to do, so no other request is needed.
  */
 import { type Clock, deadline } from '../clock.ts';
 import type { Log } from '../log.ts';
@@ -17,7 +17,7 @@ export interface Announcement {
 }
 
 export interface RegistrationHealth {
-  /** `off`: no gateway is named. `waiting`: none has answered yet. */
+  /** `off`: no gateway is configured. `waiting`: none has answered yet. */
   readonly status: 'off' | 'waiting' | 'accepted' | 'refused' | 'unreachable';
   /** Of the last announcement that was answered. */
   readonly latencyMs: number | null;
@@ -27,12 +27,12 @@ export interface RegistrationHealth {
 export interface Registration {
   readonly health: RegistrationHealth;
   start(announcement: Announcement): void;
-  /** Announces no more, and abandons what is under way. */
+  /** Stops announcing and abandons the present announcement. */
   close(): void;
 }
 
 export interface RegistrationOptions {
-  /** Null: there is nobody to tell. */
+  /** Null: no gateway is configured. */
   readonly url: string | null;
   readonly token: string | null;
   readonly clock: Clock;
@@ -44,7 +44,7 @@ const FIRST_RETRY_MS = 1_000;
 const PATIENCE_MS = 5_000;
 const REASON_CHARACTERS = 2_000;
 
-/** Answers that speak of the moment and not of the subgraph. */
+/** Statuses that describe the moment and not the subgraph. */
 const isPassing = (status: number): boolean => status >= 500 || status === 408 || status === 429;
 
 export function createRegistration({ url, token, clock, log }: RegistrationOptions): Registration {
@@ -62,7 +62,7 @@ export function createRegistration({ url, token, clock, log }: RegistrationOptio
         method: 'POST',
         headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
         body: JSON.stringify(announcement),
-        // The token is for this address alone.
+        // The token is for this address only.
         redirect: 'error',
         signal: AbortSignal.any([closing.signal, tooLate.signal]),
       });
@@ -72,7 +72,7 @@ export function createRegistration({ url, token, clock, log }: RegistrationOptio
       const reason = `${response.status} ${text}`.slice(0, REASON_CHARACTERS).trim();
       return { status: isPassing(response.status) ? 'unreachable' : 'refused', latencyMs, reason };
     } catch (error) {
-      // What `fetch` throws says why in its cause.
+      // An error of `fetch` has its reason in `cause`.
       const { message, cause } = error as { message: string; cause?: { message?: string } };
       return { status: 'unreachable', latencyMs: null, reason: cause?.message || message };
     } finally {
@@ -89,7 +89,7 @@ export function createRegistration({ url, token, clock, log }: RegistrationOptio
     else log.warn({ status: next.status, reason: next.reason }, 'the gateway has not accepted this subgraph');
   }
 
-  /** Doubled at each failure, and at random between half of it and all, so that a fleet does not come back as one. */
+  /** Doubled at each failure, and random between half of it and all, so that a fleet does not retry at once. */
   function delay(): number {
     if (failures === 0) return AGAIN_MS;
     return Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), AGAIN_MS) * (0.5 + Math.random() / 2);

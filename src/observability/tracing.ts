@@ -1,10 +1,10 @@
 /**
- * OpenTelemetry traces, configured by the variables of its SDK (`OTEL_…`). Without
- * them nothing of it is loaded, and nothing is wrapped: off costs nothing.
+ * OpenTelemetry traces, configured by the variables of the SDK (`OTEL_…`). Without
+ * them nothing is loaded or wrapped, so disabled tracing costs nothing.
  *
- * A request or an operation on a socket is a span; the rules it meets are its
- * children (`messages.send`), and what the engine is asked theirs (`engine.appendMessage`).
- * Announcements carry where they came from, so that each node's delivery is linked to it.
+ * A request or an operation on a socket is a span; calls of the domain are its
+ * children (`messages.send`), and calls of the engine theirs (`engine.appendMessage`).
+ * Announcements carry their origin, so that each node's delivery is linked to it.
  */
 import {
   type Context,
@@ -25,18 +25,18 @@ const NAME = 'realtime-communication';
 
 /** A request that is traced. */
 export interface RequestSpan {
-  /** Runs what belongs to the request. */
+  /** Runs the work of the request. */
   run(work: () => void): void;
   end(status: number): void;
 }
 
 export interface Tracing {
-  /** A group of the domain's rules as spans, which are roots where nothing is traced yet. */
+  /** A group of the domain's functions as spans, which are roots outside a trace. */
   wrapRules<Group extends object>(name: string, group: Group): Group;
-  /** What the engine is asked as spans below others, and what it announces as deliveries linked to where it came from. */
+  /** Calls of the engine as child spans, and its announcements as deliveries linked to their origin. */
   wrapEngine(engine: Engine): Engine;
   readonly current: CurrentTrace;
-  /** Goes on with the trace that the headers name (W3C Trace Context). */
+  /** Continues the trace that the headers name (W3C Trace Context). */
   request(method: string, path: string, headers: Readonly<Record<string, unknown>>): RequestSpan;
   close(): Promise<void>;
 }
@@ -49,7 +49,7 @@ const isWanted = (environment: Environment): boolean => {
   return names.some((name) => environment[name]);
 };
 
-/** Null: nothing is to be traced. */
+/** Null: tracing is disabled. */
 export async function startTracing(environment: Environment): Promise<Tracing | null> {
   if (!isWanted(environment)) return null;
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
@@ -101,7 +101,7 @@ function traced(tracer: Tracer, name: string, work: Work, isRoot: boolean): Work
   };
 }
 
-/** Says which code of the closed list it was; messages of faults may hold what is not for a trace. */
+/** Records the code of the closed list; messages of errors may hold data that does not belong in a trace. */
 function fail(span: Span, error: unknown): never {
   span.setStatus({ code: SpanStatusCode.ERROR, message: String((error as { code?: unknown }).code ?? 'fault') });
   span.end();
@@ -123,8 +123,8 @@ function fromTraceparent(text: string): SpanContext | null {
 }
 
 /**
- * A listener whose work is a span linked to what brought the announcement about:
- * one for all who hear it on this node, since the work of each is too small to tell.
+ * A listener whose work is a span linked to the origin of the announcement: one span
+ * for all listeners of this node, since the work of each is too small.
  */
 function linked(tracer: Tracer, listener: Listener): Listener {
   return {
@@ -164,7 +164,7 @@ function openRequest(
   };
 }
 
-/** Rules, group by group, as spans. */
+/** The domain, group by group, as spans. */
 export function traceGroups<Groups extends object>(groups: Groups, tracing: Tracing): Groups {
   const traced = Object.entries(groups).map(([name, group]) => [name, tracing.wrapRules(name, group as object)]);
   return Object.fromEntries(traced) as Groups;

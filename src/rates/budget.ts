@@ -1,57 +1,57 @@
 /**
- * What one operation may cost, counted while it runs.
+ * The budget of one operation, counted while it runs.
  *
- * The declared cost is an estimate, and an estimate can be got around. So each
+ * The declared cost is an estimate, and clients can get around an estimate. So each
  * place where work is done debits the budget: the engine when it is asked and
  * answers (`budgeted-engine.ts`), the schema when a field or a list is completed
  * (`graphql/counted-fields.ts`). Neither can be forgotten by a new field or a new
- * read. When the budget is used up, whoever debits it next throws.
+ * read. When the budget is used up, the next debit throws.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { type JsonSize, jsonSizeOf } from './json-size.ts';
 
-/** Prices are whole points, so that sums stay exact. */
+/** Prices are whole points, so sums stay exact. */
 const POINTS_PER_UNIT = 100;
 
 const POINTS = {
-  /** A unit: the engine is asked once. */
+  /** One unit per call of the engine. */
   call: POINTS_PER_UNIT,
-  /** Fifty to a unit: objects that it answers. */
+  /** Fifty per unit: objects in the engine's answer. */
   row: 2,
-  /** 3,333 to a unit: values of a payload, read and again in the response. Nobody's make a page dearer than others can pay. */
+  /** 3,333 per unit: values of a payload, when read and again in the response. Priced so that others' payloads never make a page unaffordable. */
   value: 0.03,
-  /** Ten to a unit, as in the declared cost: items of lists in the response. */
+  /** Ten per unit, as in the declared cost: items of lists in the response. */
   item: 10,
-  /** Thirty-three to a unit: fields of the response. */
+  /** Thirty-three per unit: fields of the response. */
   field: 3,
 } as const;
 
-/** Of what is read and of what is answered. */
+/** For text read and text answered. */
 const CHARACTERS_PER_POINT = 80;
 
-/** Of a response past what is free. Takes about as long as any other unit, and so holds a user to a fifth of a core. */
+/** For the part of a response that is not free. Costs about as much time as any other unit, and so limits a user to a fifth of a core. */
 const CHARACTERS_PER_UNIT_OF_RATE = 600;
 
-/** A character takes at most so many bytes of JSON: what takes more is refused as input. */
+/** A character takes at most so many bytes of JSON: input that takes more is refused. */
 const BYTES_PER_CHARACTER = 3;
 
-/** Times the price of other text: it is told to those without a token, too. */
+/** Times the price of other text: the SDL is also served to callers without a token. */
 const REPEATED_SDL = 50;
 
 export class Budget {
   readonly #units: number;
   #left: number;
   #characters = 0;
-  /** Of payloads, whose bytes are known. */
+  /** Of payloads, whose size in bytes is known. */
   #jsonCharacters = 0;
   #jsonBytes = 0;
   #hasSdl = false;
   #refusal: ServiceError | null = null;
   /**
-   * While something is changed nothing is refused: the first step of a change would
-   * be done and the second not. What it costs is counted all the same.
+   * During a change nothing is refused: the first step of a change would be done
+   * and the second not. Its cost is counted all the same.
    */
   isChanging = false;
 
@@ -65,23 +65,23 @@ export class Budget {
     return Math.ceil(this.#units - this.#left / POINTS_PER_UNIT);
   }
 
-  /** Why the operation ends; null while it may go on. */
+  /** The reason for which the operation ends; null while it may continue. */
   get refusal(): ServiceError | null {
     return this.#refusal;
   }
 
-  /** Whether whoever debits it is refused. */
+  /** Whether the next debit throws. */
   get isOver(): boolean {
     return this.#refusal !== null && !this.isChanging;
   }
 
-  /** What it takes of a user's rate of reading: a long response is written and sent at their cost, too. */
+  /** The units taken from the user's read rate: they include writing and sending a long response. */
   get taken(): number {
     const long = Math.max(this.#characters - LIMITS.freeResponseCharacters, 0);
     return this.used + Math.ceil(long / CHARACTERS_PER_UNIT_OF_RATE);
   }
 
-  /** The response has no more bytes than this. */
+  /** An upper bound of the response's bytes. */
   get mostBytes(): number {
     return (this.#characters - this.#jsonCharacters) * BYTES_PER_CHARACTER + this.#jsonBytes;
   }
@@ -91,7 +91,7 @@ export class Budget {
     this.#debit(POINTS.call);
   }
 
-  /** Counts what was read; how many points that is. */
+  /** Counts an answer of the engine. Returns its points. */
   read(value: unknown): number {
     const points = weigh(value);
     this.#debit(points);
@@ -120,7 +120,7 @@ export class Budget {
     this.#debit(characters / CHARACTERS_PER_POINT + values * POINTS.value);
   }
 
-  /** The SDL is had for whatever budget; to ask for it again is dear, since nobody needs to. */
+  /** The SDL is served whatever the budget; a repeated request is expensive, since nobody needs it. */
   sdl(characters: number): void {
     this.#characters += characters;
     if (this.#hasSdl) this.#debit((characters / CHARACTERS_PER_POINT) * REPEATED_SDL);
@@ -143,7 +143,7 @@ export class Budget {
 
 export const responseTooLarge = (): string => `The response is over ${LIMITS.responseBytes} bytes.`;
 
-/** Points for the objects and the characters of what was read. */
+/** Points for the objects and characters of an answer. */
 function weigh(value: unknown): number {
   if (typeof value === 'string') return value.length / CHARACTERS_PER_POINT;
   if (typeof value !== 'object' || value === null) return 0;
@@ -155,9 +155,9 @@ function weigh(value: unknown): number {
   return points;
 }
 
-/** Points of a client's payload: by the number of its values, not by how they are nested. */
+/** Points of a client's payload: by the number of its values, independent of their nesting. */
 function weighPayload(value: unknown): number {
-  // Here what is read is read in parts: the whole response is completed in one turn.
+  // Measured here, where reads come in parts: a response is completed in one turn.
   if (typeof value === 'object' && value !== null) jsonSizeOf(value);
   return weighJson(value);
 }
@@ -172,13 +172,13 @@ function weighJson(value: unknown): number {
 
 const running = new AsyncLocalStorage<Budget>();
 
-/** The budget of the operation that this is part of; undefined: nobody's. */
+/** The budget of the operation that this code is part of; undefined outside operations. */
 export const currentBudget = (): Budget | undefined => running.getStore();
 
-/** Does something that was counted before: the operation it came from may be long over. */
+/** Runs work that was paid for already: its operation may have ended. */
 export const atNobodysCost = <Result>(work: () => Result): Result => running.exit(work);
 
-/** Does something at the cost of a budget, whatever of it is done later. */
+/** Runs work at the cost of a budget, including all that it does later. */
 export function within<Args extends unknown[], Result>(
   budget: Budget,
   work: (...args: Args) => Result,

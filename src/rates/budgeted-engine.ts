@@ -1,4 +1,4 @@
-/** The engine as operations with a budget see it: each thing it is asked is paid for. */
+/** The engine as operations with a budget see it: each call is debited. */
 import type { Engine, KeptMessages, MessageRange } from '../engine/port.ts';
 import type { MessageRecord } from '../model.ts';
 import type { Budget } from './budget.ts';
@@ -7,21 +7,21 @@ import { Turns } from './turns.ts';
 
 type Ask = (...args: never[]) => Promise<unknown>;
 
-/** Not asked by an operation: they are the process's. */
+/** Called by the process and not by operations. */
 const UNPAID = new Set<keyof Engine>(['checkHealth', 'close', 'listen', 'shareUse']);
 
-/** Messages may be 64 KB each: so many are read at first, and then as many as take about as long. */
+/** Messages may be 64 KB each: so many are read at first, then as many as take about the same time. */
 const FIRST_PART = 25;
 const LARGEST_PART = 1_000;
 /** Points of a part after which the next is larger, and after which it is smaller. */
 const SMALL_PART = 1_000;
 const LARGE_PART = 5_000;
 
-/** The same engine for whoever has no budget. */
+/** The same engine, unchanged for callers without a budget. */
 export function budgetEngine(engine: Engine): Engine {
   const turns = new Turns();
 
-  /** Without a budget it costs nothing. */
+  /** Free without a budget. */
   async function pay<Result>(
     budget: Budget | undefined,
     ask: () => Promise<Result>,
@@ -33,7 +33,7 @@ export function budgetEngine(engine: Engine): Engine {
     return [result, points];
   }
 
-  /** Reads in parts, so that no more is read than the budget pays for, and never much at once. */
+  /** Reads in parts, so that no more is read than the budget covers, and never much at once. */
   async function inParts(budget: Budget | undefined, read: (size: number) => Promise<unknown>, isOver: () => boolean) {
     let size = FIRST_PART;
     do {

@@ -1,13 +1,13 @@
-/** The classes of changes: every field of `Mutation` and every frame that changes something is of one. */
+/** The classes of changes: every field of `Mutation`, and every frame that changes something, belongs to one. */
 import type { Change, RateName } from '../model.ts';
 
 export type ChangeClass = 'message' | 'signal' | 'reaction' | 'append' | 'membership' | 'list' | 'session' | 'admin';
 
 export interface ChangeRate {
   readonly class: ChangeClass;
-  /** The seconds for which its rate is said, and which may be used at once. */
+  /** The seconds that its rate counts by; the rate of that time may be used at once. */
   readonly seconds: 1 | 60;
-  /** Under which nodes tell each other of its use. */
+  /** The name under which nodes share its use. */
   readonly name: RateName;
 }
 
@@ -19,7 +19,7 @@ export const CHANGES: { readonly [Name in Change]: ChangeRate } = {
   signal: { class: 'signal', seconds: SECOND, name: 'user-signal' },
   reaction: { class: 'reaction', seconds: SECOND, name: 'user-reaction' },
   append: { class: 'append', seconds: SECOND, name: 'user-append' },
-  /** The people named in one are counted beside it. */
+  /** The people named in the call are counted in addition. */
   creation: { class: 'membership', seconds: MINUTE, name: 'user-creation' },
   membership: { class: 'membership', seconds: MINUTE, name: 'user-membership' },
   list: { class: 'list', seconds: MINUTE, name: 'user-list' },

@@ -1,8 +1,8 @@
 /**
  * Signals over their rate that are still to be applied: the latest of each kind.
  *
- * One timer for each user who has any. While something waits, what comes after it
- * waits too, so that nothing is overtaken by what was said before it.
+ * Each user with waiting signals has one timer. While a signal waits, later signals of
+ * that user wait too, so none overtakes an earlier one.
  */
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
@@ -20,7 +20,7 @@ interface Held {
 interface Queue {
   /** By kind, in the order in which they came. */
   readonly held: Map<string, Held>;
-  /** Stops waiting; null while one is being applied. */
+  /** Cancels the timer; null while a signal is being applied. */
   cancel: (() => void) | null;
 }
 
@@ -39,7 +39,7 @@ export class HeldSignals {
     return this.#queues.has(user);
   }
 
-  /** Applies a signal when these buckets allow; the answer takes it back. */
+  /** Applies a signal when these buckets allow it; the returned function withdraws it. */
   hold(user: string, signal: Signal<unknown>, buckets: readonly TokenBucket[]): () => void {
     const queue = this.#queues.get(user) ?? { held: new Map<string, Held>(), cancel: null };
     const { held } = queue;
@@ -59,7 +59,7 @@ export class HeldSignals {
     };
   }
 
-  /** Applies what waits, whatever the rates: nobody will come back for it. */
+  /** Applies all waiting signals, whatever the rates: no later turn will come. */
   async close(): Promise<void> {
     const all = [...this.#queues.values()];
     this.#queues.clear();
@@ -80,7 +80,7 @@ export class HeldSignals {
     });
   }
 
-  /** Answers how long to rest before the next. */
+  /** Returns how long to wait before the next signal. */
   async #applyNext(user: string, { held }: Queue): Promise<number> {
     const next = nextOf({ held });
     if (!next || waitForAll(next.buckets, this.#clock.elapsed()) > 0) return 0;
@@ -92,7 +92,7 @@ export class HeldSignals {
     } catch (error) {
       this.#log.debug({ err: error, kind: signal.kind }, 'a late signal was not applied');
       if (!(error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE')) return 0;
-      // The engine is away: it is tried again, unless another took its place.
+      // The engine is unavailable: the signal is retried, unless a newer one took its place.
       if (this.#queues.has(user) && !held.has(signal.kind)) held.set(signal.kind, next);
       return TIMES.heldSignalRetryMs;
     }

@@ -1,4 +1,4 @@
-/** How large a JSON value is in a response. Found out once, where it is read: a payload may be answered often. */
+/** The size of a JSON value in a response. Computed once, where the value is read: a payload may be answered often. */
 
 export interface JsonSize {
   readonly characters: number;

@@ -1,4 +1,4 @@
-/** What one caller is counted by, whichever way they came. */
+/** The meter of one caller, the same on every transport. */
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -8,7 +8,7 @@ import type { Rates } from './rates.ts';
 import { type SharedBuckets, subscriptionBucket } from './shared-buckets.ts';
 import { TokenBucket, takeAll, waitForAll } from './token-bucket.ts';
 
-/** Counts nothing: nothing is limited. */
+/** Counts nothing, for services without limits. */
 export const UNMETERED: Meter = {
   count: () => undefined,
   unname: () => undefined,
@@ -22,7 +22,7 @@ export const UNMETERED: Meter = {
   of: () => UNMETERED,
 };
 
-/** What all meters of a node have in common. */
+/** The parts that all meters of a node share. */
 export interface Metering {
   readonly rates: Rates;
   readonly buckets: SharedBuckets;
@@ -32,7 +32,7 @@ export interface Metering {
 
 const SERVICE: Scope = 'realtime:service';
 
-/** More than a call may name is refused as bad input, and names nobody. */
+/** A call that names more users than allowed is refused as bad input and counts no names. */
 const peopleOf = (named: number): number => (named > LIMITS.usersPerCall ? 0 : named);
 
 export function refusal(retryAfterMs: number): ServiceError {
@@ -54,7 +54,7 @@ export class ConnectionBuckets {
   readonly #refusals: TokenBucket;
   readonly #onFlood: () => void;
 
-  /** `onFlood` is called when the connection goes on and on over its limits. */
+  /** `onFlood` is called when the connection keeps exceeding its limits. */
   constructor(rates: Rates, now: number, onFlood: () => void) {
     this.message = new TokenBucket(rates.messagesPerConnection, rates.messagesPerConnection, now);
     this.signal = new TokenBucket(rates.signalsPerConnection, rates.signalsPerConnection, now);
@@ -63,24 +63,24 @@ export class ConnectionBuckets {
     this.#onFlood = onFlood;
   }
 
-  /** A refusal costs us, too. */
+  /** A refusal has a cost for the service, too. */
   refused(now: number): void {
     if (takeAll([this.#refusals], now) > 0) this.#onFlood();
   }
 }
 
-/** For a caller without a token: nothing is counted before they prove to be somebody. */
+/** For a caller without a token: nothing is counted before the caller is known. */
 export function meterOfNobody(metering: Metering): Meter {
   return { ...UNMETERED, of: (viewer) => new CallerMeter(metering, () => viewer, null) };
 }
 
-/** Of a user, or of a service, which is held to one rate in all it changes, apart from its tenant's users. */
+/** For a user; or for a service, which has one rate for all its changes, separate from its tenant's users. */
 export class CallerMeter implements Meter {
   readonly #metering: Metering;
   readonly #viewer: () => Viewer;
   readonly #connection: ConnectionBuckets | null;
 
-  /** `viewer` answers who it is now: a connection goes on by one token after another. */
+  /** `viewer` returns the present viewer: the token of a connection may be replaced. */
   constructor(metering: Metering, viewer: () => Viewer, connection: ConnectionBuckets | null) {
     this.#metering = metering;
     this.#viewer = viewer;
@@ -126,7 +126,7 @@ export class CallerMeter implements Meter {
     if (wait > 0) this.#refuse(wait, now);
   }
 
-  /** What subscriptions of a user are counted by; null: they are not. */
+  /** The bucket of a user's subscriptions; null: they are not counted. */
   protected get subscriptions(): TokenBucket | null {
     return this.#connection?.subscription ?? null;
   }
@@ -167,7 +167,7 @@ export class CallerMeter implements Meter {
 
   of(viewer: Viewer): Meter {
     const { tenant, userId } = this.#viewer();
-    // Counted before, as what this caller does.
+    // Counted already, as this caller's own act.
     if (viewer.tenant === tenant && viewer.userId === userId) return UNMETERED;
     return new CallerMeter(this.#metering, () => viewer, null);
   }
@@ -178,7 +178,7 @@ export class CallerMeter implements Meter {
   }
 
   #countRefusal(now: number): void {
-    // What a service sends is not its own doing alone: it is told to wait, and stays.
+    // A service also sends for others, so it is told to wait and is never closed.
     if (!isService(this.#viewer())) this.#connection?.refused(now);
   }
 
@@ -199,7 +199,7 @@ export class CallerMeter implements Meter {
     return connection && change === 'signal' ? [connection.signal, user] : [user];
   }
 
-  /** Takes one from each, and one more for each who is named, or nothing; answers how long to wait. */
+  /** Takes one token from each bucket, and one more for each named user, or nothing. Returns how long to wait. */
   #takeNaming(buckets: readonly TokenBucket[], count: number, viewer: Viewer, now: number): number {
     const named = this.#namedBy(viewer);
     const people = peopleOf(count);
@@ -215,7 +215,7 @@ export class CallerMeter implements Meter {
   }
 }
 
-/** Of a user behind a gateway. */
+/** For a user behind a gateway. */
 export class GatewayMeter extends CallerMeter {
   readonly #buckets: SharedBuckets;
   readonly #viewer: () => Viewer;

@@ -1,14 +1,14 @@
 /**
- * How often a caller may do what costs: token buckets, decided on this node
+ * The rate limits of callers: token buckets, decided on this node
  * without a timer, a promise or a round trip.
  *
- * What users and tenants use is shared: every second the nodes tell each other of
- * it, and each takes from its own buckets what was used elsewhere. Who uses many
- * nodes is held to one rate in all, and can be over it by what the nodes let
- * through in the second before they heard of each other, and by a tenth of the
- * rate on each node, which is not told. While the engine is away each node goes by
- * what it counts itself. (rate-limiter-flexible keeps the sums in Redis. It does not
- * decide: it counts in windows, and costs a promise and a timer each time.)
+ * The use of users and tenants is shared: every second the nodes report it to each
+ * other, and each takes from its own buckets what was used elsewhere. A user of many
+ * nodes is held to one rate in all. They can exceed it by what the nodes admit in the
+ * second before they hear of each other, and by a tenth of the rate on each node, which
+ * is not reported. While the engine is unavailable each node counts by itself.
+ * (rate-limiter-flexible keeps the sums in Redis. It does not decide, because it
+ * counts in windows and costs a promise and a timer each time.)
  */
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
@@ -28,7 +28,7 @@ import type { Rates } from './rates.ts';
 import { createSharedBuckets, type SharedBuckets } from './shared-buckets.ts';
 import { type TokenBucket, takeAll } from './token-bucket.ts';
 
-/** Tells other nodes; answers for each how much they told of since. */
+/** Reports the use to other nodes. Returns, for each, the use they reported since. */
 export type ShareUse = (uses: readonly RateUse[]) => Promise<readonly number[]>;
 
 export class RateLimits {
@@ -36,7 +36,7 @@ export class RateLimits {
   readonly #clock: Clock;
   readonly #share: ShareUse;
 
-  /** Null: nothing is limited. */
+  /** Null: no limits. */
   constructor(rates: Rates | null, clock: Clock, log: Log, share: ShareUse) {
     this.#metering = rates && {
       rates,
@@ -64,7 +64,7 @@ export class RateLimits {
     this.#open(viewer, ({ gatewayStreams }) => gatewayStreams.of(viewer));
   }
 
-  /** Tells other nodes what was used here, and takes what was used there. */
+  /** Reports the use of this node, and takes the use of others. */
   async reconcile(): Promise<void> {
     const untold = this.#metering?.buckets.shared.flatMap((rate) => rate.untold()) ?? [];
     if (untold.length === 0) return;
@@ -73,41 +73,41 @@ export class RateLimits {
       bucket.takeElsewhere(elsewhere[index] ?? 0, this.#clock.elapsed());
   }
 
-  /** Counts what rules made of a message like messages of its tenant, or of the service that sent it. */
+  /** Counts the messages that rules made of one message for its tenant, or for the service that sent it. */
   copied(viewer: Viewer, count: number): void {
     if (!this.#metering) return;
     const { services, tenants } = this.#metering.buckets;
     const payer = isService(viewer)
       ? services.bucketOf(viewer.tenant, viewer.userId)
       : tenants.bucketOf(viewer.tenant, null);
-    // Not out of what the node carries: one tenant's rules would leave others nothing of it.
+    // Not from the node's bucket: one tenant's rules would leave other tenants nothing of it.
     payer.take(count);
   }
 
-  /** For requests, which have no connection to be counted by; null: without a token. */
+  /** For requests, which have no connection to count by; null: without a token. */
   ofRequest(viewer: Viewer | null): Meter {
     if (!this.#metering) return UNMETERED;
     return viewer ? new CallerMeter(this.#metering, () => viewer, null) : meterOfNobody(this.#metering);
   }
 
-  /** For one connection, whoever `viewer` says it is then; `onFlood` is called when it goes on and on over its limits. */
+  /** For one connection with the present `viewer`; `onFlood` is called when it keeps exceeding its limits. */
   ofConnection(viewer: () => Viewer, onFlood: () => void): Meter {
     if (!this.#metering) return UNMETERED;
     const own = new ConnectionBuckets(this.#metering.rates, this.#clock.elapsed(), onFlood);
     return new CallerMeter(this.#metering, viewer, own);
   }
 
-  /** For a socket of a gateway: what its client does is counted by user, however many sockets it does it on. */
+  /** For a gateway's socket: its clients are counted by user, on however many sockets they act. */
   ofGateway(viewer: () => Viewer): Meter {
     return this.#metering ? new GatewayMeter(this.#metering, viewer) : UNMETERED;
   }
 
-  /** Applies what is still held back. */
+  /** Applies all held signals. */
   async close(): Promise<void> {
     await this.#metering?.held.close();
   }
 
-  /** A service opens at its own rate whatever users open at theirs. */
+  /** A service opens connections at its own rate, whatever its users open. */
   #open(viewer: Viewer, bucketOfUser: (buckets: SharedBuckets) => TokenBucket): void {
     if (!this.#metering) return;
     const { buckets, clock } = this.#metering;

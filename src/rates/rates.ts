@@ -1,25 +1,25 @@
-/** How often what may be done, as configured. */
+/** The configured rate limits. */
 import type { Change } from '../model.ts';
 
-/** Per second unless the name says otherwise; admissions are the process's, of sockets and streams whoever opens them. */
+/** Per second unless the name says otherwise; admissions are for the process: sockets and streams of all callers. */
 export interface Rates {
   readonly admissionsPerNode: number;
   readonly strangersPerAddress: number;
   readonly connectionsPerUserAndMinute: number;
-  /** Sockets of one user on this process: a gateway may do for a user what so many could. */
+  /** Sockets of one user on this process. A gateway may open as many subscriptions for a user as that many sockets could. */
   readonly connectionsPerUser: number;
   readonly subscriptionsPerConnection: number;
   readonly messagesPerConnection: number;
   readonly messagesPerTenant: number;
   readonly messagesPerNode: number;
   readonly signalsPerConnection: number;
-  /** Each per as many seconds as `CHANGES` says. */
+  /** Each per the number of seconds in `CHANGES`. */
   readonly changesPerUser: { readonly [Name in Change]: number };
   /** People named in new conversations and added to others, by one user. */
   readonly namedPerMinute: number;
   readonly namedAtOnce: number;
-  /** Units of what operations and events cost, by one user. */
+  /** Units that operations and events cost, by one user. */
   readonly readsPerUser: number;
-  /** By one service, whatever it changes. */
+  /** By one service, for changes of every kind. */
   readonly changesPerService: number;
 }

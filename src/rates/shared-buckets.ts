@@ -1,4 +1,4 @@
-/** The buckets that outlive a connection: of users, services and tenants, shared by all nodes, and of this node. */
+/** The buckets that outlive a connection: of users, services and tenants, shared by all nodes, and those of this node. */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { LIMITS } from '../limits.ts';
@@ -10,10 +10,10 @@ import { TokenBucket } from './token-bucket.ts';
 
 const MINUTE_S = 60;
 
-/** Of what a bucket holds; less is not worth telling other nodes. */
+/** The share of a bucket's capacity below which use is not reported to other nodes. */
 const TOLD_PART = 0.1;
 
-/** Uses by one user that are told at once: people type more often than nodes should tell each other of it. */
+/** The least number of uses by one user that is reported: people type more often than nodes should report. */
 const LEAST_TOLD = 5;
 
 export interface SharedBuckets {
@@ -21,22 +21,22 @@ export interface SharedBuckets {
   readonly named: SharedRate;
   readonly connections: SharedRate;
   readonly services: SharedRate;
-  /** Of units that reading costs. */
+  /** Of the units that reads cost. */
   readonly reads: SharedRate;
   readonly tenants: SharedRate;
   /** All of the above. */
   readonly shared: readonly SharedRate[];
-  /** Of streams over HTTP, by user; of this node alone, as those of sockets are of one socket alone. */
+  /** Of streams over HTTP, by user, for this node only, like the buckets of sockets. */
   readonly streams: UserBuckets;
   /** Of subscriptions through gateways. */
   readonly gatewayStreams: UserBuckets;
-  /** What this process can carry: more nodes carry more, so it is not shared. */
+  /** The capacity of this process: more nodes carry more, so it is not shared. */
   readonly node: TokenBucket;
 }
 
-/** A bucket for each user, of those seen last. */
+/** A bucket per user, for the most recent users. */
 export class UserBuckets {
-  /** Made with the first of them, as those of `SharedRate`. */
+  /** Created with the first bucket, like those of `SharedRate`. */
   #known: LRUCache<string, TokenBucket> | null = null;
   readonly #create: () => TokenBucket;
 
@@ -53,7 +53,7 @@ export class UserBuckets {
   }
 }
 
-/** Full, it holds all subscriptions of a socket: a client that comes back opens them at once. `sockets` multiplies it. */
+/** When full, it holds all subscriptions of a socket: a client that reconnects opens them at once. `sockets` multiplies it. */
 export function subscriptionBucket({ subscriptionsPerConnection: rate }: Rates, now: number, sockets = 1): TokenBucket {
   return new TokenBucket(Math.max(LIMITS.subscriptionsPerSocket, rate) * sockets, rate * sockets, now);
 }

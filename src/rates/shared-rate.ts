@@ -1,4 +1,4 @@
-/** One rate to which all nodes together hold each user or tenant: their buckets on this node. */
+/** One rate that applies to each user or tenant across all nodes: their buckets on this node. */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { RateName, RateUse, TenantId, UserId } from '../model.ts';
@@ -8,13 +8,13 @@ export interface SharedRateOptions {
   readonly name: RateName;
   readonly capacity: number;
   readonly perSecond: number;
-  /** Less than this is not worth telling other nodes of. */
+  /** Use below this is not reported to other nodes. */
   readonly leastTold: number;
-  /** Buckets kept, of those seen last. Forgetting one fills it: who was not seen for so long has a full one anyway. */
+  /** Buckets kept, for the most recent users. An evicted bucket is full again, and after that long it would be full anyway. */
   readonly most: number;
 }
 
-/** A bucket that knows what was taken from it since other nodes were told. */
+/** A bucket that knows the use since the last report to other nodes. */
 export class SharedBucket extends TokenBucket {
   readonly tenant: TenantId;
   readonly userId: UserId | null;
@@ -35,9 +35,9 @@ export class SharedBucket extends TokenBucket {
 export class SharedRate {
   readonly #options: SharedRateOptions;
   readonly #clock: Clock;
-  /** Made with the first of them: it sets aside room for `most` at once, which a service with fifteen rates notices. */
+  /** Created with the first bucket: it reserves room for `most` at once, which adds up over fifteen rates. */
   #buckets: LRUCache<string, SharedBucket> | null = null;
-  /** Those asked for since what they owed was told: the others need not be looked at every second. */
+  /** Buckets used since their last report: the others need not be looked at every second. */
   readonly #asked = new Set<SharedBucket>();
 
   constructor(options: SharedRateOptions, clock: Clock) {
@@ -58,7 +58,7 @@ export class SharedRate {
     return bucket;
   }
 
-  /** What other nodes are to be told of now, with the bucket that what they used comes out of. */
+  /** The uses to report to other nodes now, each with the bucket from which others' use is taken. */
   untold(): { readonly use: RateUse; readonly bucket: SharedBucket }[] {
     const { name, leastTold } = this.#options;
     return [...this.#asked]

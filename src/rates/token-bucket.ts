@@ -1,6 +1,6 @@
-/** A token bucket: it fills by the time that has passed, so that one nobody uses costs nothing. */
+/** A token bucket. It fills by elapsed time, so an unused bucket costs nothing. */
 
-/** Of its capacity: as many nodes may have let a user through at once. */
+/** The factor of its capacity that a bucket may owe: as many nodes may have admitted a user at once. */
 const MOST_OWED = 10;
 
 /** The rounding error of added fractions: a token that lacks only this much counts as whole. */
@@ -20,9 +20,9 @@ export class TokenBucket {
   }
 
   /**
-   * Milliseconds until so many tokens are there; 0: they are.
+   * Milliseconds until so many tokens are there; 0: they are there now.
    *
-   * More than a full bucket holds is had from a full one, which then owes the rest.
+   * A count above the capacity is taken from a full bucket, which then owes the rest.
    */
   wait(now: number, count = 1): number {
     const since = Math.max(now - this.#filledAt, 0);
@@ -42,7 +42,7 @@ export class TokenBucket {
     this.#tokens = Math.min(this.#capacity, this.#tokens + 1);
   }
 
-  /** Takes what was used elsewhere. What a bucket owes is capped: nobody waits for ever. */
+  /** Takes use from other nodes. The debt of a bucket is capped, so the wait is bounded. */
   takeElsewhere(count: number, now: number): void {
     this.wait(now);
     this.#tokens = Math.max(this.#tokens - count, -this.#capacity * MOST_OWED);
@@ -56,7 +56,7 @@ export function waitForAll(buckets: readonly TokenBucket[], now: number): number
   return wait;
 }
 
-/** Takes one from each, or from none; answers how long to wait, 0 when they were taken. */
+/** Takes one token from each bucket, or from none. Returns how long to wait; 0 when they were taken. */
 export function takeAll(buckets: readonly TokenBucket[], now: number): number {
   const wait = waitForAll(buckets, now);
   if (wait === 0) for (const bucket of buckets) bucket.take();

@@ -1,20 +1,20 @@
-/** Lets others have their turn: nobody's reads keep the event loop for long. */
+/** Gives other work a turn: no reader keeps the event loop for long. */
 
 /** Points of work in one turn of the event loop: a few milliseconds. */
 const TURN_POINTS = 2_000;
 
 /**
- * Counts what is read in the present turn of the event loop. Past the cap whoever
- * has read waits for a turn of its own, in the order of coming: an engine in this
- * process answers at once, so that without this all that an operation reads, and
- * all that is made of it, would be one turn.
+ * Counts reads in the present turn of the event loop. Past the cap a reader waits for a
+ * turn of its own, in the order of arrival. An engine in this process answers at once,
+ * so without this a whole operation, with all its reads and their results, would be one
+ * turn.
  */
 export class Turns {
   #points = 0;
   #isCounting = false;
   readonly #waiting: (() => void)[] = [];
 
-  /** Null: go on. */
+  /** Null: continue at once. */
   after(points: number): Promise<void> | null {
     this.#points += points;
     this.#count();

@@ -1,15 +1,15 @@
 /**
- * Which JSON Schemas tenants may write: those whose checks take no longer than the schema and the payload are long.
+ * The JSON Schemas that tenants may write: their checks take time proportional to schema and payload.
  *
- * There is no regular expression in them (`pattern`, `patternProperties`, `format`), nothing that is named elsewhere
- * (`$ref`: a few lines of it double the work many times, or never end), and nothing that compares items with each other
+ * They have no regular expression (`pattern`, `patternProperties`, `format`), no reference
+ * (`$ref`: a few lines of them double the work many times, or never end), and no comparison of items with each other
  * (`uniqueItems`).
  */
 import { LIMITS } from '../limits.ts';
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 
-/** What is behind a keyword: a schema, a list or a map of schemas, or data. */
+/** The value of a keyword: a schema, a list or a map of schemas, or data. */
 type Holds = 'schema' | 'schemas' | 'named' | 'data';
 
 const KEYWORDS: ReadonlyMap<string, Holds> = new Map<string, Holds>([
@@ -51,11 +51,11 @@ const KEYWORDS: ReadonlyMap<string, Holds> = new Map<string, Holds>([
   ).map((keyword) => [keyword, 'data'] as const),
 ]);
 
-/** Stops at the first thing that is wrong. */
+/** Thrown at the first fault. */
 class SchemaFault extends Error {}
 
 class Walk {
-  /** Values seen. */
+  /** Number of values so far. */
   values = 0;
 
   schema(value: unknown, at: string, depth: number): void {
@@ -101,7 +101,7 @@ class Walk {
   }
 }
 
-/** How many values a schema has, or what is wrong with it. */
+/** The number of values of a schema, or its fault. */
 export function weigh(schema: unknown): { readonly values: number } | { readonly fault: string } {
   const walk = new Walk();
   try {

@@ -1,4 +1,4 @@
-/** JSON Schemas of payloads, compiled by ajv. What tenants may write is in `allowed.ts`. */
+/** JSON Schemas of payloads, compiled by ajv. `allowed.ts` says which schemas tenants may write. */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { LRUCache } from 'lru-cache';
 import type { PayloadSchemas } from '../domain/topic-access.ts';
@@ -14,7 +14,7 @@ interface Compiled {
 /** Characters of a text that take about as long as one value. */
 const CHARACTERS_PER_STEP = 16;
 
-/** How many values a payload has, names of properties and long texts included. */
+/** The number of values of a payload, with names of properties and long texts counted in. */
 function weightOf(value: unknown): number {
   if (typeof value === 'string') return 1 + value.length / CHARACTERS_PER_STEP;
   if (typeof value !== 'object' || value === null) return 1;
@@ -34,7 +34,7 @@ function told({ instancePath, message, params }: ErrorObject): string {
 }
 
 export function createPayloadSchemas(): PayloadSchemas {
-  // Made with the first schema: its own schemas take a while to compile, and most tenants have none.
+  // Created with the first schema: compiling its own schemas takes a while, and most tenants have none.
   let ajv: Ajv2020 | null = null;
   const compiled = new LRUCache<string, Compiled>({ max: LIMITS.compiledSchemas });
 
@@ -43,7 +43,7 @@ export function createPayloadSchemas(): PayloadSchemas {
       strictTypes: false,
       strictTuples: false,
       strictRequired: false,
-      // What every object inherits is no property of a payload.
+      // Inherited properties are not part of a payload.
       ownProperties: true,
       addUsedSchema: false,
       logger: false,
@@ -51,7 +51,7 @@ export function createPayloadSchemas(): PayloadSchemas {
     try {
       return { validate: ajv.compile(schema), values };
     } finally {
-      // It would be remembered for good otherwise.
+      // ajv would keep it for good otherwise.
       ajv.removeSchema(schema);
     }
   }

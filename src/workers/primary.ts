@@ -1,8 +1,8 @@
 /**
- * The process that starts others to share its port, and serves nothing itself.
+ * The process that starts the workers, and serves nothing itself.
  *
- * It hands each connection to one of them in turn, so that they carry as many each, starts another for one that dies,
- * and adds up what they count. The first begins alone: what is wrong with the start is said once.
+ * It hands each connection to the workers in turn, so that they carry as many each, replaces a worker that dies,
+ * and merges their metrics. The first worker starts alone, so that a fault of the start is reported once.
  */
 import cluster, { type Worker } from 'node:cluster';
 import type { Clock } from '../clock.ts';
@@ -15,15 +15,15 @@ interface Slot {
   readonly index: number;
   worker: Worker | null;
   serves: boolean;
-  /** By the clock's `elapsed`: since when it serves. */
+  /** By the clock's `elapsed`: the time at which it began to serve. */
   servesSince: number;
-  /** Deaths one after the other, none of which came long after it began to serve. */
+  /** Consecutive deaths, each soon after it began to serve. */
   failures: number;
 }
 
 export interface PrimaryOptions {
   readonly count: number;
-  /** What workers are told beside the variables of this process. */
+  /** Variables for workers beside those of this process. */
   readonly environment: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Log;
@@ -37,7 +37,7 @@ interface Scrape {
   readonly stopWaiting: () => void;
 }
 
-/** How long a worker's place stays empty after so many deaths one after the other. */
+/** How long a worker's place stays empty after so many consecutive deaths. */
 export const emptyMs = (failures: number): number =>
   Math.min(TIMES.workerAgainMs * 2 ** Math.min(failures - 1, 16), TIMES.workerAgainMostMs);
 
@@ -50,7 +50,7 @@ export class Primary {
   #asked = 0;
   #deaths = 0;
   #isStopping = false;
-  /** Whether one has served: from then on one that dies is replaced. */
+  /** Whether a worker has served: from then on a dead worker is replaced. */
   #hasServed = false;
   #allServe = (_port: number): void => undefined;
   #refused = (_code: number): void => undefined;
@@ -69,7 +69,7 @@ export class Primary {
     }));
   }
 
-  /** Resolves to the port once all serve; to an exit code when the first cannot start: it has said why. */
+  /** Resolves to the port once all serve, or to an exit code when the first cannot start and has logged why. */
   start(): Promise<{ readonly port: number } | { readonly code: number }> {
     cluster.schedulingPolicy = cluster.SCHED_RR;
     cluster.setupPrimary({ serialization: 'advanced' });
@@ -81,7 +81,7 @@ export class Primary {
     });
   }
 
-  /** Each drains, all at the same time. Resolves once none is left. */
+  /** Drains all workers at the same time. Resolves once none is left. */
   stop(): Promise<void> {
     this.#isStopping = true;
     return new Promise((resolve) => {
@@ -91,7 +91,7 @@ export class Primary {
     });
   }
 
-  /** At once, whatever they do. */
+  /** Ends all workers at once. */
   kill(): void {
     for (const { worker } of this.#slots) worker?.process.kill('SIGKILL');
   }
@@ -105,7 +105,7 @@ export class Primary {
     const worker = cluster.fork({ ...this.#environment, [PLACE]: JSON.stringify(place) });
     slot.worker = worker;
     worker.on('message', (message: ToPrimary) => this.#heed(slot, worker, message));
-    // It died between two messages.
+    // The worker died between two messages.
     worker.on('error', (error) => this.#log.debug({ err: error, worker: slot.index }, 'worker not told'));
     worker.once('exit', (code: number | null, signal: NodeJS.Signals | null) =>
       this.#bury(slot, worker, { code, signal }),
@@ -154,7 +154,7 @@ export class Primary {
     if (this.#slots.every(({ worker }) => worker === null)) this.#allGone();
   }
 
-  /** Asks all who serve. One that does not answer in time is left out. */
+  /** Asks all serving workers. One that does not answer in time is left out. */
   #scrape(by: Worker, replyTo: number): void {
     this.#asked += 1;
     const id = this.#asked;

@@ -1,4 +1,4 @@
-/** One of several processes that share a port, as it sees the process that started it. */
+/** One of several processes that share a port, and its view of the primary. */
 import cluster from 'node:cluster';
 import type { Environment } from '../config/secrets.ts';
 import type { Figures } from '../observability/figures.ts';
@@ -6,9 +6,9 @@ import { PLACE, type ToPrimary, type ToWorker, type WorkerPlace } from './messag
 
 export interface Worker extends WorkerPlace {
   onStop(stop: (signal: NodeJS.Signals) => void): void;
-  /** Who serves from now on. */
+  /** Reports that this worker serves from now on. */
   serves(port: number): void;
-  /** The figures of all workers as one text; `own` answers those of this one. */
+  /** The metrics of all workers as one text; `own` returns those of this worker. */
   shareFigures(own: () => Promise<Figures>): { render(): Promise<string> };
 }
 
@@ -23,7 +23,7 @@ function createWorker(place: WorkerPlace): Worker {
   let asked = 0;
   let own: (() => Promise<Figures>) | null = null;
   let stop = (_signal: NodeJS.Signals): void => undefined;
-  // One whose primary died ends with it: `node:cluster` sees to that.
+  // A worker whose primary died ends with it: `node:cluster` does that.
   const tell = (message: ToPrimary): void => void process.send?.(message);
 
   async function collect(id: number): Promise<void> {
@@ -40,7 +40,7 @@ function createWorker(place: WorkerPlace): Worker {
     ...place,
     onStop(handler) {
       stop = handler;
-      // A terminal and systemd send signals to all processes at once: the primary's word counts.
+      // A terminal and systemd send signals to all processes at once; only the primary's message counts.
       for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
     },
     serves: (port) => tell({ type: 'serves', port }),
