@@ -18,6 +18,7 @@ const FULL_ONLY = [
   'test/cluster/workers.test.ts',
   'test/consistency/trial.test.ts',
   'test/delivery/inbox-cost.test.ts',
+  'test/delivery/inbox-held.test.ts',
   'test/delivery/inbox-histories.test.ts',
   'test/delivery/interrupted-start.test.ts',
   'test/delivery/lagging-readers.test.ts',

@@ -2,23 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { bearerOf } from '../../src/access/bearer.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
-import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
-import { resumeNow } from '../../src/delivery/room.ts';
-import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
-import { ServiceError } from '../../src/errors.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId, MessageId, UserId } from '../../src/model.ts';
-import { eventually, NoLonger } from '../support/eventually.ts';
+import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
-import { createGroup, silentLog, tenant, text, userId, viewerOf } from '../support/world.ts';
-import { Picture } from './inbox-picture.ts';
+import { createGroup, silentLog, tenant, text, userId } from '../support/world.ts';
+import { InboxClient } from './inbox-client.ts';
 
 const PLACES = 3;
 const at = fc.nat({ max: PLACES - 1 });
@@ -73,10 +68,7 @@ class History {
   readonly #other: UserId = userId(`other-${randomUUID()}`);
   readonly #ids: (ConversationId | null)[] = Array.from({ length: PLACES }, () => null);
   readonly #messages: (MessageId | null)[] = Array.from({ length: PLACES }, () => null);
-  readonly #picture: Picture;
-  #stream: LiveStream<InboxStreamEvent> | null = null;
-  #error: ServiceError | null = null;
-  #isLive = false;
+  readonly #client: InboxClient;
   #count = 0;
 
   constructor(world: World, checkpointConversations: number) {
@@ -87,15 +79,15 @@ class History {
       const delivery = createDelivery({ ...options, engine: flaky.engine, checkpointConversations });
       return { unsteady: flaky, delivery };
     });
-    this.#picture = new Picture(world.engines[0] as Engine, checkpointConversations < PLACES);
+    this.#client = new InboxClient(world.engines[0] as Engine, this.#viewer, checkpointConversations < PLACES);
   }
 
   async run(steps: readonly Step[]): Promise<void> {
     for (const step of steps) await this.#take(step);
     await this.#settle();
-    await this.#leave();
+    await this.#client.leave();
     await this.#settle();
-    await this.#leave();
+    await this.#client.leave();
     for (const { delivery } of this.#nodes) delivery.close();
   }
 
@@ -107,7 +99,7 @@ class History {
     const message = this.#messages[place] ?? null;
     const { unsteady: flaky } = this.#nodeOf(node);
     if (name === 'connect') return this.#connect(node);
-    if (name === 'leave') return this.#leave();
+    if (name === 'leave') return this.#client.leave();
     if (name === 'wait') return this.#wait();
     if (name === 'cut') return flaky.cut();
     if (name === 'heal') return flaky.heal();
@@ -152,58 +144,11 @@ class History {
     for (let n = 0; n < 5; n += 1) await turn();
   }
 
-  /** As a client does: again if it fails for the engine's sake, and from nothing when it is told so. */
   async #connect(node: number): Promise<void> {
-    if (this.#stream && !this.#error) return;
-    await this.#leave();
+    if (this.#client.isConnected) return;
     const { delivery, unsteady: flaky } = this.#nodeOf(node);
     flaky.heal();
-    try {
-      const stream = await delivery.inboxStream(bearerOf(viewerOf(this.#viewer)), this.#picture.resume);
-      this.#stream = stream;
-      // The list is read once nothing that changes it is missed; what is told meanwhile waits.
-      const isNew = !this.#picture.resume.checkpoint;
-      const held: InboxStreamEvent[] | null = isNew ? [] : null;
-      let isHeld = isNew;
-      this.#listen(stream, (event) => (isHeld ? held?.push(event) : this.#hear(event)));
-      if (isNew) await this.#picture.begin(this.#viewer);
-      isHeld = false;
-      for (const event of held ?? []) this.#hear(event);
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      if (error.code === 'POSITION_EXPIRED') this.#picture.forget();
-      else if (error.code !== 'SERVICE_UNAVAILABLE') throw error;
-    }
-  }
-
-  #hear(event: InboxStreamEvent): void {
-    this.#picture.take(event);
-    if ('kind' in event && event.kind === 'Checkpoint') this.#isLive = true;
-  }
-
-  #listen(stream: LiveStream<InboxStreamEvent>, hear: (event: InboxStreamEvent) => void): void {
-    const isPresent = (): boolean => this.#stream === stream;
-    stream.pipe({
-      push: (event) => {
-        if (isPresent()) hear(event);
-      },
-      end: (error) => {
-        if (isPresent()) this.#error = error;
-      },
-      // What was pushed was delivered.
-      withdraw: () => undefined,
-      isCongested: () => false,
-      onRoom: resumeNow,
-    });
-  }
-
-  async #leave(): Promise<void> {
-    const stream = this.#stream;
-    this.#stream = null;
-    this.#error = null;
-    this.#isLive = false;
-    await stream?.return();
-    await this.#picture.read();
+    await this.#client.connect(delivery);
   }
 
   /** All is well again: the client is live, and shows what there is. */
@@ -212,14 +157,7 @@ class History {
       flaky.fail(0);
       flaky.heal();
     }
-    await eventually(async () => {
-      await this.#connect(1);
-      for (let n = 0; n < 3; n += 1) await turn();
-      this.#world.clock.advance(250);
-      await this.#picture.read();
-      if (this.#picture.breaches.length > 0) throw new NoLonger(this.#picture.breaches.join('\n'));
-      expect([this.#isLive, await this.#picture.differences(this.#viewer)]).toEqual([true, []]);
-    });
+    await eventually(() => this.#client.check(this.#nodeOf(1).delivery, this.#world.clock));
   }
 }
 

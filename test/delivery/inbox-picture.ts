@@ -56,7 +56,7 @@ export class Picture {
   }
 
   take(event: InboxStreamEvent): void {
-    if (!('kind' in event)) return;
+    if (!('kind' in event)) return void this.#of({ kind: 'MessageExtended', ...event });
     switch (event.kind) {
       case 'MessageSent':
       case 'MessageChanged':
@@ -74,6 +74,9 @@ export class Picture {
         this.#last.delete(event.conversationId);
         this.#since.delete(event.conversationId);
         return void this.#toRead.add(event.conversationId);
+      case 'TypingChanged':
+      case 'MessageStopRequested':
+        return void this.#of(event);
       case 'ReadMoved':
         return this.#takeRead(this.#of(event), event.userId, event.sequence);
       case 'Checkpoint': {

@@ -43,6 +43,7 @@ describe('a reader who lags', () => {
       false,
     );
     following.admit({} as never, null);
+    following.begin({ epoch: '', place: 0 });
     if (isLive) following.goLive({ epoch: 'e', place: 0 });
     // That there is a text.
     told.length = 0;

@@ -50,6 +50,8 @@ export class Following<Event extends object> implements ChannelListener {
   readonly takesText: boolean;
   readonly takesReads: boolean;
   #hasLeft = false;
+  /** What the viewer may see of it, from when it begins. */
+  #admitted: ChannelAccess | null = null;
   /** Null: nothing of the conversation is passed on. */
   #access: ChannelAccess | null = null;
   /** When the viewer joined, by the engine's clock; null: they are no member. */
@@ -89,7 +91,7 @@ export class Following<Event extends object> implements ChannelListener {
   /** False: the viewer may not see it, or has been removed since. */
   admit(access: ChannelAccess | null, membership: Membership | null): boolean {
     if (this.#hasLeft) return false;
-    this.#access = access;
+    this.#admitted = access;
     this.#ordinal = membership?.ordinal ?? null;
     this.joinedAt = membership?.joinedAt ?? null;
     return access !== null;
@@ -98,6 +100,7 @@ export class Following<Event extends object> implements ChannelListener {
   /** Nothing of the conversation follows. */
   leave(): void {
     this.#hasLeft = true;
+    this.#admitted = null;
     this.#access = null;
   }
 
@@ -125,7 +128,13 @@ export class Following<Event extends object> implements ChannelListener {
     return this.isLive ? { epoch: this.#epoch, place: this.#place } : this.#reached;
   }
 
-  /** Passes on what is past this place, by the log. */
+  /** Passes on what is past this place. Nothing of the conversation is passed on before. */
+  begin(position: Position): void {
+    this.#access = this.#admitted;
+    this.#reached = position;
+  }
+
+  /** A replay has passed on everything up to here. */
   reach(position: Position): void {
     this.#reached = position;
   }

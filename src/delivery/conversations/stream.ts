@@ -285,7 +285,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     const { following, from, expiry } = start;
     if (!this.#isFollowed(following)) return start.replay?.close();
     this.#options.onBegin?.(following.channel.id, from, expiry);
-    following.reach(from);
+    following.begin(from);
     this.#options.teller?.onBegin(following, expiry);
     for (const typing of following.channel.typing.current()) following.onTyping(typing);
     // It has gone on since it was seen to be where the reader was.

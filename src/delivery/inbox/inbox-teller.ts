@@ -35,6 +35,13 @@ export interface InboxTellerContext {
   readonly log: Log;
 }
 
+/** Where a conversation begins that the reader knows. */
+interface KnownStart {
+  readonly position: Position;
+  /** Of the state that the reader was told; null: they are to be told of it. */
+  readonly version: number | null;
+}
+
 const RETRY_MS = 250;
 /** Events that move nobody's place: after them there is nothing to go on from. */
 const PASSING = new Set(['TypingChanged', 'MessageExtended', 'MessageStopRequested']);
@@ -50,7 +57,8 @@ export class InboxTeller implements ListTeller {
   /** Up to where it was told. */
   #list: Position | null;
   #isListed = false;
-  readonly #starts = new Map<ConversationId, Position>();
+  /** Where those that the reader knows begin, until they do. */
+  readonly #starts = new Map<ConversationId, KnownStart>();
   readonly #expired = new Map<ConversationId, ServiceError>();
   readonly #joined = new Set<ConversationId>();
   /** Left, and not read in the list's log yet: told already, or not before it says why. */
@@ -93,10 +101,13 @@ export class InboxTeller implements ListTeller {
     if (this.#expired.has(id)) return null;
     // What was received of it before was taken back by its being left, if anything was.
     if (this.#joined.has(id)) return joined;
-    const start = this.#starts.get(id) ?? this.#resume.positions.get(id) ?? null;
-    // The time of a checkpoint is before it: what is told begins where they joined all the same.
-    const isBefore = start && joined && start.epoch === joined.epoch && start.place < joined.place;
-    return isBefore ? joined : start;
+    const start = this.#starts.get(id)?.position ?? this.#resume.positions.get(id) ?? null;
+    if (!start || !joined || start.epoch !== joined.epoch || start.place >= joined.place) return start;
+    // They joined past what the reader knows: it is another membership than the one they were told of.
+    this.#starts.delete(id);
+    this.#joined.add(id);
+    this.#left.set(id, 'untold');
+    return joined;
   }
 
   expiryOf(id: ConversationId): ServiceError | null {
@@ -104,14 +115,17 @@ export class InboxTeller implements ListTeller {
   }
 
   onBegin(following: Following<object>, expiry: ServiceError | null): void {
-    const { id } = following.channel;
+    const { id, conversation } = following.channel;
+    const start = this.#starts.get(id);
     this.#starts.delete(id);
-    if (this.#joined.delete(id)) {
-      this.#left.delete(id);
+    const left = this.#left.get(id);
+    if (left === 'untold') this.#tellLeft(id, this.#reading?.changes.of.get(id)?.left ?? 'REMOVED');
+    this.#left.delete(id);
+    if (this.#joined.delete(id) || left) {
       following.onJoined();
       // They may have moved before anything of it was heard.
       this.#owe(id, 'reads');
-    }
+    } else if (this.#resume.checkpoint && !expiry && start?.version !== conversation?.version) this.#owe(id, 'state');
     if (!expiry) return;
     this.#expired.delete(id);
     this.#touch(id);
@@ -167,8 +181,7 @@ export class InboxTeller implements ListTeller {
     const heads = (await inParts(ids, (part) => engine.readHeads(tenant, part, checkpoint?.time ?? now))).flat();
     const returned = await this.#returnedTo(changes);
     // Of one that was joined since as well: the reader may have been told of that, and of nothing in it.
-    for (const [id, { left }] of changes.of)
-      if (left && !returned.has(id)) this.#tell({ kind: 'ConversationLeft', conversationId: id, reason: left });
+    for (const [id, { left }] of changes.of) if (left && !returned.has(id)) this.#tellLeft(id, left);
     const changed: [id: ConversationId, at: number][] = [];
     for (const [index, id] of ids.entries()) {
       const head = heads[index];
@@ -205,13 +218,14 @@ export class InboxTeller implements ListTeller {
     // Whoever received something of it was told that they joined it.
     const isNew = change && (change.left !== null || !received);
     if (isNew) return void this.#joined.add(id);
-    if (!checkpoint) return void (received && this.#starts.set(id, received));
+    const { version } = head;
+    if (!checkpoint) return void (received && this.#starts.set(id, { position: received, version }));
     const point = checkpoint.pointOf(id);
     const start = received ? (furthest(point?.position, received) ?? received) : point?.position;
-    if (start || head.isKept) this.#starts.set(id, start ?? head.position);
+    const isStale = point ? point.version !== version : head.changedAt > checkpoint.time - TIMES.clocksApartMs;
+    if (start || head.isKept)
+      this.#starts.set(id, { position: start ?? head.position, version: isStale ? null : version });
     else this.#expired.set(id, positionExpired('RETENTION', { conversationId: id }));
-    const isStale = point ? point.version !== head.version : head.changedAt > checkpoint.time - TIMES.clocksApartMs;
-    if (isStale) this.#owed.set(id, 'state');
   }
 
   /** What is to be begun anew and is not there any more. */

@@ -50,12 +50,13 @@ export class OwnList {
     this.#doubted.clear();
     this.#isAllTaken ||= this.#isAllDoubted;
     this.#isAllDoubted = false;
-    // In this order: what the log says is in the list.
+    const isWhole = this.#isAllTaken;
+    const listed = isWhole ? await this.#engine.listConversationIds(viewer.tenant, viewer.userId) : [];
+    // After the list: an entry is written with it, so that by the log the list is as it was when the log was read.
     const changes = await readListChanges(this.#engine, viewer, this.#place);
-    if (this.#isAllTaken || changes.expiry) {
-      const ids = await this.#engine.listConversationIds(viewer.tenant, viewer.userId);
-      return { ids, asked: null, changes };
-    }
+    if (changes.expiry)
+      return { ids: await this.#engine.listConversationIds(viewer.tenant, viewer.userId), asked: null, changes };
+    if (isWhole) return { ids: corrected(listed, changes), asked: null, changes };
     const asked = new Set([...changes.of.keys(), ...this.#taken]);
     return { ids: await this.#own([...asked]), asked, changes };
   }
@@ -76,4 +77,14 @@ export class OwnList {
     });
     return own.flat();
   }
+}
+
+/** The list as its log says that it is. */
+function corrected(listed: readonly ConversationId[], { of }: ListChanges): ConversationId[] {
+  const ids = new Set(listed);
+  for (const [id, { isListed }] of of) {
+    if (isListed) ids.add(id);
+    else ids.delete(id);
+  }
+  return [...ids];
 }

@@ -1,0 +1,99 @@
+/** A client of the inbox as it should be: it shows what it is told, goes on where it was, and begins anew when it is told so. */
+import { setImmediate as turn } from 'node:timers/promises';
+import { bearerOf } from '../../src/access/bearer.ts';
+import type { Delivery } from '../../src/delivery/delivery.ts';
+import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
+import { resumeNow } from '../../src/delivery/room.ts';
+import type { LiveStream } from '../../src/delivery/stream.ts';
+import type { Engine } from '../../src/engine/port.ts';
+import { ServiceError } from '../../src/errors.ts';
+import type { UserId } from '../../src/model.ts';
+import { NoLonger } from '../support/eventually.ts';
+import type { TestClock } from '../support/test-clock.ts';
+import { viewerOf } from '../support/world.ts';
+import { Picture } from './inbox-picture.ts';
+
+export class InboxClient {
+  readonly #user: UserId;
+  readonly #picture: Picture;
+  #stream: LiveStream<InboxStreamEvent> | null = null;
+  #error: ServiceError | null = null;
+  #isLive = false;
+
+  /** `isRepeatable`: what followed a checkpoint may come again. */
+  constructor(engine: Engine, user: UserId, isRepeatable: boolean) {
+    this.#user = user;
+    this.#picture = new Picture(engine, isRepeatable);
+  }
+
+  get isConnected(): boolean {
+    return this.#stream !== null && this.#error === null;
+  }
+
+  /** Whether it was told that it has everything. */
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  /** Again if it fails for the engine's sake, and from nothing when it is told so. */
+  async connect(delivery: Delivery): Promise<void> {
+    if (this.isConnected) return;
+    await this.leave();
+    try {
+      const stream = await delivery.inboxStream(bearerOf(viewerOf(this.#user)), this.#picture.resume);
+      this.#stream = stream;
+      // The list is read once nothing that changes it is missed; what is told meanwhile waits.
+      const isNew = !this.#picture.resume.checkpoint;
+      const held: InboxStreamEvent[] | null = isNew ? [] : null;
+      let isHeld = isNew;
+      this.#listen(stream, (event) => (isHeld ? held?.push(event) : this.#hear(event)));
+      if (isNew) await this.#picture.begin(this.#user);
+      isHeld = false;
+      for (const event of held ?? []) this.#hear(event);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      if (error.code === 'POSITION_EXPIRED') this.#picture.forget();
+      else if (error.code !== 'SERVICE_UNAVAILABLE') throw error;
+    }
+  }
+
+  async leave(): Promise<void> {
+    const stream = this.#stream;
+    this.#stream = null;
+    this.#error = null;
+    this.#isLive = false;
+    await stream?.return();
+    await this.#picture.read();
+  }
+
+  /** It is live, and shows what there is. Throws until that is so. */
+  async check(delivery: Delivery, clock: TestClock): Promise<void> {
+    await this.connect(delivery);
+    for (let n = 0; n < 3; n += 1) await turn();
+    clock.advance(250);
+    await this.#picture.read();
+    if (this.#picture.breaches.length > 0) throw new NoLonger(this.#picture.breaches.join('\n'));
+    expect([this.#isLive, await this.#picture.differences(this.#user)]).toEqual([true, []]);
+  }
+
+  #hear(event: InboxStreamEvent): void {
+    this.#picture.take(event);
+    if ('kind' in event && event.kind === 'Checkpoint') this.#isLive = true;
+  }
+
+  #listen(stream: LiveStream<InboxStreamEvent>, hear: (event: InboxStreamEvent) => void): void {
+    const isPresent = (): boolean => this.#stream === stream;
+    stream.pipe({
+      push: (event) => {
+        if (isPresent()) hear(event);
+      },
+      end: (error) => {
+        if (isPresent()) this.#error = error;
+      },
+      // What was pushed was delivered.
+      withdraw: () => undefined,
+      isCongested: () => false,
+      onRoom: resumeNow,
+    });
+  }
+}
