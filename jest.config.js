@@ -26,6 +26,7 @@ const FULL_ONLY = [
   'test/delivery/rolled-back-state.test.ts',
   'test/delivery/streamed-histories.test.ts',
   'test/delivery/unread-hole.test.ts',
+  'test/deploy/balancers.test.ts',
   'test/docs/agent-example.test.ts',
   'test/engine/backup.test.ts',
   'test/engine/consumer-histories.test.ts',

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs the balancers that test/deploy/balancers tries, from apt. What cannot be installed is skipped there by name.
+set -uo pipefail
+missing=()
+for name in nginx haproxy caddy; do
+  PATH=$PATH:/usr/sbin command -v "$name" >/dev/null || missing+=("$name")
+done
+[ "${#missing[@]}" -gt 0 ] && command -v apt-get >/dev/null || exit 0
+run() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
+# None of them starts a server of its own.
+for name in "${missing[@]}"; do
+  RUNLEVEL=1 run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$name" >/dev/null 2>&1 ||
+    echo "No $name could be installed: it is not tried." >&2
+done
+exit 0
