@@ -8,7 +8,7 @@ const room = (name, ...others) => ({
   to: { path: '^src/', pathNot: [`^src/${name}/`, shared, ...others] },
 });
 /** What the other rooms know of engines. */
-const port = '^src/engine/(port|shared/(publication|consumer|topic-match))\\.ts$';
+const port = '^src/engine/(port|shared/(publication|consumer|topic-match|webhook))\\.ts$';
 /** A library lives in these rooms only. */
 const home = (library, ...rooms) => ({
   name: `${library}-home`,
@@ -49,6 +49,7 @@ module.exports = {
     room('graphql', '^src/__generated__/', '^src/(access|rates)/', '^src/domain/', '^src/delivery/'),
     room('__generated__', '^src/access/', '^src/graphql/context\\.ts$'),
     room('expressions', '^src/domain/routing\\.ts$'),
+    room('webhooks', '^src/domain/event-(data|waits)\\.ts$', port),
     room('schemas', '^src/domain/topic-access\\.ts$'),
     room('observability', '^src/config\\.ts$', port),
     room('transport', '^src/(access|rates)/', '^src/domain/', '^src/delivery/', '^src/graphql/', '^src/observability/'),
@@ -87,6 +88,7 @@ module.exports = {
       'network',
       'http|https|http2|net|tls|dgram|dns',
       '^src/transport/',
+      '^src/webhooks/endpoint\\.ts$',
       '^src/engine/redis/',
       '^src/engine/embedded/control\\.ts$',
       '^src/(health-check|backup)\\.ts$',
@@ -134,6 +136,7 @@ module.exports = {
     home('zod', '^src/config/issuers\\.ts$', '^src/transport/'),
     home('prom-client', '^src/observability/'),
     home('pino', '^src/log\\.ts$'),
+    home('standardwebhooks', '^src/webhooks/'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

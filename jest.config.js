@@ -71,6 +71,7 @@ const FULL_ONLY = [
   'test/transport/restarts.test.ts',
   'test/transport/slow-stream.test.ts',
   'test/transport/streamed-page.test.ts',
+  'test/webhooks/webhooks.test.ts',
 ];
 
 /** Of `quick`, those that ask the most of a network: what is written, lost, resumed and swept. */

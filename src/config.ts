@@ -59,6 +59,8 @@ export interface Config {
   /** Without a slash at its end. Null: `http://localhost` and the port. */
   readonly publicUrl: string | null;
   readonly callbackAllowedUrls: readonly string[];
+  readonly webhookAllowedUrls: readonly string[];
+  readonly webhookPrivateAddresses: boolean;
   readonly drainWindowMs: number;
   readonly sessions: SessionLifetimes;
   readonly presenceGraceMs: number;
@@ -210,6 +212,8 @@ export function readConfig(given: Environment): Config {
     registrationToken: read('GATEWAY_REGISTRATION_TOKEN'),
     publicUrl: withoutLastSlashes(read('PUBLIC_URL')),
     callbackAllowedUrls: read('CALLBACK_ALLOWED_URLS') ?? [],
+    webhookAllowedUrls: read('WEBHOOK_ALLOWED_URLS') ?? [],
+    webhookPrivateAddresses: required('WEBHOOK_PRIVATE_ADDRESSES'),
     drainWindowMs: required('DRAIN_WINDOW'),
     sessions: {
       accessTokenMs: required('ACCESS_TOKEN_LIFETIME'),

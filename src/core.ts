@@ -1,4 +1,6 @@
 /** The first half of a service: engine, rules of the product, delivery and GraphQL. Nobody can connect to it yet. */
+import { isPublicAddress } from './access/addresses.ts';
+import { createUrlCheck } from './access/allowed-urls.ts';
 import type { StandingOf } from './access/gateway.ts';
 import { createTeller } from './access/refusal-log.ts';
 import { createTokenIssuer, createTokenVerifier, refuseRevoked, type VerifyToken } from './access/tokens.ts';
@@ -8,6 +10,7 @@ import type { Config } from './config.ts';
 import { createDelivery, type Delivery } from './delivery/delivery.ts';
 import { countAccepted } from './domain/accepted.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
+import { EventWaits } from './domain/event-waits.ts';
 import { openEngine } from './engine/open.ts';
 import type { Engine } from './engine/port.ts';
 import { createCopies } from './expressions/copies.ts';
@@ -28,6 +31,8 @@ import { atNobodysCost } from './rates/budget.ts';
 import { budgetEngine } from './rates/budgeted-engine.ts';
 import { RateLimits } from './rates/rate-limits.ts';
 import { createPayloadSchemas } from './schemas/payload-schemas.ts';
+import type { AddressRules, SendResult } from './webhooks/endpoint.ts';
+import { Webhooks } from './webhooks/webhooks.ts';
 
 /** A process that shares its port with others. */
 export interface OneOfSeveral {
@@ -81,6 +86,7 @@ export interface Core {
   readonly domain: Domain;
   readonly rateLimits: RateLimits;
   readonly graphql: Graphql;
+  readonly webhooks: Webhooks;
   readonly verifyToken: VerifyToken;
 }
 
@@ -97,13 +103,16 @@ export async function openCore(ground: Ground, parts: EngineParts): Promise<Core
   });
   closers.push('delivery', () => delivery.close());
   const rateLimits = openRates(ground, engine);
-  const domain = openDomain(ground, engine, rateLimits);
+  // At nobody's cost: those who wait for events ask together.
+  const waits = new EventWaits((tenant) => atNobodysCost(() => engine.readArrivals(tenant)), clock);
+  const domain = openDomain(ground, engine, rateLimits, waits);
   return {
     engine,
     delivery,
     domain,
     rateLimits,
     graphql: createGraphql(ground, domain, delivery),
+    webhooks: openWebhooks(ground, engine, waits),
     verifyToken: createVerifier(ground, domain),
   };
 }
@@ -136,10 +145,27 @@ function openRates({ config, clock, log, closers }: Ground, engine: Engine): Rat
   return rateLimits;
 }
 
+/** Where webhooks may send events. */
+function webhookAddresses({ webhookAllowedUrls, webhookPrivateAddresses }: Config): AddressRules {
+  return {
+    isUrlAllowed: createUrlCheck(webhookAllowedUrls),
+    isAddressAllowed: (address) => webhookPrivateAddresses || isPublicAddress(address),
+  };
+}
+
+function openWebhooks({ config, clock, log, metrics, closers }: Ground, engine: Engine, waits: EventWaits): Webhooks {
+  const count = (outcome: SendResult['outcome']): void => metrics.webhookDeliveries.inc({ outcome });
+  const webhooks = new Webhooks({ engine, clock, log, waits, addresses: webhookAddresses(config), count });
+  metrics.webhooks = () => webhooks.held;
+  closers.push('webhooks', () => webhooks.close());
+  return webhooks;
+}
+
 function openDomain(
   { config, clock, log, metrics, tracing, closers }: Ground,
   engine: Engine,
   rateLimits: RateLimits,
+  waits: EventWaits,
 ): Domain {
   const expressions = createExpressions();
   closers.push('expressions', () => expressions.close());
@@ -150,7 +176,8 @@ function openDomain(
     expressions,
     schemas: createPayloadSchemas(),
     copies: createCopies((viewer, count) => rateLimits.copied(viewer, count)),
-    readArrivals: (tenant) => atNobodysCost(() => engine.readArrivals(tenant)),
+    waits,
+    isWebhookUrlAllowed: webhookAddresses(config).isUrlAllowed,
     countRule: (outcome) => metrics.routedMessages.inc({ outcome: outcome.toLowerCase() }),
   });
   const counted = countAccepted(domain, metrics);

@@ -1,4 +1,5 @@
 /** The second half of a service: every way in, and the order in which they are closed. */
+import { createUrlCheck } from './access/allowed-urls.ts';
 import { createOriginCheck, type IsOriginAllowed } from './access/origins.ts';
 import type { Core, Ground } from './core.ts';
 import { isPast } from './delivery/past.ts';
@@ -23,7 +24,6 @@ import { Unhandled } from './transport/peers/unhandled.ts';
 import { Unsent } from './transport/peers/unsent.ts';
 import { createRawEndpoint } from './transport/raw/endpoint.ts';
 import { CallbackRefusals } from './transport/streams/callback-endpoint.ts';
-import { createCallbackCheck } from './transport/streams/callback-url.ts';
 import { createGraphqlStream } from './transport/streams/graphql-stream.ts';
 import { SilentClients } from './transport/streams/silent-clients.ts';
 import { Streams } from './transport/streams/streams.ts';
@@ -79,7 +79,10 @@ export async function openDoors(ground: Ground, core: Core, listening: Listening
   // The reverse of this is how a drain goes: not ready any more, then sockets over the window, then what is in flight.
   closers.push('http', () => closeHttp(hall, http));
   closers.push('sockets', () => hall.supervisor.drain());
-  closers.push('waits', () => core.graphql.endWaits());
+  closers.push('waits', () => {
+    core.graphql.endWaits();
+    core.webhooks.end();
+  });
   closers.push('readiness', () => health.drain());
   if (config.tls) closers.push('certificate', watchCertificate(config.tls.certFile, clock, log, metrics.process));
   if (listening.admin) closers.push('admin', await openAdmin(listening.admin, operations));
@@ -152,7 +155,7 @@ async function openGraphql(hall: Hall, { app }: Http): Promise<void> {
     streams: createStreams(hall),
     rooms: new UserRooms({ sockets: config.maxConnectionsPerUser, most: listening.maxConnections }),
     refusals: new CallbackRefusals(ground.clock),
-    isCallbackAllowed: createCallbackCheck(config.callbackAllowedUrls),
+    isCallbackAllowed: createUrlCheck(config.callbackAllowedUrls),
   });
   const { maxBodyBytes } = config;
   const stopApollo = await addGraphqlHttp(app, { ...graphql, ...callers, persisted, stream, log, maxBodyBytes });

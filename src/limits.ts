@@ -86,6 +86,18 @@ export const LIMITS = {
   scannedEvents: 1_000,
   /** Events of a partition that are counted of those which wait: counting holds the server. */
   countedEvents: 2_000,
+  /** Dead letters of a partition that are handed out once more at a time: they are before all that is new. */
+  redeliveredEvents: 100,
+  /** Events that are pulled for a webhook at once. */
+  eventsPerWebhookPull: 50,
+  /** Requests of a webhook on their way at once, and connections to its receiver. */
+  webhookRequests: 8,
+  /** Bytes of a receiver's answer that are read, so that its connection can be used again. */
+  webhookAnswerBytes: 64 * 1024,
+  /** Characters of a webhook's URL. */
+  webhookUrlCharacters: 2_048,
+  /** Webhooks that a node begins to hold at a time: the others are left to other nodes. */
+  webhooksPerLook: 100,
   /** Conversations and topics whose events a node has in hand, and those that are looked for at once. */
   unforwardedSources: 10_000,
   /** Tenants of which a node remembers whether they have consumers. */

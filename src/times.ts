@@ -76,6 +76,21 @@ export const TIMES = {
   longestPullMs: 20_000,
   eventTurnMs: 250,
   eventLookMs: 2_000,
+  /** How often a node looks for webhooks that nobody holds. */
+  webhookLookMs: 2_000,
+  /** How long after a fault of the engine a webhook goes on. */
+  webhookAgainMs: 1_000,
+  /** How long a receiver may take to answer: when nothing is said, and at most. */
+  webhookMs: 10_000,
+  longestWebhookMs: 20_000,
+  /** How long an idle connection to a receiver is kept. */
+  webhookIdleMs: 30_000,
+  /** How long an event that a receiver did not take rests at most. */
+  webhookRestMs: 4 * 60 * 60 * 1_000,
+  /** How long a webhook that takes nothing is tried until it is disabled: before an event is given up. */
+  webhookFailingMs: 5 * 60 * 60 * 1_000,
+  /** How long the secret before signs as well. */
+  earlierSecretMs: 24 * 60 * 60 * 1_000,
   /** How long a node may take it that a tenant has no consumer. */
   consumersKnownMs: 10_000,
   /** How long a source of events stays noted once it is quiet: what happens meanwhile needs no other note. */

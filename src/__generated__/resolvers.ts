@@ -587,6 +587,8 @@ export type Mutation = {
   deleteRoutingRule: RoutingRule;
   /** Deletes a topic policy. For admins of the tenant. */
   deleteTopicPolicy: TopicPolicy;
+  /** Deletes a webhook; its consumer stays. True; NOT_FOUND when there is none. For services and admins of the tenant. */
+  deleteWebhook: Scalars['Boolean']['output'];
   /** Replaces the content and payload of the caller's own message. CONFLICT once it is deleted. */
   editMessage: Maybe<Message>;
   /** Ends the writing of the caller's own message. The same again gives back the same message. Routing rules run now. */
@@ -614,6 +616,8 @@ export type Mutation = {
   publishMany: Array<PublishResult>;
   /** Hands out events: each at least once, those of a subject in order, and nothing of a subject while some of it is in hand. What is not acknowledged within 60 s is handed out again, to whichever member pulls; after 10 attempts it is a dead letter. For services and admins of the tenant. */
   pullEvents: EventBatch;
+  /** Sends dead letters once more, up to 100 of each eighth of the conversations and topics, and at once what waits for its next attempt. Answers how many dead letters those are: call it again until it is 0. For services and admins of the tenant. */
+  redeliver: Scalars['Int']['output'];
   /** New tokens for a refresh token, which is spent: used again it ends its session, but for 10 s repeats its answer. Needs no other token. On a web socket of its user it extends the socket. */
   refreshSession: SessionTokens;
   /** Removes a member. Owners remove anyone, moderators remove members. */
@@ -632,6 +636,8 @@ export type Mutation = {
   saveRoutingRule: RoutingRule;
   /** Saves a topic policy, which holds on every node within a second, for open subscriptions as well: those that may not hear a topic any more end with FORBIDDEN and `topic`. For admins of the tenant. */
   saveTopicPolicy: TopicPolicy;
+  /** Saves a webhook, enables it, and makes a new secret; that of the webhook before signs as well for 24 h. For services and admins of the tenant. */
+  saveWebhook: WebhookSecret;
   /** Sends a message to a user, in the direct conversation of the two, which is made when there is none. */
   sendDirectMessage: Maybe<Message>;
   /** Sends a message. Sending counts as reading. */
@@ -754,6 +760,12 @@ export type MutationDeleteTopicPolicyArgs = {
 
 
 /** The root of all mutations. */
+export type MutationDeleteWebhookArgs = {
+  consumer: Scalars['String']['input'];
+};
+
+
+/** The root of all mutations. */
 export type MutationEditMessageArgs = {
   content?: InputMaybe<Scalars['String']['input']>;
   id: Scalars['ID']['input'];
@@ -839,6 +851,13 @@ export type MutationPullEventsArgs = {
 
 
 /** The root of all mutations. */
+export type MutationRedeliverArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  webhook: Scalars['String']['input'];
+};
+
+
+/** The root of all mutations. */
 export type MutationRefreshSessionArgs = {
   refreshToken: Scalars['String']['input'];
 };
@@ -885,6 +904,12 @@ export type MutationSaveRoutingRuleArgs = {
 /** The root of all mutations. */
 export type MutationSaveTopicPolicyArgs = {
   input: TopicPolicyInput;
+};
+
+
+/** The root of all mutations. */
+export type MutationSaveWebhookArgs = {
+  input: WebhookInput;
 };
 
 
@@ -1056,6 +1081,8 @@ export type Query = {
   topicPolicies: Array<TopicPolicy>;
   /** The user who makes the request. */
   viewer: User;
+  /** The tenant's webhooks by consumer. For services and admins of the tenant. */
+  webhooks: Array<Webhook>;
 };
 
 
@@ -1561,6 +1588,55 @@ export type UserSessionsArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
+/** A URL to which the service sends the events of a consumer. For services and admins of the tenant. */
+export type Webhook = {
+  /** The name of the consumer, which names the webhook as well. */
+  consumer: Scalars['String']['output'];
+  /** The time of the last delivery that succeeded; null when there was none since the webhook was saved. */
+  deliveredAt: Maybe<Scalars['DateTime']['output']>;
+  /** The time at which the webhook was disabled; null when it is enabled. */
+  disabledAt: Maybe<Scalars['DateTime']['output']>;
+  /** The reason why the last delivery failed; null when it succeeded. */
+  error: Maybe<Scalars['String']['output']>;
+  /** The time of the first delivery that failed since one succeeded; null when the last one succeeded. */
+  failingSince: Maybe<Scalars['DateTime']['output']>;
+  /** Whether events are sent. */
+  state: WebhookState;
+  /** The time within which the receiver must answer, in milliseconds. */
+  timeoutMs: Scalars['Int']['output'];
+  /** The URL that receives the events. */
+  url: Scalars['String']['output'];
+};
+
+/** The properties of a webhook. */
+export type WebhookInput = {
+  /** The name of the consumer whose events are sent. It has one webhook; this replaces it. */
+  consumer: Scalars['String']['input'];
+  /** The time within which the receiver must answer, 1 to 20,000 milliseconds; 10,000 when it is left out. */
+  timeoutMs?: InputMaybe<Scalars['Int']['input']>;
+  /** An http(s) URL of at most 2,048 characters that `WEBHOOK_ALLOWED_URLS` of the service allows. */
+  url: Scalars['String']['input'];
+};
+
+/** A webhook that was saved, with its secret, which is shown this once. */
+export type WebhookSecret = {
+  /** The time until which the secret before signs as well; null when there was none. */
+  earlierUntil: Maybe<Scalars['DateTime']['output']>;
+  /** The key of its signatures (Standard Webhooks): `whsec_` and Base64. */
+  secret: Scalars['String']['output'];
+  /** The webhook. */
+  webhook: Webhook;
+};
+
+/** The state of a webhook. */
+export type WebhookState =
+  /** Nothing is sent: the receiver answered 410, or took nothing for five hours. `saveWebhook` enables it again. */
+  | 'DISABLED'
+  /** Events are sent. */
+  | 'ENABLED'
+  /** The last delivery failed; it is tried again, later after each attempt. */
+  | 'FAILING';
+
 
 
 export type ResolverTypeWrapper<T> = Promise<T> | T;
@@ -1765,6 +1841,10 @@ export type ResolversTypes = {
   TypingChanged: ResolverTypeWrapper<Omit<TypingChanged, 'typing'> & { typing: ResolversTypes['TypingIndicator'] }>;
   TypingIndicator: ResolverTypeWrapper<TypingRecord>;
   User: ResolverTypeWrapper<UserReference>;
+  Webhook: ResolverTypeWrapper<Webhook>;
+  WebhookInput: WebhookInput;
+  WebhookSecret: ResolverTypeWrapper<WebhookSecret>;
+  WebhookState: WebhookState;
 };
 
 /** Mapping between all available schema types and the resolvers parents */
@@ -1837,6 +1917,9 @@ export type ResolversParentTypes = {
   TypingChanged: Omit<TypingChanged, 'typing'> & { typing: ResolversParentTypes['TypingIndicator'] };
   TypingIndicator: TypingRecord;
   User: UserReference;
+  Webhook: Webhook;
+  WebhookInput: WebhookInput;
+  WebhookSecret: WebhookSecret;
 };
 
 export type BatchErrorResolvers<ContextType = Context, ParentType extends ResolversParentTypes['BatchError'] = ResolversParentTypes['BatchError']> = {
@@ -2071,6 +2154,7 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   deleteMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationDeleteMessageArgs, 'id'>>;
   deleteRoutingRule?: Resolver<ResolversTypes['RoutingRule'], ParentType, ContextType, RequireFields<MutationDeleteRoutingRuleArgs, 'id'>>;
   deleteTopicPolicy?: Resolver<ResolversTypes['TopicPolicy'], ParentType, ContextType, RequireFields<MutationDeleteTopicPolicyArgs, 'pattern'>>;
+  deleteWebhook?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType, RequireFields<MutationDeleteWebhookArgs, 'consumer'>>;
   editMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationEditMessageArgs, 'id'>>;
   finishMessage?: Resolver<ResolversTypes['Message'], ParentType, ContextType, RequireFields<MutationFinishMessageArgs, 'id' | 'state'>>;
   joinConversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationJoinConversationArgs, 'id'>>;
@@ -2083,6 +2167,7 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   publish?: Resolver<Maybe<ResolversTypes['Publication']>, ParentType, ContextType, RequireFields<MutationPublishArgs, 'payload' | 'topic'>>;
   publishMany?: Resolver<Array<ResolversTypes['PublishResult']>, ParentType, ContextType, RequireFields<MutationPublishManyArgs, 'items'>>;
   pullEvents?: Resolver<ResolversTypes['EventBatch'], ParentType, ContextType, RequireFields<MutationPullEventsArgs, 'consumer' | 'member' | 'waitMs'>>;
+  redeliver?: Resolver<ResolversTypes['Int'], ParentType, ContextType, RequireFields<MutationRedeliverArgs, 'webhook'>>;
   refreshSession?: Resolver<ResolversTypes['SessionTokens'], ParentType, ContextType, RequireFields<MutationRefreshSessionArgs, 'refreshToken'>>;
   removeMember?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType, RequireFields<MutationRemoveMemberArgs, 'id' | 'userId'>>;
   removeReaction?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationRemoveReactionArgs, 'emoji' | 'messageId'>>;
@@ -2092,6 +2177,7 @@ export type MutationResolvers<ContextType = Context, ParentType extends Resolver
   saveConsumer?: Resolver<ResolversTypes['Consumer'], ParentType, ContextType, RequireFields<MutationSaveConsumerArgs, 'input'>>;
   saveRoutingRule?: Resolver<ResolversTypes['RoutingRule'], ParentType, ContextType, RequireFields<MutationSaveRoutingRuleArgs, 'input'>>;
   saveTopicPolicy?: Resolver<ResolversTypes['TopicPolicy'], ParentType, ContextType, RequireFields<MutationSaveTopicPolicyArgs, 'input'>>;
+  saveWebhook?: Resolver<ResolversTypes['WebhookSecret'], ParentType, ContextType, RequireFields<MutationSaveWebhookArgs, 'input'>>;
   sendDirectMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationSendDirectMessageArgs, 'content' | 'userId'>>;
   sendMessage?: Resolver<Maybe<ResolversTypes['Message']>, ParentType, ContextType, RequireFields<MutationSendMessageArgs, 'input'>>;
   sendMessages?: Resolver<Array<ResolversTypes['SendResult']>, ParentType, ContextType, RequireFields<MutationSendMessagesArgs, 'items'>>;
@@ -2148,6 +2234,7 @@ export type QueryResolvers<ContextType = Context, ParentType extends ResolversPa
   topicHistory?: Resolver<Array<ResolversTypes['Publication']>, ParentType, ContextType, RequireFields<QueryTopicHistoryArgs, 'topic'>>;
   topicPolicies?: Resolver<Array<ResolversTypes['TopicPolicy']>, ParentType, ContextType>;
   viewer?: Resolver<ResolversTypes['User'], ParentType, ContextType>;
+  webhooks?: Resolver<Array<ResolversTypes['Webhook']>, ParentType, ContextType>;
 };
 
 export type ReactionResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Reaction'] = ResolversParentTypes['Reaction']> = {
@@ -2308,6 +2395,23 @@ export type UserResolvers<ContextType = Context, ParentType extends ResolversPar
   unreadMessageCount?: Resolver<Maybe<ResolversTypes['Int']>, ParentType, ContextType>;
 };
 
+export type WebhookResolvers<ContextType = Context, ParentType extends ResolversParentTypes['Webhook'] = ResolversParentTypes['Webhook']> = {
+  consumer?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  deliveredAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  disabledAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  error?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  failingSince?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  state?: Resolver<ResolversTypes['WebhookState'], ParentType, ContextType>;
+  timeoutMs?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  url?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type WebhookSecretResolvers<ContextType = Context, ParentType extends ResolversParentTypes['WebhookSecret'] = ResolversParentTypes['WebhookSecret']> = {
+  earlierUntil?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  secret?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  webhook?: Resolver<ResolversTypes['Webhook'], ParentType, ContextType>;
+};
+
 export type Resolvers<ContextType = Context> = {
   BatchError?: BatchErrorResolvers<ContextType>;
   Checkpoint?: CheckpointResolvers<ContextType>;
@@ -2365,5 +2469,7 @@ export type Resolvers<ContextType = Context> = {
   TypingChanged?: TypingChangedResolvers<ContextType>;
   TypingIndicator?: TypingIndicatorResolvers<ContextType>;
   User?: UserResolvers<ContextType>;
+  Webhook?: WebhookResolvers<ContextType>;
+  WebhookSecret?: WebhookSecretResolvers<ContextType>;
 };
 

@@ -169,6 +169,18 @@ export const VARIABLES = {
     null,
     all(url('https:', 'http:')),
   ),
+  WEBHOOK_ALLOWED_URLS: variable(
+    'URL prefixes that webhooks may send events to; unset: none',
+    'http(s) URLs, comma-separated',
+    null,
+    all(url('https:', 'http:')),
+  ),
+  WEBHOOK_PRIVATE_ADDRESSES: variable(
+    'webhooks may send events to addresses of private networks and of this machine, too',
+    '`true` or `false`',
+    'false',
+    flag,
+  ),
   MAX_QUEUED_BYTES: variable('unsent bytes a slow socket may hold', BYTES, '1MiB', bytes),
   MAX_MEMORY_QUEUED: variable(
     'unsent bytes of all sockets, streams and answers together; the fullest are closed with 1013 first',

@@ -1,13 +1,14 @@
 /** Consumers: back ends that are told what happens in their tenant, also of what happened while they were away. */
-import { isAdmin, isService } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { type ConsumerProgress, type EventToken, PARTITIONS } from '../engine/shared/consumer.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { ConsumerRecord, ConversationId, EventType, ShownEvent, Viewer } from '../model.ts';
+import { requireBackEnd } from './back-end.ts';
+import { deadLetterPlace } from './dead-letters.ts';
 import { shownEvent } from './event-data.ts';
-import { EventWaits, type ReadArrivals } from './event-waits.ts';
+import type { EventWaits } from './event-waits.ts';
 import { identifier, identifiers, natural, optional, pageSize } from './input.ts';
 import { isTopicPattern } from './topic-pattern.ts';
 
@@ -52,12 +53,6 @@ export interface Consumers {
   /** @throws {ServiceError} NOT_FOUND when it was deleted. */
   progress(viewer: Viewer, name: string): Promise<ConsumerProgress>;
   deadLetters(viewer: Viewer, name: string, first: number, after: string | null | undefined): Promise<DeadLetters>;
-}
-
-function requireBackEnd(viewer: Viewer): void {
-  if (!isService(viewer) && !isAdmin(viewer)) {
-    throw new ServiceError('FORBIDDEN', 'Only services and tenant admins may do this.');
-  }
 }
 
 const consumerName = (name: string, argument: string): string => identifier(name, argument);
@@ -108,15 +103,7 @@ function wishOf(member: string, max: number | null | undefined): { readonly memb
   return wish;
 }
 
-/** The place in the dead letters behind which a page begins. */
-function letterPlace(cursor: string): string {
-  if (!/^\d{1,16}(-\d{1,16}-\d)?$/.test(cursor)) throw badInput('after: not a cursor of this list.');
-  return cursor;
-}
-
-export function createConsumers(engine: Engine, readArrivals: ReadArrivals, clock: Clock): Consumers {
-  const waits = new EventWaits(readArrivals, clock);
-
+export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock): Consumers {
   return {
     async list(viewer) {
       requireBackEnd(viewer);
@@ -137,7 +124,9 @@ export function createConsumers(engine: Engine, readArrivals: ReadArrivals, cloc
 
     async delete(viewer, name) {
       requireBackEnd(viewer);
-      if (!(await engine.deleteConsumer(viewer.tenant, consumerName(name, 'name')))) throw notFound('consumer');
+      const consumer = consumerName(name, 'name');
+      await engine.deleteWebhook(viewer.tenant, consumer);
+      if (!(await engine.deleteConsumer(viewer.tenant, consumer))) throw notFound('consumer');
       return true;
     },
 
@@ -181,7 +170,7 @@ export function createConsumers(engine: Engine, readArrivals: ReadArrivals, cloc
     async deadLetters(viewer, name, first, after) {
       requireBackEnd(viewer);
       if (pageSize(first, 'first') > LIMITS.eventsPerPull) throw badInput(`first: at most ${LIMITS.eventsPerPull}.`);
-      const found = await engine.listDeadLetters(viewer.tenant, name, optional(after, letterPlace), first + 1);
+      const found = await engine.listDeadLetters(viewer.tenant, name, optional(after, deadLetterPlace), first + 1);
       const letters = found.slice(0, first).map((letter) => ({ event: shownEvent(letter), place: letter.place }));
       return { letters, hasNextPage: found.length > first };
     },

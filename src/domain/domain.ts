@@ -7,7 +7,7 @@ import { type Blocks, createBlocks } from './blocks.ts';
 import { type Consumers, createConsumers } from './consumers.ts';
 import { type ConversationLists, createConversationLists } from './conversation-list.ts';
 import { type Conversations, createConversations } from './conversations.ts';
-import type { ReadArrivals } from './event-waits.ts';
+import type { EventWaits } from './event-waits.ts';
 import { createHolding } from './holding.ts';
 import { createInboxes, type Inboxes } from './inbox.ts';
 import { createMessages, type Messages } from './messages.ts';
@@ -22,6 +22,7 @@ import { createTopicAccess, type PayloadSchemas } from './topic-access.ts';
 import { createTopicPolicies, type TopicPolicies } from './topic-policies.ts';
 import { createTopics, type Topics } from './topics.ts';
 import { createTyping, type Typing } from './typing.ts';
+import { createWebhooks, type Webhooks } from './webhooks.ts';
 import { createWritings, type Writings } from './writings.ts';
 
 export interface Domain {
@@ -38,6 +39,7 @@ export interface Domain {
   readonly routingRules: RoutingRules;
   readonly topicPolicies: TopicPolicies;
   readonly consumers: Consumers;
+  readonly webhooks: Webhooks;
 }
 
 export interface DomainOptions {
@@ -51,8 +53,10 @@ export interface DomainOptions {
   readonly copies: Copies;
   /** Of appends to one streamed message; 0: no limit. */
   readonly appendPaceMs: number;
-  /** At nobody's cost: those who wait for events ask together. */
-  readonly readArrivals: ReadArrivals;
+  /** Those who wait for events. */
+  readonly waits: EventWaits;
+  /** Whether events may be sent there. */
+  readonly isWebhookUrlAllowed: (url: string) => boolean;
 }
 
 export function createDomain(engine: Engine, clock: Clock, log: Log, options: DomainOptions): Domain {
@@ -85,6 +89,7 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
     inboxes: createInboxes(engine, clock, log),
     routingRules: createRoutingRules(engine, clock, expressions, routing),
     topicPolicies: createTopicPolicies(engine, clock, topicAccess, schemas),
-    consumers: createConsumers(engine, options.readArrivals, clock),
+    consumers: createConsumers(engine, options.waits, clock),
+    webhooks: createWebhooks(engine, clock, options.isWebhookUrlAllowed),
   };
 }

@@ -25,6 +25,7 @@
  *      recorded it has been dead for its lease.
  * G18  What a user may have is used up by what that user does, never by another.
  * G23  While a tenant has a consumer, what happens is kept in the same step, and handed out at least once, in order.
+ * G24  A webhook is held by one node at a time; what its receiver does not take is kept, or a dead letter.
  * G14  While its server is away an operation fails within 2 s, and at once after a few
  *      have; the engine connects again by itself, and nothing has to be opened anew.
  *
@@ -48,6 +49,7 @@ import type { ConsumerStore } from './shared/consumer.ts';
 import type { ConversationHead, HeadStore } from './shared/heads.ts';
 import type { TopicStore } from './shared/publication.ts';
 import type { UserLogEntry, UserLogStore } from './shared/user-log.ts';
+import type { WebhookStore } from './shared/webhook.ts';
 
 export type * from './port/bus.ts';
 export type * from './port/conversations.ts';
@@ -88,6 +90,7 @@ export interface Engine
     RoutingRuleStore,
     TopicPolicyStore,
     ConsumerStore,
+    WebhookStore,
     RateStore,
     Bus {
   readonly kind: 'embedded' | 'redis';

@@ -71,6 +71,9 @@ export const MUTATIONS = {
   deleteConsumer: 'admin',
   pullEvents: 'append',
   ackEvents: 'append',
+  saveWebhook: 'admin',
+  deleteWebhook: 'admin',
+  redeliver: 'admin',
   saveTopicPolicy: 'admin',
   deleteTopicPolicy: 'admin',
 } as const satisfies { readonly [Field in keyof MutationResolvers]-?: Metered };

@@ -31,6 +31,7 @@ import * as topicPolicies from './resolvers/topic-policies.ts';
 import * as topics from './resolvers/topics.ts';
 import * as typing from './resolvers/typing.ts';
 import * as users from './resolvers/users.ts';
+import * as webhooks from './resolvers/webhooks.ts';
 
 const FOLDER = new URL('../../schema/', import.meta.url);
 
@@ -62,6 +63,7 @@ export function createSchema(left: readonly string[] = []): GraphQLSchema {
     topics,
     typing,
     users,
+    webhooks,
   ] as const;
   const resolvers: Resolvers = Object.assign(
     { DateTime: behaviourOf(DateTimeISOResolver), JSON: behaviourOf(JSONScalar) },

@@ -26,6 +26,9 @@ export interface Metrics {
   /** Gaps in the announcements of a conversation: `closed` from the log, or `lost`, which is reported to its streams. */
   readonly holes: Counter<'outcome'>;
   readonly turnedAway: Counter<'reason'>;
+  readonly webhookDeliveries: Counter<'outcome'>;
+  /** Called when scraped: webhooks whose events this node sends. */
+  webhooks: () => number;
   /** Receives the outcomes of the engine's circuit. */
   readonly engine: EngineMetrics;
   readonly process: ProcessFacts;
@@ -92,6 +95,14 @@ export function createMetrics(clock: Clock): Metrics {
     registers,
     collect() {
       this.set(clock.pending);
+    },
+  });
+  new Gauge({
+    name: 'realtime_webhooks',
+    help: 'Webhooks whose events this process sends.',
+    registers,
+    collect() {
+      this.set(metrics.webhooks());
     },
   });
   const latency = new Histogram({
@@ -163,6 +174,13 @@ export function createMetrics(clock: Clock): Metrics {
       labelNames: ['reason'],
       registers,
     }),
+    webhookDeliveries: new Counter({
+      name: 'realtime_webhook_deliveries_total',
+      help: 'Requests of webhooks: delivered, failed, gone (status 410), or refused for their address.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    webhooks: () => 0,
     engine: createEngineMetrics(registers),
     process: exposeProcess(registers),
     isPast: () => false,
@@ -180,6 +198,7 @@ export function createMetrics(clock: Clock): Metrics {
 
 const VALUES = {
   routing: ['drop', 'transform', 'forward', 'copy', 'fault'],
+  webhooks: ['delivered', 'failed', 'gone', 'refused'],
   turnedAway: ['draining', 'capacity', 'address', 'pace', 'user', 'rate', 'origin', 'stranger', 'plain'],
 } as const;
 
@@ -194,5 +213,6 @@ function beginAtZero(metrics: Metrics): void {
   for (const outcome of ['closed', 'lost']) metrics.holes.inc({ outcome }, 0);
   for (const audience of ['shared', 'viewer']) metrics.renders.inc({ audience }, 0);
   for (const outcome of VALUES.routing) metrics.routedMessages.inc({ outcome }, 0);
+  for (const outcome of VALUES.webhooks) metrics.webhookDeliveries.inc({ outcome }, 0);
   for (const reason of VALUES.turnedAway) metrics.turnedAway.inc({ reason }, 0);
 }

@@ -253,6 +253,59 @@ export function describeConsumers(open: OpenWorld): void {
       expect((await pullAll(1)).events.map(payloadOf)).toEqual([4]);
     });
 
+    it('are given again at once what nobody looked at, which was no attempt', async () => {
+      await save();
+      await publish('news', 1, 2, 3);
+      let pulled = await pullAll(3);
+      const [, second = '', third = ''] = pulled.events.map(({ id }) => id);
+      const backOff = { growth: 4, mostMs: 60 * 60_000 };
+      for (let turn = 0; turn < LIMITS.eventAttempts + 1; turn += 1) {
+        const both = { backOff, returned: [second, third] };
+        expect(await world.engine.ackEvents(tenant, name, pulled.token, [], both)).toBe('acknowledged');
+        pulled = await pull();
+        expect(pulled.events.map((event) => [payloadOf(event), event.attempt])).toEqual([
+          [2, 1],
+          [3, 1],
+        ]);
+      }
+      const more = { backOff, returned: [third] };
+      await world.engine.ackEvents(tenant, name, pulled.token, [second], more);
+      expect((await pull()).events).toEqual([]);
+      world.clock.advance(1_000);
+      pulled = await pull();
+      expect(pulled.events.map(({ attempt }) => attempt)).toEqual([2, 1]);
+      await world.engine.ackEvents(tenant, name, pulled.token, [second], more);
+      world.clock.advance(2_000);
+      expect((await pull()).events).toEqual([]);
+      world.clock.advance(2_000);
+      expect((await pull()).events.map(({ attempt }) => attempt)).toEqual([3, 1]);
+    });
+
+    it('are given dead letters once more, and at once what rests, when it is asked for', async () => {
+      await save();
+      await publish('news', 1, 2);
+      const long = { backOff: { growth: 4, mostMs: 60 * 60_000 }, returned: [] };
+      let pulled = await pullAll(2);
+      const [first = '', second = ''] = pulled.events.map(({ id }) => id);
+      for (let attempt = 1; attempt <= LIMITS.eventAttempts; attempt += 1) {
+        await world.engine.ackEvents(tenant, name, pulled.token, [first, second].slice(0, attempt === 1 ? 2 : 1), long);
+        expect(await world.other.redeliverEvents(tenant, name, null, 0)).toBe(0);
+        pulled = await pull();
+      }
+      expect(await progress()).toMatchObject({ deadLetters: 1 });
+      await publish('other', 3);
+      await eventually(async () => expect((await progress()).lag).toBe(1));
+      const [letter] = await world.other.listDeadLetters(tenant, name, null, 10);
+      expect(await world.engine.redeliverEvents(tenant, name, letter?.place ?? '', 10)).toBe(0);
+      expect(await world.engine.redeliverEvents(tenant, name, null, 10)).toBe(1);
+      expect(await world.engine.redeliverEvents(tenant, name, null, 10)).toBe(0);
+      expect(await world.other.listDeadLetters(tenant, name, null, 10)).toEqual([]);
+      world.clock.advance(TIMES.eventAckMs);
+      const again = (await pull()).events.filter(({ subject }) => subject === 'news');
+      expect(again.map((event) => [event.id, payloadOf(event), event.attempt])).toEqual([[first, 1, 1]]);
+      expect(await world.engine.redeliverEvents(tenant, 'another', null, 10)).toBeNull();
+    });
+
     it('each have a place of their own, from the start or from now on, and keep it when they are changed', async () => {
       await save();
       await publish('news', 1);

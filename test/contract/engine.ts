@@ -16,6 +16,7 @@ import { describeTopicPolicies } from './topic-policies.ts';
 import { describeTopics } from './topics.ts';
 import { describeTyping } from './typing.ts';
 import { describeUserLogs } from './user-log.ts';
+import { describeWebhooks } from './webhooks.ts';
 import { describeWritings } from './writings.ts';
 
 export function describeEngine(open: OpenWorld): void {
@@ -35,5 +36,6 @@ export function describeEngine(open: OpenWorld): void {
   describeHeads(open);
   describeUserLogs(open);
   describeConsumers(open);
+  describeWebhooks(open);
   describeBus(open);
 }

@@ -172,7 +172,9 @@ describe('the documents', () => {
     let port: number;
     let service: ChildProcess;
     let printed = '';
-    const env = () => ({ ...process.env, DATA_DIR: dir, PORT: String(port), NODE_NO_WARNINGS: '1' });
+    // The one that the section on webhooks says is allowed.
+    const webhooks = { WEBHOOK_ALLOWED_URLS: 'https://push.example.com/' };
+    const env = () => ({ ...process.env, DATA_DIR: dir, PORT: String(port), NODE_NO_WARNINGS: '1', ...webhooks });
 
     async function start(): Promise<void> {
       printed = '';
@@ -217,7 +219,7 @@ describe('the documents', () => {
     it('its blocks that can be run are those that are run here', () => {
       const marked = ['sh', 'js', 'graphql'].map((language) => blocks(language).length);
       // First and last are for a machine that has nothing yet; the one between them that goes on is the stream.
-      expect(marked).toEqual([4, 2, 7]);
+      expect(marked).toEqual([4, 2, 8]);
     });
 
     it('the curl examples', async () => {
@@ -247,7 +249,7 @@ describe('the documents', () => {
       await once(shell, 'close');
     });
 
-    it('the inbox, a message on behalf of alice, the topic policy, a consumer, and the routing rules', async () => {
+    it('the inbox, a message on behalf of alice, the topic policy, a consumer, its webhook, and the routing rules', async () => {
       const words = ['run', '--silent', 'token', '--', '--user', 'root', '--scope', 'realtime:admin realtime:service'];
       const authorization = `Bearer ${(await run('npm', words, { cwd: ROOT, env: env() })).stdout.trim()}`;
       const [streams = [], requests = []] = [true, false].map((isStream) =>
@@ -265,6 +267,7 @@ describe('the documents', () => {
             sendMessage: { senderId: 'alice', via: 'root' },
             saveTopicPolicy: { pattern: 'workflow.*' },
             saveConsumer: { name: 'bot' },
+            saveWebhook: { secret: expect.stringMatching(/^whsec_/), webhook: { state: 'ENABLED' } },
             pullEvents: { events: [], ackToken: expect.any(String) },
           };
           expect(answer).toEqual(answers[field] ?? { id: expect.any(String) });

@@ -7,8 +7,8 @@ import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { gatewayLimitRows } from '../../scripts/gateway-limits.ts';
 import { configurationRows } from '../../scripts/tables.ts';
+import { createUrlCheck } from '../../src/access/allowed-urls.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
-import { createCallbackCheck } from '../../src/transport/streams/callback-url.ts';
 import { SCHEMAS } from './router-schemas.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -100,7 +100,7 @@ describe('deploy/gateways', () => {
     const [, allowed = ''] = /CALLBACK_ALLOWED_URLS=(\S+)/.exec(text) ?? [];
     const { subscription, subscriptions } = parse(text);
     const { public_url: publicUrl, path } = subscription?.mode.callback ?? subscriptions.callback;
-    expect(createCallbackCheck([allowed])(`${publicUrl}/5e0b`)).toBe(true);
+    expect(createUrlCheck([allowed])(`${publicUrl}/5e0b`)).toBe(true);
     expect(new URL(publicUrl).pathname).toBe(path);
   });
 

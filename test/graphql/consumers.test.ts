@@ -1,6 +1,6 @@
 /** Consumers, as back ends use them: who may, what they are told and how long they wait for it. */
 import { eventually } from '../support/eventually.ts';
-import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
+import { BOTH_ENGINES, type Nodes, startNodes } from '../support/nodes.ts';
 import { type Answer, type Data, newId } from '../support/service.ts';
 
 const SAVE =
@@ -18,7 +18,7 @@ const DELETE = 'mutation ($name: String!) { deleteConsumer(name: $name) }';
 const PUBLISH =
   'mutation ($topic: String!, $payload: JSON!) { publish(topic: $topic, payload: $payload) { id timestamp position } }';
 
-describe.each(LONG_SETTINGS)('consumers, %s', (setting) => {
+describe.each(BOTH_ENGINES)('consumers, %s', (setting) => {
   let nodes: Nodes;
   /** Each test is a tenant of its own. */
   let tenant: string;

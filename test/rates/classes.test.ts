@@ -56,6 +56,9 @@ const CLASSES = {
   admin: [
     'saveConsumer',
     'deleteConsumer',
+    'saveWebhook',
+    'deleteWebhook',
+    'redeliver',
     'saveRoutingRule',
     'deleteRoutingRule',
     'saveTopicPolicy',

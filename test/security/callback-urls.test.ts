@@ -1,8 +1,8 @@
 /** Which URLs the callback protocol calls: none that anybody on the way reads as another place than the allowed one. */
 import fc from 'fast-check';
-import { createCallbackCheck } from '../../src/transport/streams/callback-url.ts';
+import { createUrlCheck } from '../../src/access/allowed-urls.ts';
 
-const isAllowed = createCallbackCheck(['http://router:4000/callback', 'https://hooks.example/a/b/', 'http://bare']);
+const isAllowed = createUrlCheck(['http://router:4000/callback', 'https://hooks.example/a/b/', 'http://bare']);
 
 describe('the allow-list of callbacks', () => {
   it.each([

@@ -25,6 +25,9 @@ export const LONG_SETTINGS = EVERY_SETTING.filter(
   (setting) => setting === (IS_FULL ? 'embedded' : 'two nodes on one Redis'),
 );
 
+/** Of files that are in `full` only. */
+export const BOTH_ENGINES = EVERY_SETTING.filter((setting) => setting !== 'redis');
+
 export async function startNodes(
   setting: Setting,
   env: Record<string, string> = {},

@@ -4,6 +4,8 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConsumerRecord, TenantId } from '../../model.ts';
 import {
+  AS_PULLED,
+  type BackOff,
   type ConsumerStore,
   type DeadLetter,
   type EventPull,
@@ -48,6 +50,13 @@ interface HandedOut {
   isPart: boolean;
 }
 
+/** What becomes of events that were handed out, by their ids. */
+interface Acknowledgement {
+  readonly failed: ReadonlySet<string>;
+  readonly returned: ReadonlySet<string>;
+  readonly backOff: BackOff;
+}
+
 const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 
 export function createConsumers(database: Database, clock: Clock): ConsumerStore {
@@ -87,6 +96,11 @@ export function createConsumers(database: Database, clock: Clock): ConsumerStore
   const selectDead = database.prepare(
     'SELECT * FROM dead_events WHERE consumer = ? AND place > ? ORDER BY place LIMIT ?',
   );
+  const selectDeadOf = database.prepare(
+    'SELECT * FROM dead_events WHERE consumer = ? AND partition = ? AND place > ? ORDER BY place LIMIT ?',
+  );
+  const dropDeadOne = database.prepare('DELETE FROM dead_events WHERE place = ?');
+  const wake = database.prepare('UPDATE consumer_places SET until = 0 WHERE consumer = ? AND token IS NULL');
   const events = createEvents(database, clock);
 
   function find(tenant: TenantId, name: string): Consumer | null {
@@ -178,24 +192,40 @@ export function createConsumers(database: Database, clock: Clock): ConsumerStore
   }
 
   /** Acknowledges what was handed out of a partition under a token; false: it was handed out again since. */
-  function ackPartition(place: PlaceRow, token: string, failed: ReadonlySet<string>): boolean {
+  function ackPartition(place: PlaceRow, token: string, { failed, returned, backOff }: Acknowledgement): boolean {
     if (place.token !== token) return place.acked === token;
     const { consumer, partition } = place;
     let until = 0;
     for (const pending of selectHanded.all(consumer, partition, token) as unknown as PendingRow[]) {
-      if (!failed.has(`${partition}-${pending.number}`)) dropPending.run(consumer, partition, pending.number);
-      else if (!giveUp(place, pending)) {
-        until = Math.max(until, clock.now() + retryAfterMs(pending.attempts, TIMES.eventAckMs));
-      }
+      const { number, attempts } = pending;
+      const id = `${partition}-${number}`;
+      if (returned.has(id)) putPending.run(consumer, partition, number, attempts - 1, '');
+      else if (!failed.has(id)) dropPending.run(consumer, partition, number);
+      else if (!giveUp(place, pending)) until = Math.max(until, clock.now() + retryAfterMs(attempts, backOff));
     }
     rest.run(token, until, consumer, partition);
     return true;
   }
 
-  function ack(consumer: Consumer, { id, partitions }: EventToken, failed: ReadonlySet<string>) {
+  function ack(consumer: Consumer, { id, partitions }: EventToken, acknowledgement: Acknowledgement) {
     const places = placesOf(consumer).filter(({ partition }) => partitions.includes(partition));
-    const done = places.map((place) => ackPartition(place, id, failed));
+    const done = places.map((place) => ackPartition(place, id, acknowledgement));
     return done.includes(false) ? 'late' : 'acknowledged';
+  }
+
+  function redeliver({ key }: Consumer, after: string | null, most: number): number {
+    wake.run(key);
+    let count = 0;
+    for (const partition of ALL) {
+      const letters = selectDeadOf.all(key, partition, Number(after ?? 0), most) as unknown as DeadRow[];
+      for (const { place, number } of letters) {
+        if (!events.at(number)) continue;
+        dropDeadOne.run(place);
+        putPending.run(key, partition, number, 0, '');
+        count += 1;
+      }
+    }
+    return count;
   }
 
   return {
@@ -238,10 +268,18 @@ export function createConsumers(database: Database, clock: Clock): ConsumerStore
       });
     },
 
-    async ackEvents(tenant, name, token, failed) {
+    async ackEvents(tenant, name, token, failed, { returned, backOff } = AS_PULLED) {
+      const acknowledgement = { failed: new Set(failed), returned: new Set(returned), backOff };
       return database.write(() => {
         const consumer = find(tenant, name);
-        return consumer ? ack(consumer, token, new Set(failed)) : 'not-found';
+        return consumer ? ack(consumer, token, acknowledgement) : 'not-found';
+      });
+    },
+
+    async redeliverEvents(tenant, name, after, most) {
+      return database.write(() => {
+        const consumer = find(tenant, name);
+        return consumer && redeliver(consumer, after, most);
       });
     },
 

@@ -21,6 +21,7 @@ import { createTopicPolicies } from './topic-policies.ts';
 import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
 import { createUserLogs } from './user-log.ts';
+import { createWebhooks } from './webhooks.ts';
 import { createWritings } from './writings.ts';
 
 export interface EmbeddedOptions {
@@ -67,6 +68,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     ...createRoutingRules(database),
     ...createTopicPolicies(database),
     ...createConsumers(database, clock),
+    ...createWebhooks(database),
     setTyping: typing.setTyping,
     readTyping: typing.readTyping,
     // There is no other node.

@@ -431,4 +431,15 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX dead_by_consumer ON dead_events (consumer, place);
   CREATE INDEX dead_by_time ON dead_events (died_at);
   `,
+  // Where events of consumers are sent.
+  `
+  CREATE TABLE webhooks (
+    tenant TEXT NOT NULL,
+    consumer TEXT NOT NULL,
+    record TEXT NOT NULL,
+    health TEXT,
+    is_enabled INTEGER NOT NULL,
+    PRIMARY KEY (tenant, consumer)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

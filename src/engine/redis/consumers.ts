@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConsumerRecord, TenantId } from '../../model.ts';
 import {
+  AS_PULLED,
   type ConsumerStore,
   type DeadLetter,
   type EventPull,
@@ -63,6 +64,10 @@ function deadPlace(place: string | null): DeadPlace {
   const [ms = '0', sequence = '0', partition = '-1'] = place === null ? [] : place.split('-');
   return { id: `${ms}-${sequence}`, partition: Number(partition) };
 }
+
+/** Where those of a partition begin that are past a place. */
+const rangeStart = (partition: number, after: DeadPlace): string =>
+  partition > after.partition ? after.id : `(${after.id}`;
 
 function comparePlaces(one: DeadPlace, other: DeadPlace): number {
   const [ms, sequence] = one.id.split('-').map(Number) as [number, number];
@@ -128,7 +133,7 @@ export function createConsumers(
   /** Those of one partition past a place, each with its own. */
   async function deadOf(tenant: TenantId, consumer: Consumer, partition: number, after: DeadPlace, limit: number) {
     const [, , dead = ''] = partitionKeys(tenant, partition, consumer);
-    const from = partition > after.partition ? after.id : `(${after.id}`;
+    const from = rangeStart(partition, after);
     const entries = await attempt(() => client.xrange(dead, from, '+', 'COUNT', limit));
     return entries.map(([id, fields]) => {
       const value = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
@@ -180,21 +185,31 @@ export function createConsumers(
       return pull(tenant, consumer, wish);
     },
 
-    async ackEvents(tenant, name, { id, partitions }, failed) {
+    async ackEvents(tenant, name, { id, partitions }, failed, { returned, backOff } = AS_PULLED) {
       const consumer = await find(tenant, name);
       if (!consumer) return 'not-found';
-      const caps = [LIMITS.eventAttempts, TIMES.eventAckMs, TIMES.eventsMs];
+      const caps = [LIMITS.eventAttempts, backOff.growth, backOff.mostMs, TIMES.eventsMs];
       const answers = await Promise.all(
-        partitions.map((partition) =>
-          run('ack-events', partitionKeys(tenant, partition, consumer), [
-            clock.offset(),
-            id,
-            ...caps,
-            ...idsIn(partition, failed),
-          ]),
-        ),
+        partitions.map((partition) => {
+          const failedHere = idsIn(partition, failed);
+          const ids = [failedHere.length, ...failedHere, ...idsIn(partition, returned)];
+          return run('ack-events', partitionKeys(tenant, partition, consumer), [clock.offset(), id, ...caps, ...ids]);
+        }),
       );
       return answers.includes('late') ? 'late' : 'acknowledged';
+    },
+
+    async redeliverEvents(tenant, name, after, most) {
+      const consumer = await find(tenant, name);
+      if (!consumer) return null;
+      const from = deadPlace(after);
+      const counts = await Promise.all(
+        ALL.map((partition) => {
+          const args = [clock.offset(), rangeStart(partition, from), most, TIMES.eventsMs];
+          return run('redeliver-events', partitionKeys(tenant, partition, consumer), args);
+        }),
+      );
+      return counts.reduce<number>((sum, count) => sum + Number(count), 0);
     },
 
     async readProgress(tenant, name) {

@@ -46,6 +46,7 @@ import { createTopicPolicies } from './topic-policies.ts';
 import { createTopics } from './topics.ts';
 import { createTyping } from './typing.ts';
 import { createUserLogs } from './user-log.ts';
+import { createWebhooks } from './webhooks.ts';
 import { createWritings } from './writings.ts';
 
 export interface RedisOptions {
@@ -172,6 +173,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createSessions(client, run, keys, clock),
     ...createTopics(client, run, keys, { clock, currentTrace, outbox }),
     ...createConsumers(client, run, keys, { clock, known, forwarding }),
+    ...createWebhooks(client, run, keys, clock),
     ...createInboxes(client, run, keys, clock),
     ...createLists(client, run, keys, { lists, clock, log }),
     ...createUserLogs(run, keys),

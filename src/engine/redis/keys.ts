@@ -98,6 +98,13 @@ export interface SettingKeys {
   readonly channel: string;
 }
 
+/** Of a tenant's webhooks, by consumer: what was saved, and how each is. In the slot of `webhookHolders`. */
+export interface WebhookKeys {
+  readonly records: string;
+  readonly healths: string;
+  readonly holders: string;
+}
+
 export interface Keys {
   readonly leases: string;
   readonly dead: string;
@@ -124,6 +131,9 @@ export interface Keys {
   partition(tenant: TenantId, partition: number): PartitionKeys;
   /** By its name. */
   eventSource(tenant: TenantId, name: string): EventSource;
+  webhooks(tenant: TenantId): WebhookKeys;
+  /** Of each webhook that is enabled, of whichever tenant, the node that sends its events and until when. */
+  readonly webhookHolders: string;
   sessionUser(tenant: TenantId, id: SessionId): string;
   rate(id: Omit<RateUse, 'count'>): string;
   nodeConnections(nodeId: string): string;
@@ -214,6 +224,8 @@ export function createKeys(prefix: string, database: number): Keys {
     return { settings: `${tag}:policies`, mark: `${tag}:mark`, channel: channelOf(`${tag}:channel`) };
   }
 
+  const webhookHolders = `${prefix}:{webhooks}:holders`;
+
   return {
     leases: `${prefix}:{nodes}:leases`,
     dead: `${prefix}:{nodes}:dead`,
@@ -253,6 +265,12 @@ export function createKeys(prefix: string, database: number): Keys {
       };
     },
     eventSource,
+    webhookHolders,
+    webhooks: (tenant) => ({
+      records: `${prefix}:{webhooks}:of.${encode(tenant)}`,
+      healths: `${prefix}:{webhooks}:health.${encode(tenant)}`,
+      holders: webhookHolders,
+    }),
     sessionUser: (tenant, id) => `${prefix}:{s.${encode(tenant)}.${encode(id)}}:user`,
     rate: ({ rate, tenant, userId }) => `${prefix}:{rate.${encode(tenant)}.${encode(userId ?? '')}}:${rate}`,
     nodeConnections: (nodeId) => `${prefix}:{node.${nodeId}}:connections`,

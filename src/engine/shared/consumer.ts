@@ -1,5 +1,6 @@
 /** Consumers of an engine: the part of the port that keeps what happened for back ends, and hands it out. */
 import { createHash } from 'node:crypto';
+import { TIMES } from '../../limits.ts';
 import type {
   ConsumerRecord,
   ConversationId,
@@ -63,6 +64,21 @@ export interface PulledEvents {
   readonly isPart: boolean;
 }
 
+/** How long what failed rests: a second, times `growth` after each attempt, at most `mostMs`. */
+export interface BackOff {
+  readonly growth: number;
+  readonly mostMs: number;
+}
+
+export interface Handling {
+  readonly backOff: BackOff;
+  /** Ids of events that were handed out for nothing: it is no attempt. */
+  readonly returned: readonly string[];
+}
+
+/** Of members that pull. */
+export const AS_PULLED: Handling = { backOff: { growth: 2, mostMs: TIMES.eventAckMs }, returned: [] };
+
 export interface ConsumerProgress {
   /** Events that were not handed out yet; of more than `LIMITS.countedEvents` in a partition that many are counted. */
   readonly lag: number;
@@ -102,14 +118,21 @@ export interface ConsumerStore {
   pullEvents(tenant: TenantId, name: string, pull: EventPull): Promise<PulledEvents | null>;
   /**
    * Acknowledges what was handed out under a token, but for those that failed: they are handed out again after a second, and after
-   * twice as long each time. `late`: some of it was handed out again since, and is acknowledged by that. The same twice is the same.
+   * longer each time; and for those that nobody looked at. `late`: some of it was handed out again since, and is acknowledged by
+   * that. The same twice is the same.
    */
   ackEvents(
     tenant: TenantId,
     name: string,
     token: EventToken,
     failed: readonly string[],
+    handling?: Handling,
   ): Promise<'acknowledged' | 'late' | 'not-found'>;
+  /**
+   * Hands out what rests at once, and of each partition up to `most` dead letters past a place once more, as if for the first time.
+   * Answers how many those are; null: there is no such consumer.
+   */
+  redeliverEvents(tenant: TenantId, name: string, after: string | null, most: number): Promise<number | null>;
   /** Null: there is no such consumer. */
   readProgress(tenant: TenantId, name: string): Promise<ConsumerProgress | null>;
   /** Those past a place, oldest first. */
@@ -141,4 +164,5 @@ export function wantedBy({
 }
 
 /** How long what failed waits for its next attempt. */
-export const retryAfterMs = (attempts: number, mostMs: number): number => Math.min(1_000 * 2 ** (attempts - 1), mostMs);
+export const retryAfterMs = (attempts: number, { growth, mostMs }: BackOff): number =>
+  Math.min(1_000 * growth ** (attempts - 1), mostMs);

@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLError, GraphQLFormattedError, OperationTypeNode } from 'graphql';
 import * as z from 'zod';
+import type { IsUrlAllowed } from '../../access/allowed-urls.ts';
 import type { Subscription } from '../../delivery/rendered-stream.ts';
 import { badInput, ServiceError, unavailable } from '../../errors.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
@@ -16,7 +17,6 @@ import type { CallerOptions } from '../http/caller.ts';
 import type { UserRooms } from '../peers/subscription-rooms.ts';
 import { CallbackStream } from './callback.ts';
 import { type CallbackRefusals, CallbackTarget } from './callback-endpoint.ts';
-import type { IsCallbackAllowed } from './callback-url.ts';
 import { HttpStream, writeWhole } from './http-stream.ts';
 import { MULTIPART } from './multipart.ts';
 import { SSE } from './sse.ts';
@@ -29,7 +29,7 @@ export interface GraphqlStreamOptions extends CallerOptions {
   readonly createContext: (caller: Caller) => Context;
   readonly streams: Streams;
   readonly rooms: UserRooms;
-  readonly isCallbackAllowed: IsCallbackAllowed;
+  readonly isCallbackAllowed: IsUrlAllowed;
   readonly refusals: CallbackRefusals;
 }
 

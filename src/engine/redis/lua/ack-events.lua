@@ -1,23 +1,28 @@
--- Acknowledges what was handed out of a partition under a token, but for what failed.
+-- Acknowledges what was handed out of a partition under a token, but for what failed and for what nobody looked at.
 -- KEYS  stream state dead
--- ARGV  offset token attempts ackMs keepMs, then the ids of what failed
+-- ARGV  offset token attempts growth restMs keepMs count, then so many ids of what failed, then those of what nobody looked at
 -- Answers "acknowledged" | "late"
 local stream, state, dead = unpack(KEYS)
-local offset, token, most, ackMs, keepMs = unpack(ARGV)
+local offset, token, most, growth, restMs, keepMs, count = unpack(ARGV)
 if redis.call('HGET', state, 'token') ~= token then
   return redis.call('HGET', state, 'acked') == token and 'acknowledged' or 'late'
 end
-local failed, rest = {}, 0
-for index = 6, #ARGV do failed[ARGV[index]] = true end
+local failed, returned, rest = {}, {}, 0
+for index = 8, #ARGV do
+  local among = index < 8 + tonumber(count) and failed or returned
+  among[ARGV[index]] = true
+end
 for _, each in ipairs(pendingEvents(state)) do
   local id, attempts, handed = unpack(each)
   if handed == token then
-    if not failed[id] then
+    if returned[id] then
+      redis.call('HSET', state, 'p:' .. id, digits(attempts - 1) .. ':')
+    elseif not failed[id] then
       redis.call('HDEL', state, 'p:' .. id)
     elseif attempts >= tonumber(most) then
       giveUp(stream, state, dead, id, attempts)
     else
-      rest = math.max(rest, math.min(1000 * 2 ^ (attempts - 1), tonumber(ackMs)))
+      rest = math.max(rest, math.min(1000 * tonumber(growth) ^ (attempts - 1), tonumber(restMs)))
     end
   end
 end

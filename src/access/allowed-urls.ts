@@ -1,6 +1,6 @@
-/** Which URLs the callback protocol may call: this server must not be made to call any other. */
+/** Which URLs callbacks and webhooks may call: this server must not be made to call any other. */
 
-export type IsCallbackAllowed = (url: string) => boolean;
+export type IsUrlAllowed = (url: string) => boolean;
 
 /** Scheme, authority and path as they are written; nothing that a parser would quietly repair. */
 const WRITTEN = /^https?:\/\/[^/?#\\@\s]+([^?#]*)/i;
@@ -30,7 +30,7 @@ function prefixOf(text: string): Prefix {
  * called, so a private address is called only where an operator has named it,
  * or a host name that leads to it.
  */
-export function createCallbackCheck(prefixes: readonly string[]): IsCallbackAllowed {
+export function createUrlCheck(prefixes: readonly string[]): IsUrlAllowed {
   const allowed = prefixes.map(prefixOf);
   return (text) => {
     const path = WRITTEN.exec(text)?.[1];

@@ -1,0 +1,14 @@
+-- Saves a webhook in place of that of the same consumer; it is enabled, and any node may hold it.
+-- KEYS  records holders
+-- ARGV  consumer target-as-JSON earlier-until holder-field
+-- The secret of the one before signs as well until `earlier-until`.
+local records, holders = unpack(KEYS)
+local consumer, json, untilMs, field = unpack(ARGV)
+local before = redis.call('HGET', records, consumer)
+if before then
+  local earlier = cjson.encode({ secret = cjson.decode(before).secret, ['until'] = tonumber(untilMs) })
+  json = string.sub(json, 1, -2) .. ',"earlier":' .. earlier .. '}'
+end
+redis.call('HSET', records, consumer, json)
+redis.call('HSETNX', holders, field, '- 0')
+return 'saved'

@@ -1,0 +1,204 @@
+/**
+ * The member of a consumer that sends its events to a webhook, on the node that holds it.
+ *
+ * It pulls as any member does, sends the events of each subject one after the other, and acknowledges: what fails rests, longer
+ * after each attempt and for hours in the end, and nothing of its subject is sent before it.
+ */
+import type { Clock } from '../clock.ts';
+import { shownEvent } from '../domain/event-data.ts';
+import type { EventWaits } from '../domain/event-waits.ts';
+import type { Engine } from '../engine/port.ts';
+import type { BackOff, EventRecord, PulledEvents } from '../engine/shared/consumer.ts';
+import type { KnownWebhook, WebhookHealth, WebhookName, WebhookRecord } from '../engine/shared/webhook.ts';
+import { LIMITS, TIMES } from '../limits.ts';
+import type { Log } from '../log.ts';
+import { signedEvent } from './cloud-event.ts';
+import { type AddressRules, Endpoint, type SendResult } from './endpoint.ts';
+
+export interface MemberParts {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly waits: EventWaits;
+  readonly addresses: AddressRules;
+  readonly count: (outcome: SendResult['outcome']) => void;
+}
+
+const BACK_OFF: BackOff = { growth: 4, mostMs: TIMES.webhookRestMs };
+const UNKNOWN: Omit<WebhookHealth, 'version'> = {
+  failingSince: null,
+  deliveredAt: null,
+  error: null,
+  disabledAt: null,
+};
+
+/** What became of the events that were pulled together. */
+class Batch {
+  readonly failed: string[] = [];
+  /** Not acknowledged, and no attempt of theirs. */
+  readonly returned: string[] = [];
+  health: WebhookHealth;
+
+  constructor(health: WebhookHealth) {
+    this.health = health;
+  }
+
+  /** Whether the next of its subject may be sent. */
+  note(id: string, delivery: SendResult, now: number): boolean {
+    const { health } = this;
+    if (delivery.outcome === 'delivered') {
+      this.health = { ...health, failingSince: null, error: null, deliveredAt: now };
+      return true;
+    }
+    this.failed.push(id);
+    const failingSince = health.failingSince ?? now;
+    const isOver = delivery.outcome === 'gone' || now - failingSince >= TIMES.webhookFailingMs;
+    const error = 'error' in delivery ? delivery.error : 'Status 410.';
+    this.health = { ...health, failingSince, error, disabledAt: isOver ? now : health.disabledAt };
+    return false;
+  }
+}
+
+export class WebhookMember {
+  readonly #name: WebhookName;
+  readonly #parts: MemberParts;
+  readonly #endpoint: Endpoint;
+  readonly #cut = new AbortController();
+  #isOver = false;
+  /** Ends a pause. */
+  #wake = (): void => undefined;
+  /** Resolves once nothing of it is on its way. */
+  readonly done: Promise<void>;
+
+  constructor(name: WebhookName, parts: MemberParts) {
+    this.#name = name;
+    this.#parts = parts;
+    this.#endpoint = new Endpoint(parts.addresses);
+    this.done = this.#run();
+  }
+
+  /** Nothing more is begun. What is on its way may end. */
+  end(): void {
+    this.#isOver = true;
+    this.#wake();
+  }
+
+  /** What is on its way is given up, and will be sent again. */
+  cut(): void {
+    this.end();
+    this.#cut.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { log } = this.#parts;
+    while (!this.#isOver) {
+      try {
+        await this.#turn();
+      } catch (error) {
+        // What was pulled and not acknowledged is handed out again by itself.
+        log.debug({ err: error, ...this.#name }, 'events of a webhook not sent');
+        await this.#pause(TIMES.webhookAgainMs);
+      }
+    }
+    this.#endpoint.close();
+  }
+
+  async #turn(): Promise<void> {
+    const { engine, waits, clock } = this.#parts;
+    const { tenant, consumer } = this.#name;
+    const arrivals = await engine.readArrivals(tenant);
+    const pulledAt = clock.elapsed();
+    const pulled = await engine.pullEvents(tenant, consumer, { member: 'webhook', max: LIMITS.eventsPerWebhookPull });
+    if (!pulled) return this.#pause(TIMES.webhookAgainMs);
+    if (pulled.events.length > 0) return this.#handle(pulled, pulledAt);
+    if (!pulled.isPart) await waits.wait(tenant, arrivals, TIMES.eventLookMs, () => this.#isOver);
+  }
+
+  async #handle(pulled: PulledEvents, pulledAt: number): Promise<void> {
+    const { engine } = this.#parts;
+    const { tenant, consumer } = this.#name;
+    const known = await engine.readWebhook(tenant, consumer);
+    const batch = new Batch(known?.health ?? { ...UNKNOWN, version: known?.record.version ?? '' });
+    if (!known || isDisabled(known)) {
+      batch.returned.push(...pulled.events.map(({ id }) => id));
+      this.#isOver = true;
+    } else {
+      await this.#send(known.record, pulled.events, batch, () => this.#isLate(pulledAt));
+    }
+    await this.#settle(pulled, batch);
+  }
+
+  /** Sends what was pulled, some subjects at a time. */
+  async #send(
+    record: WebhookRecord,
+    events: readonly EventRecord[],
+    batch: Batch,
+    isLate: () => boolean,
+  ): Promise<void> {
+    const subjects = [...Map.groupBy(events, ({ subject }) => subject).values()];
+    const work = async (): Promise<void> => {
+      for (let next = subjects.shift(); next; next = subjects.shift()) {
+        await this.#sendInOrder(record, next, batch, isLate);
+      }
+    };
+    await Promise.all(Array.from({ length: LIMITS.webhookRequests }, work));
+  }
+
+  /** Behind one that fails nothing of its subject is sent. */
+  async #sendInOrder(
+    record: WebhookRecord,
+    events: readonly EventRecord[],
+    batch: Batch,
+    isLate: () => boolean,
+  ): Promise<void> {
+    let mayGoOn = true;
+    for (const event of events) {
+      mayGoOn &&= !this.#isOver && batch.health.disabledAt === null && !isLate();
+      if (mayGoOn) mayGoOn = await this.#sendOne(record, event, batch);
+      else batch.returned.push(event.id);
+    }
+  }
+
+  async #sendOne(record: WebhookRecord, event: EventRecord, batch: Batch): Promise<boolean> {
+    const { clock, count } = this.#parts;
+    const now = clock.now();
+    const signed = signedEvent(this.#name, record, shownEvent(event), { now, sentAt: now - clock.offset() });
+    const delivery = await this.#endpoint.send(record.url, signed, record.timeoutMs, this.#cut.signal);
+    if (this.#cut.signal.aborted && delivery.outcome !== 'delivered') {
+      batch.returned.push(event.id);
+      return false;
+    }
+    count(delivery.outcome);
+    return batch.note(event.id, delivery, clock.now());
+  }
+
+  async #settle({ token }: PulledEvents, { failed, returned, health }: Batch): Promise<void> {
+    const { engine, log } = this.#parts;
+    const { tenant, consumer } = this.#name;
+    const isOff = health.disabledAt !== null;
+    // What a webhook that is disabled did not take is kept for when it is enabled.
+    const handling = { backOff: BACK_OFF, returned: isOff ? [...returned, ...failed] : returned };
+    if (health.version !== '') await engine.noteWebhook(tenant, consumer, health);
+    await engine.ackEvents(tenant, consumer, token, isOff ? [] : failed, handling);
+    if (isOff && !this.#isOver) log.warn({ tenant, consumer, error: health.error }, 'webhook disabled');
+    if (isOff) this.#isOver = true;
+  }
+
+  /** What is sent from now on may not be acknowledged before it is handed out again. */
+  #isLate(pulledAt: number): boolean {
+    return this.#parts.clock.elapsed() - pulledAt >= TIMES.eventAckMs - 2 * TIMES.longestWebhookMs;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.clock.after(ms, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+      if (this.#isOver) this.#wake();
+    });
+  }
+}
+
+const isDisabled = ({ health }: KnownWebhook): boolean => health !== null && health.disabledAt !== null;

@@ -1,0 +1,90 @@
+/** The webhooks that this node sends events for: those it holds, which it looks for now and then. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Engine } from '../engine/port.ts';
+import type { WebhookName } from '../engine/shared/webhook.ts';
+import { LIMITS, TIMES } from '../limits.ts';
+import { type MemberParts, WebhookMember } from './member.ts';
+
+const keyOf = ({ tenant, consumer }: WebhookName): string => JSON.stringify([tenant, consumer]);
+
+export class Webhooks {
+  readonly #node = randomUUID();
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #parts: MemberParts;
+  readonly #members = new Map<string, WebhookMember>();
+  readonly #stopLooking: () => void;
+  /** When this node last heard that it holds them. */
+  #heldAt: number;
+  #isLooking: Promise<void> | null = null;
+  #isOver = false;
+
+  constructor(parts: MemberParts) {
+    this.#engine = parts.engine;
+    this.#clock = parts.clock;
+    this.#parts = parts;
+    this.#heldAt = parts.clock.elapsed();
+    this.#stopLooking = parts.clock.every(TIMES.webhookLookMs, () => this.#look());
+  }
+
+  /** Webhooks that this node holds. */
+  get held(): number {
+    return this.#members.size;
+  }
+
+  /** Nothing more is begun. */
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#stopLooking();
+    for (const member of this.#members.values()) member.end();
+  }
+
+  /** Ends once nothing is on its way; what takes too long is given up, and other nodes send it again. */
+  async close(): Promise<void> {
+    this.end();
+    const cancel = this.#clock.after(TIMES.drainGraceMs, () => this.#cutAll());
+    await this.#isLooking;
+    await Promise.all([...this.#members.values()].map(({ done }) => done));
+    cancel();
+    await this.#engine.leaveWebhooks(this.#node).catch(() => undefined);
+  }
+
+  #look(): void {
+    this.#isLooking ??= this.#hold().finally(() => {
+      this.#isLooking = null;
+    });
+  }
+
+  async #hold(): Promise<void> {
+    const askedAt = this.#clock.elapsed();
+    try {
+      const held = await this.#engine.holdWebhooks(this.#node, TIMES.nodeLeaseMs, LIMITS.webhooksPerLook);
+      this.#heldAt = askedAt;
+      this.#keep(held);
+    } catch (error) {
+      this.#parts.log.debug({ err: error }, 'webhooks not held');
+      if (this.#clock.elapsed() - this.#heldAt >= TIMES.nodeLeaseMs) this.#keep([]);
+    }
+  }
+
+  /** Ends the members that others may hold, and begins those that are new. */
+  #keep(held: readonly WebhookName[]): void {
+    if (this.#isOver) return;
+    const kept = new Set(held.map(keyOf));
+    for (const [key, member] of this.#members) if (!kept.has(key)) member.cut();
+    for (const name of held) if (!this.#members.has(keyOf(name))) this.#begin(name);
+  }
+
+  #begin(name: WebhookName): void {
+    const key = keyOf(name);
+    const member = new WebhookMember(name, this.#parts);
+    this.#members.set(key, member);
+    void member.done.then(() => this.#members.delete(key));
+  }
+
+  #cutAll(): void {
+    for (const member of this.#members.values()) member.cut();
+  }
+}

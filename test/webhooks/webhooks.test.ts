@@ -1,0 +1,323 @@
+/** Webhooks: what a receiver is sent, and what becomes of events that it does not take. */
+import { TIMES } from '../../src/limits.ts';
+import { eventually } from '../support/eventually.ts';
+import { metric } from '../support/metrics.ts';
+import { BOTH_ENGINES, type Nodes, startNodes } from '../support/nodes.ts';
+import { type Answer, type Data, newId, startTestService, type TestService } from '../support/service.ts';
+import { onSharedRedis } from '../support/shared-redis.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
+import { silentLog } from '../support/world.ts';
+
+const SAVE_CONSUMER =
+  'mutation ($name: String!) { saveConsumer(input: { name: $name, events: [PUBLISHED] }) { name } }';
+const WEBHOOK = 'consumer url timeoutMs state failingSince deliveredAt error disabledAt';
+const SAVE = `mutation ($input: WebhookInput!) {
+  saveWebhook(input: $input) { secret earlierUntil webhook { ${WEBHOOK} } }
+}`;
+const LIST = `{ webhooks { ${WEBHOOK} } consumers { name lag pending deadLetters { edges { cursor node { id data } } } } }`;
+const DELETE = 'mutation { deleteWebhook(consumer: "hook") }';
+const REDELIVER = 'mutation ($after: String) { redeliver(webhook: "hook", after: $after) }';
+const PUBLISH = 'mutation ($topic: String!, $payload: JSON!) { publish(topic: $topic, payload: $payload) { id } }';
+
+describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
+  let nodes: Nodes;
+  let receiver: WebhookReceiver;
+  /** Each test is a tenant of its own. */
+  let tenant: string;
+  beforeAll(async () => {
+    receiver = await startWebhookReceiver();
+    nodes = await startNodes(setting, {
+      WEBHOOK_ALLOWED_URLS: `http://127.0.0.1:${receiver.port}/hooks,http://localhost:${receiver.port}`,
+      WEBHOOK_PRIVATE_ADDRESSES: 'true',
+    });
+  });
+  beforeEach(() => {
+    tenant = newId();
+    receiver.answer = () => 204;
+  });
+  afterAll(async () => {
+    await nodes.close();
+    await receiver.close();
+  });
+
+  const service = (query: string, variables: object = {}, node = nodes.here): Promise<Answer> =>
+    node.query('hooks', query, variables, { tenant, scope: 'realtime:service' });
+  const path = (): string => `/hooks/${tenant}`;
+  const urlOf = (host = '127.0.0.1'): string => `http://${host}:${receiver.port}${path()}`;
+  const save = (more: object = {}): Promise<Answer> =>
+    service(SAVE, { input: { consumer: 'hook', url: urlOf(), ...more } });
+  async function open(more: object = {}): Promise<string> {
+    await service(SAVE_CONSUMER, { name: 'hook' });
+    const { data, errors } = await save(more);
+    expect(errors).toBeUndefined();
+    return data.saveWebhook.secret;
+  }
+  const publish = (topic: string, payload: unknown): Promise<Answer> =>
+    service(PUBLISH, { topic, payload }, nodes.there);
+  const mine = () => receiver.received.filter(({ event }) => event.source === `/tenants/${tenant}`);
+  const taken = () => mine().flatMap(({ event, status }) => (status === 204 ? [event.data.payload] : []));
+  const shown = async (): Promise<Data> => (await service(LIST, {}, nodes.there)).data;
+  const settled = () =>
+    eventually(async () => expect((await shown()).consumers).toMatchObject([{ lag: 0, pending: 0 }]));
+  const stateOf = async (): Promise<Data> => (await shown()).webhooks[0];
+
+  it('G24: a receiver is sent CloudEvents in order, signed by Standard Webhooks', async () => {
+    const secret = await open();
+    for (const n of [1, 2, 3]) await publish('orders', n);
+    await eventually(() => expect(taken()).toEqual([1, 2, 3]));
+    const [first] = mine();
+    if (!first) throw new Error('Nothing came.');
+    expect(first.event).toEqual({
+      specversion: '1.0',
+      id: expect.stringMatching(/./),
+      source: `/tenants/${tenant}`,
+      type: 'published',
+      subject: 'orders',
+      time: expect.stringMatching(/^\d{4}-.*Z$/),
+      datacontenttype: 'application/json',
+      data: expect.objectContaining({ topic: 'orders', payload: 1, senderId: 'hooks' }),
+    });
+    expect(first.headers['content-type']).toBe('application/cloudevents+json; charset=utf-8');
+    expect(mine().every((each) => receiver.isSigned(each, secret))).toBe(true);
+    expect(receiver.isSigned(first, `whsec_${Buffer.alloc(32).toString('base64')}`)).toBe(false);
+    await settled();
+    expect(await stateOf()).toMatchObject({ state: 'ENABLED', url: urlOf(), timeoutMs: 10_000, error: null });
+    expect(Date.parse((await stateOf()).deliveredAt)).toBeGreaterThan(0);
+  });
+
+  it('what fails is sent again with the same id, and nothing of its subject before it', async () => {
+    let failures = 0;
+    receiver.answer = ({ data }) => {
+      if (data.payload !== 'first' || failures === 2) return 204;
+      failures += 1;
+      return failures === 1 ? 500 : 302;
+    };
+    await open();
+    await publish('a', 'first');
+    await publish('a', 'second');
+    await eventually(() => expect(failures).toBe(1));
+    await eventually(async () => expect(await stateOf()).toMatchObject({ state: 'FAILING', error: 'Status 500.' }));
+    for (let again = 0; again < 2; again += 1) {
+      await eventually(() => expect(mine().length).toBe(again + 1));
+      await settledAttempt(again + 1);
+      nodes.clock.advance(5 * 60_000);
+    }
+    await eventually(() => expect(taken()).toEqual(['first', 'second']));
+    const ids = mine().map(({ headers }) => headers['webhook-id']);
+    expect(new Set(ids).size).toBe(2);
+    expect(mine().map(({ status }) => status)).toEqual([500, 302, 204, 204]);
+    expect(receiver.received.filter(({ headers }) => headers['host']?.includes('elsewhere'))).toEqual([]);
+    await settled();
+    expect(await stateOf()).toMatchObject({ state: 'ENABLED', failingSince: null, error: null });
+  });
+
+  /** Waits until a failed attempt is acknowledged: from then on it rests. */
+  const settledAttempt = (attempts: number) =>
+    eventually(async () => {
+      const { state } = await stateOf();
+      expect(state).toBe('FAILING');
+      expect(mine().length).toBe(attempts);
+    });
+
+  it('a receiver that hangs is given up after its time', async () => {
+    receiver.answer = () => null;
+    await open({ timeoutMs: 50 });
+    await publish('a', 1);
+    await eventually(async () =>
+      expect(await stateOf()).toMatchObject({ state: 'FAILING', error: 'No answer within 50 ms.' }),
+    );
+    receiver.answer = () => 204;
+    await eventually(() => {
+      nodes.clock.advance(1_000);
+      expect(taken()).toEqual([1]);
+    });
+  });
+
+  it('a receiver that answers 410 is sent nothing more until it is saved again, and nothing is lost', async () => {
+    receiver.answer = () => 410;
+    await open();
+    await publish('a', 1);
+    await eventually(async () => expect(await stateOf()).toMatchObject({ state: 'DISABLED', error: 'Status 410.' }));
+    await publish('a', 2);
+    await publish('b', 3);
+    expect((await stateOf()).disabledAt).not.toBeNull();
+    const before = mine().length;
+    nodes.clock.advance(60 * 60_000);
+    await eventually(async () => expect((await shown()).consumers).toMatchObject([{ deadLetters: { edges: [] } }]));
+    expect(mine().length).toBe(before);
+    receiver.answer = () => 204;
+    const again = (await save()).data.saveWebhook;
+    expect(again.webhook).toMatchObject({ state: 'ENABLED', error: null });
+    await eventually(() => expect(new Set(taken())).toEqual(new Set([1, 2, 3])));
+    expect(taken().indexOf(1)).toBeLessThan(taken().indexOf(2));
+    await settled();
+  });
+
+  it('one event that is never taken becomes a dead letter, others go on, and it can be sent once more', async () => {
+    receiver.answer = ({ data }) => (data.payload === 'poison' ? 500 : 204);
+    await open();
+    await publish('a', 'poison');
+    await publish('a', 'after');
+    let count = 0;
+    await eventually(async () => {
+      nodes.clock.advance(60_000);
+      count += 1;
+      // Something else is taken now and then: the receiver is there.
+      if (count % 50 === 0) await publish(`b${count}`, count);
+      expect((await shown()).consumers[0].deadLetters.edges.length).toBe(1);
+    });
+    expect(mine().filter(({ event }) => event.data.payload === 'poison').length).toBe(10);
+    await eventually(() => expect(taken()).toContain('after'));
+    const { webhooks, consumers } = await shown();
+    expect(webhooks).toMatchObject([{ state: expect.stringMatching(/ENABLED|FAILING/) }]);
+    const [{ cursor, node }] = consumers[0].deadLetters.edges;
+    expect(node.data.payload).toBe('poison');
+    expect((await service(REDELIVER, { after: cursor })).data.redeliver).toBe(0);
+    receiver.answer = () => 204;
+    expect((await service(REDELIVER)).data.redeliver).toBe(1);
+    await eventually(() => expect(taken()).toContain('poison'));
+    await settled();
+    expect((await shown()).consumers[0].deadLetters.edges).toEqual([]);
+  });
+
+  it('a receiver that takes nothing for hours is disabled before anything is given up', async () => {
+    receiver.answer = () => 503;
+    await open();
+    await publish('a', 1);
+    await eventually(async () => {
+      nodes.clock.advance(10 * 60_000);
+      expect(await stateOf()).toMatchObject({ state: 'DISABLED', error: 'Status 503.' });
+    });
+    const { webhooks, consumers } = await shown();
+    expect(Date.parse(webhooks[0].disabledAt) - Date.parse(webhooks[0].failingSince)).toBeGreaterThanOrEqual(
+      TIMES.webhookFailingMs,
+    );
+    expect(consumers).toMatchObject([{ pending: 1, deadLetters: { edges: [] } }]);
+    receiver.answer = () => 204;
+    await save();
+    await eventually(() => expect(taken()).toEqual([1]));
+  });
+
+  it('a new secret signs beside the one before, for a day, and neither is shown again', async () => {
+    const first = await open();
+    const { secret: second, earlierUntil } = (await save()).data.saveWebhook;
+    expect(second).not.toBe(first);
+    expect(Date.parse(earlierUntil)).toBeGreaterThan(nodes.clock.now());
+    await publish('a', 1);
+    await eventually(() => expect(taken()).toEqual([1]));
+    const [both] = mine();
+    expect([first, second].map((secret) => both && receiver.isSigned(both, secret))).toEqual([true, true]);
+    nodes.clock.advance(TIMES.earlierSecretMs);
+    await publish('a', 2);
+    await eventually(() => expect(taken()).toEqual([1, 2]));
+    const last = mine().at(-1);
+    expect([first, second].map((secret) => last && receiver.isSigned(last, secret))).toEqual([false, true]);
+    expect(JSON.stringify(await shown())).not.toContain('whsec_');
+  });
+
+  it('only URLs that an operator names are taken, from services and admins, for a consumer that there is', async () => {
+    expect((await save()).code).toBe('NOT_FOUND');
+    await service(SAVE_CONSUMER, { name: 'hook' });
+    const bad = [
+      { url: `http://127.0.0.1:${receiver.port}/other` },
+      { url: `http://127.0.0.1:${receiver.port}/hooks/..%2fother` },
+      { url: `http://user:word@127.0.0.1:${receiver.port}/hooks` },
+      { url: 'http://169.254.169.254/latest' },
+      { url: 'file:///etc/passwd' },
+      { url: `${urlOf()}/${'a'.repeat(3_000)}` },
+      { timeoutMs: 0 },
+      { timeoutMs: 20_001 },
+      { consumer: 'no spaces' },
+    ];
+    for (const each of bad) expect([each, (await save(each)).code]).toEqual([each, 'BAD_USER_INPUT']);
+    const user = { tenant };
+    const input = { consumer: 'hook', url: urlOf() };
+    for (const [query, variables] of [
+      [SAVE, { input }],
+      ['{ webhooks { url } }', {}],
+      [DELETE, {}],
+      [REDELIVER, {}],
+    ] as const) {
+      expect((await nodes.here.query('mallory', query, variables, user)).code).toBe('FORBIDDEN');
+    }
+    expect((await service(DELETE)).code).toBe('NOT_FOUND');
+    expect((await service(REDELIVER)).code).toBe('NOT_FOUND');
+    expect((await shown()).webhooks).toEqual([]);
+  });
+
+  it('a webhook that is deleted sends nothing more; so does one whose consumer is', async () => {
+    await open();
+    await publish('a', 1);
+    await eventually(() => expect(taken()).toEqual([1]));
+    await settled();
+    expect((await service(DELETE)).data.deleteWebhook).toBe(true);
+    await publish('a', 2);
+    expect((await shown()).webhooks).toEqual([]);
+    await eventually(async () => expect((await shown()).consumers[0].lag).toBe(1));
+    nodes.clock.advance(60_000);
+    await save();
+    await eventually(() => expect(taken()).toEqual([1, 2]));
+    await service('mutation { deleteConsumer(name: "hook") }');
+    expect((await shown()).webhooks).toEqual([]);
+    expect((await service(DELETE)).code).toBe('NOT_FOUND');
+  });
+
+  it('requests are counted by what became of them', async () => {
+    const urls = [...new Set([nodes.here.url, nodes.there.url])];
+    const count = async (outcome: string): Promise<number> => {
+      const series = `realtime_webhook_deliveries_total{outcome="${outcome}"}`;
+      return (await Promise.all(urls.map((url) => metric(url, series)))).reduce((sum, value) => sum + value, 0);
+    };
+    const before = await count('delivered');
+    await open();
+    await publish('a', 1);
+    await eventually(async () => expect(await count('delivered')).toBeGreaterThan(before));
+    expect(await metric(nodes.here.url, 'realtime_webhooks')).toBeGreaterThanOrEqual(0);
+  });
+});
+
+describe('webhooks of a node that ends', () => {
+  let receiver: WebhookReceiver;
+  beforeAll(async () => {
+    receiver = await startWebhookReceiver();
+  });
+  afterAll(() => receiver.close());
+
+  it('G24: what is on its way may end, another node goes on at once, and no secret is in the log', async () => {
+    const lines: unknown[][] = [];
+    const note = (...line: unknown[]): void => void lines.push(line);
+    const log = { ...silentLog, debug: note, info: note, warn: note, error: note };
+    const clock = new TestClock();
+    const env = {
+      ...onSharedRedis(),
+      WEBHOOK_ALLOWED_URLS: `http://127.0.0.1:${receiver.port}`,
+      WEBHOOK_PRIVATE_ADDRESSES: 'true',
+    };
+    const claims = { tenant: newId(), scope: 'realtime:service' };
+    const first = await startTestService({ env, clock, log });
+    const ask = async (node: TestService, query: string, variables: object): Promise<Data> => {
+      const { data, errors } = await node.query('hooks', query, variables, claims);
+      expect(errors).toBeUndefined();
+      return data;
+    };
+    const publish = (node: TestService, payload: number) => ask(node, PUBLISH, { topic: 'a', payload });
+    await ask(first, SAVE_CONSUMER, { name: 'hook' });
+    const input = { consumer: 'hook', url: `http://127.0.0.1:${receiver.port}/` };
+    const { saveWebhook } = await ask(first, SAVE, { input });
+    // The first is answered late, and nothing behind it is begun by the node that ends.
+    let isHeld = true;
+    receiver.answer = ({ data }) => (data.payload === 1 && isHeld ? null : 204);
+    for (const payload of [1, 2, 3]) await publish(first, payload);
+    await eventually(() => expect(receiver.received.map(({ event }) => event.data.payload)).toEqual([1]));
+    const second = await startTestService({ env, clock, log });
+    isHeld = false;
+    await first.close();
+    await eventually(() => expect(receiver.taken()).toEqual([1, 2, 3]));
+    await publish(second, 4);
+    await eventually(() => expect(receiver.taken()).toEqual([1, 2, 3, 4]));
+    await second.close();
+    expect(JSON.stringify(lines)).not.toContain(saveWebhook.secret);
+    expect(JSON.stringify(lines)).not.toContain('whsec_');
+  });
+});
