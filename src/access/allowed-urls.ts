@@ -2,7 +2,7 @@
 
 export type IsUrlAllowed = (url: string) => boolean;
 
-/** Scheme, authority and path as they are written; nothing that a parser would quietly repair. */
+/** Scheme, authority and path exactly as written, before a parser repairs them. */
 const WRITTEN = /^https?:\/\/[^/?#\\@\s]+([^?#]*)/i;
 
 /**
@@ -26,9 +26,9 @@ function prefixOf(text: string): Prefix {
 
 /**
  * A URL is allowed when one of `prefixes` has its scheme, host and port, and the
- * first segments of its path; what follows them is plain. Only what is named is
- * called, so a private address is called only where an operator has named it,
- * or a host name that leads to it.
+ * first segments of its path; the rest is plain. Only configured targets are
+ * called, so a private address is called only if an operator configured it,
+ * or a host name that resolves to it.
  */
 export function createUrlCheck(prefixes: readonly string[]): IsUrlAllowed {
   const allowed = prefixes.map(prefixOf);

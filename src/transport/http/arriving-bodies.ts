@@ -1,5 +1,5 @@
 /**
- * Counts the bodies of requests: on their way, while it is not known yet who sends them, and until they are answered.
+ * Counts the bodies of requests: while they arrive, while their sender is not known yet, and until they are answered.
  *
  * Each body has a cap of its own; `Unhandled` has the cap of all. An honest client
  * sends its body at once, so slow bodies do not keep it out.
@@ -30,7 +30,7 @@ class Arriving extends Transform {
   }
 }
 
-/** By what the header says; without end when it says nothing and a body comes. */
+/** By the headers; infinite when they give no length and a body follows. */
 export function bytesToCome({ headers }: Pick<IncomingMessage, 'headers'>): number {
   if (headers['content-length'] !== undefined) return Number(headers['content-length']) || 0;
   return headers['transfer-encoding'] === undefined ? 0 : Number.POSITIVE_INFINITY;
@@ -48,11 +48,11 @@ class Body {
         new ServiceError('SERVICE_UNAVAILABLE', 'The request body arrived too slowly.', { retryAfterMs: 1_000 }),
       );
     });
-    // Node reads ahead of us so much of it.
+    // Node reads this many bytes ahead of us.
     this.#parcel.update(Math.min(toCome, LIMITS.strangerBodyBytes), 0);
   }
 
-  /** Resolves as `work` does, unless the body is turned away before. */
+  /** Resolves as `work` does, unless the body is refused before. */
   async until<Value>(work: Promise<Value>, onRefusal: () => void): Promise<Value> {
     try {
       return await Promise.race([
@@ -84,7 +84,7 @@ class Body {
     return this.#parcel.bytes;
   }
 
-  /** It is here, and is being handled. */
+  /** The body has arrived, and is being handled. */
   take(bytes: number): void {
     this.#parcel.update(0, bytes);
   }
@@ -95,7 +95,7 @@ class Body {
 }
 
 const bodies = new WeakMap<IncomingMessage, Body>();
-/** Answers that are to follow another are not told of the end of their connection. */
+/** Responses queued behind another one get no event when their connection ends. */
 const ofSockets = new WeakMap<Socket, Set<Body>>();
 
 function begin(raw: IncomingMessage, body: Body): void {
@@ -118,7 +118,7 @@ function forget(raw: IncomingMessage): void {
   ofSockets.get(raw.socket)?.delete(body);
 }
 
-/** How many bytes of a request's body have come. */
+/** The number of bytes of a request's body that have arrived. */
 export const bytesOfBody = (raw: IncomingMessage): number => bodies.get(raw)?.bytes ?? 0;
 
 /** Counts the bodies of all routes. */
@@ -151,7 +151,7 @@ export function watchBodies(app: FastifyInstance, unhandled: Unhandled): void {
   });
 }
 
-/** Waits for `work` before the body is read. @throws {ServiceError} when others need its room meanwhile. */
+/** Waits for `work` before the body is read. @throws {ServiceError} when its memory is needed for others meanwhile. */
 export async function beforeBody<Value>(
   { raw }: FastifyRequest,
   reply: FastifyReply,
@@ -161,7 +161,7 @@ export async function beforeBody<Value>(
   return body ? body.until(work, () => void reply.header('connection', 'close')) : work;
 }
 
-/** Lets go of the body of a request whose answer has begun, which may take as long as a stream. */
+/** Releases the body of a request whose response has begun, since a stream may last long. */
 export function dropBody({ request }: FastifyReply): void {
   forget(request.raw);
   request.body = undefined;

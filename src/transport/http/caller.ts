@@ -1,4 +1,4 @@
-/** Who makes an HTTP request. */
+/** The caller of an HTTP request. */
 import type { FastifyRequest } from 'fastify';
 import { bearerOf } from '../../access/bearer.ts';
 import { type StandingOf, secretOfHeaders } from '../../access/gateway.ts';
@@ -14,10 +14,10 @@ export interface CallerOptions {
   readonly rateLimits: RateLimits;
 }
 
-/** A request is over before its token is. */
+/** A request ends before its token does. */
 const NOTHING = (): void => undefined;
 
-/** Who calls; with a token that is not valid nobody, and why is told when one is needed. */
+/** Identifies the caller. An invalid token counts as none; the reason is reported when a token is needed. */
 export async function identify(request: FastifyRequest, options: CallerOptions): Promise<Caller> {
   const { verifyToken, standingOf, rateLimits } = options;
   const standing = standingOf(secretOfHeaders(request.headers));
@@ -47,7 +47,7 @@ export async function identify(request: FastifyRequest, options: CallerOptions):
   return nobody(unauthenticated(verification ? reasonOf(verification) : 'INVALID'));
 }
 
-/** The engine is asked whether a token was taken back, and may be away: what needs no token is served all the same. */
+/** The engine, which knows the revoked tokens, may be unavailable: requests that need no token are served all the same. */
 function refusalOf(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   throw error;

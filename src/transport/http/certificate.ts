@@ -1,11 +1,11 @@
-/** Looks at the certificate that is served, at once and every day: one that ends is spoken of before it does. */
+/** Checks the served certificate at once and every day, and warns before it ends. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 
-/** Answers what stops it. What is served is what the file held at the start. */
+/** Returns a function that stops it. The served certificate is the one that the file held at the start. */
 export function watchCertificate(
   certFile: string,
   clock: Clock,

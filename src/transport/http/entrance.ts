@@ -1,7 +1,7 @@
 /**
- * A port that listens before there is anything to serve: an engine may be away for long.
+ * A port that listens before the service is ready: an engine may be unavailable for long.
  *
- * Until it is opened it is alive and not ready, and says so in the words that probes,
+ * Until it is opened it is alive and not ready, and says so in the terms that probes,
  * clients and balancers know.
  */
 import { readFileSync } from 'node:fs';
@@ -21,22 +21,22 @@ import { refuse } from './refusal.ts';
 import { endUnreadable } from './unreadable-requests.ts';
 
 export interface EntranceOptions {
-  /** Null: served in the clear. */
+  /** Null: served without TLS. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
   readonly keepAliveMs: number;
-  /** Which offers to speak another protocol are taken. */
+  /** Which upgrades to another protocol are accepted. */
   readonly isUpgrade: (request: IncomingMessage) => boolean;
 }
 
 export interface Entrance {
   readonly server: Server;
-  /** Answers the port. */
+  /** Resolves to the port. */
   listen(host: string, port: number): Promise<number>;
-  /** From now on requests are handed to `handle`; sockets are whoever's listens for `upgrade`. */
+  /** From now on requests go to `handle`, and sockets to the listener of `upgrade`. */
   open(handle: RequestListener): void;
-  /** Takes no connection any more, and waits for those that are open. */
+  /** Accepts no more connections, and waits for the open ones. */
   close(): Promise<void>;
-  /** Cuts off those that are open. */
+  /** Closes the open connections at once. */
   end(): Promise<void>;
 }
 
@@ -49,7 +49,7 @@ const RETRY_AFTER_S = Math.ceil(TIMES.startRetryMs / 1_000);
 /** A path without its query and a last slash. */
 const pathOf = (url = '/'): string => (url.split('?', 1)[0] ?? '').replace(/(?<=.)\/$/, '');
 
-/** The body is not read: the connection ends behind the answer. */
+/** The body is not read: the connection ends after the answer. */
 function answerStarting({ url, method }: IncomingMessage, response: ServerResponse): void {
   const isAlive = pathOf(url) === '/health' && (method === 'GET' || method === 'HEAD');
   const isProbe = pathOf(url) === '/health/ready';
@@ -80,7 +80,7 @@ export function createEntrance(options: EntranceOptions): Entrance {
   let closing: Promise<void> | null = null;
   function close(): Promise<void> {
     closing ??= new Promise((resolve) => {
-      // Of a server that never listened there is nothing to close.
+      // A server that never listened needs no close.
       server.close(() => resolve());
       server.closeIdleConnections();
     });

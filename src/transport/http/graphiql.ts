@@ -2,7 +2,7 @@
  * GraphiQL, for a browser outside production.
  *
  * The page loads GraphiQL from a CDN, as its own example does: 3 MB that no
- * server needs. What is typed under "Headers" goes with queries as headers, and
+ * server needs. The values under "Headers" go with queries as headers, and
  * with subscriptions as `connection_init`.
  */
 export const GRAPHIQL = `<!doctype html>

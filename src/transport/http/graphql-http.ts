@@ -49,13 +49,13 @@ export interface GraphqlHttpOptions extends CallerOptions {
 
 type ApolloContext = Context & BaseContext;
 
-/** A request that Apollo Server answers: who asks it, and with what. */
+/** A request that Apollo Server answers: its caller and their rights. */
 interface Begun {
   readonly caller: Caller;
   readonly context: ApolloContext;
 }
 
-/** Registers `/graphql`; the answer stops the server behind it. */
+/** Registers `/graphql`; the returned function stops Apollo Server. */
 export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpOptions): Promise<() => Promise<void>> {
   const { isProduction } = options.rules;
   const documents = createKnownDocuments();
@@ -66,13 +66,13 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     introspection: !isProduction,
     validationOptions: validationOptions(options.rules),
     executionOptions: EXECUTION_OPTIONS,
-    // Its own search for suggestions takes time in the square of the message: ours are told or not by `formatError`.
+    // Apollo's own search for suggestions is quadratic in the length of the message; `formatError` decides about ours.
     hideSchemaDetailsFromClientErrors: false,
-    // A page of another site has nothing to send that a browser adds by itself: a caller is known by a header. What has
-    // none is told that a token is needed, by GET as well, rather than of a preflight.
+    // Browsers add nothing by themselves that another site could use: a caller is known by a header. A request without one
+    // is told that a token is needed, by GET as well, rather than about a preflight.
     csrfPrevention: false,
     allowBatchedHttpRequests: false,
-    // Ours are for streams and sockets, too.
+    // Ours also serve streams and sockets.
     persistedQueries: false,
     documentStore: documents.store,
     includeStacktraceInErrorResponses: false,
@@ -89,11 +89,11 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     ],
   });
   await apollo.start();
-  /** Those who send a body of unknown length without a valid token. */
+  /** Requests with a body of unknown length and without a valid token. */
   const strangers = new WeakSet<FastifyRequest>();
-  /** Those that Apollo Server answers. */
+  /** Requests that Apollo Server answers. */
   const begun = new WeakMap<FastifyRequest, Begun>();
-  /** Those whose request had come in full, and nobody's: who called is not asked again. */
+  /** Anonymous requests that had arrived in full: their caller is not identified again. */
   const identified = new WeakMap<FastifyRequest, Caller>();
   const handle = fastifyApolloHandler(apollo, {
     async context(request) {
@@ -102,7 +102,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
       return context;
     },
   });
-  // Nothing of a request is looked at before it is known who calls.
+  // Nothing of a request is read before its caller is known.
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const caller = identified.get(request) ?? (await identify(request, options));
     payForBody(bytesOfBody(request.raw), caller.meter);
@@ -112,27 +112,27 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
       reply.header('cache-control', 'private, no-cache, must-revalidate');
       throw fault;
     }
-    // What is no request is told so in JSON, whatever is accepted.
+    // A request that is not GraphQL gets its error in JSON, whatever it accepts.
     if (!bodyOf(request)) request.headers.accept = 'application/json';
-    // Apollo Server looks at this when all is done, and the change would have been made.
+    // Apollo Server checks this after the operation has run, when a change would already be made.
     else if (!readsAnswers(request.headers.accept)) {
       const isHeard = caller.bearer !== null || isOpen(request, isProduction);
       throw toGraphQLError(isHeard ? notInJson() : caller.refusal, isHeard ? 406 : 401);
     }
     const { query } = givenIn(request);
-    // Here, since Apollo Server takes what a plugin throws of an unknown operation for a fault of the server.
+    // Checked here, since Apollo Server reports an error of a plugin about an unknown operation as a server fault.
     if (typeof query === 'string' && !documents.has(query)) payForReading(query, caller.meter);
-    // A trace is several times what it is of, outside all limits: nobody but a gateway has one.
+    // A trace is several times the size of its response, outside all limits: only gateways get one.
     if (!caller.isProvenGateway) delete request.headers['apollo-federation-include-trace'];
     begun.set(request, { caller, context: options.createContext(caller) as ApolloContext });
     return (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
   }
 
-  // Before the body is read: bytes in another charset, or packed, are no JSON to whoever parses them.
+  // Before the body is read: bytes in another charset, or compressed, are not JSON to the parser.
   const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     requireReadable(request);
     requireUtf8(request);
-    // Before it is read: while keys are waited for, no body is held.
+    // Before the body is read: no body is held while the keys are loaded.
     const caller = await beforeBody(request, reply, identify(request, options));
     const { bearer, refusal } = caller;
     if (!bearer || request.raw.complete) identified.set(request, caller);
@@ -143,7 +143,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   const preParsing = async (request: FastifyRequest, _reply: FastifyReply, body: Readable): Promise<Readable> =>
     strangers.has(request) ? cutBody(body) : body;
   const bodyLimit = options.maxBodyBytes;
-  // Routers put a status before the errors, or in their place: one that has proven itself is told by the errors alone.
+  // Routers put a status before the errors, or in their place: a proven gateway gets the errors only.
   const onSend = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (reply.statusCode < 400 || !options.standingOf(secretOfHeaders(request.headers)).isProven) return;
     if (!String(reply.getHeader('content-type')).includes('json')) return;
@@ -152,13 +152,13 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   app.post('/graphql', { bodyLimit, onRequest, preParsing, onSend }, async (request, reply) => {
     requireShort(request.body);
     if (isJson(request)) return answer(request, reply);
-    // The one request that needs no content type: `curl -d '{"query": "{ _service { sdl } }"}'`.
+    // The only request that needs no content type: `curl -d '{"query": "{ _service { sdl } }"}'`.
     if (!isSdlRequest(request.body))
       throw new ServiceError('BAD_USER_INPUT', 'The content type must be application/json.');
     request.headers['content-type'] = 'application/json';
     return answer(request, reply);
   });
-  // HEAD would run what GET runs, and a subscription has no end.
+  // HEAD would run the operation of GET, and a subscription has no end.
   const onGet = async (request: FastifyRequest): Promise<void> => requireReadable(request);
   app.get('/graphql', { exposeHeadRoute: false, onRequest: onGet, onSend }, async (request, reply) =>
     !isProduction && isBrowser(request)
@@ -168,7 +168,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   return () => apollo.stop();
 }
 
-/** Comparing fields costs its sender, also in a document that is refused. */
+/** Charges the comparison of fields to its sender, also for a document that is refused. */
 function chargeComparing(): ApolloServerPlugin<ApolloContext> {
   return {
     async requestDidStart() {
@@ -181,7 +181,7 @@ function chargeComparing(): ApolloServerPlugin<ApolloContext> {
   };
 }
 
-/** Only what a token allows. */
+/** Applies the rights of the token. */
 function guardOperations(rules: OperationRules): ApolloServerPlugin<ApolloContext> {
   return {
     async requestDidStart() {
@@ -220,7 +220,7 @@ function endCostly(formatError: FormatError): ApolloServerPlugin<ApolloContext> 
   };
 }
 
-/** What is wrong with the operation itself, rather than with the request that carries it. */
+/** Faults of the operation itself, rather than of the request that carries it. */
 const OPERATION_FAULTS = new Set<unknown>([
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
@@ -254,13 +254,13 @@ function answerLegacyClients(): ApolloServerPlugin<ApolloContext> {
   };
 }
 
-/** @throws {ServiceError} for headers of which Apollo's integration could make no URL: `Host`, or a proxy's word. */
+/** @throws {ServiceError} for headers from which Apollo's integration could make no URL: `Host`, or those of a proxy. */
 function requireReadable({ url, protocol, hostname }: FastifyRequest): void {
   if (URL.canParse(url, `${protocol}://${hostname}/`)) return;
   throw new ServiceError('BAD_USER_INPUT', 'The Host header or an X-Forwarded header is malformed.');
 }
 
-/** A body that fails where it is longer than a stranger's may be. */
+/** A body that fails at the length that a caller without a token may send. */
 function cutBody(body: Readable): Readable {
   let bytes = 0;
   const cut = new Transform({
@@ -274,7 +274,7 @@ function cutBody(body: Readable): Readable {
   return body.pipe(cut);
 }
 
-/** @throws {GraphQLError} with status 415 for a body in another charset, or packed: neither is unpacked here. */
+/** @throws {GraphQLError} with status 415 for a body in another charset, or compressed: neither is decoded here. */
 function requireUtf8({ headers }: FastifyRequest): void {
   const charset = /;\s*charset="?([^";]+)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
   if (/^(utf-?8|us-ascii)$/i.test(charset) && (headers['content-encoding'] ?? 'identity') === 'identity') return;
@@ -294,10 +294,10 @@ function givenIn({ method, body, query }: FastifyRequest): {
   return (method === 'POST' ? body : query) ?? {};
 }
 
-/** Whether a request may be looked at that nobody with a valid token makes. */
+/** Whether a request may be handled without a valid token. */
 function isOpen(request: FastifyRequest, isProduction: boolean): boolean {
   const { query, operationName } = givenIn(request);
-  // What is no GraphQL request is refused without reading further.
+  // Anything but a GraphQL request is refused without reading further.
   if (typeof query !== 'string') return true;
   return isOpenDocument(query, typeof operationName === 'string' ? operationName : null, isProduction);
 }
@@ -305,7 +305,7 @@ function isOpen(request: FastifyRequest, isProduction: boolean): boolean {
 const notInJson = (): ServiceError =>
   new ServiceError('BAD_USER_INPUT', 'Accept: must allow application/json or application/graphql-response+json.');
 
-/** Someone who typed the address, rather than a client that asks something. */
+/** Whether somebody typed the address, rather than a client asking for data. */
 function isBrowser({ headers, query }: FastifyRequest): boolean {
   return headers.accept?.includes('text/html') === true && !(query as { query?: unknown }).query;
 }
@@ -315,7 +315,7 @@ function isJson(request: FastifyRequest): boolean {
   return /^application\/([\w.+-]+\+)?json$/i.test(type.trim());
 }
 
-/** Whether a body asks for the SDL and nothing else. */
+/** Whether a body asks for the SDL only. */
 function isSdlRequest(body: unknown): boolean {
   const query = (body as { query?: unknown } | null)?.query;
   if (typeof query !== 'string' || query.length > LIMITS.openDocumentBytes) return false;

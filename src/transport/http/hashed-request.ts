@@ -14,10 +14,10 @@ function parsed(text: unknown): unknown {
   }
 }
 
-/** Who names the document. */
+/** The caller who names the document. */
 type NamedBy = Pick<Caller, 'bearer' | 'isProvenGateway' | 'meter'>;
 
-/** Puts the document into the request. Answers null, or the error when there is no document. @throws {ServiceError} RATE_LIMITED. */
+/** Puts the document into the request. Returns null, or the error when the document is unknown. @throws {ServiceError} RATE_LIMITED. */
 export function restoreDocument(
   request: FastifyRequest,
   persisted: PersistedQueries,

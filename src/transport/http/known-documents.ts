@@ -1,16 +1,16 @@
-/** Documents that Apollo Server need not parse again, and that cost their sender nothing more. */
+/** Documents that Apollo Server need not parse again, and that are free of further charge. */
 import { hash } from 'node:crypto';
 import type { ApolloServerOptions, BaseContext } from '@apollo/server';
 import type { DocumentNode } from 'graphql';
 import { createDocumentCache } from '../../graphql/document-cache.ts';
 
 export interface KnownDocuments {
-  /** Whether a document was parsed and found valid. */
+  /** Whether a document was parsed and validated. */
   has(query: string): boolean;
   readonly store: NonNullable<ApolloServerOptions<BaseContext>['documentStore']>;
 }
 
-/** Apollo Server's own store is bounded by the documents written as JSON, which is a multiple of what ours takes. */
+/** Apollo Server's own store is bounded by the documents as JSON, which is several times the size of ours. */
 export function createKnownDocuments(): KnownDocuments {
   const known = createDocumentCache<DocumentNode>();
   return {

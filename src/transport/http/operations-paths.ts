@@ -1,4 +1,4 @@
-/** Paths for operators: metrics, the parts of health, facts of this process. */
+/** Paths for operators: metrics, detailed health, and facts of this process. */
 import type { RequestListener } from 'node:http';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { Health } from '../../observability/health.ts';
@@ -30,7 +30,7 @@ export function addOperations(app: FastifyInstance, { health, metrics, info }: O
   app.get('/info', async () => info());
 }
 
-/** Serves them on a port of their own. Answers what closes it. */
+/** Serves them on a separate port. Returns a function that closes it. */
 export async function openAdmin(entrance: Entrance, options: OperationsOptions): Promise<() => Promise<void>> {
   let handle: RequestListener | undefined;
   const app = fastify({

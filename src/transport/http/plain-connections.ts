@@ -34,7 +34,7 @@ function isAtWork({ request, response }: Visitor): boolean {
   return request !== null && response !== null && request.complete && !response.writableEnded && !response.destroyed;
 }
 
-/** Closes a connection at once. Writes `word` first, unless an answer is half written. */
+/** Closes a connection at once. Writes `word` first, unless a response is half written. */
 function end({ raw, socket, response }: Visitor, word: string): void {
   if (response === null || response.writableFinished) socket.end(word);
   socket.destroy();
@@ -46,7 +46,7 @@ const portsOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddr
 
 export class PlainConnections {
   readonly #options: PlainConnectionsOptions;
-  /** Ordered by when their last request began, or else the connection. */
+  /** Ordered by the beginning of their last request, or else of the connection. */
   readonly #visitors = new Set<Visitor>();
   readonly #byAddress = new Map<string, Set<Visitor>>();
   readonly #bySocket = new WeakMap<Duplex, Visitor>();
@@ -87,13 +87,13 @@ export class PlainConnections {
     server.on('request', (request, response) => this.#begin(request, response));
   }
 
-  /** Counts the connection no longer: it became a socket or a stream. */
+  /** Stops counting the connection: it became a socket or a stream. */
   release(socket: Duplex): void {
     const visitor = this.#bySocket.get(socket);
     if (visitor) this.#remove(visitor);
   }
 
-  /** Closes those that sent nothing. Node would keep them, and the closing server, until `headersTimeout`. */
+  /** Closes connections that sent nothing. Node would keep them, and so the closing server, until `headersTimeout`. */
   closeUnused(): void {
     for (const { socket, raw } of this.#visitors) {
       if (socket.bytesRead > 0) continue;
@@ -102,7 +102,7 @@ export class PlainConnections {
     }
   }
 
-  /** Cuts all off: also those that the server knows no longer, since their request was an upgrade. */
+  /** Closes all at once, also those of upgraded requests, which the server no longer knows. */
   cut(server: Server): void {
     server.closeAllConnections();
     for (const { socket, raw } of this.#visitors) {
@@ -126,7 +126,7 @@ export class PlainConnections {
     this.#add(visitor);
   }
 
-  /** What was a stream's carries plain requests again, or nothing, for as long as it is kept. */
+  /** A connection carries plain requests again after its stream ended, for as long as it is kept. */
   #return(visitor: Visitor): void {
     const isGone = visitor.raw.destroyed || visitor.socket.destroyed;
     if (!isGone && !this.#visitors.has(visitor)) this.#enter(visitor);
@@ -153,7 +153,7 @@ export class PlainConnections {
     end(visitor, BUSY);
   }
 
-  /** Closes the one whose last request began longest ago. False when all of their requests are being handled. */
+  /** Closes the connection whose last request began longest ago. False when all their requests are being handled. */
   #sendAway(those: ReadonlySet<Visitor>): boolean {
     for (const visitor of those) {
       if (isAtWork(visitor)) continue;

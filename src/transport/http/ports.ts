@@ -1,4 +1,4 @@
-/** The ports of this process. Both can listen before there is anything to serve. */
+/** The ports of this process. Both can listen before the service is ready. */
 
 import { isHandshake } from '../websocket/upgrade.ts';
 import { createEntrance, type Entrance, type EntranceOptions } from './entrance.ts';
@@ -7,7 +7,7 @@ import { PlainConnections, type PlainConnectionsOptions } from './plain-connecti
 export interface PortsOptions extends Pick<EntranceOptions, 'tls' | 'keepAliveMs'> {
   readonly host: string;
   readonly port: number;
-  /** Null: operators are answered on `port`. */
+  /** Null: operators use `port`. */
   readonly adminPort: number | null;
 }
 
@@ -18,7 +18,7 @@ export interface Ports {
   listen(): Promise<{ readonly port: number; readonly adminPort: number | null }>;
 }
 
-/** Hands whatever was opened to `push` at once. */
+/** Hands each opened part to `push` at once. */
 export function createPorts(
   options: PortsOptions,
   plain: PlainConnectionsOptions,

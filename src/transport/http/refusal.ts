@@ -1,4 +1,4 @@
-/** Refusals written past Fastify, to handshakes and to bytes that are no request: they say an error as all others do. */
+/** Refusals written past Fastify, to handshakes and to invalid requests, in the same form as all other errors. */
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ErrorCode } from '../../errors.ts';
@@ -14,7 +14,7 @@ const CODES = {
 
 export interface Refusal {
   readonly status: keyof typeof CODES;
-  /** What is wrong, in a sentence; a client that shows anything shows the body. */
+  /** The fault, in a sentence; a client that shows anything shows the body. */
   readonly message: string;
   readonly retryAfterS?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -33,7 +33,7 @@ export function refuse(socket: Duplex, { status, message, retryAfterS, headers =
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
   socket.on('error', () => socket.destroy());
-  // Its peer may keep its own side open for ever, and what is not read has no end either.
+  // The peer may keep its side open for ever, and unread data would keep the socket from ending.
   socket.resume();
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }

@@ -1,4 +1,4 @@
-/** Requests that come before those ahead of them on their connection are answered (RFC 9112, section 9.3.2). */
+/** Requests that arrive before earlier ones on their connection are answered (RFC 9112, section 9.3.2). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { LIMITS } from '../../limits.ts';
@@ -6,10 +6,10 @@ import { LIMITS } from '../../limits.ts';
 type Handle = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
- * Ends a connection that asks too far ahead.
+ * Ends a connection with too many requests ahead.
  *
  * Node reads megabytes in one turn of the event loop, and stops reading only for
- * answers that were written: tens of thousands of requests would be begun with at once.
+ * written responses: tens of thousands of requests would begin at once.
  */
 export function endTooFarAhead(handle: Handle): Handle {
   const waiting = new WeakMap<Socket, number>();
@@ -20,7 +20,7 @@ export function endTooFarAhead(handle: Handle): Handle {
   };
   return (request, response) => {
     const { socket } = request;
-    // What was read with the rest is still told of.
+    // Requests read with the rest are still reported after that.
     if (socket.destroyed) return;
     if (count(socket, 1) > LIMITS.requestsAhead) return void socket.destroy();
     response.once('close', () => count(socket, -1));

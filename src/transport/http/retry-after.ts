@@ -1,4 +1,4 @@
-/** When an HTTP client may try again what nothing came of for now (RFC 9110 section 10.2.3). */
+/** The time after which an HTTP client may retry a failed request (RFC 9110 section 10.2.3). */
 import type { ApolloServerPlugin } from '@apollo/server';
 import type { FormattedExecutionResult, GraphQLFormattedError } from 'graphql';
 import { ERROR_CODES } from '../../errors.ts';
@@ -11,7 +11,7 @@ const codeOf = ({ extensions }: GraphQLFormattedError): PassingCode | null =>
 
 const waitOf = ({ extensions }: GraphQLFormattedError): number => Number(extensions?.['retryAfterMs'] ?? 0);
 
-/** `retryAfterMs` as the header says it, in whole seconds. */
+/** `retryAfterMs` as a header value, in whole seconds. */
 export const retryAfterS = (waitMs: number): string => String(Math.max(1, Math.ceil(waitMs / 1_000)));
 
 /** Whether no root field has a value. */
@@ -19,8 +19,8 @@ const isEmpty = ({ data }: FormattedExecutionResult): boolean =>
   Object.values(data ?? {}).every((value) => value === null);
 
 /**
- * Sets `Retry-After`. A client of `application/graphql-response+json` is answered by 429 or 503 as well, when nothing
- * succeeded: the others take a status for a proxy's.
+ * Sets `Retry-After`. A client of `application/graphql-response+json` gets status 429 or 503 as well, when nothing
+ * succeeded; other clients take a status for one of a proxy.
  */
 export function tellWhenToRetry(): ApolloServerPlugin<Context> {
   return {

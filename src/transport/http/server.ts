@@ -19,20 +19,20 @@ import { endTooFarAhead } from './requests-ahead.ts';
 import { retryAfterS } from './retry-after.ts';
 
 export interface HttpOptions extends OperationsOptions {
-  /** Where requests come in, once `open` was called. */
+  /** The port for requests, once `open` was called. */
   readonly entrance: Entrance;
   readonly trustProxy: boolean;
   readonly isOriginAllowed: IsOriginAllowed;
-  /** Connections are not kept for other requests then. */
+  /** Connections are then not kept alive. */
   readonly isDraining: () => boolean;
-  /** Whether operators are answered here, and not on a port of their own. */
+  /** Whether operators are served here, and not on a port of their own. */
   readonly hasOperations: boolean;
   readonly formatError: FormatError;
   readonly plainConnections: PlainConnections;
   readonly unhandled: Unhandled;
 }
 
-/** Input is refused rather than changed. */
+/** Refuses inexact input instead of changing it. */
 function refuseInexact(json: string): ServiceError | null {
   const fault = faultOfNumbers(json);
   return fault === null ? null : badInput(fault);
@@ -48,7 +48,7 @@ const METHODS = ['GET', 'POST'] as const;
 
 export interface Http {
   readonly app: FastifyInstance;
-  /** Begins to serve, once every route is there. */
+  /** Begins to serve, once every route is registered. */
   open(): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ export function createHttp(options: HttpOptions): Http {
   const { entrance } = options;
   let handle: RequestListener | undefined;
   const app = fastify({
-    // What is no GraphQL has no body worth reading.
+    // Other requests than GraphQL have no body worth reading.
     bodyLimit: LIMITS.strangerBodyBytes,
     logger: false,
     trustProxy: options.trustProxy,
@@ -86,7 +86,7 @@ export function createHttp(options: HttpOptions): Http {
     const refusal = typeof variables === 'string' ? refuseInexact(variables) : null;
     if (refusal) throw refusal;
   });
-  // Any other content type than JSON's is read as text, so that the handler can say what it wants.
+  // Any other content type than JSON is read as text, so that the handler can name the right one.
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
     const text = body.toString();
     const refusal = refuseInexact(text);
@@ -131,7 +131,7 @@ export function createHttp(options: HttpOptions): Http {
 
   addProbes(app, options);
   if (options.hasOperations) addOperations(app, options);
-  // What is no handshake: a browser that was given the address, or a proxy that took the handshake's headers.
+  // Not a handshake: a browser that opened the address, or a proxy that removed the handshake's headers.
   app.get('/ws', (_request, reply) => {
     reply.header('upgrade', 'websocket').header('connection', 'upgrade');
     throw toGraphQLError(badInput('This path only accepts WebSocket connections.'), 426);
@@ -145,21 +145,21 @@ export function createHttp(options: HttpOptions): Http {
   };
 }
 
-/** The status that whoever threw a GraphQL error chose for it. */
+/** The status that came with a thrown GraphQL error. */
 function statusOf(error: unknown): number | null {
   const http =
     error instanceof GraphQLError ? (error.extensions['http'] as { status?: number } | undefined) : undefined;
   return http?.status ?? null;
 }
 
-/** What is wrong with a body, by Fastify's word; else with the request. */
+/** The faults of a body, by Fastify's code; else the request is unreadable. */
 const UNREADABLE: Readonly<Record<string, string>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty.',
   FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not JSON.',
   FST_ERR_BAD_URL: 'The URL cannot be read.',
 };
 
-/** What Fastify says of a request it could not read, in our codes. */
+/** Fastify's errors about an unreadable request, in our codes. */
 function asServiceError(error: unknown): ServiceError | null {
   if (error instanceof ServiceError) return error;
   const { statusCode, code = '' } = error as { statusCode?: unknown; code?: string };

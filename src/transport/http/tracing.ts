@@ -6,7 +6,7 @@ const GRAPHQL = '/graphql';
 
 /** Probes and scrapes are not traced. */
 export function traceRequests(app: FastifyInstance, tracing: Tracing): void {
-  // The body is read by then: what follows runs in the context it is begun in.
+  // The body is read by then: everything after it runs in the context of this hook.
   app.addHook('preHandler', (request, reply, done) => {
     const path = request.routeOptions.url;
     if (path !== GRAPHQL) return done();

@@ -1,4 +1,4 @@
-/** Plain answers over HTTP that are not read: they count like what web sockets hold, and end in time. */
+/** Plain HTTP responses that are not read: they count like the bytes of web sockets, and have a deadline. */
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../clock.ts';
@@ -7,11 +7,11 @@ import type { Account, Holder, Unsent } from '../peers/unsent.ts';
 
 const SWEEP_MS = 1_000;
 
-/** One TCP connection and the answers on it, of which there are several when its client asks ahead. */
+/** One TCP connection and its responses, of which there are several when its client pipelines. */
 class AnsweredSocket implements Holder {
   readonly #socket: Socket;
   readonly #account: Account;
-  /** When the first of the answers that are unread began to be. */
+  /** The time at which the oldest unread response began to wait. */
   unreadSince = Number.POSITIVE_INFINITY;
 
   constructor(socket: Socket, unsent: Unsent) {
@@ -33,7 +33,7 @@ class AnsweredSocket implements Holder {
     this.unreadSince = this.#account.bytes === 0 ? Number.POSITIVE_INFINITY : now;
   }
 
-  /** There is no word that could follow half an answer. */
+  /** Nothing could be said after half a response. */
   close(): void {
     this.cut();
   }
@@ -44,7 +44,7 @@ class AnsweredSocket implements Holder {
   }
 }
 
-/** Counts each answer from when it is written until the kernel has taken all of it. */
+/** Counts each response from its first write until the kernel has taken all of it. */
 export function countUnreadAnswers(app: FastifyInstance, unsent: Unsent, clock: Clock): void {
   const answered = new Map<Socket, AnsweredSocket>();
   const holderOf = (socket: Socket): AnsweredSocket => {
@@ -52,7 +52,7 @@ export function countUnreadAnswers(app: FastifyInstance, unsent: Unsent, clock: 
     if (known) return known;
     const holder = new AnsweredSocket(socket, unsent);
     answered.set(socket, holder);
-    // Answers that were to follow the one being written are not told of its end.
+    // Responses queued behind the one being written get no event when it ends.
     socket.once('close', () => {
       answered.delete(socket);
       holder.cut();

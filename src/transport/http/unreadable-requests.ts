@@ -1,4 +1,4 @@
-/** Bytes that are no request of HTTP, or not in time: Node tells of them, and does not answer by itself. */
+/** Bytes that are not HTTP, or come too late: Node reports them, and does not answer by itself. */
 import type { Socket } from 'node:net';
 import { type Refusal, refuse } from './refusal.ts';
 
@@ -11,7 +11,7 @@ const FAULTS: Readonly<Record<string, Refusal>> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not come in time.' },
 };
 
-/** Answers, and ends the connection: where the next request would begin is not known. */
+/** Answers, and ends the connection: the start of the next request is unknown. */
 export function endUnreadable(error: Error & { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   if (socket.writable) refuse(socket, FAULTS[error.code ?? ''] ?? NO_REQUEST);

@@ -1,28 +1,28 @@
-/** From which address a request comes, as far as that can be counted. */
+/** The address from which a request comes, as far as it can be counted. */
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import { type StandingOf, secretOfHeaders } from '../../access/gateway.ts';
 import { LIMITS } from '../../limits.ts';
 
-/** Null: it comes from where gateways and proxies are, who speak for many. */
+/** Null: it comes from where gateways and proxies run, which carry many clients. */
 export type AddressOf = (request: Pick<IncomingMessage, 'headers' | 'socket'>) => string | null;
 
 /** Private networks by RFC 1918, 3927, 4193, 4291 and 6598. */
 const INSIDE = new Set(['private', 'loopback', 'linkLocal', 'uniqueLocal', 'carrierGradeNat', 'unspecified']);
 
-/** Bits of an IPv6 address that name a customer; the rest are theirs to choose. */
+/** Bits of an IPv6 address that name a customer; the customer chooses the rest. */
 const IPV6_GROUPS = 4;
 
-/** `INSIDE`: a proxy's or a gateway's. `UNREADABLE`: not an address, such as `unknown` or a name a proxy made up. */
+/** `INSIDE`: of a proxy or a gateway. `UNREADABLE`: not an address, such as `unknown` or an invented name. */
 type Counted = { readonly key: string } | 'INSIDE' | 'UNREADABLE';
 
-/** What stands between quotes and before a port: proxies write `8.8.8.8:4711` and `"[2001:db8::1]:443"`. */
+/** The host between quotes and before a port: proxies write `8.8.8.8:4711` and `"[2001:db8::1]:443"`. */
 function hostOf(hop: string): string {
   const bare = /^"([^"]*)"$/.exec(hop)?.[1] ?? hop;
   return /^\[([^\]]*)\](?::\d+)?$/.exec(bare)?.[1] ?? /^([\d.]+):\d+$/.exec(bare)?.[1] ?? bare;
 }
 
-/** IPv4 in clothes of IPv6: mapped, or translated on the way (RFC 6052). */
+/** The IPv4 address in an IPv6 address: mapped, or translated on the way (RFC 6052). */
 function undressed(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
   if (!(address instanceof ipaddr.IPv6)) return address;
   if (address.isIPv4MappedAddress()) return address.toIPv4Address();
@@ -40,20 +40,20 @@ function counted(hop: string): Counted {
   return { key: address.toString() };
 }
 
-/** Who forwards: a proxy inside is not counted, anyone else by their own address. */
+/** The forwarding peer: a proxy inside is not counted, any other peer by its own address. */
 function ofPeer(peer: string): string | null {
   const address = counted(peer);
   return typeof address === 'string' ? null : address.key;
 }
 
 /**
- * `standingOf`: how a caller stands by their `Router-Authorization`.
+ * `standingOf` judges a caller's `Router-Authorization`.
  *
- * Of `X-Forwarded-For` the last address that is not inside counts: what stands
- * before it was told by whoever has that address, and may be made up. Without
- * the header the peer's own address counts. Where the last hop cannot be read, all
- * that its peer forwards counts as the peer's, which is inside as a rule: a header
- * that names nobody must not be a way around the cap.
+ * Of `X-Forwarded-For` the last address that is not inside counts: the owner of that
+ * address may have invented the hops before it. Without the header the peer's own
+ * address counts. When the last hop cannot be read, all that its peer forwards counts
+ * as the peer's own, which usually is inside. So an unreadable header is no way around
+ * the cap.
  */
 export function createAddressOf(trustProxy: boolean, standingOf: StandingOf): AddressOf {
   return ({ headers, socket }) => {

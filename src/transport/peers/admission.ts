@@ -1,4 +1,4 @@
-/** How sockets of either kind are let in: counted, identified, present, and watched for the end of their session. */
+/** Admission of both kinds of sockets: counted, identified, present, and watched for the end of their session. */
 
 import { type Bearer, RenewableBearer } from '../../access/bearer.ts';
 import { reasonOf, type VerifyToken } from '../../access/tokens.ts';
@@ -38,13 +38,13 @@ export interface AdmissionOptions {
   readonly log: Log;
 }
 
-/** What a connection brings to be let in. */
+/** The values with which a connection asks for admission. */
 export interface Credentials {
   readonly token: string | null;
   /** Null: the session, or else the connection, counts as the device. */
   readonly deviceId: string | null;
   readonly connectionType: ConnectionType;
-  /** Whether a gateway brings them, which opens sockets for many. */
+  /** Whether a gateway brings them; it opens sockets for many users. */
   readonly isGateway: boolean;
 }
 
@@ -53,7 +53,7 @@ export interface Admitted {
   readonly meter: Meter;
 }
 
-/** Why a connection is not let in, as a close and as an error. */
+/** The reason of a refusal, as a close and as an error. */
 export interface Refused {
   readonly code: number;
   readonly reason: string;
@@ -69,7 +69,7 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Counts a connection, whoever it may be. */
+  /** Counts a connection, before its user is known. */
   open(connection: Connection, transport: Transport, address: string | null): void {
     const { supervisor, metrics, depart, clock, log } = this.#options;
     supervisor.add(connection, address);
@@ -81,14 +81,14 @@ export class Admission {
       metrics.closes.inc({ code: String(code) });
       const { id, viewer } = connection;
       const line = { connection: id, transport, code, durationMs: Math.round(clock.elapsed() - openedAt) };
-      // Whoever was not let in is counted, and not given a line each to fill the log with.
+      // Connections that are not admitted are counted, and logged at `debug` only, so they cannot fill the log.
       if (!viewer) return log.debug(line, 'socket closed before it was let in');
       log.info({ ...line, ...who(viewer) }, 'socket closed');
       depart(viewer, id);
     });
   }
 
-  /** Identifies a connection. One that is refused is still open: its transport tells it. */
+  /** Identifies a connection. A refused one is still open: its transport reports the refusal. */
   async admit(connection: Connection, credentials: Credentials): Promise<Admitted | Refused> {
     const { rateLimits, supervisor, metrics, log, depart } = this.#options;
     const { isGateway } = credentials;
@@ -131,22 +131,22 @@ export class Admission {
     };
   }
 
-  /** Keeps a gateway's connection for which there is no room until it was told so; false: there is none for that either. */
+  /** Keeps a gateway's connection without room until it has the error; false: there is no room for that either. */
   keepTurnedAway(connection: Connection): boolean {
     return this.#options.supervisor.keepTurnedAway(connection);
   }
 
-  /** The connection has proven to be a gateway's, which speaks for many. */
+  /** The connection has proven to be a gateway's, which carries many users. */
   vouch(connection: Connection): void {
     this.#options.supervisor.vouch(connection);
   }
 
-  /** Counts the bearer as present, on the device and by the session of the present token. */
+  /** Counts the bearer as present, on the device and with the session of the present token. */
   async #arrive(connection: Connection, bearer: Bearer, { deviceId, connectionType }: Credentials): Promise<void> {
     const { arrive, log } = this.#options;
     const present = (): Promise<void> => {
       const { viewer } = bearer;
-      // A session is its device's: only without one the client may name another.
+      // A session fixes its device; only without one the client may name another.
       const named = viewer.sessionId === null ? (deviceId ?? viewer.deviceId) : viewer.deviceId;
       const device = { connectionId: connection.id, deviceId: (named ?? connection.id) as DeviceId, connectionType };
       return arrive(viewer, device);
@@ -158,7 +158,7 @@ export class Admission {
     });
   }
 
-  /** Closes a connection when the token it goes by is taken back. */
+  /** Closes a connection when its token is revoked. */
   async #watch(connection: Connection, bearer: Bearer): Promise<void> {
     const end = (): void => connection.close(CLOSE_CODES.UNAUTHORIZED, 'REVOKED');
     const stop = await this.#options.watchTokens(bearer, end);
@@ -172,7 +172,7 @@ export class Admission {
     const verification = await within(
       clock,
       connection,
-      // The engine is asked whether it was taken back, and may be away.
+      // The engine, which knows the revoked tokens, may be unavailable.
       verifyToken(token).catch(() => ({ outcome: 'unknown' as const })),
     );
     if (!verification)
@@ -209,7 +209,7 @@ const tooMany = (error: ServiceError): Refused => ({
   error,
 });
 
-/** Null: it took too long, or the connection is over, whose frames are let go of then. */
+/** Null: it took too long, or the connection has ended and its frames are released. */
 async function within<Value>(clock: Clock, connection: Connection, work: Promise<Value>): Promise<Value | null> {
   let cancel = (): void => undefined;
   const deadline = new Promise<null>((resolve) => {

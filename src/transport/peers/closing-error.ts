@@ -1,4 +1,4 @@
-/** Close codes as errors, for clients that are told by an error in the operation. */
+/** Close codes as errors, for clients that get an error in the operation instead. */
 import { CLOSE_CODES, ServiceError, slowReader, TOO_SLOW, unauthenticated, unavailable } from '../../errors.ts';
 
 const RETRY_MS = 1_000;
@@ -6,7 +6,7 @@ const RETRY_MS = 1_000;
 /** The error that ends an operation whose connection is closed with this code. */
 export function closingError(code: number, reason: string): ServiceError {
   if (code === CLOSE_CODES.TOKEN_EXPIRED) return unauthenticated('EXPIRED');
-  // Who had no good token has nothing that could be closed.
+  // Only an operation with a valid token can be closed, so the token was revoked.
   if (code === CLOSE_CODES.UNAUTHORIZED) return unauthenticated('REVOKED');
   if (code === CLOSE_CODES.TOO_MANY)
     return new ServiceError('RATE_LIMITED', 'Rate limit exceeded; retry after retryAfterMs.', {

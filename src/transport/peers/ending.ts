@@ -1,4 +1,4 @@
-/** An iterator that yields nothing and only ends: with an error, at the client's word, or when there is no more. */
+/** An iterator that yields nothing and only ends: with an error, at the client's request, or with its stream. */
 import type { Subscription } from '../../delivery/rendered-stream.ts';
 import type { ServiceError } from '../../errors.ts';
 
@@ -12,14 +12,14 @@ export class Ending implements AsyncIterableIterator<never, undefined> {
   #settle: (error: ServiceError | null) => void = () => undefined;
   #isOver = false;
 
-  /** `ended` is called once, whenever that is: an end may come before anything else is done with it (F43). */
+  /** `ended` is called once, at whatever time the end comes: it may precede the first use (F43). */
   constructor(subscription: Subscription, ended: () => void) {
     this.#subscription = subscription;
     this.#ended = ended;
     this.#over = new Promise((resolve, reject) => {
       this.#settle = (error) => (error ? reject(error) : resolve(DONE));
     });
-    // Told to whoever iterates; when nobody does any more, there is nobody to tell.
+    // The error is for the consumer of the iterator; without one it is ignored.
     this.#over.catch(() => undefined);
   }
 

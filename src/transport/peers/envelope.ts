@@ -1,10 +1,10 @@
-/** What a transport puts around a payload so that its peer knows where it begins and ends. */
+/** The bytes that a transport puts around a payload so that its peer knows where it begins and ends. */
 export interface Envelope {
   /** Envelopes of equal keys put the same bytes around a payload. */
   readonly key: string;
   /** Bytes of a payload of this many bytes in its envelope. */
   size(payloadBytes: number): number;
-  /** Writes `payload` in its envelope at `offset`; answers the offset behind it. */
+  /** Writes `payload` in its envelope at `offset`; returns the offset behind it. */
   write(target: Buffer, offset: number, payload: Buffer): number;
 }
 

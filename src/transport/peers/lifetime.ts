@@ -1,9 +1,9 @@
 /**
  * The life of a peer, whatever its transport: open, closing, closed.
  *
- * One owner moves it on: the connection, or the stream. From the moment it is
- * closing nothing is written for it, nobody waits for its reader and its streams
- * are over; what is left is to say goodbye. It ends in time whatever the peer does.
+ * One owner changes it: the connection, or the stream. Once it is closing, nothing is
+ * written for it, nothing waits for its reader and its streams are over; only the
+ * goodbye is left. The end has a deadline, whatever the peer does.
  */
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
@@ -14,7 +14,7 @@ const NOTHING: Act = () => undefined;
 
 export class Lifetime {
   readonly #clock: Clock;
-  /** Ends a peer that does not take its leave; the owner answers with `close`. */
+  /** Cuts off a peer that does not answer the goodbye; the owner responds with `close`. */
   readonly #cut: Act;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #deadline = Number.POSITIVE_INFINITY;
@@ -35,7 +35,7 @@ export class Lifetime {
     return this.#state === 'closed';
   }
 
-  /** Nothing follows but the goodbye, which may take this long. Said again, the shorter time counts. */
+  /** Only the goodbye may follow, within this time. When called again, the shorter time counts. */
   end(withinMs: number = TIMES.terminateMs): void {
     if (this.#state === 'closed') return;
     const deadline = this.#clock.elapsed() + withinMs;
@@ -58,19 +58,19 @@ export class Lifetime {
     runAll(this.#atClose);
   }
 
-  /** Runs `act` once nothing more may be written; at once when that is so. The answer forgets it. */
+  /** Runs `act` once nothing more may be written; at once if that is so. The returned function forgets it. */
   onEnd(act: Act): Act {
     return this.isOpen ? remember(this.#atEnd, act) : runNow(act);
   }
 
-  /** Runs `act` once the peer is gone; at once when it is. The answer forgets it. */
+  /** Runs `act` once the peer is gone; at once if it is. The returned function forgets it. */
   onClose(act: Act): Act {
     return this.isClosed ? runNow(act) : remember(this.#atClose, act);
   }
 }
 
 function remember(acts: Set<Act>, act: Act): Act {
-  // Wrapped: the same act may be wanted twice.
+  // Wrapped, since the same act may be registered twice.
   const own = (): void => act();
   acts.add(own);
   return () => void acts.delete(own);

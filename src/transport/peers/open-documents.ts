@@ -1,15 +1,15 @@
-/** What subscriptions hold for as long as they are open: each document once, and the variables of each. */
+/** The memory that subscriptions hold while they are open: each document once, and the variables of each. */
 import type { DocumentNode } from 'graphql';
 import { LIMITS } from '../../limits.ts';
 
-/** What a subscription is of. */
+/** The document and variables of a subscription. */
 export interface Subscribed {
   readonly document: DocumentNode;
   readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
 export class OpenDocuments {
-  /** As much as so many sockets may hold. */
+  /** The cap is that of so many sockets. */
   readonly #sockets: number;
   readonly #uses = new Map<DocumentNode, number>();
   #characters = 0;
@@ -20,12 +20,12 @@ export class OpenDocuments {
     this.#sockets = sockets;
   }
 
-  /** Subscriptions that are open. */
+  /** The number of open subscriptions. */
   get subscriptions(): number {
     return this.#subscriptions;
   }
 
-  /** Counts a subscription; the answer gives it back. Null: all together would be more than may be held. */
+  /** Counts a subscription; the returned function releases it. Null: the total would exceed the cap. */
   open({ document, variableValues }: Subscribed): (() => void) | null {
     const uses = this.#uses.get(document) ?? 0;
     const characters = this.#characters + (uses === 0 ? charactersOf(document) : 0);

@@ -1,12 +1,12 @@
 /**
  * Payloads in their envelopes, written straight to a connection.
  *
- * What one turn of the event loop brings is joined and written at its end, for
+ * The payloads of one turn of the event loop are joined and written at its end, for
  * all connections by one list: a burst of events costs one system call a
- * connection. Connections that are sent the same in the same turn share the
+ * connection. Connections that get the same payloads in the same turn share the
  * joined bytes. They are joined by copying, which for small payloads is cheaper
- * than the stream's cork and writev. A peer that does not read is noticed after
- * the write, when the kernel has taken what it would (G10).
+ * than the stream's cork and writev. A slow consumer is noticed after the write,
+ * when the kernel has taken as much as it can (G10).
  */
 import type { Writable } from 'node:stream';
 import { Gate, type Room, resumeNow } from '../../delivery/room.ts';
@@ -16,21 +16,21 @@ import type { Account } from './unsent.ts';
 
 export interface OutboxOptions {
   readonly maxQueuedBytes: number;
-  /** Of the peer: once it ends, nothing is written and nobody waits. */
+  /** Of the peer: after its end nothing is written and nothing waits. */
   readonly lifetime: Lifetime;
-  /** Where it counts what its peer has not read. */
+  /** Counts the unread bytes of the peer. */
   readonly account: Account;
-  /** The peer holds more than the cap unread. */
+  /** Called when the peer holds more than the cap unread. */
   readonly onOverflow: () => void;
 }
 
-/** Payloads in a row. The same row, begun in the same turn, is the same object. */
+/** Payloads in a row. An equal row that began in the same turn is the same object. */
 class Run {
   readonly bytes: number;
   readonly #previous: Run | null;
   readonly #envelope: Envelope;
   readonly #payload: Buffer;
-  /** The one last continued with: a channel tells its listeners the same, one after the other. */
+  /** The run with which it was last continued: a channel serves its listeners one after the other. */
   #next: Run | null = null;
   #joined: Buffer | null = null;
 
@@ -64,7 +64,7 @@ class Run {
 
 const NOTHING = Buffer.alloc(0);
 
-/** What was begun with last in this turn. */
+/** The first run of this turn. */
 let first: Run | null = null;
 let dirty: Outbox[] = [];
 
@@ -87,7 +87,7 @@ export class Outbox implements Room {
   #run: Run | null = null;
   #accepted = 0;
   #written = 0;
-  /** Called when a write has left this process: `drain` comes only to those over the stream's own mark. */
+  /** Called when a write has left this process: `drain` only comes after the stream's own high-water mark. */
   readonly #onWritten = (): void => {
     this.count();
     if (this.#gate.isWaitedFor && !this.isCongested()) this.#gate.open();
@@ -103,7 +103,7 @@ export class Outbox implements Room {
     options.lifetime.onClose(() => options.account.update(0));
   }
 
-  /** The number that `write` answered for the last payload written to the socket. What it dropped has a higher one. */
+  /** The number that `write` returned for the last payload written to the socket. Dropped payloads have higher numbers. */
   get written(): number {
     return this.#written;
   }
@@ -116,7 +116,7 @@ export class Outbox implements Room {
     return this.#options.lifetime.isOpen && this.queuedBytes > this.#options.maxQueuedBytes / 2;
   }
 
-  /** Writes `payload` in its envelope, at the end of this turn; drops it when the peer is at its end. Numbers them. */
+  /** Writes `payload` in its envelope at the end of this turn; drops it once the peer is closing. Numbers the payloads. */
   write(envelope: Envelope, payload: Buffer): number {
     this.#accepted += 1;
     if (!this.#options.lifetime.isOpen) return this.#accepted;
@@ -128,7 +128,7 @@ export class Outbox implements Room {
     return this.#accepted;
   }
 
-  /** Writes what waits now; whatever is written to the target after it follows it. */
+  /** Writes the waiting payloads now; later writes to the target follow them. */
   flush(): void {
     const run = this.#run;
     if (!run) return;
@@ -138,9 +138,9 @@ export class Outbox implements Room {
     if (this.count() > this.#options.maxQueuedBytes) this.#options.onOverflow();
   }
 
-  /** Counts, and answers, what waits to be sent, whoever wrote it. */
+  /** Counts and returns the bytes that wait to be sent, by any writer. */
   count(): number {
-    // Writes that never will be are called back as well, and late.
+    // Cancelled writes are called back as well, and late.
     const writableLength = this.#options.lifetime.isClosed ? 0 : this.#target.writableLength;
     this.#options.account.update(writableLength);
     return writableLength;
@@ -148,7 +148,7 @@ export class Outbox implements Room {
 
   onRoom(resume: () => void): () => void {
     if (!this.isCongested()) return resumeNow(resume);
-    // What others have written tells us nothing; what is written behind it does.
+    // Writes of others do not call back here; a write behind them does.
     if (!this.#gate.isWaitedFor && !this.#run) this.#target.write(NOTHING, this.#onWritten);
     return this.#gate.add(resume);
   }

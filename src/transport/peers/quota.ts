@@ -1,4 +1,4 @@
-/** How many of something each holder has, and may have. */
+/** The count of something per holder, and its cap. */
 export class Quota {
   readonly #most: number;
   readonly #counts = new Map<string, number>();
@@ -11,7 +11,7 @@ export class Quota {
     return (this.#counts.get(holder) ?? 0) < this.#most;
   }
 
-  /** Counts one more; the answer gives it back, once. */
+  /** Counts one more; the returned function releases it, once. */
   take(holder: string): () => void {
     this.#counts.set(holder, (this.#counts.get(holder) ?? 0) + 1);
     let isTaken = true;

@@ -1,9 +1,9 @@
 /**
- * Room for subscriptions.
+ * Caps of open subscriptions.
  *
- * A client's socket has room of its own. A gateway puts all that a user listens to on
- * one socket, or each subscription on another, and a stream over HTTP carries one each:
- * there the user has room, on this process, as much as all the sockets they may open would have.
+ * A client's socket has its own cap. A gateway puts all subscriptions of a user on one
+ * socket, or each on another, and a stream over HTTP carries one each. There the cap
+ * is per user and process, as much as all the sockets that the user may open would have.
  */
 import { badInput, type ServiceError, unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
@@ -11,9 +11,9 @@ import type { Viewer } from '../../model.ts';
 import { OpenDocuments, type Subscribed } from './open-documents.ts';
 
 export interface Room {
-  /** Whether there is no room for another subscription, whatever its document. */
+  /** Whether no further subscription fits, whatever its document. */
   readonly isFull: boolean;
-  /** Counts a subscription; the answer gives it back. @throws {ServiceError} when there is no room. */
+  /** Counts a subscription; the returned function releases it. @throws {ServiceError} when the cap is reached. */
   open(subscribed: Subscribed): () => void;
 }
 
@@ -25,7 +25,7 @@ function tooMuch(sockets: number): ServiceError {
   );
 }
 
-/** Of one client's socket. */
+/** For one client's socket. */
 export class SocketRoom implements Room {
   readonly #documents = new OpenDocuments();
 
@@ -40,11 +40,11 @@ export class SocketRoom implements Room {
   }
 }
 
-/** Of users, whatever brings their subscriptions. */
+/** For users, whatever transport carries their subscriptions. */
 export class UserRooms {
-  /** A user may hold what so many sockets of theirs could. */
+  /** A user may hold as much as so many sockets could. */
   readonly #sockets: number;
-  /** Of all users together. */
+  /** For all users together. */
   readonly #most: number;
   readonly #users = new Map<string, OpenDocuments>();
   #open = 0;

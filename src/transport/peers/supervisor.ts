@@ -9,18 +9,18 @@ import type { Strangers } from '../websocket/strangers.ts';
 import { Unidentified } from '../websocket/unidentified.ts';
 import { Quota } from './quota.ts';
 
-/** Whoever is connected for long: a socket, or a stream over HTTP. */
+/** A long-lived client: a socket, or a stream over HTTP. */
 export interface Peer {
   /** Null until it has authenticated. */
   readonly viewer: Viewer | null;
   readonly isOpen: boolean;
-  /** Bytes that wait in this process for it to read. */
+  /** Bytes in this process that wait for the peer to read them. */
   readonly queuedBytes: number;
   /** Sends a heartbeat when one is due; closes when the peer has been silent for too long. `now` is a `Clock.elapsed`. */
   tick(now: number): void;
-  /** Ends it for a reason of `CLOSE_CODES`, in the words of its protocol. */
+  /** Ends it for a reason of `CLOSE_CODES`, in the form of its protocol. */
   close(code: number, reason: string): void;
-  /** Ends it once what it is in the middle of is done. */
+  /** Ends it after its present work. */
   retire(code: number, reason: string): void;
   onClose(closed: () => void): void;
 }
@@ -31,7 +31,7 @@ export interface Socket extends Peer {
   cut(): void;
 }
 
-/** Why a connection was not let in. `stranger`: it was let in, and closed to make room before its user was known. */
+/** The reason of a refusal. `stranger`: it was admitted, and closed to make room before its user was known. */
 export type TurnedAway = 'draining' | 'capacity' | 'address' | 'pace' | 'user' | 'stranger';
 
 export interface SupervisorLimits {
@@ -39,9 +39,9 @@ export interface SupervisorLimits {
   readonly maxConnectionsPerUser: number;
   readonly maxStreamsPerUser: number;
   readonly maxConnectionsPerAddress: number;
-  /** Paces a herd that comes back, of users: whoever is none takes nothing of it. Null: it is let in as it comes. */
+  /** Paces a herd of identified users that reconnects; unidentified sockets take nothing from it. Null: no pace. */
   readonly admissions: TokenBucket | null;
-  /** Paces those from one address of whom it is not known yet who they are; null: nobody does. */
+  /** Paces unidentified sockets per address; null: no pace. */
   readonly strangers: Strangers | null;
   readonly countTurnedAway: (reason: TurnedAway) => void;
   readonly drainWindowMs: number;
@@ -60,14 +60,14 @@ export class Supervisor {
   readonly #unidentified: Unidentified;
   readonly #users: Quota;
   readonly #streams: Quota;
-  /** Sockets and streams that gateways open for a user: each may be for one subscription. */
+  /** Sockets and streams that gateways open for a user: each may carry one subscription only. */
   readonly #ofGateways: Quota;
   readonly #addresses: Quota;
   readonly #cameFrom = new WeakMap<Peer, string>();
-  /** Of peers counted by their address: gives that back. */
+  /** For peers counted by address: releases the count. */
   readonly #releases = new Map<Peer, () => void>();
   readonly #stopSweeping: () => void;
-  /** Sockets of gateways that stay only to be told that there is no room. They do not count as connections. */
+  /** Sockets of gateways that stay only to receive the refusal. They do not count as connections. */
   readonly #turnedAway = new Set<Peer>();
   #isDraining = false;
   #isOver = false;
@@ -83,19 +83,19 @@ export class Supervisor {
     this.#stopSweeping = clock.every(Math.max(Math.min(TIMES.sweepMs, limits.sweepMs), 10), () => this.#sweep());
   }
 
-  /** Lets one more to the door from this address, or not; null: it is not counted by its address. */
+  /** Whether one more may connect from this address; null: it is not counted by address. */
   admits(address: string | null): boolean {
     const { strangers } = this.#limits;
     const isPaced = (): boolean => address !== null && strangers?.admit(address) === false;
     return this.#isLetIn(this.#refusal(address) ?? (isPaced() ? 'address' : null));
   }
 
-  /** For how many seconds nobody new is let in; null when newcomers are let in. */
+  /** The seconds for which newcomers are refused; null when they are admitted. */
   get drainingS(): number | null {
     return this.#isDraining ? Math.ceil((this.#limits.drainWindowMs + TIMES.drainGraceMs) / 1_000) : null;
   }
 
-  /** Lets a stream over HTTP in, whose user is known by then. */
+  /** Admits a stream over HTTP, whose user is known by then. */
   admitsStream(address: string | null, viewer: Viewer, isGateway = false): boolean {
     const quota = isGateway ? this.#ofGateways : this.#streams;
     const reason = quota.hasRoom(userKey(viewer)) ? this.#refusal(address) : 'user';
@@ -103,7 +103,7 @@ export class Supervisor {
     return this.#isLetIn(reason);
   }
 
-  /** Keeps a gateway's socket until it was told that there is no room. False when too many are kept already. */
+  /** Keeps a gateway's socket until it has the refusal. False when too many are kept already. */
   keepTurnedAway(peer: Peer): boolean {
     if (this.#isOver || this.#turnedAway.size >= LIMITS.gatewaysTurnedAway) return false;
     this.#turnedAway.add(peer);
@@ -132,14 +132,14 @@ export class Supervisor {
     return this.#isPaced ? 'pace' : null;
   }
 
-  /** Bytes that wait in this process for peers to read, for the metrics. */
+  /** Bytes in this process that wait for peers to read them, for the metrics. */
   get queuedBytes(): number {
     let sum = 0;
     for (const peer of this.#peers) sum += peer.queuedBytes;
     return sum;
   }
 
-  /** Adds a socket that was admitted a moment ago. */
+  /** Adds a socket that was just admitted. */
   add(socket: Socket, address: string | null): void {
     this.#add(socket, address);
     this.#unidentified.add(socket);
@@ -147,7 +147,7 @@ export class Supervisor {
   }
 
   #add(peer: Peer, address: string | null): void {
-    // A socket whose user is not known keeps nobody out.
+    // A socket without a known user keeps no other out.
     if (this.#isFull) this.#unidentified.sendOldestAway();
     this.#peers.add(peer);
     if (address !== null) {
@@ -160,20 +160,20 @@ export class Supervisor {
     });
   }
 
-  /** Adds a stream that was admitted a moment ago. */
+  /** Adds a stream that was just admitted. */
   addStream(peer: Peer, address: string | null, viewer: Viewer, isGateway = false): void {
     this.#add(peer, address);
     peer.onClose((isGateway ? this.#ofGateways : this.#streams).take(userKey(viewer)));
   }
 
-  /** Counts a peer by its address no longer: it has proven to speak for many. */
+  /** Stops counting a peer by its address: it has proven to carry many users. */
   vouch(socket: Socket): void {
     this.#unidentified.remove(socket);
     this.#recognise(socket);
     this.#release(socket);
   }
 
-  /** Its user is known now: it no longer counts as a stranger at its address. */
+  /** Its user is known now, so it no longer counts as a stranger at its address. */
   #recognise(peer: Peer): void {
     const address = this.#cameFrom.get(peer);
     if (address !== undefined) this.#limits.strangers?.recognise(address);
@@ -185,7 +185,7 @@ export class Supervisor {
     this.#releases.delete(peer);
   }
 
-  /** Lets a socket in whose user is known now; false: they have as many as they may, or too many come at once. */
+  /** Admits a socket whose user is now known; false: the user is at the cap, or too many come at once. */
   claim(socket: Socket, viewer: Viewer, isGateway = false): boolean {
     this.#recognise(socket);
     const key = userKey(viewer);
@@ -210,8 +210,8 @@ export class Supervisor {
 
   /**
    * Closes every peer with 1012, in random order and evenly over the window, since
-   * clients come back as they are sent away (G15). What a peer is in the middle of
-   * is finished, for which it has `TIMES.drainGraceMs` past the window.
+   * clients reconnect in the order of their closes (G15). The present work of a peer is
+   * finished, for which it has `TIMES.drainGraceMs` past the window.
    */
   async drain(): Promise<void> {
     this.#isDraining = true;

@@ -1,24 +1,24 @@
 /**
- * The sum of all bytes from peers that this process is not done with: bodies and messages that have not come in full,
- * frames that wait, and what waits until it is known who sent it.
+ * The sum of all bytes from peers that this process has not finished handling: incomplete bodies and messages,
+ * queued frames, and bytes that wait until their sender is known.
  *
- * Each peer has a cap of its own; this is the cap of their sum, however many there are (G10). Past it those of whom
- * most waits are turned away, so that whoever sends little keeps their place.
+ * Each peer has its own cap; this is the cap of the sum, however many peers there are (G10). Past it the peers with
+ * most waiting bytes are refused, so that small senders stay.
  */
 
 import { LIMITS } from '../../limits.ts';
 
-/** Of the cap: what is left when some were turned away. */
+/** The share of the cap that is left after refusals. */
 const RELIEVED = 0.7;
-/** Times the cap: past this those who sent little are turned away, too. */
+/** Times the cap: past this, small senders are refused, too. */
 const SMALL_SHARE = 2;
 
 export class Unhandled {
   readonly #most: number;
-  /** Of those that hold something; the oldest first. */
+  /** Parcels that hold bytes; the oldest first. */
   readonly #parcels = new Set<Parcel>();
   #bytes = 0;
-  /** Of those bytes, what is being handled. */
+  /** The part of those bytes that is being handled. */
   #inHand = 0;
 
   constructor(most: number) {
@@ -30,15 +30,15 @@ export class Unhandled {
   }
 
   /**
-   * Whether so many bytes more may be begun with, beside what is being handled: nothing lets go of that. Those who send
-   * much leave room for those who send little.
+   * Whether so many bytes more may be started, beside those being handled, which cannot be released. Large senders
+   * leave room for small ones.
    */
   hasRoomFor(bytes: number): boolean {
     const most = bytes <= LIMITS.smallBytes ? this.#most * SMALL_SHARE : this.#most;
     return this.#inHand + bytes <= most;
   }
 
-  /** For one peer. `turnAway` lets go of what waits. */
+  /** For one peer. `turnAway` releases its waiting bytes. */
   parcel(turnAway: () => void): Parcel {
     return new Parcel(turnAway, (parcel, waiting, inHand) => this.#change(parcel, waiting, inHand));
   }
@@ -51,7 +51,7 @@ export class Unhandled {
     if (waiting + inHand > 0 && this.#bytes > this.#most) this.#relieve();
   }
 
-  /** At once: a turn of the event loop brings more than memory has room for. */
+  /** At once: a turn of the event loop may bring more than memory can hold. */
   #relieve(): void {
     let bytes = this.#bytes;
     const spared = bytes > this.#most * SMALL_SHARE ? 0 : LIMITS.smallBytes;
@@ -64,15 +64,15 @@ export class Unhandled {
   }
 }
 
-/** Those that hold most come first, and those that speak for many last. */
+/** Largest holders first, and peers that carry many users last. */
 const byRank = (one: Parcel, other: Parcel): number =>
   Number(one.isOfMany) - Number(other.isOfMany) || other.waiting - one.waiting;
 
-/** What one peer sent. */
+/** The bytes of one peer. */
 export class Parcel {
   readonly turnAway: () => void;
   readonly #onChange: (parcel: Parcel, waiting: number, inHand: number) => void;
-  /** It is a gateway's. */
+  /** The peer is a gateway. */
   isOfMany = false;
   #waiting = 0;
   #inHand = 0;
@@ -86,12 +86,12 @@ export class Parcel {
     return this.#waiting + this.#inHand;
   }
 
-  /** Bytes that are let go when the peer is turned away. */
+  /** Bytes that are released when the peer is refused. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** `inHand`: bytes of what is being handled, which are held until that is over. */
+  /** `inHand`: bytes being handled, which are held until that is over. */
   update(waiting: number, inHand: number): void {
     const [more, moreInHand] = [waiting - this.#waiting, inHand - this.#inHand];
     if (more === 0 && moreInHand === 0) return;

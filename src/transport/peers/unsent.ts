@@ -1,28 +1,28 @@
 /**
- * What this process holds for peers that do not read it, all together.
+ * The bytes that this process holds for peers that do not read them, in all.
  *
- * Each holder has its own cap; this is the cap of their sum. Past it the fullest
- * are told to come back, and those that were told before are cut off: memory is
- * not what a peer that reads nothing may wait for (G10).
+ * Each holder has its own cap; this is the cap of the sum. Past it the fullest are
+ * told to reconnect, and those that were told before are cut off: a peer that reads
+ * nothing may not hold memory (G10).
  */
 import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
 
 export interface Holder {
-  /** False: it was told to go. */
+  /** False: it was told to close. */
   readonly isOpen: boolean;
   close(code: number, reason: string): void;
-  /** Ends it at once, and lets go of what waits for it. */
+  /** Ends it at once, and releases its waiting bytes. */
   cut(): void;
 }
 
-/** Of the cap: past it the fullest are closed, so that they can be before others have to be cut off. */
+/** Share of the cap: past it the fullest are closed, before others would have to be cut off. */
 const FULL = 0.8;
-/** Of the cap: what is left when the fullest are closed. */
+/** Share of the cap that is left after the fullest are closed. */
 const RELIEVED = 0.7;
 
 export class Unsent {
   readonly #most: number;
-  /** Those that hold something. */
+  /** Accounts that hold bytes. */
   readonly #accounts = new Set<Account>();
   #bytes = 0;
   #isRelieving = false;
@@ -44,7 +44,7 @@ export class Unsent {
     if (account.bytes > 0) this.#accounts.add(account);
     else this.#accounts.delete(account);
     if (change < 0 || this.#isRelieving || this.#bytes <= this.#most * FULL) return;
-    // Once a turn, however many hold something.
+    // Once per turn, however many hold bytes.
     this.#isRelieving = true;
     setImmediate(() => {
       this.#isRelieving = false;
@@ -65,7 +65,7 @@ export class Unsent {
     }
   }
 
-  /** Those that were told and hold what others need. */
+  /** Cuts off peers that were told to close and still hold memory that others need. */
   #cut(told: readonly Account[]): void {
     for (const account of told) {
       if (this.#bytes <= this.#most) return;
@@ -75,7 +75,7 @@ export class Unsent {
   }
 }
 
-/** What one holder holds. */
+/** The bytes of one holder. */
 export class Account {
   readonly holder: Holder;
   readonly #onChange: (account: Account, change: number) => void;

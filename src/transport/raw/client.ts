@@ -1,4 +1,4 @@
-/** One client of the raw protocol: who it is, and what it listens to. */
+/** One client of the raw protocol: its identity and its subscriptions. */
 import type { Bearer } from '../../access/bearer.ts';
 import { reasonOf } from '../../access/tokens.ts';
 import { RenderedStream } from '../../delivery/rendered-stream.ts';
@@ -26,11 +26,11 @@ export interface RawClientIdentity {
   readonly connection: Connection;
   readonly meter: Meter;
   readonly inbox: Inbox;
-  /** Tells of an error that is no answer to a frame. */
+  /** Reports an error that is not the answer to a frame. */
   readonly tell: (error: ServiceError, about?: object) => void;
 }
 
-/** @throws {ServiceError} for whoever was not let in. */
+/** @throws {ServiceError} for a connection that was not admitted. */
 function bearerIn({ bearer }: Connection): Bearer {
   if (!bearer) throw notTheirs();
   return bearer;
@@ -64,7 +64,7 @@ export class RawClient {
     return bearerIn(this.#connection).viewer;
   }
 
-  /** Watches these users instead of those watched before; begins when the answer is called. */
+  /** Watches these users instead of the previous ones; begins when the returned function is called. */
   async watch(userIds: readonly UserId[]): Promise<() => void> {
     const { clock, delivery, rendering } = this.#options;
     const events = await delivery.presenceUpdated(bearerIn(this.#connection), userIds);
@@ -85,7 +85,7 @@ export class RawClient {
   }
 }
 
-/** The topics one client hears, each a subscription of its own. */
+/** The topics of one client, each a subscription of its own. */
 class TopicSubscriptions {
   readonly #identity: RawClientIdentity;
   readonly #options: RawParts;
@@ -96,7 +96,7 @@ class TopicSubscriptions {
     this.#options = options;
   }
 
-  /** Subscribes to all or none; begins when the answer is called. Topics heard already go on. */
+  /** Subscribes to all or none; begins when the returned function is called. Topics subscribed before continue. */
   async add(topics: readonly Topic[]): Promise<() => void> {
     const fresh = topics.filter((topic) => !this.#streams.has(topic));
     if (this.#streams.size + fresh.length > LIMITS.topicsPerSocket) {
@@ -145,7 +145,7 @@ function counted({ metrics }: RawParts, make: (release: () => void) => RenderedS
   return make(() => metrics.subscriptions.dec({ transport: 'websocket' }));
 }
 
-/** Frames to the client; of an end that it did not ask for, it is told. */
+/** Delivers frames to the client, and reports an end that it did not ask for. */
 function outletOf(
   { connection, tell }: RawClientIdentity,
   { metrics }: RawParts,

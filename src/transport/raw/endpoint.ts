@@ -1,4 +1,4 @@
-/** `/ws`: the protocol of older clients, as thin as it can be; see docs/websocket-protocol.md. */
+/** `/ws`: the protocol of older clients, as a thin adapter; see docs/websocket-protocol.md. */
 import type { IncomingMessage } from 'node:http';
 import { tokenOfHeader } from '../../access/token-location.ts';
 import { badInput, CLOSE_CODES, type ServiceError } from '../../errors.ts';
@@ -15,13 +15,13 @@ import { meterFrame, peopleIn } from './metering.ts';
 import type { RawParts, RawServices } from './parts.ts';
 import { createRendering } from './rendering.ts';
 
-/** A subprotocol that carries a token, since browsers can set no header. */
+/** A subprotocol that carries a token, since browsers cannot set headers. */
 const TOKEN_PROTOCOL = 'access_token.';
 
 const tokenProtocols = (offered: Iterable<string>): string[] =>
   [...offered].filter((protocol) => protocol.startsWith(TOKEN_PROTOCOL));
 
-/** The one token a request brings; null for none, or for several. */
+/** The one token of a request; null for none, or for several. */
 function tokenOf({ url = '', headers }: IncomingMessage): string | null {
   const query = new URLSearchParams(url.split('?')[1] ?? '').getAll('token');
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
@@ -134,7 +134,7 @@ class RawSocket {
   }
 }
 
-/** A text that is no frame is read and answered all the same: it costs as much as the least operation. */
+/** An invalid frame is parsed and answered too: it costs as much as the cheapest operation. */
 function parseAtCost(text: string, meter: Meter): ReturnType<typeof parseFrame> {
   try {
     return parseFrame(text);

@@ -4,7 +4,7 @@ import { badInput, ServiceError } from '../../errors.ts';
 import { faultOfNumbers } from '../../exact-json.ts';
 import { LIMITS } from '../../limits.ts';
 
-/** Checked up to the first item that is no text: Zod's own array makes an error of each. */
+/** Checked up to the first item that is not a text: Zod's own array reports an error for each. */
 const texts = z.custom<string[]>(
   (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
   'an array of texts',
@@ -12,8 +12,8 @@ const texts = z.custom<string[]>(
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
 /**
- * What each type carries: all arguments of its mutation. Ids, topics and payloads are checked by the domain, which knows
- * their limits. Fields of another name are passed over: clients of the older service may send more than they need.
+ * The fields of each type: all arguments of its mutation. The domain checks ids, topics and payloads, since it knows
+ * their limits. Unknown fields are ignored: clients of the older service may send more.
  */
 export const DATA = {
   Subscribe: z.object({ topics: texts }),
@@ -24,7 +24,7 @@ export const DATA = {
     content: z.string().nullish(),
     payload: z.unknown().optional(),
     client_message_id: z.string().nullish(),
-    // Passed over, the message would be sent as the service itself.
+    // If it were ignored, the message would be sent as the service itself.
     on_behalf_of: z.null('must be left out: RoomMessage and StartMessage have it').optional(),
   }),
   CreateRoom: z.object({ room: z.string(), name: z.string().nullish(), member_ids: texts.nullish() }),
@@ -87,7 +87,7 @@ function dataOf(type: FrameType, given: unknown): unknown {
   throw badInput(`${['data', ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'not what it should be'}.`);
 }
 
-/** Arguments of GraphQL's that have another name in a frame of this type. */
+/** Arguments of GraphQL that have another name in a frame of this type. */
 const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   DirectMessage: { userId: 'target_user' },
   CreateRoom: { id: 'room' },
@@ -100,12 +100,12 @@ const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 const inSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** What is wrong with an argument, by the name that it has in the frame. */
+/** A message about an argument, with the name that the argument has in the frame. */
 export function inWordsOf(type: FrameType, message: string): string {
   return message.replace(/^[a-zA-Z]+(?=:)/, (name) => RENAMED[type]?.[name] ?? inSnakeCase(name));
 }
 
-/** A frame that could not be understood, with the id it came with. */
+/** A frame that is invalid, with its id. */
 export class FrameError extends ServiceError {
   readonly frameId: string | null;
 
@@ -115,7 +115,7 @@ export class FrameError extends ServiceError {
   }
 }
 
-/** @throws {FrameError} BAD_USER_INPUT for what is not a frame. */
+/** @throws {FrameError} BAD_USER_INPUT for an invalid frame. */
 export function parseFrame(text: string): { readonly id: string | null; readonly frame: Frame } {
   let value: unknown;
   try {

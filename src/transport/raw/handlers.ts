@@ -1,4 +1,4 @@
-/** What each frame of the raw protocol does: the same operations as GraphQL's, answered in its words. */
+/** The operation of each frame: the same as those of GraphQL, answered in frames. */
 
 import type { SeenConversation } from '../../access/seen.ts';
 import { streamRequest } from '../../domain/cursor.ts';
@@ -12,7 +12,7 @@ import type { RawClient } from './client.ts';
 import type { FrameData, FrameType } from './frames.ts';
 import { presenceData } from './rendering.ts';
 
-/** Answers the frame being handled. */
+/** Answers the present frame. */
 export type Answer = (type: string, data: object) => Promise<void>;
 type Handler<Type extends FrameType> = (data: FrameData<Type>, client: RawClient, answer: Answer) => Promise<void>;
 
@@ -21,7 +21,7 @@ interface Body {
   readonly payload?: unknown;
 }
 
-/** Content and payload as a message holds them: without content, a payload that is a text is what other clients show, too. */
+/** Content and payload of a message: without content, a payload that is a text is shown as content to other clients. */
 function bodyOf({ content, payload }: Body): Body {
   if (content !== undefined && content !== null) return { content, payload };
   if (payload === undefined || payload === null) throw badInput('data.payload: is required when there is no content.');
@@ -95,7 +95,7 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
 
   async LeaveRoom({ room: id }, client, answer) {
     const { domain, viewer } = client;
-    // Who stays is read while the client is one of them: it may not ask afterwards.
+    // The members are read before the client leaves: it may not ask afterwards.
     const [before] = await domain.conversations.findMany(viewer, [id]);
     const members = before ? await membersOf(before, client) : [];
     await domain.conversations.leave(viewer, id);
@@ -112,7 +112,7 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
   },
 
   async StartMessage(data, { domain, viewer, meter }, answer) {
-    // It is a message like any other, besides.
+    // It also counts as a message.
     meter.count('message');
     const { conversation_id: conversationId, content, payload, reply_to_id: replyToId } = data;
     const names = { clientMessageId: data.client_message_id, onBehalfOf: data.on_behalf_of };

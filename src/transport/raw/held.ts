@@ -1,4 +1,4 @@
-/** What arrives while a client's own message is being sent, whose echo can be told only by the answer. */
+/** Events that arrive while a client's own message is being sent: only the answer identifies its echo. */
 import type { Payload } from '../../delivery/rendered-stream.ts';
 import { Gate } from '../../delivery/room.ts';
 import { LIMITS } from '../../limits.ts';
@@ -9,17 +9,17 @@ export class Held {
   #bytes = 0;
   readonly #gate = new Gate();
 
-  /** At most so many bytes. */
+  /** Bounded by so many bytes. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Half of what it may hold: a replay waits, live events need the rest. */
+  /** Whether half of its cap is used: a replay then waits, since live events need the rest. */
   get isFull(): boolean {
     return this.#bytes > this.#most / 2;
   }
 
-  /** False: it holds too much for one who only waits for an answer. */
+  /** False: it holds too much while waiting for an answer. */
   add(payload: Payload, event: object): boolean {
     this.#deliveries.push([payload, event]);
     this.#bytes += payload.length;
@@ -30,7 +30,7 @@ export class Held {
     return this.#gate.add(resume);
   }
 
-  /** Hands over all of it, in order, to `deliver`. */
+  /** Hands over all events, in order, to `deliver`. */
   release(deliver: (payload: Payload, event: object) => void): void {
     for (const [payload, event] of this.#deliveries.splice(0)) deliver(payload, event);
     this.#bytes = 0;

@@ -1,10 +1,10 @@
-/** Every frame of the raw protocol, by the rate that counts it; null for what neither changes nor opens anything. */
+/** The rate of every frame of the raw protocol; null for frames that neither change nor open anything. */
 import type { Change, Meter } from '../../model.ts';
 import type { Frame, FrameData, FrameType } from './frames.ts';
 
 type Metered = Change | 'subscription' | null;
 
-/** What a frame of `Presence` does is in its data; of all others it is in their type. */
+/** The data of a `Presence` frame decide its operation; the type does for all others. */
 type Metering<Type extends FrameType> = Type extends 'Presence'
   ? (data: FrameData<Type>) => 'signal' | 'subscription'
   : Metered;
@@ -29,7 +29,7 @@ export const FRAMES: { readonly [Type in FrameType]: Metering<Type> } = {
   Ping: null,
 };
 
-/** The people that a frame names are counted beside it, as those of its mutation are. */
+/** The people that a frame names are counted in addition, as for its mutation. */
 export const peopleIn = ({ type, data }: Frame): number => (type === 'CreateRoom' ? (data.member_ids?.length ?? 0) : 0);
 
 /** Counts a frame before it is handled; a signal is counted by its operation. @throws {ServiceError} RATE_LIMITED. */

@@ -1,10 +1,10 @@
-/** Where the events of one raw subscription go: frames in the socket's outbox. */
+/** The destination of one raw subscription's events: frames in the socket's outbox. */
 import type { Outlet, Payload } from '../../delivery/rendered-stream.ts';
 import type { ServiceError } from '../../errors.ts';
 import { type Envelope, TextFrame } from '../peers/envelope.ts';
 import type { Connection } from '../websocket/connection.ts';
 
-/** The same for all sockets, so that those who are sent the same share the joined bytes. */
+/** The same for all sockets, so that sockets with equal frames share the joined bytes. */
 const FRAME: Envelope = new TextFrame('', '');
 
 export interface RawOutletOptions {
@@ -21,7 +21,7 @@ export class RawOutlet implements Outlet {
     this.#options = options;
   }
 
-  /** Answers the frame's number in the outbox. */
+  /** Returns the frame's number in the outbox. */
   deliver(payload: Payload, event: object): number {
     const frame = this.#connection.outbox.write(FRAME, payload);
     this.#options.delivered(event);

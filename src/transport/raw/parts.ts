@@ -1,4 +1,4 @@
-/** What the raw protocol is put together from. */
+/** The parts that the raw protocol is built from. */
 import type { VerifyToken } from '../../access/tokens.ts';
 import type { Clock } from '../../clock.ts';
 import type { Delivery } from '../../delivery/delivery.ts';

@@ -1,4 +1,4 @@
-/** How far one raw client was given its conversations, and how much of that is on its way to it. */
+/** The positions up to which one raw client was sent its conversations, and which of them are still in flight. */
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, Position } from '../../model.ts';
 
@@ -21,7 +21,7 @@ export class Places {
   readonly #written: () => number;
   readonly #current: Positions = new Map();
   #given: Given[] = [];
-  /** Of those given before, what was written; only when there were many. */
+  /** Of the earlier ones, those that were written; only when there were many. */
   #settled: Positions = new Map();
   #lastFrame = 0;
 
@@ -29,7 +29,7 @@ export class Places {
     this.#written = written;
   }
 
-  /** Where the client is in each conversation, with all it was given. */
+  /** The client's position in each conversation, with everything sent to it. */
   get current(): ReadonlyMap<ConversationId, Position> {
     return this.#current;
   }
@@ -38,7 +38,7 @@ export class Places {
     return this.#given.length > 0 || this.#settled.size > 0;
   }
 
-  /** Notes a place behind a frame; without one, behind the frame before it. */
+  /** Records a position behind a frame; without one, behind the previous frame. */
   give(id: ConversationId, position: Position, frame = this.#lastFrame): void {
     this.#lastFrame = frame;
     this.#current.set(id, position);
@@ -46,7 +46,7 @@ export class Places {
     if (this.#given.length > LIMITS.placesPerSocket) this.#settle(this.#written());
   }
 
-  /** The places up to a frame, which are not answered again. */
+  /** The positions up to a frame, which are not returned again. */
   take(frame: number): Positions {
     this.#settle(frame);
     const settled = this.#settled;

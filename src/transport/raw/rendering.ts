@@ -1,4 +1,4 @@
-/** Events as frames of the raw protocol. Each is rendered once for all who are given it. */
+/** Events as frames of the raw protocol. Each is rendered once for all its recipients. */
 import { LRUCache } from 'lru-cache';
 import type { SeenMessage } from '../../access/seen.ts';
 import type { ExtendedText } from '../../delivery/conversations/written-message.ts';
@@ -37,7 +37,7 @@ function typingFrame({ conversationId, userId, isTyping, expiresAt }: TypingReco
   return encode('Typing', { conversation_id: conversationId, user_id: userId, is_typing: isTyping, expires_at });
 }
 
-/** A text without a payload is what a client of this protocol takes for the payload. */
+/** A text without a payload is shown as the payload to clients of this protocol. */
 function messageData(message: MessageRecord): object {
   const { id, conversationId, senderId, sequence, content, payload, position, timestamp } = message;
   return {
@@ -72,14 +72,14 @@ type Members = readonly UserId[];
 export interface Rendering {
   readonly publication: Render;
   readonly presence: Render;
-  /** What a socket is told of a tenant's conversations. */
+  /** The frames about a tenant's conversations. */
   ofTenant(tenant: TenantId): Render;
 }
 
 export function createRendering(domain: Domain): Rendering {
   /** By event: events are shared objects, and a frame lives as long as its event. */
   const rendered = new WeakMap<object, Payload | Promise<Payload>>();
-  /** The two of a direct conversation, who never change. */
+  /** The two members of a direct conversation, who never change. */
   const pairs = new LRUCache<string, Members>({ max: LIMITS.rememberedPairs });
 
   async function readPair(tenant: TenantId, message: SeenMessage): Promise<Members> {
@@ -108,7 +108,7 @@ export function createRendering(domain: Domain): Rendering {
       if (known) return known;
       const payload = render(event as Event);
       rendered.set(event, payload);
-      // Whoever comes back for this event has it rendered anew.
+      // The next recipient of this event renders it again.
       if (!Buffer.isBuffer(payload)) payload.catch(() => rendered.delete(event));
       return payload;
     };

@@ -1,4 +1,4 @@
-/** Where a router is told of one of its subscriptions: Apollo's HTTP callback protocol 1.0. */
+/** The router's endpoint for one of its subscriptions: Apollo's HTTP callback protocol 1.0. */
 import type { GraphQLFormattedError } from 'graphql';
 import * as z from 'zod';
 import { type Clock, deadline } from '../../clock.ts';
@@ -14,7 +14,7 @@ export const CallbackTarget = z.object({
 });
 export type CallbackTarget = z.infer<typeof CallbackTarget>;
 
-/** What the router made of a message. `gone`: it does not know the subscription, or refuses it for good. */
+/** The router's answer to a message. `gone`: it does not know the subscription, or refuses it for good. */
 export type CallbackAnswer = 'taken' | 'gone' | 'failed';
 
 export type CallbackAction = 'check' | 'next' | 'complete';
@@ -22,7 +22,7 @@ export type CallbackAction = 'check' | 'next' | 'complete';
 const HEADERS = { 'content-type': 'application/json', 'subscription-protocol': 'callback/1.0' };
 export const FIRST_RETRY_MS = 100;
 
-/** Sends one message; `rest` is JSON that follows the members which all have, and `signal` gives up waiting for the answer before. */
+/** Sends one message; `rest` is JSON behind the members that all messages have, and `signal` gives up waiting earlier. */
 export async function postCallback(
   target: CallbackTarget,
   action: CallbackAction,
@@ -38,7 +38,7 @@ export async function postCallback(
       method: 'POST',
       headers: HEADERS,
       body: `{"kind":"subscription","action":"${action}",${id}${rest}}`,
-      // Where it leads was not on the list.
+      // The target of a redirect is not on the allow-list.
       redirect: 'manual',
       signal: signal ? AbortSignal.any([signal, tooLate.signal]) : tooLate.signal,
     });
@@ -52,11 +52,11 @@ export async function postCallback(
   }
 }
 
-/** What follows the head of a `complete`. */
+/** The JSON behind the head of a `complete`. */
 export const endingWith = (errors: readonly GraphQLFormattedError[] | null): string =>
   errors ? `,"errors":${JSON.stringify(errors)}` : '';
 
-/** Tells routers of subscriptions that were refused: Hive Router takes any 200 for a yes. */
+/** Tells routers about refused subscriptions: Hive Router takes any 200 for a yes. */
 export class CallbackRefusals {
   readonly #clock: Clock;
   #inFlight = 0;

@@ -31,7 +31,7 @@ export interface CallbackStreamOptions {
 }
 
 const LAST_RETRY_MS = 2_000;
-/** The router is given up when it has taken no check for so many periods. */
+/** The router is given up after so many periods without an accepted check. */
 const SILENT_PERIODS = 5;
 const LEAST_HEARTBEAT_MS = 100;
 
@@ -43,15 +43,15 @@ export class CallbackStream implements Outlet, Peer, Holder {
   #queue: Payload[] = [];
   #queuedBytes = 0;
   #isSending = false;
-  /** Changes when what is queued is forgotten: what is being sent then is not tried again. */
+  /** Changes when the queue is dropped: the message being sent is then not retried. */
   #issue = 0;
-  /** With what it ends. */
+  /** The errors with which it ends. */
   #errors: readonly GraphQLFormattedError[] | null = null;
   #isBeating = false;
-  /** Since a period began, no check was sent. */
+  /** A period has begun, and no check was sent since. */
   #isDue = false;
   readonly #periodMs: number;
-  /** When the router last took a check, by the clock that never jumps. */
+  /** When the router last accepted a check, by the monotonic clock. */
   #takenAt: number;
   readonly #gate = new Gate();
   readonly #account: Account;
@@ -64,7 +64,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     this.lifetime.onEnd(() => this.#gate.open());
     this.#account = options.unsent.account(this);
     const { heartbeatIntervalMs: interval } = target;
-    // At twice the rate asked for: Hive Router allows one second over it and no more. Whoever asks for none may go, too.
+    // At twice the requested rate: Hive Router allows one second of delay and no more. A router that asks for none is checked too, since it may go.
     this.#periodMs = interval === 0 ? TIMES.callbackCheckMs : Math.max(interval / 2, LEAST_HEARTBEAT_MS);
     this.#takenAt = options.clock.elapsed();
     this.lifetime.onClose(options.clock.every(this.#periodMs, () => void this.#beat()));
@@ -78,12 +78,12 @@ export class CallbackStream implements Outlet, Peer, Holder {
     return this.lifetime.isOpen;
   }
 
-  /** Asks the router whether the subscription is its own. */
+  /** Asks the router whether it still has the subscription. */
   async check(): Promise<boolean> {
     return (await postCallback(this.#target, 'check')) === 'taken';
   }
 
-  /** Heartbeats have a rate of their own, which the router has set. */
+  /** Heartbeats have a rate of their own, set by the router. */
   tick(): void {}
 
   deliver(payload: Payload, event: object): void {
@@ -98,7 +98,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     void this.#work();
   }
 
-  /** By itself it ends once all is sent, for as long as its router takes what it is sent. */
+  /** A normal end waits until everything is sent, as long as the router accepts it. */
   end(error: ServiceError | null): void {
     this.#end(error, Number.POSITIVE_INFINITY);
   }
@@ -128,7 +128,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     return this.isCongested() ? this.#gate.add(resume) : resumeNow(resume);
   }
 
-  /** Ends it without a word: it was refused before it began, or its router is gone. */
+  /** Ends it silently: it was refused before it began, or its router is gone. */
   abandon(): void {
     this.#forget();
     this.lifetime.close();
@@ -144,7 +144,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     void this.#work();
   }
 
-  /** Sends what is queued, one after the other: their order is the order of the events. */
+  /** Sends the queue one message after the other: their order is the order of the events. */
   async #work(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;
@@ -153,7 +153,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
       if (!payload) break;
       const issue = this.#issue;
       await this.#deliver('next', `,"payload":${payload.toString()}`, () => issue === this.#issue);
-      // Counted until it was taken: it is held until then. What was forgotten meanwhile is counted no longer.
+      // Counted until it is accepted, since it is held until then. Dropped messages were subtracted already.
       this.#count(-payload.length);
       if (!this.isCongested()) this.#gate.open();
     }
@@ -164,7 +164,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     this.#isSending = false;
   }
 
-  /** Sends a message until the router takes it, so that a blip of its endpoint is no hole. */
+  /** Sends a message until the router accepts it, so that a short fault of its endpoint causes no gap. */
   async #deliver(action: CallbackAction, rest: string, isWanted = (): boolean => true): Promise<void> {
     const { clock } = this.#options;
     const until = clock.elapsed() + TIMES.callbackRetryMs;
@@ -191,7 +191,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     });
   }
 
-  /** Each period has its check: one that falls due while another is on its way follows it. */
+  /** Each period has its check: one that falls due during another follows it. */
   async #beat(): Promise<void> {
     this.#isDue = true;
     if (this.#isBeating) return;
@@ -201,8 +201,8 @@ export class CallbackStream implements Outlet, Peer, Holder {
   }
 
   /**
-   * Sends a check until the router takes it. Routers give a subscription up little more than one period after a check that
-   * was lost, so the next period is not waited for.
+   * Sends a check until the router accepts it. Routers drop a subscription little more than one period after a lost check,
+   * so it is retried before the next period.
    */
   async #check(): Promise<void> {
     const { clock } = this.#options;
@@ -218,7 +218,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     }
   }
 
-  /** One check, which is given up after a period, so that another may still come in time. */
+  /** One check, given up after a period so that another may still come in time. */
   async #ask(): Promise<CallbackAnswer> {
     this.#isDue = false;
     const abort = new AbortController();

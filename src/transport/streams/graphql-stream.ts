@@ -1,4 +1,4 @@
-/** Subscriptions over HTTP: which requests they are, and the way each is answered. */
+/** Subscriptions over HTTP: which requests they are, and how each is answered. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLError, GraphQLFormattedError, OperationTypeNode } from 'graphql';
@@ -33,12 +33,12 @@ export interface GraphqlStreamOptions extends CallerOptions {
   readonly refusals: CallbackRefusals;
 }
 
-/** Answers a request that is to be answered by a stream; false when it is not one. */
+/** Answers a request whose response is a stream; false for all others. */
 export type AnswerByStream = (
   request: FastifyRequest,
   reply: FastifyReply,
   caller: Caller,
-  /** Why it has no document. */
+  /** The reason for which it has no document. */
   fault: GraphQLError | null,
 ) => Promise<boolean>;
 
@@ -50,12 +50,12 @@ const Body = z.object({
 });
 type Body = z.infer<typeof Body>;
 
-/** How a stream is answered. */
+/** The formats of a stream. */
 type Way = Exclude<Acceptable, 'json'>;
 
 const FORMATS = { sse: SSE, multipart: MULTIPART } as const;
 
-/** What a request asks; null when it is no GraphQL request, which is said elsewhere. */
+/** The body of a request; null when it is not a GraphQL request, which is reported elsewhere. */
 export function bodyOf(request: Pick<FastifyRequest, 'method' | 'body' | 'query'>): Body | null {
   if (request.method === 'POST') return Body.safeParse(request.body).data ?? null;
   const { query, operationName, variables, extensions } = request.query as Record<string, unknown>;
@@ -80,11 +80,11 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     const ways = accepted(accept);
     const { bearer, isProvenGateway: isGateway } = caller;
     if (!bearer && !isGateway) {
-      // Nobody is known for whom it is worth reading what is asked.
+      // Without a known caller the body is not read.
       if (ways.length > 0 && ways.every((way) => way === 'sse')) throw caller.refusal;
       return false;
     }
-    // Whatever else it is, it is answered elsewhere: nothing is parsed twice.
+    // All others are answered elsewhere, and parsed there only.
     const mayBeStream = body.query.includes('subscription') || !(ways.length === 0 || ways.includes('json'));
     if (!mayBeStream) return false;
     const kind = execution.kindOf(body, caller.meter);
@@ -111,7 +111,7 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
   };
 }
 
-/** Where an `EventSource` that comes back says that it was. */
+/** The position that a reconnecting `EventSource` sends. */
 function lastEventIdOf({ headers }: FastifyRequest): string | null {
   const id = headers['last-event-id'];
   return typeof id === 'string' && id !== '' ? id : null;
@@ -125,8 +125,8 @@ function countStream(viewer: Viewer, isGateway: boolean, { rateLimits }: Graphql
 /**
  * Whether a stream answers a request that accepts these ways.
  *
- * Of what is no subscription only a graphql-sse client, which takes nothing else. What
- * cannot be told, since the document is not valid, is told so in a way that is accepted.
+ * Of operations other than subscriptions only those of a graphql-sse client, which accepts nothing else. An invalid
+ * document, whose kind is unknown, is reported in a format that is accepted.
  */
 function isForStream(kind: OperationTypeNode | null, ways: readonly Acceptable[]): boolean {
   if (kind === 'subscription') return true;
@@ -139,7 +139,7 @@ function notAcceptable(): GraphQLError {
   return toGraphQLError(badInput(`Accept: a subscription over HTTP must allow ${ways}.`), 406);
 }
 
-/** The subscription, or the errors for which there is none, or the response to what is no subscription. */
+/** The subscription, or the errors for which there is none, or the response to another operation. */
 async function run(
   body: OperationRequest,
   context: Context,
@@ -153,18 +153,18 @@ async function run(
   return refusal ? { errors: [refusal] } : execution.subscribe(args);
 }
 
-/** A request for a stream, and by whom. */
+/** A request for a stream, and its caller. */
 interface Asked {
   readonly body: Body & OperationRequest;
-  /** Who asks, counted. @throws {ServiceError} for nobody, and for who asks too often. */
+  /** The caller, counted. @throws {ServiceError} without a caller, or over a rate. */
   readonly identify: () => Viewer;
   readonly context: Context;
   readonly enter: Enter;
-  /** It is told of a refusal in the format it asked for. */
+  /** It gets a refusal in the format it asked for. */
   readonly isGateway: boolean;
 }
 
-/** Lets a stream in and counts it. @throws {ServiceError} SERVICE_UNAVAILABLE when there is no room. */
+/** Admits a stream and counts it. @throws {ServiceError} SERVICE_UNAVAILABLE when there is no room. */
 type Enter = (peer: StreamPeer) => void;
 
 async function answerInFormat(
@@ -182,7 +182,7 @@ async function answerInFormat(
   }
 }
 
-/** Fastify keeps a request until its answer ends: the body would be held as long as the stream. */
+/** Fastify keeps a request until its response ends, so the body would be held as long as the stream. */
 function takeOver(reply: FastifyReply): void {
   passHeaders(reply);
   reply.hijack();
@@ -224,7 +224,7 @@ async function openInFormat(
   }
 }
 
-/** Where the router of a request is told. @throws {ServiceError} when it may not be. */
+/** The router's endpoint in a request. @throws {ServiceError} when it is not allowed. */
 function targetOf({ extensions }: Body, { isCallbackAllowed }: GraphqlStreamOptions): CallbackTarget {
   const target = CallbackTarget.safeParse(extensions?.['subscription']);
   if (!target.success) throw badInput('extensions.subscription: must have callbackUrl, subscriptionId and verifier.');
@@ -239,7 +239,7 @@ async function answerByCallback(
 ): Promise<void> {
   const { streams, formatError, refusals } = options;
   const target = targetOf(body, options);
-  /** Comes after the answer, as events do: the answer tells the router that there is a subscription. */
+  /** Runs after the answer, since the answer tells the router that the subscription exists. */
   const afterwards = (act: () => void): void => {
     if (reply.raw.destroyed) act();
     else reply.raw.once('close', act);
@@ -247,11 +247,11 @@ async function answerByCallback(
   const refuse = (errors: readonly GraphQLFormattedError[]): void =>
     afterwards(() => void refusals.tell(target, errors));
   let stream: CallbackStream | null = null;
-  // It waits for a word: it has proven to be a router, or confirms that it asked.
+  // It waits for a confirmation: it has proven to be a router, or confirms that it asked.
   let isWaiting = isGateway;
   try {
     stream = new CallbackStream(target, streams.outletOptions(identify(), 'callback'));
-    // Counted before its router is asked: whoever's does not answer has no more of them than others.
+    // Counted before its router is asked, so that a router that does not answer gains no more of them.
     enter(stream);
     isWaiting = await stream.check();
     if (!isWaiting) throw badInput('callbackUrl: did not confirm the subscription.');

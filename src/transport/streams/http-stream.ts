@@ -16,31 +16,31 @@ import type { Holder, Unsent } from '../peers/unsent.ts';
 import type { StreamFormat } from './stream-format.ts';
 
 export interface StreamTiming {
-  /** A sign of life is sent at least this often. */
+  /** The longest time without a heartbeat. */
   readonly heartbeatMs: number;
   /** A stream ends after this, since a client may vanish unnoticed; 0: never. */
   readonly lifetimeMs: number;
-  /** A client that lost its stream comes back after this. */
+  /** A client that lost its stream reconnects after this. */
   readonly retryMs: number;
 }
 
 export interface HttpStreamOptions {
   readonly viewer: Viewer;
   readonly format: StreamFormat;
-  /** It is told of every end in words, by which it knows what to tell its own clients. */
+  /** A gateway gets every end as an error, which it passes on to its own clients. */
   readonly isGateway: boolean;
   readonly formatError: FormatError;
   readonly clock: Clock;
   readonly maxQueuedBytes: number;
   readonly unsent: Unsent;
   readonly timing: StreamTiming;
-  /** Called for each event handed over. */
+  /** Called for each delivered event. */
   readonly delivered: (event: object) => void;
 }
 
 const HEADERS = {
   'cache-control': 'no-cache, no-transform',
-  // nginx holds back what it is given otherwise.
+  // nginx would buffer the response otherwise.
   'x-accel-buffering': 'no',
 };
 
@@ -55,7 +55,7 @@ export function writeWhole(
   response.end(`${opening(retryMs)}${ending(errors)}`);
 }
 
-/** Each its own: those that were opened at once, after a restart, do not come back at once as well (G15). */
+/** Random per stream: streams opened together, after a restart, do not end together as well (G15). */
 function endOf(openedAt: number, { lifetimeMs }: StreamTiming): number {
   if (lifetimeMs === 0) return Number.POSITIVE_INFINITY;
   return openedAt + lifetimeMs * (1 + Math.random() * LIMITS.streamLifetimeSpread);
@@ -68,7 +68,7 @@ export class HttpStream implements Outlet, Peer, Holder {
   readonly #options: HttpStreamOptions;
   readonly #outbox: Outbox;
   readonly #endsAt: number;
-  /** Null: its events are sent without ids. */
+  /** Null: events are sent without ids. */
   #idOf: IdOf | null = null;
   #lastHeartbeatAt: number;
 
@@ -85,10 +85,10 @@ export class HttpStream implements Outlet, Peer, Holder {
       account: options.unsent.account(this),
       onOverflow: () => this.#interrupt(slowReader()),
     });
-    // Its client may have gone while it was being identified: that is not told again.
+    // Its client may have gone while it was being identified; that event does not repeat.
     if (response.destroyed) this.lifetime.close();
     else response.once('close', () => this.lifetime.close());
-    // Who says that they send nothing more is no client any more to `http`: it writes only what was written.
+    // After the client's half-close, `http` no longer treats it as a client and only flushes.
     const { socket } = response.req;
     const ended = (): void => this.lifetime.end();
     socket.once('end', ended);
@@ -111,16 +111,16 @@ export class HttpStream implements Outlet, Peer, Holder {
     this.#lastHeartbeatAt = clock.elapsed();
   }
 
-  /** Its events carry these ids from now on, if its format has room for them. */
+  /** From now on its events carry these ids, if its format has them. */
   identify(idOf: IdOf | null): void {
-    // A gateway resumes by arguments. What it makes of a line it does not know is its own affair.
+    // A gateway resumes by arguments, and may not know the line.
     if (!this.#options.isGateway) this.#idOf = idOf;
   }
 
   tick(now: number): void {
     const { format, timing } = this.#options;
     if (now >= this.#endsAt) return this.#interrupt(unavailable());
-    // The next look may be a moment too late for a client that gives up.
+    // The next tick may be a moment too late for a client that gives up.
     const due = timing.heartbeatMs - Math.min(TIMES.sweepMs, timing.heartbeatMs / 2);
     if (now - this.#lastHeartbeatAt <= due || !this.isOpen || !this.#response.headersSent) return;
     this.#lastHeartbeatAt = now;
@@ -140,7 +140,7 @@ export class HttpStream implements Outlet, Peer, Holder {
     this.finish(error && [this.#options.formatError(error)]);
   }
 
-  /** The last of the stream, with the errors for which it is over. */
+  /** The last bytes of the stream, with the errors for which it ends. */
   finish(errors: readonly GraphQLFormattedError[] | null): void {
     this.#write(this.#options.format.ending(errors));
   }
@@ -167,7 +167,7 @@ export class HttpStream implements Outlet, Peer, Holder {
     return this.#outbox.onRoom(resume);
   }
 
-  /** Its client is to come back where it was; the connection may hide that the response broke off, so it is told. */
+  /** Its client is to reconnect at its position. The connection may hide that the response broke off, so it is also said. */
   #interrupt(error: ServiceError): void {
     const { format, formatError, isGateway } = this.#options;
     if (isGateway) return this.finish([formatError(error)]);
@@ -176,17 +176,17 @@ export class HttpStream implements Outlet, Peer, Holder {
 
   #write(last: string, breaksOff = false): void {
     if (!this.isOpen) return;
-    // Ended before it began: its client is told in the same words.
+    // Ended before it began: its client gets the same error.
     if (!this.#response.headersSent) this.open();
     this.#outbox.flush();
     if (!this.isOpen) return;
     this.lifetime.end();
     if (!breaksOff) this.#response.end(last);
-    // Cut once what was written is on its way, and without the chunk that would end it well.
+    // Closed once the written bytes are sent, and without the chunk that would end the response normally.
     else this.#response.write(last, () => this.#response.destroy());
   }
 
-  /** Without a word, and at once. */
+  /** Silently, and at once. */
   cut(): void {
     this.lifetime.end();
     this.#response.destroy();

@@ -4,7 +4,7 @@ import type { StreamFormat } from './stream-format.ts';
 
 const BOUNDARY = 'graphql';
 const HEAD = '\r\ncontent-type: application/json\r\n\r\n';
-/** The next boundary follows each part at once, so that its reader need not wait for the next event. */
+/** The next boundary follows each part at once, so its reader need not wait for the next event. */
 const NEXT = `\r\n--${BOUNDARY}`;
 const END = '--\r\n';
 

@@ -1,13 +1,13 @@
 /**
  * Clients of streams over HTTP that vanished: power cut, network gone, no FIN.
  *
- * A stream is written to and never answered, and the kernel sends its bytes again for a
- * quarter of an hour before it gives up. On Linux it says how often it has done so since
- * the peer last acknowledged anything, in `/proc/net/tcp`. A client that acknowledges
- * nothing for `CLIENT_TIMEOUT` is gone, as a socket is that answers no ping.
+ * A stream is written to and never answered, and the kernel retransmits its bytes for a
+ * quarter of an hour before it gives up. Linux shows the number of retransmissions since
+ * the last acknowledgement in `/proc/net/tcp`. A client that acknowledges nothing for
+ * `CLIENT_TIMEOUT` is gone, like a socket that answers no ping.
  *
- * A client that reads nothing and is there is not told apart by this: it acknowledges.
- * Elsewhere than on Linux, and behind a proxy that keeps its connection, `STREAM_LIFETIME` ends them.
+ * A client that is there and reads nothing still acknowledges, so this does not affect it.
+ * On other systems, and behind a proxy that keeps its connection, `STREAM_LIFETIME` ends them.
  */
 import { open } from 'node:fs/promises';
 import type { Socket } from 'node:net';
@@ -15,11 +15,11 @@ import { endianness } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import type { Clock } from '../../clock.ts';
 
-/** How often the kernel has sent again what each connection owes an answer for, by `connectionKey`; null: nobody says. */
+/** The number of retransmissions of each connection, by `connectionKey`; null: the system does not show it. */
 export type ReadRetries = () => Promise<ReadonlyMap<string, number> | null>;
 
 const ESTABLISHED = '01';
-/** The timer by which the kernel sends again. */
+/** The timer by which the kernel retransmits. */
 const AGAIN = ' 01:';
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
 
@@ -29,7 +29,7 @@ function rowOf(line: string) {
   return { connection: `${local} ${remote}`, state, timer, retries: Number.parseInt(retries, 16) };
 }
 
-/** Line by line: a table of 10,000 connections has more than a megabyte, and few of them are being asked again. */
+/** Line by line: a table of 10,000 connections has more than a megabyte, and few of them retransmit. */
 async function addRetries(table: string, retries: Map<string, number>): Promise<boolean> {
   const file = await open(table).catch(() => null);
   if (file === null) return false;
@@ -55,7 +55,7 @@ function wordsOf(address: string): string {
 
 const portOf = (port: number): string => port.toString(16).toUpperCase().padStart(4, '0');
 
-/** What a connection is called there; null once it has ended. */
+/** The name of a connection in those tables; null once it has ended. */
 export function connectionKey({ localAddress, localPort, remoteAddress, remotePort }: Socket): string | null {
   if (!localAddress || !localPort || !remoteAddress || !remotePort) return null;
   return `${wordsOf(localAddress)}:${portOf(localPort)} ${wordsOf(remoteAddress)}:${portOf(remotePort)}`;
@@ -63,13 +63,13 @@ export function connectionKey({ localAddress, localPort, remoteAddress, remotePo
 
 interface Client {
   readonly key: string;
-  /** How often it was sent the same again when it was last looked at. */
+  /** Retransmissions at the last look. */
   retries: number;
   silentSince: number;
   readonly cut: () => void;
 }
 
-/** Looks, while one of them lasts, so many times within the time after which a client is gone. */
+/** Looks, while a stream lasts, so many times within the time after which a client is gone. */
 const LOOKS = 6;
 
 export class SilentClients {
@@ -86,7 +86,7 @@ export class SilentClients {
     this.#readRetries = read;
   }
 
-  /** Cuts the connection off once nothing has been acknowledged on it for too long. The answer forgets it. */
+  /** Closes the connection at once when nothing was acknowledged for too long. The returned function forgets it. */
   watch(socket: Socket, cut: () => void): () => void {
     const key = connectionKey(socket);
     if (key === null) return () => undefined;
@@ -110,7 +110,7 @@ export class SilentClients {
     for (const client of retries ? this.#clients : []) this.#judge(client, retries?.get(client.key) ?? 0, now);
   }
 
-  /** The kernel counts from 0 again whenever its peer acknowledges anything. */
+  /** The kernel restarts its count whenever the peer acknowledges anything. */
   #judge(client: Client, retries: number, now: number): void {
     if (retries === 0 || retries < client.retries || client.retries === 0) client.silentSince = now;
     client.retries = retries;

@@ -6,14 +6,14 @@ const next = (json: string): string => `event: next\ndata: ${json}\n\n`;
 /** Without a data line an EventSource does not fire the event. */
 const COMPLETE = 'event: complete\ndata:\n\n';
 /**
- * A comment, which belongs to the event that follows: any event with no data would be taken
- * for the end by Cosmo, and Spring takes a block of nothing but a comment for an event.
+ * A comment that belongs to the event after it. Cosmo takes any event without data
+ * for the end, and Spring takes a block of nothing but a comment for an event.
  */
 const COMMENT = ':\n';
 
 const END = '\n\n';
 
-/** The envelope made last: an event is told to one reader after the other, and its envelope is made once. */
+/** The last envelope: an event goes to one reader after the other, and its envelope is made once. */
 let latest: { readonly id: string; readonly envelope: Envelope } | null = null;
 
 function identified(id: string): Envelope {

@@ -1,4 +1,4 @@
-/** How events are written to an HTTP response, and which way of it a request accepts. */
+/** The formats in which events are written to an HTTP response, and the formats that a request accepts. */
 import type { GraphQLFormattedError } from 'graphql';
 import type { ConnectionType } from '../../model.ts';
 import type { Envelope } from '../peers/envelope.ts';
@@ -7,18 +7,18 @@ export interface StreamFormat {
   readonly transport: 'sse' | 'multipart';
   readonly connectionType: ConnectionType;
   readonly contentType: string;
-  /** Written at once, so that proxies and readers know that there is a stream; who loses it comes back after `retryMs`. */
+  /** Written at once, so that proxies and readers see a stream; a reader that loses it reconnects after `retryMs`. */
   opening(retryMs: number): string;
   readonly heartbeat: string;
   /** Around each response. */
   readonly envelope: Envelope;
   /** The same with an id, by which its reader resumes; null: the format has none. */
   readonly identified: ((id: string) => Envelope) | null;
-  /** The last bytes of a stream that is over; with the errors for which it is. */
+  /** The last bytes of a stream that is over, with the errors for which it ends. */
   ending(errors: readonly GraphQLFormattedError[] | null): string;
-  /** The last bytes of one that is to be opened again. */
+  /** The last bytes of a stream that is to be opened again. */
   interruption(errors: readonly GraphQLFormattedError[]): string;
-  /** Whether the connection then breaks, as the protocol's clients expect; else the response ends well. */
+  /** Whether the connection then breaks, as the protocol's clients expect; else the response ends normally. */
   readonly breaksOff: boolean;
 }
 
@@ -52,22 +52,22 @@ function wayOf({ type, parameters }: Range): Acceptable | null {
   return /^application\/(graphql-response\+)?json$/.test(type) ? 'json' : null;
 }
 
-/** The ways of answering that a request names, best first. Empty: it names none, or takes anything. */
+/** The formats that a request names, best first. Empty: it names none, or accepts anything. */
 export function accepted(accept: string | undefined): Acceptable[] {
   const ways = rangesOf(accept ?? '').flatMap((range) => wayOf(range) ?? []);
-  // Apollo Router appends the callback to whatever the client accepts.
+  // Apollo Router appends the callback to the types that its client accepts.
   return ways.includes('callback') ? ['callback', ...ways] : ways;
 }
 
 const JSON_RANGE = /^(\*\/\*|application\/(\*|json|graphql-response\+json))$/;
 
-/** Whether an answer to what is no subscription is read: in JSON, or as events, of which what cannot be read is told in JSON. */
+/** Whether the answer to an operation that is not a subscription can be read: in JSON, or as events, whose errors come in JSON. */
 export function readsAnswers(accept: string | undefined): boolean {
   if (accept === undefined || accepted(accept).includes('sse')) return true;
   return rangesOf(accept).some(({ type }) => JSON_RANGE.test(type));
 }
 
-/** Whether a request that names no way of streaming takes one all the same: any type, as curl says, or no header. */
+/** Whether a request without a streaming format accepts one all the same: any type, as with curl, or no header. */
 export function takesAnything(accept: string | undefined): boolean {
   return accept === undefined || rangesOf(accept).some(({ type }) => type === '*/*' || type === 'text/*');
 }

@@ -1,4 +1,4 @@
-/** What every stream over HTTP has in common with a socket: room, presence, metrics, an end. */
+/** The parts that streams over HTTP share with sockets: capacity, presence, metrics, an end. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -16,7 +16,7 @@ import type { Unsent } from '../peers/unsent.ts';
 import type { StreamTiming } from './http-stream.ts';
 import type { SilentClients } from './silent-clients.ts';
 
-/** Calls back once the bearer's token has been taken back; the answer stops that. */
+/** Calls back once the bearer's token was revoked; the returned function stops that. */
 export type WatchTokens = (bearer: Bearer, onEnd: () => void) => Promise<() => void>;
 
 export interface StreamsOptions {
@@ -52,7 +52,7 @@ export class Streams {
     this.#options = options;
   }
 
-  /** Lets a stream in and counts it, in one moment; false: there is no room. */
+  /** Admits a stream and counts it, synchronously; false: there is no room. */
   enter(peer: StreamPeer, request: IncomingMessage, isGateway: boolean): boolean {
     const { addressOf, supervisor } = this.#options;
     const address = addressOf(request);
@@ -61,7 +61,7 @@ export class Streams {
     return true;
   }
 
-  /** The stream is what its connection carries. It ends with its client, also with one that vanished. */
+  /** The connection now carries the stream, which ends with its client, also with one that vanished. */
   takeOver(socket: Socket, peer: StreamPeer & { cut(): void }): void {
     this.#options.leavePlain(socket);
     peer.onClose(this.#options.silentClients.watch(socket, () => peer.cut()));
@@ -71,7 +71,7 @@ export class Streams {
     return this.#options.timing;
   }
 
-  /** When it is worth asking again. */
+  /** The time after which a retry makes sense. */
   get retryAfterMs(): number {
     return (this.#options.supervisor.drainingS ?? 1) * 1_000;
   }
@@ -82,7 +82,7 @@ export class Streams {
     return { viewer, formatError, clock, maxQueuedBytes, timing, unsent, delivered };
   }
 
-  /** Counts the viewer of a stream that was let in as present while it lasts. */
+  /** Counts the viewer of an admitted stream as present while it lasts. */
   async add(peer: StreamPeer, transport: Transport, connectionType: ConnectionType): Promise<void> {
     const { metrics, arrive, depart, watchTokens, clock, log } = this.#options;
     const { viewer } = peer;

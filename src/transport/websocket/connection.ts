@@ -2,8 +2,8 @@
  * One socket as an actor: an identity, a bounded mailbox handled in order, an end.
  *
  * A frame is handled when the one before it has been accepted, so that a
- * `sendMessage` after a `subscribe` is always seen by it, and an id is never in
- * flight twice. Whatever goes wrong in one connection is that one's end.
+ * `sendMessage` after a `subscribe` is always part of it, and an id is never in
+ * flight twice. A fault of one connection ends that connection only.
  */
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
@@ -23,7 +23,7 @@ import type { Unhandled } from '../peers/unhandled.ts';
 import type { Holder, Unsent } from '../peers/unsent.ts';
 import { Mailbox } from './mailbox.ts';
 
-/** Why ws closes a socket by itself, which says the code only. */
+/** The reasons for which ws closes a socket by itself, since ws gives the code only. */
 const REASONS: Readonly<Record<number, string>> = {
   1002: 'A frame that the protocol of web sockets does not allow',
   1007: 'A text that is not UTF-8',
@@ -31,11 +31,11 @@ const REASONS: Readonly<Record<number, string>> = {
   [CLOSE_CODES.TOO_BIG]: 'A frame longer than MAX_MESSAGE_BYTES',
 };
 
-/** Characters of an answer that waits for the end of the turn, and leaves with what follows it. */
+/** Characters of an answer that may wait for the end of the turn, to be written with others. */
 const SHORT_CHARACTERS = 1_024;
 const ANSWER = new TextFrame('', '');
 
-/** Says when it begins to close, whoever begins with it, and just before: ws itself says only when it has. */
+/** Reports the beginning of a close by either side, before it happens: ws itself only reports it afterwards. */
 export class PeerSocket extends WebSocket {
   override close(code?: number, data: string | Buffer | undefined = REASONS[code ?? 0]): void {
     if (this.readyState === WebSocket.OPEN) this.emit('parting', code);
@@ -44,11 +44,11 @@ export class PeerSocket extends WebSocket {
   }
 }
 
-/** A web socket, and the socket under it, which the upgrade handed over. */
+/** A web socket, and the TCP socket under it from the upgrade. */
 export interface Sockets {
   readonly webSocket: PeerSocket;
   readonly raw: Duplex;
-  /** What the peer is counted by; null: it is not. */
+  /** The address by which the peer is counted; null: it is not. */
   readonly address: string | null;
 }
 
@@ -67,15 +67,15 @@ export type LastWords = (code: number, reason: string) => readonly string[];
 export type HandleFrame = (text: string) => Promise<void>;
 
 /**
- * Codes by which a peer says that it has read all (RFC 6455 section 7.4.1): done, going away, and no code at all.
- * Every other says that something was wrong: a frame that its library refused, for one.
+ * Codes by which a peer says that it has read everything (RFC 6455 section 7.4.1): done, going away, and no code.
+ * Every other code reports a fault, such as a frame that its library refused.
  */
 const GOODBYES: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 
 /** Of a connection that ended without a close frame (RFC 6455 section 7.1.5). */
 const ABNORMAL = 1006;
 
-/** Too much of all peers is held. */
+/** The memory for the bytes of all peers is used up. */
 const OVER_CAPACITY = [CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity'] as const;
 
 /** A close reason is at most 123 bytes (RFC 6455 section 5.5). */
@@ -100,16 +100,16 @@ export class Connection implements Peer, Holder {
   #lastWords: LastWords | null = null;
   #isPatient = false;
   #isOfStranger = false;
-  /** When the frame being handled was begun with; null: none is. */
+  /** The time at which the present frame began to be handled; null: none is. */
   #busySince: number | null = null;
   #asked: { readonly token: string; readonly acknowledged: () => void } | null = null;
   #askedCount = 0;
-  /** With what it was closed, by us or by the peer. */
+  /** The close, by us or by the peer. */
   #goodbye: { readonly code: number; readonly reason: string } | null = null;
   #wasClean = false;
   #ignored = 0;
   readonly #sent = (): void => void this.outbox.count();
-  /** Set when the frame being handled is the last. */
+  /** Set when the present frame is the last. */
   #onIdle: (() => void) | null = null;
 
   constructor({ webSocket: socket, raw }: Sockets, clock: Clock, log: Log, options: ConnectionOptions) {
@@ -135,7 +135,7 @@ export class Connection implements Peer, Holder {
     };
     const pinged = (): void => {
       heard();
-      // ws has answered: who asks for ever and never reads is held to the same cap.
+      // ws has answered: a peer that keeps asking and never reads has the same cap.
       if (this.outbox.count() > maxQueuedBytes) onOverflow();
     };
     socket.on('ping', pinged).on('pong', (data: Buffer) => {
@@ -149,7 +149,7 @@ export class Connection implements Peer, Holder {
       this.#receive(data.toString());
     });
     this.#mailbox.watch(socket, raw);
-    // Whoever says goodbye first, and for frames that the protocol forbids: ws answers each by itself.
+    // When the peer says goodbye first, or sends a forbidden frame, ws answers by itself.
     let given: number | undefined;
     socket.on('parting', (code: number | undefined) => this.#part(code));
     socket.on('closing', (code: number | undefined) => {
@@ -162,7 +162,7 @@ export class Connection implements Peer, Holder {
       // A peer that repeats our code has read all that came before it.
       this.#wasClean = GOODBYES.has(code) || code === this.#goodbye?.code;
       this.#end();
-      // The code we or ws closed with, which a peer that never answers does not echo.
+      // Our code or that of ws, which a peer that never answers does not echo.
       this.#goodbye ??= { code: code === ABNORMAL ? (given ?? code) : code, reason: reason.toString() };
       this.#lifetime.close();
     });
@@ -181,12 +181,12 @@ export class Connection implements Peer, Holder {
     return this.#lifetime.isOpen;
   }
 
-  /** Whether it is over and its peer had said so: all that was sent before had been read. */
+  /** Whether it ended with the peer's goodbye: everything sent before was read. */
   get wasClean(): boolean {
     return this.#wasClean;
   }
 
-  /** What to do with a binary frame; without it the connection is closed. */
+  /** Handles binary frames; without it they close the connection. */
   onBinary(handle: () => void): void {
     this.#onBinary = handle;
   }
@@ -197,8 +197,8 @@ export class Connection implements Peer, Holder {
   }
 
   /**
-   * Calls back once the peer has read all that was written so far, and answers what that is in
-   * the outbox's numbers; null: it is being asked already.
+   * Calls back once the peer has read everything written so far. Returns its number in the
+   * outbox; null: a ping is in flight already.
    */
   ask(acknowledged: () => void): number | null {
     if (this.#asked || !this.isOpen) return null;
@@ -209,28 +209,28 @@ export class Connection implements Peer, Holder {
     return this.outbox.written;
   }
 
-  /** What to say before a close that the peer did not ask for. */
+  /** Sets the frames to send before a close that the peer did not ask for. */
   onParting(lastWords: LastWords): void {
     this.#lastWords = lastWords;
   }
 
-  /** The peer speaks for many, who all come at once: what is too much is left unread, and it is not sent away. */
+  /** The peer carries many users, who all come at once: excess frames stay unread, and it is not closed. */
   bePatient(): void {
     this.#isPatient = true;
     this.#mailbox.isOfMany = true;
   }
 
-  /** Nobody is known yet: what is more than a stranger may say is left unread. */
+  /** The user is not known yet: more than a stranger may send stays unread. */
   bePatientWithStranger(): void {
     this.#isOfStranger = true;
   }
 
-  /** Takes frames from now on. */
+  /** Handles frames from now on. */
   onFrame(handle: HandleFrame): void {
     this.#handle = handle;
   }
 
-  /** Calls back once nothing more is sent, at once when that is so. The answer forgets it. */
+  /** Calls back once nothing more may be sent, at once if that is so. The returned function forgets it. */
   onEnd(ended: () => void): () => void {
     return this.#lifetime.onEnd(ended);
   }
@@ -241,12 +241,12 @@ export class Connection implements Peer, Holder {
 
   /**
    * Sends a text frame of the protocol's own, in order with those of the outbox.
-   * Resolves when the peer has read enough: until then the mailbox stands still,
-   * so that who sends and never reads makes us hold one answer, not all (G10).
+   * Resolves when the peer has read enough. Until then the mailbox stops, so a peer that
+   * sends and never reads makes us hold one answer, not all (G10).
    */
   async send(text: string): Promise<void> {
     if (!this.isOpen) return;
-    // A long one is no reason to take the peer for slow, and need not be copied.
+    // A long answer does not make the peer a slow consumer, and need not be copied.
     if (text.length <= SHORT_CHARACTERS && !this.outbox.isCongested()) this.outbox.write(ANSWER, Buffer.from(text));
     else {
       this.outbox.flush();
@@ -270,7 +270,7 @@ export class Connection implements Peer, Holder {
     if (this.isOpen) this.#socket.ping();
   }
 
-  /** Closes once the frame that is being handled is answered; no other is begun with. */
+  /** Closes once the present frame is answered; no other is begun. */
   retire(code: number, reason: string): void {
     if (this.#busySince === null) return this.close(code, reason);
     this.#onIdle = () => this.close(code, reason);
@@ -280,7 +280,7 @@ export class Connection implements Peer, Holder {
   close(code: number, reason: string): void {
     if (!this.isOpen) return;
     this.outbox.flush();
-    // The flush may have found the peer too slow, and closed already.
+    // The flush may have found a slow consumer, and closed already.
     if (!this.isOpen) return;
     let text = reason;
     while (Buffer.byteLength(text) > REASON_BYTES) text = text.slice(0, -1);
@@ -293,7 +293,7 @@ export class Connection implements Peer, Holder {
     this.#end();
   }
 
-  /** Once, whoever closes: we, or ws for a frame that the protocol forbids. */
+  /** Once, for a close by us, or by ws for a forbidden frame. */
   #part(code: number | undefined): void {
     this.outbox.flush();
     const lastWords = this.#lastWords;
@@ -308,7 +308,7 @@ export class Connection implements Peer, Holder {
     this.#lifetime.end();
   }
 
-  /** Frames behind our goodbye. Who has a thousand of them is not read any more, and cut off when its time is up. */
+  /** Frames behind our goodbye. After a thousand of them the peer is not read any more, and cut off at the deadline. */
   #ignore(): void {
     this.#ignored += 1;
     if (this.#ignored === LIMITS.queuedFrames) this.#socket.pause();
@@ -321,7 +321,7 @@ export class Connection implements Peer, Holder {
   }
 
   #receive(text: string): void {
-    // Before it is begun with: of what is being handled nobody lets go.
+    // Before it begins: a frame that is being handled cannot be released.
     if (!this.#options.unhandled.hasRoomFor(text.length)) return this.close(...OVER_CAPACITY);
     const isFull = this.#mailbox.isFull;
     this.#mailbox.add(text);

@@ -1,4 +1,4 @@
-/** GraphQL over WebSocket, subprotocol `graphql-transport-ws`. graphql-ws keeps the protocol. */
+/** GraphQL over WebSocket, subprotocol `graphql-transport-ws`, by the library graphql-ws. */
 
 import type { IncomingMessage } from 'node:http';
 import type { ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
@@ -44,27 +44,27 @@ export interface GraphqlWsOptions {
   readonly gatewayRooms: UserRooms;
 }
 
-/** Says why an operation is refused. */
+/** Makes the error for which an operation is refused. */
 type Refuse = () => GraphQLError;
 
-/** What belongs to one socket of this protocol. */
+/** The state of one socket of this protocol. */
 interface Extra {
   readonly connection: Connection;
-  /** Headers of the upgrade that a token or a gateway's proof may be in; dropped once it is known who calls. */
+  /** Headers of the upgrade that may hold a token or a gateway's secret; dropped once the caller is known. */
   headers: { readonly authorization: string | undefined; readonly secret: unknown } | null;
   readonly userAgent: string | null;
-  /** For its subscriptions. */
+  /** The cap of its subscriptions. */
   room: Room;
   /** Called when `connection_init` has come. */
   readonly stopWaiting: () => void;
   standing: Standing;
-  /** There is no room: it is here to be told so. */
+  /** There is no room: the socket is open only to say so. */
   isTurnedAway: boolean;
-  /** Of a gateway that was not let in. */
+  /** For a gateway that was not admitted. */
   refuse: Refuse | null;
-  /** Of the viewer; nobody is counted before they are known. */
+  /** The viewer's; nothing is counted before the viewer is known. */
   meter: Meter;
-  /** Ends the step of the frame being handled: the next may follow. */
+  /** Ends the step of the present frame, so that the next may follow. */
   settle: () => void;
 }
 
@@ -163,14 +163,14 @@ async function handleFrame(
     extra.settle = () => void setImmediate(resolve);
   });
   const handled = handle(messageOf(text)).catch((error: unknown) => {
-    // The library throws for what a client may not send.
+    // The library throws for frames that a client may not send.
     log.debug({ err: error, connection: connection.id }, 'frame refused');
     connection.close(CLOSE_CODES.BAD_REQUEST, 'Invalid message received');
   });
   await Promise.race([handled, accepted]);
 }
 
-/** Input is refused rather than changed: the operation is over before it began. */
+/** Refuses inexact input instead of changing it: the operation ends before it begins. */
 async function refuseInexact(connection: Connection, text: string, message: string): Promise<void> {
   const { id, type } = JSON.parse(text) as { readonly id?: unknown; readonly type?: unknown };
   if (type !== 'subscribe' || typeof id !== 'string') {
@@ -184,7 +184,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
   const { execution, formatError } = options;
   return makeServer<Record<string, unknown>, Extra>({
     schema: options.schema,
-    // Its own timer would be none of the clock's.
+    // Its own timer would not use the injected clock.
     connectionInitWaitTimeout: 0,
     onConnect: (ctx) => {
       ctx.extra.stopWaiting();
@@ -221,7 +221,7 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
           isGone: () => !extra.connection.isOpen,
         }),
       );
-      // The library keeps the message for as long as the subscription is open; what is wanted of it was taken out.
+      // The library keeps the message while the subscription is open; the needed parts were taken out before.
       Object.assign(payload, { query: '', variables: null, extensions: null });
       const { connection, room } = extra;
       return 'document' in args ? Object.assign(args, { target: { connection, room, id, meter } }) : args;
@@ -240,21 +240,21 @@ function makeProtocol(options: GraphqlWsOptions): WsServer {
   });
 }
 
-/** The error of an operation that is too much, which counts as those over a rate do. */
+/** The error of an operation over a cap, which counts like those over a rate. */
 function refuse(meter: Meter, message: string): ServiceError {
   meter.overrun();
   return badInput(message);
 }
 
-/** An operation, and where on this node its responses go. */
+/** An operation, and the destination of its responses on this node. */
 type TargetedArgs = PreparedArgs & {
   readonly target: Pick<Extra, 'connection' | 'room' | 'meter'> & { readonly id: string };
 };
 
 /**
  * Opens a subscription. Its responses go from the shared rendering straight into
- * the socket's outbox; the library is given an iterator that only ends, and
- * keeps the protocol.
+ * the socket's outbox; the library gets an iterator that only ends, and
+ * implements the protocol.
  */
 async function subscribe(args: TargetedArgs, options: GraphqlWsOptions): Promise<Awaited<OperationResult>> {
   const { execution, metrics } = options;
@@ -284,7 +284,7 @@ async function subscribe(args: TargetedArgs, options: GraphqlWsOptions): Promise
   return ending as unknown as Awaited<OperationResult>;
 }
 
-/** Where the responses of one subscription go: `next` messages in the socket's outbox. */
+/** The destination of one subscription's responses: `next` messages in the socket's outbox. */
 class SocketOutlet implements Outlet {
   readonly #connection: Connection;
   readonly #outbox: Outbox;
@@ -319,7 +319,7 @@ class SocketOutlet implements Outlet {
   }
 }
 
-/** Answers the acknowledgement's payload, or closes the socket with the contract's code. */
+/** Returns the acknowledgement's payload, or closes the socket with the contract's code. */
 async function authenticate(
   params: Readonly<Record<string, unknown>> | undefined,
   extra: Extra,
@@ -360,8 +360,8 @@ function lastWords(ids: readonly string[], error: ServiceError, { formatError }:
 }
 
 /**
- * A gateway's socket that was not let in is there to say so, and closed when nothing
- * is asked on it for a while. The answer says it once more.
+ * Keeps a gateway's socket that was not admitted, so that each operation gets the refusal.
+ * It is closed when nothing is asked for a while. Returns the refusal.
  */
 function keepForRefusals(connection: Connection, { code, reason, error }: Refused, clock: Clock): Refuse {
   let cancel = (): void => undefined;

@@ -1,14 +1,14 @@
-/** Operations on a socket that name their document by a hash, or send an empty text for what they leave out. */
+/** Operations on a socket that name their document by a hash, or send an empty text for an omitted field. */
 import { GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { FAULT } from '../../graphql/execution.ts';
 import type { PersistedQueries } from '../../graphql/persisted-queries.ts';
 import { leaveOutEmpty } from '../peers/left-out.ts';
 
-/** What is worth a second look. */
+/** Frames that need a closer look. */
 const UNUSUAL = /"persistedQuery"|"(?:operationName|variables|extensions)"\s*:\s*""/;
 
-/** The frame as graphql-ws takes it: it refuses an operation without a query, and a text for variables. */
+/** The frame in a form that graphql-ws accepts: it refuses an operation without a query, and a text for variables. */
 function asItIsTaken(text: string): string {
   if (!UNUSUAL.test(text)) return text;
   try {
@@ -23,8 +23,8 @@ function asItIsTaken(text: string): string {
 }
 
 /**
- * The message of a frame, or its text when that is none. The library keeps what it is handed for as long as a
- * subscription is open; of an object parts can be let go of, of a text nothing.
+ * The message of a frame, or its text when it is not JSON. The library keeps the given value while a subscription is
+ * open; parts of an object can be released, parts of a text cannot.
  */
 export function messageOf(text: string): string {
   try {

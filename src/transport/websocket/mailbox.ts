@@ -1,23 +1,23 @@
 /**
- * Frames of one socket that are not dealt with: a message that has not come in full, frames that wait, and the one that
- * is being handled. All of it counts in `Unhandled`.
+ * Frames of one socket that are not handled yet: an incomplete message, queued frames, and the one
+ * being handled. All of them count in `Unhandled`.
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { LIMITS } from '../../limits.ts';
 import type { Parcel } from '../peers/unhandled.ts';
 
-/** Of ws, which does not tell: what it holds of the frame that comes, and the fragments before it. */
+/** A private part of ws: the bytes of the incoming frame, and the fragments before it. */
 interface Receiving {
   readonly _receiver: { readonly _bufferedBytes: number; readonly _fragments: readonly Buffer[] };
 }
 
-/** What a frame takes beside its text. */
+/** The overhead of a frame beside its text. */
 const FRAME_BYTES = 64;
 
 export class Mailbox {
   readonly #parcel: Parcel;
-  /** Whether what is being handled is let go of when the socket is closed: it waits until it is known who sent it. */
+  /** Whether the present frame is released when the socket closes: it waits until its sender is known. */
   readonly #isOfStranger: () => boolean;
   readonly #frames: string[] = [];
   #frameBytes = 0;
@@ -29,7 +29,7 @@ export class Mailbox {
     this.#isOfStranger = isOfStranger;
   }
 
-  /** Counts what comes. Each piece as a whole: a single byte of it that is held keeps all of it in memory. */
+  /** Counts incoming bytes, each chunk as a whole: one held byte of it keeps all of it in memory. */
   watch(socket: WebSocket, raw: Duplex): void {
     const { _receiver: receiver } = socket as unknown as Receiving;
     socket.on('message', () => {
@@ -50,12 +50,12 @@ export class Mailbox {
     return this.#frames.length < LIMITS.queuedFrames / 2 && this.#frameBytes < LIMITS.queuedFrameBytes / 2;
   }
 
-  /** Of frames that wait. */
+  /** The bytes of queued frames. */
   get bytes(): number {
     return this.#frameBytes;
   }
 
-  /** The gateway's, which speaks for many. */
+  /** The socket belongs to a gateway, which carries many users. */
   set isOfMany(isOfMany: boolean) {
     this.#parcel.isOfMany = isOfMany;
   }
@@ -65,7 +65,7 @@ export class Mailbox {
     this.#frameBytes += text.length;
   }
 
-  /** The next to be handled; `done` follows. */
+  /** The next frame to handle; `done` follows. */
   take(): string | undefined {
     const text = this.#frames.shift();
     if (text === undefined) return undefined;
@@ -79,7 +79,7 @@ export class Mailbox {
     this.#count();
   }
 
-  /** Nothing that waits is handled any more. */
+  /** Drops all queued frames. */
   clear(): void {
     this.#frames.length = 0;
     this.#frameBytes = 0;

@@ -1,4 +1,4 @@
-/** How fast sockets come from one address whose user is not known yet. */
+/** The rate of sockets per address whose user is not known yet. */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
@@ -7,7 +7,7 @@ import { TokenBucket } from '../../rates/token-bucket.ts';
 export class Strangers {
   readonly #perSecond: number;
   readonly #clock: Clock;
-  /** Those seen last. One that was forgotten begins anew, with as much as any newcomer. */
+  /** The most recent ones. An evicted address begins again, with as much as any newcomer. */
   readonly #buckets = new LRUCache<string, TokenBucket>({ max: LIMITS.meteredAddresses });
 
   constructor(perSecond: number, clock: Clock) {
@@ -15,7 +15,7 @@ export class Strangers {
     this.#clock = clock;
   }
 
-  /** Whether one more may come from this address now. */
+  /** Whether one more may connect from this address now. */
   admit(address: string): boolean {
     const now = this.#clock.elapsed();
     const bucket = this.#buckets.get(address) ?? new TokenBucket(LIMITS.strangersAtOnce, this.#perSecond, now);
@@ -25,7 +25,7 @@ export class Strangers {
     return true;
   }
 
-  /** One of them said who they are: many users behind one address are no strangers. */
+  /** The user of a socket is known: many users behind one address are not strangers. */
   recognise(address: string): void {
     this.#buckets.get(address)?.give();
   }

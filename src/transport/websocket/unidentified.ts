@@ -22,7 +22,7 @@ export class Unidentified {
     return this.#sockets.size;
   }
 
-  /** Closes the oldest when there are more than their share. */
+  /** Adds a socket; closes the oldest when there are more than their share. */
   add(socket: Closable): void {
     if (this.#sockets.size >= this.#most) this.sendOldestAway();
     this.#sockets.add(socket);

@@ -1,4 +1,4 @@
-/** The door for sockets: path and origin are decided before the handshake is answered, room at once after it. */
+/** The entry of sockets: path and origin are checked before the handshake is answered, capacity right after it. */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -17,17 +17,17 @@ export interface SocketEndpoint {
   handleProtocols(offered: Set<string>): string | false;
   /** Whether a client must offer one of the subprotocols. */
   readonly needsProtocol: boolean;
-  /** Whether a client is told of a refusal on its socket, for which there has to be one. */
+  /** Whether a client gets a refusal as an error on its socket, which must then be opened. */
   isToldInWords?(request: IncomingMessage): boolean;
   accept(sockets: Sockets, request: IncomingMessage): void;
-  /** Tells a socket by an error that there is no room. False, or undefined: the close code must say it. */
+  /** Refuses a socket by an error. False, or undefined: the close code must say it. */
   turnAway?(sockets: Sockets, request: IncomingMessage): boolean;
 }
 
 export interface UpgradeOptions {
   readonly maxMessageBytes: number;
   readonly isOriginAllowed: IsOriginAllowed;
-  /** Refuses what a trusted proxy says came to it in the clear. */
+  /** Refuses connections that a trusted proxy received without TLS. */
   readonly refusesClear: boolean;
   readonly addressOf: AddressOf;
   /** The connection carries no plain requests from now on. */
@@ -39,7 +39,7 @@ export interface UpgradeOptions {
 /**
  * Whether a request is a handshake of RFC 6455, section 4.1.
  *
- * Any other offer of a protocol may be passed over (RFC 9110, section 7.8): Java's
+ * Any other offer of a protocol may be ignored (RFC 9110, section 7.8): Java's
  * HttpClient offers h2c with every request, and proxies forward offers made to them.
  */
 export function isHandshake({ method, headers }: IncomingMessage): boolean {
@@ -54,7 +54,7 @@ export function isStrippedHandshake(request: IncomingMessage): boolean {
 }
 
 const NO_HANDSHAKE = 'This is no handshake of a web socket.';
-/** Clients show a refused handshake. They do not show the close code that the protocol has for this, 4406. */
+/** Clients show a refused handshake. They do not show the close code 4406, which the protocol has for this. */
 const OTHER_PROTOCOL = 'This path speaks the subprotocol graphql-transport-ws; the older graphql-ws is not spoken.';
 
 /** Whether a client offers subprotocols, and none that this path speaks. */
@@ -65,8 +65,8 @@ function offersOthersOnly({ headers }: IncomingMessage, endpoint: SocketEndpoint
 }
 
 /**
- * By the first proxy's word. Without one it did when it came from outside, past the
- * proxy; from inside, gateways come directly.
+ * By the first proxy's header. Without one, a connection from outside came past the
+ * proxy, so it is without TLS; from inside, gateways connect directly.
  */
 export function cameInTheClear(
   { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
@@ -77,7 +77,7 @@ export function cameInTheClear(
   return addressOf({ headers: {}, socket }) !== null;
 }
 
-/** Over capacity: a browser is not told the status of a refused upgrade, but the code of a close. */
+/** Over capacity: a browser cannot see the status of a refused upgrade, but sees a close code. */
 function turnAway(webSocket: WebSocket, clock: Clock): void {
   webSocket.on('error', () => undefined);
   webSocket.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity');
@@ -103,7 +103,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
         maxBufferedChunks: 1_024,
         handleProtocols: (offered) => endpoint.handleProtocols(offered),
       });
-      // What ws finds wrong with a handshake: a version that it does not speak, for one (RFC 6455, section 4.4).
+      // Faults of a handshake found by ws, such as a version that it does not speak (RFC 6455, section 4.4).
       webSockets.on('wsClientError', ({ message }: Error, socket: Duplex) =>
         refuse(socket, { status: 400, message: `${message}.`, headers: { 'Sec-WebSocket-Version': '13' } }),
       );
@@ -111,7 +111,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     }),
   );
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // Node before 22.21 and 24.9 brings every offer here.
+    // Node before 22.21 and 24.9 emits every upgrade here.
     if (!isHandshake(request)) return refuse(socket, { status: 400, message: NO_HANDSHAKE });
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const door = doors.get(path.replace(/(?<=.)\/$/, ''));
