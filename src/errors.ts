@@ -54,7 +54,7 @@ export const REASONS = {
   UNAUTHENTICATED: ['MISSING', 'INVALID', 'EXPIRED', 'REVOKED'],
   /** Why a routing rule kept something from where it was sent. */
   FORBIDDEN: ['DROPPED', 'RULE_FAILED', 'ROUTED'],
-  /** Why a position cannot be resumed: trimmed away, another life of the log, or lost in a failover. */
+  /** Why a position cannot be resumed: trimmed away, another epoch of the log, or lost in a failover. */
   POSITION_EXPIRED: ['RETENTION', 'EPOCH', 'DIVERGED'],
   /** A reader that fell too far behind: it resumes by position. */
   SERVICE_UNAVAILABLE: ['SLOW_READER'],

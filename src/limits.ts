@@ -43,7 +43,7 @@ export const LIMITS = {
   /** Topics heard on one socket of the raw protocol. */
   topicsPerSocket: 1_000,
   /** Sessions of one user whose place in what they were sent is kept. */
-  inboxesPerUser: 50,
+  bookmarksPerUser: 50,
   /** Messages a socket sent itself and has not heard back. */
   ownMessages: 1_000,
   /** Direct conversations whose two members are remembered. */
@@ -252,7 +252,7 @@ export const LIMITS = {
   /** Conversations and users changed lately whose lists are compared when a server of a cluster lost its end. */
   rememberedChanges: 20_000,
   /** Sessions whose positions wait for the engine to take them. */
-  unsavedInboxes: 10_000,
+  unsavedBookmarks: 10_000,
   /** Bytes of those events, as JSON. */
   queuedEventBytes: 4 * 1024 * 1024,
   /** Bytes of a fragment on the average, at least: clients that cut a message cut it at 1,000 bytes or more. */
@@ -302,6 +302,6 @@ export const LIMITS = {
   tokensAwaitingKeys: 5_000,
   /** Characters of a user agent that are kept. */
   userAgentCharacters: 500,
-  /** Earlier lives of a log that are remembered so that their positions still resume. */
+  /** Earlier epochs of a log that are remembered so that their positions still resume. */
   rememberedEpochs: 32,
 } as const;

@@ -1,4 +1,5 @@
 /** The nouns of the service as types. Instants are milliseconds since the Unix epoch. */
+export type * from './model/bookmarks.ts';
 export * from './model/consumers.ts';
 export * from './model/conversations.ts';
 export * from './model/ids.ts';

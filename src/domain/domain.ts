@@ -4,12 +4,12 @@ import type { Engine } from '../engine/port.ts';
 import type { Log } from '../log.ts';
 import { createActing } from './acting.ts';
 import { type Blocks, createBlocks } from './blocks.ts';
+import { type Bookmarks, createBookmarks } from './bookmarks.ts';
 import { type Consumers, createConsumers } from './consumers.ts';
 import { type ConversationLists, createConversationLists } from './conversation-list.ts';
 import { type Conversations, createConversations } from './conversations.ts';
 import type { EventWaits } from './event-waits.ts';
 import { createHolding } from './holding.ts';
-import { createInboxes, type Inboxes } from './inbox.ts';
 import { createMessages, type Messages } from './messages.ts';
 import { createPresence, type Presence } from './presence.ts';
 import { createRouted } from './routed.ts';
@@ -35,7 +35,7 @@ export interface Domain {
   readonly typing: Typing;
   readonly sessions: Sessions;
   readonly topics: Topics;
-  readonly inboxes: Inboxes;
+  readonly bookmarks: Bookmarks;
   readonly routingRules: RoutingRules;
   readonly topicPolicies: TopicPolicies;
   readonly consumers: Consumers;
@@ -86,7 +86,7 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
     typing: createTyping(engine, blocks),
     sessions: createSessions(engine, clock, log, { issueToken, lifetimes }),
     topics: createTopics(engine, routed, topicAccess, log),
-    inboxes: createInboxes(engine, clock, log),
+    bookmarks: createBookmarks(engine, clock, log),
     routingRules: createRoutingRules(engine, clock, expressions, routing),
     topicPolicies: createTopicPolicies(engine, clock, topicAccess, schemas),
     consumers: createConsumers(engine, options.waits, clock),

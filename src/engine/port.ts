@@ -35,9 +35,9 @@
  * as ServiceError SERVICE_UNAVAILABLE. After `close` every operation rejects so.
  */
 
+import type { BookmarkStore } from './port/bookmarks.ts';
 import type { Bus } from './port/bus.ts';
 import type { ConversationStore } from './port/conversations.ts';
-import type { InboxStore } from './port/inbox.ts';
 import type { ListStore, RoomStore } from './port/lists.ts';
 import type { MessageStore } from './port/messages.ts';
 import type { BlockStore, PresenceStore, TypingStore } from './port/presence.ts';
@@ -51,9 +51,9 @@ import type { TopicStore } from './shared/publication.ts';
 import type { UserLogEntry, UserLogStore } from './shared/user-log.ts';
 import type { WebhookStore } from './shared/webhook.ts';
 
+export type * from './port/bookmarks.ts';
 export type * from './port/bus.ts';
 export type * from './port/conversations.ts';
-export type * from './port/inbox.ts';
 export type * from './port/lists.ts';
 export type * from './port/messages.ts';
 export type * from './port/presence.ts';
@@ -81,7 +81,7 @@ export interface Engine
     TypingStore,
     SessionStore,
     TopicStore,
-    InboxStore,
+    BookmarkStore,
     ListStore,
     UserLogStore,
     HeadStore,

@@ -4,11 +4,6 @@ import type { ConversationId, UserId } from './ids.ts';
 import type { Position } from './position.ts';
 import type { Viewer } from './viewer.ts';
 
-/** How far a session has been given what its user was sent. */
-export interface InboxRecord {
-  readonly positions: ReadonlyMap<ConversationId, Position>;
-}
-
 /** In a conversation that a checkpoint names. */
 export interface CheckpointPoint {
   readonly position: Position;

@@ -1,5 +1,5 @@
 /**
- * One place in one life of a conversation's log.
+ * One place in one epoch of a conversation's log.
  *
  * `place` alone would name two events once a promoted replica or a restored
  * backup hands out numbers again, so it counts only together with `epoch`.

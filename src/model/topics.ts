@@ -26,6 +26,6 @@ export interface PublicationRecord {
   readonly payload: unknown;
   readonly senderId: UserId;
   readonly timestamp: number;
-  /** Its place among the publications of its topic, 1, 2, 3 … in one life of the topic's history. */
+  /** Its place among the publications of its topic, 1, 2, 3 … in one epoch of the topic's history. */
   readonly position: Position;
 }

@@ -8,7 +8,8 @@
 import { type Clock, deadline } from '../clock.ts';
 import type { Log } from '../log.ts';
 
-export interface Announcement {
+/** What a gateway is told of this subgraph. */
+export interface Subgraph {
   readonly name: string;
   readonly url: string;
   readonly subscriptionUrl: string;
@@ -26,7 +27,7 @@ export interface RegistrationHealth {
 
 export interface Registration {
   readonly health: RegistrationHealth;
-  start(announcement: Announcement): void;
+  start(subgraph: Subgraph): void;
   /** Stops announcing and abandons the present announcement. */
   close(): void;
 }
@@ -53,7 +54,7 @@ export function createRegistration({ url, token, clock, log }: RegistrationOptio
   let failures = 0;
   let cancel = (): void => undefined;
 
-  async function post(to: string, announcement: Announcement): Promise<RegistrationHealth> {
+  async function post(to: string, subgraph: Subgraph): Promise<RegistrationHealth> {
     const start = performance.now();
     const tooLate = new AbortController();
     const cancelDeadline = deadline(PATIENCE_MS, () => tooLate.abort(new Error('No answer in time.')));
@@ -61,7 +62,7 @@ export function createRegistration({ url, token, clock, log }: RegistrationOptio
       const response = await fetch(to, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
-        body: JSON.stringify(announcement),
+        body: JSON.stringify(subgraph),
         // The token is for this address only.
         redirect: 'error',
         signal: AbortSignal.any([closing.signal, tooLate.signal]),
@@ -95,19 +96,19 @@ export function createRegistration({ url, token, clock, log }: RegistrationOptio
     return Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), AGAIN_MS) * (0.5 + Math.random() / 2);
   }
 
-  async function announce(to: string, announcement: Announcement): Promise<void> {
-    const answer = await post(to, announcement);
+  async function announce(to: string, subgraph: Subgraph): Promise<void> {
+    const answer = await post(to, subgraph);
     if (closing.signal.aborted) return;
     note(answer);
-    cancel = clock.after(delay(), () => void announce(to, announcement));
+    cancel = clock.after(delay(), () => void announce(to, subgraph));
   }
 
   return {
     get health() {
       return health;
     },
-    start(announcement) {
-      if (url && !closing.signal.aborted) void announce(url, announcement);
+    start(subgraph) {
+      if (url && !closing.signal.aborted) void announce(url, subgraph);
     },
     close() {
       closing.abort();

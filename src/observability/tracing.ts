@@ -19,7 +19,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import type { CurrentTrace, Engine, Listener } from '../engine/port.ts';
+import type { BusListener, CurrentTrace, Engine } from '../engine/port.ts';
 
 const NAME = 'realtime-communication';
 
@@ -126,7 +126,7 @@ function fromTraceparent(text: string): SpanContext | null {
  * A listener whose work is a span linked to the origin of the announcement: one span
  * for all listeners of this node, since the work of each is too small.
  */
-function linked(tracer: Tracer, listener: Listener): Listener {
+function linked(tracer: Tracer, listener: BusListener): BusListener {
   return {
     onAnnouncement(announcement) {
       const source = announcement.trace === undefined ? null : fromTraceparent(announcement.trace);

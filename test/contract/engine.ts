@@ -1,10 +1,10 @@
 /** What every engine must do. Names no engine. */
 import type { OpenWorld } from '../support/world.ts';
+import { describeBookmarks } from './bookmarks.ts';
 import { describeBus } from './bus.ts';
 import { describeConsumers } from './consumers.ts';
 import { describeConversations } from './conversations.ts';
 import { describeHeads } from './heads.ts';
-import { describeInboxes } from './inbox.ts';
 import { describeLists } from './lists.ts';
 import { describeMessages } from './messages.ts';
 import { describePages } from './pages.ts';
@@ -31,7 +31,7 @@ export function describeEngine(open: OpenWorld): void {
   describeTopicPolicies(open);
   describeTyping(open);
   describeSessions(open);
-  describeInboxes(open);
+  describeBookmarks(open);
   describeLists(open);
   describeHeads(open);
   describeUserLogs(open);

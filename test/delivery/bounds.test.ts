@@ -5,7 +5,7 @@ import { createDelivery } from '../../src/delivery/delivery.ts';
 import { type InboxStreamEvent, kindOf } from '../../src/delivery/inbox/inbox-events.ts';
 import { InboxTeller } from '../../src/delivery/inbox/inbox-teller.ts';
 import { resumeNow } from '../../src/delivery/room.ts';
-import { createInboxes } from '../../src/domain/inbox.ts';
+import { createBookmarks } from '../../src/domain/bookmarks.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine, WritingPage } from '../../src/engine/port.ts';
 import { positionExpired } from '../../src/errors.ts';
@@ -181,15 +181,15 @@ describe('what a stream makes a node do', () => {
     const gina = 'gina' as typeof bob;
     const count = 350;
     const ids = await Promise.all(Array.from({ length: count }, () => createGroup(stored, alice, gina)));
-    const inboxes = createInboxes(engine, clock, silentLog);
+    const bookmarks = createBookmarks(engine, clock, silentLog);
     busiest = 0;
-    const start = await inboxes.open(viewerOf(gina), 'session');
+    const start = await bookmarks.open(viewerOf(gina), 'session');
     expect([start.isResumed, start.after.size, busiest > 0]).toEqual([false, 0, true]);
     expect(busiest).toBeLessThan(count);
     const positions = new Map(ids.map((id) => [id, { epoch: '', place: 0 }]));
     all = 0;
     busiest = 0;
-    expect((await inboxes.still(viewerOf(gina), positions)).size).toBe(count);
+    expect((await bookmarks.still(viewerOf(gina), positions)).size).toBe(count);
     expect([all, busiest < count]).toEqual([count, true]);
   });
 

@@ -134,17 +134,17 @@ describe('the documents', () => {
 
   it('each bad input of the catalogue is named by a test', async () => {
     // At the beginning of a title, alone or with others; those of tables are in faults/inputs and auth/forged-tokens.ts.
-    const { stdout } = await run('grep', ['-rhoE', "['`]([FGHJLRW][0-9]+, )*[FGHJLRW][0-9]+(:|, )", 'test'], {
+    const { stdout } = await run('grep', ['-rhoE', "['`]([FGHJLQRW][0-9]+, )*[FHJLQRW][0-9]+(:|, )", 'test'], {
       cwd: ROOT,
     });
-    const shown = new Set([...stdout.matchAll(/[GHJLRW]\d+/g)].map(([id]) => id));
+    const shown = new Set([...stdout.matchAll(/[HJLQRW]\d+/g)].map(([id]) => id));
     const ids = BAD_INPUTS.map(({ id }) => id);
     expect(ids.filter((id) => !shown.has(id))).toEqual([]);
     const group = (letter: string, from: number, to: number): string[] =>
       Array.from({ length: to - from + 1 }, (_, index) => `${letter}${from + index}`);
     expect(ids).toEqual([
       ...group('H', 1, 35),
-      ...group('G', 36, 60),
+      ...group('Q', 36, 60),
       ...group('W', 61, 86),
       ...group('R', 87, 100),
       ...group('J', 101, 120),

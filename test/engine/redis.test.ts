@@ -181,7 +181,7 @@ describe('Redis engine', () => {
     const publication = { id: randomUUID() as PublicationId, topic: 'news' as Topic, payload: 1, senderId: alice };
     await engine.publish(tenant, { ...publication, key: { id: 'key', digest: 'digest' } });
     await engine.writeSession(tenant, session('one', 1, { expiresAt: clock.now() + 60_000 }), []);
-    await engine.writeInbox(tenant, alice, 'phone', new Map());
+    await engine.writeBookmark(tenant, alice, 'phone', new Map());
     await engine.refuseTokens(tenant, alice, 1);
     await engine.connect(tenant, alice, {
       connectionId: connectionId('one'),

@@ -90,7 +90,7 @@ describe('the cost of an operation', () => {
     expect(lists.filter((list) => !sized.has(list))).toEqual([]);
   });
 
-  it('G50: production offers no names to who guesses', async () => {
+  it('Q50: production offers no names to who guesses', async () => {
     const production = await startTestService({ env: { NODE_ENV: 'production' } });
     const { errors } = await production.query('alice', '{ viewr { id } }');
     expect(errors?.[0]?.message).toMatch(/Cannot query field "viewr"/);

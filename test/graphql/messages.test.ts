@@ -72,7 +72,7 @@ describe('messages over GraphQL', () => {
     expect((await send('alice', { content: 'next' })).data.sendMessage.sequence).toBe(sequence + 1);
   });
 
-  it('G59: fifty times the same clientMessageId at once is one message', async () => {
+  it('Q59: fifty times the same clientMessageId at once is one message', async () => {
     const all = await Promise.all(
       Array.from({ length: 50 }, () => send('alice', { content: 'race', clientMessageId: 'race' })),
     );

@@ -1,5 +1,5 @@
 /** An engine whose bus can be cut and whose answers can fail, one by one: what a server does, at exactly the moment a test wants. */
-import type { Announcement, Engine, Listener } from '../../src/engine/port.ts';
+import type { Announcement, BusListener, Engine } from '../../src/engine/port.ts';
 import { unavailable } from '../../src/errors.ts';
 
 export interface UnsteadyEngine {
@@ -13,7 +13,7 @@ export interface UnsteadyEngine {
 }
 
 export function unsteady(steady: Engine): UnsteadyEngine {
-  const listeners = new Set<Listener>();
+  const listeners = new Set<BusListener>();
   let isCut = false;
   /** Up to when everything was heard before the bus was cut; null: it is not, and whoever listens knows that it was. */
   let cutAt: number | null = null;
@@ -28,7 +28,7 @@ export function unsteady(steady: Engine): UnsteadyEngine {
       // It has its acknowledgement first, and is told with the others then (G05).
       setImmediate(() => listener.onInterrupted());
     }
-    const told: Listener = {
+    const told: BusListener = {
       onAnnouncement: (announcement: Announcement) => isCut || listener.onAnnouncement(announcement),
       onInterrupted: () => listener.onInterrupted(),
     };

@@ -173,12 +173,12 @@ describe('WS /graphql', () => {
       ],
       ['20,000 braces', { query: '{ x '.repeat(8_000) }, 'GRAPHQL_PARSE_FAILED'],
       [
-        'G55: a root left to a condition',
+        'Q55: a root left to a condition',
         { query: 'subscription ($x: Boolean!) { messageReceived @skip(if: $x) { id } }', variables: { x: true } },
         'GRAPHQL_VALIDATION_FAILED',
       ],
       [
-        'G55: a root that is never there',
+        'Q55: a root that is never there',
         { query: 'subscription { messageReceived @skip(if: true) { id } }' },
         'GRAPHQL_VALIDATION_FAILED',
       ],

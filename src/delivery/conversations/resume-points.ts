@@ -8,7 +8,7 @@ export interface ResumePoints {
   keys(): Iterable<ConversationId>;
 }
 
-/** Whether they are one place in one life of a log. */
+/** Whether they are one place in one epoch of a log. */
 export const isSame = (one: Position, other: Position): boolean =>
   one.epoch === other.epoch && one.place === other.place;
 

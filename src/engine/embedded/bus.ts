@@ -1,6 +1,6 @@
 /** Announcements inside one process: nothing is ever lost, so nothing is ever interrupted. */
 import type { Clock } from '../../clock.ts';
-import type { Announcement, Bus, Channel, CurrentTrace, Listener } from '../port.ts';
+import type { Announcement, Bus, BusListener, Channel, CurrentTrace } from '../port.ts';
 
 export interface EmbeddedBus extends Bus {
   announce(channel: Channel, announcement: Announcement): void;
@@ -11,7 +11,7 @@ function channelKey(channel: Channel): string {
 }
 
 export function createEmbeddedBus(clock: Clock, currentTrace: CurrentTrace): EmbeddedBus {
-  const listeners = new Map<string, Set<Listener>>();
+  const listeners = new Map<string, Set<BusListener>>();
   return {
     announce(channel, announcement) {
       const trace = currentTrace();

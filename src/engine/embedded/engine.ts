@@ -2,13 +2,13 @@
 import type { Clock } from '../../clock.ts';
 import type { Retention } from '../../model.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
+import { createBookmarks } from './bookmarks.ts';
 import { createEmbeddedBus } from './bus.ts';
 import { createConsumers } from './consumers.ts';
 import { openControl } from './control.ts';
 import { createConversations } from './conversations.ts';
 import { openDatabase } from './database.ts';
 import { createHeads } from './heads.ts';
-import { createInboxes } from './inbox.ts';
 import { createLists } from './lists.ts';
 import { createMessageLog } from './message-log.ts';
 import { createMessages } from './messages.ts';
@@ -60,7 +60,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     ...createPresence(database, clock),
     ...createSessions(database),
     ...createTopics(database, clock),
-    ...createInboxes(database, clock),
+    ...createBookmarks(database, clock),
     ...createLists(database),
     readUserLog: userLogs.readUserLog,
     ...createHeads(database, clock),

@@ -1,6 +1,5 @@
 /** The steps of every change of a message in SQLite: its place in the log, its announcement, retention. */
 import type { Clock } from '../../clock.ts';
-import { LIMITS } from '../../limits.ts';
 import type {
   ConversationId,
   MessageChange,
@@ -13,7 +12,7 @@ import type {
   UserId,
 } from '../../model.ts';
 import type { Append, Earlier, NewMessage, SentKey } from '../port.ts';
-import { newEpoch } from '../shared/lineage.ts';
+import { newEpoch, withEpoch } from '../shared/lineage.ts';
 import { conversationKey, messageId, messageNonce, parseMessageId } from '../shared/message-id.ts';
 import type { ConversationRow } from './conversations.ts';
 import type { Announce, Database } from './database.ts';
@@ -185,13 +184,10 @@ export function createMessageLog(
   /** The next place of the log, in a new epoch when this file was opened anew. */
   function advance(row: ConversationRow): Position {
     const place = row.place + 1;
-    const lineage = JSON.parse(row.lineage) as [string, number][];
-    const isSameLife = row.fence === database.fence;
-    const epoch = isSameLife ? row.epoch : newEpoch();
-    const lives = isSameLife
-      ? row.lineage
-      : JSON.stringify([...lineage, [epoch, place]].slice(-LIMITS.rememberedEpochs));
-    moveHead.run(place, epoch, database.fence, lives, clock.now(), row.key);
+    const isSameFence = row.fence === database.fence;
+    const epoch = isSameFence ? row.epoch : newEpoch();
+    const lineage = isSameFence ? row.lineage : withEpoch(row.lineage, epoch, place);
+    moveHead.run(place, epoch, database.fence, lineage, clock.now(), row.key);
     return { epoch, place };
   }
 

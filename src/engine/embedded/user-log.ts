@@ -1,7 +1,7 @@
 /** The log of each user's list in SQLite: rows that are written in the transaction that changes the list. */
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
-import { judgePosition, type Lineage, newEpoch } from '../shared/lineage.ts';
+import { judgePosition, type Lineage, newEpoch, withEpoch } from '../shared/lineage.ts';
 import type { ListEvent, UserLogEntry, UserLogStore } from '../shared/user-log.ts';
 import type { Database } from './database.ts';
 
@@ -60,8 +60,7 @@ export function createUserLogs(database: Database): UserLogs {
     const place = state.place + 1;
     if (state.fence === database.fence) return { ...state, place };
     const epoch = newEpoch();
-    const lives = [...(JSON.parse(state.lineage) as Lineage), [epoch, place] as const];
-    const lineage = JSON.stringify(lives.slice(-LIMITS.rememberedEpochs));
+    const lineage = withEpoch(state.lineage, epoch, place);
     return { ...state, place, epoch, fence: database.fence, lineage };
   }
 

@@ -60,7 +60,7 @@ export type Channel =
   | { readonly kind: 'topic'; readonly tenant: TenantId; readonly id: Topic }
   | { readonly kind: SettingKind; readonly tenant: TenantId; readonly id: TenantId };
 
-export interface Listener {
+export interface BusListener {
   onAnnouncement(announcement: Announcement): void;
   /** Announcements may be missing up to now: read the state again. */
   onInterrupted(): void;
@@ -74,5 +74,5 @@ export interface Listening {
 
 export interface Bus {
   /** Resolves once everything announced from now on will arrive. */
-  listen(channel: Channel, listener: Listener): Promise<Listening>;
+  listen(channel: Channel, listener: BusListener): Promise<Listening>;
 }

@@ -5,7 +5,7 @@ import { deadline } from '../../clock.ts';
 import { unavailable } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
-import type { Bus, Listener } from '../port.ts';
+import type { Bus, BusListener } from '../port.ts';
 import { decodeAnnouncement } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Marks } from './marks.ts';
@@ -20,7 +20,7 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
     subscriber: client,
     messageEventName: 'smessage',
   });
-  const listeners = new Set<Listener>();
+  const listeners = new Set<BusListener>();
   subscriber.on('interrupted', () => void marks.interrupt());
 
   return {

@@ -10,6 +10,7 @@ import type { CurrentTrace, Engine } from '../port.ts';
 import { nonce } from './attempt.ts';
 import { createBatches } from './batches.ts';
 import { createBlocks } from './blocks.ts';
+import { createBookmarks } from './bookmarks.ts';
 import { createRedisBus } from './bus.ts';
 import { connect, openCommandClient, openSubscriberClient, type RedisClient } from './client.ts';
 import { createConsumers } from './consumers.ts';
@@ -18,7 +19,6 @@ import { checkKind } from './diagnosis.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { Forwarding } from './forwarding.ts';
 import { createHeads } from './heads.ts';
-import { createInboxes } from './inbox.ts';
 import { createKeys } from './keys.ts';
 import { KnownConsumers } from './known-consumers.ts';
 import { createLists } from './list-store.ts';
@@ -174,7 +174,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createTopics(client, run, keys, { clock, currentTrace, outbox }),
     ...createConsumers(client, run, keys, { clock, known, forwarding }),
     ...createWebhooks(client, run, keys, clock),
-    ...createInboxes(client, run, keys, clock),
+    ...createBookmarks(client, run, keys, clock),
     ...createLists(client, run, keys, { lists, clock, log }),
     ...createUserLogs(run, keys),
     ...createHeads(client, runOne, keys),

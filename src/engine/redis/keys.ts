@@ -77,7 +77,7 @@ export interface UserKeys {
   readonly presence: string;
   readonly presenceChannel: string;
   readonly sessions: string;
-  readonly inboxes: string;
+  readonly bookmarks: string;
   /** Up to when the user's tokens are refused. */
   readonly refusal: string;
   readonly sessionsChannel: string;
@@ -188,7 +188,7 @@ export function createKeys(prefix: string, database: number): Keys {
       presence: `${tag}:presence`,
       presenceChannel: channelOf(`${tag}:presence-channel`),
       sessions: `${tag}:sessions`,
-      inboxes: `${tag}:inboxes`,
+      bookmarks: `${tag}:inboxes`,
       refusal: `${tag}:refusal`,
       sessionsChannel: channelOf(`${tag}:sessions-channel`),
       sessionsMark: `${tag}:sessions-mark`,

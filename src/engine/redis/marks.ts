@@ -11,7 +11,7 @@ import { inParts } from '../../in-parts.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { Position } from '../../model.ts';
-import type { Announcement, Channel, Listener } from '../port.ts';
+import type { Announcement, BusListener, Channel } from '../port.ts';
 import { attempt } from './attempt.ts';
 import type { RunOne } from './batches.ts';
 import type { RedisClient } from './client.ts';
@@ -38,7 +38,7 @@ interface Stored {
 
 interface Watched {
   readonly channel: Channel;
-  readonly listeners: Set<Listener>;
+  readonly listeners: Set<BusListener>;
   /** What was heard last; undefined: nothing, and what was stored when it was listened to first is not known yet. */
   state: Mark | undefined;
   /** Not turned into a mark before it is compared: messages come often. */
@@ -78,7 +78,7 @@ export class Marks {
   }
 
   /** Whoever hears this channel. The answer forgets them. */
-  watch(name: string, channel: Channel, listener: Listener): { readonly watched: Watched; forget(): void } {
+  watch(name: string, channel: Channel, listener: BusListener): { readonly watched: Watched; forget(): void } {
     const watched = this.#watched.get(name) ?? this.#begin(name, channel);
     watched.listeners.add(listener);
     return {

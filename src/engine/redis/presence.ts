@@ -15,8 +15,8 @@ import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { decodePresence } from './codec.ts';
 import type { Keys } from './keys.ts';
-import { livesOf } from './lives.ts';
 import { type Held, RecentDepartures } from './recent-departures.ts';
+import { runIdsOf } from './run-ids.ts';
 import type { RunScript } from './scripts.ts';
 
 /** Connections recorded again, or removed, at once. */
@@ -43,8 +43,8 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
   const former = new Set<string>();
   const held = new Map<ConnectionId, Entry>();
   const departures = new RecentDepartures(clock);
-  /** The lives of the servers in which all that is held was recorded. */
-  let lives = '';
+  /** The run ids of the servers in which all that is held was recorded. */
+  let runIds = '';
   let isRenewing = false;
   let isStopped = false;
   let isLooking = false;
@@ -128,12 +128,12 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
 
   /** Records everything again when a server has begun another life: it may have lost what this node had written. */
   async function recover(): Promise<void> {
-    const present = await livesOf(client);
-    if (present === lives) return departures.areTogether();
+    const present = await runIdsOf(client);
+    if (present === runIds) return departures.areTogether();
     for (const entry of held.values()) entry.recordedUnder = null;
     await forgetDeparted();
     await takeOver();
-    lives = present;
+    runIds = present;
     departures.areTogether();
   }
 
@@ -195,7 +195,7 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
   return {
     async start() {
       await begin();
-      lives = await livesOf(client);
+      runIds = await runIdsOf(client);
       await sweep();
       stopTimer = clock.every(TIMES.nodeRenewMs, () => void renew());
     },

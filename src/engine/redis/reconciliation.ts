@@ -14,10 +14,10 @@ import type { Log } from '../../log.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 import type { Lists } from './lists.ts';
-import { livesOf } from './lives.ts';
 import type { Memberships } from './memberships.ts';
 import { isOutage } from './outage.ts';
 import type { RecentChange, RecentChanges } from './recent-changes.ts';
+import { runIdsOf } from './run-ids.ts';
 import type { RunScript } from './scripts.ts';
 
 /** Conversations that are seen to at once. */
@@ -42,7 +42,7 @@ export class Reconciliation {
   readonly #keys: Keys;
   readonly #parts: Parts;
   /** Of the servers, when both sides were together last. */
-  #lives = '';
+  #runIds = '';
   /** Those whose own keys are in the way, and are tried again. The one tried longest ago first. */
   readonly #failed = new Map<string, RecentChange>();
   #isRunning = false;
@@ -56,7 +56,7 @@ export class Reconciliation {
   }
 
   async start(): Promise<void> {
-    this.#lives = await livesOf(this.#client);
+    this.#runIds = await runIdsOf(this.#client);
     this.#stop = this.#parts.clock.every(TIMES.nodeRenewMs, () => void this.#look());
   }
 
@@ -68,13 +68,13 @@ export class Reconciliation {
     if (this.#isRunning) return;
     this.#isRunning = true;
     try {
-      const lives = await livesOf(this.#client);
-      if (lives === this.#lives) await this.#tryAgain();
+      const runIds = await runIdsOf(this.#client);
+      if (runIds === this.#runIds) await this.#tryAgain();
       else await this.#compareAll();
-      this.#lives = lives;
+      this.#runIds = runIds;
       this.#parts.recent.areTogether();
     } catch (error) {
-      // It is looked at again; the lives are not noted yet.
+      // It is looked at again; the run ids are not noted yet.
       this.#parts.log.debug({ err: error }, 'lists not compared with conversations');
     } finally {
       this.#isRunning = false;

@@ -72,7 +72,7 @@ const NAMES = [
   'settle-memberships',
   'settle-place',
   'trim-events',
-  'write-inbox',
+  'write-bookmark',
   'write-session',
 ] as const;
 

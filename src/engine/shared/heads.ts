@@ -25,8 +25,8 @@ export interface HeadStore {
   readHeads(tenant: TenantId, ids: readonly ConversationId[], instant: number): Promise<(ConversationHead | null)[]>;
 }
 
-/** The position of a place: in the life of the log that it belongs to. */
+/** The position of a place: in the epoch of the log that it belongs to. */
 export function positionAt(lineage: Lineage, place: number): Position {
-  const life = lineage.findLast(([, start]) => start <= place) ?? lineage[0];
-  return { epoch: life?.[0] ?? '', place };
+  const epoch = lineage.findLast(([, start]) => start <= place) ?? lineage[0];
+  return { epoch: epoch?.[0] ?? '', place };
 }

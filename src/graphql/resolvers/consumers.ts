@@ -2,8 +2,8 @@
 import type { ConsumerResolvers, MutationResolvers, QueryResolvers } from '../../__generated__/resolvers.ts';
 import type { ConsumerProgress } from '../../domain/consumers.ts';
 import type { ConsumerRecord } from '../../model.ts';
-import { toConnection } from '../connection.ts';
 import type { Context } from '../context.ts';
+import { toConnection } from '../relay-connection.ts';
 
 export const Query: QueryResolvers = {
   consumers: (_, __, { domain, viewer }) => domain.consumers.list(viewer),

@@ -11,8 +11,8 @@ import { contentsOf, type SeenConversation } from '../../access/seen.ts';
 import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
 import { encodeConversationCursor, encodeCursor, encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { LIMITS } from '../../limits.ts';
-import { toConnection } from '../connection.ts';
 import { referenceId } from '../entities.ts';
+import { toConnection } from '../relay-connection.ts';
 
 export const Query: QueryResolvers = {
   conversation: (_, { id }, { loaders }) => loaders.visibleConversation.load(id),

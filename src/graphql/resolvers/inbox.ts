@@ -8,7 +8,7 @@ import type {
 import type { SeenEntry } from '../../access/seen.ts';
 import type { ListedRoom } from '../../domain/conversation-list.ts';
 import { encodeInboxCursor, encodeRoomCursor } from '../../domain/cursor.ts';
-import { toConnection } from '../connection.ts';
+import { toConnection } from '../relay-connection.ts';
 
 const cursorOf = ({ listed: { isPinned, activity, conversationId } }: SeenEntry): string =>
   encodeInboxCursor({ isPinned, activity, id: conversationId });

@@ -2,8 +2,8 @@
 import type { QueryResolvers, UserResolvers } from '../../__generated__/resolvers.ts';
 import { encodeSessionCursor } from '../../domain/cursor.ts';
 import { pageOfSessions } from '../../domain/session-page.ts';
-import { toConnection } from '../connection.ts';
 import { userReferenceId } from '../entities.ts';
+import { toConnection } from '../relay-connection.ts';
 
 export const Query: QueryResolvers = {
   viewer: (_, __, { viewer }) => ({ id: viewer.userId }),

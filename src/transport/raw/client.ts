@@ -14,7 +14,7 @@ import {
 import { LIMITS } from '../../limits.ts';
 import type { Meter, Topic, UserId, Viewer } from '../../model.ts';
 import type { Connection } from '../websocket/connection.ts';
-import type { Inbox } from './inbox.ts';
+import type { Feed } from './feed.ts';
 import { RawOutlet } from './outlet.ts';
 import type { RawParts } from './parts.ts';
 
@@ -25,7 +25,7 @@ function notTheirs(reason: RefusalReason = 'INVALID'): ServiceError {
 export interface RawClientIdentity {
   readonly connection: Connection;
   readonly meter: Meter;
-  readonly inbox: Inbox;
+  readonly feed: Feed;
   /** Reports an error that is not the answer to a frame. */
   readonly tell: (error: ServiceError, about?: object) => void;
 }
@@ -39,7 +39,7 @@ function bearerIn({ bearer }: Connection): Bearer {
 export class RawClient {
   readonly domain: Domain;
   readonly meter: Meter;
-  readonly inbox: Inbox;
+  readonly feed: Feed;
   readonly topics: TopicSubscriptions;
   readonly #connection: Connection;
   readonly #options: RawParts;
@@ -49,7 +49,7 @@ export class RawClient {
   constructor(identity: RawClientIdentity, options: RawParts) {
     this.domain = options.domain;
     this.meter = identity.meter;
-    this.inbox = identity.inbox;
+    this.feed = identity.feed;
     this.#connection = identity.connection;
     this.#identity = identity;
     this.#options = options;

@@ -8,9 +8,9 @@ import type { Meter } from '../../model.ts';
 import { Connection, type Sockets } from '../websocket/connection.ts';
 import type { SocketEndpoint } from '../websocket/upgrade.ts';
 import { RawClient } from './client.ts';
+import { Feed } from './feed.ts';
 import { type Frame, FrameError, type FrameType, inWordsOf, parseFrame } from './frames.ts';
 import { HANDLERS } from './handlers.ts';
-import { Inbox } from './inbox.ts';
 import { meterFrame, peopleIn } from './metering.ts';
 import type { RawParts, RawServices } from './parts.ts';
 import { createRendering } from './rendering.ts';
@@ -76,9 +76,9 @@ class RawSocket {
     const { viewer, meter } = admitted;
     const session = viewer.sessionId ?? viewer.deviceId ?? deviceId ?? viewer.userId;
     const tell = (error: ServiceError, about: object = {}): void => void this.#refuse(error, null, about);
-    const inbox = new Inbox({ connection, session, tell }, this.#options);
-    const client = new RawClient({ connection, meter, inbox, tell }, this.#options);
-    const isResumed = await inbox.open();
+    const feed = new Feed({ connection, session, tell }, this.#options);
+    const client = new RawClient({ connection, meter, feed, tell }, this.#options);
+    const isResumed = await feed.open();
     await this.#send('Status', {
       status: 'connected',
       connection_id: connection.id,
@@ -88,7 +88,7 @@ class RawSocket {
       heartbeat_interval_ms: connections.heartbeatIntervalMs,
       resumed: isResumed,
     });
-    inbox.begin();
+    feed.begin();
     return client;
   }
 

@@ -75,9 +75,9 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
   },
 
   async DirectMessage(data, client, answer) {
-    const { domain, viewer, inbox } = client;
+    const { domain, viewer, feed } = client;
     const input = { ...bodyOf(data), clientMessageId: data.client_message_id };
-    const message = await inbox.sending(() => domain.messages.sendDirect(viewer, data.target_user, input));
+    const message = await feed.sending(() => domain.messages.sendDirect(viewer, data.target_user, input));
     await answer('Status', sent(message));
   },
 
@@ -151,11 +151,11 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
     begin();
   },
 
-  async Resume({ positions }, { inbox }, answer) {
+  async Resume({ positions }, { feed }, answer) {
     const { after } = streamRequest(null, positions);
-    await inbox.resume(after);
+    await feed.resume(after);
     await answer('Status', { status: 'resumed' });
-    inbox.begin();
+    feed.begin();
   },
 
   async Authenticate({ token }, client, answer) {

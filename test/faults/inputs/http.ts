@@ -151,14 +151,14 @@ export const HTTP: readonly BadInput[] = [
   ),
   input('H30: X-User-Id and X-Tenant-Id: the caller is who the token says', true, spoof),
   input(
-    'H31, G54: another Router-Authorization of the same length: FORBIDDEN',
+    'H31, Q54: another Router-Authorization of the same length: FORBIDDEN',
     Array(2).fill(everywhere('FORBIDDEN')),
     async (target) => [
       await codesBy(target, SDL, { headers: WRONG }),
       await codesBy(target, ENTITIES, { headers: WRONG }),
     ],
   ),
-  input('H31, G54: no Router-Authorization: FORBIDDEN', Array(2).fill(everywhere('FORBIDDEN')), async (target) => [
+  input('H31, Q54: no Router-Authorization: FORBIDDEN', Array(2).fill(everywhere('FORBIDDEN')), async (target) => [
     await codesBy(target, SDL, { headers: {} }),
     await codesBy(target, ENTITIES, { headers: {} }),
   ]),

@@ -1,4 +1,4 @@
-/** Texts, keys of retries and positions, by each way that they come in (G57 to G60). */
+/** Texts, keys of retries and positions, by each way that they come in (Q57 to Q60). */
 import { partsOfPosition } from '../../support/position.ts';
 import { connectRaw } from '../../support/raw-client.ts';
 import { newId } from '../../support/service.ts';
@@ -41,14 +41,14 @@ async function sendEverywhere(target: Target, content: string): Promise<unknown>
 }
 
 const CONTENTS: readonly (readonly [title: string, content: string, code: string, exceptions?: Codes])[] = [
-  ['G57: a lone surrogate', '\ud800', BAD],
-  ['G57: U+0000', 'a\0b', BAD],
-  ['G57: 8,001 characters of four bytes', '🎉'.repeat(8_001), BAD],
-  ['G57: 1 MB of combining marks', `a${'\u0301'.repeat(500_000)}`, BAD, { 'graphql-ws': '1009' }],
-  ['G57: a right-to-left override', 'a\u202eb', 'OK'],
-  ['G57: 8,000 characters of four bytes', '🎉'.repeat(8_000), 'OK'],
-  ['G58: white space', ' \n\t\u00a0\u2003', BAD],
-  ['G58: characters of no width', '\u200b\u200d\u2060\ufeff', BAD],
+  ['Q57: a lone surrogate', '\ud800', BAD],
+  ['Q57: U+0000', 'a\0b', BAD],
+  ['Q57: 8,001 characters of four bytes', '🎉'.repeat(8_001), BAD],
+  ['Q57: 1 MB of combining marks', `a${'\u0301'.repeat(500_000)}`, BAD, { 'graphql-ws': '1009' }],
+  ['Q57: a right-to-left override', 'a\u202eb', 'OK'],
+  ['Q57: 8,000 characters of four bytes', '🎉'.repeat(8_000), 'OK'],
+  ['Q58: white space', ' \n\t\u00a0\u2003', BAD],
+  ['Q58: characters of no width', '\u200b\u200d\u2060\ufeff', BAD],
 ];
 
 const position = (...parts: readonly unknown[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
@@ -64,15 +64,15 @@ const withEpoch =
     position(id, epoch, 0);
 
 const POSITIONS: readonly (readonly [title: string, forge: Forge, code: string])[] = [
-  ['G60: a place of -1', withPlace(-1), BAD],
-  ['G60: a place of 2^53', withPlace(2 ** 53), BAD],
-  ['G60: a place that is a text', withPlace('1e3'), BAD],
-  ['G60: a place of 1.5', withPlace(1.5), BAD],
-  ['G60: no position at all', () => '__proto__', BAD],
-  ['G60: an epoch of 10 KB', withEpoch('x'.repeat(10_000)), BAD],
-  ['G60: an epoch that is an object', withEpoch({}), BAD],
-  ['G60, R96: a place that is still to come', withPlace(1_000), 'POSITION_EXPIRED'],
-  ['G60: another life of the log', withEpoch('another'), 'POSITION_EXPIRED'],
+  ['Q60: a place of -1', withPlace(-1), BAD],
+  ['Q60: a place of 2^53', withPlace(2 ** 53), BAD],
+  ['Q60: a place that is a text', withPlace('1e3'), BAD],
+  ['Q60: a place of 1.5', withPlace(1.5), BAD],
+  ['Q60: no position at all', () => '__proto__', BAD],
+  ['Q60: an epoch of 10 KB', withEpoch('x'.repeat(10_000)), BAD],
+  ['Q60: an epoch that is an object', withEpoch({}), BAD],
+  ['Q60, R96: a place that is still to come', withPlace(1_000), 'POSITION_EXPIRED'],
+  ['Q60: another life of the log', withEpoch('another'), 'POSITION_EXPIRED'],
 ];
 
 /** By each way that carries a subscription, which may name the position's conversation, and by `Resume`. */
@@ -137,7 +137,7 @@ async function lookElsewhere(target: Target): Promise<unknown> {
 
 export const MESSAGES: readonly BadInput[] = [
   input(
-    'G53: rooms of another tenant, of others, and none: answered alike, by each way',
+    'Q53: rooms of another tenant, of others, and none: answered alike, by each way',
     ['{"conversation":null,"_entities":[null]}'],
     lookElsewhere,
   ),
@@ -149,7 +149,7 @@ export const MESSAGES: readonly BadInput[] = [
     ),
   ),
   input(
-    'G59: one clientMessageId with other contents, fifty at once: the first once, the others CONFLICT',
+    'Q59: one clientMessageId with other contents, fifty at once: the first once, the others CONFLICT',
     { answers: 2, conflicts: true, messages: 1 },
     sendAgain,
   ),

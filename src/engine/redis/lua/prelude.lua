@@ -32,12 +32,12 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
--- A number above the last one, and above all that an earlier life of the server gave out: it moves on with time.
+-- A number above the last one, and above all that an earlier run of the server gave out: it moves on with time.
 local function after(last)
   return digits(math.max(tonumber(last or '0') + 1, now(0)))
 end
 
--- Which life of the server this is. It differs after a failover and after a restart:
+-- Which run of the server this is. It differs after a failover and after a restart:
 -- the two cases in which the end of the log may be gone.
 local function runId()
   SERVER.runId = SERVER.runId or string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
@@ -77,7 +77,7 @@ local function withEpoch(json, epoch, place)
   return cjson.encode(lineage)
 end
 
--- The next place of the log as JSON, and as its two parts. Begins a new epoch when the server's life changed.
+-- The next place of the log as JSON, and as its two parts. Begins a new epoch when the server's run is another.
 local function advance(meta, nonce)
   local state = redis.call('HMGET', meta, 'place', 'epoch', 'fence', 'lineage')
   local place = tonumber(state[1]) + 1

@@ -2,7 +2,7 @@
 -- loaded. `state` has its place, epoch, fence, lineage and floor as a conversation's meta has them; `log` is a stream whose
 -- ids are places.
 
--- Begins a new epoch when the server's life changed.
+-- Begins a new epoch when the server's run is another.
 local function advanceUserLog(opened)
   opened.place, opened.isStored = opened.place + 1, false
   local fence = runId()

@@ -1,11 +1,11 @@
 /** What an engine keeps of how far sessions of `/ws` have read. */
-import type { ConversationId, InboxRecord, Position, TenantId, UserId } from '../../model.ts';
+import type { BookmarkRecord, ConversationId, Position, TenantId, UserId } from '../../model.ts';
 
-export interface InboxStore {
+export interface BookmarkStore {
   /** Null: nothing was written for this session, or it was forgotten. */
-  readInbox(tenant: TenantId, userId: UserId, session: string): Promise<InboxRecord | null>;
+  readBookmark(tenant: TenantId, userId: UserId, session: string): Promise<BookmarkRecord | null>;
   /** Moves positions forward, never back. Kept for the user's sessions written last, for `TIMES.sessionMs`. */
-  writeInbox(
+  writeBookmark(
     tenant: TenantId,
     userId: UserId,
     session: string,

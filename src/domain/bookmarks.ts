@@ -4,17 +4,17 @@ import type { Engine } from '../engine/port.ts';
 import { inParts } from '../in-parts.ts';
 import type { Log } from '../log.ts';
 import type {
+  BookmarkRecord,
   ConversationId,
   ConversationRecord,
-  InboxRecord,
   Membership,
   Position,
   UserId,
   Viewer,
 } from '../model.ts';
-import { InboxSaves } from './inbox-saves.ts';
+import { BookmarkSaves } from './bookmark-saves.ts';
 
-export interface InboxStart {
+export interface BookmarkStart {
   /** Whether the session was here before. */
   readonly isResumed: boolean;
   /** Conversations to resume, each from its position; all others begin live. */
@@ -23,21 +23,25 @@ export interface InboxStart {
   readonly read: ReadonlyMap<ConversationId, number>;
 }
 
-export interface Inboxes {
-  open(viewer: Viewer, session: string): Promise<InboxStart>;
+export interface Bookmarks {
+  open(viewer: Viewer, session: string): Promise<BookmarkStart>;
   /** Those of the positions that are in conversations the viewer is in. */
-  still(viewer: Viewer, positions: InboxRecord['positions']): Promise<Map<ConversationId, Position>>;
+  still(viewer: Viewer, positions: BookmarkRecord['positions']): Promise<Map<ConversationId, Position>>;
   /** Stores that a session has begun, and where. */
-  begin(viewer: Viewer, session: string, positions: InboxRecord['positions']): Promise<void>;
+  begin(viewer: Viewer, session: string, positions: BookmarkRecord['positions']): Promise<void>;
   /** Stores what a session has read, at once or as soon as the engine takes it. */
-  save(viewer: Viewer, session: string, positions: InboxRecord['positions']): void;
+  save(viewer: Viewer, session: string, positions: BookmarkRecord['positions']): void;
 }
 
 /** Where a conversation is resumed that the session has no position in; null: it begins live. */
-function startOf(inbox: InboxRecord | null, conversation: ConversationRecord, membership: Membership): Position | null {
+function startOf(
+  bookmark: BookmarkRecord | null,
+  conversation: ConversationRecord,
+  membership: Membership,
+): Position | null {
   const { joinedPosition, readSequence } = membership;
   // A session begins with a position in each conversation: this one was joined while it was away.
-  if (inbox) return joinedPosition;
+  if (bookmark) return joinedPosition;
   // A session's first time here: what somebody sent to the user and they have not read.
   if (conversation.kind !== 'DIRECT' || conversation.lastSequence <= readSequence) return null;
   const { epoch, place } = joinedPosition;
@@ -48,20 +52,20 @@ function startOf(inbox: InboxRecord | null, conversation: ConversationRecord, me
 const keysOf = (ids: readonly ConversationId[], userId: UserId) =>
   ids.map((conversationId) => ({ conversationId, userId }));
 
-export function createInboxes(engine: Engine, clock: Clock, log: Log): Inboxes {
-  const saves = new InboxSaves(engine, clock, log);
+export function createBookmarks(engine: Engine, clock: Clock, log: Log): Bookmarks {
+  const saves = new BookmarkSaves(engine, clock, log);
   return {
     async open(viewer, session) {
       const { tenant, userId } = viewer;
-      const [inbox, ids] = await Promise.all([
-        engine.readInbox(tenant, userId, session),
+      const [bookmark, ids] = await Promise.all([
+        engine.readBookmark(tenant, userId, session),
         engine.listConversationIds(tenant, userId),
       ]);
       const after = new Map<ConversationId, Position>();
       const read = new Map<ConversationId, number>();
       const unsaved = saves.unsavedOf(viewer, session);
       for (const id of ids) {
-        const position = unsaved?.get(id) ?? inbox?.positions.get(id);
+        const position = unsaved?.get(id) ?? bookmark?.positions.get(id);
         if (position) after.set(id, position);
       }
       const others = ids.filter((id) => !after.has(id));
@@ -73,13 +77,13 @@ export function createInboxes(engine: Engine, clock: Clock, log: Log): Inboxes {
         for (const [index, id] of part.entries()) {
           const conversation = conversations[index];
           const membership = memberships[index];
-          const start = conversation && membership ? startOf(inbox, conversation, membership) : null;
+          const start = conversation && membership ? startOf(bookmark, conversation, membership) : null;
           if (!start || !membership) continue;
           after.set(id, start);
-          if (!inbox) read.set(id, membership.readSequence);
+          if (!bookmark) read.set(id, membership.readSequence);
         }
       });
-      return { isResumed: inbox !== null, after, read };
+      return { isResumed: bookmark !== null, after, read };
     },
 
     async still({ tenant, userId }, positions) {
@@ -91,7 +95,7 @@ export function createInboxes(engine: Engine, clock: Clock, log: Log): Inboxes {
       return new Map(still.flat());
     },
 
-    begin: ({ tenant, userId }, session, positions) => engine.writeInbox(tenant, userId, session, positions),
+    begin: ({ tenant, userId }, session, positions) => engine.writeBookmark(tenant, userId, session, positions),
 
     save: (viewer, session, positions) => saves.save(viewer, session, positions),
   };

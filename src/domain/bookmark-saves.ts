@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { LIMITS } from '../limits.ts';
 import { type Log, who } from '../log.ts';
-import type { ConversationId, InboxRecord, Position, Viewer } from '../model.ts';
+import type { BookmarkRecord, ConversationId, Position, Viewer } from '../model.ts';
 
 const RETRY_MS = 1_000;
 
@@ -15,7 +15,7 @@ interface Unsaved {
   additions: number;
 }
 
-export class InboxSaves {
+export class BookmarkSaves {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -28,11 +28,11 @@ export class InboxSaves {
   }
 
   /** What a session has read that is not stored yet. */
-  unsavedOf(viewer: Viewer, session: string): InboxRecord['positions'] | undefined {
+  unsavedOf(viewer: Viewer, session: string): BookmarkRecord['positions'] | undefined {
     return this.#unsaved.get(keyOf(viewer, session))?.positions;
   }
 
-  save(viewer: Viewer, session: string, positions: InboxRecord['positions']): void {
+  save(viewer: Viewer, session: string, positions: BookmarkRecord['positions']): void {
     const key = keyOf(viewer, session);
     const known = this.#unsaved.get(key);
     if (known) {
@@ -49,9 +49,9 @@ export class InboxSaves {
   async #write(key: string, entry: Unsaved): Promise<void> {
     const { viewer, session, positions, additions } = entry;
     try {
-      await this.#engine.writeInbox(viewer.tenant, viewer.userId, session, positions);
+      await this.#engine.writeBookmark(viewer.tenant, viewer.userId, session, positions);
     } catch (error) {
-      this.#log.debug({ err: error, ...who(viewer) }, 'inbox not saved; tried again');
+      this.#log.debug({ err: error, ...who(viewer) }, 'bookmark not saved; tried again');
       this.#clock.after(RETRY_MS, () => {
         if (this.#unsaved.get(key) === entry) void this.#write(key, entry);
       });
@@ -64,10 +64,10 @@ export class InboxSaves {
 
   /** The oldest goes: its messages come again, which is no loss. */
   #makeRoom(): void {
-    if (this.#unsaved.size < LIMITS.unsavedInboxes) return;
+    if (this.#unsaved.size < LIMITS.unsavedBookmarks) return;
     const [oldest] = this.#unsaved.keys();
     if (oldest !== undefined) this.#unsaved.delete(oldest);
-    this.#log.warn('too many inboxes not saved: the oldest is forgotten');
+    this.#log.warn('too many bookmarks not saved: the oldest is forgotten');
   }
 }
 

@@ -1,12 +1,12 @@
-/** Inboxes in SQLite. */
+/** Bookmarks in SQLite. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { InboxRecord } from '../../model.ts';
-import type { InboxStore } from '../port.ts';
-import { decodeInbox, encodeInbox } from '../shared/inbox.ts';
+import type { BookmarkRecord } from '../../model.ts';
+import type { BookmarkStore } from '../port.ts';
+import { decodeBookmark, encodeBookmark } from '../shared/bookmark.ts';
 import type { Database } from './database.ts';
 
-export function createInboxes(database: Database, clock: Clock): InboxStore {
+export function createBookmarks(database: Database, clock: Clock): BookmarkStore {
   const find = database.prepare(
     'SELECT positions FROM inboxes WHERE tenant = ? AND user_id = ? AND session = ? AND written_at > ?',
   );
@@ -18,24 +18,24 @@ export function createInboxes(database: Database, clock: Clock): InboxStore {
      (SELECT session FROM inboxes WHERE tenant = ?1 AND user_id = ?2 ORDER BY written_at DESC, session LIMIT ?3)`,
   );
 
-  function read(...key: [tenant: string, userId: string, session: string]): InboxRecord | null {
+  function read(...key: [tenant: string, userId: string, session: string]): BookmarkRecord | null {
     const row = find.get(...key, clock.now() - TIMES.sessionMs);
     if (!row) return null;
-    return { positions: decodeInbox(JSON.parse(String(row['positions']))) };
+    return { positions: decodeBookmark(JSON.parse(String(row['positions']))) };
   }
 
   return {
-    readInbox: async (tenant, userId, session) => database.read(() => read(tenant, userId, session)),
+    readBookmark: async (tenant, userId, session) => database.read(() => read(tenant, userId, session)),
 
-    async writeInbox(tenant, userId, session, positions) {
+    async writeBookmark(tenant, userId, session, positions) {
       database.write(() => {
         const moved = new Map(read(tenant, userId, session)?.positions);
         for (const [id, position] of positions) {
           const before = moved.get(id);
           if (before?.epoch !== position.epoch || before.place < position.place) moved.set(id, position);
         }
-        put.run(tenant, userId, session, clock.now(), encodeInbox(moved));
-        trim.run(tenant, userId, LIMITS.inboxesPerUser);
+        put.run(tenant, userId, session, clock.now(), encodeBookmark(moved));
+        trim.run(tenant, userId, LIMITS.bookmarksPerUser);
       });
     },
   };

@@ -18,7 +18,7 @@ import { RawOutlet } from './outlet.ts';
 import type { RawParts } from './parts.ts';
 import { Places, type Positions } from './places.ts';
 
-export interface InboxIdentity {
+export interface FeedIdentity {
   readonly connection: Connection;
   /** Names what of the user's is one place of reading. */
   readonly session: string;
@@ -26,9 +26,9 @@ export interface InboxIdentity {
   readonly tell: (error: ServiceError) => void;
 }
 
-export class Inbox implements Outlet {
+export class Feed implements Outlet {
   readonly #options: RawParts;
-  readonly #identity: InboxIdentity;
+  readonly #identity: FeedIdentity;
   readonly #outlet: RawOutlet;
   readonly #places: Places;
   #read: ReadonlyMap<ConversationId, number> = new Map();
@@ -39,7 +39,7 @@ export class Inbox implements Outlet {
   readonly #own = new Set<MessageId>();
   #stream: RenderedStream | null = null;
 
-  constructor(identity: InboxIdentity, options: RawParts) {
+  constructor(identity: FeedIdentity, options: RawParts) {
     this.#identity = identity;
     this.#options = options;
     const { connection } = identity;
@@ -63,11 +63,11 @@ export class Inbox implements Outlet {
     const { connection, session } = this.#identity;
     const { viewer } = connection;
     if (!viewer) return false;
-    const { inboxes } = this.#options.domain;
-    const { isResumed, after, read } = await inboxes.open(viewer, session);
+    const { bookmarks } = this.#options.domain;
+    const { isResumed, after, read } = await bookmarks.open(viewer, session);
     this.#read = read;
     await this.#follow(after);
-    if (!isResumed) await inboxes.begin(viewer, session, this.#places.current);
+    if (!isResumed) await bookmarks.begin(viewer, session, this.#places.current);
     return isResumed;
   }
 
@@ -81,7 +81,7 @@ export class Inbox implements Outlet {
     if (!connection.viewer) return;
     this.#stream?.close();
     this.#read = new Map();
-    const before = await this.#options.domain.inboxes.still(connection.viewer, this.#places.current);
+    const before = await this.#options.domain.bookmarks.still(connection.viewer, this.#places.current);
     try {
       const ids = new Set([...before.keys(), ...positions.keys()]);
       const after = [...ids].flatMap((id): [ConversationId, Position][] => {
@@ -178,7 +178,8 @@ export class Inbox implements Outlet {
     const { connection, session } = this.#identity;
     const read = this.#asked;
     this.#asked = null;
-    if (connection.viewer && read && read.size > 0) this.#options.domain.inboxes.save(connection.viewer, session, read);
+    if (connection.viewer && read && read.size > 0)
+      this.#options.domain.bookmarks.save(connection.viewer, session, read);
   }
 
   /** Who said goodbye had read what was written before; of who vanished, only what they confirmed is known. */

@@ -1,12 +1,12 @@
-/** Which life of its servers a client speaks with. A failover or a restart begins another: some of what was written may be gone. */
+/** Which runs of its servers a client speaks with. A failover or a restart begins another: some of what was written may be gone. */
 import { Cluster } from 'ioredis';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 
 const RUN_ID = /^run_id:(\w+)/m;
 
-/** Names the present lives of all masters; differs as soon as one of them is another. */
-export async function livesOf(client: RedisClient): Promise<string> {
+/** The run ids of all masters, as one text: another as soon as one of them restarted or was replaced. */
+export async function runIdsOf(client: RedisClient): Promise<string> {
   const masters = client instanceof Cluster ? client.nodes('master') : [client];
   const infos = await attempt(() => Promise.all(masters.map((master) => master.info('server'))));
   return infos
