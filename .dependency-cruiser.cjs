@@ -73,6 +73,18 @@ module.exports = {
       to: { pathNot: ['^client/src/', '(^|node_modules/)(graphql-ws|react|@apollo/client|@urql/core|wonka)(/|$)'] },
     },
     {
+      name: 'console-knows-the-client',
+      severity: 'error',
+      from: { path: '^console/src/' },
+      to: {
+        pathNot: [
+          '^console/src/',
+          '^client/src/',
+          '(^|node_modules/)(react|react-dom|graphiql|@graphiql/toolkit|graphql-ws)(/|$)',
+        ],
+      },
+    },
+    {
       name: 'only-main-starts-the-service',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/main\\.ts$' },
@@ -142,6 +154,6 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     // The parser that reads TypeScript whatever version of its compiler is installed.
     parser: 'swc',
-    enhancedResolveOptions: { extensions: ['.ts', '.js'] },
+    enhancedResolveOptions: { extensions: ['.ts', '.tsx', '.js'] },
   },
 };

@@ -5,6 +5,9 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
+COPY scripts/build-console.ts ./scripts/build-console.ts
+COPY console ./console
+COPY client/src ./client/src
 RUN npm run build
 
 FROM node:24-bookworm-slim AS dependencies

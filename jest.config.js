@@ -17,6 +17,7 @@ const FULL_ONLY = [
   'test/cluster/two-releases.test.ts',
   'test/cluster/workers.test.ts',
   'test/consistency/trial.test.ts',
+  'test/console/console.test.ts',
   'test/delivery/inbox-cost.test.ts',
   'test/delivery/inbox-held.test.ts',
   'test/delivery/inbox-histories.test.ts',

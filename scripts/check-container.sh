@@ -11,7 +11,10 @@ mkdir "$build" "$dependencies" "$app" "$data"
 
 echo "Stage build" >&2
 cp "$root"/{package.json,package-lock.json,.npmrc,tsconfig.json,tsconfig.build.json} "$build"
-cp -r "$root/src" "$build"
+cp -r "$root/src" "$root/console" "$build"
+mkdir "$build/scripts" "$build/client"
+cp "$root/scripts/build-console.ts" "$build/scripts"
+cp -r "$root/client/src" "$build/client"
 (cd "$build" && npm ci --silent && npm run --silent build) >&2
 
 echo "Stage dependencies" >&2

@@ -7,5 +7,6 @@ provided=$!
 status=0
 tsc -p tsconfig.json || status=1
 tsc -p client || status=1
+tsc -p console || status=1
 wait "$provided" && tsc -p examples/gateway || status=1
 exit "$status"

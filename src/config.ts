@@ -38,6 +38,8 @@ export interface Config {
   readonly streamMergeMs: number;
   /** Null: nothing is limited. */
   readonly rates: Rates | null;
+  /** Whether the console and GraphiQL are served. */
+  readonly hasConsole: boolean;
   readonly logLevel: string;
   readonly allowedOrigins: readonly string[];
   readonly maxQueryDepth: number;
@@ -195,6 +197,7 @@ export function readConfig(given: Environment): Config {
           connectionsPerUser: required('MAX_CONNECTIONS_PER_USER'),
         })
       : null,
+    hasConsole: read('CONSOLE') ?? !isProduction,
     logLevel: required('LOG_LEVEL'),
     allowedOrigins: origins ?? [],
     maxQueryDepth: required('MAX_QUERY_DEPTH'),

@@ -10,6 +10,8 @@ import { createInfo, VERSION } from './observability/info.ts';
 import { openFilesLimit, plainWithin, socketsWithin } from './open-files.ts';
 import { TokenBucket } from './rates/token-bucket.ts';
 import { watchCertificate } from './transport/http/certificate.ts';
+import { addConsole, type ShowPage } from './transport/http/console-files.ts';
+import { addConsoleTokens } from './transport/http/console-tokens.ts';
 import { addGraphqlHttp } from './transport/http/graphql-http.ts';
 import { type OperationsOptions, openAdmin } from './transport/http/operations-paths.ts';
 import { createPorts, type Ports } from './transport/http/ports.ts';
@@ -157,10 +159,18 @@ async function openGraphql(hall: Hall, { app }: Http): Promise<void> {
     refusals: new CallbackRefusals(ground.clock),
     isCallbackAllowed: createUrlCheck(config.callbackAllowedUrls),
   });
-  const { maxBodyBytes } = config;
-  const stopApollo = await addGraphqlHttp(app, { ...graphql, ...callers, persisted, stream, log, maxBodyBytes });
+  const showPage = config.hasConsole ? openConsole(hall, app) : null;
+  const http = { persisted, stream, log, maxBodyBytes: config.maxBodyBytes, showPage };
+  const stopApollo = await addGraphqlHttp(app, { ...graphql, ...callers, ...http });
   ground.closers.push('Apollo Server', stopApollo);
   openSockets(hall, persisted);
+}
+
+/** Pages for a developer. In production nobody is given a token. */
+function openConsole({ ground: { config, clock } }: Hall, app: Http['app']): ShowPage {
+  const { secrets, tenantClaim, issuer, audience } = config.jwt;
+  if (!config.isProduction) addConsoleTokens(app, { clock, secrets, tenantClaim, issuer, audience });
+  return addConsole(app);
 }
 
 function createStreams({ ground, core, listening, supervisor, unsent }: Hall): Streams {

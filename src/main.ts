@@ -15,7 +15,7 @@ const TOKEN_LIFE_S = 24 * 60 * 60;
 /** What a newcomer needs to go on: where, who, and one thing to try. */
 async function greet(
   { port, secrets, kind }: { readonly port: number; readonly secrets: readonly string[]; readonly kind: string },
-  jwt: { readonly tenantClaim: string },
+  { jwt, hasConsole }: Pick<Config, 'jwt' | 'hasConsole'>,
 ): Promise<void> {
   const [secret] = secrets;
   if (!secret) return;
@@ -24,7 +24,7 @@ async function greet(
   const url = `http://localhost:${port}`;
   process.stdout.write(`
 Real-time subgraph, ${kind} engine
-  GraphQL        ${url}/graphql   ws://localhost:${port}/graphql
+${hasConsole ? `  Console        ${url}\n` : ''}  GraphQL        ${url}/graphql   ws://localhost:${port}/graphql
   Token (demo)   ${token}
 
 Try it:
@@ -94,7 +94,7 @@ async function supervise(given: Config, log: Log): Promise<void> {
   if ('code' in outcome) process.exit(outcome.code);
   const { port } = outcome;
   log.info({ port, engine: 'redis', workers }, 'service started');
-  if (!isProduction && !abandon.aborted) await greet({ port, secrets: jwt.secrets, kind: 'redis' }, jwt);
+  if (!isProduction && !abandon.aborted) await greet({ port, secrets: jwt.secrets, kind: 'redis' }, given);
 }
 
 /** Serves, alone or as one of several. */
@@ -114,7 +114,7 @@ async function serveHere(config: Config, log: Log, nodeId: string, worker: Worke
     serve(service);
     if (worker) return worker.serves(port);
     log.info({ port, engine: engine.kind }, 'service started');
-    if (!config.isProduction && !abandon.aborted) await greet({ port, secrets, kind: engine.kind }, config.jwt);
+    if (!config.isProduction && !abandon.aborted) await greet({ port, secrets, kind: engine.kind }, config);
   } catch (error) {
     if (!abandon.aborted) throw error;
     log.info('service stopped');

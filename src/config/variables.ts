@@ -111,6 +111,12 @@ export const VARIABLES = {
   ),
   RATE_LIMIT_ENABLED: variable('the limits that follow', '`true` or `false`', 'true', flag),
   ...RATE_VARIABLES,
+  CONSOLE: variable(
+    'serves the console at `/`, and GraphiQL to a browser that opens `/graphql`; unset: outside production only. In production it makes no tokens',
+    '`true` or `false`',
+    null,
+    flag,
+  ),
   LOG_LEVEL: variable('what is logged', LOG_LEVELS.map((level) => `\`${level}\``).join(', '), 'info', (value) =>
     LOG_LEVELS.find((level) => level === value),
   ),

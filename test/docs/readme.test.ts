@@ -174,7 +174,9 @@ describe('the documents', () => {
     let printed = '';
     // The one that the section on webhooks says is allowed.
     const webhooks = { WEBHOOK_ALLOWED_URLS: 'https://push.example.com/' };
-    const env = () => ({ ...process.env, DATA_DIR: dir, PORT: String(port), NODE_NO_WARNINGS: '1', ...webhooks });
+    // The console is built by the tests of it (`test/console`).
+    const fixed = { NODE_NO_WARNINGS: '1', CONSOLE: 'false', ...webhooks };
+    const env = () => ({ ...process.env, ...fixed, DATA_DIR: dir, PORT: String(port) });
 
     async function start(): Promise<void> {
       printed = '';

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { signToken } from '../../src/access/tokens.ts';
@@ -207,13 +208,49 @@ describe('HTTP', () => {
     await short.close();
   });
 
-  it('shows GraphiQL to a browser outside production', async () => {
-    const browse = async (to: TestService) => {
-      const response = await fetch(`${to.url}/graphql`, { headers: { accept: 'text/html,application/xhtml+xml' } });
-      return [response.status, response.headers.get('content-type'), (await response.text()).includes('graphiql')];
+  it('shows the console and GraphiQL to a browser outside production, under a policy that lets nothing else in', async () => {
+    const browse = async (to: TestService, path: string) => {
+      const { status, headers } = await fetch(`${to.url}${path}`, {
+        headers: { accept: 'text/html,application/xhtml+xml' },
+      });
+      return [status, headers.get('content-type'), headers.get('content-security-policy')?.split('; style-src')[0]];
     };
-    expect(await browse(service)).toEqual([200, 'text/html; charset=utf-8', true]);
-    expect((await browse(secret))[0]).toBe(400);
+    const shown = [200, 'text/html; charset=utf-8', "default-src 'none'; script-src 'self'"];
+    expect(await browse(service, '/')).toEqual(shown);
+    expect(await browse(service, '/graphql')).toEqual(shown);
+    expect((await browse(secret, '/'))[0]).toBe(404);
+    expect((await browse(secret, '/graphql'))[0]).toBe(400);
+    for (const name of ['..', '%2e%2e', '..%2findex.html', '.hidden.js', 'none.js', 'built-from', 'x.exe'])
+      expect([name, (await fetch(`${service.url}/console/assets/${name}`)).status]).toEqual([name, 404]);
+  });
+
+  it('makes tokens for the console of this machine only, and in production for nobody', async () => {
+    const ask = async (headers: Record<string, string>, body = '{"userId": "alice"}', to = service) => {
+      const { port } = new URL(to.url);
+      const request = { host: '127.0.0.1', port, path: '/console/token', method: 'POST' };
+      const own = { host: `localhost:${port}`, origin: `http://localhost:${port}`, 'content-type': 'application/json' };
+      const asked = httpRequest({ ...request, headers: { ...own, ...headers } }).end(body);
+      const [response] = (await once(asked, 'response')) as [IncomingMessage];
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      const { token, errors } = JSON.parse(text) as { token?: string; errors?: { extensions: { code: string } }[] };
+      return token ?? errors?.[0]?.extensions.code;
+    };
+    const token = await ask({});
+    expect((await post('{"query": "{ viewer { id } }"}', bearer(token ?? ''))).data).toEqual({
+      viewer: { id: 'alice' },
+    });
+    const others: Record<string, string>[] = [
+      { origin: 'http://localhost:3000' },
+      { origin: 'null' },
+      { host: 'rebound.example.com', origin: 'http://rebound.example.com' },
+      { 'x-forwarded-for': '203.0.113.9' },
+      { forwarded: 'for=203.0.113.9' },
+    ];
+    for (const headers of others) expect([headers, await ask(headers)]).toEqual([headers, 'FORBIDDEN']);
+    for (const body of ['{}', 'null', '{"userId": ""}', '{"userId": 7}', '[]'])
+      expect([body, await ask({}, body)]).toEqual([body, 'BAD_USER_INPUT']);
+    expect(await ask({}, undefined, secret)).toBe('NOT_FOUND');
   });
 
   it('nobody but a gateway that has proven itself is given a trace', async () => {

@@ -31,7 +31,7 @@ import { type AnswerByStream, bodyOf } from '../streams/graphql-stream.ts';
 import { readsAnswers } from '../streams/stream-format.ts';
 import { beforeBody, bytesOfBody, bytesToCome } from './arriving-bodies.ts';
 import { type CallerOptions, identify } from './caller.ts';
-import { GRAPHIQL } from './graphiql.ts';
+import type { ShowPage } from './console-files.ts';
 import { restoreDocument } from './hashed-request.ts';
 import { createKnownDocuments } from './known-documents.ts';
 import { tellWhenToRetry } from './retry-after.ts';
@@ -45,6 +45,8 @@ export interface GraphqlHttpOptions extends CallerOptions {
   readonly stream: AnswerByStream;
   readonly log: Log;
   readonly maxBodyBytes: number;
+  /** Null: GraphiQL is not served. */
+  readonly showPage: ShowPage | null;
 }
 
 type ApolloContext = Context & BaseContext;
@@ -161,9 +163,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   // HEAD would run the operation of GET, and a subscription has no end.
   const onGet = async (request: FastifyRequest): Promise<void> => requireReadable(request);
   app.get('/graphql', { exposeHeadRoute: false, onRequest: onGet, onSend }, async (request, reply) =>
-    !isProduction && isBrowser(request)
-      ? reply.type('text/html; charset=utf-8').send(GRAPHIQL)
-      : answer(request, reply),
+    options.showPage && isBrowser(request) ? options.showPage('graphiql', reply) : answer(request, reply),
   );
   return () => apollo.stop();
 }

@@ -1,0 +1,71 @@
+/** GraphiQL. The token of `#token=` in its address, which no server is sent, goes with each request and subscription. */
+import { createGraphiQLFetcher, type Fetcher } from '@graphiql/toolkit';
+import { GraphiQL } from 'graphiql';
+import 'graphiql/setup-workers/vite';
+import 'graphiql/style.css';
+import { createClient } from 'graphql-ws';
+import { createRoot } from 'react-dom/client';
+import './graphiql.css';
+
+const KEY = 'graphiql-token';
+const given = new URLSearchParams(location.hash.slice(1)).get('token');
+// It stands neither in the address bar nor in the history of the browser, and stays in this tab over a reload.
+if (given !== null) {
+  sessionStorage.setItem(KEY, given);
+  history.replaceState(null, '', location.pathname);
+}
+const token = sessionStorage.getItem(KEY);
+
+const url = new URL('/graphql', location.href).href;
+type Headers = Readonly<Record<string, string>>;
+
+const socketOf = (headers: Headers) =>
+  createClient({ url: url.replace(/^http/, 'ws'), connectionParams: { ...headers }, lazy: true });
+let socket: { readonly key: string; readonly client: ReturnType<typeof socketOf> } | null = null;
+
+/** One socket for each set of headers: the token of a socket is that of its opening. */
+function clientFor(headers: Headers): ReturnType<typeof socketOf> {
+  const key = JSON.stringify(headers);
+  if (socket?.key !== key) {
+    void socket?.client.dispose();
+    socket = { key, client: socketOf(headers) };
+  }
+  return socket.client;
+}
+
+const fetcher: Fetcher = (request, options) => {
+  const headers = (options?.headers ?? {}) as Headers;
+  return createGraphiQLFetcher({ url, headers: { ...headers }, wsClient: clientFor(headers) })(request, options);
+};
+
+const WELCOME = `# Run with Ctrl-Enter. The token stands under "Headers", below.
+query Me {
+  viewer {
+    id
+    unreadMessageCount
+    inbox(first: 10) {
+      edges { node { unreadMessageCount conversation { id name lastMessage { content senderId } } } }
+    }
+  }
+}
+
+# A subscription runs until it is stopped. Write something in the console meanwhile.
+subscription Messages {
+  messageReceived { conversationId sequence senderId content position }
+}
+`;
+
+const root = document.getElementById('graphiql');
+if (root) {
+  const headers = JSON.stringify({ authorization: `Bearer ${token ?? '<a token: npm run token>'}` }, null, 2);
+  createRoot(root).render(
+    <GraphiQL
+      fetcher={fetcher}
+      defaultQuery={WELCOME}
+      initialHeaders={headers}
+      defaultHeaders={headers}
+      defaultEditorToolsVisibility="headers"
+      shouldPersistHeaders={false}
+    />,
+  );
+}

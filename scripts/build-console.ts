@@ -1,0 +1,42 @@
+/**
+ * Builds the console and GraphiQL into `dist/console`: `npm run console:build`, and before `npm start` with `--if-needed`,
+ * which builds what was never built or has changed since. A service without it starts all the same.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+
+const ROOT = new URL('../', import.meta.url);
+const BUILT = new URL('dist/console/built-from', ROOT);
+
+const filesUnder = (folder: string): string[] =>
+  readdirSync(new URL(folder, ROOT), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => `${entry.parentPath}/${entry.name}`);
+
+/** Of all that the pages are made of. */
+function hashOfSources(): string {
+  const hash = createHash('sha256');
+  for (const file of ['console', 'client/src'].flatMap(filesUnder).sort()) hash.update(file).update(readFileSync(file));
+  return hash.update(readFileSync(new URL('package-lock.json', ROOT))).digest('hex');
+}
+
+// Node's own option would say on every start that there is no such file.
+if (existsSync(new URL('.env', ROOT))) process.loadEnvFile(new URL('.env', ROOT));
+
+/** Whether the service that starts now serves it. */
+const isServed = (): boolean =>
+  process.env['CONSOLE'] ? process.env['CONSOLE'] === 'true' : process.env['NODE_ENV'] !== 'production';
+
+async function buildConsole(): Promise<void> {
+  const { build } = await import('vite');
+  await build({ configFile: new URL('console/vite.config.ts', ROOT).pathname, logLevel: 'error' });
+  writeFileSync(BUILT, hashOfSources());
+}
+
+const { 'if-needed': ifNeeded } = parseArgs({ options: { 'if-needed': { type: 'boolean', default: false } } }).values;
+if (!ifNeeded) await buildConsole();
+else if (isServed() && !(existsSync(BUILT) && readFileSync(BUILT, 'utf8') === hashOfSources())) {
+  console.log('Building the console, which takes some seconds …');
+  await buildConsole().catch((error: Error) => console.error(`The console was not built: ${error.message}`));
+}
