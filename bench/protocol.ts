@@ -35,6 +35,7 @@ export interface Subscriber {
 export type LoadCommand =
   | {
       readonly kind: 'prepare';
+      readonly host?: string;
       readonly port: number;
       readonly dialect: DialectName;
       readonly subscribers: number;

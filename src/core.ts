@@ -24,8 +24,8 @@ import { createSchema } from './graphql/schema.ts';
 import { createTell } from './graphql/wording.ts';
 import { LIMITS, TIMES } from './limits.ts';
 import type { Log } from './log.ts';
-import type { Figures } from './observability/figures.ts';
 import type { Metrics } from './observability/metrics.ts';
+import type { Gather, OwnAnswers } from './observability/together.ts';
 import { type Tracing, traceGroups } from './observability/tracing.ts';
 import { atNobodysCost } from './rates/budget.ts';
 import { budgetEngine } from './rates/budgeted-engine.ts';
@@ -42,8 +42,9 @@ export interface OneOfSeveral {
   readonly isLate: boolean;
   /** Those that have died so far. */
   readonly deaths: number;
-  /** What it counts is added up with what others count. */
-  shareFigures(own: () => Promise<Figures>): Pick<Metrics, 'render'>;
+  /** Answers for this process when any of them is asked about all. */
+  answerBy(own: OwnAnswers): void;
+  readonly gather: Gather;
 }
 
 /** What every part of a service is built on. */

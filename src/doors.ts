@@ -7,6 +7,7 @@ import { createPersistedQueries, type PersistedQueries } from './graphql/persist
 import { LIMITS, TIMES } from './limits.ts';
 import type { Health } from './observability/health.ts';
 import { createInfo, VERSION } from './observability/info.ts';
+import { healthOfAll, renderAll } from './observability/together.ts';
 import { openFilesLimit, plainWithin, socketsWithin } from './open-files.ts';
 import { TokenBucket } from './rates/token-bucket.ts';
 import { watchCertificate } from './transport/http/certificate.ts';
@@ -74,8 +75,13 @@ export async function openDoors(ground: Ground, core: Core, listening: Listening
   const { config, clock, closers, log, metrics, worker } = ground;
   const hall = openHall(ground, core, listening);
   const info = createInfo(config, core.engine, ground.nodeId);
-  const { contentType, render } = { ...metrics, ...worker?.shareFigures(metrics.figures) };
-  const operations = { health, metrics: { contentType, render }, info };
+  worker?.answerBy({ figures: metrics.figures, health: health.detailed });
+  const render = worker ? () => renderAll(worker.gather) : metrics.render;
+  const operations = {
+    health: worker ? healthOfAll(health, worker.gather) : health,
+    metrics: { contentType: metrics.contentType, render },
+    info,
+  };
   const http = openHttp(hall, operations);
   await openGraphql(hall, http);
   // The reverse of this is how a drain goes: not ready any more, then sockets over the window, then what is in flight.

@@ -31,6 +31,12 @@ const upgrade = ({ path, subprotocol, headers }: Dialect, subscriber: Subscriber
     ...(headers?.(subscriber) ?? []),
   ].join('\r\n') + END_OF_HEADERS;
 
+/** Where the server listens. */
+export interface Place {
+  readonly host?: string;
+  readonly port: number;
+}
+
 export class Client {
   readonly #index: number;
   readonly #subscriber: Subscriber;
@@ -47,13 +53,19 @@ export class Client {
     this.#onSubscribed = resolve;
   });
 
-  constructor(port: number, index: number, subscriber: Subscriber, dialect: Dialect, tally: Tally) {
+  constructor(
+    { host = '127.0.0.1', port }: Place,
+    index: number,
+    subscriber: Subscriber,
+    dialect: Dialect,
+    tally: Tally,
+  ) {
     this.#index = index;
     this.#subscriber = subscriber;
     this.#dialect = dialect;
     this.#tally = tally;
     const callback = (bytes: number): boolean => this.#onRead(bytes);
-    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: SHARED, callback } });
+    this.#socket = connect({ port, host, noDelay: true, onread: { buffer: SHARED, callback } });
     this.#socket.write(upgrade(dialect, subscriber));
     this.#socket.on('error', ({ message }) => tally.fault(message));
     this.#socket.on('close', () => {

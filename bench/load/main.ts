@@ -18,7 +18,7 @@ async function connectAll(subscribers: readonly Subscriber[]): Promise<void> {
   const waiting = subscribers.values();
   const open = async (): Promise<void> => {
     for (const subscriber of waiting) {
-      const client = new Client(prepared.port, connected, subscriber, DIALECTS[prepared.dialect], tally);
+      const client = new Client(prepared, connected, subscriber, DIALECTS[prepared.dialect], tally);
       connected += 1;
       await client.subscribed;
     }

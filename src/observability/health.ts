@@ -15,7 +15,15 @@ export interface DetailedHealth {
     readonly engine: EngineHealth & { readonly kind: Engine['kind'] };
     /** Clients of this service need no gateway, so a failed registration does not affect readiness. */
     readonly registration: RegistrationHealth;
+    /** Of several processes that share a port. */
+    readonly workers?: readonly WorkerHealth[];
   };
+}
+
+export interface WorkerHealth {
+  readonly index: number;
+  /** `silent`: it serves and did not answer in time. `absent`: it starts. */
+  readonly status: DetailedHealth['status'] | 'silent' | 'absent';
 }
 
 export function createHealth(engine: Engine, registration: Registration): Health {

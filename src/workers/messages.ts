@@ -1,18 +1,18 @@
 /** The messages between a process and its workers. */
-import type { Figures } from '../observability/figures.ts';
+import type { Reply, Subject } from '../observability/together.ts';
 
 export type ToWorker =
   | { readonly type: 'stop' }
-  /** Asks for the worker's metrics. */
-  | { readonly type: 'collect'; readonly id: number }
-  /** Answers `scrape`. */
-  | { readonly type: 'scraped'; readonly id: number; readonly text: string };
+  | { readonly type: 'ask'; readonly id: number; readonly subject: Subject }
+  /** Answers `gather`: one reply for each worker, in their order. */
+  | { readonly type: 'gathered'; readonly id: number; readonly replies: readonly Reply[] };
 
 export type ToPrimary =
   | { readonly type: 'serves'; readonly port: number }
-  | { readonly type: 'collected'; readonly id: number; readonly figures: Figures }
-  /** Asks for the metrics of all workers as one text. */
-  | { readonly type: 'scrape'; readonly id: number };
+  /** Answers `ask`. */
+  | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
+  /** Asks all workers about a subject. */
+  | { readonly type: 'gather'; readonly id: number; readonly subject: Subject };
 
 /** The variable that tells a worker its place, as JSON of `WorkerPlace`. */
 export const PLACE = 'REALTIME_WORKER_PLACE';

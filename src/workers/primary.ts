@@ -8,8 +8,8 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Clock } from '../clock.ts';
 import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
-import { type Figures, renderTogether } from '../observability/figures.ts';
 import { PLACE, type ToPrimary, type ToWorker, type WorkerPlace } from './messages.ts';
+import { Rounds } from './rounds.ts';
 
 interface Slot {
   readonly index: number;
@@ -29,14 +29,6 @@ export interface PrimaryOptions {
   readonly log: Log;
 }
 
-interface Scrape {
-  readonly by: Worker;
-  readonly replyTo: number;
-  readonly missing: Set<Worker>;
-  readonly figures: Figures[];
-  readonly stopWaiting: () => void;
-}
-
 /** How long a worker's place stays empty after so many consecutive deaths. */
 export const emptyMs = (failures: number): number =>
   Math.min(TIMES.workerAgainMs * 2 ** Math.min(failures - 1, 16), TIMES.workerAgainMostMs);
@@ -46,8 +38,7 @@ export class Primary {
   readonly #log: Log;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #slots: readonly Slot[];
-  readonly #scrapes = new Map<number, Scrape>();
-  #asked = 0;
+  readonly #rounds: Rounds;
   #deaths = 0;
   #isStopping = false;
   /** Whether a worker has served: from then on a dead worker is replaced. */
@@ -58,6 +49,7 @@ export class Primary {
 
   constructor({ count, environment, clock, log }: PrimaryOptions) {
     this.#clock = clock;
+    this.#rounds = new Rounds(clock);
     this.#log = log;
     this.#environment = environment;
     this.#slots = Array.from({ length: count }, (_, index) => ({
@@ -117,8 +109,8 @@ export class Primary {
   }
 
   #heed(slot: Slot, worker: Worker, message: ToPrimary): void {
-    if (message.type === 'scrape') return this.#scrape(worker, message.id);
-    if (message.type === 'collected') return this.#collected(worker, message);
+    if (message.type === 'gather') return this.#gather(worker, message);
+    if (message.type === 'answer') return this.#rounds.answer(slot.index, message.id, message.answer);
     slot.serves = true;
     slot.servesSince = this.#clock.elapsed();
     this.#log.info({ worker: slot.index, pid: worker.process.pid }, 'worker serves');
@@ -133,9 +125,7 @@ export class Primary {
     const servedMs = slot.serves ? this.#clock.elapsed() - slot.servesSince : 0;
     slot.worker = null;
     slot.serves = false;
-    for (const [id, scrape] of this.#scrapes) {
-      if (scrape.missing.delete(worker)) this.#answer(id, scrape);
-    }
+    this.#rounds.leave(slot.index);
     if (this.#isStopping) return this.#lookWhetherAllAreGone();
     if (!this.#hasServed) return this.#refused(end.code ?? 1);
     this.#deaths += 1;
@@ -150,41 +140,15 @@ export class Primary {
     });
   }
 
+  #gather(by: Worker, { id: replyTo, subject }: Extract<ToPrimary, { type: 'gather' }>): void {
+    const asked = this.#slots.map(({ index, worker, serves }) => ({
+      index,
+      ask: worker && serves ? (id: number) => this.#tell(worker, { type: 'ask', id, subject }) : null,
+    }));
+    this.#rounds.begin(asked, (replies) => this.#tell(by, { type: 'gathered', id: replyTo, replies }));
+  }
+
   #lookWhetherAllAreGone(): void {
     if (this.#slots.every(({ worker }) => worker === null)) this.#allGone();
-  }
-
-  /** Asks all serving workers. One that does not answer in time is left out. */
-  #scrape(by: Worker, replyTo: number): void {
-    this.#asked += 1;
-    const id = this.#asked;
-    const missing = new Set(this.#slots.flatMap(({ worker, serves }) => (worker && serves ? [worker] : [])));
-    const scrape: Scrape = {
-      by,
-      replyTo,
-      missing,
-      figures: [],
-      stopWaiting: this.#clock.after(TIMES.figuresMs, () => {
-        missing.clear();
-        this.#answer(id, scrape);
-      }),
-    };
-    this.#scrapes.set(id, scrape);
-    for (const worker of missing) this.#tell(worker, { type: 'collect', id });
-    this.#answer(id, scrape);
-  }
-
-  #collected(worker: Worker, { id, figures }: Extract<ToPrimary, { type: 'collected' }>): void {
-    const scrape = this.#scrapes.get(id);
-    if (!scrape?.missing.delete(worker)) return;
-    scrape.figures.push(figures);
-    this.#answer(id, scrape);
-  }
-
-  #answer(id: number, { by, replyTo, missing, figures, stopWaiting }: Scrape): void {
-    if (missing.size > 0) return;
-    stopWaiting();
-    this.#scrapes.delete(id);
-    void renderTogether(figures).then((text) => this.#tell(by, { type: 'scraped', id: replyTo, text }));
   }
 }

@@ -1,15 +1,17 @@
 /** One of several processes that share a port, and its view of the primary. */
 import cluster from 'node:cluster';
 import type { Environment } from '../config/secrets.ts';
-import type { Figures } from '../observability/figures.ts';
+import type { Gather, OwnAnswers, Reply, Subject } from '../observability/together.ts';
 import { PLACE, type ToPrimary, type ToWorker, type WorkerPlace } from './messages.ts';
 
 export interface Worker extends WorkerPlace {
   onStop(stop: (signal: NodeJS.Signals) => void): void;
   /** Reports that this worker serves from now on. */
   serves(port: number): void;
-  /** The metrics of all workers as one text; `own` returns those of this worker. */
-  shareFigures(own: () => Promise<Figures>): { render(): Promise<string> };
+  /** Answers for this worker from now on. */
+  answerBy(own: OwnAnswers): void;
+  /** The answers of all workers, in their order. */
+  readonly gather: Gather;
 }
 
 /** Null: this process serves by itself. */
@@ -19,21 +21,21 @@ export function asWorker(environment: Environment): Worker | null {
 }
 
 function createWorker(place: WorkerPlace): Worker {
-  const waiting = new Map<number, (text: string) => void>();
+  const waiting = new Map<number, (replies: readonly Reply[]) => void>();
   let asked = 0;
-  let own: (() => Promise<Figures>) | null = null;
+  let own: OwnAnswers | null = null;
   let stop = (_signal: NodeJS.Signals): void => undefined;
   // A worker whose primary died ends with it: `node:cluster` does that.
   const tell = (message: ToPrimary): void => void process.send?.(message);
 
-  async function collect(id: number): Promise<void> {
-    tell({ type: 'collected', id, figures: (await own?.()) ?? [] });
+  async function answer(id: number, subject: Subject): Promise<void> {
+    tell({ type: 'answer', id, answer: (await own?.[subject]().catch(() => null)) ?? null });
   }
 
   process.on('message', (message: ToWorker) => {
     if (message.type === 'stop') return stop('SIGTERM');
-    if (message.type === 'collect') return void collect(message.id);
-    waiting.get(message.id)?.(message.text);
+    if (message.type === 'ask') return void answer(message.id, message.subject);
+    waiting.get(message.id)?.(message.replies);
     waiting.delete(message.id);
   });
   return {
@@ -44,16 +46,14 @@ function createWorker(place: WorkerPlace): Worker {
       for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
     },
     serves: (port) => tell({ type: 'serves', port }),
-    shareFigures(figures) {
-      own = figures;
-      return {
-        render: () =>
-          new Promise((resolve) => {
-            asked += 1;
-            waiting.set(asked, resolve);
-            tell({ type: 'scrape', id: asked });
-          }),
-      };
+    answerBy(answers) {
+      own = answers;
     },
+    gather: (subject) =>
+      new Promise((resolve) => {
+        asked += 1;
+        waiting.set(asked, resolve as (replies: readonly Reply[]) => void);
+        tell({ type: 'gather', id: asked, subject });
+      }),
   };
 }

@@ -9,7 +9,7 @@ import { freePort } from '../support/free-port.ts';
 import { metric } from '../support/metrics.ts';
 import { type Program, startProgram } from '../support/process.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
-import { SECRET } from '../support/service.ts';
+import { type Data, SECRET } from '../support/service.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
 
 const WORKERS = 3;
@@ -101,6 +101,31 @@ describe('WORKERS: one command, several processes', () => {
     } finally {
       await load.close();
     }
+  });
+
+  it('health is that of all: while one worker answers nothing the others say so, and then it is well again', async () => {
+    const running = await start();
+    const [first = 0] = pidsOf(running);
+    /** A connection that is given to the one that stands still is never answered. */
+    const ask = async (path: string): Promise<{ status: number; body: Data }> => {
+      const response = await fetch(`${url}${path}`, {
+        signal: AbortSignal.timeout(5_000),
+        headers: { connection: 'close' },
+      });
+      return { status: response.status, body: await response.json() };
+    };
+    const statesOf = ({ body }: { body: Data }): string[] =>
+      body.components.workers.map(({ status }: Data) => status).sort();
+    const well = await ask('/health/detailed');
+    expect([well.status, well.body.status, statesOf(well)]).toEqual([200, 'ok', ['ok', 'ok', 'ok']]);
+    process.kill(first, 'SIGSTOP');
+    await eventually(async () => expect((await ask('/health/ready')).status).toBe(503));
+    await eventually(async () => {
+      const told = await ask('/health/detailed');
+      expect([told.status, statesOf(told)]).toEqual([503, ['ok', 'ok', 'silent']]);
+    });
+    process.kill(first, 'SIGCONT');
+    await eventually(async () => expect((await ask('/health/ready')).status).toBe(200));
   });
 
   it('SIGTERM drains all: each socket is closed with 1012, and no process stays', async () => {

@@ -1,0 +1,208 @@
+/**
+ * Very many subscribed sockets on one service that one command starts: `npm run bench:workers -- --sockets 100000 --workers 6`.
+ *
+ * Each process here and there stays below the limit of open files; each process of the load generator connects to
+ * an address of its own of 127.0.0.0/8, since one pair of addresses has 28,000 ports. Linux only: figures are read from /proc.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { freePort } from '../test/support/free-port.ts';
+import { startRedisServer } from '../test/support/redis-server.ts';
+import { oneConversation, userOf } from './audience.ts';
+import { Child } from './child.ts';
+import { contentOf, conversationName, nowMicros } from './payload.ts';
+import { SECRET } from './peers/secret.ts';
+import type { LoadCommand, LoadReport } from './protocol.ts';
+import { signTokens } from './tokens.ts';
+
+/** Of one process of the load generator. */
+const MOST_EACH = 16_000;
+/** Connected by one command to a process, which has two minutes for it. */
+const AT_ONCE = 1_000;
+const WARM = 500;
+const LOOK_MS = 250;
+const PROBES = 120;
+const KIB = 1_024;
+const PAGE_BYTES = 4_096;
+const TICK_MICROS = 10_000;
+const USERS = 1_000;
+
+type Load = Child<LoadCommand, LoadReport>;
+
+const { values } = parseArgs({ options: { sockets: { type: 'string' }, workers: { type: 'string' } } });
+const sockets = Number(values.sockets ?? 100_000);
+const workers = Number(values.workers ?? 6);
+
+interface Use {
+  readonly cpuMicros: number;
+  readonly rssBytes: number;
+  readonly files: number;
+}
+
+const statOf = (pid: number): string[] => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+
+/** Fields of proc(5), counted behind the name of the command. */
+function useOf(pid: number): Use {
+  const stat = statOf(pid);
+  return {
+    cpuMicros: (Number(stat[11]) + Number(stat[12])) * TICK_MICROS,
+    rssBytes: Number(stat[21]) * PAGE_BYTES,
+    files: readdirSync(`/proc/${pid}/fd`).length,
+  };
+}
+
+function childrenOf(parent: number): number[] {
+  const pids = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+  return pids.filter((pid) => {
+    try {
+      return Number(statOf(pid)[1]) === parent;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const sum = (uses: readonly Use[], of: 'cpuMicros' | 'rssBytes'): number => uses.reduce((all, use) => all + use[of], 0);
+
+async function startService(redisUrl: string, port: number): Promise<{ pid: number; stop(): Promise<void> }> {
+  const child = spawn(process.execPath, ['--no-warnings', new URL('../src/main.ts', import.meta.url).pathname], {
+    env: {
+      ...process.env,
+      WORKERS: String(workers),
+      REDIS_URL: redisUrl,
+      PORT: String(port),
+      JWT_SECRET: SECRET,
+      RATE_LIMIT_ENABLED: 'false',
+      // A worker takes its share and no more; connections are not spread to the last one.
+      MAX_CONNECTIONS: String(Math.ceil(sockets * 1.2) + 1_000 * workers),
+      MAX_CONNECTIONS_PER_USER: '1000000',
+      MAX_CONNECTIONS_PER_ADDRESS: '1000000',
+      DRAIN_WINDOW: '1s',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await new Promise<void>((resolve, reject) => {
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      if (/service started/.test(output)) resolve();
+      if (output.length > 100_000) output = '';
+    });
+    child.once('exit', (code) => reject(new Error(`The service ended with ${code}: ${output}`)));
+  });
+  return {
+    pid: child.pid ?? 0,
+    async stop() {
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+async function post(port: number, token: string, query: string, input: object): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify({ query, variables: { input } }),
+  });
+  const { errors } = (await response.json()) as { errors?: unknown };
+  if (errors) throw new Error(JSON.stringify(errors));
+}
+
+/** Sends probes until every socket has heard one. Answers how long the last one took to reach them all. */
+async function prove(loads: readonly Load[], count: number, send: () => Promise<void>): Promise<number> {
+  for (let probe = 0; probe < PROBES; probe += 1) {
+    const sentAt = performance.now();
+    await send();
+    for (let look = 0; look < 40; look += 1) {
+      const all = await Promise.all(loads.map((load) => load.ask({ kind: 'progress' }, 'progress')));
+      const fault = all.find(({ firstFault }) => firstFault !== null);
+      if (fault) throw new Error(fault.firstFault ?? '');
+      if (all.reduce((ready, each) => ready + each.ready, 0) === count) return performance.now() - sentAt;
+      await wait(LOOK_MS);
+    }
+  }
+  throw new Error('Not every socket heard a probe.');
+}
+
+async function connect(loads: readonly Load[], from: number, to: number): Promise<void> {
+  const shares = loads.map((load, index) => ({ load, next: from + index }));
+  await Promise.all(
+    shares.map(async ({ load, next }) => {
+      const mine: number[] = [];
+      for (let subscriber = next; subscriber < to; subscriber += loads.length) mine.push(subscriber);
+      for (let at = 0; at < mine.length; at += AT_ONCE) {
+        const tokens = await signTokens(mine.slice(at, at + AT_ONCE).map(userOf));
+        const subscribers = tokens.map((token) => ({ token, conversations: [0] }));
+        await load.ask({ kind: 'connect', subscribers }, 'connected');
+      }
+    }),
+  );
+}
+
+const redis = await startRedisServer();
+const port = await freePort();
+const service = await startService(redis.url, port);
+const total = WARM + sockets;
+const loads: Load[] = Array.from(
+  { length: Math.ceil(total / MOST_EACH) },
+  () => new Child<LoadCommand, LoadReport>(new URL('./load/main.ts', import.meta.url)),
+);
+try {
+  const [publisher = ''] = await signTokens(['publisher']);
+  const memberIds = [...new Set(oneConversation(Math.min(USERS, total)).lists.map((_, index) => userOf(index)))];
+  const create = 'mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id } }';
+  const room = { id: conversationName(0), kind: 'ROOM' };
+  await post(port, publisher, create, { ...room, memberIds: memberIds.slice(0, 100) });
+  const add = 'mutation ($input: [ID!]!) { addMembers(id: "c0", userIds: $input) { id } }';
+  for (let at = 100; at < memberIds.length; at += 100) await post(port, publisher, add, memberIds.slice(at, at + 100));
+  for (const [index, load] of loads.entries()) {
+    const host = `127.0.0.${index + 1}`;
+    await load.ask(
+      {
+        kind: 'prepare',
+        host,
+        port,
+        dialect: 'graphql',
+        subscribers: Math.ceil(total / loads.length) + 1,
+        conversations: 1,
+      },
+      'prepared',
+    );
+  }
+  const send = (): Promise<void> =>
+    post(port, publisher, 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id } }', {
+      conversationId: conversationName(0),
+      content: contentOf(0, 0, nowMicros()),
+    });
+
+  await connect(loads, 0, WARM);
+  await prove(loads, WARM, send);
+  const pids = childrenOf(service.pid);
+  const uses = (): Use[] => [service.pid, ...pids].map(useOf);
+  const before = uses();
+  const startedAt = performance.now();
+  await connect(loads, WARM, total);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const heardMs = await prove(loads, total, send);
+  const after = uses();
+  const each = (of: 'cpuMicros' | 'rssBytes'): number => (sum(after, of) - sum(before, of)) / sockets;
+  const files = after.slice(1).map((use) => use.files);
+  console.log(`
+${sockets.toLocaleString('en')} subscribed sockets, ${pids.length} workers of one command, ${loads.length} processes of load
+  connected in          ${seconds.toFixed(1)} s (${Math.round(sockets / seconds)} a second)
+  memory a socket       ${(each('rssBytes') / KIB).toFixed(1)} KiB (resident sets, uncollected; first process included)
+  processor a socket    ${Math.round(each('cpuMicros'))} µs (connect, subscribe, and the probes until all had heard one)
+  a message reached all after at most ${Math.round(heardMs)} ms
+  open files of workers ${Math.min(...files).toLocaleString('en')} to ${Math.max(...files).toLocaleString('en')}`);
+} finally {
+  await Promise.all(loads.map((load) => load.stop()));
+  await service.stop();
+  await redis.stop();
+}

@@ -1,0 +1,55 @@
+/** Metrics and health of several processes that share a port, as if they were one. */
+import { type Figures, renderTogether } from './figures.ts';
+import type { DetailedHealth, Health, WorkerHealth } from './health.ts';
+
+/** What a process answers about itself, by subject. */
+export interface Answers {
+  readonly figures: Figures;
+  readonly health: DetailedHealth;
+}
+export type Subject = keyof Answers;
+export type OwnAnswers = { readonly [S in Subject]: () => Promise<Answers[S]> };
+
+/** The answer of one worker. */
+export interface Reply<Answer = unknown> {
+  readonly index: number;
+  /** False: the worker starts, or another takes its place soon. It is asked nothing. */
+  readonly serves: boolean;
+  /** Null: it does not serve, or did not answer in time. */
+  readonly answer: Answer | null;
+}
+
+/** Asks all workers; the replies are in their order. */
+export type Gather = <S extends Subject>(subject: S) => Promise<readonly Reply<Answers[S]>[]>;
+
+const present = <Answer>(replies: readonly Reply<Answer>[]): Answer[] =>
+  replies.flatMap(({ answer }) => (answer === null ? [] : [answer]));
+
+export const renderAll = async (gather: Gather): Promise<string> => renderTogether(present(await gather('figures')));
+
+const statusOf = ({ serves, answer }: Reply<DetailedHealth>): WorkerHealth['status'] =>
+  serves ? (answer?.status ?? 'silent') : 'absent';
+
+/** One that starts takes nothing from those that serve; one that is silent or down is given connections all the same. */
+function worstOf(states: readonly WorkerHealth['status'][]): DetailedHealth['status'] {
+  if (states.includes('down') || states.includes('silent')) return 'down';
+  return states.includes('draining') ? 'draining' : 'ok';
+}
+
+/** The health of all workers, by the word of any. */
+export function healthOfAll(own: Health, gather: Gather): Health {
+  async function detailed(): Promise<DetailedHealth> {
+    const replies = await gather('health');
+    const states = replies.map(statusOf);
+    const worst = present(replies).find(({ status }) => status === 'down');
+    const { components } = worst ?? (await own.detailed());
+    const workers = replies.map((reply) => ({ index: reply.index, status: statusOf(reply) }));
+    return { status: worstOf(states), components: { ...components, workers } };
+  }
+  return {
+    // What is wrong here is known without the others.
+    isReady: async () => (await own.isReady()) && (await detailed()).status === 'ok',
+    detailed,
+    drain: own.drain,
+  };
+}
