@@ -1,7 +1,7 @@
-/** Channels of this node, each shared by all who listen to it and closed behind the last. */
+/** The channels of this node, each shared by all its listeners and closed after the last. */
 
 export interface OpenedChannel {
-  /** False: there is nothing to listen to. */
+  /** False: its subject does not exist. */
   open(): Promise<boolean>;
   close(): void;
 }
@@ -15,7 +15,7 @@ interface Entry<Channel> {
 export class ChannelRegistry<Channel extends OpenedChannel> {
   readonly #entries = new Map<string, Entry<Channel>>();
 
-  /** An open channel, to be released once; null when there is nothing to listen to. */
+  /** An open channel, to be released once; null when its subject does not exist. */
   async acquire(key: string, create: () => Channel): Promise<Channel | null> {
     const entry = this.#entries.get(key) ?? this.#begin(key, create());
     entry.users += 1;
@@ -34,7 +34,7 @@ export class ChannelRegistry<Channel extends OpenedChannel> {
     if (entry?.channel === channel) this.#leave(key, entry);
   }
 
-  /** Forgets a channel that ended, so that the next to ask opens another. */
+  /** Forgets a channel that ended, so that the next caller opens another. */
   discard(key: string, channel: Channel): void {
     const entry = this.#entries.get(key);
     if (entry?.channel !== channel) return;

@@ -46,7 +46,7 @@ import { TopicChannel } from './topics/channel.ts';
 import type { Resume } from './topics/replay.ts';
 import { Turns } from './turns.ts';
 
-/** Which conversations: those named, or null for all of the viewer's. */
+/** The conversations of a subscription: those named, or null for all of the viewer's. */
 export type ConversationIds = readonly ConversationId[] | null;
 
 export interface Delivery {
@@ -54,14 +54,14 @@ export interface Delivery {
   messageUpdated(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<Told<SeenMessage>>>;
   conversationUpdated(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenConversation>>>;
   typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<TypingRecord>>>;
-  /** Text as it is added to messages while they are written; of each that is being written, first all so far. */
+  /** Text as it is added to messages while they are written; for each of these, first all of it so far. */
   messageStreamed(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenText<ExtendedText>>>>;
-  /** The caller's own messages that somebody asks to stop. */
+  /** The caller's own messages that a reader asks to stop. */
   messageStopped(bearer: Bearer): Promise<LiveStream<Told<SeenMessage>>>;
   /**
    * New messages, text that is added to them, and others' typing, in all of the viewer's conversations.
    *
-   * `isForgiving`: a conversation whose position expired begins live, and `onBegin` is told why.
+   * `isForgiving`: a conversation whose position expired begins live, and `onBegin` gets the reason.
    */
   inbox(
     bearer: Bearer,
@@ -69,21 +69,21 @@ export interface Delivery {
     onBegin: OnBegin,
     isForgiving: boolean,
   ): Promise<LiveStream<Told<InboxEvent>>>;
-  /** Everything of the viewer's inbox, and where its reader is. */
+  /** Everything of the viewer's inbox, and the reader's checkpoints. */
   inboxStream(bearer: Bearer, resume: InboxResume): Promise<LiveStream<InboxStreamEvent>>;
   presenceUpdated(bearer: Bearer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
-  /** `after`: where the caller was; what was published since comes first. It ends when the right to hear a topic does. */
+  /** `after`: the caller's positions; missed publications come first. It ends with the right to hear a topic. */
   topicPublished(
     bearer: Bearer,
     hearing: Right & { readonly topics: readonly Topic[] },
     after: ReadonlyMap<Topic, Position>,
   ): Promise<LiveStream<PublicationRecord>>;
-  /** Calls back once the bearer's present token has been taken back, or was when asked; the answer stops that. */
+  /** Calls back once the bearer's present token was revoked, or was already; the returned function stops that. */
   watchTokens(bearer: Bearer, onEnd: () => void): Promise<() => void>;
   close(): void;
 }
 
-/** What became of a message besides being sent, of which a stream of several kinds of events is told. */
+/** The change of a message that is not new, for streams of several kinds of events. */
 export interface MessageNews {
   readonly news: 'FINISHED' | 'STOP_REQUESTED';
   readonly conversationId: ConversationId;
@@ -112,7 +112,7 @@ const typingOfOthers =
   (typing: TypingRecord): TypingRecord | null =>
     typing.userId === bearer.viewer.userId ? null : typing;
 
-// One object each for all streams: what every event of every subscriber goes through stays in the processor's cache.
+// One object each for all streams: code that every event of every subscriber runs stays in the processor's cache.
 const SENT: Selection<SeenMessage> = {
   message: (access, message, change) => (change === 'SENT' ? messageInChannel(access, message) : null),
 };
@@ -130,7 +130,7 @@ export interface DeliveryOptions {
   readonly countHole: CountHole;
   /** Appends to one message within this time are one event. */
   readonly streamMergeMs: number;
-  /** Conversations that a checkpoint names; left out: as many as the limits say. */
+  /** Conversations named in a checkpoint; by default as many as the limits allow. */
   readonly checkpointConversations?: number;
 }
 
@@ -200,7 +200,7 @@ export function createDelivery({ engine, clock, log, countHole, ...options }: De
         selection: inboxSelection(bearer),
         isForgiving: true,
         teller: new InboxTeller(context, bearer, resume, checkpointConversations),
-        // Nobody is told of a loss among all of their conversations: they are told that they left.
+        // Among all of a viewer's conversations a loss is not an error: the stream reports that they left.
       }) as Promise<LiveStream<InboxStreamEvent>>,
 
     async watchTokens(bearer, onEnd) {
@@ -212,7 +212,7 @@ export function createDelivery({ engine, clock, log, countHole, ...options }: De
       );
       if (!channel) return () => undefined;
       const stop = channel.watch(bearer, onEnd);
-      // It may have ended between the look at its token and the joining of the bus.
+      // The token may have ended between its check and the joining of the bus.
       await channel.read();
       return () => {
         stop();

@@ -1,4 +1,4 @@
-/** A bounded queue between a stream's channels and whoever iterates it. */
+/** A bounded queue between a stream's channels and its iterator. */
 import { type ServiceError, slowReader } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { Gate, resumeNow } from './room.ts';
@@ -12,7 +12,7 @@ interface Waiting<Event> {
   reject(error: unknown): void;
 }
 
-/** Bytes of events as JSON, as far as that was asked: streams of one channel hold the same events. */
+/** Bytes of events as JSON, for those whose size was asked: streams of one channel hold the same events. */
 const SIZES = new WeakMap<object, number>();
 
 export function sizeOf(event: object): number {
@@ -28,7 +28,7 @@ const LOW_WATER = LIMITS.logPage / 2;
  * A sink that is also the stream read from it.
  *
  * When its reader falls too far behind, the stream ends with an error: the
- * reader resumes by position, and nobody else waits for it.
+ * reader resumes by position, and no other stream waits for it.
  */
 export class EventQueue<Event extends object> implements Sink<Event>, LiveStream<Event>, Holding {
   readonly channels: ReadonlySet<string>;
@@ -37,7 +37,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   #bytes = 0;
   #waiting: Waiting<Event>[] = [];
   readonly #gate = new Gate();
-  /** Forgets that room is waited for at the sink. */
+  /** Cancels the wait for room at the sink. */
   #forget: (() => void) | null = null;
   #sink: Sink<Event> | null = null;
   #isRead = false;
@@ -70,19 +70,19 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     this.#isEnded = true;
     this.#close();
     this.#forget?.();
-    // Whoever resumes is told again what was held.
+    // A reader that resumes gets the held events again.
     if (this.#isHeld) this.#take();
     this.#gate.open();
     if (this.#sink) return this.#sink.end(error);
     this.#error = error;
-    // Whoever waits has nothing queued before them, so the error is theirs; it is told once.
+    // A waiting iterator has nothing queued before it, so it gets the error; the error is sent once.
     for (const next of this.#waiting.splice(0)) this.#finish(next);
   }
 
   isCongested(): boolean {
     if (this.#isEnded) return false;
     if (this.#sink && !this.#isHeld) return this.#sink.isCongested();
-    // Before anyone reads, one event shows that there is something; the rest can wait in the log.
+    // Without a reader, one event is enough to show that there is something; the rest can wait in the log.
     return (
       this.#events.length >= (this.#isRead || this.#sink ? LOW_WATER : 1) || this.#bytes > LIMITS.queuedEventBytes / 2
     );
@@ -99,7 +99,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (!this.#isHeld) for (const event of this.#take()) sink.push(event);
     if (this.#isEnded) return sink.end(this.#error);
     this.#sink = sink;
-    // Who waited for room in this queue waits for room behind it now.
+    // Waits for room in this queue become waits for room behind it.
     if (this.#gate.isWaitedFor) this.#waitAtSink();
   }
 
@@ -137,7 +137,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   release(): void {
     if (!this.#isHeld || this.#isEnded) return;
     this.#isHeld = false;
-    // In this order: who is told may hear more, or end it.
+    // In this order: a call may push more events, or end the queue.
     for (const event of this.#take()) this.push(event);
     if (!this.isCongested()) this.#gate.open();
     else if (this.#gate.isWaitedFor) this.#waitAtSink();
@@ -148,7 +148,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     return this.#events.splice(0);
   }
 
-  /** All who wait here wait once at the sink, and no longer than this queue lasts. */
+  /** All waits here become one wait at the sink, which ends with this queue. */
   #waitAtSink(): void {
     if (this.#forget || !this.#sink || this.#isHeld) return;
     let isOver = false;

@@ -1,7 +1,7 @@
 /**
- * How much the streams of each user follow on this node, which holds something of each for as long as they do (G10).
+ * The number of things that each user's streams follow on this node, which holds memory for each of them (G10).
  *
- * It is counted by user, whatever carries the streams: a limit by socket would be multiplied by the sockets.
+ * Counted per user, on every transport: a limit per socket would be multiplied by the sockets.
  */
 import { badInput } from '../errors.ts';
 
@@ -10,13 +10,13 @@ export class Followed {
   readonly #what: string;
   readonly #users = new Map<string, number>();
 
-  /** `what`: in words, as an error names it. */
+  /** `what`: the plural noun for error messages. */
   constructor(most: number, what: string) {
     this.#most = most;
     this.#what = what;
   }
 
-  /** A stream of this user's, which follows nothing yet. */
+  /** A new stream of this user, which follows nothing yet. */
   enter(user: string): Share {
     let size = 0;
     const resize = (next: number): void => {
@@ -28,7 +28,7 @@ export class Followed {
     return {
       claim: (count) => {
         const others = (this.#users.get(user) ?? 0) - size;
-        // A list that is longer than the limit has one stream.
+        // A list longer than the limit may have one stream.
         if (others > 0 && others + count > this.#most)
           throw badInput(`The subscriptions of one user can follow at most ${this.#most} ${this.#what}.`);
         resize(count);
@@ -39,8 +39,8 @@ export class Followed {
 }
 
 export interface Share {
-  /** Before it follows so many. @throws {ServiceError} BAD_USER_INPUT: they are too many, with what the user's other streams follow. */
+  /** Called before it follows so many. @throws {ServiceError} BAD_USER_INPUT: too many, together with the user's other streams. */
   claim(count: number): void;
-  /** It follows so many now: what it follows already is not taken from it. 0 when it ends. */
+  /** It follows so many now. Never refuses. 0 when it ends. */
   resize(count: number): void;
 }

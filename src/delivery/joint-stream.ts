@@ -1,4 +1,4 @@
-/** A stream over several channels, whose listeners are told everything their channel is. */
+/** A stream over several channels that passes on everything. */
 import type { Bearer } from '../access/bearer.ts';
 import type { Viewer } from '../model.ts';
 import type { ChannelRegistry, OpenedChannel } from './channel-registry.ts';
@@ -9,10 +9,10 @@ import type { Rechecks } from './rechecks.ts';
 import { type Doubts, userKey } from './sessions/doubts.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
-/** Whom a channel tells. Calls are synchronous and must not throw. What it missed is told as it has room. */
+/** A listener of a channel. Calls are synchronous and must not throw. Missed events come as it has room. */
 export type Listener<Event> = Pick<Sink<Event>, 'push' | 'end' | 'isCongested' | 'onRoom'>;
 
-/** Lets a listener in, which is told what happens from then on. */
+/** Adds a listener, which gets everything from then on. */
 export type Admission<Event> = (listener: Listener<Event>) => void;
 
 export interface TellingChannel<Event> extends OpenedChannel {
@@ -25,11 +25,11 @@ export interface Joining<Channel, Event> {
   readonly admit: (channel: Channel) => Promise<Admission<Event>>;
 }
 
-/** A right that a token opens, and that may end while it lasts. */
+/** A right that a token grants, and that may end during the stream. */
 export interface Right {
-  /** Whether this token opens it now. @throws {ServiceError} FORBIDDEN. */
+  /** Whether this token grants it now. @throws {ServiceError} FORBIDDEN. */
   check(viewer: Viewer): void;
-  /** Calls back when it may have ended, until the answer is called. */
+  /** Calls back when it may have ended; the returned function stops that. */
   watch(onChange: () => void): () => void;
 }
 
@@ -37,12 +37,12 @@ export interface Guard {
   readonly bearer: Bearer;
   readonly doubts: Doubts;
   readonly followed: Followed;
-  /** Without it the stream ends: asked anew for each token that takes the place of another, and when it may have ended. */
+  /** Without it the stream ends. Checked for each new token, and whenever it may have ended. */
   readonly right?: { readonly of: Right; readonly rechecks: Rechecks };
 }
 
 /**
- * Resolves when all have been joined: nothing they tell from then on is missed. Repeats count once.
+ * Resolves when all have been joined: nothing is missed from then on. Repeats count once.
  *
  * @throws {ServiceError} BAD_USER_INPUT when the user's streams would follow too much.
  */

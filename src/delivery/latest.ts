@@ -6,8 +6,8 @@ interface Versioned {
 
 /**
  * An older version never replaces a newer one, with one exception: a server that
- * lost its end counts from lower numbers again. That comes with an interruption, so
- * after one the state is in doubt, and what is heard or read next is the truth.
+ * lost its end counts again from lower numbers. That comes with an interruption, so
+ * after one the state is in doubt, and the next state heard or read is the truth.
  */
 export class Latest<State extends Versioned> {
   #state: State | null = null;
@@ -22,7 +22,7 @@ export class Latest<State extends Versioned> {
     this.#isInDoubt = true;
   }
 
-  /** Takes a state that was announced; false: it is no news. */
+  /** Takes an announced state; false: it is not news. */
   take(state: State): boolean {
     const before = this.#state?.version ?? Number.NEGATIVE_INFINITY;
     if (this.#isInDoubt ? state.version === before : state.version <= before) {
@@ -34,14 +34,14 @@ export class Latest<State extends Versioned> {
     return true;
   }
 
-  /** Begins to read the state: the answer takes what was read, unless it is read anew meanwhile. */
+  /** Begins a read; the returned function takes its answer, unless a newer read began meanwhile. */
   reading(): (state: State) => boolean {
     this.#reads += 1;
     const read = this.#reads;
     return (state) => read === this.#reads && this.take(state);
   }
 
-  /** Replaces the state by what is known to have become of it, in the same version. */
+  /** Replaces the state by a known consequence, in the same version. */
   amend(state: State): void {
     this.#state = state;
   }

@@ -1,6 +1,6 @@
 /**
- * Events that are older than their delivery: replays, and changes of messages. Their age says nothing of how long
- * they were under way. New events are not noted: they come on the hot path.
+ * Events that are older than their delivery: replays, and changes of messages. Their age is not a
+ * latency. New events are not noted, since they come on the hot path.
  */
 const past = new WeakSet<object>();
 

@@ -1,11 +1,11 @@
-/** Streams whose right may have ended, looked at bit by bit: one change may concern all of a tenant's. */
+/** Streams whose right may have ended, checked in parts: one change may concern all of a tenant's. */
 import { inParts } from '../in-parts.ts';
 
 export class Rechecks {
   #waiting = new Set<() => void>();
   #isRunning = false;
 
-  /** Those of the present turn's first call are looked at at once. `recheck` must not throw. */
+  /** The first call of a turn is checked at once. `recheck` must not throw. */
   add(recheck: () => void): void {
     this.#waiting.add(recheck);
     if (!this.#isRunning) void this.#run();

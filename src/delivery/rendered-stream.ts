@@ -1,4 +1,4 @@
-/** A stream whose events are rendered for their readers: once for all who share a rendering. */
+/** A stream whose events are rendered for their readers: once for all that share a rendering. */
 import type { Clock } from '../clock.ts';
 import { ServiceError, slowReader } from '../errors.ts';
 import { TIMES } from '../limits.ts';
@@ -9,23 +9,23 @@ import { type WaitingEvent, WaitingEvents } from './waiting-events.ts';
 /** An event as JSON, ready to be put into a frame. */
 export type Payload = Buffer;
 
-/** The same event, rendered for whom it may be shared with, is the same payload. */
+/** The same event in the same shape is the same payload. */
 export type Render = (event: object) => Payload | Promise<Payload>;
 
-/** Where the responses of a subscription go. Called in the order of the events. */
+/** The destination of a subscription's responses. Called in the order of the events. */
 export interface Outlet extends Room {
   deliver(payload: Payload, event: object): void;
-  /** Nothing follows. With an error when the subscription could not go on. */
+  /** Nothing follows. With an error when the subscription could not continue. */
   end(error: ServiceError | null): void;
 }
 
-/** By what a reader of events resumes behind one; null: not there. */
+/** The id of an event, at which its reader can resume; null: the event has none. */
 export type IdOf = (event: object) => string | null;
 
 export interface Subscription {
   /** Null: its events have no ids. */
   readonly idOf: IdOf | null;
-  /** Begins to deliver, what waited meanwhile first. */
+  /** Begins to deliver, waiting events first. */
   pipe(outlet: Outlet): void;
   close(): void;
 }
@@ -41,14 +41,14 @@ export class RenderedStream implements Subscription, Sink<object> {
   readonly #render: Render;
   readonly #clock: Clock;
   readonly idOf: IdOf | null;
-  /** Null once it was called. */
+  /** Null after it was called. */
   #release: (() => void) | null;
   #outlet: Outlet | null = null;
   /** The event that is being rendered. All later ones wait for it. */
   #current: WaitingEvent | null = null;
   #isWithdrawn = false;
   #waiting: WaitingEvents | null = null;
-  /** The end of the stream, told after all events that wait. */
+  /** The end of the stream, sent after all waiting events. */
   #ending: { readonly error: ServiceError | null } | null = null;
   /** Cancels the timer of `#watch`. */
   #stopWatching: (() => void) | null = null;
@@ -109,7 +109,7 @@ export class RenderedStream implements Subscription, Sink<object> {
     return this.#isBehind ? this.#gate.add(resume) : this.#outlet.onRoom(resume);
   }
 
-  /** Releases what the stream was opened with, once, also when it was never piped. */
+  /** Releases the resources of the stream, once, also when it was never piped. */
   #over(): void {
     this.#release?.();
     this.#release = null;
@@ -174,7 +174,7 @@ export class RenderedStream implements Subscription, Sink<object> {
     this.#stopWatching = null;
   }
 
-  /** Ends this subscription only: what a channel calls must not throw. */
+  /** Ends this subscription only: calls of a channel must not throw. */
   #fail(error: unknown): void {
     if (!this.#isOpen) return;
     this.close();

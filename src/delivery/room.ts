@@ -16,7 +16,7 @@ export interface Room {
   onRoom(resume: () => void): () => void;
 }
 
-/** Those who wait for the same room. */
+/** The waits for the same room. */
 export class Gate {
   #waiting: Set<() => void> | null = null;
 
@@ -38,13 +38,13 @@ export class Gate {
   }
 }
 
-/** An `onRoom` that has nothing to wait for. */
+/** An `onRoom` that never waits. */
 export function resumeNow(resume: () => void): () => void {
   resume();
   return () => undefined;
 }
 
-/** How long all replays together may use one turn of the event loop. By real time: it is the processor's. */
+/** The time that all replays together may use of one turn of the event loop. By real time: it is the processor's. */
 const TURN_MS = 10;
 /** Null: no replay has used this turn yet. */
 let turnEndsAt: number | null = null;

@@ -1,23 +1,23 @@
-/** What a subscription resolver returns: events that can be iterated, or handed to a sink. */
+/** The result of a subscription resolver: events that can be iterated, or handed to a sink. */
 import type { ServiceError } from '../errors.ts';
 import type { Room } from './room.ts';
 
-/** Where a stream's events go. Called synchronously, in order. Replays wait for room in it; what is live never does. */
+/** The destination of a stream's events. Called synchronously, in order. Replays wait for room in it; live events never do. */
 export interface Sink<Event> extends Room {
   push(event: Event): void;
-  /** Of the events that are not delivered yet, these may not be any more: their reader lost access meanwhile. */
+  /** Undelivered events that match may not be delivered any more: their reader lost access meanwhile. */
   withdraw(isWithdrawn: (event: Event) => boolean): void;
-  /** Nothing follows. With an error when the stream could not go on. */
+  /** Nothing follows. With an error when the stream could not continue. */
   end(error: ServiceError | null): void;
 }
 
 /**
  * A live stream.
  *
- * From the moment it exists nothing is missed: it is made only after its
- * channels have joined the bus. Events are shared objects: every stream of the
- * same channel is given the identical object for the same event, so whoever
- * renders events may remember a result by the event itself.
+ * From the moment it exists nothing is missed: it is created only after its
+ * channels have joined the bus. Events are shared objects: all streams of a
+ * channel get the identical object for an event, so a renderer may cache a
+ * result by the event itself.
  */
 export interface LiveStream<Event extends object> extends AsyncIterableIterator<Event, undefined> {
   /** The channels it listens to now. */

@@ -1,11 +1,11 @@
-/** The replays of one stream: of many logs little more is held than of one. */
+/** The replays of one stream, which share memory: many logs need little more than one. */
 import { LIMITS } from '../limits.ts';
 
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
   #held = 0;
 
-  /** Runs one work after the other. Rejects as it does. */
+  /** Runs one work after the other. Rejects as the work does. */
   run<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.#last.then(work);
     this.#last = result.catch(() => undefined);

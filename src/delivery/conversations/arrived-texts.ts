@@ -1,4 +1,4 @@
-/** Announcements of texts that wait for a reading, up to a cap; of more than that the next reading knows. */
+/** Announcements of texts that wait for a reading, up to a cap; past it they are dropped, since the next reading includes them. */
 import { LIMITS } from '../../limits.ts';
 import type { MessageRecord, TextExtension } from '../../model.ts';
 import { jsonSizeOf } from '../../rates/json-size.ts';
@@ -14,7 +14,7 @@ function charactersOf(text: string, payload: unknown): number {
 export class ArrivedTexts {
   started: MessageRecord[] = [];
   extensions: TextExtension[] = [];
-  /** Whether some were too many, and none is kept. */
+  /** Whether the cap was exceeded, and none is kept. */
   isOver = false;
   #characters = 0;
 

@@ -1,4 +1,4 @@
-/** Where a stream begins in each of its conversations. */
+/** The position at which a stream begins in each of its conversations. */
 import type { ServiceError } from '../../errors.ts';
 import { inParts } from '../../in-parts.ts';
 import type { Position } from '../../model.ts';
@@ -8,15 +8,15 @@ import { asServiceError, type Replay } from './replay.ts';
 export interface Start<Event extends object> {
   readonly following: Following<Event>;
   readonly from: Position;
-  /** Whether the reader has what is before that, and is to have all behind it. */
+  /** Whether the reader has everything before that position and is to get everything after it. */
   readonly isResumed: boolean;
   /** Null: it begins live. */
   readonly replay: Replay | null;
-  /** Why it does not begin where it was. */
+  /** The reason for which it does not begin at the reader's position. */
   readonly expiry: ServiceError | null;
 }
 
-/** Null: it was deleted meanwhile. */
+/** Null: the conversation was deleted meanwhile. */
 async function preparedOne<Event extends object>(
   start: Start<Event>,
   isForgiving: boolean,
@@ -35,7 +35,7 @@ async function preparedOne<Event extends object>(
 
 /**
  * Reads the first page of each replay. `isForgiving`: a conversation whose position expired begins live.
- * `leave` is called for one that was deleted meanwhile.
+ * `leave` is called for a conversation that was deleted meanwhile.
  *
  * @throws {ServiceError} POSITION_EXPIRED; no replay holds a page then.
  */

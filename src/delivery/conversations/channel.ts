@@ -1,10 +1,10 @@
 /**
- * A conversation that someone on this node listens to.
+ * A conversation with listeners on this node.
  *
  * Owns the position. Message announcements are passed on only in the order of
- * the log: one that is not the next, or an interruption of the bus, makes the
- * channel read the hole from the log first (G05, G07). What else changes (name,
- * members, read positions, typing) is state: the latest is the whole truth, and
+ * the log: when one is not the next, or the bus was interrupted, the
+ * channel reads the gap from the log first (G05, G07). Other changes (name,
+ * members, read positions, typing) are state: the latest is the whole truth, and
  * after an interruption it is read again.
  */
 import type { Clock } from '../../clock.ts';
@@ -36,44 +36,44 @@ const RETRY_MS = 250;
 
 type ConversationAnnouncement = Extract<Announcement, { type: 'conversation' }>;
 
-/** What changed of a conversation: a message was sent, a member has read, or anything else of it. */
+/** The cause of a change of a conversation: a message was sent, a member has read, or any other. */
 export type ConversationCause = 'SENT' | 'READ' | 'CHANGED';
 
-/** A read position that moved. Shared by all who are told of it. */
+/** A read position that moved. Shared by all recipients. */
 export interface ReadMoved extends ReadMove {
   readonly conversationId: ConversationId;
 }
 
-/** What happens to those who listen. Calls are synchronous and must not throw. */
+/** The events for a listener. Calls are synchronous and must not throw. */
 export interface ChannelListener {
-  /** Whose membership it goes by; null: it goes by none, or not yet. */
+  /** The user whose membership the listener depends on; null: none, or not yet. */
   readonly member: UserId | null;
   isOf(membership: Membership | null): boolean;
-  /** Whether it is told of the conversation itself: whoever is not costs nothing when that changes. */
+  /** Whether it takes changes of the conversation itself; a listener that does not costs nothing then. */
   readonly takesConversation: boolean;
   onMessage(change: MessageChange, message: MessageRecord): void;
-  /** The log's head, read just now: whoever is past it may hold what the log has lost. */
+  /** The log's head, read just now: a listener past it may hold what the log has lost. */
   onHead(position: Position): void;
   onConversation(conversation: ConversationRecord, cause: ConversationCause): void;
-  /** Whether it is told of read positions. */
+  /** Whether it takes read positions. */
   readonly takesReads: boolean;
   onRead(moved: ReadMoved): void;
   onTyping(typing: TypingRecord): void;
-  /** Whether it is told of text that is added to messages. */
+  /** Whether it takes text that is added to messages. */
   readonly takesText: boolean;
-  /** Text that was added since this was told last, of a message that others are told of as well. */
+  /** Text added since the last call, of a message whose text other listeners take as well. */
   onExtended(event: ExtendedText, written: WrittenMessage): void;
-  /** All that is known to be there has been passed on again: told to those who are told of text. */
+  /** The channel has passed on everything it knows of; called for listeners that take text. */
   onSettled(): void;
-  /** Whoever writes the message is asked to stop. */
+  /** The writer of the message is asked to stop. */
   onStop(message: MessageRecord): void;
-  /** These users are no longer members. Null: nothing says why. */
+  /** These users are no longer members. Null: the reason is unknown. */
   onLeft(userIds: readonly UserId[], why: LeaveReason | null): void;
-  /** The channel cannot go on for this reason; nothing follows. */
+  /** The channel cannot continue for this reason; nothing follows. */
   onLost(error: ServiceError): void;
 }
 
-/** Counts a hole in what was announced: closed from the log, or lost, which those who listen are told. */
+/** Counts a gap in the announcements: closed from the log, or lost, which is reported to the listeners. */
 export type CountHole = (outcome: 'closed' | 'lost') => void;
 
 export interface ConversationChannelOptions {
@@ -94,9 +94,9 @@ export class ConversationChannel {
   readonly #log: Log;
   readonly #countHole: CountHole;
   readonly #listeners = new Set<ChannelListener>();
-  /** Those of them who are told of the conversation itself. */
+  /** Listeners that take changes of the conversation itself. */
   readonly #watchers = new Set<ChannelListener>();
-  /** Those of them who are told of text. */
+  /** Listeners that take text. */
   readonly #readers = new Set<ChannelListener>();
   #listening: Listening | null = null;
   #position: Position = { epoch: '', place: 0 };
@@ -104,16 +104,16 @@ export class ConversationChannel {
   #lastSent: Pick<ConversationRecord, 'lastSequence' | 'lastActivityAt' | 'position'> | null = null;
   readonly #head: SharedRead<Position | null>;
   #isClosed = false;
-  /** Why it cannot go on; null: it can. */
+  /** The reason for which it cannot continue; null: it can. */
   #loss: ServiceError | null = null;
   /** While the log is read, announcements are dropped: the log has them. */
   #isCatchingUp = true;
   #isBehind = false;
-  /** After an interruption a removal may have been missed: nothing is told until the members were read. */
+  /** After an interruption a removal may have been missed: nothing is delivered until the members were read. */
   #isInDoubt = false;
-  /** Up to when everything was heard before that; null: it is not in doubt. */
+  /** The time up to which everything was heard before that; null: it is not in doubt. */
   #heardBefore: number | null = null;
-  /** Whether read positions may have moved of which nothing was heard. */
+  /** Whether read positions may have moved unheard. */
   #areReadsUnheard = false;
   #interruptions = 0;
 
@@ -141,27 +141,27 @@ export class ConversationChannel {
     return this.#position;
   }
 
-  /** The log's head as it is now: the channel is behind it while the bus is away. Null: there is no log. */
+  /** The present head of the log: the channel is behind it while the bus is interrupted. Null: there is no log. */
   readHead(): Promise<Position | null> {
     return this.#head.ask();
   }
 
-  /** The newest state that is known of it. */
+  /** The newest known state of the conversation. */
   get conversation(): ConversationRecord | null {
     return this.#conversation.current;
   }
 
-  /** By `Clock.elapsed`: what was announced before has been passed on. */
+  /** By `Clock.elapsed`: everything announced before this has been passed on. */
   get heardAt(): number {
     return this.#heardBefore ?? this.#listening?.heardAt ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** Whether it has passed on all that it knows there is. */
+  /** Whether it has passed on everything it knows of. */
   get isSettled(): boolean {
     return !this.#isCatchingUp && !this.#isBehind && !this.#isInDoubt;
   }
 
-  /** The channel cannot go on. The next listener needs a new one. */
+  /** The channel cannot continue. The next listener needs a new one. */
   get isLost(): boolean {
     return this.#loss !== null;
   }
@@ -191,7 +191,7 @@ export class ConversationChannel {
     return true;
   }
 
-  /** Whoever comes to one that was lost meanwhile is told so: nothing would ever tell them anything else. */
+  /** A listener that comes to a lost channel is told at once, since no later event would tell it. */
   add(listener: ChannelListener): void {
     if (this.#loss) return listener.onLost(this.#loss);
     this.#listeners.add(listener);
@@ -232,7 +232,7 @@ export class ConversationChannel {
       case 'extension':
         return this.writings.extend(announcement.extension);
       case 'stop':
-        // Who missed it is told with the next append.
+        // A writer that misses this learns of it with its next append.
         if (!this.#isInDoubt) this.#each((listener) => listener.onStop(announcement.message));
         return;
       default:
@@ -273,16 +273,16 @@ export class ConversationChannel {
     this.#position = message.position;
     if (change !== 'SENT') {
       notePast(message);
-      // What readers of the text have not been told yet is told before its end.
+      // Text that readers do not have yet is delivered before its end.
       this.writings.changed(message);
     }
-    // Not copied: a listener that leaves meanwhile is not told, and none can join within a synchronous call.
+    // Not copied: a listener that leaves meanwhile gets no call, and none can join within a synchronous call.
     for (const listener of this.#listeners) listener.onMessage(change, message);
     if (change === 'SENT') this.#noteSent(message);
     if (message.state === 'STREAMING') this.writings.sent(message);
   }
 
-  /** A message ends its sender's typing and moves the conversation on. No other announcement says so. */
+  /** A message ends its sender's typing and updates the conversation. No other announcement says so. */
   #noteSent({ sequence, timestamp, position, senderId }: MessageRecord): void {
     this.typing.sent(senderId, timestamp);
     this.#lastSent = { lastSequence: sequence, lastActivityAt: timestamp, position };
@@ -292,7 +292,7 @@ export class ConversationChannel {
     this.#tellConversation('SENT');
   }
 
-  /** What was read or is heard late may be older than the message passed on last, which no other announcement tells of. */
+  /** State that was read, or heard late, may be older than the last message, which no other announcement reports. */
   #withSent(conversation: ConversationRecord): ConversationRecord {
     const sent = this.#lastSent;
     const isNewer =
@@ -317,7 +317,7 @@ export class ConversationChannel {
     void this.#catchUp();
   }
 
-  /** Reads the conversation, who types and who is a member. Tries again until the engine answers. */
+  /** Reads the conversation, typing and members. Retries until the engine answers. */
   async #readState(): Promise<void> {
     const take = this.#conversation.reading();
     const takeTyping = this.typing.reading();
@@ -340,7 +340,7 @@ export class ConversationChannel {
     }
   }
 
-  /** Tells which read positions moved while nothing was heard. They are state: some may be told again. */
+  /** Reports the read positions that moved unheard. They are state: some may be sent again. */
   async #tellReads(): Promise<void> {
     if (!this.#areReadsUnheard || ![...this.#listeners].some(({ takesReads }) => takesReads)) return;
     const engine = this.#engine;
@@ -390,8 +390,8 @@ export class ConversationChannel {
   }
 
   /**
-   * Removes listeners who are no longer members. Announcements come in order with removals, but what
-   * is read from the log may follow a removal that was not announced (G08).
+   * Removes listeners that are no longer members. Announcements come in order with removals, but entries
+   * read from the log may follow a removal that was not announced (G08).
    */
   async #confirmMembers(): Promise<void> {
     const interruptions = this.#interruptions;

@@ -1,4 +1,4 @@
-/** One stream's part in one channel: what it takes, and how far it is. */
+/** One stream's part in one channel: its selection, and its position. */
 import type { ChannelAccess } from '../../access/seen.ts';
 import type { LeaveReason } from '../../engine/port.ts';
 import { positionExpired, type ServiceError } from '../../errors.ts';
@@ -15,7 +15,7 @@ import type { Sink } from '../stream.ts';
 import type { ChannelListener, ConversationCause, ConversationChannel, ReadMoved } from './channel.ts';
 import type { ExtendedText, Place, WrittenMessage } from './written-message.ts';
 
-/** What a stream takes of what happens in a conversation; what is left out is not listened to. */
+/** The events of a conversation that a stream takes; the channel does not call for those left out. */
 export interface Selection<Event extends object> {
   message?(access: ChannelAccess, message: MessageRecord, change: MessageChange): Event | null;
   conversation?(access: ChannelAccess, conversation: ConversationRecord, cause: ConversationCause): Event | null;
@@ -32,11 +32,11 @@ export interface Selection<Event extends object> {
 
 const NOTHING: Place = { length: 0, units: 0 };
 
-/** What becomes of a stream when access or a channel is lost. */
+/** The owner of a stream's parts, called when access or a channel is lost. */
 export interface Follower {
   readonly viewerId: UserId;
   onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void;
-  /** It may hold what the log has lost. */
+  /** The reader may hold what the log has lost. */
   onAhead(following: Following<object>): void;
   onLost(following: Following<object>, error: ServiceError): void;
 }
@@ -50,25 +50,25 @@ export class Following<Event extends object> implements ChannelListener {
   readonly takesText: boolean;
   readonly takesReads: boolean;
   #hasLeft = false;
-  /** What the viewer may see of it, from when it begins. */
+  /** The viewer's access, applied when it begins. */
   #admitted: ChannelAccess | null = null;
   /** Null: nothing of the conversation is passed on. */
   #access: ChannelAccess | null = null;
-  /** When the viewer joined, by the engine's clock; null: they are no member. */
+  /** When the viewer joined, by the engine's clock; null: they are not a member. */
   joinedAt: number | null = null;
-  /** Which membership of the viewer's it goes by; null: it goes by none. */
+  /** The viewer's membership that it depends on; null: none. */
   #ordinal: number | null = null;
   readonly #follower: Follower;
   readonly #selection: Selection<Event>;
   readonly #queue: Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>;
-  /** The position passed on last; while the log is replayed, nothing is passed on live. */
+  /** The last position passed on; during a replay nothing is passed on live. */
   #epoch = '';
   #place = Number.POSITIVE_INFINITY;
-  /** Of a replay. */
+  /** The position of the replay. */
   #reached: Position = { epoch: '', place: 0 };
-  /** Of messages that are being written and whose text this reader is not told as it comes: up to where it was. */
+  /** Messages being written whose text this reader gets late: the place up to which it has each. */
   #behind: Map<WrittenMessage, Place> | null = null;
-  /** Forgets that room is waited for. */
+  /** Cancels the wait for room. */
   #stopWaiting: (() => void) | null = null;
 
   constructor(
@@ -88,7 +88,7 @@ export class Following<Event extends object> implements ChannelListener {
     this.#queue = queue;
   }
 
-  /** False: the viewer may not see it, or has been removed since. */
+  /** False: the viewer may not see it, or was removed since. */
   admit(access: ChannelAccess | null, membership: Membership | null): boolean {
     if (this.#hasLeft) return false;
     this.#admitted = access;
@@ -104,7 +104,7 @@ export class Following<Event extends object> implements ChannelListener {
     this.#access = null;
   }
 
-  /** Passes on what the channel tells past this place. */
+  /** Passes on the channel's events past this place. */
   goLive({ epoch, place }: Position): void {
     this.#epoch = epoch;
     this.#place = place;
@@ -123,12 +123,12 @@ export class Following<Event extends object> implements ChannelListener {
     return this.#place !== Number.POSITIVE_INFINITY;
   }
 
-  /** Passed on up to here. While the log is replayed, about as far. */
+  /** Everything up to here was passed on. During a replay, approximately. */
   get position(): Position {
     return this.isLive ? { epoch: this.#epoch, place: this.#place } : this.#reached;
   }
 
-  /** Passes on what is past this place. Nothing of the conversation is passed on before. */
+  /** Passes on everything past this place, and nothing before this call. */
   begin(position: Position): void {
     this.#access = this.#admitted;
     this.#reached = position;
@@ -141,7 +141,7 @@ export class Following<Event extends object> implements ChannelListener {
 
   onMessage(change: MessageChange, message: MessageRecord): void {
     const { epoch, place } = message.position;
-    // A replay may have read past what the channel had heard, and known a life of the log that lost its end since.
+    // A replay may have read past what the channel had heard, in an epoch of a log that has lost its end since.
     if (place <= this.#place) {
       if (place === this.#place && epoch !== this.#epoch)
         this.onLost(positionExpired('DIVERGED', { conversationId: this.channel.id }));
@@ -168,7 +168,7 @@ export class Following<Event extends object> implements ChannelListener {
     if (event) this.#queue.push(event);
   }
 
-  /** The viewer joined it: what follows is of a conversation that is new to them. */
+  /** The viewer joined it: the following events are of a conversation that is new to them. */
   onJoined(): void {
     const { conversation } = this.channel;
     const event = this.#access && conversation && this.#selection.joined?.(this.#access, conversation);
@@ -191,8 +191,8 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   /**
-   * Passes on text as it comes, to a reader who keeps up. Any other is told less often, and
-   * more each time: of a text the latest state is enough (G20).
+   * Passes text on as it comes to a reader that keeps up. Any other gets text less often, and
+   * more each time: the latest state of a text is enough (G20).
    */
   onExtended(event: ExtendedText, written: WrittenMessage): void {
     if (!this.isLive) return;
@@ -204,18 +204,18 @@ export class Following<Event extends object> implements ChannelListener {
     this.#catchUp();
   }
 
-  /** A reader who is behind is told of a text as it is now: what was deleted meanwhile is not told any more. */
+  /** A reader that is behind gets a text as it is now: parts deleted meanwhile are not sent any more. */
   #correctText(behind: Map<WrittenMessage, Place>, message: MessageRecord): void {
     for (const written of behind.keys()) {
       if (written.id !== message.id) continue;
       written.become(message);
-      // Readers who keep up hear of the change itself.
+      // Readers that keep up get the change itself.
       written.tell();
       behind.set(written, NOTHING);
     }
   }
 
-  /** Each text so far, with nothing between it and what is added from now on. */
+  /** Sends each text so far, with nothing between it and later additions. */
   #beginTexts(): void {
     for (const written of this.channel.writings.current()) {
       if (written.isUntold) continue;
@@ -225,7 +225,7 @@ export class Following<Event extends object> implements ChannelListener {
     this.#catchUp();
   }
 
-  /** What was not heard yet may be of a text: until it is, nobody is told that text as it was. */
+  /** Unheard events may concern a text: until they are heard, no reader gets that text as it was. */
   onSettled(): void {
     if (this.#behind) this.#catchUp();
   }
@@ -252,7 +252,7 @@ export class Following<Event extends object> implements ChannelListener {
     if (!isOver) this.#stopWaiting = stop;
   }
 
-  /** Nothing is told any more. */
+  /** Nothing more is passed on. */
   close(): void {
     this.leave();
     this.#stopWaiting?.();

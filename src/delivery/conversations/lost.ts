@@ -1,10 +1,10 @@
-/** The loss of one of the conversations that a stream names, which is told among its events: the others go on. */
+/** The loss of one of the conversations that a stream names. It is an event of the stream, and the others continue. */
 import { notFound, ServiceError } from '../../errors.ts';
 import type { ConversationId } from '../../model.ts';
 import type { Sink } from '../stream.ts';
 import type { ResumePoints } from './resume-points.ts';
 
-/** Access to one conversation is over, or never was. The words are the same whether there is such a conversation. */
+/** Access to one conversation has ended, or never existed. The text does not depend on whether the conversation exists. */
 export function noAccess(conversationId: ConversationId): ServiceError {
   return new ServiceError('FORBIDDEN', 'The caller has no access to this conversation.', { of: { conversationId } });
 }
@@ -17,16 +17,16 @@ export class Lost {
   }
 }
 
-/** What a stream over conversations tells. */
+/** The events of a stream over conversations. */
 export type Told<Event extends object> = Event | Lost;
 
-/** The event itself. @throws {ServiceError} FORBIDDEN in place of one: the response carries it, and the stream goes on. */
+/** The event itself. @throws {ServiceError} FORBIDDEN for a loss: the response carries it, and the stream continues. */
 export function toldEvent<Event extends object>(told: Told<Event>): Event {
   if (told instanceof Lost) throw told.error;
   return told;
 }
 
-/** The losses that one stream was told of, each once. */
+/** The losses already sent on one stream, each once. */
 export class Losses {
   readonly #queue: Pick<Sink<Lost>, 'push'>;
   readonly #told = new Set<ConversationId>();
@@ -41,8 +41,8 @@ export class Losses {
   }
 
   /**
-   * Tells of what is named and cannot be followed. Whoever gives a position of it was there once, or
-   * says so: whether there is such a conversation changes nothing of the answer.
+   * Reports named conversations that cannot be followed. A caller that gives a position of one was in it once, or
+   * claims so; the answer does not depend on whether the conversation exists.
    *
    * @throws {ServiceError} NOT_FOUND for one without a position, or when none is left.
    */

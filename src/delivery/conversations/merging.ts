@@ -1,10 +1,10 @@
-/** When readers are told of text that is being written: appends within a time are one event. */
+/** The times at which readers get text that is being written: appends within one interval are one event. */
 import type { Clock } from '../../clock.ts';
 
 /**
- * One turn for all texts of this node, so that what a socket is told of several leaves in one write.
+ * One turn for all texts of this node, so that a socket gets several of them in one write.
  *
- * After quiet the first append is told at once.
+ * After a quiet time the first append is passed on at once.
  */
 export class Merging {
   readonly #clock: Clock;
@@ -18,7 +18,7 @@ export class Merging {
     this.#mergeMs = mergeMs;
   }
 
-  /** Calls `tell` in the next turn, once however often it is asked for. */
+  /** Calls `tell` in the next turn, once however often it is added. */
   add(tell: () => void): void {
     this.#waiting.add(tell);
     if (this.#cancel) return;

@@ -1,4 +1,4 @@
-/** Read positions that moved since an instant: state, of which the latest is the whole truth. */
+/** Read positions that moved since an instant. They are state: the latest is the whole truth. */
 import type { Engine } from '../../engine/port.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, ReadReceiptRecord, TenantId } from '../../model.ts';
@@ -8,7 +8,7 @@ interface Where {
   readonly id: ConversationId;
 }
 
-/** Page by page, of however many members. Rejects as the engine does. */
+/** Page by page, for any number of members. Rejects as the engine does. */
 export async function* receiptsSince(
   engine: Engine,
   { tenant, id }: Where,

@@ -1,9 +1,9 @@
 /**
- * One stream's place in one conversation.
+ * One stream's position in one conversation.
  *
- * Either live, and then passed on by the channel, or replaying: reading the log
- * page by page up to where the channel is. The step from one to the other has
- * no `await` between the last comparison and going live, so nothing falls
+ * It is either live, and the channel passes events on, or replaying: it reads the log
+ * page by page up to the channel's position. The step from one to the other has
+ * no `await` between the last comparison and going live, so nothing is lost
  * between them and nothing comes twice (G06).
  */
 import { nextTurn } from '../../clock.ts';
@@ -48,7 +48,7 @@ export class Replay {
    * Reads the first page, so that a position that cannot be resumed is refused
    * before anything is delivered.
    *
-   * @throws {ServiceError} POSITION_EXPIRED; `isForgiving`: answered instead.
+   * @throws {ServiceError} POSITION_EXPIRED; with `isForgiving` it is returned instead.
    */
   async prepare(isForgiving = false): Promise<ServiceError | null> {
     try {
@@ -70,26 +70,26 @@ export class Replay {
         ? await this.#deliver(page, goLive).finally(() => this.#release())
         : await turns.run(async () => this.#target.isOpen() && this.#deliver(await this.#read(), goLive));
       if (isOver) return;
-      // Pages may come without waiting: from memory, or of an engine in this process.
+      // Pages may come without waiting: from memory, or from an engine in this process.
       await nextTurn();
     }
   }
 
-  /** Lets go of what was read and not delivered. */
+  /** Releases what was read and not delivered. */
   close(): void {
     this.#release();
   }
 
-  /** Answers whether it is over: live, or closed. */
+  /** Resolves to whether it is over: live, or closed. */
   async #deliver({ entries, isWhole }: Page, goLive: (cursor: Position) => void): Promise<boolean> {
     const { room } = this.#target;
     const isOpen = (): boolean => this.#target.isOpen();
-    // A removal may be in the log's past that nobody was told of: the bus may be cut. What was read before is theirs.
+    // The log may follow a removal whose announcement was missed, while the bus was cut. Entries read before are the member's.
     if (entries.length > 0) await this.#target.confirm();
     if (!isOpen()) return true;
     for (const { change, message, isLast } of entries) {
       if (!message) throw positionExpired('RETENTION', { conversationId: this.#channel.id });
-      // Each entry shows the message as it is now: of its changes the last one says it all, here or live.
+      // Each entry shows the present message: of its changes the last one is enough, here or live.
       if (change !== 'SENT' && !isLast) {
         this.#cursor = message.position;
         continue;

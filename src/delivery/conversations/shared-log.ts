@@ -1,10 +1,10 @@
 /**
- * Pages of logs, read once for all who ask for the same at about the same time.
+ * Pages of logs, read once for all streams that ask for the same at about the same time.
  *
- * After a restart thousands come back with the position they all had: the same
- * page, as the same objects, is read and rendered once for them (G06). A page is
- * of no use once its channel has moved on, so what it says of a message is never
- * older than what the channel has passed on.
+ * After a restart thousands of clients resume at the same position: the same page,
+ * as the same objects, is read and rendered once for them (G06). A page is
+ * useless once its channel has moved on, so its version of a message is never
+ * older than the one that the channel has passed on.
  */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
@@ -18,11 +18,11 @@ interface Stretch {
   readonly tenant: TenantId;
   readonly id: ConversationId;
   readonly after: Position;
-  /** Where the conversation's channel is. */
+  /** The position of the conversation's channel. */
   readonly channel: Position;
 }
 
-/** Counted of each entry beside its text and payload. */
+/** The overhead of each entry beside its text and payload. */
 const ENTRY_CHARACTERS = 500;
 
 function charactersOf({ message }: LogEntry): number {
@@ -32,7 +32,7 @@ function charactersOf({ message }: LogEntry): number {
   return ENTRY_CHARACTERS + content.length + (isObject ? jsonSizeOf(payload).characters : String(payload).length);
 }
 
-/** Characters of pages, as far as that was asked. */
+/** Characters of pages, for those whose size was asked. */
 const SIZES = new WeakMap<LogPage, number>();
 
 export function sizeOfPage(page: LogPage): number {
@@ -51,11 +51,11 @@ export class SharedLog {
       maxSize: LIMITS.sharedLogCharacters,
       sizeCalculation: sizeOfPage,
       ttl: TIMES.sharedLogMs,
-      // To it, what began at 0 has no age.
+      // The library takes a start at 0 for no age.
       perf: { now: () => 1 + clock.elapsed() },
-      // Frees what nobody asks for again.
+      // Frees pages that are not asked for again.
       ttlAutopurge: true,
-      // Whoever waits is answered, even when there is no room to keep the page.
+      // Waiting streams are answered even when there is no room to keep the page.
       ignoreFetchAbort: true,
       fetchMethod: async (_key, _stale, { context: { tenant, id, after } }) => {
         const page = await engine.readLog(tenant, id, after, LIMITS.logPage);

@@ -1,4 +1,4 @@
-/** Who types in one conversation, as far as this node was told, and the end of it. */
+/** The users typing in one conversation, as announced to this node, and the end of their typing. */
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { ConversationId, OngoingTyping, TypingRecord, UserId } from '../../model.ts';
@@ -6,8 +6,8 @@ import type { ConversationId, OngoingTyping, TypingRecord, UserId } from '../../
 const beganAt = ({ expiresAt }: TypingRecord): number => (expiresAt ?? Number.POSITIVE_INFINITY) - TIMES.typingMs;
 
 /**
- * Ends typing on the side that shows it: the node that announced a start may
- * die, and its stop with it. Durations count from receipt, so that clocks that
+ * Ends typing on the node that shows it: the node that announced a start may
+ * die, and its stop with it. Durations count from receipt, so clocks that
  * disagree change nothing.
  */
 export class TypingBoard {
@@ -15,7 +15,7 @@ export class TypingBoard {
   readonly #conversationId: ConversationId;
   readonly #dispatch: (typing: TypingRecord) => void;
   readonly #typing = new Map<UserId, { readonly record: TypingRecord; readonly cancel: () => void }>();
-  /** While the engine is asked: of whom something was heard since, and what began until when that is newer than. */
+  /** During a read of the engine: the users heard of since, and the end of typing that is newer than the answer. */
   #heard: Map<UserId, number> | null = null;
 
   constructor(clock: Clock, conversationId: ConversationId, dispatch: (typing: TypingRecord) => void) {
@@ -24,12 +24,12 @@ export class TypingBoard {
     this.#dispatch = dispatch;
   }
 
-  /** Who types now. */
+  /** The users typing now. */
   current(): TypingRecord[] {
     return [...this.#typing.values()].map(({ record }) => record);
   }
 
-  /** Takes what was announced. */
+  /** Takes an announcement. */
   hear(record: TypingRecord): void {
     this.#heard?.set(record.userId, Number.POSITIVE_INFINITY);
     this.#set(record, TIMES.typingMs);
@@ -40,7 +40,7 @@ export class TypingBoard {
     this.#dispatch(record);
   }
 
-  /** Keeps a start until its end; of a stop nothing is kept. */
+  /** Keeps a start until its end; nothing is kept of a stop. */
   #keep(record: TypingRecord, durationMs: number): void {
     const { userId } = record;
     this.#typing.get(userId)?.cancel();
@@ -50,7 +50,7 @@ export class TypingBoard {
     this.#typing.set(userId, { record, cancel });
   }
 
-  /** They are no longer members. */
+  /** The user is no longer a member. */
   stop(userId: UserId): void {
     this.#heard?.set(userId, Number.POSITIVE_INFINITY);
     this.#end(userId);
@@ -61,7 +61,7 @@ export class TypingBoard {
     this.#set({ conversationId: this.#conversationId, userId, isTyping: false, expiresAt: null }, 0);
   }
 
-  /** What was typed has arrived: typing that began before it ends. */
+  /** A message has arrived: typing of its sender that began before it ends. */
   sent(userId: UserId, timestamp: number): void {
     if (this.#heard && (this.#heard.get(userId) ?? 0) < timestamp) this.#heard.set(userId, timestamp);
     const record = this.#typing.get(userId)?.record;
@@ -69,8 +69,8 @@ export class TypingBoard {
   }
 
   /**
-   * Begins to ask the engine, after announcements may have been missed. The answer takes over what it said, but of whom
-   * more was heard meanwhile; nothing when it is asked anew by then.
+   * Begins a read of the engine after announcements may have been missed. The answer replaces the state, except for users
+   * heard of meanwhile; a newer read makes it void.
    */
   reading(): (records: readonly OngoingTyping[]) => void {
     const heard = new Map<UserId, number>();
@@ -90,7 +90,7 @@ export class TypingBoard {
     }
     for (const record of records) {
       if (beganAt(record) <= heardOf(record.userId)) continue;
-      // Of those who go on only the end is news: a renewal may have been missed.
+      // Only the end of continued typing is new: a renewal may have been missed.
       if (this.#typing.has(record.userId)) this.#keep(record, record.remainingMs);
       else this.#set(record, record.remainingMs);
     }

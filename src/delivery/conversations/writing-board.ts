@@ -1,9 +1,9 @@
 /**
  * The messages being written in one conversation, for the readers on this node (G20).
  *
- * Knows the text of each message. An announcement that does not fit is repaired from the stored
- * texts, and so is everything after an interruption; what is announced during a reading waits
- * for it. Readers who keep up are told the same events, `Merging` says when.
+ * It knows the text of each message. An announcement that does not fit is repaired from the stored
+ * texts, and so is everything after an interruption; announcements during a reading wait
+ * for it. Readers that keep up get the same events, at the times that `Merging` sets.
  */
 import { type Clock, nextTurn } from '../../clock.ts';
 import type { Engine, WritingPage } from '../../engine/port.ts';
@@ -24,14 +24,14 @@ import type { Merging } from './merging.ts';
 import { type ExtendedText, WrittenMessage } from './written-message.ts';
 
 const RETRY_MS = 250;
-/** Behind the minute of a writer's silence, since what was heard may have taken its time. */
+/** Added to the minute of a writer's silence, since announcements take time. */
 const SILENCE_MARGIN_MS = 1_000;
-/** Messages that ended unheard are read so many at a time: each may be long. */
+/** Messages that ended unheard are read this many at a time: each may be long. */
 const ENDED_AT_ONCE = 4;
 
-/** One reading of all that is being written. */
+/** One reading of all messages being written. */
 interface Reading {
-  /** Messages that ended since it began, whose answer may say that they are being written. */
+  /** Messages that ended since it began, which its answer may still show as being written. */
   readonly ended: Set<MessageId>;
 }
 
@@ -49,16 +49,16 @@ export class WritingBoard {
   readonly #options: WritingBoardOptions;
   readonly #written = new Map<MessageId, WrittenMessage>();
   readonly #changed = new Set<WrittenMessage>();
-  /** What was announced during a reading. Null: nothing is being read. */
+  /** Announcements that arrived during a reading. Null: nothing is being read. */
   #arrived: ArrivedTexts | null = null;
-  /** The newest, the only one that is taken: an older one ends where it is. */
+  /** The newest reading, the only one that is used: an older one stops. */
   #reading: Reading | null = null;
-  /** Begun by the first reader; before, nothing is kept. */
+  /** Begun by the first reader; nothing is kept before. */
   #opening: Promise<void> | null = null;
-  /** Between an interruption and the answer who is a member still: nobody is told anything. */
+  /** Between an interruption and the read of the members: no reader gets anything. */
   #isInDoubt = false;
   #isClosed = false;
-  /** Looks for writers who are silent. */
+  /** Stops the search for silent writers. */
   #stopLooking: (() => void) | null = null;
   readonly #tellAll = (): void => this.#flush();
 
@@ -66,7 +66,7 @@ export class WritingBoard {
     this.#options = options;
   }
 
-  /** Resolves once all that is being written is known. */
+  /** Resolves once all messages being written are known. */
   open(): Promise<void> {
     this.#opening ??= this.#begin();
     return this.#opening;
@@ -78,13 +78,13 @@ export class WritingBoard {
 
   /** A message was started, as the log shows it. */
   sent(message: MessageRecord): void {
-    // Of one that is known the announcements say more than the log, which may have been read before them.
+    // For a known message the announcements are newer than the log, which may have been read before them.
     if (!this.#opening || this.#written.has(message.id)) return;
     if (this.#arrived) this.#arrived.start(message);
     else this.#take(message);
   }
 
-  /** A message changed. One that ended is told to its end, and forgotten. */
+  /** A message changed. One that ended is sent to its end, and forgotten. */
   changed(message: MessageRecord): void {
     if (!this.#opening || message.state === 'STREAMING') return;
     this.#reading?.ended.add(message.id);
@@ -104,7 +104,7 @@ export class WritingBoard {
     this.#arrived ??= new ArrivedTexts();
   }
 
-  /** Who is no member has been let go. */
+  /** Readers that are not members have been removed. */
   trust(): void {
     if (!this.#isInDoubt) return;
     this.#isInDoubt = false;
@@ -124,10 +124,10 @@ export class WritingBoard {
     const reading = this.#newReading();
     try {
       await this.#list(reading);
-      // Nobody reads yet: whoever begins is told all of it at once.
+      // No reader yet: the first gets all of it at once.
       this.#flush();
     } catch (error) {
-      // A newer one is under way, and tries until it is answered.
+      // A newer one is under way, and retries until it is answered.
       if (this.#reading === reading) {
         this.#opening = null;
         this.#arrived = null;
@@ -138,7 +138,7 @@ export class WritingBoard {
     this.#look();
   }
 
-  /** While anything is being written: a reading aborts what its writer left. */
+  /** While any message is being written: a reading aborts those whose writers are gone. */
   #look(): void {
     if (this.#isClosed) return;
     this.#stopLooking = this.#options.clock.after(this.#untilLookMs(), () => {
@@ -147,7 +147,7 @@ export class WritingBoard {
     });
   }
 
-  /** Until the next writer may have been silent for too long. Of one who only says that they are there nothing is heard. */
+  /** Until the next writer may have been silent for too long. Empty appends, by which a writer stays alive, are not announced. */
   #untilLookMs(): number {
     const now = this.#options.clock.elapsed();
     let untilMs = TIMES.writingMs / 2;
@@ -186,12 +186,12 @@ export class WritingBoard {
     });
   }
 
-  /** Whether what it reads is taken: once a newer one began, or it is in doubt who may be told, it is not. */
+  /** Whether its result is used: not after a newer one began, nor while the members are in doubt. */
   #isTaken(reading: Reading): boolean {
     return this.#reading === reading && !this.#isClosed && !this.#isInDoubt;
   }
 
-  /** Takes page by page what is being written and what became of that which is no more, then what was announced meanwhile. */
+  /** Takes, page by page, the messages being written and those that ended, then the announcements that arrived meanwhile. */
   async #list(reading: Reading): Promise<void> {
     const { engine, tenant, id } = this.#options;
     const listed = new Set<MessageId>();
@@ -231,13 +231,13 @@ export class WritingBoard {
     this.#changed.delete(written);
   }
 
-  /** Takes what was announced during a reading. */
+  /** Takes the announcements that arrived during a reading. */
   #settle({ ended }: Reading): void {
     const { started = [], extensions = [], isOver = false } = this.#arrived ?? {};
     this.#arrived = null;
     this.#reading = null;
     for (const message of started) if (!this.#written.has(message.id) && !ended.has(message.id)) this.#take(message);
-    // Of one that is not known any more the end was read.
+    // The end of a message that is unknown now was read.
     const misfits = extensions.filter((extension) => !this.#apply(extension) && this.#written.has(extension.messageId));
     // Not at once: as much may be announced during the next.
     if (isOver) this.#retry();
@@ -263,7 +263,7 @@ export class WritingBoard {
     this.#tell(written);
   }
 
-  /** False: something is missing, or not shown any more. */
+  /** False: something is missing, or no longer shown. */
   #apply(extension: TextExtension): boolean {
     if (isWithheld(extension)) return false;
     const written = this.#written.get(extension.messageId);

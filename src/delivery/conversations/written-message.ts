@@ -1,24 +1,24 @@
-/** A message that is being written, as far as this node knows it and its readers were told. */
+/** A message that is being written, as known to this node and sent to its readers. */
 import { lengthOf } from '../../code-points.ts';
 import type { ConversationId, MessageId, MessageRecord, TextExtension } from '../../model.ts';
 
 /**
- * What a reader is told: keep your text up to `offset` and add `text`.
+ * The event for readers: keep your text up to `offset` and add `text`.
  *
- * Shared by all who are told the same, so that it is rendered once for them.
+ * Shared by all readers with the same event, so that it is rendered once for them.
  */
 export interface ExtendedText {
   readonly conversationId: ConversationId;
   readonly messageId: MessageId;
   readonly offset: number;
   readonly text: string;
-  /** Of the text with it. */
+  /** Length of the text after the event. */
   readonly length: number;
-  /** The message's payload, where it may be news; null: as before. */
+  /** The message's payload, where it may have changed; null: unchanged. */
   readonly payload: unknown;
 }
 
-/** Up to where a reader has the text, in code points and in units of it as a string. */
+/** The end of a reader's text, in code points and in units of the string. */
 export interface Place {
   readonly length: number;
   readonly units: number;
@@ -28,16 +28,16 @@ const START: Place = { length: 0, units: 0 };
 
 export class WrittenMessage {
   readonly id: MessageId;
-  /** When this node heard last of its writer, by the clock's `elapsed`. */
+  /** The time of the last announcement of its writer, by the clock's `elapsed`. */
   heardAt: number;
   readonly #conversationId: ConversationId;
   #text = '';
   #length = 0;
   #payload: unknown = null;
-  /** Up to where readers who keep up were told; null: they know nothing of it that holds. */
+  /** The end of the text that readers who keep up have; null: they have nothing valid. */
   #told: Place | null = START;
   #isPayloadTold = true;
-  /** The event of a reader who begins, while nothing more is told. */
+  /** The event for a new reader, until more text is sent. */
   #whole: ExtendedText | null = null;
 
   constructor({ id, conversationId }: MessageRecord, heardAt: number) {
@@ -46,22 +46,22 @@ export class WrittenMessage {
     this.#conversationId = conversationId;
   }
 
-  /** How long the text is that is known. */
+  /** The length of the known text. */
   get length(): number {
     return this.#length;
   }
 
-  /** Up to where the readers are who were told all that `tell` answered. */
+  /** The end of the text of readers that got everything `tell` returned. */
   get told(): Place {
     return this.#told ?? START;
   }
 
-  /** Whether all readers will be told the whole of it next: one who begins needs nothing before. */
+  /** Whether all readers get the whole text next: a new reader needs nothing before. */
   get isUntold(): boolean {
     return this.#told === null || (this.#told.units === 0 && this.#text !== '');
   }
 
-  /** Takes what was added. False: it does not fit, and something is missing. */
+  /** Takes an addition. False: it does not fit, and something is missing. */
   extend({ offset, text, length, payload }: TextExtension): boolean {
     if (offset === this.#length) {
       this.#text += text;
@@ -72,7 +72,7 @@ export class WrittenMessage {
     return length <= this.#length;
   }
 
-  /** Takes the whole text as it is stored. What it had, and that has not, is taken back from readers, too. */
+  /** Takes the whole stored text. Text that is no longer part of it is taken back from readers, too. */
   become({ content, payload }: Pick<MessageRecord, 'content' | 'payload'>): void {
     if (!content.startsWith(this.#text)) this.#told = null;
     this.#length = content.startsWith(this.#text)
@@ -82,7 +82,7 @@ export class WrittenMessage {
     if (JSON.stringify(payload) !== JSON.stringify(this.#payload)) this.#setPayload(payload);
   }
 
-  /** What is news to the readers who keep up; null: nothing is. */
+  /** The next event for readers that keep up; null: there is nothing new. */
   tell(): ExtendedText | null {
     const from = this.#told;
     if (from && from.units === this.#text.length && this.#isPayloadTold) return null;
@@ -93,12 +93,12 @@ export class WrittenMessage {
     return event;
   }
 
-  /** Where what was told last begins. */
+  /** The start of the last sent text. */
   unitsOf({ text }: ExtendedText): number {
     return this.told.units - text.length;
   }
 
-  /** What a reader is told who has the text up to a place, or nothing of it: as much as the others were. */
+  /** The event for a reader with the text up to a place, or without any: up to where the others are. */
   since({ length, units }: Place): ExtendedText {
     if (length > 0) return this.#event({ length, units }, this.#payload, this.told);
     this.#whole ??= this.#event(START, this.#payload, this.told);

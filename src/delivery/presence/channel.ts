@@ -1,4 +1,4 @@
-/** A user whose presence someone on this node watches. The newest state is the whole truth. */
+/** A user whose presence is watched on this node. The newest state is the whole truth. */
 import { isHiddenFrom, neverSeen } from '../../access/blocking.ts';
 import type { Clock } from '../../clock.ts';
 import type { Engine, Listening } from '../../engine/port.ts';
@@ -10,7 +10,7 @@ import { Latest } from '../latest.ts';
 
 const RETRY_MS = 250;
 
-/** What a watcher sees; a second connection of the same device changes nothing of it, nor does a reconnect. */
+/** The part of a presence that watchers see; a second connection of the same device, or a reconnect, does not change it. */
 function visible({ status, statusText, devices }: PresenceRecord): string {
   const shown = devices.map(({ deviceId, connectionType }) => `${connectionType} ${deviceId}`);
   return JSON.stringify([status, statusText, shown.sort()]);
@@ -22,9 +22,9 @@ export class PresenceChannel {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #tenant: TenantId;
-  /** Each with the user it tells. */
+  /** Each listener with its user. */
   readonly #listeners = new Map<Listener<PresenceRecord>, UserId>();
-  /** What is told to whom the user blocks: the same object, so that it is rendered once. */
+  /** The presence shown to users whom this user blocks: the same object, so that it is rendered once. */
   readonly #absence: PresenceRecord;
   #listening: Listening | null = null;
   readonly #presence = new Latest<PresenceRecord>();
@@ -59,7 +59,7 @@ export class PresenceChannel {
     return true;
   }
 
-  /** Tells the present state, then each change. */
+  /** Sends the present state, then each change. */
   async admission(userId: UserId): Promise<Admission<PresenceRecord>> {
     return (listener) => {
       this.#listeners.set(listener, userId);

@@ -1,4 +1,4 @@
-/** A user whose tokens someone on this node goes by: when one is taken back, whoever goes by it is told. */
+/** A user whose tokens are in use on this node; the connections of a revoked token are told. */
 import type { Bearer } from '../../access/bearer.ts';
 import { isRefused } from '../../access/revocation.ts';
 import type { Clock } from '../../clock.ts';
@@ -26,7 +26,7 @@ export class SessionChannel {
   #interruptions = 0;
   #isClosed = false;
 
-  /** `onDoubt` is told when an end may have been missed, and when none was or whoever it concerned knows of it. */
+  /** `onDoubt` is called when a revocation may have been missed, and when that is settled. */
   constructor(
     engine: Engine,
     clock: Clock,
@@ -50,11 +50,11 @@ export class SessionChannel {
     return true;
   }
 
-  /** Calls `onEnd` once the token the bearer goes by then is taken back; the answer stops that. */
+  /** Calls `onEnd` once the bearer's present token is revoked; the returned function stops that. */
   watch(bearer: Bearer, onEnd: () => void): () => void {
     const watcher = { bearer, onEnd };
     this.#watchers.add(watcher);
-    // A token may have been taken back between the look at it and its taking the other's place.
+    // The token may have been revoked between its check and its use.
     const stopHearing = bearer.onRenewed(() => void this.read());
     return () => {
       stopHearing();
@@ -62,7 +62,7 @@ export class SessionChannel {
     };
   }
 
-  /** Looks for what nobody told of, until the engine answers. */
+  /** Reads revocations that may have been missed, until the engine answers. */
   async read(): Promise<void> {
     const interruptions = this.#interruptions;
     const isOfSession = [...this.#watchers].some(({ bearer }) => bearer.viewer.sessionId !== null);

@@ -1,12 +1,12 @@
 /**
- * Users of whom it is not known whether their tokens still stand.
+ * Users whose tokens may have been revoked unheard.
  *
  * After an interruption a revocation may have been missed. Until that was read, the streams of the
- * user keep what there is to tell: what follows a revocation is told to nobody who goes by it (G08).
+ * user hold their events: nothing after a revocation reaches a connection of the revoked token (G08).
  */
 import type { Viewer } from '../../model.ts';
 
-/** A user in a map over all tenants. */
+/** A user as a key over all tenants. */
 export const userKey = ({ tenant, userId }: Pick<Viewer, 'tenant' | 'userId'>): string =>
   JSON.stringify([tenant, userId]);
 
@@ -20,7 +20,7 @@ export class Doubts {
   readonly #streams = new Map<string, Set<Holding>>();
   readonly #doubted = new Set<string>();
 
-  /** A stream of this user's; the answer forgets it. */
+  /** Adds a stream of this user; the returned function forgets it. */
   enter(user: string, stream: Holding): () => void {
     const streams = this.#streams.get(user) ?? new Set();
     this.#streams.set(user, streams.add(stream));
@@ -31,7 +31,7 @@ export class Doubts {
     };
   }
 
-  /** Not in doubt any more: whoever's token was taken back is closed by then. */
+  /** Sets or clears the doubt. When it is cleared, connections of revoked tokens are closed already. */
   turn(user: string, isInDoubt: boolean): void {
     if (isInDoubt) this.#doubted.add(user);
     else if (!this.#doubted.delete(user)) return;

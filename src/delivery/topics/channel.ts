@@ -1,9 +1,9 @@
 /**
- * A topic that someone on this node listens to.
+ * A topic with listeners on this node.
  *
  * Publications are passed on in the order of the topic's history. When one is not the
  * next, or the bus was interrupted, the channel reads what is missing from the history.
- * When the history no longer has it, listeners are told so (G05).
+ * When the history no longer has it, the listeners get an error (G05).
  */
 import type { Clock } from '../../clock.ts';
 import type { Engine, Listening } from '../../engine/port.ts';
@@ -18,18 +18,18 @@ import { type Resume, TopicReplay } from './replay.ts';
 
 const RETRY_MS = 250;
 
-/** What was published past a position; null when some of it is no longer kept. */
+/** The publications past a position; null when some of them are no longer kept. */
 function pastOf({ head, publications }: TopicHistory, position: Position | null): readonly PublicationRecord[] | null {
   const at = (epoch: string, place: number): number =>
     publications.findIndex((each) => each.position.epoch === epoch && each.position.place === place);
-  // No history: what there was is older than a day.
+  // No history: its publications were older than a day.
   if (!head) return [];
   if (head.epoch === position?.epoch && head.place === position.place) return [];
   const known = position ? at(position.epoch, position.place) : -1;
   const next = position ? at(position.epoch, position.place + 1) : -1;
   if (known >= 0) return publications.slice(known + 1);
   if (next >= 0) return publications.slice(next);
-  // The history began anew: all of it comes after the position.
+  // The history began again: all of it comes after the position.
   const first = head.epoch === position?.epoch ? -1 : at(head.epoch, 1);
   return first >= 0 ? publications.slice(first) : null;
 }
@@ -41,9 +41,9 @@ export class TopicChannel {
   readonly #tenant: TenantId;
   readonly #topic: Topic;
   readonly #listeners = new Set<Listener<PublicationRecord>>();
-  /** Where listeners begin who came while the channel was behind, until it has caught up. */
+  /** The beginnings of listeners that came while the channel was behind, until it has caught up. */
   readonly #beginnings = new Map<Listener<PublicationRecord>, Position>();
-  /** Those that are told what they missed, and hear nothing of this channel until then. */
+  /** Listeners with a replay, which get nothing from this channel until it ends. */
   readonly #replays = new Map<Listener<PublicationRecord>, TopicReplay>();
   readonly #head: SharedRead<Position | null>;
   #listening: Listening | null = null;
@@ -79,7 +79,7 @@ export class TopicChannel {
   }
 
   /**
-   * New listeners begin at the head, or where they were: earlier publications may still be on their way to this channel.
+   * New listeners begin at the head, or at their position: earlier publications may still be on their way to this channel.
    *
    * @throws {ServiceError} POSITION_EXPIRED.
    */
@@ -103,7 +103,7 @@ export class TopicChannel {
     };
   }
 
-  /** False while this channel has passed something on that a replay has not; else the channel tells the listener from here on. */
+  /** False while this channel has passed on more than the replay; else the channel serves the listener from here on. */
   #goLive(listener: Listener<PublicationRecord>, cursor: Position): boolean {
     const { epoch = cursor.epoch, place = 0 } = this.#position ?? {};
     if (epoch !== cursor.epoch || place > cursor.place) return false;
@@ -148,7 +148,7 @@ export class TopicChannel {
     }
   }
 
-  /** False for what was published before this listener came. */
+  /** False for publications from before this listener came. */
   #isFor(listener: Listener<PublicationRecord>, { epoch, place }: Position): boolean {
     const beginning = this.#beginnings.get(listener);
     if (epoch !== beginning?.epoch) return true;
@@ -179,7 +179,7 @@ export class TopicChannel {
     }
   }
 
-  /** Tells the listeners. Later ones begin at the head. */
+  /** Reports the loss to the listeners. Later ones begin at the head. */
   #lose(): void {
     this.#log.warn({ tenant: this.#tenant, topic: this.#topic }, 'topic channel lost its position');
     for (const listener of [...this.#listeners]) listener.end(positionExpired('RETENTION', { topic: this.#topic }));

@@ -1,9 +1,9 @@
 /**
- * Replays to one listener what it missed of one topic, up to where the topic's channel is.
+ * Replays missed publications of one topic to one listener, up to the position of the topic's channel.
  *
- * The step to live has no `await` between the last comparison and going live, so that
- * nothing falls between them and nothing comes twice (G06). Of the history no more is
- * held than one page, also while the listener has no room.
+ * There is no `await` between the last comparison and going live, so nothing is lost
+ * between them and nothing comes twice (G06). No more than one page of the history is
+ * held, also while the listener has no room.
  */
 import { type Clock, nextTurn } from '../../clock.ts';
 import type { Engine } from '../../engine/port.ts';
@@ -19,7 +19,7 @@ import type { Turns } from '../turns.ts';
 
 const RETRY_MS = 250;
 
-/** Where a listener was, and the turns of its stream. */
+/** The position of a listener, and the turns of its stream. */
 export interface Resume {
   readonly after: Position;
   readonly turns: Turns;
@@ -49,8 +49,8 @@ export class TopicReplay {
   }
 
   /**
-   * Calls `goLive` after the last page, until it answers true. While the engine is away it waits (G14); the
-   * listener ends when what it missed is no longer kept.
+   * Calls `goLive` after the last page, until it returns true. While the engine is unavailable it waits (G14); the
+   * listener ends when missed publications are no longer kept.
    */
   async run(
     listener: Listener<PublicationRecord>,
@@ -62,7 +62,7 @@ export class TopicReplay {
         const step = await this.#turns.run(() => this.#step(listener, isOpen, goLive));
         if (step === 'over') return;
         if (step === 'away') await this.#pause();
-        // Pages may come without waiting: of an engine in this process.
+        // Pages may come without waiting, from an engine in this process.
         else await nextTurn();
       }
     } catch (error) {
@@ -100,7 +100,7 @@ export class TopicReplay {
   /** False when the listener had no room for all of it. */
   #pass(page: readonly PublicationRecord[], listener: Listener<PublicationRecord>): boolean {
     for (const publication of page) {
-      // What is live does not wait, and may have taken the room.
+      // Live events do not wait, and may have taken the room.
       if (listener.isCongested()) return false;
       this.#cursor = publication.position;
       listener.push(publication);
@@ -108,7 +108,7 @@ export class TopicReplay {
     return true;
   }
 
-  /** Null while the engine is away. */
+  /** Null while the engine is unavailable. */
   async #page(): Promise<readonly PublicationRecord[] | null> {
     try {
       return await this.#read(LIMITS.publicationsPerPage);
