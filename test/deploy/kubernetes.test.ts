@@ -1,14 +1,23 @@
 /** The manifests are valid, hang together, and say what the service does. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { VARIABLES } from '../../src/config/variables.ts';
 import { readConfig } from '../../src/config.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 
 const FOLDER = new URL('../../deploy/kubernetes/', import.meta.url);
 const OVERLAYS = readdirSync(new URL('overlays/', FOLDER));
+
+/** Of the schemas of groups that are no part of Kubernetes. */
+const LIBRARIES: Readonly<Record<string, string>> = {
+  'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
+  'gateway.networking.k8s.io': '@kubernetes-models/gateway-api',
+};
+/** The namespace whose pods clients come through. */
+const DOORS: Readonly<Record<string, string>> = { 'gateway-api': 'envoy-gateway-system' };
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests of any kind.
 type Manifest = any;
@@ -19,9 +28,8 @@ const manifests = (overlay: string): Manifest[] =>
   parseAllDocuments(rendered(overlay)).map((document) => document.toJS());
 
 async function modelOf({ apiVersion, kind }: Manifest): Promise<Model> {
-  const library = String(apiVersion).startsWith('monitoring.coreos.com/')
-    ? '@kubernetes-models/prometheus-operator'
-    : 'kubernetes-models';
+  const [group = ''] = String(apiVersion).split('/');
+  const library = LIBRARIES[group] ?? 'kubernetes-models';
   const models = (await import(`${library}/${apiVersion}`)) as Record<string, Model>;
   const model = models[kind];
   if (!model) throw new Error(`There is no ${apiVersion} ${kind}.`);
@@ -34,7 +42,11 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
   const pod = of('Deployment').spec.template.spec;
   const [container] = pod.containers;
   const env = Object.fromEntries(container.env.map(({ name, value }: Manifest) => [name, value]));
-  const config = readConfig({ JWT_SECRET: 'x'.repeat(32), ...env });
+  const isEncrypted = env['TLS_CERT_FILE'] !== undefined;
+  // The files are those of the pod.
+  const somewhere = fileURLToPath(import.meta.url);
+  const files = isEncrypted ? { TLS_CERT_FILE: somewhere, TLS_KEY_FILE: somewhere } : {};
+  const config = readConfig({ JWT_SECRET: 'x'.repeat(32), ...env, ...files });
 
   it('every manifest is what its kind’s schema asks', async () => {
     expect(all.length).toBeGreaterThan(3);
@@ -92,13 +104,15 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     const space = (name: string): Labels => ({ 'kubernetes.io/metadata.name': name });
     expect(allows('ingress', 'http', { ...named('router'), 'app.kubernetes.io/component': 'gateway' })).toBe(true);
     expect(allows('ingress', 'http', named('router'))).toBe(false);
-    expect(allows('ingress', 'http', {}, space('ingress-nginx'))).toBe(true);
+    const door = DOORS[overlay] ?? 'ingress-nginx';
+    for (const name of ['ingress-nginx', 'envoy-gateway-system'])
+      expect(allows('ingress', 'http', {}, space(name))).toBe(name === door);
     expect(allows('ingress', 'http', {}, space('monitoring'))).toBe(false);
     expect(allows('ingress', 'admin', {}, space('monitoring'))).toBe(true);
     expect(allows('ingress', 'admin', {}, space('ingress-nginx'))).toBe(false);
     expect(allows('ingress', 'http', {}, space('default'))).toBe(false);
     expect(allows('egress', 53, {}, space('kube-system'))).toBe(true);
-    const needsRedis = overlay === 'production';
+    const needsRedis = overlay !== 'trial';
     expect(allows('egress', 6_379, named('redis'))).toBe(needsRedis);
     expect(allows('egress', 26_379, named('redis'))).toBe(needsRedis);
     expect(allows('egress', 6_379, named('postgres'))).toBe(false);
@@ -121,10 +135,47 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     });
   });
 
+  it('clients come by a way whose back end is the service, and probes speak as the port does', () => {
+    const service = of('Service');
+    const ways: Manifest[] = [
+      ...(of('Ingress')?.spec.rules.flatMap(({ http }: Manifest) => http.paths) ?? []).map(
+        ({ path, backend }: Manifest) => ({
+          path,
+          name: backend.service.name,
+          port: service.spec.ports.find(({ name }: Manifest) => name === backend.service.port.name)?.port,
+        }),
+      ),
+      ...(of('HTTPRoute')?.spec.rules ?? []).flatMap(({ matches, backendRefs: [backend] }: Manifest) =>
+        matches.map(({ path }: Manifest) => ({ path: path.value, ...backend })),
+      ),
+    ];
+    const { port } = service.spec.ports[0];
+    const paths = overlay === 'trial' ? [] : ['/graphql', '/ws'];
+    expect(ways).toEqual(paths.map((path) => ({ path, name: service.metadata.name, port })));
+    expect(config.allowedOrigins).not.toEqual([]);
+    const scheme = isEncrypted ? 'HTTPS' : undefined;
+    for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'])
+      expect(container[probe].httpGet.scheme).toBe(scheme);
+    for (const endpoint of of('ServiceMonitor')?.spec.endpoints ?? [])
+      expect(endpoint.scheme).toBe(scheme?.toLowerCase());
+    const { annotations = {} } = of('Ingress')?.metadata ?? {};
+    expect(annotations['nginx.ingress.kubernetes.io/backend-protocol']).toBe(scheme);
+    const mounted = container.volumeMounts?.map(({ mountPath }: Manifest) => mountPath) ?? [];
+    for (const name of Object.keys(files)) expect(mounted).toContain(dirname(env[name]));
+    // Any node resumes any client: sessions stick to a pod only where that was asked for.
+    expect(service.spec.sessionAffinity).toBe(overlay === 'sticky' ? 'ClientIP' : undefined);
+    expect(annotations['nginx.ingress.kubernetes.io/affinity']).toBe(overlay === 'sticky' ? 'cookie' : undefined);
+  });
+
   it('pods are added before the cap of sockets is reached', () => {
     const autoscaler = of('HorizontalPodAutoscaler');
     if (!autoscaler) return expect(of('Deployment').spec.replicas).toBe(1);
     const [{ pods }] = autoscaler.spec.metrics;
+    const adapter = readFileSync(new URL('../../deploy/prometheus/adapter-rules.yaml', import.meta.url), 'utf8');
+    const { rules } = parse(adapter) as { rules: { name: { as: string }; seriesQuery: string }[] };
+    const [rule] = rules.filter(({ name }) => name.as === pods.metric.name);
+    // It is `sum` of a metric that there is, by transport.
+    expect(rule?.seriesQuery).toMatch(/^realtime_connections\{/);
     expect(Number(pods.target.averageValue)).toBeLessThan(config.maxConnections * 0.8);
     // A pod that is lost sends its clients to the others at once.
     expect(Number(pods.target.averageValue) / (autoscaler.spec.minReplicas - 1)).toBeLessThan(LIMITS.admissionBurst);
