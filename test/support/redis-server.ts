@@ -37,7 +37,11 @@ export async function startRedisServer(...settings: string[]): Promise<RedisServ
   const port = way?.port ?? ownPort;
   const dir = mkdtempSync(join(tmpdir(), 'realtime-redis-'));
   const command = process.env['REDIS_SERVER'] ?? 'redis-server';
-  const announced = way ? ['--replica-announce-port', String(port), '--cluster-announce-port', String(port)] : [];
+  // One that speaks TLS is reached by its port for that, and not by this way.
+  const isAnnounced = way !== null && !settings.includes('--tls-port');
+  const announced = isAnnounced
+    ? ['--replica-announce-port', String(port), '--cluster-announce-port', String(port)]
+    : [];
   const place = ['--port', String(ownPort), '--bind', '127.0.0.1', '--dir', dir, ...announced];
   let child: ChildProcess;
 
