@@ -76,7 +76,7 @@ export type ConnectionType =
 
 /** A back end that receives the events of its tenant, also those of the time while it was away. For services and admins of the tenant. */
 export type Consumer = {
-  /** The conversations whose events it receives; null: all. */
+  /** The conversations whose events it receives; null: all. Events of users are of none, and are received whatever it says. */
   conversations: Maybe<Array<Scalars['ID']['output']>>;
   /** Events that were given up after 10 attempts, oldest first. Kept for 7 days. */
   deadLetters: DeadLetterConnection;
@@ -109,7 +109,7 @@ export type ConsumerEvent = {
   data: Scalars['JSON']['output'];
   /** The id of the event, the same each time it is handed out. */
   id: Scalars['ID']['output'];
-  /** The id of the conversation, or the topic. Events of one subject are handed out in order. */
+  /** The id of the conversation or of the user, or the topic. Events of one subject are handed out in order. */
   subject: Scalars['String']['output'];
   /** The time of the event. */
   time: Scalars['DateTime']['output'];
@@ -315,8 +315,14 @@ export type EventType =
   | 'MESSAGE_FINISHED'
   /** A message was sent, or a streamed message was started. */
   | 'MESSAGE_SENT'
+  /** The presence of a user changed: status, text or devices, as others see them. */
+  | 'PRESENCE_CHANGED'
   /** A payload was published to a topic. */
-  | 'PUBLISHED';
+  | 'PUBLISHED'
+  /** A session began. */
+  | 'SESSION_BEGUN'
+  /** A session was revoked. One that expires is not reported. */
+  | 'SESSION_ENDED';
 
 /** A page of an inbox (Relay cursor specification). */
 export type InboxConnection = {

@@ -13,6 +13,15 @@ function dataOf(happening: Happening): unknown {
     const { id, topic, payload, senderId, timestamp, position } = happening.data;
     return { id, topic, payload, senderId, timestamp: date(timestamp), position: encodeTopicPosition(topic, position) };
   }
+  if (happening.type === 'PRESENCE_CHANGED') {
+    const { lastSeenAt, devices, ...presence } = happening.data;
+    const shown = devices.map(({ connectedAt, ...device }) => ({ ...device, connectedAt: date(connectedAt) }));
+    return { ...presence, lastSeenAt: date(lastSeenAt), devices: shown };
+  }
+  if ('revokedAt' in happening.data) {
+    const { createdAt, expiresAt, revokedAt, ...session } = happening.data;
+    return { ...session, createdAt: date(createdAt), expiresAt: date(expiresAt), revokedAt: date(revokedAt) };
+  }
   if ('conversation' in happening.data) {
     const { conversation, userIds, why = null } = happening.data;
     const { id, name, kind, createdAt, createdBy, memberCount, lastSequence } = conversation;

@@ -1,5 +1,6 @@
 /** Consumers, and the events they are given. */
 import type { ConversationId } from './ids.ts';
+import type { SessionRecord } from './sessions.ts';
 
 /** What consumers are told of. */
 export const EVENT_TYPES = [
@@ -12,6 +13,9 @@ export const EVENT_TYPES = [
   'CONVERSATION_CREATED',
   'CONVERSATION_DELETED',
   'PUBLISHED',
+  'PRESENCE_CHANGED',
+  'SESSION_BEGUN',
+  'SESSION_ENDED',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
@@ -23,6 +27,12 @@ export interface ConsumerRecord {
   /** Patterns; null: all topics. */
   readonly topics: readonly string[] | null;
 }
+
+/** What may be told of a session: nothing by which it could be used. */
+export type SessionEvent = Pick<
+  SessionRecord,
+  'id' | 'userId' | 'deviceId' | 'deviceName' | 'userAgent' | 'createdAt' | 'expiresAt' | 'revokedAt'
+>;
 
 /** An event as consumers are given it. */
 export interface ShownEvent {

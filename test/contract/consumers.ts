@@ -3,12 +3,17 @@ import type { Engine } from '../../src/engine/port.ts';
 import type { EventRecord, PulledEvents } from '../../src/engine/shared/consumer.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import {
+  type ConnectionId,
   type ConsumerRecord,
   type ConversationId,
+  type DeviceId,
   EVENT_TYPES,
   type PublicationId,
+  type SessionId,
+  type SessionRecord,
   type TenantId,
   type Topic,
+  type UserId,
 } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { alice, bob, carol, newConversationId, type OpenWorld, text, type World } from '../support/world.ts';
@@ -23,6 +28,27 @@ const publication = (topic: string, payload: unknown) => ({
   senderId: alice,
 });
 const payloadOf = ({ data }: EventRecord): unknown => ('payload' in data ? data.payload : null);
+
+/** One that begins now. */
+const sessionOf = (userId: UserId): SessionRecord => ({
+  id: randomUUID() as string as SessionId,
+  userId,
+  deviceId: 'phone' as DeviceId,
+  deviceName: null,
+  userAgent: null,
+  scope: '',
+  topics: { publish: null, subscribe: null },
+  createdAt: Date.now(),
+  lastSeenAt: Date.now(),
+  expiresAt: Date.now() + 60 * 60_000,
+  revokedAt: null,
+  currentHash: 'secret-1',
+  previousHash: '',
+  nonce: '',
+  rotatedAt: Date.now(),
+  usedHashes: [],
+  version: 1,
+});
 
 export function describeConsumers(open: OpenWorld): void {
   describe('consumers', () => {
@@ -155,6 +181,45 @@ export function describeConsumers(open: OpenWorld): void {
       await publish('news', 1);
       const { events } = await pullAll(2);
       expect(events.map(({ type }) => type).sort()).toEqual(['CONVERSATION_CREATED', 'PUBLISHED']);
+    });
+
+    it('are told of presence and sessions, and of nothing by which a session could be used', async () => {
+      const { engine, other } = world;
+      await save({
+        events: ['PRESENCE_CHANGED', 'SESSION_BEGUN', 'SESSION_ENDED'],
+        conversations: [newConversationId()],
+      });
+      const connectionId = randomUUID() as ConnectionId;
+      const connection = {
+        connectionId,
+        deviceId: 'phone' as DeviceId,
+        sessionId: null,
+        connectionType: 'SSE',
+      } as const;
+      await engine.connect(tenant, alice, connection);
+      await engine.setStatus(tenant, alice, 'BUSY', 'in a call');
+      await engine.disconnect(tenant, alice, connectionId);
+      const { events } = await pullAll(3);
+      expect(events.map(({ type, subject }) => [type, subject])).toEqual(Array(3).fill(['PRESENCE_CHANGED', alice]));
+      expect(events.map(({ data }) => data)).toMatchObject([
+        { userId: alice, status: 'ONLINE', statusText: null, devices: [{ deviceId: 'phone' }] },
+        { userId: alice, status: 'BUSY', statusText: 'in a call' },
+        { userId: alice, status: 'OFFLINE', statusText: null, devices: [] },
+      ]);
+      expect(Object.keys(events[0]?.data ?? {}).sort()).toEqual(
+        ['devices', 'lastSeenAt', 'status', 'statusText', 'userId'].sort(),
+      );
+      const session = sessionOf(bob);
+      await other.writeSession(tenant, session, []);
+      await engine.writeSession(tenant, { ...session, version: 2, currentHash: 'secret-2' }, []);
+      await other.writeSession(tenant, { ...session, version: 3, revokedAt: world.clock.now() }, []);
+      const ofBob = (await pullAll(2, 'two')).events;
+      expect(ofBob.map(({ type, subject }) => [type, subject])).toEqual([
+        ['SESSION_BEGUN', bob],
+        ['SESSION_ENDED', bob],
+      ]);
+      expect(ofBob[0]?.data).toMatchObject({ id: session.id, userId: bob, deviceId: 'phone', revokedAt: null });
+      expect(JSON.stringify(ofBob)).not.toContain('secret');
     });
 
     it('G23: hold what a member has in hand from all others, for a minute', async () => {

@@ -6,6 +6,7 @@ import type {
   MessageRecord,
   PresenceRecord,
   PublicationRecord,
+  SessionEvent,
   SessionId,
   TenantId,
   TextExtension,
@@ -47,7 +48,13 @@ type AnnouncedState =
   | { readonly type: 'publication'; readonly publication: PublicationRecord }
   | { readonly type: 'routing-rules' }
   | { readonly type: 'topic-policies' }
-  | { readonly type: 'session'; readonly id: SessionId; readonly isRevoked: boolean }
+  | {
+      readonly type: 'session';
+      readonly id: SessionId;
+      readonly isRevoked: boolean;
+      /** Of one that begins or ends; older versions do not say. */
+      readonly session?: SessionEvent;
+    }
   | { readonly type: 'tokens-refused'; readonly upTo: number }
   | { readonly type: 'membership'; readonly conversationId: ConversationId; readonly isMember: boolean };
 

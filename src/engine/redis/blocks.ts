@@ -3,15 +3,17 @@ import { LIMITS } from '../../limits.ts';
 import type { BlockStore } from '../port.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
+import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
-import type { RunScript } from './scripts.ts';
 
-export function createBlocks(client: RedisClient, run: RunScript, keys: Keys): BlockStore {
+export function createBlocks(client: RedisClient, keys: Keys, outbox: EventOutbox): BlockStore {
   return {
     async setBlocked(tenant, userId, blockedId, isBlocked) {
       const { presence, presenceChannel } = keys.user(tenant, userId);
       const args = [userId, blockedId, isBlocked ? 1 : 0, LIMITS.blockedPerUser];
-      return (await run('set-blocked', [presence, presenceChannel], args)) as 'changed' | 'unchanged' | 'full';
+      const events = keys.userEvents(tenant, userId);
+      const outcome = await outbox.run(tenant, events, 'set-blocked', [presence, presenceChannel], args);
+      return outcome as 'changed' | 'unchanged' | 'full';
     },
 
     async findBlockers(tenant, blockedId, among) {

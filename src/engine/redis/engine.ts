@@ -112,7 +112,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const most = options.conversationsPerUser;
   const places = createPlaces({ client, run, keys, clock, isOneServer, most });
   const updates = new ListUpdates(lists, clock, log, isOneServer);
-  const presence = createPresence(client, run, keys, clock, log);
+  const presence = createPresence(client, run, keys, { clock, log, outbox });
   const marks = new Marks(client, runOne, keys, clock, log);
   const bus = createRedisBus(subscriber, marks, keys, log, options.ignored ?? (() => undefined));
   let stopWatching = (): void => undefined;
@@ -170,7 +170,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     readWriting: writings.readWriting,
     listWritings: writings.listWritings,
     ...createTyping(run, runOne, keys, clock),
-    ...createSessions(client, run, keys, clock),
+    ...createSessions(client, run, keys, { clock, outbox }),
     ...createTopics(client, run, keys, { clock, currentTrace, outbox }),
     ...createConsumers(client, run, keys, { clock, known, forwarding }),
     ...createWebhooks(client, run, keys, clock),
@@ -179,7 +179,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     ...createUserLogs(run, keys),
     ...createHeads(client, runOne, keys),
     listRooms: rooms.listRooms,
-    ...createBlocks(client, run, keys),
+    ...createBlocks(client, keys, outbox),
     ...createRates(client, keys),
     ...createRoutingRules(client, run, keys),
     ...createTopicPolicies(client, run, keys),

@@ -129,6 +129,7 @@ export interface Keys {
   topicPolicies(tenant: TenantId): SettingKeys;
   consumers(tenant: TenantId): ConsumerKeys;
   partition(tenant: TenantId, partition: number): PartitionKeys;
+  userEvents(tenant: TenantId, id: UserId): EventSource;
   /** By its name. */
   eventSource(tenant: TenantId, name: string): EventSource;
   webhooks(tenant: TenantId): WebhookKeys;
@@ -264,6 +265,7 @@ export function createKeys(prefix: string, database: number): Keys {
         dead: (consumer) => `${tag}:dead.${consumer}`,
       };
     },
+    userEvents: (tenant, id) => eventSource(tenant, `u.${encode(id)}`),
     eventSource,
     webhookHolders,
     webhooks: (tenant) => ({

@@ -14,6 +14,7 @@ import type { NewConnection, PresenceStore } from '../port.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { decodePresence } from './codec.ts';
+import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
 import { type Held, RecentDepartures } from './recent-departures.ts';
 import { runIdsOf } from './run-ids.ts';
@@ -36,7 +37,18 @@ export interface RedisPresence extends PresenceStore {
   stop(graceMs: number): Promise<void>;
 }
 
-export function createPresence(client: RedisClient, run: RunScript, keys: Keys, clock: Clock, log: Log): RedisPresence {
+export interface PresenceParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly outbox: EventOutbox;
+}
+
+export function createPresence(
+  client: RedisClient,
+  run: RunScript,
+  keys: Keys,
+  { clock, log, outbox }: PresenceParts,
+): RedisPresence {
   /** This life's name; a node that was declared dead goes on under another. */
   let node: string = randomUUID();
   /** Names of earlier lives: after the sweep that ended them more may have been recorded under them. */
@@ -66,7 +78,8 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
     // It went meanwhile. Past this line commands are sent, and so run, in the order of what happened here.
     if (held.get(connectionId) !== entry) return;
     if (own !== node) return record(entry);
-    await run('connect', [presence, presenceChannel], [clock.offset(), userId, connectionId, own, json]);
+    const args = [clock.offset(), userId, connectionId, own, json];
+    await outbox.run(tenant, keys.userEvents(tenant, userId), 'connect', [presence, presenceChannel], args);
     entry.recordedUnder = own;
     confirmLease();
   }
@@ -98,7 +111,8 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
   /** `deadNode`: only if it is still that node's. */
   async function removeFromUser([tenant, userId, connectionId]: Held, deadNode = ''): Promise<void> {
     const { presence, presenceChannel } = keys.user(tenant, userId);
-    await run('disconnect', [presence, presenceChannel], [clock.offset(), userId, connectionId, deadNode]);
+    const args = [clock.offset(), userId, connectionId, deadNode];
+    await outbox.run(tenant, keys.userEvents(tenant, userId), 'disconnect', [presence, presenceChannel], args);
   }
 
   /** Removes what this node held, under whichever of its names. */
@@ -233,7 +247,8 @@ export function createPresence(client: RedisClient, run: RunScript, keys: Keys, 
     async setStatus(tenant, userId, status, statusText) {
       const { presence, presenceChannel } = keys.user(tenant, userId);
       const args = [clock.offset(), userId, status, JSON.stringify(statusText)];
-      return decodePresence(await run('set-status', [presence, presenceChannel], args));
+      const events = keys.userEvents(tenant, userId);
+      return decodePresence(await outbox.run(tenant, events, 'set-status', [presence, presenceChannel], args));
     },
 
     async readPresence(tenant, userIds) {

@@ -6,10 +6,21 @@ import type { Announcement, SessionStore } from '../port.ts';
 import { announceSession } from '../shared/session.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
+import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
-export function createSessions(client: RedisClient, run: RunScript, keys: Keys, clock: Clock): SessionStore {
+export interface SessionParts {
+  readonly clock: Clock;
+  readonly outbox: EventOutbox;
+}
+
+export function createSessions(
+  client: RedisClient,
+  run: RunScript,
+  keys: Keys,
+  { clock, outbox }: SessionParts,
+): SessionStore {
   /** How long a session is kept: until it ends, and not for ever. */
   const lifeOf = ({ expiresAt }: SessionRecord): number =>
     Math.min(Math.max(expiresAt - clock.now(), 1), TIMES.longestSessionMs);
@@ -33,10 +44,9 @@ export function createSessions(client: RedisClient, run: RunScript, keys: Keys, 
       const { sessions, sessionsMark, sessionsChannel } = keys.user(tenant, session.userId);
       const args = [session.id, session.version, JSON.stringify(session), JSON.stringify(announceSession(session))];
       const old = forgotten.slice(0, LIMITS.sessionsPerUser);
-      return (
-        (await run('write-session', [sessions, sessionsMark, sessionsChannel], [...args, lifeOf(session), ...old])) ===
-        1
-      );
+      const events = keys.userEvents(tenant, session.userId);
+      const at = [sessions, sessionsMark, sessionsChannel];
+      return (await outbox.run(tenant, events, 'write-session', at, [...args, lifeOf(session), ...old])) === 1;
     },
 
     async readRefusal(tenant, userId) {

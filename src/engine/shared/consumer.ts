@@ -7,7 +7,9 @@ import type {
   ConversationRecord,
   EventType,
   MessageRecord,
+  PresenceRecord,
   PublicationRecord,
+  SessionEvent,
   TenantId,
   Topic,
   UserId,
@@ -15,7 +17,7 @@ import type {
 import { matchesTopic } from './topic-match.ts';
 import type { ListEvent } from './user-log.ts';
 
-/** Something that happened to a conversation or a topic, its subject: those of one subject have one order. */
+/** Something that happened to a conversation, a topic or a user, its subject: those of one subject have one order. */
 export type Happening =
   | {
       readonly type: Extract<EventType, `MESSAGE_${string}`>;
@@ -27,7 +29,12 @@ export type Happening =
       readonly subject: ConversationId;
       readonly data: MembersChange;
     }
-  | { readonly type: 'PUBLISHED'; readonly subject: Topic; readonly data: PublicationRecord };
+  | { readonly type: 'PUBLISHED'; readonly subject: Topic; readonly data: PublicationRecord }
+  | { readonly type: 'PRESENCE_CHANGED'; readonly subject: UserId; readonly data: ShownPresence }
+  | { readonly type: Extract<EventType, `SESSION_${string}`>; readonly subject: UserId; readonly data: SessionEvent };
+
+/** A presence as others see it. */
+export type ShownPresence = Pick<PresenceRecord, 'userId' | 'status' | 'statusText' | 'lastSeenAt' | 'devices'>;
 
 export interface MembersChange {
   readonly conversation: ConversationRecord;
@@ -148,6 +155,9 @@ export function partitionOf(subject: string): number {
   return (createHash('sha256').update(subject).digest()[0] ?? 0) % PARTITIONS;
 }
 
+/** Events of users are of no conversation and no topic. */
+const isOfUser = (type: string): boolean => type === 'PRESENCE_CHANGED' || type.startsWith('SESSION_');
+
 /** Whether a consumer wants events of a type and a subject. */
 export function wantedBy({
   events,
@@ -158,6 +168,7 @@ export function wantedBy({
   const ids = conversations && new Set<string>(conversations);
   return (type, subject) => {
     if (!types.has(type)) return false;
+    if (isOfUser(type)) return true;
     if (type !== 'PUBLISHED') return ids?.has(subject) ?? true;
     return topics?.some((pattern) => matchesTopic(pattern, subject)) ?? true;
   };

@@ -29,6 +29,15 @@ export function happeningOf(announcement: Announcement): Happening | null {
       if (left.length === 0) return null;
       return { type: 'MEMBER_REMOVED', subject, data: { conversation, userIds: left, ...(why && { why }) } };
     }
+    case 'presence': {
+      const { userId, status, statusText, lastSeenAt, devices } = announcement.presence;
+      return { type: 'PRESENCE_CHANGED', subject: userId, data: { userId, status, statusText, lastSeenAt, devices } };
+    }
+    case 'session': {
+      const { isRevoked, session } = announcement;
+      if (!session) return null;
+      return { type: isRevoked ? 'SESSION_ENDED' : 'SESSION_BEGUN', subject: session.userId, data: session };
+    }
     default:
       return null;
   }

@@ -2,6 +2,11 @@
 import type { SessionRecord } from '../../model.ts';
 import type { Announcement } from '../port.ts';
 
-export function announceSession({ id, revokedAt }: SessionRecord): Announcement {
-  return { type: 'session', id, isRevoked: revokedAt !== null };
+/** Of one that begins or ends also what consumers are told. */
+export function announceSession(record: SessionRecord): Announcement {
+  const { id, userId, deviceId, deviceName, userAgent, createdAt, expiresAt, revokedAt, version } = record;
+  const isRevoked = revokedAt !== null;
+  if (version > 1 && !isRevoked) return { type: 'session', id, isRevoked };
+  const session = { id, userId, deviceId, deviceName, userAgent, createdAt, expiresAt, revokedAt };
+  return { type: 'session', id, isRevoked, session };
 }

@@ -63,6 +63,8 @@ end
 local function wants(wanted, event)
   local kind, subject = fieldOf(event, 't'), fieldOf(event, 's')
   if not wanted.types[kind] then return false end
+  -- Those of users are of no conversation and no topic.
+  if kind == 'PRESENCE_CHANGED' or string.sub(kind, 1, 8) == 'SESSION_' then return true end
   if kind ~= 'PUBLISHED' then return wanted.conversations == cjson.null or wanted.conversations[subject] ~= nil end
   if wanted.topics == cjson.null then return true end
   for _, pattern in ipairs(wanted.topics) do

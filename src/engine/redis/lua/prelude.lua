@@ -104,16 +104,21 @@ local function listJson(list)
   return cjson.encode(list)
 end
 
--- Announces what happened to a conversation or a topic. Where the outbox of its events is the last of the keys, the same is kept
--- there for consumers, under a number above the last one: of it the last is left, whatever was forwarded.
-local function announce(channel, json)
-  redis.call('SPUBLISH', channel, json)
+-- Where the outbox of its events is the last of the keys, what is announced is kept there for consumers, under a number above the
+-- last one: of it the last is left, whatever was forwarded.
+local function keepEvent(json)
   local events = KEYS[#KEYS]
   if string.sub(events, -7) ~= ':events' then return end
   local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
   local number = math.max(micros(0), last and tonumber(string.match(last[1], '^%d+')) + 1 or 0)
   redis.call('XADD', events, digits(number) .. '-0', 'a', json)
   redis.call('PERSIST', events)
+end
+
+-- Announces what happened to a conversation, a topic or a user, and keeps it for consumers.
+local function announce(channel, json)
+  redis.call('SPUBLISH', channel, json)
+  keepEvent(json)
 end
 
 -- Announces, from JSON of an object, a change of a state that has no version: it has a mark instead, which outlives every
@@ -126,6 +131,7 @@ local function announceMarked(mark, channel, json)
     redis.call('SET', mark, now, 'PX', 600000)
   end
   redis.call('SPUBLISH', channel, '{"mark":[' .. (before or 'null') .. ',' .. now .. '],' .. string.sub(json, 2))
+  keepEvent(json)
 end
 
 -- Writes a new version of the conversation and announces it with who came and went; `more`: further fields as JSON.
@@ -346,7 +352,7 @@ local function endPresenceChange(presence, channel, userId, wasShown, time)
   if not wasShown and not isShown(presence) then return presenceJson(presence, userId) end
   redis.call('HSET', presence, 'seen', time, 'version', after(redis.call('HGET', presence, 'version') or nil))
   local json = presenceJson(presence, userId)
-  redis.call('SPUBLISH', channel, '{"type":"presence","presence":' .. json .. '}')
+  announce(channel, '{"type":"presence","presence":' .. json .. '}')
   return json
 end
 

@@ -1,5 +1,5 @@
 -- Blocks a user for another, or no longer, and tells those who watch the other: what some of them see has changed.
--- KEYS  presence channel
+-- KEYS  presence channel, then the outbox of events where they are kept
 -- ARGV  userId blockedId "1" | "0" most
 -- Answers "changed" | "unchanged" | "full"
 local presence, channel = unpack(KEYS)
@@ -17,5 +17,5 @@ else
   redis.call('HDEL', presence, field)
 end
 redis.call('HSET', presence, 'version', after(redis.call('HGET', presence, 'version') or nil))
-redis.call('SPUBLISH', channel, '{"type":"presence","presence":' .. presenceJson(presence, user) .. '}')
+announce(channel, '{"type":"presence","presence":' .. presenceJson(presence, user) .. '}')
 return 'changed'

@@ -1,5 +1,5 @@
 -- Sets a user's chosen status.
--- KEYS  presence channel
+-- KEYS  presence channel, then the outbox of events where they are kept
 -- ARGV  offset userId status text-as-JSON
 -- Answers the presence as it is stored
 local presence, channel = unpack(KEYS)

@@ -1,5 +1,5 @@
 -- Stores a session unless another write came first.
--- KEYS  sessions mark channel
+-- KEYS  sessions mark channel, then the outbox of events where they are kept
 -- ARGV  id version session-as-JSON announcement-as-JSON milliseconds-to-live id-to-forget …
 -- Answers 1, or 0 when another write came first
 local sessions, mark, channel = unpack(KEYS)
