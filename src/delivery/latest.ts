@@ -12,7 +12,10 @@ interface Versioned {
 export class Latest<State extends Versioned> {
   #state: State | null = null;
   #isInDoubt = false;
+  #doubts = 0;
   #reads = 0;
+  /** The latest read that was answered. */
+  #answered = 0;
 
   get current(): State | null {
     return this.#state;
@@ -20,6 +23,7 @@ export class Latest<State extends Versioned> {
 
   doubt(): void {
     this.#isInDoubt = true;
+    this.#doubts += 1;
   }
 
   /** Takes an announced state; false: it is not news. */
@@ -34,11 +38,22 @@ export class Latest<State extends Versioned> {
     return true;
   }
 
-  /** Begins a read; the returned function takes its answer, unless a newer read began meanwhile. */
+  /**
+   * Begins a read; the returned function takes its answer, unless a later read was answered before. The answer of a read
+   * that began before `doubt` is taken only if no state is known: it ends no doubt.
+   */
   reading(): (state: State) => boolean {
     this.#reads += 1;
     const read = this.#reads;
-    return (state) => read === this.#reads && this.take(state);
+    const doubts = this.#doubts;
+    return (state) => {
+      if (read < this.#answered) return false;
+      this.#answered = read;
+      if (doubts === this.#doubts) return this.take(state);
+      const isFirst = this.#state === null;
+      this.#state ??= state;
+      return isFirst;
+    };
   }
 
   /** Replaces the state by a known consequence, in the same version. */

@@ -183,6 +183,11 @@ const CHANGES: Record<string, Act> = {
     await scene.join();
     await scene.leave();
   },
+  'the bus breaks, and what is read then fails once': ({ bus }) => {
+    bus.cut();
+    bus.fail(2);
+    bus.heal();
+  },
   'it is deleted': ({ engine, id }) => engine.deleteConversation(tenant, id, null),
   'another is begun': async (scene) => {
     scene.id = await createGroup(scene.engine, alice, bob);
