@@ -1,4 +1,4 @@
-/** Counts what this node accepted. */
+/** Counts the messages and publications that this node accepted. */
 import type { BatchResult } from './batch.ts';
 import type { Domain } from './domain.ts';
 

@@ -1,4 +1,4 @@
-/** As whom a service sends messages, and changes those that it sent for users. */
+/** The user for whom a service sends messages, and changes those that it sent. */
 import { LRUCache } from 'lru-cache';
 import { actFor } from '../access/acting.ts';
 import { isService } from '../access/rights.ts';
@@ -8,14 +8,14 @@ import type { MessageId, UserId, Viewer } from '../model.ts';
 import { userIdentifier } from './input.ts';
 
 export interface Acting {
-  /** Left out: the viewer themselves. @throws {ServiceError} FORBIDDEN for who is no service. */
+  /** Left out: the viewer. @throws {ServiceError} FORBIDDEN for a viewer that is not a service. */
   as(viewer: Viewer, onBehalfOf: string | null | undefined): Viewer;
-  /** The viewer; of a message that they sent for a user as a service, that user. */
+  /** The viewer; or, for a message that they sent for a user as a service, that user. */
   asSenderOf(viewer: Viewer, id: MessageId): Viewer | Promise<Viewer>;
 }
 
 export function createActing(engine: Engine): Acting {
-  /** For whom services sent messages, themselves included. That never changes: a text is added to without asking again. */
+  /** The senders of services' messages, the services included. They never change: appends need no further look. */
   const senders = new LRUCache<string, UserId>({ max: LIMITS.rememberedSenders });
 
   async function find(viewer: Viewer, id: MessageId, key: string): Promise<Viewer> {

@@ -1,4 +1,4 @@
-/** What is for back ends of a tenant and for its admins. */
+/** The check of operations for back ends and admins of a tenant. */
 import { isAdmin, isService } from '../access/rights.ts';
 import { ServiceError } from '../errors.ts';
 import type { Viewer } from '../model.ts';

@@ -4,17 +4,17 @@ import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Meter } from '../model.ts';
 
-/** FAILED with an error; DROPPED is one that a routing rule refused. */
+/** FAILED with an error; DROPPED: a routing rule refused the item. */
 export type BatchResult<Made> =
   | { readonly made: Made; readonly error: null }
   | { readonly made: null; readonly error: ServiceError };
 
 interface Batch<Item> {
-  /** Of the argument. */
+  /** The name of the argument. */
   readonly name: string;
   /** Counts each item like a change of its own. */
   readonly meter: Meter;
-  /** Items of the same one are worked on one after the other. */
+  /** Items with the same value run one after the other. */
   readonly orderedBy: (item: Item) => string;
   readonly log: Log;
 }

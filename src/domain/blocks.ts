@@ -1,7 +1,7 @@
 /**
- * Blocking: whoever is blocked cannot message the blocker directly, add them to conversations or see their presence.
+ * Blocking: a blocked user cannot message the blocker directly, add them to conversations or see their presence.
  *
- * They are not told: they are answered what anyone is who may not do it.
+ * The blocked user is not told: the answers are those for any user without the right.
  */
 import type { Engine, WritingPage } from '../engine/port.ts';
 import { badInput, ServiceError } from '../errors.ts';
@@ -13,17 +13,17 @@ import { userIdentifier } from './input.ts';
 export interface Blocks {
   /** False: nothing changed. */
   set(viewer: Viewer, userId: string, isBlocked: boolean): Promise<boolean>;
-  /** Whom the viewer blocks. */
+  /** The users whom the viewer blocks. */
   list(viewer: Viewer): Promise<readonly UserId[]>;
   /** @throws {ServiceError} FORBIDDEN when one of these users blocks the viewer. */
   refuse(viewer: Viewer, userIds: readonly UserId[]): Promise<void>;
-  /** The same of the other user of a conversation that is direct. */
+  /** The same for the other user of a direct conversation. */
   refuseIn(viewer: Viewer, id: ConversationId): Promise<void>;
-  /** That user, for one of the two; null elsewhere. */
+  /** The other user of a direct conversation, for one of its two; null elsewhere. */
   otherIn(viewer: Viewer, id: ConversationId): Promise<UserId | null>;
 }
 
-/** What somebody is writing to a user ends: nothing may be added to it. What is held was not routed, and is not shown. */
+/** Ends the messages that a blocked user is writing to the blocker, without further text. Held text was not routed, and is not shown. */
 async function endWritings(engine: Engine, tenant: TenantId, id: ConversationId, senderId: UserId): Promise<void> {
   for (let after: number | null = 0; after !== null; ) {
     const page: WritingPage = await engine.listWritings(tenant, id, after);
@@ -46,7 +46,7 @@ async function endWriting(engine: Engine, tenant: TenantId, { id, senderId, via 
 }
 
 export function createBlocks(engine: Engine): Blocks {
-  /** Of direct conversations, their two users, who stay the same. */
+  /** The two users of direct conversations, which never change. */
   const pairs = new Map<string, readonly UserId[]>();
 
   async function pairOf(tenant: TenantId, id: ConversationId): Promise<readonly UserId[]> {
@@ -64,7 +64,7 @@ export function createBlocks(engine: Engine): Blocks {
   async function otherIn({ tenant, userId }: Viewer, id: ConversationId): Promise<UserId | null> {
     if (!isDirect(id)) return null;
     const pair = await pairOf(tenant, id);
-    // One who is no member is refused by the engine.
+    // The engine refuses viewers that are not members.
     if (!pair.includes(userId)) return null;
     return pair.find((each) => each !== userId) ?? null;
   }
@@ -83,7 +83,7 @@ export function createBlocks(engine: Engine): Blocks {
       if (outcome === 'full') {
         throw new ServiceError('CONFLICT', `A user blocks at most ${LIMITS.blockedPerUser} others.`);
       }
-      // Also of one who was blocked before: the call may be repeated because this failed.
+      // Also for a user who was blocked before: the call may be repeated because this step failed.
       if (isBlocked) await part(engine, tenant, userId, blockedId);
       return outcome === 'changed';
     },

@@ -1,4 +1,4 @@
-/** Positions of sessions on their way into the engine, tried until it has taken them. */
+/** Bookmarks of sessions on their way to the engine, retried until it has stored them. */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { LIMITS } from '../limits.ts';
@@ -11,7 +11,7 @@ interface Unsaved {
   readonly viewer: Viewer;
   readonly session: string;
   readonly positions: Map<ConversationId, Position>;
-  /** Counts what was added, so that what comes during a write is written next. */
+  /** Counts additions, so that an addition during a write is written next. */
   additions: number;
 }
 
@@ -27,7 +27,7 @@ export class BookmarkSaves {
     this.#log = log;
   }
 
-  /** What a session has read that is not stored yet. */
+  /** The positions of a session that are not stored yet. */
   unsavedOf(viewer: Viewer, session: string): BookmarkRecord['positions'] | undefined {
     return this.#unsaved.get(keyOf(viewer, session))?.positions;
   }
@@ -62,7 +62,7 @@ export class BookmarkSaves {
     else void this.#write(key, entry);
   }
 
-  /** The oldest goes: its messages come again, which is no loss. */
+  /** Drops the oldest: its messages come again, so nothing is lost. */
   #makeRoom(): void {
     if (this.#unsaved.size < LIMITS.unsavedBookmarks) return;
     const [oldest] = this.#unsaved.keys();

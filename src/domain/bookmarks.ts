@@ -1,4 +1,4 @@
-/** Where a session of the raw protocol goes on in what its user is sent. */
+/** The positions at which a session of the raw protocol resumes. */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { inParts } from '../in-parts.ts';
@@ -15,37 +15,37 @@ import type {
 import { BookmarkSaves } from './bookmark-saves.ts';
 
 export interface BookmarkStart {
-  /** Whether the session was here before. */
+  /** Whether the session existed before. */
   readonly isResumed: boolean;
   /** Conversations to resume, each from its position; all others begin live. */
   readonly after: Map<ConversationId, Position>;
-  /** In these, messages up to a sequence were read elsewhere. */
+  /** The sequences up to which messages of these were read elsewhere. */
   readonly read: ReadonlyMap<ConversationId, number>;
 }
 
 export interface Bookmarks {
   open(viewer: Viewer, session: string): Promise<BookmarkStart>;
-  /** Those of the positions that are in conversations the viewer is in. */
+  /** The positions of conversations that the viewer is still in. */
   still(viewer: Viewer, positions: BookmarkRecord['positions']): Promise<Map<ConversationId, Position>>;
-  /** Stores that a session has begun, and where. */
+  /** Stores that a session has begun, and its positions. */
   begin(viewer: Viewer, session: string, positions: BookmarkRecord['positions']): Promise<void>;
-  /** Stores what a session has read, at once or as soon as the engine takes it. */
+  /** Stores the positions of a session, at once or as soon as the engine accepts them. */
   save(viewer: Viewer, session: string, positions: BookmarkRecord['positions']): void;
 }
 
-/** Where a conversation is resumed that the session has no position in; null: it begins live. */
+/** The start of a conversation for which the session has no position; null: it begins live. */
 function startOf(
   bookmark: BookmarkRecord | null,
   conversation: ConversationRecord,
   membership: Membership,
 ): Position | null {
   const { joinedPosition, readSequence } = membership;
-  // A session begins with a position in each conversation: this one was joined while it was away.
+  // A session begins with a position in each conversation, so this one was joined while it was away.
   if (bookmark) return joinedPosition;
-  // A session's first time here: what somebody sent to the user and they have not read.
+  // In a user's first session, direct messages that they have not read are delivered.
   if (conversation.kind !== 'DIRECT' || conversation.lastSequence <= readSequence) return null;
   const { epoch, place } = joinedPosition;
-  // Each message has a place of its own, so that no unread one lies before this.
+  // Each message has a place of its own, so no unread message lies before this.
   return epoch === conversation.position.epoch ? { epoch, place: Math.max(place, readSequence) } : joinedPosition;
 }
 

@@ -1,4 +1,4 @@
-/** Consumers: back ends that are told what happens in their tenant, also of what happened while they were away. */
+/** Consumers: back ends that receive the events of their tenant, including those from while they were away. */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { type ConsumerProgress, type EventToken, PARTITIONS } from '../engine/shared/consumer.ts';
@@ -43,12 +43,12 @@ export interface DeadLetters {
 export interface Consumers {
   /** By name. */
   list(viewer: Viewer): Promise<ConsumerRecord[]>;
-  /** Answers once what happens is kept for it on every node. */
+  /** Resolves once every node stores events for it. */
   save(viewer: Viewer, input: ConsumerInput): Promise<ConsumerRecord>;
   delete(viewer: Viewer, name: string): Promise<boolean>;
-  /** Waits for events until there are some; none when the wait is over, or its caller (`isOver`). */
+  /** Waits for events; returns none when the wait is over, or its caller is gone (`isOver`). */
   pull(viewer: Viewer, input: PullInput, isOver: () => boolean): Promise<EventBatch>;
-  /** False: some of it was handed out again since. */
+  /** False: some of the events were handed out again since. */
   ack(viewer: Viewer, consumer: string, ackToken: string, failed: readonly string[]): Promise<boolean>;
   /** @throws {ServiceError} NOT_FOUND when it was deleted. */
   progress(viewer: Viewer, name: string): Promise<ConsumerProgress>;
@@ -79,7 +79,7 @@ function recordOf({ name, events, conversations, topics }: ConsumerInput): Consu
 const encodeToken = (consumer: string, { id, partitions }: EventToken): string =>
   Buffer.from(JSON.stringify([consumer, id, ...partitions])).toString('base64url');
 
-/** @throws {ServiceError} BAD_USER_INPUT for what no pull of this consumer gave out. */
+/** @throws {ServiceError} BAD_USER_INPUT for a token that no pull of this consumer gave out. */
 function decodeToken(consumer: string, token: string): EventToken {
   const fault = badInput('ackToken: not one of this consumer.');
   if (token.length > 1_024 || !/^[\w-]+$/.test(token)) throw fault;
@@ -146,7 +146,7 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
         if (events.length > 0 || leftMs <= 0 || isOver()) {
           return { events: events.map(shownEvent), ackToken: encodeToken(name, token) };
         }
-        // What lapses is told by nobody: it is looked for now and then.
+        // Lapsed events are not announced, so the wait looks for them now and then.
         if (!isPart) await waits.wait(tenant, arrivals, Math.min(leftMs, TIMES.eventLookMs), isOver);
       }
     },

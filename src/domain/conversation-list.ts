@@ -1,4 +1,4 @@
-/** A user's conversations as a list, in pages, and what the user keeps of each; and the rooms of a tenant. */
+/** A user's list of conversations, in pages, with the user's own settings; and the rooms of a tenant. */
 import { requireSelf } from '../access/rights.ts';
 import { findRooms, keepAs, type OpenRoom, type SeenConversation, type SeenEntry, seeListOf } from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
@@ -40,31 +40,31 @@ export interface RoomRequest {
   readonly search?: string | null | undefined;
 }
 
-/** A room and where it is in the list. */
+/** A room and its place in the list. */
 export type ListedRoom = OpenRoom & { readonly place: RoomPlace };
 
 export interface RoomPage extends PageEnds {
   readonly rooms: readonly ListedRoom[];
 }
 
-/** What is kept until the viewer says otherwise. */
+/** Settings that stay until the viewer changes them. */
 type Kept = Exclude<ListChange, { readonly mutedUntil: number | null }>;
 
 export interface ConversationLists {
   /** A page of a user's inbox. @throws {ServiceError} FORBIDDEN for others. */
   inboxOf(viewer: Viewer, userId: UserId, request: InboxRequest): Promise<InboxPage>;
-  /** Changes what the viewer keeps of a conversation. */
+  /** Changes the viewer's own settings of a conversation. */
   keep(viewer: Viewer, id: string, change: Kept): Promise<SeenEntry>;
-  /** Null: no longer. @throws {ServiceError} BAD_USER_INPUT for a time that has passed. */
+  /** Null: ends the mute. @throws {ServiceError} BAD_USER_INPUT for a time that has passed. */
   mute(viewer: Viewer, id: string, until: number | null): Promise<SeenEntry>;
   rooms(viewer: Viewer, request: RoomRequest): Promise<RoomPage>;
   /** A page of a user's conversations, archived ones among them. @throws {ServiceError} FORBIDDEN for others. */
   pageOf(viewer: Viewer, userId: UserId, page: UserConversationsPage): Promise<SeenConversation[]>;
-  /** Unread messages over all that is in a user's list. @throws {ServiceError} FORBIDDEN for others. */
+  /** Unread messages over the whole list of a user. @throws {ServiceError} FORBIDDEN for others. */
   unreadOf(viewer: Viewer, userId: UserId): Promise<number>;
 }
 
-/** Where a page begins that goes on behind a cursor, or behind an id where that conversation is now. */
+/** The place after which a page begins: that of a cursor, or the present place of a conversation id. */
 async function placeOf(engine: Engine, viewer: Viewer, userId: UserId, cursor: string): Promise<ListPlace> {
   const place = decodeConversationCursor(cursor);
   if (place) return { ...place, isPinned: false };
@@ -75,7 +75,7 @@ async function placeOf(engine: Engine, viewer: Viewer, userId: UserId, cursor: s
 }
 
 export function createConversationLists(engine: Engine, clock: Clock): ConversationLists {
-  /** An entry as it is now: a mute ends by itself, and nobody writes that down. */
+  /** An entry as of now: a mute ends by itself, which is not stored. */
   function asOfNow(entry: SeenEntry): SeenEntry {
     const { mutedUntil } = entry.listed;
     if (mutedUntil === null || mutedUntil > clock.now()) return entry;

@@ -1,4 +1,4 @@
-/** What is read of conversations: themselves, their members and how far these have read. */
+/** Reads of conversations, their members and read positions. */
 import { type MarkedConversation, type SeenConversation, type SeenMessage, see } from '../access/seen.ts';
 import type { Engine } from '../engine/port.ts';
 import type {
@@ -30,12 +30,12 @@ export interface ReceiptPage {
 export interface ConversationReads {
   /** In the order asked; null for absent and forbidden alike. */
   findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenConversation | null)[]>;
-  /** Without asking who sees them: for what belongs to something already seen. */
+  /** Without an access check: for parts of something already seen. */
   readMany(tenant: TenantId, ids: readonly ConversationId[]): Promise<(ConversationRecord | null)[]>;
   /** The viewer's own memberships, in the order asked. */
   membershipsOf(viewer: Viewer, ids: readonly ConversationId[]): Promise<(Membership | null)[]>;
   members(tenant: TenantId, conversation: SeenConversation, first: number, after: string | null): Promise<MemberPage>;
-  /** The two of a direct conversation of which something is seen. */
+  /** The two users of a direct conversation of which something is seen. */
   pair(tenant: TenantId, seen: SeenMessage | SeenConversation): Promise<UserId[]>;
   readReceipts(
     tenant: TenantId,

@@ -1,4 +1,4 @@
-/** Which rules look at the messages of a conversation, as far as its id or its record says. */
+/** The rules that apply to the messages of a conversation, as far as its id or its record tells. */
 import type { Engine } from '../engine/port.ts';
 import type { ConversationId, ConversationKind, TenantId, UserId } from '../model.ts';
 import { isDirect } from './direct-id.ts';
@@ -6,9 +6,9 @@ import type { Routing } from './routing.ts';
 
 const CONVERSATIONS: readonly ConversationKind[] = ['DIRECT', 'GROUP', 'ROOM'];
 export interface ConversationRules {
-  /** Whether rules look at messages of a conversation, as far as that is known from its id. */
+  /** Whether rules apply to messages of a conversation, as far as its id tells. */
   concerns(tenant: TenantId, id: ConversationId): boolean | Promise<boolean>;
-  /** The kind of a conversation; null when its sender is no member, which storing the message finds out. */
+  /** The kind of a conversation; null when the sender is not a member, which storing the message reports. */
   kindFor(tenant: TenantId, id: ConversationId, sender: UserId): Promise<ConversationKind | null>;
 }
 

@@ -1,4 +1,4 @@
-/** The rules of conversations: who makes, sees, names and deletes them. */
+/** Conversations: who creates, sees, names and deletes them. */
 import {
   changed,
   keepAs,
@@ -22,7 +22,7 @@ import { conversationName, createOpening, type Opening } from './opening.ts';
 export interface Conversations extends ConversationReads, Opening, Members {
   rename(viewer: Viewer, id: string, name: string | null): Promise<SeenConversation>;
   markRead(viewer: Viewer, meter: Meter, id: string, sequence: number): Promise<SeenConversation | MarkedConversation>;
-  /** A direct one is only hidden from the viewer, until its next message. */
+  /** A direct conversation is only hidden from the viewer, until its next message. */
   delete(viewer: Viewer, id: string): Promise<void>;
 }
 
@@ -65,7 +65,7 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
       natural(sequence, 'sequence');
       return meter.signal({
         kind: `read ${conversationId}`,
-        // It moves forward only: an earlier one never takes the place of a later.
+        // Moves forward only: an earlier value never replaces a later one.
         rank: sequence,
         late: 'in-turn',
         async apply() {

@@ -26,14 +26,14 @@ export function encodeCursor(kind: CursorKind, place: number): string {
   return encode([kind, place]);
 }
 
-/** The place a cursor of this kind stands at; BAD_USER_INPUT for any other text. */
+/** The place in a cursor of this kind; BAD_USER_INPUT for any other text. */
 export function decodeCursor(kind: CursorKind, cursor: string, name: string): number {
   const value = decode(cursor);
   if (Array.isArray(value) && value.length === 2 && value[0] === kind && isNatural(value[1])) return value[1];
   throw badInput(`${name}: must be a cursor of this list.`);
 }
 
-/** Where a session is among its user's, latest first. */
+/** The place of a session among its user's, latest first. */
 export interface SessionPlace {
   readonly createdAt: number;
   readonly id: string;
@@ -55,7 +55,7 @@ export function decodeSessionCursor(cursor: string): SessionPlace {
 /** Thirteen digits, of which lists are ordered by. */
 const MOST_ACTIVITY = 10 ** 13;
 
-/** Where a conversation is among its user's, latest activity first. */
+/** The place of a conversation among its user's, latest activity first. */
 export interface ConversationPlace {
   readonly activity: number;
   readonly id: ConversationId;
@@ -74,7 +74,7 @@ export function encodeConversationCursor(conversation: ConversationRecord): stri
   return PLACE_MARK + encode(['conversation', activity, id]);
 }
 
-/** Null for what is no cursor but an id. @throws {ServiceError} BAD_USER_INPUT for what is neither. */
+/** Null for an id. @throws {ServiceError} BAD_USER_INPUT for a text that is neither cursor nor id. */
 export function decodeConversationCursor(cursor: string): ConversationPlace | null {
   if (!cursor.startsWith(PLACE_MARK)) return null;
   const value = decode(cursor.slice(PLACE_MARK.length));
@@ -86,7 +86,7 @@ export function decodeConversationCursor(cursor: string): ConversationPlace | nu
   throw badInput('after: must be a cursor of this list.');
 }
 
-/** Where an entry is in an inbox. */
+/** The place of an entry in an inbox. */
 export function encodeInboxCursor({ isPinned, activity, id }: ListPlace): string {
   return encode(['inbox', Number(isPinned), activity, id]);
 }
@@ -103,7 +103,7 @@ export function decodeInboxCursor(cursor: string): ListPlace {
   throw badInput('after: must be a cursor of this list.');
 }
 
-/** Where a room is in the list of rooms. */
+/** The place of a room in the list of rooms. */
 export function encodeRoomCursor({ name, id }: RoomPlace): string {
   return encode(['room', name, id]);
 }
@@ -147,12 +147,12 @@ function decodeParts(value: string): unknown[] {
   return /^[0-9a-z]{1,11}$/.test(place) ? [id, epoch, Number.parseInt(place, 36), ...more] : [];
 }
 
-/** Null: it was told to its publisher only, and is not in the topic. */
+/** Null: the publication was answered to its publisher only, and is not in the topic. */
 export function encodeTopicPosition(topic: Topic, { epoch, place }: Position): string | null {
   return epoch === '' ? null : Buffer.from([topic, epoch, place.toString(36)].join(PART)).toString('base64url');
 }
 
-/** The position of each topic. @throws {ServiceError} BAD_USER_INPUT for two of one topic, or one of none of these. */
+/** The position of each topic. @throws {ServiceError} BAD_USER_INPUT for two of one topic, or one of another topic. */
 export function topicPositions(
   topics: readonly Topic[],
   after: readonly string[] | null | undefined,
@@ -171,13 +171,13 @@ export function topicPositions(
   return points;
 }
 
-/** What a stream over conversations is asked: which ones, and from where in each. */
+/** The arguments of a stream over conversations: which ones, and the position in each. */
 export interface StreamRequest {
   readonly conversationIds: readonly ConversationId[] | null;
   readonly after: ResumePoints;
 }
 
-/** Checks the arguments of a stream over conversations. Where its reader was last takes the place of `after`. */
+/** Checks the arguments of a stream over conversations. The reader's last position replaces `after`. */
 export function streamRequest(
   conversationIds: readonly string[] | null | undefined,
   after: readonly string[] | null | undefined,

@@ -10,7 +10,7 @@ export function isDirect(id: ConversationId): boolean {
   return id.startsWith(DIRECT_PREFIX);
 }
 
-/** The id of the one direct conversation of two users, whoever asks. */
+/** The id of the one direct conversation of two users, the same for both. */
 export function directId(one: UserId, other: UserId): ConversationId {
   const pair = JSON.stringify([one, other].sort());
   return `${DIRECT_PREFIX}${createHash('sha256').update(pair).digest('base64url')}` as ConversationId;

@@ -1,4 +1,4 @@
-/** The rules of the product, put together. */
+/** The composition of the domain. */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Log } from '../log.ts';
@@ -53,9 +53,9 @@ export interface DomainOptions {
   readonly copies: Copies;
   /** Of appends to one streamed message; 0: no limit. */
   readonly appendPaceMs: number;
-  /** Those who wait for events. */
+  /** The pulls that wait for events. */
   readonly waits: EventWaits;
-  /** Whether events may be sent there. */
+  /** Whether events may be sent to this URL. */
   readonly isWebhookUrlAllowed: (url: string) => boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What a message may be reacted with: an emoji as Unicode knows it, or a short code. */
+/** The reactions that a message may have: an emoji of Unicode, or a short code. */
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 
@@ -14,7 +14,7 @@ const TEXT_BY_DEFAULT = /[\p{Emoji}--\p{Emoji_Presentation}](?!\p{Emoji_Modifier
  * The one spelling of an emoji: fully qualified (UTS 51, ED-18), so that with and
  * without U+FE0F count as one. Skin tones are other emojis.
  *
- * @throws {ServiceError} BAD_USER_INPUT for what is neither an emoji nor a short code.
+ * @throws {ServiceError} BAD_USER_INPUT for a text that is neither an emoji nor a short code.
  */
 export function emojiOf(value: string): string {
   if (value.length <= LIMITS.emojiCharacters) {

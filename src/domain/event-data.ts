@@ -1,4 +1,4 @@
-/** Events as consumers are given them: names and shapes that are public. */
+/** Events in the public names and shapes that consumers receive. */
 import type { DeadLetter, EventRecord, Happening } from '../engine/shared/consumer.ts';
 import type { EventType, ShownEvent } from '../model.ts';
 import { encodeTopicPosition } from './cursor.ts';

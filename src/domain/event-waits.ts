@@ -1,4 +1,4 @@
-/** Those who wait for events: one timer of a node looks for all of them. */
+/** Pulls that wait for events: one timer per node looks for all of them. */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { TIMES } from '../limits.ts';
@@ -6,7 +6,7 @@ import type { TenantId } from '../model.ts';
 
 interface Waiting {
   readonly tenant: TenantId;
-  /** What had arrived when it was looked at last. */
+  /** The arrivals at the last look. */
   readonly arrivals: string;
   readonly dueAt: number;
   readonly isOver: () => boolean;
@@ -27,7 +27,7 @@ export class EventWaits {
     this.#clock = clock;
   }
 
-  /** Resolves once something arrived for a tenant, or `ms` have passed, or the caller is over. */
+  /** Resolves once something arrived for a tenant, or after `ms`, or when the caller is gone. */
   async wait(tenant: TenantId, arrivals: string, ms: number, isOver: () => boolean): Promise<void> {
     await new Promise<void>((wake) => {
       this.#waiting.add({ tenant, arrivals, dueAt: this.#clock.elapsed() + ms, isOver, wake });

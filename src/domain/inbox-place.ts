@@ -1,4 +1,4 @@
-/** Positions of an inbox: where all of a user's conversations are, in few characters. */
+/** Positions of an inbox: a position in all of a user's conversations, in few characters. */
 import { createHash } from 'node:crypto';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -7,7 +7,7 @@ import { streamRequest } from './cursor.ts';
 import type { ResumePoints } from './resume-points.ts';
 
 export interface InboxRequest {
-  /** Null: at none yet. */
+  /** Null: no checkpoint yet. */
   readonly checkpoint: InboxReturn | null;
   readonly positions: ResumePoints;
 }
@@ -40,7 +40,7 @@ export function encodeInboxPlace({ time, list, points }: InboxPlace): string {
 const naturalOf = (text: string | undefined): number | null =>
   text !== undefined && /^[0-9a-z]{1,11}$/.test(text) ? Number.parseInt(text, 36) : null;
 
-/** Null: it is none. */
+/** Null: not a position of an inbox. */
 function partsOf(text: string): string[] | null {
   if (text.length > MOST_CHARACTERS || !/^[\w-]+$/.test(text)) return null;
   const [before, kind, ...parts] = Buffer.from(text, 'base64url').toString().split(PART);
@@ -62,7 +62,7 @@ function decode(parts: readonly string[], argument: string): InboxReturn {
   return { time, list: { epoch: parts[1] ?? '', place }, pointOf: (id) => points.get(nameOf(id)) };
 }
 
-/** Checks where a reader of an inbox was: at a checkpoint, and at positions since. `Last-Event-ID` takes the place of `after`. */
+/** Checks the position of an inbox's reader: a checkpoint, and the positions since. `Last-Event-ID` replaces `after`. */
 export function inboxRequest(after: readonly string[] | null | undefined, lastEventId: string | null): InboxRequest {
   const [argument, given] = lastEventId === null ? ['after', after ?? []] : ['Last-Event-ID', [lastEventId]];
   if (given.length > LIMITS.positionsPerStream) throw badInput('after: has too many positions.');

@@ -1,4 +1,4 @@
-/** Checks of what callers send. Each answers the clean value or throws BAD_USER_INPUT. */
+/** Checks of callers' input. Each returns the clean value or throws BAD_USER_INPUT. */
 import { lengthOf } from '../code-points.ts';
 import { badInput, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -15,7 +15,7 @@ const MARKS_IN_A_ROW = /\p{M}+/gu;
 const MOST_MARKS = 100;
 const PART = /\P{M}*\p{M}{0,100}/gu;
 
-/** What an argument that may be left out comes to; null when it was. */
+/** The clean value of an optional argument; null when it was left out. */
 export function optional<Given, Clean>(value: Given | null | undefined, check: (given: Given) => Clean): Clean | null {
   return value === null || value === undefined ? null : check(value);
 }
@@ -51,12 +51,12 @@ export function userIdentifiers(values: readonly string[], name: string, most: n
   return [...new Set(values.map((value) => userIdentifier(value, name)))];
 }
 
-/** Something besides white space and what is never shown; U+2800 is a pattern of no dots. */
+/** Something besides white space and invisible characters; U+2800 is a pattern of no dots. */
 const VISIBLE = /[^\s\u2800\p{Default_Ignorable_Code_Point}]/u;
 
 export const isVisible = (value: string): boolean => VISIBLE.test(value);
 
-/** Text that people are to read: of 1 to `most` code points, of which something can be seen. */
+/** Text for people: 1 to `most` code points, with something visible among them. */
 export function visibleText(value: string, argument: string, most: number): string {
   const clean = text(value, argument, 1, most);
   if (!isVisible(clean)) throw badInput(`${argument}: must have a visible character.`);
@@ -67,7 +67,7 @@ export const displayName = (value: string, argument: string): string =>
   visibleText(value, argument, LIMITS.nameCharacters);
 
 /**
- * In NFC. That takes time in the square of how many combining marks follow each other, so that longer runs are
+ * In NFC. Normalising is quadratic in the number of consecutive combining marks, so longer runs are
  * normalised in parts (as in the Stream-Safe Text Format of UAX #15): no language has them.
  */
 function normalised(value: string): string {
@@ -92,10 +92,10 @@ export function text(value: string, name: string, least: number, most: number): 
   return normal;
 }
 
-/** Keys by which a reader takes data for something else: JavaScript an object's prototype, JSONata a function. */
+/** Keys that a reader takes for something else than data: JavaScript for an object's prototype, JSONata for a function. */
 const MARKS = new Set(['__proto__', '_jsonata_lambda', '_jsonata_function']);
 
-/** Looks at a JSON value once, and no further than what is wrong with it: a body is many times what a payload may be. */
+/** Visits a JSON value once, and stops at the first fault: a body may be many times the size of a payload. */
 class PayloadCheck {
   readonly #name: string;
   /** Bytes left of the cap, counting the shortest JSON of the value. */
@@ -126,7 +126,7 @@ class PayloadCheck {
     this.value(value, levels - 1);
   }
 
-  /** Readers in other languages, a router among them, take no lone surrogate for JSON. */
+  /** Parsers of other languages, a router's among them, refuse lone surrogates in JSON. */
   #text(text: string): void {
     this.#spend(text.length + 2);
     if (!text.isWellFormed()) throw badInput(`${this.#name}: must be well-formed Unicode.`);
@@ -150,7 +150,7 @@ export function payload(value: unknown, name: string): unknown {
   return value;
 }
 
-/** Content and payload, of which at least one says something. */
+/** Content and payload, at least one of them not empty. */
 export function messageBody(content: string | null | undefined, data: unknown): { content: string; payload: unknown } {
   const cleanPayload = payload(data, 'payload');
   const cleanContent = text(content ?? '', 'content', 0, LIMITS.contentCharacters);
@@ -162,7 +162,7 @@ export function messageBody(content: string | null | undefined, data: unknown): 
   return { content: cleanContent, payload: cleanPayload };
 }
 
-/** Whether a text is more than a message can hold that is read while it is written. A code point takes at most two units. */
+/** Whether a text exceeds the length of a streamed message. A code point takes at most two units. */
 export function isTooLongToWrite(text: string): boolean {
   const { writtenCharacters: most } = LIMITS;
   return text.length > most * 2 || (text.length > most && lengthOf(text) > most);
@@ -174,9 +174,9 @@ export function tooLongToWrite(name: string, length: number): ServiceError {
 }
 
 /**
- * Text that is read while it is written: stored as it is sent, since a bit of it says nothing of the whole. What
- * belongs together may come in two bits, a combining mark as well; a surrogate without its other half is refused.
- * Of a text that is too long, the refusal says the `length` of what the message holds.
+ * Text of a streamed message, stored as sent, since a part alone cannot be judged. Characters that belong together may
+ * come in two parts, a combining mark as well; a lone surrogate is refused.
+ * For a text that is too long, the error has the `length` of the message so far.
  */
 export function writtenText(value: string, name: string, length: number): string {
   if (!value.isWellFormed()) throw badInput(`${name}: must be well-formed Unicode.`);
@@ -193,7 +193,7 @@ export function natural(value: number, name: string): number {
   return value;
 }
 
-/** How many items of a page, 0 to the cap. */
+/** The number of items of a page, 0 to the cap. */
 export function pageSize(value: number, name: string): number {
   if (natural(value, name) > LIMITS.pageSize) throw badInput(`${name}: must be at most ${LIMITS.pageSize}.`);
   return value;

@@ -1,4 +1,4 @@
-/** A message on its way through the routing rules, and what is made of it. */
+/** A message on its way through the routing rules, with everything made of it. */
 import { createHash } from 'node:crypto';
 import type { MessageKey } from '../engine/port.ts';
 import { LIMITS } from '../limits.ts';
@@ -8,20 +8,20 @@ export type Destination =
   | { readonly kind: 'topic'; readonly id: Topic }
   | { readonly kind: 'conversation'; readonly id: ConversationId };
 
-/** What all that is made of one message has in common. */
+/** The data shared by everything made of one message. */
 interface Origin {
-  /** How the message is known when it is sent again; null: it cannot be. */
+  /** The key by which a repeated send is recognised; null: it has none. */
   readonly key: MessageKey | null;
   /** As its sender gave it. */
   readonly clientMessageId: string | null;
   /** Deliveries that rules may still make of it. */
   left: number;
-  /** Where it has been stored: it comes to a destination once, by whichever rules. */
+  /** The destinations where it was stored: it reaches each once, by whichever rules. */
   readonly reached: Set<string>;
 }
 
 export interface Journey {
-  /** How often it was forwarded. */
+  /** The number of forwards so far. */
   readonly hops: number;
   readonly origin: Origin;
 }
@@ -45,7 +45,7 @@ export function reach({ origin }: Journey, destination: Destination): void {
   origin.reached.add(nameOf(destination));
 }
 
-/** The key of what rules make of a message at a destination: sent again, it is recognised there. */
+/** The key of a delivery at a destination, which recognises a repeated one there. */
 export function keyAt({ origin: { key } }: Journey, destination: Destination): MessageKey | null {
   if (key === null) return null;
   const hash = createHash('sha256').update(JSON.stringify([key.id, nameOf(destination)]));

@@ -1,4 +1,4 @@
-/** The routing rules of the tenants seen last. Until the new ones are there, those before hold. */
+/** The routing rules of the most recent tenants. The cached rules apply until the new ones are read. */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -8,11 +8,11 @@ import type { RoutingRuleRecord, TenantId } from '../model.ts';
 import { createKnownSettings } from './known-settings.ts';
 
 export interface KnownRules {
-  /** Those that are enabled, in the order in which they run; at once, when they are known. */
+  /** The enabled rules, in the order in which they run; synchronous when they are cached. */
   of(tenant: TenantId): readonly RoutingRuleRecord[] | Promise<readonly RoutingRuleRecord[]>;
-  /** Reads a tenant's rules again, if they are known. */
+  /** Reads a tenant's rules again, if they are cached. */
   refresh(tenant: TenantId): Promise<void>;
-  /** Leaves a rule alone for a while, as it is: saved again, it runs again. */
+  /** Skips a rule for a while in its present version: when saved again, it runs again. */
   rest(tenant: TenantId, rule: RoutingRuleRecord): void;
   isResting(tenant: TenantId, rule: RoutingRuleRecord): boolean;
 }
@@ -26,7 +26,7 @@ export function inOrder(rules: readonly RoutingRuleRecord[]): RoutingRuleRecord[
 const versionOf = ({ id, updatedAt }: RoutingRuleRecord): string => `${updatedAt} ${id}`;
 
 export function createKnownRules(engine: Engine, clock: Clock, log: Log): KnownRules {
-  /** Rules that overran, by what they are, and until when they rest. */
+  /** Rules that overran, by version, and the end of their rest. */
   const resting = new LRUCache<TenantId, Map<string, number>>({ max: LIMITS.settledTenants });
 
   async function read(tenant: TenantId): Promise<readonly RoutingRuleRecord[]> {

@@ -1,7 +1,7 @@
 /**
- * What the admins of the tenants seen last have settled: their routing rules, or their topic policies.
+ * The settings of the most recent tenants: their routing rules, or their topic policies.
  *
- * It is read once per tenant, and again when it is announced to have changed or an announcement may have been missed.
+ * They are read once per tenant, and again when a change is announced or an announcement may have been missed.
  */
 
 import type { Clock } from '../clock.ts';
@@ -12,13 +12,13 @@ import type { TenantId } from '../model.ts';
 import { type Known, SettledTenants } from './settled-tenants.ts';
 
 export interface KnownSettings<Settled> {
-  /** At once, when it is known. @throws {ServiceError} SERVICE_UNAVAILABLE: it is not known, and cannot be read. */
+  /** Synchronous when cached. @throws {ServiceError} SERVICE_UNAVAILABLE: not cached, and the read failed. */
   of(tenant: TenantId): Settled | Promise<Settled>;
-  /** Null: it is not known now. */
+  /** Null: not known now. */
   atOnce(tenant: TenantId): Settled | null;
-  /** Reads it again, if it is known. */
+  /** Reads the settings again, if they are cached. */
   refresh(tenant: TenantId): Promise<void>;
-  /** Keeps it known, and calls back whenever it may have changed, until the answer is called. */
+  /** Keeps the settings cached, and calls back whenever they may have changed; the returned function stops that. */
   watch(tenant: TenantId, onChange: () => void): () => void;
 }
 
@@ -28,7 +28,7 @@ export interface SettingsOptions<Settled> {
   readonly clock: Clock;
   readonly log: Log;
   read(tenant: TenantId): Promise<Settled>;
-  /** Where announcements may have been missed, what was known before holds until it is read again; or nothing does, and who asks waits. */
+  /** After announcements may have been missed, either the cached settings apply until they are read again, or callers wait. */
   readonly inDoubt: 'as-before' | 'wait';
 }
 
@@ -53,7 +53,7 @@ export function createKnownSettings<Settled extends object>(options: SettingsOpt
     return listening;
   }
 
-  /** Nothing that was asked for before is taken. */
+  /** Makes reads that began before void. */
   function doubt(known: Known<Settled>): void {
     known.settled = null;
     known.taken = known.begun + 1;

@@ -1,4 +1,4 @@
-/** The rules of membership: who joins, leaves, is added and removed, and who has which role. */
+/** Membership: who joins, leaves, is added and removed, and who has which role. */
 import { isService } from '../access/rights.ts';
 import {
   afterRemoval,

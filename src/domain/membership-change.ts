@@ -1,4 +1,4 @@
-/** What the engine answers to a change of a conversation or its members, in the caller's words. */
+/** The engine's answers to changes of a conversation or its members, as results and errors. */
 import { isAdmin } from '../access/rights.ts';
 import type { Actor, MembershipChange, NoPlace } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
@@ -32,7 +32,7 @@ export function settle<Conversation extends ConversationRecord>(change: Change<C
   }
 }
 
-/** `unchanged`: somebody else has removed the member since they were looked up. */
+/** `unchanged`: another user has removed the member since they were looked up. */
 export function settleRemoval(change: MembershipChange): ConversationRecord {
   if (change.outcome === 'unchanged') throw notFound('member');
   return settle(change);

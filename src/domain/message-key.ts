@@ -1,13 +1,13 @@
-/** How a message is known that is sent again: its sender's id for it, and what was sent under that. */
+/** The key by which a repeated send is recognised: the sender's id for the message, and a digest of its contents. */
 import { createHash } from 'node:crypto';
 import type { MessageKey } from '../engine/port.ts';
 import type { MessageId, UserId } from '../model.ts';
 import type { Said } from './rule-run.ts';
 
-/** Of the digest: enough that nobody finds two messages with the same. */
+/** Of the digest: enough that no two contents with the same digest can be found. */
 const DIGEST_BYTES = 16;
 
-/** Objects with their keys in order: in JSON their order says nothing. */
+/** Objects with their keys in order, since their order has no meaning in JSON. */
 function inOrder(_: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
@@ -24,8 +24,8 @@ export function publicationKey(id: string | null, payload: unknown): MessageKey 
 }
 
 /**
- * Null without an id: what has none cannot be told from another. Ids that a service gives to what it sends for a
- * user are its own, and never one of the user's: neither has a space.
+ * Null without an id, since such a message cannot be told from another. Ids that a service gives to messages for a
+ * user are the service's own, and never equal one of the user's: neither has a space.
  */
 export function messageKey(
   id: string | null,

@@ -1,4 +1,4 @@
-/** What is read of messages: by id, and in pages of their conversation. */
+/** Reads of messages: by id, and in pages of their conversation. */
 import { partOf, type SeenConversation, type SeenMessage, seeMessages } from '../access/seen.ts';
 import type { Engine, KeptMessages, MessageRange } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
@@ -27,7 +27,7 @@ export interface MessagePage extends PageEnds {
 export interface MessageReads {
   /** In the order asked; null for absent and forbidden alike. */
   findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenMessage | null)[]>;
-  /** Without asking who sees them: for what belongs to something already seen. */
+  /** Without an access check: for parts of something already seen. */
   readMany(tenant: TenantId, ids: readonly MessageId[]): Promise<(MessageRecord | null)[]>;
   page(tenant: TenantId, conversation: SeenConversation, request: PageRequest): Promise<MessagePage>;
   last(tenant: TenantId, conversation: SeenConversation): Promise<SeenMessage | null>;
@@ -46,10 +46,10 @@ function rangeOf({ first, last, after, before }: PageRequest): MessageRange {
 }
 
 /**
- * Whether there is more before and behind what was found, of what is kept.
+ * Whether kept messages exist before and behind the found ones.
  *
- * In the direction of the walk only what lies in the range counts, so that who goes on
- * while there is more comes to an end, also where there is nothing between two cursors.
+ * In the direction of the walk only the range counts, so that a caller who continues
+ * while there is more reaches an end, also when there is nothing between two cursors.
  */
 function endsOf({ after, before, from }: MessageRange, kept: KeptMessages): PageEnds {
   const { messages, firstSequence, lastSequence } = kept;

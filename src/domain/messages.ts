@@ -1,4 +1,4 @@
-/** The rules of messages: who changes and deletes them, and who reacts. */
+/** Messages: who changes and deletes them, and who reacts. */
 import { actorOf } from '../access/acting.ts';
 import { changed, requireRole, requireSeen, type SeenMessage, type ShownMessage, shownTo } from '../access/seen.ts';
 import type { Engine, MessageEdit } from '../engine/port.ts';
@@ -68,7 +68,7 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
       if (message.senderId !== viewer.userId) {
         throw new ServiceError('FORBIDDEN', 'Only the sender of a message may edit it.');
       }
-      // The engine would say so too, and rules have no business with it.
+      // The engine would say so too, but rules must not run before.
       if (message.deletedAt !== null) throw alreadyDeleted();
       await blocks.refuseIn(viewer, message.conversationId);
       return shownTo(viewer, changed(message, settle(await routed.edit(viewer, message, next))));
@@ -76,7 +76,7 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
 
     async delete(by, id) {
       const sender = await acting.asSenderOf(by, identifier(id, 'id'));
-      // Whose user left deletes it by its own rights.
+      // When the user has left, the service deletes it with its own rights.
       const viewer = sender !== by && !(await findMany(sender, [id]))[0] ? by : sender;
       const message = await require(viewer, id);
       const isOwn = message.senderId === viewer.userId;
@@ -88,7 +88,7 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
     async addReaction(viewer, id, emoji) {
       const clean = emojiOf(emoji);
       const message = await requireAsMember(viewer, id);
-      // A short code says as much as a message does.
+      // A short code can carry as much meaning as a message.
       await blocks.refuseIn(viewer, message.conversationId);
       return changed(message, settle(await engine.addReaction(viewer.tenant, message.id, viewer.userId, clean)));
     },

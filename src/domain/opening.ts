@@ -17,7 +17,7 @@ export interface ConversationInput {
   readonly memberIds?: readonly string[] | null | undefined;
 }
 
-/** The one direct conversation with another user, made when the first message of it is stored. */
+/** The one direct conversation with another user, created when its first message is stored. */
 export interface DirectPlace {
   readonly id: ConversationId;
   open(): Promise<unknown>;
@@ -37,7 +37,7 @@ export function conversationName(name: string | null | undefined): string | null
 
 const idTaken = (): ServiceError => new ServiceError('CONFLICT', 'id: is already taken.');
 
-/** Creates a conversation of which the viewer is a member; one that is there already must have them as a member. */
+/** Creates a conversation with the viewer as a member; an existing one must have them as a member. */
 async function createAsMember(
   engine: Engine,
   viewer: Viewer,
@@ -49,12 +49,12 @@ async function createAsMember(
   if (creation.outcome === 'created') return creation.conversation;
   const [existing] = await see(engine, viewer, [conversation.id]);
   const isTheirs = conversation.kind === 'DIRECT' || creation.conversation.createdBy === viewer.userId;
-  // Its creator may have left it since: what it holds now is not theirs, and its id stays taken.
+  // Its creator may have left it since: its contents are no longer theirs, and its id stays taken.
   if (!existing?.membership || !isTheirs) throw idTaken();
   return existing.conversation;
 }
 
-/** The other user of a direct conversation that is asked for, and its id. */
+/** The other user of a requested direct conversation, and its id. */
 function directPair(viewer: Viewer, other: string): { readonly id: ConversationId; readonly userId: UserId } {
   const userId = userIdentifier(other, 'userId');
   if (userId === viewer.userId) throw badInput('userId: must be another user.');
@@ -62,7 +62,7 @@ function directPair(viewer: Viewer, other: string): { readonly id: ConversationI
   return { id, userId };
 }
 
-/** What a caller asks to be created, beside a direct conversation. */
+/** The record of a requested conversation, for all kinds but direct ones. */
 function newConversation(
   viewer: Viewer,
   { id, name, kind = 'GROUP' }: ConversationInput,
@@ -130,7 +130,7 @@ export function createOpening(engine: Engine, blocks: Blocks): Opening {
       const { id, userId } = directPair(viewer, other);
       return {
         id,
-        /** Opened in order to send something there. */
+        /** Opened in order to send a message there. */
         async open() {
           await blocks.refuse(viewer, [userId]);
           return openAs(viewer, id, userId);

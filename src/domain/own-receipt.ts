@@ -1,8 +1,8 @@
-/** Receipts of a conversation whose viewer has marked it read before that is stored. */
+/** Read receipts of a conversation whose viewer has marked it read, before that is stored. */
 import type { MarkedConversation, SeenConversation } from '../access/seen.ts';
 import type { ReadReceiptRecord } from '../model.ts';
 
-/** The receipts behind `start` with the viewer's own, in their order. What is stored already may be further. */
+/** The receipts behind `start` with the viewer's own, in their order. The stored one may be further. */
 export function withOwnReceipt(
   conversation: SeenConversation | MarkedConversation,
   receipts: readonly ReadReceiptRecord[],

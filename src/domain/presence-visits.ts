@@ -8,7 +8,7 @@ import type { ConnectionId, DeviceId, Viewer } from '../model.ts';
 
 export interface Visits {
   connect(viewer: Viewer, connection: NewConnection): Promise<void>;
-  /** Tried until it is recorded. */
+  /** Retried until it is recorded. */
   disconnect(viewer: Viewer, connectionId: ConnectionId): void;
   /** Makes a caller without a connection present for a while. */
   visit(viewer: Viewer): Promise<void>;
@@ -27,7 +27,7 @@ export function createVisits(engine: Engine, clock: Clock, log: Log): Visits {
 
   function disconnect(viewer: Viewer, connectionId: ConnectionId): void {
     engine.disconnect(viewer.tenant, viewer.userId, connectionId).catch((error: unknown) => {
-      // While the engine is away this is so for everyone who goes, every time.
+      // While the engine is unavailable this happens for every departure.
       log.debug({ err: error, ...who(viewer) }, 'departure not recorded; tried again');
       clock.after(TIMES.nodeRenewMs, () => disconnect(viewer, connectionId));
     });
@@ -37,7 +37,7 @@ export function createVisits(engine: Engine, clock: Clock, log: Log): Visits {
     try {
       await engine.connect(viewer.tenant, viewer.userId, connection);
     } catch (error) {
-      // Tried, whether it was recorded is unknown, and it will not depart. Refused at once (nothing caused that), it was not.
+      // After a try the outcome is unknown, and no departure will follow. A refusal without a cause was never recorded.
       if ((error as Error).cause !== undefined) disconnect(viewer, connection.connectionId);
       throw error;
     }

@@ -1,4 +1,4 @@
-/** The rules of presence: who is there, on which devices, and how long after they vanished. */
+/** Presence: which users are online, on which devices, and for how long after they vanished. */
 import { isHiddenFrom, neverSeen } from '../access/blocking.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine, NewConnection } from '../engine/port.ts';
@@ -20,8 +20,8 @@ import { createVisits, visitingDevice } from './presence-visits.ts';
 
 export interface Presence {
   /**
-   * In the order asked, repeats included, as `viewer` sees them: whoever blocks them looks like somebody never seen.
-   * The viewer is asked for only where it matters: what is the same for all is shared.
+   * In the order asked, repeats included, as `viewer` sees them: users who block the viewer look as if never seen.
+   * The viewer is asked for only where it matters, so that equal results are shared.
    */
   read(tenant: TenantId, userIds: readonly UserId[], viewer: () => UserId): Promise<PresenceRecord[]>;
   set(
@@ -30,9 +30,9 @@ export interface Presence {
     status: PresenceStatus,
     statusText: string | null | undefined,
   ): Promise<PresenceRecord>;
-  /** A connection of the viewer opened, or goes by another of their tokens now. */
+  /** A connection of the viewer opened, or uses another of their tokens now. */
   arrive(viewer: Viewer, connection: Omit<NewConnection, 'sessionId'>): Promise<void>;
-  /** It closed: it counts for the grace, in which the client may come back unnoticed. */
+  /** A connection closed: it counts for the grace, in which the client may reconnect unnoticed. */
   depart(viewer: Viewer, connectionId: ConnectionId): void;
 }
 
@@ -44,7 +44,7 @@ export function presenceUserIds(userIds: readonly string[]): UserId[] {
   return userIds.map((userId) => userIdentifier(userId, 'userIds'));
 }
 
-/** The devices of a user who does not hide, or ceases to: of one without a connection, the visit that the call makes. */
+/** The devices of a user who is not hidden or stops hiding; without a connection, the visit that the call makes. */
 function devicesOnceShown(
   viewer: Viewer,
   { present, connectedBy, hides }: PresenceRecord,
@@ -68,7 +68,7 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
     return visiting ?? presence;
   }
 
-  /** What a status that is applied late makes of the presence. */
+  /** The presence that a status applied late will have. */
   async function asIfApplied(viewer: Viewer, status: PresenceStatus, words: string | null): Promise<PresenceRecord> {
     const [known] = await engine.readPresence(viewer.tenant, [viewer.userId]);
     if (!known) throw new Error('The engine answered no presence for a user.');

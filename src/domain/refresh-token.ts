@@ -1,11 +1,11 @@
 /**
  * Refresh tokens, each used once.
  *
- * One names its session and holds 256 random bits, of which the engine keeps a hash
- * only. The next token is made from the bits of the one presented and a stored nonce,
- * so that a client that repeats its last call is given the same tokens again, which
- * nobody who reads the store could make. A token used before that ends the session:
- * two hold it (RFC 9700 section 4.14).
+ * A token names its session and holds 256 random bits, of which the engine stores a hash
+ * only. The next token is derived from the bits of the presented one and a stored nonce,
+ * so a client that repeats its last call gets the same tokens again, which nobody with
+ * the stored data could make. Using a token older than that ends the session: two
+ * parties hold it (RFC 9700 section 4.14).
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type RefusalReason, type ServiceError, unauthenticated } from '../errors.ts';
@@ -35,7 +35,7 @@ export function notGood(reason: RefusalReason = 'INVALID'): ServiceError {
   return unauthenticated(reason, 'The refresh token is not valid.');
 }
 
-/** @throws {ServiceError} UNAUTHENTICATED for what is none. */
+/** @throws {ServiceError} UNAUTHENTICATED for an invalid token. */
 export function decodeRefreshToken(refreshToken: string): RefreshToken {
   const [prefix, place = '', secret = '', ...rest] = refreshToken.slice(0, LIMITS.tokenBytes).split('.');
   if (prefix !== PREFIX || rest.length > 0 || !/^[\w-]{43}$/.test(secret)) throw notGood();

@@ -1,9 +1,9 @@
-/** Where a client was in conversations, by the names that positions give them. */
+/** A client's positions in conversations, by the names that the positions contain. */
 import { createHash } from 'node:crypto';
 import { LIMITS } from '../limits.ts';
 import type { ConversationId, Position } from '../model.ts';
 
-/** No id begins so. */
+/** Ids never begin with this. */
 const DIGEST_MARK = '#';
 /** 132 bits. A clash would mix up two conversations of the client's own, and show it nothing of others. */
 const DIGEST_CHARACTERS = 22;
@@ -16,7 +16,7 @@ export function nameInPosition(id: ConversationId): string {
 
 export const isDigest = (name: string): boolean => /^#[\w-]{22}$/.test(name);
 
-/** What a map of positions by id answers, also for ids of which only the digest is known. */
+/** A map of positions by id, also for ids of which only the digest is known. */
 export class ResumePoints {
   readonly #byName: ReadonlyMap<string, Position>;
 
@@ -32,7 +32,7 @@ export class ResumePoints {
     return this.get(id) !== undefined;
   }
 
-  /** The conversations that are known without meeting them first. */
+  /** The conversations whose ids are known in advance. */
   keys(): ConversationId[] {
     return [...this.#byName.keys()].filter((name) => !isDigest(name)) as ConversationId[];
   }

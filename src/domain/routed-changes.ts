@@ -1,4 +1,4 @@
-/** Edits, and messages that are written while they are read, on their way through the routing rules. */
+/** Edits and streamed messages on their way through the routing rules. */
 import type { Engine, MessageEdit } from '../engine/port.ts';
 import type { ConversationId, MessageRecord, TenantId, UserId, Viewer } from '../model.ts';
 import type { ConversationRules } from './conversation-rules.ts';
@@ -10,9 +10,9 @@ import type { Said } from './rule-run.ts';
 
 export interface RoutedChanges {
   edit(viewer: Viewer, message: MessageRecord, said: Said): Promise<MessageEdit>;
-  /** Whether rules may change or divert what a user writes there: its text is not shown before they ran. */
+  /** Whether rules may change or divert a user's streamed text there: it is then not shown before they ran. */
   isHeld(tenant: TenantId, id: ConversationId, sender: UserId): Promise<boolean>;
-  /** Runs what was written through the rules. @throws {ServiceError} FORBIDDEN, as above; nothing is stored then. */
+  /** Runs a finished text through the rules. @throws {ServiceError} FORBIDDEN, as above; nothing is stored then. */
   finish<Stored extends { readonly outcome: string }>(
     viewer: Viewer,
     message: MessageRecord,
@@ -46,7 +46,7 @@ export function createRoutedChanges({ engine, routing, rules, deliveries }: Rout
       const decision = await decide(tenant, { kind, topic: conversationId, sender, ...given }, journey);
       const outcome = await route(viewer, decision, journey, { store, isNew: (made) => made.outcome === 'changed' });
       if (outcome.fate === 'STORED') return outcome.stored;
-      // What came of it elsewhere is another message, and this one stays as it was.
+      // Its deliveries elsewhere are other messages, and this one stays as it was.
       throw refusal(outcome.fate);
     },
 

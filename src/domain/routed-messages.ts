@@ -13,7 +13,7 @@ export function createRoutedMessages(
   { concerns, kindFor }: ConversationRules,
   { decide, route }: RuleDeliveries,
 ): Routes['append'] {
-  /** What is answered of a message that was sent before. @throws {ServiceError} FORBIDDEN: as it was refused then. */
+  /** The answer to a message that was sent before. @throws {ServiceError} FORBIDDEN, when it was refused then. */
   async function settle(tenant: TenantId, append: Append): Promise<Sent> {
     if (append.outcome !== 'diverted') return append;
     const { fate, messageId } = append;
@@ -22,7 +22,7 @@ export function createRoutedMessages(
     return message ? { outcome: 'duplicate', message } : { outcome: 'no-longer-kept' };
   }
 
-  /** What is answered of a message without any rule: what was sent before, or that there is nothing it replies to. */
+  /** The answer to a message without any rule: the earlier message, or that its reply target does not exist. */
   async function refusedOrSent(tenant: TenantId, message: NewMessage): Promise<Sent | null> {
     const { conversationId, senderId, key, replyToId } = message;
     const earlier = key && (await engine.findSent(tenant, { conversationId, senderId, key }));
@@ -31,7 +31,7 @@ export function createRoutedMessages(
     return replyToId === null || target?.conversationId === conversationId ? null : { outcome: 'no-reply-target' };
   }
 
-  /** Only once all of it is delivered: until then, sent again, it is delivered to whom it has not come yet. */
+  /** Only after all deliveries: until then a repeated send reaches the remaining destinations. */
   async function noteDiverted(tenant: TenantId, message: NewMessage, diversion: Diversion): Promise<void> {
     const { conversationId, senderId, key } = message;
     if (key) await engine.noteDiverted(tenant, { conversationId, senderId, key }, diversion);
@@ -47,12 +47,12 @@ export function createRoutedMessages(
       return settle(tenant, await engine.appendMessage(tenant, next));
     };
     const concerned = concerns(tenant, conversationId);
-    // The way of every message of a tenant without rules: nothing is waited for.
+    // The path of every message of a tenant without rules, without waiting.
     if (concerned === false || !(await concerned)) return store({ content, payload });
-    // Nobody but its two users sends in a direct conversation, and those do not leave it.
+    // Only its two users send in a direct conversation, and they never leave it.
     const kind = place ? 'DIRECT' : await kindFor(tenant, conversationId, sender);
     if (kind === null) return store({ content, payload });
-    // Before any rule: what was sent before is not routed again.
+    // Before any rule, since a repeated send is not routed again.
     const earlier = await refusedOrSent(tenant, message);
     if (earlier) return earlier;
     const decision = await decide(tenant, { kind, topic: conversationId, sender, content, payload }, journey);

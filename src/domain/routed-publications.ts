@@ -20,7 +20,7 @@ export interface RoutedPublicationParts {
   readonly topicAccess: Pick<TopicAccess, 'admit'>;
 }
 
-/** What is answered of a publication that was published before. @throws {ServiceError} as it was refused then. */
+/** The answer to a publication that was published before. @throws {ServiceError} The earlier refusal. */
 function settlePublished(published: Published): Publishing {
   switch (published.outcome) {
     case 'published':
@@ -39,7 +39,7 @@ export function createRoutedPublications(
   { engine, clock, routing, topicAccess }: RoutedPublicationParts,
   { decide, route }: RuleDeliveries,
 ): Routes['publish'] {
-  /** How long it is kept. What was published under its key before its topic had this policy is answered as it was. */
+  /** The retention of a publication. One that was published under its key before this policy gets its earlier answer. */
   async function admitted(
     tenant: TenantId,
     given: NewPublication,
@@ -54,7 +54,7 @@ export function createRoutedPublications(
     }
   }
 
-  /** What went to users only is no publication any more; its sender is told of it as it went. */
+  /** A publication that went to users only is no longer one; its sender gets the outcome. */
   function routedAs(
     given: NewPublication,
     { payload }: Said,
@@ -77,7 +77,7 @@ export function createRoutedPublications(
     };
     const concerned = routing.concerns(tenant, ['TOPIC']);
     if (concerned === false || !(await concerned)) return settlePublished(await store({ content: '', payload }));
-    // Before any rule: what was published before is not routed again.
+    // Before any rule, since a repeated publication is not routed again.
     const earlier = await engine.findPublished(tenant, given);
     if (earlier) return settlePublished(earlier);
     const decision = await decide(tenant, { kind: 'TOPIC', topic, payload, content: '', sender: senderId }, journey);

@@ -14,27 +14,27 @@ import type { Sent } from './sent.ts';
 import type { TopicAccess } from './topic-access.ts';
 
 /**
- * Each is stored as the rules would have it; one that was sent before is answered as it was then.
+ * Each is stored as the rules decide; a repeated one gets its earlier answer.
  *
  * @throws {ServiceError} FORBIDDEN: `DROPPED` by a rule, `RULE_FAILED` where a rule that failed
- * refuses, `ROUTED` when it went elsewhere and nothing came of it that could be answered.
+ * refuses it, `ROUTED` when it went elsewhere without a result to answer.
  */
 export interface Routed extends RoutedChanges {
   publish(viewer: Viewer, publishable: Publishable): Promise<Publishing>;
-  /** `place`: the direct conversation it may be the first of; null: its conversation is there. */
+  /** `place`: the direct conversation of which it may be the first message; null: the conversation exists. */
   append(viewer: Viewer, message: NewMessage, place: DirectPlace | null): Promise<Sent>;
 }
 
 export interface RoutedParts extends DeliveryParts {
   readonly engine: Engine;
   readonly clock: Clock;
-  /** By which everything that is stored in a topic is admitted, whatever led there. */
+  /** Admits everything that is stored in a topic, also deliveries of rules. */
   readonly topicAccess: Pick<TopicAccess, 'admit'>;
 }
 
 export function createRouted(parts: RoutedParts): Routed {
   const { engine, routing } = parts;
-  // What a rule delivers is published and sent as anything else is, through the rules again.
+  // Deliveries of a rule are published and sent like any other, through the rules again.
   const routes: Routes = {
     publish: (...given) => publish(...given),
     append: (...given) => append(...given),

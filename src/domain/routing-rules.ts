@@ -1,4 +1,4 @@
-/** Routing rules: what a tenant's admins have messages looked at for before they are stored. */
+/** Routing rules: a tenant's admins let them judge messages before they are stored. */
 import { isAdmin } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -15,7 +15,7 @@ export interface RoutingRules {
   list(viewer: Viewer): Promise<RoutingRuleRecord[]>;
   save(viewer: Viewer, input: RoutingRuleInput): Promise<RoutingRuleRecord>;
   delete(viewer: Viewer, id: string): Promise<RoutingRuleRecord>;
-  /** What a rule would do, and nothing of it. */
+  /** The result of a rule, without its effects. */
   test(viewer: Viewer, input: RoutingRuleInput, sample: unknown): Promise<RuleVerdict>;
 }
 

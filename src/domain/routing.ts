@@ -1,8 +1,8 @@
 /**
- * What a tenant's routing rules make of a message before it is stored.
+ * Applies a tenant's routing rules to a message before it is stored.
  *
  * A tenant without rules costs a look into a map. A rule that fails is skipped, or
- * the message is refused, as the rule says; one whose expression overran rests for a while.
+ * the message is refused, as the rule says; a rule whose expression overran rests for a while.
  */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -22,11 +22,11 @@ import { createKnownRules } from './known-rules.ts';
 import { apply, type Evaluate, failed, looksAt, mayDivert, passed, type Routable, type Said } from './rule-run.ts';
 
 export interface ExpressionRequest {
-  /** Whose share of running time it takes. */
+  /** The tenant whose share of running time it uses. */
   readonly tenant: TenantId;
   readonly source: string;
   readonly input: unknown;
-  /** Leaves some of that share to the rules of the tenant. */
+  /** Leaves a part of that share to the tenant's rules. */
   readonly isDryRun: boolean;
 }
 
@@ -35,17 +35,17 @@ export class OverrunError extends Error {
   override readonly name = 'OverrunError';
 }
 
-/** Evaluates what tenants write, within limits of steps, depth, memory and time. */
+/** Evaluates tenants' expressions within limits of steps, depth, memory and time. */
 export interface Expressions {
-  /** What is wrong with an expression; null: nothing. */
+  /** The fault of an expression; null: none. */
   fault(source: string): string | null;
   /** @throws {Error} when it fails. @throws {OverrunError} @throws {ServiceError} RATE_LIMITED, of a dry run only. */
   evaluate(request: ExpressionRequest): Promise<unknown>;
 }
 
-/** What rules make of messages: paid for, and made in turns. */
+/** Deliveries of rules, charged and made in turns. */
 export interface Copies {
-  /** Counts so many deliveries like messages, against whoever sent what they are made of. */
+  /** Counts so many deliveries like messages, for the sender of the original. */
   charge(viewer: Viewer, count: number): void;
   /** Resolves when the next one of this tenant may be made. @throws {ServiceError} SERVICE_UNAVAILABLE when too many wait. */
   turn(tenant: TenantId): Promise<void>;
@@ -56,19 +56,19 @@ export interface RuleDelivery {
   readonly targets: RuleTargets;
 }
 
-/** What all rules make of a message. */
+/** The result of all rules for a message. */
 export interface Decision {
   readonly fate: 'STORE' | 'DROP' | 'FORWARD' | 'REFUSE';
   readonly said: Said;
-  /** Where it goes instead, and where too. */
+  /** Where it goes instead, and where in addition. */
   readonly forward: RuleDelivery | null;
   readonly copies: readonly RuleDelivery[];
 }
 
 export interface Routing {
-  /** Whether any rule looks at messages of these kinds; at once, when the tenant's rules are known. */
+  /** Whether any rule applies to messages of these kinds; synchronous when the tenant's rules are cached. */
   concerns(tenant: TenantId, kinds: readonly RoutedKind[]): boolean | Promise<boolean>;
-  /** Whether rules may keep a message from being shown as it was sent: it is not shown before they ran. */
+  /** Whether rules may change or divert a message, so that it is not shown before they ran. */
   mayDivert(tenant: TenantId, message: Routable): boolean | Promise<boolean>;
   decide(tenant: TenantId, message: Routable): Promise<Decision>;
   /** A dry run. @throws {ServiceError} RATE_LIMITED when the tenant has used up its time for evaluations. */
@@ -77,7 +77,7 @@ export interface Routing {
   refresh(tenant: TenantId): Promise<void>;
 }
 
-/** Told of what rules did. */
+/** Counts the outcomes of rules. */
 export type CountRule = (outcome: RuleOutcome) => void;
 
 export function createRouting(

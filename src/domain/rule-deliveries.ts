@@ -1,4 +1,4 @@
-/** What the rules decided is carried out: a message is stored, delivered elsewhere, copied, or dropped. */
+/** Carries out the decision of the rules: a message is stored, delivered elsewhere, copied, or dropped. */
 import { actorOf, viaOf } from '../access/acting.ts';
 import type { NewMessage } from '../engine/port.ts';
 import { ServiceError } from '../errors.ts';
@@ -15,21 +15,21 @@ import type { Sent } from './sent.ts';
 
 type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
 
-/** What came of a rule's targets. */
+/** The results of a rule's targets. */
 export interface Deliveries {
   readonly messages: MessageRecord[];
   readonly publications: PublicationRecord[];
-  /** Why one could not be made that may be made later. */
+  /** The error of a delivery that failed and may succeed later. */
   outage: ServiceError | null;
 }
 
-/** What a message is stored by, and whether it is new: a repeated one was copied before. */
+/** The storing of a message, and whether it is new: a repeated one was copied before. */
 export interface Storing<Stored> {
   store(said: Said): Promise<Stored>;
   isNew(stored: Stored): boolean;
 }
 
-/** What all rules together made of a message. */
+/** The outcome of all rules for a message. */
 export type Outcome<Stored> =
   | { readonly fate: 'STORED'; readonly stored: Stored }
   | { readonly fate: 'DROPPED' }
@@ -42,7 +42,7 @@ export interface DeliveryParts {
   readonly copies: Copies;
 }
 
-/** The ways of a publication and of a message, also of one that a rule delivers. */
+/** The paths of a publication and of a message, also for deliveries of rules. */
 export interface Routes {
   publish(viewer: Viewer, publishable: Publishable, journey: Journey): Promise<Publishing>;
   append(viewer: Viewer, message: NewMessage, place: DirectPlace | null, journey: Journey): Promise<Sent>;
@@ -50,7 +50,7 @@ export interface Routes {
 
 export interface RuleDeliveries {
   decide(tenant: TenantId, message: Routable, journey: Journey): Promise<Decision>;
-  /** Stores what the rules let through, and delivers what they make of it. */
+  /** Stores the result of the rules, and makes their deliveries. */
   route<Stored>(
     viewer: Viewer,
     decision: Decision,
@@ -59,7 +59,7 @@ export interface RuleDeliveries {
   ): Promise<Outcome<Stored>>;
 }
 
-/** What was said, as a message to a user of a rule. */
+/** A message to a user of a rule, with the contents of the original. */
 function messageTo(
   viewer: Viewer,
   { id: conversationId }: DirectPlace,
@@ -77,7 +77,7 @@ export function createRuleDeliveries(
   { log, routing, directWith, copies }: DeliveryParts,
   routes: Routes,
 ): RuleDeliveries {
-  /** Hands what was said to those targets of a rule that it has not reached; one that fails leaves the others. */
+  /** Delivers to those targets of a rule that it has not reached yet; a failed one does not stop the others. */
   async function deliver(
     viewer: Viewer,
     { targets }: RuleDelivery,

@@ -51,7 +51,7 @@ function strings(value: unknown, name: string): string[] {
   return value.map((each) => string(each, name));
 }
 
-/** Where a rule sends to: topics without patterns, or users. */
+/** The targets of a rule: topics without patterns, or users. */
 function targetsOf(value: unknown, name: string): RuleTargets {
   const { topics, users } = record(value, name, ['topics', 'users']);
   if ((topics === undefined) === (users === undefined)) throw badInput(`${name}: must have either topics or users.`);
@@ -65,7 +65,7 @@ function targetsOf(value: unknown, name: string): RuleTargets {
   return { topics: [...new Set(names.map((topic) => topicOf(topic, `${name}.topics`)))], users: [] };
 }
 
-/** @throws {ServiceError} BAD_USER_INPUT, of what is read. */
+/** @throws {ServiceError} BAD_USER_INPUT for an invalid rule. */
 export function createRuleReader(expressions: Expressions): ReadRule {
   function expression(value: unknown, name: string): string {
     const source = string(value, name);
@@ -94,7 +94,7 @@ export function createRuleReader(expressions: Expressions): ReadRule {
     };
   }
 
-  /** One expression, of the payload, or one for each of text and payload. */
+  /** One expression for the payload, or one each for text and payload. */
   function transformOf(value: unknown): string | RuleTransform {
     const name = 'action.transform';
     if (typeof value === 'string') return expression(value, name);

@@ -1,4 +1,4 @@
-/** Why the routing rules of a tenant let nothing through. */
+/** The errors for messages that a tenant's routing rules refuse. */
 import { ServiceError } from '../errors.ts';
 
 const MESSAGES = {

@@ -1,10 +1,10 @@
-/** One routing rule and one message: whether it looks at it, and what it makes of it. */
+/** One routing rule and one message: whether it matches, and its result. */
 
 import { matchesTopic } from '../engine/shared/topic-match.ts';
 import type { RoutedKind, RoutingRuleRecord, RuleAction, RuleTargets, RuleVerdict, UserId } from '../model.ts';
 import { payload as checkedPayload, messageBody, writtenText } from './input.ts';
 
-/** What a message says, wherever it goes. */
+/** The contents of a message, at every destination. */
 export interface Said {
   /** The text of a message; empty for publications. */
   readonly content: string;
@@ -13,10 +13,10 @@ export interface Said {
 
 export interface Routable extends Said {
   readonly kind: RoutedKind;
-  /** Of messages, their conversation's id. */
+  /** For messages, the id of their conversation. */
   readonly topic: string;
   readonly sender: UserId;
-  /** It was read while it was written, and may be longer than others. */
+  /** It was streamed, and may be longer than others. */
   readonly isWritten?: boolean;
 }
 
@@ -24,19 +24,19 @@ const NOWHERE: RuleTargets = { topics: [], users: [] };
 
 export type Evaluate = (source: string, input: unknown) => Promise<unknown>;
 
-/** As JSONata casts to a boolean. */
+/** JSONata's cast to a boolean. */
 function isTrue(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(isTrue);
   return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
 }
 
-/** Whether a rule has anything to do with a message, as far as that is known without its expression. */
+/** Whether a rule may match a message, as far as that is known without its expression. */
 export function looksAt({ match }: RoutingRuleRecord, { kind, topic, sender }: Routable): boolean {
   if (!match.on.includes(kind) || (match.sender !== null && match.sender !== sender)) return false;
   return match.topic === null || matchesTopic(match.topic, topic);
 }
 
-/** Whether a rule may keep a message from being shown as it was sent. */
+/** Whether a rule may change or divert a message. */
 export function mayDivert({ action, onFault }: RoutingRuleRecord): boolean {
   return onFault === 'REFUSE' || !('copy' in action);
 }
@@ -51,7 +51,7 @@ function stringOf(value: unknown): string {
   return value;
 }
 
-/** What a message says after a transform, which must be as good as what a client may send. */
+/** The contents after a transform, which are checked like input of a client. */
 async function transformed(
   transform: Extract<RuleAction, { transform: unknown }>['transform'],
   { kind, content, payload, isWritten }: Routable,
@@ -82,7 +82,7 @@ async function act(action: RuleAction, message: Routable, evaluate: (source: str
   return { outcome: 'TRANSFORM', ...said, targets: NOWHERE } as const;
 }
 
-/** What a rule that looks at a message makes of it. @throws what the evaluation of its expressions does. */
+/** The result of a matching rule. @throws The errors of its expressions. */
 export async function apply(
   rule: RoutingRuleRecord,
   message: Routable,

@@ -1,4 +1,4 @@
-/** How messages are sent: one, many at once, and in a direct conversation that may not be there yet. */
+/** Sends messages: one, many at once, and in a direct conversation that may not exist yet. */
 import { viaOf } from '../access/acting.ts';
 import { ownMessage, requireSeen, type ShownMessage } from '../access/seen.ts';
 import type { Engine, NewMessage } from '../engine/port.ts';
@@ -21,18 +21,18 @@ export interface MessageInput {
   readonly payload?: unknown;
   readonly replyToId?: string | null | undefined;
   readonly clientMessageId?: string | null | undefined;
-  /** The user for whom a service sends it. */
+  /** The user for whom a service sends. */
   readonly onBehalfOf?: string | null | undefined;
 }
 
 export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'clientMessageId'>;
 
-/** Answers what was sent, or throws why it was not. */
+/** Returns the sent message, or throws the reason of the refusal. */
 export type SettleSent = (viewer: Viewer, conversationId: ConversationId, sent: Sent) => Promise<ShownMessage>;
 
 export type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
 
-/** What became of a message; ROUTED: it is in another conversation. */
+/** The outcome of a send; ROUTED: the message is in another conversation. */
 export interface Sending {
   readonly outcome: 'STORED' | 'DUPLICATE' | 'ROUTED';
   readonly message: ShownMessage;
@@ -40,7 +40,7 @@ export interface Sending {
 
 export interface Sender {
   send(viewer: Viewer, input: MessageInput): Promise<ShownMessage>;
-  /** Each counted by the meter, and answered in the order given; those of one conversation are sent in that order. */
+  /** Each is metered, and answered in the order given; messages of one conversation are sent in that order. */
   sendMany(viewer: Viewer, inputs: readonly MessageInput[], meter: Meter): Promise<BatchResult<Sending>[]>;
   /** Sends in the direct conversation with a user. */
   sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<ShownMessage>;
@@ -67,7 +67,7 @@ export function createSettleSent(engine: Engine): SettleSent {
   };
 }
 
-/** What is sent, as it is stored when no rule changes it. */
+/** The message as it is stored when no rule changes it. */
 function newMessage(
   viewer: Viewer,
   conversationId: ConversationId,
@@ -117,7 +117,7 @@ export function createSender(
     async sendDirect(viewer, userId, input) {
       const place = directWith(viewer, userId);
       const message = newMessage(viewer, place.id, input);
-      // It is opened by what is stored in it: what a rule drops leaves nothing to be seen.
+      // The conversation is created by its first stored message: a dropped one leaves nothing visible.
       return settleSent(viewer, place.id, await routed.append(viewer, message, place));
     },
   };

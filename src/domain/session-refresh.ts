@@ -1,4 +1,4 @@
-/** How a session goes on: its refresh token is rotated, and one that is used twice ends it. */
+/** Refreshes a session: its refresh token is rotated, and a token used twice ends it. */
 import type { Clock } from '../clock.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
@@ -29,7 +29,7 @@ export type RefreshSession = (
 ) => Promise<SessionTokens & { readonly viewer: Viewer }>;
 
 export function createRefreshSession({ clock, log, stored, tokensOf }: SessionRefreshParts): RefreshSession {
-  /** What a presented secret makes of a session: its successor, or an end. */
+  /** The effect of a presented secret on a session: its successor, or its end. */
   function rotate(session: SessionRecord, secret: string, nonce: string): Partial<SessionRecord> | null {
     const presented = hashOf(secret);
     const now = clock.now();
@@ -55,19 +55,19 @@ export function createRefreshSession({ clock, log, stored, tokensOf }: SessionRe
     let isEnded = false;
     let isCounted = false;
     const session = await stored.change(tenant, userId, id, (known) => {
-      // Only of who holds the token of the session: nobody else uses up its user's rate.
+      // Only for the holder of the session's token, so that nobody else uses up its user's rate.
       if (!isCounted && isHeld(known, secret)) meter.of(viewerOf(tenant, known, known.expiresAt)).count('session');
       isCounted = true;
       const changes = rotate(known, secret, nonce);
       isEnded = changes?.revokedAt !== undefined;
       return changes;
     });
-    // Said once: whoever has the token may try it again and again.
+    // Logged once, since the holder of the token may retry it any number of times.
     if (isEnded) log.warn({ tenant, user: userId, session: id }, 'refresh token used twice: its session has ended');
     if (session && session.revokedAt !== null && isKnown(session, secret)) throw notGood('REVOKED');
     if (!session || session.revokedAt !== null) throw notGood();
     const next = successorOf(secret, session.nonce);
-    // Another's rotation came in between, or the secret was never this session's.
+    // Another rotation came in between, or the secret never belonged to this session.
     if (!isSame(hashOf(next), session.currentHash)) throw notGood();
     const tokens = await tokensOf(tenant, session, next);
     return { ...tokens, viewer: viewerOf(tenant, session, tokens.accessTokenExpiresAt) };

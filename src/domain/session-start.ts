@@ -1,4 +1,4 @@
-/** How a session begins. */
+/** Starts sessions. */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -69,7 +69,7 @@ export function createStartSession(parts: SessionStartParts): StartSession {
       ({ expiresAt, revokedAt }) => expiresAt <= now || (revokedAt ?? now) + lifetimes.accessTokenMs * 2 <= now,
     );
     const live = known.filter(({ expiresAt, revokedAt }) => expiresAt > now && revokedAt === null);
-    // The one begun first makes room.
+    // The oldest session is dropped for a new one.
     for (const { id } of live.slice(LIMITS.sessionsPerUser - 1)) await stored.end(tenant, userId, id);
     const secret = newSecret();
     const session = newSession(viewer, { deviceId, deviceName }, userAgent, {
@@ -83,7 +83,7 @@ export function createStartSession(parts: SessionStartParts): StartSession {
       session,
       gone.map(({ id }) => id),
     );
-    // Refused while it was made: either this is seen here, or the session there.
+    // Revoked while it was created: either this read sees it, or the revocation sees the session.
     if (await stored.isTokenRefused(viewer)) {
       await stored.end(tenant, userId, session.id);
       throw unauthenticated('REVOKED');

@@ -1,4 +1,4 @@
-/** The tokens of a session: what they say, and whom their holder is. */
+/** The tokens of a session: their claims, and their holder. */
 import { ServiceError } from '../errors.ts';
 import type {
   DeviceId,
@@ -13,7 +13,7 @@ import type {
 } from '../model.ts';
 import { encodeRefreshToken } from './refresh-token.ts';
 
-/** What an access token says. Instants in milliseconds. */
+/** The claims of an access token. Instants in milliseconds. */
 export interface TokenClaims {
   readonly tenant: TenantId;
   readonly userId: UserId;
@@ -36,7 +36,7 @@ export type IssueToken = (claims: TokenClaims) => Promise<string>;
 
 export type TokensOf = (tenant: TenantId, session: SessionRecord, secret: string) => Promise<SessionTokens>;
 
-/** Rights beyond a user's own affairs end with the token of the platform that gave them. */
+/** Rights beyond a user's own data end with the platform's token that granted them. */
 const KEPT_OUT = new Set<string>(['realtime:admin', 'realtime:service'] satisfies Scope[]);
 
 export const scopesOf = (scope: string): string[] =>

@@ -1,4 +1,4 @@
-/** Sessions: how long a device stays signed in, and how that ends. */
+/** Sessions: how long a device stays signed in, and how its session ends. */
 import { isAdmin, isService, requireSelf } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -20,21 +20,21 @@ export interface SessionsOptions {
 }
 
 export interface Sessions {
-  /** @throws {ServiceError} FORBIDDEN for a token of a session: none outlives the platform's word by another. */
+  /** @throws {ServiceError} FORBIDDEN for a token of a session: no session may extend another past the platform's token. */
   create(viewer: Viewer, request: NewSession, userAgent: string | null): Promise<SessionTokens>;
-  /** @throws {ServiceError} UNAUTHENTICATED for a token that is not good, or no longer. */
+  /** @throws {ServiceError} UNAUTHENTICATED for an invalid, used or expired token. */
   refresh(refreshToken: string, meter: Meter): Promise<SessionTokens & { readonly viewer: Viewer }>;
   /** One of the viewer's own, or, for a tenant admin, anyone's. */
   revoke(viewer: Viewer, id: string): Promise<SessionRecord>;
-  /** Ends a user's sessions and refuses all tokens they have, for admins and services. Answers how many sessions. */
+  /** Ends a user's sessions and revokes all their tokens, for admins and services. Returns the number of sessions. */
   revokeUser(viewer: Viewer, userId: string): Promise<number>;
-  /** How many were ended. */
+  /** Returns the number of ended sessions. */
   revokeOthers(viewer: Viewer): Promise<number>;
   /** One of the viewer's own, or, for a tenant admin, anyone's; null when there is none. */
   find(viewer: Viewer, id: string): Promise<SessionRecord | null>;
   /** Latest first. */
   ofUser(viewer: Viewer, userId: UserId): Promise<SessionRecord[]>;
-  /** Whether the viewer's token was taken back, or its session has ended. Notes that the session was seen. */
+  /** Whether the viewer's token was revoked, or its session has ended. Records that the session was seen. */
   isRevoked(viewer: Viewer): Promise<boolean>;
 }
 
@@ -72,7 +72,7 @@ export function createSessions(
       if (!isAdmin(viewer) && !isService(viewer)) {
         throw new ServiceError('FORBIDDEN', 'Only admins and services may revoke the tokens of a user.');
       }
-      // First, so that no session can begin by such a token behind the look at them.
+      // First, so that no session can begin with such a token after the sessions were read.
       await engine.refuseTokens(viewer.tenant, userId, clock.now());
       const live = await liveOf(viewer.tenant, userId);
       for (const session of live) await end(viewer.tenant, userId, session.id);

@@ -1,4 +1,4 @@
-/** The tenants whose settings are known: those seen last, and those that are watched, which are not forgotten. */
+/** The tenants whose settings are cached: the most recent ones, and those that are watched, which are never evicted. */
 import { LRUCache } from 'lru-cache';
 import type { Listening } from '../engine/port.ts';
 import { LIMITS } from '../limits.ts';
@@ -8,7 +8,7 @@ export interface Known<Settled> {
   settled: Settled | null;
   reading: Promise<Settled> | null;
   listening: Promise<Listening> | null;
-  /** Readings begun, and which of them is known: one that was overtaken is not taken. */
+  /** The number of reads begun, and the one whose answer is cached: an overtaken read is ignored. */
   begun: number;
   taken: number;
   readonly watchers: Set<() => void>;
@@ -26,7 +26,7 @@ export class SettledTenants<Settled> {
     return this.#watched.get(tenant) ?? this.#seen.get(tenant);
   }
 
-  /** The same, without counting as seen. */
+  /** The same, without counting as used. */
   peek(tenant: TenantId): Known<Settled> | undefined {
     return this.#watched.get(tenant) ?? this.#seen.peek(tenant);
   }
@@ -46,7 +46,7 @@ export class SettledTenants<Settled> {
     return known;
   }
 
-  /** Keeps it known until the answer is called. */
+  /** Keeps the tenant cached until the returned function is called. */
   watch(tenant: TenantId, onChange: () => void): () => void {
     const known = this.enter(tenant);
     const watcher = (): void => onChange();

@@ -1,4 +1,4 @@
-/** Sessions as they are stored, read with the lifetimes that hold now. */
+/** Stored sessions, read with the present lifetimes. */
 import { isRefused } from '../access/revocation.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -9,16 +9,16 @@ import { latestFirst } from './session-page.ts';
 import type { SessionLifetimes } from './session-tokens.ts';
 
 export interface StoredSessions {
-  /** When a session ends that is refreshed at this moment. */
+  /** The end of a session that is refreshed now. */
   endOf(createdAt: number, now: number): number;
-  /** Null: there is none, or it has expired. */
+  /** Null: it does not exist, or has expired. */
   readOne(tenant: TenantId, userId: UserId, id: string): Promise<SessionRecord | null>;
   /** Latest first. */
   readAll(tenant: TenantId, userId: UserId): Promise<SessionRecord[]>;
   liveOf(tenant: TenantId, userId: UserId): Promise<SessionRecord[]>;
-  /** Whether the tokens of the viewer's user were taken back. */
+  /** Whether the tokens of the viewer's user were revoked. */
   isTokenRefused(viewer: Viewer): Promise<boolean>;
-  /** Changes a session as it is then, whoever else changes it meanwhile. */
+  /** Changes the present state of a session, also under concurrent changes. */
   change(
     tenant: TenantId,
     userId: UserId,
@@ -37,7 +37,7 @@ export function createStoredSessions(
   const endOf = (createdAt: number, now: number): number =>
     Math.min(now + lifetimes.idleMs, createdAt + lifetimes.maxAgeMs);
 
-  /** What it says of its end was so when it was written: the settings may have changed since, or the version. */
+  /** The stored end was right when it was written: the settings or the version may have changed since. */
   function asOfNow(session: SessionRecord): SessionRecord {
     return { ...session, expiresAt: Math.min(session.expiresAt, session.createdAt + lifetimes.maxAgeMs) };
   }

@@ -1,4 +1,4 @@
-/** What each viewer may do with each topic, by the policies of their tenant; while those are not known, nothing. */
+/** The rights of each viewer on each topic, by the policies of their tenant; none while those are unknown. */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -10,22 +10,22 @@ import type { TenantId, Topic, Viewer } from '../model.ts';
 import { createKnownSettings } from './known-settings.ts';
 import { bySpecificity, mayAct, policyOf, type TopicAct, type TopicPolicy } from './topic-policy.ts';
 
-/** Checks payloads against what tenants write. */
+/** Checks payloads against tenants' schemas. */
 export interface PayloadSchemas {
-  /** What is wrong with a schema; null: nothing. */
+  /** The fault of a schema; null: none. */
   fault(schema: unknown): string | null;
-  /** What a payload breaks of a schema, which is given as JSON; null: nothing. */
+  /** The fault of a payload by a schema, which is given as JSON; null: none. */
   breach(schema: string, payload: unknown): string | null;
 }
 
 export interface TopicAccess {
   /** @throws {ServiceError} FORBIDDEN, with `topic`; SERVICE_UNAVAILABLE while the tenant's policies are not known. */
   require(act: TopicAct, viewer: Viewer, topics: readonly Topic[]): void | Promise<void>;
-  /** The same by what is known now: while nothing is, nobody is refused, and whoever watches is told once something is. */
+  /** The same with the cached policies: without any, nobody is refused, and watchers are called once they are read. */
   requireAtOnce(act: TopicAct, viewer: Viewer, topics: readonly Topic[]): void;
-  /** Calls back when policies of the tenant may have changed, until the answer is called. */
+  /** Calls back when policies of the tenant may have changed; the returned function stops that. */
   watch(tenant: TenantId, onChange: () => void): () => void;
-  /** How long what is published is kept. @throws {ServiceError} BAD_USER_INPUT: the topic's schema does not allow the payload. */
+  /** The retention of a publication. @throws {ServiceError} BAD_USER_INPUT: the payload does not match the topic's schema. */
   admit(tenant: TenantId, topic: Topic, payload: unknown): Keeping | Promise<Keeping>;
   /** Reads a tenant's policies again. */
   refresh(tenant: TenantId): Promise<void>;
@@ -57,7 +57,7 @@ export function createTopicAccess(engine: Engine, clock: Clock, log: Log, schema
     read: async (tenant) => bySpecificity(await engine.readTopicPolicies(tenant)),
     inDoubt: 'wait',
   });
-  /** Which policy of which reading topics have. */
+  /** The policy of each topic, per read of the policies. */
   const decided = new LRUCache<string, { readonly policies: Policies; readonly policy: TopicPolicy }>({
     max: LIMITS.decidedTopics,
   });

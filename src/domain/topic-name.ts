@@ -1,4 +1,4 @@
-/** How topics are written. A topic is compared as it stands, so each is kept in one spelling, the id of its user included. */
+/** The spelling of topics. Topics are compared as text, so each is stored in one spelling, the id of its user included. */
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { isUserId, type Topic, type UserId } from '../model.ts';
@@ -21,7 +21,7 @@ function decoded(text: string): string | null {
   }
 }
 
-/** The topic as it is kept: however the id behind `user/` was percent-encoded, it is the same user's. */
+/** The topic in its stored spelling: every percent-encoding of the id behind `user/` is the same user's topic. */
 export function inOneSpelling(topic: string): string {
   return topic.replace(/^user\/([^/*#]+)/, (given, id: string) => {
     const owner = decoded(id);
@@ -30,9 +30,9 @@ export function inOneSpelling(topic: string): string {
 }
 
 interface Owned {
-  /** Null: what is written there names no user. */
+  /** Null: the text there names no user. */
   readonly owner: UserId | null;
-  /** Null: the owner is named in the one way there is. */
+  /** Null: the owner is spelled correctly. */
   readonly fault: string | null;
 }
 
@@ -41,7 +41,7 @@ const NOBODY: Owned = {
   fault: 'in user.<id> an id has no percent sign, in user/<id> it is percent-encoded, and it is the id of a user.',
 };
 
-/** Null for what is no user's. */
+/** Null for a topic that is not a user's. */
 function ownedBy(topic: string): Owned | null {
   const { plain, encoded } = OWNED.exec(topic)?.groups ?? {};
   if (plain !== undefined) {
@@ -52,15 +52,15 @@ function ownedBy(topic: string): Owned | null {
   return owner !== null && isUserId(owner) ? { owner, fault: null } : NOBODY;
 }
 
-/** Whose topic it is; null for one that is no user's. */
+/** The owner of a topic; null when it is not a user's. */
 export const ownerOf = (topic: Topic): UserId | null => ownedBy(topic)?.owner ?? null;
 
-/** What is wrong with the id of a user in a topic, or in a pattern of topics; nothing where that has a wildcard. */
+/** The fault of the user id in a topic, or in a pattern without a wildcard there; null: none. */
 export function faultOfOwner(topic: string): string | null {
   return /^user\/[^/]*[*#]/.test(topic) ? null : (ownedBy(topic)?.fault ?? null);
 }
 
-/** Why a text is no topic; null for one that is. */
+/** The reason for which a text is not a topic; null for a topic. */
 export function faultOfTopic(text: string): string | null {
   if (text.length > LIMITS.topicCharacters || !CHARACTERS.test(text)) {
     return `a topic is 1 to ${LIMITS.topicCharacters} of A-Z a-z 0-9 . _ : @ - / %`;

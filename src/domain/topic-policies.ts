@@ -1,4 +1,4 @@
-/** Topic policies: who publishes to which topics and hears them, what is published there, and how much of it is kept. */
+/** Topic policies: who publishes to which topics and hears them, their schemas, and their retention. */
 import { isAdmin } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -41,7 +41,7 @@ function patternOf(given: string): string {
   );
 }
 
-/** What is a user's own stays so. */
+/** Topics of users stay their own. */
 function requireFittingRights(pattern: string, publish: TopicRight, subscribe: TopicRight): void {
   if (!isOfUsers(pattern)) {
     if (publish !== 'OWNER' && subscribe !== 'OWNER') return;

@@ -1,8 +1,8 @@
 /**
- * Which policy a topic has, and what it opens to whom: the one place that decides who publishes to a topic and who hears it.
+ * The policy of a topic and the rights it gives: the only place that decides who publishes to a topic and who hears it.
  *
- * Users' own topics are decided by policies of their own only, and a pattern that
- * names all topics opens none of them.
+ * Users' own topics have policies of their own only, and a pattern that
+ * matches all topics opens none of them.
  */
 import { isService } from '../access/rights.ts';
 import { matchesTopic } from '../engine/shared/topic-match.ts';
@@ -12,7 +12,7 @@ import { inOneSpelling, ownerOf } from './topic-name.ts';
 /** A policy, of a tenant or built in. */
 export type TopicPolicy = Pick<TopicPolicyRecord, 'pattern' | 'publish' | 'subscribe' | 'keep' | 'keepFor' | 'schema'>;
 
-/** `read`: what was published before. */
+/** `read`: earlier publications. */
 export type TopicAct = 'publish' | 'subscribe' | 'read';
 
 const builtIn = (pattern: string, publish: TopicRight, subscribe: TopicRight): TopicPolicy => ({
@@ -24,7 +24,7 @@ const builtIn = (pattern: string, publish: TopicRight, subscribe: TopicRight): T
   schema: null,
 });
 
-/** What holds where a tenant has settled nothing. */
+/** The policies of a tenant without its own. */
 export const BUILT_IN: readonly TopicPolicy[] = [
   builtIn('user.#', 'SERVICES', 'OWNER'),
   builtIn('user/#', 'SERVICES', 'OWNER'),
@@ -75,7 +75,7 @@ function hasRight(right: TopicRight, viewer: Viewer, topic: Topic, claims: reado
   }
 }
 
-/** The claims of a token narrow every right. A service publishes to any topic and reads any; it hears what its right opens. */
+/** The claims of a token narrow every right. A service publishes to any topic and reads any; it hears what its right allows. */
 export function mayAct(policy: TopicPolicy, act: TopicAct, viewer: Viewer, topic: Topic): boolean {
   const claims = act === 'publish' ? viewer.topics.publish : viewer.topics.subscribe;
   if (!isNamed(claims, topic)) return false;

@@ -1,4 +1,4 @@
-/** The rules of topics: who may publish to which, and hear them. */
+/** Topics: who may publish to which, and hear them. */
 import type { Engine } from '../engine/port.ts';
 import { resumption, type TopicHistory } from '../engine/shared/publication.ts';
 import { badInput, positionExpired, ServiceError } from '../errors.ts';
@@ -20,7 +20,7 @@ export interface PublishInput {
   readonly idempotencyKey?: string | null | undefined;
 }
 
-/** Which publications of a topic: the first or the last of those past a position, or of all. */
+/** The publications of a topic to read: the first or the last of those past a position, or of all. */
 export interface HistoryRange {
   readonly after?: string | null | undefined;
   readonly first?: number | null | undefined;
@@ -30,21 +30,21 @@ export interface HistoryRange {
 /** The topics of a subscription, without repeats, and the right to hear them. */
 export interface Hearing {
   readonly topics: readonly Topic[];
-  /** By the policies that are known now. @throws {ServiceError} FORBIDDEN, with `topic`. */
+  /** By the cached policies. @throws {ServiceError} FORBIDDEN, with `topic`. */
   check(viewer: Viewer): void;
-  /** Calls back when policies may have changed, until the answer is called. */
+  /** Calls back when policies may have changed; the returned function stops that. */
   watch(onChange: () => void): () => void;
 }
 
 export interface Topics {
   publish(viewer: Viewer, input: PublishInput): Promise<Publishing>;
-  /** Each counted by the meter, and answered in the order given; those of one topic are published in that order. */
+  /** Each is metered, and answered in the order given; those of one topic are published in that order. */
   publishMany(viewer: Viewer, inputs: readonly PublishInput[], meter: Meter): Promise<BatchResult<Publishing>[]>;
   /** Oldest first. @throws {ServiceError} POSITION_EXPIRED. */
   history(viewer: Viewer, topic: string, range: HistoryRange): Promise<readonly PublicationRecord[]>;
-  /** Topics as they are named, whoever may hear them. */
+  /** Topics by name, without a check of rights. */
   named(topics: readonly string[]): Topic[];
-  /** @throws {ServiceError} FORBIDDEN, with `topic`, for one the viewer may not hear. */
+  /** @throws {ServiceError} FORBIDDEN, with `topic`, for a topic that the viewer may not hear. */
   hearing(viewer: Viewer, topics: readonly string[]): Promise<Hearing>;
 }
 

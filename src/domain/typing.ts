@@ -1,4 +1,4 @@
-/** The rules of typing: members only, and it ends by itself. */
+/** Typing: members only, and it ends by itself. */
 import { requireSeen, type SeenConversation } from '../access/seen.ts';
 import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
@@ -7,16 +7,16 @@ import type { Blocks } from './blocks.ts';
 import { identifier } from './input.ts';
 
 export interface Typing {
-  /** Answers the new state. */
+  /** Returns the new state. */
   set(viewer: Viewer, meter: Meter, conversationId: string, isTyping: boolean): Promise<boolean>;
-  /** Who types in a conversation now. */
+  /** The users typing in a conversation now. */
   users(tenant: TenantId, conversation: SeenConversation): Promise<UserId[]>;
 }
 
 const notMember = (): ServiceError => new ServiceError('FORBIDDEN', 'Only members may type.');
 
 export function createTyping(engine: Engine, blocks: Blocks): Typing {
-  /** Typing shows that somebody is there: not of a user who has chosen OFFLINE, nor between two of whom one blocks the other. */
+  /** Typing reveals presence, so it is hidden for a user with status OFFLINE, and between two users with a block. */
   async function isHidden(viewer: Viewer, id: ConversationId): Promise<boolean> {
     const { tenant, userId } = viewer;
     const other = await blocks.otherIn(viewer, id);
@@ -37,7 +37,7 @@ export function createTyping(engine: Engine, blocks: Blocks): Typing {
     throw notMember();
   }
 
-  /** What may not be done is not answered as if it were. */
+  /** A refused call is not answered as if it were applied. */
   async function asIfApplied(viewer: Viewer, id: ConversationId, isTyping: boolean): Promise<boolean> {
     const { membership } = await requireSeen(engine, viewer, id);
     if (!membership) throw notMember();
@@ -50,7 +50,7 @@ export function createTyping(engine: Engine, blocks: Blocks): Typing {
       return meter.signal({
         kind: `typing ${id}`,
         rank: 0,
-        // A stop is never dropped, and typing that was not begun ends by itself (G12).
+        // A stop is never dropped; a dropped start is no loss, since typing ends by itself (G12).
         late: isTyping ? 'let-go' : 'first',
         apply: () => apply(viewer, id, isTyping),
         asIfApplied: () => asIfApplied(viewer, id, isTyping),

@@ -1,4 +1,4 @@
-/** Webhooks: where the service itself sends the events of a consumer. */
+/** Webhooks: the URLs to which the service itself sends the events of a consumer. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -28,9 +28,9 @@ export interface ShownWebhook extends Omit<WebhookHealth, 'version'> {
 
 export interface SavedWebhook {
   readonly webhook: ShownWebhook;
-  /** Shown this once. */
+  /** Shown only in this answer. */
   readonly secret: string;
-  /** Until when the secret before signs as well; null: there was none. */
+  /** The time until which the previous secret signs as well; null: there was none. */
   readonly earlierUntil: number | null;
 }
 
@@ -38,10 +38,10 @@ export interface SavedWebhook {
 export interface Webhooks {
   /** By consumer. */
   list(viewer: Viewer): Promise<ShownWebhook[]>;
-  /** In place of that of the same consumer. It is enabled, and what rests is sent at once. */
+  /** Replaces the webhook of the same consumer. It is enabled, and resting events are sent at once. */
   save(viewer: Viewer, input: WebhookInput): Promise<SavedWebhook>;
   delete(viewer: Viewer, consumer: string): Promise<boolean>;
-  /** Sends dead letters past a place once more, and what rests at once. Answers how many dead letters those are. */
+  /** Sends dead letters past a place once more, and resting events at once. Returns the number of those dead letters. */
   redeliver(viewer: Viewer, consumer: string, after: string | null | undefined): Promise<number>;
 }
 
@@ -59,7 +59,7 @@ function shownWebhook({ record, health }: KnownWebhook): ShownWebhook {
   return { consumer, url, timeoutMs, state, failingSince, deliveredAt, error, disabledAt };
 }
 
-/** As Standard Webhooks writes them. */
+/** In the format of Standard Webhooks. */
 const newSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;
 
 export function createWebhooks(engine: Engine, clock: Clock, isUrlAllowed: (url: string) => boolean): Webhooks {

@@ -1,4 +1,4 @@
-/** The writer of a streamed message, who may write it, and the answers to those who may not. */
+/** The writer of a streamed message: who may write it, and the errors for others. */
 import { viaOf } from '../access/acting.ts';
 import { requireSeen, type SeenMessage, seeMessages } from '../access/seen.ts';
 import { lengthOf } from '../code-points.ts';
@@ -17,16 +17,16 @@ export const writtenByAnother = (): ServiceError =>
 
 export const writerOf = (viewer: Viewer): Writer => ({ senderId: viewer.userId, via: viaOf(viewer) });
 
-/** Undefined where nothing was given: the payload stays as it is. */
+/** Undefined without a value: the payload stays as it is. */
 export const newPayload = (value: unknown): unknown =>
   value === undefined || value === null ? undefined : payload(value, 'payload');
 
 export interface WriterChecks {
-  /** The viewer's own message. @throws {ServiceError} as of one that is not there, or of another's. */
+  /** The viewer's own message. @throws {ServiceError} As for a message that does not exist, or of another sender. */
   requireOwn(viewer: Viewer, id: MessageId): Promise<SeenMessage>;
-  /** A text for a message of the viewer's; how long that is now is read only to say it. */
+  /** A valid text for a message of the viewer's; its present length is read only for the error. */
   textFor(viewer: Viewer, id: MessageId, text: string, name: string): string | Promise<string>;
-  /** Why nothing was written, in the caller's words. */
+  /** Throws the reason for which nothing was written. */
   refuse(viewer: Viewer, id: MessageId): Promise<never>;
 }
 

@@ -1,4 +1,4 @@
-/** How a streamed message ends: by its writer, through the routing rules, and once however often it is asked for. */
+/** Ends a streamed message: by its writer, through the routing rules, and once however often it is called. */
 import { ownMessage, type ShownMessage, shownTo } from '../access/seen.ts';
 import { lengthOf } from '../code-points.ts';
 import type { Engine, Writing, WritingFinish } from '../engine/port.ts';
@@ -18,7 +18,7 @@ export interface FinishInput {
   readonly payload?: unknown;
 }
 
-/** How often what was decided is decided again because more was written meanwhile. */
+/** How often the decision is repeated because text was added meanwhile. */
 const TRIES = 5;
 
 function endOf(state: MessageState | null | undefined): Exclude<MessageState, 'STREAMING'> {
@@ -39,7 +39,7 @@ export interface WritingFinishParts {
 export function createFinishWriting({ engine, routed, blocks, acting, checks }: WritingFinishParts): FinishWriting {
   const { requireOwn, textFor, refuse } = checks;
 
-  /** A message that ended before is answered again to who ends it in the same way: their answer may have been lost. */
+  /** A message that has ended gets the same answer again for the same end: the first answer may have been lost. */
   async function settleEnded(viewer: Viewer, id: MessageId, { state, content }: FinishInput): Promise<ShownMessage> {
     const message = await requireOwn(viewer, id);
     if (message.state === 'STREAMING') throw writtenByAnother();
@@ -48,7 +48,7 @@ export function createFinishWriting({ engine, routed, blocks, acting, checks }: 
     return shownTo(viewer, message);
   }
 
-  /** Ends what rules let through; of what they do not, nothing is left to be seen. */
+  /** Ends the messages that rules let through; nothing of the others stays visible. */
   async function end(viewer: Viewer, writing: Writing, input: FinishInput, said: Said): Promise<WritingFinish> {
     const { tenant } = viewer;
     const writer = writerOf(viewer);
@@ -93,7 +93,7 @@ export function createFinishWriting({ engine, routed, blocks, acting, checks }: 
       const finish = await end(viewer, writing, { ...input, content }, said);
       if (finish.outcome === 'finished') return ownMessage(viewer, finish.message);
       if (finish.outcome === 'ended') return settleEnded(viewer, id, { ...input, content });
-      // More was written while rules looked at what was there.
+      // Text was added while the rules ran.
       if (finish.outcome !== 'misplaced') return refuse(viewer, id);
     }
     throw new ServiceError('CONFLICT', 'The message is still being written.');
