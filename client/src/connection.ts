@@ -47,7 +47,7 @@ export class Connection {
     this.#wake?.();
   }
 
-  /** What the connection carried has become live: the next end is a first one again. */
+  /** A stream of the connection is live: the next failure counts as the first again. */
   settled(): void {
     this.#backOff.reset();
   }

@@ -1,4 +1,4 @@
-/** What an operation was answered with in place of its data. */
+/** The error of an operation. */
 
 interface GraphQLErrorLike {
   readonly message: string;

@@ -1,4 +1,4 @@
-/** What the inbox tells, as the document asks for it. */
+/** The events of the inbox, as the document selects them. */
 import type { ConversationInfo, Message } from './types.ts';
 
 /** A message without what looks different to each reader. */

@@ -1,4 +1,4 @@
-/** What the client uses of the place it runs in, where it is there: a browser, React Native or Node. */
+/** The parts of its host that the client uses where they exist: a browser, React Native or Node. */
 
 interface Target {
   addEventListener?(type: string, listener: () => void): void;

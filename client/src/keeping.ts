@@ -1,4 +1,4 @@
-/** What is kept in storage of a user: what is shown and up to where it was told, as one value, so that both agree. */
+/** The stored state of a user: the shown data and its position, as one value, so that both agree. */
 import type { Positions } from './positions.ts';
 import type { KeptStore, Store } from './store/store.ts';
 import type { Storage } from './types.ts';

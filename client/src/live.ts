@@ -13,7 +13,7 @@ export interface LiveOptions {
   readonly onEvent: (event: InboxEvent) => void;
   /** All that was missed has been told. */
   readonly onLive: () => void;
-  /** What the client has cannot be continued: all of it is read anew. */
+  /** The client's state cannot be resumed: everything is read again. */
   readonly onLost: (reason: string) => void;
 }
 

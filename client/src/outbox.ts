@@ -70,7 +70,7 @@ export class Outbox {
     return own.sort(byTime).map((queued) => shownOf(queued, this.#userId ?? ''));
   }
 
-  /** Whose messages they are. What was written before that was known is theirs, and follows what was kept. */
+  /** The owner of the messages. Messages written before the owner was known are theirs, after the stored ones. */
   async as(userId: string): Promise<void> {
     const kept = await this.#list(userId).catch(() => []);
     const early = [...this.#queue.values()].sort(byTime);
@@ -129,7 +129,7 @@ export class Outbox {
 
   live(isLive: boolean): void {
     this.#isLive = isLive;
-    // What a tab that is no more has left in storage is sent by this one.
+    // Messages that a closed tab left in storage are sent by this one.
     if (isLive && this.#userId !== null) void this.#sync().then(() => this.#kick());
     else if (!isLive) for (const end of [...this.#pauses]) end();
   }
@@ -214,7 +214,7 @@ export class Outbox {
     await this.#update({ ...queued, error: { code, message } });
   }
 
-  /** What another tab has sent meanwhile is gone from storage; what a tab that is no more has left is there. */
+  /** Messages that another tab has sent are gone from storage; those that a closed tab left are there. */
   async #sync(): Promise<void> {
     this.#written.clear();
     let kept: readonly Queued[];

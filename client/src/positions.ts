@@ -9,7 +9,7 @@ export class Positions {
     return this.#checkpoint === null ? null : [this.#checkpoint, ...this.#since.values()];
   }
 
-  /** What comes after it may come again. */
+  /** Events after it may come again. */
   get last(): string | null {
     return this.#checkpoint;
   }

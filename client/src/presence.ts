@@ -1,4 +1,4 @@
-/** Who is there. Each user is watched once, however many look, and those that are asked for together in one subscription. */
+/** Presence. Each user is watched once for all watchers, and users asked for together share one subscription. */
 import { PRESENCE } from './documents.ts';
 import { RequestError } from './errors.ts';
 import { Cell } from './readable.ts';

@@ -177,7 +177,7 @@ export class Realtime {
     this.#forgetAll();
   }
 
-  /** Ends it for good. What is in the outbox stays in storage. */
+  /** Ends it for good. The outbox stays in storage. */
   close(): void {
     this.#isClosed = true;
     this.#connection?.stop();
@@ -244,7 +244,7 @@ export class Realtime {
     }
   }
 
-  /** All that was missed has been told. What was never told is read. */
+  /** All missed events have arrived. State that was never sent is read. */
   async #begin(): Promise<void> {
     if (this.#needsList) await this.#pages.list(this.#listNow().entries.length);
     this.#needsList = this.#pages.errorOf('') !== null;
@@ -278,7 +278,7 @@ export class Realtime {
     if (last !== null && !this.#needsList) void keep(this.#storage, last, this.#store);
   }
 
-  /** What is shown of a conversation cannot be continued: it is read anew. */
+  /** The shown state of a conversation cannot be resumed: it is read again. */
   #reset(conversationId: string, reason: string): void {
     for (const listener of [...this.#onReset]) listener({ conversationId, reason });
     this.#readList();

@@ -24,7 +24,7 @@ export interface Resuming<Given extends Result> extends Attempt<Given> {
   /** As the app gave them; `after` is set in a copy. */
   readonly variables: Variables;
   start(variables: Variables, attempt: Attempt<Given>): () => void;
-  /** What was missed cannot be told: the app reads it again. It goes on with what happens from now on. */
+  /** Missed events cannot be replayed: the app reads the data again. The subscription continues with new events. */
   readonly onReset?: ((extensions: Readonly<Record<string, unknown>>) => void) | undefined;
 }
 

@@ -25,12 +25,12 @@ export interface RoomParts {
   readonly untilLive: () => Promise<void>;
 }
 
-/** What of a conversation changed. */
+/** The parts of a conversation that changed. */
 export type Facet = 'messages' | 'typing';
 
 export class Room {
   readonly id: string;
-  /** What the list shows of it; null while that is not known. */
+  /** The entry of the list; null while it is not known. */
   readonly entry: Readable<InboxEntry | null>;
   readonly messages: Readable<MessageList>;
   /** The ids of others who type now. */

@@ -1,4 +1,4 @@
-/** Whose tokens the client goes by. */
+/** The source of the client's tokens. */
 import type { Socket } from './socket.ts';
 
 /** Why a token is asked for. `expired` and `refused`: of the one that was given last. */

@@ -36,7 +36,7 @@ export class Socket {
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
   #isReady = false;
-  /** What is told the end at once: the other side may never answer that it closes. */
+  /** Reports the end at once, since the other side may never answer the close. */
   readonly #open = new Set<(error: Error) => void>();
 
   constructor({ url, params, webSocket }: SocketOptions) {

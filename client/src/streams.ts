@@ -50,7 +50,7 @@ export async function writeStream(
   return finish('COMPLETE');
 }
 
-/** What comes while an append is on its way is one append. Answers whether a reader asked to stop. */
+/** Text that arrives during an append becomes one append. Resolves to whether a reader asked to stop. */
 async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<string>): Promise<boolean> {
   const iterator = texts[Symbol.asyncIterator]();
   let waiting = '';

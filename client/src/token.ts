@@ -1,4 +1,4 @@
-/** What a token says of itself, unchecked: the service checks it. */
+/** The claims of a token, unverified: the service verifies them. */
 
 export interface Said {
   readonly userId: string | null;

@@ -1,4 +1,4 @@
-/** What an app is shown. Ids, positions and cursors are opaque; times are ISO 8601 in UTC. */
+/** The data shown to apps. Ids, positions and cursors are opaque; times are ISO 8601 in UTC. */
 
 /** A value that changes. `value` is the same object until it changes, as `useSyncExternalStore` asks. */
 export interface Readable<Value> {

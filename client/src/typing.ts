@@ -1,4 +1,4 @@
-/** Who types where. It ends by itself, here as on the service. */
+/** Typing by conversation. It ends by itself, here as on the service. */
 import { SET_TYPING } from './documents.ts';
 import type { Request } from './pages.ts';
 

@@ -4,7 +4,7 @@
  *
  * It opens at `FAILURES` outages in a row, timeouts among them. A probe of its own
  * closes it again, one at a time, so that no caller is made to wait for the proof.
- * What the server answers, if only with a refusal, is no outage.
+ * An answer of the server, even a refusal, is not an outage.
  *
  * An operation's time is counted here, from the call. The client's own count begins
  * when a command is sent, and a command may wait behind others that hang.
@@ -103,7 +103,7 @@ const OPERATIONS = [
   'listen',
 ] as const satisfies readonly (keyof Engine)[];
 
-/** What is opened by them must be closed by whoever asked: they keep their own time, and clean up when it is over. */
+/** The caller must close anything they open: they keep their own time, and clean up when it is over. */
 const LASTING: ReadonlySet<string> = new Set(['listen'] satisfies (keyof Engine)[]);
 
 /** An operation of the port that is missing above is missing in what `withCircuit` answers, which then does not compile. */

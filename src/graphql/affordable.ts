@@ -1,4 +1,4 @@
-/** What becomes of the result of an operation that cost more than it may. */
+/** The result of an operation that exceeded its budget. */
 import type { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { type Budget, responseTooLarge } from '../rates/budget.ts';

@@ -1,4 +1,4 @@
-/** What every resolver is given. */
+/** The context of resolvers. */
 import type { Bearer } from '../access/bearer.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { Domain } from '../domain/domain.ts';
@@ -18,10 +18,10 @@ export interface Services {
 }
 
 export interface Context {
-  /** What it is asked is at the cost of the budget. */
+  /** Its calls are charged to the budget. */
   readonly domain: Domain;
   readonly delivery: Delivery;
-  /** What this operation, or this event of a stream, may still cost. */
+  /** The remaining budget of this operation, or of this event of a stream. */
   readonly budget: Budget;
   readonly tenant: TenantId;
   /** The caller; reading it makes a result the caller's own. UNAUTHENTICATED when there is none. */
@@ -56,7 +56,7 @@ export interface SharedContext extends Context {
   readonly wasTouched: boolean;
 }
 
-/** Who calls, as a transport found out: somebody, or why nobody, which is thrown where one is needed. */
+/** The caller as identified by the transport: a viewer, or the error to throw where one is needed. */
 export type Caller = CallerDetails &
   ({ readonly bearer: Bearer; readonly refusal: null } | { readonly bearer: null; readonly refusal: ServiceError });
 

@@ -38,7 +38,7 @@ export interface CostRequest {
 
 type Field = GraphQLField<unknown, unknown>;
 
-/** What the SDL declares of a field. */
+/** The SDL's declarations about a field. */
 interface Declared {
   /** `@cost(weight:)`: items it costs by itself. */
   readonly weight: number;

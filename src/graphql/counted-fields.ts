@@ -54,7 +54,7 @@ function countItems(value: unknown, budget: Budget): unknown {
 /** Items of a long list are completed for as long as the budget lasts. */
 function* untilOver(items: readonly unknown[], budget: Budget): Generator<unknown> {
   for (const item of items) {
-    // Ended, not thrown: graphql-js would forget the items that are still being completed. What is left is not sent.
+    // Ended, not thrown: graphql-js would forget the items that are still being completed. The rest is not sent.
     if (budget.isOver) return;
     yield item;
   }

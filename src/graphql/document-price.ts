@@ -1,5 +1,5 @@
 /**
- * What it costs to read a document that is not remembered, whatever comes of it.
+ * The price of a document that is not cached, whatever the outcome.
  *
  * A document that is refused has been parsed and validated all the same: its
  * characters are taken from its sender's rate of reading before, and the pairs
@@ -12,7 +12,7 @@ import type { Meter } from '../model.ts';
 /** The least that parsing and validating takes. */
 const LEAST_UNITS = 5;
 const CHARACTERS_PER_UNIT = 25;
-/** What is longer than its tokens may take is blanks, comments and texts, which are passed over. */
+/** Characters beyond those of its tokens are blanks, comments and texts, which are skipped cheaply. */
 const MOST_CHARACTERS = 20_000;
 const PAIRS_PER_UNIT = 25;
 const URL_BYTES_PER_UNIT = 125;

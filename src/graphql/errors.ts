@@ -18,7 +18,7 @@ const LISTED: ReadonlySet<unknown> = new Set([...Object.keys(ERROR_CODES), ...LI
 /** Of the closed list: Apollo Server has a code of its own for a request that is none, and a library may have any. */
 const listed = (code: unknown): string => (LISTED.has(code) ? String(code) : 'BAD_USER_INPUT');
 
-/** What to tell of an error that the request itself is the cause of; null for faults of ours. */
+/** The public form of an error that the request caused; null for faults of the service. */
 function requestFault(error: unknown, origin: unknown): { readonly code: string; readonly message: string } | null {
   const code = error instanceof GraphQLError ? error.extensions['code'] : undefined;
   if (origin instanceof GraphQLError && code !== 'INTERNAL_SERVER_ERROR') {

@@ -40,9 +40,9 @@ export interface OperationRequest {
 }
 
 export interface Execution {
-  /** What a request asks to run; null when that cannot be told. */
+  /** The kind of a request's operation; null when it is unknown. */
   kindOf(request: OperationRequest, meter: Meter): OperationTypeNode | null;
-  /** What to run, or the errors for which it cannot be run. Never throws. */
+  /** The operation to run, or the errors for which it cannot run. Never throws. */
   prepare(request: OperationRequest, context: Context): PreparedArgs | readonly GraphQLError[];
   execute(args: PreparedArgs): Promise<ExecutionResult>;
   /** Resolves when the subscription is accepted: nothing published from then on is missed. */
@@ -84,7 +84,7 @@ export function createExecution(
     },
 
     prepare({ query, operationName, variables, [FAULT]: missing }, context) {
-      // What is refused is read and answered all the same: it costs as much as the least operation that runs.
+      // A refused operation was read and is answered too: it costs as much as the cheapest operation that runs.
       const refused = (errors: readonly GraphQLError[]): readonly GraphQLError[] => {
         context.meter.spend(1);
         return errors;

@@ -1,4 +1,4 @@
-/** The JSON scalar. What a literal says is taken as it is written, or refused. */
+/** The JSON scalar. Literals are taken exactly as written, or refused. */
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 import { JSONResolver } from 'graphql-scalars';
 import { inexactMessage, isExactNumber } from '../exact-json.ts';

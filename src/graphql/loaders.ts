@@ -17,7 +17,7 @@ import type {
   Viewer,
 } from '../model.ts';
 
-/** Whose reads are batched. */
+/** The viewer whose reads are batched. */
 export interface LoadersOwner {
   readonly domain: Domain;
   readonly tenant: TenantId;

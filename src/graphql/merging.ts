@@ -14,7 +14,7 @@ import { countExpandedFields, fragmentsOf } from './expansion.ts';
 
 const pairsOf = (count: number): number => (count * (count - 1)) / 2;
 
-/** What stands at one place of the response once fragments are put where they are spread. */
+/** The fields at one place of the response, with fragments expanded. */
 interface Place {
   readonly fields: Map<string, FieldNode[]>;
   /** By name: a fragment is put at a place once, however often it is spread there. */

@@ -78,7 +78,7 @@ export const MUTATIONS = {
   deleteTopicPolicy: 'admin',
 } as const satisfies { readonly [Field in keyof MutationResolvers]-?: Metered };
 
-/** What changes nothing and costs as much. */
+/** Mutations that change nothing and cost as much. */
 export const QUERIES = {
   testRoutingRule: 'rule-test',
 } as const satisfies { readonly [Field in keyof QueryResolvers]?: Metered };

@@ -1,4 +1,4 @@
-/** What an operation must be before it runs: parsed, valid, within limits, and allowed. */
+/** The checks of an operation before it runs: parsed, valid, within limits, and allowed. */
 import {
   type ASTVisitor,
   type DocumentNode,
@@ -35,10 +35,10 @@ export interface OperationRules {
   readonly isProduction: boolean;
 }
 
-/** What graphql-js takes, which coerces variables itself, beside what they are then. */
+/** The arguments of graphql-js, which coerces variables itself, and the coerced variables. */
 export interface PreparedArgs extends ExecutionArgs {
   readonly coerced: Record<string, unknown>;
-  /** What is wrong with the variables: the whole result. */
+  /** The errors of the variables: the whole result. */
   readonly fault: GraphQLError | null;
   /** Units taken from the caller's rate of reading. */
   readonly taken: number;
@@ -154,7 +154,7 @@ export function coerceVariables(
   };
 }
 
-/** What it costs by what it declares. @throws {GraphQLError} QUERY_TOO_COSTLY for an operation over its budget, or with too many root fields. */
+/** Charges the declared cost. @throws {GraphQLError} QUERY_TOO_COSTLY for an operation over its budget, or with too many root fields. */
 export function requireAffordable(request: CostRequest, { maxCost }: OperationRules): number {
   const roots = countRoots(request.document, request.operation);
   const refuse = (message: string): never => {

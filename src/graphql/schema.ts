@@ -82,7 +82,7 @@ export function createSchema(left: readonly string[] = []): GraphQLSchema {
   return schema;
 }
 
-/** What a scalar does. Its name and its words are those of the SDL. */
+/** The functions of a scalar. Its name and description are those of the SDL. */
 function behaviourOf({ serialize, parseValue, parseLiteral }: GraphQLScalarType): object {
   return { serialize, parseValue, parseLiteral };
 }

@@ -67,7 +67,7 @@ export class Reader implements Waiter {
   }
 }
 
-/** What the response to an event cost beyond what is free. */
+/** The cost of an event's response beyond the free part. */
 const dearness = ({ used }: Budget): number => Math.max(used - LIMITS.freeEventUnits, 0);
 
 /** The streams that share a rendering. They take the turn of the first that needed it. */
@@ -89,7 +89,7 @@ class Sharers implements Waiter {
   }
 }
 
-/** What was seen of the renderings of one kind of event so far. */
+/** The observations of the renderings of one kind of event so far. */
 interface Habits {
   /** The viewer is read: everyone's is rendered for them alone. */
   isPerViewer: boolean;
@@ -169,7 +169,7 @@ export class Shape {
       this.#shared.set(event, rendered);
       rendered.then(
         (payload) => this.#keep(event, payload),
-        // Whoever comes back for this event has it rendered anew.
+        // The next reader of this event has it rendered again.
         () => this.#shared.delete(event),
       );
     }

@@ -1,4 +1,4 @@
-/** What a subscription hears is not left to a condition. */
+/** The root field of a subscription may not depend on a condition. */
 import {
   type ASTVisitor,
   type DocumentNode,

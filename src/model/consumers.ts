@@ -2,7 +2,7 @@
 import type { ConversationId } from './ids.ts';
 import type { SessionRecord } from './sessions.ts';
 
-/** What consumers are told of. */
+/** The kinds of events of consumers. */
 export const EVENT_TYPES = [
   'MESSAGE_SENT',
   'MESSAGE_CHANGED',

@@ -24,7 +24,7 @@ export interface InboxPlace {
 /** Where a reader of an inbox is told to be. */
 export interface CheckpointRecord {
   readonly isLive: boolean;
-  /** Whose inbox it is. */
+  /** The owner of the inbox. */
   readonly viewer: Viewer;
   readonly place: InboxPlace;
 }

@@ -53,5 +53,5 @@ export const WITHHELD = { offset: 0, text: '', length: 0 } as const;
 
 export const isWithheld = ({ text, payload }: TextExtension): boolean => text === '' && payload === undefined;
 
-/** What happened to a message. */
+/** A change of a message. */
 export type MessageChange = 'SENT' | 'EDITED' | 'DELETED' | 'REACTED' | 'FINISHED';

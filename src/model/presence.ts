@@ -1,4 +1,4 @@
-/** Who is there, by which connections and devices, and who types. */
+/** Presence by connections and devices, and typing. */
 import type { ConversationId, DeviceId, SessionId, UserId } from './ids.ts';
 
 export type PresenceStatus = 'ONLINE' | 'AWAY' | 'BUSY' | 'OFFLINE';
@@ -26,7 +26,7 @@ export interface PresenceRecord {
   readonly connectedBy: readonly (SessionId | null)[];
   /** Whether the user has chosen OFFLINE, and is to look like one who left; as private as `connectedBy`. */
   readonly hides: boolean;
-  /** Whom the user blocks: to these they look like somebody never seen. As private as `connectedBy`. */
+  /** The users whom the user blocks: to them the user looks as if never seen. As private as `connectedBy`. */
   readonly blocked: readonly UserId[];
   /** Rises with each change, so that an older state never replaces a newer one. */
   readonly version: number;

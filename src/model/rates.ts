@@ -1,8 +1,8 @@
-/** What is counted against the rates of users and tenants. */
+/** The use that counts against the rates of users and tenants. */
 import type { TenantId, UserId } from './ids.ts';
 import type { Viewer } from './viewer.ts';
 
-/** What one user changes, by the rate that counts it; `src/rates/classes.ts` says which fields and frames are which. */
+/** The classes of a user's changes by rate; `src/rates/classes.ts` says which fields and frames belong to which. */
 export type Change =
   | 'message'
   | 'signal'
@@ -26,7 +26,7 @@ export type RateName =
   | 'service-changes'
   | 'tenant-messages';
 
-/** What was used of a rate on one node. */
+/** The use of a rate on one node. */
 export interface RateUse {
   readonly rate: RateName;
   readonly tenant: TenantId;
@@ -44,7 +44,7 @@ export interface Signal<Answer> {
   /** One of the same kind that ranks as high takes the place of one that waits. */
   readonly kind: string;
   readonly rank: number;
-  /** What becomes of it over the rate: let go, or applied as soon as the rate allows, before or after others. */
+  /** The handling of a signal over its rate: dropped, or applied as soon as the rate allows, before or after others. */
   readonly late: 'let-go' | 'in-turn' | 'first';
   apply(): Promise<Answer>;
   asIfApplied(): Answer | Promise<Answer>;
@@ -64,7 +64,7 @@ export interface Meter {
   read(units: number): void;
   /** Takes what an operation cost beyond that, or gives back what it did not. */
   settle(units: number): void;
-  /** Takes units for what is done whatever is left of them. Whoever has none left is counted as if refused. */
+  /** Takes units for completed work, even below zero. A caller with none left is counted as refused. */
   spend(units: number): void;
   /** Counts that something was refused for want of room that the caller has used up. */
   overrun(): void;

@@ -2,7 +2,7 @@
 import type { ConversationKind } from './conversations.ts';
 import type { RoutingRuleId, Topic, UserId } from './ids.ts';
 
-/** What a routing rule may look at. */
+/** The kinds of messages that a routing rule may match. */
 export type RoutedKind = 'TOPIC' | ConversationKind;
 
 export interface RuleMatch {
@@ -33,7 +33,7 @@ export type RuleAction =
   | { readonly forward: RuleTargets }
   | { readonly copy: RuleTargets };
 
-/** What becomes of a message whose rule failed. */
+/** The handling of a message whose rule failed. */
 export type RuleFaultPolicy = 'PASS' | 'REFUSE';
 
 export interface RoutingRuleRecord {
@@ -48,7 +48,7 @@ export interface RoutingRuleRecord {
   readonly updatedBy: UserId;
 }
 
-/** What a rule makes of a message. */
+/** The result of a rule for a message. */
 export type RuleOutcome = 'PASS' | 'DROP' | 'TRANSFORM' | 'FORWARD' | 'COPY' | 'FAULT';
 
 export interface RuleVerdict {

@@ -20,7 +20,7 @@ export interface SessionRecord {
   readonly currentHash: string;
   /** Of the one before it; empty at first. */
   readonly previousHash: string;
-  /** What made the current secret out of the one before it. */
+  /** The nonce from which the current secret was derived from its predecessor. */
   readonly nonce: string;
   readonly rotatedAt: number;
   /** Of those before the previous one, latest last. */

@@ -2,10 +2,10 @@
 import type { PublicationId, Topic, UserId } from './ids.ts';
 import type { Position } from './position.ts';
 
-/** Who may do something with a topic: who is known, whose token names it, services only, or the user whose topic it is. */
+/** The holders of a right on a topic: every user, tokens that name it, services only, or the user whose topic it is. */
 export type TopicRight = 'EVERYONE' | 'CLAIMED' | 'SERVICES' | 'OWNER';
 
-/** What a tenant's admins have settled of the topics that a pattern names. */
+/** The settings of a tenant's admins for the topics that a pattern names. */
 export interface TopicPolicyRecord {
   readonly pattern: string;
   readonly publish: TopicRight;

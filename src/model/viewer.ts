@@ -1,7 +1,7 @@
 /** The caller, and what a token says of them. */
 import type { DeviceId, SessionId, TenantId, UserId } from './ids.ts';
 
-/** What a token's bearer may do beyond their own affairs. */
+/** Rights of a token beyond its user's own data. */
 export type Scope = 'realtime:admin' | 'realtime:service';
 
 /** Patterns of topics a token names; null where it names none, and the default holds. */
@@ -16,7 +16,7 @@ export interface Viewer {
   readonly scopes: ReadonlySet<string>;
   /** Of a token of ours. Null: of the platform. */
   readonly sessionId: SessionId | null;
-  /** What the token names as its device; null: nothing. */
+  /** The device that the token names; null: none. */
   readonly deviceId: DeviceId | null;
   /** Null: the token does not say. */
   readonly issuedAt: number | null;

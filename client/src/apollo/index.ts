@@ -3,7 +3,7 @@ import { ApolloLink, Observable } from '@apollo/client';
 import { type Result, resume } from '../resuming.ts';
 
 export interface ResumingLinkOptions {
-  /** What a subscription has missed cannot be told: `conversationId` or `topic` says of what, `reason` why. */
+  /** Missed events of a subscription cannot be replayed: `conversationId` or `topic` names the log, `reason` the cause. */
   readonly onReset?: (operationName: string | undefined, extensions: Readonly<Record<string, unknown>>) => void;
 }
 

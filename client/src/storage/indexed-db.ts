@@ -1,7 +1,7 @@
 /** Storage that lasts, in browsers: what is kept outlives the page, and all tabs share it. */
 import type { Storage } from '../types.ts';
 
-/** What is used of IndexedDB, so that no app has to have the types of a browser. */
+/** The used parts of IndexedDB, so that apps need not have the types of a browser. */
 interface IdbRequest<Result> {
   readonly result: Result;
   readonly error: unknown;

@@ -18,7 +18,7 @@ export interface StoreListener {
   onListChange(): void;
   /** A message came of a conversation that is not known. */
   onUnknown(): void;
-  /** What is shown of it has a hole. */
+  /** The shown messages have a gap. */
   onHole(conversationId: string): void;
 }
 
@@ -91,7 +91,7 @@ export class Store {
     this.#told(id, id, (known) => known.reset());
   }
 
-  /** What the caller keeps of it. */
+  /** The caller's own settings of it. */
   flagged(id: string, flags: Flags): void {
     this.#told(id, id, (known) => {
       known.flags = flags;
@@ -102,7 +102,7 @@ export class Store {
     this.#told(message.conversationId, message.id, (known) => known.changed(message));
   }
 
-  /** What the service answered to a change of this message. */
+  /** The service's answer to a change of this message. */
   answered(message: Message, reading: Reading): void {
     if (reading.wasTold(message.id)) return;
     const known = this.find(message.conversationId);
@@ -149,7 +149,7 @@ export class Store {
   }
 
   takeOlder(id: string, { conversation }: MessagesPage, reading: Reading): void {
-    // What was asked before a reset belongs to what is shown no more.
+    // Answers to questions from before a reset belong to a state that is no longer shown.
     if (conversation && !reading.wasTold(resetId(id))) this.find(id)?.takeOlder(conversation, reading);
     this.#listener.onChange(id);
   }

@@ -4,7 +4,7 @@ import { filter, make, makeSubject, merge, mergeMap, pipe, type Source, share, s
 import { type Attempt, type Result, resume } from '../resuming.ts';
 
 export interface ResumingExchangeOptions {
-  /** What a subscription has missed cannot be told: `conversationId` or `topic` says of what, `reason` why. */
+  /** Missed events of a subscription cannot be replayed: `conversationId` or `topic` names the log, `reason` the cause. */
   readonly onReset?: (operation: Operation, extensions: Readonly<Record<string, unknown>>) => void;
 }
 

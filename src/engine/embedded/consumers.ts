@@ -41,7 +41,7 @@ interface PendingRow {
 
 type DeadRow = EventRow & { readonly place: number; readonly attempts: number };
 
-/** What is handed out so far, of all partitions. */
+/** The events handed out so far, of all partitions. */
 interface HandedOut {
   readonly events: EventRecord[];
   readonly partitions: number[];
@@ -50,7 +50,7 @@ interface HandedOut {
   isPart: boolean;
 }
 
-/** What becomes of events that were handed out, by their ids. */
+/** Settles events that were handed out, by their ids. */
 interface Acknowledgement {
   readonly failed: ReadonlySet<string>;
   readonly returned: ReadonlySet<string>;
@@ -118,7 +118,7 @@ export function createConsumers(database: Database, clock: Clock): ConsumerStore
     handed.bytes += event.data.length;
   }
 
-  /** Gives up an event whose attempts are used up; `false`: they are not. What is no longer kept is forgotten. */
+  /** Gives up an event whose attempts are used up; `false`: they are not. An event past its retention is forgotten. */
   function giveUp({ consumer, partition }: PlaceRow, { number, attempts }: PendingRow): boolean {
     const event = events.at(number);
     if (event && attempts < LIMITS.eventAttempts) return false;
@@ -147,7 +147,7 @@ export function createConsumers(database: Database, clock: Clock): ConsumerStore
       const event = isFull() ? undefined : events.at(number);
       if (event) give(place, event, attempts + 1, token, handed);
     }
-    // What is new comes behind all that is handed out again.
+    // New events come after those that are handed out again.
     if (!isFull()) scan(consumer, place, token, handed, isFull);
     if (handed.events.length > before) {
       handOut.run(token, clock.now() + TIMES.eventAckMs, place.consumer, place.partition);
@@ -240,7 +240,7 @@ export function createConsumers(database: Database, clock: Clock): ConsumerStore
         if (existing) update.run(JSON.stringify(consumer), existing.key);
         else {
           const { key } = insert.get(tenant, consumer.name, JSON.stringify(consumer)) as { key: number };
-          // What was kept for consumers that are gone has an end: it is no start.
+          // Events kept for deleted consumers have an end: it is not a start.
           const isFromStart = from === 'START' && others > 0;
           for (const partition of ALL) begin.run(key, partition, isFromStart ? 0 : events.head(tenant, partition));
         }

@@ -11,7 +11,7 @@ const PAGES = 256;
 const NOTHING_COPIED = new Set([0, 5, 6]);
 /** A transaction lasts for a millisecond, so that many in a row are another fault. */
 const MOST_TRIES = 1_000;
-/** What SQLite keeps beside a database. One of another database would be taken for its own. */
+/** Files that SQLite keeps beside a database. Those of another database would be taken for its own. */
 const BESIDE = ['', '-wal', '-shm', '-journal'];
 
 /** Copies an open database into a new file, which is there whole or not at all. */

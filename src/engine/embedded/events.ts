@@ -1,4 +1,4 @@
-/** What happened, for consumers, in SQLite: kept in the transaction that brings it about. */
+/** Events for consumers, in SQLite: stored in the transaction of the change. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { TenantId } from '../../model.ts';

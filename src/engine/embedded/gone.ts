@@ -3,7 +3,7 @@ import { TIMES } from '../../limits.ts';
 import type { TenantId } from '../../model.ts';
 import type { Database } from './database.ts';
 
-/** What belongs into the transaction that deletes a conversation, or creates one. */
+/** The parts of a transaction that deletes or creates a conversation. */
 export interface Gone {
   /** Drops all that is stored of it but its members. */
   add(tenant: TenantId, row: { readonly key: number; readonly id: string }, now: number): void;

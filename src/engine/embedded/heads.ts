@@ -1,4 +1,4 @@
-/** When conversations changed, in SQLite. What was written before times were noted is older than all that is asked for. */
+/** The times of changes of conversations, in SQLite. Entries from before times were stored count as older than any query. */
 import type { Clock } from '../../clock.ts';
 import { type HeadStore, positionAt } from '../shared/heads.ts';
 import type { Lineage } from '../shared/lineage.ts';

@@ -19,7 +19,7 @@ interface ListedRow {
   readonly muted_until: number | null;
 }
 
-/** What a list is told of a conversation. */
+/** The data of a conversation that a list stores. */
 interface ListableRow {
   readonly key: number;
   readonly id: string;
@@ -30,7 +30,7 @@ interface ListableRow {
   readonly is_large: number;
 }
 
-/** What belongs into a transaction that changes a conversation. */
+/** The parts of a transaction that changes a conversation. */
 export interface ListRows {
   /** Members joined, the conversation being as it is after that. */
   join(tenant: TenantId, row: ListableRow, userIds: readonly UserId[]): void;

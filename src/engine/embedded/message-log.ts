@@ -63,7 +63,7 @@ export interface MessageLog {
   findMessage(tenant: TenantId, id: MessageId): Found | null;
   /** A message as it is shown. */
   toMessage(conversation: ConversationRow, row: MessageRow, position?: Position): MessageRecord;
-  /** What became of a message that was sent under a key; null: nothing is known of one. */
+  /** The outcome of a message that was sent under a key; null: the key is unknown. */
   earlierOf(tenant: TenantId, sent: SentKey, now: number): Earlier | null;
   /** Appends a message; `begin` is called once its sequence is known, before it is announced. */
   append(

@@ -1,4 +1,4 @@
-/** What a tenant's admins settle, in SQLite: a table for each kind, of `tenant`, `id` and `record`. */
+/** Settings of a tenant's admins, in SQLite: one table per kind, with `tenant`, `id` and `record`. */
 import type { TenantId } from '../../model.ts';
 import type { SettingKind } from '../port.ts';
 import type { Settings } from '../shared/settings.ts';

@@ -1,4 +1,4 @@
-/** Who types, in memory: it is gone in seconds anyway. */
+/** Typing, in memory: it lasts for seconds anyway. */
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { ConversationId, TenantId, TypingRecord, UserId } from '../../model.ts';

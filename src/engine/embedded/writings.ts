@@ -47,7 +47,7 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
     const conversation = log.conversationOf(key);
     const message = conversation && log.messageAt(conversation, sequence);
     if (!message) return texts.drop(key, sequence);
-    // What is held was not routed, and is not shown for want of a finish.
+    // Held text was not routed, and is not shown without a finish.
     const rest = is_held === 1 ? { content: '', payload: null } : { content: texts.textOf(key, sequence) };
     log.rewrite({ conversation, message }, 'FINISHED', { ...rest, state: 'ABORTED' }, announce);
   }
@@ -127,7 +127,7 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
   }
 
   function hasRoom({ key }: ConversationRow, writer: string): boolean {
-    // What is left of writers who are silent and is not aborted yet takes nobody's room.
+    // Messages of silent writers that are not aborted yet do not count against the cap.
     const all = texts.allOf(key).filter(({ appended_at }) => appended_at > clock.now() - TIMES.writingMs);
     const own = all.filter(({ sender_id }) => sender_id === writer).length;
     return own < LIMITS.writingsPerSender && all.length < LIMITS.writingsPerConversation;

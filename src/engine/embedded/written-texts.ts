@@ -24,7 +24,7 @@ export interface WrittenTexts {
   /** Drops those of messages that are no longer kept. */
   dropUpTo(conversation: number, sequence: number): void;
   textOf(conversation: number, sequence: number): string;
-  /** What is stored in a part; empty: nothing. */
+  /** The stored text of a part; empty: none. */
   part(conversation: number, sequence: number, index: number): string;
   /** By sequence. */
   allOf(conversation: number): WritingRow[];

@@ -1,4 +1,4 @@
-/** What an engine keeps of how far sessions of `/ws` have read. */
+/** The store of bookmarks: how far sessions of `/ws` have read. */
 import type { BookmarkRecord, ConversationId, Position, TenantId, UserId } from '../../model.ts';
 
 export interface BookmarkStore {

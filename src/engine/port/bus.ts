@@ -1,4 +1,4 @@
-/** What an engine announces, and how that is heard. */
+/** Announcements of the engine, and how nodes hear them. */
 import type {
   ConversationId,
   ConversationRecord,
@@ -20,7 +20,7 @@ import type { SettingKind } from './settings.ts';
 /** The W3C `traceparent` of what is going on now; empty when that is not traced. */
 export type CurrentTrace = () => string;
 
-/** What is announced. `conversation` announcements carry versions, `message` ones positions. */
+/** The announcements. `conversation` announcements carry versions, `message` announcements positions. */
 export type Announcement = AnnouncedState & {
   /** The `traceparent` of what brought it about: of messages and publications that were traced. */
   readonly trace?: string;
@@ -29,7 +29,7 @@ export type Announcement = AnnouncedState & {
 type AnnouncedState =
   | { readonly type: 'message'; readonly change: MessageChange; readonly message: MessageRecord }
   | { readonly type: 'extension'; readonly extension: TextExtension }
-  /** Whoever writes the message is asked to stop. */
+  /** The writer of the message is asked to stop. */
   | { readonly type: 'stop'; readonly message: MessageRecord }
   | {
       readonly type: 'conversation';

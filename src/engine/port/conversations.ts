@@ -1,4 +1,4 @@
-/** What an engine keeps of conversations, their members and how far these have read. */
+/** The store of conversations, their members and read positions. */
 import type {
   ConversationId,
   ConversationKind,

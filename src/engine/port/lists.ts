@@ -1,4 +1,4 @@
-/** What an engine keeps of users' lists of conversations, and of a tenant's list of rooms. */
+/** The store of users' lists of conversations, and of a tenant's list of rooms. */
 import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
 
 /** Where an entry is in a user's list. */
@@ -28,7 +28,7 @@ export interface ListPage {
   readonly totalCount: number;
 }
 
-/** What a user changes of an entry of their list. */
+/** A user's change of an entry of their list. */
 export type ListChange =
   | { readonly isPinned: boolean }
   | { readonly isArchived: boolean }

@@ -1,4 +1,4 @@
-/** What an engine keeps of messages and of the log of their changes. */
+/** The store of messages and of the log of their changes. */
 import type { ExpiryReason } from '../../errors.ts';
 import type {
   ConversationId,
@@ -37,13 +37,13 @@ export interface NewMessage {
   readonly via?: UserId | undefined;
 }
 
-/** What became of a message that routing rules kept from its conversation; `messageId`: what came of it elsewhere. */
+/** The outcome of a message that routing rules kept from its conversation; `messageId`: the message that resulted elsewhere. */
 export interface Diversion {
   readonly fate: 'DROPPED' | 'ROUTED';
   readonly messageId: MessageId | null;
 }
 
-/** What is known of a message that was sent before under the same key. */
+/** The stored outcome of a message that was sent before under the same key. */
 export type Earlier =
   | { readonly outcome: 'duplicate'; readonly message: MessageRecord }
   | ({ readonly outcome: 'diverted' } & Diversion)
@@ -110,7 +110,7 @@ export interface MessageStore {
    * and the reply's target are checked here so that sending costs one round trip.
    */
   appendMessage(tenant: TenantId, message: NewMessage): Promise<Append>;
-  /** What became of a message that was sent under this key; null: nothing is known of one. */
+  /** The outcome of a message that was sent under this key; null: the key is unknown. */
   findSent(tenant: TenantId, sent: SentKey): Promise<Earlier | null>;
   /** Notes under its key that a message is not in its conversation; what is known of that key already stands. */
   noteDiverted(tenant: TenantId, sent: SentKey, diversion: Diversion): Promise<void>;

@@ -1,4 +1,4 @@
-/** What an engine keeps of who is there, who types, and who blocks whom. */
+/** The store of presence, typing and blocks. */
 import type {
   ConnectionId,
   ConnectionType,
@@ -43,7 +43,7 @@ export interface PresenceStore {
 export interface TypingStore {
   /** Starts, renews or stops typing; null when the user is not a member. */
   setTyping(tenant: TenantId, id: ConversationId, userId: UserId, isTyping: boolean): Promise<TypingRecord | null>;
-  /** Who types now, per conversation, in the order asked. */
+  /** The users typing now, per conversation, in the order asked. */
   readTyping(tenant: TenantId, ids: readonly ConversationId[]): Promise<OngoingTyping[][]>;
 }
 

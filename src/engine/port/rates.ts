@@ -1,4 +1,4 @@
-/** What nodes tell each other of use. */
+/** The exchange of rate use between nodes. */
 import type { RateUse } from '../../model.ts';
 
 export interface RateStore {

@@ -1,10 +1,10 @@
-/** What an engine keeps of sessions and of tokens that were taken back. */
+/** The store of sessions and of revoked tokens. */
 import type { SessionId, SessionRecord, TenantId, UserId } from '../../model.ts';
 
 export interface SessionStore {
   /** A user's sessions in no order, or the one of an id; what has expired may still be there. */
   readSessions(tenant: TenantId, userId: UserId, id: SessionId | null): Promise<SessionRecord[]>;
-  /** Whose a session is, or was: it may be gone. Null: nobody's. */
+  /** The user of a session, which may have ended. Null: unknown. */
   findSessionUser(tenant: TenantId, id: SessionId): Promise<UserId | null>;
   /**
    * Stores a session whose version is one above the stored one (1: there is none),

@@ -1,7 +1,7 @@
-/** What an engine keeps of what a tenant's admins settle. */
+/** The store of settings of a tenant's admins. */
 import type { RoutingRuleId, RoutingRuleRecord, TenantId, TopicPolicyRecord } from '../../model.ts';
 
-/** What a tenant's admins settle, and every node knows. */
+/** Settings of a tenant's admins, which every node knows. */
 export type SettingKind = 'routing-rules' | 'topic-policies';
 
 export interface RoutingRuleStore {

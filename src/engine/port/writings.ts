@@ -1,4 +1,4 @@
-/** What an engine keeps of messages that are read while they are written. */
+/** The store of messages that are read while they are written. */
 import type { ConversationId, MessageId, MessageRecord, MessageState, TenantId, UserId } from '../../model.ts';
 import type { Append, NewMessage } from './messages.ts';
 import type { Refusal } from './refusal.ts';
@@ -15,7 +15,7 @@ export interface Writing {
   readonly isStopRequested: boolean;
 }
 
-/** Whoever writes a message: its sender, who must be a member, or the service that started it for them. */
+/** The writer of a message: its sender, who must be a member, or the service that started it for them. */
 export interface Writer {
   readonly senderId: UserId;
   readonly via?: UserId | undefined;
@@ -87,6 +87,6 @@ export interface WritingStore {
   requestStop(tenant: TenantId, id: MessageId): Promise<number | null>;
   /** Of one message, for its writer, its text included also where it is held; null when they are not writing it. */
   readWriting(tenant: TenantId, id: MessageId, writer: Writer): Promise<Writing | null>;
-  /** What is being written in a conversation past a sequence, in order; what is held without its text. */
+  /** The messages being written in a conversation past a sequence, in order; held ones without their text. */
   listWritings(tenant: TenantId, id: ConversationId, after: number): Promise<WritingPage>;
 }

@@ -38,7 +38,7 @@ interface Asked {
 
 interface Batch {
   readonly name: BatchName;
-  /** What all of it have in common. */
+  /** The key that all calls of a batch share. */
   readonly shared: readonly Argument[];
   readonly asked: Asked[];
 }

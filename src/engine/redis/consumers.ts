@@ -33,7 +33,7 @@ function decode(value: string): Consumer {
   return { key: value.slice(0, end), record: JSON.parse(value.slice(end + 1)) as ConsumerRecord };
 }
 
-/** What a consumer wants, as scripts read it. */
+/** The filter of a consumer, in the form that scripts read. */
 function wantedArg({ events, conversations, topics }: ConsumerRecord): string {
   const set = (names: readonly string[]): Record<string, true> => Object.fromEntries(names.map((name) => [name, true]));
   return JSON.stringify({
@@ -116,7 +116,7 @@ export function createConsumers(
       try {
         answer = (await run('pull-events', partitionKeys(tenant, partition, consumer), args)) as string[];
       } catch (error) {
-        // What was handed out already is worth more than word of what could not be.
+        // Events already handed out matter more than the error of the others.
         if (events.length === 0) throw error;
       }
       const [more, ...fields] = answer;
@@ -153,7 +153,7 @@ export function createConsumers(
       const existing = await find(tenant, record.name);
       const key = nonce();
       if (!existing) {
-        // What was kept for consumers that are gone has an end: it is no start.
+        // Events kept for deleted consumers have an end: it is not a start.
         const isFirst = (await attempt(() => client.hlen(consumers))) === 0;
         const begun = ALL.map((partition) => {
           const [stream = '', state = ''] = partitionKeys(tenant, partition, { key });

@@ -48,7 +48,7 @@ interface Adding {
   readonly place: PlaceArgs;
 }
 
-/** What keeps the members' lists beside their conversations. */
+/** Maintains the members' lists beside their conversations. */
 export interface ListKeeping {
   readonly lists: Lists;
   readonly memberships: Memberships;

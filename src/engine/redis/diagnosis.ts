@@ -14,7 +14,7 @@ import { describe, forbiddenBy, StartFault, type Where } from './start-fault.ts'
 
 const LOOK_MS = TIMES.startLookMs;
 
-/** What is wrong with the servers of `REDIS_URL`. Null: nothing, or not with all of them. */
+/** The fault of the servers of `REDIS_URL`. Null: none, or not of all of them. */
 export async function diagnose(address: RedisAddress): Promise<string | null> {
   const look = address.kind === 'sentinel' ? lookAtSentinel : lookAtServer;
   const faults = await Promise.all(address.hosts.map((host) => look(address, host)));
@@ -66,7 +66,7 @@ async function lookAtSentinel(address: RedisAddress, host: RedisHost): Promise<s
   return fault ?? (primary && lookAtServer(address, primary));
 }
 
-/** What is wrong with this server; null when `find` throws nothing. */
+/** The fault of this server; null when `find` throws nothing. */
 async function ask(
   address: RedisAddress,
   host: RedisHost,
@@ -86,7 +86,7 @@ async function ask(
     connectTimeout: LOOK_MS,
     commandTimeout: LOOK_MS,
   });
-  // What comes after it is only that the connection was closed.
+  // Later errors only say that the connection was closed.
   let first: Error | null = null;
   client.on('error', (error: Error) => {
     first ??= error;
@@ -107,7 +107,7 @@ async function ask(
   }
 }
 
-/** What two words in the clear and over TLS tell of a server that ends connections, or answers nothing. */
+/** Judges a server that ends connections or does not answer, by one request in the clear and one over TLS. */
 async function describeTalk(
   { isEncrypted, certFile }: RedisAddress,
   host: RedisHost,

@@ -89,7 +89,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const { address, clock, log, retention, currentTrace = () => '' } = options;
   const keys = createKeys(options.prefix, address.database);
   let isStarting = true;
-  // What is wrong at the start is said in words, and once.
+  // A fault at the start is logged in words, once.
   const told = (err: Error, role: string): void => log[isStarting ? 'debug' : 'warn']({ err, role }, 'redis error');
   const client = openCommandClient(address, told);
   const publish = (channel: string, text: string): Promise<unknown> => client.spublish(channel, text);
@@ -99,7 +99,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const run = defineScripts(client);
   const isOneServer = address.kind !== 'cluster';
   const runOne = createBatches(run, isOneServer);
-  // What lies on one server loses its end at once, and together.
+  // The data of one server lose their end together.
   const recent = isOneServer ? null : new RecentChanges(clock);
   const memberships = createMemberships({ run, runOne }, keys, log, recent);
   const known = new KnownConsumers(run, keys, clock);

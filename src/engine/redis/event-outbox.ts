@@ -27,7 +27,7 @@ interface InHand {
   isForwarding: boolean;
   /** Something may have been kept since the forwarding began. */
   hasNews: boolean;
-  /** What became of a change is not known: it may be done later. The note stays, for whoever sweeps. */
+  /** The outcome of a change is unknown: it may be applied later. The note stays for the sweep. */
   isDoubtful: boolean;
   stopWaiting: (() => void) | null;
 }
@@ -120,7 +120,7 @@ export class EventOutbox {
   #note(inHand: InHand): void {
     inHand.notedAt = this.#clock.elapsed();
     inHand.noted = this.#forwarding.note(inHand.tenant, inHand.source);
-    // Whoever waits for it is told; otherwise the change itself fails as well.
+    // A caller that waits for it gets the error; otherwise the change itself fails as well.
     inHand.noted.catch(() => {
       inHand.noted = null;
     });
@@ -152,7 +152,7 @@ export class EventOutbox {
       void this.#forward(inHand);
       return;
     }
-    // Whatever runs forwards what it did.
+    // Each run forwards the events of its change.
     if (inHand.running > 0) return;
     const { tenant, source, isDoubtful } = inHand;
     this.#inHand.delete(keyOf(tenant, source));

@@ -67,7 +67,7 @@ export interface UserKeys {
   readonly entries: string;
   readonly unread: string;
   readonly large: string;
-  /** What happened to the list, and where that log is; see `lua/user-log.lua`. */
+  /** The log of the list and its position; see `lua/user-log.lua`. */
   readonly log: string;
   readonly logState: string;
   readonly places: string;
@@ -110,7 +110,7 @@ export interface Keys {
   readonly dead: string;
   /** Of each dead node, who sweeps it and until when. */
   readonly sweepers: string;
-  /** What a health check writes: one of several, which lie on different nodes of a cluster. */
+  /** A key that health checks write: one of several, on different nodes of a cluster. */
   health(): string;
   /** Which schema the data is of. */
   readonly schema: string;

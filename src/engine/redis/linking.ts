@@ -7,14 +7,14 @@
 export interface Definition {
   readonly name: string;
   readonly lua: string;
-  /** What it may use of the definitions before it. */
+  /** The earlier definitions that it may use. */
   readonly names: ReadonlySet<string>;
 }
 
 const withoutComments = (lua: string): string => lua.replace(/^[ \t]*--.*\n/gm, '');
 const namesIn = (lua: string): Set<string> => new Set(lua.match(/[A-Za-z_]\w*/g));
 
-/** What files of shared functions define, in order: each begins with `local` at the start of a line, under a name of its own. */
+/** The definitions of files with shared functions, in order: each begins with `local` at the start of a line, under a unique name. */
 export function definitionsOf(...libraries: readonly string[]): Definition[] {
   const all = libraries.flatMap((library) =>
     withoutComments(library)

@@ -15,7 +15,7 @@ import type { Log } from '../../log.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
 import type { Lists } from './lists.ts';
 
-/** Whose lists: of all members, of these, or of nobody. */
+/** The users whose lists change: all members, these, or none. */
 type Touched = 'all' | ReadonlySet<UserId>;
 
 interface InHand {
@@ -107,7 +107,7 @@ export class ListUpdates {
   #note(inHand: InHand): void {
     inHand.notedAt = this.#clock.elapsed();
     inHand.noted = this.#lists.note(inHand.tenant, inHand.id);
-    // Whoever waits for it is told; otherwise the change itself fails as well.
+    // A caller that waits for it gets the error; otherwise the change itself fails as well.
     inHand.noted.catch(() => {
       inHand.noted = null;
     });
@@ -131,7 +131,7 @@ export class ListUpdates {
     if (!this.#isClosed) inHand.stopWaiting = this.#clock.after(TIMES.listMs, () => void this.#tell(inHand));
   }
 
-  /** What is in hand for long is noted anew, or others would take it for a dead node's. */
+  /** A conversation in hand for long is noted again, or other nodes would take the note for a dead node's. */
   async #renew(inHand: InHand): Promise<void> {
     if (this.#clock.elapsed() - inHand.notedAt < TIMES.unlistedMs / 2) return;
     inHand.notedAt = this.#clock.elapsed();

@@ -34,7 +34,7 @@ export function decodeEntry(conversationId: ConversationId, line: EntryLine): Li
   };
 }
 
-/** What a conversation says to a list. */
+/** The data of a conversation that a list stores. */
 interface Facts {
   readonly kind: string;
   readonly activity: string;

@@ -17,7 +17,7 @@ import type { RunOne } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 
-/** What was heard and is not stored may be on its way: it is looked at again after this before it counts as lost. */
+/** A heard mark that is not stored may be on its way: it is checked again after this time before it counts as lost. */
 const TICK_MS = 1_000;
 
 /** Channels that say who may hear what. */
@@ -39,11 +39,11 @@ interface Stored {
 interface Watched {
   readonly channel: Channel;
   readonly listeners: Set<BusListener>;
-  /** What was heard last; undefined: nothing, and what was stored when it was listened to first is not known yet. */
+  /** The last mark heard; undefined: none, and the mark stored at the first listening is not known yet. */
   state: Mark | undefined;
   /** Not turned into a mark before it is compared: messages come often. */
   log: Mark | Position | undefined;
-  /** What had been heard at the last look, of those parts of which something else was stored. */
+  /** The marks heard at the last look, for those parts whose stored mark differed. */
   suspected: Partial<Readonly<Record<keyof Stored, Mark>>>;
   dueAt: number;
   /** When what was heard was found to be all there is, by `Clock.elapsed`. */
@@ -77,7 +77,7 @@ export class Marks {
     this.#stop = clock.every(TICK_MS, () => this.#lookAtDue());
   }
 
-  /** Whoever hears this channel. The answer forgets them. */
+  /** Adds a listener of this channel; the returned function forgets it. */
   watch(name: string, channel: Channel, listener: BusListener): { readonly watched: Watched; forget(): void } {
     const watched = this.#watched.get(name) ?? this.#begin(name, channel);
     watched.listeners.add(listener);

@@ -1,5 +1,5 @@
 /**
- * What follows from a change of members: the index of each user it concerns, and word of it to them.
+ * The consequences of a change of members: the index of each user concerned, and the announcement to them.
  *
  * An index lives under its user's hash tag and cannot change with the conversation.
  * So the script that changes the members notes, in the conversation's slot and in the
@@ -67,7 +67,7 @@ export function createMemberships(
       );
       await Promise.all(notes.map(([userId, note]) => index(tenant, id, userId, note)));
       const forgetting = forget(tenant, id, open);
-      // These were all. What was noted since is for those who noted it, and they are not waited for either.
+      // These were all. Later notes are for those who made them, and are not waited for.
       if (notes.length < asked) return forgotten(tenant, id, forgetting);
       open = await forgetting;
       asked = LIMITS.unsettledMemberships;

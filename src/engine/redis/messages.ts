@@ -109,7 +109,7 @@ export function createMessages(
     return { ...result, message };
   }
 
-  /** What `append-message` is told beyond of a message that is written while it is read. */
+  /** The further arguments of `append-message` for a message that is written while it is read. */
   function writingArgs(message: NewMessage, isHeld: boolean): (string | number)[] {
     const { content } = message;
     const caps = [LIMITS.writingsPerSender, LIMITS.writingsPerConversation];

@@ -1,5 +1,5 @@
 /**
- * What is asked of a server in one turn of the event loop leaves in one write.
+ * The commands of one turn of the event loop leave in one write per server.
  *
  * In place of the library's automatic pipelines: each of them is a client with all commands and scripts of its own, which
  * costs more than a command does, and the next waits until the one before is answered.

@@ -51,7 +51,7 @@ export interface Places {
   giveBack(tenant: TenantId, userId: UserId, place: Place): Promise<void>;
 }
 
-/** What a script is given to know whether there is a place: `hasPlace` in `lua/prelude.lua`. */
+/** The arguments by which a script checks for a free place: `hasPlace` in `lua/prelude.lua`. */
 export interface PlaceArgs {
   readonly keys: readonly string[];
   readonly told: '0' | '1';
@@ -146,7 +146,7 @@ export function createPlaces({
     },
 
     async settle(tenant, userId, id, { place, isMember }) {
-      // Who left in the same moment may have given back what was taken here.
+      // A user who left in the same moment may have given back the place that was taken here.
       if (isMember) await agree(tenant, userId, place ?? { conversationId: id, stamp: '' }, true);
       else if (place && !place.isHeld) await agree(tenant, userId, place, false);
     },

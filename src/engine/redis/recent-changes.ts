@@ -76,7 +76,7 @@ export class RecentChanges {
     return change;
   }
 
-  /** Who came or went long ago takes no room, however long the conversation goes on. */
+  /** Users who came or went long ago take no memory, however long the conversation lasts. */
   #forgetUsers(users: Map<UserId, number>): void {
     const { before } = this.#undivided;
     for (const [user, at] of users) {

@@ -140,7 +140,7 @@ export class Reconciliation {
       id,
       (await this.#run('renote-memberships', [meta, members, outbox], args)) as string[],
     );
-    // What happened after it was noted.
+    // Changes after it was noted.
     await lists.tellAll(tenant, id);
   }
 }

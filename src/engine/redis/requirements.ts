@@ -2,7 +2,7 @@
  * What this service asks of a Redis server: looked at at the start, every minute
  * and after each reconnect.
  *
- * What breaks a guarantee is refused by name; what weakens one is warned of.
+ * A setting that breaks a guarantee is refused by name; one that weakens a guarantee is a warning.
  */
 import { Cluster, type Redis } from 'ioredis';
 import type { Clock } from '../../clock.ts';
@@ -25,7 +25,7 @@ const LEAST_PUBSUB_BUFFER = 8 * 1024 * 1024;
 
 const SETTINGS = ['maxmemory', 'maxmemory-policy', 'appendonly', 'save', 'client-output-buffer-limit', 'timeout'];
 
-/** What is wrong with these settings, as `CONFIG GET` tells them. */
+/** The faults of these settings, as given by `CONFIG GET`. */
 export function findingsOf(settings: ReadonlyMap<string, string>): Finding[] {
   const get = (name: string): string => settings.get(name) ?? '';
   const findings: Finding[] = [];
@@ -79,7 +79,7 @@ async function readSettings(node: Redis): Promise<ReadonlyMap<string, string>> {
   }
 }
 
-/** What is wrong with the servers now, each setting once. */
+/** The present faults of the servers, each setting once. */
 async function findAll(client: RedisClient): Promise<Finding[]> {
   const nodes = client instanceof Cluster ? client.nodes('master') : [client];
   const found = new Map<string, Finding>();
@@ -107,7 +107,7 @@ export class Requirements {
     this.#log = log;
   }
 
-  /** What breaks a guarantee, when that is refused; null: nothing. */
+  /** The fault that breaks a guarantee, when such faults are refused; null: none. */
   get fault(): string | null {
     const refused = this.#findings.filter(({ kind }) => kind === 'refuse' && this.#isEnforced);
     return refused.length > 0 ? refused.map(textOf).join('; ') : null;

@@ -12,7 +12,7 @@ const END = '\u0000';
 /** Sorts behind all that a name may go on with. */
 const LAST = '\u{10ffff}';
 
-/** What a conversation says to the list of rooms. */
+/** The data of a conversation that the list of rooms stores. */
 export interface RoomFacts {
   readonly name: string | null;
   readonly version: string;

@@ -76,7 +76,7 @@ const NAMES = [
   'write-session',
 ] as const;
 
-/** What they share, in an order in which each file may use those before it. */
+/** Their shared files, in an order in which each file may use those before it. */
 const LIBRARIES = ['prelude', 'list', 'user-log', 'events'] as const;
 
 /** Caps that scripts know by themselves. */

@@ -1,4 +1,4 @@
-/** What a tenant's admins settle, in Redis: one hash for each tenant and kind. */
+/** Settings of a tenant's admins, in Redis: one hash per tenant and kind. */
 import type { TenantId } from '../../model.ts';
 import type { SettingKind } from '../port.ts';
 import type { Settings } from '../shared/settings.ts';

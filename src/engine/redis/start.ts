@@ -19,7 +19,7 @@ const pause = (): Promise<void> =>
   });
 
 /**
- * Runs `work` until it succeeds. What is wrong meanwhile is logged by name, each fault once.
+ * Runs `work` until it succeeds. Faults are logged by name, each once.
  *
  * @throws {StartRefused} when waiting does not help.
  */

@@ -18,7 +18,7 @@ import { Probe, type Publish } from './probe.ts';
 type Subscribed = (error: null) => void;
 
 interface Wanted {
-  /** Who waits for the first acknowledgement. */
+  /** Callers that wait for the first acknowledgement. */
   subscribed: Subscribed | null;
   /** Counts SSUBSCRIBEs sent: only the last one's acknowledgement means anything. */
   attempt: number;
@@ -126,7 +126,7 @@ export class Subscriber extends EventEmitter {
     this.#probe.forget();
     for (const wanted of this.#wanted.values()) {
       wanted.isHeard = false;
-      // Whoever waits for its first acknowledgement was told nothing that could be stale.
+      // A caller that waits for its first acknowledgement has no state that could be stale.
       wanted.isStale = wanted.subscribed === null;
     }
     void this.#restore();

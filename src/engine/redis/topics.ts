@@ -26,7 +26,7 @@ const headOf = (epoch: string | null | undefined, place: string | null | undefin
 type Earlier = [outcome: 'earlier', json: string] | [outcome: 'conflict'];
 type Answer = [outcome: 'published', json: string] | Earlier;
 
-/** What the scripts keep under a key, with what the caller knows of the publication. */
+/** The value that scripts store under a key, with the caller's data of the publication. */
 function earlierOf({ id, topic, payload, senderId }: NewPublication, [outcome, json]: Earlier): EarlierPublication {
   if (outcome === 'conflict') return { outcome };
   const { digest: _, fate, publication: routed = null, ...known } = JSON.parse(String(json));

@@ -1,4 +1,4 @@
-/** Who types, in Redis: a sorted set by expiry, so that nothing depends on a node being alive. */
+/** Typing, in Redis: a sorted set by expiry, so that it does not depend on a living node. */
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { TypingRecord, UserId } from '../../model.ts';

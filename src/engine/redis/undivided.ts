@@ -18,7 +18,7 @@ export class Undivided {
     this.#at = this.#clock.elapsed();
   }
 
-  /** What happened no later than this is not taken back any more. By the clock's `elapsed`. */
+  /** Changes up to this time are no longer taken back. By the clock's `elapsed`. */
   get before(): number {
     return this.#at - this.#keptMs;
   }

@@ -13,7 +13,7 @@ import type { EventOutbox } from './event-outbox.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
 import { retentionArg } from './retention.ts';
 
-/** What a script answers of one message: its lines, whether its text is held, whether it is asked to stop. */
+/** A script's answer about one message: its lines, whether its text is held, whether it is asked to stop. */
 type Read = readonly [value: string, isHeld: string, isStopRequested: string] | null;
 
 export interface WritingOptions {
@@ -150,7 +150,7 @@ export function createWritings(
         run('append-text', [members, messages, channel, streams, texts], appendArgs(at.sequence, id, text));
       const answer = (await append()) as unknown[];
       if (answer[0] !== 'silent') return toTextAppend(answer);
-      // Whoever reads it aborts it, and it stays so.
+      // The next reader aborts it, and it stays so.
       await readSome(tenant, at, '', [at.sequence]);
       return toTextAppend((await append()) as unknown[]);
     },

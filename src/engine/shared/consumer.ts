@@ -38,7 +38,7 @@ export type ShownPresence = Pick<PresenceRecord, 'userId' | 'status' | 'statusTe
 
 export interface MembersChange {
   readonly conversation: ConversationRecord;
-  /** Who came or went; of a conversation that is created its first members, of one that is deleted nobody. */
+  /** The members who came or went; for a new conversation its first members, for a deleted one none. */
   readonly userIds: readonly UserId[];
   readonly why?: Exclude<ListEvent, 'JOINED'>;
 }
@@ -100,7 +100,7 @@ export interface ConsumerProgress {
 export type DeadLetter = EventRecord & { readonly place: string };
 
 /**
- * What happened, kept for consumers (G23).
+ * Events kept for consumers (G23).
  *
  * While a tenant has a consumer, everything that happens is kept in the same step, for `TIMES.eventsMs`.
  * Each consumer is given each event it wants at least once, those of one subject in order. What is handed out

@@ -38,7 +38,7 @@ export interface Stretch {
   readonly after: Pick<ListPlace, 'activity' | 'id'> | null;
 }
 
-/** What a query asks for, one stretch after the other. */
+/** The stretches of a query, one after the other. */
 export function stretchesOf(query: ListQuery): Stretch[] {
   const { after, order } = query;
   if (order === 'activity') return [{ buckets: [true, false].flatMap((pinned) => bucketsOf(query, pinned)), after }];
@@ -61,7 +61,7 @@ export function allBucketsOf(query: ListQuery): Bucket[] {
   return [true, false].flatMap((pinned) => bucketsOf(query, pinned));
 }
 
-/** What their names begin with, as far as the query tells them apart: by fewer names the same is counted. */
+/** The common beginning of their names, as far as the query tells them apart: fewer names give the same count. */
 export function countedOf(query: ListQuery): string[] {
   const isTold = [true, true, query.isArchived !== null, query.isUnread !== null];
   const length = isTold.lastIndexOf(true) + 1;

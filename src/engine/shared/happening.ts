@@ -1,4 +1,4 @@
-/** What consumers are told of what is announced: each announcement is at most one event. */
+/** Events of consumers, made from announcements: each announcement is at most one event. */
 import type { EventType, MessageChange } from '../../model.ts';
 import type { Announcement } from '../port.ts';
 import type { Happening } from './consumer.ts';
@@ -11,7 +11,7 @@ const MESSAGE_EVENTS: Readonly<Record<MessageChange, Extract<EventType, `MESSAGE
   FINISHED: 'MESSAGE_FINISHED',
 };
 
-/** What an announcement tells consumers of; null: nothing. */
+/** The event that an announcement makes for consumers; null: none. */
 export function happeningOf(announcement: Announcement): Happening | null {
   switch (announcement.type) {
     case 'message': {

@@ -34,7 +34,7 @@ export interface NewPublication {
   readonly keeping?: Keeping;
 }
 
-/** What became of a publication that routing rules kept from its topic; `publication`: what came of it elsewhere. */
+/** The outcome of a publication that routing rules kept from its topic; `publication`: the one that resulted elsewhere. */
 export interface PublicationDiversion {
   readonly fate: 'DROPPED' | 'ROUTED';
   readonly publication: PublicationRecord | null;
@@ -58,11 +58,11 @@ export interface TopicHistory {
 export interface TopicStore {
   /** Keeps a publication among the latest of its topic, and announces it. One that is repeated does neither. */
   publish(tenant: TenantId, publication: NewPublication): Promise<Published>;
-  /** What became of what was published under this key; null: nothing is known of it, or there is no key. */
+  /** The outcome of the publication under this key; null: the key is unknown, or there is none. */
   findPublished(tenant: TenantId, publication: NewPublication): Promise<EarlierPublication | null>;
   /** Notes under its key that a publication is not in its topic; what is known of that key already stands. */
   divertPublication(tenant: TenantId, publication: NewPublication, diversion: PublicationDiversion): Promise<void>;
-  /** Those kept past a place (null: all), at most `limit`, oldest first. What is kept of a topic is what its last publication said. */
+  /** Publications past a place (null: all), at most `limit`, oldest first. The last publication of a topic sets its retention. */
   readTopic(tenant: TenantId, topic: Topic, afterPlace: number | null, limit: number): Promise<TopicHistory>;
   /** The latest that are kept, at most `limit`, oldest first. */
   readLatest(tenant: TenantId, topic: Topic, limit: number): Promise<readonly PublicationRecord[]>;

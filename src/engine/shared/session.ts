@@ -1,4 +1,4 @@
-/** What is announced of a session: nothing by which it could be used. */
+/** The announcement of a session: nothing with which it could be used. */
 import type { SessionRecord } from '../../model.ts';
 import type { Announcement } from '../port.ts';
 

@@ -1,4 +1,4 @@
-/** What a tenant's admins settle, as an engine keeps it. */
+/** Settings of a tenant's admins, as an engine stores them. */
 import type { TenantId } from '../../model.ts';
 
 /** Each that is saved or removed is announced. */

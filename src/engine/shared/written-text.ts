@@ -13,7 +13,7 @@ const SIZE = LIMITS.writtenPartCharacters;
 export interface TextPart {
   /** Which part, from 0. */
   readonly index: number;
-  /** What belongs into it of the text. */
+  /** The part of the text that it holds. */
   readonly text: string;
 }
 

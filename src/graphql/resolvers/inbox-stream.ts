@@ -33,6 +33,6 @@ export const InboxEvent: InboxEventResolvers = {
 
 export const Checkpoint: CheckpointResolvers = {
   position: ({ place }) => textOf(place),
-  // Whose it is says the checkpoint, so that reading it makes nothing else the caller's own.
+  // The owner comes from the checkpoint, so that reading it makes no other event per-viewer.
   unreadMessageCount: ({ viewer }, _, { domain }) => domain.lists.unreadOf(viewer, viewer.userId),
 };

@@ -14,7 +14,7 @@ if string.sub(lines[2], 1, 13) ~= '"deletedAt":n' then
 end
 local isWritten = isStreaming(lines)
 if isWritten and change == 'EDITED' then return { 'being-written' } end
--- What was streamed once says so still, behind its payload.
+-- A message that was streamed stays marked so, behind its payload.
 local ending = string.match(lines[2], ',"state":"ABORTED"$') or ''
 if isWritten then
   local stream = streamAt(streams, sequence)

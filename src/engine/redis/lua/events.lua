@@ -12,7 +12,7 @@ local function isBefore(one, other)
   return tonumber(sequence) < tonumber(otherSequence)
 end
 
--- What was handed out and is not acknowledged, in order: { id, attempts, token }.
+-- Events that were handed out and are not acknowledged, in order: { id, attempts, token }.
 local function pendingEvents(state)
   local fields = redis.call('HGETALL', state)
   local pending = {}
@@ -31,7 +31,7 @@ local function eventAt(stream, id)
   return redis.call('XRANGE', stream, id, id)[1]
 end
 
--- Gives up an event. What is no longer kept is only forgotten.
+-- Gives up an event. An event past its retention is only forgotten.
 local function giveUp(stream, state, dead, id, attempts)
   redis.call('HDEL', state, 'p:' .. id)
   local event = eventAt(stream, id)

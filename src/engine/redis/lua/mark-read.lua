@@ -8,7 +8,7 @@ local value = redis.call('HGET', members, user)
 if not value then return { 'not-member' } end
 if tonumber(sequence) > tonumber(redis.call('HGET', meta, 'sequence')) then return { 'past-head' } end
 local before, readAt = memberRead(value)
--- Who joined and reads for the first time may be where unread counts from.
+-- A member who joined and reads for the first time may already be at the start of the unread count.
 local isFirst = readAt == 0 and tonumber(sequence) > 0 and tonumber(sequence) == before
 if tonumber(sequence) <= before and not isFirst then
   return { 'unchanged', conversationJson(meta), factsForLists(meta, members, outbox, { user }) }

@@ -13,7 +13,7 @@
 -- A member is one field of the `members` hash, named by the user:
 --   role:joinedAt:ordinal:readSequence:readAt:joinedPlace:joinedEpoch
 
--- What the server said of itself in this run of a script: it is asked once, however many users or conversations the script is for.
+-- The server's answer to INFO in this run of a script: asked once, however many users or conversations the script is for.
 local SERVER = {}
 
 -- Microseconds since the epoch by the server's clock, so that no node's clock matters: no two scripts begin in one.
@@ -180,12 +180,12 @@ local function noteSize(meta, members, outbox, most)
   end
 end
 
--- What was noted and is not in the indexes yet: user, note, user, note, … At most `UNSETTLED` and as many as `just` were noted.
+-- Notes that are not in the indexes yet: user, note, user, note, … At most `UNSETTLED` and as many as `just` were noted.
 local function unsettled(outbox, just)
   return redis.call('HRANDFIELD', outbox, UNSETTLED + (just or 0), 'WITHVALUES')
 end
 
--- What a conversation says to the lists of these members; of none: of all, unless it is large.
+-- The data of a conversation for the lists of these members; without any, for all, unless it is large.
 -- {kind, activity, sequence, "1" | "0" (large), unsettled, name as JSON, version, both members of a DIRECT, user, member, …} | {}
 local function factsForLists(meta, members, outbox, users)
   local state = redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large', 'name', 'version')
@@ -294,7 +294,7 @@ local function dropOld(meta, messages, log, retention)
   if state[1] then trim(meta, messages, log, retention, tonumber(state[1]), tonumber(state[2])) end
 end
 
--- What became of a message that was sent under a key, as an answer; nil: nothing is known of one.
+-- The outcome of a message that was sent under a key, as an answer; nil: the key is unknown.
 -- Stored as what:expiresAt:digest, what being its sequence, or its fate and the id of what came of it elsewhere.
 local function earlierSent(idempotency, messages, digest, time)
   local what, expiresAt, earlier = string.match(redis.call('GET', idempotency) or '', '^([^:]+):(%d+):?(.*)$')
@@ -308,7 +308,7 @@ local function earlierSent(idempotency, messages, digest, time)
   return { 'no-longer-kept' }
 end
 
--- What is known of a publication under its key: nil, {'conflict'}, or {'earlier', JSON that begins with the digest}.
+-- The stored outcome of a publication under its key: nil, {'conflict'}, or {'earlier', JSON that begins with the digest}.
 local function earlierPublished(sent, digest, time)
   local expiresAt, json = string.match(redis.call('GET', sent) or '', '^(%d+) (.+)$')
   if not json or tonumber(expiresAt) <= time then return nil end
@@ -359,7 +359,7 @@ end
 local WRITTEN = '"deletedAt":null,"editedAt":null,"content":"'
 local STREAMING = ',"state":"STREAMING"'
 
--- What is known of a message that is being written is stored as length:appendedAt:freeAt:isStopped:isHeld:sequenceOfTarget:writer.
+-- The state of a message being written is stored as length:appendedAt:freeAt:isStopped:isHeld:sequenceOfTarget:writer.
 local function streamFields(value)
   return string.match(value, '^(%d+):(%d+):(%d+):(%d):(%d):(%d+):(.*)$')
 end
@@ -465,7 +465,7 @@ end
 -- Aborts a message whose writer has been silent for too long. Its value then; nil: the writer is there.
 local function abortSilent(keys, sequence, lines, stream, time, silenceMs, nonce, retention, perPart)
   if time - stream.at < tonumber(silenceMs) then return nil end
-  -- What is held was not routed, and is not shown for want of a finish.
+  -- Held text was not routed, and is not shown without a finish.
   local text = stream.isHeld and '' or writtenText(keys.texts, sequence, stream.length, perPart)
   local payload = stream.isHeld and 'null' or streamedPayload(lines)
   return endStream(keys, sequence, lines, stream, 'ABORTED', text, payload, nonce, retention, '', perPart)

@@ -12,7 +12,7 @@ if keepMs ~= '' then
 end
 local state = redis.call('HMGET', meta, 'place', 'epoch', 'fence')
 local place, epoch, fence = tonumber(state[1] or 0), state[2], runId()
--- What followed the last publication may be gone with the server's earlier run.
+-- Successors of the last publication may have been lost with the server's earlier run.
 if fence ~= state[3] then epoch, place = nonce, 0 end
 place = place + 1
 redis.call('HSET', meta, 'place', digits(place), 'epoch', epoch, 'fence', fence)

@@ -1,4 +1,4 @@
--- Reads messages that may be being written, as they are shown. What writers who are silent left is aborted first.
+-- Reads messages that may be being written, as they are shown. Messages of silent writers are aborted first.
 -- KEYS  meta messages log channel streams texts, then the outbox of events where they are kept
 -- ARGV  offset silenceMs retention nonce perPart writer (only what they write, also what is held; "": as it is shown)
 --       most (bytes, after which it ends)
