@@ -4,7 +4,7 @@ import type { Position } from './position.ts';
 
 export type ConversationKind = 'DIRECT' | 'GROUP' | 'ROOM';
 export type MemberRole = 'OWNER' | 'MODERATOR' | 'MEMBER';
-/** From the most rights to the least. */
+/** A higher rank has more rights. */
 export const RANKS: Record<MemberRole, number> = { MEMBER: 1, MODERATOR: 2, OWNER: 3 };
 
 export interface ConversationRecord {
