@@ -36,7 +36,7 @@ export type BatchError = {
   retryAfterMs: Maybe<Scalars['Int']['output']>;
 };
 
-/** What became of one item of a batch. */
+/** The outcome of one item of a batch. */
 export type BatchOutcome =
   /** A routing rule dropped it. */
   | 'DROPPED'
@@ -230,7 +230,7 @@ export type ConversationLeft = {
   reason: LeaveReason;
 };
 
-/** What happened in a conversation cannot be replayed. Read it anew: what happens from now on follows, and the stream goes on. */
+/** Missed events of a conversation cannot be replayed. Read it again; the stream continues with new events. */
 export type ConversationReset = {
   /** The id of the conversation. */
   conversationId: Scalars['ID']['output'];
@@ -250,11 +250,11 @@ export type CreateConversationInput = {
   name?: InputMaybe<Scalars['String']['input']>;
 };
 
-/** What a new session is for. */
+/** The device of a new session. */
 export type CreateSessionInput = {
   /** The device, by an id of the client's own: 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. */
   deviceId: Scalars['ID']['input'];
-  /** What its user calls it, 1 to 200 characters. */
+  /** The user's name for the device, 1 to 200 characters. */
   deviceName?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -362,7 +362,7 @@ export type InboxEntry = {
   unreadMessageCount: Scalars['Int']['output'];
 };
 
-/** What happens in a user's inbox. Events of one conversation come in order. */
+/** An event of a user's inbox. Events of one conversation come in order. */
 export type InboxEvent = Checkpoint | ConversationChanged | ConversationJoined | ConversationLeft | ConversationReset | MessageChanged | MessageExtended | MessageSent | MessageStopRequested | ReadMoved | TypingChanged;
 
 /** A choice among the entries of an inbox. */
@@ -435,7 +435,7 @@ export type Message = {
   conversationId: Scalars['ID']['output'];
   /** When it was deleted. A deleted message keeps its place, with empty content. */
   deletedAt: Maybe<Scalars['DateTime']['output']>;
-  /** Who deleted it; null when it is not deleted, or when a routing rule did. */
+  /** The user or service that deleted it; null when it is not deleted, or when a routing rule did. */
   deletedBy: Maybe<User>;
   /** The time of the last edit; null when the message was never edited. */
   editedAt: Maybe<Scalars['DateTime']['output']>;
@@ -465,7 +465,7 @@ export type Message = {
   via: Maybe<Scalars['ID']['output']>;
 };
 
-/** What happened to a message after it was sent. */
+/** A change of a message after it was sent. */
 export type MessageChangeKind =
   /** The message was deleted: content and payload are gone. */
   | 'DELETED'
@@ -478,7 +478,7 @@ export type MessageChangeKind =
 
 /** A message changed after it was sent. */
 export type MessageChanged = {
-  /** What happened to it: the latest, when a replay merges several. */
+  /** The change; the latest one, when a replay merges several. */
   change: MessageChangeKind;
   /** The message as it is now. */
   message: Message;
@@ -620,7 +620,7 @@ export type Mutation = {
   publish: Maybe<Publication>;
   /** Publishes 1 to 100 times. Each succeeds or fails alone and counts as one; those of one topic are published in the order given. */
   publishMany: Array<PublishResult>;
-  /** Hands out events: each at least once, those of a subject in order, and nothing of a subject while some of it is in hand. What is not acknowledged within 60 s is handed out again, to whichever member pulls; after 10 attempts it is a dead letter. For services and admins of the tenant. */
+  /** Hands out events: each at least once, those of a subject in order, and none of a subject while earlier ones are not acknowledged. Events that are not acknowledged within 60 s are handed out again, to the next member that pulls; after 10 attempts an event is a dead letter. For services and admins of the tenant. */
   pullEvents: EventBatch;
   /** Sends dead letters once more, up to 100 of each eighth of the conversations and topics, and at once what waits for its next attempt. Answers how many dead letters those are: call it again until it is 0. For services and admins of the tenant. */
   redeliver: Scalars['Int']['output'];
@@ -1041,7 +1041,7 @@ export type Publication = {
   topic: Scalars['String']['output'];
 };
 
-/** What is published by `publishMany`. */
+/** One publication of `publishMany`. */
 export type PublishInput = {
   /** As that of `publish`. */
   idempotencyKey?: InputMaybe<Scalars['ID']['input']>;
@@ -1051,7 +1051,7 @@ export type PublishInput = {
   topic: Scalars['String']['input'];
 };
 
-/** What became of one publication of `publishMany`. */
+/** The outcome of one publication of `publishMany`. */
 export type PublishResult = {
   /** The error that kept this publication from being stored; null when it was stored. */
   error: Maybe<BatchError>;
@@ -1079,9 +1079,9 @@ export type Query = {
   routingRules: Array<RoutingRule>;
   /** One of the caller's sessions, or for tenant admins anyone's; null when there is none. */
   session: Maybe<Session>;
-  /** What a rule would do with a message, `{kind, topic, payload, content, sender}`; nothing is stored or sent. It takes of the tenant's time for evaluations. Tenant admins. */
+  /** Applies a rule to a sample message, `{kind, topic, payload, content, sender}`, without storing or sending anything. It uses the tenant's evaluation time. For tenant admins. */
   testRoutingRule: RoutingTest;
-  /** What was published to a topic lately, oldest first: the last 100 are kept, for a day after the last. Services read that of any user's topic. */
+  /** The recent publications of a topic, oldest first: the last 100 are kept, for a day after the last. Services read the history of any user's topic. */
   topicHistory: Array<Publication>;
   /** The tenant's topic policies by pattern. For admins of the tenant. */
   topicPolicies: Array<TopicPolicy>;
@@ -1206,7 +1206,7 @@ export type ResetReason =
   /** The position is older than the oldest message that is kept. */
   | 'RETENTION';
 
-/** What anyone of the tenant may know of a room: enough to join it. */
+/** The facts of a room that everyone in the tenant may know: enough to join it. */
 export type Room = {
   /** The id of the room's conversation. */
   id: Scalars['ID']['output'];
@@ -1249,19 +1249,19 @@ export type RoutingOutcome =
   /** The message is delivered with another payload or content. */
   | 'TRANSFORM';
 
-/** What is done with publications, messages and edits before they are stored. Seen and changed by tenant admins. */
+/** A rule that runs on publications, messages and edits before they are stored. Tenant admins read and change rules. */
 export type RoutingRule = {
-  /** What it does: `{drop: true}`, `{transform}`, `{forward: {topics}}` or `{forward: {users}}`, or `{copy: …}`. */
+  /** The action: `{drop: true}`, `{transform}`, `{forward: {topics}}` or `{forward: {users}}`, or `{copy: …}`. */
   action: Scalars['JSON']['output'];
   /** True when the rule is applied to messages. */
   enabled: Scalars['Boolean']['output'];
   /** The id of the rule, unique in the tenant. */
   id: Scalars['ID']['output'];
-  /** What it looks at: `{on: ["TOPIC", "DIRECT", "GROUP", "ROOM"], topic?, sender?, where?}`. */
+  /** The messages it matches: `{on: ["TOPIC", "DIRECT", "GROUP", "ROOM"], topic?, sender?, where?}`. */
   match: Scalars['JSON']['output'];
   /** The name of the rule, for people. */
   name: Scalars['String']['output'];
-  /** What becomes of a message when the rule fails. */
+  /** The handling of a message when the rule fails. */
   onFault: RuleFaultPolicy;
   /** Rules of a higher priority run first. */
   priority: Scalars['Int']['output'];
@@ -1290,7 +1290,7 @@ export type RoutingRuleInput = {
   match: Scalars['JSON']['input'];
   /** The name of the rule, 1 to 200 characters. */
   name: Scalars['String']['input'];
-  /** What becomes of a message when the rule fails. */
+  /** The handling of a message when the rule fails. */
   onFault?: InputMaybe<RuleFaultPolicy>;
   /** Rules of a higher priority run first; of equals, by id. */
   priority?: InputMaybe<Scalars['Int']['input']>;
@@ -1312,7 +1312,7 @@ export type RoutingTest = {
   users: Array<User>;
 };
 
-/** What becomes of a message whose rule failed. */
+/** The handling of a message whose rule failed. */
 export type RuleFaultPolicy =
   /** The rule is skipped, and the message goes on to the next. */
   | 'PASS'
@@ -1321,7 +1321,7 @@ export type RuleFaultPolicy =
 
 /** The contents of a new message and the conversation that it goes to. */
 export type SendMessageInput = {
-  /** The sender's own id for it, 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. The same again within 24 h by the same sender in the same conversation gives back the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. What a service gives to what it sends on behalf of a user is apart from the user's own. */
+  /** The sender's own id for it, 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. The same again within 24 h by the same sender in the same conversation gives back the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. The ids that a service gives to messages on behalf of a user are separate from the user's own. */
   clientMessageId?: InputMaybe<Scalars['ID']['input']>;
   /** 1 to 8000 characters; may be left out or empty when there is a payload. Of `startMessage`: 0 to 65536, stored as sent. */
   content?: InputMaybe<Scalars['String']['input']>;
@@ -1355,7 +1355,7 @@ export type Session = {
   current: Scalars['Boolean']['output'];
   /** The device, as `createSession` named it. */
   deviceId: Scalars['ID']['output'];
-  /** What its user calls the device. */
+  /** The user's name for the device. */
   deviceName: Maybe<Scalars['String']['output']>;
   /** When it ends by itself: `SESSION_IDLE` after its tokens were last refreshed, and `SESSION_MAX_AGE` after it began. */
   expiresAt: Scalars['DateTime']['output'];
@@ -1403,7 +1403,7 @@ export type SessionTokens = {
   session: Session;
 };
 
-/** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
+/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
 export type Subscription = {
   /** Conversations whose name, members or read positions changed. */
   conversationUpdated: Conversation;
@@ -1427,59 +1427,59 @@ export type Subscription = {
   messageUpdated: Message;
   /** The present state of each user at once, then each change. */
   presenceUpdated: Presence;
-  /** What is published to any of these topics. `user.<id>.…` and `user/<percent-encoded id>/…` are heard by that user only; a token's `topics_subscribe` claim narrows the rest. */
+  /** The publications to any of these topics. Only the user hears `user.<id>.…` and `user/<percent-encoded id>/…`; a token's `topics_subscribe` claim narrows the rest. */
   topicPublished: Publication;
-  /** Who types now, then each start, renewal and stop. The caller's own typing is left out. */
+  /** The present typing, then each start, renewal and stop. The caller's own typing is left out. */
   typingIndicator: TypingIndicator;
 };
 
 
-/** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
+/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
 export type SubscriptionConversationUpdatedArgs = {
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
 
-/** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
+/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
 export type SubscriptionInboxArgs = {
   after?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
 
-/** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
+/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
 export type SubscriptionMessageReceivedArgs = {
   after?: InputMaybe<Array<Scalars['ID']['input']>>;
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
 
-/** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
+/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
 export type SubscriptionMessageStreamedArgs = {
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
 
-/** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
+/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
 export type SubscriptionMessageUpdatedArgs = {
   after?: InputMaybe<Array<Scalars['ID']['input']>>;
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
 
-/** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
+/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
 export type SubscriptionPresenceUpdatedArgs = {
   userIds: Array<Scalars['ID']['input']>;
 };
 
 
-/** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
+/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
 export type SubscriptionTopicPublishedArgs = {
   after?: InputMaybe<Array<Scalars['ID']['input']>>;
   topics: Array<Scalars['String']['input']>;
 };
 
 
-/** What can be listened to. Every stream begins with events published after it was accepted, or past the positions given. */
+/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
 export type SubscriptionTypingIndicatorArgs = {
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
@@ -1520,7 +1520,7 @@ export type TopicPolicyInput = {
   subscribe: TopicRight;
 };
 
-/** Who may do something with a topic. A token's `topics_publish` and `topics_subscribe` claims narrow each of them; services publish to any topic and read any history. */
+/** The holders of a right on a topic. A token's `topics_publish` and `topics_subscribe` claims narrow each of them; services publish to any topic and read any history. */
 export type TopicRight =
   /** Those whose token has a claim that names the topic, and services. */
   | 'CLAIMED'
@@ -1533,7 +1533,7 @@ export type TopicRight =
 
 /** Somebody else started or stopped typing. */
 export type TypingChanged = {
-  /** Who, where, and until when. */
+  /** The user, the conversation, and the expiry. */
   typing: TypingIndicator;
 };
 
