@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 const TESTS = {
   access: [
     'test/access/(bad-tokens|issuers|jwks|origins|sessions)',
-    'test/(access/|security/(rights|revocation|promises))',
+    'test/(graphql/(conversations|messages)|access/|security/(rights|revocation|promises))',
   ],
   rates: [
     'test/rates/(meters|token-bucket|classes|shared)',

@@ -1,10 +1,12 @@
 /** Promises of access that one moment decides: each was broken once by a small change that no test noticed. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { actFor } from '../../src/access/acting.ts';
 import { createStandingOf } from '../../src/access/gateway.ts';
 import { type ConfigError, readConfig } from '../../src/config.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';
+import type { TenantId, UserId, Viewer } from '../../src/model.ts';
 import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
@@ -20,6 +22,24 @@ it('what is seen is made in one place: elsewhere nothing is said to be seen', ()
   const claims = elsewhere.filter((file) => /\bas (unknown as )?Seen/.test(readFileSync(new URL(file, root), 'utf8')));
   expect(elsewhere.length).toBeGreaterThan(100);
   expect(claims).toEqual([]);
+});
+
+it('a service alone acts for another user, and none of its rights come along', () => {
+  const viewer = (scope: string): Viewer => ({
+    tenant: 'default' as TenantId,
+    userId: 'bot' as UserId,
+    scopes: new Set([scope]),
+    sessionId: null,
+    deviceId: null,
+    topics: { publish: ['orders'], subscribe: null },
+    issuedAt: 1,
+    expiresAt: 2,
+  });
+  expect(() => actFor(viewer('realtime:admin'), 'ann' as UserId)).toThrow('only services may act for users');
+  const service = viewer('realtime:service');
+  expect(actFor(service, 'bot' as UserId)).toBe(service);
+  const own = { scopes: new Set(), sessionId: null, deviceId: null, topics: { publish: null, subscribe: null } };
+  expect(actFor(service, 'ann' as UserId)).toEqual({ ...service, userId: 'ann', ...own, actor: service });
 });
 
 describe('promises', () => {
