@@ -1,28 +1,28 @@
-/** The closed list of errors: what each code means, and whether trying again can help. */
+/** The closed list of errors, each with its meaning and whether a retry can help. */
 
 export const ERROR_CODES = {
   UNAUTHENTICATED: {
-    meaning: 'Nobody is known by the token; `reason`: `MISSING`, `INVALID`, `EXPIRED` or `REVOKED`.',
+    meaning: 'A valid token is needed; `reason`: `MISSING`, `INVALID`, `EXPIRED` or `REVOKED`.',
     retry: 'with a valid token',
     status: 401,
   },
-  FORBIDDEN: { meaning: 'The caller is known and may not do this.', retry: 'no', status: 200 },
+  FORBIDDEN: { meaning: 'The caller is authenticated and has no right to do this.', retry: 'no', status: 200 },
   NOT_FOUND: { meaning: 'It does not exist, or the caller may not see it.', retry: 'no', status: 200 },
   BAD_USER_INPUT: { meaning: 'An argument breaks a rule; the message names it.', retry: 'no', status: 200 },
   CONFLICT: {
-    meaning: 'The state of things does not allow it; of an append, `length` says how long the text is.',
+    meaning: 'The present state does not allow it; for an append, `length` is the length of the text.',
     retry: 'after reading again',
     status: 200,
   },
   RATE_LIMITED: { meaning: 'Rate limit exceeded.', retry: 'after `retryAfterMs`', status: 429 },
   POSITION_EXPIRED: {
     meaning:
-      'A position cannot be resumed; `reason` says why, `conversationId` or `topic` of which log; neither: of the list of conversations.',
+      'A position cannot be resumed; `reason` says why, `conversationId` or `topic` names the log. Without either it is the list of conversations.',
     retry: 'without it',
     status: 200,
   },
   PAYLOAD_TOO_LARGE: {
-    meaning: 'The request body is over its cap, or a streamed message is; of that, `length` says how long it is.',
+    meaning: 'The request body, or a streamed message, exceeds its limit; for the message, `length` is its length.',
     retry: 'no',
     status: 413,
   },
@@ -30,11 +30,15 @@ export const ERROR_CODES = {
   QUERY_TOO_COSTLY: { meaning: 'The operation asks for more than its budget.', retry: 'no', status: 400 },
   SERVICE_UNAVAILABLE: {
     meaning:
-      'The engine is away or full; the outcome of a write is unknown. Of a stream with `reason: SLOW_READER`: it was not read fast enough.',
+      'The engine is unavailable or full; the outcome of a write is unknown. For a stream with `reason: SLOW_READER`: the client read too slowly.',
     retry: 'after `retryAfterMs`, a write with the same `clientMessageId`',
     status: 503,
   },
-  INTERNAL_SERVER_ERROR: { meaning: 'A fault of ours, told to the log only.', retry: 'perhaps', status: 500 },
+  INTERNAL_SERVER_ERROR: {
+    meaning: 'A fault of the service; only the log has details.',
+    retry: 'may help',
+    status: 500,
+  },
 } as const satisfies Record<string, { meaning: string; retry: string; status: number }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
@@ -50,11 +54,11 @@ export const LIBRARY_CODES = [
 
 /** The closed list of reasons, by the codes that have them. */
 export const REASONS = {
-  /** Why nobody is known by a token: there is none, or it is not good, no longer, or taken back. */
+  /** The token is missing, invalid, expired or revoked. */
   UNAUTHENTICATED: ['MISSING', 'INVALID', 'EXPIRED', 'REVOKED'],
-  /** Why a routing rule kept something from where it was sent. */
+  /** A routing rule dropped, refused or diverted the message. */
   FORBIDDEN: ['DROPPED', 'RULE_FAILED', 'ROUTED'],
-  /** Why a position cannot be resumed: trimmed away, another epoch of the log, or lost in a failover. */
+  /** The position was trimmed away, belongs to another epoch, or was lost in a failover. */
   POSITION_EXPIRED: ['RETENTION', 'EPOCH', 'DIVERGED'],
   /** A reader that fell too far behind: it resumes by position. */
   SERVICE_UNAVAILABLE: ['SLOW_READER'],
@@ -71,14 +75,14 @@ export interface ErrorDetails {
   readonly reason?: Reason;
   readonly cause?: unknown;
   readonly of?: LogName;
-  /** Of a message that is being written: how long its text is, in code points. */
+  /** Of a message that is being written: the length of its text, in code points. */
   readonly length?: number;
 }
 
-/** Whose log a position is of: the caller resumes the others without it. */
+/** The log that a position belongs to: the caller resumes the others without it. */
 export type LogName = { readonly conversationId: string } | { readonly topic: string };
 
-/** An error the caller is told of. Anything else that is thrown is masked. */
+/** An error that the caller sees. Any other thrown error is masked. */
 export class ServiceError extends Error {
   override readonly name = 'ServiceError';
   readonly code: ErrorCode;
@@ -113,7 +117,7 @@ export function unauthenticated(reason: RefusalReason, message = REFUSALS[reason
   return new ServiceError('UNAUTHENTICATED', message, { reason });
 }
 
-/** The answer for what is not there, and for what the caller may not see: the two must not differ. */
+/** The error for absent and for invisible things: the two must not differ. */
 export function notFound(noun: string, of?: LogName): ServiceError {
   return new ServiceError('NOT_FOUND', `There is no such ${noun}.`, of ? { of } : {});
 }
@@ -122,7 +126,7 @@ export function badInput(message: string): ServiceError {
   return new ServiceError('BAD_USER_INPUT', message);
 }
 
-/** `of`: whose log the position is of; left out: of the list of a user's conversations. */
+/** `of`: the log of the position; left out: the list of a user's conversations. */
 export function positionExpired(reason: ExpiryReason, of?: LogName): ServiceError {
   const message = {
     RETENTION: 'The position is older than what is kept.',
@@ -139,7 +143,7 @@ export function unavailable(cause?: unknown, retryAfterMs = 1_000): ServiceError
   });
 }
 
-/** Whether it comes of the engine's absence, and may go well when it is tried again; anything else is a fault of ours. */
+/** Whether the engine was unavailable, so that a retry may succeed; any other error is a fault of the service. */
 export function isOutage(error: unknown): boolean {
   return error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
 }
@@ -152,7 +156,7 @@ export function slowReader(): ServiceError {
   });
 }
 
-/** The reason beside 1013 that says the same. */
+/** The same as a close reason, beside 1013. */
 export const TOO_SLOW = 'Client reads too slowly';
 
 /** Close codes of our sockets: RFC 6455 section 7.4, graphql-transport-ws, and section 7 of the contract. */
