@@ -1,4 +1,4 @@
-/** Time, injectable, so that expiry is tested without waiting for it. */
+/** Injectable time, so that expiry is tested without waiting. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
@@ -15,17 +15,17 @@ export interface Clock {
    * injected clock moves every engine. Always 0 in production.
    */
   offset(): number;
-  /** Timers that have neither run nor been cancelled. */
+  /** The number of timers that have neither run nor been cancelled. */
   readonly pending: number;
-  /** Runs `task` once `delayMs` from now, behind what has arrived by then; the answer cancels it. Never keeps the process alive. */
+  /** Runs `task` once `delayMs` from now, after pending input; the returned function cancels it. Never keeps the process alive. */
   after(delayMs: number, task: () => void): () => void;
-  /** Runs `task` every `intervalMs`, behind what has arrived by then; the answer stops it. Never keeps the process alive. */
+  /** Runs `task` every `intervalMs`, after pending input; the returned function stops it. Never keeps the process alive. */
   every(intervalMs: number, task: () => void): () => void;
 }
 
 let pending = 0;
 
-/** Counts a timer; what it answers counts it no longer, once. */
+/** Counts a timer; the returned function uncounts it, once. */
 function count(): () => void {
   pending += 1;
   let isCounted = true;
@@ -36,9 +36,9 @@ function count(): () => void {
 }
 
 /**
- * Runs `task` once what has arrived by now was read; the answer cancels it.
+ * Runs `task` after the input that is pending now was read; the returned function cancels it.
  *
- * Behind a stall of the process its timers come first. A deadline would find a peer silent whose word waits to be read.
+ * After a stall of the process, timers run first. A deadline would find a peer silent although its answer waits to be read.
  */
 export function behindArrivals(task: () => void): () => void {
   const turn = setImmediate(task);
@@ -50,15 +50,15 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** What a deadline by real time is counted in. */
+/** The step of a deadline by real time. */
 const STEPS = 4;
 
 /**
- * Runs `late` after so long by real time; the answer cancels it. For what an injected clock does not move: how long a
- * server takes, or another process.
+ * Runs `late` after so long by real time; the returned function cancels it. For durations that an injected clock does not
+ * move: those of a server, or of another process.
  *
- * It is counted in steps, of which a stall of this process is one at most: who answered meanwhile, or was not asked before
- * it, did not take long.
+ * It counts in steps, and a stall of this process counts as one step at most: a peer that answered meanwhile, or was not
+ * asked before, did not take long.
  */
 export function deadline(ms: number, late: () => void): () => void {
   let left = STEPS;
@@ -115,7 +115,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** The clock of somebody who ends: no timer of it runs afterwards, and none is started. */
+/** The clock of an object that ends: none of its timers run afterwards, and none is started. */
 export interface EndingClock extends Clock {
   end(): void;
 }

@@ -1,4 +1,4 @@
-/** Closes what was opened, the last first. One that fails does not keep the others open. */
+/** Closes opened parts, the last first. A failure does not keep the others open. */
 import type { Log } from './log.ts';
 
 export class Closers {
@@ -10,12 +10,12 @@ export class Closers {
     this.#log = log;
   }
 
-  /** To be called as soon as it is open, and before anything that may fail. */
+  /** To be called as soon as a part is open, before anything that may fail. */
   push(name: string, close: () => unknown): void {
     this.#closers.push({ name, close });
   }
 
-  /** @throws the first fault, once all are closed that can be. */
+  /** @throws The first failure, once all are closed that can be. */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
     return this.#closing;

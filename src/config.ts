@@ -14,7 +14,7 @@ export interface Config {
   readonly isProduction: boolean;
   readonly host: string;
   readonly port: number;
-  /** Null: operators are answered on `port`. */
+  /** Null: operators use `port`. */
   readonly adminPort: number | null;
   /** Processes that share the port. */
   readonly workers: number;
@@ -33,10 +33,10 @@ export interface Config {
   readonly heartbeatIntervalMs: number;
   readonly clientTimeoutMs: number;
   readonly streamHeartbeatMs: number;
-  /** 0: without an end. */
+  /** 0: no limit. */
   readonly streamLifetimeMs: number;
   readonly streamMergeMs: number;
-  /** Null: nothing is limited. */
+  /** Null: no rate limits. */
   readonly rates: Rates | null;
   /** Whether the console and GraphiQL are served. */
   readonly hasConsole: boolean;
@@ -44,7 +44,7 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   readonly maxQueryDepth: number;
   readonly maxQueryCost: number;
-  /** Files of a certificate and its key; null: served in the clear. */
+  /** Files of a certificate and its key; null: without TLS. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
   readonly trustProxy: boolean;
   readonly maxMessageBytes: number;
@@ -55,7 +55,7 @@ export interface Config {
   readonly gatewaySecrets: readonly string[];
   /** Fields that are not part of the SDL which gateways are given. */
   readonly subgraphWithout: readonly string[];
-  /** Where this subgraph announces itself; null: nowhere. */
+  /** The URL for announcements of this subgraph; null: none. */
   readonly registrationUrl: string | null;
   readonly registrationToken: string | null;
   /** Without a slash at its end. Null: `http://localhost` and the port. */
@@ -68,31 +68,31 @@ export interface Config {
   readonly presenceGraceMs: number;
   /** Messages kept per conversation; null: all. */
   readonly messageRetention: Retention;
-  /** What looks like a mistake and is none for sure, one sentence each. */
+  /** Probable mistakes that are not errors, one sentence each. */
   readonly warnings: readonly string[];
 }
 
 export interface SessionLifetimes {
-  /** Of one access token. */
+  /** The lifetime of one access token. */
   readonly accessTokenMs: number;
-  /** A session ends when its tokens were not refreshed for this long, … */
+  /** A session ends after this time without a refresh, … */
   readonly idleMs: number;
-  /** … and this long after it began at the latest. */
+  /** … and after this time in any case. */
   readonly maxAgeMs: number;
 }
 
 export interface JwtConfig {
-  /** Empty in development until a secret was made, or when only JWKS is used. */
+  /** Empty in development until a secret was created, or when only JWKS is used. */
   readonly secrets: readonly string[];
   readonly jwksUrl: string | null;
   readonly issuer: string | null;
   readonly audience: string | null;
   readonly tenantClaim: string;
-  /** Those of `JWT_ISSUERS`, beside the one that the variables above describe. */
+  /** The issuers of `JWT_ISSUERS`, beside the one that the variables above describe. */
   readonly issuers: readonly IssuerConfig[];
 }
 
-/** Thrown with every fault found, one a line. */
+/** Thrown with all faults, one per line. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly faults: readonly string[];
@@ -109,7 +109,7 @@ const KEYS = ['JWT_SECRET', 'JWT_SECRET_FILE', 'JWT_JWKS_URL', 'JWT_ISSUERS', 'J
 type Variables = typeof VARIABLES;
 type Value<Name extends keyof Variables> = Variables[Name] extends Variable<infer Type> ? Type : never;
 
-/** Variables that nobody reads, and whose names are almost ours. */
+/** Unknown variables whose names are similar to ours. */
 function misspelt(names: readonly string[]): string[] {
   const known = Object.keys(VARIABLES);
   return names.flatMap((name) => {
@@ -121,7 +121,7 @@ function misspelt(names: readonly string[]): string[] {
 /**
  * The configuration of an environment.
  *
- * @throws {ConfigError} with every fault there is.
+ * @throws {ConfigError} with all faults.
  */
 export function readConfig(given: Environment): Config {
   const faults: string[] = [];

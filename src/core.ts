@@ -1,4 +1,4 @@
-/** The first half of a service: engine, rules of the product, delivery and GraphQL. Nobody can connect to it yet. */
+/** The first half of a service: engine, domain, delivery and GraphQL. Nothing can connect to it yet. */
 import { isPublicAddress } from './access/addresses.ts';
 import { createUrlCheck } from './access/allowed-urls.ts';
 import type { StandingOf } from './access/gateway.ts';
@@ -36,31 +36,31 @@ import { Webhooks } from './webhooks/webhooks.ts';
 
 /** A process that shares its port with others. */
 export interface OneOfSeveral {
-  /** From 0. The first speaks for all where one is enough. */
+  /** From 0. The first acts for all where one is enough. */
   readonly index: number;
   /** Others serve already: it listens once it can serve as well. */
   readonly isLate: boolean;
-  /** Those that have died so far. */
+  /** Workers that have died so far. */
   readonly deaths: number;
   /** Answers for this process when any of them is asked about all. */
   answerBy(own: OwnAnswers): void;
   readonly gather: Gather;
 }
 
-/** What every part of a service is built on. */
+/** The base of every part of a service. */
 export interface Ground {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Null: nothing is traced. */
+  /** Null: tracing is disabled. */
   readonly tracing: Tracing | null;
   /** Names this process in its log and its metrics. */
   readonly nodeId: string;
   /** Null: no other process serves beside this one under its port. */
   readonly worker: OneOfSeveral | null;
   readonly standingOf: StandingOf;
-  /** What was opened so far. */
+  /** The parts opened so far. */
   readonly closers: Closers;
 }
 
@@ -70,14 +70,14 @@ export interface EngineParts {
   readonly abandon?: AbortSignal | undefined;
 }
 
-/** GraphQL, whichever way an operation comes. */
+/** GraphQL for every transport. */
 export interface Graphql {
   readonly schema: ReturnType<typeof createSchema>;
   readonly rules: OperationRules;
   readonly formatError: FormatError;
   readonly execution: Execution;
   readonly createContext: (caller: Caller) => Context;
-  /** From now on no operation waits for what may come. */
+  /** From now on no operation waits for events. */
   endWaits(): void;
 }
 
@@ -91,7 +91,7 @@ export interface Core {
   readonly verifyToken: VerifyToken;
 }
 
-/** The answer comes when the engine is there, however long that takes. */
+/** Resolves when the engine is ready, however long that takes. */
 export async function openCore(ground: Ground, parts: EngineParts): Promise<Core> {
   const { config, clock, closers, metrics } = ground;
   const engine = await openStorage(ground, parts);
@@ -104,7 +104,7 @@ export async function openCore(ground: Ground, parts: EngineParts): Promise<Core
   });
   closers.push('delivery', () => delivery.close());
   const rateLimits = openRates(ground, engine);
-  // At nobody's cost: those who wait for events ask together.
+  // Outside any budget: waiting pulls share one read.
   const waits = new EventWaits((tenant) => atNobodysCost(() => engine.readArrivals(tenant)), clock);
   const domain = openDomain(ground, engine, rateLimits, waits);
   return {
@@ -146,7 +146,7 @@ function openRates({ config, clock, log, closers }: Ground, engine: Engine): Rat
   return rateLimits;
 }
 
-/** Where webhooks may send events. */
+/** The URLs to which webhooks may send events. */
 function webhookAddresses({ webhookAllowedUrls, webhookPrivateAddresses }: Config): AddressRules {
   return {
     isUrlAllowed: createUrlCheck(webhookAllowedUrls),

@@ -1,16 +1,16 @@
-/** The folder of what this process stores: closed to every other user of the machine. */
+/** The folder of the service's data: closed to every other user of the machine. */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const FOLDER_MODE = 0o700;
 export const FILE_MODE = 0o600;
-/** Of a folder that everybody may write to, such as `/tmp`: it is not ours to close. */
+/** The mode of a shared folder, such as `/tmp`, which must not be closed. */
 const STICKY = 0o1000;
 
-/** What SQLite keeps beside a database; it gives them the mode of the database. */
+/** Files that SQLite keeps beside a database; it gives them the mode of the database. */
 const BESIDE = ['', '-wal', '-shm', '-journal'];
 
-/** A folder of an orchestrator's volume belongs to root: what we may not close is left, its files are closed. */
+/** The folder of an orchestrator's volume belongs to root: it stays as it is, and its files are closed. */
 function close(path: string, mode: number): void {
   try {
     chmodSync(path, mode);
@@ -20,13 +20,13 @@ function close(path: string, mode: number): void {
   }
 }
 
-/** Makes the folder unless it is there, and takes from others what rights they had. */
+/** Creates the folder if necessary, and removes the rights of others. */
 export function openDataFolder(dataDir: string): void {
   mkdirSync(dataDir, { recursive: true, mode: FOLDER_MODE });
   if ((statSync(dataDir).mode & STICKY) === 0) close(dataDir, FOLDER_MODE);
 }
 
-/** The path of a database in the folder, which only this user can read; the file is made when there is none. */
+/** The path of a database in the folder, readable for this user only; the file is created if necessary. */
 export function privateDatabase(dataDir: string, name: string): string {
   openDataFolder(dataDir);
   const path = join(dataDir, name);
@@ -35,7 +35,7 @@ export function privateDatabase(dataDir: string, name: string): string {
   return path;
 }
 
-/** Takes the rights of others from a file that may have been made by an older version. */
+/** Removes the rights of others from a file that an older version may have created. */
 export function closeFile(path: string): void {
   close(path, FILE_MODE);
 }

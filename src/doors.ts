@@ -1,4 +1,4 @@
-/** The second half of a service: every way in, and the order in which they are closed. */
+/** The second half of a service: every entry, and the order in which they are closed. */
 import { createUrlCheck } from './access/allowed-urls.ts';
 import { createOriginCheck, type IsOriginAllowed } from './access/origins.ts';
 import type { Core, Ground } from './core.ts';
@@ -41,7 +41,7 @@ export interface Listening extends Ports {
   readonly maxConnections: number;
 }
 
-/** What all doors share. */
+/** The parts that all entries share. */
 interface Hall {
   readonly ground: Ground;
   readonly core: Core;
@@ -61,7 +61,7 @@ export function createListening({ config, log, metrics, closers, standingOf }: G
   const plain = {
     most: plainWithin(maxConnections, openFiles),
     mostPerAddress: config.maxConnectionsPerAddress,
-    // Of whom a trusted proxy comes is not known before it has asked something, and it holds slow ones itself.
+    // A trusted proxy is known as one only by its requests, and handles slow clients itself.
     addressOf: config.trustProxy ? () => null : addressOf,
     countTurnedAway: () => metrics.turnedAway.inc({ reason: 'plain' }),
   };
@@ -70,7 +70,7 @@ export function createListening({ config, log, metrics, closers, standingOf }: G
   return { ...ports, addressOf, maxConnections };
 }
 
-/** Everyone can connect when this answers. */
+/** Clients can connect once this resolves. */
 export async function openDoors(ground: Ground, core: Core, listening: Listening, health: Health): Promise<Info> {
   const { config, clock, closers, log, metrics, worker } = ground;
   const hall = openHall(ground, core, listening);
@@ -84,7 +84,7 @@ export async function openDoors(ground: Ground, core: Core, listening: Listening
   };
   const http = openHttp(hall, operations);
   await openGraphql(hall, http);
-  // The reverse of this is how a drain goes: not ready any more, then sockets over the window, then what is in flight.
+  // A drain runs in the reverse order: readiness first, then sockets over the window, then work in flight.
   closers.push('http', () => closeHttp(hall, http));
   closers.push('sockets', () => hall.supervisor.drain());
   closers.push('waits', () => {
@@ -172,7 +172,7 @@ async function openGraphql(hall: Hall, { app }: Http): Promise<void> {
   openSockets(hall, persisted);
 }
 
-/** Pages for a developer. In production nobody is given a token. */
+/** Pages for developers. Production gives nobody a token. */
 function openConsole({ ground: { config, clock } }: Hall, app: Http['app']): ShowPage {
   const { secrets, tenantClaim, issuer, audience } = config.jwt;
   if (!config.isProduction) addConsoleTokens(app, { clock, secrets, tenantClaim, issuer, audience });
@@ -194,7 +194,7 @@ function createStreams({ ground, core, listening, supervisor, unsent }: Hall): S
     timing: {
       heartbeatMs: config.streamHeartbeatMs,
       lifetimeMs: config.streamLifetimeMs,
-      // A client that comes back sooner is refused by a node that drains, which an EventSource takes for final.
+      // A draining node would refuse a client that reconnects sooner, and an EventSource treats that as final.
       retryMs: config.drainWindowMs + TIMES.drainGraceMs + TIMES.retryPastDrainMs,
     },
     unsent,

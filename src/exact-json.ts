@@ -1,22 +1,22 @@
 /**
- * Numbers that a double does not hold (RFC 8259 section 6).
+ * Numbers that a double cannot hold (RFC 8259 section 6).
  *
- * `12345678901234567890` would come out as another number: such input is refused
+ * `12345678901234567890` would become another number: such input is refused
  * rather than changed. Another spelling of the same double is no change: Java
  * writes `4.9E-324` and Python `0.10000000000000001`.
  */
 import { LIMITS } from './limits.ts';
 
-/** So few digits are always held; a longer run, or an exponent, is looked at. */
+/** So few digits always fit; a longer run, or an exponent, is checked. */
 const SUSPECT = /[\d.]{16,}|\d[eE]/;
 const NUMBER = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
-/** Any double is told from all others by so many significant digits. */
+/** So many significant digits tell any double from all others. */
 const DIGITS_OF_DOUBLE = 17;
-/** `toPrecision` writes no more. */
+/** The most digits that `toPrecision` writes. */
 const DIGITS_COMPARED = 100;
 
-/** A pattern that looks for zeros at the end tries each zero for a beginning: hours for a number of a million digits. */
+/** A pattern that looks for zeros at the end would start at each zero: hours for a number of a million digits. */
 function withoutLastZeros(digits: string): string {
   let end = digits.length;
   while (digits[end - 1] === '0') end -= 1;
@@ -26,7 +26,7 @@ function withoutLastZeros(digits: string): string {
 interface Decimal {
   /** Significant digits, without zeros at either end; empty for zero. */
   readonly digits: string;
-  /** Of ten, that the digits are multiplied by. */
+  /** The power of ten by which the digits are multiplied. */
   readonly power: number;
   readonly hasExponent: boolean;
 }
@@ -42,7 +42,7 @@ function decimalOf(text: string): Decimal {
 
 const isSame = (one: Decimal, other: Decimal): boolean => one.digits === other.digits && one.power === other.power;
 
-/** Whether a number as it was written is the number that JavaScript makes of it. */
+/** Whether a number as written equals the number that JavaScript reads. */
 export function isExactNumber(source: string): boolean {
   if (!SUSPECT.test(source)) return true;
   const value = Number(source);
@@ -60,13 +60,13 @@ export function isExactNumber(source: string): boolean {
   return length <= DIGITS_COMPARED && isSame(written, decimalOf(value.toPrecision(length)));
 }
 
-/** Of a path and of a number, in a message. */
+/** The length at which a path and a number are cut in a message. */
 const SHOWN_CHARACTERS = 100;
 const SHOWN_DIGITS = 40;
 
 const shortened = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}…` : text);
 
-/** What is wrong with a number that is not held. */
+/** The fault of a number that does not fit. */
 export function inexactMessage(source: string, field = ''): string {
   const place = field === '' ? '' : `${shortened(field, SHOWN_CHARACTERS)}: `;
   return `${place}${shortened(source, SHOWN_DIGITS)} is more than a double can hold. Send it as a string.`;
@@ -82,11 +82,11 @@ const OPEN_OBJECT = 123;
 const CLOSE_OBJECT = 125;
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57;
-/** Of a number, wherever in it: digits, signs, a point, an exponent. */
+/** The characters of a number: digits, signs, a point, an exponent. */
 const isOfNumber = (code: number): boolean =>
   isDigit(code) || code === POINT || code === MINUS || code === 43 || code === 69 || code === 101;
 
-/** Behind the string that begins here; -1: it has no end. */
+/** The index behind the string that begins here; -1: it has no end. */
 function afterString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let before = end;
@@ -96,14 +96,14 @@ function afterString(text: string, start: number): number {
   return -1;
 }
 
-/** Behind the number that begins here. */
+/** The index behind the number that begins here. */
 function afterNumber(text: string, start: number): number {
   let end = start;
   while (isOfNumber(text.charCodeAt(end))) end += 1;
   return end;
 }
 
-/** An exponent that a double may not have; a number without one that has fewer digits is always held. */
+/** An exponent that may exceed a double; a shorter number without an exponent always fits. */
 const LARGE_EXPONENT = /[eE][+-]?0*(?:29\d|[3-9]\d\d|[1-9]\d{3,})/;
 const MOST_CERTAIN = 15;
 
@@ -112,19 +112,19 @@ function isHeld(number: string): boolean {
   return isExactNumber(number);
 }
 
-/** What a JSON text has too much of: where the first number is that is not held, or null where there are too many values. */
+/** The excess of a JSON text: the index of the first number that does not fit, or null for too many values. */
 interface Fault {
   readonly at: number | null;
 }
 
-/** Looks at each character once, and at strings not at all: a body comes before its token is known. */
+/** Visits each character once, and skips strings: a body arrives before its token is verified. */
 function firstFault(text: string): Fault | null {
   let values = 0;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
       const end = afterString(text, at);
-      // No JSON, which is said by whoever parses it.
+      // Invalid JSON, which the parser reports.
       if (end < 0) return null;
       at = end - 1;
     } else if (code === COMMA || code === OPEN_LIST || code === OPEN_OBJECT) {
@@ -177,7 +177,7 @@ export function isJson(text: string): boolean {
   }
 }
 
-/** What is wrong with a JSON text: the first number that is not held, or too many values; null for what is no JSON. */
+/** The fault of a JSON text: the first number that does not fit, or too many values; null for invalid JSON too. */
 export function faultOfNumbers(text: string): string | null {
   const fault = firstFault(text);
   if (fault === null) return null;

@@ -1,4 +1,4 @@
-/** Asks the service on this machine for its health: exit code 0 when it answers. The image's HEALTHCHECK. */
+/** Checks the health of the service on this machine: exit code 0 when it answers. The image's HEALTHCHECK. */
 import { get as getClear } from 'node:http';
 import { get as getTls } from 'node:https';
 

@@ -1,6 +1,6 @@
 /**
- * Works on many things bit by bit: what a stream does for each of its user's conversations, who may be in a hundred
- * thousand, is never one turn of the event loop. An engine in this process answers at once, so waiting alone makes no turns.
+ * Works on many things in parts. The work of a stream for each of its user's conversations, of which there may be a hundred
+ * thousand, is never one turn of the event loop. An engine in this process answers at once, so waiting alone ends no turn.
  */
 import { nextTurn } from './clock.ts';
 

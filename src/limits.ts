@@ -8,17 +8,17 @@ export const LIMITS = {
   writtenCharacters: 65_536,
   /** Code points of a part in which such a text is stored: an append rewrites one, and nothing before it. */
   writtenPartCharacters: 1_024,
-  /** The most characters, those of its payload included, of an append that is counted as an append alone: a longer one counts as a message, too. */
+  /** Characters, payload included, up to which an append counts as an append only; a longer one also counts as a message. */
   shortAppendCharacters: 4 * 1024,
-  /** Milliseconds between appends to one message, on the average; those of a second may come at once. */
+  /** Average milliseconds between appends to one message; the appends of a second may come at once. */
   appendPaceMs: 10,
-  /** Messages that one sender writes in a conversation at the same time; a reader who joins is given the text of each. */
+  /** Messages that one sender writes in a conversation at the same time; a new reader gets the text of each. */
   writingsPerSender: 20,
-  /** The same of all senders. Of each the whole text is held on every node with a reader. */
+  /** The same for all senders. Every node with a reader holds the whole text of each. */
   writingsPerConversation: 100,
-  /** Messages being written of which is remembered where: rules that are saved meanwhile hold what is added. */
+  /** Messages being written whose conversation is cached, so that rules saved meanwhile apply to later appends. */
   rememberedWritings: 10_000,
-  /** Bytes of texts and messages after which one reading of them ends: the rest is read in another turn. */
+  /** Bytes of texts and messages after which one read ends; the rest is read in another turn. */
   readingBytes: 256 * 1024,
   /** Bytes of a payload as JSON: it is held in memory once per event and node. */
   payloadBytes: 32 * 1024,
@@ -28,79 +28,79 @@ export const LIMITS = {
   nameCharacters: 200,
   /** Characters of an id: ids become parts of keys. */
   idCharacters: 128,
-  /** Characters of an id that a position has as it is: those that the service makes. A longer one stands there by its digest. */
+  /** Characters of an id that a position contains as it is, such as those made by the service. A longer one is replaced by its digest. */
   idCharactersInPosition: 50,
-  /** Characters of the words beside a presence status. */
+  /** Characters of the text beside a presence status. */
   statusTextCharacters: 200,
   /** Characters of an emoji or its short code. */
   emojiCharacters: 64,
   /** Conversations named in one subscription. */
   conversationsPerSubscription: 100,
-  /** Open files kept for all that is no client's socket: health, requests, Redis, the database. */
+  /** Open files kept for everything but clients' sockets: health, requests, Redis, the database. */
   otherFiles: 200,
   /** Characters of a topic. */
   topicCharacters: 200,
-  /** Topics heard on one socket of the raw protocol. */
+  /** Topics subscribed to on one socket of the raw protocol. */
   topicsPerSocket: 1_000,
-  /** Sessions of one user whose place in what they were sent is kept. */
+  /** Sessions of one user whose bookmarks are kept. */
   bookmarksPerUser: 50,
-  /** Messages a socket sent itself and has not heard back. */
+  /** Messages that a socket sent and whose echo has not arrived. */
   ownMessages: 1_000,
-  /** Direct conversations whose two members are remembered. */
+  /** Direct conversations whose two members are cached. */
   rememberedPairs: 10_000,
-  /** Messages that services sent or write, whose senders a node remembers: a text is added to without a look at whose it is. */
+  /** Messages of services whose senders a node caches, so that appends need not read them. */
   rememberedSenders: 10_000,
   /** Topics in one subscription. */
   topicsPerSubscription: 100,
-  /** Publications kept of a topic: those who listen close holes from them. */
+  /** Publications kept of a topic: subscribers close gaps from them. */
   publicationsPerTopic: 100,
-  /** Publications read at once for a listener that resumes. */
+  /** Publications read at once for a subscriber that resumes. */
   publicationsPerPage: 20,
   /** Publications or messages in one mutation. */
   itemsPerBatch: 100,
-  /** Routing rules of one tenant: each is looked at for every message. */
+  /** Routing rules of one tenant: each is checked for every message. */
   rulesPerTenant: 100,
   /** Topic policies of one tenant. */
   policiesPerTenant: 100,
   /** Characters of a policy's schema as JSON: those of all tenants in use are held in memory, and compiled. */
   schemaCharacters: 4_096,
-  /** Values of a schema: each may be looked at for each value of a payload. */
+  /** Values of a schema: each may be checked for each value of a payload. */
   schemaValues: 500,
-  /** Levels of a schema: the compiler and what it makes call themselves. */
+  /** Levels of a schema: the compiler and its output are recursive. */
   schemaDepth: 20,
   /** Values of a schema times those of a payload: a payload that needs more steps is refused. */
   schemaSteps: 1_000_000,
-  /** Schemas kept compiled, those used last. */
+  /** Compiled schemas in the cache. */
   compiledSchemas: 1_000,
-  /** Topics of which is remembered what policy is theirs, those used last. */
+  /** Topics whose policy is cached. */
   decidedTopics: 10_000,
-  /** Consumers of one tenant: each has a place in all that happens. */
+  /** Consumers of one tenant: each stores a position per partition. */
   consumersPerTenant: 50,
   /** Conversations, and patterns of topics, that a consumer names. */
   namesPerConsumer: 100,
-  /** Events that one pull is given. */
+  /** Events of one pull. */
   eventsPerPull: 100,
   /** How often an event is handed out before it is a dead letter. */
   eventAttempts: 10,
-  /** Events of a partition that one pull looks at for those that its consumer wants. */
+  /** Events of a partition that one pull scans for those its consumer wants. */
   scannedEvents: 1_000,
-  /** Events of a partition that are counted of those which wait: counting holds the server. */
+  /** Waiting events of a partition that are counted at most: counting blocks the server. */
   countedEvents: 2_000,
-  /** Dead letters of a partition that are handed out once more at a time: they are before all that is new. */
+  /** Dead letters of a partition that are redelivered at a time: they come before all new events. */
   redeliveredEvents: 100,
-  /** Events that are pulled for a webhook at once. */
+  /** Events pulled for a webhook at once. */
   eventsPerWebhookPull: 50,
-  /** Requests of a webhook on their way at once, and connections to its receiver. */
+  /** Concurrent requests of a webhook, and connections to its receiver. */
   webhookRequests: 8,
-  /** Bytes of a receiver's answer that are read, so that its connection can be used again. */
+  /** Bytes of a receiver's answer that are read, so that its connection can be reused. */
   webhookAnswerBytes: 64 * 1024,
   /** Characters of a webhook's URL. */
   webhookUrlCharacters: 2_048,
-  /** Webhooks that a node begins to hold at a time: the others are left to other nodes. */
+  /** Webhooks that a node takes over at a time: the others are left to other nodes. */
   webhooksPerLook: 100,
-  /** Conversations and topics whose events a node has in hand, and those that are looked for at once. */
+  /** Conversations and topics whose events a node has in hand, and those that one sweep looks for. */
   unforwardedSources: 10_000,
-  /** Tenants of which a node remembers whether they have consumers. */
+  /** Tenants of which a node caches whether they have consumers. */
   consumingTenants: 1_000,
   /** Targets of one rule. */
   targetsPerRule: 20,
@@ -111,31 +111,31 @@ export const LIMITS = {
   expressionDepth: 100,
   /** Memory of a process that evaluates expressions, in MiB. */
   expressionMemoryMb: 64,
-  /** Characters of each text that an expression makes on its way. */
+  /** Characters of each intermediate text of an expression. */
   expressionTextCharacters: 1024 * 1024,
-  /** Running time of a tenant's expressions, of each second; and at once, after quiet. */
+  /** Running time of a tenant's expressions per second; and at once, after quiet. */
   expressionMsPerSecond: 250,
   expressionBurstMs: 2_000,
-  /** Characters of what an expression comes to, as JSON: more than any payload and content it may make. */
+  /** Characters of an expression's result as JSON: more than any payload and content it may make. */
   expressionResultCharacters: 256 * 1024,
-  /** Expressions that a process keeps compiled. */
+  /** Compiled expressions per process. */
   compiledExpressions: 1_000,
-  /** Evaluations of one tenant that wait for a process, and of all: of those the tenant with most gives way. */
+  /** Evaluations that wait for a process, of one tenant and in all: past the total, the tenant with most loses one. */
   queuedExpressionsPerTenant: 200,
   queuedExpressions: 2_000,
-  /** How often a message that a rule forwarded is routed again. */
+  /** How often a forwarded message is routed again. */
   routingHops: 3,
   /** Deliveries that rules make of one message. */
   routedDeliveries: 100,
-  /** Those made in one turn of the event loop; and those that may wait, of one tenant and of all. */
+  /** Copies made in one turn of the event loop; copies that may wait, of one tenant and in all. */
   copiesPerTurn: 4,
   queuedCopiesPerTenant: 10_000,
   queuedCopies: 50_000,
-  /** Tenants whose rules and policies are remembered, those used last. */
+  /** Tenants whose rules and policies are cached. */
   settledTenants: 1_000,
-  /** Users whose presence one query or subscription may ask. */
+  /** Users in one presence query or subscription. */
   usersPerPresence: 200,
-  /** Of `STREAM_LIFETIME`, what a stream may last past it: the ends of those opened together are spread over this. */
+  /** Share of `STREAM_LIFETIME` by which a stream may outlast it: the ends of streams opened together are spread over this. */
   streamLifetimeSpread: 0.1,
   /** Subscriptions open on one socket. */
   subscriptionsPerSocket: 100,
@@ -143,33 +143,33 @@ export const LIMITS = {
   gatewaySubscriptionsPerConnection: 10,
   /** Conversations one user began or joined: a stream of all of a user's conversations follows each. */
   conversationsPerUser: 100_000,
-  /** Members of a conversation whose lists are written to with each message; in larger ones each reads for themselves. */
+  /** Members of a conversation whose lists are updated with each message; in larger ones each list is updated when it is read. */
   listedMembers: 200,
-  /** Conversations whose keys in Redis are not made again with each call. */
+  /** Conversations whose Redis keys are cached. */
   rememberedKeys: 5_000,
-  /** Conversations of which this node still has to tell their members' lists. */
+  /** Conversations whose members' lists this node still has to update. */
   unlistedConversations: 10_000,
-  /** Characters of a room's name by which it is found: more do not fit into a cursor. */
+  /** Characters of a room's name that order and find it: more do not fit into a cursor. */
   roomNameCharacters: 64,
-  /** Users that one user blocks: they are part of what is announced of their presence. */
+  /** Users that one user blocks: they are part of the announcements of presence. */
   blockedPerUser: 1_000,
   /** Positions a stream resumes at: a user may be in more conversations than they began or joined. */
   positionsPerStream: 10_000,
   /** Members of one conversation: a change of members is announced to every node. */
   membersPerConversation: 10_000,
-  /** Users whose indexes lag, of whom one look at a conversation learns. */
+  /** Users with lagging indexes that one look at a conversation reports. */
   unsettledMemberships: 200,
   /** Users named in one call. */
   usersPerCall: 1_000,
   /** Items in one page of a connection. */
   pageSize: 1_000,
-  /** Items in a page when the caller does not say. */
+  /** Items in a page by default. */
   defaultPageSize: 50,
-  /** Users of a reaction when the caller does not say. */
+  /** Users of a reaction by default. */
   defaultReactionUsers: 20,
   /** Different emojis on one message. */
   emojisPerMessage: 50,
-  /** Emojis of one user on one message: nobody leaves the others none. */
+  /** Emojis of one user on one message, so that some are left for others. */
   emojisPerUserAndMessage: 20,
   /** Reactions on one message: they travel with every change of it. */
   reactionsPerMessage: 1_000,
@@ -177,128 +177,128 @@ export const LIMITS = {
   representations: 1_000,
   /** Tokens of a GraphQL document: bounds the parser's memory. */
   documentTokens: 5_000,
-  /** Characters of a GraphQL document: what is not a token (blanks, comments) is held and looked up too. */
+  /** Characters of a GraphQL document: blanks and comments take memory and time, too. */
   documentCharacters: 256 * 1024,
   /** Aliases of a document: each asks for a field once more. */
   aliases: 200,
-  /** Directives of a document: each is looked at for every field it stands at. */
+  /** Directives of a document: each is checked for every field it stands at. */
   directives: 200,
-  /** Fields of a document once its fragments are in place: what walks it walks all of them. */
+  /** Fields of a document with its fragments expanded: each visitor visits all of them. */
   expandedFields: 10_000,
-  /** Root fields of one operation: each is a request of its own. */
+  /** Root fields of one operation: each is a request by itself. */
   rootFields: 100,
-  /** Pairs of fields that a document merges into one, and of fragments beside each other: each is compared. */
+  /** Pairs of fields that a document merges, and of adjacent fragments: each is compared. */
   mergedPairs: 10_000,
-  /** Errors validation collects before it stops, and the coercion of variables. */
+  /** Errors after which validation, and the coercion of variables, stops. */
   validationErrors: 5,
-  /** Characters of an error's message: it repeats what was sent. */
+  /** Characters of an error's message, which may repeat input. */
   errorCharacters: 500,
-  /** Bytes of a document from someone without a token: what needs none is short. */
+  /** Bytes of a document without a valid token: operations that need no token are short. */
   openDocumentBytes: 8 * 1024,
-  /** Bytes of a body, or of waiting frames, from someone without a valid token: what needs none is short, and held before it is looked at. */
+  /** Bytes of a body, or of waiting frames, without a valid token: such requests are short, and held before they are checked. */
   strangerBodyBytes: 64 * 1024,
-  /** Values of the JSON of a request or a frame: more than any needs, and no more than are read in one go. */
+  /** Values of the JSON of a request or a frame: more than any needs, and few enough to parse at once. */
   jsonValues: 100_000,
-  /** Bytes that all peers sent and that are not dealt with: past it those of whom most waits are turned away, … */
+  /** Unhandled bytes of all peers: past it the peers with most waiting bytes are refused, … */
   unhandledBytes: 32 * 1024 * 1024,
-  /** … except those of whom no more than this is held: they have as much again, together. */
+  /** … except those with no more than this; they have the same total again. */
   smallBytes: 8 * 1024,
-  /** Connections of plain requests, past which the one that is quiet longest goes: a herd's that comes back fit. */
+  /** Plain HTTP connections, past which the one idle longest is closed: a returning herd fits. */
   plainConnections: 5_000,
-  /** Requests of one connection that are not answered yet: those who ask ahead ask for less. */
+  /** Unanswered requests of one connection: a pipelining client sends fewer. */
   requestsAhead: 2_000,
   /** Tokens of such a document. */
   openDocumentTokens: 500,
-  /** Units that the response to an event may cost without counting against a user's rate of reading. */
+  /** Units that the response to an event may cost without counting against a user's read rate. */
   freeEventUnits: 20,
-  /** Characters of a response that a user's rate of reading pays nothing for beside its units. */
+  /** Characters of a response that cost no units of a user's read rate. */
   freeResponseCharacters: 64 * 1024,
   /** Bytes of the response to an operation, and to an event of a subscription. */
   responseBytes: 4 * 1024 * 1024,
-  /** Documents whose parse and validation are remembered. */
+  /** Cached parsed and validated documents. */
   cachedDocuments: 1_000,
   /** Characters of those documents: a syntax tree takes up to 250 bytes for each. */
   cachedDocumentCharacters: 128 * 1024,
-  /** Documents that may be named by their hash, of everyone together, … */
+  /** Persisted documents of all users together, … */
   persistedDocuments: 10_000,
-  /** … and their characters; clients send one that was forgotten again. */
+  /** … and their characters; clients send an evicted one again. */
   persistedDocumentCharacters: 4 * 1024 * 1024,
-  /** Characters of the different documents that the subscriptions of one socket are of. */
+  /** Characters of the distinct documents of one socket's subscriptions. */
   subscribedCharactersPerSocket: 32 * 1024,
-  /** Characters of the variables of those subscriptions, as JSON. */
+  /** Characters of the variables of one socket's subscriptions, as JSON. */
   subscribedVariablesPerSocket: 256 * 1024,
-  /** Topics, and users whose presence is watched, of all subscriptions of a user on a node: each takes up to 2 KB. */
+  /** Topics and watched users of all subscriptions of a user on a node: each takes up to 2 KB. */
   followedNamesPerUser: 10_000,
-  /** Conversations of all those subscriptions. A list that is longer has one subscription over all. */
+  /** Conversations of all those subscriptions. A longer list may have one subscription over all. */
   followedConversationsPerUser: 100_000,
   /** Log entries read at once while catching up. */
   logPage: 500,
-  /** Characters of log entries held for others who ask for the same stretch at about the same time. */
+  /** Characters of cached log pages, shared by streams that resume from the same position. */
   sharedLogCharacters: 16 * 1024 * 1024,
-  /** Characters of those pages that one stream holds while it resumes, besides one. */
+  /** Characters of those pages that one stream holds while it resumes, besides one page. */
   heldLogCharacters: 1024 * 1024,
-  /** Events a stream holds for a reader that does not keep up. */
+  /** Events that a stream holds for a slow consumer. */
   queuedEvents: 2_000,
-  /** Places of one raw client that are noted one by one; of more, the last in each conversation is. */
+  /** Positions of one raw client that are recorded one by one; past it, the last in each conversation. */
   placesPerSocket: 1_000,
-  /** Conversations that a checkpoint of an inbox names, those that changed last: it fits into a header. */
+  /** Conversations named in a checkpoint of an inbox, the last changed ones: it fits into a header. */
   checkpointConversations: 100,
-  /** Entries of the log of a user's list: who was away for longer reads the list anew. */
+  /** Entries of the log of a user's list: a client that was away for longer reads the list again. */
   userLogEntries: 1_000,
-  /** Conversations a user left lately, with the version in which: a change before it is never taken for a later one. */
+  /** Conversations that a user left lately, with the version, so that an earlier change is never taken for a later one. */
   leftConversationsPerUser: 1_000,
-  /** Connections that went lately and are removed again when Redis lost its end. */
+  /** Recently closed connections, which are removed again when Redis lost its end. */
   rememberedDepartures: 10_000,
-  /** Conversations and users changed lately whose lists are compared when a server of a cluster lost its end. */
+  /** Recently changed conversations and users whose lists are compared when a server of a cluster lost its end. */
   rememberedChanges: 20_000,
-  /** Sessions whose positions wait for the engine to take them. */
+  /** Sessions whose bookmarks wait to be stored. */
   unsavedBookmarks: 10_000,
   /** Bytes of those events, as JSON. */
   queuedEventBytes: 4 * 1024 * 1024,
-  /** Bytes of a fragment on the average, at least: clients that cut a message cut it at 1,000 bytes or more. */
+  /** Average bytes of a fragment at least: clients cut messages at 1,000 bytes or more. */
   fragmentBytes: 1_000,
-  /** Renderings that read from the engine, at once: the others wait, each user's in turn. */
+  /** Concurrent renderings that read from the engine: others wait, users in turn. */
   renderingsAtOnce: 16,
   /** Frames a socket may send ahead of their handling. */
   queuedFrames: 1_000,
-  /** Bytes of those frames: a peer that sends and does not read is held to this much. */
+  /** Bytes of those frames: the cap of a peer that sends and does not read. */
   queuedFrameBytes: 4 * 1024 * 1024,
   /** Bytes of a JWT: a larger one is refused before it is verified. */
   tokenBytes: 8 * 1024,
   /** The furthest date there is (ECMA-262), from the Unix epoch. */
   dateMs: 8.64e15,
-  /** Tokens whose verification is remembered: a herd that comes back is not verified twice. */
+  /** Verified tokens in the cache: a returning herd is not verified twice. */
   verifiedTokens: 10_000,
-  /** Users and tenants whose use is counted on this node: those seen last. */
+  /** Users and tenants whose use is counted on this node, the most recent ones. */
   meteredUsers: 50_000,
   meteredTenants: 1_000,
   /** Signals of one user over their rate that are still to be applied: the latest of each kind. */
   heldSignalsPerUser: 100,
-  /** Characters of a frame, or bytes of a body, that cost one unit of their user's rate of reading: shorter ones cost nothing by themselves. */
+  /** Characters of a frame, or bytes of a body, that cost one unit of their user's read rate: shorter ones are free. */
   charactersPerUnit: 4 * 1024,
-  /** Refusals by the rate limits and for want of room, and one a second more, until a socket is closed. */
+  /** Refusals by rates and caps, and one a second more, until a socket is closed. */
   refusalsPerConnection: 100,
-  /** Sockets of gateways that are kept at once only to be told that there is no room. */
+  /** Sockets of gateways that are kept at once only to receive the refusal. */
   gatewaysTurnedAway: 1_000,
-  /** Routers that are told at once of subscriptions that were refused. */
+  /** Routers that are told at once of refused subscriptions. */
   callbackRefusals: 1_000,
-  /** Hops of `X-Forwarded-For` that are looked at, the last ones: no chain of proxies is longer. */
+  /** Hops of `X-Forwarded-For` that are read, the last ones: no chain of proxies is longer. */
   forwardedHops: 20,
   /** Characters of one hop: the longest address, in quotes, with a zone and a port. */
   addressCharacters: 100,
-  /** Addresses whose sockets without a known user are counted: those seen last. */
+  /** Addresses whose unauthenticated sockets are counted, the most recent ones. */
   meteredAddresses: 10_000,
-  /** Sockets of one address whose user is not known yet, at once, before `RATE_LIMIT_STRANGERS`. */
+  /** Unauthenticated sockets of one address at once, before `RATE_LIMIT_STRANGERS`. */
   strangersAtOnce: 500,
-  /** Of `MAX_CONNECTIONS`, what sockets may take whose user is not known yet: past it the oldest gives way to the next. */
+  /** Share of `MAX_CONNECTIONS` for unauthenticated sockets: past it the oldest is closed for the next. */
   strangersShare: 0.5,
-  /** Sockets and streams let in at once, before `RATE_LIMIT_ADMISSIONS` paces a herd that comes back. */
+  /** Sockets and streams admitted at once, before `RATE_LIMIT_ADMISSIONS` paces a returning herd. */
   admissionBurst: 5_000,
   /** Sessions of one user that have not ended. */
   sessionsPerUser: 50,
-  /** Refresh tokens of one session that are known to have been used. */
+  /** Used refresh tokens of one session that are remembered. */
   usedRefreshTokens: 100,
-  /** Tokens that wait for the keys of their issuer: each is held until it answers, or for five seconds. */
+  /** Tokens that wait for the keys of their issuer: each is held for five seconds at most. */
   tokensAwaitingKeys: 5_000,
   /** Characters of a user agent that are kept. */
   userAgentCharacters: 500,

@@ -14,12 +14,12 @@ function describeError(error: unknown): unknown {
   return { name: error.name, message: error.message, ...(code === undefined ? {} : { code }), stack: error.stack };
 }
 
-/** Whose doing a line is about. */
+/** The user that a line is about. */
 export function who({ tenant, userId, sessionId }: Viewer): object {
   return { tenant, user: userId, ...(sessionId === null ? {} : { session: sessionId }) };
 }
 
-/** What a terminal obeys rather than shows, such as an order of writing: the id of a user may hold it. */
+/** Characters that a terminal obeys instead of showing, such as a change of writing direction: a user id may contain them. */
 const UNSEEN = /\p{Cf}/gu;
 
 const escaped = (unseen: string): string =>
@@ -27,11 +27,11 @@ const escaped = (unseen: string): string =>
     '',
   );
 
-/** Lines go to stdout through Node's own stream: pino's waits for ever for a pipe that nobody reads any more. */
+/** Lines go to stdout through Node's own stream: pino's would wait for ever for a pipe without a reader. */
 export function createLog(
   level: string,
   destination: { write(line: string): void } = process.stdout,
-  /** What every line says of its process. */
+  /** The fields of every line. */
   about: object | null = null,
 ): Log {
   const options = {

@@ -12,7 +12,7 @@ import { asWorker, type Worker } from './workers/worker.ts';
 
 const TOKEN_LIFE_S = 24 * 60 * 60;
 
-/** What a newcomer needs to go on: where, who, and one thing to try. */
+/** The first hints for a newcomer: the URL, a token, and a command to try. */
 async function greet(
   { port, secrets, kind }: { readonly port: number; readonly secrets: readonly string[]; readonly kind: string },
   { jwt, hasConsole }: Pick<Config, 'jwt' | 'hasConsole'>,
@@ -46,7 +46,7 @@ interface Ending {
   serve(service: Pick<Service, 'close'>): void;
 }
 
-/** Ends the process when it is told to stop, whether it still starts or serves; at a second time at once, after `kill`. */
+/** Ends the process on a signal, during the start too; on a second signal at once, after `kill`. */
 function endWhenTold(log: Log, onStop: OnStop, kill = (): void => undefined): Ending {
   const abandoning = new AbortController();
   let service: Pick<Service, 'close'> | null = null;
@@ -75,15 +75,15 @@ function endWhenTold(log: Log, onStop: OnStop, kill = (): void => undefined): En
     abandon: abandoning.signal,
     serve(started) {
       service = started;
-      // It was there in the moment in which it was told to stop.
+      // The service had just started when the signal came.
       if (abandoning.signal.aborted) end(service.close());
     },
   };
 }
 
-/** Starts others that serve, and ends with them. */
+/** Starts the workers, and ends with them. */
 async function supervise(given: Config, log: Log): Promise<void> {
-  // The secret that is made here is that of all.
+  // The secret created here is that of all workers.
   const { jwt, workers, isProduction } = withSecrets(given);
   const [secret] = given.jwt.secrets.length === 0 ? jwt.secrets : [];
   const environment = secret === undefined ? {} : { JWT_SECRET: secret };
@@ -99,7 +99,7 @@ async function supervise(given: Config, log: Log): Promise<void> {
 
 /** Serves, alone or as one of several. */
 async function serveHere(config: Config, log: Log, nodeId: string, worker: Worker | null): Promise<void> {
-  // A promise of one connection that nobody waits for is not the end of all others (G13).
+  // A rejected promise of one connection does not end all others (G13).
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
   const { abandon, serve } = endWhenTold(log, worker?.onStop ?? atSignals);
   try {
@@ -123,7 +123,7 @@ async function serveHere(config: Config, log: Log, nodeId: string, worker: Worke
 }
 
 async function main(): Promise<void> {
-  // Whoever read the output may be gone. The service goes on, and has nobody to tell.
+  // The reader of the output may be gone. The service continues.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const config = readConfig(process.env);
   const worker = asWorker(process.env);

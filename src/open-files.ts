@@ -1,8 +1,8 @@
-/** How many files the process may have open, and how many connections that leaves room for. */
+/** The open files that the process may have, and the connections that fit. */
 import { LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 
-/** The soft limit; null where the system has none, or does not tell. */
+/** The soft limit; null where the system has none, or does not report it. */
 export function openFilesLimit(): number | null {
   const { userLimits } = process.report.getReport() as {
     readonly userLimits?: { readonly open_files?: { readonly soft?: unknown } };
@@ -11,7 +11,7 @@ export function openFilesLimit(): number | null {
   return typeof soft === 'number' ? soft : null;
 }
 
-/** As many sockets as are asked for, and as the process may have open beside what else it needs. */
+/** As many sockets as configured, at most as many as the limit allows beside other files. */
 export function socketsWithin(maxConnections: number, openFiles: number | null, log: Log): number {
   const most = openFiles === null ? maxConnections : Math.max(openFiles - LIMITS.otherFiles, 1);
   if (most >= maxConnections) return maxConnections;
@@ -22,7 +22,7 @@ export function socketsWithin(maxConnections: number, openFiles: number | null, 
   return most;
 }
 
-/** As many plain connections as are left beside the sockets, and half of the files that are kept for all else. */
+/** As many plain connections as fit beside the sockets, and half of the files kept for other purposes. */
 export function plainWithin(sockets: number, openFiles: number | null): number {
   const left = openFiles === null ? LIMITS.plainConnections : openFiles - sockets - LIMITS.otherFiles / 2;
   return Math.max(Math.min(left, LIMITS.plainConnections), 1);

@@ -1,4 +1,4 @@
-/** The composition root: a configuration becomes a running service. The one place that wires layers. */
+/** The composition root: turns a configuration into a running service. The only place that wires layers. */
 import { randomUUID } from 'node:crypto';
 import { developmentSecret } from './access/development-secret.ts';
 import { createStandingOf } from './access/gateway.ts';
@@ -17,26 +17,26 @@ import type { Tracing } from './observability/tracing.ts';
 
 export interface Service {
   readonly port: number;
-  /** Where operators are answered; null: on `port`. */
+  /** The port for operators; null: `port`. */
   readonly adminPort: number | null;
   readonly engine: Engine;
-  /** The secrets in use; in development the first was made for it. */
+  /** The secrets in use; in development the first was created for it. */
   readonly secrets: readonly string[];
   /** Drains and closes: readiness first, then sockets over the window, then the rest. */
   close(): Promise<void>;
 }
 
-/** In development a missing secret is made; production was refused without one before. */
+/** Creates a missing secret in development; production was refused without one before. */
 export function withSecrets(config: Config): Config {
   const { jwt } = config;
   if (jwt.secrets.length > 0 || jwt.jwksUrl || jwt.issuers.length > 0 || config.isProduction) return config;
   return { ...config, jwt: { ...jwt, secrets: [developmentSecret(config.dataDir)] } };
 }
 
-/** What gateways and registries call this subgraph. */
+/** The name of this subgraph for gateways and registries. */
 const SUBGRAPH_NAME = 'realtime';
 
-/** Where GraphQL is under a public URL. */
+/** The path of GraphQL under a public URL. */
 function endpointsOf(publicUrl: string): { readonly url: string; readonly subscriptionUrl: string } {
   const url = `${publicUrl}/graphql`;
   return { url, subscriptionUrl: url.replace(/^http/, 'ws') };
@@ -44,31 +44,31 @@ function endpointsOf(publicUrl: string): { readonly url: string; readonly subscr
 
 export interface ServiceParts {
   readonly clock?: Clock;
-  /** Null: nothing is traced. */
+  /** Null: tracing is disabled. */
   readonly tracing?: Tracing | null;
   /** Names this process in its log and its metrics. */
   readonly nodeId?: string;
-  /** Conversations that one user begins or joins; left out: as many as the limits say. */
+  /** Conversations that one user may begin or join; left out: as many as the limits allow. */
   readonly conversationsPerUser?: number | undefined;
   /** Gives up a start that waits for the engine. */
   readonly abandon?: AbortSignal;
   /** Null: no other process serves beside this one under its port. */
   readonly worker?: OneOfSeveral | null;
-  /** Called when the port listens, which may be long before the engine is there. */
+  /** Called when the port listens, which may be long before the engine is ready. */
   readonly listening?: (port: number) => void;
 }
 
 /**
- * The port listens at once; the answer comes when the engine is there, however long that takes.
+ * The port listens at once; the promise resolves when the engine is ready, however long that takes.
  *
- * A start that fails half way leaves nothing open: the next one finds the database unlocked and the port free.
+ * A failed start leaves nothing open: the next one finds the database unlocked and the port free.
  */
 export async function startService(given: Config, log: Log, parts: ServiceParts = {}): Promise<Service> {
   const closers = new Closers(log);
   try {
     return await openService(given, log, parts, closers);
   } catch (error) {
-    // What fails then is in the log; why the start failed is what the caller is to know.
+    // Failures of the closing are in the log; the caller gets the reason of the failed start.
     await closers.close().catch(() => undefined);
     throw error;
   }
@@ -84,7 +84,7 @@ async function openService(given: Config, log: Log, parts: ServiceParts, closers
     conversationsPerUser,
   } = parts;
   const config = withSecrets(given);
-  // What a client who left was still granted, and what was to be tried again, ends with the service.
+  // Presence graces and retries end with the service.
   const clock = createEndingClock(outerClock);
   closers.push('clock', () => clock.end());
   if (tracing) closers.push('tracing', () => tracing.close());
