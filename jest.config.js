@@ -13,6 +13,7 @@ const FULL_ONLY = [
   'test/client/page.test.ts',
   'test/client/resuming.test.ts',
   'test/client/session.test.ts',
+  'test/client/trial.test.ts',
   'test/cluster/load.test.ts',
   'test/cluster/two-releases.test.ts',
   'test/cluster/workers.test.ts',

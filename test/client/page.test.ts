@@ -1,10 +1,4 @@
 /** The client in Chromium: hooks in strict mode, IndexedDB and Web Locks, two tabs of one user and a peer elsewhere. */
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { Realtime } from '../../client/src/index.ts';
 import { createConversation, user } from '../support/conversations.ts';
@@ -12,46 +6,21 @@ import { eventually } from '../support/eventually.ts';
 import { type Nodes, startNodes } from '../support/nodes.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { clientsOf, live, shows } from './clients.ts';
-
-/** Installed by `scripts/provide-chromium.sh`, which `npm run test:browser` calls. */
-const CHROMIUM = [process.env['CHROMIUM'], '/usr/bin/chromium'].find((path) => path && existsSync(path));
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const MOST_OUTPUT_BYTES = 16 * 1_024 * 1_024;
-
-async function serve(): Promise<{ origin: string; close(): void }> {
-  const flags = ['test/client/page.ts', '--bundle', '--format=esm', '--conditions=browser'];
-  const options = { cwd: ROOT, maxBuffer: MOST_OUTPUT_BYTES };
-  const { stdout } = await promisify(execFile)(`${ROOT}node_modules/.bin/esbuild`, flags, options);
-  const server = createServer(({ url = '' }, response) => {
-    const isCode = url.startsWith('/page.js');
-    response.writeHead(200, { 'content-type': `${isCode ? 'text/javascript' : 'text/html'}; charset=utf-8` });
-    response.end(
-      isCode ? stdout : '<!doctype html><div id="root"></div><script type="module" src="/page.js"></script>',
-    );
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
-}
+import { CHROMIUM, type Pages, servePage } from './serve-page.ts';
 
 const inChromium = CHROMIUM ? describe : describe.skip;
 
 inChromium('the client in Chromium', () => {
   let nodes: Nodes;
   let network: TcpProxy;
-  let pages: Awaited<ReturnType<typeof serve>>;
+  let pages: Pages;
   let browser: Browser;
   let context: BrowserContext;
   let id: string;
   const clients = clientsOf(() => nodes.here);
 
   beforeAll(async () => {
-    pages = await serve();
+    pages = await servePage('page.ts');
     nodes = await startNodes('two nodes on one Redis', { ALLOWED_ORIGINS: pages.origin });
     network = await startTcpProxy(nodes.there.service.port);
     const { chromium } = await import('playwright-core');

@@ -1,0 +1,79 @@
+/** A page of the trial: a client with IndexedDB, all rooms open, and what the test asks of it. */
+import { createRealtime } from '../../client/src/index.ts';
+import { indexedDbStorage } from '../../client/src/storage/index.ts';
+
+/** What the test gives to the page. */
+interface Given {
+  readonly location: { readonly search: string };
+  /** A token of this page's user. */
+  tokenOf(): Promise<string>;
+  /** This text is in the outbox, and was kept. */
+  kept(text: string): Promise<void>;
+  trial: TrialPage;
+}
+
+export interface ShownRoom {
+  readonly id: string;
+  readonly unread: number | undefined;
+  /** Sequence, sender and content of each message. */
+  readonly messages: readonly (readonly [sequence: number | null, senderId: string, content: string])[];
+}
+
+export interface TrialPage {
+  /** Resolves when all of them are kept. */
+  write(texts: readonly { readonly room: string; readonly text: string }[]): Promise<void>;
+  read(room: string): void;
+  /** `failed`: why, of each message that the service refused. */
+  now(): { readonly status: string; readonly unsent: number; readonly failed: readonly unknown[] };
+  /** Loads all that there is. */
+  shown(): Promise<{
+    readonly unread: number;
+    readonly order: readonly string[];
+    readonly rooms: readonly ShownRoom[];
+  }>;
+}
+
+const page = globalThis as unknown as Given;
+const given = new URLSearchParams(page.location.search);
+const rooms = (given.get('rooms') ?? '').split(',');
+const chat = createRealtime({
+  url: given.get('url') ?? '',
+  getToken: () => page.tokenOf(),
+  storage: indexedDbStorage(),
+});
+for (const id of rooms) chat.conversation(id).messages.subscribe(() => undefined);
+
+page.trial = {
+  async write(texts) {
+    for (const { room, text } of texts) {
+      await chat.conversation(room).send(text);
+      void page.kept(text);
+    }
+  },
+  read: (room) => chat.conversation(room).markRead(),
+  now() {
+    const failed = rooms.flatMap((id) =>
+      chat
+        .conversation(id)
+        .messages.value.messages.flatMap((message) => (message.status === 'failed' ? [message.error] : [])),
+    );
+    return { status: chat.status.value, unsent: chat.unsent, failed };
+  },
+  async shown() {
+    for (const id of rooms) {
+      const room = chat.conversation(id);
+      while (room.messages.value.hasOlder) await room.loadOlder();
+    }
+    return {
+      unread: chat.inbox.unread,
+      order: chat.inbox.entries.map(({ conversation }) => conversation.id),
+      rooms: rooms.map((id) => {
+        const room = chat.conversation(id);
+        const messages = room.messages.value.messages.map(
+          ({ sequence, senderId, content }) => [sequence, senderId, content] as const,
+        );
+        return { id, unread: room.entry.value?.unread, messages };
+      }),
+    };
+  },
+};
