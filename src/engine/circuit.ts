@@ -2,8 +2,8 @@
  * The circuit breaker around an engine: while its server is away, operations fail
  * at once instead of each waiting for its own timeout (G14).
  *
- * It opens at `FAILURES` outages in a row, timeouts among them. A probe of its own
- * closes it again, one at a time, so that no caller is made to wait for the proof.
+ * It opens after `FAILURES` consecutive outages, timeouts included. A separate probe
+ * closes it again, one at a time, so that no caller waits for the outcome.
  * An answer of the server, even a refusal, is not an outage.
  *
  * An operation's time is counted here, from the call. The client's own count begins
@@ -17,7 +17,7 @@ import type { Circuit, Engine } from './port.ts';
 
 const FAILURES = 5;
 
-/** Everything an engine is asked to do for a caller. */
+/** The operations of an engine for callers. */
 const OPERATIONS = [
   'createConversation',
   'readConversations',
@@ -106,31 +106,31 @@ const OPERATIONS = [
 /** The caller must close anything they open: they keep their own time, and clean up when it is over. */
 const LASTING: ReadonlySet<string> = new Set(['listen'] satisfies (keyof Engine)[]);
 
-/** An operation of the port that is missing above is missing in what `withCircuit` answers, which then does not compile. */
+/** An operation of the port that is missing above is missing in the result of `withCircuit`, which then does not compile. */
 type Guarded = Pick<Engine, (typeof OPERATIONS)[number]>;
 
 export interface CircuitOptions {
   readonly clock: Clock;
   /** How long an operation may take; null for an engine that never waits. */
   readonly deadlineMs: number | null;
-  /** Whether the cause of a failure says that the server is away, rather than what it answered. */
+  /** Whether the cause of a failure shows that the server is unavailable, rather than its answer. */
   readonly isOutage: (cause: unknown) => boolean;
   readonly observe: EngineObserver;
 }
 
-/** Told of everything that passes the circuit as one operation; called on the hot path. */
+/** Receives the outcomes of one operation; called on the hot path. */
 export interface OperationRecord {
-  /** It ended, well or not. */
+  /** The operation ended, with or without an error. */
   operated(milliseconds: number, isFailure: boolean): void;
-  /** It was refused because the circuit is open. */
+  /** The operation was refused because the circuit is open. */
   refused(): void;
 }
 
-/** Told of the circuit. */
+/** Receives the events of the circuit. */
 export interface EngineObserver {
-  /** Asked once for each operation. */
+  /** Called once per operation. */
   recordOf(operation: string): OperationRecord;
-  /** It opened, or closed after it was open; what its probes find in between is not told. */
+  /** It opened, or closed after it was open; failed probes in between are not reported. */
   turned(isOpen: boolean): void;
   /** An announcement was of a kind that only a newer release knows. */
   ignored(): void;
@@ -145,7 +145,7 @@ const NAMES: Record<CircuitState, Circuit> = {
 
 type Operation = (...args: never[]) => Promise<unknown>;
 
-/** Tells a breaker what became of operations. Of one that succeeds only when it counts outages: nearly all do. */
+/** Reports outcomes to a breaker. A success is only reported while outages are counted: nearly all succeed. */
 class Tally {
   readonly #policy: CircuitBreakerPolicy;
   readonly #isOutage: (error: unknown) => boolean;
@@ -166,7 +166,7 @@ class Tally {
     if (this.isClosed) void this.#policy.execute(() => undefined);
   }
 
-  /** Rejects with the error once it was counted: whoever hears of the one that opens the circuit finds it open. */
+  /** Rejects after the error was counted: the caller of the operation that opens the circuit finds it open. */
   async failed(error: unknown): Promise<never> {
     if (!this.#isOutage(error) || !this.isClosed) throw error;
     this.#isCounting = true;
@@ -176,7 +176,7 @@ class Tally {
   }
 }
 
-/** Each operation is one promise and what it is told: there is one for each message and more. */
+/** Each operation is one promise and its report: there is at least one for each message. */
 function guard(operation: Operation, deadlineMs: number | null, record: OperationRecord, tally: Tally): Operation {
   return (...args) => {
     if (!tally.isClosed) {
@@ -203,7 +203,7 @@ function guard(operation: Operation, deadlineMs: number | null, record: Operatio
         end(true);
         tally.failed(error).catch(reject);
       }
-      // It may have happened all the same.
+      // It may have been applied all the same.
       const late = (): void => fail(unavailable(new Error('No answer in time.')));
       operation(...args).then(succeed, fail);
       if (deadlineMs !== null) cancel = deadline(deadlineMs, late);
@@ -214,7 +214,7 @@ function guard(operation: Operation, deadlineMs: number | null, record: Operatio
 export function withCircuit(engine: Engine, { clock, deadlineMs, isOutage, observe }: CircuitOptions): Engine {
   const isAway = (error: unknown): boolean =>
     error instanceof ServiceError && error.cause !== undefined && isOutage(error.cause);
-  // When it may close again is the probe's to say.
+  // The probe decides when it may close again.
   const breaker = new ConsecutiveBreaker(FAILURES);
   const policy = circuitBreaker(handleWhen(isAway), { breaker, halfOpenAfter: 0 });
   const tally = new Tally(policy, isAway);

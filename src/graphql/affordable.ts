@@ -4,8 +4,8 @@ import { LIMITS } from '../limits.ts';
 import { type Budget, responseTooLarge } from '../rates/budget.ts';
 
 /**
- * Why a result is not sent; null when it is. It is sent whole or not at all: what
- * the operation had no budget for would look like something that is not there.
+ * The reason for which a result is withheld; null when it is sent. It is sent as a whole
+ * or not at all: parts without budget would look absent.
  */
 export function refusalOf(result: object, budget: Budget): ServiceError | null {
   if (budget.refusal) return budget.refusal;

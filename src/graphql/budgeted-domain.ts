@@ -1,14 +1,14 @@
-/** The domain as an operation sees it: whatever it is asked is at the cost of the operation's budget. */
+/** The domain as an operation sees it: each call is charged to the operation's budget. */
 import type { Domain } from '../domain/domain.ts';
 import { type Budget, within } from '../rates/budget.ts';
 
 type Rule = (...args: unknown[]) => unknown;
 type Group = Record<string, unknown>;
 
-/** The view of an operation's budget; a small object, made when something is first asked. */
+/** The view of an operation's budget; a small object, created with the first call. */
 export type BudgetDomain = (budget: Budget) => Domain;
 
-/** Made once: views share their methods, so that each is only a budget and what was asked of it. */
+/** Created once: views share their methods, so each is only a budget and its calls. */
 export function createBudgetDomain(domain: Domain): BudgetDomain {
   const View = viewOf(domain);
   return (budget) => new View(budget) as unknown as Domain;

@@ -13,7 +13,7 @@ export interface Services {
   readonly delivery: Delivery;
   /** Units that an operation, or the response to an event, may cost. */
   readonly maxCost: number;
-  /** Whether this node lets no operation wait any more. */
+  /** Whether operations may not wait any more on this node. */
   readonly isDraining: () => boolean;
 }
 
@@ -26,28 +26,28 @@ export interface Context {
   readonly tenant: TenantId;
   /** The caller; reading it makes a result the caller's own. UNAUTHENTICATED when there is none. */
   readonly viewer: Viewer;
-  /** The caller for as long as a stream lasts: whose token may change. */
+  /** The caller for the duration of a stream, whose token may change. */
   readonly bearer: Bearer;
   readonly loaders: Loaders;
-  /** Whether the caller is a gateway that proved itself with `GATEWAY_SECRET`, or none is asked for. */
+  /** Whether the caller is a gateway that proved itself with `GATEWAY_SECRET`, or no secret is configured. */
   readonly isTrustedGateway: boolean;
-  /** Why the caller is nobody; null: they are somebody. */
+  /** The reason for an unknown caller; null: the caller is known. */
   readonly refusal: ServiceError | null;
-  /** Counts what the caller does against their rates. */
+  /** Meters the caller's changes. */
   readonly meter: Meter;
   /** Of the request, or of the upgrade of the socket. */
   readonly userAgent: string | null;
-  /** At which event a stream's reader was, as it says itself when it comes back; null: it does not say. */
+  /** The last event id that the stream's reader gives when it reconnects; null: none. */
   readonly lastEventId: string | null;
-  /** Lets the connection go on for as long as a new token does. */
+  /** Extends the connection to the end of a new token. */
   readonly renew: Renew;
-  /** Whether nobody is there for the answer any more, or nobody may be kept waiting: asked by what waits. */
+  /** Whether the caller is gone, or waiting is no longer allowed: checked by operations that wait. */
   isOver(): boolean;
-  /** Empties the loaders: what they remember may have been changed. */
+  /** Empties the loaders, since cached values may have changed. */
   forget(): void;
   /** The same caller with empty loaders, for the next event of a stream. */
   next(): Context;
-  /** A context of the same tenant and no caller, for what many callers share. */
+  /** A context of the same tenant without a caller, for results that many callers share. */
   share(): SharedContext;
 }
 
@@ -62,7 +62,7 @@ export type Caller = CallerDetails &
 
 interface CallerDetails {
   readonly isTrustedGateway: boolean;
-  /** They are a gateway, and are told everything in words. */
+  /** The caller is a gateway, and gets every refusal as an error. */
   readonly isProvenGateway: boolean;
   readonly meter: Meter;
   readonly userAgent: string | null;
@@ -73,7 +73,7 @@ interface CallerDetails {
   readonly isGone: () => boolean;
 }
 
-/** Takes a viewer of a new token; nothing happens when it is another user's, or nothing is connected. */
+/** Uses the viewer of a new token; no effect for another user's token, or without a connection. */
 export type Renew = (viewer: Viewer) => void;
 
 // Apollo Server copies contexts by their own properties, so nothing here is a #private field or an own getter.
@@ -101,7 +101,7 @@ class RequestContext implements Context {
     this.caller = caller;
   }
 
-  // Made when first asked for: a context lives as long as its subscription, of which few read more than the event.
+  // Created at the first use: a context lives as long as its subscription, and few of these read more than the event.
   get budget(): Budget {
     this.spent ??= new Budget(this.services.maxCost);
     return this.spent;
@@ -226,14 +226,14 @@ class ViewerlessContext implements SharedContext {
     return this.#touch();
   }
 
-  /** Notes it first: a resolver that catches what is thrown does not undo it. */
+  /** Recorded first: a resolver that catches the error does not undo it. */
   #touch(): never {
     this.wasTouched = true;
     throw new ServiceError('INTERNAL_SERVER_ERROR', 'A shared result has no viewer.');
   }
 }
 
-/** A context for one operation, or for one event of a subscription: its loaders remember what they read. */
+/** A context for one operation, or for one event of a subscription: its loaders cache their reads. */
 export function createContext(services: Services, caller: Caller): Context {
   return new RequestContext(services, caller);
 }

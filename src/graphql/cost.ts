@@ -1,7 +1,7 @@
 /**
- * What an operation asks for, as far as that can be told before anything is read:
+ * The declared cost of an operation, as far as it is known before anything is read:
  * its items, with the sizes of its lists multiplied. It refuses early what could
- * not end well; what an operation does cost is counted by its budget.
+ * not succeed; the real cost is counted by the budget.
  *
  * The SDL says how long a list is and what a field costs beside its items, by the
  * directives of Federation 2.9, which gateways read too
@@ -40,20 +40,20 @@ type Field = GraphQLField<unknown, unknown>;
 
 /** The SDL's declarations about a field. */
 interface Declared {
-  /** `@cost(weight:)`: items it costs by itself. */
+  /** `@cost(weight:)`: the items that it costs by itself. */
   readonly weight: number;
-  /** `@listSize(assumedSize:)`: of a list when no argument says how long it is. */
+  /** `@listSize(assumedSize:)`: for a list without an argument for its length. */
   readonly assumedSize: number;
-  /** `@listSize(slicingArguments:)`: the largest of these says it. */
+  /** `@listSize(slicingArguments:)`: the largest of these is the length. */
   readonly slicingArguments: readonly string[];
-  /** `@listSize(sizedFields:)`: the lists in what it answers that this is the size of. */
+  /** `@listSize(sizedFields:)`: the lists in its result that have this length. */
   readonly sizedFields: readonly string[];
 }
 
-/** A unit pays for so many items. */
+/** A unit pays for this many items. */
 const ITEMS_PER_UNIT = 10;
 
-/** Lists whose length a field around them says. */
+/** Lists whose length is given by a field around them. */
 interface Page {
   readonly size: number;
   readonly fields: readonly string[];
@@ -61,8 +61,8 @@ interface Page {
 
 /**
  * The cost in units. An item of a list counts as many times as the lists around
- * it are long. A list is as long as its slicing arguments say, or the list of ids
- * it is asked for, or else as is declared. A root field costs a unit beside its items.
+ * it are long. The length of a list is that of its slicing arguments, or of the list of ids
+ * in its arguments, or else as declared. A root field costs a unit beside its items.
  */
 export function costOf({ schema, document, operation, variables }: CostRequest): number {
   const fragments = fragmentsOf(document);
@@ -77,7 +77,7 @@ export function costOf({ schema, document, operation, variables }: CostRequest):
     }, 0);
   }
 
-  // A field of a fragment is met as often as the fragment is spread; its arguments may be long.
+  // A field of a fragment is visited as often as the fragment is spread; its arguments may be long.
   const sizes = new Map<FieldNode, Sizes>();
   function sizesOf(field: Field, node: FieldNode): Sizes {
     let known = sizes.get(node);
@@ -99,7 +99,7 @@ export function costOf({ schema, document, operation, variables }: CostRequest):
     if (!isListType(getNullableType(field.type))) {
       const { sizedFields: fields, assumedSize } = declared;
       if (fields.length === 0) return declared.weight + inner(null);
-      // The page is read whatever of it is asked for.
+      // The page is read whatever is selected of it.
       const size = asked ?? assumedSize;
       return declared.weight + size + inner({ size, fields });
     }
@@ -112,7 +112,7 @@ export function costOf({ schema, document, operation, variables }: CostRequest):
   return countRoots(document, operation) + Math.ceil(itemsOf(operation.selectionSet, root, null) / ITEMS_PER_UNIT);
 }
 
-/** How long the lists of a field are by its arguments. */
+/** The lengths of a field's lists by its arguments. */
 interface Sizes {
   readonly asked: number | null;
   readonly longest: number | null;
@@ -131,7 +131,7 @@ function fieldOf(schema: GraphQLSchema, type: GraphQLNamedType | undefined, name
 /** Lists of introspection, which has no directives: about as long as ours. */
 const INTROSPECTED: Readonly<Record<string, number>> = { types: 80, fields: 8, args: 2, enumValues: 3, directives: 20 };
 
-/** Of schemas that live as long as the process. */
+/** Per schema, which lives as long as the process. */
 const known = new WeakMap<Field, Declared>();
 
 function declaredOf(schema: GraphQLSchema, field: Field): Declared {
@@ -154,14 +154,14 @@ function declaredOf(schema: GraphQLSchema, field: Field): Declared {
   return declared;
 }
 
-/** How long a field's list is by its slicing arguments; null when they do not say. */
+/** The length of a field's list by its slicing arguments; null without them. */
 function sizeAsked({ slicingArguments }: Declared, given: Record<string, unknown>): number | null {
   const sizes = slicingArguments.map((name) => given[name]).filter((size) => typeof size === 'number');
-  // A page of nothing is a read like any other.
+  // An empty page is a read like any other.
   return sizes.length === 0 ? null : Math.min(Math.max(...sizes, 1), LIMITS.pageSize);
 }
 
-/** Of the lists a field is asked for, the length of the longest; null when there is none. */
+/** The length of the longest list in a field's arguments; null without one. */
 function longestOf(given: Record<string, unknown>): number | null {
   const lists = Object.values(given).filter(Array.isArray);
   return lists.length === 0 ? null : Math.max(...lists.map(({ length }) => length));
@@ -171,7 +171,7 @@ function argumentsOf(field: Field, node: FieldNode, variables: Record<string, un
   try {
     return getArgumentValues(field, node, variables);
   } catch {
-    // Execution says what is wrong with them.
+    // Execution reports their faults.
     return {};
   }
 }

@@ -1,4 +1,4 @@
-/** Every field of the schema is counted as it is completed, by what stands in the response for it. */
+/** Counts every field of the schema as it is completed, by its size in the response. */
 import {
   defaultFieldResolver,
   type GraphQLField,
@@ -20,10 +20,10 @@ import type { Context } from './context.ts';
 
 type Field = GraphQLField<unknown, Context>;
 type Resolve = GraphQLFieldResolver<unknown, Context>;
-/** Counts a value, and answers what is completed in its place. */
+/** Counts a value, and returns the value to complete in its place. */
 type Count = (value: unknown, budget: Budget) => unknown;
 
-/** Items of a list that is worth stopping in. */
+/** Items of a list that is long enough to stop in. */
 const LONG_LIST = 20;
 
 /** Quotes, colon and comma, and a number or a brace. */
@@ -51,7 +51,7 @@ function countItems(value: unknown, budget: Budget): unknown {
   return value.length > LONG_LIST ? untilOver(value, budget) : value;
 }
 
-/** Items of a long list are completed for as long as the budget lasts. */
+/** Completes the items of a long list for as long as the budget lasts. */
 function* untilOver(items: readonly unknown[], budget: Budget): Generator<unknown> {
   for (const item of items) {
     // Ended, not thrown: graphql-js would forget the items that are still being completed. The rest is not sent.
@@ -73,7 +73,7 @@ function counted(field: Field, count: Count): Resolve {
   const isNullable = !isNonNullType(field.type);
   return (source, args, context, info) => {
     const { budget } = context;
-    // The first refusal is the operation's: an error for each field that follows would cost more than the field.
+    // Only the first refusal is an error of the operation: one for each later field would cost more than the field.
     if (isNullable && budget.isOver) return null;
     try {
       budget.field(keyOf(info).length + PUNCTUATION);
@@ -82,16 +82,16 @@ function counted(field: Field, count: Count): Resolve {
       if (isPromise(value)) return value.then((result) => count(result, budget));
       return count(value, budget);
     } catch (error) {
-      // Not thrown: of a list graphql-js would forget the items before, and what they reject with nobody would handle.
+      // Not thrown: graphql-js would forget the earlier items of a list, and leave their rejections unhandled.
       return Promise.reject(error);
     }
   };
 }
 
-/** Its name in the response: as long as whoever asks wants. */
+/** Its name in the response, which a client may choose at any length. */
 const keyOf = ({ path }: GraphQLResolveInfo): string => path.key as string;
 
-/** A change is made whole or not at all: only before it is asked whether there is something left. */
+/** A change is completed or not begun: the budget is only checked before it. */
 function changing(resolve: Resolve): Resolve {
   return (source, args, context, info) => {
     const { budget } = context;
@@ -120,7 +120,7 @@ export function countFields(schema: GraphQLSchema): void {
     if (!isObjectType(type) || isIntrospectionType(type)) continue;
     for (const field of Object.values(type.getFields())) {
       field.resolve = counted(field, type.name === '_Service' ? countSdl : countOf(field.type));
-      // graphql-js runs these one after the other, each with all that is asked of its result.
+      // graphql-js runs these one after the other, each with its whole selection.
       if (type === mutation) field.resolve = changing(field.resolve);
     }
   }

@@ -1,11 +1,11 @@
-/** Documents that were parsed, by their text or its hash: those used last. */
+/** Parsed documents by their text or its hash, the most recent ones. */
 import { LRUCache } from 'lru-cache';
 import { LIMITS } from '../limits.ts';
 
 /**
- * Bounded by the characters of what was parsed, which each entry is set with as
- * its `size`: a syntax tree takes up to 250 bytes for each, so that a thousand
- * documents that differ would take gigabytes.
+ * Bounded by the characters of the parsed texts, which each entry gives
+ * as its `size`: a syntax tree takes up to 250 bytes for each, so a thousand
+ * distinct documents could take gigabytes.
  */
 export function createDocumentCache<Value extends object>(): LRUCache<string, Value> {
   return new LRUCache({ max: LIMITS.cachedDocuments, maxSize: LIMITS.cachedDocumentCharacters });

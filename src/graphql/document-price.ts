@@ -9,7 +9,7 @@ import type { DocumentNode } from 'graphql';
 import { LIMITS } from '../limits.ts';
 import type { Meter } from '../model.ts';
 
-/** The least that parsing and validating takes. */
+/** The minimum price of parsing and validating. */
 const LEAST_UNITS = 5;
 const CHARACTERS_PER_UNIT = 25;
 /** Characters beyond those of its tokens are blanks, comments and texts, which are skipped cheaply. */
@@ -19,18 +19,18 @@ const URL_BYTES_PER_UNIT = 125;
 
 const pairs = new WeakMap<DocumentNode, number>();
 
-/** Notes how many pairs of fields a document merges into one. */
+/** Records how many pairs of fields a document merges. */
 export function noteMergedPairs(document: DocumentNode, count: number): void {
   pairs.set(document, count);
 }
 
-/** A rate of reading may be smaller than a document: it may be begun with anything that is left. */
+/** The read rate may be smaller than a document's price: it may start with any remainder. */
 function pay(units: number, meter: Meter): void {
   meter.read(1);
   meter.settle(units - 1);
 }
 
-/** @throws {ServiceError} RATE_LIMITED while its sender has nothing left to read with. */
+/** @throws {ServiceError} RATE_LIMITED while its sender has no units left. */
 export function payForReading(query: string, meter: Meter): void {
   pay(LEAST_UNITS + Math.floor(Math.min(query.length, MOST_CHARACTERS) / CHARACTERS_PER_UNIT), meter);
 }
@@ -41,7 +41,7 @@ export function payForUrl(query: string, meter: Meter): void {
   if (units > 0) pay(units, meter);
 }
 
-/** For a body, which is read as JSON whatever it says. @throws {ServiceError} RATE_LIMITED. */
+/** For a body, which is parsed as JSON in any case. @throws {ServiceError} RATE_LIMITED. */
 export function payForBody(bytes: number, meter: Meter): void {
   const units = Math.floor(bytes / LIMITS.charactersPerUnit);
   if (units > 0) pay(units, meter);

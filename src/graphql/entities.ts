@@ -18,7 +18,7 @@ function textOf({ id }: Reference): string {
   throw badInput(`${NAME} must be a string.`);
 }
 
-/** The id a representation names. */
+/** The id in a representation. */
 export const referenceId = <Id extends ConversationId | MessageId | SessionId>(reference: Reference): Id =>
   identifier<ConversationId | MessageId | SessionId>(textOf(reference), NAME) as Id;
 
@@ -29,7 +29,7 @@ const ENTITIES = new Set<unknown>(['Conversation', 'Message', 'Session', 'User']
 type Resolve = GraphQLFieldResolver<unknown, Context>;
 
 /**
- * Resolves each representation by itself, in order: one that is malformed is an error
+ * Resolves each representation by itself, in order: a malformed one is an error
  * in its place, and the others stand.
  *
  * @throws {ServiceError} BAD_USER_INPUT over the cap.

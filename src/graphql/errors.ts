@@ -1,4 +1,4 @@
-/** Errors as callers see them: the closed list, and nothing of what went wrong inside. */
+/** The public form of errors: the closed list, without internal details. */
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { ERROR_CODES, LIBRARY_CODES, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -15,7 +15,7 @@ export function originOf(error: unknown): unknown {
 
 const LISTED: ReadonlySet<unknown> = new Set([...Object.keys(ERROR_CODES), ...LIBRARY_CODES]);
 
-/** Of the closed list: Apollo Server has a code of its own for a request that is none, and a library may have any. */
+/** In the closed list: Apollo Server and libraries may use codes of their own. */
 const listed = (code: unknown): string => (LISTED.has(code) ? String(code) : 'BAD_USER_INPUT');
 
 /** The public form of an error that the request caused; null for faults of the service. */
@@ -38,7 +38,7 @@ function extensionsOf(error: ServiceError): Record<string, unknown> {
   };
 }
 
-/** Every message of an error that leaves this process goes through `tell`, whoever wrote it. */
+/** Every error message that leaves this process goes through `tell`. */
 export function createErrorFormatter(log: Log, count: (code: string) => void, tell: Tell): FormatError {
   return (error) => {
     const origin = originOf(error);
@@ -61,7 +61,7 @@ export function createErrorFormatter(log: Log, count: (code: string) => void, te
   };
 }
 
-/** A service error as graphql-js and Apollo Server take it, with its HTTP status. */
+/** A service error in the form of graphql-js and Apollo Server, with its HTTP status. */
 export function toGraphQLError(error: ServiceError, status: number = ERROR_CODES[error.code].status): GraphQLError {
   return new GraphQLError(error.message, {
     originalError: error,

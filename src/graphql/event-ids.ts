@@ -1,4 +1,4 @@
-/** Ids by which a reader of server-sent events resumes: which streams have some, and what they are. */
+/** The ids by which a reader of server-sent events resumes, for the streams that have them. */
 import type { IdOf } from '../delivery/rendered-stream.ts';
 
 const IDS = new WeakMap<object, IdOf>();

@@ -35,7 +35,7 @@ export interface OperationRequest {
   readonly query: string;
   readonly operationName?: string | null | undefined;
   readonly variables?: Record<string, unknown> | null | undefined;
-  /** Why there is no document. A symbol: no client can send it. */
+  /** The reason for a missing document. A symbol, so that no client can send it. */
   readonly [FAULT]?: GraphQLError | null;
 }
 
@@ -57,7 +57,7 @@ function asGraphQLError(error: unknown): GraphQLError {
   return new GraphQLError(originalError.message, { originalError });
 }
 
-/** The variables an operation declares: a subscription holds them for as long as it is open. */
+/** The variables of an operation: a subscription holds them while it is open. */
 function declaredOf(
   { variableDefinitions = [] }: OperationDefinitionNode,
   given: OperationRequest['variables'],

@@ -1,4 +1,4 @@
-/** How large a document is once its fragments are put where they are spread. */
+/** The size of a document with its fragments expanded. */
 import {
   type DocumentNode,
   type FragmentDefinitionNode,
@@ -14,7 +14,7 @@ export function fragmentsOf({ definitions }: DocumentNode): Map<string, Fragment
   return fragments;
 }
 
-/** The root fields of an operation, by whatever fragments they are asked for. */
+/** The root fields of an operation, with fragments expanded. */
 export function countRoots(document: DocumentNode, { selectionSet }: OperationDefinitionNode): number {
   const fragments = fragmentsOf(document);
   function of({ selections }: SelectionSetNode): number {
@@ -30,9 +30,9 @@ export function countRoots(document: DocumentNode, { selectionSet }: OperationDe
 
 /**
  * Counts the fields of all operations with every spread expanded; infinite when a
- * fragment contains itself. Takes time in the size of the document, however much
- * its fragments multiply: 30 of them that each spread the next one twice are a
- * thousand million fields to whoever walks them one by one.
+ * fragment contains itself. Takes time linear in the document, however much
+ * its fragments multiply: 30 fragments that each spread the next one twice are a
+ * thousand million fields when visited one by one.
  */
 export function countExpandedFields(document: DocumentNode): number {
   const fragments = fragmentsOf(document);
@@ -42,7 +42,7 @@ export function countExpandedFields(document: DocumentNode): number {
     const earlier = known.get(name);
     if (earlier !== undefined) return earlier;
     const selections = fragments.get(name)?.selectionSet;
-    // Until it is counted, whoever comes by here came from inside it.
+    // A second visit before the count is known comes from inside the fragment.
     known.set(name, Number.POSITIVE_INFINITY);
     const count = selections ? of(selections) : 0;
     known.set(name, count);

@@ -1,4 +1,4 @@
-/** The SDL without some of its fields, for a graph in which somebody else has those names. */
+/** The SDL without some of its fields, for a graph in which another subgraph has those names. */
 import { type FieldDefinitionNode, parse, print, visit } from 'graphql';
 
 interface WithFields {
@@ -6,7 +6,7 @@ interface WithFields {
   readonly fields?: readonly FieldDefinitionNode[];
 }
 
-/** Takes `Type.field` names. @throws for one that is not there. */
+/** Takes `Type.field` names. @throws for an unknown one. */
 export function leaveOut(sdl: string, names: readonly string[]): string {
   const left = new Set(names);
   const leave = (type: WithFields): WithFields | null => {

@@ -29,9 +29,9 @@ export interface Loaders {
   readonly visibleConversation: DataLoader<string, SeenConversation | null>;
   /** Messages the viewer may see; null for absent and forbidden alike. */
   readonly visibleMessage: DataLoader<string, SeenMessage | null>;
-  /** Unchecked: for `conversationOf` a message that is seen. */
+  /** Without a check: for `conversationOf` with a message that is seen. */
   readonly conversation: DataLoader<ConversationId, ConversationRecord | null>;
-  /** Unchecked: for `replyTargetOf` a message that is seen. */
+  /** Without a check: for `replyTargetOf` with a message that is seen. */
   readonly message: DataLoader<MessageId, MessageRecord | null>;
   /** The viewer's own membership. */
   readonly membership: DataLoader<ConversationId, Membership | null>;
@@ -41,18 +41,18 @@ export interface Loaders {
   readonly unreadOf: DataLoader<UserId, number>;
   readonly sessionsOf: DataLoader<UserId, readonly SessionRecord[]>;
   readonly lastMessage: DataLoader<SeenConversation, SeenMessage | null, ConversationId>;
-  /** The two of a direct conversation. */
+  /** The two users of a direct conversation. */
   readonly pair: DataLoader<SeenConversation, readonly UserId[], ConversationId>;
   readonly typingUsers: DataLoader<SeenConversation, readonly UserId[], ConversationId>;
 }
 
-/** A page of a user's list; the same of the same is read once. */
+/** A page of a user's list; equal reads are made once. */
 export interface ListOf {
   readonly userId: UserId;
   readonly page: UserConversationsPage;
 }
 
-/** Of what is read one by one: the same is read once. */
+/** For reads of single values: equal reads are made once. */
 function once<Key, Value, CacheKey = Key>(
   load: (key: Key) => Promise<Value>,
   cacheKeyFn?: (key: Key) => CacheKey,
@@ -64,7 +64,7 @@ function once<Key, Value, CacheKey = Key>(
 
 const idOf = ({ id }: SeenConversation): ConversationId => id;
 
-/** Runs a batch in which a bad key fails alone. */
+/** Runs a batch in which an invalid key fails alone. */
 async function each<Key, Value>(
   keys: readonly Key[],
   load: (keys: readonly Key[]) => Promise<readonly Value[]>,

@@ -1,4 +1,4 @@
-/** How much there is to compare in a document: what is asked for twice at one place must be the same. */
+/** The number of comparisons in a document: fields selected twice at one place must be the same. */
 import {
   type ASTVisitor,
   type DocumentNode,
@@ -17,7 +17,7 @@ const pairsOf = (count: number): number => (count * (count - 1)) / 2;
 /** The fields at one place of the response, with fragments expanded. */
 interface Place {
   readonly fields: Map<string, FieldNode[]>;
-  /** By name: a fragment is put at a place once, however often it is spread there. */
+  /** By name: a fragment is expanded once per place, however often it is spread there. */
   readonly fragments: Set<string>;
 }
 
@@ -73,7 +73,7 @@ function faultOf(document: DocumentNode): GraphQLError | null {
   const tooCostly = (message: string): GraphQLError =>
     new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COSTLY' } });
   const fields = countExpandedFields(document);
-  // The specification's own rule would say which, after the others had followed the circle.
+  // The specification's own rule would name it, after the other rules had followed the cycle.
   if (fields === Number.POSITIVE_INFINITY) return new GraphQLError('A fragment cannot spread itself.');
   if (fields > LIMITS.expandedFields) {
     return tooCostly(`The operation has more than ${LIMITS.expandedFields} fields with its fragments in place.`);
@@ -85,8 +85,8 @@ function faultOf(document: DocumentNode): GraphQLError | null {
 }
 
 /**
- * Refuses a document that would keep the other rules busy, before they see it:
- * the comparison of overlapping fields takes time in the square of what it is given.
+ * Refuses a document that would keep the other rules busy, before they run:
+ * the comparison of overlapping fields is quadratic.
  */
 export function comparableRule(context: ValidationContext): ASTVisitor {
   const fault = faultOf(context.getDocument());

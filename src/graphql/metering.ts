@@ -1,8 +1,8 @@
 /**
- * Every field that changes something, by the rate that counts it.
+ * The rate of every field that changes something.
  *
- * The meter runs before the field's resolver. What becomes of a signal or of an item of
- * a batch over its rate only the operation can say: it is given the meter, without which
+ * The meter runs before the field's resolver. Only the operation can handle a signal or
+ * an item of a batch over its rate: it gets the meter, without which
  * it does not compile.
  */
 import { defaultFieldResolver, type GraphQLObjectType, type GraphQLSchema } from 'graphql';
@@ -22,7 +22,7 @@ interface Naming {
   readonly named: (args: never) => number;
 }
 
-/** `batch`: each item is a message, which the operation counts: what is over the rate fails alone. */
+/** `batch`: each item is a message, which the operation counts: an item over the rate fails alone. */
 type Metered = Change | 'batch' | Naming;
 
 export const MUTATIONS = {
@@ -105,7 +105,7 @@ function meterFields(type: GraphQLObjectType | null | undefined, metered: { read
   }
 }
 
-/** Bad input counts as a change, so that it has a rate; the people whom it would have named are given back. */
+/** Bad input counts as a change, so that it has a rate; the count of its named people is returned. */
 export async function namingNobody(answer: unknown, giveBack: () => void): Promise<unknown> {
   try {
     return await answer;

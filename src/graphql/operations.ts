@@ -40,11 +40,11 @@ export interface PreparedArgs extends ExecutionArgs {
   readonly coerced: Record<string, unknown>;
   /** The errors of the variables: the whole result. */
   readonly fault: GraphQLError | null;
-  /** Units taken from the caller's rate of reading. */
+  /** Units taken from the caller's read rate. */
   readonly taken: number;
 }
 
-/** graphql-depth-limit with our code on its errors, given only what it can walk to the end. */
+/** graphql-depth-limit with our error code, given only documents that it can walk to the end. */
 function depthRule(maxDepth: number): ValidationRule {
   const rule = depthLimit(maxDepth);
   return (context: ValidationContext) => {
@@ -79,7 +79,7 @@ function countRule(context: ValidationContext): ASTVisitor {
   };
 }
 
-/** The rules beyond the specification's. */
+/** The rules beyond those of the specification. */
 export function validationRules({
   maxDepth,
   isProduction,
@@ -88,12 +88,12 @@ export function validationRules({
   return [comparableRule, unconditionalRootRule, countRule, depthRule(maxDepth), ...introspection];
 }
 
-/** Names that a message would offer are not looked for where they are not told. */
+/** Suggestions are not computed where they are not shown. */
 export function validationOptions({ isProduction }: Pick<OperationRules, 'isProduction'>) {
   return { maxErrors: LIMITS.validationErrors, hideSuggestions: isProduction };
 }
 
-/** The fields that need no token: a refresh token is what its bearer proves themselves with. `__typename` is introspection. */
+/** The fields that need no token: a refresh token identifies its bearer. `__typename` is introspection. */
 const OPEN: Readonly<Record<string, string>> = { query: '_service', mutation: 'refreshSession' };
 const INTROSPECTION = ['__typename', '__schema', '__type'];
 
@@ -102,21 +102,21 @@ export function isOpenOperation(operation: OperationDefinitionNode, isProduction
   const open = OPEN[operation.operation];
   if (open === undefined) return false;
   const names = operation.selectionSet.selections.map((each) => (each.kind === Kind.FIELD ? each.name.value : null));
-  // Clients add `__typename` to whatever they ask: beside an open field it is one, everywhere.
+  // Clients add `__typename` to every selection: beside an open field it is allowed, everywhere.
   const besides = isProduction ? INTROSPECTION.slice(0, 1) : INTROSPECTION;
   if (isProduction && !names.includes(open)) return false;
   return names.every((name) => name !== null && (name === open || besides.includes(name)));
 }
 
-/** @throws {GraphQLError} UNAUTHENTICATED for an operation that needs a token, without one. */
+/** @throws {GraphQLError} UNAUTHENTICATED for an operation that needs a token and has none. */
 export function requireToken(operation: OperationDefinitionNode, context: Context, isProduction: boolean): void {
   if (!context.refusal || isOpenOperation(operation, isProduction)) return;
   throw toGraphQLError(context.refusal);
 }
 
 /**
- * Whether someone without a token may have a document looked at: one that is short,
- * and whose root fields need none. What stands below them is not read for that.
+ * Whether a document may be read without a token: a short one whose root fields
+ * need none. Fields below them are not looked at.
  */
 export function isOpenDocument(query: string, name: string | null | undefined, isProduction: boolean): boolean {
   if (query.length > LIMITS.openDocumentBytes || Buffer.byteLength(query) > LIMITS.openDocumentBytes) return false;
@@ -129,12 +129,12 @@ export function isOpenDocument(query: string, name: string | null | undefined, i
   }
 }
 
-/** Of the variables that are wrong one is told of: each message repeats what was sent. */
+/** Only one faulty variable is reported: each message repeats input. */
 export const EXECUTION_OPTIONS = { maxCoercionErrors: 1 } as const;
 
 /**
- * The variables of an operation as it will see them, defaults applied: what is
- * counted, compared or kept of an operation is made from these.
+ * The variables of an operation as it will see them, defaults applied: costs, comparisons
+ * and cached values use these.
  */
 export function coerceVariables(
   schema: GraphQLSchema,
@@ -166,16 +166,16 @@ export function requireAffordable(request: CostRequest, { maxCost }: OperationRu
   return cost;
 }
 
-/** Takes what an operation may cost from the caller's rate of reading; how much that is. @throws {GraphQLError} RATE_LIMITED. */
+/** Takes the maximum cost of an operation from the caller's read rate, and returns it. @throws {GraphQLError} RATE_LIMITED. */
 export function takeReads({ operation }: OperationDefinitionNode, cost: number, { meter }: Context): number {
-  // Its events are paid for when there are some.
+  // Its events are charged when they come.
   if (operation === 'subscription') return 0;
   const refusal = attempt(() => meter.read(cost));
   if (refusal) throw refusal;
   return cost;
 }
 
-/** Runs `pay`. Answers the error by which it refused, or null. */
+/** Runs `pay`. Returns the error of its refusal, or null. */
 export function attempt(pay: () => void): GraphQLError | null {
   try {
     pay();
@@ -191,10 +191,10 @@ export const isTooLong = (query: string): boolean => query.length > LIMITS.docum
 export const tooLong = (): ServiceError =>
   new ServiceError('PAYLOAD_TOO_LARGE', `A document has at most ${LIMITS.documentCharacters} characters.`);
 
-/** A document, or why it is none; one that is not remembered is paid for by the meter. */
+/** A document, or the reason for which it is invalid; one that is not cached is charged to the meter. */
 export type Prepare = (query: string, meter: Meter) => DocumentNode | readonly GraphQLError[];
 
-/** Parses and validates documents, remembering the outcome of the latest. */
+/** Parses and validates documents, and caches the latest results. */
 export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Prepare {
   const all = [...specifiedRules, ...validationRules(rules)];
   const known = createDocumentCache<DocumentNode | readonly GraphQLError[]>();
@@ -232,7 +232,7 @@ export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Pre
   };
 }
 
-/** The operation a request means; an error when it names none, or leaves a choice. */
+/** The operation that a request selects; an error when it selects none or several are possible. */
 export function chooseOperation(document: DocumentNode, name: string | null | undefined): OperationDefinitionNode {
   const operation = getOperationAST(document, name);
   if (operation) return operation;

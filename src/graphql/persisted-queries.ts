@@ -1,8 +1,8 @@
 /**
- * Automatic persisted queries: a document named by its SHA-256, once it was sent whole.
+ * Automatic persisted queries: a document is named by its SHA-256 after it was sent once.
  *
- * One store for HTTP, streams and sockets, in the words of Apollo's clients and routers: an
- * unknown hash is answered so that they send the document, too. Bounded by its characters.
+ * One store for HTTP, streams and sockets, in the protocol of Apollo's clients and routers: an
+ * unknown hash is answered so that they send the document too. Bounded by its characters.
  */
 import { createHash } from 'node:crypto';
 import { GraphQLError } from 'graphql';
@@ -17,7 +17,7 @@ export interface HashedRequest {
 }
 
 export interface PersistedQueries {
-  /** The document that is meant, or why there is none; null: none is named by a hash. Stores only for those who may. */
+  /** The named document, or the error; null: none is named by a hash. Stores only for callers with the right. */
   documentOf(request: HashedRequest, mayStore: boolean): string | GraphQLError | null;
 }
 
@@ -51,7 +51,7 @@ export function createPersistedQueries(): PersistedQueries {
         return refusal('extensions.persistedQuery.sha256Hash: must be a string.', 'BAD_USER_INPUT', 400);
       if (typeof query !== 'string' || query === '') {
         const document = HASH.test(hash) ? known.get(hash) : undefined;
-        // The message is what clients look for, and the status is not an error's: they send the document then.
+        // Clients look for this message, and the status is not an error's: they send the document then.
         return document ?? refusal('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND', 200);
       }
       if (isTooLong(query)) return toGraphQLError(tooLong(), 413);

@@ -35,7 +35,7 @@ import * as webhooks from './resolvers/webhooks.ts';
 
 const FOLDER = new URL('../../schema/', import.meta.url);
 
-/** The SDL as it stands in the repository. */
+/** The SDL as in the repository. */
 export function readTypeDefs(): string {
   const files = readdirSync(FOLDER).filter((name) => name.endsWith('.graphql'));
   return files
@@ -47,7 +47,7 @@ export function readTypeDefs(): string {
 type Resolver = GraphQLFieldResolver<unknown, Context>;
 type Resolvers = Record<string, Record<string, Resolver>>;
 
-/** `left`: fields that are not part of the SDL which gateways are given, as `Type.field`; they are served all the same. */
+/** `left`: fields that are left out of the SDL for gateways, as `Type.field`; they are served all the same. */
 export function createSchema(left: readonly string[] = []): GraphQLSchema {
   const parts = [
     conversations,
@@ -71,7 +71,7 @@ export function createSchema(left: readonly string[] = []): GraphQLSchema {
     mergeRoots('Query', parts),
     mergeRoots('Mutation', parts),
     mergeRoots('Subscription', parts),
-    // A user's fields are told by several nouns.
+    // Several nouns add fields to a user.
     mergeRoots('User', parts),
   );
   const schema = buildSubgraphSchema([{ typeDefs: parse(readTypeDefs()), resolvers }]);
@@ -95,7 +95,7 @@ export function readSubgraphSdl(schema: GraphQLSchema): string {
   return (data as unknown as { _service: { sdl: string } })._service.sdl;
 }
 
-/** @throws for a field that there is not. */
+/** @throws for an unknown field. */
 function answerWithout(schema: GraphQLSchema, left: readonly string[]): void {
   const field = schema.getQueryType()?.getFields()['_service'];
   if (!field) throw new Error('The schema has no _service.');
@@ -111,7 +111,7 @@ function mergeRoots(root: string, parts: readonly object[]): object {
   return { [root]: Object.assign({}, ...parts.map((part) => (part as Record<string, object>)[root] ?? {})) };
 }
 
-/** `_entities` and `_service` are a second front door: the same rules as at the first. */
+/** `_entities` and `_service` are a second entry: the same rules apply. */
 function guardFederation(schema: GraphQLSchema): void {
   const guard = (name: string, within: (resolve: Resolver) => Resolver = (resolve) => resolve): void => {
     const field = schema.getQueryType()?.getFields()[name];

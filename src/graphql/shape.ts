@@ -1,12 +1,12 @@
 /**
- * What subscribers share who ask the same of an event: one execution, one serialisation.
+ * Shares the rendering of an event among equal subscriptions: one execution, one serialisation.
  *
  * A shape is a tenant, a document, an operation and the variables that reach
- * beyond the root field's arguments: those only choose which events arrive. An
+ * below the root field's arguments: those arguments only choose which events arrive. An
  * event is rendered once, in a context where reading the viewer is a tripwire.
- * Touched, the result is thrown away, the shape becomes per-viewer for good, and
- * everyone's is rendered for them alone. Nothing must be annotated for that. Of a stream
- * with several kinds of events that holds of each kind by itself.
+ * When it is read, the result is discarded, the shape becomes per-viewer for good, and
+ * each viewer's response is rendered alone. Nothing needs an annotation for that. In a stream
+ * with several kinds of events this holds for each kind by itself.
  */
 import { type ExecutionArgs, type ExecutionResult, execute, type OperationDefinitionNode, visit } from 'graphql';
 import type { Clock } from '../clock.ts';
@@ -25,7 +25,7 @@ type Rendered = Payload | Promise<Payload>;
 const isPromise = <Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> =>
   typeof (value as { then?: unknown })?.then === 'function';
 
-/** Counts an execution, for all who share it or for one viewer. */
+/** Counts an execution, for all sharers or for one viewer. */
 export type CountRender = (audience: 'shared' | 'viewer') => void;
 
 /** Undefined: it was cut short. */
@@ -33,7 +33,7 @@ type Attempt<Outcome> = () => Outcome | undefined | Promise<Outcome | undefined>
 
 const RETRY_MS = 250;
 
-/** Whether a part of the result is missing only because the engine is away. */
+/** Whether a part of the result is missing only because the engine is unavailable. */
 function isCutShort({ errors = [] }: ExecutionResult): boolean {
   return errors.some((error) => {
     const origin = originOf(error);
@@ -47,7 +47,7 @@ export interface ShapeOptions {
   readonly countRender: CountRender;
 }
 
-/** A stream as its shape knows it: whose events are rendered, and who pays. */
+/** A stream as its shape sees it: the owner of its events, and who pays. */
 export class Reader implements Waiter {
   readonly context: Context;
   isOpen = true;
@@ -61,7 +61,7 @@ export class Reader implements Waiter {
     return JSON.stringify([tenant, userId]);
   }
 
-  /** Takes units from whoever hears an event. @throws {ServiceError} QUERY_TOO_COSTLY. */
+  /** Takes units from the recipients of an event. @throws {ServiceError} QUERY_TOO_COSTLY. */
   charge(units: number): void {
     this.context.meter.hear(units);
   }
@@ -91,7 +91,7 @@ class Sharers implements Waiter {
 
 /** The observations of the renderings of one kind of event so far. */
 interface Habits {
-  /** The viewer is read: everyone's is rendered for them alone. */
+  /** The viewer is read: each viewer's response is rendered alone. */
   isPerViewer: boolean;
   /** Whether all were synchronous. Null before the first. */
   isDirect: boolean | null;
@@ -104,13 +104,13 @@ export class Shape {
   readonly #options: ShapeOptions;
   readonly #share: () => SharedContext;
   /**
-   * By event: events are shared objects. Null: the viewer was read. A rendering is kept by those who have it to deliver
+   * By event: events are shared objects. Null: the viewer was read. A rendering is held by the streams that still deliver it
    * and not by its event, which may be the present state of something and stay for long, in many shapes (G10).
    */
   readonly #shared = new WeakMap<object, WeakRef<Payload> | null | Promise<Payload | null>>();
   readonly #place: FairPlace;
   readonly #habits = new Map<string, Habits>();
-  /** Of events that cost more than is free, for each who shares them; null while there was none. */
+  /** For events that cost more than the free part, the share of each recipient; null while there was none. */
   #prices: WeakMap<object, number> | null = null;
 
   constructor(
@@ -128,7 +128,7 @@ export class Shape {
 
   /**
    * The response to an event, for one viewer. Rejects with SERVICE_UNAVAILABLE when the
-   * engine stays away: an event that was told of in part would be lost without a trace.
+   * engine stays unavailable: an event delivered in part would be lost without a trace.
    */
   render(event: object, reader: Reader): Rendered {
     if (this.#mustWait(event)) return this.#place.inTurn(reader, () => this.#render(event, reader));
@@ -156,7 +156,7 @@ export class Shape {
     });
   }
 
-  /** Undefined: it is not rendered, or nobody has it any more. */
+  /** Undefined: it is not rendered, or no longer held. */
   #sharedOf(event: object): Payload | null | Promise<Payload | null> | undefined {
     const kept = this.#shared.get(event);
     return kept instanceof WeakRef ? kept.deref() : kept;
@@ -187,7 +187,7 @@ export class Shape {
       const settle = (result: ExecutionResult): Payload | null | undefined => {
         if (!context.wasTouched) {
           const dear = dearness(context.budget);
-          // Rendered once, it is paid for once, by all who share it.
+          // Rendered once, and charged once, to all who share it.
           if (dear > 0) this.#price(event, Math.ceil(dear / Math.max(this.users, 1)));
           return this.#serialise(result, context.budget);
         }
@@ -198,7 +198,7 @@ export class Shape {
     });
   }
 
-  /** A stream of several kinds of events: one that is the viewer's own makes no other so. */
+  /** A stream of several kinds of events: a per-viewer kind makes no other kind per-viewer. */
   #habitsOf(event: object): Habits {
     const kind = kindOf(event);
     let habits = this.#habits.get(kind);
@@ -238,7 +238,7 @@ export class Shape {
     return isPromise(result) ? this.#place.hold(result.then(settle)) : settle(result);
   }
 
-  /** Renders again for as long as an outage of the engine may take; undefined is what it cut short. */
+  /** Renders again for as long as an outage of the engine may take; undefined: it was cut short by one. */
   #untilWhole<Outcome>(waiter: Waiter, render: Attempt<Outcome>): Outcome | Promise<Outcome> {
     const first = render();
     const settle = (outcome: Outcome | undefined): Outcome | Promise<Outcome> =>
@@ -246,7 +246,7 @@ export class Shape {
     return isPromise(first) ? first.then(settle) : settle(first);
   }
 
-  /** Tries again until the engine answers. Each attempt waits for its turn; between attempts no place is held. */
+  /** Retries until the engine answers. Each attempt waits for its turn; between attempts no place is held. */
   async #again<Outcome>(waiter: Waiter, render: Attempt<Outcome>): Promise<Outcome> {
     const { clock } = this.#options;
     const end = clock.elapsed() + TIMES.renderMs;
@@ -271,7 +271,7 @@ export class Shape {
   }
 }
 
-/** The variables an operation uses anywhere but in the arguments of its root field, by name. */
+/** The variables that an operation uses outside the arguments of its root field, by name. */
 function innerVariables(args: ExecutionArgs, operation: OperationDefinitionNode): string[] {
   const roots = new Set(operation.selectionSet.selections);
   const names = new Set<string>();
@@ -306,7 +306,7 @@ export function createShapes(options: ShapeOptions): Shapes {
     const name = operation.name?.value ?? '';
     const names = known.names.get(name) ?? innerVariables(args, operation);
     known.names.set(name, names);
-    // Absent is not null: a field may have a default for what is absent.
+    // Absent is not null: a field may have a default for an absent argument.
     const values = names.map((each) => (Object.hasOwn(args.coerced, each) ? [args.coerced[each]] : null));
     return JSON.stringify([context.tenant, known.id, name, values]);
   }

@@ -14,7 +14,7 @@ import { fragmentsOf } from './expansion.ts';
 
 const NO_SELECTIONS: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: [] };
 
-/** The first selection at the root of a subscription that @skip or @include leaves to a condition. */
+/** The first root selection of a subscription with @skip or @include. */
 function findConditionalRoot(document: DocumentNode): SelectionNode | null {
   const fragments = fragmentsOf(document);
   function find({ selections }: SelectionSetNode): SelectionNode | null {
@@ -29,7 +29,7 @@ function findConditionalRoot(document: DocumentNode): SelectionNode | null {
     if (part.kind === Kind.INLINE_FRAGMENT) return part.selectionSet;
     const { value } = part.name;
     const fragment = fragments.get(value);
-    // Looked at once.
+    // Visited once.
     fragments.delete(value);
     return fragment?.selectionSet ?? NO_SELECTIONS;
   }
@@ -44,7 +44,7 @@ function findConditionalRoot(document: DocumentNode): SelectionNode | null {
 /**
  * GraphQL of September 2025, section 5.2.4.1. graphql-js 16 has no such rule and
  * throws, in its rule of the single root or when it subscribes to nothing: the
- * document is looked at no further.
+ * document is not validated further.
  */
 export function unconditionalRootRule(context: ValidationContext): ASTVisitor {
   const conditional = findConditionalRoot(context.getDocument());

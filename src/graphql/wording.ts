@@ -1,14 +1,14 @@
-/** How the message of an error is told: as much of it as helps, and no names of the schema in production. */
+/** The wording of error messages: only the helpful part, and no names of the schema in production. */
 import { LIMITS } from '../limits.ts';
 
-/** Before the names of the schema that graphql-js offers to whoever guesses; they end the message. */
+/** Begins the names of the schema that graphql-js suggests; they end the message. */
 const SUGGESTION = ' Did you mean ';
 
 export type Tell = (message: string) => string;
 
 /**
- * A message repeats what was sent, which may be all of a document: it is cut
- * before anything else is done with it.
+ * A message may repeat a whole document as input: it is cut
+ * before it is processed.
  */
 export function createTell(isProduction: boolean): Tell {
   return (message) => {

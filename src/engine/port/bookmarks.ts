@@ -2,9 +2,9 @@
 import type { BookmarkRecord, ConversationId, Position, TenantId, UserId } from '../../model.ts';
 
 export interface BookmarkStore {
-  /** Null: nothing was written for this session, or it was forgotten. */
+  /** Null: nothing was stored for this session, or it has expired. */
   readBookmark(tenant: TenantId, userId: UserId, session: string): Promise<BookmarkRecord | null>;
-  /** Moves positions forward, never back. Kept for the user's sessions written last, for `TIMES.sessionMs`. */
+  /** Moves positions forward, never back. Kept for the user's most recent sessions, for `TIMES.sessionMs`. */
   writeBookmark(
     tenant: TenantId,
     userId: UserId,

@@ -17,12 +17,12 @@ import type {
 import type { LeaveReason, ReadMove } from './conversations.ts';
 import type { SettingKind } from './settings.ts';
 
-/** The W3C `traceparent` of what is going on now; empty when that is not traced. */
+/** The W3C `traceparent` of the present work; empty outside a trace. */
 export type CurrentTrace = () => string;
 
 /** The announcements. `conversation` announcements carry versions, `message` announcements positions. */
 export type Announcement = AnnouncedState & {
-  /** The `traceparent` of what brought it about: of messages and publications that were traced. */
+  /** The `traceparent` of the cause, for traced messages and publications. */
   readonly trace?: string;
 };
 
@@ -36,11 +36,11 @@ type AnnouncedState =
       readonly conversation: ConversationRecord;
       readonly joined: readonly UserId[];
       readonly left: readonly UserId[];
-      /** It begins; older versions do not say. */
+      /** It begins; older versions leave it out. */
       readonly isNew?: true;
-      /** Why those left; older versions do not say. */
+      /** The reason of the departures; older versions leave it out. */
       readonly why?: LeaveReason;
-      /** The read position that moved, where that is the change; older versions do not say. */
+      /** The read position that moved, if that is the change; older versions leave it out. */
       readonly read?: ReadMove;
     }
   | { readonly type: 'typing'; readonly typing: TypingRecord }
@@ -52,13 +52,13 @@ type AnnouncedState =
       readonly type: 'session';
       readonly id: SessionId;
       readonly isRevoked: boolean;
-      /** Of one that begins or ends; older versions do not say. */
+      /** For a session that begins or ends; older versions leave it out. */
       readonly session?: SessionEvent;
     }
   | { readonly type: 'tokens-refused'; readonly upTo: number }
   | { readonly type: 'membership'; readonly conversationId: ConversationId; readonly isMember: boolean };
 
-/** Where things are announced. */
+/** The channels of announcements. */
 export type Channel =
   | { readonly kind: 'conversation'; readonly tenant: TenantId; readonly id: ConversationId }
   | { readonly kind: 'presence'; readonly tenant: TenantId; readonly id: UserId }
@@ -69,12 +69,12 @@ export type Channel =
 
 export interface BusListener {
   onAnnouncement(announcement: Announcement): void;
-  /** Announcements may be missing up to now: read the state again. */
+  /** Announcements may be missing up to now: the state must be read again. */
   onInterrupted(): void;
 }
 
 export interface Listening {
-  /** By `Clock.elapsed`: everything that was announced before is known to have been told. It passes an interruption once that is told. */
+  /** By `Clock.elapsed`: everything announced before this is known to have been delivered. It passes an interruption once that was reported. */
   readonly heardAt: number;
   close(): Promise<void>;
 }

@@ -13,7 +13,7 @@ import type {
 import type { ListEvent } from '../shared/user-log.ts';
 import type { Refusal } from './refusal.ts';
 
-/** Why somebody is no longer in a conversation. */
+/** The reason for which a user is no longer in a conversation. */
 export type LeaveReason = Exclude<ListEvent, 'JOINED'>;
 
 /** A read position that moved. */
@@ -33,18 +33,18 @@ export type MembershipChange =
   | Refusal<'not-found' | 'full' | 'last-owner' | 'not-allowed'>;
 
 /**
- * The member who changes another, and the role they need for it. Asked in the same moment, since what
- * others change may take it away: of two who remove each other at once one is removed.
+ * The member who changes another, and the role they need for it. Checked in the same step, since other
+ * changes may remove it: of two members who remove each other at once, one is removed.
  */
 export interface Actor {
   readonly userId: UserId;
   readonly least: MemberRole;
 }
 
-/** The user began or joined as many conversations as one may. */
+/** The user began or joined as many conversations as allowed. */
 export type NoPlace = Refusal<'no-place'>;
 
-/** A conversation of this id was deleted lately: nothing of it may be taken for the next one's. */
+/** A conversation of this id was deleted lately: nothing of it may count for a new one. */
 export type Gone = Refusal<'gone'>;
 
 export type Creation =
@@ -58,12 +58,12 @@ export type ReadChange =
 
 export interface ConversationStore {
   /**
-   * Creates the conversation unless its id is taken; `exists` answers the one that is there.
+   * Creates the conversation unless its id is taken; `exists` returns the existing one.
    *
-   * It counts as begun by `createdBy`, and as nothing of the other members (G18).
+   * It counts as begun by `createdBy`, and does not count for the other members (G18).
    */
   createConversation(tenant: TenantId, conversation: NewConversation): Promise<Creation>;
-  /** In the order asked; null for what is not there. */
+  /** In the order asked; null for unknown ids. */
   readConversations(tenant: TenantId, ids: readonly ConversationId[]): Promise<(ConversationRecord | null)[]>;
   /** In the order asked; null where the user is not a member. */
   readMemberships(
@@ -73,14 +73,14 @@ export interface ConversationStore {
   /** All of a user's conversations, in no order. */
   listConversationIds(tenant: TenantId, userId: UserId): Promise<ConversationId[]>;
   renameConversation(tenant: TenantId, id: ConversationId, name: string | null): Promise<MembershipChange>;
-  /** Adds who is not a member yet, all or none; `full` past the cap of members. */
+  /** Adds users who are not members yet, all or none; `full` past the cap of members. */
   addMembers(
     tenant: TenantId,
     id: ConversationId,
     userIds: readonly UserId[],
     role: MemberRole,
   ): Promise<MembershipChange>;
-  /** Adds a user by their own wish, as a MEMBER; counts as joined by them. */
+  /** Adds a user at their own request, as a MEMBER; counts as joined by them. */
   joinConversation(tenant: TenantId, id: ConversationId, userId: UserId): Promise<MembershipChange | NoPlace>;
   /**
    * Removes a member; the longest-standing member follows the last owner. Owners remove

@@ -1,7 +1,7 @@
 /** The store of users' lists of conversations, and of a tenant's list of rooms. */
 import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
 
-/** Where an entry is in a user's list. */
+/** The place of an entry in a user's list. */
 export interface ListPlace {
   readonly isPinned: boolean;
   readonly activity: number;
@@ -13,7 +13,7 @@ export interface ListQuery {
   readonly kind: ConversationKind | null;
   /** Null: archived or not. */
   readonly isArchived: boolean | null;
-  /** By messages past the read position, or marked so by the user. Null: unread or not. */
+  /** Unread: messages past the read position, or marked unread by the user. Null: both. */
   readonly isUnread: boolean | null;
   /** Pinned ones first, or by activity only. */
   readonly order: 'pins' | 'activity';
@@ -24,7 +24,7 @@ export interface ListQuery {
 
 export interface ListPage {
   readonly entries: readonly ListedConversation[];
-  /** Of all that the query asks for, on whatever page. */
+  /** Of everything that the query selects, on all pages. */
   readonly totalCount: number;
 }
 
@@ -40,17 +40,17 @@ export type ListChange =
 /**
  * Each user's list of the conversations they are a member of.
  *
- * The conversations are the truth, and the list is kept beside them: what an operation has
- * answered shows in whatever of a list is asked for after it, on every node. An entry moves forward
+ * The conversations are the truth, and the list is maintained beside them: the effect of an
+ * answered operation shows in every later read of the list, on every node. An entry moves forward
  * only, by (activity, sequence). A new message takes a conversation out of the archive and out of
- * hiding, and reading one takes away that it was marked unread. Reading costs the same however long the list is.
+ * hiding, and reading it clears the unread mark. The cost of a read does not depend on the length of the list.
  */
 export interface ListStore {
   /** A page, latest activity first; of the same activity by id. */
   listConversations(tenant: TenantId, userId: UserId, query: ListQuery): Promise<ListPage>;
-  /** In the order asked; null for what is not in the list, or hidden. */
+  /** In the order asked; null for conversations that are not in the list, or hidden. */
   readListed(tenant: TenantId, userId: UserId, ids: readonly ConversationId[]): Promise<(ListedConversation | null)[]>;
-  /** Messages past the user's read positions in all that is listed. */
+  /** Messages past the user's read positions in the whole list. */
   countUnread(tenant: TenantId, userId: UserId): Promise<number>;
   /** Null: the user is not a member. */
   changeListed(
@@ -61,7 +61,7 @@ export interface ListStore {
   ): Promise<ListedConversation | null>;
 }
 
-/** Where a room is in its tenant's list: by the name it is found by (`room-name.ts`), then by id. */
+/** The place of a room in its tenant's list: by the name it is found by (`room-name.ts`), then by id. */
 export interface RoomPlace {
   readonly name: string;
   readonly id: ConversationId;
@@ -75,6 +75,6 @@ export interface RoomQuery {
 }
 
 export interface RoomStore {
-  /** Rooms of a tenant in the order of their names. A page costs the same however many there are. */
+  /** Rooms of a tenant in the order of their names. The cost of a page does not depend on their number. */
   listRooms(tenant: TenantId, query: RoomQuery): Promise<RoomPlace[]>;
 }

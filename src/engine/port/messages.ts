@@ -11,7 +11,7 @@ import type {
 } from '../../model.ts';
 import type { Refusal } from './refusal.ts';
 
-/** How a message that is sent again is known: by the same id, and with another digest it is another message. */
+/** Recognises a repeated send: by the same id; with another digest it is another message. */
 export interface MessageKey {
   readonly id: string;
   readonly digest: string;
@@ -31,7 +31,7 @@ export interface NewMessage {
   readonly payload: unknown;
   readonly replyToId: MessageId | null;
   readonly clientMessageId: string | null;
-  /** Null: it is new, whatever was sent before. */
+  /** Null: it is always new. */
   readonly key: MessageKey | null;
   /** The service that sends it for the sender. */
   readonly via?: UserId | undefined;
@@ -47,27 +47,27 @@ export interface Diversion {
 export type Earlier =
   | { readonly outcome: 'duplicate'; readonly message: MessageRecord }
   | ({ readonly outcome: 'diverted' } & Diversion)
-  /** `no-longer-kept`: since trimmed by retention; `conflict`: another message has this key. */
+  /** `no-longer-kept`: trimmed by retention since; `conflict`: another message has this key. */
   | Refusal<'no-longer-kept' | 'conflict'>;
 
 export type Append =
   | { readonly outcome: 'appended'; readonly message: MessageRecord }
   | Earlier
-  /** `no-reply-target`: no message of the conversation; who repeats a message whose target went since is given the message. */
+  /** `no-reply-target`: no message of the conversation; a repeated send whose target is gone since returns the message. */
   | Refusal<'not-member' | 'no-reply-target'>;
 
 export type MessageEdit =
   | { readonly outcome: 'changed' | 'unchanged'; readonly message: MessageRecord }
-  /** `being-written`: its text is its writer's until it is finished. */
+  /** `being-written`: only its writer changes the text until it is finished. */
   | Refusal<'not-found' | 'deleted' | 'full' | 'being-written'>;
 
 export interface LogEntry {
   readonly place: number;
   readonly epoch: string;
   readonly change: MessageChange;
-  /** The message as it is now, at this entry's position; null when it is no longer kept. */
+  /** The present message, at this entry's position; null when it is no longer kept. */
   readonly message: MessageRecord | null;
-  /** Whether the message has not changed since: this is the place of its last change. */
+  /** Whether this entry is the last change of the message. */
   readonly isLast: boolean;
 }
 
@@ -75,14 +75,14 @@ export type LogPage =
   | {
       readonly outcome: 'read';
       readonly entries: readonly LogEntry[];
-      /** Whether nothing is past these entries: the head is reached. */
+      /** Whether these entries reach the head. */
       readonly isWhole: boolean;
       readonly head: Position;
     }
   | { readonly outcome: 'expired'; readonly reason: ExpiryReason }
   | { readonly outcome: 'not-found' };
 
-/** Which messages, by sequence: those between two, as many as `limit` counted from the first or the last of them. */
+/** A range of sequences: between two, at most `limit` from the first or the last. */
 export interface MessageRange {
   /** 0: from the first kept. */
   readonly after: number;
@@ -92,13 +92,13 @@ export interface MessageRange {
   readonly from: 'first' | 'last';
 }
 
-/** Messages by sequence, and what the conversation kept in that moment. */
+/** Messages by sequence, and the retained range of the conversation at that moment. */
 export interface KeptMessages {
   readonly messages: readonly MessageRecord[];
-  /** Everything between these two is kept; the first is above the last when nothing is. */
+  /** Everything between these two is kept; the first is above the last when nothing is kept. */
   readonly firstSequence: number;
   readonly lastSequence: number;
-  /** Whether more of the range is there behind these: together they were too long for one reading. */
+  /** Whether more of the range follows: all of it was too long for one read. */
   readonly isPart: boolean;
 }
 
@@ -112,17 +112,17 @@ export interface MessageStore {
   appendMessage(tenant: TenantId, message: NewMessage): Promise<Append>;
   /** The outcome of a message that was sent under this key; null: the key is unknown. */
   findSent(tenant: TenantId, sent: SentKey): Promise<Earlier | null>;
-  /** Notes under its key that a message is not in its conversation; what is known of that key already stands. */
+  /** Stores under its key that a message is not in its conversation; an earlier outcome of the key stays. */
   noteDiverted(tenant: TenantId, sent: SentKey, diversion: Diversion): Promise<void>;
   editMessage(tenant: TenantId, id: MessageId, content: string, payload: unknown): Promise<MessageEdit>;
-  /** Empties the message and drops its reactions; its place stays. Null: nobody, but a rule. */
+  /** Empties the message and drops its reactions; its place stays. Null: a rule, and no user. */
   deleteMessage(tenant: TenantId, id: MessageId, by: UserId | null): Promise<MessageEdit>;
   /** `full` past the caps of emojis and reactions, of the user or in all. */
   addReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
   removeReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;
-  /** In the order asked; null for what is not there. */
+  /** In the order asked; null for unknown ids. */
   readMessages(tenant: TenantId, ids: readonly MessageId[]): Promise<(MessageRecord | null)[]>;
-  /** Those of a range that are still kept, or the first of them, as the range is counted: about `LIMITS.readingBytes`. */
+  /** The kept messages of a range, or the first of them in its direction: about `LIMITS.readingBytes`. */
   listMessages(tenant: TenantId, id: ConversationId, range: MessageRange): Promise<KeptMessages>;
   /** Up to `limit` log entries past a position, or `LIMITS.readingBytes` of them. */
   readLog(tenant: TenantId, id: ConversationId, after: Position, limit: number): Promise<LogPage>;

@@ -15,19 +15,19 @@ import type {
 
 export interface NewConnection {
   readonly connectionId: ConnectionId;
-  /** Null: present, but not as a device, as earlier versions had who set a status without a connection. */
+  /** Null: present without a device, as with earlier versions for a status without a connection. */
   readonly deviceId: DeviceId | null;
-  /** By which it goes now; null: none. */
+  /** The session of its present token; null: none. */
   readonly sessionId: SessionId | null;
   readonly connectionType: ConnectionType;
 }
 
 /**
- * A user who has chosen OFFLINE is shown as one who left then: what they do meanwhile moves
- * nothing that is shown, and is not announced.
+ * A user with status OFFLINE is shown as having left then: their activity changes nothing
+ * that is shown, and is not announced.
  */
 export interface PresenceStore {
-  /** Records a connection under this node. The same id again changes its device and session, and nothing when those are the same. */
+  /** Records a connection under this node. The same id again updates its device and session, if they differ. */
   connect(tenant: TenantId, userId: UserId, connection: NewConnection): Promise<void>;
   disconnect(tenant: TenantId, userId: UserId, connectionId: ConnectionId): Promise<void>;
   setStatus(
@@ -48,13 +48,13 @@ export interface TypingStore {
 }
 
 export interface BlockStore {
-  /** Blocks a user for another, or no longer, and announces it to those who watch the other. `full` past the cap. */
+  /** Blocks or unblocks a user for another, and announces it to those who watch the other. `full` past the cap. */
   setBlocked(
     tenant: TenantId,
     userId: UserId,
     blockedId: UserId,
     isBlocked: boolean,
   ): Promise<'changed' | 'unchanged' | 'full'>;
-  /** Which of these users block this one. */
+  /** Those of these users who block this one. */
   findBlockers(tenant: TenantId, blockedId: UserId, among: readonly UserId[]): Promise<UserId[]>;
 }

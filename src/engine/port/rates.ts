@@ -3,8 +3,8 @@ import type { RateUse } from '../../model.ts';
 
 export interface RateStore {
   /**
-   * Tells of use on this node, and answers for each how much other nodes told of
-   * since this one last did. A sum is begun anew every minute.
+   * Reports the use on this node, and returns for each the use that other nodes reported
+   * since the last call. A sum starts again every minute.
    */
   shareUse(uses: readonly RateUse[]): Promise<number[]>;
 }

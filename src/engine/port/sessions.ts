@@ -2,7 +2,7 @@
 import type { SessionId, SessionRecord, TenantId, UserId } from '../../model.ts';
 
 export interface SessionStore {
-  /** A user's sessions in no order, or the one of an id; what has expired may still be there. */
+  /** A user's sessions in no order, or the one of an id; expired ones may still be included. */
   readSessions(tenant: TenantId, userId: UserId, id: SessionId | null): Promise<SessionRecord[]>;
   /** The user of a session, which may have ended. Null: unknown. */
   findSessionUser(tenant: TenantId, id: SessionId): Promise<UserId | null>;
@@ -11,11 +11,11 @@ export interface SessionStore {
    * and forgets others of its user; false when another write came first.
    */
   writeSession(tenant: TenantId, session: SessionRecord, forgotten: readonly SessionId[]): Promise<boolean>;
-  /** Up to when a user's tokens are refused; null: none is. */
+  /** The time up to which a user's tokens are revoked; null: none is. */
   readRefusal(tenant: TenantId, userId: UserId): Promise<number | null>;
   /**
-   * Refuses a user's tokens of up to an instant, and announces it; one of later stands.
-   * Kept for good: nobody knows how long the platform lets its tokens live.
+   * Revokes a user's tokens up to an instant, and announces it; a later instant stays.
+   * Kept for good, since the lifetime of the platform's tokens is unknown.
    */
   refuseTokens(tenant: TenantId, userId: UserId, upTo: number): Promise<void>;
 }

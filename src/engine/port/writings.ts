@@ -4,7 +4,7 @@ import type { Append, NewMessage } from './messages.ts';
 import type { Refusal } from './refusal.ts';
 
 export interface NewWriting extends NewMessage {
-  /** Whether its text is not shown before it is finished. */
+  /** Whether its text is hidden until it is finished. */
   readonly isHeld: boolean;
 }
 
@@ -22,20 +22,20 @@ export interface Writer {
 }
 
 export interface NewText extends Writer {
-  /** The length that the writer knows of, in code points. */
+  /** The length of the text as the writer knows it, in code points. */
   readonly offset: number;
-  /** Empty: a sign of life. */
+  /** Empty: a keep-alive. */
   readonly text: string;
-  /** Undefined: as it is. */
+  /** Undefined: unchanged. */
   readonly payload: unknown;
-  /** Of appends to one message, on the average; after quiet, those of a second at once. 0: no limit. */
+  /** The average pace of appends to one message; after quiet, those of a second at once. 0: no limit. */
   readonly paceMs: number;
-  /** From this append on its text is not shown before it is finished; what was shown is taken back. */
+  /** From this append on its text is hidden until it is finished; text already shown is taken back. */
   readonly isHeld?: boolean;
 }
 
 export type TextAppend =
-  /** `repeated`: it was there already. */
+  /** `repeated`: the text was there already. */
   | { readonly outcome: 'appended' | 'repeated'; readonly length: number; readonly isStopRequested: boolean }
   | { readonly outcome: 'misplaced' | 'too-long'; readonly length: number }
   | { readonly outcome: 'ended'; readonly message: MessageRecord }
@@ -44,11 +44,11 @@ export type TextAppend =
 
 export interface WritingEnd extends Writer {
   readonly state: Exclude<MessageState, 'STREAMING'>;
-  /** The length of the text that this was decided on; null: whatever it is. */
+  /** The length of the text that this decision is based on; null: any. */
   readonly length: number | null;
-  /** In place of the text that was written; null: that. */
+  /** Replaces the written text; null: keeps it. */
   readonly content: string | null;
-  /** Undefined: as it is. */
+  /** Undefined: unchanged. */
   readonly payload: unknown;
 }
 
@@ -60,7 +60,7 @@ export type WritingFinish =
 /** About `LIMITS.readingBytes` of the messages that are being written in a conversation. */
 export interface WritingPage {
   readonly messages: readonly MessageRecord[];
-  /** The sequence past which there are more; null: there are none. */
+  /** The sequence past which there are more; null: none. */
   readonly next: number | null;
 }
 
@@ -76,16 +76,16 @@ export interface WritingStore {
    * what replies to its target, lately, is heard. `full`: too many are being written, in all or by this writer.
    */
   startMessage(tenant: TenantId, message: NewWriting): Promise<Append | Refusal<'full'>>;
-  /** Adds text at the end and announces it, if the end is at `offset`. The log has no entry of it. */
+  /** Adds text at the end and announces it, if the end is at `offset`. The log gets no entry. */
   appendText(tenant: TenantId, id: MessageId, text: NewText): Promise<TextAppend>;
   /** Ends the writing: FINISHED in the log. */
   finishMessage(tenant: TenantId, id: MessageId, end: WritingEnd): Promise<WritingFinish>;
   /**
    * Asks to stop the message, or all that reply to it: now, and those that are started
-   * within `TIMES.stopMs`. Answers how many are asked to now; null: there is no such message.
+   * within `TIMES.stopMs`. Returns the number of messages asked now; null: there is no such message.
    */
   requestStop(tenant: TenantId, id: MessageId): Promise<number | null>;
-  /** Of one message, for its writer, its text included also where it is held; null when they are not writing it. */
+  /** The state of one message for its writer, with its text even when it is held; null when they are not its writer. */
   readWriting(tenant: TenantId, id: MessageId, writer: Writer): Promise<Writing | null>;
   /** The messages being written in a conversation past a sequence, in order; held ones without their text. */
   listWritings(tenant: TenantId, id: ConversationId, after: number): Promise<WritingPage>;

@@ -1,4 +1,4 @@
-/** Consumers and the events they are given. */
+/** Consumers and their events. */
 import type { ConsumerResolvers, MutationResolvers, QueryResolvers } from '../../__generated__/resolvers.ts';
 import type { ConsumerProgress } from '../../domain/consumers.ts';
 import type { ConsumerRecord } from '../../model.ts';

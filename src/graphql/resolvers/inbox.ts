@@ -1,4 +1,4 @@
-/** A user's inbox, what they keep of each conversation, rooms and blocking. */
+/** A user's inbox, their settings of each conversation, rooms and blocking. */
 import type {
   InboxEntryResolvers,
   MutationResolvers,

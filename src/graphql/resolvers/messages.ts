@@ -45,7 +45,7 @@ export const Mutation: MutationResolvers = {
     domain.messages.removeReaction(viewer, messageId, emoji),
 };
 
-/** The event told last, and its id: it is told to one reader after the other, and its id is made once. */
+/** The last event and its id: an event goes to one reader after the other, and its id is encoded once. */
 let latest: { readonly event: object; readonly id: string } | null = null;
 
 const idOfMessage: IdOf = (event) => {
@@ -56,7 +56,7 @@ const idOfMessage: IdOf = (event) => {
   return latest.id;
 };
 
-/** Of one conversation a message's position is a place in the whole stream, and so the id of its event. */
+/** In one conversation a message's position is a place in the whole stream, and so the id of its event. */
 async function subscribe(
   field: 'messageReceived' | 'messageUpdated',
   { conversationIds, after }: SubscriptionMessageReceivedArgs,

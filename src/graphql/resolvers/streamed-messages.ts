@@ -7,7 +7,7 @@ import { streamRequest } from '../../domain/cursor.ts';
 
 export const Mutation: MutationResolvers = {
   startMessage: (_, { input }, { domain, viewer, meter }) => {
-    // It is a message like any other, besides.
+    // It also counts as a message.
     meter.count('message');
     return domain.writings.start(viewer, input);
   },

@@ -1,4 +1,4 @@
-/** Topics and what is published to them. */
+/** Topics and their publications. */
 import type {
   MutationResolvers,
   PublicationResolvers,
