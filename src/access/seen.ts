@@ -274,7 +274,7 @@ export function accessTo(viewer: Viewer, id: ConversationId, membership: Members
   return maySee(viewer, membership) ? new ChannelAccess(id) : null;
 }
 
-/** What a channel told of a message. An event is shared by all who follow: it is not copied. */
+/** A message from a channel, for its recipients. Events are shared by all of them, so it is not copied. */
 export function messageInChannel(access: ChannelAccess, record: MessageRecord): SeenMessage | null {
   return access.isTo(record.conversationId) ? (record as SeenMessage) : null;
 }

@@ -12,7 +12,7 @@ import { hasTurnEnded } from './room.ts';
 export interface Waiter {
   /** Names the user whose queue it waits in. */
   readonly lane: string;
-  /** What waits for a closed stream is dropped in its turn. */
+  /** Work for a closed stream is dropped in its turn. */
   readonly isOpen: boolean;
 }
 

@@ -10,7 +10,7 @@ export interface Evaluation {
   readonly input: unknown;
 }
 
-/** What came of an evaluation, and how long it ran. `OVERRUN`: it took more than its share of time or memory. */
+/** The result of an evaluation, and its running time. `OVERRUN`: it took more than its share of time or memory. */
 export type Outcome =
   | { readonly outcome: 'VALUE'; readonly value: unknown; readonly ranMs: number }
   | { readonly outcome: 'FAULT' | 'OVERRUN'; readonly reason: string; readonly ranMs: number };

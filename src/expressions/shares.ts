@@ -1,5 +1,5 @@
 /**
- * What each tenant has taken of the processes, and who overran lately.
+ * The running time that each tenant has used, and the tenants who overran lately.
  *
  * By real time: it is given back as fast as processes run, which an injected clock does not move.
  */

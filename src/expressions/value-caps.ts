@@ -22,7 +22,7 @@ interface NativeFunction {
   readonly implementation: Implementation;
 }
 
-/** What the language calls after each step. */
+/** The hook that the language calls after each step. */
 const AFTER_STEP = Symbol.for('jsonata.__evaluate_exit') as unknown as string;
 
 class TooLargeError extends Error {

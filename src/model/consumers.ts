@@ -28,7 +28,7 @@ export interface ConsumerRecord {
   readonly topics: readonly string[] | null;
 }
 
-/** What may be told of a session: nothing by which it could be used. */
+/** The public part of a session: nothing with which it could be used. */
 export type SessionEvent = Pick<
   SessionRecord,
   'id' | 'userId' | 'deviceId' | 'deviceName' | 'userAgent' | 'createdAt' | 'expiresAt' | 'revokedAt'

@@ -8,7 +8,7 @@
 import { type Clock, deadline } from '../clock.ts';
 import type { Log } from '../log.ts';
 
-/** What a gateway is told of this subgraph. */
+/** The announcement of this subgraph to a gateway. */
 export interface Subgraph {
   readonly name: string;
   readonly url: string;

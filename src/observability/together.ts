@@ -2,7 +2,7 @@
 import { type Figures, renderTogether } from './figures.ts';
 import type { DetailedHealth, Health, WorkerHealth } from './health.ts';
 
-/** What a process answers about itself, by subject. */
+/** The answers of a process about itself, by subject. */
 export interface Answers {
   readonly figures: Figures;
   readonly health: DetailedHealth;
@@ -47,7 +47,7 @@ export function healthOfAll(own: Health, gather: Gather): Health {
     return { status: worstOf(states), components: { ...components, workers } };
   }
   return {
-    // What is wrong here is known without the others.
+    // A fault of this process is known without the others.
     isReady: async () => (await own.isReady()) && (await detailed()).status === 'ok',
     detailed,
     drain: own.drain,

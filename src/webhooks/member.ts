@@ -32,10 +32,10 @@ const UNKNOWN: Omit<WebhookHealth, 'version'> = {
   disabledAt: null,
 };
 
-/** What became of the events that were pulled together. */
+/** The outcome of the events that were pulled together. */
 class Batch {
   readonly failed: string[] = [];
-  /** Not acknowledged, and no attempt of theirs. */
+  /** Neither acknowledged nor counted as an attempt. */
   readonly returned: string[] = [];
   health: WebhookHealth;
 
@@ -77,13 +77,13 @@ export class WebhookMember {
     this.done = this.#run();
   }
 
-  /** Nothing more is begun. What is on its way may end. */
+  /** Begins nothing more. Running requests may end. */
   end(): void {
     this.#isOver = true;
     this.#wake();
   }
 
-  /** What is on its way is given up, and will be sent again. */
+  /** Gives up running requests, whose events are sent again. */
   cut(): void {
     this.end();
     this.#cut.abort();
@@ -95,7 +95,7 @@ export class WebhookMember {
       try {
         await this.#turn();
       } catch (error) {
-        // What was pulled and not acknowledged is handed out again by itself.
+        // Events that were pulled and not acknowledged are handed out again by the engine.
         log.debug({ err: error, ...this.#name }, 'events of a webhook not sent');
         await this.#pause(TIMES.webhookAgainMs);
       }
@@ -128,7 +128,7 @@ export class WebhookMember {
     await this.#settle(pulled, batch);
   }
 
-  /** Sends what was pulled, some subjects at a time. */
+  /** Sends the pulled events, some subjects at a time. */
   async #send(
     record: WebhookRecord,
     events: readonly EventRecord[],
@@ -144,7 +144,7 @@ export class WebhookMember {
     await Promise.all(Array.from({ length: LIMITS.webhookRequests }, work));
   }
 
-  /** Behind one that fails nothing of its subject is sent. */
+  /** After a failed event nothing of its subject is sent. */
   async #sendInOrder(
     record: WebhookRecord,
     events: readonly EventRecord[],
@@ -176,7 +176,7 @@ export class WebhookMember {
     const { engine, log } = this.#parts;
     const { tenant, consumer } = this.#name;
     const isOff = health.disabledAt !== null;
-    // What a webhook that is disabled did not take is kept for when it is enabled.
+    // Events of a disabled webhook are kept until it is enabled.
     const handling = { backOff: BACK_OFF, returned: isOff ? [...returned, ...failed] : returned };
     if (health.version !== '') await engine.noteWebhook(tenant, consumer, health);
     await engine.ackEvents(tenant, consumer, token, isOff ? [] : failed, handling);
@@ -184,7 +184,7 @@ export class WebhookMember {
     if (isOff) this.#isOver = true;
   }
 
-  /** What is sent from now on may not be acknowledged before it is handed out again. */
+  /** Events sent from now on might be acknowledged only after they are handed out again. */
   #isLate(pulledAt: number): boolean {
     return this.#parts.clock.elapsed() - pulledAt >= TIMES.eventAckMs - 2 * TIMES.longestWebhookMs;
   }

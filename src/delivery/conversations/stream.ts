@@ -25,12 +25,12 @@ import { asServiceError, Replay } from './replay.ts';
 import { furthest, isSame, type ResumePoints } from './resume-points.ts';
 import type { SharedLog } from './shared-log.ts';
 
-/** Told of each conversation that is followed, with the position past which its events come, and why that is not where it was. */
+/** Called for each followed conversation, with the position past which its events come, and the reason if that is not the reader's. */
 export type OnBegin = (id: ConversationId, position: Position, expiry: ServiceError | null) => void;
 
 export interface ConversationStreamOptions<Event extends object> {
   readonly bearer: Bearer;
-  /** Null: all of the viewer's, those joined later included. */
+  /** Null: all of the viewer's, including those joined later. */
   readonly conversationIds: readonly ConversationId[] | null;
   readonly after: ResumePoints;
   readonly selection: Selection<Event>;
@@ -65,7 +65,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   readonly #following = new Map<ConversationId, Following<Event>>();
   readonly #names = new Set<string>();
   readonly #queue: EventQueue<Told<Event>>;
-  /** Where events of conversations go. */
+  /** The destination of the events. */
   readonly #sink: Pick<EventQueue<Told<Event>>, 'push' | 'isCongested' | 'onRoom'>;
   readonly #turns = new Turns();
   readonly #stopHearing: () => void;
@@ -75,9 +75,9 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   readonly #losses: Losses;
   #memberships: Listening | null = null;
   #isOpen = true;
-  /** Replays that are not over. */
+  /** The number of running replays. */
   #replays = 0;
-  /** What is done about the set of conversations, one after the other, the start first. */
+  /** Changes of the set of conversations run one after the other, the start first. */
   #reconciling: Promise<void> = Promise.resolve();
 
   private constructor(context: ConversationStreamContext, options: ConversationStreamOptions<Event>) {
@@ -95,10 +95,10 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   }
 
   /**
-   * Opens a stream; resolved, it is accepted: nothing published from now on is missed.
+   * Opens a stream. Once it resolves, nothing published from then on is missed.
    *
    * @throws {ServiceError} NOT_FOUND for a conversation the viewer may not see, unless its position shows that they
-   *   did and others go on, POSITION_EXPIRED for a position that cannot be resumed; nothing was delivered then.
+   *   did and others continue, POSITION_EXPIRED for a position that cannot be resumed; nothing was delivered then.
    */
   static async open<Event extends object>(
     context: ConversationStreamContext,
@@ -106,7 +106,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   ): Promise<EventQueue<Told<Event>>> {
     const stream = new ConversationStream(context, options);
     const started = stream.#start();
-    // Until each conversation has its place in the stream, none can be taken for one that was joined since.
+    // Until each conversation has its place in the stream, none can be recognised as joined since.
     stream.#reconciling = started.catch(() => undefined);
     try {
       await started;
@@ -140,7 +140,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     const reading = await this.#readList();
     const listed = reading.ids;
     // The list may lag behind a change of members that the client has heard of. Positions of conversations
-    // that the viewer has left since are skipped with them: they fail none of the others.
+    // that the viewer has left since are skipped with them: they do not fail the others.
     const own = new Set(listed);
     const others = await this.#visible([...after.keys()].filter((id) => !own.has(id)));
     this.#claim(listed.length + others.length);
@@ -149,7 +149,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     this.#options.teller?.onListed();
   }
 
-  /** One that ended meanwhile follows nothing. @throws {ServiceError} BAD_USER_INPUT. */
+  /** A stream that ended meanwhile follows nothing. @throws {ServiceError} BAD_USER_INPUT. */
   #claim(count: number): void {
     if (this.#isOpen) this.#share.claim(count);
   }
@@ -172,7 +172,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     };
   }
 
-  /** Those the viewer may see. Of others no channel is opened, however many are named. */
+  /** The conversations that the viewer may see. No channel opens for others, however many are named. */
   async #visible(ids: readonly ConversationId[]): Promise<readonly ConversationId[]> {
     if (this.#seesAll) return ids;
     const { tenant, userId } = this.#viewer;
@@ -185,12 +185,12 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     return this.#isOpen ? visible.flat() : [];
   }
 
-  /** By the token of this moment. */
+  /** By the present token. */
   get #viewer(): Viewer {
     return this.#options.bearer.viewer;
   }
 
-  /** An admin may name conversations they are no member of. Without names they hear their own only. */
+  /** An admin may name conversations without being a member. Without names they get their own only. */
   get #seesAll(): boolean {
     return this.#options.conversationIds !== null && isAdmin(this.#viewer);
   }
@@ -210,13 +210,13 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
       });
       await this.#begin(joined, after);
     } catch (error) {
-      // All are left, so that the next try follows all of them: following some only would be a silent hole.
+      // All are left, so that the next try follows all of them: following only some would be a silent gap.
       await this.#unfollowAll(joined);
       throw error;
     }
   }
 
-  /** Lets what was joined go live, or replay first. Leaves what the viewer may not see. */
+  /** Lets the joined conversations go live, or replay first. Leaves those that the viewer may not see. */
   async #begin(
     joined: readonly Following<Event>[],
     after: (id: ConversationId, joined: Position | null) => Position | null,
@@ -225,7 +225,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     const { isForgiving = false } = this.#options;
     const ready = await prepared(starts, isForgiving, (following) => this.#unfollow(following));
     this.#settleLosses(ready);
-    // Until all have begun, nobody is told that all is replayed.
+    // The replay is complete only after all have begun.
     this.#replays += 1;
     await inParts(ready, (part) => {
       for (const start of part) this.#goLive(start);
@@ -233,10 +233,10 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     this.#replays -= 1;
   }
 
-  /** Tells what of those named is not followed: before anything of the others, and not again. @throws {ServiceError} */
+  /** Reports the named conversations that are not followed: before any other event, and once. @throws {ServiceError} */
   #settleLosses(ready: readonly Start<Event>[]): void {
     const { conversationIds, after } = this.#options;
-    // It may have ended meanwhile, and says why: what it followed was let go of with it.
+    // It may have ended meanwhile with its own reason, and released what it followed.
     if (!conversationIds || !this.#isOpen) return;
     try {
       this.#losses.settle(conversationIds, this.#following, after);
@@ -246,13 +246,13 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     }
   }
 
-  /** Those that the viewer may see, and where each begins. */
+  /** The conversations that the viewer may see, and their beginnings. */
   async #admit(
     joined: readonly Following<Event>[],
     after: (id: ConversationId, joined: Position | null) => Position | null,
   ): Promise<Start<Event>[]> {
     const { tenant, userId } = this.#viewer;
-    // Asked after the channels have joined: the answer has all removals before, and later ones are announced.
+    // Checked after the channels have joined: the answer has all removals before, and later ones are announced.
     const [memberships, heads] = await Promise.all([
       this.#context.engine.readMemberships(
         tenant,
@@ -274,7 +274,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
       const resumed = teller ? teller.startOf(id, joinedPosition) : after(id, joinedPosition);
       const { position } = following.channel;
       const from = resumed ?? heads[index] ?? position;
-      // Where nothing happened since there is nothing to read.
+      // Without a change since, there is nothing to read.
       const replay = resumed && !isSame(resumed, position) ? this.#replay(following, resumed) : null;
       starts.push({ following, from, isResumed: resumed !== null, replay, expiry: teller?.expiryOf(id) ?? null });
     }
@@ -288,7 +288,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     following.begin(from);
     this.#options.teller?.onBegin(following, expiry);
     for (const typing of following.channel.typing.current()) following.onTyping(typing);
-    // It has gone on since it was seen to be where the reader was.
+    // The channel has moved on since it was at the reader's position.
     const isBehind = start.isResumed && !isSame(from, following.channel.position);
     const replay = start.replay ?? (isBehind ? this.#replay(following, from) : null);
     if (!replay) return following.goLive(from);
@@ -349,7 +349,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     const { channel } = following;
     const { teller } = this.#options;
     if (channel.isLost) this.#context.channels.discard(this.#key(channel.id), channel);
-    // What is deleted takes no other with it.
+    // A deleted conversation does not end the others.
     if (error.code === 'NOT_FOUND') return this.#lose(channel.id, 'DELETED');
     if (!teller || error.code !== 'POSITION_EXPIRED') return this.#queue.end(error);
     const followed = this.#following.get(channel.id);
@@ -359,7 +359,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     this.#lookAgain(channel.id);
   }
 
-  /** Asks the log whether it still knows the position passed on last (G04). */
+  /** Asks the log whether it still knows the last position passed on (G04). */
   async #confirm(following: Following<object>): Promise<void> {
     const { channel, position } = following;
     try {
@@ -392,7 +392,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     } catch (error) {
       const known = asServiceError(error);
       if (this.#isFollowed(following) && known.code === 'SERVICE_UNAVAILABLE') {
-        // The engine is away. The replay knows where it is, and goes on there (G14).
+        // The engine is unavailable. The replay knows its position, and continues there (G14).
         this.#context.clock.after(RETRY_MS, () => void this.#run(following, replay));
         return;
       }
@@ -406,7 +406,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     if (this.#isOpen && this.#replays === 0) this.#options.teller?.onIdle();
   }
 
-  /** Follows what the viewer joined since; one at a time, since each goes on where the one before read. */
+  /** Follows the conversations that the viewer joined since; one run at a time, since each continues the read of the one before. */
   #reconcile(): void {
     this.#reconciling = this.#reconciling.then(async () => {
       if (!this.#isOpen) return;
@@ -440,7 +440,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     if (conversation) following.onConversation(conversation, 'CHANGED');
   }
 
-  /** Leaves a conversation that the viewer has left. One who was added again has another membership. */
+  /** Leaves a conversation that the viewer has left. A viewer who was added again has another membership. */
   async #confirmMember(following: Following<object>): Promise<void> {
     if (this.#seesAll) return;
     const { tenant, userId } = this.#viewer;
@@ -487,7 +487,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     return this.#viewer.userId;
   }
 
-  /** The token was replaced: ends what the new one could not open (G17). */
+  /** The token was replaced: ends the parts that the new token could not open (G17). */
   async #reauthorise(): Promise<void> {
     if (this.#seesAll || !this.#isOpen) return;
     const followed = [...this.#following.keys()];
@@ -520,7 +520,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     this.#unfollow(following);
     this.#queue.withdraw((event) => conversationIdOf(event) === id);
     this.#options.teller?.onLeft(id, why);
-    // The viewer may have been added again, and that been announced first, on another channel.
+    // The viewer may have been added again, and the announcement of that come first, on another channel.
     if (!this.#options.conversationIds) return this.#lookAgain(id);
     if (this.#following.size === 0) this.#queue.end(noAccess(id));
     else this.#losses.tell(id);
@@ -528,7 +528,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
 
   #unfollow(following: Following<Event>): void {
     const { channel } = following;
-    // Only once: a channel that is released twice would be closed while others still listen.
+    // Only once: a second release would close a channel with other listeners.
     if (!this.#isFollowed(following)) return;
     channel.remove(following);
     following.close();

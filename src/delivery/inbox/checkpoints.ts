@@ -1,24 +1,24 @@
 /**
- * Where the reader of an inbox is, without a position in each conversation.
+ * The position of an inbox's reader, without a position in each conversation.
  *
- * All that was written up to a time has been told. The time is as late as it is known that every announcement
- * before it was heard, less what the clocks of servers may be apart. What happened later, or is not settled, is
- * told apart: the conversations that changed last stand in the checkpoint with their positions.
+ * Everything written up to a time was delivered. The time is the latest for which hearing of every earlier announcement
+ * is confirmed, less the difference that clocks of servers may have. Conversations that changed later, or are not
+ * settled, are named in the checkpoint with their positions: those that changed last.
  */
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { CheckpointPoint, ConversationId } from '../../model.ts';
 import type { Following } from '../conversations/following.ts';
 
 export interface Taken {
-  /** Up to when everything was told of conversations that are not named, by `Clock.elapsed`. */
+  /** The time up to which everything was delivered of conversations that are not named, by `Clock.elapsed`. */
   readonly upTo: number;
   readonly points: ReadonlyMap<ConversationId, CheckpointPoint>;
-  /** Whether all are named that were told something past that time: of others it may come again. */
+  /** Whether all conversations with events past that time are named: events of others may come again. */
   readonly isWhole: boolean;
 }
 
 export class Checkpoints {
-  /** When each conversation changed last, by `Clock.elapsed`; those that changed last are last. */
+  /** The time of each conversation's last change, by `Clock.elapsed`; the latest are last. */
   readonly #changedAt = new Map<ConversationId, number>();
   readonly #most: number;
 
@@ -35,7 +35,7 @@ export class Checkpoints {
     this.#changedAt.delete(id);
   }
 
-  /** Null: it is not known of too many conversations that everything was told. */
+  /** Null: for too many conversations the delivery is not confirmed. */
   take(followed: Iterable<Following<object>>, now: number): Taken | null {
     let heardAt = now;
     const byId = new Map<ConversationId, Following<object>>();

@@ -1,7 +1,7 @@
 /**
- * What a stream of a user's inbox tells.
+ * The events of a user's inbox.
  *
- * Each but a checkpoint is one object for all who are told of it, so that it is rendered once for them.
+ * Each but a checkpoint is one object for all recipients, so that it is rendered once for them.
  */
 
 import type { Bearer } from '../../access/bearer.ts';
@@ -52,10 +52,10 @@ export type InboxStreamEvent =
   | ({ readonly kind: 'Checkpoint' } & CheckpointRecord)
   | SeenText<ExtendedText>;
 
-/** Text is told as it is: its events come often. */
+/** Text is its own event, since its events are frequent. */
 export const kindOf = (event: object): string => ('kind' in event ? String(event.kind) : 'MessageExtended');
 
-/** The event of a record, made once for all who are told of it. */
+/** The event of a record, created once for all recipients. */
 function once<Of extends object, Event extends object>(make: (of: Of) => Event): (of: Of) => Event {
   const made = new WeakMap<Of, Event>();
   return (of) => {
@@ -131,7 +131,7 @@ const ofConversation = (
   return conversation && make(conversation);
 };
 
-/** What the stream of one user's inbox takes of each conversation. */
+/** The events that the stream of one user's inbox takes of each conversation. */
 export function inboxSelection(bearer: Bearer): Selection<InboxStreamEvent> {
   return {
     message: (access, message, change) => ofMessage(access, message, change === 'SENT' ? sent : CHANGES[change]),

@@ -1,6 +1,6 @@
 /**
- * Tells, in the stream of a user's inbox, of the list itself: what was joined and left, what is to be read anew, and
- * up to where its reader has everything.
+ * Reports changes of the list itself in the stream of a user's inbox: conversations joined and left, those to be read again,
+ * and the checkpoints up to which the reader has everything.
  */
 import type { Bearer } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
@@ -21,11 +21,11 @@ import type { ListChange, ListChanges } from './list-changes.ts';
 import type { ListTeller, ToldStream } from './list-teller.ts';
 import type { ListReading } from './own-list.ts';
 
-/** Where a reader comes back to. */
+/** The position of a returning reader. */
 export interface InboxResume {
-  /** Null: they were at no checkpoint yet. */
+  /** Null: no checkpoint yet. */
   readonly checkpoint: InboxReturn | null;
-  /** What they received since, by conversation. */
+  /** The positions received since, by conversation. */
   readonly positions: ResumePoints;
 }
 
@@ -35,15 +35,15 @@ export interface InboxTellerContext {
   readonly log: Log;
 }
 
-/** Where a conversation begins that the reader knows. */
+/** The start of a conversation that the reader knows. */
 interface KnownStart {
   readonly position: Position;
-  /** Of the state that the reader was told; null: they are to be told of it. */
+  /** The version of the state that the reader has; null: the state must be sent. */
   readonly version: number | null;
 }
 
 const RETRY_MS = 250;
-/** Events that move nobody's place: after them there is nothing to go on from. */
+/** Events without a position: a reader cannot resume after them. */
 const PASSING = new Set(['TypingChanged', 'MessageExtended', 'MessageStopRequested']);
 
 export class InboxTeller implements ListTeller {
@@ -52,20 +52,20 @@ export class InboxTeller implements ListTeller {
   readonly #resume: InboxResume;
   readonly #checkpoints: Checkpoints;
   #stream: ToldStream | null = null;
-  /** What was read of the list and is not told yet. */
+  /** The read of the list that is not reported yet. */
   #reading: ListReading | null = null;
-  /** Up to where it was told. */
+  /** The position of the list up to which changes were reported. */
   #list: Position | null;
   #isListed = false;
-  /** Where those that the reader knows begin, until they do. */
+  /** The starts of conversations that the reader knows, until they begin. */
   readonly #starts = new Map<ConversationId, KnownStart>();
   readonly #expired = new Map<ConversationId, ServiceError>();
   readonly #joined = new Set<ConversationId>();
-  /** Left, and not read in the list's log yet: told already, or not before it says why. */
+  /** Conversations that were left before the list's log was read: reported already, or waiting for the reason. */
   readonly #left = new Map<ConversationId, 'told' | 'untold'>();
-  /** Asked whether the viewer is still in them, and what to say if not. */
+  /** Conversations whose membership is being checked, and the reason to report if it has ended. */
   readonly #doubted = new Map<ConversationId, LeaveReason>();
-  /** What is still to be told of conversations: their state, which changed while the reader was away, or read positions only. */
+  /** Conversations with unsent changes: their state, which changed while the reader was away, or read positions only. */
   readonly #owed = new Map<ConversationId, 'state' | 'reads'>();
   #isTelling = false;
   #isLive = false;
@@ -88,7 +88,7 @@ export class InboxTeller implements ListTeller {
     this.#stream = stream;
   }
 
-  /** @throws {ServiceError} POSITION_EXPIRED when the log of the list says no more what happened since: it is to be read anew. */
+  /** @throws {ServiceError} POSITION_EXPIRED when the list's log no longer reaches back: the list must be read again. */
   async take(reading: ListReading): Promise<void> {
     const { ids, changes } = reading;
     this.#reading = reading;
@@ -99,11 +99,11 @@ export class InboxTeller implements ListTeller {
 
   startOf(id: ConversationId, joined: Position | null): Position | null {
     if (this.#expired.has(id)) return null;
-    // What was received of it before was taken back by its being left, if anything was.
+    // It was left in between, which withdrew its undelivered events.
     if (this.#joined.has(id)) return joined;
     const start = this.#starts.get(id)?.position ?? this.#resume.positions.get(id) ?? null;
     if (!start || !joined || start.epoch !== joined.epoch || start.place >= joined.place) return start;
-    // They joined past what the reader knows: it is another membership than the one they were told of.
+    // The reader's membership is an earlier one than the present.
     this.#starts.delete(id);
     this.#joined.add(id);
     this.#left.set(id, 'untold');
@@ -123,7 +123,7 @@ export class InboxTeller implements ListTeller {
     this.#left.delete(id);
     if (this.#joined.delete(id) || left) {
       following.onJoined();
-      // They may have moved before anything of it was heard.
+      // They may have moved before the channel was heard.
       this.#owe(id, 'reads');
     } else if (this.#resume.checkpoint && !expiry && start?.version !== conversation?.version) this.#owe(id, 'state');
     if (!expiry) return;
@@ -137,7 +137,7 @@ export class InboxTeller implements ListTeller {
     if (!reading) return;
     const { of, head, expiry } = reading.changes;
     for (const [id, change] of of) if (!change.isListed) this.#tellGone(id, change);
-    // An older version changed the list, or a failover lost an end of its log: the list itself says who is where.
+    // An older version changed the list, or a failover lost the end of its log: the list itself shows the memberships.
     if (expiry) this.#confirmAll('REMOVED');
     for (const [id, state] of this.#left) if (expiry && state === 'untold') this.#tellLeft(id, 'REMOVED');
     this.#forgetAbsent(reading);
@@ -170,17 +170,17 @@ export class InboxTeller implements ListTeller {
     this.#stopWaiting?.();
   }
 
-  /** Where each conversation begins, when the stream does. */
+  /** The start of each conversation when the stream begins. */
   async #prepare(ids: readonly ConversationId[], changes: ListChanges): Promise<void> {
     const { engine, clock } = this.#context;
     const { checkpoint } = this.#resume;
     const now = await engine.time();
-    // Clocks are never so far apart: this one was set back, and what is written now would count as told.
+    // No clocks differ that much: this one was set back, and new changes would count as delivered.
     if (checkpoint && checkpoint.time > now) throw positionExpired('DIVERGED');
     const { tenant } = this.#bearer.viewer;
     const heads = (await inParts(ids, (part) => engine.readHeads(tenant, part, checkpoint?.time ?? now))).flat();
     const returned = await this.#returnedTo(changes);
-    // Of one that was joined since as well: the reader may have been told of that, and of nothing in it.
+    // Also for one that was joined again: the reader may know of the join without any event in it.
     for (const [id, { left }] of changes.of) if (left && !returned.has(id)) this.#tellLeft(id, left);
     const changed: [id: ConversationId, at: number][] = [];
     for (const [index, id] of ids.entries()) {
@@ -194,7 +194,7 @@ export class InboxTeller implements ListTeller {
     for (const [id, at] of changed) this.#checkpoints.touch(id, elapsed - (now - at));
   }
 
-  /** What was left and joined again, and the reader was told so: they received something of it since, which is not told again. */
+  /** Conversations left and joined again, where the reader knows of the new membership: they received events of it since. */
   async #returnedTo(changes: ListChanges): Promise<ReadonlySet<ConversationId>> {
     const { positions } = this.#resume;
     const { tenant, userId } = this.#bearer.viewer;
@@ -215,7 +215,7 @@ export class InboxTeller implements ListTeller {
   #prepareOne(id: ConversationId, head: ConversationHead, change: ListChange | undefined): void {
     const { checkpoint, positions } = this.#resume;
     const received = positions.get(id);
-    // Whoever received something of it was told that they joined it.
+    // A reader with events of a membership has its join.
     const isNew = change && (change.left !== null || !received);
     if (isNew) return void this.#joined.add(id);
     const { version } = head;
@@ -228,7 +228,7 @@ export class InboxTeller implements ListTeller {
     else this.#expired.set(id, positionExpired('RETENTION', { conversationId: id }));
   }
 
-  /** What is to be begun anew and is not there any more. */
+  /** Forgets conversations that are to begin again and are no longer in the list. */
   #forgetAbsent({ ids, asked }: ListReading): void {
     if (this.#expired.size === 0) return;
     const own = new Set(ids);
@@ -240,9 +240,9 @@ export class InboxTeller implements ListTeller {
     this.#expired.delete(id);
   }
 
-  /** Those that are not followed yet were joined since, or begin anew. */
+  /** Conversations that are not followed yet were joined since, or begin again. */
   #noteFresh(ids: readonly ConversationId[], { of }: ListChanges): void {
-    // What was noted before and is still to be joined is noted again.
+    // Earlier entries that are still to be joined are entered again.
     this.#joined.clear();
     for (const id of ids) {
       if (this.#stream?.find(id) || this.#expired.has(id)) continue;
@@ -251,7 +251,7 @@ export class InboxTeller implements ListTeller {
     }
   }
 
-  /** What the list's log says is gone. */
+  /** Reports a conversation that the list's log shows as left. */
   #tellGone(id: ConversationId, { left }: ListChange): void {
     const following = this.#stream?.find(id);
     if (following) return this.#confirm(following, left ?? 'REMOVED');
@@ -268,7 +268,7 @@ export class InboxTeller implements ListTeller {
     void this.#stream?.confirm(following).then(() => this.#doubted.delete(id));
   }
 
-  /** No checkpoint is taken meanwhile. */
+  /** No checkpoint is taken during the checks. */
   #confirmAll(reason: LeaveReason): void {
     const followed = [...(this.#stream?.followed() ?? [])];
     for (const { channel } of followed) this.#doubted.set(channel.id, reason);
@@ -284,7 +284,7 @@ export class InboxTeller implements ListTeller {
     this.#arm();
   }
 
-  /** A reading of the list's log names no more conversations than the log holds: of others nobody says again that they were left. */
+  /** A read of the list's log names no more conversations than the log holds: older departures are not reported again. */
   #forgetTold(): void {
     for (const [id, state] of this.#left) {
       if (this.#left.size <= LIMITS.userLogEntries) return;
@@ -306,7 +306,7 @@ export class InboxTeller implements ListTeller {
     if (this.#isLive) void this.#tellOwed();
   }
 
-  /** Tells what is owed, and the first time that all is told. */
+  /** Sends the unsent changes, and the first checkpoint after the replay. */
   async #tellOwed(): Promise<void> {
     if (this.#isTelling) return;
     this.#isTelling = true;
@@ -345,7 +345,7 @@ export class InboxTeller implements ListTeller {
     }
   }
 
-  /** A checkpoint follows what was told, after the time there is between two. */
+  /** Schedules a checkpoint, not before the interval between two. */
   #arm(): void {
     if (!this.#isLive || this.#stopWaiting || !this.#stream?.isOpen) return;
     const { clock } = this.#context;
@@ -369,7 +369,7 @@ export class InboxTeller implements ListTeller {
           : this.#checkpoints.take(stream.followed(), elapsed);
       if (isFirst && !taken) return void clock.after(RETRY_MS, () => void this.#checkpoint(true));
       this.#lastAt = elapsed;
-      // The reader goes on from an earlier one, with all positions since.
+      // The reader resumes from the previous checkpoint, with all positions since.
       if (!taken || !this.#list || (!taken.isWhole && !isFirst)) return this.#arm();
       const time = Math.max(Math.floor(now - (elapsed - taken.upTo)), 0);
       const place = { time, list: this.#list, points: taken.points };

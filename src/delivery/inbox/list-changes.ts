@@ -1,4 +1,4 @@
-/** What happened to a user's list past a place of its log. */
+/** The changes of a user's list past a place of its log. */
 import type { Engine, LeaveReason, UserLogEntry } from '../../engine/port.ts';
 import type { ExpiryReason } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
@@ -6,7 +6,7 @@ import type { ConversationId, Position, Viewer } from '../../model.ts';
 
 /** Of one conversation, in a stretch of the log. */
 export interface ListChange {
-  /** Why it left the list last; null: it never did. */
+  /** The reason of its last departure from the list; null: it never left. */
   readonly left: LeaveReason | null;
   readonly isListed: boolean;
 }
@@ -14,7 +14,7 @@ export interface ListChange {
 export interface ListChanges {
   readonly of: ReadonlyMap<ConversationId, ListChange>;
   readonly head: Position;
-  /** Why the log does not say; null: it does. */
+  /** The reason for which the log cannot say; null: it can. */
   readonly expiry: ExpiryReason | null;
 }
 
@@ -23,7 +23,7 @@ const nextChange = (before: ListChange | undefined, { event }: UserLogEntry): Li
   isListed: event === 'JOINED',
 });
 
-/** Null: from where the log is now. Rejects as the engine does. */
+/** Null: from the log's present position. Rejects as the engine does. */
 export async function readListChanges(engine: Engine, viewer: Viewer, after: Position | null): Promise<ListChanges> {
   const { tenant, userId } = viewer;
   const of = new Map<ConversationId, ListChange>();

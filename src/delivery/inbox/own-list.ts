@@ -6,9 +6,9 @@ import type { ConversationId, Position } from '../../model.ts';
 import { type ListChanges, readListChanges } from './list-changes.ts';
 
 export interface ListReading {
-  /** Those of what was looked at that the viewer is in. */
+  /** The checked conversations that the viewer is in. */
   readonly ids: readonly ConversationId[];
-  /** What was looked at; null: the whole list. */
+  /** The checked conversations; null: the whole list. */
   readonly asked: ReadonlySet<ConversationId> | null;
   readonly changes: ListChanges;
 }
@@ -16,43 +16,43 @@ export interface ListReading {
 export class OwnList {
   readonly #engine: Engine;
   readonly #bearer: Bearer;
-  /** Up to where its log was read. */
+  /** The position up to which its log was read. */
   #place: Position | null;
   #isAllDoubted = true;
   #isAllTaken = false;
-  /** What is to be looked at, whatever the log says: who leaves and joins again may have no entry for it; at first all of it. */
+  /** Conversations to check whatever the log says: leaving and joining again may have no entry; at first all of them. */
   readonly #doubted = new Set<ConversationId>();
-  /** Those of them that a reading looks at, or one did that was not settled. */
+  /** The ones covered by the present read, or by one that was not settled. */
   readonly #taken = new Set<ConversationId>();
 
-  /** `after`: the place from which its changes are told. */
+  /** `after`: the place from which changes are reported. */
   constructor(engine: Engine, bearer: Bearer, after: Position | null) {
     this.#engine = engine;
     this.#bearer = bearer;
     this.#place = after;
   }
 
-  /** The next reading looks at this one. */
+  /** Includes this conversation in the next read. */
   doubt(id: ConversationId): void {
     this.#doubted.add(id);
   }
 
-  /** The next reading is of the whole list: what was announced meanwhile may have no entry in its log. */
+  /** Makes the next read one of the whole list, since announcements meanwhile may have no entry in its log. */
   doubtAll(): void {
     this.#isAllDoubted = true;
   }
 
-  /** Reads it, again as long as `settle` was not called. Rejects as the engine does. */
+  /** Reads the list; repeats the read while `settle` was not called. Rejects as the engine does. */
   async read(): Promise<ListReading> {
     const { viewer } = this.#bearer;
-    // Whoever doubts one from now on wants another reading of it.
+    // A doubt from now on needs another read.
     for (const id of this.#doubted) this.#taken.add(id);
     this.#doubted.clear();
     this.#isAllTaken ||= this.#isAllDoubted;
     this.#isAllDoubted = false;
     const isWhole = this.#isAllTaken;
     const listed = isWhole ? await this.#engine.listConversationIds(viewer.tenant, viewer.userId) : [];
-    // After the list: an entry is written with it, so that by the log the list is as it was when the log was read.
+    // After the list: entries are written with it, so the log corrects the list to the moment in which the log was read.
     const changes = await readListChanges(this.#engine, viewer, this.#place);
     if (changes.expiry)
       return { ids: await this.#engine.listConversationIds(viewer.tenant, viewer.userId), asked: null, changes };
@@ -61,7 +61,7 @@ export class OwnList {
     return { ids: await this.#own([...asked]), asked, changes };
   }
 
-  /** What was read is followed. */
+  /** The conversations of this read are followed. */
   settle({ changes }: ListReading): void {
     this.#isAllTaken = false;
     this.#place = changes.head;
@@ -79,7 +79,7 @@ export class OwnList {
   }
 }
 
-/** The list as its log says that it is. */
+/** The list as corrected by its log. */
 function corrected(listed: readonly ConversationId[], { of }: ListChanges): ConversationId[] {
   const ids = new Set(listed);
   for (const [id, { isListed }] of of) {

@@ -1,4 +1,4 @@
-/** What browsers are told: which pages may read an answer, and what they may do with it. */
+/** Headers for browsers: which pages may read an answer, and what they may do with it. */
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import type { FastifyInstance, FastifyReply } from 'fastify';

@@ -1,9 +1,9 @@
 /**
- * What a raw client is sent without asking: messages and typing of all its conversations.
+ * The events that a raw client gets without subscribing: messages and typing of all its conversations.
  *
- * How far the client has read is asked of the connection itself: a ping goes behind
- * what was written, and its pong says that all of it was read. Then the place is
- * stored for the session, which goes on there when it comes back.
+ * The connection itself confirms how far the client has read: a ping follows the written
+ * frames, and its pong confirms all of them. Then the position is
+ * stored for the session, which resumes there.
  */
 import type { MessageNews } from '../../delivery/delivery.ts';
 import { type Outlet, type Payload, RenderedStream } from '../../delivery/rendered-stream.ts';
@@ -20,9 +20,9 @@ import { Places, type Positions } from './places.ts';
 
 export interface FeedIdentity {
   readonly connection: Connection;
-  /** Names what of the user's is one place of reading. */
+  /** The name of the user's bookmark. */
   readonly session: string;
-  /** Tells of an error that is no answer to a frame. */
+  /** Reports an error that is not the answer to a frame. */
   readonly tell: (error: ServiceError) => void;
 }
 
@@ -32,9 +32,9 @@ export class Feed implements Outlet {
   readonly #outlet: RawOutlet;
   readonly #places: Places;
   #read: ReadonlyMap<ConversationId, number> = new Map();
-  /** What the client is being asked whether it has read it. */
+  /** The positions whose confirmation is pending. */
   #asked: Positions | null = null;
-  /** While a message is being sent, what arrives waits: its echo can be told only by the answer. */
+  /** While a message is being sent, arriving events wait: only the answer identifies its echo. */
   #held: Held | null = null;
   readonly #own = new Set<MessageId>();
   #stream: RenderedStream | null = null;
@@ -46,7 +46,7 @@ export class Feed implements Outlet {
     this.#places = new Places(() => connection.outbox.written);
     this.#outlet = new RawOutlet(connection, {
       delivered: (event) => options.metrics.delivered(event, 'websocket'),
-      // Silence would look like peace: the client comes back and is told.
+      // The end must not go unnoticed: the client reconnects and gets the error.
       ended: (error) => error && connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Come back'),
     });
     connection.onTick(() => this.#ask());
@@ -55,9 +55,9 @@ export class Feed implements Outlet {
   }
 
   /**
-   * Opens it where the session was left; nothing is delivered before `begin`. Answers whether
-   * it was here before. A new session is stored before its client is told of it: whoever knows
-   * that it is connected is given all that follows, even if it vanishes in the next moment.
+   * Opens it at the session's bookmark; nothing is delivered before `begin`. Resolves to whether
+   * the session existed. A new session is stored before its client knows of it: a client that
+   * knows it is connected gets everything that follows, even if it vanishes in the next moment.
    */
   async open(): Promise<boolean> {
     const { connection, session } = this.#identity;
@@ -75,7 +75,7 @@ export class Feed implements Outlet {
     this.#stream?.pipe(this);
   }
 
-  /** Goes on from other positions. @throws {ServiceError} POSITION_EXPIRED; it goes on as before then. */
+  /** Continues from other positions. @throws {ServiceError} POSITION_EXPIRED, and continues as before. */
   async resume(positions: ResumePoints): Promise<void> {
     const { connection } = this.#identity;
     if (!connection.viewer) return;
@@ -96,7 +96,7 @@ export class Feed implements Outlet {
     }
   }
 
-  /** Sends a message of the client's, and does not deliver it to its own socket. */
+  /** Sends a message of the client, and does not deliver it to its own socket. */
   async sending(work: () => Promise<MessageRecord>): Promise<MessageRecord> {
     this.#held = new Held(this.#options.connections.maxQueuedBytes);
     try {
@@ -147,8 +147,8 @@ export class Feed implements Outlet {
   }
 
   /**
-   * Opens the stream. A position that expired is told of, and its conversation begins live. It is
-   * told when that has begun: whoever is told reads at once, and hears what is sent after their reading.
+   * Opens the stream. An expired position is reported, and its conversation begins live. The report
+   * follows the beginning: a client that then reads the conversation also gets everything sent after its read.
    */
   async #follow(after: Positions, isForgiving = true): Promise<void> {
     const { connection, tell } = this.#identity;
@@ -166,14 +166,14 @@ export class Feed implements Outlet {
     if (!connection.isOpen) this.#stream.close();
   }
 
-  /** Asks how far the client has read, when it was given something. */
+  /** Asks for a confirmation, if something was sent. */
   #ask(): void {
     if (!this.#places.hasGiven || this.#asked) return;
     const written = this.#identity.connection.ask(() => this.#save());
     if (written !== null) this.#asked = this.#places.take(written);
   }
 
-  /** The client has read what it was asked about. */
+  /** The client has confirmed the pending positions. */
   #save(): void {
     const { connection, session } = this.#identity;
     const read = this.#asked;
@@ -182,7 +182,7 @@ export class Feed implements Outlet {
       this.#options.domain.bookmarks.save(connection.viewer, session, read);
   }
 
-  /** Who said goodbye had read what was written before; of who vanished, only what they confirmed is known. */
+  /** A client that said goodbye had read all written frames; of one that vanished, only its confirmations are known. */
   #close(): void {
     const { connection } = this.#identity;
     if (!connection.wasClean) return;
