@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import { type HeadStore, positionAt } from '../shared/heads.ts';
 import type { Lineage } from '../shared/lineage.ts';
-import type { ConversationRow } from './conversations.ts';
+import type { ConversationRow } from './conversation-rows.ts';
 import type { Database } from './database.ts';
 
 export function createHeads(database: Database, clock: Clock): HeadStore {

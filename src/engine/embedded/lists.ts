@@ -115,9 +115,8 @@ function columnOf(change: ListChange): readonly [string, number | null] {
   return ['isHidden' in change ? 'is_hidden' : 'is_marked', 1];
 }
 
-export function createLists(database: Database): ListStore {
-  const hasLarge = database.prepare('SELECT 1 FROM listed WHERE tenant = ? AND user_id = ? AND is_large = 1 LIMIT 1');
-  const bringLarge = database.prepare(bringing('listed.tenant = ?1 AND listed.user_id = ?2'));
+/** Pages of lists, merged of the buckets that a query asks for. */
+function createPages(database: Database): (tenant: TenantId, userId: UserId, query: ListQuery) => ListPage {
   const first = database.prepare(
     'SELECT * FROM listed WHERE tenant = ? AND user_id = ? AND bucket = ? ORDER BY activity DESC, id LIMIT ?',
   );
@@ -126,6 +125,33 @@ export function createLists(database: Database): ListStore {
        AND (activity < ?4 OR id > ?5) ORDER BY activity DESC, id LIMIT ?6`,
   );
   const sizeOf = database.prepare('SELECT entries FROM list_totals WHERE tenant = ? AND user_id = ? AND bucket = ?');
+
+  function rowsOf(tenant: TenantId, userId: UserId, bucket: Bucket, { after }: Stretch, limit: number): ListedRow[] {
+    const rows = after
+      ? rest.all(tenant, userId, bucket, after.activity, after.id, limit)
+      : first.all(tenant, userId, bucket, limit);
+    return rows as unknown as ListedRow[];
+  }
+
+  return (tenant, userId, query) => {
+    const entries: ListedConversation[] = [];
+    for (const stretch of stretchesOf(query)) {
+      const rows = stretch.buckets.flatMap((bucket) => rowsOf(tenant, userId, bucket, stretch, query.limit));
+      rows.sort(byActivity);
+      entries.push(...rows.slice(0, query.limit - entries.length).map(toListed));
+    }
+    const totalCount = allBucketsOf(query).reduce((sum, bucket) => {
+      const size = sizeOf.get(tenant, userId, bucket) as { entries: number } | undefined;
+      return sum + (size?.entries ?? 0);
+    }, 0);
+    return { entries, totalCount };
+  };
+}
+
+export function createLists(database: Database): ListStore {
+  const hasLarge = database.prepare('SELECT 1 FROM listed WHERE tenant = ? AND user_id = ? AND is_large = 1 LIMIT 1');
+  const bringLarge = database.prepare(bringing('listed.tenant = ?1 AND listed.user_id = ?2'));
+  const pageOf = createPages(database);
   const sumUnread = database.prepare('SELECT sum(unread) AS unread FROM list_totals WHERE tenant = ? AND user_id = ?');
   const findKey = database.prepare('SELECT key FROM conversations WHERE tenant = ? AND id = ?');
   const findByKey = database.prepare('SELECT * FROM listed WHERE conversation = ? AND user_id = ?');
@@ -146,27 +172,6 @@ export function createLists(database: Database): ListStore {
   function bringUp(tenant: TenantId, userId: UserId): void {
     if (!database.read(() => hasLarge.get(tenant, userId))) return;
     database.write(() => bringLarge.run(tenant, userId));
-  }
-
-  function rowsOf(tenant: TenantId, userId: UserId, bucket: Bucket, { after }: Stretch, limit: number): ListedRow[] {
-    const rows = after
-      ? rest.all(tenant, userId, bucket, after.activity, after.id, limit)
-      : first.all(tenant, userId, bucket, limit);
-    return rows as unknown as ListedRow[];
-  }
-
-  function pageOf(tenant: TenantId, userId: UserId, query: ListQuery): ListPage {
-    const entries: ListedConversation[] = [];
-    for (const stretch of stretchesOf(query)) {
-      const rows = stretch.buckets.flatMap((bucket) => rowsOf(tenant, userId, bucket, stretch, query.limit));
-      rows.sort(byActivity);
-      entries.push(...rows.slice(0, query.limit - entries.length).map(toListed));
-    }
-    const totalCount = allBucketsOf(query).reduce((sum, bucket) => {
-      const size = sizeOf.get(tenant, userId, bucket) as { entries: number } | undefined;
-      return sum + (size?.entries ?? 0);
-    }, 0);
-    return { entries, totalCount };
   }
 
   return {

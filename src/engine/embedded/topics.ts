@@ -20,39 +20,82 @@ const FORGOTTEN = 10;
 
 const headOf = (row: TopicRow | undefined): Position | null => (row ? { epoch: row.epoch, place: row.place } : null);
 
+const COLUMNS = 'key, epoch, place, kept_until AS keptUntil';
+
+const isKept = (row: TopicRow, now: number): boolean => row.keptUntil === null || row.keptUntil > now;
+
+/** Forgets topics of which nothing is kept any more, some at a time. */
+function createForgetting(database: Database): (now: number) => void {
+  const expired = database.prepare('SELECT key FROM topics WHERE expires_at <= ? ORDER BY expires_at LIMIT ?');
+  const outdated = database.prepare('SELECT key FROM topics WHERE kept_until <= ? ORDER BY kept_until LIMIT ?');
+  const drop = database.prepare('DELETE FROM publications WHERE topic = ?');
+  const forget = database.prepare('DELETE FROM topics WHERE key = ?');
+  const empty = database.prepare('UPDATE topics SET kept_until = NULL WHERE key = ?');
+  return (now) => {
+    for (const { key } of expired.all(now, FORGOTTEN) as unknown as TopicRow[]) {
+      drop.run(key);
+      forget.run(key);
+    }
+    for (const { key } of outdated.all(now, FORGOTTEN) as unknown as TopicRow[]) {
+      drop.run(key);
+      empty.run(key);
+    }
+  };
+}
+
+/** The publications of topics, as they are read. */
+function createReads(database: Database, clock: Clock): Pick<TopicStore, 'readTopic' | 'readLatest' | 'readTopicHead'> {
+  const findLive = database.prepare(`SELECT ${COLUMNS} FROM topics WHERE tenant = ? AND topic = ? AND expires_at > ?`);
+  const list = database.prepare('SELECT record FROM publications WHERE topic = ? AND place > ? ORDER BY place LIMIT ?');
+  const listLatest = database.prepare('SELECT record FROM publications WHERE topic = ? ORDER BY place DESC LIMIT ?');
+
+  return {
+    async readTopic(tenant, topic, afterPlace, limit) {
+      return database.read(() => {
+        const now = clock.now();
+        const row = findLive.get(tenant, topic, now) as unknown as TopicRow | undefined;
+        const records =
+          row && isKept(row, now)
+            ? (list.all(row.key, afterPlace ?? 0, limit) as unknown as { readonly record: string }[])
+            : [];
+        return {
+          head: headOf(row),
+          publications: records.map(({ record }) => JSON.parse(record) as PublicationRecord),
+        };
+      });
+    },
+
+    async readLatest(tenant, topic, limit) {
+      return database.read(() => {
+        const now = clock.now();
+        const row = findLive.get(tenant, topic, now) as unknown as TopicRow | undefined;
+        const latest =
+          row && isKept(row, now) ? (listLatest.all(row.key, limit) as unknown as { readonly record: string }[]) : [];
+        return latest.map(({ record }) => JSON.parse(record) as PublicationRecord).reverse();
+      });
+    },
+
+    async readTopicHead(tenant, topic) {
+      return database.read(() => headOf(findLive.get(tenant, topic, clock.now()) as unknown as TopicRow | undefined));
+    },
+  };
+}
+
 export function createTopics(database: Database, clock: Clock): TopicStore {
   const keys = createPublicationKeys(database);
-  const columns = 'key, epoch, place, kept_until AS keptUntil';
-  const find = database.prepare(`SELECT ${columns} FROM topics WHERE tenant = ? AND topic = ?`);
-  const findLive = database.prepare(`SELECT ${columns} FROM topics WHERE tenant = ? AND topic = ? AND expires_at > ?`);
+  const find = database.prepare(`SELECT ${COLUMNS} FROM topics WHERE tenant = ? AND topic = ?`);
   const begin = database.prepare(
-    `INSERT INTO topics (tenant, topic, epoch, place, expires_at) VALUES (?, ?, ?, 0, 0) RETURNING ${columns}`,
+    `INSERT INTO topics (tenant, topic, epoch, place, expires_at) VALUES (?, ?, ?, 0, 0) RETURNING ${COLUMNS}`,
   );
   const move = database.prepare('UPDATE topics SET place = ?, expires_at = ?, kept_until = ? WHERE key = ?');
   const prolong = database.prepare('UPDATE topics SET expires_at = max(expires_at, ?) WHERE key = ?');
   const put = database.prepare('INSERT INTO publications (topic, place, record) VALUES (?, ?, ?)');
   const trim = database.prepare('DELETE FROM publications WHERE topic = ? AND place <= ?');
-  const list = database.prepare('SELECT record FROM publications WHERE topic = ? AND place > ? ORDER BY place LIMIT ?');
-  const listLatest = database.prepare('SELECT record FROM publications WHERE topic = ? ORDER BY place DESC LIMIT ?');
-  const expired = database.prepare('SELECT key FROM topics WHERE expires_at <= ? ORDER BY expires_at LIMIT ?');
-  const forget = database.prepare('DELETE FROM topics WHERE key = ?');
-  const outdated = database.prepare('SELECT key FROM topics WHERE kept_until <= ? ORDER BY kept_until LIMIT ?');
-  const empty = database.prepare('UPDATE topics SET kept_until = NULL WHERE key = ?');
-
-  function forgetExpired(now: number): void {
-    for (const { key } of expired.all(now, FORGOTTEN) as unknown as TopicRow[]) {
-      trim.run(key, Number.MAX_SAFE_INTEGER);
-      forget.run(key);
-    }
-    for (const { key } of outdated.all(now, FORGOTTEN) as unknown as TopicRow[]) {
-      trim.run(key, Number.MAX_SAFE_INTEGER);
-      empty.run(key);
-    }
-  }
-
-  const isKept = (row: TopicRow, now: number): boolean => row.keptUntil === null || row.keptUntil > now;
+  const forgetExpired = createForgetting(database);
 
   return {
+    ...createReads(database, clock),
+
     async publish(tenant, publication) {
       const { topic, keeping = USUAL_KEEPING } = publication;
       return database.write((announce) => {
@@ -92,35 +135,6 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
         prolong.run(now + TIMES.publicationMs, row.key);
         keys.divert(row.key, publication, diversion, now);
       });
-    },
-
-    async readTopic(tenant, topic, afterPlace, limit) {
-      return database.read(() => {
-        const now = clock.now();
-        const row = findLive.get(tenant, topic, now) as unknown as TopicRow | undefined;
-        const records =
-          row && isKept(row, now)
-            ? (list.all(row.key, afterPlace ?? 0, limit) as unknown as { readonly record: string }[])
-            : [];
-        return {
-          head: headOf(row),
-          publications: records.map(({ record }) => JSON.parse(record) as PublicationRecord),
-        };
-      });
-    },
-
-    async readLatest(tenant, topic, limit) {
-      return database.read(() => {
-        const now = clock.now();
-        const row = findLive.get(tenant, topic, now) as unknown as TopicRow | undefined;
-        const latest =
-          row && isKept(row, now) ? (listLatest.all(row.key, limit) as unknown as { readonly record: string }[]) : [];
-        return latest.map(({ record }) => JSON.parse(record) as PublicationRecord).reverse();
-      });
-    },
-
-    async readTopicHead(tenant, topic) {
-      return database.read(() => headOf(findLive.get(tenant, topic, clock.now()) as unknown as TopicRow | undefined));
     },
   };
 }

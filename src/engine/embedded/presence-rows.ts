@@ -1,0 +1,54 @@
+/** Rows of presence: the status a user has chosen, and when they were seen last. */
+import type { PresenceStatus, TenantId, UserId } from '../../model.ts';
+import type { StoredStatus } from '../shared/presence.ts';
+import type { Database } from './database.ts';
+
+interface PresenceRow {
+  readonly status: string;
+  readonly status_text: string | null;
+  readonly last_seen_at: number | null;
+  readonly shown_since: number | null;
+  readonly version: number;
+}
+
+export interface PresenceRows {
+  begin(tenant: TenantId, userId: UserId): void;
+  statusOf(tenant: TenantId, userId: UserId, blocked: readonly UserId[]): StoredStatus;
+  setStatus(tenant: TenantId, userId: UserId, status: PresenceStatus, statusText: string | null): void;
+  /** Their presence has another version from then on. */
+  noteSeen(tenant: TenantId, userId: UserId, now: number): void;
+  /** They hide no longer. */
+  show(tenant: TenantId, userId: UserId, now: number): void;
+  /** Gives their presence another version. */
+  renew(tenant: TenantId, userId: UserId): void;
+}
+
+export function createPresenceRows(database: Database): PresenceRows {
+  const select = database.prepare('SELECT * FROM presences WHERE tenant = ? AND user_id = ?');
+  const begin = database.prepare('INSERT OR IGNORE INTO presences (tenant, user_id, version) VALUES (?, ?, 0)');
+  const seen = database.prepare(
+    'UPDATE presences SET last_seen_at = ?, version = version + 1 WHERE tenant = ? AND user_id = ?',
+  );
+  const update = database.prepare('UPDATE presences SET status = ?, status_text = ? WHERE tenant = ? AND user_id = ?');
+  const show = database.prepare('UPDATE presences SET shown_since = ? WHERE tenant = ? AND user_id = ?');
+  const renew = database.prepare('UPDATE presences SET version = version + 1 WHERE tenant = ? AND user_id = ?');
+  return {
+    begin: (tenant, userId) => void begin.run(tenant, userId),
+    setStatus: (tenant, userId, status, statusText) => void update.run(status, statusText, tenant, userId),
+    noteSeen: (tenant, userId, now) => void seen.run(now, tenant, userId),
+    show: (tenant, userId, now) => void show.run(now, tenant, userId),
+    renew: (tenant, userId) => void renew.run(tenant, userId),
+
+    statusOf(tenant, userId, blocked) {
+      const row = select.get(tenant, userId) as unknown as PresenceRow | undefined;
+      return {
+        status: (row?.status ?? 'ONLINE') as PresenceStatus,
+        statusText: row?.status_text ?? null,
+        lastSeenAt: row?.last_seen_at ?? null,
+        shownSince: row?.shown_since ?? null,
+        version: row?.version ?? 0,
+        blocked,
+      };
+    },
+  };
+}
