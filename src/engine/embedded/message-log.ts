@@ -17,7 +17,7 @@ export interface MessageLog extends MessageRows {
   readonly sentKeys: SentKeys;
   /** Outside a transaction: the conversation, without what is too old. */
   currentConversation(tenant: TenantId, id: ConversationId): ConversationRow | undefined;
-  /** What became of a message that was sent under a key; null: nothing is known of one. */
+  /** The outcome of a message that was sent under a key; null: the key is unknown. */
   earlierOf(tenant: TenantId, sent: SentKey, now: number): Earlier | null;
   /** Appends a message; `begin` is called once its sequence is known, before it is announced. */
   append(

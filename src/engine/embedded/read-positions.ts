@@ -35,7 +35,7 @@ export function createReadPositions(
         const member = row && findMember(row, userId);
         if (!member) return { outcome: 'not-member' };
         if (sequence > row.last_sequence) return { outcome: 'past-head' };
-        // Who joined and reads for the first time may be where unread counts from.
+        // A member who joined and reads for the first time may already be at the start of the unread count.
         const isFirst = member.read_at === 0 && sequence > 0 && sequence === member.read_sequence;
         lists.read(row, userId, sequence);
         if (sequence <= member.read_sequence && !isFirst) {

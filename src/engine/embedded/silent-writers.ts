@@ -24,7 +24,7 @@ export function createSilentWriters(database: Database, clock: Clock, log: Messa
     const conversation = log.conversationOf(key);
     const message = conversation && log.messageAt(conversation, sequence);
     if (!message) return texts.drop(key, sequence);
-    // What is held was not routed, and is not shown for want of a finish.
+    // Held text was not routed, and is not shown without a finish.
     const rest = is_held === 1 ? { content: '', payload: null } : { content: texts.textOf(key, sequence) };
     log.rewrite({ conversation, message }, 'FINISHED', { ...rest, state: 'ABORTED' }, announce);
   }

@@ -61,7 +61,7 @@ export function createWritings(database: Database, clock: Clock, log: MessageLog
   const { requestStop, isAsked, announceStop } = createStopRequests(database, clock, log, writers);
 
   function hasRoom({ key }: ConversationRow, writer: string): boolean {
-    // What is left of writers who are silent and is not aborted yet takes nobody's room.
+    // Messages of silent writers that are not aborted yet do not count against the cap.
     const all = texts.allOf(key).filter(({ appended_at }) => appended_at > clock.now() - TIMES.writingMs);
     const own = all.filter(({ sender_id }) => sender_id === writer).length;
     return own < LIMITS.writingsPerSender && all.length < LIMITS.writingsPerConversation;

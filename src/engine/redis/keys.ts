@@ -142,59 +142,126 @@ export interface Keys {
 }
 
 /** Of the database with this number: announcements know nothing of databases, so that their channels name it. */
+type ChannelOf = (name: string) => string;
+
+/** Keys of a conversation; `tag` is their slot. */
+function conversationKeys(tag: string, channelOf: ChannelOf, events: EventSource): ConversationKeys {
+  return {
+    meta: `${tag}:meta`,
+    members: `${tag}:members`,
+    joins: `${tag}:joins`,
+    messages: `${tag}:messages`,
+    log: `${tag}:log`,
+    typing: `${tag}:typing`,
+    outbox: `${tag}:outbox`,
+    gone: `${tag}:gone`,
+    streams: `${tag}:streams`,
+    texts: `${tag}:texts`,
+    stops: `${tag}:stops`,
+    channel: channelOf(`${tag}:channel`),
+    events,
+  };
+}
+
+/** Keys of a user; `tag` is their slot. */
+function userKeys(tag: string, channelOf: ChannelOf): UserKeys {
+  return {
+    conversations: `${tag}:conversations`,
+    joined: `${tag}:joined`,
+    left: `${tag}:left`,
+    order: `${tag}:order`,
+    entries: `${tag}:entries`,
+    unread: `${tag}:unread`,
+    large: `${tag}:large`,
+    log: `${tag}:log`,
+    logState: `${tag}:log-state`,
+    places: `${tag}:places`,
+    memberships: channelOf(`${tag}:memberships`),
+    membershipsMark: `${tag}:memberships-mark`,
+    presence: `${tag}:presence`,
+    presenceChannel: channelOf(`${tag}:presence-channel`),
+    sessions: `${tag}:sessions`,
+    bookmarks: `${tag}:inboxes`,
+    refusal: `${tag}:refusal`,
+    sessionsChannel: channelOf(`${tag}:sessions-channel`),
+    sessionsMark: `${tag}:sessions-mark`,
+  };
+}
+
+/** Keys of a topic; `tag` is their slot. */
+const topicKeys = (tag: string, channelOf: ChannelOf, events: EventSource): TopicKeys => ({
+  meta: `${tag}:meta`,
+  history: `${tag}:history`,
+  channel: channelOf(`${tag}:channel`),
+  events,
+});
+
+/** Keys of a tenant's webhooks; `holders` is of all tenants. */
+const webhookKeys = (tag: string, tenant: string, holders: string): ReturnType<Keys['webhooks']> => ({
+  records: `${tag}:of.${tenant}`,
+  healths: `${tag}:health.${tenant}`,
+  holders,
+});
+
+/** Keys of a tenant's consumers. */
+const consumerKeys = (tag: string): ReturnType<Keys['consumers']> => ({
+  consumers: `${tag}:consumers`,
+  unaware: `${tag}:unaware`,
+  unforwarded: `${tag}:unforwarded`,
+  arrivals: `${tag}:arrivals`,
+});
+
+/** Keys of one of the streams of a tenant's events. */
+const partitionKeys = (tag: string): ReturnType<Keys['partition']> => ({
+  stream: `${tag}:stream`,
+  places: `${tag}:places`,
+  state: (consumer) => `${tag}:at.${consumer}`,
+  dead: (consumer) => `${tag}:dead.${consumer}`,
+});
+
+/** Keys of a setting of a tenant. */
+const settingKeys = (tag: string, name: string, channelOf: ChannelOf): SettingKeys => ({
+  settings: `${tag}:${name}`,
+  mark: `${tag}:mark`,
+  channel: channelOf(`${tag}:channel`),
+});
+
+/** Where what concerns a channel is announced. */
+function nameOf(keys: Omit<Keys, 'channel'>, channel: Channel): string {
+  switch (channel.kind) {
+    case 'conversation':
+      return keys.conversation(channel.tenant, channel.id).channel;
+    case 'presence':
+      return keys.user(channel.tenant, channel.id).presenceChannel;
+    case 'memberships':
+      return keys.user(channel.tenant, channel.id).memberships;
+    case 'sessions':
+      return keys.user(channel.tenant, channel.id).sessionsChannel;
+    case 'routing-rules':
+      return keys.routingRules(channel.tenant).channel;
+    case 'topic-policies':
+      return keys.topicPolicies(channel.tenant).channel;
+    case 'topic':
+      return keys.topic(channel.tenant, channel.id).channel;
+  }
+}
+
 export function createKeys(prefix: string, database: number): Keys {
   const channelOf = (name: string): string => (database === 0 ? name : `${name}@${database}`);
   const conversationTag = (tenant: TenantId, key: string): string => `${prefix}:{c.${encode(tenant)}.${key}}`;
 
   function conversationByKey(tenant: TenantId, key: string): ConversationKeys {
-    const tag = conversationTag(tenant, key);
-    return {
-      meta: `${tag}:meta`,
-      members: `${tag}:members`,
-      joins: `${tag}:joins`,
-      messages: `${tag}:messages`,
-      log: `${tag}:log`,
-      typing: `${tag}:typing`,
-      outbox: `${tag}:outbox`,
-      gone: `${tag}:gone`,
-      streams: `${tag}:streams`,
-      texts: `${tag}:texts`,
-      stops: `${tag}:stops`,
-      channel: channelOf(`${tag}:channel`),
-      events: eventSource(tenant, `c.${key}`),
-    };
+    return conversationKeys(conversationTag(tenant, key), channelOf, eventSource(tenant, `c.${key}`));
   }
+
+  const user = (tenant: TenantId, id: UserId): UserKeys =>
+    userKeys(`${prefix}:{u.${encode(tenant)}.${encode(id)}}`, channelOf);
 
   // `announce` of the scripts knows it by its end.
   const eventSource = (tenant: TenantId, name: string): EventSource => ({
     name,
     outbox: `${prefix}:{${name.slice(0, 1)}.${encode(tenant)}${name.slice(1)}}:events`,
   });
-
-  function user(tenant: TenantId, id: UserId): UserKeys {
-    const tag = `${prefix}:{u.${encode(tenant)}.${encode(id)}}`;
-    return {
-      conversations: `${tag}:conversations`,
-      joined: `${tag}:joined`,
-      left: `${tag}:left`,
-      order: `${tag}:order`,
-      entries: `${tag}:entries`,
-      unread: `${tag}:unread`,
-      large: `${tag}:large`,
-      log: `${tag}:log`,
-      logState: `${tag}:log-state`,
-      places: `${tag}:places`,
-      memberships: channelOf(`${tag}:memberships`),
-      membershipsMark: `${tag}:memberships-mark`,
-      presence: `${tag}:presence`,
-      presenceChannel: channelOf(`${tag}:presence-channel`),
-      sessions: `${tag}:sessions`,
-      bookmarks: `${tag}:inboxes`,
-      refusal: `${tag}:refusal`,
-      sessionsChannel: channelOf(`${tag}:sessions-channel`),
-      sessionsMark: `${tag}:sessions-mark`,
-    };
-  }
 
   const conversations = new LRUCache<string, ConversationKeys>({ max: LIMITS.rememberedKeys });
   /** Their name is a digest: it is the dearest part of a short read. */
@@ -209,25 +276,18 @@ export function createKeys(prefix: string, database: number): Keys {
 
   const topicTag = (tenant: TenantId, id: Topic): string => `${prefix}:{t.${encode(tenant)}.${encode(id)}}`;
 
-  function topic(tenant: TenantId, id: Topic): TopicKeys {
-    const tag = topicTag(tenant, id);
-    const events = eventSource(tenant, `t.${encode(id)}`);
-    return { meta: `${tag}:meta`, history: `${tag}:history`, channel: channelOf(`${tag}:channel`), events };
-  }
+  const topic = (tenant: TenantId, id: Topic): TopicKeys =>
+    topicKeys(topicTag(tenant, id), channelOf, eventSource(tenant, `t.${encode(id)}`));
 
-  function routingRules(tenant: TenantId): SettingKeys {
-    const tag = `${prefix}:{r.${encode(tenant)}}`;
-    return { settings: `${tag}:rules`, mark: `${tag}:mark`, channel: channelOf(`${tag}:channel`) };
-  }
+  const routingRules = (tenant: TenantId): SettingKeys =>
+    settingKeys(`${prefix}:{r.${encode(tenant)}}`, 'rules', channelOf);
 
-  function topicPolicies(tenant: TenantId): SettingKeys {
-    const tag = `${prefix}:{p.${encode(tenant)}}`;
-    return { settings: `${tag}:policies`, mark: `${tag}:mark`, channel: channelOf(`${tag}:channel`) };
-  }
+  const topicPolicies = (tenant: TenantId): SettingKeys =>
+    settingKeys(`${prefix}:{p.${encode(tenant)}}`, 'policies', channelOf);
 
   const webhookHolders = `${prefix}:{webhooks}:holders`;
 
-  return {
+  const keys: Omit<Keys, 'channel'> = {
     leases: `${prefix}:{nodes}:leases`,
     dead: `${prefix}:{nodes}:dead`,
     sweepers: `${prefix}:{nodes}:sweepers`,
@@ -247,52 +307,15 @@ export function createKeys(prefix: string, database: number): Keys {
     published: (tenant, id, senderId, key) => `${topicTag(tenant, id)}:sent:${encode(senderId)}.${encode(key)}`,
     routingRules,
     topicPolicies,
-    consumers(tenant) {
-      const tag = `${prefix}:{k.${encode(tenant)}}`;
-      return {
-        consumers: `${tag}:consumers`,
-        unaware: `${tag}:unaware`,
-        unforwarded: `${tag}:unforwarded`,
-        arrivals: `${tag}:arrivals`,
-      };
-    },
-    partition(tenant, partition) {
-      const tag = `${prefix}:{e.${encode(tenant)}.${partition}}`;
-      return {
-        stream: `${tag}:stream`,
-        places: `${tag}:places`,
-        state: (consumer) => `${tag}:at.${consumer}`,
-        dead: (consumer) => `${tag}:dead.${consumer}`,
-      };
-    },
+    consumers: (tenant) => consumerKeys(`${prefix}:{k.${encode(tenant)}}`),
+    partition: (tenant, partition) => partitionKeys(`${prefix}:{e.${encode(tenant)}.${partition}}`),
     userEvents: (tenant, id) => eventSource(tenant, `u.${encode(id)}`),
     eventSource,
     webhookHolders,
-    webhooks: (tenant) => ({
-      records: `${prefix}:{webhooks}:of.${encode(tenant)}`,
-      healths: `${prefix}:{webhooks}:health.${encode(tenant)}`,
-      holders: webhookHolders,
-    }),
+    webhooks: (tenant) => webhookKeys(`${prefix}:{webhooks}`, encode(tenant), webhookHolders),
     sessionUser: (tenant, id) => `${prefix}:{s.${encode(tenant)}.${encode(id)}}:user`,
     rate: ({ rate, tenant, userId }) => `${prefix}:{rate.${encode(tenant)}.${encode(userId ?? '')}}:${rate}`,
     nodeConnections: (nodeId) => `${prefix}:{node.${nodeId}}:connections`,
-    channel(channel) {
-      switch (channel.kind) {
-        case 'conversation':
-          return conversation(channel.tenant, channel.id).channel;
-        case 'presence':
-          return user(channel.tenant, channel.id).presenceChannel;
-        case 'memberships':
-          return user(channel.tenant, channel.id).memberships;
-        case 'sessions':
-          return user(channel.tenant, channel.id).sessionsChannel;
-        case 'routing-rules':
-          return routingRules(channel.tenant).channel;
-        case 'topic-policies':
-          return topicPolicies(channel.tenant).channel;
-        case 'topic':
-          return topic(channel.tenant, channel.id).channel;
-      }
-    },
   };
+  return { ...keys, channel: (channel) => nameOf(keys, channel) };
 }

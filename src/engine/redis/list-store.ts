@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
-import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import type { ConversationId, ListedConversation, TenantId, UserId } from '../../model.ts';
 import type { ListChange, ListPlace, ListQuery, ListStore } from '../port.ts';
 import { byActivity, countedOf, type Stretch, stretchesOf } from '../shared/conversation-list.ts';
 import { attempt } from './attempt.ts';
@@ -50,13 +50,26 @@ interface ReadList {
   readonly ranges: readonly string[][];
 }
 
-export function createLists(
-  client: RedisClient,
-  run: RunScript,
-  keys: Keys,
-  { lists, clock, log }: { readonly lists: Lists; readonly clock: Clock; readonly log: Log },
-): ListStore {
+interface ListParts {
+  readonly lists: Lists;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface ListReading {
   /** Those of the ids that have an entry. */
+  entriesOf(tenant: TenantId, userId: UserId, ids: readonly ConversationId[]): Promise<ListedConversation[]>;
+  /** Reads a list once it has what its conversations say. */
+  read(
+    tenant: TenantId,
+    userId: UserId,
+    ranges: readonly Range[],
+    limit: number,
+    counted: readonly string[],
+  ): Promise<ReadList>;
+}
+
+function createReading(client: RedisClient, run: RunScript, keys: Keys, { lists, clock, log }: ListParts): ListReading {
   async function entriesOf(tenant: TenantId, userId: UserId, ids: readonly ConversationId[]) {
     if (ids.length === 0) return [];
     const lines = await attempt(() => client.hmget(keys.user(tenant, userId).entries, ...ids));
@@ -86,7 +99,6 @@ export function createLists(
     }
   }
 
-  /** Reads a list once it has what its conversations say. */
   async function read(
     tenant: TenantId,
     userId: UserId,
@@ -113,6 +125,13 @@ export function createLists(
     const [sum, , , total, ...names] = answer as [string, number, string[], number, ...string[][]];
     return { unread: Number(sum), total, ranges: names };
   }
+
+  return { entriesOf, read };
+}
+
+export function createLists(client: RedisClient, run: RunScript, keys: Keys, parts: ListParts): ListStore {
+  const { lists } = parts;
+  const { entriesOf, read } = createReading(client, run, keys, parts);
 
   return {
     async listConversations(tenant, userId, query: ListQuery) {

@@ -70,14 +70,29 @@ interface PlacesParts {
   readonly most?: number | undefined;
 }
 
-export function createPlaces({
-  client,
-  run,
-  keys,
-  clock,
-  isOneServer,
-  most = LIMITS.conversationsPerUser,
-}: PlacesParts): Places {
+/** Reserves a place; or, where there is none, those that may be nobody's any more. */
+async function reserve(
+  { run, keys, clock, most = LIMITS.conversationsPerUser }: PlacesParts,
+  tenant: TenantId,
+  userId: UserId,
+  id: ConversationId,
+): Promise<Place | Place[]> {
+  const [outcome, ...rest] = (await run(
+    'reserve-place',
+    [keys.user(tenant, userId).places],
+    [clock.offset(), id, most, TIMES.placeLeaseMs, COMPARED],
+  )) as string[];
+  if (outcome !== 'full') return { conversationId: id, stamp: rest[0] ?? '', isHeld: outcome === 'held' };
+  return rest.flatMap((conversationId, index) =>
+    index % 2 === 0
+      ? [{ conversationId: conversationId as ConversationId, stamp: rest[index + 1] ?? '', isHeld: true }]
+      : [],
+  );
+}
+
+export function createPlaces(parts: PlacesParts): Places {
+  const { client, run, keys, clock, isOneServer } = parts;
+
   async function agree(
     tenant: TenantId,
     userId: UserId,
@@ -89,20 +104,6 @@ export function createPlaces({
       'settle-place',
       [keys.user(tenant, userId).places],
       [clock.offset(), conversationId, stamp, isMember ? 1 : 0],
-    );
-  }
-
-  async function reserve(tenant: TenantId, userId: UserId, id: ConversationId): Promise<Place | Place[]> {
-    const [outcome, ...rest] = (await run(
-      'reserve-place',
-      [keys.user(tenant, userId).places],
-      [clock.offset(), id, most, TIMES.placeLeaseMs, COMPARED],
-    )) as string[];
-    if (outcome !== 'full') return { conversationId: id, stamp: rest[0] ?? '', isHeld: outcome === 'held' };
-    return rest.flatMap((conversationId, index) =>
-      index % 2 === 0
-        ? [{ conversationId: conversationId as ConversationId, stamp: rest[index + 1] ?? '', isHeld: true }]
-        : [],
     );
   }
 
@@ -133,10 +134,10 @@ export function createPlaces({
     within,
 
     async take(tenant, userId, id) {
-      const first = await reserve(tenant, userId, id);
+      const first = await reserve(parts, tenant, userId, id);
       if (!Array.isArray(first)) return first;
       await compare(tenant, userId, first);
-      const second = await reserve(tenant, userId, id);
+      const second = await reserve(parts, tenant, userId, id);
       return Array.isArray(second) ? null : second;
     },
 

@@ -4,17 +4,15 @@ import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import { type MessageId, type MessageRecord, type Retention, type TenantId, WITHHELD } from '../../model.ts';
 import type { CurrentTrace, NewText, TextAppend, Writing, WritingFinish, WritingStore } from '../port.ts';
-import { parseMessageId } from '../shared/message-id.ts';
 import { partsOf, writerKey } from '../shared/written-text.ts';
 import { nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import { asJsonText, decodeMessage, encodeExtension } from './codec.ts';
 import type { EventOutbox } from './event-outbox.ts';
 import type { ConversationKeys, Keys } from './keys.ts';
+import { locate } from './located.ts';
 import { retentionArg } from './retention.ts';
-
-/** A script's answer about one message: its lines, whether its text is held, whether it is asked to stop. */
-type Read = readonly [value: string, isHeld: string, isStopRequested: string] | null;
+import { createWritingReads } from './writing-reads.ts';
 
 export interface WritingOptions {
   readonly clock: Clock;
@@ -51,103 +49,56 @@ function toFinish([outcome, value]: readonly unknown[]): WritingFinish {
   return { outcome: outcome as 'not-found' | 'not-sender' | 'not-member' };
 }
 
+const PER_PART = LIMITS.writtenPartCharacters;
+
+/** As JSON; empty: it stays as it is. */
+const newPayload = (payload: unknown): string => (payload === undefined ? '' : JSON.stringify(payload));
+
+/** What `append-text` is told of a text, and what it announces then. */
+function appendArgs(offsetMs: number, sequence: number, id: MessageId, next: NewText): (string | number)[] {
+  const { offset, text, payload, paceMs, isHeld = false } = next;
+  const length = offset + lengthOf(text);
+  const args = [offsetMs, sequence, id, writerKey(next), offset, length, paceMs, TIMES.writingMs];
+  const isNews = text !== '' || payload !== undefined;
+  const news = isHeld ? WITHHELD : isNews ? { offset, length, text, payload } : null;
+  const announcement = news ? encodeExtension({ messageId: id, ...news }) : '';
+  const parts = partsOf(offset, text).flatMap((part) => [part.index, asJsonText(part.text)]);
+  const more = [LIMITS.writtenCharacters, PER_PART, newPayload(payload), announcement, isHeld ? '1' : '0'];
+  return [...args, ...more, ...parts];
+}
+
+const writtenKeys = ({ meta, members, messages, log, channel, streams, texts }: ConversationKeys): string[] => [
+  meta,
+  members,
+  messages,
+  log,
+  channel,
+  streams,
+  texts,
+];
+
 export function createWritings(
   { run, runOne }: Scripts,
   keys: Keys,
   { clock, retention, currentTrace, outbox }: WritingOptions,
 ): RedisWritings {
   const kept = (): string => retentionArg(retention, clock);
-  const PER_PART = LIMITS.writtenPartCharacters;
 
-  /** As JSON; empty: it stays as it is. */
-  const newPayload = (payload: unknown): string => (payload === undefined ? '' : JSON.stringify(payload));
-
-  function locate(tenant: TenantId, id: MessageId): (ConversationKeys & { readonly sequence: number }) | null {
-    const parts = parseMessageId(id);
-    return parts && { ...keys.conversationByKey(tenant, parts.conversationKey), sequence: parts.sequence };
-  }
-
-  function appendArgs(sequence: number, id: MessageId, next: NewText): (string | number)[] {
-    const { offset, text, payload, paceMs, isHeld = false } = next;
-    const length = offset + lengthOf(text);
-    const args = [clock.offset(), sequence, id, writerKey(next), offset, length, paceMs, TIMES.writingMs];
-    const isNews = text !== '' || payload !== undefined;
-    const news = isHeld ? WITHHELD : isNews ? { offset, length, text, payload } : null;
-    const announcement = news ? encodeExtension({ messageId: id, ...news }) : '';
-    const parts = partsOf(offset, text).flatMap((part) => [part.index, asJsonText(part.text)]);
-    const more = [LIMITS.writtenCharacters, PER_PART, newPayload(payload), announcement, isHeld ? '1' : '0'];
-    return [...args, ...more, ...parts];
-  }
-
-  const writtenKeys = ({ meta, members, messages, log, channel, streams, texts }: ConversationKeys): string[] => [
-    meta,
-    members,
-    messages,
-    log,
-    channel,
-    streams,
-    texts,
-  ];
-
-  /**
-   * Those of these sequences, or all past one, that fit into a reading; `last`: up to where, unless it is all of them.
-   * For a writer, of what they write, also what is held; for nobody (''), as it is shown.
-   */
-  async function readSome(
-    tenant: TenantId,
-    at: ConversationKeys,
-    writer: string,
-    which: readonly number[] | { readonly after: number },
-  ): Promise<{ readonly last: number | null; readonly read: Read[] }> {
-    const named = 'after' in which ? [which.after] : ['', ...which];
-    const args = [clock.offset(), TIMES.writingMs, kept(), nonce(), PER_PART, writer];
-    const { meta, messages, log, channel, streams, texts } = at;
-    // It may abort what nobody writes on.
-    const answer = await outbox.run(
-      tenant,
-      at.events,
-      'read-streams',
-      [meta, messages, log, channel, streams, texts],
-      [...args, LIMITS.readingBytes, ...named],
-    );
-    const [last, ...read] = answer as [string, ...Read[]];
-    return { last: last === '' ? null : Number(last), read };
-  }
-
-  async function fill<Message extends MessageRecord | null>(
-    tenant: TenantId,
-    all: readonly Message[],
-  ): Promise<Message[]> {
-    const written = all.flatMap((message) => (message?.state === 'STREAMING' ? [message] : []));
-    if (written.length === 0) return [...all];
-    const shown = new Map<MessageId, MessageRecord>();
-    const conversations = Map.groupBy(written, ({ conversationId }) => conversationId);
-    await Promise.all(
-      [...conversations].map(async ([id, messages]) => {
-        const at = keys.conversation(tenant, id);
-        let sequences = [...new Set(messages.map(({ sequence }) => sequence))];
-        while (sequences.length > 0) {
-          const { last, read } = await readSome(tenant, at, '', sequences);
-          for (const each of read) {
-            const message = each && decodeMessage(each[0]);
-            if (message) shown.set(message.id, message);
-          }
-          sequences = last === null ? [] : sequences.slice(sequences.indexOf(last) + 1);
-        }
-      }),
-    );
-    return all.map((message) => ((message && shown.get(message.id)) ?? message) as Message);
-  }
+  const { readSome, fill } = createWritingReads(keys, { clock, retention, outbox });
 
   return {
     fill,
 
     async appendText(tenant, id, text) {
-      const at = locate(tenant, id);
+      const at = locate(keys, tenant, id);
       if (!at) return { outcome: 'not-found' };
       const { members, messages, channel, streams, texts } = at;
       const append = (): Promise<unknown> =>
-        run('append-text', [members, messages, channel, streams, texts], appendArgs(at.sequence, id, text));
+        run(
+          'append-text',
+          [members, messages, channel, streams, texts],
+          appendArgs(clock.offset(), at.sequence, id, text),
+        );
       const answer = (await append()) as unknown[];
       if (answer[0] !== 'silent') return toTextAppend(answer);
       // The next reader aborts it, and it stays so.
@@ -158,7 +109,7 @@ export function createWritings(
     async finishMessage(tenant, id, end) {
       const { state, length, content, payload } = end;
       const writer = writerKey(end);
-      const at = locate(tenant, id);
+      const at = locate(keys, tenant, id);
       if (!at) return { outcome: 'not-found' };
       const args = [clock.offset(), kept(), at.sequence, id, nonce(), writer, state, length ?? '', TIMES.writingMs];
       const text = content === null ? '' : JSON.stringify(content);
@@ -168,7 +119,7 @@ export function createWritings(
     },
 
     async requestStop(tenant, id) {
-      const at = locate(tenant, id);
+      const at = locate(keys, tenant, id);
       if (!at) return null;
       const { messages, channel, streams, texts, stops } = at;
       const args = [clock.offset(), at.sequence, id, TIMES.stopMs, PER_PART];
@@ -176,7 +127,7 @@ export function createWritings(
     },
 
     async readWriting(tenant, id, writer) {
-      const at = locate(tenant, id);
+      const at = locate(keys, tenant, id);
       const [one] = at ? (await readSome(tenant, at, writerKey(writer), [at.sequence])).read : [];
       if (!one) return null;
       const [value, isHeld, isStopRequested] = one;

@@ -1,0 +1,17 @@
+/** What keeps the members' lists, and other things in other slots, beside their conversations. */
+import type { EventOutbox } from './event-outbox.ts';
+import type { ListUpdates } from './list-updates.ts';
+import type { Lists } from './lists.ts';
+import type { Memberships } from './memberships.ts';
+import type { Places } from './places.ts';
+import type { Rooms } from './rooms.ts';
+
+export interface ListKeeping {
+  readonly lists: Lists;
+  readonly memberships: Memberships;
+  readonly rooms: Rooms;
+  readonly updates: ListUpdates;
+  readonly places: Places;
+  readonly outbox: EventOutbox;
+  readonly isOneServer: boolean;
+}

@@ -1,0 +1,105 @@
+/** Members of conversations in Redis: who joins, leaves, is added and removed; their lists follow. */
+import type { Clock } from '../../clock.ts';
+import { LIMITS } from '../../limits.ts';
+import type { ConversationId, MemberRole, TenantId, UserId } from '../../model.ts';
+import type { ConversationStore, MembershipChange } from '../port.ts';
+import { begun } from './attempt.ts';
+import type { EventOutbox } from './event-outbox.ts';
+import type { Keys } from './keys.ts';
+import type { ListKeeping } from './list-keeping.ts';
+import { actorArgs, type ChangeAnswer, toChange } from './membership-answers.ts';
+import { NO_PLACE_NEEDED, type PlaceArgs } from './places.ts';
+import type { RunScript } from './scripts.ts';
+
+interface Adding {
+  readonly userIds: readonly UserId[];
+  readonly role: MemberRole;
+  readonly place: PlaceArgs;
+}
+
+interface AddingParts {
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly kept: EventOutbox;
+}
+
+/** Adds members in one script, each as a member and in the order of joining. */
+async function addMembers(
+  { keys, clock, kept }: AddingParts,
+  tenant: TenantId,
+  id: ConversationId,
+  { userIds, role, place }: Adding,
+): Promise<ChangeAnswer> {
+  const { meta, members, joins, outbox, channel, events } = keys.conversation(tenant, id);
+  const args = [clock.offset(), LIMITS.membersPerConversation, role, LIMITS.listedMembers, id, place.told, ...userIds];
+  const at = [meta, members, joins, outbox, channel, ...place.keys];
+  return (await kept.run(tenant, events, 'add-members', at, args)) as ChangeAnswer;
+}
+
+export function createMembers(
+  run: RunScript,
+  keys: Keys,
+  clock: Clock,
+  { memberships, updates, places, outbox: kept, isOneServer }: ListKeeping,
+): Pick<ConversationStore, 'addMembers' | 'joinConversation' | 'removeMember' | 'setMemberRole'> {
+  const adding = { keys, clock, kept };
+
+  /** Changes the members of a conversation, and then their lists; beside these `more`, as the answer asks for. */
+  async function settled(
+    tenant: TenantId,
+    id: ConversationId,
+    change: () => Promise<{ readonly answer: ChangeAnswer; readonly more?: Promise<void> | null }>,
+    just = 1,
+  ): Promise<MembershipChange> {
+    const work = async (): Promise<ChangeAnswer> => {
+      const { answer, more } = await change();
+      await Promise.all([memberships.settle(tenant, id, answer[2] ?? [], just), more]);
+      return answer;
+    };
+    return toChange(await updates.during(tenant, id, work, () => null));
+  }
+
+  return {
+    addMembers: (tenant, id, userIds, role) =>
+      settled(
+        tenant,
+        id,
+        async () => ({ answer: await addMembers(adding, tenant, id, { userIds, role, place: NO_PLACE_NEEDED }) }),
+        userIds.length,
+      ),
+
+    async joinConversation(tenant, id, userId) {
+      const taking = begun(places.take(tenant, userId, id));
+      const join = (place: PlaceArgs): Promise<ChangeAnswer> =>
+        addMembers(adding, tenant, id, { userIds: [userId], role: 'MEMBER', place });
+      return settled(tenant, id, async () => {
+        const { answer, place } = await places.within(taking, keys.user(tenant, userId), join);
+        return { answer, more: places.settle(tenant, userId, id, { place, isMember: answer[0] === 'changed' }) };
+      });
+    },
+
+    async removeMember(tenant, id, userId, actor) {
+      const { meta, members, joins, typing, outbox, channel, events } = keys.conversation(tenant, id);
+      const remove = async (): Promise<ChangeAnswer> =>
+        (await kept.run(
+          tenant,
+          events,
+          'remove-member',
+          [meta, members, joins, typing, outbox, channel],
+          [userId, ...actorArgs(actor)],
+        )) as ChangeAnswer;
+      // As it was before they left: one who comes back has another.
+      const finding = begun(places.find(tenant, userId, id));
+      return settled(tenant, id, async () => {
+        if (!isOneServer) await finding;
+        const [place, answer] = await Promise.all([finding, remove()]);
+        return { answer, more: answer[0] === 'changed' && place ? places.giveBack(tenant, userId, place) : null };
+      });
+    },
+
+    async setMemberRole(tenant, id, userId, role, actor) {
+      const { meta, members, channel } = keys.conversation(tenant, id);
+      return toChange(await run('set-role', [meta, members, channel], [userId, role, ...actorArgs(actor)]));
+    },
+  };
+}

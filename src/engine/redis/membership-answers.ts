@@ -1,0 +1,21 @@
+/** What scripts that change a conversation are told, and what they answer. */
+import type { Actor, MembershipChange } from '../port.ts';
+import { decodeConversation } from './codec.ts';
+import type { Unsettled } from './memberships.ts';
+
+/** Empty without an actor. */
+export const actorArgs = (actor: Actor | null): string[] => (actor ? [actor.userId, actor.least] : []);
+
+export function toChange(answer: unknown): MembershipChange {
+  const [outcome, conversation] = answer as [string, string];
+  if (outcome === 'changed' || outcome === 'unchanged') {
+    return { outcome, conversation: decodeConversation(conversation) };
+  }
+  return { outcome: outcome as Exclude<MembershipChange['outcome'], 'changed' | 'unchanged'> };
+}
+
+export type ChangeAnswer = readonly [
+  outcome: MembershipChange['outcome'],
+  conversation?: string,
+  unsettled?: Unsettled,
+];

@@ -1,0 +1,257 @@
+/**
+ * What a node holds under its lease: its connections, each recorded under the node and under its user.
+ *
+ * When the lease ends, any other node declares the holder dead and removes what it had recorded. A node that was
+ * declared dead by mistake goes on under another name.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import { TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import type { ConnectionId, TenantId, UserId } from '../../model.ts';
+import type { NewConnection } from '../port.ts';
+import { attempt } from './attempt.ts';
+import type { RedisClient } from './client.ts';
+import type { EventOutbox } from './event-outbox.ts';
+import type { Keys } from './keys.ts';
+import { type Held, RecentDepartures } from './recent-departures.ts';
+import { runIdsOf } from './run-ids.ts';
+import type { RunScript } from './scripts.ts';
+
+/** Connections recorded again, or removed, at once. */
+const BATCH = 100;
+
+interface Entry {
+  readonly at: Held;
+  readonly connection: NewConnection;
+  /** The name under which it is recorded; null: not yet. */
+  recordedUnder: string | null;
+}
+
+const asMember = (at: Held): string => JSON.stringify(at);
+
+export interface PresenceParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly outbox: EventOutbox;
+}
+
+export class NodeConnections {
+  readonly #client: RedisClient;
+  readonly #run: RunScript;
+  readonly #keys: Keys;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #outbox: EventOutbox;
+  /** This life's name; a node that was declared dead goes on under another. */
+  #node: string = randomUUID();
+  /** Names of earlier lives: after the sweep that ended them more may have been recorded under them. */
+  readonly #former = new Set<string>();
+  readonly #held = new Map<ConnectionId, Entry>();
+  readonly #departures: RecentDepartures;
+  /** The run ids of the servers in which all that is held was recorded. */
+  #runIds = '';
+  #isRenewing = false;
+  #isStopped = false;
+  #isLooking = false;
+  /** Something was recorded that no look at the lease came behind. */
+  #mustLook = false;
+  #stopTimer = (): void => undefined;
+
+  constructor(client: RedisClient, run: RunScript, keys: Keys, { clock, log, outbox }: PresenceParts) {
+    this.#client = client;
+    this.#run = run;
+    this.#keys = keys;
+    this.#clock = clock;
+    this.#log = log;
+    this.#outbox = outbox;
+    this.#departures = new RecentDepartures(clock);
+  }
+
+  /** Takes a lease, sweeps what dead nodes left, and goes on doing both. */
+  async start(): Promise<void> {
+    await this.#begin();
+    this.#runIds = await runIdsOf(this.#client);
+    await this.#sweep();
+    this.#stopTimer = this.#clock.every(TIMES.nodeRenewMs, () => void this.#renew());
+  }
+
+  /** Leaves the connections to be swept after `graceMs`, so that clients can come back elsewhere unseen. */
+  async stop(graceMs: number): Promise<void> {
+    this.#isStopped = true;
+    this.#stopTimer();
+    if (this.#held.size === 0)
+      await this.#run('renew-lease', [this.#keys.leases], [this.#clock.offset(), this.#node, 0, 'renew']);
+    else await this.#run('renew-lease', [this.#keys.leases], [this.#clock.offset(), this.#node, graceMs, 'renew']);
+  }
+
+  /** The same id again changes its device and session, and nothing when those are the same. */
+  async add(tenant: TenantId, userId: UserId, connection: NewConnection): Promise<void> {
+    const known = this.#held.get(connection.connectionId)?.connection;
+    if (known && known.deviceId === connection.deviceId && known.sessionId === connection.sessionId) return;
+    const at: Held = [tenant, userId, connection.connectionId];
+    const entry: Entry = { at, connection, recordedUnder: null };
+    this.#held.set(connection.connectionId, entry);
+    await this.#record(entry);
+  }
+
+  async remove(connectionId: ConnectionId): Promise<void> {
+    const entry = this.#held.get(connectionId);
+    if (!entry) return;
+    // First of all, so that it is not recorded again meanwhile.
+    this.#held.delete(connectionId);
+    try {
+      await this.#remove(entry.at);
+      this.#departures.remember(entry.at);
+    } catch (error) {
+      this.#held.set(connectionId, entry);
+      throw error;
+    }
+  }
+
+  async #record(entry: Entry): Promise<void> {
+    const { connectionId, deviceId, sessionId, connectionType } = entry.connection;
+    if (this.#held.get(connectionId) !== entry) return;
+    const [tenant, userId] = entry.at;
+    const { presence, presenceChannel } = this.#keys.user(tenant, userId);
+    const own = this.#node;
+    const json = JSON.stringify({ deviceId, sessionId, connectionType }).slice(1, -1);
+    // The node's list first: it may name too much, never too little.
+    await attempt(() => this.#client.sadd(this.#keys.nodeConnections(own), asMember(entry.at)));
+    // It went meanwhile. Past this line commands are sent, and so run, in the order of what happened here.
+    if (this.#held.get(connectionId) !== entry) return;
+    if (own !== this.#node) return this.#record(entry);
+    const args = [this.#clock.offset(), userId, connectionId, own, json];
+    await this.#outbox.run(tenant, this.#keys.userEvents(tenant, userId), 'connect', [presence, presenceChannel], args);
+    entry.recordedUnder = own;
+    this.#confirmLease();
+  }
+
+  /** One look at the lease, behind all that was recorded before it. */
+  #confirmLease(): void {
+    this.#mustLook = true;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#lookAtLease()
+      // The next renewal looks again.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isLooking = false;
+      });
+  }
+
+  /**
+   * Goes on under another name at once when this one was declared dead by mistake, and not at the next renewal: what is
+   * recorded under a name that was swept already is nobody's to remove, if this node is killed before that.
+   */
+  async #lookAtLease(): Promise<void> {
+    while (this.#mustLook && !this.#isStopped) {
+      this.#mustLook = false;
+      if ((await this.#client.zscore(this.#keys.leases, this.#node)) === null && !this.#isStopped) await this.#renew();
+    }
+  }
+
+  /** `deadNode`: only if it is still that node's. */
+  async #removeFromUser([tenant, userId, connectionId]: Held, deadNode = ''): Promise<void> {
+    const { presence, presenceChannel } = this.#keys.user(tenant, userId);
+    const args = [this.#clock.offset(), userId, connectionId, deadNode];
+    await this.#outbox.run(
+      tenant,
+      this.#keys.userEvents(tenant, userId),
+      'disconnect',
+      [presence, presenceChannel],
+      args,
+    );
+  }
+
+  /** Removes what this node held, under whichever of its names. */
+  async #remove(at: Held): Promise<void> {
+    await this.#removeFromUser(at);
+    await attempt(() => this.#client.srem(this.#keys.nodeConnections(this.#node), asMember(at)));
+  }
+
+  /** Begins a life under this name. */
+  async #begin(): Promise<void> {
+    await this.#run('renew-lease', [this.#keys.leases], [this.#clock.offset(), this.#node, TIMES.nodeLeaseMs, 'begin']);
+  }
+
+  /** Goes on after this node was declared dead: its connections are still here. */
+  async #goOn(): Promise<void> {
+    this.#former.add(this.#node);
+    this.#node = randomUUID();
+    await this.#begin();
+  }
+
+  /** Removes what is recorded under this name and not held: it went before the server lost its end. */
+  async #forgetDeparted(): Promise<void> {
+    const listed = await attempt(() => this.#client.smembers(this.#keys.nodeConnections(this.#node)));
+    const gone = [...listed.map((member) => JSON.parse(member) as Held), ...this.#departures.all()];
+    for (const at of gone) if (!this.#held.has(at[2])) await this.#remove(at);
+  }
+
+  /** Records everything again when a server has begun another life: it may have lost what this node had written. */
+  async #recover(): Promise<void> {
+    const present = await runIdsOf(this.#client);
+    if (present === this.#runIds) return this.#departures.areTogether();
+    for (const entry of this.#held.values()) entry.recordedUnder = null;
+    await this.#forgetDeparted();
+    await this.#takeOver();
+    this.#runIds = present;
+    this.#departures.areTogether();
+  }
+
+  /** Takes over what is recorded under earlier names, and then leaves them to be swept. */
+  async #takeOver(): Promise<void> {
+    const missing = [...this.#held.values()].filter(({ recordedUnder }) => recordedUnder !== this.#node);
+    for (let start = 0; start < missing.length; start += BATCH) {
+      await Promise.all(missing.slice(start, start + BATCH).map((entry) => this.#record(entry)));
+    }
+    if (this.#former.size === 0) return;
+    const names = [...this.#former];
+    await attempt(() => this.#client.sadd(this.#keys.dead, ...names));
+    for (const name of names) this.#former.delete(name);
+  }
+
+  async #sweep(): Promise<void> {
+    for (const deadNode of await this.#claimDead()) {
+      const left = await attempt(() => this.#client.smembers(this.#keys.nodeConnections(deadNode)));
+      for (let start = 0; start < left.length; start += BATCH) {
+        await this.#removeAll(left.slice(start, start + BATCH), deadNode);
+        // Each batch is a sign of life of this sweeper.
+        if (start + BATCH < left.length && !(await this.#claimDead()).includes(deadNode)) return;
+      }
+      // In this order: one that stops between the two leaves a dead node that is claimed anew, and not a claim for good.
+      await attempt(() => this.#client.hdel(this.#keys.sweepers, deadNode));
+      await attempt(() => this.#client.srem(this.#keys.dead, deadNode));
+      if (left.length > 0) this.#log.info({ deadNode, connections: left.length }, 'dead node swept');
+    }
+  }
+
+  /** The dead nodes that are this one's to sweep: each has one sweeper at a time. */
+  async #claimDead(): Promise<string[]> {
+    const args = [this.#clock.offset(), this.#node, TIMES.nodeLeaseMs];
+    return (await this.#run('claim-dead', [this.#keys.leases, this.#keys.dead, this.#keys.sweepers], args)) as string[];
+  }
+
+  /** In two round trips, however many there are. */
+  async #removeAll(members: readonly string[], ofNode: string): Promise<void> {
+    await Promise.all(members.map((member) => this.#removeFromUser(JSON.parse(member) as Held, ofNode)));
+    await attempt(() => this.#client.srem(this.#keys.nodeConnections(ofNode), ...members));
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#isRenewing) return;
+    this.#isRenewing = true;
+    try {
+      const args = [this.#clock.offset(), this.#node, TIMES.nodeLeaseMs, 'renew'];
+      if ((await this.#run('renew-lease', [this.#keys.leases], args)) === 0) await this.#goOn();
+      await this.#recover();
+      await this.#takeOver();
+      await this.#sweep();
+    } catch (error) {
+      this.#log.warn({ err: error }, 'lease not renewed');
+    } finally {
+      this.#isRenewing = false;
+    }
+  }
+}
