@@ -198,7 +198,7 @@ function createStreams({ ground, core, listening, supervisor, unsent }: Hall): S
       retryMs: config.drainWindowMs + TIMES.drainGraceMs + TIMES.retryPastDrainMs,
     },
     unsent,
-    watchTokens: core.delivery.watchTokens,
+    tokens: core.delivery,
     arrive: core.domain.presence.arrive,
     depart: core.domain.presence.depart,
   });
@@ -209,7 +209,7 @@ function openSockets({ ground, core, listening, ...hall }: Hall, persisted: Pers
   const { domain, delivery, graphql, rateLimits, verifyToken } = core;
   const { arrive, depart } = domain.presence;
   const { supervisor, isOriginAllowed, unsent, unhandled } = hall;
-  const { watchTokens } = delivery;
+
   const shared = {
     metrics,
     clock,
@@ -217,7 +217,7 @@ function openSockets({ ground, core, listening, ...hall }: Hall, persisted: Pers
     formatError: graphql.formatError,
     connections: { ...config, unsent, unhandled },
   };
-  const admission = new Admission({ ...shared, verifyToken, rateLimits, watchTokens, arrive, depart, supervisor });
+  const admission = new Admission({ ...shared, verifyToken, rateLimits, tokens: delivery, arrive, depart, supervisor });
   const gatewayRooms = new UserRooms({
     sockets: config.maxConnectionsPerUser,
     most: listening.maxConnections * LIMITS.gatewaySubscriptionsPerConnection,
@@ -229,7 +229,7 @@ function openSockets({ ground, core, listening, ...hall }: Hall, persisted: Pers
     isOriginAllowed,
     refusesClear: config.isProduction && config.trustProxy,
     addressOf: listening.addressOf,
-    leavePlain: (socket) => listening.plainConnections.release(socket),
+    leavePlain: (socket) => listening.plainConnections.leave(socket),
     supervisor,
     clock,
   });

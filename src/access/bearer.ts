@@ -4,23 +4,29 @@
  * A connection owns one bearer. Streams and contexts ask it each time and store no
  * viewer, so they deliver only what the present token may see (G17).
  */
+import { type Few, membersOf, withMember, withoutMember } from '../few.ts';
 import type { Viewer } from '../model.ts';
+
+/** Told when another token has taken the place of the one before. */
+export interface RenewalListener {
+  onRenewed(): void;
+}
 
 export interface Bearer {
   readonly viewer: Viewer;
-  /** Calls back whenever a new token replaces the old one; the returned function unsubscribes. */
-  onRenewed(renewed: () => void): () => void;
+  listen(listener: RenewalListener): void;
+  unlisten(listener: RenewalListener): void;
 }
 
 /** For a token that is never replaced: that of a request, or of a stream over HTTP. */
 export function bearerOf(viewer: Viewer): Bearer {
-  return { viewer, onRenewed: () => () => undefined };
+  return { viewer, listen: () => undefined, unlisten: () => undefined };
 }
 
 /** For a socket, whose client brings a new token before the old one ends. */
 export class RenewableBearer implements Bearer {
   #viewer: Viewer;
-  readonly #listeners = new Set<() => void>();
+  #listeners: Few<RenewalListener> = null;
 
   constructor(viewer: Viewer) {
     this.#viewer = viewer;
@@ -30,9 +36,12 @@ export class RenewableBearer implements Bearer {
     return this.#viewer;
   }
 
-  onRenewed(renewed: () => void): () => void {
-    this.#listeners.add(renewed);
-    return () => this.#listeners.delete(renewed);
+  listen(listener: RenewalListener): void {
+    this.#listeners = withMember(this.#listeners, listener);
+  }
+
+  unlisten(listener: RenewalListener): void {
+    this.#listeners = withoutMember(this.#listeners, listener);
   }
 
   /** Replaces the token. False: it belongs to another user, and nothing changes. */
@@ -40,7 +49,7 @@ export class RenewableBearer implements Bearer {
     const { tenant, userId } = this.#viewer;
     if (next.tenant !== tenant || next.userId !== userId) return false;
     this.#viewer = next;
-    for (const renewed of [...this.#listeners]) renewed();
+    for (const listener of membersOf(this.#listeners)) listener.onRenewed();
     return true;
   }
 }

@@ -18,6 +18,11 @@ export interface Standing {
 /** Judges the secret that a caller gave. A value that is not a text counts as none. Compares in constant time. */
 export type StandingOf = (given: unknown) => Standing;
 
+// One object each: a socket holds it for as long as it is open.
+const PROVEN: Standing = { isProven: true, isTrusted: true };
+const TRUSTED: Standing = { isProven: false, isTrusted: true };
+const NEITHER: Standing = { isProven: false, isTrusted: false };
+
 const HEADER = 'router-authorization';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
@@ -27,7 +32,7 @@ export function createStandingOf(secrets: readonly string[]): StandingOf {
   return (given) => {
     const offered = digest(typeof given === 'string' ? given : '');
     const isProven = known.map((secret) => timingSafeEqual(secret, offered)).includes(true);
-    return { isProven, isTrusted: isProven || known.length === 0 };
+    return isProven ? PROVEN : known.length === 0 ? TRUSTED : NEITHER;
   };
 }
 

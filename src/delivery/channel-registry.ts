@@ -29,6 +29,11 @@ export class ChannelRegistry<Channel extends OpenedChannel> {
     return null;
   }
 
+  /** Of one that was acquired and not released. */
+  find(key: string): Channel | undefined {
+    return this.#entries.get(key)?.channel;
+  }
+
   release(key: string, channel: Channel): void {
     const entry = this.#entries.get(key);
     if (entry?.channel === channel) this.#leave(key, entry);

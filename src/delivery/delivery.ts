@@ -39,7 +39,7 @@ import { type InboxResume, InboxTeller } from './inbox/inbox-teller.ts';
 import { openJointStream, type Right } from './joint-stream.ts';
 import { PresenceChannel } from './presence/channel.ts';
 import { Rechecks } from './rechecks.ts';
-import { SessionChannel } from './sessions/channel.ts';
+import { SessionChannel, type TokenHolder } from './sessions/channel.ts';
 import { Doubts, userKey } from './sessions/doubts.ts';
 import type { LiveStream } from './stream.ts';
 import { TopicChannel } from './topics/channel.ts';
@@ -78,8 +78,11 @@ export interface Delivery {
     hearing: Right & { readonly topics: readonly Topic[] },
     after: ReadonlyMap<Topic, Position>,
   ): Promise<LiveStream<PublicationRecord>>;
-  /** Calls back once the bearer's present token was revoked, or was already; the returned function stops that. */
-  watchTokens(bearer: Bearer, onEnd: () => void): Promise<() => void>;
+  /** Tells a holder once the present token of its bearer has been taken back, or was when asked, until `forgetTokens`. */
+  watchTokens(holder: TokenHolder): Promise<void>;
+  forgetTokens(holder: TokenHolder): void;
+  /** The holder goes by another token, which may have been taken back already. */
+  lookAgain(holder: TokenHolder): void;
   close(): void;
 }
 
@@ -203,21 +206,29 @@ export function createDelivery({ engine, clock, log, countHole, ...options }: De
         // Among all of a viewer's conversations a loss is not an error: the stream reports that they left.
       }) as Promise<LiveStream<InboxStreamEvent>>,
 
-    async watchTokens(bearer, onEnd) {
-      const { viewer } = bearer;
+    async watchTokens(holder) {
+      const { viewer } = holder.bearer;
       const key = userKey(viewer);
       const channel = await sessions.acquire(
         key,
         () => new SessionChannel(engine, clock, log, viewer, (isInDoubt) => doubts.turn(key, isInDoubt)),
       );
-      if (!channel) return () => undefined;
-      const stop = channel.watch(bearer, onEnd);
-      // The token may have ended between its check and the joining of the bus.
+      if (!channel) return;
+      channel.watch(holder);
+      // It may have ended between the look at its token and the joining of the bus.
       await channel.read();
-      return () => {
-        stop();
-        sessions.release(key, channel);
-      };
+    },
+
+    forgetTokens(holder) {
+      const key = userKey(holder.bearer.viewer);
+      const channel = sessions.find(key);
+      if (!channel) return;
+      channel.forget(holder);
+      sessions.release(key, channel);
+    },
+
+    lookAgain(holder) {
+      void sessions.find(userKey(holder.bearer.viewer))?.read();
     },
 
     async presenceUpdated(bearer, userIds) {

@@ -12,7 +12,13 @@ interface Waiting<Event> {
   reject(error: unknown): void;
 }
 
-/** Bytes of events as JSON, for those whose size was asked: streams of one channel hold the same events. */
+/** What a queue is the end of. */
+export interface QueueOwner {
+  /** Nothing more is taken: once, before the reader is told. */
+  onQueueEnd(): void;
+}
+
+/** Bytes of events as JSON, as far as that was asked: streams of one channel hold the same events. */
 const SIZES = new WeakMap<object, number>();
 
 export function sizeOf(event: object): number {
@@ -31,13 +37,13 @@ const LOW_WATER = LIMITS.logPage / 2;
  * reader resumes by position, and no other stream waits for it.
  */
 export class EventQueue<Event extends object> implements Sink<Event>, LiveStream<Event>, Holding {
-  readonly channels: ReadonlySet<string>;
-  readonly #close: () => void;
-  #events: Event[] = [];
+  readonly #owner: QueueOwner;
+  // A queue that is piped is empty: what it would hold is made when there is something to hold.
+  #events: Event[] | null = null;
   #bytes = 0;
-  #waiting: Waiting<Event>[] = [];
-  readonly #gate = new Gate();
-  /** Cancels the wait for room at the sink. */
+  #waiting: Waiting<Event>[] | null = null;
+  #gate: Gate | null = null;
+  /** Forgets that room is waited for at the sink. */
   #forget: (() => void) | null = null;
   #sink: Sink<Event> | null = null;
   #isRead = false;
@@ -45,51 +51,51 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   #isEnded = false;
   #error: ServiceError | null = null;
 
-  constructor(channels: ReadonlySet<string>, close: () => void) {
-    this.channels = channels;
-    this.#close = close;
+  constructor(owner: QueueOwner) {
+    this.#owner = owner;
   }
 
   push(event: Event): void {
     if (this.#isEnded) return;
     if (this.#sink && !this.#isHeld) return this.#sink.push(event);
-    const next = this.#isHeld ? undefined : this.#waiting.shift();
+    const next = this.#isHeld ? undefined : this.#waiting?.shift();
     if (next) return next.resolve({ done: false, value: event });
-    this.#events.push(event);
+    if (this.#events) this.#events.push(event);
+    else this.#events = [event];
     this.#bytes += sizeOf(event);
     if (this.#events.length > LIMITS.queuedEvents || this.#bytes > LIMITS.queuedEventBytes) this.end(slowReader());
   }
 
   withdraw(isWithdrawn: (event: Event) => boolean): void {
-    this.#events = this.#events.filter((event) => !isWithdrawn(event));
+    this.#events = this.#events?.filter((event) => !isWithdrawn(event)) ?? null;
     this.#sink?.withdraw(isWithdrawn);
   }
 
   end(error: ServiceError | null): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#close();
+    this.#owner.onQueueEnd();
     this.#forget?.();
     // A reader that resumes gets the held events again.
     if (this.#isHeld) this.#take();
-    this.#gate.open();
+    this.#gate?.open();
     if (this.#sink) return this.#sink.end(error);
     this.#error = error;
-    // A waiting iterator has nothing queued before it, so it gets the error; the error is sent once.
-    for (const next of this.#waiting.splice(0)) this.#finish(next);
+    // Whoever waits has nothing queued before them, so the error is theirs; it is told once.
+    for (const next of this.#waiting?.splice(0) ?? []) this.#finish(next);
   }
 
   isCongested(): boolean {
     if (this.#isEnded) return false;
     if (this.#sink && !this.#isHeld) return this.#sink.isCongested();
-    // Without a reader, one event is enough to show that there is something; the rest can wait in the log.
-    return (
-      this.#events.length >= (this.#isRead || this.#sink ? LOW_WATER : 1) || this.#bytes > LIMITS.queuedEventBytes / 2
-    );
+    // Before anyone reads, one event shows that there is something; the rest can wait in the log.
+    const waiting = this.#events?.length ?? 0;
+    return waiting >= (this.#isRead || this.#sink ? LOW_WATER : 1) || this.#bytes > LIMITS.queuedEventBytes / 2;
   }
 
   onRoom(resume: () => void): () => void {
     if (!this.isCongested()) return resumeNow(resume);
+    this.#gate ??= new Gate();
     const forget = this.#gate.add(resume);
     this.#waitAtSink();
     return forget;
@@ -99,25 +105,26 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (!this.#isHeld) for (const event of this.#take()) sink.push(event);
     if (this.#isEnded) return sink.end(this.#error);
     this.#sink = sink;
-    // Waits for room in this queue become waits for room behind it.
-    if (this.#gate.isWaitedFor) this.#waitAtSink();
+    // Who waited for room in this queue waits for room behind it now.
+    if (this.#gate?.isWaitedFor) this.#waitAtSink();
   }
 
   next(): Promise<Result<Event>> {
     this.#isRead = true;
-    const event = this.#isHeld ? undefined : this.#events.shift();
+    const event = this.#isHeld ? undefined : this.#events?.shift();
     if (event) this.#bytes -= sizeOf(event);
-    if (!this.isCongested()) this.#gate.open();
+    if (!this.isCongested()) this.#gate?.open();
     if (event) return Promise.resolve({ done: false, value: event });
     return new Promise((resolve, reject) => {
       const next = { resolve, reject };
       if (this.#isEnded) this.#finish(next);
-      else this.#waiting.push(next);
+      else if (this.#waiting) this.#waiting.push(next);
+      else this.#waiting = [next];
     });
   }
 
   return(): Promise<Result<Event>> {
-    this.#events = [];
+    this.#events = null;
     this.end(null);
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -139,13 +146,15 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     this.#isHeld = false;
     // In this order: a call may push more events, or end the queue.
     for (const event of this.#take()) this.push(event);
-    if (!this.isCongested()) this.#gate.open();
-    else if (this.#gate.isWaitedFor) this.#waitAtSink();
+    if (!this.isCongested()) this.#gate?.open();
+    else if (this.#gate?.isWaitedFor) this.#waitAtSink();
   }
 
   #take(): Event[] {
+    const events = this.#events ?? [];
     this.#bytes = 0;
-    return this.#events.splice(0);
+    this.#events = null;
+    return events;
   }
 
   /** All waits here become one wait at the sink, which ends with this queue. */
@@ -155,7 +164,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     const forget = this.#sink.onRoom(() => {
       isOver = true;
       this.#forget = null;
-      this.#gate.open();
+      this.#gate?.open();
     });
     if (!isOver) this.#forget = forget;
   }

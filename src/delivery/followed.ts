@@ -18,29 +18,44 @@ export class Followed {
 
   /** A new stream of this user, which follows nothing yet. */
   enter(user: string): Share {
-    let size = 0;
-    const resize = (next: number): void => {
-      const all = (this.#users.get(user) ?? 0) + next - size;
-      size = next;
-      if (all > 0) this.#users.set(user, all);
-      else this.#users.delete(user);
-    };
-    return {
-      claim: (count) => {
-        const others = (this.#users.get(user) ?? 0) - size;
-        // A list longer than the limit may have one stream.
-        if (others > 0 && others + count > this.#most)
-          throw badInput(`The subscriptions of one user can follow at most ${this.#most} ${this.#what}.`);
-        resize(count);
-      },
-      resize,
-    };
+    return new Share(this, user);
+  }
+
+  /** Of a stream of this user's that follows `size` now. @throws {ServiceError} BAD_USER_INPUT. */
+  check(user: string, size: number, count: number): void {
+    const others = (this.#users.get(user) ?? 0) - size;
+    // A list that is longer than the limit has one stream.
+    if (others > 0 && others + count > this.#most)
+      throw badInput(`The subscriptions of one user can follow at most ${this.#most} ${this.#what}.`);
+  }
+
+  change(user: string, by: number): void {
+    const all = (this.#users.get(user) ?? 0) + by;
+    if (all > 0) this.#users.set(user, all);
+    else this.#users.delete(user);
   }
 }
 
-export interface Share {
-  /** Called before it follows so many. @throws {ServiceError} BAD_USER_INPUT: too many, together with the user's other streams. */
-  claim(count: number): void;
-  /** It follows so many now. Never refuses. 0 when it ends. */
-  resize(count: number): void;
+/** What one stream follows. */
+export class Share {
+  readonly user: string;
+  readonly #followed: Followed;
+  #size = 0;
+
+  constructor(followed: Followed, user: string) {
+    this.#followed = followed;
+    this.user = user;
+  }
+
+  /** Before it follows so many. @throws {ServiceError} BAD_USER_INPUT: they are too many, with what the user's other streams follow. */
+  claim(count: number): void {
+    this.#followed.check(this.user, this.#size, count);
+    this.resize(count);
+  }
+
+  /** It follows so many now: what it follows already is not taken from it. 0 when it ends. */
+  resize(count: number): void {
+    this.#followed.change(this.user, count - this.#size);
+    this.#size = count;
+  }
 }

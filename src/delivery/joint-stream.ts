@@ -64,21 +64,23 @@ export async function openJointStream<Event extends object, Channel extends Tell
       queue.end(asServiceError(error));
     }
   };
-  const stopGuarding = bearer.onRenewed(recheck);
+  const renewal = { onRenewed: recheck };
+  if (right) bearer.listen(renewal);
   const stopWatching = right?.of.watch(() => right.rechecks.add(recheck));
-  const queue = new EventQueue<Event>(new Set(distinct.keys()), () => {
+  const onQueueEnd = (): void => {
     isOpen = false;
-    stopGuarding();
+    bearer.unlisten(renewal);
     stopWatching?.();
-    leaveDoubts();
+    doubts.leave(user, queue);
     share.resize(0);
     for (const [key, channel] of joined) {
       channel.remove(queue);
       registry.release(key, channel);
     }
     joined.clear();
-  });
-  const leaveDoubts = doubts.enter(user, queue);
+  };
+  const queue = new EventQueue<Event>({ onQueueEnd });
+  doubts.enter(user, queue);
   let admissions: readonly Admission<Event>[];
   try {
     // It may have ended before it was watched.

@@ -9,8 +9,13 @@ import { type WaitingEvent, WaitingEvents } from './waiting-events.ts';
 /** An event as JSON, ready to be put into a frame. */
 export type Payload = Buffer;
 
-/** The same event in the same shape is the same payload. */
-export type Render = (event: object) => Payload | Promise<Payload>;
+/** Renders the events of one stream. */
+export interface Renderer {
+  /** The same event, rendered for whom it may be shared with, is the same payload. */
+  render(event: object): Payload | Promise<Payload>;
+  /** The stream is over: once. */
+  release(): void;
+}
 
 /** The destination of a subscription's responses. Called in the order of the events. */
 export interface Outlet extends Room {
@@ -38,11 +43,10 @@ export interface Subscription {
  */
 export class RenderedStream implements Subscription, Sink<object> {
   readonly #events: LiveStream<object>;
-  readonly #render: Render;
+  /** Null: it was released. */
+  #renderer: Renderer | null;
   readonly #clock: Clock;
   readonly idOf: IdOf | null;
-  /** Null after it was called. */
-  #release: (() => void) | null;
   #outlet: Outlet | null = null;
   /** The event that is being rendered. All later ones wait for it. */
   #current: WaitingEvent | null = null;
@@ -52,13 +56,12 @@ export class RenderedStream implements Subscription, Sink<object> {
   #ending: { readonly error: ServiceError | null } | null = null;
   /** Cancels the timer of `#watch`. */
   #stopWatching: (() => void) | null = null;
-  readonly #gate = new Gate();
+  #gate: Gate | null = null;
   #isOpen = true;
 
-  constructor(events: LiveStream<object>, render: Render, release: () => void, clock: Clock, idOf: IdOf | null = null) {
+  constructor(events: LiveStream<object>, renderer: Renderer, clock: Clock, idOf: IdOf | null = null) {
     this.#events = events;
-    this.#render = render;
-    this.#release = release;
+    this.#renderer = renderer;
     this.#clock = clock;
     this.idOf = idOf;
   }
@@ -72,7 +75,7 @@ export class RenderedStream implements Subscription, Sink<object> {
     this.#isOpen = false;
     this.#waiting = null;
     this.#unwatch();
-    this.#gate.open();
+    this.#gate?.open();
     void this.#events.return();
     this.#over();
   }
@@ -80,8 +83,9 @@ export class RenderedStream implements Subscription, Sink<object> {
   push(event: object): void {
     if (!this.#isOpen) return;
     if (this.#current) return this.#wait(event);
+    if (!this.#renderer) return;
     try {
-      const rendered = this.#render(event);
+      const rendered = this.#renderer.render(event);
       if (Buffer.isBuffer(rendered)) this.#outlet?.deliver(rendered, event);
       else void this.#deliverLater({ event, since: this.#clock.elapsed() }, rendered);
     } catch (error) {
@@ -106,13 +110,16 @@ export class RenderedStream implements Subscription, Sink<object> {
 
   onRoom(resume: () => void): () => void {
     if (!this.#isOpen || !this.#outlet) return resumeNow(resume);
-    return this.#isBehind ? this.#gate.add(resume) : this.#outlet.onRoom(resume);
+    if (!this.#isBehind) return this.#outlet.onRoom(resume);
+    this.#gate ??= new Gate();
+    return this.#gate.add(resume);
   }
 
   /** Releases the resources of the stream, once, also when it was never piped. */
   #over(): void {
-    this.#release?.();
-    this.#release = null;
+    const renderer = this.#renderer;
+    this.#renderer = null;
+    renderer?.release();
   }
 
   #tellEnd(): void {
@@ -143,8 +150,8 @@ export class RenderedStream implements Subscription, Sink<object> {
         const next = this.#takeNext();
         if (!next) break;
         await ownTurn();
-        if (!this.#isOpen) return;
-        rendered = this.#render(next.event);
+        if (!this.#isOpen || !this.#renderer) return;
+        rendered = this.#renderer.render(next.event);
       }
       this.#unwatch();
       this.#tellEnd();
@@ -157,7 +164,7 @@ export class RenderedStream implements Subscription, Sink<object> {
     this.#isWithdrawn = false;
     this.#current = this.#waiting?.take() ?? null;
     if (!this.#current) this.#waiting = null;
-    if (!this.#isBehind) this.#gate.open();
+    if (!this.#isBehind) this.#gate?.open();
     return this.#current;
   }
 

@@ -20,8 +20,6 @@ export interface Sink<Event> extends Room {
  * result by the event itself.
  */
 export interface LiveStream<Event extends object> extends AsyncIterableIterator<Event, undefined> {
-  /** The channels it listens to now. */
-  readonly channels: ReadonlySet<string>;
   /** Hands everything not yet iterated, and all that follows, to `sink`. */
   pipe(sink: Sink<Event>): void;
   return(): Promise<IteratorResult<Event, undefined>>;

@@ -78,12 +78,6 @@ export type Renew = (viewer: Viewer) => void;
 
 // Apollo Server copies contexts by their own properties, so nothing here is a #private field or an own getter.
 class RequestContext implements Context {
-  readonly delivery: Delivery;
-  readonly isTrustedGateway: boolean;
-  readonly meter: Meter;
-  readonly userAgent: string | null;
-  readonly lastEventId: string | null;
-  readonly renew: Renew;
   private readonly services: Services;
   private readonly caller: Caller;
   private made: Loaders | null = null;
@@ -91,17 +85,36 @@ class RequestContext implements Context {
   private asked: Domain | null = null;
 
   constructor(services: Services, caller: Caller) {
-    this.delivery = services.delivery;
-    this.isTrustedGateway = caller.isTrustedGateway;
-    this.meter = caller.meter;
-    this.userAgent = caller.userAgent;
-    this.lastEventId = caller.lastEventId;
-    this.renew = caller.renew;
     this.services = services;
     this.caller = caller;
   }
 
-  // Created at the first use: a context lives as long as its subscription, and few of these read more than the event.
+  // Nothing is copied, and what is made is made when first asked for: a context lives as long as its subscription, of
+  // which few read more than the event.
+  get delivery(): Delivery {
+    return this.services.delivery;
+  }
+
+  get isTrustedGateway(): boolean {
+    return this.caller.isTrustedGateway;
+  }
+
+  get meter(): Meter {
+    return this.caller.meter;
+  }
+
+  get userAgent(): string | null {
+    return this.caller.userAgent;
+  }
+
+  get lastEventId(): string | null {
+    return this.caller.lastEventId;
+  }
+
+  get renew(): Renew {
+    return (viewer) => this.caller.renew(viewer);
+  }
+
   get budget(): Budget {
     this.spent ??= new Budget(this.services.maxCost);
     return this.spent;

@@ -27,7 +27,7 @@ import {
   requireToken,
   takeReads,
 } from './operations.ts';
-import { createShapes, Reader, type ShapeOptions } from './shape.ts';
+import { createShapes, type ShapeOptions } from './shape.ts';
 
 export const FAULT = Symbol('fault');
 
@@ -139,20 +139,8 @@ export function createExecution(
       try {
         const events = await createSourceEventStream(args);
         if (!(Symbol.asyncIterator in events)) return events as ExecutionResult;
-        const context = args.contextValue as Context;
-        const shape = shapes.acquire(args, context);
-        const reader = new Reader(context);
-        const release = (): void => {
-          reader.isOpen = false;
-          shapes.release(shape);
-        };
-        return new RenderedStream(
-          events as LiveStream<object>,
-          (event) => shape.render(event, reader),
-          release,
-          shapeOptions.clock,
-          idsOf(events),
-        );
+        const reader = shapes.read(args, args.contextValue as Context);
+        return new RenderedStream(events as LiveStream<object>, reader, shapeOptions.clock, idsOf(events));
       } catch (error) {
         return { errors: [asGraphQLError(error)] };
       }

@@ -12,7 +12,7 @@ import { type ExecutionArgs, type ExecutionResult, execute, type OperationDefini
 import type { Clock } from '../clock.ts';
 import { FairPlace, type Waiter } from '../delivery/fair-place.ts';
 import { kindOf } from '../delivery/inbox/inbox-events.ts';
-import type { Payload } from '../delivery/rendered-stream.ts';
+import type { Payload, Renderer } from '../delivery/rendered-stream.ts';
 import { ServiceError, unavailable } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import { type Budget, responseTooLarge } from '../rates/budget.ts';
@@ -47,13 +47,26 @@ export interface ShapeOptions {
   readonly countRender: CountRender;
 }
 
-/** A stream as its shape sees it: the owner of its events, and who pays. */
-export class Reader implements Waiter {
+/** A stream as its shape knows it: whose events are rendered, and who pays. */
+export class Reader implements Waiter, Renderer {
   readonly context: Context;
   isOpen = true;
+  readonly #shape: Shape;
+  readonly #shapes: Shapes;
 
-  constructor(context: Context) {
+  constructor(context: Context, shape: Shape, shapes: Shapes) {
     this.context = context;
+    this.#shape = shape;
+    this.#shapes = shapes;
+  }
+
+  render(event: object): Rendered {
+    return this.#shape.render(event, this);
+  }
+
+  release(): void {
+    this.isOpen = false;
+    this.#shapes.release(this.#shape);
   }
 
   get lane(): string {
@@ -284,8 +297,8 @@ function innerVariables(args: ExecutionArgs, operation: OperationDefinitionNode)
 }
 
 export interface Shapes {
-  /** The shape of an operation, to be released once. */
-  acquire(args: PreparedArgs, context: Context): Shape;
+  /** A reader of the shape of an operation, which it releases. */
+  read(args: PreparedArgs, context: Context): Reader;
   release(shape: Shape): void;
 }
 
@@ -312,12 +325,15 @@ export function createShapes(options: ShapeOptions): Shapes {
   }
 
   return {
-    acquire(args, context) {
+    read(args, context) {
       const key = keyOf(args, context);
-      const shape = shapes.get(key) ?? new Shape(key, args, withPlace, () => context.share());
-      shapes.set(key, shape);
+      let shape = shapes.get(key);
+      if (!shape) {
+        shape = new Shape(key, args, withPlace, () => context.share());
+        shapes.set(key, shape);
+      }
       shape.users += 1;
-      return shape;
+      return new Reader(context, shape, this);
     },
     release(shape) {
       shape.users -= 1;

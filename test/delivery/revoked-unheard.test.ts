@@ -20,7 +20,7 @@ const FROM_NOW_ON: ResumePoints = new Map();
  * that was not heard is told with the next append instead.
  */
 const STREAMS: Record<
-  Exclude<keyof Delivery, 'messageStopped' | 'watchTokens' | 'close'>,
+  Exclude<keyof Delivery, 'messageStopped' | 'watchTokens' | 'forgetTokens' | 'lookAgain' | 'close'>,
   readonly [
     open: (delivery: Delivery, bearer: Bearer, id: ConversationId) => Promise<LiveStream<object>>,
     change: (engine: Engine, id: ConversationId) => Promise<unknown>,
@@ -125,7 +125,9 @@ describe.each(Object.entries(STREAMS))(
         const stream = await open(delivery, bearer, id);
         streams.push(stream);
         heard.push(heardOf(stream));
-        stops.push(await delivery.watchTokens(bearer, () => void stream.return()));
+        const holder = { bearer, onTokenEnd: () => void stream.return() };
+        await delivery.watchTokens(holder);
+        stops.push(() => delivery.forgetTokens(holder));
       }
       asked = 0;
       const { promise, resolve } = Promise.withResolvers<void>();

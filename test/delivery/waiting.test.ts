@@ -8,7 +8,7 @@ import { Merging } from '../../src/delivery/conversations/merging.ts';
 import { EventQueue } from '../../src/delivery/event-queue.ts';
 import { Followed } from '../../src/delivery/followed.ts';
 import { openJointStream } from '../../src/delivery/joint-stream.ts';
-import { type Outlet, RenderedStream } from '../../src/delivery/rendered-stream.ts';
+import { type Outlet, RenderedStream, type Renderer } from '../../src/delivery/rendered-stream.ts';
 import { Gate, type Room, resumeNow, roomOrEnd } from '../../src/delivery/room.ts';
 import { Doubts } from '../../src/delivery/sessions/doubts.ts';
 import { SharedRead } from '../../src/delivery/shared-read.ts';
@@ -23,7 +23,9 @@ import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice, viewerOf } from '../support/world.ts';
 
-const queueOf = (): EventQueue<object> => new EventQueue(new Set(), () => undefined);
+const RENDERER: Renderer = { render: () => Buffer.from('{}'), release: () => undefined };
+
+const queueOf = (): EventQueue<object> => new EventQueue({ onQueueEnd: () => undefined });
 
 class Reader implements Outlet {
   readonly delivered: object[] = [];
@@ -71,13 +73,7 @@ describe('whoever waits for room', () => {
       const queue = queueOf();
       const reader = new Reader();
       reader.isFull = true;
-      if (isPiped)
-        new RenderedStream(
-          queue,
-          () => Buffer.from('{}'),
-          () => undefined,
-          new TestClock(),
-        ).pipe(reader);
+      if (isPiped) new RenderedStream(queue, RENDERER, new TestClock()).pipe(reader);
       else queue.push({});
       let isOpen = true;
       const waited = roomOrEnd(queue, () => isOpen);
@@ -99,12 +95,7 @@ describe('what queues for a reader', () => {
     for (let n = 0; n < 4; n += 1) large.push(event);
     for (const queue of [many, large]) {
       const reader = new Reader();
-      new RenderedStream(
-        queue,
-        () => Buffer.from('{}'),
-        () => undefined,
-        new TestClock(),
-      ).pipe(reader);
+      new RenderedStream(queue, RENDERER, new TestClock()).pipe(reader);
       expect(reader.ended?.isSlowReader).toBe(true);
     }
   });
@@ -116,7 +107,7 @@ describe('what queues for a reader', () => {
     const clock = new TestClock();
     const begun: ((payload: Buffer) => void)[] = [];
     const render = (): Promise<Buffer> => new Promise((resolve) => begun.push(resolve));
-    const stream = new RenderedStream(queue, render, () => undefined, clock);
+    const stream = new RenderedStream(queue, { render, release: () => undefined }, clock);
     stream.pipe(reader);
     const settle = async (): Promise<void> => {
       begun.at(-1)?.(Buffer.from('{}'));
@@ -187,14 +178,10 @@ describe('what queues for a reader', () => {
 
   it('gives back what it was opened with, though nobody ever read it', () => {
     let released = 0;
-    const stream = new RenderedStream(
-      queueOf(),
-      () => Buffer.from('{}'),
-      () => {
-        released += 1;
-      },
-      new TestClock(),
-    );
+    const release = (): void => {
+      released += 1;
+    };
+    const stream = new RenderedStream(queueOf(), { ...RENDERER, release }, new TestClock());
     stream.close();
     stream.close();
     expect(released).toBe(1);
@@ -208,10 +195,15 @@ describe('an outbox at the end of its peer', () => {
     const written: Buffer[] = [];
     // Takes the first write and never says that it is done.
     const target = new Writable({ write: (chunk: Buffer) => void written.push(chunk) });
-    const lifetime = new Lifetime(new TestClock(), () => undefined);
+    const lifetime = new Lifetime(new TestClock(), { cut: () => undefined });
     const unsent = new Unsent(1_000_000);
     const account = unsent.account({ isOpen: true, close: () => undefined, cut: () => undefined });
-    const outbox = new Outbox(target, { maxQueuedBytes: 1_000, lifetime, account, onOverflow: () => undefined });
+    const outbox = new Outbox(target, {
+      maxQueuedBytes: 1_000,
+      lifetime,
+      account,
+      owner: { onOverflow: () => undefined },
+    });
     outbox.write(FRAME, Buffer.alloc(800));
     outbox.flush();
     expect(unsent.bytes).toBeGreaterThan(800);
@@ -327,9 +319,11 @@ describe('a lifetime', () => {
   it('ends once, then closes; told late is told at once; who does not go in time is cut', () => {
     const clock = new TestClock();
     const told: string[] = [];
-    const lifetime = new Lifetime(clock, () => {
-      told.push('cut');
-      lifetime.close();
+    const lifetime = new Lifetime(clock, {
+      cut() {
+        told.push('cut');
+        lifetime.close();
+      },
     });
     lifetime.onEnd(() => told.push('end'));
     lifetime.onEnd(() => told.push('forgotten'))();

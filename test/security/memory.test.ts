@@ -68,10 +68,12 @@ describe('what is sent and not dealt with', () => {
     isTurnedAway = false;
     readonly parcel: Parcel;
     constructor(unhandled: Unhandled) {
-      this.parcel = unhandled.parcel(() => {
-        this.isTurnedAway = true;
-        this.parcel.update(0, this.parcel.bytes - this.parcel.waiting);
-      });
+      this.parcel = unhandled.parcel(this);
+    }
+
+    turnAway(): void {
+      this.isTurnedAway = true;
+      this.parcel.update(0, this.parcel.bytes - this.parcel.waiting);
     }
   }
 

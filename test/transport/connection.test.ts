@@ -13,7 +13,7 @@ import { TextFrame } from '../../src/transport/peers/envelope.ts';
 import { Supervisor } from '../../src/transport/peers/supervisor.ts';
 import { Unhandled } from '../../src/transport/peers/unhandled.ts';
 import { Unsent } from '../../src/transport/peers/unsent.ts';
-import { Connection, type HandleFrame } from '../../src/transport/websocket/connection.ts';
+import { Connection } from '../../src/transport/websocket/connection.ts';
 import { handleUpgrades } from '../../src/transport/websocket/upgrade.ts';
 import { eventually } from '../support/eventually.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
@@ -70,8 +70,7 @@ describe('connection actors', () => {
     lifetime = createEndingClock(clock);
     supervisor = new Supervisor(lifetime, limits);
     const accept = (connection: Connection): void => {
-      const handle: HandleFrame = (text) => act(connection, text);
-      connection.onFrame(handle);
+      connection.onFrame({ handle: (text) => act(connection, text) });
       connections.push(connection);
       supervisor.add(connection, null);
     };
@@ -336,9 +335,10 @@ describe('connection actors', () => {
       const admission = new Admission({
         verifyToken: async () => ({ outcome: 'valid', viewer: viewerOf(alice) }),
         rateLimits: { connect: () => undefined } as unknown as RateLimits,
-        watchTokens: async () => {
-          await wait('its tokens are watched');
-          return () => undefined;
+        tokens: {
+          watchTokens: () => wait('its tokens are watched'),
+          forgetTokens: () => undefined,
+          lookAgain: () => undefined,
         },
         arrive: async (_viewer, { connectionId }) => {
           await wait('its arrival is recorded');

@@ -94,18 +94,19 @@ describe('the documents of a socket’s subscriptions', () => {
     const rooms = new UserRooms({ sockets: 2, most: 1_000 });
     const viewer = { tenant: 'default', userId: 'alice' } as unknown as Viewer;
     const subscribed = (n: number) => ({ document: parse(document(n)) });
-    const leave = Array.from({ length: 2 * ROOM }, (_, n) => rooms.of(viewer).open(subscribed(n)));
+    const held = Array.from({ length: 2 * ROOM }, (_, n) => rooms.of(viewer).open(subscribed(n)));
     expect(() => rooms.of(viewer).open(subscribed(2 * ROOM))).toThrow(/characters/);
     rooms.of({ ...viewer, userId: 'bob' as UserId }).open(subscribed(2 * ROOM));
-    leave[0]?.();
+    rooms.of(viewer).close(held[0] as (typeof held)[number]);
     rooms.of(viewer).open(subscribed(2 * ROOM));
   });
 
   it('G10: those of all users by gateways together have an end, and each that goes makes room for one', () => {
     const rooms = new UserRooms({ sockets: 2, most: 3 });
     const open = (n: number) => {
-      const viewer = { tenant: 'default', userId: `user-${n}` } as unknown as Viewer;
-      return rooms.of(viewer).open({ document: parse(document(n)) });
+      const room = rooms.of({ tenant: 'default', userId: `user-${n}` } as unknown as Viewer);
+      const held = room.open({ document: parse(document(n)) });
+      return () => room.close(held);
     };
     const [leave] = [0, 1, 2].map(open);
     expect(() => open(3)).toThrow(expect.objectContaining({ code: 'SERVICE_UNAVAILABLE' }));

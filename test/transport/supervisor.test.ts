@@ -16,18 +16,18 @@ class Guest implements Socket {
   readonly queuedBytes = 1;
   isOpen = true;
   closedWith: number | null = null;
-  readonly #closed: (() => void)[] = [];
+  readonly #closed: ((peer: Guest) => void)[] = [];
   tick(): void {}
   close(code: number): void {
     this.isOpen = false;
     this.closedWith = code;
-    for (const closed of this.#closed) closed();
+    for (const closed of this.#closed) closed(this);
   }
   retire(code: number): void {
     this.close(code);
   }
   cut(): void {}
-  onClose(closed: () => void): void {
+  onClose(closed: (peer: Guest) => void): void {
     this.#closed.push(closed);
   }
 }

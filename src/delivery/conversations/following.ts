@@ -31,6 +31,7 @@ export interface Selection<Event extends object> {
 }
 
 const NOTHING: Place = { length: 0, units: 0 };
+const NOWHERE: Position = { epoch: '', place: 0 };
 
 /** The owner of a stream's parts, called when access or a channel is lost. */
 export interface Follower {
@@ -64,9 +65,9 @@ export class Following<Event extends object> implements ChannelListener {
   /** The last position passed on; during a replay nothing is passed on live. */
   #epoch = '';
   #place = Number.POSITIVE_INFINITY;
-  /** The position of the replay. */
-  #reached: Position = { epoch: '', place: 0 };
-  /** Messages being written whose text this reader gets late: the place up to which it has each. */
+  /** Of a replay. */
+  #reached: Position = NOWHERE;
+  /** Of messages that are being written and whose text this reader is not told as it comes: up to where it was. */
   #behind: Map<WrittenMessage, Place> | null = null;
   /** Cancels the wait for room. */
   #stopWaiting: (() => void) | null = null;
@@ -106,8 +107,11 @@ export class Following<Event extends object> implements ChannelListener {
 
   /** Passes on the channel's events past this place. */
   goLive({ epoch, place }: Position): void {
-    this.#epoch = epoch;
+    const { position } = this.channel;
+    // All who follow it hold one text.
+    this.#epoch = epoch === position.epoch ? position.epoch : epoch;
     this.#place = place;
+    this.#reached = NOWHERE;
     if (this.takesText) this.#beginTexts();
   }
 

@@ -29,13 +29,14 @@ export function toldEvent<Event extends object>(told: Told<Event>): Event {
 /** The losses already sent on one stream, each once. */
 export class Losses {
   readonly #queue: Pick<Sink<Lost>, 'push'>;
-  readonly #told = new Set<ConversationId>();
+  #told: Set<ConversationId> | null = null;
 
   constructor(queue: Pick<Sink<Lost>, 'push'>) {
     this.#queue = queue;
   }
 
   tell(id: ConversationId): void {
+    this.#told ??= new Set();
     this.#told.add(id);
     this.#queue.push(new Lost(id));
   }
@@ -48,10 +49,10 @@ export class Losses {
    */
   settle(
     named: readonly ConversationId[],
-    followed: ReadonlyMap<ConversationId, unknown>,
+    followed: { has(id: ConversationId): boolean },
     after: Pick<ResumePoints, 'has'>,
   ): void {
-    const missing = named.filter((id) => !followed.has(id) && !this.#told.has(id));
+    const missing = named.filter((id) => !followed.has(id) && !this.#told?.has(id));
     const isNoneLeft = missing.length === named.length;
     const refused = missing.find((id) => isNoneLeft || !after.has(id));
     if (refused !== undefined) throw notFound('conversation', { conversationId: refused });

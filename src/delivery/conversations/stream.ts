@@ -1,15 +1,16 @@
 /** A stream over conversations: those named, or all of the viewer's. */
-import type { Bearer } from '../../access/bearer.ts';
+import type { Bearer, RenewalListener } from '../../access/bearer.ts';
 import { isAdmin } from '../../access/rights.ts';
 import { accessTo } from '../../access/seen.ts';
 import type { Clock } from '../../clock.ts';
 import type { Engine, LeaveReason, Listening } from '../../engine/port.ts';
 import { isOutage, positionExpired, type ServiceError } from '../../errors.ts';
+import { FewByKey } from '../../few.ts';
 import { inParts } from '../../in-parts.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, ConversationRecord, Position, UserId, Viewer } from '../../model.ts';
 import type { ChannelRegistry } from '../channel-registry.ts';
-import { EventQueue } from '../event-queue.ts';
+import { EventQueue, type QueueOwner } from '../event-queue.ts';
 import type { Followed, Share } from '../followed.ts';
 import type { ListTeller, ToldStream } from '../inbox/list-teller.ts';
 import { type ListReading, OwnList } from '../inbox/own-list.ts';
@@ -54,44 +55,46 @@ export interface ConversationStreamContext {
 
 const RETRY_MS = 250;
 
+const NONE: readonly ConversationId[] = [];
+const NOWHERE: ResumePoints = new Map();
+
 /** An event is a message, a typing, or the conversation itself. */
 function conversationIdOf(event: object): unknown {
   return 'conversationId' in event ? event.conversationId : (event as ConversationRecord).id;
 }
 
-export class ConversationStream<Event extends object> implements Follower, ToldStream {
+export class ConversationStream<Event extends object> implements Follower, ToldStream, QueueOwner, RenewalListener {
   readonly #context: ConversationStreamContext;
-  readonly #options: ConversationStreamOptions<Event>;
-  readonly #following = new Map<ConversationId, Following<Event>>();
-  readonly #names = new Set<string>();
+  #options: ConversationStreamOptions<Event>;
+  readonly #following = new FewByKey<ConversationId, Following<Event>>();
   readonly #queue: EventQueue<Told<Event>>;
   /** The destination of the events. */
   readonly #sink: Pick<EventQueue<Told<Event>>, 'push' | 'isCongested' | 'onRoom'>;
-  readonly #turns = new Turns();
-  readonly #stopHearing: () => void;
-  readonly #leaveDoubts: () => void;
+  #turns: Turns | null = null;
   readonly #share: Share;
-  readonly #list: OwnList;
-  readonly #losses: Losses;
+  /** Null: what it follows was named. */
+  readonly #list: OwnList | null;
+  /** Null: it has told of none. */
+  #losses: Losses | null = null;
   #memberships: Listening | null = null;
   #isOpen = true;
   /** The number of running replays. */
   #replays = 0;
-  /** Changes of the set of conversations run one after the other, the start first. */
-  #reconciling: Promise<void> = Promise.resolve();
+  /** What is done about the set of conversations, one after the other, the start first. */
+  #reconciling: Promise<void> | null = null;
 
   private constructor(context: ConversationStreamContext, options: ConversationStreamOptions<Event>) {
     this.#context = context;
     this.#options = options;
-    this.#queue = new EventQueue(this.#names, () => this.#close());
+    this.#queue = new EventQueue(this);
     this.#sink = options.teller ? this.#overheard(options.teller) : this.#queue;
     options.teller?.attach(this);
-    this.#losses = new Losses(this.#queue);
-    this.#list = new OwnList(context.engine, options.bearer, options.teller?.listPlace ?? null);
-    const user = userKey(options.bearer.viewer);
-    this.#leaveDoubts = context.doubts.enter(user, this.#queue);
-    this.#share = context.followed.enter(user);
-    this.#stopHearing = options.bearer.onRenewed(() => void this.#reauthorise());
+    this.#list = options.conversationIds
+      ? null
+      : new OwnList(context.engine, options.bearer, options.teller?.listPlace ?? null);
+    this.#share = context.followed.enter(userKey(options.bearer.viewer));
+    context.doubts.enter(this.#share.user, this.#queue);
+    options.bearer.listen(this);
   }
 
   /**
@@ -114,16 +117,28 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
       stream.#queue.end(null);
       throw error;
     }
+    stream.#forgetStart();
     stream.#tellIdle();
     return stream.#queue;
+  }
+
+  /** What named it, and where each began, is not asked for again: a stream stays for days. */
+  #forgetStart(): void {
+    const { bearer, selection, teller, conversationIds } = this.#options;
+    if (!conversationIds) return;
+    this.#reconciling = null;
+    const rest = { bearer, conversationIds: NONE, after: NOWHERE, selection };
+    this.#options = teller ? { ...rest, teller } : rest;
   }
 
   async #start(): Promise<void> {
     const { conversationIds, after } = this.#options;
     const viewer = this.#viewer;
-    if (conversationIds) {
-      this.#claim(conversationIds.length);
-      return this.#follow(await this.#visible(conversationIds), (id) => after.get(id) ?? null);
+    const list = this.#list;
+    if (!list) {
+      const named = conversationIds ?? NONE;
+      this.#claim(named.length);
+      return this.#follow(await this.#visible(named), (id) => after.get(id) ?? null);
     }
     this.#memberships = await this.#context.engine.listen(
       { kind: 'memberships', tenant: viewer.tenant, id: viewer.userId },
@@ -132,12 +147,12 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
           if (announcement.type === 'membership') this.#lookAgain(announcement.conversationId);
         },
         onInterrupted: () => {
-          this.#list.doubtAll();
+          list.doubtAll();
           this.#reconcile();
         },
       },
     );
-    const reading = await this.#readList();
+    const reading = await this.#readList(list);
     const listed = reading.ids;
     // The list may lag behind a change of members that the client has heard of. Positions of conversations
     // that the viewer has left since are skipped with them: they do not fail the others.
@@ -145,7 +160,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     const others = await this.#visible([...after.keys()].filter((id) => !own.has(id)));
     this.#claim(listed.length + others.length);
     await this.#follow([...listed, ...others], (id) => after.get(id) ?? null);
-    this.#list.settle(reading);
+    list.settle(reading);
     this.#options.teller?.onListed();
   }
 
@@ -154,8 +169,8 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     if (this.#isOpen) this.#share.claim(count);
   }
 
-  async #readList(): Promise<ListReading> {
-    const reading = await this.#list.read();
+  async #readList(list: OwnList): Promise<ListReading> {
+    const reading = await list.read();
     await this.#options.teller?.take(reading);
     return reading;
   }
@@ -239,7 +254,8 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     // It may have ended meanwhile with its own reason, and released what it followed.
     if (!conversationIds || !this.#isOpen) return;
     try {
-      this.#losses.settle(conversationIds, this.#following, after);
+      if (this.#following.size < conversationIds.length || this.#losses)
+        this.#lossesOf().settle(conversationIds, this.#following, after);
     } catch (error) {
       for (const { replay } of ready) replay?.close();
       throw error;
@@ -330,7 +346,6 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     }
     const following = new Following<Event>(channel, this, this.#options.selection, this.#sink, isNew);
     this.#following.set(id, following);
-    this.#names.add(key);
     channel.add(following);
     return following;
   }
@@ -373,6 +388,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
 
   #replay(following: Following<Event>, from: Position): Replay {
     const { channel } = following;
+    this.#turns ??= new Turns();
     return new Replay(this.#context.sharedLog, channel, from, {
       onMessage: (change, message) => {
         if (!this.#isFollowed(following)) return;
@@ -408,11 +424,11 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
 
   /** Follows the conversations that the viewer joined since; one run at a time, since each continues the read of the one before. */
   #reconcile(): void {
-    this.#reconciling = this.#reconciling.then(async () => {
-      if (!this.#isOpen) return;
+    this.#reconciling = (this.#reconciling ?? Promise.resolve()).then(async () => {
+      if (!this.#isOpen || !this.#list) return;
       const { teller } = this.#options;
       try {
-        const reading = await this.#readList();
+        const reading = await this.#readList(this.#list);
         const fresh = reading.ids.filter((id) => !this.#following.has(id));
         await this.#follow(fresh, (id, joined) => furthest(this.#options.after.get(id), joined));
         this.#list.settle(reading);
@@ -429,7 +445,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   }
 
   #lookAgain(id: ConversationId): void {
-    this.#list.doubt(id);
+    this.#list?.doubt(id);
     this.#reconcile();
   }
 
@@ -487,10 +503,15 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     return this.#viewer.userId;
   }
 
-  /** The token was replaced: ends the parts that the new token could not open (G17). */
+  /** The token was replaced. */
+  onRenewed(): void {
+    void this.#reauthorise();
+  }
+
+  /** Ends what the new token could not open (G17). */
   async #reauthorise(): Promise<void> {
     if (this.#seesAll || !this.#isOpen) return;
-    const followed = [...this.#following.keys()];
+    const followed = this.#following.keys();
     try {
       const visible = new Set(await this.#visible(followed));
       // It has ended meanwhile, and follows nothing.
@@ -523,7 +544,12 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     // The viewer may have been added again, and the announcement of that come first, on another channel.
     if (!this.#options.conversationIds) return this.#lookAgain(id);
     if (this.#following.size === 0) this.#queue.end(noAccess(id));
-    else this.#losses.tell(id);
+    else this.#lossesOf().tell(id);
+  }
+
+  #lossesOf(): Losses {
+    this.#losses ??= new Losses(this.#queue);
+    return this.#losses;
   }
 
   #unfollow(following: Following<Event>): void {
@@ -533,17 +559,17 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     channel.remove(following);
     following.close();
     this.#following.delete(channel.id);
-    this.#names.delete(this.#key(channel.id));
     this.#context.channels.release(this.#key(channel.id), channel);
   }
 
-  #close(): void {
+  onQueueEnd(): void {
     this.#isOpen = false;
-    this.#options.teller?.close();
-    this.#stopHearing();
-    this.#leaveDoubts();
+    const { teller, bearer } = this.#options;
+    teller?.close();
+    bearer.unlisten(this);
+    this.#context.doubts.leave(this.#share.user, this.#queue);
     this.#share.resize(0);
-    void this.#unfollowAll([...this.#following.values()]);
+    void this.#unfollowAll(this.#following.values());
     this.#memberships?.close().catch((error: unknown) => this.#context.log.warn({ err: error }, 'stream not closed'));
   }
 

@@ -4,14 +4,17 @@ import { isRefused } from '../../access/revocation.ts';
 import type { Clock } from '../../clock.ts';
 import type { Announcement, Engine, Listening } from '../../engine/port.ts';
 import { isOutage } from '../../errors.ts';
+import { type Few, membersOf, withMember, withoutMember } from '../../few.ts';
 import type { Log } from '../../log.ts';
 import type { TenantId, UserId, Viewer } from '../../model.ts';
 
 const RETRY_MS = 250;
 
-interface Watcher {
+/** Whoever goes by a token. One that goes by another from now on has it looked at: `Delivery.lookAgain`. */
+export interface TokenHolder {
   readonly bearer: Bearer;
-  readonly onEnd: () => void;
+  /** Its present token was taken back. */
+  onTokenEnd(): void;
 }
 
 export class SessionChannel {
@@ -20,7 +23,7 @@ export class SessionChannel {
   readonly #log: Log;
   readonly #tenant: TenantId;
   readonly #userId: UserId;
-  readonly #watchers = new Set<Watcher>();
+  #holders: Few<TokenHolder> = null;
   #listening: Listening | null = null;
   readonly #onDoubt: (isInDoubt: boolean) => void;
   #interruptions = 0;
@@ -50,22 +53,19 @@ export class SessionChannel {
     return true;
   }
 
-  /** Calls `onEnd` once the bearer's present token is revoked; the returned function stops that. */
-  watch(bearer: Bearer, onEnd: () => void): () => void {
-    const watcher = { bearer, onEnd };
-    this.#watchers.add(watcher);
-    // The token may have been revoked between its check and its use.
-    const stopHearing = bearer.onRenewed(() => void this.read());
-    return () => {
-      stopHearing();
-      this.#watchers.delete(watcher);
-    };
+  /** Tells the holder once the token that its bearer goes by then is taken back. */
+  watch(holder: TokenHolder): void {
+    this.#holders = withMember(this.#holders, holder);
+  }
+
+  forget(holder: TokenHolder): void {
+    this.#holders = withoutMember(this.#holders, holder);
   }
 
   /** Reads revocations that may have been missed, until the engine answers. */
   async read(): Promise<void> {
     const interruptions = this.#interruptions;
-    const isOfSession = [...this.#watchers].some(({ bearer }) => bearer.viewer.sessionId !== null);
+    const isOfSession = membersOf(this.#holders).some(({ bearer }) => bearer.viewer.sessionId !== null);
     try {
       const [refusedUpTo, sessions] = await Promise.all([
         this.#engine.readRefusal(this.#tenant, this.#userId),
@@ -107,6 +107,6 @@ export class SessionChannel {
   }
 
   #end(isOver: (viewer: Viewer) => boolean): void {
-    for (const { bearer, onEnd } of [...this.#watchers]) if (isOver(bearer.viewer)) onEnd();
+    for (const holder of membersOf(this.#holders)) if (isOver(holder.bearer.viewer)) holder.onTokenEnd();
   }
 }

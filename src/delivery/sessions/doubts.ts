@@ -4,6 +4,7 @@
  * After an interruption a revocation may have been missed. Until that was read, the streams of the
  * user hold their events: nothing after a revocation reaches a connection of the revoked token (G08).
  */
+import { type Few, membersOf, withMember, withoutMember } from '../../few.ts';
 import type { Viewer } from '../../model.ts';
 
 /** A user as a key over all tenants. */
@@ -17,25 +18,26 @@ export interface Holding {
 }
 
 export class Doubts {
-  readonly #streams = new Map<string, Set<Holding>>();
+  readonly #streams = new Map<string, Few<Holding>>();
   readonly #doubted = new Set<string>();
 
-  /** Adds a stream of this user; the returned function forgets it. */
-  enter(user: string, stream: Holding): () => void {
-    const streams = this.#streams.get(user) ?? new Set();
-    this.#streams.set(user, streams.add(stream));
+  /** A stream of this user's, until it leaves. */
+  enter(user: string, stream: Holding): void {
+    this.#streams.set(user, withMember(this.#streams.get(user) ?? null, stream));
     if (this.#doubted.has(user)) stream.hold();
-    return () => {
-      streams.delete(stream);
-      if (streams.size === 0 && this.#streams.get(user) === streams) this.#streams.delete(user);
-    };
+  }
+
+  leave(user: string, stream: Holding): void {
+    const others = withoutMember(this.#streams.get(user) ?? null, stream);
+    if (others) this.#streams.set(user, others);
+    else this.#streams.delete(user);
   }
 
   /** Sets or clears the doubt. When it is cleared, connections of revoked tokens are closed already. */
   turn(user: string, isInDoubt: boolean): void {
     if (isInDoubt) this.#doubted.add(user);
     else if (!this.#doubted.delete(user)) return;
-    for (const stream of [...(this.#streams.get(user) ?? [])]) {
+    for (const stream of membersOf(this.#streams.get(user) ?? null)) {
       if (isInDoubt) stream.hold();
       else stream.release();
     }

@@ -11,7 +11,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError, unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import type { Parcel, Unhandled } from '../peers/unhandled.ts';
+import type { Parcel, Sender, Unhandled } from '../peers/unhandled.ts';
 
 /** Passes a body on, and reports each chunk. */
 class Arriving extends Transform {
@@ -37,22 +37,24 @@ export function bytesToCome({ headers }: Pick<IncomingMessage, 'headers'>): numb
 }
 
 /** The body of one request. */
-class Body {
+class Body implements Sender {
   readonly #parcel: Parcel;
   #reject: ((refusal: ServiceError) => void) | null = null;
 
   constructor(unhandled: Unhandled, toCome: number) {
-    this.#parcel = unhandled.parcel(() => {
-      this.forget();
-      this.#reject?.(
-        new ServiceError('SERVICE_UNAVAILABLE', 'The request body arrived too slowly.', { retryAfterMs: 1_000 }),
-      );
-    });
-    // Node reads this many bytes ahead of us.
+    this.#parcel = unhandled.parcel(this);
+    // Node reads ahead of us so much of it.
     this.#parcel.update(Math.min(toCome, LIMITS.strangerBodyBytes), 0);
   }
 
-  /** Resolves as `work` does, unless the body is refused before. */
+  turnAway(): void {
+    this.forget();
+    this.#reject?.(
+      new ServiceError('SERVICE_UNAVAILABLE', 'The request body arrived too slowly.', { retryAfterMs: 1_000 }),
+    );
+  }
+
+  /** Resolves as `work` does, unless the body is turned away before. */
   async until<Value>(work: Promise<Value>, onRefusal: () => void): Promise<Value> {
     try {
       return await Promise.race([

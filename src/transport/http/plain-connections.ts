@@ -8,6 +8,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Server as TlsServer } from 'node:tls';
 import type { AddressOf } from '../peers/address.ts';
 
 export interface PlainConnectionsOptions {
@@ -51,8 +52,15 @@ export class PlainConnections {
   readonly #byAddress = new Map<string, Set<Visitor>>();
   readonly #bySocket = new WeakMap<Duplex, Visitor>();
 
+  /** One function for all connections, which are what it is called on. */
+  readonly #onClose: (this: Socket) => void;
+
   constructor(options: PlainConnectionsOptions) {
     this.#options = options;
+    const closed = (raw: Socket): void => this.release(raw);
+    this.#onClose = function onClose() {
+      closed(this);
+    };
   }
 
   get size(): number {
@@ -60,7 +68,8 @@ export class PlainConnections {
   }
 
   watch(server: Server): void {
-    const handshakes = new Map<string, Visitor>();
+    // Without TLS a connection is its own socket, and is looked for under no other name.
+    const handshakes = server instanceof TlsServer ? new Map<string, Visitor>() : null;
     server.on('connection', (raw: Socket) => {
       const visitor: Visitor = {
         raw,
@@ -69,17 +78,17 @@ export class PlainConnections {
         request: null,
         response: null,
       };
-      const ports = portsOf(raw);
       this.#bySocket.set(raw, visitor);
-      handshakes.set(ports, visitor);
-      raw.once('close', () => {
-        handshakes.delete(ports);
-        this.#remove(visitor);
-      });
+      raw.on('close', this.#onClose);
+      if (handshakes) {
+        const ports = portsOf(raw);
+        handshakes.set(ports, visitor);
+        raw.once('close', () => handshakes.delete(ports));
+      }
       this.#enter(visitor);
     });
     server.on('secureConnection', (socket: Socket) => {
-      const visitor = handshakes.get(portsOf(socket));
+      const visitor = handshakes?.get(portsOf(socket));
       if (!visitor) return;
       visitor.socket = socket;
       this.#bySocket.set(socket, visitor);
@@ -87,13 +96,23 @@ export class PlainConnections {
     server.on('request', (request, response) => this.#begin(request, response));
   }
 
-  /** Stops counting the connection: it became a socket or a stream. */
+  /** Counts the connection no longer, for as long as it carries a stream. */
   release(socket: Duplex): void {
     const visitor = this.#bySocket.get(socket);
     if (visitor) this.#remove(visitor);
   }
 
-  /** Closes connections that sent nothing. Node would keep them, and so the closing server, until `headersTimeout`. */
+  /** Knows the connection no longer: it became a web socket, and carries no request again. */
+  leave(socket: Duplex): void {
+    const visitor = this.#bySocket.get(socket);
+    if (!visitor) return;
+    this.#remove(visitor);
+    visitor.raw.off('close', this.#onClose);
+    this.#bySocket.delete(visitor.raw);
+    this.#bySocket.delete(socket);
+  }
+
+  /** Closes those that sent nothing. Node would keep them, and the closing server, until `headersTimeout`. */
   closeUnused(): void {
     for (const { socket, raw } of this.#visitors) {
       if (socket.bytesRead > 0) continue;

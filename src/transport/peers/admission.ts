@@ -3,6 +3,7 @@
 import { type Bearer, RenewableBearer } from '../../access/bearer.ts';
 import { reasonOf, type VerifyToken } from '../../access/tokens.ts';
 import type { Clock } from '../../clock.ts';
+import type { TokenHolder } from '../../delivery/sessions/channel.ts';
 import {
   badInput,
   CLOSE_CODES,
@@ -22,14 +23,15 @@ import {
 } from '../../model.ts';
 import type { Metrics, Transport } from '../../observability/metrics.ts';
 import type { RateLimits } from '../../rates/rate-limits.ts';
-import type { StreamConnection, WatchTokens } from '../streams/streams.ts';
+import type { StreamConnection, TokenWatch } from '../streams/streams.ts';
 import type { Connection } from '../websocket/connection.ts';
-import type { Supervisor } from './supervisor.ts';
+import { Deadline } from './deadline.ts';
+import type { Peer, Supervisor } from './supervisor.ts';
 
 export interface AdmissionOptions {
   readonly verifyToken: VerifyToken;
   readonly rateLimits: RateLimits;
-  readonly watchTokens: WatchTokens;
+  readonly tokens: TokenWatch;
   readonly arrive: (viewer: Viewer, connection: StreamConnection) => Promise<void>;
   readonly depart: (viewer: Viewer, connectionId: ConnectionId) => void;
   readonly supervisor: Supervisor;
@@ -62,33 +64,86 @@ export interface Refused {
 
 const AUTHENTICATION_MS = 5_000;
 
+/** Whose token a connection goes by, as who is present on it. */
+class Arrival extends RenewableBearer implements TokenHolder {
+  readonly #connection: Connection;
+  readonly #deviceId: string | null;
+  readonly #type: ConnectionType;
+  readonly #options: AdmissionOptions;
+
+  constructor(connection: Connection, viewer: Viewer, credentials: Credentials, options: AdmissionOptions) {
+    super(viewer);
+    this.#connection = connection;
+    this.#deviceId = credentials.deviceId;
+    this.#type = credentials.connectionType;
+    this.#options = options;
+  }
+
+  get bearer(): Bearer {
+    return this;
+  }
+
+  /** Counts the bearer as present, on the device and by the session of the present token. */
+  record(): Promise<void> {
+    const { viewer } = this;
+    const { id } = this.#connection;
+    // A session is its device's: only without one the client may name another.
+    const named = viewer.sessionId === null ? (this.#deviceId ?? viewer.deviceId) : viewer.deviceId;
+    const device = { connectionId: id, deviceId: (named ?? id) as DeviceId, connectionType: this.#type };
+    return this.#options.arrive(viewer, device);
+  }
+
+  override renew(next: Viewer): boolean {
+    if (!super.renew(next)) return false;
+    const { log, tokens } = this.#options;
+    // It may have been taken back between the look at it and its taking the other's place.
+    tokens.lookAgain(this);
+    if (!this.#connection.isOpen) return true;
+    this.record().catch((error: unknown) => log.warn({ err: error, ...who(this.viewer) }, 'new token not recorded'));
+    return true;
+  }
+
+  onTokenEnd(): void {
+    this.#connection.close(CLOSE_CODES.UNAUTHORIZED, 'REVOKED');
+  }
+}
+
 export class Admission {
   readonly #options: AdmissionOptions;
+  readonly #identifying: Deadline<() => void>;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#identifying = new Deadline(options.clock, AUTHENTICATION_MS, (giveUp) => giveUp());
   }
 
   /** Counts a connection, before its user is known. */
   open(connection: Connection, transport: Transport, address: string | null): void {
-    const { supervisor, metrics, depart, clock, log } = this.#options;
-    supervisor.add(connection, address);
+    const { supervisor, metrics } = this.#options;
+    supervisor.add(connection, address, this.#onLeft);
     connection.bePatientWithStranger();
     metrics.connections.inc({ transport });
-    const openedAt = clock.elapsed();
-    connection.onClose((code) => {
-      metrics.connections.dec({ transport });
-      metrics.closes.inc({ code: String(code) });
-      const { id, viewer } = connection;
-      const line = { connection: id, transport, code, durationMs: Math.round(clock.elapsed() - openedAt) };
-      // Connections that are not admitted are counted, and logged at `debug` only, so they cannot fill the log.
-      if (!viewer) return log.debug(line, 'socket closed before it was let in');
-      log.info({ ...line, ...who(viewer) }, 'socket closed');
-      depart(viewer, id);
-    });
+    connection.transport = transport;
   }
 
-  /** Identifies a connection. A refused one is still open: its transport reports the refusal. */
+  /** One function for all connections. */
+  readonly #onLeft = (peer: Peer): void => {
+    const connection = peer as Connection;
+    const { metrics, depart, clock, log, tokens } = this.#options;
+    const { id, viewer, transport, arrival, openedAt } = connection;
+    const { code } = connection.closedWith;
+    metrics.connections.dec({ transport });
+    metrics.closes.inc({ code: String(code) });
+    if (arrival) tokens.forgetTokens(arrival);
+    connection.arrival = null;
+    const line = { connection: id, transport, code, durationMs: Math.round(clock.elapsed() - openedAt) };
+    // Whoever was not let in is counted, and not given a line each to fill the log with.
+    if (!viewer) return log.debug(line, 'socket closed before it was let in');
+    log.info({ ...line, ...who(viewer) }, 'socket closed');
+    depart(viewer, id);
+  };
+
+  /** Identifies a connection. One that is refused is still open: its transport tells it. */
   async admit(connection: Connection, credentials: Credentials): Promise<Admitted | Refused> {
     const { rateLimits, supervisor, metrics, log, depart } = this.#options;
     const { isGateway } = credentials;
@@ -108,10 +163,10 @@ export class Admission {
         error: badInput('deviceId: must be an id.'),
       };
     }
-    const bearer = new RenewableBearer(viewer);
+    const arrival = new Arrival(connection, viewer, credentials, this.#options);
     try {
-      await this.#watch(connection, bearer);
-      await this.#arrive(connection, bearer, credentials);
+      await this.#watch(connection, arrival);
+      await arrival.record();
     } catch (error) {
       log.warn({ err: error, ...who(viewer) }, 'arrival not recorded');
       return tryLater();
@@ -120,9 +175,9 @@ export class Admission {
       depart(viewer, connection.id);
       return tryLater();
     }
-    connection.bearer = bearer;
+    connection.bearer = arrival;
     log.info({ connection: connection.id, type: credentials.connectionType, ...who(viewer) }, 'socket let in');
-    const present = (): Viewer => connection.viewer ?? viewer;
+    const present = (): Viewer => arrival.viewer;
     return {
       viewer,
       meter: isGateway
@@ -141,36 +196,32 @@ export class Admission {
     this.#options.supervisor.vouch(connection);
   }
 
-  /** Counts the bearer as present, on the device and with the session of the present token. */
-  async #arrive(connection: Connection, bearer: Bearer, { deviceId, connectionType }: Credentials): Promise<void> {
-    const { arrive, log } = this.#options;
-    const present = (): Promise<void> => {
-      const { viewer } = bearer;
-      // A session fixes its device; only without one the client may name another.
-      const named = viewer.sessionId === null ? (deviceId ?? viewer.deviceId) : viewer.deviceId;
-      const device = { connectionId: connection.id, deviceId: (named ?? connection.id) as DeviceId, connectionType };
-      return arrive(viewer, device);
-    };
-    await present();
-    bearer.onRenewed(() => {
-      if (!connection.isOpen) return;
-      present().catch((error: unknown) => log.warn({ err: error, ...who(bearer.viewer) }, 'new token not recorded'));
-    });
+  /** Closes a connection when the token it goes by is taken back. */
+  async #watch(connection: Connection, arrival: Arrival): Promise<void> {
+    const { tokens } = this.#options;
+    await tokens.watchTokens(arrival);
+    if (connection.isClosed) tokens.forgetTokens(arrival);
+    else connection.arrival = arrival;
   }
 
-  /** Closes a connection when its token is revoked. */
-  async #watch(connection: Connection, bearer: Bearer): Promise<void> {
-    const end = (): void => connection.close(CLOSE_CODES.UNAUTHORIZED, 'REVOKED');
-    const stop = await this.#options.watchTokens(bearer, end);
-    if (connection.isOpen) connection.onClose(stop);
-    else stop();
+  /** Null: it took too long, or the connection is over, whose frames are let go of then. */
+  async #within<Value>(connection: Connection, work: Promise<Value>): Promise<Value | null> {
+    const { promise, resolve } = Promise.withResolvers<null>();
+    const giveUp = (): void => resolve(null);
+    this.#identifying.begin(giveUp);
+    const forget = connection.onEnd(giveUp);
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      this.#identifying.end(giveUp);
+      forget();
+    }
   }
 
   async #identify(connection: Connection, token: string | null): Promise<Viewer | Refused> {
-    const { clock, verifyToken } = this.#options;
+    const { verifyToken } = this.#options;
     if (!token) return unauthorized('MISSING', 'A token is needed');
-    const verification = await within(
-      clock,
+    const verification = await this.#within(
       connection,
       // The engine, which knows the revoked tokens, may be unavailable.
       verifyToken(token).catch(() => ({ outcome: 'unknown' as const })),
@@ -208,21 +259,3 @@ const tooMany = (error: ServiceError): Refused => ({
   reason: 'Too many connections',
   error,
 });
-
-/** Null: it took too long, or the connection has ended and its frames are released. */
-async function within<Value>(clock: Clock, connection: Connection, work: Promise<Value>): Promise<Value | null> {
-  let cancel = (): void => undefined;
-  const deadline = new Promise<null>((resolve) => {
-    const stop = clock.after(AUTHENTICATION_MS, () => resolve(null));
-    const forget = connection.onEnd(() => resolve(null));
-    cancel = () => {
-      stop();
-      forget();
-    };
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    cancel();
-  }
-}

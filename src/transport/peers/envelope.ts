@@ -8,26 +8,28 @@ export interface Envelope {
   write(target: Buffer, offset: number, payload: Buffer): number;
 }
 
-/** Text before and behind the payload. */
+/** Text before and behind the payload. A subscription has one for as long as it is open: it holds no bytes beside it. */
 export class Wrapping implements Envelope {
+  /** What stands before the payload. */
   readonly key: string;
-  readonly #prefix: Buffer;
-  readonly #suffix: Buffer;
+  readonly #suffix: string;
+  /** Of both. */
+  readonly #bytes: number;
 
   constructor(prefix: string, suffix: string) {
     this.key = prefix;
-    this.#prefix = Buffer.from(prefix);
-    this.#suffix = Buffer.from(suffix);
+    this.#suffix = suffix;
+    this.#bytes = Buffer.byteLength(prefix) + Buffer.byteLength(suffix);
   }
 
   size(payloadBytes: number): number {
-    return this.#prefix.length + payloadBytes + this.#suffix.length;
+    return this.#bytes + payloadBytes;
   }
 
   write(target: Buffer, offset: number, payload: Buffer): number {
-    const start = offset + this.#prefix.copy(target, offset);
+    const start = offset + target.write(this.key, offset);
     const end = start + payload.copy(target, start);
-    return end + this.#suffix.copy(target, end);
+    return this.#suffix === '' ? end : end + target.write(this.#suffix, end);
   }
 }
 

@@ -6,25 +6,39 @@
  * goodbye is left. The end has a deadline, whatever the peer does.
  */
 import type { Clock } from '../../clock.ts';
+import { type Few, membersOf, withMember, withoutMember } from '../../few.ts';
 import { TIMES } from '../../limits.ts';
 
-type Act = () => void;
+export interface LifetimeListener {
+  /** Nothing more may be written. */
+  onPeerEnd(): void;
+  onPeerClosed(): void;
+}
 
-const NOTHING: Act = () => undefined;
+/** Whose life it is. It is told after those who listen, and before the acts. */
+export interface Mortal extends Partial<LifetimeListener> {
+  /** Ends a peer that does not take its leave; the owner answers with `close`. */
+  cut(): void;
+}
+
+/** It is handed the owner, so that one function may do for all of its kind. */
+export type Act = (owner: Mortal) => void;
+
+const NOTHING = (): void => undefined;
 
 export class Lifetime {
   readonly #clock: Clock;
-  /** Cuts off a peer that does not answer the goodbye; the owner responds with `close`. */
-  readonly #cut: Act;
+  readonly #owner: Mortal;
   #state: 'open' | 'closing' | 'closed' = 'open';
-  #deadline = Number.POSITIVE_INFINITY;
-  #cancel: Act = NOTHING;
-  readonly #atEnd = new Set<Act>();
-  readonly #atClose = new Set<Act>();
+  #deadline: number | null = null;
+  #cancel: (() => void) | null = null;
+  #listeners: Few<LifetimeListener> = null;
+  #atEnd: Few<Act> = null;
+  #atClose: Few<Act> = null;
 
-  constructor(clock: Clock, cut: Act) {
+  constructor(clock: Clock, owner: Mortal) {
     this.#clock = clock;
-    this.#cut = cut;
+    this.#owner = owner;
   }
 
   get isOpen(): boolean {
@@ -39,14 +53,18 @@ export class Lifetime {
   end(withinMs: number = TIMES.terminateMs): void {
     if (this.#state === 'closed') return;
     const deadline = this.#clock.elapsed() + withinMs;
-    if (deadline < this.#deadline) {
+    if (this.#deadline === null || deadline < this.#deadline) {
       this.#deadline = deadline;
-      this.#cancel();
-      this.#cancel = this.#clock.after(withinMs, this.#cut);
+      this.#cancel?.();
+      this.#cancel = this.#clock.after(withinMs, () => this.#owner.cut());
     }
     if (this.#state !== 'open') return;
     this.#state = 'closing';
-    runAll(this.#atEnd);
+    for (const listener of membersOf(this.#listeners)) listener.onPeerEnd();
+    this.#owner.onPeerEnd?.();
+    const acts = this.#atEnd;
+    this.#atEnd = null;
+    for (const act of membersOf(acts)) act(this.#owner);
   }
 
   /** The peer is gone. */
@@ -54,35 +72,39 @@ export class Lifetime {
     if (this.#state === 'closed') return;
     this.end();
     this.#state = 'closed';
-    this.#cancel();
-    runAll(this.#atClose);
+    this.#cancel?.();
+    for (const listener of membersOf(this.#listeners)) listener.onPeerClosed();
+    this.#owner.onPeerClosed?.();
+    const acts = this.#atClose;
+    this.#atClose = null;
+    for (const act of membersOf(acts)) act(this.#owner);
   }
 
-  /** Runs `act` once nothing more may be written; at once if that is so. The returned function forgets it. */
-  onEnd(act: Act): Act {
-    return this.isOpen ? remember(this.#atEnd, act) : runNow(act);
+  /** Tells a listener of both, for as long as the peer is there. */
+  listen(listener: LifetimeListener): void {
+    this.#listeners = withMember(this.#listeners, listener);
   }
 
-  /** Runs `act` once the peer is gone; at once if it is. The returned function forgets it. */
-  onClose(act: Act): Act {
-    return this.isClosed ? runNow(act) : remember(this.#atClose, act);
+  /** Runs `act` once nothing more may be written; at once when that is so. The answer forgets it. An act is known once. */
+  onEnd(act: Act): () => void {
+    if (!this.isOpen) return this.#runNow(act);
+    this.#atEnd = withMember(this.#atEnd, act);
+    return () => {
+      this.#atEnd = withoutMember(this.#atEnd, act);
+    };
   }
-}
 
-function remember(acts: Set<Act>, act: Act): Act {
-  // Wrapped, since the same act may be registered twice.
-  const own = (): void => act();
-  acts.add(own);
-  return () => void acts.delete(own);
-}
+  /** Runs `act` once the peer is gone; at once when it is. The answer forgets it. An act is known once. */
+  onClose(act: Act): () => void {
+    if (this.isClosed) return this.#runNow(act);
+    this.#atClose = withMember(this.#atClose, act);
+    return () => {
+      this.#atClose = withoutMember(this.#atClose, act);
+    };
+  }
 
-function runNow(act: Act): Act {
-  act();
-  return NOTHING;
-}
-
-function runAll(acts: Set<Act>): void {
-  const all = [...acts];
-  acts.clear();
-  for (const act of all) act();
+  #runNow(act: Act): () => void {
+    act(this.#owner);
+    return NOTHING;
+  }
 }

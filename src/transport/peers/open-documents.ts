@@ -1,5 +1,6 @@
 /** The memory that subscriptions hold while they are open: each document once, and the variables of each. */
 import type { DocumentNode } from 'graphql';
+import { FewByKey } from '../../few.ts';
 import { LIMITS } from '../../limits.ts';
 
 /** The document and variables of a subscription. */
@@ -8,10 +9,19 @@ export interface Subscribed {
   readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
+/** What one subscription is counted for. */
+export interface Held {
+  readonly document: DocumentNode;
+  /** Characters. */
+  readonly variables: number;
+  /** False: it was given back. */
+  isOpen: boolean;
+}
+
 export class OpenDocuments {
   /** The cap is that of so many sockets. */
   readonly #sockets: number;
-  readonly #uses = new Map<DocumentNode, number>();
+  readonly #uses = new FewByKey<DocumentNode, number>();
   #characters = 0;
   #variables = 0;
   #subscriptions = 0;
@@ -25,8 +35,8 @@ export class OpenDocuments {
     return this.#subscriptions;
   }
 
-  /** Counts a subscription; the returned function releases it. Null: the total would exceed the cap. */
-  open({ document, variableValues }: Subscribed): (() => void) | null {
+  /** Counts a subscription. Null: all together would be more than may be held. */
+  open({ document, variableValues }: Subscribed): Held | null {
     const uses = this.#uses.get(document) ?? 0;
     const characters = this.#characters + (uses === 0 ? charactersOf(document) : 0);
     const ownVariables = variableValues ? JSON.stringify(variableValues).length : 0;
@@ -36,17 +46,16 @@ export class OpenDocuments {
     this.#variables += ownVariables;
     this.#subscriptions += 1;
     this.#uses.set(document, uses + 1);
-    let isOpen = true;
-    return () => {
-      if (!isOpen) return;
-      isOpen = false;
-      this.#variables -= ownVariables;
-      this.#close(document);
-    };
+    return { document, variables: ownVariables, isOpen: true };
   }
 
-  #close(document: DocumentNode): void {
+  /** Gives a subscription back, once however often it is asked to. */
+  close(held: Held): void {
+    if (!held.isOpen) return;
+    held.isOpen = false;
+    const { document, variables } = held;
     const uses = this.#uses.get(document) ?? 0;
+    this.#variables -= variables;
     this.#subscriptions -= 1;
     if (uses > 1) return void this.#uses.set(document, uses - 1);
     if (this.#uses.delete(document)) this.#characters -= charactersOf(document);

@@ -11,7 +11,7 @@
 import type { Writable } from 'node:stream';
 import { Gate, type Room, resumeNow } from '../../delivery/room.ts';
 import type { Envelope } from './envelope.ts';
-import type { Lifetime } from './lifetime.ts';
+import type { Lifetime, LifetimeListener } from './lifetime.ts';
 import type { Account } from './unsent.ts';
 
 export interface OutboxOptions {
@@ -20,8 +20,12 @@ export interface OutboxOptions {
   readonly lifetime: Lifetime;
   /** Counts the unread bytes of the peer. */
   readonly account: Account;
-  /** Called when the peer holds more than the cap unread. */
-  readonly onOverflow: () => void;
+  readonly owner: OutboxOwner;
+}
+
+export interface OutboxOwner {
+  /** The peer holds more than the cap unread. */
+  onOverflow(): void;
 }
 
 /** Payloads in a row. An equal row that began in the same turn is the same object. */
@@ -80,27 +84,42 @@ function flushAll(): void {
   for (const outbox of outboxes) outbox.flush();
 }
 
-export class Outbox implements Room {
+export class Outbox implements Room, LifetimeListener {
   readonly #target: Writable;
-  readonly #options: OutboxOptions;
-  readonly #gate = new Gate();
+  readonly #maxQueuedBytes: number;
+  readonly #lifetime: Lifetime;
+  readonly #account: Account;
+  readonly #owner: OutboxOwner;
+  #gate: Gate | null = null;
   #run: Run | null = null;
   #accepted = 0;
   #written = 0;
-  /** Called when a write has left this process: `drain` only comes after the stream's own high-water mark. */
-  readonly #onWritten = (): void => {
-    this.count();
-    if (this.#gate.isWaitedFor && !this.isCongested()) this.#gate.open();
-  };
+  /** Called when a write has left this process: `drain` comes only to those over the stream's own mark. */
+  readonly #onWritten: () => void;
 
-  constructor(target: Writable, options: OutboxOptions) {
+  constructor(target: Writable, { maxQueuedBytes, lifetime, account, owner }: OutboxOptions) {
     this.#target = target;
-    this.#options = options;
-    options.lifetime.onEnd(() => {
-      this.#run = null;
-      this.#gate.open();
-    });
-    options.lifetime.onClose(() => options.account.update(0));
+    this.#maxQueuedBytes = maxQueuedBytes;
+    this.#lifetime = lifetime;
+    this.#account = account;
+    this.#owner = owner;
+    // A bound method is half of a closure and its context.
+    this.#onWritten = this.#haveWritten.bind(this);
+    lifetime.listen(this);
+  }
+
+  onPeerEnd(): void {
+    this.#run = null;
+    this.#gate?.open();
+  }
+
+  onPeerClosed(): void {
+    this.#account.update(0);
+  }
+
+  #haveWritten(): void {
+    this.count();
+    if (this.#gate?.isWaitedFor && !this.isCongested()) this.#gate.open();
   }
 
   /** The number that `write` returned for the last payload written to the socket. Dropped payloads have higher numbers. */
@@ -113,13 +132,13 @@ export class Outbox implements Room {
   }
 
   isCongested(): boolean {
-    return this.#options.lifetime.isOpen && this.queuedBytes > this.#options.maxQueuedBytes / 2;
+    return this.#lifetime.isOpen && this.queuedBytes > this.#maxQueuedBytes / 2;
   }
 
   /** Writes `payload` in its envelope at the end of this turn; drops it once the peer is closing. Numbers the payloads. */
   write(envelope: Envelope, payload: Buffer): number {
     this.#accepted += 1;
-    if (!this.#options.lifetime.isOpen) return this.#accepted;
+    if (!this.#lifetime.isOpen) return this.#accepted;
     if (this.#run) this.#run = this.#run.with(envelope, payload);
     else {
       this.#run = begin(envelope, payload);
@@ -135,20 +154,21 @@ export class Outbox implements Room {
     this.#run = null;
     this.#written = this.#accepted;
     this.#target.write(run.join(), this.#onWritten);
-    if (this.count() > this.#options.maxQueuedBytes) this.#options.onOverflow();
+    if (this.count() > this.#maxQueuedBytes) this.#owner.onOverflow();
   }
 
   /** Counts and returns the bytes that wait to be sent, by any writer. */
   count(): number {
-    // Cancelled writes are called back as well, and late.
-    const writableLength = this.#options.lifetime.isClosed ? 0 : this.#target.writableLength;
-    this.#options.account.update(writableLength);
+    // Writes that never will be are called back as well, and late.
+    const writableLength = this.#lifetime.isClosed ? 0 : this.#target.writableLength;
+    this.#account.update(writableLength);
     return writableLength;
   }
 
   onRoom(resume: () => void): () => void {
     if (!this.isCongested()) return resumeNow(resume);
-    // Writes of others do not call back here; a write behind them does.
+    // What others have written tells us nothing; what is written behind it does.
+    this.#gate ??= new Gate();
     if (!this.#gate.isWaitedFor && !this.#run) this.#target.write(NOTHING, this.#onWritten);
     return this.#gate.add(resume);
   }

@@ -11,16 +11,14 @@ export class Quota {
     return (this.#counts.get(holder) ?? 0) < this.#most;
   }
 
-  /** Counts one more; the returned function releases it, once. */
-  take(holder: string): () => void {
+  /** Counts one more, which is given back once. */
+  take(holder: string): void {
     this.#counts.set(holder, (this.#counts.get(holder) ?? 0) + 1);
-    let isTaken = true;
-    return () => {
-      if (!isTaken) return;
-      isTaken = false;
-      const left = (this.#counts.get(holder) ?? 1) - 1;
-      if (left > 0) this.#counts.set(holder, left);
-      else this.#counts.delete(holder);
-    };
+  }
+
+  give(holder: string): void {
+    const left = (this.#counts.get(holder) ?? 1) - 1;
+    if (left > 0) this.#counts.set(holder, left);
+    else this.#counts.delete(holder);
   }
 }

@@ -8,13 +8,14 @@
 import { badInput, type ServiceError, unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Viewer } from '../../model.ts';
-import { OpenDocuments, type Subscribed } from './open-documents.ts';
+import { type Held, OpenDocuments, type Subscribed } from './open-documents.ts';
 
 export interface Room {
   /** Whether no further subscription fits, whatever its document. */
   readonly isFull: boolean;
-  /** Counts a subscription; the returned function releases it. @throws {ServiceError} when the cap is reached. */
-  open(subscribed: Subscribed): () => void;
+  /** Counts a subscription, which is given back once. @throws {ServiceError} when there is no room. */
+  open(subscribed: Subscribed): Held;
+  close(held: Held): void;
 }
 
 function tooMuch(sockets: number): ServiceError {
@@ -33,10 +34,14 @@ export class SocketRoom implements Room {
     return this.#documents.subscriptions >= LIMITS.subscriptionsPerSocket;
   }
 
-  open(subscribed: Subscribed): () => void {
-    const leave = this.#documents.open(subscribed);
-    if (!leave) throw tooMuch(1);
-    return leave;
+  open(subscribed: Subscribed): Held {
+    const held = this.#documents.open(subscribed);
+    if (!held) throw tooMuch(1);
+    return held;
+  }
+
+  close(held: Held): void {
+    this.#documents.close(held);
   }
 }
 
@@ -56,24 +61,29 @@ export class UserRooms {
 
   of(viewer: Viewer): Room {
     const key = JSON.stringify([viewer.tenant, viewer.userId]);
-    return { isFull: false, open: (subscribed) => this.#enter(key, subscribed) };
+    return {
+      isFull: false,
+      open: (subscribed) => this.#enter(key, subscribed),
+      close: (held) => this.#leave(key, held),
+    };
   }
 
-  #enter(key: string, subscribed: Subscribed): () => void {
+  #enter(key: string, subscribed: Subscribed): Held {
     if (this.#open >= this.#most) throw unavailable();
     const documents = this.#users.get(key) ?? new OpenDocuments(this.#sockets);
     if (documents.subscriptions >= this.#sockets * LIMITS.subscriptionsPerSocket) throw unavailable();
-    const leave = documents.open(subscribed);
-    if (!leave) throw tooMuch(this.#sockets);
+    const held = documents.open(subscribed);
+    if (!held) throw tooMuch(this.#sockets);
     this.#users.set(key, documents);
     this.#open += 1;
-    let isOpen = true;
-    return () => {
-      if (!isOpen) return;
-      isOpen = false;
-      this.#open -= 1;
-      leave();
-      if (documents.subscriptions === 0) this.#users.delete(key);
-    };
+    return held;
+  }
+
+  #leave(key: string, held: Held): void {
+    const documents = this.#users.get(key);
+    if (!documents || !held.isOpen) return;
+    this.#open -= 1;
+    documents.close(held);
+    if (documents.subscriptions === 0) this.#users.delete(key);
   }
 }

@@ -22,7 +22,8 @@ export interface Peer {
   close(code: number, reason: string): void;
   /** Ends it after its present work. */
   retire(code: number, reason: string): void;
-  onClose(closed: () => void): void;
+  /** Each is called once. */
+  onClose(closed: (peer: Peer) => void): void;
 }
 
 /** A socket. Its user may become known later, or never. */
@@ -53,19 +54,36 @@ export interface SupervisorLimits {
 const DRAIN_STEP_MS = 20;
 const RESTART = [CLOSE_CODES.SERVICE_RESTART, 'Service restart'] as const;
 
+type OnLeft = (peer: Peer) => void;
+
+/** What one peer is counted by. */
+class Seat {
+  /** Where it came from, until its user is known. */
+  cameFrom: string | null;
+  /** Null: it is not counted by its address. */
+  address: string | null;
+  quota: Quota | null = null;
+  user = '';
+  /** Told once it is gone: one function for all of a kind. */
+  readonly onLeft: OnLeft | null;
+
+  constructor(address: string | null, onLeft: OnLeft | null) {
+    this.cameFrom = address;
+    this.address = address;
+    this.onLeft = onLeft;
+  }
+}
+
 export class Supervisor {
   readonly #clock: Clock;
   readonly #limits: SupervisorLimits;
-  readonly #peers = new Set<Peer>();
+  readonly #peers = new Map<Peer, Seat>();
   readonly #unidentified: Unidentified;
   readonly #users: Quota;
   readonly #streams: Quota;
   /** Sockets and streams that gateways open for a user: each may carry one subscription only. */
   readonly #ofGateways: Quota;
   readonly #addresses: Quota;
-  readonly #cameFrom = new WeakMap<Peer, string>();
-  /** For peers counted by address: releases the count. */
-  readonly #releases = new Map<Peer, () => void>();
   readonly #stopSweeping: () => void;
   /** Sockets of gateways that stay only to receive the refusal. They do not count as connections. */
   readonly #turnedAway = new Set<Peer>();
@@ -107,7 +125,7 @@ export class Supervisor {
   keepTurnedAway(peer: Peer): boolean {
     if (this.#isOver || this.#turnedAway.size >= LIMITS.gatewaysTurnedAway) return false;
     this.#turnedAway.add(peer);
-    peer.onClose(() => void this.#turnedAway.delete(peer));
+    peer.onClose(this.#left);
     return true;
   }
 
@@ -135,72 +153,88 @@ export class Supervisor {
   /** Bytes in this process that wait for peers to read them, for the metrics. */
   get queuedBytes(): number {
     let sum = 0;
-    for (const peer of this.#peers) sum += peer.queuedBytes;
+    for (const peer of this.#peers.keys()) sum += peer.queuedBytes;
     return sum;
   }
 
-  /** Adds a socket that was just admitted. */
-  add(socket: Socket, address: string | null): void {
-    this.#add(socket, address);
+  /** Adds a socket that was admitted a moment ago. `onLeft` is told when it is gone. */
+  add(socket: Socket, address: string | null, onLeft: OnLeft | null = null): void {
+    this.#add(socket, address, onLeft);
     this.#unidentified.add(socket);
-    socket.onClose(() => this.#unidentified.remove(socket));
   }
 
-  #add(peer: Peer, address: string | null): void {
-    // A socket without a known user keeps no other out.
+  #add(peer: Peer, address: string | null, onLeft: OnLeft | null = null): Seat {
+    // A socket whose user is not known keeps nobody out.
     if (this.#isFull) this.#unidentified.sendOldestAway();
-    this.#peers.add(peer);
-    if (address !== null) {
-      this.#cameFrom.set(peer, address);
-      this.#releases.set(peer, this.#addresses.take(address));
-    }
-    peer.onClose(() => {
-      this.#peers.delete(peer);
-      this.#release(peer);
-    });
+    const seat = new Seat(address, onLeft);
+    this.#peers.set(peer, seat);
+    if (address !== null) this.#addresses.take(address);
+    peer.onClose(this.#left);
+    return seat;
+  }
+
+  /** One function for all peers. */
+  readonly #left = (peer: Peer): void => {
+    this.#turnedAway.delete(peer);
+    this.#unidentified.remove(peer as Socket);
+    const seat = this.#peers.get(peer);
+    if (!seat) return;
+    this.#peers.delete(peer);
+    this.#release(seat);
+    seat.quota?.give(seat.user);
+    seat.onLeft?.(peer);
+  };
+
+  /** Counts it as one of this user's, until it is gone. */
+  #count(seat: Seat, quota: Quota, user: string): void {
+    quota.take(user);
+    seat.quota = quota;
+    seat.user = user;
   }
 
   /** Adds a stream that was just admitted. */
   addStream(peer: Peer, address: string | null, viewer: Viewer, isGateway = false): void {
-    this.#add(peer, address);
-    peer.onClose((isGateway ? this.#ofGateways : this.#streams).take(userKey(viewer)));
+    this.#count(this.#add(peer, address), isGateway ? this.#ofGateways : this.#streams, userKey(viewer));
   }
 
   /** Stops counting a peer by its address: it has proven to carry many users. */
   vouch(socket: Socket): void {
     this.#unidentified.remove(socket);
-    this.#recognise(socket);
-    this.#release(socket);
+    const seat = this.#peers.get(socket);
+    if (!seat) return;
+    this.#recognise(seat);
+    this.#release(seat);
   }
 
-  /** Its user is known now, so it no longer counts as a stranger at its address. */
-  #recognise(peer: Peer): void {
-    const address = this.#cameFrom.get(peer);
-    if (address !== undefined) this.#limits.strangers?.recognise(address);
-    this.#cameFrom.delete(peer);
+  /** Its user is known now: it no longer counts as a stranger at its address. */
+  #recognise(seat: Seat): void {
+    if (seat.cameFrom !== null) this.#limits.strangers?.recognise(seat.cameFrom);
+    seat.cameFrom = null;
   }
 
-  #release(peer: Peer): void {
-    this.#releases.get(peer)?.();
-    this.#releases.delete(peer);
+  #release(seat: Seat): void {
+    if (seat.address !== null) this.#addresses.give(seat.address);
+    seat.address = null;
   }
 
   /** Admits a socket whose user is now known; false: the user is at the cap, or too many come at once. */
   claim(socket: Socket, viewer: Viewer, isGateway = false): boolean {
-    this.#recognise(socket);
+    const seat = this.#peers.get(socket);
+    if (seat) this.#recognise(seat);
     const key = userKey(viewer);
     const quota = isGateway ? this.#ofGateways : this.#users;
     const isFull = !quota.hasRoom(key);
     if (!this.#isLetIn(isFull ? 'user' : this.#isPaced ? 'pace' : null)) return false;
     this.#limits.admissions?.take();
     this.#unidentified.remove(socket);
-    socket.onClose(quota.take(key));
+    // One that is gone is let in, too, and found to be gone by whoever asked.
+    if (seat) this.#count(seat, quota, key);
     return true;
   }
 
   #sweep(): void {
     const [date, elapsed] = [this.#clock.now(), this.#clock.elapsed()];
-    for (const peer of this.#peers) {
+    for (const peer of this.#peers.keys()) {
       const { viewer } = peer;
       if (viewer && viewer.expiresAt + TIMES.clockToleranceMs <= date) {
         peer.close(CLOSE_CODES.TOKEN_EXPIRED, 'Token expired');
@@ -216,7 +250,7 @@ export class Supervisor {
   async drain(): Promise<void> {
     this.#isDraining = true;
     const { drainWindowMs } = this.#limits;
-    const peers = shuffled(this.#peers);
+    const peers = shuffled(this.#peers.keys());
     const startedAt = this.#clock.elapsed();
     let asked = 0;
     const step = (): void => {
@@ -228,7 +262,7 @@ export class Supervisor {
     step();
     const stopStepping = this.#clock.every(DRAIN_STEP_MS, step);
     const giveUp = this.#clock.after(drainWindowMs + TIMES.drainGraceMs, () => {
-      for (const peer of this.#peers) peer.close(...RESTART);
+      for (const peer of this.#peers.keys()) peer.close(...RESTART);
     });
     await gone;
     giveUp();
@@ -242,7 +276,7 @@ export class Supervisor {
 }
 
 async function allGone(peers: readonly Peer[]): Promise<void> {
-  await Promise.all(peers.map((peer) => new Promise<void>((resolve) => peer.onClose(resolve))));
+  await Promise.all(peers.map((peer) => new Promise<void>((resolve) => peer.onClose(() => resolve()))));
 }
 
 function userKey({ tenant, userId }: Viewer): string {

@@ -13,6 +13,12 @@ const RELIEVED = 0.7;
 /** Times the cap: past this, small senders are refused, too. */
 const SMALL_SHARE = 2;
 
+/** One peer. */
+export interface Sender {
+  /** Lets go of what waits. */
+  turnAway(): void;
+}
+
 export class Unhandled {
   readonly #most: number;
   /** Parcels that hold bytes; the oldest first. */
@@ -38,12 +44,12 @@ export class Unhandled {
     return this.#inHand + bytes <= most;
   }
 
-  /** For one peer. `turnAway` releases its waiting bytes. */
-  parcel(turnAway: () => void): Parcel {
-    return new Parcel(turnAway, (parcel, waiting, inHand) => this.#change(parcel, waiting, inHand));
+  parcel(sender: Sender): Parcel {
+    return new Parcel(sender, this);
   }
 
-  #change(parcel: Parcel, waiting: number, inHand: number): void {
+  /** Of one parcel so much more waits, and is being handled. */
+  change(parcel: Parcel, waiting: number, inHand: number): void {
     this.#bytes += waiting + inHand;
     this.#inHand += inHand;
     if (parcel.bytes === 0) return void this.#parcels.delete(parcel);
@@ -59,7 +65,7 @@ export class Unhandled {
     for (const parcel of waiting) {
       if (bytes <= this.#most * RELIEVED) return;
       bytes -= parcel.waiting;
-      parcel.turnAway();
+      parcel.sender.turnAway();
     }
   }
 }
@@ -70,16 +76,16 @@ const byRank = (one: Parcel, other: Parcel): number =>
 
 /** The bytes of one peer. */
 export class Parcel {
-  readonly turnAway: () => void;
-  readonly #onChange: (parcel: Parcel, waiting: number, inHand: number) => void;
-  /** The peer is a gateway. */
+  readonly sender: Sender;
+  readonly #unhandled: Unhandled;
+  /** It is a gateway's. */
   isOfMany = false;
   #waiting = 0;
   #inHand = 0;
 
-  constructor(turnAway: () => void, onChange: (parcel: Parcel, waiting: number, inHand: number) => void) {
-    this.turnAway = turnAway;
-    this.#onChange = onChange;
+  constructor(sender: Sender, unhandled: Unhandled) {
+    this.sender = sender;
+    this.#unhandled = unhandled;
   }
 
   get bytes(): number {
@@ -97,6 +103,6 @@ export class Parcel {
     if (more === 0 && moreInHand === 0) return;
     this.#waiting = waiting;
     this.#inHand = inHand;
-    this.#onChange(this, more, moreInHand);
+    this.#unhandled.change(this, more, moreInHand);
   }
 }

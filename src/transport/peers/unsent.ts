@@ -36,10 +36,11 @@ export class Unsent {
   }
 
   account(holder: Holder): Account {
-    return new Account(holder, (account, change) => this.#change(account, change));
+    return new Account(holder, this);
   }
 
-  #change(account: Account, change: number): void {
+  /** An account holds so many bytes more. */
+  change(account: Account, change: number): void {
     this.#bytes += change;
     if (account.bytes > 0) this.#accounts.add(account);
     else this.#accounts.delete(account);
@@ -78,12 +79,12 @@ export class Unsent {
 /** The bytes of one holder. */
 export class Account {
   readonly holder: Holder;
-  readonly #onChange: (account: Account, change: number) => void;
+  readonly #unsent: Unsent;
   #bytes = 0;
 
-  constructor(holder: Holder, onChange: (account: Account, change: number) => void) {
+  constructor(holder: Holder, unsent: Unsent) {
     this.holder = holder;
-    this.#onChange = onChange;
+    this.#unsent = unsent;
   }
 
   get bytes(): number {
@@ -94,6 +95,6 @@ export class Account {
     const change = bytes - this.#bytes;
     if (change === 0) return;
     this.#bytes = bytes;
-    this.#onChange(this, change);
+    this.#unsent.change(this, change);
   }
 }

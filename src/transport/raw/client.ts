@@ -1,7 +1,7 @@
 /** One client of the raw protocol: its identity and its subscriptions. */
 import type { Bearer } from '../../access/bearer.ts';
 import { reasonOf } from '../../access/tokens.ts';
-import { RenderedStream } from '../../delivery/rendered-stream.ts';
+import { RenderedStream, type Renderer } from '../../delivery/rendered-stream.ts';
 import type { Domain } from '../../domain/domain.ts';
 import {
   badInput,
@@ -69,7 +69,7 @@ export class RawClient {
     const { clock, delivery, rendering } = this.#options;
     const events = await delivery.presenceUpdated(bearerIn(this.#connection), userIds);
     this.#watching?.close();
-    const stream = counted(this.#options, (release) => new RenderedStream(events, rendering.presence, release, clock));
+    const stream = new RenderedStream(events, counted(this.#options, rendering.presence), clock);
     this.#watching = stream;
     if (!this.#connection.isOpen) stream.close();
     return () => stream.pipe(outletOf(this.#identity, this.#options, {}));
@@ -132,17 +132,15 @@ class TopicSubscriptions {
     const bearer = bearerIn(this.#identity.connection);
     const hearing = await domain.topics.hearing(bearer.viewer, [topic]);
     const events = await delivery.topicPublished(bearer, hearing, new Map());
-    const stream = counted(
-      this.#options,
-      (release) => new RenderedStream(events, rendering.publication, release, clock),
-    );
-    return { topic, stream };
+    const renderer = counted(this.#options, rendering.publication);
+    return { topic, stream: new RenderedStream(events, renderer, clock) };
   }
 }
 
-function counted({ metrics }: RawParts, make: (release: () => void) => RenderedStream): RenderedStream {
+/** Counts a subscription until it is over. */
+function counted({ metrics }: RawParts, render: Renderer['render']): Renderer {
   metrics.subscriptions.inc({ transport: 'websocket' });
-  return make(() => metrics.subscriptions.dec({ transport: 'websocket' }));
+  return { render, release: () => metrics.subscriptions.dec({ transport: 'websocket' }) };
 }
 
 /** Delivers frames to the client, and reports an end that it did not ask for. */

@@ -5,7 +5,7 @@ import { badInput, CLOSE_CODES, type ServiceError } from '../../errors.ts';
 import { namingNobody } from '../../graphql/metering.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Meter } from '../../model.ts';
-import { Connection, type Sockets } from '../websocket/connection.ts';
+import { Connection, type FrameHandler, type Sockets } from '../websocket/connection.ts';
 import type { SocketEndpoint } from '../websocket/upgrade.ts';
 import { RawClient } from './client.ts';
 import { Feed } from './feed.ts';
@@ -43,7 +43,7 @@ export function createRawEndpoint(given: RawServices): SocketEndpoint {
   };
 }
 
-class RawSocket {
+class RawSocket implements FrameHandler {
   readonly #connection: Connection;
   readonly #options: RawParts;
   readonly #client: Promise<RawClient | null>;
@@ -59,7 +59,7 @@ class RawSocket {
       connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');
       return null;
     });
-    connection.onFrame((text) => this.#handle(text));
+    connection.onFrame(this);
   }
 
   /** Null: it was closed with the contract's code. */
@@ -92,7 +92,7 @@ class RawSocket {
     return client;
   }
 
-  async #handle(text: string): Promise<void> {
+  async handle(text: string): Promise<void> {
     const client = await this.#client;
     if (!client) return;
     const { meter } = client;

@@ -161,8 +161,11 @@ export class Feed implements Outlet {
     };
     const events = await delivery.inbox(bearer, after, begin, isForgiving);
     metrics.subscriptions.inc({ transport: 'websocket' });
-    const release = (): void => metrics.subscriptions.dec({ transport: 'websocket' });
-    this.#stream = new RenderedStream(events, rendering.ofTenant(bearer.viewer.tenant), release, clock);
+    const renderer = {
+      render: rendering.ofTenant(bearer.viewer.tenant),
+      release: () => metrics.subscriptions.dec({ transport: 'websocket' }),
+    };
+    this.#stream = new RenderedStream(events, renderer, clock);
     if (!connection.isOpen) this.#stream.close();
   }
 

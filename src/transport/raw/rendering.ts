@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { SeenMessage } from '../../access/seen.ts';
 import type { ExtendedText } from '../../delivery/conversations/written-message.ts';
 import type { InboxEvent, MessageNews } from '../../delivery/delivery.ts';
-import type { Payload, Render } from '../../delivery/rendered-stream.ts';
+import type { Payload, Renderer } from '../../delivery/rendered-stream.ts';
 import { encodePosition } from '../../domain/cursor.ts';
 import { isDirect } from '../../domain/direct-id.ts';
 import type { Domain } from '../../domain/domain.ts';
@@ -70,10 +70,10 @@ function newsFrame({ news, message }: MessageNews): Payload {
 type Members = readonly UserId[];
 
 export interface Rendering {
-  readonly publication: Render;
-  readonly presence: Render;
-  /** The frames about a tenant's conversations. */
-  ofTenant(tenant: TenantId): Render;
+  readonly publication: Renderer['render'];
+  readonly presence: Renderer['render'];
+  /** What a socket is told of a tenant's conversations. */
+  ofTenant(tenant: TenantId): Renderer['render'];
 }
 
 export function createRendering(domain: Domain): Rendering {
@@ -102,7 +102,7 @@ export function createRendering(domain: Domain): Rendering {
   }
 
   const once =
-    <Event extends object>(render: (event: Event) => Payload | Promise<Payload>): Render =>
+    <Event extends object>(render: (event: Event) => Payload | Promise<Payload>): Renderer['render'] =>
     (event) => {
       const known = rendered.get(event);
       if (known) return known;

@@ -60,7 +60,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     this.viewer = options.viewer;
     this.#target = target;
     this.#options = options;
-    this.lifetime = new Lifetime(options.clock, () => this.abandon());
+    this.lifetime = new Lifetime(options.clock, this);
     this.lifetime.onEnd(() => this.#gate.open());
     this.#account = options.unsent.account(this);
     const { heartbeatIntervalMs: interval } = target;
@@ -113,8 +113,8 @@ export class CallbackStream implements Outlet, Peer, Holder {
     this.close(code, reason);
   }
 
-  onClose(closed: () => void): void {
-    this.lifetime.onClose(closed);
+  onClose(closed: (peer: Peer) => void): void {
+    this.lifetime.onClose(() => closed(this));
   }
 
   isCongested(): boolean {

@@ -149,7 +149,11 @@ async function run(
   const args = execution.prepare(body, context);
   if (!('document' in args)) return { errors: args };
   if (execution.kindOf(body, context.meter) !== 'subscription') return execution.execute(args);
-  const refusal = attempt(() => lifetime.onEnd(rooms.of(viewer).open(args)));
+  const room = rooms.of(viewer);
+  const refusal = attempt(() => {
+    const held = room.open(args);
+    lifetime.onEnd(() => room.close(held));
+  });
   return refusal ? { errors: [refusal] } : execution.subscribe(args);
 }
 

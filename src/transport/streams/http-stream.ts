@@ -10,7 +10,7 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { Viewer } from '../../model.ts';
 import { closingError } from '../peers/closing-error.ts';
 import { Lifetime } from '../peers/lifetime.ts';
-import { Outbox } from '../peers/outbox.ts';
+import { Outbox, type OutboxOwner } from '../peers/outbox.ts';
 import type { Peer } from '../peers/supervisor.ts';
 import type { Holder, Unsent } from '../peers/unsent.ts';
 import type { StreamFormat } from './stream-format.ts';
@@ -61,7 +61,7 @@ function endOf(openedAt: number, { lifetimeMs }: StreamTiming): number {
   return openedAt + lifetimeMs * (1 + Math.random() * LIMITS.streamLifetimeSpread);
 }
 
-export class HttpStream implements Outlet, Peer, Holder {
+export class HttpStream implements Outlet, Peer, Holder, OutboxOwner {
   readonly viewer: Viewer;
   readonly lifetime: Lifetime;
   readonly #response: ServerResponse;
@@ -78,12 +78,12 @@ export class HttpStream implements Outlet, Peer, Holder {
     this.#options = options;
     this.#lastHeartbeatAt = options.clock.elapsed();
     this.#endsAt = endOf(this.#lastHeartbeatAt, options.timing);
-    this.lifetime = new Lifetime(options.clock, () => this.cut());
+    this.lifetime = new Lifetime(options.clock, this);
     this.#outbox = new Outbox(response, {
       maxQueuedBytes: options.maxQueuedBytes,
       lifetime: this.lifetime,
       account: options.unsent.account(this),
-      onOverflow: () => this.#interrupt(slowReader()),
+      owner: this,
     });
     // Its client may have gone while it was being identified; that event does not repeat.
     if (response.destroyed) this.lifetime.close();
@@ -155,8 +155,12 @@ export class HttpStream implements Outlet, Peer, Holder {
     this.close(code, reason);
   }
 
-  onClose(closed: () => void): void {
-    this.lifetime.onClose(closed);
+  onOverflow(): void {
+    this.#interrupt(slowReader());
+  }
+
+  onClose(closed: (peer: Peer) => void): void {
+    this.lifetime.onClose(() => closed(this));
   }
 
   isCongested(): boolean {

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Bearer, bearerOf } from '../../access/bearer.ts';
+import { bearerOf } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
+import type { Delivery } from '../../delivery/delivery.ts';
 import { CLOSE_CODES } from '../../errors.ts';
 import type { FormatError } from '../../graphql/errors.ts';
 import { type Log, who } from '../../log.ts';
@@ -16,11 +17,11 @@ import type { Unsent } from '../peers/unsent.ts';
 import type { StreamTiming } from './http-stream.ts';
 import type { SilentClients } from './silent-clients.ts';
 
-/** Calls back once the bearer's token was revoked; the returned function stops that. */
-export type WatchTokens = (bearer: Bearer, onEnd: () => void) => Promise<() => void>;
+/** Of those who go by tokens; see `Delivery`. */
+export type TokenWatch = Pick<Delivery, 'watchTokens' | 'forgetTokens' | 'lookAgain'>;
 
 export interface StreamsOptions {
-  readonly watchTokens: WatchTokens;
+  readonly tokens: TokenWatch;
   readonly supervisor: Supervisor;
   readonly addressOf: AddressOf;
   /** The connection carries no plain requests from now on. */
@@ -84,7 +85,7 @@ export class Streams {
 
   /** Counts the viewer of an admitted stream as present while it lasts. */
   async add(peer: StreamPeer, transport: Transport, connectionType: ConnectionType): Promise<void> {
-    const { metrics, arrive, depart, watchTokens, clock, log } = this.#options;
+    const { metrics, arrive, depart, tokens, clock, log } = this.#options;
     const { viewer } = peer;
     const connectionId = randomUUID() as string as ConnectionId;
     const deviceId = viewer.deviceId ?? (connectionId as string as DeviceId);
@@ -96,8 +97,10 @@ export class Streams {
       const durationMs = Math.round(clock.elapsed() - openedAt);
       log.info({ connection: connectionId, transport, durationMs, ...who(viewer) }, 'stream closed');
     });
-    const watching = watchTokens(bearerOf(viewer), () => peer.close(CLOSE_CODES.UNAUTHORIZED, 'REVOKED'));
-    peer.lifetime.onEnd(await watching);
+    const onTokenEnd = (): void => peer.close(CLOSE_CODES.UNAUTHORIZED, 'REVOKED');
+    const holder = { bearer: bearerOf(viewer), onTokenEnd };
+    await tokens.watchTokens(holder);
+    peer.lifetime.onEnd(() => tokens.forgetTokens(holder));
     await arrive(viewer, { connectionId, deviceId, connectionType });
     if (peer.isOpen) peer.onClose(() => depart(viewer, connectionId));
     else depart(viewer, connectionId);

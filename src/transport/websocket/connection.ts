@@ -11,17 +11,19 @@ import { WebSocket } from 'ws';
 import type { RenewableBearer } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
 import { ownTurn, roomOrEnd } from '../../delivery/room.ts';
+import type { TokenHolder } from '../../delivery/sessions/channel.ts';
 import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConnectionId, Viewer } from '../../model.ts';
+import type { Transport } from '../../observability/metrics.ts';
 import { TextFrame } from '../peers/envelope.ts';
-import { Lifetime } from '../peers/lifetime.ts';
-import { Outbox } from '../peers/outbox.ts';
+import { type Act, Lifetime, type Mortal } from '../peers/lifetime.ts';
+import { Outbox, type OutboxOwner } from '../peers/outbox.ts';
 import type { Peer } from '../peers/supervisor.ts';
 import type { Unhandled } from '../peers/unhandled.ts';
 import type { Holder, Unsent } from '../peers/unsent.ts';
-import { Mailbox } from './mailbox.ts';
+import { Mailbox, type MailSender } from './mailbox.ts';
 
 /** The reasons for which ws closes a socket by itself, since ws gives the code only. */
 const REASONS: Readonly<Record<number, string>> = {
@@ -35,13 +37,61 @@ const REASONS: Readonly<Record<number, string>> = {
 const SHORT_CHARACTERS = 1_024;
 const ANSWER = new TextFrame('', '');
 
-/** Reports the beginning of a close by either side, before it happens: ws itself only reports it afterwards. */
+/** What a socket tells the connection that it is of. */
+interface SocketEvents {
+  onMessage(data: Buffer, isBinary: boolean): void;
+  onPing(): void;
+  onPong(data: Buffer): void;
+  /** It is about to close, whoever begins with it. */
+  onBeforeClose(code: number | undefined): void;
+  onClosing(code: number | undefined): void;
+  onClosed(code: number, reason: Buffer): void;
+  onError(error: Error): void;
+}
+
+/**
+ * Tells one connection what happens, without a listener for each event: those would be a kilobyte a socket.
+ *
+ * It says also when it begins to close, whoever begins with it, and just before: ws itself says only when it has.
+ */
 export class PeerSocket extends WebSocket {
-  override close(code?: number, data: string | Buffer | undefined = REASONS[code ?? 0]): void {
-    if (this.readyState === WebSocket.OPEN) this.emit('parting', code);
-    super.close(code, data);
-    this.emit('closing', code);
+  #connection: SocketEvents | null = null;
+
+  attach(connection: SocketEvents): void {
+    this.#connection = connection;
   }
+
+  override emit(name: string | symbol, ...args: unknown[]): boolean {
+    const connection = this.#connection;
+    if (!connection) return super.emit(name, ...args);
+    if (name === 'message') connection.onMessage(args[0] as Buffer, args[1] as boolean);
+    else if (name === 'ping') connection.onPing();
+    else if (name === 'pong') connection.onPong(args[0] as Buffer);
+    else if (name === 'close') connection.onClosed(args[0] as number, args[1] as Buffer);
+    else if (name === 'error') connection.onError(args[0] as Error);
+    else return false;
+    return true;
+  }
+
+  override close(code?: number, data: string | Buffer | undefined = REASONS[code ?? 0]): void {
+    if (this.readyState === WebSocket.OPEN) this.#connection?.onBeforeClose(code);
+    super.close(code, data);
+    this.#connection?.onClosing(code);
+  }
+}
+
+/** A connection, on the socket under its own. */
+const CONNECTION = Symbol('connection');
+
+type RawSocket = Duplex & { [CONNECTION]?: { onPiece(piece: Buffer): void; onRawEnd(): void } };
+
+// The same functions for all sockets, which find the connection on theirs.
+function onRawData(this: RawSocket, piece: Buffer): void {
+  this[CONNECTION]?.onPiece(piece);
+}
+
+function onRawEnd(this: RawSocket): void {
+  this[CONNECTION]?.onRawEnd();
 }
 
 /** A web socket, and the TCP socket under it from the upgrade. */
@@ -63,8 +113,13 @@ export interface ConnectionOptions {
 /** The frames that a protocol sends before a close with this code. */
 export type LastWords = (code: number, reason: string) => readonly string[];
 
-/** Handles one frame; resolves when the next may follow. */
-export type HandleFrame = (text: string) => Promise<void>;
+/** The protocol of one connection. */
+export interface FrameHandler {
+  /** Handles one frame; resolves when the next may follow. */
+  handle(text: string): Promise<void>;
+  /** Nothing more is sent. */
+  onPeerEnd?(): void;
+}
 
 /**
  * Codes by which a peer says that it has read everything (RFC 6455 section 7.4.1): done, going away, and no code.
@@ -81,10 +136,16 @@ const OVER_CAPACITY = [CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity'] as const;
 /** A close reason is at most 123 bytes (RFC 6455 section 5.5). */
 const REASON_BYTES = 123;
 
-export class Connection implements Peer, Holder {
+export class Connection implements Peer, Holder, MailSender, OutboxOwner, SocketEvents, Mortal {
   readonly id = randomUUID() as string as ConnectionId;
   /** Null until the connection has authenticated. */
   bearer: RenewableBearer | null = null;
+  /** What admission knows of it. */
+  transport: Transport = 'websocket';
+  /** By `Clock.elapsed`. */
+  readonly openedAt: number;
+  /** By which it is told that its token was taken back; null: it is not yet, or not any more. */
+  arrival: TokenHolder | null = null;
   readonly #socket: PeerSocket;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -94,9 +155,9 @@ export class Connection implements Peer, Holder {
   readonly outbox: Outbox;
   readonly #lifetime: Lifetime;
   readonly #mailbox: Mailbox;
-  #handle: HandleFrame | null = null;
-  #onBinary = (): void => this.close(CLOSE_CODES.BAD_REQUEST, 'Text frames only');
-  #onTick = (): void => undefined;
+  #handler: FrameHandler | null = null;
+  #handleBinary: (() => void) | null = null;
+  #onTick: (() => void) | null = null;
   #lastWords: LastWords | null = null;
   #isPatient = false;
   #isOfStranger = false;
@@ -108,8 +169,9 @@ export class Connection implements Peer, Holder {
   #goodbye: { readonly code: number; readonly reason: string } | null = null;
   #wasClean = false;
   #ignored = 0;
-  readonly #sent = (): void => void this.outbox.count();
-  /** Set when the present frame is the last. */
+  /** With what ws was told to close, which a peer that never answers does not echo. */
+  #given: number | undefined = undefined;
+  /** Set when the frame being handled is the last. */
   #onIdle: (() => void) | null = null;
 
   constructor({ webSocket: socket, raw }: Sockets, clock: Clock, log: Log, options: ConnectionOptions) {
@@ -117,56 +179,95 @@ export class Connection implements Peer, Holder {
     this.#clock = clock;
     this.#log = log;
     this.#options = options;
-    const { maxQueuedBytes } = options;
-    const onOverflow = (): void => this.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
-    this.#lifetime = new Lifetime(clock, () => this.cut());
-    const account = options.unsent.account(this);
-    this.outbox = new Outbox(raw, { maxQueuedBytes, lifetime: this.#lifetime, account, onOverflow });
-    const parcel = options.unhandled.parcel(() => {
-      this.close(...OVER_CAPACITY);
-      // Its room is needed now, not when the peer has answered the close.
-      this.cut();
+    this.#lifetime = new Lifetime(clock, this);
+    this.outbox = new Outbox(raw, {
+      maxQueuedBytes: options.maxQueuedBytes,
+      lifetime: this.#lifetime,
+      account: options.unsent.account(this),
+      owner: this,
     });
-    this.#mailbox = new Mailbox(parcel, () => this.bearer === null && this.isOpen);
-    this.#lastHeardAt = clock.elapsed();
-    this.#lastPingAt = clock.elapsed();
-    const heard = (): void => {
-      this.#lastHeardAt = clock.elapsed();
-    };
-    const pinged = (): void => {
-      heard();
-      // ws has answered: a peer that keeps asking and never reads has the same cap.
-      if (this.outbox.count() > maxQueuedBytes) onOverflow();
-    };
-    socket.on('ping', pinged).on('pong', (data: Buffer) => {
-      heard();
-      if (data.toString() === this.#asked?.token) this.#acknowledge();
-    });
-    socket.on('message', (data: Buffer, isBinary: boolean) => {
-      if (!this.isOpen) return this.#ignore();
-      heard();
-      if (isBinary) return this.#onBinary();
-      this.#receive(data.toString());
-    });
-    this.#mailbox.watch(socket, raw);
-    // When the peer says goodbye first, or sends a forbidden frame, ws answers by itself.
-    let given: number | undefined;
-    socket.on('parting', (code: number | undefined) => this.#part(code));
-    socket.on('closing', (code: number | undefined) => {
-      given ??= code;
-      this.#end();
-    });
-    raw.once('end', () => this.#end());
-    raw.once('close', () => this.#end());
-    socket.once('close', (code: number, reason: Buffer) => {
-      // A peer that repeats our code has read all that came before it.
-      this.#wasClean = GOODBYES.has(code) || code === this.#goodbye?.code;
-      this.#end();
-      // Our code or that of ws, which a peer that never answers does not echo.
-      this.#goodbye ??= { code: code === ABNORMAL ? (given ?? code) : code, reason: reason.toString() };
-      this.#lifetime.close();
-    });
-    socket.on('error', (error) => log.debug({ err: error, connection: this.id }, 'socket error'));
+    this.#mailbox = new Mailbox(options.unhandled, this);
+    // Whole milliseconds take no memory of their own.
+    this.#lastHeardAt = Math.trunc(clock.elapsed());
+    this.#lastPingAt = this.#lastHeardAt;
+    this.openedAt = this.#lastHeardAt;
+    socket.attach(this);
+    (raw as RawSocket)[CONNECTION] = this;
+    raw.on('data', onRawData).on('end', onRawEnd).on('close', onRawEnd);
+  }
+
+  onMessage(data: Buffer, isBinary: boolean): void {
+    if (this.isOpen) {
+      this.#heard();
+      if (!isBinary) this.#receive(data.toString());
+      else if (this.#handleBinary) this.#handleBinary();
+      else this.close(CLOSE_CODES.BAD_REQUEST, 'Text frames only');
+    } else this.#ignore();
+    this.#mailbox.completed();
+  }
+
+  onPing(): void {
+    this.#heard();
+    // ws has answered: who asks for ever and never reads is held to the same cap.
+    if (this.outbox.count() > this.#options.maxQueuedBytes) this.onOverflow();
+  }
+
+  onPong(data: Buffer): void {
+    this.#heard();
+    if (data.toString() === this.#asked?.token) this.#acknowledge();
+  }
+
+  /** Once, whoever closes: we, or ws for a frame that the protocol forbids. */
+  onBeforeClose(code: number | undefined): void {
+    this.outbox.flush();
+    const lastWords = this.#lastWords;
+    this.#lastWords = null;
+    if (!lastWords || code === undefined || GOODBYES.has(code)) return;
+    for (const text of lastWords(code, this.#goodbye?.reason ?? '')) this.#write(text);
+  }
+
+  // Whoever says goodbye first, and for frames that the protocol forbids: ws answers each by itself.
+  onClosing(code: number | undefined): void {
+    this.#given ??= code;
+    this.#end();
+  }
+
+  onRawEnd(): void {
+    this.#end();
+  }
+
+  onClosed(code: number, reason: Buffer): void {
+    // A peer that repeats our code has read all that came before it.
+    this.#wasClean = GOODBYES.has(code) || code === this.#goodbye?.code;
+    this.#end();
+    this.#goodbye ??= { code: code === ABNORMAL ? (this.#given ?? code) : code, reason: reason.toString() };
+    this.#lifetime.close();
+  }
+
+  onError(error: Error): void {
+    this.#log.debug({ err: error, connection: this.id }, 'socket error');
+  }
+
+  onPiece(piece: Buffer): void {
+    this.#mailbox.take(piece, this.#socket);
+  }
+
+  onOverflow(): void {
+    this.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
+  }
+
+  turnAway(): void {
+    this.close(...OVER_CAPACITY);
+    // Its room is needed now, not when the peer has answered the close.
+    this.cut();
+  }
+
+  onPeerEnd(): void {
+    this.#handler?.onPeerEnd?.();
+  }
+
+  get isStranger(): boolean {
+    return this.bearer === null && this.isOpen;
   }
 
   get viewer(): Viewer | null {
@@ -181,14 +282,23 @@ export class Connection implements Peer, Holder {
     return this.#lifetime.isOpen;
   }
 
-  /** Whether it ended with the peer's goodbye: everything sent before was read. */
+  get isClosed(): boolean {
+    return this.#lifetime.isClosed;
+  }
+
+  /** Whether it is over and its peer had said so: all that was sent before had been read. */
   get wasClean(): boolean {
     return this.#wasClean;
   }
 
-  /** Handles binary frames; without it they close the connection. */
+  /** With what it was closed, by us or by the peer. */
+  get closedWith(): { readonly code: number; readonly reason: string } {
+    return this.#goodbye ?? { code: ABNORMAL, reason: '' };
+  }
+
+  /** What to do with a binary frame; without it the connection is closed. */
   onBinary(handle: () => void): void {
-    this.#onBinary = handle;
+    this.#handleBinary = handle;
   }
 
   /** Called about every second. */
@@ -225,9 +335,9 @@ export class Connection implements Peer, Holder {
     this.#isOfStranger = true;
   }
 
-  /** Handles frames from now on. */
-  onFrame(handle: HandleFrame): void {
-    this.#handle = handle;
+  /** Takes frames from now on. */
+  onFrame(handler: FrameHandler): void {
+    this.#handler = handler;
   }
 
   /** Calls back once nothing more may be sent, at once if that is so. The returned function forgets it. */
@@ -235,8 +345,8 @@ export class Connection implements Peer, Holder {
     return this.#lifetime.onEnd(ended);
   }
 
-  onClose(closed: (code: number, reason: string) => void): void {
-    this.#lifetime.onClose(() => closed(this.#goodbye?.code ?? ABNORMAL, this.#goodbye?.reason ?? ''));
+  onClose(closed: (connection: Connection) => void): void {
+    this.#lifetime.onClose(closed as Act);
   }
 
   /**
@@ -250,7 +360,7 @@ export class Connection implements Peer, Holder {
     if (text.length <= SHORT_CHARACTERS && !this.outbox.isCongested()) this.outbox.write(ANSWER, Buffer.from(text));
     else {
       this.outbox.flush();
-      this.#socket.send(text, this.#sent);
+      this.#write(text);
       this.outbox.count();
     }
     if (this.outbox.isCongested()) await roomOrEnd(this.outbox, () => this.isOpen);
@@ -264,9 +374,9 @@ export class Connection implements Peer, Holder {
       this.#log.error({ connection: this.id }, 'handler hangs');
       return this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Something took too long');
     }
-    this.#onTick();
+    this.#onTick?.();
     if (now - this.#lastPingAt < this.#options.heartbeatIntervalMs) return;
-    this.#lastPingAt = now;
+    this.#lastPingAt = Math.trunc(now);
     if (this.isOpen) this.#socket.ping();
   }
 
@@ -293,13 +403,13 @@ export class Connection implements Peer, Holder {
     this.#end();
   }
 
-  /** Once, for a close by us, or by ws for a forbidden frame. */
-  #part(code: number | undefined): void {
-    this.outbox.flush();
-    const lastWords = this.#lastWords;
-    this.#lastWords = null;
-    if (!lastWords || code === undefined || GOODBYES.has(code)) return;
-    for (const text of lastWords(code, this.#goodbye?.reason ?? '')) this.#socket.send(text, this.#sent);
+  #heard(): void {
+    this.#lastHeardAt = Math.trunc(this.#clock.elapsed());
+  }
+
+  /** In a frame of its own, which counts until it has left. */
+  #write(text: string): void {
+    this.#socket.send(text, () => void this.outbox.count());
   }
 
   /** Nothing more is read or written but the goodbye. */
@@ -338,11 +448,11 @@ export class Connection implements Peer, Holder {
   async #work(): Promise<void> {
     try {
       while (this.isOpen && !this.#onIdle) {
-        const text = this.#mailbox.take();
+        const text = this.#mailbox.next();
         if (text === undefined) break;
         if (this.#socket.isPaused && this.#mailbox.hasRoom) this.#socket.resume();
         this.#busySince = this.#clock.elapsed();
-        await this.#handle?.(text);
+        await this.#handler?.handle(text);
         this.#mailbox.done();
         await ownTurn();
       }

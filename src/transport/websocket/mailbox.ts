@@ -2,10 +2,9 @@
  * Frames of one socket that are not handled yet: an incomplete message, queued frames, and the one
  * being handled. All of them count in `Unhandled`.
  */
-import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { LIMITS } from '../../limits.ts';
-import type { Parcel } from '../peers/unhandled.ts';
+import type { Parcel, Sender, Unhandled } from '../peers/unhandled.ts';
 
 /** A private part of ws: the bytes of the incoming frame, and the fragments before it. */
 interface Receiving {
@@ -15,39 +14,53 @@ interface Receiving {
 /** The overhead of a frame beside its text. */
 const FRAME_BYTES = 64;
 
+export interface MailSender extends Sender {
+  /** Whether what is being handled is let go of when the socket is closed: it waits until it is known who sent it. */
+  readonly isStranger: boolean;
+}
+
 export class Mailbox {
-  readonly #parcel: Parcel;
-  /** Whether the present frame is released when the socket closes: it waits until its sender is known. */
-  readonly #isOfStranger: () => boolean;
-  readonly #frames: string[] = [];
+  readonly #unhandled: Unhandled;
+  /** Null: nothing is held. */
+  #parcel: Parcel | null = null;
+  readonly #sender: MailSender;
+  /** Null: none waits. */
+  #frames: string[] | null = null;
   #frameBytes = 0;
   #partialBytes = 0;
   #inHand = 0;
 
-  constructor(parcel: Parcel, isOfStranger: () => boolean) {
-    this.#parcel = parcel;
-    this.#isOfStranger = isOfStranger;
+  /** The gateway's, which speaks for many. */
+  isOfMany = false;
+
+  constructor(unhandled: Unhandled, sender: MailSender) {
+    this.#unhandled = unhandled;
+    this.#sender = sender;
   }
 
-  /** Counts incoming bytes, each chunk as a whole: one held byte of it keeps all of it in memory. */
-  watch(socket: WebSocket, raw: Duplex): void {
+  /** Counts what came. Each piece as a whole: a single byte of it that is held keeps all of it in memory. */
+  take(piece: Buffer, socket: WebSocket): void {
     const { _receiver: receiver } = socket as unknown as Receiving;
-    socket.on('message', () => {
-      this.#partialBytes = 0;
-    });
-    raw.on('data', (piece: Buffer) => {
-      const isPartial = receiver._bufferedBytes > 0 || receiver._fragments.length > 0;
-      this.#partialBytes = isPartial ? this.#partialBytes + piece.length : 0;
-      this.#count();
-    });
+    const isPartial = receiver._bufferedBytes > 0 || receiver._fragments.length > 0;
+    this.#partialBytes = isPartial ? this.#partialBytes + piece.length : 0;
+    this.#count();
+  }
+
+  /** A message has come in full. */
+  completed(): void {
+    this.#partialBytes = 0;
+  }
+
+  get #waiting(): number {
+    return this.#frames?.length ?? 0;
   }
 
   get isFull(): boolean {
-    return this.#frames.length >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes;
+    return this.#waiting >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes;
   }
 
   get hasRoom(): boolean {
-    return this.#frames.length < LIMITS.queuedFrames / 2 && this.#frameBytes < LIMITS.queuedFrameBytes / 2;
+    return this.#waiting < LIMITS.queuedFrames / 2 && this.#frameBytes < LIMITS.queuedFrameBytes / 2;
   }
 
   /** The bytes of queued frames. */
@@ -55,20 +68,17 @@ export class Mailbox {
     return this.#frameBytes;
   }
 
-  /** The socket belongs to a gateway, which carries many users. */
-  set isOfMany(isOfMany: boolean) {
-    this.#parcel.isOfMany = isOfMany;
-  }
-
   add(text: string): void {
-    this.#frames.push(text);
+    if (this.#frames) this.#frames.push(text);
+    else this.#frames = [text];
     this.#frameBytes += text.length;
   }
 
-  /** The next frame to handle; `done` follows. */
-  take(): string | undefined {
-    const text = this.#frames.shift();
+  /** The next to be handled; `done` follows. */
+  next(): string | undefined {
+    const text = this.#frames?.shift();
     if (text === undefined) return undefined;
+    if (this.#waiting === 0) this.#frames = null;
     this.#frameBytes -= text.length;
     this.#inHand = text.length;
     return text;
@@ -81,15 +91,22 @@ export class Mailbox {
 
   /** Drops all queued frames. */
   clear(): void {
-    this.#frames.length = 0;
+    this.#frames = null;
     this.#frameBytes = 0;
     this.#partialBytes = 0;
     this.#count();
   }
 
   #count(): void {
-    const waiting = this.#frameBytes + this.#frames.length * FRAME_BYTES + this.#partialBytes;
-    if (this.#isOfStranger()) this.#parcel.update(waiting + this.#inHand, 0);
-    else this.#parcel.update(waiting, this.#inHand);
+    const waiting = this.#frameBytes + this.#waiting * FRAME_BYTES + this.#partialBytes;
+    if (waiting + this.#inHand > 0) {
+      this.#parcel ??= this.#unhandled.parcel(this.#sender);
+      this.#parcel.isOfMany = this.isOfMany;
+    }
+    const parcel = this.#parcel;
+    if (!parcel) return;
+    if (this.#sender.isStranger) parcel.update(waiting + this.#inHand, 0);
+    else parcel.update(waiting, this.#inHand);
+    if (parcel.bytes === 0) this.#parcel = null;
   }
 }

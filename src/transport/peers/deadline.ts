@@ -1,0 +1,43 @@
+/** One time limit that many have, each from its own beginning. However many they are, they have one timer. */
+import type { Clock } from '../../clock.ts';
+
+export class Deadline<Item> {
+  readonly #clock: Clock;
+  readonly #ms: number;
+  readonly #onLate: (item: Item) => void;
+  /** When each began, by `Clock.elapsed`. In this order they are late. */
+  readonly #begun = new Map<Item, number>();
+  #cancel: (() => void) | null = null;
+
+  constructor(clock: Clock, ms: number, onLate: (item: Item) => void) {
+    this.#clock = clock;
+    this.#ms = ms;
+    this.#onLate = onLate;
+  }
+
+  begin(item: Item): void {
+    this.#begun.set(item, this.#clock.elapsed());
+    if (!this.#cancel) this.#wait(this.#ms);
+  }
+
+  /** It was in time, or does not matter any more. */
+  end(item: Item): void {
+    if (!this.#begun.delete(item) || this.#begun.size > 0) return;
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  #wait(ms: number): void {
+    this.#cancel = this.#clock.after(ms, () => this.#look());
+  }
+
+  #look(): void {
+    this.#cancel = null;
+    for (const [item, begunAt] of this.#begun) {
+      const leftMs = begunAt + this.#ms - this.#clock.elapsed();
+      if (leftMs > 0) return this.#cancel ? undefined : this.#wait(leftMs);
+      this.#begun.delete(item);
+      this.#onLate(item);
+    }
+  }
+}

@@ -1,0 +1,294 @@
+/**
+ * One socket of `graphql-transport-ws`: which frames may come when, and what is answered.
+ *
+ * graphql-ws checks the messages and names their types. The state of a socket is kept here: the library's server keeps
+ * an async function, eight promises and their closures for as long as a subscription is open, and the message itself.
+ */
+import type { ExecutionResult, GraphQLError } from 'graphql';
+import { MessageType, parseMessage, type SubscribePayload } from 'graphql-ws';
+import type { Bearer } from '../../access/bearer.ts';
+import type { Standing } from '../../access/gateway.ts';
+import { badInput, CLOSE_CODES, type ServiceError, unauthenticated } from '../../errors.ts';
+import { faultOfNumbers } from '../../exact-json.ts';
+import { FewByKey } from '../../few.ts';
+import { toGraphQLError } from '../../graphql/errors.ts';
+import { isSubscription } from '../../graphql/execution.ts';
+import type { PreparedArgs } from '../../graphql/operations.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Meter, Viewer } from '../../model.ts';
+import { UNMETERED } from '../../rates/meters.ts';
+import type { Held } from '../peers/open-documents.ts';
+import { type Room, SocketRoom } from '../peers/subscription-rooms.ts';
+import type { Connection, FrameHandler } from './connection.ts';
+import { GraphqlOperation } from './graphql-operation.ts';
+import type { GraphqlWsOptions } from './graphql-ws.ts';
+import { messageOf, restoreDocument } from './hashed-frame.ts';
+
+/** Frames before the acknowledgement: a token and little else. */
+const INIT_BYTES = 16 * 1024;
+const NO_ROOM = `A socket carries at most ${LIMITS.subscriptionsPerSocket} subscriptions.`;
+const NOBODY: Standing = { isProven: false, isTrusted: false };
+
+/** Headers of the upgrade that a token or a gateway's proof may be in. */
+export interface UpgradeHeaders {
+  readonly authorization: string | undefined;
+  readonly secret: unknown;
+}
+
+/** How sockets begin: the same for all. */
+export interface Beginning {
+  /** Says who it is: answers the acknowledgement's payload, or null for a socket that it closed. */
+  authenticate(
+    socket: GraphqlSocket,
+    params: Readonly<Record<string, unknown>> | undefined,
+  ): Promise<Record<string, unknown> | true | null>;
+  /** The socket is over. */
+  end(socket: GraphqlSocket): void;
+}
+
+type Told = readonly object[] | object;
+
+export class GraphqlSocket implements FrameHandler {
+  readonly connection: Connection;
+  readonly options: GraphqlWsOptions;
+  readonly userAgent: string | null;
+  readonly lastEventId = null;
+  /** Null once it is known who calls. */
+  headers: UpgradeHeaders | null;
+  standing: Standing = NOBODY;
+  /** There is no room: it is here to be told so. */
+  isTurnedAway = false;
+  /** Of a gateway that was not let in: why. */
+  refuse: (() => GraphQLError) | null = null;
+  /** Of the viewer; nobody is counted before they are known. */
+  meter: Meter = UNMETERED;
+  /** For its subscriptions. Of a socket of its own it is made with the first. */
+  room: Room | null = null;
+  readonly #beginning: Beginning;
+  readonly #operations = new FewByKey<string, GraphqlOperation>();
+  #isBegun = false;
+  #isAcknowledged = false;
+
+  constructor(
+    connection: Connection,
+    options: GraphqlWsOptions,
+    { headers, userAgent }: { readonly headers: UpgradeHeaders; readonly userAgent: string | null },
+    beginning: Beginning,
+  ) {
+    this.connection = connection;
+    this.options = options;
+    this.headers = headers;
+    this.userAgent = userAgent;
+    this.#beginning = beginning;
+  }
+
+  /** Of the subscriptions that are open. */
+  get ids(): readonly string[] {
+    return this.#operations.keys();
+  }
+
+  /** Resolves when the frame is handled, or when the subscription it opens is accepted. */
+  async handle(text: string): Promise<void> {
+    const { connection, meter } = this;
+    const { viewer } = connection;
+    if (!viewer && !this.refuse && Buffer.byteLength(text) > INIT_BYTES) {
+      return connection.close(CLOSE_CODES.TOO_BIG, 'Authenticate first');
+    }
+    meter.spend(Math.floor(text.length / LIMITS.charactersPerUnit));
+    const fault = viewer ? faultOfNumbers(text) : null;
+    if (fault !== null) {
+      meter.spend(1);
+      return this.#refuseInexact(text, fault);
+    }
+    try {
+      await this.#take(text);
+    } catch (error) {
+      // The library throws for what a client may not send.
+      this.options.log.debug({ err: error, connection: connection.id }, 'frame refused');
+      connection.close(CLOSE_CODES.BAD_REQUEST, 'Invalid message received');
+    }
+  }
+
+  onPeerEnd(): void {
+    this.#beginning.end(this);
+    for (const operation of this.#operations.values()) operation.close();
+  }
+
+  /** Sends a message about an operation. */
+  tell(id: string, type: MessageType, payload?: Told): void {
+    void this.connection.send(JSON.stringify({ id, type, payload }));
+  }
+
+  inWords(errors: readonly GraphQLError[]): readonly object[] {
+    return errors.map(this.options.formatError);
+  }
+
+  /** An operation is over. */
+  forget(operation: GraphqlOperation, held: Held): void {
+    this.#operations.delete(operation.id);
+    this.room?.close(held);
+    this.options.metrics.subscriptions.dec({ transport: 'graphql_ws' });
+  }
+
+  async #take(text: string): Promise<void> {
+    const message = parseMessage(messageOf(text));
+    switch (message.type) {
+      case MessageType.ConnectionInit:
+        return this.#begin(message.payload);
+      case MessageType.Ping: {
+        const { payload } = message;
+        return this.connection.send(JSON.stringify({ type: MessageType.Pong, ...(payload ? { payload } : {}) }));
+      }
+      case MessageType.Pong:
+        return;
+      case MessageType.Subscribe:
+        return this.#start(message.id, message.payload);
+      case MessageType.Complete:
+        return this.#operations.get(message.id)?.close();
+      default:
+        throw new Error(`A client sends no message of type ${message.type}.`);
+    }
+  }
+
+  async #begin(payload: unknown): Promise<void> {
+    const { connection } = this;
+    if (this.#isBegun) return connection.close(CLOSE_CODES.TOO_MANY, 'Too many initialisation requests');
+    this.#isBegun = true;
+    const params = (payload ?? undefined) as Readonly<Record<string, unknown>> | undefined;
+    const answer = await this.#beginning.authenticate(this, params);
+    if (answer === null) return;
+    this.#isAcknowledged = true;
+    const acknowledgement = { type: MessageType.ConnectionAck, ...(answer === true ? {} : { payload: answer }) };
+    await connection.send(JSON.stringify(acknowledgement));
+  }
+
+  async #start(id: string, payload: SubscribePayload): Promise<void> {
+    const { connection } = this;
+    if (!this.#isAcknowledged) return connection.close(CLOSE_CODES.UNAUTHORIZED, 'Unauthorized');
+    if (this.#operations.has(id))
+      return connection.close(CLOSE_CODES.SUBSCRIBER_ALREADY_EXISTS, `Subscriber for ${id} already exists`);
+    const { bearer } = connection;
+    if (!bearer) return this.#refuseOperation(id, [this.refuse?.() ?? toGraphQLError(unauthenticated('MISSING'))]);
+    const args = this.#prepare(id, payload, bearer);
+    if (!('document' in args)) return this.#refuseOperation(id, args);
+    if (args.isSubscription) return this.#subscribe(id, args);
+    this.#answer(id, await this.options.execution.execute(args));
+  }
+
+  /** What to run, or the errors for which it is not run. */
+  #prepare(
+    id: string,
+    payload: SubscribePayload,
+    bearer: Bearer,
+  ): (PreparedArgs & { readonly isSubscription: boolean }) | readonly GraphQLError[] {
+    const { meter, options } = this;
+    const { execution } = options;
+    restoreDocument(payload, options.persisted);
+    let isSubscription = false;
+    try {
+      if (id.length > LIMITS.idCharacters) throw this.#tooMuch('The id is too long.');
+      isSubscription = execution.kindOf(payload, meter) === 'subscription';
+      if (isSubscription) {
+        if (this.room?.isFull) throw this.#tooMuch(NO_ROOM);
+        meter.subscribe();
+      }
+    } catch (error) {
+      return [toGraphQLError(error as ServiceError)];
+    }
+    const args = execution.prepare(payload, options.createContext(new SocketCaller(this, bearer)));
+    return 'document' in args ? { ...args, isSubscription } : args;
+  }
+
+  async #subscribe(id: string, args: PreparedArgs): Promise<void> {
+    const { execution, metrics } = this.options;
+    let held: Held;
+    this.room ??= new SocketRoom();
+    const { room } = this;
+    try {
+      held = room.open(args);
+    } catch (error) {
+      this.meter.overrun();
+      return this.#answer(id, { errors: [toGraphQLError(error as ServiceError)] });
+    }
+    const result = await execution.subscribe(args);
+    if (!isSubscription(result)) {
+      room.close(held);
+      return this.#answer(id, result);
+    }
+    const operation = new GraphqlOperation(this, id, result, held);
+    metrics.subscriptions.inc({ transport: 'graphql_ws' });
+    // The socket may have ended while the subscription was being opened.
+    if (!this.connection.isOpen) return operation.close();
+    this.#operations.set(id, operation);
+    result.pipe(operation);
+  }
+
+  /** The result of an operation that is over with it. */
+  #answer(id: string, { errors, ...rest }: ExecutionResult): void {
+    // Written in this turn. The next frame does not wait for the peer to read it.
+    this.tell(id, MessageType.Next, errors ? { errors: this.inWords(errors), ...rest } : rest);
+    this.tell(id, MessageType.Complete);
+  }
+
+  #refuseOperation(id: string, errors: readonly GraphQLError[]): void {
+    this.tell(id, MessageType.Error, this.inWords(errors));
+  }
+
+  /** Input is refused rather than changed: the operation is over before it began. */
+  #refuseInexact(text: string, message: string): void {
+    const { id, type } = JSON.parse(text) as { readonly id?: unknown; readonly type?: unknown };
+    if (type !== 'subscribe' || typeof id !== 'string') {
+      return this.connection.close(CLOSE_CODES.BAD_REQUEST, 'A number is more than a double can hold');
+    }
+    this.tell(id, MessageType.Error, [{ message, extensions: { code: 'BAD_USER_INPUT' } }]);
+  }
+
+  /** The error of an operation that is too much, which counts as those over a rate do. */
+  #tooMuch(message: string): ServiceError {
+    this.meter.overrun();
+    return badInput(message);
+  }
+}
+
+/** Who calls on a socket. */
+class SocketCaller {
+  readonly bearer: Bearer;
+  readonly #socket: GraphqlSocket;
+
+  constructor(socket: GraphqlSocket, bearer: Bearer) {
+    this.#socket = socket;
+    this.bearer = bearer;
+  }
+
+  get refusal(): null {
+    return null;
+  }
+
+  get lastEventId(): null {
+    return null;
+  }
+
+  get userAgent(): string | null {
+    return this.#socket.userAgent;
+  }
+
+  get isTrustedGateway(): boolean {
+    return this.#socket.standing.isTrusted;
+  }
+
+  get isProvenGateway(): boolean {
+    return this.#socket.standing.isProven;
+  }
+
+  get meter(): Meter {
+    return this.#socket.meter;
+  }
+
+  renew(next: Viewer): void {
+    this.#socket.connection.bearer?.renew(next);
+  }
+
+  isGone(): boolean {
+    return !this.#socket.connection.isOpen;
+  }
+}
