@@ -8,6 +8,8 @@ export const INSPECTED = '--inspect=127.0.0.1:0';
 export interface Heap {
   /** Bytes in use once garbage is collected. */
   used(): Promise<number>;
+  /** How many objects there are of a prototype, an expression, once garbage is collected. */
+  count(prototype: string): Promise<number>;
   /** What the process has computed so far. */
   cpuMs(): Promise<number>;
   close(): void;
@@ -16,7 +18,8 @@ export interface Heap {
 /** What the methods used here answer. */
 interface Answer {
   readonly usedSize?: number;
-  readonly result?: { readonly value: number };
+  readonly result?: { readonly value: number; readonly objectId?: string };
+  readonly objects?: { readonly objectId: string };
 }
 
 export async function inspectHeap(program: Program): Promise<Heap> {
@@ -39,6 +42,18 @@ export async function inspectHeap(program: Program): Promise<Heap> {
       // What a first collection finalises, a second takes.
       for (let n = 0; n < 2; n += 1) await call('HeapProfiler.collectGarbage');
       return (await call('Runtime.getHeapUsage')).usedSize ?? Number.NaN;
+    },
+    async count(prototype) {
+      const objectGroup = 'count';
+      const { result } = await call('Runtime.evaluate', { expression: prototype, objectGroup });
+      const found = await call('Runtime.queryObjects', { prototypeObjectId: result?.objectId, objectGroup });
+      const length = await call('Runtime.callFunctionOn', {
+        objectId: found.objects?.objectId,
+        functionDeclaration: 'function () { return this.length; }',
+        returnByValue: true,
+      });
+      await call('Runtime.releaseObjectGroup', { objectGroup });
+      return length.result?.value ?? Number.NaN;
     },
     async cpuMs() {
       const expression = 'Object.values(process.cpuUsage()).reduce((user, system) => user + system) / 1_000';

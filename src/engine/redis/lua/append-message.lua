@@ -33,17 +33,16 @@ if ARGV[13] then
     isStopped = isStopWanted(stops, targetSequence, time), target = targetSequence == '' and '0' or targetSequence,
   }
 end
-local sequence = redis.call('HINCRBY', meta, 'sequence', 1)
-local position, place, epoch = advance(meta, nonce)
+local sentAt = digits(time)
+local position, place, epoch, sequence = advance(meta, nonce, sentAt)
 local lines = {
   '"id":"' .. conversation .. '.' .. sequence .. '.' .. string.sub(nonce, 1, 8) .. '","sequence":' .. sequence
-    .. ',"timestamp":' .. digits(time) .. ',' .. head,
+    .. ',"timestamp":' .. sentAt .. ',' .. head,
   content, '[]', position, digits(place),
 }
 local value = table.concat(lines, '\n')
 redis.call('HSET', messages, sequence, value)
-redis.call('HSET', meta, 'activity', digits(time))
-redis.call('HSET', members, sender, withRead(member, sequence, digits(time)))
+redis.call('HSET', members, sender, withRead(member, sequence, sentAt))
 redis.call('ZREM', typing, sender)
 if keepMs ~= '' then
   redis.call('SET', idempotency, sequence .. ':' .. digits(time + keepMs) .. ':' .. digest, 'PX', keepMs)

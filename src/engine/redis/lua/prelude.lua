@@ -78,8 +78,9 @@ local function withEpoch(json, epoch, place)
 end
 
 -- The next place of the log as JSON, and as its two parts. Begins a new epoch when the server's run is another.
-local function advance(meta, nonce)
-  local state = redis.call('HMGET', meta, 'place', 'epoch', 'fence', 'lineage')
+-- `sentAt`: it is the place of a new message, whose sequence is the fourth answer: all of it is one write.
+local function advance(meta, nonce, sentAt)
+  local state = redis.call('HMGET', meta, 'place', 'epoch', 'fence', 'lineage', 'sequence')
   local place = tonumber(state[1]) + 1
   local epoch, fence = state[2], runId()
   if fence ~= state[3] then
@@ -87,8 +88,15 @@ local function advance(meta, nonce)
     redis.call('HSET', meta, 'epoch', epoch, 'fence', fence, 'lineage', withEpoch(state[4], epoch, place))
   end
   -- Of older versions only the place moves.
-  redis.call('HSET', meta, 'place', digits(place), 'logged', digits(place) .. ':' .. digits(now(0)))
-  return '{"epoch":"' .. epoch .. '","place":' .. digits(place) .. '}', place, epoch
+  local at, logged = digits(place), digits(place) .. ':' .. digits(now(0))
+  local sequence
+  if sentAt then
+    sequence = tonumber(state[5]) + 1
+    redis.call('HSET', meta, 'place', at, 'logged', logged, 'sequence', digits(sequence), 'activity', sentAt)
+  else
+    redis.call('HSET', meta, 'place', at, 'logged', logged)
+  end
+  return '{"epoch":"' .. epoch .. '","place":' .. at .. '}', place, epoch, sequence
 end
 
 -- Nil when there is none.

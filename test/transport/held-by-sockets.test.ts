@@ -1,0 +1,106 @@
+/**
+ * What a subscribed socket holds, counted by kind. Its memory is what it holds: a closure with its context is as large as
+ * a small object, and a promise, a timer or an empty `Set` larger. One more of a kind for each socket fails here.
+ */
+import { signToken } from '../../src/access/tokens.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Heap, INSPECTED, inspectHeap } from '../support/heap.ts';
+import { type Program, startProgram } from '../support/process.ts';
+import { SECRET } from '../support/service.ts';
+import { openSocket, type RawSocket } from '../support/socket.ts';
+
+/** Before anything is counted: caches are full and shapes known. */
+const WARM = 40;
+const COUNTED = 100;
+const HOUR_S = 3_600;
+
+/** At most so many of each kind for each socket: three of the functions and all arrays are of ws and Node. */
+const MOST: Readonly<Record<string, number>> = {
+  'Function.prototype': 6,
+  'Promise.prototype': 0,
+  'Set.prototype': 0,
+  'Map.prototype': 0,
+  'Array.prototype': 8,
+  'setTimeout(() => {}).unref().constructor.prototype': 0,
+};
+
+const WATCH = 'subscription ($ids: [ID!]) { messageReceived(conversationIds: $ids) { id sequence content } }';
+
+describe('a subscribed socket of graphql-ws', () => {
+  let program: Program;
+  let heap: Heap;
+  let url: string;
+  let token: string;
+  const sockets: RawSocket[] = [];
+
+  beforeAll(async () => {
+    const port = await freePort();
+    program = await startProgram(
+      'src/main.ts',
+      {
+        HOST: '127.0.0.1',
+        PORT: String(port),
+        DATA_DIR: ':memory:',
+        JWT_SECRET: SECRET,
+        MAX_CONNECTIONS_PER_USER: '1000',
+        RATE_LIMIT_CONNECTIONS: '100000',
+        NODE_OPTIONS: INSPECTED,
+      },
+      /service started/,
+    );
+    heap = await inspectHeap(program);
+    url = `127.0.0.1:${port}/graphql`;
+    const expiresAt = Math.floor(Date.now() / 1_000) + HOUR_S;
+    token = await signToken({ secret: SECRET, userId: 'alice', expiresAt });
+    await post('mutation { createConversation(input: { id: "room" }) { id } }');
+  });
+  afterAll(async () => {
+    for (const { socket } of sockets) socket.terminate();
+    heap?.close();
+    await program?.stop();
+  });
+
+  async function post(query: string): Promise<void> {
+    const response = await fetch(`http://${url}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify({ query }),
+    });
+    expect(await response.json()).not.toHaveProperty('errors');
+  }
+
+  async function subscribe(count: number): Promise<void> {
+    for (let n = 0; n < count; n += 1) {
+      const opened = await openSocket(`ws://${url}`, ['graphql-transport-ws']);
+      sockets.push(opened);
+      opened.send({ type: 'connection_init', payload: { token } });
+      await opened.frame(0);
+      opened.send({
+        id: `subscription-${sockets.length}`,
+        type: 'subscribe',
+        payload: { query: WATCH, variables: { ids: ['room'] } },
+      });
+    }
+    // All of them hear it: they are subscribed, and have written.
+    await post('mutation { sendMessage(input: { conversationId: "room", content: "hello" }) { id } }');
+    await Promise.all(sockets.map(async (each) => expect(await each.frame(each.frames.length || 1)).toBeDefined()));
+  }
+
+  it('holds so many of each kind, and no promise, timer, set or map', async () => {
+    const counts = (): Promise<number[]> =>
+      Object.keys(MOST).reduce<Promise<number[]>>(
+        async (before, prototype) => [...(await before), await heap.count(prototype)],
+        Promise.resolve([]),
+      );
+    await subscribe(WARM);
+    const before = await counts();
+    await subscribe(COUNTED);
+    const after = await counts();
+    const held = Object.keys(MOST).map((kind, index) => [
+      kind,
+      Math.round(((after[index] ?? 0) - (before[index] ?? 0)) / COUNTED),
+    ]);
+    const over = held.filter(([kind, count]) => Number(count) > (MOST[String(kind)] ?? 0));
+    expect({ over, held }).toEqual({ over: [], held });
+  });
+});
