@@ -1,5 +1,6 @@
 /** The direction of the house: what each room may import. See docs/architecture.md. */
-const shared = '^src/((model|errors|limits|times|clock|log|exact-json|code-points|data-folder|in-parts)\\.ts$|model/)';
+const shared =
+  '^src/((model|errors|limits|times|clock|log|exact-json|code-points|data-folder|few|in-parts)\\.ts$|model/)';
 /** A room may import itself, what all share, and the rooms named. */
 const room = (name, ...others) => ({
   name: `${name}-imports`,

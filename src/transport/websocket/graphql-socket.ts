@@ -20,8 +20,8 @@ import { UNMETERED } from '../../rates/meters.ts';
 import type { Held } from '../peers/open-documents.ts';
 import { type Room, SocketRoom } from '../peers/subscription-rooms.ts';
 import type { Connection, FrameHandler } from './connection.ts';
-import { GraphqlOperation } from './graphql-operation.ts';
-import type { GraphqlWsOptions } from './graphql-ws.ts';
+import { GraphqlOperation, type OperationSocket } from './graphql-operation.ts';
+import type { GraphqlWsOptions } from './graphql-ws-options.ts';
 import { messageOf, restoreDocument } from './hashed-frame.ts';
 
 /** Frames before the acknowledgement: a token and little else. */
@@ -46,9 +46,7 @@ export interface Beginning {
   end(socket: GraphqlSocket): void;
 }
 
-type Told = readonly object[] | object;
-
-export class GraphqlSocket implements FrameHandler {
+export class GraphqlSocket implements FrameHandler, OperationSocket {
   readonly connection: Connection;
   readonly options: GraphqlWsOptions;
   readonly userAgent: string | null;
@@ -115,7 +113,7 @@ export class GraphqlSocket implements FrameHandler {
   }
 
   /** Sends a message about an operation. */
-  tell(id: string, type: MessageType, payload?: Told): void {
+  tell(id: string, type: MessageType, payload?: object): void {
     void this.connection.send(JSON.stringify({ id, type, payload }));
   }
 

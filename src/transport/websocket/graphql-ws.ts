@@ -3,38 +3,19 @@
 import type { IncomingMessage } from 'node:http';
 import type { GraphQLError } from 'graphql';
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, handleProtocols } from 'graphql-ws';
-import { type StandingOf, secretOfConnectionInit, secretOfHeaders } from '../../access/gateway.ts';
+import { secretOfConnectionInit, secretOfHeaders } from '../../access/gateway.ts';
 import { textOfConnectionInit, tokenOfConnectionInit } from '../../access/token-location.ts';
 import type { Clock } from '../../clock.ts';
 import { CLOSE_CODES, type ServiceError } from '../../errors.ts';
-import type { Caller, Context } from '../../graphql/context.ts';
-import { type FormatError, toGraphQLError } from '../../graphql/errors.ts';
-import type { Execution } from '../../graphql/execution.ts';
-import type { PersistedQueries } from '../../graphql/persisted-queries.ts';
+import { toGraphQLError } from '../../graphql/errors.ts';
 import { TIMES } from '../../limits.ts';
-import type { Log } from '../../log.ts';
-import type { Metrics } from '../../observability/metrics.ts';
-import { type Admission, noRoom, type Refused } from '../peers/admission.ts';
+import { noRoom, type Refused } from '../peers/admission.ts';
 import { closingError } from '../peers/closing-error.ts';
 import { Deadline } from '../peers/deadline.ts';
-import type { UserRooms } from '../peers/subscription-rooms.ts';
-import { Connection, type ConnectionOptions, type Sockets } from './connection.ts';
+import { Connection, type Sockets } from './connection.ts';
 import { type Beginning, GraphqlSocket } from './graphql-socket.ts';
+import type { GraphqlWsOptions } from './graphql-ws-options.ts';
 import type { SocketEndpoint } from './upgrade.ts';
-
-export interface GraphqlWsOptions {
-  readonly execution: Execution;
-  readonly formatError: FormatError;
-  readonly createContext: (caller: Caller) => Context;
-  readonly standingOf: StandingOf;
-  readonly admission: Admission;
-  readonly metrics: Metrics;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly persisted: PersistedQueries;
-  readonly connections: ConnectionOptions;
-  readonly gatewayRooms: UserRooms;
-}
 
 export function createGraphqlWs(options: GraphqlWsOptions): SocketEndpoint {
   const late = new Deadline<Connection>(options.clock, TIMES.connectionInitMs, (connection) =>
