@@ -46,8 +46,8 @@ export interface TextExtension {
 }
 
 /**
- * What is announced where the text of a message is held from now on: an extension by nothing, which no append is.
- * Readers look what is shown of it then. To a node of an earlier version it says nothing new.
+ * Announced when the text of a message is held from now on: an empty extension, which no append is.
+ * Readers then read the shown text. For a node of an earlier version it changes nothing.
  */
 export const WITHHELD = { offset: 0, text: '', length: 0 } as const;
 

@@ -72,8 +72,8 @@ export interface WritingPage {
  */
 export interface WritingStore {
   /**
-   * Appends a message that is STREAMING, as `appendMessage` does. Whoever asked to stop
-   * what replies to its target, lately, is heard. `full`: too many are being written, in all or by this writer.
+   * Appends a message that is STREAMING, as `appendMessage` does. A recent request to stop
+   * replies to its target applies. `full`: too many are being written, in all or by this writer.
    */
   startMessage(tenant: TenantId, message: NewWriting): Promise<Append | Refusal<'full'>>;
   /** Adds text at the end and announces it, if the end is at `offset`. The log gets no entry. */

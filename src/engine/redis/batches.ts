@@ -1,9 +1,9 @@
 /**
  * Runs one script for many conversations, or for the lists of many users.
  *
- * What is asked in one turn of the loop goes out together, whoever asks: of what shares a slot, as all does
- * on one server, a script does up to a hundred at once. A stream over a thousand conversations, or a conversation of a thousand
- * members, costs Redis and this process a script for each hundred, and not a call for each.
+ * The calls of one turn of the event loop go out together, from all callers: for keys that share a slot, or all keys
+ * of one server, a script handles up to a hundred at once. A stream over a thousand conversations, or a conversation of a thousand
+ * members, costs Redis and this process one script per hundred, and not one call each.
  */
 import { Command } from 'ioredis';
 import { ServiceError } from '../../errors.ts';

@@ -1,8 +1,8 @@
 /**
- * Looks why a start does not reach its Redis, by short connections of its own.
+ * Finds out why a start does not reach its Redis, over short connections of its own.
  *
- * What a client says after its retries is often only that the connection was closed,
- * of a cluster always.
+ * After its retries a client often only reports that the connection was closed,
+ * and with a cluster always.
  */
 import { connect as connectClear, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';

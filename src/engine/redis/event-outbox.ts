@@ -1,9 +1,9 @@
 /**
- * Keeps what happens for the consumers of its tenant, and forwards it to them.
+ * Stores events for the consumers of a tenant, and forwards them.
  *
- * An event is kept in the step that brings it about, beside its conversation or topic, and forwarded behind it. Before, the
- * source is noted among those of the tenant that are to be forwarded, so that others find what a node left that died in between.
- * Of a tenant that has no consumer nothing is kept or noted.
+ * An event is stored in the step of its change, beside its conversation or topic, and forwarded afterwards. Before the change, the
+ * source is noted among those of the tenant to forward, so that other nodes find the events of a node that died in between.
+ * For a tenant without a consumer nothing is stored or noted.
  */
 import type { Clock } from '../../clock.ts';
 import { isOutage } from '../../errors.ts';

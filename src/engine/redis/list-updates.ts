@@ -1,12 +1,12 @@
 /**
- * Tells the lists of a conversation's members what happened in it.
+ * Applies changes of a conversation to the lists of its members.
  *
  * A list lives under its user's hash tag and cannot change with the conversation. So
- * before anything happens the node notes, in a key of the tenant's own, that it has the
- * conversation in hand; afterwards it reads the conversation and brings the members' lists up to
- * it, at most every `TIMES.listMs`. Whoever reads a list looks at what is noted and at those of
- * their own conversations that are among it, and reads these themselves: so a list is never
- * behind for its reader. What a node that died had in hand is told by the next who reads any list.
+ * before a change the node notes, in a key of the tenant, that it has the
+ * conversation in hand; afterwards it reads the conversation and updates the members'
+ * lists, at most every `TIMES.listMs`. A reader of a list looks at the notes and
+ * updates the noted conversations of its own list first, so a list is never
+ * behind for its reader. The next reader of any list completes the work of a dead node.
  */
 import type { Clock } from '../../clock.ts';
 import { isOutage } from '../../errors.ts';

@@ -1,10 +1,10 @@
 /**
- * Notices an announcement that was lost though no connection broke and the next one says nothing of it.
+ * Detects a lost announcement although no connection broke and no later announcement shows it.
  *
- * Every state has a mark in the slot of its channel, which changes with each announcement of it: a version, a
- * place, or a key kept for this. What was heard last is compared with what is stored: by turns, each channel once in
- * `TIMES.headCheckMs`, however many listen to it. An announcement that also names the mark before its own shows at once
- * that the one before was not heard. Typing has no mark: it is over in `TIMES.typingMs` whatever is heard.
+ * Every state has a mark in the slot of its channel, which changes with each announcement: a version, a
+ * place, or a key for this purpose. The last mark heard is compared with the stored one, in turns, each channel once in
+ * `TIMES.headCheckMs`, however many listen. An announcement that also names the mark before its own shows at once
+ * that the previous one was lost. Typing has no mark: it ends within `TIMES.typingMs` anyway.
  */
 import type { Clock } from '../../clock.ts';
 import { inParts } from '../../in-parts.ts';
@@ -93,7 +93,7 @@ export class Marks {
   }
 
   /**
-   * What is stored now that the channel is heard: whoever listens reads it later, over the same connection. Not waited
+   * Notes the stored mark once the channel is heard: listeners read the state later, over the same connection. Not waited
    * for; without an answer all are told at the first look.
    */
   async note(watched: Watched): Promise<void> {

@@ -3,11 +3,11 @@
  *
  * An index lives under its user's hash tag and cannot change with the conversation.
  * So the script that changes the members notes, in the conversation's slot and in the
- * same step, which users' indexes do not have it yet, each with a version. Whoever
- * touches the conversation next is given those notes and carries them out: the node
- * that made the change, a client that tries again because the answer was lost, or
- * whoever reads or writes after a node died in between. An index takes only a version
- * above the one it has, so that it does not matter how often and in which order that is done.
+ * same step, the users whose indexes lack the change, each with a version. The next
+ * caller that touches the conversation gets those notes and applies them: the node
+ * that made the change, a client that retries because the answer was lost, or
+ * any reader or writer after a node died in between. An index accepts only a version
+ * above its own, so neither the number nor the order of the tries matters.
  */
 import { LIMITS } from '../../limits.ts';
 import type { Log } from '../../log.ts';

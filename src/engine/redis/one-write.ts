@@ -1,8 +1,8 @@
 /**
  * The commands of one turn of the event loop leave in one write per server.
  *
- * In place of the library's automatic pipelines: each of them is a client with all commands and scripts of its own, which
- * costs more than a command does, and the next waits until the one before is answered.
+ * Used instead of the library's automatic pipelines. Each of these is a client with all commands and scripts of its own, which
+ * costs more than a command does, and the next one waits for the answer to the one before.
  */
 import type { Writable } from 'node:stream';
 import type { Command, Redis } from 'ioredis';

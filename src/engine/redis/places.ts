@@ -1,12 +1,12 @@
 /**
- * Places: the conversations a user began or joined, of which each has so many.
+ * Places: the conversations that a user began or joined, which are capped per user.
  *
  * A place lives under the user's hash tag and the membership under the
- * conversation's, so one cannot change with the other. A place is taken before
- * somebody joins and given back after they left, each time with a stamp: whoever
- * gives back a place that was taken anew meanwhile gives back nothing. What is left
- * of a process that died in between takes a place too many, never too few, and is
- * found when the user has none left: the places not looked at for longest are then
+ * conversation's, so one cannot change with the other. A place is taken before a
+ * user joins and given back after they left, each time with a stamp: giving back a
+ * place that was taken again meanwhile has no effect. A process that died in
+ * between leaves a place too many, never one too few. The surplus is
+ * found when the user has none left: the places checked longest ago are then
  * compared with the memberships, a few at a time.
  */
 import type { Clock } from '../../clock.ts';

@@ -1,11 +1,11 @@
 /**
- * Brings conversations and lists together again when a server of a cluster has lost its end.
+ * Reconciles conversations and lists when a server of a cluster has lost its end.
  *
- * A conversation and the lists of its members lie on different servers. A replica that takes over without the last writes
- * takes back what only one of them knows: a list names a conversation that knows nothing of its user, or lacks
- * one whose member the user is, and what is unread differs. Neither side can tell by itself. So each node remembers
- * what it changed lately; once a server has begun another life, the conversations among it note anew who their members
- * are, under versions above all that was noted before, and the notes are carried out as after any change.
+ * A conversation and the lists of its members are on different servers. A replica that takes over without the last writes
+ * loses changes that the other server has: a list names a conversation without its user as a member, or lacks
+ * a conversation of its user, and unread counts differ. Neither side can detect it alone. So each node remembers
+ * its recent changes; once a server has begun another run, the conversations among them note their members
+ * again, under versions above all earlier notes, and the notes are applied as after any change.
  */
 import type { Clock } from '../../clock.ts';
 import { ServiceError } from '../../errors.ts';

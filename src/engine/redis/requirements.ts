@@ -1,5 +1,5 @@
 /**
- * What this service asks of a Redis server: looked at at the start, every minute
+ * The settings that this service needs of a Redis server, checked at the start, every minute
  * and after each reconnect.
  *
  * A setting that breaks a guarantee is refused by name; one that weakens a guarantee is a warning.

@@ -3,7 +3,7 @@
  *
  * Stands between graphql-redis-subscriptions, which speaks `subscribe`, and
  * sharded pub/sub. It knows which channels are wanted, subscribes to them again
- * after a break, and says so: what was announced meanwhile is gone. Callbacks
+ * after a break, and reports it, since announcements in between are lost. Callbacks
  * never see an error and no promise of it rejects, because the library above
  * would turn either into an unhandled rejection.
  */
@@ -134,8 +134,8 @@ export class Subscriber extends EventEmitter {
 
   /**
    * Subscribes to all that is not heard. The gap is announced only after the
-   * acknowledgements, so that whoever reads the log then finds everything that
-   * was missed. What fails is tried again, and announced again.
+   * acknowledgements, so that a reader of the log then finds everything that
+   * was missed. A failed attempt is repeated, and reported again.
    */
   async #restore(): Promise<void> {
     if (this.#isRestoring || this.#isClosed) return;

@@ -102,17 +102,17 @@ export type DeadLetter = EventRecord & { readonly place: string };
 /**
  * Events kept for consumers (G23).
  *
- * While a tenant has a consumer, everything that happens is kept in the same step, for `TIMES.eventsMs`.
- * Each consumer is given each event it wants at least once, those of one subject in order. What is handed out
- * and not acknowledged within `TIMES.eventAckMs` is handed out again; until then nothing of its subject is, to nobody.
+ * While a tenant has a consumer, every event is stored in the step of its change, for `TIMES.eventsMs`.
+ * Each consumer gets each event it selects at least once, those of one subject in order. Events that are not
+ * acknowledged within `TIMES.eventAckMs` are handed out again; until then no member gets further events of their subject.
  */
 export interface ConsumerStore {
   /** In no order. */
   readConsumers(tenant: TenantId): Promise<ConsumerRecord[]>;
   /**
-   * Saves a consumer in place of that of the same name, which keeps its place. A new one begins with what happens from now on
-   * or with what is kept: nothing is while there is no consumer. What happens `recordedInMs` after this is kept for certain,
-   * on whichever node it happens.
+   * Saves a consumer, replacing one of the same name, whose position it keeps. A new one begins with new events or with the
+   * kept ones: nothing is kept without a consumer. Events from `recordedInMs` after this on are kept for certain, on every
+   * node.
    */
   saveConsumer(
     tenant: TenantId,
@@ -124,9 +124,9 @@ export interface ConsumerStore {
   /** Hands out what is next, which may be nothing. Null: there is no such consumer. */
   pullEvents(tenant: TenantId, name: string, pull: EventPull): Promise<PulledEvents | null>;
   /**
-   * Acknowledges what was handed out under a token, but for those that failed: they are handed out again after a second, and after
-   * longer each time; and for those that nobody looked at. `late`: some of it was handed out again since, and is acknowledged by
-   * that. The same twice is the same.
+   * Acknowledges the events of a token, except the failed ones, which are handed out again after a second, and after longer
+   * each time, and those that were not tried. `late`: some were handed out again since, and their new token acknowledges
+   * them. Idempotent.
    */
   ackEvents(
     tenant: TenantId,

@@ -1,9 +1,9 @@
 /**
- * How both engines order a user's list.
+ * The order of a user's list, in both engines.
  *
  * A list is kept as buckets: conversations of one kind that are all pinned or not, archived or
- * not, unread or not, each in the order of activity. Whatever is asked for is some of the
- * buckets, merged, so that no filter has to look at what it leaves out.
+ * not, unread or not, each in the order of activity. A query merges some of the
+ * buckets, so no filter reads entries that it leaves out.
  */
 import type { ConversationKind } from '../../model.ts';
 import type { ListPlace, ListQuery } from '../port.ts';

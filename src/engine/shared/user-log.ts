@@ -21,10 +21,10 @@ export type UserLogPage =
   | { readonly outcome: 'expired'; readonly reason: ExpiryReason };
 
 /**
- * An entry is written with the list, in one step: whoever finds a conversation in it, or is told of
- * a change of membership, finds that in the log as well. Who leaves and joins again before the list
- * is told has one entry or none for both: the last entry of a conversation says whether it is there.
- * The latest `LIMITS.userLogEntries` are kept. A log that lost its end goes on in another epoch (G04).
+ * An entry is written with the list, in one step: a reader that finds a conversation in the list, or gets
+ * an announcement of a change of membership, finds that in the log as well. Leaving and joining again before the list
+ * is updated makes one entry or none: the last entry of a conversation shows whether it is in the list.
+ * The latest `LIMITS.userLogEntries` are kept. A log that lost its end continues in another epoch (G04).
  */
 export interface UserLogStore {
   /** Up to `limit` entries past a position; null: none, only where the log is. */
