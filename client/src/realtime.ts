@@ -19,6 +19,7 @@ import type { SignIn } from './sign-in.ts';
 import type { Socket, Variables } from './socket.ts';
 import { memoryStorage } from './storage/memory.ts';
 import { Store } from './store/store.ts';
+import { StopRequests } from './streams.ts';
 import { saidBy } from './token.ts';
 import type { InboxList, Message, Presence, Readable, Reset, Status, Storage } from './types.ts';
 import { OwnTyping, TypingUsers } from './typing.ts';
@@ -47,6 +48,7 @@ export class Realtime {
   readonly #typing = new TypingUsers((id) => this.#rooms.get(id)?.changed('typing'));
   readonly #ownTyping = new OwnTyping((query, variables) => this.#request(query, variables));
   readonly #presence = new PresenceWatch(() => this.connect());
+  readonly #stops = new StopRequests();
   readonly #live: Live;
   readonly #rooms = new Map<string, Room>();
   readonly #onReset = new Set<(reset: Reset) => void>();
@@ -131,6 +133,7 @@ export class Realtime {
       request: (query, variables) => this.#request(query, variables),
       connect: () => this.connect(),
       untilLive: () => this.#untilLive(),
+      stops: this.#stops,
     });
     this.#rooms.set(id, room);
     return room;
@@ -266,6 +269,8 @@ export class Realtime {
         return this.#typing.told(event.typing.conversationId, event.typing.userId, event.typing.isTyping);
       case 'ConversationJoined':
         return this.#rooms.get(event.conversation.id)?.refresh();
+      case 'MessageStopRequested':
+        return this.#stops.told(event.message.id);
       case 'ConversationReset':
         return this.#reset(event.conversationId, event.reset);
       case 'Checkpoint':

@@ -7,7 +7,7 @@ import type { Reads } from './reads.ts';
 import type { Flags } from './store/conversation.ts';
 import { entryOf } from './store/inbox.ts';
 import type { Store } from './store/store.ts';
-import { type StreamOptions, writeStream } from './streams.ts';
+import { type StopRequests, type StreamOptions, writeStream } from './streams.ts';
 import type { InboxEntry, Message, MessageList, Readable, ReadReceipt, ShownMessage } from './types.ts';
 import type { OwnTyping, TypingUsers } from './typing.ts';
 
@@ -23,6 +23,7 @@ export interface RoomParts {
   readonly connect: () => void;
   /** Resolves when it is live; rejects when the client was closed. */
   readonly untilLive: () => Promise<void>;
+  readonly stops: StopRequests;
 }
 
 /** The parts of a conversation that changed. */

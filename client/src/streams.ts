@@ -21,6 +21,22 @@ export interface StreamParts {
   readonly request: Request;
   /** Resolves when there is a connection; rejects when the client was closed. */
   readonly untilLive: () => Promise<void>;
+  readonly stops: StopRequests;
+}
+
+/** Whom a reader's wish to stop ends, by the id of the message. */
+export class StopRequests {
+  readonly #listeners = new Map<string, () => void>();
+
+  /** Answers how to listen no more. */
+  of(messageId: string, listener: () => void): () => void {
+    this.#listeners.set(messageId, listener);
+    return () => void this.#listeners.delete(messageId);
+  }
+
+  told(messageId: string): void {
+    this.#listeners.get(messageId)?.();
+  }
 }
 
 interface Progress {
@@ -70,25 +86,33 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
     isRead = true;
     wake();
   })();
+  // At once, though nothing is appended meanwhile: a model may think for long.
+  const unwatch = parts.stops.of(id, () => {
+    isStopped = true;
+    wake();
+  });
   let offset = 0;
   try {
     for (;;) {
+      if (isStopped) break;
       if (waiting === '' && !isRead)
         await waitFor((resolve) => {
           wake = resolve;
         });
-      if (waiting === '' && isRead) break;
+      if (isStopped || (waiting === '' && isRead)) break;
       const text = waiting;
       waiting = '';
       const progress = await append(parts, id, offset, text);
       offset = progress.length;
-      isStopped = progress.stopRequested;
+      isStopped ||= progress.stopRequested;
       if (isStopped) break;
     }
   } catch (error) {
     isStopped = true;
     void iterator.return?.();
     throw error;
+  } finally {
+    unwatch();
   }
   if (isStopped) void iterator.return?.();
   else await reading;

@@ -304,6 +304,24 @@ describe('the client', () => {
     };
     expect(await writer.conversation(id).stream(endless(), { onStop })).toMatchObject({ state: 'COMPLETE' });
     expect(ended).toEqual({ isStopped: true });
+
+    // One that has nothing to append for as long as its model thinks is told by the stream.
+    async function* thinking() {
+      yield 'Hm';
+      await eventually(() => expect(shown()[2]).toBe('Hm'));
+      await reader.conversation(id).stop(reader.conversation(id).messages.value.messages[2]?.id ?? '');
+      await new Promise(() => undefined);
+    }
+    let appends = 0;
+    class Counting extends WebSocket {
+      override send(data: string): void {
+        if (data.includes('mutation Append')) appends += 1;
+        super.send(data);
+      }
+    }
+    const thinker = await live(clients.of(alice, { webSocket: Counting }));
+    expect(await thinker.conversation(id).stream(thinking())).toMatchObject({ content: 'Hm', state: 'COMPLETE' });
+    expect(appends).toBe(1);
   });
 
   it('keeps a session by itself, which two tabs share, and ends it', async () => {
