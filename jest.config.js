@@ -74,6 +74,7 @@ const FULL_ONLY = [
   'test/transport/restarts.test.ts',
   'test/transport/slow-stream.test.ts',
   'test/transport/streamed-page.test.ts',
+  'test/webhooks/unreached.test.ts',
   'test/webhooks/webhooks.test.ts',
 ];
 

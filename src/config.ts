@@ -66,6 +66,8 @@ export interface Config {
   readonly drainWindowMs: number;
   readonly sessions: SessionLifetimes;
   readonly presenceGraceMs: number;
+  /** How long after a message its readers count as not reached. */
+  readonly unreachedAfterMs: number;
   /** Messages kept per conversation; null: all. */
   readonly messageRetention: Retention;
   /** Probable mistakes that are not errors, one sentence each. */
@@ -224,6 +226,7 @@ export function readConfig(given: Environment): Config {
       maxAgeMs: required('SESSION_MAX_AGE'),
     },
     presenceGraceMs: required('PRESENCE_GRACE'),
+    unreachedAfterMs: required('UNREACHED_AFTER'),
     messageRetention: read('MESSAGE_RETENTION'),
     warnings: misspelt(Object.keys(environment)),
   };

@@ -156,7 +156,15 @@ function webhookAddresses({ webhookAllowedUrls, webhookPrivateAddresses }: Confi
 
 function openWebhooks({ config, clock, log, metrics, closers }: Ground, engine: Engine, waits: EventWaits): Webhooks {
   const count = (outcome: SendResult['outcome']): void => metrics.webhookDeliveries.inc({ outcome });
-  const webhooks = new Webhooks({ engine, clock, log, waits, addresses: webhookAddresses(config), count });
+  const webhooks = new Webhooks({
+    engine,
+    clock,
+    log,
+    waits,
+    addresses: webhookAddresses(config),
+    count,
+    unreachedAfterMs: config.unreachedAfterMs,
+  });
   metrics.webhooks = () => webhooks.held;
   closers.push('webhooks', () => webhooks.close());
   return webhooks;

@@ -88,6 +88,8 @@ export const LIMITS = {
   countedEvents: 2_000,
   /** Dead letters of a partition that are redelivered at a time: they come before all new events. */
   redeliveredEvents: 100,
+  /** Code points of a message's text in the event that a user was not reached. */
+  unreachedCharacters: 500,
   /** Events pulled for a webhook at once. */
   eventsPerWebhookPull: 50,
   /** Concurrent requests of a webhook, and connections to its receiver. */

@@ -76,6 +76,8 @@ export const TIMES = {
   longestPullMs: 20_000,
   eventTurnMs: 250,
   eventLookMs: 2_000,
+  /** How long messages are held at most until it is checked whether they were read. */
+  unreachedWaitMs: 30_000,
   /** How often a node looks for webhooks without a node. */
   webhookLookMs: 2_000,
   /** How long after a fault of the engine a webhook continues. */

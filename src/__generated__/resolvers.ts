@@ -322,7 +322,9 @@ export type EventType =
   /** A session began. */
   | 'SESSION_BEGUN'
   /** A session was revoked. One that expires is not reported. */
-  | 'SESSION_ENDED';
+  | 'SESSION_ENDED'
+  /** A member of a conversation of at most 200 is offline, has not muted it and has not read a message `UNREACHED_AFTER` (default 30 s) after it was sent. Its data is `{userId, conversationId, messageId, sequence, senderId, content}`, with at most 500 code points of the text. */
+  | 'USER_UNREACHED';
 
 /** A page of an inbox (Relay cursor specification). */
 export type InboxConnection = {

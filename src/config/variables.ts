@@ -203,6 +203,12 @@ export const VARIABLES = {
     '90d',
     lifetime,
   ),
+  UNREACHED_AFTER: variable(
+    'consumers are told of a user who is offline and has not read a message this long after it was sent',
+    DURATION,
+    '30s',
+    positive(duration),
+  ),
   PRESENCE_GRACE: variable('a vanished socket counts as present this long', DURATION, '5s', duration),
   ...SECRET_FILE_VARIABLES,
   MESSAGE_RETENTION: variable(

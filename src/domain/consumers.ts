@@ -1,7 +1,7 @@
 /** Consumers: back ends that receive the events of their tenant, including those from while they were away. */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
-import { type ConsumerProgress, type EventToken, PARTITIONS } from '../engine/shared/consumer.ts';
+import { type ConsumerProgress, type EventToken, PARTITIONS, UNREACHED } from '../engine/shared/consumer.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { ConsumerRecord, ConversationId, EventType, ShownEvent, Viewer } from '../model.ts';
@@ -11,6 +11,7 @@ import { shownEvent } from './event-data.ts';
 import type { EventWaits } from './event-waits.ts';
 import { identifier, identifiers, natural, optional, pageSize } from './input.ts';
 import { isTopicPattern } from './topic-pattern.ts';
+import { lookForUnreached, settleUnreached, wantsUnreached } from './unreached.ts';
 
 export type { ConsumerProgress };
 
@@ -107,13 +108,16 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
   return {
     async list(viewer) {
       requireBackEnd(viewer);
-      return (await engine.readConsumers(viewer.tenant)).sort((one, other) => (one.name < other.name ? -1 : 1));
+      const all = (await engine.readConsumers(viewer.tenant)).filter(({ name }) => name !== UNREACHED);
+      return all.sort((one, other) => (one.name < other.name ? -1 : 1));
     },
 
     async save(viewer, input) {
       requireBackEnd(viewer);
       const record = recordOf(input);
+      if (wantsUnreached(record)) await lookForUnreached(engine, viewer.tenant);
       const saved = await engine.saveConsumer(viewer.tenant, record, input.from ?? 'NOW');
+      if (!wantsUnreached(record)) await settleUnreached(engine, viewer.tenant);
       if (saved.outcome === 'full') {
         throw new ServiceError('CONFLICT', `A tenant has at most ${LIMITS.consumersPerTenant} consumers.`);
       }
@@ -127,6 +131,7 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
       const consumer = consumerName(name, 'name');
       await engine.deleteWebhook(viewer.tenant, consumer);
       if (!(await engine.deleteConsumer(viewer.tenant, consumer))) throw notFound('consumer');
+      await settleUnreached(engine, viewer.tenant);
       return true;
     },
 

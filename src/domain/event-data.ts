@@ -13,6 +13,7 @@ function dataOf(happening: Happening): unknown {
     const { id, topic, payload, senderId, timestamp, position } = happening.data;
     return { id, topic, payload, senderId, timestamp: date(timestamp), position: encodeTopicPosition(topic, position) };
   }
+  if (happening.type === 'USER_UNREACHED') return happening.data;
   if (happening.type === 'PRESENCE_CHANGED') {
     const { lastSeenAt, devices, ...presence } = happening.data;
     const shown = devices.map(({ connectedAt, ...device }) => ({ ...device, connectedAt: date(connectedAt) }));

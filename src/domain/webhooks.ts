@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
+import { UNREACHED } from '../engine/shared/consumer.ts';
 import type { KnownWebhook, WebhookHealth } from '../engine/shared/webhook.ts';
 import { badInput, notFound } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
@@ -83,7 +84,8 @@ export function createWebhooks(engine: Engine, clock: Clock, isUrlAllowed: (url:
     async list(viewer) {
       requireBackEnd(viewer);
       const all = (await engine.readWebhooks(viewer.tenant)).map(shownWebhook);
-      return all.sort((one, other) => (one.consumer < other.consumer ? -1 : 1));
+      const shown = all.filter(({ consumer }) => consumer !== UNREACHED);
+      return shown.sort((one, other) => (one.consumer < other.consumer ? -1 : 1));
     },
 
     async save(viewer, input) {

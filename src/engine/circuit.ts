@@ -73,6 +73,7 @@ const OPERATIONS = [
   'readProgress',
   'listDeadLetters',
   'redeliverEvents',
+  'noteUnreached',
   'readArrivals',
   'readWebhooks',
   'readWebhook',

@@ -1,5 +1,5 @@
 /** Consumers, and the events they are given. */
-import type { ConversationId } from './ids.ts';
+import type { ConversationId, MessageId, UserId } from './ids.ts';
 import type { SessionRecord } from './sessions.ts';
 
 /** The kinds of events of consumers. */
@@ -16,6 +16,7 @@ export const EVENT_TYPES = [
   'PRESENCE_CHANGED',
   'SESSION_BEGUN',
   'SESSION_ENDED',
+  'USER_UNREACHED',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
@@ -33,6 +34,17 @@ export type SessionEvent = Pick<
   SessionRecord,
   'id' | 'userId' | 'deviceId' | 'deviceName' | 'userAgent' | 'createdAt' | 'expiresAt' | 'revokedAt'
 >;
+
+/** A message that a user has not read, who is away. */
+export interface Unreached {
+  readonly userId: UserId;
+  readonly conversationId: ConversationId;
+  readonly messageId: MessageId;
+  readonly sequence: number;
+  readonly senderId: UserId;
+  /** The beginning of the text. */
+  readonly content: string;
+}
 
 /** An event as consumers are given it. */
 export interface ShownEvent {

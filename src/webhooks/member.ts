@@ -14,6 +14,7 @@ import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { signedEvent } from './cloud-event.ts';
 import { type AddressRules, Endpoint, type SendResult } from './endpoint.ts';
+import { Pauses } from './pauses.ts';
 
 export interface MemberParts {
   readonly engine: Engine;
@@ -21,6 +22,8 @@ export interface MemberParts {
   readonly log: Log;
   readonly waits: EventWaits;
   readonly addresses: AddressRules;
+  /** How long after a message its readers count as not reached. */
+  readonly unreachedAfterMs: number;
   readonly count: (outcome: SendResult['outcome']) => void;
 }
 
@@ -64,9 +67,7 @@ export class WebhookMember {
   readonly #parts: MemberParts;
   readonly #endpoint: Endpoint;
   readonly #cut = new AbortController();
-  #isOver = false;
-  /** Ends a pause. */
-  #wake = (): void => undefined;
+  readonly #pauses: Pauses;
   /** Resolves once nothing of it is on its way. */
   readonly done: Promise<void>;
 
@@ -74,13 +75,13 @@ export class WebhookMember {
     this.#name = name;
     this.#parts = parts;
     this.#endpoint = new Endpoint(parts.addresses);
+    this.#pauses = new Pauses(parts.clock);
     this.done = this.#run();
   }
 
   /** Begins nothing more. Running requests may end. */
   end(): void {
-    this.#isOver = true;
-    this.#wake();
+    this.#pauses.end();
   }
 
   /** Gives up running requests, whose events are sent again. */
@@ -91,13 +92,13 @@ export class WebhookMember {
 
   async #run(): Promise<void> {
     const { log } = this.#parts;
-    while (!this.#isOver) {
+    while (!this.#pauses.isOver) {
       try {
         await this.#turn();
       } catch (error) {
         // Events that were pulled and not acknowledged are handed out again by the engine.
         log.debug({ err: error, ...this.#name }, 'events of a webhook not sent');
-        await this.#pause(TIMES.webhookAgainMs);
+        await this.#pauses.pause(TIMES.webhookAgainMs);
       }
     }
     this.#endpoint.close();
@@ -109,9 +110,9 @@ export class WebhookMember {
     const arrivals = await engine.readArrivals(tenant);
     const pulledAt = clock.elapsed();
     const pulled = await engine.pullEvents(tenant, consumer, { member: 'webhook', max: LIMITS.eventsPerWebhookPull });
-    if (!pulled) return this.#pause(TIMES.webhookAgainMs);
+    if (!pulled) return this.#pauses.pause(TIMES.webhookAgainMs);
     if (pulled.events.length > 0) return this.#handle(pulled, pulledAt);
-    if (!pulled.isPart) await waits.wait(tenant, arrivals, TIMES.eventLookMs, () => this.#isOver);
+    if (!pulled.isPart) await waits.wait(tenant, arrivals, TIMES.eventLookMs, () => this.#pauses.isOver);
   }
 
   async #handle(pulled: PulledEvents, pulledAt: number): Promise<void> {
@@ -121,7 +122,7 @@ export class WebhookMember {
     const batch = new Batch(known?.health ?? { ...UNKNOWN, version: known?.record.version ?? '' });
     if (!known || isDisabled(known)) {
       batch.returned.push(...pulled.events.map(({ id }) => id));
-      this.#isOver = true;
+      this.#pauses.end();
     } else {
       await this.#send(known.record, pulled.events, batch, () => this.#isLate(pulledAt));
     }
@@ -153,7 +154,7 @@ export class WebhookMember {
   ): Promise<void> {
     let mayGoOn = true;
     for (const event of events) {
-      mayGoOn &&= !this.#isOver && batch.health.disabledAt === null && !isLate();
+      mayGoOn &&= !this.#pauses.isOver && batch.health.disabledAt === null && !isLate();
       if (mayGoOn) mayGoOn = await this.#sendOne(record, event, batch);
       else batch.returned.push(event.id);
     }
@@ -178,26 +179,16 @@ export class WebhookMember {
     const isOff = health.disabledAt !== null;
     // Events of a disabled webhook are kept until it is enabled.
     const handling = { backOff: BACK_OFF, returned: isOff ? [...returned, ...failed] : returned };
-    if (health.version !== '') await engine.noteWebhook(tenant, consumer, health);
     await engine.ackEvents(tenant, consumer, token, isOff ? [] : failed, handling);
-    if (isOff && !this.#isOver) log.warn({ tenant, consumer, error: health.error }, 'webhook disabled');
-    if (isOff) this.#isOver = true;
+    // Behind that: an error that is shown is of an attempt that is over.
+    if (health.version !== '') await engine.noteWebhook(tenant, consumer, health);
+    if (isOff && !this.#pauses.isOver) log.warn({ tenant, consumer, error: health.error }, 'webhook disabled');
+    if (isOff) this.#pauses.end();
   }
 
   /** Events sent from now on might be acknowledged only after they are handed out again. */
   #isLate(pulledAt: number): boolean {
     return this.#parts.clock.elapsed() - pulledAt >= TIMES.eventAckMs - 2 * TIMES.longestWebhookMs;
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#parts.clock.after(ms, resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-      if (this.#isOver) this.#wake();
-    });
   }
 }
 

@@ -2,9 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
+import { UNREACHED } from '../engine/shared/consumer.ts';
 import type { WebhookName } from '../engine/shared/webhook.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import { type MemberParts, WebhookMember } from './member.ts';
+import { UnreachedMember } from './unreached-member.ts';
 
 const keyOf = ({ tenant, consumer }: WebhookName): string => JSON.stringify([tenant, consumer]);
 
@@ -13,7 +15,7 @@ export class Webhooks {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #parts: MemberParts;
-  readonly #members = new Map<string, WebhookMember>();
+  readonly #members = new Map<string, WebhookMember | UnreachedMember>();
   readonly #stopLooking: () => void;
   /** When this node last heard that it holds them. */
   #heldAt: number;
@@ -79,7 +81,8 @@ export class Webhooks {
 
   #begin(name: WebhookName): void {
     const key = keyOf(name);
-    const member = new WebhookMember(name, this.#parts);
+    const member =
+      name.consumer === UNREACHED ? new UnreachedMember(name, this.#parts) : new WebhookMember(name, this.#parts);
     this.#members.set(key, member);
     void member.done.then(() => this.#members.delete(key));
   }

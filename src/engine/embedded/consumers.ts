@@ -283,6 +283,13 @@ export function createConsumers(database: Database, clock: Clock): ConsumerStore
       });
     },
 
+    async noteUnreached(tenant, _at, users) {
+      database.write(() => {
+        if (!events.tenants.has(tenant)) return;
+        for (const data of users) events.note(tenant, { type: 'USER_UNREACHED', subject: data.conversationId, data });
+      });
+    },
+
     async readProgress(tenant, name) {
       return database.write(() => {
         const consumer = find(tenant, name);

@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { TenantId } from '../../model.ts';
-import { type EventRecord, partitionOf } from '../shared/consumer.ts';
+import { type EventRecord, type Happening, partitionOf } from '../shared/consumer.ts';
 import { happeningOf } from '../shared/happening.ts';
 import type { Database } from './database.ts';
 
@@ -33,6 +33,8 @@ export interface Events {
     number: number,
     isWanted: (type: string, subject: string) => boolean,
   ): number;
+  /** Keeps an event of a tenant that has a consumer. */
+  note(tenant: TenantId, happening: Happening): void;
   /** Another one after each event. */
   readonly arrivals: string;
 }
@@ -66,13 +68,15 @@ export function createEvents(database: Database, clock: Clock): Events {
   database.noteEach(({ tenant }, announcement) => {
     if (!tenants.has(tenant)) return;
     const happening = happeningOf(announcement);
-    if (!happening) return;
-    const { type, subject, data } = happening;
+    if (happening) note(tenant, happening);
+  });
+
+  function note(tenant: TenantId, { type, subject, data }: Happening): void {
     const now = clock.now();
     insert.run(tenant, partitionOf(subject), type, subject, now, JSON.stringify(data));
     dropOld.run(now - TIMES.eventsMs, DROPPED);
     arrivals += 1;
-  });
+  }
 
   const oldest = (): number => clock.now() - TIMES.eventsMs;
   return {
@@ -90,6 +94,7 @@ export function createEvents(database: Database, clock: Clock): Events {
       for (const row of rows as Iterable<EventRow>) if (isWanted(row.type, row.subject)) counted += 1;
       return counted;
     },
+    note,
     get arrivals() {
       return String(arrivals);
     },

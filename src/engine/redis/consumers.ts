@@ -212,6 +212,8 @@ export function createConsumers(
       return counts.reduce<number>((sum, count) => sum + Number(count), 0);
     },
 
+    noteUnreached: (tenant, at, users) => forwarding.noteUnreached(tenant, at, users),
+
     async readProgress(tenant, name) {
       const consumer = await find(tenant, name);
       if (!consumer) return null;

@@ -1,7 +1,7 @@
 /** How events get from beside their conversation or topic into the partitions of their tenant. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { TenantId } from '../../model.ts';
+import type { TenantId, Unreached } from '../../model.ts';
 import { partitionOf } from '../shared/consumer.ts';
 import { happeningOf } from '../shared/happening.ts';
 import { attempt } from './attempt.ts';
@@ -78,7 +78,27 @@ export class Forwarding {
       if (!happening) return [];
       return [id.split('-', 1)[0] ?? '', happening.type, happening.subject, JSON.stringify(happening.data)];
     });
-    const { stream, places } = this.#keys.partition(tenant, partitionOf(name));
+    await this.#put(tenant, partitionOf(name), name, events);
+  }
+
+  /** Puts events behind those of their conversation: what is found about a message later has no outbox. */
+  async noteUnreached(tenant: TenantId, at: number, users: readonly Unreached[]): Promise<void> {
+    const [first] = users;
+    if (!first) return;
+    const { conversationId, messageId } = first;
+    const partition = partitionOf(this.#keys.conversation(tenant, conversationId).events.name);
+    const events = users.flatMap((data, index) => [
+      String(at * 1_000 + index),
+      'USER_UNREACHED',
+      conversationId,
+      JSON.stringify(data),
+    ]);
+    await this.#put(tenant, partition, `x.${messageId}`, events);
+  }
+
+  /** `events`: number, type, subject and data of each. */
+  async #put(tenant: TenantId, partition: number, name: string, events: readonly string[]): Promise<void> {
+    const { stream, places } = this.#keys.partition(tenant, partition);
     // Known for longer than the last event of a source stays there, which may be read again.
     const args = [this.#clock.offset(), name, TIMES.eventsMs, 2 * TIMES.forwardedMs];
     const added = await this.#run('forward-events', [stream, places], [...args, ...events]);

@@ -12,6 +12,7 @@ import type {
   SessionEvent,
   TenantId,
   Topic,
+  Unreached,
   UserId,
 } from '../../model.ts';
 import { matchesTopic } from './topic-match.ts';
@@ -30,6 +31,7 @@ export type Happening =
       readonly data: MembersChange;
     }
   | { readonly type: 'PUBLISHED'; readonly subject: Topic; readonly data: PublicationRecord }
+  | { readonly type: 'USER_UNREACHED'; readonly subject: ConversationId; readonly data: Unreached }
   | { readonly type: 'PRESENCE_CHANGED'; readonly subject: UserId; readonly data: ShownPresence }
   | { readonly type: Extract<EventType, `SESSION_${string}`>; readonly subject: UserId; readonly data: SessionEvent };
 
@@ -140,6 +142,8 @@ export interface ConsumerStore {
    * Answers how many those are; null: there is no such consumer.
    */
   redeliverEvents(tenant: TenantId, name: string, after: string | null, most: number): Promise<number | null>;
+  /** Keeps for consumers that users, of one conversation and one message, were not reached at an instant. It may be kept twice. */
+  noteUnreached(tenant: TenantId, at: number, users: readonly Unreached[]): Promise<void>;
   /** Null: there is no such consumer. */
   readProgress(tenant: TenantId, name: string): Promise<ConsumerProgress | null>;
   /** Those past a place, oldest first. */
@@ -147,6 +151,9 @@ export interface ConsumerStore {
   /** Another one once there may be more to hand out. */
   readArrivals(tenant: TenantId): Promise<string>;
 }
+
+/** The name of the service's own consumer, which looks for users that were not reached: no other may have it. */
+export const UNREACHED = '$unreached';
 
 /** Events of one subject are in one partition, of which one member has some at a time. */
 export const PARTITIONS = 8;

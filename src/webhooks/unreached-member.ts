@@ -1,0 +1,109 @@
+/**
+ * The member of a tenant's own consumer that looks, a while after each message, which of its readers are away and have not read it.
+ *
+ * In conversations of more than `LIMITS.listedMembers` it does not: each message would ask for all of them.
+ */
+import type { Engine } from '../engine/port.ts';
+import { AS_PULLED, type EventRecord, type PulledEvents } from '../engine/shared/consumer.ts';
+import type { WebhookName } from '../engine/shared/webhook.ts';
+import { LIMITS, TIMES } from '../limits.ts';
+import type { MessageRecord, TenantId, Unreached, UserId } from '../model.ts';
+import type { MemberParts } from './member.ts';
+import { Pauses } from './pauses.ts';
+
+export class UnreachedMember {
+  readonly #name: WebhookName;
+  readonly #parts: MemberParts;
+  readonly #pauses: Pauses;
+  /** Resolves once nothing of it goes on. */
+  readonly done: Promise<void>;
+
+  constructor(name: WebhookName, parts: MemberParts) {
+    this.#name = name;
+    this.#parts = parts;
+    this.#pauses = new Pauses(parts.clock);
+    this.done = this.#run();
+  }
+
+  end(): void {
+    this.#pauses.end();
+  }
+
+  cut(): void {
+    this.end();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#pauses.isOver) {
+      try {
+        await this.#turn();
+      } catch (error) {
+        this.#parts.log.debug({ err: error, ...this.#name }, 'users who were not reached not looked for');
+        await this.#pauses.pause(TIMES.webhookAgainMs);
+      }
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const { engine, waits } = this.#parts;
+    const { tenant, consumer } = this.#name;
+    const arrivals = await engine.readArrivals(tenant);
+    const pulled = await engine.pullEvents(tenant, consumer, { member: 'unreached', max: LIMITS.eventsPerPull });
+    if (!pulled) return this.#pauses.pause(TIMES.webhookAgainMs);
+    if (pulled.events.length > 0) return this.#handle(pulled);
+    if (!pulled.isPart) await waits.wait(tenant, arrivals, TIMES.eventLookMs, () => this.#pauses.isOver);
+  }
+
+  /** Looks at each message when it is due. Those that are due later than they may be in hand are pulled again. */
+  async #handle({ events, token }: PulledEvents): Promise<void> {
+    const { engine, clock } = this.#parts;
+    const { tenant, consumer } = this.#name;
+    const end = clock.elapsed() + TIMES.unreachedWaitMs;
+    const returned: string[] = [];
+    for (const event of [...events].sort((one, other) => one.at - other.at)) {
+      const dueMs = Math.max(this.#dueAt(event) - clock.now(), 0);
+      await this.#pauses.pause(Math.min(dueMs, Math.max(end - clock.elapsed(), 0)));
+      if (this.#pauses.isOver || this.#dueAt(event) > clock.now()) returned.push(event.id);
+      else await this.#look(event);
+    }
+    await engine.ackEvents(tenant, consumer, token, [], { ...AS_PULLED, returned });
+  }
+
+  #dueAt({ at }: EventRecord): number {
+    return at + this.#parts.unreachedAfterMs;
+  }
+
+  async #look(event: EventRecord): Promise<void> {
+    const { engine, clock } = this.#parts;
+    if (event.type !== 'MESSAGE_SENT' && event.type !== 'MESSAGE_FINISHED') return;
+    // One that is being written is looked at when it is finished.
+    if (event.data.state === 'STREAMING') return;
+    const { tenant } = this.#name;
+    const [message] = await engine.readMessages(tenant, [event.data.id]);
+    if (!message || message.deletedAt !== null) return;
+    const users = await unreachedBy(engine, tenant, message, clock.now());
+    await engine.noteUnreached(tenant, this.#dueAt(event), users);
+  }
+}
+
+async function unreachedBy(
+  engine: Engine,
+  tenant: TenantId,
+  message: MessageRecord,
+  now: number,
+): Promise<Unreached[]> {
+  const { id: messageId, conversationId, sequence, senderId } = message;
+  const members = await engine.listMembers(tenant, conversationId, 0, LIMITS.listedMembers + 1);
+  if (members.length > LIMITS.listedMembers) return [];
+  const others = members.map(({ userId }) => userId).filter((userId) => userId !== senderId);
+  const presences = await engine.readPresence(tenant, others);
+  const away = others.filter((_, index) => presences[index]?.status === 'OFFLINE');
+  const isUnread = async (userId: UserId): Promise<boolean> => {
+    const [entry] = await engine.readListed(tenant, userId, [conversationId]);
+    return entry != null && entry.readSequence < sequence && (entry.mutedUntil ?? 0) <= now;
+  };
+  const unread = await Promise.all(away.map(isUnread));
+  const content = [...message.content].slice(0, LIMITS.unreachedCharacters).join('');
+  const about = { conversationId, messageId, sequence, senderId, content };
+  return away.filter((_, index) => unread[index]).map((userId) => ({ userId, ...about }));
+}
