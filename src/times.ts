@@ -1,5 +1,7 @@
 /** Times that are part of the contract, in milliseconds. */
 export const TIMES = {
+  /** How long after a failed reading of the engine, or a failed connection to it, the next is tried. */
+  retryMs: 250,
   typingMs: 6_000,
   /** How long the writer of a message may be silent before it is aborted. */
   writingMs: 60_000,

@@ -31,8 +31,6 @@ export type CountRender = (audience: 'shared' | 'viewer') => void;
 /** Undefined: it was cut short. */
 type Attempt<Outcome> = () => Outcome | undefined | Promise<Outcome | undefined>;
 
-const RETRY_MS = 250;
-
 /** Whether a part of the result is missing only because the engine is unavailable. */
 function isCutShort({ errors = [] }: ExecutionResult): boolean {
   return errors.some((error) => {
@@ -264,7 +262,7 @@ export class Shape {
     const { clock } = this.#options;
     const end = clock.elapsed() + TIMES.renderMs;
     while (clock.elapsed() < end) {
-      await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve));
+      await new Promise<void>((resolve) => void clock.after(TIMES.retryMs, resolve));
       const outcome = await this.#place.inTurn(waiter, render);
       if (outcome !== undefined) return outcome;
     }

@@ -32,8 +32,6 @@ import { TypingBoard } from './typing-board.ts';
 import { WritingBoard } from './writing-board.ts';
 import type { ExtendedText, WrittenMessage } from './written-message.ts';
 
-const RETRY_MS = 250;
-
 type ConversationAnnouncement = Extract<Announcement, { type: 'conversation' }>;
 
 /** The cause of a change of a conversation: a message was sent, a member has read, or any other. */
@@ -438,6 +436,6 @@ export class ConversationChannel {
     const isExpected = error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
     if (!isExpected)
       this.#log.error({ tenant: this.tenant, conversation: this.id, err: error }, 'conversation channel failed');
-    this.#clock.after(RETRY_MS, again);
+    this.#clock.after(TIMES.retryMs, again);
   }
 }

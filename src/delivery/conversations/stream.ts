@@ -7,6 +7,7 @@ import type { Engine, LeaveReason, Listening } from '../../engine/port.ts';
 import { isOutage, positionExpired, type ServiceError } from '../../errors.ts';
 import { FewByKey } from '../../few.ts';
 import { inParts } from '../../in-parts.ts';
+import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, ConversationRecord, Position, UserId, Viewer } from '../../model.ts';
 import type { ChannelRegistry } from '../channel-registry.ts';
@@ -52,8 +53,6 @@ export interface ConversationStreamContext {
   readonly doubts: Doubts;
   readonly followed: Followed;
 }
-
-const RETRY_MS = 250;
 
 const NONE: readonly ConversationId[] = [];
 const NOWHERE: ResumePoints = new Map();
@@ -409,7 +408,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
       const known = asServiceError(error);
       if (this.#isFollowed(following) && known.code === 'SERVICE_UNAVAILABLE') {
         // The engine is unavailable. The replay knows its position, and continues there (G14).
-        this.#context.clock.after(RETRY_MS, () => void this.#run(following, replay));
+        this.#context.clock.after(TIMES.retryMs, () => void this.#run(following, replay));
         return;
       }
       if (this.#isFollowed(following)) this.onLost(following, known);
@@ -438,7 +437,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
         this.#tellIdle();
       } catch (error) {
         if (asServiceError(error).code === 'SERVICE_UNAVAILABLE') {
-          this.#context.clock.after(RETRY_MS, () => this.#reconcile());
+          this.#context.clock.after(TIMES.retryMs, () => this.#reconcile());
         } else this.#queue.end(asServiceError(error));
       }
     });
@@ -528,7 +527,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   #retry(error: unknown, again: () => void): void {
     const { clock, log } = this.#context;
     if (!isOutage(error)) log.error({ tenant: this.#viewer.tenant, err: error }, 'conversation stream failed');
-    clock.after(RETRY_MS, () => {
+    clock.after(TIMES.retryMs, () => {
       if (this.#isOpen) again();
     });
   }

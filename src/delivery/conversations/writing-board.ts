@@ -23,7 +23,6 @@ import { ArrivedTexts } from './arrived-texts.ts';
 import type { Merging } from './merging.ts';
 import { type ExtendedText, WrittenMessage } from './written-message.ts';
 
-const RETRY_MS = 250;
 /** Added to the minute of a writer's silence, since announcements take time. */
 const SILENCE_MARGIN_MS = 1_000;
 /** Messages that ended unheard are read this many at a time: each may be long. */
@@ -181,7 +180,7 @@ export class WritingBoard {
 
   #retry(): void {
     const reading = this.#newReading();
-    this.#options.clock.after(RETRY_MS, () => {
+    this.#options.clock.after(TIMES.retryMs, () => {
       if (this.#isTaken(reading)) void this.#read(reading);
     });
   }

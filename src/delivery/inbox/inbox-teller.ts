@@ -42,7 +42,6 @@ interface KnownStart {
   readonly version: number | null;
 }
 
-const RETRY_MS = 250;
 /** Events without a position: a reader cannot resume after them. */
 const PASSING = new Set(['TypingChanged', 'MessageExtended', 'MessageStopRequested']);
 
@@ -367,7 +366,7 @@ export class InboxTeller implements ListTeller {
         this.#expired.size + this.#doubted.size + this.#owed.size > 0 || !this.#list
           ? null
           : this.#checkpoints.take(stream.followed(), elapsed);
-      if (isFirst && !taken) return void clock.after(RETRY_MS, () => void this.#checkpoint(true));
+      if (isFirst && !taken) return void clock.after(TIMES.retryMs, () => void this.#checkpoint(true));
       this.#lastAt = elapsed;
       // The reader resumes from the previous checkpoint, with all positions since.
       if (!taken || !this.#list || (!taken.isWhole && !isFirst)) return this.#arm();
@@ -382,7 +381,7 @@ export class InboxTeller implements ListTeller {
   #again(error: unknown, again: () => void): void {
     const { clock, log } = this.#context;
     if (!isOutage(error)) log.error({ tenant: this.#bearer.viewer.tenant, err: asServiceError(error) }, 'inbox failed');
-    clock.after(RETRY_MS, () => {
+    clock.after(TIMES.retryMs, () => {
       if (this.#stream?.isOpen) again();
     });
   }

@@ -3,12 +3,11 @@ import { isHiddenFrom, neverSeen } from '../../access/blocking.ts';
 import type { Clock } from '../../clock.ts';
 import type { Engine, Listening } from '../../engine/port.ts';
 import { isOutage } from '../../errors.ts';
+import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { PresenceRecord, TenantId, UserId } from '../../model.ts';
 import type { Admission, Listener } from '../joint-stream.ts';
 import { Latest } from '../latest.ts';
-
-const RETRY_MS = 250;
 
 /** The part of a presence that watchers see; a second connection of the same device, or a reconnect, does not change it. */
 function visible({ status, statusText, devices }: PresenceRecord): string {
@@ -102,7 +101,7 @@ export class PresenceChannel {
       if (presence && take(presence)) this.#tell(before);
     } catch (error) {
       if (!isOutage(error)) this.#log.error({ tenant: this.#tenant, err: error }, 'presence channel failed');
-      if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.#read());
+      if (!this.#isClosed) this.#clock.after(TIMES.retryMs, () => void this.#read());
     }
   }
 }

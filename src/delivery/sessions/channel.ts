@@ -5,10 +5,9 @@ import type { Clock } from '../../clock.ts';
 import type { Announcement, Engine, Listening } from '../../engine/port.ts';
 import { isOutage } from '../../errors.ts';
 import { type Few, membersOf, withMember, withoutMember } from '../../few.ts';
+import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { TenantId, UserId, Viewer } from '../../model.ts';
-
-const RETRY_MS = 250;
 
 /** Whoever goes by a token. One that goes by another from now on has it looked at: `Delivery.lookAgain`. */
 export interface TokenHolder {
@@ -76,7 +75,7 @@ export class SessionChannel {
       if (interruptions === this.#interruptions) this.#onDoubt(false);
     } catch (error) {
       if (!isOutage(error)) this.#log.error({ tenant: this.#tenant, err: error }, 'session channel failed');
-      if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.read());
+      if (!this.#isClosed) this.#clock.after(TIMES.retryMs, () => void this.read());
     }
   }
 

@@ -9,14 +9,12 @@ import type { Clock } from '../../clock.ts';
 import type { Engine, Listening } from '../../engine/port.ts';
 import type { TopicHistory } from '../../engine/shared/publication.ts';
 import { positionExpired, ServiceError } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../../model.ts';
 import type { Admission, Listener } from '../joint-stream.ts';
 import { SharedRead } from '../shared-read.ts';
 import { type Resume, TopicReplay } from './replay.ts';
-
-const RETRY_MS = 250;
 
 /** The publications past a position; null when some of them are no longer kept. */
 function pastOf({ head, publications }: TopicHistory, position: Position | null): readonly PublicationRecord[] | null {
@@ -173,7 +171,7 @@ export class TopicChannel {
       const isExpected = error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
       if (!isExpected)
         this.#log.error({ tenant: this.#tenant, topic: this.#topic, err: error }, 'topic channel failed');
-      if (!this.#isClosed) this.#clock.after(RETRY_MS, () => void this.#catchUp());
+      if (!this.#isClosed) this.#clock.after(TIMES.retryMs, () => void this.#catchUp());
     } finally {
       this.#isCatchingUp = false;
     }

@@ -9,15 +9,13 @@ import { type Clock, nextTurn } from '../../clock.ts';
 import type { Engine } from '../../engine/port.ts';
 import { resumption } from '../../engine/shared/publication.ts';
 import { isOutage, positionExpired } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../../model.ts';
 import { asServiceError } from '../conversations/replay.ts';
 import type { Listener } from '../joint-stream.ts';
 import { notePast } from '../past.ts';
 import { roomOrEnd } from '../room.ts';
 import type { Turns } from '../turns.ts';
-
-const RETRY_MS = 250;
 
 /** The position of a listener, and the turns of its stream. */
 export interface Resume {
@@ -93,7 +91,7 @@ export class TopicReplay {
   /** Resolves after a while; never once it is closed. */
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      this.#stopWaiting = this.#clock.after(RETRY_MS, resolve);
+      this.#stopWaiting = this.#clock.after(TIMES.retryMs, resolve);
     });
   }
 

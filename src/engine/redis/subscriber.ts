@@ -10,6 +10,7 @@
 import { EventEmitter } from 'node:events';
 import { Cluster, Command } from 'ioredis';
 import type { Clock } from '../../clock.ts';
+import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import { ChannelJoins } from './channel-joins.ts';
 import { connect, type RedisClient } from './client.ts';
@@ -41,7 +42,6 @@ interface NodeChannels {
 
 /** A break that nothing tells of is noticed within two of these, and healed within G07's 15 s. */
 const CHECK_MS = 4_000;
-const RETRY_MS = 250;
 /** A client that has not got a channel back for so many checks connects anew; then after twice as many, and so on. */
 const MISSED_CHECKS = 3;
 const MOST_MISSED_CHECKS = 75;
@@ -162,7 +162,7 @@ export class Subscriber extends EventEmitter {
     if (missing === 0) return;
     this.#isToRetry = true;
     this.#log.warn({ channels: missing, reason: this.#fault }, 'subscribing again');
-    this.#clock.after(RETRY_MS, () => {
+    this.#clock.after(TIMES.retryMs, () => {
       this.#isToRetry = false;
       void this.#restore();
     });
