@@ -586,7 +586,8 @@ export type Mutation = {
   deleteConsumer: Scalars['Boolean']['output'];
   /**
    * Deletes a conversation with its messages, for its owners and admins; its members are no longer in it. A direct conversation is
-   * only hidden from the caller, until its next message.
+   * only hidden from the caller, until its next message: subscriptions to all of the caller's conversations tell nothing of it
+   * until then, and then what happened meanwhile as well.
    */
   deleteConversation: Scalars['Boolean']['output'];
   /** Deletes the caller's own message, or anyone's for owners and moderators. Deleting twice changes nothing. */

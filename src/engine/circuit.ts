@@ -86,6 +86,7 @@ const OPERATIONS = [
   'writeBookmark',
   'listConversations',
   'readListed',
+  'listHidden',
   'countUnread',
   'changeListed',
   'readUserLog',

@@ -132,7 +132,14 @@ export function describeLists(open: OpenWorld): void {
       const id = await direct(dave, erin);
       await send(id, erin);
       expect(await entry(dave, id)).toMatchObject({ kind: 'DIRECT', peer: erin });
+      expect(await engine.listHidden(tenant, dave)).toEqual(new Map());
+      const { heard, listening } = await record(engine, { kind: 'memberships', tenant, id: dave });
       await engine.changeListed(tenant, dave, id, { isHidden: true });
+      await eventually(() =>
+        expect(heard).toEqual([{ type: 'membership', conversationId: id, isMember: true, hiddenAt: 1 }]),
+      );
+      await listening.close();
+      expect(await engine.listHidden(tenant, dave)).toEqual(new Map([[id, 1]]));
       expect([await ids(dave), await unread(dave), await engine.readListed(tenant, dave, [id])]).toEqual([
         [],
         0,
@@ -141,6 +148,7 @@ export function describeLists(open: OpenWorld): void {
       expect([await ids(erin), await engine.listConversationIds(tenant, dave)]).toEqual([[id], [id]]);
       await send(id, erin);
       expect([await ids(dave), await unread(dave)]).toEqual([[id], 2]);
+      expect(await engine.listHidden(tenant, dave)).toEqual(new Map());
     });
 
     it('pages neither repeat nor leave out what did not move, in every selection', async () => {

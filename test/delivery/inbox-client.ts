@@ -7,7 +7,7 @@ import { resumeNow } from '../../src/delivery/room.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { ServiceError } from '../../src/errors.ts';
-import type { UserId } from '../../src/model.ts';
+import type { ConversationId, Position, UserId } from '../../src/model.ts';
 import { NoLonger } from '../support/eventually.ts';
 import type { TestClock } from '../support/test-clock.ts';
 import { viewerOf } from '../support/world.ts';
@@ -33,6 +33,16 @@ export class InboxClient {
   /** Whether it was told that it has everything. */
   get isLive(): boolean {
     return this.#isLive;
+  }
+
+  /** Its user deleted a direct conversation for themselves, on another device. `at`: from where nothing of it may be told. */
+  hide(id: ConversationId, at: Position | null): void {
+    this.#picture.hide(id, at);
+  }
+
+  /** Something is sent in it. */
+  show(id: ConversationId): void {
+    this.#picture.unhide(id);
   }
 
   /** Again if it fails for the engine's sake, and from nothing when it is told so. */

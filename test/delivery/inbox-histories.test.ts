@@ -13,10 +13,12 @@ import { openEngineOn } from '../support/redis-engine.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
-import { createGroup, silentLog, tenant, text, userId } from '../support/world.ts';
+import { createGroup, newConversationId, silentLog, tenant, text, userId } from '../support/world.ts';
 import { InboxClient } from './inbox-client.ts';
 
-const PLACES = 3;
+const PLACES = 4;
+/** Of a direct conversation between the two. */
+const DIRECT = PLACES - 1;
 /** Of how many answers of the engine one may wait: more than an opening takes. */
 const ANSWERS = 20;
 const at = fc.nat({ max: PLACES - 1 });
@@ -34,6 +36,8 @@ const STEP = fc.oneof(
   act(2, 'add'),
   act(3, 'remove'),
   act(1, 'delete'),
+  act(3, 'hide'),
+  act(1, 'type'),
   act(2, 'rename'),
   act(3, 'read'),
   act(4, 'connect'),
@@ -48,10 +52,31 @@ const STEP = fc.oneof(
 type Step = typeof STEP extends fc.Arbitrary<infer Value> ? Value : never;
 
 const one = (name: Step['act'], isOwn = false): Step => ({ act: name, at: 0, isOwn, node: 0, behind: 0 });
+const direct = (...names: Step['act'][]): Step[] =>
+  names.map((name) => ({ act: name, at: DIRECT, isOwn: false, node: 0, behind: 0 }));
 /** Histories in which something was lost once. */
 const KNOWN: [Step[]][] = [
   // Left, joined again and told of before the log of the list was read: whoever comes back is told that it was left.
   [[one('connect'), one('create', true), one('send'), one('remove'), one('add'), one('remove-message', true)]],
+  // What happens while it is hidden is told with the next message, also to whoever comes back meanwhile or afterwards.
+  [direct('connect', 'create', 'send', 'hide', 'type', 'edit', 'read', 'send')],
+  [direct('connect', 'create', 'send', 'hide', 'edit', 'wait', 'wait', 'leave', 'send', 'connect')],
+  [
+    direct(
+      'create',
+      'send',
+      'connect',
+      'leave',
+      'hide',
+      'connect',
+      'edit',
+      'react',
+      'wait',
+      'leave',
+      'connect',
+      'send',
+    ),
+  ],
 ];
 
 interface World {
@@ -78,6 +103,8 @@ class History {
   readonly #client: InboxClient;
   #connecting: Promise<void> | null = null;
   #count = 0;
+  /** Nodes that announcements do not reach. */
+  readonly #cut = new Set<Node>();
 
   constructor(world: World, checkpointConversations: number) {
     this.#world = world;
@@ -106,16 +133,22 @@ class History {
     const engine = this.#world.engines[node % this.#world.engines.length] as Engine;
     const who = isOwn ? this.#viewer : this.#other;
     const id = this.#ids[place] ?? null;
-    const message = this.#messages[place] ?? null;
     const { held, unsteady: flaky } = this.#nodeOf(node);
     if (name === 'connect') return this.#connect(node);
     if (name === 'leave') return this.#leave();
     if (name === 'wait') return this.#wait();
     if (name === 'hold') return held.hold(answers);
     if (name === 'release') return held.release();
-    if (name === 'cut') return flaky.cut();
-    if (name === 'heal') return flaky.heal();
+    if (name === 'cut') {
+      this.#cut.add(this.#nodeOf(node));
+      return flaky.cut();
+    }
+    if (name === 'heal') {
+      this.#cut.delete(this.#nodeOf(node));
+      return flaky.heal();
+    }
     if (name === 'fail') return flaky.fail(isOwn ? 2 : 1, place);
+    if (place === DIRECT) return this.#takeDirect(engine, name, who);
     if (name === 'create' && !id) {
       const members = isOwn ? [this.#other, this.#viewer] : [this.#other];
       this.#ids[place] = await createGroup(engine, ...members);
@@ -126,20 +159,53 @@ class History {
       const actor = isOwn ? { userId: this.#viewer, least: 'MEMBER' as const } : null;
       await engine.removeMember(tenant, id, this.#viewer, actor);
     }
-    if (name === 'rename') await engine.renameConversation(tenant, id, `${this.#count}`);
-    if (name === 'read') {
-      const [conversation] = await engine.readConversations(tenant, [id]);
-      await engine.markRead(tenant, id, who, conversation?.lastSequence ?? 0);
-    }
     if (name === 'delete') {
       await engine.deleteConversation(tenant, id, null);
       this.#ids[place] = null;
       this.#messages[place] = null;
     }
+    if (name === 'rename') await engine.renameConversation(tenant, id, `${this.#count}`);
+    await this.#takeTalk(engine, name, { place, who, isOwn });
+  }
+
+  async #takeDirect(engine: Engine, name: Step['act'], who: UserId): Promise<void> {
+    const [viewer, other] = [this.#viewer, this.#other];
+    const id = this.#ids[DIRECT];
+    if (name === 'create' && !id) {
+      const members = [other, viewer].map((user) => ({ userId: user, role: 'OWNER' as const }));
+      const made = newConversationId();
+      await engine.createConversation(tenant, { id: made, name: null, kind: 'DIRECT', createdBy: other, members });
+      this.#ids[DIRECT] = made;
+    }
+    if (!id) return;
+    if (name === 'hide') {
+      await engine.changeListed(tenant, viewer, id, { isHidden: true });
+      const [conversation] = await engine.readConversations(tenant, [id]);
+      // Of a client whom announcements do not reach nobody can say when it heard of it.
+      this.#client.hide(id, this.#cut.size > 0 ? null : (conversation?.position ?? null));
+    }
+    await this.#takeTalk(engine, name, { place: DIRECT, who, isOwn: who === viewer });
+  }
+
+  /** What members do in any conversation. */
+  async #takeTalk(
+    engine: Engine,
+    name: Step['act'],
+    { place, who, isOwn }: { readonly place: number; readonly who: UserId; readonly isOwn: boolean },
+  ): Promise<void> {
+    const id = this.#ids[place];
+    if (!id) return;
+    if (name === 'type') await engine.setTyping(tenant, id, who, true);
+    if (name === 'read') {
+      const [conversation] = await engine.readConversations(tenant, [id]);
+      await engine.markRead(tenant, id, who, conversation?.lastSequence ?? 0);
+    }
     if (name === 'send') {
+      this.#client.show(id);
       const sent = await engine.appendMessage(tenant, text(id, who, `${this.#count}`));
       if ('message' in sent) this.#messages[place] = sent.message.id;
     }
+    const message = this.#messages[place];
     if (!message) return;
     if (name === 'edit') await engine.editMessage(tenant, message, `${this.#count}`, null);
     if (name === 'react') await engine.addReaction(tenant, message, who, isOwn ? '👍' : '🎉');
@@ -159,6 +225,7 @@ class History {
   async #connect(node: number): Promise<void> {
     if (this.#connecting || this.#client.isConnected) return;
     const { held, delivery, unsteady: flaky } = this.#nodeOf(node);
+    this.#cut.delete(this.#nodeOf(node));
     flaky.heal();
     let isOver = false;
     this.#connecting = this.#client.connect(delivery).finally(() => {

@@ -28,6 +28,10 @@ export class Picture {
   readonly #since = new Map<ConversationId, Position>();
   /** Those of all that was told, in each conversation the last. */
   readonly #last = new Map<ConversationId, number>();
+  /** Hidden from the user until the next message, each with the place past which nothing of it may be told; null: it may. */
+  readonly #hidden = new Map<ConversationId, Position | null>();
+  /** What they show may be old until they are read. */
+  readonly #stale = new Set<ConversationId>();
   #checkpoint: InboxReturn | null = null;
   readonly #toRead = new Set<ConversationId>();
 
@@ -55,7 +59,24 @@ export class Picture {
     await this.read();
   }
 
+  hide(id: ConversationId, at: Position | null): void {
+    this.#hidden.set(id, at);
+  }
+
+  unhide(id: ConversationId): void {
+    // A checkpoint that names few conversations may not name this one: what happened before it is told no more.
+    if (this.#hidden.delete(id) && this.#isRepeatable) this.#stale.add(id);
+  }
+
+  /** Whether an event is of what was hidden before it happened. That it was joined happened before. */
+  #isOfHidden(event: InboxStreamEvent): boolean {
+    const at = 'conversationId' in event && this.#hidden.get(event.conversationId);
+    if (!at || ('kind' in event && event.kind === 'ConversationJoined')) return false;
+    return !('message' in event) || event.message.position.place > at.place;
+  }
+
   take(event: InboxStreamEvent): void {
+    if (this.#isOfHidden(event)) this.breaches.push(`told of what is hidden: ${JSON.stringify(event)}`);
     if (!('kind' in event)) return void this.#of({ kind: 'MessageExtended', ...event });
     switch (event.kind) {
       case 'MessageSent':
@@ -91,6 +112,7 @@ export class Picture {
   async read(): Promise<void> {
     for (const id of [...this.#toRead]) {
       this.#toRead.delete(id);
+      this.#stale.delete(id);
       const shown = this.shown.get(id);
       const [conversation] = await this.#engine.readConversations(tenant, [id]);
       if (!shown || !conversation) continue;
@@ -110,6 +132,7 @@ export class Picture {
     const alien = [...this.shown.keys()].filter((id) => !ids.includes(id)).map((id) => `${id}: shown, and left`);
     const all = await Promise.all(
       ids.map(async (id) => {
+        if (this.#hidden.has(id) || this.#stale.has(id)) return [];
         const shown = this.shown.get(id);
         if (!shown) return [`${id}: not shown`];
         const [[conversation], [membership], { messages }, receipts] = await Promise.all([

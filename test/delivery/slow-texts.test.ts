@@ -29,7 +29,13 @@ describe('a reader who lags', () => {
     const told: ExtendedText[] = [];
     const room = { isFull: false, gate: new Gate() };
     const channel = { id: 'c', isSettled: true, writings: { current: () => [written] } };
-    const follower = { viewerId: bob, onLeft: () => undefined, onAhead: () => undefined, onLost: () => undefined };
+    const follower = {
+      viewerId: bob,
+      onLeft: () => undefined,
+      onAhead: () => undefined,
+      onShown: () => undefined,
+      onLost: () => undefined,
+    };
     const queue = {
       push: (event: ExtendedText) => void told.push(event),
       isCongested: () => room.isFull,

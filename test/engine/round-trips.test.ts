@@ -148,6 +148,7 @@ describe('G14, F46: round trips of an operation', () => {
     readRoutingRules: () => engine.readRoutingRules(tenant),
     readTopicPolicies: () => engine.readTopicPolicies(tenant),
     listConversations: () => engine.listConversations(tenant, alice, LIST),
+    listHidden: () => engine.listHidden(tenant, alice),
     countUnread: () => engine.countUnread(tenant, alice),
     changeListed: () => engine.changeListed(tenant, alice, id, { isPinned: true }),
     readListed: () => engine.readListed(tenant, alice, [id, direct]),

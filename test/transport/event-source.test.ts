@@ -1,12 +1,16 @@
 /** `EventSource` as it is: it comes back by itself where it was, with nothing but what the protocol gives it. */
 import { EventSource } from 'eventsource';
 import { eventually } from '../support/eventually.ts';
-import { newId, startTestService, type TestService } from '../support/service.ts';
+import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 import { onSharedRedis } from '../support/shared-redis.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
 const documentOf = (field: string, id: string): string =>
   `subscription { ${field}(conversationIds: ["${id}"]) { content } }`;
+
+/** The text of a message, the id of a conversation that was joined, or else the name of the event. */
+const saidBy = (told: Data): string =>
+  told.content ?? told.message?.content ?? told.conversation?.id ?? told.__typename ?? '';
 
 describe('EventSource', () => {
   let env: Record<string, string>;
@@ -52,7 +56,7 @@ describe('EventSource', () => {
     sources.push(source);
     source.addEventListener('next', ({ data }) => {
       const { data: event, errors } = JSON.parse(data);
-      contents.push(event ? Object.values<{ content: string }>(event)[0]?.content : errors[0].extensions.code);
+      contents.push(event ? saidBy(Object.values<Data>(event)[0]) : errors[0].extensions.code);
     });
     const opened = Promise.withResolvers<void>();
     source.addEventListener('open', () => opened.resolve(), { once: true });
@@ -88,6 +92,26 @@ describe('EventSource', () => {
     proxy.redirect(here.service.port);
     await edit('away');
     await eventually(() => expect(contents).toEqual(['before', 'away']));
+  });
+
+  it('inbox: what happened in all conversations, one that began while it was away among them', async () => {
+    const first = await begin();
+    const { contents, asked } = await open(
+      'subscription { inbox { __typename ... on MessageSent { message { content } } ... on ConversationJoined { conversation { id } } } }',
+    );
+    const heard = (): string[] => [...new Set(contents)];
+    await eventually(() => expect(heard()).toContain('Checkpoint'));
+    await send(first, 'before');
+    await eventually(() => expect(heard()).toContain('before'));
+    proxy.redirect(there.service.port);
+    const second = await begin();
+    for (const [index, id] of [first, second, first].entries()) await send(id, `away ${index}`);
+    await eventually(() => expect(heard()).toEqual(expect.arrayContaining(['away 0', 'away 1', 'away 2', second])));
+    expect(asked.at(-1)).not.toBeNull();
+    // Those of one conversation are in order.
+    expect(heard().indexOf('before')).toBeLessThan(heard().indexOf('away 0'));
+    expect(heard().indexOf('away 0')).toBeLessThan(heard().indexOf('away 2'));
+    expect(heard().indexOf(second)).toBeLessThan(heard().indexOf('away 1'));
   });
 
   it('over a restart: it is told, waits as long as a drain may take, and misses nothing', async () => {

@@ -13,6 +13,7 @@ import type {
 } from '../../model.ts';
 import type { Sink } from '../stream.ts';
 import type { ChannelListener, ConversationCause, ConversationChannel, ReadMoved } from './channel.ts';
+import { isSame } from './resume-points.ts';
 import type { ExtendedText, Place, WrittenMessage } from './written-message.ts';
 
 /** The events of a conversation that a stream takes; the channel does not call for those left out. */
@@ -30,6 +31,15 @@ export interface Selection<Event extends object> {
   stop?(access: ChannelAccess, message: MessageRecord): Event | null;
 }
 
+/** The viewer has deleted it for themselves: nothing of it is passed on until a message is sent past that sequence. */
+interface Hidden {
+  readonly sequence: number;
+  /** Up to where it was passed on. */
+  readonly position: Position;
+  /** Of the conversation as it was told last. */
+  readonly version: number | undefined;
+}
+
 const NOTHING: Place = { length: 0, units: 0 };
 const NOWHERE: Position = { epoch: '', place: 0 };
 
@@ -37,6 +47,8 @@ const NOWHERE: Position = { epoch: '', place: 0 };
 export interface Follower {
   readonly viewerId: UserId;
   onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void;
+  /** It was hidden, and a message was sent: what happened meanwhile is told past the place at which it was hidden. */
+  onShown(following: Following<object>): void;
   /** The reader may hold what the log has lost. */
   onAhead(following: Following<object>): void;
   onLost(following: Following<object>, error: ServiceError): void;
@@ -65,9 +77,13 @@ export class Following<Event extends object> implements ChannelListener {
   /** The last position passed on; during a replay nothing is passed on live. */
   #epoch = '';
   #place = Number.POSITIVE_INFINITY;
-  /** Of a replay. */
+  /** The position of the replay. */
   #reached: Position = NOWHERE;
-  /** Of messages that are being written and whose text this reader is not told as it comes: up to where it was. */
+  /** How often it was hidden: a replay that began before ends. */
+  hidings = 0;
+  /** Null: it is not hidden. */
+  #hidden: Hidden | null = null;
+  /** Messages being written whose text this reader gets late: the place up to which it has each. */
   #behind: Map<WrittenMessage, Place> | null = null;
   /** Cancels the wait for room. */
   #stopWaiting: (() => void) | null = null;
@@ -103,6 +119,29 @@ export class Following<Event extends object> implements ChannelListener {
     this.#hasLeft = true;
     this.#admitted = null;
     this.#access = null;
+    this.#hidden = null;
+  }
+
+  /** Nothing of the conversation follows until a message is sent past this sequence. */
+  hide(sequence: number): void {
+    const { conversation } = this.channel;
+    if (!this.#access || (conversation?.lastSequence ?? 0) > sequence) return;
+    this.#hidden = { sequence, position: this.position, version: conversation?.version };
+    this.hidings += 1;
+    this.#access = null;
+    this.#place = Number.POSITIVE_INFINITY;
+    this.#behind = null;
+  }
+
+  get isHidden(): boolean {
+    return this.#hidden !== null;
+  }
+
+  /** Whether something happened in it that the viewer is told once it is not hidden any more. */
+  get isWithheld(): boolean {
+    const { conversation, position } = this.channel;
+    const hidden = this.#hidden;
+    return hidden !== null && (conversation?.version !== hidden.version || !isSame(position, hidden.position));
   }
 
   /** Passes on the channel's events past this place. */
@@ -123,12 +162,14 @@ export class Following<Event extends object> implements ChannelListener {
     return this.#ordinal === null || this.#ordinal === membership?.ordinal;
   }
 
+  /** Whether no replay of it is under way. */
   get isLive(): boolean {
-    return this.#place !== Number.POSITIVE_INFINITY;
+    return this.#hidden !== null || this.#place !== Number.POSITIVE_INFINITY;
   }
 
   /** Everything up to here was passed on. During a replay, approximately. */
   get position(): Position {
+    if (this.#hidden) return this.#hidden.position;
     return this.isLive ? { epoch: this.#epoch, place: this.#place } : this.#reached;
   }
 
@@ -144,6 +185,7 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   onMessage(change: MessageChange, message: MessageRecord): void {
+    if (this.#hidden) return this.#hearHidden(this.#hidden, change, message);
     const { epoch, place } = message.position;
     // A replay may have read past what the channel had heard, in an epoch of a log that has lost its end since.
     if (place <= this.#place) {
@@ -157,8 +199,15 @@ export class Following<Event extends object> implements ChannelListener {
     this.take(change, message);
   }
 
+  #hearHidden({ sequence, position }: Hidden, change: MessageChange, message: MessageRecord): void {
+    if (change !== 'SENT' || message.sequence <= sequence) return;
+    this.#hidden = null;
+    this.begin(position);
+    this.#follower.onShown(this);
+  }
+
   onHead({ place }: Position): void {
-    if (this.isLive && this.#place > place) this.#follower.onAhead(this);
+    if (this.isLive && !this.#hidden && this.#place > place) this.#follower.onAhead(this);
   }
 
   /** Passes on a message, live or replayed. */
@@ -172,10 +221,10 @@ export class Following<Event extends object> implements ChannelListener {
     if (event) this.#queue.push(event);
   }
 
-  /** The viewer joined it: the following events are of a conversation that is new to them. */
+  /** The viewer joined it: the following events are of a conversation that is new to them. One that is hidden by now was not then. */
   onJoined(): void {
     const { conversation } = this.channel;
-    const event = this.#access && conversation && this.#selection.joined?.(this.#access, conversation);
+    const event = this.#admitted && conversation && this.#selection.joined?.(this.#admitted, conversation);
     if (event) this.#queue.push(event);
   }
 
@@ -199,7 +248,7 @@ export class Following<Event extends object> implements ChannelListener {
    * more each time: the latest state of a text is enough (G20).
    */
   onExtended(event: ExtendedText, written: WrittenMessage): void {
-    if (!this.isLive) return;
+    if (!this.isLive || this.#hidden) return;
     const place = this.#behind?.get(written);
     if (!place && !this.#queue.isCongested()) return this.#pushText(event);
     this.#behind ??= new Map();

@@ -13,6 +13,7 @@ import type { ConversationId, ConversationRecord, Position, UserId, Viewer } fro
 import type { ChannelRegistry } from '../channel-registry.ts';
 import { EventQueue, type QueueOwner } from '../event-queue.ts';
 import type { Followed, Share } from '../followed.ts';
+import { HiddenConversations } from '../inbox/hidden-conversations.ts';
 import type { ListTeller, ToldStream } from '../inbox/list-teller.ts';
 import { type ListReading, OwnList } from '../inbox/own-list.ts';
 import type { Room } from '../room.ts';
@@ -73,6 +74,8 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   readonly #share: Share;
   /** Null: what it follows was named. */
   readonly #list: OwnList | null;
+  /** The same. */
+  readonly #hidden: HiddenConversations | null;
   /** Null: it has told of none. */
   #losses: Losses | null = null;
   #memberships: Listening | null = null;
@@ -91,6 +94,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     this.#list = options.conversationIds
       ? null
       : new OwnList(context.engine, options.bearer, options.teller?.listPlace ?? null);
+    this.#hidden = options.conversationIds ? null : new HiddenConversations();
     this.#share = context.followed.enter(userKey(options.bearer.viewer));
     context.doubts.enter(this.#share.user, this.#queue);
     options.bearer.listen(this);
@@ -143,7 +147,10 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
       { kind: 'memberships', tenant: viewer.tenant, id: viewer.userId },
       {
         onAnnouncement: (announcement) => {
-          if (announcement.type === 'membership') this.#lookAgain(announcement.conversationId);
+          if (announcement.type !== 'membership') return;
+          const { conversationId, hiddenAt } = announcement;
+          if (hiddenAt === undefined) this.#lookAgain(conversationId);
+          else this.#hide(conversationId, hiddenAt);
         },
         onInterrupted: () => {
           list.doubtAll();
@@ -170,6 +177,10 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
 
   async #readList(list: OwnList): Promise<ListReading> {
     const reading = await list.read();
+    if (!reading.asked) {
+      await this.#hidden?.read(this.#context.engine, this.#viewer);
+      this.#hidden?.tellAll(this.#following.values());
+    }
     await this.#options.teller?.take(reading);
     return reading;
   }
@@ -301,7 +312,9 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     if (!this.#isFollowed(following)) return start.replay?.close();
     this.#options.onBegin?.(following.channel.id, from, expiry);
     following.begin(from);
+    this.#hidden?.tell(following);
     this.#options.teller?.onBegin(following, expiry);
+    if (following.isHidden) return start.replay?.close();
     for (const typing of following.channel.typing.current()) following.onTyping(typing);
     // The channel has moved on since it was at the reader's position.
     const isBehind = start.isResumed && !isSame(from, following.channel.position);
@@ -355,6 +368,23 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     if (userIds.includes(this.#viewer.userId) && !this.#seesAll) this.#lose(channel.id, why);
   }
 
+  #hide(id: ConversationId, sequence: number): void {
+    this.#hidden?.hide(id, sequence);
+    const following = this.#following.get(id);
+    if (following) this.#hidden?.tell(following);
+  }
+
+  onShown(shown: Following<object>): void {
+    const { id } = shown.channel;
+    const following = this.#following.get(id);
+    this.#hidden?.show(id);
+    if (!following || following !== shown) return;
+    this.#options.teller?.onShown(id);
+    const { position } = following;
+    this.#replays += 1;
+    void this.#run(following, this.#replay(following, position));
+  }
+
   onAhead(following: Following<object>): void {
     void this.#confirm(following);
   }
@@ -386,18 +416,19 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   }
 
   #replay(following: Following<Event>, from: Position): Replay {
-    const { channel } = following;
+    const { channel, hidings } = following;
+    const isFollowed = (): boolean => this.#isFollowed(following) && following.hidings === hidings;
     this.#turns ??= new Turns();
     return new Replay(this.#context.sharedLog, channel, from, {
       onMessage: (change, message) => {
-        if (!this.#isFollowed(following)) return;
+        if (!isFollowed()) return;
         following.reach(message.position);
         following.take(change, message);
       },
       confirm: () => this.#confirmMember(following),
       room: this.#queue,
       turns: this.#turns,
-      isOpen: () => this.#isOpen && this.#isFollowed(following),
+      isOpen: () => this.#isOpen && isFollowed(),
     });
   }
 

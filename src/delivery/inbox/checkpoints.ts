@@ -40,14 +40,18 @@ export class Checkpoints {
     let heardAt = now;
     const byId = new Map<ConversationId, Following<object>>();
     const named = new Set<ConversationId>();
+    const withheld: ConversationId[] = [];
     for (const following of followed) {
       const { channel, isLive } = following;
       byId.set(channel.id, following);
       if (!isLive || !channel.isSettled) named.add(channel.id);
       else heardAt = Math.min(heardAt, channel.heardAt);
+      if (following.isWithheld) withheld.push(channel.id);
     }
     const upTo = heardAt - TIMES.clocksApartMs;
     if (named.size > this.#most || upTo === Number.NEGATIVE_INFINITY) return null;
+    // What a reader is told once a conversation is not hidden any more may be from before that time.
+    for (const id of withheld) if (named.size < this.#most) named.add(id);
     let isWhole = true;
     for (const [id, at] of [...this.#changedAt].reverse()) {
       const isLate = at > upTo - TIMES.clocksApartMs;
@@ -67,8 +71,9 @@ function pointsOf(
   const points = new Map<ConversationId, CheckpointPoint>();
   for (const id of ids) {
     const following = byId.get(id);
-    if (following)
-      points.set(id, { position: following.position, version: following.channel.conversation?.version ?? 0 });
+    if (!following) continue;
+    const version = following.isHidden ? 0 : (following.channel.conversation?.version ?? 0);
+    points.set(id, { position: following.position, version });
   }
   return points;
 }

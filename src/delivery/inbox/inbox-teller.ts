@@ -14,7 +14,7 @@ import type { Following } from '../conversations/following.ts';
 import { receiptsSince } from '../conversations/read-moves.ts';
 import { asServiceError } from '../conversations/replay.ts';
 import { furthest, type ResumePoints } from '../conversations/resume-points.ts';
-import { roomOrEnd } from '../room.ts';
+import { ownTurn, roomOrEnd } from '../room.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type InboxStreamEvent, kindOf } from './inbox-events.ts';
 import type { ListChange, ListChanges } from './list-changes.ts';
@@ -155,6 +155,10 @@ export class InboxTeller implements ListTeller {
     const reason = why ?? this.#reading?.changes.of.get(id)?.left ?? this.#doubted.get(id) ?? null;
     if (reason) this.#tellLeft(id, reason);
     else this.#left.set(id, 'untold');
+  }
+
+  onShown(id: ConversationId): void {
+    this.#owe(id, 'state');
   }
 
   onExpired(id: ConversationId, expiry: ServiceError): void {
@@ -310,10 +314,7 @@ export class InboxTeller implements ListTeller {
     if (this.#isTelling) return;
     this.#isTelling = true;
     try {
-      for (let [next] = this.#owed; next; [next] = this.#owed) {
-        await this.#tellState(...next);
-        this.#owed.delete(next[0]);
-      }
+      while (this.#owed.size > 0) await this.#tellAllOwed();
     } catch (error) {
       return this.#again(error, () => {
         this.#isTelling = false;
@@ -327,6 +328,17 @@ export class InboxTeller implements ListTeller {
     void this.#checkpoint(true);
   }
 
+  async #tellAllOwed(): Promise<void> {
+    for (const [id, what] of this.#owed) {
+      await this.#tellState(id, what);
+      // More may be owed by now.
+      if (this.#owed.get(id) === what) this.#owed.delete(id);
+      // An engine in this process answers at once, and there may be a hundred thousand.
+      const turn = ownTurn();
+      if (turn) await turn;
+    }
+  }
+
   async #tellState(id: ConversationId, what: 'state' | 'reads'): Promise<void> {
     const { engine } = this.#context;
     const { checkpoint } = this.#resume;
@@ -335,8 +347,10 @@ export class InboxTeller implements ListTeller {
     const conversation = following?.channel.conversation;
     if (!stream || !following || !conversation) return;
     if (what === 'state') following.onConversation(conversation, 'CHANGED');
-    const from = what === 'state' ? checkpoint?.time : following.joinedAt;
-    for await (const receipt of receiptsSince(engine, following.channel, (from ?? 0) - TIMES.clocksApartMs)) {
+    // Of two members: what was hidden from the reader may be from before the checkpoint.
+    const stateFrom = conversation.kind === 'DIRECT' ? 0 : (checkpoint?.time ?? 0);
+    const from = what === 'state' ? stateFrom : (following.joinedAt ?? 0);
+    for await (const receipt of receiptsSince(engine, following.channel, from - TIMES.clocksApartMs)) {
       if (stream.find(id) !== following) return;
       if (stream.room.isCongested() && !(await roomOrEnd(stream.room, () => stream.isOpen))) return;
       const { userId, sequence, readAt } = receipt;

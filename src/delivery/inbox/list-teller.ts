@@ -24,6 +24,8 @@ export interface ListTeller {
   onEvent(event: object): void;
   /** The viewer is no longer in it. Null: the reason is unknown. */
   onLeft(id: ConversationId, why: LeaveReason | null): void;
+  /** It was hidden from the viewer, and is not any more: its state as it was told before may be old. */
+  onShown(id: ConversationId): void;
   /** Its events do not continue the earlier ones: it begins again. */
   onExpired(id: ConversationId, expiry: ServiceError): void;
   /** No replay is running. */

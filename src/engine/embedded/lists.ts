@@ -153,6 +153,9 @@ export function createLists(database: Database): ListStore {
   const bringLarge = database.prepare(bringing('listed.tenant = ?1 AND listed.user_id = ?2'));
   const pageOf = createPages(database);
   const sumUnread = database.prepare('SELECT sum(unread) AS unread FROM list_totals WHERE tenant = ? AND user_id = ?');
+  const hidden = database.prepare(
+    'SELECT id, sequence FROM listed WHERE tenant = ? AND user_id = ? AND bucket IS NULL',
+  );
   const findKey = database.prepare('SELECT key FROM conversations WHERE tenant = ? AND id = ?');
   const findByKey = database.prepare('SELECT * FROM listed WHERE conversation = ? AND user_id = ?');
   const updates = new Map(
@@ -190,19 +193,28 @@ export function createLists(database: Database): ListStore {
       );
     },
 
+    async listHidden(tenant, userId) {
+      const rows = database.read(() => hidden.all(tenant, userId)) as unknown as Pick<ListedRow, 'id' | 'sequence'>[];
+      return new Map(rows.map(({ id, sequence }) => [id, sequence]));
+    },
+
     async countUnread(tenant, userId) {
       bringUp(tenant, userId);
       return database.read(() => (sumUnread.get(tenant, userId) as { unread: number | null }).unread ?? 0);
     },
 
     async changeListed(tenant, userId, id, change) {
-      return database.write(() => {
+      return database.write((announce) => {
         bringLarge.run(tenant, userId);
         const [key] = rowOf(tenant, userId, id) ?? [];
         if (key === undefined) return null;
         const [column, value] = columnOf(change);
         updates.get(column)?.run(value, key, userId);
         const [, row] = rowOf(tenant, userId, id) ?? [];
+        if (row && 'isHidden' in change) {
+          const hidden = { conversationId: id, isMember: true, hiddenAt: row.sequence };
+          announce({ kind: 'memberships', tenant, id: userId }, { type: 'membership', ...hidden });
+        }
         return row ? toListed(row) : null;
       });
     },

@@ -56,7 +56,13 @@ type AnnouncedState =
       readonly session?: SessionEvent;
     }
   | { readonly type: 'tokens-refused'; readonly upTo: number }
-  | { readonly type: 'membership'; readonly conversationId: ConversationId; readonly isMember: boolean };
+  | {
+      readonly type: 'membership';
+      readonly conversationId: ConversationId;
+      readonly isMember: boolean;
+      /** They hid it, behind the message of this sequence: nothing else changed. */
+      readonly hiddenAt?: number;
+    };
 
 /** The channels of announcements. */
 export type Channel =

@@ -34,7 +34,7 @@ export type ListChange =
   | { readonly isArchived: boolean }
   | { readonly mutedUntil: number | null }
   | { readonly isMarkedUnread: true }
-  /** Not listed until its next message. */
+  /** Not listed until its next message. Their channel of memberships says so. */
   | { readonly isHidden: true };
 
 /**
@@ -50,6 +50,8 @@ export interface ListStore {
   listConversations(tenant: TenantId, userId: UserId, query: ListQuery): Promise<ListPage>;
   /** In the order asked; null for conversations that are not in the list, or hidden. */
   readListed(tenant: TenantId, userId: UserId, ids: readonly ConversationId[]): Promise<(ListedConversation | null)[]>;
+  /** Conversations that are hidden until their next message, each with its last sequence then. One that was sent to since may be among them. */
+  listHidden(tenant: TenantId, userId: UserId): Promise<ReadonlyMap<ConversationId, number>>;
   /** Messages past the user's read positions in the whole list. */
   countUnread(tenant: TenantId, userId: UserId): Promise<number>;
   /** Null: the user is not a member. */

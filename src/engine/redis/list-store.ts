@@ -14,6 +14,9 @@ import type { RunScript } from './scripts.ts';
 /** Entries that are made at once for a list of before there were entries. */
 const MADE_AT_ONCE = 500;
 
+/** Entries that are looked at, at once, for hidden ones. */
+const SCANNED_AT_ONCE = 1_000;
+
 const BUCKET_LETTERS = 4;
 const ACTIVITY_DIGITS = 13;
 const FROM_ACTIVITY = 10 ** ACTIVITY_DIGITS - 1;
@@ -159,6 +162,24 @@ export function createLists(client: RedisClient, run: RunScript, keys: Keys, par
         const line = lines[index] ?? null;
         return line === null || isHidden(line) ? null : decodeEntry(id, line);
       });
+    },
+
+    async listHidden(tenant, userId) {
+      const { order, entries } = keys.user(tenant, userId);
+      const [all, shown] = await attempt(() => Promise.all([client.hlen(entries), client.zcard(order)]));
+      const hidden = new Map<ConversationId, number>();
+      // Of those that are hidden there is no list: most users have none.
+      for (let cursor: string | null = all > shown ? '0' : null; cursor !== null; ) {
+        const from: string = cursor;
+        const [next, part] = await attempt(() => client.hscan(entries, from, 'COUNT', SCANNED_AT_ONCE));
+        for (let at = 0; at < part.length; at += 2) {
+          const line = part[at + 1] ?? '';
+          const id = part[at] as ConversationId;
+          if (isHidden(line)) hidden.set(id, decodeEntry(id, line).lastSequence);
+        }
+        cursor = next === '0' ? null : next;
+      }
+      return hidden;
     },
 
     async countUnread(tenant, userId) {

@@ -216,12 +216,12 @@ export class Lists {
     read: number,
     change: EntryChange | null,
   ): Promise<EntryLine | null> {
-    const { conversations, order, entries, unread, large } = this.#keys.user(tenant, userId);
+    const at = this.#keys.user(tenant, userId);
     const { kind, activity, sequence, isLarge, pair } = facts;
     const peer = pair.find((each) => each !== userId) ?? '';
     const line = await this.#scripts.runOne(
       'index-conversation',
-      [conversations, order, entries, unread, large],
+      [at.conversations, at.order, at.entries, at.unread, at.large, at.membershipsMark, at.memberships],
       [id, kind, activity, sequence, read, isLarge, peer, ...(change ?? NO_CHANGE)],
     );
     return line as EntryLine | null;

@@ -1,10 +1,12 @@
 -- Takes into users' lists what conversations say of themselves, and then what the users change of them.
--- KEYS  of each: conversations order entries unread large
+-- KEYS  of each: conversations order entries unread large mark channel
 -- ARGV  of each: conversationId kind activity sequence readSequence "1" | "0" (large) peer,
 --       then of a change: flag "1" | "0", or "until" milliseconds; "" "" of none
 -- Answers of each the entry; nothing when the user is not a member
+local KEYS_OF_EACH = 7
+
 local function index(keys, id, kind, activity, sequence, read, isLarge, peer, what, value)
-  local conversations, order, entries, unread, large = unpack(keys)
+  local conversations, order, entries, unread, large, mark, channel = unpack(keys)
   local before = readEntry(entries, id)
   if not before and redis.call('SISMEMBER', conversations, id) == 0 then return false end
   local was = before and entryLine(before)
@@ -16,11 +18,16 @@ local function index(keys, id, kind, activity, sequence, read, isLarge, peer, wh
   elseif what ~= '' then setFlag(entry, what, value == '1') end
   local line = entryLine(entry)
   if was ~= line then writeEntry(order, entries, unread, large, id, before, entry) end
+  if what == 'h' then
+    announceMarked(mark, channel, '{"type":"membership","conversationId":' .. cjson.encode(id)
+      .. ',"isMember":true,"hiddenAt":' .. digits(entry.sequence) .. '}')
+  end
   return line
 end
 
 local answer = {}
-for at = 1, #KEYS / 5 do
-  answer[at] = index({ unpack(KEYS, 5 * at - 4, 5 * at) }, unpack(ARGV, 9 * at - 8, 9 * at))
+for at = 1, #KEYS / KEYS_OF_EACH do
+  local keys = { unpack(KEYS, (at - 1) * KEYS_OF_EACH + 1, at * KEYS_OF_EACH) }
+  answer[at] = index(keys, unpack(ARGV, 9 * at - 8, 9 * at))
 end
 return answer
