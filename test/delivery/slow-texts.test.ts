@@ -28,7 +28,8 @@ describe('a reader who lags', () => {
     const written = new WrittenMessage(message, 0);
     const told: ExtendedText[] = [];
     const room = { isFull: false, gate: new Gate() };
-    const channel = { id: 'c', isSettled: true, writings: { current: () => [written] } };
+    const position = { epoch: 'e', place: 0 };
+    const channel = { id: 'c', position, isSettled: true, writings: { current: () => [written] } };
     const follower = {
       viewerId: bob,
       onLeft: () => undefined,
