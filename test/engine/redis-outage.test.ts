@@ -212,8 +212,8 @@ it('G05, G10: a break is told to a hundred channels in a turn, and to each of th
   await admin.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
   await eventually(() => expect(told.size).toBe(channels.length + 1));
   await announced;
-  // And the one of which something is announced.
-  expect(most).toBeLessThanOrEqual(101);
+  // A hundred of one break and those of which something is announced; a second break may be told beside it.
+  expect(most).toBeLessThan(channels.length / 2);
   // A token that was taken back meanwhile is good until it is told.
   const order = [...told];
   expect(order[0]).toBe(alice);
