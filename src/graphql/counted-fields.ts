@@ -8,6 +8,7 @@ import {
   type GraphQLSchema,
   getNamedType,
   getNullableType,
+  isEnumType,
   isIntrospectionType,
   isLeafType,
   isListType,
@@ -28,6 +29,15 @@ const LONG_LIST = 20;
 
 /** Quotes, colon and comma, and a number or a brace. */
 const PUNCTUATION = 8;
+
+/** A value of each scalar of the language. */
+const STANDING = new Map<string, unknown>([
+  ['ID', ''],
+  ['String', ''],
+  ['Int', 0],
+  ['Float', 0],
+  ['Boolean', false],
+]);
 
 const nothing: Count = (value) => value;
 
@@ -65,16 +75,25 @@ function countOf(type: GraphQLOutputType): Count {
   return isLeafType(getNamedType(type)) ? countText : nothing;
 }
 
+/** Any value that completes a field whose result is not sent; null: there is none. */
+function skippedOf(type: GraphQLOutputType): { readonly value: unknown } | null {
+  if (!isNonNullType(type)) return { value: null };
+  if (isListType(type.ofType)) return { value: [] };
+  if (isEnumType(type.ofType)) return { value: type.ofType.getValues()[0]?.value };
+  const standing = STANDING.get(type.ofType.name);
+  return standing === undefined ? null : { value: standing };
+}
+
 const isPromise = (value: unknown): value is Promise<unknown> =>
   typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 
 function counted(field: Field, count: Count): Resolve {
   const resolve: Resolve = field.resolve ?? defaultFieldResolver;
-  const isNullable = !isNonNullType(field.type);
+  const skipped = skippedOf(field.type);
   return (source, args, context, info) => {
     const { budget } = context;
     // Only the first refusal is an error of the operation: one for each later field would cost more than the field.
-    if (isNullable && budget.isOver) return null;
+    if (budget.isOver) return skipped ? skipped.value : Promise.reject(budget.located);
     try {
       budget.field(keyOf(info).length + PUNCTUATION);
       const value: unknown = resolve(source, args, context, info);

@@ -49,6 +49,7 @@ export class Budget {
   #jsonBytes = 0;
   #hasSdl = false;
   #refusal: ServiceError | null = null;
+  #located: Error | null = null;
   /**
    * During a change nothing is refused: the first step of a change would be done
    * and the second not. Its cost is counted all the same.
@@ -125,6 +126,12 @@ export class Budget {
     this.#characters += characters;
     if (this.#hasSdl) this.#debit((characters / CHARACTERS_PER_POINT) * REPEATED_SDL);
     this.#hasSdl = true;
+  }
+
+  /** The refusal as graphql-js passes it on without making an error of its own, which takes ten times as long as a field. */
+  get located(): Error {
+    this.#located ??= Object.assign(new Error(this.#refusal?.message), { path: [] });
+    return this.#located;
   }
 
   /** Ends the operation. */

@@ -288,7 +288,10 @@ describe('the client', () => {
     const written = await writer.conversation(id).stream(answer());
     expect(written).toMatchObject({ content: 'Once 🎉 upon a time', state: 'COMPLETE' });
     await shows(reader, id, ['Once 🎉 upon a time']);
-    expect(reader.conversation(id).messages.value.messages).toMatchObject([{ state: 'COMPLETE', length: 18 }]);
+    // The end of a text is told behind it.
+    await eventually(() =>
+      expect(reader.conversation(id).messages.value.messages).toMatchObject([{ state: 'COMPLETE', length: 18 }]),
+    );
 
     async function* endless() {
       for (let n = 0; ; n += 1) {

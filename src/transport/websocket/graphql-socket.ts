@@ -128,7 +128,8 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
     this.options.metrics.subscriptions.dec({ transport: 'graphql_ws' });
   }
 
-  async #take(text: string): Promise<void> {
+  /** Not async: a frame that no client may send is refused before those behind it are looked at. */
+  #take(text: string): Promise<void> | undefined {
     const message = parseMessage(messageOf(text));
     switch (message.type) {
       case MessageType.ConnectionInit:
@@ -138,11 +139,12 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
         return this.connection.send(JSON.stringify({ type: MessageType.Pong, ...(payload ? { payload } : {}) }));
       }
       case MessageType.Pong:
-        return;
+        return undefined;
       case MessageType.Subscribe:
         return this.#start(message.id, message.payload);
       case MessageType.Complete:
-        return this.#operations.get(message.id)?.close();
+        this.#operations.get(message.id)?.close();
+        return undefined;
       default:
         throw new Error(`A client sends no message of type ${message.type}.`);
     }
