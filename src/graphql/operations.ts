@@ -24,6 +24,7 @@ import type { Context } from './context.ts';
 import { type CostRequest, costOf } from './cost.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { payForComparing, payForReading } from './document-price.ts';
+import { unitsOfEntityFields } from './entity-fields.ts';
 import { toGraphQLError } from './errors.ts';
 import { countExpandedFields, countRoots } from './expansion.ts';
 import { comparableRule } from './merging.ts';
@@ -162,7 +163,8 @@ export function requireAffordable(request: CostRequest, { maxCost }: OperationRu
   };
   if (roots > LIMITS.rootFields) refuse(`An operation has at most ${LIMITS.rootFields} root fields.`);
   const cost = costOf(request);
-  if (cost > maxCost) refuse(`The operation costs ${cost}, over its budget of ${maxCost}.`);
+  const least = Math.max(cost, Math.ceil(unitsOfEntityFields(request)));
+  if (least > maxCost) refuse(`The operation costs ${least}, over its budget of ${maxCost}.`);
   return cost;
 }
 

@@ -13,9 +13,9 @@ import { LIMITS } from '../limits.ts';
 import { type JsonSize, jsonSizeOf } from './json-size.ts';
 
 /** Prices are whole points, so sums stay exact. */
-const POINTS_PER_UNIT = 100;
+export const POINTS_PER_UNIT = 100;
 
-const POINTS = {
+export const POINTS = {
   /** One unit per call of the engine. */
   call: POINTS_PER_UNIT,
   /** Fifty per unit: objects in the engine's answer. */

@@ -113,7 +113,7 @@ describe('the budget of an operation', () => {
     expect(asked).toEqual([]);
   });
 
-  it('fields past the budget make no errors of their own, which would take 3 KB each', async () => {
+  it('fields of entities that the budget does not pay are refused before; they make no errors of their own, of 3 KB each', async () => {
     const { data } = await service.query('alice', '{ conversation(id: "c") { messages(last: 1) { nodes { id } } } }');
     const representation = { __typename: 'Message', id: data.conversation.messages.nodes[0].id };
     const query = `query ($all: [_Any!]!) { _entities(representations: $all) { ... on Message { ${aliases(180, () => 'state')} } } }`;
@@ -121,6 +121,11 @@ describe('the budget of an operation', () => {
     const answer = await service.query('alice', query, { all: Array(LIMITS.representations).fill(representation) });
     expect(answer.errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COSTLY' } }]);
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(150e6);
+    // Of another type nothing is asked.
+    const others = Array(LIMITS.representations).fill({ __typename: 'User', id: 'alice' });
+    expect(await service.query('alice', query, { all: others })).toMatchObject({
+      data: { _entities: expect.any(Array) },
+    });
   });
 
   it('a response is not over 4 MiB', async () => {

@@ -1,7 +1,10 @@
 /** GraphQL over HTTP by Apollo Server, on Fastify. */
 import { type Readable, Transform } from 'node:stream';
 import { ApolloServer, type ApolloServerPlugin, type BaseContext, type GraphQLRequest } from '@apollo/server';
-import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginLandingPageDisabled,
+} from '@apollo/server/plugin/disabled';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type GraphQLSchema, Kind, parse } from 'graphql';
@@ -88,6 +91,8 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
       tellWhenToRetry(),
       answerLegacyClients(),
       ApolloServerPluginLandingPageDisabled(),
+      // Its hooks run at each field. No answer is cached: see `no-store` below.
+      ApolloServerPluginCacheControlDisabled(),
     ],
   });
   await apollo.start();
@@ -126,6 +131,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     if (typeof query === 'string' && !documents.has(query)) payForReading(query, caller.meter);
     // A trace is several times the size of its response, outside all limits: only gateways get one.
     if (!caller.isProvenGateway) delete request.headers['apollo-federation-include-trace'];
+    reply.header('cache-control', 'no-store');
     begun.set(request, { caller, context: options.createContext(caller) as ApolloContext });
     return (handle as (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)(request, reply);
   }
