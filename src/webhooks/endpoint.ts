@@ -65,7 +65,8 @@ export class Endpoint {
         resolve(deliveryOf(response));
         readOut(response);
       });
-      request.once('error', (error) => resolve(faultOf(error)));
+      // Not once: a second error that nobody hears would end the process.
+      request.on('error', (error) => resolve(faultOf(error)));
       request.once('close', () => {
         stopWaiting();
         resolve({ outcome: 'failed', error: 'The connection was closed.' });
