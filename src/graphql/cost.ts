@@ -27,7 +27,7 @@ import {
   TypeMetaFieldDef,
 } from 'graphql';
 import { LIMITS } from '../limits.ts';
-import { countRoots, fragmentsOf } from './expansion.ts';
+import { countRoots, fragmentsOf, isAsked } from './expansion.ts';
 
 export interface CostRequest {
   readonly schema: GraphQLSchema;
@@ -69,6 +69,7 @@ export function costOf({ schema, document, operation, variables }: CostRequest):
 
   function itemsOf({ selections }: SelectionSetNode, type: GraphQLNamedType | undefined, page: Page | null): number {
     return selections.reduce((sum, selection) => {
+      if (!isAsked(selection, variables)) return sum;
       if (selection.kind === Kind.FIELD) return sum + itemsOfField(selection, type, page);
       const part = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value) : selection;
       if (!part) return sum;

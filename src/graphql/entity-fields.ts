@@ -4,29 +4,23 @@
  * All entities of an answer are completed in one turn of the event loop. So a request whose fields the budget could not
  * pay is refused before it runs, and not in the middle of that turn.
  */
-import {
-  type FragmentDefinitionNode,
-  Kind,
-  type SelectionNode,
-  type SelectionSetNode,
-  valueFromASTUntyped,
-} from 'graphql';
+import { type DocumentNode, type FieldNode, Kind, type SelectionSetNode, valueFromASTUntyped } from 'graphql';
 import { POINTS, POINTS_PER_UNIT } from '../rates/budget.ts';
 import type { CostRequest } from './cost.ts';
-import { fragmentsOf } from './expansion.ts';
+import { fragmentsOf, isAsked } from './expansion.ts';
 
-type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
-
-/** The units that the fields of all entities cost at least. A list counts as one item. */
+/** The units that the fields of all entities cost if each of them exists. A list counts as one item, a null as what is asked of it. */
 export function unitsOfEntityFields({ document, operation, variables }: CostRequest): number {
-  const fragments = fragmentsOf(document);
+  const count = counter(document, variables);
   let fields = 0;
-  for (const node of fieldsIn(operation.selectionSet, fragments)) {
-    if (node.name.value !== '_entities' || !node.selectionSet) continue;
+  for (const { nodes } of count.fieldsOf([operation.selectionSet], null).values()) {
+    const [node] = nodes;
+    if (node?.name.value !== '_entities') continue;
     const given = node.arguments?.[0]?.value;
     const all = given && valueFromASTUntyped(given, variables);
     if (!Array.isArray(all)) continue;
-    for (const [type, count] of countTypes(all)) fields += count * countFields(node.selectionSet, fragments, type);
+    const sets = setsOf(nodes);
+    for (const [type, entities] of countTypes(all)) fields += entities * count.fieldsIn(sets, type);
   }
   return (fields * POINTS.field) / POINTS_PER_UNIT;
 }
@@ -40,32 +34,44 @@ function countTypes(representations: readonly unknown[]): Map<unknown, number> {
   return counts;
 }
 
-type PartNode = Exclude<SelectionNode, { readonly kind: Kind.FIELD }>;
-
-const partOf = (node: PartNode, fragments: Fragments) =>
-  node.kind === Kind.INLINE_FRAGMENT ? node : fragments.get(node.name.value);
-
-function* fieldsIn(
-  { selections }: SelectionSetNode,
-  fragments: Fragments,
-): Generator<Extract<SelectionNode, { readonly kind: Kind.FIELD }>> {
-  for (const node of selections) {
-    if (node.kind === Kind.FIELD) yield node;
-    else {
-      const part = partOf(node, fragments);
-      if (part) yield* fieldsIn(part.selectionSet, fragments);
-    }
-  }
+/** Nodes with one response key are one field of the answer (GraphQL 6.3.2, CollectFields). */
+interface Field {
+  readonly nodes: FieldNode[];
 }
 
-/** Of one entity of a type; what is selected of other types is left out. Null: of what is in it, whatever its type. */
-function countFields({ selections }: SelectionSetNode, fragments: Fragments, type: unknown): number {
-  return selections.reduce((sum, node) => {
-    if (node.kind === Kind.FIELD)
-      return sum + 1 + (node.selectionSet ? countFields(node.selectionSet, fragments, null) : 0);
-    const part = partOf(node, fragments);
-    const of = part?.typeCondition?.name.value;
-    const isOther = type !== null && of !== undefined && of !== type;
-    return part && !isOther ? sum + countFields(part.selectionSet, fragments, type) : sum;
-  }, 0);
+const setsOf = (nodes: readonly FieldNode[]): SelectionSetNode[] =>
+  nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+
+function counter(document: DocumentNode, variables: Record<string, unknown>) {
+  const fragments = fragmentsOf(document);
+
+  /** By response key. Fields of types other than `type` are left out; null: of any type. */
+  function fieldsOf(sets: readonly SelectionSetNode[], type: unknown): Map<string, Field> {
+    const fields = new Map<string, Field>();
+    const collect = ({ selections }: SelectionSetNode): void => {
+      for (const node of selections) {
+        if (!isAsked(node, variables)) continue;
+        if (node.kind === Kind.FIELD) {
+          const key = (node.alias ?? node.name).value;
+          const field = fields.get(key);
+          if (field) field.nodes.push(node);
+          else fields.set(key, { nodes: [node] });
+          continue;
+        }
+        const part = node.kind === Kind.INLINE_FRAGMENT ? node : fragments.get(node.name.value);
+        const of = part?.typeCondition?.name.value;
+        if (part && (type === null || of === undefined || of === type)) collect(part.selectionSet);
+      }
+    };
+    sets.forEach(collect);
+    return fields;
+  }
+
+  function fieldsIn(sets: readonly SelectionSetNode[], type: unknown): number {
+    let sum = 0;
+    for (const { nodes } of fieldsOf(sets, type).values()) sum += 1 + fieldsIn(setsOf(nodes), null);
+    return sum;
+  }
+
+  return { fieldsOf, fieldsIn };
 }

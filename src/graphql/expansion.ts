@@ -2,8 +2,12 @@
 import {
   type DocumentNode,
   type FragmentDefinitionNode,
+  GraphQLIncludeDirective,
+  GraphQLSkipDirective,
+  getDirectiveValues,
   Kind,
   type OperationDefinitionNode,
+  type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
 
@@ -61,5 +65,14 @@ export function countExpandedFields(document: DocumentNode): number {
     (sum, definition) =>
       sum + ('selectionSet' in definition && definition.selectionSet ? of(definition.selectionSet) : 0),
     0,
+  );
+}
+
+/** Whether `@skip` and `@include` leave a selection in. The variables are coerced. */
+export function isAsked(node: SelectionNode, variables: Record<string, unknown>): boolean {
+  if (!node.directives?.length) return true;
+  return (
+    getDirectiveValues(GraphQLSkipDirective, node, variables)?.['if'] !== true &&
+    getDirectiveValues(GraphQLIncludeDirective, node, variables)?.['if'] !== false
   );
 }

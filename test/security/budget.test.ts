@@ -121,6 +121,19 @@ describe('the budget of an operation', () => {
     const answer = await service.query('alice', query, { all: Array(LIMITS.representations).fill(representation) });
     expect(answer.errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COSTLY' } }]);
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(150e6);
+    // One field of the answer, or none, however often it is written.
+    const all = Array(250).fill(representation);
+    const ask = (fields: string) =>
+      service.query(
+        'alice',
+        `query ($all: [_Any!]!, $no: Boolean = false) { _entities(representations: $all) { ... on Message { id ${fields} } } }`,
+        { all },
+      );
+    expect((await ask(aliases(180, () => 'state @include(if: $no)'))).errors).toBeUndefined();
+    expect((await ask('state '.repeat(140))).errors).toBeUndefined();
+    expect((await ask(aliases(180, () => 'state'))).errors).toMatchObject([
+      { extensions: { code: 'QUERY_TOO_COSTLY' } },
+    ]);
     // Of another type nothing is asked.
     const others = Array(LIMITS.representations).fill({ __typename: 'User', id: 'alice' });
     expect(await service.query('alice', query, { all: others })).toMatchObject({
