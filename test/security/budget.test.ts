@@ -126,7 +126,7 @@ describe('the budget of an operation', () => {
     const ask = (fields: string) =>
       service.query(
         'alice',
-        `query ($all: [_Any!]!, $no: Boolean = false) { _entities(representations: $all) { ... on Message { id ${fields} } } }`,
+        `query ($all: [_Any!]!, $no: Boolean = false) { _entities(representations: $all) { ... on Message { id @skip(if: $no) ${fields} } } }`,
         { all },
       );
     expect((await ask(aliases(180, () => 'state @include(if: $no)'))).errors).toBeUndefined();
