@@ -241,7 +241,7 @@ class History {
       case 'conversation':
         return this.#delivery.conversationUpdated(BEARER, ids);
       case 'inbox':
-        return this.#delivery.inbox(BEARER, after, () => undefined, false);
+        return this.#delivery.feed(BEARER, after, () => undefined, false);
       case 'presence':
         return this.#delivery.presenceUpdated(BEARER, [alice]);
       case 'topic':

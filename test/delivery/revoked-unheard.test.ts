@@ -39,7 +39,7 @@ const STREAMS: Record<
     (delivery, bearer) => delivery.typingIndicator(bearer, null),
     (engine, id) => engine.setTyping(tenant, id, alice, true),
   ],
-  inbox: [(delivery, bearer) => delivery.inbox(bearer, FROM_NOW_ON, () => undefined, false), send],
+  feed: [(delivery, bearer) => delivery.feed(bearer, FROM_NOW_ON, () => undefined, false), send],
   inboxStream: [
     async (delivery, bearer) => {
       const stream = await delivery.inboxStream(bearer, { checkpoint: null, positions: FROM_NOW_ON });

@@ -5,7 +5,7 @@
  * frames, and its pong confirms all of them. Then the position is
  * stored for the session, which resumes there.
  */
-import type { MessageNews } from '../../delivery/delivery.ts';
+import type { MessageNews } from '../../delivery/conversations/subscriptions.ts';
 import { type Outlet, type Payload, RenderedStream } from '../../delivery/rendered-stream.ts';
 import { isDirect } from '../../domain/direct-id.ts';
 import type { ResumePoints } from '../../domain/resume-points.ts';
@@ -159,7 +159,7 @@ export class Feed implements Outlet {
       this.#places.give(id, position);
       if (expiry) tell(expiry);
     };
-    const events = await delivery.inbox(bearer, after, begin, isForgiving);
+    const events = await delivery.feed(bearer, after, begin, isForgiving);
     metrics.subscriptions.inc({ transport: 'websocket' });
     const renderer = {
       render: rendering.ofTenant(bearer.viewer.tenant),

@@ -1,8 +1,8 @@
 /** Events as frames of the raw protocol. Each is rendered once for all its recipients. */
 import { LRUCache } from 'lru-cache';
 import type { SeenMessage } from '../../access/seen.ts';
+import type { FeedEvent, MessageNews } from '../../delivery/conversations/subscriptions.ts';
 import type { ExtendedText } from '../../delivery/conversations/written-message.ts';
-import type { InboxEvent, MessageNews } from '../../delivery/delivery.ts';
 import type { Payload, Renderer } from '../../delivery/rendered-stream.ts';
 import { encodePosition } from '../../domain/cursor.ts';
 import { isDirect } from '../../domain/direct-id.ts';
@@ -117,7 +117,7 @@ export function createRendering(domain: Domain): Rendering {
     publication: once(publicationFrame),
     presence: once((presence: PresenceRecord) => encode('Presence', presenceData(presence))),
     ofTenant: (tenant) =>
-      once((event: InboxEvent) => {
+      once((event: FeedEvent) => {
         if ('isTyping' in event) return typingFrame(event);
         if ('messageId' in event) return extensionFrame(event);
         return 'news' in event ? newsFrame(event) : messageFrame(tenant, event);

@@ -1,0 +1,151 @@
+/** Opens the streams over conversations: which events each of them takes. */
+import { isWriterOf } from '../../access/acting.ts';
+import type { Bearer } from '../../access/bearer.ts';
+import {
+  type ChannelAccess,
+  conversationInChannel,
+  messageInChannel,
+  type SeenConversation,
+  type SeenMessage,
+  type SeenText,
+  textInChannel,
+} from '../../access/seen.ts';
+import type { ConversationId, MessageRecord, TypingRecord } from '../../model.ts';
+import { type InboxStreamEvent, inboxSelection } from '../inbox/inbox-events.ts';
+import { type InboxResume, InboxTeller } from '../inbox/inbox-teller.ts';
+import type { LiveStream } from '../stream.ts';
+import type { Selection } from './following.ts';
+import type { Told } from './lost.ts';
+import type { ResumePoints } from './resume-points.ts';
+import { ConversationStream, type ConversationStreamContext, type OnBegin } from './stream.ts';
+import type { ExtendedText } from './written-message.ts';
+
+/** The conversations of a subscription: those named, or null for all of the viewer's. */
+export type ConversationIds = readonly ConversationId[] | null;
+
+export interface ConversationStreams {
+  messageReceived(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<Told<SeenMessage>>>;
+  messageUpdated(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<Told<SeenMessage>>>;
+  conversationUpdated(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenConversation>>>;
+  typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<TypingRecord>>>;
+  /** Text as it is added to messages while they are written; for each of these, first all of it so far. */
+  messageStreamed(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenText<ExtendedText>>>>;
+  /** The caller's own messages that a reader asks to stop. */
+  messageStopped(bearer: Bearer): Promise<LiveStream<Told<SeenMessage>>>;
+  /**
+   * The feed of a `/ws` connection: new messages, text that is added to them, and others' typing, in all of the
+   * viewer's conversations.
+   *
+   * `isForgiving`: a conversation whose position expired begins live, and `onBegin` gets the reason.
+   */
+  feed(
+    bearer: Bearer,
+    after: ResumePoints,
+    onBegin: OnBegin,
+    isForgiving: boolean,
+  ): Promise<LiveStream<Told<FeedEvent>>>;
+  /** Everything of the viewer's inbox, and the reader's checkpoints. */
+  inboxStream(bearer: Bearer, resume: InboxResume): Promise<LiveStream<InboxStreamEvent>>;
+}
+
+/** The change of a message that is not new, for streams of several kinds of events. */
+export interface MessageNews {
+  readonly news: 'FINISHED' | 'STOP_REQUESTED';
+  readonly conversationId: ConversationId;
+  readonly message: SeenMessage;
+}
+
+export type FeedEvent = SeenMessage | TypingRecord | SeenText<ExtendedText> | MessageNews;
+
+/** By message: events are shared objects. */
+const NEWS = new WeakMap<MessageRecord, MessageNews>();
+
+function newsOf(access: ChannelAccess, record: MessageRecord, news: MessageNews['news']): MessageNews | null {
+  const message = messageInChannel(access, record);
+  if (!message) return null;
+  const known = NEWS.get(message);
+  if (known) return known;
+  const event = { news, conversationId: message.conversationId, message };
+  NEWS.set(message, event);
+  return event;
+}
+
+const NOWHERE: ResumePoints = new Map();
+
+const typingOfOthers =
+  (bearer: Bearer) =>
+  (typing: TypingRecord): TypingRecord | null =>
+    typing.userId === bearer.viewer.userId ? null : typing;
+
+// One object each for all streams: code that every event of every subscriber runs stays in the processor's cache.
+const SENT: Selection<SeenMessage> = {
+  message: (access, message, change) => (change === 'SENT' ? messageInChannel(access, message) : null),
+};
+const UPDATED: Selection<SeenMessage> = {
+  message: (access, message, change) => (change === 'SENT' ? null : messageInChannel(access, message)),
+};
+const CONVERSATION: Selection<SeenConversation> = { conversation: conversationInChannel };
+
+const STREAMED: Selection<SeenText<ExtendedText>> = { extension: textInChannel };
+
+/** `checkpointConversations`: conversations named in a checkpoint; by default as many as the limits allow. */
+export function createConversationStreams(
+  context: ConversationStreamContext,
+  checkpointConversations?: number,
+): ConversationStreams {
+  function open<Event extends object>(
+    bearer: Bearer,
+    conversationIds: ConversationIds,
+    after: ResumePoints,
+    selection: Selection<Event>,
+  ): Promise<LiveStream<Told<Event>>> {
+    return ConversationStream.open(context, { bearer, conversationIds, after, selection });
+  }
+
+  return {
+    messageReceived: (bearer, ids, after) => open(bearer, ids, after, SENT),
+
+    messageUpdated: (bearer, ids, after) => open(bearer, ids, after, UPDATED),
+
+    conversationUpdated: (bearer, ids) => open(bearer, ids, NOWHERE, CONVERSATION),
+
+    typingIndicator: (bearer, ids) => open(bearer, ids, NOWHERE, { typing: typingOfOthers(bearer) }),
+
+    messageStreamed: (bearer, ids) => open(bearer, ids, NOWHERE, STREAMED),
+
+    messageStopped: (bearer) =>
+      open<SeenMessage>(bearer, null, NOWHERE, {
+        stop: (access, message) => (isWriterOf(bearer.viewer, message) ? messageInChannel(access, message) : null),
+      }),
+
+    feed: (bearer, after, onBegin, isForgiving) =>
+      ConversationStream.open<FeedEvent>(context, {
+        bearer,
+        conversationIds: null,
+        after,
+        selection: {
+          ...STREAMED,
+          message: (access, message, change) =>
+            change === 'FINISHED'
+              ? newsOf(access, message, 'FINISHED')
+              : (SENT.message?.(access, message, change) ?? null),
+          stop: (access, message) =>
+            isWriterOf(bearer.viewer, message) ? newsOf(access, message, 'STOP_REQUESTED') : null,
+          typing: typingOfOthers(bearer),
+        },
+        onBegin,
+        isForgiving,
+      }),
+
+    inboxStream: (bearer, resume) =>
+      ConversationStream.open<InboxStreamEvent>(context, {
+        bearer,
+        conversationIds: null,
+        after: resume.positions,
+        selection: inboxSelection(bearer),
+        isForgiving: true,
+        teller: new InboxTeller(context, bearer, resume, checkpointConversations),
+        // Among all of a viewer's conversations a loss is not an error: the stream reports that they left.
+      }) as Promise<LiveStream<InboxStreamEvent>>,
+  };
+}

@@ -1,0 +1,67 @@
+/** Opens the streams over named subjects: the presence of users, and topics. */
+import type { Bearer } from '../access/bearer.ts';
+import type { Clock } from '../clock.ts';
+import type { Engine } from '../engine/port.ts';
+import { LIMITS } from '../limits.ts';
+import type { Log } from '../log.ts';
+import type { Position, PresenceRecord, PublicationRecord, Topic, UserId } from '../model.ts';
+import type { ChannelRegistry } from './channel-registry.ts';
+import { Followed } from './followed.ts';
+import { openJointStream, type Right } from './joint-stream.ts';
+import { PresenceChannel } from './presence/channel.ts';
+import { Rechecks } from './rechecks.ts';
+import { type Doubts, userKey } from './sessions/doubts.ts';
+import type { LiveStream } from './stream.ts';
+import { TopicChannel } from './topics/channel.ts';
+import type { Resume } from './topics/replay.ts';
+import { Turns } from './turns.ts';
+
+export interface NamedStreams {
+  presenceUpdated(bearer: Bearer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
+  /** `after`: the caller's positions; missed publications come first. It ends with the right to hear a topic. */
+  topicPublished(
+    bearer: Bearer,
+    hearing: Right & { readonly topics: readonly Topic[] },
+    after: ReadonlyMap<Topic, Position>,
+  ): Promise<LiveStream<PublicationRecord>>;
+}
+
+export interface NamedStreamContext {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly doubts: Doubts;
+  readonly presences: ChannelRegistry<PresenceChannel>;
+  readonly topics: ChannelRegistry<TopicChannel>;
+}
+
+export function createNamedStreams(context: NamedStreamContext): NamedStreams {
+  const { engine, clock, log, doubts, presences, topics } = context;
+  const rechecks = new Rechecks();
+  const followed = new Followed(LIMITS.followedNamesPerUser, 'topics and users, each as often as it is named');
+  return {
+    async presenceUpdated(bearer, userIds) {
+      const { tenant, userId: viewerId } = bearer.viewer;
+      const joinings = userIds.map((userId) => ({
+        key: userKey({ tenant, userId }),
+        create: () => new PresenceChannel(engine, clock, log, tenant, userId),
+        admit: (channel: PresenceChannel) => channel.admission(viewerId),
+      }));
+      return openJointStream(presences, joinings, { bearer, doubts, followed });
+    },
+
+    async topicPublished(bearer, hearing, after) {
+      const { tenant } = bearer.viewer;
+      const turns = new Turns();
+      const resumeOf = (position: Position | undefined): Resume | null =>
+        position ? { after: position, turns } : null;
+      const joinings = hearing.topics.map((topic) => ({
+        key: JSON.stringify([tenant, topic]),
+        create: () => new TopicChannel(engine, clock, log, tenant, topic),
+        admit: (channel: TopicChannel) => channel.admission(resumeOf(after.get(topic))),
+      }));
+      const right = { of: hearing, rechecks };
+      return openJointStream(topics, joinings, { bearer, doubts, followed, right });
+    },
+  };
+}

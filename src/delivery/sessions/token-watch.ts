@@ -1,0 +1,54 @@
+/** Watches the tokens of connections: a holder is told once its own was taken back. */
+import type { Clock } from '../../clock.ts';
+import type { Engine } from '../../engine/port.ts';
+import type { Log } from '../../log.ts';
+import type { ChannelRegistry } from '../channel-registry.ts';
+import { SessionChannel, type TokenHolder } from './channel.ts';
+import { type Doubts, userKey } from './doubts.ts';
+
+export interface TokenWatch {
+  /** Tells a holder once the present token of its bearer has been taken back, or was when asked, until `forgetTokens`. */
+  watchTokens(holder: TokenHolder): Promise<void>;
+  forgetTokens(holder: TokenHolder): void;
+  /** The holder goes by another token, which may have been taken back already. */
+  lookAgain(holder: TokenHolder): void;
+}
+
+export interface TokenWatchContext {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly doubts: Doubts;
+}
+
+export function createTokenWatch(
+  sessions: ChannelRegistry<SessionChannel>,
+  { engine, clock, log, doubts }: TokenWatchContext,
+): TokenWatch {
+  return {
+    async watchTokens(holder) {
+      const { viewer } = holder.bearer;
+      const key = userKey(viewer);
+      const channel = await sessions.acquire(
+        key,
+        () => new SessionChannel(engine, clock, log, viewer, (isInDoubt) => doubts.turn(key, isInDoubt)),
+      );
+      if (!channel) return;
+      channel.watch(holder);
+      // It may have ended between the look at its token and the joining of the bus.
+      await channel.read();
+    },
+
+    forgetTokens(holder) {
+      const key = userKey(holder.bearer.viewer);
+      const channel = sessions.find(key);
+      if (!channel) return;
+      channel.forget(holder);
+      sessions.release(key, channel);
+    },
+
+    lookAgain(holder) {
+      void sessions.find(userKey(holder.bearer.viewer))?.read();
+    },
+  };
+}
