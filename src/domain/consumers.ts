@@ -104,6 +104,39 @@ function wishOf(member: string, max: number | null | undefined): { readonly memb
   return wish;
 }
 
+interface Parts {
+  readonly engine: Engine;
+  readonly waits: EventWaits;
+  readonly clock: Clock;
+}
+
+/** Asks again until there are events, the wait is over, or the caller is gone. */
+async function pullEvents(
+  { engine, waits, clock }: Parts,
+  viewer: Viewer,
+  { consumer, member, max, waitMs }: Parameters<Consumers['pull']>[1],
+  isOver: Parameters<Consumers['pull']>[2],
+): ReturnType<Consumers['pull']> {
+  requireBackEnd(viewer);
+  const { tenant } = viewer;
+  const name = consumerName(consumer, 'consumer');
+  const wish = wishOf(member, max);
+  if (natural(waitMs, 'waitMs') > TIMES.longestPullMs) throw badInput(`waitMs: at most ${TIMES.longestPullMs}.`);
+  const end = clock.elapsed() + waitMs;
+  for (;;) {
+    const arrivals = await engine.readArrivals(tenant);
+    const pulled = isOver() ? null : await engine.pullEvents(tenant, name, wish);
+    if (!pulled && !isOver()) throw notFound('consumer');
+    const { events = [], token = { id: '', partitions: [] }, isPart = false } = pulled ?? {};
+    const leftMs = end - clock.elapsed();
+    if (events.length > 0 || leftMs <= 0 || isOver()) {
+      return { events: events.map(shownEvent), ackToken: encodeToken(name, token) };
+    }
+    // Lapsed events are not announced, so the wait looks for them now and then.
+    if (!isPart) await waits.wait(tenant, arrivals, Math.min(leftMs, TIMES.eventLookMs), isOver);
+  }
+}
+
 export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock): Consumers {
   return {
     async list(viewer) {
@@ -135,26 +168,7 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
       return true;
     },
 
-    async pull(viewer, { consumer, member, max, waitMs }, isOver) {
-      requireBackEnd(viewer);
-      const { tenant } = viewer;
-      const name = consumerName(consumer, 'consumer');
-      const wish = wishOf(member, max);
-      if (natural(waitMs, 'waitMs') > TIMES.longestPullMs) throw badInput(`waitMs: at most ${TIMES.longestPullMs}.`);
-      const end = clock.elapsed() + waitMs;
-      for (;;) {
-        const arrivals = await engine.readArrivals(tenant);
-        const pulled = isOver() ? null : await engine.pullEvents(tenant, name, wish);
-        if (!pulled && !isOver()) throw notFound('consumer');
-        const { events = [], token = { id: '', partitions: [] }, isPart = false } = pulled ?? {};
-        const leftMs = end - clock.elapsed();
-        if (events.length > 0 || leftMs <= 0 || isOver()) {
-          return { events: events.map(shownEvent), ackToken: encodeToken(name, token) };
-        }
-        // Lapsed events are not announced, so the wait looks for them now and then.
-        if (!isPart) await waits.wait(tenant, arrivals, Math.min(leftMs, TIMES.eventLookMs), isOver);
-      }
-    },
+    pull: (viewer, wish, isOver) => pullEvents({ engine, waits, clock }, viewer, wish, isOver),
 
     async ack(viewer, consumer, ackToken, failed) {
       requireBackEnd(viewer);

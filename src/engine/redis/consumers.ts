@@ -1,7 +1,7 @@
 /** Consumers in Redis: one hash of a tenant's, and in each partition where each of them is. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { ConsumerRecord, TenantId } from '../../model.ts';
+import type { TenantId } from '../../model.ts';
 import {
   AS_PULLED,
   type ConsumerStore,
@@ -11,69 +11,24 @@ import {
   PARTITIONS,
   type PulledEvents,
 } from '../shared/consumer.ts';
-import { luaPatternsOf } from '../shared/topic-match.ts';
 import { attempt, nonce } from './attempt.ts';
 import type { RedisClient } from './client.ts';
+import {
+  ALL,
+  type Consumer,
+  comparePlaces,
+  type DeadPlace,
+  deadPlace,
+  decodeConsumer,
+  eventOf,
+  idsIn,
+  rangeStart,
+  wantedArg,
+} from './consumer-codec.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Keys } from './keys.ts';
 import type { KnownConsumers } from './known-consumers.ts';
 import type { RunScript } from './scripts.ts';
-
-interface Consumer {
-  /** Its own, and not that of another of its name before. */
-  readonly key: string;
-  readonly record: ConsumerRecord;
-}
-
-const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
-const KEY_MS = TIMES.eventsMs;
-
-function decode(value: string): Consumer {
-  const end = value.indexOf(' ');
-  return { key: value.slice(0, end), record: JSON.parse(value.slice(end + 1)) as ConsumerRecord };
-}
-
-/** The filter of a consumer, in the form that scripts read. */
-function wantedArg({ events, conversations, topics }: ConsumerRecord): string {
-  const set = (names: readonly string[]): Record<string, true> => Object.fromEntries(names.map((name) => [name, true]));
-  return JSON.stringify({
-    types: set(events),
-    conversations: conversations && set(conversations),
-    topics: topics?.flatMap(luaPatternsOf) ?? null,
-  });
-}
-
-function eventOf(partition: number, fields: readonly string[]): EventRecord {
-  const [id = '', number, type, subject, data = 'null', attempt] = fields;
-  const at = Math.floor(Number(number) / 1_000);
-  const record = { id: `${partition}-${id}`, at, type, subject, data: JSON.parse(data), attempt: Number(attempt) };
-  return record as EventRecord;
-}
-
-/** Ids of a partition as it knows them. */
-const idsIn = (partition: number, ids: readonly string[]): string[] =>
-  ids.flatMap((id) => (id.startsWith(`${partition}-`) ? [id.slice(id.indexOf('-') + 1)] : []));
-
-/** Where a dead letter is: those of all partitions are listed in one order. */
-interface DeadPlace {
-  readonly id: string;
-  readonly partition: number;
-}
-
-function deadPlace(place: string | null): DeadPlace {
-  const [ms = '0', sequence = '0', partition = '-1'] = place === null ? [] : place.split('-');
-  return { id: `${ms}-${sequence}`, partition: Number(partition) };
-}
-
-/** Where those of a partition begin that are past a place. */
-const rangeStart = (partition: number, after: DeadPlace): string =>
-  partition > after.partition ? after.id : `(${after.id}`;
-
-function comparePlaces(one: DeadPlace, other: DeadPlace): number {
-  const [ms, sequence] = one.id.split('-').map(Number) as [number, number];
-  const [otherMs, otherSequence] = other.id.split('-').map(Number) as [number, number];
-  return ms - otherMs || sequence - otherSequence || one.partition - other.partition;
-}
 
 export interface ConsumerParts {
   readonly clock: Clock;
@@ -81,83 +36,53 @@ export interface ConsumerParts {
   readonly forwarding: Forwarding;
 }
 
-export function createConsumers(
-  client: RedisClient,
-  run: RunScript,
-  keys: Keys,
-  { clock, known, forwarding }: ConsumerParts,
-): ConsumerStore {
-  async function find(tenant: TenantId, name: string): Promise<Consumer | null> {
-    const value = await attempt(() => client.hget(keys.consumers(tenant).consumers, name));
-    return value === null ? null : decode(value);
-  }
+/** The parts, and the commands of Redis that they use. */
+interface Context extends ConsumerParts {
+  readonly client: RedisClient;
+  readonly run: RunScript;
+  readonly keys: Keys;
+}
 
-  function partitionKeys(tenant: TenantId, partition: number, { key }: Pick<Consumer, 'key'>): string[] {
-    const at = keys.partition(tenant, partition);
-    return [at.stream, at.state(key), at.dead(key)];
-  }
+export function createConsumers(client: RedisClient, run: RunScript, keys: Keys, parts: ConsumerParts): ConsumerStore {
+  const context = { client, run, keys, ...parts };
+  return { ...createRegistry(context), ...createPulling(context), ...createReports(context) };
+}
 
-  /** The partition to begin with: none is always last. */
-  let turn = 0;
+async function find({ client, keys }: Context, tenant: TenantId, name: string): Promise<Consumer | null> {
+  const value = await attempt(() => client.hget(keys.consumers(tenant).consumers, name));
+  return value === null ? null : decodeConsumer(value);
+}
 
-  async function pull(tenant: TenantId, consumer: Consumer, { max }: EventPull): Promise<PulledEvents> {
-    const id = nonce() + nonce();
-    const partitions: number[] = [];
-    const wanted = wantedArg(consumer.record);
-    const events: EventRecord[] = [];
-    let isPart = false;
-    let bytes: number = LIMITS.readingBytes;
-    turn = (turn + 1) % PARTITIONS;
-    for (const partition of [...ALL.slice(turn), ...ALL.slice(0, turn)]) {
-      if (events.length >= max || bytes <= 0) break;
-      const caps = [TIMES.eventAckMs, LIMITS.eventAttempts, TIMES.eventsMs, LIMITS.scannedEvents];
-      const args = [clock.offset(), id, max - events.length, bytes, ...caps, wanted];
-      let answer: string[] = [];
-      try {
-        answer = (await run('pull-events', partitionKeys(tenant, partition, consumer), args)) as string[];
-      } catch (error) {
-        // Events already handed out matter more than the error of the others.
-        if (events.length === 0) throw error;
-      }
-      const [more, ...fields] = answer;
-      isPart ||= more === '1';
-      if (fields.length > 0) partitions.push(partition);
-      for (let at = 0; at < fields.length; at += 6) {
-        events.push(eventOf(partition, fields.slice(at, at + 6)));
-        bytes -= fields[at + 4]?.length ?? 0;
-      }
-    }
-    return { events, token: { id, partitions }, isPart };
-  }
+function partitionKeys(
+  { keys }: Context,
+  tenant: TenantId,
+  partition: number,
+  { key }: Pick<Consumer, 'key'>,
+): string[] {
+  const at = keys.partition(tenant, partition);
+  return [at.stream, at.state(key), at.dead(key)];
+}
 
-  /** Those of one partition past a place, each with its own. */
-  async function deadOf(tenant: TenantId, consumer: Consumer, partition: number, after: DeadPlace, limit: number) {
-    const [, , dead = ''] = partitionKeys(tenant, partition, consumer);
-    const from = rangeStart(partition, after);
-    const entries = await attempt(() => client.xrange(dead, from, '+', 'COUNT', limit));
-    return entries.map(([id, fields]) => {
-      const value = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
-      const event = eventOf(partition, [value('i'), value('n'), value('t'), value('s'), value('d'), value('a')]);
-      return { place: { id, partition }, event };
-    });
-  }
+type Registry = 'readConsumers' | 'saveConsumer' | 'deleteConsumer';
 
+function createRegistry(context: Context): Pick<ConsumerStore, Registry> {
+  const { client, run, keys, known } = context;
   return {
     async readConsumers(tenant) {
       const values = await attempt(() => client.hvals(keys.consumers(tenant).consumers));
-      return values.map((value) => decode(value).record);
+      return values.map((value) => decodeConsumer(value).record);
     },
 
     async saveConsumer(tenant, record, from) {
       const { consumers, unaware } = keys.consumers(tenant);
-      const existing = await find(tenant, record.name);
+      const existing = await find(context, tenant, record.name);
       const key = nonce();
       if (!existing) {
         // Events kept for deleted consumers have an end: it is not a start.
         const isFirst = (await attempt(() => client.hlen(consumers))) === 0;
         const begun = ALL.map((partition) => {
-          const [stream = '', state = ''] = partitionKeys(tenant, partition, { key });
-          return run('begin-consumer', [stream, state], [isFirst ? 'NOW' : from, KEY_MS]);
+          const [stream = '', state = ''] = partitionKeys(context, tenant, partition, { key });
+          return run('begin-consumer', [stream, state], [isFirst ? 'NOW' : from, TIMES.eventsMs]);
         });
         await Promise.all(begun);
       }
@@ -170,58 +95,142 @@ export function createConsumers(
     },
 
     async deleteConsumer(tenant, name) {
-      const consumer = await find(tenant, name);
+      const consumer = await find(context, tenant, name);
       if (!consumer) return false;
       const isDeleted = (await attempt(() => client.hdel(keys.consumers(tenant).consumers, name))) === 1;
-      const gone = ALL.map((partition) => partitionKeys(tenant, partition, consumer).slice(1));
+      const gone = ALL.map((partition) => partitionKeys(context, tenant, partition, consumer).slice(1));
       await attempt(() => Promise.all(gone.map((names) => client.unlink(...names))));
       return isDeleted;
     },
+  };
+}
 
+/** `first`: the partition to begin with. */
+async function pull(
+  context: Context,
+  tenant: TenantId,
+  consumer: Consumer,
+  { max }: EventPull,
+  first: number,
+): Promise<PulledEvents> {
+  const id = nonce() + nonce();
+  const partitions: number[] = [];
+  const wanted = wantedArg(consumer.record);
+  const events: EventRecord[] = [];
+  let isPart = false;
+  let bytes: number = LIMITS.readingBytes;
+  for (const partition of [...ALL.slice(first), ...ALL.slice(0, first)]) {
+    if (events.length >= max || bytes <= 0) break;
+    const caps = [TIMES.eventAckMs, LIMITS.eventAttempts, TIMES.eventsMs, LIMITS.scannedEvents];
+    const args = [context.clock.offset(), id, max - events.length, bytes, ...caps, wanted];
+    let answer: string[] = [];
+    try {
+      answer = (await context.run(
+        'pull-events',
+        partitionKeys(context, tenant, partition, consumer),
+        args,
+      )) as string[];
+    } catch (error) {
+      // Events already handed out matter more than the error of the others.
+      if (events.length === 0) throw error;
+    }
+    const [more, ...fields] = answer;
+    isPart ||= more === '1';
+    if (fields.length > 0) partitions.push(partition);
+    for (let at = 0; at < fields.length; at += 6) {
+      events.push(eventOf(partition, fields.slice(at, at + 6)));
+      bytes -= fields[at + 4]?.length ?? 0;
+    }
+  }
+  return { events, token: { id, partitions }, isPart };
+}
+
+type Pulling = 'pullEvents' | 'ackEvents' | 'redeliverEvents';
+
+function createPulling(context: Context): Pick<ConsumerStore, Pulling> {
+  const { run, clock, forwarding } = context;
+  /** The partition to begin with: none is always last. */
+  let turn = 0;
+  return {
     async pullEvents(tenant, name, wish) {
-      const consumer = await find(tenant, name);
+      const consumer = await find(context, tenant, name);
       if (!consumer) return null;
       await forwarding.sweep(tenant, TIMES.unforwardedMs);
-      return pull(tenant, consumer, wish);
+      turn = (turn + 1) % PARTITIONS;
+      return pull(context, tenant, consumer, wish, turn);
     },
 
     async ackEvents(tenant, name, { id, partitions }, failed, { returned, backOff } = AS_PULLED) {
-      const consumer = await find(tenant, name);
+      const consumer = await find(context, tenant, name);
       if (!consumer) return 'not-found';
       const caps = [LIMITS.eventAttempts, backOff.growth, backOff.mostMs, TIMES.eventsMs];
       const answers = await Promise.all(
         partitions.map((partition) => {
           const failedHere = idsIn(partition, failed);
           const ids = [failedHere.length, ...failedHere, ...idsIn(partition, returned)];
-          return run('ack-events', partitionKeys(tenant, partition, consumer), [clock.offset(), id, ...caps, ...ids]);
+          return run('ack-events', partitionKeys(context, tenant, partition, consumer), [
+            clock.offset(),
+            id,
+            ...caps,
+            ...ids,
+          ]);
         }),
       );
       return answers.includes('late') ? 'late' : 'acknowledged';
     },
 
     async redeliverEvents(tenant, name, after, most) {
-      const consumer = await find(tenant, name);
+      const consumer = await find(context, tenant, name);
       if (!consumer) return null;
       const from = deadPlace(after);
       const counts = await Promise.all(
         ALL.map((partition) => {
           const args = [clock.offset(), rangeStart(partition, from), most, TIMES.eventsMs];
-          return run('redeliver-events', partitionKeys(tenant, partition, consumer), args);
+          return run('redeliver-events', partitionKeys(context, tenant, partition, consumer), args);
         }),
       );
       return counts.reduce<number>((sum, count) => sum + Number(count), 0);
     },
+  };
+}
 
+/** Those of one partition past a place, each with its own. */
+async function deadOf(
+  context: Context,
+  tenant: TenantId,
+  consumer: Consumer,
+  partition: number,
+  after: DeadPlace,
+  limit: number,
+) {
+  const [, , dead = ''] = partitionKeys(context, tenant, partition, consumer);
+  const from = rangeStart(partition, after);
+  const entries = await attempt(() => context.client.xrange(dead, from, '+', 'COUNT', limit));
+  return entries.map(([id, fields]) => {
+    const value = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
+    const event = eventOf(partition, [value('i'), value('n'), value('t'), value('s'), value('d'), value('a')]);
+    return { place: { id, partition }, event };
+  });
+}
+
+type Reports = 'noteUnreached' | 'readProgress' | 'listDeadLetters' | 'readArrivals';
+
+function createReports(context: Context): Pick<ConsumerStore, Reports> {
+  const { client, run, keys, clock, forwarding } = context;
+  return {
     noteUnreached: (tenant, at, users) => forwarding.noteUnreached(tenant, at, users),
 
     async readProgress(tenant, name) {
-      const consumer = await find(tenant, name);
+      const consumer = await find(context, tenant, name);
       if (!consumer) return null;
       await forwarding.sweep(tenant, 0);
       const args = [clock.offset(), LIMITS.eventAttempts, TIMES.eventsMs, LIMITS.countedEvents];
       const answers = (await Promise.all(
         ALL.map((partition) =>
-          run('read-progress', partitionKeys(tenant, partition, consumer), [...args, wantedArg(consumer.record)]),
+          run('read-progress', partitionKeys(context, tenant, partition, consumer), [
+            ...args,
+            wantedArg(consumer.record),
+          ]),
         ),
       )) as [number, number, string, number][];
       const sum = (of: 0 | 1 | 3): number => answers.reduce((total, answer) => total + answer[of], 0);
@@ -231,10 +240,12 @@ export function createConsumers(
     },
 
     async listDeadLetters(tenant, name, after, limit) {
-      const consumer = await find(tenant, name);
+      const consumer = await find(context, tenant, name);
       if (!consumer) return [];
       const from = deadPlace(after);
-      const found = await Promise.all(ALL.map((partition) => deadOf(tenant, consumer, partition, from, limit)));
+      const found = await Promise.all(
+        ALL.map((partition) => deadOf(context, tenant, consumer, partition, from, limit)),
+      );
       return found
         .flat()
         .sort((one, other) => comparePlaces(one.place, other.place))

@@ -11,9 +11,9 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { TenantId } from '../../model.ts';
 import type { Forwarding } from './forwarding.ts';
-import type { EventSource } from './keys.ts';
 import type { KnownConsumers } from './known-consumers.ts';
 import type { RunScript, ScriptName } from './scripts.ts';
+import type { EventSource } from './subject-keys.ts';
 
 interface InHand {
   readonly tenant: TenantId;

@@ -7,8 +7,9 @@ import { happeningOf } from '../shared/happening.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { decodeAnnouncement } from './codec.ts';
-import type { EventSource, Keys } from './keys.ts';
+import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
+import type { EventSource } from './subject-keys.ts';
 
 /** Events forwarded at once: each may be as long as a message. */
 const AT_ONCE = 50;

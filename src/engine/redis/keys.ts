@@ -10,100 +10,27 @@ import { LIMITS } from '../../limits.ts';
 import type { ConversationId, RateUse, SessionId, TenantId, Topic, UserId } from '../../model.ts';
 import type { Channel } from '../port.ts';
 import { conversationKey } from '../shared/message-id.ts';
+import {
+  type ConsumerKeys,
+  type ConversationKeys,
+  consumerKeys,
+  conversationKeys,
+  type EventSource,
+  type PartitionKeys,
+  partitionKeys,
+  type SettingKeys,
+  settingKeys,
+  type TopicKeys,
+  topicKeys,
+  type UserKeys,
+  userKeys,
+  type WebhookKeys,
+  webhookKeys,
+} from './subject-keys.ts';
 
 const HEALTH_KEYS = 16;
 
 const encode = (text: string): string => Buffer.from(text).toString('base64url');
-
-export interface ConversationKeys {
-  readonly meta: string;
-  readonly members: string;
-  readonly joins: string;
-  readonly messages: string;
-  readonly log: string;
-  readonly typing: string;
-  /** Users whose index does not have their last change of membership yet. */
-  readonly outbox: string;
-  /** Messages that are being written, their texts, and wishes to stop what replies to a message. */
-  readonly streams: string;
-  readonly texts: string;
-  readonly stops: string;
-  /** There while the id of a conversation that was deleted stays taken. */
-  readonly gone: string;
-  readonly channel: string;
-  readonly events: EventSource;
-}
-
-/** Where what happens is kept for consumers in the step that brings it about: beside its conversation or topic. */
-export interface EventSource {
-  /** Of the tenant's. */
-  readonly name: string;
-  readonly outbox: string;
-}
-
-/** Of a tenant: its consumers, which nodes take it to have none, sources that are to be forwarded, and a count of what was. */
-export interface ConsumerKeys {
-  readonly consumers: string;
-  readonly unaware: string;
-  readonly unforwarded: string;
-  readonly arrivals: string;
-}
-
-/** Of a tenant's partition: its events, and up to where each source is in it. */
-export interface PartitionKeys {
-  readonly stream: string;
-  readonly places: string;
-  /** Of a consumer. */
-  state(consumer: string): string;
-  dead(consumer: string): string;
-}
-
-export interface UserKeys {
-  readonly conversations: string;
-  readonly joined: string;
-  readonly left: string;
-  /** The user's list; see `lua/list.lua`. */
-  readonly order: string;
-  readonly entries: string;
-  readonly unread: string;
-  readonly large: string;
-  /** The log of the list and its position; see `lua/user-log.lua`. */
-  readonly log: string;
-  readonly logState: string;
-  readonly places: string;
-  readonly memberships: string;
-  /** Changes with each announcement on the channel of memberships; see `marks.ts`. */
-  readonly membershipsMark: string;
-  readonly presence: string;
-  readonly presenceChannel: string;
-  readonly sessions: string;
-  readonly bookmarks: string;
-  /** Up to when the user's tokens are refused. */
-  readonly refusal: string;
-  readonly sessionsChannel: string;
-  readonly sessionsMark: string;
-}
-
-export interface TopicKeys {
-  readonly meta: string;
-  readonly history: string;
-  readonly channel: string;
-  readonly events: EventSource;
-}
-
-/** Of what a tenant's admins have settled: rules, or policies. */
-export interface SettingKeys {
-  readonly settings: string;
-  readonly mark: string;
-  readonly channel: string;
-}
-
-/** Of a tenant's webhooks, by consumer: what was saved, and how each is. In the slot of `webhookHolders`. */
-export interface WebhookKeys {
-  readonly records: string;
-  readonly healths: string;
-  readonly holders: string;
-}
 
 export interface Keys {
   readonly leases: string;
@@ -141,91 +68,6 @@ export interface Keys {
   channel(channel: Channel): string;
 }
 
-/** Of the database with this number: announcements know nothing of databases, so that their channels name it. */
-type ChannelOf = (name: string) => string;
-
-/** Keys of a conversation; `tag` is their slot. */
-function conversationKeys(tag: string, channelOf: ChannelOf, events: EventSource): ConversationKeys {
-  return {
-    meta: `${tag}:meta`,
-    members: `${tag}:members`,
-    joins: `${tag}:joins`,
-    messages: `${tag}:messages`,
-    log: `${tag}:log`,
-    typing: `${tag}:typing`,
-    outbox: `${tag}:outbox`,
-    gone: `${tag}:gone`,
-    streams: `${tag}:streams`,
-    texts: `${tag}:texts`,
-    stops: `${tag}:stops`,
-    channel: channelOf(`${tag}:channel`),
-    events,
-  };
-}
-
-/** Keys of a user; `tag` is their slot. */
-function userKeys(tag: string, channelOf: ChannelOf): UserKeys {
-  return {
-    conversations: `${tag}:conversations`,
-    joined: `${tag}:joined`,
-    left: `${tag}:left`,
-    order: `${tag}:order`,
-    entries: `${tag}:entries`,
-    unread: `${tag}:unread`,
-    large: `${tag}:large`,
-    log: `${tag}:log`,
-    logState: `${tag}:log-state`,
-    places: `${tag}:places`,
-    memberships: channelOf(`${tag}:memberships`),
-    membershipsMark: `${tag}:memberships-mark`,
-    presence: `${tag}:presence`,
-    presenceChannel: channelOf(`${tag}:presence-channel`),
-    sessions: `${tag}:sessions`,
-    bookmarks: `${tag}:inboxes`,
-    refusal: `${tag}:refusal`,
-    sessionsChannel: channelOf(`${tag}:sessions-channel`),
-    sessionsMark: `${tag}:sessions-mark`,
-  };
-}
-
-/** Keys of a topic; `tag` is their slot. */
-const topicKeys = (tag: string, channelOf: ChannelOf, events: EventSource): TopicKeys => ({
-  meta: `${tag}:meta`,
-  history: `${tag}:history`,
-  channel: channelOf(`${tag}:channel`),
-  events,
-});
-
-/** Keys of a tenant's webhooks; `holders` is of all tenants. */
-const webhookKeys = (tag: string, tenant: string, holders: string): ReturnType<Keys['webhooks']> => ({
-  records: `${tag}:of.${tenant}`,
-  healths: `${tag}:health.${tenant}`,
-  holders,
-});
-
-/** Keys of a tenant's consumers. */
-const consumerKeys = (tag: string): ReturnType<Keys['consumers']> => ({
-  consumers: `${tag}:consumers`,
-  unaware: `${tag}:unaware`,
-  unforwarded: `${tag}:unforwarded`,
-  arrivals: `${tag}:arrivals`,
-});
-
-/** Keys of one of the streams of a tenant's events. */
-const partitionKeys = (tag: string): ReturnType<Keys['partition']> => ({
-  stream: `${tag}:stream`,
-  places: `${tag}:places`,
-  state: (consumer) => `${tag}:at.${consumer}`,
-  dead: (consumer) => `${tag}:dead.${consumer}`,
-});
-
-/** Keys of a setting of a tenant. */
-const settingKeys = (tag: string, name: string, channelOf: ChannelOf): SettingKeys => ({
-  settings: `${tag}:${name}`,
-  mark: `${tag}:mark`,
-  channel: channelOf(`${tag}:channel`),
-});
-
 /** Where what concerns a channel is announced. */
 function nameOf(keys: Omit<Keys, 'channel'>, channel: Channel): string {
   switch (channel.kind) {
@@ -246,22 +88,35 @@ function nameOf(keys: Omit<Keys, 'channel'>, channel: Channel): string {
   }
 }
 
-export function createKeys(prefix: string, database: number): Keys {
+/** Keys of subjects, each in the slot of its subject. */
+type SubjectKeys = Pick<
+  Keys,
+  | 'conversation'
+  | 'conversationByKey'
+  | 'idempotency'
+  | 'user'
+  | 'topic'
+  | 'published'
+  | 'routingRules'
+  | 'topicPolicies'
+  | 'eventSource'
+>;
+
+function createSubjectKeys(prefix: string, database: number): SubjectKeys {
   const channelOf = (name: string): string => (database === 0 ? name : `${name}@${database}`);
   const conversationTag = (tenant: TenantId, key: string): string => `${prefix}:{c.${encode(tenant)}.${key}}`;
-
-  function conversationByKey(tenant: TenantId, key: string): ConversationKeys {
-    return conversationKeys(conversationTag(tenant, key), channelOf, eventSource(tenant, `c.${key}`));
-  }
-
-  const user = (tenant: TenantId, id: UserId): UserKeys =>
-    userKeys(`${prefix}:{u.${encode(tenant)}.${encode(id)}}`, channelOf);
+  const topicTag = (tenant: TenantId, id: Topic): string => `${prefix}:{t.${encode(tenant)}.${encode(id)}}`;
+  const userTag = (tenant: TenantId, id: UserId): string => `${prefix}:{u.${encode(tenant)}.${encode(id)}}`;
 
   // `announce` of the scripts knows it by its end.
   const eventSource = (tenant: TenantId, name: string): EventSource => ({
     name,
     outbox: `${prefix}:{${name.slice(0, 1)}.${encode(tenant)}${name.slice(1)}}:events`,
   });
+
+  function conversationByKey(tenant: TenantId, key: string): ConversationKeys {
+    return conversationKeys(conversationTag(tenant, key), channelOf, eventSource(tenant, `c.${key}`));
+  }
 
   const conversations = new LRUCache<string, ConversationKeys>({ max: LIMITS.rememberedKeys });
   /** Their name is a digest: it is the dearest part of a short read. */
@@ -274,43 +129,38 @@ export function createKeys(prefix: string, database: number): Keys {
     return made;
   }
 
-  const topicTag = (tenant: TenantId, id: Topic): string => `${prefix}:{t.${encode(tenant)}.${encode(id)}}`;
+  return {
+    conversation,
+    conversationByKey,
+    idempotency: (tenant, id, senderId, clientMessageId) =>
+      `${conversationTag(tenant, conversationKey(id))}:sent:${encode(senderId)}.${encode(clientMessageId)}`,
+    user: (tenant, id) => userKeys(userTag(tenant, id), channelOf),
+    topic: (tenant, id) => topicKeys(topicTag(tenant, id), channelOf, eventSource(tenant, `t.${encode(id)}`)),
+    published: (tenant, id, senderId, key) => `${topicTag(tenant, id)}:sent:${encode(senderId)}.${encode(key)}`,
+    routingRules: (tenant) => settingKeys(`${prefix}:{r.${encode(tenant)}}`, 'rules', channelOf),
+    topicPolicies: (tenant) => settingKeys(`${prefix}:{p.${encode(tenant)}}`, 'policies', channelOf),
+    eventSource,
+  };
+}
 
-  const topic = (tenant: TenantId, id: Topic): TopicKeys =>
-    topicKeys(topicTag(tenant, id), channelOf, eventSource(tenant, `t.${encode(id)}`));
-
-  const routingRules = (tenant: TenantId): SettingKeys =>
-    settingKeys(`${prefix}:{r.${encode(tenant)}}`, 'rules', channelOf);
-
-  const topicPolicies = (tenant: TenantId): SettingKeys =>
-    settingKeys(`${prefix}:{p.${encode(tenant)}}`, 'policies', channelOf);
-
+export function createKeys(prefix: string, database: number): Keys {
+  const subjects = createSubjectKeys(prefix, database);
   const webhookHolders = `${prefix}:{webhooks}:holders`;
-
   const keys: Omit<Keys, 'channel'> = {
+    ...subjects,
     leases: `${prefix}:{nodes}:leases`,
     dead: `${prefix}:{nodes}:dead`,
     sweepers: `${prefix}:{nodes}:sweepers`,
     schema: `${prefix}:schema`,
     health: () => `${prefix}:{health.${Math.floor(Math.random() * HEALTH_KEYS)}}`,
-    conversation,
-    conversationByKey,
-    idempotency: (tenant, id, senderId, clientMessageId) =>
-      `${conversationTag(tenant, conversationKey(id))}:sent:${encode(senderId)}.${encode(clientMessageId)}`,
-    user,
     rooms(tenant) {
       const tag = `${prefix}:{o.${encode(tenant)}}`;
       return { order: `${tag}:order`, rooms: `${tag}:rooms` };
     },
     unlisted: (tenant) => `${prefix}:{l.${encode(tenant)}}:unlisted`,
-    topic,
-    published: (tenant, id, senderId, key) => `${topicTag(tenant, id)}:sent:${encode(senderId)}.${encode(key)}`,
-    routingRules,
-    topicPolicies,
     consumers: (tenant) => consumerKeys(`${prefix}:{k.${encode(tenant)}}`),
     partition: (tenant, partition) => partitionKeys(`${prefix}:{e.${encode(tenant)}.${partition}}`),
-    userEvents: (tenant, id) => eventSource(tenant, `u.${encode(id)}`),
-    eventSource,
+    userEvents: (tenant, id) => subjects.eventSource(tenant, `u.${encode(id)}`),
     webhookHolders,
     webhooks: (tenant) => webhookKeys(`${prefix}:{webhooks}`, encode(tenant), webhookHolders),
     sessionUser: (tenant, id) => `${prefix}:{s.${encode(tenant)}.${encode(id)}}:user`,

@@ -1,7 +1,8 @@
 /** Where a message is, by its id. */
 import type { MessageId, TenantId } from '../../model.ts';
 import { parseMessageId } from '../shared/message-id.ts';
-import type { ConversationKeys, Keys } from './keys.ts';
+import type { Keys } from './keys.ts';
+import type { ConversationKeys } from './subject-keys.ts';
 
 export interface Located extends ConversationKeys {
   readonly sequence: number;

@@ -6,9 +6,10 @@ import type { CurrentTrace, MessageEdit, MessageStore } from '../port.ts';
 import { nonce } from './attempt.ts';
 import { decodeMessage, encodeContent, fragment } from './codec.ts';
 import type { EventOutbox } from './event-outbox.ts';
-import type { ConversationKeys, Keys } from './keys.ts';
+import type { Keys } from './keys.ts';
 import { locate } from './located.ts';
 import { retentionArg } from './retention.ts';
+import type { ConversationKeys } from './subject-keys.ts';
 
 function toEdit(answer: unknown): MessageEdit {
   const [outcome, value] = answer as [string, string];

@@ -14,8 +14,9 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
-import type { Keys, UserKeys } from './keys.ts';
+import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
+import type { UserKeys } from './subject-keys.ts';
 
 /** Places compared with their memberships when there is none left. */
 const COMPARED = 16;

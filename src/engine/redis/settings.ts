@@ -4,8 +4,8 @@ import type { SettingKind } from '../port.ts';
 import type { Settings } from '../shared/settings.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
-import type { SettingKeys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
+import type { SettingKeys } from './subject-keys.ts';
 
 interface Kind<Setting> {
   readonly kind: SettingKind;

@@ -5,8 +5,9 @@ import type { MessageId, MessageRecord, Retention, TenantId } from '../../model.
 import { nonce } from './attempt.ts';
 import { decodeMessage } from './codec.ts';
 import type { EventOutbox } from './event-outbox.ts';
-import type { ConversationKeys, Keys } from './keys.ts';
+import type { Keys } from './keys.ts';
 import { retentionArg } from './retention.ts';
+import type { ConversationKeys } from './subject-keys.ts';
 
 /** A script's answer about one message: its lines, whether its text is held, whether it is asked to stop. */
 type Read = readonly [value: string, isHeld: string, isStopRequested: string] | null;

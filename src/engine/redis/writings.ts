@@ -9,9 +9,10 @@ import { nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import { asJsonText, decodeMessage, encodeExtension } from './codec.ts';
 import type { EventOutbox } from './event-outbox.ts';
-import type { ConversationKeys, Keys } from './keys.ts';
+import type { Keys } from './keys.ts';
 import { locate } from './located.ts';
 import { retentionArg } from './retention.ts';
+import type { ConversationKeys } from './subject-keys.ts';
 import { createWritingReads } from './writing-reads.ts';
 
 export interface WritingOptions {

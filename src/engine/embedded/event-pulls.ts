@@ -1,0 +1,165 @@
+/** What members of a consumer pull: handing events out, acknowledging them, giving them up. Runs in the caller's transaction. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import {
+  type BackOff,
+  type EventPull,
+  type EventRecord,
+  type EventToken,
+  PARTITIONS,
+  type PulledEvents,
+  retryAfterMs,
+  wantedBy,
+} from '../shared/consumer.ts';
+import type { Consumer, ConsumerStatements, DeadRow, PendingRow, PlaceRow } from './consumer-rows.ts';
+import { type EventRow, type Events, eventOf } from './events.ts';
+
+/** Every partition. */
+export const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+
+/** The events handed out so far, of all partitions. */
+interface HandedOut {
+  readonly events: EventRecord[];
+  readonly partitions: number[];
+  bytes: number;
+  /** There is more to look at. */
+  isPart: boolean;
+}
+
+/** Settles events that were handed out, by their ids. */
+export interface Acknowledgement {
+  readonly failed: ReadonlySet<string>;
+  readonly returned: ReadonlySet<string>;
+  readonly backOff: BackOff;
+}
+
+export class EventPulls {
+  readonly #sql: ConsumerStatements;
+  readonly #events: Events;
+  readonly #clock: Clock;
+  /** The partition to begin with: none is always last. */
+  #turn = 0;
+
+  constructor(statements: ConsumerStatements, events: Events, clock: Clock) {
+    this.#sql = statements;
+    this.#events = events;
+    this.#clock = clock;
+  }
+
+  placesOf({ key }: Consumer): PlaceRow[] {
+    return this.#sql.selectPlaces.all(key) as unknown as PlaceRow[];
+  }
+
+  pendingOf({ consumer, partition }: PlaceRow): PendingRow[] {
+    return this.#sql.selectPending.all(consumer, partition) as unknown as PendingRow[];
+  }
+
+  #give(place: PlaceRow, event: EventRow, attempt: number, token: string, handed: HandedOut): void {
+    this.#sql.putPending.run(place.consumer, place.partition, event.number, attempt, token);
+    handed.events.push(eventOf(event, attempt));
+    handed.bytes += event.data.length;
+  }
+
+  /** Gives up an event whose attempts are used up; `false`: they are not. An event past its retention is forgotten. */
+  #giveUp({ consumer, partition }: PlaceRow, { number, attempts }: PendingRow): boolean {
+    const event = this.#events.at(number);
+    if (event && attempts < LIMITS.eventAttempts) return false;
+    this.#sql.dropPending.run(consumer, partition, number);
+    if (!event) return true;
+    const { type, subject, at, data } = event;
+    this.#sql.putDead.run(consumer, number, partition, type, subject, at, data, attempts, this.#clock.now());
+    return true;
+  }
+
+  /** Gives up what was handed out for the last time and not acknowledged. */
+  settle(consumer: Consumer): void {
+    this.#sql.dropDead.run(this.#clock.now() - TIMES.eventsMs);
+    for (const place of this.placesOf(consumer)) {
+      if (place.until > this.#clock.now()) continue;
+      for (const pending of this.pendingOf(place)) this.#giveUp(place, pending);
+    }
+  }
+
+  /** Hands out what is next of a partition that nobody has in hand. */
+  #handOutPartition(consumer: Consumer, place: PlaceRow, max: number, token: string, handed: HandedOut): void {
+    const before = handed.events.length;
+    const isFull = (): boolean => handed.events.length >= max || handed.bytes >= LIMITS.readingBytes;
+    const pending = this.pendingOf(place);
+    for (const { number, attempts } of pending) {
+      const event = isFull() ? undefined : this.#events.at(number);
+      if (event) this.#give(place, event, attempts + 1, token, handed);
+    }
+    // New events come after those that are handed out again.
+    if (!isFull()) this.#scan(consumer, place, token, handed, isFull);
+    if (handed.events.length > before) {
+      this.#sql.handOut.run(token, this.#clock.now() + TIMES.eventAckMs, place.consumer, place.partition);
+      handed.partitions.push(place.partition);
+    }
+  }
+
+  #scan({ tenant, record }: Consumer, place: PlaceRow, token: string, handed: HandedOut, isFull: () => boolean): void {
+    const isWanted = wantedBy(record);
+    let last = place.place;
+    let looked = 0;
+    for (const event of this.#events.past(tenant, place.partition, place.place)) {
+      if (isFull()) break;
+      last = event.number;
+      looked += 1;
+      if (isWanted(event.type, event.subject)) this.#give(place, event, 1, token, handed);
+    }
+    if (looked === LIMITS.scannedEvents) handed.isPart = true;
+    if (last > place.place) this.#sql.movePlace.run(last, place.consumer, place.partition);
+  }
+
+  pull(consumer: Consumer, { max }: EventPull): PulledEvents {
+    this.settle(consumer);
+    const token = randomUUID();
+    const handed: HandedOut = { events: [], partitions: [], bytes: 0, isPart: false };
+    const places = this.placesOf(consumer);
+    this.#turn = (this.#turn + 1) % PARTITIONS;
+    for (const place of [...places.slice(this.#turn), ...places.slice(0, this.#turn)]) {
+      if (handed.events.length >= max || handed.bytes >= LIMITS.readingBytes) break;
+      if (place.until <= this.#clock.now()) this.#handOutPartition(consumer, place, max, token, handed);
+    }
+    return { events: handed.events, token: { id: token, partitions: handed.partitions }, isPart: handed.isPart };
+  }
+
+  /** Acknowledges what was handed out of a partition under a token; false: it was handed out again since. */
+  #ackPartition(place: PlaceRow, token: string, { failed, returned, backOff }: Acknowledgement): boolean {
+    if (place.token !== token) return place.acked === token;
+    const { consumer, partition } = place;
+    let until = 0;
+    for (const pending of this.#sql.selectHanded.all(consumer, partition, token) as unknown as PendingRow[]) {
+      const { number, attempts } = pending;
+      const id = `${partition}-${number}`;
+      if (returned.has(id)) this.#sql.putPending.run(consumer, partition, number, attempts - 1, '');
+      else if (!failed.has(id)) this.#sql.dropPending.run(consumer, partition, number);
+      else if (!this.#giveUp(place, pending))
+        until = Math.max(until, this.#clock.now() + retryAfterMs(attempts, backOff));
+    }
+    this.#sql.rest.run(token, until, consumer, partition);
+    return true;
+  }
+
+  ack(consumer: Consumer, { id, partitions }: EventToken, acknowledgement: Acknowledgement) {
+    const places = this.placesOf(consumer).filter(({ partition }) => partitions.includes(partition));
+    const done = places.map((place) => this.#ackPartition(place, id, acknowledgement));
+    return done.includes(false) ? 'late' : 'acknowledged';
+  }
+
+  redeliver({ key }: Consumer, after: string | null, most: number): number {
+    this.#sql.wake.run(key);
+    let count = 0;
+    for (const partition of ALL) {
+      const letters = this.#sql.selectDeadOf.all(key, partition, Number(after ?? 0), most) as unknown as DeadRow[];
+      for (const { place, number } of letters) {
+        if (!this.#events.at(number)) continue;
+        this.#sql.dropDeadOne.run(place);
+        this.#sql.putPending.run(key, partition, number, 0, '');
+        count += 1;
+      }
+    }
+    return count;
+  }
+}

@@ -1,0 +1,59 @@
+/** How consumers, their events and the places of dead letters are written in Redis. */
+import type { ConsumerRecord } from '../../model.ts';
+import { type EventRecord, PARTITIONS } from '../shared/consumer.ts';
+import { luaPatternsOf } from '../shared/topic-match.ts';
+
+export interface Consumer {
+  /** Its own, and not that of another of its name before. */
+  readonly key: string;
+  readonly record: ConsumerRecord;
+}
+
+export const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+
+export function decodeConsumer(value: string): Consumer {
+  const end = value.indexOf(' ');
+  return { key: value.slice(0, end), record: JSON.parse(value.slice(end + 1)) as ConsumerRecord };
+}
+
+/** The filter of a consumer, in the form that scripts read. */
+export function wantedArg({ events, conversations, topics }: ConsumerRecord): string {
+  const set = (names: readonly string[]): Record<string, true> => Object.fromEntries(names.map((name) => [name, true]));
+  return JSON.stringify({
+    types: set(events),
+    conversations: conversations && set(conversations),
+    topics: topics?.flatMap(luaPatternsOf) ?? null,
+  });
+}
+
+export function eventOf(partition: number, fields: readonly string[]): EventRecord {
+  const [id = '', number, type, subject, data = 'null', attempt] = fields;
+  const at = Math.floor(Number(number) / 1_000);
+  const record = { id: `${partition}-${id}`, at, type, subject, data: JSON.parse(data), attempt: Number(attempt) };
+  return record as EventRecord;
+}
+
+/** Ids of a partition as it knows them. */
+export const idsIn = (partition: number, ids: readonly string[]): string[] =>
+  ids.flatMap((id) => (id.startsWith(`${partition}-`) ? [id.slice(id.indexOf('-') + 1)] : []));
+
+/** Where a dead letter is: those of all partitions are listed in one order. */
+export interface DeadPlace {
+  readonly id: string;
+  readonly partition: number;
+}
+
+export function deadPlace(place: string | null): DeadPlace {
+  const [ms = '0', sequence = '0', partition = '-1'] = place === null ? [] : place.split('-');
+  return { id: `${ms}-${sequence}`, partition: Number(partition) };
+}
+
+/** Where those of a partition begin that are past a place. */
+export const rangeStart = (partition: number, after: DeadPlace): string =>
+  partition > after.partition ? after.id : `(${after.id}`;
+
+export function comparePlaces(one: DeadPlace, other: DeadPlace): number {
+  const [ms, sequence] = one.id.split('-').map(Number) as [number, number];
+  const [otherMs, otherSequence] = other.id.split('-').map(Number) as [number, number];
+  return ms - otherMs || sequence - otherSequence || one.partition - other.partition;
+}

@@ -1,0 +1,112 @@
+/** The parts of the Redis engine, made of one another. */
+import type { Clock } from '../../clock.ts';
+import type { RedisAddress } from '../../config/redis.ts';
+import type { Log } from '../../log.ts';
+import type { Retention } from '../../model.ts';
+import type { CurrentTrace } from '../port.ts';
+import { nonce } from './attempt.ts';
+import { createBatches } from './batches.ts';
+import { createRedisBus } from './bus.ts';
+import { openCommandClient, openSubscriberClient } from './client.ts';
+import { EventOutbox } from './event-outbox.ts';
+import { Forwarding } from './forwarding.ts';
+import { createKeys } from './keys.ts';
+import { KnownConsumers } from './known-consumers.ts';
+import { ListUpdates } from './list-updates.ts';
+import { Lists } from './lists.ts';
+import { Marks } from './marks.ts';
+import { createMemberships } from './memberships.ts';
+import { createPlaces } from './places.ts';
+import { createPresence } from './presence.ts';
+import { RecentChanges } from './recent-changes.ts';
+import { Reconciliation } from './reconciliation.ts';
+import { Requirements } from './requirements.ts';
+import { createRooms } from './rooms.ts';
+import { defineScripts } from './scripts.ts';
+import { Subscriber } from './subscriber.ts';
+import { createWritings } from './writings.ts';
+
+export interface RedisOptions {
+  readonly address: RedisAddress;
+  /** Begins every key and channel. */
+  readonly prefix: string;
+  /** Whether settings that break a guarantee keep the service from starting. */
+  readonly isChecked: boolean;
+  readonly retention: Retention;
+  /** How long connections left at `close` count as present. */
+  readonly presenceGraceMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly currentTrace?: CurrentTrace;
+  /** Conversations that one user begins or joins; left out: as many as the limits say. */
+  readonly conversationsPerUser?: number | undefined;
+  /** Called for each announcement of a kind that only a newer release knows. */
+  readonly ignored?: () => void;
+  /** Ends the wait for a server that is away. */
+  readonly abandon?: AbortSignal | undefined;
+}
+
+/** `starting.isOver`: the engine serves, so faults of its connections are logged. */
+export type RedisParts = ReturnType<typeof createParts>;
+
+/** Makes the parts of the engine. Nothing is connected yet. */
+export function createParts(options: RedisOptions) {
+  const { address, clock, log, retention, currentTrace = (): string => '' } = options;
+  const keys = createKeys(options.prefix, address.database);
+  const starting = { isOver: false };
+  // A fault at the start is logged in words, once.
+  const told = (err: Error, role: string): void =>
+    log[starting.isOver ? 'warn' : 'debug']({ err, role }, 'redis error');
+  const client = openCommandClient(address, told);
+  const publish = (channel: string, text: string): Promise<unknown> => client.spublish(channel, text);
+  const listening = openSubscriberClient(address, told);
+  const subscriber = new Subscriber(listening, publish, clock, log);
+  const requirements = new Requirements(client, options.isChecked, log);
+  const run = defineScripts(client);
+  const isOneServer = address.kind !== 'cluster';
+  const runOne = createBatches(run, isOneServer);
+  // The data of one server lose their end together.
+  const recent = isOneServer ? null : new RecentChanges(clock);
+  const memberships = createMemberships({ run, runOne }, keys, log, recent);
+  const known = new KnownConsumers(run, keys, clock);
+  const forwarding = new Forwarding(client, run, keys, clock, known.node);
+  const outbox = new EventOutbox(run, { known, forwarding, clock, log, isOneServer });
+  const writings = createWritings({ run, runOne }, keys, { clock, retention, currentTrace, outbox });
+  const rooms = createRooms(client, run, keys, isOneServer);
+  const lists = new Lists(client, { run, runOne }, keys, clock, { memberships, rooms, recent, node: nonce() });
+  const reconciliation = recent && new Reconciliation(client, run, keys, { recent, memberships, lists, clock, log });
+  const most = options.conversationsPerUser;
+  const places = createPlaces({ client, run, keys, clock, isOneServer, most });
+  const updates = new ListUpdates(lists, clock, log, isOneServer);
+  const presence = createPresence(client, run, keys, { clock, log, outbox });
+  const marks = new Marks(client, runOne, keys, clock, log);
+  const bus = createRedisBus(subscriber, marks, keys, log, options.ignored ?? (() => undefined));
+  return {
+    keys,
+    client,
+    listening,
+    subscriber,
+    requirements,
+    run,
+    runOne,
+    isOneServer,
+    memberships,
+    known,
+    forwarding,
+    outbox,
+    writings,
+    rooms,
+    lists,
+    reconciliation,
+    places,
+    updates,
+    presence,
+    marks,
+    bus,
+    clock,
+    log,
+    retention,
+    currentTrace,
+    starting,
+  };
+}
