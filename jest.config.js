@@ -14,6 +14,7 @@ const FULL_ONLY = [
   'test/client/page.test.ts',
   'test/client/resuming.test.ts',
   'test/client/session.test.ts',
+  'test/client/transports.test.ts',
   'test/client/trial.test.ts',
   'test/cluster/load.test.ts',
   'test/cluster/two-releases.test.ts',

@@ -1,19 +1,25 @@
 /** The connection: one socket after another, for as long as it is wanted. */
 import { BackOff } from './back-off.ts';
 import { afterEnd, END, type End } from './closes.ts';
-import { Disconnected } from './errors.ts';
+import { Disconnected, Overdue } from './errors.ts';
+import { EventStreams } from './event-streams.ts';
 import { isOnline, watchHost } from './host.ts';
+import { askOver } from './http.ts';
+import type { Link, Variables } from './link.ts';
+import { httpUrlOf, type RealtimeOptions, socketUrlOf } from './options.ts';
+import { isRepeatable } from './repeatable.ts';
 import type { SignIn, TokenReason } from './sign-in.ts';
-import { Socket, type Variables } from './socket.ts';
+import { Socket } from './socket.ts';
+import { type Transport, Transports } from './transports.ts';
 
-export interface ConnectionOptions {
-  readonly url: string;
+const ANSWER_WITHIN_MS = 10_000;
+
+export interface ConnectionOptions extends Pick<RealtimeOptions, 'url' | 'webSocket' | 'transport' | 'answerWithinMs'> {
   readonly deviceId: string;
   readonly signIn: SignIn;
-  readonly webSocket: unknown;
-  /** A token is known, and by it whose it is; then a socket that has taken it. Answers when what it carries is live. */
+  /** A token is known, and by it whose it is; then a connection that has taken it. Answers when what it carries is live. */
   readonly onToken: (token: string) => Promise<void>;
-  readonly onSocket: (socket: Socket, token: string) => void;
+  readonly onLink: (link: Link) => void;
   readonly onPhase: (phase: Phase) => void;
 }
 
@@ -22,7 +28,10 @@ export type Phase = 'connecting' | 'open' | 'waiting' | 'signed-out';
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #backOff = new BackOff();
-  #socket: Socket | null = null;
+  readonly #transports: Transports;
+  #link: Link | null = null;
+  /** Its socket has not answered in time, and HTTP has. */
+  #isMute = false;
   #isWanted = false;
   #isRunning = false;
   #wake: (() => void) | null = null;
@@ -30,12 +39,13 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#transports = new Transports(options.transport);
   }
 
   /** Connects, and again after `signed-out`. */
   start(): void {
     this.#isWanted = true;
-    this.#unwatch ??= watchHost(() => this.#look());
+    this.#unwatch ??= watchHost((isChanged) => this.#look(isChanged));
     if (!this.#isRunning) void this.#run();
   }
 
@@ -43,7 +53,7 @@ export class Connection {
     this.#isWanted = false;
     this.#unwatch?.();
     this.#unwatch = null;
-    this.#socket?.cut({ code: END.stopped });
+    this.#link?.cut({ code: END.stopped });
     this.#wake?.();
   }
 
@@ -52,14 +62,30 @@ export class Connection {
     this.#backOff.reset();
   }
 
-  /** Ends the socket of the moment; the next follows. */
+  /** Ends the connection of the moment; the next follows. */
   cut(end: End): void {
-    this.#socket?.cut(end);
+    this.#link?.cut(end);
   }
 
-  request<Data>(query: string, variables?: Variables): Promise<Data> {
-    const socket = this.#socket;
-    return socket ? socket.request<Data>(query, variables) : Promise.reject(new Disconnected());
+  /** A socket that does not answer, though it may be alive, is given up for HTTP; what is safe to repeat is asked there. */
+  async request<Data>(query: string, variables: Variables = {}): Promise<Data> {
+    const link = this.#link;
+    if (!link) throw new Disconnected();
+    const ask = (): Promise<Data> => {
+      const { url, signIn } = this.#options;
+      return askOver(httpUrlOf(url))<Data>(query, variables, signIn.last);
+    };
+    if (this.#isMute) return ask();
+    try {
+      return await link.request<Data>(query, variables);
+    } catch (error) {
+      if (!(error instanceof Overdue)) throw error;
+      link.check();
+      if (!isRepeatable(query)) throw error;
+      const data = await ask();
+      this.#isMute = link === this.#link;
+      return data;
+    }
   }
 
   async #run(): Promise<void> {
@@ -70,7 +96,7 @@ export class Connection {
     if (this.#isWanted) this.#options.onPhase('signed-out');
   }
 
-  /** One socket from its token to its end. Answers why the next token is asked for; null: nobody is signed in. */
+  /** One connection from its token to its end. Answers why the next token is asked for; null: nobody is signed in. */
   async #once(reason: TokenReason): Promise<TokenReason | null> {
     const { signIn, onPhase, onToken } = this.#options;
     onPhase('connecting');
@@ -95,22 +121,38 @@ export class Connection {
   }
 
   async #carry(token: string): Promise<End> {
-    const { url, deviceId, webSocket, signIn, onSocket, onPhase } = this.#options;
-    const socket = new Socket({ url, params: { token, deviceId }, webSocket });
-    this.#socket = socket;
+    const { signIn, onLink, onPhase } = this.#options;
+    const transport = this.#transports.next;
+    const link = this.#open(transport, token);
+    this.#link = link;
+    this.#isMute = false;
     let unattend: (() => void) | null = null;
-    socket.ready.then(
+    link.ready.then(
       () => {
-        unattend = signIn.attend(socket);
+        unattend = signIn.attend(link);
         onPhase('open');
-        onSocket(socket, token);
+        onLink(link);
       },
       () => undefined,
     );
-    const end = await socket.over;
+    const end = await link.over;
     (unattend as (() => void) | null)?.();
-    this.#socket = null;
+    const isSaid = end.code !== END.lost && end.code !== END.terminated;
+    if (this.#isWanted) this.#transports.ended(transport, unattend !== null, isSaid);
+    this.#link = null;
     return end;
+  }
+
+  #open(transport: Transport, token: string): Link {
+    const { url, deviceId, webSocket, answerWithinMs = ANSWER_WITHIN_MS } = this.#options;
+    if (transport === 'sse') return new EventStreams({ url: httpUrlOf(url), token });
+    try {
+      return new Socket({ url: socketUrlOf(url), params: { token, deviceId }, webSocket, answerWithinMs });
+    } catch (error) {
+      // There are no sockets here, or none to such an address.
+      this.#transports.ended(transport, false, false);
+      throw error;
+    }
   }
 
   async #rest(end: End): Promise<void> {
@@ -128,8 +170,9 @@ export class Connection {
     this.#wake = null;
   }
 
-  #look(): void {
-    this.#socket?.check();
+  #look(isChanged: boolean): void {
+    if (isChanged) this.#transports.forget();
+    this.#link?.check();
     if (isOnline()) this.#wake?.();
   }
 }

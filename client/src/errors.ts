@@ -34,6 +34,9 @@ export class Disconnected extends Error {
 const isError = (value: unknown): value is GraphQLErrorLike =>
   typeof value === 'object' && value !== null && typeof (value as { message?: unknown }).message === 'string';
 
+/** No answer came in time; the connection itself may be alive. */
+export class Overdue extends Disconnected {}
+
 /** Of a list of GraphQL errors, the first; of anything else, that the connection ended. */
 export function errorOf(errors: unknown): RequestError | Disconnected {
   const first: unknown = Array.isArray(errors) ? errors[0] : null;

@@ -23,15 +23,16 @@ const on = (target: Target | undefined, type: string, listener: () => void): (()
   return () => target?.removeEventListener?.(type, listener);
 };
 
-/** Calls back when the network may have come, gone or changed, or somebody looks at the page again. */
-export function watchHost(listener: () => void): () => void {
+/** Calls back when the network may have come, gone or changed (true), or somebody looks at the page again. */
+export function watchHost(listener: (isChanged: boolean) => void): () => void {
+  const changed = (): void => listener(true);
   const seen = (): void => {
-    if (host.document?.visibilityState === 'visible') listener();
+    if (host.document?.visibilityState === 'visible') listener(false);
   };
   const ends = [
-    on(host, 'online', listener),
-    on(host, 'offline', listener),
-    on(host, 'pageshow', listener),
+    on(host, 'online', changed),
+    on(host, 'offline', changed),
+    on(host, 'pageshow', () => listener(false)),
     on(host.document, 'visibilitychange', seen),
   ];
   return () => {

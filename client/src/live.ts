@@ -4,8 +4,8 @@ import type { Connection } from './connection.ts';
 import { INBOX_EVENTS } from './documents.ts';
 import { RequestError } from './errors.ts';
 import type { InboxEvent } from './events.ts';
+import type { Link } from './link.ts';
 import type { Positions } from './positions.ts';
-import type { Socket } from './socket.ts';
 
 export interface LiveOptions {
   readonly connection: () => Connection | null;
@@ -24,11 +24,11 @@ export class Live {
     this.#options = options;
   }
 
-  begin(socket: Socket): void {
+  begin(link: Link): void {
     const { positions, onLive, onLost, connection } = this.#options;
     const { after } = positions;
     let isLive = false;
-    socket.subscribe<{ inbox: InboxEvent }>(
+    link.subscribe<{ inbox: InboxEvent }>(
       INBOX_EVENTS,
       { after },
       {
@@ -39,13 +39,13 @@ export class Live {
           onLive();
         },
         end: (error) => {
-          if (socket.isOver) return;
+          if (link.isOver) return;
           const reason = after === null ? null : lostBy(error);
           if (reason === null)
             return connection()?.cut(error instanceof RequestError ? endOf(error) : { code: END.lost });
           positions.clear();
           onLost(reason);
-          this.begin(socket);
+          this.begin(link);
         },
       },
     );

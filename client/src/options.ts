@@ -13,6 +13,13 @@ export interface RealtimeOptions {
   readonly deviceId?: string;
   /** Left out: memory. Messages then do not survive a reload, and all is read anew. */
   readonly storage?: Storage;
+  /**
+   * Left out or `auto`: graphql-ws, and server-sent events where sockets do not open. `websocket` and `sse`: only that.
+   * React Native has no server-sent events.
+   */
+  readonly transport?: 'auto' | 'websocket' | 'sse';
+  /** A request over a socket without an answer for so long is asked over HTTP where that is safe, or rejects. Left out: 10,000. */
+  readonly answerWithinMs?: number;
   /** Where the place has none: a `WebSocket` such as that of the package `ws`. */
   readonly webSocket?: unknown;
 }

@@ -2,7 +2,7 @@
 import { INBOX_PAGE, MESSAGES_PAGE } from './documents.ts';
 import { isPassing, RequestError } from './errors.ts';
 import type { InboxPage, MessagesPage } from './events.ts';
-import type { Variables } from './socket.ts';
+import type { Variables } from './link.ts';
 import type { Reading } from './store/reading.ts';
 import type { Store } from './store/store.ts';
 

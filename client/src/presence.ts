@@ -1,8 +1,8 @@
 /** Presence. Each user is watched once for all watchers, and users asked for together share one subscription. */
 import { PRESENCE } from './documents.ts';
 import { RequestError } from './errors.ts';
+import type { Link } from './link.ts';
 import { Cell } from './readable.ts';
-import type { Socket } from './socket.ts';
 import type { Presence, Readable } from './types.ts';
 
 const USERS_PER_SUBSCRIPTION = 200;
@@ -10,6 +10,8 @@ const USERS_PER_SUBSCRIPTION = 200;
 const GATHER_MS = 50;
 /** The service takes 100 subscriptions on one connection: past so many, small ones are made one. */
 const SUBSCRIPTIONS = 20;
+/** A browser opens six connections to one server without HTTP/2. */
+const SUBSCRIPTIONS_BY_HTTP = 2;
 const TRY_AGAIN_MS = 2_000;
 
 interface Watched {
@@ -25,7 +27,7 @@ export class PresenceWatch {
   readonly #users = new Map<string, Watched>();
   readonly #connect: () => void;
   readonly #groups = new Set<Group>();
-  #socket: Socket | null = null;
+  #link: Link | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(connect: () => void) {
@@ -52,10 +54,10 @@ export class PresenceWatch {
   }
 
   /** Null: there is no connection; what was told last is shown meanwhile. */
-  on(socket: Socket | null): void {
-    this.#socket = socket;
+  on(link: Link | null): void {
+    this.#link = link;
     this.#groups.clear();
-    if (socket) this.#plan(0);
+    if (link) this.#plan(0);
     else this.#unplan();
   }
 
@@ -64,7 +66,7 @@ export class PresenceWatch {
   }
 
   #plan(ms: number): void {
-    if (!this.#socket) return;
+    if (!this.#link) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.#arrange();
@@ -78,10 +80,11 @@ export class PresenceWatch {
 
   /** Lets go of users at whom nobody looks any more, and asks for those that are looked at. */
   #arrange(): void {
+    const most = this.#link?.isHttp ? SUBSCRIPTIONS_BY_HTTP : SUBSCRIPTIONS;
     const wanted = new Set([...this.#users].flatMap(([id, { cell }]) => (cell.isObserved ? [id] : [])));
     for (const group of this.#groups) {
       const left = [...group.users].filter((id) => wanted.has(id));
-      if (left.length === 0 || this.#groups.size > SUBSCRIPTIONS) this.#end(group);
+      if (left.length === 0 || this.#groups.size > most) this.#end(group);
     }
     const asked = new Set([...this.#groups].flatMap(({ users }) => [...users]));
     const missing = [...wanted].filter((id) => !asked.has(id));
@@ -90,11 +93,11 @@ export class PresenceWatch {
   }
 
   #watch(userIds: readonly string[]): void {
-    const socket = this.#socket;
-    if (!socket) return;
+    const link = this.#link;
+    if (!link) return;
     const group: Group = { users: new Set(userIds), stop: () => undefined };
     this.#groups.add(group);
-    group.stop = socket.subscribe<{ presenceUpdated: Presence }>(
+    group.stop = link.subscribe<{ presenceUpdated: Presence }>(
       PRESENCE,
       { userIds },
       {
@@ -105,7 +108,7 @@ export class PresenceWatch {
         end: (error) => {
           this.#groups.delete(group);
           const retryAfterMs = error instanceof RequestError ? error.retryAfterMs : null;
-          if (!socket.isOver) this.#plan(retryAfterMs ?? TRY_AGAIN_MS);
+          if (!link.isOver) this.#plan(retryAfterMs ?? TRY_AGAIN_MS);
         },
       },
     );

@@ -6,8 +6,9 @@ import { Disconnected } from './errors.ts';
 import type { InboxEvent } from './events.ts';
 import { type Inbox, inboxOf } from './inbox.ts';
 import { forget, keep, restore } from './keeping.ts';
+import type { Link, Variables } from './link.ts';
 import { Live } from './live.ts';
-import { type RealtimeOptions, socketUrlOf } from './options.ts';
+import type { RealtimeOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { Pages } from './pages.ts';
 import { Positions } from './positions.ts';
@@ -16,7 +17,6 @@ import { Cell, State } from './readable.ts';
 import { Reads } from './reads.ts';
 import { Room } from './room.ts';
 import type { SignIn } from './sign-in.ts';
-import type { Socket, Variables } from './socket.ts';
 import { memoryStorage } from './storage/memory.ts';
 import { Store } from './store/store.ts';
 import { StopRequests } from './streams.ts';
@@ -208,12 +208,11 @@ export class Realtime {
 
   #connectionOf(options: RealtimeOptions, deviceId: string): Connection {
     return new Connection({
-      url: socketUrlOf(options.url),
+      ...options,
       deviceId,
       signIn: this.#signIn,
-      webSocket: options.webSocket,
       onToken: (token) => this.#isOf(saidBy(token).userId),
-      onSocket: (socket) => void this.#carry(socket),
+      onLink: (link) => void this.#carry(link),
       onPhase: (phase) => this.#phase(phase),
     });
   }
@@ -234,16 +233,16 @@ export class Realtime {
     await this.#outbox.as(userId);
   }
 
-  async #carry(socket: Socket): Promise<void> {
+  async #carry(link: Link): Promise<void> {
     try {
       // A token that says nothing of whose it is: the service knows.
       if (this.#store.viewerId === null)
-        await this.#isOf((await socket.request<{ viewer: { id: string } }>(VIEWER)).viewer.id);
-      if (socket.isOver) return;
-      this.#live.begin(socket);
-      this.#presence.on(socket);
+        await this.#isOf((await link.request<{ viewer: { id: string } }>(VIEWER)).viewer.id);
+      if (link.isOver) return;
+      this.#live.begin(link);
+      this.#presence.on(link);
     } catch {
-      socket.cut();
+      link.cut();
     }
   }
 

@@ -1,7 +1,7 @@
 /** Any subscription of the service, for apps with a store of their own: after a cut it goes on where it was. */
 import { BackOff } from './back-off.ts';
+import type { Variables } from './link.ts';
 import { Positions } from './positions.ts';
-import type { Variables } from './socket.ts';
 
 export interface Result {
   readonly data?: Readonly<Record<string, unknown>> | null | undefined;

@@ -2,8 +2,9 @@
 import { CREATE_SESSION, REFRESH_SESSION, REVOKE_SESSION } from './documents.ts';
 import { RequestError } from './errors.ts';
 import { exclusively } from './host.ts';
+import type { Ask } from './http.ts';
+import type { Link } from './link.ts';
 import type { GetToken, SignIn, TokenReason } from './sign-in.ts';
-import type { Socket } from './socket.ts';
 import { saidBy } from './token.ts';
 import type { Storage } from './types.ts';
 
@@ -12,9 +13,6 @@ interface Tokens {
   readonly refreshToken: string;
   readonly session: { readonly id: string; readonly user: { readonly id: string } };
 }
-
-/** One operation over HTTP; the token is null where none is needed. */
-export type Ask = <Data>(query: string, variables: object, token: string | null) => Promise<Data>;
 
 export interface SessionOptions {
   readonly getToken: GetToken;
@@ -32,8 +30,7 @@ const TRY_AGAIN_MS = 5_000;
 
 export class SessionSignIn implements SignIn {
   readonly #options: SessionOptions;
-  /** The access token given out last. */
-  #last: string | null = null;
+  last: string | null = null;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -43,25 +40,27 @@ export class SessionSignIn implements SignIn {
     return exclusively(`realtime-${KEY}`, async () => {
       const kept = await this.#kept();
       const isSpent = reason === 'expired' || reason === 'refused';
-      const tokens = kept && isSpent && kept.accessToken === this.#last ? await this.#refreshed(kept) : kept;
+      const tokens = kept && isSpent && kept.accessToken === this.last ? await this.#refreshed(kept) : kept;
       const current = tokens ?? (await this.#begin(reason));
-      this.#last = current?.accessToken ?? null;
-      return this.#last;
+      this.last = current?.accessToken ?? null;
+      return this.last;
     });
   }
 
   /** Refreshes over the connection before its token ends, which keeps it open. */
-  attend(socket: Socket): () => void {
+  attend(link: Link): () => void {
+    // The responses of a connection by HTTP end with their token: the next ones have the next.
+    if (link.isHttp) return () => undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isEnded = false;
     const plan = (ms: number): void => {
       if (!isEnded) timer = setTimeout(() => void renew(), Math.min(ms, LONGEST_TIMER_MS));
     };
     const next = (): void => {
-      const lifetimeMs = this.#last ? saidBy(this.#last).lifetimeMs : null;
+      const lifetimeMs = this.last ? saidBy(this.last).lifetimeMs : null;
       if (lifetimeMs !== null) plan(lifetimeMs * REFRESH_AT * (1 - Math.random() / 10));
     };
-    const renew = (): Promise<void> => this.#renew(socket).then(next, () => plan(TRY_AGAIN_MS));
+    const renew = (): Promise<void> => this.#renew(link).then(next, () => plan(TRY_AGAIN_MS));
     next();
     return () => {
       isEnded = true;
@@ -80,15 +79,15 @@ export class SessionSignIn implements SignIn {
   }
 
   /** Each connection is extended by a token of its own; none is spent twice, since others wait and then read the next. */
-  #renew(socket: Socket): Promise<void> {
+  #renew(link: Link): Promise<void> {
     return exclusively(`realtime-${KEY}`, async () => {
       const kept = await this.#kept();
-      if (!kept || socket.isOver) return;
-      const { refreshSession } = await socket.request<{ refreshSession: Tokens }>(REFRESH_SESSION, {
+      if (!kept || link.isOver) return;
+      const { refreshSession } = await link.request<{ refreshSession: Tokens }>(REFRESH_SESSION, {
         token: kept.refreshToken,
       });
       await this.#keep(refreshSession);
-      this.#last = refreshSession.accessToken;
+      this.last = refreshSession.accessToken;
     });
   }
 

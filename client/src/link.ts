@@ -1,0 +1,108 @@
+/** One connection to the API, from its opening to its end. It never comes back: the next is another. */
+import { END, type End } from './closes.ts';
+import { Disconnected, errorOf } from './errors.ts';
+
+export type Variables = Readonly<Record<string, unknown>>;
+
+export interface Sink<Data> {
+  next(data: Data): void;
+  /** It ended by an error, by its end or with the connection. */
+  end(error: Error): void;
+}
+
+/** One answer as it arrives. */
+export interface Answer<Data> {
+  readonly data?: Data | null | undefined;
+  readonly errors?: readonly unknown[] | undefined;
+}
+
+/** An operation as the transport reports it. */
+export interface Carried<Data> {
+  next(answer: Answer<Data>): void;
+  /** `errors`: a list of GraphQL errors, or anything else when the operation broke off. */
+  error(errors: unknown): void;
+  complete(): void;
+}
+
+export abstract class Link {
+  /** Resolves once the service has taken the token; rejects when the connection ends before. */
+  readonly ready: Promise<void>;
+  readonly over: Promise<End>;
+  /** Each subscription holds an HTTP response open, and a token cannot be replaced. */
+  abstract readonly isHttp: boolean;
+  protected opened: () => void = () => undefined;
+  #ended: (end: End) => void = () => undefined;
+  #isOver = false;
+  /** Reports the end at once, since the other side may never answer the close. */
+  readonly #open = new Set<(error: Error) => void>();
+
+  constructor() {
+    this.over = new Promise((resolve) => {
+      this.#ended = resolve;
+    });
+    this.ready = Promise.race([
+      new Promise<void>((resolve) => {
+        this.opened = resolve;
+      }),
+      this.over.then(() => {
+        throw new Disconnected();
+      }),
+    ]);
+    this.ready.catch(() => undefined);
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Asks for a sign of life: the machine may have slept, or the network may be another. */
+  abstract check(): void;
+
+  /** One answer. Rejects with a `RequestError`, or with `Disconnected`. */
+  abstract request<Data>(query: string, variables?: Variables): Promise<Data>;
+
+  protected abstract carry<Data>(query: string, variables: Variables, sink: Carried<Data>): () => void;
+
+  protected abstract release(end: End): void;
+
+  /** Many answers. An answer with errors ends it. */
+  subscribe<Data>(query: string, variables: Variables, sink: Sink<Data>): () => void {
+    let isDone = false;
+    const end = (error: Error): void => {
+      if (isDone) return;
+      isDone = true;
+      this.#open.delete(end);
+      sink.end(error);
+    };
+    if (this.#isOver) {
+      queueMicrotask(() => end(new Disconnected()));
+      return () => undefined;
+    }
+    this.#open.add(end);
+    const stop = this.carry<Data>(query, variables, {
+      next: ({ data, errors }) => {
+        if (isDone) return;
+        if (errors?.length) {
+          end(errorOf(errors));
+          stop();
+        } else if (data) sink.next(data);
+      },
+      error: (errors) => end(errorOf(errors)),
+      complete: () => end(new Disconnected()),
+    });
+    return () => {
+      isDone = true;
+      this.#open.delete(end);
+      stop();
+    };
+  }
+
+  /** Ends it, as if the other side had. */
+  cut(end: End = { code: END.terminated }): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.release(end);
+    this.#ended(end);
+    for (const endOne of [...this.#open]) endOne(new Disconnected());
+  }
+}
