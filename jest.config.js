@@ -32,6 +32,7 @@ const FULL_ONLY = [
   'test/delivery/unread-hole.test.ts',
   'test/deploy/balancers.test.ts',
   'test/docs/agent-example.test.ts',
+  'test/docs/back-ends.test.ts',
   'test/engine/backup.test.ts',
   'test/engine/consumer-histories.test.ts',
   'test/engine/event-outbox.test.ts',

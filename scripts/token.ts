@@ -7,7 +7,7 @@ import { readConfig } from '../src/config.ts';
 import { isIdentifier, isUserId } from '../src/model.ts';
 
 const USAGE =
-  'Usage: npm run token -- --user <id> [--tenant <id>] [--scope "realtime:admin realtime:service"] [--hours <number>]';
+  'Usage: npm run token -- --user <id> [--tenant <id>] [--scope "realtime:admin realtime:service"] [--hours <number>] [--subscribe <topics>]';
 
 function refuse(...lines: string[]): never {
   console.error([...lines, USAGE].join('\n'));
@@ -22,6 +22,7 @@ function readArguments() {
         tenant: { type: 'string' },
         scope: { type: 'string' },
         hours: { type: 'string', default: '24' },
+        subscribe: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values;
@@ -30,7 +31,7 @@ function readArguments() {
   }
 }
 
-const { user, tenant, scope, hours, help } = readArguments();
+const { user, tenant, scope, hours, subscribe, help } = readArguments();
 if (help) {
   console.log(USAGE);
   process.exit(0);
@@ -47,4 +48,6 @@ if (jwt.secrets.length === 0 && !hasDevelopmentSecret(dataDir)) {
 const secret = jwt.secrets[0] ?? developmentSecret(dataDir);
 const expiresAt = Math.floor(Date.now() / 1_000 + Number(hours) * 3_600);
 const { tenantClaim, issuer, audience } = jwt;
-console.log(await signToken({ secret, userId: user, tenant, tenantClaim, scope, issuer, audience, expiresAt }));
+// As in `topics_subscribe`: patterns of the topics that the token may hear, here separated by spaces.
+const topics = subscribe === undefined ? undefined : { publish: null, subscribe: subscribe.split(' ').filter(Boolean) };
+console.log(await signToken({ secret, userId: user, tenant, tenantClaim, scope, issuer, audience, expiresAt, topics }));
