@@ -33,6 +33,7 @@ const FULL_ONLY = [
   'test/deploy/balancers.test.ts',
   'test/docs/agent-example.test.ts',
   'test/docs/back-ends.test.ts',
+  'test/docs/site.test.ts',
   'test/engine/backup.test.ts',
   'test/engine/consumer-histories.test.ts',
   'test/engine/event-outbox.test.ts',

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Fails when the generated code is not what the SDL generates.
+# Fails when the generated code or the schema reference is not what the SDL generates.
 set -euo pipefail
-file=src/__generated__/resolvers.ts
-before=$(mktemp)
-trap 'rm -f "$before"' EXIT
-cp "$file" "$before"
+generated=(src/__generated__/resolvers.ts docs/schema)
+before=$(mktemp -d)
+trap 'rm -rf "$before"' EXIT
+cp -r "${generated[@]}" "$before"
 graphql-codegen --config codegen.yml --silent
-if ! cmp -s "$before" "$file"; then
-  echo "$file was not up to date with schema/*.graphql; it is now. Commit it." >&2
-  exit 1
-fi
+node --no-warnings scripts/write-schema-pages.ts
+for path in "${generated[@]}"; do
+  if ! diff -rq "$path" "$before/${path##*/}" >/dev/null; then
+    echo "$path was not up to date with schema/*.graphql; it is now. Commit it." >&2
+    exit 1
+  fi
+done

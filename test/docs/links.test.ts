@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Kind, parse, validate } from 'graphql';
+import { sidebarOf, slugOf } from '../../docs/.vitepress/pages.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
 
 const schema = createSchema();
@@ -20,11 +21,7 @@ const prose = (file: string): string => read(file).replaceAll(/^```[\s\S]*?^```/
 function anchorsOf(file: string): Set<string> {
   const anchors = new Set<string>();
   for (const [, heading = ''] of prose(file).matchAll(/^#+ +(.*)$/gm)) {
-    const slug = heading
-      .trim()
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, '')
-      .replaceAll(' ', '-');
+    const slug = slugOf(heading);
     let anchor = slug;
     for (let count = 1; anchors.has(anchor); count += 1) anchor = `${slug}-${count}`;
     anchors.add(anchor);
@@ -50,6 +47,12 @@ describe('documents', () => {
   it('are found', () => {
     for (const known of ['README.md', 'SECURITY.md', 'docs/architecture.md', 'deploy/gateways/README.md'])
       expect(documents).toContain(known);
+  });
+
+  it('are all in the table of documents of the README, which is the sidebar of the site', () => {
+    const links = sidebarOf(read('README.md'), documents).flatMap(({ items }) => items.map(({ link }) => link));
+    const listed = links.map((link) => (link === '/' ? 'README.md' : link.slice(1).replace(/index\.md$/, 'README.md')));
+    expect(documents.filter((file) => !file.startsWith('examples/') && !listed.includes(file))).toEqual([]);
   });
 
   it.each(documents)('%s: its links lead somewhere', (file) => {
