@@ -37,6 +37,7 @@ const FULL_ONLY = [
   'test/engine/backup.test.ts',
   'test/engine/consumer-histories.test.ts',
   'test/engine/event-outbox.test.ts',
+  'test/engine/left-behind.test.ts',
   'test/engine/lost-shards.test.ts',
   'test/engine/redis-addresses.test.ts',
   'test/engine/redis-cluster.test.ts',

@@ -70,6 +70,8 @@ export interface Config {
   readonly unreachedAfterMs: number;
   /** Messages kept per conversation; null: all. */
   readonly messageRetention: Retention;
+  /** Null: never. */
+  readonly abandonedAfterMs: number | null;
   /** Probable mistakes that are not errors, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -228,6 +230,7 @@ export function readConfig(given: Environment): Config {
     presenceGraceMs: required('PRESENCE_GRACE'),
     unreachedAfterMs: required('UNREACHED_AFTER'),
     messageRetention: read('MESSAGE_RETENTION'),
+    abandonedAfterMs: read('ABANDONED_AFTER'),
     warnings: misspelt(Object.keys(environment)),
   };
   if (config.clientTimeoutMs <= config.heartbeatIntervalMs) {

@@ -253,6 +253,13 @@ export const LIMITS = {
   rememberedDepartures: 10_000,
   /** Recently changed conversations and users whose lists are compared when a server of a cluster lost its end. */
   rememberedChanges: 20_000,
+  /** Keys, or rows of a table, of one part of a walk over what is stored; and those asked about at once. */
+  tidiedAtATime: 500,
+  tidiedAtOnce: 50,
+  /** Bytes of the embedded database of an older release that is written anew at the start, so that it can shrink. */
+  rewrittenBytes: 256 * 1024 * 1024,
+  /** Free pages of the embedded database that are given back to the disk at a time: 4 KiB each. */
+  freedPages: 500,
   /** Sessions whose bookmarks wait to be stored. */
   unsavedBookmarks: 10_000,
   /** Bytes of those events, as JSON. */

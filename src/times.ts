@@ -126,6 +126,8 @@ export const TIMES = {
   unlistedMs: 10_000,
   /** The age at which a user's place in a conversation is compared with the membership: no join takes so long. */
   placeLeaseMs: 60_000,
+  /** How often a part of what is stored is looked at: what nobody would end is ended then. */
+  tidyMs: 5_000,
   /** How long past the drain window work in flight may take. */
   drainGraceMs: 5_000,
   /** How long after a drain clients of lost streams reconnect. */

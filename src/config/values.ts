@@ -70,6 +70,9 @@ export const retention = (value: string): Retention | undefined => {
   return value === 'all' ? null : whole(1, 1_000_000_000)(value);
 };
 
+/** Null: for ever. */
+export const keptFor = (value: string): number | null | undefined => (value === 'never' ? null : lifetime(value));
+
 const BYTE_UNITS: Record<string, number> = { B: 1, KiB: 1_024, MiB: 1_048_576 };
 
 export const bytes = (value: string): number | undefined => {

@@ -11,6 +11,7 @@ import {
   field,
   file,
   flag,
+  keptFor,
   lifetime,
   longSecret,
   origin,
@@ -216,5 +217,11 @@ export const VARIABLES = {
     '`all`, a number from 1, or an age such as `90d`, from a second to ten years',
     'all',
     retention,
+  ),
+  ABANDONED_AFTER: variable(
+    'a conversation without members is deleted this long after its last change, and the presence of a user who has gone is forgotten',
+    `${LIFETIME}, or \`never\``,
+    '90d',
+    keptFor,
   ),
 } as const;

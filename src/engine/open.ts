@@ -22,15 +22,17 @@ export interface OpenEngineOptions {
 }
 
 export async function openEngine(config: Config, options: OpenEngineOptions): Promise<Engine> {
-  const { redis, dataDir, messageRetention: retention, presenceGraceMs } = config;
+  const { redis, dataDir, messageRetention: retention, abandonedAfterMs, presenceGraceMs } = config;
   const { clock, log, observe, currentTrace, conversationsPerUser, abandon } = options;
   if (!redis) {
     const engine = openEmbeddedEngine({
       dataDir,
       retention,
+      abandonedAfterMs,
       clock,
       currentTrace,
       conversationsPerUser,
+      log,
       control: (err) => log.warn({ err }, 'no backups while the service runs: the data folder takes no socket'),
     });
     return withCircuit(engine, { clock, observe, deadlineMs: null, isOutage: embedded.isOutage });
@@ -38,6 +40,7 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
   const engine = await openRedisEngine({
     ...redis,
     retention,
+    abandonedAfterMs,
     presenceGraceMs,
     clock,
     log,

@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { type ClusterServer, type RedisCluster, startRedisCluster } from '../support/redis-cluster.ts';
 import { openEngineOn, openTwoNodes } from '../support/redis-engine.ts';
 import { StillClock } from '../support/still-clock.ts';
+import { TestClock } from '../support/test-clock.ts';
 import {
   alice,
   connectionId,
@@ -57,6 +58,19 @@ async function readAlong(engine: Engine, id: ConversationId) {
 }
 
 describe('Redis engine on a cluster', () => {
+  it('ends what is left behind on each of its servers', async () => {
+    const clock = new TestClock();
+    const prefix = `left-${randomUUID().slice(0, 8)}`;
+    const engine = await openEngineOn(cluster.urls, { prefix, clock, abandonedAfterMs: 1_000 });
+    const ids = await Promise.all(Array.from({ length: 12 }, () => createGroup(engine, alice)));
+    for (const id of ids) await engine.removeMember(tenant, id, alice, null);
+    await eventually(async () => {
+      clock.advance(TIMES.tidyMs);
+      expect((await engine.readConversations(tenant, ids)).filter((each) => each !== null)).toEqual([]);
+    });
+    await engine.close();
+  });
+
   it('G05: what is announced while connections are cut is heard, or followed by `onInterrupted`', async () => {
     const world = await open();
     // Enough conversations that every node has some.

@@ -25,6 +25,7 @@ export interface World {
 export interface WorldOptions {
   readonly retention?: Retention;
   readonly conversationsPerUser?: number;
+  readonly abandonedAfterMs?: number;
 }
 
 export type OpenWorld = (options?: WorldOptions) => Promise<World>;

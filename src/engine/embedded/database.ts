@@ -3,10 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { privateDatabase } from '../../data-folder.ts';
 import { ServiceError, unavailable } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
 import type { Announcement, Channel } from '../port.ts';
 import type { EmbeddedBus } from './bus.ts';
 import { copyInto, DATABASE } from './copies.ts';
 import { MIGRATIONS } from './migrations.ts';
+
+/** What `auto_vacuum` is where free pages can be given back. */
+const INCREMENTAL = 2;
 
 export type Announce = (channel: Channel, announcement: Announcement) => void;
 
@@ -24,6 +28,8 @@ export interface Database {
   noteEach(note: Announce): void;
   /** Copies it into a new file while it is used. */
   copyInto(path: string): Promise<void>;
+  /** Gives free pages back to the disk, so many at a time, once an eighth of the file is free. */
+  giveBackPages(most: number): void;
   close(): void;
 }
 
@@ -78,6 +84,7 @@ export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
     noteEach(noted) {
       note = noted;
     },
+    giveBackPages: (most) => guard(() => giveBackPages(sqlite, most)),
     copyInto: (path) => copyInto(sqlite, path),
     close() {
       if (!isOpen) return;
@@ -87,8 +94,27 @@ export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
   };
 }
 
+const numberOf = (sqlite: DatabaseSync, pragma: string): number =>
+  Number(Object.values(sqlite.prepare(`PRAGMA ${pragma}`).get() ?? {})[0] ?? 0);
+
+/** A share stays free for what is written next: a file that shrinks and grows all the time costs more than its room. */
+function giveBackPages(sqlite: DatabaseSync, most: number): void {
+  const free = numberOf(sqlite, 'freelist_count');
+  const surplus = free - Math.floor(numberOf(sqlite, 'page_count') / 8);
+  if (surplus > 0) sqlite.exec(`PRAGMA incremental_vacuum(${Math.min(surplus, most)})`);
+}
+
+/** Has the file of an older release give back free pages as well: it is written anew, once, when that takes seconds at most. */
+function makeShrinkable(sqlite: DatabaseSync): void {
+  if (numberOf(sqlite, 'auto_vacuum') === INCREMENTAL) return;
+  if (numberOf(sqlite, 'page_count') * numberOf(sqlite, 'page_size') > LIMITS.rewrittenBytes) return;
+  sqlite.exec('PRAGMA auto_vacuum = INCREMENTAL; VACUUM;');
+}
+
 /** WAL with NORMAL: a committed transaction survives the death of the process, not of the machine. */
 function prepareFile(sqlite: DatabaseSync): void {
+  // Before the first table: it is a property of the file.
+  sqlite.exec('PRAGMA auto_vacuum = INCREMENTAL;');
   sqlite.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
   sqlite.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;');
   const row = sqlite.prepare('PRAGMA user_version').get() as { user_version: number };
@@ -101,4 +127,5 @@ function prepareFile(sqlite: DatabaseSync): void {
   for (const step of pending) sqlite.exec(step);
   sqlite.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
   sqlite.exec('COMMIT');
+  makeShrinkable(sqlite);
 }

@@ -1,5 +1,6 @@
 /** The embedded engine: everything in this process and one SQLite file. */
 import type { Clock } from '../../clock.ts';
+import type { Log } from '../../log.ts';
 import type { Retention } from '../../model.ts';
 import type { CurrentTrace, Engine } from '../port.ts';
 import { createBookmarks } from './bookmarks.ts';
@@ -9,6 +10,7 @@ import { openControl } from './control.ts';
 import { createConversations } from './conversations.ts';
 import { openDatabase } from './database.ts';
 import { createHeads } from './heads.ts';
+import { walkOverLeftBehind } from './left-behind.ts';
 import { createLists } from './lists.ts';
 import { createMessageLog } from './message-log.ts';
 import { createMessages } from './messages.ts';
@@ -29,6 +31,9 @@ export interface EmbeddedOptions {
   readonly dataDir: string;
   readonly retention: Retention;
   readonly clock: Clock;
+  /** How long what nobody is in any more is kept; null or left out: for ever. */
+  readonly abandonedAfterMs?: number | null;
+  readonly log?: Log;
   readonly currentTrace?: CurrentTrace;
   /** Conversations that one user begins or joins; left out: as many as the limits say. */
   readonly conversationsPerUser?: number | undefined;
@@ -37,10 +42,10 @@ export interface EmbeddedOptions {
 }
 
 export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
-  const { dataDir, retention, clock, currentTrace = () => '', control } = options;
+  const { dataDir, retention, clock, abandonedAfterMs = null, currentTrace = () => '', control } = options;
   const bus = createEmbeddedBus(clock, currentTrace);
   const database = openDatabase(dataDir, bus);
-  const userLogs = createUserLogs(database);
+  const userLogs = createUserLogs(database, clock);
   const typing = createTyping(clock, bus, () => conversations);
   const conversations = createConversations(database, clock, {
     userLogs,
@@ -51,13 +56,23 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
   const { read, ...writings } = createWritings(database, clock, log);
   const closeControl =
     control && dataDir !== ':memory:' ? openControl(dataDir, database.copyInto, control) : () => undefined;
+  const { isConnected, ...presence } = createPresence(database, clock);
+  const stopWalking = walkOverLeftBehind({
+    database,
+    clock,
+    log: options.log,
+    retention: log.retention,
+    conversations,
+    abandonedAfterMs,
+    isConnected,
+  });
   const probe = database.prepare('SELECT 1');
   return {
     kind: 'embedded',
     ...conversations,
     ...createMessages(database, clock, log, read),
     ...writings,
-    ...createPresence(database, clock),
+    ...presence,
     ...createSessions(database),
     ...createTopics(database, clock),
     ...createBookmarks(database, clock),
@@ -85,6 +100,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
       }
     },
     async close() {
+      stopWalking();
       closeControl();
       database.close();
     },

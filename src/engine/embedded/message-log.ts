@@ -15,6 +15,7 @@ import { createWrittenTexts, type WrittenTexts } from './written-texts.ts';
 /** To be called inside a transaction where something is written. */
 export interface MessageLog extends MessageRows {
   readonly sentKeys: SentKeys;
+  readonly retention: MessageRetention;
   /** Outside a transaction: the conversation, without what is too old. */
   currentConversation(tenant: TenantId, id: ConversationId): ConversationRow | undefined;
   /** The outcome of a message that was sent under a key; null: the key is unknown. */
@@ -93,7 +94,8 @@ export function createMessageLog(
   const sentKeys = createSentKeys(database);
   const lists = createListRows(database);
   const texts = createWrittenTexts(database);
-  const { isOld, trim, withoutOld } = createMessageRetention(database, clock, retention, texts);
+  const keeping = createMessageRetention(database, clock, retention, texts);
+  const { isOld, trim, withoutOld } = keeping;
   const rows = createMessageRows(database, { isOld, texts });
   const { findConversation, findMessage, isMember } = rows;
   const { advance, announceChange } = createLogEntries(database, clock, rows);
@@ -103,6 +105,7 @@ export function createMessageLog(
   return {
     ...rows,
     sentKeys,
+    retention: keeping,
     earlierOf,
     currentConversation: (tenant, id) => withoutOld(findConversation(tenant, id), database.write),
 

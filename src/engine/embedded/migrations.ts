@@ -442,4 +442,10 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (tenant, consumer)
   ) STRICT, WITHOUT ROWID;
   `,
+  // When the log of each user's list moved last: of those of before that is now.
+  `
+  ALTER TABLE user_logs ADD COLUMN moved_at INTEGER NOT NULL DEFAULT 0;
+  UPDATE user_logs SET moved_at = unixepoch() * 1000;
+  DELETE FROM place_counts WHERE count <= 0;
+  `,
 ];

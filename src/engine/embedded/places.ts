@@ -14,6 +14,7 @@ export function createPlaces(database: Database, most: number = LIMITS.conversat
   const insert = database.prepare('INSERT OR IGNORE INTO places VALUES (?, ?)');
   const remove = database.prepare('DELETE FROM places WHERE conversation = ? AND user_id = ?');
   const select = database.prepare('SELECT count FROM place_counts WHERE tenant = ? AND user_id = ?');
+  const forget = database.prepare('DELETE FROM place_counts WHERE tenant = ? AND user_id = ? AND count <= 0');
   const add = database.prepare(
     `INSERT INTO place_counts VALUES (?, ?, ?)
      ON CONFLICT (tenant, user_id) DO UPDATE SET count = count + excluded.count`,
@@ -28,7 +29,9 @@ export function createPlaces(database: Database, most: number = LIMITS.conversat
       if (insert.run(conversation, userId).changes > 0) add.run(tenant, userId, 1);
     },
     giveBack(tenant, userId, conversation) {
-      if (remove.run(conversation, userId).changes > 0) add.run(tenant, userId, -1);
+      if (remove.run(conversation, userId).changes === 0) return;
+      add.run(tenant, userId, -1);
+      forget.run(tenant, userId);
     },
   };
 }

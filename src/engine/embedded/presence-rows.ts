@@ -1,4 +1,8 @@
-/** Rows of presence: the status a user has chosen, and when they were seen last. */
+/**
+ * Rows of presence: the status a user has chosen, and when they were seen last.
+ *
+ * Versions move on with time: those of a presence that was forgotten and begins again are above its earlier ones.
+ */
 import type { PresenceStatus, TenantId, UserId } from '../../model.ts';
 import type { StoredStatus } from '../shared/presence.ts';
 import type { Database } from './database.ts';
@@ -20,24 +24,26 @@ export interface PresenceRows {
   /** They hide no longer. */
   show(tenant: TenantId, userId: UserId, now: number): void;
   /** Gives their presence another version. */
-  renew(tenant: TenantId, userId: UserId): void;
+  renew(tenant: TenantId, userId: UserId, now: number): void;
 }
 
 export function createPresenceRows(database: Database): PresenceRows {
   const select = database.prepare('SELECT * FROM presences WHERE tenant = ? AND user_id = ?');
   const begin = database.prepare('INSERT OR IGNORE INTO presences (tenant, user_id, version) VALUES (?, ?, 0)');
   const seen = database.prepare(
-    'UPDATE presences SET last_seen_at = ?, version = version + 1 WHERE tenant = ? AND user_id = ?',
+    'UPDATE presences SET last_seen_at = ?1, version = max(version + 1, ?1) WHERE tenant = ?2 AND user_id = ?3',
   );
   const update = database.prepare('UPDATE presences SET status = ?, status_text = ? WHERE tenant = ? AND user_id = ?');
   const show = database.prepare('UPDATE presences SET shown_since = ? WHERE tenant = ? AND user_id = ?');
-  const renew = database.prepare('UPDATE presences SET version = version + 1 WHERE tenant = ? AND user_id = ?');
+  const renew = database.prepare(
+    'UPDATE presences SET version = max(version + 1, ?1) WHERE tenant = ?2 AND user_id = ?3',
+  );
   return {
     begin: (tenant, userId) => void begin.run(tenant, userId),
     setStatus: (tenant, userId, status, statusText) => void update.run(status, statusText, tenant, userId),
     noteSeen: (tenant, userId, now) => void seen.run(now, tenant, userId),
     show: (tenant, userId, now) => void show.run(now, tenant, userId),
-    renew: (tenant, userId) => void renew.run(tenant, userId),
+    renew: (tenant, userId, now) => void renew.run(now, tenant, userId),
 
     statusOf(tenant, userId, blocked) {
       const row = select.get(tenant, userId) as unknown as PresenceRow | undefined;

@@ -9,13 +9,17 @@ import { createPresenceRows } from './presence-rows.ts';
 
 const keyOf = (tenant: TenantId, userId: UserId): string => JSON.stringify([tenant, userId]);
 
-export function createPresence(database: Database, clock: Clock): PresenceStore & BlockStore {
+export interface EmbeddedPresence extends PresenceStore, BlockStore {
+  isConnected(tenant: TenantId, userId: UserId): boolean;
+}
+
+export function createPresence(database: Database, clock: Clock): EmbeddedPresence {
   const rows = createPresenceRows(database);
   const connections = new Map<string, Map<ConnectionId, StoredConnection>>();
 
   const { blockedBy, ...blocks } = createBlocks(database, (tenant, userId) => {
     rows.begin(tenant, userId);
-    rows.renew(tenant, userId);
+    rows.renew(tenant, userId, clock.now());
     return read(tenant, userId);
   });
 
@@ -46,12 +50,12 @@ export function createPresence(database: Database, clock: Clock): PresenceStore 
   }
 
   return {
+    isConnected: (tenant, userId) => connections.has(keyOf(tenant, userId)),
     async connect(tenant, userId, { connectionId, ...connection }: NewConnection) {
       const key = keyOf(tenant, userId);
       const known = connections.get(key) ?? new Map<ConnectionId, StoredConnection>();
       const earlier = known.get(connectionId);
-      const { deviceId, sessionId } = connection;
-      if (earlier && earlier.deviceId === deviceId && earlier.sessionId === sessionId) return;
+      if (earlier?.deviceId === connection.deviceId && earlier.sessionId === connection.sessionId) return;
       change(tenant, userId, (now) => {
         known.set(connectionId, { ...connection, connectedAt: earlier?.connectedAt ?? now });
         connections.set(key, known);

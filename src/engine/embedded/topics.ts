@@ -25,7 +25,7 @@ const COLUMNS = 'key, epoch, place, kept_until AS keptUntil';
 const isKept = (row: TopicRow, now: number): boolean => row.keptUntil === null || row.keptUntil > now;
 
 /** Forgets topics of which nothing is kept any more, some at a time. */
-function createForgetting(database: Database): (now: number) => void {
+export function createTopicForgetting(database: Database): (now: number) => void {
   const expired = database.prepare('SELECT key FROM topics WHERE expires_at <= ? ORDER BY expires_at LIMIT ?');
   const outdated = database.prepare('SELECT key FROM topics WHERE kept_until <= ? ORDER BY kept_until LIMIT ?');
   const drop = database.prepare('DELETE FROM publications WHERE topic = ?');
@@ -91,7 +91,7 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
   const prolong = database.prepare('UPDATE topics SET expires_at = max(expires_at, ?) WHERE key = ?');
   const put = database.prepare('INSERT INTO publications (topic, place, record) VALUES (?, ?, ?)');
   const trim = database.prepare('DELETE FROM publications WHERE topic = ? AND place <= ?');
-  const forgetExpired = createForgetting(database);
+  const forgetExpired = createTopicForgetting(database);
 
   return {
     ...createReads(database, clock),

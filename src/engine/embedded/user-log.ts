@@ -1,4 +1,5 @@
 /** The log of each user's list in SQLite: rows that are written in the transaction that changes the list. */
+import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
 import { judgePosition, type Lineage, newEpoch, withEpoch } from '../shared/lineage.ts';
@@ -35,12 +36,14 @@ const toEntry = (row: EntryRow): UserLogEntry => ({
 /** Entries up to here are no longer kept. */
 const floorOf = ({ place }: StateRow): number => Math.max(place - LIMITS.userLogEntries, 0);
 
-export function createUserLogs(database: Database): UserLogs {
+export function createUserLogs(database: Database, clock: Clock): UserLogs {
   const find = database.prepare('SELECT * FROM user_logs WHERE tenant = ? AND user_id = ?');
   const begin = database.prepare(
-    'INSERT INTO user_logs (tenant, user_id, epoch, fence, lineage) VALUES (?, ?, ?, ?, ?)',
+    'INSERT INTO user_logs (tenant, user_id, epoch, fence, lineage, moved_at) VALUES (?, ?, ?, ?, ?, ?)',
   );
-  const move = database.prepare('UPDATE user_logs SET place = ?, epoch = ?, fence = ?, lineage = ? WHERE key = ?');
+  const move = database.prepare(
+    'UPDATE user_logs SET place = ?, epoch = ?, fence = ?, lineage = ?, moved_at = ? WHERE key = ?',
+  );
   const insert = database.prepare('INSERT INTO user_log VALUES (?, ?, ?, ?, ?)');
   const trim = database.prepare('DELETE FROM user_log WHERE log = ? AND place <= ?');
   const select = database.prepare('SELECT * FROM user_log WHERE log = ? AND place > ? ORDER BY place LIMIT ?');
@@ -51,7 +54,7 @@ export function createUserLogs(database: Database): UserLogs {
   function begun(tenant: TenantId, userId: UserId): StateRow {
     const epoch = newEpoch();
     const lineage = JSON.stringify([[epoch, 1]]);
-    const { lastInsertRowid } = begin.run(tenant, userId, epoch, database.fence, lineage);
+    const { lastInsertRowid } = begin.run(tenant, userId, epoch, database.fence, lineage, clock.now());
     return { key: Number(lastInsertRowid), place: 0, epoch, fence: database.fence, lineage };
   }
 
@@ -68,7 +71,7 @@ export function createUserLogs(database: Database): UserLogs {
     note(tenant, userId, id, event) {
       const next = advance(stateOf(tenant, userId) ?? begun(tenant, userId));
       const { key, place, epoch, fence, lineage } = next;
-      move.run(place, epoch, fence, lineage, key);
+      move.run(place, epoch, fence, lineage, clock.now(), key);
       insert.run(key, place, epoch, id, event);
       trim.run(key, floorOf(next));
     },

@@ -1,12 +1,13 @@
 /** Conversations in Redis: created, read, named and deleted. */
 import type { Clock } from '../../clock.ts';
-import { LIMITS, TIMES } from '../../limits.ts';
+import { LIMITS } from '../../limits.ts';
 import type { ConversationId, ConversationRecord, TenantId, UserId } from '../../model.ts';
 import type { ConversationStore, MembershipChange } from '../port.ts';
 import { attempt, begun, nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import { decodeConversation, decodeMember, encodeHead } from './codec.ts';
+import { createDeletion } from './deletion.ts';
 import type { Keys } from './keys.ts';
 import type { ListKeeping } from './list-keeping.ts';
 import { createMemberPages } from './member-pages.ts';
@@ -123,7 +124,8 @@ export function createConversations(
   keeping: ListKeeping,
 ): ConversationStore {
   const { run } = scripts;
-  const { lists, memberships, rooms, updates, outbox: kept } = keeping;
+  const { lists, memberships, rooms, updates } = keeping;
+  const deleteConversation = createDeletion(keys, keeping);
 
   return {
     ...createReads(client, scripts, keys, memberships),
@@ -143,25 +145,7 @@ export function createConversations(
       return updates.during(tenant, id, work, () => null);
     },
 
-    async deleteConversation(tenant, id, actor) {
-      const at = keys.conversation(tenant, id);
-      const { meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel } = at;
-      const work = async (): Promise<'deleted' | 'not-found' | 'not-allowed'> => {
-        const [outcome, unsettled = []] = (await kept.run(
-          tenant,
-          at.events,
-          'delete-conversation',
-          [meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel],
-          [TIMES.idempotencyMs, ...actorArgs(actor)],
-        )) as ['deleted' | 'not-found' | 'not-allowed', Unsettled?];
-        await Promise.all([
-          outcome === 'not-found' ? memberships.settleAll(tenant, id) : memberships.settle(tenant, id, unsettled),
-          outcome !== 'not-allowed' && rooms.remove(tenant, id),
-        ]);
-        return outcome;
-      };
-      return updates.during(tenant, id, work, () => null);
-    },
+    deleteConversation: (tenant, id, actor) => deleteConversation(tenant, id, actorArgs(actor)),
 
     async markRead(tenant, id, userId, sequence) {
       const { meta, members, outbox, channel } = keys.conversation(tenant, id);

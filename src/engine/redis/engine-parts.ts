@@ -8,10 +8,12 @@ import { nonce } from './attempt.ts';
 import { createBatches } from './batches.ts';
 import { createRedisBus } from './bus.ts';
 import { openCommandClient, openSubscriberClient } from './client.ts';
+import { createDeletion } from './deletion.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { Forwarding } from './forwarding.ts';
 import { createKeys } from './keys.ts';
 import { KnownConsumers } from './known-consumers.ts';
+import { LeftBehind } from './left-behind.ts';
 import { ListUpdates } from './list-updates.ts';
 import { Lists } from './lists.ts';
 import { Marks } from './marks.ts';
@@ -33,6 +35,8 @@ export interface RedisOptions {
   /** Whether settings that break a guarantee keep the service from starting. */
   readonly isChecked: boolean;
   readonly retention: Retention;
+  /** How long what nobody is in any more is kept; null or left out: for ever. */
+  readonly abandonedAfterMs?: number | null;
   /** How long connections left at `close` count as present. */
   readonly presenceGraceMs: number;
   readonly clock: Clock;
@@ -78,6 +82,8 @@ export function createParts(options: RedisOptions) {
   const most = options.conversationsPerUser;
   const places = createPlaces({ client, run, keys, clock, isOneServer, most });
   const updates = new ListUpdates(lists, clock, log, isOneServer);
+  const deleteConversation = createDeletion(keys, { memberships, rooms, updates, outbox });
+  const leftBehind = new LeftBehind({ client, run, keys, clock, log, deleteConversation }, options);
   const presence = createPresence(client, run, keys, { clock, log, outbox });
   const marks = new Marks(client, runOne, keys, clock, log);
   const bus = createRedisBus(subscriber, marks, keys, log, options.ignored ?? (() => undefined));
@@ -100,6 +106,7 @@ export function createParts(options: RedisOptions) {
     reconciliation,
     places,
     updates,
+    leftBehind,
     presence,
     marks,
     bus,

@@ -61,7 +61,7 @@ async function checkHealth({ client, requirements, keys }: RedisParts): ReturnTy
 
 export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const parts = createParts(options);
-  const { client, subscriber, marks, reconciliation, updates, outbox, presence, bus } = parts;
+  const { client, subscriber, marks, reconciliation, leftBehind, updates, outbox, presence, bus } = parts;
   let stopWatching = (): void => undefined;
   let isClosed = false;
 
@@ -71,6 +71,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     stopWatching();
     marks.close();
     reconciliation?.close();
+    leftBehind.close();
     updates.close();
     outbox.close();
     await presence.stop(options.presenceGraceMs).catch(() => undefined);
@@ -81,6 +82,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   try {
     await start(parts, options);
     stopWatching = parts.requirements.watch(options.clock);
+    leftBehind.start();
   } catch (error) {
     marks.close();
     reconciliation?.close();

@@ -39,6 +39,8 @@ export interface Keys {
   readonly sweepers: string;
   /** A key that health checks write: one of several, on different nodes of a cluster. */
   health(): string;
+  /** The node that walks over what is stored: see `left-behind.ts`. */
+  readonly walker: string;
   /** Which schema the data is of. */
   readonly schema: string;
   conversation(tenant: TenantId, id: ConversationId): ConversationKeys;
@@ -151,6 +153,7 @@ export function createKeys(prefix: string, database: number): Keys {
     leases: `${prefix}:{nodes}:leases`,
     dead: `${prefix}:{nodes}:dead`,
     sweepers: `${prefix}:{nodes}:sweepers`,
+    walker: `${prefix}:walker`,
     schema: `${prefix}:schema`,
     health: () => `${prefix}:{health.${Math.floor(Math.random() * HEALTH_KEYS)}}`,
     rooms(tenant) {

@@ -1,11 +1,13 @@
 -- Deletes a conversation with its messages; its members are no longer in it.
 -- KEYS  meta members joins messages log typing outbox streams texts stops gone channel, then the outbox of events where they are kept
--- ARGV  how long its id stays taken in milliseconds, then of an actor: userId leastRole
+-- ARGV  how long its id stays taken in milliseconds, then of an actor: userId leastRole; "NOBODY": only one without members
 -- Answers {"deleted", unsettled} | {"not-found"} | {"not-allowed"}
 local meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel = unpack(KEYS)
 local taken, actor, least = unpack(ARGV)
 if redis.call('EXISTS', meta) == 0 then return { 'not-found' } end
-if not mayAct(members, actor, least) then return { 'not-allowed' } end
+if least == 'NOBODY' then
+  if redis.call('HLEN', members) > 0 then return { 'not-allowed' } end
+elseif not mayAct(members, actor, least) then return { 'not-allowed' } end
 local users = redis.call('HKEYS', members)
 noteMemberships(meta, outbox, users, 0, nil, 'D')
 redis.call('HSET', meta, 'members', 0)

@@ -1,0 +1,38 @@
+/** How a conversation in Redis ends, for its members' lists and the list of rooms as well. */
+import { TIMES } from '../../limits.ts';
+import type { ConversationId, TenantId } from '../../model.ts';
+import type { Keys } from './keys.ts';
+import type { ListKeeping } from './list-keeping.ts';
+import type { Unsettled } from './memberships.ts';
+
+type Outcome = 'deleted' | 'not-found' | 'not-allowed';
+
+/** As an actor: deletes a conversation only while it has no member. */
+export const NOBODY = ['', 'NOBODY'] as const;
+
+/** `actor`: the arguments of who must be allowed to; none of one who need not be. */
+export type DeleteConversation = (tenant: TenantId, id: ConversationId, actor: readonly string[]) => Promise<Outcome>;
+
+type Keeping = Pick<ListKeeping, 'memberships' | 'rooms' | 'updates' | 'outbox'>;
+
+export function createDeletion(keys: Keys, { memberships, rooms, updates, outbox: kept }: Keeping): DeleteConversation {
+  return (tenant, id, actor) => {
+    const at = keys.conversation(tenant, id);
+    const { meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel } = at;
+    const work = async (): Promise<Outcome> => {
+      const [outcome, unsettled = []] = (await kept.run(
+        tenant,
+        at.events,
+        'delete-conversation',
+        [meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel],
+        [TIMES.idempotencyMs, ...actor],
+      )) as [Outcome, Unsettled?];
+      await Promise.all([
+        outcome === 'not-found' ? memberships.settleAll(tenant, id) : memberships.settle(tenant, id, unsettled),
+        outcome !== 'not-allowed' && rooms.remove(tenant, id),
+      ]);
+      return outcome;
+    };
+    return updates.during(tenant, id, work, () => null);
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * Ends what nobody else would: conversations without members, the presence of users who have gone, lists that have been empty for
+ * long, and messages past their age in conversations that nobody opens.
+ *
+ * One node at a time walks over the keys, a part each `TIMES.tidyMs`, and asks of each conversation and user whether it is left
+ * behind. Nothing is noted for it beforehand: no change waits for more, and what an older release or a node that died left
+ * behind is found as well.
+ */
+import { randomUUID } from 'node:crypto';
+import { Cluster } from 'ioredis';
+import type { Clock } from '../../clock.ts';
+import { isOutage } from '../../errors.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import type { Retention } from '../../model.ts';
+import { attempt } from './attempt.ts';
+import type { RedisClient } from './client.ts';
+import { decodeConversation } from './codec.ts';
+import { type DeleteConversation, NOBODY } from './deletion.ts';
+import type { Keys } from './keys.ts';
+import { type Noun, nounOf, nounPattern } from './nouns.ts';
+import { retentionArg } from './retention.ts';
+import type { RunScript } from './scripts.ts';
+
+export interface LeftBehindParts {
+  readonly client: RedisClient;
+  readonly run: RunScript;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly deleteConversation: DeleteConversation;
+}
+
+export interface LeftBehindOptions {
+  readonly prefix: string;
+  readonly retention: Retention;
+  /** How long what is left behind is kept; null or left out: for ever. */
+  readonly abandonedAfterMs?: number | null;
+}
+
+export class LeftBehind {
+  readonly #parts: LeftBehindParts & Required<LeftBehindOptions>;
+  readonly #node = randomUUID();
+  /** The server of a cluster, by its place among them, and how far the walk has come there. */
+  #server = 0;
+  #cursor = '0';
+  #isWalking = false;
+  #stop = (): void => undefined;
+
+  constructor(parts: LeftBehindParts, { prefix, retention, abandonedAfterMs = null }: LeftBehindOptions) {
+    this.#parts = { ...parts, prefix, retention, abandonedAfterMs };
+  }
+
+  start(): void {
+    const { clock, retention, abandonedAfterMs } = this.#parts;
+    const isByAge = retention !== null && typeof retention !== 'number';
+    if (abandonedAfterMs === null && !isByAge) return;
+    this.#stop = clock.every(TIMES.tidyMs, () => void this.#walk());
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  /** A part of the walk. One that fails is left to the next time around. */
+  async #walk(): Promise<void> {
+    if (this.#isWalking) return;
+    this.#isWalking = true;
+    try {
+      if (await this.#isMine()) await this.#tidyAll(await this.#next());
+    } catch (error) {
+      if (!isOutage(error)) this.#parts.log.error({ err: error }, 'what is left behind was not looked at');
+    }
+    this.#isWalking = false;
+  }
+
+  async #isMine(): Promise<boolean> {
+    const { run, keys } = this.#parts;
+    return (await run('claim-walk', [keys.walker], [this.#node, 3 * TIMES.tidyMs])) === 1;
+  }
+
+  /** The conversations and users of the next part. */
+  async #next(): Promise<Noun[]> {
+    const { client, prefix } = this.#parts;
+    const servers = client instanceof Cluster ? client.nodes('master') : [client];
+    const server = servers[this.#server % servers.length] ?? client;
+    const [next, names] = await attempt(() =>
+      server.scan(this.#cursor, 'MATCH', nounPattern(prefix), 'COUNT', LIMITS.tidiedAtATime),
+    );
+    this.#cursor = next;
+    if (next === '0') this.#server = (this.#server + 1) % servers.length;
+    return names.map((name) => nounOf(prefix, name)).filter((noun) => noun !== null);
+  }
+
+  async #tidyAll(nouns: readonly Noun[]): Promise<void> {
+    for (let at = 0; at < nouns.length; at += LIMITS.tidiedAtOnce) {
+      await Promise.all(nouns.slice(at, at + LIMITS.tidiedAtOnce).map((noun) => this.#tidy(noun)));
+    }
+  }
+
+  #tidy(noun: Noun): Promise<unknown> {
+    return noun.kind === 'conversation' ? this.#tidyConversation(noun) : this.#tidyUser(noun);
+  }
+
+  async #tidyConversation({ tenant, key }: Extract<Noun, { kind: 'conversation' }>): Promise<void> {
+    const { run, keys, clock, retention, abandonedAfterMs, deleteConversation } = this.#parts;
+    const { meta, members, messages, log } = keys.conversationByKey(tenant, key);
+    const args = [clock.offset(), retentionArg(retention, clock), abandonedAfterMs ?? ''];
+    const found = await run('tidy-conversation', [meta, members, messages, log], args);
+    if (found !== null) await deleteConversation(tenant, decodeConversation(found).id, NOBODY);
+  }
+
+  async #tidyUser({ tenant, id }: Extract<Noun, { kind: 'user' }>): Promise<void> {
+    const { run, keys, clock, abandonedAfterMs } = this.#parts;
+    if (abandonedAfterMs === null) return;
+    const at = keys.user(tenant, id);
+    const list = [at.conversations, at.joined, at.left, at.order, at.entries, at.unread, at.large];
+    const all = [at.presence, ...list, at.log, at.logState, at.places];
+    await run('tidy-user', all, [clock.offset(), abandonedAfterMs]);
+  }
+}
