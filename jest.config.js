@@ -67,6 +67,8 @@ const FULL_ONLY = [
   'test/graphql/streamed-messages.test.ts',
   'test/graphql/user-ids.test.ts',
   'test/graphql/variables.test.ts',
+  'test/inbox/histories.test.ts',
+  'test/inbox/outages.test.ts',
   'test/observability/open-files.test.ts',
   'test/observability/process.test.ts',
   'test/observability/tracing.test.ts',

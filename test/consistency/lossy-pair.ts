@@ -55,6 +55,12 @@ export class LossyPair {
     await this.#follow();
   }
 
+  /** The master dies, and comes back with what it had stored. */
+  async restart(): Promise<void> {
+    await this.master.restart();
+    await this.#inStep();
+  }
+
   close(): Promise<void> {
     return this.#link.close();
   }
