@@ -20,3 +20,38 @@ export function environmentExample(): string {
   });
   return `# Copy to .env, which \`npm start\` reads. Everything is optional; these are the defaults.\n\n${lines.join('\n')}`;
 }
+
+/** Rows of the README: each server of workload b that shares messages among nodes or is used in place of this one. */
+export function benchmarkRows(results: string): string[] {
+  const many = serversOf(results, 'b');
+  const idle = serversOf(results, 'd');
+  const connecting = serversOf(results, 'e');
+  const figure = (row: ReadonlyMap<string, string> | undefined, column: string, unit: string): string => {
+    const value = row?.get(column);
+    return value === undefined ? 'not measured' : `${value} ${unit}`;
+  };
+  return [...many]
+    .filter(([server]) => !/embedded|bare/.test(server))
+    .map(([server, row]) => {
+      const cells = [
+        figure(row, 'total µs', 'µs'),
+        figure(row, 'p99 ms', 'ms'),
+        figure(idle.get(server), 'KiB per socket', 'KiB'),
+        figure(connecting.get(server), 'total µs', 'µs'),
+      ];
+      return `| ${server} | ${cells.join(' | ')} |`;
+    });
+}
+
+/** The date of bench/RESULTS.md. */
+export const benchmarkDate = (results: string): string => /^\d{4}-\d{2}-\d{2}/m.exec(results)?.[0] ?? '';
+
+/** A table of bench/RESULTS.md: server to column to figure. */
+function serversOf(results: string, workload: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const section = results.split(/^## /m).find((part) => part.startsWith(`${workload}. `)) ?? '';
+  const [head = [], , ...rows] = section
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) => line.slice(2, -2).split(' | '));
+  return new Map(rows.map((row) => [row[0] ?? '', new Map(row.map((cell, index) => [head[index] ?? '', cell]))]));
+}

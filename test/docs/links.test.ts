@@ -1,9 +1,10 @@
-/** What documents point to is there: files, headings, tests, npm scripts. */
+/** What documents point to is there: files, headings, tests, npm scripts, figures of the benchmark. */
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Kind, parse, validate } from 'graphql';
 import { sidebarOf, slugOf } from '../../docs/.vitepress/pages.ts';
+import { benchmarkDate, benchmarkRows } from '../../scripts/tables.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
 
 const schema = createSchema();
@@ -77,7 +78,7 @@ describe('documents', () => {
 
   it('blocks say what they are, and those that can be run are where they are run', () => {
     // By `readme.test.ts` and `back-ends.test.ts`.
-    const run = new Set(['README.md', 'docs/back-ends.md']);
+    const run = new Set(['README.md', 'docs/back-ends.md', 'docs/first-requests.md']);
     const others: string[] = [];
     for (const file of documents) {
       for (const [, language = ''] of read(file).matchAll(/^```(.*)\n[\s\S]*?^```$/gm)) {
@@ -101,5 +102,14 @@ describe('documents', () => {
       }
     }
     expect(faults).toEqual([]);
+  });
+
+  it('the figures of the README are those of bench/RESULTS.md', () => {
+    const results = read('bench/RESULTS.md');
+    const rows = read('README.md').split('\n');
+    const head = rows.findIndex((line) => line.startsWith('| server |'));
+    expect(rows.slice(head + 2, rows.indexOf('', head))).toEqual(benchmarkRows(results));
+    expect(benchmarkRows(results).length).toBeGreaterThan(3);
+    expect(read('README.md')).toContain(`Measured on ${benchmarkDate(results)} `);
   });
 });

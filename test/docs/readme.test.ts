@@ -1,4 +1,4 @@
-/** The commands of the README and the operations of docs/protocol.md run; tables and figures of all pages are those of the code. */
+/** The commands of the README and docs/first-requests.md and the operations of docs/protocol.md run; tables and figures of all pages are those of the code. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -22,17 +22,18 @@ const read = (name: string): string => readFileSync(new URL(name, ROOT), 'utf8')
 const protocol = read('docs/protocol.md');
 const run = promisify(execFile);
 
-/** The fenced blocks of a language in the README and then docs/protocol.md, in order. */
+/** The fenced blocks of a language in the README, docs/first-requests.md and docs/protocol.md, in order. */
 const blocks = (language: string): string[] =>
-  [...`${read('README.md')}\n${protocol}`.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
-    ([, code]) => code ?? '',
-  );
+  [
+    ...`${read('README.md')}\n${read('docs/first-requests.md')}\n${protocol}`.matchAll(
+      new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'),
+    ),
+  ].map(([, code]) => code ?? '');
 
 describe('the documents', () => {
   it('names the two commands', () => {
-    const commands = blocks('sh').map((code) => code.trim());
-    expect(commands[0]).toBe('npm ci && npm start');
-    expect(commands.at(-1)).toBe('npm ci && npm test');
+    const commands = [...read('README.md').matchAll(/^```sh\n(.*)\n```$/gm)].map(([, command]) => command);
+    expect(commands).toEqual(['npm ci && npm start', 'npm ci && npm test']);
   });
 
   it.each([
