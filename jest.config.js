@@ -36,6 +36,7 @@ const FULL_ONLY = [
   'test/docs/site.test.ts',
   'test/engine/backup.test.ts',
   'test/engine/consumer-histories.test.ts',
+  'test/engine/consumer-outages.test.ts',
   'test/engine/event-outbox.test.ts',
   'test/engine/left-behind.test.ts',
   'test/engine/lost-shards.test.ts',
