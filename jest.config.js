@@ -13,6 +13,7 @@ const FULL_ONLY = [
   'test/client/histories.test.ts',
   'test/client/page.test.ts',
   'test/client/resuming.test.ts',
+  'test/client/server.test.ts',
   'test/client/session.test.ts',
   'test/client/transports.test.ts',
   'test/client/trial.test.ts',

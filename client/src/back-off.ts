@@ -12,6 +12,11 @@ export class BackOff {
     this.#tries = 0;
   }
 
+  /** After an error of a request, as `next`. */
+  after(error: unknown): number {
+    return this.next({ atLeastMs: (error as { readonly retryAfterMs?: number | null }).retryAfterMs ?? 0 });
+  }
+
   /** `atLeastMs`: as the service said. `isSlow`: it is this client that has to change something. */
   next({ atLeastMs = 0, isSlow = false }: { readonly atLeastMs?: number; readonly isSlow?: boolean } = {}): number {
     const limit = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.#tries, 10));

@@ -2,13 +2,14 @@
 import { type End, endOf } from './closes.ts';
 import { VIEWER } from './documents.ts';
 import { Disconnected } from './errors.ts';
-import { type Ask, askOver, headersOf } from './http.ts';
+import { type Ask, askOver, post } from './http.ts';
 import { type Answer, type Carried, Link, type Variables } from './link.ts';
 
 /** The service sends a comment every 4 s, gateways every 12 s at most. */
 const SILENT_FOR_MS = 30_000;
 /** After a sign that the network may be another. */
 const HEARD_WITHIN_MS = 15_000;
+const EVENTS = 'text/event-stream';
 const LOOK_EVERY_MS = 2_000;
 
 export interface EventStreamsOptions {
@@ -54,7 +55,7 @@ export class EventStreams extends Link {
       stream.abort();
     };
     this.#heard(stream);
-    this.#read(stream, JSON.stringify({ query, variables }), sink)
+    this.#read(stream, { query, variables }, sink)
       .catch(() => sink.error(null))
       .finally(stop);
     return stop;
@@ -66,10 +67,9 @@ export class EventStreams extends Link {
     this.#streams.clear();
   }
 
-  async #read<Data>(stream: AbortController, body: string, sink: Carried<Data>): Promise<void> {
-    const headers = { ...headersOf(this.#token), accept: 'text/event-stream' };
-    const response = await fetch(this.#url, { method: 'POST', headers, body, signal: stream.signal });
-    if (!response.headers.get('content-type')?.startsWith('text/event-stream'))
+  async #read<Data>(stream: AbortController, body: object, sink: Carried<Data>): Promise<void> {
+    const response = await post(this.#url, this.#token, body, stream.signal, EVENTS);
+    if (!response.headers.get('content-type')?.startsWith(EVENTS))
       return sink.error(((await response.json()) as Answer<Data>).errors);
     const reader = response.body?.getReader();
     const decoder = new TextDecoder();

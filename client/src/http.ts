@@ -7,18 +7,28 @@ export type Ask = <Data>(query: string, variables: object, token: string | null)
 
 const ANSWER_WITHIN_MS = 20_000;
 
-export const headersOf = (token: string | null): Record<string, string> => ({
-  'content-type': 'application/json',
-  ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-});
+const JSON_TYPE = 'application/json';
+
+export const post = (
+  url: string,
+  token: string | null,
+  body: object,
+  signal: AbortSignal,
+  accept = JSON_TYPE,
+): Promise<Response> =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': JSON_TYPE, accept, ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify(body),
+    signal,
+  });
 
 export function askOver(url: string): Ask {
   return async <Data>(query: string, variables: object, token: string | null): Promise<Data> => {
     const ending = new AbortController();
     const timer = setTimeout(() => ending.abort(), ANSWER_WITHIN_MS);
     try {
-      const body = JSON.stringify({ query, variables });
-      const response = await fetch(url, { method: 'POST', headers: headersOf(token), body, signal: ending.signal });
+      const response = await post(url, token, { query, variables }, ending.signal);
       const { data, errors } = (await response.json()) as Answer<Data>;
       if (errors?.length) throw errorOf(errors);
       if (!data) throw new Disconnected();

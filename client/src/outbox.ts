@@ -1,4 +1,5 @@
 /** Messages that are to be sent: kept until the service has them, in order in each conversation, each once. */
+import { BackOff } from './back-off.ts';
 import { isPassing, RequestError } from './errors.ts';
 import { exclusively, newId } from './host.ts';
 import type { Message, Storage, UnsentMessage } from './types.ts';
@@ -32,8 +33,6 @@ export interface SendOptions {
   readonly clientMessageId?: string;
 }
 
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 30_000;
 /** A fault of the service is tried so often. */
 const FAULTS = 5;
 /** An hour before the service forgets a `clientMessageId`: later the same could come to be two messages. */
@@ -168,7 +167,8 @@ export class Outbox {
   }
 
   async #sendAll(conversationId: string): Promise<void> {
-    let tries = 0;
+    const backOff = new BackOff();
+    let faults = 0;
     while (this.#isLive) {
       const waiting = [...this.#queue.values()].filter(
         (queued) => queued.conversationId === conversationId && !queued.error,
@@ -177,16 +177,14 @@ export class Outbox {
       if (!next) return;
       const error = await this.#send(next);
       if (error === null) {
-        tries = 0;
+        backOff.reset();
+        faults = 0;
         continue;
       }
-      tries += 1;
       if (!this.#isLive) return;
-      const isOver =
-        !isPassing(error) ||
-        (error instanceof RequestError && error.code === 'INTERNAL_SERVER_ERROR' && tries >= FAULTS);
-      if (isOver) await this.#fail(next, error as RequestError);
-      else await this.#pause((error as Partial<RequestError>).retryAfterMs ?? retryAfter(tries));
+      if (error instanceof RequestError && error.code === 'INTERNAL_SERVER_ERROR') faults += 1;
+      if (!isPassing(error) || faults >= FAULTS) await this.#fail(next, error as RequestError);
+      else await this.#pause(backOff.after(error));
     }
   }
 
@@ -305,8 +303,6 @@ export class Outbox {
 
 const prefixOf = (userId: string): string => `outbox/${userId}/`;
 const byTime = (one: Queued, other: Queued): number => one.at - other.at;
-const retryAfter = (tries: number): number =>
-  Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries) * (0.5 + Math.random() / 2);
 const bytesOf = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length;
 
 const shownOf = (queued: Queued, senderId: string): UnsentMessage => ({

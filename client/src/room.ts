@@ -7,7 +7,7 @@ import type { Reads } from './reads.ts';
 import type { Flags } from './store/conversation.ts';
 import { entryOf } from './store/inbox.ts';
 import type { Store } from './store/store.ts';
-import { type StopRequests, type StreamOptions, writeStream } from './streams.ts';
+import { persistently, type StopRequests, type StreamOptions, writeStream } from './streams.ts';
 import type { InboxEntry, Message, MessageList, Readable, ReadReceipt, ShownMessage } from './types.ts';
 import type { OwnTyping, TypingUsers } from './typing.ts';
 
@@ -157,7 +157,8 @@ export class Room {
    */
   stream(texts: AsyncIterable<string>, options: StreamOptions = {}): Promise<Message> {
     this.#parts.connect();
-    return writeStream(this.#parts, this.id, texts, options);
+    const { request, untilLive, stops } = this.#parts;
+    return writeStream({ ask: persistently(request, untilLive), stops }, this.id, texts, options);
   }
 
   /** As `edit`. Asks who writes a message to stop; takes its id, or that of the message which is answered. */

@@ -1,13 +1,15 @@
 /** Messages that are read while they are written: the text of an async iterable, such as the answer of a model. */
+import { BackOff } from './back-off.ts';
 import { APPEND, FINISH, START } from './documents.ts';
-import { isPassing, RequestError } from './errors.ts';
+import { isPassing } from './errors.ts';
 import { newId } from './host.ts';
 import type { Request } from './pages.ts';
 import type { Message } from './types.ts';
 
 /** The service ends a message to which nothing was added for 60 s. */
 const SIGN_OF_LIFE_MS = 20_000;
-const TRY_AGAIN_MS = 500;
+/** Of one append, in UTF-16 units: escaped as JSON it is less than a frame. */
+const LONGEST_APPEND = 8_000;
 
 export interface StreamOptions {
   readonly payload?: unknown;
@@ -18,9 +20,8 @@ export interface StreamOptions {
 }
 
 export interface StreamParts {
-  readonly request: Request;
-  /** Resolves when there is a connection; rejects when the client was closed. */
-  readonly untilLive: () => Promise<void>;
+  /** Asks until it is answered. Each of what is asked changes nothing when it is done a second time. */
+  readonly ask: Request;
   readonly stops: StopRequests;
 }
 
@@ -44,18 +45,26 @@ interface Progress {
   readonly stopRequested: boolean;
 }
 
-/** Writes all of it as one message. Rejects with what the iterable throws, or the service refuses; the message is then aborted. */
+/** Writes all of it as one message, with what is `given` besides. Rejects with what the iterable throws, or the service refuses; the message is then aborted. */
 export async function writeStream(
   parts: StreamParts,
   conversationId: string,
   texts: AsyncIterable<string>,
   { payload = null, replyTo, onStop }: StreamOptions,
+  given: object = {},
 ): Promise<Message> {
-  const input = { conversationId, content: '', payload, replyToId: replyTo ?? null, clientMessageId: newId() };
-  const { startMessage } = await persistently<{ startMessage: { id: string } }>(parts, START, { input });
+  const input = {
+    conversationId,
+    content: '',
+    payload,
+    replyToId: replyTo ?? null,
+    clientMessageId: newId(),
+    ...given,
+  };
+  const { startMessage } = await parts.ask<{ startMessage: { id: string } }>(START, { input });
   const { id } = startMessage;
   const finish = async (state: 'COMPLETE' | 'ABORTED'): Promise<Message> =>
-    (await persistently<{ finishMessage: Message }>(parts, FINISH, { id, state })).finishMessage;
+    (await parts.ask<{ finishMessage: Message }>(FINISH, { id, state })).finishMessage;
   try {
     const isStopped = await appendAll(parts, id, texts);
     if (isStopped) onStop?.();
@@ -70,6 +79,8 @@ export async function writeStream(
 async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<string>): Promise<boolean> {
   const iterator = texts[Symbol.asyncIterator]();
   let waiting = '';
+  /** Of a character, as a model may give it; the other half is yet to come. */
+  let half = '';
   let isRead = false;
   let failure: { readonly error: unknown } | null = null;
   let isStopped = false;
@@ -77,7 +88,10 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
   const reading = (async () => {
     try {
       for (let next = await iterator.next(); !next.done && !isStopped; next = await iterator.next()) {
-        waiting += next.value;
+        const text = half + next.value;
+        const whole = withoutHalf(text);
+        half = text.slice(whole.length);
+        waiting += whole;
         wake();
       }
     } catch (error) {
@@ -100,8 +114,8 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
           wake = resolve;
         });
       if (isStopped || (waiting === '' && isRead)) break;
-      const text = waiting;
-      waiting = '';
+      const text = withoutHalf(waiting.slice(0, LONGEST_APPEND));
+      waiting = waiting.slice(text.length);
       const progress = await append(parts, id, offset, text);
       offset = progress.length;
       isStopped ||= progress.stopRequested;
@@ -121,8 +135,10 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
   return isStopped;
 }
 
+const withoutHalf = (text: string): string => text.replace(/[\ud800-\udbff]$/, '');
+
 const append = async (parts: StreamParts, id: string, offset: number, text: string): Promise<Progress> =>
-  (await persistently<{ appendToMessage: Progress }>(parts, APPEND, { id, offset, text })).appendToMessage;
+  (await parts.ask<{ appendToMessage: Progress }>(APPEND, { id, offset, text })).appendToMessage;
 
 async function waitFor(start: (resolve: () => void) => void): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -133,20 +149,18 @@ async function waitFor(start: (resolve: () => void) => void): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Each of these changes nothing when it is done a second time, so it is sent until it is answered. */
-async function persistently<Data>(
-  { request, untilLive }: StreamParts,
-  query: string,
-  variables: object,
-): Promise<Data> {
-  for (;;) {
-    await untilLive();
-    try {
-      return await request<Data>(query, variables as Readonly<Record<string, unknown>>);
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-      const ms = error instanceof RequestError ? (error.retryAfterMs ?? TRY_AGAIN_MS) : TRY_AGAIN_MS;
-      await new Promise((resolve) => setTimeout(resolve, ms));
+/** The request of a page: asked again until it is answered, which is safe for what `writeStream` asks. */
+export const persistently =
+  (request: Request, untilLive: () => Promise<void>): Request =>
+  async (query, variables) => {
+    const backOff = new BackOff();
+    for (;;) {
+      await untilLive();
+      try {
+        return await request(query, variables);
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, backOff.after(error)));
+      }
     }
-  }
-}
+  };

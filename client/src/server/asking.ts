@@ -1,0 +1,78 @@
+/** Operations of a back end over HTTP, asked again while what failed may pass. */
+import { BackOff } from '../back-off.ts';
+import { isPassing, RequestError } from '../errors.ts';
+import { type Ask, askOver } from '../http.ts';
+import { httpUrlOf } from '../options.ts';
+import type { GetToken, TokenReason } from '../sign-in.ts';
+
+export interface ServiceOptions {
+  /** Of the GraphQL API, of the service or of a gateway before it. */
+  readonly url: string;
+  /** A token with the scope `realtime:service`. `reason` is `first`, `again`, or of the last token `expired` or `refused`. */
+  readonly getToken: GetToken;
+  /** For how long one call is tried before it rejects with the last error. Left out: 60,000. At most 23 hours: keys are known for a day. */
+  readonly giveUpAfterMs?: number;
+}
+
+const GIVE_UP_AFTER_MS = 60_000;
+const LONGEST_MS = 23 * 3_600_000;
+/** A fault of the service is tried so often. */
+const FAULTS = 5;
+
+/** The tries of one call. */
+export class Tries {
+  readonly #endsAt: number;
+  readonly #backOff = new BackOff();
+  #faults = 0;
+
+  constructor(giveUpAfterMs: number) {
+    this.#endsAt = Date.now() + giveUpAfterMs;
+  }
+
+  /** Waits before the next try, or throws `error` when there is to be none. */
+  async after(error: unknown): Promise<void> {
+    if (error instanceof RequestError && error.code === 'INTERNAL_SERVER_ERROR') this.#faults += 1;
+    if (!isPassing(error) || this.#faults >= FAULTS) throw error;
+    const ms = this.#backOff.after(error);
+    if (Date.now() + ms > this.#endsAt) throw error;
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  }
+}
+
+export class Asking {
+  readonly #ask: Ask;
+  readonly #getToken: GetToken;
+  readonly #giveUpAfterMs: number;
+  #reason: TokenReason = 'first';
+
+  constructor({ url, getToken, giveUpAfterMs = GIVE_UP_AFTER_MS }: ServiceOptions) {
+    this.#ask = askOver(httpUrlOf(url));
+    this.#getToken = getToken;
+    this.#giveUpAfterMs = Math.min(giveUpAfterMs, LONGEST_MS);
+  }
+
+  tries(): Tries {
+    return new Tries(this.#giveUpAfterMs);
+  }
+
+  /** Rejects with a `RequestError`, or with whatever the connection or `getToken` failed by. */
+  async ask<Data>(query: string, variables: object, tries: Tries = this.tries()): Promise<Data> {
+    let refused: string | null = null;
+    for (;;) {
+      let token: string | null = null;
+      try {
+        token = await this.#getToken({ reason: this.#reason });
+        const data = await this.#ask<Data>(query, variables, token);
+        this.#reason = 'again';
+        return data;
+      } catch (error) {
+        const isRefused = error instanceof RequestError && error.code === 'UNAUTHENTICATED';
+        if (isRefused && (token === null || token === refused)) throw error;
+        if (isRefused) {
+          refused = token;
+          this.#reason = error.reason === 'EXPIRED' ? 'expired' : 'refused';
+        } else await tries.after(error);
+      }
+    }
+  }
+}
