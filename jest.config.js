@@ -86,6 +86,7 @@ const FULL_ONLY = [
   'test/transport/held-by-sockets.test.ts',
   'test/transport/raw/expired-inbox.test.ts',
   'test/transport/recipes.test.ts',
+  'test/transport/relay-compiler.test.ts',
   'test/transport/relay.test.ts',
   'test/transport/restarts.test.ts',
   'test/transport/slow-stream.test.ts',

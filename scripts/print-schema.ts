@@ -1,7 +1,7 @@
 /**
  * Writes the subgraph's SDL, as registries take it, and starts nothing: `npm run --silent schema:print`.
  *
- * `-- --client` writes the API as clients see it, for tools that make code of a schema.
+ * `-- --api` (or `--client`) writes the API as clients see it, for tools that make code of a schema.
  * `-- --without User.status Query.viewer` leaves fields out whose names are somebody else's in the graph.
  */
 import { parseArgs } from 'node:util';
@@ -10,9 +10,13 @@ import { createSchema, readSubgraphSdl } from '../src/graphql/schema.ts';
 import { readClientSdl } from './client-schema.ts';
 
 const { values, positionals } = parseArgs({
-  options: { client: { type: 'boolean', default: false }, without: { type: 'boolean', default: false } },
+  options: {
+    api: { type: 'boolean', default: false },
+    client: { type: 'boolean', default: false },
+    without: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 if (!values.without && positionals.length > 0) throw new Error('Names of fields come behind --without.');
-const sdl = values.client ? readClientSdl() : readSubgraphSdl(createSchema());
+const sdl = values.api || values.client ? readClientSdl() : readSubgraphSdl(createSchema());
 process.stdout.write(`${(positionals.length > 0 ? leaveOut(sdl, positionals) : sdl).trim()}\n`);

@@ -435,6 +435,8 @@ export type Message = {
   conversation: Conversation;
   /** The id of the conversation that the message belongs to. */
   conversationId: Scalars['ID']['output'];
+  /** Its place in `Conversation.messages`, for `after` and `before`: that of its edge there. */
+  cursor: Scalars['String']['output'];
   /** When it was deleted. A deleted message keeps its place, with empty content. */
   deletedAt: Maybe<Scalars['DateTime']['output']>;
   /** The user or service that deleted it; null when it is not deleted, or when a routing rule did. */
@@ -2089,6 +2091,7 @@ export type MessageResolvers<ContextType = Context, ParentType extends Resolvers
   content?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   conversation?: Resolver<ResolversTypes['Conversation'], ParentType, ContextType>;
   conversationId?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   deletedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
   deletedBy?: Resolver<Maybe<ResolversTypes['User']>, ParentType, ContextType>;
   editedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;

@@ -12,7 +12,7 @@ import { lengthOf } from '../../code-points.ts';
 import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
 import type { IdOf } from '../../delivery/rendered-stream.ts';
 import type { LiveStream } from '../../delivery/stream.ts';
-import { encodePosition, streamRequest } from '../../domain/cursor.ts';
+import { encodeCursor, encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { pageSize } from '../../domain/input.ts';
 import { notFound } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
@@ -100,6 +100,7 @@ export const Message: MessageResolvers = {
   state: ({ state }) => state ?? 'COMPLETE',
   length: ({ content }) => lengthOf(content),
   position: ({ conversationId, position }) => encodePosition(conversationId, position),
+  cursor: ({ sequence }) => encodeCursor('message', sequence),
 };
 
 export const Reaction: ReactionResolvers = {
