@@ -149,7 +149,10 @@ function rankOf({ membership }: Seen, viewer: Viewer): number {
 export async function requireRole(engine: Engine, viewer: Viewer, id: ConversationId, role: MemberRole): Promise<Seen> {
   const found = await requireSeen(engine, viewer, id);
   if (rankOf(found, viewer) < RANKS[role]) {
-    throw new ServiceError('FORBIDDEN', `Only a member who is ${role} or above may do this.`);
+    throw new ServiceError(
+      'FORBIDDEN',
+      role === 'OWNER' ? 'Only an OWNER may do this.' : `Only a ${role} or an OWNER may do this.`,
+    );
   }
   return found;
 }

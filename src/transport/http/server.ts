@@ -126,7 +126,7 @@ export function createHttp(options: HttpOptions): Http {
       throw toGraphQLError(new ServiceError('NOT_FOUND', 'There is nothing at this path.'), 404);
     const methods = allowed.join(', ');
     reply.header('allow', methods);
-    throw toGraphQLError(badInput(`Only ${methods}.`), 405);
+    throw toGraphQLError(badInput(`The method of a request to this path must be one of ${methods}.`), 405);
   });
 
   addProbes(app, options);

@@ -7,7 +7,7 @@ import { LIMITS } from '../../limits.ts';
 /** Checked up to the first item that is not a text: Zod's own array reports an error for each. */
 const texts = z.custom<string[]>(
   (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
-  'an array of texts',
+  'must be an array of strings',
 );
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
@@ -57,8 +57,8 @@ export const DATA = {
   Typing: z.object({ conversation_id: z.string(), is_typing: z.boolean() }),
   Presence: z
     .object({ status: z.string().nullish(), status_text: z.string().nullish(), watch: texts.nullish() })
-    .refine((data) => isGiven(data.status) !== isGiven(data.watch), 'status or watch')
-    .refine((data) => !isGiven(data.watch) || !isGiven(data.status_text), 'status_text: of a status'),
+    .refine((data) => isGiven(data.status) !== isGiven(data.watch), 'must have either status or watch')
+    .refine((data) => !isGiven(data.watch) || !isGiven(data.status_text), 'status_text can be given only with status'),
   Resume: z.object({ positions: texts }),
   Authenticate: z.object({ token: z.string() }),
   Ping: z.unknown(),
@@ -84,7 +84,8 @@ function dataOf(type: FrameType, given: unknown): unknown {
   const { success, data, error } = DATA[type].safeParse(given);
   if (success) return data;
   const [issue] = error.issues;
-  throw badInput(`${['data', ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'not what it should be'}.`);
+  const place = ['data', ...(issue?.path ?? [])].join('.');
+  throw badInput(`${place}: ${issue?.code === 'invalid_type' ? `must be of type ${issue.expected}` : issue?.message}.`);
 }
 
 /** Arguments of GraphQL that have another name in a frame of this type. */
