@@ -12,6 +12,7 @@ const FULL_ONLY = [
   'test/access/session-outage.test.ts',
   'test/client/histories.test.ts',
   'test/client/page.test.ts',
+  'test/client/react.test.ts',
   'test/client/resuming.test.ts',
   'test/client/server.test.ts',
   'test/client/session.test.ts',

@@ -17,7 +17,8 @@ export interface Pages {
   close(): void;
 }
 
-export async function servePage(file: string): Promise<Pages> {
+/** `markup`: what a server has rendered for this address. */
+export async function servePage(file: string, markup: (url: string) => string = () => ''): Promise<Pages> {
   const flags = [`test/client/${file}`, '--bundle', '--format=esm', '--conditions=browser'];
   const options = { cwd: ROOT, maxBuffer: MOST_OUTPUT_BYTES };
   const { stdout } = await promisify(execFile)(`${ROOT}node_modules/.bin/esbuild`, flags, options);
@@ -25,7 +26,9 @@ export async function servePage(file: string): Promise<Pages> {
     const isCode = url.startsWith('/page.js');
     response.writeHead(200, { 'content-type': `${isCode ? 'text/javascript' : 'text/html'}; charset=utf-8` });
     response.end(
-      isCode ? stdout : '<!doctype html><div id="root"></div><script type="module" src="/page.js"></script>',
+      isCode
+        ? stdout
+        : `<!doctype html><div id="root">${markup(url)}</div><script type="module" src="/page.js"></script>`,
     );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -14,6 +14,13 @@ import type { Inbox } from '../inbox.ts';
 import type { SendOptions } from '../outbox.ts';
 import type { Realtime } from '../realtime.ts';
 import type { InboxList, MessageList, Presence, Readable, ReadReceipt, SentMessage, Status } from '../types.ts';
+import { type SuspenseOptions, suspendUntil } from './suspense.ts';
+
+/** The values before anything is known. */
+const NO_LIST: InboxList = { entries: [], unread: 0, hasMore: true, isLoading: false };
+const NO_MESSAGES: MessageList = { messages: [], isLoading: false, hasOlder: true, error: null };
+const NOBODY: readonly string[] = [];
+const NO_RECEIPTS: readonly ReadReceipt[] = [];
 
 const Context = createContext<Realtime | null>(null);
 
@@ -32,16 +39,23 @@ export function useRealtime(): Realtime {
   return chat;
 }
 
-const useReadable = <Value>(readable: Readable<Value>): Value => {
+/** `first`: what a server rendered, which is shown again while the page takes over its markup. */
+const useReadable = <Value>(readable: Readable<Value>, first: Value): Value => {
   const now = useCallback(() => readable.value, [readable]);
-  return useSyncExternalStore(readable.subscribe, now, now);
+  return useSyncExternalStore(
+    readable.subscribe,
+    now,
+    useCallback(() => first, [first]),
+  );
 };
 
-export const useStatus = (): Status => useReadable(useRealtime().status);
+export const useStatus = (): Status => useReadable(useRealtime().status, 'connecting');
 
-export function useInbox(): InboxList & Pick<Inbox, 'loadMore'> {
-  const { inbox } = useRealtime();
-  const list = useReadable(inbox);
+export function useInbox({ suspense = false }: SuspenseOptions = {}): InboxList & Pick<Inbox, 'loadMore'> {
+  const chat = useRealtime();
+  const { inbox } = chat;
+  if (suspense) suspendUntil(chat, inbox, ({ entries }) => entries.length > 0 || chat.status.value === 'live');
+  const list = useReadable(inbox, NO_LIST);
   return useMemo(() => ({ ...list, loadMore: inbox.loadMore }), [list, inbox]);
 }
 
@@ -54,9 +68,16 @@ export interface Messages extends MessageList {
 }
 
 /** The messages of a conversation, and what is done with them. */
-export function useMessages(conversationId: string): Messages {
-  const room = useRealtime().conversation(conversationId);
-  const list = useReadable(room.messages);
+export function useMessages(conversationId: string, { suspense = false }: SuspenseOptions = {}): Messages {
+  const chat = useRealtime();
+  const room = chat.conversation(conversationId);
+  if (suspense)
+    suspendUntil(
+      chat,
+      room.messages,
+      ({ messages, hasOlder, error }) => messages.length > 0 || !hasOlder || error !== null,
+    );
+  const list = useReadable(room.messages, NO_MESSAGES);
   return useMemo(
     () => ({
       ...list,
@@ -75,21 +96,21 @@ export function useTyping(
   conversationId: string,
 ): readonly [userIds: readonly string[], setTyping: (isTyping: boolean) => void] {
   const room = useRealtime().conversation(conversationId);
-  const users = useReadable(room.typing);
+  const users = useReadable(room.typing, NOBODY);
   const setTyping = useCallback((isTyping: boolean) => room.setTyping(isTyping), [room]);
   useEffect(() => () => room.setTyping(false), [room]);
   return [users, setTyping];
 }
 
 /** Null until it was told. */
-export const usePresence = (userId: string): Presence | null => useReadable(useRealtime().presence(userId));
+export const usePresence = (userId: string): Presence | null => useReadable(useRealtime().presence(userId), null);
 
 export const useReceipts = (conversationId: string): readonly ReadReceipt[] =>
-  useReadable(useRealtime().conversation(conversationId).receipts);
+  useReadable(useRealtime().conversation(conversationId).receipts, NO_RECEIPTS);
 
 /** The messages of a conversation that are being written now. Their content grows. */
 export function useStream(conversationId: string): readonly SentMessage[] {
-  const { messages } = useReadable(useRealtime().conversation(conversationId).messages);
+  const { messages } = useReadable(useRealtime().conversation(conversationId).messages, NO_MESSAGES);
   return useMemo(
     () =>
       messages.filter((message): message is SentMessage => message.status === 'sent' && message.state === 'STREAMING'),
