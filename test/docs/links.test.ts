@@ -13,6 +13,10 @@ const documents = globSync('{*.md,docs/**/*.md,deploy/**/*.md,examples/**/*.md,b
   cwd: ROOT,
   exclude: (name) => name.includes('node_modules'),
 }).sort();
+const sources = globSync('{src,test,scripts,client/src,console/src,deploy,examples,bench}/**/*.{ts,lua}', {
+  cwd: ROOT,
+  exclude: (name) => name.includes('node_modules'),
+});
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 
 /** A document without its blocks of code. */
@@ -71,6 +75,8 @@ describe('documents', () => {
     const rooms = 'src|test|docs|schema|scripts|deploy|examples|bench|\\.ci';
     const paths = [...text.matchAll(new RegExp(`\`((?:${rooms})/[\\w./-]*)\``, 'g'))].map(([, path = '']) => path);
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+    const ends = [...text.matchAll(/`((?:[\w-]+\/)*[\w.-]+\.(?:ts|lua))`/g)].map(([, end = '']) => `/${end}`);
+    expect(ends.filter((end) => !sources.some((source) => `/${source}`.endsWith(end)))).toEqual([]);
     const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Record<string, string> };
     const named = [...text.matchAll(/npm run (?:--silent |-s )?([a-z][a-z:]*)/g)].map(([, name = '']) => name);
     expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
