@@ -27,7 +27,8 @@ import {
   requireToken,
   takeReads,
 } from './operations.ts';
-import { createShapes, type ShapeOptions } from './shape.ts';
+import type { ShapeOptions } from './shape.ts';
+import { createShapes } from './shapes.ts';
 
 export const FAULT = Symbol('fault');
 

@@ -8,9 +8,9 @@
  * each viewer's response is rendered alone. Nothing needs an annotation for that. In a stream
  * with several kinds of events this holds for each kind by itself.
  */
-import { type ExecutionArgs, type ExecutionResult, execute, type OperationDefinitionNode, visit } from 'graphql';
+import { type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
 import type { Clock } from '../clock.ts';
-import { FairPlace, type Waiter } from '../delivery/fair-place.ts';
+import type { FairPlace, Waiter } from '../delivery/fair-place.ts';
 import { kindOf } from '../delivery/inbox/inbox-events.ts';
 import type { Payload, Renderer } from '../delivery/rendered-stream.ts';
 import { ServiceError, unavailable } from '../errors.ts';
@@ -18,15 +18,17 @@ import { LIMITS, TIMES } from '../limits.ts';
 import { type Budget, responseTooLarge } from '../rates/budget.ts';
 import type { Context, SharedContext } from './context.ts';
 import { type FormatError, originOf } from './errors.ts';
+import { type Audience, Habits } from './habits.ts';
 import { chooseOperation, type PreparedArgs } from './operations.ts';
+import { Projection } from './projection.ts';
 
 type Rendered = Payload | Promise<Payload>;
 
 const isPromise = <Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> =>
   typeof (value as { then?: unknown })?.then === 'function';
 
-/** Counts an execution, for all sharers or for one viewer. */
-export type CountRender = (audience: 'shared' | 'viewer') => void;
+/** Counts an execution. */
+export type CountRender = (audience: Audience) => void;
 
 /** Undefined: it was cut short. */
 type Attempt<Outcome> = () => Outcome | undefined | Promise<Outcome | undefined>;
@@ -45,17 +47,22 @@ export interface ShapeOptions {
   readonly countRender: CountRender;
 }
 
+/** The holder of a shape that readers use. */
+interface Holder {
+  release(shape: Shape): void;
+}
+
 /** A stream as its shape knows it: whose events are rendered, and who pays. */
 export class Reader implements Waiter, Renderer {
   readonly context: Context;
   isOpen = true;
   readonly #shape: Shape;
-  readonly #shapes: Shapes;
+  readonly #holder: Holder;
 
-  constructor(context: Context, shape: Shape, shapes: Shapes) {
+  constructor(context: Context, shape: Shape, holder: Holder) {
     this.context = context;
     this.#shape = shape;
-    this.#shapes = shapes;
+    this.#holder = holder;
   }
 
   render(event: object): Rendered {
@@ -64,7 +71,7 @@ export class Reader implements Waiter, Renderer {
 
   release(): void {
     this.isOpen = false;
-    this.#shapes.release(this.#shape);
+    this.#holder.release(this.#shape);
   }
 
   get lane(): string {
@@ -100,18 +107,11 @@ class Sharers implements Waiter {
   }
 }
 
-/** The observations of the renderings of one kind of event so far. */
-interface Habits {
-  /** The viewer is read: each viewer's response is rendered alone. */
-  isPerViewer: boolean;
-  /** Whether all were synchronous. Null before the first. */
-  isDirect: boolean | null;
-}
-
 export class Shape {
   readonly key: string;
   users = 0;
   readonly #args: ExecutionArgs;
+  readonly #projection: Projection;
   readonly #options: ShapeOptions;
   readonly #share: () => SharedContext;
   /**
@@ -126,12 +126,13 @@ export class Shape {
 
   constructor(
     key: string,
-    args: ExecutionArgs,
+    args: PreparedArgs,
     options: ShapeOptions & { readonly place: FairPlace },
     share: () => SharedContext,
   ) {
     this.key = key;
     this.#args = args;
+    this.#projection = new Projection(args, chooseOperation(args.document, args.operationName), args.coerced);
     this.#options = options;
     this.#place = options.place;
     this.#share = share;
@@ -193,19 +194,23 @@ export class Shape {
   }
 
   #renderShared(event: object, first: Reader): Payload | null | Promise<Payload | null> {
+    const shareOut = ({ budget }: SharedContext): void => {
+      const dear = dearness(budget);
+      // Rendered once, and charged once, to all who share it.
+      if (dear > 0) this.#price(event, Math.ceil(dear / Math.max(this.users, 1)));
+    };
     return this.#untilWhole(new Sharers(this, first), () => {
+      const attempt = this.#write(event, 'shared', this.#share, shareOut);
+      if (attempt) return attempt;
       const context = this.#share();
-      const settle = (result: ExecutionResult): Payload | null | undefined => {
+      return this.#execute(event, context, 'shared', (result) => {
         if (!context.wasTouched) {
-          const dear = dearness(context.budget);
-          // Rendered once, and charged once, to all who share it.
-          if (dear > 0) this.#price(event, Math.ceil(dear / Math.max(this.users, 1)));
+          shareOut(context);
           return this.#serialise(result, context.budget);
         }
         this.#habitsOf(event).isPerViewer = true;
         return null;
-      };
-      return this.#execute(event, context, 'shared', settle);
+      });
     });
   }
 
@@ -214,7 +219,7 @@ export class Shape {
     const kind = kindOf(event);
     let habits = this.#habits.get(kind);
     if (!habits) {
-      habits = { isPerViewer: false, isDirect: null };
+      habits = new Habits();
       this.#habits.set(kind, habits);
     }
     return habits;
@@ -226,14 +231,44 @@ export class Shape {
   }
 
   #renderFor(event: object, reader: Reader): Rendered {
+    const charge = ({ budget }: Context): void => {
+      const dear = dearness(budget);
+      if (dear > 0) reader.charge(dear);
+    };
+    const next = (): Context => reader.context.next();
     return this.#untilWhole(reader, () => {
-      const context = reader.context.next();
+      const attempt = this.#write(event, 'viewer', next, charge);
+      if (attempt) return attempt;
+      const context = next();
       return this.#execute(event, context, 'viewer', (result) => {
-        const dear = dearness(context.budget);
-        if (dear > 0) reader.charge(dear);
+        charge(context);
         return this.#serialise(result, context.budget);
       });
     });
+  }
+
+  /** The response as the projection writes it; null: graphql-js has to execute the event, in a context of its own. */
+  #write<Used extends Context | SharedContext>(
+    event: object,
+    audience: Audience,
+    newContext: () => Used,
+    pay: (context: Used) => void,
+  ): Payload | null {
+    const habits = this.#habitsOf(event);
+    const trials = habits.trialsOf(audience);
+    if (!trials.isDue) return null;
+    const context = newContext();
+    const data = this.#projection.write(event, context);
+    const { refusal } = context.budget;
+    if (data === null || refusal || ('wasTouched' in context && context.wasTouched)) {
+      trials.failed();
+      return null;
+    }
+    trials.succeeded();
+    this.#options.countRender(audience);
+    habits.isDirect ??= true;
+    pay(context);
+    return sized(`{"data":${data}}`, context.budget);
   }
 
   #execute<Outcome>(
@@ -274,68 +309,13 @@ export class Shape {
     if (budget.refusal) throw budget.refusal;
     if (isCutShort(result)) return undefined;
     const { data, errors } = result;
-    const payload = Buffer.from(
-      JSON.stringify(errors ? { errors: errors.map(this.#options.formatError), data } : { data }),
-    );
-    if (payload.length > LIMITS.responseBytes) throw budget.refuse(responseTooLarge());
-    return payload;
+    return sized(JSON.stringify(errors ? { errors: errors.map(this.#options.formatError), data } : { data }), budget);
   }
 }
 
-/** The variables that an operation uses outside the arguments of its root field, by name. */
-function innerVariables(args: ExecutionArgs, operation: OperationDefinitionNode): string[] {
-  const roots = new Set(operation.selectionSet.selections);
-  const names = new Set<string>();
-  visit(args.document, {
-    VariableDefinition: () => false,
-    Field: (node) => (roots.has(node) ? { ...node, arguments: [] } : undefined),
-    Variable: (node) => void names.add(node.name.value),
-  });
-  return [...names].sort();
-}
-
-export interface Shapes {
-  /** A reader of the shape of an operation, which it releases. */
-  read(args: PreparedArgs, context: Context): Reader;
-  release(shape: Shape): void;
-}
-
-export function createShapes(options: ShapeOptions): Shapes {
-  const shapes = new Map<string, Shape>();
-  const withPlace = { ...options, place: new FairPlace() };
-  const documents = new WeakMap<object, { readonly id: number; readonly names: Map<string, string[]> }>();
-  let count = 0;
-
-  function keyOf(args: PreparedArgs, context: Context): string {
-    let known = documents.get(args.document);
-    if (!known) {
-      count += 1;
-      known = { id: count, names: new Map() };
-      documents.set(args.document, known);
-    }
-    const operation = chooseOperation(args.document, args.operationName);
-    const name = operation.name?.value ?? '';
-    const names = known.names.get(name) ?? innerVariables(args, operation);
-    known.names.set(name, names);
-    // Absent is not null: a field may have a default for an absent argument.
-    const values = names.map((each) => (Object.hasOwn(args.coerced, each) ? [args.coerced[each]] : null));
-    return JSON.stringify([context.tenant, known.id, name, values]);
-  }
-
-  return {
-    read(args, context) {
-      const key = keyOf(args, context);
-      let shape = shapes.get(key);
-      if (!shape) {
-        shape = new Shape(key, args, withPlace, () => context.share());
-        shapes.set(key, shape);
-      }
-      shape.users += 1;
-      return new Reader(context, shape, this);
-    },
-    release(shape) {
-      shape.users -= 1;
-      if (shape.users === 0 && shapes.get(shape.key) === shape) shapes.delete(shape.key);
-    },
-  };
+/** @throws {ServiceError} QUERY_TOO_COSTLY for one that is too long. */
+function sized(response: string, budget: Budget): Payload {
+  const payload = Buffer.from(response);
+  if (payload.length > LIMITS.responseBytes) throw budget.refuse(responseTooLarge());
+  return payload;
 }
