@@ -17,18 +17,37 @@ export interface Taken {
   readonly isWhole: boolean;
 }
 
+/** The conversations that a stream follows. */
+export interface FollowedConversations {
+  followed(): Iterable<Following<object>>;
+  find(id: ConversationId): Following<object> | undefined;
+}
+
+/** Holds as many conversations as a checkpoint names, however many the user has. */
 export class Checkpoints {
   /** The time of each conversation's last change, by `Clock.elapsed`; the latest are last. */
   readonly #changedAt = new Map<ConversationId, number>();
+  /** The latest change of those that are not held. */
+  #droppedAt = Number.NEGATIVE_INFINITY;
   readonly #most: number;
 
   constructor(most: number = LIMITS.checkpointConversations) {
     this.#most = most;
   }
 
+  /** The last change of each conversation when a stream begins, in any order. */
+  begin(changes: readonly (readonly [id: ConversationId, at: number])[]): void {
+    const times = Float64Array.from(changes, ([, at]) => at).sort();
+    const least = times[Math.max(times.length - this.#most, 0)] ?? Number.POSITIVE_INFINITY;
+    const held = changes.filter(([, at]) => at >= least);
+    if (held.length < changes.length) this.#droppedAt = times[times.length - held.length - 1] ?? this.#droppedAt;
+    for (const [id, at] of held.sort(([, one], [, other]) => one - other)) this.touch(id, at);
+  }
+
   touch(id: ConversationId, at: number): void {
     this.#changedAt.delete(id);
     this.#changedAt.set(id, at);
+    if (this.#changedAt.size > this.#most) this.#dropOldest();
   }
 
   forget(id: ConversationId): void {
@@ -36,14 +55,12 @@ export class Checkpoints {
   }
 
   /** Null: for too many conversations the delivery is not confirmed. */
-  take(followed: Iterable<Following<object>>, now: number): Taken | null {
+  take(stream: FollowedConversations, now: number): Taken | null {
     let heardAt = now;
-    const byId = new Map<ConversationId, Following<object>>();
     const named = new Set<ConversationId>();
     const withheld: ConversationId[] = [];
-    for (const following of followed) {
+    for (const following of stream.followed()) {
       const { channel, isLive } = following;
-      byId.set(channel.id, following);
       if (!isLive || !channel.isSettled) named.add(channel.id);
       else heardAt = Math.min(heardAt, channel.heardAt);
       if (following.isWithheld) withheld.push(channel.id);
@@ -52,25 +69,30 @@ export class Checkpoints {
     if (named.size > this.#most || upTo === Number.NEGATIVE_INFINITY) return null;
     // What a reader is told once a conversation is not hidden any more may be from before that time.
     for (const id of withheld) if (named.size < this.#most) named.add(id);
-    let isWhole = true;
+    const isLate = (at: number): boolean => at > upTo - TIMES.clocksApartMs;
+    let isWhole = !isLate(this.#droppedAt);
     for (const [id, at] of [...this.#changedAt].reverse()) {
-      const isLate = at > upTo - TIMES.clocksApartMs;
       if (named.size >= this.#most && !named.has(id)) {
-        if (!isLate) break;
+        if (!isLate(at)) break;
         isWhole = false;
-      } else if (byId.has(id)) named.add(id);
+      } else if (stream.find(id)) named.add(id);
     }
-    return { upTo, points: pointsOf(named, byId), isWhole };
+    return { upTo, points: pointsOf(named, stream), isWhole };
+  }
+
+  #dropOldest(): void {
+    const [oldest] = this.#changedAt;
+    if (!oldest) return;
+    const [id, at] = oldest;
+    this.#changedAt.delete(id);
+    this.#droppedAt = Math.max(this.#droppedAt, at);
   }
 }
 
-function pointsOf(
-  ids: Iterable<ConversationId>,
-  byId: ReadonlyMap<ConversationId, Following<object>>,
-): Map<ConversationId, CheckpointPoint> {
+function pointsOf(ids: Iterable<ConversationId>, stream: FollowedConversations): Map<ConversationId, CheckpointPoint> {
   const points = new Map<ConversationId, CheckpointPoint>();
   for (const id of ids) {
-    const following = byId.get(id);
+    const following = stream.find(id);
     if (!following) continue;
     const version = following.isHidden ? 0 : (following.channel.conversation?.version ?? 0);
     points.set(id, { position: following.position, version });

@@ -181,20 +181,23 @@ export class InboxTeller implements ListTeller {
     // No clocks differ that much: this one was set back, and new changes would count as delivered.
     if (checkpoint && checkpoint.time > now) throw positionExpired('DIVERGED');
     const { tenant } = this.#bearer.viewer;
-    const heads = (await inParts(ids, (part) => engine.readHeads(tenant, part, checkpoint?.time ?? now))).flat();
+    const read = await inParts(ids, async (part) => {
+      const heads = await engine.readHeads(tenant, part, checkpoint?.time ?? now);
+      return part.map((id, index) => ({ id, head: heads[index] ?? null }));
+    });
     const returned = await this.#returnedTo(changes);
     // Also for one that was joined again: the reader may know of the join without any event in it.
     for (const [id, { left }] of changes.of) if (left && !returned.has(id)) this.#tellLeft(id, left);
-    const changed: [id: ConversationId, at: number][] = [];
-    for (const [index, id] of ids.entries()) {
-      const head = heads[index];
-      if (!head) continue;
-      changed.push([id, Math.max(head.loggedAt ?? now, head.changedAt)]);
-      this.#prepareOne(id, head, returned.has(id) ? undefined : changes.of.get(id));
-    }
     const elapsed = clock.elapsed();
-    changed.sort(([, one], [, other]) => one - other);
-    for (const [id, at] of changed) this.#checkpoints.touch(id, elapsed - (now - at));
+    const changed: [id: ConversationId, at: number][] = [];
+    await inParts(read.flat(), (part) => {
+      for (const { id, head } of part) {
+        if (!head) continue;
+        changed.push([id, elapsed - (now - Math.max(head.loggedAt ?? now, head.changedAt))]);
+        this.#prepareOne(id, head, returned.has(id) ? undefined : changes.of.get(id));
+      }
+    });
+    this.#checkpoints.begin(changed);
   }
 
   /** Conversations left and joined again, where the reader knows of the new membership: they received events of it since. */
@@ -379,7 +382,7 @@ export class InboxTeller implements ListTeller {
       const taken =
         this.#expired.size + this.#doubted.size + this.#owed.size > 0 || !this.#list
           ? null
-          : this.#checkpoints.take(stream.followed(), elapsed);
+          : this.#checkpoints.take(stream, elapsed);
       if (isFirst && !taken) return void clock.after(TIMES.retryMs, () => void this.#checkpoint(true));
       this.#lastAt = elapsed;
       // The reader resumes from the previous checkpoint, with all positions since.
