@@ -80,6 +80,9 @@ export const LIMITS = {
   namesPerConsumer: 100,
   /** Events of one pull. */
   eventsPerPull: 100,
+  /** Pulls that wait for events on a node, of one tenant and in all: each holds a request. */
+  waitingPullsPerTenant: 500,
+  waitingPulls: 10_000,
   /** How often an event is handed out before it is a dead letter. */
   eventAttempts: 10,
   /** Events of a partition that one pull scans for those its consumer wants. */

@@ -30,6 +30,10 @@ export function sizeOf(event: object): number {
 /** Below this many waiting events a replay may read its next page. */
 const LOW_WATER = LIMITS.logPage / 2;
 
+/** What must be known before events pass: that the token was not revoked, that the right to hear was not withdrawn. */
+export const HELD_FOR = { token: 1, right: 2 } as const;
+export type HeldFor = (typeof HELD_FOR)[keyof typeof HELD_FOR];
+
 /**
  * A sink that is also the stream read from it.
  *
@@ -47,7 +51,8 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   #forget: (() => void) | null = null;
   #sink: Sink<Event> | null = null;
   #isRead = false;
-  #isHeld = false;
+  /** Bits of `HeldFor`. */
+  #heldFor = 0;
   #isEnded = false;
   #error: ServiceError | null = null;
 
@@ -137,17 +142,23 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     return this;
   }
 
-  hold(): void {
-    this.#isHeld = true;
+  hold(reason: HeldFor = HELD_FOR.token): void {
+    this.#heldFor |= reason;
   }
 
-  release(): void {
-    if (!this.#isHeld || this.#isEnded) return;
-    this.#isHeld = false;
+  /** Events go on once no reason is left. */
+  release(reason: HeldFor = HELD_FOR.token): void {
+    if ((this.#heldFor & reason) === 0 || this.#isEnded) return;
+    this.#heldFor &= ~reason;
+    if (this.#isHeld) return;
     // In this order: a call may push more events, or end the queue.
     for (const event of this.#take()) this.push(event);
     if (!this.isCongested()) this.#gate?.open();
     else if (this.#gate?.isWaitedFor) this.#waitAtSink();
+  }
+
+  get #isHeld(): boolean {
+    return this.#heldFor !== 0;
   }
 
   #take(): Event[] {

@@ -3,7 +3,7 @@ import type { Bearer } from '../access/bearer.ts';
 import type { Viewer } from '../model.ts';
 import type { ChannelRegistry, OpenedChannel } from './channel-registry.ts';
 import { asServiceError } from './conversations/replay.ts';
-import { EventQueue } from './event-queue.ts';
+import { EventQueue, HELD_FOR } from './event-queue.ts';
 import type { Followed } from './followed.ts';
 import type { Rechecks } from './rechecks.ts';
 import { type Doubts, userKey } from './sessions/doubts.ts';
@@ -27,9 +27,11 @@ export interface Joining<Channel, Event> {
 
 /** A right that a token grants, and that may end during the stream. */
 export interface Right {
-  /** Whether this token grants it now. @throws {ServiceError} FORBIDDEN. */
-  check(viewer: Viewer): void;
-  /** Calls back when it may have ended; the returned function stops that. */
+  /** False: whether this token grants it is not known now. @throws {ServiceError} FORBIDDEN: it does not. */
+  check(viewer: Viewer): boolean;
+  /** Whether it is known now. */
+  isKnown(): boolean;
+  /** Calls back when it may have ended, and once that is known; the returned function stops that. */
   watch(onChange: () => void): () => void;
 }
 
@@ -59,14 +61,18 @@ export async function openJointStream<Event extends object, Channel extends Tell
   let isOpen = true;
   const recheck = (): void => {
     try {
-      if (isOpen) right?.of.check(bearer.viewer);
+      // Events from after a withdrawal that nobody heard of do not pass before it is known.
+      if (isOpen && right?.of.check(bearer.viewer)) queue.release(HELD_FOR.right);
     } catch (error) {
       queue.end(asServiceError(error));
     }
   };
   const renewal = { onRenewed: recheck };
   if (right) bearer.listen(renewal);
-  const stopWatching = right?.of.watch(() => right.rechecks.add(recheck));
+  const stopWatching = right?.of.watch(() => {
+    if (right.of.isKnown()) right.rechecks.add(recheck);
+    else queue.hold(HELD_FOR.right);
+  });
   const onQueueEnd = (): void => {
     isOpen = false;
     bearer.unlisten(renewal);
@@ -84,7 +90,7 @@ export async function openJointStream<Event extends object, Channel extends Tell
   let admissions: readonly Admission<Event>[];
   try {
     // It may have ended before it was watched.
-    right?.of.check(bearer.viewer);
+    if (right?.of.check(bearer.viewer) === false) queue.hold(HELD_FOR.right);
     await Promise.all(
       [...distinct.values()].map(async ({ key, create }) => {
         const channel = await registry.acquire(key, create);

@@ -1,7 +1,7 @@
 /** Pulls that wait for events: one timer per node looks for all of them. */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
-import { TIMES } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
 import type { TenantId } from '../model.ts';
 
 interface Waiting {
@@ -19,6 +19,7 @@ export class EventWaits {
   readonly #readArrivals: ReadArrivals;
   readonly #clock: Clock;
   readonly #waiting = new Set<Waiting>();
+  readonly #ofTenant = new Map<TenantId, number>();
   #stop: (() => void) | null = null;
   #isLooking = false;
 
@@ -27,12 +28,25 @@ export class EventWaits {
     this.#clock = clock;
   }
 
+  /** Whether one more pull of this tenant may wait. */
+  hasRoom(tenant: TenantId): boolean {
+    if (this.#waiting.size >= LIMITS.waitingPulls) return false;
+    return (this.#ofTenant.get(tenant) ?? 0) < LIMITS.waitingPullsPerTenant;
+  }
+
   /** Resolves once something arrived for a tenant, or after `ms`, or when the caller is gone. */
   async wait(tenant: TenantId, arrivals: string, ms: number, isOver: () => boolean): Promise<void> {
+    this.#count(tenant, 1);
     await new Promise<void>((wake) => {
       this.#waiting.add({ tenant, arrivals, dueAt: this.#clock.elapsed() + ms, isOver, wake });
       this.#stop ??= this.#clock.every(TIMES.eventTurnMs, () => void this.#look());
     });
+  }
+
+  #count(tenant: TenantId, change: 1 | -1): void {
+    const count = (this.#ofTenant.get(tenant) ?? 0) + change;
+    if (count === 0) this.#ofTenant.delete(tenant);
+    else this.#ofTenant.set(tenant, count);
   }
 
   async #look(): Promise<void> {
@@ -51,6 +65,7 @@ export class EventWaits {
       const isNews = arrivals !== null && arrivals !== each.arrivals;
       if (!isNews && now < each.dueAt && !each.isOver()) continue;
       this.#waiting.delete(each);
+      this.#count(each.tenant, -1);
       each.wake();
     }
     if (this.#waiting.size === 0) this.#stop?.();

@@ -18,7 +18,7 @@ export interface KnownSettings<Settled> {
   atOnce(tenant: TenantId): Settled | null;
   /** Reads the settings again, if they are cached. */
   refresh(tenant: TenantId): Promise<void>;
-  /** Keeps the settings cached, and calls back whenever they may have changed; the returned function stops that. */
+  /** Keeps the settings cached, and calls back whenever they may have changed or are in doubt; the returned function stops that. */
   watch(tenant: TenantId, onChange: () => void): () => void;
 }
 
@@ -57,6 +57,7 @@ export function createKnownSettings<Settled extends object>(options: SettingsOpt
   function doubt(known: Known<Settled>): void {
     known.settled = null;
     known.taken = known.begun + 1;
+    for (const tell of [...known.watchers]) tell();
   }
 
   async function read(tenant: TenantId, known: Known<Settled>): Promise<Settled> {

@@ -21,9 +21,11 @@ export interface PayloadSchemas {
 export interface TopicAccess {
   /** @throws {ServiceError} FORBIDDEN, with `topic`; SERVICE_UNAVAILABLE while the tenant's policies are not known. */
   require(act: TopicAct, viewer: Viewer, topics: readonly Topic[]): void | Promise<void>;
-  /** The same with the cached policies: without any, nobody is refused, and watchers are called once they are read. */
-  requireAtOnce(act: TopicAct, viewer: Viewer, topics: readonly Topic[]): void;
-  /** Calls back when policies of the tenant may have changed; the returned function stops that. */
+  /** The same with the cached policies; false without any: watchers are called once they are read. */
+  requireAtOnce(act: TopicAct, viewer: Viewer, topics: readonly Topic[]): boolean;
+  /** Whether the policies of the tenant are known now. */
+  isKnown(tenant: TenantId): boolean;
+  /** Calls back when policies of the tenant may have changed, and once they are known; the returned function stops that. */
   watch(tenant: TenantId, onChange: () => void): () => void;
   /** The retention of a publication. @throws {ServiceError} BAD_USER_INPUT: the payload does not match the topic's schema. */
   admit(tenant: TenantId, topic: Topic, payload: unknown): Keeping | Promise<Keeping>;
@@ -94,7 +96,10 @@ export function createTopicAccess(engine: Engine, clock: Clock, log: Log, schema
     requireAtOnce(act, viewer, topics) {
       const policies = known.atOnce(viewer.tenant);
       if (policies) decide(policies, act, viewer, topics);
+      return policies !== null;
     },
+
+    isKnown: (tenant) => known.atOnce(tenant) !== null,
 
     watch: known.watch,
 

@@ -30,9 +30,11 @@ export interface HistoryRange {
 /** The topics of a subscription, without repeats, and the right to hear them. */
 export interface Hearing {
   readonly topics: readonly Topic[];
-  /** By the cached policies. @throws {ServiceError} FORBIDDEN, with `topic`. */
-  check(viewer: Viewer): void;
-  /** Calls back when policies may have changed; the returned function stops that. */
+  /** By the cached policies; false without any. @throws {ServiceError} FORBIDDEN, with `topic`. */
+  check(viewer: Viewer): boolean;
+  /** Whether policies are known now. */
+  isKnown(): boolean;
+  /** Calls back when policies may have changed, and once they are known; the returned function stops that. */
   watch(onChange: () => void): () => void;
 }
 
@@ -124,6 +126,7 @@ export function createTopics(engine: Engine, routed: Routed, access: TopicAccess
       return {
         topics,
         check: (present) => access.requireAtOnce('subscribe', present, topics),
+        isKnown: () => access.isKnown(viewer.tenant),
         watch: (onChange) => access.watch(viewer.tenant, onChange),
       };
     },

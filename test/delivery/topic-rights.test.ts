@@ -1,11 +1,14 @@
 /** Rights to hear topics, while the policies that give them change, are in doubt or cannot be read. */
 import { bearerOf } from '../../src/access/bearer.ts';
+import { nextTurn } from '../../src/clock.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import { createTopicAccess } from '../../src/domain/topic-access.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
-import type { Topic, TopicPolicyRecord, TopicRight } from '../../src/model.ts';
+import type { Engine } from '../../src/engine/port.ts';
+import type { PublicationId, TenantId, Topic, TopicPolicyRecord, TopicRight } from '../../src/model.ts';
 import { createPayloadSchemas } from '../../src/schemas/payload-schemas.ts';
 import { eventually } from '../support/eventually.ts';
+import { newId } from '../support/service.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { unsteady } from '../support/unsteady-engine.ts';
 import { alice, silentLog, tenant, viewerOf } from '../support/world.ts';
@@ -35,23 +38,25 @@ function open() {
   const access = createTopicAccess(engine, clock, log, createPayloadSchemas());
   const hear = async (...topics: Topic[]) => {
     const ended: unknown[] = [];
+    const heard: unknown[] = [];
     const stream = await delivery.topicPublished(
       bearerOf(VIEWER),
       {
         topics,
         check: (viewer) => access.requireAtOnce('subscribe', viewer, topics),
+        isKnown: () => access.isKnown(tenant),
         watch: (onChange) => access.watch(tenant, onChange),
       },
       new Map(),
     );
     stream.pipe({
-      push: () => undefined,
+      push: ({ payload }) => heard.push(payload),
       withdraw: () => undefined,
       end: (error) => ended.push(error),
       isCongested: () => false,
       onRoom: () => () => undefined,
     });
-    return { ended };
+    return { ended, heard };
   };
   const close = async (): Promise<void> => {
     delivery.close();
@@ -92,6 +97,43 @@ describe('the right to hear a topic', () => {
     heal();
     await expect(access.require('subscribe', VIEWER, [SECRET])).rejects.toMatchObject(FORBIDDEN);
     await eventually(() => expect(listener.ended).toEqual([expect.objectContaining(FORBIDDEN)]));
+    await close();
+  });
+
+  it('lets nothing pass while it is in doubt, and everything in order once it is known', async () => {
+    const { engine, steady, access, hear, cut, heal, close } = open();
+    await access.require('subscribe', VIEWER, [SECRET, NEWS]);
+    const [listener, other] = [await hear(SECRET), await hear(NEWS)];
+    const publish = (topic: Topic, payload: number) =>
+      steady.publish(tenant, { id: newId() as PublicationId, topic, payload, senderId: alice });
+    cut();
+    await steady.saveTopicPolicy(tenant, policy('SERVICES'));
+    await publish(SECRET, 1);
+    await publish(NEWS, 1);
+    const read = Promise.withResolvers<void>();
+    const { readTopicPolicies } = steady;
+    const { readTopic } = steady;
+    const caughtUp: string[] = [];
+    Object.assign(steady, {
+      readTopicPolicies: async (of: TenantId) => {
+        await read.promise;
+        return readTopicPolicies(of);
+      },
+      readTopic: async (...args: Parameters<Engine['readTopic']>) => {
+        const history = await readTopic(...args);
+        caughtUp.push(args[1]);
+        return history;
+      },
+    });
+    heal();
+    await eventually(() => expect(caughtUp.sort()).toEqual([NEWS, SECRET]));
+    await engine.publish(tenant, { id: newId() as PublicationId, topic: NEWS, payload: 2, senderId: alice });
+    await nextTurn();
+    expect([listener.heard, other.heard]).toEqual([[], []]);
+    read.resolve();
+    await eventually(() => expect(listener.ended).toEqual([expect.objectContaining(FORBIDDEN)]));
+    await eventually(() => expect(other.heard).toEqual([1, 2]));
+    expect([listener.heard, other.ended]).toEqual([[], []]);
     await close();
   });
 

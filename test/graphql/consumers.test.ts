@@ -1,7 +1,9 @@
 /** Consumers, as back ends use them: who may, what they are told and how long they wait for it. */
+import type { TenantId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { BOTH_ENGINES, type Nodes, startNodes } from '../support/nodes.ts';
-import { type Answer, type Data, newId } from '../support/service.ts';
+import { type Answer, type Data, newId, startTestService } from '../support/service.ts';
+import { onSharedRedis } from '../support/shared-redis.ts';
 
 const SAVE =
   'mutation ($input: ConsumerInput!) { saveConsumer(input: $input) { name events conversations topics lag } }';
@@ -107,6 +109,26 @@ describe.each(BOTH_ENGINES)('consumers, %s', (setting) => {
     expect(await waiting).toBe('AbortError');
     await publish('news', 1);
     expect((await pull({ waitMs: 20_000, member: 'two' })).events).toHaveLength(1);
+  });
+
+  it('G15: a pull that waits is answered when its node shuts down, and takes nothing', async () => {
+    const here = await startTestService({ env: onSharedRedis() });
+    const { engine } = here.service;
+    const { readArrivals } = engine;
+    let looks = 0;
+    Object.assign(engine, {
+      readArrivals: (of: TenantId) => {
+        looks += 1;
+        return readArrivals(of);
+      },
+    });
+    const asBot = (query: string, variables: object): Promise<Answer> =>
+      here.query('bot', query, variables, { tenant, scope: 'realtime:service' });
+    await asBot(SAVE, { input: { name: 'bot', events: ['PUBLISHED'] } });
+    const waiting = asBot(PULL, { consumer: 'bot', member: 'one', waitMs: 20_000 });
+    await eventually(() => expect(looks).toBeGreaterThan(0));
+    await here.close();
+    expect((await waiting).data.pullEvents.events).toEqual([]);
   });
 
   it('services and admins may, nobody else', async () => {

@@ -100,6 +100,7 @@ export async function record(
 /** The right to hear topics, which never ends. */
 export const hearing = (topics: readonly Topic[]) => ({
   topics,
-  check: () => undefined,
+  check: () => true,
+  isKnown: () => true,
   watch: () => () => undefined,
 });

@@ -1,0 +1,40 @@
+/** Pulls that wait: how many may, and when they go on. */
+import { EventWaits } from '../../src/domain/event-waits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
+import type { TenantId } from '../../src/model.ts';
+import { StillClock } from '../support/still-clock.ts';
+
+const [A, B] = ['a', 'b'] as TenantId[] as [TenantId, TenantId];
+const never = (): boolean => false;
+
+describe('pulls that wait', () => {
+  it('G18: are so many of a tenant, which leaves room for others, and until they go on', async () => {
+    const clock = new StillClock();
+    const arrivals = new Map<TenantId, string>();
+    const waits = new EventWaits(async (tenant) => arrivals.get(tenant) ?? '0', clock);
+    const waiting = Array.from({ length: LIMITS.waitingPullsPerTenant }, (_, nth) => {
+      expect([nth, waits.hasRoom(A)]).toEqual([nth, true]);
+      return waits.wait(A, '0', TIMES.longestPullMs, never);
+    });
+    expect([waits.hasRoom(A), waits.hasRoom(B)]).toEqual([false, true]);
+    arrivals.set(A, '1');
+    clock.advance(TIMES.eventTurnMs);
+    await Promise.all(waiting);
+    expect(waits.hasRoom(A)).toBe(true);
+  });
+
+  it('go on when their time is over, or their caller is gone', async () => {
+    const clock = new StillClock();
+    const waits = new EventWaits(async () => '0', clock);
+    let isGone = false;
+    const ended: string[] = [];
+    const gone = waits.wait(A, '0', TIMES.longestPullMs, () => isGone).then(() => ended.push('gone'));
+    const over = waits.wait(A, '0', TIMES.eventTurnMs, never).then(() => ended.push('over'));
+    clock.advance(TIMES.eventTurnMs);
+    await over;
+    expect(ended).toEqual(['over']);
+    isGone = true;
+    clock.advance(TIMES.eventTurnMs);
+    await gone;
+  });
+});
