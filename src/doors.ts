@@ -54,7 +54,7 @@ interface Hall {
 
 type Info = ReturnType<typeof createInfo>;
 
-export function createListening({ config, log, metrics, closers, standingOf }: Ground): Listening {
+export function createListening({ config, clock, log, metrics, closers, standingOf }: Ground): Listening {
   const addressOf = createAddressOf(config.trustProxy, standingOf);
   const openFiles = openFilesLimit();
   const maxConnections = socketsWithin(Math.ceil(config.maxConnections / config.workers), openFiles, log);
@@ -65,7 +65,7 @@ export function createListening({ config, log, metrics, closers, standingOf }: G
     addressOf: config.trustProxy ? () => null : addressOf,
     countTurnedAway: () => metrics.turnedAway.inc({ reason: 'plain' }),
   };
-  const ports = createPorts(config, plain, (name, close) => closers.push(name, close));
+  const ports = createPorts({ ...config, clock }, plain, (name, close) => closers.push(name, close));
   metrics.plainConnections = () => ports.plainConnections.size;
   return { ...ports, addressOf, maxConnections };
 }
@@ -87,6 +87,7 @@ export async function openDoors(ground: Ground, core: Core, listening: Listening
   // A drain runs in the reverse order: readiness first, then sockets over the window, then work in flight.
   closers.push('http', () => closeHttp(hall, http));
   closers.push('sockets', () => hall.supervisor.drain());
+  closers.push('new requests', () => listening.entrance.leave());
   closers.push('waits', () => {
     core.graphql.endWaits();
     core.webhooks.end();
@@ -143,7 +144,10 @@ function openHttp({ ground, core, listening, ...hall }: Hall, operations: Operat
 
 async function closeHttp({ ground, listening }: Hall, { app }: Http): Promise<void> {
   const { entrance, plainConnections } = listening;
-  const cut = ground.clock.after(TIMES.drainGraceMs, () => plainConnections.cut(entrance.server));
+  const cut = ground.clock.after(TIMES.drainGraceMs, () => {
+    entrance.cut();
+    plainConnections.cut();
+  });
   await app
     .close()
     .then(() => entrance.close())

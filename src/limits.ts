@@ -212,6 +212,10 @@ export const LIMITS = {
   plainConnections: 5_000,
   /** Unanswered requests of one connection: a pipelining client sends fewer. */
   requestsAhead: 2_000,
+  /** The URL and the headers of a request. */
+  headerBytes: 16 * 1024,
+  /** Requests and streams at a time on one connection of HTTP/2: a browser or a gateway that wants more opens another. */
+  streamsPerSession: 128,
   /** Tokens of such a document. */
   openDocumentTokens: 500,
   /** Units that the response to an event may cost without counting against a user's read rate. */

@@ -129,7 +129,7 @@ export const VARIABLES = {
   ),
   MAX_QUERY_DEPTH: variable('levels of one operation', 'a number from 1', '10', whole(1, 100)),
   MAX_QUERY_COST: variable('units of one operation, each good for ten items', 'a number from 1', '1000', rate),
-  TLS_CERT_FILE: variable('serve https and wss with this certificate', 'a file', null, file),
+  TLS_CERT_FILE: variable('serve https (HTTP/2 and HTTP/1.1) and wss with this certificate', 'a file', null, file),
   TLS_KEY_FILE: variable('the key of that certificate', 'a file', null, file),
   TRUST_PROXY: variable(
     'believe `X-Forwarded-*` of the proxy that ends TLS; production then takes no socket that came in the clear',

@@ -16,7 +16,9 @@ import {
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TIMES } from '../../limits.ts';
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import { ALPN_PROTOCOLS, Http2Sessions } from './http2-sessions.ts';
 import { refuse } from './refusal.ts';
 import { endUnreadable } from './unreadable-requests.ts';
 
@@ -24,6 +26,7 @@ export interface EntranceOptions {
   /** Null: served without TLS. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
   readonly keepAliveMs: number;
+  readonly clock: Clock;
   /** Which upgrades to another protocol are accepted. */
   readonly isUpgrade: (request: IncomingMessage) => boolean;
 }
@@ -34,9 +37,13 @@ export interface Entrance {
   listen(host: string, port: number): Promise<number>;
   /** From now on requests go to `handle`, and sockets to the listener of `upgrade`. */
   open(handle: RequestListener): void;
+  /** Tells the clients of HTTP/2 to send their next request elsewhere. Those of HTTP/1.1 are told in their responses. */
+  leave(): void;
   /** Accepts no more connections, and waits for the open ones. */
   close(): Promise<void>;
   /** Closes the open connections at once. */
+  cut(): void;
+  /** Closes the port and the open connections at once. */
   end(): Promise<void>;
 }
 
@@ -66,16 +73,32 @@ function refuseStarting(_request: IncomingMessage, socket: Duplex): void {
   refuse(socket, { status: 503, message: STARTING, retryAfterS: RETRY_AFTER_S });
 }
 
-function createNodeServer({ tls, keepAliveMs, isUpgrade }: EntranceOptions, handle: RequestListener): Server {
-  const settings: ServerOptions = { ...TIMEOUTS, keepAliveTimeout: keepAliveMs, shouldUpgradeCallback: isUpgrade };
-  if (!tls) return createServer(settings, handle);
+/** With TLS it speaks HTTP/2 as well; every stream of it is a request of the same server. */
+function createNodeServer(
+  { tls, keepAliveMs, isUpgrade, clock }: EntranceOptions,
+  handle: RequestListener,
+): { readonly server: Server; readonly http2: Http2Sessions | null } {
+  const settings: ServerOptions = {
+    ...TIMEOUTS,
+    keepAliveTimeout: keepAliveMs,
+    maxHeaderSize: LIMITS.headerBytes,
+    shouldUpgradeCallback: isUpgrade,
+  };
+  if (!tls) return { server: createServer(settings, handle), http2: null };
   const [cert, key] = [readFileSync(tls.certFile), readFileSync(tls.keyFile)];
-  return createTlsServer({ ...settings, handshakeTimeout: TIMEOUTS.headersTimeout, cert, key }, handle);
+  const { headersTimeout: handshakeTimeout, requestTimeout: requestMs } = TIMEOUTS;
+  const server = createTlsServer(
+    { ...settings, handshakeTimeout, cert, key, ALPNProtocols: [...ALPN_PROTOCOLS] },
+    handle,
+  );
+  const http2 = new Http2Sessions({ clock, keepAliveMs, firstRequestMs: handshakeTimeout, requestMs });
+  http2.serve(server);
+  return { server, http2 };
 }
 
 export function createEntrance(options: EntranceOptions): Entrance {
   let handler: RequestListener = answerStarting;
-  const server = createNodeServer(options, (request, response) => handler(request, response));
+  const { server, http2 } = createNodeServer(options, (request, response) => handler(request, response));
   server.on('upgrade', refuseStarting).on('clientError', (error, socket) => endUnreadable(error, socket as Socket));
   let closing: Promise<void> | null = null;
   function close(): Promise<void> {
@@ -83,8 +106,13 @@ export function createEntrance(options: EntranceOptions): Entrance {
       // A server that never listened needs no close.
       server.close(() => resolve());
       server.closeIdleConnections();
+      http2?.leave();
     });
     return closing;
+  }
+  function cut(): void {
+    server.closeAllConnections();
+    http2?.cut();
   }
   return {
     server,
@@ -100,10 +128,12 @@ export function createEntrance(options: EntranceOptions): Entrance {
       server.off('upgrade', refuseStarting);
       handler = handle;
     },
+    leave: () => http2?.leave(),
     close,
+    cut,
     end() {
       const closed = close();
-      server.closeAllConnections();
+      cut();
       return closed;
     },
   };

@@ -8,8 +8,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Server as TlsServer } from 'node:tls';
+import { TLSSocket, Server as TlsServer } from 'node:tls';
 import type { AddressOf } from '../peers/address.ts';
+import { carrierOf } from './http2-messages.ts';
 
 export interface PlainConnectionsOptions {
   readonly most: number;
@@ -23,21 +24,27 @@ interface Visitor {
   readonly raw: Socket;
   socket: Socket;
   address: string | null;
-  request: IncomingMessage | null;
-  response: ServerResponse | null;
+  hasAsked: boolean;
+  /** The requests that are not answered yet. HTTP/2 has several at a time, and HTTP/1.1 while its client pipelines. */
+  readonly exchanges: Map<ServerResponse, IncomingMessage>;
+  /** Of those, by their socket, what is counted as a stream. */
+  readonly streams: Set<object>;
 }
 
 const AGAIN = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 const BUSY = 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
-/** Whether this service has the whole request and has not answered it yet. */
-function isAtWork({ request, response }: Visitor): boolean {
-  return request !== null && response !== null && request.complete && !response.writableEnded && !response.destroyed;
+/** Whether this service has a whole request and has not answered it yet. */
+function isAtWork({ exchanges }: Visitor): boolean {
+  for (const [response, request] of exchanges)
+    if (request.complete && !response.writableEnded && !response.destroyed) return true;
+  return false;
 }
 
-/** Closes a connection at once. Writes `word` first, unless a response is half written. */
-function end({ raw, socket, response }: Visitor, word: string): void {
-  if (response === null || response.writableFinished) socket.end(word);
+/** Closes a connection at once. Writes `word` first, unless a response is half written, or the words are those of HTTP/2. */
+function end({ raw, socket, exchanges }: Visitor, word: string): void {
+  const isHttp2 = socket instanceof TLSSocket && socket.alpnProtocol === 'h2';
+  if (!isHttp2 && [...exchanges.keys()].every(({ headersSent }) => !headersSent)) socket.end(word);
   socket.destroy();
   raw.destroy();
 }
@@ -50,14 +57,17 @@ export class PlainConnections {
   /** Ordered by the beginning of their last request, or else of the connection. */
   readonly #visitors = new Set<Visitor>();
   readonly #byAddress = new Map<string, Set<Visitor>>();
-  readonly #bySocket = new WeakMap<Duplex, Visitor>();
+  readonly #bySocket = new WeakMap<object, Visitor>();
 
   /** One function for all connections, which are what it is called on. */
   readonly #onClose: (this: Socket) => void;
 
   constructor(options: PlainConnectionsOptions) {
     this.#options = options;
-    const closed = (raw: Socket): void => this.release(raw);
+    const closed = (raw: Socket): void => {
+      const visitor = this.#bySocket.get(raw);
+      if (visitor) this.#remove(visitor);
+    };
     this.#onClose = function onClose() {
       closed(this);
     };
@@ -75,8 +85,9 @@ export class PlainConnections {
         raw,
         socket: raw,
         address: this.#options.addressOf({ headers: {}, socket: raw }),
-        request: null,
-        response: null,
+        hasAsked: false,
+        exchanges: new Map(),
+        streams: new Set(),
       };
       this.#bySocket.set(raw, visitor);
       raw.on('close', this.#onClose);
@@ -96,10 +107,12 @@ export class PlainConnections {
     server.on('request', (request, response) => this.#begin(request, response));
   }
 
-  /** Counts the connection no longer, for as long as it carries a stream. */
+  /** Counts the connection no longer, for as long as it carries the stream that answers on this socket. */
   release(socket: Duplex): void {
-    const visitor = this.#bySocket.get(socket);
-    if (visitor) this.#remove(visitor);
+    const visitor = this.#bySocket.get(carrierOf(socket));
+    if (!visitor) return;
+    visitor.streams.add(socket);
+    this.#remove(visitor);
   }
 
   /** Knows the connection no longer: it became a web socket, and carries no request again. */
@@ -122,8 +135,7 @@ export class PlainConnections {
   }
 
   /** Closes all at once, also those of upgraded requests, which the server no longer knows. */
-  cut(server: Server): void {
-    server.closeAllConnections();
+  cut(): void {
     for (const { socket, raw } of this.#visitors) {
       socket.destroy();
       raw.destroy();
@@ -131,22 +143,29 @@ export class PlainConnections {
   }
 
   #begin(request: IncomingMessage, response: ServerResponse): void {
-    const visitor = this.#bySocket.get(request.socket);
+    const { socket } = request;
+    const visitor = this.#bySocket.get(carrierOf(socket));
     if (!visitor) return;
     // A gateway is not counted by address. Only its first request shows that it is one.
-    if (visitor.request === null && visitor.address !== null && this.#options.addressOf(request) === null) {
+    if (!visitor.hasAsked && visitor.address !== null && this.#options.addressOf(request) === null) {
       this.#leaveNeighbours(visitor);
       visitor.address = null;
     }
-    visitor.request = request;
-    visitor.response = response;
-    response.once('close', () => this.#return(visitor));
+    visitor.hasAsked = true;
+    visitor.exchanges.set(response, request);
+    response.once('close', () => {
+      visitor.exchanges.delete(response);
+      visitor.streams.delete(socket);
+      this.#return(visitor);
+    });
+    if (visitor.streams.size > 0) return;
     this.#visitors.delete(visitor);
     this.#add(visitor);
   }
 
-  /** A connection carries plain requests again after its stream ended, for as long as it is kept. */
+  /** A connection carries plain requests again after its last stream ended, for as long as it is kept. */
   #return(visitor: Visitor): void {
+    if (visitor.streams.size > 0) return;
     const isGone = visitor.raw.destroyed || visitor.socket.destroyed;
     if (!isGone && !this.#visitors.has(visitor)) this.#enter(visitor);
   }

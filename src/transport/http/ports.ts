@@ -4,7 +4,7 @@ import { isHandshake } from '../websocket/upgrade.ts';
 import { createEntrance, type Entrance, type EntranceOptions } from './entrance.ts';
 import { PlainConnections, type PlainConnectionsOptions } from './plain-connections.ts';
 
-export interface PortsOptions extends Pick<EntranceOptions, 'tls' | 'keepAliveMs'> {
+export interface PortsOptions extends Pick<EntranceOptions, 'tls' | 'keepAliveMs' | 'clock'> {
   readonly host: string;
   readonly port: number;
   /** Null: operators use `port`. */

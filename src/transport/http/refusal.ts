@@ -20,10 +20,15 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Answers, and ends the connection. */
-export function refuse(socket: Duplex, { status, message, retryAfterS, headers = {} }: Refusal): void {
+export function bodyOf({ status, message, retryAfterS }: Refusal): string {
   const wait = retryAfterS === undefined ? {} : { retryAfterMs: retryAfterS * 1_000 };
-  const body = JSON.stringify({ errors: [{ message, extensions: { code: CODES[status], ...wait } }] });
+  return JSON.stringify({ errors: [{ message, extensions: { code: CODES[status], ...wait } }] });
+}
+
+/** Answers, and ends the connection. */
+export function refuse(socket: Duplex, refusal: Refusal): void {
+  const { status, retryAfterS, headers = {} } = refusal;
+  const body = bodyOf(refusal);
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',

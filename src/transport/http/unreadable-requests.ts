@@ -3,12 +3,13 @@ import type { Socket } from 'node:net';
 import { type Refusal, refuse } from './refusal.ts';
 
 const NO_REQUEST: Refusal = { status: 400, message: 'This is no request of HTTP/1.1.' };
+export const REQUEST_LATE: Refusal = { status: 408, message: 'The request did not come in time.' };
 const FAULTS: Readonly<Record<string, Refusal>> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
     message: 'The URL and the headers have 16 KiB together: send a long operation by POST.',
   },
-  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'The request did not come in time.' },
+  ERR_HTTP_REQUEST_TIMEOUT: REQUEST_LATE,
 };
 
 /** Answers, and ends the connection: the start of the next request is unknown. */

@@ -1,0 +1,174 @@
+/**
+ * HTTP/2 on the port that serves TLS: each stream becomes a request of the same server.
+ *
+ * Clients choose by ALPN. A session is a connection of many requests: it has room for
+ * `LIMITS.streamsPerSession` at once, and without any it ends after `KEEP_ALIVE`. A stream that is
+ * not read is reset alone. The session ends with it only when the connection takes nothing any more.
+ */
+import { createServer, constants as HTTP2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Server } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import { Deadline } from '../peers/deadline.ts';
+import { carry, StreamRequest, StreamResponse } from './http2-messages.ts';
+import { bodyOf } from './refusal.ts';
+import { REQUEST_LATE } from './unreadable-requests.ts';
+
+export interface Http2Options {
+  readonly clock: Clock;
+  /** A session without a request lasts so long. */
+  readonly keepAliveMs: number;
+  /** A first request comes within this time. */
+  readonly firstRequestMs: number;
+  /** A request comes whole within this time. */
+  readonly requestMs: number;
+}
+
+export const ALPN_PROTOCOLS = ['h2', 'http/1.1'];
+
+/** How far a peer may go; what Node has no option for, nghttp2 decides: see docs/security.md. */
+const PROTECTION = {
+  settings: { maxConcurrentStreams: LIMITS.streamsPerSession, maxHeaderListSize: LIMITS.headerBytes },
+  // Streams of which the peer was told that there is no room, and frames that are invalid.
+  maxSessionRejectedStreams: 100,
+  maxSessionInvalidFrames: 100,
+  // Streams that their client resets (CVE-2023-44487): as many in a row, and then so many a second.
+  streamResetBurst: LIMITS.streamsPerSession * 8,
+  streamResetRate: LIMITS.streamsPerSession / 4,
+} as const;
+
+interface Session {
+  streams: number;
+  /** It owes the acknowledgement of a ping. */
+  isAsked: boolean;
+}
+
+export class Http2Sessions {
+  readonly #sessions = new Map<ServerHttp2Session, Session>();
+  readonly #carriers = new Set<TLSSocket>();
+  readonly #first: Deadline<ServerHttp2Session>;
+  readonly #idle: Deadline<ServerHttp2Session>;
+  readonly #asked: Deadline<ServerHttp2Session>;
+  readonly #late: Deadline<StreamResponse>;
+  /** Requests that were too late, until their client has the answer. */
+  readonly #told: Deadline<StreamResponse>;
+  /** Connections whose session is over, until their client closes them. */
+  readonly #over: Deadline<TLSSocket>;
+  #isLeaving = false;
+
+  constructor({ clock, keepAliveMs, firstRequestMs, requestMs }: Http2Options) {
+    this.#first = new Deadline(clock, firstRequestMs, (session) => session.destroy());
+    this.#idle = new Deadline(clock, keepAliveMs, (session) => session.close());
+    this.#asked = new Deadline(clock, TIMES.terminateMs, (session) => session.destroy());
+    this.#late = new Deadline(clock, requestMs, (response) => this.#tellLate(response));
+    this.#told = new Deadline(clock, TIMES.terminateMs, (response) => response.destroy());
+    this.#over = new Deadline(clock, TIMES.terminateMs, (carrier) => carrier.destroy());
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Takes the connections that chose HTTP/2 away from the server's own parser, and hands it their requests. */
+  serve(server: Server): void {
+    const sessions = createServer({
+      ...PROTECTION,
+      Http2ServerRequest: StreamRequest,
+      Http2ServerResponse: StreamResponse,
+    });
+    let arriving: TLSSocket | null = null;
+    sessions.on('session', (session) => {
+      if (arriving) this.#begin(session, arriving);
+    });
+    sessions.on('request', (request, response) => {
+      this.#beginRequest(request, response);
+      server.emit('request', request, response);
+    });
+    const ownListeners = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
+    server.removeAllListeners('secureConnection');
+    server.on('secureConnection', (socket: TLSSocket) => {
+      if (socket.alpnProtocol !== 'h2') return void ownListeners.map((listener) => listener.call(server, socket));
+      arriving = socket;
+      sessions.emit('connection', socket);
+      arriving = null;
+    });
+  }
+
+  /** Tells every client to send its next request elsewhere (GOAWAY). Open streams go on. */
+  leave(): void {
+    this.#isLeaving = true;
+    for (const session of this.#sessions.keys()) session.close();
+  }
+
+  /** Closes every connection at once. */
+  cut(): void {
+    this.#isLeaving = true;
+    for (const carrier of this.#carriers) carrier.destroy();
+  }
+
+  #begin(session: ServerHttp2Session, carrier: TLSSocket): void {
+    carry(session, carrier);
+    this.#sessions.set(session, { streams: 0, isAsked: false });
+    this.#carriers.add(carrier);
+    this.#first.begin(session);
+    session.on('stream', (stream) => this.#beginStream(session, stream));
+    session.once('close', () => this.#end(session, carrier));
+    carrier.once('close', () => {
+      this.#carriers.delete(carrier);
+      this.#over.end(carrier);
+    });
+  }
+
+  #end(session: ServerHttp2Session, carrier: TLSSocket): void {
+    this.#sessions.delete(session);
+    for (const deadline of [this.#first, this.#idle, this.#asked]) deadline.end(session);
+    if (!carrier.destroyed) this.#over.begin(carrier);
+  }
+
+  #beginStream(session: ServerHttp2Session, stream: ServerHttp2Stream): void {
+    const known = this.#sessions.get(session);
+    if (!known) return;
+    known.streams += 1;
+    this.#first.end(session);
+    this.#idle.end(session);
+    if (this.#isLeaving) session.close();
+    stream.once('close', () => {
+      known.streams -= 1;
+      if (session.destroyed) return;
+      if (known.streams === 0 && !session.closed) this.#idle.begin(session);
+      if (stream.rstCode === HTTP2.NGHTTP2_INTERNAL_ERROR) this.#askForLife(session, known);
+    });
+  }
+
+  /** We reset a stream: what was written for it may still wait in a connection that is not read. */
+  #askForLife(session: ServerHttp2Session, known: Session): void {
+    if (known.isAsked) return;
+    known.isAsked = true;
+    this.#asked.begin(session);
+    session.ping((fault) => {
+      if (fault) return;
+      known.isAsked = false;
+      this.#asked.end(session);
+    });
+  }
+
+  #beginRequest(request: StreamRequest, response: StreamResponse): void {
+    if (request.complete) return;
+    this.#late.begin(response);
+    const { stream } = request;
+    stream.once('end', () => this.#late.end(response));
+    stream.once('close', () => {
+      this.#late.end(response);
+      this.#told.end(response);
+    });
+  }
+
+  #tellLate(response: StreamResponse): void {
+    if (response.headersSent) return void response.destroy();
+    this.#told.begin(response);
+    response.writeHead(REQUEST_LATE.status, { 'content-type': 'application/json; charset=utf-8' });
+    // Its client need not send the rest (RFC 9113, section 8.1).
+    response.end(bodyOf(REQUEST_LATE), () => response.stream.close(HTTP2.NGHTTP2_NO_ERROR));
+  }
+}
