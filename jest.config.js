@@ -34,6 +34,7 @@ const FULL_ONLY = [
   'test/delivery/unread-hole.test.ts',
   'test/deploy/balancers.test.ts',
   'test/docs/agent-example.test.ts',
+  'test/docs/chat-example.test.ts',
   'test/docs/back-ends.test.ts',
   'test/docs/site.test.ts',
   'test/engine/backup.test.ts',

@@ -8,5 +8,6 @@ status=0
 tsc -p tsconfig.json || status=1
 tsc -p client || status=1
 tsc -p console || status=1
+tsc -p examples/chat || status=1
 wait "$provided" && tsc -p examples/gateway || status=1
 exit "$status"
