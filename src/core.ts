@@ -19,7 +19,7 @@ import { createBudgetDomain } from './graphql/budgeted-domain.ts';
 import { type Caller, type Context, createContext } from './graphql/context.ts';
 import { createErrorFormatter, type FormatError } from './graphql/errors.ts';
 import { createExecution, type Execution } from './graphql/execution.ts';
-import { createPrepare, type OperationRules } from './graphql/operations.ts';
+import { createPrepare, type OperationRules, type Prepare } from './graphql/operations.ts';
 import { createSchema } from './graphql/schema.ts';
 import { createTell } from './graphql/wording.ts';
 import { LIMITS, TIMES } from './limits.ts';
@@ -74,6 +74,7 @@ export interface EngineParts {
 export interface Graphql {
   readonly schema: ReturnType<typeof createSchema>;
   readonly rules: OperationRules;
+  readonly prepare: Prepare;
   readonly formatError: FormatError;
   readonly execution: Execution;
   readonly createContext: (caller: Caller) => Context;
@@ -201,10 +202,12 @@ function createGraphql({ config, clock, log, metrics }: Ground, domain: Domain, 
   const schema = createSchema(config.subgraphWithout);
   const formatError = createErrorFormatter(log, (code) => metrics.errors.inc({ code }), createTell(isProduction));
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
-  const execution = createExecution(schema, createPrepare(schema, rules), { formatError, countRender, clock }, rules);
+  const prepare = createPrepare(schema, rules);
+  const execution = createExecution(schema, prepare, { formatError, countRender, clock }, rules);
   return {
     schema,
     rules,
+    prepare,
     formatError,
     execution,
     createContext: (caller) => createContext(services, caller),

@@ -70,6 +70,59 @@ function declaredOf(
   return Object.fromEntries(names.map((name) => [name, given[name]]));
 }
 
+interface Preparation {
+  readonly schema: GraphQLSchema;
+  readonly prepare: Prepare;
+  readonly rules: OperationRules;
+}
+
+/** Checks an operation and takes its cost from the caller's rate. */
+function prepareOperation(
+  { schema, prepare, rules }: Preparation,
+  { query, operationName, variables, [FAULT]: missing }: OperationRequest,
+  context: Context,
+): PreparedArgs | readonly GraphQLError[] {
+  // A refused operation was read and is answered too: it costs as much as the cheapest operation that runs.
+  const refused = (errors: readonly GraphQLError[]): readonly GraphQLError[] => {
+    context.meter.spend(1);
+    return errors;
+  };
+  if (missing) return refused([missing]);
+  const document = prepare(query, context.meter);
+  if (!('kind' in document)) return refused(document);
+  let operation: OperationDefinitionNode;
+  let coerced: Record<string, unknown> = {};
+  let fault: GraphQLError | null = null;
+  let taken = 0;
+  try {
+    operation = chooseOperation(document, operationName);
+    requireToken(operation, context, rules.isProduction);
+    const variableValues = coerceVariables(schema, operation, variables, rules);
+    if ('fault' in variableValues) {
+      fault = variableValues.fault;
+      context.meter.spend(1);
+    } else {
+      coerced = variableValues.values;
+      const cost = requireAffordable({ schema, document, operation, variables: coerced }, rules);
+      taken = takeReads(operation, cost, context);
+    }
+  } catch (error) {
+    return refused([asGraphQLError(error)]);
+  }
+  return {
+    schema,
+    document,
+    operationName: operationName ?? null,
+    variableValues: declaredOf(operation, variables),
+    contextValue: context,
+    hideSuggestions: rules.isProduction,
+    options: EXECUTION_OPTIONS,
+    coerced,
+    fault,
+    taken,
+  };
+}
+
 export function createExecution(
   schema: GraphQLSchema,
   prepare: Prepare,
@@ -84,47 +137,7 @@ export function createExecution(
       return 'kind' in document ? (getOperationAST(document, operationName)?.operation ?? null) : null;
     },
 
-    prepare({ query, operationName, variables, [FAULT]: missing }, context) {
-      // A refused operation was read and is answered too: it costs as much as the cheapest operation that runs.
-      const refused = (errors: readonly GraphQLError[]): readonly GraphQLError[] => {
-        context.meter.spend(1);
-        return errors;
-      };
-      if (missing) return refused([missing]);
-      const document = prepare(query, context.meter);
-      if (!('kind' in document)) return refused(document);
-      let operation: OperationDefinitionNode;
-      let coerced: Record<string, unknown> = {};
-      let fault: GraphQLError | null = null;
-      let taken = 0;
-      try {
-        operation = chooseOperation(document, operationName);
-        requireToken(operation, context, rules.isProduction);
-        const variableValues = coerceVariables(schema, operation, variables, rules);
-        if ('fault' in variableValues) {
-          fault = variableValues.fault;
-          context.meter.spend(1);
-        } else {
-          coerced = variableValues.values;
-          const cost = requireAffordable({ schema, document, operation, variables: coerced }, rules);
-          taken = takeReads(operation, cost, context);
-        }
-      } catch (error) {
-        return refused([asGraphQLError(error)]);
-      }
-      return {
-        schema,
-        document,
-        operationName: operationName ?? null,
-        variableValues: declaredOf(operation, variables),
-        contextValue: context,
-        hideSuggestions: rules.isProduction,
-        options: EXECUTION_OPTIONS,
-        coerced,
-        fault,
-        taken,
-      };
-    },
+    prepare: (request, context) => prepareOperation({ schema, prepare, rules }, request, context),
 
     async execute(args) {
       if (args.fault) return { errors: [args.fault] };

@@ -193,21 +193,26 @@ export const isTooLong = (query: string): boolean => query.length > LIMITS.docum
 export const tooLong = (): ServiceError =>
   new ServiceError('PAYLOAD_TOO_LARGE', `A document has at most ${LIMITS.documentCharacters} characters.`);
 
-/** A document, or the reason for which it is invalid; one that is not cached is charged to the meter. */
-export type Prepare = (query: string, meter: Meter) => DocumentNode | readonly GraphQLError[];
+/** A document that was parsed and validated, or the errors for which it is refused. */
+export type PreparedDocument = DocumentNode | readonly GraphQLError[];
+
+/** Parses and validates a document; one that is not cached is charged to the meter. */
+export type Prepare = (query: string, meter: Meter) => PreparedDocument;
 
 /** Parses and validates documents, and caches the latest results. */
 export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Prepare {
   const all = [...specifiedRules, ...validationRules(rules)];
-  const known = createDocumentCache<DocumentNode | readonly GraphQLError[]>();
+  const known = createDocumentCache<PreparedDocument>();
 
-  function prepare(query: string, meter: Meter): DocumentNode | readonly GraphQLError[] {
+  function prepare(query: string, meter: Meter): PreparedDocument {
     let document: DocumentNode;
     try {
       document = parse(query, { maxTokens: LIMITS.documentTokens });
     } catch (error) {
-      const message = error instanceof GraphQLError ? error.message : 'The document cannot be parsed.';
-      return [new GraphQLError(message, { extensions: { code: 'GRAPHQL_PARSE_FAILED' } })];
+      const extensions = { code: 'GRAPHQL_PARSE_FAILED' };
+      // Not GraphQL's own: the document exhausted the parser's stack.
+      if (!(error instanceof GraphQLError)) return [new GraphQLError('The document cannot be parsed.', { extensions })];
+      return [new GraphQLError(error.message, { source: error.source, positions: error.positions, extensions })];
     }
     const errors = validate(schema, document, all, validationOptions(rules));
     payForComparing(document, meter);

@@ -47,71 +47,9 @@ export interface Metrics {
   figures(): Promise<Figures>;
 }
 
-export function createMetrics(clock: Clock): Metrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  const delivered: Record<Transport, number> = { graphql_ws: 0, sse: 0, multipart: 0, callback: 0, websocket: 0 };
-  let latest: object | null = null;
-  new Counter({
-    name: 'realtime_deliveries_total',
-    help: 'Events handed to clients.',
-    labelNames: ['transport'],
-    registers,
-    collect() {
-      for (const transport of TRANSPORTS) {
-        this.inc({ transport }, delivered[transport]);
-        delivered[transport] = 0;
-      }
-    },
-  });
-  new Gauge({
-    name: 'realtime_queued_bytes',
-    help: 'Bytes that wait in this process for clients to read.',
-    registers,
-    collect() {
-      this.set(metrics.queuedBytes());
-    },
-  });
-  new Gauge({
-    name: 'realtime_plain_connections',
-    help: 'Connections that carry plain requests, or nothing yet.',
-    registers,
-    collect() {
-      this.set(metrics.plainConnections());
-    },
-  });
-  new Gauge({
-    name: 'realtime_unhandled_bytes',
-    help: 'Bytes that clients sent and that are not dealt with: requests, frames, and parts of them.',
-    registers,
-    collect() {
-      this.set(metrics.unhandledBytes());
-    },
-  });
-  new Gauge({
-    name: 'realtime_timers',
-    help: 'Timers of this process that have not run yet.',
-    registers,
-    collect() {
-      this.set(clock.pending);
-    },
-  });
-  new Gauge({
-    name: 'realtime_webhooks',
-    help: 'Webhooks whose events this process sends.',
-    registers,
-    collect() {
-      this.set(metrics.webhooks());
-    },
-  });
-  const latency = new Histogram({
-    name: 'realtime_delivery_latency_seconds',
-    help: 'From the acceptance of a message to its hand-over to the first socket here; no replays, no changes.',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-    registers,
-  });
-  const metrics: Metrics = {
+/** The series that callers count in. */
+function createSeries(registers: Registry[]) {
+  return {
     connections: new Gauge({
       name: 'realtime_connections',
       help: 'Sockets and streams over HTTP open now.',
@@ -130,14 +68,6 @@ export function createMetrics(clock: Clock): Metrics {
       help: 'Publications to topics accepted by this node.',
       registers,
     }),
-    delivered(event, transport) {
-      delivered[transport] += 1;
-      if (event === latest) return;
-      latest = event;
-      const { timestamp } = event as { readonly timestamp?: unknown };
-      if (typeof timestamp === 'number' && !metrics.isPast(event))
-        latency.observe(Math.max(clock.now() - timestamp, 0) / 1_000);
-    },
     routedMessages: new Counter({
       name: 'realtime_routing_rules_total',
       help: 'What routing rules did with messages.',
@@ -180,6 +110,76 @@ export function createMetrics(clock: Clock): Metrics {
       labelNames: ['outcome'],
       registers,
     }),
+  };
+}
+
+/** Counts events that were handed to clients, and measures how long each took to the first of them. */
+function createDelivered(
+  clock: Clock,
+  registers: Registry[],
+  isPast: (event: object) => boolean,
+): Metrics['delivered'] {
+  const delivered: Record<Transport, number> = { graphql_ws: 0, sse: 0, multipart: 0, callback: 0, websocket: 0 };
+  let latest: object | null = null;
+  new Counter({
+    name: 'realtime_deliveries_total',
+    help: 'Events handed to clients.',
+    labelNames: ['transport'],
+    registers,
+    collect() {
+      for (const transport of TRANSPORTS) {
+        this.inc({ transport }, delivered[transport]);
+        delivered[transport] = 0;
+      }
+    },
+  });
+  const latency = new Histogram({
+    name: 'realtime_delivery_latency_seconds',
+    help: 'From the acceptance of a message to its hand-over to the first socket here; no replays, no changes.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers,
+  });
+  return (event, transport) => {
+    delivered[transport] += 1;
+    if (event === latest) return;
+    latest = event;
+    const { timestamp } = event as { readonly timestamp?: unknown };
+    if (typeof timestamp === 'number' && !isPast(event)) latency.observe(Math.max(clock.now() - timestamp, 0) / 1_000);
+  };
+}
+
+/** Figures that are asked for when scraped. */
+function measureWhenScraped(metrics: Metrics, clock: Clock, registers: Registry[]): void {
+  const measure = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  measure('realtime_queued_bytes', 'Bytes that wait in this process for clients to read.', () => metrics.queuedBytes());
+  measure('realtime_plain_connections', 'Connections that carry plain requests, or nothing yet.', () =>
+    metrics.plainConnections(),
+  );
+  measure(
+    'realtime_unhandled_bytes',
+    'Bytes that clients sent and that are not dealt with: requests, frames, and parts of them.',
+    () => metrics.unhandledBytes(),
+  );
+  measure('realtime_timers', 'Timers of this process that have not run yet.', () => clock.pending);
+  measure('realtime_webhooks', 'Webhooks whose events this process sends.', () => metrics.webhooks());
+}
+
+export function createMetrics(clock: Clock): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const metrics: Metrics = {
+    ...createSeries(registers),
+    delivered: createDelivered(clock, registers, (event) => metrics.isPast(event)),
     webhooks: () => 0,
     engine: createEngineMetrics(registers),
     process: exposeProcess(registers),
@@ -192,6 +192,7 @@ export function createMetrics(clock: Clock): Metrics {
     render: () => registry.metrics(),
     figures: () => registry.getMetricsAsJSON(),
   };
+  measureWhenScraped(metrics, clock, registers);
   beginAtZero(metrics);
   return metrics;
 }

@@ -87,6 +87,15 @@ describe('reading', () => {
     expect((await service.query('alice', '{ viewer { id } }')).errors).toBeUndefined();
   });
 
+  it('a document is read once, whichever way it comes: what came over HTTP costs nothing over a socket', async () => {
+    const documents = Array.from({ length: 6 }, (_, index) => `{ viewer { id } } #${'y'.repeat(20_000)}${index}`);
+    for (const [index, document] of documents.entries())
+      expect((await service.query(`reader-${index}`, document)).errors).toBeUndefined();
+    const erin = await service.connect('erin');
+    for (const document of documents) await erin.query(document);
+    await erin.close();
+  });
+
   it('what an operation declares and does not do is given back', async () => {
     const query = '{ conversation(id: "c") { members(first: 900) { totalCount } } }';
     for (let index = 0; index < 100; index += 1) expect((await service.query('alice', query)).errors).toBeUndefined();

@@ -1,0 +1,44 @@
+/** Answers with an error: its status, its headers, and its form of GraphQL at every path. */
+import type { FastifyReply } from 'fastify';
+import { GraphQLError } from 'graphql';
+import { badInput, ERROR_CODES, type ErrorCode, ServiceError } from '../../errors.ts';
+import type { FormatError } from '../../graphql/errors.ts';
+import { retryAfterS } from './retry-after.ts';
+
+export function sayError(reply: FastifyReply, error: unknown, formatError: FormatError): FastifyReply {
+  const known = asServiceError(error);
+  const formatted = formatError(known ?? error);
+  const { code, retryAfterMs } = (formatted.extensions ?? {}) as { code: ErrorCode; retryAfterMs?: number };
+  if (retryAfterMs !== undefined) reply.header('retry-after', retryAfterS(retryAfterMs));
+  const status = known?.code === 'BAD_USER_INPUT' ? 400 : ERROR_CODES[code]?.status;
+  return reply.code(statusOf(error) ?? status ?? 400).send({ errors: [formatted] });
+}
+
+/** The status that came with a thrown GraphQL error. */
+function statusOf(error: unknown): number | null {
+  const http =
+    error instanceof GraphQLError ? (error.extensions['http'] as { status?: number } | undefined) : undefined;
+  return http?.status ?? null;
+}
+
+/** The faults of a body, by Fastify's code; else the request is unreadable. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty.',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not JSON.',
+  FST_ERR_BAD_URL: 'The URL cannot be read.',
+};
+
+/** Fastify's errors about an unreadable request, in our codes. */
+function asServiceError(error: unknown): ServiceError | null {
+  if (error instanceof ServiceError) return error;
+  const { statusCode, code = '' } = error as { statusCode?: unknown; code?: string };
+  if (statusCode === 413)
+    return new ServiceError(
+      'PAYLOAD_TOO_LARGE',
+      'The request body is too large; MAX_BODY_BYTES is the limit at /graphql.',
+    );
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
+    return badInput(UNREADABLE[code] ?? 'The request cannot be read.');
+  }
+  return null;
+}
