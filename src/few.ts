@@ -1,5 +1,5 @@
 /**
- * A set that mostly has one member or none: those take no memory of their own.
+ * A set that mostly has one member or none; such a set needs no memory of its own.
  *
  * A thousand sockets have a thousand of each such set, and an empty `Set` is 150 bytes.
  */
@@ -20,7 +20,7 @@ export function withoutMember<Member extends object>(few: Few<Member>, member: M
   return few;
 }
 
-/** A copy, in the order in which they were added: whoever is told may change the set. */
+/** A copy, in the order of adding, so that the set may change while the copy is iterated. */
 export function membersOf<Member extends object>(few: Few<Member>): readonly Member[] {
   if (few === null) return [];
   return few instanceof Set ? [...few] : [few];
@@ -29,7 +29,7 @@ export function membersOf<Member extends object>(few: Few<Member>): readonly Mem
 /** A map that mostly has one entry. */
 export class FewByKey<Key, Value> {
   #key: Key | undefined = undefined;
-  /** Of the only entry; undefined: there is none, or there are more. */
+  /** The key of the only entry; undefined when there is none or there are several. */
   #value: Value | undefined = undefined;
   #all: Map<Key, Value> | null = null;
 

@@ -7,7 +7,7 @@
 import { type Few, membersOf, withMember, withoutMember } from '../few.ts';
 import type { Viewer } from '../model.ts';
 
-/** Told when another token has taken the place of the one before. */
+/** Is called when a new token replaces the old one. */
 export interface RenewalListener {
   onRenewed(): void;
 }

@@ -29,7 +29,7 @@ export class ChannelRegistry<Channel extends OpenedChannel> {
     return null;
   }
 
-  /** Of one that was acquired and not released. */
+  /** For a channel that was acquired and not released. */
   find(key: string): Channel | undefined {
     return this.#entries.get(key)?.channel;
   }

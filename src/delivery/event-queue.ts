@@ -12,13 +12,13 @@ interface Waiting<Event> {
   reject(error: unknown): void;
 }
 
-/** What a queue is the end of. */
+/** The owner of a queue, told of its end. */
 export interface QueueOwner {
-  /** Nothing more is taken: once, before the reader is told. */
+  /** The queue accepts no more events. Called once, before the reader is told. */
   onQueueEnd(): void;
 }
 
-/** Bytes of events as JSON, as far as that was asked: streams of one channel hold the same events. */
+/** Bytes of events as JSON, for those whose size was asked: streams of one channel hold the same events. */
 const SIZES = new WeakMap<object, number>();
 
 export function sizeOf(event: object): number {
@@ -42,12 +42,12 @@ export type HeldFor = (typeof HELD_FOR)[keyof typeof HELD_FOR];
  */
 export class EventQueue<Event extends object> implements Sink<Event>, LiveStream<Event>, Holding {
   readonly #owner: QueueOwner;
-  // A queue that is piped is empty: what it would hold is made when there is something to hold.
+  // A piped queue is mostly empty: its list is created with the first event that waits.
   #events: Event[] | null = null;
   #bytes = 0;
   #waiting: Waiting<Event>[] | null = null;
   #gate: Gate | null = null;
-  /** Forgets that room is waited for at the sink. */
+  /** Cancels the wait for room at the sink. */
   #forget: (() => void) | null = null;
   #sink: Sink<Event> | null = null;
   #isRead = false;
@@ -86,14 +86,14 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     this.#gate?.open();
     if (this.#sink) return this.#sink.end(error);
     this.#error = error;
-    // Whoever waits has nothing queued before them, so the error is theirs; it is told once.
+    // A waiting reader has nothing queued before it, so it gets the error; the error is delivered once.
     for (const next of this.#waiting?.splice(0) ?? []) this.#finish(next);
   }
 
   isCongested(): boolean {
     if (this.#isEnded) return false;
     if (this.#sink && !this.#isHeld) return this.#sink.isCongested();
-    // Before anyone reads, one event shows that there is something; the rest can wait in the log.
+    // Without a reader, one event is enough to show that there is something; the rest can wait in the log.
     const waiting = this.#events?.length ?? 0;
     return waiting >= (this.#isRead || this.#sink ? LOW_WATER : 1) || this.#bytes > LIMITS.queuedEventBytes / 2;
   }
@@ -110,7 +110,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (!this.#isHeld) for (const event of this.#take()) sink.push(event);
     if (this.#isEnded) return sink.end(this.#error);
     this.#sink = sink;
-    // Who waited for room in this queue waits for room behind it now.
+    // Waits for room in this queue become waits for room behind it.
     if (this.#gate?.isWaitedFor) this.#waitAtSink();
   }
 

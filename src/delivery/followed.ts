@@ -21,10 +21,10 @@ export class Followed {
     return new Share(this, user);
   }
 
-  /** Of a stream of this user's that follows `size` now. @throws {ServiceError} BAD_USER_INPUT. */
+  /** For a stream of this user that follows `size` conversations now. @throws {ServiceError} BAD_USER_INPUT. */
   check(user: string, size: number, count: number): void {
     const others = (this.#users.get(user) ?? 0) - size;
-    // A list that is longer than the limit has one stream.
+    // A list longer than the limit may have one stream.
     if (others > 0 && others + count > this.#most)
       throw badInput(`The subscriptions of one user can follow at most ${this.#most} ${this.#what}.`);
   }
@@ -36,7 +36,7 @@ export class Followed {
   }
 }
 
-/** What one stream follows. */
+/** The number of conversations that one stream follows. */
 export class Share {
   readonly user: string;
   readonly #followed: Followed;
@@ -47,13 +47,13 @@ export class Share {
     this.user = user;
   }
 
-  /** Before it follows so many. @throws {ServiceError} BAD_USER_INPUT: they are too many, with what the user's other streams follow. */
+  /** Called before it follows so many. @throws {ServiceError} BAD_USER_INPUT: too many, together with the user's other streams. */
   claim(count: number): void {
     this.#followed.check(this.user, this.#size, count);
     this.resize(count);
   }
 
-  /** It follows so many now: what it follows already is not taken from it. 0 when it ends. */
+  /** It follows so many now. Never refuses. 0 when it ends. */
   resize(count: number): void {
     this.#followed.change(this.user, count - this.#size);
     this.#size = count;

@@ -11,9 +11,9 @@ export type Payload = Buffer;
 
 /** Renders the events of one stream. */
 export interface Renderer {
-  /** The same event, rendered for whom it may be shared with, is the same payload. */
+  /** The same event in the same shape is the same payload. */
   render(event: object): Payload | Promise<Payload>;
-  /** The stream is over: once. */
+  /** The stream has ended. Called once. */
   release(): void;
 }
 

@@ -89,8 +89,8 @@ class RequestContext implements Context {
     this.caller = caller;
   }
 
-  // Nothing is copied, and what is made is made when first asked for: a context lives as long as its subscription, of
-  // which few read more than the event.
+  // Parts are created at the first use: a context lives as long as its subscription, and few
+  // subscriptions read more than the event.
   get delivery(): Delivery {
     return this.services.delivery;
   }

@@ -52,7 +52,7 @@ interface Holder {
   release(shape: Shape): void;
 }
 
-/** A stream as its shape knows it: whose events are rendered, and who pays. */
+/** A stream as its shape sees it: the owner of its events, and who pays. */
 export class Reader implements Waiter, Renderer {
   readonly context: Context;
   isOpen = true;

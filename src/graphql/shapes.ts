@@ -18,7 +18,7 @@ function innerVariables(args: ExecutionArgs, operation: OperationDefinitionNode)
 }
 
 export interface Shapes {
-  /** A reader of the shape of an operation, which it releases. */
+  /** Adds a reader to the shape of an operation; the reader releases it. */
   read(args: PreparedArgs, context: Context): Reader;
   release(shape: Shape): void;
 }

@@ -147,7 +147,7 @@ export class Following<Event extends object> implements ChannelListener {
   /** Passes on the channel's events past this place. */
   goLive({ epoch, place }: Position): void {
     const { position } = this.channel;
-    // All who follow it hold one text.
+    // All followers hold the same text object.
     this.#epoch = epoch === position.epoch ? position.epoch : epoch;
     this.#place = place;
     this.#reached = NOWHERE;

@@ -72,17 +72,17 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   readonly #sink: Pick<EventQueue<Told<Event>>, 'push' | 'isCongested' | 'onRoom'>;
   #turns: Turns | null = null;
   readonly #share: Share;
-  /** Null: what it follows was named. */
+  /** Null: the client named the conversations. */
   readonly #list: OwnList | null;
   /** The same. */
   readonly #hidden: HiddenConversations | null;
-  /** Null: it has told of none. */
+  /** Null: none was delivered yet. */
   #losses: Losses | null = null;
   #memberships: Listening | null = null;
   #isOpen = true;
   /** The number of running replays. */
   #replays = 0;
-  /** What is done about the set of conversations, one after the other, the start first. */
+  /** Changes of the set of conversations run one after the other, the start first. */
   #reconciling: Promise<void> | null = null;
 
   private constructor(context: ConversationStreamContext, options: ConversationStreamOptions<Event>) {
@@ -125,7 +125,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     return stream.#queue;
   }
 
-  /** What named it, and where each began, is not asked for again: a stream stays for days. */
+  /** Drops the names and start positions, which are not needed again: a stream stays open for days. */
   #forgetStart(): void {
     const { bearer, selection, teller, conversationIds } = this.#options;
     if (!conversationIds) return;
@@ -538,7 +538,7 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
     void this.#reauthorise();
   }
 
-  /** Ends what the new token could not open (G17). */
+  /** Ends the parts that the new token could not open (G17). */
   async #reauthorise(): Promise<void> {
     if (this.#seesAll || !this.#isOpen) return;
     const followed = this.#following.keys();

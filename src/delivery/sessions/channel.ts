@@ -9,10 +9,10 @@ import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { TenantId, UserId, Viewer } from '../../model.ts';
 
-/** Whoever goes by a token. One that goes by another from now on has it looked at: `Delivery.lookAgain`. */
+/** A user of a token. After a change of the token, call `Delivery.lookAgain`. */
 export interface TokenHolder {
   readonly bearer: Bearer;
-  /** Its present token was taken back. */
+  /** Its present token was revoked. */
   onTokenEnd(): void;
 }
 
@@ -52,7 +52,7 @@ export class SessionChannel {
     return true;
   }
 
-  /** Tells the holder once the token that its bearer goes by then is taken back. */
+  /** Tells the holder once the bearer's present token is revoked. */
   watch(holder: TokenHolder): void {
     this.#holders = withMember(this.#holders, holder);
   }

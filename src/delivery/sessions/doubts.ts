@@ -21,7 +21,7 @@ export class Doubts {
   readonly #streams = new Map<string, Few<Holding>>();
   readonly #doubted = new Set<string>();
 
-  /** A stream of this user's, until it leaves. */
+  /** Adds a stream of this user, until it leaves. */
   enter(user: string, stream: Holding): void {
     this.#streams.set(user, withMember(this.#streams.get(user) ?? null, stream));
     if (this.#doubted.has(user)) stream.hold();

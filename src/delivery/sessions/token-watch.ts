@@ -7,10 +7,10 @@ import { SessionChannel, type TokenHolder } from './channel.ts';
 import { type Doubts, userKey } from './doubts.ts';
 
 export interface TokenWatch {
-  /** Tells a holder once the present token of its bearer has been taken back, or was when asked, until `forgetTokens`. */
+  /** Tells a holder once the bearer's present token is revoked, or at once if it was already; `forgetTokens` stops that. */
   watchTokens(holder: TokenHolder): Promise<void>;
   forgetTokens(holder: TokenHolder): void;
-  /** The holder goes by another token, which may have been taken back already. */
+  /** The holder has another token, which may be revoked already. */
   lookAgain(holder: TokenHolder): void;
 }
 
@@ -35,7 +35,7 @@ export function createTokenWatch(
       );
       if (!channel) return;
       channel.watch(holder);
-      // It may have ended between the look at its token and the joining of the bus.
+      // The token may have ended between its check and the joining of the bus.
       await channel.read();
     },
 

@@ -43,7 +43,7 @@ class Body implements Sender {
 
   constructor(unhandled: Unhandled, toCome: number) {
     this.#parcel = unhandled.parcel(this);
-    // Node reads ahead of us so much of it.
+    // Node reads this many bytes ahead of us.
     this.#parcel.update(Math.min(toCome, LIMITS.strangerBodyBytes), 0);
   }
 
@@ -54,7 +54,7 @@ class Body implements Sender {
     );
   }
 
-  /** Resolves as `work` does, unless the body is turned away before. */
+  /** Resolves as `work` does, unless the body is refused before. */
   async until<Value>(work: Promise<Value>, onRefusal: () => void): Promise<Value> {
     try {
       return await Promise.race([

@@ -59,7 +59,7 @@ export class PlainConnections {
   readonly #byAddress = new Map<string, Set<Visitor>>();
   readonly #bySocket = new WeakMap<object, Visitor>();
 
-  /** One function for all connections, which are what it is called on. */
+  /** One function for all connections; `this` is the connection. */
   readonly #onClose: (this: Socket) => void;
 
   constructor(options: PlainConnectionsOptions) {
@@ -78,7 +78,7 @@ export class PlainConnections {
   }
 
   watch(server: Server): void {
-    // Without TLS a connection is its own socket, and is looked for under no other name.
+    // Without TLS a connection is its own socket.
     const handshakes = server instanceof TlsServer ? new Map<string, Visitor>() : null;
     server.on('connection', (raw: Socket) => {
       const visitor: Visitor = {
@@ -115,7 +115,7 @@ export class PlainConnections {
     this.#remove(visitor);
   }
 
-  /** Knows the connection no longer: it became a web socket, and carries no request again. */
+  /** Forgets the connection: it became a WebSocket and carries no request again. */
   leave(socket: Duplex): void {
     const visitor = this.#bySocket.get(socket);
     if (!visitor) return;
@@ -125,7 +125,7 @@ export class PlainConnections {
     this.#bySocket.delete(socket);
   }
 
-  /** Closes those that sent nothing. Node would keep them, and the closing server, until `headersTimeout`. */
+  /** Closes connections that sent nothing. Node would keep them, and so the closing server, until `headersTimeout`. */
   closeUnused(): void {
     for (const { socket, raw } of this.#visitors) {
       if (socket.bytesRead > 0) continue;

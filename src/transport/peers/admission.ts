@@ -64,7 +64,7 @@ export interface Refused {
 
 const AUTHENTICATION_MS = 5_000;
 
-/** Whose token a connection goes by, as who is present on it. */
+/** The bearer of a connection's token, counted as present. */
 class Arrival extends RenewableBearer implements TokenHolder {
   readonly #connection: Connection;
   readonly #deviceId: string | null;
@@ -87,7 +87,7 @@ class Arrival extends RenewableBearer implements TokenHolder {
   record(): Promise<void> {
     const { viewer } = this;
     const { id } = this.#connection;
-    // A session is its device's: only without one the client may name another.
+    // A session fixes its device; only without one the client may name another.
     const named = viewer.sessionId === null ? (this.#deviceId ?? viewer.deviceId) : viewer.deviceId;
     const device = { connectionId: id, deviceId: (named ?? id) as DeviceId, connectionType: this.#type };
     return this.#options.arrive(viewer, device);
@@ -96,7 +96,7 @@ class Arrival extends RenewableBearer implements TokenHolder {
   override renew(next: Viewer): boolean {
     if (!super.renew(next)) return false;
     const { log, tokens } = this.#options;
-    // It may have been taken back between the look at it and its taking the other's place.
+    // The new token may have been revoked between its check and its use.
     tokens.lookAgain(this);
     if (!this.#connection.isOpen) return true;
     this.record().catch((error: unknown) => log.warn({ err: error, ...who(this.viewer) }, 'new token not recorded'));
@@ -137,13 +137,13 @@ export class Admission {
     if (arrival) tokens.forgetTokens(arrival);
     connection.arrival = null;
     const line = { connection: id, transport, code, durationMs: Math.round(clock.elapsed() - openedAt) };
-    // Whoever was not let in is counted, and not given a line each to fill the log with.
+    // Connections that are not admitted are counted, and logged at `debug` only, so they cannot fill the log.
     if (!viewer) return log.debug(line, 'socket closed before it was let in');
     log.info({ ...line, ...who(viewer) }, 'socket closed');
     depart(viewer, id);
   };
 
-  /** Identifies a connection. One that is refused is still open: its transport tells it. */
+  /** Identifies a connection. A refused one is still open: its transport reports the refusal. */
   async admit(connection: Connection, credentials: Credentials): Promise<Admitted | Refused> {
     const { rateLimits, supervisor, metrics, log, depart } = this.#options;
     const { isGateway } = credentials;
@@ -196,7 +196,7 @@ export class Admission {
     this.#options.supervisor.vouch(connection);
   }
 
-  /** Closes a connection when the token it goes by is taken back. */
+  /** Closes a connection when its token is revoked. */
   async #watch(connection: Connection, arrival: Arrival): Promise<void> {
     const { tokens } = this.#options;
     await tokens.watchTokens(arrival);
@@ -204,7 +204,7 @@ export class Admission {
     else connection.arrival = arrival;
   }
 
-  /** Null: it took too long, or the connection is over, whose frames are let go of then. */
+  /** Null: it took too long, or the connection has ended and its frames are released. */
   async #within<Value>(connection: Connection, work: Promise<Value>): Promise<Value | null> {
     const { promise, resolve } = Promise.withResolvers<null>();
     const giveUp = (): void => resolve(null);

@@ -1,11 +1,11 @@
-/** One time limit that many have, each from its own beginning. However many they are, they have one timer. */
+/** One time limit for many, each from its own beginning, with one timer in all. */
 import type { Clock } from '../../clock.ts';
 
 export class Deadline<Item> {
   readonly #clock: Clock;
   readonly #ms: number;
   readonly #onLate: (item: Item) => void;
-  /** When each began, by `Clock.elapsed`. In this order they are late. */
+  /** The beginning of each, by `Clock.elapsed`. They expire in this order. */
   readonly #begun = new Map<Item, number>();
   #cancel: (() => void) | null = null;
 
@@ -20,7 +20,7 @@ export class Deadline<Item> {
     if (!this.#cancel) this.#wait(this.#ms);
   }
 
-  /** It was in time, or does not matter any more. */
+  /** It was in time, or no longer matters. */
   end(item: Item): void {
     if (!this.#begun.delete(item) || this.#begun.size > 0) return;
     this.#cancel?.();

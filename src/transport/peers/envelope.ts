@@ -8,12 +8,12 @@ export interface Envelope {
   write(target: Buffer, offset: number, payload: Buffer): number;
 }
 
-/** Text before and behind the payload. A subscription has one for as long as it is open: it holds no bytes beside it. */
+/** Text before and behind the payload. A subscription keeps one while it is open, and no bytes beside it. */
 export class Wrapping implements Envelope {
-  /** What stands before the payload. */
+  /** The text before the payload. */
   readonly key: string;
   readonly #suffix: string;
-  /** Of both. */
+  /** The length of both texts. */
   readonly #bytes: number;
 
   constructor(prefix: string, suffix: string) {

@@ -15,13 +15,13 @@ export interface LifetimeListener {
   onPeerClosed(): void;
 }
 
-/** Whose life it is. It is told after those who listen, and before the acts. */
+/** The owner of a lifetime. It is told after the listeners and before the acts. */
 export interface Mortal extends Partial<LifetimeListener> {
-  /** Ends a peer that does not take its leave; the owner answers with `close`. */
+  /** Cuts off a peer that does not answer the goodbye; the owner responds with `close`. */
   cut(): void;
 }
 
-/** It is handed the owner, so that one function may do for all of its kind. */
+/** Receives the owner, so that one function serves all peers of a kind. */
 export type Act = (owner: Mortal) => void;
 
 const NOTHING = (): void => undefined;
@@ -80,12 +80,12 @@ export class Lifetime {
     for (const act of membersOf(acts)) act(this.#owner);
   }
 
-  /** Tells a listener of both, for as long as the peer is there. */
+  /** Tells a listener of both changes while the peer exists. */
   listen(listener: LifetimeListener): void {
     this.#listeners = withMember(this.#listeners, listener);
   }
 
-  /** Runs `act` once nothing more may be written; at once when that is so. The answer forgets it. An act is known once. */
+  /** Runs `act` once nothing more may be written; at once if that is so. The returned function forgets it. An act is added once. */
   onEnd(act: Act): () => void {
     if (!this.isOpen) return this.#runNow(act);
     this.#atEnd = withMember(this.#atEnd, act);
@@ -94,7 +94,7 @@ export class Lifetime {
     };
   }
 
-  /** Runs `act` once the peer is gone; at once when it is. The answer forgets it. An act is known once. */
+  /** Runs `act` once the peer is gone; at once if it is. The returned function forgets it. An act is added once. */
   onClose(act: Act): () => void {
     if (this.isClosed) return this.#runNow(act);
     this.#atClose = withMember(this.#atClose, act);

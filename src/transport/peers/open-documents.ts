@@ -9,12 +9,12 @@ export interface Subscribed {
   readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
-/** What one subscription is counted for. */
+/** One counted subscription. */
 export interface Held {
   readonly document: DocumentNode;
   /** Characters. */
   readonly variables: number;
-  /** False: it was given back. */
+  /** False: it was released. */
   isOpen: boolean;
 }
 
@@ -35,7 +35,7 @@ export class OpenDocuments {
     return this.#subscriptions;
   }
 
-  /** Counts a subscription. Null: all together would be more than may be held. */
+  /** Counts a subscription. Null: the total would exceed the cap. */
   open({ document, variableValues }: Subscribed): Held | null {
     const uses = this.#uses.get(document) ?? 0;
     const characters = this.#characters + (uses === 0 ? charactersOf(document) : 0);
@@ -49,7 +49,7 @@ export class OpenDocuments {
     return { document, variables: ownVariables, isOpen: true };
   }
 
-  /** Gives a subscription back, once however often it is asked to. */
+  /** Releases a subscription. Further calls change nothing. */
   close(held: Held): void {
     if (!held.isOpen) return;
     held.isOpen = false;

@@ -94,7 +94,7 @@ export class Outbox implements Room, LifetimeListener {
   #run: Run | null = null;
   #accepted = 0;
   #written = 0;
-  /** Called when a write has left this process: `drain` comes only to those over the stream's own mark. */
+  /** Called when a write has left this process: `drain` only comes after the stream's own high-water mark. */
   readonly #onWritten: () => void;
 
   constructor(target: Writable, { maxQueuedBytes, lifetime, account, owner }: OutboxOptions) {
@@ -159,7 +159,7 @@ export class Outbox implements Room, LifetimeListener {
 
   /** Counts and returns the bytes that wait to be sent, by any writer. */
   count(): number {
-    // Writes that never will be are called back as well, and late.
+    // Cancelled writes are called back as well, and late.
     const writableLength = this.#lifetime.isClosed ? 0 : this.#target.writableLength;
     this.#account.update(writableLength);
     return writableLength;
@@ -167,7 +167,7 @@ export class Outbox implements Room, LifetimeListener {
 
   onRoom(resume: () => void): () => void {
     if (!this.isCongested()) return resumeNow(resume);
-    // What others have written tells us nothing; what is written behind it does.
+    // Writes of others do not call back here; a write behind them does.
     this.#gate ??= new Gate();
     if (!this.#gate.isWaitedFor && !this.#run) this.#target.write(NOTHING, this.#onWritten);
     return this.#gate.add(resume);

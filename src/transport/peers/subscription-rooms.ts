@@ -13,7 +13,7 @@ import { type Held, OpenDocuments, type Subscribed } from './open-documents.ts';
 export interface Room {
   /** Whether no further subscription fits, whatever its document. */
   readonly isFull: boolean;
-  /** Counts a subscription, which is given back once. @throws {ServiceError} when there is no room. */
+  /** Counts a subscription, which is released once. @throws {ServiceError} when the cap is reached. */
   open(subscribed: Subscribed): Held;
   close(held: Held): void;
 }

@@ -56,15 +56,15 @@ const RESTART = [CLOSE_CODES.SERVICE_RESTART, 'Service restart'] as const;
 
 type OnLeft = (peer: Peer) => void;
 
-/** What one peer is counted by. */
+/** The counts that one peer is part of. */
 class Seat {
-  /** Where it came from, until its user is known. */
+  /** Its address, until its user is known. */
   cameFrom: string | null;
   /** Null: it is not counted by its address. */
   address: string | null;
   quota: Quota | null = null;
   user = '';
-  /** Told once it is gone: one function for all of a kind. */
+  /** Called once the peer is gone. One function for all peers of a kind. */
   readonly onLeft: OnLeft | null;
 
   constructor(address: string | null, onLeft: OnLeft | null) {
@@ -157,14 +157,14 @@ export class Supervisor {
     return sum;
   }
 
-  /** Adds a socket that was admitted a moment ago. `onLeft` is told when it is gone. */
+  /** Adds a socket that was just admitted. `onLeft` is called when it is gone. */
   add(socket: Socket, address: string | null, onLeft: OnLeft | null = null): void {
     this.#add(socket, address, onLeft);
     this.#unidentified.add(socket);
   }
 
   #add(peer: Peer, address: string | null, onLeft: OnLeft | null = null): Seat {
-    // A socket whose user is not known keeps nobody out.
+    // A socket without a known user keeps no other out.
     if (this.#isFull) this.#unidentified.sendOldestAway();
     const seat = new Seat(address, onLeft);
     this.#peers.set(peer, seat);
@@ -185,7 +185,7 @@ export class Supervisor {
     seat.onLeft?.(peer);
   };
 
-  /** Counts it as one of this user's, until it is gone. */
+  /** Counts the peer for this user, until it is gone. */
   #count(seat: Seat, quota: Quota, user: string): void {
     quota.take(user);
     seat.quota = quota;
@@ -206,7 +206,7 @@ export class Supervisor {
     this.#release(seat);
   }
 
-  /** Its user is known now: it no longer counts as a stranger at its address. */
+  /** Its user is known now, so it no longer counts as a stranger at its address. */
   #recognise(seat: Seat): void {
     if (seat.cameFrom !== null) this.#limits.strangers?.recognise(seat.cameFrom);
     seat.cameFrom = null;
@@ -227,7 +227,7 @@ export class Supervisor {
     if (!this.#isLetIn(isFull ? 'user' : this.#isPaced ? 'pace' : null)) return false;
     this.#limits.admissions?.take();
     this.#unidentified.remove(socket);
-    // One that is gone is let in, too, and found to be gone by whoever asked.
+    // A peer that is gone is admitted, too; the caller finds that it is gone.
     if (seat) this.#count(seat, quota, key);
     return true;
   }

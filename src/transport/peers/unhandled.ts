@@ -15,7 +15,7 @@ const SMALL_SHARE = 2;
 
 /** One peer. */
 export interface Sender {
-  /** Lets go of what waits. */
+  /** Releases the waiting bytes. */
   turnAway(): void;
 }
 
@@ -48,7 +48,7 @@ export class Unhandled {
     return new Parcel(sender, this);
   }
 
-  /** Of one parcel so much more waits, and is being handled. */
+  /** Counts more bytes of one peer that wait or are being handled. */
   change(parcel: Parcel, waiting: number, inHand: number): void {
     this.#bytes += waiting + inHand;
     this.#inHand += inHand;
@@ -78,7 +78,7 @@ const byRank = (one: Parcel, other: Parcel): number =>
 export class Parcel {
   readonly sender: Sender;
   readonly #unhandled: Unhandled;
-  /** It is a gateway's. */
+  /** The peer is a gateway. */
   isOfMany = false;
   #waiting = 0;
   #inHand = 0;

@@ -39,7 +39,7 @@ export class Unsent {
     return new Account(holder, this);
   }
 
-  /** An account holds so many bytes more. */
+  /** Adds so many bytes to an account. */
   change(account: Account, change: number): void {
     this.#bytes += change;
     if (account.bytes > 0) this.#accounts.add(account);

@@ -137,7 +137,7 @@ class TopicSubscriptions {
   }
 }
 
-/** Counts a subscription until it is over. */
+/** Counts a subscription until it ends. */
 function counted({ metrics }: RawParts, render: Renderer['render']): Renderer {
   metrics.subscriptions.inc({ transport: 'websocket' });
   return { render, release: () => metrics.subscriptions.dec({ transport: 'websocket' }) };

@@ -72,7 +72,7 @@ type Members = readonly UserId[];
 export interface Rendering {
   readonly publication: Renderer['render'];
   readonly presence: Renderer['render'];
-  /** What a socket is told of a tenant's conversations. */
+  /** The frames about a tenant's conversations. */
   ofTenant(tenant: TenantId): Renderer['render'];
 }
 

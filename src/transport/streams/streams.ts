@@ -17,7 +17,7 @@ import type { Unsent } from '../peers/unsent.ts';
 import type { StreamTiming } from './http-stream.ts';
 import type { SilentClients } from './silent-clients.ts';
 
-/** Of those who go by tokens; see `Delivery`. */
+/** For users of tokens; see `Delivery`. */
 export type TokenWatch = Pick<Delivery, 'watchTokens' | 'forgetTokens' | 'lookAgain'>;
 
 export interface StreamsOptions {

@@ -37,12 +37,12 @@ const REASONS: Readonly<Record<number, string>> = {
 const SHORT_CHARACTERS = 1_024;
 const ANSWER = new TextFrame('', '');
 
-/** What a socket tells the connection that it is of. */
+/** Events of a socket for its connection. */
 interface SocketEvents {
   onMessage(data: Buffer, isBinary: boolean): void;
   onPing(): void;
   onPong(data: Buffer): void;
-  /** It is about to close, whoever begins with it. */
+  /** A close begins, by either side. */
   onBeforeClose(code: number | undefined): void;
   onClosing(code: number | undefined): void;
   onClosed(code: number, reason: Buffer): void;
@@ -50,9 +50,9 @@ interface SocketEvents {
 }
 
 /**
- * Tells one connection what happens, without a listener for each event: those would be a kilobyte a socket.
+ * Reports the events of a socket to its connection without a listener for each event, which would take a kilobyte per socket.
  *
- * It says also when it begins to close, whoever begins with it, and just before: ws itself says only when it has.
+ * It also reports the beginning of a close by either side, before it happens: ws itself only reports it afterwards.
  */
 export class PeerSocket extends WebSocket {
   #connection: SocketEvents | null = null;
@@ -80,12 +80,12 @@ export class PeerSocket extends WebSocket {
   }
 }
 
-/** A connection, on the socket under its own. */
+/** The property of a socket that holds its connection. */
 const CONNECTION = Symbol('connection');
 
 type RawSocket = Duplex & { [CONNECTION]?: { onPiece(piece: Buffer): void; onRawEnd(): void } };
 
-// The same functions for all sockets, which find the connection on theirs.
+// The same functions for all sockets; each finds the connection on its socket.
 function onRawData(this: RawSocket, piece: Buffer): void {
   this[CONNECTION]?.onPiece(piece);
 }
@@ -117,7 +117,7 @@ export type LastWords = (code: number, reason: string) => readonly string[];
 export interface FrameHandler {
   /** Handles one frame; resolves when the next may follow. */
   handle(text: string): Promise<void>;
-  /** Nothing more is sent. */
+  /** Nothing is sent any more. */
   onPeerEnd?(): void;
 }
 
@@ -140,11 +140,11 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
   readonly id = randomUUID() as string as ConnectionId;
   /** Null until the connection has authenticated. */
   bearer: RenewableBearer | null = null;
-  /** What admission knows of it. */
+  /** The transport that admission knows. */
   transport: Transport = 'websocket';
   /** By `Clock.elapsed`. */
   readonly openedAt: number;
-  /** By which it is told that its token was taken back; null: it is not yet, or not any more. */
+  /** The holder that is told of a revoked token; null before admission and after the end. */
   arrival: TokenHolder | null = null;
   readonly #socket: PeerSocket;
   readonly #clock: Clock;
@@ -169,7 +169,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
   #goodbye: { readonly code: number; readonly reason: string } | null = null;
   #wasClean = false;
   #ignored = 0;
-  /** With what ws was told to close, which a peer that never answers does not echo. */
+  /** The code given to ws for closing; a peer that never answers does not echo it. */
   #given: number | undefined = undefined;
   /** Set when the frame being handled is the last. */
   #onIdle: (() => void) | null = null;
@@ -208,7 +208,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
 
   onPing(): void {
     this.#heard();
-    // ws has answered: who asks for ever and never reads is held to the same cap.
+    // ws has answered: a peer that keeps asking and never reads has the same cap.
     if (this.outbox.count() > this.#options.maxQueuedBytes) this.onOverflow();
   }
 
@@ -217,7 +217,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     if (data.toString() === this.#asked?.token) this.#acknowledge();
   }
 
-  /** Once, whoever closes: we, or ws for a frame that the protocol forbids. */
+  /** Called once, for a close by us, or by ws for a forbidden frame. */
   onBeforeClose(code: number | undefined): void {
     this.outbox.flush();
     const lastWords = this.#lastWords;
@@ -226,7 +226,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     for (const text of lastWords(code, this.#goodbye?.reason ?? '')) this.#write(text);
   }
 
-  // Whoever says goodbye first, and for frames that the protocol forbids: ws answers each by itself.
+  // When the peer says goodbye first, or sends a forbidden frame, ws answers by itself.
   onClosing(code: number | undefined): void {
     this.#given ??= code;
     this.#end();
@@ -286,17 +286,17 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     return this.#lifetime.isClosed;
   }
 
-  /** Whether it is over and its peer had said so: all that was sent before had been read. */
+  /** Whether it ended with the peer's goodbye: everything sent before was read. */
   get wasClean(): boolean {
     return this.#wasClean;
   }
 
-  /** With what it was closed, by us or by the peer. */
+  /** The code and reason of the close, by us or by the peer. */
   get closedWith(): { readonly code: number; readonly reason: string } {
     return this.#goodbye ?? { code: ABNORMAL, reason: '' };
   }
 
-  /** What to do with a binary frame; without it the connection is closed. */
+  /** Handles binary frames; without it they close the connection. */
   onBinary(handle: () => void): void {
     this.#handleBinary = handle;
   }
@@ -335,7 +335,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     this.#isOfStranger = true;
   }
 
-  /** Takes frames from now on. */
+  /** Handles frames from now on. */
   onFrame(handler: FrameHandler): void {
     this.#handler = handler;
   }
@@ -407,7 +407,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     this.#lastHeardAt = Math.trunc(this.#clock.elapsed());
   }
 
-  /** In a frame of its own, which counts until it has left. */
+  /** Sends a frame of its own, which counts until it has left. */
   #write(text: string): void {
     this.#socket.send(text, () => void this.outbox.count());
   }

@@ -1,4 +1,4 @@
-/** One subscription of a socket: where its responses go, and what it gives back when it is over. */
+/** One subscription of a socket: the destination of its responses, and the counts it releases at its end. */
 import type { GraphQLError } from 'graphql';
 import { MessageType } from 'graphql-ws';
 import type { Outlet, Payload, Subscription } from '../../delivery/rendered-stream.ts';
@@ -16,11 +16,11 @@ export interface OperationSocket {
   /** Sends a message about an operation. */
   tell(id: string, type: MessageType, payload?: object): void;
   inWords(errors: readonly GraphQLError[]): readonly object[];
-  /** An operation is over. */
+  /** An operation has ended. */
   forget(operation: GraphqlOperation, held: Held): void;
 }
 
-/** Responses go from the shared rendering straight into the socket's outbox, each in the frame that this is. */
+/** Puts responses of the shared rendering straight into the socket's outbox, in frames of this subscription. */
 export class GraphqlOperation extends TextFrame implements Outlet {
   readonly id: string;
   readonly #socket: OperationSocket;
@@ -41,7 +41,7 @@ export class GraphqlOperation extends TextFrame implements Outlet {
     this.#socket.options.metrics.delivered(event, 'graphql_ws');
   }
 
-  /** Of itself: its client is told so. */
+  /** Ended by the service; the client is told. */
   end(error: ServiceError | null): void {
     if (!this.#finish()) return;
     const { connection } = this.#socket;
@@ -50,7 +50,7 @@ export class GraphqlOperation extends TextFrame implements Outlet {
     else this.#socket.tell(this.id, MessageType.Complete);
   }
 
-  /** At its client's word, or with its socket. */
+  /** Ended by the client, or with its socket. */
   close(): void {
     this.#finish();
   }
@@ -63,7 +63,7 @@ export class GraphqlOperation extends TextFrame implements Outlet {
     return this.#socket.connection.outbox.onRoom(resume);
   }
 
-  /** False: it was over before. */
+  /** False: it had ended before. */
   #finish(): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;

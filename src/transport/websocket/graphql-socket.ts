@@ -35,14 +35,14 @@ export interface UpgradeHeaders {
   readonly secret: unknown;
 }
 
-/** How sockets begin: the same for all. */
+/** The beginning of a socket, the same for all. */
 export interface Beginning {
-  /** Says who it is: answers the acknowledgement's payload, or null for a socket that it closed. */
+  /** Identifies the caller. Returns the payload of the acknowledgement, or null when it closed the socket. */
   authenticate(
     socket: GraphqlSocket,
     params: Readonly<Record<string, unknown>> | undefined,
   ): Promise<Record<string, unknown> | true | null>;
-  /** The socket is over. */
+  /** The socket has ended. */
   end(socket: GraphqlSocket): void;
 }
 
@@ -51,16 +51,16 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
   readonly options: GraphqlWsOptions;
   readonly userAgent: string | null;
   readonly lastEventId = null;
-  /** Null once it is known who calls. */
+  /** Null once the caller is known. */
   headers: UpgradeHeaders | null;
   standing: Standing = NOBODY;
-  /** There is no room: it is here to be told so. */
+  /** There is no room: the socket is open only to say so. */
   isTurnedAway = false;
-  /** Of a gateway that was not let in: why. */
+  /** The reason why a gateway was not admitted. */
   refuse: (() => GraphQLError) | null = null;
-  /** Of the viewer; nobody is counted before they are known. */
+  /** The viewer's count; nothing is counted before the viewer is known. */
   meter: Meter = UNMETERED;
-  /** For its subscriptions. Of a socket of its own it is made with the first. */
+  /** The cap of its subscriptions, created with the first. */
   room: Room | null = null;
   readonly #beginning: Beginning;
   readonly #operations = new FewByKey<string, GraphqlOperation>();
@@ -80,7 +80,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
     this.#beginning = beginning;
   }
 
-  /** Of the subscriptions that are open. */
+  /** The open subscriptions by id. */
   get ids(): readonly string[] {
     return this.#operations.keys();
   }
@@ -101,7 +101,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
     try {
       await this.#take(text);
     } catch (error) {
-      // The library throws for what a client may not send.
+      // The library throws for frames that a client may not send.
       this.options.log.debug({ err: error, connection: connection.id }, 'frame refused');
       connection.close(CLOSE_CODES.BAD_REQUEST, 'Invalid message received');
     }
@@ -121,7 +121,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
     return errors.map(this.options.formatError);
   }
 
-  /** An operation is over. */
+  /** An operation has ended. */
   forget(operation: GraphqlOperation, held: Held): void {
     this.#operations.delete(operation.id);
     this.room?.close(held);
@@ -175,7 +175,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
     this.#answer(id, await this.options.execution.execute(args));
   }
 
-  /** What to run, or the errors for which it is not run. */
+  /** The operation to run, or the errors that prevent it. */
   #prepare(
     id: string,
     payload: SubscribePayload,
@@ -223,7 +223,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
     result.pipe(operation);
   }
 
-  /** The result of an operation that is over with it. */
+  /** Sends the only result of an operation, which ends it. */
   #answer(id: string, { errors, ...rest }: ExecutionResult): void {
     // Written in this turn. The next frame does not wait for the peer to read it.
     this.tell(id, MessageType.Next, errors ? { errors: this.inWords(errors), ...rest } : rest);
@@ -234,7 +234,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
     this.tell(id, MessageType.Error, this.inWords(errors));
   }
 
-  /** Input is refused rather than changed: the operation is over before it began. */
+  /** Refuses inexact input instead of changing it: the operation ends before it begins. */
   #refuseInexact(text: string, message: string): void {
     const { id, type } = JSON.parse(text) as { readonly id?: unknown; readonly type?: unknown };
     if (type !== 'subscribe' || typeof id !== 'string') {
@@ -243,14 +243,14 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
     this.tell(id, MessageType.Error, [{ message, extensions: { code: 'BAD_USER_INPUT' } }]);
   }
 
-  /** The error of an operation that is too much, which counts as those over a rate do. */
+  /** The error of an operation over a cap, which counts like those over a rate. */
   #tooMuch(message: string): ServiceError {
     this.meter.overrun();
     return badInput(message);
   }
 }
 
-/** Who calls on a socket. */
+/** The caller on a socket. */
 class SocketCaller {
   readonly bearer: Bearer;
   readonly #socket: GraphqlSocket;

@@ -1,4 +1,4 @@
-/** What all sockets of `graphql-transport-ws` are given. */
+/** The options of all sockets of `graphql-transport-ws`. */
 import type { StandingOf } from '../../access/gateway.ts';
 import type { Clock } from '../../clock.ts';
 import type { Caller, Context } from '../../graphql/context.ts';

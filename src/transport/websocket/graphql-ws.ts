@@ -1,4 +1,4 @@
-/** GraphQL over WebSocket, subprotocol `graphql-transport-ws`: who comes in. */
+/** GraphQL over WebSocket, subprotocol `graphql-transport-ws`: admission of sockets. */
 
 import type { IncomingMessage } from 'node:http';
 import type { GraphQLError } from 'graphql';
@@ -62,7 +62,7 @@ export function createGraphqlWs(options: GraphqlWsOptions): SocketEndpoint {
   };
 }
 
-/** A client that offers no subprotocol at all is told on its socket. */
+/** Reports on its socket that a client offered no subprotocol. */
 function requireProtocol({ webSocket }: Sockets, connection: Connection): void {
   if (webSocket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
     connection.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable');

@@ -15,7 +15,7 @@ interface Receiving {
 const FRAME_BYTES = 64;
 
 export interface MailSender extends Sender {
-  /** Whether what is being handled is let go of when the socket is closed: it waits until it is known who sent it. */
+  /** Whether the present frame is released when the socket closes: it waits until its sender is known. */
   readonly isStranger: boolean;
 }
 
@@ -30,7 +30,7 @@ export class Mailbox {
   #partialBytes = 0;
   #inHand = 0;
 
-  /** The gateway's, which speaks for many. */
+  /** The socket belongs to a gateway, which carries many users. */
   isOfMany = false;
 
   constructor(unhandled: Unhandled, sender: MailSender) {
@@ -38,7 +38,7 @@ export class Mailbox {
     this.#sender = sender;
   }
 
-  /** Counts what came. Each piece as a whole: a single byte of it that is held keeps all of it in memory. */
+  /** Counts incoming bytes, each chunk as a whole: one held byte of it keeps all of it in memory. */
   take(piece: Buffer, socket: WebSocket): void {
     const { _receiver: receiver } = socket as unknown as Receiving;
     const isPartial = receiver._bufferedBytes > 0 || receiver._fragments.length > 0;
@@ -46,7 +46,7 @@ export class Mailbox {
     this.#count();
   }
 
-  /** A message has come in full. */
+  /** A message has arrived completely. */
   completed(): void {
     this.#partialBytes = 0;
   }
@@ -74,7 +74,7 @@ export class Mailbox {
     this.#frameBytes += text.length;
   }
 
-  /** The next to be handled; `done` follows. */
+  /** The next frame to handle; `done` follows. */
   next(): string | undefined {
     const text = this.#frames?.shift();
     if (text === undefined) return undefined;

@@ -78,7 +78,7 @@ local function withEpoch(json, epoch, place)
 end
 
 -- The next place of the log as JSON, and as its two parts. Begins a new epoch when the server's run is another.
--- `sentAt`: it is the place of a new message, whose sequence is the fourth answer: all of it is one write.
+-- `sentAt`: given for a new message; then the fourth answer is its sequence. All of it is one write.
 local function advance(meta, nonce, sentAt)
   local state = redis.call('HMGET', meta, 'place', 'epoch', 'fence', 'lineage', 'sequence')
   local place = tonumber(state[1]) + 1
