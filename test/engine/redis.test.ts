@@ -257,6 +257,24 @@ describe('Redis engine', () => {
     await engine.close();
   });
 
+  it('connections that arrive in one turn of the event loop are listed for their node by one command', async () => {
+    const prefix = `listed-${randomUUID()}`;
+    const engine = await openNode(prefix, new StillClock());
+    const admin = new Redis(server.url);
+    const monitor = await admin.monitor();
+    const listed: number[] = [];
+    monitor.on('monitor', (_time: string, [command, key = '', ...members]: string[]) => {
+      if (command === 'sadd' && key.startsWith(`${prefix}:{node.`)) listed.push(members.length);
+    });
+    const ids = Array.from({ length: 30 }, (_, n) => connectionId(`${n}`));
+    const kind = { deviceId: null, connectionType: 'SSE', sessionId: null } as const;
+    await Promise.all(ids.map((id) => engine.connect(tenant, alice, { ...kind, connectionId: id })));
+    await eventually(() => expect(listed).toEqual([30]));
+    monitor.disconnect();
+    admin.disconnect();
+    await engine.close();
+  });
+
   it('G20: of texts that are not written any more nothing is left but their messages', async () => {
     const clock = new TestClock();
     const prefix = `ended-${randomUUID()}`;

@@ -14,6 +14,7 @@ import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
+import { NodeList } from './node-list.ts';
 import { type Held, RecentDepartures } from './recent-departures.ts';
 import { runIdsOf } from './run-ids.ts';
 import type { RunScript } from './scripts.ts';
@@ -43,6 +44,7 @@ export class NodeConnections {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #outbox: EventOutbox;
+  readonly #list: NodeList;
   /** This life's name; a node that was declared dead goes on under another. */
   #node: string = randomUUID();
   /** Names of earlier lives: after the sweep that ended them more may have been recorded under them. */
@@ -65,6 +67,7 @@ export class NodeConnections {
     this.#clock = clock;
     this.#log = log;
     this.#outbox = outbox;
+    this.#list = new NodeList(client);
     this.#departures = new RecentDepartures(clock);
   }
 
@@ -117,7 +120,7 @@ export class NodeConnections {
     const own = this.#node;
     const json = JSON.stringify({ deviceId, sessionId, connectionType }).slice(1, -1);
     // The node's list first: it may name too much, never too little.
-    await attempt(() => this.#client.sadd(this.#keys.nodeConnections(own), asMember(entry.at)));
+    await attempt(() => this.#list.add(this.#keys.nodeConnections(own), asMember(entry.at)));
     // It went meanwhile. Past this line commands are sent, and so run, in the order of what happened here.
     if (this.#held.get(connectionId) !== entry) return;
     if (own !== this.#node) return this.#record(entry);
