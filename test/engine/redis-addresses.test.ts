@@ -143,6 +143,28 @@ describe('a cluster known by name', () => {
 });
 
 describe('F45: Sentinel', () => {
+  it('G01: a primary whose place another took is left at once, also while nobody demotes it', async () => {
+    // It takes writes for ever: a sentinel has no word for it.
+    const first = await startServer('--rename-command', 'REPLICAOF', '', '--rename-command', 'SLAVEOF', '');
+    const second = await startServer();
+    await connect(second.url).replicaof('127.0.0.1', first.port);
+    const sentinel = closing(await startRedisSentinel(first.port, PASSWORD), (opened) => opened.stop());
+    await eventually(async () =>
+      expect(JSON.stringify(await sentinel.ask('replicas'))).toContain('"master-link-status","ok"'),
+    );
+    const service = await startService({ REDIS_URL: sentinel.url, REDIS_SENTINEL_PASSWORD: PASSWORD });
+    await works(service);
+    await eventually(async () => expect(await sentinel.ask('failover')).toBe('OK'));
+    await eventually(async () => expect(await sentinel.primary()).toBe(second.port));
+    const writesOf = async (url: string): Promise<number> =>
+      Number(/cmdstat_spublish:calls=(\d+)/.exec(await connect(url).info('commandstats'))?.[1] ?? 0);
+    const before = await writesOf(second.url);
+    await eventually(async () => {
+      await service.query('alice', SEND);
+      expect(await writesOf(second.url)).toBeGreaterThan(before);
+    });
+  });
+
   it('a planned failover and a killed primary are both left for the server that took over', async () => {
     const [first, second] = [await startServer(), await startServer()];
     await connect(second.url).replicaof('127.0.0.1', first.port);

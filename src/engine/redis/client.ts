@@ -16,6 +16,10 @@ import { isDemoted } from './outage.ts';
 
 export type RedisClient = Redis | Cluster;
 
+/** When to connect again: soon at first, then less and less often, and not all at once. */
+export const retryStrategy = (attempt: number): number =>
+  Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2);
+
 const COMMANDS = {
   lazyConnect: true,
   connectTimeout: 2_000,
@@ -25,7 +29,7 @@ const COMMANDS = {
   autoResendUnfulfilledCommands: false,
   // A demoted primary keeps its connections. A new one asks the name, or Sentinel, where the primary is.
   reconnectOnError: isDemoted,
-  retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2),
+  retryStrategy,
 } as const satisfies RedisOptions;
 
 const ANNOUNCEMENTS = {
@@ -95,12 +99,12 @@ function openServer(address: RedisAddress, options: Options): Redis {
 
 function openCluster(address: RedisAddress, options: Options): Cluster {
   const tls = tlsOf(address);
-  const { lazyConnect: _lazy, enableOfflineQueue: _queue, retryStrategy, ...redisOptions } = options;
+  const { lazyConnect: _lazy, enableOfflineQueue: _queue, retryStrategy: again, ...redisOptions } = options;
   const cluster = new Cluster([...address.hosts], {
     lazyConnect: true,
     enableOfflineQueue: false,
     shardedSubscribers: true,
-    clusterRetryStrategy: retryStrategy,
+    clusterRetryStrategy: again,
     // A command cut off by a closed connection may have run: it is not sent again.
     retryDelayOnFailover: 0,
     slotsRefreshTimeout: 2_000,

@@ -9,6 +9,7 @@ import { checkKind } from './diagnosis.ts';
 import { createParts, type RedisOptions, type RedisParts } from './engine-parts.ts';
 import { checkPermissions } from './permissions.ts';
 import { checkSchema } from './schema.ts';
+import { watchSentinels } from './sentinel-watch.ts';
 import { startUp } from './start.ts';
 import { StartRefused } from './start-fault.ts';
 import { createStores } from './stores.ts';
@@ -62,6 +63,7 @@ async function checkHealth({ client, requirements, keys }: RedisParts): ReturnTy
 export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const parts = createParts(options);
   const { client, subscriber, marks, reconciliation, leftBehind, updates, outbox, presence, bus } = parts;
+  const unwatch = watchSentinels(options.address, [client, parts.listening]);
   let stopWatching = (): void => undefined;
   let isClosed = false;
 
@@ -69,6 +71,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     if (isClosed) return;
     isClosed = true;
     stopWatching();
+    unwatch();
     marks.close();
     reconciliation?.close();
     leftBehind.close();
@@ -84,6 +87,7 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     stopWatching = parts.requirements.watch(options.clock);
     leftBehind.start();
   } catch (error) {
+    unwatch();
     marks.close();
     reconciliation?.close();
     subscriber.close();
