@@ -24,13 +24,13 @@ export type Scalars = {
   _FieldSet: { input: unknown; output: unknown; }
 };
 
-/** Why one item of a batch failed: as the error of a mutation of its own would say it. */
+/** The error of one item of a batch, as a mutation of its own would have it. */
 export type BatchError = {
-  /** Of the closed list of codes. */
+  /** The error code, of the closed list. */
   code: Scalars['String']['output'];
   /** The message of the error, for people. */
   message: Scalars['String']['output'];
-  /** Of the codes that have reasons. */
+  /** The reason, for codes that have reasons. */
   reason: Maybe<Scalars['String']['output']>;
   /** Milliseconds to wait before it is tried again. */
   retryAfterMs: Maybe<Scalars['Int']['output']>;
@@ -40,9 +40,9 @@ export type BatchError = {
 export type BatchOutcome =
   /** A routing rule dropped it. */
   | 'DROPPED'
-  /** It was stored before, under the same key. */
+  /** The item was stored before, under the same key. */
   | 'DUPLICATE'
-  /** It was refused, or its outcome is unknown; the error says which. */
+  /** The item was refused, or its outcome is unknown; the error says which. */
   | 'FAILED'
   /** A routing rule sent it elsewhere. */
   | 'ROUTED'
@@ -350,13 +350,13 @@ export type InboxEdge = {
 export type InboxEntry = {
   /** The conversation of this entry. */
   conversation: Conversation;
-  /** Whether the user put it away. A new message takes it out of the archive. */
+  /** Whether the user archived it. A new message takes it out of the archive. */
   isArchived: Scalars['Boolean']['output'];
   /** Whether the user marked it unread. Reading it, or sending in it, ends that. */
   isMarkedUnread: Scalars['Boolean']['output'];
-  /** Whether the user keeps it at the top. */
+  /** Whether the user pinned it to the top. */
   isPinned: Scalars['Boolean']['output'];
-  /** Until when the user wants no notice of it; null: not muted, or no longer. */
+  /** The end of the mute; null when it is not muted. */
   mutedUntil: Maybe<Scalars['DateTime']['output']>;
   /** The other user of a direct conversation; null for other kinds. */
   peer: Maybe<User>;
@@ -459,7 +459,7 @@ export type Message = {
   senderId: Scalars['ID']['output'];
   /** Its number in the conversation: 1, 2, 3 … without holes. */
   sequence: Scalars['Int']['output'];
-  /** How far it is: STREAMING while it is being written. */
+  /** Whether it is complete: STREAMING while it is being written. */
   state: MessageState;
   /** The time at which the message was sent. */
   timestamp: Scalars['DateTime']['output'];
@@ -517,21 +517,21 @@ export type MessageExtended = {
   length: Scalars['Int']['output'];
   /** The id of the message. */
   messageId: Scalars['ID']['output'];
-  /** Up to where the text before stays, in Unicode code points: 0 in the first event of a message, and when it was replaced. */
+  /** The offset of `text` in the whole text, in Unicode code points: 0 in the first event of a message, and when the text was replaced. */
   offset: Scalars['Int']['output'];
   /** The message's payload, where an append gave a new one; null: it is as before. */
   payload: Maybe<Scalars['JSON']['output']>;
-  /** The text that follows there. */
+  /** The text from `offset` on. */
   text: Scalars['String']['output'];
 };
 
-/** How far the writing of a message is. */
+/** The progress of a message that is being written. */
 export type MessageProgress = {
   /** The id of the message. */
   id: Scalars['ID']['output'];
-  /** Of the text so far, in Unicode code points: the offset of the next append. */
+  /** Length of the text so far, in Unicode code points: the offset of the next append. */
   length: Scalars['Int']['output'];
-  /** Whether somebody asked to stop it. */
+  /** Whether a member asked to stop it. */
   stopRequested: Scalars['Boolean']['output'];
 };
 
@@ -541,13 +541,13 @@ export type MessageSent = {
   message: Message;
 };
 
-/** How far a message is. */
+/** Whether a message is complete. */
 export type MessageState =
-  /** Its writer gave up, or was silent for 60 s: what there is of it stays. */
+  /** The writer aborted it, or was silent for 60 s. The text so far stays. */
   | 'ABORTED'
   /** The message is complete. */
   | 'COMPLETE'
-  /** It is being written, and read meanwhile. */
+  /** The message is being written. Readers get its text meanwhile. */
   | 'STREAMING';
 
 /** Somebody asks to stop a message that the caller is writing. */
@@ -619,7 +619,7 @@ export type Mutation = {
   muteConversation: InboxEntry;
   /** The one direct conversation of the caller and another user, made at the first call of either. */
   openDirectConversation: Conversation;
-  /** Keeps a conversation at the top of the caller's inbox, or no longer. */
+  /** Pins a conversation to the top of the caller's inbox, or unpins it. */
   pinConversation: InboxEntry;
   /** Publishes to a topic. `user.<id>.…` and `user/<percent-encoded id>/…` take publications of services only; a token's `topics_publish` claim narrows the rest. */
   publish: Maybe<Publication>;
@@ -633,7 +633,7 @@ export type Mutation = {
   refreshSession: SessionTokens;
   /** Removes a member. Owners remove anyone, moderators remove members. */
   removeMember: Conversation;
-  /** Takes the caller's reaction back. A reaction that is not there changes nothing. */
+  /** Removes the caller's reaction. Changes nothing when there is none. */
   removeReaction: Maybe<Message>;
   /** Ends all of the caller's sessions but the one of the caller's token. Answers how many. */
   revokeOtherSessions: Scalars['Int']['output'];
@@ -673,11 +673,11 @@ export type Mutation = {
    */
   startMessage: Message;
   /**
-   * Asks whoever writes a message to stop. Any member may; the writer decides. It may be given the message that is
+   * Asks the writer of a message to stop. Any member may; the writer decides. It may be given the message that is
    * answered: then it is for all answers to it, those that are started within 60 s included.
    */
   stopMessage: Scalars['Boolean']['output'];
-  /** Blocks a user no longer. False: they were not blocked. */
+  /** Unblocks a user. False: they were not blocked. */
   unblockUser: Scalars['Boolean']['output'];
   /** Renames a conversation. For owners and moderators. */
   updateConversation: Conversation;
@@ -1048,11 +1048,11 @@ export type Publication = {
 
 /** One publication of `publishMany`. */
 export type PublishInput = {
-  /** As that of `publish`. */
+  /** The same argument as of `publish`. */
   idempotencyKey?: InputMaybe<Scalars['ID']['input']>;
   /** Up to 32 KiB of JSON. */
   payload: Scalars['JSON']['input'];
-  /** As that of `publish`. */
+  /** The same argument as of `publish`. */
   topic: Scalars['String']['input'];
 };
 
@@ -1078,7 +1078,7 @@ export type Query = {
   message: Maybe<Message>;
   /** The presence of 1 to 200 users, in the order asked. A user never seen is OFFLINE. */
   presence: Array<Presence>;
-  /** The rooms of the tenant, by name: what anyone of it may join, or has joined. */
+  /** The rooms of the tenant by name. Everyone of the tenant may join them. */
   rooms: RoomConnection;
   /** The tenant's rules in the order in which they run. Tenant admins. */
   routingRules: Array<RoutingRule>;
@@ -1202,11 +1202,11 @@ export type ReadReceiptEdge = {
   node: ReadReceipt;
 };
 
-/** Why a log does not say what happened past a position. */
+/** The reason why a position cannot be resumed. */
 export type ResetReason =
-  /** The log lost what lies there. */
+  /** The position is past the end of the log, which lost entries in a failover. */
   | 'DIVERGED'
-  /** It belongs to another life of the log. */
+  /** The position belongs to another epoch of the log. */
   | 'EPOCH'
   /** The position is older than the oldest message that is kept. */
   | 'RETENTION';
@@ -1421,7 +1421,7 @@ export type Subscription = {
   inbox: InboxEvent;
   /** New messages, the caller's own too, in order. */
   messageReceived: Message;
-  /** The caller's own messages that somebody asked to stop. */
+  /** The caller's own messages that a member asked to stop. */
   messageStopped: Message;
   /**
    * Text as it is added to messages while they are written. For each that is being written when the subscription

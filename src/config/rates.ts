@@ -8,7 +8,7 @@ const rate = (meaning: string, fallback: number): Variable<number> =>
 
 /** In the order of the table in docs/configuration.md. Those of a user and of a tenant are for all nodes together. */
 export const RATE_VARIABLES = {
-  RATE_LIMIT_ADMISSIONS: rate('sockets and streams a second let in by this process, past a first 5000', 1_000),
+  RATE_LIMIT_ADMISSIONS: rate('sockets and streams a second admitted by this process, past a first 5000', 1_000),
   RATE_LIMIT_STRANGERS: rate(
     'sockets a second from one public address whose user is not known yet, past a first 500',
     50,

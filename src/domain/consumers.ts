@@ -61,7 +61,8 @@ const consumerName = (name: string, argument: string): string => identifier(name
 function topicPatterns(patterns: readonly string[]): readonly string[] {
   if (patterns.length > LIMITS.namesPerConsumer)
     throw badInput(`topics: must have at most ${LIMITS.namesPerConsumer} items.`);
-  for (const pattern of patterns) if (!isTopicPattern(pattern)) throw badInput(`topics: ${pattern} is no pattern.`);
+  for (const pattern of patterns)
+    if (!isTopicPattern(pattern)) throw badInput(`topics: ${pattern} must be a topic pattern.`);
   return [...new Set(patterns)];
 }
 
@@ -82,7 +83,7 @@ const encodeToken = (consumer: string, { id, partitions }: EventToken): string =
 
 /** @throws {ServiceError} BAD_USER_INPUT for a token that no pull of this consumer gave out. */
 function decodeToken(consumer: string, token: string): EventToken {
-  const fault = badInput('ackToken: not one of this consumer.');
+  const fault = badInput('ackToken: must be one of this consumer.');
   if (token.length > 1_024 || !/^[\w-]+$/.test(token)) throw fault;
   let value: unknown = null;
   try {
@@ -100,7 +101,7 @@ function decodeToken(consumer: string, token: string): EventToken {
 
 function wishOf(member: string, max: number | null | undefined): { readonly member: string; readonly max: number } {
   const wish = { member: identifier<string>(member, 'member'), max: natural(max ?? LIMITS.eventsPerPull, 'max') };
-  if (wish.max < 1 || wish.max > LIMITS.eventsPerPull) throw badInput(`max: 1 to ${LIMITS.eventsPerPull}.`);
+  if (wish.max < 1 || wish.max > LIMITS.eventsPerPull) throw badInput(`max: must be 1 to ${LIMITS.eventsPerPull}.`);
   return wish;
 }
 
@@ -121,7 +122,8 @@ async function pullEvents(
   const { tenant } = viewer;
   const name = consumerName(consumer, 'consumer');
   const wish = wishOf(member, max);
-  if (natural(waitMs, 'waitMs') > TIMES.longestPullMs) throw badInput(`waitMs: at most ${TIMES.longestPullMs}.`);
+  if (natural(waitMs, 'waitMs') > TIMES.longestPullMs)
+    throw badInput(`waitMs: must be at most ${TIMES.longestPullMs}.`);
   const end = clock.elapsed() + waitMs;
   for (;;) {
     const arrivals = await engine.readArrivals(tenant);
@@ -173,7 +175,8 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
     async ack(viewer, consumer, ackToken, failed) {
       requireBackEnd(viewer);
       const name = consumerName(consumer, 'consumer');
-      if (failed.length > LIMITS.eventsPerPull) throw badInput(`failed: at most ${LIMITS.eventsPerPull}.`);
+      if (failed.length > LIMITS.eventsPerPull)
+        throw badInput(`failed: must have at most ${LIMITS.eventsPerPull} items.`);
       const outcome = await engine.ackEvents(viewer.tenant, name, decodeToken(name, ackToken), failed);
       if (outcome === 'not-found') throw notFound('consumer');
       return outcome === 'acknowledged';
@@ -188,7 +191,8 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
 
     async deadLetters(viewer, name, first, after) {
       requireBackEnd(viewer);
-      if (pageSize(first, 'first') > LIMITS.eventsPerPull) throw badInput(`first: at most ${LIMITS.eventsPerPull}.`);
+      if (pageSize(first, 'first') > LIMITS.eventsPerPull)
+        throw badInput(`first: must be at most ${LIMITS.eventsPerPull}.`);
       const found = await engine.listDeadLetters(viewer.tenant, name, optional(after, deadLetterPlace), first + 1);
       const letters = found.slice(0, first).map((letter) => ({ event: shownEvent(letter), place: letter.place }));
       return { letters, hasNextPage: found.length > first };

@@ -76,7 +76,7 @@ export function createSessions(
       await engine.refuseTokens(viewer.tenant, userId, clock.now());
       const live = await liveOf(viewer.tenant, userId);
       for (const session of live) await end(viewer.tenant, userId, session.id);
-      log.info({ tenant: viewer.tenant, user: userId, sessions: live.length }, 'tokens of a user taken back');
+      log.info({ tenant: viewer.tenant, user: userId, sessions: live.length }, 'tokens of a user revoked');
       return live.length;
     },
 

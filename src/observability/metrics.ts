@@ -100,7 +100,7 @@ function createSeries(registers: Registry[]) {
     }),
     turnedAway: new Counter({
       name: 'realtime_turned_away_total',
-      help: 'Sockets and streams not let in.',
+      help: 'Sockets and streams that were refused admission.',
       labelNames: ['reason'],
       registers,
     }),

@@ -47,7 +47,7 @@ describe('the log', () => {
     ['graphql-ws', 'graphql_ws', 'GRAPHQL_WS'],
     ['/ws', 'websocket', 'WEBSOCKET'],
   ])('a socket is let in and closed: %s', async (_, transport, type) => {
-    const from = [said('socket let in').length, said('socket closed').length] as const;
+    const from = [said('socket admitted').length, said('socket closed').length] as const;
     const token = await tokenOf('ann');
     if (type === 'GRAPHQL_WS') await (await connectClient(wsUrl, token)).close();
     else {
@@ -56,7 +56,7 @@ describe('the log', () => {
       socket.socket.close();
     }
     await eventually(() => expect(said('socket closed').slice(from[1])).toHaveLength(1));
-    const [opened] = said('socket let in').slice(from[0]);
+    const [opened] = said('socket admitted').slice(from[0]);
     const [closed] = said('socket closed').slice(from[1]);
     expect(opened).toMatchObject({ type, tenant: 'default', user: 'ann' });
     expect(closed).toMatchObject({ connection: opened.connection, transport, tenant: 'default', user: 'ann' });
@@ -73,7 +73,7 @@ describe('the log', () => {
     );
     stream.stop();
     await eventually(() => expect(said('stream closed')).toHaveLength(1));
-    const [opened] = said('stream let in');
+    const [opened] = said('stream admitted');
     expect(opened).toMatchObject({ type: 'SSE', tenant: 'default', user: 'ben' });
     expect(said('stream closed')[0]).toMatchObject({ connection: opened.connection, user: 'ben' });
   });

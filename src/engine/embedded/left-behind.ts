@@ -183,7 +183,7 @@ export function walkOverLeftBehind(parts: LeftBehindParts): () => void {
   return clock.every(TIMES.tidyMs, () => {
     walk().catch((error: unknown) => {
       // A full disk, or a database that is closed: the next walk finds the same.
-      if (!isOutage(error)) log?.error({ err: error }, 'what is left behind was not looked at');
+      if (!isOutage(error)) log?.error({ err: error }, 'data left behind not swept');
     });
   });
 }

@@ -32,7 +32,7 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
         const announcement = decodeAnnouncement(text);
         if (announcement === 'unknown') return ignored();
         if (announcement) return listener.onAnnouncement(marks.hear(watched, announcement));
-        log.error({ channel: channel.kind }, 'announcement dropped: not one of ours');
+        log.error({ channel: channel.kind }, 'announcement dropped: unknown format');
         listener.onInterrupted();
       });
       listeners.add(listener);

@@ -69,7 +69,7 @@ export class LeftBehind {
     try {
       if (await this.#isMine()) await this.#tidyAll(await this.#next());
     } catch (error) {
-      if (!isOutage(error)) this.#parts.log.error({ err: error }, 'what is left behind was not looked at');
+      if (!isOutage(error)) this.#parts.log.error({ err: error }, 'data left behind not swept');
     }
     this.#isWalking = false;
   }

@@ -98,7 +98,7 @@ function createReading(client: RedisClient, run: RunScript, keys: Keys, { lists,
   function finishOld(tenant: TenantId, unlisted: Awaited<ReturnType<Lists['readUnlisted']>>): void {
     const old = unlisted.filter(({ notedAt }) => Number(notedAt) < clock.now() - TIMES.unlistedMs);
     for (const each of old.slice(0, 16)) {
-      lists.finish(tenant, each).catch((error: unknown) => log.debug({ err: error, tenant }, 'lists not told'));
+      lists.finish(tenant, each).catch((error: unknown) => log.debug({ err: error, tenant }, 'lists not updated'));
     }
   }
 

@@ -125,7 +125,7 @@ export class ListUpdates {
       await this.#lists.tell(tenant, id, touched === 'all' ? null : [...touched]);
     } catch (error) {
       touch(inHand, touched);
-      if (!isOutage(error)) this.#log.error({ err: error, tenant, conversation: id }, 'lists not told');
+      if (!isOutage(error)) this.#log.error({ err: error, tenant, conversation: id }, 'lists not updated');
     }
     inHand.isTelling = false;
     if (!this.#isClosed) inHand.stopWaiting = this.#clock.after(TIMES.listMs, () => void this.#tell(inHand));

@@ -230,7 +230,7 @@ export class Marks {
   }
 
   #tell({ channel, listeners }: Watched): void {
-    this.#log.warn({ channel: channel.kind }, 'an announcement was not heard: reading again');
+    this.#log.warn({ channel: channel.kind }, 'announcement missed: reading the state again');
     for (const listener of [...listeners]) listener.onInterrupted();
   }
 

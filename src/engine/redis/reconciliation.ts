@@ -88,7 +88,10 @@ export class Reconciliation {
     for (let at = 0; at < changes.length; at += BATCH) {
       failures.push(...(await this.#compare(changes.slice(at, at + BATCH))));
     }
-    log.info({ conversations: changes.length }, 'a server began another life: lists compared with conversations');
+    log.info(
+      { conversations: changes.length },
+      'redis server restarted or failed over: lists compared with conversations',
+    );
     const [first] = failures;
     if (!first) return;
     const { error, change } = first;

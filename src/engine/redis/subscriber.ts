@@ -201,12 +201,12 @@ export class Subscriber extends EventEmitter {
   #check(): void {
     if (this.#isClosed || this.#client.status !== 'ready') return;
     if (this.#probe.isDeaf) {
-      this.#log.warn('redis connection hears nothing: connecting again');
+      this.#log.warn('redis connection delivers nothing: reconnecting');
       this.#probe.forget();
       return this.#client.disconnect(true);
     }
     if (this.#isStuck()) {
-      this.#log.warn({ reason: this.#fault }, 'redis connection does not take channels: connecting again');
+      this.#log.warn({ reason: this.#fault }, 'redis connection accepts no channels: reconnecting');
       this.#probe.forget();
       return this.#client.disconnect(true);
     }

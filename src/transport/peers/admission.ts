@@ -138,7 +138,7 @@ export class Admission {
     connection.arrival = null;
     const line = { connection: id, transport, code, durationMs: Math.round(clock.elapsed() - openedAt) };
     // Connections that are not admitted are counted, and logged at `debug` only, so they cannot fill the log.
-    if (!viewer) return log.debug(line, 'socket closed before it was let in');
+    if (!viewer) return log.debug(line, 'socket closed before it was admitted');
     log.info({ ...line, ...who(viewer) }, 'socket closed');
     depart(viewer, id);
   };
@@ -176,7 +176,7 @@ export class Admission {
       return tryLater();
     }
     connection.bearer = arrival;
-    log.info({ connection: connection.id, type: credentials.connectionType, ...who(viewer) }, 'socket let in');
+    log.info({ connection: connection.id, type: credentials.connectionType, ...who(viewer) }, 'socket admitted');
     const present = (): Viewer => arrival.viewer;
     return {
       viewer,

@@ -55,7 +55,7 @@ class RawSocket implements FrameHandler {
     options.admission.open(connection, 'websocket', sockets.address);
     connection.onBinary(() => void this.#refuse(badInput('Only text frames are accepted.')));
     this.#client = this.#begin(request).catch((error: unknown) => {
-      options.log.warn({ err: error, connection: connection.id }, 'raw connection not begun');
+      options.log.warn({ err: error, connection: connection.id }, 'raw connection not started');
       connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');
       return null;
     });

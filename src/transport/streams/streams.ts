@@ -91,7 +91,7 @@ export class Streams {
     const deviceId = viewer.deviceId ?? (connectionId as string as DeviceId);
     metrics.connections.inc({ transport });
     const openedAt = clock.elapsed();
-    log.info({ connection: connectionId, type: connectionType, ...who(viewer) }, 'stream let in');
+    log.info({ connection: connectionId, type: connectionType, ...who(viewer) }, 'stream admitted');
     peer.onClose(() => {
       metrics.connections.dec({ transport });
       const durationMs = Math.round(clock.elapsed() - openedAt);
