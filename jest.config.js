@@ -87,6 +87,7 @@ const FULL_ONLY = [
   'test/transport/event-source.test.ts',
   'test/transport/foreign-clients.test.ts',
   'test/transport/held-by-sockets.test.ts',
+  'test/transport/http2-frames.test.ts',
   'test/transport/http2.test.ts',
   'test/transport/raw/expired-inbox.test.ts',
   'test/transport/mobile-clients.test.ts',

@@ -15,20 +15,20 @@ const TOKEN_LIFE_S = 24 * 60 * 60;
 /** The first hints for a newcomer: the URL, a token, and a command to try. */
 async function greet(
   { port, secrets, kind }: { readonly port: number; readonly secrets: readonly string[]; readonly kind: string },
-  { jwt, hasConsole }: Pick<Config, 'jwt' | 'hasConsole'>,
+  { jwt, hasConsole, tls }: Pick<Config, 'jwt' | 'hasConsole' | 'tls'>,
 ): Promise<void> {
   const [secret] = secrets;
   if (!secret) return;
   const expiresAt = Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S;
   const token = await signToken({ secret, userId: 'demo', tenantClaim: jwt.tenantClaim, expiresAt });
-  const url = `http://localhost:${port}`;
+  const [url, socketUrl] = ['http', 'ws'].map((scheme) => `${scheme}${tls ? 's' : ''}://localhost:${port}`);
   process.stdout.write(`
 Real-time subgraph, ${kind} engine
-${hasConsole ? `  Console        ${url}\n` : ''}  GraphQL        ${url}/graphql   ws://localhost:${port}/graphql
+${hasConsole ? `  Console        ${url}\n` : ''}  GraphQL        ${url}/graphql   ${socketUrl}/graphql
   Token (demo)   ${token}
 
 Try it:
-  curl ${url}/graphql -H 'content-type: application/json' -H 'authorization: Bearer ${token}' \\
+  curl ${tls ? '--insecure ' : ''}${url}/graphql -H 'content-type: application/json' -H 'authorization: Bearer ${token}' \\
     -d '{"query": "mutation { createConversation(input: {id: \\"hello\\", name: \\"Hello\\"}) { id name } }"}'
 
 `);

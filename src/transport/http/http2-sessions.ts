@@ -85,6 +85,13 @@ export class Http2Sessions {
       this.#beginRequest(request, response);
       server.emit('request', request, response);
     });
+    // Node tells of a stream in a later turn. One that was reset meanwhile has no session, and nobody to answer.
+    const ofStreams = sessions.listeners('stream') as ((stream: ServerHttp2Stream, ...rest: unknown[]) => void)[];
+    sessions.removeAllListeners('stream');
+    sessions.on('stream', (stream: ServerHttp2Stream, ...rest: unknown[]) => {
+      if (stream.destroyed) stream.on('error', () => undefined);
+      else for (const listener of ofStreams) listener.call(sessions, stream, ...rest);
+    });
     const ownListeners = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
     server.removeAllListeners('secureConnection');
     server.on('secureConnection', (socket: TLSSocket) => {
