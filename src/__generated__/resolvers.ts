@@ -577,7 +577,8 @@ export type Mutation = {
   archiveConversation: InboxEntry;
   /**
    * Blocks a user, who is not told. They cannot message the caller directly, add them to conversations or see their presence;
-   * conversations that both are in stay as they are. False: they were blocked already.
+   * conversations that both are in stay as they are. Between the two they may still read, delete their messages and take reactions back.
+   * False: they were blocked already.
    */
   blockUser: Scalars['Boolean']['output'];
   /** Creates a conversation with the caller as owner. The same id again by its creator, who is still a member, gives the same conversation; by anyone else CONFLICT. An id stays taken when everyone has left. */

@@ -188,6 +188,14 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
     const { message } = await ask(dave, `{ message(id: "${writing}") { content state } }`);
     expect(message).toEqual({ content: 'a', state: 'ABORTED' });
     for (const each of refused) expect([each, (await ask(mallory, each)).code]).toEqual([each, 'FORBIDDEN']);
+    // To take back what one said, and to read, brings the blocker nothing new.
+    const taken = [
+      `markRead(conversationId: "${direct}", sequence: 1) { id }`,
+      `removeReaction(messageId: "${writing}", emoji: "👍") { id }`,
+      `deleteMessage(id: "${writing}") { id }`,
+    ];
+    for (const each of taken)
+      expect([each, (await ask(mallory, `mutation { ${each} }`)).code]).toEqual([each, undefined]);
     // What both are in stays as it is, and the blocker may write.
     expect(
       (
