@@ -26,7 +26,17 @@ const MOST: Readonly<Record<string, number>> = {
 
 const WATCH = 'subscription ($ids: [ID!]) { messageReceived(conversationIds: $ids) { id sequence content } }';
 
-describe('a subscribed socket of graphql-ws', () => {
+/** The same of `/ws`, which keeps the places of its client. */
+const MOST_OF_RAW: typeof MOST = {
+  'Function.prototype': 23,
+  'Promise.prototype': 1,
+  'Set.prototype': 5,
+  'Map.prototype': 4,
+  'Array.prototype': 9,
+  'setTimeout(() => {}).unref().constructor.prototype': 0,
+};
+
+describe('a socket', () => {
   let program: Program;
   let heap: Heap;
   let url: string;
@@ -86,21 +96,36 @@ describe('a subscribed socket of graphql-ws', () => {
     await Promise.all(sockets.map(async (each) => expect(await each.frame(each.frames.length || 1)).toBeDefined()));
   }
 
-  it('holds so many of each kind, and no promise, timer, set or map', async () => {
-    const counts = (): Promise<number[]> =>
-      Object.keys(MOST).reduce<Promise<number[]>>(
-        async (before, prototype) => [...(await before), await heap.count(prototype)],
-        Promise.resolve([]),
-      );
-    await subscribe(WARM);
+  async function connectRaw(count: number): Promise<void> {
+    for (let n = 0; n < count; n += 1) {
+      const opened = await openSocket(`ws://${url.replace('/graphql', '/ws')}?token=${token}&device_id=${n}`, []);
+      sockets.push(opened);
+      await opened.frame(0);
+    }
+  }
+
+  /** More of each kind for each of the sockets that `open` opens. */
+  async function heldByEach(open: (count: number) => Promise<void>): Promise<Record<string, number>> {
+    const kinds = Object.keys(MOST);
+    const counts = async (): Promise<number[]> => {
+      const found: number[] = [];
+      for (const kind of kinds) found.push(await heap.count(kind));
+      return found;
+    };
+    await open(WARM);
     const before = await counts();
-    await subscribe(COUNTED);
+    await open(COUNTED);
     const after = await counts();
-    const held = Object.keys(MOST).map((kind, index) => [
-      kind,
-      Math.round(((after[index] ?? 0) - (before[index] ?? 0)) / COUNTED),
-    ]);
-    const over = held.filter(([kind, count]) => Number(count) > (MOST[String(kind)] ?? 0));
+    const more = kinds.map((_, index) => Math.round(((after[index] ?? 0) - (before[index] ?? 0)) / COUNTED));
+    return Object.fromEntries(kinds.map((kind, index) => [kind, more[index] ?? Number.NaN]));
+  }
+
+  it.each([
+    ['graphql-ws', () => subscribe, MOST],
+    ['/ws', () => connectRaw, MOST_OF_RAW],
+  ])('of %s holds so many of each kind at most', async (_name, open, most) => {
+    const held = await heldByEach(open());
+    const over = Object.entries(held).filter(([kind, count]) => count > (most[kind] ?? 0));
     expect({ over, held }).toEqual({ over: [], held });
   });
 });

@@ -89,7 +89,8 @@ export class RawClient {
 class TopicSubscriptions {
   readonly #identity: RawClientIdentity;
   readonly #options: RawParts;
-  readonly #streams = new Map<Topic, RenderedStream>();
+  /** Null before the first. */
+  #streams: Map<Topic, RenderedStream> | null = null;
 
   constructor(identity: RawClientIdentity, options: RawParts) {
     this.#identity = identity;
@@ -98,8 +99,8 @@ class TopicSubscriptions {
 
   /** Subscribes to all or none; begins when the returned function is called. Topics subscribed before continue. */
   async add(topics: readonly Topic[]): Promise<() => void> {
-    const fresh = topics.filter((topic) => !this.#streams.has(topic));
-    if (this.#streams.size + fresh.length > LIMITS.topicsPerSocket) {
+    const fresh = topics.filter((topic) => !this.#streams?.has(topic));
+    if ((this.#streams?.size ?? 0) + fresh.length > LIMITS.topicsPerSocket) {
       throw badInput(`data.topics: a socket can subscribe to at most ${LIMITS.topicsPerSocket} topics.`);
     }
     const opened = await Promise.allSettled(fresh.map((topic) => this.#open(topic)));
@@ -107,10 +108,12 @@ class TopicSubscriptions {
     const failed = opened.find((each) => each.status === 'rejected');
     if (failed || !this.#identity.connection.isOpen) for (const { stream } of streams) stream.close();
     if (failed) throw failed.reason;
-    for (const { topic, stream } of streams) this.#streams.set(topic, stream);
+    const all = this.#streams ?? new Map<Topic, RenderedStream>();
+    this.#streams = all;
+    for (const { topic, stream } of streams) all.set(topic, stream);
     return () => {
       for (const { topic, stream } of streams) {
-        const forget = (): boolean => this.#streams.delete(topic);
+        const forget = (): boolean => all.delete(topic);
         stream.pipe(outletOf(this.#identity, this.#options, { topics: [topic] }, forget));
       }
     };
@@ -118,13 +121,13 @@ class TopicSubscriptions {
 
   remove(topics: readonly string[]): void {
     for (const topic of topics as Topic[]) {
-      this.#streams.get(topic)?.close();
-      this.#streams.delete(topic);
+      this.#streams?.get(topic)?.close();
+      this.#streams?.delete(topic);
     }
   }
 
   close(): void {
-    this.remove([...this.#streams.keys()]);
+    this.remove([...(this.#streams?.keys() ?? [])]);
   }
 
   async #open(topic: Topic): Promise<{ readonly topic: Topic; readonly stream: RenderedStream }> {

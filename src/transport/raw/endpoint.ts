@@ -46,7 +46,10 @@ export function createRawEndpoint(given: RawServices): SocketEndpoint {
 class RawSocket implements FrameHandler {
   readonly #connection: Connection;
   readonly #options: RawParts;
-  readonly #client: Promise<RawClient | null>;
+  /** Null before it has begun, and when it never did. */
+  #client: RawClient | null = null;
+  /** Until it is decided. */
+  #beginning: Promise<void> | null;
 
   constructor(sockets: Sockets, request: IncomingMessage, options: RawParts) {
     const connection = new Connection(sockets, options.clock, options.log, options.connections);
@@ -54,12 +57,20 @@ class RawSocket implements FrameHandler {
     this.#options = options;
     options.admission.open(connection, 'websocket', sockets.address);
     connection.onBinary(() => void this.#refuse(badInput('Only text frames are accepted.')));
-    this.#client = this.#begin(request).catch((error: unknown) => {
-      options.log.warn({ err: error, connection: connection.id }, 'raw connection not started');
-      connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');
-      return null;
-    });
+    this.#beginning = this.#decide(request);
     connection.onFrame(this);
+  }
+
+  async #decide(request: IncomingMessage): Promise<void> {
+    const connection = this.#connection;
+    try {
+      this.#client = await this.#begin(request);
+    } catch (error) {
+      this.#options.log.warn({ err: error, connection: connection.id }, 'raw connection not started');
+      connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Try again later');
+    } finally {
+      this.#beginning = null;
+    }
   }
 
   /** Null: it was closed with the contract's code. */
@@ -93,7 +104,8 @@ class RawSocket implements FrameHandler {
   }
 
   async handle(text: string): Promise<void> {
-    const client = await this.#client;
+    if (this.#beginning) await this.#beginning;
+    const client = this.#client;
     if (!client) return;
     const { meter } = client;
     meter.spend(Math.floor(text.length / LIMITS.charactersPerUnit));

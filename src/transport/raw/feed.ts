@@ -14,7 +14,7 @@ import { LIMITS } from '../../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, Position } from '../../model.ts';
 import type { Connection } from '../websocket/connection.ts';
 import { Held } from './held.ts';
-import { RawOutlet } from './outlet.ts';
+import { RawOutlet, type RawOutletOwner } from './outlet.ts';
 import type { RawParts } from './parts.ts';
 import { Places, type Positions } from './places.ts';
 
@@ -26,29 +26,29 @@ export interface FeedIdentity {
   readonly tell: (error: ServiceError) => void;
 }
 
-export class Feed implements Outlet {
+/** Of a feed that nothing was read of before. */
+const NOTHING_READ: ReadonlyMap<ConversationId, number> = new Map();
+
+export class Feed implements Outlet, RawOutletOwner {
   readonly #options: RawParts;
   readonly #identity: FeedIdentity;
   readonly #outlet: RawOutlet;
   readonly #places: Places;
-  #read: ReadonlyMap<ConversationId, number> = new Map();
+  #read: ReadonlyMap<ConversationId, number> = NOTHING_READ;
   /** The positions whose confirmation is pending. */
   #asked: Positions | null = null;
   /** While a message is being sent, arriving events wait: only the answer identifies its echo. */
   #held: Held | null = null;
-  readonly #own = new Set<MessageId>();
+  /** Null before the first. */
+  #own: Set<MessageId> | null = null;
   #stream: RenderedStream | null = null;
 
   constructor(identity: FeedIdentity, options: RawParts) {
     this.#identity = identity;
     this.#options = options;
     const { connection } = identity;
-    this.#places = new Places(() => connection.outbox.written);
-    this.#outlet = new RawOutlet(connection, {
-      delivered: (event) => options.metrics.delivered(event, 'websocket'),
-      // The end must not go unnoticed: the client reconnects and gets the error.
-      ended: (error) => error && connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Come back'),
-    });
+    this.#places = new Places(connection.outbox);
+    this.#outlet = new RawOutlet(connection, this);
     connection.onTick(() => this.#ask());
     connection.onEnd(() => this.#stream?.close());
     connection.onClose(() => this.#close());
@@ -80,7 +80,7 @@ export class Feed implements Outlet {
     const { connection } = this.#identity;
     if (!connection.viewer) return;
     this.#stream?.close();
-    this.#read = new Map();
+    this.#read = NOTHING_READ;
     const before = await this.#options.domain.bookmarks.still(connection.viewer, this.#places.current);
     try {
       const ids = new Set([...before.keys(), ...positions.keys()]);
@@ -101,6 +101,7 @@ export class Feed implements Outlet {
     this.#held = new Held(this.#options.connections.maxQueuedBytes);
     try {
       const message = await work();
+      this.#own ??= new Set();
       this.#own.add(message.id);
       const [oldest] = this.#own;
       if (oldest !== undefined && this.#own.size > LIMITS.ownMessages) this.#own.delete(oldest);
@@ -117,7 +118,7 @@ export class Feed implements Outlet {
     if ('isTyping' in event || 'messageId' in event) return void this.#outlet.deliver(payload, event);
     if ('news' in event) return this.#deliverNews(payload, event as MessageNews);
     const { id, conversationId, sequence, position } = event as MessageRecord;
-    const isOwn = this.#own.delete(id) && isDirect(conversationId);
+    const isOwn = this.#own?.delete(id) && isDirect(conversationId);
     const isRead = sequence <= (this.#read.get(conversationId) ?? 0);
     const frame = isOwn || isRead ? undefined : this.#outlet.deliver(payload, event);
     this.#places.give(conversationId, position, frame);
@@ -131,6 +132,15 @@ export class Feed implements Outlet {
 
   end(error: ServiceError | null): void {
     this.#outlet.end(error);
+  }
+
+  delivered(event: object): void {
+    this.#options.metrics.delivered(event, 'websocket');
+  }
+
+  /** The end must not go unnoticed: the client reconnects and gets the error. */
+  ended(error: ServiceError | null): void {
+    if (error) this.#identity.connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Come back');
   }
 
   isCongested(): boolean {

@@ -7,29 +7,30 @@ import type { Connection } from '../websocket/connection.ts';
 /** The same for all sockets, so that sockets with equal frames share the joined bytes. */
 const FRAME: Envelope = new TextFrame('', '');
 
-export interface RawOutletOptions {
-  readonly delivered: (event: object) => void;
-  readonly ended: (error: ServiceError | null) => void;
+/** Told what became of a subscription. */
+export interface RawOutletOwner {
+  delivered(event: object): void;
+  ended(error: ServiceError | null): void;
 }
 
 export class RawOutlet implements Outlet {
   readonly #connection: Connection;
-  readonly #options: RawOutletOptions;
+  readonly #owner: RawOutletOwner;
 
-  constructor(connection: Connection, options: RawOutletOptions) {
+  constructor(connection: Connection, owner: RawOutletOwner) {
     this.#connection = connection;
-    this.#options = options;
+    this.#owner = owner;
   }
 
   /** Returns the frame's number in the outbox. */
   deliver(payload: Payload, event: object): number {
     const frame = this.#connection.outbox.write(FRAME, payload);
-    this.#options.delivered(event);
+    this.#owner.delivered(event);
     return frame;
   }
 
   end(error: ServiceError | null): void {
-    this.#options.ended(error);
+    this.#owner.ended(error);
   }
 
   isCongested(): boolean {

@@ -18,15 +18,15 @@ interface Given {
  * close frame. So a position counts only once its frame's number was written.
  */
 export class Places {
-  readonly #written: () => number;
+  readonly #outbox: { readonly written: number };
   readonly #current: Positions = new Map();
   #given: Given[] = [];
   /** Of the earlier ones, those that were written; only when there were many. */
-  #settled: Positions = new Map();
+  #settled: Positions | null = null;
   #lastFrame = 0;
 
-  constructor(written: () => number) {
-    this.#written = written;
+  constructor(outbox: { readonly written: number }) {
+    this.#outbox = outbox;
   }
 
   /** The client's position in each conversation, with everything sent to it. */
@@ -35,7 +35,7 @@ export class Places {
   }
 
   get hasGiven(): boolean {
-    return this.#given.length > 0 || this.#settled.size > 0;
+    return this.#given.length > 0 || this.#settled !== null;
   }
 
   /** Records a position behind a frame; without one, behind the previous frame. */
@@ -43,20 +43,22 @@ export class Places {
     this.#lastFrame = frame;
     this.#current.set(id, position);
     this.#given.push({ frame, id, position });
-    if (this.#given.length > LIMITS.placesPerSocket) this.#settle(this.#written());
+    if (this.#given.length > LIMITS.placesPerSocket) this.#settle(this.#outbox.written);
   }
 
   /** The positions up to a frame, which are not returned again. */
   take(frame: number): Positions {
     this.#settle(frame);
     const settled = this.#settled;
-    this.#settled = new Map();
-    return settled;
+    this.#settled = null;
+    return settled ?? new Map();
   }
 
   #settle(frame: number): void {
     const later = this.#given.findIndex((given) => given.frame > frame);
     const written = this.#given.splice(0, later < 0 ? this.#given.length : later);
+    if (written.length === 0) return;
+    this.#settled ??= new Map();
     for (const { id, position } of written) this.#settled.set(id, position);
   }
 }
