@@ -101,6 +101,7 @@ export async function openCore(ground: Ground, parts: EngineParts): Promise<Core
     clock,
     log: ground.log,
     countHole: (outcome) => metrics.holes.inc({ outcome }),
+    countResume: (outcome) => metrics.resumes.inc({ outcome }),
     streamMergeMs: config.streamMergeMs,
   });
   closers.push('delivery', () => delivery.close());

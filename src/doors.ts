@@ -17,6 +17,7 @@ import { addGraphqlHttp } from './transport/http/graphql-http.ts';
 import { type OperationsOptions, openAdmin } from './transport/http/operations-paths.ts';
 import { createPorts, type Ports } from './transport/http/ports.ts';
 import { createHttp, type Http } from './transport/http/server.ts';
+import { timeRequests } from './transport/http/timing.ts';
 import { traceRequests } from './transport/http/tracing.ts';
 import { countUnreadAnswers } from './transport/http/unread-answers.ts';
 import { type AddressOf, createAddressOf } from './transport/peers/address.ts';
@@ -114,6 +115,7 @@ function openHall(ground: Ground, core: Core, listening: Listening): Hall {
   const unsent = new Unsent(config.maxMemoryQueued);
   const unhandled = new Unhandled(LIMITS.unhandledBytes);
   metrics.queuedBytes = () => unsent.bytes;
+  metrics.sentBytes = () => unsent.written;
   metrics.unhandledBytes = () => unhandled.bytes;
   metrics.process.build = { version: VERSION, node: nodeId, engine: core.engine.kind };
   metrics.process.capacity = () => maxConnections;
@@ -138,6 +140,7 @@ function openHttp({ ground, core, listening, ...hall }: Hall, operations: Operat
     unhandled: hall.unhandled,
   });
   countUnreadAnswers(http.app, hall.unsent, clock);
+  timeRequests(http.app, ground.metrics.requests);
   if (tracing) traceRequests(http.app, tracing);
   return http;
 }

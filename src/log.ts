@@ -33,10 +33,13 @@ export function createLog(
   destination: { write(line: string): void } = process.stdout,
   /** The fields of every line. */
   about: object | null = null,
+  /** The fields of one line, read when it is written. */
+  mixin: () => object = () => ({}),
 ): Log {
   const options = {
     level,
     base: about,
+    mixin,
     serializers: { err: describeError },
     redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
   };

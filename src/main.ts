@@ -5,7 +5,7 @@ import { systemClock } from './clock.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createLog, type Log } from './log.ts';
 import { VERSION } from './observability/info.ts';
-import { startTracing } from './observability/tracing.ts';
+import { startTracing, traceOfLine } from './observability/tracing.ts';
 import { type Service, startService, withSecrets } from './service.ts';
 import { Primary } from './workers/primary.ts';
 import { asWorker, type Worker } from './workers/worker.ts';
@@ -128,7 +128,7 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const worker = asWorker(process.env);
   const nodeId = randomUUID();
-  const log = createLog(config.logLevel, process.stdout, { node: nodeId, version: VERSION });
+  const log = createLog(config.logLevel, process.stdout, { node: nodeId, version: VERSION }, traceOfLine);
   if (!worker) for (const warning of config.warnings) log.warn(warning);
   if (!worker && config.workers > 1) await supervise(config, log);
   else await serveHere(config, log, nodeId, worker);

@@ -4,6 +4,7 @@ import type { Engine } from '../engine/port.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { ChannelRegistry, type OpenedChannel } from './channel-registry.ts';
+import type { CountResume } from './conversations/beginning.ts';
 import type { ConversationChannel, CountHole } from './conversations/channel.ts';
 import { Merging } from './conversations/merging.ts';
 import { SharedLog } from './conversations/shared-log.ts';
@@ -25,6 +26,8 @@ export interface DeliveryOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly countHole: CountHole;
+  /** Left out: nobody counts. */
+  readonly countResume?: CountResume;
   /** Appends to one message within this time are one event. */
   readonly streamMergeMs: number;
   /** Conversations named in a checkpoint; by default as many as the limits allow. */
@@ -41,7 +44,8 @@ export function createDelivery({ engine, clock, log, countHole, ...options }: De
   const merging = new Merging(clock, options.streamMergeMs);
   const sharedLog = new SharedLog(engine, clock);
   const shared = { engine, clock, log, doubts };
-  const context = { ...shared, countHole, merging, channels: conversations, sharedLog, followed };
+  const { countResume = (): void => undefined } = options;
+  const context = { ...shared, countHole, countResume, merging, channels: conversations, sharedLog, followed };
   return {
     ...createConversationStreams(context, options.checkpointConversations),
     ...createNamedStreams({ ...shared, presences, topics }),

@@ -136,6 +136,8 @@ export interface EngineObserver {
   turned(isOpen: boolean): void;
   /** An announcement was of a kind that only a newer release knows. */
   ignored(): void;
+  /** Bytes of all servers; `limit` 0: without one. */
+  memory(memory: { readonly used: number; readonly limit: number }): void;
 }
 
 const NAMES: Record<CircuitState, Circuit> = {

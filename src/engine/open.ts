@@ -47,6 +47,7 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
     currentTrace,
     conversationsPerUser,
     ignored: observe.ignored,
+    onMemory: observe.memory,
     abandon,
   });
   return withCircuit(engine, { clock, observe, deadlineMs: TIMES.operationMs, isOutage: redisServer.isOutage });

@@ -18,6 +18,8 @@ export interface EngineMetrics {
   recordOf(operation: string): OperationRecord;
   turned(isOpen: boolean): void;
   ignored(): void;
+  /** The memory of all servers of Redis, in bytes. */
+  memory(memory: { readonly used: number; readonly limit: number }): void;
 }
 
 export function createEngineMetrics(registers: Registry[]): EngineMetrics {
@@ -39,6 +41,13 @@ export function createEngineMetrics(registers: Registry[]): EngineMetrics {
     help: '1 while the circuit around the engine is open or probing, else 0.',
     registers,
   });
+  // Each worker sees the same servers: the maximum is taken.
+  const memory = (name: string, help: string): Gauge => new Gauge({ name, help, registers, aggregator: 'max' });
+  const used = memory(
+    'realtime_redis_memory_bytes',
+    'Memory that Redis uses, of all its primaries, at the last check.',
+  );
+  const limit = memory('realtime_redis_memory_limit_bytes', 'The maxmemory of all its primaries; 0 without one.');
   const counts = new Map<string, Counts>();
   new Counter({
     name: 'realtime_engine_operations_total',
@@ -72,5 +81,9 @@ export function createEngineMetrics(registers: Registry[]): EngineMetrics {
     },
     turned: (isOpen) => circuit.set(isOpen ? 1 : 0),
     ignored: () => unknown.inc(),
+    memory(read) {
+      used.set(read.used);
+      limit.set(read.limit);
+    },
   };
 }

@@ -25,6 +25,8 @@ export interface Metrics {
   readonly closes: Counter<'code'>;
   /** Gaps in the announcements of a conversation: `closed` from the log, or `lost`, which is reported to its streams. */
   readonly holes: Counter<'outcome'>;
+  /** Conversations in which a stream was to begin at its reader's position. */
+  readonly resumes: Counter<'outcome'>;
   readonly turnedAway: Counter<'reason'>;
   readonly webhookDeliveries: Counter<'outcome'>;
   /** Called when scraped: webhooks whose events this node sends. */
@@ -36,6 +38,10 @@ export interface Metrics {
   isPast: (event: object) => boolean;
   /** Called when scraped: bytes that wait for clients to read. */
   queuedBytes: () => number;
+  /** Called when scraped: bytes of events written for clients so far. */
+  sentBytes: () => number;
+  /** Requests over HTTP until their answer is ready; streams are none. */
+  readonly requests: Histogram<'path' | 'status'>;
   /** Called when scraped: connections that carry plain requests, and bytes of incomplete bodies. */
   plainConnections: () => number;
   unhandledBytes: () => number;
@@ -104,6 +110,12 @@ function createSeries(registers: Registry[]) {
       labelNames: ['reason'],
       registers,
     }),
+    resumes: new Counter({
+      name: 'realtime_resumes_total',
+      help: 'Conversations in which a stream began at the position of its reader, or could not.',
+      labelNames: ['outcome'],
+      registers,
+    }),
     webhookDeliveries: new Counter({
       name: 'realtime_webhook_deliveries_total',
       help: 'Requests of webhooks: delivered, failed, gone (status 410), or refused for their address.',
@@ -161,6 +173,15 @@ function measureWhenScraped(metrics: Metrics, clock: Clock, registers: Registry[
     });
   };
   measure('realtime_queued_bytes', 'Bytes that wait in this process for clients to read.', () => metrics.queuedBytes());
+  new Counter({
+    name: 'realtime_sent_bytes_total',
+    help: 'Bytes of events written for clients over sockets and streams.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(metrics.sentBytes());
+    },
+  });
   measure('realtime_plain_connections', 'Connections that carry plain requests, or nothing yet.', () =>
     metrics.plainConnections(),
   );
@@ -179,12 +200,20 @@ export function createMetrics(clock: Clock): Metrics {
   const registers = [registry];
   const metrics: Metrics = {
     ...createSeries(registers),
+    requests: new Histogram({
+      name: 'realtime_http_request_seconds',
+      help: 'From the headers of a request to its answer; streams are none.',
+      labelNames: ['path', 'status'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
     delivered: createDelivered(clock, registers, (event) => metrics.isPast(event)),
     webhooks: () => 0,
     engine: createEngineMetrics(registers),
     process: exposeProcess(registers),
     isPast: () => false,
     queuedBytes: () => 0,
+    sentBytes: () => 0,
     plainConnections: () => 0,
     unhandledBytes: () => 0,
     register: registry,
@@ -212,6 +241,8 @@ function beginAtZero(metrics: Metrics): void {
   for (const code of Object.keys(ERROR_CODES)) metrics.errors.inc({ code }, 0);
   for (const code of Object.values(CLOSE_CODES)) metrics.closes.inc({ code: String(code) }, 0);
   for (const outcome of ['closed', 'lost']) metrics.holes.inc({ outcome }, 0);
+  for (const outcome of ['resumed', 'expired']) metrics.resumes.inc({ outcome }, 0);
+  metrics.requests.zero({ path: '/graphql', status: '200' });
   for (const audience of ['shared', 'viewer']) metrics.renders.inc({ audience }, 0);
   for (const outcome of VALUES.routing) metrics.routedMessages.inc({ outcome }, 0);
   for (const outcome of VALUES.webhooks) metrics.webhookDeliveries.inc({ outcome }, 0);

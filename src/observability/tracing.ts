@@ -7,6 +7,7 @@
  * Announcements carry their origin, so that each node's delivery is linked to it.
  */
 import {
+  type Attributes,
   type Context,
   context,
   isSpanContextValid,
@@ -15,6 +16,7 @@ import {
   type Span,
   type SpanContext,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   type Tracer,
   trace,
@@ -49,6 +51,12 @@ const isWanted = (environment: Environment): boolean => {
   return names.some((name) => environment[name]);
 };
 
+/** For lines of the log: the trace in whose course a line is written, if there is one. */
+export function traceOfLine(): { readonly trace?: string } {
+  const span = trace.getActiveSpan()?.spanContext();
+  return span && isSpanContextValid(span) ? { trace: span.traceId } : {};
+}
+
 /** Null: tracing is disabled. */
 export async function startTracing(environment: Environment): Promise<Tracing | null> {
   if (!isWanted(environment)) return null;
@@ -57,9 +65,9 @@ export async function startTracing(environment: Environment): Promise<Tracing | 
   sdk.start();
   const tracer = trace.getTracer(NAME);
   return {
-    wrapRules: (name, group) => wrap(tracer, name, group, true),
+    wrapRules: (name, group) => wrap(tracer, name, group, null),
     wrapEngine(engine) {
-      const wrapped = wrap(tracer, 'engine', engine, false);
+      const wrapped = wrap(tracer, 'engine', engine, { 'db.system.name': SYSTEMS[engine.kind] });
       return { ...wrapped, listen: (channel, listener) => wrapped.listen(channel, linked(tracer, listener)) };
     },
     current: () => toTraceparent(trace.getActiveSpan()?.spanContext()),
@@ -70,17 +78,28 @@ export async function startTracing(environment: Environment): Promise<Tracing | 
 
 type Work = (...args: unknown[]) => unknown;
 
-function wrap<Target extends object>(tracer: Tracer, prefix: string, target: Target, isRoot: boolean): Target {
-  const entries = Object.entries(target).map(([name, value]) =>
-    typeof value === 'function' ? [name, traced(tracer, `${prefix}.${name}`, value as Work, isRoot)] : [name, value],
-  );
+/** Names of OpenTelemetry's semantic conventions for databases. */
+const SYSTEMS = { embedded: 'sqlite', redis: 'redis' } as const;
+
+/** `database`: the attributes of an engine's spans, which are never roots; null: of the domain, which may be. */
+function wrap<Target extends object>(
+  tracer: Tracer,
+  prefix: string,
+  target: Target,
+  database: Attributes | null,
+): Target {
+  const entries = Object.entries(target).map(([name, value]) => {
+    if (typeof value !== 'function') return [name, value];
+    const options = database ? { attributes: { ...database, 'db.operation.name': name } } : null;
+    return [name, traced(tracer, `${prefix}.${name}`, value as Work, options)];
+  });
   return Object.fromEntries(entries) as Target;
 }
 
-function traced(tracer: Tracer, name: string, work: Work, isRoot: boolean): Work {
+function traced(tracer: Tracer, name: string, work: Work, ofChild: SpanOptions | null): Work {
   return (...args) => {
-    if (!isRoot && !trace.getActiveSpan()) return work(...args);
-    return tracer.startActiveSpan(name, (span) => {
+    if (ofChild && !trace.getActiveSpan()) return work(...args);
+    return tracer.startActiveSpan(name, ofChild ?? {}, (span) => {
       try {
         const result = work(...args);
         if (!(result instanceof Promise)) {
@@ -103,7 +122,9 @@ function traced(tracer: Tracer, name: string, work: Work, isRoot: boolean): Work
 
 /** Records the code of the closed list; messages of errors may hold data that does not belong in a trace. */
 function fail(span: Span, error: unknown): never {
-  span.setStatus({ code: SpanStatusCode.ERROR, message: String((error as { code?: unknown }).code ?? 'fault') });
+  const code = String((error as { code?: unknown }).code ?? 'fault');
+  span.setAttribute('error.type', code);
+  span.setStatus({ code: SpanStatusCode.ERROR, message: code });
   span.end();
   throw error;
 }

@@ -3,7 +3,7 @@
 import { LIMITS } from '../../src/limits.ts';
 import type { TestClient, TestSubscription } from '../support/client.ts';
 import { createConversation, send } from '../support/conversations.ts';
-import { metric } from '../support/metrics.ts';
+import { metric, metrics } from '../support/metrics.ts';
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { StillClock } from '../support/still-clock.ts';
 
@@ -42,6 +42,12 @@ describe.each(LONG_SETTINGS)('resumes: %s', (setting) => {
       );
     }
     expect((await rendersOf()) - before).toBe(EVENTS);
+    const counted = ['realtime_resumes_total{outcome="resumed"}', 'realtime_sent_bytes_total'];
+    const [resumes = 0, bytes = 0] = await metrics(nodes.here.url, counted);
+    expect(resumes).toBeGreaterThanOrEqual(CLIENTS);
+    expect(bytes).toBeGreaterThan(CLIENTS * EVENTS * 50);
+    const memory = await metric(nodes.here.url, 'realtime_redis_memory_bytes');
+    expect(memory > 100_000).toBe(setting !== 'embedded');
 
     const { messageReceived: last } = resumed[0]?.events.at(-1) ?? {};
     await alice.query('mutation ($id: ID!) { deleteMessage(id: $id) { id } }', { id: last.id });

@@ -18,7 +18,11 @@ interface Span {
   readonly parentSpanId?: string;
   readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
   readonly status?: { readonly code?: number; readonly message?: string };
+  readonly attributes?: readonly { readonly key: string; readonly value: { readonly stringValue?: string } }[];
 }
+
+const attributesOf = ({ attributes = [] }: Span): object =>
+  Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue]));
 
 describe('tracing', () => {
   const spans: Span[] = [];
@@ -90,7 +94,12 @@ describe('tracing', () => {
       expect(request.parentSpanId).toBe('b7ad6b7169203331');
       const send = find('messages.send', traceId);
       expect(send.parentSpanId).toBe(request.spanId);
-      expect(find('engine.appendMessage', traceId).parentSpanId).toBe(send.spanId);
+      const append = find('engine.appendMessage', traceId);
+      expect(append.parentSpanId).toBe(send.spanId);
+      expect(attributesOf(append)).toMatchObject({
+        'db.system.name': 'sqlite',
+        'db.operation.name': 'appendMessage',
+      });
     });
     expect(received).not.toContain('a secret word');
   });

@@ -300,6 +300,7 @@ describe('HTTP', () => {
     expect(text).toContain('process_resident_memory_bytes');
     expect(text).toContain('realtime_engine_operations_total{operation="publish",outcome="failed"} 0');
     expect(text).toContain('realtime_connections_capacity ');
+    expect(text).toMatch(/^realtime_http_request_seconds_count\{path="\/health\/ready",status="200"\} [1-9]/m);
     const info = JSON.parse((await get('/info')).text);
     expect(text).toContain(`realtime_build_info{version="${info.version}",node="${info.nodeId}",engine="embedded"} 1`);
     expect(info).toMatchObject({ name: 'realtime-communication', engine: 'embedded', protocols: expect.any(Array) });

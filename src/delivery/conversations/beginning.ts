@@ -16,19 +16,26 @@ export interface Start<Event extends object> {
   readonly expiry: ServiceError | null;
 }
 
+/** Called for each conversation that a stream begins at its reader's position, or cannot. */
+export type CountResume = (outcome: 'resumed' | 'expired') => void;
+
 /** Null: the conversation was deleted meanwhile. */
 async function preparedOne<Event extends object>(
   start: Start<Event>,
   isForgiving: boolean,
+  countResume: CountResume,
 ): Promise<Start<Event> | null> {
   const { following, replay } = start;
   try {
     const expiry = (await replay?.prepare(isForgiving)) ?? null;
+    if (start.isResumed) countResume(expiry ? 'expired' : 'resumed');
     if (!expiry) return start;
     const from = (await following.channel.readHead()) ?? following.channel.position;
     return { following, from, isResumed: false, replay: null, expiry };
   } catch (error) {
-    if (asServiceError(error).code === 'NOT_FOUND') return null;
+    const { code } = asServiceError(error);
+    if (code === 'NOT_FOUND') return null;
+    if (code === 'POSITION_EXPIRED') countResume('expired');
     throw error;
   }
 }
@@ -43,9 +50,10 @@ export async function prepared<Event extends object>(
   starts: readonly Start<Event>[],
   isForgiving: boolean,
   leave: (following: Following<Event>) => void,
+  countResume: CountResume,
 ): Promise<Start<Event>[]> {
   const prepare = async (start: Start<Event>): Promise<Start<Event> | null> => {
-    const beginning = await preparedOne(start, isForgiving);
+    const beginning = await preparedOne(start, isForgiving, countResume);
     if (!beginning) leave(start.following);
     return beginning;
   };

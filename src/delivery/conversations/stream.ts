@@ -19,7 +19,7 @@ import { type ListReading, OwnList } from '../inbox/own-list.ts';
 import type { Room } from '../room.ts';
 import { type Doubts, userKey } from '../sessions/doubts.ts';
 import { Turns } from '../turns.ts';
-import { prepared, type Start } from './beginning.ts';
+import { type CountResume, prepared, type Start } from './beginning.ts';
 import { ConversationChannel, type CountHole } from './channel.ts';
 import { type Follower, Following, type Selection } from './following.ts';
 import { Losses, noAccess, type Told } from './lost.ts';
@@ -48,6 +48,7 @@ export interface ConversationStreamContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly countHole: CountHole;
+  readonly countResume: CountResume;
   readonly merging: Merging;
   readonly channels: ChannelRegistry<ConversationChannel>;
   readonly sharedLog: SharedLog;
@@ -248,7 +249,8 @@ export class ConversationStream<Event extends object> implements Follower, ToldS
   ): Promise<void> {
     const starts = (await inParts(joined, (part) => this.#admit(part, after))).flat();
     const { isForgiving = false } = this.#options;
-    const ready = await prepared(starts, isForgiving, (following) => this.#unfollow(following));
+    const { countResume } = this.#context;
+    const ready = await prepared(starts, isForgiving, (following) => this.#unfollow(following), countResume);
     this.#settleLosses(ready);
     // The replay is complete only after all have begun.
     this.#replays += 1;

@@ -22,7 +22,7 @@ import { createPlaces } from './places.ts';
 import { createPresence } from './presence.ts';
 import { RecentChanges } from './recent-changes.ts';
 import { Reconciliation } from './reconciliation.ts';
-import { Requirements } from './requirements.ts';
+import { type RedisMemory, Requirements } from './requirements.ts';
 import { createRooms } from './rooms.ts';
 import { defineScripts } from './scripts.ts';
 import { Subscriber } from './subscriber.ts';
@@ -46,6 +46,8 @@ export interface RedisOptions {
   readonly conversationsPerUser?: number | undefined;
   /** Called for each announcement of a kind that only a newer release knows. */
   readonly ignored?: () => void;
+  /** Called at the start, every minute and after each reconnect. */
+  readonly onMemory?: (memory: RedisMemory) => void;
   /** Ends the wait for a server that is away. */
   readonly abandon?: AbortSignal | undefined;
 }
@@ -65,7 +67,7 @@ export function createParts(options: RedisOptions) {
   const publish = (channel: string, text: string): Promise<unknown> => client.spublish(channel, text);
   const listening = openSubscriberClient(address, told);
   const subscriber = new Subscriber(listening, publish, clock, log);
-  const requirements = new Requirements(client, options.isChecked, log);
+  const requirements = new Requirements(client, options.isChecked, log, options.onMemory ?? (() => undefined));
   const run = defineScripts(client);
   const isOneServer = address.kind !== 'cluster';
   const runOne = createBatches(run, isOneServer);

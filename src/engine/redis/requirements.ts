@@ -79,9 +79,28 @@ async function readSettings(node: Redis): Promise<ReadonlyMap<string, string>> {
   }
 }
 
+/** The memory of all primaries, in bytes. `limit` 0: one of them has none. */
+export interface RedisMemory {
+  readonly used: number;
+  readonly limit: number;
+}
+
+async function readMemory(nodes: readonly Redis[]): Promise<RedisMemory> {
+  let [used, limit, isLimited] = [0, 0, true];
+  for (const node of nodes) {
+    const memory = await readInfo(node, 'memory');
+    const most = Number(memory.get('maxmemory') ?? 0);
+    used += Number(memory.get('used_memory') ?? 0);
+    limit += most;
+    isLimited &&= most > 0;
+  }
+  return { used, limit: isLimited ? limit : 0 };
+}
+
+const primariesOf = (client: RedisClient): Redis[] => (client instanceof Cluster ? client.nodes('master') : [client]);
+
 /** The present faults of the servers, each setting once. */
-async function findAll(client: RedisClient): Promise<Finding[]> {
-  const nodes = client instanceof Cluster ? client.nodes('master') : [client];
+async function findAll(nodes: readonly Redis[]): Promise<Finding[]> {
   const found = new Map<string, Finding>();
   for (const node of nodes) {
     const version = await versionFinding(node);
@@ -99,12 +118,15 @@ export class Requirements {
   readonly #client: RedisClient;
   readonly #isEnforced: boolean;
   readonly #log: Log;
+  readonly #onMemory: (memory: RedisMemory) => void;
   #findings: readonly Finding[] = [];
 
-  constructor(client: RedisClient, isEnforced: boolean, log: Log) {
+  /** `onMemory` is told at each check. */
+  constructor(client: RedisClient, isEnforced: boolean, log: Log, onMemory: (memory: RedisMemory) => void) {
     this.#client = client;
     this.#isEnforced = isEnforced;
     this.#log = log;
+    this.#onMemory = onMemory;
   }
 
   /** The fault that breaks a guarantee, when such faults are refused; null: none. */
@@ -137,7 +159,9 @@ export class Requirements {
 
   /** Logs what was not there at the check before. */
   async check(): Promise<void> {
-    const found = await findAll(this.#client);
+    const nodes = primariesOf(this.#client);
+    const found = await findAll(nodes);
+    this.#onMemory(await readMemory(nodes));
     const known = new Set(this.#findings.map(textOf));
     this.#findings = found;
     for (const finding of this.#findings) {

@@ -153,6 +153,7 @@ export class Outbox implements Room, LifetimeListener {
     if (!run) return;
     this.#run = null;
     this.#written = this.#accepted;
+    this.#account.wrote(run.bytes);
     this.#target.write(run.join(), this.#onWritten);
     if (this.count() > this.#maxQueuedBytes) this.#owner.onOverflow();
   }

@@ -26,6 +26,8 @@ export class Unsent {
   readonly #accounts = new Set<Account>();
   #bytes = 0;
   #isRelieving = false;
+  /** Bytes that were written for all holders so far. */
+  written = 0;
 
   constructor(most: number) {
     this.#most = most;
@@ -89,6 +91,11 @@ export class Account {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** So many bytes were written for the holder. */
+  wrote(bytes: number): void {
+    this.#unsent.written += bytes;
   }
 
   update(bytes: number): void {
