@@ -22,9 +22,50 @@ export const variable = <Value>(
   parse: (text: string) => Value | undefined,
 ): Variable<Value> => ({ meaning, takes, default: fallback, parse });
 
+/** A variable that is a setting of `Config` as it is. */
+export interface Setting<Key extends string, Value> extends Variable<Value> {
+  readonly setting: Key;
+  /** The setting when there is no text. */
+  readonly unset: Value | null;
+}
+
+type Parse<Value> = (text: string) => Value | undefined;
+
+export function setting<Key extends string, Value>(
+  key: Key,
+  meaning: string,
+  takes: string,
+  fallback: string,
+  parse: Parse<Value>,
+): Setting<Key, Value>;
+export function setting<Key extends string, Value>(
+  key: Key,
+  meaning: string,
+  takes: string,
+  fallback: null,
+  parse: Parse<Value>,
+): Setting<Key, Value | null>;
+export function setting<Key extends string, Value>(
+  key: Key,
+  meaning: string,
+  takes: string,
+  fallback: string | null,
+  parse: Parse<Value>,
+): Setting<Key, Value | null> {
+  return { ...variable(meaning, takes, fallback, parse), setting: key, unset: null };
+}
+
+/** Of several values; empty when it is unset. */
+export const list = <Key extends string, Item>(
+  key: Key,
+  meaning: string,
+  takes: string,
+  parse: Parse<readonly Item[]>,
+): Setting<Key, readonly Item[]> => ({ ...variable(meaning, takes, null, parse), setting: key, unset: [] });
+
 export const text = (value: string): string | undefined => (value.trim() === '' ? undefined : value);
 
-const list = (value: string): string[] | undefined => {
+const itemsOf = (value: string): string[] | undefined => {
   const items = value.split(',').map((item) => item.trim());
   return items.every((item) => item !== '') ? items : undefined;
 };
@@ -93,10 +134,17 @@ export const url =
   (value: string): string | undefined =>
     URL.canParse(value) && protocols.includes(new URL(value).protocol) ? value : undefined;
 
+/** Without a slash at its end. */
+export const baseUrl = (value: string): string | undefined => {
+  let end = value.length;
+  while (value[end - 1] === '/') end -= 1;
+  return url('https:', 'http:')(value)?.slice(0, end);
+};
+
 export const all =
   <Item>(parse: (item: string) => Item | undefined) =>
   (value: string): Item[] | undefined => {
-    const items = list(value)?.map(parse);
+    const items = itemsOf(value)?.map(parse);
     return items?.every((item) => item !== undefined) ? (items as Item[]) : undefined;
   };
 

@@ -16,7 +16,7 @@ export interface UserConversationsPage {
   readonly kind?: ConversationKind | null | undefined;
 }
 
-export interface InboxRequest {
+export interface InboxPageRequest {
   readonly first?: number | null | undefined;
   readonly after?: string | null | undefined;
   readonly filter?:
@@ -52,7 +52,7 @@ type Kept = Exclude<ListChange, { readonly mutedUntil: number | null }>;
 
 export interface ConversationLists {
   /** A page of a user's inbox. @throws {ServiceError} FORBIDDEN for others. */
-  inboxOf(viewer: Viewer, userId: UserId, request: InboxRequest): Promise<InboxPage>;
+  inboxOf(viewer: Viewer, userId: UserId, request: InboxPageRequest): Promise<InboxPage>;
   /** Changes the viewer's own settings of a conversation. */
   keep(viewer: Viewer, id: string, change: Kept): Promise<SeenEntry>;
   /** Null: ends the mute. @throws {ServiceError} BAD_USER_INPUT for a time that has passed. */

@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Log } from '../log.ts';
+import type { SessionLifetimes } from '../model.ts';
 import { createActing } from './acting.ts';
 import { type Blocks, createBlocks } from './blocks.ts';
 import { type Bookmarks, createBookmarks } from './bookmarks.ts';
@@ -16,7 +17,7 @@ import { createRouted } from './routed.ts';
 import { type Copies, type CountRule, createRouting, type Expressions } from './routing.ts';
 import { createRoutingRules, type RoutingRules } from './routing-rules.ts';
 import { createSettleSent } from './sending.ts';
-import type { IssueToken, SessionLifetimes } from './session-tokens.ts';
+import type { IssueToken } from './session-tokens.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { createTopicAccess, type PayloadSchemas } from './topic-access.ts';
 import { createTopicPolicies, type TopicPolicies } from './topic-policies.ts';

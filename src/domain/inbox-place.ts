@@ -6,7 +6,7 @@ import type { CheckpointPoint, ConversationId, InboxPlace, InboxReturn } from '.
 import { streamRequest } from './cursor.ts';
 import type { ResumePoints } from './resume-points.ts';
 
-export interface InboxRequest {
+export interface InboxResumption {
   /** Null: no checkpoint yet. */
   readonly checkpoint: InboxReturn | null;
   readonly positions: ResumePoints;
@@ -63,7 +63,7 @@ function decode(parts: readonly string[], argument: string): InboxReturn {
 }
 
 /** Checks the position of an inbox's reader: a checkpoint, and the positions since. `Last-Event-ID` replaces `after`. */
-export function inboxRequest(after: readonly string[] | null | undefined, lastEventId: string | null): InboxRequest {
+export function inboxRequest(after: readonly string[] | null | undefined, lastEventId: string | null): InboxResumption {
   const [argument, given] = lastEventId === null ? ['after', after ?? []] : ['Last-Event-ID', [lastEventId]];
   if (given.length > LIMITS.positionsPerStream) throw badInput('after: has too many positions.');
   let checkpoint: InboxReturn | null = null;

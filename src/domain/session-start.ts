@@ -5,10 +5,10 @@ import type { Engine } from '../engine/port.ts';
 import { ServiceError, unauthenticated } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
-import type { DeviceId, SessionId, SessionRecord, SessionTokens, Viewer } from '../model.ts';
+import type { DeviceId, SessionId, SessionLifetimes, SessionRecord, SessionTokens, Viewer } from '../model.ts';
 import { displayName, identifier, optional } from './input.ts';
 import { hashOf, newSecret } from './refresh-token.ts';
-import { type SessionLifetimes, scopesOf, type TokensOf } from './session-tokens.ts';
+import { scopesOf, type TokensOf } from './session-tokens.ts';
 import type { StoredSessions } from './stored-sessions.ts';
 
 export interface NewSession {

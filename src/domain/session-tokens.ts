@@ -4,6 +4,7 @@ import type {
   DeviceId,
   Scope,
   SessionId,
+  SessionLifetimes,
   SessionRecord,
   SessionTokens,
   TenantId,
@@ -23,12 +24,6 @@ export interface TokenClaims {
   readonly topics: TopicClaims;
   readonly issuedAt: number;
   readonly expiresAt: number;
-}
-
-export interface SessionLifetimes {
-  readonly accessTokenMs: number;
-  readonly idleMs: number;
-  readonly maxAgeMs: number;
 }
 
 /** The same claims give the same token. */

@@ -5,12 +5,12 @@ import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
-import type { Meter, SessionId, SessionRecord, SessionTokens, UserId, Viewer } from '../model.ts';
+import type { Meter, SessionId, SessionLifetimes, SessionRecord, SessionTokens, UserId, Viewer } from '../model.ts';
 import { isIdentifier } from '../model.ts';
 import { userIdentifier } from './input.ts';
 import { createRefreshSession } from './session-refresh.ts';
 import { createStartSession, type NewSession } from './session-start.ts';
-import { createTokensOf, type IssueToken, type SessionLifetimes } from './session-tokens.ts';
+import { createTokensOf, type IssueToken } from './session-tokens.ts';
 import { createStoredSessions } from './stored-sessions.ts';
 
 export interface SessionsOptions {

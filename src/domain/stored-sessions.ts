@@ -3,10 +3,9 @@ import { isRefused } from '../access/revocation.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Log } from '../log.ts';
-import type { SessionId, SessionRecord, TenantId, UserId, Viewer } from '../model.ts';
+import type { SessionId, SessionLifetimes, SessionRecord, TenantId, UserId, Viewer } from '../model.ts';
 import { isIdentifier } from '../model.ts';
 import { latestFirst } from './session-page.ts';
-import type { SessionLifetimes } from './session-tokens.ts';
 
 export interface StoredSessions {
   /** The end of a session that is refreshed now. */

@@ -36,3 +36,12 @@ export interface SessionTokens {
   readonly refreshToken: string;
   readonly refreshTokenExpiresAt: number;
 }
+
+export interface SessionLifetimes {
+  /** The lifetime of one access token. */
+  readonly accessTokenMs: number;
+  /** A session ends after this time without a refresh, … */
+  readonly idleMs: number;
+  /** … and after this time in any case. */
+  readonly maxAgeMs: number;
+}

@@ -67,7 +67,7 @@ export class Checkpoints {
     }
     const upTo = heardAt - TIMES.clocksApartMs;
     if (named.size > this.#most || upTo === Number.NEGATIVE_INFINITY) return null;
-    // What a reader is told once a conversation is not hidden any more may be from before that time.
+    // Events that a reader gets after a conversation is shown again may be older than that time.
     for (const id of withheld) if (named.size < this.#most) named.add(id);
     const isLate = (at: number): boolean => at > upTo - TIMES.clocksApartMs;
     let isWhole = !isLate(this.#droppedAt);

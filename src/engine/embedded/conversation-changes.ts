@@ -7,7 +7,7 @@ import type { Announce, Database } from './database.ts';
 import type { ListRows } from './lists.ts';
 import type { UserLogs } from './user-log.ts';
 
-/** What a change makes of a conversation. */
+/** The fields of a conversation that a change sets. */
 export interface ConversationChange {
   readonly name?: string | null;
   readonly joined?: readonly UserId[];

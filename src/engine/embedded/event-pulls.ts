@@ -1,4 +1,4 @@
-/** What members of a consumer pull: handing events out, acknowledging them, giving them up. Runs in the caller's transaction. */
+/** Hands out events to the members of a consumer, acknowledges them, and gives them up. Runs in the caller's transaction. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';

@@ -331,7 +331,7 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (tenant, user_id, blocked_id)
   ) STRICT, WITHOUT ROWID;
   `,
-  // What happened to each user's list; conversations of before are in no log.
+  // The log of each user's list; older conversations are in no log.
   `
   CREATE TABLE user_logs (
     key INTEGER PRIMARY KEY,
@@ -375,7 +375,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE topics ADD COLUMN kept_until INTEGER;
   CREATE INDEX topics_by_kept ON topics (kept_until) WHERE kept_until IS NOT NULL;
   `,
-  // What happened, for consumers, and where each of them is.
+  // Events for consumers, and the place of each consumer.
   `
   CREATE TABLE consumers (
     key INTEGER PRIMARY KEY,

@@ -1,4 +1,4 @@
-/** What keeps the members' lists, and other things in other slots, beside their conversations. */
+/** Keeps the members' lists, and other data in other slots, in step with their conversations. */
 import type { EventOutbox } from './event-outbox.ts';
 import type { ListUpdates } from './list-updates.ts';
 import type { Lists } from './lists.ts';

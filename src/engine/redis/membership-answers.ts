@@ -1,4 +1,4 @@
-/** What scripts that change a conversation are told, and what they answer. */
+/** The arguments and answers of scripts that change a conversation. */
 import type { Actor, MembershipChange } from '../port.ts';
 import { decodeConversation } from './codec.ts';
 import type { Unsettled } from './memberships.ts';

@@ -1,5 +1,5 @@
 /**
- * What a node holds under its lease: its connections, each recorded under the node and under its user.
+ * The connections that a node holds under its lease, each recorded under the node and under its user.
  *
  * When the lease ends, any other node declares the holder dead and removes what it had recorded. A node that was
  * declared dead by mistake goes on under another name.

@@ -55,7 +55,7 @@ const PER_PART = LIMITS.writtenPartCharacters;
 /** As JSON; empty: it stays as it is. */
 const newPayload = (payload: unknown): string => (payload === undefined ? '' : JSON.stringify(payload));
 
-/** What `append-text` is told of a text, and what it announces then. */
+/** The arguments of `append-text`: the text, and the announcement of it. */
 function appendArgs(offsetMs: number, sequence: number, id: MessageId, next: NewText): (string | number)[] {
   const { offset, text, payload, paceMs, isHeld = false } = next;
   const length = offset + lengthOf(text);

@@ -1,4 +1,4 @@
-/** What Apollo Server asks of us at each request: the rights of the token, the cost, and the statuses of answers. */
+/** Plugins of Apollo Server: the rights of the token, the cost of an operation, and the statuses of answers. */
 import type { ApolloServerPlugin, GraphQLRequest } from '@apollo/server';
 import { ERROR_CODES } from '../../errors.ts';
 import { refusalOf } from '../../graphql/affordable.ts';
