@@ -8,7 +8,10 @@ import { renderToString } from 'react-dom/server';
 import * as documents from '../../client/src/documents.ts';
 import { memoryStorage } from '../../client/src/index.ts';
 import { RealtimeProvider, useInbox, useMessages, usePresence, useStatus } from '../../client/src/react/index.ts';
+import { Store } from '../../client/src/store/store.ts';
+import { byActivity } from '../../src/engine/shared/conversation-list.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
+import type { ConversationId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
@@ -85,6 +88,27 @@ describe('the client', () => {
     expect(chat.inbox.unread).toBe(0);
     const count = () => service.query(alice, '{ viewer { unreadMessageCount } }');
     await eventually(async () => expect((await count()).data.viewer.unreadMessageCount).toBe(0));
+  });
+
+  it('has the order of the service, also of what happened in the same millisecond, and keeps it', () => {
+    const ignore = () => undefined;
+    const made = () => new Store({ onChange: ignore, onListChange: ignore, onUnknown: ignore, onHole: ignore });
+    const now = { name: null, kind: 'GROUP', viewerRole: 'MEMBER', memberCount: 2, peer: null } as const;
+    const at = '2026-11-27T07:00:00.000Z';
+    const ids = ['b', 'd', 'a', 'c'];
+    const store = made();
+    for (const one of ids) {
+      const counts = { lastSequence: 1, unreadMessageCount: 0, createdAt: at, lastActivityAt: at };
+      store.apply({ __typename: 'ConversationJoined', conversation: { ...now, ...counts, id: one } });
+    }
+    store.order.hasMore = false;
+    store.flagged('c', { mutedUntil: null, isArchived: false, isPinned: true, isMarkedUnread: false });
+    const shown = (of: Store) => of.order.entries(of.known).map(({ conversation }) => conversation.id);
+    const byService = ids.map((one) => ({ id: one as ConversationId, activity: Date.parse(at) })).sort(byActivity);
+    expect(shown(store)).toEqual(['c', ...byService.map(({ id: one }) => one).filter((one) => one !== 'c')]);
+    const restored = made();
+    restored.restore(store.keep());
+    expect(shown(restored)).toEqual(shown(store));
   });
 
   it('sends, shows it at once, and knows what it sent', async () => {

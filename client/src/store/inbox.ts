@@ -19,8 +19,11 @@ const placeOf = ({ id, info, flags }: ConversationStore): Place => ({
 function compare(one: Place, other: Place): number {
   if (one.isPinned !== other.isPinned) return one.isPinned ? -1 : 1;
   if (one.at !== other.at) return one.at > other.at ? -1 : 1;
-  return one.id === other.id ? 0 : one.id > other.id ? -1 : 1;
+  return one.id === other.id ? 0 : one.id < other.id ? -1 : 1;
 }
+
+export const byPlace = (one: ConversationStore, other: ConversationStore): number =>
+  compare(placeOf(one), placeOf(other));
 
 export class InboxOrder {
   /** For the next page. */
@@ -62,7 +65,7 @@ export class InboxOrder {
         !conversation.flags.isArchived &&
         (!this.hasMore || (end !== null && compare(placeOf(conversation), end) <= 0)),
     );
-    return shown.sort((one, other) => compare(placeOf(one), placeOf(other))).flatMap(entryOf);
+    return shown.sort(byPlace).flatMap(entryOf);
   }
 
   clear(): void {

@@ -2,7 +2,7 @@
 import type { ConversationNow, InboxEvent, InboxPage, MessagesPage, MessageText } from '../events.ts';
 import type { Message } from '../types.ts';
 import { ConversationStore, type Flags, type KeptConversation } from './conversation.ts';
-import { InboxOrder } from './inbox.ts';
+import { byPlace, InboxOrder } from './inbox.ts';
 import { type Reading, Readings } from './reading.ts';
 
 /** As it is kept in storage: so many conversations at most. */
@@ -163,16 +163,14 @@ export class Store {
   }
 
   keep(): KeptStore {
-    const latest = this.known
-      .filter(({ info }) => info)
-      .sort((one, other) => (activity(one) < activity(other) ? 1 : -1));
-    const conversations = latest.slice(0, KEPT_CONVERSATIONS).flatMap((known) => known.keep() ?? []);
+    const first = this.known.filter(({ info }) => info).sort(byPlace);
+    const conversations = first.slice(0, KEPT_CONVERSATIONS).flatMap((known) => known.keep() ?? []);
     return { conversations, unread: this.order.unread(this.known) };
   }
 
   restore({ conversations, unread }: KeptStore): void {
     for (const kept of conversations) this.of(kept.id).restore(kept);
-    const last = [...this.known].sort((one, other) => (activity(one) < activity(other) ? -1 : 1))[0];
+    const last = [...this.known].sort(byPlace).at(-1);
     this.order.extend(last, null, true);
     this.order.total(unread, this.known);
     this.#listener.onListChange();
@@ -206,4 +204,3 @@ export class Store {
 
 const resetId = (id: string): string => `reset ${id}`;
 const leftId = (id: string): string => `left ${id}`;
-const activity = ({ info }: ConversationStore): string => info?.lastActivityAt ?? info?.createdAt ?? '';
