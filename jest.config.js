@@ -73,6 +73,7 @@ const FULL_ONLY = [
   'test/graphql/user-ids.test.ts',
   'test/graphql/variables.test.ts',
   'test/inbox/histories.test.ts',
+  'test/inbox/long-absence.test.ts',
   'test/inbox/outages.test.ts',
   'test/observability/open-files.test.ts',
   'test/observability/process.test.ts',
