@@ -61,29 +61,32 @@ export async function startCallbackRouter(answer: CallbackRouter['answer'] = apo
   return router;
 }
 
-/** Asks for a subscription whose events come to `callbackUrl`, as a router does. */
+interface CallbackSubscription {
+  readonly callbackUrl: string;
+  readonly subscriptionId: string;
+  readonly verifier: string;
+  readonly heartbeatIntervalMs: number;
+}
+
+/** The request for a subscription whose events come to `callbackUrl`, as a router sends it. */
+export const callbackRequest = (token: string, operation: object, subscription: CallbackSubscription) => ({
+  method: 'POST',
+  headers: {
+    'content-type': 'application/json',
+    accept: 'application/json;callbackSpec=1.0',
+    authorization: `Bearer ${token}`,
+  },
+  body: JSON.stringify({
+    ...operation,
+    extensions: { ...(operation as { readonly extensions?: object }).extensions, subscription },
+  }),
+});
+
 export const subscribeByCallback = (
   serviceUrl: string,
   token: string,
   operation: object,
-  subscription: {
-    readonly callbackUrl: string;
-    readonly subscriptionId: string;
-    readonly verifier: string;
-    readonly heartbeatIntervalMs: number;
-  },
+  subscription: CallbackSubscription,
   signal: AbortSignal | null = null,
 ): Promise<globalThis.Response> =>
-  fetch(`${serviceUrl}/graphql`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json;callbackSpec=1.0',
-      authorization: `Bearer ${token}`,
-    },
-    body: JSON.stringify({
-      ...operation,
-      extensions: { ...(operation as { readonly extensions?: object }).extensions, subscription },
-    }),
-    signal,
-  });
+  fetch(`${serviceUrl}/graphql`, { ...callbackRequest(token, operation, subscription), signal });

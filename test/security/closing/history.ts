@@ -1,6 +1,6 @@
 /** What clients and the service do to each other, in any order: the input of the closing property. */
 import fc from 'fast-check';
-import { SUBJECTS, type Subject, TRANSPORTS, type TransportName } from './peers.ts';
+import { OVER_TLS, SUBJECTS, type Subject, TRANSPORTS, type TransportName } from './peers.ts';
 
 export const USERS = ['bob', 'carol', 'dave'] as const;
 export type User = (typeof USERS)[number];
@@ -8,7 +8,7 @@ export type User = (typeof USERS)[number];
 export type Action =
   | {
       readonly kind: 'open';
-      readonly transport: TransportName;
+      readonly transport: TransportName | typeof OVER_TLS;
       readonly user: User;
       readonly subject: Subject;
       readonly isReplay: boolean;
@@ -24,6 +24,8 @@ export type Action =
   | { readonly kind: 'expire' | 'settle' };
 
 export interface History {
+  /** Whether the service speaks TLS, and so HTTP/2. */
+  readonly isTls: boolean;
   readonly actions: readonly Action[];
   /** Whether it is drained in the middle of what is going on, rather than after all have left. */
   readonly isDrainedAtWork: boolean;
@@ -34,7 +36,7 @@ const peer = fc.nat({ max: 9 });
 
 const open = fc.record({
   kind: fc.constant('open' as const),
-  transport: fc.constantFrom(...TRANSPORTS),
+  transport: fc.constantFrom(...TRANSPORTS, OVER_TLS),
   user,
   subject: fc.constantFrom(...SUBJECTS),
   isReplay: fc.boolean(),
@@ -63,4 +65,5 @@ export const history: fc.Arbitrary<History> = fc.record({
     .tuple(fc.array(open, { minLength: 3, maxLength: 8 }), fc.array(action, { minLength: 5, maxLength: 40 }))
     .map(([opened, others]) => [...opened, ...others]),
   isDrainedAtWork: fc.boolean(),
+  isTls: fc.boolean(),
 });

@@ -1,11 +1,15 @@
-/** Clients of all five transports, written by hand on TCP: they stop reading, and leave as rudely as they like. */
+/** Clients of all transports, written by hand on TCP or TLS: they stop reading, and leave as rudely as they like. */
 import { once } from 'node:events';
+import { connect as connectHttp2, constants as HTTP2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { frameOf, OPCODES } from '../../support/tcp-web-socket.ts';
 import type { Node } from './start-node.ts';
 
 export const TRANSPORTS = ['graphql-ws', 'sse', 'multipart', 'callback', 'raw'] as const;
 export type TransportName = (typeof TRANSPORTS)[number];
+/** A stream of HTTP/2, where the service speaks TLS; elsewhere SSE. */
+export const OVER_TLS = 'http2';
 
 /** What a peer of any transport may do. */
 export interface PeerClient {
@@ -69,15 +73,71 @@ export function operationOf({ conversationId, after, subject = 'conversation' }:
 }
 
 export async function openPeer(
-  transport: Exclude<TransportName, 'callback'>,
-  node: Pick<Node, 'port'>,
+  transport: Exclude<TransportName, 'callback'> | typeof OVER_TLS,
+  node: Pick<Node, 'port'> & Partial<Pick<Node, 'isTls'>>,
   asked: Asked,
 ): Promise<PeerClient> {
-  const socket = connect(node.port, '127.0.0.1').on('error', () => undefined);
-  await once(socket, 'connect');
-  if (transport === 'sse') return openHttp(socket, asked, 'text/event-stream');
+  if (transport === OVER_TLS && node.isTls) return openHttp2(await dialTls(node.port, 'h2'), asked);
+  const socket = node.isTls ? await dialTls(node.port, 'http/1.1') : await dial(node.port);
+  if (transport === 'sse' || transport === OVER_TLS) return openHttp(socket, asked, 'text/event-stream');
   if (transport === 'multipart') return openHttp(socket, asked, 'multipart/mixed;subscriptionSpec=1.0');
   return transport === 'raw' ? openRaw(socket, asked) : openGraphqlWs(socket, asked);
+}
+
+async function dial(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+async function dialTls(port: number, protocol: string): Promise<TLSSocket> {
+  const socket = connectTls({ port, host: '127.0.0.1', ALPNProtocols: [protocol], rejectUnauthorized: false });
+  // A handle of TLS cannot be reset. The kernel resets the connection if it holds what was not read.
+  socket.resetAndDestroy = () => socket.destroy();
+  await once(
+    socket.on('error', () => undefined),
+    'secureConnect',
+  );
+  return socket;
+}
+
+/** Stops reading its stream, and reads its connection all the same. */
+function openHttp2(socket: TLSSocket, asked: Asked): PeerClient {
+  const session = connectHttp2('https://localhost', { createConnection: () => socket }).on('error', () => undefined);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/graphql',
+    accept: 'text/event-stream',
+    authorization: `Bearer ${asked.token}`,
+    'content-type': 'application/json',
+  });
+  let [read, isAccepted] = [0, false];
+  stream
+    .on('error', () => undefined)
+    .on('response', () => {
+      isAccepted = true;
+    });
+  stream.on('data', (chunk: Buffer) => {
+    read += chunk.length;
+  });
+  stream.end(JSON.stringify(operationOf(asked)));
+  return {
+    get isAccepted() {
+      return isAccepted;
+    },
+    get read() {
+      return read;
+    },
+    get isGone() {
+      return stream.destroyed;
+    },
+    stopReading: () => void stream.pause(),
+    resumeReading: () => void stream.resume(),
+    leave: () => void stream.close(HTTP2.NGHTTP2_CANCEL),
+    // It begins no other stream, and waits for this one.
+    halfClose: () => void (session.closed || session.close()),
+    reset: () => void socket.resetAndDestroy(),
+  };
 }
 
 /** What all on a TCP connection of their own have in common. */

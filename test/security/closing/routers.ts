@@ -2,8 +2,9 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { subscribeByCallback } from '../../support/callback-router.ts';
+import { callbackRequest } from '../../support/callback-router.ts';
 import { type Asked, operationOf, type PeerClient } from './peers.ts';
+import { request } from './request.ts';
 import type { Node } from './start-node.ts';
 
 /** Answers one request at a time, and none while it does not read. */
@@ -92,12 +93,14 @@ export async function startRouters(): Promise<Routers> {
 async function subscribe(node: Pick<Node, 'url'>, asked: Asked, callbackUrl: string): Promise<boolean> {
   const subscription = { callbackUrl, subscriptionId: 'one', verifier: 'secret', heartbeatIntervalMs: 1_000 };
   try {
-    const response = await subscribeByCallback(node.url, asked.token, operationOf(asked), subscription);
-    await response.text();
-    return response.ok;
+    const { status } = await request(
+      `${node.url}/graphql`,
+      callbackRequest(asked.token, operationOf(asked), subscription),
+    );
+    return status === 200;
   } catch (error) {
-    // `fetch failed`, or `terminated`: the service has ended meanwhile. By name: Jest's TypeError is not that of fetch.
-    if ((error as Error).name !== 'TypeError') throw error;
+    // The service has ended meanwhile.
+    if (!('code' in (error as Error)) && (error as Error).message !== 'aborted') throw error;
     return false;
   }
 }

@@ -7,11 +7,13 @@ import { eventually, NoLonger } from '../../support/eventually.ts';
 import { type Answer, type Data, SECRET, type TokenClaims } from '../../support/service.ts';
 import type { Commands } from './node.ts';
 import { patiently } from './patience.ts';
+import { request } from './request.ts';
 
 export interface Node {
   readonly process: ChildProcess;
   readonly port: number;
   readonly url: string;
+  readonly isTls: boolean;
   token(userId: string, claims?: TokenClaims): Promise<string>;
   /** Runs a command of `node.ts` there. @throws when it does not answer: its event loop does not turn. */
   ask<Name extends keyof Commands>(name: Name, ...args: Parameters<Commands[Name]>): Promise<unknown>;
@@ -58,7 +60,8 @@ export async function startNode(env: Readonly<Record<string, string>>): Promise<
     return patiently(child, answer, `The event loop does not turn: ${name} was not answered.`);
   };
   const port = (await ask('port')) as number;
-  const url = `http://127.0.0.1:${port}`;
+  const isTls = 'TLS_CERT_FILE' in env;
+  const url = `${isTls ? 'https' : 'http'}://127.0.0.1:${port}`;
   const token = (userId: string, { scope, sessionId, expiresAt }: TokenClaims = {}): Promise<string> =>
     signToken({
       secret: SECRET,
@@ -71,24 +74,25 @@ export async function startNode(env: Readonly<Record<string, string>>): Promise<
     process: child,
     port,
     url,
+    isTls,
     token,
     ask,
     nudge: () => void child.send({ id: 0, name: 'advance', args: [1_000] }, () => undefined),
     async gauge(name) {
-      const response = await patiently(child, fetch(`${url}/metrics`), 'No metrics were answered.');
-      const series = (await response.text()).matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)$`, 'gm'));
+      const response = await patiently(child, request(`${url}/metrics`), 'No metrics were answered.');
+      const series = response.text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? ([\\d.e+]+)$`, 'gm'));
       return [...series].reduce((sum, [, value]) => sum + Number(value), 0);
     },
     query(userId, query, variables = {}) {
       let isRepeated = false;
       return eventually(async () => {
-        const asking = fetch(`${url}/graphql`, {
+        const asking = request(`${url}/graphql`, {
           method: 'POST',
           headers: { 'content-type': 'application/json', authorization: `Bearer ${await token(userId)}` },
           body: JSON.stringify({ query, variables }),
         });
         const response = await patiently(child, asking, `No answer to ${query}`);
-        const { data, errors } = (await response.json()) as Pick<Answer, 'data' | 'errors'>;
+        const { data, errors } = JSON.parse(response.text) as Pick<Answer, 'data' | 'errors'>;
         const code = errors?.[0]?.extensions.code;
         // An operation of the engine has two seconds. One that had no turn for so long may be done, and nobody was told.
         if (!code || (isRepeated && code === 'NOT_FOUND')) return data;

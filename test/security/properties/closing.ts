@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
+import { makeCertificate } from '../../support/certificate.ts';
 import { onSharedRedis } from '../../support/shared-redis.ts';
 import { type Action, type History, history, USERS, type User } from '../closing/history.ts';
 import { ofClients } from '../closing/of-clients.ts';
@@ -29,6 +30,8 @@ type Settings = Readonly<Record<string, string>>;
 /** What all histories share. */
 interface Place {
   readonly settings: Settings;
+  /** Added for a service that speaks TLS. */
+  readonly tlsSettings: Settings;
   /** The position before all messages. */
   readonly after: string;
   readonly routers: Routers;
@@ -152,7 +155,7 @@ class Play {
 }
 
 async function play(place: Place, tried: History): Promise<void> {
-  const node = await startNode(place.settings);
+  const node = await startNode({ ...place.settings, ...(tried.isTls ? place.tlsSettings : {}) });
   try {
     await new Play(node, place).run(tried);
   } finally {
@@ -177,6 +180,7 @@ export const closing: Property = {
   async run({ engine, seed, untilMs }: PropertyRun) {
     const folder = await mkdtemp(join(tmpdir(), 'closing-'));
     const routers = await startRouters();
+    const certificate = makeCertificate(30);
     const settings: Settings = {
       DATA_DIR: folder,
       // Only `expire` and `revoke` end tokens.
@@ -188,7 +192,12 @@ export const closing: Property = {
       PRESENCE_GRACE: '1s',
     };
     try {
-      const place: Place = { settings, after: await prepare(settings), routers };
+      const place: Place = {
+        settings,
+        tlsSettings: { TLS_CERT_FILE: certificate.certFile, TLS_KEY_FILE: certificate.keyFile },
+        after: await prepare(settings),
+        routers,
+      };
       const holds = fc.asyncProperty(history, (tried) => play(place, tried));
       for (let tried = 0; tried === 0 || Date.now() < untilMs; tried += 1) {
         // Not shortened: each try takes seconds. Its seed repeats it.
@@ -196,6 +205,7 @@ export const closing: Property = {
       }
     } finally {
       routers.close();
+      certificate.remove();
       await rm(folder, { recursive: true });
     }
   },
