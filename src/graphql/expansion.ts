@@ -68,11 +68,15 @@ export function countExpandedFields(document: DocumentNode): number {
   );
 }
 
-/** Whether `@skip` and `@include` leave a selection in. The variables are coerced. */
+/** Whether `@skip` and `@include` leave a selection in. The variables are coerced. One that is faulty is in: execution reports it. */
 export function isAsked(node: SelectionNode, variables: Record<string, unknown>): boolean {
   if (!node.directives?.length) return true;
-  return (
-    getDirectiveValues(GraphQLSkipDirective, node, variables)?.['if'] !== true &&
-    getDirectiveValues(GraphQLIncludeDirective, node, variables)?.['if'] !== false
-  );
+  try {
+    return (
+      getDirectiveValues(GraphQLSkipDirective, node, variables)?.['if'] !== true &&
+      getDirectiveValues(GraphQLIncludeDirective, node, variables)?.['if'] !== false
+    );
+  } catch {
+    return true;
+  }
 }

@@ -1,6 +1,6 @@
 /** Relay's own compiler and runtime over examples/relay: operations that page, refetch and follow an inbox. */
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { createClient } from 'graphql-ws';
@@ -31,6 +31,8 @@ describe('examples/relay', () => {
       maxBuffer: 2 ** 24,
     });
     writeFileSync(`${example}realtime.graphql`, stdout);
+    // The compiler does not make it.
+    mkdirSync(`${example}src/__generated__`, { recursive: true });
     await run(process.execPath, ['node_modules/relay-compiler/cli.js'], { cwd: example });
     service = await startTestService();
   });

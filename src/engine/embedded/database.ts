@@ -113,9 +113,11 @@ function makeShrinkable(sqlite: DatabaseSync): void {
 
 /** WAL with NORMAL: a committed transaction survives the death of the process, not of the machine. */
 function prepareFile(sqlite: DatabaseSync): void {
+  // First, so that no memory is shared: a full disk has no room for its file.
+  sqlite.exec('PRAGMA locking_mode = EXCLUSIVE;');
   // Before the first table: it is a property of the file.
   sqlite.exec('PRAGMA auto_vacuum = INCREMENTAL;');
-  sqlite.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+  sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
   sqlite.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;');
   const row = sqlite.prepare('PRAGMA user_version').get() as { user_version: number };
   const pending = MIGRATIONS.slice(row.user_version);
