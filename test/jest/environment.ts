@@ -7,7 +7,7 @@ import type { Circus } from '@jest/types';
 import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
 import { keepCompiled } from './compiled.ts';
 import { handles, type Left, lookAround } from './left-behind.ts';
-import { collectGarbage, overMemory } from './memory.ts';
+import { collectBetweenTests, collectGarbage, overMemory } from './memory.ts';
 import { endObservers, watchObservers } from './observers.ts';
 
 /** What was closed is gone a moment later. */
@@ -36,6 +36,10 @@ export default class FileEnvironment extends NodeEnvironment {
   }
 
   async handleTestEvent(event: Circus.AsyncEvent, state: Circus.State): Promise<void> {
+    if (event.name === 'test_done') {
+      endObservers();
+      collectBetweenTests();
+    }
     if (event.name !== 'run_finish') return;
     const left = await this.#leftBehind();
     // A test that failed did not come to close what it opened: that is no news, and would hide why it failed.

@@ -25,6 +25,7 @@ export function watchObservers(): void {
   };
 }
 
+/** After each test: no test reads what they measure. */
 export function endObservers(): void {
   for (const end of running) end();
   running.clear();
