@@ -223,8 +223,10 @@ export class InboxHistory {
     if (isOwn && !place.isIn) return;
     const { id, message } = place;
     if (act === 'send') return this.#send(place, user, isDirect);
-    if (act === 'type')
+    if (act === 'type') {
+      this.#reader.shown.typed(user);
       return void (await this.#try(user, isDirect, `setTyping(conversationId: "${id}", isTyping: true)`));
+    }
     if (act === 'read') {
       const { conversation } = await this.#asking(user, `{ conversation(id: "${id}") { lastSequence } }`);
       const read = `markRead(conversationId: "${id}", sequence: ${conversation.lastSequence}) { id }`;

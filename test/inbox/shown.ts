@@ -64,7 +64,7 @@ export class Shown {
   /** Those that a list may have left out: their next message brings them back. */
   readonly #returning = new Set<string>();
   /** A user of whom nothing new may be told in a conversation: no text past this sequence, no typing. */
-  #blocked: { readonly id: string; readonly userId: string; readonly past: number } | null = null;
+  #blocked: { readonly id: string; readonly userId: string; readonly past: number; hasTyped: boolean } | null = null;
   readonly #isRepeatable: boolean;
 
   constructor(isRepeatable: boolean) {
@@ -85,7 +85,12 @@ export class Shown {
   }
 
   block(id: string, userId: string, past: number): void {
-    this.#blocked = { id, userId, past };
+    this.#blocked = { id, userId, past, hasTyped: false };
+  }
+
+  /** What somebody typed before they were blocked may still be on its way. */
+  typed(userId: string): void {
+    if (this.#blocked?.userId === userId) this.#blocked.hasTyped = true;
   }
 
   unblock(): void {
@@ -162,7 +167,7 @@ export class Shown {
     if (!blocked || blocked.id !== id) return;
     const isText =
       __typename === 'MessageSent' && message.senderId === blocked.userId && message.sequence > blocked.past;
-    if (isText || (typing?.isTyping && typing.userId === blocked.userId))
+    if (isText || (blocked.hasTyped && typing?.isTyping && typing.userId === blocked.userId))
       this.breaches.push(`${__typename} of a blocked user`);
   }
 

@@ -88,3 +88,16 @@ export async function connectHttp2(port: number, certificate: TestCertificate): 
     close: () => session.destroy(),
   };
 }
+
+/** Those of a service's streams: connections, subscriptions, and bytes that wait for readers. */
+export async function gaugesOf(port: number, certificate: TestCertificate): Promise<number[]> {
+  const reader = await connectHttp2(port, certificate);
+  const metrics = reader.ask({ ':path': '/metrics' });
+  await eventually(() => expect(metrics.end).not.toBeNull());
+  reader.close();
+  return ['connections', 'subscriptions', 'queued_bytes'].map((name) =>
+    [...metrics.text.matchAll(new RegExp(`^realtime_${name}(?:\\{.*\\})? (\\d+)$`, 'gm'))]
+      .map(([, value]) => Number(value))
+      .reduce((sum, value) => sum + value, 0),
+  );
+}
