@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect as connectHttp2, constants as HTTP2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { frameOf, OPCODES } from '../../support/tcp-web-socket.ts';
 import type { Node } from './start-node.ts';
@@ -111,41 +112,33 @@ function openHttp2(socket: TLSSocket, asked: Asked): PeerClient {
     authorization: `Bearer ${asked.token}`,
     'content-type': 'application/json',
   });
-  let [read, isAccepted] = [0, false];
-  stream
-    .on('error', () => undefined)
-    .on('response', () => {
-      isAccepted = true;
-    });
-  stream.on('data', (chunk: Buffer) => {
-    read += chunk.length;
-  });
-  stream.end(JSON.stringify(operationOf(asked)));
-  return {
-    get isAccepted() {
-      return isAccepted;
-    },
-    get read() {
-      return read;
-    },
-    get isGone() {
-      return stream.destroyed;
-    },
-    stopReading: () => void stream.pause(),
-    resumeReading: () => void stream.resume(),
+  stream.on('error', () => undefined).end(JSON.stringify(operationOf(asked)));
+  return peerOn(stream, /./, {
     leave: () => void stream.close(HTTP2.NGHTTP2_CANCEL),
     // It begins no other stream, and waits for this one.
     halfClose: () => void (session.closed || session.close()),
     reset: () => void socket.resetAndDestroy(),
-  };
+  });
 }
 
-/** What all on a TCP connection of their own have in common. */
-function onSocket(socket: Socket, acceptance: RegExp, leave: () => void): PeerClient {
+const onSocket = (socket: Socket, acceptance: RegExp, leave: () => void): PeerClient =>
+  peerOn(socket, acceptance, {
+    leave,
+    halfClose: () => void socket.end(),
+    // No socket is reset while its half close is on its way (libuv, `uv_tcp_close_reset`): it would stay open.
+    reset: () => void (socket.writableEnded && !socket.writableFinished ? socket.destroy() : socket.resetAndDestroy()),
+  });
+
+/** How it reads is the same for all. */
+function peerOn(
+  stream: Duplex,
+  acceptance: RegExp,
+  ends: Pick<PeerClient, 'leave' | 'halfClose' | 'reset'>,
+): PeerClient {
   let read = 0;
   let isAccepted = false;
   let start = '';
-  socket.on('data', (chunk: Buffer) => {
+  stream.on('data', (chunk: Buffer) => {
     read += chunk.length;
     if (isAccepted) return;
     start = (start + chunk.toString('latin1')).slice(-100_000);
@@ -159,14 +152,11 @@ function onSocket(socket: Socket, acceptance: RegExp, leave: () => void): PeerCl
       return read;
     },
     get isGone() {
-      return socket.destroyed;
+      return stream.destroyed;
     },
-    stopReading: () => void socket.pause(),
-    resumeReading: () => void socket.resume(),
-    leave,
-    halfClose: () => void socket.end(),
-    // No socket is reset while its half close is on its way (libuv, `uv_tcp_close_reset`): it would stay open.
-    reset: () => void (socket.writableEnded && !socket.writableFinished ? socket.destroy() : socket.resetAndDestroy()),
+    stopReading: () => void stream.pause(),
+    resumeReading: () => void stream.resume(),
+    ...ends,
   };
 }
 
