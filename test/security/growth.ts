@@ -8,13 +8,15 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const LARGE_BYTES = 120 * 1_048_576;
 
 /** Less is lost in what the machine does beside. */
-const FLOOR_MS = 3;
-const MOST_ROUNDS = 40;
+export const FLOOR_MS = 3;
+/** Least and most of them. */
+const ROUNDS = [3, 40] as const;
 
 /** Work on something of this size; made before, so that making it is not counted. */
 export type Work = (size: number) => () => unknown;
 
-function timeOf(run: () => unknown): number {
+/** Milliseconds of CPU. */
+export function timeOf(run: () => unknown): number {
   const before = process.cpuUsage();
   run();
   const { user, system } = process.cpuUsage(before);
@@ -26,15 +28,15 @@ function timeOf(run: () => unknown): number {
  * by its quickest round; rounds go on while another could still bring the answer
  * within `most`, so that a busy machine makes this slower and never wrong.
  */
-export function growthOf(work: Work, most: number): number {
+export function growthOf(work: Work, most: number, [least, last]: readonly [number, number] = ROUNDS): number {
   let half = Number.POSITIVE_INFINITY;
   let whole = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+  for (let round = 0; round < last; round += 1) {
     if (getHeapStatistics().used_heap_size > LARGE_BYTES) collectGarbage();
     const [small, large] = [work(0.5), work(1)];
     half = Math.min(half, timeOf(small));
     whole = Math.min(whole, timeOf(large));
-    if (round > 1 && growth() <= most) break;
+    if (round + 1 >= least && growth() <= most) break;
   }
   function growth(): number {
     return (whole + FLOOR_MS) / (half + FLOOR_MS);
