@@ -2,10 +2,12 @@
 import type { OpenWorld } from '../support/world.ts';
 import { describeBookmarks } from './bookmarks.ts';
 import { describeBus } from './bus.ts';
+import { describeConsumerDeliveries } from './consumer-deliveries.ts';
 import { describeConsumers } from './consumers.ts';
 import { describeConversations } from './conversations.ts';
 import { describeHeads } from './heads.ts';
 import { describeLists } from './lists.ts';
+import { describeMessageChanges } from './message-changes.ts';
 import { describeMessages } from './messages.ts';
 import { describePages } from './pages.ts';
 import { describePlaces } from './places.ts';
@@ -17,13 +19,16 @@ import { describeTopics } from './topics.ts';
 import { describeTyping } from './typing.ts';
 import { describeUserLogs } from './user-log.ts';
 import { describeWebhooks } from './webhooks.ts';
+import { describeWritingLimits } from './writing-limits.ts';
 import { describeWritings } from './writings.ts';
 
 export function describeEngine(open: OpenWorld): void {
   describeConversations(open);
   describePlaces(open);
   describeMessages(open);
+  describeMessageChanges(open);
   describeWritings(open);
+  describeWritingLimits(open);
   describeRetention(open);
   describePages(open);
   describePresence(open);
@@ -36,6 +41,7 @@ export function describeEngine(open: OpenWorld): void {
   describeHeads(open);
   describeUserLogs(open);
   describeConsumers(open);
+  describeConsumerDeliveries(open);
   describeWebhooks(open);
   describeBus(open);
 }

@@ -6,6 +6,7 @@ import type {
   ConnectionId,
   ConversationId,
   DeviceId,
+  MessageRecord,
   Retention,
   TenantId,
   Topic,
@@ -104,3 +105,10 @@ export const hearing = (topics: readonly Topic[]) => ({
   isKnown: () => true,
   watch: () => () => undefined,
 });
+
+/** Sends a message that is stored. */
+export async function sendText(engine: Engine, ...args: Parameters<typeof text>): Promise<MessageRecord> {
+  const append = await engine.appendMessage(tenant, text(...args));
+  if (!('message' in append)) throw new Error(append.outcome);
+  return append.message;
+}
