@@ -19,7 +19,7 @@ export class BackOff {
 
   /** `atLeastMs`: as the service said. `isSlow`: it is this client that has to change something. */
   next({ atLeastMs = 0, isSlow = false }: { readonly atLeastMs?: number; readonly isSlow?: boolean } = {}): number {
-    const limit = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.#tries, 10));
+    const limit = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#tries);
     this.#tries += 1;
     const randomly = limit / 2 + (Math.random() * limit) / 2;
     return Math.max(randomly, atLeastMs * (1 + Math.random() / 4), isSlow ? SLOW_MS * (1 + Math.random()) : 0);

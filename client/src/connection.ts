@@ -1,12 +1,12 @@
 /** The connection: one socket after another, for as long as it is wanted. */
 import { BackOff } from './back-off.ts';
 import { afterEnd, END, type End } from './closes.ts';
-import { Disconnected, Overdue } from './errors.ts';
+import { Overdue, unconnected } from './errors.ts';
 import { EventStreams } from './event-streams.ts';
 import { isOnline, watchHost } from './host.ts';
 import { askOver } from './http.ts';
 import type { Link, Variables } from './link.ts';
-import { httpUrlOf, type RealtimeOptions, socketUrlOf } from './options.ts';
+import { hasSockets, httpUrlOf, type RealtimeOptions, socketUrlOf } from './options.ts';
 import { isRepeatable } from './repeatable.ts';
 import type { SignIn, TokenReason } from './sign-in.ts';
 import { Socket } from './socket.ts';
@@ -20,7 +20,8 @@ export interface ConnectionOptions extends Pick<RealtimeOptions, 'url' | 'webSoc
   /** A token is known, and by it whose it is; then a connection that has taken it. Answers when what it carries is live. */
   readonly onToken: (token: string) => Promise<void>;
   readonly onLink: (link: Link) => void;
-  readonly onPhase: (phase: Phase) => void;
+  /** `error`: why it waits, as far as that is known. */
+  readonly onPhase: (phase: Phase, error?: unknown) => void;
 }
 
 export type Phase = 'connecting' | 'open' | 'waiting' | 'signed-out';
@@ -39,7 +40,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#transports = new Transports(options.transport);
+    this.#transports = new Transports(hasSockets(options) ? options.transport : 'sse');
   }
 
   /** Connects, and again after `signed-out`. */
@@ -70,7 +71,7 @@ export class Connection {
   /** A socket that does not answer, though it may be alive, is given up for HTTP; what is safe to repeat is asked there. */
   async request<Data>(query: string, variables: Variables = {}): Promise<Data> {
     const link = this.#link;
-    if (!link) throw new Disconnected();
+    if (!link) throw unconnected();
     const ask = (): Promise<Data> => {
       const { url, signIn } = this.#options;
       return askOver(httpUrlOf(url))<Data>(query, variables, signIn.last);
@@ -107,9 +108,9 @@ export class Connection {
       await onToken(token);
       if (!this.#isWanted) return 'again';
       end = await this.#carry(token);
-    } catch {
+    } catch (error) {
       // Whether anybody is signed in is not known now; what is said of the last token still holds.
-      await this.#rest({ code: END.lost });
+      await this.#rest({ code: END.lost }, error);
       return reason;
     }
     const next = afterEnd(end);
@@ -146,18 +147,12 @@ export class Connection {
   #open(transport: Transport, token: string): Link {
     const { url, deviceId, webSocket, answerWithinMs = ANSWER_WITHIN_MS } = this.#options;
     if (transport === 'sse') return new EventStreams({ url: httpUrlOf(url), token });
-    try {
-      return new Socket({ url: socketUrlOf(url), params: { token, deviceId }, webSocket, answerWithinMs });
-    } catch (error) {
-      // There are no sockets here, or none to such an address.
-      this.#transports.ended(transport, false, false);
-      throw error;
-    }
+    return new Socket({ url: socketUrlOf(url), params: { token, deviceId }, webSocket, answerWithinMs });
   }
 
-  async #rest(end: End): Promise<void> {
+  async #rest(end: End, error?: unknown): Promise<void> {
     if (!this.#isWanted) return;
-    this.#options.onPhase('waiting');
+    this.#options.onPhase('waiting', error);
     const ms = this.#backOff.next({ atLeastMs: end.retryAfterMs ?? 0, isSlow: afterEnd(end) === 'slowly' });
     await new Promise<void>((resolve) => {
       // A place that says it is offline says when it no longer is; it is tried all the same, since some are wrong.

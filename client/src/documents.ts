@@ -5,7 +5,7 @@ const TEXT = `fragment Text on Message {
   id conversationId sequence content payload senderId timestamp clientMessageId replyTo { id }
   editedAt deletedAt state length position
 }`;
-const WHOLE = `fragment Whole on Message { ...Text reactions { emoji count viewerReacted } }`;
+const WHOLE = `${TEXT} fragment Whole on Message { ...Text reactions { emoji count viewerReacted } }`;
 const INFO = `fragment Info on Conversation {
   id name kind createdAt lastActivityAt lastSequence unreadMessageCount viewerRole memberCount peer { id }
 }`;
@@ -26,7 +26,7 @@ export const INBOX_EVENTS = `subscription Inbox($after: [ID!]) {
     ... on Checkpoint { position isLive unreadMessageCount }
   }
 }
-${TEXT} ${WHOLE} ${INFO}`;
+${WHOLE} ${INFO}`;
 
 export const INBOX_PAGE = `query InboxPage($first: Int!, $after: String) {
   viewer {
@@ -40,7 +40,7 @@ export const INBOX_PAGE = `query InboxPage($first: Int!, $after: String) {
     }
   }
 }
-${TEXT} ${WHOLE} ${INFO}`;
+${WHOLE} ${INFO}`;
 
 export const MESSAGES_PAGE = `query MessagesPage($id: ID!, $last: Int!, $before: String, $isFirst: Boolean!) {
   conversation(id: $id) {
@@ -53,11 +53,11 @@ export const MESSAGES_PAGE = `query MessagesPage($id: ID!, $last: Int!, $before:
     }
   }
 }
-${TEXT} ${WHOLE} ${INFO}`;
+${WHOLE} ${INFO}`;
 
 export const VIEWER = `query Viewer { viewer { id } }`;
 
-export const SEND = `mutation Send($input: SendMessageInput!) { sendMessage(input: $input) { ...Whole } } ${TEXT} ${WHOLE}`;
+export const SEND = `mutation Send($input: SendMessageInput!) { sendMessage(input: $input) { ...Whole } } ${WHOLE}`;
 export const MARK_READ = `mutation MarkRead($id: ID!, $sequence: Int!) {
   markRead(conversationId: $id, sequence: $sequence) { id }
 }`;
@@ -69,12 +69,12 @@ export const MARK_UNREAD = `mutation MarkUnread($id: ID!) { markUnread(id: $id) 
 export const SET_TYPING = `mutation SetTyping($id: ID!, $isTyping: Boolean!) { setTyping(conversationId: $id, isTyping: $isTyping) }`;
 export const EDIT = `mutation Edit($id: ID!, $content: String, $payload: JSON) {
   editMessage(id: $id, content: $content, payload: $payload) { ...Whole }
-} ${TEXT} ${WHOLE}`;
-export const DELETE = `mutation Delete($id: ID!) { deleteMessage(id: $id) { ...Whole } } ${TEXT} ${WHOLE}`;
-export const REACT = `mutation React($id: ID!, $emoji: String!) { addReaction(messageId: $id, emoji: $emoji) { ...Whole } } ${TEXT} ${WHOLE}`;
+} ${WHOLE}`;
+export const DELETE = `mutation Delete($id: ID!) { deleteMessage(id: $id) { ...Whole } } ${WHOLE}`;
+export const REACT = `mutation React($id: ID!, $emoji: String!) { addReaction(messageId: $id, emoji: $emoji) { ...Whole } } ${WHOLE}`;
 export const UNREACT = `mutation Unreact($id: ID!, $emoji: String!) {
   removeReaction(messageId: $id, emoji: $emoji) { ...Whole }
-} ${TEXT} ${WHOLE}`;
+} ${WHOLE}`;
 
 export const PRESENCE = `subscription Presence($userIds: [ID!]!) {
   presenceUpdated(userIds: $userIds) { userId status statusText lastSeenAt }
@@ -87,7 +87,7 @@ export const START = `mutation Start($input: SendMessageInput!) { startMessage(i
 export const APPEND = `mutation Append($id: ID!, $offset: Int!, $text: String!) {
   appendToMessage(id: $id, offset: $offset, text: $text) { length stopRequested }
 }`;
-export const FINISH = `mutation Finish($id: ID!, $state: MessageState!) { finishMessage(id: $id, state: $state) { ...Whole } } ${TEXT} ${WHOLE}`;
+export const FINISH = `mutation Finish($id: ID!, $state: MessageState!) { finishMessage(id: $id, state: $state) { ...Whole } } ${WHOLE}`;
 export const STOP = `mutation Stop($id: ID!) { stopMessage(id: $id) }`;
 
 const TOKENS = `{ accessToken refreshToken session { id user { id } } }`;

@@ -5,6 +5,8 @@ interface GraphQLErrorLike {
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
 
+export const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+
 /** An error of the service; `code` is one of its closed list. */
 export class RequestError extends Error {
   readonly code: string;
@@ -16,31 +18,30 @@ export class RequestError extends Error {
     super(message);
     this.name = 'RequestError';
     const { code, reason, retryAfterMs } = extensions;
-    this.code = typeof code === 'string' ? code : 'INTERNAL_SERVER_ERROR';
-    this.reason = typeof reason === 'string' ? reason : null;
+    this.code = textOf(code) ?? 'INTERNAL_SERVER_ERROR';
+    this.reason = textOf(reason);
     this.retryAfterMs = typeof retryAfterMs === 'number' ? retryAfterMs : null;
     this.extensions = extensions;
   }
 }
 
-/** The connection ended before the answer came: what was asked may have been done. */
+/** The connection ended before the answer came: what was asked may have been done. Without a connection it was not asked. */
 export class Disconnected extends Error {
-  constructor() {
-    super('The connection ended before the answer came.');
+  constructor(message = 'The connection ended before the answer came.') {
+    super(message);
     this.name = 'Disconnected';
   }
 }
 
-const isError = (value: unknown): value is GraphQLErrorLike =>
-  typeof value === 'object' && value !== null && typeof (value as { message?: unknown }).message === 'string';
+export const unconnected = (): Disconnected => new Disconnected('There is no connection.');
 
 /** No answer came in time; the connection itself may be alive. */
 export class Overdue extends Disconnected {}
 
 /** Of a list of GraphQL errors, the first; of anything else, that the connection ended. */
 export function errorOf(errors: unknown): RequestError | Disconnected {
-  const first: unknown = Array.isArray(errors) ? errors[0] : null;
-  return isError(first) ? new RequestError(first) : new Disconnected();
+  const first = Array.isArray(errors) ? (errors[0] as Partial<GraphQLErrorLike> | null) : null;
+  return typeof first?.message === 'string' ? new RequestError(first as GraphQLErrorLike) : new Disconnected();
 }
 
 /** Whether the same may succeed later: nothing is wrong with what was asked. */

@@ -5,15 +5,17 @@ interface Target {
   removeEventListener?(type: string, listener: () => void): void;
 }
 interface Locks {
-  request(name: string, run: () => Promise<void>): Promise<void>;
+  request<Value>(name: string, run: () => Promise<Value>): Promise<Value>;
 }
 interface Host extends Target {
   readonly navigator?: { readonly onLine?: boolean; readonly locks?: Locks };
   readonly document?: Target & { readonly visibilityState?: string };
   readonly crypto?: { randomUUID?(): string };
+  readonly location?: { readonly href: string };
+  readonly WebSocket?: unknown;
 }
 
-const host = globalThis as unknown as Host;
+export const host = globalThis as unknown as Host;
 
 /** False only where the place says so: many do not know. */
 export const isOnline = (): boolean => host.navigator?.onLine !== false;
@@ -47,25 +49,16 @@ export function newId(): string {
   return Array.from({ length: 32 }, () => Math.floor(Math.random() * 16).toString(16)).join('');
 }
 
-const tails = new Map<string, Promise<void>>();
+const tails = new Map<string, Promise<unknown>>();
 
 /** Runs what no other tab may run at the same time; where there are no Web Locks, nobody else of this process. */
-export async function exclusively<Value>(name: string, run: () => Promise<Value>): Promise<Value> {
-  let result: { readonly value: Value } | undefined;
-  const keep = async (): Promise<void> => {
-    result = { value: await run() };
-  };
+export function exclusively<Value>(name: string, run: () => Promise<Value>): Promise<Value> {
   const locks = host.navigator?.locks;
-  if (locks) await locks.request(name, keep);
-  else {
-    const before = tails.get(name) ?? Promise.resolve();
-    const mine = before.then(keep);
-    const settled = mine.catch(() => undefined);
-    tails.set(name, settled);
-    await mine.finally(() => {
-      if (tails.get(name) === settled) tails.delete(name);
-    });
-  }
-  if (!result) throw new Error('A lock was given and not used.');
-  return result.value;
+  if (locks) return locks.request(name, run);
+  const mine = (tails.get(name) ?? Promise.resolve()).then(run);
+  const settled = mine.catch(() => undefined);
+  tails.set(name, settled);
+  return mine.finally(() => {
+    if (tails.get(name) === settled) tails.delete(name);
+  });
 }

@@ -40,14 +40,10 @@ export abstract class Link {
     this.over = new Promise((resolve) => {
       this.#ended = resolve;
     });
-    this.ready = Promise.race([
-      new Promise<void>((resolve) => {
-        this.opened = resolve;
-      }),
-      this.over.then(() => {
-        throw new Disconnected();
-      }),
-    ]);
+    this.ready = new Promise((resolve, reject) => {
+      this.opened = resolve;
+      void this.over.then(() => reject(new Disconnected()));
+    });
     this.ready.catch(() => undefined);
   }
 

@@ -1,5 +1,5 @@
 /** The one stream of all that happens to the caller, resumed where the client is. */
-import { END, endOf } from './closes.ts';
+import { endOf } from './closes.ts';
 import type { Connection } from './connection.ts';
 import { INBOX_EVENTS } from './documents.ts';
 import { RequestError } from './errors.ts';
@@ -41,8 +41,7 @@ export class Live {
         end: (error) => {
           if (link.isOver) return;
           const reason = after === null ? null : lostBy(error);
-          if (reason === null)
-            return connection()?.cut(error instanceof RequestError ? endOf(error) : { code: END.lost });
+          if (reason === null) return connection()?.cut(endOf(error));
           positions.clear();
           onLost(reason);
           this.begin(link);

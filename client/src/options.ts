@@ -1,9 +1,10 @@
 /** How a client is made. */
+import { host } from './host.ts';
 import type { GetToken } from './sign-in.ts';
 import type { Storage } from './types.ts';
 
 export interface RealtimeOptions {
-  /** Of the GraphQL API, of the service or of a gateway before it: `https://…/graphql`; `wss:` is taken as well. */
+  /** Of the GraphQL API, of the service or of a gateway before it: `https://…/graphql`; `wss:` is taken as well, and in a page `/graphql`. */
   readonly url: string;
   /** The token of the moment; null: nobody is signed in. */
   readonly getToken: GetToken;
@@ -24,5 +25,10 @@ export interface RealtimeOptions {
   readonly webSocket?: unknown;
 }
 
-export const socketUrlOf = (url: string): string => new URL(url).href.replace(/^http/, 'ws');
-export const httpUrlOf = (url: string): string => new URL(url).href.replace(/^ws/, 'http');
+const absolute = (url: string): string => new URL(url, host.location?.href).href;
+export const socketUrlOf = (url: string): string => absolute(url).replace(/^http/, 'ws');
+export const httpUrlOf = (url: string): string => absolute(url).replace(/^ws/, 'http');
+
+/** Whether there is a `WebSocket` here. */
+export const hasSockets = ({ webSocket }: Pick<RealtimeOptions, 'webSocket'>): boolean =>
+  Boolean(webSocket ?? host.WebSocket);

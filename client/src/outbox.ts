@@ -305,17 +305,13 @@ const prefixOf = (userId: string): string => `outbox/${userId}/`;
 const byTime = (one: Queued, other: Queued): number => one.at - other.at;
 const bytesOf = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length;
 
-const shownOf = (queued: Queued, senderId: string): UnsentMessage => ({
+const shownOf = ({ replyToId, at, triedAt, ...queued }: Queued, senderId: string): UnsentMessage => ({
+  ...queued,
   status: queued.error ? 'failed' : 'sending',
   key: queued.clientMessageId,
   id: null,
   sequence: null,
-  conversationId: queued.conversationId,
-  clientMessageId: queued.clientMessageId,
-  content: queued.content,
-  payload: queued.payload,
   senderId,
-  replyTo: queued.replyToId === null ? null : { id: queued.replyToId },
-  timestamp: new Date(queued.at).toISOString(),
-  error: queued.error,
+  replyTo: replyToId === null ? null : { id: replyToId },
+  timestamp: new Date(at).toISOString(),
 });

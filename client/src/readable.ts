@@ -42,19 +42,28 @@ export class Cell<Value> implements Readable<Value> {
 
 /** A value that is set. */
 export class State<Value> extends Cell<Value> {
-  #set: (value: Value) => void;
+  readonly set: (value: Value) => void;
 
   constructor(first: Value, onObserved?: () => void) {
     let current = first;
     super(() => current, onObserved);
-    this.#set = (value) => {
+    this.set = (value) => {
       if (Object.is(current, value)) return;
       current = value;
       this.changed();
     };
   }
-
-  set(value: Value): void {
-    this.#set(value);
-  }
 }
+
+/** Looks at it until this is true of it. */
+export const until = <Value>(of: Readable<Value>, isSo: (value: Value) => boolean): Promise<void> =>
+  new Promise((resolve) => {
+    let stop: (() => void) | undefined;
+    const look = (): void => {
+      if (!isSo(of.value)) return;
+      stop?.();
+      resolve();
+    };
+    stop = of.subscribe(look);
+    look();
+  });

@@ -36,18 +36,13 @@ export class Reads {
     if (!this.#isLive || this.#waiting.size === 0) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
-      void this.#sendAll();
+      for (const [id, sequence] of [...this.#waiting]) void this.#send(id, sequence);
     }, ms);
   }
 
   #unplan(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-  }
-
-  async #sendAll(): Promise<void> {
-    const sending = [...this.#waiting];
-    await Promise.all(sending.map(([id, sequence]) => this.#send(id, sequence)));
   }
 
   async #send(id: string, sequence: number): Promise<void> {

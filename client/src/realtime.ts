@@ -2,18 +2,18 @@
 import { Connection, type Phase } from './connection.ts';
 import { deviceIdOf, signInOf } from './device.ts';
 import { SEND, SET_PRESENCE, VIEWER } from './documents.ts';
-import { Disconnected } from './errors.ts';
+import { Disconnected, unconnected } from './errors.ts';
 import type { InboxEvent } from './events.ts';
 import { type Inbox, inboxOf } from './inbox.ts';
 import { forget, keep, restore } from './keeping.ts';
 import type { Link, Variables } from './link.ts';
 import { Live } from './live.ts';
-import type { RealtimeOptions } from './options.ts';
+import { hasSockets, type RealtimeOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { Pages } from './pages.ts';
 import { Positions } from './positions.ts';
 import { PresenceWatch } from './presence.ts';
-import { Cell, State } from './readable.ts';
+import { Cell, State, until } from './readable.ts';
 import { Reads } from './reads.ts';
 import { Room } from './room.ts';
 import type { SignIn } from './sign-in.ts';
@@ -34,6 +34,7 @@ const STATUS: Readonly<Record<Phase, Status>> = {
 export class Realtime {
   readonly status: Readable<Status>;
   readonly inbox: Inbox;
+  readonly #options: RealtimeOptions;
   readonly #storage: Storage;
   readonly #status = new State<Status>('connecting', () => this.connect());
   readonly #list = new Cell<InboxList>(
@@ -54,6 +55,7 @@ export class Realtime {
   readonly #onReset = new Set<(reset: Reset) => void>();
   readonly #signIn: SignIn;
   readonly #connecting: () => Promise<Connection>;
+  #error: unknown = null;
   #connection: Connection | null = null;
   #isWanted = false;
   #isClosed = false;
@@ -61,6 +63,7 @@ export class Realtime {
   #needsList = true;
 
   constructor(options: RealtimeOptions) {
+    this.#options = options;
     this.#storage = options.storage ?? memoryStorage();
     const deviceId = deviceIdOf(options.deviceId, this.#storage);
     this.#store = new Store({
@@ -91,7 +94,7 @@ export class Realtime {
       onLost: (reason) => this.#lose(reason),
     });
     this.#signIn = signInOf(options, this.#storage, deviceId);
-    this.#connecting = async () => this.#connectionOf(options, await deviceId());
+    this.#connecting = async () => this.#connectionOf(await deviceId());
     this.status = this.#status;
     this.inbox = inboxOf(this.#list, () => this.#pages.more());
   }
@@ -104,6 +107,11 @@ export class Realtime {
   /** Messages that are not sent yet, failed ones included. */
   get unsent(): number {
     return this.#outbox.size;
+  }
+
+  /** Why it is offline: what `getToken` threw, or why no connection could be made. Null: not offline, or not known, as of a network. */
+  get error(): unknown {
+    return this.#error;
   }
 
   /** `status`: how it is connected, now and at each change. `reset`: what an app with a store of its own reads again. */
@@ -130,7 +138,7 @@ export class Realtime {
       reads: this.#reads,
       typing: this.#typing,
       ownTyping: this.#ownTyping,
-      request: (query, variables) => this.#request(query, variables),
+      request: (query, variables) => this.request(query, variables),
       connect: () => this.connect(),
       untilLive: () => this.#untilLive(),
       stops: this.#stops,
@@ -146,12 +154,14 @@ export class Realtime {
 
   /** Rejects with a `RequestError`, or with `Disconnected`. */
   async setPresence(status: Presence['status'], statusText: string | null = null): Promise<void> {
-    await this.#request(SET_PRESENCE, { status, statusText });
+    await this.request(SET_PRESENCE, { status, statusText });
   }
 
-  /** Connects. Looking at anything does that by itself; after `signed-out`, only this does. */
+  /** Connects. Looking at anything does that by itself, also after `signed-out`. Throws where that can never succeed. */
   connect(): void {
     if (this.#isClosed) return;
+    if (this.#options.transport === 'websocket' && !hasSockets(this.#options))
+      throw new Error('There is no WebSocket here: give one as `webSocket`.');
     if (this.#connection) {
       if (!this.#isWanted || this.#status.value === 'signed-out') this.#connection.start();
       this.#isWanted = true;
@@ -164,8 +174,12 @@ export class Realtime {
     }
   }
 
-  /** One operation of the app's own, over the same connection. Rejects with a `RequestError`, or with `Disconnected`. */
-  request<Data>(query: string, variables: Variables = {}): Promise<Data> {
+  /**
+   * One operation of the app's own, over the same connection; it connects, and waits for that. Rejects with a `RequestError`,
+   * or with `Disconnected`.
+   */
+  async request<Data>(query: string, variables?: Variables): Promise<Data> {
+    await until(this.#status, (status) => status !== 'connecting');
     return this.#request<Data>(query, variables);
   }
 
@@ -189,31 +203,26 @@ export class Realtime {
     this.#typing.clear();
   }
 
-  #untilLive(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (!this.#isLive && !this.#isClosed) return;
-        stop();
-        if (this.#isClosed) reject(new Disconnected());
-        else resolve();
-      };
-      const stop = this.#status.subscribe(look);
-      look();
-    });
+  async #untilLive(): Promise<void> {
+    await until(this.#status, (status) => status === 'live' || this.#isClosed);
+    if (this.#isClosed) throw new Disconnected();
   }
 
   get #isLive(): boolean {
     return this.#status.value === 'live';
   }
 
-  #connectionOf(options: RealtimeOptions, deviceId: string): Connection {
+  #connectionOf(deviceId: string): Connection {
     return new Connection({
-      ...options,
+      ...this.#options,
       deviceId,
       signIn: this.#signIn,
       onToken: (token) => this.#isOf(saidBy(token).userId),
       onLink: (link) => void this.#carry(link),
-      onPhase: (phase) => this.#phase(phase),
+      onPhase: (phase, error = null) => {
+        if (phase !== 'connecting') this.#error = error;
+        this.#phase(phase);
+      },
     });
   }
 
@@ -321,7 +330,7 @@ export class Realtime {
   }
 
   #request<Data>(query: string, variables?: Variables): Promise<Data> {
-    return this.#connection?.request<Data>(query, variables) ?? Promise.reject(new Disconnected());
+    return this.#connection?.request<Data>(query, variables) ?? Promise.reject(unconnected());
   }
 
   #listNow(): InboxList {

@@ -1,5 +1,6 @@
 /** Any subscription of the service, for apps with a store of their own: after a cut it goes on where it was. */
 import { BackOff } from './back-off.ts';
+import { textOf } from './errors.ts';
 import type { Variables } from './link.ts';
 import { Positions } from './positions.ts';
 
@@ -29,7 +30,6 @@ export interface Resuming<Given extends Result> extends Attempt<Given> {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
 
 /** Learns from events where the subscription is. They have to select `position`, those of the inbox `isLive`, and with several logs whose it is. */

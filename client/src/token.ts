@@ -1,4 +1,5 @@
 /** The claims of a token, unverified: the service verifies them. */
+import { textOf } from './errors.ts';
 
 export interface Said {
   readonly userId: string | null;
@@ -11,9 +12,9 @@ export function saidBy(token: string): Said {
     const bytes = atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'));
     const json = new TextDecoder().decode(Uint8Array.from(bytes, (character) => character.charCodeAt(0)));
     const { sub, client_id, azp, iat, exp } = JSON.parse(json) as Record<string, unknown>;
-    const userId = [sub, client_id, azp].find((claim) => typeof claim === 'string');
+    const userId = textOf(sub) ?? textOf(client_id) ?? textOf(azp);
     const lifetimeMs = typeof iat === 'number' && typeof exp === 'number' ? (exp - iat) * 1_000 : null;
-    return { userId: typeof userId === 'string' ? userId : null, lifetimeMs };
+    return { userId, lifetimeMs };
   } catch {
     return { userId: null, lifetimeMs: null };
   }

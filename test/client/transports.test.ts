@@ -115,11 +115,6 @@ describe('the client', () => {
     expect(Refused.tries).toBeGreaterThan(2);
   });
 
-  it('takes server-sent events where there are no sockets at all', async () => {
-    await shows(await live(clients.of(alice, { webSocket: class None {} })), id, []);
-    expect(await typesOf(alice)).toEqual(['SSE']);
-  });
-
   it('is signed out by a token that is refused, by HTTP as well', async () => {
     const chat = clients.of(alice, { transport: 'sse', getToken: () => 'nonsense' });
     chat.connect();

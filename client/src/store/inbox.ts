@@ -75,11 +75,7 @@ export class InboxOrder {
   }
 }
 
-function sumOf(known: readonly ConversationStore[]): number {
-  let sum = 0;
-  for (const { unread } of known) sum += unread;
-  return sum;
-}
+const sumOf = (known: readonly ConversationStore[]): number => known.reduce((sum, { unread }) => sum + unread, 0);
 
 export function entryOf({ info, flags, unread, lastMessage }: ConversationStore): InboxEntry[] {
   return info ? [{ conversation: info, ...flags, unread, lastMessage }] : [];
