@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
-# Writes what kustomize makes of each overlay to deploy/kubernetes/rendered, which a test checks. Needs kubectl.
+# Writes what kustomize makes of each overlay to deploy/kubernetes/rendered, and what Helm makes of the chart with the values
+# of the same name to deploy/helm/rendered. Tests check both. Needs kubectl and helm.
 set -euo pipefail
-cd "$(dirname "$0")/../deploy/kubernetes"
-mkdir -p rendered
-for overlay in overlays/*; do
-  kubectl kustomize "$overlay" >"rendered/$(basename "$overlay").yaml"
+cd "$(dirname "$0")/../deploy"
+mkdir -p kubernetes/rendered helm/rendered
+for overlay in kubernetes/overlays/*; do
+  name=$(basename "$overlay")
+  kubectl kustomize "$overlay" >"kubernetes/rendered/$name.yaml"
+  helm template realtime-communication helm/realtime-communication --kube-version 1.30.0 --values "helm/values/$name.yaml" \
+    >"helm/rendered/$name.yaml"
 done
+# Where there is no helm, a test sees by these whether the chart has changed since.
+cd helm
+find realtime-communication values -type f | LC_ALL=C sort | xargs sha256sum >rendered/sources.sha256
