@@ -510,7 +510,7 @@ describe('Redis engine', () => {
     const admin = new Redis(server.url);
     const keys = await admin.keys('*meta');
     const meta = keys.find((key) => key.includes(Buffer.from(tenant).toString('base64url'))) ?? '';
-    for (const key of keys) await admin.hset(key, 'fence', 'another-life');
+    for (const key of keys) await admin.hset(key, 'history', 'another');
     expect(meta).not.toBe('');
     const next = await world.engine.appendMessage(tenant, text(id, alice, 'two'));
     if (!('message' in next)) throw new Error(next.outcome);

@@ -13,10 +13,10 @@ import type { NewConnection } from '../port.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { EventOutbox } from './event-outbox.ts';
+import { historiesOf } from './histories.ts';
 import type { Keys } from './keys.ts';
 import { NodeList } from './node-list.ts';
 import { type Held, RecentDepartures } from './recent-departures.ts';
-import { runIdsOf } from './run-ids.ts';
 import type { RunScript } from './scripts.ts';
 
 /** Connections recorded again, or removed, at once. */
@@ -51,8 +51,8 @@ export class NodeConnections {
   readonly #former = new Set<string>();
   readonly #held = new Map<ConnectionId, Entry>();
   readonly #departures: RecentDepartures;
-  /** The run ids of the servers in which all that is held was recorded. */
-  #runIds = '';
+  /** The histories of the servers in which all that is held was recorded. */
+  #histories = '';
   #isRenewing = false;
   #isStopped = false;
   #isLooking = false;
@@ -74,7 +74,7 @@ export class NodeConnections {
   /** Takes a lease, sweeps what dead nodes left, and goes on doing both. */
   async start(): Promise<void> {
     await this.#begin();
-    this.#runIds = await runIdsOf(this.#client);
+    this.#histories = await historiesOf(this.#client);
     await this.#sweep();
     this.#stopTimer = this.#clock.every(TIMES.nodeRenewMs, () => void this.#renew());
   }
@@ -192,14 +192,14 @@ export class NodeConnections {
     for (const at of gone) if (!this.#held.has(at[2])) await this.#remove(at);
   }
 
-  /** Records everything again when a server has begun another life: it may have lost what this node had written. */
+  /** Records everything again when a server is in another history: it may have lost what this node had written. */
   async #recover(): Promise<void> {
-    const present = await runIdsOf(this.#client);
-    if (present === this.#runIds) return this.#departures.areTogether();
+    const present = await historiesOf(this.#client);
+    if (present === this.#histories) return this.#departures.areTogether();
     for (const entry of this.#held.values()) entry.recordedUnder = null;
     await this.#forgetDeparted();
     await this.#takeOver();
-    this.#runIds = present;
+    this.#histories = present;
     this.#departures.areTogether();
   }
 

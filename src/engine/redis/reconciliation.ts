@@ -4,7 +4,7 @@
  * A conversation and the lists of its members are on different servers. A replica that takes over without the last writes
  * loses changes that the other server has: a list names a conversation without its user as a member, or lacks
  * a conversation of its user, and unread counts differ. Neither side can detect it alone. So each node remembers
- * its recent changes; once a server has begun another run, the conversations among them note their members
+ * its recent changes; once a server is in another history, the conversations among them note their members
  * again, under versions above all earlier notes, and the notes are applied as after any change.
  */
 import type { Clock } from '../../clock.ts';
@@ -12,12 +12,12 @@ import { ServiceError } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { RedisClient } from './client.ts';
+import { historiesOf } from './histories.ts';
 import type { Keys } from './keys.ts';
 import type { Lists } from './lists.ts';
 import type { Memberships } from './memberships.ts';
 import { isOutage } from './outage.ts';
 import type { RecentChange, RecentChanges } from './recent-changes.ts';
-import { runIdsOf } from './run-ids.ts';
 import type { RunScript } from './scripts.ts';
 
 /** Conversations that are seen to at once. */
@@ -42,7 +42,7 @@ export class Reconciliation {
   readonly #keys: Keys;
   readonly #parts: Parts;
   /** Of the servers, when both sides were together last. */
-  #runIds = '';
+  #histories = '';
   /** Those whose own keys are in the way, and are tried again. The one tried longest ago first. */
   readonly #failed = new Map<string, RecentChange>();
   #isRunning = false;
@@ -56,7 +56,7 @@ export class Reconciliation {
   }
 
   async start(): Promise<void> {
-    this.#runIds = await runIdsOf(this.#client);
+    this.#histories = await historiesOf(this.#client);
     this.#stop = this.#parts.clock.every(TIMES.nodeRenewMs, () => void this.#look());
   }
 
@@ -68,13 +68,13 @@ export class Reconciliation {
     if (this.#isRunning) return;
     this.#isRunning = true;
     try {
-      const runIds = await runIdsOf(this.#client);
-      if (runIds === this.#runIds) await this.#tryAgain();
+      const histories = await historiesOf(this.#client);
+      if (histories === this.#histories) await this.#tryAgain();
       else await this.#compareAll();
-      this.#runIds = runIds;
+      this.#histories = histories;
       this.#parts.recent.areTogether();
     } catch (error) {
-      // It is looked at again; the run ids are not noted yet.
+      // It is looked at again; the histories are not noted yet.
       this.#parts.log.debug({ err: error }, 'lists not compared with conversations');
     } finally {
       this.#isRunning = false;

@@ -18,7 +18,7 @@ callInParts('HSET', members, values)
 callInParts('ZADD', joins, ordinals)
 redis.call('HSET', meta, 'head', head .. ',"createdAt":' .. time, 'name', name, 'sequence', 0, 'place', 0,
   'floor', 0, 'first', 1, 'version', 0, 'activity', 'null', 'members', #joined, 'ordinal', #joined + 1,
-  'owners', 1, 'epoch', nonce, 'fence', runId(), 'lineage', cjson.encode({ { nonce, 1 } }))
+  'owners', 1, 'epoch', nonce, 'fence', runId(), 'history', serverHistory(), 'lineage', cjson.encode({ { nonce, 1 } }))
 noteSize(meta, members, outbox, most)
 noteMemberships(meta, outbox, joined, 1)
 return { 'created', announceConversation(meta, channel, joined, {}), unsettled(outbox, #joined) }

@@ -13,7 +13,7 @@
 -- A member is one field of the `members` hash, named by the user:
 --   role:joinedAt:ordinal:readSequence:readAt:joinedPlace:joinedEpoch
 
--- The server's answer to INFO in this run of a script: asked once, however many users or conversations the script is for.
+-- What the server answered in this run of a script: it is asked once, however many users or conversations the script is for.
 local SERVER = {}
 
 -- Microseconds since the epoch by the server's clock, so that no node's clock matters: no two scripts begin in one.
@@ -37,11 +37,27 @@ local function after(last)
   return digits(math.max(tonumber(last or '0') + 1, now(0)))
 end
 
--- Which run of the server this is. It differs after a failover and after a restart:
--- the two cases in which the end of the log may be gone.
+-- Which run of the server this is: what releases up to 0.1.0 compare the fence of a log with.
 local function runId()
   SERVER.runId = SERVER.runId or string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   return SERVER.runId
+end
+
+-- Which history of its data the server is in. It differs after a restart and after each promotion: the cases in which the end of
+-- a log may be gone. A primary that was replaced and is the primary again may be in the same run, but never in the same history.
+-- A server that does not name its history has its run.
+local function serverHistory()
+  if not SERVER.history then
+    local id = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+    SERVER.history = id and string.sub(id, 1, 16) or runId()
+  end
+  return SERVER.history
+end
+
+-- Whether a log that was last written in another history, or in none that is known, was written in this run all the same: then a
+-- node of 0.1.0 began it here, and nothing of it is gone.
+local function isOfThisRun(noted, fence)
+  return not noted and fence == runId()
 end
 
 -- Runs a command with any number of arguments behind its key, a thousand at a time: Lua's stack holds a few thousand. Pairs stay together.
@@ -77,21 +93,25 @@ local function withEpoch(json, epoch, place)
   return cjson.encode(lineage)
 end
 
--- The next place of the log as JSON, and as its two parts. Begins a new epoch when the server's run is another.
+-- The next place of the log as JSON, and as its two parts. Begins a new epoch when the server's history is another.
 -- `sentAt`: given for a new message; then the fourth answer is its sequence. All of it is one write.
 local function advance(meta, nonce, sentAt)
-  local state = redis.call('HMGET', meta, 'place', 'epoch', 'fence', 'lineage', 'sequence')
+  local state = redis.call('HMGET', meta, 'place', 'epoch', 'history', 'sequence')
   local place = tonumber(state[1]) + 1
-  local epoch, fence = state[2], runId()
-  if fence ~= state[3] then
-    epoch = nonce
-    redis.call('HSET', meta, 'epoch', epoch, 'fence', fence, 'lineage', withEpoch(state[4], epoch, place))
+  local epoch = state[2]
+  if state[3] ~= serverHistory() then
+    local before = redis.call('HMGET', meta, 'fence', 'lineage')
+    redis.call('HSET', meta, 'history', serverHistory())
+    if not isOfThisRun(state[3], before[1]) then
+      epoch = nonce
+      redis.call('HSET', meta, 'epoch', epoch, 'fence', runId(), 'lineage', withEpoch(before[2], epoch, place))
+    end
   end
   -- Of older versions only the place moves.
   local at, logged = digits(place), digits(place) .. ':' .. digits(now(0))
   local sequence
   if sentAt then
-    sequence = tonumber(state[5]) + 1
+    sequence = tonumber(state[4]) + 1
     redis.call('HSET', meta, 'place', at, 'logged', logged, 'sequence', digits(sequence), 'activity', sentAt)
   else
     redis.call('HSET', meta, 'place', at, 'logged', logged)

@@ -10,12 +10,15 @@ if keepMs ~= '' then
   local earlier = earlierPublished(sent, digest, time)
   if earlier then return earlier end
 end
-local state = redis.call('HMGET', meta, 'place', 'epoch', 'fence')
-local place, epoch, fence = tonumber(state[1] or 0), state[2], runId()
--- Successors of the last publication may have been lost with the server's earlier run.
-if fence ~= state[3] then epoch, place = nonce, 0 end
-place = place + 1
-redis.call('HSET', meta, 'place', digits(place), 'epoch', epoch, 'fence', fence)
+local state = redis.call('HMGET', meta, 'place', 'epoch', 'history', 'fence')
+local place, epoch = tonumber(state[1] or 0) + 1, state[2]
+if state[3] == serverHistory() then
+  redis.call('HSET', meta, 'place', digits(place))
+else
+  -- Successors of the last publication may have been lost with the server's earlier history.
+  if not isOfThisRun(state[3], state[4]) then epoch, place = nonce, 1 end
+  redis.call('HSET', meta, 'place', digits(place), 'epoch', epoch, 'history', serverHistory(), 'fence', runId())
+end
 local stamp = '"timestamp":' .. digits(time) .. ',"position":{"epoch":"' .. epoch .. '","place":' .. digits(place) .. '}}'
 local json = '{' .. fragment .. ',' .. stamp
 redis.call('RPUSH', history, json)

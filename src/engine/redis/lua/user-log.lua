@@ -1,23 +1,26 @@
 -- The log of a user's list (`../../user-log.ts`), for the scripts that write or read it; put before each of them when it is
--- loaded. `state` has its place, epoch, fence, lineage and floor as a conversation's meta has them; `log` is a stream whose
+-- loaded. `state` has its place, epoch, fence, history, lineage and floor as a conversation's meta has them; `log` is a stream whose
 -- ids are places.
 
--- Begins a new epoch when the server's run is another.
+-- Begins a new epoch when the server's history is another.
 local function advanceUserLog(opened)
   opened.place, opened.isStored = opened.place + 1, false
-  local fence = runId()
-  if fence == opened.fence then return end
-  opened.epoch, opened.fence, opened.lineage = opened.nonce, fence, withEpoch(opened.lineage, opened.nonce, opened.place)
+  local before = opened.history
+  if before == serverHistory() then return end
+  opened.history = serverHistory()
+  if isOfThisRun(before, opened.fence) then return end
+  opened.epoch, opened.fence, opened.lineage = opened.nonce, runId(), withEpoch(opened.lineage, opened.nonce, opened.place)
 end
 
 -- The log as it is, to be opened before its list is changed: older versions change the list and note nothing. What they changed
 -- shows in its size: nobody resumes across that.
 local function openUserLog(state, log, conversations, nonce)
-  local f = redis.call('HMGET', state, 'place', 'epoch', 'fence', 'lineage', 'floor', 'size')
+  local f = redis.call('HMGET', state, 'place', 'epoch', 'fence', 'lineage', 'floor', 'size', 'history')
   local size = redis.call('SCARD', conversations)
-  local opened = { place = tonumber(f[1] or '0'), epoch = f[2], fence = f[3], lineage = f[4], floor = tonumber(f[5] or '0'), size = size, nonce = nonce }
+  local opened = { place = tonumber(f[1] or '0'), epoch = f[2], fence = f[3], history = f[7] ~= '' and f[7], lineage = f[4],
+    floor = tonumber(f[5] or '0'), size = size, nonce = nonce }
   if not f[1] then
-    opened.epoch, opened.fence, opened.lineage = nonce, runId(), cjson.encode({ { nonce, 1 } })
+    opened.epoch, opened.fence, opened.history, opened.lineage = nonce, runId(), serverHistory(), cjson.encode({ { nonce, 1 } })
   elseif f[6] and tonumber(f[6]) ~= size then
     advanceUserLog(opened)
     opened.floor = opened.place
@@ -39,6 +42,6 @@ end
 -- Writes what became of it and of the list's size; unless nothing did.
 local function keepUserLog(opened, state)
   if opened.isStored then return end
-  redis.call('HSET', state, 'place', digits(opened.place), 'epoch', opened.epoch, 'fence', opened.fence, 'lineage', opened.lineage,
-    'floor', digits(opened.floor), 'size', digits(opened.size))
+  redis.call('HSET', state, 'place', digits(opened.place), 'epoch', opened.epoch, 'fence', opened.fence,
+    'history', opened.history or '', 'lineage', opened.lineage, 'floor', digits(opened.floor), 'size', digits(opened.size))
 end
