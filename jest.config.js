@@ -47,6 +47,7 @@ const FULL_ONLY = [
   'test/engine/redis-addresses.test.ts',
   'test/engine/redis-cluster.test.ts',
   'test/engine/round-trips.test.ts',
+  'test/engine/stray-connections.test.ts',
   'test/faults/clock.test.ts',
   'test/faults/cluster.test.ts',
   'test/faults/disk-full.test.ts',

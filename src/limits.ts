@@ -263,6 +263,8 @@ export const LIMITS = {
   /** Keys, or rows of a table, of one part of a walk over what is stored; and those asked about at once. */
   tidiedAtATime: 500,
   tidiedAtOnce: 50,
+  /** Connections of unknown nodes that a walk keeps in mind. */
+  strayConnections: 1_000,
   /** Bytes of the embedded database of an older release that is written anew at the start, so that it can shrink. */
   rewrittenBytes: 256 * 1024 * 1024,
   /** Free pages of the embedded database that are given back to the disk at a time: 4 KiB each. */

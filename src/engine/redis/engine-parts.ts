@@ -85,7 +85,7 @@ export function createParts(options: RedisOptions) {
   const places = createPlaces({ client, run, keys, clock, isOneServer, most });
   const updates = new ListUpdates(lists, clock, log, isOneServer);
   const deleteConversation = createDeletion(keys, { memberships, rooms, updates, outbox });
-  const leftBehind = new LeftBehind({ client, run, keys, clock, log, deleteConversation }, options);
+  const leftBehind = new LeftBehind({ client, run, keys, clock, log, outbox, deleteConversation }, options);
   const presence = createPresence(client, run, keys, { clock, log, outbox });
   const marks = new Marks(client, runOne, keys, clock, log);
   const bus = createRedisBus(subscriber, marks, keys, log, options.ignored ?? (() => undefined));

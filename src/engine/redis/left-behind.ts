@@ -1,6 +1,6 @@
 /**
- * Ends what nobody else would: conversations without members, the presence of users who have gone, lists that have been empty for
- * long, and messages past their age in conversations that nobody opens.
+ * Ends what nobody else would: conversations without members, the presence of users who have gone, connections of nodes that
+ * nobody knows, lists that have been empty for long, and messages past their age in conversations that nobody opens.
  *
  * One node at a time walks over the keys, a part each `TIMES.tidyMs`, and asks of each conversation and user whether it is left
  * behind. Nothing is noted for it beforehand: no change waits for more, and what an older release or a node that died left
@@ -17,10 +17,12 @@ import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { decodeConversation } from './codec.ts';
 import { type DeleteConversation, NOBODY } from './deletion.ts';
+import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
 import { type Noun, nounOf, nounPattern } from './nouns.ts';
 import { retentionArg } from './retention.ts';
 import type { RunScript } from './scripts.ts';
+import { StrayConnections } from './stray-connections.ts';
 
 export interface LeftBehindParts {
   readonly client: RedisClient;
@@ -29,6 +31,7 @@ export interface LeftBehindParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly deleteConversation: DeleteConversation;
+  readonly outbox: EventOutbox;
 }
 
 export interface LeftBehindOptions {
@@ -41,6 +44,7 @@ export interface LeftBehindOptions {
 export class LeftBehind {
   readonly #parts: LeftBehindParts & Required<LeftBehindOptions>;
   readonly #node = randomUUID();
+  readonly #strays: StrayConnections;
   /** The server of a cluster, by its place among them, and how far the walk has come there. */
   #server = 0;
   #cursor = '0';
@@ -49,6 +53,7 @@ export class LeftBehind {
 
   constructor(parts: LeftBehindParts, { prefix, retention, abandonedAfterMs = null }: LeftBehindOptions) {
     this.#parts = { ...parts, prefix, retention, abandonedAfterMs };
+    this.#strays = new StrayConnections(parts);
   }
 
   start(): void {
@@ -68,6 +73,7 @@ export class LeftBehind {
     this.#isWalking = true;
     try {
       if (await this.#isMine()) await this.#tidyAll(await this.#next());
+      await this.#strays.end();
     } catch (error) {
       if (!isOutage(error)) this.#parts.log.error({ err: error }, 'data left behind not swept');
     }
@@ -116,6 +122,6 @@ export class LeftBehind {
     const at = keys.user(tenant, id);
     const list = [at.conversations, at.joined, at.left, at.order, at.entries, at.unread, at.large];
     const all = [at.presence, ...list, at.log, at.logState, at.places];
-    await run('tidy-user', all, [clock.offset(), abandonedAfterMs]);
+    this.#strays.note(tenant, id, (await run('tidy-user', all, [clock.offset(), abandonedAfterMs])) as string[]);
   }
 }

@@ -2,16 +2,24 @@
 -- Whom the user blocks, and that they hide, is theirs to change and stays.
 -- KEYS  presence conversations joined left order entries unread large log logState places
 -- ARGV  offset milliseconds
--- Answers how many of the two it forgot
+-- Answers the connections recorded of the user, each with the node that holds it: id node id node …
 local presence, conversations, joined, left, order, entries, unread, large, log, logState, places = unpack(KEYS)
 local offset, keepMs = ARGV[1], tonumber(ARGV[2])
 local time = now(offset)
 
-local function isGone()
-  for _, field in ipairs(redis.call('HKEYS', presence)) do
-    local kind = string.sub(field, 1, 2)
-    if kind == 'c:' or kind == 'b:' then return false end
+local fields = redis.call('HGETALL', presence)
+local connections, blocks = {}, false
+for at = 1, #fields, 2 do
+  local kind = string.sub(fields[at], 1, 2)
+  if kind == 'b:' then blocks = true end
+  if kind == 'c:' then
+    connections[#connections + 1] = string.sub(fields[at], 3)
+    connections[#connections + 1] = string.match(fields[at + 1], '^{"node":"([^"]*)"') or ''
   end
+end
+
+local function isGone()
+  if connections[1] or blocks then return false end
   local state = redis.call('HMGET', presence, 'status', 'seen')
   if state[1] == 'OFFLINE' then return false end
   -- One who was never there has chosen a status, or has nothing.
@@ -32,14 +40,11 @@ local function isListGone()
   return false
 end
 
-local forgotten = 0
-if redis.call('EXISTS', presence) == 1 then
-  if not isGone() then return 0 end
+if fields[1] then
+  if not isGone() then return connections end
   redis.call('UNLINK', presence)
-  forgotten = 1
 end
 if redis.call('HEXISTS', logState, 'place') == 1 and isListGone() then
   redis.call('UNLINK', conversations, joined, left, order, entries, unread, large, log, logState, places)
-  forgotten = forgotten + 1
 end
-return forgotten
+return connections

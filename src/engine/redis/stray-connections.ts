@@ -1,0 +1,78 @@
+/**
+ * Ends connections recorded under nodes that nothing else knows.
+ *
+ * A node lists what it holds apart from the users whose connections they are. Where the two lie on different servers, one that
+ * loses its end may forget the list of a node that dies at that moment: no sweep would find its connections. A node takes its
+ * lease before it records anything, so one that has no lease and is not being swept is gone, or goes on under another name
+ * and records everything again within the time of a lease.
+ */
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import type { ConnectionId, TenantId, UserId } from '../../model.ts';
+import { attempt } from './attempt.ts';
+import type { RedisClient } from './client.ts';
+import type { EventOutbox } from './event-outbox.ts';
+import type { Keys } from './keys.ts';
+
+interface Stray {
+  readonly tenant: TenantId;
+  readonly userId: UserId;
+  readonly connectionId: ConnectionId;
+  readonly node: string;
+  readonly since: number;
+}
+
+interface StrayConnectionsParts {
+  readonly client: RedisClient;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly outbox: EventOutbox;
+}
+
+export class StrayConnections {
+  readonly #parts: StrayConnectionsParts;
+  /** By connection and node, the earliest first; more of them wait for the next time around. */
+  readonly #suspects = new Map<string, Stray>();
+
+  constructor(parts: StrayConnectionsParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes what is recorded of a user: the id of a connection, its node, and so on. */
+  note(tenant: TenantId, userId: UserId, recorded: readonly string[]): void {
+    const since = this.#parts.clock.elapsed();
+    for (let at = 0; at < recorded.length && this.#suspects.size < LIMITS.strayConnections; at += 2) {
+      const [connectionId, node = ''] = recorded.slice(at, at + 2) as [ConnectionId, string];
+      const key = `${connectionId} ${node}`;
+      if (!this.#suspects.has(key)) this.#suspects.set(key, { tenant, userId, connectionId, node, since });
+    }
+  }
+
+  /** Clears those whose node is known, which is read after what was noted, and ends those that have waited for long enough. */
+  async end(): Promise<void> {
+    if (this.#suspects.size === 0) return;
+    const known = await this.#knownOf([...new Set([...this.#suspects.values()].map(({ node }) => node))]);
+    const { clock } = this.#parts;
+    for (const [key, stray] of this.#suspects) {
+      const isOld = clock.elapsed() - stray.since >= TIMES.nodeLeaseMs;
+      if (known.has(stray.node) || isOld) this.#suspects.delete(key);
+      if (!known.has(stray.node) && isOld) await this.#remove(stray);
+    }
+  }
+
+  async #knownOf(nodes: readonly string[]): Promise<ReadonlySet<string>> {
+    const { client, keys } = this.#parts;
+    const [leases, dead] = await attempt(() =>
+      Promise.all([client.zmscore(keys.leases, ...nodes), client.smismember(keys.dead, ...nodes)]),
+    );
+    return new Set(nodes.filter((_node, index) => leases[index] != null || dead[index] === 1));
+  }
+
+  /** Only if it is still that node's. */
+  async #remove({ tenant, userId, connectionId, node }: Stray): Promise<void> {
+    const { keys, clock, outbox } = this.#parts;
+    const { presence, presenceChannel } = keys.user(tenant, userId);
+    const args = [clock.offset(), userId, connectionId, node];
+    await outbox.run(tenant, keys.userEvents(tenant, userId), 'disconnect', [presence, presenceChannel], args);
+  }
+}

@@ -1,0 +1,44 @@
+/** Connections that a node recorded which nothing knows any more: no sweep finds them. */
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { createKeys } from '../../src/engine/redis/keys.ts';
+import { TIMES } from '../../src/limits.ts';
+import { eventually } from '../support/eventually.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { alice, bob, connectionId, deviceId, record, tenant } from '../support/world.ts';
+
+/** Of its own: a part of the walk is all of it. */
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedisServer();
+});
+afterAll(() => server.stop());
+
+it('G11: a connection whose node lost its list and died ends with the walk; one whose node lives stays', async () => {
+  const clock = new TestClock();
+  const prefix = `stray-${randomUUID().slice(0, 8)}`;
+  const engine = await openEngineOn(server.url, { prefix, clock, abandonedAfterMs: 90 * 86_400_000 });
+  const redis = new Redis(server.url);
+  const phone = { deviceId: deviceId('phone'), connectionId: connectionId('bob'), sessionId: null } as const;
+  await engine.connect(tenant, bob, { ...phone, connectionType: 'WEBSOCKET' });
+  const keys = createKeys(prefix, 0);
+  const recorded = (await redis.hget(keys.user(tenant, bob).presence, 'c:bob')) ?? '';
+  const { presence } = keys.user(tenant, alice);
+  await redis.hset(presence, 'c:lost', recorded.replace(/"node":"[^"]*"/, `"node":"${randomUUID()}"`));
+  const statuses = async () => (await engine.readPresence(tenant, [alice, bob])).map(({ status }) => status);
+  expect(await statuses()).toEqual(['ONLINE', 'ONLINE']);
+  const { heard, listening } = await record(engine, { kind: 'presence', tenant, id: alice });
+  // A node may be on its way to another name: it has the time of a lease.
+  const startedAt = clock.elapsed();
+  await eventually(async () => {
+    clock.advance(TIMES.tidyMs);
+    expect(await statuses()).toEqual(['OFFLINE', 'ONLINE']);
+  });
+  expect(clock.elapsed() - startedAt).toBeGreaterThanOrEqual(TIMES.nodeLeaseMs);
+  await eventually(() => expect(heard.at(-1)).toMatchObject({ presence: { status: 'OFFLINE' } }));
+  await listening.close();
+  await engine.close();
+  redis.disconnect();
+});
