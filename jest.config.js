@@ -18,6 +18,7 @@ const FULL_ONLY = [
   'test/client/server.test.ts',
   'test/client/session.test.ts',
   'test/client/transports.test.ts',
+  'test/client/trial-caches.test.ts',
   'test/client/trial.test.ts',
   'test/cluster/load.test.ts',
   'test/cluster/two-releases.test.ts',

@@ -3,7 +3,7 @@ import { createRealtime } from '../../client/src/index.ts';
 import { indexedDbStorage } from '../../client/src/storage/index.ts';
 
 /** What the test gives to the page. */
-interface Given {
+export interface Given {
   readonly location: { readonly search: string };
   /** A token of this page's user. */
   tokenOf(): Promise<string>;

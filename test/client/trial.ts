@@ -13,6 +13,7 @@ import type { ShownRoom, TrialPage } from './trial-page.ts';
 
 export const ROUTES = ['directly', 'through the example gateway'] as const;
 export type Route = (typeof ROUTES)[number];
+export type TrialClient = 'the client' | 'Apollo Client' | 'urql';
 
 export const FAULTS = ['offline', 'kill', 'expire', 'reload', 'redis', 'cut'] as const;
 export type Fault = (typeof FAULTS)[number];
@@ -83,13 +84,13 @@ class Person {
     this.#proxy?.redirect(Number(this.#gateway ? new URL(this.#gateway.url).port : this.env['PORT']));
   }
 
-  async open(browser: Browser, { origin }: Pages, rooms: readonly string[]): Promise<void> {
+  async open(browser: Browser, { origin }: Pages, given: Readonly<Record<string, string>>): Promise<void> {
     this.#context = await browser.newContext();
     await this.#context.exposeFunction('tokenOf', () => this.token(this.lifeS));
     await this.#context.exposeFunction('kept', (text: string) => void this.kept.add(text));
     this.#page = await this.#context.newPage();
     const url = `http://127.0.0.1:${this.#proxy?.port}/graphql`;
-    await this.#page.goto(`${origin}/?${new URLSearchParams({ url, rooms: rooms.join() })}`);
+    await this.#page.goto(`${origin}/?${new URLSearchParams({ ...given, url })}`);
   }
 
   token(lifeS: number): Promise<string> {
@@ -131,6 +132,7 @@ export interface TrialOptions {
   readonly browser: Browser;
   readonly pages: Pages;
   readonly route: Route;
+  readonly client: TrialClient;
 }
 
 export class Trial {
@@ -149,7 +151,7 @@ export class Trial {
   }
 
   async begin(): Promise<void> {
-    const { browser, pages, route } = this.#options;
+    const { browser, pages, route, client } = this.#options;
     // What it has acknowledged it still has after it was killed.
     this.#redis = await startRedisServer('--appendonly', 'yes', '--appendfsync', 'always');
     for (const name of ['alice', 'bob']) {
@@ -167,7 +169,7 @@ export class Trial {
     }
     const users = this.#people.map(({ id }) => id);
     for (const id of this.rooms) await this.#people[0]?.query(CREATE, { id, users: users.slice(1) });
-    for (const person of this.#people) await person.open(browser, pages, this.rooms);
+    for (const person of this.#people) await person.open(browser, pages, { rooms: this.rooms.join(), client });
     await this.rest();
   }
 
