@@ -4,10 +4,11 @@ import type { Engine } from '../engine/port.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { ChannelRegistry, type OpenedChannel } from './channel-registry.ts';
-import type { CountResume } from './conversations/beginning.ts';
+
 import type { ConversationChannel, CountHole } from './conversations/channel.ts';
 import { Merging } from './conversations/merging.ts';
 import { SharedLog } from './conversations/shared-log.ts';
+import type { CountResume } from './conversations/stream-options.ts';
 import { type ConversationStreams, createConversationStreams } from './conversations/subscriptions.ts';
 import { Followed } from './followed.ts';
 import { createNamedStreams, type NamedStreams } from './named-streams.ts';

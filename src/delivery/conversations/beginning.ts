@@ -1,9 +1,15 @@
 /** The position at which a stream begins in each of its conversations. */
+import { accessTo } from '../../access/seen.ts';
 import type { ServiceError } from '../../errors.ts';
 import { inParts } from '../../in-parts.ts';
-import type { Position } from '../../model.ts';
+import type { ConversationId, Position } from '../../model.ts';
 import type { Following } from './following.ts';
+import type { Followings } from './followings.ts';
 import { asServiceError, type Replay } from './replay.ts';
+import type { Replays } from './replays.ts';
+import { isSame } from './resume-points.ts';
+import type { Rights } from './rights.ts';
+import type { ConversationStreamOptions, CountResume } from './stream-options.ts';
 
 export interface Start<Event extends object> {
   readonly following: Following<Event>;
@@ -16,8 +22,17 @@ export interface Start<Event extends object> {
   readonly expiry: ServiceError | null;
 }
 
-/** Called for each conversation that a stream begins at its reader's position, or cannot. */
-export type CountResume = (outcome: 'resumed' | 'expired') => void;
+/** The position after which a conversation's events come, of one that the viewer joined there. Null: live. */
+export type StartOf = (id: ConversationId, joined: Position | null) => Position | null;
+
+/** The parts of a stream with which it begins. */
+interface BeginningStream<Event extends object> {
+  readonly options: ConversationStreamOptions<Event>;
+  readonly rights: Rights;
+  readonly followings: Followings<Event>;
+  readonly replays: Replays<Event>;
+  readonly countResume: CountResume;
+}
 
 /** Null: the conversation was deleted meanwhile. */
 async function preparedOne<Event extends object>(
@@ -40,26 +55,71 @@ async function preparedOne<Event extends object>(
   }
 }
 
+/** The log heads at which streams without a position begin. A channel may still be behind them. */
+async function readHeads<Event extends object>(
+  { selection, after, teller }: ConversationStreamOptions<Event>,
+  joined: readonly Following<Event>[],
+): Promise<readonly (Position | null)[]> {
+  if (!selection.message) return [];
+  const resumes = (id: ConversationId): boolean => (teller ? teller.startOf(id, null) !== null : after.has(id));
+  return Promise.all(
+    joined.map(({ channel, beganAt }) => (resumes(channel.id) ? null : (beganAt ?? channel.readHead()))),
+  );
+}
+
+/** The starts in conversations that the viewer may see. Leaves the others. */
+async function admitted<Event extends object>(
+  { options, rights, followings, replays }: BeginningStream<Event>,
+  joined: readonly Following<Event>[],
+  after: StartOf,
+): Promise<Start<Event>[]> {
+  // Checked after the channels have joined: the answer has all removals before, and later ones are announced.
+  const [memberships, heads] = await Promise.all([
+    rights.memberships(joined.map(({ channel }) => channel.id)),
+    readHeads(options, joined),
+  ]);
+  const { teller } = options;
+  const starts: Start<Event>[] = [];
+  for (const [index, following] of joined.entries()) {
+    const membership = memberships[index] ?? null;
+    const { id } = following.channel;
+    const access = membership || rights.seesAll ? accessTo(rights.viewer, id, membership) : null;
+    if (!following.admit(access, membership)) {
+      followings.leave(following);
+      continue;
+    }
+    const joinedPosition = membership?.joinedPosition ?? null;
+    const resumed = teller ? teller.startOf(id, joinedPosition) : after(id, joinedPosition);
+    const { position } = following.channel;
+    const from = resumed ?? heads[index] ?? position;
+    // Without a change since, there is nothing to read.
+    const replay = resumed && !isSame(resumed, position) ? replays.of(following, resumed) : null;
+    starts.push({ following, from, isResumed: resumed !== null, replay, expiry: teller?.expiryOf(id) ?? null });
+  }
+  return starts;
+}
+
 /**
- * Reads the first page of each replay. `isForgiving`: a conversation whose position expired begins live.
- * `leave` is called for a conversation that was deleted meanwhile.
+ * Finds the start of each joined conversation, and reads the first page of each replay. With `isForgiving` a conversation
+ * whose position expired begins live. Conversations that the viewer may not see, or that were deleted meanwhile, are left.
  *
  * @throws {ServiceError} POSITION_EXPIRED; no replay holds a page then.
  */
-export async function prepared<Event extends object>(
-  starts: readonly Start<Event>[],
-  isForgiving: boolean,
-  leave: (following: Following<Event>) => void,
-  countResume: CountResume,
+export async function beginnings<Event extends object>(
+  stream: BeginningStream<Event>,
+  joined: readonly Following<Event>[],
+  after: StartOf,
 ): Promise<Start<Event>[]> {
+  const { options, followings, countResume } = stream;
+  const starts = (await inParts(joined, (part) => admitted(stream, part, after))).flat();
   const prepare = async (start: Start<Event>): Promise<Start<Event> | null> => {
-    const beginning = await preparedOne(start, isForgiving, countResume);
-    if (!beginning) leave(start.following);
+    const beginning = await preparedOne(start, options.isForgiving ?? false, countResume);
+    if (!beginning) followings.leave(start.following);
     return beginning;
   };
-  const beginnings = (await inParts(starts, (part) => Promise.allSettled(part.map(prepare)))).flat();
-  const failed = beginnings.find((each) => each.status === 'rejected');
-  if (!failed) return beginnings.flatMap((each) => (each.status === 'fulfilled' ? (each.value ?? []) : []));
+  const prepared = (await inParts(starts, (part) => Promise.allSettled(part.map(prepare)))).flat();
+  const failed = prepared.find((each) => each.status === 'rejected');
+  if (!failed) return prepared.flatMap((each) => (each.status === 'fulfilled' ? (each.value ?? []) : []));
   for (const { replay } of starts) replay?.close();
   throw failed.reason;
 }

@@ -8,73 +8,33 @@
  * after an interruption it is read again.
  */
 import type { Clock } from '../../clock.ts';
-import type { Announcement, Engine, LeaveReason, Listening, ReadMove } from '../../engine/port.ts';
-import { notFound, positionExpired, ServiceError } from '../../errors.ts';
+import type { Announcement, Engine, Listening, ReadMove } from '../../engine/port.ts';
+import { isOutage, notFound, positionExpired, type ServiceError } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type {
   ConversationId,
   ConversationRecord,
-  Membership,
   MessageChange,
   MessageRecord,
   Position,
   TenantId,
-  TypingRecord,
-  UserId,
 } from '../../model.ts';
-import { Latest } from '../latest.ts';
 import { notePast } from '../past.ts';
 import { SharedRead } from '../shared-read.ts';
+import { ConversationState } from './conversation-state.ts';
+import { type ChannelListener, type ConversationCause, Listeners } from './listeners.ts';
 import type { Merging } from './merging.ts';
 import { receiptsSince } from './read-moves.ts';
 import { TypingBoard } from './typing-board.ts';
 import { WritingBoard } from './writing-board.ts';
-import type { ExtendedText, WrittenMessage } from './written-message.ts';
 
 type ConversationAnnouncement = Extract<Announcement, { type: 'conversation' }>;
-
-/** The cause of a change of a conversation: a message was sent, a member has read, or any other. */
-export type ConversationCause = 'SENT' | 'READ' | 'CHANGED';
-
-/** A read position that moved. Shared by all recipients. */
-export interface ReadMoved extends ReadMove {
-  readonly conversationId: ConversationId;
-}
-
-/** The events for a listener. Calls are synchronous and must not throw. */
-export interface ChannelListener {
-  /** The user whose membership the listener depends on; null: none, or not yet. */
-  readonly member: UserId | null;
-  isOf(membership: Membership | null): boolean;
-  /** Whether it takes changes of the conversation itself; a listener that does not costs nothing then. */
-  readonly takesConversation: boolean;
-  onMessage(change: MessageChange, message: MessageRecord): void;
-  /** The log's head, read just now: a listener past it may hold what the log has lost. */
-  onHead(position: Position): void;
-  onConversation(conversation: ConversationRecord, cause: ConversationCause): void;
-  /** Whether it takes read positions. */
-  readonly takesReads: boolean;
-  onRead(moved: ReadMoved): void;
-  onTyping(typing: TypingRecord): void;
-  /** Whether it takes text that is added to messages. */
-  readonly takesText: boolean;
-  /** Text added since the last call, of a message whose text other listeners take as well. */
-  onExtended(event: ExtendedText, written: WrittenMessage): void;
-  /** The channel has passed on everything it knows of; called for listeners that take text. */
-  onSettled(): void;
-  /** The writer of the message is asked to stop. */
-  onStop(message: MessageRecord): void;
-  /** These users are no longer members. Null: the reason is unknown. */
-  onLeft(userIds: readonly UserId[], why: LeaveReason | null): void;
-  /** The channel cannot continue for this reason; nothing follows. */
-  onLost(error: ServiceError): void;
-}
 
 /** Counts a gap in the announcements: closed from the log, or lost, which is reported to the listeners. */
 export type CountHole = (outcome: 'closed' | 'lost') => void;
 
-export interface ConversationChannelOptions {
+export interface ConversationChannelParts {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly log: Log;
@@ -87,19 +47,11 @@ export class ConversationChannel {
   readonly id: ConversationId;
   readonly typing: TypingBoard;
   readonly writings: WritingBoard;
-  readonly #engine: Engine;
-  readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #countHole: CountHole;
-  readonly #listeners = new Set<ChannelListener>();
-  /** Listeners that take changes of the conversation itself. */
-  readonly #watchers = new Set<ChannelListener>();
-  /** Listeners that take text. */
-  readonly #readers = new Set<ChannelListener>();
+  readonly #parts: ConversationChannelParts;
+  readonly #listeners = new Listeners();
   #listening: Listening | null = null;
   #position: Position = { epoch: '', place: 0 };
-  readonly #conversation = new Latest<ConversationRecord>();
-  #lastSent: Pick<ConversationRecord, 'lastSequence' | 'lastActivityAt' | 'position'> | null = null;
+  readonly #conversation = new ConversationState();
   readonly #head: SharedRead<Position | null>;
   #isClosed = false;
   /** The reason for which it cannot continue; null: it can. */
@@ -115,23 +67,15 @@ export class ConversationChannel {
   #areReadsUnheard = false;
   #interruptions = 0;
 
-  constructor(
-    { engine, clock, log, countHole, merging }: ConversationChannelOptions,
-    tenant: TenantId,
-    id: ConversationId,
-  ) {
+  constructor(parts: ConversationChannelParts, tenant: TenantId, id: ConversationId) {
+    const { engine, clock, log, merging } = parts;
     this.tenant = tenant;
     this.id = id;
-    this.#engine = engine;
-    this.#clock = clock;
-    this.#log = log;
-    this.#countHole = countHole;
+    this.#parts = parts;
     this.#head = new SharedRead(async () => (await engine.readConversations(tenant, [id]))[0]?.position ?? null);
-    const tell = (event: ExtendedText, written: WrittenMessage): void => {
-      for (const reader of this.#readers) reader.onExtended(event, written);
-    };
+    const tell = this.#listeners.tellText.bind(this.#listeners);
     this.writings = new WritingBoard({ engine, clock, log, merging, tenant, id, tell });
-    this.typing = new TypingBoard(clock, id, (typing) => this.#each((listener) => listener.onTyping(typing)));
+    this.typing = new TypingBoard(clock, id, (typing) => this.#listeners.each((listener) => listener.onTyping(typing)));
   }
 
   /** The last place of the log that was passed on. */
@@ -167,19 +111,15 @@ export class ConversationChannel {
   /** Joins the bus, then notes the head; false when there is no such conversation. */
   async open(): Promise<boolean> {
     const { tenant, id } = this;
-    this.#listening = await this.#engine.listen(
+    this.#listening = await this.#parts.engine.listen(
       { kind: 'conversation', tenant, id },
       {
         onAnnouncement: (announcement) => this.#receive(announcement),
         onInterrupted: () => this.#recover(),
       },
     );
-    const take = this.#conversation.reading();
-    const takeTyping = this.typing.reading();
-    const [[conversation], [typing]] = await Promise.all([
-      this.#engine.readConversations(tenant, [id]),
-      this.#engine.readTyping(tenant, [id]),
-    ]);
+    const { read, take, takeTyping } = this.#reading();
+    const [[conversation], [typing]] = await read;
     if (!conversation) return false;
     this.#position = conversation.position;
     take(conversation);
@@ -193,25 +133,17 @@ export class ConversationChannel {
   add(listener: ChannelListener): void {
     if (this.#loss) return listener.onLost(this.#loss);
     this.#listeners.add(listener);
-    if (listener.takesConversation) this.#watchers.add(listener);
-    if (listener.takesText) this.#readers.add(listener);
   }
 
   remove(listener: ChannelListener): void {
-    this.#listeners.delete(listener);
-    this.#watchers.delete(listener);
-    this.#readers.delete(listener);
+    this.#listeners.remove(listener);
   }
 
   close(): void {
     this.#isClosed = true;
     this.typing.clear();
     this.writings.close();
-    this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
-  }
-
-  #each(tell: (listener: ChannelListener) => void): void {
-    for (const listener of [...this.#listeners]) tell(listener);
+    this.#listening?.close().catch((error: unknown) => this.#parts.log.warn({ err: error }, 'channel not closed'));
   }
 
   #receive(announcement: Announcement): void {
@@ -220,8 +152,7 @@ export class ConversationChannel {
       case 'message':
         return this.#receiveMessage(announcement.change, announcement.message);
       case 'conversation':
-        if (announcement.left.length > 0) this.#tellLeft(announcement);
-        for (const userId of announcement.left) this.typing.stop(userId);
+        this.#receiveLeft(announcement);
         if (this.#isInDoubt) return void this.#readState();
         return this.#receiveConversation(announcement);
       case 'typing':
@@ -231,27 +162,27 @@ export class ConversationChannel {
         return this.writings.extend(announcement.extension);
       case 'stop':
         // A writer that misses this learns of it with its next append.
-        if (!this.#isInDoubt) this.#each((listener) => listener.onStop(announcement.message));
+        if (!this.#isInDoubt) this.#listeners.each((listener) => listener.onStop(announcement.message));
         return;
       default:
         return;
     }
   }
 
-  #tellLeft({ left, why }: ConversationAnnouncement): void {
-    this.#each((listener) => listener.onLeft(left, why ?? null));
+  #receiveLeft({ left, why }: ConversationAnnouncement): void {
+    if (left.length > 0) this.#listeners.each((listener) => listener.onLeft(left, why ?? null));
+    for (const userId of left) this.typing.stop(userId);
   }
 
   #receiveConversation({ conversation, read }: ConversationAnnouncement): void {
-    if (!this.#conversation.take(this.#withSent(conversation))) return;
+    if (!this.#conversation.take(conversation)) return;
     this.#tellConversation(read ? 'READ' : 'CHANGED');
     if (read) this.#tellRead(read);
   }
 
   #tellRead(read: ReadMove): void {
     const { userId, sequence, readAt } = read;
-    const moved = { conversationId: this.id, userId, sequence, readAt };
-    for (const listener of [...this.#listeners]) if (listener.takesReads) listener.onRead(moved);
+    this.#listeners.tellRead({ conversationId: this.id, userId, sequence, readAt });
   }
 
   #receiveMessage(change: MessageChange, message: MessageRecord): void {
@@ -274,34 +205,30 @@ export class ConversationChannel {
       // Text that readers do not have yet is delivered before its end.
       this.writings.changed(message);
     }
-    // Not copied: a listener that leaves meanwhile gets no call, and none can join within a synchronous call.
-    for (const listener of this.#listeners) listener.onMessage(change, message);
+    this.#listeners.tellMessage(change, message);
     if (change === 'SENT') this.#noteSent(message);
     if (message.state === 'STREAMING') this.writings.sent(message);
   }
 
   /** A message ends its sender's typing and updates the conversation. No other announcement says so. */
-  #noteSent({ sequence, timestamp, position, senderId }: MessageRecord): void {
-    this.typing.sent(senderId, timestamp);
-    this.#lastSent = { lastSequence: sequence, lastActivityAt: timestamp, position };
-    const before = this.#conversation.current;
-    if (!before || sequence <= before.lastSequence) return;
-    this.#conversation.amend({ ...before, lastSequence: sequence, lastActivityAt: timestamp, position });
-    this.#tellConversation('SENT');
-  }
-
-  /** State that was read, or heard late, may be older than the last message, which no other announcement reports. */
-  #withSent(conversation: ConversationRecord): ConversationRecord {
-    const sent = this.#lastSent;
-    const isNewer =
-      sent?.position.epoch === conversation.position.epoch && sent.lastSequence > conversation.lastSequence;
-    return isNewer ? { ...conversation, ...sent } : conversation;
+  #noteSent(message: MessageRecord): void {
+    this.typing.sent(message.senderId, message.timestamp);
+    if (this.#conversation.sent(message)) this.#tellConversation('SENT');
   }
 
   #tellConversation(cause: ConversationCause): void {
     const { current } = this.#conversation;
-    if (this.#isClosed || !current) return;
-    for (const watcher of [...this.#watchers]) watcher.onConversation(current, cause);
+    if (current && !this.#isClosed) this.#listeners.tellConversation(current, cause);
+  }
+
+  /** Begins a read of the conversation and of typing. */
+  #reading() {
+    const { tenant, id } = this;
+    const { engine } = this.#parts;
+    const take = this.#conversation.reading();
+    const takeTyping = this.typing.reading();
+    const read = Promise.all([engine.readConversations(tenant, [id]), engine.readTyping(tenant, [id])]);
+    return { read, take, takeTyping };
   }
 
   #recover(): void {
@@ -317,16 +244,12 @@ export class ConversationChannel {
 
   /** Reads the conversation, typing and members. Retries until the engine answers. */
   async #readState(): Promise<void> {
-    const take = this.#conversation.reading();
-    const takeTyping = this.typing.reading();
+    const { read, take, takeTyping } = this.#reading();
     try {
-      const [[conversation], [typing]] = await Promise.all([
-        this.#engine.readConversations(this.tenant, [this.id]),
-        this.#engine.readTyping(this.tenant, [this.id]),
-      ]);
+      const [[conversation], [typing]] = await read;
       await this.#confirmMembers();
       if (this.#isClosed) return;
-      if (conversation && take(this.#withSent(conversation))) {
+      if (conversation && take(conversation)) {
         this.#tellConversation('CHANGED');
         this.#areReadsUnheard = true;
       }
@@ -340,9 +263,9 @@ export class ConversationChannel {
 
   /** Reports the read positions that moved unheard. They are state: some may be sent again. */
   async #tellReads(): Promise<void> {
-    if (!this.#areReadsUnheard || ![...this.#listeners].some(({ takesReads }) => takesReads)) return;
-    const engine = this.#engine;
-    const unheardMs = this.#clock.elapsed() - (this.#heardBefore ?? this.#clock.elapsed());
+    if (!this.#areReadsUnheard || !this.#listeners.takeReads) return;
+    const { engine, clock } = this.#parts;
+    const unheardMs = clock.elapsed() - (this.#heardBefore ?? clock.elapsed());
     const since = (await engine.time()) - unheardMs - TIMES.clocksApartMs;
     for await (const receipt of receiptsSince(engine, this, since)) this.#tellRead(receipt);
     this.#areReadsUnheard = false;
@@ -369,7 +292,7 @@ export class ConversationChannel {
 
   /** True when the page reached the head. */
   async #readPage(): Promise<boolean> {
-    const page = await this.#engine.readLog(this.tenant, this.id, this.#position, LIMITS.logPage);
+    const page = await this.#parts.engine.readLog(this.tenant, this.id, this.#position, LIMITS.logPage);
     if (this.#isClosed) return true;
     if (page.outcome !== 'read') {
       if (page.outcome === 'expired') this.#lose(positionExpired(page.reason, { conversationId: this.id }));
@@ -382,26 +305,15 @@ export class ConversationChannel {
       else this.#lose(positionExpired('RETENTION', { conversationId: this.id }));
     }
     if (!page.isWhole) return false;
-    if (page.entries.length > 0) this.#countHole('closed');
-    this.#each((listener) => listener.onHead(this.#position));
+    if (page.entries.length > 0) this.#parts.countHole('closed');
+    this.#listeners.each((listener) => listener.onHead(this.#position));
     return true;
   }
 
-  /**
-   * Removes listeners that are no longer members. Announcements come in order with removals, but entries
-   * read from the log may follow a removal that was not announced (G08).
-   */
+  /** The channel is no longer in doubt, unless it was interrupted again. */
   async #confirmMembers(): Promise<void> {
     const interruptions = this.#interruptions;
-    const listeners = [...this.#listeners].filter(({ member }) => member !== null);
-    const userIds = [...new Set(listeners.flatMap(({ member }) => member ?? []))];
-    const keys = userIds.map((userId) => ({ conversationId: this.id, userId }));
-    const memberships = await this.#engine.readMemberships(this.tenant, keys);
-    const known = new Map(userIds.map((userId, index) => [userId, memberships[index] ?? null]));
-    for (const listener of listeners) {
-      const { member } = listener;
-      if (member !== null && !listener.isOf(known.get(member) ?? null)) listener.onLeft([member], null);
-    }
+    await this.#listeners.confirmMembers(this.#parts.engine, this.tenant, this.id);
     if (interruptions !== this.#interruptions) return;
     this.#isInDoubt = false;
     this.writings.trust();
@@ -409,33 +321,28 @@ export class ConversationChannel {
   }
 
   #tellSettled(): void {
-    if (this.isSettled) for (const reader of [...this.#readers]) reader.onSettled();
+    if (this.isSettled) this.#listeners.tellSettled();
   }
 
   #lose(error: ServiceError): void {
-    this.#log.warn(
-      { tenant: this.tenant, conversation: this.id, reason: error.reason },
-      'conversation channel lost its position',
-    );
-    this.#countHole('lost');
+    const { tenant, id } = this;
+    this.#parts.log.warn({ tenant, conversation: id, reason: error.reason }, 'conversation channel lost its position');
+    this.#parts.countHole('lost');
     this.#end(error);
   }
 
   #end(error: ServiceError): void {
     this.#isClosed = true;
     this.#loss = error;
-    this.#each((listener) => listener.onLost(error));
+    this.#listeners.each((listener) => listener.onLost(error));
     this.#listeners.clear();
-    this.#watchers.clear();
-    this.#readers.clear();
     this.writings.close();
   }
 
   #retry(error: unknown, again: () => void): void {
     if (this.#isClosed) return;
-    const isExpected = error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
-    if (!isExpected)
-      this.#log.error({ tenant: this.tenant, conversation: this.id, err: error }, 'conversation channel failed');
-    this.#clock.after(TIMES.retryMs, again);
+    if (!isOutage(error))
+      this.#parts.log.error({ tenant: this.tenant, conversation: this.id, err: error }, 'conversation channel failed');
+    this.#parts.clock.after(TIMES.retryMs, again);
   }
 }

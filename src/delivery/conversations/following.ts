@@ -12,7 +12,8 @@ import type {
   UserId,
 } from '../../model.ts';
 import type { Sink } from '../stream.ts';
-import type { ChannelListener, ConversationCause, ConversationChannel, ReadMoved } from './channel.ts';
+import type { ConversationChannel } from './channel.ts';
+import type { ChannelListener, ConversationCause, ReadMoved } from './listeners.ts';
 import { isSame } from './resume-points.ts';
 import type { ExtendedText, Place, WrittenMessage } from './written-message.ts';
 

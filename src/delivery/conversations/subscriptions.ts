@@ -17,7 +17,8 @@ import type { LiveStream } from '../stream.ts';
 import type { Selection } from './following.ts';
 import type { Told } from './lost.ts';
 import type { ResumePoints } from './resume-points.ts';
-import { ConversationStream, type ConversationStreamContext, type OnBegin } from './stream.ts';
+import { ConversationStream } from './stream.ts';
+import type { ConversationStreamContext, OnBegin } from './stream-options.ts';
 import type { ExtendedText } from './written-message.ts';
 
 /** The conversations of a subscription: those named, or null for all of the viewer's. */

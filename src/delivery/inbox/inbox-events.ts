@@ -17,8 +17,8 @@ import {
 import type { LeaveReason } from '../../engine/port.ts';
 import type { ExpiryReason } from '../../errors.ts';
 import type { CheckpointRecord, ConversationId, MessageChange, TypingRecord } from '../../model.ts';
-import type { ReadMoved } from '../conversations/channel.ts';
 import type { Selection } from '../conversations/following.ts';
+import type { ReadMoved } from '../conversations/listeners.ts';
 import type { ExtendedText } from '../conversations/written-message.ts';
 import { isPast, notePast } from '../past.ts';
 

@@ -11,15 +11,15 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, InboxReturn, Position } from '../../model.ts';
 import type { Following } from '../conversations/following.ts';
-import { receiptsSince } from '../conversations/read-moves.ts';
 import { asServiceError } from '../conversations/replay.ts';
 import { furthest, type ResumePoints } from '../conversations/resume-points.ts';
-import { ownTurn, roomOrEnd } from '../room.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type InboxStreamEvent, kindOf } from './inbox-events.ts';
 import type { ListChange, ListChanges } from './list-changes.ts';
 import type { ListTeller, ToldStream } from './list-teller.ts';
+import { type Owed, OwedChanges } from './owed-changes.ts';
 import type { ListReading } from './own-list.ts';
+import { returnedTo } from './returns.ts';
 
 /** The position of a returning reader. */
 export interface InboxResume {
@@ -64,9 +64,7 @@ export class InboxTeller implements ListTeller {
   readonly #left = new Map<ConversationId, 'told' | 'untold'>();
   /** Conversations whose membership is being checked, and the reason to report if it has ended. */
   readonly #doubted = new Map<ConversationId, LeaveReason>();
-  /** Conversations with unsent changes: their state, which changed while the reader was away, or read positions only. */
-  readonly #owed = new Map<ConversationId, 'state' | 'reads'>();
-  #isTelling = false;
+  readonly #owed: OwedChanges;
   #isLive = false;
   #lastAt = Number.NEGATIVE_INFINITY;
   #stopWaiting: (() => void) | null = null;
@@ -77,6 +75,13 @@ export class InboxTeller implements ListTeller {
     this.#resume = resume;
     this.#list = resume.checkpoint?.list ?? null;
     this.#checkpoints = new Checkpoints(mostNamed);
+    this.#owed = new OwedChanges({
+      engine: context.engine,
+      since: resume.checkpoint?.time ?? 0,
+      stream: () => this.#stream,
+      onPaid: () => this.#onPaid(),
+      onFailed: this.#again.bind(this),
+    });
   }
 
   get listPlace(): Position | null {
@@ -166,7 +171,7 @@ export class InboxTeller implements ListTeller {
   }
 
   onIdle(): void {
-    if (!this.#isLive) void this.#tellOwed();
+    if (!this.#isLive) void this.#owed.pay();
   }
 
   close(): void {
@@ -180,12 +185,11 @@ export class InboxTeller implements ListTeller {
     const now = await engine.time();
     // No clocks differ that much: this one was set back, and new changes would count as delivered.
     if (checkpoint && checkpoint.time > now) throw positionExpired('DIVERGED');
-    const { tenant } = this.#bearer.viewer;
     const read = await inParts(ids, async (part) => {
-      const heads = await engine.readHeads(tenant, part, checkpoint?.time ?? now);
+      const heads = await engine.readHeads(this.#bearer.viewer.tenant, part, checkpoint?.time ?? now);
       return part.map((id, index) => ({ id, head: heads[index] ?? null }));
     });
-    const returned = await this.#returnedTo(changes);
+    const returned = await returnedTo(engine, this.#bearer.viewer, this.#resume.positions, changes);
     // Also for one that was joined again: the reader may know of the join without any event in it.
     for (const [id, { left }] of changes.of) if (left && !returned.has(id)) this.#tellLeft(id, left);
     const elapsed = clock.elapsed();
@@ -198,24 +202,6 @@ export class InboxTeller implements ListTeller {
       }
     });
     this.#checkpoints.begin(changed);
-  }
-
-  /** Conversations left and joined again, where the reader knows of the new membership: they received events of it since. */
-  async #returnedTo(changes: ListChanges): Promise<ReadonlySet<ConversationId>> {
-    const { positions } = this.#resume;
-    const { tenant, userId } = this.#bearer.viewer;
-    const ids = [...changes.of].flatMap(([id, { left, isListed }]) =>
-      left && isListed && positions.has(id) ? [id] : [],
-    );
-    const returned = await inParts(ids, async (part) => {
-      const keys = part.map((conversationId) => ({ conversationId, userId }));
-      const memberships = await this.#context.engine.readMemberships(tenant, keys);
-      return part.filter((id, index) => {
-        const received = positions.get(id);
-        return received && furthest(received, memberships[index]?.joinedPosition ?? null) === received;
-      });
-    });
-    return new Set(returned.flat());
   }
 
   #prepareOne(id: ConversationId, head: ConversationHead, change: ListChange | undefined): void {
@@ -307,58 +293,17 @@ export class InboxTeller implements ListTeller {
     this.#arm();
   }
 
-  #owe(id: ConversationId, what: 'state' | 'reads'): void {
-    this.#owed.set(id, what);
-    if (this.#isLive) void this.#tellOwed();
+  #owe(id: ConversationId, what: Owed): void {
+    this.#owed.add(id, what);
+    if (this.#isLive) void this.#owed.pay();
   }
 
-  /** Sends the unsent changes, and the first checkpoint after the replay. */
-  async #tellOwed(): Promise<void> {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    try {
-      while (this.#owed.size > 0) await this.#tellAllOwed();
-    } catch (error) {
-      return this.#again(error, () => {
-        this.#isTelling = false;
-        void this.#tellOwed();
-      });
-    }
-    this.#isTelling = false;
+  /** Everything was sent. The first checkpoint follows the replay. */
+  #onPaid(): void {
     // Replays began meanwhile: their end calls again.
     if (this.#isLive || !this.#stream?.isOpen || this.#stream.isReplaying) return;
     this.#isLive = true;
     void this.#checkpoint(true);
-  }
-
-  async #tellAllOwed(): Promise<void> {
-    for (const [id, what] of this.#owed) {
-      await this.#tellState(id, what);
-      // More may be owed by now.
-      if (this.#owed.get(id) === what) this.#owed.delete(id);
-      // An engine in this process answers at once, and there may be a hundred thousand.
-      const turn = ownTurn();
-      if (turn) await turn;
-    }
-  }
-
-  async #tellState(id: ConversationId, what: 'state' | 'reads'): Promise<void> {
-    const { engine } = this.#context;
-    const { checkpoint } = this.#resume;
-    const stream = this.#stream;
-    const following = stream?.find(id);
-    const conversation = following?.channel.conversation;
-    if (!stream || !following || !conversation) return;
-    if (what === 'state') following.onConversation(conversation, 'CHANGED');
-    // Of two members: what was hidden from the reader may be from before the checkpoint.
-    const stateFrom = conversation.kind === 'DIRECT' ? 0 : (checkpoint?.time ?? 0);
-    const from = what === 'state' ? stateFrom : (following.joinedAt ?? 0);
-    for await (const receipt of receiptsSince(engine, following.channel, from - TIMES.clocksApartMs)) {
-      if (stream.find(id) !== following) return;
-      if (stream.room.isCongested() && !(await roomOrEnd(stream.room, () => stream.isOpen))) return;
-      const { userId, sequence, readAt } = receipt;
-      following.onRead({ conversationId: id, userId, sequence, readAt });
-    }
   }
 
   /** Schedules a checkpoint, not before the interval between two. */

@@ -4,6 +4,7 @@ import type { ServiceError } from '../../errors.ts';
 import type { ConversationId, Position } from '../../model.ts';
 import type { Following } from '../conversations/following.ts';
 import type { Room } from '../room.ts';
+import type { Sink } from '../stream.ts';
 import type { ListReading } from './own-list.ts';
 
 /** Reports changes of the list in a stream over all of a viewer's conversations. Calls without a promise are synchronous. */
@@ -31,6 +32,21 @@ export interface ListTeller {
   /** No replay is running. */
   onIdle(): void;
   close(): void;
+}
+
+/** The destination of a stream's events. */
+type Destination<Event extends object> = Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>;
+
+/** Passes events on, and tells the reporter of each. */
+export function overheard<Event extends object>(queue: Destination<Event>, teller: ListTeller): Destination<Event> {
+  return {
+    push(event) {
+      queue.push(event);
+      teller.onEvent(event);
+    },
+    isCongested: () => queue.isCongested(),
+    onRoom: (resume) => queue.onRoom(resume),
+  };
 }
 
 /** The stream as the reporter sees it. */

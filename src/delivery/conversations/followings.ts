@@ -1,0 +1,107 @@
+/** The conversations that a stream follows: its part in the channel of each. */
+import { FewByKey } from '../../few.ts';
+import { inParts } from '../../in-parts.ts';
+import type { ConversationId, TenantId } from '../../model.ts';
+import type { Sink } from '../stream.ts';
+import { ConversationChannel } from './channel.ts';
+import { type Follower, Following, type Selection } from './following.ts';
+import type { ConversationStreamContext } from './stream-options.ts';
+
+/** The stream that follows them. */
+export interface FollowingsOwner<Event extends object> extends Follower {
+  readonly isOpen: boolean;
+  readonly tenant: TenantId;
+  readonly selection: Selection<Event>;
+  /** The destination of the events. */
+  readonly sink: Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>;
+}
+
+export class Followings<Event extends object> {
+  readonly #context: ConversationStreamContext;
+  readonly #owner: FollowingsOwner<Event>;
+  readonly #all = new FewByKey<ConversationId, Following<Event>>();
+
+  constructor(context: ConversationStreamContext, owner: FollowingsOwner<Event>) {
+    this.#context = context;
+    this.#owner = owner;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  has(id: ConversationId): boolean {
+    return this.#all.has(id);
+  }
+
+  get(id: ConversationId): Following<Event> | undefined {
+    return this.#all.get(id);
+  }
+
+  keys(): readonly ConversationId[] {
+    return this.#all.keys();
+  }
+
+  values(): readonly Following<Event>[] {
+    return this.#all.values();
+  }
+
+  /** Compares the object, not the id: after leaving and joining again the id names another membership. */
+  includes(following: Following<object>): boolean {
+    return this.#all.get(following.channel.id) === following;
+  }
+
+  /** Joins a conversation's channel. Null: there is no such conversation, it is followed already, or the stream has ended. */
+  async join(id: ConversationId): Promise<Following<Event> | null> {
+    const { channels } = this.#context;
+    const { tenant, selection, sink } = this.#owner;
+    const key = this.#key(id);
+    let isNew = false;
+    const channel = await channels.acquire(key, () => {
+      isNew = true;
+      return new ConversationChannel(this.#context, tenant, id);
+    });
+    if (!channel) return null;
+    if (selection.extension) {
+      try {
+        await channel.writings.open();
+      } catch (error) {
+        channels.release(key, channel);
+        throw error;
+      }
+    }
+    if (!this.#owner.isOpen || this.#all.has(id)) {
+      channels.release(key, channel);
+      return null;
+    }
+    const following = new Following<Event>(channel, this.#owner, selection, sink, isNew);
+    this.#all.set(id, following);
+    channel.add(following);
+    return following;
+  }
+
+  leave(following: Following<Event>): void {
+    const { channel } = following;
+    // Only once: a second release would close a channel with other listeners.
+    if (!this.includes(following)) return;
+    channel.remove(following);
+    following.close();
+    this.#all.delete(channel.id);
+    this.#context.channels.release(this.#key(channel.id), channel);
+  }
+
+  async leaveAll(followed: readonly Following<Event>[] = this.values()): Promise<void> {
+    await inParts(followed, (part) => {
+      for (const following of part) this.leave(following);
+    });
+  }
+
+  /** Its channel cannot continue: the next stream opens another. */
+  discard({ channel }: Following<object>): void {
+    if (channel.isLost) this.#context.channels.discard(this.#key(channel.id), channel);
+  }
+
+  #key(id: ConversationId): string {
+    return JSON.stringify([this.#owner.tenant, id]);
+  }
+}

@@ -1,0 +1,107 @@
+/** What the viewer of a stream over conversations may see, by their present token. */
+import type { Bearer, RenewalListener } from '../../access/bearer.ts';
+import { isAdmin } from '../../access/rights.ts';
+import type { Engine } from '../../engine/port.ts';
+import { inParts } from '../../in-parts.ts';
+import type { ConversationId, Membership, Viewer } from '../../model.ts';
+import type { Following } from './following.ts';
+
+/** The stream whose rights they are. */
+export interface RightsOwner {
+  readonly isOpen: boolean;
+  isFollowed(following: Following<object>): boolean;
+  followedIds(): readonly ConversationId[];
+  /** The new token could not open these. */
+  onRefused(ids: readonly ConversationId[]): void;
+  /** The viewer has left it, which was not announced. */
+  onLeftUnheard(id: ConversationId): void;
+  /** Calls again later, while the stream is open. */
+  retry(error: unknown, again: () => void): void;
+}
+
+export class Rights implements RenewalListener {
+  readonly #engine: Engine;
+  readonly #bearer: Bearer;
+  readonly #areNamed: boolean;
+  readonly #owner: RightsOwner;
+
+  /** `areNamed`: the client named the conversations. */
+  constructor(engine: Engine, bearer: Bearer, areNamed: boolean, owner: RightsOwner) {
+    this.#engine = engine;
+    this.#bearer = bearer;
+    this.#areNamed = areNamed;
+    this.#owner = owner;
+    bearer.listen(this);
+  }
+
+  /** By the present token. */
+  get viewer(): Viewer {
+    return this.#bearer.viewer;
+  }
+
+  /** An admin may name conversations without being a member. Without names they get their own only. */
+  get seesAll(): boolean {
+    return this.#areNamed && isAdmin(this.viewer);
+  }
+
+  /** The viewer's memberships; null: they are no member. */
+  memberships(ids: readonly ConversationId[]): Promise<readonly (Membership | null)[]> {
+    const { tenant, userId } = this.viewer;
+    return this.#engine.readMemberships(
+      tenant,
+      ids.map((conversationId) => ({ conversationId, userId })),
+    );
+  }
+
+  /** The conversations that the viewer may see; none once the stream has ended. No channel opens for others, however many are named. */
+  async visible(ids: readonly ConversationId[]): Promise<readonly ConversationId[]> {
+    if (this.seesAll) return ids;
+    const visible = await inParts(ids, async (part) => {
+      if (!this.#owner.isOpen) return [];
+      const memberships = await this.memberships(part);
+      return part.filter((_, index) => memberships[index]);
+    });
+    return this.#owner.isOpen ? visible.flat() : [];
+  }
+
+  /** Leaves a conversation that the viewer has left. A viewer who was added again has another membership. */
+  async confirmMember(following: Following<object>): Promise<void> {
+    if (this.seesAll) return;
+    const { id } = following.channel;
+    const [membership] = await this.memberships([id]);
+    if (!following.isOf(membership ?? null) && this.#owner.isFollowed(following)) this.#owner.onLeftUnheard(id);
+  }
+
+  /** The same, and never rejects. */
+  async confirm(following: Following<object>): Promise<void> {
+    try {
+      await this.confirmMember(following);
+    } catch (error) {
+      await new Promise<void>((resolve) => this.#owner.retry(error, resolve));
+      await this.confirm(following);
+    }
+  }
+
+  /** The token was replaced. */
+  onRenewed(): void {
+    void this.#reauthorise();
+  }
+
+  close(): void {
+    this.#bearer.unlisten(this);
+  }
+
+  /** Ends the parts that the new token could not open (G17). */
+  async #reauthorise(): Promise<void> {
+    const owner = this.#owner;
+    if (this.seesAll || !owner.isOpen) return;
+    const followed = owner.followedIds();
+    try {
+      const visible = new Set(await this.visible(followed));
+      // It has ended meanwhile, and follows nothing.
+      if (owner.isOpen) owner.onRefused(followed.filter((id) => !visible.has(id)));
+    } catch (error) {
+      owner.retry(error, () => void this.#reauthorise());
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** The options of a stream over conversations, and the parts of this node that it uses. */
+import type { Bearer } from '../../access/bearer.ts';
+import type { Clock } from '../../clock.ts';
+import type { Engine } from '../../engine/port.ts';
+import type { ServiceError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { ConversationId, Position } from '../../model.ts';
+import type { ChannelRegistry } from '../channel-registry.ts';
+import type { Followed } from '../followed.ts';
+import type { ListTeller } from '../inbox/list-teller.ts';
+import type { Doubts } from '../sessions/doubts.ts';
+import type { ConversationChannel, CountHole } from './channel.ts';
+import type { Selection } from './following.ts';
+import type { Merging } from './merging.ts';
+import type { ResumePoints } from './resume-points.ts';
+import type { SharedLog } from './shared-log.ts';
+
+/** Called for each conversation that a stream begins at its reader's position, or cannot. */
+export type CountResume = (outcome: 'resumed' | 'expired') => void;
+
+/** Called for each followed conversation, with the position past which its events come, and the reason if that is not the reader's. */
+export type OnBegin = (id: ConversationId, position: Position, expiry: ServiceError | null) => void;
+
+export interface ConversationStreamOptions<Event extends object> {
+  readonly bearer: Bearer;
+  /** Null: all of the viewer's, including those joined later. */
+  readonly conversationIds: readonly ConversationId[] | null;
+  readonly after: ResumePoints;
+  readonly selection: Selection<Event>;
+  readonly onBegin?: OnBegin;
+  /** Whether a conversation whose position expired begins live; otherwise none begins. */
+  readonly isForgiving?: boolean;
+  readonly teller?: ListTeller;
+}
+
+export interface ConversationStreamContext {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly countHole: CountHole;
+  readonly countResume: CountResume;
+  readonly merging: Merging;
+  readonly channels: ChannelRegistry<ConversationChannel>;
+  readonly sharedLog: SharedLog;
+  readonly doubts: Doubts;
+  readonly followed: Followed;
+}
+
+const NONE: readonly ConversationId[] = [];
+const NOWHERE: ResumePoints = new Map();
+
+/** Without the names and start positions. */
+export function withoutStart<Event extends object>({
+  bearer,
+  selection,
+  teller,
+}: ConversationStreamOptions<Event>): ConversationStreamOptions<Event> {
+  const rest = { bearer, conversationIds: NONE, after: NOWHERE, selection };
+  return teller ? { ...rest, teller } : rest;
+}

@@ -1,0 +1,145 @@
+/**
+ * The viewer's own conversations, which a stream follows: read when it begins, and again when they may have changed.
+ */
+import type { Bearer } from '../../access/bearer.ts';
+import type { Clock } from '../../clock.ts';
+import type { Engine, Listening } from '../../engine/port.ts';
+import type { ServiceError } from '../../errors.ts';
+import { TIMES } from '../../limits.ts';
+import type { Log } from '../../log.ts';
+import type { ConversationId } from '../../model.ts';
+import type { Following } from '../conversations/following.ts';
+import { asServiceError } from '../conversations/replay.ts';
+import { HiddenConversations } from './hidden-conversations.ts';
+import type { ListTeller } from './list-teller.ts';
+import { type ListReading, OwnList } from './own-list.ts';
+
+interface OwnConversationsContext {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The stream that follows them. */
+export interface OwnConversationsOwner {
+  readonly isOpen: boolean;
+  followed(): Iterable<Following<object>>;
+  find(id: ConversationId): Following<object> | undefined;
+  /** Follows all conversations when the stream begins. */
+  followListed(listed: readonly ConversationId[]): Promise<void>;
+  /** Follows those that are not followed yet, and answers them. */
+  followFresh(listed: readonly ConversationId[]): Promise<readonly ConversationId[]>;
+  /** All are followed. */
+  onFollowed(fresh: readonly ConversationId[]): void;
+  onFailed(error: ServiceError): void;
+}
+
+export class OwnConversations {
+  readonly #context: OwnConversationsContext;
+  readonly #bearer: Bearer;
+  readonly #teller: ListTeller | undefined;
+  readonly #owner: OwnConversationsOwner;
+  readonly #list: OwnList;
+  readonly #hidden = new HiddenConversations();
+  #memberships: Listening | null = null;
+  /** Changes of the set run one after the other, the start first: until each conversation has its place, none can be recognised as joined since. */
+  #changing: Promise<void> = Promise.resolve();
+
+  constructor(
+    context: OwnConversationsContext,
+    bearer: Bearer,
+    teller: ListTeller | undefined,
+    owner: OwnConversationsOwner,
+  ) {
+    this.#context = context;
+    this.#bearer = bearer;
+    this.#teller = teller;
+    this.#owner = owner;
+    this.#list = new OwnList(context.engine, bearer, teller?.listPlace ?? null);
+  }
+
+  /** Rejects as the engine and the owner do. */
+  start(): Promise<void> {
+    const started = this.#start();
+    this.#changing = started.catch(() => undefined);
+    return started;
+  }
+
+  async #start(): Promise<void> {
+    const { tenant, userId } = this.#bearer.viewer;
+    this.#memberships = await this.#context.engine.listen(
+      { kind: 'memberships', tenant, id: userId },
+      {
+        onAnnouncement: (announcement) => {
+          if (announcement.type !== 'membership') return;
+          const { conversationId, hiddenAt } = announcement;
+          if (hiddenAt === undefined) this.lookAgain(conversationId);
+          else this.#hide(conversationId, hiddenAt);
+        },
+        onInterrupted: () => {
+          this.#list.doubtAll();
+          this.#reconcile();
+        },
+      },
+    );
+    const reading = await this.#read();
+    await this.#owner.followListed(reading.ids);
+    this.#list.settle(reading);
+    this.#teller?.onListed();
+  }
+
+  /** Reads again whether the viewer is in it. */
+  lookAgain(id: ConversationId): void {
+    this.#list.doubt(id);
+    this.#reconcile();
+  }
+
+  /** Tells the stream's part whether the conversation is hidden from the viewer. */
+  tellHidden(following: Following<object>): void {
+    this.#hidden.tell(following);
+  }
+
+  /** The conversation is not hidden any more. */
+  show(id: ConversationId): void {
+    this.#hidden.show(id);
+  }
+
+  close(): void {
+    const { log } = this.#context;
+    this.#memberships?.close().catch((error: unknown) => log.warn({ err: error }, 'stream not closed'));
+  }
+
+  #hide(id: ConversationId, sequence: number): void {
+    this.#hidden.hide(id, sequence);
+    const following = this.#owner.find(id);
+    if (following) this.#hidden.tell(following);
+  }
+
+  async #read(): Promise<ListReading> {
+    const reading = await this.#list.read();
+    if (!reading.asked) {
+      await this.#hidden.read(this.#context.engine, this.#bearer.viewer);
+      this.#hidden.tellAll(this.#owner.followed());
+    }
+    await this.#teller?.take(reading);
+    return reading;
+  }
+
+  /** Follows the conversations that the viewer joined since; one run at a time, since each continues the read of the one before. */
+  #reconcile(): void {
+    const owner = this.#owner;
+    this.#changing = this.#changing.then(async () => {
+      if (!owner.isOpen) return;
+      try {
+        const reading = await this.#read();
+        const fresh = await owner.followFresh(reading.ids);
+        this.#list.settle(reading);
+        owner.onFollowed(fresh);
+      } catch (error) {
+        const known = asServiceError(error);
+        if (known.code === 'SERVICE_UNAVAILABLE') this.#context.clock.after(TIMES.retryMs, () => this.#reconcile());
+        else owner.onFailed(known);
+      }
+    });
+  }
+}

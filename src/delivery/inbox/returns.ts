@@ -1,0 +1,27 @@
+/** Conversations that a reader has left and joined again. */
+import type { Engine } from '../../engine/port.ts';
+import { inParts } from '../../in-parts.ts';
+import type { ConversationId, Viewer } from '../../model.ts';
+import { furthest, type ResumePoints } from '../conversations/resume-points.ts';
+import type { ListChanges } from './list-changes.ts';
+
+/** Those of which the reader knows the new membership: they received events of it. */
+export async function returnedTo(
+  engine: Engine,
+  { tenant, userId }: Viewer,
+  positions: ResumePoints,
+  changes: ListChanges,
+): Promise<ReadonlySet<ConversationId>> {
+  const ids = [...changes.of].flatMap(([id, { left, isListed }]) =>
+    left && isListed && positions.has(id) ? [id] : [],
+  );
+  const returned = await inParts(ids, async (part) => {
+    const keys = part.map((conversationId) => ({ conversationId, userId }));
+    const memberships = await engine.readMemberships(tenant, keys);
+    return part.filter((id, index) => {
+      const received = positions.get(id);
+      return received && furthest(received, memberships[index]?.joinedPosition ?? null) === received;
+    });
+  });
+  return new Set(returned.flat());
+}
