@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { PayloadSchemas } from '../domain/topic-access.ts';
 import { LIMITS } from '../limits.ts';
 import { weigh } from './allowed.ts';
+import { EQUALITY } from './equality.ts';
 
 interface Compiled {
   readonly validate: ValidateFunction;
@@ -33,21 +34,27 @@ function told({ instancePath, message, params }: ErrorObject): string {
   return characters(`${instancePath || 'it'} ${message ?? 'is not allowed'}${more}`);
 }
 
+function createAjv(): Ajv2020 {
+  const ajv = new Ajv2020({
+    strictTypes: false,
+    strictTuples: false,
+    strictRequired: false,
+    // Inherited properties are not part of a payload.
+    ownProperties: true,
+    addUsedSchema: false,
+    logger: false,
+  });
+  for (const definition of EQUALITY) ajv.removeKeyword(definition.keyword).addKeyword(definition);
+  return ajv;
+}
+
 export function createPayloadSchemas(): PayloadSchemas {
   // Created with the first schema: compiling its own schemas takes a while, and most tenants have none.
   let ajv: Ajv2020 | null = null;
   const compiled = new LRUCache<string, Compiled>({ max: LIMITS.compiledSchemas });
 
   function compile(schema: object, values: number): Compiled {
-    ajv ??= new Ajv2020({
-      strictTypes: false,
-      strictTuples: false,
-      strictRequired: false,
-      // Inherited properties are not part of a payload.
-      ownProperties: true,
-      addUsedSchema: false,
-      logger: false,
-    });
+    ajv ??= createAjv();
     try {
       return { validate: ajv.compile(schema), values };
     } finally {

@@ -71,6 +71,24 @@ describe('schemas of payloads', () => {
     expect(schemas.breach(JSON.stringify(schema), payload)).toBe(why);
   });
 
+  it.each(Object.getOwnPropertyNames(Object.prototype).filter((name) => name !== '__proto__'))(
+    'G13: the name %s is a name like any other to each keyword that compares',
+    (name) => {
+      const values = [1, null, 'x', [], {}].map((value) => ({ [name]: value }));
+      for (const value of values)
+        for (const other of values)
+          for (const schema of [{ const: { a: value } }, { enum: [0, { a: value }] }]) {
+            const breach = schemas.breach(JSON.stringify(schema), { a: other });
+            if (value === other) expect(breach).toBeNull();
+            else expect(breach).toMatch(/^it must be equal to /);
+          }
+      for (const json of [{ const: { b: 1 } }, { enum: [{ b: 1 }] }, { const: [] }].map((schema) =>
+        JSON.stringify(schema),
+      ))
+        expect(schemas.breach(json, { [name]: 1 })).toMatch(/^it must be equal to /);
+    },
+  );
+
   it('a payload that would take too many steps is refused before the first', () => {
     const heavy = { items: { anyOf: Array.from({ length: 150 }, () => ({ const: 1 })) } };
     expect(schemas.fault(heavy)).toBeNull();
