@@ -49,7 +49,7 @@ export function createDelivery({ engine, clock, log, countHole, ...options }: De
   const context = { ...shared, countHole, countResume, merging, channels: conversations, sharedLog, followed };
   return {
     ...createConversationStreams(context, options.checkpointConversations),
-    ...createNamedStreams({ ...shared, presences, topics }),
+    ...createNamedStreams({ ...shared, presences, topics, countResume }),
     ...createTokenWatch(sessions, shared),
     close() {
       merging.close();

@@ -6,6 +6,7 @@ import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Position, PresenceRecord, PublicationRecord, Topic, UserId } from '../model.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
+import type { CountResume } from './conversations/stream-options.ts';
 import { Followed } from './followed.ts';
 import { openJointStream, type Right } from './joint-stream.ts';
 import { PresenceChannel } from './presence/channel.ts';
@@ -33,10 +34,11 @@ export interface NamedStreamContext {
   readonly doubts: Doubts;
   readonly presences: ChannelRegistry<PresenceChannel>;
   readonly topics: ChannelRegistry<TopicChannel>;
+  readonly countResume: CountResume;
 }
 
 export function createNamedStreams(context: NamedStreamContext): NamedStreams {
-  const { engine, clock, log, doubts, presences, topics } = context;
+  const { engine, clock, log, doubts, presences, topics, countResume } = context;
   const rechecks = new Rechecks();
   const followed = new Followed(LIMITS.followedNamesPerUser, 'topics and users, each as often as it is named');
   return {
@@ -54,7 +56,7 @@ export function createNamedStreams(context: NamedStreamContext): NamedStreams {
       const { tenant } = bearer.viewer;
       const turns = new Turns();
       const resumeOf = (position: Position | undefined): Resume | null =>
-        position ? { after: position, turns } : null;
+        position ? { after: position, turns, count: countResume } : null;
       const joinings = hearing.topics.map((topic) => ({
         key: JSON.stringify([tenant, topic]),
         create: () => new TopicChannel(engine, clock, log, tenant, topic),

@@ -138,6 +138,8 @@ export interface EngineObserver {
   ignored(): void;
   /** Bytes of all servers; `limit` 0: without one. */
   memory(memory: { readonly used: number; readonly limit: number }): void;
+  /** An announcement took so long from a node to this one. */
+  lag(milliseconds: number): void;
 }
 
 const NAMES: Record<CircuitState, Circuit> = {

@@ -48,6 +48,7 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
     conversationsPerUser,
     ignored: observe.ignored,
     onMemory: observe.memory,
+    onLag: observe.lag,
     abandon,
   });
   return withCircuit(engine, { clock, observe, deadlineMs: TIMES.operationMs, isOutage: redisServer.isOutage });

@@ -20,6 +20,8 @@ export interface EngineMetrics {
   ignored(): void;
   /** The memory of all servers of Redis, in bytes. */
   memory(memory: { readonly used: number; readonly limit: number }): void;
+  /** How long an announcement was on its way through Redis. */
+  lag(milliseconds: number): void;
 }
 
 export function createEngineMetrics(registers: Registry[]): EngineMetrics {
@@ -27,6 +29,12 @@ export function createEngineMetrics(registers: Registry[]): EngineMetrics {
   const duration = new Histogram({
     name: 'realtime_engine_operation_seconds',
     help: 'How long the engine took for an operation.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers,
+  });
+  const lag = new Histogram({
+    name: 'realtime_announcement_lag_seconds',
+    help: 'How long a probe took from here through Redis back to here: the way of announcements between nodes.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers,
   });
@@ -81,6 +89,7 @@ export function createEngineMetrics(registers: Registry[]): EngineMetrics {
     },
     turned: (isOpen) => circuit.set(isOpen ? 1 : 0),
     ignored: () => unknown.inc(),
+    lag: (milliseconds) => lag.observe(milliseconds / 1_000),
     memory(read) {
       used.set(read.used);
       limit.set(read.limit);

@@ -25,7 +25,7 @@ export interface Metrics {
   readonly closes: Counter<'code'>;
   /** Gaps in the announcements of a conversation: `closed` from the log, or `lost`, which is reported to its streams. */
   readonly holes: Counter<'outcome'>;
-  /** Conversations in which a stream was to begin at its reader's position. */
+  /** Conversations and topics in which a stream was to begin at its reader's position. */
   readonly resumes: Counter<'outcome'>;
   readonly turnedAway: Counter<'reason'>;
   readonly webhookDeliveries: Counter<'outcome'>;
@@ -112,7 +112,7 @@ function createSeries(registers: Registry[]) {
     }),
     resumes: new Counter({
       name: 'realtime_resumes_total',
-      help: 'Conversations in which a stream began at the position of its reader, or could not.',
+      help: 'Conversations and topics in which a stream began at the position of its reader, or could not.',
       labelNames: ['outcome'],
       registers,
     }),

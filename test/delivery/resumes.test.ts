@@ -3,6 +3,7 @@
 import { LIMITS } from '../../src/limits.ts';
 import type { TestClient, TestSubscription } from '../support/client.ts';
 import { createConversation, send } from '../support/conversations.ts';
+import { eventually } from '../support/eventually.ts';
 import { metric, metrics } from '../support/metrics.ts';
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { StillClock } from '../support/still-clock.ts';
@@ -15,9 +16,10 @@ const CLIENTS = 40;
 
 describe.each(LONG_SETTINGS)('resumes: %s', (setting) => {
   let nodes: Nodes;
+  const clock = new StillClock();
   beforeAll(async () => {
     // However long the forty take to come: what was read for them is not old yet.
-    nodes = await startNodes(setting, {}, new StillClock());
+    nodes = await startNodes(setting, {}, clock);
   });
   afterAll(() => nodes.close());
 
@@ -73,6 +75,10 @@ describe.each(LONG_SETTINGS)('resumes: %s', (setting) => {
     await updated.count(2);
     await (await alice.subscribe(RESUME, { ids: [id], after: [position] })).count(1);
     expect((await measured()) - before).toBe(1);
+    clock.advance(4_000);
+    const probed = 'realtime_announcement_lag_seconds_count';
+    if (setting === 'embedded') expect(await metric(nodes.here.url, probed)).toBe(0);
+    else await eventually(async () => expect(await metric(nodes.here.url, probed)).toBeGreaterThan(0));
     await alice.close();
   });
 

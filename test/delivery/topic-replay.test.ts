@@ -47,11 +47,13 @@ function open() {
   const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   const flaky = unsteady(steady);
   const reads = holding(flaky.engine);
+  const counted: string[] = [];
   const delivery = createDelivery({
     engine: reads.engine,
     clock,
     log: silentLog,
     countHole: () => undefined,
+    countResume: (outcome) => counted.push(outcome),
     streamMergeMs: 40,
   });
   let count = 0;
@@ -95,7 +97,7 @@ function open() {
     delivery.close();
     await steady.close();
   };
-  return { clock, flaky, reads, publish, listen, listenToAll, close };
+  return { clock, flaky, reads, counted, publish, listen, listenToAll, close };
 }
 
 const upTo = (last: number): number[] => Array.from({ length: last - 1 }, (_, n) => n + 2);
@@ -115,6 +117,17 @@ describe('a listener of a topic that comes back', () => {
     await eventually(() => expect(live).toEqual([3]));
     release();
     await eventually(() => expect(heard).toEqual([2, 3]));
+    await close();
+  });
+
+  it('is counted as resumed, or as one whose position expired', async () => {
+    const { counted, publish, listen, close } = open();
+    const first = await publish();
+    await listen(null);
+    expect(counted).toEqual([]);
+    await listen(first);
+    await expect(listen({ ...first, epoch: 'of another log' })).rejects.toMatchObject({ code: 'POSITION_EXPIRED' });
+    expect(counted).toEqual(['resumed', 'expired']);
     await close();
   });
 

@@ -90,7 +90,7 @@ describe('the circuit around Redis', () => {
   it('G14: an operation fails 2 s after it was asked, also behind one that hangs', async () => {
     const { clock } = service;
     const record = { operated() {}, refused() {} };
-    const observe = { recordOf: () => record, turned() {}, memory() {}, ignored() {} };
+    const observe = { recordOf: () => record, turned() {}, memory() {}, lag() {}, ignored() {} };
     const engine = withCircuit(await openEngineOn(redis.url, { prefix: 'behind', clock }), {
       clock,
       deadlineMs: TIMES.operationMs,
@@ -121,7 +121,7 @@ describe('the circuit around Redis', () => {
       clock: new TestClock(),
       deadlineMs: TIMES.operationMs,
       isOutage: () => true,
-      observe: { recordOf: () => record, turned: (isOpen) => turns.push(isOpen), memory() {}, ignored() {} },
+      observe: { recordOf: () => record, turned: (isOpen) => turns.push(isOpen), memory() {}, lag() {}, ignored() {} },
     });
     const failInARow = async (count: number): Promise<void> => {
       fail(count);

@@ -15,7 +15,7 @@ import type { Merging } from './merging.ts';
 import type { ResumePoints } from './resume-points.ts';
 import type { SharedLog } from './shared-log.ts';
 
-/** Called for each conversation that a stream begins at its reader's position, or cannot. */
+/** Called for each conversation and topic that a stream begins at its reader's position, or cannot. */
 export type CountResume = (outcome: 'resumed' | 'expired') => void;
 
 /** Called for each followed conversation, with the position past which its events come, and the reason if that is not the reader's. */

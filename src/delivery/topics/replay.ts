@@ -12,15 +12,17 @@ import { isOutage, positionExpired } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../../model.ts';
 import { asServiceError } from '../conversations/replay.ts';
+import type { CountResume } from '../conversations/stream-options.ts';
 import type { Listener } from '../joint-stream.ts';
 import { notePast } from '../past.ts';
 import { roomOrEnd } from '../room.ts';
 import type { Turns } from '../turns.ts';
 
-/** The position of a listener, and the turns of its stream. */
+/** The position of a listener, the turns of its stream, and who is told whether it was resumed. */
 export interface Resume {
   readonly after: Position;
   readonly turns: Turns;
+  readonly count: CountResume;
 }
 
 export class TopicReplay {
@@ -29,21 +31,29 @@ export class TopicReplay {
   readonly #tenant: TenantId;
   readonly #topic: Topic;
   readonly #turns: Turns;
+  readonly #count: CountResume;
   #cursor: Position;
   #stopWaiting: (() => void) | null = null;
 
-  constructor(engine: Engine, clock: Clock, tenant: TenantId, topic: Topic, { after, turns }: Resume) {
+  constructor(engine: Engine, clock: Clock, tenant: TenantId, topic: Topic, { after, turns, count }: Resume) {
     this.#engine = engine;
     this.#clock = clock;
     this.#tenant = tenant;
     this.#topic = topic;
     this.#cursor = after;
     this.#turns = turns;
+    this.#count = count;
   }
 
   /** @throws {ServiceError} POSITION_EXPIRED: it cannot be resumed. */
   async check(): Promise<void> {
-    await this.#read(1);
+    try {
+      await this.#read(1);
+    } catch (error) {
+      if (asServiceError(error).code === 'POSITION_EXPIRED') this.#count('expired');
+      throw error;
+    }
+    this.#count('resumed');
   }
 
   /**

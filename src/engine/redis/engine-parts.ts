@@ -46,6 +46,8 @@ export interface RedisOptions {
   readonly conversationsPerUser?: number | undefined;
   /** Called for each announcement of a kind that only a newer release knows. */
   readonly ignored?: () => void;
+  /** Called every few seconds: how long an announcement takes through Redis. */
+  readonly onLag?: (milliseconds: number) => void;
   /** Called at the start, every minute and after each reconnect. */
   readonly onMemory?: (memory: RedisMemory) => void;
   /** Ends the wait for a server that is away. */
@@ -66,7 +68,7 @@ export function createParts(options: RedisOptions) {
   const client = openCommandClient(address, told);
   const publish = (channel: string, text: string): Promise<unknown> => client.spublish(channel, text);
   const listening = openSubscriberClient(address, told);
-  const subscriber = new Subscriber(listening, publish, clock, log);
+  const subscriber = new Subscriber(listening, publish, clock, log, options.onLag ?? (() => undefined));
   const requirements = new Requirements(client, options.isChecked, log, options.onMemory ?? (() => undefined));
   const run = defineScripts(client);
   const isOneServer = address.kind !== 'cluster';

@@ -6,29 +6,39 @@
  * the next one is due. One that Redis never took proves nothing about hearing.
  */
 import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
 
 const MARK = 'probe ';
 
 export type Publish = (channel: string, text: string) => Promise<unknown>;
 
 interface Sent {
+  readonly at: number;
   isTaken: boolean;
 }
 
 export class Probe {
   readonly #publish: Publish;
+  readonly #clock: Clock;
+  readonly #onReturn: (milliseconds: number) => void;
   readonly #text = `${MARK}${randomUUID()}`;
   /** By channel: the probe that has not come back yet. */
   readonly #sent = new Map<string, Sent>();
 
-  constructor(publish: Publish) {
+  /** `onReturn` is told how long a probe was on its way: as long as an announcement of any node. */
+  constructor(publish: Publish, clock: Clock, onReturn: (milliseconds: number) => void) {
     this.#publish = publish;
+    this.#clock = clock;
+    this.#onReturn = onReturn;
   }
 
   /** Whether a message is a probe, of this node or another; ours has come back then. */
   takes(channel: string, text: string): boolean {
     if (!text.startsWith(MARK)) return false;
-    if (text === this.#text) this.#sent.delete(channel);
+    const sent = text === this.#text ? this.#sent.get(channel) : undefined;
+    if (!sent) return true;
+    this.#sent.delete(channel);
+    this.#onReturn(this.#clock.elapsed() - sent.at);
     return true;
   }
 
@@ -46,7 +56,7 @@ export class Probe {
   send(channels: Iterable<string>): void {
     this.#sent.clear();
     for (const channel of channels) {
-      const sent: Sent = { isTaken: false };
+      const sent: Sent = { at: this.#clock.elapsed(), isTaken: false };
       this.#sent.set(channel, sent);
       this.#publish(channel, this.#text).then(
         () => {

@@ -64,9 +64,10 @@ export class Subscriber extends EventEmitter {
   #patience = MISSED_CHECKS;
   #isClosed = false;
 
-  constructor(client: RedisClient, publish: Publish, clock: Clock, log: Log) {
+  /** `onLag` is told, every few seconds, how long an announcement takes from a node through Redis to this one. */
+  constructor(client: RedisClient, publish: Publish, clock: Clock, log: Log, onLag: (milliseconds: number) => void) {
     super();
-    this.#probe = new Probe(publish);
+    this.#probe = new Probe(publish, clock, onLag);
     this.#client = client;
     this.#joins = new ChannelJoins(client, !(client instanceof Cluster));
     this.#clock = clock;
