@@ -15,6 +15,7 @@ import { sayError } from './http-errors.ts';
 import { addOperations, addProbes, type OperationsOptions } from './operations-paths.ts';
 import type { PlainConnections } from './plain-connections.ts';
 import { readBodies } from './request-bodies.ts';
+import { takeTurns } from './request-turns.ts';
 import { endTooFarAhead } from './requests-ahead.ts';
 
 export interface HttpOptions extends OperationsOptions {
@@ -92,6 +93,7 @@ export function createHttp(options: HttpOptions): Http {
     },
   });
   watchBodies(app, options.unhandled);
+  takeTurns(app);
   app.addHook('preClose', async () => options.plainConnections.closeUnused());
 
   protectBrowsers(app, options.isOriginAllowed);
