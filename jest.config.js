@@ -91,6 +91,7 @@ const FULL_ONLY = [
   'test/transport/event-source.test.ts',
   'test/transport/foreign-clients.test.ts',
   'test/transport/held-by-sockets.test.ts',
+  'test/transport/http2-abuse.test.ts',
   'test/transport/http2-frames.test.ts',
   'test/transport/http2.test.ts',
   'test/transport/raw/expired-inbox.test.ts',
@@ -109,6 +110,8 @@ const FULL_ONLY = [
 const FAR = [
   'test/engine/memberships.test.ts',
   'test/engine/redis.test.ts',
+  'test/engine/redis-bus.test.ts',
+  'test/engine/redis-nodes.test.ts',
   'test/faults/node.test.ts',
   'test/faults/redis.test.ts',
 ];

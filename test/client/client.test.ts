@@ -30,7 +30,6 @@ describe('the client', () => {
   let bob: string;
   let id: string;
   const clients = clientsOf(() => service);
-  const throughProxy = () => ({ url: `http://127.0.0.1:${proxy.port}/graphql` });
   const create = (...users: string[]) => service.query(alice, CREATE, { id, users });
   const send = (content: string, user = bob, to = id) => service.query(user, SEND, { id: to, content });
 
@@ -111,60 +110,6 @@ describe('the client', () => {
     expect(shown(restored)).toEqual(shown(store));
   });
 
-  it('sends, shows it at once, and knows what it sent', async () => {
-    await create(bob);
-    const chat = await live(clients.of(alice));
-    const room = chat.conversation(id);
-    await shows(chat, id, []);
-    const key = await room.send('Hi', { payload: { n: 1 } });
-    await shows(chat, id, ['Hi']);
-    expect(room.messages.value.messages).toMatchObject([
-      { key, clientMessageId: key, senderId: alice, payload: { n: 1 } },
-    ]);
-    expect(chat.unsent).toBe(0);
-    await room.send('there', { replyTo: room.messages.value.messages[0]?.id ?? '' });
-    await room.send('!');
-    await shows(chat, id, ['Hi', 'there', '!']);
-    expect(room.messages.value.messages[1]).toMatchObject({ replyTo: { id: room.messages.value.messages[0]?.id } });
-  });
-
-  it('shows what is refused as failed, and goes on with what follows', async () => {
-    await create(bob);
-    const chat = await live(clients.of(alice));
-    const room = chat.conversation(id);
-    await shows(chat, id, []);
-    const first = await room.send('', {});
-    await room.send('fine');
-    await eventually(() =>
-      expect(room.messages.value.messages).toMatchObject([
-        { content: 'fine', status: 'sent' },
-        { status: 'failed', error: { code: 'BAD_USER_INPUT' } },
-      ]),
-    );
-    const large = await room.send('x'.repeat(200_000));
-    await eventually(() =>
-      expect(room.messages.value.messages[2]).toMatchObject({ key: large, error: { code: 'PAYLOAD_TOO_LARGE' } }),
-    );
-    await room.discard(first);
-    await room.discard(large);
-    expect(contentsOf(room.messages.value.messages)).toEqual(['fine']);
-    expect(chat.unsent).toBe(0);
-  });
-
-  it('misses nothing of what was sent while its connection was cut, and sends what waited', async () => {
-    await create(bob);
-    const chat = await live(clients.of(alice, throughProxy()));
-    await shows(chat, id, []);
-    proxy.redirect(1);
-    await eventually(() => expect(chat.status.value).toBe('offline'));
-    for (const content of ['1', '2', '3']) await send(content);
-    await chat.conversation(id).send('mine');
-    expect(chat.conversation(id).messages.value.messages).toMatchObject([{ content: 'mine', status: 'sending' }]);
-    proxy.redirect(service.service.port);
-    await shows(chat, id, ['1', '2', '3', 'mine']);
-    expect(chat.inbox.unread).toBe(0);
-  });
-
   it('comes back by itself when its token has ended, with the next one', async () => {
     await create(bob);
     const reasons: string[] = [];
@@ -188,23 +133,6 @@ describe('the client', () => {
     await eventually(() => expect(chat.status.value).toBe('signed-out'));
     token = await service.token(alice);
     await live(chat);
-  });
-
-  it('goes on after a reload where it was, and sends what it had not', async () => {
-    await create(bob);
-    const storage = memoryStorage();
-    const before = await live(clients.of(alice, { storage, ...throughProxy() }));
-    await send('known');
-    await shows(before, id, ['known']);
-    proxy.redirect(1);
-    await eventually(() => expect(before.status.value).toBe('offline'));
-    await before.conversation(id).send('kept');
-    before.close();
-    await send('missed');
-    proxy.redirect(service.service.port);
-    const after = await live(clients.of(alice, { storage }));
-    await shows(after, id, ['known', 'missed', 'kept']);
-    expect(after.unsent).toBe(0);
   });
 
   it.each([
@@ -295,64 +223,6 @@ describe('the client', () => {
     await eventually(() => expect(room.receipts.value).toContainEqual({ userId: bob, sequence: 1 }));
   });
 
-  it('writes a message that is read while it is written, over a cut, and stops when it is asked to', async () => {
-    await create(bob);
-    const writer = await live(clients.of(alice, throughProxy()));
-    const reader = await live(clients.of(bob, throughProxy()));
-    await shows(reader, id, []);
-    const shown = () => reader.conversation(id).messages.value.messages.map(({ content }) => content);
-    async function* answer() {
-      yield 'Once ';
-      await eventually(() => expect(shown()).toEqual(['Once ']));
-      proxy.redirect(service.service.port);
-      // As a model's tokens are: a character in two.
-      yield '\ud83c';
-      yield '\udf89 upon ';
-      await eventually(() => expect(shown()).toEqual(['Once 🎉 upon ']));
-      yield 'a time';
-    }
-    const written = await writer.conversation(id).stream(answer());
-    expect(written).toMatchObject({ content: 'Once 🎉 upon a time', state: 'COMPLETE' });
-    await shows(reader, id, ['Once 🎉 upon a time']);
-    // The end of a text is told behind it.
-    await eventually(() =>
-      expect(reader.conversation(id).messages.value.messages).toMatchObject([{ state: 'COMPLETE', length: 18 }]),
-    );
-
-    async function* endless() {
-      for (let n = 0; ; n += 1) {
-        yield `${n} `;
-        await eventually(() => expect(shown()[1]).toContain(`${n} `));
-        const message = reader.conversation(id).messages.value.messages[1];
-        if (n === 1) await reader.conversation(id).stop(message?.id ?? '');
-      }
-    }
-    const ended = { isStopped: false };
-    const onStop = () => {
-      ended.isStopped = true;
-    };
-    expect(await writer.conversation(id).stream(endless(), { onStop })).toMatchObject({ state: 'COMPLETE' });
-    expect(ended).toEqual({ isStopped: true });
-
-    // One that has nothing to append for as long as its model thinks is told by the stream.
-    async function* thinking() {
-      yield 'Hm';
-      await eventually(() => expect(shown()[2]).toBe('Hm'));
-      await reader.conversation(id).stop(reader.conversation(id).messages.value.messages[2]?.id ?? '');
-      await new Promise(() => undefined);
-    }
-    let appends = 0;
-    class Counting extends WebSocket {
-      override send(data: string): void {
-        if (data.includes('mutation Append')) appends += 1;
-        super.send(data);
-      }
-    }
-    const thinker = await live(clients.of(alice, { webSocket: Counting }));
-    expect(await thinker.conversation(id).stream(thinking())).toMatchObject({ content: 'Hm', state: 'COMPLETE' });
-    expect(appends).toBe(1);
-  });
-
   it('keeps a session by itself, which two tabs share, and ends it', async () => {
     await create(bob);
     let asked = 0;
@@ -377,24 +247,5 @@ describe('the client', () => {
     await one.signOut();
     expect(await all()).toMatchObject([{ revokedAt: expect.any(String) }]);
     expect([one.status.value, one.inbox.entries]).toEqual(['signed-out', []]);
-  });
-
-  it('sends what several tabs have written once, and in order', async () => {
-    await create(bob);
-    const storage = memoryStorage();
-    const tabs = [clients.of(alice, { storage }), clients.of(alice, { storage })];
-    await Promise.all(tabs.map(live));
-    for (let n = 0; n < 10; n += 1)
-      await Promise.all(tabs.map((tab, index) => tab.conversation(id).send(`${index}-${n}`)));
-    await eventually(() => expect(tabs.map(({ unsent }) => unsent)).toEqual([0, 0]));
-    const reader = await live(clients.of(bob));
-    const { messages } = reader.conversation(id);
-    messages.subscribe(() => undefined);
-    await eventually(() => expect(messages.value.messages).toHaveLength(20));
-    const contents = contentsOf(messages.value.messages);
-    for (const index of [0, 1])
-      expect(contents.filter((content) => content.startsWith(`${index}-`))).toEqual(
-        Array.from({ length: 10 }, (_, n) => `${index}-${n}`),
-      );
   });
 });

@@ -2,13 +2,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Bearer, bearerOf, RenewableBearer } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
-import { type InboxStreamEvent, kindOf } from '../../src/delivery/inbox/inbox-events.ts';
-import { InboxTeller } from '../../src/delivery/inbox/inbox-teller.ts';
+import { kindOf } from '../../src/delivery/inbox/inbox-events.ts';
 import { resumeNow } from '../../src/delivery/room.ts';
 import { createBookmarks } from '../../src/domain/bookmarks.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine, WritingPage } from '../../src/engine/port.ts';
-import { positionExpired } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, MessageId, Position } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
@@ -347,62 +345,5 @@ describe('what a stream makes a node do', () => {
     }
     expect(heard).toEqual(Array.from({ length: count }, (_, nth) => nth + 1));
     await stream.return();
-  });
-});
-
-describe('what a stream remembers of what its user left', () => {
-  const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock: new TestClock() });
-  afterAll(() => engine.close());
-  const head: Position = { epoch: 'epoch', place: 1 };
-  const conversation = (nth: number): ConversationId => `left-${nth}` as ConversationId;
-  const left = { left: 'REMOVED', isListed: false } as const;
-
-  /** Of a user who is in nothing, and what it tells. */
-  async function listed(): Promise<{ readonly teller: InboxTeller; readonly told: InboxStreamEvent[] }> {
-    const context = { engine, clock: new TestClock(), log: silentLog };
-    const teller = new InboxTeller(context, bearerOf(viewerOf(bob)), { checkpoint: null, positions: new Map() });
-    const told: InboxStreamEvent[] = [];
-    teller.attach({
-      isOpen: true,
-      isReplaying: false,
-      room: { isCongested: () => false, onRoom: resumeNow },
-      tell: (event) => void told.push(event as InboxStreamEvent),
-      followed: () => [],
-      find: () => undefined,
-      confirm: async () => undefined,
-    });
-    await teller.take({ ids: [], asked: null, changes: { of: new Map(), head, expiry: null } });
-    teller.onListed();
-    return { teller, told };
-  }
-
-  it.each([
-    [
-      'the last of them, as many as the log of its list holds: they are told no second time',
-      1,
-      LIMITS.userLogEntries,
-      0,
-    ],
-    ['not the first of more', 0, 0, 1],
-  ])('is %s', async (_, from, to, again) => {
-    const { teller, told } = await listed();
-    for (let nth = 0; nth <= LIMITS.userLogEntries; nth += 1) teller.onLeft(conversation(nth), 'REMOVED');
-    expect(told).toHaveLength(LIMITS.userLogEntries + 1);
-    const of = new Map<ConversationId, typeof left>();
-    for (let nth = from; nth <= to; nth += 1) of.set(conversation(nth), left);
-    told.length = 0;
-    await teller.take({ ids: [], asked: new Set(of.keys()), changes: { of, head, expiry: null } });
-    teller.onListed();
-    expect(told).toHaveLength(again);
-  });
-
-  it('is nothing of what was to begin anew and is not listed any more', async () => {
-    const { teller } = await listed();
-    const expired = [conversation(0), conversation(1)] as const;
-    for (const id of expired) teller.onExpired(id, positionExpired('RETENTION'));
-    const asked = new Set(expired);
-    await teller.take({ ids: [expired[1]], asked, changes: { of: new Map(), head, expiry: null } });
-    teller.onListed();
-    expect(expired.map((id) => teller.expiryOf(id)?.reason)).toEqual([undefined, 'RETENTION']);
   });
 });

@@ -2,17 +2,12 @@
 import { WebSocket } from 'ws';
 import { CLOSE_CODES } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
-import { holdAnswers } from '../support/held-engine.ts';
-import { manyTimes } from '../support/many-times.ts';
-import { newId, startTestService, type TestService } from '../support/service.ts';
+import { startTestService, type TestService } from '../support/service.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
 import { countWrites } from '../support/writes.ts';
 
 const PROTOCOL = 'graphql-transport-ws';
-/** Less than a token lives. */
-const JUMP_MS = 1_800_000;
 const CARRIED = 'realtime_subscriptions{transport="graphql_ws"}';
 
 describe('WS /graphql', () => {
@@ -302,110 +297,6 @@ describe('WS /graphql', () => {
         expect(socket.readyState).toBe(socket.CLOSED);
       });
       expect(await raw.closed).toBe(CLOSE_CODES.TOO_MANY);
-    });
-  });
-
-  describe('the end', () => {
-    it('W80: closes 4403 when the token expires', async () => {
-      const client = await service.connect('alice', { expiresAt: Math.floor(service.clock.now() / 1_000) + 10 });
-      service.clock.advance(10_000 + TIMES.clockToleranceMs);
-      await eventually(() => {
-        service.clock.advance(1_000);
-        expect(client.closes).toMatchObject([{ code: CLOSE_CODES.TOKEN_EXPIRED }]);
-      });
-    });
-
-    it('F43: nothing is left of a subscription that was being opened', async () => {
-      const raw = await ready();
-      const engine = holdAnswers(service.service.engine);
-      engine.hold(0);
-      raw.send({ type: 'subscribe', id: 'late', payload: { query: 'subscription { messageReceived { id } }' } });
-      await eventually(() => expect(engine.held).not.toBeNull());
-      raw.socket.terminate();
-      await eventually(async () => expect(await metric('realtime_connections{transport="graphql_ws"}')).toBe(0));
-      engine.release();
-      await eventually(async () => expect(await metric(CARRIED)).toBe(0));
-    });
-
-    it.each([0, JUMP_MS, -JUMP_MS])(
-      'F25, F37: the clock set by %i ms: pings, and closes 4408 who stays silent',
-      async (ms) => {
-        const raw = await ready();
-        service.clock.jump(ms);
-        let pings = 0;
-        raw.socket.on('ping', () => {
-          pings += 1;
-        });
-        service.clock.advance(31_000);
-        await eventually(() => expect(pings).toBeGreaterThan(0));
-        raw.socket.pause();
-        const { closed } = raw;
-        service.clock.advance(61_000);
-        raw.socket.resume();
-        expect(await closed).toBe(CLOSE_CODES.TIMEOUT);
-        service.clock.jump(-ms);
-      },
-    );
-
-    it('G10: closes 1013 who does not read; the others hear everything', async () => {
-      const group = newId();
-      const writer = await service.connect('alice');
-      await writer.query(
-        `mutation { createConversation(input: { id: "${group}", memberIds: ["bob", "slow"] }) { id } }`,
-      );
-      const received = (fields: string): string =>
-        `subscription { messageReceived(conversationIds: ["${group}"]) { ${fields} } }`;
-      const good = await service.connect('bob');
-      const heard = await good.subscribe(received('sequence content'));
-      const slow = await ready('slow');
-      slow.send({ type: 'subscribe', id: 's', payload: { query: received(manyTimes('content')) } });
-      slow.send({ type: 'ping' });
-      await slow.frame(1);
-      slow.socket.pause();
-      const content = '€'.repeat(8_000);
-      const send = `mutation { sendMessage(input: { conversationId: "${group}", content: "${content}" }) { id } }`;
-      let sent = 0;
-      const CLOSED = `realtime_socket_closes_total{code="${CLOSE_CODES.TRY_AGAIN_LATER}"}`;
-      const before = await metric(CLOSED);
-      const carried = await metric(CARRIED);
-      // How much the kernel takes for who does not read is nobody's promise.
-      while ((await metric(CARRIED)) === carried) {
-        await Promise.all(Array.from({ length: 5 }, () => writer.query(send)));
-        sent += 5;
-      }
-      service.clock.advance(TIMES.terminateMs);
-      await eventually(async () => expect(await metric(CLOSED)).toBe(before + 1));
-      expect((await heard.count(sent)).map((event) => event.messageReceived.sequence)).toEqual(
-        Array.from({ length: sent }, (_, index) => index + 1),
-      );
-      slow.socket.resume();
-      await Promise.all([writer.close(), good.close()]);
-    });
-
-    it('G10: closes who sends and never reads, before it costs us what it asked for', async () => {
-      const raw = await ready();
-      raw.socket.pause();
-      const ping = JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(60_000) } });
-      for (let n = 0; n < 600; n += 1) raw.send(ping);
-      const closed = `realtime_socket_closes_total{code="${CLOSE_CODES.TOO_MANY}"}`;
-      const before = await metric(closed);
-      await eventually(async () => {
-        // It reads no goodbye either, and is cut off.
-        service.clock.advance(TIMES.terminateMs / 10);
-        expect(await metric(closed)).toBe(before + 1);
-      });
-      raw.socket.terminate();
-    });
-
-    it('G15: drains with 1012, after which nothing is missing for who comes back', async () => {
-      const own = await startTestService({ env: { DRAIN_WINDOW: '300ms' } });
-      const clients = await Promise.all(
-        Array.from({ length: 20 }, async () => connectClient(own.wsUrl, await own.token('alice'))),
-      );
-      await own.close();
-      for (const { closes } of clients)
-        await eventually(() => expect(closes).toMatchObject([{ code: CLOSE_CODES.SERVICE_RESTART }]));
-      await expect(fetch(`${own.url}/health`)).rejects.toThrow();
     });
   });
 

@@ -1,0 +1,83 @@
+/** What waits in memory for a reading or a rendering, and its caps. */
+import { ArrivedTexts } from '../../src/delivery/conversations/arrived-texts.ts';
+import { WaitingEvents } from '../../src/delivery/waiting-events.ts';
+import { LIMITS } from '../../src/limits.ts';
+import type { MessageId, MessageRecord } from '../../src/model.ts';
+
+describe('what is announced during a reading', () => {
+  const extension = { messageId: 'm' as MessageId, offset: 0, text: '', length: 0 };
+  const started = { content: '', payload: null } as unknown as MessageRecord;
+  const half = 'x'.repeat(LIMITS.queuedEventBytes / 2);
+
+  it('is kept in order', () => {
+    const arrived = new ArrivedTexts();
+    arrived.start(started);
+    for (let offset = 0; offset < 3; offset += 1) arrived.extend({ ...extension, offset });
+    expect([arrived.started, arrived.extensions.map(({ offset }) => offset)]).toEqual([[started], [0, 1, 2]]);
+    expect(arrived.isOver).toBe(false);
+  });
+
+  it.each<[string, (arrived: ArrivedTexts) => void]>([
+    ['texts', (arrived) => arrived.extend({ ...extension, text: half })],
+    ['payloads that are objects', (arrived) => arrived.extend({ ...extension, payload: { half } })],
+    ['payloads that are texts', (arrived) => arrived.extend({ ...extension, payload: half })],
+    ['texts of messages that begin', (arrived) => arrived.start({ ...started, content: half })],
+    ['payloads of messages that begin', (arrived) => arrived.start({ ...started, payload: [half] })],
+  ])('is not kept when it is too much: %s', (_, add) => {
+    const arrived = new ArrivedTexts();
+    arrived.start(started);
+    arrived.extend(extension);
+    add(arrived);
+    expect([arrived.isOver, arrived.started.length + arrived.extensions.length]).toEqual([false, 3]);
+    add(arrived);
+    expect([arrived.isOver, arrived.started, arrived.extensions]).toEqual([true, [], []]);
+    arrived.start(started);
+    arrived.extend(extension);
+    expect([arrived.isOver, arrived.started, arrived.extensions]).toEqual([true, [], []]);
+  });
+
+  it('costs something each, though it says nothing', () => {
+    const arrived = new ArrivedTexts();
+    for (let n = 0; n < LIMITS.queuedEventBytes / 100; n += 1) arrived.extend(extension);
+    expect(arrived.isOver).toBe(true);
+  });
+});
+
+describe('events that wait for a rendering', () => {
+  const eventOf = (n: number, content = ''): { event: object; since: number } => ({ event: { n, content }, since: n });
+  const half = 'x'.repeat(LIMITS.queuedEventBytes / 2);
+
+  it('are taken in order, and make room', () => {
+    const waiting = new WaitingEvents();
+    expect([waiting.oldest, waiting.take()]).toEqual([undefined, undefined]);
+    const [first, second] = [eventOf(1, half), eventOf(2, half)];
+    expect([waiting.add(first), waiting.isLong]).toEqual([true, true]);
+    expect(waiting.add(second)).toBe(false);
+    expect([waiting.oldest, waiting.take(), waiting.oldest]).toEqual([first, first, second]);
+    expect(waiting.add(eventOf(3))).toBe(true);
+    expect([waiting.take(), waiting.isLong]).toEqual([second, false]);
+    expect(waiting.take()).toMatchObject({ since: 3 });
+    expect([waiting.take(), waiting.add(eventOf(4, half))]).toEqual([undefined, true]);
+  });
+
+  it('make a replay wait by their number, and are too many by it', () => {
+    const waiting = new WaitingEvents();
+    for (let n = 1; n <= LIMITS.logPage; n += 1) waiting.add(eventOf(n));
+    expect(waiting.isLong).toBe(false);
+    waiting.add(eventOf(0));
+    expect(waiting.isLong).toBe(true);
+    for (let n = LIMITS.logPage + 2; n <= LIMITS.queuedEvents; n += 1) expect(waiting.add(eventOf(n))).toBe(true);
+    expect(waiting.add(eventOf(0))).toBe(false);
+  });
+
+  it('are withdrawn with what they take, and cleared', () => {
+    const waiting = new WaitingEvents();
+    const [kept, withdrawn] = [eventOf(1), eventOf(2, half)];
+    waiting.add(withdrawn);
+    waiting.add(kept);
+    waiting.withdraw((event) => event === withdrawn.event);
+    expect([waiting.oldest, waiting.isLong, waiting.add(eventOf(3, half))]).toEqual([kept, false, true]);
+    waiting.clear();
+    expect([waiting.oldest, waiting.isLong, waiting.add(withdrawn)]).toEqual([undefined, true, true].with(1, false));
+  });
+});

@@ -1,0 +1,235 @@
+/** Announcements over Redis: what is lost on the way is noticed, and the connection heals. */
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import type { Channel, Engine } from '../../src/engine/port.ts';
+import { TIMES } from '../../src/limits.ts';
+import type { PublicationId, Retention, RoutingRuleRecord, Topic, TopicPolicyRecord } from '../../src/model.ts';
+import { session } from '../contract/sessions.ts';
+import { eventually } from '../support/eventually.ts';
+import { openEngineOn, openTwoNodes } from '../support/redis-engine.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { type MovableClock, TestClock } from '../support/test-clock.ts';
+import { alice, connectionId, createGroup, type OpenWorld, record, tenant, text } from '../support/world.ts';
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedisServer();
+});
+afterAll(() => server.stop());
+
+const openNode = (
+  prefix: string,
+  clock: MovableClock,
+  retention: Retention = null,
+  url = server.url,
+  ignored: () => void = () => undefined,
+): Promise<Engine> => openEngineOn(url, { prefix, clock, retention, ignored, presenceGraceMs: 5_000 });
+
+const open: OpenWorld = (options) => openTwoNodes(server.url, options);
+
+describe('Redis engine', () => {
+  it('G07: a connection that answers and hears nothing is replaced', async () => {
+    const clock = new TestClock();
+    const network = await startTcpProxy(server.port);
+    const engine = await openNode(randomUUID(), clock, null, `redis://127.0.0.1:${network.port}`);
+    const id = await createGroup(engine, alice);
+    const { heard, interruptions, listening } = await record(engine, { kind: 'conversation', tenant, id });
+    const before = network.accepted;
+    network.dropPublished();
+    await eventually(async () => {
+      clock.advance(4_000);
+      // Time goes on no faster than Redis answers, however far away it is.
+      await engine.checkHealth();
+      expect(network.accepted).toBeGreaterThan(before);
+    });
+    await eventually(() => expect(interruptions()).toBeGreaterThan(0));
+    await engine.appendMessage(tenant, text(id, alice, 'heard again'));
+    await eventually(() => expect(heard.filter(({ type }) => type === 'message')).toHaveLength(1));
+    await listening.close();
+    await engine.close();
+    await network.close();
+  });
+
+  it('G07: whatever is announced and lost on the way, while no connection breaks, makes those who listen read again', async () => {
+    const clock = new TestClock();
+    const prefix = `lost-${randomUUID()}`;
+    const other = await openNode(prefix, clock);
+    const network = await startTcpProxy(server.port);
+    const engine = await openNode(prefix, clock, null, `redis://127.0.0.1:${network.port}`);
+    const id = await createGroup(other, alice);
+    const rename = (name: string): Promise<unknown> => other.renameConversation(tenant, id, name);
+    const revoke = (name: string): Promise<unknown> =>
+      other.writeSession(tenant, session(name, 1, { expiresAt: clock.now() + 60_000 }), []);
+    /** A change of each kind of channel, which is announced there. */
+    const changes: Record<Channel['kind'], readonly [Channel['id'], () => Promise<unknown>]> = {
+      conversation: [id, () => rename('lost')],
+      presence: [alice, () => other.setStatus(tenant, alice, 'BUSY', null)],
+      memberships: [alice, () => createGroup(other, alice)],
+      sessions: [alice, () => revoke('lost')],
+      topic: [
+        'news' as Topic,
+        () =>
+          other.publish(tenant, {
+            id: randomUUID() as PublicationId,
+            topic: 'news' as Topic,
+            payload: 1,
+            senderId: alice,
+          }),
+      ],
+      'routing-rules': [tenant, () => other.saveRoutingRule(tenant, { id: 'lost', updatedAt: 1 } as RoutingRuleRecord)],
+      'topic-policies': [tenant, () => other.saveTopicPolicy(tenant, { pattern: 'lost' } as TopicPolicyRecord)],
+    };
+    await other.connect(tenant, alice, {
+      connectionId: connectionId('one'),
+      deviceId: null,
+      connectionType: 'SSE',
+      sessionId: null,
+    });
+    const kinds = Object.keys(changes) as Channel['kind'][];
+    const log = await createGroup(other, alice);
+    const channels = [
+      ...kinds.map((kind) => ({ kind, tenant, id: changes[kind][0] }) as Channel),
+      { kind: 'conversation', tenant, id: log } as const,
+    ];
+    const recorded = await Promise.all(channels.map((channel) => record(engine, channel)));
+    const interruptions = (): number[] => recorded.map((each) => each.interruptions());
+    // As whoever listens does: what is stored before that is no news.
+    await engine.readConversations(tenant, [id]);
+    network.dropPublished();
+    for (const kind of kinds) await changes[kind][1]();
+    await other.appendMessage(tenant, text(log, alice, 'lost'));
+    await eventually(() => expect(network.dropped).toBeGreaterThanOrEqual(channels.length));
+    network.carry();
+    // Heard later, the conversation itself does not hide that its message was not.
+    await other.renameConversation(tenant, log, 'heard');
+    await eventually(() => expect(recorded.at(-1)?.heard).toHaveLength(1));
+    const { accepted } = network;
+    expect(interruptions()).toEqual(channels.map(() => 0));
+    clock.advance(TIMES.headCheckMs);
+    await eventually(() => expect(interruptions()).toEqual(channels.map(() => 1)));
+    // Nobody is told twice.
+    clock.advance(TIMES.headCheckMs);
+    await rename('heard');
+    await revoke('heard');
+    await eventually(() => expect(recorded[0]?.heard).toHaveLength(1));
+    expect(interruptions()).toEqual(channels.map(() => 1));
+    // Of a chain of changes one is lost: the next shows it.
+    network.dropPublished();
+    await rename('lost');
+    await revoke('lost, too');
+    await eventually(() => expect(network.dropped).toBeGreaterThanOrEqual(channels.length + 2));
+    network.carry();
+    await rename('heard');
+    await revoke('heard, too');
+    await eventually(() =>
+      expect(interruptions()).toEqual(
+        kinds.map((kind) => (kind === 'conversation' || kind === 'sessions' ? 2 : 1)).concat(1),
+      ),
+    );
+    expect(network.accepted).toBe(accepted);
+    await Promise.all(recorded.map(({ listening }) => listening.close()));
+    await Promise.all([engine.close(), other.close()]);
+    await network.close();
+  });
+
+  it('G05: says when announcements may be missing, after everything wanted is heard again', async () => {
+    const world = await open();
+    const admin = new Redis(server.url);
+    const id = await createGroup(world.engine, alice);
+    const { heard, interruptions, listening } = await record(world.engine, { kind: 'conversation', tenant, id });
+    const before = interruptions();
+    await admin.client('KILL', 'TYPE', 'PUBSUB');
+    await eventually(() => expect(interruptions()).toBeGreaterThan(before));
+    await world.other.appendMessage(tenant, text(id, alice, 'after the break'));
+    await eventually(() => expect(heard).toHaveLength(1));
+    await listening.close();
+    admin.disconnect();
+    await world.close();
+  });
+
+  it('what is not ours on a channel is dropped, and makes the listener look again', async () => {
+    const world = await open();
+    const admin = new Redis(server.url);
+    const id = await createGroup(world.engine, alice);
+    const { heard, interruptions, listening } = await record(world.engine, { kind: 'conversation', tenant, id });
+    const [channel] = (await admin.call('PUBSUB', 'SHARDCHANNELS')) as string[];
+    const before = interruptions();
+    for (const poison of ['garbage', '{', '{"type":"message"}', 'null', '[]'])
+      await admin.spublish(channel ?? '', poison);
+    await eventually(() => expect(interruptions() - before).toBe(5));
+    expect(heard).toEqual([]);
+    await listening.close();
+    admin.disconnect();
+    await world.close();
+  });
+
+  it('F49: an announcement of a newer release is ignored and counted: nobody looks again', async () => {
+    const prefix = `test-${randomUUID().slice(0, 8)}`;
+    let ignored = 0;
+    const engine = await openNode(prefix, new TestClock(), null, server.url, () => {
+      ignored += 1;
+    });
+    const admin = new Redis(server.url);
+    const id = await createGroup(engine, alice);
+    const { heard, interruptions, listening } = await record(engine, { kind: 'conversation', tenant, id });
+    const [channel = ''] = (await admin.call('PUBSUB', 'SHARDCHANNELS')) as string[];
+    for (let n = 0; n < 20; n += 1) await admin.spublish(channel, '{"type":"of-a-newer-release","message":{}}');
+    await engine.appendMessage(tenant, text(id, alice, 'one'));
+    await eventually(() => expect(heard).toHaveLength(1));
+    expect([ignored, interruptions()]).toEqual([20, 0]);
+    await listening.close();
+    admin.disconnect();
+    await engine.close();
+  });
+
+  it('connects anew when a channel stays missed though the client is ready, ever more seldom, and hears it again', async () => {
+    const own = await startRedisServer();
+    const admin = new Redis(own.url);
+    const rights = (channels: string): Promise<unknown> =>
+      admin.call('ACL', 'SETUSER', 'app', 'on', '>pass', '~*', 'resetchannels', channels, '+@all');
+    await rights('&*');
+    const clock = new TestClock();
+    const engine = await openEngineOn(own.url.replace('//', '//app:pass@'), { prefix: 'p', clock });
+    /** The connection that listens. */
+    const listener = async (): Promise<string> =>
+      /^id=(\d+) .* ssub=[1-9]/m.exec(String(await admin.call('CLIENT', 'LIST')))?.[1] ?? 'none';
+    const id = await createGroup(engine, alice);
+    const { heard, listening } = await record(engine, { kind: 'conversation', tenant, id });
+    const first = await listener();
+    expect(first).not.toBe('none');
+    // Redis cuts off who listens to what it may not hear any more, and then refuses the channel.
+    await rights('&q:*');
+    await eventually(async () => expect(String(await admin.call('ACL', 'LOG'))).toContain('ssubscribe'));
+    const connections = async (): Promise<number> =>
+      Number(/total_connections_received:(\d+)/.exec(await admin.info('stats'))?.[1]);
+    await eventually(async () => expect(String(await admin.call('ACL', 'LOG'))).toContain('ssubscribe'));
+    const before = await connections();
+    await eventually(async () => {
+      clock.advance(4_000);
+      expect(await connections()).toBeGreaterThan(before);
+    });
+    await rights('&*');
+    await eventually(async () => {
+      clock.advance(4_000);
+      await engine.appendMessage(tenant, text(id, alice, 'again'));
+      expect(heard.length).toBeGreaterThan(0);
+    });
+    await listening.close();
+    await engine.close();
+    admin.disconnect();
+    await own.stop();
+  });
+
+  it('leaves no subscription behind', async () => {
+    const world = await open();
+    const admin = new Redis(server.url);
+    const id = await createGroup(world.engine, alice);
+    const { listening } = await record(world.engine, { kind: 'conversation', tenant, id });
+    expect(await admin.call('PUBSUB', 'SHARDCHANNELS')).toHaveLength(1);
+    await listening.close();
+    await eventually(async () => expect(await admin.call('PUBSUB', 'SHARDCHANNELS')).toHaveLength(0));
+    admin.disconnect();
+    await world.close();
+  });
+});

@@ -1,0 +1,153 @@
+/** The connections of a node in Redis: recorded, removed, swept after the node died. */
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import type { Engine } from '../../src/engine/port.ts';
+import { TIMES } from '../../src/limits.ts';
+import type { Retention } from '../../src/model.ts';
+import { eventually } from '../support/eventually.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { StillClock } from '../support/still-clock.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { type MovableClock, TestClock } from '../support/test-clock.ts';
+import { alice, connectionId, deviceId, tenant, userId } from '../support/world.ts';
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedisServer();
+});
+afterAll(() => server.stop());
+
+const openNode = (
+  prefix: string,
+  clock: MovableClock,
+  retention: Retention = null,
+  url = server.url,
+  ignored: () => void = () => undefined,
+): Promise<Engine> => openEngineOn(url, { prefix, clock, retention, ignored, presenceGraceMs: 5_000 });
+
+describe('Redis engine', () => {
+  it('connections that arrive in one turn of the event loop are listed for their node by one command', async () => {
+    const prefix = `listed-${randomUUID()}`;
+    const engine = await openNode(prefix, new StillClock());
+    const admin = new Redis(server.url);
+    const monitor = await admin.monitor();
+    const listed: number[] = [];
+    monitor.on('monitor', (_time: string, [command, key = '', ...members]: string[]) => {
+      if (command === 'sadd' && key.startsWith(`${prefix}:{node.`)) listed.push(members.length);
+    });
+    const ids = Array.from({ length: 30 }, (_, n) => connectionId(`${n}`));
+    const kind = { deviceId: null, connectionType: 'SSE', sessionId: null } as const;
+    await Promise.all(ids.map((id) => engine.connect(tenant, alice, { ...kind, connectionId: id })));
+    await eventually(() => expect(listed).toEqual([30]));
+    monitor.disconnect();
+    admin.disconnect();
+    await engine.close();
+  });
+
+  it('G11: who goes while they are being recorded leaves nothing behind, and who could not be removed can be later', async () => {
+    const clock = new TestClock();
+    const network = await startTcpProxy(server.port);
+    const engine = await openNode(randomUUID(), clock, null, `redis://127.0.0.1:${network.port}`);
+    const connection = (id: string) =>
+      ({ connectionId: connectionId(id), deviceId: null, connectionType: 'SSE', sessionId: null }) as const;
+    const status = async () => (await engine.readPresence(tenant, [alice]))[0]?.status;
+    const arriving = engine.connect(tenant, alice, connection('short'));
+    await engine.disconnect(tenant, alice, connectionId('short'));
+    await arriving;
+    expect(await status()).toBe('OFFLINE');
+    await engine.connect(tenant, alice, connection('long'));
+    expect(await status()).toBe('ONLINE');
+    // Nobody listens there: what is asked is not done.
+    network.redirect(1);
+    await expect(engine.disconnect(tenant, alice, connectionId('long'))).rejects.toMatchObject({
+      code: 'SERVICE_UNAVAILABLE',
+    });
+    network.lead(server.port);
+    await eventually(() => engine.disconnect(tenant, alice, connectionId('long')));
+    expect(await status()).toBe('OFFLINE');
+    await engine.close();
+    await network.close();
+  });
+
+  it('G11: a dead node’s users are gone after its lease and a sweep; a node declared dead by mistake comes back', async () => {
+    const prefix = `test-${randomUUID().slice(0, 8)}`;
+    const [aliveClock, stoppedClock] = [new TestClock(), new TestClock()];
+    const alive = await openNode(prefix, aliveClock);
+    const stopped = await openNode(prefix, stoppedClock);
+    const who = userId('zombie');
+    await stopped.connect(tenant, who, {
+      connectionId: connectionId('c1'),
+      deviceId: deviceId('phone'),
+      sessionId: null,
+      connectionType: 'GRAPHQL_WS',
+    });
+    const status = async () => (await alive.readPresence(tenant, [who]))[0]?.status;
+    aliveClock.advance(TIMES.nodeLeaseMs - 2_000);
+    expect(await status()).toBe('ONLINE');
+    aliveClock.advance(TIMES.nodeRenewMs);
+    await eventually(async () => expect(await status()).toBe('OFFLINE'));
+    stoppedClock.advance(TIMES.nodeRenewMs);
+    await eventually(async () => expect(await status()).toBe('ONLINE'));
+    await stopped.close();
+    await alive.close();
+  });
+
+  it('G11: what a node records after it was declared dead by mistake is swept, though it is killed before it renews its lease', async () => {
+    const prefix = `test-${randomUUID().slice(0, 8)}`;
+    const aliveClock = new TestClock();
+    const alive = await openNode(prefix, aliveClock);
+    const stalled = await openNode(prefix, new StillClock());
+    const admin = new Redis(server.url);
+    const leases = () => admin.zcard(`${prefix}:{nodes}:leases`);
+    aliveClock.advance(TIMES.nodeLeaseMs + TIMES.nodeRenewMs);
+    await eventually(async () => expect(await leases()).toBe(1));
+    const who = userId('late');
+    await stalled.connect(tenant, who, {
+      connectionId: connectionId('late'),
+      deviceId: null,
+      sessionId: null,
+      connectionType: 'GRAPHQL_WS',
+    });
+    // It has a name again that can be declared dead: its clock has not moved since.
+    await eventually(async () => expect(await leases()).toBe(2));
+    await eventually(async () => {
+      aliveClock.advance(TIMES.nodeRenewMs);
+      expect((await alive.readPresence(tenant, [who]))[0]?.status).toBe('OFFLINE');
+    });
+    admin.disconnect();
+    await stalled.close();
+    await alive.close();
+  });
+
+  it('G11: one of the nodes that are left sweeps a dead one, and each of its connections is removed once', async () => {
+    const prefix = `test-${randomUUID().slice(0, 8)}`;
+    const count = 250;
+    const users = Array.from({ length: count }, (_, n) => userId(`user-${n}`));
+    const admin = new Redis(server.url);
+    const left = await Promise.all(Array.from({ length: 3 }, () => openNode(prefix, new TestClock())));
+    const clocks = Array.from({ length: 3 }, () => new TestClock());
+    const survivors = await Promise.all(clocks.map((clock) => openNode(prefix, clock)));
+    for (const who of users) {
+      await left[0]?.connect(tenant, who, {
+        connectionId: connectionId(`of-${who}`),
+        deviceId: deviceId('phone'),
+        sessionId: null,
+        connectionType: 'GRAPHQL_WS',
+      });
+    }
+    await admin.config('RESETSTAT');
+    for (const clock of clocks) clock.advance(TIMES.nodeLeaseMs + TIMES.nodeRenewMs);
+    await eventually(async () => {
+      expect(await admin.zcard(`${prefix}:{nodes}:leases`)).toBe(survivors.length);
+      expect(await admin.exists(`${prefix}:{nodes}:dead`)).toBe(0);
+    });
+    // A script of each of them removes it; the others renew leases and look for dead nodes.
+    const [, scripts] = /cmdstat_evalsha:calls=(\d+)/.exec(await admin.info('commandstats')) ?? [];
+    expect(Number(scripts)).toBeLessThan(1.5 * count);
+    const presences = await survivors[0]?.readPresence(tenant, users.slice(-100));
+    expect([...new Set(presences?.map(({ status }) => status))]).toEqual(['OFFLINE']);
+    admin.disconnect();
+    for (const engine of [...left, ...survivors]) await engine.close();
+  });
+});

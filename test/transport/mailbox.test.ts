@@ -1,0 +1,98 @@
+/** Frames and parts of messages that wait for their handler: their order, and their caps. */
+import { once } from 'node:events';
+import { RenewableBearer } from '../../src/access/bearer.ts';
+import type { Viewer } from '../../src/model.ts';
+import { Unhandled } from '../../src/transport/peers/unhandled.ts';
+import { eventually } from '../support/eventually.ts';
+import { type FrameParts, OPCODES, openTcpWebSocket, type TcpWebSocket } from '../support/tcp-web-socket.ts';
+import { ConnectionServer } from './connection-server.ts';
+
+/** Of all connections, together. */
+const MOST_SENT = 100_000;
+
+describe('connection actors', () => {
+  const actors = new ConnectionServer();
+  const { handled, slow, connections } = actors;
+
+  const cap = (): void => {
+    actors.sent = new Unhandled(MOST_SENT);
+  };
+  const connectTcp = (): Promise<TcpWebSocket> => openTcpWebSocket(Number(new URL(actors.url).port), '/');
+  const partOf = (bytes: number): FrameParts => ({ opcode: OPCODES.text, isFinal: false, payload: 'a'.repeat(bytes) });
+
+  it('G10: parts of messages count, and past the cap of all, who actors.sent most is closed with 1013', async () => {
+    cap();
+    const { bad, check } = await actors.pair();
+    const [small, large, next] = [await connectTcp(), await connectTcp(), await connectTcp()];
+    small.send(partOf(9_000));
+    await eventually(() => expect(actors.sent.bytes).toBeGreaterThanOrEqual(9_000));
+    // What came in full is held no longer.
+    next.send({ opcode: OPCODES.text, payload: 'whole' });
+    expect(await next.text(0)).toBe('"whole"');
+    large.send(partOf(60_000));
+    await eventually(() => expect(actors.sent.bytes).toBeGreaterThanOrEqual(69_000));
+    expect(actors.sent.bytes).toBeLessThan(70_000);
+    next.send(partOf(50_000));
+    expect(await large.closed).toBe(1013);
+    await eventually(() => expect(actors.sent.bytes).toBeGreaterThanOrEqual(59_000));
+    expect([small, next].some(({ socket }) => socket.destroyed)).toBe(false);
+    small.send({ opcode: OPCODES.continuation, payload: 'b' });
+    expect(await small.text(0)).toMatch(/ab"$/);
+    for (const { socket } of [small, next]) socket.destroy();
+    bad.socket.close();
+    await eventually(() => expect(actors.sent.bytes).toBe(0));
+    await check();
+  });
+
+  it('G10: a frame counts until it is handled; beside those in hand no large one is begun with', async () => {
+    cap();
+    const { bad, check } = await actors.pair();
+    const known = new RenewableBearer({} as Viewer);
+    const [busy, next, small] = [await connectTcp(), await connectTcp(), await connectTcp()];
+    for (const connection of connections) connection.bearer = known;
+    const textOf = (payload: string): FrameParts => ({ opcode: OPCODES.text, payload });
+    busy.send(textOf(`slow ${'a'.repeat(60_000)}`));
+    await eventually(() => expect(actors.sent.bytes).toBeGreaterThan(60_000));
+    next.send(textOf('a'.repeat(50_000)));
+    expect(await next.closed).toBe(1013);
+    small.send(textOf('small'));
+    expect(await small.text(0)).toBe('"small"');
+    for (const end of slow.splice(0)) end();
+    expect(await busy.text(0)).toMatch(/^"slow a/);
+    await eventually(() => expect(actors.sent.bytes).toBe(0));
+    for (const { socket } of [busy, small]) socket.destroy();
+    bad.socket.close();
+    await check();
+  });
+
+  it('frames are handled one at a time, in order', async () => {
+    const { bad, check } = await actors.pair();
+    for (const frame of ['slow 1', '2', 'slow 3', '4']) bad.send(frame);
+    // Its answer comes when all frames before it have arrived.
+    bad.socket.ping();
+    await once(bad.socket, 'pong');
+    expect(handled).toEqual(['slow 1']);
+    slow.shift()?.();
+    await eventually(() => expect(handled).toEqual(['slow 1', '2', 'slow 3']));
+    slow.shift()?.();
+    await eventually(() => expect(bad.frames).toEqual(['slow 1', '2', 'slow 3', '4']));
+    bad.socket.close();
+    await check();
+  });
+
+  it('G10: a mailbox holds so many frames and no more: 4429', async () => {
+    const { bad, check } = await actors.pair();
+    bad.send('hang');
+    for (let n = 0; n < 1_100; n += 1) bad.send(`${n}`);
+    expect(await bad.closed).toBe(4429);
+    await check();
+  });
+
+  it('G10: and so many bytes', async () => {
+    const { bad, check } = await actors.pair();
+    bad.send('hang');
+    for (let n = 0; n < 80; n += 1) bad.send('x'.repeat(60_000));
+    expect(await bad.closed).toBe(4429);
+    await check();
+  });
+});
