@@ -5,7 +5,7 @@
  * our issuer and a key derived from `JWT_SECRET`, so a token of the platform never
  * passes for one of a session, nor the other way round, though both use a secret.
  */
-import { createHash, createSecretKey } from 'node:crypto';
+import { createSecretKey, hash } from 'node:crypto';
 import { decodeJwt, errors, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
@@ -119,7 +119,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
       tell(`it is over ${LIMITS.tokenBytes} bytes`);
       return INVALID;
     }
-    const digest = createHash('sha256').update(token).digest('base64');
+    const digest = hash('sha256', token, 'base64');
     const earlier = verified.get(digest);
     if (earlier && clock.now() < earlier.expiry && clock.elapsed() < earlier.until) return earlier.verification;
     const verification = await verify(token);

@@ -59,12 +59,11 @@ interface Page {
   readonly fields: readonly string[];
 }
 
-/**
- * The cost in units. An item of a list counts as many times as the lists around
- * it are long. The length of a list is that of its slicing arguments, or of the list of ids
- * in its arguments, or else as declared. A root field costs a unit beside its items.
- */
-export function costOf({ schema, document, operation, variables }: CostRequest): number {
+/** `isSure`: the arguments of each field could be read. */
+function computedCost({ schema, document, operation, variables }: CostRequest): {
+  readonly cost: number;
+  readonly isSure: boolean;
+} {
   const fragments = fragmentsOf(document);
 
   function itemsOf({ selections }: SelectionSetNode, type: GraphQLNamedType | undefined, page: Page | null): number {
@@ -80,10 +79,12 @@ export function costOf({ schema, document, operation, variables }: CostRequest):
 
   // A field of a fragment is visited as often as the fragment is spread; its arguments may be long.
   const sizes = new Map<FieldNode, Sizes>();
+  let isSure = true;
   function sizesOf(field: Field, node: FieldNode): Sizes {
     let known = sizes.get(node);
     if (!known) {
       const given = argumentsOf(field, node, variables);
+      isSure &&= given !== NONE;
       known = { asked: sizeAsked(declaredOf(schema, field), given), longest: longestOf(given) };
       sizes.set(node, known);
     }
@@ -110,7 +111,44 @@ export function costOf({ schema, document, operation, variables }: CostRequest):
   }
 
   const root = schema.getRootType(operation.operation) ?? undefined;
-  return countRoots(document, operation) + Math.ceil(itemsOf(operation.selectionSet, root, null) / ITEMS_PER_UNIT);
+  const items = itemsOf(operation.selectionSet, root, null);
+  return { cost: countRoots(document, operation) + Math.ceil(items / ITEMS_PER_UNIT), isSure };
+}
+
+/** Signatures of one operation whose costs are kept. */
+const MOST_SIGNATURES = 32;
+
+/** Per operation, which lives as long as its document is cached. */
+const costs = new WeakMap<OperationDefinitionNode, Map<string, number>>();
+
+/** What a cost depends on: whether a variable is there, a number or a boolean itself, and the length of a list. */
+function signatureOf(variables: Record<string, unknown>): string {
+  let signature = '';
+  for (const [name, value] of Object.entries(variables)) {
+    if (Array.isArray(value)) signature += `${name}[${value.length} `;
+    else if (typeof value === 'number' || typeof value === 'boolean') signature += `${name}=${value} `;
+    else signature += value === null || value === undefined ? `${name}- ` : `${name}+ `;
+  }
+  return signature;
+}
+
+/**
+ * The cost in units. An item of a list counts as many times as the lists around
+ * it are long. The length of a list is that of its slicing arguments, or of the list of ids
+ * in its arguments, or else as declared. A root field costs a unit beside its items.
+ */
+export function costOf(request: CostRequest): number {
+  let known = costs.get(request.operation);
+  if (!known) {
+    known = new Map();
+    costs.set(request.operation, known);
+  }
+  const signature = signatureOf(request.variables);
+  const earlier = known.get(signature);
+  if (earlier !== undefined) return earlier;
+  const { cost, isSure } = computedCost(request);
+  if (isSure && known.size < MOST_SIGNATURES) known.set(signature, cost);
+  return cost;
 }
 
 /** The lengths of a field's lists by its arguments. */
@@ -168,11 +206,13 @@ function longestOf(given: Record<string, unknown>): number | null {
   return lists.length === 0 ? null : Math.max(...lists.map(({ length }) => length));
 }
 
+const NONE: Record<string, unknown> = Object.freeze({});
+
 function argumentsOf(field: Field, node: FieldNode, variables: Record<string, unknown>): Record<string, unknown> {
   try {
     return getArgumentValues(field, node, variables);
   } catch {
     // Execution reports their faults.
-    return {};
+    return NONE;
   }
 }

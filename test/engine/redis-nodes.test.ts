@@ -27,19 +27,24 @@ const openNode = (
 ): Promise<Engine> => openEngineOn(url, { prefix, clock, retention, ignored, presenceGraceMs: 5_000 });
 
 describe('Redis engine', () => {
-  it('connections that arrive in one turn of the event loop are listed for their node by one command', async () => {
+  it('connections that arrive in one turn of the event loop are listed for their node by one command, and their revocations read by one', async () => {
     const prefix = `listed-${randomUUID()}`;
     const engine = await openNode(prefix, new StillClock());
     const admin = new Redis(server.url);
     const monitor = await admin.monitor();
     const listed: number[] = [];
+    const read: number[] = [];
+    const ids = Array.from({ length: 30 }, (_, n) => connectionId(`${n}`));
     monitor.on('monitor', (_time: string, [command, key = '', ...members]: string[]) => {
       if (command === 'sadd' && key.startsWith(`${prefix}:{node.`)) listed.push(members.length);
+      if (command === 'mget' && key.startsWith(prefix)) read.push(members.length + 1);
     });
-    const ids = Array.from({ length: 30 }, (_, n) => connectionId(`${n}`));
+    await engine.refuseTokens(tenant, userId('7'), 700);
+    const refusals = ids.map((id) => engine.readRefusal(tenant, userId(id)));
+    expect(await Promise.all(refusals)).toEqual(ids.map((id) => (id === '7' ? 700 : null)));
     const kind = { deviceId: null, connectionType: 'SSE', sessionId: null } as const;
     await Promise.all(ids.map((id) => engine.connect(tenant, alice, { ...kind, connectionId: id })));
-    await eventually(() => expect(listed).toEqual([30]));
+    await eventually(() => expect([listed, read]).toEqual([[30], [30]]));
     monitor.disconnect();
     admin.disconnect();
     await engine.close();

@@ -1,5 +1,16 @@
 /** What an operation may cost, over HTTP and over a socket. */
-import { getDirectiveValues, getNamedType, getNullableType, isListType, isObjectType } from 'graphql';
+import {
+  type DocumentNode,
+  getDirectiveValues,
+  getNamedType,
+  getNullableType,
+  getOperationAST,
+  isListType,
+  isObjectType,
+  type OperationDefinitionNode,
+  parse,
+} from 'graphql';
+import { costOf } from '../../src/graphql/cost.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
@@ -88,6 +99,32 @@ describe('the cost of an operation', () => {
     }
     expect(lists.length).toBeGreaterThan(10);
     expect(lists.filter((list) => !sized.has(list))).toEqual([]);
+  });
+
+  it('is that of its own variables, whatever the same operation was asked with before', () => {
+    const schema = createSchema();
+    const text = `query ($n: Int, $ids: [ID!]!, $is: Boolean! = true, $id: ID, $any: JSON) {
+      viewer { conversations(first: $n) { messages(first: 10) { nodes { id } } } }
+      presence(userIds: $ids) @include(if: $is) { status devices { deviceId } }
+      conversation(id: "c") { members(first: $n, after: $id) { nodes { role } } }
+      _entities(representations: $any) { ... on Conversation { messages(first: 5) { nodes { id } } } }
+    }`;
+    const cost = (document: DocumentNode, variables: Record<string, unknown>): number => {
+      const operation = getOperationAST(document) as OperationDefinitionNode;
+      return costOf({ schema, document, operation, variables });
+    };
+    const often = parse(text);
+    const costs = new Set<number>();
+    for (const n of [undefined, null, 0, 1, 7, 100, 1_000, 'x'])
+      for (const ids of [[], ['a'], Array.from({ length: 50 }, String)])
+        for (const is of [true, false])
+          for (const more of [{}, { id: 'a' }, { id: null, any: [] }, { any: [{}, {}] }, { any: { a: [1, 2, 3] } }]) {
+            const variables = { ...(n === undefined ? {} : { n }), ids, is, ...more };
+            const expected = cost(parse(text), variables);
+            expect([variables, cost(often, variables)]).toEqual([variables, expected]);
+            costs.add(expected);
+          }
+    expect(costs.size).toBeGreaterThan(20);
   });
 
   it('Q50: production offers no names to who guesses', async () => {

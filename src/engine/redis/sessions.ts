@@ -9,18 +9,21 @@ import type { RedisClient } from './client.ts';
 import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
+import { ValueReads } from './value-reads.ts';
 
 export interface SessionParts {
   readonly clock: Clock;
   readonly outbox: EventOutbox;
+  readonly isOneServer: boolean;
 }
 
 export function createSessions(
   client: RedisClient,
   run: RunScript,
   keys: Keys,
-  { clock, outbox }: SessionParts,
+  { clock, outbox, isOneServer }: SessionParts,
 ): SessionStore {
+  const values = new ValueReads(client, isOneServer);
   /** How long a session is kept: until it ends, and not for ever. */
   const lifeOf = ({ expiresAt }: SessionRecord): number =>
     Math.min(Math.max(expiresAt - clock.now(), 1), TIMES.longestSessionMs);
@@ -50,7 +53,7 @@ export function createSessions(
     },
 
     async readRefusal(tenant, userId) {
-      const upTo = await attempt(() => client.get(keys.user(tenant, userId).refusal));
+      const upTo = await attempt(() => values.read(keys.user(tenant, userId).refusal));
       return upTo === null ? null : Number(upTo);
     },
 

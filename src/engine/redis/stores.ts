@@ -40,7 +40,7 @@ export function createStores(parts: RedisParts): Stores {
     readWriting: writings.readWriting,
     listWritings: writings.listWritings,
     ...createTyping(run, runOne, keys, clock),
-    ...createSessions(client, run, keys, { clock, outbox }),
+    ...createSessions(client, run, keys, { clock, outbox, isOneServer }),
     ...createTopics(client, run, keys, { clock, currentTrace, outbox }),
     ...createConsumers(client, run, keys, { clock, known, forwarding }),
     ...createWebhooks(client, run, keys, clock),

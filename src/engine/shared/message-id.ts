@@ -5,7 +5,7 @@
  * within 128 characters and no index from messages to conversations is needed.
  * The nonce keeps an id from naming another message after a log lost its end.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { ConversationId, MessageId } from '../../model.ts';
 
 const FORM = /^([\w-]{22})\.([1-9]\d{0,14})\.([\w-]{8})$/;
@@ -16,11 +16,12 @@ export interface MessageIdParts {
 }
 
 export function conversationKey(id: ConversationId): string {
-  return createHash('sha256').update(id).digest().subarray(0, 16).toString('base64url');
+  return Buffer.from(hash('sha256', id, 'hex').slice(0, 32), 'hex').toString('base64url');
 }
 
+/** The last 48 bits of a random UUID: the library makes many of them at once. */
 export function messageNonce(): string {
-  return randomBytes(6).toString('base64url');
+  return Buffer.from(randomUUID().slice(24), 'hex').toString('base64url');
 }
 
 export function messageId(key: string, sequence: number, nonce: string): MessageId {

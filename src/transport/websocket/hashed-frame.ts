@@ -5,21 +5,17 @@ import { FAULT } from '../../graphql/execution.ts';
 import type { PersistedQueries } from '../../graphql/persisted-queries.ts';
 import { leaveOutEmpty } from '../peers/left-out.ts';
 
-/** Frames that need a closer look. */
-const UNUSUAL = /"persistedQuery"|"(?:operationName|variables|extensions)"\s*:\s*""/;
+interface Frame {
+  readonly type?: unknown;
+  readonly payload?: { query?: unknown; readonly extensions?: unknown } | null;
+}
 
-/** The frame in a form that graphql-ws accepts: it refuses an operation without a query, and a text for variables. */
-function asItIsTaken(text: string): string {
-  if (!UNUSUAL.test(text)) return text;
-  try {
-    const frame = JSON.parse(text);
-    if (frame?.type !== 'subscribe' || typeof frame.payload !== 'object' || frame.payload === null) return text;
-    leaveOutEmpty(frame.payload);
-    if (frame.payload.extensions) frame.payload.query ??= '';
-    return JSON.stringify(frame);
-  } catch {
-    return text;
-  }
+/** Puts a frame into a form that graphql-ws accepts: it refuses an operation without a query, and a text for variables. */
+function complete({ type, payload }: Frame): void {
+  if (type !== 'subscribe' || typeof payload !== 'object' || payload === null) return;
+  leaveOutEmpty(payload);
+  const { extensions } = payload;
+  if (typeof extensions === 'object' && extensions !== null && 'persistedQuery' in extensions) payload.query ??= '';
 }
 
 /**
@@ -28,8 +24,10 @@ function asItIsTaken(text: string): string {
  */
 export function messageOf(text: string): string {
   try {
-    const message: unknown = JSON.parse(asItIsTaken(text));
-    return typeof message === 'object' && message !== null ? (message as unknown as string) : text;
+    const message: unknown = JSON.parse(text);
+    if (typeof message !== 'object' || message === null) return text;
+    complete(message);
+    return message as unknown as string;
   } catch {
     return text;
   }
