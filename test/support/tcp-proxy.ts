@@ -22,6 +22,10 @@ export interface TcpProxy {
   hold(): { pass(): void; release(): void };
   /** Resets each connection open now in the middle of its next answer. Answers how many. */
   resetAnswers(): number;
+  /** Resets connections in the middle of the next answers, so many in all. */
+  breakAnswers(count: number): void;
+  /** How many of these are still to come. */
+  readonly unbroken: number;
   /** Connections open now carry everything but what Redis publishes; new ones work. Answers how many. */
   dropPublished(): number;
   /** How much of that was dropped so far, and an end of it: all connections carry everything again. */
@@ -42,7 +46,7 @@ class Link {
   asks = true;
   answers: 'whole' | 'none' | 'broken' | 'unpublished' = 'whole';
 
-  constructor(client: Socket, upstream: Socket, pace: Pace, onDropped: () => void) {
+  constructor(client: Socket, upstream: Socket, pace: Pace, onDropped: () => void, isBroken: () => boolean) {
     this.client = client.setNoDelay();
     this.upstream = upstream.setNoDelay();
     const carry = (to: Socket, chunk: Buffer): void =>
@@ -51,6 +55,7 @@ class Link {
       if (this.asks) carry(upstream, chunk);
     });
     upstream.on('data', (chunk: Buffer) => {
+      if (this.answers === 'whole' && isBroken()) this.answers = 'broken';
       if (this.answers === 'whole') return carry(client, chunk);
       if (this.answers === 'none') return;
       if (this.answers === 'unpublished') {
@@ -60,6 +65,7 @@ class Link {
         });
         return carry(client, Buffer.from(rest, 'latin1'));
       }
+      this.answers = 'none';
       client.write(chunk.subarray(0, Math.ceil(chunk.length / 2)), () => client.resetAndDestroy());
     });
   }
@@ -81,12 +87,19 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   };
   let accepted = 0;
   let dropped = 0;
+  let unbroken = 0;
+  const isBroken = (): boolean => {
+    if (unbroken === 0) return false;
+    unbroken -= 1;
+    return true;
+  };
   const links = new Set<Link>();
   const server = createServer((client) => {
     accepted += 1;
-    const link = new Link(client, createConnection({ host: '127.0.0.1', port }), pace, () => {
+    const onDropped = (): void => {
       dropped += 1;
-    });
+    };
+    const link = new Link(client, createConnection({ host: '127.0.0.1', port }), pace, onDropped, isBroken);
     links.add(link);
     const end = (): void => {
       links.delete(link);
@@ -108,6 +121,12 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     port: (server.address() as AddressInfo).port,
     get accepted() {
       return accepted;
+    },
+    breakAnswers(count) {
+      unbroken = count;
+    },
+    get unbroken() {
+      return unbroken;
     },
     get dropped() {
       return dropped;
