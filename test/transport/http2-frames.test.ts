@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
-import { connectHttp2 } from '../support/http2-client.ts';
+import { connectHttp2, gaugesOf } from '../support/http2-client.ts';
 import { connectFrames, END_HEADERS, END_STREAM, FRAME, frame, headerBlock, number } from '../support/http2-frames.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
@@ -131,5 +131,31 @@ describe('frames of HTTP/2', () => {
       { numRuns: 400, seed: 2711 },
     );
     other.close();
+  });
+
+  it('G10: an answer that is not read takes the memory that it is counted with', async () => {
+    const held = (): number => process.memoryUsage().arrayBuffers;
+    const before = held();
+    // Windows of 0: no byte of a response may be sent.
+    const client = await connectFrames(test.service.port, certificate, Buffer.concat([Buffer.from([0, 4]), number(0)]));
+    const sdl = Buffer.from('{"query":"{ _service { sdl } }"}');
+    const block = headerBlock({
+      ':method': 'POST',
+      ':path': '/graphql',
+      ':scheme': 'https',
+      ':authority': 'localhost',
+      'content-type': 'application/json',
+    });
+    for (let id = 1; id < 200; id += 2)
+      client.send(frame(FRAME.headers, END_HEADERS, id, block), frame(FRAME.data, END_STREAM, id, sdl));
+    let counted = 0;
+    await eventually(async () => {
+      [, , counted = 0] = await gaugesOf(test.service.port, certificate);
+      expect(counted).toBeGreaterThan(100 * 50_000);
+    });
+    // At once: in a minute an unread answer is given up.
+    expect(held() - before).toBeLessThan(counted * 1.8);
+    client.socket.destroy();
+    await eventually(async () => expect(await gaugesOf(test.service.port, certificate)).toEqual([0, 0, 0]));
   });
 });

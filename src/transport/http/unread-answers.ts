@@ -61,13 +61,13 @@ export function countUnreadAnswers(app: FastifyInstance, unsent: Unsent, clock: 
   };
   app.addHook('onSend', (request, { raw: response }, payload, done) => {
     const { socket } = request.raw;
-    if ((typeof payload === 'string' || Buffer.isBuffer(payload)) && !socket.destroyed) {
-      const holder = holderOf(socket);
-      const bytes = Buffer.byteLength(payload);
-      holder.add(bytes, clock.elapsed());
-      response.once('close', () => holder.remove(bytes, clock.elapsed()));
-    }
-    done(null, payload);
+    if ((typeof payload !== 'string' && !Buffer.isBuffer(payload)) || socket.destroyed) return done(null, payload);
+    // Node holds three bytes for each character of a text that waits to be sent.
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    const holder = holderOf(socket);
+    holder.add(bytes.length, clock.elapsed());
+    response.once('close', () => holder.remove(bytes.length, clock.elapsed()));
+    done(null, bytes);
   });
   clock.every(SWEEP_MS, () => {
     const before = clock.elapsed() - TIMES.unreadAnswerMs;
