@@ -5,6 +5,9 @@ import { eventually } from '../support/eventually.ts';
 import { alice, bob, carol, newConversationId, type OpenWorld, text, type World } from '../support/world.ts';
 import { consumerCalls, name, ofEverything, payloadOf, publication, pullOf } from './consumer-calls.ts';
 
+/** Of a server that takes over. */
+const BEHIND_MS = 30 * 60_000;
+
 /** One that begins now. */
 const sessionOf = (userId: UserId): SessionRecord => ({
   id: randomUUID() as string as SessionId,
@@ -254,6 +257,33 @@ export function describeConsumers(open: OpenWorld): void {
       world.clock.advance(60_000);
       await publish('news', 2);
       expect((await pullAll(1)).events.map(payloadOf)).toEqual([2]);
+    });
+
+    it('G23: keep their order when the clock goes back, as it does with a server that takes over', async () => {
+      const apart = await open();
+      try {
+        const calls = consumerCalls(
+          () => apart,
+          () => tenant,
+        );
+        await calls.save();
+        const seen: unknown[] = [];
+        const take = async (count: number): Promise<void> => {
+          const pulled = await calls.pullAll(count);
+          seen.push(...pulled.events.map(payloadOf));
+          expect(await calls.ack(pulled)).toBe('acknowledged');
+        };
+        for (const n of [1, 2, 3]) await calls.publish('news', n);
+        await take(3);
+        await calls.publish('news', 4);
+        await eventually(async () => expect((await calls.progress()).lag).toBe(1));
+        apart.clock.advance(-BEHIND_MS);
+        for (const n of [5, 6]) await calls.publish('news', n);
+        await take(3);
+        expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
+      } finally {
+        await apart.close();
+      }
     });
   });
 }
