@@ -54,7 +54,7 @@ export interface StoredMember extends MemberRecord {
   readonly joinedPosition: Position;
 }
 
-/** A member from the line described in `lua/prelude.lua`. */
+/** A member from the line described in `lua/members.lua`. */
 export function decodeMember(userId: string, value: unknown): StoredMember {
   const [role, joinedAt, ordinal, readSequence, readAt, place, epoch] = String(value).split(':');
   return {

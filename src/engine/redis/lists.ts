@@ -175,7 +175,7 @@ export class Lists {
     return facts && this.#bringTo(facts, tenant, userId, id, change);
   }
 
-  /** The same with what a script answered of the conversation: `factsForLists` in `lua/prelude.lua`. */
+  /** The same with what a script answered of the conversation: `factsForLists` in `lua/members.lua`. */
   async bringTo(
     answer: readonly unknown[],
     tenant: TenantId,

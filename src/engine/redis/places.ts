@@ -52,7 +52,7 @@ export interface Places {
   giveBack(tenant: TenantId, userId: UserId, place: Place): Promise<void>;
 }
 
-/** The arguments by which a script checks for a free place: `hasPlace` in `lua/prelude.lua`. */
+/** The arguments by which a script checks for a free place: `hasPlace` in `lua/members.lua`. */
 export interface PlaceArgs {
   readonly keys: readonly string[];
   readonly told: '0' | '1';

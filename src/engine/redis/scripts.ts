@@ -80,7 +80,7 @@ const NAMES = [
 ] as const;
 
 /** Their shared files, in an order in which each file may use those before it. */
-const LIBRARIES = ['prelude', 'list', 'user-log', 'events'] as const;
+const LIBRARIES = ['prelude', 'members', 'presence', 'writings', 'list', 'user-log', 'events'] as const;
 
 /** Caps that scripts know by themselves. */
 const CAPS = `local READING_BYTES = ${LIMITS.readingBytes}\nlocal UNSETTLED = ${LIMITS.unsettledMemberships}\n`;

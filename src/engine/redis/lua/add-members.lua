@@ -1,6 +1,6 @@
 -- Adds who is not a member yet, all or none. The first member of an empty conversation owns it.
 -- KEYS  meta members joins outbox channel, and the places of one who joins where they lie on the same server, then the outbox of events where they are kept
--- ARGV  offset cap role most (members who are not many) conversationId "1" | "0" (`hasPlace` in prelude.lua), then userIds
+-- ARGV  offset cap role most (members who are not many) conversationId "1" | "0" (`hasPlace` in members.lua), then userIds
 -- Answers {"changed" | "unchanged", conversation, unsettled} | {"full"} | {"not-found"} | {"no-place"}
 local meta, members, joins, outbox, channel, places = unpack(KEYS)
 local state = redis.call('HMGET', meta, 'members', 'ordinal', 'sequence', 'place', 'epoch')

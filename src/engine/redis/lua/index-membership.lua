@@ -1,6 +1,6 @@
 -- Puts changes of membership into their users' lists and logs and tells the users, unless a list has its change or a later one.
 -- KEYS  of each: conversations joined left order entries unread large logState log mark channel
--- ARGV  most (versions kept of those left) most (entries of the log), then of each: conversationId note (`noteMemberships` in prelude.lua) nonce
+-- ARGV  most (versions kept of those left) most (entries of the log), then of each: conversationId note (`noteMemberships` in members.lua) nonce
 -- Answers of each 1, or 0 when it changed nothing
 local KEYS_OF_EACH = 11
 local mostLeft, mostEntries = tonumber(ARGV[1]), ARGV[2]

@@ -1,7 +1,7 @@
 -- Moves a member's read position forward, never back.
 -- KEYS  meta members outbox channel
 -- ARGV  offset userId sequence
--- Answers {"changed" | "unchanged", conversation, facts (`factsForLists` in prelude.lua)} | {"not-member"} | {"past-head"}
+-- Answers {"changed" | "unchanged", conversation, facts (`factsForLists` in members.lua)} | {"not-member"} | {"past-head"}
 local meta, members, outbox, channel = unpack(KEYS)
 local offset, user, sequence = unpack(ARGV)
 local value = redis.call('HGET', members, user)

@@ -1,0 +1,104 @@
+-- Members of a conversation, and the notes about changes of members for the lists of users. Used by scripts that name its functions.
+--
+-- A member is one field of the `members` hash, named by the user:
+--   role:joinedAt:ordinal:readSequence:readAt:joinedPlace:joinedEpoch
+
+-- Notes a change of members for these users' lists, which live in other slots:
+--   who went  version:0:reason
+--   who came  version:1:kind:activity:sequence:readSequence:flag:peer
+-- reason is L(eft), R(emoved) or D(eleted); kind is a letter; flag "l" says that the conversation is large, "-" that it is not; peer is of a direct conversation.
+-- "L" and "a" say the same of one whose list may have what was lost: the entry goes back to what is noted.
+local function noteMemberships(meta, outbox, users, isMember, read, reason)
+  local version = after(redis.call('HGET', meta, 'memberships') or nil)
+  redis.call('HSET', meta, 'memberships', version)
+  local notes = {}
+  if isMember == 0 then
+    for _, user in ipairs(users) do addPair(notes, user, version .. ':0:' .. reason) end
+    return callInParts('HSET', outbox, notes)
+  end
+  local state = redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large')
+  local kind, created = string.match(state[1], '"kind":"(%u)'), string.match(state[1], '"createdAt":(%d+)')
+  local note = table.concat({ version, 1, kind, state[2] == 'null' and created or state[2], state[3],
+    read or state[3], state[4] and 'l' or '-', '' }, ':')
+  for index, user in ipairs(users) do
+    -- A direct conversation is made with both of its members.
+    addPair(notes, user, note .. (kind == 'D' and users[3 - index] or ''))
+  end
+  callInParts('HSET', outbox, notes)
+end
+
+-- A conversation of more than `most` members is large for good, and so are its entries in the lists of those who are in it.
+local function noteSize(meta, members, outbox, most)
+  if tonumber(redis.call('HGET', meta, 'members')) <= tonumber(most) then return end
+  if redis.call('HSETNX', meta, 'large', 1) == 1 then
+    noteMemberships(meta, outbox, redis.call('HKEYS', members), 1, 0)
+  end
+end
+
+-- Notes that are not in the indexes yet: user, note, user, note, … At most `UNSETTLED` and as many as `just` were noted.
+local function unsettled(outbox, just)
+  return redis.call('HRANDFIELD', outbox, UNSETTLED + (just or 0), 'WITHVALUES')
+end
+
+-- The data of a conversation for the lists of these members; without any, for all, unless it is large.
+-- {kind, activity, sequence, "1" | "0" (large), unsettled, name as JSON, version, both members of a DIRECT, user, member, …} | {}
+local function factsForLists(meta, members, outbox, users)
+  local state = redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large', 'name', 'version')
+  if not state[1] then return {} end
+  local kind, created = string.match(state[1], '"kind":"(%u)'), string.match(state[1], '"createdAt":(%d+)')
+  local facts = { kind, state[2] == 'null' and created or state[2], state[3], state[4] or '0', unsettled(outbox), state[5], state[6],
+    kind == 'D' and redis.call('HKEYS', members) or {} }
+  if #users > 0 then
+    local values = redis.call('HMGET', members, unpack(users))
+    for index, user in ipairs(users) do
+      if values[index] then
+        facts[#facts + 1] = user
+        facts[#facts + 1] = values[index]
+      end
+    end
+  elseif not state[4] then
+    for _, each in ipairs(redis.call('HGETALL', members)) do facts[#facts + 1] = each end
+  end
+  return facts
+end
+
+-- Whether a user has a place in a conversation: looked up where the key of the places is here, told otherwise. Behind it, or in
+-- its stead, may be that of an outbox.
+local function hasPlace(told, places, id)
+  if places and string.sub(places, -7) ~= ':events' then return redis.call('ZSCORE', places, id) ~= false end
+  return told == '1'
+end
+
+-- The value of a member who joins now: unread counts from here, and nothing was read yet.
+local function newMember(role, time, ordinal, sequence, place, epoch)
+  return table.concat({ role, time, ordinal, sequence, 0, place, epoch }, ':')
+end
+
+local function memberRole(value)
+  return string.match(value, '^%a+')
+end
+
+-- Whether an actor is still what they need to be, and above the member they would remove. Nil: no actor is asked for.
+local function mayAct(members, actor, least, removed)
+  if not actor then return true end
+  local ranks = { MEMBER = 1, MODERATOR = 2, OWNER = 3 }
+  local value = redis.call('HGET', members, actor)
+  local role = value and memberRole(value)
+  if not role or ranks[role] < ranks[least] then return false end
+  return not removed or role == 'OWNER' or ranks[role] > ranks[memberRole(removed)]
+end
+
+-- Up to where a member has read, and when; 0 for one who joined and read nothing since.
+local function memberRead(value)
+  local sequence, time = string.match(value, '^%a+:%d+:%d+:(%d+):(%d+)')
+  return tonumber(sequence), tonumber(time)
+end
+
+local function withRole(value, role)
+  return role .. string.match(value, '^%a+(.*)$')
+end
+
+local function withRead(value, sequence, time)
+  local before, after = string.match(value, '^(%a+:%d+:%d+):%d+:%d+(.*)$')
+  return before .. ':' .. sequence .. ':' .. time .. after
+end
