@@ -14,7 +14,7 @@ import { watchCertificate } from './transport/http/certificate.ts';
 import { addConsole, type ShowPage } from './transport/http/console-files.ts';
 import { addConsoleTokens } from './transport/http/console-tokens.ts';
 import { addGraphqlHttp } from './transport/http/graphql-http.ts';
-import { type OperationsOptions, openAdmin } from './transport/http/operations-paths.ts';
+import { type ObservabilityOptions, openAdmin } from './transport/http/observability-paths.ts';
 import { createPorts, type Ports } from './transport/http/ports.ts';
 import { createHttp, type Http } from './transport/http/server.ts';
 import { timeRequests } from './transport/http/timing.ts';
@@ -126,7 +126,7 @@ function openHall(ground: Ground, core: Core, listening: Listening): Hall {
   return { ground, core, listening, supervisor, unsent, unhandled, isOriginAllowed };
 }
 
-function openHttp({ ground, core, listening, ...hall }: Hall, operations: OperationsOptions): Http {
+function openHttp({ ground, core, listening, ...hall }: Hall, operations: ObservabilityOptions): Http {
   const { config, clock, tracing } = ground;
   const http = createHttp({
     ...config,

@@ -12,13 +12,13 @@ import { watchBodies } from './arriving-bodies.ts';
 import { protectBrowsers } from './browser.ts';
 import type { Entrance } from './entrance.ts';
 import { sayError } from './http-errors.ts';
-import { addOperations, addProbes, type OperationsOptions } from './operations-paths.ts';
+import { addObservability, addProbes, type ObservabilityOptions } from './observability-paths.ts';
 import type { PlainConnections } from './plain-connections.ts';
 import { readBodies } from './request-bodies.ts';
 import { takeTurns } from './request-turns.ts';
 import { endTooFarAhead } from './requests-ahead.ts';
 
-export interface HttpOptions extends OperationsOptions {
+export interface HttpOptions extends ObservabilityOptions {
   /** The port for requests, once `open` was called. */
   readonly entrance: Entrance;
   readonly trustProxy: boolean;
@@ -102,7 +102,7 @@ export function createHttp(options: HttpOptions): Http {
   app.setErrorHandler((error, _request, reply) => sayError(reply, error, options.formatError));
   refuseOtherPaths(app);
   addProbes(app, options);
-  if (options.hasOperations) addOperations(app, options);
+  if (options.hasOperations) addObservability(app, options);
   return {
     app,
     async open() {

@@ -6,14 +6,14 @@ import type { Info } from '../../observability/info.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Entrance } from './entrance.ts';
 
-export interface OperationsOptions {
+export interface ObservabilityOptions {
   readonly health: Health;
   readonly metrics: Pick<Metrics, 'contentType' | 'render'>;
   readonly info: () => Info;
 }
 
 /** For probes, on every port. */
-export function addProbes(app: FastifyInstance, { health }: Pick<OperationsOptions, 'health'>): void {
+export function addProbes(app: FastifyInstance, { health }: Pick<ObservabilityOptions, 'health'>): void {
   app.get('/health', async () => ({ status: 'ok' }));
   app.get('/health/ready', async (_request, reply) => {
     const isReady = await health.isReady();
@@ -21,7 +21,7 @@ export function addProbes(app: FastifyInstance, { health }: Pick<OperationsOptio
   });
 }
 
-export function addOperations(app: FastifyInstance, { health, metrics, info }: OperationsOptions): void {
+export function addObservability(app: FastifyInstance, { health, metrics, info }: ObservabilityOptions): void {
   app.get('/health/detailed', async (_request, reply) => {
     const detailed = await health.detailed();
     return reply.code(detailed.status === 'down' ? 503 : 200).send(detailed);
@@ -31,7 +31,7 @@ export function addOperations(app: FastifyInstance, { health, metrics, info }: O
 }
 
 /** Serves them on a separate port. Returns a function that closes it. */
-export async function openAdmin(entrance: Entrance, options: OperationsOptions): Promise<() => Promise<void>> {
+export async function openAdmin(entrance: Entrance, options: ObservabilityOptions): Promise<() => Promise<void>> {
   let handle: RequestListener | undefined;
   const app = fastify({
     routerOptions: { ignoreTrailingSlash: true },
@@ -41,7 +41,7 @@ export async function openAdmin(entrance: Entrance, options: OperationsOptions):
     },
   });
   addProbes(app, options);
-  addOperations(app, options);
+  addObservability(app, options);
   await app.ready();
   if (handle) entrance.open(handle);
   return () => app.close();
