@@ -277,7 +277,9 @@ export function describeConsumers(open: OpenWorld): void {
         await take(3);
         await calls.publish('news', 4);
         await eventually(async () => expect((await calls.progress()).lag).toBe(1));
-        apart.clock.advance(-BEHIND_MS);
+        apart.clock.jump(-BEHIND_MS);
+        const offset = apart.clock.offset() - BEHIND_MS;
+        apart.clock.offset = () => offset;
         for (const n of [5, 6]) await calls.publish('news', n);
         await take(3);
         expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
