@@ -97,6 +97,8 @@ export const TIMES = {
   earlierSecretMs: 24 * 60 * 60 * 1_000,
   /** How long a node may rely on a tenant having no consumer. */
   consumersKnownMs: 10_000,
+  /** Events of one source that come while others are forwarded wait so long for more of them. */
+  eventsTogetherMs: 10,
   /** How long a quiet source of events stays noted: further events of that time need no other note. */
   eventsInHandMs: 1_000,
   /** The age at which events that their node did not forward are forwarded by others. */

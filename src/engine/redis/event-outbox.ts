@@ -135,6 +135,7 @@ export class EventOutbox {
       while (inHand.hasNews && !this.#isClosed) {
         inHand.hasNews = false;
         inHand.last = await this.#forwarding.forward(inHand.tenant, inHand.source, inHand.last);
+        if (inHand.hasNews) await this.#pause(inHand);
       }
     } catch (error) {
       inHand.hasNews = true;
@@ -143,6 +144,13 @@ export class EventOutbox {
     }
     inHand.isForwarding = false;
     if (!this.#isClosed) inHand.stopWaiting = this.#clock.after(TIMES.eventsInHandMs, () => this.#look(inHand));
+  }
+
+  /** Of a source with many events some are forwarded together, which costs less. */
+  #pause(inHand: InHand): Promise<void> {
+    return new Promise((resolve) => {
+      inHand.stopWaiting = this.#clock.after(TIMES.eventsTogetherMs, resolve);
+    });
   }
 
   /** Forwards what could not be, or lets go of what is quiet. */
