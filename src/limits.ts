@@ -277,6 +277,10 @@ export const LIMITS = {
   fragmentBytes: 1_000,
   /** Concurrent renderings that read from the engine: others wait, users in turn. */
   renderingsAtOnce: 16,
+  /** Bytes of a frame before `connection_ack`: a token and little else. */
+  initBytes: 16 * 1024,
+  /** Characters of an answer that may wait for the end of the turn, to be written with others. */
+  deferredAnswerCharacters: 1_024,
   /** Frames a socket may send ahead of their handling. */
   queuedFrames: 1_000,
   /** Bytes of those frames: the cap of a peer that sends and does not read. */
@@ -320,6 +324,10 @@ export const LIMITS = {
   tokensAwaitingKeys: 5_000,
   /** Characters of a user agent that are kept. */
   userAgentCharacters: 500,
+  /** Tries to finish a streamed message while text is added. */
+  finishTries: 5,
+  /** Characters of a request to the embedded engine's control socket: the path of a file. */
+  controlCharacters: 8_192,
   /** Earlier epochs of a log that are remembered so that their positions still resume. */
   rememberedEpochs: 32,
 } as const;

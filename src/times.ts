@@ -2,6 +2,12 @@
 export const TIMES = {
   /** How long after a failed reading of the engine, or a failed connection to it, the next is tried. */
   retryMs: 250,
+  /** How long a client waits whose socket was closed for too many requests. */
+  refusedRetryMs: 1_000,
+  /** How long after a failed write of a bookmark it is written again. */
+  bookmarkRetryMs: 1_000,
+  /** How long the user of a new connection may take to be identified. */
+  authenticationMs: 5_000,
   typingMs: 6_000,
   /** How long the writer of a message may be silent before it is aborted. */
   writingMs: 60_000,

@@ -1,11 +1,9 @@
 /** Bookmarks of sessions on their way to the engine, retried until it has stored them. */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
-import { LIMITS } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
 import { type Log, who } from '../log.ts';
 import type { BookmarkRecord, ConversationId, Position, Viewer } from '../model.ts';
-
-const RETRY_MS = 1_000;
 
 interface Unsaved {
   readonly viewer: Viewer;
@@ -52,7 +50,7 @@ export class BookmarkSaves {
       await this.#engine.writeBookmark(viewer.tenant, viewer.userId, session, positions);
     } catch (error) {
       this.#log.debug({ err: error, ...who(viewer) }, 'bookmark not saved; tried again');
-      this.#clock.after(RETRY_MS, () => {
+      this.#clock.after(TIMES.bookmarkRetryMs, () => {
         if (this.#unsaved.get(key) === entry) void this.#write(key, entry);
       });
       return;

@@ -3,6 +3,7 @@ import { ownMessage, type SeenMessage } from '../access/seen.ts';
 import { lengthOf } from '../code-points.ts';
 import type { Engine, Writing, WritingFinish } from '../engine/port.ts';
 import { badInput, ServiceError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { MessageId, MessageState, Meter, Viewer } from '../model.ts';
 import type { Acting } from './acting.ts';
 import type { Blocks } from './blocks.ts';
@@ -17,9 +18,6 @@ export interface FinishInput {
   readonly content?: string | null | undefined;
   readonly payload?: unknown;
 }
-
-/** How often the decision is repeated because text was added meanwhile. */
-const TRIES = 5;
 
 function endOf(state: MessageState | null | undefined): Exclude<MessageState, 'STREAMING'> {
   if (state === 'STREAMING') throw badInput('state: must be COMPLETE or ABORTED.');
@@ -82,7 +80,7 @@ export function createFinishWriting({ engine, routed, blocks, acting, checks }: 
     const content = await optional(input.content, (given) => textFor(viewer, id, given, 'content'));
     const data = newPayload(input.payload);
     endOf(input.state);
-    for (let tries = 0; tries < TRIES; tries += 1) {
+    for (let tries = 0; tries < LIMITS.finishTries; tries += 1) {
       const writing = await engine.readWriting(viewer.tenant, id, writerOf(viewer));
       if (!writing) {
         meter.count('message');

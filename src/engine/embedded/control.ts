@@ -4,11 +4,9 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { FILE_MODE } from '../../data-folder.ts';
+import { LIMITS } from '../../limits.ts';
 
 export const CONTROL = 'control.sock';
-/** Characters of a request: the path of a file. */
-const MOST_CHARACTERS = 8_192;
-
 export type Answer = { readonly bytes: number } | { readonly error: string };
 
 /** Answers what closes it. `fail` is told why there is none: some volumes hold no sockets. */
@@ -31,7 +29,7 @@ export function openControl(
   }
   function serve(socket: Socket): void {
     socket.on('error', () => socket.destroy());
-    socket.on('data', () => socket.bytesRead > MOST_CHARACTERS && socket.destroy());
+    socket.on('data', () => socket.bytesRead > LIMITS.controlCharacters && socket.destroy());
     createInterface({ input: socket }).once('line', (file) => {
       // One copy at a time.
       turn = turn.then(async () => void socket.end(`${JSON.stringify(await answer(file))}\n`));

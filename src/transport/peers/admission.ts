@@ -12,6 +12,7 @@ import {
   unauthenticated,
   unavailable,
 } from '../../errors.ts';
+import { TIMES } from '../../limits.ts';
 import { type Log, who } from '../../log.ts';
 import {
   type ConnectionId,
@@ -61,8 +62,6 @@ export interface Refused {
   readonly reason: string;
   readonly error: ServiceError;
 }
-
-const AUTHENTICATION_MS = 5_000;
 
 /** The bearer of a connection's token, counted as present. */
 class Arrival extends RenewableBearer implements TokenHolder {
@@ -114,7 +113,7 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
-    this.#identifying = new Deadline(options.clock, AUTHENTICATION_MS, (giveUp) => giveUp());
+    this.#identifying = new Deadline(options.clock, TIMES.authenticationMs, (giveUp) => giveUp());
   }
 
   /** Counts a connection, before its user is known. */

@@ -1,7 +1,6 @@
 /** Close codes as errors, for clients that get an error in the operation instead. */
 import { CLOSE_CODES, ServiceError, slowReader, TOO_SLOW, unauthenticated, unavailable } from '../../errors.ts';
-
-const RETRY_MS = 1_000;
+import { TIMES } from '../../limits.ts';
 
 /** The error that ends an operation whose connection is closed with this code. */
 export function closingError(code: number, reason: string): ServiceError {
@@ -10,7 +9,7 @@ export function closingError(code: number, reason: string): ServiceError {
   if (code === CLOSE_CODES.UNAUTHORIZED) return unauthenticated('REVOKED');
   if (code === CLOSE_CODES.TOO_MANY)
     return new ServiceError('RATE_LIMITED', 'Rate limit exceeded; retry after retryAfterMs.', {
-      retryAfterMs: RETRY_MS,
+      retryAfterMs: TIMES.refusedRetryMs,
     });
   return reason === TOO_SLOW ? slowReader() : unavailable();
 }

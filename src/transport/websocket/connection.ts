@@ -33,8 +33,6 @@ const REASONS: Readonly<Record<number, string>> = {
   [CLOSE_CODES.TOO_BIG]: 'A frame longer than MAX_MESSAGE_BYTES',
 };
 
-/** Characters of an answer that may wait for the end of the turn, to be written with others. */
-const SHORT_CHARACTERS = 1_024;
 const ANSWER = new TextFrame('', '');
 
 /** Events of a socket for its connection. */
@@ -357,7 +355,8 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
   async send(text: string): Promise<void> {
     if (!this.isOpen) return;
     // A long answer does not make the peer a slow consumer, and need not be copied.
-    if (text.length <= SHORT_CHARACTERS && !this.outbox.isCongested()) this.outbox.write(ANSWER, Buffer.from(text));
+    if (text.length <= LIMITS.deferredAnswerCharacters && !this.outbox.isCongested())
+      this.outbox.write(ANSWER, Buffer.from(text));
     else {
       this.outbox.flush();
       this.#write(text);

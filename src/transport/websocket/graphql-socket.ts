@@ -24,8 +24,6 @@ import { GraphqlOperation, type OperationSocket } from './graphql-operation.ts';
 import type { GraphqlWsOptions } from './graphql-ws-options.ts';
 import { messageOf, restoreDocument } from './hashed-frame.ts';
 
-/** Frames before the acknowledgement: a token and little else. */
-const INIT_BYTES = 16 * 1024;
 const NO_ROOM = `A socket carries at most ${LIMITS.subscriptionsPerSocket} subscriptions.`;
 const NOBODY: Standing = { isProven: false, isTrusted: false };
 
@@ -89,7 +87,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
   async handle(text: string): Promise<void> {
     const { connection, meter } = this;
     const { viewer } = connection;
-    if (!viewer && !this.refuse && Buffer.byteLength(text) > INIT_BYTES) {
+    if (!viewer && !this.refuse && Buffer.byteLength(text) > LIMITS.initBytes) {
       return connection.close(CLOSE_CODES.TOO_BIG, 'Authenticate first');
     }
     meter.spend(Math.floor(text.length / LIMITS.charactersPerUnit));
