@@ -7,7 +7,7 @@ import type { Circus } from '@jest/types';
 import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
 import { keepCompiled } from './compiled.ts';
 import { handles, type Left, lookAround } from './left-behind.ts';
-import { collectBetweenTests, collectGarbage, overMemory } from './memory.ts';
+import { collectBetweenTests, collectOrRetire, overMemory } from './memory.ts';
 import { endObservers, watchObservers } from './observers.ts';
 
 /** What was closed is gone a moment later. */
@@ -53,7 +53,7 @@ export default class FileEnvironment extends NodeEnvironment {
     endObservers();
     rmSync(this.#dir, { recursive: true, force: true });
     await super.teardown();
-    collectGarbage();
+    collectOrRetire();
   }
 
   async #leftBehind(): Promise<string[]> {

@@ -20,13 +20,22 @@ v8.setFlagsFromString('--expose-gc');
 const collect = vm.runInNewContext('gc') as () => void;
 /** Below this, what is left in the heap is room enough beside the next file's. */
 const MOST_HEAP_BYTES = 100 * MIB * MIB;
-/** Above this a process is better replaced: what a heap has given back is not always the system's again. */
-const MOST_RESIDENT_BYTES = 420 * MIB * MIB;
+/** A file adds up to 150 MiB to what those before it left resident: above this, the next one is given a new process. */
+const MOST_RESIDENT_BYTES = 400 * MIB * MIB;
 
-/** Without this Jest replaces a worker after two or three files, for what V8 has not collected yet: a second of work. */
-export function collectGarbage(): void {
+/** After each file. */
+export function collectOrRetire(): void {
   const { heapUsed, rss } = process.memoryUsage();
-  if (heapUsed > MOST_HEAP_BYTES && rss < MOST_RESIDENT_BYTES) collect();
+  if (rss > MOST_RESIDENT_BYTES) retire();
+  // Without this Jest replaces a worker after two or three files, for what V8 has not collected yet: a second of work.
+  else if (heapUsed > MOST_HEAP_BYTES) collect();
+}
+
+/** Jest replaces a worker by its heap alone, and the cap is on what is resident: from here on Jest is told that. */
+function retire(): void {
+  const { memoryUsage } = process;
+  const { rss } = memoryUsage;
+  process.memoryUsage = Object.assign(() => ({ ...memoryUsage(), heapUsed: rss() }), { rss });
 }
 
 /** What tests of one file may leave to be collected, of the heap. Some files start a service for each test. */
