@@ -7,7 +7,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { WebSocket } from 'ws';
 import type { RenewableBearer } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
 import { ownTurn, roomOrEnd } from '../../delivery/room.ts';
@@ -24,73 +23,9 @@ import type { Peer } from '../peers/supervisor.ts';
 import type { Unhandled } from '../peers/unhandled.ts';
 import type { Holder, Unsent } from '../peers/unsent.ts';
 import { Mailbox, type MailSender } from './mailbox.ts';
-
-/** The reasons for which ws closes a socket by itself, since ws gives the code only. */
-const REASONS: Readonly<Record<number, string>> = {
-  1002: 'A frame that the protocol of web sockets does not allow',
-  1007: 'A text that is not UTF-8',
-  [CLOSE_CODES.TOO_MANY_FRAGMENTS]: 'A message in too many fragments',
-  [CLOSE_CODES.TOO_BIG]: 'A frame longer than MAX_MESSAGE_BYTES',
-};
+import { attachRaw, type PeerSocket, type SocketEvents } from './peer-socket.ts';
 
 const ANSWER = new TextFrame('', '');
-
-/** Events of a socket for its connection. */
-interface SocketEvents {
-  onMessage(data: Buffer, isBinary: boolean): void;
-  onPing(): void;
-  onPong(data: Buffer): void;
-  /** A close begins, by either side. */
-  onBeforeClose(code: number | undefined): void;
-  onClosing(code: number | undefined): void;
-  onClosed(code: number, reason: Buffer): void;
-  onError(error: Error): void;
-}
-
-/**
- * Reports the events of a socket to its connection without a listener for each event, which would take a kilobyte per socket.
- *
- * It also reports the beginning of a close by either side, before it happens: ws itself only reports it afterwards.
- */
-export class PeerSocket extends WebSocket {
-  #connection: SocketEvents | null = null;
-
-  attach(connection: SocketEvents): void {
-    this.#connection = connection;
-  }
-
-  override emit(name: string | symbol, ...args: unknown[]): boolean {
-    const connection = this.#connection;
-    if (!connection) return super.emit(name, ...args);
-    if (name === 'message') connection.onMessage(args[0] as Buffer, args[1] as boolean);
-    else if (name === 'ping') connection.onPing();
-    else if (name === 'pong') connection.onPong(args[0] as Buffer);
-    else if (name === 'close') connection.onClosed(args[0] as number, args[1] as Buffer);
-    else if (name === 'error') connection.onError(args[0] as Error);
-    else return false;
-    return true;
-  }
-
-  override close(code?: number, data: string | Buffer | undefined = REASONS[code ?? 0]): void {
-    if (this.readyState === WebSocket.OPEN) this.#connection?.onBeforeClose(code);
-    super.close(code, data);
-    this.#connection?.onClosing(code);
-  }
-}
-
-/** The property of a socket that holds its connection. */
-const CONNECTION = Symbol('connection');
-
-type RawSocket = Duplex & { [CONNECTION]?: { onPiece(piece: Buffer): void; onRawEnd(): void } };
-
-// The same functions for all sockets; each finds the connection on its socket.
-function onRawData(this: RawSocket, piece: Buffer): void {
-  this[CONNECTION]?.onPiece(piece);
-}
-
-function onRawEnd(this: RawSocket): void {
-  this[CONNECTION]?.onRawEnd();
-}
 
 /** A web socket, and the TCP socket under it from the upgrade. */
 export interface Sockets {
@@ -190,8 +125,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     this.#lastPingAt = this.#lastHeardAt;
     this.openedAt = this.#lastHeardAt;
     socket.attach(this);
-    (raw as RawSocket)[CONNECTION] = this;
-    raw.on('data', onRawData).on('end', onRawEnd).on('close', onRawEnd);
+    attachRaw(raw, this);
   }
 
   onMessage(data: Buffer, isBinary: boolean): void {

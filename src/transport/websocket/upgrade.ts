@@ -9,7 +9,8 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import { refuse } from '../http/refusal.ts';
 import type { AddressOf } from '../peers/address.ts';
 import type { Supervisor } from '../peers/supervisor.ts';
-import { PeerSocket, type Sockets } from './connection.ts';
+import type { Sockets } from './connection.ts';
+import { PeerSocket } from './peer-socket.ts';
 
 export interface SocketEndpoint {
   readonly path: string;
