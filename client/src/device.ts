@@ -10,14 +10,14 @@ import type { Storage } from './types.ts';
 export function deviceIdOf(given: string | undefined, storage: Storage): () => Promise<string> {
   let made: Promise<string> | null = null;
   const make = async (): Promise<string> => {
-    const kept = await storage.get('device').catch(() => undefined);
+    const kept = given ?? (await storage.get('device').catch(() => undefined));
     if (typeof kept === 'string') return kept;
     const id = newId();
     await storage.set('device', id).catch(() => undefined);
     return id;
   };
   return () => {
-    made ??= given === undefined ? make() : Promise.resolve(given);
+    made ??= make();
     return made;
   };
 }

@@ -12,7 +12,7 @@ export interface LiveOptions {
   readonly positions: Positions;
   readonly onEvent: (event: InboxEvent) => void;
   /** All that was missed has been told. */
-  readonly onLive: () => void;
+  readonly onLive: (link: Link) => void;
   /** The client's state cannot be resumed: everything is read again. */
   readonly onLost: (reason: string) => void;
 }
@@ -36,7 +36,7 @@ export class Live {
           this.#take(inbox);
           if (isLive || inbox.__typename !== 'Checkpoint' || !inbox.isLive) return;
           isLive = true;
-          onLive();
+          onLive(link);
         },
         end: (error) => {
           if (link.isOver) return;

@@ -90,7 +90,7 @@ export class Outbox {
   async add(conversationId: string, content: string, options: SendOptions): Promise<string> {
     const { payload = null, replyTo = null, clientMessageId = newId() } = options;
     const isTooLarge = bytesOf([content, payload]) > LARGEST_BYTES;
-    const error = isTooLarge ? { code: 'PAYLOAD_TOO_LARGE', message: 'It is longer than a frame may be.' } : null;
+    const error = isTooLarge ? { code: 'PAYLOAD_TOO_LARGE', message: 'It is too long.' } : null;
     const queued = {
       clientMessageId,
       conversationId,
@@ -193,7 +193,7 @@ export class Outbox {
     const { clientMessageId, conversationId, content, payload, replyToId } = queued;
     const triedAt = queued.triedAt ?? Date.now();
     if (Date.now() - triedAt > KNOWN_FOR_MS) {
-      const message = 'It may have been sent: the service does not know it again.';
+      const message = 'It may have been sent already.';
       return new RequestError({ message, extensions: { code: 'CONFLICT' } });
     }
     if (queued.triedAt === null) await this.#update({ ...queued, triedAt });

@@ -20,12 +20,17 @@ const NOT_THERE = new RequestError({
 export interface PagesOptions {
   readonly store: Store;
   readonly request: Request;
-  readonly isLive: () => boolean;
+  /** Whether there is a connection that answers. */
+  readonly isOpen: () => boolean;
+  /** Resolves once there is. */
+  readonly untilOpen: () => Promise<void>;
   /** Something of this conversation began or ended to be read; null: of the list. */
   readonly onChange: (conversationId: string | null) => void;
 }
 
 export class Pages {
+  /** The list was read, and what is told continues it. */
+  isListed = false;
   readonly #options: PagesOptions;
   readonly #reading = new Map<string, Promise<void>>();
   readonly #errors = new Map<string, RequestError>();
@@ -48,10 +53,11 @@ export class Pages {
     return this.#listPage(Math.min(Math.max(PAGE, shown), LARGEST_PAGE), null);
   }
 
-  /** The list past what is shown. */
-  more(): Promise<void> {
+  /** The list past what is shown. Waits for a connection: a loop over all pages would not let one open. */
+  async more(): Promise<void> {
+    await this.#options.untilOpen();
     const { cursor, hasMore } = this.#options.store.order;
-    return hasMore ? this.#listPage(PAGE, cursor) : Promise.resolve();
+    if (hasMore) await this.#listPage(PAGE, cursor);
   }
 
   /** The last messages of a conversation, to which what is told is added. */
@@ -78,12 +84,13 @@ export class Pages {
     });
   }
 
-  /** Messages before those that are shown. */
-  older(id: string): Promise<void> {
-    const { store, request } = this.#options;
+  /** Messages before those that are shown. As `more`. */
+  async older(id: string): Promise<void> {
+    const { store, request, untilOpen } = this.#options;
+    await untilOpen();
     const conversation = store.find(id);
     if (!conversation?.isJoined) return this.first(id);
-    if (!conversation.hasOlder) return Promise.resolve();
+    if (!conversation.hasOlder) return;
     const variables = { id, last: PAGE, before: conversation.olderCursor, isFirst: false };
     return this.#once(id, () =>
       this.#read<MessagesPage>(
@@ -107,7 +114,11 @@ export class Pages {
     return this.#once('', () =>
       this.#read<InboxPage>(
         () => request(INBOX_PAGE, { first, after }),
-        (page, reading) => store.takePage(page, reading),
+        (page, reading) => {
+          const isTaken = store.takePage(page, reading);
+          if (isTaken && after === null) this.isListed = true;
+          return isTaken;
+        },
       ),
     );
   }
@@ -119,7 +130,7 @@ export class Pages {
     while (!isTaken) isTaken = await readings.during(ask, take);
   }
 
-  /** One reading of each at a time. One that fails for a reason that passes is tried again while the connection is live. */
+  /** One reading of each at a time. One that fails for a reason that passes is tried again while there is a connection. */
   #once(key: string, read: () => Promise<void>): Promise<void> {
     const running = this.#reading.get(key);
     if (running) return running;
@@ -142,7 +153,7 @@ export class Pages {
       this.#errors.set(key, error as RequestError);
       return;
     }
-    if (!this.#options.isLive()) return;
+    if (!this.#options.isOpen()) return;
     const timer = setTimeout(
       () => {
         this.#timers.delete(timer);

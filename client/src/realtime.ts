@@ -31,6 +31,8 @@ const STATUS: Readonly<Record<Phase, Status>> = {
   'signed-out': 'signed-out',
 };
 
+const isOpen = (status: Status): boolean => status === 'live' || status === 'catching-up';
+
 export class Realtime {
   readonly status: Readable<Status>;
   readonly inbox: Inbox;
@@ -59,8 +61,6 @@ export class Realtime {
   #connection: Connection | null = null;
   #isWanted = false;
   #isClosed = false;
-  /** The list has to be read: it never was, or nothing can be continued. */
-  #needsList = true;
 
   constructor(options: RealtimeOptions) {
     this.#options = options;
@@ -78,7 +78,8 @@ export class Realtime {
     this.#pages = new Pages({
       store: this.#store,
       request: (query, variables) => this.#request(query, variables),
-      isLive: () => this.#isLive,
+      isOpen: () => isOpen(this.#status.value),
+      untilOpen: () => until(this.#status, isOpen),
       onChange: (id) => (id === null ? this.#list.changed() : this.#rooms.get(id)?.changed('messages')),
     });
     this.#outbox = new Outbox({
@@ -90,7 +91,7 @@ export class Realtime {
       connection: () => this.#connection,
       positions: this.#positions,
       onEvent: (event) => this.#take(event),
-      onLive: () => void this.#begin(),
+      onLive: (link) => void this.#begin(link),
       onLost: (reason) => this.#lose(reason),
     });
     this.#signIn = signInOf(options, this.#storage, deviceId);
@@ -256,9 +257,9 @@ export class Realtime {
   }
 
   /** All missed events have arrived. State that was never sent is read. */
-  async #begin(): Promise<void> {
-    if (this.#needsList) await this.#pages.list(this.#listNow().entries.length);
-    this.#needsList = this.#pages.errorOf('') !== null;
+  async #begin(link: Link): Promise<void> {
+    if (!this.#pages.isListed) await this.#pages.list(this.#listNow().entries.length);
+    if (link.isOver) return;
     this.#keep();
     this.#connection?.settled();
     this.#status.set('live');
@@ -288,7 +289,7 @@ export class Realtime {
 
   #keep(): void {
     const { last } = this.#positions;
-    if (last !== null && !this.#needsList) void keep(this.#storage, last, this.#store);
+    if (last !== null && this.#pages.isListed) void keep(this.#storage, last, this.#store);
   }
 
   /** The shown state of a conversation cannot be resumed: it is read again. */
@@ -299,13 +300,13 @@ export class Realtime {
   }
 
   #lose(reason: string): void {
-    this.#needsList = true;
+    this.#pages.isListed = false;
     this.#store.clear();
     for (const listener of [...this.#onReset]) listener({ conversationId: null, reason });
   }
 
   #forgetAll(): void {
-    this.#needsList = true;
+    this.#pages.isListed = false;
     this.#positions.clear();
     this.#reads.clear();
     this.#typing.clear();
@@ -317,7 +318,7 @@ export class Realtime {
 
   #readList(): void {
     if (this.#isLive) void this.#pages.list(this.#listNow().entries.length);
-    else this.#needsList = true;
+    else this.#pages.isListed = false;
   }
 
   #send(input: object): Promise<void> {
