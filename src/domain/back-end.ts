@@ -1,10 +1,23 @@
-/** The check of operations for back ends and admins of a tenant. */
+/** The checks of operations for back ends and admins of a tenant. */
 import { isAdmin, isService } from '../access/rights.ts';
+import type { DeadLetter } from '../engine/shared/consumer.ts';
 import { ServiceError } from '../errors.ts';
-import type { Viewer } from '../model.ts';
+import type { ConsumerRecord, Viewer } from '../model.ts';
+import { mayHearAll } from './topic-policy.ts';
 
 export function requireBackEnd(viewer: Viewer): void {
   if (!isService(viewer) && !isAdmin(viewer)) {
     throw new ServiceError('FORBIDDEN', 'Only services and tenant admins may do this.');
   }
+}
+
+/** A consumer hears as much as a subscription does: no publication that the claims of its caller's token leave out. */
+export function requireHearing(viewer: Viewer, consumer: ConsumerRecord | undefined): void {
+  if (!consumer?.events.includes('PUBLISHED') || mayHearAll(viewer, consumer.topics)) return;
+  throw new ServiceError('FORBIDDEN', 'topics: the caller has no right to subscribe to all topics of this consumer.');
+}
+
+/** The same of one event. */
+export function mayHear(viewer: Viewer, { type, subject }: DeadLetter): boolean {
+  return type !== 'PUBLISHED' || mayHearAll(viewer, [subject]);
 }

@@ -5,7 +5,7 @@ import { type ConsumerProgress, type EventToken, PARTITIONS, UNREACHED } from '.
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { ConsumerRecord, ConversationId, EventType, ShownEvent, Viewer } from '../model.ts';
-import { requireBackEnd } from './back-end.ts';
+import { mayHear, requireBackEnd, requireHearing } from './back-end.ts';
 import { deadLetterPlace } from './dead-letters.ts';
 import { shownEvent } from './event-data.ts';
 import type { EventWaits } from './event-waits.ts';
@@ -105,6 +105,16 @@ function wishOf(member: string, max: number | null | undefined): { readonly memb
   return wish;
 }
 
+/** The check of a stored consumer; a token without claims hears all, and nothing is read for it. */
+async function requireHearingOf(engine: Engine, viewer: Viewer, name: string): Promise<void> {
+  if (viewer.topics.subscribe === null) return;
+  const consumers = await engine.readConsumers(viewer.tenant);
+  requireHearing(
+    viewer,
+    consumers.find((consumer) => consumer.name === name),
+  );
+}
+
 interface Parts {
   readonly engine: Engine;
   readonly waits: EventWaits;
@@ -127,6 +137,7 @@ async function pullEvents(
   const end = clock.elapsed() + waitMs;
   for (;;) {
     const arrivals = await engine.readArrivals(tenant);
+    await requireHearingOf(engine, viewer, name);
     const pulled = isOver() ? null : await engine.pullEvents(tenant, name, wish);
     if (!pulled && !isOver()) throw notFound('consumer');
     const { events = [], token = { id: '', partitions: [] }, isPart = false } = pulled ?? {};
@@ -150,6 +161,9 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
     async save(viewer, input) {
       requireBackEnd(viewer);
       const record = recordOf(input);
+      requireHearing(viewer, record);
+      // Events of the consumer that it replaces may still be handed out.
+      await requireHearingOf(engine, viewer, record.name);
       if (wantsUnreached(record)) await lookForUnreached(engine, viewer.tenant);
       const saved = await engine.saveConsumer(viewer.tenant, record, input.from ?? 'NOW');
       if (!wantsUnreached(record)) await settleUnreached(engine, viewer.tenant);
@@ -194,7 +208,8 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
       if (pageSize(first, 'first') > LIMITS.eventsPerPull)
         throw badInput(`first: must be at most ${LIMITS.eventsPerPull}.`);
       const found = await engine.listDeadLetters(viewer.tenant, name, optional(after, deadLetterPlace), first + 1);
-      const letters = found.slice(0, first).map((letter) => ({ event: shownEvent(letter), place: letter.place }));
+      const heard = found.slice(0, first).filter((letter) => mayHear(viewer, letter));
+      const letters = heard.map((letter) => ({ event: shownEvent(letter), place: letter.place }));
       return { letters, hasNextPage: found.length > first };
     },
   };

@@ -5,7 +5,7 @@
  * matches all topics opens none of them.
  */
 import { isService } from '../access/rights.ts';
-import { matchesTopic } from '../engine/shared/topic-match.ts';
+import { coversPattern, matchesTopic } from '../engine/shared/topic-match.ts';
 import type { Topic, TopicPolicyRecord, TopicRight, Viewer } from '../model.ts';
 import { inOneSpelling, ownerOf } from './topic-name.ts';
 
@@ -60,6 +60,14 @@ export function policyOf(policies: readonly TopicPolicy[], topic: Topic): TopicP
 
 function isNamed(patterns: readonly string[] | null, topic: Topic): boolean {
   return patterns === null || patterns.some((pattern) => matchesTopic(inOneSpelling(pattern), topic));
+}
+
+/** Whether the claims of a token let it hear all topics of these patterns; null: all topics of the tenant. */
+export function mayHearAll({ topics: { subscribe } }: Viewer, patterns: readonly string[] | null): boolean {
+  if (subscribe === null) return true;
+  const claims = subscribe.map(inOneSpelling);
+  const isHeard = (pattern: string): boolean => claims.some((claim) => coversPattern(claim, inOneSpelling(pattern)));
+  return (patterns ?? ['#']).every(isHeard);
 }
 
 function hasRight(right: TopicRight, viewer: Viewer, topic: Topic, claims: readonly string[] | null): boolean {

@@ -7,7 +7,7 @@ import type { KnownWebhook, WebhookHealth } from '../engine/shared/webhook.ts';
 import { badInput, notFound } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
-import { requireBackEnd } from './back-end.ts';
+import { requireBackEnd, requireHearing } from './back-end.ts';
 import { deadLetterPlace } from './dead-letters.ts';
 import { identifier, natural, optional } from './input.ts';
 
@@ -77,7 +77,9 @@ export function createWebhooks(engine: Engine, clock: Clock, isUrlAllowed: (url:
 
   async function requireConsumer(viewer: Viewer, name: string): Promise<void> {
     const consumers = await engine.readConsumers(viewer.tenant);
-    if (!consumers.some((consumer) => consumer.name === name)) throw notFound('consumer');
+    const found = consumers.find((consumer) => consumer.name === name);
+    if (!found) throw notFound('consumer');
+    requireHearing(viewer, found);
   }
 
   return {

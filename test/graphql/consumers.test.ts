@@ -147,6 +147,35 @@ describe.each(BOTH_ENGINES)('consumers, %s', (setting) => {
     expect(admin.data).toEqual({ deleteConsumer: true });
   });
 
+  it('claims narrow what a back end receives: a consumer is no way around topics_subscribe', async () => {
+    const narrow = {
+      tenant,
+      scope: 'realtime:service',
+      topics: { publish: null, subscribe: ['open.*', 'user/ann%40x.org/#'] },
+    };
+    const asNarrow = (query: string, variables: object = {}): Promise<Answer> =>
+      nodes.here.query('narrow', query, variables, narrow);
+    const saved = async (topics: readonly string[] | null, events = ['PUBLISHED']): Promise<unknown> =>
+      codeOf(await asNarrow(SAVE, { input: { name: 'own', events, topics } })) ?? 'saved';
+    const refused = [null, ['#'], ['open.#'], ['open.1', 'secret'], ['*.1'], ['user/ann%40x.org/*', 'user/#']];
+    for (const topics of refused) expect([topics, await saved(topics)]).toEqual([topics, 'FORBIDDEN']);
+    expect(await saved(null, ['MESSAGE_SENT'])).toBe('saved');
+    for (const topics of [['open.1'], ['open.*', 'user/ann@x.org/drafts/#']]) expect(await saved(topics)).toBe('saved');
+
+    await save();
+    await publish('secret', 'hidden');
+    await publish('open.1', 'shown');
+    const wide = { consumer: 'bot', member: 'narrow' };
+    expect(codeOf(await asNarrow(PULL, wide))).toBe('FORBIDDEN');
+    // Nor by another record of the same name: earlier events are handed out again.
+    expect(codeOf(await asNarrow(SAVE, { input: { name: 'bot', events: ['PUBLISHED'], topics: ['open.1'] } }))).toBe(
+      'FORBIDDEN',
+    );
+    const { data } = await asNarrow(PULL, { ...wide, consumer: 'own' });
+    expect(data.pullEvents.events).toMatchObject([{ subject: 'open.1', data: { payload: 'shown' } }]);
+    expect((await pull()).events).toHaveLength(2);
+  });
+
   it('presence and sessions are told as they are shown', async () => {
     await save({ events: ['PRESENCE_CHANGED', 'SESSION_BEGUN', 'SESSION_ENDED'] });
     const asAlice = async (query: string): Promise<Data> => {

@@ -1,7 +1,7 @@
 /** Which topics a pattern names. */
 
 import { isTopicPattern } from '../../src/domain/topic-pattern.ts';
-import { matchesTopic } from '../../src/engine/shared/topic-match.ts';
+import { coversPattern, matchesTopic } from '../../src/engine/shared/topic-match.ts';
 
 describe('a pattern of topics', () => {
   it.each([
@@ -18,6 +18,22 @@ describe('a pattern of topics', () => {
     ['#.b', 'a.b', false],
     ['', 'a', false],
   ])('%j names %j: %s', (pattern, topic, isNamed) => expect(matchesTopic(pattern, topic)).toBe(isNamed));
+
+  it.each([
+    ['#', '#', true],
+    ['#', 'user/#', true],
+    ['a.#', 'a.#', true],
+    ['a.#', 'a.*.c.#', true],
+    ['a.#', 'a', true],
+    ['a.*', 'a.*', true],
+    ['a.*', 'a.b', true],
+    ['a.*', 'a.#', false],
+    ['a.*.#', 'a.#', false],
+    ['a.b', 'a.*', false],
+    ['a/*', 'a.*', false],
+    ['a.*', '#', false],
+    ['a.#.b', 'a.#', false],
+  ])('%j covers %j: %s', (pattern, other, isCovered) => expect(coversPattern(pattern, other)).toBe(isCovered));
 
   it.each([
     ['user/*/alerts', true],

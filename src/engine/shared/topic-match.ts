@@ -15,6 +15,18 @@ export function matchesTopic(pattern: string, topic: string): boolean {
   return wanted.length === given.length;
 }
 
+/** Whether a pattern names every topic that another pattern names. */
+export function coversPattern(pattern: string, other: string): boolean {
+  const rest = parts(other).indexOf('#');
+  // A `#` stands for any number of segments, and only a `#` in the same place or before it covers that.
+  const isWide =
+    rest === -1 ||
+    parts(pattern)
+      .slice(0, rest + 1)
+      .includes('#');
+  return isWide && matchesTopic(pattern, other);
+}
+
 /** Topics that a pattern names, as patterns of Lua. */
 export function luaPatternsOf(pattern: string): string[] {
   const text = pattern
