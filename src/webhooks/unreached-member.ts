@@ -86,6 +86,11 @@ export class UnreachedMember {
   }
 }
 
+async function isDirect(engine: Engine, tenant: TenantId, { conversationId }: MessageRecord): Promise<boolean> {
+  const [conversation] = await engine.readConversations(tenant, [conversationId]);
+  return conversation?.kind === 'DIRECT';
+}
+
 async function unreachedBy(
   engine: Engine,
   tenant: TenantId,
@@ -97,7 +102,11 @@ async function unreachedBy(
   if (members.length > LIMITS.listedMembers) return [];
   const others = members.map(({ userId }) => userId).filter((userId) => userId !== senderId);
   const presences = await engine.readPresence(tenant, others);
-  const away = others.filter((_, index) => presences[index]?.status === 'OFFLINE');
+  const gone = presences.filter(({ status }) => status === 'OFFLINE');
+  // One who has blocked the sender since is not told of a direct message of theirs.
+  const isBlocked = gone.some(({ blocked }) => blocked.includes(senderId)) && (await isDirect(engine, tenant, message));
+  if (isBlocked) return [];
+  const away = gone.map(({ userId }) => userId);
   const isUnread = async (userId: UserId): Promise<boolean> => {
     const [entry] = await engine.readListed(tenant, userId, [conversationId]);
     return entry != null && entry.readSequence < sequence && (entry.mutedUntil ?? 0) <= now;

@@ -83,6 +83,20 @@ describe.each(BOTH_ENGINES)('users who were not reached, %s', (setting) => {
     ]);
   });
 
+  it('nobody is told of a direct message of a user they have blocked since; what is shared is told', async () => {
+    await save('USER_UNREACHED');
+    const direct = async (userId: string): Promise<Data> =>
+      ask('alice', `mutation { sendDirectMessage(userId: "${userId}", content: "to ${userId}") { id } }`);
+    await direct('bob');
+    const id = await createGroup('bob');
+    await send(id, 'to all');
+    await direct('carol');
+    await ask('bob', 'mutation { blockUser(userId: "alice") }');
+    // The messages are looked at in the order in which they were sent.
+    const events = (await told(2)).map(({ data }) => `${data.userId}: ${data.content}`);
+    expect(events.sort()).toEqual(['bob: to all', 'carol: to carol']);
+  });
+
   it('nothing is looked for unless somebody wants to know, and the own consumer is not shown', async () => {
     await save('USER_UNREACHED');
     const names = async (): Promise<string[]> => {
