@@ -47,7 +47,9 @@ async function main(): Promise<string> {
 main().then(
   (word) => process.stdout.write(`${word}\n`),
   (error: Error) => {
-    process.stderr.write(`${error instanceof ConfigError ? error.message : `No backup: ${error.message}`}\n`);
+    process.stderr.write(
+      `${error instanceof ConfigError ? error.message : `${process.argv.includes('--restore') ? 'Not restored' : 'No backup'}: ${error.message}`}\n`,
+    );
     process.exitCode = 1;
   },
 );
