@@ -80,7 +80,6 @@ const FULL_ONLY = [
   'test/observability/open-files.test.ts',
   'test/observability/process.test.ts',
   'test/observability/tracing.test.ts',
-  'test/security/acting-answers.test.ts',
   'test/security/acting.test.ts',
   'test/security/closing.test.ts',
   'test/security/doubling.test.ts',

@@ -31,6 +31,12 @@ export type SeenConversation = ConversationRecord & { readonly [seen]: 'conversa
 /** A message that its viewer may see. */
 export type SeenMessage = MessageRecord & { readonly [seen]: 'message' };
 
+/** A message that a service sent for a user. Of its conversation the service sees what it sees by itself, possibly nothing. */
+export type SentMessage = MessageRecord & { readonly isSentFor: true };
+
+/** The messages that an answer may contain. */
+export type ShownMessage = SeenMessage | SentMessage;
+
 /** Text of a message that its viewer may see. */
 export type SeenText<Text> = Text & { readonly [seen]: 'text' };
 
@@ -239,9 +245,14 @@ export async function markReadAs(engine: Engine, viewer: Viewer, id: Conversatio
 }
 
 /** The viewer's own message. The engine stores and returns it for members of its conversation only. */
-export function ownMessage(viewer: Viewer, message: MessageRecord): SeenMessage {
+export function ownMessage(viewer: Viewer, message: MessageRecord): ShownMessage {
   if (message.senderId !== viewer.userId) throw new Error('The message is of another sender.');
-  return message as SeenMessage;
+  return shownTo(viewer, message as SeenMessage);
+}
+
+/** A message that the viewer sees, for the service that acts for them. Announcements are shared, so this is another object. */
+export function shownTo({ actor }: Viewer, message: SeenMessage): ShownMessage {
+  return actor ? { ...(message as MessageRecord), isSentFor: true } : message;
 }
 
 /** Proof that a viewer may see what one conversation's channel delivers. Private, so no other object passes for one. */

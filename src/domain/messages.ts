@@ -1,6 +1,6 @@
 /** Messages: who changes and deletes them, and who reacts. */
 import { actorOf } from '../access/acting.ts';
-import { changed, requireRole, requireSeen, type SeenMessage } from '../access/seen.ts';
+import { changed, requireRole, requireSeen, type SeenMessage, type ShownMessage, shownTo } from '../access/seen.ts';
 import type { Engine, MessageEdit } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -12,8 +12,8 @@ import type { Routed } from './routed.ts';
 import { createSender, type Sender, type SendingParts } from './sending.ts';
 
 export interface Messages extends MessageReads, Sender {
-  edit(viewer: Viewer, id: string, content: string, payload: unknown): Promise<SeenMessage>;
-  delete(viewer: Viewer, id: string): Promise<SeenMessage>;
+  edit(viewer: Viewer, id: string, content: string, payload: unknown): Promise<ShownMessage>;
+  delete(viewer: Viewer, id: string): Promise<ShownMessage>;
   addReaction(viewer: Viewer, id: string, emoji: string): Promise<SeenMessage>;
   removeReaction(viewer: Viewer, id: string, emoji: string): Promise<SeenMessage>;
 }
@@ -71,7 +71,7 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
       // The engine would say so too, but rules must not run before.
       if (message.deletedAt !== null) throw alreadyDeleted();
       await blocks.refuseIn(viewer, message.conversationId);
-      return changed(message, settle(await routed.edit(viewer, message, next)));
+      return shownTo(viewer, changed(message, settle(await routed.edit(viewer, message, next))));
     },
 
     async delete(by, id) {
@@ -81,7 +81,8 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
       const message = await require(viewer, id);
       const isOwn = message.senderId === viewer.userId;
       await requireRole(engine, viewer, message.conversationId, isOwn ? 'MEMBER' : 'MODERATOR');
-      return changed(message, settle(await engine.deleteMessage(viewer.tenant, message.id, actorOf(viewer).userId)));
+      const edit = await engine.deleteMessage(viewer.tenant, message.id, actorOf(viewer).userId);
+      return shownTo(viewer, changed(message, settle(edit)));
     },
 
     async addReaction(viewer, id, emoji) {

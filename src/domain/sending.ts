@@ -1,6 +1,6 @@
 /** Sends messages: one, many at once, and in a direct conversation that may not exist yet. */
 import { viaOf } from '../access/acting.ts';
-import { ownMessage, requireSeen, type SeenMessage } from '../access/seen.ts';
+import { ownMessage, requireSeen, type ShownMessage } from '../access/seen.ts';
 import type { Engine, NewMessage } from '../engine/port.ts';
 import { badInput, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -28,22 +28,22 @@ export interface MessageInput {
 export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'clientMessageId'>;
 
 /** Returns the sent message, or throws the reason of the refusal. */
-export type SettleSent = (viewer: Viewer, conversationId: ConversationId, sent: Sent) => Promise<SeenMessage>;
+export type SettleSent = (viewer: Viewer, conversationId: ConversationId, sent: Sent) => Promise<ShownMessage>;
 
 export type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
 
 /** The outcome of a send; ROUTED: the message is in another conversation. */
 export interface Sending {
   readonly outcome: 'STORED' | 'DUPLICATE' | 'ROUTED';
-  readonly message: SeenMessage;
+  readonly message: ShownMessage;
 }
 
 export interface Sender {
-  send(viewer: Viewer, input: MessageInput): Promise<SeenMessage>;
+  send(viewer: Viewer, input: MessageInput): Promise<ShownMessage>;
   /** Each is metered, and answered in the order given; messages of one conversation are sent in that order. */
   sendMany(viewer: Viewer, inputs: readonly MessageInput[], meter: Meter): Promise<BatchResult<Sending>[]>;
   /** Sends in the direct conversation with a user. */
-  sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<SeenMessage>;
+  sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<ShownMessage>;
 }
 
 export function createSettleSent(engine: Engine): SettleSent {

@@ -1,5 +1,5 @@
 /** Ends a streamed message: by its writer, through the routing rules, and once however often it is called. */
-import { ownMessage, type SeenMessage } from '../access/seen.ts';
+import { ownMessage, type ShownMessage, shownTo } from '../access/seen.ts';
 import { lengthOf } from '../code-points.ts';
 import type { Engine, Writing, WritingFinish } from '../engine/port.ts';
 import { badInput, ServiceError } from '../errors.ts';
@@ -24,7 +24,7 @@ function endOf(state: MessageState | null | undefined): Exclude<MessageState, 'S
   return state ?? 'COMPLETE';
 }
 
-export type FinishWriting = (viewer: Viewer, input: FinishInput, meter: Meter) => Promise<SeenMessage>;
+export type FinishWriting = (viewer: Viewer, input: FinishInput, meter: Meter) => Promise<ShownMessage>;
 
 export interface WritingFinishParts {
   readonly engine: Engine;
@@ -38,12 +38,12 @@ export function createFinishWriting({ engine, routed, blocks, acting, checks }: 
   const { requireOwn, textFor, refuse } = checks;
 
   /** A message that has ended gets the same answer again for the same end: the first answer may have been lost. */
-  async function settleEnded(viewer: Viewer, id: MessageId, { state, content }: FinishInput): Promise<SeenMessage> {
+  async function settleEnded(viewer: Viewer, id: MessageId, { state, content }: FinishInput): Promise<ShownMessage> {
     const message = await requireOwn(viewer, id);
     if (message.state === 'STREAMING') throw writtenByAnother();
     const isSame = (message.state ?? 'COMPLETE') === endOf(state) && (content ?? message.content) === message.content;
     if (!isSame) throw conflict('The message was already finished.', lengthOf(message.content));
-    return message;
+    return shownTo(viewer, message);
   }
 
   /** Ends the messages that rules let through; nothing of the others stays visible. */

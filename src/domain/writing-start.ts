@@ -1,5 +1,5 @@
 /** How a streamed message begins. */
-import type { SeenMessage } from '../access/seen.ts';
+import type { ShownMessage } from '../access/seen.ts';
 import type { Engine, NewWriting } from '../engine/port.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -13,7 +13,7 @@ import type { Routed } from './routed.ts';
 import type { MessageInput, SettleSent } from './sending.ts';
 import { writerOf } from './writer.ts';
 
-export type StartWriting = (viewer: Viewer, input: MessageInput) => Promise<SeenMessage>;
+export type StartWriting = (viewer: Viewer, input: MessageInput) => Promise<ShownMessage>;
 
 export interface WritingStartParts {
   readonly engine: Engine;

@@ -1,5 +1,5 @@
 /** The rules of messages that are read while they are written: who starts, writes, finishes and stops them. */
-import { requireSeen, type SeenMessage, seeMessages } from '../access/seen.ts';
+import { requireSeen, type ShownMessage, seeMessages } from '../access/seen.ts';
 import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -29,11 +29,11 @@ export interface AppendInput {
 }
 
 export interface Writings {
-  start(viewer: Viewer, input: MessageInput): Promise<SeenMessage>;
+  start(viewer: Viewer, input: MessageInput): Promise<ShownMessage>;
   /** One that is long, or refused, counts as a message, too. @throws {ServiceError} RATE_LIMITED. */
   append(viewer: Viewer, input: AppendInput, meter: Meter): Promise<MessageProgress>;
   /** Of one that is finished already it counts as a message, too. @throws {ServiceError} RATE_LIMITED. */
-  finish(viewer: Viewer, input: FinishInput, meter: Meter): Promise<SeenMessage>;
+  finish(viewer: Viewer, input: FinishInput, meter: Meter): Promise<ShownMessage>;
   /** Asks whoever writes the message, or what replies to it, to stop. */
   stop(viewer: Viewer, id: string): Promise<boolean>;
 }

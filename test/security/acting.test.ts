@@ -205,6 +205,30 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     expect((await stored(id)).map(({ deletedBy }) => deletedBy.id)).toEqual(['bot', 'ann']);
   });
 
+  it('is shown the message, and of its conversation what it sees by itself', async () => {
+    const id = await group('ben');
+    const secret = (await asUser('ann', SEND, { input: { conversationId: id, content: 'secret' } })).data.sendMessage;
+    const input = { conversationId: id, content: 'x', onBehalfOf: 'ben', replyToId: secret.id };
+    const replied = (field: string): string =>
+      `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { content ${field} } }`;
+    const around = 'conversation { name messages(last: 5) { nodes { content } } }';
+    const started = (await ask('bot', START, { input: { conversationId: id, onBehalfOf: 'ben' } })).data.startMessage;
+    const seen = [
+      await ask('bot', replied('replyTo { content }'), { input }),
+      await ask('bot', replied(around), { input }),
+      await ask('bot', `mutation ($id: ID!) { finishMessage(id: $id) { ${around} } }`, { id: started.id }),
+      await ask('bot', `mutation ($id: ID!) { editMessage(id: $id, content: "y") { ${around} } }`, { id: started.id }),
+      await ask('bot', `mutation ($id: ID!) { deleteMessage(id: $id) { ${around} } }`, { id: started.id }),
+      await ask('bot', 'query ($id: ID!) { message(id: $id) { content } }', { id: started.id }),
+    ];
+    expect(JSON.stringify(seen)).not.toContain('secret');
+    expect(seen.map(({ code }) => code)).toEqual([undefined, ...Array(4).fill('NOT_FOUND'), undefined]);
+    expect((await ask('bot', `mutation { joinConversation(id: "${id}") { memberCount } }`, {})).data).toEqual({
+      joinConversation: { memberCount: 3 },
+    });
+    expect(JSON.stringify(await ask('bot', replied(around), { input }))).toContain('secret');
+  });
+
   it('a service adds itself to groups and rooms, by each way; never to what is direct, and no user to anything', async () => {
     const direct = 'mutation { openDirectConversation(userId: "cat") { id } }';
     const pair = (await asUser('dan', direct, {})).data.openDirectConversation.id;

@@ -81,13 +81,18 @@ export const Subscription: SubscriptionResolvers = {
 export const Message: MessageResolvers = {
   __resolveReference: (reference, { loaders }) => loaders.visibleMessage.load(referenceId(reference)),
   async conversation(message, _, { loaders }) {
-    const conversation = conversationOf(message, await loaders.conversation.load(message.conversationId));
+    const { conversationId } = message;
+    const conversation =
+      'isSentFor' in message
+        ? await loaders.visibleConversation.load(conversationId)
+        : conversationOf(message, await loaders.conversation.load(conversationId));
     if (!conversation) throw notFound('conversation');
     return conversation;
   },
   user: ({ senderId }) => ({ id: senderId }),
   async replyTo(message, _, { loaders }) {
     if (message.replyToId === null) return null;
+    if ('isSentFor' in message) return loaders.visibleMessage.load(message.replyToId);
     return replyTargetOf(message, await loaders.message.load(message.replyToId));
   },
   via: ({ via }) => via ?? null,

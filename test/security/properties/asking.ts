@@ -58,12 +58,10 @@ export async function openAsking(options: AskingOptions): Promise<Asking> {
   }
 
   /** Asks, and judges the answer by what the asker is a member of before and after. */
-  async function judge(question: string, ask: () => Promise<string>, onBehalfOf: UserId | null): Promise<void> {
-    // Who acts for a user is answered as the user is; what the sockets bring meanwhile is not.
-    const reader = onBehalfOf !== null && /onBehalfOf|on_behalf_of/.test(question) ? onBehalfOf : userId;
-    const before = await history.memberships(tenant, reader);
+  async function judge(question: string, ask: () => Promise<string>): Promise<void> {
+    const before = await history.memberships(tenant, userId);
     const answer = await ask();
-    const after = await history.memberships(tenant, reader);
+    const after = await history.memberships(tenant, userId);
     // What is asked may make anybody a member, who then hears of it.
     for (const place of history.places) await history.note(place);
     judgeHeard();
@@ -111,8 +109,7 @@ export async function openAsking(options: AskingOptions): Promise<Asking> {
       for (const field of questions.rootFields(kind).toSorted((one, other) => turnOf(one.name) - turnOf(other.name))) {
         if (ENDS_THE_ASKER.has(field.name)) continue;
         const oneWay = questions.chain(kind, field, subject, random);
-        for (const query of [questions.whole(kind, field, subject), oneWay])
-          await judge(query, () => post(query), subject.onBehalfOf as UserId | null);
+        for (const query of [questions.whole(kind, field, subject), oneWay]) await judge(query, () => post(query));
       }
     }
     for (const field of questions.rootFields('subscription')) {
@@ -137,7 +134,7 @@ export async function openAsking(options: AskingOptions): Promise<Asking> {
     for (const type of Object.keys(HANDLERS).toSorted((one, other) => turnOf(one) - turnOf(other))) {
       count += 1;
       const frame = { type, data, id: `f-${count}` };
-      await judge(JSON.stringify(frame), () => answered(raw, frame), null);
+      await judge(JSON.stringify(frame), () => answered(raw, frame));
     }
   }
 
