@@ -24,7 +24,7 @@ describe('what a stream makes a node do', () => {
   /** Called behind each answer of `listWritings`. */
   let listed = async (): Promise<void> => undefined;
   let readings = 0;
-  /** What was asked of the engine in one turn of the event loop, at the most. */
+  /** What was asked of the engine, or looked at, in one turn of the event loop, at the most. */
   let busiest = 0;
   /** What was asked in all. */
   let all = 0;
@@ -33,15 +33,18 @@ describe('what a stream makes a node do', () => {
   let expiry: 'EPOCH' | null = null;
   /** Called before each answer of `readMemberships`. */
   let confirmed = async (_ids: readonly ConversationId[]): Promise<void> => undefined;
-  const ask = (count: number): void => {
+  const work = (count: number): void => {
     if (asked === 0) {
       setImmediate(() => {
         asked = 0;
       });
     }
     asked += count;
-    all += count;
     busiest = Math.max(busiest, asked);
+  };
+  const ask = (count: number): void => {
+    work(count);
+    all += count;
   };
   const engine: Engine = {
     ...stored,
@@ -51,6 +54,7 @@ describe('what a stream makes a node do', () => {
       const listening = await stored.listen(channel, listener);
       return {
         get heardAt() {
+          work(1);
           return listening.heardAt;
         },
         async close() {
@@ -83,6 +87,10 @@ describe('what a stream makes a node do', () => {
     readConversations(tenant, ids) {
       ask(ids.length);
       return stored.readConversations(tenant, ids);
+    },
+    listReadReceipts(...args) {
+      work(1);
+      return stored.listReadReceipts(...args);
     },
     readHeads(tenant, ids, instant) {
       ask(ids.length);
@@ -173,6 +181,38 @@ describe('what a stream makes a node do', () => {
       expect(busiest).toBeLessThanOrEqual(count);
       await stream.return();
     }
+  });
+
+  it('tells bit by bit what changed in many conversations meanwhile, and looks so whether a checkpoint is due', async () => {
+    const hal = 'hal' as typeof bob;
+    const count = 350;
+    const ids = await Promise.all(Array.from({ length: count }, () => createGroup(stored, alice, hal)));
+    const list = await stored.readUserLog(tenant, hal, null, 1);
+    if (list.outcome !== 'read') throw new Error(list.outcome);
+    const checkpoint = { time: 0, list: list.head, pointOf: () => undefined };
+    const stream = await delivery.inboxStream(bearerOf(viewerOf(hal)), { checkpoint, positions: new Map() });
+    const told: string[] = [];
+    busiest = 0;
+    stream.pipe({
+      push: (event) => void told.push(kindOf(event)),
+      end: () => undefined,
+      withdraw: () => undefined,
+      isCongested: () => false,
+      onRoom: resumeNow,
+    });
+    const checkpoints = (): number => told.filter((kind) => kind === 'Checkpoint').length;
+    await eventually(() => expect(checkpoints()).toBe(1));
+    expect(told.filter((kind) => kind === 'ConversationChanged')).toHaveLength(count);
+    const telling = busiest;
+    clock.advance(3 * TIMES.clocksApartMs);
+    busiest = 0;
+    await stored.appendMessage(tenant, text(ids[0] as ConversationId, alice, 'since'));
+    await eventually(() => {
+      clock.advance(TIMES.checkpointMs);
+      expect(checkpoints()).toBe(2);
+    });
+    expect([telling, busiest].map((most) => most > 0 && most <= 250)).toEqual([true, true]);
+    await stream.return();
   });
 
   it('looks bit by bit where a raw session goes on, and reads no list for what it knows already', async () => {

@@ -1,7 +1,7 @@
 /** The position at which a stream begins in each of its conversations. */
 import { accessTo } from '../../access/seen.ts';
 import type { ServiceError } from '../../errors.ts';
-import { inParts } from '../../in-parts.ts';
+import { askInParts, inParts } from '../../in-parts.ts';
 import type { ConversationId, Position } from '../../model.ts';
 import type { Following } from './following.ts';
 import type { Followings } from './followings.ts';
@@ -111,7 +111,7 @@ export async function beginnings<Event extends object>(
   after: StartOf,
 ): Promise<Start<Event>[]> {
   const { options, followings, countResume } = stream;
-  const starts = (await inParts(joined, (part) => admitted(stream, part, after))).flat();
+  const starts = (await askInParts(joined, (part) => admitted(stream, part, after))).flat();
   const prepare = async (start: Start<Event>): Promise<Start<Event> | null> => {
     const beginning = await preparedOne(start, options.isForgiving ?? false, countResume);
     if (!beginning) followings.leave(start.following);

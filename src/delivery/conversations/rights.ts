@@ -2,7 +2,7 @@
 import type { Bearer, RenewalListener } from '../../access/bearer.ts';
 import { isAdmin } from '../../access/rights.ts';
 import type { Engine } from '../../engine/port.ts';
-import { inParts } from '../../in-parts.ts';
+import { askInParts } from '../../in-parts.ts';
 import type { ConversationId, Membership, Viewer } from '../../model.ts';
 import type { Following } from './following.ts';
 
@@ -56,7 +56,7 @@ export class Rights implements RenewalListener {
   /** The conversations that the viewer may see; none once the stream has ended. No channel opens for others, however many are named. */
   async visible(ids: readonly ConversationId[]): Promise<readonly ConversationId[]> {
     if (this.seesAll) return ids;
-    const visible = await inParts(ids, async (part) => {
+    const visible = await askInParts(ids, async (part) => {
       if (!this.#owner.isOpen) return [];
       const memberships = await this.memberships(part);
       return part.filter((_, index) => memberships[index]);

@@ -1,7 +1,7 @@
 /** A stream over conversations: those named, or all of the viewer's. */
 import type { LeaveReason } from '../../engine/port.ts';
 import { isOutage, type ServiceError } from '../../errors.ts';
-import { inParts } from '../../in-parts.ts';
+import { askInParts, inParts } from '../../in-parts.ts';
 import { TIMES } from '../../limits.ts';
 import type { ConversationId, ConversationRecord, TenantId, UserId, Viewer } from '../../model.ts';
 import { EventQueue, type QueueOwner } from '../event-queue.ts';
@@ -93,8 +93,9 @@ export class ConversationStream<Event extends object>
     const { after } = this.#options;
     // The list may lag behind a change of members that the client has heard of. Positions of conversations
     // that the viewer has left since are skipped with them: they do not fail the others.
-    const own = new Set(listed);
-    const others = await this.#rights.visible([...after.keys()].filter((id) => !own.has(id)));
+    const unlisted = new Set(after.keys());
+    for (const id of listed) unlisted.delete(id);
+    const others = await this.#rights.visible([...unlisted]);
     this.#claim(listed.length + others.length);
     await this.#follow([...listed, ...others], (id) => after.get(id) ?? null);
   }
@@ -130,7 +131,7 @@ export class ConversationStream<Event extends object>
   async #follow(ids: readonly ConversationId[], after: StartOf): Promise<void> {
     const joined: Following<Event>[] = [];
     try {
-      await inParts(ids, async (part) => {
+      await askInParts(ids, async (part) => {
         const joins = await Promise.allSettled(part.map((id) => this.#followings.join(id)));
         for (const join of joins) if (join.status === 'fulfilled' && join.value) joined.push(join.value);
         const failed = joins.find((join) => join.status === 'rejected');

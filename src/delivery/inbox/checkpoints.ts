@@ -5,6 +5,7 @@
  * is confirmed, less the difference that clocks of servers may have. Conversations that changed later, or are not
  * settled, are named in the checkpoint with their positions: those that changed last.
  */
+import { inParts } from '../../in-parts.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { CheckpointPoint, ConversationId } from '../../model.ts';
 import type { Following } from '../conversations/following.ts';
@@ -15,6 +16,14 @@ export interface Taken {
   readonly points: ReadonlyMap<ConversationId, CheckpointPoint>;
   /** Whether all conversations with events past that time are named: events of others may come again. */
   readonly isWhole: boolean;
+}
+
+/** What a look at all conversations has found. */
+interface Scanned {
+  /** Everything before was heard of those that are settled, by `Clock.elapsed`. */
+  readonly heardAt: number;
+  readonly unsettled: ReadonlySet<ConversationId>;
+  readonly withheld: readonly ConversationId[];
 }
 
 /** The conversations that a stream follows. */
@@ -35,13 +44,13 @@ export class Checkpoints {
     this.#most = most;
   }
 
-  /** The last change of each conversation when a stream begins, in any order. */
+  /** Takes the last changes of some conversations when a stream begins, in any order. */
   begin(changes: readonly (readonly [id: ConversationId, at: number])[]): void {
-    const times = Float64Array.from(changes, ([, at]) => at).sort();
-    const least = times[Math.max(times.length - this.#most, 0)] ?? Number.POSITIVE_INFINITY;
-    const held = changes.filter(([, at]) => at >= least);
-    if (held.length < changes.length) this.#droppedAt = times[times.length - held.length - 1] ?? this.#droppedAt;
-    for (const [id, at] of held.sort(([, one], [, other]) => one - other)) this.touch(id, at);
+    const inOrder = [...this.#changedAt, ...changes].sort(([, one], [, other]) => one - other);
+    this.#changedAt.clear();
+    const dropped = inOrder.splice(0, Math.max(inOrder.length - this.#most, 0));
+    this.#droppedAt = Math.max(this.#droppedAt, dropped.at(-1)?.[1] ?? this.#droppedAt);
+    for (const [id, at] of inOrder) this.#changedAt.set(id, at);
   }
 
   touch(id: ConversationId, at: number): void {
@@ -54,17 +63,29 @@ export class Checkpoints {
     this.#changedAt.delete(id);
   }
 
-  /** Null: for too many conversations the delivery is not confirmed. */
-  take(stream: FollowedConversations, now: number): Taken | null {
+  /**
+   * Looks at all conversations, a hundred in a turn. What was heard of one when it was looked at is delivered for good; one
+   * that changes or is joined meanwhile is among those that changed last.
+   */
+  async scan(stream: FollowedConversations, now: number): Promise<Scanned> {
     let heardAt = now;
     const named = new Set<ConversationId>();
     const withheld: ConversationId[] = [];
-    for (const following of stream.followed()) {
-      const { channel, isLive } = following;
-      if (!isLive || !channel.isSettled) named.add(channel.id);
-      else heardAt = Math.min(heardAt, channel.heardAt);
-      if (following.isWithheld) withheld.push(channel.id);
-    }
+    await inParts([...stream.followed()], (part) => {
+      for (const following of part) {
+        const { channel, isLive } = following;
+        if (stream.find(channel.id) !== following) continue;
+        if (!isLive || !channel.isSettled) named.add(channel.id);
+        else heardAt = Math.min(heardAt, channel.heardAt);
+        if (following.isWithheld) withheld.push(channel.id);
+      }
+    });
+    return { heardAt, unsettled: named, withheld };
+  }
+
+  /** Null: for too many conversations the delivery is not confirmed. */
+  take(stream: FollowedConversations, { heardAt, unsettled, withheld }: Scanned): Taken | null {
+    const named = new Set(unsettled);
     const upTo = heardAt - TIMES.clocksApartMs;
     if (named.size > this.#most || upTo === Number.NEGATIVE_INFINITY) return null;
     // Events that a reader gets after a conversation is shown again may be older than that time.

@@ -6,7 +6,7 @@ import type { Bearer } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
 import type { ConversationHead, Engine, LeaveReason } from '../../engine/port.ts';
 import { type ExpiryReason, isOutage, positionExpired, type ServiceError } from '../../errors.ts';
-import { inParts } from '../../in-parts.ts';
+import { askInParts, inParts } from '../../in-parts.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, InboxReturn, Position } from '../../model.ts';
@@ -185,7 +185,7 @@ export class InboxTeller implements ListTeller {
     const now = await engine.time();
     // No clocks differ that much: this one was set back, and new changes would count as delivered.
     if (checkpoint && checkpoint.time > now) throw positionExpired('DIVERGED');
-    const read = await inParts(ids, async (part) => {
+    const read = await askInParts(ids, async (part) => {
       const heads = await engine.readHeads(this.#bearer.viewer.tenant, part, checkpoint?.time ?? now);
       return part.map((id, index) => ({ id, head: heads[index] ?? null }));
     });
@@ -193,15 +193,15 @@ export class InboxTeller implements ListTeller {
     // Also for one that was joined again: the reader may know of the join without any event in it.
     for (const [id, { left }] of changes.of) if (left && !returned.has(id)) this.#tellLeft(id, left);
     const elapsed = clock.elapsed();
-    const changed: [id: ConversationId, at: number][] = [];
     await inParts(read.flat(), (part) => {
+      const changed: [id: ConversationId, at: number][] = [];
       for (const { id, head } of part) {
         if (!head) continue;
         changed.push([id, elapsed - (now - Math.max(head.loggedAt ?? now, head.changedAt))]);
         this.#prepareOne(id, head, returned.has(id) ? undefined : changes.of.get(id));
       }
+      this.#checkpoints.begin(changed);
     });
-    this.#checkpoints.begin(changed);
   }
 
   #prepareOne(id: ConversationId, head: ConversationHead, change: ListChange | undefined): void {
@@ -324,12 +324,12 @@ export class InboxTeller implements ListTeller {
       const stream = this.#stream;
       if (!stream?.isOpen) return;
       const elapsed = clock.elapsed();
-      const taken =
-        this.#expired.size + this.#doubted.size + this.#owed.size > 0 || !this.#list
-          ? null
-          : this.#checkpoints.take(stream, elapsed);
-      if (isFirst && !taken) return void clock.after(TIMES.retryMs, () => void this.#checkpoint(true));
       this.#lastAt = elapsed;
+      const scanned = await this.#checkpoints.scan(stream, elapsed);
+      if (!stream.isOpen) return;
+      const isUndecided = this.#expired.size + this.#doubted.size + this.#owed.size > 0;
+      const taken = isUndecided ? null : this.#checkpoints.take(stream, scanned);
+      if (isFirst && !taken) return void clock.after(TIMES.retryMs, () => void this.#checkpoint(true));
       // The reader resumes from the previous checkpoint, with all positions since.
       if (!taken || !this.#list || (!taken.isWhole && !isFirst)) return this.#arm();
       const time = Math.max(Math.floor(now - (elapsed - taken.upTo)), 0);

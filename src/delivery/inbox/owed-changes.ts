@@ -1,10 +1,14 @@
 /** Changes of conversations that a reader is owed: what changed while they were away, or before a channel was heard. */
 import type { Engine } from '../../engine/port.ts';
+import { inParts } from '../../in-parts.ts';
 import { TIMES } from '../../limits.ts';
 import type { ConversationId } from '../../model.ts';
 import { receiptsSince } from '../conversations/read-moves.ts';
-import { ownTurn, roomOrEnd } from '../room.ts';
+import { roomOrEnd } from '../room.ts';
 import type { ToldStream } from './list-teller.ts';
+
+/** Conversations whose read positions are read at once: each may have a page of a thousand. */
+const AT_ONCE = 20;
 
 /** The state with the read positions, or the read positions only. */
 export type Owed = 'state' | 'reads';
@@ -55,17 +59,19 @@ export class OwedChanges {
   }
 
   async #payAll(): Promise<void> {
-    for (const [id, what] of this.#owed) {
-      await this.#payOne(id, what);
-      // More may be owed by now.
-      if (this.#owed.get(id) === what) this.#owed.delete(id);
-      // An engine in this process answers at once, and there may be a hundred thousand.
-      const turn = ownTurn();
-      if (turn) await turn;
-    }
+    await inParts([...this.#owed], async (part) => {
+      for (let from = 0; from < part.length; from += AT_ONCE)
+        await Promise.all(part.slice(from, from + AT_ONCE).map(([id, what]) => this.#payOne(id, what)));
+    });
   }
 
   async #payOne(id: ConversationId, what: Owed): Promise<void> {
+    await this.#tell(id, what);
+    // More may be owed by now.
+    if (this.#owed.get(id) === what) this.#owed.delete(id);
+  }
+
+  async #tell(id: ConversationId, what: Owed): Promise<void> {
     const { engine, since } = this.#options;
     const stream = this.#options.stream();
     const following = stream?.find(id);

@@ -1,7 +1,7 @@
 /** A viewer's list of conversations as a stream reads it: all of it at first, then only what may have changed. */
 import type { Bearer } from '../../access/bearer.ts';
 import type { Engine } from '../../engine/port.ts';
-import { inParts } from '../../in-parts.ts';
+import { askInParts } from '../../in-parts.ts';
 import type { ConversationId, Position } from '../../model.ts';
 import { type ListChanges, readListChanges } from './list-changes.ts';
 
@@ -70,7 +70,7 @@ export class OwnList {
 
   async #own(ids: readonly ConversationId[]): Promise<readonly ConversationId[]> {
     const { tenant, userId } = this.#bearer.viewer;
-    const own = await inParts(ids, async (part) => {
+    const own = await askInParts(ids, async (part) => {
       const keys = part.map((conversationId) => ({ conversationId, userId }));
       const memberships = await this.#engine.readMemberships(tenant, keys);
       return part.filter((_, index) => memberships[index]);
@@ -80,7 +80,8 @@ export class OwnList {
 }
 
 /** The list as corrected by its log. */
-function corrected(listed: readonly ConversationId[], { of }: ListChanges): ConversationId[] {
+function corrected(listed: readonly ConversationId[], { of }: ListChanges): readonly ConversationId[] {
+  if (of.size === 0) return listed;
   const ids = new Set(listed);
   for (const [id, { isListed }] of of) {
     if (isListed) ids.add(id);

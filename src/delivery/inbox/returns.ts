@@ -1,6 +1,6 @@
 /** Conversations that a reader has left and joined again. */
 import type { Engine } from '../../engine/port.ts';
-import { inParts } from '../../in-parts.ts';
+import { askInParts } from '../../in-parts.ts';
 import type { ConversationId, Viewer } from '../../model.ts';
 import { furthest, type ResumePoints } from '../conversations/resume-points.ts';
 import type { ListChanges } from './list-changes.ts';
@@ -15,7 +15,7 @@ export async function returnedTo(
   const ids = [...changes.of].flatMap(([id, { left, isListed }]) =>
     left && isListed && positions.has(id) ? [id] : [],
   );
-  const returned = await inParts(ids, async (part) => {
+  const returned = await askInParts(ids, async (part) => {
     const keys = part.map((conversationId) => ({ conversationId, userId }));
     const memberships = await engine.readMemberships(tenant, keys);
     return part.filter((id, index) => {
