@@ -6,11 +6,10 @@ import { kindOf } from '../../src/delivery/inbox/inbox-events.ts';
 import { resumeNow } from '../../src/delivery/room.ts';
 import { createBookmarks } from '../../src/domain/bookmarks.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
-import type { Engine, WritingPage } from '../../src/engine/port.ts';
-import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { ConversationId, MessageId, Position } from '../../src/model.ts';
+import type { Engine } from '../../src/engine/port.ts';
+import { TIMES } from '../../src/limits.ts';
+import type { ConversationId, Position } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
-import { StreamedTexts } from '../support/streamed-text.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { unsteady } from '../support/unsteady-engine.ts';
 import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../support/world.ts';
@@ -21,9 +20,6 @@ describe('what a stream makes a node do', () => {
   const clock = new TestClock();
   const stored = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   const joined: ConversationId[] = [];
-  /** Called behind each answer of `listWritings`. */
-  let listed = async (): Promise<void> => undefined;
-  let readings = 0;
   /** What was asked of the engine, or looked at, in one turn of the event loop, at the most. */
   let busiest = 0;
   /** What was asked in all. */
@@ -96,13 +92,6 @@ describe('what a stream makes a node do', () => {
       ask(ids.length);
       return stored.readHeads(tenant, ids, instant);
     },
-    async listWritings(...args): Promise<WritingPage> {
-      // As the embedded engine reads: within the call.
-      const page = stored.listWritings(...args);
-      readings += 1;
-      await listed();
-      return page;
-    },
   };
   const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 0 });
   const reader = bearerOf(viewerOf(bob));
@@ -110,14 +99,6 @@ describe('what a stream makes a node do', () => {
     delivery.close();
     return stored.close();
   });
-
-  async function start(id: ConversationId, content: string): Promise<MessageId> {
-    const started = await stored.startMessage(tenant, { ...text(id, alice, content), isHeld: false });
-    if (started.outcome !== 'appended') throw new Error(started.outcome);
-    return started.message.id;
-  }
-  const append = (id: MessageId, offset: number, added: string, payload: unknown) =>
-    stored.appendText(tenant, id, { senderId: alice, offset, text: added, payload, paceMs: 0 });
 
   it('opens no channel of conversations that the viewer is not in, named or resumed', async () => {
     const own = await createGroup(stored, alice, bob);
@@ -133,30 +114,6 @@ describe('what a stream makes a node do', () => {
     joined.length = 0;
     await expect(delivery.messageStreamed(reader, [own, ...others])).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(joined.filter((id) => id !== own)).toEqual([]);
-  });
-
-  it('reads texts that are being written bit by bit, however many conversations have some', async () => {
-    const READING_MS = 4;
-    const ids = await Promise.all(Array.from({ length: 20 }, () => createGroup(stored, alice, bob)));
-    for (const id of ids) await start(id, 'so far');
-    let inTurn = 0;
-    let most = 0;
-    listed = async () => {
-      if (inTurn === 0)
-        setImmediate(() => {
-          inTurn = 0;
-        });
-      inTurn += 1;
-      most = Math.max(most, inTurn);
-      // As a long text keeps the processor.
-      for (const end = performance.now() + READING_MS; performance.now() < end; );
-    };
-    const stream = await delivery.messageStreamed(reader, ids);
-    listed = async () => undefined;
-    expect(readings).toBeGreaterThanOrEqual(ids.length);
-    // Those that begin within the ten milliseconds which replays have of a turn.
-    expect(most).toBeLessThanOrEqual(4);
-    await stream.return();
   });
 
   it('begins in many conversations bit by bit: others have their turn', async () => {
@@ -334,57 +291,5 @@ describe('what a stream makes a node do', () => {
     await eventually(() => expect(joined).toEqual([announced, unheard]));
     await stream.return();
     fragile.close();
-  });
-
-  it('keeps little of what is announced during a reading, and tells the text all the same', async () => {
-    const id = await createGroup(stored, alice, bob);
-    const stream = await delivery.messageStreamed(reader, [id]);
-    const texts = new StreamedTexts();
-    stream.pipe({
-      push: (event) => void ('messageId' in event && texts.take(event)),
-      end: () => undefined,
-      withdraw: () => undefined,
-      isCongested: () => false,
-      onRoom: () => () => undefined,
-    });
-    const written = await start(id, 'a');
-    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
-    listed = () => answered;
-    clock.advance(TIMES.writingMs / 2);
-    const payload = { filling: 'x'.repeat(LIMITS.payloadBytes / 2) };
-    const most = (LIMITS.queuedEventBytes / LIMITS.payloadBytes) * 2;
-    for (let length = 1; length <= most; length += 1) await append(written, length, 'a', { ...payload, length });
-    const late = await start(id, 'late');
-    listed = async () => undefined;
-    readings = 0;
-    answer();
-    await eventually(async () => {
-      clock.advance(1_000);
-      await turn();
-      expect([texts.of(written), texts.of(late), texts.faults]).toEqual(['a'.repeat(most + 1), 'late', []]);
-    });
-    // What was too much to be kept was read.
-    expect(readings).toBeGreaterThan(0);
-    await stream.return();
-  });
-
-  it('reads a log and a list of long messages bit by bit', async () => {
-    const id = await createGroup(stored, alice, bob);
-    const [conversation] = await stored.readConversations(tenant, [id]);
-    if (!conversation) throw new Error('no conversation');
-    const long = 'x'.repeat(LIMITS.contentCharacters);
-    const count = Math.ceil((3 * LIMITS.readingBytes) / LIMITS.contentCharacters);
-    for (let nth = 0; nth < count; nth += 1) await stored.appendMessage(tenant, text(id, alice, long));
-    const page = await stored.readLog(tenant, id, conversation.position, LIMITS.logPage);
-    if (page.outcome !== 'read') throw new Error(page.outcome);
-    expect([page.isWhole, page.entries.length < count / 2]).toEqual([false, true]);
-    const stream = await delivery.messageReceived(reader, [id], new Map([[id, conversation.position]]));
-    const heard: number[] = [];
-    for (let nth = 0; nth < count; nth += 1) {
-      const { value } = await stream.next();
-      if (value && 'sequence' in value) heard.push(value.sequence);
-    }
-    expect(heard).toEqual(Array.from({ length: count }, (_, nth) => nth + 1));
-    await stream.return();
   });
 });

@@ -9,6 +9,7 @@ const LIKE_A_LIMIT = /^(MOST|LEAST|LARGEST|LONGEST)_|_(MS|S|BYTES|CHARACTERS)$|A
 const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   'A part of longer work: other work goes on between two of them.': [
     'delivery/conversations/writing-board.ts ENDED_AT_ONCE',
+    'delivery/inbox/owed-changes.ts AT_ONCE',
     'delivery/room.ts TURN_MS',
     'engine/embedded/conversations.ts LISTED_AT_ONCE',
     'engine/redis/channel-joins.ts AT_ONCE',
@@ -22,6 +23,7 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
     'engine/redis/reconciliation.ts BATCH',
     'engine/redis/subscriber.ts BATCH',
     'engine/redis/value-reads.ts AT_ONCE',
+    'in-parts.ts ASKED_AT_ONCE',
     'in-parts.ts AT_ONCE',
     'rates/budgeted-engine.ts LARGEST_PART',
     'transport/http/request-turns.ts TURN_MS',
