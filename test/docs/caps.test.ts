@@ -26,7 +26,7 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
     'in-parts.ts ASKED_AT_ONCE',
     'in-parts.ts AT_ONCE',
     'rates/budgeted-engine.ts LARGEST_PART',
-    'transport/http/request-turns.ts TURN_MS',
+    'transport/peers/arrival-turns.ts TURN_MS',
   ],
   'How often something is looked at, or tried again, by its only user.': [
     'engine/embedded/copies.ts MOST_TRIES',

@@ -38,6 +38,8 @@ export class ConnectionServer {
   readonly sockets: Socket[] = [];
   readonly unhandled: unknown[] = [];
   lifetime!: EndingClock;
+  /** Called with each handshake, and with each frame, before it is answered. */
+  onWork: () => void = () => undefined;
   #server!: Server;
   readonly #onUnhandled = (error: unknown): void => void this.unhandled.push(error);
 
@@ -79,6 +81,7 @@ export class ConnectionServer {
     this.lifetime = createEndingClock(this.clock);
     this.supervisor = new Supervisor(this.lifetime, limits);
     const accept = (connection: Connection): void => {
+      this.onWork();
       connection.onFrame({ handle: (text) => this.#act(connection, text) });
       this.connections.push(connection);
       this.supervisor.add(connection, null);
@@ -108,6 +111,7 @@ export class ConnectionServer {
 
   async #act(connection: Connection, text: string): Promise<void> {
     this.handled.push(text);
+    this.onWork();
     if (text === 'throw') throw new Error('on purpose');
     if (text === 'reject') await Promise.reject(new Error('on purpose'));
     if (text === 'hang') await new Promise(() => undefined);

@@ -1,76 +1,12 @@
-/**
- * Requests that arrive together begin in turns of the event loop, connection by connection.
- *
- * A client may pipeline a thousand requests, or open a hundred streams of HTTP/2, with one write. Node
- * reports them all at once, and an engine in this process answers at once: without this their whole
- * work would be one turn, in which nobody else is served (G10).
- */
+/** Requests of one connection, or of many, begin in turns of the event loop. */
 import type { FastifyInstance } from 'fastify';
+import { arrivals } from '../peers/arrival-turns.ts';
 import { carrierOf } from './http2-messages.ts';
-
-/** After so much work on requests the rest of them waits for the next turn. */
-const TURN_MS = 10;
-/** Requests that begin in a row, before the work on the first of them shows how long it takes. */
-const IN_A_ROW = 4;
-
-type Begin = () => void;
-
-export class RequestTurns {
-  /** By connection. The first in the map is the next one. */
-  readonly #waiting = new Map<object, Begin[]>();
-  #isCounting = false;
-  #endsAt = 0;
-  #inARow = 0;
-
-  /** Calls `begin` now, or in a later turn. */
-  enter(connection: object, begin: Begin): void {
-    this.#count();
-    if (this.#waiting.size === 0 && this.#inARow < IN_A_ROW && performance.now() < this.#endsAt) {
-      this.#inARow += 1;
-      if (this.#inARow === 1) process.nextTick(() => (this.#inARow = 0));
-      return begin();
-    }
-    const waiting = this.#waiting.get(connection);
-    if (waiting) waiting.push(begin);
-    else this.#waiting.set(connection, [begin]);
-  }
-
-  #count(): void {
-    if (this.#isCounting) return;
-    this.#isCounting = true;
-    this.#endsAt = performance.now() + TURN_MS;
-    setImmediate(() => {
-      this.#isCounting = false;
-      if (this.#waiting.size === 0) return;
-      this.#count();
-      this.#serve();
-    });
-  }
-
-  /** Begins one request. What it does until it waits is done before the next one begins. */
-  #serve(): void {
-    if (performance.now() >= this.#endsAt) return;
-    this.#next()?.();
-    // A tick that a microtask asks for comes after all microtasks, and so after the work that they do.
-    if (this.#waiting.size > 0) queueMicrotask(() => process.nextTick(() => this.#serve()));
-  }
-
-  #next(): Begin | undefined {
-    const [first] = this.#waiting;
-    if (!first) return undefined;
-    const [connection, waiting] = first;
-    const begin = waiting.shift();
-    this.#waiting.delete(connection);
-    if (waiting.length > 0) this.#waiting.set(connection, waiting);
-    return begin;
-  }
-}
 
 /** Begins the requests of all routes in turns. One whose client has gone meanwhile does not begin. */
 export function takeTurns(app: FastifyInstance): void {
-  const turns = new RequestTurns();
   app.addHook('onRequest', ({ raw: { socket } }, _reply, done) =>
-    turns.enter(carrierOf(socket), () => {
+    arrivals.enter(carrierOf(socket), () => {
       if (!socket.destroyed) done();
     }),
   );

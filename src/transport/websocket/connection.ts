@@ -16,6 +16,7 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConnectionId, Viewer } from '../../model.ts';
 import type { Transport } from '../../observability/metrics.ts';
+import { arrivals } from '../peers/arrival-turns.ts';
 import { TextFrame } from '../peers/envelope.ts';
 import { type Act, Lifetime, type Mortal } from '../peers/lifetime.ts';
 import { Outbox, type OutboxOwner } from '../peers/outbox.ts';
@@ -96,6 +97,8 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
   #isOfStranger = false;
   /** The time at which the present frame began to be handled; null: none is. */
   #busySince: number | null = null;
+  /** A frame waits for its turn of the event loop. */
+  #isNext = false;
   #asked: { readonly token: string; readonly acknowledged: () => void } | null = null;
   #askedCount = 0;
   /** The close, by us or by the peer. */
@@ -375,10 +378,13 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     } else if (this.#isOfStranger && !this.bearer && this.#mailbox.bytes > LIMITS.strangerBodyBytes) {
       this.#socket.pause();
     }
-    if (this.#busySince === null) void this.#work();
+    if (this.#busySince !== null || this.#isNext) return;
+    this.#isNext = true;
+    arrivals.enter(this, () => void this.#work());
   }
 
   async #work(): Promise<void> {
+    this.#isNext = false;
     try {
       while (this.isOpen && !this.#onIdle) {
         const text = this.#mailbox.next();

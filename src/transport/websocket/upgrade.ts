@@ -8,6 +8,7 @@ import { CLOSE_CODES } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import { refuse } from '../http/refusal.ts';
 import type { AddressOf } from '../peers/address.ts';
+import { arrivals } from '../peers/arrival-turns.ts';
 import type { Supervisor } from '../peers/supervisor.ts';
 import type { Sockets } from './connection.ts';
 import { PeerSocket } from './peer-socket.ts';
@@ -78,9 +79,11 @@ export function cameInTheClear(
   return addressOf({ headers: {}, socket }) !== null;
 }
 
+const ignore = (): void => undefined;
+
 /** Over capacity: a browser cannot see the status of a refused upgrade, but sees a close code. */
 function turnAway(webSocket: WebSocket, clock: Clock): void {
-  webSocket.on('error', () => undefined);
+  webSocket.on('error', ignore);
   webSocket.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity');
   webSocket.once(
     'close',
@@ -111,7 +114,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
       return [endpoint.path, { endpoint, webSockets }] as const;
     }),
   );
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  const open = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     // Node before 22.21 and 24.9 emits every upgrade here.
     if (!isHandshake(request)) return refuse(socket, { status: 400, message: NO_HANDSHAKE });
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
@@ -137,6 +140,15 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
       if (!isAdmitted && !door.endpoint.turnAway?.(sockets, request)) return turnAway(webSocket, options.clock);
       options.leavePlain(socket);
       if (isAdmitted) door.endpoint.accept(sockets, request);
+    });
+  };
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Nobody else hears its errors until it begins.
+    socket.on('error', ignore);
+    arrivals.enter(socket, () => {
+      if (socket.destroyed) return;
+      open(request, socket, head);
+      socket.off('error', ignore);
     });
   });
 }
