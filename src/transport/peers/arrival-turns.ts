@@ -22,12 +22,24 @@ export class ArrivalTurns {
 
   /** Calls `begin` now, or in a later turn. */
   enter(connection: object, begin: Begin): void {
+    if (this.#mayBegin()) begin();
+    else this.#wait(connection, begin);
+  }
+
+  /** Null: the connection may go on now. Otherwise resolves when it may. */
+  next(connection: object): Promise<void> | null {
+    return this.#mayBegin() ? null : new Promise((resolve) => this.#wait(connection, resolve));
+  }
+
+  #mayBegin(): boolean {
     this.#count();
-    if (this.#waiting.size === 0 && this.#inARow < IN_A_ROW && performance.now() < this.#endsAt) {
-      this.#inARow += 1;
-      if (this.#inARow === 1) process.nextTick(() => (this.#inARow = 0));
-      return begin();
-    }
+    if (this.#waiting.size > 0 || this.#inARow >= IN_A_ROW || performance.now() >= this.#endsAt) return false;
+    this.#inARow += 1;
+    if (this.#inARow === 1) process.nextTick(() => (this.#inARow = 0));
+    return true;
+  }
+
+  #wait(connection: object, begin: Begin): void {
     const waiting = this.#waiting.get(connection);
     if (waiting) waiting.push(begin);
     else this.#waiting.set(connection, [begin]);
@@ -48,12 +60,12 @@ export class ArrivalTurns {
   /** Begins one. What it does until it waits is done before the next one begins. */
   #serve(): void {
     if (performance.now() >= this.#endsAt) return;
-    this.#next()?.();
+    this.#first()?.();
     // A tick that a microtask asks for comes after all microtasks, and so after the work that they do.
     if (this.#waiting.size > 0) queueMicrotask(() => process.nextTick(() => this.#serve()));
   }
 
-  #next(): Begin | undefined {
+  #first(): Begin | undefined {
     const [first] = this.#waiting;
     if (!first) return undefined;
     const [connection, waiting] = first;
@@ -64,5 +76,8 @@ export class ArrivalTurns {
   }
 }
 
-/** Of this process: it has one event loop. */
+/** Requests and frames. Of this process: it has one event loop. */
 export const arrivals = new ArrivalTurns();
+
+/** Handshakes have turns of their own: clients that are there do not wait for a thousand that come. */
+export const handshakes = new ArrivalTurns();

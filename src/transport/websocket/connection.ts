@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { RenewableBearer } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
-import { ownTurn, roomOrEnd } from '../../delivery/room.ts';
+import { roomOrEnd } from '../../delivery/room.ts';
 import type { TokenHolder } from '../../delivery/sessions/channel.ts';
 import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
@@ -393,7 +393,8 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
         this.#busySince = this.#clock.elapsed();
         await this.#handler?.handle(text);
         this.#mailbox.done();
-        await ownTurn();
+        if (this.#mailbox.isEmpty) break;
+        await arrivals.next(this);
       }
     } catch (error) {
       this.#log.error({ err: error, connection: this.id }, 'connection failed');

@@ -55,6 +55,10 @@ export class Mailbox {
     return this.#frames?.length ?? 0;
   }
 
+  get isEmpty(): boolean {
+    return this.#frames === null;
+  }
+
   get isFull(): boolean {
     return this.#waiting >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes;
   }

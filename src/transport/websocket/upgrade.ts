@@ -8,7 +8,7 @@ import { CLOSE_CODES } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import { refuse } from '../http/refusal.ts';
 import type { AddressOf } from '../peers/address.ts';
-import { arrivals } from '../peers/arrival-turns.ts';
+import { handshakes } from '../peers/arrival-turns.ts';
 import type { Supervisor } from '../peers/supervisor.ts';
 import type { Sockets } from './connection.ts';
 import { PeerSocket } from './peer-socket.ts';
@@ -145,7 +145,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Nobody else hears its errors until it begins.
     socket.on('error', ignore);
-    arrivals.enter(socket, () => {
+    handshakes.enter(socket, () => {
       if (socket.destroyed) return;
       open(request, socket, head);
       socket.off('error', ignore);
