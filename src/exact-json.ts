@@ -117,26 +117,27 @@ interface Fault {
   readonly at: number | null;
 }
 
-/** Visits each character once, and skips strings: a body arrives before its token is verified. */
+/** Visits each character once, and skips strings: a body arrives before its token is verified. Too many values come before any number. */
 function firstFault(text: string): Fault | null {
   let values = 0;
+  let fault: Fault | null = null;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
       const end = afterString(text, at);
       // Invalid JSON, which the parser reports.
-      if (end < 0) return null;
+      if (end < 0) return fault;
       at = end - 1;
     } else if (code === COMMA || code === OPEN_LIST || code === OPEN_OBJECT) {
       values += 1;
       if (values > LIMITS.jsonValues) return { at: null };
     } else if (isDigit(code) || code === MINUS) {
       const end = afterNumber(text, at);
-      if (!isHeld(text.slice(at, end))) return { at };
+      if (fault === null && !isHeld(text.slice(at, end))) fault = { at };
       at = end - 1;
     }
   }
-  return null;
+  return fault;
 }
 
 /** The keys and indexes that lead to a place of a JSON text. */
