@@ -130,7 +130,9 @@ describe('Redis engine', () => {
     const count = 250;
     const users = Array.from({ length: count }, (_, n) => userId(`user-${n}`));
     const admin = new Redis(server.url);
-    const left = await Promise.all(Array.from({ length: 3 }, () => openNode(prefix, new TestClock())));
+    const network = await startTcpProxy(server.port);
+    const far = `redis://127.0.0.1:${network.port}`;
+    const left = await Promise.all(Array.from({ length: 3 }, () => openNode(prefix, new TestClock(), null, far)));
     const clocks = Array.from({ length: 3 }, () => new TestClock());
     const survivors = await Promise.all(clocks.map((clock) => openNode(prefix, clock)));
     for (const who of users) {
@@ -141,6 +143,8 @@ describe('Redis engine', () => {
         connectionType: 'GRAPHQL_WS',
       });
     }
+    // Dead they are: one that looked at its lease now would go on under another name.
+    network.redirect(1);
     await admin.config('RESETSTAT');
     for (const clock of clocks) clock.advance(TIMES.nodeLeaseMs + TIMES.nodeRenewMs);
     await eventually(async () => {
@@ -153,6 +157,8 @@ describe('Redis engine', () => {
     const presences = await survivors[0]?.readPresence(tenant, users.slice(-100));
     expect([...new Set(presences?.map(({ status }) => status))]).toEqual(['OFFLINE']);
     admin.disconnect();
+    network.lead(server.port);
     for (const engine of [...left, ...survivors]) await engine.close();
+    await network.close();
   });
 });
