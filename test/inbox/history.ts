@@ -287,7 +287,7 @@ export class InboxHistory {
     if (act !== 'hide') return;
     this.#hidden.add(id);
     const truth = await this.#truth(id);
-    if (truth) this.#reader.shown.hide(id, placeOf(truth.position));
+    if (truth) this.#reader.shown.hide(id, truth);
   }
 
   async #change(act: Act, at: number, place: Place, isOwn: boolean): Promise<void> {

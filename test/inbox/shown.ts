@@ -45,6 +45,22 @@ function moveRead({ read }: ShownConversation, userId: string, sequence: number)
   read.set(userId, Math.max(read.get(userId) ?? 0, sequence));
 }
 
+interface HiddenTruth {
+  readonly position: string;
+  readonly read: ReadonlyMap<string, number>;
+}
+
+interface HiddenAt {
+  readonly place: number;
+  readonly read: ReadonlyMap<string, number>;
+}
+
+/** What was told before a conversation was hidden may still be on its way: that it was joined, and what it was then. */
+function isOfBefore({ __typename, message, userId, sequence }: Data, { place, read }: HiddenAt): boolean {
+  if (__typename === 'ReadMoved') return sequence <= (read.get(userId) ?? 0);
+  return __typename === 'ConversationJoined' || (message !== undefined && placeOf(message.position) <= place);
+}
+
 /** The conversation of an event; a checkpoint has none. */
 const idOf = ({ conversationId, message, conversation, typing }: Data): string | undefined =>
   conversationId ?? message?.conversationId ?? conversation?.id ?? typing?.conversationId;
@@ -59,8 +75,8 @@ export class Shown {
   /** The position of the last message since the checkpoint, by conversation. */
   readonly since = new Map<string, string>();
   readonly #last = new Map<string, number>();
-  /** Hidden conversations, each with the place past which nothing of it may be told. */
-  readonly #hidden = new Map<string, number>();
+  /** Hidden conversations, each with what it was then: nothing newer may be told. */
+  readonly #hidden = new Map<string, HiddenAt>();
   /** Those that a list may have left out: their next message brings them back. */
   readonly #returning = new Set<string>();
   /** A user of whom nothing new may be told in a conversation: no text past this sequence, no typing. */
@@ -76,8 +92,8 @@ export class Shown {
     for (const map of [this.conversations, this.since, this.#last]) map.clear();
   }
 
-  hide(id: string, past: number): void {
-    this.#hidden.set(id, past);
+  hide(id: string, { position, read }: HiddenTruth): void {
+    this.#hidden.set(id, { place: placeOf(position), read });
   }
 
   unhide(id: string): void {
@@ -154,15 +170,10 @@ export class Shown {
     }
   }
 
-  #checkSilence({ __typename, message, typing }: Data, id: string): void {
+  #checkSilence(event: Data, id: string): void {
+    const { __typename, message, typing } = event;
     const hidden = this.#hidden.get(id);
-    // That it was joined happened before.
-    if (
-      hidden !== undefined &&
-      __typename !== 'ConversationJoined' &&
-      !(message && placeOf(message.position) <= hidden)
-    )
-      this.breaches.push(`${__typename} in ${id}, which is hidden`);
+    if (hidden && !isOfBefore(event, hidden)) this.breaches.push(`${__typename} in ${id}, which is hidden`);
     const blocked = this.#blocked;
     if (!blocked || blocked.id !== id) return;
     const isText =
