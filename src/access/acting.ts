@@ -1,13 +1,16 @@
 /**
- * Services that act for users: the only place that makes a viewer of another user.
+ * Services that act for users. Only this file creates a viewer for another user.
  *
- * Such an act has the rights of the user, and the service pays for it.
+ * The act has the user's rights and counts against the service's rates.
  */
 import { ServiceError } from '../errors.ts';
 import type { MessageRecord, UserId, Viewer } from '../model.ts';
 import { isService } from './rights.ts';
 
-/** The viewer as this user, with none of the service's own rights. @throws {ServiceError} FORBIDDEN for a viewer that is not a service. */
+/**
+ * The viewer for this user, without the service's own rights. @throws {ServiceError} FORBIDDEN for a viewer that is not
+ * a service.
+ */
 export function actFor(viewer: Viewer, userId: UserId): Viewer {
   if (!isService(viewer)) throw new ServiceError('FORBIDDEN', 'onBehalfOf: only services may act for users.');
   if (userId === viewer.userId) return viewer;

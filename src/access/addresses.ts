@@ -1,9 +1,11 @@
 /** Which addresses others may make this server call. */
 import ipaddr from 'ipaddr.js';
 
-/** An address of the public internet: none of this machine, of a private network, or of a special purpose. */
+/**
+ * Whether an address belongs to the public internet, and not to this machine, a private network or a special purpose.
+ */
 export function isPublicAddress(address: string): boolean {
-  // Of `fe80::1%eth0` the zone is this machine's own name.
+  // The zone in `fe80::1%eth0` is a local name of an interface.
   const bare = address.split('%', 1)[0] ?? '';
   return ipaddr.isValid(bare) && ipaddr.process(bare).range() === 'unicast';
 }

@@ -6,9 +6,8 @@ export type IsUrlAllowed = (url: string) => boolean;
 const WRITTEN = /^https?:\/\/[^/?#\\@\s]+([^?#]*)/i;
 
 /**
- * A segment that every reader reads the same: it has no escape that a proxy or a
- * router might decode once more (`..%2f`), no parameter that one might cut off
- * (`..;a`), and it does not lead up. Ids of subscriptions need no more.
+ * A path segment that every server reads alike: no escape that a proxy might decode again (`..%2f`), no parameter that
+ * a proxy might cut off (`..;a`), no `..`. Ids of subscriptions fit this pattern.
  */
 const PLAIN = /^(?!\.{1,2}$)[\w.~:@!$&'()*+,=-]*$/;
 

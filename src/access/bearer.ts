@@ -7,7 +7,7 @@
 import { type Few, membersOf, withMember, withoutMember } from '../few.ts';
 import type { Viewer } from '../model.ts';
 
-/** Is called when a new token replaces the old one. */
+/** Called when a new token replaces the old one. */
 export interface RenewalListener {
   onRenewed(): void;
 }
@@ -18,12 +18,12 @@ export interface Bearer {
   unlisten(listener: RenewalListener): void;
 }
 
-/** For a token that is never replaced: that of a request, or of a stream over HTTP. */
+/** For a token that is never replaced: the token of a request or of a stream over HTTP. */
 export function bearerOf(viewer: Viewer): Bearer {
   return { viewer, listen: () => undefined, unlisten: () => undefined };
 }
 
-/** For a socket, whose client brings a new token before the old one ends. */
+/** For a socket, whose client sends a new token before the old one expires. */
 export class RenewableBearer implements Bearer {
   #viewer: Viewer;
   #listeners: Few<RenewalListener> = null;

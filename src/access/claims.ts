@@ -6,7 +6,7 @@ import { type DeviceId, isIdentifier, isUserId, type SessionId, type TenantId, t
 export type Verification =
   | { readonly outcome: 'valid'; readonly viewer: Viewer }
   | { readonly outcome: 'expired' }
-  /** The token was valid, and has been revoked before its end. */
+  /** The token was valid, and was revoked before it expired. */
   | { readonly outcome: 'revoked' }
   | { readonly outcome: 'invalid' };
 
@@ -20,7 +20,7 @@ export interface ClaimNames {
   readonly scope: string | null;
 }
 
-/** A token issued further ahead than clocks may differ would outlive every revocation of its user's tokens until then. */
+/** A token with `iat` in the future would survive every revocation before that time, so only clock skew is allowed. */
 const isFromAhead = (issuedAt: number, now: number): boolean => !(issuedAt <= now + TIMES.clockToleranceMs);
 
 /** `isOurs`: the token is one of a session. `now`: milliseconds since the Unix epoch. */
@@ -56,7 +56,7 @@ export function bearerOf({ sub, client_id: client, azp }: JWTPayload): unknown {
   return sub === undefined ? (client ?? azp) : sub;
 }
 
-/** One text with spaces (RFC 8693 section 4.2), or a list. Any other value grants nothing. */
+/** One string with spaces (RFC 8693 section 4.2), or a list. Any other value grants nothing. */
 function scopesOf(claim: unknown): ReadonlySet<string> {
   return new Set(patternsOf(claim ?? []));
 }
@@ -65,7 +65,7 @@ function idOf<Id extends string>(claim: unknown): Id | null {
   return typeof claim === 'string' && isIdentifier(claim) ? (claim as string as Id) : null;
 }
 
-/** A list of texts, or one text with spaces. Any other value names no topics, so it grants nothing. */
+/** A list of strings, or one string with spaces. Any other value names no topics and grants nothing. */
 function patternsOf(claim: unknown): readonly string[] | null {
   if (claim === undefined) return null;
   if (typeof claim === 'string') return claim.split(' ').filter(Boolean);

@@ -1,4 +1,4 @@
-/** The signing secret of development: made once, kept in the data folder. */
+/** The signing secret of development, created once and stored in the data folder. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { closeFile, FILE_MODE, openDataFolder } from '../data-folder.ts';
 
 const NAME = 'development-secret';
 
-/** Whether this data folder has one: not before its first start, and never in memory. */
+/** Whether this data folder has a secret. It has none before the first start, and never in memory. */
 export const hasDevelopmentSecret = (dataDir: string): boolean => existsSync(join(dataDir, NAME));
 
 /** The secret of this data folder; a new one each time for `:memory:`. */
@@ -15,7 +15,7 @@ export function developmentSecret(dataDir: string): string {
   openDataFolder(dataDir);
   const file = join(dataDir, NAME);
   try {
-    // Fails when it is there already, so that two starts at once agree on one.
+    // Fails when the file exists, so that two concurrent starts use one secret.
     writeFileSync(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: FILE_MODE });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

@@ -1,21 +1,21 @@
 /**
- * The shared secret by which a gateway proves itself, and the one place that decides whether it did.
+ * The shared secret that authenticates a gateway. Only this file checks it.
  *
- * A router hides HTTP statuses and close codes from its clients. One that proved
- * itself is told everything inside the operation instead, by every transport.
+ * A router hides HTTP statuses and close codes from its clients. So every transport reports errors to an authenticated
+ * gateway inside the operation.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { textOfConnectionInit } from './token-location.ts';
 
-/** The trust in a caller, by the secret it gave. */
+/** The trust in a caller, decided by the secret that the caller sent. */
 export interface Standing {
-  /** It gave a valid secret. */
+  /** The caller sent a valid secret. */
   readonly isProven: boolean;
-  /** It may ask for what only gateways may: it is proven, or no secret is configured. */
+  /** The caller may use the fields for gateways: it is proven, or no secret is configured. */
   readonly isTrusted: boolean;
 }
 
-/** Judges the secret that a caller gave. A value that is not a text counts as none. Compares in constant time. */
+/** Checks the secret that a caller sent, in constant time. A value that is not a string counts as no secret. */
 export type StandingOf = (given: unknown) => Standing;
 
 // One object each: a socket holds it for as long as it is open.

@@ -6,7 +6,7 @@ import { SESSION_ISSUER } from '../config/issuers.ts';
 import { unavailable } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 
-/** By algorithm, the bytes a secret needs for it (RFC 7518 section 3.2), and its hash. */
+/** For each algorithm, the least bytes of a secret (RFC 7518 section 3.2) and the hash. */
 const SYMMETRIC = {
   HS256: [32, 'SHA-256'],
   HS384: [48, 'SHA-384'],
@@ -15,13 +15,13 @@ const SYMMETRIC = {
 type Symmetric = keyof typeof SYMMETRIC;
 const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 
-/** Keys, and the algorithms that they serve. */
+/** Keys and the algorithms they are valid for. */
 export interface Keys {
   readonly algorithms: string[];
   readonly find: JWTVerifyGetKey;
 }
 
-/** Keys of a JWKS endpoint, asked for again when they are old or one is unknown, at most every 30 s. */
+/** Keys of a JWKS endpoint, fetched again when they are old or a key is unknown, at most every 30 s. */
 export function keysOfEndpoint(url: URL, clock: Clock): Keys {
   const remote = createRemoteJWKSet(url);
   let waiting = 0;
@@ -33,7 +33,7 @@ export function keysOfEndpoint(url: URL, clock: Clock): Keys {
       return await (remote.fresh ? found : inTime(found, clock));
     } catch (error) {
       const known = remote.jwks();
-      // The endpoint is unavailable: its last keys stay valid, else nobody could connect.
+      // While the endpoint is unavailable its last keys stay valid, since otherwise nobody could connect.
       if (error instanceof errors.JWKSNoMatchingKey || !known) throw error;
       return createLocalJWKSet(known)(header, token);
     } finally {
@@ -43,7 +43,7 @@ export function keysOfEndpoint(url: URL, clock: Clock): Keys {
   return { algorithms: ASYMMETRIC, find };
 }
 
-/** jose has a deadline of its own for the request, by the system's clock. */
+/** jose's own timeout uses the system's clock. */
 function inTime<Value>(work: Promise<Value>, clock: Clock): Promise<Value> {
   let cancel = (): void => undefined;
   const late = new Promise<never>((_, reject) => {
@@ -57,7 +57,10 @@ export function sessionKey(secret: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(hkdfSync('sha256', secret, '', `${SESSION_ISSUER} session token`, 32));
 }
 
-/** The keys for which a secret is long enough, imported once: jose would import it again for each token. */
+/**
+ * The keys of the algorithms for which the secret is long enough. Imported once, since jose would import the secret
+ * again for each token.
+ */
 export function keysOfSecret(secret: Uint8Array<ArrayBuffer>): Keys {
   const algorithms = (Object.keys(SYMMETRIC) as Symmetric[]).filter((alg) => secret.length >= SYMMETRIC[alg][0]);
   const imported = new Map<string | undefined, Promise<webcrypto.CryptoKey>>(
@@ -75,7 +78,7 @@ function importSecret(secret: Uint8Array<ArrayBuffer>, hash: string): Promise<we
   return subtle.importKey('raw', secret, { name: 'HMAC', hash }, false, ['verify']);
 }
 
-/** Whether the only fault is that the token was signed by another key. */
+/** Whether the only error is that the token was signed by another key. */
 export function isOtherKey(error: unknown): boolean {
   return (
     error instanceof errors.JWSSignatureVerificationFailed ||

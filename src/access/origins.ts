@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { createTeller } from './refusal-log.ts';
 
-/** Whether a request with these headers, `Origin` and `Host`, may go on. */
+/** Whether a request with these `Origin` and `Host` headers is allowed. */
 export type IsOriginAllowed = (origin: string | undefined, host: string | undefined) => boolean;
 
 export interface OriginOptions {
@@ -24,12 +24,12 @@ const parsed = (origin: string): URL | null => {
   return url && WEB.has(url.protocol) ? url : null;
 };
 
-/** The host of a request as it would stand in this origin: without the scheme's default port. */
+/** The host of a request in the form that an origin has it: without the scheme's default port. */
 const hostIn = ({ protocol }: URL, host: string): URL | null => parsed(`${protocol}//${host}`);
 
 /**
- * Decides by `Origin`. A request without it does not come from a browser: it needs a token
- * like every other and carries no cookie of ours.
+ * Decides by `Origin`. A request without this header does not come from a browser; like any other it needs a token, and
+ * this service sets no cookies.
  *
  * A page of the service's own address has the same origin; React Native and iOS clients
  * send that. While nothing is listed outside production, pages of this machine are

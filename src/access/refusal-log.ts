@@ -1,4 +1,4 @@
-/** Logs refusals at a limited rate: a client that is refused may try again and again. */
+/** Logs refusals at a limited rate, since a refused client may retry many times. */
 import type { Clock } from '../clock.ts';
 import { TIMES } from '../limits.ts';
 

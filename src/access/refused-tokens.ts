@@ -1,4 +1,4 @@
-/** The reason for which a token was refused, in words that reveal nothing of the token. */
+/** The reason why a token was refused, in words that reveal nothing of the token. */
 import { errors } from 'jose';
 
 const REASONS: readonly (readonly [code: string, reason: string])[] = [
@@ -12,7 +12,7 @@ const REASONS: readonly (readonly [code: string, reason: string])[] = [
   [errors.JWKSTimeout.code, 'JWT_JWKS_URL did not answer'],
 ];
 
-/** The claims that are checked; others are the platform's and may be secrets. */
+/** The claims that may be named. Others belong to the platform and may be secret. */
 const CLAIMS = ['iss', 'aud', 'exp', 'nbf', 'iat', 'sub'];
 
 export function reasonOfRefusal(error: unknown): string {

@@ -7,7 +7,7 @@ export function isAdmin(viewer: Viewer): boolean {
   return viewer.scopes.has('realtime:admin');
 }
 
-/** A back end of the platform, which publishes to any user of its tenant. */
+/** A back end of the platform. It may publish to any user of its tenant. */
 export function isService(viewer: Viewer): boolean {
   return viewer.scopes.has('realtime:service');
 }

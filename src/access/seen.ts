@@ -31,7 +31,7 @@ export type SeenConversation = ConversationRecord & { readonly [seen]: 'conversa
 /** A message that its viewer may see. */
 export type SeenMessage = MessageRecord & { readonly [seen]: 'message' };
 
-/** A message that a service sent for a user. Of its conversation the service sees what it sees by itself, possibly nothing. */
+/** A message that a service sent for a user. The service gets no further access to its conversation by sending it. */
 export type SentMessage = MessageRecord & { readonly isSentFor: true };
 
 /** The messages that an answer may contain. */
@@ -43,13 +43,16 @@ export type SeenText<Text> = Text & { readonly [seen]: 'text' };
 /** A conversation at the moment its viewer left it. Its present contents are no longer visible to them. */
 export type LeftConversation = ConversationRecord & { readonly isLeft: true };
 
-/** A conversation with a read position of the viewer that is not stored yet; the receipt is the future one. */
+/**
+ * A conversation with a read position of the viewer that is not stored yet. `ownReceipt` is the receipt once it is
+ * stored.
+ */
 export type MarkedConversation = SeenConversation & { readonly ownReceipt: ReadReceiptRecord };
 
 /** The conversations that an answer may contain. */
 export type ShownConversation = SeenConversation | MarkedConversation | LeftConversation;
 
-/** The facts of a room that everyone in the tenant may know: enough to join it. */
+/** The fields of a room that everyone in the tenant may read: enough to join it. */
 export type OpenRoom = Pick<ConversationRecord, 'id' | 'name' | 'memberCount'>;
 
 export interface Seen {
@@ -162,14 +165,17 @@ export function outranks(found: Seen, viewer: Viewer, other: MemberRole): boolea
   return rank === RANKS.OWNER || rank > RANKS[other];
 }
 
-/** A conversation that the viewer may join without an invitation: a room, or for a service any that is not direct; null for any other. */
+/**
+ * A conversation that the viewer may join without an invitation: a room, or, for a service, any conversation that is
+ * not direct. Null otherwise.
+ */
 export async function findOpen(engine: Engine, viewer: Viewer, id: ConversationId): Promise<OpenRoom | null> {
   const [conversation] = await engine.readConversations(viewer.tenant, [id]);
   const isOpen = conversation?.kind === 'ROOM' || (conversation?.kind === 'GROUP' && isService(viewer));
   return isOpen ? conversation : null;
 }
 
-/** Those of these places in the list of rooms that are still rooms. */
+/** The places that still belong to rooms. */
 export async function findRooms(
   engine: Engine,
   tenant: TenantId,
@@ -250,12 +256,18 @@ export function ownMessage(viewer: Viewer, message: MessageRecord): ShownMessage
   return shownTo(viewer, message as SeenMessage);
 }
 
-/** A message that the viewer sees, for the service that acts for them. Announcements are shared, so this is another object. */
+/**
+ * A message that the viewer sees, for the service that acts for the viewer. This is a copy, since announcements are
+ * shared objects.
+ */
 export function shownTo({ actor }: Viewer, message: SeenMessage): ShownMessage {
   return actor ? { ...(message as MessageRecord), isSentFor: true } : message;
 }
 
-/** Proof that a viewer may see what one conversation's channel delivers. Private, so no other object passes for one. */
+/**
+ * Proof that a viewer may see the events of one conversation's channel. The class is private, so no other object passes
+ * for it.
+ */
 class ChannelAccess {
   readonly #conversationId: ConversationId;
 
@@ -270,7 +282,7 @@ class ChannelAccess {
 
 export type { ChannelAccess };
 
-/** Null: the viewer, who is this to the conversation, may not see it. */
+/** Null: a viewer with this membership may not see the conversation. */
 export function accessTo(viewer: Viewer, id: ConversationId, membership: Membership | null): ChannelAccess | null {
   if (membership && (membership.conversationId !== id || membership.userId !== viewer.userId))
     throw new Error('The membership is another one.');
@@ -293,14 +305,14 @@ export function textInChannel<Text extends { readonly conversationId: Conversati
   return access.isTo(text.conversationId) ? (text as SeenText<Text>) : null;
 }
 
-/** Something seen, after its viewer changed it. */
+/** A seen conversation after its viewer changed it. */
 export function changed(before: SeenConversation, after: ConversationRecord): SeenConversation;
 export function changed(before: SeenMessage, after: MessageRecord): SeenMessage;
 export function changed(
   before: SeenConversation | SeenMessage,
   after: ConversationRecord | MessageRecord,
 ): SeenConversation | SeenMessage {
-  if (before.id !== after.id) throw new Error('What was changed is not what was seen.');
+  if (before.id !== after.id) throw new Error('The changed conversation is not the seen one.');
   return after as SeenConversation | SeenMessage;
 }
 

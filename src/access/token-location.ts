@@ -32,8 +32,8 @@ function layersOf(payload: unknown): Record<string, unknown>[] {
 }
 
 /**
- * From a `connection_init` payload, or else the header of the upgrade. Null for several
- * tokens: the service must not choose between users.
+ * From a `connection_init` payload, or else from the header of the upgrade. Null for several tokens, since the service
+ * must not choose between users.
  */
 export function tokenOfConnectionInit(payload: unknown, authorization: string | undefined): string | null {
   const [token, ...others] = new Set(layersOf(payload).flatMap(tokensOf));

@@ -1,9 +1,8 @@
 /**
  * Converts JSON Web Tokens (RFC 7519) to viewers and back. Only this room knows jose.
  *
- * The platform signs tokens, and this service signs those of sessions. The latter have
- * our issuer and a key derived from `JWT_SECRET`, so a token of the platform never
- * passes for one of a session, nor the other way round, though both use a secret.
+ * The platform signs its tokens; this service signs the tokens of sessions. Session tokens have our issuer and a key
+ * derived from `JWT_SECRET`, so neither kind passes for the other although both use a secret.
  */
 import { createSecretKey, hash } from 'node:crypto';
 import { decodeJwt, errors, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
@@ -18,7 +17,7 @@ import { bearerOf, type ClaimNames, INVALID, toViewer, type Verification } from 
 import { isOtherKey, type Keys, keysOfEndpoint, keysOfSecret, sessionKey } from './keys.ts';
 import { reasonOfRefusal } from './refused-tokens.ts';
 
-/** The reason that the bearer of an invalid token is given. */
+/** The reason that the caller with an invalid token gets. */
 export function reasonOf({ outcome }: Verification): RefusalReason {
   if (outcome === 'expired') return 'EXPIRED';
   return outcome === 'revoked' ? 'REVOKED' : 'INVALID';
@@ -28,11 +27,11 @@ interface Verified {
   readonly verification: Verification;
   /** End of the token, in milliseconds since the Unix epoch. */
   readonly expiry: number;
-  /** By `Clock.elapsed`: then the key is asked for again. */
+  /** When the token is verified again, by `Clock.elapsed`. */
   readonly until: number;
 }
 
-/** Only the log says what is wrong with a token. Rejects with SERVICE_UNAVAILABLE while the keys cannot be loaded. */
+/** The exact fault of a token is only logged. Rejects with SERVICE_UNAVAILABLE while the keys cannot be loaded. */
 export type VerifyToken = (token: string) => Promise<Verification>;
 
 /** An issuer of tokens, and the values expected in them. */
@@ -69,7 +68,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
     claims: { tenant: config.tenantClaim, scope: null },
     expected: { issuer: SESSION_ISSUER },
   }));
-  /** By digest, so no token is stored. Trusted for a limited time: a key may be withdrawn. */
+  /** Keyed by digest, so no token is stored. Entries expire, since a key may be withdrawn. */
   const verified = new LRUCache<string, Verified>({ max: LIMITS.verifiedTokens });
   const options = (algorithms: string[]): JWTVerifyOptions => ({
     algorithms,
@@ -78,7 +77,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
     currentDate: new Date(clock.now()),
   });
 
-  /** Verifies a token. @throws The reason for which it is refused. */
+  /** Verifies a token. @throws The reason why it is refused. */
   async function verifyWith(token: string, { keys, claims, expected }: Issuer, isOurs: boolean): Promise<Verification> {
     const { payload } = await jwtVerify(token, keys.find, { ...options(keys.algorithms), ...expected });
     if (bearerOf(payload) === undefined) {
@@ -189,7 +188,7 @@ export function signToken(request: TokenRequest): Promise<string> {
   return token.setIssuedAt(request.issuedAt).sign(createSecretKey(Buffer.from(secret)));
 }
 
-/** Signs tokens of sessions, for `createTokenVerifier` of the same configuration; null without a key to sign with. */
+/** Signs tokens of sessions, for `createTokenVerifier` with the same configuration. Null without a key to sign with. */
 export function createTokenIssuer({ secrets: [shared], tenantClaim }: JwtConfig) {
   if (shared === undefined) return null;
   const secret = sessionKey(shared);

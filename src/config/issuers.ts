@@ -20,7 +20,7 @@ export interface IssuerConfig {
 
 const text = z.string().trim().min(1);
 
-/** An issuer must be named: no key of one issuer verifies tokens of another. */
+/** Each entry must name its issuer, so that no key of one issuer verifies tokens of another. */
 const ISSUER = z
   .strictObject({
     issuer: text.refine((issuer) => issuer !== SESSION_ISSUER),
@@ -40,7 +40,7 @@ const ISSUER = z
 
 const ISSUERS = z.array(ISSUER).min(1).max(20);
 
-/** The issuers of a JSON list; undefined when it is none. */
+/** The issuers in a JSON list; undefined when the text is not such a list. */
 export function issuers(value: string): readonly IssuerConfig[] | undefined {
   const { data } = ISSUERS.safeParse(parsed(value));
   return data?.map(({ issuer, audience = null, jwksUrl = null, secret, tenantClaim, scopeClaim = null }) => ({

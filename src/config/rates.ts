@@ -1,4 +1,4 @@
-/** The variables of the rates: every one is a number, for so many a second unless its meaning says otherwise. */
+/** The variables of the rates. Each is a number per second unless its meaning says otherwise. */
 
 import type { Change } from '../model.ts';
 import type { Rates } from '../rates/rates.ts';
@@ -18,7 +18,7 @@ const change = <Name extends Change>(name: Name, meaning: string, fallback: numb
   change: name,
 });
 
-/** In the order of the table in docs/configuration.md. Those of a user and of a tenant are for all nodes together. */
+/** In the order of the table in docs/configuration.md. Rates per user and per tenant hold over all nodes together. */
 export const RATE_VARIABLES = {
   RATE_LIMIT_ADMISSIONS: rate(
     'admissionsPerNode',
@@ -93,7 +93,7 @@ type NamesIn<Property extends string> = {
     : never;
 }[keyof RateVariables];
 
-/** A user may read as much in a second as so many operations of the maximum cost. */
+/** A user's reads per second, as a number of operations of the maximum cost. */
 const COSTLIEST_READS = 20;
 
 /** The rates, each read by its variable. A rate or a class of changes without a variable does not compile. */

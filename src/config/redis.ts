@@ -10,7 +10,7 @@ export interface RedisHost {
 export interface RedisLocation {
   /** `sentinel`: the hosts are sentinels, which name the primary of `group`. */
   readonly kind: 'single' | 'cluster' | 'sentinel';
-  /** One of a single server; the seeds of a cluster; the sentinels. */
+  /** The single server, the seeds of a cluster, or the sentinels. */
   readonly hosts: readonly RedisHost[];
   /** Empty without sentinels. */
   readonly group: string;
@@ -80,7 +80,7 @@ function parseSentinels(value: string): RedisLocation | undefined {
   return together(urls, 26_379, 'sentinel', group);
 }
 
-/** The location that these URLs share: they may differ in the host only, and one of them may hold the password. */
+/** The location that these URLs share. They may differ in the host only, and one of them may contain the password. */
 function together(
   urls: readonly string[],
   defaultPort: number,

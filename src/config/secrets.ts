@@ -24,7 +24,7 @@ function readSecret(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8').trimEnd();
   } catch {
-    // Reported by the variable of the file.
+    // The fault is reported under the variable that names the file.
     return undefined;
   }
 }

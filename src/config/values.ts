@@ -1,4 +1,4 @@
-/** The checks of environment variables: each returns undefined for an invalid text. */
+/** The checks of environment variables. Each returns undefined for an invalid text. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
@@ -22,10 +22,10 @@ export const variable = <Value>(
   parse: (text: string) => Value | undefined,
 ): Variable<Value> => ({ meaning, takes, default: fallback, parse });
 
-/** A variable that is a setting of `Config` as it is. */
+/** A variable whose value is a setting of `Config` unchanged. */
 export interface Setting<Key extends string, Value> extends Variable<Value> {
   readonly setting: Key;
-  /** The setting when there is no text. */
+  /** The setting when the variable is unset. */
   readonly unset: Value | null;
 }
 
@@ -55,7 +55,7 @@ export function setting<Key extends string, Value>(
   return { ...variable(meaning, takes, fallback, parse), setting: key, unset: null };
 }
 
-/** Of several values; empty when it is unset. */
+/** A list of values; empty when the variable is unset. */
 export const list = <Key extends string, Item>(
   key: Key,
   meaning: string,
@@ -152,7 +152,7 @@ export const all =
 export const field = (value: string): string | undefined =>
   /^[_A-Za-z]\w*\.[_A-Za-z]\w*$/.test(value) ? value : undefined;
 
-/** Of an app's own scheme, such as `capacitor://localhost`, which the URL standard calls opaque. */
+/** An origin with an app's own scheme, such as `capacitor://localhost`. The URL standard calls it opaque. */
 const APP_ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[\w.-]+(:\d+)?$/;
 
 export const origin = (value: string): string | undefined => {

@@ -1,11 +1,10 @@
 /**
  * The budget of one operation, counted while it runs.
  *
- * The declared cost is an estimate, and clients can get around an estimate. So each
- * place where work is done debits the budget: the engine when it is asked and
- * answers (`budgeted-engine.ts`), the schema when a field or a list is completed
- * (`graphql/counted-fields.ts`). Neither can be forgotten by a new field or a new
- * read. When the budget is used up, the next debit throws.
+ * The declared cost is an estimate that clients can get around. So each place that does work debits the budget: the
+ * engine when it is asked and answers (`budgeted-engine.ts`), the schema when a field or a list is completed
+ * (`graphql/counted-fields.ts`). Neither can be forgotten by a new field or a new read. When the budget is used up, the
+ * next debit throws.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ServiceError } from '../errors.ts';
@@ -31,28 +30,30 @@ export const POINTS = {
 /** For text read and text answered. */
 const CHARACTERS_PER_POINT = 80;
 
-/** For the part of a response that is not free. Costs about as much time as any other unit, and so limits a user to a fifth of a core. */
+/**
+ * For the part of a response that is not free. Such a unit takes about as much CPU time as any other, so a user is
+ * limited to a fifth of a core.
+ */
 const CHARACTERS_PER_UNIT_OF_RATE = 600;
 
 /** A character takes at most so many bytes of JSON: input that takes more is refused. */
 const BYTES_PER_CHARACTER = 3;
 
-/** Times the price of other text: the SDL is also served to callers without a token. */
+/** Price of a repeated SDL, as a multiple of other text: callers without a token may ask for it, too. */
 const REPEATED_SDL = 50;
 
 export class Budget {
   readonly #units: number;
   #left: number;
   #characters = 0;
-  /** Of payloads, whose size in bytes is known. */
+  /** Characters of payloads, whose size in bytes is known. */
   #jsonCharacters = 0;
   #jsonBytes = 0;
   #hasSdl = false;
   #refusal: ServiceError | null = null;
   #located: Error | null = null;
   /**
-   * During a change nothing is refused: the first step of a change would be done
-   * and the second not. Its cost is counted all the same.
+   * No debit is refused during a change, which would leave it half done. Its cost is counted all the same.
    */
   isChanging = false;
 
@@ -66,7 +67,7 @@ export class Budget {
     return Math.ceil(this.#units - this.#left / POINTS_PER_UNIT);
   }
 
-  /** The reason for which the operation ends; null while it may continue. */
+  /** The error that ends the operation; null while it may continue. */
   get refusal(): ServiceError | null {
     return this.#refusal;
   }
@@ -121,14 +122,17 @@ export class Budget {
     this.#debit(characters / CHARACTERS_PER_POINT + values * POINTS.value);
   }
 
-  /** The SDL is served whatever the budget; a repeated request is expensive, since nobody needs it. */
+  /** The SDL is served whatever the budget. A repeated SDL is expensive, since nobody needs it. */
   sdl(characters: number): void {
     this.#characters += characters;
     if (this.#hasSdl) this.#debit((characters / CHARACTERS_PER_POINT) * REPEATED_SDL);
     this.#hasSdl = true;
   }
 
-  /** The refusal as graphql-js passes it on without making an error of its own, which takes ten times as long as a field. */
+  /**
+   * The refusal in a form that graphql-js passes on as it is. Creating its own error takes graphql-js ten times as long
+   * as a field.
+   */
   get located(): Error {
     this.#located ??= Object.assign(new Error(this.#refusal?.message), { path: [] });
     return this.#located;
@@ -182,7 +186,7 @@ const running = new AsyncLocalStorage<Budget>();
 /** The budget of the operation that this code is part of; undefined outside operations. */
 export const currentBudget = (): Budget | undefined => running.getStore();
 
-/** Runs work that was paid for already: its operation may have ended. */
+/** Runs work outside any budget: it was paid for already, and its operation may have ended. */
 export const atNobodysCost = <Result>(work: () => Result): Result => running.exit(work);
 
 /** Runs work at the cost of a budget, including all that it does later. */

@@ -1,4 +1,4 @@
-/** The engine as operations with a budget see it: each call is debited. */
+/** The engine for operations with a budget: each call debits the budget. */
 import type { Engine, KeptMessages, MessageRange } from '../engine/port.ts';
 import type { MessageRecord } from '../model.ts';
 import type { Budget } from './budget.ts';
@@ -7,13 +7,13 @@ import { Turns } from './turns.ts';
 
 type Ask = (...args: never[]) => Promise<unknown>;
 
-/** Called by the process and not by operations. */
+/** Methods that the process calls, and no operation. */
 const UNPAID = new Set<keyof Engine>(['checkHealth', 'close', 'listen', 'shareUse']);
 
-/** Messages may be 64 KB each: so many are read at first, then as many as take about the same time. */
+/** Messages of the first part, since a message may have 64 KB. Later parts have as many as take about the same time. */
 const FIRST_PART = 25;
 const LARGEST_PART = 1_000;
-/** Points of a part after which the next is larger, and after which it is smaller. */
+/** After a part of fewer points the next is larger; after a part of more points the next is smaller. */
 const SMALL_PART = 1_000;
 const LARGE_PART = 5_000;
 
@@ -33,7 +33,7 @@ export function budgetEngine(engine: Engine): Engine {
     return [result, points];
   }
 
-  /** Reads in parts, so that no more is read than the budget covers, and never much at once. */
+  /** Reads in parts, so that a read never exceeds the budget and never blocks for long. */
   async function inParts(budget: Budget | undefined, read: (size: number) => Promise<unknown>, isOver: () => boolean) {
     let size = FIRST_PART;
     do {

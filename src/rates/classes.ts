@@ -5,7 +5,7 @@ export type ChangeClass = 'message' | 'signal' | 'reaction' | 'append' | 'member
 
 export interface ChangeRate {
   readonly class: ChangeClass;
-  /** The seconds that its rate counts by; the rate of that time may be used at once. */
+  /** The period of the rate in seconds. The rate of one period may be used at once. */
   readonly seconds: 1 | 60;
   /** The name under which nodes share its use. */
   readonly name: RateName;

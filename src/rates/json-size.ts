@@ -1,4 +1,7 @@
-/** The size of a JSON value in a response. Computed once, where the value is read: a payload may be answered often. */
+/**
+ * The size of a JSON value in a response. Computed once, where the value is read, since one payload may be in many
+ * responses.
+ */
 
 export interface JsonSize {
   readonly characters: number;

@@ -69,12 +69,12 @@ export class ConnectionBuckets {
   }
 }
 
-/** For a caller without a token: nothing is counted before the caller is known. */
+/** For a caller without a token. Nothing is counted before the caller is known. */
 export function meterOfNobody(metering: Metering): Meter {
   return { ...UNMETERED, of: (viewer) => new CallerMeter(metering, () => viewer, null) };
 }
 
-/** For a user; or for a service, which has one rate for all its changes, separate from its tenant's users. */
+/** For a user or a service. A service has one rate for all its changes, separate from the tenant's users. */
 export class CallerMeter implements Meter {
   readonly #metering: Metering;
   readonly #viewer: () => Viewer;
@@ -178,7 +178,7 @@ export class CallerMeter implements Meter {
   }
 
   #countRefusal(now: number): void {
-    // A service also sends for others, so it is told to wait and is never closed.
+    // A service also sends for users, so it is told to wait and its connection is never closed.
     if (!isService(this.#viewer())) this.#connection?.refused(now);
   }
 

@@ -2,12 +2,10 @@
  * The rate limits of callers: token buckets, decided on this node
  * without a timer, a promise or a round trip.
  *
- * The use of users and tenants is shared: every second the nodes report it to each
- * other, and each takes from its own buckets what was used elsewhere. A user of many
- * nodes is held to one rate in all. They can exceed it by what the nodes admit in the
- * second before they hear of each other, and by a tenth of the rate on each node, which
- * is not reported. While the engine is unavailable each node counts by itself.
- * (rate-limiter-flexible keeps the sums in Redis. It does not decide, because it
+ * The use of users and tenants is shared: every second each node reports its use, and takes from its own buckets what
+ * was used elsewhere. So a user on many nodes has one rate. The user can exceed it by what the nodes admit in the
+ * second before a report, and by a tenth of the rate on each node, which is not reported. While the engine is
+ * unavailable each node counts alone. (rate-limiter-flexible keeps the sums in Redis. It does not decide, because it
  * counts in windows and costs a promise and a timer each time.)
  */
 import type { Clock } from '../clock.ts';
@@ -73,18 +71,18 @@ export class RateLimits {
       bucket.takeElsewhere(elsewhere[index] ?? 0, this.#clock.elapsed());
   }
 
-  /** Counts the messages that rules made of one message for its tenant, or for the service that sent it. */
+  /** Counts the messages that rules made of one message, against its tenant or against the service that sent it. */
   copied(viewer: Viewer, count: number): void {
     if (!this.#metering) return;
     const { services, tenants } = this.#metering.buckets;
     const payer = isService(viewer)
       ? services.bucketOf(viewer.tenant, viewer.userId)
       : tenants.bucketOf(viewer.tenant, null);
-    // Not from the node's bucket: one tenant's rules would leave other tenants nothing of it.
+    // Not from the node's bucket, since one tenant's rules would use it up for the others.
     payer.take(count);
   }
 
-  /** For requests, which have no connection to count by; null: without a token. */
+  /** For requests, which have no connection. Null: a request without a token. */
   ofRequest(viewer: Viewer | null): Meter {
     if (!this.#metering) return UNMETERED;
     return viewer ? new CallerMeter(this.#metering, () => viewer, null) : meterOfNobody(this.#metering);
@@ -97,7 +95,7 @@ export class RateLimits {
     return new CallerMeter(this.#metering, viewer, own);
   }
 
-  /** For a gateway's socket: its clients are counted by user, on however many sockets they act. */
+  /** For a gateway's socket. Its clients are counted per user, over all sockets of gateways. */
   ofGateway(viewer: () => Viewer): Meter {
     return this.#metering ? new GatewayMeter(this.#metering, viewer) : UNMETERED;
   }
@@ -107,7 +105,7 @@ export class RateLimits {
     await this.#metering?.held.close();
   }
 
-  /** A service opens connections at its own rate, whatever its users open. */
+  /** A service opens connections at its own rate, independent of the users it acts for. */
   #open(viewer: Viewer, bucketOfUser: (buckets: SharedBuckets) => TokenBucket): void {
     if (!this.#metering) return;
     const { buckets, clock } = this.#metering;

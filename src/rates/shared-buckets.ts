@@ -1,4 +1,7 @@
-/** The buckets that outlive a connection: of users, services and tenants, shared by all nodes, and those of this node. */
+/**
+ * The buckets that outlive a connection: of users, services and tenants, shared by all nodes; and the buckets of this
+ * node.
+ */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { LIMITS } from '../limits.ts';
@@ -10,10 +13,10 @@ import { TokenBucket } from './token-bucket.ts';
 
 const MINUTE_S = 60;
 
-/** The share of a bucket's capacity below which use is not reported to other nodes. */
+/** Use below this share of a bucket's capacity is not reported to other nodes. */
 const TOLD_PART = 0.1;
 
-/** The least number of uses by one user that is reported: people type more often than nodes should report. */
+/** The least use by one user that is reported, since people type more often than nodes should report. */
 const LEAST_TOLD = 5;
 
 export interface SharedBuckets {
@@ -26,7 +29,7 @@ export interface SharedBuckets {
   readonly tenants: SharedRate;
   /** All of the above. */
   readonly shared: readonly SharedRate[];
-  /** Of streams over HTTP, by user, for this node only, like the buckets of sockets. */
+  /** Streams over HTTP, per user, on this node only, like the buckets of sockets. */
   readonly streams: UserBuckets;
   /** Of subscriptions through gateways. */
   readonly gatewayStreams: UserBuckets;
@@ -53,7 +56,10 @@ export class UserBuckets {
   }
 }
 
-/** When full, it holds all subscriptions of a socket: a client that reconnects opens them at once. `sockets` multiplies it. */
+/**
+ * A full bucket admits all subscriptions of a socket, since a reconnecting client opens them at once. `sockets`
+ * multiplies it.
+ */
 export function subscriptionBucket({ subscriptionsPerConnection: rate }: Rates, now: number, sockets = 1): TokenBucket {
   return new TokenBucket(Math.max(LIMITS.subscriptionsPerSocket, rate) * sockets, rate * sockets, now);
 }

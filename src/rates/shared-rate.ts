@@ -10,7 +10,7 @@ export interface SharedRateOptions {
   readonly perSecond: number;
   /** Use below this is not reported to other nodes. */
   readonly leastTold: number;
-  /** Buckets kept, for the most recent users. An evicted bucket is full again, and after that long it would be full anyway. */
+  /** Buckets kept, for the most recent users. An evicted bucket starts full again, as it would be by then anyway. */
   readonly most: number;
 }
 
@@ -35,7 +35,7 @@ export class SharedBucket extends TokenBucket {
 export class SharedRate {
   readonly #options: SharedRateOptions;
   readonly #clock: Clock;
-  /** Created with the first bucket: it reserves room for `most` at once, which adds up over fifteen rates. */
+  /** Created with the first bucket. It reserves memory for `most` entries, which adds up over fifteen rates. */
   #buckets: LRUCache<string, SharedBucket> | null = null;
   /** Buckets used since their last report: the others need not be looked at every second. */
   readonly #asked = new Set<SharedBucket>();
@@ -45,7 +45,7 @@ export class SharedRate {
     this.#clock = clock;
   }
 
-  /** Of a user, or of their tenant. */
+  /** The bucket of a user, or of the tenant when `userId` is null. */
   bucketOf(tenant: TenantId, userId: UserId | null): SharedBucket {
     const key = JSON.stringify([tenant, userId]);
     this.#buckets ??= new LRUCache({ max: this.#options.most, dispose: (dropped) => this.#asked.delete(dropped) });

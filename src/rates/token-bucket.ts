@@ -1,6 +1,6 @@
 /** A token bucket. It fills by elapsed time, so an unused bucket costs nothing. */
 
-/** The factor of its capacity that a bucket may owe: as many nodes may have admitted a user at once. */
+/** The most that a bucket may owe, as a multiple of its capacity: that many nodes may have admitted a user at once. */
 const MOST_OWED = 10;
 
 /** The rounding error of added fractions: a token that lacks only this much counts as whole. */
@@ -20,7 +20,7 @@ export class TokenBucket {
   }
 
   /**
-   * Milliseconds until so many tokens are there; 0: they are there now.
+   * Milliseconds until `count` tokens are available; 0: now.
    *
    * A count above the capacity is taken from a full bucket, which then owes the rest.
    */
@@ -42,7 +42,7 @@ export class TokenBucket {
     this.#tokens = Math.min(this.#capacity, this.#tokens + 1);
   }
 
-  /** Takes use from other nodes. The debt of a bucket is capped, so the wait is bounded. */
+  /** Takes tokens for use on other nodes. The debt is capped, so the wait is bounded. */
   takeElsewhere(count: number, now: number): void {
     this.wait(now);
     this.#tokens = Math.max(this.#tokens - count, -this.#capacity * MOST_OWED);

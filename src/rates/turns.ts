@@ -1,13 +1,11 @@
-/** Gives other work a turn: no reader keeps the event loop for long. */
+/** Lets other work run between reads, so that no reader blocks the event loop for long. */
 
 /** Points of work in one turn of the event loop: a few milliseconds. */
 const TURN_POINTS = 2_000;
 
 /**
- * Counts reads in the present turn of the event loop. Past the cap a reader waits for a
- * turn of its own, in the order of arrival. An engine in this process answers at once,
- * so without this a whole operation, with all its reads and their results, would be one
- * turn.
+ * Counts reads in the present turn of the event loop. Past the cap a reader waits for its own turn, in the order of
+ * arrival. The embedded engine answers within the call, so otherwise an operation with all its reads would be one turn.
  */
 export class Turns {
   #points = 0;
