@@ -1,4 +1,4 @@
-/** The user for whom a service sends messages, and changes those that it sent. */
+/** The user for whom a service sends messages, and later changes them. */
 import { LRUCache } from 'lru-cache';
 import { actFor } from '../access/acting.ts';
 import { isService } from '../access/rights.ts';
@@ -8,14 +8,17 @@ import type { MessageId, UserId, Viewer } from '../model.ts';
 import { userIdentifier } from './input.ts';
 
 export interface Acting {
-  /** Left out: the viewer. @throws {ServiceError} FORBIDDEN for a viewer that is not a service. */
+  /** Without `onBehalfOf`: the viewer. @throws {ServiceError} FORBIDDEN for a viewer that is not a service. */
   as(viewer: Viewer, onBehalfOf: string | null | undefined): Viewer;
-  /** The viewer; or, for a message that they sent for a user as a service, that user. */
+  /** The viewer, or the user for whom the viewer, a service, sent the message. */
   asSenderOf(viewer: Viewer, id: MessageId): Viewer | Promise<Viewer>;
 }
 
 export function createActing(engine: Engine): Acting {
-  /** The senders of services' messages, the services included. They never change: appends need no further look. */
+  /**
+   * The senders of messages that services sent, for users or for themselves. A sender never changes, so appends read it
+   * once.
+   */
   const senders = new LRUCache<string, UserId>({ max: LIMITS.rememberedSenders });
 
   async function find(viewer: Viewer, id: MessageId, key: string): Promise<Viewer> {

@@ -11,13 +11,13 @@ export function requireBackEnd(viewer: Viewer): void {
   }
 }
 
-/** A consumer hears as much as a subscription does: no publication that the claims of its caller's token leave out. */
+/** A consumer receives no more than a subscription: only publications that the token of its caller may subscribe to. */
 export function requireHearing(viewer: Viewer, consumer: ConsumerRecord | undefined): void {
   if (!consumer?.events.includes('PUBLISHED') || mayHearAll(viewer, consumer.topics)) return;
   throw new ServiceError('FORBIDDEN', 'topics: the caller has no right to subscribe to all topics of this consumer.');
 }
 
-/** The same of one event. */
+/** The same check for one event. */
 export function mayHear(viewer: Viewer, { type, subject }: DeadLetter): boolean {
   return type !== 'PUBLISHED' || mayHearAll(viewer, [subject]);
 }

@@ -1,4 +1,4 @@
-/** Several changes in one mutation: each succeeds or fails alone. */
+/** Several changes in one mutation. Each succeeds or fails independently. */
 import { badInput, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
@@ -12,7 +12,7 @@ export type BatchResult<Made> =
 interface Batch<Item> {
   /** The name of the argument. */
   readonly name: string;
-  /** Counts each item like a change of its own. */
+  /** Counts each item like a single change. */
   readonly meter: Meter;
   /** Items with the same value run one after the other. */
   readonly orderedBy: (item: Item) => string;

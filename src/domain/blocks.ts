@@ -1,7 +1,7 @@
 /**
  * Blocking: a blocked user cannot message the blocker directly, add them to conversations or see their presence.
  *
- * The blocked user is not told: the answers are those for any user without the right.
+ * The blocked user is not told, and gets the same errors as any user without the right.
  */
 import type { Engine, WritingPage } from '../engine/port.ts';
 import { badInput, ServiceError } from '../errors.ts';
@@ -19,11 +19,14 @@ export interface Blocks {
   refuse(viewer: Viewer, userIds: readonly UserId[]): Promise<void>;
   /** The same for the other user of a direct conversation. */
   refuseIn(viewer: Viewer, id: ConversationId): Promise<void>;
-  /** The other user of a direct conversation, for one of its two; null elsewhere. */
+  /** The other user of a direct conversation, seen from one of its two. Null for any other conversation. */
   otherIn(viewer: Viewer, id: ConversationId): Promise<UserId | null>;
 }
 
-/** Ends the messages that a blocked user is writing to the blocker, without further text. Held text was not routed, and is not shown. */
+/**
+ * Ends the messages that a blocked user is writing to the blocker, without further text. Held text did not pass the
+ * rules, so it is not shown.
+ */
 async function endWritings(engine: Engine, tenant: TenantId, id: ConversationId, senderId: UserId): Promise<void> {
   for (let after: number | null = 0; after !== null; ) {
     const page: WritingPage = await engine.listWritings(tenant, id, after);
@@ -83,7 +86,7 @@ export function createBlocks(engine: Engine): Blocks {
       if (outcome === 'full') {
         throw new ServiceError('CONFLICT', `A user blocks at most ${LIMITS.blockedPerUser} others.`);
       }
-      // Also for a user who was blocked before: the call may be repeated because this step failed.
+      // Also for a user who is blocked already: the caller may repeat the call because this step failed.
       if (isBlocked) await part(engine, tenant, userId, blockedId);
       return outcome === 'changed';
     },

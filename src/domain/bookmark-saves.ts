@@ -1,4 +1,4 @@
-/** Bookmarks of sessions on their way to the engine, retried until it has stored them. */
+/** Writes bookmarks of sessions to the engine, and retries until they are stored. */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { LIMITS, TIMES } from '../limits.ts';
@@ -9,7 +9,7 @@ interface Unsaved {
   readonly viewer: Viewer;
   readonly session: string;
   readonly positions: Map<ConversationId, Position>;
-  /** Counts additions, so that an addition during a write is written next. */
+  /** Counts additions, so that one made during a write is written next. */
   additions: number;
 }
 
@@ -60,12 +60,12 @@ export class BookmarkSaves {
     else void this.#write(key, entry);
   }
 
-  /** Drops the oldest: its messages come again, so nothing is lost. */
+  /** Drops the oldest bookmark. Its messages are delivered again, so nothing is lost. */
   #makeRoom(): void {
     if (this.#unsaved.size < LIMITS.unsavedBookmarks) return;
     const [oldest] = this.#unsaved.keys();
     if (oldest !== undefined) this.#unsaved.delete(oldest);
-    this.#log.warn('too many bookmarks not saved: the oldest is forgotten');
+    this.#log.warn('too many unsaved bookmarks; the oldest was dropped');
   }
 }
 

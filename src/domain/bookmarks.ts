@@ -19,7 +19,7 @@ export interface BookmarkStart {
   readonly isResumed: boolean;
   /** Conversations to resume, each from its position; all others begin live. */
   readonly after: Map<ConversationId, Position>;
-  /** The sequences up to which messages of these were read elsewhere. */
+  /** The conversations in which messages were read elsewhere, with the sequence read up to. */
   readonly read: ReadonlyMap<ConversationId, number>;
 }
 
@@ -27,7 +27,7 @@ export interface Bookmarks {
   open(viewer: Viewer, session: string): Promise<BookmarkStart>;
   /** The positions of conversations that the viewer is still in. */
   still(viewer: Viewer, positions: BookmarkRecord['positions']): Promise<Map<ConversationId, Position>>;
-  /** Stores that a session has begun, and its positions. */
+  /** Stores a new session with its positions. */
   begin(viewer: Viewer, session: string, positions: BookmarkRecord['positions']): Promise<void>;
   /** Stores the positions of a session, at once or as soon as the engine accepts them. */
   save(viewer: Viewer, session: string, positions: BookmarkRecord['positions']): void;
@@ -40,12 +40,12 @@ function startOf(
   membership: Membership,
 ): Position | null {
   const { joinedPosition, readSequence } = membership;
-  // A session begins with a position in each conversation, so this one was joined while it was away.
+  // A session begins with a position in each conversation, so this conversation was joined while the session was away.
   if (bookmark) return joinedPosition;
-  // In a user's first session, direct messages that they have not read are delivered.
+  // A user's first session delivers unread direct messages.
   if (conversation.kind !== 'DIRECT' || conversation.lastSequence <= readSequence) return null;
   const { epoch, place } = joinedPosition;
-  // Each message has a place of its own, so no unread message lies before this.
+  // Each message has its own place, so no unread message lies before this one.
   return epoch === conversation.position.epoch ? { epoch, place: Math.max(place, readSequence) } : joinedPosition;
 }
 

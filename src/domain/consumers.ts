@@ -1,4 +1,6 @@
-/** Consumers: back ends that receive the events of their tenant, including those from while they were away. */
+/**
+ * Consumers: back ends that receive the events of their tenant, including events that happened while they were away.
+ */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { type ConsumerProgress, type EventToken, PARTITIONS, UNREACHED } from '../engine/shared/consumer.ts';
@@ -47,9 +49,9 @@ export interface Consumers {
   /** Resolves once every node stores events for it. */
   save(viewer: Viewer, input: ConsumerInput): Promise<ConsumerRecord>;
   delete(viewer: Viewer, name: string): Promise<boolean>;
-  /** Waits for events; returns none when the wait is over, or its caller is gone (`isOver`). */
+  /** Waits for events. Returns none when the wait is over, or when the caller is gone (`isOver`). */
   pull(viewer: Viewer, input: PullInput, isOver: () => boolean): Promise<EventBatch>;
-  /** False: some of the events were handed out again since. */
+  /** False: some of the events were handed out again meanwhile. */
   ack(viewer: Viewer, consumer: string, ackToken: string, failed: readonly string[]): Promise<boolean>;
   /** @throws {ServiceError} NOT_FOUND when it was deleted. */
   progress(viewer: Viewer, name: string): Promise<ConsumerProgress>;
@@ -105,7 +107,7 @@ function wishOf(member: string, max: number | null | undefined): { readonly memb
   return wish;
 }
 
-/** The check of a stored consumer; a token without claims hears all, and nothing is read for it. */
+/** Checks a stored consumer. A token without topic claims may hear everything, so nothing is read for it. */
 async function requireHearingOf(engine: Engine, viewer: Viewer, name: string): Promise<void> {
   if (viewer.topics.subscribe === null) return;
   const consumers = await engine.readConsumers(viewer.tenant);
@@ -145,7 +147,7 @@ async function pullEvents(
     if (events.length > 0 || leftMs <= 0 || isOver()) {
       return { events: events.map(shownEvent), ackToken: encodeToken(name, token) };
     }
-    // Lapsed events are not announced, so the wait looks for them now and then.
+    // Events whose acknowledgement is overdue are not announced, so the wait looks for them at intervals.
     if (!isPart) await waits.wait(tenant, arrivals, Math.min(leftMs, TIMES.eventLookMs), isOver);
   }
 }

@@ -64,7 +64,7 @@ export interface ConversationLists {
   unreadOf(viewer: Viewer, userId: UserId): Promise<number>;
 }
 
-/** The place after which a page begins: that of a cursor, or the present place of a conversation id. */
+/** The place after which a page begins: the place in a cursor, or the present place of a conversation. */
 async function placeOf(engine: Engine, viewer: Viewer, userId: UserId, cursor: string): Promise<ListPlace> {
   const place = decodeConversationCursor(cursor);
   if (place) return { ...place, isPinned: false };
@@ -75,7 +75,7 @@ async function placeOf(engine: Engine, viewer: Viewer, userId: UserId, cursor: s
 }
 
 export function createConversationLists(engine: Engine, clock: Clock): ConversationLists {
-  /** An entry as of now: a mute ends by itself, which is not stored. */
+  /** An entry as of now. A mute ends by itself, and its end is not stored. */
   function asOfNow(entry: SeenEntry): SeenEntry {
     const { mutedUntil } = entry.listed;
     if (mutedUntil === null || mutedUntil > clock.now()) return entry;

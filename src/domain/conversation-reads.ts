@@ -30,7 +30,7 @@ export interface ReceiptPage {
 export interface ConversationReads {
   /** In the order asked; null for absent and forbidden alike. */
   findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenConversation | null)[]>;
-  /** Without an access check: for parts of something already seen. */
+  /** Without an access check, for parts of a seen object. */
   readMany(tenant: TenantId, ids: readonly ConversationId[]): Promise<(ConversationRecord | null)[]>;
   /** The viewer's own memberships, in the order asked. */
   membershipsOf(viewer: Viewer, ids: readonly ConversationId[]): Promise<(Membership | null)[]>;

@@ -1,4 +1,4 @@
-/** The rules that apply to the messages of a conversation, as far as its id or its record tells. */
+/** Which routing rules may apply to messages of a conversation, judged by its id or its record. */
 import type { Engine } from '../engine/port.ts';
 import type { ConversationId, ConversationKind, TenantId, UserId } from '../model.ts';
 import { isDirect } from './direct-id.ts';
@@ -6,7 +6,7 @@ import type { Routing } from './routing.ts';
 
 const CONVERSATIONS: readonly ConversationKind[] = ['DIRECT', 'GROUP', 'ROOM'];
 export interface ConversationRules {
-  /** Whether rules apply to messages of a conversation, as far as its id tells. */
+  /** Whether rules may apply to messages of a conversation, judged by its id alone. */
   concerns(tenant: TenantId, id: ConversationId): boolean | Promise<boolean>;
   /** The kind of a conversation; null when the sender is not a member, which storing the message reports. */
   kindFor(tenant: TenantId, id: ConversationId, sender: UserId): Promise<ConversationKind | null>;

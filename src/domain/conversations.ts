@@ -1,4 +1,4 @@
-/** Conversations: who creates, sees, names and deletes them. */
+/** The rules of conversations: who creates, reads, renames and deletes them. */
 import {
   changed,
   keepAs,

@@ -26,7 +26,7 @@ export function encodeCursor(kind: CursorKind, place: number): string {
   return encode([kind, place]);
 }
 
-/** The place in a cursor of this kind; BAD_USER_INPUT for any other text. */
+/** The place in a cursor of this kind. @throws {ServiceError} BAD_USER_INPUT for any other text. */
 export function decodeCursor(kind: CursorKind, cursor: string, name: string): number {
   const value = decode(cursor);
   if (Array.isArray(value) && value.length === 2 && value[0] === kind && isNatural(value[1])) return value[1];
@@ -52,7 +52,7 @@ export function decodeSessionCursor(cursor: string): SessionPlace {
   throw badInput('after: must be a cursor of this list.');
 }
 
-/** Thirteen digits, of which lists are ordered by. */
+/** Times have thirteen digits at most. */
 const MOST_ACTIVITY = 10 ** 13;
 
 /** The place of a conversation among its user's, latest activity first. */
@@ -66,7 +66,7 @@ export const placeOf = ({ id, lastActivityAt, createdAt }: ConversationRecord): 
   id,
 });
 
-/** No id begins so: `User.conversations` takes ids as well. */
+/** Begins a cursor. No id begins with it, since `User.conversations` takes ids as well. */
 const PLACE_MARK = '~';
 
 export function encodeConversationCursor(conversation: ConversationRecord): string {
@@ -126,7 +126,7 @@ export function encodePosition(conversationId: ConversationId, { epoch, place }:
   return Buffer.from([nameInPosition(conversationId), epoch, place.toString(36)].join(PART)).toString('base64url');
 }
 
-/** The position, and the name it gives its conversation; in those of earlier versions a long id stands in full. */
+/** The position, and the name of its conversation in it. Positions of earlier versions contain long ids in full. */
 function decodePosition(value: string, argument: string): Position & { readonly name: string } {
   const parts = decodeParts(value);
   if (parts.length === 3) {
@@ -147,7 +147,7 @@ function decodeParts(value: string): unknown[] {
   return /^[0-9a-z]{1,11}$/.test(place) ? [id, epoch, Number.parseInt(place, 36), ...more] : [];
 }
 
-/** Null: the publication was answered to its publisher only, and is not in the topic. */
+/** Null: the publication was returned to its publisher only, and is not stored in the topic. */
 export function encodeTopicPosition(topic: Topic, { epoch, place }: Position): string | null {
   return epoch === '' ? null : Buffer.from([topic, epoch, place.toString(36)].join(PART)).toString('base64url');
 }

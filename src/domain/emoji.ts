@@ -7,12 +7,12 @@ const SHORT_CODE = /^:[A-Za-z0-9_+-]+:$/;
 const EMOJI = /^\p{RGI_Emoji}$/v;
 const PRESENTATION = '\ufe0f';
 
-/** Characters that are shown as text unless U+FE0F follows, where no skin tone does. */
+/** Characters that are shown as text unless U+FE0F or a skin tone follows. */
 const TEXT_BY_DEFAULT = /[\p{Emoji}--\p{Emoji_Presentation}](?!\p{Emoji_Modifier})/gv;
 
 /**
- * The one spelling of an emoji: fully qualified (UTS 51, ED-18), so that with and
- * without U+FE0F count as one. Skin tones are other emojis.
+ * The canonical spelling of an emoji: fully qualified (UTS 51, ED-18), so that spellings with and without U+FE0F are
+ * equal. Skin tones make different emojis.
  *
  * @throws {ServiceError} BAD_USER_INPUT for a text that is neither an emoji nor a short code.
  */

@@ -1,4 +1,4 @@
-/** Pulls that wait for events: one timer per node looks for all of them. */
+/** Pulls that wait for events. One timer per node serves all of them. */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { LIMITS, TIMES } from '../limits.ts';
@@ -6,7 +6,7 @@ import type { TenantId } from '../model.ts';
 
 interface Waiting {
   readonly tenant: TenantId;
-  /** The arrivals at the last look. */
+  /** The value of `readArrivals` at the last look. */
   readonly arrivals: string;
   readonly dueAt: number;
   readonly isOver: () => boolean;
@@ -34,7 +34,7 @@ export class EventWaits {
     return (this.#ofTenant.get(tenant) ?? 0) < LIMITS.waitingPullsPerTenant;
   }
 
-  /** Resolves once something arrived for a tenant, or after `ms`, or when the caller is gone. */
+  /** Resolves when an event arrived for a tenant, after `ms`, or when the caller is gone. */
   async wait(tenant: TenantId, arrivals: string, ms: number, isOver: () => boolean): Promise<void> {
     this.#count(tenant, 1);
     await new Promise<void>((wake) => {

@@ -1,8 +1,9 @@
 /**
- * Whether what is being written is held: rules that are saved meanwhile hold what is added from then on.
+ * Whether streamed text is held back for the rules. A rule that is saved during the writing holds the text added
+ * afterwards.
  *
- * Rules are asked of each append, and a message has nothing of what they look at: where
- * it is, is remembered. A tenant without rules costs a look into a map.
+ * Each append must know whether rules apply, so the conversation and sender of each message are cached. For a tenant
+ * without rules this is one map lookup.
  */
 import { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/port.ts';
@@ -10,7 +11,10 @@ import { LIMITS } from '../limits.ts';
 import type { ConversationId, ConversationKind, MessageId, TenantId, Viewer } from '../model.ts';
 import type { Routing } from './routing.ts';
 
-/** Of a message that the viewer writes; false for one that is not there. At once, where no rule looks at messages. */
+/**
+ * Whether the text of a message that the viewer writes is held; false when it does not exist. Synchronous where no rule
+ * matches messages.
+ */
 export type IsHeldNow = (viewer: Viewer, id: MessageId) => boolean | Promise<boolean>;
 
 interface Place {
@@ -19,7 +23,7 @@ interface Place {
 }
 
 export function createHolding(engine: Engine, routing: Routing): IsHeldNow {
-  // Neither changes as long as the message is there.
+  // Conversation and sender never change while the message exists.
   const places = new LRUCache<string, Place>({ max: LIMITS.rememberedWritings });
 
   async function placeOf(tenant: TenantId, id: MessageId): Promise<Place | null> {

@@ -12,13 +12,16 @@ export interface InboxResumption {
   readonly positions: ResumePoints;
 }
 
-/** Separates the parts: no name and no epoch has it. Before the first: no position of a conversation begins so. */
+/**
+ * Separates the parts; no name and no epoch contains it. It also begins the text, as no position of a conversation
+ * does.
+ */
 const PART = '~';
 const KIND = 'inbox';
 const PARTS_OF_POINT = 4;
-/** 96 bits. A clash would mix up two conversations of the client's own, and show it nothing of others. */
+/** 96 bits. A collision would confuse two conversations of this client, and reveal nothing of others. */
 const NAME_CHARACTERS = 16;
-/** Of the encoded text: so many conversations with epochs that are never longer. */
+/** The cap of the encoded text: the most conversations, each with the longest epoch. */
 const MOST_CHARACTERS = 100 + LIMITS.checkpointConversations * 100;
 
 const nameOf = (id: ConversationId): string =>

@@ -7,11 +7,11 @@ import { isIdentifier, isUserId, type UserId } from '../model.ts';
 // Control characters other than newline and tab; Unicode category Cc.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the same, of text in which CR stays.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the same, for text that may contain CR.
 const CONTROL_BUT_CR = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 
 const MARKS_IN_A_ROW = /\p{M}+/gu;
-/** Combining marks in a row that are put in order together. */
+/** Consecutive combining marks that are normalised together. */
 const MOST_MARKS = 100;
 const PART = /\P{M}*\p{M}{0,100}/gu;
 
@@ -28,10 +28,10 @@ export function identifier<Id extends string>(value: NotOfUser<Id>, name: string
   return value as string as Id;
 }
 
-/** Ids of users are the platform's, and have a check of their own: this one does not compile for them. */
+/** Ids of users come from the platform and have their own check; passing one to this check does not compile. */
 type NotOfUser<Id> = Id extends UserId ? never : string;
 
-/** An id as the platform gives its users. */
+/** A user id, as the platform assigns it. */
 export function userIdentifier(value: string, name: string): UserId {
   if (isUserId(value)) return value;
   throw badInput(
@@ -45,13 +45,13 @@ export function identifiers<Id extends string>(values: readonly NotOfUser<Id>[],
   return [...new Set(values.map((value) => identifier<Id>(value, name)))];
 }
 
-/** The same of users. */
+/** The same for ids of users. */
 export function userIdentifiers(values: readonly string[], name: string, most: number): UserId[] {
   if (values.length > most) throw badInput(`${name}: must have at most ${most} items.`);
   return [...new Set(values.map((value) => userIdentifier(value, name)))];
 }
 
-/** Something besides white space and invisible characters; U+2800 is a pattern of no dots. */
+/** A visible character. U+2800 is the Braille pattern without dots, so it is not one. */
 const VISIBLE = /[^\s\u2800\p{Default_Ignorable_Code_Point}]/u;
 
 export const isVisible = (value: string): boolean => VISIBLE.test(value);
@@ -92,10 +92,10 @@ export function text(value: string, name: string, least: number, most: number): 
   return normal;
 }
 
-/** Keys that a reader takes for something else than data: JavaScript for an object's prototype, JSONata for a function. */
+/** Keys with a special meaning: JavaScript's prototype, and JSONata's functions. */
 const MARKS = new Set(['__proto__', '_jsonata_lambda', '_jsonata_function']);
 
-/** Visits a JSON value once, and stops at the first fault: a body may be many times the size of a payload. */
+/** Visits a JSON value once and stops at the first fault, since a body may be many times larger than a payload. */
 class PayloadCheck {
   readonly #name: string;
   /** Bytes left of the cap, counting the shortest JSON of the value. */
@@ -126,7 +126,7 @@ class PayloadCheck {
     this.value(value, levels - 1);
   }
 
-  /** Parsers of other languages, a router's among them, refuse lone surrogates in JSON. */
+  /** JSON parsers of other languages, such as those of routers, refuse lone surrogates. */
   #text(text: string): void {
     this.#spend(text.length + 2);
     if (!text.isWellFormed()) throw badInput(`${this.#name}: must be well-formed Unicode.`);
@@ -174,9 +174,8 @@ export function tooLongToWrite(name: string, length: number): ServiceError {
 }
 
 /**
- * Text of a streamed message, stored as sent, since a part alone cannot be judged. Characters that belong together may
- * come in two parts, a combining mark as well; a lone surrogate is refused.
- * For a text that is too long, the error has the `length` of the message so far.
+ * Text of a streamed message. It is not normalised, since a part may end between a character and its combining mark. A
+ * lone surrogate is refused. When the text is too long, the error has the `length` of the message so far.
  */
 export function writtenText(value: string, name: string, length: number): string {
   if (!value.isWellFormed()) throw badInput(`${name}: must be well-formed Unicode.`);

@@ -16,7 +16,7 @@ interface Origin {
   readonly clientMessageId: string | null;
   /** Deliveries that rules may still make of it. */
   left: number;
-  /** The destinations where it was stored: it reaches each once, by whichever rules. */
+  /** The destinations where it was stored. It reaches each once, even if several rules name one. */
   readonly reached: Set<string>;
 }
 

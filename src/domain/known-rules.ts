@@ -12,7 +12,7 @@ export interface KnownRules {
   of(tenant: TenantId): readonly RoutingRuleRecord[] | Promise<readonly RoutingRuleRecord[]>;
   /** Reads a tenant's rules again, if they are cached. */
   refresh(tenant: TenantId): Promise<void>;
-  /** Skips a rule for a while in its present version: when saved again, it runs again. */
+  /** Skips the present version of a rule for a while. Saving the rule again ends the rest. */
   rest(tenant: TenantId, rule: RoutingRuleRecord): void;
   isResting(tenant: TenantId, rule: RoutingRuleRecord): boolean;
 }

@@ -14,11 +14,14 @@ import { type Known, SettledTenants } from './settled-tenants.ts';
 export interface KnownSettings<Settled> {
   /** Synchronous when cached. @throws {ServiceError} SERVICE_UNAVAILABLE: not cached, and the read failed. */
   of(tenant: TenantId): Settled | Promise<Settled>;
-  /** Null: not known now. */
+  /** The cached settings; null: not cached. */
   atOnce(tenant: TenantId): Settled | null;
   /** Reads the settings again, if they are cached. */
   refresh(tenant: TenantId): Promise<void>;
-  /** Keeps the settings cached, and calls back whenever they may have changed or are in doubt; the returned function stops that. */
+  /**
+   * Keeps the settings cached, and calls back when they may have changed or are in doubt. The returned function stops
+   * that.
+   */
   watch(tenant: TenantId, onChange: () => void): () => void;
 }
 
@@ -28,7 +31,10 @@ export interface SettingsOptions<Settled> {
   readonly clock: Clock;
   readonly log: Log;
   read(tenant: TenantId): Promise<Settled>;
-  /** After announcements may have been missed, either the cached settings apply until they are read again, or callers wait. */
+  /**
+   * When announcements may have been missed: whether the cached settings apply until the next read, or callers wait for
+   * it.
+   */
   readonly inDoubt: 'as-before' | 'wait';
 }
 
@@ -53,7 +59,7 @@ export function createKnownSettings<Settled extends object>(options: SettingsOpt
     return listening;
   }
 
-  /** Makes reads that began before void. */
+  /** Discards the answers of reads that are running. */
   function doubt(known: Known<Settled>): void {
     known.settled = null;
     known.taken = known.begun + 1;

@@ -1,4 +1,4 @@
-/** Membership: who joins, leaves, is added and removed, and who has which role. */
+/** The rules of membership: who joins, leaves, is added or removed, and who has which role. */
 import { isService } from '../access/rights.ts';
 import {
   afterRemoval,
@@ -51,7 +51,7 @@ export function createMembers(engine: Engine, blocks: Blocks): Members {
     async addMembers(viewer, id, userIds) {
       const users = userIdentifiers(userIds, 'userIds', LIMITS.usersPerCall);
       if (users.length === 0) throw badInput('userIds: must have at least one id.');
-      // A service adds itself.
+      // A service that adds itself joins.
       if (isService(viewer) && users.every((userId) => userId === viewer.userId))
         return join(engine, viewer, identifier(id, 'id'));
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');

@@ -9,7 +9,7 @@ export function noPlace(): ServiceError {
   return new ServiceError('CONFLICT', `A user begins or joins at most ${LIMITS.conversationsPerUser} conversations.`);
 }
 
-/** Of a change by which the conversation is seen, one that is seen. */
+/** The result of a change; the conversation in it is seen if the change was of a seen one. */
 type Change<Conversation> =
   | { readonly outcome: 'changed' | 'unchanged'; readonly conversation: Conversation }
   | Exclude<MembershipChange, { readonly conversation: ConversationRecord }>

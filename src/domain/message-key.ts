@@ -4,7 +4,7 @@ import type { MessageKey } from '../engine/port.ts';
 import type { MessageId, UserId } from '../model.ts';
 import type { Said } from './rule-run.ts';
 
-/** Of the digest: enough that no two contents with the same digest can be found. */
+/** Bytes of the digest: enough that nobody finds two contents with one digest. */
 const DIGEST_BYTES = 16;
 
 /** Objects with their keys in order, since their order has no meaning in JSON. */
@@ -24,8 +24,8 @@ export function publicationKey(id: string | null, payload: unknown): MessageKey 
 }
 
 /**
- * Null without an id, since such a message cannot be told from another. Ids that a service gives to messages for a
- * user are the service's own, and never equal one of the user's: neither has a space.
+ * Null without an id, since a repeated send cannot be recognised then. Ids that a service assigns to messages for a
+ * user are kept apart from the user's own by a space, which no id contains.
  */
 export function messageKey(
   id: string | null,

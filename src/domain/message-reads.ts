@@ -46,10 +46,10 @@ function rangeOf({ first, last, after, before }: PageRequest): MessageRange {
 }
 
 /**
- * Whether kept messages exist before and behind the found ones.
+ * Whether stored messages exist before and after the found ones.
  *
- * In the direction of the walk only the range counts, so that a caller who continues
- * while there is more reaches an end, also when there is nothing between two cursors.
+ * In the paging direction only the requested range counts, so that a caller who pages on reaches an end, even if
+ * nothing lies between two cursors.
  */
 function endsOf({ after, before, from }: MessageRange, kept: KeptMessages): PageEnds {
   const { messages, firstSequence, lastSequence } = kept;

@@ -68,7 +68,7 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
       if (message.senderId !== viewer.userId) {
         throw new ServiceError('FORBIDDEN', 'Only the sender of a message may edit it.');
       }
-      // The engine would say so too, but rules must not run before.
+      // The engine checks this too, but rules must not run first.
       if (message.deletedAt !== null) throw alreadyDeleted();
       await blocks.refuseIn(viewer, message.conversationId);
       return shownTo(viewer, changed(message, settle(await routed.edit(viewer, message, next))));
@@ -88,7 +88,7 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
     async addReaction(viewer, id, emoji) {
       const clean = emojiOf(emoji);
       const message = await requireAsMember(viewer, id);
-      // A short code can carry as much meaning as a message.
+      // A short code may say as much as a message.
       await blocks.refuseIn(viewer, message.conversationId);
       return changed(message, settle(await engine.addReaction(viewer.tenant, message.id, viewer.userId, clean)));
     },

@@ -49,7 +49,7 @@ async function createAsMember(
   if (creation.outcome === 'created') return creation.conversation;
   const [existing] = await see(engine, viewer, [conversation.id]);
   const isTheirs = conversation.kind === 'DIRECT' || creation.conversation.createdBy === viewer.userId;
-  // Its creator may have left it since: its contents are no longer theirs, and its id stays taken.
+  // Its creator may have left: they no longer see the contents, and the id stays taken.
   if (!existing?.membership || !isTheirs) throw idTaken();
   return existing.conversation;
 }

@@ -1,8 +1,8 @@
-/** Read receipts of a conversation whose viewer has marked it read, before that is stored. */
+/** Read receipts of a conversation with the viewer's own new one, before it is stored. */
 import type { MarkedConversation, SeenConversation } from '../access/seen.ts';
 import type { ReadReceiptRecord } from '../model.ts';
 
-/** The receipts behind `start` with the viewer's own, in their order. The stored one may be further. */
+/** The receipts after `start`, in order, with the viewer's own. The stored one may be further ahead. */
 export function withOwnReceipt(
   conversation: SeenConversation | MarkedConversation,
   receipts: readonly ReadReceiptRecord[],

@@ -1,4 +1,4 @@
-/** Connections as they are recorded, and visits: callers without a connection who count as present for a while. */
+/** Records connections, and visits: a caller without a connection counts as present for a while. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Engine, NewConnection } from '../engine/port.ts';
@@ -16,18 +16,18 @@ export interface Visits {
   end(viewer: Viewer): void;
 }
 
-/** One for all visits of a caller without a device: it does not change with each of them. */
+/** One device for all visits of a caller whose token names none, so that it stays the same. */
 export const visitingDevice = ({ deviceId }: Viewer): DeviceId => deviceId ?? ('http' as DeviceId);
 
 const keyOf = ({ tenant, userId }: Viewer): string => JSON.stringify([tenant, userId]);
 
 export function createVisits(engine: Engine, clock: Clock, log: Log): Visits {
-  /** Callers without a connection who set their status lately, each with the end of that visit. */
+  /** The visits that are not over, each with the function that ends it. */
   const visits = new Map<string, () => void>();
 
   function disconnect(viewer: Viewer, connectionId: ConnectionId): void {
     engine.disconnect(viewer.tenant, viewer.userId, connectionId).catch((error: unknown) => {
-      // While the engine is unavailable this happens for every departure.
+      // Debug only: during an outage this happens for every departure.
       log.debug({ err: error, ...who(viewer) }, 'departure not recorded; tried again');
       clock.after(TIMES.nodeRenewMs, () => disconnect(viewer, connectionId));
     });
@@ -37,7 +37,8 @@ export function createVisits(engine: Engine, clock: Clock, log: Log): Visits {
     try {
       await engine.connect(viewer.tenant, viewer.userId, connection);
     } catch (error) {
-      // After a try the outcome is unknown, and no departure will follow. A refusal without a cause was never recorded.
+      // A failed attempt has an unknown outcome and no later departure, so it is undone. A refusal without a cause
+      // never reached the engine.
       if ((error as Error).cause !== undefined) disconnect(viewer, connection.connectionId);
       throw error;
     }

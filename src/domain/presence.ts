@@ -20,8 +20,8 @@ import { createVisits, visitingDevice } from './presence-visits.ts';
 
 export interface Presence {
   /**
-   * In the order asked, repeats included, as `viewer` sees them: users who block the viewer look as if never seen.
-   * The viewer is asked for only where it matters, so that equal results are shared.
+   * In the order asked, repeats included, as `viewer` sees them: users who block the viewer look as if never seen. The
+   * viewer is read only where the result depends on it, so that equal results are shared.
    */
   read(tenant: TenantId, userIds: readonly UserId[], viewer: () => UserId): Promise<PresenceRecord[]>;
   set(
@@ -32,7 +32,7 @@ export interface Presence {
   ): Promise<PresenceRecord>;
   /** A connection of the viewer opened, or uses another of their tokens now. */
   arrive(viewer: Viewer, connection: Omit<NewConnection, 'sessionId'>): Promise<void>;
-  /** A connection closed: it counts for the grace, in which the client may reconnect unnoticed. */
+  /** A connection closed. It counts as present during the grace period, in which the client may reconnect unnoticed. */
   depart(viewer: Viewer, connectionId: ConnectionId): void;
 }
 
@@ -44,7 +44,7 @@ export function presenceUserIds(userIds: readonly string[]): UserId[] {
   return userIds.map((userId) => userIdentifier(userId, 'userIds'));
 }
 
-/** The devices of a user who is not hidden or stops hiding; without a connection, the visit that the call makes. */
+/** The devices that a user shows after this call; without a connection, the visit that the call creates. */
 function devicesOnceShown(
   viewer: Viewer,
   { present, connectedBy, hides }: PresenceRecord,

@@ -5,7 +5,7 @@ import type { PublicationRecord, Topic } from '../model.ts';
 export interface Publishable {
   readonly topic: Topic;
   readonly payload: unknown;
-  /** Null: a repeated publication is another one. */
+  /** Null: a repeated publication is stored again. */
   readonly key: MessageKey | null;
 }
 

@@ -1,10 +1,9 @@
 /**
  * Refresh tokens, each used once.
  *
- * A token names its session and holds 256 random bits, of which the engine stores a hash
- * only. The next token is derived from the bits of the presented one and a stored nonce,
- * so a client that repeats its last call gets the same tokens again, which nobody with
- * the stored data could make. Using a token older than that ends the session: two
+ * A token names its session and holds 256 random bits, of which the engine stores a hash only. The next token is
+ * derived from the bits of the presented one and a stored nonce. So a client that repeats its last call gets the same
+ * tokens again, and the stored data alone is not enough to derive them. An older token ends the session, since two
  * parties hold it (RFC 9700 section 4.14).
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
@@ -56,7 +55,7 @@ export function isKnown({ currentHash, previousHash, usedHashes }: SessionRecord
   return [currentHash, previousHash, ...usedHashes].some((known) => isSame(known, presented));
 }
 
-/** Whether a secret is the session's present one, or the one before it. */
+/** Whether a secret is the present or the previous one of the session. */
 export function isHeld({ currentHash, previousHash }: SessionRecord, secret: string): boolean {
   const presented = hashOf(secret);
   return isSame(presented, currentHash) || isSame(presented, previousHash);

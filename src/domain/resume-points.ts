@@ -5,10 +5,12 @@ import type { ConversationId, Position } from '../model.ts';
 
 /** Ids never begin with this. */
 const DIGEST_MARK = '#';
-/** 132 bits. A clash would mix up two conversations of the client's own, and show it nothing of others. */
+/** 132 bits. A collision would confuse two conversations of this client, and reveal nothing of others. */
 const DIGEST_CHARACTERS = 22;
 
-/** An id as a position has it: a long one by its digest, so that a thousand positions fit into a frame. */
+/**
+ * The form of an id in a position: long ids are replaced by a digest, so that a thousand positions fit into a frame.
+ */
 export function nameInPosition(id: ConversationId): string {
   if (id.length <= LIMITS.idCharactersInPosition) return id;
   return DIGEST_MARK + createHash('sha256').update(id).digest('base64url').slice(0, DIGEST_CHARACTERS);

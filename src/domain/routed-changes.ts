@@ -10,7 +10,10 @@ import type { Said } from './rule-run.ts';
 
 export interface RoutedChanges {
   edit(viewer: Viewer, message: MessageRecord, said: Said): Promise<MessageEdit>;
-  /** Whether rules may change or divert a user's streamed text there: it is then not shown before they ran. */
+  /**
+   * Whether rules may change or divert a user's streamed text in this conversation. Such text is not shown before the
+   * rules ran.
+   */
   isHeld(tenant: TenantId, id: ConversationId, sender: UserId): Promise<boolean>;
   /** Runs a finished text through the rules. @throws {ServiceError} FORBIDDEN, as above; nothing is stored then. */
   finish<Stored extends { readonly outcome: string }>(

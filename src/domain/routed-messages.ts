@@ -22,7 +22,10 @@ export function createRoutedMessages(
     return message ? { outcome: 'duplicate', message } : { outcome: 'no-longer-kept' };
   }
 
-  /** The answer to a message without any rule: the earlier message, or that its reply target does not exist. */
+  /**
+   * The answer that needs no rule: the earlier message under this key, or a refusal because the reply target does not
+   * exist. Null: neither.
+   */
   async function refusedOrSent(tenant: TenantId, message: NewMessage): Promise<Sent | null> {
     const { conversationId, senderId, key, replyToId } = message;
     const earlier = key && (await engine.findSent(tenant, { conversationId, senderId, key }));
@@ -31,7 +34,7 @@ export function createRoutedMessages(
     return replyToId === null || target?.conversationId === conversationId ? null : { outcome: 'no-reply-target' };
   }
 
-  /** Only after all deliveries: until then a repeated send reaches the remaining destinations. */
+  /** Only after all deliveries, so that until then a repeated send reaches the remaining destinations. */
   async function noteDiverted(tenant: TenantId, message: NewMessage, diversion: Diversion): Promise<void> {
     const { conversationId, senderId, key } = message;
     if (key) await engine.noteDiverted(tenant, { conversationId, senderId, key }, diversion);
@@ -49,7 +52,7 @@ export function createRoutedMessages(
     const concerned = concerns(tenant, conversationId);
     // The path of every message of a tenant without rules, without waiting.
     if (concerned === false || !(await concerned)) return store({ content, payload });
-    // Only its two users send in a direct conversation, and they never leave it.
+    // In a direct conversation only its two users send, and they never leave.
     const kind = place ? 'DIRECT' : await kindFor(tenant, conversationId, sender);
     if (kind === null) return store({ content, payload });
     // Before any rule, since a repeated send is not routed again.

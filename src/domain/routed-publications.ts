@@ -54,7 +54,7 @@ export function createRoutedPublications(
     }
   }
 
-  /** A publication that went to users only is no longer one; its sender gets the outcome. */
+  /** A publication that was forwarded to users only is in no topic; its sender gets the outcome. */
   function routedAs(
     given: NewPublication,
     { payload }: Said,

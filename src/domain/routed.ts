@@ -14,21 +14,21 @@ import type { Sent } from './sent.ts';
 import type { TopicAccess } from './topic-access.ts';
 
 /**
- * Each is stored as the rules decide; a repeated one gets its earlier answer.
+ * Publications, messages and edits are stored as the rules decide. A repeated one gets its earlier answer.
  *
  * @throws {ServiceError} FORBIDDEN: `DROPPED` by a rule, `RULE_FAILED` where a rule that failed
  * refuses it, `ROUTED` when it went elsewhere without a result to answer.
  */
 export interface Routed extends RoutedChanges {
   publish(viewer: Viewer, publishable: Publishable): Promise<Publishing>;
-  /** `place`: the direct conversation of which it may be the first message; null: the conversation exists. */
+  /** `place`: the direct conversation to create if this is its first message; null: the conversation exists. */
   append(viewer: Viewer, message: NewMessage, place: DirectPlace | null): Promise<Sent>;
 }
 
 export interface RoutedParts extends DeliveryParts {
   readonly engine: Engine;
   readonly clock: Clock;
-  /** Admits everything that is stored in a topic, also deliveries of rules. */
+  /** Admits everything that is stored in a topic, including deliveries of rules. */
   readonly topicAccess: Pick<TopicAccess, 'admit'>;
 }
 

@@ -1,4 +1,4 @@
-/** Routing rules: a tenant's admins let them judge messages before they are stored. */
+/** Routing rules: a tenant's admins save rules that run on messages before they are stored. */
 import { isAdmin } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -15,7 +15,7 @@ export interface RoutingRules {
   list(viewer: Viewer): Promise<RoutingRuleRecord[]>;
   save(viewer: Viewer, input: RoutingRuleInput): Promise<RoutingRuleRecord>;
   delete(viewer: Viewer, id: string): Promise<RoutingRuleRecord>;
-  /** The result of a rule, without its effects. */
+  /** The result of a rule for a sample, without effects. */
   test(viewer: Viewer, input: RoutingRuleInput, sample: unknown): Promise<RuleVerdict>;
 }
 

@@ -1,8 +1,8 @@
 /**
  * Applies a tenant's routing rules to a message before it is stored.
  *
- * A tenant without rules costs a look into a map. A rule that fails is skipped, or
- * the message is refused, as the rule says; a rule whose expression overran rests for a while.
+ * For a tenant without rules this is one map lookup. When a rule fails, its `onFault` decides whether it is skipped or
+ * the message is refused. A rule whose expression overran rests for a while.
  */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -26,7 +26,7 @@ export interface ExpressionRequest {
   readonly tenant: TenantId;
   readonly source: string;
   readonly input: unknown;
-  /** Leaves a part of that share to the tenant's rules. */
+  /** A dry run may use only a part of that share, so that the tenant's rules keep the rest. */
   readonly isDryRun: boolean;
 }
 
@@ -60,7 +60,7 @@ export interface RuleDelivery {
 export interface Decision {
   readonly fate: 'STORE' | 'DROP' | 'FORWARD' | 'REFUSE';
   readonly said: Said;
-  /** Where it goes instead, and where in addition. */
+  /** Where the message goes instead; `copies`: where it also goes. */
   readonly forward: RuleDelivery | null;
   readonly copies: readonly RuleDelivery[];
 }
@@ -91,7 +91,7 @@ export function createRouting(
 
   async function run(tenant: TenantId, rule: RoutingRuleRecord, message: Routable): Promise<RuleVerdict> {
     if (!looksAt(rule, message)) return passed(message);
-    if (known.isResting(tenant, rule)) return failed(message, 'It overran, and rests.');
+    if (known.isResting(tenant, rule)) return failed(message, 'It took too long, and is skipped for a while.');
     const evaluate: Evaluate = (source, input) => expressions.evaluate({ tenant, source, input, isDryRun: false });
     try {
       const verdict = await apply(rule, message, clock.now(), evaluate);

@@ -23,7 +23,7 @@ export interface Deliveries {
   outage: ServiceError | null;
 }
 
-/** The storing of a message, and whether it is new: a repeated one was copied before. */
+/** The stored message, and whether it is new. A repeated one was copied already. */
 export interface Storing<Stored> {
   store(said: Said): Promise<Stored>;
   isNew(stored: Stored): boolean;
@@ -59,7 +59,7 @@ export interface RuleDeliveries {
   ): Promise<Outcome<Stored>>;
 }
 
-/** A message to a user of a rule, with the contents of the original. */
+/** The message for a user that a rule names, with the contents of the original. */
 function messageTo(
   viewer: Viewer,
   { id: conversationId }: DirectPlace,

@@ -1,4 +1,4 @@
-/** Routing rules and samples as admins write them, checked. */
+/** Checks routing rules and samples as admins write them. */
 import { randomUUID } from 'node:crypto';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';

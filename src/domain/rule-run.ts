@@ -16,7 +16,7 @@ export interface Routable extends Said {
   /** For messages, the id of their conversation. */
   readonly topic: string;
   readonly sender: UserId;
-  /** It was streamed, and may be longer than others. */
+  /** A streamed message may be longer than others. */
   readonly isWritten?: boolean;
 }
 

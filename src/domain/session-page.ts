@@ -13,7 +13,7 @@ export interface SessionPage {
 export const latestFirst = (one: SessionPlace, other: SessionPlace): number =>
   other.createdAt - one.createdAt || (one.id > other.id ? -1 : Number(one.id !== other.id));
 
-/** A page of a user's sessions, given in that order. */
+/** A page of sessions, which are given latest first. */
 export function pageOfSessions(
   all: readonly SessionRecord[],
   { first, after }: { readonly first?: number | null | undefined; readonly after?: string | null | undefined },

@@ -55,7 +55,7 @@ export function createRefreshSession({ clock, log, stored, tokensOf }: SessionRe
     let isEnded = false;
     let isCounted = false;
     const session = await stored.change(tenant, userId, id, (known) => {
-      // Only for the holder of the session's token, so that nobody else uses up its user's rate.
+      // Counted only for the holder of the session's token, so that nobody else uses up the user's rate.
       if (!isCounted && isHeld(known, secret)) meter.of(viewerOf(tenant, known, known.expiresAt)).count('session');
       isCounted = true;
       const changes = rotate(known, secret, nonce);
@@ -67,7 +67,7 @@ export function createRefreshSession({ clock, log, stored, tokensOf }: SessionRe
     if (session && session.revokedAt !== null && isKnown(session, secret)) throw notGood('REVOKED');
     if (!session || session.revokedAt !== null) throw notGood();
     const next = successorOf(secret, session.nonce);
-    // Another rotation came in between, or the secret never belonged to this session.
+    // Another rotation came first, or the secret never belonged to this session.
     if (!isSame(hashOf(next), session.currentHash)) throw notGood();
     const tokens = await tokensOf(tenant, session, next);
     return { ...tokens, viewer: viewerOf(tenant, session, tokens.accessTokenExpiresAt) };

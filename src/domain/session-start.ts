@@ -83,7 +83,7 @@ export function createStartSession(parts: SessionStartParts): StartSession {
       session,
       gone.map(({ id }) => id),
     );
-    // Revoked while it was created: either this read sees it, or the revocation sees the session.
+    // Covers a revocation during the creation: either this read sees it, or the revocation sees the session.
     if (await stored.isTokenRefused(viewer)) {
       await stored.end(tenant, userId, session.id);
       throw unauthenticated('REVOKED');

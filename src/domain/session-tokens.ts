@@ -31,7 +31,7 @@ export type IssueToken = (claims: TokenClaims) => Promise<string>;
 
 export type TokensOf = (tenant: TenantId, session: SessionRecord, secret: string) => Promise<SessionTokens>;
 
-/** Rights beyond a user's own data end with the platform's token that granted them. */
+/** Scopes that do not pass into sessions: these rights end with the platform's token. */
 const KEPT_OUT = new Set<string>(['realtime:admin', 'realtime:service'] satisfies Scope[]);
 
 export const scopesOf = (scope: string): string[] =>

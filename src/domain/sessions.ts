@@ -72,7 +72,7 @@ export function createSessions(
       if (!isAdmin(viewer) && !isService(viewer)) {
         throw new ServiceError('FORBIDDEN', 'Only admins and services may revoke the tokens of a user.');
       }
-      // First, so that no session can begin with such a token after the sessions were read.
+      // Before the sessions are read, so that no session begins with such a token afterwards.
       await engine.refuseTokens(viewer.tenant, userId, clock.now());
       const live = await liveOf(viewer.tenant, userId);
       for (const session of live) await end(viewer.tenant, userId, session.id);

@@ -8,7 +8,9 @@ export interface Known<Settled> {
   settled: Settled | null;
   reading: Promise<Settled> | null;
   listening: Promise<Listening> | null;
-  /** The number of reads begun, and the one whose answer is cached: an overtaken read is ignored. */
+  /**
+   * The number of reads begun, and the read whose answer is cached: an answer that a later read overtook is ignored.
+   */
   begun: number;
   taken: number;
   readonly watchers: Set<() => void>;

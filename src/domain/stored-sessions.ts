@@ -36,7 +36,7 @@ export function createStoredSessions(
   const endOf = (createdAt: number, now: number): number =>
     Math.min(now + lifetimes.idleMs, createdAt + lifetimes.maxAgeMs);
 
-  /** The stored end was right when it was written: the settings or the version may have changed since. */
+  /** The stored end was computed with the lifetimes of its time; the settings or the version may have changed since. */
   function asOfNow(session: SessionRecord): SessionRecord {
     return { ...session, expiresAt: Math.min(session.expiresAt, session.createdAt + lifetimes.maxAgeMs) };
   }

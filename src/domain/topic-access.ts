@@ -1,4 +1,7 @@
-/** The rights of each viewer on each topic, by the policies of their tenant; none while those are unknown. */
+/**
+ * The rights of each viewer on each topic, by the policies of the tenant. No right is granted while the policies are
+ * unknown.
+ */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -14,14 +17,14 @@ import { bySpecificity, mayAct, policyOf, type TopicAct, type TopicPolicy } from
 export interface PayloadSchemas {
   /** The fault of a schema; null: none. */
   fault(schema: unknown): string | null;
-  /** The fault of a payload by a schema, which is given as JSON; null: none. */
+  /** Why a payload does not fit a schema, which is given as JSON; null: it fits. */
   breach(schema: string, payload: unknown): string | null;
 }
 
 export interface TopicAccess {
   /** @throws {ServiceError} FORBIDDEN, with `topic`; SERVICE_UNAVAILABLE while the tenant's policies are not known. */
   require(act: TopicAct, viewer: Viewer, topics: readonly Topic[]): void | Promise<void>;
-  /** The same with the cached policies; false without any: watchers are called once they are read. */
+  /** The same by the cached policies. False when none are cached; watchers are called once they are read. */
   requireAtOnce(act: TopicAct, viewer: Viewer, topics: readonly Topic[]): boolean;
   /** Whether the policies of the tenant are known now. */
   isKnown(tenant: TenantId): boolean;

@@ -1,4 +1,7 @@
-/** The spelling of topics. Topics are compared as text, so each is stored in one spelling, the id of its user included. */
+/**
+ * The canonical spelling of topics. Topics are compared as text, so each is stored in one spelling, including the id of
+ * its user.
+ */
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { isUserId, type Topic, type UserId } from '../model.ts';
@@ -8,7 +11,7 @@ const CHARACTERS = /^[A-Za-z0-9._:@/%-]+$/;
 /** The id of a user as a topic has it: up to the next `.` or `/` behind `user.`, up to the next `/` behind `user/`. */
 const OWNED = /^user(?:\.(?<plain>[^./]*)|\/(?<encoded>[^/]*))/;
 
-/** An id behind `user/`: percent-encoded (RFC 3986), and so is `~`, which no topic has. */
+/** The id after `user/`: percent-encoded (RFC 3986), including `~`, which no topic contains. */
 function encodedInTopic(id: UserId): string {
   return encodeURIComponent(id).replace(/[!'()*~]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 }
@@ -21,7 +24,7 @@ function decoded(text: string): string | null {
   }
 }
 
-/** The topic in its stored spelling: every percent-encoding of the id behind `user/` is the same user's topic. */
+/** The topic in its stored spelling. Every percent-encoding of the same id after `user/` names the same topic. */
 export function inOneSpelling(topic: string): string {
   return topic.replace(/^user\/([^/*#]+)/, (given, id: string) => {
     const owner = decoded(id);

@@ -1,8 +1,8 @@
 /**
- * Patterns of topics, as claims of tokens and routing rules name them.
+ * Patterns of topics, as claims of tokens and routing rules contain them.
  *
- * A topic has segments between `.` and `/`. `*` stands for one segment, `#` at the
- * end for all that follow, none included: `orders.#` names `orders` and `orders.1.paid`.
+ * `.` and `/` separate the segments of a topic. `*` matches one segment; `#` at the end matches any number, also none:
+ * `orders.#` matches `orders` and `orders.1.paid`.
  */
 import { LIMITS } from '../limits.ts';
 import { faultOfOwner } from './topic-name.ts';

@@ -1,4 +1,4 @@
-/** Topic policies: who publishes to which topics and hears them, their schemas, and their retention. */
+/** Topic policies: who may publish and subscribe to which topics, their schemas, and their retention. */
 import { isAdmin } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';

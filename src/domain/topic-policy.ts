@@ -1,8 +1,7 @@
 /**
- * The policy of a topic and the rights it gives: the only place that decides who publishes to a topic and who hears it.
+ * The policy of a topic and its rights. Only this file decides who may publish and subscribe to a topic.
  *
- * Users' own topics have policies of their own only, and a pattern that
- * matches all topics opens none of them.
+ * Topics of users have separate policies; a pattern that matches all topics does not open them.
  */
 import { isService } from '../access/rights.ts';
 import { coversPattern, matchesTopic } from '../engine/shared/topic-match.ts';
@@ -31,16 +30,22 @@ export const BUILT_IN: readonly TopicPolicy[] = [
   builtIn('#', 'EVERYONE', 'EVERYONE'),
 ];
 
-/** Whether a pattern names topics that are users' own. */
+/** Whether a pattern names topics of users. */
 export const isOfUsers = (pattern: string): boolean => /^user[./]/.test(pattern);
 
-/** Sorts before those that are less specific: segment by segment, a name before `*` before `#`, and the end before all. */
+/**
+ * The sort key of a pattern: more specific ones come first. Segment by segment, the end comes before a name, a name
+ * before `*`, and `*` before `#`.
+ */
 function rank(pattern: string): string {
   const segments = pattern.split(/[./]/);
   return segments.map((segment) => ({ '*': 'b', '#': 'c' })[segment] ?? 'a').join('');
 }
 
-/** The most specific first, the built-in ones that are not replaced included. Two that name the same topic are never equal. */
+/**
+ * The most specific policy first, with the built-in ones that are not replaced. Two patterns that match one topic never
+ * rank equal.
+ */
 export function bySpecificity(policies: readonly TopicPolicy[]): readonly TopicPolicy[] {
   const patterns = new Set(policies.map(({ pattern }) => pattern));
   const all = [...policies, ...BUILT_IN.filter(({ pattern }) => !patterns.has(pattern))];
@@ -83,7 +88,10 @@ function hasRight(right: TopicRight, viewer: Viewer, topic: Topic, claims: reado
   }
 }
 
-/** The claims of a token narrow every right. A service publishes to any topic and reads any; it hears what its right allows. */
+/**
+ * The claims of a token narrow every right. A service may publish to and read any topic; its subscriptions need the
+ * right.
+ */
 export function mayAct(policy: TopicPolicy, act: TopicAct, viewer: Viewer, topic: Topic): boolean {
   const claims = act === 'publish' ? viewer.topics.publish : viewer.topics.subscribe;
   if (!isNamed(claims, topic)) return false;

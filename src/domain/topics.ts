@@ -20,7 +20,7 @@ export interface PublishInput {
   readonly idempotencyKey?: string | null | undefined;
 }
 
-/** The publications of a topic to read: the first or the last of those past a position, or of all. */
+/** The publications to read: the first or the last ones, of all or of those after a position. */
 export interface HistoryRange {
   readonly after?: string | null | undefined;
   readonly first?: number | null | undefined;
@@ -30,7 +30,7 @@ export interface HistoryRange {
 /** The topics of a subscription, without repeats, and the right to hear them. */
 export interface Hearing {
   readonly topics: readonly Topic[];
-  /** By the cached policies; false without any. @throws {ServiceError} FORBIDDEN, with `topic`. */
+  /** Checks by the cached policies; false when none are cached. @throws {ServiceError} FORBIDDEN, with `topic`. */
   check(viewer: Viewer): boolean;
   /** Whether policies are known now. */
   isKnown(): boolean;

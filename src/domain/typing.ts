@@ -1,4 +1,4 @@
-/** Typing: members only, and it ends by itself. */
+/** Typing: only members type, and typing ends by itself. */
 import { requireSeen, type SeenConversation } from '../access/seen.ts';
 import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
@@ -37,7 +37,7 @@ export function createTyping(engine: Engine, blocks: Blocks): Typing {
     throw notMember();
   }
 
-  /** A refused call is not answered as if it were applied. */
+  /** A call without the right is refused, also over the rate. */
   async function asIfApplied(viewer: Viewer, id: ConversationId, isTyping: boolean): Promise<boolean> {
     const { membership } = await requireSeen(engine, viewer, id);
     if (!membership) throw notMember();

@@ -1,8 +1,8 @@
 /**
- * Whether a tenant is looked at for users who were not reached.
+ * Starts and stops the search for users of a tenant who were not reached.
  *
- * A consumer of the service itself hears of every message. It is there while a consumer of the tenant wants to hear of such users,
- * and is held by one node at a time, as a webhook is.
+ * A consumer of the service itself receives every message. It exists while a consumer of the tenant wants
+ * USER_UNREACHED, and one node at a time holds it, like a webhook.
  */
 import { randomUUID } from 'node:crypto';
 import type { Engine } from '../engine/port.ts';
@@ -20,7 +20,7 @@ const OWN: ConsumerRecord = {
 
 export const wantsUnreached = ({ events }: ConsumerRecord): boolean => events.includes('USER_UNREACHED');
 
-/** Begins to look. @throws {ServiceError} CONFLICT: the tenant has too many consumers. */
+/** Starts the search. @throws {ServiceError} CONFLICT: the tenant has too many consumers. */
 export async function lookForUnreached(engine: Engine, tenant: TenantId): Promise<void> {
   const { outcome } = await engine.saveConsumer(tenant, OWN, 'NOW');
   if (outcome === 'full') {
@@ -35,13 +35,13 @@ export async function lookForUnreached(engine: Engine, tenant: TenantId): Promis
   );
 }
 
-/** Looks no longer once nobody wants to hear of it. */
+/** Stops the search when no consumer wants its events. */
 export async function settleUnreached(engine: Engine, tenant: TenantId): Promise<void> {
   const isWanted = async (): Promise<boolean> => (await engine.readConsumers(tenant)).some(wantsUnreached);
   const all = await engine.readConsumers(tenant);
   if (all.some(wantsUnreached) || !all.some(({ name }) => name === UNREACHED)) return;
   await engine.deleteWebhook(tenant, UNREACHED);
   await engine.deleteConsumer(tenant, UNREACHED);
-  // One that was saved meanwhile found it there.
+  // A consumer saved meanwhile may have found the search still running.
   if (await isWanted()) await lookForUnreached(engine, tenant);
 }

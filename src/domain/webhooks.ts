@@ -31,7 +31,7 @@ export interface SavedWebhook {
   readonly webhook: ShownWebhook;
   /** Shown only in this answer. */
   readonly secret: string;
-  /** The time until which the previous secret signs as well; null: there was none. */
+  /** When the previous secret stops signing as well; null: there was none. */
   readonly earlierUntil: number | null;
 }
 

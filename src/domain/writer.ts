@@ -1,4 +1,4 @@
-/** The writer of a streamed message: who may write it, and the errors for others. */
+/** Who may write a streamed message, and the errors for others. */
 import { viaOf } from '../access/acting.ts';
 import { requireSeen, type SeenMessage, seeMessages } from '../access/seen.ts';
 import { lengthOf } from '../code-points.ts';
@@ -11,7 +11,10 @@ export function conflict(message: string, length: number): ServiceError {
   return new ServiceError('CONFLICT', message, { length });
 }
 
-/** Its sender is the viewer, and whoever began it for them writes it, or the other way round. */
+/**
+ * The viewer is the sender, but a service started the message for them; or the viewer's service is not the one that
+ * started it.
+ */
 export const writtenByAnother = (): ServiceError =>
   new ServiceError('FORBIDDEN', 'Only the user or service that started a message may write it.');
 
@@ -24,9 +27,9 @@ export const newPayload = (value: unknown): unknown =>
 export interface WriterChecks {
   /** The viewer's own message. @throws {ServiceError} As for a message that does not exist, or of another sender. */
   requireOwn(viewer: Viewer, id: MessageId): Promise<SeenMessage>;
-  /** A valid text for a message of the viewer's; its present length is read only for the error. */
+  /** The checked text for a message of the viewer. The present length is read only for the error. */
   textFor(viewer: Viewer, id: MessageId, text: string, name: string): string | Promise<string>;
-  /** Throws the reason for which nothing was written. */
+  /** Throws the reason why nothing was written. */
   refuse(viewer: Viewer, id: MessageId): Promise<never>;
 }
 

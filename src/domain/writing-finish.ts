@@ -1,4 +1,4 @@
-/** Ends a streamed message: by its writer, through the routing rules, and once however often it is called. */
+/** Finishes a streamed message for its writer, through the routing rules. Idempotent. */
 import { ownMessage, type ShownMessage, shownTo } from '../access/seen.ts';
 import { lengthOf } from '../code-points.ts';
 import type { Engine, Writing, WritingFinish } from '../engine/port.ts';
@@ -37,7 +37,7 @@ export interface WritingFinishParts {
 export function createFinishWriting({ engine, routed, blocks, acting, checks }: WritingFinishParts): FinishWriting {
   const { requireOwn, textFor, refuse } = checks;
 
-  /** A message that has ended gets the same answer again for the same end: the first answer may have been lost. */
+  /** A finished message answers an equal repeated finish as before, since the first answer may have been lost. */
   async function settleEnded(viewer: Viewer, id: MessageId, { state, content }: FinishInput): Promise<ShownMessage> {
     const message = await requireOwn(viewer, id);
     if (message.state === 'STREAMING') throw writtenByAnother();
@@ -46,7 +46,7 @@ export function createFinishWriting({ engine, routed, blocks, acting, checks }: 
     return shownTo(viewer, message);
   }
 
-  /** Ends the messages that rules let through; nothing of the others stays visible. */
+  /** Finishes the messages that rules let through; the text of others does not stay visible. */
   async function end(viewer: Viewer, writing: Writing, input: FinishInput, said: Said): Promise<WritingFinish> {
     const { tenant } = viewer;
     const writer = writerOf(viewer);

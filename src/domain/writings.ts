@@ -1,4 +1,4 @@
-/** The rules of messages that are read while they are written: who starts, writes, finishes and stops them. */
+/** The rules of streamed messages: who starts, appends to, finishes and stops them. */
 import { requireSeen, type ShownMessage, seeMessages } from '../access/seen.ts';
 import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
@@ -16,7 +16,7 @@ import { createStartWriting } from './writing-start.ts';
 
 export interface MessageProgress {
   readonly id: MessageId;
-  /** Of the text so far, in code points. */
+  /** Length of the text so far, in code points. */
   readonly length: number;
   readonly stopRequested: boolean;
 }
@@ -30,11 +30,11 @@ export interface AppendInput {
 
 export interface Writings {
   start(viewer: Viewer, input: MessageInput): Promise<ShownMessage>;
-  /** One that is long, or refused, counts as a message, too. @throws {ServiceError} RATE_LIMITED. */
+  /** A long or refused append also counts as a message. @throws {ServiceError} RATE_LIMITED. */
   append(viewer: Viewer, input: AppendInput, meter: Meter): Promise<MessageProgress>;
-  /** Of one that is finished already it counts as a message, too. @throws {ServiceError} RATE_LIMITED. */
+  /** For a message that is already finished the call also counts as a message. @throws {ServiceError} RATE_LIMITED. */
   finish(viewer: Viewer, input: FinishInput, meter: Meter): Promise<ShownMessage>;
-  /** Asks whoever writes the message, or what replies to it, to stop. */
+  /** Asks the writer of the message, or of a reply to it, to stop. */
   stop(viewer: Viewer, id: string): Promise<boolean>;
 }
 
@@ -45,7 +45,7 @@ export interface WritingsParts {
   readonly blocks: Blocks;
   readonly acting: Acting;
   readonly settleSent: SettleSent;
-  /** Of appends to one message; 0: no limit. */
+  /** The average interval between appends to one message; 0: no limit. */
   readonly appendPaceMs: number;
 }
 
@@ -87,7 +87,7 @@ export function createWritings(parts: WritingsParts): Writings {
             retryAfterMs: append.retryAfterMs,
           });
         default:
-          // Why is found out by reading all of the message: no append, which may come by the thousand, costs that.
+          // Finding the reason reads the whole message, so a refused append is charged as a message.
           meter.count('message');
           return refuse(viewer, id);
       }
