@@ -1,4 +1,4 @@
-/** The channels of this node, each shared by all its listeners and closed after the last. */
+/** The open channels of this node. All listeners of a subject share one, which is closed after the last has left. */
 
 export interface OpenedChannel {
   /** False: its subject does not exist. */
@@ -15,7 +15,7 @@ interface Entry<Channel> {
 export class ChannelRegistry<Channel extends OpenedChannel> {
   readonly #entries = new Map<string, Entry<Channel>>();
 
-  /** An open channel, to be released once; null when its subject does not exist. */
+  /** An open channel, which the caller releases once. Null when its subject does not exist. */
   async acquire(key: string, create: () => Channel): Promise<Channel | null> {
     const entry = this.#entries.get(key) ?? this.#begin(key, create());
     entry.users += 1;

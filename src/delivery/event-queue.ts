@@ -14,7 +14,7 @@ interface Waiting<Event> {
 
 /** The owner of a queue, told of its end. */
 export interface QueueOwner {
-  /** The queue accepts no more events. Called once, before the reader is told. */
+  /** The queue accepts no more events. Called once, before the reader is notified. */
   onQueueEnd(): void;
 }
 
@@ -30,7 +30,7 @@ export function sizeOf(event: object): number {
 /** Below this many waiting events a replay may read its next page. */
 const LOW_WATER = LIMITS.logPage / 2;
 
-/** What must be known before events pass: that the token was not revoked, that the right to hear was not withdrawn. */
+/** The reasons to hold events: the token may be revoked, or the right to subscribe may be withdrawn. */
 export const HELD_FOR = { token: 1, right: 2 } as const;
 export type HeldFor = (typeof HELD_FOR)[keyof typeof HELD_FOR];
 
@@ -42,7 +42,7 @@ export type HeldFor = (typeof HELD_FOR)[keyof typeof HELD_FOR];
  */
 export class EventQueue<Event extends object> implements Sink<Event>, LiveStream<Event>, Holding {
   readonly #owner: QueueOwner;
-  // A piped queue is mostly empty: its list is created with the first event that waits.
+  // Created with the first event that waits, since a piped queue is mostly empty.
   #events: Event[] | null = null;
   #bytes = 0;
   #waiting: Waiting<Event>[] | null = null;
@@ -86,14 +86,14 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     this.#gate?.open();
     if (this.#sink) return this.#sink.end(error);
     this.#error = error;
-    // A waiting reader has nothing queued before it, so it gets the error; the error is delivered once.
+    // A waiting reader has no queued events before the error, so it gets the error, once.
     for (const next of this.#waiting?.splice(0) ?? []) this.#finish(next);
   }
 
   isCongested(): boolean {
     if (this.#isEnded) return false;
     if (this.#sink && !this.#isHeld) return this.#sink.isCongested();
-    // Without a reader, one event is enough to show that there is something; the rest can wait in the log.
+    // Without a reader, one waiting event is enough; the rest can stay in the log.
     const waiting = this.#events?.length ?? 0;
     return waiting >= (this.#isRead || this.#sink ? LOW_WATER : 1) || this.#bytes > LIMITS.queuedEventBytes / 2;
   }
@@ -110,7 +110,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (!this.#isHeld) for (const event of this.#take()) sink.push(event);
     if (this.#isEnded) return sink.end(this.#error);
     this.#sink = sink;
-    // Waits for room in this queue become waits for room behind it.
+    // Waits for room in this queue become waits for room at the sink.
     if (this.#gate?.isWaitedFor) this.#waitAtSink();
   }
 
@@ -151,7 +151,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if ((this.#heldFor & reason) === 0 || this.#isEnded) return;
     this.#heldFor &= ~reason;
     if (this.#isHeld) return;
-    // In this order: a call may push more events, or end the queue.
+    // The list is taken first, since a call may push more events or end the queue.
     for (const event of this.#take()) this.push(event);
     if (!this.isCongested()) this.#gate?.open();
     else if (this.#gate?.isWaitedFor) this.#waitAtSink();

@@ -1,18 +1,18 @@
 /**
  * Schedules the renderings that read from the engine, fairly among users.
  *
- * Few of them run at once. The others wait in a queue for each user, and the queues take
- * turns. So the streams of one user wait for each other, and another user's event waits
- * for a few renderings at most. Between renderings the event loop goes on.
+ * A few renderings run at once. The others wait in one queue per user, and the queues take turns: the streams of one
+ * user wait for each other, and an event of another user waits for a few renderings at most. Other work of the event
+ * loop runs between renderings.
  */
 import { LIMITS } from '../limits.ts';
 import { hasTurnEnded } from './room.ts';
 
-/** The stream for which something waits. */
+/** The stream whose rendering waits. */
 export interface Waiter {
   /** Names the user whose queue it waits in. */
   readonly lane: string;
-  /** Work for a closed stream is dropped in its turn. */
+  /** Work for a closed stream is dropped when its turn comes. */
   readonly isOpen: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The number of things that each user's streams follow on this node, which holds memory for each of them (G10).
+ * Counts what each user's streams follow on this node, since each followed thing takes memory (G10).
  *
  * Counted per user, on every transport: a limit per socket would be multiplied by the sockets.
  */
@@ -24,7 +24,7 @@ export class Followed {
   /** For a stream of this user that follows `size` conversations now. @throws {ServiceError} BAD_USER_INPUT. */
   check(user: string, size: number, count: number): void {
     const others = (this.#users.get(user) ?? 0) - size;
-    // A list longer than the limit may have one stream.
+    // A user whose list is longer than the limit may have one stream.
     if (others > 0 && others + count > this.#most)
       throw badInput(`The subscriptions of one user can follow at most ${this.#most} ${this.#what}.`);
   }
@@ -47,13 +47,16 @@ export class Share {
     this.user = user;
   }
 
-  /** Called before it follows so many. @throws {ServiceError} BAD_USER_INPUT: too many, together with the user's other streams. */
+  /**
+   * Called before the stream follows `count` things. @throws {ServiceError} BAD_USER_INPUT: too many, together with the
+   * user's other streams.
+   */
   claim(count: number): void {
     this.#followed.check(this.user, this.#size, count);
     this.resize(count);
   }
 
-  /** It follows so many now. Never refuses. 0 when it ends. */
+  /** The stream now follows `size` things; 0 when it ends. Never refuses. */
   resize(count: number): void {
     this.#followed.change(this.user, count - this.#size);
     this.#size = count;

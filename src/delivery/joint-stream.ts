@@ -9,10 +9,10 @@ import type { Rechecks } from './rechecks.ts';
 import { type Doubts, userKey } from './sessions/doubts.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
-/** A listener of a channel. Calls are synchronous and must not throw. Missed events come as it has room. */
+/** A listener of a channel. Calls are synchronous and must not throw. Missed events are delivered when it has room. */
 export type Listener<Event> = Pick<Sink<Event>, 'push' | 'end' | 'isCongested' | 'onRoom'>;
 
-/** Adds a listener, which gets everything from then on. */
+/** Adds a listener, which gets every event from then on. */
 export type Admission<Event> = (listener: Listener<Event>) => void;
 
 export interface TellingChannel<Event> extends OpenedChannel {
@@ -25,13 +25,13 @@ export interface Joining<Channel, Event> {
   readonly admit: (channel: Channel) => Promise<Admission<Event>>;
 }
 
-/** A right that a token grants, and that may end during the stream. */
+/** A right that a token grants. It may end during the stream. */
 export interface Right {
-  /** False: whether this token grants it is not known now. @throws {ServiceError} FORBIDDEN: it does not. */
+  /** False: it is not known now whether this token grants the right. @throws {ServiceError} FORBIDDEN: it does not. */
   check(viewer: Viewer): boolean;
-  /** Whether it is known now. */
+  /** Whether `check` can decide now. */
   isKnown(): boolean;
-  /** Calls back when it may have ended, and once that is known; the returned function stops that. */
+  /** Calls back when the right may have ended, and when that is decided. The returned function stops that. */
   watch(onChange: () => void): () => void;
 }
 
@@ -39,7 +39,7 @@ export interface Guard {
   readonly bearer: Bearer;
   readonly doubts: Doubts;
   readonly followed: Followed;
-  /** Without it the stream ends. Checked for each new token, and whenever it may have ended. */
+  /** The stream ends without this right. It is checked for each new token, and whenever it may have ended. */
   readonly right?: { readonly of: Right; readonly rechecks: Rechecks };
 }
 
@@ -61,7 +61,7 @@ export async function openJointStream<Event extends object, Channel extends Tell
   let isOpen = true;
   const recheck = (): void => {
     try {
-      // Events from after a withdrawal that nobody heard of do not pass before it is known.
+      // The right may have been withdrawn unnoticed, so events are held until that is decided.
       if (isOpen && right?.of.check(bearer.viewer)) queue.release(HELD_FOR.right);
     } catch (error) {
       queue.end(asServiceError(error));
@@ -89,7 +89,7 @@ export async function openJointStream<Event extends object, Channel extends Tell
   doubts.enter(user, queue);
   let admissions: readonly Admission<Event>[];
   try {
-    // It may have ended before it was watched.
+    // The right may have ended before it was watched.
     if (right?.of.check(bearer.viewer) === false) queue.hold(HELD_FOR.right);
     await Promise.all(
       [...distinct.values()].map(async ({ key, create }) => {

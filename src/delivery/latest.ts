@@ -5,9 +5,9 @@ interface Versioned {
 }
 
 /**
- * An older version never replaces a newer one, with one exception: a server that
- * lost its end counts again from lower numbers. That comes with an interruption, so
- * after one the state is in doubt, and the next state heard or read is the truth.
+ * An older version never replaces a newer one, with one exception: a server that lost its end counts again from lower
+ * numbers. That comes with an interruption, so after an interruption the next state announced or read is taken whatever
+ * its version.
  */
 export class Latest<State extends Versioned> {
   #state: State | null = null;
@@ -26,7 +26,7 @@ export class Latest<State extends Versioned> {
     this.#doubts += 1;
   }
 
-  /** Takes an announced state; false: it is not news. */
+  /** Takes an announced state; false: it is not new. */
   take(state: State): boolean {
     const before = this.#state?.version ?? Number.NEGATIVE_INFINITY;
     if (this.#isInDoubt ? state.version === before : state.version <= before) {
@@ -39,8 +39,8 @@ export class Latest<State extends Versioned> {
   }
 
   /**
-   * Begins a read; the returned function takes its answer, unless a later read was answered before. The answer of a read
-   * that began before `doubt` is taken only if no state is known: it ends no doubt.
+   * Begins a read; the returned function takes its answer, unless a later read was answered before. The answer of a
+   * read that began before `doubt` is taken only if no state is known, and does not end the doubt.
    */
   reading(): (state: State) => boolean {
     this.#reads += 1;

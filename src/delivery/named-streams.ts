@@ -19,7 +19,9 @@ import { Turns } from './turns.ts';
 
 export interface NamedStreams {
   presenceUpdated(bearer: Bearer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
-  /** `after`: the caller's positions; missed publications come first. It ends with the right to hear a topic. */
+  /**
+   * `after`: the caller's positions; missed publications come first. The stream ends when the right to a topic ends.
+   */
   topicPublished(
     bearer: Bearer,
     hearing: Right & { readonly topics: readonly Topic[] },

@@ -1,6 +1,6 @@
 /**
- * Events that are older than their delivery: replays, and changes of messages. Their age is not a
- * latency. New events are not noted, since they come on the hot path.
+ * Events that are older than their delivery: replays, and changes of messages. Their age is not a latency. The set
+ * holds these and not the new events, so that the hot path does no work.
  */
 const past = new WeakSet<object>();
 

@@ -1,4 +1,6 @@
-/** Streams whose right may have ended, checked in parts: one change may concern all of a tenant's. */
+/**
+ * Checks streams whose right may have ended, a part in each turn, since one change may concern all streams of a tenant.
+ */
 import { inParts } from '../in-parts.ts';
 
 export class Rechecks {

@@ -1,4 +1,4 @@
-/** A stream whose events are rendered for their readers: once for all that share a rendering. */
+/** A stream whose events are rendered for their readers, once for all streams that share a rendering. */
 import type { Clock } from '../clock.ts';
 import { ServiceError, slowReader } from '../errors.ts';
 import { TIMES } from '../limits.ts';
@@ -11,7 +11,7 @@ export type Payload = Buffer;
 
 /** Renders the events of one stream. */
 export interface Renderer {
-  /** The same event in the same shape is the same payload. */
+  /** The same event in the same shape returns the same payload object. */
   render(event: object): Payload | Promise<Payload>;
   /** The stream has ended. Called once. */
   release(): void;
@@ -20,11 +20,11 @@ export interface Renderer {
 /** The destination of a subscription's responses. Called in the order of the events. */
 export interface Outlet extends Room {
   deliver(payload: Payload, event: object): void;
-  /** Nothing follows. With an error when the subscription could not continue. */
+  /** Ends the subscription, with an error when it could not continue. */
   end(error: ServiceError | null): void;
 }
 
-/** The id of an event, at which its reader can resume; null: the event has none. */
+/** The id of an event, from which its reader can resume; null: the event has none. */
 export type IdOf = (event: object) => string | null;
 
 export interface Subscription {
@@ -93,7 +93,7 @@ export class RenderedStream implements Subscription, Sink<object> {
     }
   }
 
-  /** Drops events whose reader lost access: their rendering may have read what came after. */
+  /** Drops events whose reader lost access, since their rendering may have read newer data. */
   withdraw(isWithdrawn: (event: object) => boolean): void {
     this.#waiting?.withdraw(isWithdrawn);
     if (this.#current && isWithdrawn(this.#current.event)) this.#isWithdrawn = true;

@@ -1,9 +1,8 @@
 /**
- * How a replay waits: for room at its reader, for the end of its stream, and for its turn.
+ * How a replay waits: for room at its reader or the end of its stream, and for its turn.
  *
- * Only here does such a wait become a promise, and each promise takes a turn of the event
- * loop. So a reader that never has room, or whose end goes unnoticed, stops its own stream
- * and never the loop (F43).
+ * Only here does such a wait become a promise, and each promise takes a turn of the event loop. So a reader that never
+ * has room, or whose end goes unnoticed, stops its own stream and not the event loop (F43).
  */
 
 import { nextTurn } from '../clock.ts';
@@ -12,7 +11,10 @@ import { nextTurn } from '../clock.ts';
 export interface Room {
   /** Whether a replay should wait. False once the stream is over. */
   isCongested(): boolean;
-  /** Calls back once, when there may be room or the stream is over; now if so already. The answer cancels. */
+  /**
+   * Calls back once, when there may be room or the stream is over; at once if that is so already. The returned function
+   * cancels.
+   */
   onRoom(resume: () => void): () => void;
 }
 
@@ -24,7 +26,7 @@ export class Gate {
     return this.#waiting !== null && this.#waiting.size > 0;
   }
 
-  /** Calls back once, when it opens. The answer cancels. */
+  /** Calls back once, when the gate opens. The returned function cancels. */
   add(resume: () => void): () => void {
     this.#waiting ??= new Set();
     this.#waiting.add(resume);
@@ -44,7 +46,7 @@ export function resumeNow(resume: () => void): () => void {
   return () => undefined;
 }
 
-/** The time that all replays together may use of one turn of the event loop. By real time: it is the processor's. */
+/** The time that all replays together may use in one turn of the event loop. Real time, since it limits CPU use. */
 const TURN_MS = 10;
 /** Null: no replay has used this turn yet. */
 let turnEndsAt: number | null = null;
@@ -70,7 +72,7 @@ export function mayPass(room: Room): boolean {
   return !room.isCongested() && !hasTurnEnded();
 }
 
-/** Resolves in a later turn, once there is room or `isOpen` is false. Answers `isOpen`. */
+/** Resolves in a later turn, once there is room or `isOpen` is false, to `isOpen`. */
 export async function roomOrEnd(room: Room, isOpen: () => boolean): Promise<boolean> {
   do {
     await new Promise<void>((resolve) => room.onRoom(() => void setImmediate(resolve)));

@@ -5,19 +5,18 @@ import type { Room } from './room.ts';
 /** The destination of a stream's events. Called synchronously, in order. Replays wait for room in it; live events never do. */
 export interface Sink<Event> extends Room {
   push(event: Event): void;
-  /** Undelivered events that match may not be delivered any more: their reader lost access meanwhile. */
+  /** Drops undelivered events that match, since their reader lost access meanwhile. */
   withdraw(isWithdrawn: (event: Event) => boolean): void;
-  /** Nothing follows. With an error when the stream could not continue. */
+  /** Ends the stream, with an error when it could not continue. */
   end(error: ServiceError | null): void;
 }
 
 /**
  * A live stream.
  *
- * From the moment it exists nothing is missed: it is created only after its
- * channels have joined the bus. Events are shared objects: all streams of a
- * channel get the identical object for an event, so a renderer may cache a
- * result by the event itself.
+ * No event is missed from its creation on: it is created only after its channels have joined the bus. Events are shared
+ * objects: all streams of a channel get the identical object for an event, so a renderer may cache a result by the
+ * event itself.
  */
 export interface LiveStream<Event extends object> extends AsyncIterableIterator<Event, undefined> {
   /** Hands everything not yet iterated, and all that follows, to `sink`. */

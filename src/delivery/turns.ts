@@ -1,11 +1,11 @@
-/** The replays of one stream, which share memory: many logs need little more than one. */
+/** Limits the memory of one stream's replays: many logs need little more than one. */
 import { LIMITS } from '../limits.ts';
 
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
   #held = 0;
 
-  /** Runs one work after the other. Rejects as the work does. */
+  /** Runs one task after the other. Rejects as the task does. */
   run<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.#last.then(work);
     this.#last = result.catch(() => undefined);

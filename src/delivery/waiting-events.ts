@@ -1,4 +1,7 @@
-/** Events that wait until an event before them is rendered. Streams share the objects, so each holds little. */
+/**
+ * Events that wait for the rendering of an earlier event. Streams share the objects, so each stream holds little
+ * memory.
+ */
 import { LIMITS } from '../limits.ts';
 import { sizeOf } from './event-queue.ts';
 

@@ -1,4 +1,4 @@
-/** How far a session of `/ws` has been given what its user was sent. */
+/** The positions up to which a session of `/ws` has received its user's messages. */
 import type { ConversationId } from './ids.ts';
 import type { Position } from './position.ts';
 

@@ -1,4 +1,4 @@
-/** Consumers, and the events they are given. */
+/** Consumers, and the events they receive. */
 import type { ConversationId, MessageId, UserId } from './ids.ts';
 import type { SessionRecord } from './sessions.ts';
 
@@ -23,19 +23,19 @@ export type EventType = (typeof EVENT_TYPES)[number];
 export interface ConsumerRecord {
   readonly name: string;
   readonly events: readonly EventType[];
-  /** Null: of all of them. */
+  /** Null: all conversations. */
   readonly conversations: readonly ConversationId[] | null;
   /** Patterns; null: all topics. */
   readonly topics: readonly string[] | null;
 }
 
-/** The public part of a session: nothing with which it could be used. */
+/** The public part of a session, without its secrets. */
 export type SessionEvent = Pick<
   SessionRecord,
   'id' | 'userId' | 'deviceId' | 'deviceName' | 'userAgent' | 'createdAt' | 'expiresAt' | 'revokedAt'
 >;
 
-/** A message that a user has not read, who is away. */
+/** A message that an absent user has not read. */
 export interface Unreached {
   readonly userId: UserId;
   readonly conversationId: ConversationId;
@@ -46,7 +46,7 @@ export interface Unreached {
   readonly content: string;
 }
 
-/** An event as consumers are given it. */
+/** An event as consumers receive it. */
 export interface ShownEvent {
   readonly id: string;
   /** Of `MESSAGE_SENT`: `message.sent`. */

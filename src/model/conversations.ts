@@ -1,4 +1,4 @@
-/** Conversations, their members, and how far these have read. */
+/** Conversations, their members, and the members' read positions. */
 import type { ConversationId, UserId } from './ids.ts';
 import type { Position } from './position.ts';
 
@@ -33,17 +33,17 @@ export interface MemberRecord {
 export interface Membership extends MemberRecord {
   readonly conversationId: ConversationId;
   readonly readSequence: number;
-  /** The head of the log when the user joined: what they may have missed begins here. */
+  /** The head of the log when the user joined; events after it are theirs. */
   readonly joinedPosition: Position;
 }
 
 export interface ReadReceiptRecord {
-  /** Of the member, by which receipts are listed: it does not change while they read. */
+  /** The member's ordinal, which orders the receipts since it never changes. */
   readonly ordinal: number;
   readonly userId: UserId;
   readonly sequence: number;
   readonly readAt: number;
 }
 
-/** Of each conversation: how many messages are kept, those up to which age, or all. */
+/** Messages kept of each conversation: a number, those up to an age, or all (null). */
 export type Retention = number | { readonly ageMs: number } | null;

@@ -1,4 +1,4 @@
-/** The ids of the nouns, each a type of its own: none is taken for another. */
+/** The ids of the nouns. Each has its own type, so that no id is mistaken for another. */
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]: Name };
@@ -21,12 +21,12 @@ export function isIdentifier(text: string): boolean {
   return IDENTIFIER.test(text);
 }
 
-/** A platform makes the ids of its users: `auth0|64f`, `ann+tag@example.org` and `a/b` are some. */
+/** The platform assigns user ids, such as `auth0|64f`, `ann+tag@example.org` or `a/b`. */
 const USER_ID = /^[^\p{White_Space}\p{Cc}\p{Cs}]{1,128}$/u;
 
 /** Whether a text can be a user's id: 1 to 128 code points, none white space, a control character or a lone surrogate. */
 export function isUserId(text: string): text is UserId {
-  // A code point takes at most two units: giants are refused before they are looked at.
+  // A code point takes at most two units, so longer texts are refused before the pattern runs.
   return text.length <= 256 && USER_ID.test(text);
 }
 /** A reference to an entity of the main API. */

@@ -1,27 +1,27 @@
-/** A user's list of conversations, and up to where a reader of all of them has everything. */
+/** A user's list of conversations, and the position of a reader of all of them. */
 import type { ConversationKind } from './conversations.ts';
 import type { ConversationId, UserId } from './ids.ts';
 import type { Position } from './position.ts';
 import type { Viewer } from './viewer.ts';
 
-/** In a conversation that a checkpoint names. */
+/** The reader's position in a conversation that a checkpoint names. */
 export interface CheckpointPoint {
   readonly position: Position;
-  /** Of the conversation, as it was told last. */
+  /** The version of the conversation that was sent last. */
   readonly version: number;
 }
 
-/** Up to where a reader of an inbox has everything. */
+/** The position up to which a reader of an inbox has everything. */
 export interface InboxPlace {
-  /** All that was written up to then, by the engine's clock, … */
+  /** Everything written up to this time, by the engine's clock, … */
   readonly time: number;
-  /** … what happened to the list up to here, … */
+  /** … every change of the list up to this position, … */
   readonly list: Position;
-  /** … and of these conversations all up to where they are said to be, and nothing behind it. */
+  /** … and, in these conversations, everything up to the given position and nothing after it. */
   readonly points: ReadonlyMap<ConversationId, CheckpointPoint>;
 }
 
-/** Where a reader of an inbox is told to be. */
+/** A checkpoint as it is sent to a reader of an inbox. */
 export interface CheckpointRecord {
   readonly isLive: boolean;
   /** The owner of the inbox. */
@@ -29,12 +29,12 @@ export interface CheckpointRecord {
   readonly place: InboxPlace;
 }
 
-/** Where a reader of an inbox comes back to; of a conversation it can be asked whether it is named. */
+/** A checkpoint that a returning reader presents. Its conversations can be looked up by id. */
 export type InboxReturn = Omit<InboxPlace, 'points'> & {
   pointOf(id: ConversationId): CheckpointPoint | undefined;
 };
 
-/** A conversation as it is in a user's list: what the list is ordered by, and what the user keeps of it. */
+/** An entry of a user's list: the fields that order the list, and the user's own settings. */
 export interface ListedConversation {
   readonly conversationId: ConversationId;
   readonly kind: ConversationKind;

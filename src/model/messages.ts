@@ -1,4 +1,4 @@
-/** Messages, what happens to them, and text that is read while it is written. */
+/** Messages, their changes, and streamed text. */
 import type { ConversationId, MessageId, UserId } from './ids.ts';
 import type { Position } from './position.ts';
 
@@ -7,7 +7,7 @@ export interface ReactionRecord {
   readonly userIds: readonly UserId[];
 }
 
-/** How far a message is: one that is read while it is written is STREAMING until its sender finishes it, or is silent. */
+/** The state of a message. A streamed message is STREAMING until its sender finishes it or is silent for too long. */
 export type MessageState = 'COMPLETE' | 'STREAMING' | 'ABORTED';
 
 export interface MessageRecord {
@@ -23,31 +23,34 @@ export interface MessageRecord {
   readonly reactions: readonly ReactionRecord[];
   readonly editedAt: number | null;
   readonly deletedAt: number | null;
-  /** The service that sent it for its sender. Left out: the sender did, as of all messages of earlier versions. */
+  /**
+   * The service that sent it on behalf of the sender. Left out: the sender did, also in all messages of earlier
+   * versions.
+   */
   readonly via?: UserId;
-  /** Left out: it is not deleted, a routing rule dropped it, or an earlier version deleted it. */
+  /** Left out: not deleted, dropped by a routing rule, or deleted by an earlier version. */
   readonly deletedBy?: UserId;
-  /** Left out: COMPLETE, as all messages were before some were written while they are read. */
+  /** Left out: COMPLETE, as all messages of versions without streaming. */
   readonly state?: Exclude<MessageState, 'COMPLETE'>;
-  /** Where it last changed; in an event, that event's place. */
+  /** The position of its last change; in an event, the position of that event. */
   readonly position: Position;
 }
 
-/** Text that was added to a message while it is written. Lengths and offsets are in Unicode code points. */
+/** Text added to a streamed message. Lengths and offsets are in Unicode code points. */
 export interface TextExtension {
   readonly messageId: MessageId;
-  /** The length before. */
+  /** The length before the addition. */
   readonly offset: number;
   readonly text: string;
-  /** The length with it. */
+  /** The length after the addition. */
   readonly length: number;
   /** The message's new payload; left out: as before. */
   readonly payload?: unknown;
 }
 
 /**
- * Announced when the text of a message is held from now on: an empty extension, which no append is.
- * Readers then read the shown text. For a node of an earlier version it changes nothing.
+ * Announced when the text of a message is held back from now on: an empty extension, which no append makes. Readers
+ * then read the visible text again. Nodes of an earlier version ignore it.
  */
 export const WITHHELD = { offset: 0, text: '', length: 0 } as const;
 

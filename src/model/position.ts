@@ -1,8 +1,8 @@
 /**
  * One place in one epoch of a conversation's log.
  *
- * `place` alone would name two events once a promoted replica or a restored
- * backup hands out numbers again, so it counts only together with `epoch`.
+ * `place` alone would name two entries after a promoted replica or a restored backup assigns numbers again, so it is
+ * valid only together with `epoch`.
  */
 export interface Position {
   readonly epoch: string;

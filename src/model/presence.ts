@@ -2,7 +2,7 @@
 import type { ConversationId, DeviceId, SessionId, UserId } from './ids.ts';
 
 export type PresenceStatus = 'ONLINE' | 'AWAY' | 'BUSY' | 'OFFLINE';
-/** `HTTP`: none that stays open, but a request of a moment ago. */
+/** `HTTP`: no open connection, but a recent request. */
 export type ConnectionType = 'GRAPHQL_WS' | 'SSE' | 'MULTIPART' | 'CALLBACK' | 'WEBSOCKET' | 'HTTP';
 
 export interface DeviceRecord {
@@ -17,14 +17,14 @@ export interface PresenceRecord {
   readonly statusText: string | null;
   readonly lastSeenAt: number | null;
   readonly devices: readonly DeviceRecord[];
-  /** All that `devices` would have if the user did not hide; as private as `connectedBy`. */
+  /** All devices, also while the user hides; as private as `connectedBy`. */
   readonly present: readonly DeviceRecord[];
   /**
-   * Of each connected device, shown or hidden, the session it goes by; null: none.
-   * The user's own affair, as sessions are: nothing that others are told comes from it.
+   * The session of each connected device, shown or hidden; null: none. Private to the user, as sessions are: nothing
+   * that others see depends on it.
    */
   readonly connectedBy: readonly (SessionId | null)[];
-  /** Whether the user has chosen OFFLINE, and is to look like one who left; as private as `connectedBy`. */
+  /** Whether the user has chosen OFFLINE, to look like a user who left; as private as `connectedBy`. */
   readonly hides: boolean;
   /** The users whom the user blocks: to them the user looks as if never seen. As private as `connectedBy`. */
   readonly blocked: readonly UserId[];
@@ -40,6 +40,6 @@ export interface TypingRecord {
 }
 
 export interface OngoingTyping extends TypingRecord {
-  /** By the engine's clock: `expiresAt` says nothing to a node whose own is off. */
+  /** Measured by the engine's clock: a node whose clock is wrong cannot use `expiresAt`. */
   readonly remainingMs: number;
 }

@@ -16,7 +16,7 @@ export type Change =
   | 'admin'
   | 'rule-test';
 
-/** A rate to which all nodes together hold a user or a tenant. */
+/** A rate of a user or a tenant that holds over all nodes together. */
 export type RateName =
   | `user-${Exclude<Change, 'message'>}`
   | 'user-messages'
@@ -30,7 +30,7 @@ export type RateName =
 export interface RateUse {
   readonly rate: RateName;
   readonly tenant: TenantId;
-  /** Null: of a rate of the tenant. */
+  /** Null: a rate of the tenant. */
   readonly userId: UserId | null;
   readonly count: number;
 }
@@ -38,10 +38,10 @@ export interface RateUse {
 /**
  * A change of which only the latest counts: typing, presence, a read position.
  *
- * Over its rate it is not refused: it answers as if it had been applied.
+ * A signal over its rate is not refused, and answers as if it had been applied.
  */
 export interface Signal<Answer> {
-  /** One of the same kind that ranks as high takes the place of one that waits. */
+  /** A signal replaces a waiting one of the same kind whose rank is not higher. */
   readonly kind: string;
   readonly rank: number;
   /** The handling of a signal over its rate: dropped, or applied as soon as the rate allows, before or after others. */
@@ -50,23 +50,23 @@ export interface Signal<Answer> {
   asIfApplied(): Answer | Promise<Answer>;
 }
 
-/** Counts what a caller does against their rates. */
+/** Counts a caller's acts against their rates. */
 export interface Meter {
   /** Counts a change, and the people it names. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
   count(change: Exclude<Change, 'signal'>, named?: number): void;
-  /** Gives back the people of a call that was counted and then refused as bad input: it named nobody. */
+  /** Gives back the people counted for a call that was then refused as bad input. */
   unname(named: number): void;
-  /** Applies a signal now, or later, or not at all; refuses none. */
+  /** Applies a signal now, later, or not at all. Never refuses. */
   signal<Answer>(signal: Signal<Answer>): Promise<Answer>;
   /** Counts a subscription. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
   subscribe(): void;
   /** Takes the units that an operation may cost, before it runs. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
   read(units: number): void;
-  /** Takes what an operation cost beyond that, or gives back what it did not. */
+  /** Takes the units that an operation cost beyond that, or gives back the unused ones. */
   settle(units: number): void;
   /** Takes units for completed work, even below zero. A caller with none left is counted as refused. */
   spend(units: number): void;
-  /** Counts that something was refused for want of room that the caller has used up. */
+  /** Counts a refusal for lack of room that the caller has used up. */
   overrun(): void;
   /** Takes a share of what the response to an event cost. @throws {ServiceError} QUERY_TOO_COSTLY. */
   hear(units: number): void;

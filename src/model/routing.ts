@@ -7,20 +7,20 @@ export type RoutedKind = 'TOPIC' | ConversationKind;
 
 export interface RuleMatch {
   readonly on: readonly RoutedKind[];
-  /** A pattern of topics; of messages, of their conversation's id. */
+  /** A pattern of topics; for messages, of the id of their conversation. */
   readonly topic: string | null;
   readonly sender: UserId | null;
   /** A JSONata expression. */
   readonly where: string | null;
 }
 
-/** Topics or users, one of the two. */
+/** Either topics or users. */
 export interface RuleTargets {
   readonly topics: readonly Topic[];
   readonly users: readonly UserId[];
 }
 
-/** Expressions of the text and the payload a message is to have; what is left out stays. */
+/** Expressions for a new text and a new payload. A part that is left out stays as it is. */
 export interface RuleTransform {
   readonly content?: string;
   readonly payload?: string;
@@ -28,7 +28,7 @@ export interface RuleTransform {
 
 export type RuleAction =
   | { readonly drop: true }
-  /** As one expression it gives the payload, and the text stays. */
+  /** A single expression gives the payload, and the text stays. */
   | { readonly transform: string | RuleTransform }
   | { readonly forward: RuleTargets }
   | { readonly copy: RuleTargets };

@@ -1,4 +1,4 @@
-/** Sessions, and the tokens they go by. */
+/** Sessions and their tokens. */
 import type { DeviceId, SessionId, UserId } from './ids.ts';
 import type { TopicClaims } from './viewer.ts';
 
@@ -8,9 +8,9 @@ export interface SessionRecord {
   readonly deviceId: DeviceId;
   readonly deviceName: string | null;
   readonly userAgent: string | null;
-  /** Of its access tokens, space-separated. */
+  /** The scope of its access tokens, space-separated. */
   readonly scope: string;
-  /** Of its access tokens. */
+  /** The topic claims of its access tokens. */
   readonly topics: TopicClaims;
   readonly createdAt: number;
   readonly lastSeenAt: number;
@@ -18,12 +18,12 @@ export interface SessionRecord {
   readonly revokedAt: number | null;
   /** SHA-256 of the refresh token's secret, base64url. */
   readonly currentHash: string;
-  /** Of the one before it; empty at first. */
+  /** The hash of the previous secret; empty at first. */
   readonly previousHash: string;
-  /** The nonce from which the current secret was derived from its predecessor. */
+  /** The nonce with which the current secret was derived from the previous one. */
   readonly nonce: string;
   readonly rotatedAt: number;
-  /** Of those before the previous one, latest last. */
+  /** The hashes of the secrets before the previous one, latest last. */
   readonly usedHashes: readonly string[];
   /** Counts writes, from 1. */
   readonly version: number;

@@ -1,8 +1,10 @@
-/** Topics: what is published in them, and what a tenant's policies say of them. */
+/** Topics: their publications, and the policies of a tenant. */
 import type { PublicationId, Topic, UserId } from './ids.ts';
 import type { Position } from './position.ts';
 
-/** The holders of a right on a topic: every user, tokens that name it, services only, or the user whose topic it is. */
+/**
+ * Who has a right on a topic: every user, tokens that name the topic, services only, or the user who owns the topic.
+ */
 export type TopicRight = 'EVERYONE' | 'CLAIMED' | 'SERVICES' | 'OWNER';
 
 /** The settings of a tenant's admins for the topics that a pattern names. */
@@ -10,9 +12,9 @@ export interface TopicPolicyRecord {
   readonly pattern: string;
   readonly publish: TopicRight;
   readonly subscribe: TopicRight;
-  /** The latest so many are kept; null: as many as usual. */
+  /** The number of latest publications kept; null: the default. */
   readonly keep: number | null;
-  /** How long they are kept after the last, as it was given, and in milliseconds; null: as long as usual. */
+  /** How long publications are kept after the last one, as given and in milliseconds; null: the default. */
   readonly keepFor: { readonly text: string; readonly ms: number } | null;
   /** JSON Schema of payloads, as JSON; null: any. */
   readonly schema: string | null;
@@ -26,6 +28,6 @@ export interface PublicationRecord {
   readonly payload: unknown;
   readonly senderId: UserId;
   readonly timestamp: number;
-  /** Its place among the publications of its topic, 1, 2, 3 … in one epoch of the topic's history. */
+  /** Its position in the topic's history; places are 1, 2, 3 … within an epoch. */
   readonly position: Position;
 }

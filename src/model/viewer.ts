@@ -1,10 +1,10 @@
-/** The caller, and what a token says of them. */
+/** The caller, and the claims of their token. */
 import type { DeviceId, SessionId, TenantId, UserId } from './ids.ts';
 
 /** Rights of a token beyond its user's own data. */
 export type Scope = 'realtime:admin' | 'realtime:service';
 
-/** Patterns of topics a token names; null where it names none, and the default holds. */
+/** Patterns of topics that a token names. Null: no such claim, so the default applies. */
 export interface TopicClaims {
   readonly publish: readonly string[] | null;
   readonly subscribe: readonly string[] | null;
@@ -14,7 +14,7 @@ export interface Viewer {
   readonly tenant: TenantId;
   readonly userId: UserId;
   readonly scopes: ReadonlySet<string>;
-  /** Of a token of ours. Null: of the platform. */
+  /** The session of a token that this service issued. Null: a token of the platform. */
   readonly sessionId: SessionId | null;
   /** The device that the token names; null: none. */
   readonly deviceId: DeviceId | null;
@@ -23,6 +23,9 @@ export interface Viewer {
   readonly topics: TopicClaims;
   /** When the token ends; sockets close with 4403 then. */
   readonly expiresAt: number;
-  /** The service that acts for this user, and pays for it; left out: they act themselves. Made by `access/acting.ts` only. */
+  /**
+   * The service that acts for this user, and whose rates count. Left out: the user acts directly. Set by
+   * `access/acting.ts` only.
+   */
   readonly actor?: Viewer;
 }

@@ -1,9 +1,12 @@
-/** Announcements of texts that wait for a reading, up to a cap; past it they are dropped, since the next reading includes them. */
+/**
+ * Announcements of texts that arrive during a read, up to a cap. Past the cap they are dropped, since the next read
+ * includes them.
+ */
 import { LIMITS } from '../../limits.ts';
 import type { MessageRecord, TextExtension } from '../../model.ts';
 import { jsonSizeOf } from '../../rates/json-size.ts';
 
-/** Characters of an announcement beside its text and payload. */
+/** The overhead of an announcement in characters, beside its text and payload. */
 const FRAME_CHARACTERS = 200;
 
 function charactersOf(text: string, payload: unknown): number {

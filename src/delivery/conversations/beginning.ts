@@ -14,18 +14,18 @@ import type { ConversationStreamOptions, CountResume } from './stream-options.ts
 export interface Start<Event extends object> {
   readonly following: Following<Event>;
   readonly from: Position;
-  /** Whether the reader has everything before that position and is to get everything after it. */
+  /** Whether the reader has everything up to `from`, so that every event after it must follow. */
   readonly isResumed: boolean;
   /** Null: it begins live. */
   readonly replay: Replay | null;
-  /** The reason for which it does not begin at the reader's position. */
+  /** Why it does not begin at the reader's position; null: it does. */
   readonly expiry: ServiceError | null;
 }
 
-/** The position after which a conversation's events come, of one that the viewer joined there. Null: live. */
+/** The position after which the events of a conversation begin; `joined`: where the viewer joined it. Null: live. */
 export type StartOf = (id: ConversationId, joined: Position | null) => Position | null;
 
-/** The parts of a stream with which it begins. */
+/** The parts of a stream that its beginning needs. */
 interface BeginningStream<Event extends object> {
   readonly options: ConversationStreamOptions<Event>;
   readonly rights: Rights;
@@ -67,13 +67,13 @@ async function readHeads<Event extends object>(
   );
 }
 
-/** The starts in conversations that the viewer may see. Leaves the others. */
+/** The starts of the conversations that the viewer may see. The stream leaves the others. */
 async function admitted<Event extends object>(
   { options, rights, followings, replays }: BeginningStream<Event>,
   joined: readonly Following<Event>[],
   after: StartOf,
 ): Promise<Start<Event>[]> {
-  // Checked after the channels have joined: the answer has all removals before, and later ones are announced.
+  // Checked after the channels have joined: the answer includes all earlier removals, and later ones are announced.
   const [memberships, heads] = await Promise.all([
     rights.memberships(joined.map(({ channel }) => channel.id)),
     readHeads(options, joined),

@@ -1,11 +1,9 @@
 /**
  * A conversation with listeners on this node.
  *
- * Owns the position. Message announcements are passed on only in the order of
- * the log: when one is not the next, or the bus was interrupted, the
- * channel reads the gap from the log first (G05, G07). Other changes (name,
- * members, read positions, typing) are state: the latest is the whole truth, and
- * after an interruption it is read again.
+ * The channel owns the position. It passes message announcements on only in the order of the log: when one is not the
+ * next, or the bus was interrupted, it reads the gap from the log first (G05, G07). Other changes (name, members, read
+ * positions, typing) are state: the latest value is enough, and it is read again after an interruption.
  */
 import type { Clock } from '../../clock.ts';
 import type { Announcement, Engine, Listening, ReadMove } from '../../engine/port.ts';
@@ -54,16 +52,16 @@ export class ConversationChannel {
   readonly #conversation = new ConversationState();
   readonly #head: SharedRead<Position | null>;
   #isClosed = false;
-  /** The reason for which it cannot continue; null: it can. */
+  /** Why the channel cannot continue; null: it can. */
   #loss: ServiceError | null = null;
   /** While the log is read, announcements are dropped: the log has them. */
   #isCatchingUp = true;
   #isBehind = false;
   /** After an interruption a removal may have been missed: nothing is delivered until the members were read. */
   #isInDoubt = false;
-  /** The time up to which everything was heard before that; null: it is not in doubt. */
+  /** While in doubt: the time up to which every announcement was received. Null: not in doubt. */
   #heardBefore: number | null = null;
-  /** Whether read positions may have moved unheard. */
+  /** Whether announcements of read positions may have been missed. */
   #areReadsUnheard = false;
   #interruptions = 0;
 
@@ -83,7 +81,9 @@ export class ConversationChannel {
     return this.#position;
   }
 
-  /** The present head of the log: the channel is behind it while the bus is interrupted. Null: there is no log. */
+  /**
+   * The present head of the log, which the channel has not reached while the bus is interrupted. Null: there is no log.
+   */
   readHead(): Promise<Position | null> {
     return this.#head.ask();
   }
@@ -93,12 +93,12 @@ export class ConversationChannel {
     return this.#conversation.current;
   }
 
-  /** By `Clock.elapsed`: everything announced before this has been passed on. */
+  /** Every announcement before this time, by `Clock.elapsed`, has been passed on. */
   get heardAt(): number {
     return this.#heardBefore ?? this.#listening?.heardAt ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** Whether it has passed on everything it knows of. */
+  /** Whether the channel has passed on everything it received. */
   get isSettled(): boolean {
     return !this.#isCatchingUp && !this.#isBehind && !this.#isInDoubt;
   }
@@ -129,7 +129,7 @@ export class ConversationChannel {
     return true;
   }
 
-  /** A listener that comes to a lost channel is told at once, since no later event would tell it. */
+  /** A listener that is added to a lost channel is told at once, since no later event would tell it. */
   add(listener: ChannelListener): void {
     if (this.#loss) return listener.onLost(this.#loss);
     this.#listeners.add(listener);
@@ -261,7 +261,7 @@ export class ConversationChannel {
     }
   }
 
-  /** Reports the read positions that moved unheard. They are state: some may be sent again. */
+  /** Reports read positions whose announcements may have been missed. They are state, so some may be sent again. */
   async #tellReads(): Promise<void> {
     if (!this.#areReadsUnheard || !this.#listeners.takeReads) return;
     const { engine, clock } = this.#parts;

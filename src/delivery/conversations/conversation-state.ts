@@ -1,4 +1,4 @@
-/** The newest known state of a channel's conversation, with the messages that were heard since it was read. */
+/** The newest known state of a channel's conversation, updated by the messages announced since it was read. */
 import type { ConversationRecord, MessageRecord } from '../../model.ts';
 import { Latest } from '../latest.ts';
 
@@ -10,23 +10,23 @@ export class ConversationState {
     return this.#latest.current;
   }
 
-  /** Whether it is newer than what is known. */
+  /** Takes a state; false: it is not newer than the known one. */
   take(conversation: ConversationRecord): boolean {
     return this.#latest.take(this.#withSent(conversation));
   }
 
-  /** Begins a read; the answer takes what was read, and says whether it is news. */
+  /** Begins a read. The returned function takes the answer, and returns whether it is new. */
   reading(): (conversation: ConversationRecord) => boolean {
     const take = this.#latest.reading();
     return (conversation) => take(this.#withSent(conversation));
   }
 
-  /** What is known may be old. */
+  /** The known state may be old. */
   doubt(): void {
     this.#latest.doubt();
   }
 
-  /** A message updates the conversation, and no other announcement says so. Whether that is news. */
+  /** A message updates the conversation, and no other announcement says so. Returns whether that is new. */
   sent({ sequence, timestamp, position }: MessageRecord): boolean {
     this.#lastSent = { lastSequence: sequence, lastActivityAt: timestamp, position };
     const before = this.#latest.current;
@@ -35,7 +35,7 @@ export class ConversationState {
     return true;
   }
 
-  /** State that was read, or heard late, may be older than the last message. */
+  /** State that was read, or announced late, may be older than the last message. */
   #withSent(conversation: ConversationRecord): ConversationRecord {
     const sent = this.#lastSent;
     const isNewer =

@@ -1,4 +1,4 @@
-/** One stream's part in one channel: its selection, and its position. */
+/** One stream's use of one channel: its selection of events, and its position. */
 import type { ChannelAccess } from '../../access/seen.ts';
 import type { LeaveReason } from '../../engine/port.ts';
 import { positionExpired, type ServiceError } from '../../errors.ts';
@@ -32,33 +32,39 @@ export interface Selection<Event extends object> {
   stop?(access: ChannelAccess, message: MessageRecord): Event | null;
 }
 
-/** The viewer has deleted it for themselves: nothing of it is passed on until a message is sent past that sequence. */
+/**
+ * The viewer has deleted the conversation for themselves. Nothing is passed on until a message with a higher sequence
+ * is sent.
+ */
 interface Hidden {
   readonly sequence: number;
-  /** Up to where it was passed on. */
+  /** The position up to which events were passed on. */
   readonly position: Position;
-  /** Of the conversation as it was told last. */
+  /** The version of the conversation that was sent last. */
   readonly version: number | undefined;
 }
 
 const NOTHING: Place = { length: 0, units: 0 };
 const NOWHERE: Position = { epoch: '', place: 0 };
 
-/** The owner of a stream's parts, called when access or a channel is lost. */
+/** The owner of a stream's followings. It is called when access or a channel is lost. */
 export interface Follower {
   readonly viewerId: UserId;
   onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void;
-  /** It was hidden, and a message was sent: what happened meanwhile is told past the place at which it was hidden. */
+  /** A message made a hidden conversation visible again. Events since the place at which it was hidden must follow. */
   onShown(following: Following<object>): void;
   /** The reader may hold what the log has lost. */
   onAhead(following: Following<object>): void;
   onLost(following: Following<object>, error: ServiceError): void;
 }
 
-/** One stream's part in one channel. */
+/** One stream's use of one channel. */
 export class Following<Event extends object> implements ChannelListener {
   readonly channel: ConversationChannel;
-  /** The log's head when the channel was opened for this; null: it was open before, and may be behind. */
+  /**
+   * The log's head, when the channel was opened for this following. Null: it was open already, and may be behind the
+   * log.
+   */
   readonly beganAt: Position | null;
   readonly takesConversation: boolean;
   readonly takesText: boolean;
@@ -70,7 +76,7 @@ export class Following<Event extends object> implements ChannelListener {
   #access: ChannelAccess | null = null;
   /** When the viewer joined, by the engine's clock; null: they are not a member. */
   joinedAt: number | null = null;
-  /** The viewer's membership that it depends on; null: none. */
+  /** The ordinal of the viewer's membership that access depends on; null: none. */
   #ordinal: number | null = null;
   readonly #follower: Follower;
   readonly #selection: Selection<Event>;
@@ -80,11 +86,11 @@ export class Following<Event extends object> implements ChannelListener {
   #place = Number.POSITIVE_INFINITY;
   /** The position of the replay. */
   #reached: Position = NOWHERE;
-  /** How often it was hidden: a replay that began before ends. */
+  /** Counts how often the conversation was hidden, so that a replay that began before ends. */
   hidings = 0;
   /** Null: it is not hidden. */
   #hidden: Hidden | null = null;
-  /** Messages being written whose text this reader gets late: the place up to which it has each. */
+  /** The streamed messages whose text this reader gets late, with the place up to which it has each text. */
   #behind: Map<WrittenMessage, Place> | null = null;
   /** Cancels the wait for room. */
   #stopWaiting: (() => void) | null = null;
@@ -123,7 +129,7 @@ export class Following<Event extends object> implements ChannelListener {
     this.#hidden = null;
   }
 
-  /** Nothing of the conversation follows until a message is sent past this sequence. */
+  /** Nothing of the conversation follows until a message with a higher sequence is sent. */
   hide(sequence: number): void {
     const { conversation } = this.channel;
     if (!this.#access || (conversation?.lastSequence ?? 0) > sequence) return;
@@ -138,7 +144,7 @@ export class Following<Event extends object> implements ChannelListener {
     return this.#hidden !== null;
   }
 
-  /** Whether something happened in it that the viewer is told once it is not hidden any more. */
+  /** Whether events are withheld until the conversation is visible again. */
   get isWithheld(): boolean {
     const { conversation, position } = this.channel;
     const hidden = this.#hidden;
@@ -163,12 +169,12 @@ export class Following<Event extends object> implements ChannelListener {
     return this.#ordinal === null || this.#ordinal === membership?.ordinal;
   }
 
-  /** Whether no replay of it is under way. */
+  /** Whether it is live: no replay is under way. */
   get isLive(): boolean {
     return this.#hidden !== null || this.#place !== Number.POSITIVE_INFINITY;
   }
 
-  /** Everything up to here was passed on. During a replay, approximately. */
+  /** The position up to which everything was passed on. Approximate during a replay. */
   get position(): Position {
     if (this.#hidden) return this.#hidden.position;
     return this.isLive ? { epoch: this.#epoch, place: this.#place } : this.#reached;
@@ -188,7 +194,7 @@ export class Following<Event extends object> implements ChannelListener {
   onMessage(change: MessageChange, message: MessageRecord): void {
     if (this.#hidden) return this.#hearHidden(this.#hidden, change, message);
     const { epoch, place } = message.position;
-    // A replay may have read past what the channel had heard, in an epoch of a log that has lost its end since.
+    // A replay may have read past the channel, in an epoch of a log that has lost its end since.
     if (place <= this.#place) {
       if (place === this.#place && epoch !== this.#epoch)
         this.onLost(positionExpired('DIVERGED', { conversationId: this.channel.id }));
@@ -222,7 +228,7 @@ export class Following<Event extends object> implements ChannelListener {
     if (event) this.#queue.push(event);
   }
 
-  /** The viewer joined it: the following events are of a conversation that is new to them. One that is hidden by now was not then. */
+  /** The viewer joined: for them the conversation is new. It may be hidden by now, but was not when they joined. */
   onJoined(): void {
     const { conversation } = this.channel;
     const event = this.#admitted && conversation && this.#selection.joined?.(this.#admitted, conversation);
@@ -245,8 +251,8 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   /**
-   * Passes text on as it comes to a reader that keeps up. Any other gets text less often, and
-   * more each time: the latest state of a text is enough (G20).
+   * Passes text on as it arrives to a reader that keeps up. A slower reader gets more text less often, since the latest
+   * state of a text is enough (G20).
    */
   onExtended(event: ExtendedText, written: WrittenMessage): void {
     if (!this.isLive || this.#hidden) return;
@@ -258,7 +264,7 @@ export class Following<Event extends object> implements ChannelListener {
     this.#catchUp();
   }
 
-  /** A reader that is behind gets a text as it is now: parts deleted meanwhile are not sent any more. */
+  /** A reader that is behind gets a text as it is now, without parts that were deleted meanwhile. */
   #correctText(behind: Map<WrittenMessage, Place>, message: MessageRecord): void {
     for (const written of behind.keys()) {
       if (written.id !== message.id) continue;
@@ -279,7 +285,7 @@ export class Following<Event extends object> implements ChannelListener {
     this.#catchUp();
   }
 
-  /** Unheard events may concern a text: until they are heard, no reader gets that text as it was. */
+  /** Missed events may concern a text. Until they are read, no reader gets its earlier state. */
   onSettled(): void {
     if (this.#behind) this.#catchUp();
   }
@@ -300,7 +306,7 @@ export class Following<Event extends object> implements ChannelListener {
     const stop = this.#queue.onRoom(() => {
       isOver = true;
       this.#stopWaiting = null;
-      // Not within the write that made the room.
+      // Not inside the write that made room.
       setImmediate(() => this.#catchUp());
     });
     if (!isOver) this.#stopWaiting = stop;

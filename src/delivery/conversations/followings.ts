@@ -1,4 +1,4 @@
-/** The conversations that a stream follows: its part in the channel of each. */
+/** The conversations that a stream follows, with its use of each channel. */
 import { FewByKey } from '../../few.ts';
 import { inParts } from '../../in-parts.ts';
 import type { ConversationId, TenantId } from '../../model.ts';
@@ -46,7 +46,7 @@ export class Followings<Event extends object> {
     return this.#all.values();
   }
 
-  /** Compares the object, not the id: after leaving and joining again the id names another membership. */
+  /** Compares the object and not the id, since a membership after leaving and joining again is another one. */
   includes(following: Following<object>): boolean {
     return this.#all.get(following.channel.id) === following;
   }

@@ -1,4 +1,4 @@
-/** The listeners of a conversation's channel, by what they take. */
+/** The listeners of a conversation's channel, by the kinds of events that they take. */
 import type { Engine, LeaveReason, ReadMove } from '../../engine/port.ts';
 import type { ServiceError } from '../../errors.ts';
 import type {
@@ -27,10 +27,10 @@ export interface ChannelListener {
   /** The user whose membership the listener depends on; null: none, or not yet. */
   readonly member: UserId | null;
   isOf(membership: Membership | null): boolean;
-  /** Whether it takes changes of the conversation itself; a listener that does not costs nothing then. */
+  /** Whether it takes changes of the conversation itself. For other listeners such a change is free. */
   readonly takesConversation: boolean;
   onMessage(change: MessageChange, message: MessageRecord): void;
-  /** The log's head, read just now: a listener past it may hold what the log has lost. */
+  /** The log's head, just read. A listener past it may hold entries that the log has lost. */
   onHead(position: Position): void;
   onConversation(conversation: ConversationRecord, cause: ConversationCause): void;
   /** Whether it takes read positions. */
@@ -39,9 +39,9 @@ export interface ChannelListener {
   onTyping(typing: TypingRecord): void;
   /** Whether it takes text that is added to messages. */
   readonly takesText: boolean;
-  /** Text added since the last call, of a message whose text other listeners take as well. */
+  /** Text added to a message since the last call; the event is shared by all listeners. */
   onExtended(event: ExtendedText, written: WrittenMessage): void;
-  /** The channel has passed on everything it knows of; called for listeners that take text. */
+  /** The channel has passed on everything it received; called for listeners that take text. */
   onSettled(): void;
   /** The writer of the message is asked to stop. */
   onStop(message: MessageRecord): void;
@@ -80,7 +80,8 @@ export class Listeners {
   }
 
   tellMessage(change: MessageChange, message: MessageRecord): void {
-    // Not copied: a listener that leaves meanwhile gets no call, and none can join within a synchronous call.
+    // The set is not copied: a listener that leaves during the loop gets no call, and none can join within a
+    // synchronous call.
     for (const listener of this.#all) listener.onMessage(change, message);
   }
 

@@ -1,4 +1,7 @@
-/** The loss of one of the conversations that a stream names. It is an event of the stream, and the others continue. */
+/**
+ * The loss of one of the conversations that a stream names. The loss is an event of the stream, which continues with
+ * the others.
+ */
 import { notFound, ServiceError } from '../../errors.ts';
 import type { ConversationId } from '../../model.ts';
 import type { Sink } from '../stream.ts';
@@ -20,7 +23,10 @@ export class Lost {
 /** The events of a stream over conversations. */
 export type Told<Event extends object> = Event | Lost;
 
-/** The event itself. @throws {ServiceError} FORBIDDEN for a loss: the response carries it, and the stream continues. */
+/**
+ * The event, if it is not a loss. @throws {ServiceError} FORBIDDEN for a loss: the response carries the error, and the
+ * stream continues.
+ */
 export function toldEvent<Event extends object>(told: Told<Event>): Event {
   if (told instanceof Lost) throw told.error;
   return told;
@@ -42,10 +48,10 @@ export class Losses {
   }
 
   /**
-   * Reports named conversations that cannot be followed. A caller that gives a position of one was in it once, or
-   * claims so; the answer does not depend on whether the conversation exists.
+   * Reports named conversations that cannot be followed. A caller with a position in a conversation was a member once,
+   * or claims so; the answer does not depend on whether the conversation exists.
    *
-   * @throws {ServiceError} NOT_FOUND for one without a position, or when none is left.
+   * @throws {ServiceError} NOT_FOUND for a conversation without a position, or when none is left.
    */
   settle(
     named: readonly ConversationId[],

@@ -1,8 +1,8 @@
-/** The times at which readers get text that is being written: appends within one interval are one event. */
+/** Decides when readers get streamed text: the appends of one interval are one event. */
 import type { Clock } from '../../clock.ts';
 
 /**
- * One turn for all texts of this node, so that a socket gets several of them in one write.
+ * One timer for all texts of this node, so that a socket gets several texts in one write.
  *
  * After a quiet time the first append is passed on at once.
  */

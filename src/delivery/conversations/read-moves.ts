@@ -1,4 +1,4 @@
-/** Read positions that moved since an instant. They are state: the latest is the whole truth. */
+/** Read positions that moved since an instant. They are state, so the latest value is enough. */
 import type { Engine } from '../../engine/port.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, ReadReceiptRecord, TenantId } from '../../model.ts';

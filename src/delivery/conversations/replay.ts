@@ -1,10 +1,9 @@
 /**
  * One stream's position in one conversation.
  *
- * It is either live, and the channel passes events on, or replaying: it reads the log
- * page by page up to the channel's position. The step from one to the other has
- * no `await` between the last comparison and going live, so nothing is lost
- * between them and nothing comes twice (G06).
+ * Either it is live, and the channel passes events on; or it replays, and reads the log page by page up to the
+ * channel's position. There is no `await` between the last comparison and going live, so no event is lost or delivered
+ * twice (G06).
  */
 import { nextTurn } from '../../clock.ts';
 import type { LogPage } from '../../engine/port.ts';
@@ -20,11 +19,11 @@ type Page = Extract<LogPage, { outcome: 'read' }>;
 export interface ReplayTarget {
   /** Takes a message of the log, in order. */
   onMessage(change: MessageChange, message: MessageRecord): void;
-  /** Asks whether the viewer is a member still, and closes the target if not. */
+  /** Checks whether the viewer is still a member, and closes the target if not. */
   confirm(): Promise<void>;
-  /** Where the messages go. */
+  /** The destination of the messages. */
   readonly room: Room;
-  /** Of the stream. */
+  /** The turns of the stream. */
   readonly turns: Turns;
   isOpen(): boolean;
 }
@@ -34,7 +33,7 @@ export class Replay {
   readonly #channel: ConversationChannel;
   readonly #target: ReplayTarget;
   #cursor: Position;
-  /** Held, until it is delivered. */
+  /** The page that is held until it is delivered. */
   #page: Page | null = null;
 
   constructor(log: SharedLog, channel: ConversationChannel, after: Position, target: ReplayTarget) {
@@ -60,11 +59,11 @@ export class Replay {
     }
   }
 
-  /** Delivers up to the channel's position and calls `goLive` in the same moment. */
+  /** Delivers up to the channel's position and calls `goLive` in the same turn. */
   async run(goLive: (cursor: Position) => void): Promise<void> {
     const { turns } = this.#target;
     while (this.#target.isOpen()) {
-      // Small pages of many conversations are read at once; a large one waits for its turn, and is read again then.
+      // Small pages of many conversations are read at once. A large page waits for its turn and is read again then.
       const page = this.#page ?? (await this.#hold());
       const isOver = page
         ? await this.#deliver(page, goLive).finally(() => this.#release())
@@ -80,16 +79,16 @@ export class Replay {
     this.#release();
   }
 
-  /** Resolves to whether it is over: live, or closed. */
+  /** Resolves to true when the replay is over: live, or closed. */
   async #deliver({ entries, isWhole }: Page, goLive: (cursor: Position) => void): Promise<boolean> {
     const { room } = this.#target;
     const isOpen = (): boolean => this.#target.isOpen();
-    // The log may follow a removal whose announcement was missed, while the bus was cut. Entries read before are the member's.
+    // An interruption of the bus may have hidden a removal, so entries read afterwards need this check.
     if (entries.length > 0) await this.#target.confirm();
     if (!isOpen()) return true;
     for (const { change, message, isLast } of entries) {
       if (!message) throw positionExpired('RETENTION', { conversationId: this.#channel.id });
-      // Each entry shows the present message: of its changes the last one is enough, here or live.
+      // Each entry has the present state of its message, so the last change of a message is enough.
       if (change !== 'SENT' && !isLast) {
         this.#cursor = message.position;
         continue;
@@ -103,7 +102,7 @@ export class Replay {
     return true;
   }
 
-  /** Reads the next page, and holds it if it may. */
+  /** Reads the next page, and holds it if there is memory for it. */
   async #hold(): Promise<Page | null> {
     const page = await this.#read();
     if (!this.#target.turns.hold(sizeOfPage(page))) return null;
@@ -125,7 +124,7 @@ export class Replay {
   }
 }
 
-/** The error a stream ends with when its replay failed. */
+/** The error that ends a stream whose replay failed. */
 export function asServiceError(error: unknown): ServiceError {
   return error instanceof ServiceError
     ? error

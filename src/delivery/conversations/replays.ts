@@ -74,7 +74,7 @@ export class Replays<Event extends object> {
     void this.#run(following, replay);
   }
 
-  /** Asks the log whether it still knows the last position passed on (G04). */
+  /** Checks that the log still has the last position passed on (G04). */
   async confirm(following: Following<object>): Promise<void> {
     const { channel, position } = following;
     const owner = this.#owner;

@@ -1,18 +1,21 @@
-/** Where a client was in each conversation, as streams ask for it. */
+/** A client's position in each conversation, as streams look it up. */
 import type { ConversationId, Position } from '../../model.ts';
 
 export interface ResumePoints {
   get(id: ConversationId): Position | undefined;
   has(id: ConversationId): boolean;
-  /** Those that are known before they are met in the viewer's list. */
+  /** The conversations that are known without the viewer's list. */
   keys(): Iterable<ConversationId>;
 }
 
-/** Whether they are one place in one epoch of a log. */
+/** Whether two positions are equal. */
 export const isSame = (one: Position, other: Position): boolean =>
   one.epoch === other.epoch && one.place === other.place;
 
-/** The list may have been late for a conversation that the client had heard of: it goes on there, not where it was joined. */
+/**
+ * The list may be behind the client: a client that has events of a conversation resumes after them, and not where it
+ * joined.
+ */
 export function furthest(heard: Position | undefined, joined: Position | null): Position | null {
   return heard && joined && heard.epoch === joined.epoch && heard.place > joined.place ? heard : joined;
 }

@@ -11,9 +11,9 @@ export interface RightsOwner {
   readonly isOpen: boolean;
   isFollowed(following: Following<object>): boolean;
   followedIds(): readonly ConversationId[];
-  /** The new token could not open these. */
+  /** The new token gives no access to these conversations. */
   onRefused(ids: readonly ConversationId[]): void;
-  /** The viewer has left it, which was not announced. */
+  /** The viewer has left the conversation, and no announcement said so. */
   onLeftUnheard(id: ConversationId): void;
   /** Calls again later, while the stream is open. */
   retry(error: unknown, again: () => void): void;
@@ -39,12 +39,12 @@ export class Rights implements RenewalListener {
     return this.#bearer.viewer;
   }
 
-  /** An admin may name conversations without being a member. Without names they get their own only. */
+  /** Whether the viewer is an admin who named the conversations: membership is not needed then. */
   get seesAll(): boolean {
     return this.#areNamed && isAdmin(this.viewer);
   }
 
-  /** The viewer's memberships; null: they are no member. */
+  /** The viewer's memberships; null: not a member. */
   memberships(ids: readonly ConversationId[]): Promise<readonly (Membership | null)[]> {
     const { tenant, userId } = this.viewer;
     return this.#engine.readMemberships(
@@ -64,7 +64,7 @@ export class Rights implements RenewalListener {
     return this.#owner.isOpen ? visible.flat() : [];
   }
 
-  /** Leaves a conversation that the viewer has left. A viewer who was added again has another membership. */
+  /** Stops following a conversation that the viewer has left. A viewer who was added again has another membership. */
   async confirmMember(following: Following<object>): Promise<void> {
     if (this.seesAll) return;
     const { id } = following.channel;
@@ -91,14 +91,14 @@ export class Rights implements RenewalListener {
     this.#bearer.unlisten(this);
   }
 
-  /** Ends the parts that the new token could not open (G17). */
+  /** Ends the followings that the new token gives no access to (G17). */
   async #reauthorise(): Promise<void> {
     const owner = this.#owner;
     if (this.seesAll || !owner.isOpen) return;
     const followed = owner.followedIds();
     try {
       const visible = new Set(await this.visible(followed));
-      // It has ended meanwhile, and follows nothing.
+      // The stream may have ended meanwhile; it follows nothing then.
       if (owner.isOpen) owner.onRefused(followed.filter((id) => !visible.has(id)));
     } catch (error) {
       owner.retry(error, () => void this.#reauthorise());

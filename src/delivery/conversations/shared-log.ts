@@ -1,5 +1,5 @@
 /**
- * Pages of logs, read once for all streams that ask for the same at about the same time.
+ * Pages of logs, read once for all streams that need the same page at about the same time.
  *
  * After a restart thousands of clients resume at the same position: the same page,
  * as the same objects, is read and rendered once for them (G06). A page is
@@ -51,7 +51,7 @@ export class SharedLog {
       maxSize: LIMITS.sharedLogCharacters,
       sizeCalculation: sizeOfPage,
       ttl: TIMES.sharedLogMs,
-      // The library takes a start at 0 for no age.
+      // The library treats a start time of 0 as no age.
       perf: { now: () => 1 + clock.elapsed() },
       // Frees pages that are not asked for again.
       ttlAutopurge: true,

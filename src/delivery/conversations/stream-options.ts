@@ -15,7 +15,7 @@ import type { Merging } from './merging.ts';
 import type { ResumePoints } from './resume-points.ts';
 import type { SharedLog } from './shared-log.ts';
 
-/** Called for each conversation and topic that a stream begins at its reader's position, or cannot. */
+/** Called for each conversation and topic: the stream resumed at the reader's position, or could not. */
 export type CountResume = (outcome: 'resumed' | 'expired') => void;
 
 /** Called for each followed conversation, with the position past which its events come, and the reason if that is not the reader's. */
@@ -28,7 +28,7 @@ export interface ConversationStreamOptions<Event extends object> {
   readonly after: ResumePoints;
   readonly selection: Selection<Event>;
   readonly onBegin?: OnBegin;
-  /** Whether a conversation whose position expired begins live; otherwise none begins. */
+  /** Whether a conversation whose position expired begins live. Otherwise the whole stream is refused. */
   readonly isForgiving?: boolean;
   readonly teller?: ListTeller;
 }

@@ -75,7 +75,7 @@ export class ConversationStream<Event extends object>
       stream.#queue.end(null);
       throw error;
     }
-    // They are not needed again: a stream stays open for days.
+    // A stream stays open for days, and does not need them again.
     if (options.conversationIds) stream.#options = withoutStart(options);
     stream.#tellIdle();
     return stream.#queue;
@@ -91,8 +91,8 @@ export class ConversationStream<Event extends object>
 
   async followListed(listed: readonly ConversationId[]): Promise<void> {
     const { after } = this.#options;
-    // The list may lag behind a change of members that the client has heard of. Positions of conversations
-    // that the viewer has left since are skipped with them: they do not fail the others.
+    // The list may lag behind a change of members that the client has heard of. Positions of conversations that the
+    // viewer has left since are skipped, so that they do not fail the others.
     const unlisted = new Set(after.keys());
     for (const id of listed) unlisted.delete(id);
     const others = await this.#rights.visible([...unlisted]);
@@ -139,7 +139,7 @@ export class ConversationStream<Event extends object>
       });
       await this.#begin(joined, after);
     } catch (error) {
-      // All are left, so that the next try follows all of them: following only some would be a silent gap.
+      // Leaves all of them, so that the next try follows all. Following only some would be a silent gap.
       await this.#followings.leaveAll(joined);
       throw error;
     }
@@ -170,7 +170,7 @@ export class ConversationStream<Event extends object>
   /** Reports the named conversations that are not followed: before any other event, and once. @throws {ServiceError} */
   #settleLosses(ready: readonly Start<Event>[]): void {
     const { conversationIds, after } = this.#options;
-    // It may have ended meanwhile with its own reason, and released what it followed.
+    // The stream may have ended meanwhile for its own reason, and follows nothing then.
     if (!conversationIds || !this.#isOpen) return;
     try {
       if (this.#followings.size < conversationIds.length || this.#losses)
@@ -320,7 +320,7 @@ export class ConversationStream<Event extends object>
     this.#followings.leave(following);
     this.#queue.withdraw((event) => conversationIdOf(event) === id);
     this.#options.teller?.onLeft(id, why);
-    // The viewer may have been added again, and the announcement of that come first, on another channel.
+    // The viewer may have been added again, and that announcement may have come first, on another channel.
     if (this.#own) return this.#own.lookAgain(id);
     if (this.#followings.size === 0) this.#queue.end(noAccess(id));
     else this.#lossesOf().tell(id);

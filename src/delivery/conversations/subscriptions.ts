@@ -1,4 +1,4 @@
-/** Opens the streams over conversations: which events each of them takes. */
+/** Opens the streams over conversations, and selects the events of each. */
 import { isWriterOf } from '../../access/acting.ts';
 import type { Bearer } from '../../access/bearer.ts';
 import {
@@ -29,9 +29,9 @@ export interface ConversationStreams {
   messageUpdated(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<Told<SeenMessage>>>;
   conversationUpdated(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenConversation>>>;
   typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<TypingRecord>>>;
-  /** Text as it is added to messages while they are written; for each of these, first all of it so far. */
+  /** Text added to streamed messages; for each message, its whole text so far comes first. */
   messageStreamed(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenText<ExtendedText>>>>;
-  /** The caller's own messages that a reader asks to stop. */
+  /** The caller's own streamed messages that a reader asks to stop. */
   messageStopped(bearer: Bearer): Promise<LiveStream<Told<SeenMessage>>>;
   /**
    * The feed of a `/ws` connection: new messages, text that is added to them, and others' typing, in all of the
@@ -78,7 +78,7 @@ const typingOfOthers =
   (typing: TypingRecord): TypingRecord | null =>
     typing.userId === bearer.viewer.userId ? null : typing;
 
-// One object each for all streams: code that every event of every subscriber runs stays in the processor's cache.
+// One object each for all streams, so that the code on the hot path stays in the processor's cache.
 const SENT: Selection<SeenMessage> = {
   message: (access, message, change) => (change === 'SENT' ? messageInChannel(access, message) : null),
 };

@@ -6,16 +6,15 @@ import type { ConversationId, OngoingTyping, TypingRecord, UserId } from '../../
 const beganAt = ({ expiresAt }: TypingRecord): number => (expiresAt ?? Number.POSITIVE_INFINITY) - TIMES.typingMs;
 
 /**
- * Ends typing on the node that shows it: the node that announced a start may
- * die, and its stop with it. Durations count from receipt, so clocks that
- * disagree change nothing.
+ * The node that shows typing also ends it, since the node that announced a start may die before the stop. Durations
+ * count from receipt, so clock differences do not matter.
  */
 export class TypingBoard {
   readonly #clock: Clock;
   readonly #conversationId: ConversationId;
   readonly #dispatch: (typing: TypingRecord) => void;
   readonly #typing = new Map<UserId, { readonly record: TypingRecord; readonly cancel: () => void }>();
-  /** During a read of the engine: the users heard of since, and the end of typing that is newer than the answer. */
+  /** During a read of the engine: the users announced since it began, whose state is newer than the answer. */
   #heard: Map<UserId, number> | null = null;
 
   constructor(clock: Clock, conversationId: ConversationId, dispatch: (typing: TypingRecord) => void) {
@@ -69,8 +68,8 @@ export class TypingBoard {
   }
 
   /**
-   * Begins a read of the engine after announcements may have been missed. The answer replaces the state, except for users
-   * heard of meanwhile; a newer read makes it void.
+   * Begins a read of the engine after announcements may have been missed. The answer replaces the state, except for
+   * users announced meanwhile. A newer read discards it.
    */
   reading(): (records: readonly OngoingTyping[]) => void {
     const heard = new Map<UserId, number>();

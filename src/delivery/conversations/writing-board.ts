@@ -1,9 +1,9 @@
 /**
  * The messages being written in one conversation, for the readers on this node (G20).
  *
- * It knows the text of each message. An announcement that does not fit is repaired from the stored
- * texts, and so is everything after an interruption; announcements during a reading wait
- * for it. Readers that keep up get the same events, at the times that `Merging` sets.
+ * The board holds the text of each message. When an announcement does not fit, and after an interruption, it reads the
+ * stored texts; announcements that arrive during a read wait for it. Readers that keep up get the same events, when
+ * `Merging` says so.
  */
 import { type Clock, nextTurn } from '../../clock.ts';
 import type { Engine, WritingPage } from '../../engine/port.ts';
@@ -23,14 +23,14 @@ import { ArrivedTexts } from './arrived-texts.ts';
 import type { Merging } from './merging.ts';
 import { type ExtendedText, WrittenMessage } from './written-message.ts';
 
-/** Added to the minute of a writer's silence, since announcements take time. */
+/** Added to the allowed silence of a writer, since announcements take time. */
 const SILENCE_MARGIN_MS = 1_000;
-/** Messages that ended unheard are read this many at a time: each may be long. */
+/** How many messages with a missed end are read at a time: each may be long. */
 const ENDED_AT_ONCE = 4;
 
-/** One reading of all messages being written. */
+/** One read of all messages being written. */
 interface Reading {
-  /** Messages that ended since it began, which its answer may still show as being written. */
+  /** Messages that ended since the read began; its answer may still show them as being written. */
   readonly ended: Set<MessageId>;
 }
 
@@ -48,11 +48,11 @@ export class WritingBoard {
   readonly #options: WritingBoardOptions;
   readonly #written = new Map<MessageId, WrittenMessage>();
   readonly #changed = new Set<WrittenMessage>();
-  /** Announcements that arrived during a reading. Null: nothing is being read. */
+  /** Announcements that arrived during a read. Null: no read is running. */
   #arrived: ArrivedTexts | null = null;
-  /** The newest reading, the only one that is used: an older one stops. */
+  /** The newest read, the only one that is used. An older one stops. */
   #reading: Reading | null = null;
-  /** Begun by the first reader; nothing is kept before. */
+  /** Set by the first reader; nothing is stored before. */
   #opening: Promise<void> | null = null;
   /** Between an interruption and the read of the members: no reader gets anything. */
   #isInDoubt = false;
@@ -83,7 +83,7 @@ export class WritingBoard {
     else this.#take(message);
   }
 
-  /** A message changed. One that ended is sent to its end, and forgotten. */
+  /** A message changed. If it ended, the rest of its text is sent and the message is dropped. */
   changed(message: MessageRecord): void {
     if (!this.#opening || message.state === 'STREAMING') return;
     this.#reading?.ended.add(message.id);
@@ -126,7 +126,7 @@ export class WritingBoard {
       // No reader yet: the first gets all of it at once.
       this.#flush();
     } catch (error) {
-      // A newer one is under way, and retries until it is answered.
+      // Otherwise a newer read is running, which retries until it is answered.
       if (this.#reading === reading) {
         this.#opening = null;
         this.#arrived = null;
@@ -137,7 +137,7 @@ export class WritingBoard {
     this.#look();
   }
 
-  /** While any message is being written: a reading aborts those whose writers are gone. */
+  /** Reads at intervals while any message is being written: a read aborts messages whose writers are gone. */
   #look(): void {
     if (this.#isClosed) return;
     this.#stopLooking = this.#options.clock.after(this.#untilLookMs(), () => {
@@ -146,7 +146,10 @@ export class WritingBoard {
     });
   }
 
-  /** Until the next writer may have been silent for too long. Empty appends, by which a writer stays alive, are not announced. */
+  /**
+   * The time until a writer may have been silent for too long. Empty appends, which keep a message alive, are not
+   * announced.
+   */
   #untilLookMs(): number {
     const now = this.#options.clock.elapsed();
     let untilMs = TIMES.writingMs / 2;
@@ -185,17 +188,19 @@ export class WritingBoard {
     });
   }
 
-  /** Whether its result is used: not after a newer one began, nor while the members are in doubt. */
+  /** Whether the result of a read is used: not after a newer read began, nor while the members are in doubt. */
   #isTaken(reading: Reading): boolean {
     return this.#reading === reading && !this.#isClosed && !this.#isInDoubt;
   }
 
-  /** Takes, page by page, the messages being written and those that ended, then the announcements that arrived meanwhile. */
+  /**
+   * Takes the messages being written and those that ended, page by page, then the announcements that arrived meanwhile.
+   */
   async #list(reading: Reading): Promise<void> {
     const { engine, tenant, id } = this.#options;
     const listed = new Set<MessageId>();
     for (let after: number | null = 0; after !== null; ) {
-      // Each page may be long, and a reader has many conversations.
+      // Each page may be long, and a reader may have many conversations.
       while (hasTurnEnded()) await nextTurn();
       const page: WritingPage = await engine.listWritings(tenant, id, after);
       if (!this.#isTaken(reading)) return;
@@ -230,15 +235,15 @@ export class WritingBoard {
     this.#changed.delete(written);
   }
 
-  /** Takes the announcements that arrived during a reading. */
+  /** Takes the announcements that arrived during a read. */
   #settle({ ended }: Reading): void {
     const { started = [], extensions = [], isOver = false } = this.#arrived ?? {};
     this.#arrived = null;
     this.#reading = null;
     for (const message of started) if (!this.#written.has(message.id) && !ended.has(message.id)) this.#take(message);
-    // The end of a message that is unknown now was read.
+    // A message that is unknown now has ended, and its end was read.
     const misfits = extensions.filter((extension) => !this.#apply(extension) && this.#written.has(extension.messageId));
-    // Not at once: as much may be announced during the next.
+    // Not at once, since as much may be announced during the next read.
     if (isOver) this.#retry();
     else if (misfits.length > 0) this.#reread();
   }

@@ -1,4 +1,4 @@
-/** A message that is being written, as known to this node and sent to its readers. */
+/** The text of a message being written: what this node knows, and what its readers have. */
 import { lengthOf } from '../../code-points.ts';
 import type { ConversationId, MessageId, MessageRecord, TextExtension } from '../../model.ts';
 
@@ -28,7 +28,7 @@ const START: Place = { length: 0, units: 0 };
 
 export class WrittenMessage {
   readonly id: MessageId;
-  /** The time of the last announcement of its writer, by the clock's `elapsed`. */
+  /** The time of its writer's last announcement, by the clock's `elapsed`. */
   heardAt: number;
   readonly #conversationId: ConversationId;
   #text = '';
@@ -51,12 +51,12 @@ export class WrittenMessage {
     return this.#length;
   }
 
-  /** The end of the text of readers that got everything `tell` returned. */
+  /** The end of the text that readers have after everything `tell` returned. */
   get told(): Place {
     return this.#told ?? START;
   }
 
-  /** Whether all readers get the whole text next: a new reader needs nothing before. */
+  /** Whether all readers get the whole text next, so that a new reader needs no earlier event. */
   get isUntold(): boolean {
     return this.#told === null || (this.#told.units === 0 && this.#text !== '');
   }
@@ -72,7 +72,7 @@ export class WrittenMessage {
     return length <= this.#length;
   }
 
-  /** Takes the whole stored text. Text that is no longer part of it is taken back from readers, too. */
+  /** Takes the whole stored text. Readers also lose text that is no longer part of it. */
   become({ content, payload }: Pick<MessageRecord, 'content' | 'payload'>): void {
     if (!content.startsWith(this.#text)) this.#told = null;
     this.#length = content.startsWith(this.#text)
@@ -98,7 +98,7 @@ export class WrittenMessage {
     return this.told.units - text.length;
   }
 
-  /** The event for a reader with the text up to a place, or without any: up to where the others are. */
+  /** The event for a reader that has the text up to a place, or none. It brings the reader level with the others. */
   since({ length, units }: Place): ExtendedText {
     if (length > 0) return this.#event({ length, units }, this.#payload, this.told);
     this.#whole ??= this.#event(START, this.#payload, this.told);

@@ -1,9 +1,9 @@
 /**
- * The position of an inbox's reader, without a position in each conversation.
+ * The position of an inbox's reader in a few characters, without a position for each conversation.
  *
- * Everything written up to a time was delivered. The time is the latest for which hearing of every earlier announcement
- * is confirmed, less the difference that clocks of servers may have. Conversations that changed later, or are not
- * settled, are named in the checkpoint with their positions: those that changed last.
+ * A checkpoint says that everything written up to a time was delivered. That is the latest time for which every earlier
+ * announcement is confirmed as received, less the allowed clock skew of servers. Conversations that changed later, or
+ * are not settled, are named in the checkpoint with their positions.
  */
 import { inParts } from '../../in-parts.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
@@ -11,16 +11,16 @@ import type { CheckpointPoint, ConversationId } from '../../model.ts';
 import type { Following } from '../conversations/following.ts';
 
 export interface Taken {
-  /** The time up to which everything was delivered of conversations that are not named, by `Clock.elapsed`. */
+  /** The time up to which everything was delivered of the conversations that are not named, by `Clock.elapsed`. */
   readonly upTo: number;
   readonly points: ReadonlyMap<ConversationId, CheckpointPoint>;
-  /** Whether all conversations with events past that time are named: events of others may come again. */
+  /** Whether all conversations with events after that time are named. If not, events may be delivered again. */
   readonly isWhole: boolean;
 }
 
-/** What a look at all conversations has found. */
+/** The result of a scan of all conversations. */
 interface Scanned {
-  /** Everything before was heard of those that are settled, by `Clock.elapsed`. */
+  /** Every announcement before this time was received for the settled conversations, by `Clock.elapsed`. */
   readonly heardAt: number;
   readonly unsettled: ReadonlySet<ConversationId>;
   readonly withheld: readonly ConversationId[];
@@ -32,11 +32,11 @@ export interface FollowedConversations {
   find(id: ConversationId): Following<object> | undefined;
 }
 
-/** Holds as many conversations as a checkpoint names, however many the user has. */
+/** Remembers as many conversations as a checkpoint names, however many the user has. */
 export class Checkpoints {
   /** The time of each conversation's last change, by `Clock.elapsed`; the latest are last. */
   readonly #changedAt = new Map<ConversationId, number>();
-  /** The latest change of those that are not held. */
+  /** The latest change of the conversations that are not remembered. */
   #droppedAt = Number.NEGATIVE_INFINITY;
   readonly #most: number;
 
@@ -64,8 +64,8 @@ export class Checkpoints {
   }
 
   /**
-   * Looks at all conversations, a hundred in a turn. What was heard of one when it was looked at is delivered for good; one
-   * that changes or is joined meanwhile is among those that changed last.
+   * Scans all conversations, a hundred in a turn. A conversation that changes or is joined during the scan is among
+   * those that changed last, so the scan stays valid.
    */
   async scan(stream: FollowedConversations, now: number): Promise<Scanned> {
     let heardAt = now;
@@ -83,12 +83,12 @@ export class Checkpoints {
     return { heardAt, unsettled: named, withheld };
   }
 
-  /** Null: for too many conversations the delivery is not confirmed. */
+  /** Null: delivery is unconfirmed for too many conversations. */
   take(stream: FollowedConversations, { heardAt, unsettled, withheld }: Scanned): Taken | null {
     const named = new Set(unsettled);
     const upTo = heardAt - TIMES.clocksApartMs;
     if (named.size > this.#most || upTo === Number.NEGATIVE_INFINITY) return null;
-    // Events that a reader gets after a conversation is shown again may be older than that time.
+    // When a hidden conversation is shown again, its reader gets events that may be older than that time.
     for (const id of withheld) if (named.size < this.#most) named.add(id);
     const isLate = (at: number): boolean => at > upTo - TIMES.clocksApartMs;
     let isWhole = !isLate(this.#droppedAt);

@@ -1,13 +1,16 @@
-/** Direct conversations that a viewer has deleted for themselves: a stream over all of theirs tells nothing of one until its next message. */
+/**
+ * Direct conversations that a viewer has deleted for themselves. A stream over all conversations delivers nothing of
+ * such a conversation until its next message.
+ */
 import type { Engine } from '../../engine/port.ts';
 import type { ConversationId, Viewer } from '../../model.ts';
 import type { Following } from '../conversations/following.ts';
 
 export class HiddenConversations {
-  /** Each with the sequence of the message behind which it was hidden. */
+  /** Each with the sequence of the last message when it was hidden. */
   readonly #hiddenAt = new Map<ConversationId, number>();
 
-  /** Reads all of them. One that was hidden before and is not any more shows by its next message. */
+  /** Reads all of them. A conversation that is no longer hidden becomes visible with its next message. */
   async read(engine: Engine, { tenant, userId }: Viewer): Promise<void> {
     for (const [id, sequence] of await engine.listHidden(tenant, userId)) this.hide(id, sequence);
   }
@@ -20,7 +23,7 @@ export class HiddenConversations {
     this.#hiddenAt.delete(id);
   }
 
-  /** Tells one that is hidden so. Answers whether it is. */
+  /** Tells a following whether its conversation is hidden. Returns whether it is. */
   tell(following: Following<object>): boolean {
     const sequence = this.#hiddenAt.get(following.channel.id);
     if (sequence !== undefined) following.hide(sequence);

@@ -1,7 +1,7 @@
 /**
  * The events of a user's inbox.
  *
- * Each but a checkpoint is one object for all recipients, so that it is rendered once for them.
+ * Each event except a checkpoint is one object for all recipients, so that it is rendered once.
  */
 
 import type { Bearer } from '../../access/bearer.ts';
@@ -52,7 +52,7 @@ export type InboxStreamEvent =
   | ({ readonly kind: 'Checkpoint' } & CheckpointRecord)
   | SeenText<ExtendedText>;
 
-/** Text is its own event, since its events are frequent. */
+/** Text has no wrapper with a `kind`, since its events are frequent. */
 export const kindOf = (event: object): string => ('kind' in event ? String(event.kind) : 'MessageExtended');
 
 /** The event of a record, created once for all recipients. */

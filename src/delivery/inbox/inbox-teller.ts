@@ -38,11 +38,11 @@ export interface InboxTellerContext {
 /** The start of a conversation that the reader knows. */
 interface KnownStart {
   readonly position: Position;
-  /** The version of the state that the reader has; null: the state must be sent. */
+  /** The version of the conversation that the reader has; null: the conversation must be sent. */
   readonly version: number | null;
 }
 
-/** Events without a position: a reader cannot resume after them. */
+/** Events without a position: a reader cannot resume from them. */
 const PASSING = new Set(['TypingChanged', 'MessageExtended', 'MessageStopRequested']);
 
 export class InboxTeller implements ListTeller {
@@ -103,7 +103,7 @@ export class InboxTeller implements ListTeller {
 
   startOf(id: ConversationId, joined: Position | null): Position | null {
     if (this.#expired.has(id)) return null;
-    // It was left in between, which withdrew its undelivered events.
+    // The viewer left in between, and undelivered events were withdrawn then.
     if (this.#joined.has(id)) return joined;
     const start = this.#starts.get(id)?.position ?? this.#resume.positions.get(id) ?? null;
     if (!start || !joined || start.epoch !== joined.epoch || start.place >= joined.place) return start;
@@ -127,7 +127,7 @@ export class InboxTeller implements ListTeller {
     this.#left.delete(id);
     if (this.#joined.delete(id) || left) {
       following.onJoined();
-      // They may have moved before the channel was heard.
+      // Read positions may have moved before the channel joined the bus.
       this.#owe(id, 'reads');
     } else if (this.#resume.checkpoint && !expiry && start?.version !== conversation?.version) this.#owe(id, 'state');
     if (!expiry) return;
@@ -183,14 +183,14 @@ export class InboxTeller implements ListTeller {
     const { engine, clock } = this.#context;
     const { checkpoint } = this.#resume;
     const now = await engine.time();
-    // No clocks differ that much: this one was set back, and new changes would count as delivered.
+    // No two clocks differ that much. This one was set back, so new changes would count as delivered.
     if (checkpoint && checkpoint.time > now) throw positionExpired('DIVERGED');
     const read = await askInParts(ids, async (part) => {
       const heads = await engine.readHeads(this.#bearer.viewer.tenant, part, checkpoint?.time ?? now);
       return part.map((id, index) => ({ id, head: heads[index] ?? null }));
     });
     const returned = await returnedTo(engine, this.#bearer.viewer, this.#resume.positions, changes);
-    // Also for one that was joined again: the reader may know of the join without any event in it.
+    // Also for a conversation that was joined again: the reader may know of the join without any event of it.
     for (const [id, { left }] of changes.of) if (left && !returned.has(id)) this.#tellLeft(id, left);
     const elapsed = clock.elapsed();
     await inParts(read.flat(), (part) => {
@@ -207,7 +207,7 @@ export class InboxTeller implements ListTeller {
   #prepareOne(id: ConversationId, head: ConversationHead, change: ListChange | undefined): void {
     const { checkpoint, positions } = this.#resume;
     const received = positions.get(id);
-    // A reader with events of a membership has its join.
+    // A reader that has events of a membership also has its join.
     const isNew = change && (change.left !== null || !received);
     if (isNew) return void this.#joined.add(id);
     const { version } = head;
@@ -220,7 +220,7 @@ export class InboxTeller implements ListTeller {
     else this.#expired.set(id, positionExpired('RETENTION', { conversationId: id }));
   }
 
-  /** Forgets conversations that are to begin again and are no longer in the list. */
+  /** Drops conversations that were to begin again and are no longer in the list. */
   #forgetAbsent({ ids, asked }: ListReading): void {
     if (this.#expired.size === 0) return;
     const own = new Set(ids);
@@ -232,7 +232,7 @@ export class InboxTeller implements ListTeller {
     this.#expired.delete(id);
   }
 
-  /** Conversations that are not followed yet were joined since, or begin again. */
+  /** Marks conversations that are not followed yet: they were joined since, or begin again. */
   #noteFresh(ids: readonly ConversationId[], { of }: ListChanges): void {
     // Earlier entries that are still to be joined are entered again.
     this.#joined.clear();
@@ -298,9 +298,9 @@ export class InboxTeller implements ListTeller {
     if (this.#isLive) void this.#owed.pay();
   }
 
-  /** Everything was sent. The first checkpoint follows the replay. */
+  /** Everything owed was sent. The first checkpoint follows the replays. */
   #onPaid(): void {
-    // Replays began meanwhile: their end calls again.
+    // Replays that began meanwhile call this again when they end.
     if (this.#isLive || !this.#stream?.isOpen || this.#stream.isReplaying) return;
     this.#isLive = true;
     void this.#checkpoint(true);

@@ -4,7 +4,7 @@ import type { ExpiryReason } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, Position, Viewer } from '../../model.ts';
 
-/** Of one conversation, in a stretch of the log. */
+/** The change of one conversation in a section of the log. */
 export interface ListChange {
   /** The reason of its last departure from the list; null: it never left. */
   readonly left: LeaveReason | null;
@@ -14,7 +14,7 @@ export interface ListChange {
 export interface ListChanges {
   readonly of: ReadonlyMap<ConversationId, ListChange>;
   readonly head: Position;
-  /** The reason for which the log cannot say; null: it can. */
+  /** Why the log cannot tell the changes; null: it can. */
   readonly expiry: ExpiryReason | null;
 }
 

@@ -16,18 +16,18 @@ export interface ListTeller {
   take(reading: ListReading): Promise<void>;
   /** The position at which the events of a conversation begin; null: live. */
   startOf(id: ConversationId, joined: Position | null): Position | null;
-  /** The reason for which a conversation does not begin at its position; null: it does. */
+  /** Why a conversation does not begin at its position; null: it does. */
   expiryOf(id: ConversationId): ServiceError | null;
   onBegin(following: Following<object>, expiry: ServiceError | null): void;
   /** All listed conversations are followed. */
   onListed(): void;
   /** An event was passed on. */
   onEvent(event: object): void;
-  /** The viewer is no longer in it. Null: the reason is unknown. */
+  /** The viewer is no longer in the conversation. Null: the reason is unknown. */
   onLeft(id: ConversationId, why: LeaveReason | null): void;
-  /** It was hidden from the viewer, and is not any more: its state as it was told before may be old. */
+  /** A hidden conversation is visible again. The state that the viewer has of it may be old. */
   onShown(id: ConversationId): void;
-  /** Its events do not continue the earlier ones: it begins again. */
+  /** The events of a conversation do not continue the earlier ones: it begins again. */
   onExpired(id: ConversationId, expiry: ServiceError): void;
   /** No replay is running. */
   onIdle(): void;

@@ -1,4 +1,7 @@
-/** Changes of conversations that a reader is owed: what changed while they were away, or before a channel was heard. */
+/**
+ * Changes of conversations that must still be sent to a reader: changes while the reader was away, or before a channel
+ * joined the bus.
+ */
 import type { Engine } from '../../engine/port.ts';
 import { inParts } from '../../in-parts.ts';
 import { TIMES } from '../../limits.ts';
@@ -7,7 +10,7 @@ import { receiptsSince } from '../conversations/read-moves.ts';
 import { roomOrEnd } from '../room.ts';
 import type { ToldStream } from './list-teller.ts';
 
-/** Conversations whose read positions are read at once: each may have a page of a thousand. */
+/** Conversations whose read positions are read concurrently: each may have a page of a thousand. */
 const AT_ONCE = 20;
 
 /** The state with the read positions, or the read positions only. */
@@ -17,7 +20,7 @@ export interface OwedChangesOptions {
   readonly engine: Engine;
   /** The time of the reader's checkpoint, by the engine's clock; 0: none. */
   readonly since: number;
-  /** Null: the stream is not there yet. */
+  /** Null: the stream is not open yet. */
   readonly stream: () => ToldStream | null;
   /** Nothing is owed any more. */
   readonly onPaid: () => void;
@@ -42,7 +45,7 @@ export class OwedChanges {
     this.#owed.set(id, what);
   }
 
-  /** Sends them. */
+  /** Sends all owed changes. */
   async pay(): Promise<void> {
     if (this.#isPaying) return;
     this.#isPaying = true;
@@ -78,7 +81,7 @@ export class OwedChanges {
     const conversation = following?.channel.conversation;
     if (!stream || !following || !conversation) return;
     if (what === 'state') following.onConversation(conversation, 'CHANGED');
-    // Of two members: what was hidden from the reader may be from before the checkpoint.
+    // In a conversation of two, changes that were hidden from the reader may be older than the checkpoint.
     const stateFrom = conversation.kind === 'DIRECT' ? 0 : since;
     const from = what === 'state' ? stateFrom : (following.joinedAt ?? 0);
     for await (const receipt of receiptsSince(engine, following.channel, from - TIMES.clocksApartMs)) {

@@ -27,7 +27,7 @@ export interface OwnConversationsOwner {
   find(id: ConversationId): Following<object> | undefined;
   /** Follows all conversations when the stream begins. */
   followListed(listed: readonly ConversationId[]): Promise<void>;
-  /** Follows those that are not followed yet, and answers them. */
+  /** Follows those that are not followed yet, and returns them. */
   followFresh(listed: readonly ConversationId[]): Promise<readonly ConversationId[]>;
   /** All are followed. */
   onFollowed(fresh: readonly ConversationId[]): void;
@@ -42,7 +42,10 @@ export class OwnConversations {
   readonly #list: OwnList;
   readonly #hidden = new HiddenConversations();
   #memberships: Listening | null = null;
-  /** Changes of the set run one after the other, the start first: until each conversation has its place, none can be recognised as joined since. */
+  /**
+   * Changes of the set run one after the other, the start first: a conversation counts as joined since only once all
+   * others have their start.
+   */
   #changing: Promise<void> = Promise.resolve();
 
   constructor(
@@ -88,18 +91,18 @@ export class OwnConversations {
     this.#teller?.onListed();
   }
 
-  /** Reads again whether the viewer is in it. */
+  /** Reads again whether the viewer is in the conversation. */
   lookAgain(id: ConversationId): void {
     this.#list.doubt(id);
     this.#reconcile();
   }
 
-  /** Tells the stream's part whether the conversation is hidden from the viewer. */
+  /** Tells the following whether its conversation is hidden from the viewer. */
   tellHidden(following: Following<object>): void {
     this.#hidden.tell(following);
   }
 
-  /** The conversation is not hidden any more. */
+  /** The conversation is no longer hidden. */
   show(id: ConversationId): void {
     this.#hidden.show(id);
   }

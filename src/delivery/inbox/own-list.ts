@@ -16,13 +16,16 @@ export interface ListReading {
 export class OwnList {
   readonly #engine: Engine;
   readonly #bearer: Bearer;
-  /** The position up to which its log was read. */
+  /** The position up to which the log of the list was read. */
   #place: Position | null;
   #isAllDoubted = true;
   #isAllTaken = false;
-  /** Conversations to check whatever the log says: leaving and joining again may have no entry; at first all of them. */
+  /**
+   * Conversations to check whatever the log says, since leaving and joining again may have no entry. At first all of
+   * them.
+   */
   readonly #doubted = new Set<ConversationId>();
-  /** The ones covered by the present read, or by one that was not settled. */
+  /** The doubted conversations covered by the present read, or by a read that was not settled. */
   readonly #taken = new Set<ConversationId>();
 
   /** `after`: the place from which changes are reported. */
@@ -32,17 +35,17 @@ export class OwnList {
     this.#place = after;
   }
 
-  /** Includes this conversation in the next read. */
+  /** Includes a conversation in the next read. */
   doubt(id: ConversationId): void {
     this.#doubted.add(id);
   }
 
-  /** Makes the next read one of the whole list, since announcements meanwhile may have no entry in its log. */
+  /** Makes the next read cover the whole list, since missed announcements may have no entry in its log. */
   doubtAll(): void {
     this.#isAllDoubted = true;
   }
 
-  /** Reads the list; repeats the read while `settle` was not called. Rejects as the engine does. */
+  /** Reads the list, and what an earlier read without `settle` covered. Rejects as the engine does. */
   async read(): Promise<ListReading> {
     const { viewer } = this.#bearer;
     // A doubt from now on needs another read.
@@ -52,7 +55,7 @@ export class OwnList {
     this.#isAllDoubted = false;
     const isWhole = this.#isAllTaken;
     const listed = isWhole ? await this.#engine.listConversationIds(viewer.tenant, viewer.userId) : [];
-    // After the list: entries are written with it, so the log corrects the list to the moment in which the log was read.
+    // The log is read after the list and is written with it, so it corrects the list to the moment of this read.
     const changes = await readListChanges(this.#engine, viewer, this.#place);
     if (changes.expiry)
       return { ids: await this.#engine.listConversationIds(viewer.tenant, viewer.userId), asked: null, changes };

@@ -5,7 +5,7 @@ import type { ConversationId, Viewer } from '../../model.ts';
 import { furthest, type ResumePoints } from '../conversations/resume-points.ts';
 import type { ListChanges } from './list-changes.ts';
 
-/** Those of which the reader knows the new membership: they received events of it. */
+/** The conversations in which the reader knows the new membership, since it received events of it. */
 export async function returnedTo(
   engine: Engine,
   { tenant, userId }: Viewer,

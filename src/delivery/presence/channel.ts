@@ -1,4 +1,4 @@
-/** A user whose presence is watched on this node. The newest state is the whole truth. */
+/** A user whose presence is watched on this node. The newest state is enough. */
 import { isHiddenFrom, neverSeen } from '../../access/blocking.ts';
 import type { Clock } from '../../clock.ts';
 import type { Engine, Listening } from '../../engine/port.ts';
@@ -21,7 +21,7 @@ export class PresenceChannel {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #tenant: TenantId;
-  /** Each listener with its user. */
+  /** Each listener with the user who listens. */
   readonly #listeners = new Map<Listener<PresenceRecord>, UserId>();
   /** The presence shown to users whom this user blocks: the same object, so that it is rendered once. */
   readonly #absence: PresenceRecord;

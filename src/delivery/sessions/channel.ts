@@ -1,4 +1,4 @@
-/** A user whose tokens are in use on this node; the connections of a revoked token are told. */
+/** A user whose tokens are in use on this node. Holders of a revoked token are notified. */
 import type { Bearer } from '../../access/bearer.ts';
 import { isRefused } from '../../access/revocation.ts';
 import type { Clock } from '../../clock.ts';
@@ -9,7 +9,7 @@ import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { TenantId, UserId, Viewer } from '../../model.ts';
 
-/** A user of a token. After a change of the token, call `Delivery.lookAgain`. */
+/** A connection that uses a token. When its token changes, call `Delivery.lookAgain`. */
 export interface TokenHolder {
   readonly bearer: Bearer;
   /** Its present token was revoked. */

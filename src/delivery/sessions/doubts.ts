@@ -1,8 +1,8 @@
 /**
- * Users whose tokens may have been revoked unheard.
+ * Users whose tokens may have been revoked without this node's knowledge.
  *
- * After an interruption a revocation may have been missed. Until that was read, the streams of the
- * user hold their events: nothing after a revocation reaches a connection of the revoked token (G08).
+ * After an interruption a revocation may have been missed. Until revocations were read, the user's streams hold their
+ * events, so that no event after a revocation reaches a connection of the revoked token (G08).
  */
 import { type Few, membersOf, withMember, withoutMember } from '../../few.ts';
 import type { Viewer } from '../../model.ts';
@@ -11,7 +11,7 @@ import type { Viewer } from '../../model.ts';
 export const userKey = ({ tenant, userId }: Pick<Viewer, 'tenant' | 'userId'>): string =>
   JSON.stringify([tenant, userId]);
 
-/** A stream that keeps its events while it is held. */
+/** A stream that queues its events while it is held. */
 export interface Holding {
   hold(): void;
   release(): void;

@@ -1,4 +1,4 @@
-/** Watches the tokens of connections: a holder is told once its own was taken back. */
+/** Watches the tokens of connections. A holder is notified when its token is revoked. */
 import type { Clock } from '../../clock.ts';
 import type { Engine } from '../../engine/port.ts';
 import type { Log } from '../../log.ts';

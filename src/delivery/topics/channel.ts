@@ -1,9 +1,9 @@
 /**
  * A topic with listeners on this node.
  *
- * Publications are passed on in the order of the topic's history. When one is not the
- * next, or the bus was interrupted, the channel reads what is missing from the history.
- * When the history no longer has it, the listeners get an error (G05).
+ * Publications are passed on in the order of the topic's history. When one is not the next, or the bus was interrupted,
+ * the channel reads what is missing from the history. When the history no longer has that part, the listeners get an
+ * error (G05).
  */
 import type { Clock } from '../../clock.ts';
 import type { Engine, Listening } from '../../engine/port.ts';
@@ -20,7 +20,7 @@ import { type Resume, TopicReplay } from './replay.ts';
 function pastOf({ head, publications }: TopicHistory, position: Position | null): readonly PublicationRecord[] | null {
   const at = (epoch: string, place: number): number =>
     publications.findIndex((each) => each.position.epoch === epoch && each.position.place === place);
-  // No history: its publications were older than a day.
+  // No history is left: its publications expired.
   if (!head) return [];
   if (head.epoch === position?.epoch && head.place === position.place) return [];
   const known = position ? at(position.epoch, position.place) : -1;
@@ -39,7 +39,7 @@ export class TopicChannel {
   readonly #tenant: TenantId;
   readonly #topic: Topic;
   readonly #listeners = new Set<Listener<PublicationRecord>>();
-  /** The beginnings of listeners that came while the channel was behind, until it has caught up. */
+  /** Until the channel has caught up: the positions at which listeners begin that came meanwhile. */
   readonly #beginnings = new Map<Listener<PublicationRecord>, Position>();
   /** Listeners with a replay, which get nothing from this channel until it ends. */
   readonly #replays = new Map<Listener<PublicationRecord>, TopicReplay>();

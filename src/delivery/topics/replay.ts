@@ -18,7 +18,7 @@ import { notePast } from '../past.ts';
 import { roomOrEnd } from '../room.ts';
 import type { Turns } from '../turns.ts';
 
-/** The position of a listener, the turns of its stream, and who is told whether it was resumed. */
+/** The position of a listener, the turns of its stream, and the counter of resumed and expired positions. */
 export interface Resume {
   readonly after: Position;
   readonly turns: Turns;
@@ -57,8 +57,8 @@ export class TopicReplay {
   }
 
   /**
-   * Calls `goLive` after the last page, until it returns true. While the engine is unavailable it waits (G14); the
-   * listener ends when missed publications are no longer kept.
+   * Calls `goLive` after the last page, until it returns true. While the engine is unavailable the replay waits (G14).
+   * The listener is ended when missed publications are no longer stored.
    */
   async run(
     listener: Listener<PublicationRecord>,
