@@ -121,6 +121,7 @@ function openHall(ground: Ground, core: Core, listening: Listening): Hall {
   metrics.process.capacity = () => maxConnections;
   metrics.process.workerDeaths = worker?.deaths ?? 0;
   metrics.isPast = isPast;
+  metrics.tenants.connected = () => supervisor.tenants();
   const countRefused = (): void => metrics.turnedAway.inc({ reason: 'origin' });
   const isOriginAllowed = createOriginCheck({ ...config, clock, log, countRefused });
   return { ground, core, listening, supervisor, unsent, unhandled, isOriginAllowed };

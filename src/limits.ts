@@ -294,6 +294,8 @@ export const LIMITS = {
   /** Users and tenants whose use is counted on this node, the most recent ones. */
   meteredUsers: 50_000,
   meteredTenants: 1_000,
+  /** Tenants that `METRICS_TENANTS` may tell apart at most: each is four series in Prometheus. */
+  tenantsInMetrics: 1_000,
   /** Signals of one user over their rate that are still to be applied: the latest of each kind. */
   heldSignalsPerUser: 100,
   /** Characters of a frame, or bytes of a body, that cost one unit of their user's read rate: shorter ones are free. */

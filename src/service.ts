@@ -88,7 +88,7 @@ async function openService(given: Config, log: Log, parts: ServiceParts, closers
   const clock = createEndingClock(outerClock);
   closers.push('clock', () => clock.end());
   if (tracing) closers.push('tracing', () => tracing.close());
-  const metrics = createMetrics(clock);
+  const metrics = createMetrics(clock, config.metricsTenants);
   const standingOf = createStandingOf(config.gatewaySecrets);
   const ground: Ground = { config, clock, log, metrics, tracing, nodeId, worker, standingOf, closers };
   const listening = createListening(ground);

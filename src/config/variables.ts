@@ -2,6 +2,7 @@
  * Every environment variable, declared once: its setting in `Config`, its meaning, the values it takes, its default, its
  * check. `docs/configuration.md` and `.env.example` are written from it.
  */
+import { LIMITS } from '../limits.ts';
 import { issuers } from './issuers.ts';
 import { RATE_VARIABLES } from './rates.ts';
 import { REDIS_VARIABLES } from './redis.ts';
@@ -49,6 +50,13 @@ export const VARIABLES = {
     'a number from 0 to 65535, other than `PORT`',
     null,
     whole(0, 65_535),
+  ),
+  METRICS_TENANTS: setting(
+    'metricsTenants',
+    'tenants whose use `/metrics` shows by name, the first that are seen; the rest together are `other`; `0`: use of tenants is not counted',
+    `a number from 0 to ${LIMITS.tenantsInMetrics}`,
+    '0',
+    whole(0, LIMITS.tenantsInMetrics),
   ),
   WORKERS: setting(
     'workers',

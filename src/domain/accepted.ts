@@ -1,43 +1,51 @@
 /** Counts the messages and publications that this node accepted. */
+import type { Viewer } from '../model.ts';
 import type { BatchResult } from './batch.ts';
 import type { Domain } from './domain.ts';
 
-interface Counter {
-  inc(count?: number): void;
+type Accepted = 'messages' | 'publications';
+
+interface Counters extends Record<Accepted, { inc(count: number): void }> {
+  readonly tenants: { count(tenant: string, accepted: Accepted, count: number): void };
 }
 
-export function countAccepted(domain: Domain, counters: { messages: Counter; publications: Counter }): Domain {
+export function countAccepted(domain: Domain, counters: Counters): Domain {
   const { messages, topics, writings } = domain;
-  const counted = async <Result>(work: Promise<Result>, counter: Counter): Promise<Result> => {
+  const count = ({ tenant }: Viewer, accepted: Accepted, number: number): void => {
+    counters[accepted].inc(number);
+    counters.tenants.count(tenant, accepted, number);
+  };
+  const counted = async <Result>(work: Promise<Result>, viewer: Viewer, accepted: Accepted): Promise<Result> => {
     const result = await work;
-    counter.inc();
+    count(viewer, accepted, 1);
     return result;
   };
   const countedAll = async <Result extends BatchResult<unknown>>(
     work: Promise<Result[]>,
-    counter: Counter,
+    viewer: Viewer,
+    accepted: Accepted,
   ): Promise<Result[]> => {
     const results = await work;
-    counter.inc(results.filter(({ error }) => error === null).length);
+    count(viewer, accepted, results.filter(({ error }) => error === null).length);
     return results;
   };
   return {
     ...domain,
     messages: {
       ...messages,
-      send: (viewer, input) => counted(messages.send(viewer, input), counters.messages),
-      sendMany: (viewer, inputs, meter) => countedAll(messages.sendMany(viewer, inputs, meter), counters.messages),
-      sendDirect: (viewer, userId, input) => counted(messages.sendDirect(viewer, userId, input), counters.messages),
+      send: (viewer, input) => counted(messages.send(viewer, input), viewer, 'messages'),
+      sendMany: (viewer, inputs, meter) => countedAll(messages.sendMany(viewer, inputs, meter), viewer, 'messages'),
+      sendDirect: (viewer, userId, input) => counted(messages.sendDirect(viewer, userId, input), viewer, 'messages'),
     },
     writings: {
       ...writings,
-      start: (viewer, input) => counted(writings.start(viewer, input), counters.messages),
+      start: (viewer, input) => counted(writings.start(viewer, input), viewer, 'messages'),
     },
     topics: {
       ...topics,
-      publish: (viewer, input) => counted(topics.publish(viewer, input), counters.publications),
+      publish: (viewer, input) => counted(topics.publish(viewer, input), viewer, 'publications'),
       publishMany: (viewer, inputs, meter) =>
-        countedAll(topics.publishMany(viewer, inputs, meter), counters.publications),
+        countedAll(topics.publishMany(viewer, inputs, meter), viewer, 'publications'),
     },
   };
 }

@@ -5,6 +5,7 @@ import { CLOSE_CODES, ERROR_CODES } from '../errors.ts';
 import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
 import type { Figures } from './figures.ts';
 import { exposeProcess, type ProcessFacts } from './process-metrics.ts';
+import { createTenantMetrics, type TenantMetrics } from './tenant-metrics.ts';
 
 const TRANSPORTS = ['graphql_ws', 'sse', 'multipart', 'callback', 'websocket'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
@@ -18,7 +19,9 @@ export interface Metrics {
    * Records that an event was handed to a client. Cheap, because it is called per
    * client: counts are summed when scraped, and latency is measured once per event.
    */
-  delivered(event: object, transport: Transport): void;
+  delivered(event: object, transport: Transport, viewer: { readonly tenant: string } | null): void;
+  /** Use by tenant; off by default. */
+  readonly tenants: TenantMetrics;
   readonly routedMessages: Counter<'outcome'>;
   readonly renders: Counter<'audience'>;
   readonly errors: Counter<'code'>;
@@ -130,6 +133,7 @@ function createDelivered(
   clock: Clock,
   registers: Registry[],
   isPast: (event: object) => boolean,
+  tenants: TenantMetrics,
 ): Metrics['delivered'] {
   const delivered: Record<Transport, number> = { graphql_ws: 0, sse: 0, multipart: 0, callback: 0, websocket: 0 };
   let latest: object | null = null;
@@ -151,8 +155,9 @@ function createDelivered(
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
-  return (event, transport) => {
+  return (event, transport, viewer) => {
     delivered[transport] += 1;
+    if (viewer) tenants.count(viewer.tenant, 'deliveries', 1);
     if (event === latest) return;
     latest = event;
     const { timestamp } = event as { readonly timestamp?: unknown };
@@ -194,10 +199,12 @@ function measureWhenScraped(metrics: Metrics, clock: Clock, registers: Registry[
   measure('realtime_webhooks', 'Webhooks whose events this process sends.', () => metrics.webhooks());
 }
 
-export function createMetrics(clock: Clock): Metrics {
+/** `tenants`: those that are told apart. */
+export function createMetrics(clock: Clock, tenants = 0): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
+  const ofTenants = createTenantMetrics(tenants, registers);
   const metrics: Metrics = {
     ...createSeries(registers),
     requests: new Histogram({
@@ -207,7 +214,8 @@ export function createMetrics(clock: Clock): Metrics {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     }),
-    delivered: createDelivered(clock, registers, (event) => metrics.isPast(event)),
+    delivered: createDelivered(clock, registers, (event) => metrics.isPast(event), ofTenants),
+    tenants: ofTenants,
     webhooks: () => 0,
     engine: createEngineMetrics(registers),
     process: exposeProcess(registers),

@@ -66,7 +66,7 @@ describe('monitoring', () => {
   });
 
   it('every series of ours is there before anything happened: an increase from nothing is none to Prometheus', async () => {
-    const text = await createMetrics(systemClock).render();
+    const text = await createMetrics(systemClock, 1).render();
     // Timers and heap are this process's, which runs the test; what runs and what it does there is known at the start.
     const started = /^realtime_(?!timers|heap_limit|build_info|engine_operations)/;
     const names = [...(await exposed()).keys()].filter((name) => started.test(name));

@@ -157,6 +157,11 @@ export class Supervisor {
     return sum;
   }
 
+  /** The tenant of each peer whose user is known, for the metrics. */
+  *tenants(): Iterable<string> {
+    for (const { viewer } of this.#peers.keys()) if (viewer) yield viewer.tenant;
+  }
+
   /** Adds a socket that was just admitted. `onLeft` is called when it is gone. */
   add(socket: Socket, address: string | null, onLeft: OnLeft | null = null): void {
     this.#add(socket, address, onLeft);

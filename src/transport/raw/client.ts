@@ -154,7 +154,7 @@ function outletOf(
   ended: () => void = () => undefined,
 ): RawOutlet {
   return new RawOutlet(connection, {
-    delivered: (event) => metrics.delivered(event, 'websocket'),
+    delivered: (event) => metrics.delivered(event, 'websocket', connection.viewer),
     ended: (error) => {
       ended();
       if (error?.isSlowReader) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);

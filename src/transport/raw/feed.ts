@@ -135,7 +135,7 @@ export class Feed implements Outlet, RawOutletOwner {
   }
 
   delivered(event: object): void {
-    this.#options.metrics.delivered(event, 'websocket');
+    this.#options.metrics.delivered(event, 'websocket', this.#identity.connection.viewer);
   }
 
   /** The end must not go unnoticed: the client reconnects and gets the error. */

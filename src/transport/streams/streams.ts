@@ -79,7 +79,7 @@ export class Streams {
 
   outletOptions(viewer: Viewer, transport: Transport) {
     const { formatError, clock, maxQueuedBytes, timing, unsent, metrics } = this.#options;
-    const delivered = (event: object): void => metrics.delivered(event, transport);
+    const delivered = (event: object): void => metrics.delivered(event, transport, viewer);
     return { viewer, formatError, clock, maxQueuedBytes, timing, unsent, delivered };
   }
 

@@ -37,8 +37,9 @@ export class GraphqlOperation extends TextFrame implements Outlet {
   }
 
   deliver(payload: Payload, event: object): void {
-    this.#socket.connection.outbox.write(this, payload);
-    this.#socket.options.metrics.delivered(event, 'graphql_ws');
+    const { connection, options } = this.#socket;
+    connection.outbox.write(this, payload);
+    options.metrics.delivered(event, 'graphql_ws', connection.viewer);
   }
 
   /** Ended by the service; the client is told. */
