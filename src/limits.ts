@@ -210,8 +210,10 @@ export const LIMITS = {
   smallBytes: 8 * 1024,
   /** Plain HTTP connections, past which the one idle longest is closed: a returning herd fits. */
   plainConnections: 5_000,
-  /** Unanswered requests of one connection: a pipelining client sends fewer. */
-  requestsAhead: 2_000,
+  /** Unanswered requests of one connection: a pipelining client sends fewer, and Node parses them in one turn. */
+  requestsAhead: 1_000,
+  /** Requests that wait for a turn of the event loop, each with its headers: past it a connection has a share of them. */
+  waitingArrivals: 4_000,
   /** The URL and the headers of a request. */
   headerBytes: 16 * 1024,
   /** Requests and streams at a time on one connection of HTTP/2: a browser or a gateway that wants more opens another. */

@@ -1,12 +1,19 @@
 /** Requests that arrive together do not keep the event loop. */
 import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
-import { takeTurns } from '../../src/transport/http/request-turns.ts';
+import { inTurns } from '../../src/transport/http/request-turns.ts';
+import { ArrivalTurns } from '../../src/transport/peers/arrival-turns.ts';
+import { Unhandled } from '../../src/transport/peers/unhandled.ts';
 import { eventually } from '../support/eventually.ts';
 
 const TOGETHER = 200;
 const WORK_MS = 2;
+/** More than a turn has. */
+const DEAR_MS = 25;
+/** More than is asked together, except where a test is about it. */
+const MOST_WAITING = TOGETHER + 50;
 
 describe('requests that arrive together', () => {
   let app: FastifyInstance;
@@ -17,6 +24,9 @@ describe('requests that arrive together', () => {
   let turn = 0;
   let isCounting = true;
   const opened: Socket[] = [];
+  let turns: ArrivalTurns;
+  /** What Fastify does before the first hook of a request. */
+  let onArrival = (): void => undefined;
 
   beforeEach(async () => {
     worked = [];
@@ -27,13 +37,19 @@ describe('requests that arrive together', () => {
       if (isCounting) setImmediate(count);
     };
     count();
-    app = fastify({ forceCloseConnections: true });
-    takeTurns(app);
+    turns = new ArrivalTurns(MOST_WAITING);
+    onArrival = () => undefined;
+    app = fastify({
+      rewriteUrl: ({ url = '/' }) => {
+        onArrival();
+        return url;
+      },
+      forceCloseConnections: true,
+      serverFactory: (handle) => createServer(inTurns(handle as RequestListener, new Unhandled(1_000_000), turns)),
+    });
     const work = (path: string): string => {
       worked.push(path);
-      byTurn.set(turn, (byTurn.get(turn) ?? 0) + 1);
-      const until = performance.now() + WORK_MS;
-      while (performance.now() < until);
+      workFor(path === '/dear' ? DEAR_MS : WORK_MS);
       return path;
     };
     app.get('/:name', async ({ url }) => {
@@ -44,6 +60,11 @@ describe('requests that arrive together', () => {
     app.post('/:name', async ({ url }) => work(url));
     await app.listen({ port: 0, host: '127.0.0.1' });
   });
+  /** Keeps the event loop. */
+  function workFor(ms: number): void {
+    byTurn.set(turn, (byTurn.get(turn) ?? 0) + 1);
+    for (const until = performance.now() + ms; performance.now() < until; );
+  }
   afterEach(async () => {
     isCounting = false;
     for (const socket of opened.splice(0)) socket.destroy();
@@ -98,5 +119,48 @@ describe('requests that arrive together', () => {
     other.write(get('/other'));
     await once(other, 'data');
     expect(worked.length).toBeLessThan(TOGETHER);
+  });
+
+  it('G10: of dear requests that one connection pipelines each has a turn of its own', async () => {
+    const socket = await open();
+    socket.write(get('/dear').repeat(8));
+    await eventually(() => expect(worked).toHaveLength(8));
+    expect([...byTurn.values()]).toEqual(Array(8).fill(1));
+  });
+
+  it('G10: what a request costs before its first hook is part of its turn', async () => {
+    onArrival = () => workFor(WORK_MS);
+    const socket = await open();
+    socket.write(get('/many').repeat(TOGETHER));
+    await eventually(() => expect(worked).toHaveLength(TOGETHER));
+    expect(Math.max(...byTurn.values())).toBeLessThan(TOGETHER / 5);
+  });
+
+  it('past the number that may wait, the connection with most of them is refused, and no other', async () => {
+    const [many, other] = [await open(), await open()];
+    let heard = '';
+    many.on('data', (data: Buffer) => (heard += data)).write(get('/many').repeat(4 * MOST_WAITING));
+    await once(many, 'data');
+    other.write(get('/other'));
+    expect(String(await once(other, 'data'))).toContain(' 200 OK');
+    await eventually(() => expect(heard).toMatch(/ 503 Service Unavailable[\s\S]*Retry-After: 1[\s\S]*send fewer/i));
+  });
+});
+
+describe('the arrivals that may wait', () => {
+  it('G18: are shared by connections: what one sends takes no place of another', async () => {
+    const turns = new ArrivalTurns(10);
+    const begun: object[] = [];
+    const enter = (connection: object, count: number): number =>
+      Array.from({ length: count }, () => turns.enter(connection, () => begun.push(connection))).filter(Boolean).length;
+    const [first, second, third] = [{}, {}, {}];
+    // One begins at once.
+    expect(enter(first, 100)).toBe(1 + 10);
+    expect(enter(second, 100)).toBe(5);
+    expect(enter(third, 100)).toBe(4);
+    expect(enter({}, 1)).toBe(1);
+    await eventually(() => expect(begun).toHaveLength(21));
+    expect(begun.slice(1, 4)).toEqual([first, second, third]);
+    expect(enter(first, 1)).toBe(1);
   });
 });

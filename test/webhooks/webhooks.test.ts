@@ -52,6 +52,13 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
 
   const service = (query: string, variables: object = {}, node = nodes.here): Promise<Answer> =>
     node.query('hooks', query, variables, { tenant, scope: 'realtime:service' });
+  /** As a service whose token may hear these topics only. */
+  const narrow = (subscribe: string, query: string, variables: object = {}): Promise<Answer> =>
+    nodes.here.query('narrow', query, variables, {
+      tenant,
+      scope: 'realtime:service',
+      topics: { publish: null, subscribe: [subscribe] },
+    });
   const path = (): string => `/hooks/${tenant}`;
   const urlOf = (host = '127.0.0.1'): string => `http://${host}:${receiver.port}${path()}`;
   const save = (more: object = {}): Promise<Answer> =>
@@ -177,6 +184,9 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
     expect(webhooks).toMatchObject([{ state: expect.stringMatching(/ENABLED|FAILING/) }]);
     const [{ cursor, node }] = consumers[0].deadLetters.edges;
     expect(node.data.payload).toBe('poison');
+    const shownTo = async (topic: string): Promise<number> =>
+      (await narrow(topic, LIST)).data.consumers[0].deadLetters.edges.length;
+    expect([await shownTo('a'), await shownTo('*'), await shownTo(apartFromA)]).toEqual([1, 1, 0]);
     expect((await service(REDELIVER, { after: cursor })).data.redeliver).toBe(0);
     receiver.answer = () => 204;
     expect((await service(REDELIVER)).data.redeliver).toBe(1);

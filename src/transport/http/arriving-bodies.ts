@@ -112,7 +112,7 @@ function begin(raw: IncomingMessage, body: Body): void {
   });
 }
 
-function forget(raw: IncomingMessage): void {
+export function forgetBody(raw: IncomingMessage): void {
   const body = bodies.get(raw);
   if (!body) return;
   body.forget();
@@ -123,18 +123,27 @@ function forget(raw: IncomingMessage): void {
 /** The number of bytes of a request's body that have arrived. */
 export const bytesOfBody = (raw: IncomingMessage): number => bodies.get(raw)?.bytes ?? 0;
 
+/** Requests whose bodies had no room; they are not kept. */
+const refused = new WeakSet<IncomingMessage>();
+
+/** Counts the body of a request that begins or waits. */
+export function countBody(raw: IncomingMessage, unhandled: Unhandled): void {
+  const toCome = bytesToCome(raw);
+  if (toCome === 0 || bodies.has(raw) || refused.has(raw)) return;
+  if (unhandled.hasRoomFor(toCome === Number.POSITIVE_INFINITY ? LIMITS.strangerBodyBytes : toCome))
+    return begin(raw, new Body(unhandled, toCome));
+  refused.add(raw);
+  raw.resume();
+}
+
 /** Counts the bodies of all routes. */
 export function watchBodies(app: FastifyInstance, unhandled: Unhandled): void {
-  app.addHook('onRequest', (request, reply, done) => {
-    const toCome = bytesToCome(request);
-    if (toCome === 0) return done();
-    if (!unhandled.hasRoomFor(toCome === Number.POSITIVE_INFINITY ? LIMITS.strangerBodyBytes : toCome)) {
-      // A client that is refused need not send the rest.
-      reply.header('connection', 'close');
-      return done(unavailable());
-    }
-    begin(request.raw, new Body(unhandled, toCome));
-    done();
+  app.addHook('onRequest', ({ raw }, reply, done) => {
+    countBody(raw, unhandled);
+    if (!refused.has(raw)) return done();
+    // A client that is refused need not send the rest.
+    reply.header('connection', 'close');
+    done(unavailable());
   });
   app.addHook('preParsing', (request, reply, stream, done) => {
     const body = bodies.get(request.raw);
@@ -165,6 +174,6 @@ export async function beforeBody<Value>(
 
 /** Releases the body of a request whose response has begun, since a stream may last long. */
 export function dropBody({ request }: FastifyReply): void {
-  forget(request.raw);
+  forgetBody(request.raw);
   request.body = undefined;
 }

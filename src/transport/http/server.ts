@@ -15,7 +15,7 @@ import { sayError } from './http-errors.ts';
 import { addObservability, addProbes, type ObservabilityOptions } from './observability-paths.ts';
 import type { PlainConnections } from './plain-connections.ts';
 import { readBodies } from './request-bodies.ts';
-import { takeTurns } from './request-turns.ts';
+import { inTurns } from './request-turns.ts';
 import { endTooFarAhead } from './requests-ahead.ts';
 
 export interface HttpOptions extends ObservabilityOptions {
@@ -88,12 +88,11 @@ export function createHttp(options: HttpOptions): Http {
     rewriteUrl: ({ url = '/' }) => withoutEmpty(url),
     frameworkErrors: (error, _request, reply) => void sayError(reply, error, options.formatError),
     serverFactory(handler) {
-      handle = endTooFarAhead(handler as Parameters<typeof endTooFarAhead>[0]);
+      handle = endTooFarAhead(inTurns(handler as Parameters<typeof inTurns>[0], options.unhandled));
       return entrance.server;
     },
   });
   watchBodies(app, options.unhandled);
-  takeTurns(app);
   app.addHook('preClose', async () => options.plainConnections.closeUnused());
 
   protectBrowsers(app, options.isOriginAllowed);
