@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { WebSocket } from 'ws';
@@ -24,7 +24,6 @@ const USER_PER_SECOND = 20;
 /** Mutations on their way at once. */
 const WINDOW = 16;
 const ROUNDS = 9;
-const TICK_MICROS = 10_000;
 
 const { values } = parseArgs({
   options: {
@@ -187,10 +186,13 @@ async function publishing(engine: string, seconds: number): Promise<object> {
   };
 }
 
-/** Of its own time, in microseconds. */
+/** Of all its threads, in microseconds. */
 function cpuOf(pid: number | undefined): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MICROS;
+  const nanos = readdirSync(`/proc/${pid}/task`).map((thread) => {
+    const [running = ''] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
+    return Number(running);
+  });
+  return nanos.reduce((sum, each) => sum + each, 0) / 1_000;
 }
 
 class Sender {

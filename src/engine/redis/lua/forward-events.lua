@@ -9,12 +9,11 @@ local last = tonumber(redis.call('ZSCORE', places, source) or '0')
 local time = now(offset)
 local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
 if newest then time = math.max(time, tonumber(string.match(newest[1], '^%d+'))) end
-local added = 0
+local id, added = digits(time) .. '-*', 0
 for index = 5, #ARGV, 4 do
   local number = tonumber(ARGV[index])
   if number > last then
-    local event = { 'n', ARGV[index], 't', ARGV[index + 1], 's', ARGV[index + 2], 'd', ARGV[index + 3] }
-    redis.call('XADD', stream, digits(time) .. '-*', unpack(event))
+    redis.call('XADD', stream, id, 'n', ARGV[index], 't', ARGV[index + 1], 's', ARGV[index + 2], 'd', ARGV[index + 3])
     last = number
     added = added + 1
   end

@@ -128,13 +128,16 @@ local function listJson(list)
 end
 
 -- Where the outbox of its events is the last of the keys, what is announced is kept there for consumers, under a number above the
--- last one: of it the last is left, whatever was forwarded.
+-- last one: of it the last is left, whatever was forwarded. The time is above it, but for a second event of a script and a
+-- clock that went back.
 local function keepEvent(json)
   local events = KEYS[#KEYS]
   if string.sub(events, -7) ~= ':events' then return end
-  local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
-  local number = math.max(micros(0), last and tonumber(string.match(last[1], '^%d+')) + 1 or 0)
-  redis.call('XADD', events, digits(number) .. '-0', 'a', json)
+  local added = redis.pcall('XADD', events, digits(micros(0)) .. '-0', 'a', json)
+  if type(added) == 'table' then
+    local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
+    redis.call('XADD', events, digits(tonumber(string.match(last[1], '^%d+')) + 1) .. '-0', 'a', json)
+  end
   redis.call('PERSIST', events)
 end
 
