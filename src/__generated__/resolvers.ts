@@ -1422,7 +1422,7 @@ export type Subscription = {
   inbox: InboxEvent;
   /** New messages, the caller's own too, in order. */
   messageReceived: Message;
-  /** The caller's own messages that a member asked to stop. */
+  /** The messages that the caller writes, as their sender or as the service that acts for the sender, and a member asked to stop. */
   messageStopped: Message;
   /**
    * Text as it is added to messages while they are written. For each that is being written when the subscription

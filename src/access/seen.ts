@@ -256,6 +256,11 @@ export function ownMessage(viewer: Viewer, message: MessageRecord): ShownMessage
   return shownTo(viewer, message as SeenMessage);
 }
 
+/** A message that the viewer sent on behalf of a user, as a service; null: it is another's. */
+export function sentBy(viewer: Viewer, message: MessageRecord): SentMessage | null {
+  return message.via === viewer.userId && isService(viewer) ? { ...message, isSentFor: true } : null;
+}
+
 /**
  * A message that the viewer sees, for the service that acts for the viewer. This is a copy, since announcements are
  * shared objects.

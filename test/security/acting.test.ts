@@ -269,19 +269,6 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     await reader.close();
     await client.close();
   });
-
-  it('a request to stop reaches the service that writes, where it is a member', async () => {
-    const id = await group('ben', 'helper');
-    const helper = await nodes.there.connect('helper', SERVICE);
-    const stops = await helper.subscribe('subscription { messageStopped { id via } }');
-    const started = await ask('helper', START, { input: { conversationId: id, onBehalfOf: 'ben' } });
-    const { id: messageId } = started.data.startMessage;
-    await asUser('ann', 'mutation ($id: ID!) { stopMessage(id: $id) }', { id: messageId });
-    expect((await stops.next()).messageStopped).toEqual({ id: messageId, via: 'helper' });
-    const { data } = await ask('helper', APPEND, { id: messageId, offset: 0, text: '' });
-    expect(data.appendToMessage.stopRequested).toBe(true);
-    await helper.close();
-  });
 });
 
 describe('what a service does for a user is paid by the service', () => {

@@ -30,6 +30,8 @@ export interface Selection<Event extends object> {
   extension?(access: ChannelAccess, extension: ExtendedText): Event | null;
   /** A message whose writer is asked to stop. */
   stop?(access: ChannelAccess, message: MessageRecord): Event | null;
+  /** The same, of a conversation that the stream does not follow. */
+  stopElsewhere?(message: MessageRecord): Event | null;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { LeaveReason } from '../../engine/port.ts';
 import { isOutage, type ServiceError } from '../../errors.ts';
 import { askInParts, inParts } from '../../in-parts.ts';
 import { TIMES } from '../../limits.ts';
-import type { ConversationId, ConversationRecord, TenantId, UserId, Viewer } from '../../model.ts';
+import type { ConversationId, ConversationRecord, MessageRecord, TenantId, UserId, Viewer } from '../../model.ts';
 import { EventQueue, type QueueOwner } from '../event-queue.ts';
 import type { Share } from '../followed.ts';
 import { overheard, type ToldStream } from '../inbox/list-teller.ts';
@@ -116,6 +116,11 @@ export class ConversationStream<Event extends object>
 
   onFailed(error: ServiceError): void {
     this.#queue.end(error);
+  }
+
+  onStop(message: MessageRecord): void {
+    const event = this.#followings.has(message.conversationId) ? null : this.selection.stopElsewhere?.(message);
+    if (event) this.#queue.push(event);
   }
 
   /** A stream that ended meanwhile follows nothing. @throws {ServiceError} BAD_USER_INPUT. */

@@ -8,6 +8,8 @@ import {
   type SeenConversation,
   type SeenMessage,
   type SeenText,
+  type ShownMessage,
+  sentBy,
   textInChannel,
 } from '../../access/seen.ts';
 import type { ConversationId, MessageRecord, TypingRecord } from '../../model.ts';
@@ -31,8 +33,8 @@ export interface ConversationStreams {
   typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<TypingRecord>>>;
   /** Text added to streamed messages; for each message, its whole text so far comes first. */
   messageStreamed(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenText<ExtendedText>>>>;
-  /** The caller's own streamed messages that a reader asks to stop. */
-  messageStopped(bearer: Bearer): Promise<LiveStream<Told<SeenMessage>>>;
+  /** The streamed messages that the caller writes, as their sender or as a service, and that a reader asks to stop. */
+  messageStopped(bearer: Bearer): Promise<LiveStream<Told<ShownMessage>>>;
   /**
    * The feed of a `/ws` connection: new messages, text that is added to them, and others' typing, in all of the
    * viewer's conversations.
@@ -53,7 +55,7 @@ export interface ConversationStreams {
 export interface MessageNews {
   readonly news: 'FINISHED' | 'STOP_REQUESTED';
   readonly conversationId: ConversationId;
-  readonly message: SeenMessage;
+  readonly message: ShownMessage;
 }
 
 export type FeedEvent = SeenMessage | TypingRecord | SeenText<ExtendedText> | MessageNews;
@@ -63,7 +65,10 @@ const NEWS = new WeakMap<MessageRecord, MessageNews>();
 
 function newsOf(access: ChannelAccess, record: MessageRecord, news: MessageNews['news']): MessageNews | null {
   const message = messageInChannel(access, record);
-  if (!message) return null;
+  return message && newsAbout(message, news);
+}
+
+function newsAbout(message: ShownMessage, news: MessageNews['news']): MessageNews {
   const known = NEWS.get(message);
   if (known) return known;
   const event = { news, conversationId: message.conversationId, message };
@@ -115,8 +120,9 @@ export function createConversationStreams(
     messageStreamed: (bearer, ids) => open(bearer, ids, NOWHERE, STREAMED),
 
     messageStopped: (bearer) =>
-      open<SeenMessage>(bearer, null, NOWHERE, {
+      open<ShownMessage>(bearer, null, NOWHERE, {
         stop: (access, message) => (isWriterOf(bearer.viewer, message) ? messageInChannel(access, message) : null),
+        stopElsewhere: (message) => sentBy(bearer.viewer, message),
       }),
 
     feed: (bearer, after, onBegin, isForgiving) =>
@@ -132,6 +138,10 @@ export function createConversationStreams(
               : (SENT.message?.(access, message, change) ?? null),
           stop: (access, message) =>
             isWriterOf(bearer.viewer, message) ? newsOf(access, message, 'STOP_REQUESTED') : null,
+          stopElsewhere(record) {
+            const message = sentBy(bearer.viewer, record);
+            return message && newsAbout(message, 'STOP_REQUESTED');
+          },
           typing: typingOfOthers(bearer),
         },
         onBegin,

@@ -4,6 +4,7 @@
  * Each event except a checkpoint is one object for all recipients, so that it is rendered once.
  */
 
+import { isWriterOf } from '../../access/acting.ts';
 import type { Bearer } from '../../access/bearer.ts';
 import {
   type ChannelAccess,
@@ -12,6 +13,8 @@ import {
   type SeenConversation,
   type SeenMessage,
   type SeenText,
+  type ShownMessage,
+  sentBy,
   textInChannel,
 } from '../../access/seen.ts';
 import type { LeaveReason } from '../../engine/port.ts';
@@ -38,7 +41,7 @@ export type InboxStreamEvent =
   | {
       readonly kind: 'MessageStopRequested';
       readonly conversationId: ConversationId;
-      readonly message: SeenMessage;
+      readonly message: ShownMessage;
     }
   | {
       readonly kind: 'ConversationJoined' | 'ConversationChanged';
@@ -92,7 +95,7 @@ const CHANGES = {
 };
 
 const stopRequested = once(
-  (message: SeenMessage): InboxStreamEvent => ({
+  (message: ShownMessage): InboxStreamEvent => ({
     kind: 'MessageStopRequested',
     conversationId: message.conversationId,
     message,
@@ -136,8 +139,11 @@ export function inboxSelection(bearer: Bearer): Selection<InboxStreamEvent> {
   return {
     message: (access, message, change) => ofMessage(access, message, change === 'SENT' ? sent : CHANGES[change]),
     extension: textInChannel,
-    stop: (access, message) =>
-      message.senderId === bearer.viewer.userId ? ofMessage(access, message, stopRequested) : null,
+    stop: (access, message) => (isWriterOf(bearer.viewer, message) ? ofMessage(access, message, stopRequested) : null),
+    stopElsewhere(record) {
+      const message = sentBy(bearer.viewer, record);
+      return message && stopRequested(message);
+    },
     conversation: (access, conversation, cause) =>
       cause === 'CHANGED' ? ofConversation(access, conversation, conversationChanged) : null,
     joined: (access, conversation) => ofConversation(access, conversation, joined),

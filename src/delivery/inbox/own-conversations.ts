@@ -7,7 +7,7 @@ import type { Engine, Listening } from '../../engine/port.ts';
 import type { ServiceError } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
-import type { ConversationId } from '../../model.ts';
+import type { ConversationId, MessageRecord } from '../../model.ts';
 import type { Following } from '../conversations/following.ts';
 import { asServiceError } from '../conversations/replay.ts';
 import { HiddenConversations } from './hidden-conversations.ts';
@@ -32,6 +32,8 @@ export interface OwnConversationsOwner {
   /** All are followed. */
   onFollowed(fresh: readonly ConversationId[]): void;
   onFailed(error: ServiceError): void;
+  /** A message that the viewer writes as a service, for a user, is to stop. */
+  onStop(message: MessageRecord): void;
 }
 
 export class OwnConversations {
@@ -74,6 +76,7 @@ export class OwnConversations {
       { kind: 'memberships', tenant, id: userId },
       {
         onAnnouncement: (announcement) => {
+          if (announcement.type === 'stop') return this.#owner.onStop(announcement.message);
           if (announcement.type !== 'membership') return;
           const { conversationId, hiddenAt } = announcement;
           if (hiddenAt === undefined) this.lookAgain(conversationId);

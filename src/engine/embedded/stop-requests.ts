@@ -31,6 +31,8 @@ export function createStopRequests(
     const message = log.toMessage(conversation, row);
     const tenant = conversation.tenant as TenantId;
     announce({ kind: 'conversation', tenant, id: message.conversationId }, { type: 'stop', message });
+    const { via } = message;
+    if (via !== undefined) announce({ kind: 'memberships', tenant, id: via }, { type: 'stop', message });
   }
 
   return {

@@ -29,7 +29,7 @@ export type Announcement = AnnouncedState & {
 type AnnouncedState =
   | { readonly type: 'message'; readonly change: MessageChange; readonly message: MessageRecord }
   | { readonly type: 'extension'; readonly extension: TextExtension }
-  /** The writer of the message is asked to stop. */
+  /** The writer of the message is asked to stop. Of one that a service writes for a user its `memberships` hear it as well. */
   | { readonly type: 'stop'; readonly message: MessageRecord }
   | {
       readonly type: 'conversation';

@@ -25,6 +25,7 @@ import { Reconciliation } from './reconciliation.ts';
 import { type RedisMemory, Requirements } from './requirements.ts';
 import { createRooms } from './rooms.ts';
 import { defineScripts } from './scripts.ts';
+import { createStopNews } from './stop-news.ts';
 import { Subscriber } from './subscriber.ts';
 import { createWritings } from './writings.ts';
 
@@ -79,12 +80,12 @@ export function createParts(options: RedisOptions) {
   const known = new KnownConsumers(run, keys, clock);
   const forwarding = new Forwarding(client, run, keys, clock, known.node);
   const outbox = new EventOutbox(run, { known, forwarding, clock, log, isOneServer });
-  const writings = createWritings({ run, runOne }, keys, { clock, retention, currentTrace, outbox });
+  const tellStop = createStopNews(publish, keys, log);
+  const writings = createWritings({ run, runOne }, keys, { clock, retention, currentTrace, outbox, tellStop });
   const rooms = createRooms(client, run, keys, isOneServer);
   const lists = new Lists(client, { run, runOne }, keys, clock, { memberships, rooms, recent, node: nonce() });
   const reconciliation = recent && new Reconciliation(client, run, keys, { recent, memberships, lists, clock, log });
-  const most = options.conversationsPerUser;
-  const places = createPlaces({ client, run, keys, clock, isOneServer, most });
+  const places = createPlaces({ client, run, keys, clock, isOneServer, most: options.conversationsPerUser });
   const updates = new ListUpdates(lists, clock, log, isOneServer);
   const deleteConversation = createDeletion(keys, { memberships, rooms, updates, outbox });
   const leftBehind = new LeftBehind({ client, run, keys, clock, log, outbox, deleteConversation }, options);

@@ -104,6 +104,7 @@ export function createMessageAppends(
     )) as unknown[];
     const appended = toAppend(answer);
     if ('message' in appended) memberships.notice(tenant, conversationId, (answer[2] as Unsettled | undefined) ?? []);
+    if (answer[3] === 1 && 'message' in appended) await writings.tellStop(tenant, appended.message);
     return shown(tenant, appended);
   }
 

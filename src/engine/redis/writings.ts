@@ -12,6 +12,7 @@ import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
 import { locate } from './located.ts';
 import { retentionArg } from './retention.ts';
+import type { TellStop } from './stop-news.ts';
 import type { ConversationKeys } from './subject-keys.ts';
 import { createWritingReads } from './writing-reads.ts';
 
@@ -20,10 +21,12 @@ export interface WritingOptions {
   readonly retention: Retention;
   readonly currentTrace: CurrentTrace;
   readonly outbox: EventOutbox;
+  readonly tellStop: TellStop;
 }
 
 export interface RedisWritings extends Omit<WritingStore, 'startMessage'> {
   /** The same messages; those that are being written as they are shown now. */
+  readonly tellStop: TellStop;
   fill<Message extends MessageRecord | null>(tenant: TenantId, messages: readonly Message[]): Promise<Message[]>;
 }
 
@@ -81,7 +84,7 @@ const writtenKeys = ({ meta, members, messages, log, channel, streams, texts }: 
 export function createWritings(
   { run, runOne }: Scripts,
   keys: Keys,
-  { clock, retention, currentTrace, outbox }: WritingOptions,
+  { clock, retention, currentTrace, outbox, tellStop }: WritingOptions,
 ): RedisWritings {
   const kept = (): string => retentionArg(retention, clock);
 
@@ -89,6 +92,7 @@ export function createWritings(
 
   return {
     fill,
+    tellStop,
 
     async appendText(tenant, id, text) {
       const at = locate(keys, tenant, id);
@@ -113,8 +117,7 @@ export function createWritings(
       const at = locate(keys, tenant, id);
       if (!at) return { outcome: 'not-found' };
       const args = [clock.offset(), kept(), at.sequence, id, nonce(), writer, state, length ?? '', TIMES.writingMs];
-      const text = content === null ? '' : JSON.stringify(content);
-      const more = [PER_PART, currentTrace(), text, newPayload(payload)];
+      const more = [PER_PART, currentTrace(), content === null ? '' : JSON.stringify(content), newPayload(payload)];
       const all = [...args, ...more];
       return toFinish((await outbox.run(tenant, at.events, 'finish-message', writtenKeys(at), all)) as unknown[]);
     },
@@ -124,7 +127,11 @@ export function createWritings(
       if (!at) return null;
       const { messages, channel, streams, texts, stops } = at;
       const args = [clock.offset(), at.sequence, id, TIMES.stopMs, PER_PART];
-      return (await run('request-stop', [messages, channel, streams, texts, stops], args)) as number | null;
+      const answer = await run('request-stop', [messages, channel, streams, texts, stops], args);
+      if (answer === null) return null;
+      const [asked, announced] = answer as [number, string[]];
+      await Promise.all(announced.map((value) => tellStop(tenant, decodeMessage(value))));
+      return asked;
     },
 
     async readWriting(tenant, id, writer) {

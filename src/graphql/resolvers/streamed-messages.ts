@@ -1,6 +1,6 @@
 /** Messages that are read while they are written. */
 import type { MutationResolvers, SubscriptionResolvers } from '../../__generated__/resolvers.ts';
-import type { SeenMessage, SeenText } from '../../access/seen.ts';
+import type { SeenText, ShownMessage } from '../../access/seen.ts';
 import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
 import type { ExtendedText } from '../../delivery/conversations/written-message.ts';
 import { streamRequest } from '../../domain/cursor.ts';
@@ -24,6 +24,6 @@ export const Subscription: SubscriptionResolvers = {
   },
   messageStopped: {
     subscribe: (_, __, { delivery, bearer }) => delivery.messageStopped(bearer),
-    resolve: (told: Told<SeenMessage>) => toldEvent(told),
+    resolve: (told: Told<ShownMessage>) => toldEvent(told),
   },
 };

@@ -4,7 +4,7 @@
 -- ARGV  offset retention senderId conversationKey nonce head content idempotencyMs ("" without a key) digest
 --       traceparent ("" when it is not traced), sequence and id of what it replies to ("" "" for none), then of one that
 --       is read while it is written: length "1" | "0" (is held) perPart silenceMs mostOfWriter most writer part…
--- Answers {"appended" | "duplicate", message, unsettled} | {"diverted", fate, messageId} | {"not-member"}
+-- Answers {"appended" | "duplicate", message, unsettled, 1 (the writer is asked to stop)} | {"diverted", fate, messageId} | {"not-member"}
 --         | {"no-longer-kept"} | {"conflict"} | {"no-reply-target"} | {"full"}
 local meta, members, messages, log, idempotency, typing, outbox, channel, streams, texts, stops = unpack(KEYS)
 local offset, retention, sender, conversation, nonce, head, content, keepMs, digest, trace = unpack(ARGV)
@@ -56,4 +56,4 @@ end
 logChange(log, channel, 'SENT', sequence, lines, place, epoch, trace)
 if stream and stream.isStopped then announceStop(channel, lines) end
 trim(meta, messages, log, retention, sequence, place)
-return { 'appended', value, unsettled(outbox) }
+return { 'appended', value, unsettled(outbox), stream and stream.isStopped and 1 or 0 }

@@ -1,11 +1,11 @@
 -- Asks the writer of a message, or of those that reply to it, to stop; one that is not written is remembered for those that come.
 -- KEYS  messages channel streams texts stops
 -- ARGV  offset sequence messageId stopMs perPart
--- Answers how many are asked to stop now, or nothing when there is no such message
+-- Answers how many are asked to stop now, and those that were not before; or nothing when there is no such message
 local messages, channel, streams, texts, stops = unpack(KEYS)
 local offset, sequence, id, stopMs, perPart = unpack(ARGV)
 if not isMessage(redis.call('HGET', messages, sequence), id) then return false end
-local time, asked, left = now(offset), 0, READING_BYTES
+local time, asked, left, announced = now(offset), 0, READING_BYTES, {}
 local isWritten = redis.call('HEXISTS', streams, sequence) == 1
 for _, each in ipairs(redis.call('HKEYS', streams)) do
   local stream = streamAt(streams, each)
@@ -21,6 +21,7 @@ for _, each in ipairs(redis.call('HKEYS', streams)) do
         local lines = shown(splitMessage(value), streams, texts, each, tonumber(perPart))
         left = left - #lines[2]
         announceStop(channel, lines)
+        announced[#announced + 1] = table.concat(lines, '\n')
       end
     end
   end
@@ -30,4 +31,4 @@ if not isWritten then
   redis.call('ZADD', stops, digits(time + stopMs), sequence)
   redis.call('PEXPIRE', stops, stopMs)
 end
-return asked
+return { asked, announced }
