@@ -1,0 +1,3 @@
+export const sessionsById = `
+CREATE INDEX sessions_by_id ON sessions (tenant, id);
+`;
