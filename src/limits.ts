@@ -38,6 +38,8 @@ export const LIMITS = {
   conversationsPerSubscription: 100,
   /** Open files kept for everything but clients' sockets: health, requests, Redis, the database. */
   otherFiles: 200,
+  /** Operations in a row that the server did not answer, after which operations fail at once. */
+  circuitOutages: 5,
   /** Characters of a topic. */
   topicCharacters: 200,
   /** Topics subscribed to on one socket of the raw protocol. */

@@ -2,20 +2,17 @@
  * The circuit breaker around an engine: while its server is away, operations fail
  * at once instead of each waiting for its own timeout (G14).
  *
- * It opens after `FAILURES` consecutive outages, timeouts included. A separate probe
+ * It opens after consecutive outages, timeouts included. A separate health check
  * closes it again, one at a time, so that no caller waits for the outcome.
  * An answer of the server, even a refusal, is not an outage.
  *
  * An operation's time is counted here, from the call. The client's own count begins
  * when a command is sent, and a command may wait behind others that hang.
  */
-import { type CircuitBreakerPolicy, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import { type Clock, deadline } from '../clock.ts';
 import { ServiceError, unavailable } from '../errors.ts';
-import { TIMES } from '../limits.ts';
-import type { Circuit, Engine } from './port.ts';
-
-const FAILURES = 5;
+import { Breaker } from './breaker.ts';
+import type { Engine } from './port.ts';
 
 /** The operations of an engine for callers. */
 const OPERATIONS = [
@@ -142,50 +139,18 @@ export interface EngineObserver {
   lag(milliseconds: number): void;
 }
 
-const NAMES: Record<CircuitState, Circuit> = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.Open]: 'open',
-  [CircuitState.HalfOpen]: 'half-open',
-  [CircuitState.Isolated]: 'open',
-};
-
 type Operation = (...args: never[]) => Promise<unknown>;
 
-/** Reports outcomes to a breaker. A success is only reported while outages are counted: nearly all succeed. */
-class Tally {
-  readonly #policy: CircuitBreakerPolicy;
-  readonly #isOutage: (error: unknown) => boolean;
-  #isCounting = false;
-
-  constructor(policy: CircuitBreakerPolicy, isOutage: (error: unknown) => boolean) {
-    this.#policy = policy;
-    this.#isOutage = isOutage;
-  }
-
-  get isClosed(): boolean {
-    return this.#policy.state === CircuitState.Closed;
-  }
-
-  succeeded(): void {
-    if (!this.#isCounting) return;
-    this.#isCounting = false;
-    if (this.isClosed) void this.#policy.execute(() => undefined);
-  }
-
-  /** Rejects after the error was counted: the caller of the operation that opens the circuit finds it open. */
-  async failed(error: unknown): Promise<never> {
-    if (!this.#isOutage(error) || !this.isClosed) throw error;
-    this.#isCounting = true;
-    return this.#policy.execute(() => {
-      throw error;
-    });
-  }
-}
-
 /** Each operation is one promise and its report: there is at least one for each message. */
-function guard(operation: Operation, deadlineMs: number | null, record: OperationRecord, tally: Tally): Operation {
+function guard(
+  operation: Operation,
+  deadlineMs: number | null,
+  record: OperationRecord,
+  breaker: Breaker,
+  isOutage: (error: unknown) => boolean,
+): Operation {
   return (...args) => {
-    if (!tally.isClosed) {
+    if (!breaker.isClosed) {
       record.refused();
       return Promise.reject(unavailable());
     }
@@ -201,13 +166,15 @@ function guard(operation: Operation, deadlineMs: number | null, record: Operatio
       function succeed(result: unknown): void {
         if (isOver) return;
         end(false);
-        tally.succeeded();
+        breaker.answered();
         resolve(result);
       }
       function fail(error: unknown): void {
         if (isOver) return;
         end(true);
-        tally.failed(error).catch(reject);
+        // Counted first: the caller of the operation that opens the circuit finds it open.
+        if (isOutage(error)) breaker.missed();
+        reject(error);
       }
       // It may have been applied all the same.
       const late = (): void => fail(unavailable(new Error('No answer in time.')));
@@ -220,45 +187,25 @@ function guard(operation: Operation, deadlineMs: number | null, record: Operatio
 export function withCircuit(engine: Engine, { clock, deadlineMs, isOutage, observe }: CircuitOptions): Engine {
   const isAway = (error: unknown): boolean =>
     error instanceof ServiceError && error.cause !== undefined && isOutage(error.cause);
-  // The probe decides when it may close again.
-  const breaker = new ConsecutiveBreaker(FAILURES);
-  const policy = circuitBreaker(handleWhen(isAway), { breaker, halfOpenAfter: 0 });
-  const tally = new Tally(policy, isAway);
-  let isOpen = false;
-  policy.onStateChange((state) => {
-    if (isOpen === (state !== CircuitState.Closed)) return;
-    isOpen = !isOpen;
-    observe.turned(isOpen);
-  });
-  let stopProbing = (): void => undefined;
-  let isClosed = false;
-
-  async function probe(): Promise<void> {
-    const check = async (): Promise<void> => {
-      const { status, reason } = await engine.checkHealth();
-      if (status === 'down') throw unavailable(new Error(reason ?? 'down'));
-    };
-    // A failure opens it again, which brings the next probe.
-    await policy.execute(check).catch(() => undefined);
-  }
-  policy.onBreak(() => {
-    if (!isClosed) stopProbing = clock.after(TIMES.circuitProbeMs, () => void probe());
+  const breaker = new Breaker({
+    clock,
+    check: async () => (await engine.checkHealth()).status !== 'down',
+    turned: observe.turned,
   });
 
   const guarded = Object.fromEntries(
     OPERATIONS.map((name) => [
       name,
-      guard(engine[name] as Operation, LASTING.has(name) ? null : deadlineMs, observe.recordOf(name), tally),
+      guard(engine[name] as Operation, LASTING.has(name) ? null : deadlineMs, observe.recordOf(name), breaker, isAway),
     ]),
   ) as unknown as Guarded;
 
   return {
     ...guarded,
     kind: engine.kind,
-    checkHealth: async () => ({ ...(await engine.checkHealth()), circuit: NAMES[policy.state] }),
+    checkHealth: async () => ({ ...(await engine.checkHealth()), circuit: breaker.state }),
     close() {
-      isClosed = true;
-      stopProbing();
+      breaker.close();
       return engine.close();
     },
   };

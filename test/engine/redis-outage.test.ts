@@ -211,6 +211,10 @@ it('G05, G10: a break is told to a hundred channels in a turn, and to each of th
     ),
   );
   const admin = new Redis(redis.url);
+  await admin.ping();
+  // A busy machine may have found a break while it joined.
+  told.clear();
+  announced = null;
   await admin.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
   await eventually(() => expect(told.size).toBe(channels.length + 1));
   await announced;
