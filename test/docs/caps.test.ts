@@ -63,7 +63,7 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
     'engine/redis/requirements.ts LEAST_VERSION',
     'engine/redis/requirements.ts LEAST_PUBSUB_BUFFER',
     'exact-json.ts MOST_CERTAIN',
-    'transport/websocket/connection.ts REASON_BYTES',
+    'transport/websocket/goodbye.ts REASON_BYTES',
     'domain/input.ts MOST_MARKS',
   ],
   'How much of a value a message or a log line shows, or a start suggests.': [

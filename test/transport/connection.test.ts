@@ -118,7 +118,7 @@ describe('connection actors', () => {
       const { bad, check } = await actors.pair();
       const [under] = sockets.slice(-2);
       const [connection] = connections.slice(-2);
-      if (isStranger) connection?.bePatientWithStranger();
+      if (isStranger) connection?.bePatientWith('stranger');
       bad.send('slow');
       for (let n = 0; n < 60; n += 1) bad.send('x'.repeat(60_000));
       if (isStranger) await eventually(() => expect(under?.isPaused()).toBe(true));

@@ -120,7 +120,7 @@ export class Admission {
   open(connection: Connection, transport: Transport, address: string | null): void {
     const { supervisor, metrics } = this.#options;
     supervisor.add(connection, address, this.#onLeft);
-    connection.bePatientWithStranger();
+    connection.bePatientWith('stranger');
     metrics.connections.inc({ transport });
     connection.transport = transport;
   }

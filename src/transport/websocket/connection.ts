@@ -12,19 +12,20 @@ import type { Clock } from '../../clock.ts';
 import { roomOrEnd } from '../../delivery/room.ts';
 import type { TokenHolder } from '../../delivery/sessions/channel.ts';
 import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
-import { LIMITS, TIMES } from '../../limits.ts';
+import { LIMITS } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConnectionId, Viewer } from '../../model.ts';
 import type { Transport } from '../../observability/metrics.ts';
-import { arrivals } from '../peers/arrival-turns.ts';
 import { TextFrame } from '../peers/envelope.ts';
 import { type Act, Lifetime, type Mortal } from '../peers/lifetime.ts';
 import { Outbox, type OutboxOwner } from '../peers/outbox.ts';
 import type { Peer } from '../peers/supervisor.ts';
 import type { Unhandled } from '../peers/unhandled.ts';
 import type { Holder, Unsent } from '../peers/unsent.ts';
+import { type ClosedWith, Goodbye } from './goodbye.ts';
 import { Mailbox, type MailSender } from './mailbox.ts';
 import { attachRaw, type PeerSocket, type SocketEvents } from './peer-socket.ts';
+import { ReadingCheck } from './reading-check.ts';
 
 const ANSWER = new TextFrame('', '');
 
@@ -55,20 +56,8 @@ export interface FrameHandler {
   onPeerEnd?(): void;
 }
 
-/**
- * Codes by which a peer says that it has read everything (RFC 6455 section 7.4.1): done, going away, and no code.
- * Every other code reports a fault, such as a frame that its library refused.
- */
-const GOODBYES: ReadonlySet<number> = new Set([1000, 1001, 1005]);
-
-/** Of a connection that ended without a close frame (RFC 6455 section 7.1.5). */
-const ABNORMAL = 1006;
-
 /** The memory for the bytes of all peers is used up. */
 const OVER_CAPACITY = [CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity'] as const;
-
-/** A close reason is at most 123 bytes (RFC 6455 section 5.5). */
-const REASON_BYTES = 123;
 
 export class Connection implements Peer, Holder, MailSender, OutboxOwner, SocketEvents, Mortal {
   readonly id = randomUUID() as string as ConnectionId;
@@ -93,22 +82,10 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
   #handleBinary: (() => void) | null = null;
   #onTick: (() => void) | null = null;
   #lastWords: LastWords | null = null;
-  #isPatient = false;
-  #isOfStranger = false;
-  /** The time at which the present frame began to be handled; null: none is. */
-  #busySince: number | null = null;
-  /** A frame waits for its turn of the event loop. */
-  #isNext = false;
-  #asked: { readonly token: string; readonly acknowledged: () => void } | null = null;
-  #askedCount = 0;
-  /** The close, by us or by the peer. */
-  #goodbye: { readonly code: number; readonly reason: string } | null = null;
-  #wasClean = false;
-  #ignored = 0;
-  /** The code given to ws for closing; a peer that never answers does not echo it. */
-  #given: number | undefined = undefined;
-  /** Set when the frame being handled is the last. */
-  #onIdle: (() => void) | null = null;
+  /** Null: nothing was asked. */
+  #readingCheck: ReadingCheck | null = null;
+  /** Null: it has not begun to close. */
+  #goodbye: Goodbye | null = null;
 
   constructor({ webSocket: socket, raw }: Sockets, clock: Clock, log: Log, options: ConnectionOptions) {
     this.#socket = socket;
@@ -122,7 +99,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
       account: options.unsent.account(this),
       owner: this,
     });
-    this.#mailbox = new Mailbox(options.unhandled, this);
+    this.#mailbox = new Mailbox(options.unhandled, this, clock);
     // Whole milliseconds take no memory of their own.
     this.#lastHeardAt = Math.trunc(clock.elapsed());
     this.#lastPingAt = this.#lastHeardAt;
@@ -137,7 +114,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
       if (!isBinary) this.#receive(data.toString());
       else if (this.#handleBinary) this.#handleBinary();
       else this.close(CLOSE_CODES.BAD_REQUEST, 'Text frames only');
-    } else this.#ignore();
+    } else this.#ending.ignoreFrame(this.#socket);
     this.#mailbox.completed();
   }
 
@@ -149,7 +126,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
 
   onPong(data: Buffer): void {
     this.#heard();
-    if (data.toString() === this.#asked?.token) this.#acknowledge();
+    this.#readingCheck?.answer(data.toString());
   }
 
   /** Called once, for a close by us, or by ws for a forbidden frame. */
@@ -157,13 +134,13 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     this.outbox.flush();
     const lastWords = this.#lastWords;
     this.#lastWords = null;
-    if (!lastWords || code === undefined || GOODBYES.has(code)) return;
-    for (const text of lastWords(code, this.#goodbye?.reason ?? '')) this.#write(text);
+    if (!lastWords || code === undefined || Goodbye.isOfReader(code)) return;
+    for (const text of lastWords(code, this.closedWith.reason)) this.#write(text);
   }
 
   // When the peer says goodbye first, or sends a forbidden frame, ws answers by itself.
   onClosing(code: number | undefined): void {
-    this.#given ??= code;
+    this.#ending.given(code);
     this.#end();
   }
 
@@ -172,10 +149,8 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
   }
 
   onClosed(code: number, reason: Buffer): void {
-    // A peer that repeats our code has read all that came before it.
-    this.#wasClean = GOODBYES.has(code) || code === this.#goodbye?.code;
+    this.#ending.closed(code, reason.toString());
     this.#end();
-    this.#goodbye ??= { code: code === ABNORMAL ? (this.#given ?? code) : code, reason: reason.toString() };
     this.#lifetime.close();
   }
 
@@ -189,6 +164,19 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
 
   onOverflow(): void {
     this.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
+  }
+
+  handle(text: string): Promise<void> | undefined {
+    return this.#handler?.handle(text);
+  }
+
+  onRoom(): void {
+    if (this.#socket.isPaused) this.#socket.resume();
+  }
+
+  onFailure(error: unknown): void {
+    this.#log.error({ err: error, connection: this.id }, 'connection failed');
+    this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Something went wrong');
   }
 
   turnAway(): void {
@@ -223,12 +211,12 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
 
   /** Whether it ended with the peer's goodbye: everything sent before was read. */
   get wasClean(): boolean {
-    return this.#wasClean;
+    return this.#ending.wasClean;
   }
 
   /** The code and reason of the close, by us or by the peer. */
-  get closedWith(): { readonly code: number; readonly reason: string } {
-    return this.#goodbye ?? { code: ABNORMAL, reason: '' };
+  get closedWith(): ClosedWith {
+    return this.#ending.closedWith;
   }
 
   /** Handles binary frames; without it they close the connection. */
@@ -246,11 +234,12 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
    * outbox; null: a ping is in flight already.
    */
   ask(acknowledged: () => void): number | null {
-    if (this.#asked || !this.isOpen) return null;
-    this.#askedCount += 1;
-    this.#asked = { token: String(this.#askedCount), acknowledged };
+    if (!this.isOpen) return null;
+    this.#readingCheck ??= new ReadingCheck();
+    const data = this.#readingCheck.begin(acknowledged);
+    if (data === null) return null;
     this.outbox.flush();
-    this.#socket.ping(this.#asked.token);
+    this.#socket.ping(data);
     return this.outbox.written;
   }
 
@@ -259,15 +248,9 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     this.#lastWords = lastWords;
   }
 
-  /** The peer carries many users, who all come at once: excess frames stay unread, and it is not closed. */
-  bePatient(): void {
-    this.#isPatient = true;
-    this.#mailbox.isOfMany = true;
-  }
-
-  /** The user is not known yet: more than a stranger may send stays unread. */
-  bePatientWithStranger(): void {
-    this.#isOfStranger = true;
+  /** Excess frames of such a peer stay unread, and it is not closed for them. */
+  bePatientWith(peer: 'stranger' | 'gateway'): void {
+    this.#mailbox.patientWith = peer;
   }
 
   /** Handles frames from now on. */
@@ -306,7 +289,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     if (now - this.#lastHeardAt >= this.#options.clientTimeoutMs) {
       return this.close(CLOSE_CODES.TIMEOUT, 'Silent for too long');
     }
-    if (this.#busySince !== null && now - this.#busySince >= TIMES.handlerMs) {
+    if (this.#mailbox.hangs(now)) {
       this.#log.error({ connection: this.id }, 'handler hangs');
       return this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Something took too long');
     }
@@ -318,8 +301,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
 
   /** Closes once the present frame is answered; no other is begun. */
   retire(code: number, reason: string): void {
-    if (this.#busySince === null) return this.close(code, reason);
-    this.#onIdle = () => this.close(code, reason);
+    this.#mailbox.finish(() => this.close(code, reason));
   }
 
   /** Closes once; a peer that does not answer is cut off. */
@@ -328,15 +310,17 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     this.outbox.flush();
     // The flush may have found a slow consumer, and closed already.
     if (!this.isOpen) return;
-    let text = reason;
-    while (Buffer.byteLength(text) > REASON_BYTES) text = text.slice(0, -1);
-    this.#goodbye = { code, reason: text };
-    this.#socket.close(code, text);
+    this.#socket.close(code, this.#ending.say(code, reason));
   }
 
   cut(): void {
     this.#socket.terminate();
     this.#end();
+  }
+
+  get #ending(): Goodbye {
+    this.#goodbye ??= new Goodbye();
+    return this.#goodbye;
   }
 
   #heard(): void {
@@ -354,55 +338,12 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     this.#lifetime.end();
   }
 
-  /** Frames behind our goodbye. After a thousand of them the peer is not read any more, and cut off at the deadline. */
-  #ignore(): void {
-    this.#ignored += 1;
-    if (this.#ignored === LIMITS.queuedFrames) this.#socket.pause();
-  }
-
-  #acknowledge(): void {
-    const asked = this.#asked;
-    this.#asked = null;
-    asked?.acknowledged();
-  }
-
   #receive(text: string): void {
     // Before it begins: a frame that is being handled cannot be released.
     if (!this.#options.unhandled.hasRoomFor(text.length)) return this.close(...OVER_CAPACITY);
-    const isFull = this.#mailbox.isFull;
-    this.#mailbox.add(text);
-    if (this.#isPatient) {
-      if (this.#mailbox.isFull) this.#socket.pause();
-    } else if (isFull || this.#mailbox.bytes > LIMITS.queuedFrameBytes) {
-      return this.close(CLOSE_CODES.TOO_MANY, 'Too many frames at once');
-    } else if (this.#isOfStranger && !this.bearer && this.#mailbox.bytes > LIMITS.strangerBodyBytes) {
-      this.#socket.pause();
-    }
-    if (this.#busySince !== null || this.#isNext) return;
-    this.#isNext = true;
-    arrivals.enter(this, () => void this.#work());
-  }
-
-  async #work(): Promise<void> {
-    this.#isNext = false;
-    try {
-      while (this.isOpen && !this.#onIdle) {
-        const text = this.#mailbox.next();
-        if (text === undefined) break;
-        if (this.#socket.isPaused && this.#mailbox.hasRoom) this.#socket.resume();
-        this.#busySince = this.#clock.elapsed();
-        await this.#handler?.handle(text);
-        this.#mailbox.done();
-        if (this.#mailbox.isEmpty) break;
-        await arrivals.next(this);
-      }
-    } catch (error) {
-      this.#log.error({ err: error, connection: this.id }, 'connection failed');
-      this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Something went wrong');
-    } finally {
-      this.#busySince = null;
-      this.#mailbox.done();
-      this.#onIdle?.();
-    }
+    const taken = this.#mailbox.add(text);
+    if (taken === 'over') return this.close(CLOSE_CODES.TOO_MANY, 'Too many frames at once');
+    if (taken === 'full') this.#socket.pause();
+    this.#mailbox.begin();
   }
 }

@@ -81,7 +81,7 @@ async function authenticate(
   const isGateway = socket.standing.isProven;
   if (isGateway) {
     admission.vouch(connection);
-    connection.bePatient();
+    connection.bePatientWith('gateway');
     connection.onParting((code, reason) => lastWords(socket.ids, closingError(code, reason), options));
   }
   const token = tokenOfConnectionInit(params, headers?.authorization);

@@ -1,9 +1,11 @@
 /**
- * Frames of one socket that are not handled yet: an incomplete message, queued frames, and the one
+ * The frames of one socket, handled in order: an incomplete message, queued frames, and the one
  * being handled. All of them count in `Unhandled`.
  */
 import type { WebSocket } from 'ws';
-import { LIMITS } from '../../limits.ts';
+import type { Clock } from '../../clock.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
+import { arrivals } from '../peers/arrival-turns.ts';
 import type { Parcel, Sender, Unhandled } from '../peers/unhandled.ts';
 
 /** A private part of ws: the bytes of the incoming frame, and the fragments before it. */
@@ -17,6 +19,12 @@ const FRAME_BYTES = 64;
 export interface MailSender extends Sender {
   /** Whether the present frame is released when the socket closes: it waits until its sender is known. */
   readonly isStranger: boolean;
+  readonly isOpen: boolean;
+  /** Handles one frame; resolves when the next may follow. */
+  handle(text: string): Promise<void> | undefined;
+  /** The mailbox is half empty again. */
+  onRoom(): void;
+  onFailure(error: unknown): void;
 }
 
 export class Mailbox {
@@ -29,13 +37,21 @@ export class Mailbox {
   #frameBytes = 0;
   #partialBytes = 0;
   #inHand = 0;
+  readonly #clock: Clock;
+  /** The time at which the present frame began to be handled; null: none is. */
+  #busySince: number | null = null;
+  /** A frame waits for its turn of the event loop. */
+  #isNext = false;
+  /** Set when the frame being handled is the last. */
+  #onIdle: (() => void) | null = null;
 
-  /** The socket belongs to a gateway, which carries many users. */
-  isOfMany = false;
+  /** A stranger’s user is not known yet; a gateway carries many users, who all come at once. Null: one user. */
+  patientWith: 'stranger' | 'gateway' | null = null;
 
-  constructor(unhandled: Unhandled, sender: MailSender) {
+  constructor(unhandled: Unhandled, sender: MailSender, clock: Clock) {
     this.#unhandled = unhandled;
     this.#sender = sender;
+    this.#clock = clock;
   }
 
   /** Counts incoming bytes, each chunk as a whole: one held byte of it keeps all of it in memory. */
@@ -55,31 +71,73 @@ export class Mailbox {
     return this.#frames?.length ?? 0;
   }
 
-  get isEmpty(): boolean {
-    return this.#frames === null;
-  }
-
-  get isFull(): boolean {
+  get #isFull(): boolean {
     return this.#waiting >= LIMITS.queuedFrames || this.#frameBytes > LIMITS.queuedFrameBytes;
   }
 
-  get hasRoom(): boolean {
+  get #hasRoom(): boolean {
     return this.#waiting < LIMITS.queuedFrames / 2 && this.#frameBytes < LIMITS.queuedFrameBytes / 2;
   }
 
-  /** The bytes of queued frames. */
-  get bytes(): number {
-    return this.#frameBytes;
-  }
-
-  add(text: string): void {
+  /**
+   * Queues a frame. Full: nothing more should be read until `onRoom`. Over: it was full before, and one who has a
+   * socket alone should have waited for answers.
+   */
+  add(text: string): 'taken' | 'full' | 'over' {
+    const wasFull = this.#isFull;
     if (this.#frames) this.#frames.push(text);
     else this.#frames = [text];
     this.#frameBytes += text.length;
+    if (this.patientWith === 'gateway') return this.#isFull ? 'full' : 'taken';
+    if (wasFull || this.#frameBytes > LIMITS.queuedFrameBytes) return 'over';
+    const isStranger = this.patientWith === 'stranger' && this.#sender.isStranger;
+    return isStranger && this.#frameBytes > LIMITS.strangerBodyBytes ? 'full' : 'taken';
   }
 
-  /** The next frame to handle; `done` follows. */
-  next(): string | undefined {
+  /** Begins to handle what is queued, in a turn of the event loop. */
+  begin(): void {
+    if (this.#busySince !== null || this.#isNext) return;
+    this.#isNext = true;
+    arrivals.enter(this.#sender, () => void this.#work());
+  }
+
+  /** Calls back when no frame is being handled: at once, or after the present one. No other is begun. */
+  finish(idle: () => void): void {
+    if (this.#busySince === null) idle();
+    else this.#onIdle = idle;
+  }
+
+  /** Whether the present frame has been handled for too long. `now` is `Clock.elapsed`. */
+  hangs(now: number): boolean {
+    return this.#busySince !== null && now - this.#busySince >= TIMES.handlerMs;
+  }
+
+  async #work(): Promise<void> {
+    this.#isNext = false;
+    const sender = this.#sender;
+    try {
+      while (sender.isOpen && !this.#onIdle) {
+        const text = this.#next();
+        if (text === undefined) break;
+        if (this.#hasRoom) sender.onRoom();
+        // Whole milliseconds take no memory of their own.
+        this.#busySince = Math.trunc(this.#clock.elapsed());
+        await sender.handle(text);
+        this.#done();
+        if (this.#frames === null) break;
+        await arrivals.next(sender);
+      }
+    } catch (error) {
+      sender.onFailure(error);
+    } finally {
+      this.#busySince = null;
+      this.#done();
+      this.#onIdle?.();
+    }
+  }
+
+  /** The next frame to handle; `#done` follows. */
+  #next(): string | undefined {
     const text = this.#frames?.shift();
     if (text === undefined) return undefined;
     if (this.#waiting === 0) this.#frames = null;
@@ -88,7 +146,7 @@ export class Mailbox {
     return text;
   }
 
-  done(): void {
+  #done(): void {
     this.#inHand = 0;
     this.#count();
   }
@@ -105,7 +163,7 @@ export class Mailbox {
     const waiting = this.#frameBytes + this.#waiting * FRAME_BYTES + this.#partialBytes;
     if (waiting + this.#inHand > 0) {
       this.#parcel ??= this.#unhandled.parcel(this.#sender);
-      this.#parcel.isOfMany = this.isOfMany;
+      this.#parcel.isOfMany = this.patientWith === 'gateway';
     }
     const parcel = this.#parcel;
     if (!parcel) return;
