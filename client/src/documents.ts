@@ -10,35 +10,29 @@ const INFO = `fragment Info on Conversation {
   id name kind createdAt lastActivityAt lastSequence unreadMessageCount viewerRole memberCount peer { id }
 }`;
 
-export const INBOX_EVENTS = `subscription Inbox($after: [ID!]) {
-  inbox(after: $after) {
-    __typename
-    ... on MessageSent { message { ...Text } }
-    ... on MessageChanged { change message { ...Whole } }
-    ... on MessageExtended { conversationId messageId offset text length payload }
-    ... on MessageStopRequested { message { id conversationId } }
-    ... on ConversationJoined { conversation { ...Info } }
-    ... on ConversationLeft { conversationId left: reason }
-    ... on ConversationChanged { conversation { ...Info } }
-    ... on ConversationReset { conversationId reset: reason }
-    ... on ReadMoved { conversationId userId sequence }
-    ... on TypingChanged { typing { conversationId userId isTyping } }
-    ... on Checkpoint { position isLive unreadMessageCount }
-  }
-}
+export const INBOX_EVENTS = `subscription Inbox($after: [ID!]) { inbox(after: $after) {
+  __typename
+  ... on MessageSent { message { ...Text } }
+  ... on MessageChanged { message { ...Whole } }
+  ... on MessageExtended { conversationId messageId offset text length payload }
+  ... on MessageStopRequested { message { id conversationId } }
+  ... on ConversationJoined { conversation { ...Info } }
+  ... on ConversationLeft { conversationId }
+  ... on ConversationChanged { conversation { ...Info } }
+  ... on ConversationReset { conversationId reset: reason }
+  ... on ReadMoved { conversationId userId sequence }
+  ... on TypingChanged { typing { conversationId userId isTyping } }
+  ... on Checkpoint { position isLive unreadMessageCount }
+} }
 ${WHOLE} ${INFO}`;
 
 export const INBOX_PAGE = `query InboxPage($first: Int!, $after: String) {
-  viewer {
-    id unreadMessageCount
-    inbox(first: $first, after: $after) {
-      edges { node {
-        mutedUntil isArchived isPinned isMarkedUnread
-        conversation { ...Info lastMessage { ...Whole } }
-      } }
-      pageInfo { hasNextPage endCursor }
-    }
-  }
+  viewer { unreadMessageCount inbox(first: $first, after: $after) {
+    edges { node {
+      mutedUntil isArchived isPinned isMarkedUnread conversation { ...Info lastMessage { ...Whole } }
+    } }
+    pageInfo { hasNextPage endCursor }
+  } }
 }
 ${WHOLE} ${INFO}`;
 
@@ -47,10 +41,7 @@ export const MESSAGES_PAGE = `query MessagesPage($id: ID!, $last: Int!, $before:
     ...Info @include(if: $isFirst)
     lastMessage @include(if: $isFirst) { ...Whole }
     readReceipts(first: 200) @include(if: $isFirst) { nodes { user { id } sequence } }
-    messages(last: $last, before: $before) {
-      nodes { ...Whole }
-      pageInfo { hasPreviousPage startCursor }
-    }
+    messages(last: $last, before: $before) { nodes { ...Whole } pageInfo { hasPreviousPage startCursor } }
   }
 }
 ${WHOLE} ${INFO}`;

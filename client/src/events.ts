@@ -21,11 +21,11 @@ export interface Extension {
 
 export type InboxEvent =
   | { readonly __typename: 'MessageSent'; readonly message: MessageText }
-  | { readonly __typename: 'MessageChanged'; readonly change: string; readonly message: Message }
+  | { readonly __typename: 'MessageChanged'; readonly message: Message }
   | ({ readonly __typename: 'MessageExtended' } & Extension)
   | { readonly __typename: 'MessageStopRequested'; readonly message: { readonly id: string } }
   | { readonly __typename: 'ConversationJoined'; readonly conversation: ConversationNow }
-  | { readonly __typename: 'ConversationLeft'; readonly conversationId: string; readonly left: string }
+  | { readonly __typename: 'ConversationLeft'; readonly conversationId: string }
   | { readonly __typename: 'ConversationChanged'; readonly conversation: ConversationNow }
   | { readonly __typename: 'ConversationReset'; readonly conversationId: string; readonly reset: string }
   | {
@@ -47,7 +47,6 @@ export type InboxEvent =
 
 export interface InboxPage {
   readonly viewer: {
-    readonly id: string;
     readonly unreadMessageCount: number | null;
     readonly inbox: {
       readonly edges: readonly { readonly node: EntryNow }[];

@@ -117,8 +117,8 @@ export class Outbox {
   }
 
   /** Forgets one that failed, or was not sent yet. */
-  async discard(clientMessageId: string): Promise<void> {
-    await this.#drop(clientMessageId);
+  discard(clientMessageId: string): Promise<void> {
+    return this.#drop(clientMessageId);
   }
 
   /** The service has it, by an event or an answer. */
@@ -247,7 +247,7 @@ export class Outbox {
     return this.#at;
   }
 
-  #keyOf({ clientMessageId }: Pick<Queued, 'clientMessageId'>): string {
+  #keyOf(clientMessageId: string): string {
     return `${prefixOf(this.#userId ?? '')}${clientMessageId}`;
   }
 
@@ -256,7 +256,7 @@ export class Outbox {
     this.#written.add(queued.clientMessageId);
     if (this.#userId === null) return;
     try {
-      await this.#options.storage.set(this.#keyOf(queued), queued);
+      await this.#options.storage.set(this.#keyOf(queued.clientMessageId), queued);
       this.#kept.add(queued.clientMessageId);
     } catch {
       this.#kept.delete(queued.clientMessageId);
@@ -274,7 +274,7 @@ export class Outbox {
     this.#written.add(clientMessageId);
     if (queued) this.#forget(queued);
     if (this.#userId === null) return;
-    await this.#options.storage.delete(this.#keyOf({ clientMessageId })).catch(() => undefined);
+    await this.#options.storage.delete(this.#keyOf(clientMessageId)).catch(() => undefined);
   }
 
   #set(queued: Queued): void {

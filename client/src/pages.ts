@@ -12,8 +12,11 @@ export const PAGE = 50;
 /** The most that is read at once: a page that shows more is read anew in parts. */
 const LARGEST_PAGE = 100;
 const TRY_AGAIN_MS = 2_000;
+/** The keys of what is read of the list: its beginning, and what follows. Each other key is the id of a conversation, and none is blank. */
+const LIST = '';
+const MORE = ' ';
 const NOT_THERE = new RequestError({
-  message: 'There is no such conversation, or the caller is not in it.',
+  message: 'The caller has no such conversation.',
   extensions: { code: 'NOT_FOUND' },
 });
 
@@ -24,8 +27,8 @@ export interface PagesOptions {
   readonly isOpen: () => boolean;
   /** Resolves once there is. */
   readonly untilOpen: () => Promise<void>;
-  /** Something of this conversation began or ended to be read; null: of the list. */
-  readonly onChange: (conversationId: string | null) => void;
+  /** Something of this conversation began or ended to be read; of no conversation: of the list. */
+  readonly onChange: (key: string) => void;
 }
 
 export class Pages {
@@ -40,6 +43,10 @@ export class Pages {
     this.#options = options;
   }
 
+  get isReadingList(): boolean {
+    return this.isReading(LIST) || this.isReading(MORE);
+  }
+
   isReading(key: string): boolean {
     return this.#reading.has(key);
   }
@@ -50,14 +57,14 @@ export class Pages {
 
   /** The list from its beginning, as far as it is shown. */
   list(shown: number): Promise<void> {
-    return this.#listPage(Math.min(Math.max(PAGE, shown), LARGEST_PAGE), null);
+    return this.#listPage(LIST, Math.min(Math.max(PAGE, shown), LARGEST_PAGE), null);
   }
 
   /** The list past what is shown. Waits for a connection: a loop over all pages would not let one open. */
   async more(): Promise<void> {
     await this.#options.untilOpen();
     const { cursor, hasMore } = this.#options.store.order;
-    if (hasMore) await this.#listPage(PAGE, cursor);
+    if (hasMore) await this.#listPage(cursor === null ? LIST : MORE, PAGE, cursor);
   }
 
   /** The last messages of a conversation, to which what is told is added. */
@@ -109,12 +116,14 @@ export class Pages {
     this.#timers.clear();
   }
 
-  #listPage(first: number, after: string | null): Promise<void> {
+  #listPage(key: string, first: number, after: string | null): Promise<void> {
     const { store, request } = this.#options;
-    return this.#once('', () =>
+    return this.#once(key, () =>
       this.#read<InboxPage>(
         () => request(INBOX_PAGE, { first, after }),
         (page, reading) => {
+          // It would continue a list that is no longer shown.
+          if (after !== null && after !== store.order.cursor) return true;
           const isTaken = store.takePage(page, reading);
           if (isTaken && after === null) this.isListed = true;
           return isTaken;
@@ -141,10 +150,10 @@ export class Pages {
       )
       .finally(() => {
         this.#reading.delete(key);
-        this.#options.onChange(key === '' ? null : key);
+        this.#options.onChange(key);
       });
     this.#reading.set(key, started);
-    this.#options.onChange(key === '' ? null : key);
+    this.#options.onChange(key);
     return started;
   }
 

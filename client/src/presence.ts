@@ -28,7 +28,7 @@ export class PresenceWatch {
   readonly #connect: () => void;
   readonly #groups = new Set<Group>();
   #link: Link | null = null;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(connect: () => void) {
     this.#connect = connect;
@@ -68,14 +68,14 @@ export class PresenceWatch {
   #plan(ms: number): void {
     if (!this.#link) return;
     this.#timer ??= setTimeout(() => {
-      this.#timer = null;
+      this.#timer = undefined;
       this.#arrange();
     }, ms);
   }
 
   #unplan(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Lets go of users at whom nobody looks any more, and asks for those that are looked at. */

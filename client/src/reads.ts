@@ -9,7 +9,7 @@ const GATHER_MS = 400;
 export class Reads {
   readonly #request: Request;
   readonly #waiting = new Map<string, number>();
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #isLive = false;
 
   constructor(request: Request) {
@@ -35,14 +35,14 @@ export class Reads {
   #plan(ms: number): void {
     if (!this.#isLive || this.#waiting.size === 0) return;
     this.#timer ??= setTimeout(() => {
-      this.#timer = null;
+      this.#timer = undefined;
       for (const [id, sequence] of [...this.#waiting]) void this.#send(id, sequence);
     }, ms);
   }
 
   #unplan(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   async #send(id: string, sequence: number): Promise<void> {

@@ -10,7 +10,7 @@ import type { Link, Variables } from './link.ts';
 import { Live } from './live.ts';
 import { hasSockets, type RealtimeOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
-import { Pages } from './pages.ts';
+import { Pages, type Request } from './pages.ts';
 import { Positions } from './positions.ts';
 import { PresenceWatch } from './presence.ts';
 import { Cell, State, until } from './readable.ts';
@@ -47,9 +47,11 @@ export class Realtime {
   readonly #pages: Pages;
   readonly #positions = new Positions();
   readonly #outbox: Outbox;
-  readonly #reads = new Reads((query, variables) => this.#request(query, variables));
+  readonly #request: Request = (query, variables) =>
+    this.#connection?.request(query, variables) ?? Promise.reject(unconnected());
+  readonly #reads = new Reads(this.#request);
   readonly #typing = new TypingUsers((id) => this.#rooms.get(id)?.changed('typing'));
-  readonly #ownTyping = new OwnTyping((query, variables) => this.#request(query, variables));
+  readonly #ownTyping = new OwnTyping(this.#request);
   readonly #presence = new PresenceWatch(() => this.connect());
   readonly #stops = new StopRequests();
   readonly #live: Live;
@@ -77,10 +79,14 @@ export class Realtime {
     });
     this.#pages = new Pages({
       store: this.#store,
-      request: (query, variables) => this.#request(query, variables),
+      request: this.#request,
       isOpen: () => isOpen(this.#status.value),
       untilOpen: () => until(this.#status, isOpen),
-      onChange: (id) => (id === null ? this.#list.changed() : this.#rooms.get(id)?.changed('messages')),
+      onChange: (key) => {
+        const room = this.#rooms.get(key);
+        if (room) room.changed('messages');
+        else this.#list.changed();
+      },
     });
     this.#outbox = new Outbox({
       storage: this.#storage,
@@ -209,10 +215,6 @@ export class Realtime {
     if (this.#isClosed) throw new Disconnected();
   }
 
-  get #isLive(): boolean {
-    return this.#status.value === 'live';
-  }
-
   #connectionOf(deviceId: string): Connection {
     return new Connection({
       ...this.#options,
@@ -300,6 +302,7 @@ export class Realtime {
   }
 
   #lose(reason: string): void {
+    this.#status.set('catching-up');
     this.#pages.isListed = false;
     this.#store.clear();
     for (const listener of [...this.#onReset]) listener({ conversationId: null, reason });
@@ -317,7 +320,7 @@ export class Realtime {
   }
 
   #readList(): void {
-    if (this.#isLive) void this.#pages.list(this.#listNow().entries.length);
+    if (this.#status.value === 'live') void this.#pages.list(this.#listNow().entries.length);
     else this.#pages.isListed = false;
   }
 
@@ -330,17 +333,13 @@ export class Realtime {
     );
   }
 
-  #request<Data>(query: string, variables?: Variables): Promise<Data> {
-    return this.#connection?.request<Data>(query, variables) ?? Promise.reject(unconnected());
-  }
-
   #listNow(): InboxList {
     const { order, known } = this.#store;
     return {
       entries: order.entries(known),
       unread: order.unread(known),
       hasMore: order.hasMore,
-      isLoading: this.#pages.isReading(''),
+      isLoading: this.#pages.isReadingList,
     };
   }
 }

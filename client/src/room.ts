@@ -168,8 +168,7 @@ export class Room {
 
   async #flag(query: string, variables: Readonly<Record<string, unknown>>): Promise<void> {
     const answer = await this.#parts.request<Readonly<Record<string, Flags>>>(query, { id: this.id, ...variables });
-    for (const { mutedUntil, isArchived, isPinned, isMarkedUnread } of Object.values(answer))
-      this.#parts.store.flagged(this.id, { mutedUntil, isArchived, isPinned, isMarkedUnread });
+    for (const flags of Object.values(answer)) this.#parts.store.flagged(this.id, flags);
   }
 
   async #change(query: string, variables: Readonly<Record<string, unknown>>): Promise<void> {

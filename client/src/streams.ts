@@ -107,8 +107,7 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
   });
   let offset = 0;
   try {
-    for (;;) {
-      if (isStopped) break;
+    while (!isStopped) {
       if (waiting === '' && !isRead)
         await waitFor((resolve) => {
           wake = resolve;
@@ -119,7 +118,6 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
       const progress = await append(parts, id, offset, text);
       offset = progress.length;
       isStopped ||= progress.stopRequested;
-      if (isStopped) break;
     }
   } catch (error) {
     isStopped = true;

@@ -17,6 +17,55 @@ function failingFirst(fail: (socket: WebSocket, id: string) => void) {
   }
   return { webSocket: Failing, failures: () => failures };
 }
+
+/** Connections on which the answer to the first page past the beginning is held back, and this is told meanwhile by the inbox. */
+function holdingMore() {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  /** From where each page was asked. */
+  const asked: (string | null)[] = [];
+  const sockets: WebSocket[] = [];
+  let frame: object | null = null;
+  let stream = '';
+  class Holding extends WebSocket {
+    #held: string | null = null;
+    constructor(url: string, protocols: string) {
+      super(url, protocols);
+      sockets.push(this);
+      this.addEventListener('message', (event) => {
+        const { id, type } = JSON.parse(event.data);
+        if (id === undefined || id !== this.#held) return;
+        event.stopImmediatePropagation();
+        if (type === 'next') tell(this, { id: stream, ...frame });
+        void released.then(() => {
+          this.#held = null;
+          tell(this, JSON.parse(event.data));
+        });
+      });
+    }
+    override send(data: string): void {
+      const { id, payload } = JSON.parse(data);
+      if (data.includes('subscription Inbox')) stream = id;
+      if (data.includes('query InboxPage')) {
+        const { after } = payload.variables;
+        if (after !== null && !asked.some((place) => place !== null)) this.#held = id;
+        asked.push(after);
+      }
+      super.send(data);
+    }
+  }
+  const whileHeld = (told: object): void => {
+    frame = told;
+  };
+  return { webSocket: Holding, sockets, asked, whileHeld, release: () => release() };
+}
+const tell = (socket: WebSocket, frame: object): boolean =>
+  socket.dispatchEvent(new MessageEvent('message', { data: JSON.stringify(frame) }));
+
+/** Less than a request has to be answered in. */
+const IN_TIME_MS = 9_000;
 const REFUSED = { message: 'Later.', extensions: { code: 'SERVICE_UNAVAILABLE', retryAfterMs: 10 } };
 
 describe('what is read page by page', () => {
@@ -61,18 +110,55 @@ describe('what is read page by page', () => {
 
   it.each([
     ['breaks', (socket: WebSocket) => socket.close()],
-    [
-      'is refused',
-      (socket: WebSocket, id: string) =>
-        socket.dispatchEvent(
-          new MessageEvent('message', { data: JSON.stringify({ id, type: 'error', payload: [REFUSED] }) }),
-        ),
-    ],
+    ['is refused', (socket: WebSocket, id: string) => tell(socket, { id, type: 'error', payload: [REFUSED] })],
   ] as const)('is read again when the first reading of the list %s', async (_, fail) => {
     const { id } = await createConversation(user(service, alice));
     const { webSocket, failures } = failingFirst(fail);
     const chat = await live(clients.of(alice, { webSocket }));
     await eventually(() => expect(chat.inbox.entries.map(({ conversation }) => conversation.id)).toEqual([id]));
     expect([failures(), chat.status.value]).toEqual([1, 'live']);
+  });
+
+  /** A list of two pages, the second of which is on its way when this is told. The first conversation has a message. */
+  async function withMoreOnItsWay(told: (first: string) => object, isAfterCut: boolean) {
+    const by = user(service, alice);
+    for (let n = 0; n < 59; n += 1) await createConversation(by);
+    const first = await createConversation(by);
+    await send(by, first.id, 'Hello');
+    const { webSocket, sockets, asked, whileHeld, release } = holdingMore();
+    const chat = await live(clients.of(alice, { webSocket }));
+    const ids = () => chat.inbox.entries.map(({ conversation }) => conversation.id);
+    expect([asked, ids()[0]]).toEqual([[null], first.id]);
+    whileHeld(told(first.id));
+    if (isAfterCut) {
+      sockets.at(-1)?.close();
+      await eventually(() => expect(chat.status.value).toBe('offline'));
+    }
+    const loading = chat.inbox.loadMore();
+    await eventually(() => expect(asked.slice(1)).toContain(null), IN_TIME_MS);
+    return { chat, first: chat.conversation(first.id), asked, ids, loading, release };
+  }
+
+  it('is read from its beginning again after a reset, though more of it is on its way', async () => {
+    const { first, ids, loading, release } = await withMoreOnItsWay((conversationId) => {
+      const inbox = { __typename: 'ConversationReset', conversationId, reset: 'DIVERGED' };
+      return { type: 'next', payload: { data: { inbox } } };
+    }, false);
+    await eventually(() => expect(first.entry.value?.lastMessage?.content).toBe('Hello'));
+    release();
+    await loading;
+    expect(ids()).toHaveLength(60);
+  });
+
+  it('is asked again for a page that was asked for before everything was lost', async () => {
+    const expired = { message: 'Gone.', extensions: { code: 'POSITION_EXPIRED', reason: 'RETENTION' } };
+    const found = await withMoreOnItsWay(() => ({ type: 'error', payload: [expired] }), true);
+    const { chat, asked, ids, loading, release } = found;
+    await eventually(() => expect(chat.status.value).toBe('live'));
+    expect(ids()).toHaveLength(50);
+    release();
+    await loading;
+    expect(ids()).toHaveLength(60);
+    expect(asked.map((place) => place !== null)).toEqual([false, true, false, true]);
   });
 });

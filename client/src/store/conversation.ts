@@ -105,9 +105,9 @@ export class ConversationStore {
   takeFirst(page: NonNullable<MessagesPage['conversation']>, viewerId: string | null, reading: Reading): void {
     this.#takeNow(page as ConversationNow, page.lastMessage ?? null, reading);
     for (const { user, sequence } of page.readReceipts?.nodes ?? []) this.read(user.id, sequence, viewerId);
-    this.messages = [];
+    this.messages = [...page.messages.nodes];
     this.isJoined = true;
-    this.#takeMessages(page);
+    this.#beginsAt(page);
     for (const early of this.#early.splice(0)) {
       if ('messageId' in early) this.extend(early);
       else this.#put(early);
@@ -117,7 +117,8 @@ export class ConversationStore {
   takeOlder(page: NonNullable<MessagesPage['conversation']>, reading: Reading): void {
     const first = this.messages[0]?.sequence ?? Number.POSITIVE_INFINITY;
     const older = page.messages.nodes.filter(({ id, sequence }) => sequence < first && !reading.wasTold(id));
-    this.#takeMessages({ ...page, messages: { ...page.messages, nodes: older } });
+    this.messages = [...older, ...this.messages];
+    this.#beginsAt(page);
   }
 
   /** Nothing that is known of it can be continued. Its messages are shown as they were until they were read anew. */
@@ -140,8 +141,8 @@ export class ConversationStore {
     return info && !this.isStale ? { id, info, flags, lastMessage, lastSequence, readSequence } : null;
   }
 
-  restore({ info, flags, lastMessage, lastSequence, readSequence }: KeptConversation): void {
-    Object.assign(this, { info, flags, lastMessage, lastSequence, readSequence });
+  restore(kept: KeptConversation): void {
+    Object.assign(this, kept);
   }
 
   #takeNow(now: ConversationNow, lastMessage: Message | null, reading: Reading): void {
@@ -160,10 +161,9 @@ export class ConversationStore {
     return true;
   }
 
-  #takeMessages({ messages }: NonNullable<MessagesPage['conversation']>): void {
-    this.hasOlder = messages.pageInfo.hasPreviousPage;
-    this.olderCursor = messages.pageInfo.startCursor ?? this.olderCursor;
-    this.messages = [...messages.nodes, ...this.messages];
+  #beginsAt({ messages: { pageInfo } }: NonNullable<MessagesPage['conversation']>): void {
+    this.hasOlder = pageInfo.hasPreviousPage;
+    this.olderCursor = pageInfo.startCursor ?? this.olderCursor;
   }
 
   /** An event of a new message says nothing of reactions. */

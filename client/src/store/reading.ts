@@ -7,6 +7,8 @@
  */
 export class Reading {
   readonly #told = new Set<string>();
+  /** All that is known was lost: nothing of the answer continues it. */
+  isOfAll = false;
 
   tell(id: string): void {
     this.#told.add(id);
@@ -14,7 +16,7 @@ export class Reading {
 
   /** Whether the answer may be older than what is known of this. */
   wasTold(id: string): boolean {
-    return this.#told.has(id);
+    return this.isOfAll || this.#told.has(id);
   }
 }
 
@@ -23,6 +25,10 @@ export class Readings {
 
   tell(id: string): void {
     for (const reading of this.#open) reading.tell(id);
+  }
+
+  tellAll(): void {
+    for (const reading of this.#open) reading.isOfAll = true;
   }
 
   /** Answers what `take` does. */

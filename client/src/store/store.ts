@@ -115,7 +115,7 @@ export class Store {
     this.#told(id, id, (known) => known.read(this.viewerId ?? '', sequence, this.viewerId));
   }
 
-  /** False: it is to be read again, since a conversation of it was reset meanwhile. */
+  /** False: it is to be read again, since a conversation of it was reset meanwhile, or all were lost. */
   takePage({ viewer }: InboxPage, reading: Reading): boolean {
     const { inbox, unreadMessageCount } = viewer;
     if (!inbox) return true;
@@ -156,6 +156,7 @@ export class Store {
 
   clear(): void {
     const ids = [...this.#conversations.keys()];
+    this.readings.tellAll();
     this.#conversations.clear();
     this.order.clear();
     for (const id of ids) this.#listener.onChange(id);
