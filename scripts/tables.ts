@@ -43,6 +43,28 @@ export function benchmarkRows(results: string): string[] {
     });
 }
 
+/** Rows of the page on operations: what a machine needs for so many sockets. */
+export function sizingRows(results: string): string[] {
+  const between = (workloads: readonly string[], column: string): readonly [number, number] => {
+    const figures = workloads
+      .flatMap((workload) => [...serversOf(results, workload)])
+      .flatMap(([server, row]) => (server.startsWith('this service,') ? [Number(row.get(column))] : []));
+    return [Math.min(...figures), Math.max(...figures)];
+  };
+  const [leastKib, mostKib] = between(['d'], 'KiB per socket');
+  const [leastMicros, mostMicros] = between(['a', 'b'], 'total µs');
+  const [leastConnect, mostConnect] = between(['e'], 'total µs');
+  const [mib, deliveries] = [(mostKib * 10_000) / 1_024, 1e6 / mostMicros];
+  const connects = 1e6 / mostConnect;
+  const about = (value: number): string => Number(value.toPrecision(2)).toLocaleString('en');
+  return [
+    `| memory of an idle subscribed socket | ${leastKib} to ${mostKib} KiB | 10,000 sockets: about ${about(mib)} MiB above what the process takes without |`,
+    `| processor time of a delivery to many | ${leastMicros} to ${mostMicros} µs | one core: about ${about(deliveries)} deliveries a second at 20 messages a second, more where messages come together |`,
+    `| processor time of a connection | ${leastConnect} to ${mostConnect} µs | one core: ${about(connects)} connections a second; \`RATE_LIMIT_ADMISSIONS\` is less |`,
+    '| files | one a socket, and 30 | `ulimit -n` above `MAX_CONNECTIONS` + 100 |',
+  ];
+}
+
 /** The date of bench/RESULTS.md. */
 export const benchmarkDate = (results: string): string => /^\d{4}-\d{2}-\d{2}/m.exec(results)?.[0] ?? '';
 

@@ -2,12 +2,20 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gatewayLimitRows } from './gateway-limits.ts';
 import { graphNameRows } from './graph-names.ts';
-import { benchmarkDate, benchmarkRows, configurationRows, environmentExample, errorRows } from './tables.ts';
+import {
+  benchmarkDate,
+  benchmarkRows,
+  configurationRows,
+  environmentExample,
+  errorRows,
+  sizingRows,
+} from './tables.ts';
 
 const readme = new URL('../README.md', import.meta.url);
 const results = readFileSync(new URL('../bench/RESULTS.md', import.meta.url), 'utf8');
 const protocol = new URL('../docs/protocol.md', import.meta.url);
 const configuration = new URL('../docs/configuration.md', import.meta.url);
+const operations = new URL('../docs/operations.md', import.meta.url);
 const federation = new URL('../docs/federation.md', import.meta.url);
 
 /** Replaces the rows under a table's head. */
@@ -23,13 +31,18 @@ function writeRows(page: URL, head: string, rows: readonly string[]): void {
   writeFileSync(page, replaceRows(readFileSync(page, 'utf8'), head, rows));
 }
 
+/** Writes the date of the benchmark after the first of these words on a page. */
+function writeDate(page: URL, words: string): void {
+  const date = new RegExp(`(${words.replaceAll('.', '\\.')}) \\d{4}-\\d{2}-\\d{2}`);
+  writeFileSync(page, readFileSync(page, 'utf8').replace(date, `$1 ${benchmarkDate(results)}`));
+}
+
 const benchmarkHead =
   '| server | CPU per delivery | p99 latency | memory per socket | CPU per connect |\n| --- | ---: | ---: | ---: | ---: |\n';
 writeRows(readme, benchmarkHead, benchmarkRows(results));
-writeFileSync(
-  readme,
-  readFileSync(readme, 'utf8').replace(/Measured on \d{4}-\d{2}-\d{2}/, `Measured on ${benchmarkDate(results)}`),
-);
+writeDate(readme, 'Measured on');
+writeRows(operations, '| what | figure | so |\n| --- | --- | --- |\n', sizingRows(results));
+writeDate(operations, 'Figures of `bench/RESULTS.md`,');
 writeRows(protocol, '| code | meaning | try again |\n| --- | --- | --- |\n', errorRows());
 const settingsHead = '| variable | meaning | takes | default |\n| --- | --- | --- | --- |\n';
 writeRows(configuration, settingsHead, configurationRows());

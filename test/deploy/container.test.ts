@@ -26,10 +26,12 @@ describe('Dockerfile', () => {
   const of = (name: string): string[] => last.filter((each) => each.name === name).map(({ value }) => value);
 
   it('every line is an instruction, every image has a version, every stage that is copied from exists', () => {
-    const known = 'FROM WORKDIR COPY RUN ENV USER VOLUME EXPOSE HEALTHCHECK CMD'.split(' ');
+    const known = 'ARG FROM WORKDIR COPY RUN ENV USER VOLUME EXPOSE HEALTHCHECK CMD'.split(' ');
     expect(all.filter(({ name }) => !known.includes(name))).toEqual([]);
+    // A release gives the base by its digest: all stages have the same.
+    expect(all[0]).toEqual({ name: 'ARG', value: expect.stringMatching(/^BASE=node:\d+-[\w-]+$/) });
     const images = all.filter(({ name }) => name === 'FROM').map(({ value }) => value);
-    for (const image of images) expect(image).toMatch(/^node:\d+-[\w-]+( AS \w+)?$/);
+    for (const image of images) expect(image).toMatch(/^\$\{BASE\}( AS \w+)?$/);
     const stages = images.flatMap((image) => / AS (\w+)$/.exec(image)?.[1] ?? []);
     for (const { value } of all.filter(({ name }) => name === 'COPY')) {
       const from = /--from=(\w+)/.exec(value)?.[1];

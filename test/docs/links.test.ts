@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Kind, parse, validate } from 'graphql';
 import { sidebarOf, slugOf } from '../../docs/.vitepress/pages.ts';
-import { benchmarkDate, benchmarkRows } from '../../scripts/tables.ts';
+import { benchmarkDate, benchmarkRows, sizingRows } from '../../scripts/tables.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
 
 const schema = createSchema();
@@ -110,12 +110,15 @@ describe('documents', () => {
     expect(faults).toEqual([]);
   });
 
-  it('the figures of the README are those of bench/RESULTS.md', () => {
+  it('the figures of the README and of the page on operations are those of bench/RESULTS.md', () => {
     const results = read('bench/RESULTS.md');
     const rows = read('README.md').split('\n');
     const head = rows.findIndex((line) => line.startsWith('| server |'));
     expect(rows.slice(head + 2, rows.indexOf('', head))).toEqual(benchmarkRows(results));
     expect(benchmarkRows(results).length).toBeGreaterThan(3);
     expect(read('README.md')).toContain(`Measured on ${benchmarkDate(results)} `);
+    const operations = read('docs/operations.md');
+    expect(operations).toContain(`Figures of \`bench/RESULTS.md\`, ${benchmarkDate(results)},`);
+    expect(operations).toContain(`\n| --- | --- | --- |\n${sizingRows(results).join('\n')}\n`);
   });
 });

@@ -1,23 +1,42 @@
-/** A backup of the embedded engine while it is written to, and its restore, by their commands. */
+/** Backups of each engine while it is written to, and their restore, by the commands of docs/operations.md. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
 import { systemClock } from '../../src/clock.ts';
 import { createEmbeddedBus } from '../../src/engine/embedded/bus.ts';
 import { checkCopy } from '../../src/engine/embedded/copies.ts';
 import { openDatabase } from '../../src/engine/embedded/database.ts';
 import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
+import { startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/backup.ts', import.meta.url));
 const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
 const SEND = 'mutation { sendMessage(input: {conversationId: "c", content: "x"}) { sequence position } }';
 const PAGE = '{ conversation(id: "c") { lastSequence messages(last: 1) { edges { node { sequence } } } } }';
+const RESUME = 'subscription ($after: [ID!]) { messageReceived(after: $after) { id } }';
+
+async function lastOf(service: TestService): Promise<number> {
+  const { data, errors } = await service.query('alice', PAGE);
+  if (errors) throw new Error(JSON.stringify(errors));
+  return data.conversation.lastSequence;
+}
+
+/** Who holds a message that the copy does not have is told so, however many come after it. */
+async function expectDiverged(service: TestService, position: string): Promise<void> {
+  const alice = await service.connect('alice');
+  const resumed = await alice.subscribe(RESUME, { after: [position] });
+  await eventually(() =>
+    expect(resumed.errors[0]?.extensions).toMatchObject({ code: 'POSITION_EXPIRED', reason: 'DIVERGED' }),
+  );
+  await alice.close();
+}
 
 describe('backup', () => {
   let folder: string;
@@ -35,8 +54,6 @@ describe('backup', () => {
     const [code] = await once(child, 'close');
     return { code: code as number, said };
   }
-  const lastOf = async (service: TestService): Promise<number> =>
-    (await service.query('alice', PAGE)).data.conversation.lastSequence;
 
   it('what was answered before the command is in the copy, and goes back by the other', async () => {
     const service = await startTestService({ env });
@@ -66,14 +83,7 @@ describe('backup', () => {
     expect(kept).toBeGreaterThanOrEqual(20);
     expect(kept).toBeLessThan(last);
     for (let n = kept; n <= last; n += 1) await restored.query('alice', SEND);
-    const alice = await restored.connect('alice');
-    const resumed = await alice.subscribe('subscription ($after: [ID!]) { messageReceived(after: $after) { id } }', {
-      after: [position],
-    });
-    await eventually(() =>
-      expect(resumed.errors[0]?.extensions).toMatchObject({ code: 'POSITION_EXPIRED', reason: 'DIVERGED' }),
-    );
-    await alice.close();
+    await expectDiverged(restored, position);
     await restored.close();
     expect(await run(join(folder, 'other.db'))).toEqual({ code: 1, said: expect.stringContaining('No service') });
   });
@@ -120,5 +130,50 @@ describe('backup', () => {
     newer.exec('PRAGMA user_version = 999');
     newer.close();
     await expect(startTestService({ env })).rejects.toThrow(/newer release: schema 999, this one knows \d+/);
+  });
+});
+
+describe('backup of Redis', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'realtime-backup-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('what was answered before BGSAVE is in its file, which another start without the AOF takes, while nodes wait', async () => {
+    const redis = await startRedisServer('--appendonly', 'yes');
+    const admin = new Redis(redis.url);
+    const status = (name: string): Promise<string> =>
+      admin.info('persistence').then((text) => new RegExp(`${name}:(\\w+)`).exec(text)?.[1] ?? '');
+    const service = await startTestService({ env: { REDIS_URL: redis.url } });
+    await certainly(service, 'alice', CREATE);
+    for (let n = 0; n < 20; n += 1) await certainly(service, 'alice', SEND);
+    const kept = await lastOf(service);
+    await admin.bgsave();
+    await eventually(async () => expect(await status('rdb_bgsave_in_progress')).toBe('0'));
+    expect(await status('rdb_last_bgsave_status')).toBe('ok');
+    const [, dir = ''] = (await admin.config('GET', 'dir')) as string[];
+    copyFileSync(join(dir, 'dump.rdb'), join(folder, 'copy.rdb'));
+    const { position, sequence } = (await certainly(service, 'alice', SEND)).data.sendMessage;
+    expect(sequence).toBeGreaterThan(kept);
+
+    redis.process.kill('SIGKILL');
+    await once(redis.process, 'exit');
+    rmSync(join(dir, 'appendonlydir'), { recursive: true });
+    copyFileSync(join(folder, 'copy.rdb'), join(dir, 'dump.rdb'));
+    await redis.restart('--appendonly', 'no');
+    await eventually(async () => expect(await lastOf(service)).toBe(kept));
+    await admin.config('SET', 'appendonly', 'yes');
+    await eventually(async () => expect(await status('aof_rewrite_in_progress')).toBe('0'));
+    expect(await status('aof_last_bgrewrite_status')).toBe('ok');
+    await eventually(async () => {
+      await service.query('alice', SEND);
+      expect(await lastOf(service)).toBeGreaterThan(sequence);
+    });
+    await expectDiverged(service, position);
+    const last = await lastOf(service);
+    // The AOF is whole: a start with it goes on where this ends.
+    await redis.restart();
+    await eventually(async () => expect(await lastOf(service)).toBe(last));
+    await service.close();
+    admin.disconnect();
+    await redis.stop();
   });
 });
