@@ -17,12 +17,13 @@ interface Shown {
 const FIRST: Shown = { users: ['alice', 'bob'], left: 'alice', right: 'bob' };
 const MORE = ['carol', 'dave', 'erin', 'frank', 'grace', 'heidi'];
 
-type Phase = { readonly is: 'starting' | 'ready' | 'pasting' } | { readonly is: 'failed'; readonly message: string };
+type Phase = { readonly is: 'starting' | 'ready' } | { readonly is: 'failed' | 'pasting'; readonly message: string };
 
 export function App(): ReactElement {
   const [shown, setShown] = useState(FIRST);
   const [phase, setPhase] = useState<Phase>({ is: 'starting' });
   const [hasAssistant, setAssistant] = useState(false);
+  const [isPasted, setPasted] = useState(false);
   const [owner = ''] = shown.users;
   const isPasting = phase.is === 'pasting';
 
@@ -41,12 +42,15 @@ export function App(): ReactElement {
       setPhase({ is: 'ready' });
     };
     begin().catch((error: Error) => {
-      if (!isOver) setPhase(error instanceof NoToken ? { is: 'pasting' } : { is: 'failed', message: error.message });
+      if (isOver) return;
+      const message = isPasted ? `The first token was refused: ${error.message}` : '';
+      if (isPasted || error instanceof NoToken) setPhase({ is: 'pasting', message });
+      else setPhase({ is: 'failed', message: error.message });
     });
     return () => {
       isOver = true;
     };
-  }, [isPasting, owner, shown.users]);
+  }, [isPasting, isPasted, owner, shown.users]);
 
   const addUser = (): void => {
     const name = MORE.find((candidate) => !shown.users.includes(candidate)) ?? `user-${shown.users.length + 1}`;
@@ -71,8 +75,10 @@ export function App(): ReactElement {
         )}
         {isPasting && (
           <PasteTokens
+            refused={phase.message}
             onDone={(users) => {
               const [left = '', right = left] = users;
+              setPasted(true);
               setShown({ users, left, right });
               setPhase({ is: 'starting' });
             }}

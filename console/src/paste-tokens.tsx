@@ -2,12 +2,18 @@
 import { type FormEvent, type ReactElement, useState } from 'react';
 import { paste } from './tokens.ts';
 
-export function PasteTokens({ onDone }: { readonly onDone: (users: string[]) => void }): ReactElement {
-  const [fault, setFault] = useState('');
+interface PasteTokensProps {
+  /** Why the last ones did not do; empty: there were none. */
+  readonly refused: string;
+  readonly onDone: (users: string[]) => void;
+}
+
+export function PasteTokens({ refused, onDone }: PasteTokensProps): ReactElement {
+  const [fault, setFault] = useState(refused);
   const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
-    const users = ['first', 'second'].map((name) => paste(String(given.get(name)).trim()));
+    const users = ['first', 'second'].map((name) => paste(String(given.get(name))));
     const [first, second] = users;
     if (!first || !second) setFault('A token is three parts with dots between them, and names its user as sub.');
     else onDone([...new Set([first, second])]);

@@ -15,8 +15,9 @@ export function userOf(token: string): string | null {
   }
 }
 
-/** From now on it is this user's. Answers whose it is; null: it is no token. */
-export function paste(token: string): string | null {
+/** From now on it is this user's, also when it was copied as a header. Answers whose it is; null: it is no token. */
+export function paste(text: string): string | null {
+  const token = text.trim().replace(/^Bearer\s+/i, '');
   const userId = userOf(token);
   if (userId !== null) pasted.set(userId, token);
   return userId;

@@ -143,6 +143,31 @@ inChromium('the console', () => {
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(look.viewport.width);
   });
 
+  it('takes pasted tokens where the service makes none, also as headers, and asks again for one that is refused', async () => {
+    const env = { NODE_ENV: 'production', CONSOLE: 'true' };
+    const production = await startTestService({ env });
+    try {
+      context = await browser.newContext(LOOKS[2]);
+      const page = await context.newPage();
+      await page.goto(production.url.replace('127.0.0.1', 'localhost'));
+      const begin = async (first: string, second: string): Promise<void> => {
+        await page.getByLabel('Token of the first person').fill(first);
+        await page.getByLabel('Token of the second person').fill(second);
+        await page.keyboard.press('Enter');
+      };
+      const [alice, bob] = [await production.token('alice'), await production.token('bob')];
+      await begin('no token', bob);
+      await shows(page.locator('main'), '[role=alert]', 'three parts');
+      await begin(`${alice}x`, bob);
+      await shows(page.locator('main'), '[role=alert]', 'The first token was refused');
+      expect(await faultsOfAxe(page)).toEqual([]);
+      await begin(`  Bearer ${alice}\n`, bob);
+      for (const userId of ['alice', 'bob']) await shows(pane(page, userId), '.pill[data-status=live]', 'live');
+    } finally {
+      await production.close();
+    }
+  });
+
   it('opens GraphiQL with the token filled in, where queries and subscriptions run', async () => {
     const page = await open();
     const [graphiql] = await Promise.all([
