@@ -29,6 +29,7 @@ import type { Gather, OwnAnswers } from './observability/together.ts';
 import { type Tracing, traceGroups } from './observability/tracing.ts';
 import { atNobodysCost } from './rates/budget.ts';
 import { budgetEngine } from './rates/budgeted-engine.ts';
+import type { IsRevoked } from './rates/meters.ts';
 import { RateLimits } from './rates/rate-limits.ts';
 import { createPayloadSchemas } from './schemas/payload-schemas.ts';
 import type { AddressRules, SendResult } from './webhooks/endpoint.ts';
@@ -105,7 +106,7 @@ export async function openCore(ground: Ground, parts: EngineParts): Promise<Core
     streamMergeMs: config.streamMergeMs,
   });
   closers.push('delivery', () => delivery.close());
-  const rateLimits = openRates(ground, engine);
+  const rateLimits = openRates(ground, engine, (viewer) => domain.sessions.isRevoked(viewer));
   // Outside any budget: waiting pulls share one read.
   const waits = new EventWaits((tenant) => atNobodysCost(() => engine.readArrivals(tenant)), clock);
   const domain = openDomain(ground, engine, rateLimits, waits);
@@ -138,8 +139,8 @@ async function openStorage(
   return budgetEngine(tracing?.wrapEngine(opened) ?? opened);
 }
 
-function openRates({ config, clock, log, closers }: Ground, engine: Engine): RateLimits {
-  const rateLimits = new RateLimits(config.rates, clock, log, engine.shareUse);
+function openRates({ config, clock, log, closers }: Ground, engine: Engine, isRevoked: IsRevoked): RateLimits {
+  const rateLimits = new RateLimits(config.rates, clock, log, engine.shareUse, isRevoked);
   closers.push('rates', () => rateLimits.close());
   const stopSharing = clock.every(TIMES.shareUseMs, () => {
     rateLimits.reconcile().catch((error: unknown) => log.debug({ err: error }, 'use of rates not shared'));

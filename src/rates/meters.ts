@@ -22,12 +22,16 @@ export const UNMETERED: Meter = {
   of: () => UNMETERED,
 };
 
+/** Whether the token of a viewer was revoked. */
+export type IsRevoked = (viewer: Viewer) => Promise<boolean>;
+
 /** The parts that all meters of a node share. */
 export interface Metering {
   readonly rates: Rates;
   readonly buckets: SharedBuckets;
   readonly held: HeldSignals;
   readonly clock: Clock;
+  readonly isRevoked: IsRevoked;
 }
 
 const SERVICE: Scope = 'realtime:service';
@@ -108,13 +112,25 @@ export class CallerMeter implements Meter {
     const user = JSON.stringify([viewer.tenant, viewer.userId]);
     const buckets = this.#bucketsOf('signal', viewer);
     if (!held.has(user) && takeAll(buckets, clock.elapsed()) === 0) return signal.apply();
-    const takeBack = signal.late === 'let-go' ? null : held.hold(user, signal, buckets);
+    const takeBack = signal.late === 'let-go' ? null : held.hold(user, this.#whileValid(signal), buckets);
     try {
       return await signal.asIfApplied();
     } catch (error) {
       takeBack?.();
       throw error;
     }
+  }
+
+  /** A signal that waits is applied by the right of the present token, which may be revoked meanwhile. */
+  #whileValid<Answer>(signal: Signal<Answer>): Signal<Answer> {
+    const { isRevoked } = this.#metering;
+    return {
+      ...signal,
+      apply: async () => {
+        if (await isRevoked(this.#viewer())) throw new ServiceError('UNAUTHENTICATED', 'The token was revoked.');
+        return signal.apply();
+      },
+    };
   }
 
   subscribe(): void {

@@ -15,6 +15,7 @@ import {
   CallerMeter,
   ConnectionBuckets,
   GatewayMeter,
+  type IsRevoked,
   isService,
   type Metering,
   meterOfNobody,
@@ -34,12 +35,13 @@ export class RateLimits {
   readonly #share: ShareUse;
 
   /** Null: no limits. */
-  constructor(rates: Rates | null, clock: Clock, log: Log, share: ShareUse) {
+  constructor(rates: Rates | null, clock: Clock, log: Log, share: ShareUse, isRevoked: IsRevoked) {
     this.#metering = rates && {
       rates,
       buckets: createSharedBuckets(rates, clock),
       held: new HeldSignals(clock, log),
       clock,
+      isRevoked,
     };
     this.#clock = clock;
     this.#share = share;

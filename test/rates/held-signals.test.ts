@@ -20,9 +20,17 @@ describe('signals over their rate', () => {
   let limits: RateLimits;
   let applied: string[];
   let fault: Error | null;
+  let revoked: Set<Viewer>;
   beforeEach(() => {
     clock = new StillClock();
-    limits = new RateLimits(ratesOf(), clock, silentLog, async (uses) => uses.map(() => 0));
+    revoked = new Set();
+    limits = new RateLimits(
+      ratesOf(),
+      clock,
+      silentLog,
+      async (uses) => uses.map(() => 0),
+      async (viewer) => revoked.has(viewer),
+    );
     applied = [];
     fault = null;
   });
@@ -63,6 +71,27 @@ describe('signals over their rate', () => {
     clock.advance(60_000);
     expect(await meter.signal(signal('presence', 'ONLINE'))).toBe('ONLINE');
     expect(clock.pending).toBe(0);
+  });
+
+  it('G17: one whose token was revoked meanwhile is not applied, also not when the service closes', async () => {
+    let present = viewer('alice');
+    const [socket, meter] = [
+      limits.ofConnection(
+        () => present,
+        () => undefined,
+      ),
+      limits.ofRequest(present),
+    ];
+    await fill(meter);
+    await meter.signal(signal('presence', 'of the request'));
+    await socket.signal(signal('read a', 'of the socket'));
+    revoked.add(present);
+    present = viewerOf(userId('alice'));
+    await settled(['of the socket']);
+    await fill(meter);
+    await meter.signal(signal('presence', 'of the request'));
+    await limits.close();
+    expect(applied).toEqual([]);
   });
 
   it('what is applied late costs the operation it came from nothing', async () => {

@@ -2,7 +2,7 @@
 import { LIMITS } from '../../src/limits.ts';
 import type { Meter, TenantId, Viewer } from '../../src/model.ts';
 import { RateLimits } from '../../src/rates/rate-limits.ts';
-import { ratesOf } from '../support/rates.ts';
+import { noneRevoked, ratesOf } from '../support/rates.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { silentLog, userId, viewerOf } from '../support/world.ts';
 
@@ -15,7 +15,7 @@ const service = viewer('crm', 'acme', 'realtime:service');
 describe('meters', () => {
   let clock: StillClock;
   const limits = (given: Parameters<typeof ratesOf>[0] = {}): RateLimits =>
-    new RateLimits(ratesOf(given), clock, silentLog, async (uses) => uses.map(() => 0));
+    new RateLimits(ratesOf(given), clock, silentLog, async (uses) => uses.map(() => 0), noneRevoked);
   beforeEach(() => {
     clock = new StillClock();
   });
@@ -225,7 +225,7 @@ describe('meters', () => {
   });
 
   it('RATE_LIMIT_ENABLED=false: nothing is counted', () => {
-    const none = new RateLimits(null, clock, silentLog, async () => []);
+    const none = new RateLimits(null, clock, silentLog, async () => [], noneRevoked);
     expect(allowed(5_000, message(none.ofRequest(viewer('alice'))))).toBe(5_000);
   });
 });

@@ -5,7 +5,7 @@ import type { RateUse, TenantId, UserId } from '../../src/model.ts';
 import { RateLimits } from '../../src/rates/rate-limits.ts';
 import { SharedRate } from '../../src/rates/shared-rate.ts';
 import { takeAll } from '../../src/rates/token-bucket.ts';
-import { ratesOf } from '../support/rates.ts';
+import { noneRevoked, ratesOf } from '../support/rates.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { StillClock } from '../support/still-clock.ts';
@@ -47,7 +47,9 @@ describe('rates across nodes', () => {
   it('messages: over a minute hardly more than one node would allow, and nobody else has less', async () => {
     let now = 0;
     const clock = { ...services[0]?.clock, elapsed: () => now } as TestService['clock'];
-    const nodes = services.map(({ service }) => new RateLimits(RATES, clock, silentLog, service.engine.shareUse));
+    const nodes = services.map(
+      ({ service }) => new RateLimits(RATES, clock, silentLog, service.engine.shareUse, noneRevoked),
+    );
     let count = 0;
     let others = 0;
     for (let second = 0; second < 60; second += 1) {
@@ -71,7 +73,9 @@ describe('rates across nodes', () => {
     let now = 0;
     const clock = { ...services[0]?.clock, elapsed: () => now } as TestService['clock'];
     const rates = { ...RATES, changesPerUser: { ...RATES.changesPerUser, message: 1_000 }, messagesPerTenant: RATE };
-    const nodes = services.map(({ service }) => new RateLimits(rates, clock, silentLog, service.engine.shareUse));
+    const nodes = services.map(
+      ({ service }) => new RateLimits(rates, clock, silentLog, service.engine.shareUse, noneRevoked),
+    );
     let count = 0;
     for (let second = 0; second < 30; second += 1) {
       now += 1_000;
@@ -102,7 +106,9 @@ describe('rates across nodes', () => {
 
   it('connections: thirty a minute in all', async () => {
     const { clock } = services[0] as TestService;
-    const nodes = services.map(({ service }) => new RateLimits(RATES, clock, silentLog, service.engine.shareUse));
+    const nodes = services.map(
+      ({ service }) => new RateLimits(RATES, clock, silentLog, service.engine.shareUse, noneRevoked),
+    );
     const connect = (node: RateLimits | undefined): number => allowed(() => node?.connect({ ...viewer, userId: bob }));
     await Promise.all(nodes.map((node) => connect(node) && node.reconcile()));
     let first = 0;
@@ -115,7 +121,13 @@ describe('rates across nodes', () => {
   });
 
   it('a node whose engine is away goes by itself', async () => {
-    const away = new RateLimits(RATES, new StillClock(), silentLog, () => Promise.reject(new Error('away')));
+    const away = new RateLimits(
+      RATES,
+      new StillClock(),
+      silentLog,
+      () => Promise.reject(new Error('away')),
+      noneRevoked,
+    );
     const meter = away.ofRequest(viewer);
     let count = 0;
     for (let n = 0; n < 100; n += 1) count += allowed(() => meter.count('message'));

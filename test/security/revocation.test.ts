@@ -5,10 +5,12 @@ import type { Viewer } from '../../src/model.ts';
 import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
+import { captureLog } from '../support/log.ts';
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
-import { type Data, SECRET, type TestService, type TokenClaims } from '../support/service.ts';
+import { type Data, SECRET, startTestService, type TestService, type TokenClaims } from '../support/service.ts';
 import { openSocket } from '../support/socket.ts';
+import { StillClock } from '../support/still-clock.ts';
 
 const BEGIN = 'mutation { createSession(input: {deviceId: "phone"}) { session { id } accessToken refreshToken } }';
 const REFRESH = 'mutation ($token: String!) { refreshSession(refreshToken: $token) { accessToken refreshToken } }';
@@ -183,6 +185,29 @@ describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
     raw.socket.close();
     await client.close();
     stream.stop();
+  });
+
+  it('G17: a presence that waits for its rate is not applied once its token is revoked', async () => {
+    const { log, lines } = captureLog('debug');
+    const clock = new StillClock();
+    const service = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true' }, clock, log });
+    try {
+      const set = async (status: string, token: string): Promise<unknown> =>
+        (await ask(service, token, `mutation { setPresence(status: ${status}) { status } }`)).data.setPresence.status;
+      const token = await service.token('ivy');
+      for (let n = 0; n < 10; n += 1) await set('BUSY', token);
+      expect(await set('AWAY', token)).toBe('AWAY');
+      const root = await service.token('root', ADMIN);
+      expect((await ask(service, root, REVOKE, { id: 'ivy' })).code).toBeUndefined();
+      await eventually(() => {
+        clock.advance(100);
+        expect(lines().join('')).toContain('a late signal was not applied');
+      });
+      const seen = await ask(service, root, '{ presence(userIds: ["ivy"]) { status } }');
+      expect(seen.data.presence).toEqual([{ status: 'BUSY' }]);
+    } finally {
+      await service.close();
+    }
   });
 
   it('a session’s connections, and its user’s presence, go by the present token of a socket', async () => {
