@@ -595,7 +595,7 @@ export type Mutation = {
   deleteConversation: Scalars['Boolean']['output'];
   /** Deletes the caller's own message, or anyone's for owners and moderators. Deleting twice changes nothing. */
   deleteMessage: Maybe<Message>;
-  /** Deletes a rule. For admins of the tenant. */
+  /** Deletes a rule. For admins of the tenant; topic claims of the token must cover the topics of the rule. */
   deleteRoutingRule: RoutingRule;
   /** Deletes a topic policy. For admins of the tenant. */
   deleteTopicPolicy: TopicPolicy;
@@ -644,7 +644,7 @@ export type Mutation = {
   revokeUser: Scalars['Int']['output'];
   /** Saves a consumer. Answers once everything is kept for it on every node: of a tenant's first one that may take ten seconds. For services and admins of the tenant. */
   saveConsumer: Consumer;
-  /** Saves a rule, which holds on every node within a second. Tenant admins. */
+  /** Saves a rule, which holds on every node within a second. For admins of the tenant; topic claims of the token must cover the topics of the rule. */
   saveRoutingRule: RoutingRule;
   /** Saves a topic policy, which holds on every node within a second, for open subscriptions as well: those that may not hear a topic any more end with FORBIDDEN and `topic`. For admins of the tenant. */
   saveTopicPolicy: TopicPolicy;

@@ -9,6 +9,7 @@ import { identifier } from './input.ts';
 import { inOrder } from './known-rules.ts';
 import type { Expressions, Routing } from './routing.ts';
 import { createRuleReader, type RoutingRuleInput, sampleOf } from './rule-input.ts';
+import { mayHearAll, mayPublishToAll } from './topic-policy.ts';
 
 export interface RoutingRules {
   /** In the order in which they run. */
@@ -23,6 +24,17 @@ function requireAdmin(viewer: Viewer): void {
   if (!isAdmin(viewer)) throw new ServiceError('FORBIDDEN', 'Only tenant admins may do this.');
 }
 
+/**
+ * A rule reads and changes what others publish, and publishes itself: it is no way around the claims of the token that
+ * saves or deletes it.
+ */
+function requireTopics(viewer: Viewer, { match, action }: RoutingRuleRecord): void {
+  const matched = match.on.includes('TOPIC') ? [match.topic ?? '#'] : [];
+  const targets = 'forward' in action ? action.forward.topics : 'copy' in action ? action.copy.topics : [];
+  if (mayHearAll(viewer, matched) && mayPublishToAll(viewer, [...matched, ...targets])) return;
+  throw new ServiceError('FORBIDDEN', 'The topic claims of the token do not cover the topics of this rule.');
+}
+
 export function createRoutingRules(
   engine: Engine,
   clock: Clock,
@@ -30,6 +42,12 @@ export function createRoutingRules(
   routing: Routing,
 ): RoutingRules {
   const ruleOf = createRuleReader(expressions);
+
+  async function requireTopicsOfStored(viewer: Viewer, id: RoutingRuleId): Promise<void> {
+    if (viewer.topics.subscribe === null && viewer.topics.publish === null) return;
+    const stored = (await engine.readRoutingRules(viewer.tenant)).find((rule) => rule.id === id);
+    if (stored) requireTopics(viewer, stored);
+  }
 
   return {
     async list(viewer) {
@@ -40,6 +58,8 @@ export function createRoutingRules(
     async save(viewer, input) {
       requireAdmin(viewer);
       const rule = ruleOf(viewer, input, clock.now());
+      requireTopics(viewer, rule);
+      await requireTopicsOfStored(viewer, rule.id);
       if (!(await engine.saveRoutingRule(viewer.tenant, rule))) {
         throw new ServiceError('CONFLICT', `A tenant has at most ${LIMITS.rulesPerTenant} rules.`);
       }
@@ -49,7 +69,9 @@ export function createRoutingRules(
 
     async delete(viewer, id) {
       requireAdmin(viewer);
-      const rule = await engine.deleteRoutingRule(viewer.tenant, identifier<RoutingRuleId>(id, 'id'));
+      const ruleId = identifier<RoutingRuleId>(id, 'id');
+      await requireTopicsOfStored(viewer, ruleId);
+      const rule = await engine.deleteRoutingRule(viewer.tenant, ruleId);
       if (!rule) throw notFound('rule');
       await routing.refresh(viewer.tenant);
       return rule;

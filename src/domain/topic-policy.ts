@@ -67,12 +67,20 @@ function isNamed(patterns: readonly string[] | null, topic: Topic): boolean {
   return patterns === null || patterns.some((pattern) => matchesTopic(inOneSpelling(pattern), topic));
 }
 
+function coverAll(claims: readonly string[] | null, patterns: readonly string[]): boolean {
+  if (claims === null) return true;
+  const given = claims.map(inOneSpelling);
+  return patterns.every((pattern) => given.some((claim) => coversPattern(claim, inOneSpelling(pattern))));
+}
+
 /** Whether the claims of a token let it hear all topics of these patterns; null: all topics of the tenant. */
-export function mayHearAll({ topics: { subscribe } }: Viewer, patterns: readonly string[] | null): boolean {
-  if (subscribe === null) return true;
-  const claims = subscribe.map(inOneSpelling);
-  const isHeard = (pattern: string): boolean => claims.some((claim) => coversPattern(claim, inOneSpelling(pattern)));
-  return (patterns ?? ['#']).every(isHeard);
+export function mayHearAll({ topics }: Viewer, patterns: readonly string[] | null): boolean {
+  return coverAll(topics.subscribe, patterns ?? ['#']);
+}
+
+/** Whether they let it publish to all of them. */
+export function mayPublishToAll({ topics }: Viewer, patterns: readonly string[]): boolean {
+  return coverAll(topics.publish, patterns);
 }
 
 function hasRight(right: TopicRight, viewer: Viewer, topic: Topic, claims: readonly string[] | null): boolean {

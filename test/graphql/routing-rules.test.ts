@@ -58,6 +58,32 @@ describe.each(LONG_SETTINGS)('routing rules, %s', (setting) => {
   /** Rules written on one node hold on the other within a second. */
   const held = (check: () => Promise<void>): Promise<void> => eventually(check);
 
+  it('topic claims of the admin’s token narrow the rules that it saves, replaces and deletes', async () => {
+    const topics = { publish: ['open.#', 'copies'], subscribe: ['open.#', 'other'] };
+    const asNarrow = async (query: string, variables: object): Promise<unknown> =>
+      (await nodes.here.query('root', query, variables, { tenant, scope: 'realtime:admin', topics })).code ?? 'done';
+    const saved = (topic: string | undefined, action: object, on = ['TOPIC'], id?: string): Promise<unknown> =>
+      asNarrow(SAVE, { input: { id, name: 'Rule', match: { on, topic }, action } });
+    const drop = { drop: true };
+    const copyTo = (...names: string[]) => ({ copy: { topics: names } });
+    const refused = [undefined, '#', '*', 'other', 'copies', 'secret', 'user/root/#'];
+    for (const topic of refused) expect([topic, await saved(topic, drop)]).toEqual([topic, 'FORBIDDEN']);
+    expect(await saved('open.1', copyTo('copies', 'other'))).toBe('FORBIDDEN');
+    expect(await saved('open.1', { forward: { topics: ['secret'] } })).toBe('FORBIDDEN');
+    expect(await saved(undefined, copyTo('secret'), ['ROOM'])).toBe('FORBIDDEN');
+    expect(await saved('open.*', drop, ['TOPIC', 'ROOM'], 'own')).toBe('done');
+    expect(await saved('open.1', copyTo('copies', 'open.2'))).toBe('done');
+    expect(await saved('open.1', { forward: { users: ['bob'] } })).toBe('done');
+    expect(await saved(undefined, drop, ['DIRECT'])).toBe('done');
+
+    await save({ id: 'wide', match: { on: ['TOPIC'] }, action: drop });
+    expect(await saved('open.1', drop, ['TOPIC'], 'wide')).toBe('FORBIDDEN');
+    expect([await asNarrow(DELETE, { id: 'wide' }), await asNarrow(DELETE, { id: 'own' })]).toEqual([
+      'FORBIDDEN',
+      'done',
+    ]);
+  });
+
   it('are the admins’, kept in order of priority, replaced and deleted by id', async () => {
     const drop = { match: { on: ['TOPIC'] }, action: { drop: true } };
     for (const query of [SAVE, DELETE, LIST, TEST]) {
