@@ -95,16 +95,37 @@ describe('events for consumers on Redis', () => {
     await eventually(async () => expect(await pull(one)).toEqual(['heard']));
   });
 
+  it('G23: what a node kept and had not forwarded yet is forwarded when it closes', async () => {
+    const [closing, other] = [await openNode(), await openNode()];
+    await other.saveConsumer(tenant, consumer, 'NOW');
+    const id = await createGroup(other, alice);
+    await eventually(async () => expect(await pull(other)).toEqual([undefined]));
+    const contents = Array.from({ length: 20 }, (_, n) => `${n}`);
+    // The clock stands still: a pause between two forwardings has no end.
+    await Promise.all(contents.map((content) => closing.appendMessage(tenant, text(id, alice, content))));
+    await closing.close();
+    expect((await other.readProgress(tenant, 'bot'))?.lag).toBe(contents.length);
+    clock.advance(TIMES.eventAckMs);
+    expect(await pull(other)).toEqual([undefined, ...contents]);
+  });
+
   it('G23: what a node kept and did not forward is found by whoever pulls, once and in order', async () => {
     const [dying, other] = [await openNode(), await openNode()];
     await other.saveConsumer(tenant, consumer, 'NOW');
     const id = await createGroup(dying, alice);
     await eventually(async () => expect(await pull(other)).toEqual([undefined]));
-    const sending = dying.appendMessage(tenant, text(id, alice, 'left behind'));
-    // Closed, it does nothing more than what it has begun.
-    const closing = dying.close();
-    expect(await sending).toMatchObject({ outcome: 'appended' });
-    await closing;
+    const { sendCommand } = Redis.prototype;
+    // It dies before it reads what it kept.
+    Redis.prototype.sendCommand = function (command: Command, stream) {
+      if (command.name === 'xrange') return Promise.reject(new Error('It is dead.'));
+      return sendCommand.call(this, command, stream);
+    };
+    try {
+      expect(await dying.appendMessage(tenant, text(id, alice, 'left behind'))).toMatchObject({ outcome: 'appended' });
+      await dying.close();
+    } finally {
+      Redis.prototype.sendCommand = sendCommand;
+    }
     clock.advance(TIMES.eventAckMs);
     expect(await pull(other)).toEqual([undefined, 'left behind']);
     await other.appendMessage(tenant, text(id, alice, 'next'));

@@ -76,8 +76,9 @@ export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
     reconciliation?.close();
     leftBehind.close();
     updates.close();
-    outbox.close();
+    // Departures are events, too.
     await presence.stop(options.presenceGraceMs).catch(() => undefined);
+    await outbox.close();
     subscriber.close();
     client.disconnect();
   }

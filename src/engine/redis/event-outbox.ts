@@ -24,11 +24,13 @@ interface InHand {
   running: number;
   /** The last event that was forwarded. */
   last: string | null;
-  isForwarding: boolean;
+  /** Null: nothing is being forwarded. */
+  forwarding: Promise<void> | null;
   /** Something may have been kept since the forwarding began. */
   hasNews: boolean;
   /** The outcome of a change is unknown: it may be applied later. The note stays for the sweep. */
   isDoubtful: boolean;
+  /** Ends a pause, or the wait for the next look. */
   stopWaiting: (() => void) | null;
 }
 
@@ -49,7 +51,7 @@ export class EventOutbox {
   readonly #log: Log;
   readonly #isOneServer: boolean;
   readonly #inHand = new Map<string, InHand>();
-  #isClosed = false;
+  #isClosing = false;
 
   constructor(run: RunScript, { known, forwarding, clock, log, isOneServer }: OutboxParts) {
     this.#run = run;
@@ -85,10 +87,13 @@ export class EventOutbox {
     }
   }
 
-  close(): void {
-    this.#isClosed = true;
-    for (const { stopWaiting } of this.#inHand.values()) stopWaiting?.();
+  /** Forwards what was kept. What cannot be is left to the sweep of other nodes. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const all = [...this.#inHand.values()];
     this.#inHand.clear();
+    for (const { stopWaiting } of all) stopWaiting?.();
+    await Promise.all(all.map((inHand) => inHand.forwarding ?? this.#forward(inHand)));
   }
 
   #take(tenant: TenantId, source: EventSource): InHand {
@@ -108,7 +113,7 @@ export class EventOutbox {
       notedAt: 0,
       running: 0,
       last: null,
-      isForwarding: false,
+      forwarding: null,
       hasNews: false,
       isDoubtful: false,
       stopWaiting: null,
@@ -126,31 +131,41 @@ export class EventOutbox {
     });
   }
 
-  async #forward(inHand: InHand): Promise<void> {
-    if (inHand.isForwarding || this.#isClosed) return;
+  #forward(inHand: InHand): Promise<void> {
+    if (!inHand.hasNews) return Promise.resolve();
+    inHand.forwarding ??= this.#forwardAll(inHand);
+    return inHand.forwarding;
+  }
+
+  /** Never rejects: what could not be forwarded is news again. */
+  async #forwardAll(inHand: InHand): Promise<void> {
     inHand.stopWaiting?.();
     inHand.stopWaiting = null;
-    inHand.isForwarding = true;
     try {
-      while (inHand.hasNews && !this.#isClosed) {
+      while (inHand.hasNews) {
         inHand.hasNews = false;
         inHand.last = await this.#forwarding.forward(inHand.tenant, inHand.source, inHand.last);
-        if (inHand.hasNews) await this.#pause(inHand);
+        if (inHand.hasNews && !this.#isClosing) await this.#pause(inHand);
       }
     } catch (error) {
       inHand.hasNews = true;
       const { tenant, source } = inHand;
       if (!isOutage(error)) this.#log.error({ err: error, tenant, source: source.name }, 'events not forwarded');
     }
-    inHand.isForwarding = false;
-    if (!this.#isClosed) inHand.stopWaiting = this.#clock.after(TIMES.eventsInHandMs, () => this.#look(inHand));
+    inHand.forwarding = null;
+    if (!this.#isClosing) inHand.stopWaiting = this.#clock.after(TIMES.eventsInHandMs, () => this.#look(inHand));
   }
 
   /** Of a source with many events some are forwarded together, which costs less. */
-  #pause(inHand: InHand): Promise<void> {
-    return new Promise((resolve) => {
-      inHand.stopWaiting = this.#clock.after(TIMES.eventsTogetherMs, resolve);
+  async #pause(inHand: InHand): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = this.#clock.after(TIMES.eventsTogetherMs, resolve);
+      inHand.stopWaiting = () => {
+        cancel();
+        resolve();
+      };
     });
+    inHand.stopWaiting = null;
   }
 
   /** Forwards what could not be, or lets go of what is quiet. */
