@@ -72,6 +72,33 @@ describe('messages over GraphQL', () => {
     expect((await send('alice', { content: 'next' })).data.sendMessage.sequence).toBe(sequence + 1);
   });
 
+  it('G02: so it is for each of several, and for one that is streamed', async () => {
+    const many = `mutation ($items: [SendMessageInput!]!) { sendMessages(items: $items) {
+      message { sequence } error { code } outcome } }`;
+    const start = 'mutation ($input: SendMessageInput!) { startMessage(input: $input) { sequence state } }';
+    const item = { conversationId: group, content: 'a', clientMessageId: 'of-several' };
+    const items = [item, { ...item, content: 'b' }, item, { ...item, payload: 1 }];
+    const { data } = await service.query('alice', many, { items });
+    const { sequence } = data.sendMessages[0].message;
+    const conflict = { message: null, error: { code: 'CONFLICT' }, outcome: 'FAILED' };
+    expect(data.sendMessages).toEqual([
+      { message: { sequence }, error: null, outcome: 'STORED' },
+      conflict,
+      { message: { sequence }, error: null, outcome: 'DUPLICATE' },
+      conflict,
+    ]);
+    const input = { ...item, clientMessageId: 'streamed' };
+    const started = (await service.query('alice', start, { input })).data;
+    expect(started.startMessage).toEqual({ sequence: sequence + 1, state: 'STREAMING' });
+    expect((await service.query('alice', start, { input })).data).toEqual(started);
+    for (const other of [{ content: 'b' }, { payload: 1 }, { replyToId: 'x' }]) {
+      expect((await service.query('alice', start, { input: { ...input, ...other } })).code).toBe('CONFLICT');
+    }
+    // A key is of both: neither takes the other's.
+    expect((await send('alice', { content: 'c', clientMessageId: 'streamed' })).code).toBe('CONFLICT');
+    expect((await send('alice', { content: 'next' })).data.sendMessage.sequence).toBe(sequence + 2);
+  });
+
   it('Q59: fifty times the same clientMessageId at once is one message', async () => {
     const all = await Promise.all(
       Array.from({ length: 50 }, () => send('alice', { content: 'race', clientMessageId: 'race' })),

@@ -37,7 +37,7 @@ import {
 } from './graphql-requests.ts';
 import { restoreDocument } from './hashed-request.ts';
 import { type ApolloContext, givePreparedDocuments, withDocument } from './prepared-documents.ts';
-import { tellWhenToRetry } from './retry-after.ts';
+import { sayWhenToRetry, tellWhenToRetry } from './retry-after.ts';
 
 export interface GraphqlHttpOptions extends CallerOptions {
   readonly schema: GraphQLSchema;
@@ -134,10 +134,13 @@ function createAnswer(
   /** Requests that Apollo Server answers. */
   const begun = new WeakMap<FastifyRequest, Begun>();
   const handle = fastifyApolloHandler(apollo, {
-    async context(request) {
+    async context(request, reply) {
       const { caller, context } = begun.get(request) as Begun;
-      if (!caller.bearer && !isOpen(request, isProduction)) throw toGraphQLError(caller.refusal);
-      return context;
+      if (caller.bearer || isOpen(request, isProduction)) return context;
+      const refusal = toGraphQLError(caller.refusal);
+      // Plugins do not see a request that has no context.
+      sayWhenToRetry(reply, refusal.extensions);
+      throw refusal;
     },
   }) as Answer;
   return async (request, reply) => {

@@ -3,13 +3,14 @@ import type { FastifyReply } from 'fastify';
 import { GraphQLError } from 'graphql';
 import { badInput, ERROR_CODES, type ErrorCode, ServiceError } from '../../errors.ts';
 import type { FormatError } from '../../graphql/errors.ts';
-import { retryAfterS } from './retry-after.ts';
+import { sayWhenToRetry } from './retry-after.ts';
 
 export function sayError(reply: FastifyReply, error: unknown, formatError: FormatError): FastifyReply {
   const known = asServiceError(error);
   const formatted = formatError(known ?? error);
-  const { code, retryAfterMs } = (formatted.extensions ?? {}) as { code: ErrorCode; retryAfterMs?: number };
-  if (retryAfterMs !== undefined) reply.header('retry-after', retryAfterS(retryAfterMs));
+  const extensions = formatted.extensions ?? {};
+  const { code } = extensions as { code: ErrorCode };
+  sayWhenToRetry(reply, extensions);
   const status = known?.code === 'BAD_USER_INPUT' ? 400 : ERROR_CODES[code]?.status;
   return reply.code(statusOf(error) ?? status ?? 400).send({ errors: [formatted] });
 }

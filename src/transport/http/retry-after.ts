@@ -1,5 +1,6 @@
 /** The time after which an HTTP client may retry a failed request (RFC 9110 section 10.2.3). */
 import type { ApolloServerPlugin } from '@apollo/server';
+import type { FastifyReply } from 'fastify';
 import type { FormattedExecutionResult, GraphQLFormattedError } from 'graphql';
 import { ERROR_CODES } from '../../errors.ts';
 import type { Context } from '../../graphql/context.ts';
@@ -13,6 +14,11 @@ const waitOf = ({ extensions }: GraphQLFormattedError): number => Number(extensi
 
 /** `retryAfterMs` as a header value, in whole seconds. */
 export const retryAfterS = (waitMs: number): string => String(Math.max(1, Math.ceil(waitMs / 1_000)));
+
+/** Sets `Retry-After` for the extensions of an error that passes. */
+export function sayWhenToRetry(reply: FastifyReply, { retryAfterMs }: Readonly<Record<string, unknown>>): void {
+  if (typeof retryAfterMs === 'number') reply.header('retry-after', retryAfterS(retryAfterMs));
+}
 
 /** Whether no root field has a value. */
 const isEmpty = ({ data }: FormattedExecutionResult): boolean =>
