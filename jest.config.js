@@ -86,6 +86,7 @@ const FULL_ONLY = [
   'test/security/ended-while-opened.test.ts',
   'test/security/rules-across-tenants.test.ts',
   'test/security/stop-requests.test.ts',
+  'test/transport/client-preset.test.ts',
   'test/transport/close-codes.test.ts',
   'test/transport/event-source-page.test.ts',
   'test/transport/event-source.test.ts',

@@ -1,0 +1,45 @@
+/** A room on typed documents: the client preset finds them here, and what they answer has its type. */
+import type { Client } from '@urql/core';
+import { type FragmentType, graphql, read } from './__generated__/index.ts';
+
+const LINE = graphql(`fragment Line on Message { sequence senderId content timestamp }`);
+const ROOM = graphql(`query Room($id: ID!, $last: Int!) {
+  conversation(id: $id) { position messages(last: $last) { nodes { ...Line } } }
+}`);
+const RECEIVED = graphql(`subscription Received($ids: [ID!]!, $after: [ID!]) {
+  messageReceived(conversationIds: $ids, after: $after) { position ...Line }
+}`);
+const SEND = graphql(`mutation Send($input: SendMessageInput!) { sendMessage(input: $input) { ...Line } }`);
+
+export const textOf = (message: FragmentType<typeof LINE>): string => {
+  const { sequence, senderId, content } = read(LINE, message);
+  return `${sequence} ${senderId}: ${content}`;
+};
+
+/** Shows the last messages, then each that follows. Answers how to end that. */
+export async function show(client: Client, id: string, line: (text: string) => void): Promise<() => void> {
+  const { data, error } = await client.query(ROOM, { id, last: 20 });
+  if (!data?.conversation) throw error ?? new Error('There is no such conversation.');
+  const { messages, position } = data.conversation;
+  for (const message of messages.nodes) line(textOf(message));
+  const { unsubscribe } = client
+    .subscription(RECEIVED, { ids: [id], after: [position] })
+    .subscribe(({ data: heard }) => heard && line(textOf(heard.messageReceived)));
+  return unsubscribe;
+}
+
+export async function send(client: Client, conversationId: string, content: string): Promise<string> {
+  const { data, error } = await client.mutation(SEND, { input: { conversationId, content } });
+  if (!data?.sendMessage) throw error ?? new Error('The service answered nothing.');
+  return textOf(data.sendMessage);
+}
+
+/** What a compiler finds before a user does. */
+export const isRefused = (client: Client): unknown => [
+  // @ts-expect-error: an id is asked for.
+  client.query(ROOM, { last: 20 }),
+  // @ts-expect-error: a number, not a text.
+  client.query(ROOM, { id: '1', last: 'all' }),
+  // @ts-expect-error: a text, not a number.
+  client.mutation(SEND, { input: { conversationId: '1', content: 1 } }),
+];
