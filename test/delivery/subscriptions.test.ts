@@ -2,52 +2,28 @@
 import { encodePosition } from '../../src/domain/cursor.ts';
 import { newEpoch } from '../../src/engine/shared/lineage.ts';
 import type { ConversationId } from '../../src/model.ts';
-import type { TestClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
-import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
+import { LONG_SETTINGS } from '../support/nodes.ts';
 import { partsOfPosition } from '../support/position.ts';
 import { type Data, newId } from '../support/service.ts';
+import { AliceAndBob, ok } from './alice-and-bob.ts';
 
 const RECEIVED = `subscription ($ids: [ID!], $after: [ID!]) {
   messageReceived(conversationIds: $ids, after: $after) { id content senderId timestamp sequence position user { id } }
 }`;
-const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id sequence position } }`;
 
 describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
-  let nodes: Nodes;
-  let alice: TestClient;
-  let bob: TestClient;
-
-  beforeAll(async () => {
-    nodes = await startNodes(setting, { PRESENCE_GRACE: '5s' });
-    alice = await nodes.here.connect('alice');
-    bob = await nodes.there.connect('bob');
-  });
-  afterAll(async () => {
-    await alice.close();
-    await bob.close();
-    await nodes.close();
-  });
-
-  const ok = async (result: Promise<Data>): Promise<Data> => {
-    const { data, errors } = await result;
-    if (errors) throw new Error(JSON.stringify(errors));
-    return data;
-  };
-  async function group(...memberIds: string[]): Promise<string> {
-    const id = newId();
-    const create = `mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id } }`;
-    await ok(alice.query(create, { input: { id, name: 'Team', memberIds } }));
-    return id;
-  }
-  const send = async (client: TestClient, conversationId: string, content: string): Promise<Data> =>
-    (await ok(client.query(SEND, { input: { conversationId, content } }))).sendMessage;
+  const users = new AliceAndBob(setting);
 
   it('messageReceived: everyone hears each message once, in order, the sender too', async () => {
-    const id = await group('bob');
-    const mine = await alice.subscribe(RECEIVED, { ids: [id] });
-    const theirs = await bob.subscribe(RECEIVED, { ids: [id] });
-    const sent = [await send(alice, id, 'one'), await send(bob, id, 'two'), await send(alice, id, 'three')];
+    const id = await users.group('bob');
+    const mine = await users.alice.subscribe(RECEIVED, { ids: [id] });
+    const theirs = await users.bob.subscribe(RECEIVED, { ids: [id] });
+    const sent = [
+      await users.send(users.alice, id, 'one'),
+      await users.send(users.bob, id, 'two'),
+      await users.send(users.alice, id, 'three'),
+    ];
     const heard = (await theirs.count(3)).map((event) => event.messageReceived);
     expect(heard.map(({ content }) => content)).toEqual(['one', 'two', 'three']);
     expect(heard[0]).toMatchObject({
@@ -62,19 +38,19 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
   });
 
   it('G06: resumes at a position: everything past it, then live, while messages pour in', async () => {
-    const id = await group('bob');
-    const first = await send(alice, id, '0');
+    const id = await users.group('bob');
+    const first = await users.send(users.alice, id, '0');
     let isPouring = true;
     let last = 0;
     const pour = (async () => {
       while (isPouring) {
         last += 1;
-        await send(alice, id, String(last));
+        await users.send(users.alice, id, String(last));
       }
     })();
     const resumed = [];
     for (let n = 0; n < 10; n += 1) {
-      resumed.push(await bob.subscribe(RECEIVED, { ids: [id], after: [first.position] }));
+      resumed.push(await users.bob.subscribe(RECEIVED, { ids: [id], after: [first.position] }));
     }
     await eventually(() => expect(last).toBeGreaterThan(60));
     isPouring = false;
@@ -88,12 +64,12 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
   });
 
   it('refuses a position whole, saying why', async () => {
-    const [one, two] = [await group('bob'), await group('bob')];
-    const { position } = await send(alice, one, 'x');
-    const other = await send(alice, two, 'y');
+    const [one, two] = [await users.group('bob'), await users.group('bob')];
+    const { position } = await users.send(users.alice, one, 'x');
+    const other = await users.send(users.alice, two, 'y');
     const [, , place] = partsOfPosition(position);
     const forged = (epoch: string, at: number): string => encodePosition(one as ConversationId, { epoch, place: at });
-    const refused = await bob.subscribe(RECEIVED, {
+    const refused = await users.bob.subscribe(RECEIVED, {
       ids: [one, two],
       after: [forged('elsewhere', place), other.position],
     });
@@ -102,20 +78,20 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
       { extensions: { code: 'POSITION_EXPIRED', reason: 'EPOCH', conversationId: one } },
     ]);
     expect(refused.events).toEqual([]);
-    const garbage = await bob.subscribe(RECEIVED, { ids: [one], after: ['garbage'] });
+    const garbage = await users.bob.subscribe(RECEIVED, { ids: [one], after: ['garbage'] });
     expect(garbage.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
   });
 
   it('without conversationIds: all of the caller’s, those joined later included, from the moment of joining', async () => {
     const name = `carol-${newId()}`;
-    const carol = await nodes.there.connect(name);
-    const before = await group(name);
+    const carol = await users.nodes.there.connect(name);
+    const before = await users.group(name);
     const all = await carol.subscribe(RECEIVED);
-    await send(alice, before, 'known');
+    await users.send(users.alice, before, 'known');
     expect((await all.next()).messageReceived.content).toBe('known');
-    const after = await group(name);
-    await send(alice, after, 'first');
-    await send(alice, after, 'second');
+    const after = await users.group(name);
+    await users.send(users.alice, after, 'first');
+    await users.send(users.alice, after, 'second');
     await all.count(3);
     expect(all.events.map((event) => event.messageReceived.content)).toEqual(['known', 'first', 'second']);
     await carol.close();
@@ -126,72 +102,76 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
     const create = `mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id position } }`;
     const after: string[] = [];
     for (const id of ids)
-      after.push((await ok(alice.query(create, { input: { id, memberIds: ['bob'] } }))).createConversation.position);
+      after.push(
+        (await ok(users.alice.query(create, { input: { id, memberIds: ['bob'] } }))).createConversation.position,
+      );
     while (after.length < 1_000) {
       const elsewhere = `${newId()}${'x'.repeat(128)}`.slice(0, 128) as ConversationId;
       after.push(encodePosition(elsewhere, { epoch: newEpoch(), place: 1_000_000 }));
     }
-    for (const id of ids) await send(alice, id, `in ${id}`);
+    for (const id of ids) await users.send(users.alice, id, `in ${id}`);
     const heard = async (variables: Data): Promise<string[]> =>
-      (await (await bob.subscribe(RECEIVED, variables)).count(2)).map((event) => event.messageReceived.content).sort();
+      (await (await users.bob.subscribe(RECEIVED, variables)).count(2))
+        .map((event) => event.messageReceived.content)
+        .sort();
     const missed = ids.map((id) => `in ${id}`).sort();
     expect(await heard({ after })).toEqual(missed);
     expect(await heard({ ids, after: after.slice(0, 2) })).toEqual(missed);
   });
 
   it('G08, W82: who is removed hears nothing more, and the stream says so', async () => {
-    const id = await group('bob');
-    const theirs = await bob.subscribe(RECEIVED, { ids: [id] });
-    const all = await bob.subscribe(RECEIVED);
-    await send(alice, id, 'before');
+    const id = await users.group('bob');
+    const theirs = await users.bob.subscribe(RECEIVED, { ids: [id] });
+    const all = await users.bob.subscribe(RECEIVED);
+    await users.send(users.alice, id, 'before');
     await theirs.count(1);
-    await ok(alice.query(`mutation { removeMember(id: "${id}", userId: "bob") { id } }`));
-    await send(alice, id, 'after');
+    await ok(users.alice.query(`mutation { removeMember(id: "${id}", userId: "bob") { id } }`));
+    await users.send(users.alice, id, 'after');
     await eventually(() => expect(theirs.isOver).toBe(true));
     expect(theirs.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
     expect(theirs.events).toHaveLength(1);
-    const marker = await group('bob');
-    await send(alice, marker, 'marker');
+    const marker = await users.group('bob');
+    await users.send(users.alice, marker, 'marker');
     await eventually(() => expect(all.events.at(-1)?.messageReceived.content).toBe('marker'));
     expect(all.events.map((event) => event.messageReceived.content)).not.toContain('after');
     all.stop();
   });
 
   it('messageUpdated: edits, reactions and deletions, live and resumed', async () => {
-    const id = await group('bob');
+    const id = await users.group('bob');
     const UPDATED = `subscription ($ids: [ID!], $after: [ID!]) {
       messageUpdated(conversationIds: $ids, after: $after) {
         id content position editedAt deletedAt reactions { emoji count viewerReacted users { id } }
       }
     }`;
-    const { id: messageId, position } = await send(alice, id, 'draft');
-    const live = await bob.subscribe(UPDATED, { ids: [id] });
-    await ok(alice.query(`mutation { editMessage(id: "${messageId}", content: "final") { id } }`));
+    const { id: messageId, position } = await users.send(users.alice, id, 'draft');
+    const live = await users.bob.subscribe(UPDATED, { ids: [id] });
+    await ok(users.alice.query(`mutation { editMessage(id: "${messageId}", content: "final") { id } }`));
     expect((await live.next()).messageUpdated).toMatchObject({ content: 'final', editedAt: expect.any(String) });
-    await ok(bob.query(`mutation { addReaction(messageId: "${messageId}", emoji: "🎉") { id } }`));
+    await ok(users.bob.query(`mutation { addReaction(messageId: "${messageId}", emoji: "🎉") { id } }`));
     expect((await live.next()).messageUpdated.reactions).toEqual([
       { emoji: '🎉', count: 1, viewerReacted: true, users: [{ id: 'bob' }] },
     ]);
-    await ok(alice.query(`mutation { deleteMessage(id: "${messageId}") { id } }`));
+    await ok(users.alice.query(`mutation { deleteMessage(id: "${messageId}") { id } }`));
     expect((await live.next()).messageUpdated).toMatchObject({ content: '', deletedAt: expect.any(String) });
-    const resumed = await bob.subscribe(UPDATED, { ids: [id], after: [position] });
+    const resumed = await users.bob.subscribe(UPDATED, { ids: [id], after: [position] });
     expect(await resumed.next()).toEqual(live.events.at(-1));
   });
 
   it('G06: messageUpdated: a replay tells of each message once, at its last change, and then goes on', async () => {
-    const id = await group('bob');
+    const id = await users.group('bob');
     const UPDATED = `subscription ($ids: [ID!], $after: [ID!]) {
       messageUpdated(conversationIds: $ids, after: $after) { sequence content position }
     }`;
     const edit = async (message: Data, content: string): Promise<Data> =>
-      (await ok(alice.query(`mutation { editMessage(id: "${message.id}", content: "${content}") { position } }`)))
+      (await ok(users.alice.query(`mutation { editMessage(id: "${message.id}", content: "${content}") { position } }`)))
         .editMessage;
-    const [one, two] = [await send(alice, id, 'one'), await send(alice, id, 'two')];
+    const [one, two] = [await users.send(users.alice, id, 'one'), await users.send(users.alice, id, 'two')];
     await edit(one, 'known');
     const { position } = await edit(two, 'known too');
     for (let n = 0; n < 20; n += 1) await edit(one, `one ${n}`);
     const last = [await edit(two, 'two at last'), await edit(one, 'one at last')];
-    const resumed = await bob.subscribe(UPDATED, { ids: [id], after: [position] });
+    const resumed = await users.bob.subscribe(UPDATED, { ids: [id], after: [position] });
     await resumed.count(2);
     const live = await edit(two, 'live');
     expect((await resumed.count(3)).map(({ messageUpdated }) => messageUpdated)).toEqual([
@@ -200,18 +180,18 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
       { sequence: 2, content: 'live', ...live },
     ]);
     // Each of them is a position to resume at: nothing that was left out comes then.
-    const again = await bob.subscribe(UPDATED, { ids: [id], after: [last[1].position] });
+    const again = await users.bob.subscribe(UPDATED, { ids: [id], after: [last[1].position] });
     expect((await again.next()).messageUpdated).toMatchObject(live);
   });
 
   it('positions of conversations that were left meanwhile, or never were the viewer’s, fail none of the others', async () => {
-    const [kept, left, others] = [await group('bob'), await group('bob'), await group()];
-    const sent = await Promise.all([kept, left, others].map((id) => send(alice, id, 'seen')));
-    await ok(nodes.here.query('alice', `mutation { removeMember(id: "${left}", userId: "bob") { id } }`));
-    await send(alice, kept, 'missed');
-    const resumed = await bob.subscribe(RECEIVED, { after: sent.map(({ position }) => position) });
+    const [kept, left, others] = [await users.group('bob'), await users.group('bob'), await users.group()];
+    const sent = await Promise.all([kept, left, others].map((id) => users.send(users.alice, id, 'seen')));
+    await ok(users.nodes.here.query('alice', `mutation { removeMember(id: "${left}", userId: "bob") { id } }`));
+    await users.send(users.alice, kept, 'missed');
+    const resumed = await users.bob.subscribe(RECEIVED, { after: sent.map(({ position }) => position) });
     expect((await resumed.next()).messageReceived.content).toBe('missed');
-    const named = await bob.subscribe(RECEIVED, { ids: [kept, left] });
+    const named = await users.bob.subscribe(RECEIVED, { ids: [kept, left] });
     await eventually(() =>
       expect(named.errors[0]?.extensions).toMatchObject({ code: 'NOT_FOUND', conversationId: left }),
     );
@@ -220,21 +200,23 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
   it.each(['messageReceived', 'messageUpdated', 'conversationUpdated', 'typingIndicator', 'messageStreamed'])(
     '%s: of several conversations that are named, one that is lost is named by an error, and the others go on',
     async (field) => {
-      const [kept, lost] = [await group('bob'), await group('bob')];
+      const [kept, lost] = [await users.group('bob'), await users.group('bob')];
       const id = field === 'conversationUpdated' ? 'id' : 'conversationId';
       const query = `subscription ($ids: [ID!]) { ${field}(conversationIds: $ids) { ${id} } }`;
-      const named = await bob.subscribe(query, { ids: [kept, lost] });
-      await ok(alice.query(`mutation { removeMember(id: "${lost}", userId: "bob") { id } }`));
+      const named = await users.bob.subscribe(query, { ids: [kept, lost] });
+      await ok(users.alice.query(`mutation { removeMember(id: "${lost}", userId: "bob") { id } }`));
       await eventually(() =>
         expect(named.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN', conversationId: lost } }]),
       );
-      const { id: messageId } = await send(alice, kept, 'goes on');
-      await ok(alice.query(`mutation { setTyping(conversationId: "${kept}", isTyping: true) }`));
-      await ok(alice.query(`mutation { editMessage(id: "${messageId}", content: "edited") { id } }`));
-      await ok(alice.query(`mutation { startMessage(input: { conversationId: "${kept}", content: "…" }) { id } }`));
+      const { id: messageId } = await users.send(users.alice, kept, 'goes on');
+      await ok(users.alice.query(`mutation { setTyping(conversationId: "${kept}", isTyping: true) }`));
+      await ok(users.alice.query(`mutation { editMessage(id: "${messageId}", content: "edited") { id } }`));
+      await ok(
+        users.alice.query(`mutation { startMessage(input: { conversationId: "${kept}", content: "…" }) { id } }`),
+      );
       expect((await named.next())[field]).toEqual({ [id]: kept });
       expect([named.isOver, named.errors.length]).toEqual([false, 1]);
-      await ok(alice.query(`mutation { removeMember(id: "${kept}", userId: "bob") { id } }`));
+      await ok(users.alice.query(`mutation { removeMember(id: "${kept}", userId: "bob") { id } }`));
       await eventually(() => expect(named.isOver).toBe(true));
       expect(named.errors[1]).toMatchObject({ extensions: { code: 'FORBIDDEN', conversationId: kept } });
     },
@@ -243,14 +225,19 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
   it.each([RECEIVED, RECEIVED.replaceAll('messageReceived', 'messageUpdated')])(
     'a named position of a conversation that was left, deleted or never the viewer’s: FORBIDDEN names it, the others resume: %#',
     async (query) => {
-      const [kept, left, deleted, others] = [await group('bob'), await group('bob'), await group('bob'), await group()];
+      const [kept, left, deleted, others] = [
+        await users.group('bob'),
+        await users.group('bob'),
+        await users.group('bob'),
+        await users.group(),
+      ];
       const ids = [kept, left, deleted, others];
-      const sent = await Promise.all(ids.map((each) => send(alice, each, 'seen')));
-      await ok(alice.query(`mutation { removeMember(id: "${left}", userId: "bob") { id } }`));
-      await ok(alice.query(`mutation { deleteConversation(id: "${deleted}") }`));
-      const missed = await send(alice, kept, 'missed');
-      await ok(alice.query(`mutation { editMessage(id: "${missed.id}", content: "missed") { id } }`));
-      const named = await bob.subscribe(query, { ids, after: sent.map(({ position }) => position) });
+      const sent = await Promise.all(ids.map((each) => users.send(users.alice, each, 'seen')));
+      await ok(users.alice.query(`mutation { removeMember(id: "${left}", userId: "bob") { id } }`));
+      await ok(users.alice.query(`mutation { deleteConversation(id: "${deleted}") }`));
+      const missed = await users.send(users.alice, kept, 'missed');
+      await ok(users.alice.query(`mutation { editMessage(id: "${missed.id}", content: "missed") { id } }`));
+      const named = await users.bob.subscribe(query, { ids, after: sent.map(({ position }) => position) });
       const { messageReceived, messageUpdated } = await named.next();
       expect((messageReceived ?? messageUpdated).content).toBe('missed');
       expect(named.errors.map(({ extensions }) => [extensions.code, extensions['conversationId']])).toEqual(
@@ -264,7 +251,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
   it('refuses 101 conversations, 201 users, and what the caller may not see', async () => {
     const many = Array.from({ length: 101 }, (_, index) => `c${index}`);
     const code = async (query: string, variables: Record<string, unknown>): Promise<string> => {
-      const subscription = await bob.subscribe(query, variables);
+      const subscription = await users.bob.subscribe(query, variables);
       await eventually(() => expect(subscription.isOver).toBe(true));
       return subscription.errors[0]?.extensions.code ?? 'none';
     };
@@ -272,10 +259,10 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
     expect(await code(RECEIVED, { ids: [] })).toBe('BAD_USER_INPUT');
     expect(await code(RECEIVED, { ids: ['no such'] })).toBe('BAD_USER_INPUT');
     expect(await code(RECEIVED, { ids: ['unknown'] })).toBe('NOT_FOUND');
-    expect(await code(RECEIVED, { ids: [await group()] })).toBe('NOT_FOUND');
-    const users = Array.from({ length: 201 }, (_, index) => `u${index}`);
+    expect(await code(RECEIVED, { ids: [await users.group()] })).toBe('NOT_FOUND');
+    const watched = Array.from({ length: 201 }, (_, index) => `u${index}`);
     const presence = `subscription ($ids: [ID!]!) { presenceUpdated(userIds: $ids) { status } }`;
-    expect(await code(presence, { ids: users })).toBe('BAD_USER_INPUT');
+    expect(await code(presence, { ids: watched })).toBe('BAD_USER_INPUT');
     expect(await code(presence, { ids: [] })).toBe('BAD_USER_INPUT');
   });
 });

@@ -1,37 +1,25 @@
 /** Announcements over Redis: what is lost on the way is noticed, and the connection heals. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import type { Channel, Engine } from '../../src/engine/port.ts';
+import type { Channel } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';
-import type { PublicationId, Retention, RoutingRuleRecord, Topic, TopicPolicyRecord } from '../../src/model.ts';
+import type { PublicationId, RoutingRuleRecord, Topic, TopicPolicyRecord } from '../../src/model.ts';
 import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
-import { openEngineOn, openTwoNodes } from '../support/redis-engine.ts';
-import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
+import { startRedisServer } from '../support/redis-server.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
-import { type MovableClock, TestClock } from '../support/test-clock.ts';
-import { alice, connectionId, createGroup, type OpenWorld, record, tenant, text } from '../support/world.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { alice, connectionId, createGroup, record, tenant, text } from '../support/world.ts';
+import { RedisWorld } from './redis-world.ts';
 
-let server: RedisServer;
-beforeAll(async () => {
-  server = await startRedisServer();
-});
-afterAll(() => server.stop());
-
-const openNode = (
-  prefix: string,
-  clock: MovableClock,
-  retention: Retention = null,
-  url = server.url,
-  ignored: () => void = () => undefined,
-): Promise<Engine> => openEngineOn(url, { prefix, clock, retention, ignored, presenceGraceMs: 5_000 });
-
-const open: OpenWorld = (options) => openTwoNodes(server.url, options);
+const redis = new RedisWorld();
+const { open, openNode } = redis;
 
 describe('Redis engine', () => {
   it('G07: a connection that answers and hears nothing is replaced', async () => {
     const clock = new TestClock();
-    const network = await startTcpProxy(server.port);
+    const network = await startTcpProxy(redis.server.port);
     const engine = await openNode(randomUUID(), clock, null, `redis://127.0.0.1:${network.port}`);
     const id = await createGroup(engine, alice);
     const { heard, interruptions, listening } = await record(engine, { kind: 'conversation', tenant, id });
@@ -55,7 +43,7 @@ describe('Redis engine', () => {
     const clock = new TestClock();
     const prefix = `lost-${randomUUID()}`;
     const other = await openNode(prefix, clock);
-    const network = await startTcpProxy(server.port);
+    const network = await startTcpProxy(redis.server.port);
     const engine = await openNode(prefix, clock, null, `redis://127.0.0.1:${network.port}`);
     const id = await createGroup(other, alice);
     const rename = (name: string): Promise<unknown> => other.renameConversation(tenant, id, name);
@@ -135,7 +123,7 @@ describe('Redis engine', () => {
 
   it('G05: says when announcements may be missing, after everything wanted is heard again', async () => {
     const world = await open();
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const id = await createGroup(world.engine, alice);
     const { heard, interruptions, listening } = await record(world.engine, { kind: 'conversation', tenant, id });
     const before = interruptions();
@@ -150,7 +138,7 @@ describe('Redis engine', () => {
 
   it('what is not ours on a channel is dropped, and makes the listener look again', async () => {
     const world = await open();
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const id = await createGroup(world.engine, alice);
     const { heard, interruptions, listening } = await record(world.engine, { kind: 'conversation', tenant, id });
     const [channel] = (await admin.call('PUBSUB', 'SHARDCHANNELS')) as string[];
@@ -167,10 +155,10 @@ describe('Redis engine', () => {
   it('F49: an announcement of a newer release is ignored and counted: nobody looks again', async () => {
     const prefix = `test-${randomUUID().slice(0, 8)}`;
     let ignored = 0;
-    const engine = await openNode(prefix, new TestClock(), null, server.url, () => {
+    const engine = await openNode(prefix, new TestClock(), null, redis.server.url, () => {
       ignored += 1;
     });
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const id = await createGroup(engine, alice);
     const { heard, interruptions, listening } = await record(engine, { kind: 'conversation', tenant, id });
     const [channel = ''] = (await admin.call('PUBSUB', 'SHARDCHANNELS')) as string[];
@@ -223,7 +211,7 @@ describe('Redis engine', () => {
 
   it('leaves no subscription behind', async () => {
     const world = await open();
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const id = await createGroup(world.engine, alice);
     const { listening } = await record(world.engine, { kind: 'conversation', tenant, id });
     expect(await admin.call('PUBSUB', 'SHARDCHANNELS')).toHaveLength(1);

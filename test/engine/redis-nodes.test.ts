@@ -1,36 +1,22 @@
 /** The connections of a node in Redis: recorded, removed, swept after the node died. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import type { Engine } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';
-import type { Retention } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
-import { openEngineOn } from '../support/redis-engine.ts';
-import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
-import { type MovableClock, TestClock } from '../support/test-clock.ts';
+import { TestClock } from '../support/test-clock.ts';
 import { alice, connectionId, deviceId, tenant, userId } from '../support/world.ts';
+import { RedisWorld } from './redis-world.ts';
 
-let server: RedisServer;
-beforeAll(async () => {
-  server = await startRedisServer();
-});
-afterAll(() => server.stop());
-
-const openNode = (
-  prefix: string,
-  clock: MovableClock,
-  retention: Retention = null,
-  url = server.url,
-  ignored: () => void = () => undefined,
-): Promise<Engine> => openEngineOn(url, { prefix, clock, retention, ignored, presenceGraceMs: 5_000 });
+const redis = new RedisWorld();
+const { openNode } = redis;
 
 describe('Redis engine', () => {
   it('connections that arrive in one turn of the event loop are listed for their node by one command, and their revocations read by one', async () => {
     const prefix = `listed-${randomUUID()}`;
     const engine = await openNode(prefix, new StillClock());
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const monitor = await admin.monitor();
     const listed: number[] = [];
     const read: number[] = [];
@@ -52,7 +38,7 @@ describe('Redis engine', () => {
 
   it('G11: who goes while they are being recorded leaves nothing behind, and who could not be removed can be later', async () => {
     const clock = new TestClock();
-    const network = await startTcpProxy(server.port);
+    const network = await startTcpProxy(redis.server.port);
     const engine = await openNode(randomUUID(), clock, null, `redis://127.0.0.1:${network.port}`);
     const connection = (id: string) =>
       ({ connectionId: connectionId(id), deviceId: null, connectionType: 'SSE', sessionId: null }) as const;
@@ -68,7 +54,7 @@ describe('Redis engine', () => {
     await expect(engine.disconnect(tenant, alice, connectionId('long'))).rejects.toMatchObject({
       code: 'SERVICE_UNAVAILABLE',
     });
-    network.lead(server.port);
+    network.lead(redis.server.port);
     await eventually(() => engine.disconnect(tenant, alice, connectionId('long')));
     expect(await status()).toBe('OFFLINE');
     await engine.close();
@@ -103,7 +89,7 @@ describe('Redis engine', () => {
     const aliveClock = new TestClock();
     const alive = await openNode(prefix, aliveClock);
     const stalled = await openNode(prefix, new StillClock());
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const leases = () => admin.zcard(`${prefix}:{nodes}:leases`);
     aliveClock.advance(TIMES.nodeLeaseMs + TIMES.nodeRenewMs);
     await eventually(async () => expect(await leases()).toBe(1));
@@ -129,8 +115,8 @@ describe('Redis engine', () => {
     const prefix = `test-${randomUUID().slice(0, 8)}`;
     const count = 250;
     const users = Array.from({ length: count }, (_, n) => userId(`user-${n}`));
-    const admin = new Redis(server.url);
-    const network = await startTcpProxy(server.port);
+    const admin = new Redis(redis.server.url);
+    const network = await startTcpProxy(redis.server.port);
     const far = `redis://127.0.0.1:${network.port}`;
     const left = await Promise.all(Array.from({ length: 3 }, () => openNode(prefix, new TestClock(), null, far)));
     const clocks = Array.from({ length: 3 }, () => new TestClock());
@@ -157,7 +143,7 @@ describe('Redis engine', () => {
     const presences = await survivors[0]?.readPresence(tenant, users.slice(-100));
     expect([...new Set(presences?.map(({ status }) => status))]).toEqual(['OFFLINE']);
     admin.disconnect();
-    network.lead(server.port);
+    network.lead(redis.server.port);
     for (const engine of [...left, ...survivors]) await engine.close();
     await network.close();
   });

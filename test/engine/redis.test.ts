@@ -1,38 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import type { Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { definitionsOf, linked } from '../../src/engine/redis/linking.ts';
 import { LIMITS } from '../../src/limits.ts';
-import type { PublicationId, Retention, Topic } from '../../src/model.ts';
+import type { PublicationId, Topic } from '../../src/model.ts';
 import { endTexts, KEPT } from '../contract/ended-texts.ts';
 import { describeEngine } from '../contract/engine.ts';
 
 import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
-import { openEngineOn, openTwoNodes } from '../support/redis-engine.ts';
-import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { type MovableClock, TestClock } from '../support/test-clock.ts';
-import { alice, connectionId, createGroup, deviceId, type OpenWorld, tenant, text, userId } from '../support/world.ts';
+import { TestClock } from '../support/test-clock.ts';
+import { alice, connectionId, createGroup, deviceId, tenant, text, userId } from '../support/world.ts';
 import { countWrites } from '../support/writes.ts';
+import { RedisWorld } from './redis-world.ts';
 
-let server: RedisServer;
-beforeAll(async () => {
-  server = await startRedisServer();
-});
-afterAll(() => server.stop());
-
-const openNode = (
-  prefix: string,
-  clock: MovableClock,
-  retention: Retention = null,
-  url = server.url,
-  ignored: () => void = () => undefined,
-): Promise<Engine> => openEngineOn(url, { prefix, clock, retention, ignored, presenceGraceMs: 5_000 });
-
-const open: OpenWorld = (options) => openTwoNodes(server.url, options);
+const redis = new RedisWorld();
+const { open, openNode } = redis;
 
 it('a script has the shared functions that it uses, those that these use, and no others', () => {
   const library = `local UNIT = 'ms'
@@ -76,7 +61,7 @@ describe('Redis engine', () => {
       connectionType: 'SSE',
       sessionId: null,
     });
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const keys = await admin.keys(`${prefix}*`);
     const lives = await Promise.all(keys.map((key) => admin.pttl(key)));
     const lasting = keys
@@ -99,7 +84,7 @@ describe('Redis engine', () => {
     const id = await createGroup(engine, alice);
     const started = await engine.startMessage(tenant, { ...text(id, alice, 'x'.repeat(3_000)), isHeld: false });
     if (!('message' in started)) throw new Error(started.outcome);
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const monitor = await admin.monitor();
     const commands: string[] = [];
     monitor.on('monitor', (_time: string, [command, key = '']: string[], source: string) => {
@@ -132,7 +117,7 @@ describe('Redis engine', () => {
     const prefix = `ended-${randomUUID()}`;
     const engine = await openNode(prefix, clock, KEPT);
     await endTexts(engine, (ms) => clock.advance(ms));
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const keys = await admin.keys(`${prefix}*`);
     admin.disconnect();
     await engine.close();
@@ -141,7 +126,7 @@ describe('Redis engine', () => {
 
   it('scripts are loaded again after SCRIPT FLUSH', async () => {
     const world = await open();
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const id = await createGroup(world.engine, alice);
     await admin.script('FLUSH');
     expect(await world.engine.appendMessage(tenant, text(id, alice, 'x'))).toMatchObject({ outcome: 'appended' });
@@ -152,7 +137,7 @@ describe('Redis engine', () => {
   it('a conversation whose keys are broken fails alone, though others are read with it', async () => {
     const prefix = randomUUID();
     const engine = await openNode(prefix, new TestClock());
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const ids = [await createGroup(engine, alice), await createGroup(engine, alice)] as const;
     const { members } = createKeys(prefix, 0).conversation(tenant, ids[0]);
     expect(await admin.del(members)).toBe(1);
@@ -168,7 +153,7 @@ describe('Redis engine', () => {
     const id = await createGroup(world.engine, alice);
     const append = await world.engine.appendMessage(tenant, text(id, alice, 'one'));
     if (!('message' in append)) throw new Error(append.outcome);
-    const admin = new Redis(server.url);
+    const admin = new Redis(redis.server.url);
     const keys = await admin.keys('*meta');
     const meta = keys.find((key) => key.includes(Buffer.from(tenant).toString('base64url'))) ?? '';
     for (const key of keys) await admin.hset(key, 'history', 'another');

@@ -5,93 +5,72 @@ import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { holdAnswers } from '../support/held-engine.ts';
 import { manyTimes } from '../support/many-times.ts';
-import { newId, startTestService, type TestService } from '../support/service.ts';
-import { openSocket, type RawSocket } from '../support/socket.ts';
+import { newId, startTestService } from '../support/service.ts';
+import { CARRIED, GraphqlSockets } from './graphql-sockets.ts';
 
-const PROTOCOL = 'graphql-transport-ws';
 /** Less than a token lives. */
 const JUMP_MS = 1_800_000;
-const CARRIED = 'realtime_subscriptions{transport="graphql_ws"}';
 
 describe('WS /graphql', () => {
-  let service: TestService;
-  const env = { MAX_CONNECTIONS: '50', MAX_QUEUED_BYTES: '64KiB', ALLOWED_ORIGINS: 'https://app.example.com' };
-  beforeAll(async () => {
-    service = await startTestService({ env });
-  });
-  /** Of this test. */
-  const opened: RawSocket[] = [];
-  afterEach(async () => {
-    for (const { socket } of opened.splice(0)) socket.terminate();
-    await eventually(async () => expect(await metric('realtime_connections{transport="graphql_ws"}')).toBe(0));
-  });
-  afterAll(() => service.close());
-
-  async function open(protocols: string[] = [PROTOCOL], headers: Record<string, string> = {}): Promise<RawSocket> {
-    const raw = await openSocket(service.wsUrl, protocols, headers);
-    opened.push(raw);
-    return raw;
-  }
-  async function ready(user = 'alice'): Promise<RawSocket> {
-    const raw = await open();
-    raw.send({ type: 'connection_init', payload: { token: await service.token(user) } });
-    expect(await raw.frame(0)).toMatchObject({ type: 'connection_ack' });
-    return raw;
-  }
+  const sockets = new GraphqlSockets();
 
   describe('the end', () => {
     it('W80: closes 4403 when the token expires', async () => {
-      const client = await service.connect('alice', { expiresAt: Math.floor(service.clock.now() / 1_000) + 10 });
-      service.clock.advance(10_000 + TIMES.clockToleranceMs);
+      const client = await sockets.service.connect('alice', {
+        expiresAt: Math.floor(sockets.service.clock.now() / 1_000) + 10,
+      });
+      sockets.service.clock.advance(10_000 + TIMES.clockToleranceMs);
       await eventually(() => {
-        service.clock.advance(1_000);
+        sockets.service.clock.advance(1_000);
         expect(client.closes).toMatchObject([{ code: CLOSE_CODES.TOKEN_EXPIRED }]);
       });
     });
 
     it('F43: nothing is left of a subscription that was being opened', async () => {
-      const raw = await ready();
-      const engine = holdAnswers(service.service.engine);
+      const raw = await sockets.ready();
+      const engine = holdAnswers(sockets.service.service.engine);
       engine.hold(0);
       raw.send({ type: 'subscribe', id: 'late', payload: { query: 'subscription { messageReceived { id } }' } });
       await eventually(() => expect(engine.held).not.toBeNull());
       raw.socket.terminate();
-      await eventually(async () => expect(await metric('realtime_connections{transport="graphql_ws"}')).toBe(0));
+      await eventually(async () =>
+        expect(await sockets.metric('realtime_connections{transport="graphql_ws"}')).toBe(0),
+      );
       engine.release();
-      await eventually(async () => expect(await metric(CARRIED)).toBe(0));
+      await eventually(async () => expect(await sockets.metric(CARRIED)).toBe(0));
     });
 
     it.each([0, JUMP_MS, -JUMP_MS])(
       'F25, F37: the clock set by %i ms: pings, and closes 4408 who stays silent',
       async (ms) => {
-        const raw = await ready();
-        service.clock.jump(ms);
+        const raw = await sockets.ready();
+        sockets.service.clock.jump(ms);
         let pings = 0;
         raw.socket.on('ping', () => {
           pings += 1;
         });
-        service.clock.advance(31_000);
+        sockets.service.clock.advance(31_000);
         await eventually(() => expect(pings).toBeGreaterThan(0));
         raw.socket.pause();
         const { closed } = raw;
-        service.clock.advance(61_000);
+        sockets.service.clock.advance(61_000);
         raw.socket.resume();
         expect(await closed).toBe(CLOSE_CODES.TIMEOUT);
-        service.clock.jump(-ms);
+        sockets.service.clock.jump(-ms);
       },
     );
 
     it('G10: closes 1013 who does not read; the others hear everything', async () => {
       const group = newId();
-      const writer = await service.connect('alice');
+      const writer = await sockets.service.connect('alice');
       await writer.query(
         `mutation { createConversation(input: { id: "${group}", memberIds: ["bob", "slow"] }) { id } }`,
       );
       const received = (fields: string): string =>
         `subscription { messageReceived(conversationIds: ["${group}"]) { ${fields} } }`;
-      const good = await service.connect('bob');
+      const good = await sockets.service.connect('bob');
       const heard = await good.subscribe(received('sequence content'));
-      const slow = await ready('slow');
+      const slow = await sockets.ready('slow');
       slow.send({ type: 'subscribe', id: 's', payload: { query: received(manyTimes('content')) } });
       slow.send({ type: 'ping' });
       await slow.frame(1);
@@ -100,15 +79,15 @@ describe('WS /graphql', () => {
       const send = `mutation { sendMessage(input: { conversationId: "${group}", content: "${content}" }) { id } }`;
       let sent = 0;
       const CLOSED = `realtime_socket_closes_total{code="${CLOSE_CODES.TRY_AGAIN_LATER}"}`;
-      const before = await metric(CLOSED);
-      const carried = await metric(CARRIED);
+      const before = await sockets.metric(CLOSED);
+      const carried = await sockets.metric(CARRIED);
       // How much the kernel takes for who does not read is nobody's promise.
-      while ((await metric(CARRIED)) === carried) {
+      while ((await sockets.metric(CARRIED)) === carried) {
         await Promise.all(Array.from({ length: 5 }, () => writer.query(send)));
         sent += 5;
       }
-      service.clock.advance(TIMES.terminateMs);
-      await eventually(async () => expect(await metric(CLOSED)).toBe(before + 1));
+      sockets.service.clock.advance(TIMES.terminateMs);
+      await eventually(async () => expect(await sockets.metric(CLOSED)).toBe(before + 1));
       expect((await heard.count(sent)).map((event) => event.messageReceived.sequence)).toEqual(
         Array.from({ length: sent }, (_, index) => index + 1),
       );
@@ -117,16 +96,16 @@ describe('WS /graphql', () => {
     });
 
     it('G10: closes who sends and never reads, before it costs us what it asked for', async () => {
-      const raw = await ready();
+      const raw = await sockets.ready();
       raw.socket.pause();
       const ping = JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(60_000) } });
       for (let n = 0; n < 600; n += 1) raw.send(ping);
       const closed = `realtime_socket_closes_total{code="${CLOSE_CODES.TOO_MANY}"}`;
-      const before = await metric(closed);
+      const before = await sockets.metric(closed);
       await eventually(async () => {
         // It reads no goodbye either, and is cut off.
-        service.clock.advance(TIMES.terminateMs / 10);
-        expect(await metric(closed)).toBe(before + 1);
+        sockets.service.clock.advance(TIMES.terminateMs / 10);
+        expect(await sockets.metric(closed)).toBe(before + 1);
       });
       raw.socket.terminate();
     });
@@ -142,11 +121,4 @@ describe('WS /graphql', () => {
       await expect(fetch(`${own.url}/health`)).rejects.toThrow();
     });
   });
-
-  async function metric(name: string): Promise<number> {
-    const text = await (await fetch(`${service.url}/metrics`)).text();
-    const line = text.split('\n').find((each) => each.startsWith(`${name} `));
-    if (!line) throw new Error(`No metric ${name}.`);
-    return Number(line.slice(name.length + 1));
-  }
 });

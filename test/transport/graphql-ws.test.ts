@@ -3,43 +3,16 @@ import { WebSocket } from 'ws';
 import { CLOSE_CODES } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
-import { startTestService, type TestService } from '../support/service.ts';
-import { openSocket, type RawSocket } from '../support/socket.ts';
 import { countWrites } from '../support/writes.ts';
-
-const PROTOCOL = 'graphql-transport-ws';
-const CARRIED = 'realtime_subscriptions{transport="graphql_ws"}';
+import { CARRIED, GraphqlSockets, PROTOCOL } from './graphql-sockets.ts';
 
 describe('WS /graphql', () => {
-  let service: TestService;
-  const env = { MAX_CONNECTIONS: '50', MAX_QUEUED_BYTES: '64KiB', ALLOWED_ORIGINS: 'https://app.example.com' };
-  beforeAll(async () => {
-    service = await startTestService({ env });
-  });
-  /** Of this test. */
-  const opened: RawSocket[] = [];
-  afterEach(async () => {
-    for (const { socket } of opened.splice(0)) socket.terminate();
-    await eventually(async () => expect(await metric('realtime_connections{transport="graphql_ws"}')).toBe(0));
-  });
-  afterAll(() => service.close());
-
-  async function open(protocols: string[] = [PROTOCOL], headers: Record<string, string> = {}): Promise<RawSocket> {
-    const raw = await openSocket(service.wsUrl, protocols, headers);
-    opened.push(raw);
-    return raw;
-  }
-  async function ready(user = 'alice'): Promise<RawSocket> {
-    const raw = await open();
-    raw.send({ type: 'connection_init', payload: { token: await service.token(user) } });
-    expect(await raw.frame(0)).toMatchObject({ type: 'connection_ack' });
-    return raw;
-  }
+  const sockets = new GraphqlSockets();
 
   describe('before the handshake', () => {
     const refusal = (path: string, headers: Record<string, string>): Promise<number> =>
       new Promise((resolve) => {
-        const socket = new WebSocket(service.wsUrl.replace('/graphql', path), [PROTOCOL], { headers });
+        const socket = new WebSocket(sockets.service.wsUrl.replace('/graphql', path), [PROTOCOL], { headers });
         socket.on('unexpected-response', (_, response) => resolve(response.statusCode ?? 0));
         socket.on('open', () => {
           resolve(101);
@@ -62,14 +35,14 @@ describe('WS /graphql', () => {
     it('answers other paths with 404, and closes 1013 without room', async () => {
       expect(await refusal('/elsewhere', {})).toBe(404);
       // Of users: a socket that has not said who it is makes room for the next.
-      const users = await Promise.all(Array.from({ length: 50 }, () => service.connect('alice')));
-      expect(await (await open()).closed).toBe(1013);
+      const users = await Promise.all(Array.from({ length: 50 }, () => sockets.service.connect('alice')));
+      expect(await (await sockets.open()).closed).toBe(1013);
       await Promise.all(users.map((user) => user.close()));
       await eventually(async () => expect(await refusal('/graphql', {})).toBe(101));
     });
 
     it('closes 4406 without the subprotocol', async () => {
-      expect(await (await open([])).closed).toBe(4406);
+      expect(await (await sockets.open([])).closed).toBe(4406);
     });
   });
 
@@ -85,15 +58,15 @@ describe('WS /graphql', () => {
         (token: string) => ({ connectionParams: { token: `Bearer ${token}` } }),
       ],
     ])('finds the token in %s', async (_, payload) => {
-      const raw = await open();
-      raw.send({ type: 'connection_init', payload: payload(await service.token('alice')) });
+      const raw = await sockets.open();
+      raw.send({ type: 'connection_init', payload: payload(await sockets.service.token('alice')) });
       expect(await raw.frame(0)).toMatchObject({ type: 'connection_ack' });
     });
 
     it('W83: closes 4401 at two that differ, wherever they are; the same twice is one', async () => {
-      const [alice, bob] = [await service.token('alice'), await service.token('bob')];
+      const [alice, bob] = [await sockets.service.token('alice'), await sockets.service.token('bob')];
       const outcome = async (payload: unknown): Promise<unknown> => {
-        const raw = await open([PROTOCOL], { authorization: `Bearer ${alice}` });
+        const raw = await sockets.open([PROTOCOL], { authorization: `Bearer ${alice}` });
         raw.send({ type: 'connection_init', payload });
         return Promise.race([raw.closed, raw.frame(0).then(({ type }) => type)]);
       };
@@ -103,39 +76,41 @@ describe('WS /graphql', () => {
     });
 
     it('finds the token in the upgrade request', async () => {
-      const raw = await open([PROTOCOL], { authorization: `Bearer ${await service.token('alice')}` });
+      const raw = await sockets.open([PROTOCOL], { authorization: `Bearer ${await sockets.service.token('alice')}` });
       raw.send({ type: 'connection_init' });
       expect(await raw.frame(0)).toMatchObject({ type: 'connection_ack' });
     });
 
     it('closes 4401 without a token or with a bad one, 4403 with an expired one', async () => {
       const close = async (payload: unknown): Promise<number> => {
-        const raw = await open();
+        const raw = await sockets.open();
         raw.send({ type: 'connection_init', payload });
         return raw.closed;
       };
       expect(await close(undefined)).toBe(CLOSE_CODES.UNAUTHORIZED);
       expect(await close({ token: 'x' })).toBe(CLOSE_CODES.UNAUTHORIZED);
       expect(await close({ token: 1 })).toBe(CLOSE_CODES.UNAUTHORIZED);
-      const expired = await service.token('alice', { expiresAt: Math.floor(Date.now() / 1_000) - 60 });
+      const expired = await sockets.service.token('alice', { expiresAt: Math.floor(Date.now() / 1_000) - 60 });
       expect(await close({ token: expired })).toBe(CLOSE_CODES.TOKEN_EXPIRED);
-      expect(await close({ token: await service.token('alice'), deviceId: 'a b' })).toBe(CLOSE_CODES.BAD_REQUEST);
+      expect(await close({ token: await sockets.service.token('alice'), deviceId: 'a b' })).toBe(
+        CLOSE_CODES.BAD_REQUEST,
+      );
     });
 
     it('W62, W63, W64: closes 4429 at a second one, 4401 at a subscribe before it, 4408 when it does not come', async () => {
-      const twice = await ready();
+      const twice = await sockets.ready();
       twice.send({ type: 'connection_init' });
       expect(await twice.closed).toBe(CLOSE_CODES.TOO_MANY);
-      const early = await open();
+      const early = await sockets.open();
       early.send({ type: 'subscribe', id: '1', payload: { query: '{ viewer { id } }' } });
       expect(await early.closed).toBe(CLOSE_CODES.UNAUTHORIZED);
-      const silent = await open();
-      service.clock.advance(TIMES.connectionInitMs);
+      const silent = await sockets.open();
+      sockets.service.clock.advance(TIMES.connectionInitMs);
       expect(await silent.closed).toBe(CLOSE_CODES.TIMEOUT);
     });
 
     it('takes no large frame before it', async () => {
-      const raw = await open();
+      const raw = await sockets.open();
       raw.send({ type: 'ping', payload: { x: 'x'.repeat(20_000) } });
       expect(await raw.closed).toBe(CLOSE_CODES.TOO_BIG);
     });
@@ -143,7 +118,7 @@ describe('WS /graphql', () => {
 
   describe('operations', () => {
     it('runs queries and mutations in order, and answers ping', async () => {
-      const raw = await ready();
+      const raw = await sockets.ready();
       raw.send({ type: 'subscribe', id: 'q', payload: { query: '{ viewer { id } }' } });
       raw.send({ type: 'ping', payload: { n: 1 } });
       expect([await raw.frame(1), await raw.frame(2), await raw.frame(3)]).toEqual([
@@ -178,7 +153,7 @@ describe('WS /graphql', () => {
         'GRAPHQL_VALIDATION_FAILED',
       ],
     ])('answers %s with an error; the socket goes on', async (_, payload, code) => {
-      const raw = await ready();
+      const raw = await sockets.ready();
       raw.send({ type: 'subscribe', id: 'bad', payload });
       expect(await raw.frame(1)).toMatchObject({ type: 'error', id: 'bad', payload: [{ extensions: { code } }] });
       raw.send({ type: 'subscribe', id: 'good', payload: { query: '{ viewer { id } }' } });
@@ -190,7 +165,7 @@ describe('WS /graphql', () => {
       ['a missing variable', {}],
       ['an argument that breaks a rule', { variables: { i: ['a b'] } }],
     ])('answers %s with a result of errors, and completes', async (_, rest) => {
-      const raw = await ready();
+      const raw = await sockets.ready();
       const query = 'subscription ($i: [ID!]!) { presenceUpdated(userIds: $i) { status } }';
       raw.send({ type: 'subscribe', id: 'bad', payload: { query, ...rest } });
       const errors = [{ extensions: { code: 'BAD_USER_INPUT' } }];
@@ -199,8 +174,8 @@ describe('WS /graphql', () => {
     });
 
     it('an answer and its end leave in one write', async () => {
-      const raw = await ready();
-      const port = Number(new URL(service.wsUrl).port);
+      const raw = await sockets.ready();
+      const port = Number(new URL(sockets.service.wsUrl).port);
       const ask = async (): Promise<void> => {
         raw.send({ id: 'q', type: 'subscribe', payload: { query: '{ __typename }' } });
         expect([(await raw.frame(1))['type'], (await raw.frame(2))['type']]).toEqual(['next', 'complete']);
@@ -209,7 +184,7 @@ describe('WS /graphql', () => {
     });
 
     it('W75: carries 100 subscriptions and no more', async () => {
-      const client = await service.connect('alice');
+      const client = await sockets.service.connect('alice');
       for (let n = 0; n < LIMITS.subscriptionsPerSocket; n += 1) {
         client.client.subscribe(
           { query: 'subscription { messageReceived { id } }' },
@@ -218,13 +193,13 @@ describe('WS /graphql', () => {
       }
       const over = await client.subscribe('subscription { messageReceived { id } }');
       expect(over.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
-      expect(await metric(CARRIED)).toBe(LIMITS.subscriptionsPerSocket);
+      expect(await sockets.metric(CARRIED)).toBe(LIMITS.subscriptionsPerSocket);
       await client.close();
-      await eventually(async () => expect(await metric(CARRIED)).toBe(0));
+      await eventually(async () => expect(await sockets.metric(CARRIED)).toBe(0));
     });
 
     it('W70, W71: an id may be used again after complete, at once and again and again; nothing stays behind', async () => {
-      const raw = await ready();
+      const raw = await sockets.ready();
       const query = 'subscription { messageReceived { id } }';
       for (let n = 0; n < 200; n += 1) {
         raw.send({ type: 'subscribe', id: 'again', payload: { query } });
@@ -234,7 +209,7 @@ describe('WS /graphql', () => {
         raw.send({ type: 'subscribe', id, payload: { query: '{ __typename }' } });
       }
       await eventually(() => expect(raw.frames.filter(({ type }) => type === 'complete')).toHaveLength(3));
-      expect(await metric(CARRIED)).toBe(0);
+      expect(await sockets.metric(CARRIED)).toBe(0);
       raw.send({ type: 'subscribe', id: 'twice', payload: { query } });
       raw.send({ type: 'subscribe', id: 'twice', payload: { query } });
       expect(await raw.closed).toBe(CLOSE_CODES.SUBSCRIBER_ALREADY_EXISTS);
@@ -252,8 +227,8 @@ describe('WS /graphql', () => {
       ['an acknowledgement', { type: 'connection_ack' }],
       ['a subscribe without payload', { type: 'subscribe', id: '1' }],
     ])('closes 4400 at %s; others go on', async (_, frame) => {
-      const other = await ready('bob');
-      const raw = await ready();
+      const other = await sockets.ready('bob');
+      const raw = await sockets.ready();
       raw.send(frame);
       expect(await raw.closed).toBe(CLOSE_CODES.BAD_REQUEST);
       other.send({ type: 'ping' });
@@ -261,10 +236,10 @@ describe('WS /graphql', () => {
     });
 
     it('closes 4400 at binary frames and 1009 at frames over the cap', async () => {
-      const binary = await ready();
+      const binary = await sockets.ready();
       binary.socket.send(Buffer.from([0xff]));
       expect(await binary.closed).toBe(CLOSE_CODES.BAD_REQUEST);
-      const large = await ready();
+      const large = await sockets.ready();
       const reason = new Promise((resolve) => large.socket.once('close', (_, text) => resolve(text.toString())));
       large.send('x'.repeat(131_073));
       expect(await large.closed).toBe(CLOSE_CODES.TOO_BIG);
@@ -272,7 +247,7 @@ describe('WS /graphql', () => {
     });
 
     it('takes an empty text for what is left out, and null as well, as over HTTP', async () => {
-      const raw = await ready();
+      const raw = await sockets.ready();
       for (const [index, empty] of ['', null].entries()) {
         const payload = {
           query: 'query Q { viewer { id } }',
@@ -286,24 +261,17 @@ describe('WS /graphql', () => {
     });
 
     it('G10, W74: closes who sends more frames than it lets us handle', async () => {
-      const raw = await ready();
+      const raw = await sockets.ready();
       const { socket } = raw;
       (socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket.cork();
       for (let n = 0; n < 20_000; n += 1) raw.send({ type: 'ping' });
       (socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket.uncork();
       await eventually(() => {
         // Its own goodbye is behind what nobody reads any more: it is cut off.
-        service.clock.advance(TIMES.terminateMs / 10);
+        sockets.service.clock.advance(TIMES.terminateMs / 10);
         expect(socket.readyState).toBe(socket.CLOSED);
       });
       expect(await raw.closed).toBe(CLOSE_CODES.TOO_MANY);
     });
   });
-
-  async function metric(name: string): Promise<number> {
-    const text = await (await fetch(`${service.url}/metrics`)).text();
-    const line = text.split('\n').find((each) => each.startsWith(`${name} `));
-    if (!line) throw new Error(`No metric ${name}.`);
-    return Number(line.slice(name.length + 1));
-  }
 });

@@ -5,42 +5,25 @@ import { connect } from 'node:net';
 import { TIMES } from '../../src/limits.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
 import { TestClock } from '../support/test-clock.ts';
+import { bearer, HttpServices, JSON_TYPE } from './http-services.ts';
 
 describe('HTTP', () => {
-  let service: TestService;
-  let secret: TestService;
-  beforeAll(async () => {
-    service = await startTestService();
-    secret = await startTestService({ env: { GATEWAY_SECRET: 'a-secret-of-the-gateway', NODE_ENV: 'production' } });
-  });
-  afterAll(async () => {
-    await service.close();
-    await secret.close();
-  });
-
-  async function post(body: string | Buffer, headers: Record<string, string> = {}, to = service) {
-    const response = await fetch(`${to.url}/graphql`, { method: 'POST', body, headers });
-    const text = await response.text();
-    const json = JSON.parse(text) as { data?: Record<string, unknown>; errors?: { extensions: { code: string } }[] };
-    return { status: response.status, code: json.errors?.[0]?.extensions.code, data: json.data, text };
-  }
-  const JSON_TYPE = { 'content-type': 'application/json' };
-  const bearer = (token: string) => ({ ...JSON_TYPE, authorization: `Bearer ${token}` });
+  const services = new HttpServices();
 
   it('takes a slash at the end of a path', async () => {
-    const { authorization } = bearer(await service.token('alice'));
+    const { authorization } = bearer(await services.service.token('alice'));
     const body = '{"query": "{ viewer { id } }"}';
-    const response = await fetch(`${service.url}/graphql/`, {
+    const response = await fetch(`${services.service.url}/graphql/`, {
       method: 'POST',
       body,
       headers: { ...JSON_TYPE, authorization },
     });
     expect([response.status, await response.json()]).toEqual([200, { data: { viewer: { id: 'alice' } } }]);
-    expect((await fetch(`${service.url}/health/`)).status).toBe(200);
+    expect((await fetch(`${services.service.url}/health/`)).status).toBe(200);
   });
 
   it('keeps idle connections open for KEEP_ALIVE: longer than any load balancer does', async () => {
-    const { headers } = await fetch(`${service.url}/health`);
+    const { headers } = await fetch(`${services.service.url}/health`);
     expect(headers.get('keep-alive')).toBe('timeout=75');
     const short = await startTestService({ env: { KEEP_ALIVE: '5s' } });
     expect((await fetch(`${short.url}/health`)).headers.get('keep-alive')).toBe('timeout=5');
@@ -55,16 +38,16 @@ describe('HTTP', () => {
       return [status, headers.get('content-type'), headers.get('content-security-policy')?.split('; style-src')[0]];
     };
     const shown = [200, 'text/html; charset=utf-8', "default-src 'none'; script-src 'self'"];
-    expect(await browse(service, '/')).toEqual(shown);
-    expect(await browse(service, '/graphql')).toEqual(shown);
-    expect((await browse(secret, '/'))[0]).toBe(404);
-    expect((await browse(secret, '/graphql'))[0]).toBe(400);
+    expect(await browse(services.service, '/')).toEqual(shown);
+    expect(await browse(services.service, '/graphql')).toEqual(shown);
+    expect((await browse(services.secret, '/'))[0]).toBe(404);
+    expect((await browse(services.secret, '/graphql'))[0]).toBe(400);
     for (const name of ['..', '%2e%2e', '..%2findex.html', '.hidden.js', 'none.js', 'built-from', 'x.exe'])
-      expect([name, (await fetch(`${service.url}/console/assets/${name}`)).status]).toEqual([name, 404]);
+      expect([name, (await fetch(`${services.service.url}/console/assets/${name}`)).status]).toEqual([name, 404]);
   });
 
   it('makes tokens for the console of this machine only, and in production for nobody', async () => {
-    const ask = async (headers: Record<string, string>, body = '{"userId": "alice"}', to = service) => {
+    const ask = async (headers: Record<string, string>, body = '{"userId": "alice"}', to = services.service) => {
       const { port } = new URL(to.url);
       const request = { host: '127.0.0.1', port, path: '/console/token', method: 'POST' };
       const own = { host: `localhost:${port}`, origin: `http://localhost:${port}`, 'content-type': 'application/json' };
@@ -76,7 +59,7 @@ describe('HTTP', () => {
       return token ?? errors?.[0]?.extensions.code;
     };
     const token = await ask({});
-    expect((await post('{"query": "{ viewer { id } }"}', bearer(token ?? ''))).data).toEqual({
+    expect((await services.post('{"query": "{ viewer { id } }"}', bearer(token ?? ''))).data).toEqual({
       viewer: { id: 'alice' },
     });
     const others: Record<string, string>[] = [
@@ -89,28 +72,32 @@ describe('HTTP', () => {
     for (const headers of others) expect([headers, await ask(headers)]).toEqual([headers, 'FORBIDDEN']);
     for (const body of ['{}', 'null', '{"userId": ""}', '{"userId": 7}', '[]'])
       expect([body, await ask({}, body)]).toEqual([body, 'BAD_USER_INPUT']);
-    expect(await ask({}, undefined, secret)).toBe('NOT_FOUND');
+    expect(await ask({}, undefined, services.secret)).toBe('NOT_FOUND');
   });
 
   it('nobody but a gateway that has proven itself is given a trace', async () => {
     const ask = (to: TestService, token: string, headers: Record<string, string> = {}) =>
-      post(
+      services.post(
         '{"query":"{ viewer { id } }"}',
         { ...bearer(token), 'apollo-federation-include-trace': 'ftv1', ...headers },
         to,
       );
     const gateway = { 'router-authorization': 'a-secret-of-the-gateway' };
     const ofEach = [
-      await ask(service, await service.token('alice')),
-      await ask(secret, await secret.token('alice')),
-      await ask(secret, await secret.token('alice'), gateway),
+      await ask(services.service, await services.service.token('alice')),
+      await ask(services.secret, await services.secret.token('alice')),
+      await ask(services.secret, await services.secret.token('alice'), gateway),
     ];
     expect(ofEach.map(({ text }) => text.includes('ftv1'))).toEqual([false, false, true]);
   });
 
   it('GATEWAY_SECRET closes _service and _entities to everyone else; production has no introspection', async () => {
     const ask = async (query: string, headers: Record<string, string> = {}) =>
-      post(JSON.stringify({ query }), { ...bearer(await secret.token('alice')), ...headers }, secret);
+      services.post(
+        JSON.stringify({ query }),
+        { ...bearer(await services.secret.token('alice')), ...headers },
+        services.secret,
+      );
     expect((await ask('{ _service { sdl } }')).code).toBe('FORBIDDEN');
     expect((await ask('{ _service { sdl } }', { 'router-authorization': 'a-secret-of-the-gatewax' })).code).toBe(
       'FORBIDDEN',
@@ -125,7 +112,7 @@ describe('HTTP', () => {
 
   it('says how it is: health, ready, detailed, metrics, info', async () => {
     const get = async (path: string) => {
-      const response = await fetch(service.url + path);
+      const response = await fetch(services.service.url + path);
       return { status: response.status, text: await response.text() };
     };
     expect(await get('/health')).toEqual({ status: 200, text: '{"status":"ok"}' });
@@ -145,7 +132,7 @@ describe('HTTP', () => {
     expect(info).toMatchObject({ name: 'realtime-communication', engine: 'embedded', protocols: expect.any(Array) });
     expect(JSON.stringify(info)).not.toContain(SECRET);
     expect((await get('/nowhere')).status).toBe(404);
-    const wrong = await fetch(`${service.url}/graphql`, { method: 'PUT' });
+    const wrong = await fetch(`${services.service.url}/graphql`, { method: 'PUT' });
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, POST']);
   });
 
@@ -182,7 +169,7 @@ describe('HTTP', () => {
 
   /** The status of an answer to these bytes. */
   async function statusOf(bytes: string): Promise<string> {
-    const socket = connect(service.service.port, '127.0.0.1');
+    const socket = connect(services.service.service.port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(bytes);
     const [answer] = (await once(socket, 'data')) as [Buffer];
@@ -205,11 +192,11 @@ describe('HTTP', () => {
       'GET / HTTP/1.1\n\n',
       'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n',
     ]) {
-      const socket = connect(service.service.port, '127.0.0.1');
+      const socket = connect(services.service.service.port, '127.0.0.1');
       socket.on('error', () => undefined);
       socket.end(bytes);
       await new Promise((resolve) => socket.once('close', resolve).resume());
     }
-    expect((await fetch(`${service.url}/health`)).status).toBe(200);
+    expect((await fetch(`${services.service.url}/health`)).status).toBe(200);
   });
 });

@@ -3,31 +3,14 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { signToken } from '../../src/access/tokens.ts';
 import { LIMITS } from '../../src/limits.ts';
-import { SECRET, startTestService, type TestService } from '../support/service.ts';
+import { SECRET } from '../support/service.ts';
+import { bearer, HttpServices, JSON_TYPE } from './http-services.ts';
 
 describe('HTTP', () => {
-  let service: TestService;
-  let secret: TestService;
-  beforeAll(async () => {
-    service = await startTestService();
-    secret = await startTestService({ env: { GATEWAY_SECRET: 'a-secret-of-the-gateway', NODE_ENV: 'production' } });
-  });
-  afterAll(async () => {
-    await service.close();
-    await secret.close();
-  });
-
-  async function post(body: string | Buffer, headers: Record<string, string> = {}, to = service) {
-    const response = await fetch(`${to.url}/graphql`, { method: 'POST', body, headers });
-    const text = await response.text();
-    const json = JSON.parse(text) as { data?: Record<string, unknown>; errors?: { extensions: { code: string } }[] };
-    return { status: response.status, code: json.errors?.[0]?.extensions.code, data: json.data, text };
-  }
-  const JSON_TYPE = { 'content-type': 'application/json' };
-  const bearer = (token: string) => ({ ...JSON_TYPE, authorization: `Bearer ${token}` });
+  const services = new HttpServices();
 
   it('answers the SDL to curl -d, with no token and no content type', async () => {
-    const { status, data } = await post('{"query": "{ _service { sdl } }"}', {
+    const { status, data } = await services.post('{"query": "{ _service { sdl } }"}', {
       'content-type': 'application/x-www-form-urlencoded',
     });
     expect(status).toBe(200);
@@ -35,18 +18,27 @@ describe('HTTP', () => {
   });
 
   it('asks for a token for everything else, and for a content type', async () => {
-    expect(await post('{"query": "{ viewer { id } }"}', JSON_TYPE)).toMatchObject({
+    expect(await services.post('{"query": "{ viewer { id } }"}', JSON_TYPE)).toMatchObject({
       status: 401,
       code: 'UNAUTHENTICATED',
     });
-    expect(await post('{"query": "{ _service { sdl } viewer { id } }"}', JSON_TYPE)).toMatchObject({ status: 401 });
-    expect(await post('{"query": "{ ...x } fragment x on Query { viewer { id } }"}', JSON_TYPE)).toMatchObject({
+    expect(await services.post('{"query": "{ _service { sdl } viewer { id } }"}', JSON_TYPE)).toMatchObject({
       status: 401,
     });
-    expect(await post('{"query": "{ __schema { queryType { name } } }"}', JSON_TYPE)).toMatchObject({ status: 200 });
+    expect(await services.post('{"query": "{ ...x } fragment x on Query { viewer { id } }"}', JSON_TYPE)).toMatchObject(
+      {
+        status: 401,
+      },
+    );
+    expect(await services.post('{"query": "{ __schema { queryType { name } } }"}', JSON_TYPE)).toMatchObject({
+      status: 200,
+    });
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
-    expect(await post('{"query": "{ viewer { id } }"}', form)).toMatchObject({ status: 400, code: 'BAD_USER_INPUT' });
-    expect(await post('{"query": "mutation { _service { sdl } }"}', form)).toMatchObject({ status: 401 });
+    expect(await services.post('{"query": "{ viewer { id } }"}', form)).toMatchObject({
+      status: 400,
+      code: 'BAD_USER_INPUT',
+    });
+    expect(await services.post('{"query": "mutation { _service { sdl } }"}', form)).toMatchObject({ status: 401 });
   });
 
   it('refuses tokens that are not valid', async () => {
@@ -65,12 +57,14 @@ describe('HTTP', () => {
       await sign({ tenant: '{x}' }),
       'x'.repeat(LIMITS.tokenBytes + 1),
     ]) {
-      expect(await post('{"query": "{ viewer { id } }"}', bearer(token))).toMatchObject({
+      expect(await services.post('{"query": "{ viewer { id } }"}', bearer(token))).toMatchObject({
         status: 401,
         code: 'UNAUTHENTICATED',
       });
     }
-    expect(await post('{"query": "{ viewer { id } }"}', bearer(await sign({ expiresAt: now - 10 })))).toMatchObject({
+    expect(
+      await services.post('{"query": "{ viewer { id } }"}', bearer(await sign({ expiresAt: now - 10 }))),
+    ).toMatchObject({
       status: 200,
       data: { viewer: { id: 'alice' } },
     });
@@ -102,24 +96,24 @@ describe('HTTP', () => {
       'BAD_USER_INPUT',
     ],
   ])('refuses %s', async (_, body, status, code) => {
-    const answer = await post(body, bearer(await service.token('alice')));
+    const answer = await services.post(body, bearer(await services.service.token('alice')));
     expect(answer.status).toBe(status);
     if (code) expect(answer.code).toBe(code);
     expect(answer.text).not.toMatch(/\bat .*\.ts|node_modules|stack/);
   });
 
   it('says which key of a body is refused, where it is JSON', async () => {
-    const token = bearer(await service.token('alice'));
+    const token = bearer(await services.service.token('alice'));
     for (const key of ['{"__proto__":{"x":1}}', '{"variables":{"constructor":{"prototype":1}}}']) {
-      expect((await post(key, token)).text).toContain('__proto__, or prototype in constructor');
+      expect((await services.post(key, token)).text).toContain('__proto__, or prototype in constructor');
     }
   });
 
   it('takes plain UTF-8 only: no other charset, nothing packed', async () => {
-    const authorized = bearer(await service.token('alice'));
+    const authorized = bearer(await services.service.token('alice'));
     const body = '{"query":"{ viewer { id } }"}';
     const type = async (headers: Record<string, string>, sent: string | Buffer = body) => {
-      const { status, code } = await post(sent, { ...authorized, ...headers });
+      const { status, code } = await services.post(sent, { ...authorized, ...headers });
       return [status, code];
     };
     expect((await type({ 'content-type': 'application/json; charset=utf-8' }))[0]).toBe(200);
@@ -133,17 +127,17 @@ describe('HTTP', () => {
   });
 
   it('takes a query by GET with a token and nothing else, as urql sends it; a page of another site cannot', async () => {
-    const { authorization } = bearer(await service.token('alice'));
-    const url = `${service.url}/graphql?query=${encodeURIComponent('{ viewer { id } }')}&variables=&operationName=`;
+    const { authorization } = bearer(await services.service.token('alice'));
+    const url = `${services.service.url}/graphql?query=${encodeURIComponent('{ viewer { id } }')}&variables=&operationName=`;
     const response = await fetch(url, { headers: { authorization } });
     expect([response.status, await response.json()]).toEqual([200, { data: { viewer: { id: 'alice' } } }]);
     expect((await fetch(url)).status).toBe(401);
   });
 
   it('takes an empty operationName for none', async () => {
-    const headers = bearer(await service.token('alice'));
+    const headers = bearer(await services.service.token('alice'));
     expect(
-      await post('{"query": "query Q { viewer { id } }", "operationName": "", "variables": ""}', headers),
+      await services.post('{"query": "query Q { viewer { id } }", "operationName": "", "variables": ""}', headers),
     ).toMatchObject({
       status: 200,
     });
@@ -151,7 +145,7 @@ describe('HTTP', () => {
 
   it('says with 401 how to authenticate', async () => {
     const ask = async (headers: Record<string, string>): Promise<unknown> => {
-      const response = await fetch(`${service.url}/graphql`, {
+      const response = await fetch(`${services.service.url}/graphql`, {
         method: 'POST',
         body: '{"query": "{ viewer { id } }"}',
         headers,
@@ -164,31 +158,31 @@ describe('HTTP', () => {
 
   it('takes queries by GET, and never mutations', async () => {
     const get = (query: string, headers: Record<string, string>) =>
-      fetch(`${service.url}/graphql?query=${encodeURIComponent(query)}`, { headers });
-    const authorization = `Bearer ${await service.token('alice')}`;
+      fetch(`${services.service.url}/graphql?query=${encodeURIComponent(query)}`, { headers });
+    const authorization = `Bearer ${await services.service.token('alice')}`;
     const preflight = { authorization, 'apollo-require-preflight': '1' };
     expect(await (await get('{ viewer { id } }', preflight)).json()).toEqual({ data: { viewer: { id: 'alice' } } });
     expect((await get('mutation { setPresence(status: AWAY) { status } }', preflight)).status).toBe(405);
   });
 
   it('refuses HEAD at /graphql before it looks at what is asked, and answers it elsewhere', async () => {
-    const { authorization } = bearer(await service.token('alice'));
+    const { authorization } = bearer(await services.service.token('alice'));
     for (const accept of ['*/*', 'text/event-stream'])
       for (const query of [
         '{ viewer { id } }',
         'mutation { leaveConversation(id: "x") { id } }',
         'subscription { messageReceived { id } }',
       ]) {
-        const url = `${service.url}/graphql?query=${encodeURIComponent(query)}`;
+        const url = `${services.service.url}/graphql?query=${encodeURIComponent(query)}`;
         const { status, headers } = await fetch(url, { method: 'HEAD', headers: { accept, authorization } });
         expect([accept, query, status, headers.get('allow')]).toEqual([accept, query, 405, 'GET, POST']);
       }
-    expect((await fetch(`${service.url}/health`, { method: 'HEAD' })).status).toBe(200);
+    expect((await fetch(`${services.service.url}/health`, { method: 'HEAD' })).status).toBe(200);
   });
 
   /** The status of an answer to these bytes. */
   async function statusOf(bytes: string): Promise<string> {
-    const socket = connect(service.service.port, '127.0.0.1');
+    const socket = connect(services.service.service.port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(bytes);
     const [answer] = (await once(socket, 'data')) as [Buffer];
@@ -206,15 +200,15 @@ describe('HTTP', () => {
     const sdl = '{"query":"{ _service { sdl } }"}';
     expect(await statusOf(`${chunked}${sdl.length.toString(16)}\r\n${sdl}\r\n0\r\n\r\n`)).toBe('200');
     const large = JSON.stringify({ query: '{ viewer { id } }', variables: { x: chunk } });
-    expect((await post(large, bearer(await service.token('alice')))).status).toBe(200);
+    expect((await services.post(large, bearer(await services.service.token('alice')))).status).toBe(200);
   });
 
   it('a connection asks so far ahead and no further, whatever is asked first', async () => {
-    const token = await service.token('alice');
+    const token = await services.service.token('alice');
     const query = encodeURIComponent('subscription { messageReceived { id } }');
     const endless = `GET /graphql?query=${query} HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\nAuthorization: Bearer ${token}\r\n\r\n`;
     const ask = async (count: number) => {
-      const socket = connect(service.service.port, '127.0.0.1').on('error', () => undefined);
+      const socket = connect(services.service.service.port, '127.0.0.1').on('error', () => undefined);
       const state = { socket, isClosed: false, closed: once(socket.resume(), 'close') };
       void state.closed.then(() => (state.isClosed = true));
       socket.write(endless);
