@@ -1,8 +1,8 @@
 /**
  * Spreads the deliveries that routing rules make over turns of the event loop.
  *
- * Tenants take turns. The embedded engine answers without waiting: otherwise all
- * copies of a message would be made in one turn, and everybody else would wait.
+ * Tenants take turns. The embedded engine answers within the call, so otherwise all copies of a message would be one
+ * turn, and everybody else would wait.
  */
 import type { Copies } from '../domain/routing.ts';
 import { ServiceError } from '../errors.ts';
@@ -21,7 +21,7 @@ const crowded = (): ServiceError =>
     retryAfterMs: 1_000,
   });
 
-/** `charge` counts deliveries against the sender of the message they are made of. */
+/** `charge` counts deliveries against the sender of the original message. */
 export function createCopies(charge: (viewer: Viewer, count: number) => void): Copies {
   const queue = new FairQueue<Job>(LIMITS.queuedCopiesPerTenant, LIMITS.queuedCopies);
   let isDue = false;

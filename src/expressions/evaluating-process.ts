@@ -1,8 +1,8 @@
 /**
  * A process that evaluates expressions, one at a time. An expression that overruns ends it.
  *
- * It is a process and not a thread, because V8 ends the whole process when a thread makes one
- * value that is larger than its heap, as `$pad("x", 50000000)` does.
+ * A process and not a thread, because V8 ends the whole process when a thread creates one value larger than its heap,
+ * as `$pad("x", 50000000)` does.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { deadline } from '../clock.ts';
 import { LIMITS } from '../limits.ts';
 import type { Evaluation, Outcome } from './evaluator.ts';
 
-// Beside this file: as TypeScript in the repository, compiled in the package.
+// TypeScript in the repository, compiled in the package.
 const EVALUATOR = new URL(`./evaluator${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
 export class EvaluatingProcess {

@@ -38,13 +38,13 @@ async function resultOf({ source, input }: Evaluation): Promise<unknown> {
   const expression = compiled.get(source) ?? compile(source);
   const endMs = computedMs() + TIMES.expressionStepsMs;
   let steps = 0;
-  // Called between steps. A single step that hangs is ended with the process.
+  // Called between steps. A single step that hangs is ended by killing the process.
   expression.assign(Symbol.for('jsonata.__evaluate_entry') as unknown as string, () => {
     steps += 1;
     if (steps > LIMITS.expressionSteps) throw new Error(`More than ${LIMITS.expressionSteps} steps.`);
     if (computedMs() > endMs) throw new OverrunError(`It took longer than ${TIMES.expressionStepsMs} ms.`);
   });
-  // As JSON: functions, and whatever else JSON cannot hold, become nothing.
+  // As JSON, which drops functions and other values that JSON cannot represent.
   const json = JSON.stringify(await expression.evaluate(input));
   if (json === undefined) return undefined;
   // The service parses the result in one turn of its event loop.

@@ -1,15 +1,13 @@
 /**
  * Expressions of routing rules, evaluated beside the event loop.
  *
- * Tenants write them, so none may cost another tenant anything. One
- * expression of a tenant runs at a time, tenants take turns, and each tenant has a share
- * of running time. Waiting does not count as running. An expression that loops, eats
- * memory or backtracks for ever ends its process.
+ * Tenants write expressions, so an expression must not slow other tenants. One expression of a tenant runs at a time,
+ * tenants take turns, and each tenant has a share of running time. Waiting does not count as running. An expression
+ * that loops, exhausts memory or backtracks for ever ends its process.
  *
- * There are three lanes. The first is for expressions that were quick before, the second
- * for all others. In both an expression has a short slice of time, so that one that hangs
- * costs others a slice, once. An expression that needs longer is run again in the last
- * lane, up to the full limit, beside those of tenants who overran lately.
+ * There are three lanes. The first is for expressions that were quick before, the second for all others. In both an
+ * expression has a short time slice, so that a hanging one delays others by one slice. An expression that needs longer
+ * runs again in the last lane, up to the full limit, with those of tenants who overran lately.
  */
 import jsonata from 'jsonata';
 import { type Expressions, OverrunError } from '../domain/routing.ts';
@@ -24,7 +22,7 @@ export interface ClosableExpressions extends Expressions {
 
 const USUAL: ExpressionTimes = { limitMs: TIMES.expressionMs, sliceMs: TIMES.expressionSliceMs };
 
-/** A dry run leaves this much of the tenant's time to its rules. */
+/** The part of a tenant's time that dry runs leave to its rules. */
 const KEPT_FOR_RULES_MS = LIMITS.expressionBurstMs / 2;
 
 function faultOf(source: string): string | null {

@@ -1,4 +1,4 @@
-/** Jobs that wait, by tenant. Tenants take turns, however many jobs each has. */
+/** Waiting jobs by tenant. Tenants take turns, however many jobs each has. */
 import type { TenantId } from '../model.ts';
 
 export interface Waiting {
@@ -8,7 +8,7 @@ export interface Waiting {
 export class FairQueue<Job extends Waiting> {
   readonly #mostOfTenant: number;
   readonly #most: number;
-  /** In the order of their turns. */
+  /** Tenants in the order of their turns. */
   readonly #turns = new Map<TenantId, Job[]>();
   #size = 0;
 
@@ -21,7 +21,10 @@ export class FairQueue<Job extends Waiting> {
     return this.#turns.keys();
   }
 
-  /** Answers the job that there is no room for: this one, or the last of the tenant with the most; null when all fit. */
+  /**
+   * Adds a job. Returns the job that lost its place: this one, or the last of the tenant with the most jobs; null when
+   * all fit.
+   */
   add(job: Job): Job | null {
     const own = this.#turns.get(job.tenant);
     if (own && own.length >= this.#mostOfTenant) return job;

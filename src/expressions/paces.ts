@@ -1,4 +1,4 @@
-/** Whether an expression was quick or slow when it was evaluated last. */
+/** Remembers whether an expression was quick or slow at its last evaluation. */
 import { LRUCache } from 'lru-cache';
 import type { ExpressionRequest } from '../domain/routing.ts';
 import { LIMITS } from '../limits.ts';

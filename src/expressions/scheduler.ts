@@ -1,4 +1,4 @@
-/** Which expression runs next, and in which lane: see `expressions.ts`. */
+/** Decides which expression runs next, and in which lane: see `expressions.ts`. */
 import { systemClock } from '../clock.ts';
 import type { ExpressionRequest } from '../domain/routing.ts';
 import { LIMITS } from '../limits.ts';
@@ -43,7 +43,7 @@ export class Scheduler {
     this.#times = times;
   }
 
-  /** How long a tenant waits until it has this much of its time left. */
+  /** How long until a tenant has this much of its time left. */
   waitMs(tenant: TenantId, leftMs: number): number {
     return this.#shares.waitMs(tenant, leftMs);
   }
@@ -52,7 +52,7 @@ export class Scheduler {
     return !this.#running.has(tenant) && this.#shares.waitMs(tenant) === 0;
   }
 
-  /** Whether it runs in the last lane, where the other lanes do not wait for it. */
+  /** Whether a job belongs in the last lane, where it does not delay the others. */
   #isForLast(job: Job): boolean {
     return this.#shares.isSuspect(job.tenant) || this.#paces.of(job) === 'SLOW';
   }
@@ -73,7 +73,7 @@ export class Scheduler {
     job.settle(outcome);
     if (outcome.outcome === 'OVERRUN') {
       this.#shares.suspect(tenant);
-      // The same expression would overrun again for each message that waits.
+      // Waiting jobs with the same expression get the same outcome, since each would overrun again.
       for (const same of this.#queue.withdraw(tenant, (other) => other.source === source)) same.settle(outcome);
     }
     this.#fill();
@@ -84,7 +84,7 @@ export class Scheduler {
     if (job) void this.#run(lane, job);
   }
 
-  /** Gives every idle lane what may run in it. */
+  /** Gives every idle lane the next job that may run in it. */
   #fill(): void {
     if (this.#isClosed) return;
     this.#fillLane(this.#lastLane, (job) => this.#isForLast(job));

@@ -1,7 +1,7 @@
 /**
  * The running time that each tenant has used, and the tenants who overran lately.
  *
- * By real time: it is given back as fast as processes run, which an injected clock does not move.
+ * Real time, since the share limits CPU use, which an injected clock does not move.
  */
 import { LRUCache } from 'lru-cache';
 import { LIMITS, TIMES } from '../limits.ts';

@@ -1,9 +1,9 @@
 /**
- * Caps the length of each text that an expression makes, also on the way to its result.
+ * Caps the length of each string that an expression creates, intermediate ones included.
  *
- * V8's heap limit is not enough: it lets the first large value past, and fails only at the next garbage collection.
- * A fast machine made a list of 30,000,000 items that way. Lists have JSONata's own cap, and only a large text can be
- * split into a large list at once.
+ * V8's heap limit is not enough: it allows the first large value, and fails only at the next garbage collection. A fast
+ * machine created a list of 30,000,000 items that way. JSONata caps lists itself, and only a large string can be split
+ * into a large list at once.
  */
 import jsonata from 'jsonata';
 import { LIMITS } from '../limits.ts';
@@ -51,7 +51,7 @@ function checkText(value: unknown): void {
   if (leftAfter(value, LIMITS.expressionTextCharacters) < 0) throw new TooLargeError();
 }
 
-/** Checks of functions that make a large text in one step: they come before the call. */
+/** Checks before the call, for functions that create a large string in one step. */
 const BEFORE: Readonly<Record<string, (...args: unknown[]) => void>> = {
   pad(_text, width) {
     if (Math.abs(Number(width)) > LIMITS.expressionTextCharacters) throw new TooLargeError();
@@ -75,7 +75,7 @@ function withCap(name: string, native: NativeFunction): NativeFunction {
     const result = implementation.apply(this, args);
     return result instanceof Promise ? result.then(checked) : checked(result);
   }
-  // The language reads from these how many arguments there are, and their names.
+  // JSONata reads the number of arguments and their names from the function.
   Object.defineProperty(capped, 'length', { value: implementation.length });
   capped.toString = () => implementation.toString();
   return { ...native, implementation: capped };
@@ -92,7 +92,10 @@ export function capValues(expression: jsonata.Expression): void {
   );
 }
 
-/** The language makes text of lists and objects by it, in several places. For a process in which nothing else does. */
+/**
+ * Caps `JSON.stringify`, by which JSONata turns lists and objects into strings. Only for a process that does nothing
+ * else.
+ */
 export function capJson(): void {
   const { stringify } = JSON;
   JSON.stringify = (...args: unknown[]) => {

@@ -1,8 +1,8 @@
-/** The items of a batch as the schema shows them. */
+/** The results of a batch in the form of the schema. */
 import type { BatchError, BatchOutcome } from '../__generated__/resolvers.ts';
 import type { ServiceError } from '../errors.ts';
 
-/** Null: it did not fail. */
+/** Null: the item did not fail. */
 export function batchError(error: ServiceError | null): BatchError | null {
   if (!error) return null;
   const { code, message, reason = null, retryAfterMs = null } = error;

@@ -1,4 +1,4 @@
-/** The domain as an operation sees it: each call is charged to the operation's budget. */
+/** The domain for one operation: each call is charged to the operation's budget. */
 import type { Domain } from '../domain/domain.ts';
 import { type Budget, within } from '../rates/budget.ts';
 
@@ -8,7 +8,7 @@ type Group = Record<string, unknown>;
 /** The view of an operation's budget; a small object, created with the first call. */
 export type BudgetDomain = (budget: Budget) => Domain;
 
-/** Created once: views share their methods, so each is only a budget and its calls. */
+/** Created once. All views share their methods, so each view is only a small object with a budget. */
 export function createBudgetDomain(domain: Domain): BudgetDomain {
   const View = viewOf(domain);
   return (budget) => new View(budget) as unknown as Domain;

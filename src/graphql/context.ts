@@ -13,7 +13,7 @@ export interface Services {
   readonly delivery: Delivery;
   /** Units that an operation, or the response to an event, may cost. */
   readonly maxCost: number;
-  /** Whether operations may not wait any more on this node. */
+  /** Whether this node is draining: operations may no longer wait. */
   readonly isDraining: () => boolean;
 }
 
@@ -24,14 +24,14 @@ export interface Context {
   /** The remaining budget of this operation, or of this event of a stream. */
   readonly budget: Budget;
   readonly tenant: TenantId;
-  /** The caller; reading it makes a result the caller's own. UNAUTHENTICATED when there is none. */
+  /** The caller. Reading it makes a result per-viewer. @throws {ServiceError} UNAUTHENTICATED without a caller. */
   readonly viewer: Viewer;
   /** The caller for the duration of a stream, whose token may change. */
   readonly bearer: Bearer;
   readonly loaders: Loaders;
   /** Whether the caller is a gateway that proved itself with `GATEWAY_SECRET`, or no secret is configured. */
   readonly isTrustedGateway: boolean;
-  /** The reason for an unknown caller; null: the caller is known. */
+  /** Why the caller is unknown; null: the caller is known. */
   readonly refusal: ServiceError | null;
   /** Meters the caller's changes. */
   readonly meter: Meter;
@@ -39,9 +39,9 @@ export interface Context {
   readonly userAgent: string | null;
   /** The last event id that the stream's reader gives when it reconnects; null: none. */
   readonly lastEventId: string | null;
-  /** Extends the connection to the end of a new token. */
+  /** Extends the connection until a new token expires. */
   readonly renew: Renew;
-  /** Whether the caller is gone, or waiting is no longer allowed: checked by operations that wait. */
+  /** Whether the caller is gone, or waiting is no longer allowed. Operations that wait check it. */
   isOver(): boolean;
   /** Empties the loaders, since cached values may have changed. */
   forget(): void;
@@ -51,7 +51,7 @@ export interface Context {
   share(): SharedContext;
 }
 
-/** A context in which reading anything of the caller is a tripwire. */
+/** A context in which any read of the caller is recorded and throws. */
 export interface SharedContext extends Context {
   readonly wasTouched: boolean;
 }
@@ -62,7 +62,7 @@ export type Caller = CallerDetails &
 
 interface CallerDetails {
   readonly isTrustedGateway: boolean;
-  /** The caller is a gateway, and gets every refusal as an error. */
+  /** Whether the caller is a gateway, which gets every refusal as an error. */
   readonly isProvenGateway: boolean;
   readonly meter: Meter;
   readonly userAgent: string | null;
@@ -76,7 +76,7 @@ interface CallerDetails {
 /** Uses the viewer of a new token; no effect for another user's token, or without a connection. */
 export type Renew = (viewer: Viewer) => void;
 
-// Apollo Server copies contexts by their own properties, so nothing here is a #private field or an own getter.
+// Apollo Server copies a context's own properties, so this class has no #private field and no own getter.
 class RequestContext implements Context {
   private readonly services: Services;
   private readonly caller: Caller;
@@ -89,8 +89,8 @@ class RequestContext implements Context {
     this.caller = caller;
   }
 
-  // Parts are created at the first use: a context lives as long as its subscription, and few
-  // subscriptions read more than the event.
+  // Parts are created at first use, since a context lives as long as its subscription and most subscriptions read only
+  // the event.
   get delivery(): Delivery {
     return this.services.delivery;
   }
@@ -239,7 +239,7 @@ class ViewerlessContext implements SharedContext {
     return this.#touch();
   }
 
-  /** Recorded first: a resolver that catches the error does not undo it. */
+  /** Recorded before the throw, so that a resolver that catches the error does not undo it. */
   #touch(): never {
     this.wasTouched = true;
     throw new ServiceError('INTERNAL_SERVER_ERROR', 'A shared result has no viewer.');

@@ -1,11 +1,9 @@
 /**
- * The declared cost of an operation, as far as it is known before anything is read:
- * its items, with the sizes of its lists multiplied. It refuses early what could
- * not succeed; the real cost is counted by the budget.
+ * The declared cost of an operation, estimated before anything is read: its items, multiplied by the sizes of the lists
+ * around them. It refuses an operation early that could not succeed; the budget counts the real cost.
  *
- * The SDL says how long a list is and what a field costs beside its items, by the
- * directives of Federation 2.9, which gateways read too
- * (https://specs.apollo.dev/cost/v0.1/, after IBM's cost specification).
+ * The SDL declares the length of lists and the weight of fields by the directives of Federation 2.9, which gateways
+ * read too (https://specs.apollo.dev/cost/v0.1/, after IBM's cost specification).
  */
 import {
   type DocumentNode,
@@ -40,9 +38,9 @@ type Field = GraphQLField<unknown, unknown>;
 
 /** The SDL's declarations about a field. */
 interface Declared {
-  /** `@cost(weight:)`: the items that it costs by itself. */
+  /** `@cost(weight:)`: the cost of the field itself, in items. */
   readonly weight: number;
-  /** `@listSize(assumedSize:)`: for a list without an argument for its length. */
+  /** `@listSize(assumedSize:)`: the length of a list that has no argument for it. */
   readonly assumedSize: number;
   /** `@listSize(slicingArguments:)`: the largest of these is the length. */
   readonly slicingArguments: readonly string[];
@@ -50,7 +48,7 @@ interface Declared {
   readonly sizedFields: readonly string[];
 }
 
-/** A unit pays for this many items. */
+/** Items per unit. */
 const ITEMS_PER_UNIT = 10;
 
 /** Lists whose length is given by a field around them. */
@@ -59,7 +57,7 @@ interface Page {
   readonly fields: readonly string[];
 }
 
-/** `isSure`: the arguments of each field could be read. */
+/** `isSure`: the arguments of every field were valid. */
 function computedCost({ schema, document, operation, variables }: CostRequest): {
   readonly cost: number;
   readonly isSure: boolean;
@@ -77,7 +75,7 @@ function computedCost({ schema, document, operation, variables }: CostRequest): 
     }, 0);
   }
 
-  // A field of a fragment is visited as often as the fragment is spread; its arguments may be long.
+  // Cached, since a field of a fragment is visited for each spread and its arguments may be long.
   const sizes = new Map<FieldNode, Sizes>();
   let isSure = true;
   function sizesOf(field: Field, node: FieldNode): Sizes {
@@ -101,7 +99,7 @@ function computedCost({ schema, document, operation, variables }: CostRequest): 
     if (!isListType(getNullableType(field.type))) {
       const { sizedFields: fields, assumedSize } = declared;
       if (fields.length === 0) return declared.weight + inner(null);
-      // The page is read whatever is selected of it.
+      // The page is read whatever fields of it are selected.
       const size = asked ?? assumedSize;
       return declared.weight + size + inner({ size, fields });
     }
@@ -118,10 +116,10 @@ function computedCost({ schema, document, operation, variables }: CostRequest): 
 /** Signatures of one operation whose costs are kept. */
 const MOST_SIGNATURES = 32;
 
-/** Per operation, which lives as long as its document is cached. */
+/** Per operation; an operation lives as long as its document is cached. */
 const costs = new WeakMap<OperationDefinitionNode, Map<string, number>>();
 
-/** What a cost depends on: whether a variable is there, a number or a boolean itself, and the length of a list. */
+/** The facts of variables that a cost depends on: presence, the value of a number or boolean, the length of a list. */
 function signatureOf(variables: Record<string, unknown>): string {
   let signature = '';
   for (const [name, value] of Object.entries(variables)) {
@@ -133,9 +131,9 @@ function signatureOf(variables: Record<string, unknown>): string {
 }
 
 /**
- * The cost in units. An item of a list counts as many times as the lists around
- * it are long. The length of a list is that of its slicing arguments, or of the list of ids
- * in its arguments, or else as declared. A root field costs a unit beside its items.
+ * The cost in units. An item is multiplied by the lengths of the lists around it. The length of a list comes from its
+ * slicing arguments, from the list of ids in its arguments, or from the SDL. A root field costs a unit beside its
+ * items.
  */
 export function costOf(request: CostRequest): number {
   let known = costs.get(request.operation);
@@ -167,7 +165,7 @@ function fieldOf(schema: GraphQLSchema, type: GraphQLNamedType | undefined, name
   return isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
 }
 
-/** Lists of introspection, which has no directives: about as long as ours. */
+/** Lengths of lists in introspection, which has no directives: about those of this schema. */
 const INTROSPECTED: Readonly<Record<string, number>> = { types: 80, fields: 8, args: 2, enumValues: 3, directives: 20 };
 
 /** Per schema, which lives as long as the process. */
@@ -212,7 +210,7 @@ function argumentsOf(field: Field, node: FieldNode, variables: Record<string, un
   try {
     return getArgumentValues(field, node, variables);
   } catch {
-    // Execution reports their faults.
+    // Execution reports faulty arguments.
     return NONE;
   }
 }

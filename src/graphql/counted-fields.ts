@@ -1,4 +1,4 @@
-/** Counts every field of the schema as it is completed, by its size in the response. */
+/** Charges every field of the schema when it is completed, by its size in the response. */
 import {
   defaultFieldResolver,
   type GraphQLField,
@@ -24,7 +24,7 @@ type Resolve = GraphQLFieldResolver<unknown, Context>;
 /** Counts a value, and returns the value to complete in its place. */
 type Count = (value: unknown, budget: Budget) => unknown;
 
-/** Items of a list that is long enough to stop in. */
+/** A list of more items is stopped when the budget ends. */
 const LONG_LIST = 20;
 
 /** Quotes, colon and comma, and a number or a brace. */
@@ -64,7 +64,8 @@ function countItems(value: unknown, budget: Budget): unknown {
 /** Completes the items of a long list for as long as the budget lasts. */
 function* untilOver(items: readonly unknown[], budget: Budget): Generator<unknown> {
   for (const item of items) {
-    // Ended, not thrown: graphql-js would forget the items that are still being completed. The rest is not sent.
+    // Ends the list and does not throw: graphql-js would lose track of items that are still being completed. The result
+    // is not sent.
     if (budget.isOver) return;
     yield item;
   }
@@ -75,7 +76,7 @@ function countOf(type: GraphQLOutputType): Count {
   return isLeafType(getNamedType(type)) ? countText : nothing;
 }
 
-/** Any value that completes a field whose result is not sent; null: there is none. */
+/** A value that completes a field without work, since the result is not sent; null: there is none. */
 function skippedOf(type: GraphQLOutputType): { readonly value: unknown } | null {
   if (!isNonNullType(type)) return { value: null };
   if (isListType(type.ofType)) return { value: [] };
@@ -101,16 +102,17 @@ function counted(field: Field, count: Count): Resolve {
       if (isPromise(value)) return value.then((result) => count(result, budget));
       return count(value, budget);
     } catch (error) {
-      // Not thrown: graphql-js would forget the earlier items of a list, and leave their rejections unhandled.
+      // Rejects and does not throw: graphql-js would lose track of earlier items of a list, and leave their rejections
+      // unhandled.
       return Promise.reject(error);
     }
   };
 }
 
-/** Its name in the response, which a client may choose at any length. */
+/** The response key, which a client may choose at any length. */
 const keyOf = ({ path }: GraphQLResolveInfo): string => path.key as string;
 
-/** A change is completed or not begun: the budget is only checked before it. */
+/** A change is completed or not begun, so the budget is checked only before it. */
 function changing(resolve: Resolve): Resolve {
   return (source, args, context, info) => {
     const { budget } = context;

@@ -1,9 +1,8 @@
 /**
  * The price of a document that is not cached, whatever the outcome.
  *
- * A document that is refused has been parsed and validated all the same: its
- * characters are taken from its sender's rate of reading before, and the pairs
- * of fields that were compared after.
+ * A refused document is parsed and validated, too. So its characters are charged to the sender's read rate before, and
+ * the compared pairs of fields afterwards.
  */
 import type { DocumentNode } from 'graphql';
 import { LIMITS } from '../limits.ts';
@@ -12,7 +11,7 @@ import type { Meter } from '../model.ts';
 /** The minimum price of parsing and validating. */
 const LEAST_UNITS = 5;
 const CHARACTERS_PER_UNIT = 25;
-/** Characters beyond those of its tokens are blanks, comments and texts, which are skipped cheaply. */
+/** Further characters can only be blanks, comments and strings, which are skipped cheaply. */
 const MOST_CHARACTERS = 20_000;
 const PAIRS_PER_UNIT = 25;
 const URL_BYTES_PER_UNIT = 125;
@@ -24,7 +23,7 @@ export function noteMergedPairs(document: DocumentNode, count: number): void {
   pairs.set(document, count);
 }
 
-/** The read rate may be smaller than a document's price: it may start with any remainder. */
+/** A document's price may exceed the whole read rate, so any remainder is enough to start. */
 function pay(units: number, meter: Meter): void {
   meter.read(1);
   meter.settle(units - 1);
@@ -35,7 +34,10 @@ export function payForReading(query: string, meter: Meter): void {
   pay(LEAST_UNITS + Math.floor(Math.min(query.length, MOST_CHARACTERS) / CHARACTERS_PER_UNIT), meter);
 }
 
-/** For a document of a short request that is written into its URL and read from it. @throws {ServiceError} RATE_LIMITED. */
+/**
+ * For a document that is written into the URL of a short request and read from there. @throws {ServiceError}
+ * RATE_LIMITED.
+ */
 export function payForUrl(query: string, meter: Meter): void {
   const units = Math.floor(Buffer.byteLength(query) / URL_BYTES_PER_UNIT);
   if (units > 0) pay(units, meter);

@@ -7,7 +7,7 @@ import type { ConversationId, MessageId, SessionId, UserId } from '../model.ts';
 import type { Context } from './context.ts';
 
 interface Reference {
-  /** Its key may be of any JSON type. */
+  /** The key may have any JSON type. */
   readonly id: unknown;
 }
 
@@ -29,8 +29,7 @@ const ENTITIES = new Set<unknown>(['Conversation', 'Message', 'Session', 'User']
 type Resolve = GraphQLFieldResolver<unknown, Context>;
 
 /**
- * Resolves each representation by itself, in order: a malformed one is an error
- * in its place, and the others stand.
+ * Resolves each representation separately, in order. A malformed one is an error at its place only.
  *
  * @throws {ServiceError} BAD_USER_INPUT over the cap.
  */

@@ -1,15 +1,19 @@
 /**
- * The fields that an operation asks of entities, which are known before it runs: a representation names its type.
+ * The fields of entities that an operation selects. They are known before it runs, since a representation names its
+ * type.
  *
- * All entities of an answer are completed in one turn of the event loop. So a request whose fields the budget could not
- * pay is refused before it runs, and not in the middle of that turn.
+ * All entities of an answer are completed in one turn of the event loop. So a request whose fields exceed the budget is
+ * refused before it runs, and not in the middle of that turn.
  */
 import { type DocumentNode, type FieldNode, Kind, type SelectionSetNode, valueFromASTUntyped } from 'graphql';
 import { POINTS, POINTS_PER_UNIT } from '../rates/budget.ts';
 import type { CostRequest } from './cost.ts';
 import { fragmentsOf, isAsked } from './expansion.ts';
 
-/** The units that the fields of all entities cost if each of them exists. A list counts as one item, a null as what is asked of it. */
+/**
+ * The units that the fields of all entities cost if each entity exists. A list counts as one item, and a null as its
+ * selected fields.
+ */
 export function unitsOfEntityFields({ document, operation, variables }: CostRequest): number {
   const count = counter(document, variables);
   let fields = 0;

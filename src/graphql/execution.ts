@@ -36,17 +36,17 @@ export interface OperationRequest {
   readonly query: string;
   readonly operationName?: string | null | undefined;
   readonly variables?: Record<string, unknown> | null | undefined;
-  /** The reason for a missing document. A symbol, so that no client can send it. */
+  /** Why the document is missing. A symbol, so that no client can send it. */
   readonly [FAULT]?: GraphQLError | null;
 }
 
 export interface Execution {
   /** The kind of a request's operation; null when it is unknown. */
   kindOf(request: OperationRequest, meter: Meter): OperationTypeNode | null;
-  /** The operation to run, or the errors for which it cannot run. Never throws. */
+  /** The operation to run, or the errors that prevent it. Never throws. */
   prepare(request: OperationRequest, context: Context): PreparedArgs | readonly GraphQLError[];
   execute(args: PreparedArgs): Promise<ExecutionResult>;
-  /** Resolves when the subscription is accepted: nothing published from then on is missed. */
+  /** Resolves when the subscription is accepted. No event published afterwards is missed. */
   subscribe(args: PreparedArgs): Promise<Subscription | ExecutionResult>;
 }
 
@@ -58,7 +58,7 @@ function asGraphQLError(error: unknown): GraphQLError {
   return new GraphQLError(originalError.message, { originalError });
 }
 
-/** The variables of an operation: a subscription holds them while it is open. */
+/** The variables that an operation declares. A subscription holds only these while it is open. */
 function declaredOf(
   { variableDefinitions = [] }: OperationDefinitionNode,
   given: OperationRequest['variables'],
@@ -82,7 +82,7 @@ function prepareOperation(
   { query, operationName, variables, [FAULT]: missing }: OperationRequest,
   context: Context,
 ): PreparedArgs | readonly GraphQLError[] {
-  // A refused operation was read and is answered too: it costs as much as the cheapest operation that runs.
+  // A refused operation was read and is answered, too, so it costs as much as the cheapest operation.
   const refused = (errors: readonly GraphQLError[]): readonly GraphQLError[] => {
     context.meter.spend(1);
     return errors;

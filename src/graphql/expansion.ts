@@ -33,10 +33,9 @@ export function countRoots(document: DocumentNode, { selectionSet }: OperationDe
 }
 
 /**
- * Counts the fields of all operations with every spread expanded; infinite when a
- * fragment contains itself. Takes time linear in the document, however much
- * its fragments multiply: 30 fragments that each spread the next one twice are a
- * thousand million fields when visited one by one.
+ * Counts the fields of all operations with every spread expanded; infinite when a fragment contains itself. Takes time
+ * linear in the document. Visiting each field would not: 30 fragments that each spread the next one twice have a
+ * thousand million fields.
  */
 export function countExpandedFields(document: DocumentNode): number {
   const fragments = fragmentsOf(document);
@@ -68,7 +67,10 @@ export function countExpandedFields(document: DocumentNode): number {
   );
 }
 
-/** Whether `@skip` and `@include` leave a selection in. The variables are coerced. One that is faulty is in: execution reports it. */
+/**
+ * Whether `@skip` and `@include` keep a selection. The variables are coerced. A selection with a faulty condition is
+ * kept, and execution reports it.
+ */
 export function isAsked(node: SelectionNode, variables: Record<string, unknown>): boolean {
   if (!node.directives?.length) return true;
   try {

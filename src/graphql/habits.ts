@@ -1,18 +1,18 @@
-/** The observations of the renderings of one kind of event so far, by which a shape renders the next. */
+/** What a shape has learnt from earlier renderings of one kind of event, to choose how it renders the next. */
 
-/** Of a rendering: all sharers or one viewer. */
+/** The audience of a rendering: all sharers or one viewer. */
 export type Audience = 'shared' | 'viewer';
 
-/** Events that are left to graphql-js after the first that a projection gave up on, and at most. */
+/** Events left to graphql-js after a projection first gave up, and the most that are. */
 const FIRST_PAUSE = 3;
 const LONGEST_PAUSE = 4_096;
 
-/** When a projection is tried: after each event that it gave up on, twice as many are left to graphql-js. */
+/** Decides when a projection is tried. Each time it gives up, twice as many events are left to graphql-js. */
 class Trials {
   #pause = FIRST_PAUSE;
   #left = 0;
 
-  /** Asked once for each event. */
+  /** Whether to try the projection. Called once for each event. */
   get isDue(): boolean {
     if (this.#left === 0) return true;
     this.#left -= 1;
@@ -30,9 +30,9 @@ class Trials {
 }
 
 export class Habits {
-  /** The viewer is read: each viewer's response is rendered alone. */
+  /** Whether the viewer was read, so that each viewer's response is rendered separately. */
   isPerViewer = false;
-  /** Whether all were synchronous. Null before the first. */
+  /** Whether all renderings were synchronous. Null before the first. */
   isDirect: boolean | null = null;
   readonly #trials = { shared: new Trials(), viewer: new Trials() };
 

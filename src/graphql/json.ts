@@ -1,4 +1,4 @@
-/** The JSON scalar. Literals are taken exactly as written, or refused. */
+/** The JSON scalar. A literal whose number is not exact is refused. */
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 import { JSONResolver } from 'graphql-scalars';
 import { inexactMessage, isExactNumber } from '../exact-json.ts';

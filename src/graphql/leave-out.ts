@@ -1,4 +1,4 @@
-/** The SDL without some of its fields, for a graph in which another subgraph has those names. */
+/** The SDL without some fields, for a graph in which another subgraph has fields of these names. */
 import { type FieldDefinitionNode, parse, print, visit } from 'graphql';
 
 interface WithFields {

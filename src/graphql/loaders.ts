@@ -1,4 +1,4 @@
-/** Batches the reads of one execution: many objects of one type cost one read of the engine. */
+/** Batches the reads of one execution: many objects of one type are one read of the engine. */
 import DataLoader from 'dataloader';
 import type { SeenConversation, SeenMessage } from '../access/seen.ts';
 import type { UserConversationsPage } from '../domain/conversation-list.ts';
@@ -52,7 +52,7 @@ export interface ListOf {
   readonly page: UserConversationsPage;
 }
 
-/** For reads of single values: equal reads are made once. */
+/** For reads of single values. Equal reads are made once. */
 function once<Key, Value, CacheKey = Key>(
   load: (key: Key) => Promise<Value>,
   cacheKeyFn?: (key: Key) => CacheKey,
@@ -64,7 +64,7 @@ function once<Key, Value, CacheKey = Key>(
 
 const idOf = ({ id }: SeenConversation): ConversationId => id;
 
-/** Runs a batch in which an invalid key fails alone. */
+/** Runs a batch. An invalid key fails alone. */
 async function each<Key, Value>(
   keys: readonly Key[],
   load: (keys: readonly Key[]) => Promise<readonly Value[]>,

@@ -1,4 +1,4 @@
-/** The number of comparisons in a document: fields selected twice at one place must be the same. */
+/** Counts the comparisons that a document causes: fields with one response key at one place must be mergeable. */
 import {
   type ASTVisitor,
   type DocumentNode,
@@ -22,9 +22,9 @@ interface Place {
 }
 
 /**
- * Counts the pairs of fields with one name at one place of the response, and of
- * fragments at one place: the specification's rule of overlapping fields compares
- * each. Takes time in the number of expanded fields, which is capped before.
+ * Counts the pairs of fields with one response key at one place, and the pairs of fragments at one place: the
+ * specification's rule OverlappingFieldsCanBeMerged compares each pair. Takes time linear in the expanded fields, which
+ * are capped before.
  */
 export function countMergedPairs(document: DocumentNode, most: number): number {
   const fragments = fragmentsOf(document);
@@ -73,7 +73,7 @@ function faultOf(document: DocumentNode): GraphQLError | null {
   const tooCostly = (message: string): GraphQLError =>
     new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COSTLY' } });
   const fields = countExpandedFields(document);
-  // The specification's own rule would name it, after the other rules had followed the cycle.
+  // The specification's own rule would report the cycle, but only after other rules had followed it.
   if (fields === Number.POSITIVE_INFINITY) return new GraphQLError('A fragment cannot spread itself.');
   if (fields > LIMITS.expandedFields) {
     return tooCostly(`The operation has more than ${LIMITS.expandedFields} fields with its fragments in place.`);
@@ -85,8 +85,7 @@ function faultOf(document: DocumentNode): GraphQLError | null {
 }
 
 /**
- * Refuses a document that would keep the other rules busy, before they run:
- * the comparison of overlapping fields is quadratic.
+ * Refuses a document before the other rules run on it for long: the comparison of overlapping fields is quadratic.
  */
 export function comparableRule(context: ValidationContext): ASTVisitor {
   const fault = faultOf(context.getDocument());

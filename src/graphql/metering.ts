@@ -1,9 +1,8 @@
 /**
  * The rate of every field that changes something.
  *
- * The meter runs before the field's resolver. Only the operation can handle a signal or
- * an item of a batch over its rate: it gets the meter, without which
- * it does not compile.
+ * The meter runs before the field's resolver. Only the operation itself can handle a signal or a batch item over its
+ * rate, so it takes the meter as an argument.
  */
 import { defaultFieldResolver, type GraphQLObjectType, type GraphQLSchema } from 'graphql';
 import type {
@@ -16,13 +15,13 @@ import { ServiceError } from '../errors.ts';
 import type { Change } from '../model.ts';
 import type { Context } from './context.ts';
 
-/** A change that names people, each of whom is counted. */
+/** A change that names people. Each person is counted. */
 interface Naming {
   readonly change: Exclude<Change, 'signal'>;
   readonly named: (args: never) => number;
 }
 
-/** `batch`: each item is a message, which the operation counts: an item over the rate fails alone. */
+/** `batch`: the operation counts each item as a message; an item over the rate fails alone. */
 type Metered = Change | 'batch' | Naming;
 
 export const MUTATIONS = {
@@ -78,7 +77,7 @@ export const MUTATIONS = {
   deleteTopicPolicy: 'admin',
 } as const satisfies { readonly [Field in keyof MutationResolvers]-?: Metered };
 
-/** Mutations that change nothing and cost as much. */
+/** Queries that are metered like changes. */
 export const QUERIES = {
   testRoutingRule: 'rule-test',
 } as const satisfies { readonly [Field in keyof QueryResolvers]?: Metered };
@@ -105,7 +104,7 @@ function meterFields(type: GraphQLObjectType | null | undefined, metered: { read
   }
 }
 
-/** Bad input counts as a change, so that it has a rate; the count of its named people is returned. */
+/** Bad input counts as a change, so that it has a rate; the people it named are given back. */
 export async function namingNobody(answer: unknown, giveBack: () => void): Promise<unknown> {
   try {
     return await answer;

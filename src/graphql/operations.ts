@@ -39,13 +39,13 @@ export interface OperationRules {
 /** The arguments of graphql-js, which coerces variables itself, and the coerced variables. */
 export interface PreparedArgs extends ExecutionArgs {
   readonly coerced: Record<string, unknown>;
-  /** The errors of the variables: the whole result. */
+  /** The error of the variables, which is then the whole result. */
   readonly fault: GraphQLError | null;
   /** Units taken from the caller's read rate. */
   readonly taken: number;
 }
 
-/** graphql-depth-limit with our error code, given only documents that it can walk to the end. */
+/** graphql-depth-limit with our error code. It gets only documents that it can traverse completely. */
 function depthRule(maxDepth: number): ValidationRule {
   const rule = depthLimit(maxDepth);
   return (context: ValidationContext) => {
@@ -61,7 +61,7 @@ function depthRule(maxDepth: number): ValidationRule {
   };
 }
 
-/** Refuses a document of very many aliases or directives. */
+/** Refuses a document with too many aliases or directives. */
 function countRule(context: ValidationContext): ASTVisitor {
   let aliases = 0;
   let directives = 0;
@@ -89,12 +89,12 @@ export function validationRules({
   return [comparableRule, unconditionalRootRule, countRule, depthRule(maxDepth), ...introspection];
 }
 
-/** Suggestions are not computed where they are not shown. */
+/** Suggestions are not computed in production, where they are not shown. */
 export function validationOptions({ isProduction }: Pick<OperationRules, 'isProduction'>) {
   return { maxErrors: LIMITS.validationErrors, hideSuggestions: isProduction };
 }
 
-/** The fields that need no token: a refresh token identifies its bearer. `__typename` is introspection. */
+/** The root fields that need no token; a refresh token identifies its bearer. `__typename` is introspection. */
 const OPEN: Readonly<Record<string, string>> = { query: '_service', mutation: 'refreshSession' };
 const INTROSPECTION = ['__typename', '__schema', '__type'];
 
@@ -103,7 +103,7 @@ export function isOpenOperation(operation: OperationDefinitionNode, isProduction
   const open = OPEN[operation.operation];
   if (open === undefined) return false;
   const names = operation.selectionSet.selections.map((each) => (each.kind === Kind.FIELD ? each.name.value : null));
-  // Clients add `__typename` to every selection: beside an open field it is allowed, everywhere.
+  // Clients add `__typename` to every selection, so it is allowed beside an open field, also in production.
   const besides = isProduction ? INTROSPECTION.slice(0, 1) : INTROSPECTION;
   if (isProduction && !names.includes(open)) return false;
   return names.every((name) => name !== null && (name === open || besides.includes(name)));
@@ -116,8 +116,8 @@ export function requireToken(operation: OperationDefinitionNode, context: Contex
 }
 
 /**
- * Whether a document may be read without a token: a short one whose root fields
- * need none. Fields below them are not looked at.
+ * Whether a document may be read without a token: it is short and its root fields need none. Fields below the root are
+ * not checked.
  */
 export function isOpenDocument(query: string, name: string | null | undefined, isProduction: boolean): boolean {
   if (query.length > LIMITS.openDocumentBytes || Buffer.byteLength(query) > LIMITS.openDocumentBytes) return false;
@@ -134,8 +134,7 @@ export function isOpenDocument(query: string, name: string | null | undefined, i
 export const EXECUTION_OPTIONS = { maxCoercionErrors: 1 } as const;
 
 /**
- * The variables of an operation as it will see them, defaults applied: costs, comparisons
- * and cached values use these.
+ * The coerced variables of an operation, with defaults. Costs, comparisons and cached values use these.
  */
 export function coerceVariables(
   schema: GraphQLSchema,
@@ -170,14 +169,14 @@ export function requireAffordable(request: CostRequest, { maxCost }: OperationRu
 
 /** Takes the maximum cost of an operation from the caller's read rate, and returns it. @throws {GraphQLError} RATE_LIMITED. */
 export function takeReads({ operation }: OperationDefinitionNode, cost: number, { meter }: Context): number {
-  // Its events are charged when they come.
+  // The events of a subscription are charged when they come.
   if (operation === 'subscription') return 0;
   const refusal = attempt(() => meter.read(cost));
   if (refusal) throw refusal;
   return cost;
 }
 
-/** Runs `pay`. Returns the error of its refusal, or null. */
+/** Runs `pay`. Returns its error, or null. */
 export function attempt(pay: () => void): GraphQLError | null {
   try {
     pay();
@@ -193,7 +192,7 @@ export const isTooLong = (query: string): boolean => query.length > LIMITS.docum
 export const tooLong = (): ServiceError =>
   new ServiceError('PAYLOAD_TOO_LARGE', `A document has at most ${LIMITS.documentCharacters} characters.`);
 
-/** A document that was parsed and validated, or the errors for which it is refused. */
+/** A parsed and validated document, or the errors of a refused one. */
 export type PreparedDocument = DocumentNode | readonly GraphQLError[];
 
 /** Parses and validates a document; one that is not cached is charged to the meter. */
@@ -210,7 +209,7 @@ export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Pre
       document = parse(query, { maxTokens: LIMITS.documentTokens });
     } catch (error) {
       const extensions = { code: 'GRAPHQL_PARSE_FAILED' };
-      // Not GraphQL's own: the document exhausted the parser's stack.
+      // Any other error: the document exhausted the parser's stack.
       if (!(error instanceof GraphQLError)) return [new GraphQLError('The document cannot be parsed.', { extensions })];
       return [new GraphQLError(error.message, { source: error.source, positions: error.positions, extensions })];
     }

@@ -1,8 +1,8 @@
 /**
- * Automatic persisted queries: a document is named by its SHA-256 after it was sent once.
+ * Automatic persisted queries: after a document was sent once, its SHA-256 identifies it.
  *
- * One store for HTTP, streams and sockets, in the protocol of Apollo's clients and routers: an
- * unknown hash is answered so that they send the document too. Bounded by its characters.
+ * One store for HTTP, streams and sockets, with the protocol of Apollo's clients and routers: the answer to an unknown
+ * hash makes them send the document. Bounded by its characters.
  */
 import { createHash } from 'node:crypto';
 import { GraphQLError } from 'graphql';
@@ -21,7 +21,7 @@ export interface PersistedQueries {
   documentOf(request: HashedRequest, mayStore: boolean): string | GraphQLError | null;
 }
 
-/** Null: no document is named by a hash; a hash that is null is no text. */
+/** Null: the request has no hash. `hash` is null when it is not a string. */
 function hashedIn(extensions: unknown): { readonly version: unknown; readonly hash: string | null } | null {
   const given = (extensions as { readonly persistedQuery?: unknown } | null | undefined)?.persistedQuery;
   const { version, sha256Hash } = (given ?? {}) as { readonly version?: unknown; readonly sha256Hash?: unknown };
@@ -51,7 +51,7 @@ export function createPersistedQueries(): PersistedQueries {
         return refusal('extensions.persistedQuery.sha256Hash: must be a string.', 'BAD_USER_INPUT', 400);
       if (typeof query !== 'string' || query === '') {
         const document = HASH.test(hash) ? known.get(hash) : undefined;
-        // Clients look for this message, and the status is not an error's: they send the document then.
+        // Clients recognise this message and send the document. Its status is not that of an error.
         return document ?? refusal('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND', 200);
       }
       if (isTooLong(query)) return toGraphQLError(tooLong(), 413);

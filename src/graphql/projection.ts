@@ -1,9 +1,10 @@
 /**
- * An operation that runs once for each event, compiled: what its document and its variables settle is worked out once.
+ * Compiles an operation that runs once for each event: everything that depends only on its document and variables is
+ * computed once.
  *
- * It writes the response as JSON, and knows the plain case alone: each field is there at once and has no error. For anything
- * else (a promise, an error, null where the schema has none) it gives up, and graphql-js executes the event instead. So the
- * rules of waiting, of errors and of their places are those of graphql-js alone.
+ * It writes the response as JSON, and handles the plain case only: each field is available synchronously and without an
+ * error. In any other case (a promise, an error, null for a non-null field) it gives up, and graphql-js executes the
+ * event instead. So graphql-js alone implements waiting, errors and their paths.
  */
 import {
   defaultFieldResolver,
@@ -41,7 +42,7 @@ const unknownHere = (what: string): never => {
   throw new Error(`A compiled operation does not know ${what}.`);
 };
 
-/** The operation as resolvers see it. What differs from event to event is not known: a resolver that reads it gets an error. */
+/** The operation as resolvers see it. Properties that differ between events are unknown; reading one throws. */
 class FieldInfo implements GraphQLResolveInfo {
   readonly fieldName: string;
   readonly fieldNodes: readonly FieldNode[];
@@ -83,7 +84,7 @@ class FieldInfo implements GraphQLResolveInfo {
 }
 
 interface CompiledField {
-  /** Of the field in its object, with the colon. */
+  /** The quoted name of the field, with the colon. */
   readonly name: string;
   readonly resolve: GraphQLFieldResolver<unknown, unknown>;
   readonly args: Variables;
@@ -94,7 +95,10 @@ interface CompiledField {
 const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 
-/** Gives up on a value. Nobody waits for its promises any more: they fail again where graphql-js executes the event. */
+/**
+ * Gives up on a value. Rejections of its promises are ignored here, since they occur again when graphql-js executes the
+ * event.
+ */
 function giveUp(value: unknown): null {
   if (isPromise(value)) value.then(undefined, () => undefined);
   else if (Array.isArray(value)) value.forEach(giveUp);
@@ -149,7 +153,7 @@ class Compiler {
     return (value, context) => (value === null || value === undefined ? NULL : write(value, context));
   }
 
-  /** Of a value that is not null. */
+  /** Writes a value that is not null. */
   #present(type: GraphQLOutputType, nodes: readonly FieldNode[], info: () => FieldInfo): Write {
     if (isLeafType(type)) return leaf(type);
     if (isListType(type)) return list(this.#value(type.ofType, nodes, info));
@@ -157,7 +161,9 @@ class Compiler {
     return this.#abstract(type as GraphQLAbstractType, nodes, info());
   }
 
-  /** Its fields are compiled when the first of the type comes: fragments may name many that never do. */
+  /**
+   * The fields of a type are compiled when its first object comes, since fragments may name many types that never come.
+   */
   #runtime(type: GraphQLObjectType, nodes: readonly FieldNode[], info: () => FieldInfo): Write {
     const { schema, fragments, variables } = this;
     const compile = (): Write => this.#object(type, collectSubfields(schema, fragments, variables, type, nodes));
@@ -207,7 +213,7 @@ const leaf =
   (value) => {
     const serialized: unknown = type.serialize(value);
     if (serialized === null || serialized === undefined) return null;
-    // Undefined of what JSON has no form for.
+    // Undefined for values that JSON cannot represent.
     return (JSON.stringify(serialized) as string | undefined) ?? null;
   };
 
@@ -240,13 +246,13 @@ export class Projection {
     try {
       return this.#write(root, context);
     } catch {
-      // It is thrown again where it becomes an error of the response.
+      // graphql-js will throw it again and make it an error of the response.
       return null;
     }
   }
 }
 
-/** Null: an argument or directive is faulty, for which graphql-js has the error. */
+/** Null: an argument or directive is faulty; graphql-js reports it. */
 function compiled(compiler: Compiler): Write | null {
   try {
     return compiler.root();

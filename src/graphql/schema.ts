@@ -47,7 +47,7 @@ export function readTypeDefs(): string {
 type Resolver = GraphQLFieldResolver<unknown, Context>;
 type Resolvers = Record<string, Record<string, Resolver>>;
 
-/** `left`: fields that are left out of the SDL for gateways, as `Type.field`; they are served all the same. */
+/** `left`: fields, as `Type.field`, that the SDL for gateways leaves out. They are served all the same. */
 export function createSchema(left: readonly string[] = []): GraphQLSchema {
   const parts = [
     conversations,
@@ -111,7 +111,7 @@ function mergeRoots(root: string, parts: readonly object[]): object {
   return { [root]: Object.assign({}, ...parts.map((part) => (part as Record<string, object>)[root] ?? {})) };
 }
 
-/** `_entities` and `_service` are a second entry: the same rules apply. */
+/** `_entities` and `_service` are another entry to the data, so the same rules apply. */
 function guardFederation(schema: GraphQLSchema): void {
   const guard = (name: string, within: (resolve: Resolver) => Resolver = (resolve) => resolve): void => {
     const field = schema.getQueryType()?.getFields()[name];

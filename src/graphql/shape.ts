@@ -1,12 +1,11 @@
 /**
  * Shares the rendering of an event among equal subscriptions: one execution, one serialisation.
  *
- * A shape is a tenant, a document, an operation and the variables that reach
- * below the root field's arguments: those arguments only choose which events arrive. An
- * event is rendered once, in a context where reading the viewer is a tripwire.
- * When it is read, the result is discarded, the shape becomes per-viewer for good, and
- * each viewer's response is rendered alone. Nothing needs an annotation for that. In a stream
- * with several kinds of events this holds for each kind by itself.
+ * A shape is a tenant, a document, an operation and the variables used below the root field's arguments; those
+ * arguments only select events. An event is rendered once, in a context where reading the viewer is a tripwire. When
+ * the viewer is read, the result is discarded, the shape becomes per-viewer for good, and each viewer's response is
+ * rendered separately. No annotation is needed. In a stream with several kinds of events this applies to each kind
+ * separately.
  */
 import { type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
 import type { Clock } from '../clock.ts';
@@ -30,7 +29,7 @@ const isPromise = <Value>(value: Value | PromiseLike<Value>): value is PromiseLi
 /** Counts an execution. */
 export type CountRender = (audience: Audience) => void;
 
-/** Undefined: it was cut short. */
+/** Undefined: the rendering was cut short by an outage. */
 type Attempt<Outcome> = () => Outcome | undefined | Promise<Outcome | undefined>;
 
 /** Whether a part of the result is missing only because the engine is unavailable. */
@@ -47,12 +46,12 @@ export interface ShapeOptions {
   readonly countRender: CountRender;
 }
 
-/** The holder of a shape that readers use. */
+/** Removes the shape when its last reader has left. */
 interface Holder {
   release(shape: Shape): void;
 }
 
-/** A stream as its shape sees it: the owner of its events, and who pays. */
+/** A stream as a reader of its shape: it has a context, a place in the queue, and a meter. */
 export class Reader implements Waiter, Renderer {
   readonly context: Context;
   isOpen = true;
@@ -88,7 +87,7 @@ export class Reader implements Waiter, Renderer {
 /** The cost of an event's response beyond the free part. */
 const dearness = ({ used }: Budget): number => Math.max(used - LIMITS.freeEventUnits, 0);
 
-/** The streams that share a rendering. They take the turn of the first that needed it. */
+/** The streams that share a rendering. They use the turn of the first one. */
 class Sharers implements Waiter {
   readonly #shape: Shape;
   readonly #first: Reader;
@@ -115,13 +114,13 @@ export class Shape {
   readonly #options: ShapeOptions;
   readonly #share: () => SharedContext;
   /**
-   * By event: events are shared objects. Null: the viewer was read. A rendering is held by the streams that still deliver it
-   * and not by its event, which may be the present state of something and stay for long, in many shapes (G10).
+   * Renderings by event, since events are shared objects. Null: the viewer was read. Weak, so that only streams that
+   * still deliver a rendering hold it: an event may be a present state that lives long, in many shapes (G10).
    */
   readonly #shared = new WeakMap<object, WeakRef<Payload> | null | Promise<Payload | null>>();
   readonly #place: FairPlace;
   readonly #habits = new Map<string, Habits>();
-  /** For events that cost more than the free part, the share of each recipient; null while there was none. */
+  /** For events that cost more than the free part, the share of each recipient; null before the first. */
   #prices: WeakMap<object, number> | null = null;
 
   constructor(
@@ -139,15 +138,18 @@ export class Shape {
   }
 
   /**
-   * The response to an event, for one viewer. Rejects with SERVICE_UNAVAILABLE when the
-   * engine stays unavailable: an event delivered in part would be lost without a trace.
+   * The response to an event, for one viewer. Rejects with SERVICE_UNAVAILABLE when the engine stays unavailable: an
+   * incomplete event would be lost without a trace.
    */
   render(event: object, reader: Reader): Rendered {
     if (this.#mustWait(event)) return this.#place.inTurn(reader, () => this.#render(event, reader));
     return this.#render(event, reader);
   }
 
-  /** Whether the event must wait for its turn: it is not rendered yet, may read from the engine, and others are first. */
+  /**
+   * Whether the event must wait for its turn: it is not rendered yet, may read from the engine, and others wait before
+   * it.
+   */
   #mustWait(event: object): boolean {
     const { isDirect, isPerViewer } = this.#habitsOf(event);
     if (isDirect || this.#place.isFree) return false;
@@ -168,7 +170,7 @@ export class Shape {
     });
   }
 
-  /** Undefined: it is not rendered, or no longer held. */
+  /** Undefined: not rendered, or no longer in memory. */
   #sharedOf(event: object): Payload | null | Promise<Payload | null> | undefined {
     const kept = this.#shared.get(event);
     return kept instanceof WeakRef ? kept.deref() : kept;
@@ -181,7 +183,7 @@ export class Shape {
       this.#shared.set(event, rendered);
       rendered.then(
         (payload) => this.#keep(event, payload),
-        // The next reader of this event has it rendered again.
+        // After a failure the next reader of this event renders it again.
         () => this.#shared.delete(event),
       );
     }
@@ -247,7 +249,7 @@ export class Shape {
     });
   }
 
-  /** The response as the projection writes it; null: graphql-js has to execute the event, in a context of its own. */
+  /** The response as the projection writes it; null: graphql-js has to execute the event, in a new context. */
   #write<Used extends Context | SharedContext>(
     event: object,
     audience: Audience,
@@ -284,7 +286,7 @@ export class Shape {
     return isPromise(result) ? this.#place.hold(result.then(settle)) : settle(result);
   }
 
-  /** Renders again for as long as an outage of the engine may take; undefined: it was cut short by one. */
+  /** Renders, and retries during an outage of the engine up to a time limit. */
   #untilWhole<Outcome>(waiter: Waiter, render: Attempt<Outcome>): Outcome | Promise<Outcome> {
     const first = render();
     const settle = (outcome: Outcome | undefined): Outcome | Promise<Outcome> =>
@@ -292,7 +294,7 @@ export class Shape {
     return isPromise(first) ? first.then(settle) : settle(first);
   }
 
-  /** Retries until the engine answers. Each attempt waits for its turn; between attempts no place is held. */
+  /** Retries until the engine answers. Each attempt waits for its turn; no place is held between attempts. */
   async #again<Outcome>(waiter: Waiter, render: Attempt<Outcome>): Promise<Outcome> {
     const { clock } = this.#options;
     const end = clock.elapsed() + TIMES.renderMs;

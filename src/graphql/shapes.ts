@@ -1,4 +1,4 @@
-/** The shapes that are in use, by what they share. */
+/** The shapes in use, by tenant, document, operation and inner variables. */
 import { type ExecutionArgs, type OperationDefinitionNode, visit } from 'graphql';
 import { FairPlace } from '../delivery/fair-place.ts';
 import type { Context } from './context.ts';
@@ -40,7 +40,7 @@ export function createShapes(options: ShapeOptions): Shapes {
     const name = operation.name?.value ?? '';
     const names = known.names.get(name) ?? innerVariables(args, operation);
     known.names.set(name, names);
-    // Absent is not null: a field may have a default for an absent argument.
+    // An absent variable differs from null, since a field may have a default for an absent argument.
     const values = names.map((each) => (Object.hasOwn(args.coerced, each) ? [args.coerced[each]] : null));
     return JSON.stringify([context.tenant, known.id, name, values]);
   }

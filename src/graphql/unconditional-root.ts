@@ -42,9 +42,8 @@ function findConditionalRoot(document: DocumentNode): SelectionNode | null {
 }
 
 /**
- * GraphQL of September 2025, section 5.2.4.1. graphql-js 16 has no such rule and
- * throws, in its rule of the single root or when it subscribes to nothing: the
- * document is not validated further.
+ * GraphQL of September 2025, section 5.2.4.1. graphql-js 16 lacks this rule and throws instead, so the document is not
+ * validated further.
  */
 export function unconditionalRootRule(context: ValidationContext): ASTVisitor {
   const conditional = findConditionalRoot(context.getDocument());

@@ -1,4 +1,4 @@
-/** The wording of error messages: only the helpful part, and no names of the schema in production. */
+/** The wording of error messages: shortened, and without names of the schema in production. */
 import { LIMITS } from '../limits.ts';
 
 /** Begins the names of the schema that graphql-js suggests; they end the message. */
@@ -7,8 +7,7 @@ const SUGGESTION = ' Did you mean ';
 export type Tell = (message: string) => string;
 
 /**
- * A message may repeat a whole document as input: it is cut
- * before it is processed.
+ * A message is cut before it is processed, since it may repeat a whole document.
  */
 export function createTell(isProduction: boolean): Tell {
   return (message) => {

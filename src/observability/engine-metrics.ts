@@ -14,13 +14,13 @@ export interface OperationRecord {
 }
 
 export interface EngineMetrics {
-  /** To be called once per operation. */
+  /** Called once per operation name. */
   recordOf(operation: string): OperationRecord;
   turned(isOpen: boolean): void;
   ignored(): void;
   /** The memory of all servers of Redis, in bytes. */
   memory(memory: { readonly used: number; readonly limit: number }): void;
-  /** How long an announcement was on its way through Redis. */
+  /** How long an announcement took through Redis. */
   lag(milliseconds: number): void;
 }
 
@@ -34,7 +34,7 @@ export function createEngineMetrics(registers: Registry[]): EngineMetrics {
   });
   const lag = new Histogram({
     name: 'realtime_announcement_lag_seconds',
-    help: 'How long a probe took from here through Redis back to here: the way of announcements between nodes.',
+    help: 'How long a probe took from this node through Redis and back, which is the path of announcements.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers,
   });
@@ -42,14 +42,14 @@ export function createEngineMetrics(registers: Registry[]): EngineMetrics {
   const refusals = counter('realtime_engine_refusals_total', 'Operations refused at once because the circuit is open.');
   const unknown = counter(
     'realtime_unknown_announcements_total',
-    'Announcements of a kind that only a newer release knows.',
+    'Announcements of a kind that this release does not know.',
   );
   const circuit = new Gauge({
     name: 'realtime_engine_circuit_open',
     help: '1 while the circuit around the engine is open or probing, else 0.',
     registers,
   });
-  // Each worker sees the same servers: the maximum is taken.
+  // Each worker sees the same servers, so the maximum is used.
   const memory = (name: string, help: string): Gauge => new Gauge({ name, help, registers, aggregator: 'max' });
   const used = memory(
     'realtime_redis_memory_bytes',

@@ -1,11 +1,11 @@
-/** Whether the service works, for probes and for people. */
+/** The health of the service, for probes and for people. */
 import type { Engine, EngineHealth } from '../engine/port.ts';
 import type { Registration, RegistrationHealth } from './registration.ts';
 
 export interface Health {
   isReady(): Promise<boolean>;
   detailed(): Promise<DetailedHealth>;
-  /** Not ready from now on: the process accepts no new work. */
+  /** Makes the process not ready: it accepts no new work. */
   drain(): void;
 }
 
@@ -15,14 +15,14 @@ export interface DetailedHealth {
     readonly engine: EngineHealth & { readonly kind: Engine['kind'] };
     /** Clients of this service need no gateway, so a failed registration does not affect readiness. */
     readonly registration: RegistrationHealth;
-    /** Of several processes that share a port. */
+    /** The workers that share a port; left out: a single process. */
     readonly workers?: readonly WorkerHealth[];
   };
 }
 
 export interface WorkerHealth {
   readonly index: number;
-  /** `silent`: it serves and did not answer in time. `absent`: it starts. */
+  /** `silent`: the worker serves and did not answer in time. `absent`: it is starting. */
   readonly status: DetailedHealth['status'] | 'silent' | 'absent';
 }
 

@@ -37,13 +37,13 @@ export interface Metrics {
   /** Receives the outcomes of the engine's circuit. */
   readonly engine: EngineMetrics;
   readonly process: ProcessFacts;
-  /** Whether an event is a replay or a change of an older message, so its age is not a latency. */
+  /** Whether an event is a replay or a change of an older message, whose age is not a latency. */
   isPast: (event: object) => boolean;
   /** Called when scraped: bytes that wait for clients to read. */
   queuedBytes: () => number;
   /** Called when scraped: bytes of events written for clients so far. */
   sentBytes: () => number;
-  /** Requests over HTTP until their answer is ready; streams are none. */
+  /** HTTP requests until their answer is ready, without streams. */
   readonly requests: Histogram<'path' | 'status'>;
   /** Called when scraped: connections that carry plain requests, and bytes of incomplete bodies. */
   plainConnections: () => number;
@@ -79,7 +79,7 @@ function createSeries(registers: Registry[]) {
     }),
     routedMessages: new Counter({
       name: 'realtime_routing_rules_total',
-      help: 'What routing rules did with messages.',
+      help: 'Messages by the outcome of routing rules.',
       labelNames: ['outcome'],
       registers,
     }),
@@ -91,7 +91,7 @@ function createSeries(registers: Registry[]) {
     }),
     errors: new Counter({
       name: 'realtime_errors_total',
-      help: 'Errors told to callers.',
+      help: 'Errors sent to callers.',
       labelNames: ['code'],
       registers,
     }),
@@ -103,7 +103,7 @@ function createSeries(registers: Registry[]) {
     }),
     holes: new Counter({
       name: 'realtime_holes_total',
-      help: 'Holes in what was announced of a conversation: closed from the log, or lost and told.',
+      help: 'Gaps in the announcements of a conversation: closed from the log, or lost and reported to its streams.',
       labelNames: ['outcome'],
       registers,
     }),
@@ -151,7 +151,7 @@ function createDelivered(
   });
   const latency = new Histogram({
     name: 'realtime_delivery_latency_seconds',
-    help: 'From the acceptance of a message to its hand-over to the first socket here; no replays, no changes.',
+    help: 'From the acceptance of a message to its hand-over to the first socket of this node, without replays and changes.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
@@ -165,7 +165,7 @@ function createDelivered(
   };
 }
 
-/** Figures that are asked for when scraped. */
+/** Metrics that are read when scraped. */
 function measureWhenScraped(metrics: Metrics, clock: Clock, registers: Registry[]): void {
   const measure = (name: string, help: string, read: () => number): void => {
     new Gauge({
@@ -192,7 +192,7 @@ function measureWhenScraped(metrics: Metrics, clock: Clock, registers: Registry[
   );
   measure(
     'realtime_unhandled_bytes',
-    'Bytes that clients sent and that are not dealt with: requests, frames, and parts of them.',
+    'Bytes received from clients and not handled yet: requests, frames, and parts of them.',
     () => metrics.unhandledBytes(),
   );
   measure('realtime_timers', 'Timers of this process that have not run yet.', () => clock.pending);
@@ -209,7 +209,7 @@ export function createMetrics(clock: Clock, tenants = 0): Metrics {
     ...createSeries(registers),
     requests: new Histogram({
       name: 'realtime_http_request_seconds',
-      help: 'From the headers of a request to its answer; streams are none.',
+      help: 'From the headers of a request to its answer, without streams.',
       labelNames: ['path', 'status'],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,

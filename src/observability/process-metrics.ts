@@ -11,7 +11,7 @@ export interface ProcessFacts {
   certificateEnd: number;
   /** Workers of this service that had died when this process began. */
   workerDeaths: number;
-  /** Whether this process serves: it has its engine. */
+  /** Whether this process serves, which it does once its engine is ready. */
   isServing: boolean;
 }
 
@@ -35,15 +35,15 @@ export function exposeProcess(registers: Registry[]): ProcessFacts {
         this.set(read());
       },
     });
-  gauge('realtime_connections_capacity', 'Sockets and streams over HTTP that this process takes.', () =>
+  gauge('realtime_connections_capacity', 'Sockets and streams over HTTP that this process accepts.', () =>
     facts.capacity(),
   );
-  // The same for all workers: the maximum is taken.
+  // The same value in all workers, so the maximum is used.
   const sameOfAll = { registers, aggregator: 'max' } as const;
   new Gauge({
     ...sameOfAll,
     name: 'realtime_certificate_end_seconds',
-    help: 'When the certificate that is served ends, since the Unix epoch; 0 without one.',
+    help: 'When the served certificate expires, in seconds since the Unix epoch; 0 without one.',
     collect() {
       this.set(facts.certificateEnd / 1_000);
     },
@@ -51,13 +51,13 @@ export function exposeProcess(registers: Registry[]): ProcessFacts {
   new Counter({
     ...sameOfAll,
     name: 'realtime_worker_deaths_total',
-    help: 'Workers of this service that died, and for which another was started.',
+    help: 'Workers of this service that died and were replaced.',
     collect() {
       this.reset();
       this.inc(facts.workerDeaths);
     },
   });
   gauge('realtime_workers', 'Processes that share the port and serve.', () => Number(facts.isServing));
-  gauge('realtime_heap_limit_bytes', 'The heap that this process may have.', () => getHeapStatistics().heap_size_limit);
+  gauge('realtime_heap_limit_bytes', 'The heap limit of this process.', () => getHeapStatistics().heap_size_limit);
   return facts;
 }

@@ -1,14 +1,14 @@
 /**
  * Registers this subgraph with a gateway that composes at run time, and reports the outcome.
  *
- * The announcement is repeated, accepted or not: a gateway that lost its state learns of
- * the subgraph, and one that refused it may accept it once another subgraph is fixed.
- * A gateway that knows the subgraph has nothing to do, so no other request is needed.
+ * The registration is repeated, accepted or not: a gateway that lost its state learns of the subgraph again, and a
+ * gateway that refused it may accept it once another subgraph is fixed. It is cheap for a gateway that knows the
+ * subgraph, so no other request is needed.
  */
 import { type Clock, deadline } from '../clock.ts';
 import type { Log } from '../log.ts';
 
-/** The announcement of this subgraph to a gateway. */
+/** The registration that is sent to a gateway. */
 export interface Subgraph {
   readonly name: string;
   readonly url: string;
@@ -20,7 +20,7 @@ export interface Subgraph {
 export interface RegistrationHealth {
   /** `off`: no gateway is configured. `waiting`: none has answered yet. */
   readonly status: 'off' | 'waiting' | 'accepted' | 'refused' | 'unreachable';
-  /** Of the last announcement that was answered. */
+  /** The latency of the last answered registration. */
   readonly latencyMs: number | null;
   readonly reason: string | null;
 }
@@ -28,7 +28,7 @@ export interface RegistrationHealth {
 export interface Registration {
   readonly health: RegistrationHealth;
   start(subgraph: Subgraph): void;
-  /** Stops announcing and abandons the present announcement. */
+  /** Stops registering and aborts the present request. */
   close(): void;
 }
 
@@ -45,7 +45,7 @@ const FIRST_RETRY_MS = 1_000;
 const PATIENCE_MS = 5_000;
 const REASON_CHARACTERS = 2_000;
 
-/** Statuses that describe the moment and not the subgraph. */
+/** Statuses that are temporary and say nothing of the subgraph. */
 const isPassing = (status: number): boolean => status >= 500 || status === 408 || status === 429;
 
 export function createRegistration({ url, token, clock, log }: RegistrationOptions): Registration {

@@ -13,7 +13,7 @@ export type OwnAnswers = { readonly [S in Subject]: () => Promise<Answers[S]> };
 /** The answer of one worker. */
 export interface Reply<Answer = unknown> {
   readonly index: number;
-  /** False: the worker starts, or another takes its place soon. It is asked nothing. */
+  /** False: the worker is starting, or its replacement is. It is not asked. */
   readonly serves: boolean;
   /** Null: it does not serve, or did not answer in time. */
   readonly answer: Answer | null;
@@ -30,13 +30,13 @@ export const renderAll = async (gather: Gather): Promise<string> => renderTogeth
 const statusOf = ({ serves, answer }: Reply<DetailedHealth>): WorkerHealth['status'] =>
   serves ? (answer?.status ?? 'silent') : 'absent';
 
-/** One that starts takes nothing from those that serve; one that is silent or down is given connections all the same. */
+/** A starting worker does not affect the others; a silent or failed worker still gets connections. */
 function worstOf(states: readonly WorkerHealth['status'][]): DetailedHealth['status'] {
   if (states.includes('down') || states.includes('silent')) return 'down';
   return states.includes('draining') ? 'draining' : 'ok';
 }
 
-/** The health of all workers, by the word of any. */
+/** The health of all workers, as any of them reports it. */
 export function healthOfAll(own: Health, gather: Gather): Health {
   async function detailed(): Promise<DetailedHealth> {
     const replies = await gather('health');

@@ -33,7 +33,7 @@ export interface RequestSpan {
 }
 
 export interface Tracing {
-  /** A group of the domain's functions as spans, which are roots outside a trace. */
+  /** Wraps a group of the domain's functions in spans, which are roots outside a trace. */
   wrapRules<Group extends object>(name: string, group: Group): Group;
   /** Calls of the engine as child spans, and its announcements as deliveries linked to their origin. */
   wrapEngine(engine: Engine): Engine;
@@ -51,7 +51,7 @@ const isWanted = (environment: Environment): boolean => {
   return names.some((name) => environment[name]);
 };
 
-/** For lines of the log: the trace in whose course a line is written, if there is one. */
+/** For log lines: the present trace, if there is one. */
 export function traceOfLine(): { readonly trace?: string } {
   const span = trace.getActiveSpan()?.spanContext();
   return span && isSpanContextValid(span) ? { trace: span.traceId } : {};
@@ -81,7 +81,10 @@ type Work = (...args: unknown[]) => unknown;
 /** Names of OpenTelemetry's semantic conventions for databases. */
 const SYSTEMS = { embedded: 'sqlite', redis: 'redis' } as const;
 
-/** `database`: the attributes of an engine's spans, which are never roots; null: of the domain, which may be. */
+/**
+ * `database`: the attributes of an engine's spans, which are never roots. Null: spans of the domain, which may be
+ * roots.
+ */
 function wrap<Target extends object>(
   tracer: Tracer,
   prefix: string,
@@ -144,8 +147,8 @@ function fromTraceparent(text: string): SpanContext | null {
 }
 
 /**
- * A listener whose work is a span linked to the origin of the announcement: one span
- * for all listeners of this node, since the work of each is too small.
+ * A listener whose work is one span, linked to the origin of the announcement. One span for all listeners of this node,
+ * since the work of each is too small.
  */
 function linked(tracer: Tracer, listener: BusListener): BusListener {
   return {

@@ -1,9 +1,8 @@
 /**
- * The JSON Schemas that tenants may write: their checks take time proportional to schema and payload.
+ * The JSON Schemas that tenants may save: a check takes time proportional to schema and payload.
  *
- * They have no regular expression (`pattern`, `patternProperties`, `format`), no reference
- * (`$ref`: a few lines of them double the work many times, or never end), and no comparison of items with each other
- * (`uniqueItems`).
+ * Not allowed are regular expressions (`pattern`, `patternProperties`, `format`), references (`$ref`: a few lines can
+ * double the work many times, or recurse for ever) and comparisons of items with each other (`uniqueItems`).
  */
 import { LIMITS } from '../limits.ts';
 

@@ -1,8 +1,8 @@
 /**
- * `const` and `enum` of JSON Schema, by which values of JSON are compared.
+ * The keywords `const` and `enum` of JSON Schema, which compare JSON values.
  *
- * ajv compares objects by their methods `valueOf` and `toString`. In a payload these are
- * names like any other, whose values cannot be called.
+ * ajv compares objects by calling their `valueOf` and `toString`. In a payload these may be ordinary keys whose values
+ * are not functions.
  */
 import { _, type FuncKeywordDefinition } from 'ajv';
 
@@ -22,7 +22,7 @@ function isEqual(one: unknown, other: unknown): boolean {
   );
 }
 
-/** Replace ajv's keywords of these names. Their errors are those of ajv. */
+/** These keywords replace ajv's, with the same errors. */
 export const EQUALITY: readonly (FuncKeywordDefinition & { readonly keyword: string })[] = [
   {
     keyword: 'const',

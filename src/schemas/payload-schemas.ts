@@ -8,14 +8,14 @@ import { EQUALITY } from './equality.ts';
 
 interface Compiled {
   readonly validate: ValidateFunction;
-  /** Steps that one value of a payload may cost. */
+  /** Values of the schema: the steps that one value of a payload may cost. */
   readonly values: number;
 }
 
-/** Characters of a text that take about as long as one value. */
+/** Characters of a string that take about as long as one value. */
 const CHARACTERS_PER_STEP = 16;
 
-/** The number of values of a payload, with names of properties and long texts counted in. */
+/** The number of values of a payload, including property names and long strings. */
 function weightOf(value: unknown): number {
   if (typeof value === 'string') return 1 + value.length / CHARACTERS_PER_STEP;
   if (typeof value !== 'object' || value === null) return 1;
@@ -58,7 +58,7 @@ export function createPayloadSchemas(): PayloadSchemas {
     try {
       return { validate: ajv.compile(schema), values };
     } finally {
-      // ajv would keep it for good otherwise.
+      // Otherwise ajv would cache it for ever.
       ajv.removeSchema(schema);
     }
   }
@@ -68,7 +68,7 @@ export function createPayloadSchemas(): PayloadSchemas {
     if (known) return known;
     const schema = JSON.parse(json) as object;
     const weight = weigh(schema);
-    if ('fault' in weight) throw new Error(`A schema that was allowed is not any more: ${weight.fault}`);
+    if ('fault' in weight) throw new Error(`A saved schema is no longer allowed: ${weight.fault}`);
     const made = compile(schema, weight.values);
     compiled.set(json, made);
     return made;

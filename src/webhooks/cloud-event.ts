@@ -5,7 +5,7 @@ import type { WebhookName, WebhookRecord } from '../engine/shared/webhook.ts';
 import type { ShownEvent } from '../model.ts';
 import type { SignedEvent } from './endpoint.ts';
 
-/** The same each time that an event is sent, of no other event of any webhook. */
+/** The id of a delivery: the same for each attempt of an event, and different for any other event or webhook. */
 function messageId({ tenant, consumer }: WebhookName, eventId: string): string {
   const name = JSON.stringify([tenant, consumer, eventId]);
   return `msg_${createHash('sha256').update(name).digest('base64url').slice(0, 27)}`;
@@ -24,12 +24,12 @@ function bodyOf({ tenant }: WebhookName, { id, type, subject, time, data }: Show
   });
 }
 
-/** Two signatures while a secret is replaced. */
+/** Two secrets sign while one is being replaced. */
 function secretsOf({ secret, earlier }: WebhookRecord, now: number): string[] {
   return earlier && earlier.until > now ? [secret, earlier.secret] : [secret];
 }
 
-/** `sentAt`: by the machine's own clock, with which the receiver compares its own. */
+/** `sentAt`: by the clock of this machine, which the receiver compares with its own. */
 export function signedEvent(
   name: WebhookName,
   record: WebhookRecord,

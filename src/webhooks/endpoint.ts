@@ -1,4 +1,4 @@
-/** The receiver of a webhook: one request for each event, to an address that was looked at. */
+/** The receiver of a webhook: one request for each event, to a checked address. */
 import { type LookupAddress, lookup } from 'node:dns';
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
@@ -19,7 +19,7 @@ export interface SignedEvent {
 export interface AddressRules {
   isUrlAllowed(url: string): boolean;
   isAddressAllowed(address: string): boolean;
-  /** All addresses of a host; that of the machine when it is left out. */
+  /** Resolves a host to all its addresses; by default the system's resolver. */
   readonly resolve?: Resolve;
 }
 
@@ -49,11 +49,11 @@ export class Endpoint {
     this.#agents = { http: new HttpAgent(options), https: new HttpsAgent(options) };
   }
 
-  /** Sends an event. It is over after `timeoutMs`, or when `signal` is. */
+  /** Sends an event. Ends after `timeoutMs`, or when `signal` aborts. */
   send(url: string, event: SignedEvent, timeoutMs: number, signal: AbortSignal): Promise<SendResult> {
     const host = URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : '';
     if (!this.#rules.isUrlAllowed(url)) return Promise.resolve(REFUSED);
-    // Names are looked at when they are resolved.
+    // Names are checked when they are resolved.
     if (isIP(host) !== 0 && !this.#rules.isAddressAllowed(host)) return Promise.resolve(REFUSED);
     return new Promise((resolve) => {
       const request = this.#open(url, event.headers, signal);
@@ -65,7 +65,7 @@ export class Endpoint {
         resolve(deliveryOf(response));
         readOut(response);
       });
-      // Not once: a second error that nobody hears would end the process.
+      // `on`, not `once`: a second error without a listener would end the process.
       request.on('error', (error) => resolve(faultOf(error)));
       request.once('close', () => {
         stopWaiting();
@@ -87,7 +87,7 @@ export class Endpoint {
       : requestHttp(url, { ...options, agent: this.#agents.http });
   }
 
-  /** A name is resolved once for each connection, which goes to the addresses that were looked at and to no other. */
+  /** Resolves a name once per connection, which then goes to the checked addresses only (no DNS rebinding). */
   readonly #lookup: LookupFunction = (hostname, options, done) => {
     const { resolve = resolveAll, isAddressAllowed } = this.#rules;
     resolve(hostname, (error, addresses) => {
@@ -100,7 +100,7 @@ export class Endpoint {
   };
 }
 
-/** Redirects are not followed: where they lead was not allowed. */
+/** Redirects are not followed, since their target was not checked. */
 function deliveryOf({ statusCode = 0 }: IncomingMessage): SendResult {
   if (statusCode >= 200 && statusCode < 300) return { outcome: 'delivered' };
   return statusCode === 410 ? { outcome: 'gone' } : { outcome: 'failed', error: `Status ${statusCode}.` };
@@ -111,7 +111,7 @@ function faultOf(error: NodeJS.ErrnoException): SendResult {
   return { outcome: 'failed', error: error.code ?? error.name };
 }
 
-/** Reads an answer to its end, so that its connection can be used again: one that is long is not worth it. */
+/** Reads an answer to its end, so that its connection can be reused. A long answer is cut off instead. */
 function readOut(response: IncomingMessage): void {
   let bytes = 0;
   response.on('data', (chunk: Buffer) => {

@@ -1,8 +1,8 @@
 /**
  * The member of a consumer that sends its events to a webhook, on the node that holds it.
  *
- * It pulls as any member does, sends the events of each subject one after the other, and acknowledges: what fails rests, longer
- * after each attempt and for hours in the end, and nothing of its subject is sent before it.
+ * It pulls like any member, sends the events of each subject one after the other, and acknowledges. A failed event is
+ * retried with a back-off up to hours, and no later event of its subject is sent before it.
  */
 import type { Clock } from '../clock.ts';
 import { shownEvent } from '../domain/event-data.ts';
@@ -22,7 +22,7 @@ export interface MemberParts {
   readonly log: Log;
   readonly waits: EventWaits;
   readonly addresses: AddressRules;
-  /** How long after a message its readers count as not reached. */
+  /** How long a message may be unread before its readers count as not reached. */
   readonly unreachedAfterMs: number;
   readonly count: (outcome: SendResult['outcome']) => void;
 }
@@ -46,7 +46,7 @@ class Batch {
     this.health = health;
   }
 
-  /** Whether the next of its subject may be sent. */
+  /** Records a result. Returns whether the next event of the subject may be sent. */
   note(id: string, delivery: SendResult, now: number): boolean {
     const { health } = this;
     if (delivery.outcome === 'delivered') {
@@ -68,7 +68,7 @@ export class WebhookMember {
   readonly #endpoint: Endpoint;
   readonly #cut = new AbortController();
   readonly #pauses: Pauses;
-  /** Resolves once nothing of it is on its way. */
+  /** Resolves once no request is running. */
   readonly done: Promise<void>;
 
   constructor(name: WebhookName, parts: MemberParts) {
@@ -79,12 +79,12 @@ export class WebhookMember {
     this.done = this.#run();
   }
 
-  /** Begins nothing more. Running requests may end. */
+  /** Starts no more requests. Running ones may end. */
   end(): void {
     this.#pauses.end();
   }
 
-  /** Gives up running requests, whose events are sent again. */
+  /** Aborts running requests; their events are sent again. */
   cut(): void {
     this.end();
     this.#cut.abort();
@@ -145,7 +145,7 @@ export class WebhookMember {
     await Promise.all(Array.from({ length: LIMITS.webhookRequests }, work));
   }
 
-  /** After a failed event nothing of its subject is sent. */
+  /** After a failed event no further event of its subject is sent. */
   async #sendInOrder(
     record: WebhookRecord,
     events: readonly EventRecord[],
@@ -180,13 +180,13 @@ export class WebhookMember {
     // Events of a disabled webhook are kept until it is enabled.
     const handling = { backOff: BACK_OFF, returned: isOff ? [...returned, ...failed] : returned };
     await engine.ackEvents(tenant, consumer, token, isOff ? [] : failed, handling);
-    // Behind that: an error that is shown is of an attempt that is over.
+    // After the acknowledgement, so that a shown error belongs to a finished attempt.
     if (health.version !== '') await engine.noteWebhook(tenant, consumer, health);
     if (isOff && !this.#pauses.isOver) log.warn({ tenant, consumer, error: health.error }, 'webhook disabled');
     if (isOff) this.#pauses.end();
   }
 
-  /** Events sent from now on might be acknowledged only after they are handed out again. */
+  /** Whether it is too late to send more: the events might be handed out again before their acknowledgement. */
   #isLate(pulledAt: number): boolean {
     return this.#parts.clock.elapsed() - pulledAt >= TIMES.eventAckMs - 2 * TIMES.longestWebhookMs;
   }

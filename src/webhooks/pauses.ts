@@ -1,4 +1,4 @@
-/** The pauses of somebody who may be ended at any time. */
+/** Pauses of a task that may be ended at any time. */
 import type { Clock } from '../clock.ts';
 
 export class Pauses {
@@ -14,13 +14,13 @@ export class Pauses {
     return this.#isOver;
   }
 
-  /** No pause lasts from now on. */
+  /** Ends the present pause and all later ones. */
   end(): void {
     this.#isOver = true;
     this.#wake();
   }
 
-  /** One at a time. */
+  /** Only one pause at a time. */
   pause(ms: number): Promise<void> {
     if (this.#isOver || ms <= 0) return Promise.resolve();
     return new Promise((resolve) => {

@@ -1,7 +1,8 @@
 /**
- * The member of a tenant's own consumer that looks, a while after each message, which of its readers are away and have not read it.
+ * The member of the consumer `$unreached`. Some time after each message it finds the members who are away and have not
+ * read it.
  *
- * In conversations of more than `LIMITS.listedMembers` it does not: each message would ask for all of them.
+ * Conversations of more than `LIMITS.listedMembers` are skipped, since each message would read all members.
  */
 import type { Engine } from '../engine/port.ts';
 import { AS_PULLED, type EventRecord, type PulledEvents } from '../engine/shared/consumer.ts';
@@ -15,7 +16,7 @@ export class UnreachedMember {
   readonly #name: WebhookName;
   readonly #parts: MemberParts;
   readonly #pauses: Pauses;
-  /** Resolves once nothing of it goes on. */
+  /** Resolves once no work is running. */
   readonly done: Promise<void>;
 
   constructor(name: WebhookName, parts: MemberParts) {
@@ -54,7 +55,7 @@ export class UnreachedMember {
     if (!pulled.isPart) await waits.wait(tenant, arrivals, TIMES.eventLookMs, () => this.#pauses.isOver);
   }
 
-  /** Looks at each message when it is due. Those that are due later than they may be in hand are pulled again. */
+  /** Handles each message when it is due. Messages due after the acknowledgement time are returned and pulled again. */
   async #handle({ events, token }: PulledEvents): Promise<void> {
     const { engine, clock } = this.#parts;
     const { tenant, consumer } = this.#name;
@@ -76,7 +77,7 @@ export class UnreachedMember {
   async #look(event: EventRecord): Promise<void> {
     const { engine, clock } = this.#parts;
     if (event.type !== 'MESSAGE_SENT' && event.type !== 'MESSAGE_FINISHED') return;
-    // One that is being written is looked at when it is finished.
+    // A message being written is handled when it is finished.
     if (event.data.state === 'STREAMING') return;
     const { tenant } = this.#name;
     const [message] = await engine.readMessages(tenant, [event.data.id]);
@@ -103,7 +104,7 @@ async function unreachedBy(
   const others = members.map(({ userId }) => userId).filter((userId) => userId !== senderId);
   const presences = await engine.readPresence(tenant, others);
   const gone = presences.filter(({ status }) => status === 'OFFLINE');
-  // One who has blocked the sender since is not told of a direct message of theirs.
+  // A member who has blocked the sender since is not notified of the direct message.
   const isBlocked = gone.some(({ blocked }) => blocked.includes(senderId)) && (await isDirect(engine, tenant, message));
   if (isBlocked) return [];
   const away = gone.map(({ userId }) => userId);

@@ -1,4 +1,4 @@
-/** The webhooks that this node sends events for: those it holds, which it looks for now and then. */
+/** The webhooks whose events this node sends: it looks for unheld webhooks at intervals and holds them. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -17,7 +17,7 @@ export class Webhooks {
   readonly #parts: MemberParts;
   readonly #members = new Map<string, WebhookMember | UnreachedMember>();
   readonly #stopLooking: () => void;
-  /** When this node last heard that it holds them. */
+  /** When the engine last confirmed that this node holds them. */
   #heldAt: number;
   #isLooking: Promise<void> | null = null;
   #isOver = false;
@@ -35,7 +35,7 @@ export class Webhooks {
     return this.#members.size;
   }
 
-  /** Nothing more is begun. */
+  /** Starts no more requests. */
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -43,7 +43,7 @@ export class Webhooks {
     for (const member of this.#members.values()) member.end();
   }
 
-  /** Ends once nothing is on its way; what takes too long is given up, and other nodes send it again. */
+  /** Ends once no request is running. Slow requests are aborted, and other nodes send their events again. */
   async close(): Promise<void> {
     this.end();
     const cancel = this.#clock.after(TIMES.drainGraceMs, () => this.#cutAll());
@@ -71,7 +71,7 @@ export class Webhooks {
     }
   }
 
-  /** Ends the members that others may hold, and begins those that are new. */
+  /** Ends members that other nodes may hold now, and begins new ones. */
   #keep(held: readonly WebhookName[]): void {
     if (this.#isOver) return;
     const kept = new Set(held.map(keyOf));

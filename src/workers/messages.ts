@@ -14,7 +14,7 @@ export type ToPrimary =
   /** Asks all workers about a subject. */
   | { readonly type: 'gather'; readonly id: number; readonly subject: Subject };
 
-/** The variable that tells a worker its place, as JSON of `WorkerPlace`. */
+/** The environment variable that tells a worker its place, as JSON of `WorkerPlace`. */
 export const PLACE = 'REALTIME_WORKER_PLACE';
 
 export interface WorkerPlace {

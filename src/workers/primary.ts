@@ -1,8 +1,8 @@
 /**
  * The process that starts the workers, and serves nothing itself.
  *
- * It hands each connection to the workers in turn, so that they carry as many each, replaces a worker that dies,
- * and merges their metrics. The first worker starts alone, so that a fault of the start is reported once.
+ * It distributes connections evenly over the workers, replaces a worker that dies, and merges their metrics. The first
+ * worker starts alone, so that a start error is reported once.
  */
 import cluster, { type Worker } from 'node:cluster';
 import type { Clock } from '../clock.ts';
@@ -15,9 +15,9 @@ interface Slot {
   readonly index: number;
   worker: Worker | null;
   serves: boolean;
-  /** By the clock's `elapsed`: the time at which it began to serve. */
+  /** When the worker began to serve, by the clock's `elapsed`. */
   servesSince: number;
-  /** Consecutive deaths, each soon after it began to serve. */
+  /** Consecutive deaths, each soon after the worker began to serve. */
   failures: number;
 }
 
@@ -61,7 +61,9 @@ export class Primary {
     }));
   }
 
-  /** Resolves to the port once all serve, or to an exit code when the first cannot start and has logged why. */
+  /**
+   * Resolves to the port once all serve, or to an exit code when the first cannot start; it has logged the reason then.
+   */
   start(): Promise<{ readonly port: number } | { readonly code: number }> {
     cluster.schedulingPolicy = cluster.SCHED_RR;
     cluster.setupPrimary({ serialization: 'advanced' });
@@ -97,7 +99,7 @@ export class Primary {
     const worker = cluster.fork({ ...this.#environment, [PLACE]: JSON.stringify(place) });
     slot.worker = worker;
     worker.on('message', (message: ToPrimary) => this.#heed(slot, worker, message));
-    // The worker died between two messages.
+    // The worker may have died between two messages.
     worker.on('error', (error) => this.#log.debug({ err: error, worker: slot.index }, 'worker not told'));
     worker.once('exit', (code: number | null, signal: NodeJS.Signals | null) =>
       this.#bury(slot, worker, { code, signal }),

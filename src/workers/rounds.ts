@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Reply } from '../observability/together.ts';
 import { TIMES } from '../times.ts';
 
-/** A worker as it is asked. */
+/** A worker in one round. */
 export interface Asked {
   readonly index: number;
   /** Null: the worker does not serve. */
@@ -25,7 +25,7 @@ export class Rounds {
     this.#clock = clock;
   }
 
-  /** Asks each worker that serves; `tell` is given one reply for each worker. */
+  /** Asks each worker that serves; `tell` gets one reply for each worker. */
   begin(workers: readonly Asked[], tell: (replies: readonly Reply[]) => void): void {
     this.#begun += 1;
     const id = this.#begun;

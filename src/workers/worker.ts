@@ -25,7 +25,7 @@ function createWorker(place: WorkerPlace): Worker {
   let asked = 0;
   let own: OwnAnswers | null = null;
   let stop = (_signal: NodeJS.Signals): void => undefined;
-  // A worker whose primary died ends with it: `node:cluster` does that.
+  // `node:cluster` ends a worker whose primary died.
   const tell = (message: ToPrimary): void => void process.send?.(message);
 
   async function answer(id: number, subject: Subject): Promise<void> {

@@ -61,7 +61,7 @@ describe('an expired certificate', () => {
   it(
     'G13, F42: named in the log once, refused by clients that check, served to those that do not, and nothing worse',
     async () => {
-      const told = program.output.split('\n').filter((line) => line.includes('the TLS certificate has ended'));
+      const told = program.output.split('\n').filter((line) => line.includes('the TLS certificate has expired'));
       expect(told.map((line) => JSON.parse(line))).toMatchObject([{ level: 50, subject: 'CN=localhost' }]);
       const before = program.output;
       const startedAt = performance.now();

@@ -33,8 +33,8 @@ describe('watchCertificate', () => {
     expect(toldIn(15)).toEqual([]);
     const soon = toldIn(14).map((line) => JSON.parse(line));
     expect(soon.length).toBeGreaterThanOrEqual(13);
-    expect(soon[0]).toMatchObject({ level: 40, subject: 'CN=localhost', msg: 'the TLS certificate ends soon' });
-    expect(toldIn(2).at(-1)).toContain('the TLS certificate has ended');
+    expect(soon[0]).toMatchObject({ level: 40, subject: 'CN=localhost', msg: 'the TLS certificate expires soon' });
+    expect(toldIn(2).at(-1)).toContain('the TLS certificate has expired');
     stop();
     expect(toldIn(5)).toEqual([]);
   });

@@ -6,7 +6,7 @@ import { encodeInboxPlace, inboxRequest } from '../../domain/inbox-place.ts';
 import type { InboxPlace } from '../../model.ts';
 import { withIds } from '../event-ids.ts';
 
-/** The last encoded position: a checkpoint has it as its id and, if selected, as its position. */
+/** The last encoded position. A checkpoint uses it as its id and, if selected, as its `position`. */
 let latest: { readonly place: InboxPlace; readonly text: string } | null = null;
 
 function textOf(place: InboxPlace): string {

@@ -45,7 +45,7 @@ export const Mutation: MutationResolvers = {
     domain.messages.removeReaction(viewer, messageId, emoji),
 };
 
-/** The last event and its id: an event goes to one reader after the other, and its id is encoded once. */
+/** The last event and its id, since an event goes to one reader after the other and its id is encoded once. */
 let latest: { readonly event: object; readonly id: string } | null = null;
 
 const idOfMessage: IdOf = (event) => {
@@ -56,7 +56,9 @@ const idOfMessage: IdOf = (event) => {
   return latest.id;
 };
 
-/** In one conversation a message's position is a place in the whole stream, and so the id of its event. */
+/**
+ * In a stream of one conversation a message's position identifies a place in the stream, so it is the id of the event.
+ */
 async function subscribe(
   field: 'messageReceived' | 'messageUpdated',
   { conversationIds, after }: SubscriptionMessageReceivedArgs,

@@ -1,4 +1,4 @@
-/** Messages that are read while they are written. */
+/** Streamed messages. */
 import type { MutationResolvers, SubscriptionResolvers } from '../../__generated__/resolvers.ts';
 import type { SeenText, ShownMessage } from '../../access/seen.ts';
 import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
@@ -7,7 +7,7 @@ import { streamRequest } from '../../domain/cursor.ts';
 
 export const Mutation: MutationResolvers = {
   startMessage: (_, { input }, { domain, viewer, meter }) => {
-    // It also counts as a message.
+    // A long append also counts as a message.
     meter.count('message');
     return domain.writings.start(viewer, input);
   },

@@ -1,4 +1,4 @@
-/** Plugins of Apollo Server: the rights of the token, the cost of an operation, and the statuses of answers. */
+/** Plugins of Apollo Server: rights of the token, cost of an operation, HTTP status of the answer. */
 import type { ApolloServerPlugin, GraphQLRequest } from '@apollo/server';
 import { ERROR_CODES } from '../../errors.ts';
 import { refusalOf } from '../../graphql/affordable.ts';
@@ -34,7 +34,7 @@ export function guardOperations(rules: OperationRules): ApolloServerPlugin<Apoll
   };
 }
 
-/** An operation that used up its budget has no result. */
+/** Replaces the result of an operation that used up its budget by the error. */
 export function endCostly(formatError: FormatError): ApolloServerPlugin<ApolloContext> {
   return {
     async requestDidStart({ request }) {
@@ -51,7 +51,7 @@ export function endCostly(formatError: FormatError): ApolloServerPlugin<ApolloCo
   };
 }
 
-/** Faults of the operation itself, rather than of the request that carries it. */
+/** Errors of the operation itself, not of the request around it. */
 const OPERATION_FAULTS = new Set<unknown>([
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
@@ -68,8 +68,8 @@ function isLegacy({ http }: GraphQLRequest): boolean {
 }
 
 /**
- * GraphQL over HTTP, section 6.4.1: a client that reads `application/json` cannot
- * tell our status from a proxy's, so a well-formed request is answered with 200.
+ * GraphQL over HTTP, section 6.4.1: a client that accepts `application/json` cannot tell our status from a proxy's, so
+ * a well-formed request is answered with 200.
  */
 export function answerLegacyClients(): ApolloServerPlugin<ApolloContext> {
   return {
@@ -77,7 +77,7 @@ export function answerLegacyClients(): ApolloServerPlugin<ApolloContext> {
       return {
         async willSendResponse({ response, errors }) {
           if (!isLegacy(request) || response.http.status !== 400 || response.body.kind !== 'single') return;
-          // Those of a refused document are in the body only.
+          // The errors of a refused document are in the body only.
           const codes = (errors ?? response.body.singleResult.errors ?? []).map((error) => error.extensions?.['code']);
           if (codes.length > 0 && codes.every((code) => OPERATION_FAULTS.has(code))) response.http.status = 200;
         },

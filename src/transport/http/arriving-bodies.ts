@@ -1,5 +1,5 @@
 /**
- * Counts the bodies of requests: while they arrive, while their sender is not known yet, and until they are answered.
+ * Counts the bodies of requests: while they arrive, while their sender is unknown, and until they are answered.
  *
  * Each body has a cap of its own; `Unhandled` has the cap of all. An honest client
  * sends its body at once, so slow bodies do not keep it out.
@@ -30,7 +30,7 @@ class Arriving extends Transform {
   }
 }
 
-/** By the headers; infinite when they give no length and a body follows. */
+/** The length of the body by the headers; infinite when a body of unknown length follows. */
 export function bytesToCome({ headers }: Pick<IncomingMessage, 'headers'>): number {
   if (headers['content-length'] !== undefined) return Number(headers['content-length']) || 0;
   return headers['transfer-encoding'] === undefined ? 0 : Number.POSITIVE_INFINITY;
@@ -54,7 +54,7 @@ class Body implements Sender {
     );
   }
 
-  /** Resolves as `work` does, unless the body is refused before. */
+  /** Resolves as `work` does, unless the body is refused first. */
   async until<Value>(work: Promise<Value>, onRefusal: () => void): Promise<Value> {
     try {
       return await Promise.race([
@@ -141,7 +141,7 @@ export function watchBodies(app: FastifyInstance, unhandled: Unhandled): void {
   app.addHook('onRequest', ({ raw }, reply, done) => {
     countBody(raw, unhandled);
     if (!refused.has(raw)) return done();
-    // A client that is refused need not send the rest.
+    // A refused client need not send the rest.
     reply.header('connection', 'close');
     done(unavailable());
   });

@@ -7,7 +7,7 @@ import type { IsOriginAllowed } from '../../access/origins.ts';
 const PREFLIGHT_S = 600;
 
 export function protectBrowsers(app: FastifyInstance, isOriginAllowed: IsOriginAllowed): void {
-  // A content policy only matters for pages, and each of them has its own (`console-files.ts`).
+  // A content policy matters only for pages, and each page has its own (`console-files.ts`).
   app.register(helmet, { contentSecurityPolicy: false });
   app.register(cors, {
     delegator: ({ headers: { origin, host } }, answer) =>
@@ -20,7 +20,7 @@ export function protectBrowsers(app: FastifyInstance, isOriginAllowed: IsOriginA
   });
 }
 
-/** Passes on what was set so far to a response that is written past Fastify. */
+/** Passes the headers set so far to a response that is written past Fastify. */
 export function passHeaders(reply: FastifyReply): void {
   for (const [name, value] of Object.entries(reply.getHeaders()))
     if (value !== undefined) reply.raw.setHeader(name, value);

@@ -14,10 +14,10 @@ export interface CallerOptions {
   readonly rateLimits: RateLimits;
 }
 
-/** A request ends before its token does. */
+/** A request has no token to renew. */
 const NOTHING = (): void => undefined;
 
-/** Identifies the caller. An invalid token counts as none; the reason is reported when a token is needed. */
+/** Identifies the caller. An invalid token counts as no token; the reason is reported when a token is needed. */
 export async function identify(request: FastifyRequest, options: CallerOptions): Promise<Caller> {
   const { verifyToken, standingOf, rateLimits } = options;
   const standing = standingOf(secretOfHeaders(request.headers));
@@ -47,7 +47,9 @@ export async function identify(request: FastifyRequest, options: CallerOptions):
   return nobody(unauthenticated(verification ? reasonOf(verification) : 'INVALID'));
 }
 
-/** The engine, which knows the revoked tokens, may be unavailable: requests that need no token are served all the same. */
+/**
+ * The engine, which knows the revoked tokens, may be unavailable. Requests that need no token are served all the same.
+ */
 function refusalOf(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   throw error;

@@ -1,11 +1,11 @@
-/** Checks the served certificate at once and every day, and warns before it ends. */
+/** Checks the served certificate at the start and every day, and warns before it expires. */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 
-/** Returns a function that stops it. The served certificate is the one that the file held at the start. */
+/** The returned function stops the checks. The served certificate is the one in the file at the start. */
 export function watchCertificate(
   certFile: string,
   clock: Clock,
@@ -19,9 +19,9 @@ export function watchCertificate(
   function check(): void {
     const now = clock.now();
     const found = { certFile, subject, validFrom, validTo };
-    if (end <= now) log.error(found, 'the TLS certificate has ended: clients that look at it refuse it');
-    else if (begin > now) log.error(found, 'the TLS certificate is not valid yet: clients that look at it refuse it');
-    else if (end - now <= TIMES.certificateEndsSoonMs) log.warn(found, 'the TLS certificate ends soon');
+    if (end <= now) log.error(found, 'the TLS certificate has expired: clients that verify it refuse it');
+    else if (begin > now) log.error(found, 'the TLS certificate is not valid yet: clients that verify it refuse it');
+    else if (end - now <= TIMES.certificateEndsSoonMs) log.warn(found, 'the TLS certificate expires soon');
   }
 
   check();

@@ -1,13 +1,13 @@
 /**
  * The console at `/`, and GraphiQL at `/graphql`: pages that `npm run console:build` makes.
  *
- * They are read when they are asked for: what was built since the start is served, and nothing of it is kept in memory.
+ * Files are read at each request, so a new build is served at once, and none is held in memory.
  */
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
-/** The same folder for `src/` and for the `dist/` that is made of it. */
+/** The same folder, seen from `src/` and from the compiled `dist/`. */
 export const CONSOLE_FOLDER = new URL('../../../dist/console/', import.meta.url);
 
 export type ConsolePage = 'index' | 'graphiql';
@@ -55,7 +55,7 @@ const NOT_BUILT = `<!doctype html>
 </html>
 `;
 
-/** Of a page or an asset that was built; null when there is none. */
+/** The content of a built page or asset; null when there is none. */
 async function built(name: string, folder: URL): Promise<Buffer | null> {
   try {
     return await readFile(new URL(name, folder));
@@ -64,7 +64,7 @@ async function built(name: string, folder: URL): Promise<Buffer | null> {
   }
 }
 
-/** Serves what the pages load, and answers how to show a page. */
+/** Serves the assets, and returns a function that sends a page. */
 export function addConsole(app: FastifyInstance, folder = CONSOLE_FOLDER): ShowPage {
   const show: ShowPage = async (page, reply) => {
     reply.header('content-security-policy', POLICIES[page]).header('cache-control', 'no-cache');
@@ -76,7 +76,7 @@ export function addConsole(app: FastifyInstance, folder = CONSOLE_FOLDER): ShowP
     const type = TYPES[extname(name)];
     const content = type && ASSET.test(name) ? await built(`assets/${name}`, folder) : null;
     if (content === null || type === undefined) return reply.callNotFound();
-    // Its name holds a hash of its content.
+    // The name contains a hash of the content.
     return reply.header('cache-control', 'public, max-age=31536000, immutable').type(type).send(content);
   });
   return show;

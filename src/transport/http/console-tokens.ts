@@ -1,4 +1,4 @@
-/** Tokens that the console asks for by a click: of any user of the tenant without a name, outside production. */
+/** Tokens for the console, outside production: for any user of the default tenant. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { signToken } from '../../access/tokens.ts';
 import type { Clock } from '../../clock.ts';
@@ -7,7 +7,7 @@ import { isUserId } from '../../model.ts';
 
 export interface ConsoleTokens {
   readonly clock: Clock;
-  /** The first signs; empty: only others can. */
+  /** The first one signs; empty: this service cannot sign. */
   readonly secrets: readonly string[];
   readonly tenantClaim: string;
   readonly issuer: string | null;
@@ -19,10 +19,10 @@ const OWN_ADDRESSES = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
 const OWN_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /**
- * Whether a page of this machine asks, that this service has served.
+ * Whether the request comes from a page that this service has served, on this machine.
  *
- * The address alone is not enough: a name that was rebound to this machine, a proxy on it, or another
- * page in the same browser comes from there as well.
+ * The address alone is not enough: a DNS name rebound to this machine, a proxy on it, or another page in the same
+ * browser has the same address.
  */
 function isOwnPage({ raw, headers }: FastifyRequest): boolean {
   const { host = '', origin } = headers;
@@ -40,7 +40,7 @@ export function addConsoleTokens(app: FastifyInstance, { clock, secrets, ...clai
     if (secret === undefined || !isOwnPage(request)) {
       throw new ServiceError(
         'FORBIDDEN',
-        'Tokens are made for the console on this machine only, from a secret of its own.',
+        'Tokens are issued only to the console on this machine, signed with a secret of this service.',
       );
     }
     const { userId } = request.body ?? {};

@@ -1,8 +1,7 @@
 /**
  * A port that listens before the service is ready: an engine may be unavailable for long.
  *
- * Until it is opened it is alive and not ready, and says so in the terms that probes,
- * clients and balancers know.
+ * Until it is opened it is live and not ready, and answers probes, clients and load balancers accordingly.
  */
 import { readFileSync } from 'node:fs';
 import {
@@ -37,7 +36,10 @@ export interface Entrance {
   listen(host: string, port: number): Promise<number>;
   /** From now on requests go to `handle`, and sockets to the listener of `upgrade`. */
   open(handle: RequestListener): void;
-  /** Tells the clients of HTTP/2 to send their next request elsewhere. Those of HTTP/1.1 are told in their responses. */
+  /**
+   * Sends HTTP/2 clients a GOAWAY, so that their next request goes elsewhere. HTTP/1.1 clients see it in their
+   * responses.
+   */
   leave(): void;
   /** Accepts no more connections, and waits for the open ones. */
   close(): Promise<void>;
@@ -56,7 +58,7 @@ const RETRY_AFTER_S = Math.ceil(TIMES.startRetryMs / 1_000);
 /** A path without its query and a last slash. */
 const pathOf = (url = '/'): string => (url.split('?', 1)[0] ?? '').replace(/(?<=.)\/$/, '');
 
-/** The body is not read: the connection ends after the answer. */
+/** The body is not read, so the connection ends after the answer. */
 function answerStarting({ url, method }: IncomingMessage, response: ServerResponse): void {
   const isAlive = pathOf(url) === '/health' && (method === 'GET' || method === 'HEAD');
   const isProbe = pathOf(url) === '/health/ready';
@@ -73,7 +75,7 @@ function refuseStarting(_request: IncomingMessage, socket: Duplex): void {
   refuse(socket, { status: 503, message: STARTING, retryAfterS: RETRY_AFTER_S });
 }
 
-/** With TLS it speaks HTTP/2 as well; every stream of it is a request of the same server. */
+/** With TLS the server also speaks HTTP/2; each HTTP/2 stream is a request of the same server. */
 function createNodeServer(
   { tls, keepAliveMs, isUpgrade, clock }: EntranceOptions,
   handle: RequestListener,

@@ -42,7 +42,7 @@ import { sayWhenToRetry, tellWhenToRetry } from './retry-after.ts';
 export interface GraphqlHttpOptions extends CallerOptions {
   readonly schema: GraphQLSchema;
   readonly rules: OperationRules;
-  /** One for all transports: a document is read once. */
+  /** Shared by all transports, so that a document is parsed once. */
   readonly prepare: Prepare;
   readonly formatError: FormatError;
   readonly createContext: (caller: Caller) => Context;
@@ -65,16 +65,16 @@ type Answer = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 function createApollo({ schema, rules, formatError, log }: GraphqlHttpOptions) {
   return new ApolloServer<ApolloContext>({
     schema,
-    // Parsing and validation are done before: see `prepared-documents.ts`.
+    // Documents are parsed and validated earlier: see `prepared-documents.ts`.
     documentStore: null,
     executionOptions: EXECUTION_OPTIONS,
-    // Apollo's own search for suggestions is quadratic in the length of the message; `formatError` decides about ours.
+    // Apollo's removal of suggestions is quadratic in the length of the message; `formatError` removes them instead.
     hideSchemaDetailsFromClientErrors: false,
-    // Browsers add nothing by themselves that another site could use: a caller is known by a header. A request without one
-    // is told that a token is needed, by GET as well, rather than about a preflight.
+    // A caller is identified by a header that browsers never add by themselves, so CSRF is not possible. Without it a
+    // request, also a GET, gets the error that a token is needed, and not one about a preflight.
     csrfPrevention: false,
     allowBatchedHttpRequests: false,
-    // Ours also serve streams and sockets.
+    // `persisted-queries.ts` serves streams and sockets, too.
     persistedQueries: false,
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
@@ -87,7 +87,7 @@ function createApollo({ schema, rules, formatError, log }: GraphqlHttpOptions) {
       tellWhenToRetry(),
       answerLegacyClients(),
       ApolloServerPluginLandingPageDisabled(),
-      // Its hooks run at each field. No answer is cached: see `no-store` below.
+      // The plugin's hooks run for each field, and no answer is cached: see `no-store` below.
       ApolloServerPluginCacheControlDisabled(),
     ],
   });
@@ -124,7 +124,7 @@ function withPrepared(
   return withDocument(context, document);
 }
 
-/** Answers a request whose body was read. Nothing of it is parsed before its caller is known. */
+/** Answers a request whose body was read. No document is parsed before its caller is known. */
 function createAnswer(
   options: GraphqlHttpOptions,
   apollo: ApolloServer<ApolloContext>,
@@ -153,9 +153,9 @@ function createAnswer(
       throw fault;
     }
     requireAnswerable(request, caller, isProduction);
-    // Here, since Apollo Server reports a refusal of a plugin about an unknown operation as a server fault.
+    // Checked here, since Apollo Server reports a plugin's refusal of an unknown operation as a server fault.
     const context = withPrepared(request, options.createContext(caller) as ApolloContext, caller, options);
-    // A trace is several times the size of its response, outside all limits: only gateways get one.
+    // A trace is several times as large as its response, and no limit covers it, so only gateways get one.
     if (!caller.isProvenGateway) delete request.headers['apollo-federation-include-trace'];
     reply.header('cache-control', 'no-store');
     begun.set(request, { caller, context });
@@ -163,16 +163,16 @@ function createAnswer(
   };
 }
 
-/** Decides, before a body is read, how much of it is. */
+/** Decides before a body is read how much of it is read. */
 function createArrival(options: GraphqlHttpOptions, identified: WeakMap<FastifyRequest, Caller>) {
   /** Requests with a body of unknown length and without a valid token. */
   const strangers = new WeakSet<FastifyRequest>();
   return {
-    // Before the body is read: bytes in another charset, or compressed, are not JSON to the parser.
+    // Before the body is read: the parser takes neither another charset nor compressed bytes.
     async onRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
       requireReadable(request);
       requireUtf8(request);
-      // Before the body is read: no body is held while the keys are loaded.
+      // Before the body is read, so that no body is held while keys are loaded.
       const caller = await beforeBody(request, reply, identify(request, options));
       const { bearer, refusal } = caller;
       if (!bearer || request.raw.complete) identified.set(request, caller);
@@ -191,10 +191,10 @@ function createArrival(options: GraphqlHttpOptions, identified: WeakMap<FastifyR
 export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpOptions): Promise<() => Promise<void>> {
   const apollo = createApollo(options);
   await apollo.start();
-  /** Anonymous requests that had arrived in full: their caller is not identified again. */
+  /** Anonymous requests that had arrived in full, so that their caller is not identified twice. */
   const identified = new WeakMap<FastifyRequest, Caller>();
   const answer = createAnswer(options, apollo, identified);
-  // Routers put a status before the errors, or in their place: a proven gateway gets the errors only.
+  // Routers show an HTTP status before the errors or instead of them, so a proven gateway gets the errors only.
   const onSend = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (reply.statusCode < 400 || !options.standingOf(secretOfHeaders(request.headers)).isProven) return;
     if (!String(reply.getHeader('content-type')).includes('json')) return;
@@ -210,7 +210,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
     request.headers['content-type'] = 'application/json';
     return answer(request, reply);
   });
-  // HEAD would run the operation of GET, and a subscription has no end.
+  // HEAD is not served: it would run the operation of GET, and a subscription has no end.
   const onGet = async (request: FastifyRequest): Promise<void> => requireReadable(request);
   app.get('/graphql', { exposeHeadRoute: false, onRequest: onGet, onSend }, async (request, reply) =>
     options.showPage && isBrowser(request) ? options.showPage('graphiql', reply) : answer(request, reply),

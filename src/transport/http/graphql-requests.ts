@@ -1,4 +1,4 @@
-/** Which requests at `/graphql` are read at all, before anything of them is parsed. */
+/** Decides which requests to `/graphql` are read at all, before their document is parsed. */
 import { type Readable, Transform } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { Kind, parse } from 'graphql';
@@ -7,13 +7,13 @@ import { toGraphQLError } from '../../graphql/errors.ts';
 import { isOpenDocument, isTooLong, tooLong } from '../../graphql/operations.ts';
 import { LIMITS } from '../../limits.ts';
 
-/** @throws {ServiceError} for headers from which Apollo's integration could make no URL: `Host`, or those of a proxy. */
+/** @throws {ServiceError} for a `Host` or proxy header from which Apollo's integration cannot build a URL. */
 export function requireReadable({ url, protocol, hostname }: FastifyRequest): void {
   if (URL.canParse(url, `${protocol}://${hostname}/`)) return;
   throw new ServiceError('BAD_USER_INPUT', 'The Host header or an X-Forwarded header is malformed.');
 }
 
-/** A body that fails at the length that a caller without a token may send. */
+/** The body, cut with an error at the length that a caller without a token may send. */
 export function cutBody(body: Readable): Readable {
   let bytes = 0;
   const cut = new Transform({
@@ -27,7 +27,10 @@ export function cutBody(body: Readable): Readable {
   return body.pipe(cut);
 }
 
-/** @throws {GraphQLError} with status 415 for a body in another charset, or compressed: neither is decoded here. */
+/**
+ * @throws {GraphQLError} with status 415 for a body in another charset or compressed, which this service does not
+ * decode.
+ */
 export function requireUtf8({ headers }: FastifyRequest): void {
   const charset = /;\s*charset="?([^";]+)/i.exec(headers['content-type'] ?? '')?.[1] ?? 'utf-8';
   if (/^(utf-?8|us-ascii)$/i.test(charset) && (headers['content-encoding'] ?? 'identity') === 'identity') return;
@@ -50,7 +53,7 @@ export function givenIn({ method, body, query }: FastifyRequest): {
 /** Whether a request may be handled without a valid token. */
 export function isOpen(request: FastifyRequest, isProduction: boolean): boolean {
   const { query, operationName } = givenIn(request);
-  // Anything but a GraphQL request is refused without reading further.
+  // A body that is not a GraphQL request is refused without a check of rights.
   if (typeof query !== 'string') return true;
   return isOpenDocument(query, typeof operationName === 'string' ? operationName : null, isProduction);
 }
@@ -58,7 +61,7 @@ export function isOpen(request: FastifyRequest, isProduction: boolean): boolean 
 export const notInJson = (): ServiceError =>
   new ServiceError('BAD_USER_INPUT', 'Accept: must allow application/json or application/graphql-response+json.');
 
-/** Whether somebody typed the address, rather than a client asking for data. */
+/** Whether a person opened the address in a browser, and no client asks for data. */
 export function isBrowser({ headers, query }: FastifyRequest): boolean {
   return headers.accept?.includes('text/html') === true && !(query as { query?: unknown }).query;
 }

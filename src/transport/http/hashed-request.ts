@@ -1,4 +1,4 @@
-/** Puts the document into an HTTP request that names it by a hash. */
+/** Adds the document to an HTTP request that contains only its hash. */
 import type { FastifyRequest } from 'fastify';
 import { GraphQLError } from 'graphql';
 import type { Caller } from '../../graphql/context.ts';
@@ -17,7 +17,10 @@ function parsed(text: unknown): unknown {
 /** The caller who names the document. */
 type NamedBy = Pick<Caller, 'bearer' | 'isProvenGateway' | 'meter'>;
 
-/** Puts the document into the request. Returns null, or the error when the document is unknown. @throws {ServiceError} RATE_LIMITED. */
+/**
+ * Adds the document to the request. Returns null, or the error for an unknown document. @throws {ServiceError}
+ * RATE_LIMITED.
+ */
 export function restoreDocument(
   request: FastifyRequest,
   persisted: PersistedQueries,
@@ -33,8 +36,8 @@ export function restoreDocument(
   if (document === null) return null;
   const text = document instanceof GraphQLError ? '' : document;
   Object.assign(given, { query: text });
-  // Apollo's integration reads the query from the URL itself, where the document is missing. A caller without a valid
-  // token gets no long document written there.
+  // Apollo's integration reads the query from the URL, so the document is added there. For a caller without a valid
+  // token a long document is not.
   if (isPost) delete (given as { extensions?: { persistedQuery?: unknown } }).extensions?.persistedQuery;
   else if (mayStore || text.length <= LIMITS.openDocumentBytes) {
     payForUrl(text, meter);

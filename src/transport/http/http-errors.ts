@@ -1,4 +1,4 @@
-/** Answers with an error: its status, its headers, and its form of GraphQL at every path. */
+/** Answers with an error: status, headers, and the GraphQL form of the error at every path. */
 import type { FastifyReply } from 'fastify';
 import { GraphQLError } from 'graphql';
 import { badInput, ERROR_CODES, type ErrorCode, ServiceError } from '../../errors.ts';
@@ -15,18 +15,18 @@ export function sayError(reply: FastifyReply, error: unknown, formatError: Forma
   return reply.code(statusOf(error) ?? status ?? 400).send({ errors: [formatted] });
 }
 
-/** The status that came with a thrown GraphQL error. */
+/** The HTTP status of a thrown GraphQL error. */
 function statusOf(error: unknown): number | null {
   const http =
     error instanceof GraphQLError ? (error.extensions['http'] as { status?: number } | undefined) : undefined;
   return http?.status ?? null;
 }
 
-/** The faults of a body, by Fastify's code; else the request is unreadable. */
+/** Messages for faults of a body, by Fastify's code. */
 const UNREADABLE: Readonly<Record<string, string>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty.',
   FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not JSON.',
-  FST_ERR_BAD_URL: 'The URL cannot be read.',
+  FST_ERR_BAD_URL: 'The URL is malformed.',
 };
 
 /** Fastify's errors about an unreadable request, in our codes. */
@@ -39,7 +39,7 @@ function asServiceError(error: unknown): ServiceError | null {
       'The request body is too large; MAX_BODY_BYTES is the limit at /graphql.',
     );
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
-    return badInput(UNREADABLE[code] ?? 'The request cannot be read.');
+    return badInput(UNREADABLE[code] ?? 'The request is malformed.');
   }
   return null;
 }

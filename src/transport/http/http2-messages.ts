@@ -12,8 +12,8 @@ import type { ReadableOptions } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 
 /**
- * The connection of one request, as its handlers know it: destroying it resets this stream and leaves the others.
- * It never ends before it closes: the end of a request's body is no half-closed connection.
+ * The connection of one request, as its handlers see it. Destroying it resets this stream only. It emits no `end`
+ * before `close`, since the end of a request's body does not half-close a connection.
  */
 export class StreamSocket extends EventEmitter {
   readonly encrypted = true;
@@ -53,15 +53,17 @@ export class StreamSocket extends EventEmitter {
   }
 }
 
-/** The connection under a request: of HTTP/1.1 its socket, of HTTP/2 the one that its stream shares with others. */
+/**
+ * The connection under a request: its socket in HTTP/1.1; in HTTP/2 the connection that its stream shares with others.
+ */
 export const carrierOf = (socket: object): object => (socket instanceof StreamSocket ? socket.carrier : socket);
 
-/** Without an error the reset would say that the response is whole. */
-const BROKEN_OFF = new Error('The response is broken off.');
+/** Without an error the client would take the response for complete. */
+const BROKEN_OFF = new Error('The response was interrupted.');
 
 const breakOff = (stream: ServerHttp2Stream): unknown => stream.destroy(BROKEN_OFF);
 
-/** The TLS connection of each session. `session.socket` is a proxy, by which nothing can be found. */
+/** The TLS connection of each session. `session.socket` is a proxy object, which is no key for a map. */
 const carriers = new WeakMap<object, TLSSocket>();
 
 export const carry = (session: ServerHttp2Session, carrier: TLSSocket): unknown => carriers.set(session, carrier);
@@ -79,7 +81,8 @@ export class StreamRequest extends Http2ServerRequest {
     options: ReadableOptions,
     rawHeaders: readonly string[],
   ) {
-    // As a proxy writes it that translates to HTTP/1.1 (RFC 9113, section 8.3.1, and RFC 9112, section 6.3).
+    // The `Host` header as a proxy writes it that translates to HTTP/1.1 (RFC 9113, section 8.3.1, and RFC 9112,
+    // section 6.3).
     const authority = headers.host ?? headers[':authority'];
     if (authority !== undefined) headers.host = authority;
     if (!stream.endAfterHeaders && headers['content-length'] === undefined) headers['transfer-encoding'] = 'chunked';
@@ -91,7 +94,7 @@ export class StreamRequest extends Http2ServerRequest {
   }
 }
 
-/** Headers about the connection are no part of HTTP/2 (RFC 9113, section 8.2.2). */
+/** HTTP/2 forbids headers about the connection (RFC 9113, section 8.2.2). */
 const OF_CONNECTION = new Set(['connection', 'keep-alive', 'upgrade', 'transfer-encoding']);
 
 export class StreamResponse extends Http2ServerResponse<StreamRequest> {
@@ -110,7 +113,7 @@ export class StreamResponse extends Http2ServerResponse<StreamRequest> {
   }
 
   override writeHead(statusCode: number, given?: unknown): this {
-    // A request that was late was answered meanwhile.
+    // A late request may have been answered meanwhile.
     if (this.headersSent) return this;
     const headers: OutgoingHttpHeaders = {};
     for (const [name, value] of Object.entries((given ?? {}) as OutgoingHttpHeaders))

@@ -1,9 +1,9 @@
 /**
  * HTTP/2 on the port that serves TLS: each stream becomes a request of the same server.
  *
- * Clients choose by ALPN. A session is a connection of many requests: it has room for
- * `LIMITS.streamsPerSession` at once, and without any it ends after `KEEP_ALIVE`. A stream that is
- * not read is reset alone. The session ends with it only when the connection takes nothing any more.
+ * Clients choose by ALPN. A session is a connection with up to `LIMITS.streamsPerSession` concurrent requests; without
+ * any it ends after `KEEP_ALIVE`. A stream that is not read is reset alone. The session ends with it only when the
+ * connection takes no more bytes.
  */
 import { createServer, constants as HTTP2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Server } from 'node:https';
@@ -17,30 +17,30 @@ import { REQUEST_LATE } from './unreadable-requests.ts';
 
 export interface Http2Options {
   readonly clock: Clock;
-  /** A session without a request lasts so long. */
+  /** How long a session without a request lasts. */
   readonly keepAliveMs: number;
-  /** A first request comes within this time. */
+  /** The time within which a first request must begin. */
   readonly firstRequestMs: number;
-  /** A request comes whole within this time. */
+  /** The time within which a request must arrive completely. */
   readonly requestMs: number;
 }
 
 export const ALPN_PROTOCOLS = ['h2', 'http/1.1'];
 
-/** How far a peer may go; what Node has no option for, nghttp2 decides: see docs/security.md. */
+/** Limits for a peer. nghttp2 decides where Node has no option: see docs/security.md. */
 const PROTECTION = {
   settings: { maxConcurrentStreams: LIMITS.streamsPerSession, maxHeaderListSize: LIMITS.headerBytes },
-  // Streams of which the peer was told that there is no room, and frames that are invalid.
+  // Streams that were refused for lack of room, and invalid frames.
   maxSessionRejectedStreams: 100,
   maxSessionInvalidFrames: 100,
-  // Streams that their client resets (CVE-2023-44487): as many in a row, and then so many a second.
+  // Streams that the client resets (CVE-2023-44487): a burst, then a rate per second.
   streamResetBurst: LIMITS.streamsPerSession * 8,
   streamResetRate: LIMITS.streamsPerSession / 4,
 } as const;
 
 interface Session {
   streams: number;
-  /** It owes the acknowledgement of a ping. */
+  /** Whether the peer owes the acknowledgement of a ping. */
   isAsked: boolean;
 }
 
@@ -51,7 +51,7 @@ export class Http2Sessions {
   readonly #idle: Deadline<ServerHttp2Session>;
   readonly #asked: Deadline<ServerHttp2Session>;
   readonly #late: Deadline<StreamResponse>;
-  /** Requests that were too late, until their client has the answer. */
+  /** Late requests, until their client has the answer. */
   readonly #told: Deadline<StreamResponse>;
   /** Connections whose session is over, until their client closes them. */
   readonly #over: Deadline<TLSSocket>;
@@ -85,7 +85,7 @@ export class Http2Sessions {
       this.#beginRequest(request, response);
       server.emit('request', request, response);
     });
-    // Node tells of a stream in a later turn. One that was reset meanwhile has no session, and nobody to answer.
+    // Node reports a stream in a later turn. A stream that was reset meanwhile has no session and needs no answer.
     const ofStreams = sessions.listeners('stream') as ((stream: ServerHttp2Stream, ...rest: unknown[]) => void)[];
     sessions.removeAllListeners('stream');
     sessions.on('stream', (stream: ServerHttp2Stream, ...rest: unknown[]) => {
@@ -148,7 +148,7 @@ export class Http2Sessions {
     });
   }
 
-  /** We reset a stream: what was written for it may still wait in a connection that is not read. */
+  /** After a stream was reset, its bytes may still wait in a connection that is not read. */
   #askForLife(session: ServerHttp2Session, known: Session): void {
     if (known.isAsked) return;
     known.isAsked = true;

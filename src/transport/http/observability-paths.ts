@@ -30,7 +30,7 @@ export function addObservability(app: FastifyInstance, { health, metrics, info }
   app.get('/info', async () => info());
 }
 
-/** Serves them on a separate port. Returns a function that closes it. */
+/** Serves these paths on a separate port. Returns a function that closes it. */
 export async function openAdmin(entrance: Entrance, options: ObservabilityOptions): Promise<() => Promise<void>> {
   let handle: RequestListener | undefined;
   const app = fastify({

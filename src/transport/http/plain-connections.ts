@@ -1,9 +1,9 @@
 /**
  * Connections that carry plain requests, or nothing yet. Sockets and streams are counted elsewhere.
  *
- * Anyone may open one and send a header slowly, a byte a second. Such connections must not
- * keep others out: when there is no room, the connection whose last request began longest ago
- * is closed with 408 (RFC 9110, section 15.5.9). One whose request is being handled is kept.
+ * Anyone may open one and send a header slowly, a byte a second. Such connections must not exclude others: when there
+ * is no room, the connection whose last request began longest ago is closed with 408 (RFC 9110, section 15.5.9). A
+ * connection whose request is being handled is never closed for this.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -25,9 +25,9 @@ interface Visitor {
   socket: Socket;
   address: string | null;
   hasAsked: boolean;
-  /** The requests that are not answered yet. HTTP/2 has several at a time, and HTTP/1.1 while its client pipelines. */
+  /** The requests that are not answered yet: several in HTTP/2, and in HTTP/1.1 while the client pipelines. */
   readonly exchanges: Map<ServerResponse, IncomingMessage>;
-  /** Of those, by their socket, what is counted as a stream. */
+  /** The sockets of requests that are counted as streams. */
   readonly streams: Set<object>;
 }
 
@@ -41,7 +41,7 @@ function isAtWork({ exchanges }: Visitor): boolean {
   return false;
 }
 
-/** Closes a connection at once. Writes `word` first, unless a response is half written, or the words are those of HTTP/2. */
+/** Closes a connection at once. Writes `word` first, unless a response is half written or the connection is HTTP/2. */
 function end({ raw, socket, exchanges }: Visitor, word: string): void {
   const isHttp2 = socket instanceof TLSSocket && socket.alpnProtocol === 'h2';
   if (!isHttp2 && [...exchanges.keys()].every(({ headersSent }) => !headersSent)) socket.end(word);
@@ -49,12 +49,12 @@ function end({ raw, socket, exchanges }: Visitor, word: string): void {
   raw.destroy();
 }
 
-/** Names a TCP connection by its peer: a TLS socket does not say which TCP socket carries it. */
+/** Identifies a TCP connection by its peer, since a TLS socket does not tell its TCP socket. */
 const portsOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
 
 export class PlainConnections {
   readonly #options: PlainConnectionsOptions;
-  /** Ordered by the beginning of their last request, or else of the connection. */
+  /** Ordered by the start of their last request, or of the connection. */
   readonly #visitors = new Set<Visitor>();
   readonly #byAddress = new Map<string, Set<Visitor>>();
   readonly #bySocket = new WeakMap<object, Visitor>();
@@ -107,7 +107,7 @@ export class PlainConnections {
     server.on('request', (request, response) => this.#begin(request, response));
   }
 
-  /** Counts the connection no longer, for as long as it carries the stream that answers on this socket. */
+  /** Stops counting the connection while it carries the stream that answers on this socket. */
   release(socket: Duplex): void {
     const visitor = this.#bySocket.get(carrierOf(socket));
     if (!visitor) return;
@@ -115,7 +115,7 @@ export class PlainConnections {
     this.#remove(visitor);
   }
 
-  /** Forgets the connection: it became a WebSocket and carries no request again. */
+  /** Drops the connection: it became a WebSocket and carries no further request. */
   leave(socket: Duplex): void {
     const visitor = this.#bySocket.get(socket);
     if (!visitor) return;
@@ -125,7 +125,7 @@ export class PlainConnections {
     this.#bySocket.delete(socket);
   }
 
-  /** Closes connections that sent nothing. Node would keep them, and so the closing server, until `headersTimeout`. */
+  /** Closes connections that sent nothing. Node would keep them until `headersTimeout`, and the server with them. */
   closeUnused(): void {
     for (const { socket, raw } of this.#visitors) {
       if (socket.bytesRead > 0) continue;
@@ -134,7 +134,7 @@ export class PlainConnections {
     }
   }
 
-  /** Closes all at once, also those of upgraded requests, which the server no longer knows. */
+  /** Closes all connections at once, including upgraded ones, which the server no longer tracks. */
   cut(): void {
     for (const { socket, raw } of this.#visitors) {
       socket.destroy();
@@ -146,7 +146,7 @@ export class PlainConnections {
     const { socket } = request;
     const visitor = this.#bySocket.get(carrierOf(socket));
     if (!visitor) return;
-    // A gateway is not counted by address. Only its first request shows that it is one.
+    // A gateway is not counted by address, and only its first request shows that it is a gateway.
     if (!visitor.hasAsked && visitor.address !== null && this.#options.addressOf(request) === null) {
       this.#leaveNeighbours(visitor);
       visitor.address = null;
@@ -163,7 +163,7 @@ export class PlainConnections {
     this.#add(visitor);
   }
 
-  /** A connection carries plain requests again after its last stream ended, for as long as it is kept. */
+  /** Counts a connection again after its last stream ended, while it is kept alive. */
   #return(visitor: Visitor): void {
     if (visitor.streams.size > 0) return;
     const isGone = visitor.raw.destroyed || visitor.socket.destroyed;
@@ -191,7 +191,10 @@ export class PlainConnections {
     end(visitor, BUSY);
   }
 
-  /** Closes the connection whose last request began longest ago. False when all their requests are being handled. */
+  /**
+   * Closes the connection whose last request began longest ago. False when requests of all connections are being
+   * handled.
+   */
   #sendAway(those: ReadonlySet<Visitor>): boolean {
     for (const visitor of those) {
       if (isAtWork(visitor)) continue;

@@ -1,8 +1,8 @@
 /**
  * Gives Apollo Server the document that was parsed and validated here.
  *
- * All transports share one cache of documents, and each new one is read once. Apollo Server 5 parses and validates
- * only where its request has no document after `didResolveSource` (`requestPipeline.js`).
+ * All transports share one cache of documents, and each new document is parsed once. Apollo Server 5 parses and
+ * validates only where its request has no document after `didResolveSource` (`requestPipeline.js`).
  */
 import type { ApolloServerPlugin, BaseContext } from '@apollo/server';
 import { type DocumentNode, type GraphQLError, parse } from 'graphql';
@@ -15,13 +15,13 @@ const DOCUMENT = Symbol('document');
 
 export type ApolloContext = Context & BaseContext & { readonly [DOCUMENT]?: PreparedDocument };
 
-/** Stands for a document that is refused: it is not run. */
+/** Stands for a refused document. It is not executed. */
 const NOTHING = parse('{ __typename }');
 
 export const withDocument = (context: ApolloContext, document: PreparedDocument): ApolloContext =>
   Object.assign(context, { [DOCUMENT]: document });
 
-/** The faults of a document that is refused. */
+/** The errors of a refused document. */
 export function faultsOf({ [DOCUMENT]: document }: ApolloContext): readonly GraphQLError[] | null {
   return document && !('kind' in document) ? document : null;
 }

@@ -14,7 +14,7 @@ const CODES = {
 
 export interface Refusal {
   readonly status: keyof typeof CODES;
-  /** The fault, in a sentence; a client that shows anything shows the body. */
+  /** The fault in one sentence. It is the body, which clients show. */
   readonly message: string;
   readonly retryAfterS?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -38,7 +38,7 @@ export function refuse(socket: Duplex, refusal: Refusal): void {
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
   socket.on('error', () => socket.destroy());
-  // The peer may keep its side open for ever, and unread data would keep the socket from ending.
+  // Reads on: unread data would keep the socket open if the peer never closes its side.
   socket.resume();
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }

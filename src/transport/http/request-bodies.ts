@@ -1,4 +1,4 @@
-/** Reads the bodies of requests: JSON whose numbers are exact, with what is empty left out. */
+/** Reads the bodies of requests: JSON with exact numbers, without empty optional fields. */
 import type { FastifyInstance } from 'fastify';
 import { badInput, type ServiceError } from '../../errors.ts';
 import { faultOfNumbers, isJson } from '../../exact-json.ts';

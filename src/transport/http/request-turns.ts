@@ -1,5 +1,5 @@
 /**
- * Requests of one connection, or of many, begin in turns of the event loop.
+ * Requests that arrive together begin in several turns of the event loop.
  *
  * Before its turn a request costs no more than Node's parser: Fastify's part alone is three times as much, and Node reports
  * all requests that it read at once.

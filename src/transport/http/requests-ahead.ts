@@ -20,7 +20,7 @@ export function endTooFarAhead(handle: Handle): Handle {
   };
   return (request, response) => {
     const { socket } = request;
-    // Requests read with the rest are still reported after that.
+    // Node still reports requests that it read before the end.
     if (socket.destroyed) return;
     if (count(socket, 1) > LIMITS.requestsAhead) return void socket.destroy();
     response.once('close', () => count(socket, -1));

@@ -25,8 +25,8 @@ const isEmpty = ({ data }: FormattedExecutionResult): boolean =>
   Object.values(data ?? {}).every((value) => value === null);
 
 /**
- * Sets `Retry-After`. A client of `application/graphql-response+json` gets status 429 or 503 as well, when nothing
- * succeeded; other clients take a status for one of a proxy.
+ * Sets `Retry-After`. When nothing succeeded, a client that accepts `application/graphql-response+json` also gets
+ * status 429 or 503; other clients would take the status for that of a proxy.
  */
 export function tellWhenToRetry(): ApolloServerPlugin<Context> {
   return {

@@ -23,17 +23,16 @@ export interface HttpOptions extends ObservabilityOptions {
   readonly entrance: Entrance;
   readonly trustProxy: boolean;
   readonly isOriginAllowed: IsOriginAllowed;
-  /** Connections are then not kept alive. */
+  /** While draining, connections are not kept alive. */
   readonly isDraining: () => boolean;
-  /** Whether operators are served here, and not on a port of their own. */
+  /** Whether the paths for operators are on this port, and not on a separate one. */
   readonly hasOperations: boolean;
   readonly formatError: FormatError;
   readonly plainConnections: PlainConnections;
   readonly unhandled: Unhandled;
 }
 
-const STRIPPED =
-  'This is the handshake of a web socket without its Upgrade and Connection headers: a proxy on the way removed them.';
+const STRIPPED = 'This WebSocket handshake lacks its Upgrade and Connection headers: a proxy on the way removed them.';
 
 const METHODS = ['GET', 'POST'] as const;
 
@@ -51,7 +50,7 @@ function addHeaders(app: FastifyInstance, { isDraining }: Pick<HttpOptions, 'isD
   });
 }
 
-/** Answers at paths and with methods that nothing is registered for. */
+/** Answers requests to unknown paths, and with methods that a path does not take. */
 function refuseOtherPaths(app: FastifyInstance): void {
   app.setNotFoundHandler(({ url: target }, reply) => {
     const [url = ''] = target.split('?');
@@ -62,7 +61,7 @@ function refuseOtherPaths(app: FastifyInstance): void {
     reply.header('allow', methods);
     throw toGraphQLError(badInput(`The method of a request to this path must be one of ${methods}.`), 405);
   });
-  // Not a handshake: a browser that opened the address, or a proxy that removed the handshake's headers.
+  // Not a handshake: a person opened the address, or a proxy removed the headers of the handshake.
   app.get('/ws', (_request, reply) => {
     reply.header('upgrade', 'websocket').header('connection', 'upgrade');
     throw toGraphQLError(badInput('This path only accepts WebSocket connections.'), 426);

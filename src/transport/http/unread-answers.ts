@@ -1,4 +1,4 @@
-/** Plain HTTP responses that are not read: they count like the bytes of web sockets, and have a deadline. */
+/** Unread plain HTTP responses: their bytes count like those of WebSockets, and they have a deadline. */
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../clock.ts';
@@ -7,7 +7,7 @@ import type { Account, Holder, Unsent } from '../peers/unsent.ts';
 
 const SWEEP_MS = 1_000;
 
-/** One TCP connection and its responses, of which there are several when its client pipelines. */
+/** One TCP connection and its responses; several when the client pipelines. */
 class AnsweredSocket implements Holder {
   readonly #socket: Socket;
   readonly #account: Account;
@@ -33,7 +33,7 @@ class AnsweredSocket implements Holder {
     this.unreadSince = this.#account.bytes === 0 ? Number.POSITIVE_INFINITY : now;
   }
 
-  /** Nothing could be said after half a response. */
+  /** No other message can follow half a response. */
   close(): void {
     this.cut();
   }
@@ -62,7 +62,7 @@ export function countUnreadAnswers(app: FastifyInstance, unsent: Unsent, clock: 
   app.addHook('onSend', (request, { raw: response }, payload, done) => {
     const { socket } = request.raw;
     if ((typeof payload !== 'string' && !Buffer.isBuffer(payload)) || socket.destroyed) return done(null, payload);
-    // Node holds three bytes for each character of a text that waits to be sent.
+    // Node holds three bytes for each character of a string that waits to be sent.
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
     const holder = holderOf(socket);
     holder.add(bytes.length, clock.elapsed());

@@ -1,10 +1,10 @@
-/** The address from which a request comes, as far as it can be counted. */
+/** The address by which a request is counted. */
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import { type StandingOf, secretOfHeaders } from '../../access/gateway.ts';
 import { LIMITS } from '../../limits.ts';
 
-/** Null: it comes from where gateways and proxies run, which carry many clients. */
+/** Null: the request comes from an internal network, where gateways and proxies carry many clients. */
 export type AddressOf = (request: Pick<IncomingMessage, 'headers' | 'socket'>) => string | null;
 
 /** Private networks by RFC 1918, 3927, 4193, 4291 and 6598. */
@@ -22,7 +22,7 @@ function hostOf(hop: string): string {
   return /^\[([^\]]*)\](?::\d+)?$/.exec(bare)?.[1] ?? /^([\d.]+):\d+$/.exec(bare)?.[1] ?? bare;
 }
 
-/** The IPv4 address in an IPv6 address: mapped, or translated on the way (RFC 6052). */
+/** The IPv4 address inside an IPv6 address: mapped, or translated on the way (RFC 6052). */
 function undressed(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
   if (!(address instanceof ipaddr.IPv6)) return address;
   if (address.isIPv4MappedAddress()) return address.toIPv4Address();
@@ -32,7 +32,7 @@ function undressed(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv
 function counted(hop: string): Counted {
   if (hop.length > LIMITS.addressCharacters) return 'UNREADABLE';
   const host = hostOf(hop.trim());
-  // `127.1` and `0x7f000001` are addresses to a C library and to no proxy.
+  // C libraries accept `127.1` and `0x7f000001` as addresses, and no proxy writes them.
   if (!ipaddr.IPv4.isValidFourPartDecimal(host) && !ipaddr.IPv6.isValid(host)) return 'UNREADABLE';
   const address = undressed(ipaddr.parse(host));
   if (INSIDE.has(address.range())) return 'INSIDE';
@@ -40,7 +40,7 @@ function counted(hop: string): Counted {
   return { key: address.toString() };
 }
 
-/** The forwarding peer: a proxy inside is not counted, any other peer by its own address. */
+/** How the forwarding peer is counted: an internal proxy is not, any other peer by its own address. */
 function ofPeer(peer: string): string | null {
   const address = counted(peer);
   return typeof address === 'string' ? null : address.key;
@@ -49,11 +49,9 @@ function ofPeer(peer: string): string | null {
 /**
  * `standingOf` judges a caller's `Router-Authorization`.
  *
- * Of `X-Forwarded-For` the last address that is not inside counts: the owner of that
- * address may have invented the hops before it. Without the header the peer's own
- * address counts. When the last hop cannot be read, all that its peer forwards counts
- * as the peer's own, which usually is inside. So an unreadable header is no way around
- * the cap.
+ * The last external address of `X-Forwarded-For` counts, since its owner may have invented the hops before it. Without
+ * the header the peer's own address counts. When the last hop is unreadable, everything that the peer forwards is
+ * counted together, so an unreadable header does not avoid the cap.
  */
 export function createAddressOf(trustProxy: boolean, standingOf: StandingOf): AddressOf {
   return ({ headers, socket }) => {

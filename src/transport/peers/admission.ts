@@ -47,7 +47,7 @@ export interface Credentials {
   /** Null: the session, or else the connection, counts as the device. */
   readonly deviceId: string | null;
   readonly connectionType: ConnectionType;
-  /** Whether a gateway brings them; it opens sockets for many users. */
+  /** Whether a gateway sent them; it opens sockets for many users. */
   readonly isGateway: boolean;
 }
 
@@ -56,7 +56,7 @@ export interface Admitted {
   readonly meter: Meter;
 }
 
-/** The reason of a refusal, as a close and as an error. */
+/** Why a connection is refused, as a close code and as an error. */
 export interface Refused {
   readonly code: number;
   readonly reason: string;
@@ -86,7 +86,7 @@ class Arrival extends RenewableBearer implements TokenHolder {
   record(): Promise<void> {
     const { viewer } = this;
     const { id } = this.#connection;
-    // A session fixes its device; only without one the client may name another.
+    // A session has a fixed device; only a client without a session may name its device.
     const named = viewer.sessionId === null ? (this.#deviceId ?? viewer.deviceId) : viewer.deviceId;
     const device = { connectionId: id, deviceId: (named ?? id) as DeviceId, connectionType: this.#type };
     return this.#options.arrive(viewer, device);
@@ -142,7 +142,7 @@ export class Admission {
     depart(viewer, id);
   };
 
-  /** Identifies a connection. A refused one is still open: its transport reports the refusal. */
+  /** Identifies a connection. A refused connection stays open until its transport has reported the refusal. */
   async admit(connection: Connection, credentials: Credentials): Promise<Admitted | Refused> {
     const { rateLimits, supervisor, metrics, log, depart } = this.#options;
     const { isGateway } = credentials;
@@ -203,7 +203,7 @@ export class Admission {
     else connection.arrival = arrival;
   }
 
-  /** Null: it took too long, or the connection has ended and its frames are released. */
+  /** Null: the work took too long, or the connection has ended and its frames are released. */
   async #within<Value>(connection: Connection, work: Promise<Value>): Promise<Value | null> {
     const { promise, resolve } = Promise.withResolvers<null>();
     const giveUp = (): void => resolve(null);

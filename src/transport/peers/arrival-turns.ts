@@ -1,13 +1,14 @@
 /**
- * What arrives together begins in turns of the event loop, connection by connection: requests, handshakes and frames.
+ * Requests, handshakes and frames that arrive together begin in several turns of the event loop, connection by
+ * connection.
  *
- * A client may pipeline a thousand requests, open a hundred streams of HTTP/2, or write to a hundred sockets at the same
- * moment. Node reports them all at once, and an engine in this process answers at once: without this their whole
- * work would be one turn, in which nobody else is served (G10).
+ * A client may pipeline a thousand requests, open a hundred streams of HTTP/2, or write to a hundred sockets at the
+ * same moment. Node reports them all in one turn, and the embedded engine answers within the call, so otherwise their
+ * whole work would be one turn in which no other client is served (G10).
  */
 import { LIMITS } from '../../limits.ts';
 
-/** After so much work on arrivals the rest of them waits for the next turn. By real time: it is the processor's. */
+/** After this much work on arrivals the rest waits for the next turn. Real time, since it limits CPU use. */
 const TURN_MS = 10;
 
 type Begin = () => void;
@@ -69,11 +70,11 @@ export class ArrivalTurns {
     });
   }
 
-  /** Begins one. What it does until it waits is done before the next one begins. */
+  /** Begins one arrival. Its synchronous work is done before the next one begins. */
   #serve(): void {
     if (performance.now() >= this.#endsAt) return;
     this.#first()?.();
-    // A tick that a microtask asks for comes after all microtasks, and so after the work that they do.
+    // A tick requested in a microtask runs after all microtasks, and so after their work.
     if (this.#size > 0) queueMicrotask(() => process.nextTick(() => this.#serve()));
   }
 
@@ -89,8 +90,8 @@ export class ArrivalTurns {
   }
 }
 
-/** Requests and frames. Of this process: it has one event loop. */
+/** For requests and frames. One per process, since it has one event loop. */
 export const arrivals = new ArrivalTurns(LIMITS.waitingArrivals);
 
-/** Handshakes have turns of their own: clients that are there do not wait for a thousand that come. */
+/** Handshakes have separate turns, so that connected clients do not wait for a thousand newcomers. */
 export const handshakes = new ArrivalTurns(LIMITS.waitingArrivals);

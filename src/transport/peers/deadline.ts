@@ -1,11 +1,11 @@
-/** One time limit for many, each from its own beginning, with one timer in all. */
+/** One time limit for many items, each from its own start, with a single timer. */
 import type { Clock } from '../../clock.ts';
 
 export class Deadline<Item> {
   readonly #clock: Clock;
   readonly #ms: number;
   readonly #onLate: (item: Item) => void;
-  /** The beginning of each, by `Clock.elapsed`. They expire in this order. */
+  /** The start of each item, by `Clock.elapsed`. They expire in this order. */
   readonly #begun = new Map<Item, number>();
   #cancel: (() => void) | null = null;
 
@@ -20,7 +20,7 @@ export class Deadline<Item> {
     if (!this.#cancel) this.#wait(this.#ms);
   }
 
-  /** It was in time, or no longer matters. */
+  /** The item was in time, or no longer matters. */
   end(item: Item): void {
     if (!this.#begun.delete(item) || this.#begun.size > 0) return;
     this.#cancel?.();

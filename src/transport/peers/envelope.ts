@@ -8,7 +8,7 @@ export interface Envelope {
   write(target: Buffer, offset: number, payload: Buffer): number;
 }
 
-/** Text before and behind the payload. A subscription keeps one while it is open, and no bytes beside it. */
+/** Text before and after the payload. An open subscription holds one of these and no buffer. */
 export class Wrapping implements Envelope {
   /** The text before the payload. */
   readonly key: string;

@@ -1,4 +1,6 @@
-/** An empty text in an optional field of a request counts as left out, on every transport: some clients send it. */
+/**
+ * An empty string in an optional field of a request counts as left out, on every transport, since some clients send it.
+ */
 
 const OPTIONAL = ['operationName', 'variables', 'extensions'];
 const EMPTY = /&(?:operationName|variables|extensions)=(?=&|$)/g;
@@ -9,7 +11,7 @@ export function leaveOutEmpty(body: unknown): void {
   for (const name of OPTIONAL) if (fields[name] === '') delete fields[name];
 }
 
-/** The same of a URL: Apollo Server reads its text. */
+/** The same for a URL, whose text Apollo Server reads. */
 export function withoutEmpty(url: string): string {
   const at = url.indexOf('?');
   return at < 0 ? url : `${url.slice(0, at)}?${`&${url.slice(at + 1)}`.replace(EMPTY, '').slice(1)}`;

@@ -1,9 +1,8 @@
 /**
  * The life of a peer, whatever its transport: open, closing, closed.
  *
- * One owner changes it: the connection, or the stream. Once it is closing, nothing is
- * written for it, nothing waits for its reader and its streams are over; only the
- * goodbye is left. The end has a deadline, whatever the peer does.
+ * Only its owner changes it: the connection, or the stream. Once it is closing, nothing is written, nothing waits for
+ * its reader, and its streams are over; only the close frame is left. The close has a deadline, whatever the peer does.
  */
 import type { Clock } from '../../clock.ts';
 import { type Few, membersOf, withMember, withoutMember } from '../../few.ts';
@@ -15,9 +14,9 @@ export interface LifetimeListener {
   onPeerClosed(): void;
 }
 
-/** The owner of a lifetime. It is told after the listeners and before the acts. */
+/** The owner of a lifetime. It is called after the listeners and before the acts. */
 export interface Mortal extends Partial<LifetimeListener> {
-  /** Cuts off a peer that does not answer the goodbye; the owner responds with `close`. */
+  /** Cuts off a peer that does not answer the close; the owner then calls `close`. */
   cut(): void;
 }
 
@@ -49,7 +48,7 @@ export class Lifetime {
     return this.#state === 'closed';
   }
 
-  /** Only the goodbye may follow, within this time. When called again, the shorter time counts. */
+  /** Begins closing: only the close may follow, within this time. When called again, the shorter time counts. */
   end(withinMs: number = TIMES.terminateMs): void {
     if (this.#state === 'closed') return;
     const deadline = this.#clock.elapsed() + withinMs;
@@ -80,12 +79,15 @@ export class Lifetime {
     for (const act of membersOf(acts)) act(this.#owner);
   }
 
-  /** Tells a listener of both changes while the peer exists. */
+  /** Notifies a listener of both changes. */
   listen(listener: LifetimeListener): void {
     this.#listeners = withMember(this.#listeners, listener);
   }
 
-  /** Runs `act` once nothing more may be written; at once if that is so. The returned function forgets it. An act is added once. */
+  /**
+   * Runs `act` once nothing more may be written; at once if that is so. The returned function removes it. An act is
+   * added once.
+   */
   onEnd(act: Act): () => void {
     if (!this.isOpen) return this.#runNow(act);
     this.#atEnd = withMember(this.#atEnd, act);
@@ -94,7 +96,7 @@ export class Lifetime {
     };
   }
 
-  /** Runs `act` once the peer is gone; at once if it is. The returned function forgets it. An act is added once. */
+  /** Runs `act` once the peer is gone; at once if it is. The returned function removes it. An act is added once. */
   onClose(act: Act): () => void {
     if (this.isClosed) return this.#runNow(act);
     this.#atClose = withMember(this.#atClose, act);

@@ -12,14 +12,14 @@ export interface Subscribed {
 /** One counted subscription. */
 export interface Held {
   readonly document: DocumentNode;
-  /** Characters. */
+  /** Characters of the variables. */
   readonly variables: number;
   /** False: it was released. */
   isOpen: boolean;
 }
 
 export class OpenDocuments {
-  /** The cap is that of so many sockets. */
+  /** The cap, as a multiple of the cap of one socket. */
   readonly #sockets: number;
   readonly #uses = new FewByKey<DocumentNode, number>();
   #characters = 0;

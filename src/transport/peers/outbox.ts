@@ -1,12 +1,10 @@
 /**
  * Payloads in their envelopes, written straight to a connection.
  *
- * The payloads of one turn of the event loop are joined and written at its end, for
- * all connections by one list: a burst of events costs one system call a
- * connection. Connections that get the same payloads in the same turn share the
- * joined bytes. They are joined by copying, which for small payloads is cheaper
- * than the stream's cork and writev. A slow consumer is noticed after the write,
- * when the kernel has taken as much as it can (G10).
+ * The payloads of one turn of the event loop are joined and written at its end; one list has all connections to flush.
+ * A burst of events costs one system call per connection. Connections that get the same payloads in the same turn share
+ * the joined bytes. They are joined by copying, which for small payloads is cheaper than the stream's cork and writev.
+ * A slow consumer is noticed after the write, when the kernel has taken as much as it can (G10).
  */
 import type { Writable } from 'node:stream';
 import { Gate, type Room, resumeNow } from '../../delivery/room.ts';
@@ -16,7 +14,7 @@ import type { Account } from './unsent.ts';
 
 export interface OutboxOptions {
   readonly maxQueuedBytes: number;
-  /** Of the peer: after its end nothing is written and nothing waits. */
+  /** The peer's lifetime: after its end nothing is written and nothing waits. */
   readonly lifetime: Lifetime;
   /** Counts the unread bytes of the peer. */
   readonly account: Account;
@@ -28,13 +26,13 @@ export interface OutboxOwner {
   onOverflow(): void;
 }
 
-/** Payloads in a row. An equal row that began in the same turn is the same object. */
+/** A sequence of payloads. Equal sequences of one turn are the same object. */
 class Run {
   readonly bytes: number;
   readonly #previous: Run | null;
   readonly #envelope: Envelope;
   readonly #payload: Buffer;
-  /** The run with which it was last continued: a channel serves its listeners one after the other. */
+  /** The run that last continued this one, since a channel serves its listeners one after the other. */
   #next: Run | null = null;
   #joined: Buffer | null = null;
 
@@ -94,7 +92,10 @@ export class Outbox implements Room, LifetimeListener {
   #run: Run | null = null;
   #accepted = 0;
   #written = 0;
-  /** Called when a write has left this process: `drain` only comes after the stream's own high-water mark. */
+  /**
+   * Called when a write has left this process. `drain` alone is not enough: it only follows the stream's own high-water
+   * mark.
+   */
   readonly #onWritten: () => void;
 
   constructor(target: Writable, { maxQueuedBytes, lifetime, account, owner }: OutboxOptions) {
@@ -103,7 +104,7 @@ export class Outbox implements Room, LifetimeListener {
     this.#lifetime = lifetime;
     this.#account = account;
     this.#owner = owner;
-    // A bound method is half of a closure and its context.
+    // A bound method takes half the memory of a closure with its context.
     this.#onWritten = this.#haveWritten.bind(this);
     lifetime.listen(this);
   }
@@ -158,9 +159,9 @@ export class Outbox implements Room, LifetimeListener {
     if (this.count() > this.#maxQueuedBytes) this.#owner.onOverflow();
   }
 
-  /** Counts and returns the bytes that wait to be sent, by any writer. */
+  /** Counts and returns the bytes of any writer that wait to be sent. */
   count(): number {
-    // Cancelled writes are called back as well, and late.
+    // Cancelled writes call back, too, and late.
     const writableLength = this.#lifetime.isClosed ? 0 : this.#target.writableLength;
     this.#account.update(writableLength);
     return writableLength;
@@ -168,7 +169,7 @@ export class Outbox implements Room, LifetimeListener {
 
   onRoom(resume: () => void): () => void {
     if (!this.isCongested()) return resumeNow(resume);
-    // Writes of others do not call back here; a write behind them does.
+    // Writes of other writers do not call back here; a later own write does.
     this.#gate ??= new Gate();
     if (!this.#gate.isWaitedFor && !this.#run) this.#target.write(NOTHING, this.#onWritten);
     return this.#gate.add(resume);

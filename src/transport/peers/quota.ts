@@ -11,7 +11,7 @@ export class Quota {
     return (this.#counts.get(holder) ?? 0) < this.#most;
   }
 
-  /** Counts one more, which is released once. */
+  /** Counts one more. The caller releases it once. */
   take(holder: string): void {
     this.#counts.set(holder, (this.#counts.get(holder) ?? 0) + 1);
   }

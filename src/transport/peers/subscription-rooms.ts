@@ -1,9 +1,9 @@
 /**
  * Caps of open subscriptions.
  *
- * A client's socket has its own cap. A gateway puts all subscriptions of a user on one
- * socket, or each on another, and a stream over HTTP carries one each. There the cap
- * is per user and process, as much as all the sockets that the user may open would have.
+ * A client's socket has its own cap. For gateways, which may put all subscriptions of a user on one socket or each on
+ * another, and for HTTP streams, which carry one each, the cap is per user and process: as much as all the sockets that
+ * the user may open.
  */
 import { badInput, type ServiceError, unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
@@ -47,7 +47,7 @@ export class SocketRoom implements Room {
 
 /** For users, whatever transport carries their subscriptions. */
 export class UserRooms {
-  /** A user may hold as much as so many sockets could. */
+  /** The cap of a user, as a multiple of the cap of one socket. */
   readonly #sockets: number;
   /** For all users together. */
   readonly #most: number;

@@ -18,21 +18,21 @@ export interface Peer {
   readonly queuedBytes: number;
   /** Sends a heartbeat when one is due; closes when the peer has been silent for too long. `now` is a `Clock.elapsed`. */
   tick(now: number): void;
-  /** Ends it for a reason of `CLOSE_CODES`, in the form of its protocol. */
+  /** Closes the peer with a code of `CLOSE_CODES`, in the form of its protocol. */
   close(code: number, reason: string): void;
-  /** Ends it after its present work. */
+  /** Closes the peer after its present work. */
   retire(code: number, reason: string): void;
-  /** Each is called once. */
+  /** Adds a callback, which is called once. */
   onClose(closed: (peer: Peer) => void): void;
 }
 
 /** A socket. Its user may become known later, or never. */
 export interface Socket extends Peer {
-  /** Ends it at once. */
+  /** Ends the socket at once. */
   cut(): void;
 }
 
-/** The reason of a refusal. `stranger`: it was admitted, and closed to make room before its user was known. */
+/** Why a peer was turned away. `stranger`: it was admitted, then closed to make room before its user was known. */
 export type TurnedAway = 'draining' | 'capacity' | 'address' | 'pace' | 'user' | 'stranger';
 
 export interface SupervisorLimits {
@@ -40,7 +40,7 @@ export interface SupervisorLimits {
   readonly maxConnectionsPerUser: number;
   readonly maxStreamsPerUser: number;
   readonly maxConnectionsPerAddress: number;
-  /** Paces a herd of identified users that reconnects; unidentified sockets take nothing from it. Null: no pace. */
+  /** Paces identified users who reconnect together; unidentified sockets do not count. Null: no pace. */
   readonly admissions: TokenBucket | null;
   /** Paces unidentified sockets per address; null: no pace. */
   readonly strangers: Strangers | null;
@@ -50,7 +50,7 @@ export interface SupervisorLimits {
   readonly sweepMs: number;
 }
 
-/** Between two steps of a drain: a window of seconds looks even. */
+/** The time between two steps of a drain: short, so that the closes are even over the window. */
 const DRAIN_STEP_MS = 20;
 const RESTART = [CLOSE_CODES.SERVICE_RESTART, 'Service restart'] as const;
 
@@ -58,7 +58,7 @@ type OnLeft = (peer: Peer) => void;
 
 /** The counts that one peer is part of. */
 class Seat {
-  /** Its address, until its user is known. */
+  /** The peer's address, until its user is known. */
   cameFrom: string | null;
   /** Null: it is not counted by its address. */
   address: string | null;
@@ -81,7 +81,7 @@ export class Supervisor {
   readonly #unidentified: Unidentified;
   readonly #users: Quota;
   readonly #streams: Quota;
-  /** Sockets and streams that gateways open for a user: each may carry one subscription only. */
+  /** Sockets and streams that gateways open for a user, since each may carry one subscription only. */
   readonly #ofGateways: Quota;
   readonly #addresses: Quota;
   readonly #stopSweeping: () => void;
@@ -108,7 +108,7 @@ export class Supervisor {
     return this.#isLetIn(this.#refusal(address) ?? (isPaced() ? 'address' : null));
   }
 
-  /** The seconds for which newcomers are refused; null when they are admitted. */
+  /** While draining, the seconds after which newcomers may retry; null when they are admitted. */
   get drainingS(): number | null {
     return this.#isDraining ? Math.ceil((this.#limits.drainWindowMs + TIMES.drainGraceMs) / 1_000) : null;
   }
@@ -169,7 +169,7 @@ export class Supervisor {
   }
 
   #add(peer: Peer, address: string | null, onLeft: OnLeft | null = null): Seat {
-    // A socket without a known user keeps no other out.
+    // Closes a socket without a known user, so that it does not exclude others.
     if (this.#isFull) this.#unidentified.sendOldestAway();
     const seat = new Seat(address, onLeft);
     this.#peers.set(peer, seat);
@@ -211,7 +211,7 @@ export class Supervisor {
     this.#release(seat);
   }
 
-  /** Its user is known now, so it no longer counts as a stranger at its address. */
+  /** The peer's user is known now, so it no longer counts as a stranger at its address. */
   #recognise(seat: Seat): void {
     if (seat.cameFrom !== null) this.#limits.strangers?.recognise(seat.cameFrom);
     seat.cameFrom = null;
@@ -232,7 +232,7 @@ export class Supervisor {
     if (!this.#isLetIn(isFull ? 'user' : this.#isPaced ? 'pace' : null)) return false;
     this.#limits.admissions?.take();
     this.#unidentified.remove(socket);
-    // A peer that is gone is admitted, too; the caller finds that it is gone.
+    // A peer that is gone is admitted, too; its caller notices that it is gone.
     if (seat) this.#count(seat, quota, key);
     return true;
   }
@@ -248,9 +248,8 @@ export class Supervisor {
   }
 
   /**
-   * Closes every peer with 1012, in random order and evenly over the window, since
-   * clients reconnect in the order of their closes (G15). The present work of a peer is
-   * finished, for which it has `TIMES.drainGraceMs` past the window.
+   * Closes every peer with 1012, in random order and evenly over the window, since clients reconnect in the order of
+   * their closes (G15). A peer may finish its present work, for at most `TIMES.drainGraceMs` past the window.
    */
   async drain(): Promise<void> {
     this.#isDraining = true;

@@ -2,7 +2,7 @@
  * The sum of all bytes from peers that this process has not finished handling: incomplete bodies and messages,
  * queued frames, and bytes that wait until their sender is known.
  *
- * Each peer has its own cap; this is the cap of the sum, however many peers there are (G10). Past it the peers with
+ * Each peer has its own cap; this is the cap of the sum, however many peers there are (G10). Past it the peers with the
  * most waiting bytes are refused, so that small senders stay.
  */
 
@@ -10,7 +10,7 @@ import { LIMITS } from '../../limits.ts';
 
 /** The share of the cap that is left after refusals. */
 const RELIEVED = 0.7;
-/** Times the cap: past this, small senders are refused, too. */
+/** A multiple of the cap. Past it small senders are refused, too. */
 const SMALL_SHARE = 2;
 
 /** One peer. */
@@ -24,7 +24,7 @@ export class Unhandled {
   /** Parcels that hold bytes; the oldest first. */
   readonly #parcels = new Set<Parcel>();
   #bytes = 0;
-  /** The part of those bytes that is being handled. */
+  /** The bytes that are being handled. */
   #inHand = 0;
 
   constructor(most: number) {
@@ -36,8 +36,8 @@ export class Unhandled {
   }
 
   /**
-   * Whether so many bytes more may be started, beside those being handled, which cannot be released. Large senders
-   * leave room for small ones.
+   * Whether handling of so many more bytes may begin. Bytes being handled cannot be released; large senders leave room
+   * for small ones.
    */
   hasRoomFor(bytes: number): boolean {
     const most = bytes <= LIMITS.smallBytes ? this.#most * SMALL_SHARE : this.#most;
@@ -57,7 +57,7 @@ export class Unhandled {
     if (waiting + inHand > 0 && this.#bytes > this.#most) this.#relieve();
   }
 
-  /** At once: a turn of the event loop may bring more than memory can hold. */
+  /** Runs at once, since a turn of the event loop may bring more than memory can hold. */
   #relieve(): void {
     let bytes = this.#bytes;
     const spared = bytes > this.#most * SMALL_SHARE ? 0 : LIMITS.smallBytes;
@@ -78,7 +78,7 @@ const byRank = (one: Parcel, other: Parcel): number =>
 export class Parcel {
   readonly sender: Sender;
   readonly #unhandled: Unhandled;
-  /** The peer is a gateway. */
+  /** Whether the peer is a gateway, which carries many users. */
   isOfMany = false;
   #waiting = 0;
   #inHand = 0;

@@ -1,17 +1,16 @@
 /**
- * The bytes that this process holds for peers that do not read them, in all.
+ * The sum of all bytes that this process holds for peers that do not read them.
  *
- * Each holder has its own cap; this is the cap of the sum. Past it the fullest are
- * told to reconnect, and those that were told before are cut off: a peer that reads
- * nothing may not hold memory (G10).
+ * Each holder has its own cap; this is the cap of the sum. Past it the fullest are told to reconnect, and peers that
+ * were told before are cut off, since a peer that reads nothing may not hold memory (G10).
  */
 import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
 
 export interface Holder {
-  /** False: it was told to close. */
+  /** False: the holder was told to close. */
   readonly isOpen: boolean;
   close(code: number, reason: string): void;
-  /** Ends it at once, and releases its waiting bytes. */
+  /** Ends the holder at once, and releases its waiting bytes. */
   cut(): void;
 }
 

@@ -19,7 +19,7 @@ import { RawOutlet } from './outlet.ts';
 import type { RawParts } from './parts.ts';
 
 function notTheirs(reason: RefusalReason = 'INVALID'): ServiceError {
-  return unauthenticated(reason, 'The token is not a valid token of this user.');
+  return unauthenticated(reason, 'The token is not valid for this user.');
 }
 
 export interface RawClientIdentity {
@@ -64,7 +64,7 @@ export class RawClient {
     return bearerIn(this.#connection).viewer;
   }
 
-  /** Watches these users instead of the previous ones; begins when the returned function is called. */
+  /** Watches these users instead of the previous ones; events begin when the returned function is called. */
   async watch(userIds: readonly UserId[]): Promise<() => void> {
     const { clock, delivery, rendering } = this.#options;
     const events = await delivery.presenceUpdated(bearerIn(this.#connection), userIds);
@@ -75,7 +75,7 @@ export class RawClient {
     return () => stream.pipe(outletOf(this.#identity, this.#options, {}));
   }
 
-  /** Takes a new token of the same user, before the old one ends. @throws {ServiceError} UNAUTHENTICATED. */
+  /** Takes a new token of the same user, before the old one expires. @throws {ServiceError} UNAUTHENTICATED. */
   async authenticate(token: string): Promise<Viewer> {
     const { verifyToken } = this.#options;
     const verification = await verifyToken(token);
@@ -85,7 +85,7 @@ export class RawClient {
   }
 }
 
-/** The topics of one client, each a subscription of its own. */
+/** The topics of one client, each with its own subscription. */
 class TopicSubscriptions {
   readonly #identity: RawClientIdentity;
   readonly #options: RawParts;
@@ -97,7 +97,10 @@ class TopicSubscriptions {
     this.#options = options;
   }
 
-  /** Subscribes to all or none; begins when the returned function is called. Topics subscribed before continue. */
+  /**
+   * Subscribes to all topics or to none; events begin when the returned function is called. Earlier subscriptions
+   * continue.
+   */
   async add(topics: readonly Topic[]): Promise<() => void> {
     const fresh = topics.filter((topic) => !this.#streams?.has(topic));
     if ((this.#streams?.size ?? 0) + fresh.length > LIMITS.topicsPerSocket) {
@@ -146,7 +149,7 @@ function counted({ metrics }: RawParts, render: Renderer['render']): Renderer {
   return { render, release: () => metrics.subscriptions.dec({ transport: 'websocket' }) };
 }
 
-/** Delivers frames to the client, and reports an end that it did not ask for. */
+/** Delivers frames to the client, and reports an end that the client did not request. */
 function outletOf(
   { connection, tell }: RawClientIdentity,
   { metrics }: RawParts,

@@ -46,9 +46,9 @@ export function createRawEndpoint(given: RawServices): SocketEndpoint {
 class RawSocket implements FrameHandler {
   readonly #connection: Connection;
   readonly #options: RawParts;
-  /** Null before it has begun, and when it never did. */
+  /** Null before the client has begun, and when it was refused. */
   #client: RawClient | null = null;
-  /** Until it is decided. */
+  /** Pending until the client has begun or was refused. */
   #beginning: Promise<void> | null;
 
   constructor(sockets: Sockets, request: IncomingMessage, options: RawParts) {
@@ -146,7 +146,7 @@ class RawSocket implements FrameHandler {
   }
 }
 
-/** An invalid frame is parsed and answered too: it costs as much as the cheapest operation. */
+/** An invalid frame is parsed and answered, too, so it costs as much as the cheapest operation. */
 function parseAtCost(text: string, meter: Meter): ReturnType<typeof parseFrame> {
   try {
     return parseFrame(text);

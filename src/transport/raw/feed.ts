@@ -1,8 +1,7 @@
 /**
  * The events that a raw client gets without subscribing: messages and typing of all its conversations.
  *
- * The connection itself confirms how far the client has read: a ping follows the written
- * frames, and its pong confirms all of them. Then the position is
+ * A ping follows the written frames, and its pong confirms that the client has read them all. Then the position is
  * stored for the session, which resumes there.
  */
 import type { MessageNews } from '../../delivery/conversations/subscriptions.ts';
@@ -26,7 +25,7 @@ export interface FeedIdentity {
   readonly tell: (error: ServiceError) => void;
 }
 
-/** Of a feed that nothing was read of before. */
+/** For a feed without earlier read positions. */
 const NOTHING_READ: ReadonlyMap<ConversationId, number> = new Map();
 
 export class Feed implements Outlet, RawOutletOwner {
@@ -55,9 +54,9 @@ export class Feed implements Outlet, RawOutletOwner {
   }
 
   /**
-   * Opens it at the session's bookmark; nothing is delivered before `begin`. Resolves to whether
-   * the session existed. A new session is stored before its client knows of it: a client that
-   * knows it is connected gets everything that follows, even if it vanishes in the next moment.
+   * Opens the feed at the session's bookmark; nothing is delivered before `begin`. Resolves to whether the session
+   * existed. A new session is stored before its client knows that it is connected, so a client that vanishes in the
+   * next moment still gets everything that follows.
    */
   async open(): Promise<boolean> {
     const { connection, session } = this.#identity;
@@ -96,7 +95,7 @@ export class Feed implements Outlet, RawOutletOwner {
     }
   }
 
-  /** Sends a message of the client, and does not deliver it to its own socket. */
+  /** Sends a message of the client. It is not delivered to the client's own socket. */
   async sending(work: () => Promise<MessageRecord>): Promise<MessageRecord> {
     this.#held = new Held(this.#options.connections.maxQueuedBytes);
     try {
@@ -138,7 +137,7 @@ export class Feed implements Outlet, RawOutletOwner {
     this.#options.metrics.delivered(event, 'websocket', this.#identity.connection.viewer);
   }
 
-  /** The end must not go unnoticed: the client reconnects and gets the error. */
+  /** Closes the socket, so that the client notices the end, reconnects and gets the error. */
   ended(error: ServiceError | null): void {
     if (error) this.#identity.connection.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Come back');
   }
@@ -157,8 +156,8 @@ export class Feed implements Outlet, RawOutletOwner {
   }
 
   /**
-   * Opens the stream. An expired position is reported, and its conversation begins live. The report
-   * follows the beginning: a client that then reads the conversation also gets everything sent after its read.
+   * Opens the stream. An expired position is reported, and its conversation begins live. The report comes after the
+   * beginning, so a client that then reads the conversation misses no later event.
    */
   async #follow(after: Positions, isForgiving = true): Promise<void> {
     const { connection, tell } = this.#identity;
@@ -195,7 +194,7 @@ export class Feed implements Outlet, RawOutletOwner {
       this.#options.domain.bookmarks.save(connection.viewer, session, read);
   }
 
-  /** A client that said goodbye had read all written frames; of one that vanished, only its confirmations are known. */
+  /** A client that closed cleanly had read all written frames; for a vanished one only its confirmations count. */
   #close(): void {
     const { connection } = this.#identity;
     if (!connection.wasClean) return;

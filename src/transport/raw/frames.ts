@@ -4,7 +4,7 @@ import { badInput, ServiceError } from '../../errors.ts';
 import { faultOfNumbers } from '../../exact-json.ts';
 import { LIMITS } from '../../limits.ts';
 
-/** Checked up to the first item that is not a text: Zod's own array reports an error for each. */
+/** Checked up to the first item that is not a string, since Zod's own array reports an error for each item. */
 const texts = z.custom<string[]>(
   (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
   'must be an array of strings',
@@ -12,8 +12,8 @@ const texts = z.custom<string[]>(
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
 /**
- * The fields of each type: all arguments of its mutation. The domain checks ids, topics and payloads, since it knows
- * their limits. Unknown fields are ignored: clients of the older service may send more.
+ * The fields of each frame type: all arguments of its mutation. The domain checks ids, topics and payloads. Unknown
+ * fields are ignored, since clients of the older service may send more.
  */
 export const DATA = {
   Subscribe: z.object({ topics: texts }),
@@ -24,7 +24,7 @@ export const DATA = {
     content: z.string().nullish(),
     payload: z.unknown().optional(),
     client_message_id: z.string().nullish(),
-    // If it were ignored, the message would be sent as the service itself.
+    // Refused and not ignored, since the message would be sent as the service itself.
     on_behalf_of: z.null('must be left out: RoomMessage and StartMessage have it').optional(),
   }),
   CreateRoom: z.object({ room: z.string(), name: z.string().nullish(), member_ids: texts.nullish() }),
@@ -88,7 +88,7 @@ function dataOf(type: FrameType, given: unknown): unknown {
   throw badInput(`${place}: ${issue?.code === 'invalid_type' ? `must be of type ${issue.expected}` : issue?.message}.`);
 }
 
-/** Arguments of GraphQL that have another name in a frame of this type. */
+/** GraphQL arguments with another name in a frame of this type. */
 const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   DirectMessage: { userId: 'target_user' },
   CreateRoom: { id: 'room' },
@@ -101,7 +101,7 @@ const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 const inSnakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** A message about an argument, with the name that the argument has in the frame. */
+/** An error message about an argument, with its name in the frame. */
 export function inWordsOf(type: FrameType, message: string): string {
   return message.replace(/^[a-zA-Z]+(?=:)/, (name) => RENAMED[type]?.[name] ?? inSnakeCase(name));
 }

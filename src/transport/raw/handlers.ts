@@ -21,7 +21,9 @@ interface Body {
   readonly payload?: unknown;
 }
 
-/** Content and payload of a message: without content, a payload that is a text is shown as content to other clients. */
+/**
+ * Content and payload of a message. Without content, a payload that is a string becomes the content for other clients.
+ */
 function bodyOf({ content, payload }: Body): Body {
   if (content !== undefined && content !== null) return { content, payload };
   if (payload === undefined || payload === null) throw badInput('data.payload: is required when there is no content.');
@@ -95,7 +97,7 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
 
   async LeaveRoom({ room: id }, client, answer) {
     const { domain, viewer } = client;
-    // The members are read before the client leaves: it may not ask afterwards.
+    // The members are read before the client leaves, since it loses the right with leaving.
     const [before] = await domain.conversations.findMany(viewer, [id]);
     const members = before ? await membersOf(before, client) : [];
     await domain.conversations.leave(viewer, id);
@@ -112,7 +114,7 @@ export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
   },
 
   async StartMessage(data, { domain, viewer, meter }, answer) {
-    // It also counts as a message.
+    // A long append also counts as a message.
     meter.count('message');
     const { conversation_id: conversationId, content, payload, reply_to_id: replyToId } = data;
     const names = { clientMessageId: data.client_message_id, onBehalfOf: data.on_behalf_of };

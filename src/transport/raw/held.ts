@@ -1,4 +1,4 @@
-/** Events that arrive while a client's own message is being sent: only the answer identifies its echo. */
+/** Events that arrive while a client's own message is being sent, since only the answer identifies its echo. */
 import type { Payload } from '../../delivery/rendered-stream.ts';
 import { Gate } from '../../delivery/room.ts';
 import { LIMITS } from '../../limits.ts';
@@ -9,17 +9,17 @@ export class Held {
   #bytes = 0;
   readonly #gate = new Gate();
 
-  /** Bounded by so many bytes. */
+  /** Bounded by `most` bytes. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Whether half of its cap is used: a replay then waits, since live events need the rest. */
+  /** Whether half of the cap is used. A replay then waits, since live events need the rest. */
   get isFull(): boolean {
     return this.#bytes > this.#most / 2;
   }
 
-  /** False: it holds too much while waiting for an answer. */
+  /** False: over the cap. */
   add(payload: Payload, event: object): boolean {
     this.#deliveries.push([payload, event]);
     this.#bytes += payload.length;

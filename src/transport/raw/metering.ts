@@ -4,7 +4,7 @@ import type { Frame, FrameData, FrameType } from './frames.ts';
 
 type Metered = Change | 'subscription' | null;
 
-/** The data of a `Presence` frame decide its operation; the type does for all others. */
+/** The data of a `Presence` frame determine its operation; for all other frames the type does. */
 type Metering<Type extends FrameType> = Type extends 'Presence'
   ? (data: FrameData<Type>) => 'signal' | 'subscription'
   : Metered;

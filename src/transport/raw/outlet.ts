@@ -7,7 +7,7 @@ import type { Connection } from '../websocket/connection.ts';
 /** The same for all sockets, so that sockets with equal frames share the joined bytes. */
 const FRAME: Envelope = new TextFrame('', '');
 
-/** Told what became of a subscription. */
+/** Notified of the events and the end of a subscription. */
 export interface RawOutletOwner {
   delivered(event: object): void;
   ended(error: ServiceError | null): void;

@@ -1,4 +1,4 @@
-/** The positions up to which one raw client was sent its conversations, and which of them are still in flight. */
+/** The positions up to which one raw client was sent its conversations, written or still in flight. */
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, Position } from '../../model.ts';
 
@@ -12,16 +12,16 @@ interface Given {
 }
 
 /**
- * Positions behind the frames that carry them.
+ * Positions with the frames after which they hold.
  *
- * A frame that was queued may never be written: the outbox drops what follows a
- * close frame. So a position counts only once its frame's number was written.
+ * A queued frame may never be written, since the outbox drops frames after a close frame. So a position counts only
+ * once its frame was written.
  */
 export class Places {
   readonly #outbox: { readonly written: number };
   readonly #current: Positions = new Map();
   #given: Given[] = [];
-  /** Of the earlier ones, those that were written; only when there were many. */
+  /** Positions of written frames, merged when there were too many. */
   #settled: Positions | null = null;
   #lastFrame = 0;
 
@@ -38,7 +38,7 @@ export class Places {
     return this.#given.length > 0 || this.#settled !== null;
   }
 
-  /** Records a position behind a frame; without one, behind the previous frame. */
+  /** Records a position after a frame; without `frame`, after the previous one. */
   give(id: ConversationId, position: Position, frame = this.#lastFrame): void {
     this.#lastFrame = frame;
     this.#current.set(id, position);
@@ -46,7 +46,7 @@ export class Places {
     if (this.#given.length > LIMITS.placesPerSocket) this.#settle(this.#outbox.written);
   }
 
-  /** The positions up to a frame, which are not returned again. */
+  /** Takes out the positions up to a frame. */
   take(frame: number): Positions {
     this.#settle(frame);
     const settled = this.#settled;

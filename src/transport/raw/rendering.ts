@@ -37,7 +37,7 @@ function typingFrame({ conversationId, userId, isTyping, expiresAt }: TypingReco
   return encode('Typing', { conversation_id: conversationId, user_id: userId, is_typing: isTyping, expires_at });
 }
 
-/** A text without a payload is shown as the payload to clients of this protocol. */
+/** Clients of this protocol get the content as payload when there is no payload. */
 function messageData(message: MessageRecord): object {
   const { id, conversationId, senderId, sequence, content, payload, position, timestamp } = message;
   return {
@@ -77,7 +77,7 @@ export interface Rendering {
 }
 
 export function createRendering(domain: Domain): Rendering {
-  /** By event: events are shared objects, and a frame lives as long as its event. */
+  /** Frames by event, since events are shared objects; a frame lives as long as its event. */
   const rendered = new WeakMap<object, Payload | Promise<Payload>>();
   /** The two members of a direct conversation, who never change. */
   const pairs = new LRUCache<string, Members>({ max: LIMITS.rememberedPairs });

@@ -22,7 +22,7 @@ export type CallbackAction = 'check' | 'next' | 'complete';
 const HEADERS = { 'content-type': 'application/json', 'subscription-protocol': 'callback/1.0' };
 export const FIRST_RETRY_MS = 100;
 
-/** Sends one message; `rest` is JSON behind the members that all messages have, and `signal` gives up waiting earlier. */
+/** Sends one message. `rest` is the JSON after the common members; `signal` aborts the wait. */
 export async function postCallback(
   target: CallbackTarget,
   action: CallbackAction,
@@ -38,7 +38,7 @@ export async function postCallback(
       method: 'POST',
       headers: HEADERS,
       body: `{"kind":"subscription","action":"${action}",${id}${rest}}`,
-      // The target of a redirect is not on the allow-list.
+      // Redirects are not followed, since their target was not checked.
       redirect: 'manual',
       signal: signal ? AbortSignal.any([signal, tooLate.signal]) : tooLate.signal,
     });
@@ -52,11 +52,11 @@ export async function postCallback(
   }
 }
 
-/** The JSON behind the head of a `complete`. */
+/** The JSON after the head of a `complete`. */
 export const endingWith = (errors: readonly GraphQLFormattedError[] | null): string =>
   errors ? `,"errors":${JSON.stringify(errors)}` : '';
 
-/** Tells routers about refused subscriptions: Hive Router takes any 200 for a yes. */
+/** Notifies routers of refused subscriptions, since Hive Router treats any 200 as acceptance. */
 export class CallbackRefusals {
   readonly #clock: Clock;
   #inFlight = 0;
@@ -65,7 +65,7 @@ export class CallbackRefusals {
     this.#clock = clock;
   }
 
-  /** For as long as a router may take to answer, and while not too many are told at once. */
+  /** Notifies one router. Skipped when too many notifications are running. */
   async tell(target: CallbackTarget, errors: readonly GraphQLFormattedError[]): Promise<void> {
     if (this.#inFlight >= LIMITS.callbackRefusals) return;
     this.#inFlight += 1;

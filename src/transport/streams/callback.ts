@@ -31,7 +31,7 @@ export interface CallbackStreamOptions {
 }
 
 const LAST_RETRY_MS = 2_000;
-/** The router is given up after so many periods without an accepted check. */
+/** Periods without an accepted check after which the router counts as gone. */
 const SILENT_PERIODS = 5;
 const LEAST_HEARTBEAT_MS = 100;
 
@@ -43,9 +43,9 @@ export class CallbackStream implements Outlet, Peer, Holder {
   #queue: Payload[] = [];
   #queuedBytes = 0;
   #isSending = false;
-  /** Changes when the queue is dropped: the message being sent is then not retried. */
+  /** Changes when the queue is dropped, so that the message being sent is not retried. */
   #issue = 0;
-  /** The errors with which it ends. */
+  /** The errors with which the subscription ends. */
   #errors: readonly GraphQLFormattedError[] | null = null;
   #isBeating = false;
   /** A period has begun, and no check was sent since. */
@@ -64,7 +64,8 @@ export class CallbackStream implements Outlet, Peer, Holder {
     this.lifetime.onEnd(() => this.#gate.open());
     this.#account = options.unsent.account(this);
     const { heartbeatIntervalMs: interval } = target;
-    // At twice the requested rate: Hive Router allows one second of delay and no more. A router that asks for none is checked too, since it may go.
+    // Twice the requested rate, since Hive Router allows only one second of delay. A router that wants no heartbeats is
+    // checked too, since it may vanish.
     this.#periodMs = interval === 0 ? TIMES.callbackCheckMs : Math.max(interval / 2, LEAST_HEARTBEAT_MS);
     this.#takenAt = options.clock.elapsed();
     this.lifetime.onClose(options.clock.every(this.#periodMs, () => void this.#beat()));
@@ -98,7 +99,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     void this.#work();
   }
 
-  /** A normal end waits until everything is sent, as long as the router accepts it. */
+  /** A normal end waits until everything is sent, while the router accepts it. */
   end(error: ServiceError | null): void {
     this.#end(error, Number.POSITIVE_INFINITY);
   }
@@ -128,7 +129,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     return this.isCongested() ? this.#gate.add(resume) : resumeNow(resume);
   }
 
-  /** Ends it silently: it was refused before it began, or its router is gone. */
+  /** Ends the subscription silently: it was refused before it began, or its router is gone. */
   abandon(): void {
     this.#forget();
     this.lifetime.close();
@@ -153,7 +154,8 @@ export class CallbackStream implements Outlet, Peer, Holder {
       if (!payload) break;
       const issue = this.#issue;
       await this.#deliver('next', `,"payload":${payload.toString()}`, () => issue === this.#issue);
-      // Counted until it is accepted, since it is held until then. Dropped messages were subtracted already.
+      // A message counts until it is accepted, since it is in memory until then. Dropped messages were subtracted
+      // already.
       this.#count(-payload.length);
       if (!this.isCongested()) this.#gate.open();
     }
@@ -164,7 +166,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     this.#isSending = false;
   }
 
-  /** Sends a message until the router accepts it, so that a short fault of its endpoint causes no gap. */
+  /** Retries a message until the router accepts it, so that a short fault of its endpoint causes no gap. */
   async #deliver(action: CallbackAction, rest: string, isWanted = (): boolean => true): Promise<void> {
     const { clock } = this.#options;
     const until = clock.elapsed() + TIMES.callbackRetryMs;
@@ -177,7 +179,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     }
   }
 
-  /** Resolves after this time, or when it is over. */
+  /** Resolves after this time, or when the subscription is over. */
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.#options.clock.after(ms, () => {
@@ -191,7 +193,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     });
   }
 
-  /** Each period has its check: one that falls due during another follows it. */
+  /** Each period has its check. A check that falls due during another follows it. */
   async #beat(): Promise<void> {
     this.#isDue = true;
     if (this.#isBeating) return;
@@ -218,7 +220,7 @@ export class CallbackStream implements Outlet, Peer, Holder {
     }
   }
 
-  /** One check, given up after a period so that another may still come in time. */
+  /** One check, aborted after a period so that the next one can still succeed in time. */
   async #ask(): Promise<CallbackAnswer> {
     this.#isDue = false;
     const abort = new AbortController();

@@ -1,4 +1,4 @@
-/** Subscriptions over HTTP: which requests they are, and how each is answered. */
+/** Subscriptions over HTTP: recognises their requests and answers each. */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLError, GraphQLFormattedError, OperationTypeNode } from 'graphql';
@@ -38,7 +38,7 @@ export type AnswerByStream = (
   request: FastifyRequest,
   reply: FastifyReply,
   caller: Caller,
-  /** The reason for which it has no document. */
+  /** Why the request has no document; null: it has one. */
   fault: GraphQLError | null,
 ) => Promise<boolean>;
 
@@ -80,11 +80,11 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     const ways = accepted(accept);
     const { bearer, isProvenGateway: isGateway } = caller;
     if (!bearer && !isGateway) {
-      // Without a known caller the body is not read.
+      // Without a known caller the document is not parsed.
       if (ways.length > 0 && ways.every((way) => way === 'sse')) throw caller.refusal;
       return false;
     }
-    // All others are answered elsewhere, and parsed there only.
+    // All other requests are answered elsewhere, and parsed there only.
     const mayBeStream = body.query.includes('subscription') || !(ways.length === 0 || ways.includes('json'));
     if (!mayBeStream) return false;
     const kind = execution.kindOf(body, caller.meter);
@@ -125,8 +125,8 @@ function countStream(viewer: Viewer, isGateway: boolean, { rateLimits }: Graphql
 /**
  * Whether a stream answers a request that accepts these ways.
  *
- * Of operations other than subscriptions only those of a graphql-sse client, which accepts nothing else. An invalid
- * document, whose kind is unknown, is reported in a format that is accepted.
+ * Queries and mutations are only for graphql-sse clients, which accept nothing else. An invalid document, whose kind is
+ * unknown, is reported in a format that the request accepts.
  */
 function isForStream(kind: OperationTypeNode | null, ways: readonly Acceptable[]): boolean {
   if (kind === 'subscription') return true;
@@ -139,7 +139,7 @@ function notAcceptable(): GraphQLError {
   return toGraphQLError(badInput(`Accept: a subscription over HTTP must allow ${ways}.`), 406);
 }
 
-/** The subscription, or the errors for which there is none, or the response to another operation. */
+/** The subscription, or the errors that prevent it, or the response to another operation. */
 async function run(
   body: OperationRequest,
   context: Context,
@@ -164,7 +164,7 @@ interface Asked {
   readonly identify: () => Viewer;
   readonly context: Context;
   readonly enter: Enter;
-  /** It gets a refusal in the format it asked for. */
+  /** Whether the caller is a gateway, which gets a refusal in the format it asked for. */
   readonly isGateway: boolean;
 }
 
@@ -251,14 +251,14 @@ async function answerByCallback(
   const refuse = (errors: readonly GraphQLFormattedError[]): void =>
     afterwards(() => void refusals.tell(target, errors));
   let stream: CallbackStream | null = null;
-  // It waits for a confirmation: it has proven to be a router, or confirms that it asked.
+  // The stream waits until its router is proven: by the secret, or by confirming that it asked.
   let isWaiting = isGateway;
   try {
     stream = new CallbackStream(target, streams.outletOptions(identify(), 'callback'));
-    // Counted before its router is asked, so that a router that does not answer gains no more of them.
+    // Counted before the router is asked, so that a router that does not answer cannot open more.
     enter(stream);
     isWaiting = await stream.check();
-    if (!isWaiting) throw badInput('callbackUrl: did not confirm the subscription.');
+    if (!isWaiting) throw badInput('callbackUrl: the endpoint did not confirm the subscription.');
     await streams.add(stream, 'callback', 'CALLBACK' satisfies ConnectionType);
     const result = await run(body, context, stream, options);
     if (isSubscription(result)) begin(result, stream);

@@ -44,7 +44,7 @@ const HEADERS = {
   'x-accel-buffering': 'no',
 };
 
-/** A stream that is over before it began. */
+/** Writes a stream that ends before it begins. */
 export function writeWhole(
   response: ServerResponse,
   { contentType, opening, ending }: StreamFormat,
@@ -55,7 +55,7 @@ export function writeWhole(
   response.end(`${opening(retryMs)}${ending(errors)}`);
 }
 
-/** Random per stream: streams opened together, after a restart, do not end together as well (G15). */
+/** Random per stream, so that streams opened together after a restart do not end together (G15). */
 function endOf(openedAt: number, { lifetimeMs }: StreamTiming): number {
   if (lifetimeMs === 0) return Number.POSITIVE_INFINITY;
   return openedAt + lifetimeMs * (1 + Math.random() * LIMITS.streamLifetimeSpread);
@@ -85,10 +85,10 @@ export class HttpStream implements Outlet, Peer, Holder, OutboxOwner {
       account: options.unsent.account(this),
       owner: this,
     });
-    // Its client may have gone while it was being identified; that event does not repeat.
+    // The client may have gone while it was being identified; that event does not repeat.
     if (response.destroyed) this.lifetime.close();
     else response.once('close', () => this.lifetime.close());
-    // After the client's half-close, `http` no longer treats it as a client and only flushes.
+    // After a half-close by the client, `http` no longer reports its end and only flushes.
     const { socket } = response.req;
     const ended = (): void => this.lifetime.end();
     socket.once('end', ended);
@@ -103,7 +103,7 @@ export class HttpStream implements Outlet, Peer, Holder, OutboxOwner {
     return this.lifetime.isOpen;
   }
 
-  /** Answers the request: from now on it is a stream. */
+  /** Sends the headers: from now on the response is a stream. */
   open(): void {
     const { format, timing, clock } = this.#options;
     this.#response.writeHead(200, { ...HEADERS, 'content-type': format.contentType });
@@ -111,16 +111,16 @@ export class HttpStream implements Outlet, Peer, Holder, OutboxOwner {
     this.#lastHeartbeatAt = clock.elapsed();
   }
 
-  /** From now on its events carry these ids, if its format has them. */
+  /** From now on events have these ids, if the format supports ids. */
   identify(idOf: IdOf | null): void {
-    // A gateway resumes by arguments, and may not know the line.
+    // A gateway resumes by arguments, and may not understand `id` lines.
     if (!this.#options.isGateway) this.#idOf = idOf;
   }
 
   tick(now: number): void {
     const { format, timing } = this.#options;
     if (now >= this.#endsAt) return this.#interrupt(unavailable());
-    // The next tick may be a moment too late for a client that gives up.
+    // Due early, since the next tick may be too late for a client with a strict timeout.
     const due = timing.heartbeatMs - Math.min(TIMES.sweepMs, timing.heartbeatMs / 2);
     if (now - this.#lastHeartbeatAt <= due || !this.isOpen || !this.#response.headersSent) return;
     this.#lastHeartbeatAt = now;
@@ -140,7 +140,7 @@ export class HttpStream implements Outlet, Peer, Holder, OutboxOwner {
     this.finish(error && [this.#options.formatError(error)]);
   }
 
-  /** The last bytes of the stream, with the errors for which it ends. */
+  /** Writes the last bytes of the stream, with the errors that end it. */
   finish(errors: readonly GraphQLFormattedError[] | null): void {
     this.#write(this.#options.format.ending(errors));
   }
@@ -171,7 +171,10 @@ export class HttpStream implements Outlet, Peer, Holder, OutboxOwner {
     return this.#outbox.onRoom(resume);
   }
 
-  /** Its client is to reconnect at its position. The connection may hide that the response broke off, so it is also said. */
+  /**
+   * The client shall reconnect at its position. Proxies may hide that the response broke off, so the stream also says
+   * it.
+   */
   #interrupt(error: ServiceError): void {
     const { format, formatError, isGateway } = this.#options;
     if (isGateway) return this.finish([formatError(error)]);
@@ -180,17 +183,17 @@ export class HttpStream implements Outlet, Peer, Holder, OutboxOwner {
 
   #write(last: string, breaksOff = false): void {
     if (!this.isOpen) return;
-    // Ended before it began: its client gets the same error.
+    // A stream that ends before it began sends the same error.
     if (!this.#response.headersSent) this.open();
     this.#outbox.flush();
     if (!this.isOpen) return;
     this.lifetime.end();
     if (!breaksOff) this.#response.end(last);
-    // Closed once the written bytes are sent, and without the chunk that would end the response normally.
+    // Closes after the written bytes are sent, without the chunk that would end the response normally.
     else this.#response.write(last, () => this.#response.destroy());
   }
 
-  /** Silently, and at once. */
+  /** Ends the stream silently and at once. */
   cut(): void {
     this.lifetime.end();
     this.#response.destroy();

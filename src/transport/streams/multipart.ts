@@ -4,7 +4,9 @@ import type { StreamFormat } from './stream-format.ts';
 
 const BOUNDARY = 'graphql';
 const HEAD = '\r\ncontent-type: application/json\r\n\r\n';
-/** The next boundary follows each part at once, so its reader need not wait for the next event. */
+/**
+ * The boundary is written right after each part, so that the reader need not wait for the next event to see its end.
+ */
 const NEXT = `\r\n--${BOUNDARY}`;
 const END = '--\r\n';
 

@@ -1,13 +1,12 @@
 /**
- * Clients of streams over HTTP that vanished: power cut, network gone, no FIN.
+ * Detects clients of HTTP streams that vanished without a FIN: power cut, network loss.
  *
- * A stream is written to and never answered, and the kernel retransmits its bytes for a
- * quarter of an hour before it gives up. Linux shows the number of retransmissions since
- * the last acknowledgement in `/proc/net/tcp`. A client that acknowledges nothing for
- * `CLIENT_TIMEOUT` is gone, like a socket that answers no ping.
+ * A stream gets no answers, and the kernel retransmits its bytes for a quarter of an hour before it gives up. Linux
+ * shows the number of retransmissions since the last acknowledgement in `/proc/net/tcp`. A client that acknowledges
+ * nothing for `CLIENT_TIMEOUT` is gone, like a socket that answers no ping.
  *
- * A client that is there and reads nothing still acknowledges, so this does not affect it.
- * On other systems, and behind a proxy that keeps its connection, `STREAM_LIFETIME` ends them.
+ * A client that reads nothing still acknowledges, so it is not affected. On other systems, and behind a proxy that
+ * keeps its connection, `STREAM_LIFETIME` ends them.
  */
 import { open } from 'node:fs/promises';
 import type { Socket } from 'node:net';
@@ -23,13 +22,13 @@ const ESTABLISHED = '01';
 const AGAIN = ' 01:';
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
 
-/** The fields of a line that matter, in the order of `proc_pid_net(5)`. */
+/** The used fields of a line, in the order of `proc_pid_net(5)`. */
 function rowOf(line: string) {
   const [, local, remote, state, , timer, retries = ''] = line.split(' ').filter(Boolean);
   return { connection: `${local} ${remote}`, state, timer, retries: Number.parseInt(retries, 16) };
 }
 
-/** Line by line: a table of 10,000 connections has more than a megabyte, and few of them retransmit. */
+/** Line by line, since a table of 10,000 connections has more than a megabyte, and few of them retransmit. */
 async function addRetries(table: string, retries: Map<string, number>): Promise<boolean> {
   const file = await open(table).catch(() => null);
   if (file === null) return false;
@@ -47,7 +46,7 @@ export const readRetries: ReadRetries = async () => {
   return found.includes(true) ? retries : null;
 };
 
-/** An address as those tables have it: words of 32 bits in the order of this machine. */
+/** An address in the format of those tables: 32-bit words in the byte order of this machine. */
 function wordsOf(address: string): string {
   const bytes = Buffer.from(ipaddr.parse(address).toByteArray());
   return (endianness() === 'LE' ? bytes.swap32() : bytes).toString('hex').toUpperCase();
@@ -69,7 +68,7 @@ interface Client {
   readonly cut: () => void;
 }
 
-/** Looks, while a stream lasts, so many times within the time after which a client is gone. */
+/** Checks within the time after which a silent client is gone. */
 const LOOKS = 6;
 
 export class SilentClients {

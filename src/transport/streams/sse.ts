@@ -6,14 +6,14 @@ const next = (json: string): string => `event: next\ndata: ${json}\n\n`;
 /** Without a data line an EventSource does not fire the event. */
 const COMPLETE = 'event: complete\ndata:\n\n';
 /**
- * A comment that belongs to the event after it. Cosmo takes any event without data
- * for the end, and Spring takes a block of nothing but a comment for an event.
+ * A comment that belongs to the event after it. Cosmo treats any event without data as the end, and Spring treats a
+ * block that has only a comment as an event.
  */
 const COMMENT = ':\n';
 
 const END = '\n\n';
 
-/** The last envelope: an event goes to one reader after the other, and its envelope is made once. */
+/** The last envelope, since an event goes to one reader after the other and its envelope is built once. */
 let latest: { readonly id: string; readonly envelope: Envelope } | null = null;
 
 function identified(id: string): Envelope {

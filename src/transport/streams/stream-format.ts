@@ -7,18 +7,21 @@ export interface StreamFormat {
   readonly transport: 'sse' | 'multipart';
   readonly connectionType: ConnectionType;
   readonly contentType: string;
-  /** Written at once, so that proxies and readers see a stream; a reader that loses it reconnects after `retryMs`. */
+  /** Written at once, so that proxies and clients see a stream. A client that loses it reconnects after `retryMs`. */
   opening(retryMs: number): string;
   readonly heartbeat: string;
-  /** Around each response. */
+  /** The envelope of each response. */
   readonly envelope: Envelope;
-  /** The same with an id, by which its reader resumes; null: the format has none. */
+  /** The envelope with an event id, by which a client resumes; null: the format has no ids. */
   readonly identified: ((id: string) => Envelope) | null;
-  /** The last bytes of a stream that is over, with the errors for which it ends. */
+  /** The last bytes of a stream that is over, with the errors that end it. */
   ending(errors: readonly GraphQLFormattedError[] | null): string;
-  /** The last bytes of a stream that is to be opened again. */
+  /** The last bytes of a stream that the client shall open again. */
   interruption(errors: readonly GraphQLFormattedError[]): string;
-  /** Whether the connection then breaks, as the protocol's clients expect; else the response ends normally. */
+  /**
+   * Whether the connection breaks after an interruption, as the protocol's clients expect; else the response ends
+   * normally.
+   */
   readonly breaksOff: boolean;
 }
 
@@ -61,13 +64,13 @@ export function accepted(accept: string | undefined): Acceptable[] {
 
 const JSON_RANGE = /^(\*\/\*|application\/(\*|json|graphql-response\+json))$/;
 
-/** Whether the answer to an operation that is not a subscription can be read: in JSON, or as events, whose errors come in JSON. */
+/** Whether the client can read the answer to a query or mutation: as JSON, or as events, whose errors are JSON. */
 export function readsAnswers(accept: string | undefined): boolean {
   if (accept === undefined || accepted(accept).includes('sse')) return true;
   return rangesOf(accept).some(({ type }) => JSON_RANGE.test(type));
 }
 
-/** Whether a request without a streaming format accepts one all the same: any type, as with curl, or no header. */
+/** Whether a request that names no streaming format accepts one all the same: any type, as curl does, or no header. */
 export function takesAnything(accept: string | undefined): boolean {
   return accept === undefined || rangesOf(accept).some(({ type }) => type === '*/*' || type === 'text/*');
 }

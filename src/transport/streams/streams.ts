@@ -1,4 +1,4 @@
-/** The parts that streams over HTTP share with sockets: capacity, presence, metrics, an end. */
+/** What streams over HTTP share with sockets: capacity, presence, metrics, the end of a token. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -62,7 +62,7 @@ export class Streams {
     return true;
   }
 
-  /** The connection now carries the stream, which ends with its client, also with one that vanished. */
+  /** The connection now carries the stream, which ends when the client closes or vanishes. */
   takeOver(socket: Socket, peer: StreamPeer & { cut(): void }): void {
     this.#options.leavePlain(socket);
     peer.onClose(this.#options.silentClients.watch(socket, () => peer.cut()));

@@ -1,4 +1,4 @@
-/** One subscription of a socket: the destination of its responses, and the counts it releases at its end. */
+/** One subscription of a socket: the destination of its responses, and the counts that its end releases. */
 import type { GraphQLError } from 'graphql';
 import { MessageType } from 'graphql-ws';
 import type { Outlet, Payload, Subscription } from '../../delivery/rendered-stream.ts';
@@ -42,7 +42,7 @@ export class GraphqlOperation extends TextFrame implements Outlet {
     options.metrics.delivered(event, 'graphql_ws', connection.viewer);
   }
 
-  /** Ended by the service; the client is told. */
+  /** Ended by the service; the client is notified. */
   end(error: ServiceError | null): void {
     if (!this.#finish()) return;
     const { connection } = this.#socket;
@@ -64,7 +64,7 @@ export class GraphqlOperation extends TextFrame implements Outlet {
     return this.#socket.connection.outbox.onRoom(resume);
   }
 
-  /** False: it had ended before. */
+  /** False: the operation had ended already. */
   #finish(): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;

@@ -1,5 +1,5 @@
 /**
- * One socket of `graphql-transport-ws`: which frames may come when, and what is answered.
+ * One socket of `graphql-transport-ws`: the order of its frames, and their answers.
  *
  * graphql-ws checks the messages and names their types. The state of a socket is kept here: the library's server keeps
  * an async function, eight promises and their closures for as long as a subscription is open, and the message itself.
@@ -27,13 +27,13 @@ import { messageOf, restoreDocument } from './hashed-frame.ts';
 const NO_ROOM = `A socket carries at most ${LIMITS.subscriptionsPerSocket} subscriptions.`;
 const NOBODY: Standing = { isProven: false, isTrusted: false };
 
-/** Headers of the upgrade that a token or a gateway's proof may be in. */
+/** Headers of the upgrade that may contain a token or a gateway's secret. */
 export interface UpgradeHeaders {
   readonly authorization: string | undefined;
   readonly secret: unknown;
 }
 
-/** The beginning of a socket, the same for all. */
+/** How sockets begin; one object for all of them. */
 export interface Beginning {
   /** Identifies the caller. Returns the payload of the acknowledgement, or null when it closed the socket. */
   authenticate(
@@ -52,7 +52,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
   /** Null once the caller is known. */
   headers: UpgradeHeaders | null;
   standing: Standing = NOBODY;
-  /** There is no room: the socket is open only to say so. */
+  /** The socket was refused, and is open only to report that. */
   isTurnedAway = false;
   /** The reason why a gateway was not admitted. */
   refuse: (() => GraphQLError) | null = null;
@@ -126,7 +126,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
     this.options.metrics.subscriptions.dec({ transport: 'graphql_ws' });
   }
 
-  /** Not async: a frame that no client may send is refused before those behind it are looked at. */
+  /** Not async, so that a forbidden frame is refused before later frames are handled. */
   #take(text: string): Promise<void> | undefined {
     const message = parseMessage(messageOf(text));
     switch (message.type) {
@@ -144,7 +144,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
         this.#operations.get(message.id)?.close();
         return undefined;
       default:
-        throw new Error(`A client sends no message of type ${message.type}.`);
+        throw new Error(`A client must not send messages of type ${message.type}.`);
     }
   }
 
@@ -223,7 +223,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
 
   /** Sends the only result of an operation, which ends it. */
   #answer(id: string, { errors, ...rest }: ExecutionResult): void {
-    // Written in this turn. The next frame does not wait for the peer to read it.
+    // Written in this turn, so that the next frame does not wait for the peer to read the answer.
     this.tell(id, MessageType.Next, errors ? { errors: this.inWords(errors), ...rest } : rest);
     this.tell(id, MessageType.Complete);
   }
@@ -232,7 +232,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
     this.tell(id, MessageType.Error, this.inWords(errors));
   }
 
-  /** Refuses inexact input instead of changing it: the operation ends before it begins. */
+  /** Refuses an inexact number instead of changing it: the operation ends before it begins. */
   #refuseInexact(text: string, message: string): void {
     const { id, type } = JSON.parse(text) as { readonly id?: unknown; readonly type?: unknown };
     if (type !== 'subscribe' || typeof id !== 'string') {

@@ -108,8 +108,8 @@ function lastWords(ids: readonly string[], error: ServiceError, { formatError }:
 }
 
 /**
- * Keeps a gateway's socket that was not admitted, so that each operation gets the refusal.
- * It is closed when nothing is asked for a while. Returns the refusal.
+ * Keeps a refused gateway's socket open, so that each operation gets the refusal. The socket is closed after a while
+ * without operations. Returns the refusal.
  */
 function keepForRefusals(connection: Connection, { code, reason, error }: Refused, clock: Clock): () => GraphQLError {
   let cancel = (): void => undefined;

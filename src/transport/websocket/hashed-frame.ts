@@ -1,4 +1,4 @@
-/** Operations on a socket that name their document by a hash, or send an empty text for an omitted field. */
+/** Frames of clients that send only the hash of a document, or an empty string for an omitted field. */
 import { GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { FAULT } from '../../graphql/execution.ts';
@@ -10,7 +10,10 @@ interface Frame {
   readonly payload?: { query?: unknown; readonly extensions?: unknown } | null;
 }
 
-/** Puts a frame into a form that graphql-ws accepts: it refuses an operation without a query, and a text for variables. */
+/**
+ * Puts a frame into a form that graphql-ws accepts, which refuses an operation without a query, and a string for
+ * variables.
+ */
 function complete({ type, payload }: Frame): void {
   if (type !== 'subscribe' || typeof payload !== 'object' || payload === null) return;
   leaveOutEmpty(payload);

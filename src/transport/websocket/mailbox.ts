@@ -17,7 +17,7 @@ interface Receiving {
 const FRAME_BYTES = 64;
 
 export interface MailSender extends Sender {
-  /** Whether the present frame is released when the socket closes: it waits until its sender is known. */
+  /** Whether the sender is unknown; the present frame is then released when the socket closes. */
   readonly isStranger: boolean;
   readonly isOpen: boolean;
   /** Handles one frame; resolves when the next may follow. */
@@ -32,7 +32,7 @@ export class Mailbox {
   /** Null: nothing is held. */
   #parcel: Parcel | null = null;
   readonly #sender: MailSender;
-  /** Null: none waits. */
+  /** Null: no frame waits. */
   #frames: string[] | null = null;
   #frameBytes = 0;
   #partialBytes = 0;
@@ -54,7 +54,7 @@ export class Mailbox {
     this.#clock = clock;
   }
 
-  /** Counts incoming bytes, each chunk as a whole: one held byte of it keeps all of it in memory. */
+  /** Counts incoming bytes, each chunk as a whole, since one held byte keeps the whole chunk in memory. */
   take(piece: Buffer, socket: WebSocket): void {
     const { _receiver: receiver } = socket as unknown as Receiving;
     const isPartial = receiver._bufferedBytes > 0 || receiver._fragments.length > 0;

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { CLOSE_CODES } from '../../errors.ts';
 
-/** The reasons for which ws closes a socket by itself, since ws gives the code only. */
+/** The reasons of closes by ws itself, which gives the code only. */
 const REASONS: Readonly<Record<number, string>> = {
   1002: 'A frame that the protocol of web sockets does not allow',
   1007: 'A text that is not UTF-8',

@@ -1,4 +1,4 @@
-/** The rate of sockets per address whose user is not known yet. */
+/** The rate per address of sockets whose user is unknown. */
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
@@ -7,7 +7,7 @@ import { TokenBucket } from '../../rates/token-bucket.ts';
 export class Strangers {
   readonly #perSecond: number;
   readonly #clock: Clock;
-  /** The most recent ones. An evicted address begins again, with as much as any newcomer. */
+  /** The most recent addresses. An evicted one begins again with a full bucket. */
   readonly #buckets = new LRUCache<string, TokenBucket>({ max: LIMITS.meteredAddresses });
 
   constructor(perSecond: number, clock: Clock) {

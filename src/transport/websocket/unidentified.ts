@@ -32,7 +32,7 @@ export class Unidentified {
     this.#sockets.delete(socket);
   }
 
-  /** An honest client says who it is at once, so the oldest is the least likely to be honest. */
+  /** An honest client identifies itself at once, so the oldest is the least likely to be honest. */
   sendOldestAway(): void {
     const [oldest] = this.#sockets;
     if (!oldest) return;

@@ -1,4 +1,4 @@
-/** The entry of sockets: path and origin are checked before the handshake is answered, capacity right after it. */
+/** The entry of sockets. Path and origin are checked before the handshake is answered, capacity right after it. */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -19,10 +19,10 @@ export interface SocketEndpoint {
   handleProtocols(offered: Set<string>): string | false;
   /** Whether a client must offer one of the subprotocols. */
   readonly needsProtocol: boolean;
-  /** Whether a client gets a refusal as an error on its socket, which must then be opened. */
+  /** Whether a client gets a refusal as an error on its socket, which is then opened for that. */
   isToldInWords?(request: IncomingMessage): boolean;
   accept(sockets: Sockets, request: IncomingMessage): void;
-  /** Refuses a socket by an error. False, or undefined: the close code must say it. */
+  /** Refuses a socket by an error on it. False, or undefined: only the close code can say it. */
   turnAway?(sockets: Sockets, request: IncomingMessage): boolean;
 }
 
@@ -41,8 +41,8 @@ export interface UpgradeOptions {
 /**
  * Whether a request is a handshake of RFC 6455, section 4.1.
  *
- * Any other offer of a protocol may be ignored (RFC 9110, section 7.8): Java's
- * HttpClient offers h2c with every request, and proxies forward offers made to them.
+ * Any other offer to upgrade may be ignored (RFC 9110, section 7.8): Java's HttpClient offers h2c with every request,
+ * and proxies forward offers made to them.
  */
 export function isHandshake({ method, headers }: IncomingMessage): boolean {
   return (
@@ -50,16 +50,16 @@ export function isHandshake({ method, headers }: IncomingMessage): boolean {
   );
 }
 
-/** Whether a request is a handshake whose `Upgrade` and `Connection` a proxy took for its own and removed. */
+/** Whether a request is a handshake whose `Upgrade` and `Connection` headers a proxy removed. */
 export function isStrippedHandshake(request: IncomingMessage): boolean {
   return request.method === 'GET' && request.headers['sec-websocket-key'] !== undefined;
 }
 
-const NO_HANDSHAKE = 'This is no handshake of a web socket.';
-/** Clients show a refused handshake. They do not show the close code 4406, which the protocol has for this. */
-const OTHER_PROTOCOL = 'This path speaks the subprotocol graphql-transport-ws; the older graphql-ws is not spoken.';
+const NO_HANDSHAKE = 'This is not a WebSocket handshake.';
+/** Refuses the handshake, since clients show that, and do not show the protocol's close code 4406. */
+const OTHER_PROTOCOL = 'This path supports the subprotocol graphql-transport-ws, and not the older graphql-ws.';
 
-/** Whether a client offers subprotocols, and none that this path speaks. */
+/** Whether a client offers subprotocols, and none that this path supports. */
 function offersOthersOnly({ headers }: IncomingMessage, endpoint: SocketEndpoint): boolean {
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
   const named = new Set(offered.filter(Boolean));
@@ -67,8 +67,8 @@ function offersOthersOnly({ headers }: IncomingMessage, endpoint: SocketEndpoint
 }
 
 /**
- * By the first proxy's header. Without one, a connection from outside came past the
- * proxy, so it is without TLS; from inside, gateways connect directly.
+ * Judged by the first proxy's header. Without the header, a connection from outside bypassed the proxy and has no TLS;
+ * from inside, gateways connect directly.
  */
 export function cameInTheClear(
   { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
@@ -81,7 +81,10 @@ export function cameInTheClear(
 
 const ignore = (): void => undefined;
 
-/** Over capacity: a browser cannot see the status of a refused upgrade, but sees a close code. */
+/**
+ * Over capacity. The socket is opened to be closed, since a browser sees a close code but not the status of a refused
+ * upgrade.
+ */
 function turnAway(webSocket: WebSocket, clock: Clock): void {
   webSocket.on('error', ignore);
   webSocket.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity');
@@ -98,7 +101,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
       const webSockets = new WebSocketServer({
         noServer: true,
         clientTracking: false,
-        // Compression costs 250 KB a socket and leaks lengths of secrets.
+        // Compression costs 250 KB per socket and reveals lengths of secrets.
         perMessageDeflate: false,
         WebSocket: PeerSocket,
         maxPayload: options.maxMessageBytes,
@@ -107,7 +110,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
         maxBufferedChunks: 1_024,
         handleProtocols: (offered) => endpoint.handleProtocols(offered),
       });
-      // Faults of a handshake found by ws, such as a version that it does not speak (RFC 6455, section 4.4).
+      // Faults of a handshake that ws finds, such as an unsupported version (RFC 6455, section 4.4).
       webSockets.on('wsClientError', ({ message }: Error, socket: Duplex) =>
         refuse(socket, { status: 400, message: `${message}.`, headers: { 'Sec-WebSocket-Version': '13' } }),
       );
@@ -125,13 +128,13 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
       return refuse(socket, { status: 503, message: 'This node is shutting down.', retryAfterS });
     }
     if (!door)
-      return refuse(socket, { status: 404, message: `Web sockets are at ${[...doors.keys()].join(' and ')}.` });
+      return refuse(socket, { status: 404, message: `WebSockets are served at ${[...doors.keys()].join(' and ')}.` });
     // Node checks this for plain requests only.
-    if (!request.headers.host) return refuse(socket, { status: 400, message: 'A request names its Host.' });
+    if (!request.headers.host) return refuse(socket, { status: 400, message: 'The Host header is required.' });
     if (options.refusesClear && cameInTheClear(request, options.addressOf))
-      return refuse(socket, { status: 403, message: 'A socket comes by TLS here.' });
+      return refuse(socket, { status: 403, message: 'WebSockets need TLS here.' });
     if (!options.isOriginAllowed(request.headers.origin, request.headers.host))
-      return refuse(socket, { status: 403, message: 'ALLOWED_ORIGINS does not name the origin of this page.' });
+      return refuse(socket, { status: 403, message: 'ALLOWED_ORIGINS does not include the origin of this page.' });
     if (offersOthersOnly(request, door.endpoint)) return refuse(socket, { status: 400, message: OTHER_PROTOCOL });
     door.webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const address = options.addressOf(request);
@@ -143,7 +146,7 @@ export function handleUpgrades(server: Server, endpoints: readonly SocketEndpoin
     });
   };
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // Nobody else hears its errors until it begins.
+    // No other listener exists for its errors until the handshake begins.
     socket.on('error', ignore);
     handshakes.enter(socket, () => {
       if (socket.destroyed) return;
