@@ -1,4 +1,4 @@
-/** Opens the engine the configuration asks for: the one place that knows there are two. */
+/** Opens the configured engine. Only this file knows both. */
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { TIMES } from '../limits.ts';
@@ -15,7 +15,7 @@ export interface OpenEngineOptions {
   readonly log: Log;
   readonly observe: EngineObserver;
   readonly currentTrace: CurrentTrace;
-  /** Conversations that one user begins or joins; left out: as many as the limits say. */
+  /** The cap of conversations that one user begins or joins; left out: that of `LIMITS`. */
   readonly conversationsPerUser?: number | undefined;
   /** Ends the wait for an engine that is away. */
   readonly abandon?: AbortSignal | undefined;
@@ -33,7 +33,7 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
       currentTrace,
       conversationsPerUser,
       log,
-      control: (err) => log.warn({ err }, 'no backups while the service runs: the data folder takes no socket'),
+      control: (err) => log.warn({ err }, 'no backups while the service runs: the data folder supports no socket'),
     });
     return withCircuit(engine, { clock, observe, deadlineMs: null, isOutage: embedded.isOutage });
   }

@@ -68,7 +68,7 @@ describe('backup', () => {
     isWriting = false;
     await writing;
     expect(statSync(copy).mode & 0o777).toBe(0o600);
-    expect(await run(copy)).toEqual({ code: 1, said: expect.stringContaining('is there already') });
+    expect(await run(copy)).toEqual({ code: 1, said: expect.stringContaining('already exists') });
     expect(await run('--restore', copy)).toEqual({
       code: 1,
       said: expect.stringMatching(/^Not restored: .*stop the service first/),
@@ -120,7 +120,7 @@ describe('backup', () => {
     expect((await run('--restore', copy)).code).toBe(1);
     writeFileSync(copy, 'no database');
     expect((await run('--restore', copy)).code).toBe(1);
-    expect((await run('--restore', join(folder, 'nowhere.db'))).said).toContain('is not there');
+    expect((await run('--restore', join(folder, 'nowhere.db'))).said).toContain('does not exist');
     expect(readFileSync(join(folder, 'data', 'realtime.db')).equals(before)).toBe(true);
   });
 
@@ -129,7 +129,9 @@ describe('backup', () => {
     const newer = new DatabaseSync(join(folder, 'data', 'realtime.db'));
     newer.exec('PRAGMA user_version = 999');
     newer.close();
-    await expect(startTestService({ env })).rejects.toThrow(/newer release: schema 999, this one knows \d+/);
+    await expect(startTestService({ env })).rejects.toThrow(
+      /newer release: schema 999; this release supports up to \d+/,
+    );
   });
 });
 

@@ -1,4 +1,4 @@
-/** Whom users block, in SQLite; announced with their presence. */
+/** The users whom each user blocks, in SQLite; announced with presence. */
 import { LIMITS } from '../../limits.ts';
 import type { PresenceRecord, TenantId, UserId } from '../../model.ts';
 import type { BlockStore } from '../port.ts';
@@ -8,7 +8,7 @@ export interface Blocks extends BlockStore {
   blockedBy(tenant: TenantId, userId: UserId): UserId[];
 }
 
-/** `renew` gives the presence of a user another version, and answers it. */
+/** `renew` gives a user's presence a new version and returns it. */
 export function createBlocks(database: Database, renew: (tenant: TenantId, userId: UserId) => PresenceRecord): Blocks {
   const select = database.prepare('SELECT blocked_id FROM blocks WHERE tenant = ? AND user_id = ? ORDER BY blocked_id');
   const isBlocking = database.prepare('SELECT 1 FROM blocks WHERE tenant = ? AND user_id = ? AND blocked_id = ?');

@@ -1,4 +1,4 @@
-/** Consumers in SQLite: where each of them is, and what its members have in hand. */
+/** Consumers in SQLite: the position of each, and the events that its members have not acknowledged. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConsumerRecord, TenantId } from '../../model.ts';
@@ -50,7 +50,7 @@ function createRegistry({ database, sql, events }: Parts): Pick<ConsumerStore, R
         if (existing) sql.update.run(JSON.stringify(consumer), existing.key);
         else {
           const { key } = sql.insert.get(tenant, consumer.name, JSON.stringify(consumer)) as { key: number };
-          // Events kept for deleted consumers have an end: it is not a start.
+          // Events stored only for deleted consumers are incomplete, so a first consumer begins with new events.
           const isFromStart = from === 'START' && others > 0;
           for (const partition of ALL) sql.begin.run(key, partition, isFromStart ? 0 : events.head(tenant, partition));
         }

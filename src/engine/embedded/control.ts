@@ -1,4 +1,4 @@
-/** A socket in the data folder by which a command on this machine has the running service make a backup. */
+/** A socket in the data folder. Through it a command on this machine makes the running service write a backup. */
 import { chmodSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -9,14 +9,17 @@ import { LIMITS } from '../../limits.ts';
 export const CONTROL = 'control.sock';
 export type Answer = { readonly bytes: number } | { readonly error: string };
 
-/** Answers what closes it. `fail` is told why there is none: some volumes hold no sockets. */
+/**
+ * Returns a function that closes the socket. `fail` gets the error when it cannot be opened, since some volumes support
+ * no sockets.
+ */
 export function openControl(
   dataDir: string,
   copyInto: (path: string) => Promise<void>,
   fail: (error: Error) => void,
 ): () => void {
   const path = join(dataDir, CONTROL);
-  // The database is ours alone, so one that is there was left by a process that is gone.
+  // This process owns the database, so an existing socket was left by a dead process.
   rmSync(path, { force: true });
   let turn = Promise.resolve();
   async function answer(file: string): Promise<Answer> {
@@ -31,7 +34,7 @@ export function openControl(
     socket.on('error', () => socket.destroy());
     socket.on('data', () => socket.bytesRead > LIMITS.controlCharacters && socket.destroy());
     createInterface({ input: socket }).once('line', (file) => {
-      // One copy at a time.
+      // Copies run one after the other.
       turn = turn.then(async () => void socket.end(`${JSON.stringify(await answer(file))}\n`));
     });
   }

@@ -18,7 +18,7 @@ export interface ConversationChange {
 }
 
 export interface ConversationChanges {
-  /** Writes a new version of the conversation and announces it with who came and went. */
+  /** Writes a new version of the conversation and announces it with the members who joined and left. */
   change(tenant: TenantId, row: ConversationRow, next: ConversationChange, announce: Announce): ConversationRecord;
   /** Runs a change on a conversation that exists. */
   onExisting<Change extends MembershipChange | NoPlace>(

@@ -1,4 +1,4 @@
-/** Rows of conversations and their members, and the records they are read as. */
+/** Rows of conversations and their members, and their conversion to records. */
 import type {
   ConversationId,
   ConversationKind,
@@ -31,9 +31,9 @@ export interface ConversationRow {
   readonly epoch: string;
   readonly fence: string;
   readonly lineage: string;
-  /** Whether it has too many members to write to their lists with each message. */
+  /** Whether the conversation has too many members to update their lists with each message. */
   readonly is_large: number;
-  /** When the log moved last, and when anything else changed; 0: before that was noted. */
+  /** When the log last moved, and when anything else last changed; 0: by a version that did not store it. */
   readonly logged_at: number;
   readonly changed_at: number;
 }
@@ -81,7 +81,7 @@ export function toMembership(conversationId: ConversationId, row: MemberRow): Me
   };
 }
 
-/** Null for what is no room. */
+/** The name by which a room is found; null for other kinds. */
 export const roomNameOf = (kind: string, name: string | null): string | null =>
   kind === 'ROOM' ? roomName(name) : null;
 

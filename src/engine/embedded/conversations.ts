@@ -24,7 +24,7 @@ import type { UserLogs } from './user-log.ts';
 
 type ListedRow = Pick<ConversationRow, 'id' | 'key'>;
 
-/** Conversations of a user that are read in one turn of the loop: they may be a hundred thousand. */
+/** Conversations of a user that are read in one turn of the event loop, since a user may have a hundred thousand. */
 const LISTED_AT_ONCE = 1_000;
 
 export interface ConversationParts {
@@ -33,7 +33,7 @@ export interface ConversationParts {
   forgetTyping(tenant: TenantId, id: ConversationId, userId: UserId): void;
 }
 
-/** Conversations as they are read. */
+/** The reads of conversations. */
 function createReads(
   database: Database,
   { find, findMember }: ConversationRows,
@@ -93,7 +93,7 @@ export function createConversations(
   const { find } = rows;
   const { change, onExisting } = changes;
 
-  /** Writes the conversation with an empty log, which begins its first epoch. */
+  /** Writes the conversation with an empty log, in its first epoch. */
   function begin(tenant: TenantId, { id, name, kind, createdBy }: Omit<NewConversation, 'members'>): void {
     const epoch = newEpoch();
     const lineage = JSON.stringify([[epoch, 1]]);
@@ -114,7 +114,7 @@ export function createConversations(
         if (!places.hasRoom(tenant, createdBy)) return { outcome: 'no-place' };
         begin(tenant, { id, name, kind, createdBy });
         const row = find(tenant, id);
-        if (!row) throw new Error('A conversation just written cannot be read.');
+        if (!row) throw new Error('A conversation that was just written cannot be read.');
         members.join(tenant, row, first);
         places.take(tenant, createdBy, row.key);
         const joined = first.map(({ userId }) => userId);

@@ -1,22 +1,22 @@
-/** Copies of the database: made while it is open, and put back while it is not. */
+/** Copies of the database: written while it is open, and restored while it is closed. */
 import { closeSync, copyFileSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
 import * as sqlite from 'node:sqlite';
 import { FILE_MODE, privateDatabase } from '../../data-folder.ts';
 import { MIGRATIONS } from './migrations.ts';
 
 export const DATABASE = 'realtime.db';
-/** Pages copied at a time: a millisecond or two, between which clients are served. */
+/** Pages copied at a time: one or two milliseconds. Clients are served in between. */
 const PAGES = 256;
-/** Result codes of SQLite for a first step that met a transaction: as Node tells it, SQLITE_BUSY and SQLITE_LOCKED. */
+/** Error codes of a first step that met an open transaction: 0, as Node reports it, SQLITE_BUSY and SQLITE_LOCKED. */
 const NOTHING_COPIED = new Set([0, 5, 6]);
-/** A transaction lasts for a millisecond, so that many in a row are another fault. */
+/** A transaction lasts about a millisecond, so more failures in a row have another cause. */
 const MOST_TRIES = 1_000;
-/** Files that SQLite keeps beside a database. Those of another database would be taken for its own. */
+/** Files that SQLite keeps beside a database. SQLite would take those of another database for its own. */
 const BESIDE = ['', '-wal', '-shm', '-journal'];
 
-/** Copies an open database into a new file, which is there whole or not at all. */
+/** Copies an open database into a new file, completely or not at all. */
 export async function copyInto(database: sqlite.DatabaseSync, path: string): Promise<void> {
-  if (existsSync(path)) throw new Error(`${path} is there already.`);
+  if (existsSync(path)) throw new Error(`${path} already exists.`);
   if (sqlite.backup === undefined) throw new Error('A backup while the service runs needs Node 22.16 or later.');
   const part = `${path}.part`;
   closeSync(openSync(part, 'w', FILE_MODE));
@@ -31,8 +31,9 @@ export async function copyInto(database: sqlite.DatabaseSync, path: string): Pro
 }
 
 /**
- * A step on another thread that meets an open transaction copies nothing. SQLite has the later ones repeated;
- * Node rejects when it is the first (`BackupJob::AfterThreadPoolWork`), with the code 0: "not an error".
+ * Copies step by step, on another thread. A step that meets an open transaction copies nothing. SQLite repeats it,
+ * except that Node rejects when it is the first step (`BackupJob::AfterThreadPoolWork`), with the code 0: "not an
+ * error".
  */
 async function copyPages(database: sqlite.DatabaseSync, path: string): Promise<void> {
   for (let tries = 1; ; tries += 1) {
@@ -46,7 +47,7 @@ async function copyPages(database: sqlite.DatabaseSync, path: string): Promise<v
   }
 }
 
-/** From now on it is one file, with nothing beside it. */
+/** Turns the copy into a single file, with none beside it. */
 function makeWhole(path: string): void {
   const copy = new sqlite.DatabaseSync(path);
   try {
@@ -56,13 +57,13 @@ function makeWhole(path: string): void {
   }
 }
 
-/** @throws {Error} that says what is wrong with a copy. */
+/** @throws {Error} with the fault of a copy. */
 export function checkCopy(path: string): void {
-  if (!existsSync(path)) throw new Error(`${path} is not there.`);
+  if (!existsSync(path)) throw new Error(`${path} does not exist.`);
   const copy = new sqlite.DatabaseSync(path, { readOnly: true });
   try {
     const { user_version: version } = copy.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (version === 0) throw new Error(`${path} is no database of this service.`);
+    if (version === 0) throw new Error(`${path} is not a database of this service.`);
     if (version > MIGRATIONS.length) throw new Error(`${path} was written by a newer release (schema ${version}).`);
     const [found] = copy.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
     if (found?.quick_check !== 'ok') throw new Error(`${path} is damaged: ${found?.quick_check}`);
@@ -72,9 +73,9 @@ export function checkCopy(path: string): void {
 }
 
 /**
- * Puts a copy in the place of the database. Answers where what was there is now; null: there was nothing.
+ * Replaces the database by a copy. Returns the new path of the earlier database; null: there was none.
  *
- * @throws {Error} when the copy cannot be used, or a process is running on the folder.
+ * @throws {Error} when the copy cannot be used, or a process uses the folder.
  */
 export function putBack(path: string, dataDir: string): string | null {
   checkCopy(path);
@@ -82,7 +83,7 @@ export function putBack(path: string, dataDir: string): string | null {
   const present = new sqlite.DatabaseSync(target);
   let isEmpty: boolean;
   try {
-    // It is one process's: the lock of one that runs is met here.
+    // A running process holds a lock, on which this fails.
     present.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT;');
     isEmpty = (present.prepare('PRAGMA user_version').get() as { user_version: number }).user_version === 0;
   } catch (error) {

@@ -9,26 +9,26 @@ import type { EmbeddedBus } from './bus.ts';
 import { copyInto, DATABASE } from './copies.ts';
 import { MIGRATIONS } from './migrations.ts';
 
-/** What `auto_vacuum` is where free pages can be given back. */
+/** The value of `auto_vacuum` with which free pages can be returned to the disk. */
 const INCREMENTAL = 2;
 
 export type Announce = (channel: Channel, announcement: Announcement) => void;
 
 export interface Database {
   /**
-   * Names this opening of the file. A copy put back from a backup is never
-   * taken for the log it was copied from: the next append sees another fence.
+   * Identifies this opening of the file. After a restore the next append finds a different fence and begins a new
+   * epoch, so the restored log is not taken for the original.
    */
   readonly fence: string;
   prepare(sql: string): StatementSync;
   read<Result>(work: () => Result): Result;
-  /** Runs `work` in one transaction; what it announces goes out once that is stored. */
+  /** Runs `work` in one transaction. Its announcements go out after the commit. */
   write<Result>(work: (announce: Announce) => Result): Result;
-  /** `note` is told of every announcement within the transaction that brings it about. */
+  /** Calls `note` for every announcement, inside the transaction that causes it. */
   noteEach(note: Announce): void;
-  /** Copies it into a new file while it is used. */
+  /** Copies the database into a new file while it is used. */
   copyInto(path: string): Promise<void>;
-  /** Gives free pages back to the disk, so many at a time, once an eighth of the file is free. */
+  /** Returns up to `most` free pages to the disk, once an eighth of the file is free. */
   giveBackPages(most: number): void;
   close(): void;
 }
@@ -97,14 +97,14 @@ export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
 const numberOf = (sqlite: DatabaseSync, pragma: string): number =>
   Number(Object.values(sqlite.prepare(`PRAGMA ${pragma}`).get() ?? {})[0] ?? 0);
 
-/** A share stays free for what is written next: a file that shrinks and grows all the time costs more than its room. */
+/** Leaves a share free for the next writes, since shrinking and growing all the time costs more than the space. */
 function giveBackPages(sqlite: DatabaseSync, most: number): void {
   const free = numberOf(sqlite, 'freelist_count');
   const surplus = free - Math.floor(numberOf(sqlite, 'page_count') / 8);
   if (surplus > 0) sqlite.exec(`PRAGMA incremental_vacuum(${Math.min(surplus, most)})`);
 }
 
-/** Has the file of an older release give back free pages as well: it is written anew, once, when that takes seconds at most. */
+/** Lets the file of an older release return free pages, too: it is rewritten once, if that takes seconds at most. */
 function makeShrinkable(sqlite: DatabaseSync): void {
   if (numberOf(sqlite, 'auto_vacuum') === INCREMENTAL) return;
   if (numberOf(sqlite, 'page_count') * numberOf(sqlite, 'page_size') > LIMITS.rewrittenBytes) return;
@@ -113,9 +113,9 @@ function makeShrinkable(sqlite: DatabaseSync): void {
 
 /** WAL with NORMAL: a committed transaction survives the death of the process, not of the machine. */
 function prepareFile(sqlite: DatabaseSync): void {
-  // First, so that no memory is shared: a full disk has no room for its file.
+  // First, so that SQLite needs no shared-memory file, for which a full disk has no space.
   sqlite.exec('PRAGMA locking_mode = EXCLUSIVE;');
-  // Before the first table: it is a property of the file.
+  // Before the first table, since it is a property of the file.
   sqlite.exec('PRAGMA auto_vacuum = INCREMENTAL;');
   sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
   sqlite.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;');
@@ -123,7 +123,7 @@ function prepareFile(sqlite: DatabaseSync): void {
   const pending = MIGRATIONS.slice(row.user_version);
   if (row.user_version > MIGRATIONS.length)
     throw new Error(
-      `it was written by a newer release: schema ${row.user_version}, this one knows ${MIGRATIONS.length}`,
+      `it was written by a newer release: schema ${row.user_version}; this release supports up to ${MIGRATIONS.length}`,
     );
   sqlite.exec('BEGIN EXCLUSIVE');
   for (const step of pending) sqlite.exec(step);

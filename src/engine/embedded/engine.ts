@@ -31,13 +31,13 @@ export interface EmbeddedOptions {
   readonly dataDir: string;
   readonly retention: Retention;
   readonly clock: Clock;
-  /** How long what nobody is in any more is kept; null or left out: for ever. */
+  /** How long abandoned data is kept; null or left out: for ever. */
   readonly abandonedAfterMs?: number | null;
   readonly log?: Log;
   readonly currentTrace?: CurrentTrace;
-  /** Conversations that one user begins or joins; left out: as many as the limits say. */
+  /** The cap of conversations that one user begins or joins; left out: that of `LIMITS`. */
   readonly conversationsPerUser?: number | undefined;
-  /** Whether commands on this machine may ask for backups; told why they cannot. */
+  /** Given: commands on this machine may request backups. Called with the error when they cannot. */
   readonly control?: (error: Error) => void;
 }
 

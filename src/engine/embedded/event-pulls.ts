@@ -1,4 +1,7 @@
-/** Hands out events to the members of a consumer, acknowledges them, and gives them up. Runs in the caller's transaction. */
+/**
+ * Hands out events to the members of a consumer, acknowledges them, and turns them into dead letters. Runs in the
+ * caller's transaction.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
@@ -23,7 +26,7 @@ interface HandedOut {
   readonly events: EventRecord[];
   readonly partitions: number[];
   bytes: number;
-  /** There is more to look at. */
+  /** Whether more events may be available. */
   isPart: boolean;
 }
 
@@ -38,7 +41,7 @@ export class EventPulls {
   readonly #sql: ConsumerStatements;
   readonly #events: Events;
   readonly #clock: Clock;
-  /** The partition to begin with: none is always last. */
+  /** The partition to begin with; rotates, so that none is always last. */
   #turn = 0;
 
   constructor(statements: ConsumerStatements, events: Events, clock: Clock) {
@@ -61,7 +64,10 @@ export class EventPulls {
     handed.bytes += event.data.length;
   }
 
-  /** Gives up an event whose attempts are used up; `false`: they are not. An event past its retention is forgotten. */
+  /**
+   * Turns an event whose attempts are used up into a dead letter; `false`: attempts are left. An event past its
+   * retention is dropped.
+   */
   #giveUp({ consumer, partition }: PlaceRow, { number, attempts }: PendingRow): boolean {
     const event = this.#events.at(number);
     if (event && attempts < LIMITS.eventAttempts) return false;
@@ -72,7 +78,7 @@ export class EventPulls {
     return true;
   }
 
-  /** Gives up what was handed out for the last time and not acknowledged. */
+  /** Turns events into dead letters whose last attempt was not acknowledged. */
   settle(consumer: Consumer): void {
     this.#sql.dropDead.run(this.#clock.now() - TIMES.eventsMs);
     for (const place of this.placesOf(consumer)) {
@@ -81,7 +87,7 @@ export class EventPulls {
     }
   }
 
-  /** Hands out what is next of a partition that nobody has in hand. */
+  /** Hands out the next events of a partition that no member holds. */
   #handOutPartition(consumer: Consumer, place: PlaceRow, max: number, token: string, handed: HandedOut): void {
     const before = handed.events.length;
     const isFull = (): boolean => handed.events.length >= max || handed.bytes >= LIMITS.readingBytes;
@@ -90,7 +96,7 @@ export class EventPulls {
       const event = isFull() ? undefined : this.#events.at(number);
       if (event) this.#give(place, event, attempts + 1, token, handed);
     }
-    // New events come after those that are handed out again.
+    // New events come after redelivered ones.
     if (!isFull()) this.#scan(consumer, place, token, handed, isFull);
     if (handed.events.length > before) {
       this.#sql.handOut.run(token, this.#clock.now() + TIMES.eventAckMs, place.consumer, place.partition);
@@ -125,7 +131,9 @@ export class EventPulls {
     return { events: handed.events, token: { id: token, partitions: handed.partitions }, isPart: handed.isPart };
   }
 
-  /** Acknowledges what was handed out of a partition under a token; false: it was handed out again since. */
+  /**
+   * Acknowledges the events of a partition that were handed out under a token; false: they were handed out again since.
+   */
   #ackPartition(place: PlaceRow, token: string, { failed, returned, backOff }: Acknowledgement): boolean {
     if (place.token !== token) return place.acked === token;
     const { consumer, partition } = place;

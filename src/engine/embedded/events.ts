@@ -6,7 +6,7 @@ import { type EventRecord, type Happening, partitionOf } from '../shared/consume
 import { happeningOf } from '../shared/happening.ts';
 import type { Database } from './database.ts';
 
-/** Old events are dropped with the first of so many new ones, and twice as many at once: no transaction is held up for long. */
+/** Every so many new events, twice as many old ones are dropped, so that no transaction takes long. */
 const PER_DROP = 50;
 const DROPPED = 2 * PER_DROP;
 
@@ -20,23 +20,23 @@ export interface EventRow {
 }
 
 export interface Events {
-  /** The tenants of whom is kept what happens. */
+  /** The tenants whose events are stored: those with a consumer. */
   readonly tenants: Set<TenantId>;
-  /** Up to where a partition is written; 0: nothing. */
+  /** The number of the last event of a partition; 0: none. */
   head(tenant: TenantId, partition: number): number;
   at(number: number): EventRow | undefined;
-  /** Those past a number, of which whoever asks may stop at any. */
+  /** The events past a number, read lazily. */
   past(tenant: TenantId, partition: number, number: number): Iterable<EventRow>;
-  /** How many of up to `LIMITS.countedEvents` past a number are of this kind. */
+  /** Counts the wanted events among the first `LIMITS.countedEvents` past a number. */
   count(
     tenant: TenantId,
     partition: number,
     number: number,
     isWanted: (type: string, subject: string) => boolean,
   ): number;
-  /** Keeps an event of a tenant that has a consumer. */
+  /** Stores an event if its tenant has a consumer. */
   note(tenant: TenantId, happening: Happening): void;
-  /** Another one after each event. */
+  /** Changes with each event. */
   readonly arrivals: string;
 }
 
@@ -75,7 +75,7 @@ export function createEvents(database: Database, clock: Clock): Events {
   function note(tenant: TenantId, { type, subject, data }: Happening): void {
     const now = clock.now();
     insert.run(tenant, partitionOf(subject), type, subject, now, JSON.stringify(data));
-    // Of each new one it would cost as much as to store it.
+    // Doing this for each event would double its cost.
     if (arrivals % PER_DROP === 0) dropOld.run(now - TIMES.eventsMs, DROPPED);
     arrivals += 1;
   }

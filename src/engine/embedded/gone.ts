@@ -1,11 +1,11 @@
-/** Conversations that were deleted: what is left of them is that their ids are taken for a while. */
+/** Deleted conversations. Only their ids are kept for a while, so that nobody takes them. */
 import { TIMES } from '../../limits.ts';
 import type { TenantId } from '../../model.ts';
 import type { Database } from './database.ts';
 
 /** The parts of a transaction that deletes or creates a conversation. */
 export interface Gone {
-  /** Drops all that is stored of it but its members. */
+  /** Drops everything stored of a conversation except its members. */
   add(tenant: TenantId, row: { readonly key: number; readonly id: string }, now: number): void;
   has(tenant: TenantId, id: string, now: number): boolean;
 }

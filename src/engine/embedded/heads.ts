@@ -1,4 +1,7 @@
-/** The times of changes of conversations, in SQLite. Entries from before times were stored count as older than any query. */
+/**
+ * The times of changes of conversations, in SQLite. Entries of versions that stored no times count as older than any
+ * instant.
+ */
 import type { Clock } from '../../clock.ts';
 import { type HeadStore, positionAt } from '../shared/heads.ts';
 import type { Lineage } from '../shared/lineage.ts';

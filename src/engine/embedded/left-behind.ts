@@ -1,8 +1,9 @@
 /**
- * Ends what nobody else would, in SQLite: conversations without members, the presence of users who have gone, lists that have been
- * empty for long, messages past their age in conversations that nobody opens, and what has ended under users who do not come back.
+ * Removes abandoned data in SQLite: conversations without members, presence of users who have gone, lists that have
+ * been empty for long, expired messages in conversations that nobody opens, and expired sessions and bookmarks of users
+ * who do not return.
  *
- * A walk over the tables, a part of each every `TIMES.tidyMs`, so that no turn of the loop is long.
+ * Walks over the tables, a part of each every `TIMES.tidyMs`, so that no turn of the event loop is long.
  */
 import type { Clock } from '../../clock.ts';
 import { isOutage } from '../../errors.ts';
@@ -21,7 +22,7 @@ export interface LeftBehindParts {
   readonly log?: Log | undefined;
   readonly retention: MessageRetention;
   readonly conversations: Pick<ConversationStore, 'deleteConversation'>;
-  /** How long what is left behind is kept; null: for ever. */
+  /** How long abandoned data is kept; null: for ever. */
   readonly abandonedAfterMs: number | null;
   isConnected(tenant: TenantId, userId: UserId): boolean;
 }
@@ -29,7 +30,7 @@ export interface LeftBehindParts {
 /** A part of the walk over one table, by the clock's time. */
 type Part = (now: number) => void;
 
-/** Rows with an end of their own, by the time at which it is theirs. */
+/** Tables whose rows expire, with the column or expression of their expiry. */
 const ENDS = {
   'gone_conversations WHERE until <= ?': 0,
   'stops WHERE until <= ?': 0,
@@ -62,7 +63,7 @@ interface UserRow {
 
 const FIRST = { tenant: '', user_id: '', at: null };
 
-/** Walks over a table of users' rows, of which a user may have several, and drops what is due of each. */
+/** Walks over a table in which a user may have several rows, and drops the due ones. */
 function createUserWalk(
   database: Database,
   { table, at, drop }: { readonly table: string; readonly at: string; drop(row: UserRow, now: number): void },
@@ -78,7 +79,10 @@ function createUserWalk(
   };
 }
 
-/** Presence of users who have gone. Whom they block, and that they hide, is theirs to change and stays. */
+/**
+ * Drops the presence of users who have gone. Their blocks and their choice to hide stay, since only they may change
+ * these.
+ */
 function createPresenceWalk({ database, isConnected }: LeftBehindParts, keptMs: number): Part {
   const drop = database.prepare(
     `DELETE FROM presences WHERE tenant = ?1 AND user_id = ?2 AND status <> 'OFFLINE'
@@ -86,7 +90,7 @@ function createPresenceWalk({ database, isConnected }: LeftBehindParts, keptMs: 
   );
   return createUserWalk(database, {
     table: 'presences',
-    // One who was never there has chosen a status, or has nothing.
+    // A user who was never present either has chosen a status or has an empty row.
     at: "coalesce(last_seen_at, CASE WHEN status = 'ONLINE' AND status_text IS NULL THEN 0 END)",
     drop({ tenant, user_id, at }, now) {
       if (at === null || now - at < keptMs || isConnected(tenant as TenantId, user_id as UserId)) return;
@@ -95,7 +99,7 @@ function createPresenceWalk({ database, isConnected }: LeftBehindParts, keptMs: 
   });
 }
 
-/** Lists that are empty, and their logs, of users whose presence is forgotten. */
+/** Drops empty lists with their logs, of users whose presence was dropped. */
 function createListWalk({ database }: LeftBehindParts, keptMs: number): Part {
   const isThere = database.prepare(
     `SELECT 1 WHERE EXISTS (SELECT 1 FROM presences WHERE tenant = ?1 AND user_id = ?2)
@@ -116,7 +120,7 @@ function createListWalk({ database }: LeftBehindParts, keptMs: number): Part {
   });
 }
 
-/** Sessions and bookmarks that have ended. */
+/** Drops expired sessions and bookmarks. */
 function createSessionWalk({ database }: LeftBehindParts): Part {
   const dropSessions = database.prepare(
     "DELETE FROM sessions WHERE tenant = ? AND user_id = ? AND json_extract(record, '$.expiresAt') <= ?",
@@ -138,7 +142,7 @@ function createSessionWalk({ database }: LeftBehindParts): Part {
   };
 }
 
-/** Answers conversations that have had no member and no change for so long, and drops messages past their age on the way. */
+/** Finds conversations that have had no member and no change for `keptMs`, and drops expired messages on the way. */
 function createConversationWalk(
   { database, retention }: LeftBehindParts,
   keptMs: number,
@@ -155,7 +159,7 @@ function createConversationWalk(
   };
 }
 
-/** Answers what ends the walking. */
+/** Returns a function that stops the walk. */
 export function walkOverLeftBehind(parts: LeftBehindParts): () => void {
   const { database, clock, log, conversations, abandonedAfterMs } = parts;
   const keptMs = abandonedAfterMs ?? Number.POSITIVE_INFINITY;
@@ -172,7 +176,7 @@ export function walkOverLeftBehind(parts: LeftBehindParts): () => void {
     database.write(() => {
       for (const each of walks) each(now);
     });
-    // Nothing happens between the look and the deletion: that is done before it is waited for.
+    // Nothing happens between the check and the deletion, since deletions run before the first `await`.
     const deleted = emptied(now).map(({ tenant, id }) =>
       conversations.deleteConversation(tenant as TenantId, id as ConversationId, null),
     );
@@ -182,8 +186,8 @@ export function walkOverLeftBehind(parts: LeftBehindParts): () => void {
 
   return clock.every(TIMES.tidyMs, () => {
     walk().catch((error: unknown) => {
-      // A full disk, or a database that is closed: the next walk finds the same.
-      if (!isOutage(error)) log?.error({ err: error }, 'data left behind not swept');
+      // The disk may be full or the database closed. The next walk finds the same data.
+      if (!isOutage(error)) log?.error({ err: error }, 'abandoned data not removed');
     });
   });
 }

@@ -32,12 +32,12 @@ interface ListableRow {
 
 /** The parts of a transaction that changes a conversation. */
 export interface ListRows {
-  /** Members joined, the conversation being as it is after that. */
+  /** Members joined; `row`: the conversation afterwards. */
   join(tenant: TenantId, row: ListableRow, userIds: readonly UserId[]): void;
   leave(row: ListableRow, userId: UserId): void;
   /** A message was sent. */
   sent(row: ListableRow, senderId: UserId, sequence: number, time: number): void;
-  /** A member has read up to there, or says so again. */
+  /** A member has read up to a sequence, or repeats it. */
   read(row: ListableRow, userId: UserId, sequence: number): void;
 }
 
@@ -47,7 +47,7 @@ export function createListRows(database: Database): ListRows {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const remove = database.prepare('DELETE FROM listed WHERE conversation = ? AND user_id = ?');
-  // Each statement on a row costs its triggers: the sender, who has read what they send, is one of the rows.
+  // One statement updates the sender's row as well, since each statement on a row runs its triggers.
   const advancing = `UPDATE listed SET activity = ?1, sequence = ?2, is_archived = 0, is_hidden = 0,
       read_sequence = CASE user_id WHEN ?4 THEN max(read_sequence, ?2) ELSE read_sequence END,
       is_marked = CASE user_id WHEN ?4 THEN 0 ELSE is_marked END
@@ -68,7 +68,7 @@ export function createListRows(database: Database): ListRows {
       if (isLarge && row.is_large === 0) mark.run(key);
       const activity = last_activity_at ?? created_at;
       for (const [index, userId] of userIds.entries()) {
-        // A direct conversation is made with both of its members.
+        // A direct conversation is created with both of its members.
         const peer = kind === 'DIRECT' ? (userIds[1 - index] ?? null) : null;
         insert.run(key, userId, tenant, id, kind, peer, activity, last_sequence, last_sequence, Number(isLarge));
       }
@@ -84,7 +84,7 @@ export function createListRows(database: Database): ListRows {
   };
 }
 
-/** Brings entries up to their conversations, which do not tell them of their messages. */
+/** Updates entries of large conversations, whose messages do not update lists. */
 function bringing(which: string): string {
   return `UPDATE listed SET activity = coalesce(conversations.last_activity_at, conversations.created_at),
       sequence = conversations.last_sequence, is_archived = 0, is_hidden = 0
@@ -107,7 +107,7 @@ function toListed(row: ListedRow): ListedConversation {
   };
 }
 
-/** The column a change is of, and its value. */
+/** The column that a change sets, and its value. */
 function columnOf(change: ListChange): readonly [string, number | null] {
   if ('isPinned' in change) return ['is_pinned', Number(change.isPinned)];
   if ('isArchived' in change) return ['is_archived', Number(change.isArchived)];
@@ -115,7 +115,7 @@ function columnOf(change: ListChange): readonly [string, number | null] {
   return ['isHidden' in change ? 'is_hidden' : 'is_marked', 1];
 }
 
-/** Pages of lists, merged of the buckets that a query asks for. */
+/** Reads pages of lists by merging the buckets that a query selects. */
 function createPages(database: Database): (tenant: TenantId, userId: UserId, query: ListQuery) => ListPage {
   const first = database.prepare(
     'SELECT * FROM listed WHERE tenant = ? AND user_id = ? AND bucket = ? ORDER BY activity DESC, id LIMIT ?',
@@ -171,7 +171,7 @@ export function createLists(database: Database): ListStore {
     return found && row ? [found.key, row] : null;
   }
 
-  /** Writes only where there is something to bring up: most users are in no large conversation. */
+  /** Writes only when an entry is behind, since most users are in no large conversation. */
   function bringUp(tenant: TenantId, userId: UserId): void {
     if (!database.read(() => hasLarge.get(tenant, userId))) return;
     database.write(() => bringLarge.run(tenant, userId));

@@ -7,9 +7,9 @@ import type { Announce, Database } from './database.ts';
 import type { MessageRows } from './message-rows.ts';
 
 export interface LogEntries {
-  /** The next place of the log, in a new epoch when this file was opened anew. */
+  /** The next place of the log; in a new epoch after the file was reopened. */
   advance(row: ConversationRow): Position;
-  /** Writes at that place what became of a message, and announces it. */
+  /** Writes the change of a message at that place, and announces it. */
   announceChange(
     conversation: ConversationRow,
     sequence: number,
@@ -35,7 +35,7 @@ export function createLogEntries(database: Database, clock: Clock, { messageAt, 
 
     announceChange(conversation, sequence, change, announce) {
       const row = messageAt(conversation, sequence);
-      if (!row) throw new Error('A message just written cannot be read.');
+      if (!row) throw new Error('A message that was just written cannot be read.');
       const tenant = conversation.tenant as TenantId;
       const id = conversation.id as ConversationId;
       insertEntry.run(conversation.key, row.place, row.epoch, change, sequence, clock.now());

@@ -1,4 +1,4 @@
-/** Rows of members: written, counted and dropped, to be announced with the change they come by. */
+/** Rows of members. The change that writes or drops them announces it. */
 import type { Clock } from '../../clock.ts';
 import { type MemberRole, RANKS, type TenantId, type UserId } from '../../model.ts';
 import type { Actor } from '../port.ts';
@@ -7,13 +7,13 @@ import type { Database } from './database.ts';
 
 export interface MemberRows {
   join(tenant: TenantId, row: ConversationRow, members: readonly { userId: UserId; role: MemberRole }[]): void;
-  /** False: there was none. */
+  /** False: there was no such member. */
   drop(row: ConversationRow, userId: UserId): boolean;
   setRole(row: ConversationRow, userId: string, role: MemberRole): void;
   /** Members with an ordinal above `after`, by ordinal; a limit of -1: all of them. */
   list(row: ConversationRow, after: number, limit: number): MemberRow[];
   ownerCount(row: ConversationRow): number;
-  /** Whether an actor is still what they need to be, and above the member they would remove. */
+  /** Whether an actor still has the needed role, and ranks above the member they want to remove. */
   mayAct(row: ConversationRow, actor: Actor | null, removed?: MemberRow): boolean;
 }
 
@@ -32,7 +32,7 @@ export function createMemberRows(database: Database, clock: Clock, { findMember 
       const now = clock.now();
       for (const [index, { userId, role }] of members.entries()) {
         const ordinal = row.next_ordinal + index;
-        // Unread counts from here; nothing was read yet.
+        // Unread messages count from here; nothing was read yet.
         insertMember.run(row.key, userId, tenant, role, now, ordinal, row.last_sequence, 0, row.epoch, row.place);
       }
     },

@@ -12,11 +12,11 @@ import { asJson, createMessageRows, type Found, type MessageRow, type MessageRow
 import { createSentKeys, type SentKeys } from './sent-keys.ts';
 import { createWrittenTexts, type WrittenTexts } from './written-texts.ts';
 
-/** To be called inside a transaction where something is written. */
+/** Methods that write must be called inside a transaction. */
 export interface MessageLog extends MessageRows {
   readonly sentKeys: SentKeys;
   readonly retention: MessageRetention;
-  /** Outside a transaction: the conversation, without what is too old. */
+  /** The conversation after expired messages were dropped. For calls outside a transaction. */
   currentConversation(tenant: TenantId, id: ConversationId): ConversationRow | undefined;
   /** The outcome of a message that was sent under a key; null: the key is unknown. */
   earlierOf(tenant: TenantId, sent: SentKey, now: number): Earlier | null;
@@ -27,7 +27,7 @@ export interface MessageLog extends MessageRows {
     announce: Announce,
     begin?: (row: ConversationRow, sequence: number) => void,
   ): Append;
-  /** Writes what became of a message at the next place of the log, and announces it. */
+  /** Writes a changed message at the next place of the log, and announces it. */
   rewrite(found: Found, change: MessageChange, next: Partial<MessageRow>, announce: Announce): MessageRecord;
 }
 

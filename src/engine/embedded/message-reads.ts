@@ -1,4 +1,4 @@
-/** Messages and the log of their changes, as they are read in SQLite. */
+/** Reads of messages and of the log of their changes, in SQLite. */
 import type { MessageChange, MessageRecord } from '../../model.ts';
 import type { MessageStore } from '../port.ts';
 import { judgePosition, type Lineage } from '../shared/lineage.ts';
@@ -16,7 +16,7 @@ interface EntryRow {
 
 const charactersOf = ({ payload }: MessageRow, { content }: MessageRecord): number =>
   content.length + (payload?.length ?? 0);
-/** `read` runs a reading once it has looked for what is to be noticed first. */
+/** `read` runs a read after it has aborted the messages of silent writers. */
 export function createMessageReads(
   database: Database,
   log: MessageLog,

@@ -1,4 +1,6 @@
-/** How long messages are kept in SQLite: what is too old, or too many, is dropped with the log up to where it was sent. */
+/**
+ * Retention of messages in SQLite: messages too old or too many are dropped, with the log up to where they were sent.
+ */
 import type { Clock } from '../../clock.ts';
 import type { Retention } from '../../model.ts';
 import type { ConversationRow } from './conversation-rows.ts';
@@ -7,9 +9,9 @@ import type { WrittenTexts } from './written-texts.ts';
 
 export interface MessageRetention {
   isOld(message: { readonly timestamp: number }): boolean;
-  /** Drops what retention no longer keeps: messages, and the log up to where they were sent. */
+  /** Drops messages that retention no longer keeps, and the log up to where they were sent. */
   trim(row: ConversationRow, sequence: number, place: number): void;
-  /** The conversation without what is too old; `write` is what runs a change. */
+  /** The conversation after expired messages were dropped; `write` runs a change in a transaction. */
   withoutOld(row: ConversationRow | undefined, write: (work: () => void) => void): ConversationRow | undefined;
 }
 
@@ -33,7 +35,7 @@ export function createMessageRetention(
   const dropEntries = database.prepare('DELETE FROM log WHERE conversation = ? AND place <= ?');
   const raiseFloor = database.prepare('UPDATE conversations SET floor = ? WHERE key = ?');
 
-  /** When the youngest message was sent that is too old to be kept. */
+  /** Messages sent up to this instant are too old. */
   const oldestMs = (): number =>
     retention === null || typeof retention === 'number' ? Number.NEGATIVE_INFINITY : clock.now() - retention.ageMs;
   const isOld = ({ timestamp }: { readonly timestamp: number }): boolean => timestamp <= oldestMs();
@@ -42,7 +44,7 @@ export function createMessageRetention(
     return selectFirst.get(key) as { timestamp: number } | undefined;
   }
 
-  /** The last message that is too old; 0: none. */
+  /** The sequence of the last message that is too old; 0: none. */
   function lastOld(row: ConversationRow, sequence: number): number {
     const first = firstMessage(row);
     if (!first || !isOld(first)) return 0;

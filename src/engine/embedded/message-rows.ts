@@ -1,4 +1,4 @@
-/** Rows of messages, found and read as they are shown. */
+/** Rows of messages, and their conversion to what callers see. */
 import type {
   ConversationId,
   MessageId,
@@ -28,7 +28,7 @@ export interface MessageRow {
   readonly deleted_at: number | null;
   readonly epoch: string;
   readonly place: number;
-  /** Null: COMPLETE. Of one that is STREAMING the content is among the written texts. */
+  /** Null: COMPLETE. The content of a STREAMING message is in `written_parts`. */
   readonly state: 'STREAMING' | 'ABORTED' | null;
   readonly via: string | null;
   readonly deleted_by: string | null;
@@ -51,7 +51,7 @@ export interface MessageRows {
   isMember(conversation: ConversationRow, userId: UserId): boolean;
   messageAt(row: ConversationRow, sequence: number): MessageRow | undefined;
   findMessage(tenant: TenantId, id: MessageId): Found | null;
-  /** A message as it is shown. */
+  /** A message as callers see it. */
   toMessage(conversation: ConversationRow, row: MessageRow, position?: Position): MessageRecord;
 }
 
@@ -68,7 +68,7 @@ export function createMessageRows(database: Database, { isOld, texts }: MessageR
   const messageAt = (row: ConversationRow, sequence: number): MessageRow | undefined =>
     selectMessage.get(row.key, sequence) as unknown as MessageRow | undefined;
 
-  /** Of one that is held nothing: rules may still change its payload as well. */
+  /** A held message shows nothing, since rules may still change its payload, too. */
   function shownBody({ key }: ConversationRow, row: MessageRow): Pick<MessageRecord, 'content' | 'payload'> {
     if (row.state !== 'STREAMING') return { content: row.content, payload: payloadOf(row) };
     if (texts.find(key, row.sequence)?.is_held) return { content: '', payload: null };

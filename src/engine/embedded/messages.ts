@@ -1,4 +1,4 @@
-/** Messages in SQLite, as they are sent, changed and read. */
+/** Messages in SQLite: sent, changed and read. */
 import type { Clock } from '../../clock.ts';
 import type { MessageChange, MessageId, TenantId } from '../../model.ts';
 import type { MessageEdit, MessageStore } from '../port.ts';
@@ -8,14 +8,14 @@ import { createMessageReads } from './message-reads.ts';
 import { asJson, type MessageRow } from './message-rows.ts';
 import { withoutReaction, withReaction } from './reactions.ts';
 
-/** `read` runs a reading once it has looked for what is to be noticed first. */
+/** `read` runs a read after it has aborted the messages of silent writers. */
 export function createMessages(
   database: Database,
   clock: Clock,
   log: MessageLog,
   read: <Result>(work: () => Result) => Result,
 ): MessageStore {
-  /** Rewrites a message at the next place; `rewrite` answers what becomes of it, or why nothing does. */
+  /** Rewrites a message at the next place. `rewrite` returns the new fields, or the reason why nothing changes. */
   function changeMessage(
     tenant: TenantId,
     id: MessageId,

@@ -1,4 +1,4 @@
-/** Which failures say that the database file is away. */
+/** Which errors mean that the database file is unavailable. */
 
 /** Primary result codes of SQLite: BUSY, LOCKED, IOERR, CANTOPEN. A full disk refuses writes only. */
 const AWAY = new Set([5, 6, 10, 14]);

@@ -1,9 +1,9 @@
-/** Places in SQLite: the conversations a user began or joined, of which each has so many. */
+/** Places in SQLite: the conversations that a user began or joined, which are capped per user. */
 import { LIMITS } from '../../limits.ts';
 import type { TenantId, UserId } from '../../model.ts';
 import type { Database } from './database.ts';
 
-/** To be called inside the transaction that changes the members. */
+/** Called inside the transaction that changes the members. */
 export interface Places {
   hasRoom(tenant: TenantId, userId: UserId): boolean;
   take(tenant: TenantId, userId: UserId, conversation: number): void;

@@ -1,7 +1,7 @@
 /**
  * Rows of presence: the status a user has chosen, and when they were seen last.
  *
- * Versions move on with time: those of a presence that was forgotten and begins again are above its earlier ones.
+ * Versions grow with time, so a presence that was dropped and begins again has higher versions than before.
  */
 import type { PresenceStatus, TenantId, UserId } from '../../model.ts';
 import type { StoredStatus } from '../shared/presence.ts';
@@ -19,11 +19,11 @@ export interface PresenceRows {
   begin(tenant: TenantId, userId: UserId): void;
   statusOf(tenant: TenantId, userId: UserId, blocked: readonly UserId[]): StoredStatus;
   setStatus(tenant: TenantId, userId: UserId, status: PresenceStatus, statusText: string | null): void;
-  /** Their presence has another version from then on. */
+  /** Notes that the user was seen now. Their presence gets a new version. */
   noteSeen(tenant: TenantId, userId: UserId, now: number): void;
-  /** They hide no longer. */
+  /** The user no longer hides. */
   show(tenant: TenantId, userId: UserId, now: number): void;
-  /** Gives their presence another version. */
+  /** Gives their presence a new version. */
   renew(tenant: TenantId, userId: UserId, now: number): void;
 }
 

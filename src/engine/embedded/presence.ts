@@ -33,12 +33,12 @@ export function createPresence(database: Database, clock: Clock): EmbeddedPresen
   const isSeen = (tenant: TenantId, userId: UserId): boolean =>
     isShown(statusOf(tenant, userId), connections.get(keyOf(tenant, userId))?.size ?? 0);
 
-  /** Runs a change; one of who is shown before or after it is noted as a sight of them, and announced. */
+  /** Runs a change. If the user is visible before or after it, it is noted as their last activity and announced. */
   function change(tenant: TenantId, userId: UserId, work: (now: number) => void): PresenceRecord {
     return database.write((announce) => {
       rows.begin(tenant, userId);
       const wasSeen = isSeen(tenant, userId);
-      // One moment: a device was never there before its user was.
+      // One instant for both, so that no device appears earlier than its user.
       const now = clock.now();
       work(now);
       if (!wasSeen && !isSeen(tenant, userId)) return read(tenant, userId);

@@ -1,4 +1,4 @@
-/** Keys of publications, and what became of each, for a day. */
+/** Idempotency keys of publications with their outcomes, for a day. */
 import { TIMES } from '../../limits.ts';
 import type { Position, PublicationId, PublicationRecord } from '../../model.ts';
 import type { EarlierPublication, NewPublication, PublicationDiversion } from '../shared/publication.ts';
@@ -14,7 +14,7 @@ interface KeyRow extends Position {
   readonly diversion: string | null;
 }
 
-/** By the key of the topic's row. Those of a publication without a key find nothing and keep nothing. */
+/** By the key of the topic's row. For a publication without an idempotency key nothing is found or stored. */
 export interface PublicationKeys {
   find(topic: number, publication: NewPublication, now: number): EarlierPublication | null;
   keep(topic: number, publication: NewPublication, record: PublicationRecord): void;
@@ -53,7 +53,7 @@ export function createPublicationKeys(database: Database): PublicationKeys {
     find(topic, { topic: name, payload: given, senderId, key }, now) {
       const row = key && (select.get(topic, senderId, key.id, now) as unknown as KeyRow | undefined);
       if (!row) return null;
-      // Older versions kept no digest.
+      // Older versions stored no digest.
       if (row.digest !== '' && row.digest !== key.digest) return { outcome: 'conflict' };
       if (row.diversion !== null)
         return { outcome: 'diverted', ...(JSON.parse(row.diversion) as PublicationDiversion) };

@@ -1,9 +1,9 @@
-/** The reactions of a message with one more, or one less. */
+/** Adds or removes one reaction of a message. */
 import { LIMITS } from '../../limits.ts';
 import type { ReactionRecord, UserId } from '../../model.ts';
 import type { MessageRow } from './message-rows.ts';
 
-/** As JSON; a word: why nothing changes. */
+/** Returns the new reactions as JSON, or the reason why nothing changes. */
 export function withReaction(
   row: MessageRow,
   userId: UserId,

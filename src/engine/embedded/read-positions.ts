@@ -1,4 +1,4 @@
-/** How far members of a conversation have read, in SQLite. */
+/** The read positions of members, in SQLite. */
 import type { Clock } from '../../clock.ts';
 import type { UserId } from '../../model.ts';
 import type { ConversationStore } from '../port.ts';

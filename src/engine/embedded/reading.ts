@@ -1,7 +1,7 @@
-/** Ends a reading where it gets long: what is read in one turn of the event loop is bounded, whatever it holds. */
+/** Ends a read when it gets long, so that the bytes read in one turn of the event loop are bounded. */
 import { LIMITS } from '../../limits.ts';
 
-/** Counted of each row beside what it holds. */
+/** The overhead of each row. */
 const ROW_CHARACTERS = 200;
 
 export interface Weighed<Result> {

@@ -4,7 +4,7 @@ import type { RoomStore } from '../port.ts';
 import { roomName } from '../shared/room-name.ts';
 import type { Database } from './database.ts';
 
-/** Sorts behind all that a name may go on with. */
+/** Sorts after every character of a name. */
 const LAST = '\u{10ffff}';
 
 export function createRooms(database: Database): RoomStore {

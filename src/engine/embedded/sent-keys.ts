@@ -1,10 +1,10 @@
-/** Keys of messages that were sent, and what became of each, for a day. */
+/** Idempotency keys of sent messages with their outcomes, for a day. */
 import { TIMES } from '../../limits.ts';
 import type { MessageId, TenantId } from '../../model.ts';
 import type { Diversion, SentKey } from '../port.ts';
 import type { Database } from './database.ts';
 
-/** The message is in its conversation, or was kept from it. */
+/** The message is in its conversation, or was diverted. */
 type Kept = { readonly sequence: number } | Diversion;
 
 interface KeyRow {
@@ -32,7 +32,7 @@ export function createSentKeys(database: Database): SentKeys {
     find(tenant, { conversationId, senderId, key }, now) {
       const row = select.get(tenant, conversationId, senderId, key.id, now) as unknown as KeyRow | undefined;
       if (!row) return null;
-      // Older versions kept no digest.
+      // Older versions stored no digest.
       if (row.digest !== '' && row.digest !== key.digest) return 'conflict';
       if (row.fate !== null) return { fate: row.fate, messageId: row.message_id as MessageId | null };
       return { sequence: row.sequence ?? 0 };

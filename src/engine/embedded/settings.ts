@@ -7,7 +7,7 @@ import type { Announce, Database } from './database.ts';
 interface Kind<Setting> {
   readonly kind: SettingKind;
   readonly table: 'routing_rules' | 'topic_policies';
-  /** Of one tenant, at most. */
+  /** The cap per tenant. */
   readonly most: number;
   readonly decode: (json: string) => Setting;
 }

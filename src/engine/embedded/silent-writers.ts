@@ -1,4 +1,4 @@
-/** Writers who are silent: whichever reading or change comes next aborts their messages. */
+/** Aborts messages of silent writers, with the next read or change. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Announce, Database } from './database.ts';
@@ -6,14 +6,14 @@ import type { MessageLog } from './message-log.ts';
 import { upToWeight } from './reading.ts';
 import type { WritingRow } from './written-texts.ts';
 
-/** The first of these that are read or changed in one turn; at least one. */
+/** The first rows that may be handled in one turn; at least one. */
 export const firstOf = (rows: readonly WritingRow[]): readonly WritingRow[] =>
   upToWeight(rows, (row) => ({ result: row, characters: row.length + LIMITS.payloadBytes })).taken;
 
 export interface SilentWriters {
-  /** Looks first for writers who are silent, as every reading does. */
+  /** Runs a change after the messages of silent writers were aborted. */
   write<Result>(work: (announce: Announce) => Result): Result;
-  /** Runs a reading once the messages whose writers are silent are aborted. */
+  /** Runs a read after the messages of silent writers were aborted. */
   read<Result>(work: () => Result): Result;
 }
 
@@ -24,12 +24,12 @@ export function createSilentWriters(database: Database, clock: Clock, log: Messa
     const conversation = log.conversationOf(key);
     const message = conversation && log.messageAt(conversation, sequence);
     if (!message) return texts.drop(key, sequence);
-    // Held text was not routed, and is not shown without a finish.
+    // Held text did not pass the rules, so it is dropped.
     const rest = is_held === 1 ? { content: '', payload: null } : { content: texts.textOf(key, sequence) };
     log.rewrite({ conversation, message }, 'FINISHED', { ...rest, state: 'ABORTED' }, announce);
   }
 
-  /** Some of them: the rest is found by the next. */
+  /** Aborts some of them; the next call finds the rest. */
   function abortSilent(): void {
     const silent = firstOf(texts.silentSince(clock.now() - TIMES.writingMs));
     if (silent.length === 0) return;

@@ -1,4 +1,4 @@
-/** Requests to stop a message that is being written, or what will reply to it within the minute, in SQLite. */
+/** Requests to stop a message being written, or replies that begin within a minute, in SQLite. */
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { TenantId } from '../../model.ts';
@@ -9,7 +9,7 @@ import type { MessageLog } from './message-log.ts';
 import { firstOf, type SilentWriters } from './silent-writers.ts';
 
 export interface StopRequests extends Pick<WritingStore, 'requestStop'> {
-  /** Whether it was asked to stop what replies to a message; 0: to none. */
+  /** Whether replies to a message were asked to stop; `target` 0: no reply. */
   isAsked(row: ConversationRow, target: number, now: number): boolean;
   announceStop(conversation: ConversationRow, sequence: number, announce: Announce): void;
 }
@@ -50,7 +50,7 @@ export function createStopRequests(
         const asked = all.filter((row) => row.sequence === sequence || row.target === sequence);
         const unasked = asked.filter(({ is_stopped }) => is_stopped === 0);
         for (const row of unasked) texts.update({ ...row, is_stopped: 1 }, []);
-        // Of more than may be announced at once the writers learn with their next append.
+        // Further writers, beyond what may be announced at once, learn of it with their next append.
         for (const row of firstOf(unasked)) announceStop(conversation, row.sequence, announce);
         dropWishes.run(now);
         if (!asked.some((row) => row.sequence === sequence)) wish.run(conversation.key, sequence, now + TIMES.stopMs);

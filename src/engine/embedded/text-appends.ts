@@ -1,4 +1,4 @@
-/** Appends to a message that is being written, in SQLite, by its writer only. */
+/** Appends by the writer of a streamed message, in SQLite. */
 import type { Clock } from '../../clock.ts';
 import { lengthOf, unitsPast } from '../../code-points.ts';
 import { LIMITS } from '../../limits.ts';
@@ -29,7 +29,7 @@ type NotTheirs =
 
 export interface TextAppends {
   findFor(tenant: TenantId, id: MessageId, writer: Writer): Written | NotTheirs;
-  /** Adds text at the end of what is written, and announces it. */
+  /** Adds text at the end, and announces it. */
   add(written: Written, next: NewText, announce: Announce): TextAppend;
 }
 
@@ -42,7 +42,7 @@ export function createTextAppends(database: Database, clock: Clock, log: Message
   const { texts } = log;
   const setPayload = database.prepare('UPDATE messages SET payload = ? WHERE conversation = ? AND sequence = ?');
 
-  /** Whether a text is in one that is stored, at an offset. */
+  /** Whether the stored text contains a text at an offset. */
   function isThere({ conversation, sequence, length }: WritingRow, { offset, text }: NewText): boolean {
     if (offset + lengthOf(text) > length) return false;
     return partsOf(offset, text).every(({ index, text: part }, nth) => {

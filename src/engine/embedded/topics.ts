@@ -11,11 +11,11 @@ interface TopicRow {
   readonly key: number;
   readonly epoch: string;
   readonly place: number;
-  /** Null: as long as the topic is known. */
+  /** Null: as long as the topic's position is known. */
   readonly keptUntil: number | null;
 }
 
-/** Topics forgotten in one call: none holds the others up for long. */
+/** Topics dropped in one call, so that no call takes long. */
 const FORGOTTEN = 10;
 
 const headOf = (row: TopicRow | undefined): Position | null => (row ? { epoch: row.epoch, place: row.place } : null);
@@ -24,7 +24,7 @@ const COLUMNS = 'key, epoch, place, kept_until AS keptUntil';
 
 const isKept = (row: TopicRow, now: number): boolean => row.keptUntil === null || row.keptUntil > now;
 
-/** Forgets topics of which nothing is kept any more, some at a time. */
+/** Drops topics without stored publications, some at a time. */
 export function createTopicForgetting(database: Database): (now: number) => void {
   const expired = database.prepare('SELECT key FROM topics WHERE expires_at <= ? ORDER BY expires_at LIMIT ?');
   const outdated = database.prepare('SELECT key FROM topics WHERE kept_until <= ? ORDER BY kept_until LIMIT ?');
@@ -43,7 +43,7 @@ export function createTopicForgetting(database: Database): (now: number) => void
   };
 }
 
-/** The publications of topics, as they are read. */
+/** The reads of topics. */
 function createReads(database: Database, clock: Clock): Pick<TopicStore, 'readTopic' | 'readLatest' | 'readTopicHead'> {
   const findLive = database.prepare(`SELECT ${COLUMNS} FROM topics WHERE tenant = ? AND topic = ? AND expires_at > ?`);
   const list = database.prepare('SELECT record FROM publications WHERE topic = ? AND place > ? ORDER BY place LIMIT ?');

@@ -1,4 +1,4 @@
-/** Typing, in memory: it lasts for seconds anyway. */
+/** Typing, in memory, since it lasts for seconds only. */
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { ConversationId, TenantId, TypingRecord, UserId } from '../../model.ts';
@@ -14,7 +14,10 @@ export function createTyping(
   bus: EmbeddedBus,
   conversations: () => Pick<ConversationStore, 'readMemberships'>,
 ): EmbeddedTyping {
-  /** By conversation, then by user until when by `Clock.elapsed`, in that order: each call moves its entry to the end. */
+  /**
+   * By conversation and user: the end of typing by `Clock.elapsed`. In order of expiry, since each call moves its entry
+   * to the end.
+   */
   const typing = new Map<string, Map<UserId, number>>();
   const keyOf = (tenant: TenantId, id: ConversationId): string => JSON.stringify([tenant, id]);
 

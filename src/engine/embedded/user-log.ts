@@ -22,7 +22,7 @@ interface EntryRow {
 }
 
 export interface UserLogs extends UserLogStore {
-  /** To be called in a transaction. */
+  /** Called inside a transaction. */
   note(tenant: TenantId, userId: UserId, id: ConversationId, event: ListEvent): void;
 }
 
@@ -33,7 +33,7 @@ const toEntry = (row: EntryRow): UserLogEntry => ({
   event: row.event as ListEvent,
 });
 
-/** Entries up to here are no longer kept. */
+/** Entries up to this place are no longer stored. */
 const floorOf = ({ place }: StateRow): number => Math.max(place - LIMITS.userLogEntries, 0);
 
 export function createUserLogs(database: Database, clock: Clock): UserLogs {
@@ -58,7 +58,7 @@ export function createUserLogs(database: Database, clock: Clock): UserLogs {
     return { key: Number(lastInsertRowid), place: 0, epoch, fence: database.fence, lineage };
   }
 
-  /** The next place, in a new epoch when this file was opened anew. */
+  /** The next place; in a new epoch after the file was reopened. */
   function advance(state: StateRow): StateRow {
     const place = state.place + 1;
     if (state.fence === database.fence) return { ...state, place };

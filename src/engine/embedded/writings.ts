@@ -1,4 +1,4 @@
-/** Messages that are read while they are written, in SQLite. */
+/** Streamed messages in SQLite. */
 import type { Clock } from '../../clock.ts';
 import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
@@ -13,11 +13,11 @@ import { createStopRequests } from './stop-requests.ts';
 import { createTextAppends } from './text-appends.ts';
 
 export interface EmbeddedWritings extends WritingStore {
-  /** Runs a reading once the messages whose writers are silent are aborted. */
+  /** Runs a read after the messages of silent writers were aborted. */
   read<Result>(work: () => Result): Result;
 }
 
-/** Messages that are being written, as they are read. */
+/** The reads of messages being written. */
 function createReads(
   log: MessageLog,
   read: EmbeddedWritings['read'],

@@ -1,18 +1,18 @@
-/** Texts of messages that are being written, in SQLite: in parts, so that an append rewrites one. */
+/** Texts of messages being written, in SQLite. Stored in parts, so that an append rewrites one part only. */
 import type { TextPart } from '../shared/written-text.ts';
 import type { Database } from './database.ts';
 
 export interface WritingRow {
   readonly conversation: number;
   readonly sequence: number;
-  /** As `writerKey` says. */
+  /** The writer, as `writerKey` encodes it. */
   readonly sender_id: string;
   readonly length: number;
   readonly appended_at: number;
   readonly free_at: number;
   readonly is_held: number;
   readonly is_stopped: number;
-  /** The sequence of the message that it replies to; 0: none. */
+  /** The sequence of the message it replies to; 0: none. */
   readonly target: number;
 }
 
@@ -21,14 +21,14 @@ export interface WrittenTexts {
   insert(row: WritingRow, parts: readonly TextPart[]): void;
   update(row: WritingRow, parts: readonly TextPart[]): void;
   drop(conversation: number, sequence: number): void;
-  /** Drops those of messages that are no longer kept. */
+  /** Drops texts of messages that are no longer stored. */
   dropUpTo(conversation: number, sequence: number): void;
   textOf(conversation: number, sequence: number): string;
   /** The stored text of a part; empty: none. */
   part(conversation: number, sequence: number, index: number): string;
-  /** By sequence. */
+  /** All of a conversation, by sequence. */
   allOf(conversation: number): WritingRow[];
-  /** Of any conversation, some of those whose last append is not past this moment. */
+  /** Some messages, of any conversation, whose last append is not after this moment. */
   silentSince(moment: number): WritingRow[];
 }
 

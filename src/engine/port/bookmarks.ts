@@ -1,8 +1,8 @@
-/** The store of bookmarks: how far sessions of `/ws` have read. */
+/** The store of bookmarks: the positions up to which sessions of `/ws` have received messages. */
 import type { BookmarkRecord, ConversationId, Position, TenantId, UserId } from '../../model.ts';
 
 export interface BookmarkStore {
-  /** Null: nothing was stored for this session, or it has expired. */
+  /** Null: nothing is stored for this session, or it has expired. */
   readBookmark(tenant: TenantId, userId: UserId, session: string): Promise<BookmarkRecord | null>;
   /** Moves positions forward, never back. Kept for the user's most recent sessions, for `TIMES.sessionMs`. */
   writeBookmark(

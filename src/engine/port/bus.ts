@@ -36,9 +36,9 @@ type AnnouncedState =
       readonly conversation: ConversationRecord;
       readonly joined: readonly UserId[];
       readonly left: readonly UserId[];
-      /** It begins; older versions leave it out. */
+      /** The conversation was just created; older versions leave it out. */
       readonly isNew?: true;
-      /** The reason of the departures; older versions leave it out. */
+      /** Why members left; older versions leave it out. */
       readonly why?: LeaveReason;
       /** The read position that moved, if that is the change; older versions leave it out. */
       readonly read?: ReadMove;
@@ -60,7 +60,7 @@ type AnnouncedState =
       readonly type: 'membership';
       readonly conversationId: ConversationId;
       readonly isMember: boolean;
-      /** They hid it, behind the message of this sequence: nothing else changed. */
+      /** The user hid the conversation after the message of this sequence; nothing else changed. */
       readonly hiddenAt?: number;
     };
 
@@ -80,12 +80,15 @@ export interface BusListener {
 }
 
 export interface Listening {
-  /** By `Clock.elapsed`: everything announced before this is known to have been delivered. It passes an interruption once that was reported. */
+  /**
+   * Every announcement before this time, by `Clock.elapsed`, has been delivered. It moves past an interruption once
+   * that was reported.
+   */
   readonly heardAt: number;
   close(): Promise<void>;
 }
 
 export interface Bus {
-  /** Resolves once everything announced from now on will arrive. */
+  /** Resolves once all later announcements will arrive. */
   listen(channel: Channel, listener: BusListener): Promise<Listening>;
 }

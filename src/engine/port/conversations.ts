@@ -13,7 +13,7 @@ import type {
 import type { ListEvent } from '../shared/user-log.ts';
 import type { Refusal } from './refusal.ts';
 
-/** The reason for which a user is no longer in a conversation. */
+/** Why a user is no longer in a conversation. */
 export type LeaveReason = Exclude<ListEvent, 'JOINED'>;
 
 /** A read position that moved. */
@@ -33,8 +33,8 @@ export type MembershipChange =
   | Refusal<'not-found' | 'full' | 'last-owner' | 'not-allowed'>;
 
 /**
- * The member who changes another, and the role they need for it. Checked in the same step, since other
- * changes may remove it: of two members who remove each other at once, one is removed.
+ * The member who changes another, and the role they need. Checked in the same step, since a concurrent change may take
+ * the role away: of two members who remove each other at once, one is removed.
  */
 export interface Actor {
   readonly userId: UserId;
@@ -44,7 +44,7 @@ export interface Actor {
 /** The user began or joined as many conversations as allowed. */
 export type NoPlace = Refusal<'no-place'>;
 
-/** A conversation of this id was deleted lately: nothing of it may count for a new one. */
+/** A conversation with this id was deleted recently, so the id is not available yet. */
 export type Gone = Refusal<'gone'>;
 
 export type Creation =
@@ -96,8 +96,8 @@ export interface ConversationStore {
     actor: Actor | null,
   ): Promise<MembershipChange>;
   /**
-   * Deletes a conversation with its messages; announced as the leaving of all its members. Its id
-   * stays taken for `TIMES.idempotencyMs`. No actor: an admin.
+   * Deletes a conversation with its messages; announced as a departure of all its members. Its id stays taken for
+   * `TIMES.idempotencyMs`. No actor: an admin.
    */
   deleteConversation(
     tenant: TenantId,

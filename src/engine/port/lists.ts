@@ -24,7 +24,7 @@ export interface ListQuery {
 
 export interface ListPage {
   readonly entries: readonly ListedConversation[];
-  /** Of everything that the query selects, on all pages. */
+  /** The number of selected entries on all pages. */
   readonly totalCount: number;
 }
 
@@ -34,23 +34,26 @@ export type ListChange =
   | { readonly isArchived: boolean }
   | { readonly mutedUntil: number | null }
   | { readonly isMarkedUnread: true }
-  /** Not listed until its next message. Their channel of memberships says so. */
+  /** Hidden until its next message. Announced on the user's channel of memberships. */
   | { readonly isHidden: true };
 
 /**
  * Each user's list of the conversations they are a member of.
  *
- * The conversations are the truth, and the list is maintained beside them: the effect of an
- * answered operation shows in every later read of the list, on every node. An entry moves forward
- * only, by (activity, sequence). A new message takes a conversation out of the archive and out of
- * hiding, and reading it clears the unread mark. The cost of a read does not depend on the length of the list.
+ * The conversations are authoritative, and the list is derived from them: the effect of an answered operation shows in
+ * every later read of the list, on every node. An entry moves forward only, by (activity, sequence). A new message
+ * takes a conversation out of the archive and out of hiding, and reading it clears the unread mark. The cost of a read
+ * does not depend on the length of the list.
  */
 export interface ListStore {
-  /** A page, latest activity first; of the same activity by id. */
+  /** A page, latest activity first, then by id. */
   listConversations(tenant: TenantId, userId: UserId, query: ListQuery): Promise<ListPage>;
   /** In the order asked; null for conversations that are not in the list, or hidden. */
   readListed(tenant: TenantId, userId: UserId, ids: readonly ConversationId[]): Promise<(ListedConversation | null)[]>;
-  /** Conversations that are hidden until their next message, each with its last sequence then. One that was sent to since may be among them. */
+  /**
+   * Hidden conversations, each with its last sequence when it was hidden. One that has a newer message may be among
+   * them.
+   */
   listHidden(tenant: TenantId, userId: UserId): Promise<ReadonlyMap<ConversationId, number>>;
   /** Messages past the user's read positions in the whole list. */
   countUnread(tenant: TenantId, userId: UserId): Promise<number>;
@@ -63,14 +66,14 @@ export interface ListStore {
   ): Promise<ListedConversation | null>;
 }
 
-/** The place of a room in its tenant's list: by the name it is found by (`room-name.ts`), then by id. */
+/** The place of a room in its tenant's list: by its search name (`room-name.ts`), then by id. */
 export interface RoomPlace {
   readonly name: string;
   readonly id: ConversationId;
 }
 
 export interface RoomQuery {
-  /** Rooms whose name begins so; empty: all. */
+  /** Only rooms whose search name begins with this text; empty: all. */
   readonly search: string;
   readonly after: RoomPlace | null;
   readonly limit: number;

@@ -11,13 +11,13 @@ import type {
 } from '../../model.ts';
 import type { Refusal } from './refusal.ts';
 
-/** Recognises a repeated send: by the same id; with another digest it is another message. */
+/** Recognises a repeated send by its id. The same id with another digest is a conflict. */
 export interface MessageKey {
   readonly id: string;
   readonly digest: string;
 }
 
-/** A key in the conversation and of the sender it belongs to. */
+/** A key with its conversation and sender. */
 export interface SentKey {
   readonly conversationId: ConversationId;
   readonly senderId: UserId;
@@ -31,13 +31,16 @@ export interface NewMessage {
   readonly payload: unknown;
   readonly replyToId: MessageId | null;
   readonly clientMessageId: string | null;
-  /** Null: it is always new. */
+  /** Null: the message is always new. */
   readonly key: MessageKey | null;
-  /** The service that sends it for the sender. */
+  /** The service that sends it on behalf of the sender. */
   readonly via?: UserId | undefined;
 }
 
-/** The outcome of a message that routing rules kept from its conversation; `messageId`: the message that resulted elsewhere. */
+/**
+ * The outcome of a message that routing rules diverted from its conversation; `messageId`: the resulting message
+ * elsewhere.
+ */
 export interface Diversion {
   readonly fate: 'DROPPED' | 'ROUTED';
   readonly messageId: MessageId | null;
@@ -84,7 +87,7 @@ export type LogPage =
 
 /** A range of sequences: between two, at most `limit` from the first or the last. */
 export interface MessageRange {
-  /** 0: from the first kept. */
+  /** 0: from the first stored message. */
   readonly after: number;
   /** Null: to the last. */
   readonly before: number | null;
@@ -98,7 +101,7 @@ export interface KeptMessages {
   /** Everything between these two is kept; the first is above the last when nothing is kept. */
   readonly firstSequence: number;
   readonly lastSequence: number;
-  /** Whether more of the range follows: all of it was too long for one read. */
+  /** Whether more of the range follows, since it was too long for one read. */
   readonly isPart: boolean;
 }
 
@@ -112,10 +115,10 @@ export interface MessageStore {
   appendMessage(tenant: TenantId, message: NewMessage): Promise<Append>;
   /** The outcome of a message that was sent under this key; null: the key is unknown. */
   findSent(tenant: TenantId, sent: SentKey): Promise<Earlier | null>;
-  /** Stores under its key that a message is not in its conversation; an earlier outcome of the key stays. */
+  /** Stores under its key that a message was diverted. An earlier outcome of the key stays. */
   noteDiverted(tenant: TenantId, sent: SentKey, diversion: Diversion): Promise<void>;
   editMessage(tenant: TenantId, id: MessageId, content: string, payload: unknown): Promise<MessageEdit>;
-  /** Empties the message and drops its reactions; its place stays. Null: a rule, and no user. */
+  /** Empties the message and drops its reactions; its place stays. `by` null: a rule deleted it. */
   deleteMessage(tenant: TenantId, id: MessageId, by: UserId | null): Promise<MessageEdit>;
   /** `full` past the caps of emojis and reactions, of the user or in all. */
   addReaction(tenant: TenantId, id: MessageId, userId: UserId, emoji: string): Promise<MessageEdit>;

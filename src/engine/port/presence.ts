@@ -15,7 +15,7 @@ import type {
 
 export interface NewConnection {
   readonly connectionId: ConnectionId;
-  /** Null: present without a device, as with earlier versions for a status without a connection. */
+  /** Null: present without a device, as earlier versions recorded a status without a connection. */
   readonly deviceId: DeviceId | null;
   /** The session of its present token; null: none. */
   readonly sessionId: SessionId | null;
@@ -23,8 +23,8 @@ export interface NewConnection {
 }
 
 /**
- * A user with status OFFLINE is shown as having left then: their activity changes nothing
- * that is shown, and is not announced.
+ * A user with status OFFLINE appears as having left at that time: their activity changes nothing visible, and is not
+ * announced.
  */
 export interface PresenceStore {
   /** Records a connection under this node. The same id again updates its device and session, if they differ. */

@@ -1,2 +1,2 @@
-/** The reasons for which nothing happened: one case each, so that checking some leaves the others. */
+/** The reasons why nothing happened, one union case each, so that a check of one narrows to the others. */
 export type Refusal<Reason extends string> = Reason extends string ? { readonly outcome: Reason } : never;

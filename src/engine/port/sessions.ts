@@ -7,11 +7,11 @@ export interface SessionStore {
   /** The user of a session, which may have ended. Null: unknown. */
   findSessionUser(tenant: TenantId, id: SessionId): Promise<UserId | null>;
   /**
-   * Stores a session whose version is one above the stored one (1: there is none),
-   * and forgets others of its user; false when another write came first.
+   * Stores a session whose version is one above the stored one (1: there is none), and drops the `forgotten` ones;
+   * false when another write came first.
    */
   writeSession(tenant: TenantId, session: SessionRecord, forgotten: readonly SessionId[]): Promise<boolean>;
-  /** The time up to which a user's tokens are revoked; null: none is. */
+  /** The time up to which a user's tokens are revoked; null: none are. */
   readRefusal(tenant: TenantId, userId: UserId): Promise<number | null>;
   /**
    * Revokes a user's tokens up to an instant, and announces it; a later instant stays.

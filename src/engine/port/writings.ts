@@ -1,4 +1,4 @@
-/** The store of messages that are read while they are written. */
+/** The store of streamed messages. */
 import type { ConversationId, MessageId, MessageRecord, MessageState, TenantId, UserId } from '../../model.ts';
 import type { Append, NewMessage } from './messages.ts';
 import type { Refusal } from './refusal.ts';
@@ -8,7 +8,7 @@ export interface NewWriting extends NewMessage {
   readonly isHeld: boolean;
 }
 
-/** A message that is being written, with its text so far, shown or held. */
+/** A message being written, with its text so far, shown or held. */
 export interface Writing {
   readonly message: MessageRecord;
   readonly isHeld: boolean;
@@ -28,14 +28,17 @@ export interface NewText extends Writer {
   readonly text: string;
   /** Undefined: unchanged. */
   readonly payload: unknown;
-  /** The average pace of appends to one message; after quiet, those of a second at once. 0: no limit. */
+  /**
+   * The average interval between appends to one message; after a pause the appends of one second may come at once. 0:
+   * no limit.
+   */
   readonly paceMs: number;
-  /** From this append on its text is hidden until it is finished; text already shown is taken back. */
+  /** From this append on the text is hidden until the finish; visible text is withdrawn. */
   readonly isHeld?: boolean;
 }
 
 export type TextAppend =
-  /** `repeated`: the text was there already. */
+  /** `repeated`: the text was stored already. */
   | { readonly outcome: 'appended' | 'repeated'; readonly length: number; readonly isStopRequested: boolean }
   | { readonly outcome: 'misplaced' | 'too-long'; readonly length: number }
   | { readonly outcome: 'ended'; readonly message: MessageRecord }
@@ -44,7 +47,7 @@ export type TextAppend =
 
 export interface WritingEnd extends Writer {
   readonly state: Exclude<MessageState, 'STREAMING'>;
-  /** The length of the text that this decision is based on; null: any. */
+  /** The length of the text that the caller saw; null: any. */
   readonly length: number | null;
   /** Replaces the written text; null: keeps it. */
   readonly content: string | null;
@@ -57,7 +60,7 @@ export type WritingFinish =
   | { readonly outcome: 'misplaced'; readonly length: number }
   | Refusal<'not-found' | 'not-sender' | 'not-member'>;
 
-/** About `LIMITS.readingBytes` of the messages that are being written in a conversation. */
+/** The messages being written in a conversation, up to about `LIMITS.readingBytes`. */
 export interface WritingPage {
   readonly messages: readonly MessageRecord[];
   /** The sequence past which there are more; null: none. */
@@ -65,27 +68,27 @@ export interface WritingPage {
 }
 
 /**
- * Messages that are read while they are written (G20).
+ * Streamed messages (G20).
  *
- * Every reading, here and in `MessageStore`, shows the text so far, and notices who has been
- * silent for `TIMES.writingMs`: their messages are ABORTED from then on, in the log as well.
+ * Every read, here and in `MessageStore`, shows the text so far, and first aborts messages whose writers have been
+ * silent for `TIMES.writingMs`, in the log as well.
  */
 export interface WritingStore {
   /**
-   * Appends a message that is STREAMING, as `appendMessage` does. A recent request to stop
-   * replies to its target applies. `full`: too many are being written, in all or by this writer.
+   * Appends a message that is STREAMING, as `appendMessage` does. A recent request to stop replies to its target
+   * applies. `full`: too many messages are being written, in all or by this writer.
    */
   startMessage(tenant: TenantId, message: NewWriting): Promise<Append | Refusal<'full'>>;
   /** Adds text at the end and announces it, if the end is at `offset`. The log gets no entry. */
   appendText(tenant: TenantId, id: MessageId, text: NewText): Promise<TextAppend>;
-  /** Ends the writing: FINISHED in the log. */
+  /** Finishes the message: FINISHED in the log. */
   finishMessage(tenant: TenantId, id: MessageId, end: WritingEnd): Promise<WritingFinish>;
   /**
-   * Asks to stop the message, or all that reply to it: now, and those that are started
-   * within `TIMES.stopMs`. Returns the number of messages asked now; null: there is no such message.
+   * Asks to stop the message, or its replies: those being written, and those started within `TIMES.stopMs`. Returns the
+   * number of messages asked now; null: there is no such message.
    */
   requestStop(tenant: TenantId, id: MessageId): Promise<number | null>;
-  /** The state of one message for its writer, with its text even when it is held; null when they are not its writer. */
+  /** The state of one message for its writer, with its text even when it is held; null for another writer. */
   readWriting(tenant: TenantId, id: MessageId, writer: Writer): Promise<Writing | null>;
   /** The messages being written in a conversation past a sequence, in order; held ones without their text. */
   listWritings(tenant: TenantId, id: ConversationId, after: number): Promise<WritingPage>;

@@ -1,4 +1,4 @@
-/** Consumers of an engine: the part of the port that keeps what happened for back ends, and hands it out. */
+/** The part of the port for consumers: it stores events for back ends and hands them out. */
 import { createHash } from 'node:crypto';
 import { TIMES } from '../../limits.ts';
 import type {
@@ -18,7 +18,7 @@ import type {
 import { matchesTopic } from './topic-match.ts';
 import type { ListEvent } from './user-log.ts';
 
-/** Something that happened to a conversation, a topic or a user, its subject: those of one subject have one order. */
+/** An event of a conversation, a topic or a user, its subject. Events of one subject have one order. */
 export type Happening =
   | {
       readonly type: Extract<EventType, `MESSAGE_${string}`>;
@@ -46,34 +46,34 @@ export interface MembersChange {
 }
 
 export type EventRecord = Happening & {
-  /** The same whenever it is handed out again. */
+  /** The same at each redelivery. */
   readonly id: string;
   readonly at: number;
-  /** How often it was handed out, this time included. */
+  /** The number of deliveries, including this one. */
   readonly attempt: number;
 };
 
 export interface EventPull {
   readonly member: string;
-  /** Events at most; fewer where they are long. */
+  /** The most events; fewer when they are long. */
   readonly max: number;
 }
 
-/** Names what was handed out at once to `ackEvents`; nobody else can know it. */
+/** Identifies events that were handed out together, for `ackEvents`. Random, so nobody can guess it. */
 export interface EventToken {
   readonly id: string;
   readonly partitions: readonly number[];
 }
 
 export interface PulledEvents {
-  /** Those of a subject in their order. */
+  /** Events of one subject are in order. */
   readonly events: readonly EventRecord[];
   readonly token: EventToken;
-  /** Whether there is more to look at now, whatever is in `events`. */
+  /** Whether a further pull may find more events now. */
   readonly isPart: boolean;
 }
 
-/** How long what failed rests: a second, times `growth` after each attempt, at most `mostMs`. */
+/** The back-off of failed events: one second, multiplied by `growth` after each attempt, at most `mostMs`. */
 export interface BackOff {
   readonly growth: number;
   readonly mostMs: number;
@@ -81,28 +81,28 @@ export interface BackOff {
 
 export interface Handling {
   readonly backOff: BackOff;
-  /** Ids of events that were handed out for nothing: it is no attempt. */
+  /** Ids of events that were not tried: this delivery does not count as an attempt. */
   readonly returned: readonly string[];
 }
 
-/** Of members that pull. */
+/** For members that pull over the API. */
 export const AS_PULLED: Handling = { backOff: { growth: 2, mostMs: TIMES.eventAckMs }, returned: [] };
 
 export interface ConsumerProgress {
-  /** Events that were not handed out yet; of more than `LIMITS.countedEvents` in a partition that many are counted. */
+  /** Events not handed out yet, counted up to `LIMITS.countedEvents` per partition. */
   readonly lag: number;
-  /** Events that were handed out, and are not acknowledged. */
+  /** Events handed out and not acknowledged. */
   readonly pending: number;
-  /** When the oldest of those happened. */
+  /** The time of the oldest of those. */
   readonly oldestPendingAt: number | null;
   readonly deadLetters: number;
 }
 
-/** An event that was given up after `LIMITS.eventAttempts`; `place` is its own among the dead letters. */
+/** An event that was given up after `LIMITS.eventAttempts`; `place` is its place among the dead letters. */
 export type DeadLetter = EventRecord & { readonly place: string };
 
 /**
- * Events kept for consumers (G23).
+ * Events stored for consumers (G23).
  *
  * While a tenant has a consumer, every event is stored in the step of its change, for `TIMES.eventsMs`.
  * Each consumer gets each event it selects at least once, those of one subject in order. Events that are not
@@ -112,23 +112,22 @@ export interface ConsumerStore {
   /** In no order. */
   readConsumers(tenant: TenantId): Promise<ConsumerRecord[]>;
   /**
-   * Saves a consumer, replacing one of the same name, whose position it keeps. A new one begins with new events or with the
-   * kept ones: nothing is kept without a consumer. Events from `recordedInMs` after this on are kept for certain, on every
-   * node.
+   * Saves a consumer, replacing one of the same name and keeping its position. A new one begins with new or with stored
+   * events; none are stored while there is no consumer. From `recordedInMs` later on every node is sure to store
+   * events.
    */
   saveConsumer(
     tenant: TenantId,
     consumer: ConsumerRecord,
     from: 'START' | 'NOW',
   ): Promise<{ readonly outcome: 'saved'; readonly recordedInMs: number } | { readonly outcome: 'full' }>;
-  /** With its place and its dead letters; false: there was none. */
+  /** Deletes a consumer with its position and dead letters; false: there was none. */
   deleteConsumer(tenant: TenantId, name: string): Promise<boolean>;
-  /** Hands out what is next, which may be nothing. Null: there is no such consumer. */
+  /** Hands out the next events, possibly none. Null: there is no such consumer. */
   pullEvents(tenant: TenantId, name: string, pull: EventPull): Promise<PulledEvents | null>;
   /**
-   * Acknowledges the events of a token, except the failed ones, which are handed out again after a second, and after longer
-   * each time, and those that were not tried. `late`: some were handed out again since, and their new token acknowledges
-   * them. Idempotent.
+   * Acknowledges the events of a token, except failed ones, which are handed out again with a back-off, and returned
+   * ones. `late`: some were handed out again since, and their new token acknowledges them. Idempotent.
    */
   ackEvents(
     tenant: TenantId,
@@ -138,31 +137,31 @@ export interface ConsumerStore {
     handling?: Handling,
   ): Promise<'acknowledged' | 'late' | 'not-found'>;
   /**
-   * Hands out what rests at once, and of each partition up to `most` dead letters past a place once more, as if for the first time.
-   * Answers how many those are; null: there is no such consumer.
+   * Makes resting events due at once, and up to `most` dead letters per partition past a place new again. Returns the
+   * number of those dead letters; null: there is no such consumer.
    */
   redeliverEvents(tenant: TenantId, name: string, after: string | null, most: number): Promise<number | null>;
-  /** Keeps for consumers that users, of one conversation and one message, were not reached at an instant. It may be kept twice. */
+  /** Stores the event that users were not reached by a message of one conversation. It may be stored twice. */
   noteUnreached(tenant: TenantId, at: number, users: readonly Unreached[]): Promise<void>;
   /** Null: there is no such consumer. */
   readProgress(tenant: TenantId, name: string): Promise<ConsumerProgress | null>;
-  /** Those past a place, oldest first. */
+  /** Dead letters past a place, oldest first. */
   listDeadLetters(tenant: TenantId, name: string, after: string | null, limit: number): Promise<DeadLetter[]>;
-  /** Another one once there may be more to hand out. */
+  /** A value that changes when there may be more to hand out. */
   readArrivals(tenant: TenantId): Promise<string>;
 }
 
-/** The name of the service's own consumer, which looks for users that were not reached: no other may have it. */
+/** The reserved name of the service's own consumer, which finds users who were not reached. */
 export const UNREACHED = '$unreached';
 
-/** Events of one subject are in one partition, of which one member has some at a time. */
+/** Events of one subject are in one partition, and one member at a time holds events of a partition. */
 export const PARTITIONS = 8;
 
 export function partitionOf(subject: string): number {
   return (createHash('sha256').update(subject).digest()[0] ?? 0) % PARTITIONS;
 }
 
-/** Events of users are of no conversation and no topic. */
+/** Events of users belong to no conversation and no topic. */
 const isOfUser = (type: string): boolean => type === 'PRESENCE_CHANGED' || type.startsWith('SESSION_');
 
 /** Whether a consumer wants events of a type and a subject. */
@@ -181,6 +180,6 @@ export function wantedBy({
   };
 }
 
-/** How long what failed waits for its next attempt. */
+/** How long a failed event waits for its next attempt. */
 export const retryAfterMs = (attempts: number, { growth, mostMs }: BackOff): number =>
   Math.min(1_000 * growth ** (attempts - 1), mostMs);

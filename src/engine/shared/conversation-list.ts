@@ -1,9 +1,8 @@
 /**
  * The order of a user's list, in both engines.
  *
- * A list is kept as buckets: conversations of one kind that are all pinned or not, archived or
- * not, unread or not, each in the order of activity. A query merges some of the
- * buckets, so no filter reads entries that it leaves out.
+ * A list is stored in buckets, by kind and by pinned, archived and unread, each in order of activity. A query merges
+ * some of the buckets, so a filter never reads entries that it excludes.
  */
 import type { ConversationKind } from '../../model.ts';
 import type { ListPlace, ListQuery } from '../port.ts';
@@ -32,7 +31,7 @@ export function bucketOf(of: {
   return of.kind.charAt(0) + (of.isPinned ? 'p' : '-') + (of.isArchived ? 'a' : '-') + (of.isUnread ? 'u' : '-');
 }
 
-/** Buckets that are merged, and where in them a page begins; null: at their first. */
+/** Buckets to merge, and the place in them after which a page begins; null: at the start. */
 export interface Stretch {
   readonly buckets: readonly Bucket[];
   readonly after: Pick<ListPlace, 'activity' | 'id'> | null;
@@ -56,19 +55,19 @@ export function stretchesOf(query: ListQuery): Stretch[] {
   ];
 }
 
-/** Of all buckets a query asks for, wherever its page begins. */
+/** All buckets that a query selects, wherever its page begins. */
 export function allBucketsOf(query: ListQuery): Bucket[] {
   return [true, false].flatMap((pinned) => bucketsOf(query, pinned));
 }
 
-/** The common beginning of their names, as far as the query tells them apart: fewer names give the same count. */
+/** The shortest prefixes of bucket names that count the same entries. */
 export function countedOf(query: ListQuery): string[] {
   const isTold = [true, true, query.isArchived !== null, query.isUnread !== null];
   const length = isTold.lastIndexOf(true) + 1;
   return [...new Set(allBucketsOf(query).map((bucket) => bucket.slice(0, length)))];
 }
 
-/** Latest activity first; of the same, by id. */
+/** Latest activity first, then by id. */
 export function byActivity(one: Pick<ListPlace, 'activity' | 'id'>, other: Pick<ListPlace, 'activity' | 'id'>): number {
   return other.activity - one.activity || (one.id < other.id ? -1 : Number(one.id !== other.id));
 }

@@ -1,4 +1,4 @@
-/** Events of consumers, made from announcements: each announcement is at most one event. */
+/** Derives the events of consumers from announcements. Each announcement is at most one event. */
 import type { EventType, MessageChange } from '../../model.ts';
 import type { Announcement } from '../port.ts';
 import type { Happening } from './consumer.ts';
@@ -11,7 +11,7 @@ const MESSAGE_EVENTS: Readonly<Record<MessageChange, Extract<EventType, `MESSAGE
   FINISHED: 'MESSAGE_FINISHED',
 };
 
-/** The event that an announcement makes for consumers; null: none. */
+/** The event of an announcement; null: none. */
 export function happeningOf(announcement: Announcement): Happening | null {
   switch (announcement.type) {
     case 'message': {

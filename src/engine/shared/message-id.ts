@@ -1,9 +1,8 @@
 /**
- * Message ids that lead straight to their conversation: `<key>.<sequence>.<nonce>`.
+ * Message ids contain their conversation: `<key>.<sequence>.<nonce>`.
  *
- * `key` is 128 bits of SHA-256 over the conversation's id, so that an id stays
- * within 128 characters and no index from messages to conversations is needed.
- * The nonce keeps an id from naming another message after a log lost its end.
+ * `key` is 128 bits of SHA-256 over the conversation's id, so that an id stays within 128 characters and no index from
+ * messages to conversations is needed. Because of the nonce an id never names another message after a log lost its end.
  */
 import { hash, randomUUID } from 'node:crypto';
 import type { ConversationId, MessageId } from '../../model.ts';
@@ -19,7 +18,7 @@ export function conversationKey(id: ConversationId): string {
   return Buffer.from(hash('sha256', id, 'hex').slice(0, 32), 'hex').toString('base64url');
 }
 
-/** The last 48 bits of a random UUID: the library makes many of them at once. */
+/** The last 48 bits of a random UUID, since Node generates UUIDs in batches. */
 export function messageNonce(): string {
   return Buffer.from(randomUUID().slice(24), 'hex').toString('base64url');
 }
@@ -28,7 +27,7 @@ export function messageId(key: string, sequence: number, nonce: string): Message
   return `${key}.${sequence}.${nonce}` as MessageId;
 }
 
-/** Null for what is not an id of ours. */
+/** Null for any other text. */
 export function parseMessageId(id: MessageId): MessageIdParts | null {
   const match = FORM.exec(id);
   const [, key, sequence] = match ?? [];

@@ -1,4 +1,4 @@
-/** How connections and a chosen status make a presence, the same in every engine. */
+/** Computes a presence from connections and the chosen status, for both engines. */
 import type {
   ConnectionType,
   DeviceId,
@@ -12,7 +12,7 @@ import type {
 export interface StoredConnection {
   /** Null for a visit of earlier versions, which showed no device. */
   readonly deviceId: DeviceId | null;
-  /** By which it goes now; null, or left out by older versions: none. */
+  /** The session of its present token; null, or left out by older versions: none. */
   readonly sessionId?: SessionId | null;
   readonly connectionType: ConnectionType;
   readonly connectedAt: number;
@@ -21,9 +21,9 @@ export interface StoredConnection {
 export interface StoredStatus {
   readonly status: PresenceStatus;
   readonly statusText: string | null;
-  /** Moves only while the user is shown, or comes to be: null for one who never was. */
+  /** Changes only while the user is visible, or becomes visible; null: never visible. */
   readonly lastSeenAt: number | null;
-  /** When the user last ceased to hide; null, or left out by older versions: never. */
+  /** When the user last stopped hiding; null, or left out by older versions: never. */
   readonly shownSince?: number | null;
   readonly version: number;
   /** Left out by older versions: nobody. */
@@ -35,11 +35,11 @@ export function isShown({ status }: Pick<StoredStatus, 'status'>, connections: n
   return connections > 0 && status !== 'OFFLINE';
 }
 
-/** It makes its user present for a while, and is no connection. */
+/** A visit makes its user present for a while, without a connection. */
 const isVisit = ({ deviceId, connectionType }: StoredConnection): boolean =>
   deviceId === null || connectionType === 'HTTP';
 
-/** One device per id and way of connecting, since its earliest connection, and not since before the user was shown. */
+/** One device per id and connection type, dated by its earliest connection, but not before the user became visible. */
 function devicesOf(connections: readonly StoredConnection[], shownSince: number): DeviceRecord[] {
   const devices = new Map<string, DeviceRecord>();
   for (const { deviceId, connectionType, connectedAt: since } of connections) {
@@ -52,7 +52,7 @@ function devicesOf(connections: readonly StoredConnection[], shownSince: number)
   return [...devices.values()].sort((a, b) => a.connectedAt - b.connectedAt || a.deviceId.localeCompare(b.deviceId));
 }
 
-/** A user who hides is shown as one who left when they began to: no field tells the two apart. */
+/** A hiding user looks like one who left at that moment; no field tells the two apart. */
 export function composePresence(
   userId: UserId,
   connections: readonly StoredConnection[],

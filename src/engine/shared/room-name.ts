@@ -1,4 +1,4 @@
-/** By which name a room is found and listed: no longer than a cursor holds, upper and lower case alike. */
+/** The search name of a room, which orders the list: in lower case, and short enough for a cursor. */
 import { LIMITS } from '../../limits.ts';
 
 export const roomName = (name: string | null): string =>

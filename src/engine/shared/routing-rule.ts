@@ -1,7 +1,7 @@
 /** A routing rule as both engines store it. */
 import type { RoutingRuleRecord } from '../../model.ts';
 
-/** Fields that a rule of an older version lacks have the behaviour of that version. */
+/** Defaults for fields that a rule of an older version lacks: the behaviour of that version. */
 const BEFORE: Pick<RoutingRuleRecord, 'onFault'> = { onFault: 'PASS' };
 
 export function decodeRoutingRule(json: string): RoutingRuleRecord {

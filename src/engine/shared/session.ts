@@ -1,8 +1,8 @@
-/** The announcement of a session: nothing with which it could be used. */
+/** The announcement of a session, without its secrets. */
 import type { SessionRecord } from '../../model.ts';
 import type { Announcement } from '../port.ts';
 
-/** Of one that begins or ends also what consumers are told. */
+/** When a session begins or ends, it also contains the data for consumers. */
 export function announceSession(record: SessionRecord): Announcement {
   const { id, userId, deviceId, deviceName, userAgent, createdAt, expiresAt, revokedAt, version } = record;
   const isRevoked = revokedAt !== null;

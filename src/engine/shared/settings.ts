@@ -1,11 +1,11 @@
 /** Settings of a tenant's admins, as an engine stores them. */
 import type { TenantId } from '../../model.ts';
 
-/** Each that is saved or removed is announced. */
+/** Each saved or removed setting is announced. */
 export interface Settings<Setting> {
   /** In no order. */
   read(tenant: TenantId): Promise<Setting[]>;
-  /** In place of that of the same id. False: there are too many. */
+  /** Replaces a setting of the same id. False: there are too many. */
   save(tenant: TenantId, id: string, setting: Setting): Promise<boolean>;
   /** Null: there was none. */
   remove(tenant: TenantId, id: string): Promise<Setting | null>;

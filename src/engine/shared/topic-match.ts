@@ -1,4 +1,4 @@
-/** Which topics a pattern names (`domain/topic-pattern.ts` says what a pattern is): in this process, and in a script of Redis. */
+/** Matches topics against patterns (see `domain/topic-pattern.ts`), in this process and in Redis scripts. */
 
 const parts = (text: string): string[] => text.split(/([./])/);
 
@@ -6,19 +6,19 @@ export function matchesTopic(pattern: string, topic: string): boolean {
   const wanted = parts(pattern);
   const given = parts(topic);
   for (let index = 0; index < wanted.length; index += 1) {
-    // Anywhere else it is no pattern, and names nothing: a claim may hold any text.
+    // Elsewhere a `#` makes the pattern invalid, and it matches nothing, since a claim may contain any text.
     if (wanted[index] === '#') return index === wanted.length - 1;
-    // `orders.#` names `orders` too.
+    // `orders.#` matches `orders`, too.
     if (index === given.length) return wanted.length === index + 2 && wanted[index + 1] === '#';
     if (wanted[index] !== '*' && wanted[index] !== given[index]) return false;
   }
   return wanted.length === given.length;
 }
 
-/** Whether a pattern names every topic that another pattern names. */
+/** Whether a pattern matches every topic that another pattern matches. */
 export function coversPattern(pattern: string, other: string): boolean {
   const rest = parts(other).indexOf('#');
-  // A `#` stands for any number of segments, and only a `#` in the same place or before it covers that.
+  // A `#` matches any number of segments, so only a `#` at the same place or before covers it.
   const isWide =
     rest === -1 ||
     parts(pattern)
@@ -27,7 +27,7 @@ export function coversPattern(pattern: string, other: string): boolean {
   return isWide && matchesTopic(pattern, other);
 }
 
-/** Topics that a pattern names, as patterns of Lua. */
+/** A pattern of topics as Lua patterns. */
 export function luaPatternsOf(pattern: string): string[] {
   const text = pattern
     .split(/([./])/)

@@ -1,13 +1,13 @@
 /**
- * A log of what happened to each user's list of conversations, kept beside the list.
+ * The log of changes of each user's list of conversations, stored beside the list.
  *
- * The conversations' own logs say what happened in them. That a user joined one, or is no longer in
- * one, says this log only: by it whoever comes back knows which conversations to ask.
+ * The logs of conversations contain what happened in them. Only this log says that a user joined or left one, so a
+ * returning client knows which conversations to read.
  */
 import type { ExpiryReason } from '../../errors.ts';
 import type { ConversationId, Position, TenantId, UserId } from '../../model.ts';
 
-/** DELETED: the conversation was, with its messages. */
+/** DELETED: the conversation was deleted with its messages. */
 export type ListEvent = 'JOINED' | 'LEFT' | 'REMOVED' | 'DELETED';
 
 export interface UserLogEntry extends Position {
@@ -17,16 +17,16 @@ export interface UserLogEntry extends Position {
 
 export type UserLogPage =
   | { readonly outcome: 'read'; readonly entries: readonly UserLogEntry[]; readonly head: Position }
-  /** Everything may have happened since: the list is to be read anew. */
+  /** Anything may have happened since, so the list must be read again. */
   | { readonly outcome: 'expired'; readonly reason: ExpiryReason };
 
 /**
- * An entry is written with the list, in one step: a reader that finds a conversation in the list, or gets
- * an announcement of a change of membership, finds that in the log as well. Leaving and joining again before the list
- * is updated makes one entry or none: the last entry of a conversation shows whether it is in the list.
- * The latest `LIMITS.userLogEntries` are kept. A log that lost its end continues in another epoch (G04).
+ * An entry is written in one step with the list: a reader that finds a conversation in the list, or gets an
+ * announcement of a change of membership, also finds it in the log. Leaving and joining again before the list is
+ * updated makes one entry or none: the last entry of a conversation shows whether it is in the list. The latest
+ * `LIMITS.userLogEntries` are kept. A log that lost its end continues in another epoch (G04).
  */
 export interface UserLogStore {
-  /** Up to `limit` entries past a position; null: none, only where the log is. */
+  /** Up to `limit` entries past a position; `after` null: no entries, only the log's position. */
   readUserLog(tenant: TenantId, userId: UserId, after: Position | null, limit: number): Promise<UserLogPage>;
 }

@@ -1,4 +1,4 @@
-/** Webhooks of an engine: the part of the port that keeps where events of consumers are sent, and which node sends them. */
+/** The part of the port for webhooks: their targets, and the node that sends the events of each. */
 import type { TenantId } from '../../model.ts';
 
 export interface WebhookTarget {
@@ -7,29 +7,29 @@ export interface WebhookTarget {
   readonly url: string;
   readonly timeoutMs: number;
   readonly secret: string;
-  /** Another one each time it is saved: health of an earlier one is not its own. */
+  /** Changes each time the webhook is saved, so that the health of an earlier version is not mistaken for its own. */
   readonly version: string;
 }
 
 export interface WebhookRecord extends WebhookTarget {
-  /** The secret before, which signs as well until then; absent when there is none. */
+  /** The previous secret, which also signs until `until`; absent when there is none. */
   readonly earlier?: { readonly secret: string; readonly until: number };
 }
 
 export interface WebhookHealth {
   readonly version: string;
-  /** When the first delivery failed since one succeeded; null: the last one succeeded. */
+  /** When the present series of failures began; null: the last delivery succeeded. */
   readonly failingSince: number | null;
   readonly deliveredAt: number | null;
-  /** Why the last delivery that failed did. */
+  /** The error of the last failed delivery. */
   readonly error: string | null;
-  /** Nothing is sent since then; null: it is enabled. */
+  /** When it was disabled; null: it is enabled. */
   readonly disabledAt: number | null;
 }
 
 export interface KnownWebhook {
   readonly record: WebhookRecord;
-  /** Null: nothing was sent yet since it was saved. */
+  /** Null: nothing was sent since it was saved. */
   readonly health: WebhookHealth | null;
 }
 
@@ -43,14 +43,20 @@ export interface WebhookStore {
   /** In no order. */
   readWebhooks(tenant: TenantId): Promise<KnownWebhook[]>;
   readWebhook(tenant: TenantId, consumer: string): Promise<KnownWebhook | null>;
-  /** In place of that of the same consumer, whose secret signs as well until `earlierUntil`. It is enabled. */
+  /** Replaces and enables the webhook of the same consumer. Its previous secret also signs until `earlierUntil`. */
   saveWebhook(tenant: TenantId, target: WebhookTarget, earlierUntil: number): Promise<void>;
   /** False: there was none. */
   deleteWebhook(tenant: TenantId, consumer: string): Promise<boolean>;
-  /** Notes how a webhook is. Nothing happens when it was saved anew or deleted since. One that is disabled is held by nobody. */
+  /**
+   * Stores the health of a webhook. Ignored when it was saved again or deleted since. A disabled webhook is held by no
+   * node.
+   */
   noteWebhook(tenant: TenantId, consumer: string, health: WebhookHealth): Promise<void>;
-  /** Holds for so long what this node holds already, and up to `most` more that nobody does. Answers all that it holds. */
+  /**
+   * Extends the hold on this node's webhooks by `ms`, and takes up to `most` more that no node holds. Returns all that
+   * it holds.
+   */
   holdWebhooks(node: string, ms: number, most: number): Promise<WebhookName[]>;
-  /** Others may hold at once what this node held. */
+  /** Releases this node's webhooks, so that others may hold them at once. */
   leaveWebhooks(node: string): Promise<void>;
 }

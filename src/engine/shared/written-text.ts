@@ -1,8 +1,8 @@
 /**
- * Text that is written bit by bit, as the parts in which it is stored.
+ * The text of a streamed message, in the parts in which it is stored.
  *
- * All parts but the last have `LIMITS.writtenPartCharacters` code points, so that an offset
- * says which part it is in, and an append rewrites the last one only (G20).
+ * All parts but the last have `LIMITS.writtenPartCharacters` code points, so an offset identifies its part, and an
+ * append rewrites only the last part (G20).
  */
 import { unitsPast } from '../../code-points.ts';
 import { LIMITS } from '../../limits.ts';
@@ -11,13 +11,13 @@ import type { Writer } from '../port.ts';
 const SIZE = LIMITS.writtenPartCharacters;
 
 export interface TextPart {
-  /** Which part, from 0. */
+  /** The index of the part, from 0. */
   readonly index: number;
-  /** The part of the text that it holds. */
+  /** The text of the part. */
   readonly text: string;
 }
 
-/** A text that begins at an offset, cut where parts end. Nothing of an empty one. */
+/** Cuts a text that begins at an offset into parts. An empty text has none. */
 export function partsOf(offset: number, text: string): TextPart[] {
   const parts: TextPart[] = [];
   let index = Math.floor(offset / SIZE);
@@ -31,12 +31,15 @@ export function partsOf(offset: number, text: string): TextPart[] {
   return parts;
 }
 
-/** A writer as it is stored. No id has a space: what a service writes for a user takes none of the user's own room. */
+/**
+ * The stored form of a writer. No id contains a space, so a service that writes for a user does not use the user's own
+ * cap.
+ */
 export function writerKey({ senderId, via }: Writer): string {
   return via === undefined ? senderId : `${senderId} ${via}`;
 }
 
-/** When the next append may come, past this one; null: this one comes too soon. Appends of a second may come at once. */
+/** When the next append may come; null: this one comes too soon. The appends of one second may come at once. */
 export function paceAfter(freeAt: number, now: number, paceMs: number): number | null {
   const next = Math.max(freeAt, now) + paceMs;
   return next - now > Math.max(1_000, paceMs) ? null : next;
