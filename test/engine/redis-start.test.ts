@@ -61,7 +61,7 @@ describe('what is asked of Redis at the start', () => {
     expect(await client.get('of-schema:schema')).toBe(String(SCHEMA));
     await client.set('of-schema:schema', SCHEMA + 1);
     await expect(startOn(redis.url, env)).rejects.toThrow(
-      `newer release: schema ${SCHEMA + 1}, this one knows ${SCHEMA}`,
+      `newer release: schema ${SCHEMA + 1}; this release supports ${SCHEMA}`,
     );
     client.disconnect();
   });

@@ -117,7 +117,7 @@ describe('F48: each fault of a start is said once, by the setting’s name', () 
 
   it('what is no Redis, and a server that never answers', async () => {
     const http = await listenAs('HTTP/1.1 400 Bad Request\r\n\r\n');
-    await says({ REDIS_URL: `redis://127.0.0.1:${http}` }, /^REDIS_URL: what listens at .* is no Redis/);
+    await says({ REDIS_URL: `redis://127.0.0.1:${http}` }, /^REDIS_URL: the server at .* is not Redis/);
     const silent = await listenAs('');
     await says({ REDIS_URL: `redis://127.0.0.1:${silent}` }, /^REDIS_URL: 127.0.0.1:\d+ does not answer/);
   });
@@ -126,7 +126,7 @@ describe('F48: each fault of a start is said once, by the setting’s name', () 
     const { url } = await startRedis();
     const admin = closing(new Redis(url), (client) => client.disconnect());
     await admin.config('SET', 'requirepass', 'right');
-    await says({ REDIS_URL: url.replace('//', '//:wrong@') }, /^REDIS_URL: .* does not take this user and password/);
+    await says({ REDIS_URL: url.replace('//', '//:wrong@') }, /^REDIS_URL: .* does not accept this user and password/);
     await says({ REDIS_URL: url }, /^REDIS_URL: .* wants a password/);
   });
 
@@ -142,9 +142,9 @@ describe('F48: each fault of a start is said once, by the setting’s name', () 
 
   it('TLS where there is none, and none where there is', async () => {
     const { port } = await startRedis();
-    await says({ REDIS_URL: `rediss://localhost:${port}` }, /^REDIS_URL: .* does not speak TLS; take redis:/);
+    await says({ REDIS_URL: `rediss://localhost:${port}` }, /^REDIS_URL: .* does not speak TLS; use redis:/);
     const encrypted = await startEncrypted('--tls-auth-clients', 'no');
-    await says({ REDIS_URL: `redis://localhost:${encrypted}` }, /^REDIS_URL: .* speaks TLS; take rediss:/);
+    await says({ REDIS_URL: `redis://localhost:${encrypted}` }, /^REDIS_URL: .* speaks TLS; use rediss:/);
   });
 
   it('a cluster without REDIS_CLUSTER, REDIS_CLUSTER without a cluster, and slots that nobody serves', async () => {
@@ -158,14 +158,14 @@ describe('F48: each fault of a start is said once, by the setting’s name', () 
 
   it('sentinels: none there, a wrong password, a group that they do not know', async () => {
     const { port } = await startRedis();
-    await says({ REDIS_URL: `redis+sentinel://127.0.0.1:${port}/main` }, /^REDIS_URL: .* is no sentinel/);
+    await says({ REDIS_URL: `redis+sentinel://127.0.0.1:${port}/main` }, /^REDIS_URL: .* is not a sentinel/);
     const sentinel = closing(await startRedisSentinel(port, 'right'), (opened) => opened.stop());
     await says(
       { REDIS_URL: sentinel.url, REDIS_SENTINEL_PASSWORD: 'wrong' },
-      /^REDIS_SENTINEL_PASSWORD: .* does not take this user and password/,
+      /^REDIS_SENTINEL_PASSWORD: .* does not accept this user and password/,
     );
     const other = { REDIS_URL: sentinel.url.replace('/main', '/other'), REDIS_SENTINEL_PASSWORD: 'right' };
-    await says(other, /^REDIS_URL: its sentinels know no group other/);
+    await says(other, /^REDIS_URL: the sentinels do not know the group other/);
   });
 
   it('a replica, a server that takes no more clients, and a right that is missing', async () => {

@@ -43,7 +43,7 @@ describe('watchCertificate', () => {
     const { toldIn, stop } = watch(-1);
     stop();
     expect(toldIn(0).map((line) => JSON.parse(line))).toMatchObject([
-      { level: 50, subject: 'CN=localhost', validTo: expect.any(String), msg: expect.stringContaining('has ended') },
+      { level: 50, subject: 'CN=localhost', validTo: expect.any(String), msg: expect.stringContaining('has expired') },
     ]);
   });
 

@@ -1,8 +1,8 @@
 /**
  * Runs one script for many conversations, or for the lists of many users.
  *
- * The calls of one turn of the event loop go out together, from all callers: for keys that share a slot, or all keys
- * of one server, a script handles up to a hundred at once. A stream over a thousand conversations, or a conversation of a thousand
+ * The calls of one turn of the event loop are sent together, from all callers: a script handles up to a hundred at once
+ * whose keys share a slot, or a server. A stream over a thousand conversations, or a conversation of a thousand
  * members, costs Redis and this process one script per hundred, and not one call each.
  */
 import { Command } from 'ioredis';
@@ -11,8 +11,8 @@ import { isOutage } from './outage.ts';
 import type { RunScript, ScriptName } from './scripts.ts';
 
 /**
- * Scripts of which keys and arguments come once for each of what they are for, and an answer for each comes back, with for
- * how many one runs: it holds the server for about a millisecond. Each may run twice for the same.
+ * Scripts that take keys and arguments per item and return an answer per item, with the number of items in one run,
+ * which blocks the server for about a millisecond. An item may be run twice.
  */
 const AT_ONCE = {
   'count-streams': 100,
@@ -43,7 +43,7 @@ interface Batch {
   readonly asked: Asked[];
 }
 
-/** For one conversation or list; answers what the script says of it. Rejects with SERVICE_UNAVAILABLE. */
+/** Runs a script for one conversation or list, and returns its answer. Rejects with SERVICE_UNAVAILABLE. */
 export type RunOne = (
   name: BatchName,
   keys: readonly string[],
@@ -51,13 +51,13 @@ export type RunOne = (
   shared?: readonly Argument[],
 ) => Promise<unknown>;
 
-/** Scripts that run by themselves, and those that run for many conversations or lists. */
+/** Scripts for one call, and scripts that are batched over many conversations or lists. */
 export interface Scripts {
   readonly run: RunScript;
   readonly runOne: RunOne;
 }
 
-/** `isOneServer`: all keys lie together, whatever their slots. */
+/** `isOneServer`: one server has all keys, whatever their slots. */
 export function createBatches(run: RunScript, isOneServer: boolean): RunOne {
   let batches = new Map<string, Batch>();
   const slotOf = (key: string): number => (isOneServer ? 0 : new Command('get', [key]).getSlot());
@@ -65,7 +65,7 @@ export function createBatches(run: RunScript, isOneServer: boolean): RunOne {
   function send(): void {
     const all = [...batches.values()];
     batches = new Map();
-    // A mark says what was announced before a state was read: it is asked for before, and has to be read before.
+    // Marks are read before the states of the same turn, since a mark tells what was announced before a state was read.
     const isFirst = ({ name }: Batch): boolean => name === 'read-marks';
     for (const batch of [...all.filter(isFirst), ...all.filter((each) => !isFirst(each))]) void answer(run, batch);
   }
@@ -76,7 +76,7 @@ export function createBatches(run: RunScript, isOneServer: boolean): RunOne {
       let batch = batches.get(key);
       if (!batch) {
         batch = { name, shared, asked: [] };
-        // Behind all that follows in this turn from answers that are here.
+        // After all work of this turn that follows from answers already received.
         if (batches.size === 0) void Promise.resolve().then(() => process.nextTick(send));
         batches.set(key, batch);
       }
@@ -94,7 +94,7 @@ async function answer(run: RunScript, { name, shared, asked }: Batch): Promise<v
   } catch (error) {
     const isAway = !(error instanceof ServiceError) || isOutage(error.cause);
     if (isAway || asked.length === 1) for (const { reject } of asked) reject(error);
-    // One of which the keys are not what they should be takes no other with it.
+    // After a failure each item is retried alone, so that one with a damaged key fails alone.
     else for (const each of asked) void answer(run, { name, shared, asked: [each] });
   }
 }

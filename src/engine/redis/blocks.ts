@@ -1,4 +1,4 @@
-/** Blocked users in Redis: fields of the blocker's presence, since that is what the blocked see otherwise. */
+/** Blocked users in Redis: fields of the blocker's presence, which is what blocked users see differently. */
 import { LIMITS } from '../../limits.ts';
 import type { BlockStore } from '../port.ts';
 import { attempt } from './attempt.ts';

@@ -42,7 +42,7 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
         isClosed = true;
         listeners.delete(listener);
         forget();
-        // The library must not be told before it has its acknowledgement: it would keep a reference to nothing.
+        // The library may unsubscribe only after its acknowledgement; otherwise it would keep a stale reference.
         void pending.then((id) => pubsub.unsubscribe(id));
       };
       let cancel = (): void => undefined;

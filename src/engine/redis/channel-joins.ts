@@ -1,14 +1,14 @@
 /**
- * Joins and leaves channels, on one server many by one command.
+ * Joins and leaves channels; on a single server many with one command.
  *
- * A stream over a thousand conversations joins as many channels in one turn of the loop, and leaves them so: each by a
- * command of its own is a write to the socket. In a cluster a command takes channels of one slot only.
+ * A stream over a thousand conversations joins or leaves a thousand channels in one turn of the event loop, and each
+ * separate command would be a write to the socket. In a cluster a command takes channels of one slot only.
  */
 import type { RedisClient } from './client.ts';
 
 type Act = 'ssubscribe' | 'sunsubscribe';
 
-/** Channels of one command: others' commands have their turn. */
+/** Channels per command, so that other commands get their turn. */
 const AT_ONCE = 500;
 
 interface Gathered {
@@ -21,7 +21,7 @@ interface Gathered {
 export class ChannelJoins {
   readonly #client: RedisClient;
   readonly #isOneServer: boolean;
-  /** In the order asked: who leaves a channel and joins it again is on it. */
+  /** In the order asked, so that leaving and joining again ends as joined. */
   #gathered: Gathered[] = [];
 
   constructor(client: RedisClient, isOneServer: boolean) {
@@ -29,7 +29,7 @@ export class ChannelJoins {
     this.#isOneServer = isOneServer;
   }
 
-  /** Resolves once the server has acknowledged it. Rejects as the client does. */
+  /** Resolves once the server has acknowledged the subscription. Rejects as the client does. */
   join(channel: string): Promise<unknown> {
     return this.#isOneServer ? this.#gather('ssubscribe', channel) : this.#client.ssubscribe(channel);
   }

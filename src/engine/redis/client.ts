@@ -1,9 +1,8 @@
 /**
  * Connections to Redis, one for commands and one for announcements.
  *
- * Commands are neither queued while the server is away nor sent again after a
- * reconnect: a write whose answer was lost must not run twice. A timeout means
- * that the outcome is unknown.
+ * Commands are neither queued while the server is away nor resent after a reconnect, since a write whose answer was
+ * lost must not run twice. A timeout means that the outcome is unknown.
  */
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
@@ -16,7 +15,7 @@ import { isDemoted } from './outage.ts';
 
 export type RedisClient = Redis | Cluster;
 
-/** When to connect again: soon at first, then less and less often, and not all at once. */
+/** The reconnect delay: exponential back-off with jitter. */
 export const retryStrategy = (attempt: number): number =>
   Math.min(50 * 2 ** Math.min(attempt, 6), 2_000) * (0.5 + Math.random() / 2);
 
@@ -27,7 +26,7 @@ const COMMANDS = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  // A demoted primary keeps its connections. A new one asks the name, or Sentinel, where the primary is.
+  // A demoted primary keeps its connections, so a new connection asks DNS or Sentinel for the primary.
   reconnectOnError: isDemoted,
   retryStrategy,
 } as const satisfies RedisOptions;
@@ -41,7 +40,7 @@ type Send = Redis['sendCommand'];
 type Where = Parameters<Send> extends [Command, ...infer More] ? More : never;
 type Found = (error: null, host: string) => void;
 type Options = typeof COMMANDS | typeof ANNOUNCEMENTS;
-/** Told of each error of a connection. */
+/** Called with each error of a connection. */
 export type Told = (error: Error, role: string) => void;
 
 function openClient(address: RedisAddress, options: Options, told: Told, role: string): RedisClient {
@@ -51,8 +50,8 @@ function openClient(address: RedisAddress, options: Options, told: Told, role: s
 }
 
 /**
- * Fails a command that has no answer in time. ioredis would, too, by its `commandTimeout`, and behind a stall of this
- * process also one whose answer is here and not read yet.
+ * Fails a command without an answer in time. ioredis' `commandTimeout` is not used: after a stall of this process it
+ * would also fail commands whose answers wait to be read.
  */
 function withDeadlines(client: RedisClient): RedisClient {
   const send: Send = client.sendCommand;
@@ -66,7 +65,7 @@ function withDeadlines(client: RedisClient): RedisClient {
   return client;
 }
 
-/** Options of TLS; undefined for a connection without it. */
+/** TLS options; undefined for a connection without TLS. */
 export function tlsOf({ isEncrypted, caFile, certFile, keyFile }: RedisAddress): ConnectionOptions | undefined {
   if (!isEncrypted) return undefined;
   const read = (file: string | null): Buffer | undefined => (file === null ? undefined : readFileSync(file));
@@ -76,7 +75,7 @@ export function tlsOf({ isEncrypted, caFile, certFile, keyFile }: RedisAddress):
 const withoutUndefined = <Value extends object>(value: Value): Partial<Value> =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Partial<Value>;
 
-/** User and password for the servers, which are not those for the sentinels. */
+/** User and password for the servers; the sentinels have others. */
 export const loginOf = ({ username, password }: RedisAddress): Pick<RedisOptions, 'username' | 'password'> =>
   withoutUndefined({ username: username || undefined, password: password || undefined });
 
@@ -105,25 +104,25 @@ function openCluster(address: RedisAddress, options: Options): Cluster {
     enableOfflineQueue: false,
     shardedSubscribers: true,
     clusterRetryStrategy: again,
-    // A command cut off by a closed connection may have run: it is not sent again.
+    // A command cut off by a closed connection may have run, so it is not resent.
     retryDelayOnFailover: 0,
     slotsRefreshTimeout: 2_000,
-    // Commands find out by themselves that a slot moved; a connection that only listens does not always.
+    // Commands notice that a slot moved; a connection for announcements does not always.
     slotsRefreshInterval: 5_000,
-    // A certificate names hosts: none of them may be turned into an address before the connection is made. Without one,
-    // too: told to connect anew while it looks names up, as it is when all nodes are away, the client would never again.
+    // Does not resolve names, since certificates name hosts. Also without TLS: a reconnect during a lookup, as when all
+    // nodes are away, would stop the client for ever.
     dnsLookup: (host: string, done: Found) => done(null, host),
     redisOptions: { ...redisOptions, ...loginOf(address), ...(tls ? { tls } : {}) },
   });
   cluster.on('+node', inOneWrite);
-  // A node is connected to by its first command, and others are refused meanwhile: make that command ours,
-  // but not before the client has used one of the connections to look whether the cluster is well.
+  // A node is connected by its first command, and others fail meanwhile, so that command is sent here. Not before
+  // `ready`: the client checks the cluster over one of the connections first.
   cluster.on('ready', () => void greetAll(cluster));
   cluster.on('+node', () => setImmediate(() => cluster.status === 'ready' && void greetAll(cluster)));
   return cluster;
 }
 
-/** Connects to the nodes of a cluster. One that is down is connected to when a command is sent to it again. */
+/** Connects to the nodes of a cluster. A node that is down is connected by a later command. */
 async function greetAll(cluster: Cluster): Promise<void> {
   await Promise.all(cluster.nodes().map((node) => node.ping().catch(() => undefined)));
 }
@@ -136,11 +135,11 @@ export function openSubscriberClient(address: RedisAddress, told: Told): RedisCl
   return openClient(address, ANNOUNCEMENTS, told, 'announcements');
 }
 
-/** Connects, however long that takes: a server that is loading its data or starting beside us is waited for. */
+/** Connects, and waits as long as needed for a server that is starting or loading its data. */
 export async function connect(client: RedisClient): Promise<void> {
   if (client.status !== 'ready') {
     const ready = new Promise<void>((resolve) => client.once('ready', () => resolve()));
-    // A first attempt that fails is followed by others.
+    // The client retries a failed first attempt.
     if (client.status === 'wait') client.connect().catch(() => undefined);
     await ready;
   }

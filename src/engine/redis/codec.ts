@@ -1,4 +1,4 @@
-/** Records as the scripts write them, and back. */
+/** Converts records to and from the format of the scripts. */
 import type {
   ConversationRecord,
   MemberRecord,
@@ -13,10 +13,10 @@ import type {
 import type { Announcement, NewConversation, NewMessage } from '../port.ts';
 import { composePresence, type StoredConnection, type StoredStatus } from '../shared/presence.ts';
 
-/** JSON of an object without its braces, to be completed by a script. */
+/** JSON of an object without its braces, which a script completes. */
 export const fragment = (object: Record<string, unknown>): string => JSON.stringify(object).slice(1, -1);
 
-/** A text as JSON without quotes: such texts may be joined, and cut between code points. */
+/** A string as JSON without quotes. Such texts can be concatenated, and cut between code points. */
 export const asJsonText = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 export function encodeHead({ id, kind, createdBy }: NewConversation): string {
@@ -82,7 +82,7 @@ export function decodePresence(value: unknown): PresenceRecord {
   return toPresence(JSON.parse(String(value)) as StoredPresence);
 }
 
-/** An announcement from its parsed JSON; `unknown`: of a kind that a newer release has; null: what no script published. */
+/** An announcement from its parsed JSON; `unknown`: of a kind of a newer release; null: published by no script. */
 export function decodeAnnouncement(parsed: unknown): Announcement | 'unknown' | null {
   if (typeof parsed !== 'object' || parsed === null) return null;
   const announcement = parsed as Announcement;

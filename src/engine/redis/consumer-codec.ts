@@ -1,10 +1,10 @@
-/** How consumers, their events and the places of dead letters are written in Redis. */
+/** The format of consumers, their events and the places of dead letters in Redis. */
 import type { ConsumerRecord } from '../../model.ts';
 import { type EventRecord, PARTITIONS } from '../shared/consumer.ts';
 import { luaPatternsOf } from '../shared/topic-match.ts';
 
 export interface Consumer {
-  /** Its own, and not that of another of its name before. */
+  /** Unique: an earlier consumer of the same name had another key. */
   readonly key: string;
   readonly record: ConsumerRecord;
 }
@@ -33,11 +33,11 @@ export function eventOf(partition: number, fields: readonly string[]): EventReco
   return record as EventRecord;
 }
 
-/** Ids of a partition as it knows them. */
+/** Ids of events as their partition stores them. */
 export const idsIn = (partition: number, ids: readonly string[]): string[] =>
   ids.flatMap((id) => (id.startsWith(`${partition}-`) ? [id.slice(id.indexOf('-') + 1)] : []));
 
-/** Where a dead letter is: those of all partitions are listed in one order. */
+/** The place of a dead letter in one order over all partitions. */
 export interface DeadPlace {
   readonly id: string;
   readonly partition: number;
@@ -48,7 +48,7 @@ export function deadPlace(place: string | null): DeadPlace {
   return { id: `${ms}-${sequence}`, partition: Number(partition) };
 }
 
-/** Where those of a partition begin that are past a place. */
+/** The start of a range of a partition's dead letters past a place. */
 export const rangeStart = (partition: number, after: DeadPlace): string =>
   partition > after.partition ? after.id : `(${after.id}`;
 

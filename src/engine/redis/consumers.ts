@@ -1,4 +1,4 @@
-/** Consumers in Redis: one hash of a tenant's, and in each partition where each of them is. */
+/** Consumers in Redis: one hash per tenant, and in each partition the position of each consumer. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { TenantId } from '../../model.ts';
@@ -36,7 +36,7 @@ export interface ConsumerParts {
   readonly forwarding: Forwarding;
 }
 
-/** The parts, and the commands of Redis that they use. */
+/** The parts, with the Redis client. */
 interface Context extends ConsumerParts {
   readonly client: RedisClient;
   readonly run: RunScript;
@@ -78,7 +78,7 @@ function createRegistry(context: Context): Pick<ConsumerStore, Registry> {
       const existing = await find(context, tenant, record.name);
       const key = nonce();
       if (!existing) {
-        // Events kept for deleted consumers have an end: it is not a start.
+        // Events stored only for deleted consumers are incomplete, so a first consumer begins with new events.
         const isFirst = (await attempt(() => client.hlen(consumers))) === 0;
         const begun = ALL.map((partition) => {
           const [stream = '', state = ''] = partitionKeys(context, tenant, partition, { key });
@@ -131,7 +131,7 @@ async function pull(
         args,
       )) as string[];
     } catch (error) {
-      // Events already handed out matter more than the error of the others.
+      // Events already handed out must be returned; the error of other partitions is dropped then.
       if (events.length === 0) throw error;
     }
     const [more, ...fields] = answer;
@@ -149,7 +149,7 @@ type Pulling = 'pullEvents' | 'ackEvents' | 'redeliverEvents';
 
 function createPulling(context: Context): Pick<ConsumerStore, Pulling> {
   const { run, clock, forwarding } = context;
-  /** The partition to begin with: none is always last. */
+  /** The partition to begin with; rotates, so that none is always last. */
   let turn = 0;
   return {
     async pullEvents(tenant, name, wish) {
@@ -194,7 +194,7 @@ function createPulling(context: Context): Pick<ConsumerStore, Pulling> {
   };
 }
 
-/** Those of one partition past a place, each with its own. */
+/** Dead letters of one partition past a place. */
 async function deadOf(
   context: Context,
   tenant: TenantId,

@@ -16,12 +16,12 @@ import { actorArgs, toChange } from './membership-answers.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
 import type { PlaceArgs } from './places.ts';
 
-/** Conversations of a user's list that are read at once: it may have a hundred thousand. */
+/** Conversations of a user's list that are read at once, since a list may have a hundred thousand. */
 const LISTED_AT_ONCE = 1_000;
 
 type CreateAnswer = readonly ['created' | 'exists' | 'gone' | 'no-place', conversation?: string, unsettled?: Unsettled];
 
-/** Conversations and memberships, as they are read. */
+/** The reads of conversations and memberships. */
 function createReads(
   client: RedisClient,
   { runOne }: Pick<Scripts, 'runOne'>,
@@ -57,7 +57,7 @@ function createReads(
 
     async listConversationIds(tenant, userId) {
       const { conversations } = keys.user(tenant, userId);
-      // A part may name again what another has named.
+      // SSCAN may return a member twice.
       const all = new Set<ConversationId>();
       for (let cursor: string | null = '0'; cursor !== null; ) {
         const from: string = cursor;
@@ -72,7 +72,7 @@ function createReads(
   };
 }
 
-/** How a conversation begins, in the slot of its own; its members' lists follow. */
+/** Creates a conversation in its own slot, then updates its members' lists. */
 function createBeginning(
   keys: Keys,
   clock: Clock,

@@ -1,4 +1,4 @@
-/** How a conversation in Redis ends, for its members' lists and the list of rooms as well. */
+/** Deletes a conversation in Redis, and removes it from its members' lists and the list of rooms. */
 import { TIMES } from '../../limits.ts';
 import type { ConversationId, TenantId } from '../../model.ts';
 import type { Keys } from './keys.ts';
@@ -7,10 +7,10 @@ import type { Unsettled } from './memberships.ts';
 
 type Outcome = 'deleted' | 'not-found' | 'not-allowed';
 
-/** As an actor: deletes a conversation only while it has no member. */
+/** As the actor: the conversation is deleted only while it has no member. */
 export const NOBODY = ['', 'NOBODY'] as const;
 
-/** `actor`: the arguments of who must be allowed to; none of one who need not be. */
+/** `actor`: script arguments for the member whose role is checked; empty for no check. */
 export type DeleteConversation = (tenant: TenantId, id: ConversationId, actor: readonly string[]) => Promise<Outcome>;
 
 type Keeping = Pick<ListKeeping, 'memberships' | 'rooms' | 'updates' | 'outbox'>;

@@ -1,8 +1,7 @@
 /**
- * Finds out why a start does not reach its Redis, over short connections of its own.
+ * Finds out why Redis cannot be reached at the start, over its own short connections.
  *
- * After its retries a client often only reports that the connection was closed,
- * and with a cluster always.
+ * The client's own errors often say only that the connection was closed; with a cluster always.
  */
 import { connect as connectClear, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -14,7 +13,7 @@ import { describe, forbiddenBy, StartFault, type Where } from './start-fault.ts'
 
 const LOOK_MS = TIMES.startLookMs;
 
-/** The fault of the servers of `REDIS_URL`. Null: none, or not of all of them. */
+/** The fault that all servers of `REDIS_URL` have; null: none, or not all. */
 export async function diagnose(address: RedisAddress): Promise<string | null> {
   const look = address.kind === 'sentinel' ? lookAtSentinel : lookAtServer;
   const faults = await Promise.all(address.hosts.map((host) => look(address, host)));
@@ -24,12 +23,12 @@ export async function diagnose(address: RedisAddress): Promise<string | null> {
 /** @throws {StartFault} when the server is of another kind than the settings say. */
 export function checkKind({ kind }: Pick<RedisAddress, 'kind'>, info: string, at: string): void {
   const [, mode = 'standalone'] = /^redis_mode:(\w+)/m.exec(info) ?? [];
-  if (mode === 'sentinel') throw new StartFault(`REDIS_URL: ${at} is a sentinel; take redis+sentinel://.`);
+  if (mode === 'sentinel') throw new StartFault(`REDIS_URL: ${at} is a sentinel; use redis+sentinel://.`);
   if (mode === 'cluster' && kind !== 'cluster') {
     throw new StartFault(`REDIS_CLUSTER: takes true, since ${at} is a node of a Redis Cluster.`);
   }
   if (mode !== 'cluster' && kind === 'cluster') {
-    throw new StartFault(`REDIS_CLUSTER: takes false, since ${at} is no node of a Redis Cluster.`);
+    throw new StartFault(`REDIS_CLUSTER: takes false, since ${at} is not a node of a Redis Cluster.`);
   }
 }
 
@@ -57,10 +56,10 @@ async function lookAtSentinel(address: RedisAddress, host: RedisHost): Promise<s
   const fault = await ask(address, host, where, login, async (client) => {
     const found = await client.call('SENTINEL', 'get-master-addr-by-name', address.group).catch((error: Error) => {
       throw error.message.includes('unknown command')
-        ? new StartFault(`REDIS_URL: ${where.at} is no sentinel; take redis://.`)
+        ? new StartFault(`REDIS_URL: ${where.at} is not a sentinel; use redis://.`)
         : error;
     });
-    if (!Array.isArray(found)) throw new StartFault(`REDIS_URL: its sentinels know no group ${address.group}.`);
+    if (!Array.isArray(found)) throw new StartFault(`REDIS_URL: the sentinels do not know the group ${address.group}.`);
     primary = { host: String(found[0]), port: Number(found[1]) };
   });
   return fault ?? (primary && lookAtServer(address, primary));
@@ -107,7 +106,7 @@ async function ask(
   }
 }
 
-/** Judges a server that ends connections or does not answer, by one request in the clear and one over TLS. */
+/** Examines a server that ends connections or does not answer, by one request without TLS and one with TLS. */
 async function describeTalk(
   { isEncrypted, certFile }: RedisAddress,
   host: RedisHost,
@@ -116,15 +115,15 @@ async function describeTalk(
   const { at } = where;
   const [clear, isTls] = await Promise.all([answerInClear(host), speaksTls(host)]);
   const isRedis = clear !== null && /^[+-]/.test(clear);
-  if (isEncrypted && isRedis) return `REDIS_URL: ${at} does not speak TLS; take redis:// for rediss://.`;
+  if (isEncrypted && isRedis) return `REDIS_URL: ${at} does not speak TLS; use redis:// instead of rediss://.`;
   if (isEncrypted && isTls && certFile === null) return `REDIS_CERT_FILE: ${at} wants a certificate of this service.`;
-  if (!isEncrypted && isTls) return `REDIS_URL: ${at} speaks TLS; take rediss:// for redis://.`;
+  if (!isEncrypted && isTls) return `REDIS_URL: ${at} speaks TLS; use rediss:// instead of redis://.`;
   if (isRedis) return describe(new Error(clear.slice(1).trim()), where);
   if (isTls) return null;
-  return clear === null ? `REDIS_URL: ${at} does not answer.` : `REDIS_URL: what listens at ${at} is no Redis.`;
+  return clear === null ? `REDIS_URL: ${at} does not answer.` : `REDIS_URL: the server at ${at} is not Redis.`;
 }
 
-/** Waits for one of these events, for a while. */
+/** Waits for an event of a socket, up to a time limit. */
 function comes(socket: Socket, event: 'data' | 'secureConnect'): Promise<Buffer | true | null> {
   return new Promise((resolve) => {
     const answer = (found: Buffer | true | null): void => {
@@ -146,6 +145,6 @@ async function answerInClear(host: RedisHost): Promise<string | null> {
 }
 
 async function speaksTls(host: RedisHost): Promise<boolean> {
-  // Nothing is said on it: it need not be known who answers.
+  // No data is sent, so the certificate need not be verified.
   return (await comes(connectTls({ ...host, rejectUnauthorized: false }), 'secureConnect')) !== null;
 }

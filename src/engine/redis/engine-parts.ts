@@ -1,4 +1,4 @@
-/** The parts of the Redis engine, made of one another. */
+/** The parts of the Redis engine and their dependencies. */
 import type { Clock } from '../../clock.ts';
 import type { RedisAddress } from '../../config/redis.ts';
 import type { Log } from '../../log.ts';
@@ -36,16 +36,16 @@ export interface RedisOptions {
   /** Whether settings that break a guarantee keep the service from starting. */
   readonly isChecked: boolean;
   readonly retention: Retention;
-  /** How long what nobody is in any more is kept; null or left out: for ever. */
+  /** How long abandoned data is kept; null or left out: for ever. */
   readonly abandonedAfterMs?: number | null;
   /** How long connections left at `close` count as present. */
   readonly presenceGraceMs: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly currentTrace?: CurrentTrace;
-  /** Conversations that one user begins or joins; left out: as many as the limits say. */
+  /** The cap of conversations that one user begins or joins; left out: that of `LIMITS`. */
   readonly conversationsPerUser?: number | undefined;
-  /** Called for each announcement of a kind that only a newer release knows. */
+  /** Called for each announcement of a kind that this release does not know. */
   readonly ignored?: () => void;
   /** Called every few seconds: how long an announcement takes through Redis. */
   readonly onLag?: (milliseconds: number) => void;
@@ -58,12 +58,12 @@ export interface RedisOptions {
 /** `starting.isOver`: the engine serves, so faults of its connections are logged. */
 export type RedisParts = ReturnType<typeof createParts>;
 
-/** Makes the parts of the engine. Nothing is connected yet. */
+/** Creates the parts of the engine. Nothing is connected yet. */
 export function createParts(options: RedisOptions) {
   const { address, clock, log, retention, currentTrace = (): string => '' } = options;
   const keys = createKeys(options.prefix, address.database);
   const starting = { isOver: false };
-  // A fault at the start is logged in words, once.
+  // During the start faults are diagnosed and logged once, so raw errors are not logged.
   const told = (err: Error, role: string): void =>
     log[starting.isOver ? 'warn' : 'debug']({ err, role }, 'redis error');
   const client = openCommandClient(address, told);
@@ -74,7 +74,7 @@ export function createParts(options: RedisOptions) {
   const run = defineScripts(client);
   const isOneServer = address.kind !== 'cluster';
   const runOne = createBatches(run, isOneServer);
-  // The data of one server lose their end together.
+  // One server loses the end of all its data together, so nothing needs reconciling.
   const recent = isOneServer ? null : new RecentChanges(clock);
   const memberships = createMemberships({ run, runOne }, keys, log, recent);
   const known = new KnownConsumers(run, keys, clock);

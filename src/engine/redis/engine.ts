@@ -14,7 +14,7 @@ import { startUp } from './start.ts';
 import { StartRefused } from './start-fault.ts';
 import { createStores } from './stores.ts';
 
-/** @throws {StartRefused} when the server does not have the database: the driver would go on in database 0. */
+/** @throws {StartRefused} when the server does not have the database, since the driver would continue in database 0. */
 async function checkDatabase(client: RedisClient, database: number): Promise<void> {
   if (client instanceof Cluster || database === 0) return;
   await client.select(database).catch((error: Error) => {
@@ -23,7 +23,10 @@ async function checkDatabase(client: RedisClient, database: number): Promise<voi
   });
 }
 
-/** @throws {StartFault} when one server is configured, and this is a node of many. A cluster's client finds out itself. */
+/**
+ * @throws {StartFault} when a single server is configured and this is a cluster node. The cluster client detects the
+ * opposite itself.
+ */
 async function checkMode(client: RedisClient, address: RedisAddress): Promise<void> {
   if (client instanceof Cluster) return;
   const [{ host, port } = { host: '', port: 0 }] = address.hosts;
@@ -51,7 +54,7 @@ async function checkHealth({ client, requirements, keys }: RedisParts): ReturnTy
   const start = performance.now();
   let reason = requirements.fault;
   try {
-    // A write: a server that only answers cannot serve.
+    // A write, since a server that only answers reads cannot serve.
     await client.set(keys.health(), '1', 'PX', TIMES.healthKeyMs);
   } catch (error) {
     reason = (error as Error).message;

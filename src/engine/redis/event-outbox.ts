@@ -1,9 +1,9 @@
 /**
  * Stores events for the consumers of a tenant, and forwards them.
  *
- * An event is stored in the step of its change, beside its conversation or topic, and forwarded afterwards. Before the change, the
- * source is noted among those of the tenant to forward, so that other nodes find the events of a node that died in between.
- * For a tenant without a consumer nothing is stored or noted.
+ * An event is stored in the step of its change, in an outbox beside its conversation or topic, and forwarded to the
+ * tenant's slot afterwards. Before the change the node notes the source in the tenant's slot, so that other nodes find
+ * events of a node that died in between. For a tenant without a consumer nothing is stored or noted.
  */
 import type { Clock } from '../../clock.ts';
 import { isOutage } from '../../errors.ts';
@@ -18,7 +18,7 @@ import type { EventSource } from './subject-keys.ts';
 interface InHand {
   readonly tenant: TenantId;
   readonly source: EventSource;
-  /** Null: it is to be noted again. */
+  /** Null: it must be noted again. */
   noted: Promise<void> | null;
   notedAt: number;
   running: number;
@@ -26,9 +26,9 @@ interface InHand {
   last: string | null;
   /** Null: nothing is being forwarded. */
   forwarding: Promise<void> | null;
-  /** Something may have been kept since the forwarding began. */
+  /** Whether events may have been stored since the forwarding began. */
   hasNews: boolean;
-  /** The outcome of a change is unknown: it may be applied later. The note stays for the sweep. */
+  /** The outcome of a change is unknown, and it may be applied later. The note stays for the sweep. */
   isDoubtful: boolean;
   /** Ends a pause, or the wait for the next look. */
   stopWaiting: (() => void) | null;
@@ -39,7 +39,7 @@ interface OutboxParts {
   readonly forwarding: Forwarding;
   readonly clock: Clock;
   readonly log: Log;
-  /** Whether what is noted first is stored first: not where keys lie on different servers. */
+  /** Whether the note is stored before the change: not if their keys are on different servers. */
   readonly isOneServer: boolean;
 }
 
@@ -156,7 +156,7 @@ export class EventOutbox {
     if (!this.#isClosing) inHand.stopWaiting = this.#clock.after(TIMES.eventsInHandMs, () => this.#look(inHand));
   }
 
-  /** Of a source with many events some are forwarded together, which costs less. */
+  /** Waits for more events of a busy source, since forwarding several together costs less. */
   async #pause(inHand: InHand): Promise<void> {
     await new Promise<void>((resolve) => {
       const cancel = this.#clock.after(TIMES.eventsTogetherMs, resolve);
@@ -168,21 +168,21 @@ export class EventOutbox {
     inHand.stopWaiting = null;
   }
 
-  /** Forwards what could not be, or lets go of what is quiet. */
+  /** Forwards events that could not be forwarded before, or releases a quiet source. */
   #look(inHand: InHand): void {
     inHand.stopWaiting = null;
     if (inHand.hasNews) {
       void this.#forward(inHand);
       return;
     }
-    // Each run forwards the events of its change.
+    // While a change is running its end forwards the events.
     if (inHand.running > 0) return;
     const { tenant, source, isDoubtful } = inHand;
     this.#inHand.delete(keyOf(tenant, source));
     if (!isDoubtful) void this.#forwarding.letGo(tenant, source).catch(() => undefined);
   }
 
-  /** The longest in hand is left to whoever pulls: it stays noted. */
+  /** Releases the source held longest. It stays noted, so the next pull forwards its events. */
   #makeRoom(): void {
     if (this.#inHand.size < LIMITS.unforwardedSources) return;
     for (const [key, { running, stopWaiting }] of this.#inHand) {

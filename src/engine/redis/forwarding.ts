@@ -1,4 +1,4 @@
-/** How events get from beside their conversation or topic into the partitions of their tenant. */
+/** Forwards events from the outbox of their conversation or topic to the partitions of their tenant. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { TenantId, Unreached } from '../../model.ts';
@@ -11,10 +11,10 @@ import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 import type { EventSource } from './subject-keys.ts';
 
-/** Events forwarded at once: each may be as long as a message. */
+/** Events forwarded at once, since each may be as long as a message. */
 const AT_ONCE = 50;
 
-/** A source that some node has in hand. */
+/** A noted source, which a node is working on. */
 interface Unforwarded {
   readonly name: string;
   readonly note: string;
@@ -36,7 +36,7 @@ export class Forwarding {
     this.#node = node;
   }
 
-  /** Notes that this node has a source in hand. */
+  /** Notes that this node is working on a source. */
   async note(tenant: TenantId, { name }: EventSource): Promise<void> {
     const { unforwarded } = this.#keys.consumers(tenant);
     await attempt(() => this.#client.zadd(unforwarded, String(this.#clock.now()), `${name} ${this.#node}`));
@@ -47,7 +47,7 @@ export class Forwarding {
     await attempt(() => this.#client.zrem(unforwarded, `${name} ${this.#node}`));
   }
 
-  /** Forwards what a source has past the last that was forwarded here, and answers which is the last now. */
+  /** Forwards the events of a source past the last one forwarded by this node. Returns the new last one. */
   async forward(tenant: TenantId, source: EventSource, after: string | null): Promise<string | null> {
     let last = after;
     for (let isWhole = false; !isWhole; ) {
@@ -63,7 +63,7 @@ export class Forwarding {
     return last;
   }
 
-  /** Forwards what nodes noted that long ago and did not get to. */
+  /** Forwards the events of sources that were noted more than `olderThanMs` ago and are still noted. */
   async sweep(tenant: TenantId, olderThanMs: number): Promise<void> {
     for (const { name, note, notedAt } of await this.#readUnforwarded(tenant, olderThanMs)) {
       await this.forward(tenant, this.#keys.eventSource(tenant, name), null);
@@ -82,7 +82,7 @@ export class Forwarding {
     await this.#put(tenant, partitionOf(name), name, events);
   }
 
-  /** Puts events behind those of their conversation: what is found about a message later has no outbox. */
+  /** Adds USER_UNREACHED events after those of their conversation. They have no outbox, since no change causes them. */
   async noteUnreached(tenant: TenantId, at: number, users: readonly Unreached[]): Promise<void> {
     const [first] = users;
     if (!first) return;
@@ -100,7 +100,7 @@ export class Forwarding {
   /** `events`: number, type, subject and data of each. */
   async #put(tenant: TenantId, partition: number, name: string, events: readonly string[]): Promise<void> {
     const { stream, places } = this.#keys.partition(tenant, partition);
-    // Known for longer than the last event of a source stays there, which may be read again.
+    // Kept longer than the last event of an outbox, which may be forwarded again.
     const args = [this.#clock.offset(), name, TIMES.eventsMs, 2 * TIMES.forwardedMs];
     const added = await this.#run('forward-events', [stream, places], [...args, ...events]);
     if (added !== 0) await attempt(() => this.#client.incr(this.#keys.consumers(tenant).arrivals));

@@ -1,4 +1,4 @@
-/** When conversations changed, in Redis: beside each of them. */
+/** The times of changes of conversations, in Redis: beside each conversation. */
 import type { ConversationId, TenantId } from '../../model.ts';
 import { type ConversationHead, type HeadStore, positionAt } from '../shared/heads.ts';
 import type { Lineage } from '../shared/lineage.ts';
@@ -16,7 +16,7 @@ function toHead(answer: Answer): ConversationHead | null {
     position: positionAt(JSON.parse(lineage) as Lineage, Number(place)),
     isKept: isKept === '1',
     loggedAt: loggedAt === '' ? null : Number(loggedAt),
-    // Versions move on with time, see `after` in `lua/prelude.lua`.
+    // Versions grow with time: see `after` in `lua/prelude.lua`.
     changedAt: Number(version),
     version: Number(version),
   };

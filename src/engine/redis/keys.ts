@@ -35,13 +35,13 @@ const encode = (text: string): string => Buffer.from(text).toString('base64url')
 export interface Keys {
   readonly leases: string;
   readonly dead: string;
-  /** Of each dead node, who sweeps it and until when. */
+  /** For each dead node, its sweeper and until when. */
   readonly sweepers: string;
-  /** A key that health checks write: one of several, on different nodes of a cluster. */
+  /** A key that health checks write: one of several, so that all nodes of a cluster are checked in time. */
   health(): string;
-  /** The node that walks over what is stored: see `left-behind.ts`. */
+  /** The node that walks over the keys: see `left-behind.ts`. */
   readonly walker: string;
-  /** Which schema the data is of. */
+  /** The version of the data's schema. */
   readonly schema: string;
   conversation(tenant: TenantId, id: ConversationId): ConversationKeys;
   /** By the first part of a message's id. */
@@ -50,7 +50,7 @@ export interface Keys {
   user(tenant: TenantId, id: UserId): UserKeys;
   /** The rooms of a tenant: see `lua/index-room.lua`. */
   rooms(tenant: TenantId): { readonly order: string; readonly rooms: string };
-  /** Conversations that are to be told to lists, each with the node that has it in hand. */
+  /** Conversations whose lists must be updated, each with the node that works on it. */
   unlisted(tenant: TenantId): string;
   topic(tenant: TenantId, id: Topic): TopicKeys;
   published(tenant: TenantId, id: Topic, senderId: UserId, idempotencyKey: string): string;
@@ -62,7 +62,7 @@ export interface Keys {
   /** By its name. */
   eventSource(tenant: TenantId, name: string): EventSource;
   webhooks(tenant: TenantId): WebhookKeys;
-  /** Of each webhook that is enabled, of whichever tenant, the node that sends its events and until when. */
+  /** For each enabled webhook of any tenant, the node that sends its events and until when. */
   readonly webhookHolders: string;
   sessionUser(tenant: TenantId, id: SessionId): string;
   rate(id: Omit<RateUse, 'count'>): string;
@@ -70,7 +70,7 @@ export interface Keys {
   channel(channel: Channel): string;
 }
 
-/** Where what concerns a channel is announced. */
+/** The pub/sub channel on which a channel's announcements are published. */
 function nameOf(keys: Omit<Keys, 'channel'>, channel: Channel): string {
   switch (channel.kind) {
     case 'conversation':
@@ -90,7 +90,7 @@ function nameOf(keys: Omit<Keys, 'channel'>, channel: Channel): string {
   }
 }
 
-/** Keys of subjects, each in the slot of its subject. */
+/** The keys of subjects, each in the slot of its subject. */
 type SubjectKeys = Pick<
   Keys,
   | 'conversation'
@@ -110,7 +110,7 @@ function createSubjectKeys(prefix: string, database: number): SubjectKeys {
   const topicTag = (tenant: TenantId, id: Topic): string => `${prefix}:{t.${encode(tenant)}.${encode(id)}}`;
   const userTag = (tenant: TenantId, id: UserId): string => `${prefix}:{u.${encode(tenant)}.${encode(id)}}`;
 
-  // `announce` of the scripts knows it by its end.
+  // The scripts' `announce` recognises the key by its suffix.
   const eventSource = (tenant: TenantId, name: string): EventSource => ({
     name,
     outbox: `${prefix}:{${name.slice(0, 1)}.${encode(tenant)}${name.slice(1)}}:events`,
@@ -121,7 +121,7 @@ function createSubjectKeys(prefix: string, database: number): SubjectKeys {
   }
 
   const conversations = new LRUCache<string, ConversationKeys>({ max: LIMITS.rememberedKeys });
-  /** Their name is a digest: it is the dearest part of a short read. */
+  /** Cached, since the digest in their names is the most expensive part of a short read. */
   function conversation(tenant: TenantId, id: ConversationId): ConversationKeys {
     const name = `${tenant.length} ${tenant}${id}`;
     const known = conversations.get(name);

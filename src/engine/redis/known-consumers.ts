@@ -1,8 +1,9 @@
 /**
- * Whether tenants have consumers, as this node knows it without asking each time.
+ * Caches whether tenants have consumers.
  *
- * That there is none is known for a while only, and noted where consumers are saved: whoever saves the first waits for
- * those nodes. A tenant in use is asked for again before that is over, so that nothing waits for the answer.
+ * "None" is a lease: it is cached for a limited time and noted beside the consumers, and saving the first consumer
+ * waits until every such lease is over. For a tenant in use the lease is renewed early, so no operation waits for the
+ * answer.
  */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
@@ -11,7 +12,7 @@ import { nonce } from './attempt.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
-/** Less than is noted: clocks of a node and of the server do not go alike. */
+/** Shorter than the noted lease, since the clocks of node and server run at different speeds. */
 const TRUSTED_MS = 0.9 * TIMES.consumersKnownMs;
 
 interface Known {
@@ -25,7 +26,7 @@ export class KnownConsumers {
   readonly #run: RunScript;
   readonly #keys: Keys;
   readonly #clock: Clock;
-  /** The one asked for longest ago first. */
+  /** Oldest first. */
   readonly #known = new Map<TenantId, Known>();
   readonly #asking = new Map<TenantId, Promise<boolean>>();
 
@@ -35,7 +36,7 @@ export class KnownConsumers {
     this.#clock = clock;
   }
 
-  /** A promise where it has to be asked for. When it cannot be told, there may be some. */
+  /** Synchronous when cached. True when unknown. */
   has(tenant: TenantId): boolean | Promise<boolean> {
     const known = this.#known.get(tenant);
     const age = known ? this.#clock.elapsed() - known.askedAt : Number.POSITIVE_INFINITY;
@@ -44,7 +45,7 @@ export class KnownConsumers {
     return known.has;
   }
 
-  /** There is one: it was saved here. */
+  /** Records that this node saved a consumer. */
   learn(tenant: TenantId): void {
     this.#note(tenant, { has: true, askedAt: this.#clock.elapsed() });
   }
@@ -61,7 +62,7 @@ export class KnownConsumers {
     try {
       const has = (await this.#run('know-consumers', [consumers, unaware], [this.node, TIMES.consumersKnownMs])) === 1;
       const learned = this.#known.get(tenant);
-      // One that was saved here meanwhile is not unlearned by an answer from before.
+      // An answer to an earlier question does not overwrite a consumer saved here meanwhile.
       if (has || !learned?.has || learned.askedAt <= askedAt) this.#note(tenant, { has, askedAt });
       return this.#known.get(tenant)?.has ?? has;
     } catch {

@@ -1,10 +1,10 @@
 /**
- * Ends what nobody else would: conversations without members, the presence of users who have gone, connections of nodes that
- * nobody knows, lists that have been empty for long, and messages past their age in conversations that nobody opens.
+ * Removes abandoned data: conversations without members, presence of users who have gone, connections of unknown nodes,
+ * lists that have been empty for long, and expired messages in conversations that nobody opens.
  *
- * One node at a time walks over the keys, a part each `TIMES.tidyMs`, and asks of each conversation and user whether it is left
- * behind. Nothing is noted for it beforehand: no change waits for more, and what an older release or a node that died left
- * behind is found as well.
+ * One node at a time walks over the keys, a part each `TIMES.tidyMs`, and checks whether each conversation and user is
+ * abandoned. Changes write nothing for this, so they cost no more, and data of older releases or dead nodes is found as
+ * well.
  */
 import { randomUUID } from 'node:crypto';
 import { Cluster } from 'ioredis';
@@ -37,7 +37,7 @@ export interface LeftBehindParts {
 export interface LeftBehindOptions {
   readonly prefix: string;
   readonly retention: Retention;
-  /** How long what is left behind is kept; null or left out: for ever. */
+  /** How long abandoned data is kept; null or left out: for ever. */
   readonly abandonedAfterMs?: number | null;
 }
 
@@ -45,7 +45,7 @@ export class LeftBehind {
   readonly #parts: LeftBehindParts & Required<LeftBehindOptions>;
   readonly #node = randomUUID();
   readonly #strays: StrayConnections;
-  /** The server of a cluster, by its place among them, and how far the walk has come there. */
+  /** The index of the cluster node that the walk is at, and the SCAN cursor there. */
   #server = 0;
   #cursor = '0';
   #isWalking = false;
@@ -67,7 +67,7 @@ export class LeftBehind {
     this.#stop();
   }
 
-  /** A part of the walk. One that fails is left to the next time around. */
+  /** One part of the walk. A failed part is retried in the next round. */
   async #walk(): Promise<void> {
     if (this.#isWalking) return;
     this.#isWalking = true;
@@ -75,7 +75,7 @@ export class LeftBehind {
       if (await this.#isMine()) await this.#tidyAll(await this.#next());
       await this.#strays.end();
     } catch (error) {
-      if (!isOutage(error)) this.#parts.log.error({ err: error }, 'data left behind not swept');
+      if (!isOutage(error)) this.#parts.log.error({ err: error }, 'abandoned data not removed');
     }
     this.#isWalking = false;
   }

@@ -1,8 +1,8 @@
 /**
- * Scripts with those shared functions that they use, and no others.
+ * Links scripts with the shared functions that they use, and no others.
  *
- * Redis makes every function of a script anew each time it runs: what a script carries and does
- * not use costs it more than the commands it is there for.
+ * Redis creates every function of a script at each run, so unused functions would cost more than the script's own
+ * commands.
  */
 export interface Definition {
   readonly name: string;
@@ -14,7 +14,10 @@ export interface Definition {
 const withoutComments = (lua: string): string => lua.replace(/^[ \t]*--.*\n/gm, '');
 const namesIn = (lua: string): Set<string> => new Set(lua.match(/[A-Za-z_]\w*/g));
 
-/** The definitions of files with shared functions, in order: each begins with `local` at the start of a line, under a unique name. */
+/**
+ * The definitions in files of shared functions, in order. Each begins with `local` at the start of a line and has a
+ * unique name.
+ */
 export function definitionsOf(...libraries: readonly string[]): Definition[] {
   const all = libraries.flatMap((library) =>
     withoutComments(library)
@@ -29,7 +32,10 @@ export function definitionsOf(...libraries: readonly string[]): Definition[] {
   return all;
 }
 
-/** A script behind the definitions it needs. Lua knows only what is defined before, so that one pass from the last finds all. */
+/**
+ * A script preceded by the definitions it needs. Lua sees only earlier definitions, so one pass from the last to the
+ * first finds all.
+ */
 export function linked(script: string, definitions: readonly Definition[]): string {
   const names = namesIn(withoutComments(script));
   const needed: string[] = [];

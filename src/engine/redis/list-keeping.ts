@@ -1,4 +1,4 @@
-/** Keeps the members' lists, and other data in other slots, in step with their conversations. */
+/** Keeps data in other slots, such as members' lists, in step with conversations. */
 import type { EventOutbox } from './event-outbox.ts';
 import type { ListUpdates } from './list-updates.ts';
 import type { Lists } from './lists.ts';

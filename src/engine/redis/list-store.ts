@@ -1,4 +1,4 @@
-/** Users' lists of conversations in Redis, as they are asked for. */
+/** Users' lists of conversations in Redis: reads, and changes by the user. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
@@ -11,10 +11,10 @@ import type { Keys } from './keys.ts';
 import { decodeEntry, type EntryChange, isHidden, type Lists } from './lists.ts';
 import type { RunScript } from './scripts.ts';
 
-/** Entries that are made at once for a list of before there were entries. */
+/** Entries created at once for a list of an older version, which stored none. */
 const MADE_AT_ONCE = 500;
 
-/** Entries that are looked at, at once, for hidden ones. */
+/** Entries scanned at once for hidden ones. */
 const SCANNED_AT_ONCE = 1_000;
 
 const BUCKET_LETTERS = 4;
@@ -60,9 +60,9 @@ interface ListParts {
 }
 
 interface ListReading {
-  /** Those of the ids that have an entry. */
+  /** The entries of these conversations, where they exist. */
   entriesOf(tenant: TenantId, userId: UserId, ids: readonly ConversationId[]): Promise<ListedConversation[]>;
-  /** Reads a list once it has what its conversations say. */
+  /** Reads a list after it was brought up to date with its conversations. */
   read(
     tenant: TenantId,
     userId: UserId,
@@ -79,7 +79,7 @@ function createReading(client: RedisClient, run: RunScript, keys: Keys, { lists,
     return ids.flatMap((id, index) => (lines[index] ? [decodeEntry(id, lines[index])] : []));
   }
 
-  /** Makes the entries that are missing and drops those too many: older versions kept the memberships only. */
+  /** Creates missing entries and drops surplus ones, since older versions stored the memberships only. */
   async function makeEntries(tenant: TenantId, userId: UserId): Promise<void> {
     const { conversations, order, entries, unread, large } = keys.user(tenant, userId);
     const [memberOf, listed] = await attempt(() =>
@@ -94,7 +94,7 @@ function createReading(client: RedisClient, run: RunScript, keys: Keys, { lists,
     await Promise.all(tooMany.map((id) => run('drop-entry', [conversations, order, entries, unread, large], [id])));
   }
 
-  /** Finishes in the background what nodes left that died. */
+  /** Finishes the work of dead nodes in the background. */
   function finishOld(tenant: TenantId, unlisted: Awaited<ReturnType<Lists['readUnlisted']>>): void {
     const old = unlisted.filter(({ notedAt }) => Number(notedAt) < clock.now() - TIMES.unlistedMs);
     for (const each of old.slice(0, 16)) {
@@ -168,7 +168,7 @@ export function createLists(client: RedisClient, run: RunScript, keys: Keys, par
       const { order, entries } = keys.user(tenant, userId);
       const [all, shown] = await attempt(() => Promise.all([client.hlen(entries), client.zcard(order)]));
       const hidden = new Map<ConversationId, number>();
-      // Of those that are hidden there is no list: most users have none.
+      // Hidden entries have no index, since most users have none; they are found by a scan.
       for (let cursor: string | null = all > shown ? '0' : null; cursor !== null; ) {
         const from: string = cursor;
         const [next, part] = await attempt(() => client.hscan(entries, from, 'COUNT', SCANNED_AT_ONCE));

@@ -1,12 +1,11 @@
 /**
  * Applies changes of a conversation to the lists of its members.
  *
- * A list lives under its user's hash tag and cannot change with the conversation. So
- * before a change the node notes, in a key of the tenant, that it has the
- * conversation in hand; afterwards it reads the conversation and updates the members'
- * lists, at most every `TIMES.listMs`. A reader of a list looks at the notes and
- * updates the noted conversations of its own list first, so a list is never
- * behind for its reader. The next reader of any list completes the work of a dead node.
+ * A list has its user's hash tag and cannot change in one step with the conversation. So before a change the node
+ * notes, in a key of the tenant, that it works on the conversation; afterwards it reads the conversation and updates
+ * the members' lists, at most every `TIMES.listMs`. A reader of a list looks at the notes and updates the noted
+ * conversations of its own list first, so a list is never behind for its reader. The next reader of any list completes
+ * the work of a dead node.
  */
 import type { Clock } from '../../clock.ts';
 import { isOutage } from '../../errors.ts';
@@ -21,15 +20,15 @@ type Touched = 'all' | ReadonlySet<UserId>;
 interface InHand {
   readonly tenant: TenantId;
   readonly id: ConversationId;
-  /** Resolved once it is noted. Null: that failed, and the next change notes it again. */
+  /** Resolves once it is noted. Null: noting failed, and the next change notes it again. */
   noted: Promise<void> | null;
   /** By the clock's `elapsed`. */
   notedAt: number;
-  /** Changes of the conversation that are under way. */
+  /** Running changes of the conversation. */
   running: number;
   touched: Touched;
   isTelling: boolean;
-  /** Cancels the wait for the next time it is looked at; null: nobody waits. */
+  /** Cancels the timer of the next look; null: none is set. */
   stopWaiting: (() => void) | null;
 }
 
@@ -39,7 +38,7 @@ export class ListUpdates {
   readonly #lists: Lists;
   readonly #clock: Clock;
   readonly #log: Log;
-  /** Whether what is noted first is stored first: not where keys lie on different servers. */
+  /** Whether the note is stored before the change: not if their keys are on different servers. */
   readonly #isOneServer: boolean;
   readonly #inHand = new Map<string, InHand>();
   #isClosed = false;
@@ -51,7 +50,7 @@ export class ListUpdates {
     this.#isOneServer = isOneServer;
   }
 
-  /** Changes a conversation; `touches` says of the answer whose lists that shows in. */
+  /** Changes a conversation; `touches` returns whose lists the answer affects. */
   async during<Answer>(
     tenant: TenantId,
     id: ConversationId,
@@ -66,7 +65,7 @@ export class ListUpdates {
       touch(inHand, touches(answer));
       return answer;
     } catch (error) {
-      // It may have been done.
+      // The change may have been applied.
       touch(inHand, 'all');
       throw error;
     } finally {
@@ -131,7 +130,7 @@ export class ListUpdates {
     if (!this.#isClosed) inHand.stopWaiting = this.#clock.after(TIMES.listMs, () => void this.#tell(inHand));
   }
 
-  /** A conversation in hand for long is noted again, or other nodes would take the note for a dead node's. */
+  /** Renews an old note, since other nodes would take it for that of a dead node. */
   async #renew(inHand: InHand): Promise<void> {
     if (this.#clock.elapsed() - inHand.notedAt < TIMES.unlistedMs / 2) return;
     inHand.notedAt = this.#clock.elapsed();
@@ -141,13 +140,13 @@ export class ListUpdates {
   async #letGo(inHand: InHand): Promise<void> {
     const { tenant, id } = inHand;
     const key = keyOf(tenant, id);
-    // One that was left to whoever reads may be in hand again by now, under the same note.
+    // A released conversation may have been taken up again under the same note.
     if (this.#inHand.get(key) !== inHand) return;
     this.#inHand.delete(key);
     await this.#lists.letGo(tenant, id).catch(() => undefined);
   }
 
-  /** The longest in hand is left to whoever reads a list: it stays noted. */
+  /** Releases the conversation held longest. It stays noted, so the next reader of a list finishes it. */
   #makeRoom(): void {
     if (this.#inHand.size < LIMITS.unlistedConversations) return;
     for (const [key, { running, stopWaiting }] of this.#inHand) {

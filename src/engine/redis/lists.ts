@@ -1,4 +1,4 @@
-/** How conversations get into their members' lists in Redis, and how what a node left undone is found. */
+/** Updates members' lists in Redis from their conversations, and finds the unfinished work of nodes. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
@@ -40,16 +40,16 @@ interface Facts {
   readonly activity: string;
   readonly sequence: string;
   readonly isLarge: string;
-  /** Of the members asked for, how far each has read. */
+  /** The read positions of the requested members. */
   readonly read: ReadonlyMap<UserId, number>;
   readonly unsettled: Unsettled;
   readonly name: string | null;
   readonly version: string;
-  /** Both members of a direct conversation; empty of another. */
+  /** Both members of a direct conversation; empty for any other. */
   readonly pair: readonly string[];
 }
 
-/** A conversation that some node has in hand. */
+/** A noted conversation, which a node is working on. */
 export interface Unlisted {
   readonly id: ConversationId;
   readonly note: string;
@@ -86,7 +86,7 @@ function toFacts(answer: readonly unknown[]): Facts | null {
 export interface ListsParts {
   readonly memberships: Memberships;
   readonly rooms: Rooms;
-  /** Null where a conversation and a list lose nothing without each other. */
+  /** Null on a single server, where conversation and list are lost only together. */
   readonly recent: RecentChanges | null;
   readonly node: string;
 }
@@ -118,7 +118,7 @@ export class Lists {
     this.#node = node;
   }
 
-  /** Notes that this node has a conversation in hand. */
+  /** Notes that this node works on a conversation. */
   async note(tenant: TenantId, id: ConversationId): Promise<void> {
     this.#recent?.remember(tenant, id);
     await attempt(() =>
@@ -131,7 +131,7 @@ export class Lists {
     await attempt(() => this.#client.zrem(this.#keys.unlisted(tenant), `${id} ${this.#node}`));
   }
 
-  /** Those that some node has in hand, oldest first. */
+  /** The noted conversations, oldest first. */
   async readUnlisted(tenant: TenantId): Promise<Unlisted[]> {
     const most = LIMITS.unlistedConversations;
     const found = await attempt(() =>
@@ -142,7 +142,7 @@ export class Lists {
     );
   }
 
-  /** Brings members' lists up to a conversation; null: those of all, unless it is large. */
+  /** Updates members' lists from a conversation; null: all members, unless it is large. */
   async tell(tenant: TenantId, id: ConversationId, userIds: readonly UserId[] | null): Promise<void> {
     const facts = await this.#read(tenant, id, userIds ?? []);
     if (!facts) return;
@@ -150,21 +150,21 @@ export class Lists {
     await this.#spread(tenant, id, facts);
   }
 
-  /** Brings all lists up to a conversation, or rid of one that is no more. */
+  /** Updates all lists from a conversation, or removes a deleted one from them. */
   async tellAll(tenant: TenantId, id: ConversationId): Promise<void> {
     const facts = await this.#read(tenant, id, []);
     if (facts) await this.#spread(tenant, id, facts);
     else await this.#rooms.remove(tenant, id);
   }
 
-  /** Does what a node left undone. */
+  /** Finishes the work of another node. */
   async finish(tenant: TenantId, { id, note, notedAt }: Unlisted): Promise<void> {
     await this.#memberships.settleAll(tenant, id);
     await this.tellAll(tenant, id);
     await this.#scripts.run('forget-unlisted', [this.#keys.unlisted(tenant)], [note, notedAt]);
   }
 
-  /** Brings one list up to a conversation, then changes the entry; null when the user is no member. */
+  /** Updates one list from a conversation, then changes the entry; null when the user is not a member. */
   async bring(
     tenant: TenantId,
     userId: UserId,
@@ -175,7 +175,7 @@ export class Lists {
     return facts && this.#bringTo(facts, tenant, userId, id, change);
   }
 
-  /** The same with what a script answered of the conversation: `factsForLists` in `lua/members.lua`. */
+  /** The same with facts that a script returned: `factsForLists` in `lua/members.lua`. */
   async bringTo(
     answer: readonly unknown[],
     tenant: TenantId,

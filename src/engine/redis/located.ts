@@ -1,4 +1,4 @@
-/** Where a message is, by its id. */
+/** Locates a message by its id. */
 import type { MessageId, TenantId } from '../../model.ts';
 import { parseMessageId } from '../shared/message-id.ts';
 import type { Keys } from './keys.ts';

@@ -1,10 +1,10 @@
 /**
  * Detects a lost announcement although no connection broke and no later announcement shows it.
  *
- * Every state has a mark in the slot of its channel, which changes with each announcement: a version, a
- * place, or a key for this purpose. The last mark heard is compared with the stored one, in turns, each channel once in
- * `TIMES.headCheckMs`, however many listen. An announcement that also names the mark before its own shows at once
- * that the previous one was lost. Typing has no mark: it ends within `TIMES.typingMs` anyway.
+ * Every state has a mark in the slot of its channel, which changes with each announcement: a version, a place, or a
+ * separate key. Each channel compares the last mark heard with the stored one once in `TIMES.headCheckMs`, however many
+ * listen. An announcement that also contains the previous mark reveals a lost one at once. Typing has no mark: it ends
+ * within `TIMES.typingMs` anyway.
  */
 import type { Clock } from '../../clock.ts';
 import { inParts } from '../../in-parts.ts';
@@ -17,15 +17,17 @@ import type { RunOne } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 
-/** A heard mark that is not stored may be on its way: it is checked again after this time before it counts as lost. */
+/**
+ * A stored mark that was not heard may be on its way, so it is checked again after this time before it counts as lost.
+ */
 const TICK_MS = 1_000;
 
-/** Channels that say who may hear what. */
+/** Channels that affect rights. They are notified first. */
 const RIGHTS: ReadonlySet<Channel['kind']> = new Set(['sessions', 'memberships', 'routing-rules', 'topic-policies']);
 
 type Mark = string | null;
 
-/** As a script announces it: the mark before, and this one's. */
+/** The marks in an announcement: the previous one and its own. */
 interface Marked {
   readonly mark?: readonly [before: number | null, now: number];
 }
@@ -39,14 +41,14 @@ interface Stored {
 interface Watched {
   readonly channel: Channel;
   readonly listeners: Set<BusListener>;
-  /** The last mark heard; undefined: none, and the mark stored at the first listening is not known yet. */
+  /** The last mark heard; undefined: none yet, and the stored one is not known either. */
   state: Mark | undefined;
-  /** Not turned into a mark before it is compared: messages come often. */
+  /** Converted to a mark only for the comparison, since messages are frequent. */
   log: Mark | Position | undefined;
-  /** The marks heard at the last look, for those parts whose stored mark differed. */
+  /** The marks heard at the last check, for the parts whose stored mark differed. */
   suspected: Partial<Readonly<Record<keyof Stored, Mark>>>;
   dueAt: number;
-  /** When what was heard was found to be all there is, by `Clock.elapsed`. */
+  /** When a check last confirmed that nothing was missed, by `Clock.elapsed`. */
   heardAt: number;
 }
 
@@ -64,7 +66,7 @@ export class Marks {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #watched = new Map<string, Watched>();
-  /** Channels whose listeners are still to be told of a break. */
+  /** Channels whose listeners must still be notified of an interruption. */
   readonly #untold = new Set<Watched>();
   readonly #stop: () => void;
 
@@ -77,7 +79,7 @@ export class Marks {
     this.#stop = clock.every(TICK_MS, () => this.#lookAtDue());
   }
 
-  /** Adds a listener of this channel; the returned function forgets it. */
+  /** Adds a listener of this channel; `forget` removes it. */
   watch(name: string, channel: Channel, listener: BusListener): { readonly watched: Watched; forget(): void } {
     const watched = this.#watched.get(name) ?? this.#begin(name, channel);
     watched.listeners.add(listener);
@@ -93,8 +95,8 @@ export class Marks {
   }
 
   /**
-   * Notes the stored mark once the channel is heard: listeners read the state later, over the same connection. Not waited
-   * for; without an answer all are told at the first look.
+   * Notes the stored mark once the channel is subscribed: listeners read the state later, over the same connection. Not
+   * awaited; without an answer the first check notifies the listeners.
    */
   async note(watched: Watched): Promise<void> {
     if (watched.state !== undefined) return;
@@ -109,7 +111,7 @@ export class Marks {
     }
   }
 
-  /** Takes note of what is heard, once for each who listens, and answers it as they are told it. On every message's path. */
+  /** Records the mark of an announcement, and returns it as listeners get it. On the hot path of every message. */
   hear(watched: Watched, announcement: Announcement): Announcement {
     if (this.#untold.size > 0) this.#interrupt(watched);
     switch (announcement.type) {
@@ -127,7 +129,7 @@ export class Marks {
       case 'stop':
         return announcement;
       case 'conversation':
-        // Of one that begins now. Later it says where the log is, and not that what is there was heard.
+        // Only for the first announcement: later ones tell where the log is, not that its messages were heard.
         watched.log ??= announcement.conversation.position;
         return this.#hearMarked(watched, announcement);
       default:
@@ -136,8 +138,8 @@ export class Marks {
   }
 
   /**
-   * After a break whoever listens is told, and reads everything. There may be a hundred thousand channels: they are told in
-   * parts, first those by which the others know who may hear what, and each before it is told anything else.
+   * After an interruption every listener is notified and reads everything. With a hundred thousand channels this
+   * happens in parts: channels of rights first, and each channel before its next announcement.
    */
   async interrupt(): Promise<void> {
     const all = [...this.#watched.values()];
@@ -163,7 +165,7 @@ export class Marks {
     this.#untold.clear();
   }
 
-  /** Older releases announce without the mark before, so that nothing shows whether that was heard. */
+  /** Older releases announce without the previous mark, so a lost one is not revealed. */
   #hearMarked(watched: Watched, { mark, ...announcement }: Announcement & Marked): Announcement {
     if (!mark) {
       if (announcement.type === 'conversation') watched.state = textOf(announcement.conversation.version);
@@ -194,7 +196,7 @@ export class Marks {
 
   #lookAtDue(): void {
     const now = this.#clock.elapsed();
-    // Asked for in one turn of the loop, they go out together.
+    // Reads of one turn of the event loop are sent together.
     for (const watched of this.#watched.values()) if (watched.dueAt <= now) void this.#look(watched, now);
   }
 
@@ -204,13 +206,13 @@ export class Marks {
     try {
       stored = await this.#read(watched.channel);
     } catch {
-      // The server is away, which announcements are told of.
+      // The server is unavailable, which is reported as an interruption.
       return;
     }
     const heard = { state: watched.state, log: logOf(watched.log) };
     const { suspected } = watched;
     const other = (['state', 'log'] as const).filter(
-      // A mark that is kept for a while only and is over says nothing.
+      // A stored mark that has expired proves nothing.
       (part) => heard[part] !== stored[part] && !(part === 'state' && stored.state === null),
     );
     watched.suspected = Object.fromEntries(other.map((part) => [part, heard[part]]));
@@ -219,7 +221,7 @@ export class Marks {
       return;
     }
     if (!other.some((part) => heard[part] === undefined || suspected[part] === heard[part])) {
-      // It may be on its way, or what was heard since takes its place.
+      // The announcement may be on its way, or a later one may have replaced it.
       watched.dueAt = now + TICK_MS;
       return;
     }
@@ -230,7 +232,7 @@ export class Marks {
   }
 
   #tell({ channel, listeners }: Watched): void {
-    this.#log.warn({ channel: channel.kind }, 'announcement missed: reading the state again');
+    this.#log.warn({ channel: channel.kind }, 'announcement missed; reading the state again');
     for (const listener of [...listeners]) listener.onInterrupted();
   }
 

@@ -1,4 +1,4 @@
-/** Members of conversations and how far they have read, in pages by the order of their joining. */
+/** Members of conversations and their read positions, in pages in the order of joining. */
 import type { ConversationId, ReadReceiptRecord, TenantId } from '../../model.ts';
 import type { ConversationStore } from '../port.ts';
 import { attempt } from './attempt.ts';
@@ -6,7 +6,7 @@ import type { RedisClient } from './client.ts';
 import { decodeMember, type StoredMember, toReadReceipt } from './codec.ts';
 import type { Keys } from './keys.ts';
 
-/** Members read at once where only some of them are wanted. */
+/** The least number of members read at once when only some of them are wanted. */
 const LEAST_MEMBERS_READ = 200;
 
 export function createMemberPages(
@@ -35,7 +35,7 @@ export function createMemberPages(
     async listReadReceipts(tenant, id, after, limit) {
       const receipts: ReadReceiptRecord[] = [];
       let behind = after;
-      // Of those who have read nothing there may be any number between two who have.
+      // Any number of members without a receipt may lie between two with one.
       while (receipts.length < limit) {
         const { members, isLast } = await readMembers(tenant, id, behind, Math.max(limit, LEAST_MEMBERS_READ));
         const read = members.filter(({ readSequence, readAt }) => readSequence > 0 && readAt > 0).map(toReadReceipt);

@@ -44,7 +44,7 @@ export function createMembers(
 ): Pick<ConversationStore, 'addMembers' | 'joinConversation' | 'removeMember' | 'setMemberRole'> {
   const adding = { keys, clock, kept };
 
-  /** Changes the members of a conversation, and then their lists; beside these `more`, as the answer asks for. */
+  /** Changes the members of a conversation, then their lists, and `more` as the answer requires. */
   async function settled(
     tenant: TenantId,
     id: ConversationId,
@@ -88,7 +88,7 @@ export function createMembers(
           [meta, members, joins, typing, outbox, channel],
           [userId, ...actorArgs(actor)],
         )) as ChangeAnswer;
-      // As it was before they left: one who comes back has another.
+      // Looked up before the departure, since a user who returns gets another place.
       const finding = begun(places.find(tenant, userId, id));
       return settled(tenant, id, async () => {
         if (!isOneServer) await finding;

@@ -1,13 +1,11 @@
 /**
- * The consequences of a change of members: the index of each user concerned, and the announcement to them.
+ * Applies changes of members to the index of each user concerned, and announces them to these users.
  *
- * An index lives under its user's hash tag and cannot change with the conversation.
- * So the script that changes the members notes, in the conversation's slot and in the
- * same step, the users whose indexes lack the change, each with a version. The next
- * caller that touches the conversation gets those notes and applies them: the node
- * that made the change, a client that retries because the answer was lost, or
- * any reader or writer after a node died in between. An index accepts only a version
- * above its own, so neither the number nor the order of the tries matters.
+ * An index has its user's hash tag and cannot change in one step with the conversation. So the script that changes the
+ * members also notes, in the conversation's slot, the users whose indexes lack the change, each with a version. The
+ * next caller that touches the conversation gets the notes and applies them: the node that made the change, a client
+ * that retries after a lost answer, or any reader or writer after a node died in between. An index accepts only a
+ * version above its own, so applying a note is idempotent and may happen in any order.
  */
 import { LIMITS } from '../../limits.ts';
 import type { Log } from '../../log.ts';
@@ -22,13 +20,13 @@ export type Unsettled = readonly string[];
 
 export interface Memberships {
   /**
-   * Carries out all that is noted: the indexes have it when this resolves. Rejects with
-   * SERVICE_UNAVAILABLE; what is left stays noted. `just`: of how many users the script that answered noted something.
+   * Applies all notes; the indexes are up to date when this resolves. Rejects with SERVICE_UNAVAILABLE; remaining notes
+   * stay. `just`: the number of users whom the script has just noted.
    */
   settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled, just?: number): Promise<void>;
-  /** Looks for what is noted, and carries it out. */
+  /** Reads the notes of a conversation and applies them. */
   settleAll(tenant: TenantId, id: ConversationId): Promise<void>;
-  /** Does so without being waited for. */
+  /** Applies notes in the background. */
   notice(tenant: TenantId, id: ConversationId, unsettled: Unsettled): void;
 }
 
@@ -38,7 +36,7 @@ export function createMemberships(
   log: Log,
   recent: RecentChanges | null,
 ): Memberships {
-  /** Conversations whose notes are being carried out unwaited for. */
+  /** Conversations whose notes are being applied in the background. */
   const noticed = new Set<string>();
 
   async function index(tenant: TenantId, id: ConversationId, userId: UserId, note: string): Promise<void> {
@@ -52,7 +50,7 @@ export function createMemberships(
     );
   }
 
-  /** Forgets what is in the indexes; answers what is noted besides. */
+  /** Drops applied notes; returns the remaining ones. */
   async function forget(tenant: TenantId, id: ConversationId, settled: Unsettled): Promise<Unsettled> {
     const { outbox } = keys.conversation(tenant, id);
     return (await run('settle-memberships', [outbox], [...settled])) as string[];
@@ -67,7 +65,7 @@ export function createMemberships(
       );
       await Promise.all(notes.map(([userId, note]) => index(tenant, id, userId, note)));
       const forgetting = forget(tenant, id, open);
-      // These were all. Later notes are for those who made them, and are not waited for.
+      // These were all. Later notes are applied by the callers who made them.
       if (notes.length < asked) return forgotten(tenant, id, forgetting);
       open = await forgetting;
       asked = LIMITS.unsettledMemberships;
@@ -75,7 +73,7 @@ export function createMemberships(
   }
 
   function forgotten(tenant: TenantId, id: ConversationId, forgetting: Promise<Unsettled>): void {
-    // The next to touch the conversation finds them again, and they change nothing.
+    // If dropping fails the next caller applies them again, which changes nothing.
     forgetting
       .then((rest) => notice(tenant, id, rest))
       .catch((error: unknown) => log.debug({ err: error, tenant, conversation: id }, 'settled notes not forgotten'));
@@ -86,7 +84,7 @@ export function createMemberships(
     if (unsettled.length === 0 || noticed.has(key)) return;
     noticed.add(key);
     settle(tenant, id, unsettled)
-      // The next to touch the conversation finds the rest.
+      // The next caller that touches the conversation finds the rest.
       .catch((error: unknown) => log.debug({ err: error, tenant, conversation: id }, 'memberships not settled'))
       .finally(() => noticed.delete(key));
   }

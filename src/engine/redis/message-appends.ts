@@ -1,4 +1,4 @@
-/** Messages that are sent, in Redis, and what is known of those that were sent before. */
+/** Sends messages in Redis, and reads the outcomes of earlier sends. */
 import type { Clock } from '../../clock.ts';
 import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
@@ -37,14 +37,14 @@ function toAppend(answer: readonly unknown[]): Started {
   return outcome === 'appended' ? { outcome, message: decodeMessage(value) } : toEarlier(answer);
 }
 
-/** Where a message that is replied to is, and its id; sequence 0 when it is of another conversation. */
+/** The sequence and id of the reply target; sequence 0 when it belongs to another conversation. */
 function replyTarget(keys: Keys, tenant: TenantId, within: ConversationId, id: MessageId | null): (string | number)[] {
   if (id === null) return ['', ''];
   const at = locate(keys, tenant, id);
   return [at?.meta === keys.conversation(tenant, within).meta ? at.sequence : 0, id];
 }
 
-/** The further arguments of `append-message` for a message that is written while it is read. */
+/** Further arguments of `append-message` for a streamed message. */
 function writingArgs(message: NewMessage, isHeld: boolean): (string | number)[] {
   const { content } = message;
   const caps = [LIMITS.writingsPerSender, LIMITS.writingsPerConversation];
@@ -68,7 +68,7 @@ export function createMessageAppends(
   keys: Keys,
   { clock, retention, currentTrace, memberships, writings, updates, outbox: events }: MessageAppendOptions,
 ): Pick<MessageStore, 'appendMessage' | 'findSent' | 'noteDiverted'> & Pick<WritingStore, 'startMessage'> {
-  /** The message with its text so far, where it is being written. */
+  /** Adds the text so far to a message that is being written. */
   async function shown<Result extends Started | Earlier>(tenant: TenantId, result: Result): Promise<Result> {
     if (!('message' in result) || result.message.state !== 'STREAMING' || result.outcome === 'appended') return result;
     const [message] = await writings.fill(tenant, [result.message]);
@@ -109,7 +109,7 @@ export function createMessageAppends(
   }
 
   return {
-    // Only one that is started can be refused for want of room.
+    // `full` is possible for streamed messages only.
     appendMessage: (tenant, message) => append(tenant, message, null) as Promise<Append>,
     startMessage: (tenant, message) => append(tenant, message, message.isHeld),
 

@@ -1,4 +1,4 @@
-/** Messages that are edited, deleted and reacted to, in Redis. */
+/** Edits, deletes and reacts to messages in Redis. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MessageChange, MessageId, Retention, TenantId } from '../../model.ts';

@@ -1,4 +1,4 @@
-/** Messages and the log of their changes, as they are read from Redis. */
+/** Reads messages and the log of their changes from Redis. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, MessageChange, MessageRecord, Retention } from '../../model.ts';

@@ -1,8 +1,8 @@
 /**
  * The connections that a node holds under its lease, each recorded under the node and under its user.
  *
- * When the lease ends, any other node declares the holder dead and removes what it had recorded. A node that was
- * declared dead by mistake goes on under another name.
+ * When the lease ends, any other node declares its holder dead and removes its records. A node that was declared dead
+ * by mistake continues under another name.
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
@@ -25,7 +25,7 @@ const BATCH = 100;
 interface Entry {
   readonly at: Held;
   readonly connection: NewConnection;
-  /** The name under which it is recorded; null: not yet. */
+  /** The node name under which it is recorded; null: not yet. */
   recordedUnder: string | null;
 }
 
@@ -45,18 +45,18 @@ export class NodeConnections {
   readonly #log: Log;
   readonly #outbox: EventOutbox;
   readonly #list: NodeList;
-  /** This life's name; a node that was declared dead goes on under another. */
+  /** The present name of this node; after it was declared dead it takes another. */
   #node: string = randomUUID();
-  /** Names of earlier lives: after the sweep that ended them more may have been recorded under them. */
+  /** Earlier names. More may have been recorded under them after their sweep. */
   readonly #former = new Set<string>();
   readonly #held = new Map<ConnectionId, Entry>();
   readonly #departures: RecentDepartures;
-  /** The histories of the servers in which all that is held was recorded. */
+  /** The server histories in which all held connections were recorded. */
   #histories = '';
   #isRenewing = false;
   #isStopped = false;
   #isLooking = false;
-  /** Something was recorded that no look at the lease came behind. */
+  /** Whether something was recorded after the last check of the lease. */
   #mustLook = false;
   #stopTimer = (): void => undefined;
 
@@ -71,7 +71,7 @@ export class NodeConnections {
     this.#departures = new RecentDepartures(clock);
   }
 
-  /** Takes a lease, sweeps what dead nodes left, and goes on doing both. */
+  /** Takes a lease and sweeps dead nodes, then repeats both at intervals. */
   async start(): Promise<void> {
     await this.#begin();
     this.#histories = await historiesOf(this.#client);
@@ -79,7 +79,7 @@ export class NodeConnections {
     this.#stopTimer = this.#clock.every(TIMES.nodeRenewMs, () => void this.#renew());
   }
 
-  /** Leaves the connections to be swept after `graceMs`, so that clients can come back elsewhere unseen. */
+  /** Leaves the connections to be swept after `graceMs`, so that clients can reconnect elsewhere unnoticed. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;
     this.#stopTimer();
@@ -88,7 +88,7 @@ export class NodeConnections {
     else await this.#run('renew-lease', [this.#keys.leases], [this.#clock.offset(), this.#node, graceMs, 'renew']);
   }
 
-  /** The same id again changes its device and session, and nothing when those are the same. */
+  /** Adding the same id again updates its device and session, if they differ. */
   async add(tenant: TenantId, userId: UserId, connection: NewConnection): Promise<void> {
     const known = this.#held.get(connection.connectionId)?.connection;
     if (known && known.deviceId === connection.deviceId && known.sessionId === connection.sessionId) return;
@@ -101,7 +101,7 @@ export class NodeConnections {
   async remove(connectionId: ConnectionId): Promise<void> {
     const entry = this.#held.get(connectionId);
     if (!entry) return;
-    // First of all, so that it is not recorded again meanwhile.
+    // First, so that it is not recorded again meanwhile.
     this.#held.delete(connectionId);
     try {
       await this.#remove(entry.at);
@@ -119,9 +119,9 @@ export class NodeConnections {
     const { presence, presenceChannel } = this.#keys.user(tenant, userId);
     const own = this.#node;
     const json = JSON.stringify({ deviceId, sessionId, connectionType }).slice(1, -1);
-    // The node's list first: it may name too much, never too little.
+    // The node's list first, since it may have too many entries, but never too few.
     await attempt(() => this.#list.add(this.#keys.nodeConnections(own), asMember(entry.at)));
-    // It went meanwhile. Past this line commands are sent, and so run, in the order of what happened here.
+    // The connection may have closed meanwhile. From here on commands run in the order in which they are sent.
     if (this.#held.get(connectionId) !== entry) return;
     if (own !== this.#node) return this.#record(entry);
     const args = [this.#clock.offset(), userId, connectionId, own, json];
@@ -130,13 +130,13 @@ export class NodeConnections {
     this.#confirmLease();
   }
 
-  /** One look at the lease, behind all that was recorded before it. */
+  /** Checks the lease once, after everything recorded so far. */
   #confirmLease(): void {
     this.#mustLook = true;
     if (this.#isLooking) return;
     this.#isLooking = true;
     this.#lookAtLease()
-      // The next renewal looks again.
+      // The next renewal checks again.
       .catch(() => undefined)
       .finally(() => {
         this.#isLooking = false;
@@ -144,8 +144,8 @@ export class NodeConnections {
   }
 
   /**
-   * Goes on under another name at once when this one was declared dead by mistake, and not at the next renewal: what is
-   * recorded under a name that was swept already is nobody's to remove, if this node is killed before that.
+   * If this node was declared dead by mistake, it takes another name at once and not at the next renewal: nobody would
+   * remove records under a swept name if this node died before that.
    */
   async #lookAtLease(): Promise<void> {
     while (this.#mustLook && !this.#isStopped) {
@@ -154,7 +154,7 @@ export class NodeConnections {
     }
   }
 
-  /** `deadNode`: only if it is still that node's. */
+  /** `deadNode`: removed only if that node still holds it. */
   async #removeFromUser([tenant, userId, connectionId]: Held, deadNode = ''): Promise<void> {
     const { presence, presenceChannel } = this.#keys.user(tenant, userId);
     const args = [this.#clock.offset(), userId, connectionId, deadNode];
@@ -167,32 +167,32 @@ export class NodeConnections {
     );
   }
 
-  /** Removes what this node held, under whichever of its names. */
+  /** Removes a connection of this node under any of its names. */
   async #remove(at: Held): Promise<void> {
     await this.#removeFromUser(at);
     await attempt(() => this.#client.srem(this.#keys.nodeConnections(this.#node), asMember(at)));
   }
 
-  /** Begins a life under this name. */
+  /** Takes a lease under the present name. */
   async #begin(): Promise<void> {
     await this.#run('renew-lease', [this.#keys.leases], [this.#clock.offset(), this.#node, TIMES.nodeLeaseMs, 'begin']);
   }
 
-  /** Goes on after this node was declared dead: its connections are still here. */
+  /** Continues under another name after this node was declared dead; its connections still exist. */
   async #goOn(): Promise<void> {
     this.#former.add(this.#node);
     this.#node = randomUUID();
     await this.#begin();
   }
 
-  /** Removes what is recorded under this name and not held: it went before the server lost its end. */
+  /** Removes records of this name that are not held: connections that closed before the server lost its end. */
   async #forgetDeparted(): Promise<void> {
     const listed = await attempt(() => this.#client.smembers(this.#keys.nodeConnections(this.#node)));
     const gone = [...listed.map((member) => JSON.parse(member) as Held), ...this.#departures.all()];
     for (const at of gone) if (!this.#held.has(at[2])) await this.#remove(at);
   }
 
-  /** Records everything again when a server is in another history: it may have lost what this node had written. */
+  /** Records everything again when a server has a new history, since it may have lost records. */
   async #recover(): Promise<void> {
     const present = await historiesOf(this.#client);
     if (present === this.#histories) return this.#departures.areTogether();
@@ -203,7 +203,7 @@ export class NodeConnections {
     this.#departures.areTogether();
   }
 
-  /** Takes over what is recorded under earlier names, and then leaves them to be swept. */
+  /** Moves records of earlier names to the present one, then leaves the earlier names to the sweep. */
   async #takeOver(): Promise<void> {
     const missing = [...this.#held.values()].filter(({ recordedUnder }) => recordedUnder !== this.#node);
     for (let start = 0; start < missing.length; start += BATCH) {
@@ -220,23 +220,23 @@ export class NodeConnections {
       const left = await attempt(() => this.#client.smembers(this.#keys.nodeConnections(deadNode)));
       for (let start = 0; start < left.length; start += BATCH) {
         await this.#removeAll(left.slice(start, start + BATCH), deadNode);
-        // Each batch is a sign of life of this sweeper.
+        // After each batch the claim is renewed, which shows that this sweeper is alive.
         if (start + BATCH < left.length && !(await this.#claimDead()).includes(deadNode)) return;
       }
-      // In this order: one that stops between the two leaves a dead node that is claimed anew, and not a claim for good.
+      // In this order: a crash between the two leaves a dead node that is claimed again, and not a claim for ever.
       await attempt(() => this.#client.hdel(this.#keys.sweepers, deadNode));
       await attempt(() => this.#client.srem(this.#keys.dead, deadNode));
       if (left.length > 0) this.#log.info({ deadNode, connections: left.length }, 'dead node swept');
     }
   }
 
-  /** The dead nodes that are this one's to sweep: each has one sweeper at a time. */
+  /** Claims dead nodes to sweep. Each has one sweeper at a time. */
   async #claimDead(): Promise<string[]> {
     const args = [this.#clock.offset(), this.#node, TIMES.nodeLeaseMs];
     return (await this.#run('claim-dead', [this.#keys.leases, this.#keys.dead, this.#keys.sweepers], args)) as string[];
   }
 
-  /** In two round trips, however many there are. */
+  /** Removes connections of a dead node in two round trips, however many there are. */
   async #removeAll(members: readonly string[], ofNode: string): Promise<void> {
     await Promise.all(members.map((member) => this.#removeFromUser(JSON.parse(member) as Held, ofNode)));
     await attempt(() => this.#client.srem(this.#keys.nodeConnections(ofNode), ...members));

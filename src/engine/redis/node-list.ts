@@ -1,7 +1,7 @@
-/** Lists the connections of a node: those of one turn of the event loop by one command. */
+/** Adds connections to a node's list, all of one turn of the event loop with one command. */
 import type { RedisClient } from './client.ts';
 
-/** Members of one command: others' commands have their turn. */
+/** Members per command, so that other commands get their turn. */
 const AT_ONCE = 500;
 
 interface Gathered {
@@ -19,7 +19,7 @@ export class NodeList {
     this.#client = client;
   }
 
-  /** Resolves once it is listed. Rejects as the client does. */
+  /** Resolves once the member is added. Rejects as the client does. */
   add(key: string, member: string): Promise<unknown> {
     const gathered = this.#gathered.get(key) ?? this.#begin(key);
     gathered.members.push(member);
@@ -32,7 +32,7 @@ export class NodeList {
     const members: string[] = [];
     const gathered = { members, done: promise, send: () => this.#client.sadd(key, ...members).then(resolve, reject) };
     this.#gathered.set(key, gathered);
-    // Behind all that follows in this turn from answers that are here.
+    // After all work of this turn that follows from answers already received.
     void Promise.resolve().then(() => process.nextTick(() => this.#send(key, gathered)));
     return gathered;
   }

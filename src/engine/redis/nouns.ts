@@ -1,4 +1,4 @@
-/** The conversations and users of which keys are: what `keys.ts` writes, read back. */
+/** Finds the conversation or user of a key: the inverse of `keys.ts`. */
 import type { TenantId, UserId } from '../../model.ts';
 
 export type Noun =
@@ -9,10 +9,10 @@ const NAME = /^\{([cu])\.([\w-]+)\.([\w-]+)\}:(meta|presence|log-state)$/;
 
 const decode = (part: string): string => Buffer.from(part, 'base64url').toString();
 
-/** A pattern of SCAN for all keys of conversations and users; the prefix may have characters that patterns know. */
+/** A SCAN pattern for all keys of conversations and users. Pattern characters in the prefix are escaped. */
 export const nounPattern = (prefix: string): string => `${prefix.replace(/[\\*?[\]]/g, '\\$&')}:{[cu].*`;
 
-/** Null for keys that are found by another of their noun. */
+/** Null for all but one key of each noun, so that each noun is found once. */
 export function nounOf(prefix: string, name: string): Noun | null {
   const [, letter, tenantPart = '', part = '', last] = NAME.exec(name.slice(prefix.length + 1)) ?? [];
   const tenant = decode(tenantPart) as TenantId;

@@ -1,8 +1,8 @@
 /**
  * The commands of one turn of the event loop leave in one write per server.
  *
- * Used instead of the library's automatic pipelines. Each of these is a client with all commands and scripts of its own, which
- * costs more than a command does, and the next one waits for the answer to the one before.
+ * Used instead of the library's automatic pipelines. Each pipeline is an object with all commands and scripts, which
+ * costs more than a command, and each waits for the answer to the previous one.
  */
 import type { Writable } from 'node:stream';
 import type { Command, Redis } from 'ioredis';
@@ -10,7 +10,7 @@ import type { Command, Redis } from 'ioredis';
 type Send = Redis['sendCommand'];
 
 export function inOneWrite(client: Redis): Redis {
-  // Looked up with each command: the tests that count commands wrap the class, also after a client was made.
+  // Looked up at each command, since tests that count commands wrap the class after the client was created.
   const library = Object.getPrototypeOf(client) as { sendCommand: Send };
   let held: Writable | null = null;
 
@@ -24,7 +24,7 @@ export function inOneWrite(client: Redis): Redis {
   }
 
   client.sendCommand = (command: Command, ...where) => {
-    // Another one after each break, and none before the first connection.
+    // A new stream after each reconnect, and none before the first connection.
     const stream: Writable | undefined = client.stream;
     if (stream && stream !== held) hold(stream);
     return library.sendCommand.call(client, command, ...where);

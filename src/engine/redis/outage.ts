@@ -1,13 +1,13 @@
-/** Which failures say that Redis is away. */
+/** Which errors mean that Redis is unavailable. */
 import { ReplyError } from 'ioredis';
 
 /**
- * Replies by which a server says that it cannot serve now. Every other is an answer to that command:
- * a server whose memory is full refuses writes and still serves reads.
+ * Replies that mean that a server cannot serve now. Any other error is an answer to that command: a server with full
+ * memory refuses writes and still serves reads.
  */
 const AWAY = /^-?(LOADING|BUSY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|READONLY) /;
 
-/** Of them, those by which a server says that another one may be the primary now: its name may lead there. */
+/** The replies among them that mean that another server may be the primary now. */
 const DEMOTED = /^-?(READONLY|MASTERDOWN|LOADING) /;
 
 export function isOutage(cause: unknown): boolean {

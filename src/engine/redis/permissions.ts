@@ -1,4 +1,4 @@
-/** Runs each kind of command once at the start, so that a missing right is named before a client needs it. */
+/** Runs each kind of command once at the start, so that a missing permission is reported before a client needs it. */
 import { randomUUID } from 'node:crypto';
 import type { RedisClient } from './client.ts';
 import { forbiddenBy } from './start-fault.ts';

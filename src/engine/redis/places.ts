@@ -1,13 +1,11 @@
 /**
  * Places: the conversations that a user began or joined, which are capped per user.
  *
- * A place lives under the user's hash tag and the membership under the
- * conversation's, so one cannot change with the other. A place is taken before a
- * user joins and given back after they left, each time with a stamp: giving back a
- * place that was taken again meanwhile has no effect. A process that died in
- * between leaves a place too many, never one too few. The surplus is
- * found when the user has none left: the places checked longest ago are then
- * compared with the memberships, a few at a time.
+ * A place has the user's hash tag and the membership that of the conversation, so they cannot change in one step. A
+ * place is taken before a user joins and given back after they left, each time with a stamp: giving back a place that
+ * was taken again meanwhile has no effect. A process that died in between leaves a place too many, never one too few.
+ * The surplus is found when the user has none left: the places checked longest ago are then compared with the
+ * memberships, a few at a time.
  */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
@@ -18,20 +16,21 @@ import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 import type { UserKeys } from './subject-keys.ts';
 
-/** Places compared with their memberships when there is none left. */
+/** Places compared with memberships when a user has none left. */
 const COMPARED = 16;
 
 export interface Place {
   readonly conversationId: ConversationId;
   readonly stamp: string;
-  /** Whether the user had it before. */
+  /** Whether the user had the place before. */
   readonly isHeld: boolean;
 }
 
 export interface Places {
   /**
-   * Has a conversation begun or joined by one who has a place in it: the script that does so looks itself where `key`
-   * is given, and is told otherwise. Resolves to its answer, and the place. The caller keeps that or gives it back.
+   * Runs a script by which a user who has a place begins or joins a conversation. Where `keys` are given the script
+   * checks the place itself; otherwise it gets the result as an argument. Resolves to the script's answer and the
+   * place, which the caller keeps or gives back.
    */
   within<Answer extends readonly unknown[]>(
     taking: Promise<Place | null>,
@@ -42,7 +41,7 @@ export interface Places {
   take(tenant: TenantId, userId: UserId, id: ConversationId): Promise<Place | null>;
   /** The place of a user who is about to leave; null for none. */
   find(tenant: TenantId, userId: UserId, id: ConversationId): Promise<Place | null>;
-  /** After somebody began or joined a conversation: keeps the place, or gives back one that was taken for nothing. */
+  /** After an attempt to begin or join a conversation: keeps the place, or gives it back if the attempt failed. */
   settle(
     tenant: TenantId,
     userId: UserId,
@@ -58,7 +57,7 @@ export interface PlaceArgs {
   readonly told: '0' | '1';
 }
 
-/** Of somebody who needs none. */
+/** For callers who need no place. */
 export const NO_PLACE_NEEDED: PlaceArgs = { keys: [], told: '1' };
 
 interface PlacesParts {
@@ -66,12 +65,14 @@ interface PlacesParts {
   readonly run: RunScript;
   readonly keys: Keys;
   readonly clock: Clock;
-  /** Then places and conversations change in the order in which that is asked, and one round trip is enough for both. */
+  /**
+   * On one server places and conversations change in the order of the commands, so one round trip is enough for both.
+   */
   readonly isOneServer: boolean;
   readonly most?: number | undefined;
 }
 
-/** Reserves a place; or, where there is none, those that may be nobody's any more. */
+/** Reserves a place. When none is left, returns places that may be surplus. */
 async function reserve(
   { run, keys, clock, most = LIMITS.conversationsPerUser }: PlacesParts,
   tenant: TenantId,
@@ -108,7 +109,7 @@ export function createPlaces(parts: PlacesParts): Places {
     );
   }
 
-  /** Gives back the places of these that are nobody's. */
+  /** Gives back surplus places. */
   async function compare(tenant: TenantId, userId: UserId, places: readonly Place[]): Promise<void> {
     await Promise.all(
       places.map(async (place) => {
@@ -126,7 +127,8 @@ export function createPlaces(parts: PlacesParts): Places {
   ): Promise<{ readonly answer: Answer; readonly place: Place | null }> {
     const told = async (): Promise<Answer> => change({ keys: [], told: (await taking) ? '1' : '0' });
     const [place, first] = await Promise.all([taking, isOneServer ? change({ keys: [places], told: '0' }) : told()]);
-    // Places were compared with memberships, or the server had forgotten one of the scripts: the other one came first.
+    // The script may have run before the place was taken: after a comparison of places, or because the server had to
+    // load one of the scripts.
     const answer = first[0] === 'no-place' && place ? await told() : first;
     return { answer, place };
   }
@@ -148,7 +150,7 @@ export function createPlaces(parts: PlacesParts): Places {
     },
 
     async settle(tenant, userId, id, { place, isMember }) {
-      // A user who left in the same moment may have given back the place that was taken here.
+      // A user who left at the same moment may have given back the place taken here.
       if (isMember) await agree(tenant, userId, place ?? { conversationId: id, stamp: '' }, true);
       else if (place && !place.isHeld) await agree(tenant, userId, place, false);
     },

@@ -1,9 +1,9 @@
 /**
  * Presence in Redis, leased per node.
  *
- * A connection is recorded under its node and under its user. The node renews
- * one lease for all it holds; when that ends, any other node declares it dead
- * and removes what it had recorded. Cost grows with changes, not with connections.
+ * A connection is recorded under its node and under its user. The node renews one lease for all its connections; when
+ * the lease ends, any other node declares it dead and removes its records. Cost grows with changes, not with
+ * connections.
  */
 import type { PresenceStore } from '../port.ts';
 import type { RedisClient } from './client.ts';
@@ -13,9 +13,9 @@ import { NodeConnections, type PresenceParts } from './node-connections.ts';
 import type { RunScript } from './scripts.ts';
 
 export interface RedisPresence extends PresenceStore {
-  /** Takes a lease, sweeps what dead nodes left, and goes on doing both. */
+  /** Takes a lease and sweeps dead nodes, then repeats both at intervals. */
   start(): Promise<void>;
-  /** Leaves the connections to be swept after `graceMs`, so that clients can come back elsewhere unseen. */
+  /** Leaves the connections to be swept after `graceMs`, so that clients can reconnect elsewhere unnoticed. */
   stop(graceMs: number): Promise<void>;
 }
 

@@ -1,9 +1,9 @@
 /**
- * Notices a connection that answers and yet is not given what is published:
- * half open, at a demoted master, behind a proxy that forwards one way.
+ * Detects a connection that answers commands and receives no publications: half open, at a demoted primary, or behind a
+ * proxy that forwards one way only.
  *
- * A probe goes out by the way all announcements take, and must come back before
- * the next one is due. One that Redis never took proves nothing about hearing.
+ * A probe takes the path of all announcements, and must return before the next one is due. A probe that Redis never
+ * accepted proves nothing.
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
@@ -22,17 +22,17 @@ export class Probe {
   readonly #clock: Clock;
   readonly #onReturn: (milliseconds: number) => void;
   readonly #text = `${MARK}${randomUUID()}`;
-  /** By channel: the probe that has not come back yet. */
+  /** By channel: the probe that has not returned yet. */
   readonly #sent = new Map<string, Sent>();
 
-  /** `onReturn` is told how long a probe was on its way: as long as an announcement of any node. */
+  /** `onReturn` gets the travel time of a probe, which is that of any node's announcement. */
   constructor(publish: Publish, clock: Clock, onReturn: (milliseconds: number) => void) {
     this.#publish = publish;
     this.#clock = clock;
     this.#onReturn = onReturn;
   }
 
-  /** Whether a message is a probe, of this node or another; ours has come back then. */
+  /** Whether a message is a probe, of this node or another. One of this node has returned then. */
   takes(channel: string, text: string): boolean {
     if (!text.startsWith(MARK)) return false;
     const sent = text === this.#text ? this.#sent.get(channel) : undefined;
@@ -42,13 +42,13 @@ export class Probe {
     return true;
   }
 
-  /** Forgets the probe of a channel that is not listened to any more; of all, after a break. */
+  /** Drops the probe of a channel that was left; without a channel all probes, after an interruption. */
   forget(channel?: string): void {
     if (channel === undefined) this.#sent.clear();
     else this.#sent.delete(channel);
   }
 
-  /** Whether a probe was taken and never came back. */
+  /** Whether a probe was accepted and did not return. */
   get isDeaf(): boolean {
     return [...this.#sent.values()].some(({ isTaken }) => isTaken);
   }

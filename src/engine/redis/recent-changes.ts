@@ -1,4 +1,7 @@
-/** Conversations a node changed lately, with the users whose membership it changed: what a failover may have taken back. */
+/**
+ * The recent changes of this node, which a failover may have undone: conversations, with the users whose membership
+ * changed.
+ */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
@@ -8,14 +11,14 @@ export interface RecentChange {
   readonly tenant: TenantId;
   readonly id: ConversationId;
   readonly users: Iterable<UserId>;
-  /** The highest that was noted of its members. */
+  /** The highest version noted for its members. */
   readonly version: number;
 }
 
 interface Remembered {
   readonly tenant: TenantId;
   readonly id: ConversationId;
-  /** When each was noted; the one noted longest ago first. */
+  /** When each user was noted, oldest first. */
   readonly users: Map<UserId, number>;
   version: number;
   /** By the clock's `elapsed`. */
@@ -24,9 +27,9 @@ interface Remembered {
 
 export class RecentChanges {
   readonly #clock: Clock;
-  /** The one changed longest ago first. */
+  /** Oldest first. */
   readonly #changes = new Map<string, Remembered>();
-  /** Of all of them. */
+  /** The number of users in all changes. */
   #users = 0;
   readonly #undivided: Undivided;
 
@@ -35,7 +38,7 @@ export class RecentChanges {
     this.#undivided = new Undivided(clock, TIMES.changeMs);
   }
 
-  /** Nothing is lost on one side only. */
+  /** No server has lost anything: all data agree up to now. */
   areTogether(): void {
     this.#undivided.isNow();
   }
@@ -45,7 +48,7 @@ export class RecentChanges {
     this.#forget();
   }
 
-  /** Notes as `Memberships` carries them out: user, note, user, note, … */
+  /** Notes in the form of `Memberships`: user, note, user, note, … */
   rememberNotes(tenant: TenantId, id: ConversationId, notes: readonly string[]): void {
     if (notes.length === 0) return;
     const change = this.#take(tenant, id);
@@ -60,7 +63,7 @@ export class RecentChanges {
     this.#forget();
   }
 
-  /** Of the last minute in which nothing was lost, and since. */
+  /** Changes since the last minute in which nothing was lost. */
   all(): readonly RecentChange[] {
     this.#forget();
     return [...this.#changes.values()].map((change) => ({ ...change, users: [...change.users.keys()] }));
@@ -76,7 +79,7 @@ export class RecentChanges {
     return change;
   }
 
-  /** Users who came or went long ago take no memory, however long the conversation lasts. */
+  /** Drops users who joined or left long ago, so that a long-lived conversation takes no memory for them. */
   #forgetUsers(users: Map<UserId, number>): void {
     const { before } = this.#undivided;
     for (const [user, at] of users) {

@@ -1,4 +1,4 @@
-/** Connections a node removed lately: a server that lost its end may show them again. */
+/** Connections that this node removed recently. A server that lost its end may show them again. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConnectionId, TenantId, UserId } from '../../model.ts';
@@ -10,7 +10,7 @@ export type Held = readonly [tenant: TenantId, userId: UserId, connectionId: Con
 export class RecentDepartures {
   readonly #clock: Clock;
   readonly #undivided: Undivided;
-  /** The one that went longest ago first. */
+  /** Oldest first. */
   readonly #departed = new Map<ConnectionId, { readonly at: Held; readonly since: number }>();
 
   constructor(clock: Clock) {
@@ -24,7 +24,7 @@ export class RecentDepartures {
     this.#forget();
   }
 
-  /** Nothing is shown that was removed. */
+  /** No server shows a removed connection: all data agree up to now. */
   areTogether(): void {
     this.#undivided.isNow();
     this.#forget();

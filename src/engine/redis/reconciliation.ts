@@ -20,7 +20,7 @@ import { isOutage } from './outage.ts';
 import type { RecentChange, RecentChanges } from './recent-changes.ts';
 import type { RunScript } from './scripts.ts';
 
-/** Conversations that are seen to at once. */
+/** Conversations reconciled at once. */
 const BATCH = 16;
 
 interface Failure {
@@ -41,9 +41,9 @@ export class Reconciliation {
   readonly #run: RunScript;
   readonly #keys: Keys;
   readonly #parts: Parts;
-  /** Of the servers, when both sides were together last. */
+  /** The server histories when both sides last agreed. */
   #histories = '';
-  /** Those whose own keys are in the way, and are tried again. The one tried longest ago first. */
+  /** Conversations that failed because of their own keys. They are retried, oldest first. */
   readonly #failed = new Map<string, RecentChange>();
   #isRunning = false;
   #stop = (): void => undefined;
@@ -74,7 +74,7 @@ export class Reconciliation {
       this.#histories = histories;
       this.#parts.recent.areTogether();
     } catch (error) {
-      // It is looked at again; the histories are not noted yet.
+      // The histories are not stored yet, so the next run tries again.
       this.#parts.log.debug({ err: error }, 'lists not compared with conversations');
     } finally {
       this.#isRunning = false;
@@ -96,10 +96,10 @@ export class Reconciliation {
     if (!first) return;
     const { error, change } = first;
     const one = { err: error, tenant: change.tenant, conversation: change.id, conversations: failures.length };
-    log.error(one, 'lists of some conversations not compared with them');
+    log.error(one, 'some conversations could not be reconciled with their lists');
   }
 
-  /** As long as that helps. They were told of. */
+  /** Retries failed conversations while that makes progress. They were logged already. */
   async #tryAgain(): Promise<void> {
     for (;;) {
       const changes = [...this.#failed.values()].slice(0, BATCH);
@@ -107,7 +107,7 @@ export class Reconciliation {
     }
   }
 
-  /** One whose keys are not what they should be leaves the others alone. Rejects when a server is away. */
+  /** A conversation with damaged keys does not affect the others. Rejects when a server is away. */
   async #compare(changes: readonly RecentChange[]): Promise<Failure[]> {
     const failures: Failure[] = [];
     await Promise.all(
@@ -143,7 +143,7 @@ export class Reconciliation {
       id,
       (await this.#run('renote-memberships', [meta, members, outbox], args)) as string[],
     );
-    // Changes after it was noted.
+    // Includes changes made after the note.
     await lists.tellAll(tenant, id);
   }
 }

@@ -34,7 +34,7 @@ export function findingsOf(settings: ReadonlyMap<string, string>): Finding[] {
   };
   const policy = get('maxmemory-policy');
   if (policy !== '' && policy !== 'noeviction') {
-    // Without a cap of memory nothing is evicted; it would be with one.
+    // Without `maxmemory` nothing is evicted now, but would be once it is set.
     const evicts = Number(get('maxmemory')) > 0;
     add(evicts ? 'refuse' : 'warn', 'maxmemory-policy', 'noeviction: an evicted key is a lost conversation (G01, G04)');
   }
@@ -63,7 +63,7 @@ async function versionFinding(node: Redis): Promise<Finding | null> {
   return { kind: 'refuse', setting: 'redis_version', found, wanted: '7 or later, for sharded pub/sub' };
 }
 
-/** Where CONFIG is forbidden, as managed services do, INFO tells the ones that break a guarantee. */
+/** Where CONFIG is forbidden, as on managed services, INFO has the settings that break a guarantee. */
 async function readSettings(node: Redis): Promise<ReadonlyMap<string, string>> {
   try {
     const flat = (await node.config('GET', ...(SETTINGS as [string]))) as string[];
@@ -113,7 +113,7 @@ async function findAll(nodes: readonly Redis[]): Promise<Finding[]> {
 
 const textOf = ({ setting, found, wanted }: Finding): string => `${setting} is ${found}; wanted: ${wanted}`;
 
-/** Looks at the settings of Redis, again and again: they may be changed while it runs, or by a failover. */
+/** Checks the settings of Redis at intervals, since an operator or a failover may change them. */
 export class Requirements {
   readonly #client: RedisClient;
   readonly #isEnforced: boolean;
@@ -121,7 +121,7 @@ export class Requirements {
   readonly #onMemory: (memory: RedisMemory) => void;
   #findings: readonly Finding[] = [];
 
-  /** `onMemory` is told at each check. */
+  /** `onMemory` is called at each check. */
   constructor(client: RedisClient, isEnforced: boolean, log: Log, onMemory: (memory: RedisMemory) => void) {
     this.#client = client;
     this.#isEnforced = isEnforced;
@@ -145,9 +145,9 @@ export class Requirements {
     );
   }
 
-  /** Checks every minute and after each reconnect, until the function that it answers is called. */
+  /** Checks every minute and after each reconnect. The returned function stops that. */
   watch(clock: Clock): () => void {
-    // A server that is away cannot be checked; it is checked when it is back.
+    // A server that is away is checked when it is back.
     const check = (): void => void this.check().catch(() => undefined);
     const stop = clock.every(TIMES.requirementsMs, check);
     this.#client.on('ready', check);
@@ -157,7 +157,7 @@ export class Requirements {
     };
   }
 
-  /** Logs what was not there at the check before. */
+  /** Checks, and logs findings that are new since the previous check. */
   async check(): Promise<void> {
     const nodes = primariesOf(this.#client);
     const found = await findAll(nodes);

@@ -1,8 +1,8 @@
-/** Retention as scripts are told it. */
+/** Retention as a script argument. */
 import type { Clock } from '../../clock.ts';
 import type { Retention } from '../../model.ts';
 
-/** How many messages are kept, `0` for all; or their age, with what makes the server's clock ours. */
+/** The number of messages kept, `0` for all; or an age, with the clock's offset. */
 export function retentionArg(retention: Retention, clock: Clock): string {
   if (retention === null) return '0';
   return typeof retention === 'number' ? String(retention) : `${retention.ageMs}:${clock.offset()}`;

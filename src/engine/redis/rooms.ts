@@ -1,4 +1,4 @@
-/** The rooms of a tenant in Redis, as a list of their own. */
+/** The list of a tenant's rooms in Redis. */
 import type { ConversationId, TenantId } from '../../model.ts';
 import type { RoomStore } from '../port.ts';
 import { roomName } from '../shared/room-name.ts';
@@ -7,9 +7,9 @@ import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
-/** Between name and id: no name has it, and it sorts before all that one may have. */
+/** Separates name and id. No name contains it, and it sorts before every character of a name. */
 const END = '\u0000';
-/** Sorts behind all that a name may go on with. */
+/** Sorts after every character of a name. */
 const LAST = '\u{10ffff}';
 
 /** The data of a conversation that the list of rooms stores. */
@@ -19,12 +19,12 @@ export interface RoomFacts {
 }
 
 export interface Rooms extends RoomStore {
-  /** Puts a room where it belongs; null: it is deleted. */
+  /** Puts a room at its place in the list; null: removes a deleted one. */
   place(tenant: TenantId, id: ConversationId, room: RoomFacts): Promise<void>;
   remove(tenant: TenantId, id: ConversationId): Promise<void>;
 }
 
-/** On one server it is looked at in the order in which it is asked. */
+/** `isOneServer`: commands run in the order in which they are sent. */
 export function createRooms(client: RedisClient, run: RunScript, keys: Keys, isOneServer: boolean): Rooms {
   async function index(tenant: TenantId, id: ConversationId, version: string, name: string): Promise<unknown> {
     const { order, rooms } = keys.rooms(tenant);
@@ -39,7 +39,8 @@ export function createRooms(client: RedisClient, run: RunScript, keys: Keys, isO
     async place(tenant, id, { name, version }) {
       const placing = index(tenant, id, version, `${roomName(name)}${END}${id}`);
       if (!isOneServer && (await placing) !== 'moved') return;
-      // It may have been deleted, and removed from here, since its version was read: who deletes it now removes it after this.
+      // The room may have been deleted and removed from the list since its version was read. A later deletion removes
+      // it after this.
       const looking = attempt(() => client.exists(keys.conversation(tenant, id).meta));
       const [outcome, exists] = await Promise.all([placing, looking]);
       if (outcome === 'moved' && !exists) await remove(tenant, id);

@@ -1,10 +1,13 @@
-/** The schema of the data is stored with it, so that a release that cannot read it says so instead of harming it. */
+/**
+ * The version of the data's schema is stored with the data, so that a release that cannot read it refuses to start
+ * instead of damaging it.
+ */
 import type { RedisClient } from './client.ts';
 import { StartRefused } from './start-fault.ts';
 
 /**
- * Raised by a release whose data the one before cannot read. While it stands, releases run side by side and may go back;
- * what is only new is ignored by those that do not know it.
+ * Raised by a release whose data the previous one cannot read. While it is unchanged, releases run side by side and can
+ * be rolled back; a release ignores additions that it does not know.
  */
 export const SCHEMA = 1;
 
@@ -13,7 +16,7 @@ export async function checkSchema(client: RedisClient, key: string): Promise<voi
   const found = Number(await client.get(key));
   if (found > SCHEMA) {
     throw new StartRefused(
-      `The data in Redis was written by a newer release: schema ${found}, this one knows ${SCHEMA}. See docs/upgrading.md.`,
+      `The data in Redis was written by a newer release: schema ${found}; this release supports ${SCHEMA}. See docs/upgrading.md.`,
     );
   }
   if (found < SCHEMA) await client.set(key, SCHEMA);

@@ -79,10 +79,10 @@ const NAMES = [
   'write-session',
 ] as const;
 
-/** Their shared files, in an order in which each file may use those before it. */
+/** The files of shared functions. Each may use those before it. */
 const LIBRARIES = ['prelude', 'members', 'presence', 'writings', 'list', 'user-log', 'events'] as const;
 
-/** Caps that scripts know by themselves. */
+/** Caps that are constants in every script. */
 const CAPS = `local READING_BYTES = ${LIMITS.readingBytes}\nlocal UNSETTLED = ${LIMITS.unsettledMemberships}\n`;
 
 export type ScriptName = (typeof NAMES)[number];

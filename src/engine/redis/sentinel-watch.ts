@@ -1,9 +1,9 @@
 /**
- * Leaves a primary as soon as a sentinel says that another took over.
+ * Reconnects as soon as a sentinel reports a new primary.
  *
- * A sentinel demotes the earlier primary about ten seconds later. Until then that takes writes, answers them, and loses them when it is
- * demoted. ioredis can listen as well (`failoverDetector`), but never again to a sentinel that restarted, and reports
- * one that is away past every log.
+ * Sentinel demotes the earlier primary about ten seconds later. Until then the earlier primary accepts writes that it
+ * loses at its demotion. ioredis has a `failoverDetector`, but it never reconnects to a restarted sentinel, and its
+ * errors bypass our log.
  */
 import { Redis, type RedisOptions } from 'ioredis';
 import type { RedisAddress } from '../../config/redis.ts';
@@ -11,7 +11,7 @@ import { type RedisClient, retryStrategy, tlsOf } from './client.ts';
 
 const SWITCHED = '+switch-master';
 
-/** A message is "group old-host old-port new-host new-port". Answers what ends the watch. */
+/** A message is "group old-host old-port new-host new-port". Returns a function that ends the watch. */
 export function watchSentinels(address: RedisAddress, clients: readonly RedisClient[]): () => void {
   if (address.kind !== 'sentinel') return () => undefined;
   const tls = tlsOf(address);
@@ -28,7 +28,7 @@ export function watchSentinels(address: RedisAddress, clients: readonly RedisCli
   };
   const watches = address.hosts.map((host) => {
     const sentinel = new Redis({ ...options, ...host });
-    // One that is away is waited for. That none answers is said by the connections to the server.
+    // A sentinel that is away is retried silently. If none answers, the connections to the server report that.
     sentinel.on('error', () => undefined);
     sentinel.on('message', (_channel, message) => leave(message));
     sentinel.subscribe(SWITCHED).catch(() => undefined);

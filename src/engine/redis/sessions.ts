@@ -1,4 +1,4 @@
-/** Sessions in Redis: one hash for each user, in the slot of the user's channels, and of each whose it is. */
+/** Sessions in Redis: one hash per user, in the slot of the user's channels, and a key per session with its user. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { SessionRecord, UserId } from '../../model.ts';
@@ -24,7 +24,7 @@ export function createSessions(
   { clock, outbox, isOneServer }: SessionParts,
 ): SessionStore {
   const values = new ValueReads(client, isOneServer);
-  /** How long a session is kept: until it ends, and not for ever. */
+  /** How long a session is stored: until it ends, with a maximum. */
   const lifeOf = ({ expiresAt }: SessionRecord): number =>
     Math.min(Math.max(expiresAt - clock.now(), 1), TIMES.longestSessionMs);
 
@@ -41,7 +41,7 @@ export function createSessions(
     },
 
     async writeSession(tenant, session, forgotten) {
-      // In another slot, so before: it may name a session that is not there, never miss one that is.
+      // In another slot, so written first: it may name a session that does not exist, but never lack one that does.
       const { sessionUser } = keys;
       await attempt(() => client.set(sessionUser(tenant, session.id), session.userId, 'PX', lifeOf(session)));
       const { sessions, sessionsMark, sessionsChannel } = keys.user(tenant, session.userId);

@@ -10,7 +10,7 @@ import type { SettingKeys } from './subject-keys.ts';
 interface Kind<Setting> {
   readonly kind: SettingKind;
   readonly keysOf: (tenant: TenantId) => SettingKeys;
-  /** Of one tenant, at most. */
+  /** The cap per tenant. */
   readonly most: number;
   readonly decode: (json: string) => Setting;
 }

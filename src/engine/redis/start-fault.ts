@@ -1,12 +1,12 @@
-/** Faults that keep a start from its Redis, in words that name the setting to look at. */
+/** Messages for faults of Redis at the start. Each names the setting to check. */
 
-/** Ends the start: waiting does not help, and the service would do harm. */
+/** Ends the start, since waiting does not help and starting would do harm. */
 export class StartRefused extends Error {}
 
-/** The start waits: an operator may mend it meanwhile. Its message begins with the setting. */
+/** The start waits, since an operator may correct it meanwhile. The message begins with the setting. */
 export class StartFault extends Error {}
 
-/** Which server is meant, and which setting has its password. */
+/** The server, and the setting with its password. */
 export interface Where {
   readonly at: string;
   readonly login: 'REDIS_URL' | 'REDIS_SENTINEL_PASSWORD';
@@ -15,7 +15,7 @@ export interface Where {
 type Words = (where: Where, message: string) => string;
 
 const untrusted: Words = ({ at }) =>
-  `REDIS_CA_FILE: the certificate of ${at} is of a CA that is not trusted; name its file here.`;
+  `REDIS_CA_FILE: the certificate of ${at} is from a CA that is not trusted; set this to the CA's file.`;
 const unreachable: Words = ({ at }, message) => `REDIS_URL: ${at} cannot be reached (${message}).`;
 const nameless: Words = ({ at }, message) => `REDIS_URL: the host of ${at} is not found (${message}).`;
 const ended: Words = ({ at }, message) => `REDIS_URL: the certificate of ${at} is not valid now (${message}).`;
@@ -40,9 +40,9 @@ const CODES: Readonly<Record<string, Words>> = {
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: ({ at }) => `REDIS_CERT_FILE: ${at} does not trust the certificate of this service.`,
 };
 
-const wrongLogin: Words = ({ at, login }) => `${login}: ${at} does not take this user and password.`;
+const wrongLogin: Words = ({ at, login }) => `${login}: ${at} does not accept this user and password.`;
 
-/** By the first word of what a server answers. */
+/** By the first word of a server's error reply. */
 const REPLIES: Readonly<Record<string, Words>> = {
   WRONGPASS: wrongLogin,
   NOAUTH: ({ at, login }) => `${login}: ${at} wants a password.`,
@@ -52,11 +52,11 @@ const REPLIES: Readonly<Record<string, Words>> = {
   CLUSTERDOWN: ({ at }) => `REDIS_URL: the cluster of ${at} does not serve all slots.`,
 };
 
-/** By what a server answers in free words. */
+/** By a phrase in a server's error reply. */
 const PHRASES: readonly (readonly [phrase: string, words: Words])[] = [
   ['max number of clients', ({ at }) => `REDIS_URL: ${at} takes no more clients (maxclients).`],
-  ['cluster support disabled', ({ at }) => `REDIS_CLUSTER: takes false, since ${at} is no node of a Redis Cluster.`],
-  ['as reply type byte', ({ at }) => `REDIS_URL: what listens at ${at} is no Redis.`],
+  ['cluster support disabled', ({ at }) => `REDIS_CLUSTER: takes false, since ${at} is not a node of a Redis Cluster.`],
+  ['as reply type byte', ({ at }) => `REDIS_URL: the server at ${at} is not Redis.`],
 ];
 
 /** A command that the user of `REDIS_URL` has no right to. */

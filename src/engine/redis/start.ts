@@ -1,4 +1,4 @@
-/** A start waits for its Redis as long as it takes, and says meanwhile what is wrong. */
+/** The start waits for Redis as long as needed, and logs the fault meanwhile. */
 import type { RedisAddress } from '../../config/redis.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
@@ -12,7 +12,7 @@ export interface StartOptions {
   readonly abandon?: AbortSignal | undefined;
 }
 
-/** By real time: how long a server takes is nothing that an injected clock moves. */
+/** Real time, since an injected clock does not move a server. */
 const pause = (): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, TIMES.startRetryMs).unref();

@@ -1,4 +1,4 @@
-/** The operations of the Redis engine, one file per noun. */
+/** Composes the operations of the Redis engine, which has one file per noun. */
 import type { Engine } from '../port.ts';
 import { createBlocks } from './blocks.ts';
 import { createBookmarks } from './bookmarks.ts';

@@ -1,10 +1,10 @@
 /**
- * Ends connections recorded under nodes that nothing else knows.
+ * Removes connections that are recorded under unknown nodes.
  *
- * A node lists what it holds apart from the users whose connections they are. Where the two lie on different servers, one that
- * loses its end may forget the list of a node that dies at that moment: no sweep would find its connections. A node takes its
- * lease before it records anything, so one that has no lease and is not being swept is gone, or goes on under another name
- * and records everything again within the time of a lease.
+ * A connection is recorded in the list of its node and in its user's presence, which may be on different servers. A
+ * server that loses its end may lose the list of a node that dies at that moment, and no sweep would find its
+ * connections. A node takes its lease before it records anything, so a node without a lease that is not being swept is
+ * gone, or continues under another name and records everything again within the time of a lease.
  */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
@@ -31,14 +31,14 @@ interface StrayConnectionsParts {
 
 export class StrayConnections {
   readonly #parts: StrayConnectionsParts;
-  /** By connection and node, the earliest first; more of them wait for the next time around. */
+  /** By connection and node, oldest first. Past the cap the next round finds the rest. */
   readonly #suspects = new Map<string, Stray>();
 
   constructor(parts: StrayConnectionsParts) {
     this.#parts = parts;
   }
 
-  /** Takes what is recorded of a user: the id of a connection, its node, and so on. */
+  /** Notes the recorded connections of a user: id, node, id, node, … */
   note(tenant: TenantId, userId: UserId, recorded: readonly string[]): void {
     const since = this.#parts.clock.elapsed();
     for (let at = 0; at < recorded.length && this.#suspects.size < LIMITS.strayConnections; at += 2) {
@@ -48,7 +48,10 @@ export class StrayConnections {
     }
   }
 
-  /** Clears those whose node is known, which is read after what was noted, and ends those that have waited for long enough. */
+  /**
+   * Drops suspects whose node is known, which is read after they were noted, and removes those that have waited long
+   * enough.
+   */
   async end(): Promise<void> {
     if (this.#suspects.size === 0) return;
     const known = await this.#knownOf([...new Set([...this.#suspects.values()].map(({ node }) => node))]);
@@ -68,7 +71,7 @@ export class StrayConnections {
     return new Set(nodes.filter((_node, index) => leases[index] != null || dead[index] === 1));
   }
 
-  /** Only if it is still that node's. */
+  /** Removes a connection only if that node still holds it. */
   async #remove({ tenant, userId, connectionId, node }: Stray): Promise<void> {
     const { keys, clock, outbox } = this.#parts;
     const { presence, presenceChannel } = keys.user(tenant, userId);

@@ -6,26 +6,28 @@ export interface ConversationKeys {
   readonly messages: string;
   readonly log: string;
   readonly typing: string;
-  /** Users whose index does not have their last change of membership yet. */
+  /** Notes of users whose index lacks their last change of membership. */
   readonly outbox: string;
-  /** Messages that are being written, their texts, and wishes to stop what replies to a message. */
+  /** Messages being written, their texts, and requests to stop replies to a message. */
   readonly streams: string;
   readonly texts: string;
   readonly stops: string;
-  /** There while the id of a conversation that was deleted stays taken. */
+  /** Exists while the id of a deleted conversation stays taken. */
   readonly gone: string;
   readonly channel: string;
   readonly events: EventSource;
 }
 
-/** Where what happens is kept for consumers in the step that brings it about: beside its conversation or topic. */
+/**
+ * The outbox of a source of events, beside its conversation or topic: events are stored in the step of their change.
+ */
 export interface EventSource {
-  /** Of the tenant's. */
+  /** The name of the source, unique in its tenant. */
   readonly name: string;
   readonly outbox: string;
 }
 
-/** Of a tenant: its consumers, which nodes take it to have none, sources that are to be forwarded, and a count of what was. */
+/** Keys of a tenant: its consumers, the nodes that cache that it has none, noted sources, and a count of arrivals. */
 export interface ConsumerKeys {
   readonly consumers: string;
   readonly unaware: string;
@@ -33,11 +35,11 @@ export interface ConsumerKeys {
   readonly arrivals: string;
 }
 
-/** Of a tenant's partition: its events, and up to where each source is in it. */
+/** Keys of a tenant's partition: its events, and the last event of each source in it. */
 export interface PartitionKeys {
   readonly stream: string;
   readonly places: string;
-  /** Of a consumer. */
+  /** The state of a consumer. */
   state(consumer: string): string;
   dead(consumer: string): string;
 }
@@ -62,7 +64,7 @@ export interface UserKeys {
   readonly presenceChannel: string;
   readonly sessions: string;
   readonly bookmarks: string;
-  /** Up to when the user's tokens are refused. */
+  /** The instant up to which the user's tokens are refused. */
   readonly refusal: string;
   readonly sessionsChannel: string;
   readonly sessionsMark: string;
@@ -75,21 +77,21 @@ export interface TopicKeys {
   readonly events: EventSource;
 }
 
-/** Of what a tenant's admins have settled: rules, or policies. */
+/** Keys of settings of a tenant's admins: rules, or policies. */
 export interface SettingKeys {
   readonly settings: string;
   readonly mark: string;
   readonly channel: string;
 }
 
-/** Of a tenant's webhooks, by consumer: what was saved, and how each is. In the slot of `webhookHolders`. */
+/** Keys of a tenant's webhooks by consumer: the record and the health of each. In the slot of `webhookHolders`. */
 export interface WebhookKeys {
   readonly records: string;
   readonly healths: string;
   readonly holders: string;
 }
 
-/** Of the database with this number: announcements know nothing of databases, so that their channels name it. */
+/** Pub/sub ignores database numbers, so the names of channels contain the number. */
 export type ChannelOf = (name: string) => string;
 
 /** Keys of a conversation; `tag` is their slot. */

@@ -1,11 +1,10 @@
 /**
  * The connections that announcements arrive on: one, or one per node of a cluster.
  *
- * Stands between graphql-redis-subscriptions, which speaks `subscribe`, and
- * sharded pub/sub. It knows which channels are wanted, subscribes to them again
- * after a break, and reports it, since announcements in between are lost. Callbacks
- * never see an error and no promise of it rejects, because the library above
- * would turn either into an unhandled rejection.
+ * Stands between graphql-redis-subscriptions, which speaks `subscribe`, and sharded pub/sub. It knows the wanted
+ * channels, subscribes to them again after an interruption, and reports the interruption, since announcements in
+ * between are lost. Callbacks never get an error and its promises never reject, because the library would turn either
+ * into an unhandled rejection.
  */
 import { EventEmitter } from 'node:events';
 import { Cluster, Command } from 'ioredis';
@@ -21,17 +20,20 @@ type Subscribed = (error: null) => void;
 interface Wanted {
   /** Callers that wait for the first acknowledgement. */
   subscribed: Subscribed | null;
-  /** Counts SSUBSCRIBEs sent: only the last one's acknowledgement means anything. */
+  /** Counts the SSUBSCRIBEs sent, since only the acknowledgement of the last one counts. */
   attempt: number;
-  /** Acknowledged, and no break since. */
+  /** Acknowledged, and not interrupted since. */
   isHeard: boolean;
-  /** Since a break that is not told yet: what comes meanwhile is dropped, since who is told of it reads everything anew. */
+  /**
+   * Interrupted, and not reported yet. Announcements are dropped meanwhile, since listeners read everything again after
+   * the report.
+   */
   isStale: boolean;
-  /** Since the last check an attempt failed. Of many channels some have not had their turn: they are not missed yet. */
+  /** Whether an attempt failed since the last check. A channel that merely waits for its turn is not missed. */
   hasFailed: boolean;
-  /** Checks in a row at which it was not heard, and had failed. */
+  /** Consecutive checks at which the channel was not heard after a failed attempt. */
   missed: number;
-  /** Of a cluster. */
+  /** The slot, in a cluster. */
   readonly slot: number;
 }
 
@@ -40,9 +42,9 @@ interface NodeChannels {
   readonly heard: number;
 }
 
-/** A break that nothing tells of is noticed within two of these, and healed within G07's 15 s. */
+/** An interruption without an error is noticed within two of these, and repaired within the 15 s of G07. */
 const CHECK_MS = 4_000;
-/** A client that has not got a channel back for so many checks connects anew; then after twice as many, and so on. */
+/** After so many checks without a wanted channel the client reconnects; then after twice as many, and so on. */
 const MISSED_CHECKS = 3;
 const MOST_MISSED_CHECKS = 75;
 /** Channels subscribed to at once. */
@@ -58,13 +60,13 @@ export class Subscriber extends EventEmitter {
   readonly #stopChecking: () => void;
   #isRestoring = false;
   #isToRetry = false;
-  /** Why subscribing failed last. */
+  /** The error of the last failed attempt. */
   #fault: string | undefined;
-  /** How many checks a channel may be missed for now. */
+  /** The number of checks for which a channel may be missed at present. */
   #patience = MISSED_CHECKS;
   #isClosed = false;
 
-  /** `onLag` is told, every few seconds, how long an announcement takes from a node through Redis to this one. */
+  /** `onLag` gets, every few seconds, the time that an announcement takes through Redis. */
   constructor(client: RedisClient, publish: Publish, clock: Clock, log: Log, onLag: (milliseconds: number) => void) {
     super();
     this.#probe = new Probe(publish, clock, onLag);
@@ -76,11 +78,11 @@ export class Subscriber extends EventEmitter {
       if (this.#probe.takes(channel, message)) return;
       const wanted = this.#wanted.get(channel);
       if (wanted) return void (wanted.isStale || this.emit('smessage', channel, message));
-      // Its `unsubscribe` came while the link was down, and the cluster client subscribed again by itself.
+      // The channel was left while the link was down, and the cluster client subscribed again by itself.
       void this.#release(channel);
     });
     client.on('ready', () => this.#renew());
-    // A cluster client replaces the connection to a node, or moves channels to another, without ceasing to be ready.
+    // A cluster client replaces connections, or moves channels to another node, while it stays ready.
     client.on('subscribersReady', () => this.#renew());
     this.#stopChecking = clock.every(CHECK_MS, () => this.#check());
   }
@@ -122,21 +124,20 @@ export class Subscriber extends EventEmitter {
     this.#client.disconnect();
   }
 
-  /** After a break: nothing is sure to be heard. */
+  /** After an interruption no channel counts as heard. */
   #renew(): void {
     this.#probe.forget();
     for (const wanted of this.#wanted.values()) {
       wanted.isHeard = false;
-      // A caller that waits for its first acknowledgement has no state that could be stale.
+      // A caller that still waits for its first acknowledgement has no stale state.
       wanted.isStale = wanted.subscribed === null;
     }
     void this.#restore();
   }
 
   /**
-   * Subscribes to all that is not heard. The gap is announced only after the
-   * acknowledgements, so that a reader of the log then finds everything that
-   * was missed. A failed attempt is repeated, and reported again.
+   * Subscribes to all channels that are not heard. The interruption is reported only after the acknowledgements, so
+   * that a read of the log then finds everything that was missed. A failed attempt is repeated, and reported again.
    */
   async #restore(): Promise<void> {
     if (this.#isRestoring || this.#isClosed) return;
@@ -156,7 +157,7 @@ export class Subscriber extends EventEmitter {
     if (missing.length > 0) this.#retry();
   }
 
-  /** While the link is down there is nothing to try: `ready` will. */
+  /** While the link is down nothing can be tried; `ready` will retry. */
   #retry(): void {
     if (this.#isClosed || this.#isToRetry || this.#client.status !== 'ready') return;
     const missing = [...this.#wanted.values()].filter(({ isHeard }) => !isHeard).length;
@@ -169,12 +170,12 @@ export class Subscriber extends EventEmitter {
     });
   }
 
-  /** Answers whether the channel is heard now. */
+  /** Resolves to whether the channel is heard now. */
   async #attempt(channel: string, wanted: Wanted): Promise<boolean> {
     if (this.#wanted.get(channel) !== wanted) return false;
     wanted.attempt += 1;
     const { attempt } = wanted;
-    // A cluster client adds every SSUBSCRIBE to a list of its own: taken off first, a channel is there once.
+    // The cluster client lists every SSUBSCRIBE; removing the channel first keeps it from being listed twice.
     if (attempt > 1) void this.#release(channel);
     try {
       await this.#joins.join(channel);
@@ -195,19 +196,19 @@ export class Subscriber extends EventEmitter {
     try {
       await this.#joins.leave(channel);
     } catch {
-      // Gone with its connection, or released when it is heard again.
+      // The channel is gone with its connection, or is released when it is heard again.
     }
   }
 
   #check(): void {
     if (this.#isClosed || this.#client.status !== 'ready') return;
     if (this.#probe.isDeaf) {
-      this.#log.warn('redis connection delivers nothing: reconnecting');
+      this.#log.warn('Redis connection delivers no publications; reconnecting');
       this.#probe.forget();
       return this.#client.disconnect(true);
     }
     if (this.#isStuck()) {
-      this.#log.warn({ reason: this.#fault }, 'redis connection accepts no channels: reconnecting');
+      this.#log.warn({ reason: this.#fault }, 'Redis connection accepts no channels; reconnecting');
       this.#probe.forget();
       return this.#client.disconnect(true);
     }
@@ -218,8 +219,8 @@ export class Subscriber extends EventEmitter {
   }
 
   /**
-   * Whether a channel has been missed for long, though the client is ready. The cluster client makes no connection to a
-   * node that it did not find when the cluster last changed, and never tries again; connecting anew, it does.
+   * Whether a channel has been missed for long although the client is ready. The cluster client never retries a node
+   * that it did not find at the last change of the cluster; a reconnect does.
    */
   #isStuck(): boolean {
     let most = 0;
@@ -231,13 +232,14 @@ export class Subscriber extends EventEmitter {
     }
     if (most === 0) this.#patience = MISSED_CHECKS;
     if (most < this.#patience) return false;
-    // A part of the cluster may be away for longer: what is heard of the others is cut off ever more seldom.
+    // A part of the cluster may be away for long. Reconnecting cuts off the other channels, so it happens ever less
+    // often.
     this.#patience = Math.min(2 * this.#patience, MOST_MISSED_CHECKS);
     for (const wanted of this.#wanted.values()) wanted.missed = 0;
     return true;
   }
 
-  /** Arms the socket's timeout: a dead link is noticed only while something is asked of it. */
+  /** Sends a ping, since a dead link is noticed only while an answer is due. */
   async #ping(): Promise<void> {
     try {
       await this.#client.ping();
@@ -247,22 +249,22 @@ export class Subscriber extends EventEmitter {
   }
 
   /**
-   * In place of a ping, which would go over another connection: leaving a channel never joined is answered by the
-   * right one, with how many it is still on. A node drops channels when it gives their slot away; when the slot is back
-   * before the cluster client has looked, that goes unnoticed.
+   * Asks a cluster node how many channels it has for us. A ping would use another connection, so this leaves a channel
+   * that was never joined, whose answer has the count. A node drops channels when it gives their slot away, and nothing
+   * else reveals that if the slot returns before the cluster client has looked.
    */
   async #count({ channel, heard }: NodeChannels): Promise<void> {
     try {
       const left = Number(await this.#client.sunsubscribe(`${channel}:ping`));
       if (left >= heard || this.#isClosed) return;
-      this.#log.warn({ heard, left }, 'redis has dropped channels: subscribing again');
+      this.#log.warn({ heard, left }, 'Redis dropped channels; subscribing again');
       this.#renew();
     } catch {
       // Gone with its connection.
     }
   }
 
-  /** Of each node that has channels that are heard: one of them, and how many. */
+  /** For each node with heard channels: one of them, and their number. */
   #heardPerNode(): NodeChannels[] {
     const client = this.#client;
     const found = new Map<string | undefined, NodeChannels>();

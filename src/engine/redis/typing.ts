@@ -1,4 +1,4 @@
-/** Typing, in Redis: a sorted set by expiry, so that it does not depend on a living node. */
+/** Typing in Redis: a sorted set by expiry, so that its end does not depend on the node that recorded it. */
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { TypingRecord, UserId } from '../../model.ts';

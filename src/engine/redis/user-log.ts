@@ -1,4 +1,4 @@
-/** The log of each user's list in Redis: it lies in the user's slot, beside the list. */
+/** The log of each user's list in Redis, in the user's slot beside the list. */
 import type { ConversationId } from '../../model.ts';
 import { judgePosition, type Lineage } from '../shared/lineage.ts';
 import type { ListEvent, UserLogEntry, UserLogStore } from '../shared/user-log.ts';

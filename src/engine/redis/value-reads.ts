@@ -1,12 +1,12 @@
 /**
- * Reads of plain values, on one server many by one command.
+ * Reads plain values; on a single server many with one command.
  *
- * All who connect in one turn of the event loop ask whether their tokens were revoked, twice each. In a cluster a command reads
- * keys of one slot only, and these are of as many slots as users.
+ * Connections that arrive in one turn of the event loop each check twice whether their tokens were revoked. In a
+ * cluster a command reads keys of one slot only, and each user has another slot.
  */
 import type { RedisClient } from './client.ts';
 
-/** Values of one command: others' commands have their turn. */
+/** Values per command, so that other commands get their turn. */
 const AT_ONCE = 500;
 
 interface Asked {
@@ -25,11 +25,11 @@ export class ValueReads {
     this.#isOneServer = isOneServer;
   }
 
-  /** Reads a value after all that was done before the call. Rejects as the client does. */
+  /** Reads a value. The read runs after the call, never earlier. Rejects as the client does. */
   read(key: string): Promise<string | null> {
     if (!this.#isOneServer) return this.#client.get(key);
     return new Promise((resolve, reject) => {
-      // Behind all that follows in this turn from answers that are here.
+      // After all work of this turn that follows from answers already received.
       if (this.#asked.length === 0) void Promise.resolve().then(() => process.nextTick(() => this.#send()));
       this.#asked.push({ key, resolve, reject });
     });

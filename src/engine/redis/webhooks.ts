@@ -1,4 +1,4 @@
-/** Webhooks in Redis: all in one slot, so that what is saved and who sends it change in one step. They are few. */
+/** Webhooks in Redis. All are in one slot, since they are few and a webhook changes in one step with its holder. */
 import type { Clock } from '../../clock.ts';
 import type { KnownWebhook, WebhookHealth, WebhookName, WebhookRecord, WebhookStore } from '../shared/webhook.ts';
 import { attempt } from './attempt.ts';

@@ -1,4 +1,4 @@
-/** Messages that are being written, as they are read from Redis: every reading aborts those whose writers are silent. */
+/** Reads messages being written from Redis. Every read aborts those whose writers are silent. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { MessageId, MessageRecord, Retention, TenantId } from '../../model.ts';
@@ -14,8 +14,8 @@ type Read = readonly [value: string, isHeld: string, isStopRequested: string] | 
 
 export interface WritingReads {
   /**
-   * Those of these sequences, or all past one, that fit into a reading; `last`: up to where, unless it is all of them.
-   * For a writer, of what they write, also what is held; for nobody (''), as it is shown.
+   * Reads messages of these sequences, or all past one, as many as fit into a read; `last`: the last sequence read,
+   * unless all were. With a writer: that writer's messages, including held text; with '': as callers see them.
    */
   readSome(
     tenant: TenantId,
@@ -23,7 +23,7 @@ export interface WritingReads {
     writer: string,
     which: readonly number[] | { readonly after: number },
   ): Promise<{ readonly last: number | null; readonly read: Read[] }>;
-  /** The same messages; those that are being written as they are shown now. */
+  /** The same messages, with the present text of those being written. */
   fill<Message extends MessageRecord | null>(tenant: TenantId, messages: readonly Message[]): Promise<Message[]>;
 }
 
@@ -46,7 +46,7 @@ export function createWritingReads(keys: Keys, { clock, retention, outbox }: Wri
     const named = 'after' in which ? [which.after] : ['', ...which];
     const args = [clock.offset(), TIMES.writingMs, kept(), nonce(), PER_PART, writer];
     const { meta, messages, log, channel, streams, texts } = at;
-    // It may abort what nobody writes on.
+    // The script may abort messages of silent writers.
     const answer = await outbox.run(
       tenant,
       at.events,

@@ -1,4 +1,4 @@
-/** Messages that are read while they are written, in Redis. */
+/** Streamed messages in Redis. */
 import type { Clock } from '../../clock.ts';
 import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
@@ -25,7 +25,7 @@ export interface WritingOptions {
 }
 
 export interface RedisWritings extends Omit<WritingStore, 'startMessage'> {
-  /** The same messages; those that are being written as they are shown now. */
+  /** The same messages, with the present text of those being written. */
   readonly tellStop: TellStop;
   fill<Message extends MessageRecord | null>(tenant: TenantId, messages: readonly Message[]): Promise<Message[]>;
 }
@@ -55,7 +55,7 @@ function toFinish([outcome, value]: readonly unknown[]): WritingFinish {
 
 const PER_PART = LIMITS.writtenPartCharacters;
 
-/** As JSON; empty: it stays as it is. */
+/** The payload as JSON; empty: unchanged. */
 const newPayload = (payload: unknown): string => (payload === undefined ? '' : JSON.stringify(payload));
 
 /** The arguments of `append-text`: the text, and the announcement of it. */
@@ -106,7 +106,7 @@ export function createWritings(
         );
       const answer = (await append()) as unknown[];
       if (answer[0] !== 'silent') return toTextAppend(answer);
-      // The next reader aborts it, and it stays so.
+      // A read aborts the message, as any other read would.
       await readSome(tenant, at, '', [at.sequence]);
       return toTextAppend((await append()) as unknown[]);
     },
@@ -145,7 +145,7 @@ export function createWritings(
     },
 
     async listWritings(tenant, id, after) {
-      // Most have none: of many that is asked at once.
+      // Counted in batches first, since most conversations have no message being written.
       const count = await runOne('count-streams', [keys.conversation(tenant, id).streams]);
       if (Number(count) === 0) return { messages: [], next: null };
       const { last, read } = await readSome(tenant, keys.conversation(tenant, id), '', { after });

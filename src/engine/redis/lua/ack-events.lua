@@ -1,6 +1,7 @@
--- Acknowledges what was handed out of a partition under a token, but for what failed and for what nobody looked at.
+-- Acknowledges the events of a partition that were handed out under a token, except failed and returned ones.
 -- KEYS  stream state dead
--- ARGV  offset token attempts growth restMs keepMs count, then so many ids of what failed, then those of what nobody looked at
+-- ARGV  offset token attempts growth restMs keepMs count, then that many ids of failed events, then the ids of returned
+-- ones
 -- Answers "acknowledged" | "late"
 local stream, state, dead = unpack(KEYS)
 local offset, token, most, growth, restMs, keepMs, count = unpack(ARGV)

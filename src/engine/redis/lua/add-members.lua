@@ -1,6 +1,8 @@
--- Adds who is not a member yet, all or none. The first member of an empty conversation owns it.
--- KEYS  meta members joins outbox channel, and the places of one who joins where they lie on the same server, then the outbox of events where they are kept
--- ARGV  offset cap role most (members who are not many) conversationId "1" | "0" (`hasPlace` in members.lua), then userIds
+-- Adds the users who are not members yet, all or none. The first member of an empty conversation becomes its owner.
+-- KEYS  meta members joins outbox channel, the places of a user who joins if they are on the same server, then the
+-- outbox of events if events are stored
+-- ARGV  offset cap role most (members of a conversation that is not large) conversationId "1" | "0" (`hasPlace` in
+-- members.lua), then userIds
 -- Answers {"changed" | "unchanged", conversation, unsettled} | {"full"} | {"not-found"} | {"no-place"}
 local meta, members, joins, outbox, channel, places = unpack(KEYS)
 local state = redis.call('HMGET', meta, 'members', 'ordinal', 'sequence', 'place', 'epoch')
@@ -27,7 +29,7 @@ end
 callInParts('HSET', members, values)
 callInParts('ZADD', joins, ordinals)
 redis.call('HSET', meta, 'members', count + #joined, 'ordinal', digits(ordinal + #joined))
--- Before those who join now, whose notes say more.
+-- Before the new members, whose notes contain more.
 noteSize(meta, members, outbox, ARGV[4])
 noteMemberships(meta, outbox, joined, 1)
 return { 'changed', announceConversation(meta, channel, joined, {}), unsettled(outbox, #joined) }

@@ -1,6 +1,6 @@
 -- Appends a message: membership, idempotency, sequence, log and announcement in one.
--- KEYS  meta members messages log idempotency typing outbox channel, then of one that is read while it is written:
---       streams texts stops; then the outbox of events where they are kept
+-- KEYS  meta members messages log idempotency typing outbox channel, then for a streamed message:
+--       streams texts stops; then the outbox of events if events are stored
 -- ARGV  offset retention senderId conversationKey nonce head content idempotencyMs ("" without a key) digest
 --       traceparent ("" when it is not traced), sequence and id of what it replies to ("" "" for none), then of one that
 --       is read while it is written: length "1" | "0" (is held) perPart silenceMs mostOfWriter most writer part…

@@ -1,12 +1,12 @@
--- Adds text to the end of a message that is being written, and announces it; the log has no entry of it. It runs for each
--- token of each assistant: numbers stay the digits they are stored as, and what seldom happens is left to other scripts.
+-- Adds text to the end of a message that is being written, and announces it, without an entry in the log. Hot path: it
+-- runs for each token of each assistant. So numbers stay strings of digits, and rare cases are left to other scripts.
 -- KEYS  members messages channel streams texts
 -- ARGV  offset sequence messageId writer at length (both in code points, before and after) paceMs silenceMs most perPart
 --       payload ("" as it is) announcement ("" nothing is new) "1" | "0" (held from here on),
 --       then index and text (JSON without quotes) of each part
 -- Answers {"appended" | "repeated", length, isStopped} | {"misplaced" | "too-long", length} | {"ended", message}
 --         | {"too-often", retryAfterMs} | {"not-found"} | {"not-sender"} | {"not-member"}
---         | {"silent"} (it is to be aborted, as any reading of it does)
+--         | {"silent"} (the message must be aborted, as any read does)
 local members, messages, channel, streams, texts = unpack(KEYS)
 local offset, sequence, id, writer, at, length, paceMs, silenceMs, most, perPart, payload, announcement,
   hold = unpack(ARGV)

@@ -1,5 +1,5 @@
 -- Edits or deletes a message.
--- KEYS  meta messages log channel streams texts, then the outbox of events where they are kept
+-- KEYS  meta messages log channel streams texts, then the outbox of events if events are stored
 -- ARGV  offset retention sequence messageId nonce "EDITED" | "DELETED" content-without-times (of a deletion: who did it, or "") traceparent perPart
 -- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"} | {"being-written"}
 local meta, messages, log, channel, streams, texts = unpack(KEYS)
@@ -14,7 +14,7 @@ if string.sub(lines[2], 1, 13) ~= '"deletedAt":n' then
 end
 local isWritten = isStreaming(lines)
 if isWritten and change == 'EDITED' then return { 'being-written' } end
--- A message that was streamed stays marked so, behind its payload.
+-- An aborted streamed message keeps its state, after its payload.
 local ending = string.match(lines[2], ',"state":"ABORTED"$') or ''
 if isWritten then
   local stream = streamAt(streams, sequence)

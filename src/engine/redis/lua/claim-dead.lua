@@ -1,7 +1,7 @@
--- Declares nodes whose lease ended dead, and gives the caller those that nobody else sweeps now.
+-- Declares nodes dead whose lease ended, and claims for the caller those that no other node sweeps now.
 -- KEYS  leases dead sweepers
 -- ARGV  offset nodeId claimMs
--- Answers nodeIds; each is the caller's to sweep for so long, and longer when it asks again
+-- Answers nodeIds; the caller sweeps each for claimMs, and longer when it asks again
 local leases, dead, sweepers = unpack(KEYS)
 local offset, sweeper, claimMs = unpack(ARGV)
 local time = now(offset)

@@ -1,6 +1,6 @@
--- Has one node at a time walk over what is stored.
+-- Lets one node at a time walk over the keys.
 -- KEYS  walker
--- ARGV  node, milliseconds that it holds the walk without asking again
+-- ARGV  node, milliseconds for which it holds the walk
 -- Answers 1 when it is this node's, else 0
 local walker = KEYS[1]
 local holder = redis.call('GET', walker)

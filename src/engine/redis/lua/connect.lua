@@ -1,6 +1,6 @@
--- Records a connection of a user; the same id again changes its device and session, and whose it is: a node that was
--- declared dead by mistake takes it over from its earlier name, before or after that is swept.
--- KEYS  presence channel, then the outbox of events where they are kept
+-- Records a connection of a user; the same id again updates its device, session and node: a node that was declared dead
+-- by mistake takes it over from its earlier name, before or after the sweep of that name.
+-- KEYS  presence channel, then the outbox of events if events are stored
 -- ARGV  offset userId connectionId nodeId connection-as-JSON-without-node-and-time
 local presence, channel = unpack(KEYS)
 local offset, user, id, node, connection = unpack(ARGV)

@@ -1,6 +1,6 @@
--- Counts what may be being written in each conversation.
+-- Counts the messages of each conversation that may be being written.
 -- KEYS  of each: streams
--- Answers of each how many messages
+-- Answers the number for each
 local answer = {}
 for at, streams in ipairs(KEYS) do answer[at] = redis.call('HLEN', streams) end
 return answer

@@ -1,6 +1,8 @@
 -- Creates a conversation unless its id is taken.
--- KEYS  meta members joins outbox gone channel, and the creator's places where they lie on the same server, then the outbox of events where they are kept
--- ARGV  offset head name nonce most (members who are not many) conversationId "1" | "0" (`hasPlace` in members.lua), then userId role of each member
+-- KEYS  meta members joins outbox gone channel, the creator's places if they are on the same server, then the outbox of
+-- events if events are stored
+-- ARGV  offset head name nonce most (members of a conversation that is not large) conversationId "1" | "0" (`hasPlace`
+-- in members.lua), then userId role of each member
 -- Answers {"created" | "exists", conversation, unsettled} | {"gone"} | {"no-place"}
 local meta, members, joins, outbox, gone, channel, places = unpack(KEYS)
 local offset, head, name, nonce, most, id, place = unpack(ARGV)

@@ -1,6 +1,7 @@
--- Deletes a conversation with its messages; its members are no longer in it.
--- KEYS  meta members joins messages log typing outbox streams texts stops gone channel, then the outbox of events where they are kept
--- ARGV  how long its id stays taken in milliseconds, then of an actor: userId leastRole; "NOBODY": only one without members
+-- Deletes a conversation with its messages and members.
+-- KEYS  meta members joins messages log typing outbox streams texts stops gone channel, then the outbox of events if events are stored
+-- ARGV  how long its id stays taken in milliseconds, then the actor's userId leastRole; "NOBODY": only if it has no
+-- members
 -- Answers {"deleted", unsettled} | {"not-found"} | {"not-allowed"}
 local meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel = unpack(KEYS)
 local taken, actor, least = unpack(ARGV)

@@ -1,7 +1,7 @@
--- Deletes what a tenant's admin settled.
+-- Deletes a setting of a tenant's admins.
 -- KEYS  settings mark channel
 -- ARGV  id kind
--- Answers it as JSON, or nothing when there was none
+-- Answers the setting as JSON, or nothing when there was none
 local settings, mark, channel = unpack(KEYS)
 local id, kind = unpack(ARGV)
 local json = redis.call('HGET', settings, id)

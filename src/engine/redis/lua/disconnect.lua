@@ -1,6 +1,7 @@
--- Removes a connection of a user. A sweeper names the dead node: a connection that lives on under another name stays.
--- The node that held it names none: it is gone under every name, also one that a server which lost its end shows again.
--- KEYS  presence channel, then the outbox of events where they are kept
+-- Removes a connection of a user. A sweeper passes the dead node: a connection that lives on under another name stays.
+-- The node that held the connection passes none: it is removed under every name, also if a server that lost its end
+-- shows it again.
+-- KEYS  presence channel, then the outbox of events if events are stored
 -- ARGV  offset userId connectionId nodeId-or-empty
 local presence, channel = unpack(KEYS)
 local offset, user, id, node = unpack(ARGV)

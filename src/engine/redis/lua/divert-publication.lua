@@ -1,4 +1,4 @@
--- Notes what became of a publication that is not in its topic, unless something is known under its key already.
+-- Stores the outcome of a diverted publication, unless its key has an outcome already.
 -- KEYS  sent
 -- ARGV  offset digest diversion-as-a-fragment idempotencyMs
 local sent = KEYS[1]

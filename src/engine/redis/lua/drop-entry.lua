@@ -1,4 +1,4 @@
--- Drops an entry of somebody who is no member.
+-- Drops the entry of a user who is not a member.
 -- KEYS  conversations order entries unread large
 -- ARGV  conversationId
 local conversations, order, entries, unread, large = unpack(KEYS)

@@ -1,8 +1,8 @@
 -- Functions of the scripts that hand out events of a partition to one consumer.
 --
--- `state` is a hash: `place`, up to where events were handed out; `until`, to when nothing more is; `token`, under which they
--- were handed out, and `acked`, the one acknowledged last; and of each event that is not acknowledged p:id = attempts:token.
--- `dead` is a stream of events that were given up: i(d), a(ttempts) and the fields of the event.
+-- `state` is a hash: `place`, the last event handed out; `until`, the time until which no more are; `token`, under
+-- which they were handed out; `acked`, the last acknowledged token; and for each event that is not acknowledged p:id =
+-- attempts:token. `dead` is the stream of dead letters: i(d), a(ttempts) and the fields of the event.
 
 -- Whether an id of a stream is before another.
 local function isBefore(one, other)
@@ -31,15 +31,15 @@ local function eventAt(stream, id)
   return redis.call('XRANGE', stream, id, id)[1]
 end
 
--- Gives up an event. An event past its retention is only forgotten.
+-- Turns an event into a dead letter. An event past its retention is dropped.
 local function giveUp(stream, state, dead, id, attempts)
   redis.call('HDEL', state, 'p:' .. id)
   local event = eventAt(stream, id)
   if event then redis.call('XADD', dead, '*', 'i', id, 'a', attempts, unpack(event[2])) end
 end
 
--- Whether nobody has the partition in hand and it does not rest. Then what is too old is gone, and what was handed out
--- for the last time and not acknowledged is given up.
+-- Whether the partition is free: no member holds it, and it does not rest. If so, drops events past their retention,
+-- and turns events into dead letters whose last attempt was not acknowledged.
 local function settleEvents(stream, state, dead, time, keepMs, most)
   redis.call('XTRIM', stream, 'MINID', digits(time - keepMs))
   redis.call('XTRIM', dead, 'MINID', digits(time - keepMs))
@@ -63,7 +63,7 @@ end
 local function wants(wanted, event)
   local kind, subject = fieldOf(event, 't'), fieldOf(event, 's')
   if not wanted.types[kind] then return false end
-  -- Those of users are of no conversation and no topic.
+  -- Events of users belong to no conversation and no topic.
   if kind == 'PRESENCE_CHANGED' or string.sub(kind, 1, 8) == 'SESSION_' then return true end
   if kind ~= 'PUBLISHED' then return wanted.conversations == cjson.null or wanted.conversations[subject] ~= nil end
   if wanted.topics == cjson.null then return true end

@@ -1,5 +1,5 @@
--- Ends the writing of a message.
--- KEYS  meta members messages log channel streams texts, then the outbox of events where they are kept
+-- Finishes a streamed message.
+-- KEYS  meta members messages log channel streams texts, then the outbox of events if events are stored
 -- ARGV  offset retention sequence messageId nonce writer "COMPLETE" | "ABORTED" length ("" any) silenceMs perPart
 --       traceparent content ("" the text that was written, else JSON) payload ("" as it is, else JSON)
 -- Answers {"finished" | "ended", message} | {"misplaced", length} | {"not-found"} | {"not-sender"} | {"not-member"}

@@ -1,4 +1,4 @@
--- Forgets that a conversation is to be told to lists, unless it was noted anew since.
+-- Drops the note that lists must be updated from a conversation, unless it was noted again since.
 -- KEYS  unlisted
 -- ARGV  note milliseconds
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1])) == tonumber(ARGV[2]) then redis.call('ZREM', KEYS[1], ARGV[1]) end

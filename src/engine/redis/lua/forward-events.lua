@@ -1,8 +1,8 @@
--- Adds events of a source to their partition, those that are not there yet. They are given in their order, from the first
--- that the source still has: it does not matter how many nodes do so at once, and how often.
+-- Adds events of a source to their partition, except those already there. They come in order, from the first that the
+-- source still has, so the script is idempotent and several nodes may run it at once.
 -- KEYS  stream places
 -- ARGV  offset source milliseconds-to-keep milliseconds-a-source-is-known, then number type subject data of each
--- Answers how many were added.
+-- Answers the number of added events
 local stream, places = unpack(KEYS)
 local offset, source, keepMs, knownMs = unpack(ARGV)
 local last = tonumber(redis.call('ZSCORE', places, source) or '0')

@@ -1,7 +1,7 @@
--- Holds for a node what it holds already, and some more that nobody does.
--- KEYS  holders: of each webhook that is enabled, "node until"
+-- Extends a node's hold on its webhooks, and takes some more that no node holds.
+-- KEYS  holders: for each enabled webhook, "node until"
 -- ARGV  offset node milliseconds most
--- Answers the fields of all that the node holds
+-- Answers the fields of all webhooks that the node holds
 local holders = KEYS[1]
 local offset, node, life, most = unpack(ARGV)
 local time, left, held = now(offset), tonumber(most), {}

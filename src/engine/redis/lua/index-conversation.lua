@@ -1,8 +1,8 @@
--- Takes into users' lists what conversations say of themselves, and then what the users change of them.
+-- Updates entries of users' lists from their conversations, then applies changes by the users.
 -- KEYS  of each: conversations order entries unread large mark channel
 -- ARGV  of each: conversationId kind activity sequence readSequence "1" | "0" (large) peer,
 --       then of a change: flag "1" | "0", or "until" milliseconds; "" "" of none
--- Answers of each the entry; nothing when the user is not a member
+-- Answers the entry for each; nothing when the user is not a member
 local KEYS_OF_EACH = 7
 
 local function index(keys, id, kind, activity, sequence, read, isLarge, peer, what, value)

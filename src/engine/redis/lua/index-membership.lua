@@ -1,11 +1,12 @@
--- Puts changes of membership into their users' lists and logs and tells the users, unless a list has its change or a later one.
+-- Applies changes of membership to their users' lists and logs and announces them, unless a list has the change or a
+-- later one.
 -- KEYS  of each: conversations joined left order entries unread large logState log mark channel
 -- ARGV  most (versions kept of those left) most (entries of the log), then of each: conversationId note (`noteMemberships` in members.lua) nonce
--- Answers of each 1, or 0 when it changed nothing
+-- Answers 1 for each, or 0 when it changed nothing
 local KEYS_OF_EACH = 11
 local mostLeft, mostEntries = tonumber(ARGV[1]), ARGV[2]
 
--- Older versions noted no more than the membership: of such the entry is made when the list is read.
+-- Older versions noted only the membership; then the entry is created when the list is read.
 local function enter(order, entries, unread, large, id, before, more)
   local kind, activity, sequence, read, flags, peer = string.match(more, '^:(%u):(%d+):(%d+):(%d+):(.):(.*)$')
   if not kind then return end
@@ -31,7 +32,7 @@ local function index(keys, id, note, nonce)
     opened.size = opened.size + redis.call('SADD', conversations, id)
     redis.call('HSET', joined, id, version)
     if gone then redis.call('ZREM', left, id) end
-    -- That a conversation has grown large is noted for its members as well.
+    -- When a conversation becomes large, its members are noted again; only a new membership is logged.
     if not was then noteInUserLog(opened, log, mostEntries, id, 'JOINED') end
     enter(order, entries, unread, large, id, before, more)
   else

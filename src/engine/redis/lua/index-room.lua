@@ -1,7 +1,7 @@
--- Puts a room into its tenant's list of rooms, moves it there, or takes it out; an older version of it changes nothing.
+-- Adds a room to its tenant's list of rooms, moves it, or removes it; an older version changes nothing.
 -- KEYS  order rooms
--- ARGV  conversationId version name-in-order ("" for none)
--- `order` is a sorted set without scores; `rooms` has for each room: version name-in-order
+-- ARGV  conversationId version name-in-order ("" for none) `order` is a sorted set without scores; `rooms` has version
+-- and name-in-order of each room
 local order, rooms = unpack(KEYS)
 local id, version, name = unpack(ARGV)
 local known = redis.call('HGET', rooms, id)

@@ -1,4 +1,4 @@
--- Whether a tenant has consumers. When it has none, notes that this node takes it so for a while.
+-- Whether a tenant has consumers. If not, notes that this node caches that for a while.
 -- KEYS  consumers unaware
 -- ARGV  node milliseconds
 local consumers, unaware = unpack(KEYS)

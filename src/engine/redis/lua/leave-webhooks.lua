@@ -1,4 +1,4 @@
--- Lets others hold at once what a node held.
+-- Releases the webhooks that a node holds.
 -- KEYS  holders
 -- ARGV  node
 local fields = redis.call('HGETALL', KEYS[1])

@@ -1,7 +1,7 @@
--- Reads the messages between two sequences that are kept, counted from the first or the last of them.
+-- Reads stored messages between two sequences, counted from the first or the last.
 -- KEYS  meta messages log
--- ARGV  after before ("" to the last) limit "first" | "last" retention most (bytes, after which it ends)
--- Answers {first kept, last, "1" | "0" (more of them are there), message…}; messages as they are counted
+-- ARGV  after before ("" to the last) limit "first" | "last" retention most (bytes after which the read ends)
+-- Answers {first stored, last, "1" | "0" (more follow), message…}; messages in the order of counting
 local meta, messages, log = unpack(KEYS)
 local after, before, limit, from = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 dropOld(meta, messages, log, ARGV[5])
@@ -18,7 +18,7 @@ end
 local answer, left = { digits(first), digits(last), '0' }, tonumber(ARGV[6])
 local start, stop, step = lowest, highest, 1
 if from == 'last' then start, stop, step = highest, lowest, -1 end
--- So many at a time, that few are read in vain.
+-- In steps, so that few are read in vain.
 for begin = start, stop, step * 16 do
   local fields = {}
   for sequence = begin, begin + step * 15, step do

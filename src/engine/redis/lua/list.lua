@@ -1,11 +1,12 @@
--- A user's list of conversations, for the scripts that read or change one; put before each of them when it is loaded.
+-- A user's list of conversations. Used by scripts that name these functions.
 --
--- `entries` has a field for each conversation, named by it:
+-- `entries` has a field for each conversation, named by its id:
 --   kind activity sequence readSequence flags mutedUntil peer
---   kind D, G or R; flags of p(inned) a(rchived) m(arked unread) h(idden) l(arge), "-" for none; mutedUntil 0 and peer "" for none
--- `order` has the same in the order of its buckets (`../../conversation-list.ts`), as one sorted set without scores, of
--- which a page is a range by name: bucket, then what the activity leaves of thirteen nines, then the id.
--- `unread` counts messages past the read positions; `large` names conversations that do not tell the list of their messages.
+--   kind D, G or R; flags of p(inned) a(rchived) m(arked unread) h(idden) l(arge), "-" for none; mutedUntil 0 and peer
+--   "" for none
+-- `order` has the same in the order of the buckets (`engine/shared/conversation-list.ts`), as one sorted set without
+-- scores. A page is a range of names: bucket, then activity subtracted from thirteen nines, then the id.
+-- `unread` counts messages past the read positions; `large` has the conversations whose messages do not update the list.
 
 local function parseEntry(line)
   local kind, activity, sequence, read, flags, muted, peer = string.match(line, '^(%u) (%d+) (%d+) (%d+) (%S+) (%d+) ?(.*)$')
@@ -34,7 +35,7 @@ local function unreadIn(entry)
   return entry.sequence - entry.read
 end
 
--- Its name in `order`; nil for what is not shown.
+-- The name of an entry in `order`; nil for a hidden one.
 local function placeOf(entry, id)
   if not entry or has(entry, 'h') then return nil end
   local isUnread = entry.sequence > entry.read or has(entry, 'm')
@@ -42,7 +43,7 @@ local function placeOf(entry, id)
     .. string.format('%013.0f', 9999999999999 - entry.activity) .. id
 end
 
--- Takes what the conversation says, unless the entry has it or later: reading and sending move forward only.
+-- Updates an entry from its conversation. Activity, sequence and read position move forward only.
 local function advanceEntry(entry, activity, sequence, read)
   if activity > entry.activity or (activity == entry.activity and sequence > entry.sequence) then
     if sequence > entry.sequence then
@@ -55,11 +56,11 @@ local function advanceEntry(entry, activity, sequence, read)
     entry.read = read
     setFlag(entry, 'm', false)
   end
-  -- A log that lost its end numbers anew.
+  -- A log that lost its end assigns sequences again.
   if entry.read > entry.sequence then entry.read = entry.sequence end
 end
 
--- Puts an entry in the place of what was there; nil for none, before or after.
+-- Replaces an entry; `before` or `after` nil: none.
 local function writeEntry(order, entries, unread, large, id, before, after)
   local was, is = placeOf(before, id), placeOf(after, id)
   if was ~= is then

@@ -4,10 +4,11 @@
 --   role:joinedAt:ordinal:readSequence:readAt:joinedPlace:joinedEpoch
 
 -- Notes a change of members for these users' lists, which live in other slots:
---   who went  version:0:reason
---   who came  version:1:kind:activity:sequence:readSequence:flag:peer
--- reason is L(eft), R(emoved) or D(eleted); kind is a letter; flag "l" says that the conversation is large, "-" that it is not; peer is of a direct conversation.
--- "L" and "a" say the same of one whose list may have what was lost: the entry goes back to what is noted.
+--   who left    version:0:reason
+--   who joined  version:1:kind:activity:sequence:readSequence:flag:peer
+-- reason is L(eft), R(emoved) or D(eleted); kind is a letter; flag "l" says that the conversation is large, "-" that it
+-- is not; peer is the other user of a direct conversation. The flags "L" and "a" mean the same after a failover: the
+-- list may be ahead, and the entry is set back to the note.
 local function noteMemberships(meta, outbox, users, isMember, read, reason)
   local version = after(redis.call('HGET', meta, 'memberships') or nil)
   redis.call('HSET', meta, 'memberships', version)
@@ -21,13 +22,13 @@ local function noteMemberships(meta, outbox, users, isMember, read, reason)
   local note = table.concat({ version, 1, kind, state[2] == 'null' and created or state[2], state[3],
     read or state[3], state[4] and 'l' or '-', '' }, ':')
   for index, user in ipairs(users) do
-    -- A direct conversation is made with both of its members.
+    -- A direct conversation is created with both of its members.
     addPair(notes, user, note .. (kind == 'D' and users[3 - index] or ''))
   end
   callInParts('HSET', outbox, notes)
 end
 
--- A conversation of more than `most` members is large for good, and so are its entries in the lists of those who are in it.
+-- A conversation of more than `most` members becomes large for ever, and so do its entries in the members' lists.
 local function noteSize(meta, members, outbox, most)
   if tonumber(redis.call('HGET', meta, 'members')) <= tonumber(most) then return end
   if redis.call('HSETNX', meta, 'large', 1) == 1 then
@@ -35,7 +36,7 @@ local function noteSize(meta, members, outbox, most)
   end
 end
 
--- Notes that are not in the indexes yet: user, note, user, note, … At most `UNSETTLED` and as many as `just` were noted.
+-- Notes that are not in the indexes yet: user, note, user, note, … At most `UNSETTLED`, plus the `just` new ones.
 local function unsettled(outbox, just)
   return redis.call('HRANDFIELD', outbox, UNSETTLED + (just or 0), 'WITHVALUES')
 end
@@ -62,14 +63,14 @@ local function factsForLists(meta, members, outbox, users)
   return facts
 end
 
--- Whether a user has a place in a conversation: looked up where the key of the places is here, told otherwise. Behind it, or in
--- its stead, may be that of an outbox.
+-- Whether a user has a place in a conversation: looked up if `places` is a key of places on this server, else `told`.
+-- `places` may also be the key of an outbox.
 local function hasPlace(told, places, id)
   if places and string.sub(places, -7) ~= ':events' then return redis.call('ZSCORE', places, id) ~= false end
   return told == '1'
 end
 
--- The value of a member who joins now: unread counts from here, and nothing was read yet.
+-- The value of a member who joins now: unread messages count from here, and nothing was read yet.
 local function newMember(role, time, ordinal, sequence, place, epoch)
   return table.concat({ role, time, ordinal, sequence, 0, place, epoch }, ':')
 end
@@ -78,7 +79,7 @@ local function memberRole(value)
   return string.match(value, '^%a+')
 end
 
--- Whether an actor is still what they need to be, and above the member they would remove. Nil: no actor is asked for.
+-- Whether an actor still has the needed role, and ranks above the member they want to remove. `actor` nil: no check.
 local function mayAct(members, actor, least, removed)
   if not actor then return true end
   local ranks = { MEMBER = 1, MODERATOR = 2, OWNER = 3 }
@@ -88,7 +89,7 @@ local function mayAct(members, actor, least, removed)
   return not removed or role == 'OWNER' or ranks[role] > ranks[memberRole(removed)]
 end
 
--- Up to where a member has read, and when; 0 for one who joined and read nothing since.
+-- A member's read position and its time; 0 for one who has read nothing since joining.
 local function memberRead(value)
   local sequence, time = string.match(value, '^%a+:%d+:%d+:(%d+):(%d+)')
   return tonumber(sequence), tonumber(time)

@@ -1,4 +1,4 @@
--- Notes what became of a message that is not in its conversation, unless something is known under its key already.
+-- Stores the outcome of a diverted message, unless its key has an outcome already.
 -- KEYS  messages idempotency
 -- ARGV  offset digest fate messageId ("" for none) idempotencyMs
 local messages, idempotency = unpack(KEYS)

@@ -1,4 +1,4 @@
--- Notes how a webhook is, unless it was saved anew or deleted since. One that is disabled is held by nobody.
+-- Stores the health of a webhook, unless it was saved again or deleted since. A disabled webhook is held by no node.
 -- KEYS  records healths holders
 -- ARGV  consumer version health-as-JSON "1" when it is disabled, holder-field
 local records, healths, holders = unpack(KEYS)

@@ -1,4 +1,4 @@
--- Functions that every script of this folder may use. Those that a script names are put before it when it is loaded (`linking.ts`).
+-- Functions that every script of this folder may use. `linking.ts` prepends those that a script names.
 --
 -- A message is one field of the `messages` hash, named by its sequence, with five
 -- lines of JSON (JSON text never holds a raw newline):
@@ -8,10 +8,11 @@
 --   4 where it last changed  {"epoch":"…","place":7}
 --   5 the place at which it was sent
 
--- What the server answered in this run of a script: it is asked once, however many users or conversations the script is for.
+-- Caches answers of the server for this run of a script, which may serve many users or conversations.
 local SERVER = {}
 
--- Microseconds since the epoch by the server's clock, so that no node's clock matters: no two scripts begin in one.
+-- Microseconds since the Unix epoch by the server's clock, so that clocks of nodes do not matter. Two scripts never get
+-- the same value.
 local function micros(offset)
   SERVER.time = SERVER.time or redis.call('TIME')
   return tonumber(SERVER.time[1]) * 1000000 + tonumber(SERVER.time[2]) + tonumber(offset) * 1000
@@ -27,20 +28,21 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
--- A number above the last one, and above all that an earlier run of the server gave out: it moves on with time.
+-- The next version: above the last one, and above all that an earlier run of the server assigned, since it grows with
+-- time.
 local function after(last)
   return digits(math.max(tonumber(last or '0') + 1, now(0)))
 end
 
--- Which run of the server this is: what releases up to 0.1.0 compare the fence of a log with.
+-- The run id of the server, which releases up to 0.1.0 used as the fence of a log.
 local function runId()
   SERVER.runId = SERVER.runId or string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   return SERVER.runId
 end
 
--- Which history of its data the server is in. It differs after a restart and after each promotion: the cases in which the end of
--- a log may be gone. A primary that was replaced and is the primary again may be in the same run, but never in the same history.
--- A server that does not name its history has its run.
+-- The replication history of the server (`master_replid`), the fence of logs. It changes with each restart and each
+-- promotion, after which the end of a log may be lost. A primary that was replaced and promoted again may have the same
+-- run id, but never the same history. A server without a history returns its run id.
 local function serverHistory()
   if not SERVER.history then
     local id = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
@@ -49,13 +51,14 @@ local function serverHistory()
   return SERVER.history
 end
 
--- Whether a log that was last written in another history, or in none that is known, was written in this run all the same: then a
--- node of 0.1.0 began it here, and nothing of it is gone.
+-- Whether a log without this history was written in this run all the same: then a node of 0.1.0 began it here, and
+-- nothing of it is lost.
 local function isOfThisRun(noted, fence)
   return not noted and fence == runId()
 end
 
--- Runs a command with any number of arguments behind its key, a thousand at a time: Lua's stack holds a few thousand. Pairs stay together.
+-- Runs a command with any number of arguments after its key, a thousand at a time, since Lua's stack holds a few
+-- thousand. Pairs stay together.
 local function callInParts(command, key, list)
   for at = 1, #list, 1000 do redis.call(command, key, unpack(list, at, math.min(at + 999, #list))) end
 end
@@ -80,7 +83,7 @@ local function addPair(list, first, second)
   list[#list + 1] = second
 end
 
--- A lineage, as JSON, with an epoch that begins at a place.
+-- Adds an epoch that begins at a place to a lineage, as JSON.
 local function withEpoch(json, epoch, place)
   local lineage = cjson.decode(json)
   lineage[#lineage + 1] = { epoch, place }
@@ -88,8 +91,8 @@ local function withEpoch(json, epoch, place)
   return cjson.encode(lineage)
 end
 
--- The next place of the log as JSON, and as its two parts. Begins a new epoch when the server's history is another.
--- `sentAt`: given for a new message; then the fourth answer is its sequence. All of it is one write.
+-- Advances the log: returns the next position as JSON, its place and its epoch. Begins a new epoch when the server's
+-- history has changed. With `sentAt`, for a new message, the fourth result is its sequence. All in one write.
 local function advance(meta, nonce, sentAt)
   local state = redis.call('HMGET', meta, 'place', 'epoch', 'history', 'sequence')
   local place = tonumber(state[1]) + 1
@@ -102,7 +105,7 @@ local function advance(meta, nonce, sentAt)
       redis.call('HSET', meta, 'epoch', epoch, 'fence', runId(), 'lineage', withEpoch(before[2], epoch, place))
     end
   end
-  -- Of older versions only the place moves.
+  -- Older versions move only the place.
   local at, logged = digits(place), digits(place) .. ':' .. digits(now(0))
   local sequence
   if sentAt then
@@ -127,9 +130,9 @@ local function listJson(list)
   return cjson.encode(list)
 end
 
--- Where the outbox of its events is the last of the keys, what is announced is kept there for consumers, under a number above the
--- last one: of it the last is left, whatever was forwarded. The time is above it, but for a second event of a script and a
--- clock that went back.
+-- If the last key is an outbox of events, stores an announcement there for consumers, under a number above the last
+-- one. The last event always stays in the outbox, so numbers never repeat. The time is above it, but for a second event
+-- of a script and a clock that went back.
 local function keepEvent(json)
   local events = KEYS[#KEYS]
   if string.sub(events, -7) ~= ':events' then return end
@@ -141,14 +144,15 @@ local function keepEvent(json)
   redis.call('PERSIST', events)
 end
 
--- Announces what happened to a conversation, a topic or a user, and keeps it for consumers.
+-- Announces a change of a conversation, a topic or a user, and stores it for consumers.
 local function announce(channel, json)
   redis.call('SPUBLISH', channel, json)
   keepEvent(json)
 end
 
--- Announces, from JSON of an object, a change of a state that has no version: it has a mark instead, which outlives every
--- look at it. Whoever heard another mark before has missed something.
+-- Announces a change of a state without a version, from JSON of an object. The state has a mark instead, which is
+-- stored longer than the interval of checks. A listener whose last mark is not the previous one has missed an
+-- announcement.
 local function announceMarked(mark, channel, json)
   local now = after(nil)
   local before = redis.call('SET', mark, now, 'PX', 600000, 'GET')
@@ -160,13 +164,14 @@ local function announceMarked(mark, channel, json)
   keepEvent(json)
 end
 
--- Writes a new version of the conversation and announces it with who came and went; `more`: further fields as JSON.
+-- Writes a new version of the conversation and announces it with the members who joined and left; `more`: further
+-- fields as JSON.
 local function announceConversation(meta, channel, joined, left, more)
   local before = redis.call('HGET', meta, 'version')
   local version = after(before)
   redis.call('HSET', meta, 'version', version)
   local json = conversationJson(meta)
-  -- Of a conversation that begins nothing was heard, except of one that was lost under its name.
+  -- A new conversation has no earlier version, except one of the same id that was lost.
   local past = before == '0' and 'null' or before
   announce(channel, '{"type":"conversation","mark":[' .. past .. ',' .. version .. '],"conversation":'
     .. json .. ',"joined":' .. listJson(joined) .. ',"left":' .. listJson(left)
@@ -174,21 +179,21 @@ local function announceConversation(meta, channel, joined, left, more)
   return json
 end
 
--- Of an announcement: the trace that brought it about, "" when there is none.
+-- The field of an announcement for the trace that caused it; "" for none.
 local function traced(trace)
   if trace == '' then return '' end
   return ',"trace":"' .. trace .. '"'
 end
 
--- Puts a change of a message into the log and announces it. `t` is when; older versions note no time.
+-- Adds a change of a message to the log and announces it. `t` is the time; older versions store none.
 local function logChange(log, channel, change, sequence, lines, place, epoch, trace)
   redis.call('XADD', log, digits(place) .. '-0', 'c', change, 's', sequence, 'e', epoch, 't', digits(now(0)))
   announce(channel, '{"type":"message","change":"' .. change .. '"' .. traced(trace) .. ',"message":'
     .. messageJson(lines) .. '}')
 end
 
--- Drops what retention no longer keeps: messages, and the log up to where they were sent.
--- `retention` is how many are kept, "0" for all, or an age in milliseconds and the clock's offset: "7776000000:0".
+-- Drops messages that retention no longer keeps, and the log up to where they were sent. `retention` is a number of
+-- messages, "0" for all, or an age in milliseconds and the clock's offset: "7776000000:0".
 local function trim(meta, messages, log, retention, sequence, place)
   if retention == '0' then return end
   local age, offset = string.match(retention, '^(%d+):(.+)$')
@@ -198,7 +203,7 @@ local function trim(meta, messages, log, retention, sequence, place)
   local state = redis.call('HMGET', meta, 'first', 'floor')
   local first, floor = tonumber(state[1]), tonumber(state[2])
   local firstBefore, floorBefore = first, floor
-  -- At most so many at a time, for when retention was lowered: no call may hold the server for long.
+  -- At most this many at a time, since after retention was lowered a call must not block the server for long.
   for _ = 1, age and 1000 or 100 do
     if first > lastToGo then break end
     local value = redis.call('HGET', messages, digits(first))
@@ -213,15 +218,15 @@ local function trim(meta, messages, log, retention, sequence, place)
   redis.call('HSET', meta, 'first', digits(first), 'floor', digits(floor))
 end
 
--- By age messages go also while nothing is written: what is too old is dropped before anything is read or changed.
+-- With retention by age messages also expire while nothing is written, so they are dropped before a read or change.
 local function dropOld(meta, messages, log, retention)
   if not string.find(retention, ':', 1, true) then return end
   local state = redis.call('HMGET', meta, 'sequence', 'place')
   if state[1] then trim(meta, messages, log, retention, tonumber(state[1]), tonumber(state[2])) end
 end
 
--- The outcome of a message that was sent under a key, as an answer; nil: the key is unknown.
--- Stored as what:expiresAt:digest, what being its sequence, or its fate and the id of what came of it elsewhere.
+-- The outcome of a message that was sent under a key, as an answer; nil: the key is unknown. Stored as
+-- outcome:expiresAt:digest; the outcome is its sequence, or its fate and the id of the resulting message elsewhere.
 local function earlierSent(idempotency, messages, digest, time)
   local what, expiresAt, earlier = string.match(redis.call('GET', idempotency) or '', '^([^:]+):(%d+):?(.*)$')
   if not what or tonumber(expiresAt) <= time then return nil end

@@ -1,6 +1,6 @@
 -- The presence of a user. Used by scripts that name its functions.
 
--- A user's presence as it is stored; the reader composes it.
+-- A user's presence as stored; the reader composes it.
 local function presenceJson(presence, userId)
   local fields = redis.call('HGETALL', presence)
   local stored, connections, blocked = {}, {}, {}
@@ -28,8 +28,8 @@ local function isShown(presence)
   return false
 end
 
--- Ends a change of a presence: one of who was shown before it or is now is noted as a sight of them, and announced.
--- Of who hides nothing moves.
+-- Ends a change of a presence. If the user was visible before or is visible now, the change counts as their last
+-- activity and is announced. For a hiding user nothing changes.
 local function endPresenceChange(presence, channel, userId, wasShown, time)
   if not wasShown and not isShown(presence) then return presenceJson(presence, userId) end
   redis.call('HSET', presence, 'seen', time, 'version', after(redis.call('HGET', presence, 'version') or nil))

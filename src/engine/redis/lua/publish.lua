@@ -1,8 +1,8 @@
--- Keeps a publication among the latest of its topic and announces it, unless it is a repeated one.
--- KEYS  meta history channel sent, then the outbox of events where they are kept
+-- Stores a publication among the latest of its topic and announces it, unless it is a repeated one.
+-- KEYS  meta history channel sent, then the outbox of events if events are stored
 -- ARGV  offset nonce publication-as-a-fragment most milliseconds-to-live milliseconds-known traceparent
 --       id idempotencyMs ("" without a key) digest payload-as-a-fragment ("" unless it is kept with the key)
--- Answers {"published", JSON of it} | {"earlier", JSON of what is kept under its key} | {"conflict"}
+-- Answers {"published", its JSON} | {"earlier", the JSON stored under its key} | {"conflict"}
 local meta, history, channel, sent = unpack(KEYS)
 local offset, nonce, fragment, most, life, known, trace, id, keepMs, digest, payload = unpack(ARGV)
 local time = now(offset)

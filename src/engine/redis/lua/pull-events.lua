@@ -1,7 +1,7 @@
--- Hands out what is next of a partition, unless somebody has it in hand.
+-- Hands out the next events of a partition, unless a member holds it.
 -- KEYS  stream state dead
 -- ARGV  offset token max bytes ackMs attempts keepMs scanned wanted
--- Answers {whether there is more to look at, then id number type subject data attempt of each event}
+-- Answers {whether more may follow, then id number type subject data attempt of each event}
 local stream, state, dead = unpack(KEYS)
 local offset, token, max, bytes, ackMs, most, keepMs, scanned, wanted = unpack(ARGV)
 local time = now(offset)

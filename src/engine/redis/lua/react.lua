@@ -1,5 +1,5 @@
--- Adds a user's reaction to a message, or takes it back.
--- KEYS  meta messages log channel streams texts, then the outbox of events where they are kept
+-- Adds a user's reaction to a message, or removes it.
+-- KEYS  meta messages log channel streams texts, then the outbox of events if events are stored
 -- ARGV  retention sequence messageId nonce "add" | "remove" userId emoji maxOwn maxEmojis maxReactions
 --       traceparent perPart
 -- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"} | {"full"}

@@ -1,4 +1,4 @@
--- Reads what a conversation says to the lists of its members.
+-- Reads the data of a conversation for its members' lists.
 -- KEYS  meta members outbox
 -- ARGV  userIds (none: all members, unless the conversation is large)
 -- Answers facts (`factsForLists` in members.lua)

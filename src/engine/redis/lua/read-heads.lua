@@ -1,4 +1,4 @@
--- Where the logs of conversations were at an instant, and when each conversation changed last.
+-- Reads the heads of conversations' logs at an instant, and when each conversation last changed.
 -- KEYS  of each: meta messages log
 -- ARGV  milliseconds since the epoch
 -- Answers of each {lineage, place, "1" | "0" (all behind the place is kept), loggedAt ("" unknown), version} | {}
@@ -18,7 +18,8 @@ local function headOf(meta, messages, log)
   local state = redis.call('HMGET', meta, 'lineage', 'place', 'floor', 'logged', 'version')
   if not state[1] then return {} end
   local head, floor = tonumber(state[2]), tonumber(state[3])
-  -- An older version that wrote last noted no time: what nothing is known of counts as later, and is told twice rather than never.
+  -- An older version stored no time. A change without a time counts as later, so it may be delivered twice, and is
+  -- never missed.
   local loggedPlace, loggedAt = string.match(state[4] or '', '^(%d+):(%d+)$')
   if loggedPlace ~= state[2] then loggedAt = '' end
   local place = head

@@ -1,4 +1,4 @@
--- Reads ranges of a user's list, and what has to be known before they can be relied on.
+-- Reads ranges of a user's list, and the facts by which the caller decides whether the list is up to date.
 -- KEYS  conversations order entries unread large
 -- ARGV  limit count-of-ranges, then of each range: first last; then what the names of buckets begin with that are
 --       counted, all of one length. Ranges of those that are empty are not read
@@ -17,7 +17,7 @@ for index = 2 * ranges + 3, #ARGV do
   answer[4] = answer[4] + counts[name]
 end
 for index = 3, 2 * ranges + 1, 2 do
-  -- Behind the bracket.
+  -- After the bracket.
   local count = counts[string.sub(ARGV[index], 2, 1 + length)]
   answer[#answer + 1] = count == 0 and {}
     or redis.call('ZRANGE', order, ARGV[index], ARGV[index + 1], 'BYLEX', 'LIMIT', 0, limit)

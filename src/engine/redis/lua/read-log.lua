@@ -1,6 +1,6 @@
--- Reads log entries past a place, with the messages they speak of as they are now.
+-- Reads log entries past a place, with the present state of their messages.
 -- KEYS  meta messages log outbox
--- ARGV  place limit retention most (bytes, after which it ends)
+-- ARGV  place limit retention most (bytes after which the read ends)
 -- Answers {unsettled, lineage, head, epoch, floor, {place, change, epoch, message | false}…} | {{}} when there is no log
 local meta, messages, log, outbox = unpack(KEYS)
 dropOld(meta, messages, log, ARGV[3])

@@ -1,4 +1,4 @@
--- Reads where conversations are; see `../marks.ts`.
+-- Reads the marks of conversations; see `../marks.ts`.
 -- KEYS  of each: meta
 -- Answers of each {version, epoch, place}
 local answer = {}

@@ -1,4 +1,4 @@
--- How far a consumer is in a partition.
+-- Reads the progress of a consumer in a partition.
 -- KEYS  stream state dead
 -- ARGV  offset attempts keepMs counted wanted
 -- Answers {lag, pending, number of the oldest that is pending ("" for none), dead}

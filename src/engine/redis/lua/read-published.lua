@@ -1,4 +1,4 @@
--- Reads what is known of a publication under its key.
+-- Reads the outcome of a publication by its key.
 -- KEYS  sent
 -- ARGV  offset digest
 -- Answers as publish does; nil: nothing is known of it

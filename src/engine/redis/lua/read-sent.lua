@@ -1,4 +1,4 @@
--- Reads what became of a message that was sent under a key.
+-- Reads the outcome of a message by its key.
 -- KEYS  messages idempotency
 -- ARGV  offset digest
 -- Answers as append-message does; nil: nothing is known of one

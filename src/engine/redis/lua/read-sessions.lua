@@ -1,4 +1,4 @@
--- A user's sessions, or one of them.
+-- Reads a user's sessions, or one of them.
 -- KEYS  sessions
 -- ARGV  id; empty: all
 -- Answers them as JSON

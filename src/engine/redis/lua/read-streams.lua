@@ -1,7 +1,7 @@
--- Reads messages that may be being written, as they are shown. Messages of silent writers are aborted first.
--- KEYS  meta messages log channel streams texts, then the outbox of events where they are kept
+-- Reads messages that may be being written, as callers see them. Messages of silent writers are aborted first.
+-- KEYS  meta messages log channel streams texts, then the outbox of events if events are stored
 -- ARGV  offset silenceMs retention nonce perPart writer (only what they write, also what is held; "": as it is shown)
---       most (bytes, after which it ends)
+--       most (bytes after which the read ends)
 --       after (all that are written past a sequence) | "" (those named), then sequences
 -- Answers {the last sequence that was looked at, "" after all of them}, then of each
 --         {message, "1" | "0" (is held), "1" | "0" (is asked to stop)} | false; of all, those that are written

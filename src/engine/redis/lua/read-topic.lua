@@ -1,4 +1,4 @@
--- The kept publications of a topic, past a place.
+-- Reads the stored publications of a topic past a place.
 -- KEYS  meta history
 -- ARGV  place ("": all, those of earlier lives too) count
 -- Answers {epoch, place of the latest, publications as JSON, oldest first}; {false, false, {}} when nothing is kept

@@ -1,4 +1,4 @@
--- Reads the time now, and who types with the times at which it ends.
+-- Reads the present time, and the typing users with the end of each.
 -- KEYS  of each: typing
 -- ARGV  offset
 -- Answers of each {now, {userId, expiresAt, userId, expiresAt …}}

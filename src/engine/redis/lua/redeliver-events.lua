@@ -1,14 +1,14 @@
--- Hands out at once what rests in a partition, and dead letters once more as if for the first time.
+-- Makes resting events of a partition due at once, and dead letters new again.
 -- KEYS  stream state dead
 -- ARGV  offset from most keepMs
--- Answers how many dead letters those are
+-- Answers the number of those dead letters
 local stream, state, dead = unpack(KEYS)
 local offset, from, most, keepMs = unpack(ARGV)
 redis.call('XTRIM', stream, 'MINID', digits(now(offset) - keepMs))
 if redis.call('HEXISTS', state, 'place') == 1 and redis.call('HEXISTS', state, 'token') == 0 then
   redis.call('HSET', state, 'until', '0')
 end
--- Asked for none, Redis answers no list.
+-- For a count of 0 Redis does not answer a list.
 if most == '0' then return 0 end
 local count = 0
 for _, letter in ipairs(redis.call('XRANGE', dead, from, '+', 'COUNT', most)) do

@@ -1,4 +1,4 @@
--- Refuses a user's tokens up to an instant; a later one stands.
+-- Revokes a user's tokens up to an instant; a stored later instant stays.
 -- KEYS  refusal mark channel
 -- ARGV  instant announcement-as-JSON
 -- Answers nothing

@@ -1,6 +1,6 @@
 -- Removes a member; the longest-standing member follows the last owner.
--- KEYS  meta members joins typing outbox channel, then the outbox of events where they are kept
--- ARGV  userId, then of an actor: userId leastRole
+-- KEYS  meta members joins typing outbox channel, then the outbox of events if events are stored
+-- ARGV  userId, then the actor's userId leastRole
 -- Answers {"changed" | "unchanged", conversation, unsettled} | {"not-found"} | {"not-allowed"}
 local meta, members, joins, typing, outbox, channel = unpack(KEYS)
 local user, actor, least = unpack(ARGV)

@@ -1,8 +1,8 @@
--- Notes anew what the conversation says of these users, and of its members unless it is large: of the conversation and
--- a list one may have lost what the other has.
+-- Notes the memberships of these users again, and those of all members unless the conversation is large: a failover may
+-- have made conversation and lists differ.
 -- KEYS  meta members outbox
--- ARGV  most (members who are not many) version (the highest that was noted of it), then userIds
--- Answers what is unsettled
+-- ARGV  most (members of a conversation that is not large) version (the highest that was noted of it), then userIds
+-- Answers the unsettled notes
 local meta, members, outbox = unpack(KEYS)
 local head, activity, sequence, isLarge, last = unpack(redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large', 'memberships'))
 local users = {}
@@ -10,7 +10,7 @@ for index = 3, #ARGV do users[ARGV[index]] = true end
 if head and not isLarge and redis.call('HLEN', members) <= tonumber(ARGV[1]) then
   for _, user in ipairs(redis.call('HKEYS', members)) do users[user] = true end
 end
--- Above what the lists have, also when the conversation was lost with its counter.
+-- Above the versions in the lists, also when the conversation was lost with its counter.
 local version = digits(math.max(tonumber(after(last or nil)), tonumber(ARGV[2]) + 1))
 if head then redis.call('HSET', meta, 'memberships', version) end
 

@@ -1,4 +1,5 @@
--- Asks the writer of a message, or of those that reply to it, to stop; one that is not written is remembered for those that come.
+-- Asks the writer of a message, or of its replies, to stop. For a finished message the request is remembered for
+-- replies to come.
 -- KEYS  messages channel streams texts stops
 -- ARGV  offset sequence messageId stopMs perPart
 -- Answers how many are asked to stop now, and those that were not before; or nothing when there is no such message
@@ -16,7 +17,7 @@ for _, each in ipairs(redis.call('HKEYS', streams)) do
     if not stream.isStopped then
       stream.isStopped = true
       keepStream(streams, each, stream)
-      -- Of more than may be announced at once the writers learn with their next append.
+      -- Further writers, beyond what may be announced at once, learn of it with their next append.
       if left > 0 then
         local lines = shown(splitMessage(value), streams, texts, each, tonumber(perPart))
         left = left - #lines[2]

@@ -1,7 +1,7 @@
 -- Takes a place in a conversation that the user is about to begin or join, before either is done.
 -- KEYS  places
 -- ARGV  offset conversationId cap leaseMs count
--- Answers {"held" | "taken", stamp} | {"full", then conversationId stamp of those looked at longest ago}
+-- Answers {"held" | "taken", stamp} | {"full", then conversationId stamp of those compared longest ago}
 local places = KEYS[1]
 local stamp, id, cap, lease, count = micros(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local held = tonumber(redis.call('ZSCORE', places, id))
@@ -14,7 +14,7 @@ if not held and redis.call('ZCARD', places) >= cap then
   end
   return full
 end
--- No two are the same, so that whoever gives a place back gives back their own.
+-- Stamps are unique, so that a caller gives back only its own place.
 if held and held >= stamp then stamp = held + 1 end
 redis.call('ZADD', places, digits(stamp), id)
 return { held and 'held' or 'taken', digits(stamp) }

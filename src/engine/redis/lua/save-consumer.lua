@@ -1,4 +1,4 @@
--- Saves a consumer under its name; one that is there keeps what it is known by.
+-- Saves a consumer under its name; an existing one keeps its key.
 -- KEYS  consumers unaware
 -- ARGV  name key record most node
 -- Answers {"full"} | {"saved", milliseconds until every node knows of it}

@@ -1,4 +1,4 @@
--- Stores what a tenant's admin settles, unless the tenant has too many of its kind.
+-- Stores a setting of a tenant's admins, unless the tenant has too many of its kind.
 -- KEYS  settings mark channel
 -- ARGV  id setting-as-JSON most kind
 -- Answers 1, or 0 when there is no room

@@ -1,7 +1,6 @@
--- Saves a webhook in place of that of the same consumer; it is enabled, and any node may hold it.
+-- Saves the webhook of a consumer, replacing an earlier one. It is enabled, and any node may hold it.
 -- KEYS  records holders
--- ARGV  consumer target-as-JSON earlier-until holder-field
--- The secret of the one before signs as well until `earlier-until`.
+-- ARGV  consumer target-as-JSON earlier-until holder-field The previous secret also signs until `earlier-until`.
 local records, holders = unpack(KEYS)
 local consumer, json, untilMs, field = unpack(ARGV)
 local before = redis.call('HGET', records, consumer)

@@ -1,5 +1,6 @@
--- Blocks a user for another, or no longer, and tells those who watch the other: what some of them see has changed.
--- KEYS  presence channel, then the outbox of events where they are kept
+-- Blocks or unblocks a user for another, and announces the other's presence, since some watchers see it differently
+-- now.
+-- KEYS  presence channel, then the outbox of events if events are stored
 -- ARGV  userId blockedId "1" | "0" most
 -- Answers "changed" | "unchanged" | "full"
 local presence, channel = unpack(KEYS)

@@ -1,6 +1,6 @@
 -- Sets a member's role.
 -- KEYS  meta members channel
--- ARGV  userId role, then of an actor: userId leastRole
+-- ARGV  userId role, then the actor's userId leastRole
 -- Answers {"changed" | "unchanged", conversation} | {"not-found"} | {"last-owner"} | {"not-allowed"}
 local meta, members, channel = unpack(KEYS)
 local user, role, actor, least = unpack(ARGV)

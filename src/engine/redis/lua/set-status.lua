@@ -1,5 +1,5 @@
 -- Sets a user's chosen status.
--- KEYS  presence channel, then the outbox of events where they are kept
+-- KEYS  presence channel, then the outbox of events if events are stored
 -- ARGV  offset userId status text-as-JSON
 -- Answers the presence as it is stored
 local presence, channel = unpack(KEYS)

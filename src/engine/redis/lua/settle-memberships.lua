@@ -1,7 +1,7 @@
--- Forgets what is in the indexes now; a note that was replaced meanwhile stays.
+-- Drops notes that were applied to the indexes; a note that was replaced meanwhile stays.
 -- KEYS  outbox
 -- ARGV  user note of each
--- Answers what is still unsettled
+-- Answers the notes that are still unsettled
 local outbox = KEYS[1]
 local settled = {}
 -- A thousand values at a time: see `callInParts` in prelude.lua.

@@ -1,9 +1,9 @@
--- Makes a place agree with the membership: keeps it, or gives it back unless it was taken anew since it was seen.
+-- Makes a place agree with the membership: keeps it, or gives it back unless it was taken again since `stamp`.
 -- KEYS  places
 -- ARGV  offset conversationId stamp "1" for a member | "0"
 local places, id, seen = KEYS[1], ARGV[2], tonumber(ARGV[3])
 if ARGV[4] == '1' then
-  -- With a stamp of its own, so that nobody who took it before gives it back.
+  -- With a new stamp, so that nobody who took it earlier gives it back.
   redis.call('ZADD', places, digits(micros(ARGV[1])), id)
 elseif tonumber(redis.call('ZSCORE', places, id)) == seen then
   redis.call('ZREM', places, id)

@@ -1,5 +1,5 @@
--- Forgets the presence of a user who has gone for so long, and then a list that has been empty for so long, with its log.
--- Whom the user blocks, and that they hide, is theirs to change and stays.
+-- Drops the presence of a user who has been gone for the given time, and then a list that has been empty for that time,
+-- with its log. The user's blocks and choice to hide stay, since only the user may change these.
 -- KEYS  presence conversations joined left order entries unread large log logState places
 -- ARGV  offset milliseconds
 -- Answers the connections recorded of the user, each with the node that holds it: id node id node …
@@ -22,16 +22,16 @@ local function isGone()
   if connections[1] or blocks then return false end
   local state = redis.call('HMGET', presence, 'status', 'seen')
   if state[1] == 'OFFLINE' then return false end
-  -- One who was never there has chosen a status, or has nothing.
+  -- A user who was never present either has chosen a status or has nothing stored.
   if not state[2] then return not state[1] end
   return time - tonumber(state[2]) >= keepMs
 end
 
--- Whether the list was empty, and as it is now, that long ago.
+-- Whether the list has been empty and unchanged for the given time.
 local function isListGone()
   if redis.call('SCARD', conversations) > 0 then return false end
   local stamp = redis.call('ZRANGE', places, 0, 0, 'REV', 'WITHSCORES')[2]
-  -- Someone who is about to join has a place already.
+  -- A user who is about to join already has a place.
   if stamp and time - tonumber(stamp) / 1000 < keepMs then return false end
   local state = redis.call('HMGET', logState, 'place', 'empty')
   local seen, since = string.match(state[2] or '', '^(%d+) (%d+)$')

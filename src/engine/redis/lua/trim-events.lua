@@ -1,4 +1,4 @@
--- Drops events of a source that were forwarded, but for the last of them: the next has a number above it.
+-- Drops forwarded events of a source except the last, since the next number must be above it.
 -- KEYS  outbox
 -- ARGV  id-of-the-last milliseconds-it-stays
 redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])

@@ -1,8 +1,8 @@
--- The log of a user's list (`../../user-log.ts`), for the scripts that write or read it; put before each of them when it is
--- loaded. `state` has its place, epoch, fence, history, lineage and floor as a conversation's meta has them; `log` is a stream whose
--- ids are places.
+-- The log of a user's list (`engine/shared/user-log.ts`). Used by scripts that name these functions. `state` has its
+-- place, epoch, fence, history, lineage and floor as a conversation's meta has them; `log` is a stream whose ids are
+-- places.
 
--- Begins a new epoch when the server's history is another.
+-- Begins a new epoch when the server's history has changed.
 local function advanceUserLog(opened)
   opened.place, opened.isStored = opened.place + 1, false
   local before = opened.history
@@ -12,8 +12,8 @@ local function advanceUserLog(opened)
   opened.epoch, opened.fence, opened.lineage = opened.nonce, runId(), withEpoch(opened.lineage, opened.nonce, opened.place)
 end
 
--- The log as it is, to be opened before its list is changed: older versions change the list and note nothing. What they changed
--- shows in its size: nobody resumes across that.
+-- Opens the log before its list is changed. Older versions change the list without an entry; a different size reveals
+-- that, and then the log begins a new epoch, across which nobody resumes.
 local function openUserLog(state, log, conversations, nonce)
   local f = redis.call('HMGET', state, 'place', 'epoch', 'fence', 'lineage', 'floor', 'size', 'history')
   local size = redis.call('SCARD', conversations)
@@ -39,7 +39,7 @@ local function noteInUserLog(opened, log, most, id, event)
   opened.floor = floor
 end
 
--- Writes what became of it and of the list's size; unless nothing did.
+-- Stores the state of the log and the size of the list, if they changed.
 local function keepUserLog(opened, state)
   if opened.isStored then return end
   redis.call('HSET', state, 'place', digits(opened.place), 'epoch', opened.epoch, 'fence', opened.fence,

@@ -1,5 +1,5 @@
 -- Stores a session unless another write came first.
--- KEYS  sessions mark channel, then the outbox of events where they are kept
+-- KEYS  sessions mark channel, then the outbox of events if events are stored
 -- ARGV  id version session-as-JSON announcement-as-JSON milliseconds-to-live id-to-forget …
 -- Answers 1, or 0 when another write came first
 local sessions, mark, channel = unpack(KEYS)
@@ -8,7 +8,7 @@ local known = redis.call('HGET', sessions, id)
 local before = known and cjson.decode(known).version or 0
 if before ~= tonumber(version) - 1 then return 0 end
 for index = 6, #ARGV do redis.call('HDEL', sessions, ARGV[index]) end
--- Kept as long as the session of the user that lives longest.
+-- The key lives as long as the user's longest-lived session.
 local left = redis.call('PTTL', sessions)
 redis.call('HSET', sessions, id, json)
 if left < tonumber(life) then redis.call('PEXPIRE', sessions, life) end

@@ -1,4 +1,4 @@
--- Messages that are read while they are written. Used by scripts that name its functions.
+-- Streamed messages. Used by scripts that name its functions.
 --
 -- Line 2 of such a message (see `prelude.lua`) ends with its state. While it is STREAMING its content there is
 -- empty: the text is in `texts`, in parts named `sequence/0`, `sequence/1` … as JSON without quotes, so that their
@@ -12,7 +12,7 @@ local function streamFields(value)
   return string.match(value, '^(%d+):(%d+):(%d+):(%d):(%d):(%d+):(.*)$')
 end
 
--- The value of these fields, each of them text.
+-- The inverse of `streamFields`; each field is a string.
 local function streamValue(length, at, free, stopped, held, target, writer)
   return length .. ':' .. at .. ':' .. free .. ':' .. stopped .. ':' .. held .. ':' .. target .. ':' .. writer
 end
@@ -34,7 +34,8 @@ local function keepStream(streams, sequence, stream)
     stream.isHeld and '1' or '0', stream.target, stream.writer))
 end
 
--- The member for whom a writer writes: the sender, behind whom a service is named that writes for them.
+-- The member for whom a writer writes: the sender. A service that writes for them follows the sender in the writer's
+-- key.
 local function memberOf(writer)
   return string.match(writer, '^[^ ]+')
 end
@@ -56,7 +57,8 @@ local function writtenText(texts, sequence, length, perPart)
   return table.concat(redis.call('HMGET', texts, unpack(fields)))
 end
 
--- Bytes of a stored message, false of none; of one that is being written those of the longest, since its text is elsewhere.
+-- The weight of a stored message in bytes; false for none. A message being written counts as the longest, since its
+-- text is elsewhere.
 local function weightOf(value)
   if not value then return 0 end
   return string.find(value, STREAMING, 1, true) and 65536 or #value
@@ -71,12 +73,12 @@ local function withText(lines, text)
   return { lines[1], WRITTEN .. text .. string.sub(lines[2], #WRITTEN + 1), lines[3], lines[4], lines[5] }
 end
 
--- The same of one that is held: rules may still change its payload as well.
+-- A held message shows nothing, since rules may still change its payload, too.
 local function withNothing(lines)
   return { lines[1], WRITTEN .. '","payload":null' .. STREAMING, lines[3], lines[4], lines[5] }
 end
 
--- A message as it is shown: one that is being written, with its text so far unless that is held.
+-- A message as callers see it: one being written has its text so far, unless that is held.
 local function shown(lines, streams, texts, sequence, perPart)
   if not isStreaming(lines) then return lines end
   local stream = streamAt(streams, sequence)
@@ -96,7 +98,7 @@ local function forgetStream(streams, texts, sequence, length, perPart)
   if #fields > 0 then redis.call('HDEL', texts, unpack(fields)) end
 end
 
--- Ends the writing of a message at the next place of the log. `text` and `payload` are JSON, the text without quotes.
+-- Finishes or aborts a message at the next place of the log. `text` and `payload` are JSON, the text without quotes.
 local function endStream(keys, sequence, lines, stream, state, text, payload, nonce, retention, trace, perPart)
   forgetStream(keys.streams, keys.texts, sequence, stream.length, perPart)
   local ending = state == 'COMPLETE' and '' or ',"state":"' .. state .. '"'
@@ -110,17 +112,17 @@ local function endStream(keys, sequence, lines, stream, state, text, payload, no
   return value
 end
 
--- Aborts a message whose writer has been silent for too long. Its value then; nil: the writer is there.
+-- Aborts a message whose writer has been silent for too long. Returns its new value; nil: the writer is alive.
 local function abortSilent(keys, sequence, lines, stream, time, silenceMs, nonce, retention, perPart)
   if time - stream.at < tonumber(silenceMs) then return nil end
-  -- Held text was not routed, and is not shown without a finish.
+  -- Held text did not pass the rules, so it is dropped.
   local text = stream.isHeld and '' or writtenText(keys.texts, sequence, stream.length, perPart)
   local payload = stream.isHeld and 'null' or streamedPayload(lines)
   return endStream(keys, sequence, lines, stream, 'ABORTED', text, payload, nonce, retention, '', perPart)
 end
 
--- Whether a writer may begin another message here. What is left of writers who are silent goes first, and takes
--- no room where it is too much to be ended at once. Of the others no message is read: they may have a payload each.
+-- Whether a writer may begin another message here. Messages of silent writers are aborted first; those that are too
+-- many to abort at once do not count. Messages of active writers are not read, since each may have a payload.
 local function hasRoomToWrite(keys, writer, time, silenceMs, mostOfWriter, most, nonce, retention, perPart)
   local all, own, left = 0, 0, READING_BYTES
   for _, sequence in ipairs(redis.call('HKEYS', keys.streams)) do
@@ -140,7 +142,7 @@ local function hasRoomToWrite(keys, writer, time, silenceMs, mostOfWriter, most,
   return own < tonumber(mostOfWriter) and all < tonumber(most)
 end
 
--- Whether somebody asked lately to stop what replies to a message.
+-- Whether a recent request asks to stop replies to a message.
 local function isStopWanted(stops, target, time)
   if target == '' then return false end
   return (tonumber(redis.call('ZSCORE', stops, target) or nil) or 0) > time
@@ -150,7 +152,7 @@ local function announceStop(channel, lines)
   redis.call('SPUBLISH', channel, '{"type":"stop","message":' .. messageJson(lines) .. '}')
 end
 
--- Where the code point of this number begins in JSON text without quotes; its escapes are a backslash and one character.
+-- The byte at which a code point begins in JSON text without quotes; escapes are a backslash and one character.
 local function byteOf(text, count)
   local place = 1
   for _ = 1, count do
