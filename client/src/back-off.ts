@@ -1,4 +1,4 @@
-/** How long until the next try: twice as long each time, up to half a minute, and at random, so that not all come at once. */
+/** Exponential back-off with jitter: the wait until the next attempt doubles, up to half a minute. */
 
 const FIRST_MS = 500;
 const LONGEST_MS = 30_000;
@@ -7,17 +7,17 @@ const SLOW_MS = 15_000;
 export class BackOff {
   #tries = 0;
 
-  /** It worked. */
+  /** An attempt succeeded. */
   reset(): void {
     this.#tries = 0;
   }
 
-  /** After an error of a request, as `next`. */
+  /** The wait after an error of a request, as `next`. */
   after(error: unknown): number {
     return this.next({ atLeastMs: (error as { readonly retryAfterMs?: number | null }).retryAfterMs ?? 0 });
   }
 
-  /** `atLeastMs`: as the service said. `isSlow`: it is this client that has to change something. */
+  /** `atLeastMs`: the service's `retryAfterMs`. `isSlow`: the client itself is the cause. */
   next({ atLeastMs = 0, isSlow = false }: { readonly atLeastMs?: number; readonly isSlow?: boolean } = {}): number {
     const limit = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#tries);
     this.#tries += 1;

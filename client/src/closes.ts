@@ -1,19 +1,19 @@
-/** Why a connection ended, and what becomes of that. */
+/** Why a connection ended, and what to do next. */
 import { RequestError } from './errors.ts';
 
 export interface End {
-  /** The close code of the socket, or the one that says the same. */
+  /** The close code of the socket, or the equivalent one. */
   readonly code: number;
   readonly retryAfterMs?: number | null;
 }
 
 /**
- * `again`: after a back-off. `expired`: at once, with a fresh token. `refused`: with another token, or nobody is signed in.
- * `slowly`: the service would not take this client's frames; what helps is less of them, or time.
+ * `again`: reconnect after a back-off. `expired`: at once, with a fresh token. `refused`: with another token, or the
+ * user is signed out. `slowly`: the client sent too much; reconnect after a long back-off.
  */
 export type Next = 'again' | 'expired' | 'refused' | 'slowly';
 
-/** Ends that have no code of the service. */
+/** Ends without a close code of the service. */
 export const END = { lost: 1006, stopped: 1000, terminated: 4499 } as const;
 
 const NEXT: Readonly<Record<number, Next>> = {
@@ -29,7 +29,7 @@ const NEXT: Readonly<Record<number, Next>> = {
 
 export const afterEnd = ({ code }: End): Next => NEXT[code] ?? 'again';
 
-/** Gateways hide close codes: the error of an operation says the same. */
+/** The end that an operation's error means, since gateways hide close codes. */
 export function endOf(error: unknown): End {
   if (!(error instanceof RequestError)) return { code: END.lost };
   if (error.code !== 'UNAUTHENTICATED') return { code: END.lost, retryAfterMs: error.retryAfterMs };

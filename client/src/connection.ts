@@ -1,4 +1,4 @@
-/** The connection: one socket after another, for as long as it is wanted. */
+/** The connection: opens one link after another while it is wanted. */
 import { BackOff } from './back-off.ts';
 import { afterEnd, END, type End } from './closes.ts';
 import { Overdue, unconnected } from './errors.ts';
@@ -17,10 +17,10 @@ const ANSWER_WITHIN_MS = 10_000;
 export interface ConnectionOptions extends Pick<RealtimeOptions, 'url' | 'webSocket' | 'transport' | 'answerWithinMs'> {
   readonly deviceId: string;
   readonly signIn: SignIn;
-  /** A token is known, and by it whose it is; then a connection that has taken it. Answers when what it carries is live. */
+  /** Called with each new token, which identifies the user, before it is used. */
   readonly onToken: (token: string) => Promise<void>;
   readonly onLink: (link: Link) => void;
-  /** `error`: why it waits, as far as that is known. */
+  /** `error`: why it waits, if known. */
   readonly onPhase: (phase: Phase, error?: unknown) => void;
 }
 
@@ -31,7 +31,7 @@ export class Connection {
   readonly #backOff = new BackOff();
   readonly #transports: Transports;
   #link: Link | null = null;
-  /** Its socket has not answered in time, and HTTP has. */
+  /** The socket did not answer in time, but HTTP did. */
   #isMute = false;
   #isWanted = false;
   #isRunning = false;
@@ -58,17 +58,17 @@ export class Connection {
     this.#wake?.();
   }
 
-  /** A stream of the connection is live: the next failure counts as the first again. */
+  /** A stream of the connection is live: resets the back-off. */
   settled(): void {
     this.#backOff.reset();
   }
 
-  /** Ends the connection of the moment; the next follows. */
+  /** Ends the present link; the next one follows. */
   cut(end: End): void {
     this.#link?.cut(end);
   }
 
-  /** A socket that does not answer, though it may be alive, is given up for HTTP; what is safe to repeat is asked there. */
+  /** If the socket does not answer, the client switches to HTTP and repeats the request there if that is safe. */
   async request<Data>(query: string, variables: Variables = {}): Promise<Data> {
     const link = this.#link;
     if (!link) throw unconnected();
@@ -97,7 +97,7 @@ export class Connection {
     if (this.#isWanted) this.#options.onPhase('signed-out');
   }
 
-  /** One connection from its token to its end. Answers why the next token is asked for; null: nobody is signed in. */
+  /** One link, from its token to its end. Returns the reason for requesting the next token; null: signed out. */
   async #once(reason: TokenReason): Promise<TokenReason | null> {
     const { signIn, onPhase, onToken } = this.#options;
     onPhase('connecting');
@@ -109,12 +109,12 @@ export class Connection {
       if (!this.#isWanted) return 'again';
       end = await this.#carry(token);
     } catch (error) {
-      // Whether anybody is signed in is not known now; what is said of the last token still holds.
+      // It is unknown now whether the user is signed in, so the reason for the last token stays.
       await this.#rest({ code: END.lost }, error);
       return reason;
     }
     const next = afterEnd(end);
-    // A token that has just been refused is refused again; one whose time is over may be followed by another at once.
+    // A token that was just refused would be refused again; an expired one can be replaced at once.
     if (next === 'expired' && reason !== 'expired') return 'expired';
     if (next === 'refused') return reason === 'refused' ? null : 'refused';
     await this.#rest(end);
@@ -155,7 +155,8 @@ export class Connection {
     this.#options.onPhase('waiting', error);
     const ms = this.#backOff.next({ atLeastMs: end.retryAfterMs ?? 0, isSlow: afterEnd(end) === 'slowly' });
     await new Promise<void>((resolve) => {
-      // A place that says it is offline says when it no longer is; it is tried all the same, since some are wrong.
+      // A host that reports being offline also reports coming online. The timer runs all the same, since some hosts are
+      // wrong.
       const timer = setTimeout(resolve, ms);
       this.#wake = () => {
         clearTimeout(timer);

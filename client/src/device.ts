@@ -1,4 +1,4 @@
-/** The id of this device, and how its user is signed in on it. */
+/** The id of this device. */
 import { newId } from './host.ts';
 import { askOver } from './http.ts';
 import { httpUrlOf, type RealtimeOptions } from './options.ts';
@@ -6,7 +6,7 @@ import { SessionSignIn } from './session.ts';
 import { type SignIn, TokenSignIn } from './sign-in.ts';
 import type { Storage } from './types.ts';
 
-/** The same at each call, and as long as storage lasts. */
+/** The same id at each call, and while storage lasts. */
 export function deviceIdOf(given: string | undefined, storage: Storage): () => Promise<string> {
   let made: Promise<string> | null = null;
   const make = async (): Promise<string> => {

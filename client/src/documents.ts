@@ -1,6 +1,6 @@
-/** All that the client asks of the API. */
+/** All GraphQL documents of the client. */
 
-/** Of a new message there is nothing that looks different to each reader: the service renders it once for all of them. */
+/** A new message selects no field that depends on the reader, so the service renders it once for all readers. */
 const TEXT = `fragment Text on Message {
   id conversationId sequence content payload senderId timestamp clientMessageId replyTo { id }
   editedAt deletedAt state length position

@@ -7,7 +7,7 @@ interface GraphQLErrorLike {
 
 export const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
-/** An error of the service; `code` is one of its closed list. */
+/** An error of the service; `code` is one of the closed list. */
 export class RequestError extends Error {
   readonly code: string;
   readonly reason: string | null;
@@ -25,9 +25,12 @@ export class RequestError extends Error {
   }
 }
 
-/** The connection ended before the answer came: what was asked may have been done. Without a connection it was not asked. */
+/**
+ * The connection ended before the answer arrived, so the operation may have been done. Without a connection it was not
+ * sent.
+ */
 export class Disconnected extends Error {
-  constructor(message = 'The connection ended before the answer came.') {
+  constructor(message = 'The connection ended before the answer arrived.') {
     super(message);
     this.name = 'Disconnected';
   }
@@ -38,13 +41,13 @@ export const unconnected = (): Disconnected => new Disconnected('There is no con
 /** No answer came in time; the connection itself may be alive. */
 export class Overdue extends Disconnected {}
 
-/** Of a list of GraphQL errors, the first; of anything else, that the connection ended. */
+/** The first of a list of GraphQL errors; for anything else a `Disconnected`. */
 export function errorOf(errors: unknown): RequestError | Disconnected {
   const first = Array.isArray(errors) ? (errors[0] as Partial<GraphQLErrorLike> | null) : null;
   return typeof first?.message === 'string' ? new RequestError(first as GraphQLErrorLike) : new Disconnected();
 }
 
-/** Whether the same may succeed later: nothing is wrong with what was asked. */
+/** Whether a retry may succeed: the request itself is valid. */
 export const isPassing = (error: unknown): boolean =>
   !(error instanceof RequestError) ||
   ['RATE_LIMITED', 'SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR', 'UNAUTHENTICATED'].includes(error.code);

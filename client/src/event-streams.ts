@@ -1,4 +1,6 @@
-/** A connection by HTTP alone, where sockets do not open: each subscription is a response of server-sent events. */
+/**
+ * A link over HTTP only, for networks where sockets do not open: each subscription is a response of server-sent events.
+ */
 import { type End, endOf } from './closes.ts';
 import { VIEWER } from './documents.ts';
 import { Disconnected } from './errors.ts';
@@ -7,7 +9,7 @@ import { type Answer, type Carried, Link, type Variables } from './link.ts';
 
 /** The service sends a comment every 4 s, gateways every 12 s at most. */
 const SILENT_FOR_MS = 30_000;
-/** After a sign that the network may be another. */
+/** Used after a sign that the network has changed. */
 const HEARD_WITHIN_MS = 15_000;
 const EVENTS = 'text/event-stream';
 const LOOK_EVERY_MS = 2_000;
@@ -22,7 +24,7 @@ export class EventStreams extends Link {
   readonly #url: string;
   readonly #token: string;
   readonly #ask: Ask;
-  /** Each open response, and when it is given up unless something is heard of it. */
+  /** Each open response, and when it is given up unless data arrives. */
   readonly #streams = new Map<AbortController, number>();
   readonly #timer = setInterval(() => {
     for (const silentUntil of this.#streams.values()) if (Date.now() > silentUntil) this.cut();

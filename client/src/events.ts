@@ -1,10 +1,10 @@
 /** The events of the inbox, as the document selects them. */
 import type { ConversationInfo, Message } from './types.ts';
 
-/** A message without what looks different to each reader. */
+/** A message without the fields that depend on the reader. */
 export type MessageText = Omit<Message, 'reactions'> & Partial<Pick<Message, 'reactions'>>;
 
-/** A conversation with where its reader is. */
+/** A conversation with the reader's own state. */
 export interface ConversationNow extends ConversationInfo {
   readonly lastSequence: number;
   readonly unreadMessageCount: number;

@@ -1,4 +1,4 @@
-/** The parts of its host that the client uses where they exist: a browser, React Native or Node. */
+/** The optional APIs of the host (a browser, React Native or Node) that the client uses. */
 
 interface Target {
   addEventListener?(type: string, listener: () => void): void;
@@ -17,7 +17,7 @@ interface Host extends Target {
 
 export const host = globalThis as unknown as Host;
 
-/** False only where the place says so: many do not know. */
+/** False only if the host says so; many hosts do not know. */
 export const isOnline = (): boolean => host.navigator?.onLine !== false;
 
 const on = (target: Target | undefined, type: string, listener: () => void): (() => void) => {
@@ -25,7 +25,7 @@ const on = (target: Target | undefined, type: string, listener: () => void): (()
   return () => target?.removeEventListener?.(type, listener);
 };
 
-/** Calls back when the network may have come, gone or changed (true), or somebody looks at the page again. */
+/** Calls back when the network may have changed (true), or when the page becomes visible again (false). */
 export function watchHost(listener: (isChanged: boolean) => void): () => void {
   const changed = (): void => listener(true);
   const seen = (): void => {
@@ -42,7 +42,7 @@ export function watchHost(listener: (isChanged: boolean) => void): () => void {
   };
 }
 
-/** 128 random bits. They have to be unlike others, not secret. */
+/** 128 random bits. They must be unique, not secret. */
 export function newId(): string {
   const made = host.crypto?.randomUUID?.();
   if (made) return made;
@@ -51,7 +51,7 @@ export function newId(): string {
 
 const tails = new Map<string, Promise<unknown>>();
 
-/** Runs what no other tab may run at the same time; where there are no Web Locks, nobody else of this process. */
+/** Runs a function exclusively among all tabs; without Web Locks, among all clients of this process. */
 export function exclusively<Value>(name: string, run: () => Promise<Value>): Promise<Value> {
   const locks = host.navigator?.locks;
   if (locks) return locks.request(name, run);

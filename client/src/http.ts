@@ -2,7 +2,7 @@
 import { Disconnected, errorOf } from './errors.ts';
 import type { Answer } from './link.ts';
 
-/** One operation over HTTP; the token is null where none is needed. */
+/** One operation over HTTP; `token` null: none is needed. */
 export type Ask = <Data>(query: string, variables: object, token: string | null) => Promise<Data>;
 
 const ANSWER_WITHIN_MS = 20_000;

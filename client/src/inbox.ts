@@ -1,11 +1,11 @@
-/** The caller's list, as an app has it. */
+/** The caller's list of conversations, for apps. */
 import type { InboxList, Readable } from './types.ts';
 
 /** The caller's list. */
 export interface Inbox extends Readable<InboxList> {
   readonly entries: InboxList['entries'];
   readonly unread: number;
-  /** Reads the next page; resolves once it is there or cannot be had. */
+  /** Reads the next page; resolves when it is loaded or failed. */
   loadMore(): Promise<void>;
 }
 

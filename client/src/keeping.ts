@@ -11,7 +11,7 @@ interface Kept {
 
 const keyOf = (userId: string): string => `inbox/${userId}`;
 
-/** Shows what was kept, and goes on from there. Without it the client begins anew. */
+/** Restores the stored state, from which the client resumes. Without a stored state it begins anew. */
 export async function restore(storage: Storage, userId: string, store: Store, positions: Positions): Promise<void> {
   const kept = (await storage.get(keyOf(userId)).catch(() => undefined)) as Kept | undefined;
   if (kept?.version !== 1) return;
@@ -19,7 +19,7 @@ export async function restore(storage: Storage, userId: string, store: Store, po
   positions.checkpoint(kept.position);
 }
 
-/** All that was told up to the position is in the store; what came after it, too, may come again. */
+/** The store contains all events up to the position. Later events in it may arrive again. */
 export async function keep(storage: Storage, position: string, store: Store): Promise<void> {
   const kept: Kept = { version: 1, position, store: store.keep() };
   if (store.viewerId !== null) await storage.set(keyOf(store.viewerId), kept).catch(() => undefined);

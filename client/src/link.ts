@@ -1,4 +1,4 @@
-/** One connection to the API, from its opening to its end. It never comes back: the next is another. */
+/** One connection to the API, from its opening to its end. A reconnect is a new link. */
 import { END, type End } from './closes.ts';
 import { Disconnected, errorOf } from './errors.ts';
 
@@ -6,11 +6,11 @@ export type Variables = Readonly<Record<string, unknown>>;
 
 export interface Sink<Data> {
   next(data: Data): void;
-  /** It ended by an error, by its end or with the connection. */
+  /** The operation ended: by an error, normally, or with the connection. */
   end(error: Error): void;
 }
 
-/** One answer as it arrives. */
+/** One answer. */
 export interface Answer<Data> {
   readonly data?: Data | null | undefined;
   readonly errors?: readonly unknown[] | undefined;
@@ -19,21 +19,21 @@ export interface Answer<Data> {
 /** An operation as the transport reports it. */
 export interface Carried<Data> {
   next(answer: Answer<Data>): void;
-  /** `errors`: a list of GraphQL errors, or anything else when the operation broke off. */
+  /** `errors`: a list of GraphQL errors, or any other value when the operation was interrupted. */
   error(errors: unknown): void;
   complete(): void;
 }
 
 export abstract class Link {
-  /** Resolves once the service has taken the token; rejects when the connection ends before. */
+  /** Resolves once the service has accepted the token; rejects when the connection ends before. */
   readonly ready: Promise<void>;
   readonly over: Promise<End>;
-  /** Each subscription holds an HTTP response open, and a token cannot be replaced. */
+  /** Whether it is HTTP: each subscription is an open response, and its token cannot be replaced. */
   abstract readonly isHttp: boolean;
   protected opened: () => void = () => undefined;
   #ended: (end: End) => void = () => undefined;
   #isOver = false;
-  /** Reports the end at once, since the other side may never answer the close. */
+  /** Callbacks of open operations. They are called at once at the end, since the peer may never answer the close. */
   readonly #open = new Set<(error: Error) => void>();
 
   constructor() {
@@ -51,17 +51,17 @@ export abstract class Link {
     return this.#isOver;
   }
 
-  /** Asks for a sign of life: the machine may have slept, or the network may be another. */
+  /** Checks that the connection is alive: the machine may have slept, or the network may have changed. */
   abstract check(): void;
 
-  /** One answer. Rejects with a `RequestError`, or with `Disconnected`. */
+  /** Requests one answer. Rejects with a `RequestError`, or with `Disconnected`. */
   abstract request<Data>(query: string, variables?: Variables): Promise<Data>;
 
   protected abstract carry<Data>(query: string, variables: Variables, sink: Carried<Data>): () => void;
 
   protected abstract release(end: End): void;
 
-  /** Many answers. An answer with errors ends it. */
+  /** Subscribes. An answer with errors ends the subscription. */
   subscribe<Data>(query: string, variables: Variables, sink: Sink<Data>): () => void {
     let isDone = false;
     const end = (error: Error): void => {
@@ -93,7 +93,7 @@ export abstract class Link {
     };
   }
 
-  /** Ends it, as if the other side had. */
+  /** Ends the link as if the peer had closed it. */
   cut(end: End = { code: END.terminated }): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -1,4 +1,4 @@
-/** The one stream of all that happens to the caller, resumed where the client is. */
+/** The subscription to the caller's inbox, resumed at the client's position. */
 import { endOf } from './closes.ts';
 import type { Connection } from './connection.ts';
 import { INBOX_EVENTS } from './documents.ts';
@@ -11,9 +11,9 @@ export interface LiveOptions {
   readonly connection: () => Connection | null;
   readonly positions: Positions;
   readonly onEvent: (event: InboxEvent) => void;
-  /** All that was missed has been told. */
+  /** All missed events have arrived. */
   readonly onLive: (link: Link) => void;
-  /** The client's state cannot be resumed: everything is read again. */
+  /** The client's position cannot be resumed: everything is read again. */
   readonly onLost: (reason: string) => void;
 }
 
@@ -68,7 +68,7 @@ export class Live {
   }
 }
 
-/** Why there is no going on from a position: it is of the past, or of another service. Null: it is something else. */
+/** Why a position cannot be resumed: it expired, or belongs to another service. Null: another error. */
 function lostBy(error: Error): string | null {
   if (!(error instanceof RequestError)) return null;
   if (error.code === 'POSITION_EXPIRED') return error.reason ?? 'RETENTION';

@@ -1,19 +1,19 @@
-/** Messages that are to be sent: kept until the service has them, in order in each conversation, each once. */
+/** Unsent messages: stored until the service has them, and sent once each, in the order of their conversation. */
 import { BackOff } from './back-off.ts';
 import { isPassing, RequestError } from './errors.ts';
 import { exclusively, newId } from './host.ts';
 import type { Message, Storage, UnsentMessage } from './types.ts';
 
-/** As it is kept in storage. */
+/** The stored form. */
 interface Queued {
   readonly clientMessageId: string;
   readonly conversationId: string;
   readonly content: string;
   readonly payload: unknown;
   readonly replyToId: string | null;
-  /** Milliseconds since 1970, later than that of each before it. */
+  /** Milliseconds since 1970, later than those of all earlier messages. */
   readonly at: number;
-  /** When it was first tried: the service knows it again for a day. */
+  /** When it was first sent: the service recognises a repeat for a day. */
   readonly triedAt: number | null;
   readonly error: { readonly code: string; readonly message: string } | null;
 }
@@ -27,17 +27,17 @@ export interface OutboxOptions {
 
 export interface SendOptions {
   readonly payload?: unknown;
-  /** The id of the message that this one answers. */
+  /** The id of the message that this one replies to. */
   readonly replyTo?: string;
-  /** Of the app's own; one that is in use already is taken for the same message. */
+  /** The app's own id; an id that was used already means the same message. */
   readonly clientMessageId?: string;
 }
 
-/** A fault of the service is tried so often. */
+/** Attempts after internal errors of the service. */
 const FAULTS = 5;
-/** An hour before the service forgets a `clientMessageId`: later the same could come to be two messages. */
+/** An hour less than the service remembers a `clientMessageId`: a later repeat could become a second message. */
 const KNOWN_FOR_MS = 23 * 3_600_000;
-/** The service takes a frame of 128 KiB, and closes the connection on a longer one. */
+/** The service accepts frames up to 128 KiB, and closes the connection on a longer one. */
 const LARGEST_BYTES = 120 * 1_024;
 
 export class Outbox {
@@ -49,16 +49,16 @@ export class Outbox {
   #draining: Promise<void> | null = null;
   readonly #pauses = new Set<() => void>();
   #nudge: () => void = () => undefined;
-  /** In storage, as far as this tab knows: one that is no longer there was dealt with by another. */
+  /** Messages that this tab has seen in storage: one that is gone was handled by another tab. */
   readonly #kept = new Set<string>();
-  /** Written since storage was last read: what was read may be older. */
+  /** Written since the last read of storage, which may therefore be older. */
   readonly #written = new Set<string>();
 
   constructor(options: OutboxOptions) {
     this.#options = options;
   }
 
-  /** How many are not sent yet, failed ones included. */
+  /** The number of unsent messages, including failed ones. */
   get size(): number {
     return this.#queue.size;
   }
@@ -86,11 +86,11 @@ export class Outbox {
     for (const queued of [...this.#queue.values()]) this.#forget(queued);
   }
 
-  /** Resolves once it is kept; what becomes of it is shown. */
+  /** Resolves once the message is stored; its later state is shown. */
   async add(conversationId: string, content: string, options: SendOptions): Promise<string> {
     const { payload = null, replyTo = null, clientMessageId = newId() } = options;
     const isTooLarge = bytesOf([content, payload]) > LARGEST_BYTES;
-    const error = isTooLarge ? { code: 'PAYLOAD_TOO_LARGE', message: 'It is too long.' } : null;
+    const error = isTooLarge ? { code: 'PAYLOAD_TOO_LARGE', message: 'Too long.' } : null;
     const queued = {
       clientMessageId,
       conversationId,
@@ -108,7 +108,7 @@ export class Outbox {
     return clientMessageId;
   }
 
-  /** Sends one again that failed. */
+  /** Sends a failed message again. */
   async retry(clientMessageId: string): Promise<void> {
     const queued = this.#queue.get(clientMessageId);
     if (!queued?.error) return;
@@ -116,12 +116,12 @@ export class Outbox {
     this.#kick();
   }
 
-  /** Forgets one that failed, or was not sent yet. */
+  /** Drops a failed or unsent message. */
   discard(clientMessageId: string): Promise<void> {
     return this.#drop(clientMessageId);
   }
 
-  /** The service has it, by an event or an answer. */
+  /** An event or answer shows that the service has the message. */
   sent({ clientMessageId }: Pick<Message, 'clientMessageId'>): void {
     if (clientMessageId !== null && this.#queue.has(clientMessageId)) void this.#drop(clientMessageId);
   }
@@ -146,7 +146,7 @@ export class Outbox {
       });
   }
 
-  /** While no other tab does: whoever comes next finds in storage what is left. */
+  /** Only one tab sends at a time; the next one finds the rest in storage. */
   #drain(): Promise<void> {
     return exclusively(`realtime-outbox-${this.#userId}`, async () => {
       await this.#sync();
@@ -188,7 +188,7 @@ export class Outbox {
     }
   }
 
-  /** Null: it is sent, or nothing is to be done with it. */
+  /** Null: it was sent, or no action is left. */
   async #send(queued: Queued): Promise<unknown> {
     const { clientMessageId, conversationId, content, payload, replyToId } = queued;
     const triedAt = queued.triedAt ?? Date.now();
@@ -203,7 +203,7 @@ export class Outbox {
       await this.#drop(clientMessageId);
       return null;
     } catch (error) {
-      // It was told meanwhile, or the app wants it no more.
+      // Null if an event confirmed it meanwhile, or the app discarded it.
       return this.#queue.has(clientMessageId) ? error : null;
     }
   }
@@ -212,7 +212,7 @@ export class Outbox {
     await this.#update({ ...queued, error: { code, message } });
   }
 
-  /** Messages that another tab has sent are gone from storage; those that a closed tab left are there. */
+  /** Drops messages that another tab has sent, and takes those of closed tabs. */
   async #sync(): Promise<void> {
     this.#written.clear();
     let kept: readonly Queued[];
@@ -234,14 +234,14 @@ export class Outbox {
     return (await this.#options.storage.list(prefixOf(userId))).map(([, value]) => value as Queued);
   }
 
-  /** One that was kept. */
+  /** Takes a stored message. */
   #take(queued: Queued): void {
     this.#kept.add(queued.clientMessageId);
     this.#at = Math.max(this.#at, queued.at);
     this.#set(queued);
   }
 
-  /** A clock may stand still or go back: what is written later is later. */
+  /** Always increases, also when the clock stands still or goes back. */
   #next(): number {
     this.#at = Math.max(Date.now(), this.#at + 1);
     return this.#at;
@@ -251,7 +251,7 @@ export class Outbox {
     return `${prefixOf(this.#userId ?? '')}${clientMessageId}`;
   }
 
-  /** One that storage does not take is sent all the same, while the page is there. */
+  /** If storage fails the message is sent all the same, while the page is open. */
   async #keep(queued: Queued): Promise<void> {
     this.#written.add(queued.clientMessageId);
     if (this.#userId === null) return;

@@ -1,4 +1,4 @@
-/** Reads what is not told: the list, and the messages of conversations, page by page. */
+/** Reads what events do not contain: the list, and the messages of conversations, page by page. */
 import { INBOX_PAGE, MESSAGES_PAGE } from './documents.ts';
 import { isPassing, RequestError } from './errors.ts';
 import type { InboxPage, MessagesPage } from './events.ts';
@@ -9,7 +9,7 @@ import type { Store } from './store/store.ts';
 export type Request = <Data>(query: string, variables?: Variables) => Promise<Data>;
 
 export const PAGE = 50;
-/** The most that is read at once: a page that shows more is read anew in parts. */
+/** The largest page; a longer list is read again in parts. */
 const LARGEST_PAGE = 100;
 const TRY_AGAIN_MS = 2_000;
 /** The keys of what is read of the list: its beginning, and what follows. Each other key is the id of a conversation, and none is blank. */
@@ -25,14 +25,14 @@ export interface PagesOptions {
   readonly request: Request;
   /** Whether there is a connection that answers. */
   readonly isOpen: () => boolean;
-  /** Resolves once there is. */
+  /** Resolves once there is such a connection. */
   readonly untilOpen: () => Promise<void>;
   /** Something of this conversation began or ended to be read; of no conversation: of the list. */
   readonly onChange: (key: string) => void;
 }
 
 export class Pages {
-  /** The list was read, and what is told continues it. */
+  /** The list was read, and events keep it up to date. */
   isListed = false;
   readonly #options: PagesOptions;
   readonly #reading = new Map<string, Promise<void>>();
@@ -55,19 +55,19 @@ export class Pages {
     return this.#errors.get(key) ?? null;
   }
 
-  /** The list from its beginning, as far as it is shown. */
+  /** Reads the list from its start, as far as it is shown. */
   list(shown: number): Promise<void> {
     return this.#listPage(LIST, Math.min(Math.max(PAGE, shown), LARGEST_PAGE), null);
   }
 
-  /** The list past what is shown. Waits for a connection: a loop over all pages would not let one open. */
+  /** Reads the next page of the list. Waits for a connection, since a loop over all pages would otherwise spin. */
   async more(): Promise<void> {
     await this.#options.untilOpen();
     const { cursor, hasMore } = this.#options.store.order;
     if (hasMore) await this.#listPage(cursor === null ? LIST : MORE, PAGE, cursor);
   }
 
-  /** The last messages of a conversation, to which what is told is added. */
+  /** Reads the last messages of a conversation; events add later ones. */
   first(id: string): Promise<void> {
     const { store, request } = this.#options;
     const variables = { id, last: PAGE, before: null, isFirst: true };
@@ -91,7 +91,7 @@ export class Pages {
     });
   }
 
-  /** Messages before those that are shown. As `more`. */
+  /** Reads older messages. As `more`. */
   async older(id: string): Promise<void> {
     const { store, request, untilOpen } = this.#options;
     await untilOpen();
@@ -110,7 +110,7 @@ export class Pages {
     );
   }
 
-  /** Nothing is tried again any more. */
+  /** Stops all retries. */
   stop(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
@@ -132,14 +132,14 @@ export class Pages {
     );
   }
 
-  /** Asks again while what is answered no longer holds. */
+  /** Repeats a read whose answer is outdated. */
   async #read<Page>(ask: () => Promise<Page>, take: (page: Page, reading: Reading) => boolean): Promise<void> {
     const { readings } = this.#options.store;
     let isTaken = false;
     while (!isTaken) isTaken = await readings.during(ask, take);
   }
 
-  /** One reading of each at a time. One that fails for a reason that passes is tried again while there is a connection. */
+  /** One read per key at a time. A read that fails temporarily is retried while there is a connection. */
   #once(key: string, read: () => Promise<void>): Promise<void> {
     const running = this.#reading.get(key);
     if (running) return running;

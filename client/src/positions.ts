@@ -1,15 +1,15 @@
-/** Where the client is in what it was told: the last checkpoint, and in each conversation the last message since. */
+/** The client's position: the last checkpoint, and the last position in each conversation since. */
 
 export class Positions {
   #checkpoint: string | null = null;
   readonly #since = new Map<string, string>();
 
-  /** The service takes so many at most; nobody receives messages of more conversations between two checkpoints. */
+  /** Capped at what the service accepts; between two checkpoints no client gets events of more conversations. */
   get after(): string[] | null {
     return this.#checkpoint === null ? null : [this.#checkpoint, ...this.#since.values()];
   }
 
-  /** Events after it may come again. */
+  /** The last checkpoint. Events after it may arrive again. */
   get last(): string | null {
     return this.#checkpoint;
   }
@@ -18,7 +18,7 @@ export class Positions {
     this.#since.set(conversationId, position);
   }
 
-  /** Nothing of it is known any more, or nothing can be continued. */
+  /** Drops the position in a conversation that was left or cannot be resumed. */
   forget(conversationId: string): void {
     this.#since.delete(conversationId);
   }

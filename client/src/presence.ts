@@ -6,11 +6,11 @@ import { Cell } from './readable.ts';
 import type { Presence, Readable } from './types.ts';
 
 const USERS_PER_SUBSCRIPTION = 200;
-/** A list that is shown asks for its users one by one, and one that scrolls lets them go and asks again. */
+/** A list on screen asks for its users one by one, and a scrolling one releases and asks again. */
 const GATHER_MS = 50;
-/** The service takes 100 subscriptions on one connection: past so many, small ones are made one. */
+/** The service allows 100 subscriptions per connection; past this number small ones are merged. */
 const SUBSCRIPTIONS = 20;
-/** A browser opens six connections to one server without HTTP/2. */
+/** Browsers open at most six connections to one server without HTTP/2. */
 const SUBSCRIPTIONS_BY_HTTP = 2;
 const TRY_AGAIN_MS = 2_000;
 
@@ -34,7 +34,7 @@ export class PresenceWatch {
     this.#connect = connect;
   }
 
-  /** Null until it was told. */
+  /** Null until it is known. */
   of(userId: string): Readable<Presence | null> {
     const known = this.#users.get(userId);
     if (known) return known.cell;
@@ -53,7 +53,7 @@ export class PresenceWatch {
     return watched.cell;
   }
 
-  /** Null: there is no connection; what was told last is shown meanwhile. */
+  /** Null: no connection; the last known presence is shown meanwhile. */
   on(link: Link | null): void {
     this.#link = link;
     this.#groups.clear();
@@ -78,7 +78,7 @@ export class PresenceWatch {
     this.#timer = undefined;
   }
 
-  /** Lets go of users at whom nobody looks any more, and asks for those that are looked at. */
+  /** Unsubscribes from users without watchers, and subscribes to those with watchers. */
   #arrange(): void {
     const most = this.#link?.isHttp ? SUBSCRIPTIONS_BY_HTTP : SUBSCRIPTIONS;
     const wanted = new Set([...this.#users].flatMap(([id, { cell }]) => (cell.isObserved ? [id] : [])));

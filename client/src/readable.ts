@@ -1,4 +1,4 @@
-/** A value that is computed when it is looked at, and only after it changed. */
+/** A lazily computed value: computed when read, and again only after a change. */
 import type { Readable } from './types.ts';
 
 export class Cell<Value> implements Readable<Value> {
@@ -8,7 +8,7 @@ export class Cell<Value> implements Readable<Value> {
   readonly #listeners = new Set<() => void>();
   #kept: { readonly value: Value } | null = null;
 
-  /** `onObserved`: somebody looks at it who was not there before. `onLeft`: nobody does any more. */
+  /** `onObserved`: a listener was added. `onLeft`: the last listener was removed. */
   constructor(compute: () => Value, onObserved?: () => void, onLeft?: () => void) {
     this.#compute = compute;
     this.#onObserved = onObserved;
@@ -21,7 +21,7 @@ export class Cell<Value> implements Readable<Value> {
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
-    // One function may be given twice, and each is ended by itself.
+    // The same function may be added twice; each subscription ends separately.
     const own = (): void => listener();
     this.#listeners.add(own);
     this.#onObserved?.();
@@ -55,7 +55,7 @@ export class State<Value> extends Cell<Value> {
   }
 }
 
-/** Looks at it until this is true of it. */
+/** Resolves when the value satisfies `isSo`. */
 export const until = <Value>(of: Readable<Value>, isSo: (value: Value) => boolean): Promise<void> =>
   new Promise((resolve) => {
     let stop: (() => void) | undefined;

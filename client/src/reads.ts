@@ -1,9 +1,11 @@
-/** The caller's read positions on their way to the service: at most one of a conversation, the latest. */
+/** Sends the caller's read positions to the service: for each conversation only the latest. */
 import { MARK_READ } from './documents.ts';
 import { isPassing, type RequestError } from './errors.ts';
 import type { Request } from './pages.ts';
 
-/** A reader who scrolls passes many messages in a second; the service takes 5 on one connection. */
+/**
+ * A scrolling reader passes many messages per second; the service accepts 5 read positions per second and connection.
+ */
 const GATHER_MS = 400;
 
 export class Reads {

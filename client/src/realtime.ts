@@ -1,4 +1,4 @@
-/** The client: everything of it, put together. */
+/** The client: composes all parts. */
 import { Connection, type Phase } from './connection.ts';
 import { deviceIdOf, signInOf } from './device.ts';
 import { SEND, SET_PRESENCE, VIEWER } from './documents.ts';
@@ -116,12 +116,18 @@ export class Realtime {
     return this.#outbox.size;
   }
 
-  /** Why it is offline: what `getToken` threw, or why no connection could be made. Null: not offline, or not known, as of a network. */
+  /**
+   * Why the client is offline: the error of `getToken`, or of the connection. Null: not offline, or unknown, as after a
+   * network loss.
+   */
   get error(): unknown {
     return this.#error;
   }
 
-  /** `status`: how it is connected, now and at each change. `reset`: what an app with a store of its own reads again. */
+  /**
+   * `status`: the state of the connection, now and at each change. `reset`: an app with its own store must read data
+   * again.
+   */
   on(event: 'status', listener: (status: Status) => void): () => void;
   on(event: 'reset', listener: (reset: Reset) => void): () => void;
   on(...[event, listener]: ['status', (status: Status) => void] | ['reset', (reset: Reset) => void]): () => void {
@@ -134,7 +140,7 @@ export class Realtime {
     return () => void this.#onReset.delete(listener);
   }
 
-  /** The conversation of this id, whether there is one or not: the same object each time. */
+  /** The conversation with this id, whether it exists or not: the same object each time. */
   conversation(id: string): Room {
     const known = this.#rooms.get(id);
     if (known) return known;
@@ -154,7 +160,7 @@ export class Realtime {
     return room;
   }
 
-  /** Whether a user can be reached; null until it was told. Watched while somebody subscribes to it. */
+  /** The presence of a user; null until it is known. Watched while there is a subscriber. */
   presence(userId: string): Readable<Presence | null> {
     return this.#presence.of(userId);
   }
@@ -164,11 +170,14 @@ export class Realtime {
     await this.request(SET_PRESENCE, { status, statusText });
   }
 
-  /** Connects. Looking at anything does that by itself, also after `signed-out`. Throws where that can never succeed. */
+  /**
+   * Connects. Subscribing to any value does this by itself, also after `signed-out`. Throws if connecting can never
+   * succeed.
+   */
   connect(): void {
     if (this.#isClosed) return;
     if (this.#options.transport === 'websocket' && !hasSockets(this.#options))
-      throw new Error('There is no WebSocket here: give one as `webSocket`.');
+      throw new Error('No WebSocket here: pass one as `webSocket`.');
     if (this.#connection) {
       if (!this.#isWanted || this.#status.value === 'signed-out') this.#connection.start();
       this.#isWanted = true;
@@ -182,15 +191,15 @@ export class Realtime {
   }
 
   /**
-   * One operation of the app's own, over the same connection; it connects, and waits for that. Rejects with a `RequestError`,
-   * or with `Disconnected`.
+   * Runs one operation of the app over the same connection; connects first if needed. Rejects with a `RequestError`, or
+   * with `Disconnected`.
    */
   async request<Data>(query: string, variables?: Variables): Promise<Data> {
     await until(this.#status, (status) => status !== 'connecting');
     return this.#request<Data>(query, variables);
   }
 
-  /** Ends the session, if there is one, and forgets on this device what was kept of this user; unsent messages stay. */
+  /** Ends the session, if there is one, and deletes this user's stored data on this device, except unsent messages. */
   async signOut(): Promise<void> {
     const userId = this.#store.viewerId;
     this.#isWanted = false;
@@ -201,7 +210,7 @@ export class Realtime {
     this.#forgetAll();
   }
 
-  /** Ends it for good. The outbox stays in storage. */
+  /** Closes the client for good. The outbox stays in storage. */
   close(): void {
     this.#isClosed = true;
     this.#connection?.stop();
@@ -236,7 +245,7 @@ export class Realtime {
     this.#status.set(STATUS[phase]);
   }
 
-  /** Another user has nothing of the last one's. */
+  /** Another user sees no data of the previous one. */
   async #isOf(userId: string | null): Promise<void> {
     if (userId === null || userId === this.#store.viewerId) return;
     if (this.#store.viewerId !== null) this.#forgetAll();
@@ -247,7 +256,7 @@ export class Realtime {
 
   async #carry(link: Link): Promise<void> {
     try {
-      // A token that says nothing of whose it is: the service knows.
+      // The token does not name its user, so the service is asked.
       if (this.#store.viewerId === null)
         await this.#isOf((await link.request<{ viewer: { id: string } }>(VIEWER)).viewer.id);
       if (link.isOver) return;
@@ -258,7 +267,7 @@ export class Realtime {
     }
   }
 
-  /** All missed events have arrived. State that was never sent is read. */
+  /** All missed events have arrived. Reads state that events do not contain. */
   async #begin(link: Link): Promise<void> {
     if (!this.#pages.isListed) await this.#pages.list(this.#listNow().entries.length);
     if (link.isOver) return;
@@ -344,5 +353,5 @@ export class Realtime {
   }
 }
 
-/** Makes a client. It connects as soon as something of it is looked at. */
+/** Creates a client. It connects when an app first subscribes to one of its values. */
 export const createRealtime = (options: RealtimeOptions): Realtime => new Realtime(options);

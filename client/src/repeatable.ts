@@ -1,6 +1,6 @@
-/** Operations that may be asked a second time while the first may still arrive. */
+/** Operations that may be repeated while the first attempt may still arrive. */
 import { APPEND, FINISH, MARK_READ, SEND, START, STOP } from './documents.ts';
 
-/** Asked twice, these do what they do once. A late duplicate of any other could undo what was done since. */
+/** These are idempotent. A late duplicate of any other could undo a later change. */
 export const isRepeatable = (document: string): boolean =>
   /^\s*(query\b|\{)/.test(document) || [SEND, MARK_READ, START, APPEND, FINISH, STOP].includes(document);

@@ -1,4 +1,4 @@
-/** Any subscription of the service, for apps with a store of their own: after a cut it goes on where it was. */
+/** Resumes any subscription of the service after a disconnect, for apps with their own store. */
 import { BackOff } from './back-off.ts';
 import { textOf } from './errors.ts';
 import type { Variables } from './link.ts';
@@ -13,33 +13,39 @@ interface GraphQLErrorLike {
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** One try, as whatever carries it tells. */
+/** One attempt, with callbacks for its transport. */
 export interface Attempt<Given extends Result> {
   next(result: Given): void;
-  /** The connection ended, or the operation was refused: `errors` in it say so. */
+  /** The connection ended, or the operation was refused, if the error contains GraphQL `errors`. */
   error(error: unknown): void;
   complete(): void;
 }
 
 export interface Resuming<Given extends Result> extends Attempt<Given> {
-  /** As the app gave them; `after` is set in a copy. */
+  /** The app's variables; `after` is set in a copy. */
   readonly variables: Variables;
   start(variables: Variables, attempt: Attempt<Given>): () => void;
-  /** Missed events cannot be replayed: the app reads the data again. The subscription continues with new events. */
+  /**
+   * Called when missed events cannot be replayed, so the app must read the data again. The subscription continues with
+   * new events.
+   */
   readonly onReset?: ((extensions: Readonly<Record<string, unknown>>) => void) | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
 
-/** Learns from events where the subscription is. They have to select `position`, those of the inbox `isLive`, and with several logs whose it is. */
+/**
+ * Tracks the position of a subscription by its events. They must select `position`; events of the inbox also `isLive`;
+ * with several logs also `conversationId` or `topic`.
+ */
 export class Place {
   readonly #given: Variables;
   readonly #positions = new Positions();
   readonly #since = new Map<string, string>();
   #isAnew = false;
 
-  /** Positions that are given in `after` are those of the conversations or topics in another list, in its order. */
+  /** Positions given in `after` belong to the conversations or topics of the other list, in its order. */
   constructor(given: Variables) {
     this.#given = given;
     const after = listOf(given['after']);
@@ -67,11 +73,12 @@ export class Place {
     if (!isOfInbox) {
       if (this.#since.size === 1 && this.#since.has('')) this.#since.clear();
       this.#since.set(of, position);
-      // Before the first checkpoint it begins where it was begun: what was told comes again, with the same positions.
+      // Before the first checkpoint the inbox resumes at its original start: the events come again, with the same
+      // positions.
     } else if (this.#positions.last !== null) this.#positions.moved(of, position);
   }
 
-  /** It cannot be continued. */
+  /** The position cannot be resumed. */
   clear(): void {
     this.#isAnew = true;
     this.#positions.clear();
@@ -88,7 +95,7 @@ export class Place {
 const listOf = (value: unknown): readonly string[] => (Array.isArray(value) ? (value as string[]) : []);
 const isListOf = (value: unknown, length: number): boolean => Array.isArray(value) && value.length === length;
 
-/** Begins it, and again after each cut, until it is ended, by the app or by the service. */
+/** Starts the subscription, and restarts it after each disconnect, until the app or the service ends it. */
 export function resume<Given extends Result>(resuming: Resuming<Given>): () => void {
   const place = new Place(resuming.variables);
   const backOff = new BackOff();
@@ -101,12 +108,12 @@ export function resume<Given extends Result>(resuming: Resuming<Given>): () => v
     attempts += 1;
     stop();
     clearTimeout(timer);
-    // After good service a token that has ended is no reason to wait.
+    // After a working connection an expired token is no reason to wait.
     const ms = atLeastMs === 0 && isFresh ? 0 : backOff.next({ atLeastMs: atLeastMs ?? 0 });
     isFresh = false;
     timer = setTimeout(start, ms);
   };
-  /** Whether these errors are dealt with, and the app hears nothing of them. */
+  /** Whether these errors are handled here, so that the app does not see them. */
   const mends = (errors: readonly GraphQLErrorLike[]): boolean => {
     const extensions = errors[0]?.extensions ?? {};
     const { code, reason, retryAfterMs } = extensions;
@@ -154,7 +161,7 @@ export function resume<Given extends Result>(resuming: Resuming<Given>): () => v
 
 const PASSING: ReadonlySet<string> = new Set(['SERVICE_UNAVAILABLE', 'RATE_LIMITED', 'INTERNAL_SERVER_ERROR']);
 
-/** The GraphQL errors that libraries make of an answer; null: it is an end of the connection. */
+/** The GraphQL errors in a library's error; null: the connection ended. */
 function errorsOf(error: unknown): readonly GraphQLErrorLike[] | null {
   if (Array.isArray(error)) return error as GraphQLErrorLike[];
   const { errors, graphQLErrors } = fieldsOf(error);

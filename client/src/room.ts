@@ -1,4 +1,4 @@
-/** One conversation as an app shows it. */
+/** One conversation, for apps. */
 import { ARCHIVE, DELETE, EDIT, MARK_UNREAD, MUTE, PIN, REACT, STOP, UNREACT } from './documents.ts';
 import type { Outbox, SendOptions } from './outbox.ts';
 import type { Pages, Request } from './pages.ts';
@@ -18,10 +18,10 @@ export interface RoomParts {
   readonly reads: Reads;
   readonly typing: TypingUsers;
   readonly ownTyping: OwnTyping;
-  /** Waits for a connection, and connects if nobody has asked for that yet. */
+  /** Waits for a connection, and connects if necessary. */
   readonly request: Request;
   readonly connect: () => void;
-  /** Resolves when it is live; rejects when the client was closed. */
+  /** Resolves when the client is live; rejects when it was closed. */
   readonly untilLive: () => Promise<void>;
   readonly stops: StopRequests;
 }
@@ -31,12 +31,12 @@ export type Facet = 'messages' | 'typing';
 
 export class Room {
   readonly id: string;
-  /** The entry of the list; null while it is not known. */
+  /** The entry in the list; null while it is unknown. */
   readonly entry: Readable<InboxEntry | null>;
   readonly messages: Readable<MessageList>;
-  /** The ids of others who type now. */
+  /** The ids of other users who are typing. */
   readonly typing: Readable<readonly string[]>;
-  /** How far each member who has read anything has read, as far as it is known. */
+  /** The known read positions of members. */
   readonly receipts: Readable<readonly ReadReceipt[]>;
   readonly #parts: RoomParts;
   readonly #cells: Readonly<Record<Facet, readonly Cell<unknown>[]>>;
@@ -71,20 +71,20 @@ export class Room {
     for (const cell of this.#cells[facet]) cell.changed();
   }
 
-  /** Reads its messages, if somebody looks at them and they are not there. */
+  /** Reads the messages, if they have a subscriber and are not loaded. */
   refresh(): void {
     if (this.#isObserved && !this.#parts.store.find(this.id)?.isJoined) void this.#parts.pages.first(this.id);
   }
 
-  /** Reads the messages before those that are shown; resolves once they are there or cannot be had. */
+  /** Reads older messages; resolves when they are loaded or failed. */
   loadOlder(): Promise<void> {
     this.#parts.connect();
     return this.#parts.pages.older(this.id);
   }
 
   /**
-   * Sends a message: at once, or when there is a connection, also after a reload. Resolves with its `clientMessageId`
-   * once it is kept; `messages` shows what becomes of it.
+   * Sends a message at once, or when there is a connection, also after a reload. Resolves with its `clientMessageId`
+   * once it is stored; `messages` shows its state.
    */
   send(content: string, options: SendOptions = {}): Promise<string> {
     this.#parts.connect();
@@ -92,17 +92,17 @@ export class Room {
     return this.#parts.outbox.add(this.id, content, options);
   }
 
-  /** Sends one again that failed. Takes its `key`. */
+  /** Sends a failed message again. Takes its `key`. */
   retry(key: string): Promise<void> {
     return this.#parts.outbox.retry(key);
   }
 
-  /** Forgets one that failed. Takes its `key`. */
+  /** Drops a failed message. Takes its `key`. */
   discard(key: string): Promise<void> {
     return this.#parts.outbox.discard(key);
   }
 
-  /** Rejects with a `RequestError`, or with `Disconnected`: then it may have been done. */
+  /** Edits a message. Rejects with a `RequestError`, or with `Disconnected`, after which it may have been done. */
   async edit(messageId: string, content: string, payload: unknown = null): Promise<void> {
     await this.#change(EDIT, { id: messageId, content, payload });
   }
@@ -112,12 +112,12 @@ export class Room {
     await this.#change(DELETE, { id: messageId });
   }
 
-  /** As `edit`. Adds the caller's reaction, or takes it back. */
+  /** Adds or removes the caller's reaction. Rejects as `edit` does. */
   async react(messageId: string, emoji: string, isOn = true): Promise<void> {
     await this.#change(isOn ? REACT : UNREACT, { id: messageId, emoji });
   }
 
-  /** The caller has read up to this message, or all there is. Shown at once, and told to the service soon. */
+  /** Marks messages as read up to this sequence, or all. Shown at once, and sent to the service soon. */
   markRead(sequence: number = this.#parts.store.find(this.id)?.lastSequence ?? 0): void {
     const { store, reads } = this.#parts;
     const known = store.find(this.id);
@@ -126,12 +126,12 @@ export class Room {
     reads.add(this.id, sequence);
   }
 
-  /** As `edit`. Until then the caller wants no notice of it; null: no longer. */
+  /** Mutes the conversation until a time; null: unmutes it. Rejects as `edit` does. */
   mute(until: Date | null): Promise<void> {
     return this.#flag(MUTE, { until: until?.toISOString() ?? null });
   }
 
-  /** As `edit`. A new message takes it out again. */
+  /** Archives the conversation until its next message. Rejects as `edit` does. */
   archive(isArchived = true): Promise<void> {
     return this.#flag(ARCHIVE, { is: isArchived });
   }
@@ -146,14 +146,14 @@ export class Room {
     return this.#flag(MARK_UNREAD, {});
   }
 
-  /** The caller types: to be called at each key; the service is told every three seconds. False: no longer. */
+  /** Shows that the caller types: call it at each key; the service gets one call in three seconds. False: stopped. */
   setTyping(isTyping: boolean): void {
     this.#parts.ownTyping.set(this.id, isTyping);
   }
 
   /**
-   * Writes a message that is read while it is written: all that the iterable gives, over cuts as well. Rejects with what it
-   * throws, or with a `RequestError`; what there is of the message then stays, `ABORTED`.
+   * Writes a streamed message from an iterable, also across disconnects. Rejects with the iterable's error, or with a
+   * `RequestError`; the text so far then stays, `ABORTED`.
    */
   stream(texts: AsyncIterable<string>, options: StreamOptions = {}): Promise<Message> {
     this.#parts.connect();
@@ -161,7 +161,10 @@ export class Room {
     return writeStream({ ask: persistently(request, untilLive), stops }, this.id, texts, options);
   }
 
-  /** As `edit`. Asks who writes a message to stop; takes its id, or that of the message which is answered. */
+  /**
+   * Asks the writer of a message to stop. Takes the id of the message, or of the message it replies to. Rejects as
+   * `edit` does.
+   */
   async stop(messageId: string): Promise<void> {
     await this.#parts.request(STOP, { id: messageId });
   }
@@ -210,7 +213,7 @@ export class Room {
 
 const shown = new WeakMap<Message, ShownMessage & { readonly status: 'sent' }>();
 
-/** The same object for the same message: a list renders what changed. */
+/** The same object for an unchanged message, so that a list renders only changes. */
 function sentOf(message: Message, viewerId: string | null): ShownMessage & { readonly status: 'sent' } {
   const known = shown.get(message);
   if (known) return known;

@@ -1,4 +1,4 @@
-/** A session of the service: made once by a token of the platform, and refreshed by itself for as long as it lasts. */
+/** Signs in by a session of the service: created once with a token of the platform, then refreshed while it lasts. */
 import { CREATE_SESSION, REFRESH_SESSION, REVOKE_SESSION } from './documents.ts';
 import { RequestError } from './errors.ts';
 import { exclusively } from './host.ts';
@@ -23,7 +23,7 @@ export interface SessionOptions {
 }
 
 const KEY = 'session';
-/** Of the life of an access token, after which the next is asked for. */
+/** The share of an access token's lifetime after which the next one is requested. */
 const REFRESH_AT = 0.75;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const TRY_AGAIN_MS = 5_000;
@@ -47,9 +47,9 @@ export class SessionSignIn implements SignIn {
     });
   }
 
-  /** Refreshes over the connection before its token ends, which keeps it open. */
+  /** Refreshes the token over the connection before it expires, so that the connection stays open. */
   attend(link: Link): () => void {
-    // The responses of a connection by HTTP end with their token: the next ones have the next.
+    // HTTP responses end with their token, and the next ones use the next token.
     if (link.isHttp) return () => undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isEnded = false;
@@ -78,7 +78,10 @@ export class SessionSignIn implements SignIn {
     });
   }
 
-  /** Each connection is extended by a token of its own; none is spent twice, since others wait and then read the next. */
+  /**
+   * Each connection refreshes for itself. No refresh token is used twice, since other tabs wait and then read the new
+   * one.
+   */
   #renew(link: Link): Promise<void> {
     return exclusively(`realtime-${KEY}`, async () => {
       const kept = await this.#kept();

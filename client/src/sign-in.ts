@@ -1,24 +1,26 @@
 /** The source of the client's tokens. */
 import type { Link } from './link.ts';
 
-/** Why a token is asked for. `expired` and `refused`: of the one that was given last. */
+/** Why a token is requested. `expired` and `refused` are about the last token. */
 export type TokenReason = 'first' | 'again' | 'expired' | 'refused';
 
-/** The app's own token of the moment; null: nobody is signed in. One that throws is asked again later. */
+/** Returns the app's present token; null: signed out. If it throws, it is called again later. */
 export type GetToken = (why: { readonly reason: TokenReason }) => string | null | Promise<string | null>;
 
 export interface SignIn {
-  /** The access token given out last. */
+  /** The last access token. */
   readonly last: string | null;
-  /** Null: nobody is signed in. It throws when that cannot be known now. */
+  /** Null: signed out. Throws when that is unknown now. */
   token(reason: TokenReason): Promise<string | null>;
-  /** The service has taken the token by this connection. Answers how to stop looking after it. */
+  /** Called when the service has accepted the token on this link. Returns a function that ends the attention. */
   attend(link: Link): () => void;
-  /** Nobody is to be signed in on this device any more. */
+  /** Signs the user out on this device. */
   signOut(): Promise<void>;
 }
 
-/** By tokens of the platform. A connection whose token ends is closed, and comes back with the next. */
+/**
+ * Signs in by tokens of the platform. A connection whose token expires is closed, and reconnects with the next token.
+ */
 export class TokenSignIn implements SignIn {
   readonly #getToken: GetToken;
   last: string | null = null;
@@ -29,7 +31,7 @@ export class TokenSignIn implements SignIn {
 
   async token(reason: TokenReason): Promise<string | null> {
     const token = await this.#getToken({ reason });
-    // The service has said that this one is good for nothing, and will say so again.
+    // The service refused this token and would refuse it again.
     if (reason === 'refused' && token === this.last) return null;
     this.last = token;
     return token;

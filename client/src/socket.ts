@@ -1,4 +1,4 @@
-/** A connection by graphql-ws. */
+/** A link over graphql-ws. */
 import { type Client, createClient } from 'graphql-ws/client';
 import { END, type End } from './closes.ts';
 import { Overdue } from './errors.ts';
@@ -12,7 +12,7 @@ export interface SocketOptions {
   readonly url: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly webSocket?: unknown;
-  /** A request without an answer for so long rejects with `Overdue`. */
+  /** A request without an answer after this time rejects with `Overdue`. */
   readonly answerWithinMs: number;
 }
 
@@ -52,7 +52,7 @@ export class Socket extends Link {
         ping: (isReceived) => {
           if (!isReceived) this.#within(PONG_WITHIN_MS);
         },
-        // Anything that is heard is a sign of life.
+        // Any message shows that the connection is alive.
         message: () => this.#within(null),
         closed: (event) => this.cut({ code: codeOf(event) }),
         error: () => undefined,
@@ -93,7 +93,7 @@ export class Socket extends Link {
 
   protected release(end: End): void {
     this.#within(null);
-    // Otherwise graphql-ws would come back by itself after a good end, with what it was asked first.
+    // Otherwise graphql-ws would reconnect after a normal end, with the original variables.
     Promise.resolve(this.#client.dispose()).catch(() => undefined);
     if (end.code !== END.stopped || !this.#isReady) this.#client.terminate();
   }

@@ -1,4 +1,4 @@
-/** Messages that are read while they are written: the text of an async iterable, such as the answer of a model. */
+/** Writes streamed messages from an async iterable, such as the answer of a model. */
 import { BackOff } from './back-off.ts';
 import { APPEND, FINISH, START } from './documents.ts';
 import { isPassing } from './errors.ts';
@@ -6,30 +6,30 @@ import { newId } from './host.ts';
 import type { Request } from './pages.ts';
 import type { Message } from './types.ts';
 
-/** The service ends a message to which nothing was added for 60 s. */
+/** The service aborts a message without an append for 60 s. */
 const SIGN_OF_LIFE_MS = 20_000;
-/** Of one append, in UTF-16 units: escaped as JSON it is less than a frame. */
+/** The longest append in UTF-16 units: as JSON it fits into a frame. */
 const LONGEST_APPEND = 8_000;
 
 export interface StreamOptions {
   readonly payload?: unknown;
-  /** The id of the message that this one answers. */
+  /** The id of the message that this one replies to. */
   readonly replyTo?: string;
-  /** A reader asked to stop: the iterable is ended, and the message finished as far as it is. */
+  /** Called when a reader asks to stop: the iterable is ended, and the message is finished with its text so far. */
   readonly onStop?: () => void;
 }
 
 export interface StreamParts {
-  /** Asks until it is answered. Each of what is asked changes nothing when it is done a second time. */
+  /** Retries until there is an answer. All its operations are idempotent. */
   readonly ask: Request;
   readonly stops: StopRequests;
 }
 
-/** Whom a reader's wish to stop ends, by the id of the message. */
+/** The listeners for requests to stop, by the id of the message. */
 export class StopRequests {
   readonly #listeners = new Map<string, () => void>();
 
-  /** Answers how to listen no more. */
+  /** Returns a function that removes the listener. */
   of(messageId: string, listener: () => void): () => void {
     this.#listeners.set(messageId, listener);
     return () => void this.#listeners.delete(messageId);
@@ -45,7 +45,10 @@ interface Progress {
   readonly stopRequested: boolean;
 }
 
-/** Writes all of it as one message, with what is `given` besides. Rejects with what the iterable throws, or the service refuses; the message is then aborted. */
+/**
+ * Writes the iterable as one message, with the other fields in `given`. Rejects with the error of the iterable or of
+ * the service; the message is then aborted.
+ */
 export async function writeStream(
   parts: StreamParts,
   conversationId: string,
@@ -79,7 +82,7 @@ export async function writeStream(
 async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<string>): Promise<boolean> {
   const iterator = texts[Symbol.asyncIterator]();
   let waiting = '';
-  /** Of a character, as a model may give it; the other half is yet to come. */
+  /** The first half of a surrogate pair; a model may send the other half later. */
   let half = '';
   let isRead = false;
   let failure: { readonly error: unknown } | null = null;
@@ -100,7 +103,7 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
     isRead = true;
     wake();
   })();
-  // At once, though nothing is appended meanwhile: a model may think for long.
+  // Stops at once, also between appends, since a model may pause for long.
   const unwatch = parts.stops.of(id, () => {
     isStopped = true;
     wake();
@@ -147,7 +150,7 @@ async function waitFor(start: (resolve: () => void) => void): Promise<void> {
   clearTimeout(timer);
 }
 
-/** The request of a page: asked again until it is answered, which is safe for what `writeStream` asks. */
+/** A request that is retried until answered, which is safe for the operations of `writeStream`. */
 export const persistently =
   (request: Request, untilLive: () => Promise<void>): Request =>
   async (query, variables) => {

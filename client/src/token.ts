@@ -3,7 +3,7 @@ import { textOf } from './errors.ts';
 
 export interface Said {
   readonly userId: string | null;
-  /** From when it was issued to its end. */
+  /** From its issue to its expiry. */
   readonly lifetimeMs: number | null;
 }
 

@@ -1,7 +1,7 @@
-/** Which transport the next connection takes: sockets, unless they do not open here where HTTP works. */
+/** Chooses the transport of the next connection: sockets, unless they do not open here and HTTP works. */
 export type Transport = 'websocket' | 'sse';
 
-/** One that did not open may have met a restart. */
+/** Failed sockets before HTTP is tried; one failure may be a restart. */
 const FAILURES = 2;
 
 export class Transports {
@@ -13,20 +13,22 @@ export class Transports {
     this.#fixed = given === 'auto' ? undefined : given;
   }
 
-  /** After two sockets that did not open every third try is by HTTP; never where a socket did open, since sockets cost less. */
+  /**
+   * After two failed sockets every third attempt uses HTTP; never once a socket has opened, since sockets cost less.
+   */
   get next(): Transport {
     return this.#fixed ?? (!this.#hadSocket && this.#failures % (FAILURES + 1) === FAILURES ? 'sse' : 'websocket');
   }
 
-  /** `isOpened`: it was ready. `isSaid`: the service itself said why it ended. */
+  /** `isOpened`: the link was ready. `isSaid`: the service gave the reason of the end. */
   ended(transport: Transport, isOpened: boolean, isSaid: boolean): void {
     if (!isOpened && !isSaid) this.#failures += 1;
     else if (transport === 'websocket') this.#hadSocket = true;
-    // One whose token ended goes on by HTTP; after any other end a socket is tried once.
+    // After the end of its token HTTP continues; after any other end a socket is tried once.
     else if (!isSaid) this.#failures = FAILURES - 1;
   }
 
-  /** The network may be another. */
+  /** The network may have changed. */
   forget(): void {
     this.#hadSocket = false;
     this.#failures = 0;

@@ -3,11 +3,11 @@
 /** A value that changes. `value` is the same object until it changes, as `useSyncExternalStore` asks. */
 export interface Readable<Value> {
   readonly value: Value;
-  /** Calls back after each change, and answers how to stop that. */
+  /** Calls back after each change. The returned function stops that. */
   subscribe(listener: () => void): () => void;
 }
 
-/** How the client is connected. `catching-up`: what was missed is being told. `offline`: it tries again by itself. */
+/** The state of the connection. `catching-up`: missed events are arriving. `offline`: the client retries by itself. */
 export type Status = 'connecting' | 'catching-up' | 'live' | 'offline' | 'signed-out';
 
 export interface Reaction {
@@ -20,7 +20,7 @@ export interface Reaction {
 export interface Message {
   readonly id: string;
   readonly conversationId: string;
-  /** 1, 2, 3 … in its conversation, without holes. */
+  /** 1, 2, 3 … in its conversation, without gaps. */
   readonly sequence: number;
   readonly content: string;
   readonly payload: unknown;
@@ -30,19 +30,19 @@ export interface Message {
   readonly replyTo: { readonly id: string } | null;
   readonly reactions: readonly Reaction[];
   readonly editedAt: string | null;
-  /** Set: it was deleted, and its content is empty. */
+  /** Set when it was deleted; its content is empty then. */
   readonly deletedAt: string | null;
   /** `STREAMING`: it is being written, and its content grows. */
   readonly state: 'COMPLETE' | 'STREAMING' | 'ABORTED';
-  /** Of the content, in Unicode code points. */
+  /** The length of the content in Unicode code points. */
   readonly length: number;
   readonly position: string;
 }
 
-/** A message that is stored. */
+/** A message that the service has stored. */
 export interface SentMessage extends Message {
   readonly status: 'sent';
-  /** The same from the moment it was written on this device: for lists. */
+  /** A stable key for lists, the same before and after sending. */
   readonly key: string;
 }
 
@@ -65,16 +65,16 @@ export interface UnsentMessage {
 
 export type ShownMessage = SentMessage | UnsentMessage;
 
-/** The messages of a conversation that are loaded, oldest first, then those of the outbox. */
+/** The loaded messages of a conversation, oldest first, then those of the outbox. */
 export interface MessageList {
   readonly messages: readonly ShownMessage[];
   readonly isLoading: boolean;
   readonly hasOlder: boolean;
-  /** Why they could not be loaded, such as `NOT_FOUND`. */
+  /** Why messages could not be loaded, such as `NOT_FOUND`. */
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
-/** Whether a user can be reached. */
+/** The presence of a user. */
 export interface Presence {
   readonly userId: string;
   readonly status: 'ONLINE' | 'AWAY' | 'BUSY' | 'OFFLINE';
@@ -84,7 +84,7 @@ export interface Presence {
 
 export interface ReadReceipt {
   readonly userId: string;
-  /** Of the last message they have read. */
+  /** The sequence of the last message they have read. */
   readonly sequence: number;
 }
 
@@ -111,25 +111,25 @@ export interface InboxEntry {
   readonly isMarkedUnread: boolean;
 }
 
-/** The caller's list as far as it is loaded: pinned ones first, then by latest activity. */
+/** The loaded part of the caller's list: pinned ones first, then by latest activity. */
 export interface InboxList {
   readonly entries: readonly InboxEntry[];
-  /** Unread messages in all of the caller's conversations, those that are not loaded included. */
+  /** Unread messages in all of the caller's conversations, including those that are not loaded. */
   readonly unread: number;
   readonly hasMore: boolean;
   readonly isLoading: boolean;
 }
 
-/** Where the client keeps positions, what it has shown, and messages that are not sent yet. Values are plain data. */
+/** Stores positions, shown data, and unsent messages. Values are plain data. */
 export interface Storage {
   get(key: string): Promise<unknown>;
   set(key: string, value: unknown): Promise<void>;
   delete(key: string): Promise<void>;
-  /** Every key that begins so, in ascending order, with its value. */
+  /** Every key with this prefix, in ascending order, with its value. */
   list(prefix: string): Promise<readonly (readonly [key: string, value: unknown])[]>;
 }
 
-/** A conversation that the app has to read again: what it knows of it can no longer be continued. */
+/** A conversation that the app must read again, since missed events cannot be replayed. */
 export interface Reset {
   /** Null: the whole list. */
   readonly conversationId: string | null;

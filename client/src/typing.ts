@@ -1,14 +1,14 @@
-/** Typing by conversation. It ends by itself, here as on the service. */
+/** Typing by conversation. It ends by itself, here and on the service. */
 import { SET_TYPING } from './documents.ts';
 import type { Request } from './pages.ts';
 
-/** The service ends it 6 s after the last call; a little later here, so that a call that is on its way counts. */
+/** The service ends typing 6 s after the last call; here it ends a little later, so that a call on its way counts. */
 const ENDS_MS = 7_000;
 const CALL_EVERY_MS = 3_000;
 
 type Timer = ReturnType<typeof setTimeout>;
 
-/** Others who type, as they are told. */
+/** Other users who type, from events. */
 export class TypingUsers {
   readonly #timers = new Map<string, Map<string, Timer>>();
   readonly #onChange: (conversationId: string) => void;
@@ -58,11 +58,11 @@ export class OwnTyping {
     if (isRecent === isTyping) return;
     if (isTyping) this.#calledAt.set(conversationId, Date.now());
     else this.#calledAt.delete(conversationId);
-    // It is of this moment only: one that is lost is not made up for.
+    // A lost signal is not retried, since typing is short-lived.
     this.#request(SET_TYPING, { id: conversationId, isTyping }).catch(() => undefined);
   }
 
-  /** The service has ended it, as it does when a message is sent. */
+  /** The service has ended typing, as it does when a message is sent. */
   ended(conversationId: string): void {
     this.#calledAt.delete(conversationId);
   }

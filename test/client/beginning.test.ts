@@ -58,9 +58,9 @@ describe('a client at its beginning', () => {
   it('names the WebSocket that is missing, where only a socket is allowed', async () => {
     host.WebSocket = undefined;
     const chat = clients.of(alice, { transport: 'websocket' });
-    expect(() => chat.connect()).toThrow('There is no WebSocket here');
-    expect(() => chat.inbox.subscribe(() => undefined)).toThrow('There is no WebSocket here');
-    await expect(chat.request(ME)).rejects.toThrow('There is no WebSocket here');
+    expect(() => chat.connect()).toThrow('No WebSocket here');
+    expect(() => chat.inbox.subscribe(() => undefined)).toThrow('No WebSocket here');
+    await expect(chat.request(ME)).rejects.toThrow('No WebSocket here');
     await live(clients.of(alice, { transport: 'websocket', webSocket: WebSocket }));
   });
 

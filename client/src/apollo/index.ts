@@ -1,15 +1,18 @@
-/** For Apollo Client 4: a link that makes any subscription of the service go on where it was. */
+/** For Apollo Client 4: a link that resumes any subscription of the service at its position. */
 import { ApolloLink, Observable } from '@apollo/client';
 import { type Result, resume } from '../resuming.ts';
 
 export interface ResumingLinkOptions {
-  /** Missed events of a subscription cannot be replayed: `conversationId` or `topic` names the log, `reason` the cause. */
+  /**
+   * Called when missed events of a subscription cannot be replayed: `conversationId` or `topic` names the log, `reason`
+   * the cause.
+   */
   readonly onReset?: (operationName: string | undefined, extensions: Readonly<Record<string, unknown>>) => void;
 }
 
 /**
- * Stands before links that give the token and the connection, of which the last does not try again by itself. A subscription has
- * a variable `$after: [ID!]`, and selects `position`.
+ * Put it before the links for the token and the connection; the connection's link must not retry by itself. A
+ * subscription needs a variable `$after: [ID!]` and selects `position`.
  */
 export class ResumingLink extends ApolloLink {
   readonly #options: ResumingLinkOptions;

@@ -1,4 +1,4 @@
-/** Hooks. Nothing is opened while a page is rendered on a server, and nothing by rendering: what is looked at connects. */
+/** React hooks. Rendering alone never connects, nor does rendering on a server; subscribing does. */
 import {
   createContext,
   createElement,
@@ -24,7 +24,7 @@ const NO_RECEIPTS: readonly ReadReceipt[] = [];
 
 const Context = createContext<Realtime | null>(null);
 
-/** Gives the client to the hooks below it. It is the app that makes it and closes it. */
+/** Provides the client to the hooks below it. The app creates and closes the client. */
 export const RealtimeProvider = ({
   chat,
   children,
@@ -35,11 +35,11 @@ export const RealtimeProvider = ({
 
 export function useRealtime(): Realtime {
   const chat = useContext(Context);
-  if (!chat) throw new Error('There is no RealtimeProvider above this component.');
+  if (!chat) throw new Error('No RealtimeProvider above this component.');
   return chat;
 }
 
-/** `first`: what a server rendered, which is shown again while the page takes over its markup. */
+/** `first`: the value that a server rendered, used during hydration. */
 const useReadable = <Value>(readable: Readable<Value>, first: Value): Value => {
   const now = useCallback(() => readable.value, [readable]);
   return useSyncExternalStore(
@@ -67,7 +67,7 @@ export interface Messages extends MessageList {
   markRead(sequence?: number): void;
 }
 
-/** The messages of a conversation, and what is done with them. */
+/** The messages of a conversation, and the actions on them. */
 export function useMessages(conversationId: string, { suspense = false }: SuspenseOptions = {}): Messages {
   const chat = useRealtime();
   const room = chat.conversation(conversationId);
@@ -91,7 +91,7 @@ export function useMessages(conversationId: string, { suspense = false }: Suspen
   );
 }
 
-/** The ids of others who type, and what to call at each key. It ends when the component goes. */
+/** The ids of others who type, and a function to call at each key. Typing ends when the component unmounts. */
 export function useTyping(
   conversationId: string,
 ): readonly [userIds: readonly string[], setTyping: (isTyping: boolean) => void] {
@@ -102,7 +102,7 @@ export function useTyping(
   return [users, setTyping];
 }
 
-/** Null until it was told. */
+/** Null until it is known. */
 export const usePresence = (userId: string): Presence | null => useReadable(useRealtime().presence(userId), null);
 
 export const useReceipts = (conversationId: string): readonly ReadReceipt[] =>

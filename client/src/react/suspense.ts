@@ -1,18 +1,18 @@
-/** Suspense: a component waits for what it shows instead of rendering an empty list. */
+/** Suspense: a component waits for its data instead of rendering an empty list. */
 import type { Realtime } from '../realtime.ts';
 import type { Readable } from '../types.ts';
 
 export interface SuspenseOptions {
-  /** Shows the fallback of the nearest `Suspense` until there is something to show, or it is known that there is nothing. */
+  /** Shows the fallback of the nearest `Suspense` until the data is loaded, or is known to be empty. */
   readonly suspense?: boolean;
 }
 
-/** One promise for all that wait for the same: React renders again with each promise it has not seen. */
+/** One promise per value, since React renders again for each new promise. */
 const waiting = new WeakMap<object, Promise<void>>();
-/** On a server nothing is ever loaded: it renders the empty state. */
+/** A server never loads data, so it renders the empty state. */
 const isOnServer = !('window' in globalThis);
 
-/** Throws a promise while `value` is not there, as React asks. Nobody has to wait for a user who is signed out. */
+/** Throws a promise while the value is not loaded, as React requires. Does not wait when the user is signed out. */
 export function suspendUntil<Value>(
   chat: Realtime,
   readable: Readable<Value>,
@@ -22,7 +22,7 @@ export function suspendUntil<Value>(
   if (isOnServer || isOver()) return;
   const known = waiting.get(readable);
   if (known) throw known;
-  // Not while it renders: subscribing begins to load, which changes what others show.
+  // Not during the render, since subscribing starts to load and updates other components.
   const made = Promise.resolve()
     .then(() => until(isOver, [readable, chat.status]))
     .finally(() => waiting.delete(readable));

@@ -1,4 +1,4 @@
-/** Operations of a back end over HTTP, asked again while what failed may pass. */
+/** Operations of a back end over HTTP, retried while the failure may be temporary. */
 import { BackOff } from '../back-off.ts';
 import { isPassing, RequestError } from '../errors.ts';
 import { type Ask, askOver } from '../http.ts';
@@ -6,20 +6,26 @@ import { httpUrlOf } from '../options.ts';
 import type { GetToken, TokenReason } from '../sign-in.ts';
 
 export interface ServiceOptions {
-  /** Of the GraphQL API, of the service or of a gateway before it. */
+  /** The URL of the GraphQL API, of the service or of a gateway. */
   readonly url: string;
-  /** A token with the scope `realtime:service`. `reason` is `first`, `again`, or of the last token `expired` or `refused`. */
+  /**
+   * Returns a token with the scope `realtime:service`. `reason`: `first`, `again`, or, about the last token, `expired`
+   * or `refused`.
+   */
   readonly getToken: GetToken;
-  /** For how long one call is tried before it rejects with the last error. Left out: 60,000. At most 23 hours: keys are known for a day. */
+  /**
+   * How long one call is retried before it rejects with the last error. Left out: 60,000. At most 23 hours, since
+   * idempotency keys are known for a day.
+   */
   readonly giveUpAfterMs?: number;
 }
 
 const GIVE_UP_AFTER_MS = 60_000;
 const LONGEST_MS = 23 * 3_600_000;
-/** A fault of the service is tried so often. */
+/** Attempts after internal errors of the service. */
 const FAULTS = 5;
 
-/** The tries of one call. */
+/** The attempts of one call. */
 export class Tries {
   readonly #endsAt: number;
   readonly #backOff = new BackOff();
@@ -29,7 +35,7 @@ export class Tries {
     this.#endsAt = Date.now() + giveUpAfterMs;
   }
 
-  /** Waits before the next try, or throws `error` when there is to be none. */
+  /** Waits before the next attempt, or throws `error` when there is none. */
   async after(error: unknown): Promise<void> {
     if (error instanceof RequestError && error.code === 'INTERNAL_SERVER_ERROR') this.#faults += 1;
     if (!isPassing(error) || this.#faults >= FAULTS) throw error;
@@ -55,7 +61,7 @@ export class Asking {
     return new Tries(this.#giveUpAfterMs);
   }
 
-  /** Rejects with a `RequestError`, or with whatever the connection or `getToken` failed by. */
+  /** Rejects with a `RequestError`, or with the error of the connection or of `getToken`. */
   async ask<Data>(query: string, variables: object, tries: Tries = this.tries()): Promise<Data> {
     let refused: string | null = null;
     for (;;) {

@@ -1,8 +1,8 @@
-/** Lists of any length in batches, of which each item succeeds or fails alone. */
+/** Sends lists of any length in batches. Each item succeeds or fails independently. */
 import { isPassing, RequestError } from '../errors.ts';
 import type { Asking } from './asking.ts';
 
-/** The service takes so many at once. */
+/** The most items of one request. */
 const PER_BATCH = 100;
 
 export interface BatchError {
@@ -14,11 +14,11 @@ export interface BatchError {
 
 export interface BatchResult {
   readonly error: BatchError | null;
-  /** `DUPLICATE`: stored before, under the same key. `ROUTED`, `DROPPED`: by a routing rule. */
+  /** `DUPLICATE`: stored earlier under the same key. `ROUTED`, `DROPPED`: by a routing rule. */
   readonly outcome: 'STORED' | 'DUPLICATE' | 'ROUTED' | 'DROPPED' | 'FAILED';
 }
 
-/** Asks for the items of each batch again that failed for a reason that passes. Answers one result for each item, in order. */
+/** Retries items that failed temporarily. Returns one result for each item, in order. */
 export async function inBatches<Item, Result extends BatchResult>(
   asking: Asking,
   items: readonly Item[],
@@ -64,7 +64,7 @@ async function tryBatch<Item, Result extends BatchResult>(
     try {
       await tries.after(asErrorOf(failed));
     } catch {
-      // No more tries: the results say what failed.
+      // No attempt is left; the results contain the failures.
       return;
     }
   }

@@ -1,4 +1,4 @@
-/** For back ends: publishing and sending as a service, each once, over HTTP. */
+/** For back ends: publishes and sends as a service over HTTP, idempotently. */
 import { RequestError } from '../errors.ts';
 import { newId } from '../host.ts';
 import { StopRequests, writeStream } from '../streams.ts';
@@ -16,14 +16,14 @@ export interface Publication {
   readonly payload: unknown;
   readonly senderId: string | null;
   readonly timestamp: string;
-  /** Null for one that routing rules sent to users only. */
+  /** Null for a publication that routing rules sent to users only. */
   readonly position: string | null;
 }
 
 export interface PublishInput {
   readonly topic: string;
   readonly payload: unknown;
-  /** 1 to 128 of `A-Z a-z 0-9 . _ : @ -`, known for 24 h. Left out: one is made for this call and all its tries. */
+  /** 1 to 128 of `A-Z a-z 0-9 . _ : @ -`, known for 24 h. Left out: one is created for this call and its retries. */
   readonly idempotencyKey?: string;
 }
 
@@ -31,7 +31,7 @@ export interface SendInput {
   readonly conversationId: string;
   readonly content?: string;
   readonly payload?: unknown;
-  /** The id of the message that this one answers. */
+  /** The id of the message that this one replies to. */
   readonly replyToId?: string;
   /** As an `idempotencyKey`. */
   readonly clientMessageId?: string;
@@ -39,35 +39,37 @@ export interface SendInput {
   readonly onBehalfOf?: string;
 }
 
-/** A message as a service needs it. */
+/** A message as back ends get it. */
 export type StoredMessage = Omit<Message, 'reactions' | 'editedAt' | 'deletedAt'>;
 
 export interface PublishResult extends BatchResult {
-  /** Of `ROUTED` the first that came of it; null when there is none. */
+  /** For `ROUTED` the first resulting publication; null when there is none. */
   readonly publication: Publication | null;
 }
 export interface SendResult extends BatchResult {
-  /** As that of a `PublishResult`. */
+  /** As `publication` of a `PublishResult`. */
   readonly message: StoredMessage | null;
 }
 
 export interface MessageStreamOptions extends Pick<SendInput, 'payload' | 'clientMessageId' | 'onBehalfOf'> {
   readonly replyTo?: string;
-  /** A reader asked to stop: the iterable is ended, and the message finished as far as it is. */
+  /** Called when a reader asks to stop: the iterable is ended, and the message is finished with its text so far. */
   readonly onStop?: () => void;
 }
 
-/** All of it rejects with a `RequestError`, or with the failure of the connection after `giveUpAfterMs`. */
+/** All methods reject with a `RequestError`, or with the connection's error after `giveUpAfterMs`. */
 export interface RealtimeService {
   publish(input: PublishInput): Promise<Publication>;
-  /** Any number of them; those of one topic in the order given. One that is tried again may come behind those after it. */
+  /** Publishes any number, in order within each topic. A retried one may come after later ones. */
   publishMany(inputs: readonly PublishInput[]): Promise<PublishResult[]>;
   sendMessage(input: SendInput): Promise<StoredMessage>;
   /** As `publishMany`, with the order of each conversation. */
   sendMessages(inputs: readonly SendInput[]): Promise<SendResult[]>;
-  /** Writes a message that is read while it is written: all that the iterable gives. Rejects with what it throws, too; the message is then `ABORTED`. */
+  /**
+   * Writes a streamed message from an iterable. Also rejects with the iterable's error; the message is then `ABORTED`.
+   */
   streamMessage(conversationId: string, texts: AsyncIterable<string>, options?: MessageStreamOptions): Promise<Message>;
-  /** One operation of the app's own, tried as the others are: it has to be safe to repeat. */
+  /** Runs one operation of the app, with the same retries, so it must be safe to repeat. */
   request<Data>(query: string, variables?: object): Promise<Data>;
 }
 
@@ -91,7 +93,7 @@ export const SEND_MANY = `mutation SendMany($items: [SendMessageInput!]!) {
 const keyed = (input: PublishInput): PublishInput => ({ idempotencyKey: newId(), ...input });
 const named = (input: SendInput): SendInput => ({ clientMessageId: newId(), ...input });
 
-/** Makes a back end's client. It holds no connection. */
+/** Creates a client for a back end. It holds no connection. */
 export function createService(options: ServiceOptions): RealtimeService {
   const asking = new Asking(options);
   return {
@@ -117,5 +119,5 @@ export function createService(options: ServiceOptions): RealtimeService {
 
 function stored<Value>(value: Value | null): Value {
   if (value) return value;
-  throw new RequestError({ message: 'The service answered with nothing.' });
+  throw new RequestError({ message: 'The service returned no data.' });
 }

@@ -1,4 +1,4 @@
-/** Storage that lasts, in browsers: what is kept outlives the page, and all tabs share it. */
+/** Persistent storage for browsers: it outlives the page, and all tabs share it. */
 import type { Storage } from '../types.ts';
 
 /** The used parts of IndexedDB, so that apps need not have the types of a browser. */
@@ -39,14 +39,14 @@ interface Browser {
 const STORE = 'values';
 const browser = globalThis as unknown as Browser;
 
-/** `name`: of the database; two apps of one origin take two. */
+/** `name`: the database; two apps of one origin need two names. */
 export function indexedDbStorage(name = 'realtime-communication'): Storage {
   let database: Promise<IdbDatabase> | null = null;
 
   const open = (): Promise<IdbDatabase> =>
     new Promise((resolve, reject) => {
       const request = browser.indexedDB?.open(name, 1);
-      if (!request) return reject(new Error('There is no IndexedDB here.'));
+      if (!request) return reject(new Error('No IndexedDB here.'));
       request.onupgradeneeded = () => request.result.createObjectStore(STORE);
       request.onerror = () => reject(request.error);
       request.onsuccess = () => {

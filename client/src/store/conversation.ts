@@ -1,4 +1,4 @@
-/** One conversation: what is known of it, the messages from some place to its end, and who has read how far. */
+/** The known state of one conversation: its fields, its last messages, and read positions. */
 import type { ConversationNow, EntryNow, Extension, MessagesPage, MessageText } from '../events.ts';
 import type { ConversationInfo, InboxEntry, Message } from '../types.ts';
 import type { Reading } from './reading.ts';
@@ -7,7 +7,7 @@ import { extended } from './text.ts';
 export type Flags = Pick<InboxEntry, 'mutedUntil' | 'isArchived' | 'isPinned' | 'isMarkedUnread'>;
 const NO_FLAGS: Flags = { mutedUntil: null, isArchived: false, isPinned: false, isMarkedUnread: false };
 
-/** As it is kept in storage. */
+/** The stored form. */
 export interface KeptConversation {
   readonly id: string;
   readonly info: ConversationInfo;
@@ -29,9 +29,9 @@ export class ConversationStore {
   lastMessage: Message | null = null;
   lastSequence = 0;
   readSequence = 0;
-  /** Of each member who has read anything, as far as it is known. */
+  /** The known read position of each member. */
   readonly receipts = new Map<string, number>();
-  /** Without a hole, up to the last; empty until they were asked for. */
+  /** The last messages without a gap; empty until they are loaded. */
   messages: Message[] = [];
   /** Whether `messages` goes up to the last message. */
   isJoined = false;
@@ -39,9 +39,9 @@ export class ConversationStore {
   hasOlder = true;
   /** A first page is being read. */
   isReading = false;
-  /** Nothing of what was known of it holds, and it was not read anew yet. */
+  /** The state is outdated, and was not read again yet. */
   isStale = false;
-  /** Told while the first page is being read: it may not have that. */
+  /** Events that arrived during the read of the first page, which may lack them. */
   #early: (Message | Extension)[] = [];
 
   constructor(id: string) {
@@ -52,7 +52,7 @@ export class ConversationStore {
     return Math.max(0, this.lastSequence - this.readSequence);
   }
 
-  /** A message that was sent. Answers whether it can be shown without a hole before it. */
+  /** A new message. Returns whether it follows without a gap. */
   sent(text: MessageText, viewerId: string | null): boolean {
     const message = this.#whole(text);
     this.lastSequence = Math.max(this.lastSequence, message.sequence);
@@ -89,7 +89,7 @@ export class ConversationStore {
     this.flags = { ...this.flags, isMarkedUnread: false };
   }
 
-  /** How it is now, as an event or an answer says. */
+  /** Takes the present state, from an event or an answer. */
   is(now: ConversationNow): void {
     const lastActivityAt = later(this.info?.lastActivityAt ?? null, now.lastActivityAt);
     this.info = { ...infoOf(now), lastActivityAt };
@@ -121,7 +121,7 @@ export class ConversationStore {
     this.#beginsAt(page);
   }
 
-  /** Nothing that is known of it can be continued. Its messages are shown as they were until they were read anew. */
+  /** Marks the state as outdated. The messages stay visible until they are read again. */
   reset(): void {
     this.isStale = true;
     this.isJoined = false;
@@ -155,7 +155,7 @@ export class ConversationStore {
       this.lastMessage = lastMessage;
   }
 
-  /** A hole at the end of what is shown cannot come of it. */
+  /** No gap can result at the end of the shown messages. */
   #keepEarly(told: Message | Extension): true {
     if (this.isReading) this.#early.push(told);
     return true;
@@ -166,7 +166,7 @@ export class ConversationStore {
     this.olderCursor = pageInfo.startCursor ?? this.olderCursor;
   }
 
-  /** An event of a new message says nothing of reactions. */
+  /** Adds reactions, which an event of a new message lacks. */
   #whole(text: MessageText): Message {
     if (text.reactions) return text as Message;
     const at = this.#indexOf(text);
@@ -184,7 +184,7 @@ export class ConversationStore {
     return this.messages[at]?.id === id ? at : null;
   }
 
-  /** In its place: sequences have no holes. */
+  /** Puts a message at its place, since sequences have no gaps. */
   #put(message: Message): void {
     const first = this.messages[0]?.sequence ?? message.sequence;
     const at = message.sequence - first;

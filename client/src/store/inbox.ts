@@ -1,4 +1,4 @@
-/** The caller's list: which conversations are in it, in which order, and what is unread in all of them. */
+/** The caller's list: its conversations, their order, and the total of unread messages. */
 import type { InboxEntry } from '../types.ts';
 import type { ConversationStore } from './conversation.ts';
 
@@ -15,7 +15,7 @@ const placeOf = ({ id, info, flags }: ConversationStore): Place => ({
   id,
 });
 
-/** Pinned first, then by latest activity, then by id, as the service has them. */
+/** Pinned first, then by latest activity, then by id, like the service. */
 function compare(one: Place, other: Place): number {
   if (one.isPinned !== other.isPinned) return one.isPinned ? -1 : 1;
   if (one.at !== other.at) return one.at > other.at ? -1 : 1;
@@ -26,15 +26,18 @@ export const byPlace = (one: ConversationStore, other: ConversationStore): numbe
   compare(placeOf(one), placeOf(other));
 
 export class InboxOrder {
-  /** For the next page. */
+  /** The cursor of the next page. */
   cursor: string | null = null;
   hasMore = true;
-  /** Up to where the list is loaded: past it there may be conversations that are not known. */
+  /** The end of the loaded part. Unknown conversations may follow it. */
   #end: Place | null = null;
-  /** Unread messages in conversations that are not known. */
+  /** Unread messages in unknown conversations. */
   #elsewhere = 0;
 
-  /** A page was read, whose last conversation this is. What was loaded past it stays: it is told of all that changes. */
+  /**
+   * A page was read that ends with this conversation. Conversations loaded past it stay, since events keep them up to
+   * date.
+   */
   extend(last: ConversationStore | undefined, cursor: string | null, hasMore: boolean): void {
     const isWithin = last && this.#end && this.cursor !== null && compare(placeOf(last), this.#end) <= 0;
     if (isWithin && hasMore) return;
@@ -43,12 +46,12 @@ export class InboxOrder {
     this.hasMore = hasMore;
   }
 
-  /** All unread messages are so many. */
+  /** Sets the total of unread messages. */
   total(unread: number, known: readonly ConversationStore[]): void {
     this.#elsewhere = Math.max(0, unread - sumOf(known));
   }
 
-  /** A conversation that counted among the others is known now. */
+  /** A conversation of the unknown part is known now. */
   found(unread: number): void {
     this.#elsewhere = Math.max(0, this.#elsewhere - unread);
   }

@@ -1,9 +1,9 @@
 /**
- * What was told while something was being read.
+ * Events that arrived during a read.
  *
- * An answer says how things were at some moment between the question and the answer. What was told before the question
- * is in it. What was told since may be newer or older than the answer; if it is older, what is newer will be told as
- * well. So what was told since is kept, and the answer is taken for the rest.
+ * An answer shows the state at some moment between question and answer. It includes all events before the question.
+ * Later events may be newer or older than the answer; if older, newer ones will follow. So the state of objects with
+ * later events is kept, and the answer is used for the rest.
  */
 export class Reading {
   readonly #told = new Set<string>();
@@ -14,7 +14,7 @@ export class Reading {
     this.#told.add(id);
   }
 
-  /** Whether the answer may be older than what is known of this. */
+  /** Whether the answer may be older than the known state of this object. */
   wasTold(id: string): boolean {
     return this.isOfAll || this.#told.has(id);
   }
@@ -31,7 +31,7 @@ export class Readings {
     for (const reading of this.#open) reading.isOfAll = true;
   }
 
-  /** Answers what `take` does. */
+  /** Returns the result of `take`. */
   async during<Answer, Taken>(
     ask: () => Promise<Answer>,
     take: (answer: Answer, reading: Reading) => Taken,

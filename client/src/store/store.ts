@@ -1,11 +1,11 @@
-/** All that the client knows, made of what it was told and of what it has read. Each event changes it once. */
+/** The client's state, built from events and reads. Each event changes it once. */
 import type { ConversationNow, InboxEvent, InboxPage, MessagesPage, MessageText } from '../events.ts';
 import type { Message } from '../types.ts';
 import { ConversationStore, type Flags, type KeptConversation } from './conversation.ts';
 import { byPlace, InboxOrder } from './inbox.ts';
 import { type Reading, Readings } from './reading.ts';
 
-/** As it is kept in storage: so many conversations at most. */
+/** The stored form, with a capped number of conversations. */
 export interface KeptStore {
   readonly conversations: readonly KeptConversation[];
   readonly unread: number;
@@ -13,10 +13,10 @@ export interface KeptStore {
 const KEPT_CONVERSATIONS = 100;
 
 export interface StoreListener {
-  /** Of this conversation; `list`: its place, or what the list shows of it. */
+  /** A conversation changed; `list`: its place or its entry in the list. */
   onChange(conversationId: string): void;
   onListChange(): void;
-  /** A message came of a conversation that is not known. */
+  /** A message arrived of an unknown conversation. */
   onUnknown(): void;
   /** The shown messages have a gap. */
   onHole(conversationId: string): void;
@@ -47,7 +47,7 @@ export class Store {
     return known;
   }
 
-  /** Takes what the stream tells. `TypingChanged` and `Checkpoint` are no part of it but for the sum of what is unread. */
+  /** Applies an event. Of `TypingChanged` and `Checkpoint` only the unread total belongs here. */
   apply(event: InboxEvent): void {
     switch (event.__typename) {
       case 'MessageSent':
@@ -85,13 +85,13 @@ export class Store {
     if (!isWhole) this.#listener.onHole(id);
   }
 
-  /** Nothing that is known of it can be continued, nor what was asked of it before. */
+  /** A conversation cannot be resumed: its state and earlier reads are outdated. */
   reset(id: string): void {
     this.readings.tell(resetId(id));
     this.#told(id, id, (known) => known.reset());
   }
 
-  /** The caller's own settings of it. */
+  /** The caller's own settings of a conversation. */
   flagged(id: string, flags: Flags): void {
     this.#told(id, id, (known) => {
       known.flags = flags;
@@ -102,7 +102,7 @@ export class Store {
     this.#told(message.conversationId, message.id, (known) => known.changed(message));
   }
 
-  /** The service's answer to a change of this message. */
+  /** Takes the answer to a change of this message. */
   answered(message: Message, reading: Reading): void {
     if (reading.wasTold(message.id)) return;
     const known = this.find(message.conversationId);
@@ -110,7 +110,7 @@ export class Store {
     else this.changed(message);
   }
 
-  /** The caller has read so far, as far as this device knows. */
+  /** The caller has read up to this sequence on this device. */
   read(id: string, sequence: number): void {
     this.#told(id, id, (known) => known.read(this.viewerId ?? '', sequence, this.viewerId));
   }
@@ -137,7 +137,7 @@ export class Store {
   /** As `takePage`. */
   takeFirst(id: string, { conversation }: MessagesPage, reading: Reading): boolean {
     if (reading.wasTold(resetId(id))) return false;
-    // It was left, or joined, perhaps both.
+    // The conversation was left or joined meanwhile, perhaps both.
     if (reading.wasTold(leftId(id))) return this.find(id) === undefined;
     if (!conversation) return !reading.wasTold(id);
     const known = this.of(id);
@@ -149,7 +149,7 @@ export class Store {
   }
 
   takeOlder(id: string, { conversation }: MessagesPage, reading: Reading): void {
-    // Answers to questions from before a reset belong to a state that is no longer shown.
+    // Reads that began before a reset are outdated.
     if (conversation && !reading.wasTold(resetId(id))) this.find(id)?.takeOlder(conversation, reading);
     this.#listener.onChange(id);
   }

@@ -1,10 +1,13 @@
-/** For urql: an exchange that makes any subscription of the service go on where it was. */
+/** For urql: an exchange that resumes any subscription of the service at its position. */
 import { type Exchange, makeErrorResult, makeOperation, type Operation, type OperationResult } from '@urql/core';
 import { filter, make, makeSubject, merge, mergeMap, pipe, type Source, share, subscribe, takeUntil } from 'wonka';
 import { type Attempt, type Result, resume } from '../resuming.ts';
 
 export interface ResumingExchangeOptions {
-  /** Missed events of a subscription cannot be replayed: `conversationId` or `topic` names the log, `reason` the cause. */
+  /**
+   * Called when missed events of a subscription cannot be replayed: `conversationId` or `topic` names the log, `reason`
+   * the cause.
+   */
   readonly onReset?: (operation: Operation, extensions: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -12,7 +15,9 @@ interface Given extends Result {
   readonly result: OperationResult;
 }
 
-/** Stands before the exchange that carries subscriptions. They have a variable `$after: [ID!]`, and select `position`. */
+/**
+ * Put it before the exchange for subscriptions. A subscription needs a variable `$after: [ID!]` and selects `position`.
+ */
 export const resumingExchange =
   ({ onReset }: ResumingExchangeOptions = {}): Exchange =>
   ({ forward }) =>
@@ -67,7 +72,7 @@ export const resumingExchange =
     }
   };
 
-/** An error comes with the last data once more. */
+/** An error comes with the previous data again. */
 function tell(result: OperationResult, attempt: Attempt<Given>): void {
   const { data, error } = result;
   if (error?.networkError) attempt.error(error.networkError);
