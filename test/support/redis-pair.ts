@@ -31,8 +31,9 @@ async function command(port: number, ...words: [string, ...string[]]): Promise<s
   }
 }
 
-export async function startRedisPair(): Promise<RedisPair> {
-  let primary: RedisServer = await startRedisServer(...STORED);
+/** `settings`: of the first primary alone. */
+export async function startRedisPair(...settings: string[]): Promise<RedisPair> {
+  let primary: RedisServer = await startRedisServer(...STORED, ...settings);
   const link = await startTcpProxy(primary.port);
   let replica: RedisServer = await startRedisServer(...STORED);
   const network = await startTcpProxy(primary.port);
